@@ -1,0 +1,393 @@
+//! The walk back: one function for gradients that are numbers and gradients that are variables.
+
+use crate::gradients::Gradients;
+use crate::op::{Call, Cotangents, Op};
+use crate::ops;
+use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
+use crate::var::Var;
+use smallvec::{SmallVec, smallvec};
+use std::collections::HashMap;
+use wengert_tensor::{Float, Tensor};
+
+/// What the walk is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Aim {
+    /// Gradients that can be differentiated again: the rules write history.
+    Variables,
+    /// Numbers. Rules write above a mark of the tape, unrecorded, and are forgotten as soon as
+    /// their numbers are there. Without `retain` the history goes on the way.
+    Numbers { retain: bool },
+}
+
+/// The cotangent gathered so far for a node.
+#[derive(Clone, Default)]
+pub(crate) enum Slot<T: Float> {
+    #[default]
+    Empty,
+    /// A number that belongs to the slot: sums are made in place.
+    Ready(Tensor<T>),
+    /// A node: recorded, or pending.
+    Node(u32),
+}
+
+/// Nodes above the mark at which pending cotangents are computed, so that the region stays short.
+const REGION: usize = 4096;
+
+/// Counts down from `top` to `floor`, calls each rule once and reports each cotangent when it is
+/// complete.
+struct Walk<'t, T: Float> {
+    tape: &'t Tape<T>,
+    aim: Aim,
+    floor: u32,
+    mark: Mark,
+    slots: Vec<Slot<T>>,
+    /// Slots that hold nodes above the mark.
+    held: usize,
+}
+
+impl<'t, T: Float> Walk<'t, T> {
+    fn new(tape: &'t Tape<T>, aim: Aim, floor: u32, top: u32) -> Self {
+        let arena = &mut *tape.arena.borrow_mut();
+        let mut slots = std::mem::take(&mut arena.slots);
+        slots.resize_with((top + 1 - floor) as usize, Slot::default);
+        Walk { tape, aim, floor, mark: arena.mark(), slots, held: 0 }
+    }
+
+    fn slot(&mut self, id: u32) -> &mut Slot<T> {
+        &mut self.slots[(id - self.floor) as usize]
+    }
+
+    /// The cotangent of a node, as a variable to write rules with.
+    fn variable(&mut self, slot: Slot<T>) -> Option<Var<'t, T>> {
+        match slot {
+            Slot::Empty => None,
+            Slot::Ready(value) => Some(self.tape.constant(value)),
+            Slot::Node(id) => {
+                if self.aim != Aim::Variables {
+                    self.held -= 1;
+                }
+                Some(Var { tape: self.tape, id })
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        top: u32,
+        wanted: &dyn Fn(&Arena<T>, u32) -> bool,
+        complete: &mut dyn FnMut(u32, Op, Var<'t, T>),
+    ) {
+        let tape = self.tape;
+        // The op whose further outputs have a cotangent, so that it is not passed over.
+        let mut waiting = None;
+        for id in (self.floor..=top).rev() {
+            if matches!(self.slot(id), Slot::Empty) && waiting != Some(id) {
+                self.release(id, 1);
+                continue;
+            }
+            let (op, parents, want, outputs) = {
+                let arena = tape.arena.borrow();
+                let op = arena.nodes[id as usize].op;
+                if let Op::Output(back) = op {
+                    waiting = Some(id - back);
+                    continue;
+                }
+                let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
+                let want: SmallVec<[bool; 4]> =
+                    parents.iter().map(|&p| p >= self.floor && wanted(&arena, p)).collect();
+                let outputs = if matches!(op, Op::Custom(_)) { arena.outputs(id) } else { 1 };
+                (op, parents, want, outputs)
+            };
+            let mut gy: SmallVec<[Option<Var<'t, T>>; 1]> = smallvec![];
+            for output in id..id + outputs as u32 {
+                let slot = if output <= top { std::mem::take(self.slot(output)) } else { Slot::Empty };
+                let variable = self.variable(slot);
+                if let Some(g) = variable {
+                    complete(output, op, g);
+                }
+                gy.push(variable);
+            }
+            if want.contains(&true) {
+                let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
+                let cotangents = ops::vjp(op, &call);
+                self.accumulate(&parents, &want, cotangents);
+            }
+            self.release(id, outputs);
+        }
+    }
+
+    fn accumulate(&mut self, parents: &[u32], want: &[bool], cotangents: Cotangents<'t, T>) {
+        for arg in (0..parents.len()).filter(|&arg| want[arg]) {
+            let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
+            let again = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
+            let before = std::mem::take(self.slot(parents[arg]));
+            let sum = match self.aim {
+                Aim::Variables => match self.variable(before) {
+                    None => Slot::Node(g.id),
+                    Some(before) => Slot::Node((before + g).id),
+                },
+                Aim::Numbers { .. } => self.add(before, g, again),
+            };
+            *self.slot(parents[arg]) = sum;
+        }
+        if self.aim != Aim::Variables {
+            self.forget();
+        }
+    }
+
+    /// The sum of two cotangents as numbers, or as a pending node if one of them is pending.
+    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool) -> Slot<T> {
+        match (before, self.take(g, again)) {
+            (Slot::Empty, Some(g)) => Slot::Ready(g),
+            (Slot::Ready(mut sum), Some(g)) => {
+                sum += &g;
+                Slot::Ready(sum)
+            }
+            (Slot::Empty, None) => self.hold(g),
+            (before, taken) => {
+                let g = taken.map_or(g, |value| self.tape.constant(value));
+                let before = self.variable(before).expect("empty slots are above");
+                self.hold(before + g)
+            }
+        }
+    }
+
+    /// The number behind a cotangent if it is computed; moved out if nobody else will read it.
+    fn take(&self, g: Var<'t, T>, again: bool) -> Option<Tensor<T>> {
+        let arena = &mut *self.tape.arena.borrow_mut();
+        let ours = g.id as usize >= self.mark.nodes;
+        if ours && !again && arena.nodes[g.id as usize].readers == 0 {
+            arena.values[g.id as usize].take()
+        } else {
+            arena.values[g.id as usize].clone()
+        }
+    }
+
+    /// A slot is a reader: the node's operands stay until it is computed.
+    fn hold(&mut self, g: Var<'t, T>) -> Slot<T> {
+        self.held += 1;
+        Slot::Node(g.id)
+    }
+
+    /// Drops the region above the mark if no slot needs it.
+    fn forget(&mut self) {
+        let tape = self.tape;
+        if self.held > 0 && tape.len() > self.mark.nodes + REGION {
+            for slot in &mut self.slots {
+                if let Slot::Node(id) = *slot {
+                    *slot = Slot::Ready(tape.force(id));
+                }
+            }
+            self.held = 0;
+        }
+        if self.held == 0 {
+            tape.arena.borrow_mut().truncate(self.mark);
+        }
+    }
+
+    /// Each value goes after its own rule: all its readers are behind the walk.
+    fn release(&self, id: u32, outputs: usize) {
+        if self.aim == (Aim::Numbers { retain: false }) {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            if outputs == 1 && matches!(arena.nodes[id as usize].op, Op::Output(_)) {
+                return; // its op's rule is still to come
+            }
+            for id in id..id + outputs as u32 {
+                arena.release(id);
+            }
+        }
+    }
+}
+
+impl<T: Float> Drop for Walk<'_, T> {
+    /// Also when a rule panics: what it wrote is dropped, and the tape records again.
+    fn drop(&mut self) {
+        if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
+            if self.aim != Aim::Variables {
+                arena.truncate(self.mark);
+            }
+            self.slots.clear();
+            arena.slots = std::mem::take(&mut self.slots);
+        }
+        self.tape.recording.set(self.tape.run != Run::Inference);
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The gradients of this scalar as numbers. Ends the tape's history: values that were not asked
+    /// for with [`value`](Var::value) are gone, and parameters can be updated in place.
+    ///
+    /// # Panics
+    /// If this is no scalar (give a seed with [`backward_from`](Var::backward_from)), depends on
+    /// nothing that is watched, or the history has ended already.
+    #[track_caller]
+    pub fn backward(self) -> Gradients<T> {
+        self.check_scalar("backward");
+        self.numbers(None, false)
+    }
+
+    /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_retain(self) -> Gradients<T> {
+        self.check_scalar("backward_retain");
+        self.numbers(None, true)
+    }
+
+    /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
+    ///
+    /// # Panics
+    /// If the seed has another shape; else as [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
+        let (shape, given) = (self.shape(), seed.shape());
+        if shape != given {
+            self.tape.fail(format!("backward_from: a seed of shape {given} for a value of shape {shape}"))
+        }
+        self.numbers(Some(seed), false)
+    }
+
+    /// The gradients of this scalar with respect to some variables, as variables of the same tape:
+    /// they can be differentiated again, to any order. Computes nothing that they do not need.
+    ///
+    /// # Panics
+    /// If this is no scalar, or does not depend on one of them.
+    #[track_caller]
+    pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
+        let found = self.variables(wrt);
+        if let Some(i) = found.iter().position(Option::is_none) {
+            self.tape.fail(format!(
+                "grad: this value does not depend on variable {i} of {}: grad_or_zero() allows that",
+                wrt.len()
+            ))
+        }
+        found.into_iter().flatten().collect()
+    }
+
+    /// [`grad`](Var::grad) with zeros where this value does not depend on a variable.
+    ///
+    /// # Panics
+    /// If this is no scalar.
+    #[track_caller]
+    pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
+        let zero = |x: &Self| self.tape.zeros(&x.shape());
+        self.variables(wrt).into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zero(x))).collect()
+    }
+
+    #[track_caller]
+    fn check_scalar(self, op: &str) {
+        let shape = self.shape();
+        if shape.numel() != 1 {
+            self.tape.fail(format!(
+                "{op}: a gradient needs a scalar, this has shape {shape}: take sum_all() or mean_all(), \
+                 or give a seed with backward_from()"
+            ))
+        }
+    }
+
+    #[track_caller]
+    fn check_history(self, op: &str) {
+        let tape = self.tape;
+        if tape.ended.get() {
+            tape.fail(format!("{op}: backward() ended this tape's history: use backward_retain() for the first"))
+        }
+        if tape.run == Run::Inference {
+            tape.fail(format!("{op}: this tape keeps no history: make it with Tape::new() or Tape::train()"))
+        }
+    }
+
+    #[track_caller]
+    fn numbers(self, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        let tape = self.tape;
+        self.check_history("backward");
+        if !self.is_active() {
+            tape.fail("backward: this value depends on no trainable parameter and nothing that is watched".into())
+        }
+        if retain { drop(tape.force(self.id)) } else { drop(self.value()) }
+        let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
+        let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);
+        tape.recording.set(false);
+        *walk.slot(self.id) = Slot::Ready(seed);
+        let mut leaves = HashMap::new();
+        walk.run(
+            self.id,
+            &|arena, id| arena.nodes[id as usize].has(ACTIVE),
+            &mut |id, op, g| {
+                if op == Op::Leaf {
+                    leaves.insert(id, tape.force(g.id));
+                }
+            },
+        );
+        drop(walk);
+        if !retain {
+            tape.end_history();
+        }
+        Gradients::new(tape, leaves)
+    }
+
+    #[track_caller]
+    fn variables(self, wrt: &[Self]) -> Vec<Option<Self>> {
+        let tape = self.tape;
+        self.check_scalar("grad");
+        self.check_history("grad");
+        for x in wrt {
+            tape.same_tape("grad", x.tape);
+        }
+        let mut found = vec![None; wrt.len()];
+        let floor = wrt.iter().map(|x| x.id).min().unwrap_or(0);
+        if floor > self.id || wrt.is_empty() {
+            return found;
+        }
+        let depends = tape.depends(wrt, floor, self.id);
+        let seed = tape.ones(&self.shape());
+        let mut walk = Walk::new(tape, Aim::Variables, floor, self.id);
+        *walk.slot(self.id) = Slot::Node(seed.id);
+        walk.run(self.id, &|_, id| depends[(id - floor) as usize], &mut |id, _, g| {
+            for (slot, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == id) {
+                *slot = Some(g);
+            }
+        });
+        found
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// For every node from `floor` to `top`: does it depend on one of these?
+    fn depends(&self, on: &[Var<'_, T>], floor: u32, top: u32) -> Vec<bool> {
+        let arena = self.arena.borrow();
+        let mut marks = vec![false; (top + 1 - floor) as usize];
+        for x in on.iter().filter(|x| x.id <= top) {
+            marks[(x.id - floor) as usize] = true;
+        }
+        for id in floor..=top {
+            let inherits = || arena.parents(id).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
+            if !marks[(id - floor) as usize] {
+                marks[(id - floor) as usize] = arena.nodes[id as usize].has(ACTIVE) && inherits();
+            }
+        }
+        marks
+    }
+
+    /// Drops every value but what was given or asked for; and of that, too, what reads a
+    /// parameter's memory, so that the optimizer writes in place while the tape lives.
+    fn end_history(&self) {
+        self.ended.set(true);
+        let arena = &mut *self.arena.borrow_mut();
+        let bound: SmallVec<[Tensor<T>; 8]> = self
+            .params
+            .borrow()
+            .values()
+            .filter_map(|binding| arena.values[binding.node as usize].clone())
+            .collect();
+        for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
+            let stays = node.has(KEPT) || node.op.is_given();
+            if let Some(x) = value
+                && (!stays || bound.iter().any(|param| param.shares_storage(x)))
+            {
+                *value = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! When values are computed: the one door to numbers.
+//!
+//! No borrow of the arena is held while a kernel runs (but for tensors of a few numbers, whose
+//! kernels are a handful of instructions), and nothing recurses, however long the chain.
+
+use crate::op::Op;
+use crate::ops::Reduce;
+use crate::tape::{Policy, RELEASED, Run, Tape, WAITS};
+use smallvec::{SmallVec, smallvec};
+use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor};
+
+/// A pending pointwise chain this long is computed, so that programs stay short and a value that
+/// several programs share is not computed again and again.
+const LONG: u16 = 32;
+/// Values of so few numbers are computed at once: waiting would cost more.
+const TINY: usize = 8;
+
+/// What it takes to compute a node.
+enum Plan<T: Float> {
+    Done,
+    /// These first.
+    After(SmallVec<[u32; 4]>),
+    /// One pointwise op whose operands are there.
+    Step(Opcode, Inputs<T>),
+    /// Several in one pass.
+    Program(Program, Inputs<T>, Shape),
+    /// A program that ends in the sum of all elements.
+    Sum(Program, Inputs<T>, Shape, Shape),
+    /// Anything else, with the place of its first output.
+    Op(u32, Op, Inputs<T>, Shape),
+}
+type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
+
+impl<T: Float> Tape<T> {
+    /// The value of a node.
+    #[track_caller]
+    pub(crate) fn force(&self, id: u32) -> Tensor<T> {
+        if self.run == Run::Abstract {
+            self.fail("this run has shapes but no numbers: compute values on a tape of Tape::new()".into())
+        }
+        if let Some(value) = &self.arena.borrow().values[id as usize] {
+            return value.clone();
+        }
+        self.compute(id);
+        self.arena.borrow().values[id as usize].clone().expect("computed above")
+    }
+
+    /// Decides whether a new node waits for a reader or is computed now.
+    #[inline]
+    pub(crate) fn settle(&self, id: u32) {
+        if self.run == Run::Abstract || self.waits(id) {
+            return;
+        }
+        self.compute(id);
+    }
+
+    /// Whether a new node can wait; a tiny one is computed on the way.
+    #[inline]
+    fn waits(&self, id: u32) -> bool {
+        let arena = &mut *self.arena.borrow_mut();
+        let node = arena.nodes[id as usize];
+        let Some(opcode) = node.op.opcode() else { return false };
+        if arena.shape(id).numel() <= TINY {
+            let [a, b] = node.parents.map(|p| arena.values[p as usize].as_ref());
+            let value = match (opcode.arity(), a, b) {
+                (1, Some(x), _) => Tensor::pointwise(opcode, [x]),
+                (2, Some(a), Some(b)) => Tensor::pointwise(opcode, [a, b]),
+                _ => return false,
+            };
+            arena.values[id as usize] = Some(value);
+            return true;
+        }
+        if self.policy == Policy::Eager {
+            return false;
+        }
+        let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
+        let ahead = |&p: &u32| match arena.values[p as usize] {
+            None => arena.nodes[p as usize].pending,
+            Some(_) => 0,
+        };
+        let pending = 1 + parents.iter().map(ahead).sum::<u16>();
+        arena.nodes[id as usize].pending = pending;
+        if pending >= LONG {
+            return false;
+        }
+        for &p in &parents {
+            arena.nodes[p as usize].readers += 1;
+        }
+        arena.nodes[id as usize].flags |= WAITS;
+        true
+    }
+
+    #[track_caller]
+    fn compute(&self, target: u32) {
+        let mut todo: SmallVec<[u32; 8]> = smallvec![target];
+        while let Some(&id) = todo.last() {
+            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) = match self.plan(id) {
+                Plan::Done => {
+                    todo.pop();
+                    continue;
+                }
+                Plan::After(inputs) => {
+                    todo.extend(inputs);
+                    continue;
+                }
+                Plan::Step(op, x) => {
+                    let y = match &x[..] {
+                        [a] => Tensor::pointwise(op, [a]),
+                        [a, b] => Tensor::pointwise(op, [a, b]),
+                        [a, b, c] => Tensor::pointwise(op, [a, b, c]),
+                        _ => unreachable!("opcodes have one to three operands"),
+                    };
+                    (id, x, smallvec![y])
+                }
+                Plan::Program(program, x, shape) => {
+                    let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
+                    (id, x, smallvec![y])
+                }
+                Plan::Sum(program, x, over, shape) => {
+                    let sum = program.sum(&x.iter().collect::<SmallVec<[_; 4]>>(), &over);
+                    (id, x, smallvec![Tensor::full_of(&shape, sum)])
+                }
+                Plan::Op(first, op, x, shape) => {
+                    let y = self.evaluate(op, &x, shape);
+                    (first, x, y)
+                }
+            };
+            drop(inputs);
+            todo.pop();
+            let arena = &mut *self.arena.borrow_mut();
+            let ids = first..first + values.len() as u32;
+            for (id, value) in ids.clone().zip(values) {
+                debug_assert_eq!(value.shape(), *arena.shape(id), "{:?}", arena.nodes[id as usize].op);
+                arena.values[id as usize] = Some(value);
+                arena.nodes[id as usize].flags &= !RELEASED;
+            }
+            for id in ids {
+                arena.stop_waiting(id);
+            }
+        }
+    }
+
+    fn evaluate(&self, op: Op, x: &[Tensor<T>], shape: Shape) -> SmallVec<[Tensor<T>; 1]> {
+        match op {
+            Op::Custom(i) => {
+                let op = self.arena.borrow().customs[i as usize].clone();
+                op.forward(x)
+            }
+            Op::Index(op) => {
+                let index = self.arena.borrow().indices[op.index() as usize].numbers();
+                smallvec![op.eval(&x[0], &index, shape)]
+            }
+            Op::View(view) => smallvec![view.eval(x, shape)],
+            Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
+            Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
+            Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
+            _ => unreachable!("pointwise ops are steps, leaves are given, outputs come with their op"),
+        }
+    }
+
+    /// Pending pointwise parents join the program of the node that reads them.
+    #[track_caller]
+    fn plan(&self, id: u32) -> Plan<T> {
+        let arena = self.arena.borrow();
+        if arena.values[id as usize].is_some() {
+            return Plan::Done;
+        }
+        let node = arena.nodes[id as usize];
+        if node.op.is_given() {
+            drop(arena);
+            self.fail("this value ended with backward(): ask for it before, or use backward_retain()".into())
+        }
+        let ready = |&p: &u32| arena.values[p as usize].clone();
+        let parents = arena.parents(id);
+        if let (Op::Reduce(Reduce::Sum), 1) = (node.op, arena.shape(id).numel()) {
+            // The sum of a pending expression that nobody else waits for needs no memory.
+            let x = parents[0];
+            let below = arena.nodes[x as usize];
+            let joins = arena.joins(x) && below.readers == 0 && !below.has(crate::tape::SAVED);
+            if joins && arena.shape(x).numel() > TINY {
+                return match arena.program(x) {
+                    Ok((program, inputs)) => {
+                        let inputs = inputs.iter().filter_map(ready).collect();
+                        Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
+                    }
+                    Err(missing) => Plan::After(missing),
+                };
+            }
+        }
+        let Some(opcode) = node.op.opcode() else {
+            let first = match node.op {
+                Op::Output(back) => id - back,
+                _ => id,
+            };
+            let parents = arena.parents(first);
+            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
+            if inputs.len() < parents.len() {
+                let missing = |p: &&u32| arena.values[**p as usize].is_none();
+                return Plan::After(parents.iter().filter(missing).copied().collect());
+            }
+            return Plan::Op(first, arena.nodes[first as usize].op, inputs, *arena.shape(first));
+        };
+        let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
+        if inputs.len() == parents.len() {
+            return Plan::Step(opcode, inputs);
+        }
+        match arena.program(id) {
+            Ok((program, inputs)) => {
+                Plan::Program(program, inputs.iter().filter_map(ready).collect(), *arena.shape(id))
+            }
+            Err(missing) => Plan::After(missing),
+        }
+    }
+}
+
+impl<T: Float> crate::tape::Arena<T> {
+    /// Whether a node is computed inside the program of its reader.
+    fn joins(&self, id: u32) -> bool {
+        let node = &self.nodes[id as usize];
+        self.values[id as usize].is_none() && !node.has(RELEASED) && node.op.opcode().is_some()
+    }
+
+    /// The program that computes a pointwise node and the nodes it reads, or the nodes that must
+    /// be computed before.
+    fn program(&self, id: u32) -> Result<(Program, SmallVec<[u32; 4]>), SmallVec<[u32; 4]>> {
+        let mut inputs: SmallVec<[u32; 4]> = smallvec![];
+        let mut joined: SmallVec<[u32; 8]> = smallvec![id];
+        let mut look: SmallVec<[u32; 8]> = self.parents(id).into();
+        while let Some(p) = look.pop() {
+            if inputs.contains(&p) || joined.contains(&p) {
+            } else if self.joins(p) {
+                joined.push(p);
+                look.extend_from_slice(self.parents(p));
+            } else {
+                inputs.push(p);
+            }
+        }
+        let missing: SmallVec<[u32; 4]> =
+            inputs.iter().copied().filter(|&p| self.values[p as usize].is_none()).collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        joined.sort_unstable(); // parents precede children
+        let operand = |p: u32| {
+            let at = inputs.iter().chain(&joined).position(|&other| other == p);
+            at.expect("collected above") as u8
+        };
+        let steps = joined.iter().filter_map(|&step| {
+            let op = self.nodes[step as usize].op.opcode()?;
+            let mut args = [0; 3];
+            for (arg, &p) in args.iter_mut().zip(self.parents(step)) {
+                *arg = operand(p);
+            }
+            Some(Instruction { op, args })
+        });
+        let last = (inputs.len() + joined.len() - 1) as u8;
+        Ok((Program::assemble(inputs.len(), steps.collect(), smallvec![last]), inputs))
+    }
+}

@@ -1,0 +1,144 @@
+//! Gradients as numbers.
+
+use crate::param::{Buffer, Param, ParamId};
+use crate::tape::{BufferUpdate, Tape};
+use crate::var::Var;
+use std::collections::HashMap;
+use wengert_tensor::{Float, Tensor};
+
+/// What [`backward`](Var::backward) returns: a gradient for each trainable parameter and watched
+/// variable that the loss depends on, and the buffer updates of the run. Plain data that outlives
+/// the tape and can be sent to another thread.
+#[derive(Clone)]
+pub struct Gradients<T: Float = f32> {
+    tape: u64,
+    params: HashMap<ParamId, Tensor<T>>,
+    watched: HashMap<u32, Tensor<T>>,
+    pub(crate) buffers: Vec<BufferUpdate<T>>,
+}
+
+impl<T: Float> Gradients<T> {
+    pub(crate) fn new(tape: &Tape<T>, mut leaves: HashMap<u32, Tensor<T>>) -> Self {
+        let bound = tape.params.borrow();
+        let params = bound.iter().filter_map(|(&id, b)| Some((id, leaves.remove(&b.node)?))).collect();
+        Gradients { tape: tape.serial, params, watched: leaves, buffers: tape.buffers.borrow().clone() }
+    }
+
+    /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
+    pub fn get(&self, param: &Param<T>) -> Option<&Tensor<T>> {
+        self.params.get(&param.id())
+    }
+
+    /// The same, to change it: for clipping, say.
+    pub fn get_mut(&mut self, param: &Param<T>) -> Option<&mut Tensor<T>> {
+        self.params.get_mut(&param.id())
+    }
+
+    /// The gradient of a watched variable; `None` if the loss does not depend on it.
+    ///
+    /// # Panics
+    /// If the variable lies on another tape than the loss.
+    #[track_caller]
+    pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
+        assert!(x.tape.serial == self.tape, "wrt: this variable is not on the tape of these gradients");
+        self.watched.get(&x.id)
+    }
+
+    /// How many parameters have a gradient.
+    pub fn len(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Whether no parameter has one.
+    pub fn is_empty(&self) -> bool {
+        self.params.is_empty()
+    }
+
+    /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
+    /// buffer updates follow those of this one.
+    pub fn accumulate(&mut self, other: Self) {
+        for (id, g) in other.params {
+            match self.params.entry(id) {
+                std::collections::hash_map::Entry::Occupied(mut sum) => *sum.get_mut() += &g,
+                std::collections::hash_map::Entry::Vacant(slot) => drop(slot.insert(g)),
+            }
+        }
+        self.buffers.extend(other.buffers);
+    }
+
+    /// Multiplies every parameter's gradient by a number.
+    pub fn scale(&mut self, factor: f64) {
+        for g in self.params.values_mut() {
+            *g *= &Tensor::scalar_of(T::of(factor));
+        }
+    }
+
+    /// Applies the run's updates to a buffer; whether there were any.
+    pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
+        let mut any = false;
+        let id = buffer.id();
+        for update in self.buffers.iter().filter(|update| update.buffer == id) {
+            let (keep, change) = (update.keep, &update.change);
+            buffer.update(|b| *b = &*b * keep + change);
+            any = true;
+        }
+        any
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
+    /// with the run's gradients. `forward` stays pure.
+    ///
+    /// # Panics
+    /// If the change has another shape than the buffer.
+    #[track_caller]
+    pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
+        let (has, gets) = (buffer.shape(), change.shape());
+        if has != gets {
+            self.fail(format!("update_buffer: a change of shape {gets} for a buffer of shape {has}"))
+        }
+        if !self.is_abstract() {
+            let change = self.force(change.id);
+            self.buffers.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, change });
+        }
+    }
+}
+
+/// A value and its gradients in one call. Takes the run's random key from `rng`, so that every call
+/// drops other units.
+///
+/// ```
+/// use wengert_autograd::{Param, value_and_grad};
+/// use wengert_tensor::{Philox, Tensor};
+/// let (mut rng, w) = (Philox::new(0), Param::new(Tensor::from([1.0f32, 2.0])));
+/// let (loss, gradients) = value_and_grad(&mut rng, |tape| tape.param(&w).square().sum_all());
+/// assert_eq!(loss, 5.0);
+/// assert_eq!(gradients.get(&w).unwrap().to_vec(), [2.0, 4.0]);
+/// ```
+///
+/// # Panics
+/// As [`Var::backward`].
+#[track_caller]
+pub fn value_and_grad<T: Float>(
+    rng: &mut impl rand::Rng,
+    loss: impl for<'t> FnOnce(&'t Tape<T>) -> Var<'t, T>,
+) -> (f64, Gradients<T>) {
+    let tape = Tape::train(rng);
+    let loss = loss(&tape);
+    (loss.item(), loss.backward())
+}
+
+/// [`value_and_grad`] of a function that also returns something else: predictions, say.
+///
+/// # Panics
+/// As [`Var::backward`].
+#[track_caller]
+pub fn value_and_grad_with<T: Float, A>(
+    rng: &mut impl rand::Rng,
+    loss: impl for<'t> FnOnce(&'t Tape<T>) -> (Var<'t, T>, A),
+) -> (f64, A, Gradients<T>) {
+    let tape = Tape::train(rng);
+    let (loss, auxiliary) = loss(&tape);
+    (loss.item(), auxiliary, loss.backward())
+}

@@ -1,0 +1,34 @@
+//! Reverse-mode automatic differentiation on a tape.
+
+mod backward;
+mod check;
+mod containers;
+mod force;
+mod gradcheck;
+mod gradients;
+mod index;
+mod module;
+mod op;
+mod ops;
+mod outline;
+mod param;
+mod release;
+mod scope;
+mod spare;
+mod state;
+mod tape;
+mod var;
+
+pub use check::ShapeError;
+pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};
+pub use gradients::{Gradients, value_and_grad, value_and_grad_with};
+pub use index::{Index, IntoIndex};
+pub use module::*;
+pub use op::{Call, Cotangents, Reads};
+pub use ops::{CustomOp, Outputs};
+pub use outline::Outline;
+pub use param::{Buffer, BufferId, Param, ParamId};
+pub use scope::{ScopeResult, Trace};
+pub use state::*;
+pub use tape::{Mode, Policy, Tape};
+pub use var::Var;

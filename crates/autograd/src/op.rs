@@ -1,0 +1,156 @@
+//! What a node of the tape can be, and what a derivative rule sees.
+
+use crate::ops::{IndexOp, MatMul, Random, Reduce, View};
+use crate::tape::Tape;
+use crate::var::Var;
+use smallvec::SmallVec;
+use wengert_tensor::{Binary, Float, Opcode, Shape, Unary};
+
+/// The operation behind a node. Payloads are small and `Copy`: target shapes are the node's own,
+/// what is larger lies in a table of the tape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Op {
+    /// A given value, not differentiated.
+    Constant,
+    /// A given value whose gradient may be asked for: a watched tensor or a parameter.
+    Leaf,
+    /// A further output of the op so many nodes before.
+    Output(u32),
+    Unary(Unary),
+    Binary(Binary),
+    /// The second operand where the first is not zero, else the third.
+    Select,
+    View(View),
+    Reduce(Reduce),
+    MatMul(MatMul),
+    Index(IndexOp),
+    Random(Random),
+    /// An entry in the tape's table of custom operations.
+    Custom(u32),
+}
+
+/// A node holds one; tapes of a million nodes are meant to be possible.
+const _: () = assert!(size_of::<Op>() == 16);
+
+impl Op {
+    /// The step this op is in a pointwise program.
+    #[inline]
+    pub fn opcode(self) -> Option<Opcode> {
+        match self {
+            Op::Unary(op) => Some(Opcode::Unary(op)),
+            Op::Binary(op) => Some(Opcode::Binary(op)),
+            Op::Select => Some(Opcode::Select),
+            _ => None,
+        }
+    }
+
+    /// Whether the node's value came from outside and cannot be computed again.
+    #[inline]
+    pub fn is_given(self) -> bool {
+        matches!(self, Op::Constant | Op::Leaf)
+    }
+
+    /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.
+    #[inline]
+    pub fn is_differentiable(self) -> bool {
+        match self {
+            Op::Unary(op) => crate::ops::unary_differentiable(op),
+            Op::Binary(op) => crate::ops::binary_differentiable(op),
+            _ => true,
+        }
+    }
+}
+
+/// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
+/// Shapes are always at hand and need no declaration. A value that nobody declares is released
+/// early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads(u8);
+
+#[allow(missing_docs)] // the type's documentation says it
+impl Reads {
+    pub const NOTHING: Reads = Reads(0);
+    pub const X0: Reads = Reads(1);
+    pub const X1: Reads = Reads(2);
+    pub const X2: Reads = Reads(4);
+    pub const X3: Reads = Reads(8);
+    pub const Y0: Reads = Reads(16);
+    pub const Y1: Reads = Reads(32);
+    /// Every input, however many, and every output.
+    pub const ALL: Reads = Reads(255);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Reads) -> Reads {
+        Reads(self.0 | other.0)
+    }
+
+    pub(crate) fn input(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> i & 1 == 1)
+    }
+
+    pub(crate) fn output(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> (4 + i) & 1 == 1)
+    }
+}
+
+/// The cotangents a rule returns, one per argument; `None` for those not wanted.
+pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
+
+/// One call of a derivative rule: the op's inputs, outputs and their cotangents as variables.
+///
+/// A rule writes with them what the cotangents of the inputs are. The same rule serves first-order
+/// gradients, where what it writes is forgotten once it is computed, and gradients that are
+/// variables themselves.
+pub struct Call<'a, 't, T: Float> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+    pub(crate) parents: &'a [u32],
+    pub(crate) wanted: &'a [bool],
+    pub(crate) gy: &'a [Option<Var<'t, T>>],
+}
+
+impl<'t, T: Float> Call<'_, 't, T> {
+    /// The tape, for constants.
+    pub fn tape(&self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// How many inputs there are.
+    pub fn arity(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Whether somebody wants the cotangent of this input.
+    pub fn wants(&self, arg: usize) -> bool {
+        self.wanted[arg]
+    }
+
+    /// The cotangent of the only output.
+    #[inline]
+    pub fn gy(&self) -> Var<'t, T> {
+        self.gy[0].expect("a rule is called only with a cotangent")
+    }
+
+    /// The cotangent of one of several outputs; `None` is zero.
+    pub fn gy_of(&self, output: usize) -> Option<Var<'t, T>> {
+        self.gy[output]
+    }
+
+    /// An input.
+    #[inline]
+    pub fn x(&self, arg: usize) -> Var<'t, T> {
+        Var { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An output.
+    #[inline]
+    pub fn y(&self, output: usize) -> Var<'t, T> {
+        Var { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// The shape of an input.
+    pub fn x_shape(&self, arg: usize) -> Shape {
+        self.x(arg).shape()
+    }
+}

@@ -1,0 +1,208 @@
+//! Operations of two operands, and selection. Their operands have equal shapes: broadcasting is an
+//! op of its own, put before them here, so no rule knows about it.
+
+use crate::op::{Call, Cotangents, Op, Reads};
+use crate::tape::{ShapeOf, Tape};
+use crate::var::Var;
+use smallvec::smallvec;
+use wengert_tensor::{Binary, Float, Shape, broadcast_message, broadcast_shapes};
+
+use Binary::{Add, Div, Eq, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
+
+/// Whether the derivative is not zero everywhere.
+pub(crate) fn is_differentiable(op: Binary) -> bool {
+    !matches!(op, Gt | Ge | Lt | Le | Eq | Ne)
+}
+
+/// What the rule reads for the gradient of this argument.
+pub(super) fn reads(op: Binary, arg: usize) -> Reads {
+    match (op, arg) {
+        (Mul, 0) | (Div, 0) => Reads::X1,
+        (Mul, _) => Reads::X0,
+        (Div, _) => Reads::X1.and(Reads::Y0),
+        (Maximum | Minimum | Pow, 0) => Reads::X0.and(Reads::X1),
+        (Maximum | Minimum, _) => Reads::X0.and(Reads::X1),
+        (Pow, _) => Reads::X0.and(Reads::X1).and(Reads::Y0),
+        (Add | Sub | Gt | Ge | Lt | Le | Eq | Ne, _) => Reads::NOTHING,
+    }
+}
+
+/// The derivative rules.
+#[inline]
+pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+    let (gy, a, b, y) = (c.gy(), c.x(0), c.x(1), c.y(0));
+    let (wants_a, wants_b) = (c.wants(0), c.wants(1));
+    // The side that was chosen gets all, equal operands half each.
+    let chosen = |x: Var<'t, T>, other| gy * (x.binary(Gt, other) + 0.5 * x.binary(Eq, other));
+    match op {
+        Add => smallvec![Some(gy), Some(gy)],
+        Sub => smallvec![Some(gy), wants_b.then(|| -gy)],
+        Mul => smallvec![wants_a.then(|| gy * b), wants_b.then(|| gy * a)],
+        Div => smallvec![wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)],
+        // b aᵇ⁻¹ is 0 at b = 0, and aᵇ ln a is 0 at a = 0, where one factor is not a number.
+        Pow => smallvec![
+            wants_a.then(|| b.eq_scalar(0.0).select(0.0 * gy, gy * b * a.pow(b - 1.0))),
+            wants_b.then(|| a.eq_scalar(0.0).select(0.0 * gy, gy * y * a.ln())),
+        ],
+        Maximum => smallvec![wants_a.then(|| chosen(a, b)), wants_b.then(|| chosen(b, a))],
+        Minimum => smallvec![wants_a.then(|| chosen(-a, -b)), wants_b.then(|| chosen(-b, -a))],
+        Gt | Ge | Lt | Le | Eq | Ne => smallvec![Some(0.0 * gy), Some(0.0 * gy)],
+    }
+}
+
+/// Each side gets the gradient where it was selected, the condition none.
+pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+    let (gy, condition) = (c.gy(), c.x(0));
+    let zero = c.tape.zeros(&gy.shape());
+    smallvec![
+        c.wants(0).then_some(zero),
+        c.wants(1).then(|| condition.select(gy, zero)),
+        c.wants(2).then(|| condition.select(zero, gy)),
+    ]
+}
+
+impl<T: Float> Tape<T> {
+    /// The shape that two operands broadcast to.
+    #[track_caller]
+    fn common_shape(&self, op: &str, a: &Shape, b: &Shape) -> Shape {
+        match broadcast_shapes(a, b) {
+            Some(shape) => shape,
+            None => self.fail(broadcast_message(op, a, b)),
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
+        if !std::ptr::eq(self, other) {
+            self.fail(format!("{op}: variables of two tapes meet: values cross with tape.constant(x.value())"))
+        }
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    #[inline]
+    #[track_caller]
+    pub(crate) fn binary(self, op: Binary, other: Self) -> Self {
+        let tape = self.tape;
+        tape.same_tape(op.name(), other.tape);
+        let (mut a, mut b) = (self, other);
+        let equal = {
+            let arena = tape.arena.borrow();
+            let [sa, sb] = [a, b].map(|v| arena.nodes[v.id as usize].shape as usize);
+            sa == sb || arena.shapes[sa] == arena.shapes[sb]
+        };
+        if !equal {
+            let shape = tape.common_shape(op.name(), &a.shape(), &b.shape());
+            (a, b) = (a.broadcast_to(&shape), b.broadcast_to(&shape));
+        }
+        let id = tape.record(Op::Binary(op), &[a.id, b.id], ShapeOf::Node(a.id));
+        tape.settle(id);
+        Var { tape, id }
+    }
+
+    /// `a` where `self` is not zero, else `b`; the three broadcast. No gradient reaches `self`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn select(self, a: Self, b: Self) -> Self {
+        let tape = self.tape;
+        tape.same_tape("select", a.tape);
+        tape.same_tape("select", b.tape);
+        let shape = tape.common_shape("select", &a.shape(), &b.shape());
+        let shape = tape.common_shape("select", &shape, &self.shape());
+        let operands = [self.detach(), a, b].map(|x| x.broadcast_to(&shape));
+        tape.apply(Op::Select, &operands, shape)
+    }
+
+    /// `value` where `mask` is not zero, `self` elsewhere.
+    ///
+    /// # Panics
+    /// If the mask does not broadcast to the shape.
+    #[track_caller]
+    pub fn masked_fill(self, mask: Self, value: f64) -> Self {
+        let filling = self.tape.full(&[], value);
+        mask.broadcast_to(&self.shape()).select(filling, self)
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $method:ident $op:ident;)*) => {
+        /// Functions of two elements, with broadcasting.
+        impl<T: Float> Var<'_, T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast, or the variables are of two tapes.
+            #[inline]
+            #[track_caller]
+            pub fn $method(self, other: Self) -> Self {
+                self.binary($op, other)
+            }
+        )* }
+    };
+}
+methods! {
+    /// aᵇ; NaN for negative a unless b is whole.
+    pow Pow;
+    /// The greater.
+    maximum Maximum;
+    /// The lesser.
+    minimum Minimum;
+    /// 1 where a > b, else 0. Derivative zero.
+    gt_var Gt;
+    /// 1 where a ≥ b, else 0. Derivative zero.
+    ge_var Ge;
+    /// 1 where a < b, else 0. Derivative zero.
+    lt_var Lt;
+    /// 1 where a ≤ b, else 0. Derivative zero.
+    le_var Le;
+    /// 1 where a = b, else 0. Derivative zero.
+    eq_var Eq;
+    /// 1 where a ≠ b, else 0. Derivative zero.
+    ne_var Ne;
+}
+
+macro_rules! operators {
+    ($($Trait:ident $method:ident: |$x:ident, $k:ident| $right:expr, $left:expr;)*) => { $(
+        impl<'t, T: Float> std::ops::$Trait for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                self.binary($Trait, other)
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<f64> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            fn $method(self, $k: f64) -> Self {
+                let $x = self;
+                $right
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<Var<'t, T>> for f64 {
+            type Output = Var<'t, T>;
+            #[inline]
+            fn $method(self, $x: Var<'t, T>) -> Var<'t, T> {
+                let $k = self;
+                $left
+            }
+        }
+    )* };
+}
+use wengert_tensor::Unary::{Neg, Recip, Scale, Shift};
+operators! {
+    Add add: |x, k| x.unary(Shift(k)), x.unary(Shift(k));
+    Sub sub: |x, k| x.unary(Shift(-k)), x.unary(Neg).unary(Shift(k));
+    Mul mul: |x, k| x.unary(Scale(k)), x.unary(Scale(k));
+    Div div: |x, k| x.unary(Scale(1.0 / k)), x.unary(Recip).unary(Scale(k));
+}
+impl<'t, T: Float> std::ops::Neg for Var<'t, T> {
+    type Output = Var<'t, T>;
+    #[inline]
+    fn neg(self) -> Self {
+        self.unary(Neg)
+    }
+}

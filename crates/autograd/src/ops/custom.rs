@@ -1,0 +1,120 @@
+//! Operations of users: a forward computation on tensors and a rule on variables.
+
+use crate::op::{Call, Cotangents, Op, Reads};
+use crate::tape::{ACTIVE, SAVED, Tape};
+use crate::var::Var;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// What an operation returns: mostly one.
+pub type Outputs<X> = SmallVec<[X; 1]>;
+
+/// An operation that this crate does not have. A value that depends smoothly on the inputs and
+/// that the rule reads must be an output: hidden in the operation it would make second derivatives
+/// silently wrong.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Tape};
+/// use wengert_tensor::{Shape, Tensor};
+///
+/// struct Cube;
+/// impl CustomOp<f32> for Cube {
+///     fn name(&self) -> &str {
+///         "cube"
+///     }
+///     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+///         Ok([x[0]].into())
+///     }
+///     fn forward(&self, x: &[Tensor]) -> Outputs<Tensor> {
+///         [x[0].powi(3)].into()
+///     }
+///     fn vjp<'t>(&self, c: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
+///         let x = c.x(0);
+///         [Some(3.0 * c.gy() * x * x)].into_iter().collect()
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::scalar(2.0));
+/// let y = tape.custom(Arc::new(Cube), &[x])[0];
+/// let dy = y.grad(&[x])[0];
+/// assert_eq!(dy.item(), 12.0);
+/// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative is free
+/// ```
+pub trait CustomOp<T: Float>: Send + Sync {
+    /// For messages.
+    fn name(&self) -> &str;
+
+    /// The shapes of the outputs.
+    ///
+    /// # Errors
+    /// What does not fit, with the shapes and what would mend it.
+    fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String>;
+
+    /// The outputs: a pure function of the inputs.
+    fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
+
+    /// The cotangents of the wanted inputs, written in variables.
+    fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
+
+    /// What [`vjp`](CustomOp::vjp) reads for the gradient of this input. What nobody reads is
+    /// released early.
+    fn reads(&self, _arg: usize) -> Reads {
+        Reads::ALL
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Applies an operation of the user's; returns its outputs.
+    ///
+    /// # Panics
+    /// If its shape rule refuses the operands, or they are of two tapes.
+    #[track_caller]
+    pub fn custom<'t>(&'t self, op: Arc<dyn CustomOp<T>>, x: &[Var<'t, T>]) -> Outputs<Var<'t, T>> {
+        for v in x {
+            self.same_tape(op.name(), v.tape);
+        }
+        let inputs: SmallVec<[Shape; 4]> = x.iter().map(|v| v.shape()).collect();
+        let shapes = match op.shapes(&inputs) {
+            Ok(shapes) => shapes,
+            Err(why) => self.fail(format!("{}: {why}", op.name())),
+        };
+        let place = {
+            let customs = &mut self.arena.borrow_mut().customs;
+            customs.push(op);
+            customs.len() as u32 - 1
+        };
+        self.apply_outputs(Op::Custom(place), x, &shapes)
+    }
+
+    /// A node for each output, side by side.
+    #[track_caller]
+    pub(crate) fn apply_outputs<'t>(
+        &'t self,
+        op: Op,
+        x: &[Var<'t, T>],
+        shapes: &[Shape],
+    ) -> Outputs<Var<'t, T>> {
+        let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
+        let first = self.record(op, &parents, crate::tape::ShapeOf::New(shapes[0]));
+        {
+            let arena = &mut *self.arena.borrow_mut();
+            let active = arena.nodes[first as usize].flags & ACTIVE;
+            for (i, &shape) in shapes.iter().enumerate().skip(1) {
+                arena.shapes.push(shape);
+                let shape = arena.shapes.len() as u32 - 1;
+                let id = arena.push(Op::Output(i as u32), &[first], shape, active);
+                let read = |arg: usize| {
+                    arena.nodes[parents[arg] as usize].flags & active != 0 && arena.reads(op, arg).output(i)
+                };
+                if (0..parents.len()).any(read) {
+                    arena.nodes[id as usize].flags |= SAVED;
+                }
+            }
+        }
+        self.settle(first);
+        (0..shapes.len() as u32).map(|i| Var { tape: self, id: first + i }).collect()
+    }
+}

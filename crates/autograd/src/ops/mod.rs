@@ -1,0 +1,69 @@
+//! The rule book: a file per family of operations. In each stand side by side the operations, their
+//! shape rules, the calls of their kernels, their derivative rules, what those read, and (in the
+//! tests) the domains on which they are checked.
+//!
+//! # Where a derivative does not exist
+//! - relu′(0) = abs′(0) = sign′ = 0.
+//! - `clamp_min`, `clamp_max` pass the gradient at the bound itself.
+//! - `maximum`, `minimum`: equal operands get half each. `max`, `min` over axes: equal elements
+//!   share evenly. (Both as in PyTorch.)
+//! - Comparisons have derivative zero everywhere: a graph ends there.
+
+mod binary;
+mod custom;
+mod index;
+mod matmul;
+mod random;
+mod reduce;
+#[cfg(test)]
+mod tests;
+mod unary;
+mod view;
+
+pub(crate) use binary::is_differentiable as binary_differentiable;
+pub use custom::{CustomOp, Outputs};
+pub(crate) use index::IndexOp;
+pub(crate) use matmul::MatMul;
+pub(crate) use random::Random;
+pub(crate) use reduce::Reduce;
+pub(crate) use unary::is_differentiable as unary_differentiable;
+pub(crate) use view::View;
+
+use crate::op::{Call, Cotangents, Op, Reads};
+use smallvec::smallvec;
+use wengert_tensor::Float;
+
+/// What the rule of `op` reads for the gradient of this argument.
+#[inline]
+pub(crate) fn reads(op: Op, arg: usize) -> Reads {
+    match op {
+        Op::Unary(op) => unary::reads(op),
+        Op::Binary(op) => binary::reads(op, arg),
+        Op::Select => Reads::X0,
+        Op::Reduce(op) => op.reads(),
+        Op::MatMul(_) => MatMul::reads(arg),
+        Op::View(_) | Op::Index(_) | Op::Random(_) => Reads::NOTHING,
+        Op::Custom(_) => Reads::ALL,
+        Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
+    }
+}
+
+/// The cotangents of the wanted arguments. Called once per node.
+#[inline]
+pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+    match op {
+        Op::Unary(op) => smallvec![Some(unary::vjp(op, c))],
+        Op::Binary(op) => binary::vjp(op, c),
+        Op::Select => binary::select_vjp(c),
+        Op::View(op) => op.vjp(c),
+        Op::Reduce(op) => smallvec![Some(op.vjp(c))],
+        Op::MatMul(op) => op.vjp(c),
+        Op::Index(op) => smallvec![Some(op.vjp(c))],
+        Op::Random(op) => smallvec![Some(op.vjp(c))],
+        Op::Custom(i) => {
+            let op = c.tape.arena.borrow().customs[i as usize].clone();
+            op.vjp(c)
+        }
+        Op::Constant | Op::Leaf | Op::Output(_) => unreachable!("leaves have no rule"),
+    }
+}

@@ -1,0 +1,46 @@
+//! Random operations. They carry their place in the run's random numbers, so they are pure: the
+//! same node gives the same numbers whenever it is computed.
+
+use crate::op::{Call, Op};
+use crate::tape::Mode;
+use crate::var::Var;
+use wengert_tensor::{Float, Tensor, keep_mask};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Random {
+    /// Linear in its operand, and its own adjoint.
+    Dropout { p: f32, stream: u32 },
+}
+
+impl Random {
+    pub fn eval<T: Float>(self, x: &Tensor<T>, key: u64) -> Tensor<T> {
+        let Random::Dropout { p, stream } = self;
+        let p = f64::from(p);
+        let mask = keep_mask::<T>(&x.shape(), key, u64::from(stream), p);
+        if p == 1.0 { mask } else { x * mask * (1.0 / (1.0 - p)) }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+        let gy = c.gy();
+        gy.tape.apply(Op::Random(self), &[gy], gy.shape())
+    }
+}
+
+impl<T: Float> Var<'_, T> {
+    /// On a tape in training mode, each element is zero with probability `p` and otherwise divided
+    /// by 1 - p, so that the expected value stays; in evaluation mode, `self`.
+    /// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, 2014.)
+    ///
+    /// # Panics
+    /// If `p` is not within 0 to 1, or the tape has no random key ([`Tape::train`](crate::Tape::train)
+    /// gives one).
+    #[track_caller]
+    pub fn dropout(self, p: f64) -> Self {
+        assert!((0.0..=1.0).contains(&p), "dropout: p is a probability, this is {p}");
+        if self.tape.mode() == Mode::Eval || p == 0.0 {
+            return self;
+        }
+        let (_, stream) = self.tape.stream();
+        self.tape.apply(Op::Random(Random::Dropout { p: p as f32, stream }), &[self], self.shape())
+    }
+}

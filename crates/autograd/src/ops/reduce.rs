@@ -1,0 +1,170 @@
+//! Reductions. The op reduces to a shape (that of its node); which axes went is read from it.
+
+use crate::op::{Call, Op, Reads};
+use crate::var::Var;
+use wengert_tensor::shapes;
+use wengert_tensor::{Float, Shape, Tensor};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reduce {
+    /// The adjoint of broadcasting.
+    Sum,
+    Max,
+    Min,
+    LogSumExp,
+}
+
+impl Reduce {
+    pub fn eval<T: Float>(self, x: &Tensor<T>, shape: Shape) -> Tensor<T> {
+        match self {
+            Reduce::Sum => x.sum_to(&shape),
+            Reduce::Max => x.max_to(&shape),
+            Reduce::Min => x.min_to(&shape),
+            Reduce::LogSumExp => x.logsumexp_to(&shape),
+        }
+    }
+
+    pub fn reads(self) -> Reads {
+        match self {
+            Reduce::Sum => Reads::NOTHING,
+            Reduce::Max | Reduce::Min | Reduce::LogSumExp => Reads::X0.and(Reads::Y0),
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+        let (gy, shape) = (c.gy(), c.x_shape(0));
+        match self {
+            Reduce::Sum => gy.broadcast_to(&shape),
+            Reduce::Max | Reduce::Min => {
+                // Equal elements share the gradient evenly.
+                let (x, y) = (c.x(0), c.y(0));
+                let chosen = x.eq_var(y);
+                chosen * (gy / chosen.sum_to(&y.shape()))
+            }
+            Reduce::LogSumExp => gy * (c.x(0) - c.y(0)).exp(),
+        }
+    }
+}
+
+/// Reductions. An empty list of axes means all; axes may count from the end; with `keepdim` the
+/// reduced axes stay, with size 1.
+impl<T: Float> Var<'_, T> {
+    #[track_caller]
+    fn reduce(self, op: Reduce, axes: &[isize], keepdim: bool, name: &str) -> Self {
+        let shape = self.shape();
+        let (kept, dropped) = self.fits(shapes::reduce(name, &shape, axes));
+        let reduced = if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
+        if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) }
+    }
+
+    /// The sum over axes.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn sum(self, axes: &[isize], keepdim: bool) -> Self {
+        self.reduce(Reduce::Sum, axes, keepdim, "sum")
+    }
+
+    /// The sum of all elements: a scalar.
+    #[inline]
+    pub fn sum_all(self) -> Self {
+        self.sum_to(&[])
+    }
+
+    /// The mean over axes.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn mean(self, axes: &[isize], keepdim: bool) -> Self {
+        let sum = self.sum(axes, keepdim);
+        sum * (sum.shape().numel() as f64 / self.shape().numel() as f64)
+    }
+
+    /// The mean of all elements: a scalar.
+    pub fn mean_all(self) -> Self {
+        self.sum_all() * (1.0 / self.shape().numel() as f64)
+    }
+
+    /// The greatest element over axes. Equal ones share the gradient evenly.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or an axis is empty.
+    #[track_caller]
+    pub fn max(self, axes: &[isize], keepdim: bool) -> Self {
+        self.reduce(Reduce::Max, axes, keepdim, "max")
+    }
+
+    /// The least element over axes. Equal ones share the gradient evenly.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or an axis is empty.
+    #[track_caller]
+    pub fn min(self, axes: &[isize], keepdim: bool) -> Self {
+        self.reduce(Reduce::Min, axes, keepdim, "min")
+    }
+
+    /// The variance over axes, Σ(x - mean)² / (n - correction). A correction of 1 (Bessel's)
+    /// estimates the variance of a population from a sample, 0 gives that of the numbers at hand.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn var(self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
+        let centred = self - self.mean(axes, true);
+        let sum = centred.square().sum(axes, keepdim);
+        let n = self.shape().numel() / sum.shape().numel().max(1);
+        sum * (1.0 / n.saturating_sub(correction) as f64)
+    }
+
+    /// ln Σ eˣ over axes, without overflow.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn logsumexp(self, axes: &[isize], keepdim: bool) -> Self {
+        if self.shape().rank() == 0 {
+            return self;
+        }
+        self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp")
+    }
+
+    /// eˣ / Σ eˣ along an axis.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn softmax(self, axis: isize) -> Self {
+        self.log_softmax(axis).exp()
+    }
+
+    /// ln (eˣ / Σ eˣ) along an axis, without overflow.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(self, axis: isize) -> Self {
+        self - self.logsumexp(&[axis], true)
+    }
+
+    /// Sums to a smaller shape: the adjoint of [`broadcast_to`](Var::broadcast_to).
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to this one's.
+    #[inline]
+    #[track_caller]
+    pub fn sum_to(self, shape: &[usize]) -> Self {
+        let own = self.shape();
+        if *own == *shape {
+            return self;
+        }
+        let shape = self.fits(shapes::sum_to(&own, shape));
+        self.tape.apply(Op::Reduce(Reduce::Sum), &[self], shape)
+    }
+
+    fn reshape_to(self, shape: Shape) -> Self {
+        let sizes: smallvec::SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
+        self.reshape(&sizes)
+    }
+}

@@ -1,0 +1,136 @@
+//! Operations of one operand.
+
+use crate::op::{Call, Op, Reads};
+use crate::tape::ShapeOf;
+use crate::var::Var;
+use wengert_tensor::{Float, Unary};
+
+use Unary::{
+    Abs, ClampMax, ClampMin, Cos, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi, Recip, Relu, Scale,
+    Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
+};
+
+/// Whether the derivative is not zero everywhere.
+pub(crate) fn is_differentiable(op: Unary) -> bool {
+    !matches!(op, Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_))
+}
+
+/// What the rule reads.
+pub(super) fn reads(op: Unary) -> Reads {
+    match op {
+        Abs | Ln | Sin | Cos | Softplus | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => Reads::X0,
+        Exp | Sqrt | Recip | Tanh | Sigmoid | Relu => Reads::Y0,
+        Neg | Scale(_) | Shift(_) => Reads::NOTHING,
+        Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => Reads::NOTHING,
+    }
+}
+
+/// The derivative rules.
+#[inline]
+pub(super) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
+    let (gy, x, y) = (c.gy(), c.x(0), c.y(0));
+    match op {
+        Neg => -gy,
+        Abs => gy * x.sign(),
+        Exp => gy * y,
+        Ln => gy / x,
+        Sqrt => 0.5 * gy / y,
+        Recip => -gy * (y * y),
+        Sin => gy * x.cos(),
+        Cos => -gy * x.sin(),
+        Tanh => gy * (1.0 - y * y),
+        Sigmoid => gy * (y * (1.0 - y)),
+        Softplus => gy * x.sigmoid(),
+        Relu => gy * y.gt(0.0),
+        Scale(k) => k * gy,
+        Shift(_) => gy,
+        // x⁰ is constant, also at 0, where 0 · x⁻¹ would not be a number.
+        Powi(0) => 0.0 * gy,
+        Powi(n) => f64::from(n) * gy * x.powi(n - 1),
+        Powf(0.0) => 0.0 * gy,
+        Powf(p) => p * gy * x.powf(p - 1.0),
+        ClampMin(k) => gy * x.ge(k),
+        ClampMax(k) => gy * x.le(k),
+        Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => 0.0 * gy,
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? => $op:expr;)*) => {
+        /// Functions of each element.
+        impl<T: Float> Var<'_, T> { $(
+            $(#[$doc])*
+            #[inline]
+            pub fn $method(self $(, $c: $C)?) -> Self {
+                self.unary($op)
+            }
+        )* }
+    };
+}
+methods! {
+    /// |x|
+    abs => Abs;
+    /// -1, 0 or 1. Derivative zero.
+    sign => Sign;
+    /// eˣ
+    exp => Exp;
+    /// Natural logarithm.
+    ln => Ln;
+    /// √x
+    sqrt => Sqrt;
+    /// 1 / x
+    recip => Recip;
+    /// Sine of radians.
+    sin => Sin;
+    /// Cosine of radians.
+    cos => Cos;
+    /// Hyperbolic tangent.
+    tanh => Tanh;
+    /// The logistic function, 1 / (1 + e⁻ˣ).
+    sigmoid => Sigmoid;
+    /// ln(1 + eˣ), without overflow.
+    softplus => Softplus;
+    /// max(x, 0)
+    relu => Relu;
+    /// xⁿ
+    powi(n: i32) => Powi(n);
+    /// xᵖ; NaN for negative x unless p is whole.
+    powf(p: f64) => Powf(p);
+    /// x²
+    square => Powi(2);
+    /// max(x, k)
+    clamp_min(k: f64) => ClampMin(k);
+    /// min(x, k)
+    clamp_max(k: f64) => ClampMax(k);
+    /// 1 where x > k, else 0. Derivative zero.
+    gt(k: f64) => Gt(k);
+    /// 1 where x ≥ k, else 0. Derivative zero.
+    ge(k: f64) => Ge(k);
+    /// 1 where x < k, else 0. Derivative zero.
+    lt(k: f64) => Lt(k);
+    /// 1 where x ≤ k, else 0. Derivative zero.
+    le(k: f64) => Le(k);
+    /// 1 where x = k, else 0. Derivative zero.
+    eq_scalar(k: f64) => Eq(k);
+    /// 1 where x ≠ k, else 0. Derivative zero.
+    ne_scalar(k: f64) => Ne(k);
+}
+
+impl<T: Float> Var<'_, T> {
+    /// min(max(x, low), high)
+    ///
+    /// # Panics
+    /// If `low > high`.
+    #[track_caller]
+    pub fn clamp(self, low: f64, high: f64) -> Self {
+        assert!(low <= high, "clamp: {low} is greater than {high}");
+        self.clamp_min(low).clamp_max(high)
+    }
+
+    #[inline]
+    pub(crate) fn unary(self, op: Unary) -> Self {
+        let id = self.tape.record(Op::Unary(op), &[self.id], ShapeOf::Node(self.id));
+        self.tape.settle(id);
+        Var { id, ..self }
+    }
+}

@@ -1,0 +1,300 @@
+//! Other ways to lay the same numbers out, and their adjoints. All are linear and read nothing but
+//! shapes; the family is closed under vjp: broadcast ↔ sum, slice ↔ unslice, concat ↔ slice.
+
+use crate::op::{Call, Cotangents, Op};
+use crate::var::Var;
+use smallvec::{SmallVec, smallvec};
+use std::ops::RangeBounds;
+use wengert_tensor::shapes;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// Target shapes are those of the node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum View {
+    BroadcastTo,
+    Reshape,
+    Permute(Order),
+    /// Elements `start, start + step, …` along one axis; how many, the shape says.
+    Slice { axis: u8, start: u32, step: i32 },
+    /// Zeros with the operand's elements at these places: the adjoint of `Slice`.
+    Unslice { axis: u8, start: u32, step: i32 },
+    Concat { axis: u8 },
+}
+
+/// Position i of the result shows axis `self.0[i]` of the operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Order([u8; wengert_tensor::MAX_RANK]);
+
+impl Order {
+    fn inverse(self, rank: usize) -> Order {
+        let mut inverse = Order([0; _]);
+        for (to, &from) in self.0[..rank].iter().enumerate() {
+            inverse.0[from as usize] = to as u8;
+        }
+        inverse
+    }
+
+    fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
+        self.0[..rank].iter().map(|&axis| axis as isize).collect()
+    }
+
+    /// Whether only the last two axes change places.
+    pub fn swaps_last_two(self, rank: usize) -> bool {
+        let at = |i: usize| self.0[i] as usize;
+        rank >= 2
+            && (0..rank - 2).all(|i| at(i) == i)
+            && (at(rank - 2), at(rank - 1)) == (rank - 1, rank - 2)
+    }
+}
+
+impl View {
+    pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape) -> Tensor<T> {
+        match self {
+            View::BroadcastTo => x[0].broadcast_to(&shape),
+            View::Reshape => {
+                let sizes: SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
+                x[0].reshape(&sizes)
+            }
+            View::Permute(order) => x[0].permute(&order.axes(shape.rank())),
+            View::Slice { axis, start, step } => {
+                x[0].slice_steps(axis as isize, start as usize, step as isize, shape[axis as usize])
+            }
+            View::Unslice { axis, start, step } => {
+                x[0].unslice(axis as isize, start as usize, step as isize, shape[axis as usize])
+            }
+            View::Concat { axis } => Tensor::concat(x, axis as isize),
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let (gy, shape) = (c.gy(), c.x_shape(0));
+        let one = |view| smallvec![Some(gy.view(view, shape))];
+        match self {
+            View::BroadcastTo => smallvec![Some(gy.sum_to(&shape))],
+            View::Reshape => one(View::Reshape),
+            View::Permute(order) => one(View::Permute(order.inverse(shape.rank()))),
+            View::Slice { axis, start, step } => one(View::Unslice { axis, start, step }),
+            View::Unslice { axis, start, step } => one(View::Slice { axis, start, step }),
+            View::Concat { axis } => {
+                let mut start = 0;
+                let part = |arg: usize| {
+                    let size = c.x_shape(arg)[axis as usize];
+                    start += size;
+                    c.wants(arg).then(|| gy.narrow(axis as isize, start - size, size))
+                };
+                (0..c.arity()).map(part).collect()
+            }
+        }
+    }
+}
+
+/// Axes and layouts. Axes may count from the end.
+impl<'t, T: Float> Var<'t, T> {
+    #[inline]
+    fn view(self, view: View, shape: Shape) -> Self {
+        self.tape.apply(Op::View(view), &[self], shape)
+    }
+
+    /// The shape rule's answer, or a panic with its text.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
+        match rule {
+            Ok(answer) => answer,
+            Err(why) => self.tape.fail(why),
+        }
+    }
+
+    /// Repeated to a larger shape.
+    ///
+    /// # Panics
+    /// If the shape does not broadcast to the other.
+    #[inline]
+    #[track_caller]
+    pub fn broadcast_to(self, shape: &[usize]) -> Self {
+        let own = self.shape();
+        if *own == *shape {
+            return self;
+        }
+        let shape = self.fits(shapes::broadcast_to(&own, shape));
+        self.view(View::BroadcastTo, shape)
+    }
+
+    /// The same elements under another shape; one size may be -1 and is inferred.
+    ///
+    /// # Panics
+    /// If the numbers of elements differ.
+    #[track_caller]
+    pub fn reshape(self, shape: &[isize]) -> Self {
+        let shape = self.fits(shapes::reshape(&self.shape(), shape));
+        self.view(View::Reshape, shape)
+    }
+
+    /// The axes from `start` to `end`, both included, as one.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn flatten(self, start: isize, end: isize) -> Self {
+        let shape = self.fits(shapes::flatten(&self.shape(), start, end));
+        self.view(View::Reshape, shape)
+    }
+
+    /// The axes in another order: position i of the result is axis `axes[i]`.
+    ///
+    /// # Panics
+    /// If `axes` does not name every axis once.
+    #[track_caller]
+    pub fn permute(self, axes: &[isize]) -> Self {
+        let shape = self.shape();
+        let order = self.fits(shapes::permutation(&shape, axes));
+        let permuted = order[..shape.rank()].iter().map(|&axis| shape[axis]).collect();
+        self.view(View::Permute(Order(order.map(|axis| axis as u8))), permuted)
+    }
+
+    /// Two axes change places.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn transpose(self, a: isize, b: isize) -> Self {
+        let shape = self.shape();
+        let [a, b] = [a, b].map(|axis| self.fits(shapes::axis("transpose", axis, &shape)));
+        let mut axes: SmallVec<[isize; 8]> = (0..shape.rank() as isize).collect();
+        axes.swap(a, b);
+        self.permute(&axes)
+    }
+
+    /// The last two axes change places: a matrix transposed.
+    ///
+    /// # Panics
+    /// With fewer than two axes.
+    #[track_caller]
+    pub fn t(self) -> Self {
+        let shape = self.shape();
+        if shape.rank() < 2 {
+            self.tape.fail(format!("t: a matrix wanted, this has shape {shape}"))
+        }
+        self.transpose(-2, -1)
+    }
+
+    /// Without this axis of size 1.
+    ///
+    /// # Panics
+    /// If its size is not 1.
+    #[track_caller]
+    pub fn squeeze(self, axis: isize) -> Self {
+        let shape = self.fits(shapes::squeeze(&self.shape(), axis));
+        self.view(View::Reshape, shape)
+    }
+
+    /// With a new axis of size 1 at this position.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    #[track_caller]
+    pub fn unsqueeze(self, axis: isize) -> Self {
+        let shape = self.fits(shapes::unsqueeze(&self.shape(), axis));
+        self.view(View::Reshape, shape)
+    }
+
+    /// `len` elements from `start` on along an axis.
+    ///
+    /// # Panics
+    /// If they lie outside.
+    #[track_caller]
+    pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("narrow", axis, &shape));
+        self.fits(shapes::narrow(&shape, axis, start, len));
+        self.steps(axis, start, 1, len)
+    }
+
+    /// Elements along an axis as Python's `[start:end:step]`: negative bounds count from the end,
+    /// bounds outside are clamped, a negative step walks backwards.
+    ///
+    /// # Panics
+    /// If there is no such axis, or the step is 0.
+    #[track_caller]
+    pub fn slice(self, axis: isize, range: impl RangeBounds<isize>, step: isize) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("slice", axis, &shape));
+        let (start, step, len) = self.fits(shapes::slice_range(shape[axis], range, step));
+        self.steps(axis, start, step, len)
+    }
+
+    fn steps(self, axis: usize, start: usize, step: isize, len: usize) -> Self {
+        let shape = self.shape().with(axis, len);
+        self.view(View::Slice { axis: axis as u8, start: start as u32, step: step as i32 }, shape)
+    }
+
+    /// Zeros of size `size` along an axis, with these elements at `start`, `start + step`, …
+    fn unslice(self, axis: usize, start: usize, size: usize) -> Self {
+        let shape = self.shape().with(axis, size);
+        self.view(View::Unslice { axis: axis as u8, start: start as u32, step: 1 }, shape)
+    }
+
+    /// Each axis extended by (before, after) elements of this value.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis.
+    #[track_caller]
+    pub fn pad(self, padding: &[(usize, usize)], value: f64) -> Self {
+        let shape = self.shape();
+        self.fits(shapes::pad(&shape, padding));
+        // Zeros are what unslicing gives: other values go through x - v.
+        let mut x = if value == 0.0 { self } else { self - value };
+        for (axis, &(before, after)) in padding.iter().enumerate() {
+            if before + after > 0 {
+                x = x.unslice(axis, before, before + shape[axis] + after);
+            }
+        }
+        if value == 0.0 { x } else { x + value }
+    }
+
+    /// Several variables joined along an axis.
+    ///
+    /// # Panics
+    /// If there is none, or they differ along another axis.
+    #[track_caller]
+    pub fn concat(parts: &[Self], axis: isize) -> Self {
+        let first = parts.first().expect("concat: no variables given");
+        for part in parts {
+            first.tape.same_tape("concat", part.tape);
+        }
+        let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
+        let shape = first.fits(shapes::concat(&sizes, axis));
+        let axis = first.fits(shapes::axis("concat", axis, &shape));
+        first.tape.apply(Op::View(View::Concat { axis: axis as u8 }), parts, shape)
+    }
+
+    /// Several variables of equal shape along a new axis.
+    ///
+    /// # Panics
+    /// If there is none, or their shapes differ.
+    #[track_caller]
+    pub fn stack(parts: &[Self], axis: isize) -> Self {
+        let first = parts.first().expect("stack: no variables given");
+        let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
+        first.fits(shapes::stack(&sizes, axis));
+        let parts: SmallVec<[Self; 4]> = parts.iter().map(|v| v.unsqueeze(axis)).collect();
+        Var::concat(&parts, axis)
+    }
+
+    /// Consecutive parts of these sizes along an axis.
+    ///
+    /// # Panics
+    /// If the sizes do not add up to that of the axis.
+    #[track_caller]
+    pub fn split(self, axis: isize, sizes: &[usize]) -> Vec<Self> {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("split", axis, &shape));
+        self.fits(shapes::split(&shape, axis, sizes));
+        let mut start = 0;
+        let part = |&size: &usize| {
+            start += size;
+            self.steps(axis, start - size, 1, size)
+        };
+        sizes.iter().map(part).collect()
+    }
+}

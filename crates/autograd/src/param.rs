@@ -1,0 +1,308 @@
+//! What a model holds: parameters, which are trained, and buffers, which are only saved.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wengert_tensor::{Element, Float, Shape, Tensor};
+
+/// Numbers for identities; no two calls in a process give the same.
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Which parameter: unique within the process, kept when the parameter moves, new in a clone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ParamId(u64);
+
+/// Which buffer: unique within the process, kept when the buffer moves, new in a clone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BufferId(u64);
+
+/// A tensor that training adjusts, such as the weight of a layer.
+///
+/// Gradients and the state of optimizers refer to it by its [`id`](Param::id). Every change of the
+/// value raises the [`version`](Param::version), by which a tape notices that what it recorded is
+/// out of date. A clone is another parameter with an id of its own: two layers that share
+/// a weight use one field twice, and threads that run the same model share `&model`.
+///
+/// ```
+/// use wengert_autograd::Param;
+/// use wengert_tensor::Tensor;
+///
+/// let mut weight = Param::new(Tensor::zeros(&[2]));
+/// weight.update(|w| w.make_mut().copy_from_slice(&[0.5, -0.5]));
+/// assert_eq!(weight.value().to_vec(), [0.5, -0.5]);
+/// assert_eq!(weight.version(), 1);
+/// assert_ne!(weight.clone().id(), weight.id());
+/// ```
+pub struct Param<T: Float = f32> {
+    id: ParamId,
+    version: u64,
+    value: Tensor<T>,
+    frozen: bool,
+}
+
+impl<T: Float> Param<T> {
+    /// A trainable parameter that starts with this value.
+    pub fn new(value: Tensor<T>) -> Self {
+        Param { id: ParamId(fresh()), version: 0, value, frozen: false }
+    }
+
+    /// Its identity.
+    #[inline]
+    pub fn id(&self) -> ParamId {
+        self.id
+    }
+
+    /// How often the value has changed.
+    #[inline]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The numbers.
+    #[inline]
+    pub fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The sizes of the axes; they never change.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.value.shape()
+    }
+
+    /// Whether training leaves it alone.
+    #[inline]
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// From now on it takes part in the forward pass as a constant: no gradient, no update.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// From now on it is trained.
+    pub fn unfreeze(&mut self) {
+        self.frozen = false;
+    }
+
+    /// Changes the value, in place where nobody else reads it: this is the only door. What `change`
+    /// writes through [`Tensor::make_mut`] is copied first only if some other tensor shares it.
+    ///
+    /// # Panics
+    /// If `change` leaves another shape behind.
+    #[track_caller]
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
+        // First, so that a panic in `change` does not leave a new value under an old version.
+        self.version += 1;
+        update(&mut self.value, "Param", change)
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Panics
+    /// If the shape differs.
+    #[track_caller]
+    pub fn set(&mut self, value: Tensor<T>) {
+        self.update(|old| *old = value);
+    }
+}
+
+/// A tensor that belongs to a model's state but is not trained by gradients, such as a running
+/// mean. It is saved and loaded with the parameters.
+///
+/// ```
+/// use wengert_autograd::Buffer;
+/// use wengert_tensor::Tensor;
+///
+/// let steps: Buffer<i64> = Buffer::new(Tensor::scalar_of(0));
+/// assert_eq!(steps.value().item(), 0);
+/// ```
+pub struct Buffer<T: Element = f32> {
+    id: BufferId,
+    value: Tensor<T>,
+}
+
+impl<T: Element> Buffer<T> {
+    /// A buffer that starts with this value.
+    pub fn new(value: Tensor<T>) -> Self {
+        Buffer { id: BufferId(fresh()), value }
+    }
+
+    /// Its identity.
+    #[inline]
+    pub fn id(&self) -> BufferId {
+        self.id
+    }
+
+    /// The numbers.
+    #[inline]
+    pub fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The sizes of the axes; they never change.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.value.shape()
+    }
+
+    /// Changes the value, in place where nobody else reads it.
+    ///
+    /// # Panics
+    /// If `change` leaves another shape behind.
+    #[track_caller]
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
+        update(&mut self.value, "Buffer", change)
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Panics
+    /// If the shape differs.
+    #[track_caller]
+    pub fn set(&mut self, value: Tensor<T>) {
+        self.update(|old| *old = value);
+    }
+}
+
+#[track_caller]
+fn update<T: Element, R>(
+    value: &mut Tensor<T>,
+    owner: &str,
+    change: impl FnOnce(&mut Tensor<T>) -> R,
+) -> R {
+    let before = value.shape();
+    let result = change(value);
+    let after = value.shape();
+    assert!(
+        before == after,
+        "{owner}: the new value has shape {after}, the old one {before}; a shape stays for life, \
+         so reshape the new value or make a new {owner}"
+    );
+    result
+}
+
+/// Another parameter with the same value (shared until one of the two changes) and a new id.
+impl<T: Float> Clone for Param<T> {
+    fn clone(&self) -> Self {
+        Param { frozen: self.frozen, ..Param::new(self.value.clone()) }
+    }
+}
+
+/// Another buffer with the same value (shared until one of the two changes) and a new id.
+impl<T: Element> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Buffer::new(self.value.clone())
+    }
+}
+
+impl<T: Float> From<Tensor<T>> for Param<T> {
+    fn from(value: Tensor<T>) -> Self {
+        Param::new(value)
+    }
+}
+
+impl<T: Element> From<Tensor<T>> for Buffer<T> {
+    fn from(value: Tensor<T>) -> Self {
+        Buffer::new(value)
+    }
+}
+
+/// Element type and shape, such as `Param(f32 [512, 784])`: the numbers are in [`Param::value`].
+impl<T: Float> fmt::Display for Param<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frozen = if self.frozen { ", frozen" } else { "" };
+        write!(f, "Param({} {}{frozen})", T::DTYPE, self.shape())
+    }
+}
+
+/// Element type and shape, such as `Buffer(i64 [])`: the numbers are in [`Buffer::value`].
+impl<T: Element> fmt::Display for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} {})", T::DTYPE, self.shape())
+    }
+}
+
+/// As `Display`: short enough for the `Debug` of a whole model.
+impl<T: Float> fmt::Debug for Param<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// As `Display`: short enough for the `Debug` of a whole model.
+impl<T: Element> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_are_parameters_of_their_own() {
+        let mut original = Param::new(Tensor::ones(&[2]));
+        original.freeze();
+        let mut copy = original.clone();
+        assert_ne!(copy.id(), original.id());
+        assert!(copy.frozen());
+        copy.set(Tensor::zeros(&[2]));
+        assert_eq!(original.value().to_vec(), [1.0, 1.0]);
+        assert_eq!((original.version(), copy.version()), (0, 1));
+
+        let buffer = Buffer::new(Tensor::ones(&[2]));
+        assert_ne!(buffer.clone().id(), buffer.id());
+    }
+
+    #[test]
+    fn ids_do_not_collide_across_threads() {
+        let make = || (0..500).map(|_| Param::new(Tensor::scalar(0.0)).id()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(make)).collect();
+        let mut ids: Vec<_> = threads.into_iter().flat_map(|t| t.join().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 2000);
+    }
+
+    #[test]
+    fn an_update_writes_in_place_when_nobody_shares() {
+        let mut param = Param::new(Tensor::zeros(&[1000]));
+        let before = param.value().as_slice().unwrap().as_ptr();
+        param.update(|w| w.make_mut().fill(2.0));
+        assert_eq!(param.value().as_slice().unwrap().as_ptr(), before);
+
+        let seen_elsewhere = param.value().clone();
+        param.update(|w| w.make_mut().fill(3.0));
+        assert_ne!(param.value().as_slice().unwrap().as_ptr(), before);
+        assert_eq!(seen_elsewhere.to_vec(), [2.0; 1000]);
+        assert_eq!(param.version(), 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "Param: the new value has shape [3], the old one [2]")]
+    fn the_shape_stays() {
+        Param::new(Tensor::zeros(&[2])).set(Tensor::zeros(&[3]));
+    }
+
+    #[test]
+    fn a_panic_inside_an_update_still_counts_as_a_change() {
+        let mut param = Param::new(Tensor::zeros(&[1]));
+        let update = std::panic::AssertUnwindSafe(|| param.update(|_| panic!("halfway")));
+        assert!(std::panic::catch_unwind(update).is_err());
+        assert_eq!(param.version(), 1);
+    }
+
+    #[test]
+    fn debug_is_short() {
+        let mut param = Param::<f64>::new(Tensor::zeros_of(&[2, 3]));
+        assert_eq!(format!("{param:?}"), "Param(f64 [2, 3])");
+        param.freeze();
+        assert_eq!(format!("{param:?}"), "Param(f64 [2, 3], frozen)");
+        assert_eq!(format!("{:?}", Buffer::new(Tensor::scalar_of(true))), "Buffer(bool [])");
+    }
+}

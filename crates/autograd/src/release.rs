@@ -1,0 +1,70 @@
+//! How long values stay: what no rule has declared to read, nobody waits for and the user did not
+//! ask for goes when its scope ends, or when the walk back is past it. Asked for again, it is
+//! computed again.
+
+use crate::tape::{Arena, CLOSED, KEPT, RELEASED, SAVED, WAITS};
+use smallvec::{SmallVec, smallvec};
+use wengert_tensor::Float;
+
+impl<T: Float> Arena<T> {
+    fn is_unwanted(&self, id: u32) -> bool {
+        let node = &self.nodes[id as usize];
+        node.flags & (CLOSED | SAVED | KEPT) == CLOSED && node.readers == 0 && !node.op.is_given()
+    }
+
+    fn drop_value(&mut self, id: u32) {
+        if self.values[id as usize].take().is_some() {
+            self.nodes[id as usize].flags |= RELEASED;
+        }
+    }
+
+    pub fn drop_unwanted(&mut self, id: u32) {
+        if self.is_unwanted(id) {
+            self.drop_value(id);
+            self.stop_waiting(id);
+        }
+    }
+
+    /// A node that has its value, or will never need one, frees its parents; they may free theirs.
+    #[inline]
+    pub fn stop_waiting(&mut self, id: u32) {
+        if self.nodes[id as usize].has(WAITS) {
+            self.let_parents_go(id);
+        }
+    }
+
+    fn let_parents_go(&mut self, id: u32) {
+        let mut look: SmallVec<[u32; 8]> = smallvec![id];
+        while let Some(id) = look.pop() {
+            if !self.nodes[id as usize].has(WAITS) {
+                continue;
+            }
+            self.nodes[id as usize].flags &= !WAITS;
+            let parents: SmallVec<[u32; 4]> = self.parents(id).into();
+            for p in parents {
+                self.nodes[p as usize].readers -= 1;
+                if self.is_unwanted(p) {
+                    self.drop_value(p);
+                    look.push(p);
+                }
+            }
+        }
+    }
+
+    /// No new reader is expected.
+    pub fn close(&mut self, id: u32) {
+        self.nodes[id as usize].flags |= CLOSED;
+        self.drop_unwanted(id);
+    }
+
+    /// The walk back is past this node: its rule and those of all its readers are done.
+    #[inline]
+    pub fn release(&mut self, id: u32) {
+        let node = &mut self.nodes[id as usize];
+        if node.op.is_given() || node.has(KEPT) {
+            return;
+        }
+        node.flags = (node.flags | CLOSED) & !SAVED;
+        self.drop_unwanted(id);
+    }
+}

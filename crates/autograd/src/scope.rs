@@ -1,0 +1,129 @@
+//! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
+
+use crate::tape::Tape;
+use crate::var::Var;
+use std::cell::RefCell;
+use wengert_tensor::{Float, Shape};
+
+/// The names of the open scopes, and on abstract runs what each gave.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    /// The names joined by dots; a second list says where each begins.
+    path: RefCell<(String, Vec<usize>)>,
+    trace: RefCell<Vec<Trace>>,
+}
+
+/// A scope that has ended on an abstract run: what a model summary is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The names of the scopes around it and its own, joined by dots.
+    pub path: String,
+    /// How many scopes it lies in.
+    pub depth: usize,
+    /// The shape of its (first) result.
+    pub shape: Option<Shape>,
+}
+
+/// What a scope may return: variables in any number. They stay readable, everything else that the
+/// scope computed goes when no rule needs it.
+pub trait ScopeResult<'t, T: Float> {
+    /// Calls `see` with each variable.
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>));
+}
+impl<'t, T: Float> ScopeResult<'t, T> for Var<'t, T> {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        see(*self);
+    }
+}
+impl<'t, T: Float, R: ScopeResult<'t, T>> ScopeResult<'t, T> for Vec<R> {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        self.iter().for_each(|r| r.each(see));
+    }
+}
+impl<'t, T: Float, R: ScopeResult<'t, T>, const N: usize> ScopeResult<'t, T> for [R; N] {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        self.iter().for_each(|r| r.each(see));
+    }
+}
+impl<'t, T: Float, A: ScopeResult<'t, T>, B: ScopeResult<'t, T>> ScopeResult<'t, T> for (A, B) {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        self.0.each(see);
+        self.1.each(see);
+    }
+}
+impl<'t, T: Float, A: ScopeResult<'t, T>, B: ScopeResult<'t, T>, C: ScopeResult<'t, T>>
+    ScopeResult<'t, T> for (A, B, C)
+{
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        self.0.each(see);
+        self.1.each(see);
+        self.2.each(see);
+    }
+}
+
+/// Closes the name also when the body panics.
+struct Open<'a>(&'a Scopes);
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let (path, starts) = &mut *self.0.path.borrow_mut();
+        path.truncate(starts.pop().unwrap_or(0));
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Runs `body` under a name. What it computes is released at its end unless it is a result, a
+    /// derivative rule will read it, or [`value`](Var::value) asked for it.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::ones(&[2, 3]));
+    /// let y = tape.scope("attention", || x.tanh() * x);
+    /// assert_eq!(y.shape(), [2, 3]);
+    /// ```
+    pub fn scope<'t, R: ScopeResult<'t, T>>(&'t self, name: &str, body: impl FnOnce() -> R) -> R {
+        {
+            let (path, starts) = &mut *self.scopes.path.borrow_mut();
+            starts.push(path.len());
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(name);
+        }
+        let open = Open(&self.scopes);
+        let first = self.arena.borrow().len();
+        let result = body();
+        if self.is_abstract() {
+            let mut shape = None;
+            result.each(&mut |v| shape = shape.or(Some(v.shape())));
+            let (path, starts) = &*self.scopes.path.borrow();
+            let trace = Trace { path: path.clone(), depth: starts.len() - 1, shape };
+            self.scopes.trace.borrow_mut().push(trace);
+        }
+        drop(open);
+        self.close_since(first, &result);
+        result
+    }
+
+    fn close_since<'t, R: ScopeResult<'t, T>>(&'t self, first: u32, result: &R) {
+        if !self.arena.borrow().values.is_empty() {
+            let mut kept = smallvec::SmallVec::<[u32; 4]>::new();
+            result.each(&mut |v| kept.push(v.id));
+            let arena = &mut *self.arena.borrow_mut();
+            for id in (first..arena.len()).rev().filter(|id| !kept.contains(id)) {
+                arena.close(id);
+            }
+        }
+    }
+
+    /// The names of the open scopes, joined by dots.
+    pub fn path(&self) -> String {
+        self.scopes.path.borrow().0.clone()
+    }
+
+    /// The scopes that have ended on an abstract run, inner before outer.
+    pub fn traces(&self) -> Vec<Trace> {
+        self.scopes.trace.borrow().clone()
+    }
+}

@@ -1,0 +1,484 @@
+//! The tape: an arena of nodes, and the one door to their numbers.
+//!
+//! Parents precede children, so reverse topological order is counting down. A node has an op,
+//! parents and a shape; its value is only a cache, since every op is a pure function and can be
+//! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
+//! `release.rs`), never meaning.
+
+use crate::index::IndexNode;
+use crate::op::{Op, Reads};
+use crate::ops::CustomOp;
+use crate::param::{BufferId, Param, ParamId};
+use crate::scope::Scopes;
+use crate::spare;
+use crate::var::Var;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
+/// Always explicit, never inferred from whether gradients are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Training.
+    Train,
+    /// Use.
+    Eval,
+}
+
+/// When values are computed; never what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Each op at once.
+    Eager,
+    /// Pointwise ops wait for a reader and are computed with it in one pass over memory.
+    Fused,
+}
+
+/// What a tape keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// Values and history.
+    Recording,
+    /// Values only: nothing can be differentiated.
+    Inference,
+    /// Shapes only.
+    Abstract,
+}
+
+/// One run of a program, from inputs and parameters to a loss.
+///
+/// Make a tape, put values on it ([`watch`](Tape::watch), [`constant`](Tape::constant),
+/// [`param`](Tape::param)), compute with the [`Var`]s, and ask for gradients. A tape serves one
+/// step: after parameters changed, make a new one (it costs nothing: a dropped tape leaves its
+/// memory to the next).
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([1.0f32, 2.0, 3.0]));
+/// let y = (x * x).sum_all();
+/// assert_eq!(y.item(), 14.0);
+/// assert_eq!(y.backward().wrt(x).unwrap().to_vec(), [2.0, 4.0, 6.0]);
+/// ```
+pub struct Tape<T: Float = f32> {
+    pub(crate) arena: RefCell<Arena<T>>,
+    pub(crate) serial: u64,
+    pub(crate) run: Run,
+    mode: Mode,
+    pub(crate) policy: Policy,
+    /// Whether what is applied now becomes history. Off inside `backward`.
+    pub(crate) recording: Cell<bool>,
+    /// Whether `backward` has consumed the history.
+    pub(crate) ended: Cell<bool>,
+    /// The key of this run's random numbers, and how many streams were taken from it.
+    key: Option<u64>,
+    streams: Cell<u32>,
+    pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
+    pub(crate) buffers: RefCell<Vec<BufferUpdate<T>>>,
+    pub(crate) scopes: Scopes,
+}
+
+/// A parameter on this tape.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding {
+    pub node: u32,
+    pub version: u64,
+}
+
+/// `b ← keep · b + change`, a result of the run that is applied with the optimizer's step.
+#[derive(Clone)]
+pub(crate) struct BufferUpdate<T: Float> {
+    pub buffer: BufferId,
+    pub keep: f64,
+    pub change: Tensor<T>,
+}
+
+/// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
+#[derive(Clone, Copy)]
+pub(crate) struct Node {
+    pub op: Op,
+    /// The parents if they are two at most, else where they start in `Arena::more`.
+    pub parents: [u32; 2],
+    pub arity: u32,
+    /// An entry of `Arena::shapes`.
+    pub shape: u32,
+    /// Nodes and cotangents that still wait for this one's value.
+    pub readers: u32,
+    /// Bounds the length of the program that would compute this pending pointwise node.
+    pub pending: u16,
+    pub flags: u8,
+}
+
+/// Depends on a leaf, and history is kept.
+pub(crate) const ACTIVE: u8 = 1;
+/// A rule that may run has declared to read the value.
+pub(crate) const SAVED: u8 = 2;
+/// The user asked for the value.
+pub(crate) const KEPT: u8 = 4;
+/// Its scope has ended, or the walk back is past it: no new reader is expected.
+pub(crate) const CLOSED: u8 = 8;
+/// Counted among its parents' readers.
+pub(crate) const WAITS: u8 = 16;
+/// Was computed before, and dropped: when needed again it is stored, not joined to a program.
+pub(crate) const RELEASED: u8 = 32;
+
+impl Node {
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+pub(crate) struct Arena<T: Float> {
+    /// `None`: pending or released.
+    pub values: Vec<Option<Tensor<T>>>,
+    pub nodes: Vec<Node>,
+    /// Nodes of equal shape mostly share an entry with a parent.
+    pub shapes: Vec<Shape>,
+    /// Parents of nodes that have more than two.
+    pub more: Vec<u32>,
+    pub indices: Vec<IndexNode>,
+    pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    /// The walk's cotangents, kept for their memory.
+    pub slots: Vec<crate::backward::Slot<T>>,
+}
+
+impl<T: Float> Default for Arena<T> {
+    fn default() -> Self {
+        Arena {
+            values: Vec::new(),
+            nodes: Vec::new(),
+            shapes: Vec::new(),
+            more: Vec::new(),
+            indices: Vec::new(),
+            customs: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+}
+
+impl<T: Float> Arena<T> {
+    #[inline]
+    pub fn parents(&self, id: u32) -> &[u32] {
+        let node = &self.nodes[id as usize];
+        let n = node.arity as usize;
+        if n <= 2 { &node.parents[..n] } else { &self.more[node.parents[0] as usize..][..n] }
+    }
+
+    #[inline]
+    pub fn shape(&self, id: u32) -> &Shape {
+        &self.shapes[self.nodes[id as usize].shape as usize]
+    }
+
+    /// How many outputs the op at `id` has.
+    #[inline]
+    pub fn outputs(&self, id: u32) -> usize {
+        let further = &self.nodes[id as usize + 1..];
+        1 + further.iter().take_while(|node| matches!(node.op, Op::Output(_))).count()
+    }
+
+    pub fn len(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    pub fn mark(&self) -> Mark {
+        let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
+        Mark { nodes, shapes, more: self.more.len(), indices: self.indices.len() }
+    }
+
+    /// Forgets what came after the mark.
+    #[inline]
+    pub fn truncate(&mut self, mark: Mark) {
+        self.values.truncate(mark.nodes);
+        self.nodes.truncate(mark.nodes);
+        self.shapes.truncate(mark.shapes);
+        self.more.truncate(mark.more);
+        self.indices.truncate(mark.indices);
+    }
+
+    fn clear(&mut self) {
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0 });
+        self.customs.clear();
+        self.slots.clear();
+    }
+}
+
+/// How long the arena's arrays were.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub nodes: usize,
+    shapes: usize,
+    more: usize,
+    indices: usize,
+}
+
+impl<T: Float> Tape<T> {
+    /// A tape that records, with layers in evaluation mode: for calculus, and for gradients of a
+    /// trained model.
+    #[allow(clippy::new_without_default)] // a default would hide which kind of run is meant
+    pub fn new() -> Self {
+        Self::with(Run::Recording, Mode::Eval, None)
+    }
+
+    /// A tape that records, with layers in training mode. Takes the key of this run's random
+    /// numbers from `rng`, so that every step drops other units.
+    pub fn train(rng: &mut impl rand::Rng) -> Self {
+        Self::with(Run::Recording, Mode::Train, Some(rng.next_u64()))
+    }
+
+    /// A tape that keeps no history, with layers in evaluation mode: for predictions.
+    pub fn inference() -> Self {
+        Self::with(Run::Inference, Mode::Eval, None)
+    }
+
+    /// A tape of shapes without numbers; see [`Tape::check`].
+    pub(crate) fn shapes_only() -> Self {
+        Self::with(Run::Abstract, Mode::Eval, Some(0))
+    }
+
+    fn with(run: Run, mode: Mode, key: Option<u64>) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        Tape {
+            arena: RefCell::new(spare::take()),
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            run,
+            mode,
+            policy: Policy::Fused,
+            recording: Cell::new(run != Run::Inference),
+            ended: Cell::new(false),
+            key,
+            streams: Cell::new(0),
+            params: RefCell::default(),
+            buffers: RefCell::default(),
+            scopes: Scopes::default(),
+        }
+    }
+
+    /// The same tape with another policy for when values are computed.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The same tape with layers in training mode and random numbers from `rng`: dropout at
+    /// inference, say.
+    #[must_use]
+    pub fn training(mut self, rng: &mut impl rand::Rng) -> Self {
+        (self.mode, self.key) = (Mode::Train, Some(rng.next_u64()));
+        self
+    }
+
+    /// The same tape with layers in evaluation mode.
+    #[must_use]
+    pub fn evaluating(mut self) -> Self {
+        self.mode = Mode::Eval;
+        self
+    }
+
+    /// How layers behave on this tape.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether this run has shapes but no numbers.
+    pub fn is_abstract(&self) -> bool {
+        self.run == Run::Abstract
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.arena.borrow().nodes.len()
+    }
+
+    /// Whether nothing was put on the tape yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The key of this run's random numbers and a number no other op of it has.
+    #[track_caller]
+    pub(crate) fn stream(&self) -> (u64, u32) {
+        let Some(key) = self.key else {
+            self.fail("random numbers on a tape without a key: make it with Tape::train(&mut rng)".into())
+        };
+        (key, self.streams.replace(self.streams.get() + 1))
+    }
+
+    pub(crate) fn key(&self) -> u64 {
+        self.key.unwrap_or_default()
+    }
+
+    /// A value that is not differentiated: data, targets.
+    #[inline]
+    pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
+        self.given(Op::Constant, value)
+    }
+
+    /// A value whose gradient will be asked for.
+    #[inline]
+    pub fn watch(&self, value: Tensor<T>) -> Var<'_, T> {
+        self.given(Op::Leaf, value)
+    }
+
+    /// An operand of an abstract run: a shape.
+    ///
+    /// # Panics
+    /// On a tape with numbers.
+    #[track_caller]
+    pub fn input(&self, shape: &[usize]) -> Var<'_, T> {
+        assert!(self.is_abstract(), "input() makes a shape without numbers: use constant() on this tape");
+        let shape = Shape::new(shape);
+        let mut arena = self.arena.borrow_mut();
+        arena.shapes.push(shape);
+        let place = arena.shapes.len() as u32 - 1;
+        let id = arena.push(Op::Constant, &[], place, 0);
+        Var { tape: self, id }
+    }
+
+    /// A parameter as a variable. Each is bound once, so tied weights and unrolled loops cost one
+    /// leaf. A frozen parameter is a constant and costs no backward work.
+    ///
+    /// # Panics
+    /// If the parameter changed since this tape bound it: the values computed so far would mix old
+    /// and new.
+    #[track_caller]
+    pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
+        let bound = self.params.borrow().get(&param.id()).copied();
+        if let Some(Binding { node, version }) = bound {
+            if version != param.version() {
+                self.fail(format!(
+                    "a parameter of shape {} changed since this tape bound it: make a new tape per step",
+                    param.shape()
+                ))
+            }
+            return Var { tape: self, id: node };
+        }
+        let op = if param.frozen() { Op::Constant } else { Op::Leaf };
+        let var = self.given(op, param.value().clone());
+        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version: param.version() });
+        var
+    }
+
+    #[inline]
+    fn given(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
+        let mut arena = self.arena.borrow_mut();
+        let shape = value.shape();
+        if arena.shapes.last() != Some(&shape) {
+            arena.shapes.push(shape);
+        }
+        let shape = arena.shapes.len() as u32 - 1;
+        let active = op == Op::Leaf && self.recording.get();
+        let id = arena.push(op, &[], shape, if active { ACTIVE } else { 0 });
+        if self.run != Run::Abstract {
+            arena.values[id as usize] = Some(value);
+        }
+        Var { tape: self, id }
+    }
+
+    /// A new node. Its value is computed now or later as the policy says.
+    #[inline]
+    pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
+        let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
+        let id = self.record(op, &parents, ShapeOf::New(shape));
+        self.settle(id);
+        Var { tape: self, id }
+    }
+
+    /// Adds a node without a value, and declares what its rule will read.
+    #[inline]
+    pub(crate) fn record(&self, op: Op, parents: &[u32], shape: ShapeOf) -> u32 {
+        let arena = &mut *self.arena.borrow_mut();
+        let shape = match shape {
+            ShapeOf::Node(like) => arena.nodes[like as usize].shape,
+            ShapeOf::New(shape) => {
+                let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
+                match like.filter(|&like| arena.shapes[like as usize] == shape) {
+                    Some(like) => like,
+                    None => {
+                        arena.shapes.push(shape);
+                        arena.shapes.len() as u32 - 1
+                    }
+                }
+            }
+        };
+        let active = self.recording.get()
+            && op.is_differentiable()
+            && parents.iter().any(|&p| arena.nodes[p as usize].has(ACTIVE));
+        let id = arena.push(op, parents, shape, if active { ACTIVE } else { 0 });
+        if active {
+            arena.declare(op, id, parents);
+        }
+        id
+    }
+}
+
+/// Where a new node's shape comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum ShapeOf {
+    /// That of this node.
+    Node(u32),
+    New(Shape),
+}
+
+impl<T: Float> Arena<T> {
+    #[inline]
+    pub fn push(&mut self, op: Op, parents: &[u32], shape: u32, flags: u8) -> u32 {
+        let id = self.nodes.len() as u32;
+        let inline = match *parents {
+            [] => [0, 0],
+            [a] => [a, 0],
+            [a, b] => [a, b],
+            _ => {
+                self.more.extend_from_slice(parents);
+                [(self.more.len() - parents.len()) as u32, 0]
+            }
+        };
+        let arity = parents.len() as u32;
+        self.nodes.push(Node { op, parents: inline, arity, shape, readers: 0, pending: 0, flags });
+        self.values.push(None);
+        id
+    }
+
+    /// Marks the values that the rule of this op will read for the arguments that are active.
+    #[inline]
+    fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
+        for (arg, &p) in parents.iter().enumerate() {
+            if !self.nodes[p as usize].has(ACTIVE) {
+                continue;
+            }
+            let reads = self.reads(op, arg);
+            if reads == Reads::NOTHING {
+                continue;
+            }
+            for (i, &p) in parents.iter().enumerate() {
+                if reads.input(i) {
+                    self.nodes[p as usize].flags |= SAVED;
+                }
+            }
+            // Further outputs do not exist yet; `apply_outputs` declares them.
+            if reads.output(0) {
+                self.nodes[id as usize].flags |= SAVED;
+            }
+        }
+    }
+
+    pub fn reads(&self, op: Op, arg: usize) -> Reads {
+        match op {
+            Op::Custom(i) => self.customs[i as usize].reads(arg),
+            op => crate::ops::reads(op, arg),
+        }
+    }
+}
+
+impl<T: Float> Drop for Tape<T> {
+    fn drop(&mut self) {
+        let mut arena = std::mem::take(self.arena.get_mut());
+        arena.clear();
+        spare::put(arena);
+    }
+}

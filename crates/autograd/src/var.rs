@@ -1,0 +1,127 @@
+//! Variables: `Copy` handles to nodes of a tape.
+
+use crate::op::Op;
+use crate::tape::{KEPT, Tape};
+use std::fmt;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// A value on a [`Tape`]. Compute with it as with a number: operators, methods, `f64` scalars; no
+/// `clone()`, no `?`. Shapes broadcast as in NumPy.
+///
+/// ```
+/// # use wengert_autograd::Tape;
+/// # use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([0.5, -1.0]));
+/// let y = (2.0 * x + 1.0).tanh() * x;
+/// assert_eq!(y.shape(), [2]);
+/// ```
+pub struct Var<'t, T: Float = f32> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+}
+
+impl<T: Float> Clone for Var<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Float> Copy for Var<'_, T> {}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The tape it lies on.
+    pub fn tape(self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// The sizes of the axes. Never computes anything.
+    #[inline]
+    pub fn shape(self) -> Shape {
+        *self.tape.arena.borrow().shape(self.id)
+    }
+
+    /// The numbers. They stay readable after [`backward`](Var::backward).
+    ///
+    /// # Panics
+    /// On an abstract run, and after `backward` if they were not asked for before.
+    #[track_caller]
+    pub fn value(self) -> Tensor<T> {
+        let value = self.tape.force(self.id);
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
+        value
+    }
+
+    /// The number of a variable that has just one.
+    ///
+    /// # Panics
+    /// If it has several; else as [`value`](Var::value).
+    #[track_caller]
+    pub fn item(self) -> f64 {
+        let shape = self.shape();
+        if shape.numel() != 1 {
+            self.tape.fail(format!("item: one element wanted, this has shape {shape}"))
+        }
+        self.value().item().to()
+    }
+
+    /// The same value, through which no gradient flows.
+    pub fn detach(self) -> Self {
+        if !self.is_active() {
+            return self;
+        }
+        if self.tape.is_abstract() {
+            return self.tape.input(&self.shape());
+        }
+        self.tape.constant(self.tape.force(self.id))
+    }
+
+    /// Whether gradients flow through it: it depends on a watched value or a trainable parameter.
+    pub fn is_active(self) -> bool {
+        self.tape.arena.borrow().nodes[self.id as usize].has(crate::tape::ACTIVE)
+    }
+
+    /// Says that nothing new will read this value: it goes once nobody waits for it, unless a rule
+    /// will read it or [`value`](Var::value) asked for it. Read again all the same, it is computed
+    /// again.
+    pub fn release(self) {
+        self.tape.arena.borrow_mut().close(self.id);
+    }
+
+    pub(crate) fn op(self) -> Op {
+        self.tape.arena.borrow().nodes[self.id as usize].op
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// A constant with all elements equal; one number in memory, whatever the shape.
+    #[track_caller]
+    pub fn full(&self, shape: &[usize], x: f64) -> Var<'_, T> {
+        if self.is_abstract() {
+            return self.input(shape);
+        }
+        self.constant(Tensor::scalar_of(T::of(x)).broadcast_to(shape))
+    }
+
+    /// A constant of zeros.
+    #[track_caller]
+    pub fn zeros(&self, shape: &[usize]) -> Var<'_, T> {
+        self.full(shape, 0.0)
+    }
+
+    /// A constant of ones.
+    #[track_caller]
+    pub fn ones(&self, shape: &[usize]) -> Var<'_, T> {
+        self.full(shape, 1.0)
+    }
+}
+
+impl<T: Float> fmt::Debug for Var<'_, T> {
+    /// Op, shape, and the value if it is there: printing computes nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Var({:?}, {}", self.op(), self.shape())?;
+        match &self.tape.arena.borrow().values[self.id as usize] {
+            Some(value) => write!(f, ", {value})"),
+            None => f.write_str(", pending)"),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a loader asks of a data set, and the data set that most are: tensors.
+
+use std::sync::Arc;
+use wengert_tensor::{Element, Tensor};
+
+/// A finite set of examples that gives batches of them.
+///
+/// ```
+/// use wengert_data::{DataLoader, Dataset};
+/// use wengert_tensor::Tensor;
+///
+/// /// x and sin(x) on a grid, computed when asked for.
+/// struct Sine;
+/// impl Dataset for Sine {
+///     type Batch = (Tensor, Tensor);
+///     fn len(&self) -> usize {
+///         1000
+///     }
+///     fn batch(&self, indices: &[usize]) -> Self::Batch {
+///         let x: Vec<f32> = indices.iter().map(|&i| i as f32 * 0.01).collect();
+///         let y = x.iter().map(|x| x.sin()).collect();
+///         let shape = [x.len(), 1];
+///         (Tensor::from_vec(x, &shape), Tensor::from_vec(y, &shape))
+///     }
+/// }
+/// let loader = DataLoader::new(Sine, 100).shuffle(1);
+/// assert_eq!(loader.epoch(0).map(|(x, _)| x.numel()).sum::<usize>(), 1000);
+/// ```
+pub trait Dataset {
+    /// What a batch is, as a rule a pair of tensors whose first axes count the examples.
+    type Batch;
+
+    /// How many examples there are.
+    fn len(&self) -> usize;
+
+    /// The examples with these numbers, in this order; a number may occur more than once.
+    ///
+    /// # Panics
+    /// If a number is not below [`len`](Dataset::len).
+    fn batch(&self, indices: &[usize]) -> Self::Batch;
+
+    /// Whether there is no example.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+macro_rules! forward {
+    ($($handle:ty),*) => {
+        $(impl<D: Dataset + ?Sized> Dataset for $handle {
+            type Batch = D::Batch;
+            fn len(&self) -> usize {
+                (**self).len()
+            }
+            #[track_caller]
+            fn batch(&self, indices: &[usize]) -> D::Batch {
+                (**self).batch(indices)
+            }
+        })*
+    };
+}
+forward!(&D, Box<D>, Arc<D>);
+
+/// Inputs and targets held as tensors, one example per index of the first axis.
+///
+/// A batch is a pair: inputs as `f32`, targets as they are (`i64` class numbers, `f32` values to
+/// fit). Inputs may be kept as bytes, a quarter of the memory, and become `f32` batch by batch:
+/// a byte `b` is read as `b / 255`. With [`normalize`](TensorDataset::normalize), `x` becomes
+/// `(x - mean) / std`.
+///
+/// ```
+/// use wengert_data::{Dataset, TensorDataset};
+/// use wengert_tensor::Tensor;
+///
+/// let images = Tensor::from_vec(vec![0u8, 51, 102, 255], &[2, 1, 2]);
+/// let labels = Tensor::from_vec(vec![3i64, 7], &[2]);
+/// let set = TensorDataset::new(images, labels);
+/// let (x, y) = set.batch(&[1, 0]);
+/// assert_eq!(x.to_vec(), [0.4, 1.0, 0.0, 0.2]);
+/// assert_eq!(x.shape(), [2, 1, 2]);
+/// assert_eq!(y.to_vec(), [7, 3]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct TensorDataset<X: Feature = f32, Y: Element = i64> {
+    inputs: Tensor<X>,
+    targets: Tensor<Y>,
+    transform: X::Transform,
+}
+
+impl<X: Feature, Y: Element> TensorDataset<X, Y> {
+    /// The set of the pairs `inputs[i]`, `targets[i]`. Shares the tensors' memory.
+    ///
+    /// # Panics
+    /// If a tensor has no axis, or their first axes differ.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // the set takes the tensors, whatever `contiguous` does
+    pub fn new(inputs: Tensor<X>, targets: Tensor<Y>) -> Self {
+        let (x, y) = (inputs.shape(), targets.shape());
+        assert!(
+            !x.is_empty() && !y.is_empty() && x[0] == y[0],
+            "TensorDataset::new: inputs of shape {x} and targets of shape {y}: \
+             the first axes must be the same, one index per example"
+        );
+        TensorDataset {
+            inputs: inputs.contiguous(),
+            targets: targets.contiguous(),
+            transform: X::transform(None),
+        }
+    }
+
+    /// Batches with `(x - mean) / std` in place of `x`. For bytes, `x` is in `0..=1`: MNIST has
+    /// mean 0.1307 and standard deviation 0.3081. A second call replaces the first.
+    ///
+    /// # Panics
+    /// If `std` is zero or negative, or one of the two is not finite.
+    #[track_caller]
+    pub fn normalize(mut self, mean: f32, std: f32) -> Self {
+        assert!(
+            mean.is_finite() && std.is_finite() && std > 0.0,
+            "normalize: mean {mean}, std {std}: expected finite numbers, std > 0"
+        );
+        self.transform = X::transform(Some((mean, std)));
+        self
+    }
+
+    /// All inputs as they are kept: without normalisation, bytes as bytes.
+    pub fn inputs(&self) -> &Tensor<X> {
+        &self.inputs
+    }
+
+    /// All targets.
+    pub fn targets(&self) -> &Tensor<Y> {
+        &self.targets
+    }
+
+    /// How many examples there are.
+    pub fn len(&self) -> usize {
+        self.inputs.shape()[0]
+    }
+
+    /// Whether there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
+    type Batch = (Tensor<f32>, Tensor<Y>);
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[track_caller]
+    fn batch(&self, indices: &[usize]) -> Self::Batch {
+        let n = self.len();
+        if let Some(index) = indices.iter().find(|&&index| index >= n) {
+            panic!("batch: no example {index} in a set of {n}");
+        }
+        let inputs = gather(&self.inputs, indices, |from, to| {
+            X::convert(from, to, &self.transform);
+        });
+        let targets = gather(&self.targets, indices, |from, to| to.copy_from_slice(from));
+        (inputs, targets)
+    }
+}
+
+/// The rows with these numbers, each passed through `convert` on its way.
+fn gather<A: Element, B: Element>(
+    rows: &Tensor<A>,
+    indices: &[usize],
+    convert: impl Fn(&[A], &mut [B]),
+) -> Tensor<B> {
+    let mut shape = rows.shape();
+    shape[0] = indices.len();
+    let width = shape[1..].iter().product();
+    let mut out = Tensor::<B>::zeros_of(&shape);
+    if width > 0 {
+        let rows = rows
+            .as_slice()
+            .expect("a data set keeps its tensors contiguous");
+        for (to, &index) in out.make_mut().chunks_exact_mut(width).zip(indices) {
+            convert(&rows[index * width..][..width], to);
+        }
+    }
+    out
+}
+
+/// Types that inputs can be kept as: `f32` and `u8`. Batches are `f32` in either case.
+pub trait Feature: Element + sealed::Sealed {
+    /// What is prepared once to convert every batch.
+    #[doc(hidden)]
+    type Transform: Clone + std::fmt::Debug + Send + Sync;
+    /// Prepares `(x - mean) / std`, if given.
+    #[doc(hidden)]
+    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform;
+    /// Converts one example.
+    #[doc(hidden)]
+    fn convert(from: &[Self], to: &mut [f32], transform: &Self::Transform);
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for u8 {}
+}
+
+impl Feature for f32 {
+    type Transform = Option<(f32, f32)>;
+
+    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform {
+        mean_std
+    }
+
+    fn convert(from: &[f32], to: &mut [f32], transform: &Self::Transform) {
+        match *transform {
+            None => to.copy_from_slice(from),
+            Some((mean, std)) => {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = (from - mean) / std;
+                }
+            }
+        }
+    }
+}
+
+impl Feature for u8 {
+    /// What each of the 256 bytes becomes: two divisions per byte value instead of per pixel, and
+    /// so the same bits as dividing, at the speed of a look-up.
+    type Transform = Arc<[f32; 256]>;
+
+    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform {
+        let (mean, std) = mean_std.unwrap_or((0.0, 1.0));
+        Arc::new(std::array::from_fn(|byte| {
+            (byte as f32 / 255.0 - mean) / std
+        }))
+    }
+
+    fn convert(from: &[u8], to: &mut [f32], table: &Self::Transform) {
+        let table: &[f32; 256] = table;
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = table[usize::from(from)];
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The IDX format of MNIST and its relatives: dense arrays with a short header.
+//!
+//! ```text
+//! 00 00        always
+//! 08           element type: 08 u8, 09 i8, 0b i16, 0c i32, 0d f32, 0e f64
+//! 03           number of axes, here 3
+//! 0000ea60     size of each axis, big-endian u32, here 60000
+//! 0000001c     28
+//! 0000001c     28
+//! …            the elements, row-major, big-endian
+//! ```
+//!
+//! (Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", 1998.)
+//!
+//! Files may be compressed with gzip; their first bytes tell. Whatever the bytes are, reading ends
+//! with an array or a [`DataError`], and memory grows with what is really there, not with what a
+//! header claims.
+//!
+//! ```
+//! use wengert_data::idx::{self, IdxArray};
+//! use wengert_tensor::Tensor;
+//!
+//! let x = Tensor::from_vec(vec![1.0f32, -2.5, 1e-3], &[3]);
+//! let bytes = IdxArray::from(&x).to_bytes();
+//! let array = idx::parse(&bytes, "an example")?;
+//! assert_eq!(array.shape(), [3]);
+//! assert_eq!(array.into_tensor::<f32>().unwrap(), x);
+//! assert!(idx::parse(&bytes[..9], "an example").is_err());
+//! # Ok::<(), wengert_data::DataError>(())
+//! ```
+
+use crate::error::DataError;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use wengert_tensor::{Element, Shape, Tensor};
+
+mod read;
+pub use read::{parse, read, read_tensor};
+
+/// The code and six element types of the format, once: the enums and all that match on them.
+macro_rules! element_types {
+    ($($variant:ident $type:ty = $code:literal),*) => {
+        /// The type of the elements of an IDX file.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum IdxType {
+            $(#[doc = concat!("Code `", stringify!($code), "`: `", stringify!($type), "`.")] $variant),*
+        }
+
+        /// The elements of an IDX file, in row-major order.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum IdxData {
+            $(#[doc = concat!("Elements of type `", stringify!($type), "`.")] $variant(Vec<$type>)),*
+        }
+
+        impl IdxType {
+            fn from_code(code: u8) -> Option<Self> {
+                match code {
+                    $($code => Some(IdxType::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn code(self) -> u8 {
+                match self { $(IdxType::$variant => $code),* }
+            }
+
+            /// How many bytes an element takes.
+            pub fn size(self) -> usize {
+                match self { $(IdxType::$variant => size_of::<$type>()),* }
+            }
+
+            /// Reads big-endian elements. `bytes` holds a whole number of them.
+            fn decode(self, bytes: Vec<u8>) -> IdxData {
+                if self == IdxType::U8 {
+                    return IdxData::U8(bytes); // as they are: no copy
+                }
+                match self {
+                    $(IdxType::$variant => {
+                        let (elements, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+                        IdxData::$variant(elements.iter().map(|b| <$type>::from_be_bytes(*b)).collect())
+                    })*
+                }
+            }
+        }
+
+        impl fmt::Display for IdxType {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(IdxType::$variant => stringify!($type)),* })
+            }
+        }
+
+        impl IdxData {
+            /// The type of the elements.
+            pub fn element(&self) -> IdxType {
+                match self { $(IdxData::$variant(_) => IdxType::$variant),* }
+            }
+
+            /// How many elements there are.
+            pub fn len(&self) -> usize {
+                match self { $(IdxData::$variant(elements) => elements.len()),* }
+            }
+
+            fn encode(&self, bytes: &mut Vec<u8>) {
+                match self {
+                    $(IdxData::$variant(elements) => bytes.extend(elements.iter().flat_map(|x| x.to_be_bytes()))),*
+                }
+            }
+        }
+    };
+}
+element_types!(U8 u8 = 0x08, I8 i8 = 0x09, I16 i16 = 0x0b, I32 i32 = 0x0c, F32 f32 = 0x0d, F64 f64 = 0x0e);
+
+impl IdxData {
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What an IDX file holds: a shape and elements of the type that the file has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdxArray {
+    shape: Shape,
+    data: IdxData,
+}
+
+impl IdxArray {
+    /// An array of these elements in row-major order.
+    ///
+    /// # Panics
+    /// If the shape has another number of elements, or a size does not fit in 32 bits.
+    #[track_caller]
+    pub fn new(data: IdxData, shape: &[usize]) -> Self {
+        let shape = Shape::new(shape);
+        let (have, want) = (data.len(), shape.numel());
+        assert!(
+            have == want,
+            "IdxArray::new: {have} elements do not fill shape {shape}, which has {want}"
+        );
+        assert!(
+            shape.iter().all(|&size| u32::try_from(size).is_ok()),
+            "IdxArray::new: the sizes of an IDX file have 32 bits, shape {shape} needs more"
+        );
+        IdxArray { shape, data }
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The type of the elements.
+    pub fn element(&self) -> IdxType {
+        self.data.element()
+    }
+
+    /// The elements in row-major order.
+    pub fn data(&self) -> &IdxData {
+        &self.data
+    }
+
+    /// The array as a tensor, if `T` holds every value of the element type exactly; see
+    /// [`FromIdx`].
+    pub fn into_tensor<T: FromIdx>(self) -> Option<Tensor<T>> {
+        T::from_idx(self.data).map(|elements| Tensor::from_vec(elements, &self.shape))
+    }
+
+    /// The bytes of a file with this array, not compressed.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0, 0, self.element().code(), self.shape.len() as u8];
+        bytes.extend(
+            self.shape
+                .iter()
+                .flat_map(|&size| (size as u32).to_be_bytes()),
+        );
+        self.data.encode(&mut bytes);
+        bytes
+    }
+}
+
+/// Element types of tensors that an IDX array can be read as: those that hold all its values.
+///
+/// | tensor | IDX |
+/// |---|---|
+/// | `u8` | `u8` |
+/// | `i64` | `u8 i8 i16 i32` |
+/// | `f32` | `u8 i8 i16 f32` |
+/// | `f64` | all |
+pub trait FromIdx: Element + sealed::Sealed {
+    /// The name of the type, for messages.
+    #[doc(hidden)]
+    const NAME: &'static str;
+    /// The elements as this type, `None` if it does not hold them.
+    #[doc(hidden)]
+    fn from_idx(data: IdxData) -> Option<Vec<Self>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for u8 {}
+impl FromIdx for u8 {
+    const NAME: &'static str = "u8";
+    fn from_idx(data: IdxData) -> Option<Vec<u8>> {
+        match data {
+            IdxData::U8(elements) => Some(elements),
+            _ => None,
+        }
+    }
+}
+
+/// The conversions that `From` has, and only they, are exact.
+macro_rules! from_idx {
+    ($type:ident: $($variant:ident)*) => {
+        impl sealed::Sealed for $type {}
+        impl FromIdx for $type {
+            const NAME: &'static str = stringify!($type);
+            fn from_idx(data: IdxData) -> Option<Vec<$type>> {
+                match data {
+                    $(IdxData::$variant(elements) => Some(elements.into_iter().map($type::from).collect()),)*
+                    #[allow(unreachable_patterns)] // f64 holds all of them
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+from_idx!(i64: U8 I8 I16 I32);
+from_idx!(f32: U8 I8 I16 F32);
+from_idx!(f64: U8 I8 I16 I32 F32 F64);
+
+macro_rules! to_idx {
+    ($($type:ident $variant:ident),*) => {
+        $(impl From<&Tensor<$type>> for IdxArray {
+            #[track_caller]
+            fn from(tensor: &Tensor<$type>) -> Self {
+                IdxArray::new(IdxData::$variant(tensor.to_vec()), &tensor.shape())
+            }
+        })*
+    };
+}
+to_idx!(u8 U8, f32 F32, f64 F64);
+
+/// Writes an IDX file, compressed if its name ends in `.gz`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write(path: impl AsRef<Path>, array: &IdxArray) -> Result<(), DataError> {
+    let path = path.as_ref();
+    let bytes = array.to_bytes();
+    let written = File::create(path).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let mut encoder = GzEncoder::new(&mut file, Compression::default());
+            encoder.write_all(&bytes)?;
+            encoder.finish()?;
+        } else {
+            file.write_all(&bytes)?;
+        }
+        file.flush()
+    });
+    written.map_err(|source| DataError::Io {
+        path: path.into(),
+        source,
+    })
+}

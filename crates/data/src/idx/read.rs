@@ -1,0 +1,289 @@
+//! Reading: what the bytes of a file promise, and whether they keep it.
+
+use super::{FromIdx, IdxArray, IdxType};
+use crate::error::DataError;
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use wengert_tensor::{MAX_RANK, Shape, Tensor};
+
+/// Reads an IDX file, plain or compressed with gzip (its bytes tell, not its name).
+///
+/// # Errors
+/// If the file cannot be read or is not exactly one IDX array.
+pub fn read(path: impl AsRef<Path>) -> Result<IdxArray, DataError> {
+    let path = path.as_ref();
+    let io_error = |source| DataError::Io {
+        path: path.into(),
+        source,
+    };
+    let file = File::open(path).map_err(io_error)?;
+    let metadata = file.metadata().map_err(io_error)?;
+    parse_reader(file, metadata.is_file().then_some(metadata.len()), path)
+}
+
+/// Reads an IDX file as a tensor of a type that holds its elements exactly; see [`FromIdx`].
+///
+/// # Errors
+/// If the file cannot be read, is not exactly one IDX array, or has elements of a wider type.
+pub fn read_tensor<T: FromIdx>(path: impl AsRef<Path>) -> Result<Tensor<T>, DataError> {
+    let path = path.as_ref();
+    let array = read(path)?;
+    let found = array.element();
+    array.into_tensor().ok_or_else(|| DataError::ElementType {
+        path: path.into(),
+        wanted: T::NAME,
+        found,
+    })
+}
+
+/// Reads the bytes of an IDX file, plain or compressed with gzip. Errors call them by `name`.
+///
+/// # Errors
+/// If the bytes are not exactly one IDX array.
+pub fn parse(bytes: &[u8], name: impl AsRef<Path>) -> Result<IdxArray, DataError> {
+    parse_reader(bytes, Some(bytes.len() as u64), name.as_ref())
+}
+
+/// Looks at the first bytes and reads what they announce. `length` is that of the whole source.
+fn parse_reader(
+    mut source: impl Read,
+    length: Option<u64>,
+    path: &Path,
+) -> Result<IdxArray, DataError> {
+    let mut magic = [0; 2];
+    let found = fill(&mut source, &mut magic).map_err(|error| failure(path, false, 0, error))?;
+    let source = Cursor::new(magic).take(found as u64).chain(source);
+    if magic == [0x1f, 0x8b] {
+        Body {
+            source: MultiGzDecoder::new(BufReader::new(source)),
+            gzip: true,
+            length,
+            path,
+        }
+        .read()
+    } else {
+        Body {
+            source,
+            gzip: false,
+            length,
+            path,
+        }
+        .read()
+    }
+}
+
+/// The plain content of a file, and what is known about it.
+struct Body<'a, R> {
+    source: R,
+    gzip: bool,
+    /// Of the file, compressed as it is.
+    length: Option<u64>,
+    path: &'a Path,
+}
+
+impl<R: Read> Body<'_, R> {
+    fn read(mut self) -> Result<IdxArray, DataError> {
+        let (element, shape) = self.header()?;
+        let path = self.path;
+        // No element may be so far from the first that a size or a stride overflows, even where
+        // another axis is empty.
+        let expected = shape
+            .iter()
+            .try_fold(element.size(), |bytes, &size| {
+                bytes.checked_mul(size.max(1))
+            })
+            .filter(|&bytes| isize::try_from(bytes).is_ok())
+            .map(|bytes| if shape.contains(&0) { 0 } else { bytes });
+        let Some(expected) = expected else {
+            return Err(DataError::TooLarge {
+                path: path.into(),
+                shape,
+                element,
+            });
+        };
+        let bytes = self.elements(expected, 4 + 4 * shape.len())?;
+        let found = bytes.len();
+        if found < expected {
+            return Err(DataError::Truncated {
+                path: path.into(),
+                shape,
+                element,
+                expected,
+                found,
+            });
+        }
+        if found > expected {
+            return Err(DataError::TrailingBytes {
+                path: path.into(),
+                shape,
+                element,
+                expected,
+            });
+        }
+        Ok(IdxArray {
+            shape: Shape::new(&shape),
+            data: element.decode(bytes),
+        })
+    }
+
+    fn header(&mut self) -> Result<(IdxType, Vec<usize>), DataError> {
+        let mut magic = [0; 4];
+        let found = self.fill(&mut magic, 0)?;
+        if magic[..2] != [0, 0] {
+            return Err(DataError::NotIdx {
+                path: self.path.into(),
+                found: magic,
+            });
+        }
+        self.require(4, found)?;
+        let [_, _, code, rank] = magic;
+        let element = IdxType::from_code(code).ok_or_else(|| DataError::UnknownType {
+            path: self.path.into(),
+            code,
+        })?;
+        let rank = rank as usize;
+        if rank > MAX_RANK {
+            return Err(DataError::TooManyAxes {
+                path: self.path.into(),
+                rank,
+                max: MAX_RANK,
+            });
+        }
+        let mut sizes = [0; 4 * MAX_RANK];
+        let sizes = &mut sizes[..4 * rank];
+        let found = self.fill(sizes, 4)?;
+        self.require(4 + 4 * rank, 4 + found)?;
+        let (sizes, _) = sizes.as_chunks::<4>();
+        Ok((
+            element,
+            sizes
+                .iter()
+                .map(|size| u32::from_be_bytes(*size) as usize)
+                .collect(),
+        ))
+    }
+
+    /// What follows the header, up to one byte more than expected: that byte shows that there is
+    /// more, and its absence makes the decompressor check its sums.
+    fn elements(&mut self, expected: usize, header: usize) -> Result<Vec<u8>, DataError> {
+        // Room for no more than the file can hold; for a compressed one, for no more than images
+        // gain as a rule, and what a better one holds is reserved as it comes.
+        let most = match self.length {
+            Some(length) if self.gzip => length.saturating_mul(16),
+            Some(length) => length.saturating_sub(header as u64),
+            None => 0,
+        };
+        let mut bytes = Vec::new();
+        // If this fails, reading fails too, and says so.
+        let _ = bytes.try_reserve_exact(expected.min(usize::try_from(most).unwrap_or(usize::MAX)));
+        let result = self
+            .source
+            .by_ref()
+            .take(expected as u64 + 1)
+            .read_to_end(&mut bytes);
+        match result {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(failure(self.path, self.gzip, header + bytes.len(), error)),
+        }
+    }
+
+    fn fill(&mut self, buffer: &mut [u8], before: usize) -> Result<usize, DataError> {
+        fill(&mut self.source, buffer).map_err(|error| failure(self.path, self.gzip, before, error))
+    }
+
+    fn require(&self, expected: usize, found: usize) -> Result<(), DataError> {
+        if found < expected {
+            return Err(DataError::ShortHeader {
+                path: self.path.into(),
+                expected,
+                found,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Reads until the buffer is full or the source ends; how many bytes there were.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// An error from below: of the system, or of the decompressor, whose errors have no system's code.
+fn failure(path: &Path, gzip: bool, read: usize, source: io::Error) -> DataError {
+    let damage =
+        gzip && source.raw_os_error().is_none() && source.kind() != io::ErrorKind::OutOfMemory;
+    if damage {
+        DataError::Gzip {
+            path: path.into(),
+            read,
+            source,
+        }
+    } else {
+        DataError::Io {
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Zeros without end, which counts how many were asked for.
+    struct Endless<'a>(&'a mut usize);
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(0);
+            *self.0 += buffer.len();
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn reads_one_byte_more_than_promised_and_no_further() {
+        let header = [0, 0, 8, 1, 0, 0, 0, 10];
+        let mut read = 0;
+        let result = parse_reader(
+            header.as_slice().chain(Endless(&mut read)),
+            None,
+            Path::new("endless"),
+        );
+        assert!(matches!(
+            result,
+            Err(DataError::TrailingBytes { expected: 10, .. })
+        ));
+        assert_eq!(read, 11);
+    }
+
+    #[test]
+    fn reserves_no_more_than_the_file_justifies() {
+        // 2^31 bytes claimed, none there: plain and compressed. The reservation is what `elements`
+        // makes, so look at its result.
+        for gzip in [false, true] {
+            let mut body = Body {
+                source: io::empty(),
+                gzip,
+                length: Some(100),
+                path: Path::new("small"),
+            };
+            let bytes = body.elements(1 << 31, 8).unwrap();
+            assert!(
+                bytes.is_empty() && bytes.capacity() <= 1600,
+                "{}",
+                bytes.capacity()
+            );
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Where the files of a data set may lie.
+
+use crate::error::{DataError, Place};
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The environment variable that names the user's folder of data sets.
+pub(crate) const VARIABLE: &str = "WENGERT_DATA";
+
+/// A data set of several files.
+pub(crate) struct Files<const N: usize> {
+    /// What people call it.
+    pub set: &'static str,
+    /// The folder of its own that it has in a folder of data sets.
+    pub folder: &'static str,
+    /// Where to get the files, a sentence.
+    pub source: &'static str,
+    /// Other sub-folders where other libraries put it.
+    pub elsewhere: &'static [&'static str],
+    /// Its files, as `(stem, suffix)`: between them stands `-` or `.`, after them `.gz` or nothing.
+    pub names: [(&'static str, &'static str); N],
+}
+
+/// What the search looks at of the process it runs in; given by hand in tests.
+pub(crate) struct Surroundings {
+    pub variable: Option<OsString>,
+    pub current_dir: Option<PathBuf>,
+    pub workspace: Option<PathBuf>,
+    pub cache: Option<PathBuf>,
+}
+
+impl Surroundings {
+    pub fn of_process() -> Self {
+        // In a clone of the repository (or cargo's checkout of it) the data lie two folders above
+        // this crate. In a published crate there is no such folder, and none is looked for.
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        Surroundings {
+            variable: env::var_os(VARIABLE).filter(|value| !value.is_empty()),
+            current_dir: env::current_dir().ok(),
+            workspace: workspace.map(Path::to_path_buf),
+            cache: user_cache(),
+        }
+    }
+}
+
+/// The folder for files that can be fetched again: `$XDG_CACHE_HOME` or `~/.cache`,
+/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows; in it, `wengert`.
+fn user_cache() -> Option<PathBuf> {
+    let folder = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let cache = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    };
+    cache.map(|cache| cache.join("wengert"))
+}
+
+impl<const N: usize> Files<N> {
+    /// The files in a folder, or in its sub-folder for this set.
+    pub fn in_folder(&self, folder: &Path) -> Result<[PathBuf; N], DataError> {
+        self.first_complete(self.in_or_under(folder), || {
+            "Check the folder's name.".into()
+        })
+    }
+
+    /// The files in the first place that has them all.
+    ///
+    /// The variable, where it is set, is the user's word: nothing else is tried then, so that a
+    /// slip in it does not quietly train on other data.
+    pub fn find(&self, surroundings: &Surroundings) -> Result<[PathBuf; N], DataError> {
+        if let Some(folder) = &surroundings.variable {
+            let places = self.in_or_under(Path::new(folder));
+            return self.first_complete(places, || {
+                format!("These come from the environment variable {VARIABLE}: correct it, or unset it to search elsewhere.")
+            });
+        }
+        let inside = Path::new("data").join(self.folder);
+        let mut places: Vec<PathBuf> = Vec::new();
+        if let Some(dir) = &surroundings.current_dir {
+            places.push(dir.join(&inside));
+            places.extend(
+                dir.ancestors()
+                    .skip(1)
+                    .map(|dir| dir.join(&inside))
+                    .filter(|place| place.is_dir()),
+            );
+        }
+        places.extend(
+            surroundings
+                .workspace
+                .iter()
+                .map(|dir| dir.join(&inside))
+                .filter(|place| place.is_dir()),
+        );
+        places.extend(surroundings.cache.iter().map(|dir| dir.join(self.folder)));
+        places.dedup();
+        self.first_complete(places, || {
+            format!(
+                "Put {} (or the same without .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {}",
+                self.names.map(|(stem, suffix)| format!("{stem}-{suffix}.gz")).join(", "),
+                self.source
+            )
+        })
+    }
+
+    fn in_or_under(&self, folder: &Path) -> Vec<PathBuf> {
+        let under = std::iter::once(&self.folder).chain(self.elsewhere);
+        let under = under
+            .map(|name| folder.join(name))
+            .filter(|place| place.is_dir());
+        std::iter::once(folder.to_path_buf()).chain(under).collect()
+    }
+
+    fn first_complete(
+        &self,
+        places: Vec<PathBuf>,
+        advice: impl Fn() -> String,
+    ) -> Result<[PathBuf; N], DataError> {
+        let mut looked = Vec::new();
+        for folder in places {
+            let found = self.names.map(|file| {
+                spellings(file)
+                    .map(|name| folder.join(name))
+                    .find(|path| path.is_file())
+            });
+            let missing = found
+                .iter()
+                .zip(self.names)
+                .filter(|(path, _)| path.is_none());
+            let missing: Vec<String> = missing
+                .map(|(_, (stem, suffix))| format!("{stem}-{suffix}[.gz]"))
+                .collect();
+            if missing.is_empty() {
+                return Ok(found.map(Option::unwrap_or_default));
+            }
+            let missing = if folder.is_dir() { missing } else { Vec::new() };
+            looked.push(Place { folder, missing });
+        }
+        Err(DataError::NotFound {
+            set: self.set,
+            looked,
+            advice: advice(),
+        })
+    }
+}
+
+/// The names that a file goes by: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, and both
+/// with `.gz`.
+fn spellings((stem, suffix): (&'static str, &'static str)) -> impl Iterator<Item = String> {
+    ["", ".gz"]
+        .into_iter()
+        .flat_map(move |gz| ['-', '.'].map(|dash| format!("{stem}{dash}{suffix}{gz}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const PAIR: Files<2> = Files {
+        set: "Pair",
+        folder: "pair",
+        source: "Ask a friend.",
+        elsewhere: &[],
+        names: [("a", "x"), ("b", "y")],
+    };
+
+    fn put(folder: PathBuf) -> PathBuf {
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a-x"), "").unwrap();
+        fs::write(folder.join("b.y.gz"), "").unwrap();
+        folder
+    }
+
+    /// Variable, folders above the current one, workspace, cache: each is found, in this order.
+    #[test]
+    fn places_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        let mut around = Surroundings {
+            variable: None,
+            current_dir: Some(at("home/project/src/deep")),
+            workspace: Some(at("clone")),
+            cache: Some(at("cache/wengert")),
+        };
+        let found = |around: &Surroundings| {
+            PAIR.find(around)
+                .map(|[a, _]| a.parent().map(Path::to_path_buf))
+        };
+
+        let error = found(&around).unwrap_err().to_string();
+        for part in [
+            "Pair not found",
+            "deep/data/pair: no such folder",
+            "cache/wengert/pair",
+            "a-x.gz, b-y.gz",
+            "Ask a friend.",
+            VARIABLE,
+        ] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+        assert!(
+            !error.contains("clone"),
+            "a folder that is not there is not worth a word: {error}"
+        );
+
+        let cache = put(at("cache/wengert/pair"));
+        assert_eq!(found(&around).unwrap(), Some(cache));
+        let clone = put(at("clone/data/pair"));
+        assert_eq!(found(&around).unwrap(), Some(clone));
+        let project = put(at("home/project/data/pair"));
+        assert_eq!(found(&around).unwrap(), Some(project));
+        let near = put(at("home/project/src/deep/data/pair"));
+        assert_eq!(found(&around).unwrap(), Some(near));
+
+        // The variable is binding, also if it leads nowhere.
+        around.variable = Some(at("mine").into());
+        let error = found(&around).unwrap_err().to_string();
+        assert!(
+            error.contains("mine: no such folder") && error.contains("correct it, or unset it"),
+            "{error}"
+        );
+        let under = put(at("mine/pair"));
+        assert_eq!(found(&around).unwrap(), Some(under));
+        let itself = put(at("mine"));
+        assert_eq!(found(&around).unwrap(), Some(itself));
+    }
+
+    #[test]
+    fn an_incomplete_place_does_not_end_the_search() {
+        let root = tempfile::tempdir().unwrap();
+        let part = put(root.path().join("data/pair"));
+        fs::remove_file(part.join("a-x")).unwrap();
+        let cache = put(root.path().join("cache/pair"));
+        let around = Surroundings {
+            variable: None,
+            current_dir: Some(root.path().into()),
+            workspace: None,
+            cache: Some(root.path().join("cache")),
+        };
+        assert_eq!(
+            PAIR.find(&around).unwrap(),
+            [cache.join("a-x"), cache.join("b.y.gz")]
+        );
+        fs::remove_dir_all(&cache).unwrap();
+        let error = PAIR.find(&around).unwrap_err().to_string();
+        assert!(error.contains("data/pair: lacks a-x[.gz]\n"), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Parts of a data set.
+
+use crate::dataset::Dataset;
+use crate::permutation::permutation;
+use std::sync::Arc;
+
+/// Some examples of a data set: numbers into it, no copy.
+///
+/// ```
+/// use wengert_data::{Dataset, Digits, Subset};
+/// let digits = Digits::load().dataset();
+/// let first = Subset::new(&digits, 0..100);
+/// assert_eq!(first.len(), 100);
+/// assert_eq!(first.batch(&[7]).1, digits.batch(&[7]).1);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Subset<D> {
+    dataset: D,
+    indices: Vec<usize>,
+}
+
+impl<D: Dataset> Subset<D> {
+    /// The examples with these numbers, in this order.
+    ///
+    /// # Panics
+    /// If `dataset` has no example of that number.
+    #[track_caller]
+    pub fn new(dataset: D, indices: impl IntoIterator<Item = usize>) -> Self {
+        let indices: Vec<usize> = indices.into_iter().collect();
+        let n = dataset.len();
+        if let Some(index) = indices.iter().find(|&&index| index >= n) {
+            panic!("Subset::new: no example {index} in a set of {n}");
+        }
+        Subset { dataset, indices }
+    }
+
+    /// The set that this is a part of.
+    pub fn dataset(&self) -> &D {
+        &self.dataset
+    }
+
+    /// The numbers of the examples in that set.
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl<D: Dataset> Dataset for Subset<D> {
+    type Batch = D::Batch;
+
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    #[track_caller]
+    fn batch(&self, indices: &[usize]) -> D::Batch {
+        let n = self.indices.len();
+        let inner: Vec<usize> = indices
+            .iter()
+            .map(|&index| match self.indices.get(index) {
+                Some(&inner) => inner,
+                None => panic!("batch: no example {index} in a subset of {n}"),
+            })
+            .collect();
+        self.dataset.batch(&inner)
+    }
+}
+
+/// Splits a data set at random into parts of these lengths that have no example in common, and
+/// together have all. The same seed gives the same parts on every machine.
+///
+/// ```
+/// use wengert_data::{Dataset, Digits, random_split};
+/// let [train, valid, test] = random_split(Digits::load().dataset(), [1400, 197, 200], 42);
+/// assert_eq!((train.len(), valid.len(), test.len()), (1400, 197, 200));
+/// ```
+///
+/// # Panics
+/// If the lengths do not add up to that of the set.
+#[track_caller]
+pub fn random_split<D: Dataset, const N: usize>(
+    dataset: D,
+    lengths: [usize; N],
+    seed: u64,
+) -> [Subset<Arc<D>>; N] {
+    let n = dataset.len();
+    let sum = lengths
+        .iter()
+        .try_fold(0usize, |sum, &length| sum.checked_add(length));
+    assert!(
+        sum == Some(n),
+        "random_split: the lengths {lengths:?} must add up to the {n} examples of the set"
+    );
+    let dataset = Arc::new(dataset);
+    // A stream that no epoch has: a loader with the same seed shuffles in another way.
+    let mut order = permutation(n, seed, 1 << 62).into_iter();
+    lengths.map(|length| Subset {
+        dataset: Arc::clone(&dataset),
+        indices: order.by_ref().take(length).collect(),
+    })
+}

@@ -1,0 +1,375 @@
+//! The IDX reader on good files and on everything else.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+use wengert_data::DataError;
+use wengert_data::idx::{self, IdxArray, IdxData, IdxType};
+use wengert_tensor::Tensor;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A header; the sizes as given, however absurd.
+fn header(code: u8, sizes: &[u32]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, code, sizes.len() as u8];
+    bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    bytes
+}
+
+/// What reading the bytes fails with, plain or compressed.
+fn error(bytes: &[u8]) -> DataError {
+    let packed = idx::parse(&gzip(bytes), "file").unwrap_err();
+    let plain = idx::parse(bytes, "file").unwrap_err();
+    assert_eq!(
+        std::mem::discriminant(&plain),
+        std::mem::discriminant(&packed),
+        "{plain} / {packed}"
+    );
+    assert!(plain.to_string().starts_with("file: "), "{plain}");
+    plain
+}
+
+fn samples() -> Vec<IdxArray> {
+    vec![
+        IdxArray::new(IdxData::U8(vec![0, 1, 127, 128, 254, 255]), &[2, 3]),
+        IdxArray::new(IdxData::I8(vec![-128, -1, 0, 127]), &[4]),
+        IdxArray::new(IdxData::I16(vec![i16::MIN, -1, 258, i16::MAX]), &[2, 1, 2]),
+        IdxArray::new(
+            IdxData::I32(vec![i32::MIN, -1, 0x01020304, i32::MAX]),
+            &[1, 2, 1, 2],
+        ),
+        IdxArray::new(
+            IdxData::F32(vec![-0.0, 1.5, f32::MIN_POSITIVE, f32::INFINITY]),
+            &[4, 1],
+        ),
+        IdxArray::new(
+            IdxData::F64(vec![-1.0, std::f64::consts::PI]),
+            &[1, 1, 1, 1, 1, 1, 1, 2],
+        ),
+        IdxArray::new(IdxData::F64(vec![2.5]), &[]),
+        IdxArray::new(IdxData::I16(vec![]), &[3, 0, 2]),
+    ]
+}
+
+#[test]
+fn every_type_and_rank_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    for (i, array) in samples().into_iter().enumerate() {
+        for (name, gzip) in [(format!("{i}.idx"), false), (format!("{i}.gz"), true)] {
+            let path = folder.path().join(&name);
+            idx::write(&path, &array).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert_eq!(bytes.starts_with(&[0x1f, 0x8b]), gzip);
+            assert_eq!(idx::read(&path).unwrap(), array);
+            assert_eq!(idx::parse(&bytes, &path).unwrap(), array);
+        }
+    }
+}
+
+#[test]
+fn bytes_are_big_endian() {
+    let mut bytes = header(0x0b, &[2]);
+    bytes.extend([0x01, 0x02, 0xff, 0xfe]);
+    let array = idx::parse(&bytes, "file").unwrap();
+    assert_eq!(array.data(), &IdxData::I16(vec![0x0102, -2]));
+    assert_eq!(array.element(), IdxType::I16);
+    assert_eq!(array.to_bytes(), bytes);
+}
+
+#[test]
+fn tensors_of_types_that_hold_the_elements() {
+    let as_i64 = |i: usize| samples().swap_remove(i).into_tensor::<i64>();
+    assert_eq!(as_i64(0).unwrap().to_vec(), [0, 1, 127, 128, 254, 255]);
+    assert_eq!(as_i64(1).unwrap().to_vec(), [-128, -1, 0, 127]);
+    assert_eq!(
+        as_i64(3).unwrap().to_vec(),
+        [i64::from(i32::MIN), -1, 0x01020304, i64::from(i32::MAX)]
+    );
+    assert!(as_i64(4).is_none());
+    let ok = |i: usize| {
+        let array = || samples().swap_remove(i);
+        (
+            array().into_tensor::<u8>().is_some(),
+            array().into_tensor::<f32>().is_some(),
+            array().into_tensor::<f64>().is_some(),
+        )
+    };
+    let expected = [
+        (true, true, true),
+        (false, true, true),
+        (false, true, true),
+        (false, false, true), // f32 has 24 bits for 32
+        (false, true, true),
+        (false, false, true),
+    ];
+    for (i, expected) in expected.into_iter().enumerate() {
+        assert_eq!(ok(i), expected, "{i}");
+    }
+    assert_eq!(
+        samples()
+            .swap_remove(2)
+            .into_tensor::<f32>()
+            .unwrap()
+            .shape(),
+        [2, 1, 2]
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ints");
+    idx::write(&path, &samples()[3]).unwrap();
+    let error = idx::read_tensor::<f32>(&path).unwrap_err();
+    assert!(matches!(
+        error,
+        DataError::ElementType {
+            wanted: "f32",
+            found: IdxType::I32,
+            ..
+        }
+    ));
+    assert!(
+        error
+            .to_string()
+            .ends_with("ints: the elements are i32, which f32 does not hold exactly")
+    );
+}
+
+#[test]
+fn tensors_become_arrays() {
+    let tensor = Tensor::from_vec(vec![1.5f64, -2.0], &[2, 1]);
+    let array = IdxArray::from(&tensor);
+    assert_eq!(
+        array.into_tensor::<f64>().unwrap().to_vec(),
+        tensor.to_vec()
+    );
+}
+
+#[test]
+fn no_file_and_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = idx::read(folder.path().join("absent")).unwrap_err();
+    assert!(matches!(error, DataError::Io { .. }) && error.to_string().contains("absent"));
+    assert!(matches!(
+        idx::read(folder.path()),
+        Err(DataError::Io { .. })
+    ));
+}
+
+#[test]
+fn empty_and_short_headers() {
+    assert!(matches!(
+        error(&[]),
+        DataError::ShortHeader {
+            expected: 4,
+            found: 0,
+            ..
+        }
+    ));
+    assert!(matches!(
+        error(&[0, 0, 8]),
+        DataError::ShortHeader {
+            expected: 4,
+            found: 3,
+            ..
+        }
+    ));
+    assert!(matches!(
+        error(&[0, 0, 8, 2, 0, 0, 0, 1, 0]),
+        DataError::ShortHeader {
+            expected: 12,
+            found: 9,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn wrong_magic_type_and_rank() {
+    assert!(matches!(
+        error(b"\x89PNG\r\n"),
+        DataError::NotIdx {
+            found: [0x89, b'P', b'N', b'G'],
+            ..
+        }
+    ));
+    assert!(matches!(error(b"<html>"), DataError::NotIdx { .. }));
+    assert!(matches!(error(&[0, 1, 8, 1]), DataError::NotIdx { .. }));
+    assert!(matches!(
+        error(&header(0x0a, &[1])),
+        DataError::UnknownType { code: 0x0a, .. }
+    ));
+    assert!(matches!(
+        error(&header(0, &[])),
+        DataError::UnknownType { code: 0, .. }
+    ));
+    assert!(matches!(
+        error(&header(8, &[1; 9])),
+        DataError::TooManyAxes {
+            rank: 9,
+            max: 8,
+            ..
+        }
+    ));
+    assert!(matches!(
+        error(&[0, 0, 8, 255]),
+        DataError::TooManyAxes { rank: 255, .. }
+    ));
+}
+
+#[test]
+fn absurd_sizes() {
+    // 2^60 elements that are not there.
+    assert!(matches!(
+        error(&header(8, &[1 << 20; 3])),
+        DataError::Truncated { found: 0, .. }
+    ));
+    let truncated = error(&header(0x0e, &[u32::MAX]));
+    assert_eq!(
+        truncated.to_string(),
+        "file: cut short: shape [4294967295] of f64 takes 34359738360 bytes after the header, it has 0"
+    );
+    // More than there are addresses, also where an empty axis makes the product zero.
+    assert!(matches!(
+        error(&header(8, &[u32::MAX; 3])),
+        DataError::TooLarge { .. }
+    ));
+    assert!(matches!(
+        error(&header(8, &[u32::MAX, u32::MAX, u32::MAX, 0])),
+        DataError::TooLarge { .. }
+    ));
+    assert!(matches!(
+        error(&header(0x0e, &[0, u32::MAX, 1 << 30])),
+        DataError::TooLarge { .. }
+    ));
+    // Large sizes of nothing are fine.
+    let array = idx::parse(&header(8, &[u32::MAX, 0, 7]), "file").unwrap();
+    assert_eq!(array.shape(), [u32::MAX as usize, 0, 7]);
+    assert_eq!(array.into_tensor::<u8>().unwrap().numel(), 0);
+}
+
+#[test]
+fn too_few_and_too_many_bytes() {
+    let mut bytes = header(0x0c, &[2, 2]);
+    bytes.extend([0; 15]);
+    assert!(matches!(
+        error(&bytes),
+        DataError::Truncated {
+            expected: 16,
+            found: 15,
+            ..
+        }
+    ));
+    bytes.push(0);
+    assert!(idx::parse(&bytes, "file").is_ok() && idx::parse(&gzip(&bytes), "file").is_ok());
+    bytes.push(0);
+    assert!(matches!(
+        error(&bytes),
+        DataError::TrailingBytes { expected: 16, .. }
+    ));
+}
+
+#[test]
+fn gzip_bomb() {
+    let mut bytes = header(8, &[10]);
+    bytes.resize(100 << 20, 0);
+    assert!(matches!(
+        idx::parse(&gzip(&bytes), "bomb"),
+        Err(DataError::TrailingBytes { expected: 10, .. })
+    ));
+}
+
+#[test]
+fn gzip_in_parts_and_with_garbage_behind() {
+    let array = samples().swap_remove(0);
+    let bytes = array.to_bytes();
+    let mut parts = gzip(&bytes[..7]);
+    parts.extend(gzip(&bytes[7..]));
+    assert_eq!(idx::parse(&parts, "parts").unwrap(), array);
+
+    let mut garbage = gzip(&bytes);
+    garbage.extend(b"garbage");
+    assert!(matches!(
+        idx::parse(&garbage, "file"),
+        Err(DataError::Gzip { .. })
+    ));
+    let mut twice = gzip(&bytes);
+    twice.extend(gzip(&bytes));
+    assert!(matches!(
+        idx::parse(&twice, "file"),
+        Err(DataError::TrailingBytes { .. })
+    ));
+}
+
+#[test]
+fn gzip_sums_are_checked() {
+    let packed = gzip(&samples()[0].to_bytes());
+    for from_end in 1..=8 {
+        let mut damaged = packed.clone();
+        let at = damaged.len() - from_end;
+        damaged[at] ^= 1;
+        let error = idx::parse(&damaged, "file").unwrap_err();
+        assert!(matches!(error, DataError::Gzip { .. }), "{error}");
+        assert!(error.to_string().contains("gzip stream is damaged"));
+    }
+}
+
+/// Every prefix of a valid file is an error, of a kind that fits.
+#[test]
+fn cut_at_every_byte() {
+    for array in samples() {
+        let bytes = array.to_bytes();
+        for cut in 0..bytes.len() {
+            let error = error(&bytes[..cut]);
+            assert!(
+                matches!(
+                    error,
+                    DataError::ShortHeader { .. } | DataError::Truncated { .. }
+                ),
+                "{array:?} cut at {cut}: {error}"
+            );
+        }
+        let packed = gzip(&bytes);
+        for cut in 0..packed.len() {
+            let error = idx::parse(&packed[..cut], "file").unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    DataError::Gzip { .. }
+                        | DataError::ShortHeader { .. }
+                        | DataError::NotIdx { .. }
+                ),
+                "{array:?} compressed, cut at {cut}: {error}"
+            );
+        }
+    }
+}
+
+/// Any byte of a file replaced by any other: no panic; what is read has as many elements as it says.
+#[test]
+fn every_byte_replaced() {
+    for array in samples() {
+        let bytes = array.to_bytes();
+        let packed = gzip(&bytes);
+        for (valid, original) in [(&bytes, &bytes), (&packed, &bytes)] {
+            for at in 0..valid.len() {
+                for value in 0..=255 {
+                    let mut changed = valid.clone();
+                    changed[at] = value;
+                    if let Ok(read) = idx::parse(&changed, "file") {
+                        assert_eq!(read.data().len(), read.shape().iter().product::<usize>());
+                        assert_eq!(read.to_bytes().len(), original.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "5 elements do not fill shape [2, 3], which has 6")]
+fn array_of_another_length() {
+    let _ = IdxArray::new(IdxData::U8(vec![0; 5]), &[2, 3]);
+}

@@ -1,0 +1,284 @@
+//! Loaders, subsets and splits: every example once, the same for the same seed.
+
+use std::cell::RefCell;
+use wengert_data::{DataLoader, Dataset, Subset, TensorDataset, random_split};
+use wengert_tensor::Tensor;
+
+/// A set whose example `i` is the number `i`; remembers what was asked for.
+struct Numbers {
+    len: usize,
+    asked: RefCell<Vec<usize>>,
+}
+fn numbers(len: usize) -> Numbers {
+    Numbers {
+        len,
+        asked: RefCell::default(),
+    }
+}
+impl Dataset for Numbers {
+    type Batch = Vec<usize>;
+    fn len(&self) -> usize {
+        self.len
+    }
+    fn batch(&self, indices: &[usize]) -> Vec<usize> {
+        self.asked.borrow_mut().extend(indices);
+        indices.to_vec()
+    }
+}
+
+#[test]
+fn every_example_once_per_epoch() {
+    for n in [0, 1, 2, 7, 8, 9, 100] {
+        for batch_size in [1, 2, 4, 8, 1000, usize::MAX] {
+            for seed in [None, Some(3)] {
+                let mut loader = DataLoader::new(numbers(n), batch_size);
+                if let Some(seed) = seed {
+                    loader = loader.shuffle(seed);
+                }
+                for epoch in 0..3 {
+                    let batches: Vec<Vec<usize>> = loader.epoch(epoch).collect();
+                    assert_eq!(batches.len(), loader.len());
+                    assert_eq!(loader.is_empty(), n == 0);
+                    if let Some((last, full)) = batches.split_last() {
+                        assert!(full.iter().all(|batch| batch.len() == batch_size));
+                        assert!((1..=batch_size).contains(&last.len()));
+                    }
+                    let mut seen = batches.concat();
+                    if seed.is_none() {
+                        assert!(seen.is_sorted());
+                    }
+                    seen.sort_unstable();
+                    assert!(seen.into_iter().eq(0..n));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn drop_last() {
+    let loader = DataLoader::new(numbers(10), 4).shuffle(1).drop_last(true);
+    let batches: Vec<_> = loader.epoch(0).collect();
+    assert_eq!((loader.len(), batches.len()), (2, 2));
+    assert!(batches.iter().all(|batch| batch.len() == 4));
+    // What one epoch leaves out, others have.
+    let mut seen: Vec<usize> = (0..20)
+        .flat_map(|epoch| loader.epoch(epoch).flatten())
+        .collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 10);
+    assert_eq!(DataLoader::new(numbers(3), 4).drop_last(true).len(), 0);
+    assert_eq!(DataLoader::new(numbers(8), 4).drop_last(true).len(), 2);
+}
+
+#[test]
+fn order_depends_on_seed_and_epoch_alone() {
+    let order = |seed, epoch| {
+        DataLoader::new(numbers(100), 7)
+            .shuffle(seed)
+            .epoch(epoch)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(1, 5), order(1, 5));
+    assert_ne!(order(1, 5), order(1, 6));
+    assert_ne!(order(1, 5), order(2, 5));
+    // Not on the epochs before, nor on the size of the batches.
+    let loader = DataLoader::new(numbers(100), 10).shuffle(1);
+    let _ = loader.epoch(4).count();
+    assert_eq!(
+        loader.epoch(5).collect::<Vec<_>>().concat(),
+        order(1, 5).concat()
+    );
+}
+
+/// A change of this order would change every training run of every user. Computed with a program
+/// of its own from the papers that `permutation` cites.
+#[test]
+fn order_never_changes() {
+    let loader = DataLoader::new(numbers(10), 10).shuffle(42);
+    assert_eq!(
+        loader.epoch(1).next().unwrap(),
+        [1, 4, 5, 6, 3, 8, 0, 2, 7, 9]
+    );
+}
+
+#[test]
+fn skipped_batches_are_not_made() {
+    let loader = DataLoader::new(numbers(100), 10).shuffle(1);
+    let whole: Vec<_> = loader.epoch(2).collect();
+    loader.dataset().asked.borrow_mut().clear();
+    let rest: Vec<_> = loader.epoch(2).skip(8).collect();
+    assert_eq!(rest, whole[8..]);
+    assert_eq!(loader.dataset().asked.borrow().len(), 20);
+    assert_eq!(loader.epoch(2).nth(10), None);
+    assert_eq!(loader.epoch(2).nth(usize::MAX), None);
+}
+
+#[test]
+fn length_counts_down_and_the_end_stays() {
+    let loader = DataLoader::new(numbers(10), 4);
+    let mut epoch = loader.epoch(0);
+    for left in [3, 2, 1] {
+        assert_eq!(epoch.len(), left);
+        assert!(epoch.next().is_some());
+    }
+    assert_eq!(epoch.len(), 0);
+    assert!(epoch.next().is_none() && epoch.next().is_none());
+}
+
+#[test]
+fn loop_over_a_loader_that_does_not_shuffle() {
+    let loader = DataLoader::new(numbers(5), 2);
+    let mut seen = Vec::new();
+    for batch in &loader {
+        seen.extend(batch);
+    }
+    assert_eq!(seen, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+#[should_panic(expected = "loop over loader.epoch(epoch)")]
+fn loop_over_a_loader_that_shuffles() {
+    let _ = DataLoader::new(numbers(5), 2).shuffle(0).iter();
+}
+
+#[test]
+#[should_panic(expected = "batch_size is 0")]
+fn empty_batches() {
+    let _ = DataLoader::new(numbers(5), 0);
+}
+
+fn bytes() -> TensorDataset<u8> {
+    let images = (0..=255).collect();
+    let labels = (0..64).collect();
+    TensorDataset::new(
+        Tensor::from_vec(images, &[64, 2, 2]),
+        Tensor::from_vec(labels, &[64]),
+    )
+}
+
+#[test]
+fn bytes_become_floats_as_by_division() {
+    let set = bytes();
+    let (x, y) = set.batch(&[63, 0, 63]);
+    assert_eq!(
+        (x.shape().to_vec(), y.to_vec()),
+        (vec![3, 2, 2], vec![63, 0, 63])
+    );
+    let expected: Vec<f32> = [252u8, 253, 254, 255, 0, 1, 2, 3, 252, 253, 254, 255]
+        .iter()
+        .map(|&b| f32::from(b) / 255.0)
+        .collect();
+    assert_eq!(x.to_vec(), expected);
+
+    let (x, _) = set.normalize(0.5, 0.25).batch(&[63]);
+    let expected: Vec<f32> = [252u8, 253, 254, 255]
+        .iter()
+        .map(|&b| (f32::from(b) / 255.0 - 0.5) / 0.25)
+        .collect();
+    assert_eq!(x.to_vec(), expected);
+}
+
+#[test]
+fn floats_and_regression_targets() {
+    let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0], &[2, 2]);
+    let y = Tensor::from_vec(vec![0.5f32, 1.5], &[2, 1]);
+    let set = TensorDataset::new(x, y);
+    let (x, y) = set.batch(&[1]);
+    assert_eq!(
+        (x.to_vec(), y.to_vec(), y.rank()),
+        (vec![3.0, 4.0], vec![1.5], 2)
+    );
+    let (x, y) = set.normalize(1.0, 2.0).batch(&[0, 1]);
+    assert_eq!(
+        (x.to_vec(), y.to_vec()),
+        (vec![0.0, 0.5, 1.0, 1.5], vec![0.5, 1.5])
+    );
+}
+
+#[test]
+fn empty_and_narrow_sets() {
+    let set = TensorDataset::new(
+        Tensor::from_vec(vec![0u8; 0], &[0, 3]),
+        Tensor::from_vec(vec![0i64; 0], &[0]),
+    );
+    assert!(set.is_empty() && DataLoader::new(&set, 4).iter().next().is_none());
+    assert_eq!(set.batch(&[]).0.shape(), [0, 3]);
+    let set = TensorDataset::new(
+        Tensor::from_vec(vec![0u8; 0], &[3, 0]),
+        Tensor::from_vec(vec![1i64, 2, 3], &[3]),
+    );
+    let (x, y) = set.batch(&[2]);
+    assert_eq!((x.shape().to_vec(), y.to_vec()), (vec![1, 0], vec![3]));
+}
+
+#[test]
+fn sets_cross_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<DataLoader<TensorDataset<u8>>>();
+    check::<DataLoader<TensorDataset<f32, f32>>>();
+}
+
+#[test]
+#[should_panic(expected = "the first axes must be the same")]
+fn inputs_and_targets_that_differ_in_number() {
+    let _ = TensorDataset::new(
+        Tensor::from_vec(vec![0u8; 4], &[2, 2]),
+        Tensor::from_vec(vec![0i64; 3], &[3]),
+    );
+}
+
+#[test]
+#[should_panic(expected = "no example 64 in a set of 64")]
+fn batch_out_of_range() {
+    let _ = bytes().batch(&[0, 64]);
+}
+
+#[test]
+#[should_panic(expected = "expected finite numbers, std > 0")]
+fn normalize_by_zero() {
+    let _ = bytes().normalize(0.0, 0.0);
+}
+
+#[test]
+fn subsets_nest() {
+    let set = numbers(100);
+    let even = Subset::new(&set, (0..100).step_by(2));
+    let some = Subset::new(&even, [3, 1, 1]);
+    assert_eq!(some.batch(&[0, 1, 2]), [6, 2, 2]);
+    assert_eq!((some.len(), some.indices()), (3, &[3, 1, 1][..]));
+    let loader = DataLoader::new(some, 2);
+    assert_eq!(loader.iter().collect::<Vec<_>>(), [vec![6, 2], vec![2]]);
+}
+
+#[test]
+#[should_panic(expected = "no example 5 in a set of 5")]
+fn subset_out_of_range() {
+    let _ = Subset::new(numbers(5), [0, 5]);
+}
+
+#[test]
+#[should_panic(expected = "no example 2 in a subset of 2")]
+fn batch_out_of_a_subset() {
+    let _ = Subset::new(numbers(5), [0, 1]).batch(&[2]);
+}
+
+#[test]
+fn a_split_has_every_example_in_one_part() {
+    let split =
+        |seed| random_split(numbers(20), [12, 5, 3], seed).map(|part| part.indices().to_vec());
+    let parts = split(7);
+    assert_eq!(parts.clone().map(|part| part.len()), [12, 5, 3]);
+    let mut all = parts.concat();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..20));
+    assert_eq!(split(7), parts);
+    assert_ne!(split(8), parts);
+}
+
+#[test]
+#[should_panic(expected = "must add up to the 10 examples")]
+fn a_split_that_does_not_add_up() {
+    let _ = random_split(numbers(10), [5, 4], 0);
+}

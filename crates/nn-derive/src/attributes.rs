@@ -1,0 +1,86 @@
+//! What stands in `#[module(…)]`.
+
+use syn::meta::ParseNestedMeta;
+use syn::parse::Parse;
+use syn::{Attribute, LitStr, Path, Result, parse_quote};
+
+/// On the type.
+pub struct TypeAttributes {
+    /// Where the trait lives.
+    pub krate: Path,
+    pub display: bool,
+}
+
+/// On a field.
+#[derive(Default)]
+pub struct FieldAttributes {
+    pub skip: bool,
+    pub rename: Option<LitStr>,
+}
+
+impl TypeAttributes {
+    pub fn parse(attributes: &[Attribute]) -> Result<Self> {
+        let mut this = TypeAttributes { krate: parse_quote!(::wengert::autograd), display: true };
+        each(attributes, |meta| {
+            if meta.path.is_ident("crate") {
+                this.krate = path(meta)?;
+            } else if meta.path.is_ident("no_display") {
+                this.display = false;
+            } else {
+                return Err(unknown(meta, "a type takes `crate = \"path\"` or `no_display`"));
+            }
+            Ok(())
+        })?;
+        Ok(this)
+    }
+}
+
+impl FieldAttributes {
+    pub fn parse(attributes: &[Attribute]) -> Result<Self> {
+        let mut this = FieldAttributes::default();
+        each(attributes, |meta| {
+            if meta.path.is_ident("skip") {
+                this.skip = true;
+            } else if meta.path.is_ident("rename") {
+                let name: LitStr = meta.value()?.parse()?;
+                if name.value().is_empty() {
+                    return Err(syn::Error::new(name.span(), "a name cannot be empty"));
+                }
+                this.rename = Some(name);
+            } else {
+                return Err(unknown(meta, "a field takes `skip` or `rename = \"…\"`"));
+            }
+            if this.skip && this.rename.is_some() {
+                return Err(meta.error("a skipped field needs no name"));
+            }
+            Ok(())
+        })?;
+        Ok(this)
+    }
+}
+
+/// A variant adds nothing to a path, so there is nothing to say about it.
+pub fn none_on_variant(attributes: &[Attribute]) -> Result<()> {
+    each(attributes, |meta| Err(unknown(meta, "a variant takes none; its fields do")))
+}
+
+fn each(
+    attributes: &[Attribute],
+    mut read: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>,
+) -> Result<()> {
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("module"))
+        .try_for_each(|attribute| attribute.parse_nested_meta(|meta| read(&meta)))
+}
+
+/// A path, in quotes or not.
+fn path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
+    let value = meta.value()?;
+    if value.peek(LitStr) { value.parse::<LitStr>()?.parse() } else { Path::parse(value) }
+}
+
+fn unknown(meta: &ParseNestedMeta<'_>, instead: &str) -> syn::Error {
+    let name = meta.path.get_ident().map_or_else(String::new, |name| format!(" `{name}`"));
+    meta.error(format!("unknown attribute{name}; {instead}"))
+}

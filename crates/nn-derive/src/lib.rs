@@ -1,0 +1,134 @@
+//! `#[derive(Module)]` for wengert.
+
+mod attributes;
+mod expand;
+
+use proc_macro::TokenStream;
+
+/// Derives `Module` for a struct or an enum, and `Display` with it.
+///
+/// Every field is a module: a `Param`, a `Buffer`, another module, an `Option`, `Box`, `Vec`, array,
+/// tuple or `BTreeMap` of modules, or a number, string and the like with nothing in it. A parameter
+/// is found under the names of the fields that lead to it (`conv1.weight`), elements of
+/// lists and tuples under their numbers (`layers.0.weight`), as in PyTorch. A variant of an enum
+/// adds nothing to the name, and neither does its field if it is `Variant(module)`: what stands in
+/// one place has one name.
+///
+/// ```
+/// use wengert_autograd::{Module, Param};
+/// use wengert_nn_derive::Module;
+/// use wengert_tensor::Tensor;
+///
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Linear {
+///     weight: Param,
+///     bias: Option<Param>,
+/// }
+///
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Mlp {
+///     layers: Vec<Linear>,
+///     dropout: f64,
+/// }
+///
+/// let layer = |inputs, outputs| Linear {
+///     weight: Tensor::zeros(&[outputs, inputs]).into(),
+///     bias: Some(Tensor::zeros(&[outputs]).into()),
+/// };
+/// let model = Mlp { layers: vec![layer(784, 32), layer(32, 10)], dropout: 0.1 };
+/// assert_eq!(model.parameter_count(), 25_450);
+/// assert_eq!(model.named_parameters()[3].0, "layers.1.bias");
+/// assert_eq!(model.to_string(), "\
+/// Mlp(
+///   (layers): [
+///     (0): Linear(weight: [32, 784], bias: [32])
+///     (1): Linear(weight: [10, 32], bias: [10])
+///   ]
+///   (dropout): 0.1
+/// )");
+/// ```
+///
+/// # Attributes
+/// On a field:
+/// - `#[module(skip)]`: it holds nothing to train or save, and is not printed;
+/// - `#[module(rename = "x")]`: its name in paths.
+///
+/// On the type:
+/// - `#[module(no_display)]`: leaves `Display` to you;
+/// - `#[module(crate = "path")]`: where `Module` comes from, if not from `::wengert::autograd`.
+///
+/// # What does not compile
+/// A field that is no module, so that no parameter is lost in silence. The error points at the
+/// field and says what can be done: "`HashMap<String, Param>` is not a `Module`, so parameters
+/// in it would be lost in silence".
+///
+/// ```compile_fail,E0277
+/// # use wengert_autograd::{Module, Param};
+/// # use wengert_nn_derive::Module;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Table {
+///     rows: std::collections::HashMap<String, Param>,
+/// }
+/// ```
+///
+/// A bare tensor, which would be neither trained nor saved ("a bare tensor goes into a `Param`
+/// (trained) or a `Buffer` (only saved)"):
+///
+/// ```compile_fail,E0277
+/// # use wengert_autograd::Module;
+/// # use wengert_nn_derive::Module;
+/// # use wengert_tensor::Tensor;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Scale {
+///     weight: Tensor,
+/// }
+/// ```
+///
+/// Two fields of one name ("two fields are named `weight`"):
+///
+/// ```compile_fail
+/// # use wengert_autograd::{Module, Param};
+/// # use wengert_nn_derive::Module;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Twice {
+///     weight: Param,
+///     #[module(rename = "weight")]
+///     other: Param,
+/// }
+/// ```
+///
+/// An attribute that does not exist ("unknown attribute `frozen`; a field takes `skip` or
+/// `rename = "…"`"):
+///
+/// ```compile_fail
+/// # use wengert_autograd::{Module, Param};
+/// # use wengert_nn_derive::Module;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Scale {
+///     #[module(frozen)]
+///     weight: Param,
+/// }
+/// ```
+///
+/// A union ("unions have no fields of their own to visit"):
+///
+/// ```compile_fail
+/// # use wengert_nn_derive::Module;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// union Bits {
+///     float: f32,
+///     word: u32,
+/// }
+/// ```
+#[proc_macro_derive(Module, attributes(module))]
+pub fn derive_module(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    expand::expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}

@@ -1,0 +1,1 @@
+//! Layers, losses and initialisation built from differentiable operations, for wengert.

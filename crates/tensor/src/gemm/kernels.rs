@@ -1,0 +1,164 @@
+//! The inner loops compiled for each instruction set, as tables of functions, and the choice among
+//! them.
+
+use super::microkernel::{self, Inner, Outer};
+use super::pack::{self, Panel};
+use super::vector::Vector;
+
+type OuterFn<T> = unsafe fn(&Outer<T>);
+type InnerFn<T> = unsafe fn(&Inner<T>);
+type PackFn<T> = unsafe fn(&Panel<T>, *mut T);
+
+/// What one instruction set has for one element type.
+pub struct Kernels<T: 'static> {
+    /// For messages and benchmarks.
+    #[allow(dead_code)]
+    pub name: &'static str,
+    /// Elements in a vector.
+    pub lanes: usize,
+    /// Vectors in the row of a tile of full size.
+    pub vectors: usize,
+    /// By whether A's elements of a step are contiguous, vectors - 1, and rows - 1; as many rows as
+    /// the registers hold.
+    pub outer: [[&'static [OuterFn<T>]; 4]; 2],
+    /// By rows - 1 and columns - 1.
+    pub inner: [[InnerFn<T>; 4]; 4],
+    /// Rows and columns of dot products whose sums fit the registers.
+    pub inner_tile: (usize, usize),
+    /// Packs a panel.
+    pub pack: PackFn<T>,
+}
+
+macro_rules! outer {
+    ($v:ty, $unit:literal, $nv:literal: $($rows:literal)*) => { &[$(outer::<$v, $rows, $nv, $unit>),*] };
+}
+macro_rules! inner {
+    ($v:ty: $($rows:literal)*) => {
+        [$([inner::<$v, $rows, 1>, inner::<$v, $rows, 2>, inner::<$v, $rows, 3>, inner::<$v, $rows, 4>]),*]
+    };
+}
+/// 16 vector registers: 12 sums, the vectors of B and one of A. With 3 vectors of B all 16 would
+/// be taken and some sums spilled.
+macro_rules! narrow {
+    ($v:ty, $unit:literal) => {
+        [
+            outer!($v, $unit, 1: 1 2 3 4 5 6 7 8 9 10 11 12),
+            outer!($v, $unit, 2: 1 2 3 4 5 6),
+            outer!($v, $unit, 3: 1 2 3),
+            outer!($v, $unit, 4: 1 2),
+        ]
+    };
+}
+/// 32 vector registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! wide {
+    ($v:ty, $unit:literal) => {
+        [
+            outer!($v, $unit, 1: 1 2 3 4 5 6 7 8 9 10 11 12),
+            outer!($v, $unit, 2: 1 2 3 4 5 6 7 8 9 10 11 12),
+            outer!($v, $unit, 3: 1 2 3 4 5 6 7 8),
+            outer!($v, $unit, 4: 1 2 3 4 5 6),
+        ]
+    };
+}
+
+/// A module with the tables of one instruction set.
+macro_rules! instruction_set {
+    ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty
+        $(, #[$features:meta])?) => {
+        mod $module {
+            use super::*;
+            #[allow(unused_imports)]
+            use std::arch::*;
+
+            // SAFETY: for the three, as the functions that they call: the caller keeps the promises.
+            $(#[$features])?
+            unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(tile: &Outer<V::Scalar>) {
+                unsafe { microkernel::outer::<V, MR, NV, UNIT>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(tile: &Inner<V::Scalar>) {
+                unsafe { microkernel::inner::<V, MR, NR>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
+                unsafe { pack::pack::<V>(panel, dst) }
+            }
+
+            pub static F32: Kernels<f32> = Kernels {
+                name: $name,
+                lanes: <$f32>::LANES,
+                vectors: $vectors,
+                outer: [$outer!($f32, false), $outer!($f32, true)],
+                inner: inner!($f32: 1 2 3 4),
+                inner_tile: $inner,
+                pack: pack::<$p32>,
+            };
+            pub static F64: Kernels<f64> = Kernels {
+                name: $name,
+                lanes: <$f64>::LANES,
+                vectors: $vectors,
+                outer: [$outer!($f64, false), $outer!($f64, true)],
+                inner: inner!($f64: 1 2 3 4),
+                inner_tile: $inner,
+                pack: pack::<$p64>,
+            };
+        }
+    };
+}
+
+instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2]);
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx2 "avx2" narrow 2 (3, 4), x86_64::__m256, x86_64::__m256d, pack x86_64::__m256, x86_64::__m256d,
+    #[target_feature(enable = "avx2,fma")]);
+// Packing waits for memory and needs no longer vectors.
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx512 "avx512" wide 4 (4, 4), x86_64::__m512, x86_64::__m512d, pack x86_64::__m256, x86_64::__m256d,
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]);
+#[cfg(target_arch = "aarch64")]
+instruction_set!(neon "neon" wide 4 (4, 4), aarch64::float32x4_t, aarch64::float64x2_t,
+    pack aarch64::float32x4_t, aarch64::float64x2_t);
+
+macro_rules! gemm_types {
+    ($($t:ident $table:ident)*) => { $(
+        impl super::Gemm for $t {
+            #[inline]
+            fn kernels() -> &'static Kernels<$t> {
+                #[cfg(target_arch = "x86_64")]
+                match crate::simd::x86::level() {
+                    crate::simd::x86::AVX512 => &avx512::$table,
+                    crate::simd::x86::AVX2 => &avx2::$table,
+                    _ => &baseline::$table,
+                }
+                #[cfg(target_arch = "aarch64")]
+                {
+                    &neon::$table
+                }
+                #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+                {
+                    &baseline::$table
+                }
+            }
+        }
+
+        #[cfg(test)]
+        impl super::tests::EveryKernel for $t {
+            fn every() -> Vec<&'static Kernels<$t>> {
+                let mut all = vec![&baseline::$table];
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if crate::simd::x86::level() >= crate::simd::x86::AVX2 {
+                        all.push(&avx2::$table);
+                    }
+                    if crate::simd::x86::level() >= crate::simd::x86::AVX512 {
+                        all.push(&avx512::$table);
+                    }
+                }
+                #[cfg(target_arch = "aarch64")]
+                all.push(&neon::$table);
+                all
+            }
+        }
+    )* };
+}
+gemm_types! { f32 F32 f64 F64 }

@@ -1,0 +1,32 @@
+//! Vectors of NEON.
+#![allow(unused_unsafe)] // the arithmetic is safe where every processor has it
+
+use super::vector::{Vector, intrinsics};
+use std::arch::aarch64::{
+    float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vaddvq_f32, vaddvq_f64, vdupq_n_f32, vdupq_n_f64, vfmaq_f32,
+    vfmaq_f64, vld1q_f32, vld1q_f64, vst1q_f32, vst1q_f64,
+};
+
+impl Vector for float32x4_t {
+    type Scalar = f32;
+    const LANES: usize = 4;
+    intrinsics!(f32: vdupq_n_f32(0.0), vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, |c, a, b| vfmaq_f32(c, a, b));
+
+    #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        // SAFETY: NEON is part of every aarch64.
+        unsafe { vectors.map(|v| vaddvq_f32(v)) }
+    }
+}
+
+impl Vector for float64x2_t {
+    type Scalar = f64;
+    const LANES: usize = 2;
+    intrinsics!(f64: vdupq_n_f64(0.0), vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, |c, a, b| vfmaq_f64(c, a, b));
+
+    #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
+        // SAFETY: NEON is part of every aarch64.
+        unsafe { vectors.map(|v| vaddvq_f64(v)) }
+    }
+}

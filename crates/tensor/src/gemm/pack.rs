@@ -1,0 +1,121 @@
+//! Copies blocks of A and B into the order in which the micro-kernels read them.
+
+use super::vector::Vector;
+use std::cell::Cell;
+
+/// A panel to be packed: `width` elements for each of `k` steps, element (w, p) of the source at
+/// `src + w*stride + p*k_stride`. Elements from `valid` on do not exist in the source.
+pub struct Panel<T> {
+    pub src: *const T,
+    pub stride: isize,
+    pub k_stride: isize,
+    pub width: usize,
+    pub valid: usize,
+    pub k: usize,
+}
+
+/// Writes the panel to `dst` as `k` rows of `width`, zero where the source ends.
+/// Up to a vector beyond the panel's end is overwritten too: panels are packed in ascending order.
+#[inline(always)]
+pub unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
+    // SAFETY: the caller promises the source's elements, room at `dst`, and the instructions.
+    unsafe {
+        if panel.stride == 1 {
+            pack_rows::<V>(panel, dst);
+        } else if panel.k_stride == 1 {
+            pack_transposed::<V>(panel, dst);
+        } else {
+            pack_any::<V>(panel, 0, dst);
+        }
+    }
+}
+
+/// The elements of a step are contiguous.
+#[inline(always)]
+unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
+    let &Panel { src, k_stride, width, valid, k, .. } = panel;
+    // SAFETY: as `pack`; the last vector of a row runs into the next, which is written afterwards.
+    unsafe {
+        for p in 0..k {
+            let (src, dst) = (src.offset(p as isize * k_stride), dst.add(p * width));
+            let mut w = 0;
+            while w + V::LANES <= valid {
+                V::load(src.add(w)).store(dst.add(w));
+                w += V::LANES;
+            }
+            if w < width {
+                V::load_first(src.add(w), valid - w).store(dst.add(w));
+            }
+        }
+    }
+}
+
+/// The steps are contiguous.
+#[inline(always)]
+unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
+    let &Panel { src, stride, width, valid, k, .. } = panel;
+    let mut p = 0;
+    // SAFETY: as `pack`. The last block of a row runs into the next row, so blocks are written
+    // from the last to the first.
+    unsafe {
+        while p + V::LANES <= k {
+            for block in (0..width.div_ceil(V::LANES)).rev() {
+                let w = block * V::LANES;
+                let src = src.offset(w as isize * stride + p as isize);
+                V::transpose(src, stride, valid.saturating_sub(w), dst.add(p * width + w), width);
+            }
+            p += V::LANES;
+        }
+        pack_any::<V>(panel, p, dst);
+    }
+}
+
+/// Any strides, one element at a time, from step `first` on.
+#[inline(always)]
+unsafe fn pack_any<V: Vector>(panel: &Panel<V::Scalar>, first: usize, dst: *mut V::Scalar) {
+    let &Panel { src, stride, k_stride, width, valid, k } = panel;
+    // SAFETY: as `pack`.
+    unsafe {
+        for p in first..k {
+            let src = src.offset(p as isize * k_stride);
+            for w in 0..valid {
+                *dst.add(p * width + w) = *src.offset(w as isize * stride);
+            }
+            for w in valid..width {
+                *dst.add(p * width + w) = V::Scalar::default();
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code)] [u8; 64]);
+
+/// What a buffer is for: one call may hold one for each use.
+#[derive(Clone, Copy)]
+pub enum Use {
+    Panels,
+    Result,
+}
+
+thread_local! {
+    static BUFFERS: [Cell<Vec<Line>>; 2] = const { [const { Cell::new(Vec::new()) }; 2] };
+}
+
+/// Calls `f` with room for `len` elements, aligned to a cache line, that this thread keeps from
+/// call to call. Their contents are what the last user left.
+pub fn with_buffer<T: Copy, R>(purpose: Use, len: usize, f: impl FnOnce(*mut T) -> R) -> R {
+    BUFFERS.with(|buffers| {
+        let buffer = &buffers[purpose as usize];
+        let mut lines = buffer.take();
+        let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        if lines.len() < needed {
+            drop(std::mem::take(&mut lines));
+            lines = vec![Line([0; 64]); needed];
+        }
+        let result = f(lines.as_mut_ptr().cast());
+        buffer.set(lines);
+        result
+    })
+}

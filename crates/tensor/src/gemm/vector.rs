@@ -1,0 +1,187 @@
+//! The few vector operations that the micro-kernels need, for each instruction set.
+//!
+//! Every method is `#[inline(always)]`, and must end up in a function compiled with the
+//! instruction set's `#[target_feature]`: that the processor has the instructions is what their
+//! caller promises, together with the pointers being valid for the elements that are named.
+
+use std::ops::{Add, Mul};
+
+/// A register of [`Vector::LANES`] elements.
+pub trait Vector: Copy {
+    /// The type of one element.
+    type Scalar: Copy + Default + Add<Output = Self::Scalar> + Mul<Output = Self::Scalar>;
+    /// How many elements it holds.
+    const LANES: usize;
+
+    /// Zero in every lane.
+    unsafe fn zero() -> Self;
+    /// The element at `p` in every lane.
+    unsafe fn splat(p: *const Self::Scalar) -> Self;
+    /// The `LANES` elements from `p` on.
+    unsafe fn load(p: *const Self::Scalar) -> Self;
+    /// Writes all lanes from `p` on.
+    unsafe fn store(self, p: *mut Self::Scalar);
+    /// self + a·b, rounded once where the instruction set has a fused multiply-add.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// self + other.
+    unsafe fn plus(self, other: Self) -> Self;
+
+    /// The first `n <= LANES` elements from `p` on, zero in the other lanes.
+    #[inline(always)]
+    unsafe fn load_first(p: *const Self::Scalar, n: usize) -> Self {
+        // SAFETY: the caller promises n elements at `p`; `lanes` has LANES.
+        unsafe {
+            let mut lanes = [Self::Scalar::default(); 16];
+            for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+                *lane = *p.add(i);
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `n <= LANES` lanes from `p` on.
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut Self::Scalar, n: usize) {
+        // SAFETY: as `load_first`.
+        unsafe {
+            let mut lanes = [Self::Scalar::default(); 16];
+            self.store(lanes.as_mut_ptr());
+            for (i, &lane) in lanes.iter().enumerate().take(n) {
+                *p.add(i) = lane;
+            }
+        }
+    }
+
+    /// The sums of the lanes of four vectors.
+    #[inline(always)]
+    unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4] {
+        vectors.map(|vector| {
+            let mut lanes = [Self::Scalar::default(); 16];
+            // SAFETY: no vector has more than 16 lanes.
+            unsafe { vector.store(lanes.as_mut_ptr()) };
+            let mut n = Self::LANES;
+            while n > 1 {
+                n /= 2;
+                for i in 0..n {
+                    lanes[i] = lanes[i] + lanes[i + n];
+                }
+            }
+            lanes[0]
+        })
+    }
+
+    /// Transposes a block of `LANES` x `LANES` elements: element i of output row q is element q of
+    /// input row i. Rows are contiguous, `src_stride` and `dst_stride` apart. Input rows from
+    /// `rows` on are not read, they count as zero. Output rows are written whole and in ascending
+    /// order, so they may overlap.
+    #[inline(always)]
+    unsafe fn transpose(
+        src: *const Self::Scalar,
+        src_stride: isize,
+        rows: usize,
+        dst: *mut Self::Scalar,
+        dst_stride: usize,
+    ) {
+        for q in 0..Self::LANES {
+            for i in 0..Self::LANES {
+                // SAFETY: the caller promises `rows` rows of LANES at `src`, and LANES at `dst`.
+                unsafe {
+                    *dst.add(q * dst_stride + i) =
+                        if i < rows { *src.offset(i as isize * src_stride).add(q) } else { Self::Scalar::default() };
+                }
+            }
+        }
+    }
+}
+
+macro_rules! array_methods {
+    ($t:ident) => {
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            [0.0; N]
+        }
+        #[inline(always)]
+        unsafe fn splat(p: *const $t) -> Self {
+            // SAFETY: the caller promises one element.
+            [unsafe { *p }; N]
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const $t) -> Self {
+            // SAFETY: the caller promises N elements; they need not be aligned to more than one.
+            unsafe { p.cast::<Self>().read_unaligned() }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut $t) {
+            // SAFETY: as `load`.
+            unsafe { p.cast::<Self>().write_unaligned(self) }
+        }
+        #[inline(always)]
+        unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
+            for i in 0..N {
+                // Without the instruction `mul_add` is a call into the mathematical library.
+                self[i] = if cfg!(target_feature = "fma") { a[i].mul_add(b[i], self[i]) } else { self[i] + a[i] * b[i] };
+            }
+            self
+        }
+        #[inline(always)]
+        unsafe fn plus(mut self, other: Self) -> Self {
+            for i in 0..N {
+                self[i] += other[i];
+            }
+            self
+        }
+    };
+}
+/// The baseline: an array, and whatever the compiler makes of it.
+impl<const N: usize> Vector for [f32; N] {
+    type Scalar = f32;
+    const LANES: usize = N;
+    array_methods!(f32);
+}
+
+impl<const N: usize> Vector for [f64; N] {
+    type Scalar = f64;
+    const LANES: usize = N;
+    array_methods!(f64);
+}
+
+
+/// The methods whose intrinsics differ by name only.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! intrinsics {
+    ($t:ident: $zero:expr, $splat:ident, $load:ident, $store:ident, $add:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            // SAFETY: the caller promises the instructions.
+            unsafe { $zero }
+        }
+        #[inline(always)]
+        unsafe fn splat(p: *const $t) -> Self {
+            // SAFETY: the caller promises the instructions and one element.
+            unsafe { $splat(*p) }
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const $t) -> Self {
+            // SAFETY: the caller promises the instructions and LANES elements.
+            unsafe { $load(p) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut $t) {
+            // SAFETY: as `load`.
+            unsafe { $store(p, self) }
+        }
+        #[inline(always)]
+        unsafe fn add_product(self, $a: Self, $b: Self) -> Self {
+            let $c = self;
+            // SAFETY: the caller promises the instructions.
+            unsafe { $fma }
+        }
+        #[inline(always)]
+        unsafe fn plus(self, other: Self) -> Self {
+            // SAFETY: the caller promises the instructions.
+            unsafe { $add(self, other) }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use intrinsics;

@@ -1,0 +1,423 @@
+//! Reading and adding at positions that are data: index tensors and masks.
+//!
+//! Each reading function has its adjoint beside it, a function that adds: `index_select` ↔
+//! `index_add`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. What is added to the same place
+//! more than once is added in reading order, so results do not depend on threads.
+//!
+//! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, they
+//! do not count from the end: here a negative number is far more often a label that was meant to
+//! say "none" than an index.
+
+use crate::element::{Element, Number};
+use crate::parallel::{Shared, ranges};
+use crate::shape::{Shape, broadcast_shapes, resolve_axis};
+use crate::simd::simd;
+use crate::strided::{Collapsed, Cursor};
+use crate::tensor::Tensor;
+use crate::views::steps_fit;
+
+/// The indices in reading order, all of them checked.
+#[track_caller]
+fn checked(op: &str, index: &Tensor<i64>, axis: usize, shape: Shape) -> Tensor<i64> {
+    let index = index.contiguous();
+    let size = shape[axis];
+    let fits = |i: i64| (i as u64) < size as u64;
+    // Without a way out of the loop it becomes vector code.
+    if !indices(&index).iter().fold(true, |all, &i| all & fits(i)) {
+        let bad = indices(&index).iter().enumerate().find(|&(_, &i)| !fits(i));
+        let (at, i) = bad.map_or((0, 0), |(at, &i)| (at, i));
+        panic!(
+            "{op}: index {i} (number {at} of {}) does not lie in 0..{size}, axis {axis} of shape {shape}; \
+             indices do not count from the end",
+            index.numel()
+        );
+    }
+    index
+}
+
+/// The numbers of an index tensor that [`checked`] put in order.
+fn indices(index: &Tensor<i64>) -> &[i64] {
+    index.as_slice().unwrap_or_default()
+}
+
+#[track_caller]
+fn assert_vector(op: &str, index: &Tensor<i64>) {
+    assert!(
+        index.rank() == 1,
+        "{op}: the index must have one axis, its shape is {}: flatten it, and reshape the result",
+        index.shape()
+    );
+}
+
+/// Of a row-major shape: how many rows there are before `axis`, and how many elements each index
+/// of it stands for.
+fn around(shape: &[usize], axis: usize) -> (usize, usize) {
+    (
+        shape[..axis].iter().product(),
+        shape[axis + 1..].iter().product(),
+    )
+}
+
+impl<T: Element> Tensor<T> {
+    /// The indices `index[0], index[1], …` of one axis, in this order and as often as they occur:
+    /// `out[…, k, …] = self[…, index[k], …]`. Rows of an embedding, a batch of a data set.
+    /// The adjoint is [`Tensor::index_add`].
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// let rows = x.index_select(0, &Tensor::from([1, 0, 1]));
+    /// assert_eq!(rows, Tensor::from([[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has not one axis, or a number in it is negative or not
+    /// below the size of the axis.
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("index_select", axis, &shape);
+        assert_vector("index_select", index);
+        let index = checked("index_select", index, axis, shape);
+        let mut out = Self::empty(shape.with(axis, index.numel()));
+        if out.numel() == 0 {
+            return out;
+        }
+        let strides = self.strides();
+        let rows = Collapsed::new(&shape[axis + 1..], &strides[axis + 1..]);
+        let mut outer = Cursor::new(Collapsed::new(&shape[..axis], &strides[..axis]), 0);
+        let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
+        let width = rows.numel();
+        for block in out.fresh_mut().chunks_exact_mut(index.numel() * width) {
+            let start = outer.next_run(1).0;
+            for (row, &i) in block.chunks_exact_mut(width).zip(indices(&index)) {
+                // SAFETY: the index was checked, the cursors stay within the layout of `self`.
+                unsafe {
+                    let from = self.ptr().offset(start + i as isize * strides[axis]);
+                    if width == 1 {
+                        row[0] = *from;
+                    } else if adjacent {
+                        std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), width);
+                    } else {
+                        Cursor::new(rows, 0).read(from, row);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// One element for each of `index`, which gives its place along `axis`; its place along the
+    /// others is its own: for three axes and axis 1, `out[i, j, k] = self[i, index[i, j, k], k]`.
+    /// The result has the shape of `index`, which may be shorter than `self` along the other axes.
+    /// The adjoint is [`Tensor::scatter_add_zeros`].
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let scores = Tensor::from([[0.1, 0.9], [0.8, 0.2]]);
+    /// let of_labels = scores.gather(1, &Tensor::from([[1], [0]]));
+    /// assert_eq!(of_labels, Tensor::from([[0.9], [0.8]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has another number of axes or is longer along another
+    /// axis, or a number in it is negative or not below the size of the axis.
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("gather", axis, &shape);
+        assert_within("gather", index.shape(), axis, shape);
+        let index = checked("gather", index, axis, shape);
+        let mut out = Self::empty(index.shape());
+        let mut rest = indices(&index);
+        let (mut cursor, step) = places(index.shape(), axis, &self.strides());
+        let mut to = out.fresh_mut();
+        while !rest.is_empty() {
+            let (start, by, n) = cursor.next_run(rest.len());
+            let (now, later) = rest.split_at(n);
+            let (run, later_to) = to.split_at_mut(n);
+            for (j, (x, &i)) in run.iter_mut().zip(now).enumerate() {
+                // SAFETY: the index was checked along `axis`, its shape along the other axes.
+                *x = unsafe {
+                    *self
+                        .ptr()
+                        .offset(start + j as isize * by + i as isize * step)
+                };
+            }
+            (rest, to) = (later, later_to);
+        }
+        out
+    }
+
+    /// Zeros with the elements of `self` at the indices `start, start + step, …` along one axis of
+    /// this size: the adjoint of [`Tensor::slice_steps`].
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 2.0]).unslice(0, 4, -2, 6);
+    /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or an index leads outside.
+    #[track_caller]
+    pub fn unslice(&self, axis: isize, start: usize, step: isize, size: usize) -> Self {
+        let shape = self.shape();
+        let at = resolve_axis("unslice", axis, &shape);
+        let len = shape[at];
+        assert!(
+            steps_fit(start, step, len, size) && (step != 0 || len <= 1),
+            "unslice: {len} indices from {start} in steps of {step} do not lie apart within axis {axis} of size \
+             {size} (shape {shape})"
+        );
+        if step == 1 || len <= 1 {
+            let mut padding = [(0, 0); crate::shape::MAX_RANK];
+            padding[at] = (start, (size - len).saturating_sub(start));
+            if start + len <= size {
+                return self.pad(&padding[..shape.rank()], T::default());
+            }
+        }
+        let mut out = Self::zeros_of(&shape.with(at, size));
+        if self.numel() == 0 {
+            return out;
+        }
+        let source = self.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, at).1;
+        for (block, rows) in out
+            .fresh_mut()
+            .chunks_exact_mut(size * width)
+            .zip(from.chunks_exact(len * width))
+        {
+            for (k, row) in rows.chunks_exact(width).enumerate() {
+                let to = (start as isize + k as isize * step) as usize * width;
+                if width == 1 {
+                    block[to] = row[0];
+                } else {
+                    block[to..to + width].copy_from_slice(row);
+                }
+            }
+        }
+        out
+    }
+
+    /// `value` where the mask is true, else the element of `self`. Both broadcast.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Tensor<bool>, value: T) -> Self {
+        let Some(shape) = broadcast_shapes(&mask.shape(), &self.shape()) else {
+            panic!(
+                "masked_fill: mask of shape {} and tensor of shape {} do not broadcast",
+                mask.shape(),
+                self.shape()
+            )
+        };
+        choose(shape, mask, &Tensor::scalar_of(value), self)
+    }
+
+    /// The element of `a` where the condition is true, else that of `b`. All three broadcast.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let which = Tensor::from([[true], [false]]);
+    /// let x = Tensor::where_(&which, &Tensor::from([1.0, 2.0]), &Tensor::scalar(0.0));
+    /// assert_eq!(x, Tensor::from([[1.0, 2.0], [0.0, 0.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn where_(condition: &Tensor<bool>, a: &Self, b: &Self) -> Self {
+        let shape = broadcast_shapes(&a.shape(), &b.shape())
+            .and_then(|shape| broadcast_shapes(&condition.shape(), &shape));
+        let Some(shape) = shape else {
+            panic!(
+                "where_: shapes {} (condition), {} and {} do not broadcast",
+                condition.shape(),
+                a.shape(),
+                b.shape()
+            )
+        };
+        choose(shape, condition, a, b)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// Zeros of size `len` along one axis, to which the rows of `self` are added:
+    /// `out[…, index[k], …] += self[…, k, …]`. The adjoint of [`Tensor::index_select`].
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has not one axis of its size, or a number in it is
+    /// negative or not below `len`.
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("index_add", axis, &shape);
+        assert_vector("index_add", index);
+        assert!(
+            index.numel() == shape[axis],
+            "index_add: {} indices for axis {axis} of size {} (shape {shape})",
+            index.numel(),
+            shape[axis]
+        );
+        let index = checked("index_add", index, axis, shape.with(axis, len));
+        let mut out = Self::zeros_of(&shape.with(axis, len));
+        if self.numel() == 0 {
+            return out;
+        }
+        let source = self.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, axis).1;
+        let (to, index) = (out.fresh_mut(), indices(&index));
+        simd(
+            #[inline(always)]
+            move || {
+                let blocks = to.chunks_exact_mut(len * width);
+                for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
+                    for (row, &i) in rows.chunks_exact(width).zip(index) {
+                        let at = i as usize * width;
+                        for (x, &y) in block[at..at + width].iter_mut().zip(row) {
+                            *x = x.add_(y);
+                        }
+                    }
+                }
+            },
+        );
+        out
+    }
+
+    /// `self` with an element of `source` added for each of `index`, which gives its place along
+    /// `axis`; its place along the others is its own: for three axes and axis 1,
+    /// `out[i, index[i, j, k], k] += source[i, j, k]`.
+    ///
+    /// # Panics
+    /// If there is no such axis, the numbers of axes differ, the index is longer than `source` along
+    /// any axis or than `self` along another than `axis`, or a number in it is negative or not below
+    /// the size of the axis.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        let shape = self.shape();
+        let axis = resolve_axis("scatter_add", axis, &shape);
+        assert_within("scatter_add", index.shape(), axis, shape);
+        let (of_index, of_source) = (index.shape(), source.shape());
+        assert!(
+            of_source.rank() == of_index.rank()
+                && of_index.iter().zip(of_source.iter()).all(|(i, s)| i <= s),
+            "scatter_add: index of shape {of_index} asks for more than there is in the source of shape {of_source}"
+        );
+        let index = checked("scatter_add", index, axis, shape);
+        let mut part = source.clone();
+        for (d, (&wanted, &size)) in of_index.iter().zip(of_source.iter()).enumerate() {
+            if wanted < size {
+                part = part.narrow(d as isize, 0, wanted);
+            }
+        }
+        let part = part.contiguous();
+        let mut out = self.copied();
+        let (mut cursor, step) = places(of_index, axis, &out.strides());
+        let to = out.fresh_mut();
+        let (mut rest, mut from) = (indices(&index), part.as_slice().unwrap_or_default());
+        while !rest.is_empty() {
+            let (start, by, n) = cursor.next_run(rest.len());
+            for (j, (&i, &x)) in rest[..n].iter().zip(from).enumerate() {
+                let place = &mut to[(start + j as isize * by + i as isize * step) as usize];
+                *place = place.add_(x);
+            }
+            (rest, from) = (&rest[n..], &from[n..]);
+        }
+        out
+    }
+
+    /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
+    /// from a tensor of this shape.
+    ///
+    /// # Panics
+    /// As [`Tensor::scatter_add`].
+    #[track_caller]
+    pub fn scatter_add_zeros(&self, axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
+        // Repeated zeros cost no memory: the copy that is added to is the first.
+        Tensor::scalar_of(T::default())
+            .broadcast_to(shape)
+            .scatter_add(axis, index, self)
+    }
+}
+
+/// Walks the places of an index tensor's elements in another tensor with these strides, as if all
+/// indices were zero; and what one index more along `axis` adds.
+fn places(index: Shape, axis: usize, strides: &crate::shape::Strides) -> (Cursor, isize) {
+    let mut others = *strides;
+    others[axis] = 0;
+    (
+        Cursor::new(Collapsed::new(&index, &others), 0),
+        strides[axis],
+    )
+}
+
+#[track_caller]
+fn assert_within(op: &str, index: Shape, axis: usize, shape: Shape) {
+    let fits = index.rank() == shape.rank()
+        && (0..shape.rank()).all(|d| d == axis || index[d] <= shape[d]);
+    assert!(
+        fits,
+        "{op}: index of shape {index} does not fit a tensor of shape {shape}: \
+         it needs as many axes, and none longer but axis {axis}"
+    );
+}
+
+/// Elements handled at a time, small enough to stay in the cache.
+const BLOCK: usize = 512;
+
+/// `a` where the mask is true, else `b`, all repeated to `shape`.
+#[track_caller]
+fn choose<T: Element>(
+    shape: Shape,
+    mask: &Tensor<bool>,
+    a: &Tensor<T>,
+    b: &Tensor<T>,
+) -> Tensor<T> {
+    let mut out = Tensor::<T>::empty(shape);
+    let n = out.numel();
+    let to = Shared(out.fresh_mut().as_mut_ptr());
+    let masks = Collapsed::new(&shape, &mask.broadcast_strides(&shape));
+    let (of_a, of_b) = (
+        Collapsed::new(&shape, &a.broadcast_strides(&shape)),
+        Collapsed::new(&shape, &b.broadcast_strides(&shape)),
+    );
+    ranges(n, n, BLOCK, |range| {
+        let (mut masks, mut of_a, mut of_b) = (
+            Cursor::new(masks, range.start),
+            Cursor::new(of_a, range.start),
+            Cursor::new(of_b, range.start),
+        );
+        let (mut which, mut x, mut y) =
+            ([false; BLOCK], [T::default(); BLOCK], [T::default(); BLOCK]);
+        for start in range.clone().step_by(BLOCK) {
+            let len = BLOCK.min(range.end - start);
+            // SAFETY: each cursor walks the layout of its tensor, repeated to `shape`, and the
+            // ranges are disjoint parts of the result.
+            let out = unsafe {
+                masks.read(mask.ptr(), &mut which[..len]);
+                of_a.read(a.ptr(), &mut x[..len]);
+                of_b.read(b.ptr(), &mut y[..len]);
+                std::slice::from_raw_parts_mut(to.get().add(start), len)
+            };
+            let (which, x, y) = (&which[..len], &x[..len], &y[..len]);
+            simd(
+                #[inline(always)]
+                move || {
+                    for (i, to) in out.iter_mut().enumerate() {
+                        // Both are read whatever the mask says: a choice, not a branch.
+                        let (x, y) = (x[i], y[i]);
+                        *to = if which[i] { x } else { y };
+                    }
+                },
+            );
+        }
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! Dense strided tensors on the CPU, and every kernel that touches their numbers.
+
+mod any;
+mod display;
+mod element;
+mod gemm;
+mod index;
+mod join;
+mod math;
+mod matmul;
+mod parallel;
+mod pointwise;
+mod random;
+mod reduce;
+mod shape;
+pub mod shapes;
+mod simd;
+mod storage;
+mod strided;
+mod tensor;
+mod views;
+
+pub use any::AnyTensor;
+pub use element::{Dtype, Element, Float, Number};
+pub use matmul::matmul_shape;
+pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary, broadcast_message};
+pub use random::{Philox, keep_mask};
+pub use shape::{MAX_RANK, Shape, broadcast_shapes};
+pub use storage::release_memory;
+pub use tensor::Tensor;

@@ -1,0 +1,169 @@
+//! Double-double arithmetic (Dekker, "A floating-point technique for extending the available
+//! precision", 1971): some 100 bits, to judge 53 by.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// The unevaluated sum of two numbers, the first rounded from the whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Wide(f64, f64);
+
+/// ln 2 and π/2 as three numbers.
+const LN_2: [f64; 3] = [
+    std::f64::consts::LN_2,
+    2.3190468138462996e-17,
+    5.707708438416212e-34,
+];
+const FRAC_PI_2: [f64; 3] = [
+    std::f64::consts::FRAC_PI_2,
+    6.123233995736766e-17,
+    -1.4973849048591833e-33,
+];
+
+fn sum(a: f64, b: f64) -> Wide {
+    let s = a + b;
+    let t = s - a;
+    Wide(s, (a - (s - t)) + (b - t))
+}
+
+fn product(a: f64, b: f64) -> Wide {
+    let p = a * b;
+    Wide(p, a.mul_add(b, -p))
+}
+
+impl From<f64> for Wide {
+    fn from(x: f64) -> Wide {
+        Wide(x, 0.0)
+    }
+}
+
+impl Add for Wide {
+    type Output = Wide;
+    fn add(self, b: Wide) -> Wide {
+        let (high, low) = (sum(self.0, b.0), sum(self.1, b.1));
+        let mid = sum(high.0, high.1 + low.0);
+        sum(mid.0, mid.1 + low.1)
+    }
+}
+
+impl Neg for Wide {
+    type Output = Wide;
+    fn neg(self) -> Wide {
+        Wide(-self.0, -self.1)
+    }
+}
+
+impl Sub for Wide {
+    type Output = Wide;
+    fn sub(self, b: Wide) -> Wide {
+        self + -b
+    }
+}
+
+impl Mul for Wide {
+    type Output = Wide;
+    fn mul(self, b: Wide) -> Wide {
+        let p = product(self.0, b.0);
+        sum(p.0, p.1 + self.0.mul_add(b.1, self.1 * b.0))
+    }
+}
+
+impl Div for Wide {
+    type Output = Wide;
+    fn div(self, b: Wide) -> Wide {
+        let mut q = Wide::from(self.0 / b.0);
+        for _ in 0..2 {
+            let rest = self - q * b;
+            q = q + Wide::from(rest.0 / b.0);
+        }
+        q
+    }
+}
+
+impl Wide {
+    /// Times a power of two or its negative.
+    pub fn scale(self, by: f64) -> Wide {
+        Wide(self.0 * by, self.1 * by)
+    }
+
+    /// x - n c without the loss that cancellation would bring.
+    fn less(x: Wide, n: f64, c: [f64; 3]) -> Wide {
+        c.iter().fold(x, |r, &c| r - product(n, c))
+    }
+
+    /// 2ᵏ (1 + p) - 1, where p = eʳ - 1 is (1 + q)²⁵⁶ - 1 with q the Taylor series at r / 256.
+    pub fn exp_m1(x: Wide) -> Wide {
+        let (p, k) = Wide::exp_parts(x);
+        p.scale(2f64.powi(k)) + Wide::from(2f64.powi(k)) - Wide::from(1.0)
+    }
+
+    fn exp_parts(x: Wide) -> (Wide, i32) {
+        let n = (x.0 / LN_2[0]).round();
+        let r = Wide::less(x, n, LN_2).scale(1.0 / 256.0);
+        let mut p = Wide::from(0.0);
+        for i in (1..=14).rev() {
+            p = (p + Wide::from(1.0)) * r / Wide::from(f64::from(i));
+        }
+        for _ in 0..8 {
+            p = p * (p + Wide::from(2.0));
+        }
+        (p, n as i32)
+    }
+
+    pub fn exp(x: f64) -> Wide {
+        let (p, k) = Wide::exp_parts(Wide::from(x));
+        (Wide::from(1.0) + p).scale(2f64.powi(k))
+    }
+
+    /// One Newton step from `f64`'s: y + δ - δ²/2 with δ = (1 + x) e⁻ʸ - 1.
+    pub fn ln_1p(x: Wide) -> Wide {
+        if x.0 > 1e3 {
+            let scale = 2f64.powi(-(x.0.log2() as i32));
+            let log = (x.0.log2() as i32) as f64;
+            let m = (x.scale(scale) + Wide::from(scale)) - Wide::from(1.0);
+            return Wide::less(Wide::ln_1p(m), -log, LN_2);
+        }
+        let y = x.0.ln_1p();
+        let e = Wide::exp_m1(Wide::from(-y));
+        let d = x + e + x * e;
+        Wide::from(y) + d - (d * d).scale(0.5)
+    }
+
+    pub fn ln(x: f64) -> Wide {
+        let k = x.log2().round();
+        // In two steps, as 2⁻ᵏ may be infinite.
+        let (half, rest) = ((-k / 2.0).floor(), -k - (-k / 2.0).floor());
+        let m = x * 2f64.powf(half) * 2f64.powf(rest);
+        Wide::less(Wide::ln_1p(Wide::from(m) - Wide::from(1.0)), -k, LN_2)
+    }
+
+    /// Taylor series after taking off multiples of π/2.
+    pub fn sin_cos(x: f64) -> (Wide, Wide) {
+        let n = (x / FRAC_PI_2[0]).round();
+        let r = Wide::less(Wide::from(x), n, FRAC_PI_2);
+        let z = -(r * r);
+        let series = |first: i32| {
+            let mut y = Wide::from(1.0);
+            for i in (0..15).rev() {
+                let a = f64::from(2 * i + first);
+                y = Wide::from(1.0) + y * z / Wide::from(a * (a + 1.0));
+            }
+            y
+        };
+        let (sin, cos) = (r * series(2), series(1));
+        match (n as i64).rem_euclid(4) {
+            0 => (sin, cos),
+            1 => (cos, -sin),
+            2 => (-sin, -cos),
+            _ => (-cos, sin),
+        }
+    }
+
+    /// How far `y` is off, in the distance of neighbours at this number.
+    pub fn ulps(self, y: f64) -> f64 {
+        if self.0 == 0.0 {
+            return if y == 0.0 { 0.0 } else { f64::INFINITY };
+        }
+        let exponent = f64::from_bits(self.0.abs().to_bits() & (!0 << 52));
+        ((y - self.0) - self.1).abs() / (exponent * f64::EPSILON)
+    }
+}

@@ -1,0 +1,284 @@
+//! Matrix products of tensors: which axes are the matrix, which are the batch, and how few calls
+//! of the kernel they take.
+
+use crate::element::Float;
+use crate::gemm::{MatRef, gemm};
+use crate::parallel::Shared;
+use crate::shape::{Shape, Strides, broadcast_shapes};
+use crate::strided::{Collapsed, Cursor};
+use crate::tensor::Tensor;
+use rayon::prelude::*;
+
+/// Products of fewer multiplications than this are dealt out whole to threads; the kernel splits
+/// larger ones itself.
+const SMALL: usize = 1 << 21;
+/// What is worth another thread, in multiplications.
+const WORTH: usize = 1 << 20;
+
+/// The matrix in an operand's last two axes, as the product reads it.
+#[derive(Clone, Copy)]
+struct Face {
+    rows: usize,
+    cols: usize,
+    /// How many axes stand before the matrix.
+    batch: usize,
+}
+
+/// `left`: a vector is a row there, else a column. A vector has nothing to transpose.
+fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
+    match *shape {
+        [k] if left => Face {
+            rows: 1,
+            cols: k,
+            batch: 0,
+        },
+        [k] => Face {
+            rows: k,
+            cols: 1,
+            batch: 0,
+        },
+        [.., rows, cols] if transposed => Face {
+            rows: cols,
+            cols: rows,
+            batch: shape.len() - 2,
+        },
+        [.., rows, cols] => Face {
+            rows,
+            cols,
+            batch: shape.len() - 2,
+        },
+        [] => unreachable!("scalars are refused before"),
+    }
+}
+
+/// The shape of the matrix product of tensors of these shapes; `ta`, `tb`: the last two axes are
+/// read transposed. Axes before them are batches and broadcast; a vector on the left is a row, on
+/// the right a column, and its axis is absent from the result.
+///
+/// ```
+/// use wengert_tensor::matmul_shape;
+/// assert_eq!(matmul_shape(&[8, 1, 2, 3], &[5, 3, 4], false, false).unwrap(), [8, 5, 2, 4]);
+/// assert_eq!(matmul_shape(&[3], &[4, 3], false, true).unwrap(), [4]);
+/// ```
+///
+/// # Errors
+/// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast: the
+/// text that [`Tensor::matmul`] panics with.
+pub fn matmul_shape(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Result<Shape, String> {
+    if a.is_empty() || b.is_empty() {
+        return Err(format!(
+            "matmul: a scalar has no matrix product: {a:?} · {b:?}; did you mean `*`?"
+        ));
+    }
+    let (left, right) = (face(a, true, ta), face(b, false, tb));
+    if left.cols != right.rows {
+        return Err(format!(
+            "matmul: inner dimensions differ: {a:?}{} · {b:?}{} ({} ≠ {}){}",
+            mark(ta, a),
+            mark(tb, b),
+            left.cols,
+            right.rows,
+            mend(a, b, ta, tb)
+        ));
+    }
+    let (batch_a, batch_b) = (&a[..left.batch], &b[..right.batch]);
+    let Some(batch) = broadcast_shapes(batch_a, batch_b) else {
+        return Err(format!(
+            "matmul: batch axes do not broadcast: {a:?} · {b:?} ({batch_a:?} and {batch_b:?})"
+        ));
+    };
+    let rows = (a.len() > 1).then_some(left.rows);
+    let cols = (b.len() > 1).then_some(right.cols);
+    Ok(batch.iter().copied().chain(rows).chain(cols).collect())
+}
+
+fn mark(transposed: bool, shape: &[usize]) -> &'static str {
+    if transposed && shape.len() > 1 {
+        "ᵀ"
+    } else {
+        ""
+    }
+}
+
+/// What was probably meant, where one change makes the inner dimensions fit.
+fn mend(a: &[usize], b: &[usize], ta: bool, tb: bool) -> String {
+    let inner =
+        |a: &[usize], b: &[usize], ta, tb| face(a, true, ta).cols == face(b, false, tb).rows;
+    let flipped = |name: &str, shape: &[usize], already: bool| match (already, shape.len()) {
+        (true, _) => format!("{name} not transposed"),
+        (false, 2) => format!("{name}.t()"),
+        (false, _) => format!("{name}.transpose(-2, -1)"),
+    };
+    if b.len() > 1 && inner(a, b, ta, !tb) {
+        format!("; did you mean {}?", flipped("b", b, tb))
+    } else if a.len() > 1 && inner(a, b, !ta, tb) {
+        format!("; did you mean {}?", flipped("a", a, ta))
+    } else if inner(b, a, tb, ta) {
+        "; did you mean the product in the other order?".into()
+    } else {
+        String::new()
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The matrix product: `y[…, i, j] = Σₖ self[…, i, k]·other[…, k, j]`.
+    ///
+    /// | `self` | `other` | result |
+    /// |---|---|---|
+    /// | `[k]` | `[k]` | `[]`, the dot product |
+    /// | `[m, k]` | `[k]` | `[m]` |
+    /// | `[k]` | `[k, n]` | `[n]` |
+    /// | `[m, k]` | `[k, n]` | `[m, n]` |
+    /// | `[…, m, k]` | `[…, k, n]` | `[…, m, n]`, leading axes broadcast |
+    ///
+    /// Transposed operands, and any other strides, are read where they lie.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let a = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(a.matmul(&Tensor::from([1.0, 1.0])).to_vec(), [3.0, 7.0]);
+    /// assert_eq!(a.matmul(&a).to_vec(), [7.0, 10.0, 15.0, 22.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the inner dimensions differ, the batches do not broadcast, or an operand is a scalar.
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Self {
+        self.matmul_t(other, false, false)
+    }
+
+    /// [`matmul`](Tensor::matmul), each operand's last two axes read transposed where its flag
+    /// says so: `matmul_t(b, true, false)` is `aᵀ·b`. A vector has nothing to transpose.
+    ///
+    /// # Panics
+    /// As [`matmul`](Tensor::matmul).
+    #[track_caller]
+    pub fn matmul_t(&self, other: &Self, ta: bool, tb: bool) -> Self {
+        let shape = match matmul_shape(&self.shape(), &other.shape(), ta, tb) {
+            Ok(shape) => shape,
+            Err(text) => panic!("{text}"),
+        };
+        let (a, b) = (Operand::new(self, true, ta), Operand::new(other, false, tb));
+        let batch = Shape::new(&shape[..self.rank().max(other.rank()).saturating_sub(2)]);
+        let mut out = Self::empty(shape);
+        if out.numel() > 0 {
+            // SAFETY: the shapes fit, and the result was just made for theirs.
+            unsafe { product(&a, &b, &batch, out.fresh_mut()) }
+        }
+        out
+    }
+}
+
+/// An operand: its first matrix, and how to get to the others.
+struct Operand<T> {
+    matrix: MatRef<T>,
+    batch: Shape,
+    steps: Strides,
+}
+
+impl<T: Float> Operand<T> {
+    fn new(x: &Tensor<T>, left: bool, transposed: bool) -> Self {
+        let (shape, strides) = (x.shape(), x.strides());
+        let Face { rows, cols, batch } = face(&shape, left, transposed);
+        let (row_stride, col_stride) = match *strides {
+            [step] if left => (0, step),
+            [step] => (step, 0),
+            [.., row, col] if transposed => (col, row),
+            [.., row, col] => (row, col),
+            [] => (0, 0),
+        };
+        Operand {
+            matrix: MatRef {
+                ptr: x.ptr(),
+                rows,
+                cols,
+                row_stride,
+                col_stride,
+            },
+            batch: Shape::new(&shape[..batch]),
+            steps: Strides::new(&strides[..batch]),
+        }
+    }
+
+    /// Steps from matrix to matrix when the batch is repeated to `batch`.
+    fn broadcast(&self, batch: &Shape) -> Collapsed {
+        let lead = batch.rank() - self.batch.rank();
+        let steps: Shape = *batch;
+        let mut strides = Strides::row_major(&steps);
+        for axis in 0..batch.rank() {
+            let own = axis
+                .checked_sub(lead)
+                .filter(|&own| self.batch[own] == batch[axis]);
+            strides[axis] = own.map_or(0, |own| self.steps[own]);
+        }
+        Collapsed::new(batch, &strides)
+    }
+}
+
+/// # Safety
+/// The operands' inner dimensions agree, their batches broadcast to `batch`, and `out` holds the
+/// product.
+unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: &mut [T]) {
+    let (m, n, k) = (a.matrix.rows, b.matrix.cols, a.matrix.cols);
+    let count = batch.numel();
+    if count == 1 {
+        // SAFETY: one product, by the contract.
+        return unsafe { gemm(a.matrix, b.matrix, out.as_mut_ptr(), n, false) };
+    }
+    let (steps_a, steps_b) = (a.broadcast(batch), b.broadcast(batch));
+    if steps_b.inner() == (count, 0)
+        && let Some(row_stride) = stacked(&steps_a, count, &a.matrix)
+    {
+        // One matrix on the right for all: those on the left are one tall matrix.
+        let tall = MatRef {
+            rows: count * m,
+            row_stride,
+            ..a.matrix
+        };
+        // SAFETY: its rows are those of the batch, in order, and so are those of the result.
+        return unsafe { gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
+    }
+    let to = Shared(out.as_mut_ptr());
+    let run = |from: usize, until: usize| {
+        let (mut at_a, mut at_b) = (Cursor::new(steps_a, from), Cursor::new(steps_b, from));
+        for i in from..until {
+            // SAFETY: the cursors step from matrix to matrix of each operand, and each product
+            // goes to a place of its own.
+            unsafe {
+                let x = MatRef {
+                    ptr: a.matrix.ptr.offset(at_a.next_run(1).0),
+                    ..a.matrix
+                };
+                let y = MatRef {
+                    ptr: b.matrix.ptr.offset(at_b.next_run(1).0),
+                    ..b.matrix
+                };
+                gemm(x, y, to.get().add(i * m * n), n, false);
+            }
+        }
+    };
+    let each = (m * n * k).max(1);
+    if each < SMALL && each * count >= WORTH {
+        let size = (WORTH / 4 / each).max(1);
+        (0..count.div_ceil(size))
+            .into_par_iter()
+            .for_each(|i| run(i * size, count.min((i + 1) * size)));
+    } else {
+        run(0, count);
+    }
+}
+
+/// The distance between rows if the matrices of a batch, one below the other, are one matrix.
+fn stacked<T>(steps: &Collapsed, count: usize, matrix: &MatRef<T>) -> Option<isize> {
+    let (len, step) = steps.inner();
+    if len != count {
+        None
+    } else if matrix.rows == 1 {
+        Some(step)
+    } else {
+        (step == matrix.rows as isize * matrix.row_stride).then_some(matrix.row_stride)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! Pointwise operations: the opcodes with their loops, programs over them, and the tensor's
+//! operators and methods, which are programs of one step.
+
+mod binary;
+mod kernel;
+mod ops;
+mod program;
+#[cfg(test)]
+mod tests;
+mod unary;
+
+pub use binary::Binary;
+pub(crate) use binary::{greater, lesser};
+pub use kernel::Opcode;
+pub use ops::{Arithmetic, broadcast_message};
+pub use program::{Expr, Instruction, Program};
+pub use unary::Unary;

@@ -1,0 +1,358 @@
+//! The tensor's pointwise operators and methods.
+
+use super::{Binary, Instruction, Opcode, Program, Unary};
+use super::kernel::Step;
+use crate::element::{Element, Float, Number};
+use crate::parallel::{Shared, ranges};
+use crate::shape::{Shape, broadcast_shapes, broadcasts_to};
+use crate::tensor::Tensor;
+use smallvec::smallvec;
+use std::ops;
+
+/// How a type of numbers does arithmetic on whole tensors: floats by programs, integers by loops.
+pub trait Arithmetic: Sized {
+    #[doc(hidden)]
+    fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self>
+    where
+        Self: Element;
+    #[doc(hidden)]
+    fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self>
+    where
+        Self: Element;
+    #[doc(hidden)]
+    #[track_caller]
+    fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>)
+    where
+        Self: Element;
+}
+
+/// The shape of `a`, to which `b` must broadcast.
+#[track_caller]
+fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+    let shape = a.shape();
+    let name = op.name();
+    assert!(
+        broadcasts_to(&b.shape(), &shape),
+        "{name}: in place, {} does not broadcast to {shape}",
+        b.shape()
+    );
+    shape
+}
+
+macro_rules! float_arithmetic {
+    ($($t:ident)*) => { $(
+        impl Arithmetic for $t {
+            #[inline]
+            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
+                apply(Opcode::Binary(op), [a, b], shape)
+            }
+            #[inline]
+            fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self> {
+                x.unary(op)
+            }
+            fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
+                target_shape(op, a, b);
+                Program::new(|[a, b]| [a.binary(op, b)]).update(&mut [a], &[b]);
+            }
+        }
+    )* };
+}
+float_arithmetic! { f32 f64 }
+
+macro_rules! integer_arithmetic {
+    ($($t:ident)*) => { $(
+        impl Arithmetic for $t {
+            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
+                let f: fn($t, $t) -> $t = match op {
+                    Binary::Add => $t::wrapping_add,
+                    Binary::Sub => $t::wrapping_sub,
+                    Binary::Mul => $t::wrapping_mul,
+                    Binary::Div => |a, b| a / b,
+                    Binary::Pow => |a, b| a.wrapping_pow(u32::try_from(b).unwrap_or(0)),
+                    Binary::Maximum => Ord::max,
+                    Binary::Minimum => Ord::min,
+                    Binary::Gt => |a, b| (a > b).into(),
+                    Binary::Ge => |a, b| (a >= b).into(),
+                    Binary::Lt => |a, b| (a < b).into(),
+                    Binary::Le => |a, b| (a <= b).into(),
+                    Binary::Eq => |a, b| (a == b).into(),
+                    Binary::Ne => |a, b| (a != b).into(),
+                };
+                zip(a, b, shape, f)
+            }
+            fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self> {
+                let with = |op, c: f64| Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape());
+                match op {
+                    // Through f64 only where the constant is one: 2⁵³ and more stay exact.
+                    Unary::Shift(c) if c < 0.0 => with(Binary::Sub, -c),
+                    Unary::Shift(c) => with(Binary::Add, c),
+                    Unary::Scale(c) if c == c.trunc() => with(Binary::Mul, c),
+                    Unary::Neg => zip(&Tensor::scalar_of(0), x, x.shape(), $t::wrapping_sub),
+                    _ => x.cast::<f64>().unary(op).cast(),
+                }
+            }
+            fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
+                *a = Self::binary(op, a, b, target_shape(op, a, b));
+            }
+        }
+    )* };
+}
+integer_arithmetic! { i64 u32 u8 }
+
+/// Element by element over operands that broadcast to `shape`.
+fn zip<T: Element, U: Element>(
+    a: &Tensor<T>,
+    b: &Tensor<T>,
+    shape: Shape,
+    f: impl Fn(T, T) -> U,
+) -> Tensor<U> {
+    let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+    let mut out = Tensor::empty(shape);
+    let pairs = a.as_slice().unwrap_or_default().iter().zip(b.as_slice().unwrap_or_default());
+    for (y, (&a, &b)) in out.fresh_mut().iter_mut().zip(pairs) {
+        *y = f(a, b);
+    }
+    out
+}
+
+/// One opcode over operands that broadcast to `shape`.
+#[inline]
+pub(crate) fn apply<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: Shape) -> Tensor<T> {
+    if x.iter().all(|x| x.is_contiguous() && x.shape() == shape) {
+        let mut out = Tensor::<T>::empty(shape);
+        let n = shape.numel();
+        let to = Shared(out.fresh_mut().as_mut_ptr());
+        let mut from = [std::ptr::null(); 3];
+        for (from, x) in from.iter_mut().zip(x) {
+            *from = x.ptr();
+        }
+        let from = from.map(|p: *const T| Shared(p.cast_mut()));
+        ranges(n, n, 64, |range| {
+            // SAFETY: all operands and the new result have `n` numbers.
+            unsafe {
+                let args = from.map(|p| p.get().cast_const().wrapping_add(range.start));
+                Step { op, args, out: to.get().add(range.start), n: range.len() }.run();
+            }
+        });
+        return out;
+    }
+    let instruction = Instruction { op, args: [0, 1, 2] };
+    Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, &shape)
+}
+
+/// The shape two operands broadcast to.
+///
+/// # Panics
+/// If they do not.
+#[inline]
+#[track_caller]
+fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+    let (a, b) = (a.shape(), b.shape());
+    if a == b {
+        return a;
+    }
+    match broadcast_shapes(&a, &b) {
+        Some(shape) => shape,
+        None => panic!("{}", broadcast_message(op, &a, &b)),
+    }
+}
+
+/// What to say of two shapes that do not broadcast.
+#[cold]
+pub fn broadcast_message(op: &str, a: &[usize], b: &[usize]) -> String {
+    let from_end = a.iter().rev().zip(b.iter().rev()).position(|(x, y)| x != y && *x != 1 && *y != 1);
+    let back = from_end.map_or(1, |i| i + 1);
+    let (x, y) = (a[a.len() - back], b[b.len() - back]);
+    let mut text = format!("{op}: shapes {a:?} and {b:?} do not broadcast: axis -{back} has {x} and {y}");
+    // A vector meant for an outer axis is the usual reason.
+    let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
+    if let ([n], Some(axis)) = (short, long.iter().position(|size| short == [*size])) {
+        let ones = ", 1".repeat(long.len() - 1 - axis);
+        text += &format!(" (to align with axis {axis}, reshape to [{n}{ones}])");
+    }
+    text
+}
+
+impl<T: Float> Tensor<T> {
+    /// Any pointwise operation of one operand.
+    #[inline]
+    pub fn unary(&self, op: Unary) -> Self {
+        apply(Opcode::Unary(op), [self], self.shape())
+    }
+
+    /// Any pointwise operation of two operands, with broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[inline]
+    #[track_caller]
+    pub fn binary(&self, op: Binary, other: &Self) -> Self {
+        apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
+    }
+
+    /// Any pointwise operation of two operands of equal shape, into new memory.
+    #[doc(hidden)]
+    #[inline]
+    pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N]) -> Self {
+        apply(op, operands, operands[0].shape())
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// min(max(x, low), high)
+    ///
+    /// # Panics
+    /// If `low > high`.
+    #[track_caller]
+    pub fn clamp(&self, low: f64, high: f64) -> Self {
+        assert!(low <= high, "clamp: {low} is greater than {high}");
+        self.clamp_min(low).clamp_max(high)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// The greater of two, element by element.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn maximum(&self, other: &Self) -> Self {
+        T::binary(Binary::Maximum, self, other, common("maximum", self, other))
+    }
+
+    /// The lesser of two, element by element.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn minimum(&self, other: &Self) -> Self {
+        T::binary(Binary::Minimum, self, other, common("minimum", self, other))
+    }
+
+    /// aᵇ, element by element.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn pow(&self, other: &Self) -> Self {
+        T::binary(Binary::Pow, self, other, common("pow", self, other))
+    }
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $name:ident $scalar:ident $op:tt;)*) => {
+        /// Comparisons.
+        impl<T: Element> Tensor<T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            pub fn $name(&self, other: &Self) -> Tensor<bool> {
+                zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
+            }
+            /// The same with a number.
+            pub fn $scalar(&self, c: f64) -> Tensor<bool> {
+                self.$name(&Tensor::scalar_of(T::of(c)))
+            }
+        )* }
+    };
+}
+comparisons! {
+    /// a > b
+    gt gt_scalar >;
+    /// a ≥ b
+    ge ge_scalar >=;
+    /// a < b
+    lt lt_scalar <;
+    /// a ≤ b
+    le le_scalar <=;
+    /// a = b
+    equal equal_scalar ==;
+    /// a ≠ b
+    not_equal not_equal_scalar !=;
+}
+
+macro_rules! operators {
+    ($($Trait:ident $method:ident $Assign:ident $assign:ident: |$x:ident, $c:ident| $right:expr, $left:expr;)*) => { $(
+        impl<T: Number> ops::$Trait<&Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                T::binary(Binary::$Trait, self, other, common(stringify!($method), self, other))
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                self.$method(&other)
+            }
+        }
+        impl<T: Number> ops::$Trait<&Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                (&self).$method(other)
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                (&self).$method(&other)
+            }
+        }
+        impl<T: Number> ops::$Trait<f64> for &Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, $c: f64) -> Tensor<T> {
+                let $x = self;
+                $right
+            }
+        }
+        impl<T: Number> ops::$Trait<f64> for Tensor<T> {
+            type Output = Tensor<T>;
+            fn $method(self, c: f64) -> Tensor<T> {
+                (&self).$method(c)
+            }
+        }
+        impl<T: Number> ops::$Trait<&Tensor<T>> for f64 {
+            type Output = Tensor<T>;
+            fn $method(self, $x: &Tensor<T>) -> Tensor<T> {
+                let $c = self;
+                $left
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for f64 {
+            type Output = Tensor<T>;
+            fn $method(self, x: Tensor<T>) -> Tensor<T> {
+                self.$method(&x)
+            }
+        }
+        impl<T: Number> ops::$Assign<&Tensor<T>> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, other: &Tensor<T>) {
+                T::assign(Binary::$Trait, self, other);
+            }
+        }
+    )* };
+}
+operators! {
+    Add add AddAssign add_assign: |x, c| T::unary(Unary::Shift(c), x), T::unary(Unary::Shift(c), x);
+    Sub sub SubAssign sub_assign: |x, c| T::unary(Unary::Shift(-c), x), T::unary(Unary::Shift(c), &T::unary(Unary::Neg, x));
+    Mul mul MulAssign mul_assign: |x, c| T::unary(Unary::Scale(c), x), T::unary(Unary::Scale(c), x);
+    Div div DivAssign div_assign: |x, c| x / &Tensor::scalar_of(T::of(c)), &Tensor::scalar_of(T::of(c)) / x;
+}
+
+impl<T: Number> ops::Neg for &Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        T::unary(Unary::Neg, self)
+    }
+}
+impl<T: Number> ops::Neg for Tensor<T> {
+    type Output = Tensor<T>;
+    fn neg(self) -> Tensor<T> {
+        -&self
+    }
+}

@@ -1,0 +1,138 @@
+//! The operations of one operand, a row each: what it means, its name, its loop.
+//!
+//! A new row here (and its rule in the rule book of `autograd`) is all a new operation takes: the
+//! opcode, the tensor's method and the one for programs come from it.
+
+use super::program::Expr;
+use crate::element::Float;
+use crate::simd::Isa;
+use crate::tensor::Tensor;
+
+macro_rules! unary {
+    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident: |$x:ident| $y:expr;)*) => {
+        /// An operation of one operand.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Unary { $($(#[$doc])* $Op $(($C))?,)* }
+
+        impl Unary {
+            /// Every operation; those with a constant carry an example of it.
+            pub const ALL: &'static [Unary] = &[$(Unary::$Op $(($example))?,)*];
+
+            /// The operation's name.
+            pub fn name(self) -> &'static str {
+                match self { $(Unary::$Op { .. } => stringify!($method),)* }
+            }
+        }
+
+        impl<T: Float> Tensor<T> { $(
+            $(#[$doc])*
+            #[inline]
+            pub fn $method(&self $(, $c: $C)?) -> Self {
+                self.unary(Unary::$Op $(($c))?)
+            }
+        )* }
+
+        impl Expr<'_> { $(
+            $(#[$doc])*
+            pub fn $method(self $(, $c: $C)?) -> Self {
+                self.unary(Unary::$Op $(($c))?)
+            }
+        )* }
+
+        /// # Safety
+        /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
+        #[inline(always)]
+        pub(super) unsafe fn run<T: Float, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
+            match op { $(
+                Unary::$Op $(($c))? => {
+                    $(let $c = Constant::<T>::lower($c);)?
+                    for i in 0..n {
+                        // SAFETY: by the contract.
+                        unsafe {
+                            let $x = *x.add(i);
+                            y.add(i).write($y);
+                        }
+                    }
+                }
+            )* }
+        }
+    };
+}
+
+/// Constants are `f64` at the surface and of the tensor's type in the loop; exponents stay whole.
+trait Constant<T> {
+    type Lowered;
+    fn lower(self) -> Self::Lowered;
+}
+impl<T: Float> Constant<T> for f64 {
+    type Lowered = T;
+    #[inline(always)]
+    fn lower(self) -> T {
+        T::of(self)
+    }
+}
+impl<T: Float> Constant<T> for i32 {
+    type Lowered = i32;
+    #[inline(always)]
+    fn lower(self) -> i32 {
+        self
+    }
+}
+
+#[inline(always)]
+pub(super) fn one_if<T: Float>(yes: bool) -> T {
+    if yes { T::of(1.0) } else { T::default() }
+}
+
+unary! {
+    /// -x
+    Neg as negative: |x| -x;
+    /// |x|
+    Abs as abs: |x| x.abs_();
+    /// -1, 0 or 1; NaN for NaN.
+    Sign as sign: |x| if x > T::default() { T::of(1.0) } else if x < T::default() { T::of(-1.0) } else { x };
+    /// eˣ
+    Exp as exp: |x| x.exp::<I>();
+    /// Natural logarithm.
+    Ln as ln: |x| x.ln::<I>();
+    /// √x
+    Sqrt as sqrt: |x| x.sqrt::<I>();
+    /// 1 / x
+    Recip as recip: |x| T::of(1.0) / x;
+    /// Sine of radians.
+    Sin as sin: |x| x.sin::<I>();
+    /// Cosine of radians.
+    Cos as cos: |x| x.cos::<I>();
+    /// Hyperbolic tangent.
+    Tanh as tanh: |x| x.tanh::<I>();
+    /// The logistic function, 1 / (1 + e⁻ˣ).
+    Sigmoid as sigmoid: |x| x.sigmoid::<I>();
+    /// ln(1 + eˣ), without overflow.
+    Softplus as softplus: |x| x.softplus::<I>();
+    /// max(x, 0); NaN stays NaN.
+    Relu as relu: |x| if x < T::default() { T::default() } else { x };
+    /// x · c
+    Scale(c: f64 = -1.5) as scale: |x| x * c;
+    /// x + c
+    Shift(c: f64 = 0.75) as shift: |x| x + c;
+    /// xⁿ
+    Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
+    /// xᵖ; NaN for negative x unless p is whole.
+    Powf(p: f64 = 1.7) as powf: |x| x.powf::<I>(p);
+    /// max(x, c); NaN stays NaN.
+    ClampMin(c: f64 = 0.25) as clamp_min: |x| if x < c { c } else { x };
+    /// min(x, c); NaN stays NaN.
+    ClampMax(c: f64 = 0.25) as clamp_max: |x| if x > c { c } else { x };
+    /// 1 where x > c, else 0.
+    Gt(c: f64 = 0.25) as indicator_gt: |x| one_if(x > c);
+    /// 1 where x ≥ c, else 0.
+    Ge(c: f64 = 0.25) as indicator_ge: |x| one_if(x >= c);
+    /// 1 where x < c, else 0.
+    Lt(c: f64 = 0.25) as indicator_lt: |x| one_if(x < c);
+    /// 1 where x ≤ c, else 0.
+    Le(c: f64 = 0.25) as indicator_le: |x| one_if(x <= c);
+    /// 1 where x = c, else 0.
+    Eq(c: f64 = 0.25) as indicator_eq: |x| one_if(x == c);
+    /// 1 where x ≠ c, else 0.
+    Ne(c: f64 = 0.25) as indicator_ne: |x| one_if(x != c);
+}

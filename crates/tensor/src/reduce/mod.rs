@@ -1,0 +1,311 @@
+//! Reductions: sum, mean, extremes, variance, log-sum-exp over any axes.
+//!
+//! An axis may count from the end; an empty list names all axes. With `keepdim` the reduced axes
+//! stay, with size 1, so that the result broadcasts against what it came from. Nothing depends on
+//! the number of threads: the same numbers give the same bits.
+
+mod columns;
+mod kernel;
+mod layout;
+mod position;
+mod reducer;
+#[cfg(test)]
+mod tests;
+
+use crate::element::{Float, Number};
+use crate::shape::{MAX_RANK, Shape, broadcasts_to, resolve_axes};
+use crate::simd::{Isa, Kernel, dispatch};
+use crate::tensor::Tensor;
+use kernel::{fold, line, pieces};
+use layout::Reduction;
+use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
+
+/// Reductions.
+impl<T: Number> Tensor<T> {
+    /// Σx over these axes, all if none is named. The sum of nothing is 0; integers wrap.
+    ///
+    /// Floating-point sums run pairwise. Over all axes of a contiguous tensor the error is at most
+    /// `(16 + log2 n)·u·Σ|x|`, where `n` numbers are added and `u` is half the distance from 1 to
+    /// the next number; over other axes at most `(40·r + log2 n)·u·Σ|x|`, where `r` counts the
+    /// runs of neighbouring axes among them.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.sum(&[0], false).to_vec(), [4.0, 6.0]);
+    /// assert_eq!(x.sum(&[-1], true).shape(), [2, 1]);
+    /// assert_eq!(x.sum(&[], false).item(), 10.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn sum(&self, axes: &[isize], keepdim: bool) -> Self {
+        Reduction::new(self, resolve_axes("sum", axes, &self.shape()), keepdim)
+            .staged::<T, Sum>(self)
+    }
+
+    /// The largest element over these axes, all if none is named; NaN if there is one.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or nothing lies along them.
+    #[track_caller]
+    pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction = Reduction::new(self, resolve_axes("max", axes, &self.shape()), keepdim);
+        extreme::<T, Max>("max", self, reduction)
+    }
+
+    /// The smallest element over these axes, all if none is named; NaN if there is one.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or nothing lies along them.
+    #[track_caller]
+    pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction = Reduction::new(self, resolve_axes("min", axes, &self.shape()), keepdim);
+        extreme::<T, Min>("min", self, reduction)
+    }
+
+    /// Where along this axis the largest element is: the first of several; a NaN counts as the
+    /// largest.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let scores = Tensor::from([[0.1, 0.7, 0.2], [0.5, 0.0, 0.5]]);
+    /// assert_eq!(scores.argmax(-1, false).to_vec(), [1, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or nothing lies along it.
+    #[track_caller]
+    pub fn argmax(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
+        position::along::<T, Max>("argmax", self, axis, keepdim)
+    }
+
+    /// Where along this axis the smallest element is: the first of several; a NaN counts as the
+    /// smallest.
+    ///
+    /// # Panics
+    /// If there is no such axis, or nothing lies along it.
+    #[track_caller]
+    pub fn argmin(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
+        position::along::<T, Min>("argmin", self, axis, keepdim)
+    }
+
+    /// Σx over all elements, as a number.
+    pub fn sum_all(&self) -> T {
+        match self.as_slice() {
+            Some(elements) => line::<T, Sum>(elements, T::default()),
+            None => self.sum(&[], false).item(),
+        }
+    }
+
+    /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
+    /// tensor of this shape would be repeated to the shape of `self`.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`.
+    #[track_caller]
+    pub fn sum_to(&self, shape: &[usize]) -> Self {
+        match onto("sum_to", self, shape) {
+            Some(reduction) => reduction.staged::<T, Sum>(self),
+            None => self.clone(),
+        }
+    }
+
+    /// The largest elements over the axes that `shape`, of the same rank, gives the size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[track_caller]
+    pub fn max_to(&self, shape: &[usize]) -> Self {
+        match onto("max_to", self, shape) {
+            Some(reduction) => extreme::<T, Max>("max_to", self, reduction),
+            None => self.clone(),
+        }
+    }
+
+    /// The smallest elements over the axes that `shape`, of the same rank, gives the size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[track_caller]
+    pub fn min_to(&self, shape: &[usize]) -> Self {
+        match onto("min_to", self, shape) {
+            Some(reduction) => extreme::<T, Min>("min_to", self, reduction),
+            None => self.clone(),
+        }
+    }
+}
+
+/// Reductions of floating-point numbers.
+impl<T: Float> Tensor<T> {
+    /// Σx / n over these axes, all if none is named. The mean of nothing is NaN.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction = Reduction::new(self, resolve_axes("mean", axes, &self.shape()), keepdim);
+        let count = T::of(reduction.count() as f64);
+        let mut out = reduction.staged::<T, Sum>(self);
+        divide(out.make_mut(), count);
+        out
+    }
+
+    /// Σx / n over all elements, as a number.
+    pub fn mean_all(&self) -> T {
+        self.sum_all() / T::of(self.numel() as f64)
+    }
+
+    /// The variance Σ(x - mean)² / (n - correction) over these axes, all if none is named.
+    ///
+    /// `correction` 1 gives the unbiased estimate, `PyTorch`'s default; 0 the variance of the
+    /// numbers themselves. In two passes, so that a large mean cancels nothing (Chan, Golub and
+    /// `LeVeque`, Algorithms for Computing the Sample Variance, 1983). NaN where `n - correction`
+    /// is not positive and all numbers are equal, as with a single one.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(x.var(&[], false, 0.0).item(), 1.25);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn var(&self, axes: &[isize], keepdim: bool, correction: f64) -> Self {
+        let reduction = Reduction::new(self, resolve_axes("var", axes, &self.shape()), keepdim);
+        let n = reduction.count() as f64;
+        if self.numel() == 0 {
+            return reduction.empty(T::of(f64::NAN));
+        }
+        let divisor = T::of((n - correction).max(0.0));
+        reduction.whole(self, |x, sizes, out| {
+            pieces(x, sizes, out, &|x, sizes, out| {
+                fold::<T, Sum>(x, sizes, &[], out);
+                divide(out, T::of(n));
+                let means = out.to_vec();
+                fold::<T, Squares>(x, sizes, &means, out);
+                divide(out, divisor);
+            });
+        })
+    }
+
+    /// ln Σ exp(x) over these axes, all if none is named: the smooth maximum.
+    ///
+    /// Shifted by the largest element, so that nothing overflows:
+    /// `m + ln Σ exp(x - m)`. A row of negative infinities gives negative infinity, as does an
+    /// empty one; an infinity gives infinity; a NaN gives NaN.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1e4f64, 1e4]);
+    /// assert_eq!(x.logsumexp(&[], false).item(), 1e4 + 2f64.ln());
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn logsumexp(&self, axes: &[isize], keepdim: bool) -> Self {
+        logsumexp(
+            self,
+            Reduction::new(
+                self,
+                resolve_axes("logsumexp", axes, &self.shape()),
+                keepdim,
+            ),
+        )
+    }
+
+    /// [`logsumexp`](Tensor::logsumexp) over the axes that `shape`, of the same rank, gives the
+    /// size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`.
+    #[track_caller]
+    pub fn logsumexp_to(&self, shape: &[usize]) -> Self {
+        match onto("logsumexp_to", self, shape) {
+            Some(reduction) => logsumexp(self, reduction),
+            None => self.clone(),
+        }
+    }
+}
+
+/// The reduction that leads to this shape; `None` if it is the tensor's own.
+#[track_caller]
+fn onto<T: Number>(op: &str, x: &Tensor<T>, shape: &[usize]) -> Option<Reduction> {
+    let own = x.shape();
+    if own == shape {
+        return None;
+    }
+    assert!(
+        broadcasts_to(shape, &own),
+        "{op}: shape {own} does not reduce to {shape:?}: matched from the last axis, sizes must be \
+         equal or 1"
+    );
+    let lead = own.rank() - shape.len();
+    let mut chosen = [false; MAX_RANK];
+    for axis in 0..own.rank() {
+        chosen[axis] = axis < lead || own[axis] != shape[axis - lead];
+    }
+    Some(Reduction::onto(x, chosen, Shape::new(shape)))
+}
+
+#[track_caller]
+fn extreme<T: Number, R: Reducer<T>>(op: &str, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+    must_have_some(op, x, &reduction);
+    reduction.staged::<T, R>(x)
+}
+
+#[track_caller]
+fn must_have_some<T: Number>(op: &str, x: &Tensor<T>, reduction: &Reduction) {
+    assert!(
+        reduction.count() > 0 || reduction.results() == 0,
+        "{op}: there is none among no elements: shape {} has nothing along the reduced axes",
+        x.shape()
+    );
+}
+
+fn divide<T: Float>(numbers: &mut [T], by: T) {
+    for x in numbers {
+        *x = *x / by;
+    }
+}
+
+fn logsumexp<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+    if x.numel() == 0 {
+        return reduction.empty(T::NEG_INFINITY);
+    }
+    reduction.whole(x, |x, sizes, out| {
+        pieces(x, sizes, out, &|x, sizes, out| {
+            fold::<T, Max>(x, sizes, &[], out);
+            let mut shifts = out.to_vec();
+            for m in &mut shifts {
+                // Infinity less itself would be NaN; without a shift an infinity comes out right.
+                if *m == T::INFINITY || *m == T::NEG_INFINITY {
+                    *m = T::default();
+                }
+            }
+            fold::<T, Exps>(x, sizes, &shifts, out);
+            dispatch(ShiftedLn {
+                shifts: &shifts,
+                out,
+            });
+        });
+    })
+}
+
+struct ShiftedLn<'a, T> {
+    shifts: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Float> Kernel for ShiftedLn<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (out, &shift) in self.out.iter_mut().zip(self.shifts) {
+            *out = shift + out.ln::<I>();
+        }
+    }
+}

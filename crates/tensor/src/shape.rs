@@ -1,0 +1,320 @@
+//! Shapes, axes, and the two questions asked everywhere: do these shapes broadcast, and is this
+//! layout contiguous? Each has one answer, here.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// The most axes a tensor can have.
+pub const MAX_RANK: usize = 8;
+
+/// The sizes of a tensor's axes. `Copy`, inline, read as a slice.
+///
+/// ```
+/// use wengert_tensor::Shape;
+/// let shape = Shape::from([2, 3]);
+/// assert_eq!(shape.numel(), 6);
+/// assert_eq!(shape, [2, 3]);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Shape {
+    rank: u32,
+    sizes: [usize; MAX_RANK],
+}
+
+/// Steps in elements from one index to the next along each axis; they may be zero or negative.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Strides {
+    rank: u32,
+    steps: [isize; MAX_RANK],
+}
+
+impl Shape {
+    /// The shape of a scalar: no axes, one element.
+    pub const SCALAR: Shape = Shape { rank: 0, sizes: [0; MAX_RANK] };
+
+    /// A shape with these sizes.
+    ///
+    /// # Panics
+    /// With more than [`MAX_RANK`] axes.
+    #[inline]
+    #[track_caller]
+    pub fn new(sizes: &[usize]) -> Self {
+        if sizes.len() > MAX_RANK {
+            too_many_axes(sizes)
+        }
+        let mut shape = Shape { rank: sizes.len() as u32, sizes: [0; MAX_RANK] };
+        // A plain loop: a call of memcpy costs more than it moves.
+        for (to, &from) in shape.sizes.iter_mut().zip(sizes) {
+            *to = from;
+        }
+        shape
+    }
+
+    /// How many elements a tensor of this shape has.
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// How many axes there are.
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.rank as usize
+    }
+
+    /// The same with one more axis of this size in front of position `axis`.
+    #[track_caller]
+    pub fn inserted(&self, axis: usize, size: usize) -> Self {
+        let mut sizes: smallvec::SmallVec<[usize; MAX_RANK + 1]> = (**self).into();
+        sizes.insert(axis, size);
+        Shape::new(&sizes)
+    }
+
+    /// The same without this axis.
+    pub fn removed(&self, axis: usize) -> Self {
+        let mut shape = *self;
+        shape.sizes.copy_within(axis + 1.., axis);
+        shape.rank -= 1;
+        shape
+    }
+
+    /// The same with another size along one axis.
+    pub fn with(&self, axis: usize, size: usize) -> Self {
+        let mut shape = *self;
+        shape[axis] = size;
+        shape
+    }
+}
+
+#[cold]
+#[track_caller]
+fn too_many_axes(sizes: &[usize]) -> ! {
+    panic!("a tensor has at most {MAX_RANK} axes, {sizes:?} has {}", sizes.len())
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    #[inline]
+    fn deref(&self) -> &[usize] {
+        &self.sizes[..self.rank as usize]
+    }
+}
+impl DerefMut for Shape {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [usize] {
+        &mut self.sizes[..self.rank as usize]
+    }
+}
+impl From<&[usize]> for Shape {
+    #[track_caller]
+    fn from(sizes: &[usize]) -> Self {
+        Shape::new(sizes)
+    }
+}
+impl<const N: usize> From<[usize; N]> for Shape {
+    #[track_caller]
+    fn from(sizes: [usize; N]) -> Self {
+        Shape::new(&sizes)
+    }
+}
+impl<const N: usize> From<&[usize; N]> for Shape {
+    #[track_caller]
+    fn from(sizes: &[usize; N]) -> Self {
+        Shape::new(sizes)
+    }
+}
+impl FromIterator<usize> for Shape {
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {
+        Shape::new(&sizes.into_iter().collect::<smallvec::SmallVec<[usize; MAX_RANK]>>())
+    }
+}
+impl PartialEq for Shape {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl Eq for Shape {}
+impl PartialEq<[usize]> for Shape {
+    fn eq(&self, other: &[usize]) -> bool {
+        **self == *other
+    }
+}
+impl PartialEq<&[usize]> for Shape {
+    fn eq(&self, other: &&[usize]) -> bool {
+        **self == **other
+    }
+}
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        **self == *other
+    }
+}
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl Strides {
+    pub fn new(steps: &[isize]) -> Self {
+        let mut strides = Strides { rank: steps.len() as u32, steps: [0; MAX_RANK] };
+        strides.steps[..steps.len()].copy_from_slice(steps);
+        strides
+    }
+
+    /// The last axis runs through neighbours, each axis before it steps over all that follow.
+    pub fn row_major(shape: &[usize]) -> Self {
+        let mut strides = Strides { rank: shape.len() as u32, steps: [0; MAX_RANK] };
+        let mut step = 1;
+        for axis in (0..shape.len()).rev() {
+            strides.steps[axis] = step;
+            step *= shape[axis] as isize;
+        }
+        strides
+    }
+
+    /// Whether elements in reading order are neighbours in memory: axes of size one may step as
+    /// they like, and nothing at all is always in order.
+    pub fn is_row_major(&self, shape: &[usize]) -> bool {
+        let mut step = 1;
+        for axis in (0..shape.len()).rev() {
+            if shape[axis] != 1 && self.steps[axis] != step {
+                return shape.contains(&0);
+            }
+            step *= shape[axis] as isize;
+        }
+        true
+    }
+}
+
+impl Deref for Strides {
+    type Target = [isize];
+    fn deref(&self) -> &[isize] {
+        &self.steps[..self.rank as usize]
+    }
+}
+impl DerefMut for Strides {
+    fn deref_mut(&mut self) -> &mut [isize] {
+        &mut self.steps[..self.rank as usize]
+    }
+}
+
+/// The shape that both broadcast to: axes are matched from the last; each pair is equal, or one of
+/// the two is 1 or absent. `None` where they do not fit.
+pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Shape> {
+    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    let mut out = Shape::new(long);
+    let lead = long.len() - short.len();
+    for (o, &s) in out[lead..].iter_mut().zip(short) {
+        match (*o, s) {
+            (x, y) if x == y => {}
+            (1, y) => *o = y,
+            (_, 1) => {}
+            _ => return None,
+        }
+    }
+    Some(out)
+}
+
+/// Whether a tensor of shape `small` can be repeated to shape `large`.
+pub fn broadcasts_to(small: &[usize], large: &[usize]) -> bool {
+    small.len() <= large.len()
+        && small.iter().rev().zip(large.iter().rev()).all(|(&s, &l)| s == l || s == 1)
+}
+
+/// Resolves an axis that may count from the end.
+///
+/// # Panics
+/// If there is no such axis.
+#[inline]
+#[track_caller]
+pub fn resolve_axis(op: &str, axis: isize, shape: &[usize]) -> usize {
+    let rank = shape.len() as isize;
+    let resolved = if axis < 0 { axis + rank } else { axis };
+    if !(0..rank).contains(&resolved) {
+        panic!("{op}: axis {axis} of a tensor of shape {shape:?}: it has axes {}..{rank}", -rank);
+    }
+    resolved as usize
+}
+
+/// Which axes to reduce: those named, or all if none is.
+///
+/// # Panics
+/// If there is no such axis, or one is named twice.
+#[track_caller]
+pub fn resolve_axes(op: &str, axes: &[isize], shape: &[usize]) -> [bool; MAX_RANK] {
+    let mut chosen = [false; MAX_RANK];
+    for &axis in axes {
+        let resolved = resolve_axis(op, axis, shape);
+        assert!(!chosen[resolved], "{op}: axis {axis} is named twice in {axes:?} (shape {shape:?})");
+        chosen[resolved] = true;
+    }
+    if axes.is_empty() {
+        chosen[..shape.len()].fill(true);
+    }
+    chosen
+}
+
+/// The shape after reducing these axes to size 1.
+pub fn reduced_shape(shape: &[usize], chosen: &[bool; MAX_RANK]) -> Shape {
+    shape.iter().zip(chosen).map(|(&size, &gone)| if gone { 1 } else { size }).collect()
+}
+
+/// The shape without these axes.
+pub fn dropped_shape(shape: &[usize], chosen: &[bool; MAX_RANK]) -> Shape {
+    shape.iter().zip(chosen).filter(|(_, gone)| !**gone).map(|(&size, _)| size).collect()
+}
+
+/// Resolves a target shape in which one size may be -1: what the others leave.
+///
+/// # Panics
+/// If the numbers of elements differ.
+#[track_caller]
+pub fn resolve_reshape(from: &[usize], to: &[isize]) -> Shape {
+    let numel: usize = from.iter().product();
+    let known: usize = to.iter().filter(|&&size| size >= 0).map(|&size| size as usize).product();
+    let inferred = to.iter().filter(|&&size| size < 0).count();
+    let fits = match inferred {
+        0 => known == numel,
+        1 => known != 0 && numel % known == 0 && to.iter().all(|&size| size >= -1),
+        _ => panic!("reshape: only one size may be -1, {to:?} has {inferred}"),
+    };
+    assert!(fits, "reshape: {numel} elements of shape {from:?} do not fit {to:?}");
+    to.iter().map(|&size| if size < 0 { numel / known } else { size as usize }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broadcasting() {
+        assert_eq!(broadcast_shapes(&[4, 1], &[3]).unwrap(), [4, 3]);
+        assert_eq!(broadcast_shapes(&[], &[2, 0]).unwrap(), [2, 0]);
+        assert_eq!(broadcast_shapes(&[1], &[0]).unwrap(), [0]);
+        assert!(broadcast_shapes(&[2], &[3]).is_none());
+        assert!(broadcasts_to(&[1, 3], &[5, 2, 3]) && !broadcasts_to(&[2], &[1]));
+    }
+
+    #[test]
+    fn layouts() {
+        assert!(Strides::row_major(&[2, 3]).is_row_major(&[2, 3]));
+        assert!(Strides::new(&[7, 1]).is_row_major(&[1, 3]));
+        assert!(!Strides::new(&[1, 2]).is_row_major(&[2, 3]));
+        assert!(Strides::new(&[5, 9]).is_row_major(&[0, 3]));
+    }
+
+    #[test]
+    fn inferring_a_size() {
+        assert_eq!(resolve_reshape(&[2, 6], &[-1, 4]), [3, 4]);
+        assert_eq!(resolve_reshape(&[0, 6], &[0, 5]), [0, 5]);
+        assert!(std::panic::catch_unwind(|| resolve_reshape(&[2, 3], &[4, -1])).is_err());
+    }
+}

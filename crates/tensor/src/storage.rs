@@ -1,0 +1,393 @@
+//! Memory: a tensor is one pointer to a counted block, and blocks are recycled.
+//!
+//! A block is a header followed by the numbers. A view is a block that has an owner in place of
+//! numbers. Small blocks come from free lists, one per size class and thread: a scalar's whole life
+//! is a push and a pop. Large ones come from lists that all threads share, so that what one thread
+//! makes and another drops is not hoarded by the second. Both are capped; what is over goes back
+//! to the system.
+//!
+//! **Every byte a block hands out has been written before**: fresh blocks are zeroed (which costs
+//! nothing where the system hands out zeroed pages), recycled ones hold what they held. Memory
+//! with unspecified contents is therefore still memory with *some* contents, and a slice of numbers
+//! over it is sound; only `bool`, for which most bytes are no value, must be cleared first.
+
+use crate::shape::{Shape, Strides};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::{Cell, UnsafeCell};
+use std::ptr::{NonNull, null_mut};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+
+#[repr(C)]
+struct Header {
+    refs: AtomicU32,
+    class: u32,
+    /// The first number; the next free block while on a list.
+    data: *mut u8,
+    /// What only views have: strides, and the block that owns the numbers.
+    view: Option<Box<View>>,
+    shape: Shape,
+}
+
+struct View {
+    /// `None`: row-major.
+    strides: Option<Strides>,
+    owner: Block,
+}
+
+const LINE: usize = 64;
+const HEADER: usize = size_of::<Header>();
+/// Large data starts here, on a line of its own.
+const DATA: usize = HEADER.next_multiple_of(LINE);
+/// What fits between the header and the next line lies there: a scalar needs no second line.
+const INLINE: usize = DATA - HEADER;
+const _: () = assert!(HEADER % 8 == 0 && HEADER > LINE);
+
+/// Four sizes to each doubling, from 80 bytes on.
+const CLASSES: usize = 228;
+/// Blocks below this class (8 KiB) are small: listed per thread.
+const SMALL: usize = 28;
+/// What a thread keeps of each small class, and all threads together of the large ones, in bytes.
+const KEEP_SMALL: usize = 4 << 20;
+const KEEP_LARGE: usize = 1 << 30;
+
+#[inline]
+fn class_of(bytes: usize) -> usize {
+    let last = bytes - 1;
+    let power = last.ilog2() as usize;
+    (power - 6) * 4 + ((last >> (power - 2)) & 3)
+}
+
+#[inline]
+fn class_size(class: usize) -> usize {
+    (class % 4 + 5) << (class / 4 + 4)
+}
+
+fn class_layout(class: usize) -> Layout {
+    // Cannot fail: the size was asked for with a checked layout before.
+    Layout::from_size_align(class_size(class), LINE).expect("sizes of classes are valid")
+}
+
+/// Free blocks, chained through `Header::data`.
+struct List {
+    head: Cell<*mut Header>,
+    bytes: Cell<usize>,
+}
+
+impl List {
+    const EMPTY: List = List { head: Cell::new(null_mut()), bytes: Cell::new(0) };
+
+    #[inline]
+    fn pop(&self, class: usize) -> *mut Header {
+        let block = self.head.get();
+        if !block.is_null() {
+            // SAFETY: blocks on a list are allocated, belong to nobody else, and were linked by `push`.
+            self.head.set(unsafe { (*block).data.cast() });
+            self.bytes.set(self.bytes.get() - class_size(class));
+        }
+        block
+    }
+
+    /// # Safety
+    /// `block` is of this list's class and nobody else's.
+    #[inline]
+    unsafe fn push(&self, block: *mut Header, class: usize) {
+        // SAFETY: the caller hands the block over.
+        unsafe { (*block).data = self.head.get().cast() };
+        self.head.set(block);
+        self.bytes.set(self.bytes.get() + class_size(class));
+    }
+
+    fn clear(&self, class: usize) {
+        loop {
+            let block = self.pop(class);
+            if block.is_null() {
+                return;
+            }
+            // SAFETY: `pop` hands out a block of this class that nobody else has.
+            unsafe { dealloc(block.cast(), class_layout(class)) };
+        }
+    }
+}
+
+struct Small([List; SMALL]);
+impl Drop for Small {
+    fn drop(&mut self) {
+        for (class, list) in self.0.iter().enumerate() {
+            list.clear(class);
+        }
+    }
+}
+thread_local! {
+    static POOL: Small = const { Small([List::EMPTY; SMALL]) };
+}
+
+struct Large(UnsafeCell<[List; CLASSES]>);
+// SAFETY: only reached through the mutex around it; the blocks on the lists belong to no thread.
+unsafe impl Send for Large {}
+static LARGE: Mutex<Large> = Mutex::new(Large(UnsafeCell::new([List::EMPTY; CLASSES])));
+static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Gives the memory that is kept for reuse back to the system: this thread's small blocks and all
+/// large ones. Tensors in use are not touched.
+pub fn release_memory() {
+    let _ = POOL.try_with(|pool| {
+        for (class, list) in pool.0.iter().enumerate() {
+            list.clear(class);
+        }
+    });
+    let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for (class, list) in large.0.get_mut().iter().enumerate() {
+        LARGE_BYTES.fetch_sub(list.bytes.get(), Ordering::Relaxed);
+        list.clear(class);
+    }
+}
+
+#[inline]
+fn obtain(class: usize) -> *mut Header {
+    let listed = if class < SMALL {
+        POOL.try_with(|pool| pool.0[class].pop(class)).unwrap_or(null_mut())
+    } else {
+        obtain_large(class)
+    };
+    if listed.is_null() { fresh(class) } else { listed }
+}
+
+fn obtain_large(class: usize) -> *mut Header {
+    let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let block = large.0.get_mut()[class].pop(class);
+    if !block.is_null() {
+        LARGE_BYTES.fetch_sub(class_size(class), Ordering::Relaxed);
+    }
+    block
+}
+
+#[cold]
+fn fresh(class: usize) -> *mut Header {
+    let layout = class_layout(class);
+    // SAFETY: no class has size zero.
+    let block = unsafe { alloc_zeroed(layout) };
+    if block.is_null() {
+        handle_alloc_error(layout)
+    }
+    block.cast()
+}
+
+/// # Safety
+/// `block` came from `obtain(class)`, its header holds nothing to drop, and nobody uses it.
+#[inline]
+unsafe fn give_back(block: *mut Header, class: usize) {
+    let kept = if class < SMALL {
+        POOL.try_with(|pool| {
+            let list = &pool.0[class];
+            let room = list.bytes.get() < KEEP_SMALL;
+            if room {
+                // SAFETY: the caller hands the block over.
+                unsafe { list.push(block, class) };
+            }
+            room
+        })
+        .unwrap_or(false)
+    } else {
+        let size = class_size(class);
+        let room = LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE;
+        if room {
+            LARGE_BYTES.fetch_add(size, Ordering::Relaxed);
+            let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            // SAFETY: the caller hands the block over.
+            unsafe { large.0.get_mut()[class].push(block, class) };
+        }
+        room
+    };
+    if !kept {
+        // SAFETY: `obtain` allocated it with this layout.
+        unsafe { dealloc(block.cast(), class_layout(class)) };
+    }
+}
+
+/// A counted handle to a block. Knows nothing of the type of the numbers.
+pub(crate) struct Block(NonNull<Header>);
+
+// SAFETY: the header is immutable while shared, the count is atomic, and the numbers are written
+// only through a handle that is the only one (`Block::is_unique`); elements are `Send + Sync`.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// Room for the elements of `shape`, of `size` bytes each. The contents are unspecified.
+    #[inline]
+    #[track_caller]
+    pub fn new(shape: Shape, size: usize) -> Self {
+        let bytes = match shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n)) {
+            Some(bytes) if bytes <= isize::MAX as usize / 2 => bytes,
+            _ => too_large(shape),
+        };
+        let start = if bytes <= INLINE { HEADER } else { DATA };
+        let class = class_of(start + bytes);
+        let block = obtain(class);
+        // SAFETY: `obtain` gives at least `start + bytes` bytes, aligned for the header.
+        unsafe {
+            let data = block.cast::<u8>().add(start);
+            block.write(Header {
+                refs: AtomicU32::new(1),
+                class: class as u32,
+                data,
+                view: None,
+                shape,
+            });
+            Block(NonNull::new_unchecked(block))
+        }
+    }
+
+    /// The numbers of `self`, from byte `offset` on, under another shape.
+    ///
+    /// # Safety
+    /// Every element that shape and strides lead to lies within the numbers of `self`.
+    pub unsafe fn view(&self, shape: Shape, strides: Option<Strides>, offset: isize) -> Self {
+        let class = class_of(HEADER);
+        let block = obtain(class);
+        // A view of a view refers to the owner itself: no chains.
+        let owner = self.header().view.as_ref().map_or(self, |view| &view.owner).clone();
+        // SAFETY: `obtain` gives room for a header; the offset is in bounds by the contract.
+        unsafe {
+            let data = self.header().data.offset(offset);
+            let view = Some(Box::new(View { strides, owner }));
+            block.write(Header { refs: AtomicU32::new(1), class: class as u32, data, view, shape });
+            Block(NonNull::new_unchecked(block))
+        }
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: the handle keeps the block alive, and nobody changes a header that is shared.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    pub fn shape(&self) -> &Shape {
+        &self.header().shape
+    }
+
+    /// `None`: row-major.
+    #[inline]
+    pub fn strides(&self) -> Option<&Strides> {
+        self.header().view.as_ref().and_then(|view| view.strides.as_ref())
+    }
+
+    #[inline]
+    pub fn data(&self) -> *mut u8 {
+        self.header().data
+    }
+
+    /// Whether this handle is the only way to its numbers.
+    #[inline]
+    pub fn is_unique(&self) -> bool {
+        let sole = |header: &Header| header.refs.load(Ordering::Acquire) == 1;
+        sole(self.header()) && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
+    }
+
+    /// Whether both read the same memory, perhaps in other ways.
+    pub fn shares_with(&self, other: &Block) -> bool {
+        let root = |block: &Block| block.header().view.as_ref().map_or(block.0, |view| view.owner.0);
+        root(self) == root(other)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn too_large(shape: Shape) -> ! {
+    panic!("a tensor of shape {shape} does not fit the address space")
+}
+
+impl Clone for Block {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed is enough: whoever clones has a handle already. An overflow would need 2³² handles.
+        let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
+        if before > u32::MAX / 2 {
+            std::process::abort()
+        }
+        Block(self.0)
+    }
+}
+
+impl Drop for Block {
+    #[inline]
+    fn drop(&mut self) {
+        let header = self.header();
+        // The last owner needs no locked instruction: nobody else can count up from one.
+        if header.refs.load(Ordering::Acquire) != 1 {
+            if header.refs.fetch_sub(1, Ordering::Release) != 1 {
+                return;
+            }
+            fence(Ordering::Acquire);
+        }
+        let block = self.0.as_ptr();
+        let class = header.class as usize;
+        // SAFETY: the count said that this was the last handle.
+        unsafe {
+            if (*block).view.is_some() {
+                (*block).view = None;
+            }
+            give_back(block, class);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_they_promise() {
+        for bytes in (HEADER..5000).chain([8191, 8192, 8193, 1 << 20, (1 << 20) + 1, 3 << 30]) {
+            let class = class_of(bytes);
+            assert!(class < CLASSES && class_size(class) >= bytes, "{bytes}");
+            assert!(class == 0 || class_size(class - 1) < bytes, "{bytes}");
+        }
+        assert!(class_size(SMALL) > 8192 && class_size(SMALL - 1) <= 8192);
+        assert!(class_of(isize::MAX as usize / 2 + DATA) < CLASSES);
+    }
+
+    #[test]
+    fn blocks_are_recycled() {
+        for n in [1usize, 1000, 100_000] {
+            let first = Block::new(Shape::new(&[n]), 4);
+            let at = first.data();
+            drop(first);
+            // Large lists are shared with other tests, so any of them may have taken the block.
+            let second = Block::new(Shape::new(&[n]), 4);
+            assert!(n > 1000 || second.data() == at);
+            assert!(n == 1 || second.data() as usize % LINE == 0);
+        }
+    }
+
+    #[test]
+    fn views_keep_their_owner() {
+        let owner = Block::new(Shape::new(&[4]), 4);
+        // SAFETY: elements 1 and 2 of four.
+        let view = unsafe { owner.view(Shape::new(&[2]), None, 4) };
+        assert!(view.shares_with(&owner) && !view.is_unique());
+        drop(owner);
+        assert!(view.is_unique());
+        let other = view.clone();
+        assert!(!view.is_unique());
+        drop(other);
+        release_memory();
+        // SAFETY: the view keeps the numbers alive.
+        unsafe { view.data().cast::<f32>().write(1.0) };
+    }
+
+    #[test]
+    fn blocks_cross_threads() {
+        let blocks: Vec<Block> = (0..100).map(|_| Block::new(Shape::SCALAR, 8)).collect();
+        std::thread::spawn(move || drop(blocks)).join().unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "address space")]
+    fn absurd_sizes_panic() {
+        Block::new(Shape::new(&[usize::MAX, 2]), 4);
+    }
+}

@@ -1,0 +1,253 @@
+use super::*;
+use crate::testing::{layouts, naive, panic_of, panics_here};
+
+fn count(shape: &[usize]) -> Tensor<i64> {
+    Tensor::from_fn(shape, |i| i as i64)
+}
+
+/// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
+#[test]
+fn ranges_are_pythons() {
+    let bounds: Vec<Option<isize>> = (-7..=7).map(Some).chain([None]).collect();
+    for size in 0..=5isize {
+        for (step, &start, &end) in (-3..=3isize)
+            .filter(|&step| step != 0)
+            .flat_map(|step| bounds.iter().flat_map(move |s| [(step, s)]))
+            .flat_map(|(step, s)| bounds.iter().map(move |e| (step, s, e)))
+        {
+            // The rule of the Python reference (3.3.1.1 "sequence types", slicing): an index i
+            // is in the slice if i = start + k·step lies between start and end.
+            let clamp = |bound: Option<isize>, missing: isize| {
+                let (low, high) = if step > 0 { (0, size) } else { (-1, size - 1) };
+                bound.map_or(missing, |b| {
+                    (if b < 0 { b + size } else { b }).max(low).min(high)
+                })
+            };
+            let mut i = clamp(start, if step > 0 { 0 } else { size - 1 });
+            let end_at = clamp(end, if step > 0 { size } else { -1 });
+            let mut expected = Vec::new();
+            while if step > 0 { i < end_at } else { i > end_at } {
+                expected.push(i);
+                i += step;
+            }
+            let (first, by, len) = slice_range(size as usize, start, end, step);
+            let got: Vec<isize> = (0..len as isize).map(|k| first as isize + k * by).collect();
+            assert_eq!(got, expected, "[{start:?}:{end:?}:{step}] of {size}");
+        }
+    }
+    let (min, max) = (Some(isize::MIN), Some(isize::MAX));
+    assert_eq!(slice_range(5, min, max, isize::MAX), (0, isize::MAX, 1));
+    assert_eq!(slice_range(5, min, max, isize::MIN), (0, isize::MIN, 0));
+    assert_eq!(slice_range(5, max, min, isize::MIN), (4, isize::MIN, 1));
+}
+
+#[test]
+fn slices_against_loops() {
+    for (name, x) in layouts() {
+        for axis in 0..x.rank() {
+            for (start, step, len) in [(0, 1, 1), (1, 1, 1), (0, 2, 1), (1, -1, 2), (0, 1, 0)] {
+                if !steps_fit(start, step, len, x.shape()[axis]) {
+                    continue;
+                }
+                let y = x.slice_steps(axis as isize, start, step, len);
+                let expected = naive(&x.shape().with(axis, len), |index| {
+                    let mut from = index.to_vec();
+                    from[axis] = (start as isize + index[axis] as isize * step) as usize;
+                    x.at(&from)
+                });
+                assert_eq!(y.to_vec(), expected, "{name}");
+                assert!(y.shares_storage(&x));
+            }
+            let flipped = naive(&x.shape(), |index| {
+                let mut from = index.to_vec();
+                from[axis] = x.shape()[axis] - 1 - index[axis];
+                x.at(&from)
+            });
+            assert_eq!(x.flip(axis as isize).to_vec(), flipped, "{name}");
+        }
+    }
+    let x = count(&[2, 5]);
+    assert_eq!(x.slice(1, -1, 0, -2).to_vec(), [4, 2, 9, 7]);
+    assert_eq!(x.slice(-1, 1, 3, 1).to_vec(), [1, 2, 6, 7]);
+    assert_eq!(x.narrow(0, 1, 1).to_vec(), [5, 6, 7, 8, 9]);
+    assert_eq!(x.narrow(1, 5, 0).shape(), [2, 0]);
+    assert_eq!(x.slice(1, 7, None, 1).shape(), [2, 0]);
+}
+
+#[test]
+fn permutations_against_loops() {
+    for (name, x) in layouts() {
+        let rank = x.rank();
+        for shift in 0..rank {
+            let axes: Vec<isize> = (0..rank)
+                .map(|axis| ((axis + shift) % rank) as isize)
+                .collect();
+            let shape: Shape = axes.iter().map(|&axis| x.shape()[axis as usize]).collect();
+            let expected = naive(&shape, |index| {
+                let mut from = vec![0; rank];
+                for (&axis, &i) in axes.iter().zip(index) {
+                    from[axis as usize] = i;
+                }
+                x.at(&from)
+            });
+            let y = x.permute(&axes);
+            assert_eq!((y.shape(), y.to_vec()), (shape, expected), "{name}");
+        }
+        if rank >= 2 {
+            assert_eq!(x.t(), x.transpose(-1, -2), "{name}");
+            assert_eq!(x.t().t(), x, "{name}");
+            assert!(x.t().t().is_contiguous() == x.is_contiguous());
+        }
+    }
+    assert_eq!(count(&[2, 3]).t().to_vec(), [0, 3, 1, 4, 2, 5]);
+    assert_eq!(
+        count(&[2, 3, 4]).permute(&[2, 0, -2]).at(&[3, 1, 2]),
+        12 + 8 + 3
+    );
+}
+
+#[test]
+fn reshapes_keep_the_order() {
+    for (name, x) in layouts() {
+        let flat = x.reshape(&[-1].map(|n: isize| if x.numel() == 0 { 0 } else { n }));
+        assert_eq!(flat.to_vec(), x.to_vec(), "{name}");
+        let sizes: Vec<isize> = x.shape().iter().map(|&n| n as isize).collect();
+        assert_eq!(flat.reshape(&sizes), x, "{name}");
+        assert_eq!(x.reshape(&sizes), x, "{name}");
+        assert_eq!(x.unsqueeze(-1).squeeze(-1), x, "{name}");
+        assert_eq!(x.unsqueeze(0).shape()[1..], x.shape()[..], "{name}");
+        assert!(x.unsqueeze(0).shares_storage(&x), "{name}");
+        assert_eq!(x.flatten(0, -1), flat, "{name}");
+    }
+}
+
+#[test]
+fn reshapes_without_a_copy() {
+    let x = count(&[4, 6, 5]);
+    let cases: [(Tensor<i64>, &[isize], bool); 9] = [
+        (x.clone(), &[8, 15], true),
+        (x.slice(2, 0, 3, 1), &[2, 2, 6, 3], true), // split the first, leave the rest
+        (x.slice(2, 0, 3, 1), &[24, 3], true),      // merge what still continues
+        (x.slice(2, 0, 3, 1), &[4, 18], false),     // does not continue
+        (x.slice(0, None, None, 2), &[2, 30], true),
+        (x.slice(0, None, None, -2), &[2, 3, 1, 10], true),
+        (x.t(), &[4, 5, 2, 3], true), // split a transposed axis
+        (x.t(), &[4, 30], false),
+        (x.narrow(0, 0, 1).broadcast_to(&[3, 6, 5]), &[3, 30], true),
+    ];
+    for (y, shape, shares) in cases {
+        let z = y.reshape(shape);
+        assert_eq!(z.to_vec(), y.to_vec(), "{shape:?}");
+        assert_eq!(z.shares_storage(&x), shares, "{:?} -> {shape:?}", y.shape());
+    }
+    let repeated = Tensor::scalar_of(7i64).broadcast_to(&[4, 6]);
+    assert!(repeated.reshape(&[2, 12]).shares_storage(&repeated));
+    assert_eq!(flattened_shape(1, 2, &[2, 3, 4, 5]), [2, 12, 5]);
+    assert_eq!(Tensor::scalar_of(7i64).flatten(0, -1).shape(), [1]);
+}
+
+#[test]
+fn broadcasts_against_loops() {
+    for (name, x) in layouts() {
+        let mut shape = vec![2];
+        shape.extend_from_slice(&x.shape());
+        let y = x.broadcast_to(&shape);
+        assert_eq!(y.to_vec(), [x.to_vec(), x.to_vec()].concat(), "{name}");
+        assert!(y.shares_storage(&x));
+    }
+    let x = count(&[2, 1]);
+    assert_eq!(x.broadcast_to(&[2, 3]).to_vec(), [0, 0, 0, 1, 1, 1]);
+    assert_eq!(x.broadcast_to(&[2, 0]).numel(), 0);
+}
+
+#[test]
+fn writing_to_a_view_leaves_the_others_alone() {
+    let x = count(&[2, 3]);
+    let mut y = x.t();
+    y.make_mut()[0] = 9;
+    assert_eq!((x.at(&[0, 0]), y.at(&[0, 0])), (0, 9));
+}
+
+#[test]
+fn panics_name_op_shape_and_caller() {
+    let x = count(&[2, 3]);
+    let v = count(&[3]);
+    panics_here(
+        "reshape: 6 elements of shape [2, 3] do not fit [4, -1]",
+        || drop(x.reshape(&[4, -1])),
+    );
+    panics_here("reshape: only one size may be -1, [-1, -1] has 2", || {
+        drop(x.reshape(&[-1, -1]));
+    });
+    panics_here(
+        "flatten: axis 0 comes before axis 1 in shape [2, 3]",
+        || drop(x.flatten(1, 0)),
+    );
+    panics_here(
+        "flatten: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.flatten(0, 2)),
+    );
+    panics_here(
+        "permute: 1 axes given, a tensor of shape [2, 3] has 2",
+        || drop(x.permute(&[0])),
+    );
+    panics_here(
+        "permute: axis -2 is named twice in [0, -2] (shape [2, 3])",
+        || drop(x.permute(&[0, -2])),
+    );
+    panics_here(
+        "permute: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.permute(&[0, 2])),
+    );
+    panics_here(
+        "transpose: axis -3 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.transpose(0, -3)),
+    );
+    panics_here(
+        "t: two axes needed, shape [3] has 1; a vector becomes a column with unsqueeze(-1), a row with unsqueeze(0)",
+        || drop(v.t()),
+    );
+    panics_here("squeeze: axis -1 of shape [2, 3] has size 3, not 1", || {
+        drop(x.squeeze(-1));
+    });
+    panics_here(
+        "squeeze: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.squeeze(2)),
+    );
+    panics_here(
+        "unsqueeze: no place 3 for a new axis in shape [2, 3]: it has places -3..3",
+        || drop(x.unsqueeze(3)),
+    );
+    panics_here(
+        "narrow: 2 indices from 2 on do not lie within axis 1 of size 3 (shape [2, 3])",
+        || drop(x.narrow(1, 2, 2)),
+    );
+    panics_here(
+        "narrow: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.narrow(2, 0, 1)),
+    );
+    panics_here("slice: the step must not be 0", || {
+        drop(x.slice(0, None, None, 0));
+    });
+    panics_here(
+        "slice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.slice(2, None, None, 1)),
+    );
+    panics_here(
+        "slice_steps: 2 indices from 0 in steps of -1 do not lie within axis 0 of size 2 (shape [2, 3])",
+        || drop(x.slice_steps(0, 0, -1, 2)),
+    );
+    panics_here(
+        "broadcast_to: shape [2, 3] cannot be repeated to [3, 2]: axes are matched from the last, and only size 1 repeats",
+        || drop(x.broadcast_to(&[3, 2])),
+    );
+    panics_here(
+        "flip: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
+        || drop(x.flip(2)),
+    );
+    assert!(
+        panic_of(|| drop(count(&[1; 8]).unsqueeze(0)))
+            .message
+            .contains("at most 8 axes")
+    );
+}
