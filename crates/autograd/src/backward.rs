@@ -1,11 +1,11 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
 use crate::gradients::Gradients;
-use crate::op::{Call, Cotangents, Op};
+use crate::op::{Call, Op};
 use crate::ops;
 use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
 use crate::var::Var;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Tensor};
 
@@ -53,15 +53,17 @@ impl<'t, T: Float> Walk<'t, T> {
         Walk { tape, aim, floor, mark: arena.mark(), slots, held: 0 }
     }
 
+    #[inline]
     fn slot(&mut self, id: u32) -> &mut Slot<T> {
         &mut self.slots[(id - self.floor) as usize]
     }
 
     /// The cotangent of a node, as a variable to write rules with.
-    fn variable(&mut self, slot: Slot<T>) -> Option<Var<'t, T>> {
+    #[inline]
+    fn variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
             Slot::Empty => None,
-            Slot::Ready(value) => Some(self.tape.constant(value)),
+            Slot::Ready(value) => Some(self.tape.constant_like(value, of)),
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.held -= 1;
@@ -74,8 +76,8 @@ impl<'t, T: Float> Walk<'t, T> {
     fn run(
         &mut self,
         top: u32,
-        wanted: &dyn Fn(&Arena<T>, u32) -> bool,
-        complete: &mut dyn FnMut(u32, Op, Var<'t, T>),
+        wanted: impl Fn(&Arena<T>, u32) -> bool,
+        mut complete: impl FnMut(u32, Op, Var<'t, T>),
     ) {
         let tape = self.tape;
         // The op whose further outputs have a cotangent, so that it is not passed over.
@@ -85,50 +87,88 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.release(id, 1);
                 continue;
             }
-            let (op, parents, want, outputs) = {
+            let node = tape.arena.borrow().nodes[id as usize];
+            if let Op::Output(back) = node.op {
+                waiting = Some(id - back);
+                continue;
+            }
+            let slot = std::mem::take(self.slot(id));
+            let gy = [self.variable(slot, id)];
+            if let Some(g) = gy[0] {
+                complete(id, node.op, g);
+            }
+            // Nearly every op has one output and two operands at most: those need no lists.
+            if let (Op::Custom(_), _) | (_, 3..) = (node.op, node.arity) {
+                self.visit_large(id, top, node.op, gy[0], &wanted, &mut complete);
+                continue;
+            }
+            let parents = &node.parents[..node.arity as usize];
+            let mut want = [false; 2];
+            {
                 let arena = tape.arena.borrow();
-                let op = arena.nodes[id as usize].op;
-                if let Op::Output(back) = op {
-                    waiting = Some(id - back);
-                    continue;
+                for (want, &p) in want.iter_mut().zip(parents) {
+                    *want = p >= self.floor && wanted(&arena, p);
                 }
-                let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
-                let want: SmallVec<[bool; 4]> =
-                    parents.iter().map(|&p| p >= self.floor && wanted(&arena, p)).collect();
-                let outputs = if matches!(op, Op::Custom(_)) { arena.outputs(id) } else { 1 };
-                (op, parents, want, outputs)
-            };
-            let mut gy: SmallVec<[Option<Var<'t, T>>; 1]> = smallvec![];
-            for output in id..id + outputs as u32 {
-                let slot = if output <= top { std::mem::take(self.slot(output)) } else { Slot::Empty };
-                let variable = self.variable(slot);
-                if let Some(g) = variable {
-                    complete(output, op, g);
-                }
-                gy.push(variable);
             }
-            if want.contains(&true) {
-                let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
-                let cotangents = ops::vjp(op, &call);
-                self.accumulate(&parents, &want, cotangents);
+            if want[0] || want[1] {
+                let wanted = &want[..parents.len()];
+                let cotangents = ops::vjp(node.op, &Call { tape, id, parents, wanted, gy: &gy });
+                self.accumulate(parents, wanted, &cotangents);
             }
-            self.release(id, outputs);
+            self.release(id, 1);
         }
     }
 
-    fn accumulate(&mut self, parents: &[u32], want: &[bool], cotangents: Cotangents<'t, T>) {
+    /// An op with several outputs or many operands.
+    fn visit_large(
+        &mut self,
+        id: u32,
+        top: u32,
+        op: Op,
+        first: Option<Var<'t, T>>,
+        wanted: &impl Fn(&Arena<T>, u32) -> bool,
+        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
+    ) {
+        let tape = self.tape;
+        let (outputs, parents, want) = {
+            let arena = tape.arena.borrow();
+            let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
+            let want = |&p: &u32| p >= self.floor && wanted(&arena, p);
+            let want: SmallVec<[bool; 4]> = parents.iter().map(want).collect();
+            (arena.outputs(id), parents, want)
+        };
+        let mut gy: SmallVec<[Option<Var<'t, T>>; 4]> = SmallVec::from_elem(first, 1);
+        for output in id + 1..id + outputs as u32 {
+            let slot = if output <= top { std::mem::take(self.slot(output)) } else { Slot::Empty };
+            let variable = self.variable(slot, output);
+            if let Some(g) = variable {
+                complete(output, op, g);
+            }
+            gy.push(variable);
+        }
+        if want.contains(&true) {
+            let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
+            let cotangents = ops::vjp(op, &call);
+            self.accumulate(&parents, &want, &cotangents);
+        }
+        self.release(id, outputs);
+    }
+
+    #[inline]
+    fn accumulate(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
             let again = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
-            let before = std::mem::take(self.slot(parents[arg]));
+            let to = parents[arg];
+            let before = std::mem::take(self.slot(to));
             let sum = match self.aim {
-                Aim::Variables => match self.variable(before) {
+                Aim::Variables => match self.variable(before, to) {
                     None => Slot::Node(g.id),
                     Some(before) => Slot::Node((before + g).id),
                 },
-                Aim::Numbers { .. } => self.add(before, g, again),
+                Aim::Numbers { .. } => self.add(before, g, again, to),
             };
-            *self.slot(parents[arg]) = sum;
+            *self.slot(to) = sum;
         }
         if self.aim != Aim::Variables {
             self.forget();
@@ -136,7 +176,7 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// The sum of two cotangents as numbers, or as a pending node if one of them is pending.
-    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool) -> Slot<T> {
+    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, again)) {
             (Slot::Empty, Some(g)) => Slot::Ready(g),
             (Slot::Ready(mut sum), Some(g)) => {
@@ -145,8 +185,8 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             (Slot::Empty, None) => self.hold(g),
             (before, taken) => {
-                let g = taken.map_or(g, |value| self.tape.constant(value));
-                let before = self.variable(before).expect("empty slots are above");
+                let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
+                let before = self.variable(before, to).expect("empty slots are above");
                 self.hold(before + g)
             }
         }
@@ -170,6 +210,7 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Drops the region above the mark if no slot needs it.
+    #[inline]
     fn forget(&mut self) {
         let tape = self.tape;
         if self.held > 0 && tape.len() > self.mark.nodes + REGION {
@@ -186,6 +227,7 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Each value goes after its own rule: all its readers are behind the walk.
+    #[inline]
     fn release(&self, id: u32, outputs: usize) {
         if self.aim == (Aim::Numbers { retain: false }) {
             let arena = &mut *self.tape.arena.borrow_mut();
@@ -313,9 +355,9 @@ impl<'t, T: Float> Var<'t, T> {
         let mut leaves = HashMap::new();
         walk.run(
             self.id,
-            &|arena, id| arena.nodes[id as usize].has(ACTIVE),
-            &mut |id, op, g| {
-                if op == Op::Leaf {
+            |arena, id| arena.nodes[id as usize].has(ACTIVE),
+            |id, op, g| {
+                if matches!(op, Op::Leaf) {
                     leaves.insert(id, tape.force(g.id));
                 }
             },
@@ -344,7 +386,7 @@ impl<'t, T: Float> Var<'t, T> {
         let seed = tape.ones(&self.shape());
         let mut walk = Walk::new(tape, Aim::Variables, floor, self.id);
         *walk.slot(self.id) = Slot::Node(seed.id);
-        walk.run(self.id, &|_, id| depends[(id - floor) as usize], &mut |id, _, g| {
+        walk.run(self.id, |_, id| depends[(id - floor) as usize], |id, _, g| {
             for (slot, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == id) {
                 *slot = Some(g);
             }

@@ -27,6 +27,28 @@ impl<T: Float> Tape<T> {
         panic!("{error}")
     }
 
+    /// Refuses operands that do not fit, as the operations themselves do: panics with the path of
+    /// the open scopes and this message; on an abstract run, [`Tape::check`] returns both. For
+    /// layers and functions that can say better than their first operation what they expect.
+    ///
+    /// ```should_panic
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::zeros(&[3]));
+    /// if x.shape().rank() != 2 {
+    ///     tape.shape_error(format!("attention: a matrix wanted, got {}", x.shape()))
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// Always.
+    #[cold]
+    #[track_caller]
+    pub fn shape_error(&self, message: impl Into<String>) -> ! {
+        self.fail(message.into())
+    }
+
     /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead
     /// of panicking. Other panics pass through.
     ///

@@ -5,16 +5,13 @@
 
 use crate::op::Op;
 use crate::ops::Reduce;
-use crate::tape::{Policy, RELEASED, Run, Tape, WAITS};
+use crate::tape::{Policy, RELEASED, Run, TINY, Tape, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor};
 
 /// A pending pointwise chain this long is computed, so that programs stay short and a value that
 /// several programs share is not computed again and again.
 const LONG: u16 = 32;
-/// Values of so few numbers are computed at once: waiting would cost more.
-const TINY: usize = 8;
-
 /// What it takes to compute a node.
 enum Plan<T: Float> {
     Done,
@@ -54,23 +51,11 @@ impl<T: Float> Tape<T> {
         self.compute(id);
     }
 
-    /// Whether a new node can wait; a tiny one is computed on the way.
-    #[inline]
+    /// Whether a new node can wait.
     fn waits(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
-        let node = arena.nodes[id as usize];
-        let Some(opcode) = node.op.opcode() else { return false };
-        if arena.shape(id).numel() <= TINY {
-            let [a, b] = node.parents.map(|p| arena.values[p as usize].as_ref());
-            let value = match (opcode.arity(), a, b) {
-                (1, Some(x), _) => Tensor::pointwise(opcode, [x]),
-                (2, Some(a), Some(b)) => Tensor::pointwise(opcode, [a, b]),
-                _ => return false,
-            };
-            arena.values[id as usize] = Some(value);
-            return true;
-        }
-        if self.policy == Policy::Eager {
+        let pointwise = arena.nodes[id as usize].op.opcode().is_some();
+        if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
             return false;
         }
         let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
@@ -105,9 +90,9 @@ impl<T: Float> Tape<T> {
                 }
                 Plan::Step(op, x) => {
                     let y = match &x[..] {
-                        [a] => Tensor::pointwise(op, [a]),
-                        [a, b] => Tensor::pointwise(op, [a, b]),
-                        [a, b, c] => Tensor::pointwise(op, [a, b, c]),
+                        [a] => Tensor::pointwise(op, [a], &a.shape()),
+                        [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
+                        [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
                         _ => unreachable!("opcodes have one to three operands"),
                     };
                     (id, x, smallvec![y])

@@ -2,7 +2,7 @@
 
 use crate::tape::Tape;
 use crate::var::Var;
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Float, Shape, Tensor, shapes};
 
 /// An entry of the tape's table of indices. Abstract runs have no numbers.
 pub(crate) struct IndexNode {
@@ -91,18 +91,11 @@ impl<T: Float> Index<'_, T> {
     }
 
     /// Whether every index is within this axis.
-    pub(crate) fn check_range(self, op: &str, axis: usize, shape: &[usize]) -> Result<(), String> {
+    pub(crate) fn check_range(self, op: &str, axis: isize, shape: &[usize]) -> shapes::Rule<()> {
         let arena = self.tape.arena.borrow();
         let Some(numbers) = &arena.indices[self.place as usize].numbers else { return Ok(()) };
         let numbers = numbers.contiguous();
-        let within = |i: &&i64| !(0..shape[axis] as i64).contains(*i);
-        match numbers.as_slice().unwrap_or_default().iter().find(within) {
-            None => Ok(()),
-            Some(i) => Err(format!(
-                "{op}: index {i} is outside axis {axis} of shape {shape:?}, which has indices 0..{}",
-                shape[axis]
-            )),
-        }
+        shapes::index_range(op, numbers.as_slice().unwrap_or_default(), axis, shape)
     }
 }
 
@@ -133,8 +126,8 @@ impl<'t, T: Float> Var<'t, T> {
         keepdim: bool,
         find: impl FnOnce(&Tensor<T>, isize) -> Tensor<i64>,
     ) -> Index<'t, T> {
-        let (kept, dropped) = self.fits(wengert_tensor::shapes::reduce(op, &self.shape(), &[axis]));
+        let reduced = self.fits(shapes::extreme(op, &self.shape(), &[axis]));
         let numbers = (!self.tape.is_abstract()).then(|| find(&self.tape.force(self.id), axis));
-        self.tape.push_index(if keepdim { kept } else { dropped }, numbers)
+        self.tape.push_index(if keepdim { reduced.kept } else { reduced.dropped }, numbers)
     }
 }

@@ -127,7 +127,7 @@ pub trait Module {
         let name = name.split('<').next().unwrap_or(name);
         let mut outline = Outline::new(name.rsplit("::").next().unwrap_or(name));
         self.visit(&Path::root(), &mut |path, state| {
-            outline.push(path.to_string(), state.outline())
+            outline.push(path.to_string(), state.outline());
         });
         outline
     }

@@ -97,6 +97,18 @@ impl Reads {
 /// The cotangents a rule returns, one per argument; `None` for those not wanted.
 pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
 
+/// The cotangent of the only argument.
+#[inline]
+pub(crate) fn one<'t, T: Float>(g: Var<'t, T>) -> Cotangents<'t, T> {
+    SmallVec::from_buf_and_len([Some(g), None], 1)
+}
+
+/// The cotangents of two arguments.
+#[inline]
+pub(crate) fn two<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Cotangents<'t, T> {
+    SmallVec::from_buf([a, b])
+}
+
 /// One call of a derivative rule: the op's inputs, outputs and their cotangents as variables.
 ///
 /// A rule writes with them what the cotangents of the inputs are. The same rule serves first-order

@@ -70,6 +70,18 @@ impl Outline {
         self
     }
 
+    /// A module's type, or the value itself; empty for lists and tuples.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The outline of what stands at a path of field names, such as `layers.0`.
+    pub fn at(&self, path: &str) -> Option<&Outline> {
+        path.split('.').try_fold(self, |outline, step| {
+            outline.fields.iter().find(|(name, _)| name == step).map(|(_, field)| field)
+        })
+    }
+
     pub(crate) fn push(&mut self, name: String, outline: Outline) {
         self.fields.push((name, outline));
     }

@@ -12,6 +12,7 @@ impl<T: Float> Arena<T> {
         node.flags & (CLOSED | SAVED | KEPT) == CLOSED && node.readers == 0 && !node.op.is_given()
     }
 
+    #[inline]
     fn drop_value(&mut self, id: u32) {
         if self.values[id as usize].take().is_some() {
             self.nodes[id as usize].flags |= RELEASED;
@@ -65,6 +66,9 @@ impl<T: Float> Arena<T> {
             return;
         }
         node.flags = (node.flags | CLOSED) & !SAVED;
-        self.drop_unwanted(id);
+        if node.readers == 0 {
+            self.drop_value(id);
+            self.stop_waiting(id);
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Float, Opcode, Shape, Tensor};
 
 /// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
 /// Always explicit, never inferred from whether gradients are asked for.
@@ -114,6 +114,9 @@ pub(crate) struct Node {
     pub flags: u8,
 }
 
+/// Values of so few numbers are computed at once: waiting would cost more.
+pub(crate) const TINY: usize = 8;
+
 /// Depends on a leaf, and history is kept.
 pub(crate) const ACTIVE: u8 = 1;
 /// A rule that may run has declared to read the value.
@@ -197,7 +200,9 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        self.indices.truncate(mark.indices);
+        if self.indices.len() > mark.indices {
+            self.indices.truncate(mark.indices);
+        }
     }
 
     fn clear(&mut self) {
@@ -336,7 +341,7 @@ impl<T: Float> Tape<T> {
         let mut arena = self.arena.borrow_mut();
         arena.shapes.push(shape);
         let place = arena.shapes.len() as u32 - 1;
-        let id = arena.push(Op::Constant, &[], place, 0);
+        let id = arena.push(Op::Constant, &[], place, 0, None);
         Var { tape: self, id }
     }
 
@@ -364,6 +369,15 @@ impl<T: Float> Tape<T> {
         var
     }
 
+    /// A constant of the shape of node `like`.
+    #[inline]
+    pub(crate) fn constant_like(&self, value: Tensor<T>, like: u32) -> Var<'_, T> {
+        let arena = &mut *self.arena.borrow_mut();
+        let shape = arena.nodes[like as usize].shape;
+        let id = arena.push(Op::Constant, &[], shape, 0, Some(value));
+        Var { tape: self, id }
+    }
+
     #[inline]
     fn given(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
         let mut arena = self.arena.borrow_mut();
@@ -373,10 +387,8 @@ impl<T: Float> Tape<T> {
         }
         let shape = arena.shapes.len() as u32 - 1;
         let active = op == Op::Leaf && self.recording.get();
-        let id = arena.push(op, &[], shape, if active { ACTIVE } else { 0 });
-        if self.run != Run::Abstract {
-            arena.values[id as usize] = Some(value);
-        }
+        let value = (self.run != Run::Abstract).then_some(value);
+        let id = arena.push(op, &[], shape, if active { ACTIVE } else { 0 }, value);
         Var { tape: self, id }
     }
 
@@ -384,50 +396,62 @@ impl<T: Float> Tape<T> {
     #[inline]
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
-        let id = self.record(op, &parents, ShapeOf::New(shape));
+        let id = self.record(op, &parents, shape);
         self.settle(id);
         Var { tape: self, id }
     }
 
-    /// Adds a node without a value, and declares what its rule will read.
+    /// Adds a node without a value.
     #[inline]
-    pub(crate) fn record(&self, op: Op, parents: &[u32], shape: ShapeOf) -> u32 {
+    pub(crate) fn record(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
         let arena = &mut *self.arena.borrow_mut();
-        let shape = match shape {
-            ShapeOf::Node(like) => arena.nodes[like as usize].shape,
-            ShapeOf::New(shape) => {
-                let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
-                match like.filter(|&like| arena.shapes[like as usize] == shape) {
-                    Some(like) => like,
-                    None => {
-                        arena.shapes.push(shape);
-                        arena.shapes.len() as u32 - 1
-                    }
-                }
+        let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
+        let shape = match like.filter(|&like| arena.shapes[like as usize] == shape) {
+            Some(like) => like,
+            None => {
+                arena.shapes.push(shape);
+                arena.shapes.len() as u32 - 1
             }
         };
-        let active = self.recording.get()
-            && op.is_differentiable()
-            && parents.iter().any(|&p| arena.nodes[p as usize].has(ACTIVE));
-        let id = arena.push(op, parents, shape, if active { ACTIVE } else { 0 });
-        if active {
-            arena.declare(op, id, parents);
+        arena.add(op, parents, shape, None, self.recording.get())
+    }
+
+    /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
+    /// arena borrowed: their kernel is a handful of instructions).
+    #[inline]
+    pub(crate) fn pointwise<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
+        let mut borrow = self.arena.borrow_mut();
+        let arena = &mut *borrow;
+        let shape = arena.nodes[parents[0] as usize].shape;
+        let sizes = &arena.shapes[shape as usize];
+        let mut value = None;
+        if sizes.numel() <= TINY && self.run != Run::Abstract {
+            let operands = parents.map(|p| arena.values[p as usize].as_ref());
+            if operands.iter().all(Option::is_some) {
+                let operands = operands.map(|x| x.expect("all are there"));
+                value = Some(Tensor::pointwise(opcode, operands, sizes));
+            }
+        }
+        let computed = value.is_some();
+        let id = arena.add(op, &parents, shape, value, self.recording.get());
+        if !computed {
+            drop(borrow);
+            self.settle(id);
         }
         id
     }
 }
 
-/// Where a new node's shape comes from.
-#[derive(Clone, Copy)]
-pub(crate) enum ShapeOf {
-    /// That of this node.
-    Node(u32),
-    New(Shape),
-}
-
 impl<T: Float> Arena<T> {
     #[inline]
-    pub fn push(&mut self, op: Op, parents: &[u32], shape: u32, flags: u8) -> u32 {
+    pub fn push(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        flags: u8,
+        value: Option<Tensor<T>>,
+    ) -> u32 {
         let id = self.nodes.len() as u32;
         let inline = match *parents {
             [] => [0, 0],
@@ -440,7 +464,26 @@ impl<T: Float> Arena<T> {
         };
         let arity = parents.len() as u32;
         self.nodes.push(Node { op, parents: inline, arity, shape, readers: 0, pending: 0, flags });
-        self.values.push(None);
+        self.values.push(value);
+        id
+    }
+
+    /// A new node, active if history is kept and it depends on a leaf.
+    #[inline]
+    fn add(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        value: Option<Tensor<T>>,
+        recording: bool,
+    ) -> u32 {
+        let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
+        let active = recording && parents.iter().any(depends) && op.is_differentiable();
+        let id = self.push(op, parents, shape, if active { ACTIVE } else { 0 }, value);
+        if active {
+            self.declare(op, id, parents);
+        }
         id
     }
 

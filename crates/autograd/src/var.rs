@@ -80,6 +80,11 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.arena.borrow().nodes[self.id as usize].has(crate::tape::ACTIVE)
     }
 
+    /// Whether the two are one node of one tape; says nothing about their numbers.
+    pub fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.tape, other.tape) && self.id == other.id
+    }
+
     /// Says that nothing new will read this value: it goes once nobody waits for it, unless a rule
     /// will read it or [`value`](Var::value) asked for it. Read again all the same, it is computed
     /// again.

@@ -1,1 +1,64 @@
-//! Layers, losses and initialisation built from differentiable operations, for wengert.
+//! Layers, losses and initialisation, built from differentiable operations alone: no derivative is
+//! written here.
+//!
+//! A model is a [`Layer`]: a [`Sequential`], or a struct with `#[derive(Module)]` and a `forward`.
+//! Here a perceptron learns to tell random points by the sign of their sum.
+//!
+//! ```
+//! use wengert_autograd::{Param, Path, Tape};
+//! use wengert_nn::{Layer, Linear, Module, Tanh, cross_entropy, sequential};
+//! use wengert_tensor::{Philox, Tensor};
+//!
+//! let mut rng = Philox::new(0);
+//! let mut model = sequential![Linear::new(8, 16, &mut rng), Tanh, Linear::new(16, 2, &mut rng)];
+//! let x = Tensor::normal(&[64, 8], 0.0, 1.0, &mut rng);
+//! let classes = x.sum(&[1], false).gt_scalar(0.0).cast::<i64>();
+//!
+//! let mut losses = Vec::new();
+//! for _step in 0..50 {
+//!     let tape = Tape::train(&mut rng);
+//!     let loss = cross_entropy(model.forward(tape.constant(x.clone())), &classes);
+//!     losses.push(loss.item());
+//!     let gradients = loss.backward();
+//!     drop(tape);
+//!     // What an optimizer does, by hand:
+//!     model.visit_mut(&Path::root(), &mut |_, state| {
+//!         let param = state.downcast_mut::<Param>().unwrap();
+//!         let step = gradients.get(param).unwrap() * -0.5;
+//!         param.update(|w| *w += &step);
+//!     });
+//! }
+//! assert!(losses[49] < 0.3 * losses[0]);
+//! ```
+//!
+//! Constructors called `new` give `f32`; those called `of` take the type from the context, as in
+//! `Linear::<f64>::of(…)`.
+
+mod activation;
+mod dropout;
+mod flatten;
+pub mod init;
+mod layer;
+mod linear;
+mod loss;
+mod sequential;
+mod state_dict;
+mod summary;
+
+pub use activation::{Identity, LogSoftmax, Relu, Sigmoid, Softmax, Softplus, Tanh};
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use layer::Layer;
+pub use linear::Linear;
+pub use loss::{
+    Reduction, bce_with_logits, bce_with_logits_with, cross_entropy, cross_entropy_with, mse,
+    mse_with, nll, nll_with,
+};
+pub use sequential::Sequential;
+pub use state_dict::{
+    LoadError, LoadOptions, Mismatch, StateDict, load, load_state_dict, save, state_dict,
+};
+pub use summary::{LayerSummary, Summary};
+/// The trait of everything with parameters, and the derive macro that implements it.
+pub use wengert_autograd::Module;
+pub use wengert_nn_derive::Module;

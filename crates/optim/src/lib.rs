@@ -1,1 +1,50 @@
-//! Optimizers for wengert.
+//! Optimizers: from gradients to better parameters.
+//!
+//! An optimizer is a set of hyperparameters and an update rule; what it remembers of each parameter
+//! is keyed by the parameter's identity and saved under its name. Formulas, argument names,
+//! defaults and the order of operations are PyTorch's. Updates are in-place pointwise programs: in
+//! steady state a step asks for no memory for tensors.
+//!
+//! ```
+//! use wengert_autograd::{Param, Tape};
+//! use wengert_optim::{Optimizer, Sgd};
+//! use wengert_tensor::Tensor;
+//!
+//! // The minimum of (w - 3)².
+//! let mut w = Param::new(Tensor::scalar(0.0));
+//! let mut optimizer = Sgd::new(0.1).momentum(0.5);
+//! for _ in 0..100 {
+//!     let tape = Tape::new();
+//!     let loss = (tape.param(&w) - 3.0).square();
+//!     optimizer.step(&mut w, &loss.backward());
+//! }
+//! assert!((w.value().item() - 3.0).abs() < 1e-5);
+//! ```
+//!
+//! | | rule | remembers |
+//! |---|---|---|
+//! | [`Sgd`] | steepest descent, with momentum | `momentum_buffer`, with momentum |
+//! | [`Adagrad`] | steps shrink with the gradients seen | `sum` |
+//! | [`Adam`] | momentum, scaled by the recent size of the gradients | `exp_avg`, `exp_avg_sq` |
+//! | [`AdamW`] | Adam, weight decay apart from the gradients | `exp_avg`, `exp_avg_sq` |
+//!
+//! One's own optimizer is a [`Rule`]: its formula and a few names.
+
+mod adagrad;
+mod adam;
+mod adamw;
+mod base;
+mod optimizer;
+mod rule;
+mod sgd;
+mod state;
+mod step;
+
+pub use adagrad::Adagrad;
+pub use adam::Adam;
+pub use adamw::AdamW;
+pub use base::Base;
+pub use optimizer::Optimizer;
+pub use rule::{Invalid, Rule, Setting};
+pub use sgd::Sgd;
+pub use state::{StateError, StateProblem};

@@ -31,20 +31,10 @@ pub enum FileProblem {
         /// The bytes that it has.
         found: u64,
     },
-    /// The header is not the JSON it should be.
-    #[error("not a safetensors file, or a damaged one: byte {at} should be {expected}")]
-    Header {
-        /// Where, in bytes from the start of the file.
-        at: usize,
-        /// What should stand there.
-        expected: &'static str,
-    },
-    /// Two tensors have one name.
-    #[error("two tensors are named `{name}`")]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
+    /// The header is not what it should be: text in JSON that gives each tensor an element type, a shape
+    /// and a place in the data that fits both and follows on the one before.
+    #[error("not a safetensors file, or a damaged one: {0}")]
+    Header(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An element type that no tensor has.
     #[error("tensor `{name}` has elements of type {dtype:?}, which cannot be read")]
     Dtype {
@@ -59,25 +49,17 @@ pub enum FileProblem {
         /// The tensor.
         name: String,
         /// The claimed sizes.
-        shape: Vec<u64>,
-    },
-    /// The place of a tensor's bytes disagrees with its shape or with its neighbours.
-    #[error("tensor `{name}` should lie at bytes {}..{} of the data, its header says {}..{}",
-        expected.0, expected.1, found.0, found.1)]
-    Place {
-        /// The tensor.
-        name: String,
-        /// From the end of the one before, as long as its shape says.
-        expected: (u64, u64),
-        /// What the header says.
-        found: (u64, u64),
+        shape: Vec<usize>,
     },
 }
 
 impl FileProblem {
     /// With the name of the file.
     pub fn at(self, path: impl Into<PathBuf>) -> FileError {
-        FileError { path: path.into(), problem: self }
+        FileError {
+            path: path.into(),
+            problem: self,
+        }
     }
 }
 
@@ -93,16 +75,26 @@ pub fn write_atomically(
 ) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path names no file",
+        ));
     };
-    let unique = format!(".{}.{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let unique = format!(
+        ".{}.{}.tmp",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
     let mut temporary_name = std::ffi::OsString::from(".");
     temporary_name.push(name);
     temporary_name.push(unique);
     let temporary = path.with_file_name(temporary_name);
 
     let result = (|| {
-        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)?;
         let mut out = BufWriter::with_capacity(1 << 16, file);
         write(&mut out)?;
         out.flush()?;
@@ -117,9 +109,11 @@ pub fn write_atomically(
     // The new name is an entry of the folder, which has to reach the disk too. Not every system can
     // do that; the file itself is safe by now.
     #[cfg(unix)]
-    if let Ok(folder) =
-        File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-    {
+    if let Ok(folder) = File::open(
+        path.parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new(".")),
+    ) {
         let _ = folder.sync_all();
     }
     Ok(())

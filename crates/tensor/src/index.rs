@@ -10,43 +10,23 @@
 
 use crate::element::{Element, Number};
 use crate::parallel::{Shared, ranges};
-use crate::shape::{Shape, broadcast_shapes, resolve_axis};
+use crate::shape::Shape;
+use crate::shapes::{self, OrPanic};
 use crate::simd::simd;
 use crate::strided::{Collapsed, Cursor};
 use crate::tensor::Tensor;
-use crate::views::steps_fit;
 
 /// The indices in reading order, all of them checked.
 #[track_caller]
-fn checked(op: &str, index: &Tensor<i64>, axis: usize, shape: Shape) -> Tensor<i64> {
+fn checked(op: &str, index: &Tensor<i64>, axis: isize, shape: &[usize]) -> Tensor<i64> {
     let index = index.contiguous();
-    let size = shape[axis];
-    let fits = |i: i64| (i as u64) < size as u64;
-    // Without a way out of the loop it becomes vector code.
-    if !indices(&index).iter().fold(true, |all, &i| all & fits(i)) {
-        let bad = indices(&index).iter().enumerate().find(|&(_, &i)| !fits(i));
-        let (at, i) = bad.map_or((0, 0), |(at, &i)| (at, i));
-        panic!(
-            "{op}: index {i} (number {at} of {}) does not lie in 0..{size}, axis {axis} of shape {shape}; \
-             indices do not count from the end",
-            index.numel()
-        );
-    }
+    shapes::index_range(op, indices(&index), axis, shape).or_panic();
     index
 }
 
 /// The numbers of an index tensor that [`checked`] put in order.
 fn indices(index: &Tensor<i64>) -> &[i64] {
     index.as_slice().unwrap_or_default()
-}
-
-#[track_caller]
-fn assert_vector(op: &str, index: &Tensor<i64>) {
-    assert!(
-        index.rank() == 1,
-        "{op}: the index must have one axis, its shape is {}: flatten it, and reshape the result",
-        index.shape()
-    );
 }
 
 /// Of a row-major shape: how many rows there are before `axis`, and how many elements each index
@@ -76,10 +56,10 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let shape = self.shape();
-        let axis = resolve_axis("index_select", axis, &shape);
-        assert_vector("index_select", index);
-        let index = checked("index_select", index, axis, shape);
-        let mut out = Self::empty(shape.with(axis, index.numel()));
+        let (at, out) = shapes::index_select(&shape, axis, &index.shape()).or_panic();
+        let index = checked("index_select", index, axis, &shape);
+        let axis = at;
+        let mut out = Self::empty(out);
         if out.numel() == 0 {
             return out;
         }
@@ -125,10 +105,10 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let shape = self.shape();
-        let axis = resolve_axis("gather", axis, &shape);
-        assert_within("gather", index.shape(), axis, shape);
-        let index = checked("gather", index, axis, shape);
-        let mut out = Self::empty(index.shape());
+        let (at, out) = shapes::gather(&shape, axis, &index.shape()).or_panic();
+        let index = checked("gather", index, axis, &shape);
+        let axis = at;
+        let mut out = Self::empty(out);
         let mut rest = indices(&index);
         let (mut cursor, step) = places(index.shape(), axis, &self.strides());
         let mut to = out.fresh_mut();
@@ -163,13 +143,8 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn unslice(&self, axis: isize, start: usize, step: isize, size: usize) -> Self {
         let shape = self.shape();
-        let at = resolve_axis("unslice", axis, &shape);
+        let (at, out) = shapes::unslice(&shape, axis, start, step, size).or_panic();
         let len = shape[at];
-        assert!(
-            steps_fit(start, step, len, size) && (step != 0 || len <= 1),
-            "unslice: {len} indices from {start} in steps of {step} do not lie apart within axis {axis} of size \
-             {size} (shape {shape})"
-        );
         if step == 1 || len <= 1 {
             let mut padding = [(0, 0); crate::shape::MAX_RANK];
             padding[at] = (start, (size - len).saturating_sub(start));
@@ -177,7 +152,7 @@ impl<T: Element> Tensor<T> {
                 return self.pad(&padding[..shape.rank()], T::default());
             }
         }
-        let mut out = Self::zeros_of(&shape.with(at, size));
+        let mut out = Self::zeros_of(&out);
         if self.numel() == 0 {
             return out;
         }
@@ -207,13 +182,7 @@ impl<T: Element> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor<bool>, value: T) -> Self {
-        let Some(shape) = broadcast_shapes(&mask.shape(), &self.shape()) else {
-            panic!(
-                "masked_fill: mask of shape {} and tensor of shape {} do not broadcast",
-                mask.shape(),
-                self.shape()
-            )
-        };
+        let shape = shapes::broadcast("masked_fill", &mask.shape(), &self.shape()).or_panic();
         choose(shape, mask, &Tensor::scalar_of(value), self)
     }
 
@@ -230,17 +199,8 @@ impl<T: Element> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn where_(condition: &Tensor<bool>, a: &Self, b: &Self) -> Self {
-        let shape = broadcast_shapes(&a.shape(), &b.shape())
-            .and_then(|shape| broadcast_shapes(&condition.shape(), &shape));
-        let Some(shape) = shape else {
-            panic!(
-                "where_: shapes {} (condition), {} and {} do not broadcast",
-                condition.shape(),
-                a.shape(),
-                b.shape()
-            )
-        };
-        choose(shape, condition, a, b)
+        let shape = shapes::select("where_", &condition.shape(), &a.shape(), &b.shape());
+        choose(shape.or_panic(), condition, a, b)
     }
 }
 
@@ -254,16 +214,10 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
         let shape = self.shape();
-        let axis = resolve_axis("index_add", axis, &shape);
-        assert_vector("index_add", index);
-        assert!(
-            index.numel() == shape[axis],
-            "index_add: {} indices for axis {axis} of size {} (shape {shape})",
-            index.numel(),
-            shape[axis]
-        );
-        let index = checked("index_add", index, axis, shape.with(axis, len));
-        let mut out = Self::zeros_of(&shape.with(axis, len));
+        let (at, out) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
+        let index = checked("index_add", index, axis, &out);
+        let axis = at;
+        let mut out = Self::zeros_of(&out);
         if self.numel() == 0 {
             return out;
         }
@@ -299,15 +253,10 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         let shape = self.shape();
-        let axis = resolve_axis("scatter_add", axis, &shape);
-        assert_within("scatter_add", index.shape(), axis, shape);
         let (of_index, of_source) = (index.shape(), source.shape());
-        assert!(
-            of_source.rank() == of_index.rank()
-                && of_index.iter().zip(of_source.iter()).all(|(i, s)| i <= s),
-            "scatter_add: index of shape {of_index} asks for more than there is in the source of shape {of_source}"
-        );
-        let index = checked("scatter_add", index, axis, shape);
+        let at = shapes::scatter_add(&shape, axis, &of_index, &of_source).or_panic();
+        let index = checked("scatter_add", index, axis, &shape);
+        let axis = at;
         let mut part = source.clone();
         for (d, (&wanted, &size)) in of_index.iter().zip(of_source.iter()).enumerate() {
             if wanted < size {
@@ -353,17 +302,6 @@ fn places(index: Shape, axis: usize, strides: &crate::shape::Strides) -> (Cursor
         Cursor::new(Collapsed::new(&index, &others), 0),
         strides[axis],
     )
-}
-
-#[track_caller]
-fn assert_within(op: &str, index: Shape, axis: usize, shape: Shape) {
-    let fits = index.rank() == shape.rank()
-        && (0..shape.rank()).all(|d| d == axis || index[d] <= shape[d]);
-    assert!(
-        fits,
-        "{op}: index of shape {index} does not fit a tensor of shape {shape}: \
-         it needs as many axes, and none longer but axis {axis}"
-    );
 }
 
 /// Elements handled at a time, small enough to stay in the cache.

@@ -1,51 +1,12 @@
 //! Several tensors into one, and one into several.
 
 use crate::element::Element;
-use crate::shape::{Shape, resolve_axis};
+use crate::shape::Shape;
+use crate::shapes::{self, OrPanic};
 use crate::strided::Cursor;
 use crate::tensor::Tensor;
-use crate::views::resolve_new_axis;
+use smallvec::SmallVec;
 use std::borrow::Borrow;
-
-/// The shape of tensors of these shapes, joined along an axis.
-///
-/// # Panics
-/// If there is none, there is no such axis, or they differ along another axis.
-#[track_caller]
-pub fn concat_shape(shapes: &[Shape], axis: isize) -> Shape {
-    assert!(!shapes.is_empty(), "concat: no tensors given");
-    let mut out = shapes[0];
-    let at = resolve_axis("concat", axis, &out);
-    for (i, shape) in shapes.iter().enumerate().skip(1) {
-        let fits = shape.rank() == out.rank() && shape.with(at, 0) == out.with(at, 0);
-        assert!(
-            fits,
-            "concat: tensor {i} has shape {shape}, tensor 0 has {}: only axis {axis} may differ",
-            shapes[0]
-        );
-        out[at] += shape[at];
-    }
-    out
-}
-
-/// The shape after padding each axis by (before, after).
-///
-/// # Panics
-/// If there is not one pair per axis.
-#[track_caller]
-pub fn padded_shape(shape: &[usize], padding: &[(usize, usize)]) -> Shape {
-    assert!(
-        padding.len() == shape.len(),
-        "pad: {} pairs given, a tensor of shape {shape:?} needs {}, one (before, after) per axis",
-        padding.len(),
-        shape.len()
-    );
-    let mut out = Shape::new(shape);
-    for (size, (before, after)) in out.iter_mut().zip(padding) {
-        *size += before + after;
-    }
-    out
-}
 
 /// Reads a tensor in reading order, piece by piece.
 pub(crate) struct Reader<'a, T: Element> {
@@ -87,12 +48,8 @@ impl<T: Element> Tensor<T> {
     /// If there are none, there is no such axis, or they differ along another.
     #[track_caller]
     pub fn concat<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
-        let shapes: Vec<Shape> = tensors
-            .iter()
-            .map(|tensor| tensor.borrow().shape())
-            .collect();
-        let shape = concat_shape(&shapes, axis);
-        Self::joined(tensors, shape, resolve_axis("concat", axis, &shape))
+        let (at, shape) = shapes::concat(&shapes_of(tensors), axis).or_panic();
+        Self::joined(tensors, shape, at)
     }
 
     /// Joins tensors of the same shape along a new axis, put in front of position `axis` (-1: the
@@ -102,17 +59,8 @@ impl<T: Element> Tensor<T> {
     /// If there are none, their shapes differ, or there is no such place.
     #[track_caller]
     pub fn stack<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
-        assert!(!tensors.is_empty(), "stack: no tensors given");
-        let shape = tensors[0].borrow().shape();
-        let at = resolve_new_axis("stack", axis, &shape);
-        for (i, tensor) in tensors.iter().enumerate() {
-            let other = tensor.borrow().shape();
-            assert!(
-                other == shape,
-                "stack: tensor {i} has shape {other}, tensor 0 has {shape}"
-            );
-        }
-        Self::joined(tensors, shape.inserted(at, tensors.len()), at)
+        let (at, shape) = shapes::stack(&shapes_of(tensors), axis).or_panic();
+        Self::joined(tensors, shape, at)
     }
 
     /// One row of each in turn, where a row is what follows `axis`.
@@ -150,16 +98,7 @@ impl<T: Element> Tensor<T> {
     /// If there is no such axis, or the sizes do not sum to its size.
     #[track_caller]
     pub fn split(&self, axis: isize, sizes: &[usize]) -> Vec<Self> {
-        let shape = self.shape();
-        let at = resolve_axis("split", axis, &shape);
-        assert!(
-            sizes
-                .iter()
-                .try_fold(0, |sum: usize, &n| sum.checked_add(n))
-                == Some(shape[at]),
-            "split: sizes {sizes:?} do not sum to {}, the size of axis {axis} of shape {shape}",
-            shape[at]
-        );
+        let at = shapes::split(&self.shape(), axis, sizes).or_panic();
         let mut start = 0;
         let cut = |&size: &usize| {
             start += size;
@@ -176,12 +115,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
         let shape = self.shape();
-        let at = resolve_axis("chunk", axis, &shape);
-        assert!(
-            count > 0,
-            "chunk: no pieces of axis {axis} of shape {shape} asked for"
-        );
-        let width = shape[at].div_ceil(count).max(1);
+        let (at, width) = shapes::chunk(&shape, axis, count).or_panic();
         let starts = (0..shape[at].max(1)).step_by(width);
         starts
             .map(|start| self.narrow(at as isize, start, width.min(shape[at] - start)))
@@ -202,7 +136,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn pad(&self, padding: &[(usize, usize)], value: T) -> Self {
         let shape = self.shape();
-        let mut out = Self::empty(padded_shape(&shape, padding));
+        let mut out = Self::empty(shapes::pad(&shape, padding).or_panic());
         if !out.shape().contains(&0) {
             pad_axis(
                 out.fresh_mut(),
@@ -214,6 +148,13 @@ impl<T: Element> Tensor<T> {
         }
         out
     }
+}
+
+fn shapes_of<T: Element, B: Borrow<Tensor<T>>>(tensors: &[B]) -> SmallVec<[Shape; 4]> {
+    tensors
+        .iter()
+        .map(|tensor| tensor.borrow().shape())
+        .collect()
 }
 
 /// Fills one row of a padded tensor: the padding of its first axis, and between, row by row, what
@@ -322,7 +263,7 @@ mod tests {
                 [(0, 0), (0, 3), (0, 0)],
             ] {
                 let padding = &padding[..x.rank()];
-                let shape = padded_shape(&x.shape(), padding);
+                let shape = shapes::pad(&x.shape(), padding).unwrap();
                 let expected = naive(&shape, |index| {
                     let from: Option<Vec<usize>> = (index.iter().zip(padding))
                         .zip(x.shape().iter())
@@ -362,7 +303,7 @@ mod tests {
             drop(Tensor::<f32>::stack::<Tensor>(&[], 0));
         });
         panics_here(
-            "stack: tensor 1 has shape [3, 2], tensor 0 has [2, 3]",
+            "stack: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: all must be equal",
             || {
                 drop(Tensor::stack(&[&x, &y], 0));
             },
@@ -374,7 +315,7 @@ mod tests {
             },
         );
         panics_here(
-            "split: sizes [1, 1] do not sum to 3, the size of axis -1 of shape [2, 3]",
+            "split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3",
             || {
                 drop(x.split(-1, &[1, 1]));
             },

@@ -3,27 +3,33 @@
 mod any;
 mod display;
 mod element;
+mod file;
 mod gemm;
 mod index;
 mod join;
 mod math;
 mod matmul;
+mod named;
 mod parallel;
 mod pointwise;
 mod random;
 mod reduce;
+mod safetensors;
 mod shape;
 pub mod shapes;
 mod simd;
 mod storage;
 mod strided;
 mod tensor;
+#[cfg(test)]
+mod testing;
 mod views;
 
 pub use any::AnyTensor;
 pub use element::{Dtype, Element, Float, Number};
-pub use matmul::matmul_shape;
-pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary, broadcast_message};
+pub use file::{FileError, FileProblem, write_atomically};
+pub use named::NamedTensors;
+pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};
 pub use storage::release_memory;

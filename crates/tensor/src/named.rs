@@ -4,9 +4,12 @@ use crate::any::AnyTensor;
 use crate::file::{FileError, FileProblem, write_atomically};
 use crate::safetensors;
 use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Tensors by name, in the order in which they came, with notes: what a safetensors file holds.
+///
+/// A file has an order of its own: by element type, the wide ones first, then by name.
 ///
 /// ```
 /// use wengert_tensor::{NamedTensors, Tensor};
@@ -75,7 +78,9 @@ impl NamedTensors {
 
     /// The tensors with their names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AnyTensor)> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The names, in order.
@@ -90,11 +95,17 @@ impl NamedTensors {
     /// If two names would be one then.
     #[track_caller]
     pub fn strip_prefix(self, prefix: &str) -> Self {
-        let mut out = NamedTensors { metadata: self.metadata, ..Self::new() };
+        let mut out = NamedTensors {
+            metadata: self.metadata,
+            ..Self::new()
+        };
         for (name, tensor) in self.tensors {
             let short = name.strip_prefix(prefix).unwrap_or(&name);
             let taken = out.insert(short, tensor).is_some();
-            assert!(!taken, "strip_prefix: without `{prefix}`, two tensors are named `{short}`");
+            assert!(
+                !taken,
+                "strip_prefix: without `{prefix}`, two tensors are named `{short}`"
+            );
         }
         out
     }
@@ -112,18 +123,28 @@ impl NamedTensors {
     /// Writes a file, as by [`write_atomically`].
     ///
     /// # Errors
-    /// If the system refuses; a file that was there before is then as it was.
+    /// If the system refuses, or names and notes together exceed the 100 MB that the format allows; a
+    /// file that was there before is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
-        write_atomically(path, |out| safetensors::write(self, out))
-            .map_err(|error| FileProblem::from(error).at(path))
+        let write = || {
+            let bytes = safetensors::write(self).map_err(io::Error::other)?;
+            write_atomically(path, |out| out.write_all(&bytes))
+        };
+        write().map_err(|error| FileProblem::from(error).at(path))
     }
 
-    /// The bytes of a file.
+    /// The bytes of a file. They are the same for the same tensors; only several notes may come in any
+    /// order.
+    ///
+    /// # Panics
+    /// If names and notes together exceed the 100 MB that the format allows.
+    #[track_caller]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        safetensors::write(self, &mut out).expect("a vector takes every byte");
-        out
+        match safetensors::write(self) {
+            Ok(bytes) => bytes,
+            Err(error) => panic!("to_bytes: {error}"),
+        }
     }
 
     /// Reads the bytes of a file. Half-precision floats become `f32`, integers of 8, 16 and 32 bits
@@ -141,7 +162,9 @@ impl PartialEq for NamedTensors {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.metadata == other.metadata
-            && self.iter().all(|(name, tensor)| other.get(name) == Some(tensor))
+            && self
+                .iter()
+                .all(|(name, tensor)| other.get(name) == Some(tensor))
     }
 }
 

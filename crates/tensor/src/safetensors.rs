@@ -1,17 +1,16 @@
-//! The safetensors format: the length of a JSON header, the header, the bytes of the tensors one after
-//! the other, everything little-endian (<https://github.com/huggingface/safetensors#format>).
+//! Named tensors as safetensors files (<https://github.com/huggingface/safetensors#format>): eight bytes
+//! with the length of a JSON header, the header, the elements of all tensors, little-endian.
 //!
-//! Written here because it is small: the reference library brings twenty crates with it.
+//! The `safetensors` crate reads and checks the header, and writes files; here its tensors become ours.
 
 use crate::any::AnyTensor;
 use crate::element::{Dtype, Element};
 use crate::file::FileProblem;
-use crate::json::{Reader, quoted};
 use crate::named::NamedTensors;
-use crate::shape::MAX_RANK;
+use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
-use std::fmt::Write as _;
-use std::io::{self, Write};
+use ::safetensors::tensor::{Dtype as FileDtype, Metadata, SafeTensorError, TensorInfo, View};
+use std::borrow::Cow;
 
 /// The key of the header under which the notes stand.
 pub(crate) const METADATA: &str = "__metadata__";
@@ -20,243 +19,165 @@ pub(crate) const METADATA: &str = "__metadata__";
 const LENGTH: usize = 8;
 
 /// Reads the bytes of a file.
+///
+/// The split into header and data is done here, because `SafeTensors::deserialize` (0.8) adds up sizes
+/// that a damaged header can make overflow.
 pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     let found = bytes.len() as u64;
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
-        return Err(FileProblem::Length { expected: LENGTH as u64, found });
-    };
+    let cut_short = |expected| FileProblem::Length { expected, found };
+    let (length, rest) = bytes
+        .split_first_chunk::<LENGTH>()
+        .ok_or_else(|| cut_short(LENGTH as u64))?;
     let length = u64::from_le_bytes(*length);
-    let Some((header, data)) = usize::try_from(length).ok().and_then(|n| rest.split_at_checked(n))
-    else {
-        return Err(FileProblem::Length { expected: length.saturating_add(LENGTH as u64), found });
-    };
-    let header = std::str::from_utf8(header).map_err(|error| FileProblem::Header {
-        at: LENGTH + error.valid_up_to(),
-        expected: "text in UTF-8",
-    })?;
+    let (header, data) = usize::try_from(length)
+        .ok()
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or_else(|| cut_short(length.saturating_add(LENGTH as u64)))?;
 
+    // This also makes sure that each tensor is as long as its shape says and begins where the one
+    // before ends; what is left is that the last ends where the data does.
+    let header: Metadata =
+        serde_json::from_slice(header).map_err(|error| FileProblem::Header(error.into()))?;
+    if header.data_len() != data.len() {
+        let before = LENGTH as u64 + length;
+        return Err(cut_short(before.saturating_add(header.data_len() as u64)));
+    }
+
+    // In the order of the data; tensors without elements share a place.
+    let mut entries: Vec<_> = header.tensors().into_iter().collect();
+    entries.sort_by(|(a, x), (b, y)| (x.data_offsets, a).cmp(&(y.data_offsets, b)));
     let mut out = NamedTensors::new();
-    let mut entries = Vec::new();
-    let mut reader = Reader::new(header, LENGTH);
-    reader.object(|reader, name| {
-        if name == METADATA {
-            return reader.object(|reader, key| {
-                out.metadata.insert(key, reader.string()?);
-                Ok(())
-            });
-        }
-        entries.push(Entry::read(reader, name)?);
-        Ok(())
-    })?;
-    reader.end()?;
-
-    // In the order of the data, each beginning where the one before ends.
-    entries.sort_by_key(|entry| entry.place);
-    let mut end = 0u64;
-    let mut sizes = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        let size = entry.bytes()?;
-        let expected = (end, end.saturating_add(size as u64));
-        if entry.place != expected {
-            return Err(FileProblem::Place {
-                name: entry.name.clone(),
-                expected,
-                found: entry.place,
-            });
-        }
-        end = expected.1;
-        sizes.push(size);
+    for (name, info) in entries {
+        let (from, to) = info.data_offsets;
+        let tensor = decode(&name, info, &data[from..to])?;
+        out.insert(name, tensor);
     }
-    if end != data.len() as u64 {
-        return Err(FileProblem::Length {
-            expected: end.saturating_add((bytes.len() - data.len()) as u64),
-            found,
-        });
-    }
-    let mut rest = data;
-    for (entry, size) in entries.into_iter().zip(sizes) {
-        let (bytes, after) = rest.split_at(size);
-        rest = after;
-        let tensor = entry.decode(bytes)?;
-        if out.insert(entry.name.clone(), tensor).is_some() {
-            return Err(FileProblem::Duplicate { name: entry.name });
-        }
-    }
+    let notes = header.metadata().iter().flatten();
+    out.metadata
+        .extend(notes.map(|(key, note)| (key.clone(), note.clone())));
     Ok(out)
 }
 
-/// Writes the bytes of a file.
-pub(crate) fn write(tensors: &NamedTensors, out: &mut impl Write) -> io::Result<()> {
-    // Wide elements first, so that each lies at a multiple of its size for those who map files.
-    let mut ordered: Vec<_> = tensors.iter().collect();
-    ordered.sort_by_key(|(_, tensor)| std::cmp::Reverse(size_of_dtype(tensor.dtype())));
-
-    let mut entries = Vec::new();
-    if !tensors.metadata.is_empty() {
-        let notes: Vec<_> = tensors
+/// The bytes of a file. Fails if names and notes fill more than the 100 MB that the format allows.
+pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
+    let entries = tensors
+        .iter()
+        .map(|(name, tensor)| (name, Entry::of(tensor)));
+    let notes = (!tensors.metadata.is_empty()).then(|| {
+        tensors
             .metadata
             .iter()
-            .map(|(key, note)| format!("{}:{}", quoted(key), quoted(note)))
-            .collect();
-        entries.push(format!("\"{METADATA}\":{{{}}}", notes.join(",")));
-    }
-    let mut begin = 0;
-    for (name, tensor) in &ordered {
-        let end = begin + tensor.numel() * size_of_dtype(tensor.dtype());
-        let mut entry =
-            format!("{}:{{\"dtype\":\"{}\",\"shape\":[", quoted(name), name_of(tensor.dtype()));
-        for (i, size) in tensor.shape().iter().enumerate() {
-            let _ = write!(entry, "{}{size}", if i > 0 { "," } else { "" });
-        }
-        let _ = write!(entry, "],\"data_offsets\":[{begin},{end}]}}");
-        entries.push(entry);
-        begin = end;
-    }
-    let mut header = format!("{{{}}}", entries.join(","));
-    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(LENGTH) - header.len()));
-
-    out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(header.as_bytes())?;
-    for (_, tensor) in ordered {
-        match tensor {
-            AnyTensor::F32(tensor) => encode(tensor, f32::to_le_bytes, out)?,
-            AnyTensor::F64(tensor) => encode(tensor, f64::to_le_bytes, out)?,
-            AnyTensor::I64(tensor) => encode(tensor, i64::to_le_bytes, out)?,
-            AnyTensor::U32(tensor) => encode(tensor, u32::to_le_bytes, out)?,
-            AnyTensor::U8(tensor) => encode(tensor, u8::to_le_bytes, out)?,
-            AnyTensor::Bool(tensor) => encode(tensor, |x| [u8::from(x)], out)?,
-        }
-    }
-    Ok(())
+            .map(|(key, note)| (key.clone(), note.clone()))
+            .collect()
+    });
+    ::safetensors::serialize(entries, notes)
 }
 
-/// What the header says about one tensor.
-struct Entry {
-    name: String,
-    dtype: String,
-    shape: Vec<u64>,
-    /// From, to, in bytes of the data.
-    place: (u64, u64),
+/// A tensor on its way into a file.
+struct Entry<'a> {
+    tensor: &'a AnyTensor,
+    shape: Shape,
 }
 
-impl Entry {
-    fn read(reader: &mut Reader<'_>, name: String) -> Result<Self, FileProblem> {
-        let (mut dtype, mut shape, mut place) = (None, None, None);
-        reader.object(|reader, key| {
-            match key.as_str() {
-                "dtype" => dtype = Some(reader.string()?),
-                "shape" => shape = Some(reader.numbers()?),
-                "data_offsets" => place = Some(reader.numbers()?),
-                _ => reader.skip()?,
-            }
-            Ok(())
-        })?;
-        match (dtype, shape, place.as_deref()) {
-            (Some(dtype), Some(shape), Some(&[from, to])) => {
-                Ok(Entry { name, dtype, shape, place: (from, to) })
-            }
-            _ => reader.fail("the end of an entry with `dtype`, `shape` and two `data_offsets`"),
+impl<'a> Entry<'a> {
+    fn of(tensor: &'a AnyTensor) -> Self {
+        Entry {
+            tensor,
+            shape: tensor.shape(),
         }
-    }
-
-    /// How many bytes the elements take.
-    fn bytes(&self) -> Result<usize, FileProblem> {
-        let size = match self.dtype.as_str() {
-            "F64" | "I64" => 8,
-            "F32" | "U32" | "I32" => 4,
-            "F16" | "BF16" | "I16" | "U16" => 2,
-            "U8" | "I8" | "BOOL" => 1,
-            _ => {
-                return Err(FileProblem::Dtype {
-                    name: self.name.clone(),
-                    dtype: self.dtype.clone(),
-                });
-            }
-        };
-        // With the zeros left out: strides are products of the sizes too.
-        let room = self
-            .shape
-            .iter()
-            .filter(|&&n| n > 0)
-            .try_fold(8, |product: u64, &n| product.checked_mul(n));
-        if self.shape.len() > MAX_RANK || room.is_none_or(|room| isize::try_from(room).is_err()) {
-            return Err(FileProblem::Shape { name: self.name.clone(), shape: self.shape.clone() });
-        }
-        Ok(self.shape.iter().product::<u64>() as usize * size)
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
-        let mut shape = [0; MAX_RANK];
-        for (to, &from) in shape.iter_mut().zip(&self.shape) {
-            *to = from as usize;
-        }
-        let shape = &shape[..self.shape.len()];
-        Ok(match self.dtype.as_str() {
-            "F32" => decode(bytes, shape, f32::from_le_bytes),
-            "F64" => decode(bytes, shape, f64::from_le_bytes),
-            "F16" => decode(bytes, shape, |x| f32_of_half(u16::from_le_bytes(x))),
-            "BF16" => {
-                decode(bytes, shape, |x| f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16))
-            }
-            "I64" => decode(bytes, shape, i64::from_le_bytes),
-            "I32" => decode(bytes, shape, |x| i64::from(i32::from_le_bytes(x))),
-            "I16" => decode(bytes, shape, |x| i64::from(i16::from_le_bytes(x))),
-            "U16" => decode(bytes, shape, |x| i64::from(u16::from_le_bytes(x))),
-            "I8" => decode(bytes, shape, |x| i64::from(i8::from_le_bytes(x))),
-            "U32" => decode(bytes, shape, u32::from_le_bytes),
-            "U8" => decode(bytes, shape, u8::from_le_bytes),
-            "BOOL" => decode(bytes, shape, |[x]| x != 0),
-            _ => {
-                return Err(FileProblem::Dtype {
-                    name: self.name.clone(),
-                    dtype: self.dtype.clone(),
-                });
-            }
-        })
     }
 }
 
-fn name_of(dtype: Dtype) -> &'static str {
-    match dtype {
-        Dtype::F32 => "F32",
-        Dtype::F64 => "F64",
-        Dtype::I64 => "I64",
-        Dtype::U32 => "U32",
-        Dtype::U8 => "U8",
-        Dtype::Bool => "BOOL",
+impl View for Entry<'_> {
+    fn dtype(&self) -> FileDtype {
+        match self.tensor.dtype() {
+            Dtype::F32 => FileDtype::F32,
+            Dtype::F64 => FileDtype::F64,
+            Dtype::I64 => FileDtype::I64,
+            Dtype::U32 => FileDtype::U32,
+            Dtype::U8 => FileDtype::U8,
+            Dtype::Bool => FileDtype::BOOL,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self.tensor {
+            AnyTensor::F32(tensor) => to_bytes(tensor, f32::to_le_bytes),
+            AnyTensor::F64(tensor) => to_bytes(tensor, f64::to_le_bytes),
+            AnyTensor::I64(tensor) => to_bytes(tensor, i64::to_le_bytes),
+            AnyTensor::U32(tensor) => to_bytes(tensor, u32::to_le_bytes),
+            AnyTensor::U8(tensor) => to_bytes(tensor, u8::to_le_bytes),
+            AnyTensor::Bool(tensor) => to_bytes(tensor, |x| [u8::from(x)]),
+        }
+        .into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.shape.numel() * self.dtype().bitsize() / 8
     }
 }
 
-fn size_of_dtype(dtype: Dtype) -> usize {
-    match dtype {
-        Dtype::F64 | Dtype::I64 => 8,
-        Dtype::F32 | Dtype::U32 => 4,
-        Dtype::U8 | Dtype::Bool => 1,
-    }
+/// The elements in row-major order.
+fn to_bytes<T: Element, const N: usize>(
+    tensor: &Tensor<T>,
+    bytes: impl Fn(T) -> [u8; N],
+) -> Vec<u8> {
+    let tensor = tensor.contiguous();
+    let elements = tensor.as_slice().expect("contiguous");
+    let mut out = Vec::with_capacity(elements.len() * N);
+    out.extend(elements.iter().flat_map(|&x| bytes(x)));
+    out
 }
 
-fn decode<T: Element, const N: usize>(
+fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
+    let shape = &info.shape;
+    // With the zeros left out: strides are products of the sizes too.
+    let most = shape
+        .iter()
+        .filter(|&&n| n > 0)
+        .try_fold(8, |room: usize, &n| room.checked_mul(n));
+    if shape.len() > MAX_RANK || most.is_none_or(|most| isize::try_from(most).is_err()) {
+        return Err(FileProblem::Shape {
+            name: name.into(),
+            shape: shape.clone(),
+        });
+    }
+    Ok(match info.dtype {
+        FileDtype::F32 => from_bytes(bytes, shape, f32::from_le_bytes),
+        FileDtype::F64 => from_bytes(bytes, shape, f64::from_le_bytes),
+        FileDtype::F16 => from_bytes(bytes, shape, |x| f32_of_half(u16::from_le_bytes(x))),
+        // The upper half of an f32.
+        FileDtype::BF16 => from_bytes(bytes, shape, |x| {
+            f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16)
+        }),
+        FileDtype::I64 => from_bytes(bytes, shape, i64::from_le_bytes),
+        FileDtype::I32 => from_bytes(bytes, shape, |x| i64::from(i32::from_le_bytes(x))),
+        FileDtype::I16 => from_bytes(bytes, shape, |x| i64::from(i16::from_le_bytes(x))),
+        FileDtype::U16 => from_bytes(bytes, shape, |x| i64::from(u16::from_le_bytes(x))),
+        FileDtype::I8 => from_bytes(bytes, shape, |x| i64::from(i8::from_le_bytes(x))),
+        FileDtype::U32 => from_bytes(bytes, shape, u32::from_le_bytes),
+        FileDtype::U8 => from_bytes(bytes, shape, u8::from_le_bytes),
+        FileDtype::BOOL => from_bytes(bytes, shape, |[x]| x != 0),
+        other => {
+            return Err(FileProblem::Dtype {
+                name: name.into(),
+                dtype: other.to_string(),
+            });
+        }
+    })
+}
+
+fn from_bytes<T: Element, const N: usize>(
     bytes: &[u8],
     shape: &[usize],
     element: impl Fn([u8; N]) -> T,
 ) -> AnyTensor {
     let (elements, _) = bytes.as_chunks();
     Tensor::from_fn(shape, |i| element(elements[i])).into()
-}
-
-fn encode<T: Element, const N: usize>(
-    tensor: &Tensor<T>,
-    bytes: impl Fn(T) -> [u8; N],
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let tensor = tensor.contiguous();
-    let mut buffer = Vec::new();
-    for elements in tensor.as_slice().unwrap_or_default().chunks(4096) {
-        buffer.clear();
-        buffer.extend(elements.iter().flat_map(|&x| bytes(x)));
-        out.write_all(&buffer)?;
-    }
-    Ok(())
 }
 
 /// IEEE 754 binary16: sign, five bits of exponent (bias 15), ten of fraction.

@@ -50,6 +50,16 @@ impl Shape {
         shape
     }
 
+    /// A shape from sizes as tensors keep them.
+    #[inline]
+    pub(crate) fn from_narrow(sizes: &[u32]) -> Self {
+        let mut shape = Shape { rank: sizes.len() as u32, sizes: [0; MAX_RANK] };
+        for (to, &from) in shape.sizes.iter_mut().zip(sizes) {
+            *to = from as usize;
+        }
+        shape
+    }
+
     /// How many elements a tensor of this shape has.
     #[inline]
     pub fn numel(&self) -> usize {
@@ -132,7 +142,8 @@ impl FromIterator<usize> for Shape {
 impl PartialEq for Shape {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        // A plain loop: a call of memcmp costs more than it compares.
+        self.rank == other.rank && (0..self.rank()).all(|axis| self.sizes[axis] == other.sizes[axis])
     }
 }
 impl Eq for Shape {}
@@ -229,67 +240,6 @@ pub fn broadcasts_to(small: &[usize], large: &[usize]) -> bool {
         && small.iter().rev().zip(large.iter().rev()).all(|(&s, &l)| s == l || s == 1)
 }
 
-/// Resolves an axis that may count from the end.
-///
-/// # Panics
-/// If there is no such axis.
-#[inline]
-#[track_caller]
-pub fn resolve_axis(op: &str, axis: isize, shape: &[usize]) -> usize {
-    let rank = shape.len() as isize;
-    let resolved = if axis < 0 { axis + rank } else { axis };
-    if !(0..rank).contains(&resolved) {
-        panic!("{op}: axis {axis} of a tensor of shape {shape:?}: it has axes {}..{rank}", -rank);
-    }
-    resolved as usize
-}
-
-/// Which axes to reduce: those named, or all if none is.
-///
-/// # Panics
-/// If there is no such axis, or one is named twice.
-#[track_caller]
-pub fn resolve_axes(op: &str, axes: &[isize], shape: &[usize]) -> [bool; MAX_RANK] {
-    let mut chosen = [false; MAX_RANK];
-    for &axis in axes {
-        let resolved = resolve_axis(op, axis, shape);
-        assert!(!chosen[resolved], "{op}: axis {axis} is named twice in {axes:?} (shape {shape:?})");
-        chosen[resolved] = true;
-    }
-    if axes.is_empty() {
-        chosen[..shape.len()].fill(true);
-    }
-    chosen
-}
-
-/// The shape after reducing these axes to size 1.
-pub fn reduced_shape(shape: &[usize], chosen: &[bool; MAX_RANK]) -> Shape {
-    shape.iter().zip(chosen).map(|(&size, &gone)| if gone { 1 } else { size }).collect()
-}
-
-/// The shape without these axes.
-pub fn dropped_shape(shape: &[usize], chosen: &[bool; MAX_RANK]) -> Shape {
-    shape.iter().zip(chosen).filter(|(_, gone)| !**gone).map(|(&size, _)| size).collect()
-}
-
-/// Resolves a target shape in which one size may be -1: what the others leave.
-///
-/// # Panics
-/// If the numbers of elements differ.
-#[track_caller]
-pub fn resolve_reshape(from: &[usize], to: &[isize]) -> Shape {
-    let numel: usize = from.iter().product();
-    let known: usize = to.iter().filter(|&&size| size >= 0).map(|&size| size as usize).product();
-    let inferred = to.iter().filter(|&&size| size < 0).count();
-    let fits = match inferred {
-        0 => known == numel,
-        1 => known != 0 && numel % known == 0 && to.iter().all(|&size| size >= -1),
-        _ => panic!("reshape: only one size may be -1, {to:?} has {inferred}"),
-    };
-    assert!(fits, "reshape: {numel} elements of shape {from:?} do not fit {to:?}");
-    to.iter().map(|&size| if size < 0 { numel / known } else { size as usize }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,12 +259,5 @@ mod tests {
         assert!(Strides::new(&[7, 1]).is_row_major(&[1, 3]));
         assert!(!Strides::new(&[1, 2]).is_row_major(&[2, 3]));
         assert!(Strides::new(&[5, 9]).is_row_major(&[0, 3]));
-    }
-
-    #[test]
-    fn inferring_a_size() {
-        assert_eq!(resolve_reshape(&[2, 6], &[-1, 4]), [3, 4]);
-        assert_eq!(resolve_reshape(&[0, 6], &[0, 5]), [0, 5]);
-        assert!(std::panic::catch_unwind(|| resolve_reshape(&[2, 3], &[4, -1])).is_err());
     }
 }

@@ -29,10 +29,13 @@ macro_rules! isas {
 isas! {
     /// What every processor of the target has.
     Baseline cfg!(target_feature = "fma");
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     /// AVX2 with FMA: 256-bit vectors.
     Avx2 true;
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     /// AVX-512 F, VL, BW, DQ: 512-bit vectors.
     Avx512 true;
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     /// 128-bit vectors, part of every aarch64.
     Neon true;
 }
@@ -83,6 +86,7 @@ pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
 }
 
 /// The name of the instruction set that [`dispatch`] picks here.
+#[cfg(test)]
 pub fn isa_name() -> &'static str {
     struct Name;
     impl Kernel for Name {

@@ -11,7 +11,7 @@
 //! with unspecified contents is therefore still memory with *some* contents, and a slice of numbers
 //! over it is sound; only `bool`, for which most bytes are no value, must be cleared first.
 
-use crate::shape::{Shape, Strides};
+use crate::shape::{MAX_RANK, Shape, Strides};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut};
@@ -21,12 +21,14 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 #[repr(C)]
 struct Header {
     refs: AtomicU32,
-    class: u32,
+    class: u16,
+    rank: u16,
     /// The first number; the next free block while on a list.
     data: *mut u8,
     /// What only views have: strides, and the block that owns the numbers.
     view: Option<Box<View>>,
-    shape: Shape,
+    /// Narrow, so that a scalar and its header share one cache line.
+    sizes: [u32; MAX_RANK],
 }
 
 struct View {
@@ -41,31 +43,34 @@ const HEADER: usize = size_of::<Header>();
 const DATA: usize = HEADER.next_multiple_of(LINE);
 /// What fits between the header and the next line lies there: a scalar needs no second line.
 const INLINE: usize = DATA - HEADER;
-const _: () = assert!(HEADER % 8 == 0 && HEADER > LINE);
+const _: () = assert!(HEADER + size_of::<f64>() == LINE);
 
-/// Four sizes to each doubling, from 80 bytes on.
-const CLASSES: usize = 228;
+/// Four sizes to each doubling, from 40 bytes on (the least in use is one line).
+const CLASSES: usize = 232;
 /// Blocks below this class (8 KiB) are small: listed per thread.
-const SMALL: usize = 28;
+const SMALL: usize = 32;
 /// What a thread keeps of each small class, and all threads together of the large ones, in bytes.
 const KEEP_SMALL: usize = 4 << 20;
 const KEEP_LARGE: usize = 1 << 30;
 
 #[inline]
 fn class_of(bytes: usize) -> usize {
-    let last = bytes - 1;
+    let last = bytes.max(LINE) - 1;
     let power = last.ilog2() as usize;
-    (power - 6) * 4 + ((last >> (power - 2)) & 3)
+    (power - 5) * 4 + ((last >> (power - 2)) & 3)
 }
 
 #[inline]
 fn class_size(class: usize) -> usize {
-    (class % 4 + 5) << (class / 4 + 4)
+    (class % 4 + 5) << (class / 4 + 3)
 }
 
 fn class_layout(class: usize) -> Layout {
-    // Cannot fail: the size was asked for with a checked layout before.
-    Layout::from_size_align(class_size(class), LINE).expect("sizes of classes are valid")
+    let size = class_size(class);
+    // Lines of their own for what is read by vectors; small blocks would waste half their memory.
+    let align = if size <= 256 { 16 } else { LINE };
+    // Cannot fail: `Block::new` admits no size for which it would.
+    Layout::from_size_align(size, align).expect("sizes of classes are valid")
 }
 
 /// Free blocks, chained through `Header::data`.
@@ -75,6 +80,7 @@ struct List {
 }
 
 impl List {
+    #[allow(clippy::declare_interior_mutable_const)] // each use is a list of its own, as meant
     const EMPTY: List = List { head: Cell::new(null_mut()), bytes: Cell::new(0) };
 
     #[inline]
@@ -173,6 +179,33 @@ fn fresh(class: usize) -> *mut Header {
     block.cast()
 }
 
+/// Field by field: a header that is put together elsewhere and copied in wider pieces waits for the
+/// narrow stores to reach the cache, which takes longer than everything else here.
+///
+/// # Safety
+/// `block` came from `obtain(class)`, and its header holds nothing to drop.
+#[inline(always)]
+unsafe fn write_header(
+    block: *mut Header,
+    class: usize,
+    data: *mut u8,
+    view: Option<Box<View>>,
+    shape: &Shape,
+) {
+    // SAFETY: the block has room for a header and belongs to the caller.
+    unsafe {
+        (&raw mut (*block).refs).write(AtomicU32::new(1));
+        (&raw mut (*block).class).write(class as u16);
+        (&raw mut (*block).rank).write(shape.rank() as u16);
+        (&raw mut (*block).data).write(data);
+        (&raw mut (*block).view).write(view);
+        let sizes = (&raw mut (*block).sizes).cast::<u32>();
+        for (axis, &size) in shape.iter().enumerate() {
+            sizes.add(axis).write(size as u32);
+        }
+    }
+}
+
 /// # Safety
 /// `block` came from `obtain(class)`, its header holds nothing to drop, and nobody uses it.
 #[inline]
@@ -218,24 +251,19 @@ impl Block {
     /// Room for the elements of `shape`, of `size` bytes each. The contents are unspecified.
     #[inline]
     #[track_caller]
-    pub fn new(shape: Shape, size: usize) -> Self {
+    pub fn new(shape: &Shape, size: usize) -> Self {
         let bytes = match shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n)) {
             Some(bytes) if bytes <= isize::MAX as usize / 2 => bytes,
-            _ => too_large(shape),
+            _ => too_large(*shape),
         };
+        check_axes(shape);
         let start = if bytes <= INLINE { HEADER } else { DATA };
         let class = class_of(start + bytes);
         let block = obtain(class);
         // SAFETY: `obtain` gives at least `start + bytes` bytes, aligned for the header.
         unsafe {
             let data = block.cast::<u8>().add(start);
-            block.write(Header {
-                refs: AtomicU32::new(1),
-                class: class as u32,
-                data,
-                view: None,
-                shape,
-            });
+            write_header(block, class, data, None, shape);
             Block(NonNull::new_unchecked(block))
         }
     }
@@ -244,7 +272,9 @@ impl Block {
     ///
     /// # Safety
     /// Every element that shape and strides lead to lies within the numbers of `self`.
+    #[track_caller]
     pub unsafe fn view(&self, shape: Shape, strides: Option<Strides>, offset: isize) -> Self {
+        check_axes(&shape);
         let class = class_of(HEADER);
         let block = obtain(class);
         // A view of a view refers to the owner itself: no chains.
@@ -253,7 +283,7 @@ impl Block {
         unsafe {
             let data = self.header().data.offset(offset);
             let view = Some(Box::new(View { strides, owner }));
-            block.write(Header { refs: AtomicU32::new(1), class: class as u32, data, view, shape });
+            write_header(block, class, data, view, &shape);
             Block(NonNull::new_unchecked(block))
         }
     }
@@ -265,8 +295,30 @@ impl Block {
     }
 
     #[inline]
-    pub fn shape(&self) -> &Shape {
-        &self.header().shape
+    pub fn rank(&self) -> usize {
+        usize::from(self.header().rank)
+    }
+
+    /// The sizes of the axes.
+    #[inline]
+    fn sizes(&self) -> &[u32] {
+        &self.header().sizes[..self.rank()]
+    }
+
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        Shape::from_narrow(self.sizes())
+    }
+
+    #[inline]
+    pub fn has_shape(&self, shape: &Shape) -> bool {
+        let sizes = self.sizes();
+        sizes.len() == shape.rank() && sizes.iter().zip(shape.iter()).all(|(&a, &b)| a as usize == b)
+    }
+
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.sizes().iter().map(|&n| n as usize).product()
     }
 
     /// `None`: row-major.
@@ -294,10 +346,18 @@ impl Block {
     }
 }
 
+#[inline]
+#[track_caller]
+fn check_axes(shape: &Shape) {
+    if shape.iter().any(|&n| n > u32::MAX as usize) {
+        too_large(*shape)
+    }
+}
+
 #[cold]
 #[track_caller]
 fn too_large(shape: Shape) -> ! {
-    panic!("a tensor of shape {shape} does not fit the address space")
+    panic!("a tensor of shape {shape} is too large: its elements must fit the address space, each axis 32 bits")
 }
 
 impl Clone for Block {
@@ -341,7 +401,7 @@ mod tests {
 
     #[test]
     fn classes_hold_what_they_promise() {
-        for bytes in (HEADER..5000).chain([8191, 8192, 8193, 1 << 20, (1 << 20) + 1, 3 << 30]) {
+        for bytes in (LINE..5000).chain([8191, 8192, 8193, 1 << 20, (1 << 20) + 1, 3 << 30]) {
             let class = class_of(bytes);
             assert!(class < CLASSES && class_size(class) >= bytes, "{bytes}");
             assert!(class == 0 || class_size(class - 1) < bytes, "{bytes}");
@@ -353,19 +413,19 @@ mod tests {
     #[test]
     fn blocks_are_recycled() {
         for n in [1usize, 1000, 100_000] {
-            let first = Block::new(Shape::new(&[n]), 4);
+            let first = Block::new(&Shape::new(&[n]), 4);
             let at = first.data();
             drop(first);
             // Large lists are shared with other tests, so any of them may have taken the block.
-            let second = Block::new(Shape::new(&[n]), 4);
+            let second = Block::new(&Shape::new(&[n]), 4);
             assert!(n > 1000 || second.data() == at);
-            assert!(n == 1 || second.data() as usize % LINE == 0);
+            assert!(n == 1 || (second.data() as usize).is_multiple_of(LINE));
         }
     }
 
     #[test]
     fn views_keep_their_owner() {
-        let owner = Block::new(Shape::new(&[4]), 4);
+        let owner = Block::new(&Shape::new(&[4]), 4);
         // SAFETY: elements 1 and 2 of four.
         let view = unsafe { owner.view(Shape::new(&[2]), None, 4) };
         assert!(view.shares_with(&owner) && !view.is_unique());
@@ -376,18 +436,19 @@ mod tests {
         drop(other);
         release_memory();
         // SAFETY: the view keeps the numbers alive.
+        #[allow(clippy::cast_ptr_alignment)] // the number 4 of an aligned block of f32
         unsafe { view.data().cast::<f32>().write(1.0) };
     }
 
     #[test]
     fn blocks_cross_threads() {
-        let blocks: Vec<Block> = (0..100).map(|_| Block::new(Shape::SCALAR, 8)).collect();
+        let blocks: Vec<Block> = (0..100).map(|_| Block::new(&Shape::SCALAR, 8)).collect();
         std::thread::spawn(move || drop(blocks)).join().unwrap();
     }
 
     #[test]
-    #[should_panic(expected = "address space")]
+    #[should_panic(expected = "too large")]
     fn absurd_sizes_panic() {
-        Block::new(Shape::new(&[usize::MAX, 2]), 4);
+        Block::new(&Shape::new(&[usize::MAX, 2]), 4);
     }
 }

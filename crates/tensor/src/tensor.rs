@@ -2,6 +2,7 @@
 
 use crate::element::{Dtype, Element};
 use crate::shape::{Shape, Strides};
+use crate::shapes::{self, OrPanic};
 use crate::storage::Block;
 use crate::strided;
 use std::marker::PhantomData;
@@ -40,7 +41,7 @@ impl<T: Element> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn empty(shape: Shape) -> Self {
-        let block = Block::new(shape, size_of::<T>());
+        let block = Block::new(&shape, size_of::<T>());
         if T::DTYPE == Dtype::Bool {
             // SAFETY: the block has room for that many bytes.
             unsafe { block.data().write_bytes(0, shape.numel()) }
@@ -170,13 +171,13 @@ impl<T: Element> Tensor<T> {
     /// The sizes of the axes.
     #[inline]
     pub fn shape(&self) -> Shape {
-        *self.block.shape()
+        self.block.shape()
     }
 
     /// How many axes there are.
     #[inline]
     pub fn rank(&self) -> usize {
-        self.block.shape().rank()
+        self.block.rank()
     }
 
     /// The size of one axis, which may count from the end.
@@ -186,13 +187,13 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn size(&self, axis: isize) -> usize {
         let shape = self.block.shape();
-        shape[crate::shape::resolve_axis("size", axis, shape)]
+        shape[shapes::axis("size", axis, &shape).or_panic()]
     }
 
     /// How many elements there are.
     #[inline]
     pub fn numel(&self) -> usize {
-        self.block.shape().numel()
+        self.block.numel()
     }
 
     /// The type of the elements.
@@ -207,7 +208,7 @@ impl<T: Element> Tensor<T> {
     }
 
     pub(crate) fn strides(&self) -> Strides {
-        self.block.strides().copied().unwrap_or_else(|| Strides::row_major(self.block.shape()))
+        self.block.strides().copied().unwrap_or_else(|| Strides::row_major(&self.block.shape()))
     }
 
     #[inline]

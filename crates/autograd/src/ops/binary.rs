@@ -1,11 +1,11 @@
 //! Operations of two operands, and selection. Their operands have equal shapes: broadcasting is an
 //! op of its own, put before them here, so no rule knows about it.
 
-use crate::op::{Call, Cotangents, Op, Reads};
-use crate::tape::{ShapeOf, Tape};
+use crate::op::{Call, Cotangents, Op, Reads, two};
+use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::smallvec;
-use wengert_tensor::{Binary, Float, Shape, broadcast_message, broadcast_shapes};
+use wengert_tensor::{Binary, Float, Opcode, shapes};
 
 use Binary::{Add, Div, Eq, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
 
@@ -35,18 +35,18 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
     // The side that was chosen gets all, equal operands half each.
     let chosen = |x: Var<'t, T>, other| gy * (x.binary(Gt, other) + 0.5 * x.binary(Eq, other));
     match op {
-        Add => smallvec![Some(gy), Some(gy)],
-        Sub => smallvec![Some(gy), wants_b.then(|| -gy)],
-        Mul => smallvec![wants_a.then(|| gy * b), wants_b.then(|| gy * a)],
-        Div => smallvec![wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)],
+        Add => two(Some(gy), Some(gy)),
+        Sub => two(Some(gy), wants_b.then(|| -gy)),
+        Mul => two(wants_a.then(|| gy * b), wants_b.then(|| gy * a)),
+        Div => two(wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)),
         // b aᵇ⁻¹ is 0 at b = 0, and aᵇ ln a is 0 at a = 0, where one factor is not a number.
-        Pow => smallvec![
+        Pow => two(
             wants_a.then(|| b.eq_scalar(0.0).select(0.0 * gy, gy * b * a.pow(b - 1.0))),
             wants_b.then(|| a.eq_scalar(0.0).select(0.0 * gy, gy * y * a.ln())),
-        ],
-        Maximum => smallvec![wants_a.then(|| chosen(a, b)), wants_b.then(|| chosen(b, a))],
-        Minimum => smallvec![wants_a.then(|| chosen(-a, -b)), wants_b.then(|| chosen(-b, -a))],
-        Gt | Ge | Lt | Le | Eq | Ne => smallvec![Some(0.0 * gy), Some(0.0 * gy)],
+        ),
+        Maximum => two(wants_a.then(|| chosen(a, b)), wants_b.then(|| chosen(b, a))),
+        Minimum => two(wants_a.then(|| chosen(-a, -b)), wants_b.then(|| chosen(-b, -a))),
+        Gt | Ge | Lt | Le | Eq | Ne => two(Some(0.0 * gy), Some(0.0 * gy)),
     }
 }
 
@@ -62,15 +62,6 @@ pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T>
 }
 
 impl<T: Float> Tape<T> {
-    /// The shape that two operands broadcast to.
-    #[track_caller]
-    fn common_shape(&self, op: &str, a: &Shape, b: &Shape) -> Shape {
-        match broadcast_shapes(a, b) {
-            Some(shape) => shape,
-            None => self.fail(broadcast_message(op, a, b)),
-        }
-    }
-
     #[inline]
     #[track_caller]
     pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
@@ -93,11 +84,10 @@ impl<'t, T: Float> Var<'t, T> {
             sa == sb || arena.shapes[sa] == arena.shapes[sb]
         };
         if !equal {
-            let shape = tape.common_shape(op.name(), &a.shape(), &b.shape());
+            let shape = self.fits(shapes::broadcast(op.name(), &a.shape(), &b.shape()));
             (a, b) = (a.broadcast_to(&shape), b.broadcast_to(&shape));
         }
-        let id = tape.record(Op::Binary(op), &[a.id, b.id], ShapeOf::Node(a.id));
-        tape.settle(id);
+        let id = tape.pointwise(Op::Binary(op), Opcode::Binary(op), [a.id, b.id]);
         Var { tape, id }
     }
 
@@ -110,20 +100,21 @@ impl<'t, T: Float> Var<'t, T> {
         let tape = self.tape;
         tape.same_tape("select", a.tape);
         tape.same_tape("select", b.tape);
-        let shape = tape.common_shape("select", &a.shape(), &b.shape());
-        let shape = tape.common_shape("select", &shape, &self.shape());
-        let operands = [self.detach(), a, b].map(|x| x.broadcast_to(&shape));
-        tape.apply(Op::Select, &operands, shape)
+        let rule = shapes::select("select", &self.shape(), &a.shape(), &b.shape());
+        let shape = self.fits(rule);
+        let operands = [self.detach(), a, b].map(|x| x.broadcast_to(&shape).id);
+        Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
     }
 
-    /// `value` where `mask` is not zero, `self` elsewhere.
+    /// `value` where `mask` is not zero, `self` elsewhere. Both broadcast.
     ///
     /// # Panics
-    /// If the mask does not broadcast to the shape.
+    /// If the shapes do not broadcast.
     #[track_caller]
     pub fn masked_fill(self, mask: Self, value: f64) -> Self {
-        let filling = self.tape.full(&[], value);
-        mask.broadcast_to(&self.shape()).select(filling, self)
+        self.tape.same_tape("masked_fill", mask.tape);
+        self.fits(shapes::broadcast("masked_fill", &mask.shape(), &self.shape()));
+        mask.select(self.tape.full(&[], value), self)
     }
 }
 

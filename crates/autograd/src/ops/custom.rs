@@ -98,14 +98,14 @@ impl<T: Float> Tape<T> {
         shapes: &[Shape],
     ) -> Outputs<Var<'t, T>> {
         let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
-        let first = self.record(op, &parents, crate::tape::ShapeOf::New(shapes[0]));
+        let first = self.record(op, &parents, shapes[0]);
         {
             let arena = &mut *self.arena.borrow_mut();
             let active = arena.nodes[first as usize].flags & ACTIVE;
             for (i, &shape) in shapes.iter().enumerate().skip(1) {
                 arena.shapes.push(shape);
                 let shape = arena.shapes.len() as u32 - 1;
-                let id = arena.push(Op::Output(i as u32), &[first], shape, active);
+                let id = arena.push(Op::Output(i as u32), &[first], shape, active, None);
                 let read = |arg: usize| {
                     arena.nodes[parents[arg] as usize].flags & active != 0 && arena.reads(op, arg).output(i)
                 };

@@ -67,10 +67,9 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         let (shape, index) = (self.shape(), index.into_index(self.tape));
-        let axis = self.fits(shapes::axis("index_select", axis, &shape));
-        let out = self.fits(shapes::index_select(&shape, axis, &index.shape()));
+        let (at, out) = self.fits(shapes::index_select(&shape, axis, &index.shape()));
         self.fits(index.check_range("index_select", axis, &shape));
-        self.indexed(IndexSelect { axis: axis as u8, index: index.place() }, out)
+        self.indexed(IndexSelect { axis: at as u8, index: index.place() }, out)
     }
 
     /// One element per entry of `index`, chosen along an axis:
@@ -82,10 +81,9 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         let (shape, index) = (self.shape(), index.into_index(self.tape));
-        let axis = self.fits(shapes::axis("gather", axis, &shape));
-        let out = self.fits(shapes::gather(&shape, axis, &index.shape()));
+        let (at, out) = self.fits(shapes::gather(&shape, axis, &index.shape()));
         self.fits(index.check_range("gather", axis, &shape));
-        self.indexed(Gather { axis: axis as u8, index: index.place() }, out)
+        self.indexed(Gather { axis: at as u8, index: index.place() }, out)
     }
 
     /// `self` with the elements of `source` added at the places that `index` names along an axis:
@@ -97,8 +95,8 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn scatter_add(self, axis: isize, index: impl IntoIndex<'t, T>, source: Self) -> Self {
         self.tape.same_tape("scatter_add", source.tape);
         let (shape, index) = (self.shape(), index.into_index(self.tape));
-        let axis = self.fits(shapes::axis("scatter_add", axis, &shape));
-        self.fits(shapes::scatter_add(&shape, axis, &index.shape(), &source.shape()));
+        let rule = shapes::scatter_add(&shape, axis, &index.shape(), &source.shape());
+        let at = self.fits(rule);
         self.fits(index.check_range("scatter_add", axis, &shape));
         let mut source = source;
         for (axis, &size) in index.shape().iter().enumerate() {
@@ -106,6 +104,6 @@ impl<'t, T: Float> Var<'t, T> {
                 source = source.narrow(axis as isize, 0, size);
             }
         }
-        self + source.indexed(ScatterAdd { axis: axis as u8, index: index.place() }, shape)
+        self + source.indexed(ScatterAdd { axis: at as u8, index: index.place() }, shape)
     }
 }

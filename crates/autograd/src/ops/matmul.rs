@@ -5,7 +5,7 @@ use crate::op::{Call, Cotangents, Op, Reads};
 use crate::ops::View;
 use crate::var::Var;
 use smallvec::smallvec;
-use wengert_tensor::{Float, Tensor, matmul_shape};
+use wengert_tensor::{Float, Tensor, shapes};
 
 /// Both operands have two axes at least, and equal batch axes before them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,7 @@ impl MatMul {
 impl<'t, T: Float> Var<'t, T> {
     /// The op itself: shapes fit already.
     fn product(self, other: Self, ta: bool, tb: bool) -> Self {
-        let shape = matmul_shape(&self.shape(), &other.shape(), ta, tb);
+        let shape = shapes::matmul(&self.shape(), &other.shape(), ta, tb);
         self.tape.apply(Op::MatMul(MatMul { ta, tb }), &[self, other], self.fits(shape))
     }
 
@@ -73,7 +73,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn matmul_t(self, other: Self, ta: bool, tb: bool) -> Self {
         self.tape.same_tape("matmul", other.tape);
         let (mut a, mut b, mut ta, mut tb) = (self, other, ta, tb);
-        let shape = a.fits(matmul_shape(&a.shape(), &b.shape(), ta, tb));
+        let shape = a.fits(shapes::matmul(&a.shape(), &b.shape(), ta, tb));
         (a, ta) = a.untransposed(ta);
         (b, tb) = b.untransposed(tb);
         // A vector becomes a matrix, and the result loses that axis at the end.
@@ -89,7 +89,7 @@ impl<'t, T: Float> Var<'t, T> {
             a = a.flatten(0, -2);
         } else if sa[..sa.rank() - 2] != sb[..sb.rank() - 2] {
             let batch = wengert_tensor::broadcast_shapes(&sa[..sa.rank() - 2], &sb[..sb.rank() - 2]);
-            let batch = batch.expect("matmul_shape has checked it");
+            let batch = batch.expect("the shape rule has checked it");
             let repeated = |x: Self| {
                 let own = x.shape();
                 let sizes = batch.iter().chain(&own[own.rank() - 2..]);

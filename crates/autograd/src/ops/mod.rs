@@ -29,8 +29,7 @@ pub(crate) use reduce::Reduce;
 pub(crate) use unary::is_differentiable as unary_differentiable;
 pub(crate) use view::View;
 
-use crate::op::{Call, Cotangents, Op, Reads};
-use smallvec::smallvec;
+use crate::op::{Call, Cotangents, Op, Reads, one};
 use wengert_tensor::Float;
 
 /// What the rule of `op` reads for the gradient of this argument.
@@ -52,14 +51,14 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
 #[inline]
 pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     match op {
-        Op::Unary(op) => smallvec![Some(unary::vjp(op, c))],
+        Op::Unary(op) => one(unary::vjp(op, c)),
         Op::Binary(op) => binary::vjp(op, c),
         Op::Select => binary::select_vjp(c),
         Op::View(op) => op.vjp(c),
-        Op::Reduce(op) => smallvec![Some(op.vjp(c))],
+        Op::Reduce(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),
-        Op::Index(op) => smallvec![Some(op.vjp(c))],
-        Op::Random(op) => smallvec![Some(op.vjp(c))],
+        Op::Index(op) => one(op.vjp(c)),
+        Op::Random(op) => one(op.vjp(c)),
         Op::Custom(i) => {
             let op = c.tape.arena.borrow().customs[i as usize].clone();
             op.vjp(c)

@@ -52,7 +52,11 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     fn reduce(self, op: Reduce, axes: &[isize], keepdim: bool, name: &str) -> Self {
         let shape = self.shape();
-        let (kept, dropped) = self.fits(shapes::reduce(name, &shape, axes));
+        let rule = match op {
+            Reduce::Max | Reduce::Min => shapes::extreme(name, &shape, axes),
+            Reduce::Sum | Reduce::LogSumExp => shapes::reduce(name, &shape, axes),
+        };
+        let shapes::Reduced { kept, dropped, .. } = self.fits(rule);
         let reduced = if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
         if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) }
     }
@@ -78,7 +82,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn mean(self, axes: &[isize], keepdim: bool) -> Self {
-        let sum = self.sum(axes, keepdim);
+        let sum = self.reduce(Reduce::Sum, axes, keepdim, "mean");
         sum * (sum.shape().numel() as f64 / self.shape().numel() as f64)
     }
 
@@ -112,6 +116,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn var(self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
+        self.fits(shapes::reduce("var", &self.shape(), axes));
         let centred = self - self.mean(axes, true);
         let sum = centred.square().sum(axes, keepdim);
         let n = self.shape().numel() / sum.shape().numel().max(1);
@@ -124,9 +129,6 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn logsumexp(self, axes: &[isize], keepdim: bool) -> Self {
-        if self.shape().rank() == 0 {
-            return self;
-        }
         self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp")
     }
 
@@ -136,6 +138,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
+        self.fits(shapes::axis("softmax", axis, &self.shape()));
         self.log_softmax(axis).exp()
     }
 
@@ -145,6 +148,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Self {
+        self.fits(shapes::axis("log_softmax", axis, &self.shape()));
         self - self.logsumexp(&[axis], true)
     }
 
@@ -159,7 +163,7 @@ impl<T: Float> Var<'_, T> {
         if *own == *shape {
             return self;
         }
-        let shape = self.fits(shapes::sum_to(&own, shape));
+        let shape = self.fits(shapes::reduce_to("sum_to", &own, shape));
         self.tape.apply(Op::Reduce(Reduce::Sum), &[self], shape)
     }
 

@@ -1,9 +1,8 @@
 //! Operations of one operand.
 
 use crate::op::{Call, Op, Reads};
-use crate::tape::ShapeOf;
 use crate::var::Var;
-use wengert_tensor::{Float, Unary};
+use wengert_tensor::{Float, Opcode, Unary};
 
 use Unary::{
     Abs, ClampMax, ClampMin, Cos, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi, Recip, Relu, Scale,
@@ -129,8 +128,7 @@ impl<T: Float> Var<'_, T> {
 
     #[inline]
     pub(crate) fn unary(self, op: Unary) -> Self {
-        let id = self.tape.record(Op::Unary(op), &[self.id], ShapeOf::Node(self.id));
-        self.tape.settle(id);
+        let id = self.tape.pointwise(Op::Unary(op), Opcode::Unary(op), [self.id]);
         Var { id, ..self }
     }
 }

@@ -4,7 +4,6 @@
 use crate::op::{Call, Cotangents, Op};
 use crate::var::Var;
 use smallvec::{SmallVec, smallvec};
-use std::ops::RangeBounds;
 use wengert_tensor::shapes;
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -159,7 +158,8 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn transpose(self, a: isize, b: isize) -> Self {
         let shape = self.shape();
-        let [a, b] = [a, b].map(|axis| self.fits(shapes::axis("transpose", axis, &shape)));
+        let a = self.fits(shapes::axis("transpose", a, &shape));
+        let b = self.fits(shapes::axis("transpose", b, &shape));
         let mut axes: SmallVec<[isize; 8]> = (0..shape.rank() as isize).collect();
         axes.swap(a, b);
         self.permute(&axes)
@@ -171,10 +171,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// With fewer than two axes.
     #[track_caller]
     pub fn t(self) -> Self {
-        let shape = self.shape();
-        if shape.rank() < 2 {
-            self.tape.fail(format!("t: a matrix wanted, this has shape {shape}"))
-        }
+        self.fits(shapes::t(&self.shape()));
         self.transpose(-2, -1)
     }
 
@@ -204,34 +201,71 @@ impl<'t, T: Float> Var<'t, T> {
     /// If they lie outside.
     #[track_caller]
     pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
-        let shape = self.shape();
-        let axis = self.fits(shapes::axis("narrow", axis, &shape));
-        self.fits(shapes::narrow(&shape, axis, start, len));
-        self.steps(axis, start, 1, len)
+        let (axis, shape) = self.fits(shapes::narrow(&self.shape(), axis, start, len));
+        self.steps("narrow", axis, start, 1, shape)
     }
 
     /// Elements along an axis as Python's `[start:end:step]`: negative bounds count from the end,
-    /// bounds outside are clamped, a negative step walks backwards.
+    /// bounds outside are moved to the nearest end, `None` is the end of the axis, a negative step
+    /// walks backwards.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::arange(0.0, 6.0, 1.0));
+    /// assert_eq!(x.slice(0, 1, -1, 2).value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(x.slice(0, None, None, -2).value().to_vec(), [5.0, 3.0, 1.0]);
+    /// ```
     ///
     /// # Panics
     /// If there is no such axis, or the step is 0.
     #[track_caller]
-    pub fn slice(self, axis: isize, range: impl RangeBounds<isize>, step: isize) -> Self {
+    pub fn slice(
+        self,
+        axis: isize,
+        start: impl Into<Option<isize>>,
+        end: impl Into<Option<isize>>,
+        step: isize,
+    ) -> Self {
         let shape = self.shape();
         let axis = self.fits(shapes::axis("slice", axis, &shape));
-        let (start, step, len) = self.fits(shapes::slice_range(shape[axis], range, step));
-        self.steps(axis, start, step, len)
+        let range = shapes::slice_range(shape[axis], start.into(), end.into(), step);
+        let (start, step, len) = self.fits(range);
+        self.steps("slice", axis, start, step, shape.with(axis, len))
     }
 
-    fn steps(self, axis: usize, start: usize, step: isize, len: usize) -> Self {
-        let shape = self.shape().with(axis, len);
-        self.view(View::Slice { axis: axis as u8, start: start as u32, step: step as i32 }, shape)
+    /// The elements at `start`, `start + step`, … along an axis; `shape` is that of the result.
+    #[track_caller]
+    fn steps(self, op: &str, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
+        // Of at most one element no step is taken: it may be larger than any axis.
+        let (start, step) = match shape[axis] {
+            0 => (0, 1),
+            1 => (start, 1),
+            _ => (start, step),
+        };
+        let (Ok(start), Ok(step)) = (u32::try_from(start), i32::try_from(step)) else {
+            self.tape.fail(format!(
+                "{op}: start {start} and step {step} along axis {axis} of shape {}: on a tape they \
+                 have at most 32 bits",
+                self.shape()
+            ))
+        };
+        self.view(View::Slice { axis: axis as u8, start, step }, shape)
     }
 
-    /// Zeros of size `size` along an axis, with these elements at `start`, `start + step`, …
-    fn unslice(self, axis: usize, start: usize, size: usize) -> Self {
+    /// Zeros of size `size` along an axis, with these elements from `start` on.
+    #[track_caller]
+    fn unslice(self, op: &str, axis: usize, start: usize, size: usize) -> Self {
         let shape = self.shape().with(axis, size);
-        self.view(View::Unslice { axis: axis as u8, start: start as u32, step: 1 }, shape)
+        let Ok(start) = u32::try_from(start) else {
+            self.tape.fail(format!(
+                "{op}: {start} elements before axis {axis} of shape {}: on a tape such a number has \
+                 at most 32 bits",
+                self.shape()
+            ))
+        };
+        self.view(View::Unslice { axis: axis as u8, start, step: 1 }, shape)
     }
 
     /// Each axis extended by (before, after) elements of this value.
@@ -245,8 +279,8 @@ impl<'t, T: Float> Var<'t, T> {
         // Zeros are what unslicing gives: other values go through x - v.
         let mut x = if value == 0.0 { self } else { self - value };
         for (axis, &(before, after)) in padding.iter().enumerate() {
-            if before + after > 0 {
-                x = x.unslice(axis, before, before + shape[axis] + after);
+            if (before, after) != (0, 0) {
+                x = x.unslice("pad", axis, before, before + shape[axis] + after);
             }
         }
         if value == 0.0 { x } else { x + value }
@@ -263,8 +297,7 @@ impl<'t, T: Float> Var<'t, T> {
             first.tape.same_tape("concat", part.tape);
         }
         let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
-        let shape = first.fits(shapes::concat(&sizes, axis));
-        let axis = first.fits(shapes::axis("concat", axis, &shape));
+        let (axis, shape) = first.fits(shapes::concat(&sizes, axis));
         first.tape.apply(Op::View(View::Concat { axis: axis as u8 }), parts, shape)
     }
 
@@ -288,13 +321,14 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn split(self, axis: isize, sizes: &[usize]) -> Vec<Self> {
         let shape = self.shape();
-        let axis = self.fits(shapes::axis("split", axis, &shape));
-        self.fits(shapes::split(&shape, axis, sizes));
+        let axis = self.fits(shapes::split(&shape, axis, sizes));
         let mut start = 0;
-        let part = |&size: &usize| {
+        let mut parts = Vec::with_capacity(sizes.len());
+        // A loop, not a closure: a panic points at the caller's line.
+        for &size in sizes {
+            parts.push(self.steps("split", axis, start, 1, shape.with(axis, size)));
             start += size;
-            self.steps(axis, start - size, 1, size)
-        };
-        sizes.iter().map(part).collect()
+        }
+        parts
     }
 }

@@ -32,7 +32,7 @@ fn pieces(len: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Cuts k into blocks of at most `longest` steps, nearly equal, that begin at whole cache lines.
+/// Cuts k into blocks of at most `longest` steps (a multiple of 16), nearly equal, that begin at whole cache lines.
 #[inline(always)]
 fn k_blocks(k: usize, longest: usize) -> impl Iterator<Item = (usize, usize)> {
     let kc = k_block(k, longest);
@@ -41,7 +41,9 @@ fn k_blocks(k: usize, longest: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// The longest of these blocks.
 fn k_block(k: usize, longest: usize) -> usize {
-    k.div_ceil(k.div_ceil(longest).max(1)).next_multiple_of(16).max(16)
+    k.div_ceil(k.div_ceil(longest).max(1))
+        .next_multiple_of(16)
+        .max(16)
 }
 
 /// C (+)= A·B by outer products of panels.
@@ -59,10 +61,22 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
     let packs_a = kc >= SHORT && m > 2 * rows && n.div_ceil(vectors * lanes) >= REUSE;
     let packs_b = b.col_stride != 1 || (kc >= SHORT && m.div_ceil(rows) >= REUSE);
     let room_b = kc * n.div_ceil(n_blocks).next_multiple_of(lanes) + lanes;
-    let room_a = if packs_a { kc * m.div_ceil(m_blocks) + lanes } else { 0 };
+    let room_a = if packs_a {
+        kc * m.div_ceil(m_blocks) + lanes
+    } else {
+        0
+    };
     with_buffer(Use::Panels, room_b + room_a, |packed_b: *mut T| {
         let packed_a = packed_b.wrapping_add(room_b);
-        let blocks = Blocks { product, vectors, rows, packs_a, packs_b, packed_a, packed_b };
+        let blocks = Blocks {
+            product,
+            vectors,
+            rows,
+            packs_a,
+            packs_b,
+            packed_a,
+            packed_b,
+        };
         for columns in pieces(n, n_blocks) {
             for steps in k_blocks(a.cols, KC) {
                 // SAFETY: the caller's promises; the blocks are inside A and B and fit the buffer.
@@ -103,8 +117,13 @@ impl<T: Gemm> Blocks<'_, T> {
     fn panels_of_b(&self, nc: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let lanes = self.product.kernels.lanes;
         let vectors = nc.div_ceil(lanes);
-        pieces(vectors, vectors.div_ceil(self.vectors))
-            .map(move |(first, vectors)| (first * lanes, vectors, (vectors * lanes).min(nc - first * lanes)))
+        pieces(vectors, vectors.div_ceil(self.vectors)).map(move |(first, vectors)| {
+            (
+                first * lanes,
+                vectors,
+                (vectors * lanes).min(nc - first * lanes),
+            )
+        })
     }
 
     unsafe fn pack_b(&self, (p0, kc): (usize, usize), (j0, nc): (usize, usize)) {
@@ -113,7 +132,14 @@ impl<T: Gemm> Blocks<'_, T> {
             let width = vectors * kernels.lanes;
             if self.packs_b || valid < width {
                 let src = b.at(p0, j0 + column);
-                let panel = Panel { src, stride: b.col_stride, k_stride: b.row_stride, width, valid, k: kc };
+                let panel = Panel {
+                    src,
+                    stride: b.col_stride,
+                    k_stride: b.row_stride,
+                    width,
+                    valid,
+                    k: kc,
+                };
                 // SAFETY: inside B and the buffer.
                 unsafe { (kernels.pack)(&panel, self.packed_b.wrapping_add(column * kc)) };
             }
@@ -125,8 +151,14 @@ impl<T: Gemm> Blocks<'_, T> {
         if self.packs_a {
             for (row, height) in self.panels_of_a(mc) {
                 let src = a.at(i0 + row, p0);
-                let panel =
-                    Panel { src, stride: a.row_stride, k_stride: a.col_stride, width: height, valid: height, k: kc };
+                let panel = Panel {
+                    src,
+                    stride: a.row_stride,
+                    k_stride: a.col_stride,
+                    width: height,
+                    valid: height,
+                    k: kc,
+                };
                 // SAFETY: inside A and the buffer.
                 unsafe { (kernels.pack)(&panel, self.packed_a.wrapping_add(row * kc)) };
             }
@@ -134,12 +166,35 @@ impl<T: Gemm> Blocks<'_, T> {
     }
 
     /// C (+)= a block of A times a block of B.
-    unsafe fn multiply(&self, (p0, kc): (usize, usize), (i0, mc): (usize, usize), (j0, nc): (usize, usize)) {
-        let Product { kernels, a, b, ldc, accumulate, .. } = *self.product;
+    unsafe fn multiply(
+        &self,
+        (p0, kc): (usize, usize),
+        (i0, mc): (usize, usize),
+        (j0, nc): (usize, usize),
+    ) {
+        let Product {
+            kernels,
+            a,
+            b,
+            ldc,
+            accumulate,
+            ..
+        } = *self.product;
         let c = self.product.c.wrapping_add(i0 * ldc + j0);
         let (a_row, a_col) = (a.row_stride, a.col_stride);
         let accumulate = accumulate || p0 > 0;
-        let mut tile = Outer { k: kc, a: a.ptr, a_row, a_col, b: b.ptr, b_row: 0, c, ldc, last: 0, accumulate };
+        let mut tile = Outer {
+            k: kc,
+            a: a.ptr,
+            a_row,
+            a_col,
+            b: b.ptr,
+            b_row: 0,
+            c,
+            ldc,
+            last: 0,
+            accumulate,
+        };
         let kernels_here = &kernels.outer[usize::from(self.packs_a || a_row == 1)];
 
         let take_rows = |tile: &mut Outer<T>, row: usize, height: usize| {
@@ -190,10 +245,24 @@ impl<T: Gemm> Blocks<'_, T> {
 /// # Safety
 /// As [`super::gemm`], with C not empty.
 pub unsafe fn swapped<T: Gemm>(product: &Product<T>) {
-    let Product { a, b, c, ldc, accumulate, .. } = *product;
+    let Product {
+        a,
+        b,
+        c,
+        ldc,
+        accumulate,
+        ..
+    } = *product;
     let (m, n) = (a.rows, b.cols);
     with_buffer(Use::Result, m * n, |transposed: *mut T| {
-        let swapped = Product { a: b.t(), b: a.t(), c: transposed, ldc: m, accumulate: false, ..*product };
+        let swapped = Product {
+            a: b.t(),
+            b: a.t(),
+            c: transposed,
+            ldc: m,
+            accumulate: false,
+            ..*product
+        };
         // SAFETY: the caller's promises; the buffer holds all of the product, and then of C.
         unsafe {
             outer(&swapped);
@@ -212,9 +281,20 @@ pub unsafe fn swapped<T: Gemm>(product: &Product<T>) {
 /// # Safety
 /// As [`super::gemm`].
 pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
-    let Product { kernels, a, b, c, ldc, accumulate, .. } = *product;
+    let Product {
+        kernels,
+        a,
+        b,
+        c,
+        ldc,
+        accumulate,
+        ..
+    } = *product;
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    let (a_panels, b_panels) = (m.div_ceil(kernels.inner_tile.0), n.div_ceil(kernels.inner_tile.1));
+    let (a_panels, b_panels) = (
+        m.div_ceil(kernels.inner_tile.0),
+        n.div_ceil(kernels.inner_tile.1),
+    );
     let (copies_a, copies_b) = (a.col_stride != 1, b.row_stride != 1);
     let block = |p0: usize, kc: usize, a: MatRef<T>, b: MatRef<T>| {
         let tile = |(row, rows): (usize, usize), (column, columns): (usize, usize)| {
@@ -247,26 +327,55 @@ pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
         }
     };
     let longest = k_block(k, INNER_KC).min(k);
-    let room_a = if copies_a { longest * m + kernels.lanes } else { 0 };
-    let room_b = if copies_b { longest * n + kernels.lanes } else { 0 };
+    let room_a = if copies_a {
+        longest * m + kernels.lanes
+    } else {
+        0
+    };
+    let room_b = if copies_b {
+        longest * n + kernels.lanes
+    } else {
+        0
+    };
     with_buffer(Use::Panels, room_a + room_b, |copy_a: *mut T| {
         let copy_b = copy_a.wrapping_add(room_a);
         for (p0, kc) in k_blocks(k, INNER_KC) {
-            let mut a = MatRef { ptr: a.at(0, p0), ..a };
-            let mut b = MatRef { ptr: b.at(p0, 0), ..b };
+            let mut a = MatRef {
+                ptr: a.at(0, p0),
+                ..a
+            };
+            let mut b = MatRef {
+                ptr: b.at(p0, 0),
+                ..b
+            };
             // Each row of A, or column of B, is a step of a panel that is `kc` wide.
             let contiguous = |from: *const T, stride, k_stride, lines, to: *mut T| {
-                let panel = Panel { src: from, stride, k_stride, width: kc, valid: kc, k: lines };
+                let panel = Panel {
+                    src: from,
+                    stride,
+                    k_stride,
+                    width: kc,
+                    valid: kc,
+                    k: lines,
+                };
                 // SAFETY: inside A or B, and the buffer.
                 unsafe { (kernels.pack)(&panel, to) };
             };
             if copies_a {
                 contiguous(a.ptr, a.col_stride, a.row_stride, m, copy_a);
-                a = MatRef { ptr: copy_a, row_stride: kc as isize, ..a };
+                a = MatRef {
+                    ptr: copy_a,
+                    row_stride: kc as isize,
+                    ..a
+                };
             }
             if copies_b {
                 contiguous(b.ptr, b.row_stride, b.col_stride, n, copy_b);
-                b = MatRef { ptr: copy_b, col_stride: kc as isize, ..b };
+                b = MatRef {
+                    ptr: copy_b,
+                    col_stride: kc as isize,
+                    ..b
+                };
             }
             block(p0, kc, a, b);
         }

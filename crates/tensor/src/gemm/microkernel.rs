@@ -30,8 +30,21 @@ pub struct Outer<T> {
 
 /// The product of `MR` rows of A with `NV` vectors of columns of B. With `UNIT`, `a_row` is 1.
 #[inline(always)]
-pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(t: &Outer<V::Scalar>) {
-    let Outer { k, mut a, a_row, a_col, mut b, b_row, c, ldc, last, accumulate } = *t;
+pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(
+    t: &Outer<V::Scalar>,
+) {
+    let Outer {
+        k,
+        mut a,
+        a_row,
+        a_col,
+        mut b,
+        b_row,
+        c,
+        ldc,
+        last,
+        accumulate,
+    } = *t;
     let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
     // SAFETY: the caller promises the instructions and that the tile's parts of A, B and C exist.
     // Pointers past the last step are made but not read.
@@ -113,12 +126,25 @@ pub struct Inner<T> {
 /// `MR` x `NR` dot products.
 #[inline(always)]
 pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Scalar>) {
-    let Inner { k, mut a, a_row, mut b, b_col, c, ldc, accumulate } = *t;
+    let Inner {
+        k,
+        mut a,
+        a_row,
+        mut b,
+        b_col,
+        c,
+        ldc,
+        accumulate,
+    } = *t;
     // SAFETY: as for `outer`.
     unsafe {
         let mut acc = [[V::zero(); NR]; MR];
         for _ in 0..k / V::LANES {
-            add_products(&mut acc, |i| V::load(a.offset(i as isize * a_row)), |j| V::load(b.offset(j as isize * b_col)));
+            add_products(
+                &mut acc,
+                |i| V::load(a.offset(i as isize * a_row)),
+                |j| V::load(b.offset(j as isize * b_col)),
+            );
             a = a.wrapping_add(V::LANES);
             b = b.wrapping_add(V::LANES);
         }

@@ -60,12 +60,15 @@ impl<T> MatRef<T> {
     /// The address of element (i, j), inside or not.
     #[inline(always)]
     fn at(&self, i: usize, j: usize) -> *const T {
-        self.ptr.wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
+        self.ptr
+            .wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
     }
 }
 
 /// Element types that have a matrix product: `f32` and `f64`.
-pub trait Gemm: Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self> + 'static {
+pub trait Gemm:
+    Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self> + 'static
+{
     #[doc(hidden)]
     fn kernels() -> &'static Kernels<Self>;
 }
@@ -109,7 +112,6 @@ struct Product<T: 'static> {
     accumulate: bool,
 }
 
-
 // SAFETY: parts that go to different threads write different elements of C.
 unsafe impl<T: Sync> Send for Product<T> {}
 
@@ -137,18 +139,28 @@ impl<T: Gemm> Product<T> {
         let (m, n, k) = (a.rows, b.cols, a.cols);
         // Dot products ask for a contiguous k. To copy the longer side for that is not worth it; to
         // copy a very narrow one is, where the lanes of vectors along it would idle.
-        let worth = |side: usize, contiguous: bool| side <= if contiguous { NARROW } else { VERY_NARROW };
+        let worth =
+            |side: usize, contiguous: bool| side <= if contiguous { NARROW } else { VERY_NARROW };
         let (a_k, b_k) = (a.col_stride == 1, b.row_stride == 1);
         let method = if m * n * k <= FEW {
             Method::Elements
         } else if k >= 2 * kernels.lanes && ((b_k && worth(m, a_k)) || (a_k && worth(n, b_k))) {
             Method::Inner
-        } else if a.row_stride == 1 && n <= VERY_NARROW && !n.is_multiple_of(kernels.lanes) && m > n {
+        } else if a.row_stride == 1 && n <= VERY_NARROW && !n.is_multiple_of(kernels.lanes) && m > n
+        {
             Method::Swapped
         } else {
             Method::Outer
         };
-        Self { kernels, method, a, b, c, ldc, accumulate }
+        Self {
+            kernels,
+            method,
+            a,
+            b,
+            c,
+            ldc,
+            accumulate,
+        }
     }
 
     /// # Safety
@@ -158,7 +170,11 @@ impl<T: Gemm> Product<T> {
         let parts = if work < 2 * PART {
             1
         } else {
-            let part = if rayon::current_thread_index().is_some() { PART } else { PART_OUTSIDE };
+            let part = if rayon::current_thread_index().is_some() {
+                PART
+            } else {
+                PART_OUTSIDE
+            };
             rayon::current_num_threads().min(work / part)
         };
         // SAFETY: the caller's promises.
@@ -169,14 +185,22 @@ impl<T: Gemm> Product<T> {
     unsafe fn run_parts(self, parts: usize) {
         let (m, n) = (self.a.rows, self.b.cols);
         let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
-        let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
+        let unit = if n >= m {
+            vectors * lanes
+        } else {
+            self.kernels.outer[0][vectors - 1].len()
+        };
         let (long, half) = (m.max(n), parts / 2);
         let cut = (long * half).div_ceil(parts.max(1)).next_multiple_of(unit);
         if parts < 2 || cut >= long {
             // SAFETY: the caller's promises.
             return unsafe { self.run_here() };
         }
-        let (first, second) = if n >= m { self.split_columns(cut) } else { self.split_rows(cut) };
+        let (first, second) = if n >= m {
+            self.split_columns(cut)
+        } else {
+            self.split_rows(cut)
+        };
         rayon::join(
             // SAFETY: the caller's promises hold for each part; the parts of C are apart.
             move || unsafe { first.run_parts(half) },
@@ -188,17 +212,35 @@ impl<T: Gemm> Product<T> {
     fn split_columns(self, cut: usize) -> (Self, Self) {
         let b = self.b;
         (
-            Self { b: MatRef { cols: cut, ..b }, ..self },
-            Self { b: MatRef { cols: b.cols - cut, ptr: b.at(0, cut), ..b }, c: self.c.wrapping_add(cut), ..self },
+            Self {
+                b: MatRef { cols: cut, ..b },
+                ..self
+            },
+            Self {
+                b: MatRef {
+                    cols: b.cols - cut,
+                    ptr: b.at(0, cut),
+                    ..b
+                },
+                c: self.c.wrapping_add(cut),
+                ..self
+            },
         )
     }
 
     fn split_rows(self, cut: usize) -> (Self, Self) {
         let a = self.a;
         (
-            Self { a: MatRef { rows: cut, ..a }, ..self },
             Self {
-                a: MatRef { rows: a.rows - cut, ptr: a.at(cut, 0), ..a },
+                a: MatRef { rows: cut, ..a },
+                ..self
+            },
+            Self {
+                a: MatRef {
+                    rows: a.rows - cut,
+                    ptr: a.at(cut, 0),
+                    ..a
+                },
                 c: self.c.wrapping_add(cut * self.ldc),
                 ..self
             },

@@ -3,8 +3,8 @@
 
 use super::vector::{Vector, intrinsics};
 use std::arch::aarch64::{
-    float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vaddvq_f32, vaddvq_f64, vdupq_n_f32, vdupq_n_f64, vfmaq_f32,
-    vfmaq_f64, vld1q_f32, vld1q_f64, vst1q_f32, vst1q_f64,
+    float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vaddvq_f32, vaddvq_f64, vdupq_n_f32,
+    vdupq_n_f64, vfmaq_f32, vfmaq_f64, vld1q_f32, vld1q_f64, vst1q_f32, vst1q_f64,
 };
 
 impl Vector for float32x4_t {

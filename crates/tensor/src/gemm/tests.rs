@@ -29,7 +29,9 @@ numbers! { f32 f64 }
 
 /// Numbers in -1..1 with a few bits, different for each seed.
 fn number(seed: &mut u64) -> f64 {
-    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+    *seed = seed
+        .wrapping_mul(6364136223846793005)
+        .wrapping_add(1442695040888963407);
     ((*seed >> 52) as f64 - 2048.0) / 2048.0
 }
 
@@ -54,8 +56,17 @@ enum Layout {
     OneColumn,
 }
 use Layout::*;
-const LAYOUTS: [Layout; 9] =
-    [Rows, Columns, Window, WindowOfColumns, Strided, RowsReversed, ColumnsReversed, OneRow, OneColumn];
+const LAYOUTS: [Layout; 9] = [
+    Rows,
+    Columns,
+    Window,
+    WindowOfColumns,
+    Strided,
+    RowsReversed,
+    ColumnsReversed,
+    OneRow,
+    OneColumn,
+];
 
 /// A matrix whose memory has no element before or behind those that it names, so that Miri or a
 /// sanitizer sees every read outside.
@@ -105,7 +116,10 @@ impl<T: Number> Matrix<T> {
     }
 
     fn at(&self, i: usize, j: usize) -> f64 {
-        self.memory[(self.first as isize + i as isize * self.strides.0 + j as isize * self.strides.1) as usize].to()
+        self.memory[(self.first as isize
+            + i as isize * self.strides.0
+            + j as isize * self.strides.1) as usize]
+            .to()
     }
 }
 
@@ -143,7 +157,12 @@ fn check<T: Number>((m, n, k): (usize, usize, usize), (la, lb): (Layout, Layout)
         }
     }
     for kernels in T::every() {
-        for method in [None, Some(Method::Inner), Some(Method::Outer), Some(Method::Swapped)] {
+        for method in [
+            None,
+            Some(Method::Inner),
+            Some(Method::Outer),
+            Some(Method::Swapped),
+        ] {
             for (accumulate, expected) in [(false, &overwritten), (true, &added)] {
                 let mut c: Vec<T> = expected.iter().map(|&(before, ..)| T::of(before)).collect();
                 let to = c[GUARD..].as_mut_ptr();
@@ -174,11 +193,27 @@ fn both(shapes: &[(usize, usize, usize)], layouts: &[(Layout, Layout)]) {
     }
 }
 
-const COMMON: [(Layout, Layout); 4] = [(Rows, Rows), (Rows, Columns), (Columns, Rows), (Columns, Columns)];
+const COMMON: [(Layout, Layout); 4] = [
+    (Rows, Rows),
+    (Rows, Columns),
+    (Columns, Rows),
+    (Columns, Columns),
+];
 
 #[test]
 fn nothing_to_multiply() {
-    both(&[(0, 0, 0), (0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 7), (40, 70, 0), (1, 1, 1)], &COMMON);
+    both(
+        &[
+            (0, 0, 0),
+            (0, 3, 4),
+            (3, 0, 4),
+            (3, 4, 0),
+            (0, 0, 7),
+            (40, 70, 0),
+            (1, 1, 1),
+        ],
+        &COMMON,
+    );
 }
 
 #[test]
@@ -208,22 +243,54 @@ fn around_the_tiles() {
 #[test]
 fn around_the_blocks() {
     both(
-        &[(193, 37, 401), (389, 5, 809), (13, 4111, 3), (7, 31, 2111), (61, 67, 71), (2, 1031, 97), (1031, 2, 97)],
+        &[
+            (193, 37, 401),
+            (389, 5, 809),
+            (13, 4111, 3),
+            (7, 31, 2111),
+            (61, 67, 71),
+            (2, 1031, 97),
+            (1031, 2, 97),
+        ],
         &COMMON,
     );
 }
 
 #[test]
 fn every_pair_of_layouts() {
-    let pairs: Vec<_> = LAYOUTS.iter().flat_map(|&a| LAYOUTS.map(|b| (a, b))).collect();
-    both(&[(3, 5, 4), (11, 19, 23), (29, 47, 18), (37, 10, 64), (10, 30, 101), (50, 120, 40)], &pairs);
+    let pairs: Vec<_> = LAYOUTS
+        .iter()
+        .flat_map(|&a| LAYOUTS.map(|b| (a, b)))
+        .collect();
+    both(
+        &[
+            (3, 5, 4),
+            (11, 19, 23),
+            (29, 47, 18),
+            (37, 10, 64),
+            (10, 30, 101),
+            (50, 120, 40),
+        ],
+        &pairs,
+    );
 }
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
     let pools = [pool(1), pool(2), pool(5)];
-    for (m, n, k) in [(128, 784, 512), (512, 128, 130), (10, 4000, 300), (4000, 10, 300), (1000, 40, 801)] {
+    for (m, n, k) in [
+        (128, 784, 512),
+        (512, 128, 130),
+        (10, 4000, 300),
+        (4000, 10, 300),
+        (1000, 40, 801),
+    ] {
         for (la, lb) in COMMON {
             let mut seed = 5;
             let a = Matrix::<f32>::new(m, k, la, &mut seed);

@@ -86,8 +86,11 @@ pub trait Vector: Copy {
             for i in 0..Self::LANES {
                 // SAFETY: the caller promises `rows` rows of LANES at `src`, and LANES at `dst`.
                 unsafe {
-                    *dst.add(q * dst_stride + i) =
-                        if i < rows { *src.offset(i as isize * src_stride).add(q) } else { Self::Scalar::default() };
+                    *dst.add(q * dst_stride + i) = if i < rows {
+                        *src.offset(i as isize * src_stride).add(q)
+                    } else {
+                        Self::Scalar::default()
+                    };
                 }
             }
         }
@@ -119,7 +122,11 @@ macro_rules! array_methods {
         unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
             for i in 0..N {
                 // Without the instruction `mul_add` is a call into the mathematical library.
-                self[i] = if cfg!(target_feature = "fma") { a[i].mul_add(b[i], self[i]) } else { self[i] + a[i] * b[i] };
+                self[i] = if cfg!(target_feature = "fma") {
+                    a[i].mul_add(b[i], self[i])
+                } else {
+                    self[i] + a[i] * b[i]
+                };
             }
             self
         }
@@ -144,7 +151,6 @@ impl<const N: usize> Vector for [f64; N] {
     const LANES: usize = N;
     array_methods!(f64);
 }
-
 
 /// The methods whose intrinsics differ by name only.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

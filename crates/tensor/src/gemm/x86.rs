@@ -1,4 +1,5 @@
 //! Vectors of AVX2 with FMA, and of AVX-512.
+#![allow(clippy::needless_range_loop)] // lanes and rows have numbers
 
 use super::vector::{Vector, intrinsics};
 #[allow(clippy::wildcard_imports)] // two dozen names that begin with _mm
@@ -48,14 +49,23 @@ impl Vector for __m256 {
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
             let halves = _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd));
-            let four = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(halves),
+                _mm256_extractf128_ps::<1>(halves),
+            );
             let mut sums = [0.0; 4];
             _mm_storeu_ps(sums.as_mut_ptr(), four);
             sums
         }
     }
     #[inline(always)]
-    unsafe fn transpose(src: *const f32, src_stride: isize, rows: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(
+        src: *const f32,
+        src_stride: isize,
+        rows: usize,
+        dst: *mut f32,
+        dst_stride: usize,
+    ) {
         // SAFETY: the caller promises the instructions, 8 elements in each row that is read, and
         // 8 rows of 8 elements at `dst`.
         unsafe {
@@ -123,7 +133,13 @@ impl Vector for __m256d {
         }
     }
     #[inline(always)]
-    unsafe fn transpose(src: *const f64, src_stride: isize, rows: usize, dst: *mut f64, dst_stride: usize) {
+    unsafe fn transpose(
+        src: *const f64,
+        src_stride: isize,
+        rows: usize,
+        dst: *mut f64,
+        dst_stride: usize,
+    ) {
         // SAFETY: as for f32, with 4 rows of 4 elements.
         unsafe {
             let mut r = [Self::zero(); 4];
@@ -132,8 +148,14 @@ impl Vector for __m256d {
                     r[i] = Self::load(src.offset(i as isize * src_stride));
                 }
             }
-            let even = [_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpacklo_pd(r[2], r[3])];
-            let odd = [_mm256_unpackhi_pd(r[0], r[1]), _mm256_unpackhi_pd(r[2], r[3])];
+            let even = [
+                _mm256_unpacklo_pd(r[0], r[1]),
+                _mm256_unpacklo_pd(r[2], r[3]),
+            ];
+            let odd = [
+                _mm256_unpackhi_pd(r[0], r[1]),
+                _mm256_unpackhi_pd(r[2], r[3]),
+            ];
             _mm256_permute2f128_pd::<0x20>(even[0], even[1]).store(dst);
             _mm256_permute2f128_pd::<0x20>(odd[0], odd[1]).store(dst.add(dst_stride));
             _mm256_permute2f128_pd::<0x31>(even[0], even[1]).store(dst.add(2 * dst_stride));
@@ -162,7 +184,11 @@ impl Vector for __m512 {
     unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
         // SAFETY: the caller promises the instructions.
         unsafe {
-            __m256::sums(vectors.map(|v| _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))))
+            __m256::sums(
+                vectors.map(|v| {
+                    _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))
+                }),
+            )
         }
     }
 }
@@ -187,7 +213,11 @@ impl Vector for __m512d {
     unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
         // SAFETY: the caller promises the instructions.
         unsafe {
-            __m256d::sums(vectors.map(|v| _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))))
+            __m256d::sums(
+                vectors.map(|v| {
+                    _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))
+                }),
+            )
         }
     }
 }

@@ -108,7 +108,7 @@ fn unslices_undo_slices() {
                 (0, 1, 0),
                 (2, -2, 2),
             ] {
-                if !steps_fit(start, step, len, size) {
+                if shapes::slice_steps(&x.shape(), axis as isize, start, step, len).is_err() {
                     continue;
                 }
                 let kept =
@@ -184,7 +184,7 @@ fn panics_name_op_shape_and_caller() {
     let x = Tensor::zeros(&[2, 3]);
     let index = |numbers: &[i64], shape: &[usize]| Tensor::from_slice(numbers, shape);
     panics_here(
-        "index_select: index 3 (number 1 of 2) does not lie in 0..3, axis 1 of shape [2, 3]; \
+        "index_select: index 3 (number 1 of 2) does not lie in 0..3, axis -1 of shape [2, 3]; \
          indices do not count from the end",
         || drop(x.index_select(-1, &index(&[0, 3], &[2]))),
     );
@@ -225,8 +225,8 @@ fn panics_name_op_shape_and_caller() {
         },
     );
     panics_here(
-        "gather: index of shape [3, 1] does not fit a tensor of shape [2, 3]: \
-         it needs as many axes, and none longer but axis 1",
+        "gather: an index of shape [3, 1] does not fit shape [2, 3]: \
+         it needs as many axes, none but axis 1 longer",
         || drop(x.gather(1, &index(&[0, 0, 0], &[3, 1]))),
     );
     panics_here(
@@ -234,19 +234,17 @@ fn panics_name_op_shape_and_caller() {
          indices do not count from the end",
         || drop(x.gather(1, &index(&[7], &[1, 1]))),
     );
+    panics_here("gather: axis 0 of a scalar: it has no axes", || {
+        drop(Tensor::scalar(1.0).gather(0, &index(&[0], &[])));
+    });
     panics_here(
-        "gather: axis 0 of a tensor of shape []: it has axes 0..0",
-        || {
-            drop(Tensor::scalar(1.0).gather(0, &index(&[0], &[])));
-        },
-    );
-    panics_here(
-        "scatter_add: index of shape [1] does not fit a tensor of shape [2, 3]: \
-         it needs as many axes, and none longer but axis 0",
+        "scatter_add: an index of shape [1] does not fit shape [2, 3]: \
+         it needs as many axes, none but axis 0 longer",
         || drop(x.scatter_add(0, &index(&[0], &[1]), &x)),
     );
     panics_here(
-        "scatter_add: index of shape [4, 1] asks for more than there is in the source of shape [2, 3]",
+        "scatter_add: an index of shape [4, 1] asks for more than there is in the source of shape [2, 3]: \
+         it needs as many axes, none longer",
         || drop(x.scatter_add(0, &index(&[0; 4], &[4, 1]), &x)),
     );
     panics_here(
@@ -269,13 +267,15 @@ fn panics_name_op_shape_and_caller() {
         || drop(x.unslice(2, 0, 1, 4)),
     );
     panics_here(
-        "masked_fill: mask of shape [2] and tensor of shape [2, 3] do not broadcast",
+        "masked_fill: shapes [2] and [2, 3] do not broadcast: axis -1 has 2 and 3 \
+         (to align with axis 0, reshape to [2, 1])",
         || {
             drop(x.masked_fill(&Tensor::ones_of(&[2]), 0.0));
         },
     );
     panics_here(
-        "where_: shapes [2] (condition), [2, 3] and [2, 3] do not broadcast",
+        "where_: shapes [2] and [2, 3] do not broadcast: axis -1 has 2 and 3 \
+         (to align with axis 0, reshape to [2, 1]); the first is that of the condition",
         || {
             drop(Tensor::where_(&Tensor::ones_of(&[2]), &x, &x));
         },

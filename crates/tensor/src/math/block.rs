@@ -1,12 +1,8 @@
-//! Loops over blocks of numbers, through pointers, so that the result may lie where an operand does.
+//! Loops over blocks of numbers.
 //!
-//! A loop `y[i] = f(x[i])` through pointers vectorises only where the compiler's check at run time
-//! finds x and y apart, thus not in place; and not at all under `debug_assertions`, whose checks of
-//! every access are branches. [`map`] and [`zip`] loop over slices, with loops of their own for
-//! results that replace an operand.
-//!
-//! [`sin`], [`cos`] and [`powi`] vectorise only by the block: they branch on the size of the
-//! arguments or on an exponent that all numbers share.
+//! They run over slices: a loop through pointers does not vectorise under `debug_assertions`, whose
+//! checks of every access are branches. [`sin`], [`cos`] and [`powi`] vectorise only by the block:
+//! they branch on the size of the arguments or on an exponent that all numbers share.
 
 use super::Math;
 use crate::simd::Isa;
@@ -19,71 +15,28 @@ const SPAN: usize = 256;
 /// y = f(x), number by number.
 ///
 /// # Safety
-/// `x` holds `n` numbers, `y` has room for `n`, and `y` either equals `x` or overlaps it nowhere.
+/// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
 #[inline(always)]
 pub unsafe fn map<T: Copy>(x: *const T, y: *mut T, n: usize, f: impl Fn(T) -> T) {
-    if x == y.cast_const() {
-        // SAFETY: y is x, which holds n numbers, and nothing else refers to it here.
-        for v in unsafe { from_raw_parts_mut(y, n) } {
-            *v = f(*v);
-        }
-    } else {
-        // SAFETY: x holds n numbers and y, with room for n, does not overlap it.
-        let (x, y) = unsafe {
-            (
-                from_raw_parts(x, n),
-                from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n),
-            )
-        };
-        for (v, &a) in y.iter_mut().zip(x) {
-            v.write(f(a));
-        }
+    // SAFETY: by the contract.
+    let (x, y) = unsafe { (from_raw_parts(x, n), from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n)) };
+    for (y, &x) in y.iter_mut().zip(x) {
+        y.write(f(x));
     }
 }
 
 /// y = f(a, b), number by number.
 ///
 /// # Safety
-/// `a` and `b` hold `n` numbers, `y` has room for `n`, and `y` either equals an operand or overlaps
-/// it nowhere.
+/// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
 #[inline(always)]
 pub unsafe fn zip<T: Copy>(a: *const T, b: *const T, y: *mut T, n: usize, f: impl Fn(T, T) -> T) {
-    let out = y.cast_const();
-    // SAFETY: each slice has the n numbers of its operand, or room for them, and a mutable one
-    // overlaps no other.
-    unsafe {
-        if a == out && b == out {
-            map(
-                out,
-                y,
-                n,
-                #[inline(always)]
-                |v| f(v, v),
-            );
-        } else if a == out {
-            for (v, &b) in from_raw_parts_mut(y, n)
-                .iter_mut()
-                .zip(from_raw_parts(b, n))
-            {
-                *v = f(*v, b);
-            }
-        } else if b == out {
-            for (v, &a) in from_raw_parts_mut(y, n)
-                .iter_mut()
-                .zip(from_raw_parts(a, n))
-            {
-                *v = f(a, *v);
-            }
-        } else {
-            let y = from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n);
-            for ((v, &a), &b) in y
-                .iter_mut()
-                .zip(from_raw_parts(a, n))
-                .zip(from_raw_parts(b, n))
-            {
-                v.write(f(a, b));
-            }
-        }
+    // SAFETY: by the contract.
+    let (a, b, y) = unsafe {
+        (from_raw_parts(a, n), from_raw_parts(b, n), from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n))
+    };
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        y.write(f(a, b));
     }
 }
 

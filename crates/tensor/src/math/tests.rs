@@ -488,25 +488,11 @@ fn far_angles() {
     }
 }
 
-/// Whole steps and the rest, apart and in place.
+/// Whole steps and the rest.
 #[test]
 fn blocks_of_any_length() {
     for n in [0, 1, 31, 32, 33, 64, 257, 300] {
         let a: Vec<f64> = (0..n).map(f64::from).collect();
-        let n = a.len();
-        let wanted: Vec<f64> = a.iter().map(|a| a * 1.5 + 2.0).collect();
-        let (mut y, mut z) = (a.clone(), a.clone());
-        let p = y.as_mut_ptr();
-        // SAFETY: a and y hold n numbers and y is updated in place.
-        unsafe { block::map(p, p, n, |a| a * 1.5 + 2.0) };
-        assert_eq!(y, wanted);
-        // SAFETY: all hold n numbers; the result takes the second operand's place.
-        unsafe {
-            block::zip(a.as_ptr(), z.as_ptr(), z.as_mut_ptr(), n, |a, b| {
-                a + 0.5 * b + 2.0
-            });
-        };
-        assert_eq!(z, wanted);
         for (function, f) in [(Sin, f64::sin as fn(f64) -> f64), (Powi(2), |a| a * a)] {
             for y in both(function, &a) {
                 assert!(y.iter().zip(&a).all(|(y, &a)| (y - f(a)).abs() < 1e-15));

@@ -4,7 +4,8 @@
 use crate::element::Float;
 use crate::gemm::{MatRef, gemm};
 use crate::parallel::Shared;
-use crate::shape::{Shape, Strides, broadcast_shapes};
+use crate::shape::{Shape, Strides};
+use crate::shapes::{self, Face, OrPanic, face};
 use crate::strided::{Collapsed, Cursor};
 use crate::tensor::Tensor;
 use rayon::prelude::*;
@@ -14,111 +15,6 @@ use rayon::prelude::*;
 const SMALL: usize = 1 << 21;
 /// What is worth another thread, in multiplications.
 const WORTH: usize = 1 << 20;
-
-/// The matrix in an operand's last two axes, as the product reads it.
-#[derive(Clone, Copy)]
-struct Face {
-    rows: usize,
-    cols: usize,
-    /// How many axes stand before the matrix.
-    batch: usize,
-}
-
-/// `left`: a vector is a row there, else a column. A vector has nothing to transpose.
-fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
-    match *shape {
-        [k] if left => Face {
-            rows: 1,
-            cols: k,
-            batch: 0,
-        },
-        [k] => Face {
-            rows: k,
-            cols: 1,
-            batch: 0,
-        },
-        [.., rows, cols] if transposed => Face {
-            rows: cols,
-            cols: rows,
-            batch: shape.len() - 2,
-        },
-        [.., rows, cols] => Face {
-            rows,
-            cols,
-            batch: shape.len() - 2,
-        },
-        [] => unreachable!("scalars are refused before"),
-    }
-}
-
-/// The shape of the matrix product of tensors of these shapes; `ta`, `tb`: the last two axes are
-/// read transposed. Axes before them are batches and broadcast; a vector on the left is a row, on
-/// the right a column, and its axis is absent from the result.
-///
-/// ```
-/// use wengert_tensor::matmul_shape;
-/// assert_eq!(matmul_shape(&[8, 1, 2, 3], &[5, 3, 4], false, false).unwrap(), [8, 5, 2, 4]);
-/// assert_eq!(matmul_shape(&[3], &[4, 3], false, true).unwrap(), [4]);
-/// ```
-///
-/// # Errors
-/// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast: the
-/// text that [`Tensor::matmul`] panics with.
-pub fn matmul_shape(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Result<Shape, String> {
-    if a.is_empty() || b.is_empty() {
-        return Err(format!(
-            "matmul: a scalar has no matrix product: {a:?} · {b:?}; did you mean `*`?"
-        ));
-    }
-    let (left, right) = (face(a, true, ta), face(b, false, tb));
-    if left.cols != right.rows {
-        return Err(format!(
-            "matmul: inner dimensions differ: {a:?}{} · {b:?}{} ({} ≠ {}){}",
-            mark(ta, a),
-            mark(tb, b),
-            left.cols,
-            right.rows,
-            mend(a, b, ta, tb)
-        ));
-    }
-    let (batch_a, batch_b) = (&a[..left.batch], &b[..right.batch]);
-    let Some(batch) = broadcast_shapes(batch_a, batch_b) else {
-        return Err(format!(
-            "matmul: batch axes do not broadcast: {a:?} · {b:?} ({batch_a:?} and {batch_b:?})"
-        ));
-    };
-    let rows = (a.len() > 1).then_some(left.rows);
-    let cols = (b.len() > 1).then_some(right.cols);
-    Ok(batch.iter().copied().chain(rows).chain(cols).collect())
-}
-
-fn mark(transposed: bool, shape: &[usize]) -> &'static str {
-    if transposed && shape.len() > 1 {
-        "ᵀ"
-    } else {
-        ""
-    }
-}
-
-/// What was probably meant, where one change makes the inner dimensions fit.
-fn mend(a: &[usize], b: &[usize], ta: bool, tb: bool) -> String {
-    let inner =
-        |a: &[usize], b: &[usize], ta, tb| face(a, true, ta).cols == face(b, false, tb).rows;
-    let flipped = |name: &str, shape: &[usize], already: bool| match (already, shape.len()) {
-        (true, _) => format!("{name} not transposed"),
-        (false, 2) => format!("{name}.t()"),
-        (false, _) => format!("{name}.transpose(-2, -1)"),
-    };
-    if b.len() > 1 && inner(a, b, ta, !tb) {
-        format!("; did you mean {}?", flipped("b", b, tb))
-    } else if a.len() > 1 && inner(a, b, !ta, tb) {
-        format!("; did you mean {}?", flipped("a", a, ta))
-    } else if inner(b, a, tb, ta) {
-        "; did you mean the product in the other order?".into()
-    } else {
-        String::new()
-    }
-}
 
 impl<T: Float> Tensor<T> {
     /// The matrix product: `y[…, i, j] = Σₖ self[…, i, k]·other[…, k, j]`.
@@ -154,10 +50,7 @@ impl<T: Float> Tensor<T> {
     /// As [`matmul`](Tensor::matmul).
     #[track_caller]
     pub fn matmul_t(&self, other: &Self, ta: bool, tb: bool) -> Self {
-        let shape = match matmul_shape(&self.shape(), &other.shape(), ta, tb) {
-            Ok(shape) => shape,
-            Err(text) => panic!("{text}"),
-        };
+        let shape = shapes::matmul(&self.shape(), &other.shape(), ta, tb).or_panic();
         let (a, b) = (Operand::new(self, true, ta), Operand::new(other, false, tb));
         let batch = Shape::new(&shape[..self.rank().max(other.rank()).saturating_sub(2)]);
         let mut out = Self::empty(shape);

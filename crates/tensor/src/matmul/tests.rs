@@ -1,5 +1,5 @@
-use super::matmul_shape;
 use crate::shape::{Shape, Strides};
+use crate::shapes;
 use crate::tensor::Tensor;
 use crate::testing::{naive, panics_here};
 
@@ -39,7 +39,7 @@ fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
 }
 
 fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
-    let shape = matmul_shape(&a.shape(), &b.shape(), ta, tb).unwrap();
+    let shape = shapes::matmul(&a.shape(), &b.shape(), ta, tb).unwrap();
     // As matrices with batch axes.
     let x = if a.rank() == 1 {
         a.unsqueeze(0)
@@ -176,19 +176,22 @@ fn batches_broadcast() {
 
 #[test]
 fn shapes() {
-    let shape = |a: &[usize], b: &[usize]| matmul_shape(a, b, false, false).unwrap();
+    let shape = |a: &[usize], b: &[usize]| shapes::matmul(a, b, false, false).unwrap();
     assert_eq!(shape(&[3], &[3]), []);
     assert_eq!(shape(&[7, 1, 2, 3], &[5, 3, 4]), [7, 5, 2, 4]);
     assert_eq!(shape(&[3], &[5, 3, 4]), [5, 4]);
     assert_eq!(shape(&[5, 2, 3], &[3]), [5, 2]);
-    assert_eq!(matmul_shape(&[3, 2], &[4, 3], true, true).unwrap(), [2, 4]);
+    assert_eq!(
+        shapes::matmul(&[3, 2], &[4, 3], true, true).unwrap(),
+        [2, 4]
+    );
 }
 
 #[test]
 fn panics_name_what_is_wrong() {
     let zeros = |shape: &[usize]| Tensor::zeros(shape);
     let fails = |a: &[usize], b: &[usize], message: &str| {
-        assert_eq!(matmul_shape(a, b, false, false).unwrap_err(), message);
+        assert_eq!(shapes::matmul(a, b, false, false).unwrap_err(), message);
     };
     let message = "matmul: inner dimensions differ: [64, 784] · [800, 10] (784 ≠ 800)";
     panics_here(message, || {
@@ -219,7 +222,8 @@ fn panics_name_what_is_wrong() {
     panics_here(message, || {
         drop(zeros(&[2, 3]).matmul_t(&zeros(&[3, 4]), true, false));
     });
-    let message = "matmul: batch axes do not broadcast: [2, 3, 4] · [5, 4, 6] ([2] and [5])";
+    let message = "matmul: shapes [2] and [5] do not broadcast: axis -1 has 2 and 5; \
+                   these are the batch axes of [2, 3, 4] and [5, 4, 6]";
     panics_here(message, || {
         drop(zeros(&[2, 3, 4]).matmul(&zeros(&[5, 4, 6])));
     });

@@ -3,6 +3,7 @@
 use super::program::Expr;
 use super::unary::one_if;
 use crate::element::{Element, Float};
+use crate::math::block;
 use crate::simd::Isa;
 
 macro_rules! binary {
@@ -39,17 +40,12 @@ macro_rules! binary {
             y: *mut T,
             n: usize,
         ) {
-            match op { $(
-                Binary::$Op => {
-                    for i in 0..n {
-                        // SAFETY: by the contract.
-                        unsafe {
-                            let ($a, $b) = (*a.add(i), *b.add(i));
-                            y.add(i).write($y);
-                        }
-                    }
+            // SAFETY: by the contract.
+            unsafe {
+                match op {
+                    $(Binary::$Op => block::zip(a, b, y, n, #[inline(always)] |$a, $b| $y),)*
                 }
-            )* }
+            }
         }
     };
 }

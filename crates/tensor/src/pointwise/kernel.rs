@@ -4,6 +4,8 @@ use super::binary::{self, Binary};
 use super::unary::{self, Unary};
 use crate::element::Float;
 use crate::simd::{Isa, Kernel, dispatch};
+use std::mem::MaybeUninit;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// A pointwise operation with one, two or three operands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,9 +60,10 @@ impl<T: Float> Kernel for Step<T> {
                 Opcode::Unary(op) => unary::run::<T, I>(op, a, y, n),
                 Opcode::Binary(op) => binary::run::<T, I>(op, a, b, y, n),
                 Opcode::Select => {
-                    for i in 0..n {
-                        let (p, q) = (*b.add(i), *c.add(i));
-                        y.add(i).write(if *a.add(i) == T::default() { q } else { p });
+                    let [a, b, c] = [a, b, c].map(|p| from_raw_parts(p, n));
+                    let y = from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n);
+                    for (((y, &a), &b), &c) in y.iter_mut().zip(a).zip(b).zip(c) {
+                        y.write(if a == T::default() { c } else { b });
                     }
                 }
             }

@@ -10,8 +10,7 @@ mod tests;
 mod unary;
 
 pub use binary::Binary;
-pub(crate) use binary::{greater, lesser};
 pub use kernel::Opcode;
-pub use ops::{Arithmetic, broadcast_message};
+pub use ops::Arithmetic;
 pub use program::{Expr, Instruction, Program};
 pub use unary::Unary;

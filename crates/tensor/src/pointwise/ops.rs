@@ -3,8 +3,9 @@
 use super::{Binary, Instruction, Opcode, Program, Unary};
 use super::kernel::Step;
 use crate::element::{Element, Float, Number};
-use crate::parallel::{Shared, ranges};
-use crate::shape::{Shape, broadcast_shapes, broadcasts_to};
+use crate::parallel::{PARALLEL, Shared, ranges};
+use crate::shape::Shape;
+use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
 use std::ops;
@@ -30,12 +31,7 @@ pub trait Arithmetic: Sized {
 #[track_caller]
 fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let shape = a.shape();
-    let name = op.name();
-    assert!(
-        broadcasts_to(&b.shape(), &shape),
-        "{name}: in place, {} does not broadcast to {shape}",
-        b.shape()
-    );
+    shapes::in_place(op.name(), &shape, &b.shape()).or_panic();
     shape
 }
 
@@ -118,26 +114,40 @@ fn zip<T: Element, U: Element>(
 /// One opcode over operands that broadcast to `shape`.
 #[inline]
 pub(crate) fn apply<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: Shape) -> Tensor<T> {
-    if x.iter().all(|x| x.is_contiguous() && x.shape() == shape) {
-        let mut out = Tensor::<T>::empty(shape);
-        let n = shape.numel();
-        let to = Shared(out.fresh_mut().as_mut_ptr());
-        let mut from = [std::ptr::null(); 3];
-        for (from, x) in from.iter_mut().zip(x) {
-            *from = x.ptr();
-        }
-        let from = from.map(|p: *const T| Shared(p.cast_mut()));
-        ranges(n, n, 64, |range| {
-            // SAFETY: all operands and the new result have `n` numbers.
-            unsafe {
-                let args = from.map(|p| p.get().cast_const().wrapping_add(range.start));
-                Step { op, args, out: to.get().add(range.start), n: range.len() }.run();
-            }
-        });
-        return out;
+    if x.iter().all(|x| x.is_contiguous() && x.block.has_shape(&shape)) {
+        return in_order(op, x, &shape);
     }
     let instruction = Instruction { op, args: [0, 1, 2] };
     Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, &shape)
+}
+
+/// One opcode over contiguous operands of equal shape.
+#[inline]
+fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
+    let mut out = Tensor::empty(*shape);
+    let n = shape.numel();
+    let mut args = [std::ptr::null(); 3];
+    for (arg, x) in args.iter_mut().zip(x) {
+        *arg = x.ptr();
+    }
+    let out_ptr = out.fresh_mut().as_mut_ptr();
+    if n < PARALLEL {
+        // SAFETY: all operands and the new result have `n` numbers.
+        unsafe { Step { op, args, out: out_ptr, n }.run() };
+    } else {
+        in_parallel(op, args, out_ptr, n);
+    }
+    out
+}
+
+#[cold]
+fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
+    let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
+    ranges(n, n, 64, |range| {
+        let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
+        // SAFETY: as in `in_order`; ranges are disjoint.
+        unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
+    });
 }
 
 /// The shape two operands broadcast to.
@@ -151,33 +161,14 @@ fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     if a == b {
         return a;
     }
-    match broadcast_shapes(&a, &b) {
-        Some(shape) => shape,
-        None => panic!("{}", broadcast_message(op, &a, &b)),
-    }
-}
-
-/// What to say of two shapes that do not broadcast.
-#[cold]
-pub fn broadcast_message(op: &str, a: &[usize], b: &[usize]) -> String {
-    let from_end = a.iter().rev().zip(b.iter().rev()).position(|(x, y)| x != y && *x != 1 && *y != 1);
-    let back = from_end.map_or(1, |i| i + 1);
-    let (x, y) = (a[a.len() - back], b[b.len() - back]);
-    let mut text = format!("{op}: shapes {a:?} and {b:?} do not broadcast: axis -{back} has {x} and {y}");
-    // A vector meant for an outer axis is the usual reason.
-    let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
-    if let ([n], Some(axis)) = (short, long.iter().position(|size| short == [*size])) {
-        let ones = ", 1".repeat(long.len() - 1 - axis);
-        text += &format!(" (to align with axis {axis}, reshape to [{n}{ones}])");
-    }
-    text
+    shapes::broadcast(op, &a, &b).or_panic()
 }
 
 impl<T: Float> Tensor<T> {
     /// Any pointwise operation of one operand.
     #[inline]
     pub fn unary(&self, op: Unary) -> Self {
-        apply(Opcode::Unary(op), [self], self.shape())
+        Self::pointwise(Opcode::Unary(op), [self], &self.shape())
     }
 
     /// Any pointwise operation of two operands, with broadcasting.
@@ -190,11 +181,15 @@ impl<T: Float> Tensor<T> {
         apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
     }
 
-    /// Any pointwise operation of two operands of equal shape, into new memory.
+    /// Any pointwise operation on operands of this shape.
     #[doc(hidden)]
     #[inline]
-    pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N]) -> Self {
-        apply(op, operands, operands[0].shape())
+    pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N], shape: &Shape) -> Self {
+        debug_assert!(operands.iter().all(|x| x.shape() == *shape));
+        if operands.iter().all(|x| x.is_contiguous()) {
+            return in_order(op, operands, shape);
+        }
+        apply(op, operands, *shape)
     }
 }
 

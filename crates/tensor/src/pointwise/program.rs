@@ -162,7 +162,7 @@ impl Program {
                 let end = range.end.min(start + PIECE);
                 // SAFETY: the piece has room for a range of that length; the shift makes its first
                 // number the one at `start`.
-                numbers.0 = unsafe { piece.fresh_mut().as_mut_ptr() };
+                numbers.0 = piece.fresh_mut().as_mut_ptr();
                 self.block_range(&sources, &[numbers], start..end, start);
                 let sum = piece.narrow(0, 0, end - start).sum_all();
                 // SAFETY: one slot per piece, and this piece is ours.
@@ -301,6 +301,7 @@ fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>
 }
 
 /// Hands out an input block by block.
+#[allow(clippy::large_enum_variant)] // a few on the stack, none moved about
 enum Reader<T> {
     InOrder(*const T),
     /// One number, repeated in the block already.

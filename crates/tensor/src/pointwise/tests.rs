@@ -1,0 +1,215 @@
+use super::*;
+use crate::element::Float;
+use crate::tensor::Tensor;
+use smallvec::smallvec;
+
+/// What each operation means, from the standard library.
+fn meaning(op: Unary, x: f64) -> f64 {
+    let one_if = |yes: bool| f64::from(u8::from(yes));
+    match op {
+        Unary::Neg => -x,
+        Unary::Abs => x.abs(),
+        Unary::Sign => if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x },
+        Unary::Exp => x.exp(),
+        Unary::Ln => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Recip => x.recip(),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Unary::Relu => if x < 0.0 { 0.0 } else { x },
+        Unary::Scale(c) => x * c,
+        Unary::Shift(c) => x + c,
+        Unary::Powi(n) => x.powi(n),
+        Unary::Powf(p) => x.powf(p),
+        Unary::ClampMin(c) => if x < c { c } else { x },
+        Unary::ClampMax(c) => if x > c { c } else { x },
+        Unary::Gt(c) => one_if(x > c),
+        Unary::Ge(c) => one_if(x >= c),
+        Unary::Lt(c) => one_if(x < c),
+        Unary::Le(c) => one_if(x <= c),
+        Unary::Eq(c) => one_if(x == c),
+        Unary::Ne(c) => one_if(x != c),
+    }
+}
+
+fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
+    let one_if = |yes: bool| f64::from(u8::from(yes));
+    let nan = a.is_nan() || b.is_nan();
+    match op {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Pow => a.powf(b),
+        Binary::Maximum => if nan { f64::NAN } else { a.max(b) },
+        Binary::Minimum => if nan { f64::NAN } else { a.min(b) },
+        Binary::Gt => one_if(a > b),
+        Binary::Ge => one_if(a >= b),
+        Binary::Lt => one_if(a < b),
+        Binary::Le => one_if(a <= b),
+        Binary::Eq => one_if(a == b),
+        Binary::Ne => one_if(a != b),
+    }
+}
+
+#[track_caller]
+fn close<T: Float>(got: T, wanted: f64, what: &str) {
+    let wanted = T::of(wanted);
+    let ok = got == wanted
+        || (got.is_nan_() && wanted.is_nan_())
+        || (got.to() - wanted.to()).abs() <= 8.0 * T::EPSILON * wanted.to().abs();
+    assert!(ok, "{what}: {got} for {wanted}");
+}
+
+/// The six layouts of a [3, 5] tensor with the same elements, and a scalar and an empty one.
+fn layouts<T: Float>(seed: usize) -> Vec<Tensor<T>> {
+    let numbers = [0.3, -1.2, 0.25, 2.0, -0.0, 0.0, 1.0, -3.5, 0.75, f64::NAN, 5.0, 1e-3, -0.4, 8.0, 0.5];
+    let at = |i: usize| T::of(numbers[(i * (seed + 1) + seed) % numbers.len()]);
+    let x = Tensor::from_fn(&[3, 5], at);
+    let wide = Tensor::concat(&[&x, &x, &x], 1);
+    vec![
+        x.clone(),
+        x.t().contiguous().t(),
+        wide.narrow(1, 5, 5),
+        x.flip(0).contiguous().flip(0),
+        x.narrow(0, 1, 1).broadcast_to(&[3, 5]),
+        x.narrow(1, 2, 1).broadcast_to(&[3, 5]),
+        Tensor::from_fn(&[3, 0], at),
+        Tensor::from_fn(&[], at),
+        Tensor::from_fn(&[700], at),
+    ]
+}
+
+fn every_operation_on_every_layout<T: Float>() {
+    for &op in Unary::ALL {
+        for x in layouts::<T>(0) {
+            let y = x.unary(op);
+            assert_eq!(y.shape(), x.shape());
+            for (got, x) in y.to_vec().into_iter().zip(x.to_vec()) {
+                close(got, meaning(op, x.to()), &format!("{op:?} {x}"));
+            }
+        }
+    }
+    for &op in Binary::ALL {
+        for a in layouts::<T>(0) {
+            for b in layouts::<T>(1).into_iter().filter(|b| b.shape() == a.shape()) {
+                let y = a.binary(op, &b);
+                for ((got, a), b) in y.to_vec().into_iter().zip(a.to_vec()).zip(b.to_vec()) {
+                    close(got, meaning2(op, a.to(), b.to()), &format!("{op:?} {a} {b}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_on_layouts_f32() {
+    every_operation_on_every_layout::<f32>();
+}
+
+#[test]
+fn operations_on_layouts_f64() {
+    every_operation_on_every_layout::<f64>();
+}
+
+#[test]
+fn broadcasting_in_operators() {
+    let column = Tensor::from([[1.0f32], [2.0]]);
+    let row = Tensor::from([10.0f32, 20.0, 30.0]);
+    let sum = &column + &row;
+    assert_eq!(sum, Tensor::from([[11.0, 21.0, 31.0], [12.0, 22.0, 32.0]]));
+    assert_eq!((2.0 - &row * 0.1).to_vec(), [1.0, 0.0, -1.0]);
+    assert_eq!((6.0 / Tensor::from([2.0f64, 3.0])).to_vec(), [3.0, 2.0]);
+    let labels = Tensor::from([1i64, 2, 3]);
+    assert_eq!((&labels * 2.0 - &labels + 1.0).to_vec(), [2, 3, 4]);
+    assert_eq!((1.0 - Tensor::from([250u8])).to_vec(), [7]);
+    assert_eq!(row.gt(&Tensor::scalar(15.0)).to_vec(), [false, true, true]);
+}
+
+#[test]
+fn writing_in_place() {
+    let mut x = Tensor::<f32>::from_fn(&[1000], |i| i as f32);
+    let before = x.as_slice().unwrap().as_ptr();
+    x += &Tensor::scalar(1.0);
+    x *= &Tensor::full(&[1000], 2.0);
+    assert_eq!((x.at(&[999]), x.as_slice().unwrap().as_ptr()), (2000.0, before));
+    let other = x.clone();
+    x -= &other;
+    assert_eq!((x.at(&[7]), other.at(&[7])), (0.0, 16.0));
+}
+
+/// A program of this many steps against the same steps one by one, over layouts and lengths.
+#[test]
+fn programs_equal_single_steps() {
+    let program = Program::new(|[a, b, c]| {
+        let s = (a * b + 0.5).tanh();
+        let t = s.select(s - c, c * 2.0);
+        [t / (1.0 + s * s) - a.maximum(b)]
+    });
+    for n in [0, 1, 255, 256, 257, 1000, 300_000] {
+        let a = Tensor::<f64>::from_fn(&[n], |i| (i as f64 * 0.37).sin());
+        let b = Tensor::<f64>::from_fn(&[2, n], |i| (i as f64 * 0.11).cos()).narrow(0, 1, 1);
+        let c = Tensor::<f64>::scalar_of(0.25);
+        let y = program.map(&[&a, &b, &c], &[1, n]);
+        let s = (&a * &b + 0.5).tanh();
+        let t = &s - &c;
+        let wanted = &t / &(1.0 + &s * &s) - a.maximum(&b);
+        for (y, w) in y.to_vec().iter().zip(wanted.to_vec()) {
+            assert!((y - w).abs() < 1e-12, "{n}: {y} {w}");
+        }
+        let sum = program.sum(&[&a, &b, &c], &[1, n]);
+        assert!((sum - wanted.sum_all()).abs() < 1e-9, "{n}");
+    }
+}
+
+#[test]
+fn updates_of_several_targets() {
+    // Results that are other targets' old values: a swap, and an input handed through.
+    let swap = Program::new(|[a, b]| [b, a]);
+    let (mut a, mut b) = (Tensor::full(&[500], 1.0), Tensor::full(&[500], 2.0));
+    swap.update(&mut [&mut a, &mut b], &[]);
+    assert_eq!((a.at(&[499]), b.at(&[499])), (2.0, 1.0));
+    let rule = Program::new(|[p, v, g]| {
+        let v = 0.5 * v + g;
+        [p - v, v]
+    });
+    rule.update(&mut [&mut a, &mut b], &[&Tensor::scalar(3.0)]);
+    assert_eq!((a.at(&[0]), b.at(&[0])), (-1.5, 3.5));
+}
+
+#[test]
+fn registers_are_reused() {
+    let steps: smallvec::SmallVec<[Instruction; 8]> = (0..200u8)
+        .map(|i| Instruction { op: Opcode::Unary(Unary::Shift(1.0)), args: [i, 0, 0] })
+        .collect();
+    let program = Program::assemble(1, steps, smallvec![200]);
+    assert_eq!(program.map(&[&Tensor::zeros(&[3])], &[3]).to_vec(), [200.0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "add: shapes [2, 3] and [2] do not broadcast: axis -1 has 3 and 2 (to align with axis 0, reshape to [2, 1])")]
+fn shapes_that_do_not_broadcast() {
+    let _ = Tensor::ones(&[2, 3]) + Tensor::ones(&[2]);
+}
+
+#[test]
+#[should_panic(expected = "add: in place, [3] does not broadcast to [2]")]
+fn in_place_the_target_keeps_its_shape() {
+    let mut x = Tensor::ones(&[2]);
+    x += &Tensor::ones(&[3]);
+}
+
+#[test]
+#[should_panic(expected = "program: 2 inputs wanted, 1 given")]
+fn programs_count_their_inputs() {
+    Program::new(|[a, b]| [a + b]).map(&[&Tensor::ones(&[1])], &[1]);
+}
+
+#[test]
+#[should_panic(expected = "clamp: 2 is greater than 1")]
+fn clamp_wants_an_interval() {
+    Tensor::ones(&[1]).clamp(2.0, 1.0);
+}

@@ -5,6 +5,7 @@
 
 use super::program::Expr;
 use crate::element::Float;
+use crate::math::block;
 use crate::simd::Isa;
 use crate::tensor::Tensor;
 
@@ -42,19 +43,21 @@ macro_rules! unary {
         /// # Safety
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
         #[inline(always)]
+        #[allow(unreachable_patterns)] // what has a loop of its own is in the table as well
         pub(super) unsafe fn run<T: Float, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
-            match op { $(
-                Unary::$Op $(($c))? => {
-                    $(let $c = Constant::<T>::lower($c);)?
-                    for i in 0..n {
-                        // SAFETY: by the contract.
-                        unsafe {
-                            let $x = *x.add(i);
-                            y.add(i).write($y);
-                        }
-                    }
+            // SAFETY: by the contract.
+            unsafe {
+                match op {
+                    // Loops of their own: these branch, on the size of the argument or on the exponent.
+                    Unary::Sin => block::sin::<T, I>(x, y, n),
+                    Unary::Cos => block::cos::<T, I>(x, y, n),
+                    Unary::Powi(k) if k != 2 => block::powi::<T, I>(x, y, n, k),
+                    $(Unary::$Op $(($c))? => {
+                        $(let $c = Constant::<T>::lower($c);)?
+                        block::map(x, y, n, #[inline(always)] |$x| $y);
+                    })*
                 }
-            )* }
+            }
         }
     };
 }

@@ -1,7 +1,7 @@
 //! The loops of the reductions: `[outer, n, inner] → [outer, inner]` over neighbouring numbers.
 //!
 //! Every result is combined along a tree that depends on the sizes alone, never on the number of
-//! threads or the instruction set, so the same numbers give the same bits everywhere. A number
+//! threads, so the same numbers give the same bits on any of them. A number
 //! passes through at most `16 + log2 n` combinations when all of a tensor becomes one number, and
 //! at most `40 + log2 n` otherwise, so a sum errs by no more than that many units of rounding times
 //! `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).

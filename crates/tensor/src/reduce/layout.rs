@@ -3,7 +3,8 @@
 use super::kernel::{Sizes, fold};
 use super::reducer::Reducer;
 use crate::element::{Element, Number};
-use crate::shape::{MAX_RANK, Shape, Strides, dropped_shape, reduced_shape};
+use crate::shape::{MAX_RANK, Shape, Strides};
+use crate::shapes::Reduced;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
@@ -23,14 +24,13 @@ pub(super) struct Reduction {
 
 impl Reduction {
     /// `keepdim`: reduced axes stay, with one element.
-    pub fn new<T: Element>(x: &Tensor<T>, chosen: [bool; MAX_RANK], keepdim: bool) -> Self {
-        let shape = x.shape();
+    pub fn new<T: Element>(x: &Tensor<T>, reduced: &Reduced, keepdim: bool) -> Self {
         let out = if keepdim {
-            reduced_shape(&shape, &chosen)
+            reduced.kept
         } else {
-            dropped_shape(&shape, &chosen)
+            reduced.dropped
         };
-        Self::onto(x, chosen, out)
+        Self::onto(x, reduced.chosen, out)
     }
 
     /// The same with the result's shape given; kept axes appear there in their order.
@@ -58,11 +58,6 @@ impl Reduction {
             .filter(|(_, chosen)| *chosen)
             .map(|(size, _)| size)
             .product()
-    }
-
-    /// How many results there are.
-    pub fn results(&self) -> usize {
-        self.out.numel()
     }
 
     /// Sizes of neighbouring axes that are all reduced, or all kept, as one.

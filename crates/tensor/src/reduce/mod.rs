@@ -13,12 +13,13 @@ mod reducer;
 mod tests;
 
 use crate::element::{Float, Number};
-use crate::shape::{MAX_RANK, Shape, broadcasts_to, resolve_axes};
+use crate::shape::{MAX_RANK, Shape};
+use crate::shapes::{self, OrPanic};
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::tensor::Tensor;
 use kernel::{fold, line, pieces};
 use layout::Reduction;
-use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
+use reducer::{Exps, Max, Min, Squares, Sum};
 
 /// Reductions.
 impl<T: Number> Tensor<T> {
@@ -41,8 +42,12 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn sum(&self, axes: &[isize], keepdim: bool) -> Self {
-        Reduction::new(self, resolve_axes("sum", axes, &self.shape()), keepdim)
-            .staged::<T, Sum>(self)
+        Reduction::new(
+            self,
+            &shapes::reduce("sum", &self.shape(), axes).or_panic(),
+            keepdim,
+        )
+        .staged::<T, Sum>(self)
     }
 
     /// The largest element over these axes, all if none is named; NaN if there is one.
@@ -51,8 +56,12 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, one is named twice, or nothing lies along them.
     #[track_caller]
     pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(self, resolve_axes("max", axes, &self.shape()), keepdim);
-        extreme::<T, Max>("max", self, reduction)
+        let reduction = Reduction::new(
+            self,
+            &shapes::extreme("max", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
+        reduction.staged::<T, Max>(self)
     }
 
     /// The smallest element over these axes, all if none is named; NaN if there is one.
@@ -61,8 +70,12 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, one is named twice, or nothing lies along them.
     #[track_caller]
     pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(self, resolve_axes("min", axes, &self.shape()), keepdim);
-        extreme::<T, Min>("min", self, reduction)
+        let reduction = Reduction::new(
+            self,
+            &shapes::extreme("min", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
+        reduction.staged::<T, Min>(self)
     }
 
     /// Where along this axis the largest element is: the first of several; a NaN counts as the
@@ -106,7 +119,8 @@ impl<T: Number> Tensor<T> {
     /// If `shape` does not broadcast to the shape of `self`.
     #[track_caller]
     pub fn sum_to(&self, shape: &[usize]) -> Self {
-        match onto("sum_to", self, shape) {
+        let shape = shapes::reduce_to("sum_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
             Some(reduction) => reduction.staged::<T, Sum>(self),
             None => self.clone(),
         }
@@ -118,8 +132,9 @@ impl<T: Number> Tensor<T> {
     /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
     #[track_caller]
     pub fn max_to(&self, shape: &[usize]) -> Self {
-        match onto("max_to", self, shape) {
-            Some(reduction) => extreme::<T, Max>("max_to", self, reduction),
+        let shape = shapes::extreme_to("max_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => reduction.staged::<T, Max>(self),
             None => self.clone(),
         }
     }
@@ -130,8 +145,9 @@ impl<T: Number> Tensor<T> {
     /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
     #[track_caller]
     pub fn min_to(&self, shape: &[usize]) -> Self {
-        match onto("min_to", self, shape) {
-            Some(reduction) => extreme::<T, Min>("min_to", self, reduction),
+        let shape = shapes::extreme_to("min_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => reduction.staged::<T, Min>(self),
             None => self.clone(),
         }
     }
@@ -145,7 +161,11 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(self, resolve_axes("mean", axes, &self.shape()), keepdim);
+        let reduction = Reduction::new(
+            self,
+            &shapes::reduce("mean", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
         let count = T::of(reduction.count() as f64);
         let mut out = reduction.staged::<T, Sum>(self);
         divide(out.make_mut(), count);
@@ -174,7 +194,11 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: f64) -> Self {
-        let reduction = Reduction::new(self, resolve_axes("var", axes, &self.shape()), keepdim);
+        let reduction = Reduction::new(
+            self,
+            &shapes::reduce("var", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
         let n = reduction.count() as f64;
         if self.numel() == 0 {
             return reduction.empty(T::of(f64::NAN));
@@ -211,7 +235,7 @@ impl<T: Float> Tensor<T> {
             self,
             Reduction::new(
                 self,
-                resolve_axes("logsumexp", axes, &self.shape()),
+                &shapes::reduce("logsumexp", &self.shape(), axes).or_panic(),
                 keepdim,
             ),
         )
@@ -224,46 +248,26 @@ impl<T: Float> Tensor<T> {
     /// If `shape` does not broadcast to the shape of `self`.
     #[track_caller]
     pub fn logsumexp_to(&self, shape: &[usize]) -> Self {
-        match onto("logsumexp_to", self, shape) {
+        let shape = shapes::reduce_to("logsumexp_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
             Some(reduction) => logsumexp(self, reduction),
             None => self.clone(),
         }
     }
 }
 
-/// The reduction that leads to this shape; `None` if it is the tensor's own.
-#[track_caller]
-fn onto<T: Number>(op: &str, x: &Tensor<T>, shape: &[usize]) -> Option<Reduction> {
+/// The reduction that leads to this shape, which fits; `None` if it is the tensor's own.
+fn onto<T: Number>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
     let own = x.shape();
     if own == shape {
         return None;
     }
-    assert!(
-        broadcasts_to(shape, &own),
-        "{op}: shape {own} does not reduce to {shape:?}: matched from the last axis, sizes must be \
-         equal or 1"
-    );
-    let lead = own.rank() - shape.len();
+    let lead = own.rank() - shape.rank();
     let mut chosen = [false; MAX_RANK];
     for axis in 0..own.rank() {
         chosen[axis] = axis < lead || own[axis] != shape[axis - lead];
     }
-    Some(Reduction::onto(x, chosen, Shape::new(shape)))
-}
-
-#[track_caller]
-fn extreme<T: Number, R: Reducer<T>>(op: &str, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
-    must_have_some(op, x, &reduction);
-    reduction.staged::<T, R>(x)
-}
-
-#[track_caller]
-fn must_have_some<T: Number>(op: &str, x: &Tensor<T>, reduction: &Reduction) {
-    assert!(
-        reduction.count() > 0 || reduction.results() == 0,
-        "{op}: there is none among no elements: shape {} has nothing along the reduced axes",
-        x.shape()
-    );
+    Some(Reduction::onto(x, chosen, shape))
 }
 
 fn divide<T: Float>(numbers: &mut [T], by: T) {

@@ -3,11 +3,10 @@
 
 use super::kernel::{fold, pieces};
 use super::layout::Reduction;
-use super::must_have_some;
 use super::reducer::Reducer;
 use crate::element::Number;
 use crate::parallel::PARALLEL;
-use crate::shape::{MAX_RANK, resolve_axis};
+use crate::shapes::{self, OrPanic};
 use crate::simd::simd;
 use crate::tensor::Tensor;
 use rayon::prelude::*;
@@ -19,10 +18,8 @@ pub(super) fn along<T: Number, R: Reducer<T>>(
     axis: isize,
     keepdim: bool,
 ) -> Tensor<i64> {
-    let mut chosen = [false; MAX_RANK];
-    chosen[resolve_axis(op, axis, &x.shape())] = true;
-    let reduction = Reduction::new(x, chosen, keepdim);
-    must_have_some(op, x, &reduction);
+    let reduced = shapes::extreme(op, &x.shape(), &[axis]).or_panic();
+    let reduction = Reduction::new(x, &reduced, keepdim);
     if x.numel() == 0 {
         return reduction.empty(0);
     }

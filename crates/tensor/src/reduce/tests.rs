@@ -1,5 +1,5 @@
 use crate::element::{Float, Number};
-use crate::shape::{MAX_RANK, dropped_shape, reduced_shape, resolve_axes};
+use crate::shapes::{Reduced, reduce};
 use crate::tensor::Tensor;
 use crate::testing::{layouts, naive, panics_here};
 
@@ -24,9 +24,9 @@ fn subsets(rank: usize) -> impl Iterator<Item = Vec<isize>> {
 }
 
 /// The elements behind each result, in reading order.
-fn gathered(x: &Tensor<f64>, chosen: [bool; MAX_RANK]) -> Vec<Vec<f64>> {
-    let shape = x.shape();
-    naive(&reduced_shape(&shape, &chosen), |kept| {
+fn gathered(x: &Tensor<f64>, reduced: &Reduced) -> Vec<Vec<f64>> {
+    let (shape, chosen) = (x.shape(), reduced.chosen);
+    naive(&reduced.kept, |kept| {
         let inside: Vec<usize> = (0..shape.rank())
             .map(|axis| if chosen[axis] { shape[axis] } else { 1 })
             .collect();
@@ -56,14 +56,14 @@ fn naive_var(x: &[f64], correction: f64) -> f64 {
 
 fn check_all_axes(layout: &str, x: &Tensor<f64>) {
     for axes in subsets(x.rank()) {
-        let chosen = resolve_axes("test", &axes, &x.shape());
-        let groups = gathered(x, chosen);
+        let reduced = reduce("test", &x.shape(), &axes).unwrap();
+        let groups = gathered(x, &reduced);
         let wanted = |f: &dyn Fn(&[f64]) -> f64| groups.iter().map(|g| f(g)).collect::<Vec<f64>>();
         for keepdim in [false, true] {
             let shape = if keepdim {
-                reduced_shape(&x.shape(), &chosen)
+                reduced.kept
             } else {
-                dropped_shape(&x.shape(), &chosen)
+                reduced.dropped
             };
             let check = |op: &str, got: Tensor<f64>, f: &dyn Fn(&[f64]) -> f64| {
                 let name = format!(
@@ -406,9 +406,7 @@ fn panics_name_what_is_wrong() {
     );
     let none = Tensor::zeros(&[0, 3]);
     let empty = |op: &str| {
-        format!(
-            "{op}: there is none among no elements: shape [0, 3] has nothing along the reduced axes"
-        )
+        format!("{op}: axis 0 of shape [0, 3] is empty, and of no elements there is no {op}")
     };
     panics_here(&empty("max"), || drop(none.max(&[0], false)));
     panics_here(&empty("min"), || drop(none.min(&[], false)));

@@ -1,0 +1,58 @@
+//! Rows of picking and adding by index, with indices that repeat.
+
+use super::{Row, any};
+use crate::op::Op;
+use crate::ops::IndexOp;
+use crate::var::Var;
+use wengert_tensor::{Shape, Tensor};
+
+pub(super) fn after(op: IndexOp) -> Option<IndexOp> {
+    let index = op.index();
+    match op {
+        IndexOp::IndexSelect { axis, .. } => Some(IndexOp::IndexAdd { axis, index }),
+        IndexOp::IndexAdd { axis, .. } => Some(IndexOp::Gather { axis, index }),
+        IndexOp::Gather { axis, .. } => Some(IndexOp::ScatterAdd { axis, index }),
+        IndexOp::ScatterAdd { .. } => None,
+    }
+}
+
+fn index_add<'t>(x: Var<'t, f64>, axis: u8, at: Tensor<i64>, shape: [usize; 2]) -> Var<'t, f64> {
+    let index = x.tape().index(at).place();
+    x.tape().apply(Op::Index(IndexOp::IndexAdd { axis, index }), &[x], Shape::new(&shape))
+}
+
+pub(super) fn rows(op: IndexOp) -> Vec<Row> {
+    let kind = op;
+    let op = Op::Index(op);
+    let matrix = || vec![any(&[3, 5], 1)];
+    match kind {
+        IndexOp::IndexSelect { .. } => vec![
+            Row::new(op, "", matrix(), |x| x[0].index_select(1, Tensor::from([4i64, 0, 4, 4, 2, 0]))).linear(),
+            Row::new(op, "outer axis", matrix(), |x| x[0].index_select(0, Tensor::from([2i64, 2, 0]))).linear(),
+            Row::new(op, "tiny", vec![any(&[3], 1)], |x| x[0].index_select(-1, Tensor::from([1i64, 1]))).linear(),
+        ],
+        IndexOp::IndexAdd { .. } => vec![
+            Row::new(op, "", matrix(), |x| index_add(x[0], 1, Tensor::from([3i64, 0, 3, 6, 3]), [3, 7])).linear(),
+            Row::new(op, "outer axis", matrix(), |x| index_add(x[0], 0, Tensor::from([1i64, 1, 0]), [4, 5]))
+                .linear(),
+        ],
+        IndexOp::Gather { .. } => vec![
+            Row::new(op, "", matrix(), |x| {
+                x[0].gather(1, Tensor::from([[0i64, 4, 4, 1, 0, 0], [2, 2, 2, 0, 1, 3]]))
+            })
+            .linear(),
+            Row::new(op, "outer axis", matrix(), |x| x[0].gather(-2, Tensor::from([[2i64, 2, 0], [2, 1, 0]])))
+                .linear(),
+        ],
+        IndexOp::ScatterAdd { .. } => vec![
+            Row::new(op, "", vec![any(&[3, 5], 1), any(&[2, 4], 2)], |x| {
+                x[0].scatter_add(1, Tensor::from([[0i64, 4, 4, 1], [2, 2, 2, 0]]), x[1])
+            })
+            .linear(),
+            Row::new(op, "part of a source", vec![any(&[3, 5], 1), any(&[4, 5], 2)], |x| {
+                x[0].scatter_add(0, Tensor::from([[0i64, 2, 2], [2, 2, 1]]), x[1])
+            })
+            .linear(),
+        ],
+    }
+}

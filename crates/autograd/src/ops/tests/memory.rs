@@ -1,0 +1,149 @@
+//! What a tape computes and keeps, seen from inside.
+
+use super::{POLICIES, any};
+use crate::op::Op;
+use crate::param::Param;
+use crate::tape::{Policy, Tape};
+use crate::var::Var;
+use wengert_tensor::Tensor;
+
+impl<T: wengert_tensor::Float> Tape<T> {
+    fn has(&self, x: Var<'_, T>) -> bool {
+        self.arena.borrow().values[x.id as usize].is_some()
+    }
+
+    fn held(&self) -> usize {
+        self.arena.borrow().values.iter().flatten().count()
+    }
+
+    fn count(&self, from: usize, counts: impl Fn(Op) -> bool) -> usize {
+        self.arena.borrow().nodes[from..].iter().filter(|node| counts(node.op)).count()
+    }
+}
+
+#[test]
+fn pointwise_operations_wait_for_a_reader() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 5], 1));
+        let y = (2.0 * x + 1.0).tanh();
+        assert_eq!(tape.has(y), policy == Policy::Eager);
+        y.shape();
+        assert_eq!(tape.has(y), policy == Policy::Eager, "a shape computes nothing");
+        y.value();
+        assert!(tape.has(y));
+        let between = Var { id: y.id - 1, ..y };
+        assert_eq!(tape.has(between), policy == Policy::Eager, "one pass stores only its result");
+    }
+}
+
+#[test]
+fn a_scope_releases_what_no_rule_reads() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let (x, mut inside) = (tape.watch(any(&[4, 4], 1)), vec![]);
+        let bent = tape.scope("block", || {
+            let product = x.matmul(x);
+            let shifted = product + 1.0;
+            inside = vec![product, shifted];
+            shifted.tanh()
+        });
+        let loss = bent.matmul(x).sum_all();
+        loss.value();
+        let [product, shifted] = inside[..] else { unreachable!() };
+        assert!(!tape.has(product) && !tape.has(shifted), "{policy:?}");
+        let alone = Tape::<f64>::new();
+        let x_alone = alone.watch(any(&[4, 4], 1));
+        let expected = x_alone.matmul(x_alone).value() + &Tensor::scalar_of(1.0);
+        assert_eq!(shifted.value(), expected, "released values are computed again when asked for");
+        loss.backward_retain();
+        assert!(tape.has(bent), "the rule of tanh reads its output");
+        assert_eq!(shifted.value(), expected);
+    }
+}
+
+#[test]
+fn released_by_hand() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let y = x.matmul(x);
+        let z = y + 1.0;
+        z.value();
+        assert!(tape.has(y));
+        y.release();
+        assert!(!tape.has(y) && tape.has(z));
+        let kept = x.matmul(x);
+        kept.value();
+        kept.release();
+        assert!(tape.has(kept), "what was asked for stays");
+        let read = x.matmul(x);
+        let loss = (read * read).sum_all();
+        loss.value();
+        read.release();
+        assert!(tape.has(read), "what a rule reads stays");
+        loss.backward();
+        assert!(!tape.has(read));
+    }
+}
+
+#[test]
+fn backward_leaves_what_was_given_and_asked_for() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let (x, w) = (tape.constant(any(&[3, 4], 1)), Param::new(any(&[4, 5], 2)));
+        let asked = x.matmul(tape.param(&w)).tanh();
+        asked.value();
+        let loss = asked.sin().sum_all();
+        loss.backward();
+        assert!(tape.has(x) && tape.has(asked) && tape.has(loss));
+        assert_eq!(tape.held(), 3, "{policy:?}");
+    }
+}
+
+#[test]
+fn backward_leaves_no_nodes() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let loss = x.matmul(x.tanh()).exp().mean(&[0], true).sum_all();
+        loss.value();
+        let (before, held) = (tape.len(), tape.held());
+        loss.backward_retain();
+        assert_eq!((tape.len(), tape.held()), (before, held));
+        assert!(tape.recording.get());
+        loss.backward();
+        assert_eq!(tape.len(), before);
+    }
+}
+
+#[test]
+fn grad_computes_only_what_it_needs() {
+    let tape = Tape::<f64>::new();
+    let (w, v) = (Param::new(any(&[2, 8], 1)), Param::new(any(&[8, 1], 2)));
+    let x = tape.watch(any(&[4, 2], 3));
+    let loss = x.matmul(tape.param(&w)).tanh().matmul(tape.param(&v)).sum_all();
+    let before = tape.len();
+    loss.grad(&[x]);
+    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 2, "no gradient of a weight");
+
+    let before = tape.len();
+    loss.grad(&[tape.param(&v)]);
+    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 1, "and nothing below the last layer");
+}
+
+#[test]
+fn frozen_parameters_cost_no_backward_work() {
+    let mut w = Param::new(any(&[4, 4], 1));
+    w.freeze();
+    let v = Param::new(any(&[4, 4], 2));
+    let tape = Tape::<f64>::new();
+    let hidden = tape.constant(any(&[3, 4], 3)).matmul(tape.param(&w)).tanh();
+    assert!(!hidden.is_active());
+    let loss = hidden.matmul(tape.param(&v)).sum_all();
+    let before = tape.len();
+    loss.grad(&[tape.param(&v)]);
+    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 1);
+    let gradients = loss.backward();
+    assert!(gradients.get(&w).is_none() && gradients.get(&v).is_some());
+}

@@ -1,0 +1,290 @@
+//! One row per operation: what it is checked on, and how. Every family's rows come from a `match`
+//! without a wildcard, and each member of a family leads to the next, so that a new operation does
+//! not compile before it has its row.
+
+mod aliases;
+mod index;
+mod kinks;
+mod matmul;
+mod memory;
+mod others;
+mod pointwise;
+mod reduce;
+mod view;
+
+use crate::gradcheck::{Function, Gradcheck};
+use crate::op::Op;
+use crate::ops::{IndexOp, MatMul, Random, Reduce, View};
+use crate::tape::{Policy, SAVED, Tape};
+use crate::var::Var;
+use rand::Rng;
+use std::iter::successors;
+use wengert_tensor::{Binary, Philox, Tensor, Unary};
+
+const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
+
+/// What is known of a function's form: what differences of it are exact for.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Curved,
+    /// A polynomial of low degree: any step is exact.
+    Bilinear,
+    /// Linear in all inputs together.
+    Linear,
+}
+
+/// A function of one operation and a point to check it at.
+struct Row {
+    /// Some node of the function must be of this kind.
+    op: Op,
+    name: String,
+    inputs: Vec<Tensor<f64>>,
+    f: Box<dyn Function>,
+    order: usize,
+    form: Form,
+}
+
+impl Row {
+    fn new<F>(op: Op, name: &str, inputs: Vec<Tensor<f64>>, f: F) -> Row
+    where
+        F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'static,
+    {
+        let shapes: Vec<_> = inputs.iter().map(Tensor::shape).collect();
+        let name = format!("{op:?} {name} {shapes:?}");
+        Row { op, name, inputs, f: Box::new(f), order: 2, form: Form::Curved }
+    }
+
+    fn order(mut self, order: usize) -> Row {
+        self.order = order;
+        self
+    }
+
+    fn bilinear(mut self) -> Row {
+        self.form = Form::Bilinear;
+        self
+    }
+
+    fn linear(mut self) -> Row {
+        self.form = Form::Linear;
+        self
+    }
+
+    fn check(&self) {
+        self.is_there();
+        self.is_steep();
+        self.agrees_with_differences();
+        if self.form == Form::Linear {
+            self.is_adjoint();
+        }
+        for policy in POLICIES {
+            let all = vec![true; self.inputs.len()];
+            self.reads_only_what_it_declares(policy, &all);
+            for i in 0..all.len() {
+                let one: Vec<bool> = (0..all.len()).map(|j| i == j).collect();
+                self.reads_only_what_it_declares(policy, &one);
+            }
+        }
+    }
+
+    fn run<'t>(&self, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        (*self.f)(x)
+    }
+
+    fn place<'t>(&self, tape: &'t Tape<f64>, watched: &[bool]) -> Vec<Var<'t, f64>> {
+        let put = |(x, &watched): (&Tensor<f64>, _)| {
+            if watched { tape.watch(x.clone()) } else { tape.constant(x.clone()) }
+        };
+        self.inputs.iter().zip(watched).map(put).collect()
+    }
+
+    fn is_there(&self) {
+        let tape = Tape::new();
+        self.run(&self.place(&tape, &vec![true; self.inputs.len()]));
+        let arena = tape.arena.borrow();
+        let there = arena.nodes.iter().any(|node| kind(node.op) == kind(self.op));
+        assert!(there, "{}: the function does not use the operation", self.name);
+    }
+
+    /// A rule that returns zero must not pass.
+    fn is_steep(&self) {
+        let tape = Tape::new();
+        let x = self.place(&tape, &vec![true; self.inputs.len()]);
+        let gradients = weighted(self.run(&x)).backward();
+        for (i, &x) in x.iter().enumerate() {
+            let slope = gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
+            let largest = slope.to_vec().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+            assert!(largest > 0.05, "{}: flat in input {i}: {slope}", self.name);
+        }
+    }
+
+    fn agrees_with_differences(&self) {
+        let check = match self.form {
+            Form::Curved => Gradcheck::new(),
+            Form::Bilinear | Form::Linear => Gradcheck::new().step(1.0).tolerance(1e-10),
+        };
+        if let Err(error) = check.order(self.order).run(&*self.f, &self.inputs) {
+            panic!("{}: {error}", self.name)
+        }
+    }
+
+    /// ⟨A x, y⟩ = ⟨x, Aᵀ y⟩
+    fn is_adjoint(&self) {
+        for policy in POLICIES {
+            let tape = Tape::new().with_policy(policy);
+            let x = self.place(&tape, &vec![true; self.inputs.len()]);
+            let ax = self.run(&x);
+            let y = spread(&ax.shape(), &[(-2.0, 2.0)], 77);
+            let left = dot(&ax.value(), &y);
+            let aty = ax.backward_from(y);
+            let right: f64 = x.iter().zip(&self.inputs).map(|(&x, v)| dot(v, aty.wrt(x).unwrap())).sum();
+            assert!((left - right).abs() <= 1e-12 * left.abs().max(1.0), "{}: {left} {right}", self.name);
+        }
+    }
+
+    /// Values that no rule has declared to read may be poison, at first and at second order.
+    fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
+        for order in 1..=2 {
+            let tape = Tape::new().with_policy(policy);
+            let x = self.place(&tape, watched);
+            let leaves: Vec<_> = x.iter().copied().filter(|x| x.is_active()).collect();
+            let mut loss = weighted(self.run(&x));
+            if order == 2 {
+                let slopes = loss.grad(&leaves);
+                loss = slopes.into_iter().map(weighted).reduce(|a, b| a + b).unwrap();
+            }
+            if !loss.is_active() {
+                return;
+            }
+            for id in 0..tape.len() as u32 {
+                tape.force(id);
+            }
+            let clean = numbers(loss, &leaves);
+            {
+                let arena = &mut *tape.arena.borrow_mut();
+                for id in 0..arena.len() {
+                    if !arena.nodes[id as usize].has(SAVED) {
+                        let poison = Tensor::full_of(arena.shape(id), f64::NAN);
+                        arena.values[id as usize] = Some(poison);
+                    }
+                }
+            }
+            let message = format!("{}: order {order}, watched {watched:?}, {policy:?}", self.name);
+            assert_eq!(numbers(loss, &leaves), clean, "{message}");
+        }
+    }
+}
+
+fn numbers(loss: Var<'_, f64>, x: &[Var<'_, f64>]) -> Vec<Option<Vec<f64>>> {
+    let gradients = loss.backward_retain();
+    x.iter().map(|&x| gradients.wrt(x).map(Tensor::to_vec)).collect()
+}
+
+/// The family and the member, without their constants.
+fn kind(op: Op) -> Vec<String> {
+    let text = format!("{op:?}");
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    words.take(2).map(str::to_string).collect()
+}
+
+/// A scalar in which every element counts, each differently.
+fn weighted(y: Var<'_, f64>) -> Var<'_, f64> {
+    let weights = Tensor::from_fn(&y.shape(), |i| 0.7 + 0.3 * ((i * 5 + 1) % 7) as f64);
+    (y * y.tape().constant(weights)).sum_all()
+}
+
+fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    a.to_vec().iter().zip(b.to_vec()).map(|(a, b)| a * b).sum()
+}
+
+/// Random numbers, in turn from each of these intervals.
+fn spread(shape: &[usize], intervals: &[(f64, f64)], seed: u64) -> Tensor<f64> {
+    let mut rng = Philox::new(seed);
+    Tensor::from_fn(shape, |i| {
+        let (low, high) = intervals[i % intervals.len()];
+        low + (high - low) * (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    })
+}
+
+fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
+    spread(shape, &[(-2.0, 2.0)], seed)
+}
+
+/// The rows of an operation's family.
+fn rows(family: Op) -> Vec<Row> {
+    match family {
+        Op::Constant | Op::Leaf => vec![],
+        Op::Output(_) => others::outputs(),
+        Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
+        Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
+        Op::Select => pointwise::select(),
+        Op::View(first) => successors(Some(first), |&op| view::after(op)).flat_map(view::rows).collect(),
+        Op::Reduce(first) => {
+            successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
+        }
+        Op::MatMul(op) => matmul::rows(op),
+        Op::Index(first) => {
+            successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
+        }
+        Op::Random(op) => others::random(op),
+        Op::Custom(_) => others::custom(),
+    }
+}
+
+/// Each family leads to the next, with its first member.
+fn after(family: Op) -> Option<Op> {
+    match family {
+        Op::Constant => Some(Op::Leaf),
+        Op::Leaf => Some(Op::Output(1)),
+        Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
+        Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
+        Op::Binary(_) => Some(Op::Select),
+        Op::Select => Some(Op::View(View::BroadcastTo)),
+        Op::View(_) => Some(Op::Reduce(Reduce::Sum)),
+        Op::Reduce(_) => Some(Op::MatMul(matmul::any())),
+        Op::MatMul(MatMul { .. }) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
+        Op::Index(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
+        Op::Random(_) => Some(Op::Custom(0)),
+        Op::Custom(_) => None,
+    }
+}
+
+/// All families; a test of its own for each, so that a failure says where.
+fn check(wanted: impl Fn(Op) -> bool) {
+    let mut checked = 0;
+    for family in successors(Some(Op::Constant), |&op| after(op)).filter(|&op| wanted(op)) {
+        for row in rows(family) {
+            row.check();
+            checked += 1;
+        }
+    }
+    assert!(checked > 0);
+}
+
+#[test]
+fn pointwise_operations() {
+    check(|op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select));
+}
+
+#[test]
+fn views() {
+    check(|op| matches!(op, Op::View(_)));
+}
+
+#[test]
+fn reductions() {
+    check(|op| matches!(op, Op::Reduce(_)));
+}
+
+#[test]
+fn matrix_products() {
+    check(|op| matches!(op, Op::MatMul(_)));
+}
+
+#[test]
+fn all_other_operations() {
+    let elsewhere = |op: &Op| {
+        matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
+            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::MatMul(_))
+    };
+    check(|op| !elsewhere(&op));
+}

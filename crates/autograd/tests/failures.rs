@@ -1,0 +1,225 @@
+//! What goes wrong says so: every silent failure is a panic with the operation, the shapes and what
+//! would mend it, at the line of the call.
+
+mod common;
+
+use common::{panic_of, panics};
+use std::sync::Arc;
+use wengert_autograd::{
+    Buffer, Call, Cotangents, CustomOp, Mode, Outputs, Param, ShapeError, Tape, Var, value_and_grad,
+};
+use wengert_tensor::{Philox, Shape, Tensor};
+
+fn ones(shape: &[usize]) -> Tensor {
+    Tensor::ones(shape)
+}
+
+#[test]
+fn a_tape_is_not_used_after_its_parameters_changed() {
+    let mut w = Param::new(ones(&[2, 3]));
+    let tape = Tape::new();
+    tape.param(&w).sum_all().backward();
+    w.update(|w| *w = &*w * 0.5);
+    panics!(tape.param(&w), "[2, 3]", "changed since this tape bound it", "make a new tape per step");
+    assert_eq!(Tape::new().param(&w).sum_all().item(), 3.0);
+}
+
+#[test]
+fn clones_of_parameters_are_others() {
+    let (w, x) = (Param::new(ones(&[3])), ones(&[3]));
+    let copy = w.clone();
+    assert_ne!(w.id(), copy.id());
+    let tape = Tape::new();
+    let x = tape.constant(x);
+    let gradients = (tape.param(&w) * x + 2.0 * tape.param(&copy) * x).sum_all().backward();
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [1.0; 3]);
+    assert_eq!(gradients.get(&copy).unwrap().to_vec(), [2.0; 3]);
+
+    let tape = Tape::new();
+    let tied = (tape.param(&w) + 2.0 * tape.param(&w)).sum_all().backward();
+    assert_eq!(tied.get(&w).unwrap().to_vec(), [3.0; 3], "one field twice is one parameter");
+}
+
+#[test]
+fn no_two_steps_drop_the_same_units() {
+    let mask = |tape: &Tape| tape.constant(ones(&[64])).dropout(0.5).value().to_vec();
+    let mut rng = Philox::new(7);
+    let start = rng.state();
+    let (first, second) = (mask(&Tape::train(&mut rng)), mask(&Tape::train(&mut rng)));
+    assert_ne!(first, second);
+    assert_eq!(mask(&Tape::train(&mut Philox::from_state(start))), first, "the same state, the same mask");
+
+    let tape = Tape::train(&mut rng);
+    assert_ne!(mask(&tape), mask(&tape), "nor two layers of one step");
+
+    let mut masks = vec![];
+    for _ in 0..2 {
+        let w = Param::new(ones(&[64]));
+        let (_, gradients) = value_and_grad(&mut rng, |tape| tape.param(&w).dropout(0.5).sum_all());
+        masks.push(gradients.get(&w).unwrap().to_vec());
+    }
+    assert_ne!(masks[0], masks[1]);
+
+    let tape = Tape::new().training(&mut rng);
+    assert_eq!(tape.mode(), Mode::Train);
+    assert!(mask(&tape).contains(&0.0));
+    assert_eq!(mask(&Tape::train(&mut rng).evaluating()), [1.0; 64], "nothing is dropped in use");
+    assert_eq!(mask(&Tape::inference()), [1.0; 64]);
+}
+
+#[test]
+fn two_tapes_do_not_meet() {
+    let (one, other) = (Tape::<f32>::new(), Tape::<f32>::new());
+    let (x, y) = (one.watch(ones(&[2, 2])), other.watch(ones(&[2, 2])));
+    panics!(x + y, "add: variables of two tapes meet", "tape.constant(x.value())");
+    panics!(x / y, "div: variables of two tapes meet");
+    panics!(x.maximum(y), "maximum: variables of two tapes meet");
+    panics!(x.matmul(y), "matmul: variables of two tapes meet");
+    panics!(x.gt(0.0).select(x, y), "select: variables of two tapes meet");
+    panics!(Var::concat(&[x, y], 0), "concat: variables of two tapes meet");
+    panics!(Var::stack(&[x, y], 0), "variables of two tapes meet");
+    panics!(x.sum_all().grad(&[y]), "grad: variables of two tapes meet");
+    panics!(x.sum_all().grad_or_zero(&[y]), "grad: variables of two tapes meet");
+    panics!(x.scatter_add(0, Tensor::from([[0i64]]), y), "scatter_add: variables of two tapes meet");
+    panics!(x.index_select(0, other.index(Tensor::from([0i64]))), "index: variables of two tapes meet");
+    panics!(one.custom(Arc::new(Refuses), &[y]), "refuses: variables of two tapes meet");
+    let gradients = y.sum_all().backward();
+    panics!(gradients.wrt(x), "wrt", "not on the tape of these gradients");
+}
+
+#[test]
+fn a_loss_is_a_scalar() {
+    let tape = Tape::new();
+    let x = tape.watch(ones(&[2, 3]));
+    let why = "a gradient needs a scalar, this has shape [2, 3]";
+    panics!(x.tanh().backward(), "backward:", why, "sum_all()", "mean_all()", "backward_from()");
+    panics!(x.tanh().backward_retain(), "backward_retain:", why);
+    panics!(x.tanh().grad(&[x]), "grad:", why);
+    panics!(x.tanh().grad_or_zero(&[x]), "grad:", why);
+    panics!(x.item(), "item:", "[2, 3]");
+    panics!(x.tanh().backward_from(ones(&[3, 2])), "a seed of shape [3, 2] for a value of shape [2, 3]");
+    assert_eq!(x.sum(&[], true).backward().wrt(x).unwrap().to_vec(), [1.0; 6], "[1, 1] is one number");
+}
+
+#[test]
+fn targets_are_within_reach() {
+    let tape = Tape::new();
+    let (x, z) = (tape.watch(ones(&[2])), tape.watch(ones(&[3])));
+    let loss = x.sum_all();
+    panics!(loss.grad(&[x, z]), "does not depend on variable 1 of 2", "grad_or_zero()");
+    panics!(loss.grad(&[x.tanh()]), "variable 0 of 1", "grad_or_zero()");
+    panics!(x.detach().sum_all().grad(&[x]), "grad_or_zero()");
+    panics!(x.gt(0.0).sum_all().grad(&[x]), "grad_or_zero()");
+    let found = loss.grad_or_zero(&[x, z]);
+    assert_eq!((found[0].value().to_vec(), found[1].value().to_vec()), (vec![1.0; 2], vec![0.0; 3]));
+    panics!(tape.constant(ones(&[])).backward(), "no trainable parameter and nothing that is watched");
+    panics!(x.detach().sum_all().backward(), "no trainable parameter and nothing that is watched");
+}
+
+#[test]
+fn backward_ends_the_history() {
+    let (w, tape) = (Param::new(ones(&[3, 3])), Tape::new());
+    let x = tape.constant(ones(&[2, 3]));
+    let hidden = x.matmul(tape.param(&w));
+    let (lost, asked) = (hidden.tanh(), hidden.sin());
+    asked.value();
+    let loss = (lost * asked).sum_all();
+    loss.backward();
+    loss.value();
+    asked.value();
+    panics!(lost.value(), "ended with backward()", "backward_retain()");
+    panics!(hidden.value(), "ended with backward()", "backward_retain()");
+    panics!(tape.param(&w).value(), "backward_retain()");
+    panics!(loss.backward(), "backward() ended this tape's history", "backward_retain()");
+    panics!(loss.backward_retain(), "backward_retain()");
+    panics!(loss.grad(&[hidden]), "backward_retain()");
+    panics!(loss.grad_or_zero(&[hidden]), "backward_retain()");
+}
+
+#[test]
+fn runs_without_history_or_numbers() {
+    let w = Param::new(ones(&[3]));
+    let tape = Tape::inference();
+    let loss = tape.param(&w).sum_all();
+    assert_eq!(loss.item(), 3.0);
+    panics!(loss.backward(), "keeps no history", "Tape::new()", "Tape::train()");
+    panics!(loss.grad(&[tape.param(&w)]), "keeps no history");
+    panics!(tape.input(&[2]), "input()", "constant()");
+
+    let no_numbers = |f: fn(&Tape)| Tape::check(f).unwrap_err().to_string();
+    let asks = [
+        no_numbers(|tape| drop(tape.input(&[2]).tanh().value())),
+        no_numbers(|tape| _ = tape.input(&[]).item()),
+        no_numbers(|tape| drop(tape.watch(Tensor::ones(&[])).backward())),
+        no_numbers(|tape| drop(tape.input(&[2]).argmax(0, false).value())),
+    ];
+    for text in asks {
+        assert!(text.contains("shapes but no numbers"), "{text}");
+    }
+}
+
+#[test]
+fn random_numbers_need_a_key() {
+    let mut rng = Philox::new(1);
+    let x = ones(&[3]);
+    panics!(Tape::train(&mut rng).watch(x.clone()).dropout(1.5), "dropout", "1.5");
+    panics!(Tape::train(&mut rng).watch(x.clone()).dropout(-0.1), "dropout", "-0.1");
+    assert_eq!(Tape::new().watch(x).dropout(0.5).value().to_vec(), [1.0; 3]);
+}
+
+#[test]
+fn buffers_keep_their_shape() {
+    let (buffer, tape) = (Buffer::new(ones(&[3])), Tape::new());
+    let change = tape.watch(ones(&[4]));
+    panics!(tape.update_buffer(&buffer, 0.9, change), "update_buffer", "[4]", "[3]");
+}
+
+struct Refuses;
+impl CustomOp<f32> for Refuses {
+    fn name(&self) -> &str {
+        "refuses"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        if x[0].rank() == 1 { Ok([x[0]].into()) } else { Err(format!("a vector wanted, not {}", x[0])) }
+    }
+    fn forward(&self, x: &[Tensor]) -> Outputs<Tensor> {
+        [x[0].clone()].into()
+    }
+    fn vjp<'t>(&self, _: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
+        panic!("no rule")
+    }
+}
+
+#[test]
+fn the_tape_works_on_after_a_panic() {
+    let tape = Tape::new();
+    let x = tape.watch(ones(&[12]));
+    let (good, bad) = ((x * x).sum_all(), tape.custom(Arc::new(Refuses), &[x.tanh()])[0].exp().sum_all());
+    let nodes = tape.len();
+    {
+        let text = panic_of(|| drop(bad.backward_retain())).0;
+        assert_eq!(text, "no rule");
+        assert_eq!(tape.len(), nodes, "what the walk wrote is dropped");
+        assert_eq!(panic_of(|| drop(bad.grad(&[x]))).0, "no rule");
+        let y = (3.0 * x).sum_all();
+        assert!(y.is_active(), "the tape records");
+        assert_eq!(y.backward_retain().wrt(x).unwrap().to_vec(), [3.0; 12]);
+        assert_eq!(good.backward_retain().wrt(x).unwrap().to_vec(), [2.0; 12]);
+    }
+    let text = panic_of(|| drop(tape.scope("a", || x.matmul(x.reshape(&[3, 4]))))).0;
+    assert!(text.starts_with("a: "), "{text}");
+    assert_eq!(tape.path(), "", "the scope is closed");
+    assert_eq!(good.grad(&[x])[0].value().to_vec(), [2.0; 12]);
+    assert_eq!(good.backward().wrt(x).unwrap().to_vec(), [2.0; 12]);
+}
+
+#[test]
+fn check_lets_other_panics_pass() {
+    let (text, at, _) = panic_of(|| _ = Tape::<f32>::check(|_| -> () { panic!("something else") }));
+    assert_eq!((&text[..], &at[..]), ("something else", file!()));
+    let shape = Tape::<f32>::check(|tape| tape.input(&[5, 2]).tanh().shape());
+    assert_eq!(shape.unwrap(), [5, 2]);
+    let error = Tape::<f32>::check(|tape| (tape.input(&[2]) + tape.input(&[3])).shape()).unwrap_err();
+    let ShapeError { path, message } = error;
+    assert_eq!((&path[..], &message[..4]), ("", "add:"));
+}

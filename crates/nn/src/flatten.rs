@@ -1,0 +1,46 @@
+//! Axes merged into one.
+
+use crate::layer::Layer;
+use wengert_autograd::Var;
+use wengert_nn_derive::Module;
+use wengert_tensor::Float;
+
+/// Merges axes into one: by default all but the first, which counts the samples.
+///
+/// ```
+/// use wengert_nn::{Flatten, Layer};
+/// use wengert_tensor::Tensor;
+/// let images = Tensor::zeros(&[32, 1, 28, 28]);
+/// assert_eq!(Flatten::new().predict(&images).shape(), [32, 784]);
+/// assert_eq!(Flatten::axes(-2, -1).predict(&images).shape(), [32, 1, 784]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Flatten {
+    start: isize,
+    end: isize,
+}
+
+impl Flatten {
+    /// All axes but the first.
+    pub fn new() -> Self {
+        Self::axes(1, -1)
+    }
+
+    /// The axes from `start` to `end`, both included; they may count from the end.
+    pub fn axes(start: isize, end: isize) -> Self {
+        Flatten { start, end }
+    }
+}
+
+impl Default for Flatten {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Float> Layer<T> for Flatten {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.flatten(self.start, self.end)
+    }
+}

@@ -1,0 +1,235 @@
+//! What parameters start from.
+//!
+//! ```
+//! use wengert_nn::{Linear, init};
+//! use wengert_tensor::Philox;
+//! let mut rng = Philox::new(0);
+//! let mut layer = Linear::new(784, 256, &mut rng);
+//! init::kaiming_normal(&mut layer.weight, init::Fan::In, init::gain::RELU, &mut rng);
+//! init::zeros(layer.bias.as_mut().unwrap());
+//! ```
+
+use rand::Rng;
+use wengert_autograd::Param;
+use wengert_tensor::{Float, Tensor};
+
+/// By how much an initialisation stretches, to make up for the nonlinearity after the layer.
+pub mod gain {
+    use std::f64::consts::SQRT_2;
+
+    /// Nothing, or the logistic function.
+    pub const LINEAR: f64 = 1.0;
+    /// The hyperbolic tangent: 5/3.
+    pub const TANH: f64 = 5.0 / 3.0;
+    /// The rectifier: √2, because it lets half through.
+    pub const RELU: f64 = SQRT_2;
+
+    /// A rectifier that multiplies negative inputs by `slope`: √(2 / (1 + slope²)).
+    pub fn leaky_relu(slope: f64) -> f64 {
+        (2.0 / (1.0 + slope * slope)).sqrt()
+    }
+}
+
+/// Which of its two numbers of connections a unit's scale follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// Those that come in: values keep their variance on the way forward.
+    In,
+    /// Those that go out: gradients keep theirs on the way back.
+    Out,
+}
+
+/// How many connections come into and go out of a unit, for a weight [out, in, …] whose further
+/// axes are those of a kernel.
+///
+/// # Panics
+/// If the shape has fewer than two axes.
+#[track_caller]
+pub fn fans(shape: &[usize]) -> (usize, usize) {
+    let &[out, inputs, ref kernel @ ..] = shape else {
+        panic!(
+            "init: a weight [out, in, …] wanted, shape {shape:?} has no fan; use uniform or normal"
+        )
+    };
+    let area: usize = kernel.iter().product();
+    (inputs * area, out * area)
+}
+
+/// All 0.
+pub fn zeros<T: Float>(param: &mut Param<T>) {
+    constant(param, 0.0);
+}
+
+/// All 1.
+pub fn ones<T: Float>(param: &mut Param<T>) {
+    constant(param, 1.0);
+}
+
+/// All equal.
+pub fn constant<T: Float>(param: &mut Param<T>, value: f64) {
+    param.set(Tensor::full_of(&param.shape(), T::of(value)));
+}
+
+/// Uniform in [low, high).
+///
+/// # Panics
+/// If `low` is above `high`.
+#[track_caller]
+pub fn uniform<T: Float>(param: &mut Param<T>, low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) {
+    param.set(Tensor::uniform_of(&param.shape(), low, high, rng));
+}
+
+/// Normal with this mean and standard deviation.
+///
+/// # Panics
+/// If the standard deviation is negative.
+#[track_caller]
+pub fn normal<T: Float>(param: &mut Param<T>, mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) {
+    param.set(Tensor::normal_of(&param.shape(), mean, std, rng));
+}
+
+/// Uniform with the variance 2 gain² / (fan in + fan out), a compromise between values on the way
+/// forward and gradients on the way back. (Glorot, Bengio, "Understanding the difficulty of
+/// training deep feedforward neural networks", 2010.)
+///
+/// # Panics
+/// If the parameter has fewer than two axes.
+#[track_caller]
+pub fn xavier_uniform<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl Rng + ?Sized)) {
+    let bound = 3f64.sqrt() * xavier(param, gain);
+    uniform(param, -bound, bound, rng);
+}
+
+/// As [`xavier_uniform`], but normal.
+///
+/// # Panics
+/// If the parameter has fewer than two axes.
+#[track_caller]
+pub fn xavier_normal<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl Rng + ?Sized)) {
+    normal(param, 0.0, xavier(param, gain), rng);
+}
+
+/// Uniform with the variance gain² / fan. (He, Zhang, Ren, Sun, "Delving deep into rectifiers",
+/// 2015.)
+///
+/// # Panics
+/// If the parameter has fewer than two axes.
+#[track_caller]
+pub fn kaiming_uniform<T: Float>(
+    param: &mut Param<T>,
+    fan: Fan,
+    gain: f64,
+    rng: &mut (impl Rng + ?Sized),
+) {
+    let bound = 3f64.sqrt() * kaiming(param, fan, gain);
+    uniform(param, -bound, bound, rng);
+}
+
+/// As [`kaiming_uniform`], but normal.
+///
+/// # Panics
+/// If the parameter has fewer than two axes.
+#[track_caller]
+pub fn kaiming_normal<T: Float>(
+    param: &mut Param<T>,
+    fan: Fan,
+    gain: f64,
+    rng: &mut (impl Rng + ?Sized),
+) {
+    normal(param, 0.0, kaiming(param, fan, gain), rng);
+}
+
+/// The standard deviation; 1 connection at least, so that empty weights are no error.
+#[track_caller]
+fn xavier<T: Float>(param: &Param<T>, gain: f64) -> f64 {
+    let (inputs, outputs) = fans(&param.shape());
+    gain * (2.0 / (inputs + outputs).max(1) as f64).sqrt()
+}
+
+#[track_caller]
+fn kaiming<T: Float>(param: &Param<T>, fan: Fan, gain: f64) -> f64 {
+    let (inputs, outputs) = fans(&param.shape());
+    let fan = if fan == Fan::In { inputs } else { outputs };
+    gain / (fan.max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wengert_tensor::Philox;
+
+    /// Mean, standard deviation and largest size of a parameter's numbers.
+    fn statistics(param: &Param<f64>) -> [f64; 3] {
+        let numbers = param.value().to_vec();
+        let n = numbers.len() as f64;
+        let mean = numbers.iter().sum::<f64>() / n;
+        let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        [
+            mean,
+            variance.sqrt(),
+            numbers.iter().fold(0.0, |most, x| x.abs().max(most)),
+        ]
+    }
+
+    #[track_caller]
+    fn assert_spread(param: &Param<f64>, std: f64, bound: Option<f64>) {
+        let [mean, found, largest] = statistics(param);
+        let n = param.shape().numel() as f64;
+        assert!(mean.abs() < 5.0 * std / n.sqrt(), "mean {mean}");
+        assert!(
+            (found / std - 1.0).abs() < 5.0 / (2.0 * n).sqrt(),
+            "deviation {found} for {std}"
+        );
+        match bound {
+            Some(bound) => assert!(
+                largest <= bound && largest > 0.99 * bound,
+                "{largest} of {bound}"
+            ),
+            None => assert!(largest > 3.0 * std),
+        }
+    }
+
+    #[test]
+    fn spreads_follow_the_papers() {
+        let rng = &mut Philox::new(4);
+        // 30 maps from 20, by kernels of 3 × 5: fans of 300 and 450.
+        let param = &mut Param::<f64>::new(Tensor::zeros_of(&[30, 20, 3, 5]));
+        assert_eq!(fans(&param.shape()), (300, 450));
+
+        xavier_uniform(param, gain::TANH, rng);
+        let std = 5.0 / 3.0 * (2.0 / 750f64).sqrt();
+        assert_spread(param, std, Some(std * 3f64.sqrt()));
+        xavier_normal(param, gain::LINEAR, rng);
+        assert_spread(param, (2.0 / 750f64).sqrt(), None);
+        kaiming_uniform(param, Fan::In, gain::RELU, rng);
+        assert_spread(param, (2.0 / 300f64).sqrt(), Some((6.0 / 300f64).sqrt()));
+        kaiming_normal(param, Fan::Out, gain::leaky_relu(2.0), rng);
+        assert_spread(param, (0.4 / 450f64).sqrt(), None);
+        uniform(param, -0.5, 0.5, rng);
+        assert_spread(param, 1.0 / 12f64.sqrt(), Some(0.5));
+        normal(param, 0.0, 2.0, rng);
+        assert_spread(param, 2.0, None);
+    }
+
+    #[test]
+    fn constants() {
+        let param = &mut Param::new(Tensor::zeros(&[2]));
+        ones(param);
+        assert_eq!(param.value().to_vec(), [1.0; 2]);
+        constant(param, 0.25);
+        assert_eq!(param.value().to_vec(), [0.25; 2]);
+        zeros(param);
+        assert_eq!(param.value().to_vec(), [0.0; 2]);
+        assert_eq!(param.version(), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "init: a weight [out, in, …] wanted, shape [3] has no fan")]
+    fn a_bias_has_no_fan() {
+        xavier_normal(
+            &mut Param::new(Tensor::zeros(&[3])),
+            1.0,
+            &mut Philox::new(0),
+        );
+    }
+}

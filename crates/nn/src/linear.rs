@@ -1,0 +1,133 @@
+//! The fully connected layer.
+
+use crate::layer::Layer;
+use rand::Rng;
+use wengert_autograd::{Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Tensor};
+
+/// y = x Wᵀ + b along the last axis: \[…, inputs\] → \[…, outputs\].
+///
+/// ```
+/// use wengert_nn::{Layer, Linear};
+/// use wengert_tensor::Tensor;
+/// let layer = Linear::from_tensors(
+///     Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+///     Some(Tensor::from([0.5, 0.0, -0.5])),
+/// );
+/// assert_eq!(layer.predict(&Tensor::from([1.0, 10.0])).to_vec(), [21.5, 43.0, 64.5]);
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Linear<T: Float = f32> {
+    /// W: [outputs, inputs].
+    pub weight: Param<T>,
+    /// b: \[outputs\].
+    pub bias: Option<Param<T>>,
+}
+
+impl Linear {
+    /// A layer of `f32` with weight and bias uniform in ±1/√inputs: PyTorch's default, which is
+    /// [`kaiming_uniform`](crate::init::kaiming_uniform) with the gain √⅓ for the weight.
+    ///
+    /// # Panics
+    /// If there are no inputs.
+    #[track_caller]
+    pub fn new(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(inputs, outputs, rng)
+    }
+}
+
+impl<T: Float> Linear<T> {
+    /// [`Linear::new`] for any element type: `Linear::<f64>::of(…)`.
+    ///
+    /// # Panics
+    /// If there are no inputs.
+    #[track_caller]
+    pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        assert!(
+            inputs > 0,
+            "Linear: a layer without inputs has no scale to draw its weights from"
+        );
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let weight = Tensor::uniform_of(&[outputs, inputs], -bound, bound, rng);
+        let bias = Tensor::uniform_of(&[outputs], -bound, bound, rng);
+        Linear {
+            weight: weight.into(),
+            bias: Some(bias.into()),
+        }
+    }
+
+    /// The same layer without bias: y = x Wᵀ.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Linear { bias: None, ..self }
+    }
+
+    /// A layer with this weight [outputs, inputs] and bias \[outputs\].
+    ///
+    /// # Panics
+    /// If they have other shapes.
+    #[track_caller]
+    pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
+        let shape = weight.shape();
+        assert!(
+            shape.rank() == 2,
+            "Linear: a weight [outputs, inputs] wanted, got {shape}"
+        );
+        if let Some(bias) = &bias {
+            let got = bias.shape();
+            assert!(
+                *got == shape[..1],
+                "Linear: a weight {shape} wants a bias [{}], got {got}",
+                shape[0]
+            );
+        }
+        Linear {
+            weight: weight.into(),
+            bias: bias.map(Into::into),
+        }
+    }
+
+    /// The size of the input's last axis.
+    pub fn inputs(&self) -> usize {
+        self.weight.shape()[1]
+    }
+
+    /// The size of the output's last axis.
+    pub fn outputs(&self) -> usize {
+        self.weight.shape()[0]
+    }
+}
+
+impl<T: Float> Layer<T> for Linear<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let (tape, shape, inputs) = (x.tape(), x.shape(), self.inputs());
+        if shape.last() != Some(&inputs) {
+            tape.shape_error(format!(
+                "linear: expected last axis {inputs}, got {shape}{}",
+                mend(&shape, inputs)
+            ))
+        }
+        let y = x.matmul_t(tape.param(&self.weight), false, true);
+        match &self.bias {
+            Some(bias) => y + tape.param(bias),
+            None => y,
+        }
+    }
+}
+
+/// What the caller has probably forgotten.
+fn mend(shape: &[usize], inputs: usize) -> &'static str {
+    let ends_in_them = |from: usize| shape[from..].iter().product::<usize>() == inputs;
+    match shape.len() {
+        0 => "",
+        rank if (0..rank - 1).any(ends_in_them) => {
+            " (flatten the axes that make up one input first)"
+        }
+        rank if shape[..rank - 1].contains(&inputs) => {
+            " (another axis has that size: transpose first?)"
+        }
+        _ => "",
+    }
+}

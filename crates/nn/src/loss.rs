@@ -1,0 +1,252 @@
+//! What training makes small. Each loss is the mean over a batch; its twin with `_with` takes
+//! another [`Reduction`].
+
+use crate::activation::from_maximum;
+use wengert_autograd::{Index, IntoIndex, Tape, Var};
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// What becomes of the losses of single elements or samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// They stay as they are.
+    None,
+}
+
+impl Reduction {
+    fn apply<T: Float>(self, losses: Var<'_, T>) -> Var<'_, T> {
+        match self {
+            Reduction::Mean => losses.mean_all(),
+            Reduction::Sum => losses.sum_all(),
+            Reduction::None => losses,
+        }
+    }
+}
+
+/// The mean squared error, mean of (input - target)².
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let input = tape.watch(Tensor::from([1.0f32, 2.0]));
+/// let target = tape.constant(Tensor::from([0.0, 4.0]));
+/// assert_eq!(wengert_nn::mse(input, target).item(), 2.5);
+/// ```
+///
+/// # Panics
+/// If the shapes differ: [n] against [n, 1] would broadcast to n² differences.
+#[track_caller]
+pub fn mse<'t, T: Float>(input: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
+    mse_with(input, target, Reduction::Mean)
+}
+
+/// [`mse`] with another reduction; [`Reduction::None`] keeps the shape.
+///
+/// # Panics
+/// As [`mse`].
+#[track_caller]
+pub fn mse_with<'t, T: Float>(
+    input: Var<'t, T>,
+    target: Var<'t, T>,
+    reduction: Reduction,
+) -> Var<'t, T> {
+    equal_shapes("mse", input, target);
+    input
+        .tape()
+        .scope("mse", || reduction.apply((input - target).square()))
+}
+
+/// The binary cross-entropy between σ(logit) and a target t within 0 to 1, in nats: mean of
+/// t · ln(1 + e⁻ˣ) + (1 - t) · ln(1 + eˣ).
+///
+/// Neither term is negative, so nothing cancels, however large the logits.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let logits = tape.watch(Tensor::from([1e4f32, -1e4, 1e4]));
+/// let targets = tape.constant(Tensor::from([1.0, 0.0, 0.25]));
+/// assert_eq!(wengert_nn::bce_with_logits(logits, targets).item(), 2500.0);
+/// ```
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn bce_with_logits<'t, T: Float>(logits: Var<'t, T>, targets: Var<'t, T>) -> Var<'t, T> {
+    bce_with_logits_with(logits, targets, Reduction::Mean)
+}
+
+/// [`bce_with_logits`] with another reduction; [`Reduction::None`] keeps the shape.
+///
+/// # Panics
+/// As [`bce_with_logits`].
+#[track_caller]
+pub fn bce_with_logits_with<'t, T: Float>(
+    logits: Var<'t, T>,
+    targets: Var<'t, T>,
+    reduction: Reduction,
+) -> Var<'t, T> {
+    equal_shapes("bce_with_logits", logits, targets);
+    let loss = || targets * (-logits).softplus() + (1.0 - targets) * logits.softplus();
+    logits
+        .tape()
+        .scope("bce_with_logits", || reduction.apply(loss()))
+}
+
+/// The cross-entropy between softmax(logits) and the true classes, in nats: mean over samples of
+/// ln Σⱼ exp(xⱼ) - xᵢ, where i is the class.
+///
+/// Logits are [C], [N, C] or [N, C, d₁, …] with the classes on the second axis (on the only one of
+/// [C]); classes are the shape without that axis, numbers from 0 to C - 1. Stable for logits of any
+/// size.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let logits = tape.watch(Tensor::from([[2.0f32, 0.0, 0.0], [0.0, 0.0, 1e4]]));
+/// let loss = wengert_nn::cross_entropy(logits, &Tensor::from([0i64, 2]));
+/// assert!((loss.item() - 0.5 * (1.0 + 2.0 * (-2.0f64).exp()).ln()).abs() < 1e-6);
+/// ```
+///
+/// # Panics
+/// If the shapes do not fit, or a class is not below C.
+#[track_caller]
+pub fn cross_entropy<'t, T: Float>(
+    logits: Var<'t, T>,
+    classes: impl IntoIndex<'t, T>,
+) -> Var<'t, T> {
+    cross_entropy_with(logits, classes, Reduction::Mean)
+}
+
+/// [`cross_entropy`] with another reduction; [`Reduction::None`] gives the shape of the classes.
+///
+/// # Panics
+/// As [`cross_entropy`].
+#[track_caller]
+pub fn cross_entropy_with<'t, T: Float>(
+    logits: Var<'t, T>,
+    classes: impl IntoIndex<'t, T>,
+    reduction: Reduction,
+) -> Var<'t, T> {
+    let (axis, classes) = classes_of("cross_entropy", logits, classes);
+    logits.tape().scope("cross_entropy", || {
+        let x = from_maximum(logits, axis);
+        reduction.apply(x.logsumexp(&[axis], false) - x.gather(axis, classes).squeeze(axis))
+    })
+}
+
+/// The negative log-likelihood of the true classes, mean over samples of -xᵢ, where i is the class: with
+/// [`LogSoftmax`](crate::LogSoftmax) before it, the [`cross_entropy`]. Shapes are those of
+/// [`cross_entropy`].
+///
+/// # Panics
+/// If the shapes do not fit, or a class is not below C.
+#[track_caller]
+pub fn nll<'t, T: Float>(log_probs: Var<'t, T>, classes: impl IntoIndex<'t, T>) -> Var<'t, T> {
+    nll_with(log_probs, classes, Reduction::Mean)
+}
+
+/// [`nll`] with another reduction; [`Reduction::None`] gives the shape of the classes.
+///
+/// # Panics
+/// As [`nll`].
+#[track_caller]
+pub fn nll_with<'t, T: Float>(
+    log_probs: Var<'t, T>,
+    classes: impl IntoIndex<'t, T>,
+    reduction: Reduction,
+) -> Var<'t, T> {
+    let (axis, classes) = classes_of("nll", log_probs, classes);
+    log_probs.tape().scope("nll", || {
+        reduction.apply(-log_probs.gather(axis, classes).squeeze(axis))
+    })
+}
+
+#[track_caller]
+fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
+    let (a, b) = (input.shape(), target.shape());
+    if a == b {
+        return;
+    }
+    let mend = if a.numel() == b.numel() {
+        " (reshape one of them)"
+    } else {
+        ""
+    };
+    input.tape().shape_error(format!(
+        "{op}: input and target differ in shape: {a} and {b}{mend}"
+    ))
+}
+
+/// The axis of the classes, and their numbers as an index along it.
+#[track_caller]
+fn classes_of<'t, T: Float>(
+    op: &str,
+    input: Var<'t, T>,
+    classes: impl IntoIndex<'t, T>,
+) -> (isize, Index<'t, T>) {
+    let tape = input.tape();
+    let (shape, classes) = (input.shape(), classes.into_index(tape));
+    let got = classes.shape();
+    let axis = usize::from(shape.rank() > 1);
+    if shape.rank() == 0 {
+        tape.shape_error(format!(
+            "{op}: [N, C] wanted, N samples and C classes; this has shape []"
+        ))
+    }
+    let wanted: Shape = shape[..axis]
+        .iter()
+        .chain(&shape[axis + 1..])
+        .copied()
+        .collect();
+    if got != wanted {
+        let mend = if got == shape {
+            ": one number per sample says which class it is (argmax of a one-hot row gives it)"
+        } else {
+            ""
+        };
+        tape.shape_error(format!(
+            "{op}: {shape} has its classes on axis {axis}, so class numbers of shape {wanted} are wanted, got {got}{mend}"
+        ))
+    }
+    (
+        axis as isize,
+        unsqueezed(op, tape, classes, axis, shape[axis]),
+    )
+}
+
+/// With an axis of size 1 where the classes are. Says which class is out of range, in the words of
+/// the loss.
+#[track_caller]
+fn unsqueezed<'t, T: Float>(
+    op: &str,
+    tape: &'t Tape<T>,
+    classes: Index<'t, T>,
+    axis: usize,
+    count: usize,
+) -> Index<'t, T> {
+    if tape.is_abstract() {
+        // Such a run keeps the shape alone.
+        return tape.index(
+            Tensor::scalar_of(0)
+                .broadcast_to(&classes.shape())
+                .unsqueeze(axis as isize),
+        );
+    }
+    let numbers = classes.value().contiguous();
+    let within = |class: &i64| (0..count as i64).contains(class);
+    let all = numbers.as_slice().unwrap_or_default();
+    if let Some(class) = all.iter().find(|class| !within(class)) {
+        tape.shape_error(format!(
+            "{op}: class {class} does not exist: {count} classes count from 0"
+        ))
+    }
+    tape.index(numbers.unsqueeze(axis as isize))
+}

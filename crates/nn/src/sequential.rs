@@ -1,0 +1,193 @@
+//! Layers in a row.
+
+use crate::layer::Layer;
+use std::fmt;
+use std::ops::{Index, IndexMut};
+use wengert_autograd::{Module, Outline, Path, See, SeeMut, Var};
+use wengert_tensor::Float;
+
+/// Layers that run one after the other, each on the output of the one before.
+///
+/// Their names are their positions (`0.weight`), as in PyTorch, or those given to
+/// [`add_named`](Sequential::add_named). A layer's output goes as soon as the next layer has run,
+/// unless a derivative rule will read it.
+///
+/// ```
+/// use wengert_nn::{Layer, Linear, Relu, Sequential};
+/// use wengert_tensor::{Philox, Tensor};
+/// let mut rng = Philox::new(0);
+/// let model = Sequential::new()
+///     .add(Linear::new(784, 128, &mut rng))
+///     .add(Relu)
+///     .add(Linear::new(128, 10, &mut rng));
+/// assert_eq!(model.predict(&Tensor::zeros(&[32, 784])).shape(), [32, 10]);
+/// assert_eq!(model.to_string(), "\
+/// Sequential(
+///   (0): Linear(weight: [128, 784], bias: [128])
+///   (1): Relu
+///   (2): Linear(weight: [10, 128], bias: [10])
+/// )");
+/// ```
+pub struct Sequential<T: Float = f32> {
+    layers: Vec<(String, Box<dyn Layer<T>>)>,
+}
+
+/// A [`Sequential`] of these layers. Its element type is that of the layers; if none of them has
+/// parameters, say which: `let model: Sequential = sequential![Flatten::new(), Relu];`
+///
+/// ```
+/// use wengert_nn::{Linear, Relu, sequential};
+/// use wengert_tensor::Philox;
+/// let mut rng = Philox::new(0);
+/// let model = sequential![Linear::new(4, 8, &mut rng), Relu, Linear::new(8, 1, &mut rng)];
+/// assert_eq!(model.len(), 3);
+/// ```
+#[macro_export]
+macro_rules! sequential {
+    ($($layer:expr),* $(,)?) => { $crate::Sequential::of()$(.add($layer))* };
+}
+
+impl Sequential {
+    /// No layers yet, for `f32`.
+    pub fn new() -> Self {
+        Self::of()
+    }
+}
+
+impl<T: Float> Sequential<T> {
+    /// No layers yet, for any element type.
+    pub fn of() -> Self {
+        Sequential { layers: Vec::new() }
+    }
+
+    /// With one more layer, named by its position.
+    #[allow(clippy::should_implement_trait)] // PyTorch's `add_module`; `+` would say nothing
+    #[must_use]
+    #[track_caller]
+    pub fn add(self, layer: impl Layer<T> + 'static) -> Self {
+        let name = self.len().to_string();
+        self.add_named(&name, layer)
+    }
+
+    /// With one more layer of this name.
+    ///
+    /// # Panics
+    /// If another layer has the name, or it is empty or contains a dot.
+    #[must_use]
+    #[track_caller]
+    pub fn add_named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Self {
+        assert!(
+            !name.is_empty() && !name.contains('.'),
+            "Sequential: {name:?} is no name of a layer"
+        );
+        assert!(
+            self.get(name).is_none(),
+            "Sequential: two layers are named {name:?}"
+        );
+        self.layers.push((name.to_string(), Box::new(layer)));
+        self
+    }
+
+    /// How many layers there are.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there is none: the output is the input then.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// The layer of this name.
+    pub fn get(&self, name: &str) -> Option<&dyn Layer<T>> {
+        self.layers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, layer)| &**layer)
+    }
+
+    /// The layers in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &dyn Layer<T>> {
+        self.layers.iter().map(|(_, layer)| &**layer)
+    }
+}
+
+impl<T: Float> Layer<T> for Sequential<T> {
+    fn forward<'t>(&self, input: Var<'t, T>) -> Var<'t, T> {
+        let mut x = input;
+        for (name, layer) in &self.layers {
+            let y = layer.forward_as(name, x);
+            // Nobody else knows `x`, unless it is the caller's or was handed through.
+            if !x.is(input) && !x.is(y) {
+                x.release();
+            }
+            x = y;
+        }
+        x
+    }
+}
+
+impl<T: Float> Module for Sequential<T> {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        for (name, layer) in &self.layers {
+            layer.visit(&path.child(name), see);
+        }
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        for (name, layer) in &mut self.layers {
+            layer.visit_mut(&path.child(name), see);
+        }
+    }
+    fn outline(&self) -> Outline {
+        let outline = Outline::new("Sequential");
+        self.layers
+            .iter()
+            .fold(outline, |outline, (name, layer)| outline.field(name, layer))
+    }
+}
+
+impl<T: Float> Default for Sequential<T> {
+    fn default() -> Self {
+        Self::of()
+    }
+}
+
+impl<T: Float> From<Vec<Box<dyn Layer<T>>>> for Sequential<T> {
+    fn from(layers: Vec<Box<dyn Layer<T>>>) -> Self {
+        layers.into_iter().collect()
+    }
+}
+
+impl<T: Float> FromIterator<Box<dyn Layer<T>>> for Sequential<T> {
+    fn from_iter<I: IntoIterator<Item = Box<dyn Layer<T>>>>(layers: I) -> Self {
+        let named = |(i, layer): (usize, _)| (i.to_string(), layer);
+        Sequential {
+            layers: layers.into_iter().enumerate().map(named).collect(),
+        }
+    }
+}
+
+impl<T: Float> Index<usize> for Sequential<T> {
+    type Output = dyn Layer<T>;
+    fn index(&self, i: usize) -> &Self::Output {
+        &*self.layers[i].1
+    }
+}
+
+impl<T: Float> IndexMut<usize> for Sequential<T> {
+    fn index_mut(&mut self, i: usize) -> &mut Self::Output {
+        &mut *self.layers[i].1
+    }
+}
+
+impl<T: Float> fmt::Display for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outline().fmt(f)
+    }
+}
+
+impl<T: Float> fmt::Debug for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outline().fmt(f)
+    }
+}

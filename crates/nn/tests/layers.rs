@@ -1,0 +1,488 @@
+//! How layers behave as parts of a model: names, modes, errors, memory.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex};
+use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Policy, Reads, Tape, Var};
+use wengert_nn::{
+    Dropout, Flatten, Identity, Layer, Linear, Module, Relu, Sequential, Sigmoid, Softmax, Tanh,
+    bce_with_logits, cross_entropy, mse, nll, sequential,
+};
+use wengert_tensor::{Philox, Shape, Tensor};
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd")]
+struct Mlp {
+    fc1: Linear,
+    act: Box<dyn Layer>,
+    fc2: Linear,
+}
+
+impl Mlp {
+    fn new() -> Self {
+        let mut rng = Philox::new(0);
+        Mlp {
+            fc1: Linear::new(784, 16, &mut rng),
+            act: Box::new(Relu),
+            fc2: Linear::new(16, 10, &mut rng),
+        }
+    }
+}
+
+impl Layer for Mlp {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.act.forward_as("act", self.fc1.forward_as("fc1", x));
+        self.fc2.forward_as("fc2", x)
+    }
+}
+
+fn perceptron() -> Sequential {
+    let mut rng = Philox::new(0);
+    let mut linear = |inputs, outputs| Linear::new(inputs, outputs, &mut rng);
+    sequential![
+        linear(5, 3),
+        Sigmoid,
+        linear(3, 7),
+        Sigmoid,
+        linear(7, 5),
+        Sigmoid,
+        linear(5, 1),
+    ]
+}
+
+/// What a panic says, with the panic hook silent no longer than that.
+fn panic_text<R>(f: impl FnOnce() -> R) -> String {
+    match panic::catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("no panic"),
+        Err(cause) => cause.downcast_ref::<String>().cloned().unwrap_or_default(),
+    }
+}
+
+#[test]
+fn models_can_be_shared_by_threads() {
+    fn assert_send_sync<M: Send + Sync>() {}
+    assert_send_sync::<Mlp>();
+    assert_send_sync::<Sequential>();
+    assert_send_sync::<Box<dyn Layer<f64>>>();
+
+    let model = perceptron();
+    let x = Tensor::uniform(&[4, 5], -1.0, 1.0, &mut Philox::new(1));
+    let outputs = std::thread::scope(|threads| {
+        let run = || model.predict(&x).to_vec();
+        [threads.spawn(run), threads.spawn(run)].map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(outputs[0], outputs[1]);
+}
+
+#[test]
+fn the_perceptron_of_the_textbooks() {
+    let model = perceptron();
+    let summary = model.summary(&[32, 5]).unwrap();
+    assert_eq!((summary.parameters, summary.trainable), (92, 92));
+    let expected = "\
+Sequential: [32, 5] → [32, 1]
+layer      type     output   parameters
+0          Linear   [32, 3]          18
+1          Sigmoid  [32, 3]           –
+2          Linear   [32, 7]          28
+3          Sigmoid  [32, 7]           –
+4          Linear   [32, 5]          40
+5          Sigmoid  [32, 5]           –
+6          Linear   [32, 1]           6
+total                                92
+trainable                            92";
+    assert_eq!(summary.to_string(), expected);
+}
+
+#[test]
+fn a_summary_knows_nested_frozen_and_unnamed_layers() {
+    let mut model = sequential![
+        Flatten::new(),
+        sequential![Linear::new(784, 100, &mut Philox::new(0)), Tanh],
+        Mlp1::new(),
+    ];
+    model.freeze_under("1");
+    let expected = "\
+Sequential: [2, 28, 28] → [2, 10]
+layer      type        output    parameters
+0          Flatten     [2, 784]           –
+1          Sequential  [2, 100]           –
+1.0        Linear      [2, 100]      frozen 78,500
+1.1        Tanh        [2, 100]           –
+2          Mlp1        [2, 10]        1,010
+total                                79,510
+trainable                             1,010";
+    let normal = |text: &str| {
+        text.lines()
+            .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+    };
+    let summary = model.summary(&[2, 28, 28]).unwrap();
+    assert_eq!(normal(&summary.to_string()), normal(expected));
+
+    // By itself the model gives its inner layer no name.
+    let summary = Mlp1::new().summary(&[1, 100]).unwrap();
+    assert_eq!(summary.layers.len(), 1);
+    let line = &summary.layers[0];
+    assert_eq!(
+        (&*line.path, &*line.kind, line.output, line.parameters),
+        ("fc", "Linear", None, 1010)
+    );
+
+    // A single layer is a line without a path.
+    let linear = Linear::new(3, 2, &mut Philox::new(0));
+    let line = &linear.summary(&[1, 3]).unwrap().layers[0];
+    assert_eq!(
+        (&*line.path, &*line.kind, line.parameters),
+        ("", "Linear", 8)
+    );
+    assert_eq!(line.output, Some(Shape::new(&[1, 2])));
+}
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd")]
+struct Mlp1 {
+    fc: Linear,
+}
+impl Mlp1 {
+    fn new() -> Self {
+        Mlp1 {
+            fc: Linear::new(100, 10, &mut Philox::new(0)),
+        }
+    }
+}
+impl Layer for Mlp1 {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.fc.forward(x)
+    }
+}
+
+#[test]
+fn models_print() {
+    let expected = "\
+Mlp(
+  (fc1): Linear(weight: [16, 784], bias: [16])
+  (act): Relu
+  (fc2): Linear(weight: [10, 16], bias: [10])
+)";
+    assert_eq!(Mlp::new().to_string(), expected);
+    let boxed: Box<dyn Layer> = Box::new(Mlp::new());
+    assert_eq!(boxed.to_string(), expected);
+
+    let model: Sequential = sequential![Flatten::new(), Dropout::new(0.5), Softmax(-1)].add_named(
+        "head",
+        Linear::new(4, 2, &mut Philox::new(0)).without_bias(),
+    );
+    assert_eq!(
+        model.to_string(),
+        "\
+Sequential(
+  (0): Flatten(start: 1, end: -1)
+  (1): Dropout(p: 0.5)
+  (2): Softmax(-1)
+  (head): Linear(weight: [2, 4], bias: None)
+)"
+    );
+    assert_eq!(model.named_parameters()[0].0, "head.weight");
+    assert_eq!(model[1].outline().to_string(), "Dropout(p: 0.5)");
+    assert_eq!(model.iter().len(), 4);
+}
+
+#[test]
+fn predictions_are_outputs_in_evaluation_mode() {
+    let mut rng = Philox::new(5);
+    let model = sequential![Linear::new(6, 8, &mut rng), Dropout::new(0.5), Tanh];
+    let x = Tensor::normal(&[3, 6], 0.0, 1.0, &mut rng);
+    let tape = Tape::new();
+    let y = model.forward(tape.watch(x.clone())).value();
+    assert_eq!(model.predict(&x).to_vec(), y.to_vec());
+    let dynamic: &dyn Layer = &model;
+    assert_eq!(dynamic.predict(&x).to_vec(), y.to_vec());
+}
+
+#[test]
+fn messages_name_the_layer() {
+    let model = Mlp::new();
+    let x = Tensor::zeros(&[64, 800]);
+    let expected = "fc1: linear: expected last axis 784, got [64, 800]";
+    assert_eq!(panic_text(|| model.predict(&x)), expected);
+    let error = model.summary(&[64, 800]).unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), error.path.as_str()),
+        (expected, "fc1")
+    );
+
+    let model = sequential![sequential![Tanh, Linear::new(784, 10, &mut Philox::new(0))]];
+    assert_eq!(
+        model.summary(&[64, 28, 28]).unwrap_err().to_string(),
+        "0.1: linear: expected last axis 784, got [64, 28, 28] (flatten the axes that make up one \
+         input first)"
+    );
+    assert_eq!(
+        model.summary(&[784, 64]).unwrap_err().to_string(),
+        "0.1: linear: expected last axis 784, got [784, 64] (another axis has that size: transpose first?)"
+    );
+    assert_eq!(
+        model.summary(&[]).unwrap_err().to_string(),
+        "0.1: linear: expected last axis 784, got []"
+    );
+}
+
+#[test]
+fn losses_say_what_does_not_fit() {
+    let tape = Tape::<f32>::new();
+    let [a, b] = [[4, 1], [4, 2]].map(|shape| tape.constant(Tensor::zeros(&shape)));
+    let flat = tape.constant(Tensor::zeros(&[4]));
+    assert_eq!(
+        panic_text(|| mse(a, flat)),
+        "mse: input and target differ in shape: [4, 1] and [4] (reshape one of them)"
+    );
+    assert_eq!(
+        panic_text(|| bce_with_logits(a, b)),
+        "bce_with_logits: input and target differ in shape: [4, 1] and [4, 2]"
+    );
+    assert_eq!(
+        panic_text(|| cross_entropy(b, Tensor::from([0i64, 1, 2, 1]))),
+        "cross_entropy: class 2 does not exist: 2 classes count from 0"
+    );
+    assert_eq!(
+        panic_text(|| nll(b, Tensor::from([0i64, 1, -100, 1]))),
+        "nll: class -100 does not exist: 2 classes count from 0"
+    );
+    assert_eq!(
+        panic_text(|| cross_entropy(b, Tensor::from([0i64, 1]))),
+        "cross_entropy: [4, 2] has its classes on axis 1, so class numbers of shape [4] are wanted, got [2]"
+    );
+    assert_eq!(
+        panic_text(|| cross_entropy(b, Tensor::<i64>::zeros_of(&[4, 2]))),
+        "cross_entropy: [4, 2] has its classes on axis 1, so class numbers of shape [4] are wanted, \
+         got [4, 2]: one number per sample says which class it is (argmax of a one-hot row gives it)"
+    );
+    let scalar = tape.constant(Tensor::scalar(0.0));
+    assert!(
+        panic_text(|| cross_entropy(scalar, Tensor::scalar_of(0i64)))
+            .starts_with("cross_entropy: [N, C]")
+    );
+}
+
+#[test]
+fn losses_run_on_shapes_alone() {
+    let model = Mlp::new();
+    let classes = Tensor::<i64>::full_of(&[8], 99);
+    let shape =
+        Tape::check(|tape| cross_entropy(model.forward(tape.input(&[8, 784])), &classes).shape());
+    assert_eq!(shape.unwrap().rank(), 0);
+    let error =
+        Tape::check(|tape| cross_entropy(model.forward(tape.input(&[9, 784])), &classes).shape());
+    assert!(
+        error
+            .unwrap_err()
+            .message
+            .starts_with("cross_entropy: [9, 10] has its classes")
+    );
+}
+
+#[test]
+fn classes_computed_on_the_tape() {
+    let tape = Tape::<f32>::new();
+    let x = tape.watch(Tensor::from([[1.0, 3.0], [2.0, 0.0]]));
+    let given = cross_entropy(x, Tensor::from([1i64, 0])).item();
+    assert_eq!(cross_entropy(x, x.argmax(1, false)).item(), given);
+}
+
+#[test]
+fn names_in_a_sequential_are_unique() {
+    let twice = || {
+        Sequential::new()
+            .add_named("fc", Relu)
+            .add_named("fc", Relu)
+    };
+    assert_eq!(
+        panic_text(twice),
+        r#"Sequential: two layers are named "fc""#
+    );
+    let dotted = || Sequential::new().add_named("a.b", Relu);
+    assert_eq!(
+        panic_text(dotted),
+        r#"Sequential: "a.b" is no name of a layer"#
+    );
+}
+
+#[test]
+fn sequentials_from_boxes() {
+    let layers: Vec<Box<dyn Layer>> = vec![
+        Box::new(Relu),
+        Box::new(Linear::new(2, 1, &mut Philox::new(0))),
+    ];
+    let model = Sequential::from(layers);
+    assert_eq!(model.named_parameters()[0].0, "1.weight");
+    let empty = Sequential::new();
+    assert_eq!(
+        empty.predict(&Tensor::from([1.0, 2.0])).to_vec(),
+        [1.0, 2.0]
+    );
+}
+
+#[test]
+fn dropout_in_evaluation_is_the_identity() {
+    let x = Tensor::ones(&[100]);
+    assert_eq!(Dropout::new(0.9).predict(&x).to_vec(), x.to_vec());
+    let tape = Tape::new();
+    let x = tape.watch(x);
+    assert!(Dropout::new(0.9).forward(x).is(x));
+}
+
+#[test]
+fn dropout_keeps_the_expected_value() {
+    let n = 100_000;
+    for p in [0.1, 0.5, 0.8] {
+        let tape = Tape::train(&mut Philox::new(7));
+        let y = Dropout::new(p)
+            .forward(tape.constant(Tensor::ones(&[n])))
+            .value()
+            .to_vec();
+        let dropped = y.iter().filter(|&&y| y == 0.0).count() as f64 / n as f64;
+        let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / n as f64;
+        // Five standard deviations of the mean of n Bernoulli numbers.
+        let deviation = (p * (1.0 - p) / n as f64).sqrt();
+        assert!(
+            (dropped - p).abs() < 5.0 * deviation,
+            "p = {p}: {dropped} dropped"
+        );
+        assert!(
+            (mean - 1.0).abs() < 5.0 * deviation / (1.0 - p),
+            "p = {p}: mean {mean}"
+        );
+    }
+}
+
+#[test]
+fn every_step_has_a_mask_of_its_own() {
+    let step = |rng: &mut Philox| {
+        let tape = Tape::train(rng);
+        let x = tape.constant(Tensor::ones(&[64]));
+        let masks = [(); 2].map(|()| Dropout::new(0.5).forward(x).value().to_vec());
+        assert_ne!(masks[0], masks[1], "two layers of one step");
+        masks
+    };
+    let mut rng = Philox::new(0);
+    let (first, second) = (step(&mut rng), step(&mut rng));
+    assert_ne!(first, second);
+    assert_eq!(step(&mut Philox::new(0)), first);
+}
+
+#[test]
+fn dropout_wants_a_probability() {
+    assert_eq!(
+        panic_text(|| Dropout::new(1.5)),
+        "Dropout: p is a probability, this is 1.5"
+    );
+}
+
+#[test]
+fn random_constructors_repeat_with_their_generator() {
+    let make = |seed| {
+        Linear::new(3, 2, &mut Philox::new(seed))
+            .weight
+            .value()
+            .to_vec()
+    };
+    assert_eq!(make(1), make(1));
+    assert_ne!(make(1), make(2));
+    let bound = 1.0 / 100f32.sqrt();
+    let layer = Linear::new(100, 1000, &mut Philox::new(1));
+    let numbers = layer.weight.value().to_vec();
+    assert!(numbers.iter().all(|w| w.abs() <= bound));
+    assert!(numbers.iter().any(|w| w.abs() > 0.999 * bound));
+    assert!(
+        layer
+            .bias
+            .unwrap()
+            .value()
+            .to_vec()
+            .iter()
+            .all(|b| b.abs() <= bound)
+    );
+}
+
+/// The identity, as a new tensor, which remembers its input.
+#[derive(Default)]
+struct Spy(Mutex<Option<Tensor>>);
+
+impl CustomOp<f32> for Spy {
+    fn name(&self) -> &'static str {
+        "spy"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0]].into())
+    }
+    fn forward(&self, x: &[Tensor]) -> Outputs<Tensor> {
+        *self.0.lock().unwrap() = Some(x[0].clone());
+        [x[0].copied()].into()
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
+        [Some(c.gy())].into_iter().collect()
+    }
+    fn reads(&self, _: usize) -> Reads {
+        Reads::NOTHING
+    }
+}
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd", no_display)]
+struct SpyLayer(#[module(skip)] Arc<Spy>);
+
+impl Layer for SpyLayer {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        x.tape().custom(self.0.clone(), &[x])[0]
+    }
+}
+
+/// Whether the spy is the last to hold what it saw: then writing to it copies nothing.
+fn released(spy: &Spy) -> bool {
+    let mut seen = spy.0.lock().unwrap().take().expect("the spy ran");
+    let before = seen.as_slice().unwrap().as_ptr();
+    seen.make_mut().as_ptr() == before
+}
+
+#[test]
+fn preactivations_go_when_the_next_layer_has_run() {
+    for policy in [Policy::Fused, Policy::Eager] {
+        let mut rng = Philox::new(0);
+        let spy = Arc::new(Spy::default());
+        let x = Tensor::normal(&[8, 6], 0.0, 1.0, &mut rng);
+        let linear = Linear::new(6, 4, &mut rng);
+
+        let tape = Tape::train(&mut rng).with_policy(policy);
+        let model = sequential![
+            linear.clone(),
+            Identity,
+            SpyLayer(spy.clone()),
+            Relu,
+            Linear::new(4, 2, &mut rng)
+        ];
+        let y = model.forward(tape.constant(x.clone()));
+        y.value();
+        assert!(
+            released(&spy),
+            "{policy:?}: no rule reads what the linear layer gave"
+        );
+        let gradients = y.square().sum_all().backward();
+        assert_eq!(gradients.len(), 4);
+
+        // By hand, and without scopes, it stays.
+        let tape = Tape::train(&mut rng).with_policy(policy);
+        let h = SpyLayer(spy.clone()).forward(linear.forward(tape.constant(x)));
+        h.relu().value();
+        assert!(!released(&spy));
+    }
+}
+
+#[test]
+fn the_callers_input_stays() {
+    let spy = Arc::new(Spy::default());
+    let tape = Tape::new();
+    let input = tape.watch(Tensor::ones(&[4])) * 2.0;
+    let model = sequential![Identity, SpyLayer(spy.clone()), Tanh];
+    model.forward(input).value();
+    assert!(!released(&spy));
+}

@@ -1,0 +1,141 @@
+//! Adagrad.
+
+use crate::base::Base;
+use crate::rule::{Invalid, Rule, checked, settings};
+use wengert_tensor::{Float, Program};
+
+/// Adagrad: each number's steps shrink with the gradients it has seen.
+///
+/// ```text
+/// g ← g + weight_decay · p
+/// s ← s + g²                                   (from initial_accumulator_value on)
+/// p ← p - lr / (1 + (t - 1) · lr_decay) · g / (√s + eps)
+/// ```
+///
+/// Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
+/// optimization", 2011.
+///
+/// ```
+/// use wengert_optim::Adagrad;
+/// let optimizer = Adagrad::new(0.01).lr_decay(1e-3);
+/// ```
+pub struct Adagrad<T: Float = f32> {
+    base: Base<T>,
+    lr_decay: f64,
+    weight_decay: f64,
+    initial_accumulator_value: f64,
+    eps: f64,
+}
+
+impl Adagrad {
+    /// With this learning rate (PyTorch's default is 0.01), for `f32` models.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64) -> Self {
+        Self::of(lr)
+    }
+}
+
+impl<T: Float> Adagrad<T> {
+    /// As [`Adagrad::new`], for models of another type: `Adagrad::<f64>::of(0.01)`.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn of(lr: f64) -> Self {
+        let (base, eps) = (Base::new(lr), 1e-10);
+        let rule =
+            Adagrad { base, lr_decay: 0.0, weight_decay: 0.0, initial_accumulator_value: 0.0, eps };
+        checked(rule, "lr")
+    }
+
+    /// How fast the learning rate falls with the number of steps; default 0.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn lr_decay(self, lr_decay: f64) -> Self {
+        checked(Adagrad { lr_decay, ..self }, "lr_decay")
+    }
+
+    /// The factor of the penalty ½ ‖p‖²; default 0.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        checked(Adagrad { weight_decay, ..self }, "weight_decay")
+    }
+
+    /// Where the sums of squares begin; default 0.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn initial_accumulator_value(self, value: f64) -> Self {
+        checked(Adagrad { initial_accumulator_value: value, ..self }, "initial_accumulator_value")
+    }
+
+    /// What keeps the divisor from zero; default 1e-10.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn eps(self, eps: f64) -> Self {
+        checked(Adagrad { eps, ..self }, "eps")
+    }
+
+    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    pub fn allow_missing(mut self) -> Self {
+        self.base.allow_missing();
+        self
+    }
+}
+
+impl<T: Float> Rule<T> for Adagrad<T> {
+    fn program(&self, t: u64) -> Program {
+        let &Adagrad { weight_decay, eps, .. } = self;
+        let lr = self.base.learning_rate / (1.0 + (t - 1) as f64 * self.lr_decay);
+        Program::new(|[p, s, g]| {
+            let g = if weight_decay == 0.0 { g } else { g + weight_decay * p };
+            let s = s + g * g;
+            [p - (lr * g) / (s.sqrt() + eps), s]
+        })
+    }
+
+    fn slots(&self) -> &'static [&'static str] {
+        &["sum"]
+    }
+
+    fn initial(&self) -> f64 {
+        self.initial_accumulator_value
+    }
+
+    fn invalid(&self) -> Option<Invalid> {
+        Invalid::first([
+            ("lr_decay", self.lr_decay >= 0.0, "at least 0"),
+            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+            ("initial_accumulator_value", self.initial_accumulator_value >= 0.0, "at least 0"),
+            ("eps", self.eps >= 0.0, "at least 0"),
+        ])
+    }
+
+    settings!(
+        lr_decay: Number,
+        weight_decay: Number,
+        initial_accumulator_value: Number,
+        eps: Number
+    );
+
+    fn name(&self) -> &'static str {
+        "Adagrad"
+    }
+    fn base(&self) -> &Base<T> {
+        &self.base
+    }
+    fn base_mut(&mut self) -> &mut Base<T> {
+        &mut self.base
+    }
+}

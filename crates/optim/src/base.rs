@@ -1,0 +1,46 @@
+//! What all optimizers have.
+
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use wengert_autograd::ParamId;
+use wengert_tensor::{Float, Tensor};
+
+/// The part that all optimizers share: the learning rate, whether gradients may be missing, and what
+/// is remembered of each parameter.
+pub struct Base<T: Float = f32> {
+    pub(crate) learning_rate: f64,
+    pub(crate) allow_missing: bool,
+    pub(crate) memories: HashMap<ParamId, Memory<T>>,
+}
+
+/// What is remembered of one parameter.
+#[derive(Clone)]
+pub(crate) struct Memory<T: Float> {
+    /// How often it was updated.
+    pub steps: u64,
+    /// One tensor for each of the rule's slots.
+    pub slots: SmallVec<[Tensor<T>; 3]>,
+}
+
+impl<T: Float> Memory<T> {
+    pub fn new() -> Self {
+        Memory { steps: 0, slots: SmallVec::new() }
+    }
+}
+
+impl<T: Float> Base<T> {
+    /// A learning rate; every trainable parameter must have a gradient; nothing remembered yet.
+    pub fn new(learning_rate: f64) -> Self {
+        Base { learning_rate, allow_missing: false, memories: HashMap::new() }
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// From now on a step passes over trainable parameters that got no gradient.
+    pub fn allow_missing(&mut self) {
+        self.allow_missing = true;
+    }
+}

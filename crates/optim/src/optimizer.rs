@@ -1,0 +1,82 @@
+//! What one can do with any optimizer.
+
+use crate::rule::{Invalid, Rule};
+use crate::state::{self, StateError};
+use crate::step;
+use wengert_autograd::{Gradients, Module};
+use wengert_tensor::{Float, NamedTensors};
+
+/// Changes parameters by their gradients. `Box<dyn Optimizer>` lets the user choose one at run time.
+///
+/// Every [`Rule`] is one.
+pub trait Optimizer<T: Float = f32> {
+    /// Changes each trainable parameter of the model by its gradient, in visiting order, and
+    /// applies the buffer updates of the run. Frozen parameters stay as they are.
+    ///
+    /// # Panics
+    /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
+    /// type than the gradients, or its gradient of another shape; all names are listed, and nothing
+    /// has changed. If hyperparameters do not go together.
+    #[track_caller]
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
+
+    /// The learning rate of the next step.
+    fn learning_rate(&self) -> f64;
+
+    /// From the next step on this is the learning rate: what schedules call.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// What the optimizer remembers of a model's parameters, under names such as
+    /// `exp_avg.fc1.weight`, with the number of steps (`step.fc1.weight`); the hyperparameters
+    /// stand in the metadata. Later steps do not change it.
+    ///
+    /// # Panics
+    /// If two parameters have one name.
+    #[track_caller]
+    fn state_dict(&self, model: &dyn Module) -> NamedTensors;
+
+    /// Goes on where a saved state was taken, with its hyperparameters: what follows has the same
+    /// bits as if training had not been interrupted.
+    ///
+    /// # Errors
+    /// If the state is of another optimizer or model, or damaged; all that is wrong is reported at
+    /// once, and nothing has changed.
+    fn load_state_dict(
+        &mut self,
+        model: &dyn Module,
+        state: &NamedTensors,
+    ) -> Result<(), StateError>;
+}
+
+impl<T: Float, R: Rule<T>> Optimizer<T> for R {
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>) {
+        step::step(self, model, gradients);
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.base().learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.base_mut().learning_rate = learning_rate;
+        if let Some(invalid @ Invalid { name: "lr", .. }) = Invalid::of(self) {
+            invalid.panic(self)
+        }
+    }
+
+    fn state_dict(&self, model: &dyn Module) -> NamedTensors {
+        state::save(self, model)
+    }
+
+    fn load_state_dict(
+        &mut self,
+        model: &dyn Module,
+        state: &NamedTensors,
+    ) -> Result<(), StateError> {
+        state::load(self, model, state)
+    }
+}

@@ -1,0 +1,143 @@
+//! Stochastic gradient descent.
+
+use crate::base::Base;
+use crate::rule::{Invalid, Rule, checked, settings};
+use wengert_tensor::{Float, Program};
+
+/// Stochastic gradient descent, with momentum if asked for.
+///
+/// ```text
+/// g ← g + weight_decay · p
+/// v ← momentum · v + (1 - dampening) · g       (the first time: v ← g)
+/// p ← p - lr · v                               (nesterov: p ← p - lr · (g + momentum · v))
+/// ```
+/// Without momentum v = g, and nothing is remembered.
+///
+/// Momentum: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964. The
+/// form of Nesterov's: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and
+/// momentum in deep learning", 2013.
+///
+/// ```
+/// use wengert_optim::Sgd;
+/// let optimizer = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4);
+/// let in_f64 = Sgd::<f64>::of(0.1);
+/// ```
+pub struct Sgd<T: Float = f32> {
+    base: Base<T>,
+    momentum: f64,
+    dampening: f64,
+    weight_decay: f64,
+    nesterov: bool,
+}
+
+impl Sgd {
+    /// With this learning rate, no momentum and no weight decay, for `f32` models.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64) -> Self {
+        Self::of(lr)
+    }
+}
+
+impl<T: Float> Sgd<T> {
+    /// As [`Sgd::new`], for models of another type: `Sgd::<f64>::of(0.1)`.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn of(lr: f64) -> Self {
+        let base = Base::new(lr);
+        let rule = Sgd { base, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false };
+        checked(rule, "lr")
+    }
+
+    /// How much of the last step's direction stays; default 0, usual 0.9.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn momentum(self, momentum: f64) -> Self {
+        checked(Sgd { momentum, ..self }, "momentum")
+    }
+
+    /// How much of the gradient is kept out of the momentum; default 0.
+    ///
+    /// # Panics
+    /// If it is no number.
+    #[track_caller]
+    pub fn dampening(self, dampening: f64) -> Self {
+        checked(Sgd { dampening, ..self }, "dampening")
+    }
+
+    /// The factor of the penalty ½ ‖p‖²; default 0.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        checked(Sgd { weight_decay, ..self }, "weight_decay")
+    }
+
+    /// Whether the step looks ahead along the momentum; default no. A step panics if there is no
+    /// momentum, or dampening.
+    pub fn nesterov(self, nesterov: bool) -> Self {
+        Sgd { nesterov, ..self }
+    }
+
+    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    pub fn allow_missing(mut self) -> Self {
+        self.base.allow_missing();
+        self
+    }
+}
+
+impl<T: Float> Rule<T> for Sgd<T> {
+    fn program(&self, t: u64) -> Program {
+        let &Sgd { momentum, dampening, weight_decay, nesterov, ref base } = self;
+        let lr = base.learning_rate;
+        if momentum == 0.0 {
+            return Program::new(|[p, g]| {
+                let g = if weight_decay == 0.0 { g } else { g + weight_decay * p };
+                [p - lr * g]
+            });
+        }
+        Program::new(|[p, v, g]| {
+            let g = if weight_decay == 0.0 { g } else { g + weight_decay * p };
+            let v = if t == 1 { g } else { momentum * v + (1.0 - dampening) * g };
+            let step = if nesterov { g + momentum * v } else { v };
+            [p - lr * step, v]
+        })
+    }
+
+    fn slots(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+    }
+
+    fn invalid(&self) -> Option<Invalid> {
+        let goes_together = self.momentum > 0.0 && self.dampening == 0.0;
+        Invalid::first([
+            ("momentum", self.momentum >= 0.0, "at least 0"),
+            ("dampening", self.dampening.is_finite(), "a number"),
+            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+            (
+                "nesterov",
+                !self.nesterov || goes_together,
+                "false unless there is momentum and no dampening",
+            ),
+        ])
+    }
+
+    settings!(momentum: Number, dampening: Number, weight_decay: Number, nesterov: Switch);
+
+    fn name(&self) -> &'static str {
+        "Sgd"
+    }
+    fn base(&self) -> &Base<T> {
+        &self.base
+    }
+    fn base_mut(&mut self) -> &mut Base<T> {
+        &mut self.base
+    }
+}

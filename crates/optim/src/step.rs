@@ -1,0 +1,104 @@
+//! The walk over a model that all optimizers share.
+
+use crate::base::Memory;
+use crate::rule::{Invalid, Rule};
+use smallvec::SmallVec;
+use wengert_autograd::{Buffer, Gradients, Kind, Module, Param, Path};
+use wengert_tensor::{Float, Program, Tensor};
+
+#[track_caller]
+pub(crate) fn step<T: Float, R: Rule<T>>(
+    rule: &mut R,
+    model: &mut dyn Module,
+    gradients: &Gradients<T>,
+) {
+    if let Some(invalid) = Invalid::of(rule) {
+        invalid.panic(rule)
+    }
+    check(model, gradients, rule.base().allow_missing);
+
+    // Out of the rule while its programs are asked for.
+    let mut memories = std::mem::take(&mut rule.base_mut().memories);
+    let rule_now = &*rule;
+    // Parameters of one age share a program.
+    let mut program: Option<(u64, Program)> = None;
+    // Each is met once: the walk hands out `&mut` for as long as it lasts.
+    model.visit_mut(&Path::root(), &mut |_, state| {
+        if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
+            gradients.apply_to(buffer);
+            return;
+        }
+        let Some(param) = state.downcast_mut::<Param<T>>().filter(|param| !param.frozen()) else {
+            return;
+        };
+        let Some(gradient) = gradients.get(param) else { return };
+        let memory = memories.entry(param.id()).or_insert_with(Memory::new);
+        memory.steps += 1;
+        let (shape, initial) = (param.shape(), T::of(rule_now.initial()));
+        memory.slots.resize_with(rule_now.slots().len(), || Tensor::full_of(&shape, initial));
+
+        let t = memory.steps;
+        let (_, program) = match &mut program {
+            Some(known) if known.0 == t => known,
+            other => other.insert((t, rule_now.program(t))),
+        };
+        param.update(|value| {
+            let mut targets: SmallVec<[&mut Tensor<T>; 4]> = SmallVec::new();
+            targets.push(value);
+            targets.extend(&mut memory.slots);
+            program.update(&mut targets, &[gradient]);
+        });
+    });
+    rule.base_mut().memories = memories;
+}
+
+/// Panics if a gradient does not fit its parameter, before anything has changed.
+#[track_caller]
+fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
+    let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut found = 0;
+    model.visit(&Path::root(), &mut |path, state| {
+        if state.kind() != Kind::Param || state.frozen() {
+            return;
+        }
+        let Some(param) = state.downcast_ref::<Param<T>>() else {
+            return foreign.push(format!("{path} ({})", state.dtype()));
+        };
+        match gradients.get(param) {
+            None if allow_missing => {}
+            None => missing.push(path.to_string()),
+            Some(gradient) => {
+                found += 1;
+                let (wanted, has) = (param.shape(), gradient.shape());
+                if wanted != has {
+                    misshaped.push(format!("{path} ({has} instead of {wanted})"));
+                }
+            }
+        }
+    });
+    assert!(
+        foreign.is_empty(),
+        "step: the gradients are of type {}, these parameters are not: {}; model, tape and optimizer \
+         must be of one type (`Sgd::<f64>::of(0.1)`)",
+        T::DTYPE,
+        foreign.join(", ")
+    );
+    assert!(
+        misshaped.is_empty(),
+        "step: gradients of the wrong shape: {}; what changes a gradient must keep its shape",
+        misshaped.join(", ")
+    );
+    if missing.is_empty() {
+        return;
+    }
+    let names = missing.join(", ");
+    assert!(
+        found > 0 || gradients.is_empty(),
+        "step: these gradients are of another model, nothing is known of {names}; a clone has \
+         parameters of its own"
+    );
+    panic!(
+        "step: no gradient for {names}: the loss does not depend on them; freeze what is not to be \
+         trained, or make the optimizer with `.allow_missing()`"
+    )
+}

@@ -1,0 +1,57 @@
+//! A step in steady state asks for no memory of tensors' size, and parameters stay where they are.
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use wengert_autograd::{Param, Tape};
+use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_tensor::Tensor;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// A megabyte: large enough to be split over threads.
+const WEIGHT: [usize; 2] = [512, 512];
+const STEPS: usize = 50;
+
+fn place(param: &Param) -> *const f32 {
+    param.value().as_slice().unwrap().as_ptr()
+}
+
+// One test alone in its process: the counts are of all threads.
+#[test]
+fn no_memory_for_tensors_in_steady_state() {
+    let optimizers: [Box<dyn Optimizer>; 5] = [
+        Box::new(Sgd::new(1e-3)),
+        Box::new(Sgd::new(1e-3).momentum(0.9).nesterov(true).weight_decay(0.1)),
+        Box::new(Adagrad::new(1e-3).weight_decay(0.1)),
+        Box::new(Adam::new(1e-3).weight_decay(0.1).amsgrad(true)),
+        Box::new(AdamW::new(1e-3)),
+    ];
+    for mut optimizer in optimizers {
+        let mut model = (Param::new(Tensor::ones(&WEIGHT)), Param::new(Tensor::ones(&[512])));
+        // The tape outlives the steps: it must not hold on to the parameters' storage.
+        let tape = Tape::new();
+        let loss = (tape.param(&model.0) * tape.param(&model.1)).square().sum_all();
+        let gradients = loss.backward();
+        let before = (place(&model.0), place(&model.1));
+        for _ in 0..STEPS {
+            optimizer.step(&mut model, &gradients);
+        }
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..STEPS {
+            optimizer.step(&mut model, &gradients);
+        }
+        let used = region.change();
+        let name = optimizer.state_dict(&model).metadata["optimizer"].clone();
+        println!(
+            "{name}: {} allocations, {} bytes in {STEPS} steps",
+            used.allocations + used.reallocations,
+            used.bytes_allocated
+        );
+        // All that the steps asked for together is less than one weight.
+        assert!(used.bytes_allocated < size_of::<f32>() * 512 * 512, "{name}: {used:?}");
+        assert!(used.allocations + used.reallocations < 16 * STEPS, "{name}: {used:?}");
+        assert_eq!((place(&model.0), place(&model.1)), before, "{name}: a parameter moved");
+        drop(tape);
+    }
+}

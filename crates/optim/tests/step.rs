@@ -1,0 +1,238 @@
+//! What a step does besides the formula, and what it refuses.
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Mutex;
+use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
+use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_tensor::Tensor;
+
+fn param(values: [f32; 2]) -> Param {
+    Param::new(Tensor::from(values))
+}
+
+/// Gradients of the sum of squares of these: 2 w each.
+fn gradients(params: &[&Param]) -> Gradients {
+    let tape = Tape::new();
+    let terms = params.iter().map(|param| tape.param(param).square().sum_all());
+    terms.reduce(|a, b| a + b).unwrap().backward()
+}
+
+/// What a panic says, and the line it points at.
+fn panic_of(f: impl FnOnce()) -> (String, u32) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    static LINE: Mutex<u32> = Mutex::new(0);
+    let _guard = ONE_AT_A_TIME.lock().unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| *LINE.lock().unwrap() = info.location().unwrap().line()));
+    let caught = catch_unwind(AssertUnwindSafe(f));
+    std::panic::set_hook(hook);
+    let message = caught.expect_err("a panic");
+    let message = message.downcast_ref::<String>().expect("a formatted message").clone();
+    (message, *LINE.lock().unwrap())
+}
+
+#[track_caller]
+fn line() -> u32 {
+    Location::caller().line()
+}
+
+#[test]
+fn missing_gradients_are_named_and_nothing_changes() {
+    let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0]), param([5.0, 6.0])];
+    let gradients = gradients(&[&model[1]]);
+    let mut sgd = Sgd::new(0.25);
+    let mut expected = 0;
+    let (message, at) = panic_of(|| {
+        expected = line() + 1;
+        sgd.step(&mut model, &gradients);
+    });
+    assert_eq!(
+        message,
+        "step: no gradient for 0, 2: the loss does not depend on them; freeze what is not to be \
+         trained, or make the optimizer with `.allow_missing()`"
+    );
+    assert_eq!(at, expected, "the panic points at the caller");
+    assert_eq!(model[1].version(), 0);
+
+    model[0].freeze();
+    model[2].freeze();
+    sgd.step(&mut model, &gradients);
+    assert_eq!(model[1].value().to_vec(), [1.5, 2.0]);
+    model.unfreeze();
+    Sgd::new(0.25).allow_missing().step(&mut model, &gradients);
+    assert_eq!(model[1].value().to_vec(), [0.0, 0.0]);
+    assert_eq!((model[0].version(), model[1].version(), model[2].version()), (0, 2, 0));
+}
+
+#[test]
+fn gradients_of_a_clone_are_of_another_model() {
+    let mut model = vec![param([1.0, 2.0])];
+    let gradients = gradients(&[&model.clone()[0]]);
+    let (message, _) = panic_of(|| Adam::new(0.1).step(&mut model, &gradients));
+    assert_eq!(
+        message,
+        "step: these gradients are of another model, nothing is known of 0; a clone has parameters \
+         of its own"
+    );
+}
+
+#[test]
+fn element_types_must_agree() {
+    let mut model = (param([1.0, 2.0]), Param::new(Tensor::from([1.0f64, 2.0])));
+    let gradients = gradients(&[&model.0]);
+    let (message, _) = panic_of(|| Adagrad::new(0.1).step(&mut model, &gradients));
+    assert_eq!(
+        message,
+        "step: the gradients are of type f32, these parameters are not: 1 (f64); model, tape and \
+         optimizer must be of one type (`Sgd::<f64>::of(0.1)`)"
+    );
+    assert_eq!(model.0.version(), 0);
+    model.1.freeze();
+    Adagrad::new(0.1).step(&mut model, &gradients);
+    assert_eq!(model.0.version(), 1);
+}
+
+#[test]
+fn a_gradient_keeps_its_shape() {
+    let mut model = vec![param([1.0, 2.0])];
+    let mut gradients = gradients(&[&model[0]]);
+    *gradients.get_mut(&model[0]).unwrap() = Tensor::scalar(1.0);
+    let (message, _) = panic_of(|| AdamW::new(0.1).step(&mut model, &gradients));
+    assert_eq!(
+        message,
+        "step: gradients of the wrong shape: 0 ([] instead of [2]); what changes a gradient must \
+         keep its shape"
+    );
+    assert_eq!(model[0].version(), 0);
+}
+
+#[test]
+fn hyperparameters_out_of_range() {
+    let mut expected = 0;
+    let (message, at) = panic_of(|| {
+        expected = line() + 1;
+        Sgd::new(-0.1);
+    });
+    assert_eq!(message, "Sgd: lr is -0.1, it must be a number not below 0");
+    assert_eq!(at, expected);
+
+    let says = |f: fn()| panic_of(f).0;
+    assert_eq!(
+        says(|| drop(Adagrad::new(f64::NAN))),
+        "Adagrad: lr is NaN, it must be a number not below 0"
+    );
+    assert_eq!(
+        says(|| Adam::new(0.1).set_learning_rate(f64::INFINITY)),
+        "Adam: lr is inf, it must be a number not below 0"
+    );
+    assert_eq!(
+        says(|| drop(Sgd::new(0.1).momentum(-1.0))),
+        "Sgd: momentum is -1.0, it must be at least 0"
+    );
+    assert_eq!(
+        says(|| drop(Sgd::new(0.1).dampening(f64::NAN))),
+        "Sgd: dampening is NaN, it must be a number"
+    );
+    assert_eq!(
+        says(|| drop(Sgd::new(0.1).weight_decay(-1.0))),
+        "Sgd: weight_decay is -1.0, it must be at least 0"
+    );
+    for optimizer in [
+        || drop(Adagrad::new(0.1).lr_decay(-1.0)) as (),
+        || drop(Adagrad::new(0.1).weight_decay(-1.0)),
+        || drop(Adagrad::new(0.1).initial_accumulator_value(-1.0)),
+        || drop(Adagrad::new(0.1).eps(-1.0)),
+        || drop(Adam::new(0.1).eps(-1.0)),
+        || drop(Adam::new(0.1).weight_decay(-1.0)),
+        || drop(AdamW::new(0.1).eps(-1.0)),
+        || drop(AdamW::new(0.1).weight_decay(-1.0)),
+    ] as [fn(); 8]
+    {
+        assert!(says(optimizer).ends_with(" is -1.0, it must be at least 0"));
+    }
+    assert_eq!(
+        says(|| drop(Adam::new(0.1).betas(1.0, 0.5))),
+        "Adam: beta1 is 1.0, it must be at least 0 and below 1"
+    );
+    assert_eq!(
+        says(|| drop(AdamW::new(0.1).betas(0.5, -0.5))),
+        "AdamW: beta2 is -0.5, it must be at least 0 and below 1"
+    );
+}
+
+#[test]
+fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
+    let mut model = vec![param([1.0, 2.0])];
+    let gradients = gradients(&[&model[0]]);
+    let (message, _) = panic_of(|| Sgd::new(0.1).nesterov(true).step(&mut model, &gradients));
+    assert_eq!(
+        message,
+        "Sgd: nesterov is true, it must be false unless there is momentum and no dampening"
+    );
+    assert_eq!(model[0].version(), 0);
+    Sgd::new(0.1).nesterov(true).momentum(0.9).step(&mut model, &gradients);
+}
+
+/// Shows one parameter under two names. To be changed it can be shown only once.
+struct Twice(Param);
+impl Module for Twice {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.visit(&path.child("a"), see);
+        self.0.visit(&path.child("b"), see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(&path.child("a"), see);
+    }
+}
+
+#[test]
+fn a_parameter_under_two_names_is_saved_and_loaded_once() {
+    let mut model = Twice(param([1.0, 2.0]));
+    let mut sgd = Sgd::new(0.1).momentum(0.9);
+    let gradients = gradients(&[&model.0]);
+    sgd.step(&mut model, &gradients);
+    assert_eq!(model.0.version(), 1);
+    let state = sgd.state_dict(&model);
+    assert_eq!(state.names().collect::<Vec<_>>(), ["step.a", "momentum_buffer.a"]);
+    Sgd::new(0.5).load_state_dict(&model, &state).unwrap();
+}
+
+#[test]
+fn buffers_are_updated_with_the_step() {
+    let mut model = (param([1.0, 2.0]), Buffer::new(Tensor::from([1.0f32, 1.0])));
+    let mut untouched = Buffer::new(Tensor::scalar_of(3i64));
+    let tape = Tape::new();
+    let w = tape.param(&model.0);
+    tape.update_buffer(&model.1, 0.5, w * 10.0);
+    let gradients = w.sum_all().backward();
+    Sgd::new(1.0).step(&mut model, &gradients);
+    assert_eq!(model.1.value().to_vec(), [10.5, 20.5]);
+    assert_eq!(model.0.value().to_vec(), [0.0, 1.0]);
+    Sgd::new(1.0).step(&mut untouched, &gradients);
+    assert_eq!(untouched.value().item(), 3);
+}
+
+#[test]
+fn the_learning_rate_can_change() {
+    let mut model = param([1.0, 2.0]);
+    let mut optimizer: Box<dyn Optimizer> = Box::new(Sgd::new(1.0));
+    optimizer.set_learning_rate(0.25);
+    assert_eq!(optimizer.learning_rate(), 0.25);
+    let gradients = gradients(&[&model]);
+    optimizer.step(&mut model, &gradients);
+    assert_eq!(model.value().to_vec(), [0.5, 1.0]);
+}
+
+#[test]
+fn without_first_moment_adam_steps_along_the_gradient_itself() {
+    // β₁ = 0: m must be g, not m + (g - m).
+    let mut model = Param::new(Tensor::<f64>::from([1e-3, 1e3]));
+    let mut adam = Adam::<f64>::of(1.0).betas(0.0, 0.0).eps(0.0);
+    for _ in 0..3 {
+        let gradients = Tape::new().param(&model).square().sum_all().backward();
+        let before = model.value().clone();
+        adam.step(&mut model, &gradients);
+        let steps: Vec<_> = (&before - model.value()).to_vec();
+        assert!(steps.iter().all(|step| (step.abs() - 1.0).abs() < 1e-12), "{steps:?}");
+    }
+}

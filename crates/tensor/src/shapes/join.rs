@@ -1,0 +1,83 @@
+//! Several into one, one into several, and borders.
+
+use super::{Rule, axis, ensure, resized, shape_of, too_many, with_new_axis};
+use crate::shape::{MAX_RANK, Shape};
+use smallvec::SmallVec;
+
+/// Tensors joined along an axis.
+pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
+    let Some(first) = shapes.first() else {
+        return Err("concat: no tensors given".into());
+    };
+    let at = axis("concat", named, first)?;
+    let mut size = first[at];
+    for (i, shape) in shapes.iter().enumerate().skip(1) {
+        let fits = shape.rank() == first.rank() && shape.with(at, 0) == first.with(at, 0);
+        ensure(fits, || {
+            format!(
+                "concat: tensor {i} has shape {shape}, tensor 0 has {first}: only axis {named} may \
+                 differ"
+            )
+        })?;
+        size = size
+            .checked_add(shape[at])
+            .ok_or_else(|| too_many("concat", &shapes))?;
+    }
+    Ok((at, resized("concat", first, at, size)?))
+}
+
+/// Tensors of equal shape along a new axis.
+pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
+    let Some(first) = shapes.first() else {
+        return Err("stack: no tensors given".into());
+    };
+    let stacked = with_new_axis("stack", first, named, shapes.len())?;
+    match shapes.iter().enumerate().find(|(_, shape)| *shape != first) {
+        None => Ok(stacked),
+        Some((i, shape)) => Err(format!(
+            "stack: tensor {i} has shape {shape}, tensor 0 has {first}: all must be equal"
+        )),
+    }
+}
+
+/// Consecutive parts of these sizes; the axis they are parts of.
+pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
+    let at = axis("split", named, shape)?;
+    let sum: u128 = sizes.iter().map(|&size| size as u128).sum();
+    ensure(sum == shape[at] as u128, || {
+        format!(
+            "split: sizes {sizes:?} sum to {sum}, axis {named} of shape {shape:?} has {}",
+            shape[at]
+        )
+    })?;
+    Ok(at)
+}
+
+/// `count` parts of equal size but for the last: the axis, and the size of a part.
+pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)> {
+    let at = axis("chunk", named, shape)?;
+    ensure(count > 0, || {
+        format!("chunk: no pieces of axis {named} of shape {shape:?} asked for")
+    })?;
+    Ok((at, shape[at].div_ceil(count).max(1)))
+}
+
+/// Each axis extended by (before, after).
+pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> Rule {
+    ensure(padding.len() == shape.len(), || {
+        format!(
+            "pad: {} pairs given, a tensor of shape {shape:?} needs {}, one (before, after) per axis",
+            padding.len(),
+            shape.len()
+        )
+    })?;
+    let padded: Option<SmallVec<[usize; MAX_RANK]>> = shape
+        .iter()
+        .zip(padding)
+        .map(|(size, &(before, after))| size.checked_add(before)?.checked_add(after))
+        .collect();
+    let sizes = padded.ok_or_else(|| {
+        format!("pad: shape {shape:?} padded by {padding:?} has more elements than can be counted")
+    })?;
+    shape_of("pad", &sizes)
+}

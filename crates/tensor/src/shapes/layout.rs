@@ -1,0 +1,219 @@
+//! The same elements, or some of them, laid out in another way.
+
+use super::{Rule, axis, ensure, product, resized, shape_of, too_many, with_new_axis};
+use crate::shape::{MAX_RANK, Shape};
+use smallvec::SmallVec;
+
+/// A target shape in which one size may be -1: what the others leave.
+///
+/// ```
+/// use wengert_tensor::shapes::reshape;
+/// assert_eq!(reshape(&[2, 6], &[-1, 4]).unwrap(), [3, 4]);
+/// ```
+pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
+    let inferred = to.iter().filter(|&&size| size < 0).count();
+    ensure(inferred <= 1, || {
+        format!("reshape: only one size may be -1, {to:?} has {inferred}")
+    })?;
+    ensure(to.len() <= MAX_RANK, || {
+        format!(
+            "reshape: shape {to:?} has {} axes, a tensor has at most {MAX_RANK}",
+            to.len()
+        )
+    })?;
+    let total = product(from).ok_or_else(|| too_many("reshape", &from))?;
+    let mut sizes: SmallVec<[usize; MAX_RANK]> = to
+        .iter()
+        .map(|&size| usize::try_from(size).unwrap_or(1))
+        .collect();
+    let known = product(&sizes).ok_or_else(|| too_many("reshape", &to))?;
+    let misfit = || format!("reshape: {total} elements of shape {from:?} do not fit {to:?}");
+    match to.iter().position(|&size| size < 0) {
+        None => ensure(known == total, misfit)?,
+        Some(_) if known == 0 && total == 0 => {
+            return Err(format!(
+                "reshape: beside a size of 0 any size would fit for the -1 in {to:?} (shape \
+                 {from:?}): name it"
+            ));
+        }
+        Some(at) => {
+            ensure(
+                to[at] == -1 && known != 0 && total.is_multiple_of(known),
+                misfit,
+            )?;
+            sizes[at] = total / known;
+        }
+    }
+    shape_of("reshape", &sizes)
+}
+
+/// The axes from `start` to `end`, both included, merged. A scalar becomes a vector of one.
+pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
+    if shape.is_empty() && [0, -1].contains(&start) && [0, -1].contains(&end) {
+        return shape_of("flatten", &[1]);
+    }
+    let first = axis("flatten", start, shape)?;
+    let last = axis("flatten", end, shape)?;
+    ensure(first <= last, || {
+        format!("flatten: axis {end} comes before axis {start} in shape {shape:?}")
+    })?;
+    let merged = product(&shape[first..=last]).ok_or_else(|| too_many("flatten", &shape))?;
+    let mut sizes: SmallVec<[usize; MAX_RANK]> = shape[..=first].into();
+    sizes[first] = merged;
+    sizes.extend_from_slice(&shape[last + 1..]);
+    shape_of("flatten", &sizes)
+}
+
+/// An order of axes: position `i` of the result names the axis that comes to stand there.
+pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> {
+    shape_of("permute", shape)?;
+    ensure(named.len() == shape.len(), || {
+        format!(
+            "permute: {} axes given, a tensor of shape {shape:?} has {}",
+            named.len(),
+            shape.len()
+        )
+    })?;
+    let mut order = [0; MAX_RANK];
+    let mut seen = [false; MAX_RANK];
+    for (to, &from) in order.iter_mut().zip(named) {
+        let resolved = axis("permute", from, shape)?;
+        ensure(!seen[resolved], || {
+            format!("permute: axis {from} is named twice in {named:?} (shape {shape:?})")
+        })?;
+        seen[resolved] = true;
+        *to = resolved;
+    }
+    Ok(order)
+}
+
+/// That there is a matrix to transpose.
+pub fn t(shape: &[usize]) -> Rule<()> {
+    ensure(shape.len() >= 2, || {
+        format!(
+            "t: two axes needed, shape {shape:?} has {}; a vector becomes a column with \
+             unsqueeze(-1), a row with unsqueeze(0)",
+            shape.len()
+        )
+    })
+}
+
+/// Without an axis of size 1.
+pub fn squeeze(shape: &[usize], named: isize) -> Rule {
+    let at = axis("squeeze", named, shape)?;
+    ensure(shape[at] == 1, || {
+        format!(
+            "squeeze: axis {named} of shape {shape:?} has size {}, not 1",
+            shape[at]
+        )
+    })?;
+    Ok(shape_of("squeeze", shape)?.removed(at))
+}
+
+/// With a new axis of size 1.
+pub fn unsqueeze(shape: &[usize], named: isize) -> Rule {
+    Ok(with_new_axis("unsqueeze", shape, named, 1)?.1)
+}
+
+/// `len` indices from `start` on.
+pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(usize, Shape)> {
+    let at = axis("narrow", named, shape)?;
+    let size = shape[at];
+    ensure(
+        start.checked_add(len).is_some_and(|end| end <= size),
+        || {
+            format!(
+                "narrow: {len} indices from {start} on do not lie within axis {named} of size {size} \
+             (shape {shape:?})"
+            )
+        },
+    )?;
+    Ok((at, resized("narrow", shape, at, len)?))
+}
+
+/// Resolves `[start:end:step]` on an axis of this size as Python does: negative bounds count from
+/// the end, bounds outside are moved to the nearest end, and a negative step walks backwards, from
+/// `start` down to what comes before `end` is reached. A bound that is `None` is the end of the
+/// axis on its side. Returns the first index, the step and how many indices there are.
+///
+/// ```
+/// use wengert_tensor::shapes::slice_range;
+/// assert_eq!(slice_range(10, Some(2), Some(8), 3), Ok((2, 3, 2))); // 2 5
+/// assert_eq!(slice_range(10, Some(-3), None, 1), Ok((7, 1, 3))); // 7 8 9
+/// assert_eq!(slice_range(10, None, None, -4), Ok((9, -4, 3))); // 9 5 1
+/// assert_eq!(slice_range(10, Some(4), Some(99), 1), Ok((4, 1, 6))); // 4 5 6 7 8 9
+/// ```
+pub fn slice_range(
+    size: usize,
+    start: Option<isize>,
+    end: Option<isize>,
+    step: isize,
+) -> Rule<(usize, isize, usize)> {
+    ensure(step != 0, || "slice: the step must not be 0".into())?;
+    let n = isize::try_from(size).map_err(|_| too_many("slice", &[size]))?;
+    // Where a walk in this direction may begin, and the first place behind its last.
+    let (lowest, highest) = if step > 0 { (0, n) } else { (-1, n - 1) };
+    let (first, last) = if step > 0 {
+        (lowest, highest)
+    } else {
+        (highest, lowest)
+    };
+    let position = |index: isize| if index < 0 { index + n } else { index }.clamp(lowest, highest);
+    let start = start.map_or(first, position);
+    let end = end.map_or(last, position);
+    let distance = (end - start) * step.signum();
+    if distance <= 0 {
+        return Ok((0, step, 0));
+    }
+    let len = (distance as usize - 1) / step.unsigned_abs() + 1;
+    Ok((start as usize, step, len))
+}
+
+/// The indices `start, start + step, …`, `len` of them.
+pub fn slice_steps(
+    shape: &[usize],
+    named: isize,
+    start: usize,
+    step: isize,
+    len: usize,
+) -> Rule<(usize, Shape)> {
+    let at = axis("slice_steps", named, shape)?;
+    ensure(steps_fit(start, step, len, shape[at]), || {
+        format!(
+            "slice_steps: {len} indices from {start} in steps of {step} do not lie within axis \
+             {named} of size {} (shape {shape:?})",
+            shape[at]
+        )
+    })?;
+    Ok((at, resized("slice_steps", shape, at, len)?))
+}
+
+/// The indices of an axis spread to `start, start + step, …` of one of this size.
+pub fn unslice(
+    shape: &[usize],
+    named: isize,
+    start: usize,
+    step: isize,
+    size: usize,
+) -> Rule<(usize, Shape)> {
+    let at = axis("unslice", named, shape)?;
+    let len = shape[at];
+    // Two elements at one place would have to be added.
+    let apart = step != 0 || len <= 1;
+    ensure(apart && steps_fit(start, step, len, size), || {
+        format!(
+            "unslice: {len} indices from {start} in steps of {step} do not lie apart within axis \
+             {named} of size {size} (shape {shape:?})"
+        )
+    })?;
+    Ok((at, resized("unslice", shape, at, size)?))
+}
+
+/// Whether all of `start, start + step, …` (`len` of them) are indices of an axis of this size.
+pub(super) fn steps_fit(start: usize, step: isize, len: usize, size: usize) -> bool {
+    let Some(steps) = len.checked_sub(1) else {
+        return true;
+    };
+    let last = steps as i128 * step as i128 + start as i128;
+    start < size && (0..size as i128).contains(&last)
+}
