@@ -1,1 +1,76 @@
-//! wengert
+//! Reverse-mode automatic differentiation and neural networks in pure Rust.
+//!
+//! A Wengert list is the tape of reverse-mode differentiation: every operation, in the order it
+//! happened (R. E. Wengert, "A simple automatic derivative evaluation program", 1964). Here it is a
+//! [`Tape`](autograd::Tape). Values on it are [`Var`](autograd::Var)s, which compute like numbers
+//! and know their derivatives, of any order:
+//!
+//! ```
+//! use wengert::prelude::*;
+//!
+//! let tape = Tape::new();
+//! let x = tape.watch(Tensor::from([0.5f32, 1.0, 2.0]));
+//! let y = (x * x.sin()).sum_all();
+//! let slope = y.grad(&[x])[0]; // sin x + x cos x
+//! let curvature = slope.sum_all().grad(&[x])[0]; // 2 cos x - x sin x
+//! assert!((curvature.value().at(&[1]) - (2.0 * 1f32.cos() - 1f32.sin())).abs() < 1e-6);
+//! ```
+//!
+//! This package holds the parts together; [`prelude`] has the names that most programs use.
+//!
+//! | | |
+//! |---|---|
+//! | [`tensor`] | dense strided tensors on the CPU and every kernel that touches their numbers |
+//! | [`autograd`] | tape, variables, the rules of derivatives, parameters, gradient checking |
+//! | [`nn`] | layers, losses, initialisation, saved models; no derivative is written there |
+//! | [`optim`] | what makes better parameters from gradients |
+//! | [`data`] | data sets and the loader that makes batches of them |
+//!
+//! # Training a model
+//! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
+//! parameters.
+//!
+//! ```
+//! use wengert::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Mlp {
+//!     fc1: Linear,
+//!     fc2: Linear,
+//! }
+//!
+//! impl Layer for Mlp {
+//!     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+//!         let hidden = self.fc1.forward_as("fc1", x).tanh();
+//!         self.fc2.forward_as("fc2", hidden)
+//!     }
+//! }
+//!
+//! let mut rng = Philox::new(0);
+//! let mut model = Mlp { fc1: Linear::new(64, 32, &mut rng), fc2: Linear::new(32, 10, &mut rng) };
+//! let mut optimizer = Sgd::new(0.5);
+//! let digits = Digits::load();
+//! let (x, classes) = (digits.scaled_images().flatten(1, -1), digits.labels);
+//!
+//! let mut losses = vec![];
+//! for _ in 0..20 {
+//!     let tape = Tape::train(&mut rng);
+//!     let loss = cross_entropy(model.forward(tape.constant(x.clone())), &classes);
+//!     losses.push(loss.item());
+//!     optimizer.step(&mut model, &loss.backward());
+//! }
+//! assert!(losses[19] < 0.6 * losses[0]);
+//! ```
+
+pub use wengert_autograd as autograd;
+pub use wengert_data as data;
+pub use wengert_nn as nn;
+pub use wengert_optim as optim;
+pub use wengert_tensor as tensor;
+
+pub mod prelude;
+
+/// The program of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

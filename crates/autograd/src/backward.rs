@@ -3,7 +3,7 @@
 use crate::gradients::Gradients;
 use crate::op::{Call, Op};
 use crate::ops;
-use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
+use crate::tape::{ACTIVE, Arena, KEPT, Mark, RELEASED, Run, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -160,6 +160,14 @@ impl<'t, T: Float> Walk<'t, T> {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
             let again = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
             let to = parents[arg];
+            if self.aim != Aim::Variables && matches!(self.slot(to), Slot::Empty) {
+                // The common case: the first cotangent of a node, its number there.
+                *self.slot(to) = match self.take(g, again) {
+                    Some(value) => Slot::Ready(value),
+                    None => self.hold(g),
+                };
+                continue;
+            }
             let before = std::mem::take(self.slot(to));
             let sum = match self.aim {
                 Aim::Variables => match self.variable(before, to) {
@@ -178,21 +186,20 @@ impl<'t, T: Float> Walk<'t, T> {
     /// The sum of two cotangents as numbers, or as a pending node if one of them is pending.
     fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, again)) {
-            (Slot::Empty, Some(g)) => Slot::Ready(g),
             (Slot::Ready(mut sum), Some(g)) => {
                 sum += &g;
                 Slot::Ready(sum)
             }
-            (Slot::Empty, None) => self.hold(g),
             (before, taken) => {
                 let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
-                let before = self.variable(before, to).expect("empty slots are above");
+                let before = self.variable(before, to).expect("an empty slot takes the cotangent as it is");
                 self.hold(before + g)
             }
         }
     }
 
     /// The number behind a cotangent if it is computed; moved out if nobody else will read it.
+    #[inline]
     fn take(&self, g: Var<'t, T>, again: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
         let ours = g.id as usize >= self.mark.nodes;
@@ -332,7 +339,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     fn check_history(self, op: &str) {
         let tape = self.tape;
-        if tape.ended.get() {
+        if tape.ended.get() > 0 {
             tape.fail(format!("{op}: backward() ended this tape's history: use backward_retain() for the first"))
         }
         if tape.run == Run::Inference {
@@ -415,15 +422,16 @@ impl<T: Float> Tape<T> {
     /// Drops every value but what was given or asked for; and of that, too, what reads a
     /// parameter's memory, so that the optimizer writes in place while the tape lives.
     fn end_history(&self) {
-        self.ended.set(true);
         let arena = &mut *self.arena.borrow_mut();
+        self.ended.set(arena.len());
         let bound: SmallVec<[Tensor<T>; 8]> = self
             .params
             .borrow()
             .values()
             .filter_map(|binding| arena.values[binding.node as usize].clone())
             .collect();
-        for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
+        for (node, value) in arena.nodes.iter_mut().zip(&mut arena.values) {
+            node.flags |= RELEASED; // joins no program any more
             let stays = node.has(KEPT) || node.op.is_given();
             if let Some(x) = value
                 && (!stays || bound.iter().any(|param| param.shares_storage(x)))

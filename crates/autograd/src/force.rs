@@ -137,6 +137,7 @@ impl<T: Float> Tape<T> {
             }
             Op::View(view) => smallvec![view.eval(x, shape)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
+            Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
             Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
             Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
             _ => unreachable!("pointwise ops are steps, leaves are given, outputs come with their op"),
@@ -151,7 +152,7 @@ impl<T: Float> Tape<T> {
             return Plan::Done;
         }
         let node = arena.nodes[id as usize];
-        if node.op.is_given() {
+        if node.op.is_given() || id < self.ended.get() {
             drop(arena);
             self.fail("this value ended with backward(): ask for it before, or use backward_retain()".into())
         }

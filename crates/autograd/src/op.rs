@@ -1,6 +1,6 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
-use crate::ops::{IndexOp, MatMul, Random, Reduce, View};
+use crate::ops::{IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -22,6 +22,7 @@ pub(crate) enum Op {
     Select,
     View(View),
     Reduce(Reduce),
+    LogSoftmax(LogSoftmax),
     MatMul(MatMul),
     Index(IndexOp),
     Random(Random),

@@ -73,8 +73,8 @@ pub struct Tape<T: Float = f32> {
     pub(crate) policy: Policy,
     /// Whether what is applied now becomes history. Off inside `backward`.
     pub(crate) recording: Cell<bool>,
-    /// Whether `backward` has consumed the history.
-    pub(crate) ended: Cell<bool>,
+    /// How many nodes there were when `backward` consumed the history.
+    pub(crate) ended: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
@@ -254,7 +254,7 @@ impl<T: Float> Tape<T> {
             mode,
             policy: Policy::Fused,
             recording: Cell::new(run != Run::Inference),
-            ended: Cell::new(false),
+            ended: Cell::new(0),
             key,
             streams: Cell::new(0),
             params: RefCell::default(),

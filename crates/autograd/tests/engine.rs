@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use wengert_autograd::{
-    Buffer, Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Reads, Tape, Var,
-    value_and_grad, value_and_grad_with,
+    Buffer, Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Reads, Tape, Var, value_and_grad,
+    value_and_grad_with,
 };
 use wengert_tensor::{Philox, Shape, Tensor};
 

@@ -20,9 +20,8 @@ fn five_thousand_steps_need_no_more_memory_than_a_few() {
     let mut v = Param::new(Tensor::uniform(&[24, 1], -0.3, 0.3, &mut rng));
     let mut step = || {
         let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-            let hidden = tape.scope("hidden", || {
-                tape.constant(x.clone()).matmul(tape.param(&w)).tanh().dropout(0.1)
-            });
+            let hidden =
+                tape.scope("hidden", || tape.constant(x.clone()).matmul(tape.param(&w)).tanh().dropout(0.1));
             (hidden.matmul(tape.param(&v)) - tape.constant(y.clone())).square().mean_all()
         });
         for param in [&mut w, &mut v] {

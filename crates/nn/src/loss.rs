@@ -1,7 +1,6 @@
 //! What training makes small. Each loss is the mean over a batch; its twin with `_with` takes
 //! another [`Reduction`].
 
-use crate::activation::from_maximum;
 use wengert_autograd::{Index, IntoIndex, Tape, Var};
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -137,8 +136,7 @@ pub fn cross_entropy_with<'t, T: Float>(
 ) -> Var<'t, T> {
     let (axis, classes) = classes_of("cross_entropy", logits, classes);
     logits.tape().scope("cross_entropy", || {
-        let x = from_maximum(logits, axis);
-        reduction.apply(x.logsumexp(&[axis], false) - x.gather(axis, classes).squeeze(axis))
+        reduction.apply(-logits.log_softmax(axis).gather(axis, classes).squeeze(axis))
     })
 }
 

@@ -1,5 +1,6 @@
 //! What tensors are made of.
 
+use crate::compiled::{FloatKernels, Kernels};
 use crate::gemm::Gemm;
 use crate::math::Math;
 use crate::pointwise::Arithmetic;
@@ -58,6 +59,7 @@ pub trait Element:
 pub trait Number:
     Element
     + Arithmetic
+    + Kernels
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -72,7 +74,7 @@ pub trait Number:
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
-pub trait Float: Number + Math + Gemm + Neg<Output = Self> {
+pub trait Float: Number + FloatKernels + Math + Gemm + Neg<Output = Self> {
     /// The distance from 1 to the next number.
     const EPSILON: f64;
     /// Negative infinity, the neutral element of the maximum.

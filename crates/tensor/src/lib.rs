@@ -1,6 +1,7 @@
 //! Dense strided tensors on the CPU, and every kernel that touches their numbers.
 
 mod any;
+mod compiled;
 mod display;
 mod element;
 mod file;

@@ -25,7 +25,7 @@ pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<us
 
 /// A pointer that may cross threads, for writing disjoint parts of one result.
 #[derive(Clone, Copy)]
-pub(crate) struct Shared<T>(pub *mut T);
+pub struct Shared<T>(pub *mut T);
 // SAFETY: whoever writes through it keeps to a part of its own.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.

@@ -20,8 +20,9 @@ const LENGTH: usize = 8;
 
 /// Reads the bytes of a file.
 ///
-/// The split into header and data is done here, because `SafeTensors::deserialize` (0.8) adds up sizes
-/// that a damaged header can make overflow.
+/// The split into header and data is done here, because `SafeTensors::deserialize` (0.8) adds the length
+/// of the header to that of the data, which a damaged header can make overflow: a panic where
+/// overflow is checked.
 pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     let found = bytes.len() as u64;
     let cut_short = |expected| FileProblem::Length { expected, found };

@@ -252,11 +252,15 @@ impl Block {
     #[inline]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
-        let bytes = match shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n)) {
-            Some(bytes) if bytes <= isize::MAX as usize / 2 => bytes,
-            _ => too_large(*shape),
-        };
-        check_axes(shape);
+        let (mut bytes, mut fits) = (size, true);
+        for &n in shape.iter() {
+            let (product, over) = bytes.overflowing_mul(n);
+            bytes = product;
+            fits &= !over & (n <= u32::MAX as usize);
+        }
+        if !fits || bytes > isize::MAX as usize / 2 {
+            too_large(*shape)
+        }
         let start = if bytes <= INLINE { HEADER } else { DATA };
         let class = class_of(start + bytes);
         let block = obtain(class);
@@ -436,7 +440,7 @@ mod tests {
         drop(other);
         release_memory();
         // SAFETY: the view keeps the numbers alive.
-        #[allow(clippy::cast_ptr_alignment)] // the number 4 of an aligned block of f32
+        #[allow(clippy::cast_ptr_alignment)] // four bytes into an aligned block
         unsafe { view.data().cast::<f32>().write(1.0) };
     }
 

@@ -41,7 +41,14 @@ impl<T: Element> Tensor<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn empty(shape: Shape) -> Self {
-        let block = Block::new(&shape, size_of::<T>());
+        Self::empty_as(&shape)
+    }
+
+    /// The same, for a shape that lies somewhere already.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn empty_as(shape: &Shape) -> Self {
+        let block = Block::new(shape, size_of::<T>());
         if T::DTYPE == Dtype::Bool {
             // SAFETY: the block has room for that many bytes.
             unsafe { block.data().write_bytes(0, shape.numel()) }
@@ -231,6 +238,13 @@ impl<T: Element> Tensor<T> {
         debug_assert!(self.is_contiguous() && self.block.is_unique());
         // SAFETY: no other handle, and the elements lie one after the other.
         unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.numel()) }
+    }
+
+    /// The first element of a tensor that was just made.
+    #[inline]
+    pub(crate) fn fresh_ptr(&mut self) -> *mut T {
+        debug_assert!(self.is_contiguous() && self.block.is_unique());
+        self.block.data().cast()
     }
 
     /// The elements in row-major order, for writing. If another tensor shares them, or they do not

@@ -15,6 +15,7 @@ mod index;
 mod matmul;
 mod random;
 mod reduce;
+mod softmax;
 #[cfg(test)]
 mod tests;
 mod unary;
@@ -26,6 +27,7 @@ pub(crate) use index::IndexOp;
 pub(crate) use matmul::MatMul;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
+pub(crate) use softmax::LogSoftmax;
 pub(crate) use unary::is_differentiable as unary_differentiable;
 pub(crate) use view::View;
 
@@ -40,6 +42,7 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::Binary(op) => binary::reads(op, arg),
         Op::Select => Reads::X0,
         Op::Reduce(op) => op.reads(),
+        Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
         Op::View(_) | Op::Index(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
@@ -56,6 +59,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Select => binary::select_vjp(c),
         Op::View(op) => op.vjp(c),
         Op::Reduce(op) => one(op.vjp(c)),
+        Op::LogSoftmax(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),
         Op::Index(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),

@@ -15,9 +15,9 @@ pub(crate) enum Random {
 impl Random {
     pub fn eval<T: Float>(self, x: &Tensor<T>, key: u64) -> Tensor<T> {
         let Random::Dropout { p, stream } = self;
-        let p = f64::from(p);
-        let mask = keep_mask::<T>(&x.shape(), key, u64::from(stream), p);
-        if p == 1.0 { mask } else { x * mask * (1.0 / (1.0 - p)) }
+        let keep = 1.0 - f64::from(p);
+        let mask = keep_mask::<T>(&x.shape(), key, u64::from(stream), keep);
+        if keep == 0.0 { mask } else { x * mask * (1.0 / keep) }
     }
 
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {

@@ -132,26 +132,6 @@ impl<T: Float> Var<'_, T> {
         self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp")
     }
 
-    /// eˣ / Σ eˣ along an axis.
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[track_caller]
-    pub fn softmax(self, axis: isize) -> Self {
-        self.fits(shapes::axis("softmax", axis, &self.shape()));
-        self.log_softmax(axis).exp()
-    }
-
-    /// ln (eˣ / Σ eˣ) along an axis, without overflow.
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[track_caller]
-    pub fn log_softmax(self, axis: isize) -> Self {
-        self.fits(shapes::axis("log_softmax", axis, &self.shape()));
-        self - self.logsumexp(&[axis], true)
-    }
-
     /// Sums to a smaller shape: the adjoint of [`broadcast_to`](Var::broadcast_to).
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 //! of the kernel they take.
 
 use crate::element::Float;
-use crate::gemm::{MatRef, gemm};
+use crate::gemm::MatRef;
 use crate::parallel::Shared;
 use crate::shape::{Shape, Strides};
 use crate::shapes::{self, Face, OrPanic, face};
@@ -116,7 +116,7 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
     let count = batch.numel();
     if count == 1 {
         // SAFETY: one product, by the contract.
-        return unsafe { gemm(a.matrix, b.matrix, out.as_mut_ptr(), n, false) };
+        return unsafe { T::gemm(a.matrix, b.matrix, out.as_mut_ptr(), n, false) };
     }
     let (steps_a, steps_b) = (a.broadcast(batch), b.broadcast(batch));
     if steps_b.inner() == (count, 0)
@@ -129,7 +129,7 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
             ..a.matrix
         };
         // SAFETY: its rows are those of the batch, in order, and so are those of the result.
-        return unsafe { gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
+        return unsafe { T::gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
     }
     let to = Shared(out.as_mut_ptr());
     let run = |from: usize, until: usize| {
@@ -146,7 +146,7 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
                     ptr: b.matrix.ptr.offset(at_b.next_run(1).0),
                     ..b.matrix
                 };
-                gemm(x, y, to.get().add(i * m * n), n, false);
+                T::gemm(x, y, to.get().add(i * m * n), n, false);
             }
         }
     };

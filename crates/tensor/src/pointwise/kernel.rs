@@ -3,7 +3,7 @@
 use super::binary::{self, Binary};
 use super::unary::{self, Unary};
 use crate::element::Float;
-use crate::simd::{Isa, Kernel, dispatch};
+use crate::simd::{Isa, Kernel};
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
@@ -31,7 +31,7 @@ impl Opcode {
 }
 
 /// One opcode over `n` numbers.
-pub(super) struct Step<T> {
+pub struct Step<T> {
     pub op: Opcode,
     pub args: [*const T; 3],
     pub out: *mut T,
@@ -44,7 +44,7 @@ impl<T: Float> Step<T> {
     /// no operand.
     #[inline]
     pub unsafe fn run(self) {
-        dispatch(self);
+        T::step(self);
     }
 }
 

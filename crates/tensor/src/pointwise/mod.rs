@@ -10,7 +10,7 @@ mod tests;
 mod unary;
 
 pub use binary::Binary;
-pub use kernel::Opcode;
+pub use kernel::{Opcode, Step};
 pub use ops::Arithmetic;
-pub use program::{Expr, Instruction, Program};
+pub use program::{Expr, Instruction, Program, Source};
 pub use unary::Unary;

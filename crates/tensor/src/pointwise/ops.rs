@@ -124,13 +124,13 @@ pub(crate) fn apply<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], sh
 /// One opcode over contiguous operands of equal shape.
 #[inline]
 fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
-    let mut out = Tensor::empty(*shape);
+    let mut out = Tensor::empty_as(shape);
     let n = shape.numel();
     let mut args = [std::ptr::null(); 3];
     for (arg, x) in args.iter_mut().zip(x) {
         *arg = x.ptr();
     }
-    let out_ptr = out.fresh_mut().as_mut_ptr();
+    let out_ptr = out.fresh_ptr();
     if n < PARALLEL {
         // SAFETY: all operands and the new result have `n` numbers.
         unsafe { Step { op, args, out: out_ptr, n }.run() };

@@ -109,7 +109,7 @@ impl Program {
         let mut out = Tensor::empty(Shape::new(shape));
         let sources = sources(inputs, out.shape());
         let target = out.fresh_mut().as_mut_ptr();
-        self.evaluate(&sources, &[Shared(target)], out.numel());
+        T::evaluate(self, &sources, &[Shared(target)], out.numel());
         out
     }
 
@@ -138,8 +138,8 @@ impl Program {
             })
             .collect();
         let flat = outs.iter().map(|out| Source { base: out.0.cast_const(), layout: None });
-        let all: SmallVec<[Source<T>; 4]> = flat.chain(sources(inputs, shape)).collect();
-        self.evaluate(&all, &outs, shape.numel());
+        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
+        T::evaluate(self, &all, &outs, shape.numel());
     }
 
     /// The sum of the first result over all elements of `shape`, without storing them.
@@ -148,23 +148,24 @@ impl Program {
     /// As [`Program::map`].
     #[track_caller]
     pub fn sum<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> T {
-        /// Numbers per partial sum: the same whatever the number of threads, so the result is too.
-        const PIECE: usize = 64 * BLOCK;
         assert!(inputs.len() == self.inputs, "program: {} inputs wanted, {} given", self.inputs, inputs.len());
         let shape = Shape::new(shape);
-        let (sources, n) = (sources(inputs, shape), shape.numel());
+        T::program_sum(self, &sources(inputs, shape), shape.numel())
+    }
+
+    /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
+    pub(crate) fn sum_here<T: Float>(&self, sources: &[Source<T>], n: usize) -> T {
+        /// Numbers per partial sum: the same whatever the number of threads, so the result is too.
+        const PIECE: usize = 64 * BLOCK;
         let mut partial = Tensor::<T>::empty(Shape::new(&[n.div_ceil(PIECE)]));
         let to = Shared(partial.fresh_mut().as_mut_ptr());
         ranges(n, n * (self.steps.len() + 1), PIECE, |range| {
             let mut piece = Tensor::<T>::empty(Shape::new(&[PIECE.min(n)]));
-            let mut numbers = Shared(piece.fresh_mut().as_mut_ptr());
             for start in range.clone().step_by(PIECE) {
                 let end = range.end.min(start + PIECE);
-                // SAFETY: the piece has room for a range of that length; the shift makes its first
-                // number the one at `start`.
-                numbers.0 = piece.fresh_mut().as_mut_ptr();
-                self.block_range(&sources, &[numbers], start..end, start);
-                let sum = piece.narrow(0, 0, end - start).sum_all();
+                let numbers = Shared(piece.fresh_mut().as_mut_ptr());
+                self.block_range(sources, &[numbers], start..end, start);
+                let sum = T::total(&piece.fresh_mut()[..end - start]);
                 // SAFETY: one slot per piece, and this piece is ours.
                 unsafe { to.get().add(start / PIECE).write(sum) };
             }
@@ -172,7 +173,8 @@ impl Program {
         partial.sum_all()
     }
 
-    fn evaluate<T: Float>(&self, sources: &[Source<T>], targets: &[Shared<T>], n: usize) {
+    /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
+    pub(crate) fn evaluate_here<T: Float>(&self, sources: &[Source<T>], targets: &[Shared<T>], n: usize) {
         ranges(n, n * (self.steps.len() + 1), BLOCK, |range| self.block_range(sources, targets, range, 0));
     }
 
@@ -189,7 +191,7 @@ impl Program {
         let scratch = scratch.fresh_mut().as_mut_ptr();
         // SAFETY: `scratch` has that many blocks.
         let block_of = |i: usize| unsafe { scratch.add(i * BLOCK) };
-        let mut readers: SmallVec<[Reader<T>; 4]> = sources
+        let mut readers: SmallVec<[Reader<T>; 6]> = sources
             .iter()
             .enumerate()
             .map(|(i, source)| Reader::new(source, range.start, block_of(self.width + i)))
@@ -275,7 +277,7 @@ fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[
 }
 
 /// Where an input's numbers are: in order, or to be collected.
-struct Source<T> {
+pub struct Source<T> {
     base: *const T,
     layout: Option<Collapsed>,
 }
@@ -283,7 +285,7 @@ struct Source<T> {
 unsafe impl<T: Sync> Sync for Source<T> {}
 
 #[track_caller]
-fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 4]> {
+fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
     inputs
         .iter()
         .map(|x| {

@@ -13,7 +13,7 @@ type Axes = SmallVec<[usize; MAX_RANK]>;
 
 /// A reduction of some axes of a tensor: what is reduced, what is kept, and in which order the
 /// axes are best read.
-pub(super) struct Reduction {
+pub struct Reduction {
     shape: Shape,
     chosen: [bool; MAX_RANK],
     /// The shape of the result.
@@ -129,7 +129,7 @@ impl Reduction {
     }
 
     /// Reduces one group of axes after the other, the innermost first.
-    pub fn staged<T: Number, R: Reducer<T>>(self, x: &Tensor<T>) -> Tensor<T> {
+    pub(super) fn staged<T: Number, R: Reducer<T>>(self, x: &Tensor<T>) -> Tensor<T> {
         if x.numel() == 0 {
             return self.empty(R::empty());
         }
@@ -152,7 +152,7 @@ impl Reduction {
     }
 
     /// Hands all numbers to `fill` at once: numbers, sizes `[outer, n, inner]`, results.
-    pub fn whole<T: Element, U: Element>(
+    pub(super) fn whole<T: Element, U: Element>(
         mut self,
         x: &Tensor<T>,
         fill: impl FnOnce(&[T], Sizes, &mut [U]),

@@ -18,7 +18,7 @@ use crate::shapes::{self, OrPanic};
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::tensor::Tensor;
 use kernel::{fold, line, pieces};
-use layout::Reduction;
+pub use layout::Reduction;
 use reducer::{Exps, Max, Min, Squares, Sum};
 
 /// Reductions.
@@ -47,7 +47,7 @@ impl<T: Number> Tensor<T> {
             &shapes::reduce("sum", &self.shape(), axes).or_panic(),
             keepdim,
         )
-        .staged::<T, Sum>(self)
+        .of(Fold::Sum, self)
     }
 
     /// The largest element over these axes, all if none is named; NaN if there is one.
@@ -61,7 +61,7 @@ impl<T: Number> Tensor<T> {
             &shapes::extreme("max", &self.shape(), axes).or_panic(),
             keepdim,
         );
-        reduction.staged::<T, Max>(self)
+        reduction.of(Fold::Max, self)
     }
 
     /// The smallest element over these axes, all if none is named; NaN if there is one.
@@ -75,7 +75,7 @@ impl<T: Number> Tensor<T> {
             &shapes::extreme("min", &self.shape(), axes).or_panic(),
             keepdim,
         );
-        reduction.staged::<T, Min>(self)
+        reduction.of(Fold::Min, self)
     }
 
     /// Where along this axis the largest element is: the first of several; a NaN counts as the
@@ -91,7 +91,7 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, or nothing lies along it.
     #[track_caller]
     pub fn argmax(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
-        position::along::<T, Max>("argmax", self, axis, keepdim)
+        position::along("argmax", Fold::Max, self, axis, keepdim)
     }
 
     /// Where along this axis the smallest element is: the first of several; a NaN counts as the
@@ -101,13 +101,13 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, or nothing lies along it.
     #[track_caller]
     pub fn argmin(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
-        position::along::<T, Min>("argmin", self, axis, keepdim)
+        position::along("argmin", Fold::Min, self, axis, keepdim)
     }
 
     /// Σx over all elements, as a number.
     pub fn sum_all(&self) -> T {
         match self.as_slice() {
-            Some(elements) => line::<T, Sum>(elements, T::default()),
+            Some(elements) => T::total(elements),
             None => self.sum(&[], false).item(),
         }
     }
@@ -121,7 +121,7 @@ impl<T: Number> Tensor<T> {
     pub fn sum_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::reduce_to("sum_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => reduction.staged::<T, Sum>(self),
+            Some(reduction) => reduction.of(Fold::Sum, self),
             None => self.clone(),
         }
     }
@@ -134,7 +134,7 @@ impl<T: Number> Tensor<T> {
     pub fn max_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("max_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => reduction.staged::<T, Max>(self),
+            Some(reduction) => reduction.of(Fold::Max, self),
             None => self.clone(),
         }
     }
@@ -147,7 +147,7 @@ impl<T: Number> Tensor<T> {
     pub fn min_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("min_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => reduction.staged::<T, Min>(self),
+            Some(reduction) => reduction.of(Fold::Min, self),
             None => self.clone(),
         }
     }
@@ -167,7 +167,7 @@ impl<T: Float> Tensor<T> {
             keepdim,
         );
         let count = T::of(reduction.count() as f64);
-        let mut out = reduction.staged::<T, Sum>(self);
+        let mut out = reduction.of(Fold::Sum, self);
         divide(out.make_mut(), count);
         out
     }
@@ -199,20 +199,7 @@ impl<T: Float> Tensor<T> {
             &shapes::reduce("var", &self.shape(), axes).or_panic(),
             keepdim,
         );
-        let n = reduction.count() as f64;
-        if self.numel() == 0 {
-            return reduction.empty(T::of(f64::NAN));
-        }
-        let divisor = T::of((n - correction).max(0.0));
-        reduction.whole(self, |x, sizes, out| {
-            pieces(x, sizes, out, &|x, sizes, out| {
-                fold::<T, Sum>(x, sizes, &[], out);
-                divide(out, T::of(n));
-                let means = out.to_vec();
-                fold::<T, Squares>(x, sizes, &means, out);
-                divide(out, divisor);
-            });
-        })
+        T::var(self, reduction, correction)
     }
 
     /// ln Σ exp(x) over these axes, all if none is named: the smooth maximum.
@@ -231,14 +218,24 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn logsumexp(&self, axes: &[isize], keepdim: bool) -> Self {
-        logsumexp(
-            self,
-            Reduction::new(
-                self,
-                &shapes::reduce("logsumexp", &self.shape(), axes).or_panic(),
-                keepdim,
-            ),
-        )
+        let reduced = shapes::reduce("logsumexp", &self.shape(), axes).or_panic();
+        T::logsumexp(self, Reduction::new(self, &reduced, keepdim))
+    }
+
+    /// ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that the small differences
+    /// that count are not rounded away beside large numbers.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Self {
+        shapes::axis("log_softmax", axis, &self.shape()).or_panic();
+        if self.numel() == 0 {
+            return self.clone();
+        }
+        let shifted = self - self.max(&[axis], true);
+        let norm = shifted.logsumexp(&[axis], true);
+        shifted - norm
     }
 
     /// [`logsumexp`](Tensor::logsumexp) over the axes that `shape`, of the same rank, gives the
@@ -250,7 +247,7 @@ impl<T: Float> Tensor<T> {
     pub fn logsumexp_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::reduce_to("logsumexp_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => logsumexp(self, reduction),
+            Some(reduction) => T::logsumexp(self, reduction),
             None => self.clone(),
         }
     }
@@ -276,7 +273,58 @@ fn divide<T: Float>(numbers: &mut [T], by: T) {
     }
 }
 
-fn logsumexp<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+/// What is made of the elements along the reduced axes.
+#[derive(Clone, Copy)]
+pub enum Fold {
+    Sum,
+    Max,
+    Min,
+}
+
+impl Reduction {
+    fn of<T: Number>(self, op: Fold, x: &Tensor<T>) -> Tensor<T> {
+        T::reduce(op, x, self)
+    }
+}
+
+/// For each number type behind [`Kernels`](crate::compiled::Kernels).
+pub(crate) fn fold_axes<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+    match op {
+        Fold::Sum => reduction.staged::<T, Sum>(x),
+        Fold::Max => reduction.staged::<T, Max>(x),
+        Fold::Min => reduction.staged::<T, Min>(x),
+    }
+}
+
+pub(crate) fn total<T: Number>(x: &[T]) -> T {
+    line::<T, Sum>(x, T::default())
+}
+
+pub(crate) fn position_along<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<i64> {
+    match op {
+        Fold::Min => position::find::<T, Min>(x, reduction),
+        Fold::Max | Fold::Sum => position::find::<T, Max>(x, reduction),
+    }
+}
+
+pub(crate) fn variance<T: Float>(x: &Tensor<T>, reduction: Reduction, correction: f64) -> Tensor<T> {
+    let n = reduction.count() as f64;
+    if x.numel() == 0 {
+        return reduction.empty(T::of(f64::NAN));
+    }
+    let divisor = T::of((n - correction).max(0.0));
+    reduction.whole(x, |x, sizes, out| {
+        pieces(x, sizes, out, &|x, sizes, out| {
+            fold::<T, Sum>(x, sizes, &[], out);
+            divide(out, T::of(n));
+            let means = out.to_vec();
+            fold::<T, Squares>(x, sizes, &means, out);
+            divide(out, divisor);
+        });
+    })
+}
+
+pub(crate) fn log_sum_exp<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
     if x.numel() == 0 {
         return reduction.empty(T::NEG_INFINITY);
     }

@@ -1,6 +1,7 @@
 //! Where the extremes are: `argmax`, `argmin`. The extreme itself is found first, at full speed;
 //! then the first element that equals it.
 
+use super::Fold;
 use super::kernel::{fold, pieces};
 use super::layout::Reduction;
 use super::reducer::Reducer;
@@ -12,14 +13,18 @@ use crate::tensor::Tensor;
 use rayon::prelude::*;
 
 #[track_caller]
-pub(super) fn along<T: Number, R: Reducer<T>>(
+pub(super) fn along<T: Number>(
     op: &str,
+    which: Fold,
     x: &Tensor<T>,
     axis: isize,
     keepdim: bool,
 ) -> Tensor<i64> {
     let reduced = shapes::extreme(op, &x.shape(), &[axis]).or_panic();
-    let reduction = Reduction::new(x, &reduced, keepdim);
+    T::position(which, x, Reduction::new(x, &reduced, keepdim))
+}
+
+pub(super) fn find<T: Number, R: Reducer<T>>(x: &Tensor<T>, reduction: Reduction) -> Tensor<i64> {
     if x.numel() == 0 {
         return reduction.empty(0);
     }

@@ -34,7 +34,10 @@ fn of_one_operand() {
     assert_eq!(slopes(at, |x| x[0].abs())[0], [-1.0, 0.0, 1.0]);
     assert_eq!(slopes(at, |x| x[0].clamp_min(0.0))[0], [0.0, 1.0, 1.0]);
     assert_eq!(slopes(at, |x| x[0].clamp_max(0.0))[0], [1.0, 1.0, 0.0]);
-    assert_eq!(slopes(&[&[-1.0, 0.0, 0.5, 2.0, 3.0]], |x| x[0].clamp(0.0, 2.0))[0], [0.0, 1.0, 1.0, 1.0, 0.0]);
+    assert_eq!(
+        slopes(&[&[-1.0, 0.0, 0.5, 2.0, 3.0]], |x| x[0].clamp(0.0, 2.0))[0],
+        [0.0, 1.0, 1.0, 1.0, 0.0]
+    );
     assert_eq!(slopes(at, |x| x[0].powi(0))[0], [0.0; 3]);
     assert_eq!(slopes(at, |x| x[0].powf(0.0))[0], [0.0; 3]);
     assert_eq!(slopes(at, |x| x[0].powi(1))[0], [1.0; 3]);

@@ -14,7 +14,7 @@ mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::op::Op;
-use crate::ops::{IndexOp, MatMul, Random, Reduce, View};
+use crate::ops::{IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
 use rand::Rng;
@@ -221,6 +221,7 @@ fn rows(family: Op) -> Vec<Row> {
         Op::Reduce(first) => {
             successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
         }
+        Op::LogSoftmax(_) => reduce::softmax(),
         Op::MatMul(op) => matmul::rows(op),
         Op::Index(first) => {
             successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
@@ -240,7 +241,8 @@ fn after(family: Op) -> Option<Op> {
         Op::Binary(_) => Some(Op::Select),
         Op::Select => Some(Op::View(View::BroadcastTo)),
         Op::View(_) => Some(Op::Reduce(Reduce::Sum)),
-        Op::Reduce(_) => Some(Op::MatMul(matmul::any())),
+        Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
+        Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
         Op::Index(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
@@ -272,7 +274,7 @@ fn views() {
 
 #[test]
 fn reductions() {
-    check(|op| matches!(op, Op::Reduce(_)));
+    check(|op| matches!(op, Op::Reduce(_) | Op::LogSoftmax(_)));
 }
 
 #[test]
@@ -284,7 +286,7 @@ fn matrix_products() {
 fn all_other_operations() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
-            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::MatMul(_))
+            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_) | Op::MatMul(_))
     };
     check(|op| !elsewhere(&op));
 }

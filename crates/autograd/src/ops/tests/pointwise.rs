@@ -79,8 +79,8 @@ where
 fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, Form)> {
     use Binary::*;
     // No element of one comes near an element of the other.
-    let steps = |shape: &[usize], offset: f64| {
-        Tensor::from_fn(shape, |i| offset + 0.4 * ((i * 4 + shape.len()) % 7) as f64)
+    let steps = |shape: &[usize], [offset, step]: [usize; 2], first: f64| {
+        Tensor::from_fn(shape, |i| first + 0.4 * ((i * step + offset) % 7) as f64)
     };
     let both = |a: &[(f64, f64)], b: &[(f64, f64)], shapes: [&[usize]; 2]| {
         vec![spread(shapes[0], a, 1), spread(shapes[1], b, 2)]
@@ -91,7 +91,9 @@ fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, F
         Mul => Some((both(&far, &far, [a, b]), Form::Bilinear)),
         Div => Some((both(&far, &[(-2.0, -0.6), (0.6, 2.0)], [a, b]), Form::Curved)),
         Pow => Some((both(&[(0.4, 2.0)], &[(-1.5, -0.5), (0.5, 2.5)], [a, b]), Form::Curved)),
-        Maximum | Minimum => Some((vec![steps(a, -1.2), steps(b, -1.0)], Form::Curved)),
+        Maximum | Minimum => {
+            Some((vec![steps(a, [3, 4], -1.2), steps(b, [2 + b.len(), 2], -1.0)], Form::Curved))
+        }
         Gt | Ge | Lt | Le | Eq | Ne => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Row, any};
 use crate::op::Op;
-use crate::ops::Reduce;
+use crate::ops::{LogSoftmax, Reduce};
 use wengert_tensor::Tensor;
 
 pub(super) fn after(op: Reduce) -> Option<Reduce> {
@@ -27,7 +27,8 @@ pub(super) fn rows(op: Reduce) -> Vec<Row> {
         Reduce::Sum => vec![
             Row::new(op, "all", vec![any(&[3, 5], 1)], |x| x[0].sum_all()).linear(),
             Row::new(op, "all of few", vec![any(&[2, 3], 1)], |x| x[0].sum_all()).linear(),
-            Row::new(op, "all of a pending", vec![any(&[3, 5], 1)], |x| (x[0].tanh() * x[0]).sum_all()).order(3),
+            Row::new(op, "all of a pending", vec![any(&[3, 5], 1)], |x| (x[0].tanh() * x[0]).sum_all())
+                .order(3),
             Row::new(op, "outer axis", vec![any(&[3, 5], 1)], |x| x[0].sum(&[0], false)).linear(),
             Row::new(op, "two axes", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[0, -1], true)).linear(),
             Row::new(op, "middle axis", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[1], false)).linear(),
@@ -54,8 +55,17 @@ pub(super) fn rows(op: Reduce) -> Vec<Row> {
             Row::new(op, "last axis", vec![any(&[3, 5], 1)], |x| x[0].logsumexp(&[-1], false)),
             Row::new(op, "first axis", vec![any(&[3, 5], 1)], |x| x[0].logsumexp(&[0], true)),
             Row::new(op, "tiny", vec![any(&[2, 3], 1)], |x| x[0].logsumexp(&[1], false)).order(3),
-            Row::new(op, "softmax", vec![any(&[3, 5], 1)], |x| x[0].softmax(1)),
-            Row::new(op, "log_softmax", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(0)),
         ],
     }
+}
+
+pub(super) fn softmax() -> Vec<Row> {
+    let along = |axis| Op::LogSoftmax(LogSoftmax { axis });
+    vec![
+        Row::new(along(1), "last axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(-1)),
+        Row::new(along(0), "first axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(0)),
+        Row::new(along(1), "middle axis", vec![any(&[2, 3, 4], 1)], |x| x[0].log_softmax(1)),
+        Row::new(along(1), "tiny", vec![any(&[2, 3], 1)], |x| x[0].log_softmax(1)).order(3),
+        Row::new(along(1), "softmax", vec![any(&[3, 5], 1)], |x| x[0].softmax(1)),
+    ]
 }

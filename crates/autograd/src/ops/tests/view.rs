@@ -53,7 +53,8 @@ pub(super) fn rows(op: View) -> Vec<Row> {
             Row::new(op, "steps", vec![any(&[3, 7], 1)], |x| x[0].slice(1, 1, None, 2)).linear(),
             Row::new(op, "flip", vec![any(&[3, 5], 1)], |x| x[0].slice(-1, None, None, -1)).linear(),
             Row::new(op, "back in steps", vec![any(&[7, 3], 1)], |x| x[0].slice(0, 5, None, -2)).linear(),
-            Row::new(op, "back in the middle", vec![any(&[2, 7, 3], 1)], |x| x[0].slice(1, -2, None, -3)).linear(),
+            Row::new(op, "back in the middle", vec![any(&[2, 7, 3], 1)], |x| x[0].slice(1, -2, None, -3))
+                .linear(),
             Row::new(op, "split", vec![any(&[3, 6], 1)], |x| {
                 let parts = x[0].split(1, &[1, 3, 2]);
                 parts[0] * 2.0 + parts[1] - parts[2].narrow(1, 1, 1)
@@ -61,7 +62,13 @@ pub(super) fn rows(op: View) -> Vec<Row> {
             .linear(),
         ],
         View::Unslice { .. } => {
-            fn unslice<'t>(x: Var<'t, f64>, axis: u8, start: u32, step: i32, shape: [usize; 2]) -> Var<'t, f64> {
+            fn unslice<'t>(
+                x: Var<'t, f64>,
+                axis: u8,
+                start: u32,
+                step: i32,
+                shape: [usize; 2],
+            ) -> Var<'t, f64> {
                 let view = View::Unslice { axis, start, step };
                 x.tape().apply(Op::View(view), &[x], Shape::new(&shape))
             }
@@ -72,7 +79,9 @@ pub(super) fn rows(op: View) -> Vec<Row> {
                 Row::new(op, "back in steps", vec![any(&[5, 3], 1)], |x| unslice(x[0], 1, 5, -2, [5, 7]))
                     .linear(),
                 Row::new(op, "pad", vec![any(&[3, 5], 1)], |x| x[0].pad(&[(1, 0), (2, 3)], 0.0)).linear(),
-                Row::new(op, "pad with 1.5", vec![any(&[2, 3], 1)], |x| x[0].pad(&[(0, 2), (1, 1)], 1.5).tanh()),
+                Row::new(op, "pad with 1.5", vec![any(&[2, 3], 1)], |x| {
+                    x[0].pad(&[(0, 2), (1, 1)], 1.5).tanh()
+                }),
             ]
         }
         View::Concat { .. } => vec![
@@ -80,7 +89,8 @@ pub(super) fn rows(op: View) -> Vec<Row> {
                 Var::concat(x, 1)
             })
             .linear(),
-            Row::new(op, "outer axis", vec![any(&[2, 5], 1), any(&[1, 5], 2)], |x| Var::concat(x, -2)).linear(),
+            Row::new(op, "outer axis", vec![any(&[2, 5], 1), any(&[1, 5], 2)], |x| Var::concat(x, -2))
+                .linear(),
             Row::new(op, "of one", vec![any(&[3, 5], 1)], |x| Var::concat(x, 0)).linear(),
             Row::new(op, "stack", vec![any(&[2, 3], 1), any(&[2, 3], 2), any(&[2, 3], 3)], |x| {
                 Var::stack(x, 1)

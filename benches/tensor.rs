@@ -1,0 +1,70 @@
+//! Kernels on their own: `cargo bench --bench tensor`.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use wengert::prelude::*;
+
+fn normal(shape: &[usize]) -> Tensor {
+    Tensor::normal(shape, 0.0, 1.0, &mut Philox::new(1))
+}
+
+/// From one that fits the first cache to one that fits none.
+const SIZES: [usize; 3] = [1 << 10, 1 << 16, 1 << 22];
+
+fn pointwise(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pointwise");
+    for n in SIZES {
+        let (x, y) = (normal(&[n]), normal(&[n]));
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(BenchmarkId::new("add", n), |b| b.iter(|| &x + &y));
+        group.bench_function(BenchmarkId::new("exp", n), |b| b.iter(|| x.exp()));
+        group.bench_function(BenchmarkId::new("tanh", n), |b| b.iter(|| x.tanh()));
+    }
+    // A bias must cost what a plain sum costs.
+    let (x, bias) = (normal(&[512, 512]), normal(&[512]));
+    group.throughput(Throughput::Elements(512 * 512));
+    group.bench_function("add a bias, 512×512", |b| b.iter(|| &x + &bias));
+    group.finish();
+}
+
+fn reduce(c: &mut Criterion) {
+    let mut group = c.benchmark_group("reduce");
+    for n in SIZES {
+        let x = normal(&[n]);
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(BenchmarkId::new("sum", n), |b| b.iter(|| x.sum_all()));
+    }
+    let x = normal(&[1024, 1024]);
+    group.throughput(Throughput::Elements(1 << 20));
+    for axis in [0, 1] {
+        let name = format!("1024×1024 over axis {axis}");
+        group.bench_function(format!("sum, {name}"), |b| b.iter(|| x.sum(&[axis], false)));
+        group.bench_function(format!("max, {name}"), |b| b.iter(|| x.max(&[axis], false)));
+    }
+    group.finish();
+}
+
+fn matmul(c: &mut Criterion) {
+    let mut group = c.benchmark_group("matmul");
+    // m, k, n: squares, and the three products of a perceptron's first layer.
+    let products = [
+        (64, 64, 64),
+        (256, 256, 256),
+        (1024, 1024, 1024),
+        (128, 784, 512),
+        (512, 128, 784),
+        (1, 784, 512),
+    ];
+    for (m, k, n) in products {
+        let (x, y) = (normal(&[m, k]), normal(&[k, n]));
+        group.throughput(Throughput::Elements(2 * (m * k * n) as u64)); // additions and products
+        let name = format!("{m}×{k}×{n}");
+        group.bench_function(&name, |b| b.iter(|| x.matmul(&y)));
+        let w = normal(&[n, k]);
+        let name = format!("{name}, second transposed");
+        group.bench_function(name, |b| b.iter(|| x.matmul_t(&w, false, true)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pointwise, reduce, matmul);
+criterion_main!(benches);

@@ -1,0 +1,51 @@
+//! Whole training steps: `cargo bench --bench training`.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use wengert::prelude::*;
+
+/// Forward, loss read, backward, optimizer.
+fn step(
+    model: &mut Sequential,
+    optimizer: &mut Sgd,
+    (images, labels): &(Tensor, Tensor<i64>),
+    rng: &mut Philox,
+) -> f64 {
+    let (loss, gradients) = value_and_grad(rng, |tape| {
+        cross_entropy(model.forward(tape.constant(images.clone())), labels)
+    });
+    optimizer.step(model, &gradients);
+    loss
+}
+
+fn training(c: &mut Criterion) {
+    let mut group = c.benchmark_group("training");
+    let mut rng = Philox::new(0);
+    let mut batch = |n: usize| {
+        let images = Tensor::normal(&[n, 784], 0.0, 1.0, &mut rng);
+        (images, Tensor::from_fn(&[n], |i| i as i64 % 10))
+    };
+    let (large, small) = (batch(128), batch(10));
+
+    let mut model = sequential![
+        Linear::new(784, 512, &mut rng),
+        Relu,
+        Linear::new(512, 256, &mut rng),
+        Relu,
+        Linear::new(256, 10, &mut rng),
+    ];
+    let mut optimizer = Sgd::new(0.01).momentum(0.9);
+    group.bench_function("784-512-256-10, batch 128", |b| {
+        b.iter(|| step(&mut model, &mut optimizer, &large, &mut rng));
+    });
+
+    let mut model =
+        sequential![Linear::new(784, 30, &mut rng), Sigmoid, Linear::new(30, 10, &mut rng)];
+    let mut optimizer = Sgd::new(0.01);
+    group.bench_function("784-30-10, batch 10", |b| {
+        b.iter(|| step(&mut model, &mut optimizer, &small, &mut rng));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, training);
+criterion_main!(benches);

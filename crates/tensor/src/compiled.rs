@@ -1,0 +1,85 @@
+//! The kernels, compiled here once for each number type.
+//!
+//! A generic function is compiled anew in every crate that uses it with a concrete type. For
+//! kernels of many instruction sets that would be minutes, in every program and every test. A
+//! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
+//! generic code above calls it.
+
+use crate::gemm::{self, MatRef};
+use crate::parallel::Shared;
+use crate::pointwise::{Source, Step};
+use crate::reduce::{Fold, Reduction};
+use crate::tensor::Tensor;
+use crate::{Element, Program};
+
+/// Kernels that every number type has.
+pub trait Kernels: Element {
+    #[doc(hidden)]
+    fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Self;
+    #[doc(hidden)]
+    fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>;
+}
+
+/// Kernels of floating-point numbers.
+pub trait FloatKernels: Element {
+    #[doc(hidden)]
+    fn step(step: Step<Self>);
+    #[doc(hidden)]
+    fn evaluate(program: &Program, sources: &[Source<Self>], targets: &[Shared<Self>], n: usize);
+    #[doc(hidden)]
+    fn program_sum(program: &Program, sources: &[Source<Self>], n: usize) -> Self;
+    #[doc(hidden)]
+    fn var(x: &Tensor<Self>, reduction: Reduction, correction: f64) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+    /// # Safety
+    /// As [`gemm::gemm`].
+    #[doc(hidden)]
+    unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+}
+
+macro_rules! kernels {
+    ($($t:ident)*) => { $(
+        impl Kernels for $t {
+            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                crate::reduce::fold_axes(op, x, reduction)
+            }
+            fn total(x: &[$t]) -> $t {
+                crate::reduce::total(x)
+            }
+            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+                crate::reduce::position_along(op, x, reduction)
+            }
+        }
+    )* };
+}
+kernels! { f32 f64 i64 u32 u8 }
+
+macro_rules! float_kernels {
+    ($($t:ident)*) => { $(
+        impl FloatKernels for $t {
+            fn step(step: Step<$t>) {
+                crate::simd::dispatch(step);
+            }
+            fn evaluate(program: &Program, sources: &[Source<$t>], targets: &[Shared<$t>], n: usize) {
+                program.evaluate_here(sources, targets, n);
+            }
+            fn program_sum(program: &Program, sources: &[Source<$t>], n: usize) -> $t {
+                program.sum_here(sources, n)
+            }
+            fn var(x: &Tensor<$t>, reduction: Reduction, correction: f64) -> Tensor<$t> {
+                crate::reduce::variance(x, reduction, correction)
+            }
+            fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                crate::reduce::log_sum_exp(x, reduction)
+            }
+            unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
+                // SAFETY: the same contract.
+                unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
+            }
+        }
+    )* };
+}
+float_kernels! { f32 f64 }

@@ -1,0 +1,17 @@
+//! The names that most programs use: `use wengert::prelude::*;`
+//!
+//! No name of the standard library is among them. What is needed less often stands in the parts:
+//! [`nn::init`](crate::nn::init), [`autograd::gradcheck`](crate::autograd::gradcheck()),
+//! [`optim::Rule`](crate::optim::Rule).
+
+pub use wengert_autograd::{
+    Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,
+};
+pub use wengert_data::{DataLoader, Dataset, Digits, Mnist, Subset, TensorDataset, random_split};
+pub use wengert_nn::{
+    Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Module, Reduction, Relu, Sequential,
+    Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy, load_state_dict, mse, nll,
+    sequential, state_dict,
+};
+pub use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+pub use wengert_tensor::{Element, Float, Philox, Shape, Tensor};
