@@ -3,7 +3,7 @@
 use crate::gradients::Gradients;
 use crate::op::{Call, Op};
 use crate::ops;
-use crate::tape::{ACTIVE, Arena, KEPT, Mark, RELEASED, Run, Tape};
+use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -112,8 +112,13 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             if want[0] || want[1] {
                 let wanted = &want[..parents.len()];
-                let cotangents = ops::vjp(node.op, &Call { tape, id, parents, wanted, gy: &gy });
-                self.accumulate(parents, wanted, &cotangents);
+                let call = Call { tape, id, parents, wanted, gy: &gy };
+                if let Op::Unary(op) = node.op {
+                    self.give(parents[0], ops::unary_vjp(op, &call), false);
+                } else {
+                    self.distribute(parents, wanted, &ops::vjp(node.op, &call));
+                }
+                self.forget();
             }
             self.release(id, 1);
         }
@@ -149,41 +154,41 @@ impl<'t, T: Float> Walk<'t, T> {
         if want.contains(&true) {
             let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
             let cotangents = ops::vjp(op, &call);
-            self.accumulate(&parents, &want, &cotangents);
+            self.distribute(&parents, &want, &cotangents);
+            self.forget();
         }
         self.release(id, outputs);
     }
 
-    #[inline]
-    fn accumulate(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
+    /// Gives each operand its cotangent.
+    fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
             let again = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
-            let to = parents[arg];
-            if self.aim != Aim::Variables && matches!(self.slot(to), Slot::Empty) {
-                // The common case: the first cotangent of a node, its number there.
-                *self.slot(to) = match self.take(g, again) {
-                    Some(value) => Slot::Ready(value),
-                    None => self.hold(g),
-                };
-                continue;
-            }
-            let before = std::mem::take(self.slot(to));
-            let sum = match self.aim {
-                Aim::Variables => match self.variable(before, to) {
-                    None => Slot::Node(g.id),
-                    Some(before) => Slot::Node((before + g).id),
-                },
-                Aim::Numbers { .. } => self.add(before, g, again, to),
-            };
-            *self.slot(to) = sum;
-        }
-        if self.aim != Aim::Variables {
-            self.forget();
+            self.give(parents[arg], g, again);
         }
     }
 
-    /// The sum of two cotangents as numbers, or as a pending node if one of them is pending.
+    /// Adds `g` to the cotangent of a node; `again`: it will be given to another, too.
+    #[inline]
+    fn give(&mut self, to: u32, g: Var<'t, T>, again: bool) {
+        let before = std::mem::take(self.slot(to));
+        let sum = match (self.aim, before) {
+            (Aim::Variables, Slot::Empty) => Slot::Node(g.id),
+            (Aim::Variables, before) => {
+                let before = self.variable(before, to).expect("not empty");
+                Slot::Node((before + g).id)
+            }
+            (Aim::Numbers { .. }, Slot::Empty) => match self.take(g, again) {
+                Some(value) => Slot::Ready(value),
+                None => self.hold(g),
+            },
+            (Aim::Numbers { .. }, before) => self.add(before, g, again, to),
+        };
+        *self.slot(to) = sum;
+    }
+
+    /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
     fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, again)) {
             (Slot::Ready(mut sum), Some(g)) => {
@@ -339,7 +344,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     fn check_history(self, op: &str) {
         let tape = self.tape;
-        if tape.ended.get() > 0 {
+        if tape.arena.borrow().ended > 0 {
             tape.fail(format!("{op}: backward() ended this tape's history: use backward_retain() for the first"))
         }
         if tape.run == Run::Inference {
@@ -423,19 +428,17 @@ impl<T: Float> Tape<T> {
     /// parameter's memory, so that the optimizer writes in place while the tape lives.
     fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
-        self.ended.set(arena.len());
+        arena.ended = arena.len();
         let bound: SmallVec<[Tensor<T>; 8]> = self
             .params
             .borrow()
             .values()
             .filter_map(|binding| arena.values[binding.node as usize].clone())
             .collect();
-        for (node, value) in arena.nodes.iter_mut().zip(&mut arena.values) {
-            node.flags |= RELEASED; // joins no program any more
+        for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
+            let Some(x) = value else { continue };
             let stays = node.has(KEPT) || node.op.is_given();
-            if let Some(x) = value
-                && (!stays || bound.iter().any(|param| param.shares_storage(x)))
-            {
+            if !stays || bound.iter().any(|param| param.shares_storage(x)) {
                 *value = None;
             }
         }

@@ -152,7 +152,7 @@ impl<T: Float> Tape<T> {
             return Plan::Done;
         }
         let node = arena.nodes[id as usize];
-        if node.op.is_given() || id < self.ended.get() {
+        if node.op.is_given() || id < arena.ended {
             drop(arena);
             self.fail("this value ended with backward(): ask for it before, or use backward_retain()".into())
         }
@@ -203,7 +203,10 @@ impl<T: Float> crate::tape::Arena<T> {
     /// Whether a node is computed inside the program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
-        self.values[id as usize].is_none() && !node.has(RELEASED) && node.op.opcode().is_some()
+        id >= self.ended
+            && self.values[id as usize].is_none()
+            && !node.has(RELEASED)
+            && node.op.opcode().is_some()
     }
 
     /// The program that computes a pointwise node and the nodes it reads, or the nodes that must

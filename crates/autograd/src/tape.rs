@@ -73,8 +73,6 @@ pub struct Tape<T: Float = f32> {
     pub(crate) policy: Policy,
     /// Whether what is applied now becomes history. Off inside `backward`.
     pub(crate) recording: Cell<bool>,
-    /// How many nodes there were when `backward` consumed the history.
-    pub(crate) ended: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
@@ -146,6 +144,8 @@ pub(crate) struct Arena<T: Float> {
     pub more: Vec<u32>,
     pub indices: Vec<IndexNode>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    /// How many nodes there were when `backward` consumed the history; 0 while it has not.
+    pub ended: u32,
     /// The walk's cotangents, kept for their memory.
     pub slots: Vec<crate::backward::Slot<T>>,
 }
@@ -159,6 +159,7 @@ impl<T: Float> Default for Arena<T> {
             more: Vec::new(),
             indices: Vec::new(),
             customs: Vec::new(),
+            ended: 0,
             slots: Vec::new(),
         }
     }
@@ -208,6 +209,7 @@ impl<T: Float> Arena<T> {
     fn clear(&mut self) {
         self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0 });
         self.customs.clear();
+        self.ended = 0;
         self.slots.clear();
     }
 }
@@ -254,7 +256,6 @@ impl<T: Float> Tape<T> {
             mode,
             policy: Policy::Fused,
             recording: Cell::new(run != Run::Inference),
-            ended: Cell::new(0),
             key,
             streams: Cell::new(0),
             params: RefCell::default(),

@@ -41,21 +41,25 @@ pub trait FloatKernels: Element {
 }
 
 macro_rules! kernels {
-    ($($t:ident)*) => { $(
+    ($($t:ident)*: $reduce:path) => { $(
         impl Kernels for $t {
             fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
-                crate::reduce::fold_axes(op, x, reduction)
+                use $reduce as by;
+                by::fold_axes(op, x, reduction)
             }
             fn total(x: &[$t]) -> $t {
-                crate::reduce::total(x)
+                use $reduce as by;
+                by::total(x)
             }
             fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
-                crate::reduce::position_along(op, x, reduction)
+                use $reduce as by;
+                by::position_along(op, x, reduction)
             }
         }
     )* };
 }
-kernels! { f32 f64 i64 u32 u8 }
+kernels! { f32 f64: crate::reduce }
+kernels! { i64 u32 u8: crate::reduce::plain }
 
 macro_rules! float_kernels {
     ($($t:ident)*) => { $(

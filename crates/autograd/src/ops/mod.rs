@@ -28,7 +28,7 @@ pub(crate) use matmul::MatMul;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
-pub(crate) use unary::is_differentiable as unary_differentiable;
+pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
 pub(crate) use view::View;
 
 use crate::op::{Call, Cotangents, Op, Reads, one};

@@ -26,7 +26,7 @@ pub(super) fn reads(op: Unary) -> Reads {
 
 /// The derivative rules.
 #[inline]
-pub(super) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
+pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
     let (gy, x, y) = (c.gy(), c.x(0), c.y(0));
     match op {
         Neg => -gy,

@@ -45,7 +45,7 @@ pub(super) fn pieces<T: Number, U: Send>(
     x: &[T],
     sizes: Sizes,
     out: &mut [U],
-    work: &(impl Fn(&[T], Sizes, &mut [U]) + Sync),
+    work: &(dyn Fn(&[T], Sizes, &mut [U]) + Sync),
 ) {
     let [outer, n, inner] = sizes;
     if outer <= 1 || x.len() <= BLOCK {

@@ -7,6 +7,7 @@
 mod columns;
 mod kernel;
 mod layout;
+pub(crate) mod plain;
 mod position;
 mod reducer;
 #[cfg(test)]
