@@ -41,7 +41,7 @@ struct Walk<'t, T: Float> {
     floor: u32,
     mark: Mark,
     slots: Vec<Slot<T>>,
-    /// Slots that hold nodes above the mark.
+    /// Slots that hold a node: the region above the mark must stay.
     held: usize,
 }
 
@@ -81,15 +81,16 @@ impl<'t, T: Float> Walk<'t, T> {
     ) {
         let tape = self.tape;
         // The op whose further outputs have a cotangent, so that it is not passed over.
-        let mut waiting = None;
+        let mut op_of_outputs = None;
         for id in (self.floor..=top).rev() {
-            if matches!(self.slot(id), Slot::Empty) && waiting != Some(id) {
+            if matches!(self.slot(id), Slot::Empty) && op_of_outputs != Some(id) {
                 self.release(id, 1);
                 continue;
             }
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
-                waiting = Some(id - back);
+                // Its cotangent stays in its slot until its op comes; `visit_large` takes it.
+                op_of_outputs = Some(id - back);
                 continue;
             }
             let slot = std::mem::take(self.slot(id));
@@ -154,6 +155,9 @@ impl<'t, T: Float> Walk<'t, T> {
         if want.contains(&true) {
             let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
             let cotangents = ops::vjp(op, &call);
+            if let Op::Custom(_) = op {
+                tape.check_cotangents(op, &parents, &want, &cotangents);
+            }
             self.distribute(&parents, &want, &cotangents);
             self.forget();
         }
@@ -164,14 +168,14 @@ impl<'t, T: Float> Walk<'t, T> {
     fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
-            let again = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
-            self.give(parents[arg], g, again);
+            let shared = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
+            self.give(parents[arg], g, shared);
         }
     }
 
-    /// Adds `g` to the cotangent of a node; `again`: it will be given to another, too.
+    /// Adds `g` to the cotangent of a node; `shared`: it will be given to another, too, so its number is copied, not moved.
     #[inline]
-    fn give(&mut self, to: u32, g: Var<'t, T>, again: bool) {
+    fn give(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
         let sum = match (self.aim, before) {
             (Aim::Variables, Slot::Empty) => Slot::Node(g.id),
@@ -179,25 +183,26 @@ impl<'t, T: Float> Walk<'t, T> {
                 let before = self.variable(before, to).expect("not empty");
                 Slot::Node((before + g).id)
             }
-            (Aim::Numbers { .. }, Slot::Empty) => match self.take(g, again) {
+            (Aim::Numbers { .. }, Slot::Empty) => match self.take(g, shared) {
                 Some(value) => Slot::Ready(value),
                 None => self.hold(g),
             },
-            (Aim::Numbers { .. }, before) => self.add(before, g, again, to),
+            (Aim::Numbers { .. }, before) => self.add(before, g, shared, to),
         };
         *self.slot(to) = sum;
     }
 
     /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
-    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, again: bool, to: u32) -> Slot<T> {
-        match (before, self.take(g, again)) {
+    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
+        match (before, self.take(g, shared)) {
             (Slot::Ready(mut sum), Some(g)) => {
                 sum += &g;
                 Slot::Ready(sum)
             }
             (before, taken) => {
                 let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
-                let before = self.variable(before, to).expect("an empty slot takes the cotangent as it is");
+                let before =
+                    self.variable(before, to).expect("an empty slot takes the cotangent as it is");
                 self.hold(before + g)
             }
         }
@@ -205,17 +210,17 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// The number behind a cotangent if it is computed; moved out if nobody else will read it.
     #[inline]
-    fn take(&self, g: Var<'t, T>, again: bool) -> Option<Tensor<T>> {
+    fn take(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
         let ours = g.id as usize >= self.mark.nodes;
-        if ours && !again && arena.nodes[g.id as usize].readers == 0 {
+        if ours && !shared && arena.nodes[g.id as usize].readers == 0 {
             arena.values[g.id as usize].take()
         } else {
             arena.values[g.id as usize].clone()
         }
     }
 
-    /// A slot is a reader: the node's operands stay until it is computed.
+    /// Counts the slot in `held`: while any holds a node, `forget` leaves the region above the mark.
     fn hold(&mut self, g: Var<'t, T>) -> Slot<T> {
         self.held += 1;
         Slot::Node(g.id)
@@ -225,6 +230,9 @@ impl<'t, T: Float> Walk<'t, T> {
     #[inline]
     fn forget(&mut self) {
         let tape = self.tape;
+        if self.aim == Aim::Variables {
+            return; // what the rules wrote is the result
+        }
         if self.held > 0 && tape.len() > self.mark.nodes + REGION {
             for slot in &mut self.slots {
                 if let Slot::Node(id) = *slot {
@@ -234,7 +242,12 @@ impl<'t, T: Float> Walk<'t, T> {
             self.held = 0;
         }
         if self.held == 0 {
-            tape.arena.borrow_mut().truncate(self.mark);
+            let arena = &mut *tape.arena.borrow_mut();
+            // What was joined into a program, or never needed, waits for its operands no more.
+            for id in self.mark.nodes..arena.nodes.len() {
+                arena.stop_waiting(id as u32);
+            }
+            arena.truncate(self.mark);
         }
     }
 
@@ -277,7 +290,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
         self.check_scalar("backward");
-        self.numbers(None, false)
+        self.numbers("backward", None, false)
     }
 
     /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
@@ -287,7 +300,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_retain(self) -> Gradients<T> {
         self.check_scalar("backward_retain");
-        self.numbers(None, true)
+        self.numbers("backward_retain", None, true)
     }
 
     /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
@@ -298,9 +311,11 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
         let (shape, given) = (self.shape(), seed.shape());
         if shape != given {
-            self.tape.fail(format!("backward_from: a seed of shape {given} for a value of shape {shape}"))
+            self.tape.fail(format!(
+                "backward_from: a seed of shape {given} for a value of shape {shape}"
+            ))
         }
-        self.numbers(Some(seed), false)
+        self.numbers("backward_from", Some(seed), false)
     }
 
     /// The gradients of this scalar with respect to some variables, as variables of the same tape:
@@ -313,7 +328,8 @@ impl<'t, T: Float> Var<'t, T> {
         let found = self.variables(wrt);
         if let Some(i) = found.iter().position(Option::is_none) {
             self.tape.fail(format!(
-                "grad: this value does not depend on variable {i} of {}: grad_or_zero() allows that",
+                "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
+                 watch() it): grad_or_zero() allows that",
                 wrt.len()
             ))
         }
@@ -327,11 +343,15 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
         let zero = |x: &Self| self.tape.zeros(&x.shape());
-        self.variables(wrt).into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zero(x))).collect()
+        self.variables(wrt)
+            .into_iter()
+            .zip(wrt)
+            .map(|(g, x)| g.unwrap_or_else(|| zero(x)))
+            .collect()
     }
 
     #[track_caller]
-    fn check_scalar(self, op: &str) {
+    pub(crate) fn check_scalar(self, op: &str) {
         let shape = self.shape();
         if shape.numel() != 1 {
             self.tape.fail(format!(
@@ -345,21 +365,31 @@ impl<'t, T: Float> Var<'t, T> {
     fn check_history(self, op: &str) {
         let tape = self.tape;
         if tape.arena.borrow().ended > 0 {
-            tape.fail(format!("{op}: backward() ended this tape's history: use backward_retain() for the first"))
+            tape.fail(format!(
+                "{op}: backward() ended this tape's history: use backward_retain() for the first"
+            ))
         }
         if tape.run == Run::Inference {
-            tape.fail(format!("{op}: this tape keeps no history: make it with Tape::new() or Tape::train()"))
+            tape.fail(format!(
+                "{op}: this tape keeps no history: make it with Tape::new() or Tape::train()"
+            ))
         }
     }
 
     #[track_caller]
-    fn numbers(self, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+    fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
         let tape = self.tape;
-        self.check_history("backward");
+        self.check_history(op);
         if !self.is_active() {
-            tape.fail("backward: this value depends on no trainable parameter and nothing that is watched".into())
+            tape.fail(format!(
+                "{op}: this value depends on no trainable parameter and nothing that is watched"
+            ))
         }
-        if retain { drop(tape.force(self.id)) } else { drop(self.value()) }
+        if retain {
+            drop(tape.force(self.id))
+        } else {
+            drop(self.value())
+        }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);
         tape.recording.set(false);
@@ -391,18 +421,23 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let mut found = vec![None; wrt.len()];
         let floor = wrt.iter().map(|x| x.id).min().unwrap_or(0);
-        if floor > self.id || wrt.is_empty() {
+        if floor > self.id || wrt.is_empty() || !self.is_active() {
             return found;
         }
         let depends = tape.depends(wrt, floor, self.id);
         let seed = tape.ones(&self.shape());
         let mut walk = Walk::new(tape, Aim::Variables, floor, self.id);
         *walk.slot(self.id) = Slot::Node(seed.id);
-        walk.run(self.id, |_, id| depends[(id - floor) as usize], |id, _, g| {
-            for (slot, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == id) {
-                *slot = Some(g);
-            }
-        });
+        walk.run(
+            self.id,
+            |_, id| depends[(id - floor) as usize],
+            |id, _, g| {
+                for (slot, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == id) {
+                    *slot = Some(g);
+                }
+            },
+        );
+        drop(walk);
         found
     }
 }
@@ -416,10 +451,12 @@ impl<T: Float> Tape<T> {
             marks[(x.id - floor) as usize] = true;
         }
         for id in floor..=top {
-            let inherits = || arena.parents(id).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
-            if !marks[(id - floor) as usize] {
-                marks[(id - floor) as usize] = arena.nodes[id as usize].has(ACTIVE) && inherits();
-            }
+            let inherits =
+                || arena.parents(id).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
+            let marked = marks[(id - floor) as usize];
+            // History is kept of active nodes alone: nothing depends on a constant.
+            marks[(id - floor) as usize] =
+                arena.nodes[id as usize].has(ACTIVE) && (marked || inherits());
         }
         marks
     }

@@ -12,6 +12,7 @@ use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor};
 /// A pending pointwise chain this long is computed, so that programs stay short and a value that
 /// several programs share is not computed again and again.
 const LONG: u16 = 32;
+
 /// What it takes to compute a node.
 enum Plan<T: Float> {
     Done,
@@ -33,7 +34,10 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn force(&self, id: u32) -> Tensor<T> {
         if self.run == Run::Abstract {
-            self.fail("this run has shapes but no numbers: compute values on a tape of Tape::new()".into())
+            self.fail(
+                "this run has shapes but no numbers: compute values on a tape of Tape::new()"
+                    .into(),
+            )
         }
         if let Some(value) = &self.arena.borrow().values[id as usize] {
             return value.clone();
@@ -44,6 +48,7 @@ impl<T: Float> Tape<T> {
 
     /// Decides whether a new node waits for a reader or is computed now.
     #[inline]
+    #[track_caller]
     pub(crate) fn settle(&self, id: u32) {
         if self.run == Run::Abstract || self.waits(id) {
             return;
@@ -79,43 +84,52 @@ impl<T: Float> Tape<T> {
     fn compute(&self, target: u32) {
         let mut todo: SmallVec<[u32; 8]> = smallvec![target];
         while let Some(&id) = todo.last() {
-            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) = match self.plan(id) {
-                Plan::Done => {
-                    todo.pop();
-                    continue;
-                }
-                Plan::After(inputs) => {
-                    todo.extend(inputs);
-                    continue;
-                }
-                Plan::Step(op, x) => {
-                    let y = match &x[..] {
-                        [a] => Tensor::pointwise(op, [a], &a.shape()),
-                        [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
-                        [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
-                        _ => unreachable!("opcodes have one to three operands"),
-                    };
-                    (id, x, smallvec![y])
-                }
-                Plan::Program(program, x, shape) => {
-                    let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
-                    (id, x, smallvec![y])
-                }
-                Plan::Sum(program, x, over, shape) => {
-                    let sum = program.sum(&x.iter().collect::<SmallVec<[_; 4]>>(), &over);
-                    (id, x, smallvec![Tensor::full_of(&shape, sum)])
-                }
-                Plan::Op(first, op, x, shape) => {
-                    let y = self.evaluate(op, &x, shape);
-                    (first, x, y)
-                }
-            };
+            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) =
+                match self.plan(id) {
+                    Plan::Done => {
+                        todo.pop();
+                        continue;
+                    }
+                    Plan::After(inputs) => {
+                        todo.extend(inputs);
+                        continue;
+                    }
+                    Plan::Step(op, x) => {
+                        let y = match &x[..] {
+                            [a] => Tensor::pointwise(op, [a], &a.shape()),
+                            [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
+                            [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
+                            _ => unreachable!("opcodes have one to three operands"),
+                        };
+                        (id, x, smallvec![y])
+                    }
+                    Plan::Program(program, x, shape) => {
+                        let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
+                        (id, x, smallvec![y])
+                    }
+                    Plan::Sum(program, x, over, shape) => {
+                        let sum = program.sum(&x.iter().collect::<SmallVec<[_; 4]>>(), &over);
+                        (id, x, smallvec![Tensor::full_of(&shape, sum)])
+                    }
+                    Plan::Op(first, op, x, shape) => {
+                        let y = self.evaluate(op, &x, shape);
+                        if let Op::Custom(_) = op {
+                            self.check_outputs(op, first, &y);
+                        }
+                        (first, x, y)
+                    }
+                };
             drop(inputs);
             todo.pop();
             let arena = &mut *self.arena.borrow_mut();
             let ids = first..first + values.len() as u32;
             for (id, value) in ids.clone().zip(values) {
-                debug_assert_eq!(value.shape(), *arena.shape(id), "{:?}", arena.nodes[id as usize].op);
+                debug_assert_eq!(
+                    value.shape(),
+                    *arena.shape(id),
+                    "{:?}",
+                    arena.nodes[id as usize].op
+                );
                 arena.values[id as usize] = Some(value);
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
@@ -140,7 +154,9 @@ impl<T: Float> Tape<T> {
             Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
             Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
             Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
-            _ => unreachable!("pointwise ops are steps, leaves are given, outputs come with their op"),
+            _ => unreachable!(
+                "pointwise ops are steps, leaves are given, outputs come with their op"
+            ),
         }
     }
 
@@ -154,7 +170,10 @@ impl<T: Float> Tape<T> {
         let node = arena.nodes[id as usize];
         if node.op.is_given() || id < arena.ended {
             drop(arena);
-            self.fail("this value ended with backward(): ask for it before, or use backward_retain()".into())
+            self.fail(
+                "this value ended with backward(): ask for it before, or use backward_retain()"
+                    .into(),
+            )
         }
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);

@@ -20,8 +20,14 @@ pub struct Gradients<T: Float = f32> {
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: &Tape<T>, mut leaves: HashMap<u32, Tensor<T>>) -> Self {
         let bound = tape.params.borrow();
-        let params = bound.iter().filter_map(|(&id, b)| Some((id, leaves.remove(&b.node)?))).collect();
-        Gradients { tape: tape.serial, params, watched: leaves, buffers: tape.buffers.borrow().clone() }
+        let params =
+            bound.iter().filter_map(|(&id, b)| Some((id, leaves.remove(&b.node)?))).collect();
+        Gradients {
+            tape: tape.serial,
+            params,
+            watched: leaves,
+            buffers: tape.buffers.borrow().clone(),
+        }
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
@@ -40,7 +46,10 @@ impl<T: Float> Gradients<T> {
     /// If the variable lies on another tape than the loss.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
-        assert!(x.tape.serial == self.tape, "wrt: this variable is not on the tape of these gradients");
+        assert!(
+            x.tape.serial == self.tape,
+            "wrt: this variable is not on the tape of these gradients"
+        );
         self.watched.get(&x.id)
     }
 
@@ -55,7 +64,8 @@ impl<T: Float> Gradients<T> {
     }
 
     /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
-    /// buffer updates follow those of this one.
+    /// buffer updates follow those of this one. Gradients of watched variables belong to one tape
+    /// and stay as they are.
     pub fn accumulate(&mut self, other: Self) {
         for (id, g) in other.params {
             match self.params.entry(id) {
@@ -66,7 +76,7 @@ impl<T: Float> Gradients<T> {
         self.buffers.extend(other.buffers);
     }
 
-    /// Multiplies every parameter's gradient by a number.
+    /// Multiplies every parameter's gradient (not those of watched variables) by a number.
     pub fn scale(&mut self, factor: f64) {
         for g in self.params.values_mut() {
             *g *= &Tensor::scalar_of(T::of(factor));
@@ -94,9 +104,12 @@ impl<T: Float> Tape<T> {
     /// If the change has another shape than the buffer.
     #[track_caller]
     pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
+        self.same_tape("update_buffer", change.tape);
         let (has, gets) = (buffer.shape(), change.shape());
         if has != gets {
-            self.fail(format!("update_buffer: a change of shape {gets} for a buffer of shape {has}"))
+            self.fail(format!(
+                "update_buffer: a change of shape {gets} for a buffer of shape {has}"
+            ))
         }
         if !self.is_abstract() {
             let change = self.force(change.id);
@@ -126,6 +139,7 @@ pub fn value_and_grad<T: Float>(
 ) -> (f64, Gradients<T>) {
     let tape = Tape::train(rng);
     let loss = loss(&tape);
+    loss.check_scalar("value_and_grad");
     (loss.item(), loss.backward())
 }
 
@@ -140,5 +154,6 @@ pub fn value_and_grad_with<T: Float, A>(
 ) -> (f64, A, Gradients<T>) {
     let tape = Tape::train(rng);
     let (loss, auxiliary) = loss(&tape);
+    loss.check_scalar("value_and_grad_with");
     (loss.item(), auxiliary, loss.backward())
 }

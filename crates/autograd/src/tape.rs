@@ -1,4 +1,4 @@
-//! The tape: an arena of nodes, and the one door to their numbers.
+//! The tape: an arena of nodes, and how they are recorded.
 //!
 //! Parents precede children, so reverse topological order is counting down. A node has an op,
 //! parents and a shape; its value is only a cache, since every op is a pure function and can be
@@ -105,9 +105,9 @@ pub(crate) struct Node {
     pub arity: u32,
     /// An entry of `Arena::shapes`.
     pub shape: u32,
-    /// Nodes and cotangents that still wait for this one's value.
+    /// Pending nodes (`WAITS`) that will read this one's value.
     pub readers: u32,
-    /// Bounds the length of the program that would compute this pending pointwise node.
+    /// An upper bound, perhaps stale, for the length of the program that would compute this node.
     pub pending: u16,
     pub flags: u8,
 }
@@ -310,7 +310,9 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn stream(&self) -> (u64, u32) {
         let Some(key) = self.key else {
-            self.fail("random numbers on a tape without a key: make it with Tape::train(&mut rng)".into())
+            self.fail(
+                "random numbers on a tape without a key: make it with Tape::train(&mut rng)".into(),
+            )
         };
         (key, self.streams.replace(self.streams.get() + 1))
     }
@@ -337,7 +339,10 @@ impl<T: Float> Tape<T> {
     /// On a tape with numbers.
     #[track_caller]
     pub fn input(&self, shape: &[usize]) -> Var<'_, T> {
-        assert!(self.is_abstract(), "input() makes a shape without numbers: use constant() on this tape");
+        assert!(
+            self.is_abstract(),
+            "input() makes a shape without numbers: use constant() on this tape"
+        );
         let shape = Shape::new(shape);
         let mut arena = self.arena.borrow_mut();
         arena.shapes.push(shape);
@@ -366,7 +371,9 @@ impl<T: Float> Tape<T> {
         }
         let op = if param.frozen() { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
-        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version: param.version() });
+        self.params
+            .borrow_mut()
+            .insert(param.id(), Binding { node: var.id, version: param.version() });
         var
     }
 
@@ -395,6 +402,7 @@ impl<T: Float> Tape<T> {
 
     /// A new node. Its value is computed now or later as the policy says.
     #[inline]
+    #[track_caller]
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
         let id = self.record(op, &parents, shape);
@@ -420,7 +428,13 @@ impl<T: Float> Tape<T> {
     /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
     /// arena borrowed: their kernel is a handful of instructions).
     #[inline]
-    pub(crate) fn pointwise<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
+    #[track_caller]
+    pub(crate) fn pointwise<const N: usize>(
+        &self,
+        op: Op,
+        opcode: Opcode,
+        parents: [u32; N],
+    ) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let shape = arena.nodes[parents[0] as usize].shape;

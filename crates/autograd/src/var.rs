@@ -65,6 +65,10 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// The same value, through which no gradient flows.
+    ///
+    /// # Panics
+    /// As [`value`](Var::value).
+    #[track_caller]
     pub fn detach(self) -> Self {
         if !self.is_active() {
             return self;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use wengert_autograd::{
-    Buffer, Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Reads, Tape, Var, value_and_grad,
-    value_and_grad_with,
+    Buffer, Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Reads, Tape, Var,
+    value_and_grad, value_and_grad_with,
 };
 use wengert_tensor::{Philox, Shape, Tensor};
 
@@ -57,7 +57,11 @@ fn second_order_through_products() {
         close(&first.value().to_vec(), &symmetric.matmul(&x.value()).to_vec(), 1e-14);
         for i in 0..4 {
             let row = first.narrow(0, i, 1).sum_all().backward_retain();
-            close(&row.wrt(x).unwrap().to_vec(), &symmetric.narrow(0, i as usize, 1).to_vec(), 1e-14);
+            close(
+                &row.wrt(x).unwrap().to_vec(),
+                &symmetric.narrow(0, i as usize, 1).to_vec(),
+                1e-14,
+            );
         }
     }
 }
@@ -101,7 +105,8 @@ fn seeds_weigh_the_outputs() {
         let (xs, seed) = (f64s(&[2, n], 1), f64s(&[2, n], 2));
         let tape = Tape::new().with_policy(policy);
         let x = tape.watch(xs.clone());
-        let product = (x.square().sin() * tape.constant(seed.clone())).sum_all().grad(&[x])[0].value();
+        let product =
+            (x.square().sin() * tape.constant(seed.clone())).sum_all().grad(&[x])[0].value();
         let seeded = x.square().sin().backward_from(seed);
         close(&seeded.wrt(x).unwrap().to_vec(), &product.to_vec(), 1e-15);
     }
@@ -114,7 +119,8 @@ fn retained_history_gives_the_same_numbers_again() {
         let tape = Tape::new().with_policy(policy);
         let x = tape.watch(f64s(&[3, 5], 2));
         let loss = x.matmul(tape.param(&w)).tanh().logsumexp(&[1], false).sum_all();
-        let all = |g: &Gradients<f64>| [g.wrt(x).unwrap().to_vec(), g.get(&w).unwrap().to_vec()].concat();
+        let all =
+            |g: &Gradients<f64>| [g.wrt(x).unwrap().to_vec(), g.get(&w).unwrap().to_vec()].concat();
         let first = all(&loss.backward_retain());
         assert_eq!(all(&loss.backward_retain()), first);
         let by_grad = loss.grad(&[x, tape.param(&w)]);
@@ -143,7 +149,8 @@ impl CustomOp<f32> for Costly {
 
 #[test]
 fn frozen_and_detached_parts_cost_no_backward_work() {
-    let (mut frozen, trained) = (Param::new(Tensor::full(&[3, 3], 2.0)), Param::new(Tensor::ones(&[3])));
+    let (mut frozen, trained) =
+        (Param::new(Tensor::full(&[3, 3], 2.0)), Param::new(Tensor::ones(&[3])));
     frozen.freeze();
     let tape = Tape::new();
     let features = tape.custom(Arc::new(Costly), &[tape.param(&frozen).tanh()])[0];
@@ -208,7 +215,8 @@ fn parameters_are_updated_in_place_while_the_tape_lives() {
         let tape = Tape::new().with_policy(policy);
         tape.param(&w).reshape(&[-1]).value(); // a view that was asked for
         let x = tape.constant(f64s(&[4, 8], 2));
-        let loss = (x.matmul(tape.param(&w)) + tape.param(&w).t().narrow(0, 0, 4)).square().sum_all();
+        let loss =
+            (x.matmul(tape.param(&w)) + tape.param(&w).t().narrow(0, 0, 4)).square().sum_all();
         let gradients = loss.backward();
         let (before, g) = (w.value().as_slice().unwrap().as_ptr(), gradients.get(&w).unwrap());
         w.update(|w| *w -= g);
@@ -275,7 +283,9 @@ impl CustomOp<f64> for Polar {
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
         let both = x[0].to_vec().into_iter().zip(x[1].to_vec());
-        let of = |f: fn((f64, f64)) -> f64| Tensor::from_vec(both.clone().map(f).collect(), &x[0].shape());
+        let of = |f: fn((f64, f64)) -> f64| {
+            Tensor::from_vec(both.clone().map(f).collect(), &x[0].shape())
+        };
         [of(|(a, b)| a.hypot(b)), of(|(a, b)| b.atan2(a))].into_iter().collect()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {

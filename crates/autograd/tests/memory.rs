@@ -20,8 +20,9 @@ fn five_thousand_steps_need_no_more_memory_than_a_few() {
     let mut v = Param::new(Tensor::uniform(&[24, 1], -0.3, 0.3, &mut rng));
     let mut step = || {
         let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-            let hidden =
-                tape.scope("hidden", || tape.constant(x.clone()).matmul(tape.param(&w)).tanh().dropout(0.1));
+            let hidden = tape.scope("hidden", || {
+                tape.constant(x.clone()).matmul(tape.param(&w)).tanh().dropout(0.1)
+            });
             (hidden.matmul(tape.param(&v)) - tape.constant(y.clone())).square().mean_all()
         });
         for param in [&mut w, &mut v] {
@@ -31,9 +32,9 @@ fn five_thousand_steps_need_no_more_memory_than_a_few() {
         loss
     };
     let first = step();
-    (0..1000).for_each(|_| drop(step()));
+    (0..1000).for_each(|_| _ = step());
     let before = resident();
-    (0..5000).for_each(|_| drop(step()));
+    (0..5000).for_each(|_| _ = step());
     let growth = resident() - before;
     assert!(growth < 32, "{growth} pages more after 5,000 steps");
     assert!(step() < 0.7 * first, "and it learns");

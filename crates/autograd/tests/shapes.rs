@@ -126,7 +126,8 @@ fn check(cases: &[Case]) {
             continue;
         };
         if !text.starts_with(&format!("a.fc1: {}", case.parts[0])) {
-            wrong.push(format!("case {i}: {text:?} does not begin with a.fc1: {:?}", case.parts[0]));
+            wrong
+                .push(format!("case {i}: {text:?} does not begin with a.fc1: {:?}", case.parts[0]));
         }
         for part in case.parts.iter().filter(|&&part| !text.contains(part)) {
             wrong.push(format!("case {i}: {part:?} is not in {text:?}"));

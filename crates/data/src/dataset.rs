@@ -176,9 +176,7 @@ fn gather<A: Element, B: Element>(
     let width = shape[1..].iter().product();
     let mut out = Tensor::<B>::zeros_of(&shape);
     if width > 0 {
-        let rows = rows
-            .as_slice()
-            .expect("a data set keeps its tensors contiguous");
+        let rows = rows.as_slice().expect("a data set keeps its tensors contiguous");
         for (to, &index) in out.make_mut().chunks_exact_mut(width).zip(indices) {
             convert(&rows[index * width..][..width], to);
         }
@@ -231,9 +229,7 @@ impl Feature for u8 {
 
     fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform {
         let (mean, std) = mean_std.unwrap_or((0.0, 1.0));
-        Arc::new(std::array::from_fn(|byte| {
-            (byte as f32 / 255.0 - mean) / std
-        }))
+        Arc::new(std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std))
     }
 
     fn convert(from: &[u8], to: &mut [f32], table: &Self::Transform) {

@@ -35,16 +35,13 @@ impl Digits {
     /// Unpacks the digits. Cannot fail: the file is part of the program, and a test reads it.
     pub fn load() -> Self {
         let mut text = String::new();
-        GzDecoder::new(FILE)
-            .read_to_string(&mut text)
-            .expect("the embedded file is sound");
+        GzDecoder::new(FILE).read_to_string(&mut text).expect("the embedded file is sound");
         let mut images = Vec::with_capacity(Self::LEN * SIDE * SIDE);
         let mut labels = Vec::with_capacity(Self::LEN);
         for line in text.lines() {
-            let mut numbers = line.split(',').map(|n| {
-                n.parse::<u8>()
-                    .expect("the embedded file has small numbers")
-            });
+            let mut numbers = line
+                .split(',')
+                .map(|n| n.parse::<u8>().expect("the embedded file has small numbers"));
             images.extend(numbers.by_ref().take(SIDE * SIDE).map(f32::from));
             labels.extend(numbers.map(i64::from));
         }

@@ -172,11 +172,7 @@ impl IdxArray {
     /// The bytes of a file with this array, not compressed.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0, 0, self.element().code(), self.shape.len() as u8];
-        bytes.extend(
-            self.shape
-                .iter()
-                .flat_map(|&size| (size as u32).to_be_bytes()),
-        );
+        bytes.extend(self.shape.iter().flat_map(|&size| (size as u32).to_be_bytes()));
         self.data.encode(&mut bytes);
         bytes
     }
@@ -264,8 +260,5 @@ pub fn write(path: impl AsRef<Path>, array: &IdxArray) -> Result<(), DataError> 
         }
         file.flush()
     });
-    written.map_err(|source| DataError::Io {
-        path: path.into(),
-        source,
-    })
+    written.map_err(|source| DataError::Io { path: path.into(), source })
 }

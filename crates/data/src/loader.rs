@@ -44,16 +44,8 @@ impl<D: Dataset> DataLoader<D> {
     /// If `batch_size` is zero.
     #[track_caller]
     pub fn new(dataset: D, batch_size: usize) -> Self {
-        assert!(
-            batch_size > 0,
-            "DataLoader::new: batch_size is 0, expected at least 1"
-        );
-        DataLoader {
-            dataset,
-            batch_size,
-            seed: None,
-            drop_last: false,
-        }
+        assert!(batch_size > 0, "DataLoader::new: batch_size is 0, expected at least 1");
+        DataLoader { dataset, batch_size, seed: None, drop_last: false }
     }
 
     /// A new random order in each epoch.
@@ -71,11 +63,7 @@ impl<D: Dataset> DataLoader<D> {
     /// How many batches an epoch has.
     pub fn len(&self) -> usize {
         let n = self.dataset.len();
-        if self.drop_last {
-            n / self.batch_size
-        } else {
-            n.div_ceil(self.batch_size)
-        }
+        if self.drop_last { n / self.batch_size } else { n.div_ceil(self.batch_size) }
     }
 
     /// Whether an epoch has no batch.
@@ -101,12 +89,7 @@ impl<D: Dataset> DataLoader<D> {
             Some(seed) => permutation(n, seed, epoch),
             None => (0..n).collect(),
         };
-        Epoch {
-            loader: self,
-            order,
-            next: 0,
-            end: self.len(),
-        }
+        Epoch { loader: self, order, next: 0, end: self.len() }
     }
 
     /// The batches of a loader that does not shuffle; `for (x, y) in &loader` is the same.

@@ -47,11 +47,7 @@ impl Surroundings {
 /// The folder for files that can be fetched again: `$XDG_CACHE_HOME` or `~/.cache`,
 /// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows; in it, `wengert`.
 fn user_cache() -> Option<PathBuf> {
-    let folder = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = if cfg!(windows) {
         folder("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
@@ -65,9 +61,7 @@ fn user_cache() -> Option<PathBuf> {
 impl<const N: usize> Files<N> {
     /// The files in a folder, or in its sub-folder for this set.
     pub fn in_folder(&self, folder: &Path) -> Result<[PathBuf; N], DataError> {
-        self.first_complete(self.in_or_under(folder), || {
-            "Check the folder's name.".into()
-        })
+        self.first_complete(self.in_or_under(folder), || "Check the folder's name.".into())
     }
 
     /// The files in the first place that has them all.
@@ -86,10 +80,7 @@ impl<const N: usize> Files<N> {
         if let Some(dir) = &surroundings.current_dir {
             places.push(dir.join(&inside));
             places.extend(
-                dir.ancestors()
-                    .skip(1)
-                    .map(|dir| dir.join(&inside))
-                    .filter(|place| place.is_dir()),
+                dir.ancestors().skip(1).map(|dir| dir.join(&inside)).filter(|place| place.is_dir()),
             );
         }
         places.extend(
@@ -112,9 +103,7 @@ impl<const N: usize> Files<N> {
 
     fn in_or_under(&self, folder: &Path) -> Vec<PathBuf> {
         let under = std::iter::once(&self.folder).chain(self.elsewhere);
-        let under = under
-            .map(|name| folder.join(name))
-            .filter(|place| place.is_dir());
+        let under = under.map(|name| folder.join(name)).filter(|place| place.is_dir());
         std::iter::once(folder.to_path_buf()).chain(under).collect()
     }
 
@@ -126,28 +115,18 @@ impl<const N: usize> Files<N> {
         let mut looked = Vec::new();
         for folder in places {
             let found = self.names.map(|file| {
-                spellings(file)
-                    .map(|name| folder.join(name))
-                    .find(|path| path.is_file())
+                spellings(file).map(|name| folder.join(name)).find(|path| path.is_file())
             });
-            let missing = found
-                .iter()
-                .zip(self.names)
-                .filter(|(path, _)| path.is_none());
-            let missing: Vec<String> = missing
-                .map(|(_, (stem, suffix))| format!("{stem}-{suffix}[.gz]"))
-                .collect();
+            let missing = found.iter().zip(self.names).filter(|(path, _)| path.is_none());
+            let missing: Vec<String> =
+                missing.map(|(_, (stem, suffix))| format!("{stem}-{suffix}[.gz]")).collect();
             if missing.is_empty() {
                 return Ok(found.map(Option::unwrap_or_default));
             }
             let missing = if folder.is_dir() { missing } else { Vec::new() };
             looked.push(Place { folder, missing });
         }
-        Err(DataError::NotFound {
-            set: self.set,
-            looked,
-            advice: advice(),
-        })
+        Err(DataError::NotFound { set: self.set, looked, advice: advice() })
     }
 }
 
@@ -191,8 +170,7 @@ mod tests {
             cache: Some(at("cache/wengert")),
         };
         let found = |around: &Surroundings| {
-            PAIR.find(around)
-                .map(|[a, _]| a.parent().map(Path::to_path_buf))
+            PAIR.find(around).map(|[a, _]| a.parent().map(Path::to_path_buf))
         };
 
         let error = found(&around).unwrap_err().to_string();
@@ -245,10 +223,7 @@ mod tests {
             workspace: None,
             cache: Some(root.path().join("cache")),
         };
-        assert_eq!(
-            PAIR.find(&around).unwrap(),
-            [cache.join("a-x"), cache.join("b.y.gz")]
-        );
+        assert_eq!(PAIR.find(&around).unwrap(), [cache.join("a-x"), cache.join("b.y.gz")]);
         fs::remove_dir_all(&cache).unwrap();
         let error = PAIR.find(&around).unwrap_err().to_string();
         assert!(error.contains("data/pair: lacks a-x[.gz]\n"), "{error}");

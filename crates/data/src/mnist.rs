@@ -9,11 +9,7 @@ use std::path::{Path, PathBuf};
 const FILES: Files<4> = Files {
     set: "MNIST",
     folder: "mnist",
-    source: concat!(
-        "They are in data/mnist of ",
-        env!("CARGO_PKG_REPOSITORY"),
-        "."
-    ),
+    source: concat!("They are in data/mnist of ", env!("CARGO_PKG_REPOSITORY"), "."),
     // Where torchvision puts it.
     elsewhere: &["MNIST/raw"],
     names: [
@@ -92,10 +88,7 @@ impl Mnist {
     /// If `std` is zero or negative, or one of the two is not finite.
     #[track_caller]
     pub fn normalize(self, mean: f32, std: f32) -> Self {
-        Mnist {
-            train: self.train.normalize(mean, std),
-            test: self.test.normalize(mean, std),
-        }
+        Mnist { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
     }
 
     fn read(
@@ -118,17 +111,10 @@ fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, Dat
     // The labels first: they are small, and an error in them shows at once.
     let labels = idx::read_tensor::<u8>(labels_path)?;
     if labels.rank() != 1 {
-        return Err(wrong_shape(
-            labels_path,
-            "labels of shape [n]",
-            &labels.shape(),
-        ));
+        return Err(wrong_shape(labels_path, "labels of shape [n]", &labels.shape()));
     }
     let values = labels.to_vec();
-    if let Some(position) = values
-        .iter()
-        .position(|&label| usize::from(label) >= CLASSES)
-    {
+    if let Some(position) = values.iter().position(|&label| usize::from(label) >= CLASSES) {
         let label = values[position];
         return Err(DataError::LabelOutOfRange {
             path: labels_path.into(),
@@ -139,11 +125,7 @@ fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, Dat
     }
     let images = idx::read_tensor::<u8>(images_path)?;
     if images.rank() != 3 || images.shape()[1..] != [SIDE, SIDE] {
-        return Err(wrong_shape(
-            images_path,
-            "images of shape [n, 28, 28]",
-            &images.shape(),
-        ));
+        return Err(wrong_shape(images_path, "images of shape [n, 28, 28]", &images.shape()));
     }
     if images.shape()[0] != values.len() {
         return Err(DataError::CountMismatch {

@@ -64,10 +64,7 @@ mod tests {
             *counts.entry(permutation(4, 99, stream)).or_insert(0.0) += 1.0;
         }
         let expected = draws as f64 / 24.0;
-        let chi2: f64 = counts
-            .values()
-            .map(|n: &f64| (n - expected).powi(2) / expected)
-            .sum();
+        let chi2: f64 = counts.values().map(|n: &f64| (n - expected).powi(2) / expected).sum();
         assert!(counts.len() == 24 && chi2 < 49.7, "{chi2}");
     }
 }

@@ -84,9 +84,7 @@ pub fn random_split<D: Dataset, const N: usize>(
     seed: u64,
 ) -> [Subset<Arc<D>>; N] {
     let n = dataset.len();
-    let sum = lengths
-        .iter()
-        .try_fold(0usize, |sum, &length| sum.checked_add(length));
+    let sum = lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length));
     assert!(
         sum == Some(n),
         "random_split: the lengths {lengths:?} must add up to the {n} examples of the set"

@@ -38,18 +38,9 @@ fn samples() -> Vec<IdxArray> {
         IdxArray::new(IdxData::U8(vec![0, 1, 127, 128, 254, 255]), &[2, 3]),
         IdxArray::new(IdxData::I8(vec![-128, -1, 0, 127]), &[4]),
         IdxArray::new(IdxData::I16(vec![i16::MIN, -1, 258, i16::MAX]), &[2, 1, 2]),
-        IdxArray::new(
-            IdxData::I32(vec![i32::MIN, -1, 0x01020304, i32::MAX]),
-            &[1, 2, 1, 2],
-        ),
-        IdxArray::new(
-            IdxData::F32(vec![-0.0, 1.5, f32::MIN_POSITIVE, f32::INFINITY]),
-            &[4, 1],
-        ),
-        IdxArray::new(
-            IdxData::F64(vec![-1.0, std::f64::consts::PI]),
-            &[1, 1, 1, 1, 1, 1, 1, 2],
-        ),
+        IdxArray::new(IdxData::I32(vec![i32::MIN, -1, 0x01020304, i32::MAX]), &[1, 2, 1, 2]),
+        IdxArray::new(IdxData::F32(vec![-0.0, 1.5, f32::MIN_POSITIVE, f32::INFINITY]), &[4, 1]),
+        IdxArray::new(IdxData::F64(vec![-1.0, std::f64::consts::PI]), &[1, 1, 1, 1, 1, 1, 1, 2]),
         IdxArray::new(IdxData::F64(vec![2.5]), &[]),
         IdxArray::new(IdxData::I16(vec![]), &[3, 0, 2]),
     ]
@@ -109,31 +100,15 @@ fn tensors_of_types_that_hold_the_elements() {
     for (i, expected) in expected.into_iter().enumerate() {
         assert_eq!(ok(i), expected, "{i}");
     }
-    assert_eq!(
-        samples()
-            .swap_remove(2)
-            .into_tensor::<f32>()
-            .unwrap()
-            .shape(),
-        [2, 1, 2]
-    );
+    assert_eq!(samples().swap_remove(2).into_tensor::<f32>().unwrap().shape(), [2, 1, 2]);
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ints");
     idx::write(&path, &samples()[3]).unwrap();
     let error = idx::read_tensor::<f32>(&path).unwrap_err();
-    assert!(matches!(
-        error,
-        DataError::ElementType {
-            wanted: "f32",
-            found: IdxType::I32,
-            ..
-        }
-    ));
+    assert!(matches!(error, DataError::ElementType { wanted: "f32", found: IdxType::I32, .. }));
     assert!(
-        error
-            .to_string()
-            .ends_with("ints: the elements are i32, which f32 does not hold exactly")
+        error.to_string().ends_with("ints: the elements are i32, which f32 does not hold exactly")
     );
 }
 
@@ -141,10 +116,7 @@ fn tensors_of_types_that_hold_the_elements() {
 fn tensors_become_arrays() {
     let tensor = Tensor::from_vec(vec![1.5f64, -2.0], &[2, 1]);
     let array = IdxArray::from(&tensor);
-    assert_eq!(
-        array.into_tensor::<f64>().unwrap().to_vec(),
-        tensor.to_vec()
-    );
+    assert_eq!(array.into_tensor::<f64>().unwrap().to_vec(), tensor.to_vec());
 }
 
 #[test]
@@ -152,37 +124,16 @@ fn no_file_and_folder() {
     let folder = tempfile::tempdir().unwrap();
     let error = idx::read(folder.path().join("absent")).unwrap_err();
     assert!(matches!(error, DataError::Io { .. }) && error.to_string().contains("absent"));
-    assert!(matches!(
-        idx::read(folder.path()),
-        Err(DataError::Io { .. })
-    ));
+    assert!(matches!(idx::read(folder.path()), Err(DataError::Io { .. })));
 }
 
 #[test]
 fn empty_and_short_headers() {
-    assert!(matches!(
-        error(&[]),
-        DataError::ShortHeader {
-            expected: 4,
-            found: 0,
-            ..
-        }
-    ));
-    assert!(matches!(
-        error(&[0, 0, 8]),
-        DataError::ShortHeader {
-            expected: 4,
-            found: 3,
-            ..
-        }
-    ));
+    assert!(matches!(error(&[]), DataError::ShortHeader { expected: 4, found: 0, .. }));
+    assert!(matches!(error(&[0, 0, 8]), DataError::ShortHeader { expected: 4, found: 3, .. }));
     assert!(matches!(
         error(&[0, 0, 8, 2, 0, 0, 0, 1, 0]),
-        DataError::ShortHeader {
-            expected: 12,
-            found: 9,
-            ..
-        }
+        DataError::ShortHeader { expected: 12, found: 9, .. }
     ));
 }
 
@@ -190,60 +141,32 @@ fn empty_and_short_headers() {
 fn wrong_magic_type_and_rank() {
     assert!(matches!(
         error(b"\x89PNG\r\n"),
-        DataError::NotIdx {
-            found: [0x89, b'P', b'N', b'G'],
-            ..
-        }
+        DataError::NotIdx { found: [0x89, b'P', b'N', b'G'], .. }
     ));
     assert!(matches!(error(b"<html>"), DataError::NotIdx { .. }));
     assert!(matches!(error(&[0, 1, 8, 1]), DataError::NotIdx { .. }));
-    assert!(matches!(
-        error(&header(0x0a, &[1])),
-        DataError::UnknownType { code: 0x0a, .. }
-    ));
-    assert!(matches!(
-        error(&header(0, &[])),
-        DataError::UnknownType { code: 0, .. }
-    ));
-    assert!(matches!(
-        error(&header(8, &[1; 9])),
-        DataError::TooManyAxes {
-            rank: 9,
-            max: 8,
-            ..
-        }
-    ));
-    assert!(matches!(
-        error(&[0, 0, 8, 255]),
-        DataError::TooManyAxes { rank: 255, .. }
-    ));
+    assert!(matches!(error(&header(0x0a, &[1])), DataError::UnknownType { code: 0x0a, .. }));
+    assert!(matches!(error(&header(0, &[])), DataError::UnknownType { code: 0, .. }));
+    assert!(matches!(error(&header(8, &[1; 9])), DataError::TooManyAxes { rank: 9, max: 8, .. }));
+    assert!(matches!(error(&[0, 0, 8, 255]), DataError::TooManyAxes { rank: 255, .. }));
 }
 
 #[test]
 fn absurd_sizes() {
     // 2^60 elements that are not there.
-    assert!(matches!(
-        error(&header(8, &[1 << 20; 3])),
-        DataError::Truncated { found: 0, .. }
-    ));
+    assert!(matches!(error(&header(8, &[1 << 20; 3])), DataError::Truncated { found: 0, .. }));
     let truncated = error(&header(0x0e, &[u32::MAX]));
     assert_eq!(
         truncated.to_string(),
         "file: cut short: shape [4294967295] of f64 takes 34359738360 bytes after the header, it has 0"
     );
     // More than there are addresses, also where an empty axis makes the product zero.
-    assert!(matches!(
-        error(&header(8, &[u32::MAX; 3])),
-        DataError::TooLarge { .. }
-    ));
+    assert!(matches!(error(&header(8, &[u32::MAX; 3])), DataError::TooLarge { .. }));
     assert!(matches!(
         error(&header(8, &[u32::MAX, u32::MAX, u32::MAX, 0])),
         DataError::TooLarge { .. }
     ));
-    assert!(matches!(
-        error(&header(0x0e, &[0, u32::MAX, 1 << 30])),
-        DataError::TooLarge { .. }
-    ));
+    assert!(matches!(error(&header(0x0e, &[0, u32::MAX, 1 << 30])), DataError::TooLarge { .. }));
     // Large sizes of nothing are fine.
     let array = idx::parse(&header(8, &[u32::MAX, 0, 7]), "file").unwrap();
     assert_eq!(array.shape(), [u32::MAX as usize, 0, 7]);
@@ -254,21 +177,11 @@ fn absurd_sizes() {
 fn too_few_and_too_many_bytes() {
     let mut bytes = header(0x0c, &[2, 2]);
     bytes.extend([0; 15]);
-    assert!(matches!(
-        error(&bytes),
-        DataError::Truncated {
-            expected: 16,
-            found: 15,
-            ..
-        }
-    ));
+    assert!(matches!(error(&bytes), DataError::Truncated { expected: 16, found: 15, .. }));
     bytes.push(0);
     assert!(idx::parse(&bytes, "file").is_ok() && idx::parse(&gzip(&bytes), "file").is_ok());
     bytes.push(0);
-    assert!(matches!(
-        error(&bytes),
-        DataError::TrailingBytes { expected: 16, .. }
-    ));
+    assert!(matches!(error(&bytes), DataError::TrailingBytes { expected: 16, .. }));
 }
 
 #[test]
@@ -291,16 +204,10 @@ fn gzip_in_parts_and_with_garbage_behind() {
 
     let mut garbage = gzip(&bytes);
     garbage.extend(b"garbage");
-    assert!(matches!(
-        idx::parse(&garbage, "file"),
-        Err(DataError::Gzip { .. })
-    ));
+    assert!(matches!(idx::parse(&garbage, "file"), Err(DataError::Gzip { .. })));
     let mut twice = gzip(&bytes);
     twice.extend(gzip(&bytes));
-    assert!(matches!(
-        idx::parse(&twice, "file"),
-        Err(DataError::TrailingBytes { .. })
-    ));
+    assert!(matches!(idx::parse(&twice, "file"), Err(DataError::TrailingBytes { .. })));
 }
 
 #[test]
@@ -324,10 +231,7 @@ fn cut_at_every_byte() {
         for cut in 0..bytes.len() {
             let error = error(&bytes[..cut]);
             assert!(
-                matches!(
-                    error,
-                    DataError::ShortHeader { .. } | DataError::Truncated { .. }
-                ),
+                matches!(error, DataError::ShortHeader { .. } | DataError::Truncated { .. }),
                 "{array:?} cut at {cut}: {error}"
             );
         }

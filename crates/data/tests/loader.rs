@@ -10,10 +10,7 @@ struct Numbers {
     asked: RefCell<Vec<usize>>,
 }
 fn numbers(len: usize) -> Numbers {
-    Numbers {
-        len,
-        asked: RefCell::default(),
-    }
+    Numbers { len, asked: RefCell::default() }
 }
 impl Dataset for Numbers {
     type Batch = Vec<usize>;
@@ -62,9 +59,7 @@ fn drop_last() {
     assert_eq!((loader.len(), batches.len()), (2, 2));
     assert!(batches.iter().all(|batch| batch.len() == 4));
     // What one epoch leaves out, others have.
-    let mut seen: Vec<usize> = (0..20)
-        .flat_map(|epoch| loader.epoch(epoch).flatten())
-        .collect();
+    let mut seen: Vec<usize> = (0..20).flat_map(|epoch| loader.epoch(epoch).flatten()).collect();
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 10);
@@ -75,10 +70,7 @@ fn drop_last() {
 #[test]
 fn order_depends_on_seed_and_epoch_alone() {
     let order = |seed, epoch| {
-        DataLoader::new(numbers(100), 7)
-            .shuffle(seed)
-            .epoch(epoch)
-            .collect::<Vec<_>>()
+        DataLoader::new(numbers(100), 7).shuffle(seed).epoch(epoch).collect::<Vec<_>>()
     };
     assert_eq!(order(1, 5), order(1, 5));
     assert_ne!(order(1, 5), order(1, 6));
@@ -86,10 +78,7 @@ fn order_depends_on_seed_and_epoch_alone() {
     // Not on the epochs before, nor on the size of the batches.
     let loader = DataLoader::new(numbers(100), 10).shuffle(1);
     let _ = loader.epoch(4).count();
-    assert_eq!(
-        loader.epoch(5).collect::<Vec<_>>().concat(),
-        order(1, 5).concat()
-    );
+    assert_eq!(loader.epoch(5).collect::<Vec<_>>().concat(), order(1, 5).concat());
 }
 
 /// A change of this order would change every training run of every user. Computed with a program
@@ -97,10 +86,7 @@ fn order_depends_on_seed_and_epoch_alone() {
 #[test]
 fn order_never_changes() {
     let loader = DataLoader::new(numbers(10), 10).shuffle(42);
-    assert_eq!(
-        loader.epoch(1).next().unwrap(),
-        [1, 4, 5, 6, 3, 8, 0, 2, 7, 9]
-    );
+    assert_eq!(loader.epoch(1).next().unwrap(), [1, 4, 5, 6, 3, 8, 0, 2, 7, 9]);
 }
 
 #[test]
@@ -152,20 +138,14 @@ fn empty_batches() {
 fn bytes() -> TensorDataset<u8> {
     let images = (0..=255).collect();
     let labels = (0..64).collect();
-    TensorDataset::new(
-        Tensor::from_vec(images, &[64, 2, 2]),
-        Tensor::from_vec(labels, &[64]),
-    )
+    TensorDataset::new(Tensor::from_vec(images, &[64, 2, 2]), Tensor::from_vec(labels, &[64]))
 }
 
 #[test]
 fn bytes_become_floats_as_by_division() {
     let set = bytes();
     let (x, y) = set.batch(&[63, 0, 63]);
-    assert_eq!(
-        (x.shape().to_vec(), y.to_vec()),
-        (vec![3, 2, 2], vec![63, 0, 63])
-    );
+    assert_eq!((x.shape().to_vec(), y.to_vec()), (vec![3, 2, 2], vec![63, 0, 63]));
     let expected: Vec<f32> = [252u8, 253, 254, 255, 0, 1, 2, 3, 252, 253, 254, 255]
         .iter()
         .map(|&b| f32::from(b) / 255.0)
@@ -173,10 +153,8 @@ fn bytes_become_floats_as_by_division() {
     assert_eq!(x.to_vec(), expected);
 
     let (x, _) = set.normalize(0.5, 0.25).batch(&[63]);
-    let expected: Vec<f32> = [252u8, 253, 254, 255]
-        .iter()
-        .map(|&b| (f32::from(b) / 255.0 - 0.5) / 0.25)
-        .collect();
+    let expected: Vec<f32> =
+        [252u8, 253, 254, 255].iter().map(|&b| (f32::from(b) / 255.0 - 0.5) / 0.25).collect();
     assert_eq!(x.to_vec(), expected);
 }
 
@@ -186,15 +164,9 @@ fn floats_and_regression_targets() {
     let y = Tensor::from_vec(vec![0.5f32, 1.5], &[2, 1]);
     let set = TensorDataset::new(x, y);
     let (x, y) = set.batch(&[1]);
-    assert_eq!(
-        (x.to_vec(), y.to_vec(), y.rank()),
-        (vec![3.0, 4.0], vec![1.5], 2)
-    );
+    assert_eq!((x.to_vec(), y.to_vec(), y.rank()), (vec![3.0, 4.0], vec![1.5], 2));
     let (x, y) = set.normalize(1.0, 2.0).batch(&[0, 1]);
-    assert_eq!(
-        (x.to_vec(), y.to_vec()),
-        (vec![0.0, 0.5, 1.0, 1.5], vec![0.5, 1.5])
-    );
+    assert_eq!((x.to_vec(), y.to_vec()), (vec![0.0, 0.5, 1.0, 1.5], vec![0.5, 1.5]));
 }
 
 #[test]

@@ -8,9 +8,7 @@ use wengert_data::{DataError, DataLoader, Dataset, Digits, Mnist};
 /// `data/mnist` of the repository; `None` in a published crate, which carries no data.
 fn repository() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
-    root.join("crates/data/Cargo.toml")
-        .is_file()
-        .then(|| root.join("data/mnist"))
+    root.join("crates/data/Cargo.toml").is_file().then(|| root.join("data/mnist"))
 }
 
 /// Counts of 0 to 9.
@@ -28,20 +26,11 @@ fn the_real_digits() {
     let mnist = Mnist::from_folder(folder).unwrap();
     assert_eq!(mnist.train.inputs().shape(), [60_000, 28, 28]);
     assert_eq!(mnist.test.inputs().shape(), [10_000, 28, 28]);
-    let (train, test) = (
-        mnist.train.targets().to_vec(),
-        mnist.test.targets().to_vec(),
-    );
+    let (train, test) = (mnist.train.targets().to_vec(), mnist.test.targets().to_vec());
     assert_eq!(train[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
     assert_eq!(test[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
-    assert_eq!(
-        histogram(&train),
-        [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    );
-    assert_eq!(
-        histogram(&test),
-        [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    );
+    assert_eq!(histogram(&train), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    assert_eq!(histogram(&test), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
 
     let (mut sum, mut squares, mut n) = (0.0, 0.0, 0);
     for (images, _) in &DataLoader::new(&mnist.train, 1000) {
@@ -53,10 +42,7 @@ fn the_real_digits() {
     }
     let mean = sum / f64::from(n);
     let std = (squares / f64::from(n) - mean * mean).sqrt();
-    assert!(
-        (mean - 0.130660).abs() < 5e-7 && (std - 0.308108).abs() < 5e-7,
-        "{mean} {std}"
-    );
+    assert!((mean - 0.130660).abs() < 5e-7 && (std - 0.308108).abs() < 5e-7, "{mean} {std}");
     assert!((mean as f32 - Mnist::MEAN).abs() < 1e-6 && (std as f32 - Mnist::STD).abs() < 1e-6);
 
     let (x, _) = mnist.normalize(Mnist::MEAN, Mnist::STD).test.batch(&[0]);
@@ -68,18 +54,11 @@ fn the_digits_of_the_crate() {
     let digits = Digits::load();
     assert_eq!(digits.images.shape(), [Digits::LEN, 8, 8]);
     let labels = digits.labels.to_vec();
-    assert_eq!(
-        histogram(&labels),
-        [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    );
+    assert_eq!(histogram(&labels), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     assert_eq!(labels[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
     let pixels = digits.images.to_vec();
     assert_eq!(pixels[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
-    assert!(
-        pixels
-            .iter()
-            .all(|&x| (0.0..=16.0).contains(&x) && x.fract() == 0.0)
-    );
+    assert!(pixels.iter().all(|&x| (0.0..=16.0).contains(&x) && x.fract() == 0.0));
     assert!(pixels.contains(&16.0));
     let (x, y) = digits.dataset().batch(&[0]);
     assert_eq!((x.to_vec()[3], y.to_vec()), (13.0 / 16.0, vec![0]));
@@ -91,16 +70,8 @@ fn write_set(folder: &Path, rename: impl Fn(&str) -> String) {
     for (part, n) in [("train", 3), ("t10k", 2)] {
         let images = IdxArray::new(IdxData::U8(vec![n as u8; n * 784]), &[n, 28, 28]);
         let labels = IdxArray::new(IdxData::U8((0..n as u8).collect()), &[n]);
-        idx::write(
-            folder.join(rename(&format!("{part}-images-idx3-ubyte"))),
-            &images,
-        )
-        .unwrap();
-        idx::write(
-            folder.join(rename(&format!("{part}-labels-idx1-ubyte"))),
-            &labels,
-        )
-        .unwrap();
+        idx::write(folder.join(rename(&format!("{part}-images-idx3-ubyte"))), &images).unwrap();
+        idx::write(folder.join(rename(&format!("{part}-labels-idx1-ubyte"))), &labels).unwrap();
     }
 }
 
@@ -128,33 +99,15 @@ fn missing_files_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent");
     let error = Mnist::from_folder(&absent).unwrap_err();
-    assert!(
-        error.to_string().contains("absent: no such folder"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("absent: no such folder"), "{error}");
 
     write_set(folder.path(), str::to_string);
     fs::remove_file(folder.path().join("t10k-labels-idx1-ubyte")).unwrap();
     let error = Mnist::from_folder(folder.path()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("MNIST not found. Looked in:\n"),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains(": lacks t10k-labels-idx1-ubyte[.gz]\n"),
-        "{error}"
-    );
-    let DataError::NotFound { looked, .. } = error else {
-        panic!("{error}")
-    };
-    assert_eq!(
-        (looked.len(), looked[0].folder.as_path()),
-        (1, folder.path())
-    );
+    assert!(error.to_string().starts_with("MNIST not found. Looked in:\n"), "{error}");
+    assert!(error.to_string().contains(": lacks t10k-labels-idx1-ubyte[.gz]\n"), "{error}");
+    let DataError::NotFound { looked, .. } = error else { panic!("{error}") };
+    assert_eq!((looked.len(), looked[0].folder.as_path()), (1, folder.path()));
 }
 
 /// The error of a set with one file replaced.
@@ -174,66 +127,29 @@ fn wrong_shapes_types_labels_and_counts() {
         &IdxArray::new(IdxData::U8(vec![0; 3 * 784]), &[3, 784]),
     );
     assert!(
-        error
-            .to_string()
-            .ends_with("expected images of shape [n, 28, 28], found shape [3, 784]"),
+        error.to_string().ends_with("expected images of shape [n, 28, 28], found shape [3, 784]"),
         "{error}"
     );
 
-    let error = with_file(
-        "t10k-labels-idx1-ubyte",
-        &IdxArray::new(IdxData::U8(vec![0; 2]), &[2, 1]),
-    );
+    let error =
+        with_file("t10k-labels-idx1-ubyte", &IdxArray::new(IdxData::U8(vec![0; 2]), &[2, 1]));
     assert!(
-        matches!(
-            error,
-            DataError::WrongShape {
-                expected: "labels of shape [n]",
-                ..
-            }
-        ),
+        matches!(error, DataError::WrongShape { expected: "labels of shape [n]", .. }),
         "{error}"
     );
 
-    let error = with_file(
-        "train-labels-idx1-ubyte",
-        &IdxArray::new(IdxData::I32(vec![0; 3]), &[3]),
-    );
-    assert!(
-        matches!(error, DataError::ElementType { wanted: "u8", .. }),
-        "{error}"
-    );
+    let error =
+        with_file("train-labels-idx1-ubyte", &IdxArray::new(IdxData::I32(vec![0; 3]), &[3]));
+    assert!(matches!(error, DataError::ElementType { wanted: "u8", .. }), "{error}");
 
-    let error = with_file(
-        "train-labels-idx1-ubyte",
-        &IdxArray::new(IdxData::U8(vec![0, 10, 11]), &[3]),
-    );
-    assert!(
-        error
-            .to_string()
-            .ends_with("label 10 at position 1, expected 0 to 9"),
-        "{error}"
-    );
+    let error =
+        with_file("train-labels-idx1-ubyte", &IdxArray::new(IdxData::U8(vec![0, 10, 11]), &[3]));
+    assert!(error.to_string().ends_with("label 10 at position 1, expected 0 to 9"), "{error}");
 
-    let error = with_file(
-        "t10k-labels-idx1-ubyte",
-        &IdxArray::new(IdxData::U8(vec![0; 3]), &[3]),
-    );
+    let error = with_file("t10k-labels-idx1-ubyte", &IdxArray::new(IdxData::U8(vec![0; 3]), &[3]));
+    assert!(matches!(error, DataError::CountMismatch { labels: 3, images: 2, .. }), "{error}");
     assert!(
-        matches!(
-            error,
-            DataError::CountMismatch {
-                labels: 3,
-                images: 2,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("3 labels, expected one for each of the 2 images in "),
+        error.to_string().contains("3 labels, expected one for each of the 2 images in "),
         "{error}"
     );
 }

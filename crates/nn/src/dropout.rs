@@ -24,10 +24,7 @@ impl Dropout {
     /// If `p` is not within 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        assert!(
-            (0.0..=1.0).contains(&p),
-            "Dropout: p is a probability, this is {p}"
-        );
+        assert!((0.0..=1.0).contains(&p), "Dropout: p is a probability, this is {p}");
         Dropout { p }
     }
 

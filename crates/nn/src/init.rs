@@ -164,11 +164,7 @@ mod tests {
         let n = numbers.len() as f64;
         let mean = numbers.iter().sum::<f64>() / n;
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        [
-            mean,
-            variance.sqrt(),
-            numbers.iter().fold(0.0, |most, x| x.abs().max(most)),
-        ]
+        [mean, variance.sqrt(), numbers.iter().fold(0.0, |most, x| x.abs().max(most))]
     }
 
     #[track_caller]
@@ -176,15 +172,11 @@ mod tests {
         let [mean, found, largest] = statistics(param);
         let n = param.shape().numel() as f64;
         assert!(mean.abs() < 5.0 * std / n.sqrt(), "mean {mean}");
-        assert!(
-            (found / std - 1.0).abs() < 5.0 / (2.0 * n).sqrt(),
-            "deviation {found} for {std}"
-        );
+        assert!((found / std - 1.0).abs() < 5.0 / (2.0 * n).sqrt(), "deviation {found} for {std}");
         match bound {
-            Some(bound) => assert!(
-                largest <= bound && largest > 0.99 * bound,
-                "{largest} of {bound}"
-            ),
+            Some(bound) => {
+                assert!(largest <= bound && largest > 0.99 * bound, "{largest} of {bound}")
+            }
             None => assert!(largest > 3.0 * std),
         }
     }
@@ -226,10 +218,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "init: a weight [out, in, …] wanted, shape [3] has no fan")]
     fn a_bias_has_no_fan() {
-        xavier_normal(
-            &mut Param::new(Tensor::zeros(&[3])),
-            1.0,
-            &mut Philox::new(0),
-        );
+        xavier_normal(&mut Param::new(Tensor::zeros(&[3])), 1.0, &mut Philox::new(0));
     }
 }

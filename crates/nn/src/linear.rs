@@ -45,17 +45,11 @@ impl<T: Float> Linear<T> {
     /// If there are no inputs.
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        assert!(
-            inputs > 0,
-            "Linear: a layer without inputs has no scale to draw its weights from"
-        );
+        assert!(inputs > 0, "Linear: a layer without inputs has no scale to draw its weights from");
         let bound = 1.0 / (inputs as f64).sqrt();
         let weight = Tensor::uniform_of(&[outputs, inputs], -bound, bound, rng);
         let bias = Tensor::uniform_of(&[outputs], -bound, bound, rng);
-        Linear {
-            weight: weight.into(),
-            bias: Some(bias.into()),
-        }
+        Linear { weight: weight.into(), bias: Some(bias.into()) }
     }
 
     /// The same layer without bias: y = x Wᵀ.
@@ -71,10 +65,7 @@ impl<T: Float> Linear<T> {
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
         let shape = weight.shape();
-        assert!(
-            shape.rank() == 2,
-            "Linear: a weight [outputs, inputs] wanted, got {shape}"
-        );
+        assert!(shape.rank() == 2, "Linear: a weight [outputs, inputs] wanted, got {shape}");
         if let Some(bias) = &bias {
             let got = bias.shape();
             assert!(
@@ -83,10 +74,7 @@ impl<T: Float> Linear<T> {
                 shape[0]
             );
         }
-        Linear {
-            weight: weight.into(),
-            bias: bias.map(Into::into),
-        }
+        Linear { weight: weight.into(), bias: bias.map(Into::into) }
     }
 
     /// The size of the input's last axis.

@@ -55,9 +55,7 @@ pub fn mse_with<'t, T: Float>(
     reduction: Reduction,
 ) -> Var<'t, T> {
     equal_shapes("mse", input, target);
-    input
-        .tape()
-        .scope("mse", || reduction.apply((input - target).square()))
+    input.tape().scope("mse", || reduction.apply((input - target).square()))
 }
 
 /// The binary cross-entropy between σ(logit) and a target t within 0 to 1, in nats: mean of
@@ -93,9 +91,7 @@ pub fn bce_with_logits_with<'t, T: Float>(
 ) -> Var<'t, T> {
     equal_shapes("bce_with_logits", logits, targets);
     let loss = || targets * (-logits).softplus() + (1.0 - targets) * logits.softplus();
-    logits
-        .tape()
-        .scope("bce_with_logits", || reduction.apply(loss()))
+    logits.tape().scope("bce_with_logits", || reduction.apply(loss()))
 }
 
 /// The cross-entropy between softmax(logits) and the true classes, in nats: mean over samples of
@@ -162,9 +158,9 @@ pub fn nll_with<'t, T: Float>(
     reduction: Reduction,
 ) -> Var<'t, T> {
     let (axis, classes) = classes_of("nll", log_probs, classes);
-    log_probs.tape().scope("nll", || {
-        reduction.apply(-log_probs.gather(axis, classes).squeeze(axis))
-    })
+    log_probs
+        .tape()
+        .scope("nll", || reduction.apply(-log_probs.gather(axis, classes).squeeze(axis)))
 }
 
 #[track_caller]
@@ -173,14 +169,8 @@ fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
     if a == b {
         return;
     }
-    let mend = if a.numel() == b.numel() {
-        " (reshape one of them)"
-    } else {
-        ""
-    };
-    input.tape().shape_error(format!(
-        "{op}: input and target differ in shape: {a} and {b}{mend}"
-    ))
+    let mend = if a.numel() == b.numel() { " (reshape one of them)" } else { "" };
+    input.tape().shape_error(format!("{op}: input and target differ in shape: {a} and {b}{mend}"))
 }
 
 /// The axis of the classes, and their numbers as an index along it.
@@ -195,15 +185,9 @@ fn classes_of<'t, T: Float>(
     let got = classes.shape();
     let axis = usize::from(shape.rank() > 1);
     if shape.rank() == 0 {
-        tape.shape_error(format!(
-            "{op}: [N, C] wanted, N samples and C classes; this has shape []"
-        ))
+        tape.shape_error(format!("{op}: [N, C] wanted, N samples and C classes; this has shape []"))
     }
-    let wanted: Shape = shape[..axis]
-        .iter()
-        .chain(&shape[axis + 1..])
-        .copied()
-        .collect();
+    let wanted: Shape = shape[..axis].iter().chain(&shape[axis + 1..]).copied().collect();
     if got != wanted {
         let mend = if got == shape {
             ": one number per sample says which class it is (argmax of a one-hot row gives it)"
@@ -214,10 +198,7 @@ fn classes_of<'t, T: Float>(
             "{op}: {shape} has its classes on axis {axis}, so class numbers of shape {wanted} are wanted, got {got}{mend}"
         ))
     }
-    (
-        axis as isize,
-        unsqueezed(op, tape, classes, axis, shape[axis]),
-    )
+    (axis as isize, unsqueezed(op, tape, classes, axis, shape[axis]))
 }
 
 /// With an axis of size 1 where the classes are. Says which class is out of range, in the words of
@@ -232,11 +213,8 @@ fn unsqueezed<'t, T: Float>(
 ) -> Index<'t, T> {
     if tape.is_abstract() {
         // Such a run keeps the shape alone.
-        return tape.index(
-            Tensor::scalar_of(0)
-                .broadcast_to(&classes.shape())
-                .unsqueeze(axis as isize),
-        );
+        return tape
+            .index(Tensor::scalar_of(0).broadcast_to(&classes.shape()).unsqueeze(axis as isize));
     }
     let numbers = classes.value().contiguous();
     let within = |class: &i64| (0..count as i64).contains(class);

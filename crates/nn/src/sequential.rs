@@ -80,10 +80,7 @@ impl<T: Float> Sequential<T> {
             !name.is_empty() && !name.contains('.'),
             "Sequential: {name:?} is no name of a layer"
         );
-        assert!(
-            self.get(name).is_none(),
-            "Sequential: two layers are named {name:?}"
-        );
+        assert!(self.get(name).is_none(), "Sequential: two layers are named {name:?}");
         self.layers.push((name.to_string(), Box::new(layer)));
         self
     }
@@ -100,10 +97,7 @@ impl<T: Float> Sequential<T> {
 
     /// The layer of this name.
     pub fn get(&self, name: &str) -> Option<&dyn Layer<T>> {
-        self.layers
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, layer)| &**layer)
+        self.layers.iter().find(|(other, _)| other == name).map(|(_, layer)| &**layer)
     }
 
     /// The layers in their order.
@@ -140,9 +134,7 @@ impl<T: Float> Module for Sequential<T> {
     }
     fn outline(&self) -> Outline {
         let outline = Outline::new("Sequential");
-        self.layers
-            .iter()
-            .fold(outline, |outline, (name, layer)| outline.field(name, layer))
+        self.layers.iter().fold(outline, |outline, (name, layer)| outline.field(name, layer))
     }
 }
 
@@ -161,9 +153,7 @@ impl<T: Float> From<Vec<Box<dyn Layer<T>>>> for Sequential<T> {
 impl<T: Float> FromIterator<Box<dyn Layer<T>>> for Sequential<T> {
     fn from_iter<I: IntoIterator<Item = Box<dyn Layer<T>>>>(layers: I) -> Self {
         let named = |(i, layer): (usize, _)| (i.to_string(), layer);
-        Sequential {
-            layers: layers.into_iter().enumerate().map(named).collect(),
-        }
+        Sequential { layers: layers.into_iter().enumerate().map(named).collect() }
     }
 }
 

@@ -142,10 +142,7 @@ impl LoadOptions {
             && (self.unexpected || mismatch.unexpected.is_empty())
             && (self.misfits || mismatch.misfits.is_empty());
         if !allowed {
-            return Err(LoadError::Mismatch {
-                path: None,
-                mismatch,
-            });
+            return Err(LoadError::Mismatch { path: None, mismatch });
         }
         model.visit_mut(&Place::root(), &mut |path, state| {
             if let Some(value) = dict.get(&path.to_string()) {
@@ -167,14 +164,12 @@ impl LoadOptions {
     ) -> Result<Mismatch, LoadError> {
         let path = path.as_ref();
         let dict = StateDict::load(path)?;
-        self.load_state_dict(model, &dict)
-            .map_err(|error| match error {
-                LoadError::Mismatch { mismatch, .. } => LoadError::Mismatch {
-                    path: Some(path.into()),
-                    mismatch,
-                },
-                LoadError::File(error) => LoadError::File(error),
-            })
+        self.load_state_dict(model, &dict).map_err(|error| match error {
+            LoadError::Mismatch { mismatch, .. } => {
+                LoadError::Mismatch { path: Some(path.into()), mismatch }
+            }
+            LoadError::File(error) => LoadError::File(error),
+        })
     }
 }
 
@@ -219,11 +214,8 @@ impl Mismatch {
             }
             known.insert(name);
         }
-        mismatch.unexpected = dict
-            .names()
-            .filter(|name| !known.contains(*name))
-            .map(String::from)
-            .collect();
+        mismatch.unexpected =
+            dict.names().filter(|name| !known.contains(*name)).map(String::from).collect();
         mismatch
     }
 
@@ -235,21 +227,11 @@ impl Mismatch {
     /// What every unexpected name has in front of a missing one, such as `module.`.
     fn prefix(&self) -> Option<&str> {
         let first = self.missing.first()?;
-        let prefix = self
-            .unexpected
-            .iter()
-            .find_map(|name| name.strip_suffix(first.as_str()))?;
-        let stripped: HashSet<_> = self
-            .unexpected
-            .iter()
-            .filter_map(|name| name.strip_prefix(prefix))
-            .collect();
-        (prefix.ends_with('.')
-            && self
-                .missing
-                .iter()
-                .all(|name| stripped.contains(name.as_str())))
-        .then_some(prefix)
+        let prefix = self.unexpected.iter().find_map(|name| name.strip_suffix(first.as_str()))?;
+        let stripped: HashSet<_> =
+            self.unexpected.iter().filter_map(|name| name.strip_prefix(prefix)).collect();
+        (prefix.ends_with('.') && self.missing.iter().all(|name| stripped.contains(name.as_str())))
+            .then_some(prefix)
     }
 }
 

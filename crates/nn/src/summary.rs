@@ -71,10 +71,7 @@ impl Summary {
         let outline = model.outline();
         let kind = |path: &str| match path {
             "" => outline.name().to_string(),
-            path => outline
-                .at(path)
-                .map_or("", |field| field.name())
-                .to_string(),
+            path => outline.at(path).map_or("", |field| field.name()).to_string(),
         };
         let line = |path: &str, output| LayerSummary {
             path: path.to_string(),
@@ -83,20 +80,14 @@ impl Summary {
             parameters: 0,
             trainable: 0,
         };
-        let mut layers: Vec<LayerSummary> = outer_first(traces)
-            .iter()
-            .map(|trace| line(&trace.path, trace.shape))
-            .collect();
+        let mut layers: Vec<LayerSummary> =
+            outer_first(traces).iter().map(|trace| line(&trace.path, trace.shape)).collect();
         for (name, state) in model.named_state() {
             if state.kind() != Kind::Param {
                 continue;
             }
             let mut owner = None;
-            for (i, layer) in layers
-                .iter()
-                .enumerate()
-                .filter(|(_, layer)| layer.holds(&name))
-            {
+            for (i, layer) in layers.iter().enumerate().filter(|(_, layer)| layer.holds(&name)) {
                 if owner.is_none_or(|best: usize| layer.path.len() > layers[best].path.len()) {
                     owner = Some(i);
                 }
@@ -107,11 +98,7 @@ impl Summary {
                 layers.len() - 1
             });
             layers[owner].parameters += state.shape().numel();
-            layers[owner].trainable += if state.frozen() {
-                0
-            } else {
-                state.shape().numel()
-            };
+            layers[owner].trainable += if state.frozen() { 0 } else { state.shape().numel() };
         }
         Summary {
             kind: kind(""),
@@ -129,10 +116,8 @@ fn outer_first(traces: Vec<Trace>) -> Vec<Trace> {
     // Scopes whose outer one has not ended yet, each with what lies in it.
     let mut open: Vec<Vec<Trace>> = Vec::new();
     for trace in traces {
-        let inner = open
-            .iter()
-            .rposition(|group| group[0].depth <= trace.depth)
-            .map_or(0, |i| i + 1);
+        let inner =
+            open.iter().rposition(|group| group[0].depth <= trace.depth).map_or(0, |i| i + 1);
         let within = open.split_off(inner).into_iter().flatten();
         open.push(std::iter::once(trace).chain(within).collect());
     }
@@ -155,12 +140,7 @@ impl fmt::Display for Summary {
         for (name, count) in [("total", self.parameters), ("trainable", self.trainable)] {
             rows.push([name.into(), String::new(), String::new(), grouped(count)]);
         }
-        let width = |i: usize| {
-            rows.iter()
-                .map(|row| row[i].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
+        let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
         let [path, kind, output, parameters] = [0, 1, 2, 3].map(width);
         write!(f, "{}: {} → {}", self.kind, self.input, self.output)?;
         rows.iter().try_for_each(|[a, b, c, d]| {
@@ -194,16 +174,10 @@ mod tests {
 
     #[test]
     fn inner_scopes_follow_their_outer_one() {
-        let trace = |path: &str| Trace {
-            path: path.into(),
-            depth: path.matches('.').count(),
-            shape: None,
-        };
+        let trace =
+            |path: &str| Trace { path: path.into(), depth: path.matches('.').count(), shape: None };
         let ended = ["a.x", "a.y.z", "a.y", "a", "b", "c.x", "c"].map(trace);
-        let paths: Vec<_> = outer_first(ended.into())
-            .into_iter()
-            .map(|t| t.path)
-            .collect();
+        let paths: Vec<_> = outer_first(ended.into()).into_iter().map(|t| t.path).collect();
         assert_eq!(paths, ["a", "a.x", "a.y", "a.y.z", "b", "c", "c.x"]);
     }
 }

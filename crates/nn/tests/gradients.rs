@@ -13,11 +13,7 @@ const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::Sum, Reduction::
 /// No element within 0.1 of relu's kink.
 fn input(shape: &[usize]) -> Tensor<f64> {
     let x = Tensor::<f64>::uniform_of(shape, -2.0, 2.0, &mut Philox::new(3));
-    let kept = x
-        .to_vec()
-        .into_iter()
-        .map(|x| if x.abs() < 0.1 { x + 0.3 } else { x })
-        .collect();
+    let kept = x.to_vec().into_iter().map(|x| if x.abs() < 0.1 { x + 0.3 } else { x }).collect();
     Tensor::from_vec(kept, shape)
 }
 
@@ -63,10 +59,7 @@ fn linear_in_input_weight_and_bias() {
 
     let layer = Linear::from_tensors(w.clone(), Some(b.clone()));
     check(|x| layer.forward(x[0]), std::slice::from_ref(&x));
-    check(
-        |x| layer.clone().without_bias().forward(x[0]),
-        std::slice::from_ref(&x),
-    );
+    check(|x| layer.clone().without_bias().forward(x[0]), std::slice::from_ref(&x));
 
     let tape = Tape::new();
     let y = layer.forward(tape.constant(x.clone())).tanh().sum_all();
@@ -76,10 +69,7 @@ fn linear_in_input_weight_and_bias() {
     let same = by_hand(&[x, w, b]).tanh().sum_all().backward();
     let of = |param: &Param<f64>| gradients.get(param).unwrap().to_vec();
     assert_eq!(of(&layer.weight), same.wrt(w).unwrap().to_vec());
-    assert_eq!(
-        of(layer.bias.as_ref().unwrap()),
-        same.wrt(b).unwrap().to_vec()
-    );
+    assert_eq!(of(layer.bias.as_ref().unwrap()), same.wrt(b).unwrap().to_vec());
 }
 
 #[test]
@@ -100,26 +90,14 @@ fn sequential_second_order() {
 fn losses_of_classes() {
     for reduction in REDUCTIONS {
         let classes = Tensor::from([2i64, 0, 1, 2]);
-        check(
-            |x| cross_entropy_with(x[0], &classes, reduction),
-            &[input(&[4, 3])],
-        );
+        check(|x| cross_entropy_with(x[0], &classes, reduction), &[input(&[4, 3])]);
         check(|x| nll_with(x[0], &classes, reduction), &[input(&[4, 3])]);
-        check(
-            |x| nll_with(LogSoftmax(1).forward(x[0]), &classes, reduction),
-            &[input(&[4, 3])],
-        );
+        check(|x| nll_with(LogSoftmax(1).forward(x[0]), &classes, reduction), &[input(&[4, 3])]);
         let pixels = Tensor::from([[2i64, 0], [1, 2]]);
-        check(
-            |x| cross_entropy_with(x[0], &pixels, reduction),
-            &[input(&[2, 3, 2])],
-        );
+        check(|x| cross_entropy_with(x[0], &pixels, reduction), &[input(&[2, 3, 2])]);
         check(|x| nll_with(x[0], &pixels, reduction), &[input(&[2, 3, 2])]);
         let single = Tensor::scalar_of(1i64);
-        check(
-            |x| cross_entropy_with(x[0], &single, reduction),
-            &[input(&[3])],
-        );
+        check(|x| cross_entropy_with(x[0], &single, reduction), &[input(&[3])]);
     }
 }
 
@@ -127,14 +105,8 @@ fn losses_of_classes() {
 fn losses_of_numbers_in_both_arguments() {
     let targets = Tensor::<f64>::uniform_of(&[2, 3], 0.05, 0.95, &mut Philox::new(8));
     for reduction in REDUCTIONS {
-        check(
-            |x| mse_with(x[0], x[1], reduction),
-            &[input(&[2, 3]), targets.clone()],
-        );
-        check(
-            |x| bce_with_logits_with(x[0], x[1], reduction),
-            &[input(&[2, 3]), targets.clone()],
-        );
+        check(|x| mse_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);
+        check(|x| bce_with_logits_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);
     }
 }
 

@@ -38,15 +38,7 @@ impl Layer for Mlp {
 fn perceptron() -> Sequential {
     let mut rng = Philox::new(0);
     let mut linear = |inputs, outputs| Linear::new(inputs, outputs, &mut rng);
-    sequential![
-        linear(5, 3),
-        Sigmoid,
-        linear(3, 7),
-        Sigmoid,
-        linear(7, 5),
-        Sigmoid,
-        linear(5, 1),
-    ]
+    sequential![linear(5, 3), Sigmoid, linear(3, 7), Sigmoid, linear(7, 5), Sigmoid, linear(5, 1),]
 }
 
 /// What a panic says, with the panic hook silent no longer than that.
@@ -112,9 +104,7 @@ layer      type        output    parameters
 total                                79,510
 trainable                             1,010";
     let normal = |text: &str| {
-        text.lines()
-            .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect::<Vec<_>>()
+        text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
     let summary = model.summary(&[2, 28, 28]).unwrap();
     assert_eq!(normal(&summary.to_string()), normal(expected));
@@ -131,10 +121,7 @@ trainable                             1,010";
     // A single layer is a line without a path.
     let linear = Linear::new(3, 2, &mut Philox::new(0));
     let line = &linear.summary(&[1, 3]).unwrap().layers[0];
-    assert_eq!(
-        (&*line.path, &*line.kind, line.parameters),
-        ("", "Linear", 8)
-    );
+    assert_eq!((&*line.path, &*line.kind, line.parameters), ("", "Linear", 8));
     assert_eq!(line.output, Some(Shape::new(&[1, 2])));
 }
 
@@ -145,9 +132,7 @@ struct Mlp1 {
 }
 impl Mlp1 {
     fn new() -> Self {
-        Mlp1 {
-            fc: Linear::new(100, 10, &mut Philox::new(0)),
-        }
+        Mlp1 { fc: Linear::new(100, 10, &mut Philox::new(0)) }
     }
 }
 impl Layer for Mlp1 {
@@ -168,10 +153,8 @@ Mlp(
     let boxed: Box<dyn Layer> = Box::new(Mlp::new());
     assert_eq!(boxed.to_string(), expected);
 
-    let model: Sequential = sequential![Flatten::new(), Dropout::new(0.5), Softmax(-1)].add_named(
-        "head",
-        Linear::new(4, 2, &mut Philox::new(0)).without_bias(),
-    );
+    let model: Sequential = sequential![Flatten::new(), Dropout::new(0.5), Softmax(-1)]
+        .add_named("head", Linear::new(4, 2, &mut Philox::new(0)).without_bias());
     assert_eq!(
         model.to_string(),
         "\
@@ -206,10 +189,7 @@ fn messages_name_the_layer() {
     let expected = "fc1: linear: expected last axis 784, got [64, 800]";
     assert_eq!(panic_text(|| model.predict(&x)), expected);
     let error = model.summary(&[64, 800]).unwrap_err();
-    assert_eq!(
-        (error.to_string().as_str(), error.path.as_str()),
-        (expected, "fc1")
-    );
+    assert_eq!((error.to_string().as_str(), error.path.as_str()), (expected, "fc1"));
 
     let model = sequential![sequential![Tanh, Linear::new(784, 10, &mut Philox::new(0))]];
     assert_eq!(
@@ -273,12 +253,7 @@ fn losses_run_on_shapes_alone() {
     assert_eq!(shape.unwrap().rank(), 0);
     let error =
         Tape::check(|tape| cross_entropy(model.forward(tape.input(&[9, 784])), &classes).shape());
-    assert!(
-        error
-            .unwrap_err()
-            .message
-            .starts_with("cross_entropy: [9, 10] has its classes")
-    );
+    assert!(error.unwrap_err().message.starts_with("cross_entropy: [9, 10] has its classes"));
 }
 
 #[test]
@@ -291,35 +266,20 @@ fn classes_computed_on_the_tape() {
 
 #[test]
 fn names_in_a_sequential_are_unique() {
-    let twice = || {
-        Sequential::new()
-            .add_named("fc", Relu)
-            .add_named("fc", Relu)
-    };
-    assert_eq!(
-        panic_text(twice),
-        r#"Sequential: two layers are named "fc""#
-    );
+    let twice = || Sequential::new().add_named("fc", Relu).add_named("fc", Relu);
+    assert_eq!(panic_text(twice), r#"Sequential: two layers are named "fc""#);
     let dotted = || Sequential::new().add_named("a.b", Relu);
-    assert_eq!(
-        panic_text(dotted),
-        r#"Sequential: "a.b" is no name of a layer"#
-    );
+    assert_eq!(panic_text(dotted), r#"Sequential: "a.b" is no name of a layer"#);
 }
 
 #[test]
 fn sequentials_from_boxes() {
-    let layers: Vec<Box<dyn Layer>> = vec![
-        Box::new(Relu),
-        Box::new(Linear::new(2, 1, &mut Philox::new(0))),
-    ];
+    let layers: Vec<Box<dyn Layer>> =
+        vec![Box::new(Relu), Box::new(Linear::new(2, 1, &mut Philox::new(0)))];
     let model = Sequential::from(layers);
     assert_eq!(model.named_parameters()[0].0, "1.weight");
     let empty = Sequential::new();
-    assert_eq!(
-        empty.predict(&Tensor::from([1.0, 2.0])).to_vec(),
-        [1.0, 2.0]
-    );
+    assert_eq!(empty.predict(&Tensor::from([1.0, 2.0])).to_vec(), [1.0, 2.0]);
 }
 
 #[test]
@@ -336,22 +296,13 @@ fn dropout_keeps_the_expected_value() {
     let n = 100_000;
     for p in [0.1, 0.5, 0.8] {
         let tape = Tape::train(&mut Philox::new(7));
-        let y = Dropout::new(p)
-            .forward(tape.constant(Tensor::ones(&[n])))
-            .value()
-            .to_vec();
+        let y = Dropout::new(p).forward(tape.constant(Tensor::ones(&[n]))).value().to_vec();
         let dropped = y.iter().filter(|&&y| y == 0.0).count() as f64 / n as f64;
         let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / n as f64;
         // Five standard deviations of the mean of n Bernoulli numbers.
         let deviation = (p * (1.0 - p) / n as f64).sqrt();
-        assert!(
-            (dropped - p).abs() < 5.0 * deviation,
-            "p = {p}: {dropped} dropped"
-        );
-        assert!(
-            (mean - 1.0).abs() < 5.0 * deviation / (1.0 - p),
-            "p = {p}: mean {mean}"
-        );
+        assert!((dropped - p).abs() < 5.0 * deviation, "p = {p}: {dropped} dropped");
+        assert!((mean - 1.0).abs() < 5.0 * deviation / (1.0 - p), "p = {p}: mean {mean}");
     }
 }
 
@@ -372,20 +323,12 @@ fn every_step_has_a_mask_of_its_own() {
 
 #[test]
 fn dropout_wants_a_probability() {
-    assert_eq!(
-        panic_text(|| Dropout::new(1.5)),
-        "Dropout: p is a probability, this is 1.5"
-    );
+    assert_eq!(panic_text(|| Dropout::new(1.5)), "Dropout: p is a probability, this is 1.5");
 }
 
 #[test]
 fn random_constructors_repeat_with_their_generator() {
-    let make = |seed| {
-        Linear::new(3, 2, &mut Philox::new(seed))
-            .weight
-            .value()
-            .to_vec()
-    };
+    let make = |seed| Linear::new(3, 2, &mut Philox::new(seed)).weight.value().to_vec();
     assert_eq!(make(1), make(1));
     assert_ne!(make(1), make(2));
     let bound = 1.0 / 100f32.sqrt();
@@ -393,15 +336,7 @@ fn random_constructors_repeat_with_their_generator() {
     let numbers = layer.weight.value().to_vec();
     assert!(numbers.iter().all(|w| w.abs() <= bound));
     assert!(numbers.iter().any(|w| w.abs() > 0.999 * bound));
-    assert!(
-        layer
-            .bias
-            .unwrap()
-            .value()
-            .to_vec()
-            .iter()
-            .all(|b| b.abs() <= bound)
-    );
+    assert!(layer.bias.unwrap().value().to_vec().iter().all(|b| b.abs() <= bound));
 }
 
 /// The identity, as a new tensor, which remembers its input.
@@ -462,10 +397,7 @@ fn preactivations_go_when_the_next_layer_has_run() {
         ];
         let y = model.forward(tape.constant(x.clone()));
         y.value();
-        assert!(
-            released(&spy),
-            "{policy:?}: no rule reads what the linear layer gave"
-        );
+        assert!(released(&spy), "{policy:?}: no rule reads what the linear layer gave");
         let gradients = y.square().sum_all().backward();
         assert_eq!(gradients.len(), 4);
 

@@ -8,10 +8,7 @@ use wengert_nn::{
 };
 use wengert_tensor::{Float, Tensor};
 
-const FILE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../tests/reference/losses.safetensors"
-);
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/losses.safetensors");
 
 struct Reference(Vec<u8>);
 
@@ -26,24 +23,15 @@ impl Reference {
         let view = file.tensor(name).unwrap();
         let bytes = view.data();
         let numbers: Vec<f64> = match view.dtype() {
-            safetensors::Dtype::F32 => bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&b| f64::from(f32::from_le_bytes(b)))
-                .collect(),
-            safetensors::Dtype::F64 => bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&b| f64::from_le_bytes(b))
-                .collect(),
-            safetensors::Dtype::I64 => bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&b| i64::from_le_bytes(b) as f64)
-                .collect(),
+            safetensors::Dtype::F32 => {
+                bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect()
+            }
+            safetensors::Dtype::F64 => {
+                bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
+            }
+            safetensors::Dtype::I64 => {
+                bytes.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b) as f64).collect()
+            }
             other => panic!("{name} has elements of type {other:?}"),
         };
         Tensor::from_vec(numbers, view.shape())
@@ -97,74 +85,43 @@ fn close(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>, tolerance: f64) {
     assert_eq!(got.shape(), wanted.shape(), "{what}");
     for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
         let error = (a - b).abs() / b.abs().max(1.0);
-        assert!(
-            error <= tolerance,
-            "{what}: element {i} is {a}, PyTorch has {b}"
-        );
+        assert!(error <= tolerance, "{what}: element {i} is {a}, PyTorch has {b}");
     }
 }
 
-const REDUCTIONS: [(&str, Reduction); 3] = [
-    ("mean", Reduction::Mean),
-    ("sum", Reduction::Sum),
-    ("none", Reduction::None),
-];
+const REDUCTIONS: [(&str, Reduction); 3] =
+    [("mean", Reduction::Mean), ("sum", Reduction::Sum), ("none", Reduction::None)];
 
 fn all<T: Float>(tolerance: f64) {
     let file = Reference::load();
     let classes = file.classes();
-    let [logits, predictions, targets, binary_logits, binary_targets] = [
-        "logits",
-        "predictions",
-        "targets",
-        "binary_logits",
-        "binary_targets",
-    ]
-    .map(|name| file.input::<T>(name));
+    let [logits, predictions, targets, binary_logits, binary_targets] =
+        ["logits", "predictions", "targets", "binary_logits", "binary_targets"]
+            .map(|name| file.input::<T>(name));
     for (word, reduction) in REDUCTIONS {
         let none = reduction == Reduction::None;
         let (by_row, by_element) = (none.then_some("row_weights"), none.then_some("weights"));
 
-        file.compare(
-            &format!("cross_entropy/{word}"),
-            &logits,
-            by_row,
-            tolerance,
-            |x| cross_entropy_with(x, &classes, reduction),
-        );
-        file.compare(
-            &format!("nll_loss/{word}"),
-            &logits,
-            by_row,
-            tolerance,
-            |x| nll_with(LogSoftmax(-1).forward(x), &classes, reduction),
-        );
+        file.compare(&format!("cross_entropy/{word}"), &logits, by_row, tolerance, |x| {
+            cross_entropy_with(x, &classes, reduction)
+        });
+        file.compare(&format!("nll_loss/{word}"), &logits, by_row, tolerance, |x| {
+            nll_with(LogSoftmax(-1).forward(x), &classes, reduction)
+        });
         let log_probs = LogSoftmax(-1).predict(&logits);
-        file.compare(
-            &format!("nll_loss_direct/{word}"),
-            &log_probs,
-            by_row,
-            tolerance,
-            |x| nll_with(x, classes.clone().into_index(x.tape()), reduction),
-        );
-        file.compare(
-            &format!("mse_loss/{word}"),
-            &predictions,
-            by_element,
-            tolerance,
-            |x| mse_with(x, x.tape().constant(targets.clone()), reduction),
-        );
+        file.compare(&format!("nll_loss_direct/{word}"), &log_probs, by_row, tolerance, |x| {
+            nll_with(x, classes.clone().into_index(x.tape()), reduction)
+        });
+        file.compare(&format!("mse_loss/{word}"), &predictions, by_element, tolerance, |x| {
+            mse_with(x, x.tape().constant(targets.clone()), reduction)
+        });
         let name = format!("binary_cross_entropy_with_logits/{word}");
         file.compare(&name, &binary_logits, by_element, tolerance, |x| {
             bce_with_logits_with(x, x.tape().constant(binary_targets.clone()), reduction)
         });
     }
-    file.compare("softmax", &logits, Some("weights"), tolerance, |x| {
-        Softmax(-1).forward(x)
-    });
-    file.compare("log_softmax", &logits, Some("weights"), tolerance, |x| {
-        LogSoftmax(-1).forward(x)
-    });
+    file.compare("softmax", &logits, Some("weights"), tolerance, |x| Softmax(-1).forward(x));
+    file.compare("log_softmax", &logits, Some("weights"), tolerance, |x| LogSoftmax(-1).forward(x));
 }
 
 #[test]

@@ -35,12 +35,7 @@ impl<T: Element> fmt::Debug for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = "Tensor(";
         let text = text(self, f.precision(), open.len());
-        write!(
-            f,
-            "{open}{text}, shape={}, dtype={})",
-            self.shape(),
-            self.dtype()
-        )
+        write!(f, "{open}{text}, shape={}, dtype={})", self.shape(), self.dtype())
     }
 }
 
@@ -53,11 +48,8 @@ fn text<T: Element>(tensor: &Tensor<T>, precision: Option<usize>, indent: usize)
         return "[]".to_owned();
     }
     let shorten = tensor.numel() > THRESHOLD;
-    let shown: Vec<Vec<Option<usize>>> = tensor
-        .shape()
-        .iter()
-        .map(|&size| indices(size, shorten))
-        .collect();
+    let shown: Vec<Vec<Option<usize>>> =
+        tensor.shape().iter().map(|&size| indices(size, shorten)).collect();
     let mut elements = Vec::new();
     collect(tensor, &shown, &mut Vec::new(), &mut elements);
     let words = match T::DTYPE {
@@ -75,11 +67,7 @@ fn text<T: Element>(tensor: &Tensor<T>, precision: Option<usize>, indent: usize)
 /// The indices of an axis that are shown; `None` stands for those left out.
 fn indices(size: usize, shorten: bool) -> Vec<Option<usize>> {
     if shorten && size > 2 * EDGE {
-        (0..EDGE)
-            .map(Some)
-            .chain([None])
-            .chain((size - EDGE..size).map(Some))
-            .collect()
+        (0..EDGE).map(Some).chain([None]).chain((size - EDGE..size).map(Some)).collect()
     } else {
         (0..size).map(Some).collect()
     }
@@ -176,25 +164,14 @@ fn special(x: f64) -> String {
 
 /// Numbers with their points in one column (once they are aligned on the right).
 fn float_words(numbers: &[f64], precision: usize) -> Vec<String> {
-    let sizes = || {
-        numbers
-            .iter()
-            .map(|x| x.abs())
-            .filter(|&x| x.is_finite() && x != 0.0)
-    };
+    let sizes = || numbers.iter().map(|x| x.abs()).filter(|&x| x.is_finite() && x != 0.0);
     let largest = sizes().fold(0.0, f64::max);
     let smallest = sizes().fold(f64::INFINITY, f64::min);
     let scientific = largest >= 1e8 || smallest < 1e-4 || largest > 1000.0 * smallest;
     let fraction = |x: f64| -> usize {
-        let text = if scientific {
-            format!("{x:.precision$e}")
-        } else {
-            format!("{x:.precision$}")
-        };
-        let digits = text
-            .split('e')
-            .next()
-            .and_then(|mantissa| mantissa.split_once('.'));
+        let text =
+            if scientific { format!("{x:.precision$e}") } else { format!("{x:.precision$}") };
+        let digits = text.split('e').next().and_then(|mantissa| mantissa.split_once('.'));
         digits.map_or(0, |(_, digits)| digits.trim_end_matches('0').len())
     };
     let finite = || numbers.iter().copied().filter(|x| x.is_finite());
@@ -223,9 +200,7 @@ fn fixed_word(x: f64, precision: usize, places: usize) -> String {
 fn scientific_word(x: f64, places: usize) -> String {
     let text = format!("{x:.places$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, size) = exponent
-        .strip_prefix('-')
-        .map_or(('+', exponent), |size| ('-', size));
+    let (sign, size) = exponent.strip_prefix('-').map_or(('+', exponent), |size| ('-', size));
     let mut word = mantissa.to_owned();
     if places == 0 {
         word.push('.');
@@ -256,14 +231,8 @@ mod tests {
     #[test]
     fn vectors() {
         assert_eq!(show(&Tensor::from([1.0f32, 2.0, 3.0])), "[1. 2. 3.]");
-        assert_eq!(
-            show(&Tensor::from([0.1f32, 2.25, -3.0])),
-            "[ 0.1   2.25 -3.  ]"
-        );
-        assert_eq!(
-            show(&Tensor::from([std::f32::consts::PI, 0.0])),
-            "[3.1416 0.    ]"
-        );
+        assert_eq!(show(&Tensor::from([0.1f32, 2.25, -3.0])), "[ 0.1   2.25 -3.  ]");
+        assert_eq!(show(&Tensor::from([std::f32::consts::PI, 0.0])), "[3.1416 0.    ]");
         assert_eq!(show(&Tensor::from([1i64, -20, 300])), "[  1 -20 300]");
         assert_eq!(
             show(&Tensor::from([i64::MAX, i64::MIN])),
@@ -276,35 +245,23 @@ mod tests {
     #[test]
     fn numbers_far_apart_are_scientific() {
         assert_eq!(show(&Tensor::from([0.001f32, 5.0])), "[1.e-03 5.e+00]");
-        assert_eq!(
-            show(&Tensor::from([0.0012f32, -5000.0])),
-            "[ 1.2e-03 -5.0e+03]"
-        );
+        assert_eq!(show(&Tensor::from([0.0012f32, -5000.0])), "[ 1.2e-03 -5.0e+03]");
         assert_eq!(show(&Tensor::from([1e8f64, 1e5])), "[1.e+08 1.e+05]");
         assert_eq!(show(&Tensor::from([1e-5f64, 0.0])), "[1.e-05 0.e+00]");
-        assert_eq!(
-            show(&Tensor::from([1e-120f64, f64::INFINITY])),
-            "[1.e-120     inf]"
-        );
+        assert_eq!(show(&Tensor::from([1e-120f64, f64::INFINITY])), "[1.e-120     inf]");
         assert_eq!(show(&Tensor::from([1.0f64, 1000.0])), "[   1. 1000.]");
     }
 
     #[test]
     fn what_is_no_number() {
-        assert_eq!(
-            show(&Tensor::from([f32::NAN, 1.5, f32::NEG_INFINITY])),
-            "[ nan  1.5 -inf]"
-        );
+        assert_eq!(show(&Tensor::from([f32::NAN, 1.5, f32::NEG_INFINITY])), "[ nan  1.5 -inf]");
         assert_eq!(show(&Tensor::from([f64::NAN, f64::INFINITY])), "[nan inf]");
     }
 
     #[test]
     fn brackets_nest() {
         let x = Tensor::<i64>::arange_of(0.0, 12.0, 1.0);
-        assert_eq!(
-            show(&x.reshape(&[3, 4])),
-            "[[ 0  1  2  3]\n [ 4  5  6  7]\n [ 8  9 10 11]]"
-        );
+        assert_eq!(show(&x.reshape(&[3, 4])), "[[ 0  1  2  3]\n [ 4  5  6  7]\n [ 8  9 10 11]]");
         assert_eq!(
             show(&x.reshape(&[2, 3, 2])),
             "[[[ 0  1]\n  [ 2  3]\n  [ 4  5]]\n\n [[ 6  7]\n  [ 8  9]\n  [10 11]]]"
@@ -313,10 +270,7 @@ mod tests {
             show(&x.reshape(&[2, 1, 3, 2])),
             "[[[[ 0  1]\n   [ 2  3]\n   [ 4  5]]]\n\n\n [[[ 6  7]\n   [ 8  9]\n   [10 11]]]]"
         );
-        assert_eq!(
-            show(&x.reshape(&[3, 4]).t().narrow(0, 1, 2)),
-            "[[ 1  5  9]\n [ 2  6 10]]"
-        );
+        assert_eq!(show(&x.reshape(&[3, 4]).t().narrow(0, 1, 2)), "[[ 1  5  9]\n [ 2  6 10]]");
         assert_eq!(show(&Tensor::zeros(&[2, 0])), "[]");
     }
 
@@ -347,14 +301,8 @@ mod tests {
     #[test]
     fn debug_adds_shape_and_type() {
         let x = Tensor::from([[1.0f64, 2.0], [3.0, 4.0]]);
-        assert_eq!(
-            format!("{x:?}"),
-            "Tensor([[1. 2.]\n        [3. 4.]], shape=[2, 2], dtype=f64)"
-        );
-        assert_eq!(
-            format!("{:?}", Tensor::scalar(0.5)),
-            "Tensor(0.5, shape=[], dtype=f32)"
-        );
+        assert_eq!(format!("{x:?}"), "Tensor([[1. 2.]\n        [3. 4.]], shape=[2, 2], dtype=f64)");
+        assert_eq!(format!("{:?}", Tensor::scalar(0.5)), "Tensor(0.5, shape=[], dtype=f32)");
         assert_eq!(
             format!("{:?}", Tensor::<u8>::zeros_of(&[0, 3])),
             "Tensor([], shape=[0, 3], dtype=u8)"

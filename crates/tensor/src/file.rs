@@ -56,10 +56,7 @@ pub enum FileProblem {
 impl FileProblem {
     /// With the name of the file.
     pub fn at(self, path: impl Into<PathBuf>) -> FileError {
-        FileError {
-            path: path.into(),
-            problem: self,
-        }
+        FileError { path: path.into(), problem: self }
     }
 }
 
@@ -75,26 +72,16 @@ pub fn write_atomically(
 ) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = path.file_name() else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the path names no file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
     };
-    let unique = format!(
-        ".{}.{}.tmp",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
+    let unique = format!(".{}.{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let mut temporary_name = std::ffi::OsString::from(".");
     temporary_name.push(name);
     temporary_name.push(unique);
     let temporary = path.with_file_name(temporary_name);
 
     let result = (|| {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         let mut out = BufWriter::with_capacity(1 << 16, file);
         write(&mut out)?;
         out.flush()?;
@@ -109,11 +96,9 @@ pub fn write_atomically(
     // The new name is an entry of the folder, which has to reach the disk too. Not every system can
     // do that; the file itself is safe by now.
     #[cfg(unix)]
-    if let Ok(folder) = File::open(
-        path.parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    ) {
+    if let Ok(folder) =
+        File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    {
         let _ = folder.sync_all();
     }
     Ok(())

@@ -32,10 +32,7 @@ fn indices(index: &Tensor<i64>) -> &[i64] {
 /// Of a row-major shape: how many rows there are before `axis`, and how many elements each index
 /// of it stands for.
 fn around(shape: &[usize], axis: usize) -> (usize, usize) {
-    (
-        shape[..axis].iter().product(),
-        shape[axis + 1..].iter().product(),
-    )
+    (shape[..axis].iter().product(), shape[axis + 1..].iter().product())
 }
 
 impl<T: Element> Tensor<T> {
@@ -118,11 +115,7 @@ impl<T: Element> Tensor<T> {
             let (run, later_to) = to.split_at_mut(n);
             for (j, (x, &i)) in run.iter_mut().zip(now).enumerate() {
                 // SAFETY: the index was checked along `axis`, its shape along the other axes.
-                *x = unsafe {
-                    *self
-                        .ptr()
-                        .offset(start + j as isize * by + i as isize * step)
-                };
+                *x = unsafe { *self.ptr().offset(start + j as isize * by + i as isize * step) };
             }
             (rest, to) = (later, later_to);
         }
@@ -159,10 +152,8 @@ impl<T: Element> Tensor<T> {
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
         let width = around(&shape, at).1;
-        for (block, rows) in out
-            .fresh_mut()
-            .chunks_exact_mut(size * width)
-            .zip(from.chunks_exact(len * width))
+        for (block, rows) in
+            out.fresh_mut().chunks_exact_mut(size * width).zip(from.chunks_exact(len * width))
         {
             for (k, row) in rows.chunks_exact(width).enumerate() {
                 let to = (start as isize + k as isize * step) as usize * width;
@@ -287,9 +278,7 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn scatter_add_zeros(&self, axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
         // Repeated zeros cost no memory: the copy that is added to is the first.
-        Tensor::scalar_of(T::default())
-            .broadcast_to(shape)
-            .scatter_add(axis, index, self)
+        Tensor::scalar_of(T::default()).broadcast_to(shape).scatter_add(axis, index, self)
     }
 }
 
@@ -298,10 +287,7 @@ impl<T: Number> Tensor<T> {
 fn places(index: Shape, axis: usize, strides: &crate::shape::Strides) -> (Cursor, isize) {
     let mut others = *strides;
     others[axis] = 0;
-    (
-        Cursor::new(Collapsed::new(&index, &others), 0),
-        strides[axis],
-    )
+    (Cursor::new(Collapsed::new(&index, &others), 0), strides[axis])
 }
 
 /// Elements handled at a time, small enough to stay in the cache.

@@ -17,11 +17,7 @@ pub(crate) struct Reader<'a, T: Element> {
 
 impl<'a, T: Element> Reader<'a, T> {
     pub fn new(tensor: &'a Tensor<T>) -> Self {
-        Reader {
-            tensor,
-            cursor: Cursor::new(tensor.collapsed(), 0),
-            left: tensor.numel(),
-        }
+        Reader { tensor, cursor: Cursor::new(tensor.collapsed(), 0), left: tensor.numel() }
     }
 
     /// Fills `out` with the elements that come next.
@@ -117,9 +113,7 @@ impl<T: Element> Tensor<T> {
         let shape = self.shape();
         let (at, width) = shapes::chunk(&shape, axis, count).or_panic();
         let starts = (0..shape[at].max(1)).step_by(width);
-        starts
-            .map(|start| self.narrow(at as isize, start, width.min(shape[at] - start)))
-            .collect()
+        starts.map(|start| self.narrow(at as isize, start, width.min(shape[at] - start))).collect()
     }
 
     /// Surrounds the elements with others, all equal to `value`: `padding[i]` says how many indices
@@ -138,23 +132,14 @@ impl<T: Element> Tensor<T> {
         let shape = self.shape();
         let mut out = Self::empty(shapes::pad(&shape, padding).or_panic());
         if !out.shape().contains(&0) {
-            pad_axis(
-                out.fresh_mut(),
-                &shape,
-                padding,
-                value,
-                &mut Reader::new(self),
-            );
+            pad_axis(out.fresh_mut(), &shape, padding, value, &mut Reader::new(self));
         }
         out
     }
 }
 
 fn shapes_of<T: Element, B: Borrow<Tensor<T>>>(tensors: &[B]) -> SmallVec<[Shape; 4]> {
-    tensors
-        .iter()
-        .map(|tensor| tensor.borrow().shape())
-        .collect()
+    tensors.iter().map(|tensor| tensor.borrow().shape()).collect()
 }
 
 /// Fills one row of a padded tensor: the padding of its first axis, and between, row by row, what
@@ -200,15 +185,10 @@ mod tests {
                     x.at(&from)
                 });
                 let joined = Tensor::concat(&[&x, &y], axis as isize);
-                assert_eq!(
-                    (joined.shape(), joined.to_vec()),
-                    (shape, expected),
-                    "{name}"
-                );
+                assert_eq!((joined.shape(), joined.to_vec()), (shape, expected), "{name}");
                 let back = joined.split(axis as isize, &[size, size]);
                 assert!(
-                    back.iter()
-                        .all(|part| *part == x && part.shares_storage(&joined)),
+                    back.iter().all(|part| *part == x && part.shares_storage(&joined)),
                     "{name}"
                 );
             }
@@ -226,16 +206,10 @@ mod tests {
     #[test]
     fn joins_of_different_widths() {
         let (x, y) = (Tensor::from([[1u8], [2]]), Tensor::from([[3u8, 4], [5, 6]]));
-        assert_eq!(
-            Tensor::concat(&[&x, &y], -1),
-            Tensor::from([[1, 3, 4], [2, 5, 6]])
-        );
+        assert_eq!(Tensor::concat(&[&x, &y], -1), Tensor::from([[1, 3, 4], [2, 5, 6]]));
         assert_eq!(Tensor::concat(&[&x, &y.narrow(1, 0, 0)], 1), x);
         let rows = vec![Tensor::from([true, false]), Tensor::from([false, true])];
-        assert_eq!(
-            Tensor::stack(&rows, -1),
-            Tensor::from([[true, false], [false, true]])
-        );
+        assert_eq!(Tensor::stack(&rows, -1), Tensor::from([[true, false], [false, true]]));
     }
 
     #[test]
@@ -293,12 +267,9 @@ mod tests {
         panics_here("concat: no tensors given", || {
             drop(Tensor::<f32>::concat::<Tensor>(&[], 0));
         });
-        panics_here(
-            "concat: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-            || {
-                drop(Tensor::concat(&[&x, &x], 2));
-            },
-        );
+        panics_here("concat: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(Tensor::concat(&[&x, &x], 2));
+        });
         panics_here("stack: no tensors given", || {
             drop(Tensor::<f32>::stack::<Tensor>(&[], 0));
         });
@@ -314,24 +285,16 @@ mod tests {
                 drop(Tensor::stack(&[&x], -4));
             },
         );
-        panics_here(
-            "split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3",
-            || {
-                drop(x.split(-1, &[1, 1]));
-            },
-        );
-        panics_here(
-            "split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2",
-            || drop(x.split(5, &[2])),
-        );
-        panics_here(
-            "chunk: no pieces of axis 0 of shape [2, 3] asked for",
-            || drop(x.chunk(0, 0)),
-        );
-        panics_here(
-            "chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2",
-            || drop(x.chunk(5, 1)),
-        );
+        panics_here("split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3", || {
+            drop(x.split(-1, &[1, 1]));
+        });
+        panics_here("split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(x.split(5, &[2]))
+        });
+        panics_here("chunk: no pieces of axis 0 of shape [2, 3] asked for", || drop(x.chunk(0, 0)));
+        panics_here("chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(x.chunk(5, 1))
+        });
         panics_here(
             "pad: 1 pairs given, a tensor of shape [2, 3] needs 2, one (before, after) per axis",
             || drop(x.pad(&[(1, 1)], 0.0)),

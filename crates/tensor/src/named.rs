@@ -78,9 +78,7 @@ impl NamedTensors {
 
     /// The tensors with their names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AnyTensor)> {
-        self.tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The names, in order.
@@ -95,17 +93,11 @@ impl NamedTensors {
     /// If two names would be one then.
     #[track_caller]
     pub fn strip_prefix(self, prefix: &str) -> Self {
-        let mut out = NamedTensors {
-            metadata: self.metadata,
-            ..Self::new()
-        };
+        let mut out = NamedTensors { metadata: self.metadata, ..Self::new() };
         for (name, tensor) in self.tensors {
             let short = name.strip_prefix(prefix).unwrap_or(&name);
             let taken = out.insert(short, tensor).is_some();
-            assert!(
-                !taken,
-                "strip_prefix: without `{prefix}`, two tensors are named `{short}`"
-            );
+            assert!(!taken, "strip_prefix: without `{prefix}`, two tensors are named `{short}`");
         }
         out
     }
@@ -162,9 +154,7 @@ impl PartialEq for NamedTensors {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.metadata == other.metadata
-            && self
-                .iter()
-                .all(|(name, tensor)| other.get(name) == Some(tensor))
+            && self.iter().all(|(name, tensor)| other.get(name) == Some(tensor))
     }
 }
 

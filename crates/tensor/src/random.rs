@@ -25,10 +25,7 @@ use std::f64::consts::TAU;
 /// If `p` does not lie in [0, 1].
 #[track_caller]
 pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> Tensor<T> {
-    assert!(
-        (0.0..=1.0).contains(&p),
-        "keep_mask: {p} is no probability (shape {shape:?})"
-    );
+    assert!((0.0..=1.0).contains(&p), "keep_mask: {p} is no probability (shape {shape:?})");
     // Compared as 32 bits: below p·2³² is up to the number before, if there is one.
     let below = (p * 4294967296.0).round() as u64;
     let (some, last) = (below > 0, below.saturating_sub(1) as u32);
@@ -42,23 +39,12 @@ pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> 
         simd(
             #[inline(always)]
             move || {
-                for_bytes(
-                    key,
-                    stream,
-                    range.start as u64,
-                    4 * to.len(),
-                    move |done, bytes| {
-                        let words = bytes.as_chunks().0;
-                        for (x, &word) in to[done / 4..done / 4 + words.len()].iter_mut().zip(words)
-                        {
-                            *x = if u32::from_le_bytes(word) <= last && some {
-                                one
-                            } else {
-                                zero
-                            };
-                        }
-                    },
-                );
+                for_bytes(key, stream, range.start as u64, 4 * to.len(), move |done, bytes| {
+                    let words = bytes.as_chunks().0;
+                    for (x, &word) in to[done / 4..done / 4 + words.len()].iter_mut().zip(words) {
+                        *x = if u32::from_le_bytes(word) <= last && some { one } else { zero };
+                    }
+                });
             },
         );
     });
@@ -128,11 +114,7 @@ impl<T: Float> Tensor<T> {
             "uniform: no numbers from {low} to below {high} (shape {shape:?})"
         );
         // Rounding may reach what must not be reached.
-        let below = if single {
-            f64::from((high as f32).next_down())
-        } else {
-            high.next_down()
-        };
+        let below = if single { f64::from((high as f32).next_down()) } else { high.next_down() };
         let (low, below) = (T::of(low), T::of(below.max(T::of(low).to())));
         let mut out = Self::empty(Shape::new(shape));
         let place = move |unit: f64| {
@@ -175,20 +157,12 @@ impl<T: Float> Tensor<T> {
             draw(numbers, 2, rng, move |bytes: &[u8; 8], to| {
                 let words = u64::from_le_bytes(*bytes);
                 let (u, v) = (words as u32, (words >> 32) as u32);
-                put(
-                    (f64::from(u) + 1.0) * 2f64.powi(-32),
-                    f64::from(v) * 2f64.powi(-32),
-                    to,
-                );
+                put((f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32), to);
             });
         } else {
             draw(numbers, 2, rng, move |bytes: &[u8; 16], to| {
                 let words = u128::from_le_bytes(*bytes);
-                put(
-                    unit53(words as u64) + 2f64.powi(-53),
-                    unit53((words >> 64) as u64),
-                    to,
-                );
+                put(unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64), to);
             });
         }
         out

@@ -26,9 +26,8 @@ const LENGTH: usize = 8;
 pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     let found = bytes.len() as u64;
     let cut_short = |expected| FileProblem::Length { expected, found };
-    let (length, rest) = bytes
-        .split_first_chunk::<LENGTH>()
-        .ok_or_else(|| cut_short(LENGTH as u64))?;
+    let (length, rest) =
+        bytes.split_first_chunk::<LENGTH>().ok_or_else(|| cut_short(LENGTH as u64))?;
     let length = u64::from_le_bytes(*length);
     let (header, data) = usize::try_from(length)
         .ok()
@@ -54,23 +53,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
         out.insert(name, tensor);
     }
     let notes = header.metadata().iter().flatten();
-    out.metadata
-        .extend(notes.map(|(key, note)| (key.clone(), note.clone())));
+    out.metadata.extend(notes.map(|(key, note)| (key.clone(), note.clone())));
     Ok(out)
 }
 
 /// The bytes of a file. Fails if names and notes fill more than the 100 MB that the format allows.
 pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
-    let entries = tensors
-        .iter()
-        .map(|(name, tensor)| (name, Entry::of(tensor)));
-    let notes = (!tensors.metadata.is_empty()).then(|| {
-        tensors
-            .metadata
-            .iter()
-            .map(|(key, note)| (key.clone(), note.clone()))
-            .collect()
-    });
+    let entries = tensors.iter().map(|(name, tensor)| (name, Entry::of(tensor)));
+    let notes = (!tensors.metadata.is_empty())
+        .then(|| tensors.metadata.iter().map(|(key, note)| (key.clone(), note.clone())).collect());
     ::safetensors::serialize(entries, notes)
 }
 
@@ -82,10 +73,7 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn of(tensor: &'a AnyTensor) -> Self {
-        Entry {
-            tensor,
-            shape: tensor.shape(),
-        }
+        Entry { tensor, shape: tensor.shape() }
     }
 }
 
@@ -137,24 +125,18 @@ fn to_bytes<T: Element, const N: usize>(
 fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
     let shape = &info.shape;
     // With the zeros left out: strides are products of the sizes too.
-    let most = shape
-        .iter()
-        .filter(|&&n| n > 0)
-        .try_fold(8, |room: usize, &n| room.checked_mul(n));
+    let most = shape.iter().filter(|&&n| n > 0).try_fold(8, |room: usize, &n| room.checked_mul(n));
     if shape.len() > MAX_RANK || most.is_none_or(|most| isize::try_from(most).is_err()) {
-        return Err(FileProblem::Shape {
-            name: name.into(),
-            shape: shape.clone(),
-        });
+        return Err(FileProblem::Shape { name: name.into(), shape: shape.clone() });
     }
     Ok(match info.dtype {
         FileDtype::F32 => from_bytes(bytes, shape, f32::from_le_bytes),
         FileDtype::F64 => from_bytes(bytes, shape, f64::from_le_bytes),
         FileDtype::F16 => from_bytes(bytes, shape, |x| f32_of_half(u16::from_le_bytes(x))),
         // The upper half of an f32.
-        FileDtype::BF16 => from_bytes(bytes, shape, |x| {
-            f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16)
-        }),
+        FileDtype::BF16 => {
+            from_bytes(bytes, shape, |x| f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16))
+        }
         FileDtype::I64 => from_bytes(bytes, shape, i64::from_le_bytes),
         FileDtype::I32 => from_bytes(bytes, shape, |x| i64::from(i32::from_le_bytes(x))),
         FileDtype::I16 => from_bytes(bytes, shape, |x| i64::from(i16::from_le_bytes(x))),
@@ -164,10 +146,7 @@ fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, File
         FileDtype::U8 => from_bytes(bytes, shape, u8::from_le_bytes),
         FileDtype::BOOL => from_bytes(bytes, shape, |[x]| x != 0),
         other => {
-            return Err(FileProblem::Dtype {
-                name: name.into(),
-                dtype: other.to_string(),
-            });
+            return Err(FileProblem::Dtype { name: name.into(), dtype: other.to_string() });
         }
     })
 }

@@ -143,7 +143,8 @@ impl PartialEq for Shape {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         // A plain loop: a call of memcmp costs more than it compares.
-        self.rank == other.rank && (0..self.rank()).all(|axis| self.sizes[axis] == other.sizes[axis])
+        self.rank == other.rank
+            && (0..self.rank()).all(|axis| self.sizes[axis] == other.sizes[axis])
     }
 }
 impl Eq for Shape {}

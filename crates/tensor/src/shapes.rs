@@ -71,10 +71,7 @@ fn product(sizes: &[usize]) -> Option<usize> {
 /// These sizes as a shape.
 fn shape_of(op: &str, sizes: &[usize]) -> Rule {
     ensure(sizes.len() <= MAX_RANK, || {
-        format!(
-            "{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}",
-            sizes.len()
-        )
+        format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
     })?;
     ensure(product(sizes).is_some(), || too_many(op, sizes))?;
     Ok(Shape::new(sizes))
@@ -160,9 +157,7 @@ pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Rule {
 #[cold]
 fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
     let pairs = a.iter().rev().zip(b.iter().rev());
-    let mut differing = pairs
-        .enumerate()
-        .filter(|&(_, (&x, &y))| x != y && x != 1 && y != 1);
+    let mut differing = pairs.enumerate().filter(|&(_, (&x, &y))| x != y && x != 1 && y != 1);
     let mut text = format!("{op}: shapes {a:?} and {b:?} do not broadcast");
     if let Some((i, (x, y))) = differing.next() {
         let _ = write!(text, ": axis -{} has {x} and {y}", i + 1);

@@ -317,7 +317,8 @@ impl Block {
     #[inline]
     pub fn has_shape(&self, shape: &Shape) -> bool {
         let sizes = self.sizes();
-        sizes.len() == shape.rank() && sizes.iter().zip(shape.iter()).all(|(&a, &b)| a as usize == b)
+        sizes.len() == shape.rank()
+            && sizes.iter().zip(shape.iter()).all(|(&a, &b)| a as usize == b)
     }
 
     #[inline]
@@ -340,12 +341,14 @@ impl Block {
     #[inline]
     pub fn is_unique(&self) -> bool {
         let sole = |header: &Header| header.refs.load(Ordering::Acquire) == 1;
-        sole(self.header()) && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
+        sole(self.header())
+            && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
     }
 
     /// Whether both read the same memory, perhaps in other ways.
     pub fn shares_with(&self, other: &Block) -> bool {
-        let root = |block: &Block| block.header().view.as_ref().map_or(block.0, |view| view.owner.0);
+        let root =
+            |block: &Block| block.header().view.as_ref().map_or(block.0, |view| view.owner.0);
         root(self) == root(other)
     }
 }
@@ -361,7 +364,9 @@ fn check_axes(shape: &Shape) {
 #[cold]
 #[track_caller]
 fn too_large(shape: Shape) -> ! {
-    panic!("a tensor of shape {shape} is too large: its elements must fit the address space, each axis 32 bits")
+    panic!(
+        "a tensor of shape {shape} is too large: its elements must fit the address space, each axis 32 bits"
+    )
 }
 
 impl Clone for Block {
@@ -441,7 +446,9 @@ mod tests {
         release_memory();
         // SAFETY: the view keeps the numbers alive.
         #[allow(clippy::cast_ptr_alignment)] // four bytes into an aligned block
-        unsafe { view.data().cast::<f32>().write(1.0) };
+        unsafe {
+            view.data().cast::<f32>().write(1.0)
+        };
     }
 
     #[test]

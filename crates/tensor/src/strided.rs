@@ -175,7 +175,8 @@ pub(crate) fn copy<T: Element>(source: &Tensor<T>, out: &mut [T]) {
         return;
     }
     let (len, step) = layout.inner();
-    let transposed = layout.outer().filter(|outer| step != 1 && step != 0 && outer.inner().1 == 1 && len >= 4);
+    let transposed =
+        layout.outer().filter(|outer| step != 1 && step != 0 && outer.inner().1 == 1 && len >= 4);
     let Some(rows) = transposed else {
         // SAFETY: the layout is that of `source`.
         unsafe { Cursor::new(layout, 0).read(source.ptr(), out) };
@@ -191,8 +192,9 @@ pub(crate) fn copy<T: Element>(source: &Tensor<T>, out: &mut [T]) {
                 for i in top..height.min(top + TILE) {
                     for j in left..len.min(left + TILE) {
                         // SAFETY: rows and columns stay within the layout of `source`.
-                        plane[i * len + j] =
-                            unsafe { *source.ptr().offset(offset + i as isize + j as isize * step) };
+                        plane[i * len + j] = unsafe {
+                            *source.ptr().offset(offset + i as isize + j as isize * step)
+                        };
                     }
                 }
             }

@@ -229,7 +229,8 @@ impl<T: Element> Tensor<T> {
         // SAFETY: a block without strides holds `numel` elements of type `T` one after the other
         // (a view is checked when it is made), all of them written, and while `&self` lives
         // nobody writes: that takes the only handle.
-        self.is_contiguous().then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })
+        self.is_contiguous()
+            .then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })
     }
 
     /// The elements of a tensor that was just made, and so is contiguous and not shared.
@@ -300,7 +301,8 @@ impl<T: Element> Tensor<T> {
             index.len() == shape.rank() && index.iter().zip(shape.iter()).all(|(i, n)| i < n),
             "at: no index {index:?} in shape {shape}"
         );
-        let offset: isize = index.iter().zip(self.strides().iter()).map(|(&i, &s)| i as isize * s).sum();
+        let offset: isize =
+            index.iter().zip(self.strides().iter()).map(|(&i, &s)| i as isize * s).sum();
         // SAFETY: an index within the shape leads to an element.
         unsafe { self.ptr().offset(offset).read() }
     }

@@ -63,11 +63,7 @@ pub fn panic_of(f: impl FnOnce()) -> Panic {
                     let text = payload.downcast_ref::<String>().map(String::as_str);
                     let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
                     let message = text.unwrap_or_default().to_owned();
-                    *caught = Panic {
-                        message,
-                        file: place.file().to_owned(),
-                        line: place.line(),
-                    };
+                    *caught = Panic { message, file: place.file().to_owned(), line: place.line() };
                     return true;
                 }
                 false
@@ -93,9 +89,5 @@ pub fn panics_here(message: &str, f: impl FnOnce()) {
     assert_eq!(panic.file, caller.file(), "{message}");
     // A long statement is broken into lines: the call that panics may stand a few below the first.
     let lines = caller.line()..caller.line() + 5;
-    assert!(
-        lines.contains(&panic.line),
-        "{message}: points at line {}",
-        panic.line
-    );
+    assert!(lines.contains(&panic.line), "{message}: points at line {}", panic.line);
 }

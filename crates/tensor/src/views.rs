@@ -195,11 +195,7 @@ impl<T: Element> Tensor<T> {
     fn stepped(&self, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
         let mut strides = self.strides();
         // Of nothing, no element need be found: the start may lie behind the last one.
-        let offset = if shape.contains(&0) {
-            0
-        } else {
-            start as isize * strides[axis]
-        };
+        let offset = if shape.contains(&0) { 0 } else { start as isize * strides[axis] };
         if shape[axis] > 1 {
             strides[axis] *= step;
         }

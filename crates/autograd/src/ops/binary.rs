@@ -66,7 +66,9 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
         if !std::ptr::eq(self, other) {
-            self.fail(format!("{op}: variables of two tapes meet: values cross with tape.constant(x.value())"))
+            self.fail(format!(
+                "{op}: variables of two tapes meet: values cross with tape.constant(x.value())"
+            ))
         }
     }
 }
@@ -168,6 +170,7 @@ macro_rules! operators {
         impl<'t, T: Float> std::ops::$Trait<f64> for Var<'t, T> {
             type Output = Var<'t, T>;
             #[inline]
+            #[track_caller]
             fn $method(self, $k: f64) -> Self {
                 let $x = self;
                 $right
@@ -176,6 +179,7 @@ macro_rules! operators {
         impl<'t, T: Float> std::ops::$Trait<Var<'t, T>> for f64 {
             type Output = Var<'t, T>;
             #[inline]
+            #[track_caller]
             fn $method(self, $x: Var<'t, T>) -> Var<'t, T> {
                 let $k = self;
                 $left
@@ -193,6 +197,7 @@ operators! {
 impl<'t, T: Float> std::ops::Neg for Var<'t, T> {
     type Output = Var<'t, T>;
     #[inline]
+    #[track_caller]
     fn neg(self) -> Self {
         self.unary(Neg)
     }

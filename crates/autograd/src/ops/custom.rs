@@ -78,6 +78,9 @@ impl<T: Float> Tape<T> {
         }
         let inputs: SmallVec<[Shape; 4]> = x.iter().map(|v| v.shape()).collect();
         let shapes = match op.shapes(&inputs) {
+            Ok(shapes) if shapes.is_empty() => {
+                self.fail(format!("{}: an op has one output at least", op.name()))
+            }
             Ok(shapes) => shapes,
             Err(why) => self.fail(format!("{}: {why}", op.name())),
         };
@@ -87,6 +90,49 @@ impl<T: Float> Tape<T> {
             customs.len() as u32 - 1
         };
         self.apply_outputs(Op::Custom(place), x, &shapes)
+    }
+
+    /// A user's rule is not trusted: one cotangent per wanted input, of its shape.
+    pub(crate) fn check_cotangents(
+        &self,
+        op: Op,
+        parents: &[u32],
+        wanted: &[bool],
+        cotangents: &[Option<Var<'_, T>>],
+    ) {
+        for (arg, &p) in parents.iter().enumerate().filter(|&(arg, _)| wanted[arg]) {
+            let wanted = *self.arena.borrow().shape(p);
+            let given = cotangents.get(arg).copied().flatten().map(Var::shape);
+            if given != Some(wanted) {
+                let given = given.map_or("none".into(), |shape| format!("one of shape {shape}"));
+                self.fail(format!(
+                    "{}: its rule must return a cotangent of shape {wanted} for input {arg}, it returned {given}",
+                    self.custom_name(op)
+                ))
+            }
+        }
+    }
+
+    /// A user's kernel is not trusted either: one tensor per declared output, of its shape.
+    pub(crate) fn check_outputs(&self, op: Op, first: u32, values: &[Tensor<T>]) {
+        let declared: Outputs<Shape> = {
+            let arena = self.arena.borrow();
+            (first..first + arena.outputs(first) as u32).map(|id| *arena.shape(id)).collect()
+        };
+        let given: Outputs<Shape> = values.iter().map(Tensor::shape).collect();
+        if declared != given {
+            self.fail(format!(
+                "{}: forward returned shapes {given:?}, its shape rule promised {declared:?}",
+                self.custom_name(op)
+            ))
+        }
+    }
+
+    fn custom_name(&self, op: Op) -> String {
+        match op {
+            Op::Custom(i) => self.arena.borrow().customs[i as usize].name().to_string(),
+            op => format!("{op:?}"),
+        }
     }
 
     /// A node for each output, side by side.
@@ -107,7 +153,8 @@ impl<T: Float> Tape<T> {
                 let shape = arena.shapes.len() as u32 - 1;
                 let id = arena.push(Op::Output(i as u32), &[first], shape, active, None);
                 let read = |arg: usize| {
-                    arena.nodes[parents[arg] as usize].flags & active != 0 && arena.reads(op, arg).output(i)
+                    arena.nodes[parents[arg] as usize].flags & active != 0
+                        && arena.reads(op, arg).output(i)
                 };
                 if (0..parents.len()).any(read) {
                     arena.nodes[id as usize].flags |= SAVED;

@@ -88,7 +88,8 @@ impl<'t, T: Float> Var<'t, T> {
             // Batches share the right operand: their rows are rows of one product.
             a = a.flatten(0, -2);
         } else if sa[..sa.rank() - 2] != sb[..sb.rank() - 2] {
-            let batch = wengert_tensor::broadcast_shapes(&sa[..sa.rank() - 2], &sb[..sb.rank() - 2]);
+            let batch =
+                wengert_tensor::broadcast_shapes(&sa[..sa.rank() - 2], &sb[..sb.rank() - 2]);
             let batch = batch.expect("the shape rule has checked it");
             let repeated = |x: Self| {
                 let own = x.shape();

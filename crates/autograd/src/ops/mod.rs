@@ -1,6 +1,6 @@
 //! The rule book: a file per family of operations. In each stand side by side the operations, their
-//! shape rules, the calls of their kernels, their derivative rules, what those read, and (in the
-//! tests) the domains on which they are checked.
+//! shape rules, the calls of their kernels, their derivative rules, what those read, and the domains on which
+//! they are checked.
 //!
 //! # Where a derivative does not exist
 //! - relu′(0) = abs′(0) = sign′ = 0.

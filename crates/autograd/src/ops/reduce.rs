@@ -57,7 +57,8 @@ impl<T: Float> Var<'_, T> {
             Reduce::Sum | Reduce::LogSumExp => shapes::reduce(name, &shape, axes),
         };
         let shapes::Reduced { kept, dropped, .. } = self.fits(rule);
-        let reduced = if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
+        let reduced =
+            if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
         if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) }
     }
 
@@ -72,6 +73,7 @@ impl<T: Float> Var<'_, T> {
 
     /// The sum of all elements: a scalar.
     #[inline]
+    #[track_caller]
     pub fn sum_all(self) -> Self {
         self.sum_to(&[])
     }
@@ -87,6 +89,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// The mean of all elements: a scalar.
+    #[track_caller]
     pub fn mean_all(self) -> Self {
         self.sum_all() * (1.0 / self.shape().numel() as f64)
     }

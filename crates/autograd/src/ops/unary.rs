@@ -5,8 +5,8 @@ use crate::var::Var;
 use wengert_tensor::{Float, Opcode, Unary};
 
 use Unary::{
-    Abs, ClampMax, ClampMin, Cos, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi, Recip, Relu, Scale,
-    Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
+    Abs, ClampMax, ClampMin, Cos, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi, Recip, Relu,
+    Scale, Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
 };
 
 /// Whether the derivative is not zero everywhere.
@@ -17,7 +17,9 @@ pub(crate) fn is_differentiable(op: Unary) -> bool {
 /// What the rule reads.
 pub(super) fn reads(op: Unary) -> Reads {
     match op {
-        Abs | Ln | Sin | Cos | Softplus | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => Reads::X0,
+        Abs | Ln | Sin | Cos | Softplus | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => {
+            Reads::X0
+        }
         Exp | Sqrt | Recip | Tanh | Sigmoid | Relu => Reads::Y0,
         Neg | Scale(_) | Shift(_) => Reads::NOTHING,
         Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => Reads::NOTHING,
@@ -60,6 +62,7 @@ macro_rules! methods {
         impl<T: Float> Var<'_, T> { $(
             $(#[$doc])*
             #[inline]
+            #[track_caller]
             pub fn $method(self $(, $c: $C)?) -> Self {
                 self.unary($op)
             }
@@ -127,8 +130,29 @@ impl<T: Float> Var<'_, T> {
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn unary(self, op: Unary) -> Self {
         let id = self.tape.pointwise(Op::Unary(op), Opcode::Unary(op), [self.id]);
         Var { id, ..self }
+    }
+}
+
+/// Where each derivative is checked: where it is large, and away from kinks by more than the
+/// stencil reaches. `None` where it is zero everywhere.
+#[cfg(test)]
+pub(super) fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
+    let apart = |k: f64| vec![(k - 1.5, k - 0.2), (k + 0.2, k + 1.5)];
+    match op {
+        Neg | Scale(_) | Shift(_) => Some(vec![(-2.0, 2.0)]),
+        Abs | Relu => Some(apart(0.0)),
+        Sign => None,
+        Exp | Tanh | Sigmoid | Softplus => Some(vec![(-1.5, 1.5)]),
+        Ln | Sqrt => Some(vec![(0.3, 2.5)]),
+        Recip => Some(vec![(-2.0, -0.5), (0.5, 2.0)]),
+        Sin | Cos => Some(vec![(-3.0, 3.0)]),
+        Powi(_) => Some(vec![(-1.5, -0.4), (0.4, 1.5)]),
+        Powf(_) => Some(vec![(0.4, 2.0)]),
+        ClampMin(k) | ClampMax(k) => Some(apart(k)),
+        Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => None,
     }
 }

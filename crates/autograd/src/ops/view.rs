@@ -14,10 +14,20 @@ pub(crate) enum View {
     Reshape,
     Permute(Order),
     /// Elements `start, start + step, …` along one axis; how many, the shape says.
-    Slice { axis: u8, start: u32, step: i32 },
+    Slice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
     /// Zeros with the operand's elements at these places: the adjoint of `Slice`.
-    Unslice { axis: u8, start: u32, step: i32 },
-    Concat { axis: u8 },
+    Unslice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
+    Concat {
+        axis: u8,
+    },
 }
 
 /// Position i of the result shows axis `self.0[i]` of the operand.

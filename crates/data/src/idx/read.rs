@@ -14,10 +14,7 @@ use wengert_tensor::{MAX_RANK, Shape, Tensor};
 /// If the file cannot be read or is not exactly one IDX array.
 pub fn read(path: impl AsRef<Path>) -> Result<IdxArray, DataError> {
     let path = path.as_ref();
-    let io_error = |source| DataError::Io {
-        path: path.into(),
-        source,
-    };
+    let io_error = |source| DataError::Io { path: path.into(), source };
     let file = File::open(path).map_err(io_error)?;
     let metadata = file.metadata().map_err(io_error)?;
     parse_reader(file, metadata.is_file().then_some(metadata.len()), path)
@@ -56,21 +53,10 @@ fn parse_reader(
     let found = fill(&mut source, &mut magic).map_err(|error| failure(path, false, 0, error))?;
     let source = Cursor::new(magic).take(found as u64).chain(source);
     if magic == [0x1f, 0x8b] {
-        Body {
-            source: MultiGzDecoder::new(BufReader::new(source)),
-            gzip: true,
-            length,
-            path,
-        }
-        .read()
+        Body { source: MultiGzDecoder::new(BufReader::new(source)), gzip: true, length, path }
+            .read()
     } else {
-        Body {
-            source,
-            gzip: false,
-            length,
-            path,
-        }
-        .read()
+        Body { source, gzip: false, length, path }.read()
     }
 }
 
@@ -91,17 +77,11 @@ impl<R: Read> Body<'_, R> {
         // another axis is empty.
         let expected = shape
             .iter()
-            .try_fold(element.size(), |bytes, &size| {
-                bytes.checked_mul(size.max(1))
-            })
+            .try_fold(element.size(), |bytes, &size| bytes.checked_mul(size.max(1)))
             .filter(|&bytes| isize::try_from(bytes).is_ok())
             .map(|bytes| if shape.contains(&0) { 0 } else { bytes });
         let Some(expected) = expected else {
-            return Err(DataError::TooLarge {
-                path: path.into(),
-                shape,
-                element,
-            });
+            return Err(DataError::TooLarge { path: path.into(), shape, element });
         };
         let bytes = self.elements(expected, 4 + 4 * shape.len())?;
         let found = bytes.len();
@@ -115,54 +95,31 @@ impl<R: Read> Body<'_, R> {
             });
         }
         if found > expected {
-            return Err(DataError::TrailingBytes {
-                path: path.into(),
-                shape,
-                element,
-                expected,
-            });
+            return Err(DataError::TrailingBytes { path: path.into(), shape, element, expected });
         }
-        Ok(IdxArray {
-            shape: Shape::new(&shape),
-            data: element.decode(bytes),
-        })
+        Ok(IdxArray { shape: Shape::new(&shape), data: element.decode(bytes) })
     }
 
     fn header(&mut self) -> Result<(IdxType, Vec<usize>), DataError> {
         let mut magic = [0; 4];
         let found = self.fill(&mut magic, 0)?;
         if magic[..2] != [0, 0] {
-            return Err(DataError::NotIdx {
-                path: self.path.into(),
-                found: magic,
-            });
+            return Err(DataError::NotIdx { path: self.path.into(), found: magic });
         }
         self.require(4, found)?;
         let [_, _, code, rank] = magic;
-        let element = IdxType::from_code(code).ok_or_else(|| DataError::UnknownType {
-            path: self.path.into(),
-            code,
-        })?;
+        let element = IdxType::from_code(code)
+            .ok_or_else(|| DataError::UnknownType { path: self.path.into(), code })?;
         let rank = rank as usize;
         if rank > MAX_RANK {
-            return Err(DataError::TooManyAxes {
-                path: self.path.into(),
-                rank,
-                max: MAX_RANK,
-            });
+            return Err(DataError::TooManyAxes { path: self.path.into(), rank, max: MAX_RANK });
         }
         let mut sizes = [0; 4 * MAX_RANK];
         let sizes = &mut sizes[..4 * rank];
         let found = self.fill(sizes, 4)?;
         self.require(4 + 4 * rank, 4 + found)?;
         let (sizes, _) = sizes.as_chunks::<4>();
-        Ok((
-            element,
-            sizes
-                .iter()
-                .map(|size| u32::from_be_bytes(*size) as usize)
-                .collect(),
-        ))
+        Ok((element, sizes.iter().map(|size| u32::from_be_bytes(*size) as usize).collect()))
     }
 
     /// What follows the header, up to one byte more than expected: that byte shows that there is
@@ -178,11 +135,7 @@ impl<R: Read> Body<'_, R> {
         let mut bytes = Vec::new();
         // If this fails, reading fails too, and says so.
         let _ = bytes.try_reserve_exact(expected.min(usize::try_from(most).unwrap_or(usize::MAX)));
-        let result = self
-            .source
-            .by_ref()
-            .take(expected as u64 + 1)
-            .read_to_end(&mut bytes);
+        let result = self.source.by_ref().take(expected as u64 + 1).read_to_end(&mut bytes);
         match result {
             Ok(_) => Ok(bytes),
             Err(error) => Err(failure(self.path, self.gzip, header + bytes.len(), error)),
@@ -195,11 +148,7 @@ impl<R: Read> Body<'_, R> {
 
     fn require(&self, expected: usize, found: usize) -> Result<(), DataError> {
         if found < expected {
-            return Err(DataError::ShortHeader {
-                path: self.path.into(),
-                expected,
-                found,
-            });
+            return Err(DataError::ShortHeader { path: self.path.into(), expected, found });
         }
         Ok(())
     }
@@ -224,16 +173,9 @@ fn failure(path: &Path, gzip: bool, read: usize, source: io::Error) -> DataError
     let damage =
         gzip && source.raw_os_error().is_none() && source.kind() != io::ErrorKind::OutOfMemory;
     if damage {
-        DataError::Gzip {
-            path: path.into(),
-            read,
-            source,
-        }
+        DataError::Gzip { path: path.into(), read, source }
     } else {
-        DataError::Io {
-            path: path.into(),
-            source,
-        }
+        DataError::Io { path: path.into(), source }
     }
 }
 
@@ -255,15 +197,9 @@ mod tests {
     fn reads_one_byte_more_than_promised_and_no_further() {
         let header = [0, 0, 8, 1, 0, 0, 0, 10];
         let mut read = 0;
-        let result = parse_reader(
-            header.as_slice().chain(Endless(&mut read)),
-            None,
-            Path::new("endless"),
-        );
-        assert!(matches!(
-            result,
-            Err(DataError::TrailingBytes { expected: 10, .. })
-        ));
+        let result =
+            parse_reader(header.as_slice().chain(Endless(&mut read)), None, Path::new("endless"));
+        assert!(matches!(result, Err(DataError::TrailingBytes { expected: 10, .. })));
         assert_eq!(read, 11);
     }
 
@@ -272,18 +208,10 @@ mod tests {
         // 2^31 bytes claimed, none there: plain and compressed. The reservation is what `elements`
         // makes, so look at its result.
         for gzip in [false, true] {
-            let mut body = Body {
-                source: io::empty(),
-                gzip,
-                length: Some(100),
-                path: Path::new("small"),
-            };
+            let mut body =
+                Body { source: io::empty(), gzip, length: Some(100), path: Path::new("small") };
             let bytes = body.elements(1 << 31, 8).unwrap();
-            assert!(
-                bytes.is_empty() && bytes.capacity() <= 1600,
-                "{}",
-                bytes.capacity()
-            );
+            assert!(bytes.is_empty() && bytes.capacity() <= 1600, "{}", bytes.capacity());
         }
     }
 }

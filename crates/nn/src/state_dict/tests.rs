@@ -32,20 +32,13 @@ fn mlp<T: Float>(x: f64) -> Mlp<T> {
 }
 
 fn reference(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "../../tests/reference", name]
-        .iter()
-        .collect()
+    [env!("CARGO_MANIFEST_DIR"), "../../tests/reference", name].iter().collect()
 }
 
 /// `x · weightᵀ + bias` for one row, from the definition.
 fn apply<T: Float>(layer: &Linear<T>, x: &[f64]) -> Vec<f64> {
     let (w, b) = (layer.weight.value(), layer.bias.value());
-    let row = |j: usize| {
-        x.iter()
-            .enumerate()
-            .map(|(i, x)| x * w.at(&[j, i]).to())
-            .sum::<f64>()
-    };
+    let row = |j: usize| x.iter().enumerate().map(|(i, x)| x * w.at(&[j, i]).to()).sum::<f64>();
     (0..b.numel()).map(|j| row(j) + b.at(&[j]).to()).collect()
 }
 
@@ -99,22 +92,14 @@ fn there_and_back_through_a_file() {
 
     model.0.0.weight.update(|w| w.make_mut().fill(7.0));
     model.1.set(Tensor::scalar_of(4));
-    assert_ne!(
-        state_dict(&model),
-        saved,
-        "a state dict does not follow its model"
-    );
+    assert_ne!(state_dict(&model), saved, "a state dict does not follow its model");
     save(&model, &path).unwrap();
     load_state_dict(&mut model, &saved).unwrap();
     assert_eq!(state_dict(&model), saved);
     load(&mut model, &path).unwrap();
     assert_eq!(model.0.0.weight.value().at(&[4, 5]), 7.0);
     assert_eq!(model.1.value().item(), 4);
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "no temporary file stays"
-    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
 }
 
 #[test]
@@ -159,29 +144,14 @@ the state dict does not fit the model:
 fn lenient_loading_says_what_it_passed_over() {
     let mut model = mlp::<f32>(0.5);
     let two_of_three = LoadOptions::new().allow_missing().allow_unexpected();
-    assert!(
-        two_of_three
-            .load_state_dict(&mut model, &wrong_dict())
-            .is_err()
-    );
-    assert!(
-        LoadOptions::new()
-            .allow_misfits()
-            .load_state_dict(&mut model, &wrong_dict())
-            .is_err()
-    );
-    let passed_over = two_of_three
-        .allow_misfits()
-        .load_state_dict(&mut model, &wrong_dict())
-        .unwrap();
+    assert!(two_of_three.load_state_dict(&mut model, &wrong_dict()).is_err());
+    assert!(LoadOptions::new().allow_misfits().load_state_dict(&mut model, &wrong_dict()).is_err());
+    let passed_over =
+        two_of_three.allow_misfits().load_state_dict(&mut model, &wrong_dict()).unwrap();
     assert_eq!(passed_over.missing, ["2.bias"]);
     assert_eq!(passed_over.unexpected, ["1.weight", "head"]);
     assert_eq!(
-        passed_over
-            .misfits
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect::<Vec<_>>(),
+        passed_over.misfits.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
         ["0.weight", "0.bias"]
     );
     assert_eq!(model.2.weight.value().at(&[0, 0]), 1.0);
@@ -218,10 +188,7 @@ fn a_damaged_file_is_named_and_changes_nothing() {
         std::fs::write(&path, &bytes[..length]).unwrap();
         let error = load(&mut model, &path).unwrap_err();
         assert!(matches!(error, LoadError::File(_)), "{error}");
-        assert!(
-            error.to_string().contains("damaged.safetensors: "),
-            "{error}"
-        );
+        assert!(error.to_string().contains("damaged.safetensors: "), "{error}");
     }
     // One byte of the header that is another: either the file is unsound, or it speaks of another model.
     let header = bytes.len() - 4 * model_size(&before);
@@ -251,8 +218,5 @@ fn two_of_one_name_are_refused() {
         other: Param,
     }
     let param = || Param::new(Tensor::scalar(0.0));
-    state_dict(&Both {
-        list: vec![param(), param()],
-        other: param(),
-    });
+    state_dict(&Both { list: vec![param(), param()], other: param() });
 }

@@ -41,9 +41,7 @@ fn k_blocks(k: usize, longest: usize) -> impl Iterator<Item = (usize, usize)> {
 
 /// The longest of these blocks.
 fn k_block(k: usize, longest: usize) -> usize {
-    k.div_ceil(k.div_ceil(longest).max(1))
-        .next_multiple_of(16)
-        .max(16)
+    k.div_ceil(k.div_ceil(longest).max(1)).next_multiple_of(16).max(16)
 }
 
 /// C (+)= A·B by outer products of panels.
@@ -61,22 +59,10 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
     let packs_a = kc >= SHORT && m > 2 * rows && n.div_ceil(vectors * lanes) >= REUSE;
     let packs_b = b.col_stride != 1 || (kc >= SHORT && m.div_ceil(rows) >= REUSE);
     let room_b = kc * n.div_ceil(n_blocks).next_multiple_of(lanes) + lanes;
-    let room_a = if packs_a {
-        kc * m.div_ceil(m_blocks) + lanes
-    } else {
-        0
-    };
+    let room_a = if packs_a { kc * m.div_ceil(m_blocks) + lanes } else { 0 };
     with_buffer(Use::Panels, room_b + room_a, |packed_b: *mut T| {
         let packed_a = packed_b.wrapping_add(room_b);
-        let blocks = Blocks {
-            product,
-            vectors,
-            rows,
-            packs_a,
-            packs_b,
-            packed_a,
-            packed_b,
-        };
+        let blocks = Blocks { product, vectors, rows, packs_a, packs_b, packed_a, packed_b };
         for columns in pieces(n, n_blocks) {
             for steps in k_blocks(a.cols, KC) {
                 // SAFETY: the caller's promises; the blocks are inside A and B and fit the buffer.
@@ -118,11 +104,7 @@ impl<T: Gemm> Blocks<'_, T> {
         let lanes = self.product.kernels.lanes;
         let vectors = nc.div_ceil(lanes);
         pieces(vectors, vectors.div_ceil(self.vectors)).map(move |(first, vectors)| {
-            (
-                first * lanes,
-                vectors,
-                (vectors * lanes).min(nc - first * lanes),
-            )
+            (first * lanes, vectors, (vectors * lanes).min(nc - first * lanes))
         })
     }
 
@@ -172,14 +154,7 @@ impl<T: Gemm> Blocks<'_, T> {
         (i0, mc): (usize, usize),
         (j0, nc): (usize, usize),
     ) {
-        let Product {
-            kernels,
-            a,
-            b,
-            ldc,
-            accumulate,
-            ..
-        } = *self.product;
+        let Product { kernels, a, b, ldc, accumulate, .. } = *self.product;
         let c = self.product.c.wrapping_add(i0 * ldc + j0);
         let (a_row, a_col) = (a.row_stride, a.col_stride);
         let accumulate = accumulate || p0 > 0;
@@ -245,24 +220,11 @@ impl<T: Gemm> Blocks<'_, T> {
 /// # Safety
 /// As [`super::gemm`], with C not empty.
 pub unsafe fn swapped<T: Gemm>(product: &Product<T>) {
-    let Product {
-        a,
-        b,
-        c,
-        ldc,
-        accumulate,
-        ..
-    } = *product;
+    let Product { a, b, c, ldc, accumulate, .. } = *product;
     let (m, n) = (a.rows, b.cols);
     with_buffer(Use::Result, m * n, |transposed: *mut T| {
-        let swapped = Product {
-            a: b.t(),
-            b: a.t(),
-            c: transposed,
-            ldc: m,
-            accumulate: false,
-            ..*product
-        };
+        let swapped =
+            Product { a: b.t(), b: a.t(), c: transposed, ldc: m, accumulate: false, ..*product };
         // SAFETY: the caller's promises; the buffer holds all of the product, and then of C.
         unsafe {
             outer(&swapped);
@@ -281,20 +243,9 @@ pub unsafe fn swapped<T: Gemm>(product: &Product<T>) {
 /// # Safety
 /// As [`super::gemm`].
 pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
-    let Product {
-        kernels,
-        a,
-        b,
-        c,
-        ldc,
-        accumulate,
-        ..
-    } = *product;
+    let Product { kernels, a, b, c, ldc, accumulate, .. } = *product;
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    let (a_panels, b_panels) = (
-        m.div_ceil(kernels.inner_tile.0),
-        n.div_ceil(kernels.inner_tile.1),
-    );
+    let (a_panels, b_panels) = (m.div_ceil(kernels.inner_tile.0), n.div_ceil(kernels.inner_tile.1));
     let (copies_a, copies_b) = (a.col_stride != 1, b.row_stride != 1);
     let block = |p0: usize, kc: usize, a: MatRef<T>, b: MatRef<T>| {
         let tile = |(row, rows): (usize, usize), (column, columns): (usize, usize)| {
@@ -327,55 +278,26 @@ pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
         }
     };
     let longest = k_block(k, INNER_KC).min(k);
-    let room_a = if copies_a {
-        longest * m + kernels.lanes
-    } else {
-        0
-    };
-    let room_b = if copies_b {
-        longest * n + kernels.lanes
-    } else {
-        0
-    };
+    let room_a = if copies_a { longest * m + kernels.lanes } else { 0 };
+    let room_b = if copies_b { longest * n + kernels.lanes } else { 0 };
     with_buffer(Use::Panels, room_a + room_b, |copy_a: *mut T| {
         let copy_b = copy_a.wrapping_add(room_a);
         for (p0, kc) in k_blocks(k, INNER_KC) {
-            let mut a = MatRef {
-                ptr: a.at(0, p0),
-                ..a
-            };
-            let mut b = MatRef {
-                ptr: b.at(p0, 0),
-                ..b
-            };
+            let mut a = MatRef { ptr: a.at(0, p0), ..a };
+            let mut b = MatRef { ptr: b.at(p0, 0), ..b };
             // Each row of A, or column of B, is a step of a panel that is `kc` wide.
             let contiguous = |from: *const T, stride, k_stride, lines, to: *mut T| {
-                let panel = Panel {
-                    src: from,
-                    stride,
-                    k_stride,
-                    width: kc,
-                    valid: kc,
-                    k: lines,
-                };
+                let panel = Panel { src: from, stride, k_stride, width: kc, valid: kc, k: lines };
                 // SAFETY: inside A or B, and the buffer.
                 unsafe { (kernels.pack)(&panel, to) };
             };
             if copies_a {
                 contiguous(a.ptr, a.col_stride, a.row_stride, m, copy_a);
-                a = MatRef {
-                    ptr: copy_a,
-                    row_stride: kc as isize,
-                    ..a
-                };
+                a = MatRef { ptr: copy_a, row_stride: kc as isize, ..a };
             }
             if copies_b {
                 contiguous(b.ptr, b.row_stride, b.col_stride, n, copy_b);
-                b = MatRef {
-                    ptr: copy_b,
-                    col_stride: kc as isize,
-                    ..b
-                };
+                b = MatRef { ptr: copy_b, col_stride: kc as isize, ..b };
             }
             block(p0, kc, a, b);
         }

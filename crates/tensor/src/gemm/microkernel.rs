@@ -33,18 +33,7 @@ pub struct Outer<T> {
 pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(
     t: &Outer<V::Scalar>,
 ) {
-    let Outer {
-        k,
-        mut a,
-        a_row,
-        a_col,
-        mut b,
-        b_row,
-        c,
-        ldc,
-        last,
-        accumulate,
-    } = *t;
+    let Outer { k, mut a, a_row, a_col, mut b, b_row, c, ldc, last, accumulate } = *t;
     let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
     // SAFETY: the caller promises the instructions and that the tile's parts of A, B and C exist.
     // Pointers past the last step are made but not read.
@@ -126,16 +115,7 @@ pub struct Inner<T> {
 /// `MR` x `NR` dot products.
 #[inline(always)]
 pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Scalar>) {
-    let Inner {
-        k,
-        mut a,
-        a_row,
-        mut b,
-        b_col,
-        c,
-        ldc,
-        accumulate,
-    } = *t;
+    let Inner { k, mut a, a_row, mut b, b_col, c, ldc, accumulate } = *t;
     // SAFETY: as for `outer`.
     unsafe {
         let mut acc = [[V::zero(); NR]; MR];

@@ -60,8 +60,7 @@ impl<T> MatRef<T> {
     /// The address of element (i, j), inside or not.
     #[inline(always)]
     fn at(&self, i: usize, j: usize) -> *const T {
-        self.ptr
-            .wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
+        self.ptr.wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
     }
 }
 
@@ -152,15 +151,7 @@ impl<T: Gemm> Product<T> {
         } else {
             Method::Outer
         };
-        Self {
-            kernels,
-            method,
-            a,
-            b,
-            c,
-            ldc,
-            accumulate,
-        }
+        Self { kernels, method, a, b, c, ldc, accumulate }
     }
 
     /// # Safety
@@ -170,11 +161,7 @@ impl<T: Gemm> Product<T> {
         let parts = if work < 2 * PART {
             1
         } else {
-            let part = if rayon::current_thread_index().is_some() {
-                PART
-            } else {
-                PART_OUTSIDE
-            };
+            let part = if rayon::current_thread_index().is_some() { PART } else { PART_OUTSIDE };
             rayon::current_num_threads().min(work / part)
         };
         // SAFETY: the caller's promises.
@@ -185,22 +172,14 @@ impl<T: Gemm> Product<T> {
     unsafe fn run_parts(self, parts: usize) {
         let (m, n) = (self.a.rows, self.b.cols);
         let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
-        let unit = if n >= m {
-            vectors * lanes
-        } else {
-            self.kernels.outer[0][vectors - 1].len()
-        };
+        let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
         let (long, half) = (m.max(n), parts / 2);
         let cut = (long * half).div_ceil(parts.max(1)).next_multiple_of(unit);
         if parts < 2 || cut >= long {
             // SAFETY: the caller's promises.
             return unsafe { self.run_here() };
         }
-        let (first, second) = if n >= m {
-            self.split_columns(cut)
-        } else {
-            self.split_rows(cut)
-        };
+        let (first, second) = if n >= m { self.split_columns(cut) } else { self.split_rows(cut) };
         rayon::join(
             // SAFETY: the caller's promises hold for each part; the parts of C are apart.
             move || unsafe { first.run_parts(half) },
@@ -212,16 +191,9 @@ impl<T: Gemm> Product<T> {
     fn split_columns(self, cut: usize) -> (Self, Self) {
         let b = self.b;
         (
+            Self { b: MatRef { cols: cut, ..b }, ..self },
             Self {
-                b: MatRef { cols: cut, ..b },
-                ..self
-            },
-            Self {
-                b: MatRef {
-                    cols: b.cols - cut,
-                    ptr: b.at(0, cut),
-                    ..b
-                },
+                b: MatRef { cols: b.cols - cut, ptr: b.at(0, cut), ..b },
                 c: self.c.wrapping_add(cut),
                 ..self
             },
@@ -231,16 +203,9 @@ impl<T: Gemm> Product<T> {
     fn split_rows(self, cut: usize) -> (Self, Self) {
         let a = self.a;
         (
+            Self { a: MatRef { rows: cut, ..a }, ..self },
             Self {
-                a: MatRef { rows: cut, ..a },
-                ..self
-            },
-            Self {
-                a: MatRef {
-                    rows: a.rows - cut,
-                    ptr: a.at(cut, 0),
-                    ..a
-                },
+                a: MatRef { rows: a.rows - cut, ptr: a.at(cut, 0), ..a },
                 c: self.c.wrapping_add(cut * self.ldc),
                 ..self
             },

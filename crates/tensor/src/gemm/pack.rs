@@ -33,14 +33,7 @@ pub unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
 /// The elements of a step are contiguous.
 #[inline(always)]
 unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
-    let &Panel {
-        src,
-        k_stride,
-        width,
-        valid,
-        k,
-        ..
-    } = panel;
+    let &Panel { src, k_stride, width, valid, k, .. } = panel;
     // SAFETY: as `pack`; the last vector of a row runs into the next, which is written afterwards.
     unsafe {
         for p in 0..k {
@@ -60,14 +53,7 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
 /// The steps are contiguous.
 #[inline(always)]
 unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
-    let &Panel {
-        src,
-        stride,
-        width,
-        valid,
-        k,
-        ..
-    } = panel;
+    let &Panel { src, stride, width, valid, k, .. } = panel;
     let mut p = 0;
     // SAFETY: as `pack`. The last block of a row runs into the next row, so blocks are written
     // from the last to the first.
@@ -76,13 +62,7 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
             for block in (0..width.div_ceil(V::LANES)).rev() {
                 let w = block * V::LANES;
                 let src = src.offset(w as isize * stride + p as isize);
-                V::transpose(
-                    src,
-                    stride,
-                    valid.saturating_sub(w),
-                    dst.add(p * width + w),
-                    width,
-                );
+                V::transpose(src, stride, valid.saturating_sub(w), dst.add(p * width + w), width);
             }
             p += V::LANES;
         }
@@ -93,14 +73,7 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
 /// Any strides, one element at a time, from step `first` on.
 #[inline(always)]
 unsafe fn pack_any<V: Vector>(panel: &Panel<V::Scalar>, first: usize, dst: *mut V::Scalar) {
-    let &Panel {
-        src,
-        stride,
-        k_stride,
-        width,
-        valid,
-        k,
-    } = panel;
+    let &Panel { src, stride, k_stride, width, valid, k } = panel;
     // SAFETY: as `pack`.
     unsafe {
         for p in first..k {

@@ -29,9 +29,7 @@ numbers! { f32 f64 }
 
 /// Numbers in -1..1 with a few bits, different for each seed.
 fn number(seed: &mut u64) -> f64 {
-    *seed = seed
-        .wrapping_mul(6364136223846793005)
-        .wrapping_add(1442695040888963407);
+    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
     ((*seed >> 52) as f64 - 2048.0) / 2048.0
 }
 
@@ -157,12 +155,7 @@ fn check<T: Number>((m, n, k): (usize, usize, usize), (la, lb): (Layout, Layout)
         }
     }
     for kernels in T::every() {
-        for method in [
-            None,
-            Some(Method::Inner),
-            Some(Method::Outer),
-            Some(Method::Swapped),
-        ] {
+        for method in [None, Some(Method::Inner), Some(Method::Outer), Some(Method::Swapped)] {
             for (accumulate, expected) in [(false, &overwritten), (true, &added)] {
                 let mut c: Vec<T> = expected.iter().map(|&(before, ..)| T::of(before)).collect();
                 let to = c[GUARD..].as_mut_ptr();
@@ -193,27 +186,12 @@ fn both(shapes: &[(usize, usize, usize)], layouts: &[(Layout, Layout)]) {
     }
 }
 
-const COMMON: [(Layout, Layout); 4] = [
-    (Rows, Rows),
-    (Rows, Columns),
-    (Columns, Rows),
-    (Columns, Columns),
-];
+const COMMON: [(Layout, Layout); 4] =
+    [(Rows, Rows), (Rows, Columns), (Columns, Rows), (Columns, Columns)];
 
 #[test]
 fn nothing_to_multiply() {
-    both(
-        &[
-            (0, 0, 0),
-            (0, 3, 4),
-            (3, 0, 4),
-            (3, 4, 0),
-            (0, 0, 7),
-            (40, 70, 0),
-            (1, 1, 1),
-        ],
-        &COMMON,
-    );
+    both(&[(0, 0, 0), (0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 7), (40, 70, 0), (1, 1, 1)], &COMMON);
 }
 
 #[test]
@@ -258,39 +236,20 @@ fn around_the_blocks() {
 
 #[test]
 fn every_pair_of_layouts() {
-    let pairs: Vec<_> = LAYOUTS
-        .iter()
-        .flat_map(|&a| LAYOUTS.map(|b| (a, b)))
-        .collect();
+    let pairs: Vec<_> = LAYOUTS.iter().flat_map(|&a| LAYOUTS.map(|b| (a, b))).collect();
     both(
-        &[
-            (3, 5, 4),
-            (11, 19, 23),
-            (29, 47, 18),
-            (37, 10, 64),
-            (10, 30, 101),
-            (50, 120, 40),
-        ],
+        &[(3, 5, 4), (11, 19, 23), (29, 47, 18), (37, 10, 64), (10, 30, 101), (50, 120, 40)],
         &pairs,
     );
 }
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let pool = |threads| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap()
-    };
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let pools = [pool(1), pool(2), pool(5)];
-    for (m, n, k) in [
-        (128, 784, 512),
-        (512, 128, 130),
-        (10, 4000, 300),
-        (4000, 10, 300),
-        (1000, 40, 801),
-    ] {
+    for (m, n, k) in
+        [(128, 784, 512), (512, 128, 130), (10, 4000, 300), (4000, 10, 300), (1000, 40, 801)]
+    {
         for (la, lb) in COMMON {
             let mut seed = 5;
             let a = Matrix::<f32>::new(m, k, la, &mut seed);

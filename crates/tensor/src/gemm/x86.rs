@@ -49,10 +49,8 @@ impl Vector for __m256 {
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
             let halves = _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd));
-            let four = _mm_add_ps(
-                _mm256_castps256_ps128(halves),
-                _mm256_extractf128_ps::<1>(halves),
-            );
+            let four =
+                _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
             let mut sums = [0.0; 4];
             _mm_storeu_ps(sums.as_mut_ptr(), four);
             sums
@@ -148,14 +146,8 @@ impl Vector for __m256d {
                     r[i] = Self::load(src.offset(i as isize * src_stride));
                 }
             }
-            let even = [
-                _mm256_unpacklo_pd(r[0], r[1]),
-                _mm256_unpacklo_pd(r[2], r[3]),
-            ];
-            let odd = [
-                _mm256_unpackhi_pd(r[0], r[1]),
-                _mm256_unpackhi_pd(r[2], r[3]),
-            ];
+            let even = [_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpacklo_pd(r[2], r[3])];
+            let odd = [_mm256_unpackhi_pd(r[0], r[1]), _mm256_unpackhi_pd(r[2], r[3])];
             _mm256_permute2f128_pd::<0x20>(even[0], even[1]).store(dst);
             _mm256_permute2f128_pd::<0x20>(odd[0], odd[1]).store(dst.add(dst_stride));
             _mm256_permute2f128_pd::<0x31>(even[0], even[1]).store(dst.add(2 * dst_stride));

@@ -22,24 +22,19 @@ fn selects_and_their_adjoints_against_loops() {
             let size = x.shape()[axis];
             let index = some_indices(&[if size == 0 { 0 } else { 7 }], size);
             let shape = x.shape().with(axis, index.numel());
-            let expected = naive(&shape, |at| {
-                x.at(&with(at, axis, index.at(&[at[axis]]) as usize))
-            });
+            let expected =
+                naive(&shape, |at| x.at(&with(at, axis, index.at(&[at[axis]]) as usize)));
             let y = x.index_select(axis as isize, &index);
             assert_eq!((y.shape(), y.to_vec()), (shape, expected), "{name}");
 
             let index = some_indices(&[size], 4);
             let mut expected = Tensor::<f64>::zeros_of(&x.shape().with(axis, 4));
-            let places = naive(&x.shape(), |at| {
-                (with(at, axis, index.at(&[at[axis]]) as usize), x.at(at))
-            });
+            let places =
+                naive(&x.shape(), |at| (with(at, axis, index.at(&[at[axis]]) as usize), x.at(at)));
             let strides = expected.strides();
             for (at, value) in places {
-                let flat: isize = at
-                    .iter()
-                    .zip(strides.iter())
-                    .map(|(&i, &s)| i as isize * s)
-                    .sum();
+                let flat: isize =
+                    at.iter().zip(strides.iter()).map(|(&i, &s)| i as isize * s).sum();
                 expected.make_mut()[flat as usize] += value;
             }
             assert_eq!(x.index_add(axis as isize, &index, 4), expected, "{name}");
@@ -69,21 +64,14 @@ fn gathers_and_their_adjoints_against_loops() {
                 let source = Tensor::<f64>::from_fn(&x.shape().with(axis, 8), |i| i as f64 * 0.25);
                 let mut expected = x.copied();
                 let strides = expected.strides();
-                for (at, value) in naive(&shape, |at| {
-                    (with(at, axis, index.at(at) as usize), source.at(at))
-                }) {
-                    let flat: isize = at
-                        .iter()
-                        .zip(strides.iter())
-                        .map(|(&i, &s)| i as isize * s)
-                        .sum();
+                for (at, value) in
+                    naive(&shape, |at| (with(at, axis, index.at(at) as usize), source.at(at)))
+                {
+                    let flat: isize =
+                        at.iter().zip(strides.iter()).map(|(&i, &s)| i as isize * s).sum();
                     expected.make_mut()[flat as usize] += value;
                 }
-                assert_eq!(
-                    x.scatter_add(axis as isize, &index, &source),
-                    expected,
-                    "{name}"
-                );
+                assert_eq!(x.scatter_add(axis as isize, &index, &source), expected, "{name}");
                 let zeros = Tensor::zeros_of(&x.shape());
                 assert_eq!(
                     source.scatter_add_zeros(axis as isize, &index, &x.shape()),
@@ -100,14 +88,9 @@ fn unslices_undo_slices() {
     for (name, x) in layouts() {
         for axis in 0..x.rank() {
             let size = x.shape()[axis];
-            for (start, step, len) in [
-                (0, 1, 1),
-                (1, 1, 1),
-                (0, 2, 2),
-                (1, -1, 2),
-                (0, 1, 0),
-                (2, -2, 2),
-            ] {
+            for (start, step, len) in
+                [(0, 1, 1), (1, 1, 1), (0, 2, 2), (1, -1, 2), (0, 1, 0), (2, -2, 2)]
+            {
                 if shapes::slice_steps(&x.shape(), axis as isize, start, step, len).is_err() {
                     continue;
                 }
@@ -115,21 +98,12 @@ fn unslices_undo_slices() {
                     |i: usize| (0..len).any(|k| start as isize + k as isize * step == i as isize);
                 let expected = naive(&x.shape(), |at| if kept(at[axis]) { x.at(at) } else { 0.0 });
                 let axis = axis as isize;
-                let back = x
-                    .slice_steps(axis, start, step, len)
-                    .unslice(axis, start, step, size);
-                assert_eq!(
-                    (back.shape(), back.to_vec()),
-                    (x.shape(), expected),
-                    "{name}"
-                );
+                let back = x.slice_steps(axis, start, step, len).unslice(axis, start, step, size);
+                assert_eq!((back.shape(), back.to_vec()), (x.shape(), expected), "{name}");
             }
         }
     }
-    assert_eq!(
-        Tensor::<bool>::ones_of(&[2]).unslice(0, 0, 2, 3).to_vec(),
-        [true, false, true]
-    );
+    assert_eq!(Tensor::<bool>::ones_of(&[2]).unslice(0, 0, 2, 3).to_vec(), [true, false, true]);
     assert_eq!(Tensor::zeros(&[0, 2]).unslice(0, 5, 3, 3).shape(), [3, 2]);
 }
 
@@ -138,10 +112,7 @@ fn choices_against_loops() {
     for (name, x) in layouts() {
         let mask = Tensor::from_fn(&x.shape(), |i| i % 3 == 0);
         let y = x.flip_all();
-        let expected = naive(
-            &x.shape(),
-            |at| if mask.at(at) { x.at(at) } else { y.at(at) },
-        );
+        let expected = naive(&x.shape(), |at| if mask.at(at) { x.at(at) } else { y.at(at) });
         assert_eq!(Tensor::where_(&mask, &x, &y).to_vec(), expected, "{name}");
         let expected = naive(&x.shape(), |at| if mask.at(at) { -1.0 } else { x.at(at) });
         assert_eq!(x.masked_fill(&mask, -1.0).to_vec(), expected, "{name}");
@@ -151,10 +122,7 @@ fn choices_against_loops() {
     let mask = Tensor::from([[true], [false]]);
     let rows = Tensor::where_(&mask, &Tensor::from([1u8, 2, 3]), &Tensor::scalar_of(9u8));
     assert_eq!(rows, Tensor::from([[1, 2, 3], [9, 9, 9]]));
-    assert_eq!(
-        Tensor::from([1u8, 2]).masked_fill(&mask, 0),
-        Tensor::from([[0, 0], [1, 2]])
-    );
+    assert_eq!(Tensor::from([1u8, 2]).masked_fill(&mask, 0), Tensor::from([[0, 0], [1, 2]]));
 }
 
 #[test]
@@ -163,13 +131,8 @@ fn choices_on_several_threads() {
     let x = Tensor::<i64>::from_fn(&[n, m], |i| i as i64).t();
     let mask = Tensor::from_fn(&[n], |i| i % 2 == 0);
     let y = x.masked_fill(&mask, -1);
-    let expected = naive(&[m, n], |at| {
-        if at[1] % 2 == 0 {
-            -1
-        } else {
-            (at[1] * m + at[0]) as i64
-        }
-    });
+    let expected =
+        naive(&[m, n], |at| if at[1] % 2 == 0 { -1 } else { (at[1] * m + at[0]) as i64 });
     assert_eq!(y.to_vec(), expected);
 }
 
@@ -193,12 +156,9 @@ fn panics_name_op_shape_and_caller() {
          indices do not count from the end",
         || drop(x.index_select(0, &index(&[-1], &[1]))),
     );
-    panics_here(
-        "index_select: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || {
-            drop(x.index_select(2, &index(&[0], &[1])));
-        },
-    );
+    panics_here("index_select: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.index_select(2, &index(&[0], &[1])));
+    });
     panics_here(
         "index_select: the index must have one axis, its shape is [1, 1]: flatten it, and reshape the result",
         || drop(x.index_select(0, &index(&[0], &[1, 1]))),
@@ -207,23 +167,17 @@ fn panics_name_op_shape_and_caller() {
         "index_add: the index must have one axis, its shape is []: flatten it, and reshape the result",
         || drop(x.index_add(0, &index(&[0], &[]), 3)),
     );
-    panics_here(
-        "index_add: 1 indices for axis 0 of size 2 (shape [2, 3])",
-        || {
-            drop(x.index_add(0, &index(&[0], &[1]), 3));
-        },
-    );
+    panics_here("index_add: 1 indices for axis 0 of size 2 (shape [2, 3])", || {
+        drop(x.index_add(0, &index(&[0], &[1]), 3));
+    });
     panics_here(
         "index_add: index 5 (number 1 of 2) does not lie in 0..5, axis 0 of shape [5, 3]; \
          indices do not count from the end",
         || drop(x.index_add(0, &index(&[0, 5], &[2]), 5)),
     );
-    panics_here(
-        "index_add: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || {
-            drop(x.index_add(2, &index(&[0], &[1]), 1));
-        },
-    );
+    panics_here("index_add: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.index_add(2, &index(&[0], &[1]), 1));
+    });
     panics_here(
         "gather: an index of shape [3, 1] does not fit shape [2, 3]: \
          it needs as many axes, none but axis 1 longer",
@@ -252,20 +206,16 @@ fn panics_name_op_shape_and_caller() {
          indices do not count from the end",
         || drop(x.scatter_add(0, &index(&[-2], &[1, 1]), &x)),
     );
-    panics_here(
-        "scatter_add: axis 4 of a tensor of shape [2, 3]: it has axes -2..2",
-        || {
-            drop(x.scatter_add_zeros(4, &index(&[0], &[1, 1]), &[2, 3]));
-        },
-    );
+    panics_here("scatter_add: axis 4 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.scatter_add_zeros(4, &index(&[0], &[1, 1]), &[2, 3]));
+    });
     panics_here(
         "unslice: 3 indices from 0 in steps of 2 do not lie apart within axis 1 of size 4 (shape [2, 3])",
         || drop(x.unslice(1, 0, 2, 4)),
     );
-    panics_here(
-        "unslice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.unslice(2, 0, 1, 4)),
-    );
+    panics_here("unslice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.unslice(2, 0, 1, 4))
+    });
     panics_here(
         "masked_fill: shapes [2] and [2, 3] do not broadcast: axis -1 has 2 and 3 \
          (to align with axis 0, reshape to [2, 1])",

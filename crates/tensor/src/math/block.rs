@@ -19,7 +19,8 @@ const SPAN: usize = 256;
 #[inline(always)]
 pub unsafe fn map<T: Copy>(x: *const T, y: *mut T, n: usize, f: impl Fn(T) -> T) {
     // SAFETY: by the contract.
-    let (x, y) = unsafe { (from_raw_parts(x, n), from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n)) };
+    let (x, y) =
+        unsafe { (from_raw_parts(x, n), from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n)) };
     for (y, &x) in y.iter_mut().zip(x) {
         y.write(f(x));
     }
@@ -33,7 +34,11 @@ pub unsafe fn map<T: Copy>(x: *const T, y: *mut T, n: usize, f: impl Fn(T) -> T)
 pub unsafe fn zip<T: Copy>(a: *const T, b: *const T, y: *mut T, n: usize, f: impl Fn(T, T) -> T) {
     // SAFETY: by the contract.
     let (a, b, y) = unsafe {
-        (from_raw_parts(a, n), from_raw_parts(b, n), from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n))
+        (
+            from_raw_parts(a, n),
+            from_raw_parts(b, n),
+            from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n),
+        )
     };
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
         y.write(f(a, b));
@@ -128,9 +133,7 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
         }
         // SAFETY: as above.
         unsafe {
-            y.add(start)
-                .cast::<[T; LANES]>()
-                .write_unaligned(power.map(T::narrow));
+            y.add(start).cast::<[T; LANES]>().write_unaligned(power.map(T::narrow));
         }
     }
     for i in whole..n {

@@ -45,12 +45,7 @@ pub fn tanh<T: Math, I: Isa>(x: T) -> T {
     let e = p.fma::<I>(s, s - T::K.one);
     let z = a * a;
     let near = (a * z).fma::<I>(polynomial::<T, I>(z, T::K.tanh), a);
-    (if a < T::K.tanh_small {
-        near
-    } else {
-        e / (e + T::K.two)
-    })
-    .signed_as(x)
+    (if a < T::K.tanh_small { near } else { e / (e + T::K.two) }).signed_as(x)
 }
 
 /// With z = exp(-|x|), which cannot overflow: 1 / (1 + z) or, for negative x, z / (1 + z).
@@ -66,11 +61,7 @@ pub fn softplus<T: Math, I: Isa>(x: T) -> T {
     let z = exp::<T, I>(-x.magnitude());
     // 1 + z is 1 + f or, to stay near 1, 2 (1 + f).
     let double = z > T::K.sqrt_2_less_1;
-    let f = if double {
-        (z - T::K.one) * T::K.half
-    } else {
-        z
-    };
+    let f = if double { (z - T::K.one) * T::K.half } else { z };
     let n = if double { T::K.one } else { T::K.zero };
     let [high, low] = T::K.ln_2;
     let l = n * high + (f + n.fma::<I>(low, T::ln_tail::<I>(f)));

@@ -51,14 +51,7 @@ impl Real for f32 {
         tanh_small: 0.36,
         tanh_one: 10.0,
         // Relative error of eʳ - 1: 2⁻³¹.
-        exp: &[
-            0.5,
-            0.1666666567,
-            0.04166646674,
-            0.008333643898,
-            0.001393509912,
-            0.0001966435957,
-        ],
+        exp: &[0.5, 0.1666666567, 0.04166646674, 0.008333643898, 0.001393509912, 0.0001966435957],
         tiny: 6e-8,
         sqrt_2_less_1: 0.41421357,
         large: 1073741824.0,
@@ -87,24 +80,15 @@ impl Real for f32 {
 
     #[inline(always)]
     fn exp2_halves(k: f32) -> [f32; 2] {
-        let sum = k
-            .to_bits()
-            .wrapping_sub(MAGIC.to_bits())
-            .wrapping_add(2 * 127);
+        let sum = k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(2 * 127);
         let half = sum >> 1;
-        [
-            f32::from_bits(half << 23),
-            f32::from_bits((sum.wrapping_sub(half)) << 23),
-        ]
+        [f32::from_bits(half << 23), f32::from_bits((sum.wrapping_sub(half)) << 23)]
     }
 
     #[inline(always)]
     fn exp2(k: f32, less: u8) -> f32 {
         f32::from_bits(
-            k.to_bits()
-                .wrapping_sub(MAGIC.to_bits())
-                .wrapping_add(127 - u32::from(less))
-                << 23,
+            k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(127 - u32::from(less)) << 23,
         )
     }
 
@@ -121,10 +105,7 @@ impl Real for f32 {
     #[inline(always)]
     fn normaliser(self) -> (f32, f32) {
         let subnormal = self < f32::MIN_POSITIVE;
-        (
-            if subnormal { 16777216.0 } else { 1.0 },
-            if subnormal { 24.0 } else { 0.0 },
-        )
+        (if subnormal { 16777216.0 } else { 1.0 }, if subnormal { 24.0 } else { 0.0 })
     }
 
     #[inline(always)]

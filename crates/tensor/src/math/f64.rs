@@ -37,12 +37,8 @@ const COS: [f64; 6] = [
     -1.13586832914260315e-11,
 ];
 /// π/2 in four pieces: three of 33 bits, whose products with a k < 2²⁰ are exact, and the rest.
-const FRAC_PI_2: [f64; 4] = [
-    1.5707963267341256,
-    6.077100506303966e-11,
-    2.0222662487111665e-21,
-    8.478427660368898e-32,
-];
+const FRAC_PI_2: [f64; 4] =
+    [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.478427660368898e-32];
 
 const ONE: u64 = 1f64.to_bits();
 /// Sign and exponent.
@@ -128,24 +124,15 @@ impl Real for f64 {
 
     #[inline(always)]
     fn exp2_halves(k: f64) -> [f64; 2] {
-        let sum = k
-            .to_bits()
-            .wrapping_sub(MAGIC.to_bits())
-            .wrapping_add(2 * 1023);
+        let sum = k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(2 * 1023);
         let half = sum >> 1;
-        [
-            f64::from_bits(half << 52),
-            f64::from_bits(sum.wrapping_sub(half) << 52),
-        ]
+        [f64::from_bits(half << 52), f64::from_bits(sum.wrapping_sub(half) << 52)]
     }
 
     #[inline(always)]
     fn exp2(k: f64, less: u8) -> f64 {
         f64::from_bits(
-            k.to_bits()
-                .wrapping_sub(MAGIC.to_bits())
-                .wrapping_add(1023 - u64::from(less))
-                << 52,
+            k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(1023 - u64::from(less)) << 52,
         )
     }
 
@@ -163,10 +150,7 @@ impl Real for f64 {
     #[inline(always)]
     fn normaliser(self) -> (f64, f64) {
         let subnormal = self < f64::MIN_POSITIVE;
-        (
-            if subnormal { 18014398509481984.0 } else { 1.0 },
-            if subnormal { 54.0 } else { 0.0 },
-        )
+        (if subnormal { 18014398509481984.0 } else { 1.0 }, if subnormal { 54.0 } else { 0.0 })
     }
 
     /// With s = f / (2 + f): ln(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² A(s²)), as f - s f = 2 s.

@@ -15,11 +15,7 @@ fn compose<T: Math, I: Isa>(k: T, f: T) -> T {
 /// y, but for what has no finite logarithm.
 #[inline(always)]
 fn or_special<T: Math>(x: T, y: T) -> T {
-    let edge = if x == T::K.zero {
-        -T::K.infinity
-    } else {
-        T::K.nan
-    };
+    let edge = if x == T::K.zero { -T::K.infinity } else { T::K.nan };
     let y = if x > T::K.zero { y } else { edge };
     if x == T::K.infinity { x } else { y }
 }
@@ -28,30 +24,16 @@ fn or_special<T: Math>(x: T, y: T) -> T {
 pub fn ln<T: Math, I: Isa>(x: T) -> T {
     let (scale, shift) = x.normaliser();
     let s = (x * scale).split();
-    or_special(
-        x,
-        compose::<T, I>(s.exponent - shift, s.mantissa - T::K.one),
-    )
+    or_special(x, compose::<T, I>(s.exponent - shift, s.mantissa - T::K.one))
 }
 
 #[inline(always)]
 pub fn ln_1p<T: Math, I: Isa>(x: T) -> T {
     let u = T::K.one + x;
     // What the sum lost; it matters at the scale of the mantissa.
-    let lost = if x > T::K.one {
-        T::K.one - (u - x)
-    } else {
-        x - (u - T::K.one)
-    };
+    let lost = if x > T::K.one { T::K.one - (u - x) } else { x - (u - T::K.one) };
     let s = u.split();
-    let lost = if u < T::K.large {
-        lost * s.unscale
-    } else {
-        T::K.zero
-    };
-    let y = or_special(
-        u,
-        compose::<T, I>(s.exponent, (s.mantissa - T::K.one) + lost),
-    );
+    let lost = if u < T::K.large { lost * s.unscale } else { T::K.zero };
+    let y = or_special(u, compose::<T, I>(s.exponent, (s.mantissa - T::K.one) + lost));
     if x.magnitude() < T::K.tiny { x } else { y }
 }

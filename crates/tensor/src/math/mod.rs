@@ -32,11 +32,7 @@ pub trait Math: Real {
     /// self · b + c, rounded once where the instruction set has it ([`Isa::FMA`]), else twice.
     #[inline(always)]
     fn fma<I: Isa>(self, b: Self, c: Self) -> Self {
-        if I::FMA {
-            self.fused(b, c)
-        } else {
-            self * b + c
-        }
+        if I::FMA { self.fused(b, c) } else { self * b + c }
     }
 
     /// |x|, exact.
@@ -103,22 +99,14 @@ pub trait Math: Real {
     /// A loop vectorises only as [`block::sin`].
     #[inline(always)]
     fn sin<I: Isa>(self) -> Self {
-        if self.magnitude() <= Self::NEAR {
-            self.sin_near::<I>()
-        } else {
-            self.sin_far()
-        }
+        if self.magnitude() <= Self::NEAR { self.sin_near::<I>() } else { self.sin_far() }
     }
 
     /// Cosine of radians; error at most 2 ulp, for `f64` 1. Beyond [`Real::NEAR`] it is the standard
     /// library's. A loop vectorises only as [`block::cos`].
     #[inline(always)]
     fn cos<I: Isa>(self) -> Self {
-        if self.magnitude() <= Self::NEAR {
-            self.cos_near::<I>()
-        } else {
-            self.cos_far()
-        }
+        if self.magnitude() <= Self::NEAR { self.cos_near::<I>() } else { self.cos_far() }
     }
 
     /// [`sin`](Math::sin) for |x| ≤ [`Real::NEAR`], without a branch; meaningless beyond.
@@ -127,11 +115,7 @@ pub trait Math: Real {
         let (quarter, sin, cos) = self.circle::<I>();
         let y = Self::rotate(quarter, 0, sin, cos);
         // sin x = x here; keeps the sign of -0.
-        if self.magnitude() < Self::K.tiny {
-            self
-        } else {
-            y
-        }
+        if self.magnitude() < Self::K.tiny { self } else { y }
     }
 
     /// [`cos`](Math::cos) for |x| ≤ [`Real::NEAR`], without a branch; meaningless beyond.

@@ -36,11 +36,7 @@ impl<T: Math> Kernel for Apply<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let (x, y, n) = (
-            self.x.as_ptr(),
-            self.y.as_mut_ptr(),
-            self.x.len().min(self.y.len()),
-        );
+        let (x, y, n) = (self.x.as_ptr(), self.y.as_mut_ptr(), self.x.len().min(self.y.len()));
         macro_rules! map {
             ($method:ident) => {
                 // SAFETY: both slices have n numbers, and do not overlap.
@@ -78,17 +74,8 @@ impl<T: Math> Kernel for Apply<'_, T> {
 /// The results with the best instruction set and with the baseline's.
 fn both<T: Math>(function: Function, x: &[T]) -> [Vec<T>; 2] {
     let (mut best, mut baseline) = (vec![T::K.zero; x.len()], vec![T::K.zero; x.len()]);
-    dispatch(Apply {
-        function,
-        x,
-        y: &mut best,
-    });
-    Apply {
-        function,
-        x,
-        y: &mut baseline,
-    }
-    .run::<Baseline>();
+    dispatch(Apply { function, x, y: &mut best });
+    Apply { function, x, y: &mut baseline }.run::<Baseline>();
     [best, baseline]
 }
 
@@ -124,19 +111,14 @@ fn ulps_f32(got: f32, exact: f64) -> f64 {
             return 0.0;
         }
     }
-    let bits = (nearest.abs().min(f32::MAX))
-        .to_bits()
-        .max(f32::MIN_POSITIVE.to_bits());
+    let bits = (nearest.abs().min(f32::MAX)).to_bits().max(f32::MIN_POSITIVE.to_bits());
     let ulp = f64::from(f32::from_bits(bits & (!0 << 23))) * f64::from(f32::EPSILON);
     if got == nearest && exact == 0.0 {
         return f64::INFINITY; // the wrong zero
     }
     // The number that would follow the largest stands for infinity.
-    let value = if got.is_infinite() {
-        f64::from(got.signum()) * 2f64.powi(128)
-    } else {
-        f64::from(got)
-    };
+    let value =
+        if got.is_infinite() { f64::from(got.signum()) * 2f64.powi(128) } else { f64::from(got) };
     let exact = exact.clamp(-(2f64.powi(128)), 2f64.powi(128));
     let error = (value - exact).abs() / ulp;
     if error.is_nan() { f64::INFINITY } else { error }
@@ -185,10 +167,7 @@ fn check_f32(stride: usize) {
         let worst = worst_f32(function, stride);
         println!("f32 {function:?}: {worst:?}");
         for (error, x) in worst {
-            assert!(
-                error <= bound,
-                "f32 {function:?}: {error} ulp at {x:e}, of {bound}"
-            );
+            assert!(error <= bound, "f32 {function:?}: {error} ulp at {x:e}, of {bound}");
         }
     }
 }
@@ -282,11 +261,7 @@ fn f64_bounds_hold() {
         if matches!(function, Sqrt | Recip) {
             continue;
         }
-        let x: Vec<f64> = sample
-            .iter()
-            .copied()
-            .filter(|&x| covered(function, x))
-            .collect();
+        let x: Vec<f64> = sample.iter().copied().filter(|&x| covered(function, x)).collect();
         let mut worst = [(0.0, 0.0); 2];
         let [best, baseline] = both(function, &x);
         for ((x, a), b) in x.into_iter().zip(best).zip(baseline) {
@@ -300,10 +275,7 @@ fn f64_bounds_hold() {
         }
         println!("f64 {function:?}: {worst:?}");
         for (error, x) in worst {
-            assert!(
-                error <= bound,
-                "f64 {function:?}: {error} ulp at {x:e}, of {bound}"
-            );
+            assert!(error <= bound, "f64 {function:?}: {error} ulp at {x:e}, of {bound}");
         }
     }
 }
@@ -314,17 +286,7 @@ fn special<T: Math + std::fmt::Debug>() {
     let inf = f64::INFINITY;
     let nan = f64::NAN;
     let table = [
-        (
-            Exp,
-            &[
-                (-inf, 0.0),
-                (inf, inf),
-                (-1e4, 0.0),
-                (1e4, inf),
-                (0.0, 1.0),
-                (-0.0, 1.0),
-            ][..],
-        ),
+        (Exp, &[(-inf, 0.0), (inf, inf), (-1e4, 0.0), (1e4, inf), (0.0, 1.0), (-0.0, 1.0)][..]),
         (
             ExpM1,
             &[
@@ -363,61 +325,23 @@ fn special<T: Math + std::fmt::Debug>() {
         ),
         (Sin, &[(inf, nan), (-inf, nan), (0.0, 0.0), (-0.0, -0.0)]),
         (Cos, &[(inf, nan), (-inf, nan), (0.0, 1.0), (-0.0, 1.0)]),
-        (
-            Tanh,
-            &[
-                (inf, 1.0),
-                (-inf, -1.0),
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (30.0, 1.0),
-                (-30.0, -1.0),
-            ],
-        ),
-        (
-            Sigmoid,
-            &[(inf, 1.0), (-inf, 0.0), (0.0, 0.5), (1e4, 1.0), (-1e4, 0.0)],
-        ),
+        (Tanh, &[(inf, 1.0), (-inf, -1.0), (0.0, 0.0), (-0.0, -0.0), (30.0, 1.0), (-30.0, -1.0)]),
+        (Sigmoid, &[(inf, 1.0), (-inf, 0.0), (0.0, 0.5), (1e4, 1.0), (-1e4, 0.0)]),
         (
             Softplus,
-            &[
-                (inf, inf),
-                (-inf, 0.0),
-                (1e4, 1e4),
-                (-1e4, 0.0),
-                (0.0, std::f64::consts::LN_2),
-            ],
+            &[(inf, inf), (-inf, 0.0), (1e4, 1e4), (-1e4, 0.0), (0.0, std::f64::consts::LN_2)],
         ),
         (Sqrt, &[(inf, inf), (-1.0, nan), (-0.0, -0.0), (4.0, 2.0)]),
         (Recip, &[(inf, 0.0), (-inf, -0.0), (0.0, inf), (-0.0, -inf)]),
         (Powi(0), &[(0.0, 1.0), (inf, 1.0), (-3.0, 1.0)]),
-        (
-            Powi(3),
-            &[(-2.0, -8.0), (-inf, -inf), (-0.0, -0.0), (1e300, inf)],
-        ),
-        (
-            Powi(-1),
-            &[(-2.0, -0.5), (0.0, inf), (-0.0, -inf), (inf, 0.0)],
-        ),
-        (
-            Powi(i32::MIN),
-            &[(1.0, 1.0), (-1.0, 1.0), (2.0, 0.0), (0.5, inf)],
-        ),
+        (Powi(3), &[(-2.0, -8.0), (-inf, -inf), (-0.0, -0.0), (1e300, inf)]),
+        (Powi(-1), &[(-2.0, -0.5), (0.0, inf), (-0.0, -inf), (inf, 0.0)]),
+        (Powi(i32::MIN), &[(1.0, 1.0), (-1.0, 1.0), (2.0, 0.0), (0.5, inf)]),
     ];
     for (function, cases) in table {
-        let x: Vec<T> = cases
-            .iter()
-            .map(|c| T::narrow(c.0))
-            .chain([T::K.nan])
-            .collect();
-        let expected = cases
-            .iter()
-            .map(|c| c.1)
-            .chain([if matches!(function, Powi(0)) {
-                1.0
-            } else {
-                nan
-            }]);
+        let x: Vec<T> = cases.iter().map(|c| T::narrow(c.0)).chain([T::K.nan]).collect();
+        let expected =
+            cases.iter().map(|c| c.1).chain([if matches!(function, Powi(0)) { 1.0 } else { nan }]);
         for y in both(function, &x) {
             for ((x, y), expected) in x.iter().zip(y).zip(expected.clone()) {
                 let want = T::narrow(expected).widen();
@@ -442,10 +366,8 @@ fn f64_edges_agree_with_std() {
     type Case<'a> = (Function, fn(f64) -> f64, &'a [f64]);
     let mut x: Vec<f64> = (0..4000).map(|i| -746.0 + f64::from(i) / 64.0).collect();
     x.extend((0..4000).map(|i| 640.0 + f64::from(i) / 55.0));
-    let tiny: Vec<f64> = (0..51)
-        .flat_map(|i| [1u64 << i, (1 << i) + 1, (3 << i) + 7])
-        .map(f64::from_bits)
-        .collect();
+    let tiny: Vec<f64> =
+        (0..51).flat_map(|i| [1u64 << i, (1 << i) + 1, (3 << i) + 7]).map(f64::from_bits).collect();
     let cases: [Case; 4] = [
         (Exp, f64::exp, &x),
         (ExpM1, f64::exp_m1, &x),
@@ -481,10 +403,7 @@ fn far_angles() {
                 assert_eq!(y[8], y[299]);
             }
         }
-        assert_eq!(
-            Math::sin::<Baseline>(x).to_bits(),
-            both(Sin, &[x])[1][0].to_bits()
-        );
+        assert_eq!(Math::sin::<Baseline>(x).to_bits(), both(Sin, &[x])[1][0].to_bits());
     }
 }
 

@@ -81,13 +81,7 @@ impl<T: Float> Operand<T> {
             [] => (0, 0),
         };
         Operand {
-            matrix: MatRef {
-                ptr: x.ptr(),
-                rows,
-                cols,
-                row_stride,
-                col_stride,
-            },
+            matrix: MatRef { ptr: x.ptr(), rows, cols, row_stride, col_stride },
             batch: Shape::new(&shape[..batch]),
             steps: Strides::new(&strides[..batch]),
         }
@@ -99,9 +93,7 @@ impl<T: Float> Operand<T> {
         let steps: Shape = *batch;
         let mut strides = Strides::row_major(&steps);
         for axis in 0..batch.rank() {
-            let own = axis
-                .checked_sub(lead)
-                .filter(|&own| self.batch[own] == batch[axis]);
+            let own = axis.checked_sub(lead).filter(|&own| self.batch[own] == batch[axis]);
             strides[axis] = own.map_or(0, |own| self.steps[own]);
         }
         Collapsed::new(batch, &strides)
@@ -123,11 +115,7 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
         && let Some(row_stride) = stacked(&steps_a, count, &a.matrix)
     {
         // One matrix on the right for all: those on the left are one tall matrix.
-        let tall = MatRef {
-            rows: count * m,
-            row_stride,
-            ..a.matrix
-        };
+        let tall = MatRef { rows: count * m, row_stride, ..a.matrix };
         // SAFETY: its rows are those of the batch, in order, and so are those of the result.
         return unsafe { T::gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
     }
@@ -138,14 +126,8 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
             // SAFETY: the cursors step from matrix to matrix of each operand, and each product
             // goes to a place of its own.
             unsafe {
-                let x = MatRef {
-                    ptr: a.matrix.ptr.offset(at_a.next_run(1).0),
-                    ..a.matrix
-                };
-                let y = MatRef {
-                    ptr: b.matrix.ptr.offset(at_b.next_run(1).0),
-                    ..b.matrix
-                };
+                let x = MatRef { ptr: a.matrix.ptr.offset(at_a.next_run(1).0), ..a.matrix };
+                let y = MatRef { ptr: b.matrix.ptr.offset(at_b.next_run(1).0), ..b.matrix };
                 T::gemm(x, y, to.get().add(i * m * n), n, false);
             }
         }

@@ -31,9 +31,7 @@ fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
     steps[last] = -2;
     if x.numel() > 0 {
         // SAFETY: from the last column two to the left, as often as there were columns.
-        out.push(("backwards", unsafe {
-            spread.view(shape, steps, wide[last] as isize - 1)
-        }));
+        out.push(("backwards", unsafe { spread.view(shape, steps, wide[last] as isize - 1) }));
     }
     out
 }
@@ -59,11 +57,8 @@ fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
     let read = |x: &Tensor<f64>, batch: &[usize], i: usize, j: usize| {
         let own = x.shape();
         let lead = batch.len() - (own.rank() - 2);
-        let mut index: Vec<usize> = batch[lead..]
-            .iter()
-            .zip(own.iter())
-            .map(|(&i, &n)| i.min(n - 1))
-            .collect();
+        let mut index: Vec<usize> =
+            batch[lead..].iter().zip(own.iter()).map(|(&i, &n)| i.min(n - 1)).collect();
         index.extend([i, j]);
         x.at(&index)
     };
@@ -75,19 +70,13 @@ fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
         if a.rank() > 1 {
             (i, rest) = (rest[rest.len() - 1], &rest[..rest.len() - 1]);
         }
-        (0..k)
-            .map(|p| read(&x, rest, i, p) * read(&y, rest, p, j))
-            .sum::<f64>()
+        (0..k).map(|p| read(&x, rest, i, p) * read(&y, rest, p, j)).sum::<f64>()
     });
     for (layout_a, a) in layouts(a) {
         for (layout_b, b) in layouts(b) {
             let got = a.matmul_t(&b, ta, tb);
             assert_eq!(got.shape(), shape);
-            let name = format!(
-                "{}{ta} {layout_a} · {}{tb} {layout_b}",
-                a.shape(),
-                b.shape()
-            );
+            let name = format!("{}{ta} {layout_a} · {}{tb} {layout_b}", a.shape(), b.shape());
             assert_eq!(got.to_vec(), wanted, "{name}");
             let small = a.cast::<f32>().matmul_t(&b.cast::<f32>(), ta, tb);
             assert_eq!(small.cast::<f64>().to_vec(), wanted, "{name} in f32");
@@ -118,12 +107,7 @@ fn vectors_and_matrices() {
             check(&x, &y.transpose(0, 1).copied(), false, true);
         }
         if a.len() == 2 && b.len() == 2 {
-            check(
-                &x.transpose(0, 1).copied(),
-                &y.transpose(0, 1).copied(),
-                true,
-                true,
-            );
+            check(&x.transpose(0, 1).copied(), &y.transpose(0, 1).copied(), true, true);
         }
     }
     // A vector has nothing to transpose.
@@ -157,18 +141,11 @@ fn batches_broadcast() {
         }
     }
     // Many small ones go to several threads.
-    check(
-        &numbers(&[300, 16, 17]),
-        &numbers(&[300, 17, 16]),
-        false,
-        false,
-    );
+    check(&numbers(&[300, 16, 17]), &numbers(&[300, 17, 16]), false, false);
     // Operands that are themselves repeated.
     let (x, y) = (numbers(&[4, 5]), numbers(&[5, 3]));
     let one = x.matmul(&y).to_vec();
-    let many = x
-        .broadcast_to(&[6, 4, 5])
-        .matmul(&y.broadcast_to(&[6, 5, 3]));
+    let many = x.broadcast_to(&[6, 4, 5]).matmul(&y.broadcast_to(&[6, 5, 3]));
     assert!(many.to_vec().chunks(12).all(|plane| plane == one));
     let row = numbers(&[5]).broadcast_to(&[4, 5]);
     assert_eq!(row.matmul(&y).to_vec(), row.copied().matmul(&y).to_vec());
@@ -181,10 +158,7 @@ fn shapes() {
     assert_eq!(shape(&[7, 1, 2, 3], &[5, 3, 4]), [7, 5, 2, 4]);
     assert_eq!(shape(&[3], &[5, 3, 4]), [5, 4]);
     assert_eq!(shape(&[5, 2, 3], &[3]), [5, 2]);
-    assert_eq!(
-        shapes::matmul(&[3, 2], &[4, 3], true, true).unwrap(),
-        [2, 4]
-    );
+    assert_eq!(shapes::matmul(&[3, 2], &[4, 3], true, true).unwrap(), [2, 4]);
 }
 
 #[test]

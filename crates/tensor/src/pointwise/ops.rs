@@ -1,7 +1,7 @@
 //! The tensor's pointwise operators and methods.
 
-use super::{Binary, Instruction, Opcode, Program, Unary};
 use super::kernel::Step;
+use super::{Binary, Instruction, Opcode, Program, Unary};
 use crate::element::{Element, Float, Number};
 use crate::parallel::{PARALLEL, Shared, ranges};
 use crate::shape::Shape;
@@ -113,7 +113,11 @@ fn zip<T: Element, U: Element>(
 
 /// One opcode over operands that broadcast to `shape`.
 #[inline]
-pub(crate) fn apply<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: Shape) -> Tensor<T> {
+pub(crate) fn apply<T: Float, const N: usize>(
+    op: Opcode,
+    x: [&Tensor<T>; N],
+    shape: Shape,
+) -> Tensor<T> {
     if x.iter().all(|x| x.is_contiguous() && x.block.has_shape(&shape)) {
         return in_order(op, x, &shape);
     }

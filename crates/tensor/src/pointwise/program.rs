@@ -105,7 +105,12 @@ impl Program {
     /// If the number of inputs is another, or one does not broadcast to `shape`.
     #[track_caller]
     pub fn map<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> Tensor<T> {
-        assert!(inputs.len() == self.inputs, "program: {} inputs wanted, {} given", self.inputs, inputs.len());
+        assert!(
+            inputs.len() == self.inputs,
+            "program: {} inputs wanted, {} given",
+            self.inputs,
+            inputs.len()
+        );
         let mut out = Tensor::empty(Shape::new(shape));
         let sources = sources(inputs, out.shape());
         let target = out.fresh_mut().as_mut_ptr();
@@ -148,7 +153,12 @@ impl Program {
     /// As [`Program::map`].
     #[track_caller]
     pub fn sum<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> T {
-        assert!(inputs.len() == self.inputs, "program: {} inputs wanted, {} given", self.inputs, inputs.len());
+        assert!(
+            inputs.len() == self.inputs,
+            "program: {} inputs wanted, {} given",
+            self.inputs,
+            inputs.len()
+        );
         let shape = Shape::new(shape);
         T::program_sum(self, &sources(inputs, shape), shape.numel())
     }
@@ -174,8 +184,15 @@ impl Program {
     }
 
     /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
-    pub(crate) fn evaluate_here<T: Float>(&self, sources: &[Source<T>], targets: &[Shared<T>], n: usize) {
-        ranges(n, n * (self.steps.len() + 1), BLOCK, |range| self.block_range(sources, targets, range, 0));
+    pub(crate) fn evaluate_here<T: Float>(
+        &self,
+        sources: &[Source<T>],
+        targets: &[Shared<T>],
+        n: usize,
+    ) {
+        ranges(n, n * (self.steps.len() + 1), BLOCK, |range| {
+            self.block_range(sources, targets, range, 0)
+        });
     }
 
     /// The numbers in `range`; the one at `origin` goes to the start of each target.
@@ -198,7 +215,8 @@ impl Program {
             .collect();
         let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
         let direct = self.direct(targets.len(), in_place);
-        let mut at: SmallVec<[*const T; 16]> = smallvec![std::ptr::null(); self.inputs + self.steps.len()];
+        let mut at: SmallVec<[*const T; 16]> =
+            smallvec![std::ptr::null(); self.inputs + self.steps.len()];
         for start in range.clone().step_by(BLOCK) {
             let n = BLOCK.min(range.end - start);
             for (at, reader) in at.iter_mut().zip(&mut readers) {
@@ -207,10 +225,13 @@ impl Program {
             for (k, step) in self.steps.iter().enumerate() {
                 let out = match direct[k] {
                     // SAFETY: targets have room for every number of the range.
-                    Some(target) => unsafe { targets[usize::from(target)].get().add(start - origin) },
+                    Some(target) => unsafe {
+                        targets[usize::from(target)].get().add(start - origin)
+                    },
                     None => block_of(usize::from(self.registers[k])),
                 };
-                let args = step.args.map(|a| at.get(usize::from(a)).copied().unwrap_or(std::ptr::null()));
+                let args =
+                    step.args.map(|a| at.get(usize::from(a)).copied().unwrap_or(std::ptr::null()));
                 // SAFETY: operands were set above or by earlier steps, each with `n` numbers; a
                 // register or target is written only when nobody reads what it held any more
                 // (`allocate`, `direct`).
@@ -297,7 +318,10 @@ fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>
                 crate::shape::broadcasts_to(&own, &shape),
                 "program: an input of shape {own} does not broadcast to {shape}"
             );
-            Source { base: x.ptr(), layout: Some(Collapsed::new(&shape, &x.broadcast_strides(&shape))) }
+            Source {
+                base: x.ptr(),
+                layout: Some(Collapsed::new(&shape, &x.broadcast_strides(&shape))),
+            }
         })
         .collect()
 }
@@ -308,7 +332,11 @@ enum Reader<T> {
     InOrder(*const T),
     /// One number, repeated in the block already.
     Constant(*const T),
-    Collect { base: *const T, cursor: Cursor, block: *mut T },
+    Collect {
+        base: *const T,
+        cursor: Cursor,
+        block: *mut T,
+    },
 }
 
 impl<T: Float> Reader<T> {

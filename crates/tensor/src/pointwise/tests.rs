@@ -4,37 +4,6 @@ use crate::tensor::Tensor;
 use smallvec::smallvec;
 
 /// What each operation means, from the standard library.
-fn meaning(op: Unary, x: f64) -> f64 {
-    let one_if = |yes: bool| f64::from(u8::from(yes));
-    match op {
-        Unary::Neg => -x,
-        Unary::Abs => x.abs(),
-        Unary::Sign => if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x },
-        Unary::Exp => x.exp(),
-        Unary::Ln => x.ln(),
-        Unary::Sqrt => x.sqrt(),
-        Unary::Recip => x.recip(),
-        Unary::Sin => x.sin(),
-        Unary::Cos => x.cos(),
-        Unary::Tanh => x.tanh(),
-        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
-        Unary::Relu => if x < 0.0 { 0.0 } else { x },
-        Unary::Scale(c) => x * c,
-        Unary::Shift(c) => x + c,
-        Unary::Powi(n) => x.powi(n),
-        Unary::Powf(p) => x.powf(p),
-        Unary::ClampMin(c) => if x < c { c } else { x },
-        Unary::ClampMax(c) => if x > c { c } else { x },
-        Unary::Gt(c) => one_if(x > c),
-        Unary::Ge(c) => one_if(x >= c),
-        Unary::Lt(c) => one_if(x < c),
-        Unary::Le(c) => one_if(x <= c),
-        Unary::Eq(c) => one_if(x == c),
-        Unary::Ne(c) => one_if(x != c),
-    }
-}
-
 fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));
     let nan = a.is_nan() || b.is_nan();
@@ -44,8 +13,20 @@ fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::Pow => a.powf(b),
-        Binary::Maximum => if nan { f64::NAN } else { a.max(b) },
-        Binary::Minimum => if nan { f64::NAN } else { a.min(b) },
+        Binary::Maximum => {
+            if nan {
+                f64::NAN
+            } else {
+                a.max(b)
+            }
+        }
+        Binary::Minimum => {
+            if nan {
+                f64::NAN
+            } else {
+                a.min(b)
+            }
+        }
         Binary::Gt => one_if(a > b),
         Binary::Ge => one_if(a >= b),
         Binary::Lt => one_if(a < b),
@@ -66,7 +47,8 @@ fn close<T: Float>(got: T, wanted: f64, what: &str) {
 
 /// The six layouts of a [3, 5] tensor with the same elements, and a scalar and an empty one.
 fn layouts<T: Float>(seed: usize) -> Vec<Tensor<T>> {
-    let numbers = [0.3, -1.2, 0.25, 2.0, -0.0, 0.0, 1.0, -3.5, 0.75, f64::NAN, 5.0, 1e-3, -0.4, 8.0, 0.5];
+    let numbers =
+        [0.3, -1.2, 0.25, 2.0, -0.0, 0.0, 1.0, -3.5, 0.75, f64::NAN, 5.0, 1e-3, -0.4, 8.0, 0.5];
     let at = |i: usize| T::of(numbers[(i * (seed + 1) + seed) % numbers.len()]);
     let x = Tensor::from_fn(&[3, 5], at);
     let wide = Tensor::concat(&[&x, &x, &x], 1);
@@ -89,7 +71,7 @@ fn every_operation_on_every_layout<T: Float>() {
             let y = x.unary(op);
             assert_eq!(y.shape(), x.shape());
             for (got, x) in y.to_vec().into_iter().zip(x.to_vec()) {
-                close(got, meaning(op, x.to()), &format!("{op:?} {x}"));
+                close(got, unary::meaning(op, x.to()), &format!("{op:?} {x}"));
             }
         }
     }
@@ -190,7 +172,9 @@ fn registers_are_reused() {
 }
 
 #[test]
-#[should_panic(expected = "add: shapes [2, 3] and [2] do not broadcast: axis -1 has 3 and 2 (to align with axis 0, reshape to [2, 1])")]
+#[should_panic(
+    expected = "add: shapes [2, 3] and [2] do not broadcast: axis -1 has 3 and 2 (to align with axis 0, reshape to [2, 1])"
+)]
 fn shapes_that_do_not_broadcast() {
     let _ = Tensor::ones(&[2, 3]) + Tensor::ones(&[2]);
 }

@@ -139,3 +139,62 @@ unary! {
     /// 1 where x ≠ c, else 0.
     Ne(c: f64 = 0.25) as indicator_ne: |x| one_if(x != c);
 }
+
+/// What each operation means, from the standard library.
+#[cfg(test)]
+pub(super) fn meaning(op: Unary, x: f64) -> f64 {
+    let one_if = |yes: bool| f64::from(u8::from(yes));
+    match op {
+        Unary::Neg => -x,
+        Unary::Abs => x.abs(),
+        Unary::Sign => {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                x
+            }
+        }
+        Unary::Exp => x.exp(),
+        Unary::Ln => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Recip => x.recip(),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Unary::Relu => {
+            if x < 0.0 {
+                0.0
+            } else {
+                x
+            }
+        }
+        Unary::Scale(c) => x * c,
+        Unary::Shift(c) => x + c,
+        Unary::Powi(n) => x.powi(n),
+        Unary::Powf(p) => x.powf(p),
+        Unary::ClampMin(c) => {
+            if x < c {
+                c
+            } else {
+                x
+            }
+        }
+        Unary::ClampMax(c) => {
+            if x > c {
+                c
+            } else {
+                x
+            }
+        }
+        Unary::Gt(c) => one_if(x > c),
+        Unary::Ge(c) => one_if(x >= c),
+        Unary::Lt(c) => one_if(x < c),
+        Unary::Le(c) => one_if(x <= c),
+        Unary::Eq(c) => one_if(x == c),
+        Unary::Ne(c) => one_if(x != c),
+    }
+}

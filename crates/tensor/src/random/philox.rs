@@ -119,12 +119,7 @@ impl Philox {
 
     /// The generator that had this [`state`](Philox::state). Any three numbers are one.
     pub fn from_state([key, stream, position]: [u64; 3]) -> Self {
-        let mut rng = Philox {
-            key,
-            stream,
-            position,
-            block: [0; 2],
-        };
+        let mut rng = Philox { key, stream, position, block: [0; 2] };
         if position % 4 != 0 {
             rng.load();
         }
@@ -165,12 +160,7 @@ impl TryRng for Philox {
 
     /// The bytes of the next words, least significant first; what is left of the last is dropped.
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        let Philox {
-            key,
-            stream,
-            position,
-            ..
-        } = *self;
+        let Philox { key, stream, position, .. } = *self;
         let count = bytes.len().div_ceil(4) as u64;
         simd(
             #[inline(always)]
@@ -212,19 +202,10 @@ mod tests {
             let key = u64::from(key[0]) | u64::from(key[1]) << 32;
             philox(counter.map(u64::from), key).map(|word| word as u32)
         };
+        assert_eq!(answer([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+        assert_eq!(answer([!0; 4], [!0; 2]), [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
         assert_eq!(
-            answer([0; 4], [0; 2]),
-            [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]
-        );
-        assert_eq!(
-            answer([!0; 4], [!0; 2]),
-            [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]
-        );
-        assert_eq!(
-            answer(
-                [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
-                [0xa4093822, 0x299f31d0]
-            ),
+            answer([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]),
             [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
         );
         let mut rng = Philox::new(0);
@@ -233,10 +214,7 @@ mod tests {
         let rng = Philox::from_state([0x299f31d0_a4093822, 0x03707344_13198a2e, 0]);
         let counter = [0, 0, 0x13198a2e, 0x03707344];
         let expected = answer(counter, [0xa4093822, 0x299f31d0]);
-        assert_eq!(
-            rng.random_iter::<u32>().take(4).collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(rng.random_iter::<u32>().take(4).collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -251,16 +229,10 @@ mod tests {
                 }
                 let mut bytes = vec![0; len];
                 rng.fill_bytes(&mut bytes);
-                let all: Vec<u8> = words[skip..]
-                    .iter()
-                    .flat_map(|word| word.to_le_bytes())
-                    .collect();
+                let all: Vec<u8> =
+                    words[skip..].iter().flat_map(|word| word.to_le_bytes()).collect();
                 assert_eq!(bytes, all[..len], "{skip} {len}");
-                assert_eq!(
-                    rng.next_u32(),
-                    words[skip + len.div_ceil(4)],
-                    "{skip} {len}"
-                );
+                assert_eq!(rng.next_u32(), words[skip + len.div_ceil(4)], "{skip} {len}");
             }
         }
     }

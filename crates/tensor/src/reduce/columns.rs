@@ -46,14 +46,7 @@ pub(super) fn columns<T: Number, R: Reducer<T>>(
         );
         return combine::<T, R>(out, &lower);
     }
-    dispatch(Columns::<T, R> {
-        x,
-        stride,
-        n,
-        shifts,
-        out,
-        reducer: PhantomData,
-    });
+    dispatch(Columns::<T, R> { x, stride, n, shifts, out, reducer: PhantomData });
 }
 
 fn combine<T: Number, R: Reducer<T>>(out: &mut [T], other: &[T]) {
@@ -97,19 +90,8 @@ impl<T: Number, R: Reducer<T>> Kernel for Columns<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Columns {
-            x,
-            stride,
-            n,
-            shifts,
-            out,
-            ..
-        } = self;
-        let shifts = if R::SHIFTED {
-            &shifts[..out.len()]
-        } else {
-            &x[..out.len()]
-        };
+        let Columns { x, stride, n, shifts, out, .. } = self;
+        let shifts = if R::SHIFTED { &shifts[..out.len()] } else { &x[..out.len()] };
         down::<T, R, I>(x, stride, n, |c| shifts[c], out);
     }
 }

@@ -83,23 +83,11 @@ pub(super) fn fold<T: Number, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T]
     if inner == 1 && outer == 1 {
         out[0] = line::<T, R>(x, shifts.first().copied().unwrap_or_default());
     } else if inner == 1 {
-        dispatch(Rows::<T, R> {
-            x,
-            n,
-            shifts,
-            out,
-            reducer: PhantomData,
-        });
+        dispatch(Rows::<T, R> { x, n, shifts, out, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
         // Few columns, many times: turned round they are rows.
         let turned = turned(x, n, inner);
-        dispatch(Rows::<T, R> {
-            x: &turned,
-            n,
-            shifts,
-            out,
-            reducer: PhantomData,
-        });
+        dispatch(Rows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
     } else {
         for (o, out) in out.chunks_exact_mut(inner).enumerate() {
             let (_, shifts) = split::<T, R>(shifts, o * inner);
@@ -110,11 +98,7 @@ pub(super) fn fold<T: Number, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T]
 }
 
 pub(super) fn split<T: Number, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
-    if R::SHIFTED {
-        shifts.split_at(at)
-    } else {
-        (shifts, shifts)
-    }
+    if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
 /// `[outer, n, inner] → [outer, inner, n]`.
@@ -131,19 +115,11 @@ fn turned<T: Number>(x: &[T], n: usize, inner: usize) -> Vec<T> {
 /// One row of any length, halved at powers of two down to blocks.
 pub(super) fn line<T: Number, R: Reducer<T>>(x: &[T], shift: T) -> T {
     if x.len() <= BLOCK {
-        return dispatch(Line::<T, R> {
-            x,
-            shift,
-            reducer: PhantomData,
-        });
+        return dispatch(Line::<T, R> { x, shift, reducer: PhantomData });
     }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
     let (mut a, mut b) = (R::empty(), R::empty());
-    join(
-        x.len(),
-        || a = line::<T, R>(x1, shift),
-        || b = line::<T, R>(x2, shift),
-    );
+    join(x.len(), || a = line::<T, R>(x1, shift), || b = line::<T, R>(x2, shift));
     R::join(a, b)
 }
 
@@ -203,10 +179,8 @@ fn leaf<T: Number, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     let rest = &x[rows * LANES..];
     let mut padded = [R::empty(); LANES];
     padded[..rest.len()].copy_from_slice(rest);
-    for (k, (sums, numbers)) in sums
-        .chunks_exact_mut(STEP)
-        .zip(padded.chunks_exact(STEP))
-        .enumerate()
+    for (k, (sums, numbers)) in
+        sums.chunks_exact_mut(STEP).zip(padded.chunks_exact(STEP)).enumerate()
     {
         if k * STEP >= rest.len() {
             break;
@@ -243,9 +217,7 @@ impl<T: Number, R: Reducer<T>> Kernel for Rows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Rows {
-            x, n, shifts, out, ..
-        } = self;
+        let Rows { x, n, shifts, out, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
         if n >= SHORT {
             for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {

@@ -25,11 +25,7 @@ pub struct Reduction {
 impl Reduction {
     /// `keepdim`: reduced axes stay, with one element.
     pub fn new<T: Element>(x: &Tensor<T>, reduced: &Reduced, keepdim: bool) -> Self {
-        let out = if keepdim {
-            reduced.kept
-        } else {
-            reduced.dropped
-        };
+        let out = if keepdim { reduced.kept } else { reduced.dropped };
         Self::onto(x, reduced.chosen, out)
     }
 
@@ -42,12 +38,7 @@ impl Reduction {
             let strides = x.strides();
             order.sort_by_key(|&axis| Reverse(strides[axis].unsigned_abs()));
         }
-        Reduction {
-            shape,
-            chosen,
-            out,
-            order,
-        }
+        Reduction { shape, chosen, out, order }
     }
 
     /// How many numbers become one.
@@ -87,10 +78,7 @@ impl Reduction {
     }
 
     fn kept(&self) -> impl Iterator<Item = usize> + '_ {
-        self.order
-            .iter()
-            .copied()
-            .filter(|&axis| !self.chosen[axis])
+        self.order.iter().copied().filter(|&axis| !self.chosen[axis])
     }
 
     /// Makes the result: `fill` writes it with the kept axes in the order they are read.
@@ -108,21 +96,12 @@ impl Reduction {
         let mut ascending = read.clone();
         ascending.sort_unstable();
         let mut kept = ascending.iter().map(|axis| {
-            packed[read
-                .iter()
-                .position(|other| other == axis)
-                .expect("sorted from the same axes")]
+            packed[read.iter().position(|other| other == axis).expect("sorted from the same axes")]
         });
         let steps: SmallVec<[isize; MAX_RANK]> = self
             .out
             .iter()
-            .map(|&size| {
-                if size == 1 {
-                    0
-                } else {
-                    kept.next().unwrap_or(0)
-                }
-            })
+            .map(|&size| if size == 1 { 0 } else { kept.next().unwrap_or(0) })
             .collect();
         // SAFETY: a permutation of the axes of `out`, with axes of one element put in.
         unsafe { out.view(self.out, Strides::new(&steps), 0) }.contiguous()
@@ -179,14 +158,7 @@ impl Reduction {
 fn last_reduced(groups: &[(usize, bool)]) -> (usize, Sizes) {
     let product = |groups: &[(usize, bool)]| groups.iter().map(|(size, _)| size).product::<usize>();
     match groups.iter().rposition(|&(_, chosen)| chosen) {
-        Some(at) => (
-            at,
-            [
-                product(&groups[..at]),
-                groups[at].0,
-                product(&groups[at + 1..]),
-            ],
-        ),
+        Some(at) => (at, [product(&groups[..at]), groups[at].0, product(&groups[at + 1..])]),
         None => (0, [product(groups), 1, 1]),
     }
 }

@@ -43,12 +43,8 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn sum(&self, axes: &[isize], keepdim: bool) -> Self {
-        Reduction::new(
-            self,
-            &shapes::reduce("sum", &self.shape(), axes).or_panic(),
-            keepdim,
-        )
-        .of(Fold::Sum, self)
+        Reduction::new(self, &shapes::reduce("sum", &self.shape(), axes).or_panic(), keepdim)
+            .of(Fold::Sum, self)
     }
 
     /// The largest element over these axes, all if none is named; NaN if there is one.
@@ -57,11 +53,8 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, one is named twice, or nothing lies along them.
     #[track_caller]
     pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(
-            self,
-            &shapes::extreme("max", &self.shape(), axes).or_panic(),
-            keepdim,
-        );
+        let reduction =
+            Reduction::new(self, &shapes::extreme("max", &self.shape(), axes).or_panic(), keepdim);
         reduction.of(Fold::Max, self)
     }
 
@@ -71,11 +64,8 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, one is named twice, or nothing lies along them.
     #[track_caller]
     pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(
-            self,
-            &shapes::extreme("min", &self.shape(), axes).or_panic(),
-            keepdim,
-        );
+        let reduction =
+            Reduction::new(self, &shapes::extreme("min", &self.shape(), axes).or_panic(), keepdim);
         reduction.of(Fold::Min, self)
     }
 
@@ -162,11 +152,8 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction = Reduction::new(
-            self,
-            &shapes::reduce("mean", &self.shape(), axes).or_panic(),
-            keepdim,
-        );
+        let reduction =
+            Reduction::new(self, &shapes::reduce("mean", &self.shape(), axes).or_panic(), keepdim);
         let count = T::of(reduction.count() as f64);
         let mut out = reduction.of(Fold::Sum, self);
         divide(out.make_mut(), count);
@@ -195,11 +182,8 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: f64) -> Self {
-        let reduction = Reduction::new(
-            self,
-            &shapes::reduce("var", &self.shape(), axes).or_panic(),
-            keepdim,
-        );
+        let reduction =
+            Reduction::new(self, &shapes::reduce("var", &self.shape(), axes).or_panic(), keepdim);
         T::var(self, reduction, correction)
     }
 
@@ -301,14 +285,22 @@ pub(crate) fn total<T: Number>(x: &[T]) -> T {
     line::<T, Sum>(x, T::default())
 }
 
-pub(crate) fn position_along<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<i64> {
+pub(crate) fn position_along<T: Number>(
+    op: Fold,
+    x: &Tensor<T>,
+    reduction: Reduction,
+) -> Tensor<i64> {
     match op {
         Fold::Min => position::find::<T, Min>(x, reduction),
         Fold::Max | Fold::Sum => position::find::<T, Max>(x, reduction),
     }
 }
 
-pub(crate) fn variance<T: Float>(x: &Tensor<T>, reduction: Reduction, correction: f64) -> Tensor<T> {
+pub(crate) fn variance<T: Float>(
+    x: &Tensor<T>,
+    reduction: Reduction,
+    correction: f64,
+) -> Tensor<T> {
     let n = reduction.count() as f64;
     if x.numel() == 0 {
         return reduction.empty(T::of(f64::NAN));
@@ -340,10 +332,7 @@ pub(crate) fn log_sum_exp<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tens
                 }
             }
             fold::<T, Exps>(x, sizes, &shifts, out);
-            dispatch(ShiftedLn {
-                shifts: &shifts,
-                out,
-            });
+            dispatch(ShiftedLn { shifts: &shifts, out });
         });
     })
 }

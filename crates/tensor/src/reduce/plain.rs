@@ -9,8 +9,20 @@ use crate::tensor::Tensor;
 fn join<T: Number>(op: Fold, a: T, b: T) -> T {
     match op {
         Fold::Sum => a.add_(b),
-        Fold::Max => if b > a { b } else { a },
-        Fold::Min => if b < a { b } else { a },
+        Fold::Max => {
+            if b > a {
+                b
+            } else {
+                a
+            }
+        }
+        Fold::Min => {
+            if b < a {
+                b
+            } else {
+                a
+            }
+        }
     }
 }
 
@@ -34,7 +46,11 @@ pub(crate) fn total<T: Number>(x: &[T]) -> T {
     x.iter().fold(T::default(), |sum, &x| sum.add_(x))
 }
 
-pub(crate) fn position_along<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<i64> {
+pub(crate) fn position_along<T: Number>(
+    op: Fold,
+    x: &Tensor<T>,
+    reduction: Reduction,
+) -> Tensor<i64> {
     if x.numel() == 0 {
         return reduction.empty(0);
     }
@@ -42,7 +58,9 @@ pub(crate) fn position_along<T: Number>(op: Fold, x: &Tensor<T>, reduction: Redu
         for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
             for (column, out) in out.iter_mut().enumerate() {
                 let at = |i: usize| x[i * inner + column];
-                let better = |best: usize, i: usize| if join(op, at(best), at(i)) == at(best) { best } else { i };
+                let better = |best: usize, i: usize| {
+                    if join(op, at(best), at(i)) == at(best) { best } else { i }
+                };
                 *out = (1..n).fold(0, better) as i64;
             }
         }

@@ -62,19 +62,14 @@ fn first<T: Number>(x: &[T], extreme: T) -> usize {
                 // Whole pieces are searched without looking where, which makes vectors.
                 let hit = |piece: &&[T]| piece.iter().fold(false, |hit, &x| hit | is(x, extreme));
                 let before = x.chunks(PIECE).take_while(|piece| !hit(piece)).count() * PIECE;
-                x[before.min(x.len())..]
-                    .iter()
-                    .position(|&x| is(x, extreme))
-                    .map(|at| before + at)
+                x[before.min(x.len())..].iter().position(|&x| is(x, extreme)).map(|at| before + at)
             },
         )
     };
     let found = if x.len() < PARALLEL {
         within(x)
     } else {
-        x.par_chunks(BLOCK)
-            .enumerate()
-            .find_map_first(|(i, x)| within(x).map(|at| i * BLOCK + at))
+        x.par_chunks(BLOCK).enumerate().find_map_first(|(i, x)| within(x).map(|at| i * BLOCK + at))
     };
     found.expect("the extreme is one of the elements")
 }

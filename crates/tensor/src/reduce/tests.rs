@@ -16,20 +16,16 @@ fn noise<T: Number>(shape: &[usize]) -> Tensor<T> {
 
 /// All sets of axes of a tensor of this rank, but for the empty one, which names them all.
 fn subsets(rank: usize) -> impl Iterator<Item = Vec<isize>> {
-    (0..1usize << rank).map(move |set| {
-        (0..rank as isize)
-            .filter(|axis| set >> axis & 1 == 1)
-            .collect()
-    })
+    (0..1usize << rank)
+        .map(move |set| (0..rank as isize).filter(|axis| set >> axis & 1 == 1).collect())
 }
 
 /// The elements behind each result, in reading order.
 fn gathered(x: &Tensor<f64>, reduced: &Reduced) -> Vec<Vec<f64>> {
     let (shape, chosen) = (x.shape(), reduced.chosen);
     naive(&reduced.kept, |kept| {
-        let inside: Vec<usize> = (0..shape.rank())
-            .map(|axis| if chosen[axis] { shape[axis] } else { 1 })
-            .collect();
+        let inside: Vec<usize> =
+            (0..shape.rank()).map(|axis| if chosen[axis] { shape[axis] } else { 1 }).collect();
         naive(&inside, |at| {
             let index: Vec<usize> = at.iter().zip(kept).map(|(a, k)| a + k).collect();
             x.at(&index)
@@ -60,23 +56,15 @@ fn check_all_axes(layout: &str, x: &Tensor<f64>) {
         let groups = gathered(x, &reduced);
         let wanted = |f: &dyn Fn(&[f64]) -> f64| groups.iter().map(|g| f(g)).collect::<Vec<f64>>();
         for keepdim in [false, true] {
-            let shape = if keepdim {
-                reduced.kept
-            } else {
-                reduced.dropped
-            };
+            let shape = if keepdim { reduced.kept } else { reduced.dropped };
             let check = |op: &str, got: Tensor<f64>, f: &dyn Fn(&[f64]) -> f64| {
-                let name = format!(
-                    "{op} of {layout} {} over {axes:?}, keepdim {keepdim}",
-                    x.shape()
-                );
+                let name =
+                    format!("{op} of {layout} {} over {axes:?}, keepdim {keepdim}", x.shape());
                 assert_eq!(got.shape(), shape, "{name}");
                 assert_close(&name, &got, &wanted(f));
             };
             check("sum", x.sum(&axes, keepdim), &|g| g.iter().sum());
-            check("mean", x.mean(&axes, keepdim), &|g| {
-                g.iter().sum::<f64>() / g.len() as f64
-            });
+            check("mean", x.mean(&axes, keepdim), &|g| g.iter().sum::<f64>() / g.len() as f64);
             check("var", x.var(&axes, keepdim, 1.0), &|g| naive_var(g, 1.0));
             check("var", x.var(&axes, keepdim, 0.0), &|g| naive_var(g, 0.0));
             check("logsumexp", x.logsumexp(&axes, keepdim), &|g| {
@@ -95,20 +83,12 @@ fn check_all_axes(layout: &str, x: &Tensor<f64>) {
                 let largest = |g: &[f64]| at(g, g.iter().copied().fold(f64::MIN, f64::max));
                 let least = |g: &[f64]| at(g, g.iter().copied().fold(f64::MAX, f64::min));
                 check("argmax", x.argmax(*axis, keepdim).cast(), &largest);
-                check(
-                    "argmin",
-                    x.argmin(axis - x.rank() as isize, keepdim).cast(),
-                    &least,
-                );
+                check("argmin", x.argmin(axis - x.rank() as isize, keepdim).cast(), &least);
             }
         }
     }
     let all = x.to_vec();
-    assert_close(
-        "sum_all",
-        &Tensor::scalar_of(x.sum_all()),
-        &[all.iter().sum()],
-    );
+    assert_close("sum_all", &Tensor::scalar_of(x.sum_all()), &[all.iter().sum()]);
     assert_close(
         "mean_all",
         &Tensor::scalar_of(x.mean_all()),
@@ -131,33 +111,21 @@ fn every_layout_over_every_set_of_axes() {
 fn lengths_around_the_edges_of_the_kernels() {
     // Small whole numbers: sums are exact in any order.
     let number = |i: usize| ((i * 7919) % 17) as f64 - 8.0;
-    for n in [
-        1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 321, 1000, 1023, 1024, 1025, 5000,
-    ] {
-        for (outer, inner) in [
-            (1, 1),
-            (5, 1),
-            (33, 1),
-            (70, 1),
-            (1, 2),
-            (1, 31),
-            (1, 32),
-            (3, 3),
-            (40, 5),
-            (2, 65),
-        ] {
+    for n in [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 321, 1000, 1023, 1024, 1025, 5000]
+    {
+        for (outer, inner) in
+            [(1, 1), (5, 1), (33, 1), (70, 1), (1, 2), (1, 31), (1, 32), (3, 3), (40, 5), (2, 65)]
+        {
             let x = Tensor::<f64>::from_fn(&[outer, n, inner], number);
             let column = |o: usize, c: usize| (0..n).map(move |j| number((o * n + j) * inner + c));
             let all = || (0..outer).flat_map(|o| (0..inner).map(move |c| (o, c)));
             let sums: Vec<f64> = all().map(|(o, c)| column(o, c).sum()).collect();
             assert_eq!(x.sum(&[1], false).to_vec(), sums, "{outer} {n} {inner}");
-            let largest: Vec<f64> = all()
-                .map(|(o, c)| column(o, c).fold(f64::MIN, f64::max))
-                .collect();
+            let largest: Vec<f64> =
+                all().map(|(o, c)| column(o, c).fold(f64::MIN, f64::max)).collect();
             assert_eq!(x.max(&[1], false).to_vec(), largest, "{outer} {n} {inner}");
-            let squares: Vec<f64> = all()
-                .map(|(o, c)| naive_var(&column(o, c).collect::<Vec<_>>(), 0.0))
-                .collect();
+            let squares: Vec<f64> =
+                all().map(|(o, c)| naive_var(&column(o, c).collect::<Vec<_>>(), 0.0)).collect();
             assert_close("var", &x.var(&[1], false, 0.0), &squares);
         }
     }
@@ -173,11 +141,7 @@ fn lengths_around_the_edges_of_the_kernels() {
         let mut sums = vec![0; count];
         let mut largest = vec![0; count];
         for (i, x) in x.to_vec().into_iter().enumerate() {
-            let at = if axis == 0 {
-                i % shape[1]
-            } else {
-                i / shape[1]
-            };
+            let at = if axis == 0 { i % shape[1] } else { i / shape[1] };
             sums[at] += x;
             largest[at] = x.max(largest[at]);
         }
@@ -198,17 +162,14 @@ fn the_error_of_a_hundred_million_terms_is_bounded() {
     let n = 100_000_000;
     let mut state = 1u64;
     let x = Tensor::<f32>::from_fn(&[n / 10, 10], |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 24) as f32
     });
     // Multiples of 2⁻²⁴: their sum is exact in f64.
     let elements = x.as_slice().unwrap();
-    let exact: f64 = elements
-        .chunks(1000)
-        .map(|x| x.iter().map(|&x| f64::from(x)).sum::<f64>())
-        .sum();
+    let exact: f64 =
+        elements.chunks(1000).map(|x| x.iter().map(|&x| f64::from(x)).sum::<f64>()).sum();
     let unit = f64::from(f32::EPSILON) / 2.0;
     let log = (n as f64).log2().ceil();
     let error = (f64::from(x.sum_all()) - exact).abs();
@@ -222,13 +183,7 @@ fn the_error_of_a_hundred_million_terms_is_bounded() {
 
 #[test]
 fn terms_that_cancel_stay_within_the_bound() {
-    for shape in [
-        [1, 100_003],
-        [100_003, 1],
-        [1000, 70],
-        [70, 1000],
-        [30_000, 3],
-    ] {
+    for shape in [[1, 100_003], [100_003, 1], [1000, 70], [70, 1000], [30_000, 3]] {
         let x = noise::<f32>(&shape);
         for axis in 0..2 {
             let got = x.sum(&[axis], false).to_vec();
@@ -261,12 +216,7 @@ fn the_same_bits_for_any_number_of_threads() {
     for shape in [[1200, 900], [3, 300_001], [300_001, 3]] {
         let x = noise::<f32>(&shape);
         let runs: Vec<_> = [1, 2, 5]
-            .map(|threads| {
-                rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap()
-            })
+            .map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
             .iter()
             .map(|pool| pool.install(|| results(&x)))
             .collect();
@@ -296,32 +246,18 @@ fn nan_and_infinity() {
         assert_eq!(row.argmin(1, false).item(), at as i64);
         assert_eq!(column.argmax(0, false).to_vec(), [at as i64; 50]);
     }
-    let x = Tensor::from([
-        [-inf, -inf],
-        [inf, 0.0],
-        [inf, -inf],
-        [-inf, 3.0],
-        [nan, inf],
-    ]);
+    let x = Tensor::from([[-inf, -inf], [inf, 0.0], [inf, -inf], [-inf, 3.0], [nan, inf]]);
     let got = x.logsumexp(&[1], false).to_vec();
     assert_eq!(got[..4], [-inf, inf, inf, 3.0]);
     assert!(got[4].is_nan());
     let x = Tensor::from([[1e4f32, 1e4], [-1e4, -1e4]]);
-    assert_eq!(
-        x.logsumexp(&[1], false).to_vec(),
-        [1e4 + 2f32.ln(), -1e4 + 2f32.ln()]
-    );
+    assert_eq!(x.logsumexp(&[1], false).to_vec(), [1e4 + 2f32.ln(), -1e4 + 2f32.ln()]);
     let ties = Tensor::from([[1.0, 5.0, 5.0], [0.0, -0.0, -1.0], [-inf, -inf, -inf]]);
     assert_eq!(ties.argmax(1, false).to_vec(), [1, 0, 0]);
     assert_eq!(ties.argmin(0, true).to_vec(), [2, 2, 2]);
     assert!(Tensor::from([3.0f32]).var(&[], false, 1.0).item().is_nan());
     // A mean that is large against the spread.
-    assert_eq!(
-        Tensor::from([1e6f32, 1e6 + 1.0, 1e6 + 2.0])
-            .var(&[], false, 1.0)
-            .item(),
-        1.0
-    );
+    assert_eq!(Tensor::from([1e6f32, 1e6 + 1.0, 1e6 + 2.0]).var(&[], false, 1.0).item(), 1.0);
 }
 
 #[test]
@@ -330,12 +266,7 @@ fn nothing_to_reduce() {
     assert_eq!(none.sum(&[1], false).to_vec(), [0.0; 6]);
     assert_eq!(none.sum_all(), 0.0);
     assert!(none.mean(&[1], true).to_vec().iter().all(|x| x.is_nan()) && none.mean_all().is_nan());
-    assert!(
-        none.var(&[1], false, 1.0)
-            .to_vec()
-            .iter()
-            .all(|x| x.is_nan())
-    );
+    assert!(none.var(&[1], false, 1.0).to_vec().iter().all(|x| x.is_nan()));
     assert_eq!(none.logsumexp(&[1], false).to_vec(), [f32::NEG_INFINITY; 6]);
     // No results, so no largest element is wanted.
     assert_eq!(none.max(&[2], false).shape(), [2, 0]);
@@ -347,12 +278,7 @@ fn nothing_to_reduce() {
 #[test]
 fn integers() {
     assert_eq!(Tensor::from([200u8, 100]).sum_all(), 44);
-    assert_eq!(
-        Tensor::from([[-5i64, -7], [-9, -6]])
-            .max(&[1], false)
-            .to_vec(),
-        [-5, -6]
-    );
+    assert_eq!(Tensor::from([[-5i64, -7], [-9, -6]]).max(&[1], false).to_vec(), [-5, -6]);
     assert_eq!(Tensor::from([3u32, 2, 9]).min(&[], true).to_vec(), [2]);
     assert_eq!(Tensor::from([3u32, 2, 9]).argmax(0, false).item(), 2);
 }
@@ -400,10 +326,9 @@ fn panics_name_what_is_wrong() {
     panics_here(&axis("logsumexp"), || drop(x.logsumexp(&[2], false)));
     panics_here(&axis("argmax"), || drop(x.argmax(2, false)));
     panics_here(&axis("argmin"), || drop(x.argmin(2, false)));
-    panics_here(
-        "sum: axis -1 is named twice in [1, -1] (shape [2, 3])",
-        || drop(x.sum(&[1, -1], false)),
-    );
+    panics_here("sum: axis -1 is named twice in [1, -1] (shape [2, 3])", || {
+        drop(x.sum(&[1, -1], false))
+    });
     let none = Tensor::zeros(&[0, 3]);
     let empty = |op: &str| {
         format!("{op}: axis 0 of shape [0, 3] is empty, and of no elements there is no {op}")

@@ -7,10 +7,8 @@ fn some_of_everything() -> NamedTensors {
     let mut tensors = NamedTensors::new();
     tensors.insert("flags", Tensor::from([true, false, true]));
     tensors.insert("bytes", Tensor::from([7u8, 255]));
-    tensors.insert(
-        "conv1.weight",
-        Tensor::from([[1.5f32, -0.0], [f32::MIN_POSITIVE, f32::INFINITY]]),
-    );
+    tensors
+        .insert("conv1.weight", Tensor::from([[1.5f32, -0.0], [f32::MIN_POSITIVE, f32::INFINITY]]));
     tensors.insert("words", Tensor::from([u32::MAX]));
     tensors.insert("steps", Tensor::scalar_of(i64::MIN));
     tensors.insert("wide", Tensor::from([std::f64::consts::PI]));
@@ -46,10 +44,7 @@ fn a_file_has_an_order_of_its_own() {
     tensors.extend(["z", "a", "m"].map(|name| (name, Tensor::scalar(0.0))));
     tensors.extend(["none", "no"].map(|name| (name, Tensor::zeros(&[0]))));
     let again = NamedTensors::from_bytes(&tensors.to_bytes()).unwrap();
-    assert_eq!(
-        again.names().collect::<Vec<_>>(),
-        ["a", "m", "no", "none", "z", "bytes"]
-    );
+    assert_eq!(again.names().collect::<Vec<_>>(), ["a", "m", "no", "none", "z", "bytes"]);
 }
 
 #[test]
@@ -58,10 +53,7 @@ fn a_tensor_that_is_a_view_is_written_in_reading_order() {
     let x = Tensor::from([[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     tensors.insert("t", x.t());
     let again = NamedTensors::from_bytes(&tensors.to_bytes()).unwrap();
-    assert_eq!(
-        again.get("t").unwrap().cast::<f32>().to_vec(),
-        [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
-    );
+    assert_eq!(again.get("t").unwrap().cast::<f32>().to_vec(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 }
 
 /// Reads a file with one tensor `x`.
@@ -75,10 +67,7 @@ fn every_element_type_that_can_be_read() {
     let read = |dtype, data: &[u8]| one(dtype, &[2], data).unwrap().get("x").unwrap().clone();
     let two = |a: &[u8], b: &[u8]| [a, b].concat();
     assert_eq!(
-        read(
-            FileDtype::F32,
-            &two(&1.5f32.to_le_bytes(), &f32::MAX.to_le_bytes())
-        ),
+        read(FileDtype::F32, &two(&1.5f32.to_le_bytes(), &f32::MAX.to_le_bytes())),
         Tensor::from([1.5, f32::MAX]).into()
     );
     assert_eq!(
@@ -90,36 +79,18 @@ fn every_element_type_that_can_be_read() {
         Tensor::from([1.5f32, 65504.0]).into()
     );
     assert_eq!(
-        read(
-            FileDtype::I32,
-            &two(&i32::MIN.to_le_bytes(), &7i32.to_le_bytes())
-        ),
+        read(FileDtype::I32, &two(&i32::MIN.to_le_bytes(), &7i32.to_le_bytes())),
         Tensor::from([i64::from(i32::MIN), 7]).into()
     );
     assert_eq!(
-        read(
-            FileDtype::I16,
-            &two(&i16::MIN.to_le_bytes(), &7i16.to_le_bytes())
-        ),
+        read(FileDtype::I16, &two(&i16::MIN.to_le_bytes(), &7i16.to_le_bytes())),
         Tensor::from([i64::from(i16::MIN), 7]).into()
     );
-    assert_eq!(
-        read(FileDtype::U16, &[255, 255, 0, 1]),
-        Tensor::from([65535i64, 256]).into()
-    );
-    assert_eq!(
-        read(FileDtype::I8, &[128, 127]),
-        Tensor::from([-128i64, 127]).into()
-    );
-    assert_eq!(
-        read(FileDtype::BOOL, &[0, 1]),
-        Tensor::from([false, true]).into()
-    );
+    assert_eq!(read(FileDtype::U16, &[255, 255, 0, 1]), Tensor::from([65535i64, 256]).into());
+    assert_eq!(read(FileDtype::I8, &[128, 127]), Tensor::from([-128i64, 127]).into());
+    assert_eq!(read(FileDtype::BOOL, &[0, 1]), Tensor::from([false, true]).into());
     let wrong = one(FileDtype::U64, &[1], &[0; 8]).unwrap_err();
-    assert_eq!(
-        wrong.to_string(),
-        "tensor `x` has elements of type \"U64\", which cannot be read"
-    );
+    assert_eq!(wrong.to_string(), "tensor `x` has elements of type \"U64\", which cannot be read");
     let wrong = one(FileDtype::U8, &[1; 9], &[0]).unwrap_err();
     assert!(matches!(wrong, FileProblem::Shape { .. }), "{wrong}");
 }
@@ -148,16 +119,10 @@ fn half_precision_is_read_exactly() {
 fn every_truncation_and_every_trailing_byte_is_noticed() {
     let bytes = some_of_everything().to_bytes();
     for length in 0..bytes.len() {
-        assert!(
-            NamedTensors::from_bytes(&bytes[..length]).is_err(),
-            "{length} bytes"
-        );
+        assert!(NamedTensors::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
     }
     let longer = [&bytes[..], &[0]].concat();
-    assert!(matches!(
-        NamedTensors::from_bytes(&longer),
-        Err(FileProblem::Length { .. })
-    ));
+    assert!(matches!(NamedTensors::from_bytes(&longer), Err(FileProblem::Length { .. })));
 }
 
 #[test]
@@ -201,10 +166,7 @@ fn lies_in_the_header() {
     };
     assert_eq!(one("F32", "[2]", "[0,8]"), Ok(()));
     assert_eq!(one("F32", " [ 2 , 1 ] ", "[ 0, 8 ]"), Ok(()));
-    fails(
-        one("F32", "[3]", "[0,8]"),
-        "invalid shape, data type, or offset",
-    );
+    fails(one("F32", "[3]", "[0,8]"), "invalid shape, data type, or offset");
     fails(one("F32", "[1]", "[4,8]"), "invalid offset for tensor `x`");
     fails(one("F32", "[1]", "[0,4]"), "bytes expected");
     fails(one("F32", "[2]", "[8,0]"), "invalid offset for tensor `x`");
@@ -214,32 +176,17 @@ fn lies_in_the_header() {
     fails(one("F33", "[2]", "[0,8]"), "`F33`");
     fails(one("F32", "[18446744073709551615]", "[0,8]"), "overflow");
     fails(one("F32", "[4611686018427387904,4]", "[0,0]"), "overflow");
-    fails(
-        one("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"),
-        "more axes or elements",
-    );
-    fails(
-        one("F32", "[99999999999999999999]", "[0,8]"),
-        "expected usize",
-    );
+    fails(one("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), "more axes or elements");
+    fails(one("F32", "[99999999999999999999]", "[0,8]"), "expected usize");
 
     // No elements, but strides beyond all numbers.
     let vast = r#"{"x":{"dtype":"F32","shape":[0,9223372036854775808,4],"data_offsets":[0,0]}}"#;
-    assert!(matches!(
-        with_header(vast, 0),
-        Err(FileProblem::Shape { .. })
-    ));
+    assert!(matches!(with_header(vast, 0), Err(FileProblem::Shape { .. })));
 
     let x = r#"{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
     let y = r#"{"dtype":"U8","shape":[4],"data_offsets":[4,8]}"#;
     assert!(with_header(&format!("{{\"x\":{x},\"y\":{y}}}"), 8).is_ok());
-    assert!(
-        with_header(
-            &format!("{{\"y\":{y},\"x\":{x}, \"__metadata__\": {{}} }}  "),
-            8
-        )
-        .is_ok()
-    );
+    assert!(with_header(&format!("{{\"y\":{y},\"x\":{x}, \"__metadata__\": {{}} }}  "), 8).is_ok());
     assert!(matches!(
         with_header(&format!("{{\"x\":{x},\"x\":{y}}}"), 8),
         Err(FileProblem::Header(_))
@@ -248,14 +195,8 @@ fn lies_in_the_header() {
         with_header(&format!("{{\"x\":{x},\"y\":{x}}}"), 8),
         Err(FileProblem::Header(_))
     ));
-    assert!(matches!(
-        with_header(&format!("{{\"x\":{x}}}x"), 4),
-        Err(FileProblem::Header(_))
-    ));
-    assert!(matches!(
-        with_header(r#"{"__metadata__":{"n":1}}"#, 0),
-        Err(FileProblem::Header(_))
-    ));
+    assert!(matches!(with_header(&format!("{{\"x\":{x}}}x"), 4), Err(FileProblem::Header(_))));
+    assert!(matches!(with_header(r#"{"__metadata__":{"n":1}}"#, 0), Err(FileProblem::Header(_))));
     assert!(matches!(with_header("[]", 0), Err(FileProblem::Header(_))));
     assert!(matches!(with_header("", 0), Err(FileProblem::Header(_))));
 }
@@ -281,16 +222,7 @@ fn sizes_whose_sum_is_just_below_all_numbers() {
     };
     let entries: Vec<_> = (0..8).map(entry).collect();
     let wrong = with_header(&format!("{{{}}}", entries.join(",")), 8).unwrap_err();
-    assert!(
-        matches!(
-            wrong,
-            FileProblem::Length {
-                expected: u64::MAX,
-                ..
-            }
-        ),
-        "{wrong}"
-    );
+    assert!(matches!(wrong, FileProblem::Length { expected: u64::MAX, .. }), "{wrong}");
 }
 
 #[test]
@@ -298,21 +230,13 @@ fn errors_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let missing = NamedTensors::load(&path).unwrap_err();
-    assert!(
-        missing.to_string().contains("model.safetensors: "),
-        "{missing}"
-    );
+    assert!(missing.to_string().contains("model.safetensors: "), "{missing}");
     let tensors = some_of_everything();
     tensors.save(&path).unwrap();
     assert_eq!(NamedTensors::load(&path).unwrap(), tensors);
     std::fs::write(&path, b"not a model").unwrap();
     let wrong = NamedTensors::load(&path).unwrap_err();
-    assert!(
-        wrong
-            .to_string()
-            .contains("model.safetensors: cut short or damaged"),
-        "{wrong}"
-    );
+    assert!(wrong.to_string().contains("model.safetensors: cut short or damaged"), "{wrong}");
     assert!(tensors.save(folder.path().join("no/such/folder")).is_err());
 }
 

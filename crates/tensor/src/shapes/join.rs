@@ -19,9 +19,7 @@ pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
                  differ"
             )
         })?;
-        size = size
-            .checked_add(shape[at])
-            .ok_or_else(|| too_many("concat", &shapes))?;
+        size = size.checked_add(shape[at]).ok_or_else(|| too_many("concat", &shapes))?;
     }
     Ok((at, resized("concat", first, at, size)?))
 }
@@ -56,9 +54,7 @@ pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
 /// `count` parts of equal size but for the last: the axis, and the size of a part.
 pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)> {
     let at = axis("chunk", named, shape)?;
-    ensure(count > 0, || {
-        format!("chunk: no pieces of axis {named} of shape {shape:?} asked for")
-    })?;
+    ensure(count > 0, || format!("chunk: no pieces of axis {named} of shape {shape:?} asked for"))?;
     Ok((at, shape[at].div_ceil(count).max(1)))
 }
 

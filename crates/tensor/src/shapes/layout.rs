@@ -12,20 +12,13 @@ use smallvec::SmallVec;
 /// ```
 pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
     let inferred = to.iter().filter(|&&size| size < 0).count();
-    ensure(inferred <= 1, || {
-        format!("reshape: only one size may be -1, {to:?} has {inferred}")
-    })?;
+    ensure(inferred <= 1, || format!("reshape: only one size may be -1, {to:?} has {inferred}"))?;
     ensure(to.len() <= MAX_RANK, || {
-        format!(
-            "reshape: shape {to:?} has {} axes, a tensor has at most {MAX_RANK}",
-            to.len()
-        )
+        format!("reshape: shape {to:?} has {} axes, a tensor has at most {MAX_RANK}", to.len())
     })?;
     let total = product(from).ok_or_else(|| too_many("reshape", &from))?;
-    let mut sizes: SmallVec<[usize; MAX_RANK]> = to
-        .iter()
-        .map(|&size| usize::try_from(size).unwrap_or(1))
-        .collect();
+    let mut sizes: SmallVec<[usize; MAX_RANK]> =
+        to.iter().map(|&size| usize::try_from(size).unwrap_or(1)).collect();
     let known = product(&sizes).ok_or_else(|| too_many("reshape", &to))?;
     let misfit = || format!("reshape: {total} elements of shape {from:?} do not fit {to:?}");
     match to.iter().position(|&size| size < 0) {
@@ -37,10 +30,7 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
             ));
         }
         Some(at) => {
-            ensure(
-                to[at] == -1 && known != 0 && total.is_multiple_of(known),
-                misfit,
-            )?;
+            ensure(to[at] == -1 && known != 0 && total.is_multiple_of(known), misfit)?;
             sizes[at] = total / known;
         }
     }
@@ -102,10 +92,7 @@ pub fn t(shape: &[usize]) -> Rule<()> {
 pub fn squeeze(shape: &[usize], named: isize) -> Rule {
     let at = axis("squeeze", named, shape)?;
     ensure(shape[at] == 1, || {
-        format!(
-            "squeeze: axis {named} of shape {shape:?} has size {}, not 1",
-            shape[at]
-        )
+        format!("squeeze: axis {named} of shape {shape:?} has size {}, not 1", shape[at])
     })?;
     Ok(shape_of("squeeze", shape)?.removed(at))
 }
@@ -119,15 +106,12 @@ pub fn unsqueeze(shape: &[usize], named: isize) -> Rule {
 pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(usize, Shape)> {
     let at = axis("narrow", named, shape)?;
     let size = shape[at];
-    ensure(
-        start.checked_add(len).is_some_and(|end| end <= size),
-        || {
-            format!(
-                "narrow: {len} indices from {start} on do not lie within axis {named} of size {size} \
+    ensure(start.checked_add(len).is_some_and(|end| end <= size), || {
+        format!(
+            "narrow: {len} indices from {start} on do not lie within axis {named} of size {size} \
              (shape {shape:?})"
-            )
-        },
-    )?;
+        )
+    })?;
     Ok((at, resized("narrow", shape, at, len)?))
 }
 
@@ -153,11 +137,7 @@ pub fn slice_range(
     let n = isize::try_from(size).map_err(|_| too_many("slice", &[size]))?;
     // Where a walk in this direction may begin, and the first place behind its last.
     let (lowest, highest) = if step > 0 { (0, n) } else { (-1, n - 1) };
-    let (first, last) = if step > 0 {
-        (lowest, highest)
-    } else {
-        (highest, lowest)
-    };
+    let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
     let position = |index: isize| if index < 0 { index + n } else { index }.clamp(lowest, highest);
     let start = start.map_or(first, position);
     let end = end.map_or(last, position);

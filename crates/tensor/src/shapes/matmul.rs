@@ -16,26 +16,10 @@ pub(crate) struct Face {
 /// `left`: a vector is a row there, else a column. A vector has nothing to transpose.
 pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
     match *shape {
-        [k] if left => Face {
-            rows: 1,
-            cols: k,
-            batch: 0,
-        },
-        [k] => Face {
-            rows: k,
-            cols: 1,
-            batch: 0,
-        },
-        [.., rows, cols] if transposed => Face {
-            rows: cols,
-            cols: rows,
-            batch: shape.len() - 2,
-        },
-        [.., rows, cols] => Face {
-            rows,
-            cols,
-            batch: shape.len() - 2,
-        },
+        [k] if left => Face { rows: 1, cols: k, batch: 0 },
+        [k] => Face { rows: k, cols: 1, batch: 0 },
+        [.., rows, cols] if transposed => Face { rows: cols, cols: rows, batch: shape.len() - 2 },
+        [.., rows, cols] => Face { rows, cols, batch: shape.len() - 2 },
         [] => unreachable!("scalars are refused before"),
     }
 }
@@ -81,11 +65,7 @@ pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Rule {
 }
 
 fn mark(transposed: bool, shape: &[usize]) -> &'static str {
-    if transposed && shape.len() > 1 {
-        "ᵀ"
-    } else {
-        ""
-    }
+    if transposed && shape.len() > 1 { "ᵀ" } else { "" }
 }
 
 /// What was probably meant, where one change makes the inner dimensions fit.

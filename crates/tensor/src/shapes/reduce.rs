@@ -41,11 +41,7 @@ pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
         kept[at] = 1;
         dropped = dropped.removed(at);
     }
-    Ok(Reduced {
-        chosen,
-        kept,
-        dropped,
-    })
+    Ok(Reduced { chosen, kept, dropped })
 }
 
 /// The same for operations whose result is one of the elements, so that nothing has none. Where

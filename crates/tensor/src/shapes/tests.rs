@@ -14,9 +14,7 @@ fn ranges_are_pythons() {
             // is in the slice if i = start + k·step lies between start and end.
             let clamp = |bound: Option<isize>, missing: isize| {
                 let (low, high) = if step > 0 { (0, size) } else { (-1, size - 1) };
-                bound.map_or(missing, |b| {
-                    (if b < 0 { b + size } else { b }).max(low).min(high)
-                })
+                bound.map_or(missing, |b| (if b < 0 { b + size } else { b }).max(low).min(high))
             };
             let mut i = clamp(start, if step > 0 { 0 } else { size - 1 });
             let end_at = clamp(end, if step > 0 { size } else { -1 });
@@ -62,17 +60,8 @@ fn nothing_has_an_extreme_only_where_one_is_asked_for() {
 #[test]
 fn no_rule_panics() {
     let (most, huge) = (usize::MAX, isize::MAX as usize);
-    let shapes: [&[usize]; 9] = [
-        &[],
-        &[0],
-        &[2, 3],
-        &[most],
-        &[most, most, 0],
-        &[huge, 2],
-        &[1; 8],
-        &[1; 9],
-        &[2; 70],
-    ];
+    let shapes: [&[usize]; 9] =
+        [&[], &[0], &[2, 3], &[most], &[most, most, 0], &[huge, 2], &[1; 8], &[1; 9], &[2; 70]];
     let axes = [isize::MIN, -9, -1, 0, 1, 8, isize::MAX];
     let sizes = [0, 1, 2, huge, most];
     let steps = [isize::MIN, -1, 0, 1, isize::MAX];
@@ -80,21 +69,9 @@ fn no_rule_panics() {
         let signed: Vec<isize> = a.iter().map(|&n| n as isize).collect();
         for b in shapes {
             let signed: Vec<isize> = b.iter().map(|&n| n as isize).collect();
-            drop((
-                broadcast("op", a, b),
-                broadcast_to(a, b),
-                in_place("op", a, b),
-            ));
-            drop((
-                select("op", a, b, &[3]),
-                reduce_to("op", a, b),
-                extreme_to("op", a, b),
-            ));
-            drop((
-                reshape(a, &signed),
-                permutation(a, &signed),
-                reduce("op", a, &signed),
-            ));
+            drop((broadcast("op", a, b), broadcast_to(a, b), in_place("op", a, b)));
+            drop((select("op", a, b, &[3]), reduce_to("op", a, b), extreme_to("op", a, b)));
+            drop((reshape(a, &signed), permutation(a, &signed), reduce("op", a, &signed)));
             drop([(false, false), (true, false), (false, true)].map(|(x, y)| matmul(a, b, x, y)));
             let padding: Vec<(usize, usize)> = b.iter().map(|&n| (n, n)).collect();
             drop((pad(a, &padding), split(a, 0, b)));
@@ -111,10 +88,7 @@ fn no_rule_panics() {
             drop(axes.map(|end| flatten(a, named, end)));
             drop(index_range("op", &[i64::MIN, 0, i64::MAX], named, a));
             for n in sizes {
-                drop((
-                    chunk(a, named, n),
-                    sizes.map(|len| narrow(a, named, n, len)),
-                ));
+                drop((chunk(a, named, n), sizes.map(|len| narrow(a, named, n, len))));
                 for step in steps {
                     drop(sizes.map(|len| slice_steps(a, named, n, step, len)));
                     drop(sizes.map(|size| unslice(a, named, n, step, size)));
@@ -129,17 +103,10 @@ fn no_rule_panics() {
             drop(concat(&[shape, Shape::SCALAR], named));
         }
     }
-    drop((
-        concat(&[], 0),
-        stack(&[], 0),
-        concat(&[Shape::new(&[most]); 2], 0),
-    ));
+    drop((concat(&[], 0), stack(&[], 0), concat(&[Shape::new(&[most]); 2], 0)));
     for (size, step) in sizes.iter().flat_map(|&n| steps.map(|step| (n, step))) {
         for (start, end) in axes.iter().flat_map(|&a| axes.map(|b| (Some(a), Some(b)))) {
-            drop((
-                slice_range(size, start, end, step),
-                slice_range(size, None, end, step),
-            ));
+            drop((slice_range(size, start, end, step), slice_range(size, None, end, step)));
         }
     }
 }

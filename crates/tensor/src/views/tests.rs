@@ -43,9 +43,7 @@ fn permutations_against_loops() {
     for (name, x) in layouts() {
         let rank = x.rank();
         for shift in 0..rank {
-            let axes: Vec<isize> = (0..rank)
-                .map(|axis| ((axis + shift) % rank) as isize)
-                .collect();
+            let axes: Vec<isize> = (0..rank).map(|axis| ((axis + shift) % rank) as isize).collect();
             let shape: Shape = axes.iter().map(|&axis| x.shape()[axis as usize]).collect();
             let expected = naive(&shape, |index| {
                 let mut from = vec![0; rank];
@@ -64,10 +62,7 @@ fn permutations_against_loops() {
         }
     }
     assert_eq!(count(&[2, 3]).t().to_vec(), [0, 3, 1, 4, 2, 5]);
-    assert_eq!(
-        count(&[2, 3, 4]).permute(&[2, 0, -2]).at(&[3, 1, 2]),
-        12 + 8 + 3
-    );
+    assert_eq!(count(&[2, 3, 4]).permute(&[2, 0, -2]).at(&[3, 1, 2]), 12 + 8 + 3);
 }
 
 #[test]
@@ -135,37 +130,26 @@ fn writing_to_a_view_leaves_the_others_alone() {
 fn panics_name_op_shape_and_caller() {
     let x = count(&[2, 3]);
     let v = count(&[3]);
-    panics_here(
-        "reshape: 6 elements of shape [2, 3] do not fit [4, -1]",
-        || drop(x.reshape(&[4, -1])),
-    );
+    panics_here("reshape: 6 elements of shape [2, 3] do not fit [4, -1]", || {
+        drop(x.reshape(&[4, -1]))
+    });
     panics_here("reshape: only one size may be -1, [-1, -1] has 2", || {
         drop(x.reshape(&[-1, -1]));
     });
-    panics_here(
-        "flatten: axis 0 comes before axis 1 in shape [2, 3]",
-        || drop(x.flatten(1, 0)),
-    );
-    panics_here(
-        "flatten: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.flatten(0, 2)),
-    );
-    panics_here(
-        "permute: 1 axes given, a tensor of shape [2, 3] has 2",
-        || drop(x.permute(&[0])),
-    );
-    panics_here(
-        "permute: axis -2 is named twice in [0, -2] (shape [2, 3])",
-        || drop(x.permute(&[0, -2])),
-    );
-    panics_here(
-        "permute: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.permute(&[0, 2])),
-    );
-    panics_here(
-        "transpose: axis -3 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.transpose(0, -3)),
-    );
+    panics_here("flatten: axis 0 comes before axis 1 in shape [2, 3]", || drop(x.flatten(1, 0)));
+    panics_here("flatten: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.flatten(0, 2))
+    });
+    panics_here("permute: 1 axes given, a tensor of shape [2, 3] has 2", || drop(x.permute(&[0])));
+    panics_here("permute: axis -2 is named twice in [0, -2] (shape [2, 3])", || {
+        drop(x.permute(&[0, -2]))
+    });
+    panics_here("permute: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.permute(&[0, 2]))
+    });
+    panics_here("transpose: axis -3 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.transpose(0, -3))
+    });
     panics_here(
         "t: two axes needed, shape [3] has 1; a vector becomes a column with unsqueeze(-1), a row with unsqueeze(0)",
         || drop(v.t()),
@@ -173,10 +157,9 @@ fn panics_name_op_shape_and_caller() {
     panics_here("squeeze: axis -1 of shape [2, 3] has size 3, not 1", || {
         drop(x.squeeze(-1));
     });
-    panics_here(
-        "squeeze: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.squeeze(2)),
-    );
+    panics_here("squeeze: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.squeeze(2))
+    });
     panics_here(
         "unsqueeze: no place 3 for a new axis in shape [2, 3]: it has places -3..3",
         || drop(x.unsqueeze(3)),
@@ -185,17 +168,15 @@ fn panics_name_op_shape_and_caller() {
         "narrow: 2 indices from 2 on do not lie within axis 1 of size 3 (shape [2, 3])",
         || drop(x.narrow(1, 2, 2)),
     );
-    panics_here(
-        "narrow: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.narrow(2, 0, 1)),
-    );
+    panics_here("narrow: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.narrow(2, 0, 1))
+    });
     panics_here("slice: the step must not be 0", || {
         drop(x.slice(0, None, None, 0));
     });
-    panics_here(
-        "slice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.slice(2, None, None, 1)),
-    );
+    panics_here("slice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        drop(x.slice(2, None, None, 1))
+    });
     panics_here(
         "slice_steps: 2 indices from 0 in steps of -1 do not lie within axis 0 of size 2 (shape [2, 3])",
         || drop(x.slice_steps(0, 0, -1, 2)),
@@ -204,10 +185,7 @@ fn panics_name_op_shape_and_caller() {
         "broadcast_to: shape [2, 3] cannot be repeated to [3, 2]: axes are matched from the last, and only size 1 repeats",
         || drop(x.broadcast_to(&[3, 2])),
     );
-    panics_here(
-        "flip: axis 2 of a tensor of shape [2, 3]: it has axes -2..2",
-        || drop(x.flip(2)),
-    );
+    panics_here("flip: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || drop(x.flip(2)));
     panics_here(
         "unsqueeze: shape [1, 1, 1, 1, 1, 1, 1, 1] has 8 axes already, the most there can be",
         || drop(count(&[1; 8]).unsqueeze(0)),

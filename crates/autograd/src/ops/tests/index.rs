@@ -27,18 +27,28 @@ pub(super) fn rows(op: IndexOp) -> Vec<Row> {
     let matrix = || vec![any(&[3, 5], 1)];
     match kind {
         IndexOp::IndexSelect { .. } => vec![
-            Row::new(op, "", matrix(), |x| x[0].index_select(1, Tensor::from([4i64, 0, 4, 4, 2, 0])))
-                .linear(),
-            Row::new(op, "outer axis", matrix(), |x| x[0].index_select(0, Tensor::from([2i64, 2, 0])))
-                .linear(),
-            Row::new(op, "tiny", vec![any(&[3], 1)], |x| x[0].index_select(-1, Tensor::from([1i64, 1])))
-                .linear(),
+            Row::new(op, "", matrix(), |x| {
+                x[0].index_select(1, Tensor::from([4i64, 0, 4, 4, 2, 0]))
+            })
+            .linear(),
+            Row::new(op, "outer axis", matrix(), |x| {
+                x[0].index_select(0, Tensor::from([2i64, 2, 0]))
+            })
+            .linear(),
+            Row::new(op, "tiny", vec![any(&[3], 1)], |x| {
+                x[0].index_select(-1, Tensor::from([1i64, 1]))
+            })
+            .linear(),
         ],
         IndexOp::IndexAdd { .. } => vec![
-            Row::new(op, "", matrix(), |x| index_add(x[0], 1, Tensor::from([3i64, 0, 3, 6, 3]), [3, 7]))
-                .linear(),
-            Row::new(op, "outer axis", matrix(), |x| index_add(x[0], 0, Tensor::from([1i64, 1, 0]), [4, 5]))
-                .linear(),
+            Row::new(op, "", matrix(), |x| {
+                index_add(x[0], 1, Tensor::from([3i64, 0, 3, 6, 3]), [3, 7])
+            })
+            .linear(),
+            Row::new(op, "outer axis", matrix(), |x| {
+                index_add(x[0], 0, Tensor::from([1i64, 1, 0]), [4, 5])
+            })
+            .linear(),
         ],
         IndexOp::Gather { .. } => vec![
             Row::new(op, "", matrix(), |x| {

@@ -14,7 +14,8 @@ where
     for policy in POLICIES {
         for copies in [1, 9] {
             let tape = Tape::new().with_policy(policy);
-            let put = |x: &&[f64]| tape.watch(Tensor::from(x.to_vec()).broadcast_to(&[copies, x.len()]));
+            let put =
+                |x: &&[f64]| tape.watch(Tensor::from(x.to_vec()).broadcast_to(&[copies, x.len()]));
             let x: Vec<_> = inputs.iter().map(put).collect();
             let loss = f(&x).sum_all();
             let row = |g: &Tensor<f64>| g.narrow(0, copies - 1, 1).to_vec();
@@ -78,8 +79,14 @@ fn of_two_operands() {
 fn of_extremes_over_axes() {
     let ties = &[&[1.0, 3.0, 3.0, -1.0, -1.0, 3.0, -1.0, -1.0][..]];
     let third = 1.0 / 3.0;
-    assert_eq!(slopes(ties, |x| x[0].max(&[-1], false))[0], [0.0, third, third, 0.0, 0.0, third, 0.0, 0.0]);
-    assert_eq!(slopes(ties, |x| x[0].min(&[-1], true))[0], [0.0, 0.0, 0.0, 0.25, 0.25, 0.0, 0.25, 0.25]);
+    assert_eq!(
+        slopes(ties, |x| x[0].max(&[-1], false))[0],
+        [0.0, third, third, 0.0, 0.0, third, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(ties, |x| x[0].min(&[-1], true))[0],
+        [0.0, 0.0, 0.0, 0.25, 0.25, 0.0, 0.25, 0.25]
+    );
 }
 
 #[test]

@@ -54,7 +54,10 @@ pub(super) fn rows(op: MatMul) -> Vec<Row> {
     let square = || vec![numbers(&[3, 4], 1), numbers(&[5, 4], 2)];
     rows.push(Row::new(op, "by t()", square(), |x| x[0].matmul(x[1].t())).bilinear());
     rows.push(Row::new(op, "by t() twice", square(), |x| x[1].t().t().matmul(x[0].t())).bilinear());
-    rows.push(Row::new(op, "of transposed", square(), |x| x[0].matmul_t(x[1].t(), false, false)).bilinear());
+    rows.push(
+        Row::new(op, "of transposed", square(), |x| x[0].matmul_t(x[1].t(), false, false))
+            .bilinear(),
+    );
     rows.push(
         Row::new(op, "curved", vec![numbers(&[3, 4], 1), numbers(&[4, 3], 2)], |x| {
             x[0].matmul(x[1]).tanh().matmul(x[0])

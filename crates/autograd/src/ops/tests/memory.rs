@@ -129,7 +129,11 @@ fn grad_computes_only_what_it_needs() {
 
     let before = tape.len();
     loss.grad(&[tape.param(&v)]);
-    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 1, "and nothing below the last layer");
+    assert_eq!(
+        tape.count(before, |op| matches!(op, Op::MatMul(_))),
+        1,
+        "and nothing below the last layer"
+    );
 }
 
 #[test]

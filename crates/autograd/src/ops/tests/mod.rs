@@ -111,7 +111,8 @@ impl Row {
         let x = self.place(&tape, &vec![true; self.inputs.len()]);
         let gradients = weighted(self.run(&x)).backward();
         for (i, &x) in x.iter().enumerate() {
-            let slope = gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
+            let slope =
+                gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
             let largest = slope.to_vec().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
             assert!(largest > 0.05, "{}: flat in input {i}: {slope}", self.name);
         }
@@ -136,8 +137,13 @@ impl Row {
             let y = spread(&ax.shape(), &[(-2.0, 2.0)], 77);
             let left = dot(&ax.value(), &y);
             let aty = ax.backward_from(y);
-            let right: f64 = x.iter().zip(&self.inputs).map(|(&x, v)| dot(v, aty.wrt(x).unwrap())).sum();
-            assert!((left - right).abs() <= 1e-12 * left.abs().max(1.0), "{}: {left} {right}", self.name);
+            let right: f64 =
+                x.iter().zip(&self.inputs).map(|(&x, v)| dot(v, aty.wrt(x).unwrap())).sum();
+            assert!(
+                (left - right).abs() <= 1e-12 * left.abs().max(1.0),
+                "{}: {left} {right}",
+                self.name
+            );
         }
     }
 
@@ -217,7 +223,9 @@ fn rows(family: Op) -> Vec<Row> {
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
         Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
         Op::Select => pointwise::select(),
-        Op::View(first) => successors(Some(first), |&op| view::after(op)).flat_map(view::rows).collect(),
+        Op::View(first) => {
+            successors(Some(first), |&op| view::after(op)).flat_map(view::rows).collect()
+        }
         Op::Reduce(first) => {
             successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
         }

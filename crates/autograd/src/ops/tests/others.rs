@@ -15,7 +15,9 @@ pub(super) fn random(op: Random) -> Vec<Row> {
     match op {
         Random::Dropout { .. } => [&[3, 5][..], &[7]]
             .into_iter()
-            .map(|shape| Row::new(Op::Random(op), "", vec![any(shape, 1)], move |x| apply(op, x[0])).linear())
+            .map(|shape| {
+                Row::new(Op::Random(op), "", vec![any(shape, 1)], move |x| apply(op, x[0])).linear()
+            })
             .collect(),
     }
 }

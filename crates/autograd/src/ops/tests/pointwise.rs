@@ -1,30 +1,11 @@
-//! Rows of the operations of each element: their domains lie where derivatives are large, and away
-//! from kinks by more than the stencil reaches.
+//! Rows of the operations of each element.
 
 use super::{Form, Row, any, spread};
 use crate::op::Op;
+use crate::ops::unary::domain;
 use crate::tape::Tape;
 use crate::var::Var;
 use wengert_tensor::{Binary, Tensor, Unary};
-
-/// Where a derivative is checked; `None` where it is zero everywhere.
-fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
-    use Unary::*;
-    let apart = |k: f64| vec![(k - 1.5, k - 0.2), (k + 0.2, k + 1.5)];
-    match op {
-        Neg | Scale(_) | Shift(_) => Some(vec![(-2.0, 2.0)]),
-        Abs | Relu => Some(apart(0.0)),
-        Sign => None,
-        Exp | Tanh | Sigmoid | Softplus => Some(vec![(-1.5, 1.5)]),
-        Ln | Sqrt => Some(vec![(0.3, 2.5)]),
-        Recip => Some(vec![(-2.0, -0.5), (0.5, 2.0)]),
-        Sin | Cos => Some(vec![(-3.0, 3.0)]),
-        Powi(_) => Some(vec![(-1.5, -0.4), (0.4, 1.5)]),
-        Powf(_) => Some(vec![(0.4, 2.0)]),
-        ClampMin(k) | ClampMax(k) => Some(apart(k)),
-        Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => None,
-    }
-}
 
 fn form(op: Unary) -> Form {
     match op {
@@ -111,7 +92,8 @@ pub(super) fn binary(op: Binary) -> Vec<Row> {
             None if a != b || a.len() < 2 => {}
             None => {
                 // Equal in places, so that none of the comparisons is zero everywhere.
-                let few = |shape: &[usize], of: usize| Tensor::from_fn(shape, |i| (i % of) as f64 - 1.0);
+                let few =
+                    |shape: &[usize], of: usize| Tensor::from_fn(shape, |i| (i % of) as f64 - 1.0);
                 stops(&[few(a, 4), few(b, 3)], move |x| x[0].binary(op, x[1]));
             }
         }
@@ -125,17 +107,26 @@ pub(super) fn select() -> Vec<Row> {
     }
     let op = Op::Select;
     vec![
-        Row::new(op, "", vec![any(&[3, 5], 1), any(&[3, 5], 2)], |x| mask(x[0], &[3, 5]).select(x[0], x[1]))
-            .linear(),
-        Row::new(op, "tiny", vec![any(&[3], 1), any(&[3], 2)], |x| mask(x[0], &[3]).select(x[0], x[1]))
-            .linear(),
+        Row::new(op, "", vec![any(&[3, 5], 1), any(&[3, 5], 2)], |x| {
+            mask(x[0], &[3, 5]).select(x[0], x[1])
+        })
+        .linear(),
+        Row::new(op, "tiny", vec![any(&[3], 1), any(&[3], 2)], |x| {
+            mask(x[0], &[3]).select(x[0], x[1])
+        })
+        .linear(),
         Row::new(op, "broadcast", vec![any(&[3, 1], 1), any(&[5], 2)], |x| {
             mask(x[0], &[2, 1, 1]).select(x[0], x[1])
         })
         .linear(),
-        Row::new(op, "masked_fill", vec![any(&[3, 5], 1)], |x| x[0].masked_fill(mask(x[0], &[5]), -7.0)),
-        Row::new(op, "by a comparison", vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1)], |x| {
-            x[0].gt(0.0).select(x[0].exp(), x[0] * x[0])
+        Row::new(op, "masked_fill", vec![any(&[3, 5], 1)], |x| {
+            x[0].masked_fill(mask(x[0], &[5]), -7.0)
         }),
+        Row::new(
+            op,
+            "by a comparison",
+            vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1)],
+            |x| x[0].gt(0.0).select(x[0].exp(), x[0] * x[0]),
+        ),
     ]
 }

@@ -27,11 +27,15 @@ pub(super) fn rows(op: Reduce) -> Vec<Row> {
         Reduce::Sum => vec![
             Row::new(op, "all", vec![any(&[3, 5], 1)], |x| x[0].sum_all()).linear(),
             Row::new(op, "all of few", vec![any(&[2, 3], 1)], |x| x[0].sum_all()).linear(),
-            Row::new(op, "all of a pending", vec![any(&[3, 5], 1)], |x| (x[0].tanh() * x[0]).sum_all())
-                .order(3),
+            Row::new(op, "all of a pending", vec![any(&[3, 5], 1)], |x| {
+                (x[0].tanh() * x[0]).sum_all()
+            })
+            .order(3),
             Row::new(op, "outer axis", vec![any(&[3, 5], 1)], |x| x[0].sum(&[0], false)).linear(),
-            Row::new(op, "two axes", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[0, -1], true)).linear(),
-            Row::new(op, "middle axis", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[1], false)).linear(),
+            Row::new(op, "two axes", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[0, -1], true))
+                .linear(),
+            Row::new(op, "middle axis", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[1], false))
+                .linear(),
             Row::new(op, "sum_to", vec![any(&[2, 3, 5], 1)], |x| x[0].sum_to(&[3, 1])).linear(),
             Row::new(op, "mean", vec![any(&[3, 5], 1)], |x| x[0].mean(&[1], true)).linear(),
             Row::new(op, "mean_all", vec![any(&[3], 1)], |x| x[0].mean_all()).linear(),

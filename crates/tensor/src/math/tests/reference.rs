@@ -8,16 +8,9 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 pub struct Wide(f64, f64);
 
 /// ln 2 and π/2 as three numbers.
-const LN_2: [f64; 3] = [
-    std::f64::consts::LN_2,
-    2.3190468138462996e-17,
-    5.707708438416212e-34,
-];
-const FRAC_PI_2: [f64; 3] = [
-    std::f64::consts::FRAC_PI_2,
-    6.123233995736766e-17,
-    -1.4973849048591833e-33,
-];
+const LN_2: [f64; 3] = [std::f64::consts::LN_2, 2.3190468138462996e-17, 5.707708438416212e-34];
+const FRAC_PI_2: [f64; 3] =
+    [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591833e-33];
 
 fn sum(a: f64, b: f64) -> Wide {
     let s = a + b;
