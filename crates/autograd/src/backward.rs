@@ -386,9 +386,9 @@ impl<'t, T: Float> Var<'t, T> {
             ))
         }
         if retain {
-            drop(tape.force(self.id))
+            drop(tape.force(self.id));
         } else {
-            drop(self.value())
+            drop(self.value());
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);

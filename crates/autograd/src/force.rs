@@ -28,6 +28,7 @@ enum Plan<T: Float> {
     Op(u32, Op, Inputs<T>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
+type Ids = SmallVec<[u32; 4]>;
 
 impl<T: Float> Tape<T> {
     /// The value of a node.
@@ -230,7 +231,7 @@ impl<T: Float> crate::tape::Arena<T> {
 
     /// The program that computes a pointwise node and the nodes it reads, or the nodes that must
     /// be computed before.
-    fn program(&self, id: u32) -> Result<(Program, SmallVec<[u32; 4]>), SmallVec<[u32; 4]>> {
+    fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
         let mut inputs: SmallVec<[u32; 4]> = smallvec![];
         let mut joined: SmallVec<[u32; 8]> = smallvec![id];
         let mut look: SmallVec<[u32; 8]> = self.parents(id).into();

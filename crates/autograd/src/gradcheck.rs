@@ -4,6 +4,7 @@
 use crate::tape::{Policy, Tape};
 use crate::var::Var;
 use rand::Rng;
+use std::cmp::Ordering;
 use std::fmt;
 use wengert_tensor::{Philox, Tensor};
 
@@ -165,7 +166,7 @@ impl Gradcheck {
     ) -> Result<(), GradcheckError> {
         let output = evaluate(f, inputs);
         let weights = random_like(&output, rng);
-        self.paths(order, f, inputs, &weights)?;
+        paths(order, f, inputs, &weights)?;
         self.direction(order, f, inputs, &weights, rng)?;
         let size: usize = inputs.iter().map(Tensor::numel).sum();
         if size * output.numel() <= self.entries {
@@ -196,39 +197,6 @@ impl Gradcheck {
         } else {
             Err(GradcheckError { order, at, analytic, numeric })
         }
-    }
-
-    /// `backward`, `grad` and both policies must agree far more closely than any difference.
-    fn paths(
-        &self,
-        order: usize,
-        f: &dyn Function,
-        inputs: &[Tensor<f64>],
-        weights: &Tensor<f64>,
-    ) -> Result<(), GradcheckError> {
-        let numbers = gradients(f, inputs, weights, Policy::Fused, false);
-        for (policy, variables) in
-            [(Policy::Eager, false), (Policy::Fused, true), (Policy::Eager, true)]
-        {
-            let others = gradients(f, inputs, weights, policy, variables);
-            for (input, (a, b)) in numbers.iter().zip(&others).enumerate() {
-                let largest = a.iter().chain(b).fold(1.0, |m: f64, x| m.max(x.abs()));
-                for (&analytic, &numeric) in a.iter().zip(b) {
-                    // Not `>`: infinities and NaN are no agreement.
-                    if analytic != numeric
-                        && !((analytic - numeric).abs() <= 1e-10 * largest.min(f64::MAX))
-                    {
-                        return Err(GradcheckError {
-                            order,
-                            at: Place::Paths { input },
-                            analytic,
-                            numeric,
-                        });
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     fn direction(
@@ -284,6 +252,39 @@ impl Gradcheck {
     fn difference(&self, f: impl Fn(f64) -> f64) -> f64 {
         stencil([-2.0, -1.0, 1.0, 2.0].map(|k| f(k * self.step)), self.step)
     }
+}
+
+/// `backward`, `grad` and both policies must agree far more closely than any difference.
+fn paths(
+    order: usize,
+    f: &dyn Function,
+    inputs: &[Tensor<f64>],
+    weights: &Tensor<f64>,
+) -> Result<(), GradcheckError> {
+    let numbers = gradients(f, inputs, weights, Policy::Fused, false);
+    for (policy, variables) in
+        [(Policy::Eager, false), (Policy::Fused, true), (Policy::Eager, true)]
+    {
+        let others = gradients(f, inputs, weights, policy, variables);
+        for (input, (a, b)) in numbers.iter().zip(&others).enumerate() {
+            let largest = a.iter().chain(b).fold(1.0, |m: f64, x| m.max(x.abs()));
+            for (&analytic, &numeric) in a.iter().zip(b) {
+                // Not `>`: infinities and NaN are no agreement.
+                if analytic != numeric
+                    && (analytic - numeric).abs().partial_cmp(&(1e-10 * largest.min(f64::MAX)))
+                        != Some(Ordering::Less)
+                {
+                    return Err(GradcheckError {
+                        order,
+                        at: Place::Paths { input },
+                        analytic,
+                        numeric,
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The derivative from values at -2h, -h, h, 2h; its error is of fourth order in h.
@@ -358,7 +359,7 @@ mod tests {
         inner: f64,
     }
     impl CustomOp<f64> for Scaled {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "scaled"
         }
         fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -375,11 +376,12 @@ mod tests {
         }
     }
 
+    fn apply<'t>(factor: f64, inner: f64, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        x[0].tape().custom(Arc::new(Scaled { factor, inner }), &[x[0]])[0]
+    }
+
     fn check(factor: f64, inner: f64, order: usize) -> Result<(), GradcheckError> {
         let x = Tensor::from([0.3, -0.8, 1.1]);
-        fn apply<'t>(factor: f64, inner: f64, x: &[Var<'t, f64>]) -> Var<'t, f64> {
-            x[0].tape().custom(Arc::new(Scaled { factor, inner }), &[x[0]])[0]
-        }
         Gradcheck::new().order(order).run(any_tape(move |x| apply(factor, inner, x)), &[x])
     }
 

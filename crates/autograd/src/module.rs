@@ -290,7 +290,7 @@ mod tests {
         let model = [linear(1, 1), linear(1, 1)];
         let mut ids = Vec::new();
         model.visit(&Path::root(), &mut |_, state| {
-            ids.push(state.downcast_ref::<Param>().unwrap().id())
+            ids.push(state.downcast_ref::<Param>().unwrap().id());
         });
         assert_eq!(ids, [model[0].0.id(), model[0].1.id(), model[1].0.id(), model[1].1.id()]);
     }

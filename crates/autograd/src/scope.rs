@@ -37,12 +37,16 @@ impl<'t, T: Float> ScopeResult<'t, T> for Var<'t, T> {
 }
 impl<'t, T: Float, R: ScopeResult<'t, T>> ScopeResult<'t, T> for Vec<R> {
     fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
-        self.iter().for_each(|r| r.each(see));
+        for r in self {
+            r.each(see);
+        }
     }
 }
 impl<'t, T: Float, R: ScopeResult<'t, T>, const N: usize> ScopeResult<'t, T> for [R; N] {
     fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
-        self.iter().for_each(|r| r.each(see));
+        for r in self {
+            r.each(see);
+        }
     }
 }
 impl<'t, T: Float, A: ScopeResult<'t, T>, B: ScopeResult<'t, T>> ScopeResult<'t, T> for (A, B) {

@@ -415,12 +415,11 @@ impl<T: Float> Tape<T> {
     pub(crate) fn record(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
         let arena = &mut *self.arena.borrow_mut();
         let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
-        let shape = match like.filter(|&like| arena.shapes[like as usize] == shape) {
-            Some(like) => like,
-            None => {
-                arena.shapes.push(shape);
-                arena.shapes.len() as u32 - 1
-            }
+        let shape = if let Some(like) = like.filter(|&like| arena.shapes[like as usize] == shape) {
+            like
+        } else {
+            arena.shapes.push(shape);
+            arena.shapes.len() as u32 - 1
         };
         arena.add(op, parents, shape, None, self.recording.get())
     }

@@ -57,11 +57,7 @@ fn second_order_through_products() {
         close(&first.value().to_vec(), &symmetric.matmul(&x.value()).to_vec(), 1e-14);
         for i in 0..4 {
             let row = first.narrow(0, i, 1).sum_all().backward_retain();
-            close(
-                &row.wrt(x).unwrap().to_vec(),
-                &symmetric.narrow(0, i as usize, 1).to_vec(),
-                1e-14,
-            );
+            close(&row.wrt(x).unwrap().to_vec(), &symmetric.narrow(0, i, 1).to_vec(), 1e-14);
         }
     }
 }
@@ -133,7 +129,7 @@ fn retained_history_gives_the_same_numbers_again() {
 /// The identity, whose rule must not run.
 struct Costly;
 impl CustomOp<f32> for Costly {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "costly"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -275,7 +271,7 @@ fn gradients_can_be_sent() {
 /// r = √(a² + b²) and the angle: two outputs of two inputs, and a rule that reads one of each.
 struct Polar;
 impl CustomOp<f64> for Polar {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "polar"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {

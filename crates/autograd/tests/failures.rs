@@ -204,7 +204,7 @@ fn buffers_keep_their_shape() {
 
 struct Refuses;
 impl CustomOp<f32> for Refuses {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "refuses"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -273,7 +273,7 @@ fn gradients_by_constants_are_refused() {
 #[test]
 fn buffers_take_changes_from_their_own_tape() {
     let (here, there) = (Tape::<f64>::new(), Tape::<f64>::new());
-    let buffer = wengert_autograd::Buffer::new(Tensor::<f64>::zeros_of(&[2]));
+    let buffer = Buffer::new(Tensor::<f64>::zeros_of(&[2]));
     let change = there.constant(Tensor::ones_of(&[2]));
     panics!(here.update_buffer(&buffer, 0.9, change), "two tapes");
 }

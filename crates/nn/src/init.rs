@@ -175,7 +175,7 @@ mod tests {
         assert!((found / std - 1.0).abs() < 5.0 / (2.0 * n).sqrt(), "deviation {found} for {std}");
         match bound {
             Some(bound) => {
-                assert!(largest <= bound && largest > 0.99 * bound, "{largest} of {bound}")
+                assert!(largest <= bound && largest > 0.99 * bound, "{largest} of {bound}");
             }
             None => assert!(largest > 3.0 * std),
         }

@@ -289,11 +289,11 @@ mod tests {
             drop(x.split(-1, &[1, 1]));
         });
         panics_here("split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
-            drop(x.split(5, &[2]))
+            drop(x.split(5, &[2]));
         });
         panics_here("chunk: no pieces of axis 0 of shape [2, 3] asked for", || drop(x.chunk(0, 0)));
         panics_here("chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
-            drop(x.chunk(5, 1))
+            drop(x.chunk(5, 1));
         });
         panics_here(
             "pad: 1 pairs given, a tensor of shape [2, 3] needs 2, one (before, after) per axis",

@@ -256,7 +256,7 @@ impl Block {
         for &n in shape.iter() {
             let (product, over) = bytes.overflowing_mul(n);
             bytes = product;
-            fits &= !over & (n <= u32::MAX as usize);
+            fits = fits && !over && u32::try_from(n).is_ok();
         }
         if !fits || bytes > isize::MAX as usize / 2 {
             too_large(*shape)
@@ -447,7 +447,7 @@ mod tests {
         // SAFETY: the view keeps the numbers alive.
         #[allow(clippy::cast_ptr_alignment)] // four bytes into an aligned block
         unsafe {
-            view.data().cast::<f32>().write(1.0)
+            view.data().cast::<f32>().write(1.0);
         };
     }
 

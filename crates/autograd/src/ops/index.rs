@@ -1,6 +1,6 @@
 //! Picking elements by index, and adding them back. The indices are no operands that could be
 //! differentiated: they lie in a table of the tape, and the op carries their place in it.
-//! The family is closed under vjp: index_select ↔ index_add, gather ↔ scatter_add.
+//! The family is closed under vjp: `index_select` ↔ `index_add`, gather ↔ `scatter_add`.
 
 use crate::index::IntoIndex;
 use crate::op::{Call, Op};

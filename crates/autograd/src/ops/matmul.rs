@@ -27,13 +27,15 @@ impl MatMul {
         let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
         let MatMul { ta, tb } = self;
         smallvec![
-            c.wants(0).then(|| match ta {
-                false => gy.product(b, false, !tb),
-                true => b.product(gy, tb, true),
+            c.wants(0).then(|| if ta {
+                b.product(gy, tb, true)
+            } else {
+                gy.product(b, false, !tb)
             }),
-            c.wants(1).then(|| match tb {
-                false => a.product(gy, !ta, false),
-                true => gy.product(a, true, ta),
+            c.wants(1).then(|| if tb {
+                gy.product(a, true, ta)
+            } else {
+                a.product(gy, !ta, false)
             }),
         ]
     }

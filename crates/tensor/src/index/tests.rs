@@ -214,7 +214,7 @@ fn panics_name_op_shape_and_caller() {
         || drop(x.unslice(1, 0, 2, 4)),
     );
     panics_here("unslice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.unslice(2, 0, 1, 4))
+        drop(x.unslice(2, 0, 1, 4));
     });
     panics_here(
         "masked_fill: shapes [2] and [2, 3] do not broadcast: axis -1 has 2 and 3 \

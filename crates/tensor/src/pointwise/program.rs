@@ -191,7 +191,7 @@ impl Program {
         n: usize,
     ) {
         ranges(n, n * (self.steps.len() + 1), BLOCK, |range| {
-            self.block_range(sources, targets, range, 0)
+            self.block_range(sources, targets, range, 0);
         });
     }
 

@@ -39,13 +39,16 @@ pub(super) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + 
     }
 }
 
+/// Numbers, sizes, results.
+type Work<'a, T, U> = &'a (dyn Fn(&[T], Sizes, &mut [U]) + Sync);
+
 /// Splits the outer axis until a piece is small or has one element there, and hands each piece to
 /// `work` (numbers, sizes, results), on several threads if there are many numbers.
 pub(super) fn pieces<T: Number, U: Send>(
     x: &[T],
     sizes: Sizes,
     out: &mut [U],
-    work: &(dyn Fn(&[T], Sizes, &mut [U]) + Sync),
+    work: Work<'_, T, U>,
 ) {
     let [outer, n, inner] = sizes;
     if outer <= 1 || x.len() <= BLOCK {

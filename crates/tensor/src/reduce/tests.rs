@@ -327,7 +327,7 @@ fn panics_name_what_is_wrong() {
     panics_here(&axis("argmax"), || drop(x.argmax(2, false)));
     panics_here(&axis("argmin"), || drop(x.argmin(2, false)));
     panics_here("sum: axis -1 is named twice in [1, -1] (shape [2, 3])", || {
-        drop(x.sum(&[1, -1], false))
+        drop(x.sum(&[1, -1], false));
     });
     let none = Tensor::zeros(&[0, 3]);
     let empty = |op: &str| {

@@ -131,24 +131,24 @@ fn panics_name_op_shape_and_caller() {
     let x = count(&[2, 3]);
     let v = count(&[3]);
     panics_here("reshape: 6 elements of shape [2, 3] do not fit [4, -1]", || {
-        drop(x.reshape(&[4, -1]))
+        drop(x.reshape(&[4, -1]));
     });
     panics_here("reshape: only one size may be -1, [-1, -1] has 2", || {
         drop(x.reshape(&[-1, -1]));
     });
     panics_here("flatten: axis 0 comes before axis 1 in shape [2, 3]", || drop(x.flatten(1, 0)));
     panics_here("flatten: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.flatten(0, 2))
+        drop(x.flatten(0, 2));
     });
     panics_here("permute: 1 axes given, a tensor of shape [2, 3] has 2", || drop(x.permute(&[0])));
     panics_here("permute: axis -2 is named twice in [0, -2] (shape [2, 3])", || {
-        drop(x.permute(&[0, -2]))
+        drop(x.permute(&[0, -2]));
     });
     panics_here("permute: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.permute(&[0, 2]))
+        drop(x.permute(&[0, 2]));
     });
     panics_here("transpose: axis -3 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.transpose(0, -3))
+        drop(x.transpose(0, -3));
     });
     panics_here(
         "t: two axes needed, shape [3] has 1; a vector becomes a column with unsqueeze(-1), a row with unsqueeze(0)",
@@ -158,7 +158,7 @@ fn panics_name_op_shape_and_caller() {
         drop(x.squeeze(-1));
     });
     panics_here("squeeze: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.squeeze(2))
+        drop(x.squeeze(2));
     });
     panics_here(
         "unsqueeze: no place 3 for a new axis in shape [2, 3]: it has places -3..3",
@@ -169,13 +169,13 @@ fn panics_name_op_shape_and_caller() {
         || drop(x.narrow(1, 2, 2)),
     );
     panics_here("narrow: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.narrow(2, 0, 1))
+        drop(x.narrow(2, 0, 1));
     });
     panics_here("slice: the step must not be 0", || {
         drop(x.slice(0, None, None, 0));
     });
     panics_here("slice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.slice(2, None, None, 1))
+        drop(x.slice(2, None, None, 1));
     });
     panics_here(
         "slice_steps: 2 indices from 0 in steps of -1 do not lie within axis 0 of size 2 (shape [2, 3])",

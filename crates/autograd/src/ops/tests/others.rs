@@ -25,7 +25,7 @@ pub(super) fn random(op: Random) -> Vec<Row> {
 /// sin x and cos x, each the other's derivative: the rule reads both outputs and no input.
 struct SinCos;
 impl CustomOp<f64> for SinCos {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "sin_cos"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -51,7 +51,7 @@ fn sin_cos(x: Var<'_, f64>) -> Outputs<Var<'_, f64>> {
 /// a b + c: every argument's gradient reads something else.
 struct MulAdd;
 impl CustomOp<f64> for MulAdd {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "mul_add"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
