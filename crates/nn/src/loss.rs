@@ -38,7 +38,7 @@ impl Reduction {
 /// ```
 ///
 /// # Panics
-/// If the shapes differ: [n] against [n, 1] would broadcast to n² differences.
+/// If the shapes differ: `[n]` against `[n, 1]` would broadcast to n² differences.
 #[track_caller]
 pub fn mse<'t, T: Float>(input: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
     mse_with(input, target, Reduction::Mean)
@@ -97,8 +97,8 @@ pub fn bce_with_logits_with<'t, T: Float>(
 /// The cross-entropy between softmax(logits) and the true classes, in nats: mean over samples of
 /// ln Σⱼ exp(xⱼ) - xᵢ, where i is the class.
 ///
-/// Logits are [C], [N, C] or [N, C, d₁, …] with the classes on the second axis (on the only one of
-/// [C]); classes are the shape without that axis, numbers from 0 to C - 1. Stable for logits of any
+/// Logits are `[C]`, `[N, C]` or `[N, C, d₁, …]` with the classes on the second axis (on the only one of
+/// `[C]`); classes are the shape without that axis, numbers from 0 to C - 1. Stable for logits of any
 /// size.
 ///
 /// ```

@@ -60,7 +60,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::Index(op), &[self], shape)
     }
 
-    /// The slices of an axis at these positions, in their order: y[…, i, …] = x[…, index[i], …].
+    /// The slices of an axis at these positions, in their order: `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
     /// If `index` is no vector, or leads outside.
@@ -73,7 +73,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// One element per entry of `index`, chosen along an axis:
-    /// y[…, i, …] = x[…, index[…, i, …], …]. `index` has the rank of `self` and is no larger along
+    /// `y[…, i, …] = x[…, index[…, i, …], …]`. `index` has the rank of `self` and is no larger along
     /// the other axes.
     ///
     /// # Panics
@@ -87,7 +87,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// `self` with the elements of `source` added at the places that `index` names along an axis:
-    /// y[…, index[…, i, …], …] += source[…, i, …]. Places named twice get both.
+    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Places named twice get both.
     ///
     /// # Panics
     /// If the shapes do not fit, or an index leads outside.

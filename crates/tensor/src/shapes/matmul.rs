@@ -36,7 +36,7 @@ pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
 ///
 /// # Errors
 /// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast: the
-/// text that [`Tensor::matmul`] panics with.
+/// text that [`Tensor::matmul`](crate::Tensor::matmul) panics with.
 pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Rule {
     if a.is_empty() || b.is_empty() {
         return Err(format!(
