@@ -173,7 +173,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// Adds `g` to the cotangent of a node; `shared`: it will be given to another, too, so its number is copied, not moved.
+    /// Adds `g` to the cotangent of a node. `shared`: it will be given to another, too, so its number
+    /// is copied, not moved.
     #[inline]
     fn give(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
@@ -437,7 +438,6 @@ impl<'t, T: Float> Var<'t, T> {
                 }
             },
         );
-        drop(walk);
         found
     }
 }

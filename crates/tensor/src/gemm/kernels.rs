@@ -12,7 +12,7 @@ type PackFn<T> = unsafe fn(&Panel<T>, *mut T);
 /// What one instruction set has for one element type.
 pub struct Kernels<T: 'static> {
     /// For messages and benchmarks.
-    #[allow(dead_code)]
+    #[allow(dead_code)] // for the messages of tests
     pub name: &'static str,
     /// Elements in a vector.
     pub lanes: usize,
