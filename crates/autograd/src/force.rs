@@ -22,7 +22,7 @@ enum Plan<T: Float> {
     Step(Opcode, Inputs<T>),
     /// Several in one pass.
     Program(Program, Inputs<T>, Shape),
-    /// A program that ends in the sum of all elements.
+    /// A program over the first shape that ends in a sum to the second.
     Sum(Program, Inputs<T>, Shape, Shape),
     /// Anything else, with the place of its first output.
     Op(u32, Op, Inputs<T>, Shape),
@@ -85,41 +85,42 @@ impl<T: Float> Tape<T> {
     fn compute(&self, target: u32) {
         let mut todo: SmallVec<[u32; 8]> = smallvec![target];
         while let Some(&id) = todo.last() {
-            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) =
-                match self.plan(id) {
-                    Plan::Done => {
-                        todo.pop();
-                        continue;
+            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) = match self
+                .plan(id)
+            {
+                Plan::Done => {
+                    todo.pop();
+                    continue;
+                }
+                Plan::After(inputs) => {
+                    todo.extend(inputs);
+                    continue;
+                }
+                Plan::Step(op, x) => {
+                    let y = match &x[..] {
+                        [a] => Tensor::pointwise(op, [a], &a.shape()),
+                        [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
+                        [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
+                        _ => unreachable!("opcodes have one to three operands"),
+                    };
+                    (id, x, smallvec![y])
+                }
+                Plan::Program(program, x, shape) => {
+                    let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
+                    (id, x, smallvec![y])
+                }
+                Plan::Sum(program, x, over, shape) => {
+                    let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
+                    (id, x, smallvec![y])
+                }
+                Plan::Op(first, op, x, shape) => {
+                    let y = self.evaluate(op, &x, shape);
+                    if let Op::Custom(_) = op {
+                        self.check_outputs(op, first, &y);
                     }
-                    Plan::After(inputs) => {
-                        todo.extend(inputs);
-                        continue;
-                    }
-                    Plan::Step(op, x) => {
-                        let y = match &x[..] {
-                            [a] => Tensor::pointwise(op, [a], &a.shape()),
-                            [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
-                            [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
-                            _ => unreachable!("opcodes have one to three operands"),
-                        };
-                        (id, x, smallvec![y])
-                    }
-                    Plan::Program(program, x, shape) => {
-                        let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
-                        (id, x, smallvec![y])
-                    }
-                    Plan::Sum(program, x, over, shape) => {
-                        let sum = program.sum(&x.iter().collect::<SmallVec<[_; 4]>>(), &over);
-                        (id, x, smallvec![Tensor::full_of(&shape, sum)])
-                    }
-                    Plan::Op(first, op, x, shape) => {
-                        let y = self.evaluate(op, &x, shape);
-                        if let Op::Custom(_) = op {
-                            self.check_outputs(op, first, &y);
-                        }
-                        (first, x, y)
-                    }
-                };
+                    (first, x, y)
+                }
+            };
             drop(inputs);
             todo.pop();
             let arena = &mut *self.arena.borrow_mut();
@@ -178,7 +179,7 @@ impl<T: Float> Tape<T> {
         }
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
-        if let (Op::Reduce(Reduce::Sum), 1) = (node.op, arena.shape(id).numel()) {
+        if let Op::Reduce(Reduce::Sum) = node.op {
             // The sum of a pending expression that nobody else waits for needs no memory.
             let x = parents[0];
             let below = arena.nodes[x as usize];

@@ -7,7 +7,7 @@
 
 use crate::gemm::{self, MatRef};
 use crate::parallel::Shared;
-use crate::pointwise::{Source, Step};
+use crate::pointwise::{Source, Split, Step};
 use crate::reduce::{Fold, Reduction};
 use crate::tensor::Tensor;
 use crate::{Element, Program};
@@ -29,7 +29,7 @@ pub trait FloatKernels: Element {
     #[doc(hidden)]
     fn evaluate(program: &Program, sources: &[Source<Self>], targets: &[Shared<Self>], n: usize);
     #[doc(hidden)]
-    fn program_sum(program: &Program, sources: &[Source<Self>], n: usize) -> Self;
+    fn program_sum(program: &Program, sources: &[Source<Self>], split: Split) -> Tensor<Self>;
     #[doc(hidden)]
     fn var(x: &Tensor<Self>, reduction: Reduction, correction: f64) -> Tensor<Self>;
     #[doc(hidden)]
@@ -70,8 +70,8 @@ macro_rules! float_kernels {
             fn evaluate(program: &Program, sources: &[Source<$t>], targets: &[Shared<$t>], n: usize) {
                 program.evaluate_here(sources, targets, n);
             }
-            fn program_sum(program: &Program, sources: &[Source<$t>], n: usize) -> $t {
-                program.sum_here(sources, n)
+            fn program_sum(program: &Program, sources: &[Source<$t>], split: Split) -> Tensor<$t> {
+                program.sum_here(sources, split)
             }
             fn var(x: &Tensor<$t>, reduction: Reduction, correction: f64) -> Tensor<$t> {
                 crate::reduce::variance(x, reduction, correction)

@@ -5,6 +5,7 @@ mod binary;
 mod kernel;
 mod ops;
 mod program;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod unary;
@@ -13,4 +14,5 @@ pub use binary::Binary;
 pub use kernel::{Opcode, Step};
 pub use ops::Arithmetic;
 pub use program::{Expr, Instruction, Program, Source};
+pub use sum::Split;
 pub use unary::Unary;

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::ops::{self, Range};
 
 /// Numbers per block: 1 KiB of `f32`.
-const BLOCK: usize = 256;
+pub(super) const BLOCK: usize = 256;
 
 /// An operation and its operands by number: inputs come first, then the steps in order.
 #[derive(Clone, Copy, Debug)]
@@ -99,18 +99,23 @@ impl Program {
         self.inputs
     }
 
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    #[track_caller]
+    pub(super) fn check_inputs(&self, given: usize) {
+        assert!(given == self.inputs, "program: {} inputs wanted, {given} given", self.inputs);
+    }
+
     /// The result (the first of several) over inputs that broadcast to `shape`.
     ///
     /// # Panics
     /// If the number of inputs is another, or one does not broadcast to `shape`.
     #[track_caller]
     pub fn map<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> Tensor<T> {
-        assert!(
-            inputs.len() == self.inputs,
-            "program: {} inputs wanted, {} given",
-            self.inputs,
-            inputs.len()
-        );
+        self.check_inputs(inputs.len());
         let mut out = Tensor::empty(Shape::new(shape));
         let sources = sources(inputs, out.shape());
         let target = out.fresh_mut().as_mut_ptr();
@@ -147,42 +152,6 @@ impl Program {
         T::evaluate(self, &all, &outs, shape.numel());
     }
 
-    /// The sum of the first result over all elements of `shape`, without storing them.
-    ///
-    /// # Panics
-    /// As [`Program::map`].
-    #[track_caller]
-    pub fn sum<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> T {
-        assert!(
-            inputs.len() == self.inputs,
-            "program: {} inputs wanted, {} given",
-            self.inputs,
-            inputs.len()
-        );
-        let shape = Shape::new(shape);
-        T::program_sum(self, &sources(inputs, shape), shape.numel())
-    }
-
-    /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
-    pub(crate) fn sum_here<T: Float>(&self, sources: &[Source<T>], n: usize) -> T {
-        /// Numbers per partial sum: the same whatever the number of threads, so the result is too.
-        const PIECE: usize = 64 * BLOCK;
-        let mut partial = Tensor::<T>::empty(Shape::new(&[n.div_ceil(PIECE)]));
-        let to = Shared(partial.fresh_mut().as_mut_ptr());
-        ranges(n, n * (self.steps.len() + 1), PIECE, |range| {
-            let mut piece = Tensor::<T>::empty(Shape::new(&[PIECE.min(n)]));
-            for start in range.clone().step_by(PIECE) {
-                let end = range.end.min(start + PIECE);
-                let numbers = Shared(piece.fresh_mut().as_mut_ptr());
-                self.block_range(sources, &[numbers], start..end, start);
-                let sum = T::total(&piece.fresh_mut()[..end - start]);
-                // SAFETY: one slot per piece, and this piece is ours.
-                unsafe { to.get().add(start / PIECE).write(sum) };
-            }
-        });
-        partial.sum_all()
-    }
-
     /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
     pub(crate) fn evaluate_here<T: Float>(
         &self,
@@ -196,7 +165,7 @@ impl Program {
     }
 
     /// The numbers in `range`; the one at `origin` goes to the start of each target.
-    fn block_range<T: Float>(
+    pub(super) fn block_range<T: Float>(
         &self,
         sources: &[Source<T>],
         targets: &[Shared<T>],
@@ -306,7 +275,7 @@ pub struct Source<T> {
 unsafe impl<T: Sync> Sync for Source<T> {}
 
 #[track_caller]
-fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
+pub(super) fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
     inputs
         .iter()
         .map(|x| {

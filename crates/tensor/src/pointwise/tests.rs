@@ -147,6 +147,41 @@ fn programs_equal_single_steps() {
     }
 }
 
+/// Whole and part runs, several outer indices to a piece, axes of one element, rows too long for
+/// a piece, nothing at all; the same bits on one thread and on several.
+#[test]
+fn sums_over_axes_are_those_of_the_stored_result() {
+    let program = Program::new(|[x, y]| [x * y + 0.5]);
+    let threads = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let (one, three) = (threads(1), threads(3));
+    for (over, to) in [
+        (&[4, 6, 9, 7][..], &[6, 1, 1][..]),
+        (&[4, 6, 9, 7], &[1, 6, 1, 1]),
+        (&[3, 5, 150, 130], &[5, 1, 1]),
+        (&[700, 90], &[90]),
+        (&[700, 90], &[700, 1]),
+        (&[2, 300, 1, 90], &[2, 1, 1, 90]),
+        (&[5, 1, 3], &[1, 3]),
+        (&[3, 20_000], &[20_000]),
+        (&[3, 20_000], &[]),
+        (&[3, 4], &[3, 4]),
+        (&[1, 4], &[4]),
+        (&[0, 4], &[4]),
+        (&[40_000, 1], &[1]),
+    ] {
+        let x = Tensor::<f64>::from_fn(over, |i| (i * 7 % 23) as f64 - 11.0);
+        let y = Tensor::<f64>::from_fn(&over[over.len() - 1..], |i| (i % 5) as f64);
+        let wanted = program.map(&[&x, &y], over).sum_to(to);
+        let sum = one.install(|| program.sum_to(&[&x, &y], over, to));
+        assert_eq!(sum.shape(), *to, "{over:?}");
+        for (a, b) in sum.to_vec().iter().zip(wanted.to_vec()) {
+            assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{over:?} to {to:?}: {a} {b}");
+        }
+        let again = three.install(|| program.sum_to(&[&x, &y], over, to));
+        assert_eq!(sum.to_vec(), again.to_vec(), "{over:?} to {to:?}");
+    }
+}
+
 #[test]
 fn updates_of_several_targets() {
     // Results that are other targets' old values: a swap, and an input handed through.

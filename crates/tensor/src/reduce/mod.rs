@@ -281,6 +281,11 @@ pub(crate) fn fold_axes<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction
     }
 }
 
+/// `[outer, n, inner] → [outer, inner]`.
+pub(crate) fn sum_middle<T: Number>(x: &[T], sizes: [usize; 3], out: &mut [T]) {
+    fold::<T, Sum>(x, sizes, &[], out);
+}
+
 pub(crate) fn total<T: Number>(x: &[T]) -> T {
     line::<T, Sum>(x, T::default())
 }
