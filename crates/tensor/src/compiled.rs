@@ -5,6 +5,7 @@
 //! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
 //! generic code above calls it.
 
+use crate::conv::{self, Geometry};
 use crate::gemm::{self, MatRef};
 use crate::parallel::Shared;
 use crate::pointwise::{Source, Split, Step};
@@ -38,6 +39,12 @@ pub trait FloatKernels: Element {
     /// As [`gemm::gemm`].
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    #[doc(hidden)]
+    fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    #[doc(hidden)]
+    fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    #[doc(hidden)]
+    fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
 }
 
 macro_rules! kernels {
@@ -82,6 +89,15 @@ macro_rules! float_kernels {
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
                 // SAFETY: the same contract.
                 unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
+            }
+            fn conv2d(g: &Geometry, x: &[$t], w: &[$t], bias: Option<&[$t]>, y: &mut [$t]) {
+                conv::forward(g, x, w, bias, y);
+            }
+            fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
+                conv::input(g, gy, w, gx);
+            }
+            fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
+                conv::weight(g, x, gy, gw);
             }
         }
     )* };

@@ -2,6 +2,7 @@
 
 mod any;
 mod compiled;
+mod conv;
 mod display;
 mod element;
 mod file;
@@ -27,6 +28,7 @@ mod testing;
 mod views;
 
 pub use any::AnyTensor;
+pub use conv::Conv;
 pub use element::{Dtype, Element, Float, Number};
 pub use file::{FileError, FileProblem, write_atomically};
 pub use named::NamedTensors;

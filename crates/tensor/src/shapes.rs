@@ -9,6 +9,7 @@
 // The error of every rule is the same: the text that says what does not fit.
 #![allow(clippy::missing_errors_doc)]
 
+mod conv;
 mod index;
 mod join;
 mod layout;
@@ -17,6 +18,7 @@ mod reduce;
 #[cfg(test)]
 mod tests;
 
+pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
 pub use index::{gather, index_add, index_range, index_select, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
 pub use layout::{

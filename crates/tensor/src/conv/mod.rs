@@ -1,0 +1,138 @@
+//! Convolution of batches of images, and its two adjoints.
+
+mod geometry;
+mod naive;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use geometry::Geometry;
+
+use crate::element::Float;
+use crate::shapes::{self, OrPanic};
+use crate::tensor::Tensor;
+
+/// How the kernel of a convolution moves over an image.
+///
+/// ```
+/// use wengert_tensor::Conv;
+/// let same = Conv { padding: [(1, 1), (1, 1)], ..Conv::default() };
+/// assert_eq!(same.stride, [1, 1]);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Conv {
+    /// Pixels between neighbouring windows: along H, along W.
+    pub stride: [usize; 2],
+    /// Zeros around the image, before and after it: along H, along W.
+    pub padding: [(usize, usize); 2],
+    /// Pixels between neighbouring taps of the kernel: along H, along W.
+    pub dilation: [usize; 2],
+    /// The channels are cut into so many groups that do not see each other.
+    pub groups: usize,
+}
+
+impl Default for Conv {
+    /// Stride 1, no padding, dilation 1, one group.
+    fn default() -> Self {
+        Conv { stride: [1; 2], padding: [(0, 0); 2], dilation: [1; 2], groups: 1 }
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The convolution (as everywhere in this field: the cross-correlation) of a batch of images
+    /// `[N, C, H, W]` with a weight `[O, C/groups, kh, kw]`, plus a bias `[O]`: `[N, O, H', W']`,
+    ///
+    /// `y[n, o, i, j] = bias[o] + Σ_{c, p, q} x[n, c, i·stride + p·dilation - before, …]·weight[o, c, p, q]`,
+    ///
+    /// where pixels outside the image count as zero and c runs over the channels of o's group.
+    /// Along each axis `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`.
+    ///
+    /// ```
+    /// use wengert_tensor::{Conv, Tensor};
+    /// let x = Tensor::arange(0.0, 9.0, 1.0).reshape(&[1, 1, 3, 3]);
+    /// let y = x.conv2d(&Tensor::ones(&[1, 1, 2, 2]), None, &Conv::default());
+    /// assert_eq!(y.to_vec(), [8.0, 12.0, 20.0, 24.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: [`shapes::conv2d`].
+    #[track_caller]
+    pub fn conv2d(&self, weight: &Self, bias: Option<&Self>, conv: &Conv) -> Self {
+        let (x, w) = (self.shape(), weight.shape());
+        let bias_shape = bias.map(Tensor::shape);
+        let shape = shapes::conv2d(&x, &w, bias_shape.as_deref(), conv).or_panic();
+        let geometry = Geometry::new(&x, &w, &shape, conv);
+        let mut out = Self::empty(shape);
+        let (x, w, bias) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
+        let bias = bias.as_ref().map(slice);
+        T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut());
+        out
+    }
+
+    /// The adjoint of [`conv2d`](Tensor::conv2d) in its input: for a gradient `[N, O, H', W']` of
+    /// the result, the gradient `[N, C, H, W]` of the images, whose `size` is H and W. It is also
+    /// the transposed convolution, of `size` [`shapes::conv_transpose2d`].
+    ///
+    /// ```
+    /// use wengert_tensor::{Conv, Tensor};
+    /// let gy = Tensor::from([[1.0, 2.0]]).reshape(&[1, 1, 1, 2]);
+    /// let w = Tensor::from([[1.0, 10.0]]).reshape(&[1, 1, 1, 2]);
+    /// assert_eq!(gy.conv2d_input(&w, [1, 3], &Conv::default()).to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: [`shapes::conv2d_input`].
+    #[track_caller]
+    pub fn conv2d_input(&self, weight: &Self, size: [usize; 2], conv: &Conv) -> Self {
+        let (gy, w) = (self.shape(), weight.shape());
+        let shape = shapes::conv2d_input(&gy, &w, size, conv).or_panic();
+        let geometry = Geometry::new(&shape, &w, &gy, conv);
+        let mut out = Self::empty(shape);
+        let (gy, w) = (self.contiguous(), weight.contiguous());
+        T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut());
+        out
+    }
+
+    /// The adjoint of [`conv2d`](Tensor::conv2d) in its weight: for the images `[N, C, H, W]` and a
+    /// gradient `[N, O, H', W']` of the result, the gradient `[O, C/groups, kh, kw]` of the weight,
+    /// whose `kernel` is kh and kw.
+    ///
+    /// ```
+    /// use wengert_tensor::{Conv, Tensor};
+    /// let x = Tensor::from([[1.0, 2.0, 3.0]]).reshape(&[1, 1, 1, 3]);
+    /// let gy = Tensor::from([[1.0, 10.0]]).reshape(&[1, 1, 1, 2]);
+    /// assert_eq!(x.conv2d_weight(&gy, [1, 2], &Conv::default()).to_vec(), [21.0, 32.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: [`shapes::conv2d_weight`].
+    #[track_caller]
+    pub fn conv2d_weight(&self, gy: &Self, kernel: [usize; 2], conv: &Conv) -> Self {
+        let (x, gy_shape) = (self.shape(), gy.shape());
+        let shape = shapes::conv2d_weight(&x, &gy_shape, kernel, conv).or_panic();
+        let geometry = Geometry::new(&x, &shape, &gy_shape, conv);
+        let mut out = Self::empty(shape);
+        let (x, gy) = (self.contiguous(), gy.contiguous());
+        T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut());
+        out
+    }
+}
+
+/// The numbers of a contiguous tensor.
+fn slice<T: Float>(x: &Tensor<T>) -> &[T] {
+    x.as_slice().unwrap_or_default()
+}
+
+/// See [`Tensor::conv2d`].
+pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    naive::forward(g, x, w, bias, y);
+}
+
+/// See [`Tensor::conv2d_input`].
+pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+    naive::input(g, gy, w, gx);
+}
+
+/// See [`Tensor::conv2d_weight`].
+pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+    naive::weight(g, x, gy, gw);
+}

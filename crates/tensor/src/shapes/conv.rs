@@ -1,0 +1,409 @@
+//! Which images, kernels and gradients of a convolution belong together.
+
+use super::{Rule, ensure, shape_of, too_many};
+use crate::conv::Conv;
+
+/// Names of the two spatial axes in messages.
+const AXES: [&str; 2] = ["height", "width"];
+
+/// The shape of the convolution of a batch of images `[N, C, H, W]` with a weight
+/// `[O, C/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
+/// `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`.
+///
+/// ```
+/// use wengert_tensor::{Conv, shapes::conv2d};
+/// let same = Conv { padding: [(2, 2); 2], ..Conv::default() };
+/// assert_eq!(conv2d(&[64, 1, 28, 28], &[6, 1, 5, 5], Some(&[6]), &same).unwrap(), [64, 6, 28, 28]);
+/// let why = conv2d(&[64, 3, 28, 28], &[6, 1, 5, 5], None, &same).unwrap_err();
+/// assert!(why.contains("input [64, 3, 28, 28] has 3 channels"));
+/// ```
+///
+/// # Errors
+/// If an operand has another number of axes, the channels differ or do not divide into the groups,
+/// a stride, dilation, kernel size or the number of groups is zero, or the padded image is smaller
+/// than the kernel.
+pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> Rule {
+    let op = "conv2d";
+    let [n, c, h, w] = images(op, "input", x)?;
+    let [o, per_group, kh, kw] = kernels(op, weight, conv)?;
+    let groups = conv.groups;
+    ensure(per_group.checked_mul(groups) == Some(c), || {
+        let wanted = per_group.saturating_mul(groups);
+        let mend = if per_group > 0
+            && c.is_multiple_of(per_group)
+            && o.is_multiple_of(c / per_group)
+            && c > 0
+        {
+            format!("; did you mean groups {}?", c / per_group)
+        } else if c.is_multiple_of(groups) {
+            format!("; a weight [{o}, {}, {kh}, {kw}] would fit", c / groups)
+        } else {
+            String::new()
+        };
+        format!(
+            "{op}: input {x:?} has {c} channels, weight {weight:?} with groups {groups} wants \
+             {wanted}{mend}"
+        )
+    })?;
+    check_bias(op, weight, bias, o)?;
+    let mut out = [n, o, 0, 0];
+    for (axis, (size, kernel)) in [(h, kh), (w, kw)].into_iter().enumerate() {
+        out[2 + axis] = windows(op, x, size, kernel, axis, conv)?;
+    }
+    shape_of(op, &out)
+}
+
+/// The shape of the transposed convolution of `[N, I, H, W]` with a weight
+/// `[I, O/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
+/// `H' = (H - 1)·stride - before - after + dilation·(kh - 1) + output_padding + 1`.
+///
+/// ```
+/// use wengert_tensor::{Conv, shapes::conv_transpose2d};
+/// let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
+/// let shape = conv_transpose2d(&[8, 16, 7, 7], &[16, 4, 3, 3], None, &conv, [1, 1]);
+/// assert_eq!(shape.unwrap(), [8, 4, 14, 14]);
+/// ```
+///
+/// # Errors
+/// If an operand has another number of axes, the channels differ or do not divide into the groups,
+/// a stride, dilation, kernel size or the number of groups is zero, the output padding is not
+/// smaller than the stride, or nothing would remain.
+pub fn conv_transpose2d(
+    x: &[usize],
+    weight: &[usize],
+    bias: Option<&[usize]>,
+    conv: &Conv,
+    output_padding: [usize; 2],
+) -> Rule {
+    let op = "conv_transpose2d";
+    let [n, c, h, w] = images(op, "input", x)?;
+    let [i, per_group, kh, kw] = kernels(op, weight, conv)?;
+    ensure(c == i, || {
+        let mend = if per_group.checked_mul(conv.groups) == Some(c) {
+            "; did you mean the weight with its first two axes exchanged?"
+        } else {
+            ""
+        };
+        format!("{op}: input {x:?} has {c} channels, weight {weight:?} wants {i}{mend}")
+    })?;
+    let o = per_group.checked_mul(conv.groups).ok_or_else(|| too_many(op, weight))?;
+    check_bias(op, weight, bias, o)?;
+    let mut out = [n, o, 0, 0];
+    for (axis, (size, kernel)) in [(h, kh), (w, kw)].into_iter().enumerate() {
+        let (stride, more) = (conv.stride[axis], output_padding[axis]);
+        ensure(more < stride, || {
+            format!(
+                "{op}: output padding {more} of the {} must be smaller than the stride {stride}",
+                AXES[axis]
+            )
+        })?;
+        out[2 + axis] = spread(op, x, size, kernel, axis, conv, more)?;
+    }
+    shape_of(op, &out)
+}
+
+/// The shape of the gradient of a convolution by its input: `[N, C, H, W]` for a gradient
+/// `[N, O, H', W']` of its result, a weight `[O, C/groups, kh, kw]` and `size`, H and W.
+///
+/// # Errors
+/// As [`conv2d`]; or if the convolution of such images has a result of another shape.
+pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Conv) -> Rule {
+    let op = "conv2d_input";
+    let [n, o, ..] = images(op, "gradient", gy)?;
+    let [_, per_group, ..] = kernels(op, weight, conv)?;
+    ensure(o == weight[0], || {
+        format!("{op}: gradient {gy:?} has {o} channels, weight {weight:?} wants {}", weight[0])
+    })?;
+    let c = per_group.checked_mul(conv.groups).ok_or_else(|| too_many(op, weight))?;
+    let x = shape_of(op, &[n, c, size[0], size[1]])?;
+    check_result(op, gy, &x, weight, conv)?;
+    Ok(x)
+}
+
+/// The shape of the gradient of a convolution by its weight: `[O, C/groups, kh, kw]` for an input
+/// `[N, C, H, W]`, a gradient `[N, O, H', W']` of its result and `kernel`, kh and kw.
+///
+/// # Errors
+/// As [`conv2d`]; or if the convolution with such a weight has a result of another shape.
+pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule {
+    let op = "conv2d_weight";
+    let [_, c, ..] = images(op, "input", x)?;
+    let [_, o, ..] = images(op, "gradient", gy)?;
+    let groups = conv.groups;
+    ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
+    ensure(c.is_multiple_of(groups), || {
+        format!("{op}: the {c} channels of input {x:?} do not divide into {groups} groups")
+    })?;
+    let weight = shape_of(op, &[o, c / groups, kernel[0], kernel[1]])?;
+    kernels(op, &weight, conv)?;
+    check_result(op, gy, x, &weight, conv)?;
+    Ok(weight)
+}
+
+/// That `gy` has the shape of the result.
+fn check_result(op: &str, gy: &[usize], x: &[usize], weight: &[usize], conv: &Conv) -> Rule<()> {
+    let result = conv2d(x, weight, None, conv).map_err(|why| format!("{op}: {why}"))?;
+    ensure(*result == *gy, || {
+        format!(
+            "{op}: gradient {gy:?} does not belong to input {x:?} and weight {weight:?}, whose \
+             result has shape {result}"
+        )
+    })
+}
+
+/// A batch of images.
+fn images(op: &str, what: &str, shape: &[usize]) -> Rule<[usize; 4]> {
+    if let &[n, c, h, w] = shape {
+        shape_of(op, shape)?;
+        return Ok([n, c, h, w]);
+    }
+    let mend = match shape {
+        [_, _, _] => "; one image becomes a batch with unsqueeze(0)",
+        [_, _] => "; one grey image becomes a batch with unsqueeze(0).unsqueeze(0)",
+        _ => "",
+    };
+    Err(format!("{op}: {what} {shape:?} has {} axes, wanted are [N, C, H, W]{mend}", shape.len()))
+}
+
+/// A weight, and the numbers that say how it moves.
+fn kernels(op: &str, weight: &[usize], conv: &Conv) -> Rule<[usize; 4]> {
+    let &[o, per_group, kh, kw] = weight else {
+        return Err(format!(
+            "{op}: weight {weight:?} has {} axes, wanted are 4: channels, channels of a group, kh, kw",
+            weight.len()
+        ));
+    };
+    shape_of(op, weight)?;
+    let numbers = [("stride", conv.stride), ("dilation", conv.dilation), ("kernel", [kh, kw])];
+    for (name, value) in numbers {
+        ensure(!value.contains(&0), || format!("{op}: {name} {value:?} must be at least 1"))?;
+    }
+    let groups = conv.groups;
+    ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
+    ensure(o.is_multiple_of(groups), || {
+        format!("{op}: the {o} channels of weight {weight:?} do not divide into {groups} groups")
+    })?;
+    Ok([o, per_group, kh, kw])
+}
+
+fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usize) -> Rule<()> {
+    ensure(bias.is_none_or(|bias| bias == [channels]), || {
+        format!(
+            "{op}: bias {:?} does not fit weight {weight:?}: [{channels}] wanted",
+            bias.unwrap_or_default()
+        )
+    })
+}
+
+/// How many places a window has along an axis.
+fn windows(
+    op: &str,
+    x: &[usize],
+    size: usize,
+    kernel: usize,
+    axis: usize,
+    conv: &Conv,
+) -> Rule<usize> {
+    let ((before, after), dilation) = (conv.padding[axis], conv.dilation[axis]);
+    let span = span(op, kernel, dilation)?;
+    let padded = before
+        .checked_add(after)
+        .and_then(|border| border.checked_add(size))
+        .filter(|&padded| isize::try_from(padded).is_ok())
+        .ok_or_else(|| format!("{op}: padding {:?} is more than can be counted", conv.padding))?;
+    ensure(padded >= span, || {
+        let border = if before + after > 0 { format!(", padded {padded}") } else { String::new() };
+        let dilated = if dilation > 1 {
+            format!(" with dilation {dilation} spans {span}")
+        } else {
+            String::new()
+        };
+        format!(
+            "{op}: input {x:?} has {} {size}{border}, a kernel of {kernel}{dilated} does not fit; \
+             pad the image by {} more in all, or take a smaller kernel",
+            AXES[axis],
+            span - padded
+        )
+    })?;
+    Ok((padded - span) / conv.stride[axis] + 1)
+}
+
+/// The size of an image along an axis on which a window has `size` places.
+fn spread(
+    op: &str,
+    x: &[usize],
+    size: usize,
+    kernel: usize,
+    axis: usize,
+    conv: &Conv,
+    more: usize,
+) -> Rule<usize> {
+    let (before, after) = conv.padding[axis];
+    let span = span(op, kernel, conv.dilation[axis])?;
+    ensure(size > 0, || format!("{op}: input {x:?} has no {}", AXES[axis]))?;
+    let counted = || {
+        let steps = (size - 1).checked_mul(conv.stride[axis])?;
+        let full = steps.checked_add(span)?.checked_add(more)?;
+        Some((full, before.checked_add(after)?))
+    };
+    let (full, border) = counted().ok_or_else(|| too_many(op, x))?;
+    ensure(full > border, || {
+        format!(
+            "{op}: nothing remains: the {} of the result is {full}, and padding {:?} crops {border} \
+             of it",
+            AXES[axis], conv.padding[axis]
+        )
+    })?;
+    Ok(full - border)
+}
+
+/// How far a kernel reaches.
+fn span(op: &str, kernel: usize, dilation: usize) -> Rule<usize> {
+    (kernel - 1)
+        .checked_mul(dilation)
+        .and_then(|reach| reach.checked_add(1))
+        .filter(|&span| isize::try_from(span).is_ok())
+        .ok_or_else(|| {
+            format!(
+                "{op}: a kernel of {kernel} with dilation {dilation} is more than can be counted"
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why<R: std::fmt::Debug>(rule: Rule<R>) -> String {
+        rule.unwrap_err()
+    }
+
+    #[test]
+    fn sizes_are_pytorchs() {
+        let conv = |stride, padding: (usize, usize), dilation| Conv {
+            stride: [stride, 1],
+            padding: [padding, (0, 0)],
+            dilation: [dilation, 1],
+            groups: 1,
+        };
+        // size, kernel, stride, padding, dilation: as torch.nn.functional.conv2d.
+        for (size, kernel, stride, padding, dilation, out) in [
+            (28, 5, 1, (2, 2), 1, 28),
+            (32, 3, 2, (1, 1), 1, 16),
+            (7, 3, 2, (0, 0), 1, 3),
+            (8, 3, 2, (0, 0), 1, 3),
+            (8, 1, 2, (0, 0), 1, 4),
+            (9, 3, 1, (0, 1), 4, 2),
+            (1, 3, 5, (1, 1), 1, 1),
+        ] {
+            let conv = conv(stride, padding, dilation);
+            let shape = conv2d(&[2, 3, size, 4], &[5, 3, kernel, 4], Some(&[5]), &conv).unwrap();
+            assert_eq!(shape, [2, 5, out, 1], "{size} {kernel} {conv:?}");
+            assert_eq!(
+                conv2d_input(&shape, &[5, 3, kernel, 4], [size, 4], &conv).unwrap(),
+                [2, 3, size, 4]
+            );
+            assert_eq!(
+                conv2d_weight(&[2, 3, size, 4], &shape, [kernel, 4], &conv).unwrap(),
+                [5, 3, kernel, 4]
+            );
+        }
+        let conv = Conv { stride: [2, 3], padding: [(1, 1), (0, 1)], ..Conv::default() };
+        let shape = conv_transpose2d(&[1, 4, 5, 7], &[4, 6, 3, 2], None, &conv, [1, 0]);
+        assert_eq!(shape.unwrap(), [1, 6, 10, 19]);
+    }
+
+    #[test]
+    fn texts_name_what_does_not_fit() {
+        let one = Conv::default();
+        let x = [64, 3, 28, 28];
+        assert_eq!(
+            why(conv2d(&x, &[6, 1, 5, 5], None, &one)),
+            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [6, 1, 5, 5] with groups 1 wants \
+             1; did you mean groups 3?"
+        );
+        assert_eq!(
+            why(conv2d(&x, &[8, 1, 5, 5], None, &one)),
+            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [8, 1, 5, 5] with groups 1 wants \
+             1; a weight [8, 3, 5, 5] would fit"
+        );
+        assert_eq!(
+            why(conv2d(&[3, 28, 28], &[6, 3, 5, 5], None, &one)),
+            "conv2d: input [3, 28, 28] has 3 axes, wanted are [N, C, H, W]; one image becomes a \
+             batch with unsqueeze(0)"
+        );
+        assert_eq!(
+            why(conv2d(&[1, 3, 4, 28], &[6, 3, 5, 5], None, &one)),
+            "conv2d: input [1, 3, 4, 28] has height 4, a kernel of 5 does not fit; pad the image by \
+             1 more in all, or take a smaller kernel"
+        );
+        let wide = Conv { dilation: [1, 20], padding: [(1, 1); 2], ..one };
+        assert_eq!(
+            why(conv2d(&x, &[6, 3, 3, 3], None, &wide)),
+            "conv2d: input [64, 3, 28, 28] has width 28, padded 30, a kernel of 3 with dilation 20 \
+             spans 41 does not fit; pad the image by 11 more in all, or take a smaller kernel"
+        );
+        assert_eq!(
+            why(conv2d(&x, &[6, 3, 3, 3], Some(&[1, 6]), &one)),
+            "conv2d: bias [1, 6] does not fit weight [6, 3, 3, 3]: [6] wanted"
+        );
+        assert_eq!(
+            why(conv2d(&x, &[6, 3, 3, 3], None, &Conv { stride: [0, 1], ..one })),
+            "conv2d: stride [0, 1] must be at least 1"
+        );
+        assert_eq!(
+            why(conv2d(&x, &[5, 1, 3, 3], None, &Conv { groups: 3, ..one })),
+            "conv2d: the 5 channels of weight [5, 1, 3, 3] do not divide into 3 groups"
+        );
+        assert_eq!(
+            why(conv_transpose2d(&[1, 4, 5, 5], &[3, 4, 2, 2], None, &one, [0, 0])),
+            "conv_transpose2d: input [1, 4, 5, 5] has 4 channels, weight [3, 4, 2, 2] wants 3; did \
+             you mean the weight with its first two axes exchanged?"
+        );
+        assert_eq!(
+            why(conv_transpose2d(&[1, 4, 5, 5], &[4, 4, 2, 2], None, &one, [0, 1])),
+            "conv_transpose2d: output padding 1 of the width must be smaller than the stride 1"
+        );
+        assert_eq!(
+            why(conv2d_input(&[1, 6, 5, 5], &[6, 3, 3, 3], [8, 7], &one)),
+            "conv2d_input: gradient [1, 6, 5, 5] does not belong to input [1, 3, 8, 7] and weight \
+             [6, 3, 3, 3], whose result has shape [1, 6, 6, 5]"
+        );
+    }
+
+    /// Numbers from the ends of their type. In tests an overflow is a panic.
+    #[test]
+    fn no_rule_panics() {
+        let sizes = [0, 1, 2, isize::MAX as usize, usize::MAX];
+        let shapes: [&[usize]; 7] = [
+            &[],
+            &[3],
+            &[2, 4, 5, 5],
+            &[0, 4, 5, 5],
+            &[2, 4, usize::MAX, 1],
+            &[4, 2, 3, 3],
+            &[4, 2, 1, usize::MAX],
+        ];
+        for a in sizes {
+            for b in sizes {
+                let convs = [
+                    Conv { stride: [a, b], ..Conv::default() },
+                    Conv { padding: [(a, b), (b, a)], ..Conv::default() },
+                    Conv { dilation: [a, b], groups: a, ..Conv::default() },
+                    Conv { padding: [(0, a); 2], dilation: [b, b], groups: 2, stride: [2, 2] },
+                ];
+                for conv in &convs {
+                    for x in shapes {
+                        for w in shapes {
+                            drop((conv2d(x, w, Some(x), conv), conv2d(x, w, None, conv)));
+                            drop(conv_transpose2d(x, w, None, conv, [a, b]));
+                            drop(conv_transpose2d(x, w, None, conv, [0, 0]));
+                            drop(conv2d_input(x, w, [a, b], conv));
+                            drop(conv2d_weight(x, w, [a, b], conv));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
