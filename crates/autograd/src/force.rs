@@ -154,6 +154,10 @@ impl<T: Float> Tape<T> {
             Op::View(view) => smallvec![view.eval(x, shape)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
             Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
+            Op::Conv(op) => {
+                let conv = self.arena.borrow().convs[op.place() as usize];
+                smallvec![op.eval(x, &conv, shape)]
+            }
             Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
             Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
             _ => unreachable!(

@@ -1,6 +1,6 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
-use crate::ops::{IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
+use crate::ops::{ConvOp, IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -24,6 +24,7 @@ pub(crate) enum Op {
     Reduce(Reduce),
     LogSoftmax(LogSoftmax),
     MatMul(MatMul),
+    Conv(ConvOp),
     Index(IndexOp),
     Random(Random),
     /// An entry in the tape's table of custom operations.

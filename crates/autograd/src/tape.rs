@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_tensor::{Float, Opcode, Shape, Tensor};
+use wengert_tensor::{Conv, Float, Opcode, Shape, Tensor};
 
 /// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
 /// Always explicit, never inferred from whether gradients are asked for.
@@ -143,6 +143,8 @@ pub(crate) struct Arena<T: Float> {
     /// Parents of nodes that have more than two.
     pub more: Vec<u32>,
     pub indices: Vec<IndexNode>,
+    /// The geometries of convolutions, each once.
+    pub convs: Vec<Conv>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
@@ -158,6 +160,7 @@ impl<T: Float> Default for Arena<T> {
             shapes: Vec::new(),
             more: Vec::new(),
             indices: Vec::new(),
+            convs: Vec::new(),
             customs: Vec::new(),
             ended: 0,
             slots: Vec::new(),
@@ -208,6 +211,7 @@ impl<T: Float> Arena<T> {
 
     fn clear(&mut self) {
         self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0 });
+        self.convs.clear();
         self.customs.clear();
         self.ended = 0;
         self.slots.clear();

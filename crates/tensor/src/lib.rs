@@ -28,7 +28,7 @@ mod testing;
 mod views;
 
 pub use any::AnyTensor;
-pub use conv::Conv;
+pub use conv::{Conv, Padding, Pair};
 pub use element::{Dtype, Element, Float, Number};
 pub use file::{FileError, FileProblem, write_atomically};
 pub use named::NamedTensors;

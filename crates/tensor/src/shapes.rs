@@ -10,6 +10,7 @@
 #![allow(clippy::missing_errors_doc)]
 
 mod conv;
+mod conv1d;
 mod index;
 mod join;
 mod layout;
@@ -19,6 +20,7 @@ mod reduce;
 mod tests;
 
 pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
+pub use conv1d::{conv_transpose1d, conv1d};
 pub use index::{gather, index_add, index_range, index_select, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
 pub use layout::{

@@ -10,6 +10,7 @@
 //! - Comparisons have derivative zero everywhere: a graph ends there.
 
 mod binary;
+mod conv;
 mod custom;
 mod index;
 mod matmul;
@@ -22,6 +23,7 @@ mod unary;
 mod view;
 
 pub(crate) use binary::is_differentiable as binary_differentiable;
+pub(crate) use conv::ConvOp;
 pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
 pub(crate) use matmul::MatMul;
@@ -44,6 +46,7 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::Reduce(op) => op.reads(),
         Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
+        Op::Conv(_) => ConvOp::reads(arg),
         Op::View(_) | Op::Index(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
@@ -61,6 +64,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Reduce(op) => one(op.vjp(c)),
         Op::LogSoftmax(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),
+        Op::Conv(op) => op.vjp(c),
         Op::Index(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
         Op::Custom(i) => {

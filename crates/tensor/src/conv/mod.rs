@@ -2,10 +2,12 @@
 
 mod geometry;
 mod naive;
+mod options;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use geometry::Geometry;
+pub use options::{Padding, Pair};
 
 use crate::element::Float;
 use crate::shapes::{self, OrPanic};

@@ -3,6 +3,7 @@
 //! not compile before it has its row.
 
 mod aliases;
+mod conv;
 mod index;
 mod kinks;
 mod matmul;
@@ -14,7 +15,7 @@ mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::op::Op;
-use crate::ops::{IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
+use crate::ops::{ConvOp, IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
 use rand::Rng;
@@ -231,6 +232,9 @@ fn rows(family: Op) -> Vec<Row> {
         }
         Op::LogSoftmax(_) => reduce::softmax(),
         Op::MatMul(op) => matmul::rows(op),
+        Op::Conv(first) => {
+            successors(Some(first), |&op| conv::after(op)).flat_map(conv::rows).collect()
+        }
         Op::Index(first) => {
             successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
         }
@@ -251,7 +255,8 @@ fn after(family: Op) -> Option<Op> {
         Op::View(_) => Some(Op::Reduce(Reduce::Sum)),
         Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
         Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
-        Op::MatMul(MatMul { .. }) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
+        Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
+        Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
         Op::Index(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
         Op::Custom(_) => None,
@@ -291,10 +296,16 @@ fn matrix_products() {
 }
 
 #[test]
+fn convolutions() {
+    check(|op| matches!(op, Op::Conv(_)));
+}
+
+#[test]
 fn all_other_operations() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
-            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_) | Op::MatMul(_))
+            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_))
+            || matches!(op, Op::MatMul(_) | Op::Conv(_))
     };
     check(|op| !elsewhere(&op));
 }
