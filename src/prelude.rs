@@ -9,9 +9,9 @@ pub use wengert_autograd::{
 };
 pub use wengert_data::{DataLoader, Dataset, Digits, Mnist, Subset, TensorDataset, random_split};
 pub use wengert_nn::{
-    Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Module, Reduction, Relu, Sequential,
-    Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy, load_state_dict, mse, nll,
-    sequential, state_dict,
+    Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Module,
+    Reduction, Relu, Sequential, Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy,
+    load_state_dict, mse, nll, sequential, state_dict,
 };
 pub use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
-pub use wengert_tensor::{Element, Float, Philox, Shape, Tensor};
+pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Shape, Tensor};

@@ -35,6 +35,7 @@
 //! `Linear::<f64>::of(…)`.
 
 mod activation;
+mod conv;
 mod dropout;
 mod flatten;
 pub mod init;
@@ -46,6 +47,7 @@ mod state_dict;
 mod summary;
 
 pub use activation::{Identity, LogSoftmax, Relu, Sigmoid, Softmax, Softplus, Tanh};
+pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use layer::Layer;
