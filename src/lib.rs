@@ -25,6 +25,7 @@
 //! | [`nn`] | layers, losses, initialisation, saved models; no derivative is written there |
 //! | [`optim`] | what makes better parameters from gradients |
 //! | [`data`] | data sets and the loader that makes batches of them |
+//! | [`train`] | the training loop, evaluation, checkpoints (feature `train`, on by default) |
 //!
 //! # Training a model
 //! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
@@ -67,6 +68,8 @@ pub use wengert_data as data;
 pub use wengert_nn as nn;
 pub use wengert_optim as optim;
 pub use wengert_tensor as tensor;
+#[cfg(feature = "train")]
+pub use wengert_train as train;
 
 pub mod prelude;
 

@@ -15,3 +15,5 @@ pub use wengert_nn::{
 };
 pub use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
 pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Shape, Tensor};
+#[cfg(feature = "train")]
+pub use wengert_train::{ConfusionMatrix, Criterion, History, Objective, Trainer, evaluate};

@@ -1,0 +1,94 @@
+//! What can end a run early.
+
+use std::path::PathBuf;
+use wengert_autograd::ShapeError;
+use wengert_nn::Mismatch;
+use wengert_optim::StateError;
+use wengert_tensor::FileError;
+
+/// Why a run ended before its last epoch.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// Data, model and loss do not fit each other. Nothing was computed with this batch.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The loss is infinite or no number. The weights are those that gave it.
+    #[error(
+        "epoch {epoch}, step {step}: the loss is {loss} (a smaller learning rate or clipped gradients may help)"
+    )]
+    NotFinite {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// A checkpoint could not be written or taken over.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Why a checkpoint could not be written or taken over. Model, optimizer and generator are as they
+/// were.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file cannot be read or written, or is damaged.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is sound, but no checkpoint: a model, say.
+    #[error("{}: a safetensors file, but no checkpoint of a run (nn::load reads models)", path.display())]
+    NoCheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The checkpoint is of a form that is not known.
+    #[error("{}: a checkpoint of version {found:?}, this program reads version {known}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it claims.
+        found: String,
+        /// The version that can be read.
+        known: &'static str,
+    },
+    /// Something that a checkpoint has is not there, or is not what it should be.
+    #[error("{}: {name} is missing or not as it should be", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        name: String,
+    },
+    /// The checkpoint is of another model.
+    #[error("{}: the checkpoint is of another model:{mismatch}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// All that differs.
+        mismatch: Mismatch,
+    },
+    /// The checkpoint is of another optimizer.
+    #[error("{}: {error}", path.display())]
+    Optimizer {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong.
+        error: StateError,
+    },
+    /// The checkpoint was made on other data, so its position means nothing here.
+    #[error(
+        "{}: the run had {} examples in {} batches, now there are {} in {}", path.display(),
+        saved.0, saved.1, found.0, found.1
+    )]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// Examples and batches of the run that was saved.
+        saved: (usize, usize),
+        /// Examples and batches now.
+        found: (usize, usize),
+    },
+}

@@ -1,0 +1,161 @@
+//! What is learnt: the number that training makes small, and what counts as right.
+
+use wengert_autograd::{ShapeError, Tape, Var};
+use wengert_nn::{Layer, cross_entropy};
+use wengert_tensor::{Float, Tensor};
+
+type Loss<'a, T, Y> = dyn for<'t> Fn(Var<'t, T>, &Tensor<T>, &Y) -> Var<'t, T> + 'a;
+type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
+
+/// What a model is trained for: a loss, and for classifiers the rule that turns outputs into
+/// classes.
+///
+/// | | targets `Y` | |
+/// |---|---|---|
+/// | [`classification`](Objective::classification) | classes | cross-entropy, the class of the largest output |
+/// | [`regression`](Objective::regression) | tensors to hit | [`mse`](wengert_nn::mse), say |
+/// | [`reconstruction`](Objective::reconstruction) | any, not looked at | the target is the input: autoencoders |
+/// | [`new`](Objective::new) | any | a loss of your own |
+///
+/// A loss is the mean over the examples of a batch.
+///
+/// ```
+/// use wengert_nn::cross_entropy;
+/// use wengert_train::Objective;
+///
+/// // Labels that are trusted less, and the nearest of several centres as the answer.
+/// let objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
+///     .predict(|distances| distances.argmin(1, false));
+/// # let _: Objective = objective;
+/// ```
+pub struct Objective<'a, T: Float = f32, Y = Tensor<i64>> {
+    loss: Box<Loss<'a, T, Y>>,
+    judge: Option<Box<Judge<'a, T, Y>>>,
+}
+
+/// Which classes were given, and which are true.
+pub(crate) struct Verdict {
+    pub predicted: Tensor<i64>,
+    pub truth: Tensor<i64>,
+    /// How many classes there are, as far as it is known.
+    pub classes: usize,
+}
+
+impl Verdict {
+    /// How many are right, and of how many.
+    pub fn right(&self) -> (usize, usize) {
+        let right = self.predicted.equal(&self.truth).cast::<i64>().sum_all();
+        (right as usize, self.truth.numel())
+    }
+}
+
+impl Objective<'_> {
+    /// Cross-entropy between softmax(outputs) and the true classes; the answer is the class of the
+    /// largest output. Outputs are `[N, C]` (or `[N, C, d₁, …]`), classes `[N]`.
+    pub fn classification() -> Self {
+        let loss = Self::new(|logits, labels| cross_entropy(logits, labels));
+        let judge = |logits: &Tensor, truth: &Tensor<i64>| Verdict {
+            predicted: logits.argmax(1, false),
+            truth: truth.clone(),
+            classes: logits.shape()[1],
+        };
+        Objective { judge: Some(Box::new(judge)), ..loss }
+    }
+}
+
+impl<'a, Y> Objective<'a, f32, Y> {
+    /// A loss of outputs and targets, for `f32` models.
+    pub fn new(loss: impl for<'t> Fn(Var<'t>, &Y) -> Var<'t> + 'a) -> Self {
+        Self::of(loss)
+    }
+
+    /// A loss of outputs and inputs: what comes out should be what went in. Targets are not looked at.
+    ///
+    /// ```
+    /// use wengert_nn::mse;
+    /// use wengert_train::Objective;
+    /// let objective: Objective = Objective::reconstruction(mse);
+    /// ```
+    pub fn reconstruction(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {
+        Objective {
+            loss: Box::new(move |y, x, _| loss(y, y.tape().constant(x.clone()))),
+            judge: None,
+        }
+    }
+}
+
+impl<'a> Objective<'a, f32, Tensor> {
+    /// A loss of outputs and the tensors that they should be.
+    ///
+    /// ```
+    /// use wengert_nn::mse;
+    /// use wengert_train::Objective;
+    /// let objective = Objective::regression(mse);
+    /// ```
+    pub fn regression(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {
+        Self::of(move |output, target| loss(output, output.tape().constant(target.clone())))
+    }
+}
+
+impl<'a, T: Float, Y> Objective<'a, T, Y> {
+    /// As [`Objective::new`], for models of another element type:
+    /// `Objective::<f64, Tensor<i64>>::of(…)`.
+    pub fn of(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
+        Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
+    }
+
+    /// The loss of a batch.
+    #[track_caller]
+    pub(crate) fn loss<'t>(&self, output: Var<'t, T>, x: &Tensor<T>, y: &Y) -> Var<'t, T> {
+        (self.loss)(output, x, y)
+    }
+
+    /// Which classes these outputs mean; `None` if nothing is classified.
+    #[track_caller]
+    pub(crate) fn judge(&self, output: &Tensor<T>, y: &Y) -> Option<Verdict> {
+        self.judge.as_ref().map(|judge| judge(output, y))
+    }
+
+    /// Whether outputs mean classes.
+    pub fn classifies(&self) -> bool {
+        self.judge.is_some()
+    }
+
+    /// Whether a batch fits the model and the loss, found out on shapes alone.
+    pub(crate) fn check(
+        &self,
+        model: &dyn Layer<T>,
+        x: &Tensor<T>,
+        y: &Y,
+    ) -> Result<(), ShapeError> {
+        Tape::check(|tape| {
+            let output = model.forward(tape.input(&x.shape()));
+            let loss = self.loss(output, x, y).shape();
+            if loss.numel() != 1 {
+                tape.shape_error(format!(
+                    "loss: one number wanted, this has shape {loss}: take its mean over the batch"
+                ))
+            }
+        })
+        .map_err(|mut error| {
+            // A model may open no scopes; then its type is all there is to name.
+            if error.path.is_empty() {
+                error.path = model.outline().name().to_string();
+            }
+            error
+        })
+    }
+}
+
+impl<T: Float> Objective<'_, T> {
+    /// The same loss; from now on outputs mean classes by this rule, so that there are accuracies
+    /// and a confusion matrix.
+    pub fn predict(self, rule: impl Fn(&Tensor<T>) -> Tensor<i64> + 'static) -> Self {
+        let judge = move |output: &Tensor<T>, truth: &Tensor<i64>| Verdict {
+            predicted: rule(output),
+            truth: truth.clone(),
+            classes: 0,
+        };
+        Objective { judge: Some(Box::new(judge)), ..self }
+    }
+}

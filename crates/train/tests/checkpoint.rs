@@ -1,0 +1,237 @@
+//! A run that is interrupted and resumed is the run that was not.
+
+use std::path::Path;
+use wengert_data::{DataLoader, Digits, Subset, TensorDataset, random_split};
+use wengert_nn::{Dropout, Flatten, Linear, Sequential, Tanh, sequential, state_dict};
+use wengert_optim::{Adam, Optimizer, Sgd};
+use wengert_tensor::{NamedTensors, Philox, Tensor};
+use wengert_train::{CheckpointError, Criterion, History, TrainError, Trainer};
+
+type Part = Subset<std::sync::Arc<TensorDataset>>;
+
+fn parts() -> [Part; 2] {
+    let [train, valid, _] = random_split(Digits::load().dataset(), [330, 200, 1267], 5);
+    [train, valid]
+}
+
+fn model(rng: &mut Philox) -> Sequential {
+    sequential![
+        Flatten::new(),
+        Linear::new(64, 33, rng),
+        Tanh,
+        Dropout::new(0.3),
+        Linear::new(33, 10, rng)
+    ]
+}
+
+fn sgd() -> Box<dyn Optimizer> {
+    Box::new(Sgd::new(0.1).momentum(0.9).nesterov(true))
+}
+fn adam() -> Box<dyn Optimizer> {
+    Box::new(Adam::new(0.004))
+}
+
+/// A run of four epochs of 11 steps, as `change` wants it. The seed of the initial weights differs
+/// where a run is resumed: nothing of them may be left.
+fn run(
+    seed: u64,
+    optimizer: fn() -> Box<dyn Optimizer>,
+    change: impl for<'a> FnOnce(Trainer<'a>) -> Trainer<'a>,
+) -> (Result<History, TrainError>, NamedTensors, Philox) {
+    let [train, valid] = parts();
+    let (train, valid) = (DataLoader::new(&train, 32).shuffle(9), DataLoader::new(&valid, 64));
+    let mut rng = Philox::new(seed);
+    let mut model = model(&mut rng);
+    let mut optimizer = optimizer();
+    let base = optimizer.learning_rate();
+    let trainer = Trainer::classifier()
+        .epochs(4)
+        .validate(&valid)
+        .keep_best(Criterion::Accuracy)
+        .learning_rate(|step| base * (1.0 - step as f64 / 44.0))
+        .quiet();
+    let history = change(trainer).fit(&mut model, &mut *optimizer, &train, &mut rng);
+    (history, state_dict(&model), rng)
+}
+
+/// All but the times.
+fn assert_same(a: &History, b: &History) {
+    let without_times = |history: &History| {
+        let mut history = history.clone();
+        history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
+        history
+    };
+    assert_eq!(without_times(a), without_times(b));
+}
+
+#[test]
+fn the_same_bits_wherever_it_was_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    for optimizer in [sgd, adam] {
+        let (whole, weights, end) = run(1, optimizer, |trainer| trainer);
+        let whole = whole.unwrap();
+        // Before the first step, in the middle of epochs, at their ends, at the end of all.
+        for steps in [0, 1, 5, 11, 17, 22, 43, 44] {
+            let (first, ..) =
+                run(1, optimizer, |trainer| trainer.checkpoint(&path).stop_after(steps));
+            assert_eq!(first.unwrap().steps(), steps);
+            let (second, resumed, rng) = run(2, optimizer, |trainer| trainer.resume(&path));
+            assert_same(&second.unwrap(), &whole);
+            assert!(resumed == weights, "weights differ after an interruption at step {steps}");
+            assert_eq!(rng, end);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_died_goes_on_from_its_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (whole, weights, _) = run(1, sgd, |trainer| trainer);
+    let whole = whole.unwrap();
+    // Saves after steps 4, 8, 11 (an epoch), 12, 16, 20, 22, 24; then the data are the end of it.
+    let died = std::panic::catch_unwind(|| {
+        run(1, sgd, |trainer| {
+            trainer.checkpoint(&path).checkpoint_every(4).learning_rate(|step| {
+                assert!(step < 26, "power cut");
+                0.1 * (1.0 - step as f64 / 44.0)
+            })
+        })
+    });
+    assert!(died.is_err());
+    let steps =
+        |path: &Path| NamedTensors::load(path).unwrap().get("history.losses").unwrap().numel();
+    assert_eq!(steps(&path), 24);
+    // And is interrupted once more, this time with the same file for both.
+    let (_, _, _) = run(7, sgd, |trainer| trainer.resume(&path).checkpoint(&path).stop_after(30));
+    assert_eq!(steps(&path), 30);
+    let (second, resumed, _) = run(8, sgd, |trainer| trainer.resume(&path));
+    assert_same(&second.unwrap(), &whole);
+    assert!(resumed == weights);
+}
+
+#[test]
+fn a_finished_run_can_be_made_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (short, ..) = run(1, sgd, |trainer| trainer.epochs(2).checkpoint(&path));
+    assert_eq!(short.unwrap().epochs.len(), 2);
+    let (long, resumed, _) = run(2, sgd, |trainer| trainer.resume(&path));
+    let (whole, weights, _) = run(1, sgd, |trainer| trainer);
+    assert_same(&long.unwrap(), &whole.unwrap());
+    assert!(resumed == weights);
+}
+
+/// What a trainer of its own says of a file.
+fn refused(path: &Path, optimizer: fn() -> Box<dyn Optimizer>) -> CheckpointError {
+    let (result, weights, rng) = run(3, optimizer, |trainer| trainer.resume(path));
+    let mut fresh = Philox::new(3);
+    assert_eq!(weights, state_dict(&model(&mut fresh)), "the model was changed");
+    assert_eq!(rng, fresh, "the generator was changed");
+    match result.unwrap_err() {
+        TrainError::Checkpoint(error) => error,
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_nothing_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    assert!(matches!(refused(&path, sgd), CheckpointError::File(_)), "no file");
+
+    let (done, ..) = run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(15));
+    done.unwrap();
+    let sound = NamedTensors::load(&path).unwrap();
+
+    let error = refused(&path, adam);
+    assert!(matches!(error, CheckpointError::Optimizer { .. }), "{error}");
+    assert!(
+        error.to_string().contains("it is the state of sgd") || error.to_string().contains("Sgd"),
+        "{error}"
+    );
+
+    // Another model: a name less, a name more, another shape.
+    let mut other: NamedTensors = sound
+        .iter()
+        .filter(|(name, _)| *name != "model.1.bias")
+        .map(|(n, t)| (n, t.clone()))
+        .collect();
+    other.metadata = sound.metadata.clone();
+    other.insert("model.5.weight", Tensor::zeros(&[2]));
+    other.insert("model.4.bias", Tensor::zeros(&[11]));
+    other.save(&path).unwrap();
+    let error = refused(&path, sgd);
+    let CheckpointError::Model { mismatch, .. } = &error else { panic!("{error}") };
+    assert_eq!(mismatch.missing, ["1.bias"]);
+    assert_eq!(mismatch.unexpected, ["5.weight"]);
+    assert_eq!(mismatch.misfits[0].0, "4.bias");
+
+    // A model alone is no checkpoint.
+    state_dict(&model(&mut Philox::new(0))).save(&path).unwrap();
+    let error = refused(&path, sgd);
+    assert!(matches!(error, CheckpointError::NoCheckpoint { .. }), "{error}");
+
+    let with_note = |key: &str, note: &str| {
+        let mut file = sound.clone();
+        file.metadata.insert(key.into(), note.into());
+        file.save(&path).unwrap();
+        refused(&path, sgd)
+    };
+    let error = with_note("wengert.checkpoint", "7");
+    assert!(
+        error.to_string().ends_with(r#"a checkpoint of version "7", this program reads version 1"#),
+        "{error}"
+    );
+    let error = with_note("examples", "60000");
+    assert!(
+        error
+            .to_string()
+            .ends_with("the run had 60000 examples in 11 batches, now there are 330 in 11"),
+        "{error}"
+    );
+    for (key, note) in [
+        ("epoch", "two"),
+        ("epoch", "2"),
+        ("epoch", "18446744073709551615"),
+        ("step", "-1"),
+        ("step", "5"),
+        ("rng.key", ""),
+        ("history.best", "1"),
+    ] {
+        let error = with_note(key, note);
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{key} {note}: {error}");
+    }
+    // The same, on the side of the tensors.
+    for name in ["history.losses", "history.learning_rates", "history.epochs", "running"] {
+        let mut file = sound.clone();
+        file.insert(name, Tensor::<f64>::zeros_of(&[3]));
+        file.save(&path).unwrap();
+        let error = refused(&path, sgd);
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
+fn no_cut_and_no_flipped_byte_of_the_header_is_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (done, ..) = run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(15));
+    done.unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 1, 7, 8, 100, 1000, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let error = refused(&path, sgd);
+        assert!(matches!(error, CheckpointError::File(_)), "{length}: {error}");
+    }
+    let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    for i in (0..header).step_by(23) {
+        let mut damaged = bytes.clone();
+        damaged[i] ^= 0x11;
+        std::fs::write(&path, &damaged).unwrap();
+        // Whatever it says, it returns; some notes may be of no account.
+        let (result, ..) = run(3, sgd, |trainer| trainer.resume(&path).stop_after(16));
+        drop(result);
+    }
+}
