@@ -43,6 +43,14 @@ CONFIGS = {
         "combined": dict(lr=0.2, lr_decay=0.05, weight_decay=0.01,
                          initial_accumulator_value=0.1, eps=1e-6),
     }),
+    "adadelta": (torch.optim.Adadelta, {
+        "default": dict(),
+        "lr": dict(lr=0.5),
+        "rho": dict(rho=0.5),
+        "eps": dict(eps=1e-3),
+        "weight_decay": dict(weight_decay=0.1),
+        "combined": dict(lr=0.7, rho=0.8, eps=1e-4, weight_decay=0.01),
+    }),
     "adam": (torch.optim.Adam, {
         "default": dict(),
         "lr": dict(lr=0.02),
@@ -65,6 +73,7 @@ CONFIGS = {
 ARGUMENTS = {
     "sgd": ("lr", "momentum", "dampening", "nesterov", "weight_decay"),
     "adagrad": ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"),
+    "adadelta": ("lr", "rho", "eps", "weight_decay"),
     "adam": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
     "adamw": ("lr", "betas", "eps", "weight_decay", "amsgrad"),
 }

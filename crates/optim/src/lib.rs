@@ -24,12 +24,14 @@
 //! | | rule | remembers |
 //! |---|---|---|
 //! | [`Sgd`] | steepest descent, with momentum | `momentum_buffer`, with momentum |
+//! | [`Adadelta`] | steps of the size of the recent steps | `square_avg`, `acc_delta` |
 //! | [`Adagrad`] | steps shrink with the gradients seen | `sum` |
 //! | [`Adam`] | momentum, scaled by the recent size of the gradients | `exp_avg`, `exp_avg_sq` |
 //! | [`AdamW`] | Adam, weight decay apart from the gradients | `exp_avg`, `exp_avg_sq` |
 //!
 //! One's own optimizer is a [`Rule`]: its formula and a few names.
 
+mod adadelta;
 mod adagrad;
 mod adam;
 mod adamw;
@@ -40,6 +42,7 @@ mod sgd;
 mod state;
 mod step;
 
+pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamw::AdamW;

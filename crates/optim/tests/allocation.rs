@@ -3,7 +3,7 @@
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use wengert_autograd::{Param, Tape};
-use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
 use wengert_tensor::Tensor;
 
 #[global_allocator]
@@ -20,9 +20,10 @@ fn place(param: &Param) -> *const f32 {
 // One test alone in its process: the counts are of all threads.
 #[test]
 fn no_memory_for_tensors_in_steady_state() {
-    let optimizers: [Box<dyn Optimizer>; 5] = [
+    let optimizers: [Box<dyn Optimizer>; 6] = [
         Box::new(Sgd::new(1e-3)),
         Box::new(Sgd::new(1e-3).momentum(0.9).nesterov(true).weight_decay(0.1)),
+        Box::new(Adadelta::new(1e-3).weight_decay(0.1)),
         Box::new(Adagrad::new(1e-3).weight_decay(0.1)),
         Box::new(Adam::new(1e-3).weight_decay(0.1).amsgrad(true)),
         Box::new(AdamW::new(1e-3)),

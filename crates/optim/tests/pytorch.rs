@@ -2,7 +2,7 @@
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn_derive::Module;
-use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
 use wengert_tensor::{Float, NamedTensors};
 
 const FILE: &str =
@@ -50,6 +50,12 @@ fn optimizer<T: Float>(name: &str, a: &Arguments) -> Box<dyn Optimizer<T>> {
                 .weight_decay(a.number("weight_decay"))
                 .nesterov(a.switch("nesterov")),
         ),
+        "adadelta" => Box::new(
+            Adadelta::of(lr)
+                .rho(a.number("rho"))
+                .eps(a.number("eps"))
+                .weight_decay(a.number("weight_decay")),
+        ),
         "adagrad" => Box::new(
             Adagrad::of(lr)
                 .lr_decay(a.number("lr_decay"))
@@ -75,6 +81,7 @@ fn optimizer<T: Float>(name: &str, a: &Arguments) -> Box<dyn Optimizer<T>> {
 fn defaults(name: &str, configuration: &str, lr: f64) -> Option<Box<dyn Optimizer<f64>>> {
     Some(match (name, configuration) {
         ("sgd", "plain") => Box::new(Sgd::of(lr)),
+        ("adadelta", "default") => Box::new(Adadelta::of(lr)),
         ("adagrad", "default") => Box::new(Adagrad::of(lr)),
         ("adam", "default" | "lr") => Box::new(Adam::of(lr)),
         ("adamw", "default" | "lr") => Box::new(AdamW::of(lr)),
@@ -123,7 +130,7 @@ fn every_stored_configuration() {
     let file = NamedTensors::load(FILE).unwrap();
     let configurations: Vec<_> =
         file.metadata.iter().filter(|(key, _)| key.contains('/')).collect();
-    assert_eq!(configurations.len(), 25);
+    assert_eq!(configurations.len(), 31);
     let mut worst = (0.0f64, 0.0f64);
     for (key, json) in configurations {
         let ((name, configuration), arguments) = (key.split_once('/').unwrap(), Arguments(json));

@@ -2,7 +2,7 @@
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn_derive::Module;
-use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd, StateProblem};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd, StateProblem};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
 
 #[derive(Module)]
@@ -57,12 +57,13 @@ fn copy(from: &Mlp, to: &mut Mlp) {
 
 /// Makes an optimizer as configured, and one of the same kind with nothing configured.
 type Makers = (fn() -> Box<dyn Optimizer>, fn() -> Box<dyn Optimizer>);
-const ALL: [Makers; 6] = [
+const ALL: [Makers; 7] = [
     (|| Box::new(Sgd::new(0.1)), || Box::new(Sgd::new(9.0))),
     (
         || Box::new(Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(0.01)),
         || Box::new(Sgd::new(9.0)),
     ),
+    (|| Box::new(Adadelta::new(0.5).rho(0.8).eps(1e-4)), || Box::new(Adadelta::new(9.0))),
     (|| Box::new(Adagrad::new(0.1).lr_decay(0.1).eps(1e-7)), || Box::new(Adagrad::new(9.0))),
     (|| Box::new(Adam::new(0.01).betas(0.8, 0.9)), || Box::new(Adam::new(9.0).amsgrad(true))),
     (|| Box::new(Adam::new(0.01).amsgrad(true)), || Box::new(Adam::new(9.0))),

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Mutex;
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
-use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
 use wengert_tensor::Tensor;
 
 fn param(values: [f32; 2]) -> Param {
@@ -138,7 +138,9 @@ fn hyperparameters_out_of_range() {
         "Sgd: weight_decay is -1.0, it must be at least 0"
     );
     for optimizer in [
-        || drop(Adagrad::new(0.1).lr_decay(-1.0)) as (),
+        || drop(Adadelta::new(0.1).eps(-1.0)) as (),
+        || drop(Adadelta::new(0.1).weight_decay(-1.0)),
+        || drop(Adagrad::new(0.1).lr_decay(-1.0)),
         || drop(Adagrad::new(0.1).weight_decay(-1.0)),
         || drop(Adagrad::new(0.1).initial_accumulator_value(-1.0)),
         || drop(Adagrad::new(0.1).eps(-1.0)),
@@ -146,10 +148,14 @@ fn hyperparameters_out_of_range() {
         || drop(Adam::new(0.1).weight_decay(-1.0)),
         || drop(AdamW::new(0.1).eps(-1.0)),
         || drop(AdamW::new(0.1).weight_decay(-1.0)),
-    ] as [fn(); 8]
+    ] as [fn(); 10]
     {
         assert!(says(optimizer).ends_with(" is -1.0, it must be at least 0"));
     }
+    assert_eq!(
+        says(|| drop(Adadelta::new(0.1).rho(1.5))),
+        "Adadelta: rho is 1.5, it must be from 0 to 1"
+    );
     assert_eq!(
         says(|| drop(Adam::new(0.1).betas(1.0, 0.5))),
         "Adam: beta1 is 1.0, it must be at least 0 and below 1"

@@ -1,0 +1,120 @@
+//! Adadelta.
+
+use crate::base::Base;
+use crate::rule::{Invalid, Rule, checked, settings};
+use wengert_tensor::{Float, Program};
+
+/// Adadelta: steps of the size of the recent steps, so that there is hardly a rate to choose.
+///
+/// ```text
+/// g ← g + weight_decay · p
+/// v ← rho · v + (1 - rho) · g²
+/// Δ ← √(u + eps) / √(v + eps) · g
+/// u ← rho · u + (1 - rho) · Δ²
+/// p ← p - lr · Δ
+/// ```
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (with lr = 1 throughout).
+///
+/// ```
+/// use wengert_optim::Adadelta;
+/// let optimizer = Adadelta::new(1.0).rho(0.95);
+/// ```
+pub struct Adadelta<T: Float = f32> {
+    base: Base<T>,
+    rho: f64,
+    eps: f64,
+    weight_decay: f64,
+}
+
+impl Adadelta {
+    /// With this learning rate (PyTorch's default is 1), for `f32` models.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64) -> Self {
+        Self::of(lr)
+    }
+}
+
+impl<T: Float> Adadelta<T> {
+    /// As [`Adadelta::new`], for models of another type: `Adadelta::<f64>::of(1.0)`.
+    ///
+    /// # Panics
+    /// If the learning rate is negative or no number.
+    #[track_caller]
+    pub fn of(lr: f64) -> Self {
+        checked(Adadelta { base: Base::new(lr), rho: 0.9, eps: 1e-6, weight_decay: 0.0 }, "lr")
+    }
+
+    /// How much of the averages of squares stays; default 0.9.
+    ///
+    /// # Panics
+    /// If it is not in [0, 1].
+    #[track_caller]
+    pub fn rho(self, rho: f64) -> Self {
+        checked(Adadelta { rho, ..self }, "rho")
+    }
+
+    /// What the first step begins with, and what keeps the divisor from zero; default 1e-6.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn eps(self, eps: f64) -> Self {
+        checked(Adadelta { eps, ..self }, "eps")
+    }
+
+    /// The factor of the penalty ½ ‖p‖²; default 0.
+    ///
+    /// # Panics
+    /// If it is negative.
+    #[track_caller]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        checked(Adadelta { weight_decay, ..self }, "weight_decay")
+    }
+
+    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    pub fn allow_missing(mut self) -> Self {
+        self.base.allow_missing();
+        self
+    }
+}
+
+impl<T: Float> Rule<T> for Adadelta<T> {
+    fn program(&self, _t: u64) -> Program {
+        let &Adadelta { rho, eps, weight_decay, ref base } = self;
+        let lr = base.learning_rate;
+        Program::new(|[p, v, u, g]| {
+            let g = if weight_decay == 0.0 { g } else { g + weight_decay * p };
+            let v = rho * v + (1.0 - rho) * g * g;
+            let delta = (u + eps).sqrt() / (v + eps).sqrt() * g;
+            let u = rho * u + (1.0 - rho) * delta * delta;
+            [p - lr * delta, v, u]
+        })
+    }
+
+    fn slots(&self) -> &'static [&'static str] {
+        &["square_avg", "acc_delta"]
+    }
+
+    fn invalid(&self) -> Option<Invalid> {
+        Invalid::first([
+            ("rho", (0.0..=1.0).contains(&self.rho), "from 0 to 1"),
+            ("eps", self.eps >= 0.0, "at least 0"),
+            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+        ])
+    }
+
+    settings!(rho: Number, eps: Number, weight_decay: Number);
+
+    fn name(&self) -> &'static str {
+        "Adadelta"
+    }
+    fn base(&self) -> &Base<T> {
+        &self.base
+    }
+    fn base_mut(&mut self) -> &mut Base<T> {
+        &mut self.base
+    }
+}
