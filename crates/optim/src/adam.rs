@@ -162,6 +162,10 @@ impl<T: Float> Rule<T> for Adam<T> {
 
     settings!(beta1: Number, beta2: Number, eps: Number, weight_decay: Number, amsgrad: Switch);
 
+    fn momentum_setting(&self) -> Option<&'static str> {
+        Some("beta1")
+    }
+
     fn name(&self) -> &'static str {
         if self.decoupled { "AdamW" } else { "Adam" }
     }

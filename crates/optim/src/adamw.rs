@@ -98,6 +98,9 @@ impl<T: Float> Rule<T> for AdamW<T> {
     fn set(&mut self, name: &str, to: Setting) {
         self.0.set(name, to);
     }
+    fn momentum_setting(&self) -> Option<&'static str> {
+        self.0.momentum_setting()
+    }
     fn name(&self) -> &'static str {
         self.0.name()
     }

@@ -29,6 +29,17 @@
 //! | [`Adam`] | momentum, scaled by the recent size of the gradients | `exp_avg`, `exp_avg_sq` |
 //! | [`AdamW`] | Adam, weight decay apart from the gradients | `exp_avg`, `exp_avg_sq` |
 //!
+//! Learning rates that change with the step are [`Schedule`]s:
+//!
+//! | | the rate |
+//! |---|---|
+//! | [`StepLr`], [`MultiStepLr`], [`ExponentialLr`] | falls by a factor: every n steps, at given steps, at every step |
+//! | [`CosineAnnealingLr`] | falls along half a cosine wave |
+//! | [`OneCycleLr`] | rises, then falls to nearly nothing; the momentum goes the other way |
+//! | [`LinearLr`], [`ConstantLr`] | rises in a straight line, or at once |
+//! | [`LambdaLr`] | is what a function says |
+//! | [`warmup`](Schedule::warmup) of any | rises to the schedule's beginning first |
+//!
 //! One's own optimizer is a [`Rule`]: its formula and a few names.
 
 mod adadelta;
@@ -38,6 +49,7 @@ mod adamw;
 mod base;
 mod optimizer;
 mod rule;
+mod schedule;
 mod sgd;
 mod state;
 mod step;
@@ -49,5 +61,9 @@ pub use adamw::AdamW;
 pub use base::Base;
 pub use optimizer::Optimizer;
 pub use rule::{Invalid, Rule, Setting};
+pub use schedule::{
+    ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, OneCycleLr,
+    Schedule, StepLr, Warmup,
+};
 pub use sgd::Sgd;
 pub use state::{StateError, StateProblem};

@@ -1,6 +1,6 @@
 //! What one can do with any optimizer.
 
-use crate::rule::{Invalid, Rule};
+use crate::rule::{Invalid, Rule, Setting};
 use crate::state::{self, StateError};
 use crate::step;
 use wengert_autograd::{Gradients, Module};
@@ -29,6 +29,14 @@ pub trait Optimizer<T: Float = f32> {
     /// If it is negative or no number.
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// From the next step on this is the momentum (β₁ of Adam and AdamW): what schedules call that
+    /// cycle it.
+    ///
+    /// # Panics
+    /// If the rule has no momentum, or it is out of range.
+    #[track_caller]
+    fn set_momentum(&mut self, momentum: f64);
 
     /// What the optimizer remembers of a model's parameters, under names such as
     /// `exp_avg.fc1.weight`, with the number of steps (`step.fc1.weight`); the hyperparameters
@@ -64,6 +72,19 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.base_mut().learning_rate = learning_rate;
         if let Some(invalid @ Invalid { name: "lr", .. }) = Invalid::of(self) {
+            invalid.panic(self)
+        }
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        let Some(name) = self.momentum_setting() else {
+            panic!(
+                "{} has no momentum to set; with a schedule that cycles it, say `.cycle_momentum(false)`",
+                self.name()
+            )
+        };
+        self.set(name, Setting::Number(momentum));
+        if let Some(invalid) = Invalid::of(self).filter(|invalid| invalid.name == name) {
             invalid.panic(self)
         }
     }

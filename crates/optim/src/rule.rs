@@ -68,6 +68,12 @@ pub trait Rule<T: Float> {
     /// Sets one of them.
     fn set(&mut self, _name: &str, _to: Setting) {}
 
+    /// Which of them is the momentum: what
+    /// [`Optimizer::set_momentum`](crate::Optimizer::set_momentum) sets.
+    fn momentum_setting(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The first hyperparameter that is out of range.
     fn invalid(&self) -> Option<Invalid> {
         None

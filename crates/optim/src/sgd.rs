@@ -131,6 +131,10 @@ impl<T: Float> Rule<T> for Sgd<T> {
 
     settings!(momentum: Number, dampening: Number, weight_decay: Number, nesterov: Switch);
 
+    fn momentum_setting(&self) -> Option<&'static str> {
+        Some("momentum")
+    }
+
     fn name(&self) -> &'static str {
         "Sgd"
     }

@@ -1,0 +1,60 @@
+//! Half a cosine wave.
+
+use super::{Schedule, check, check_steps};
+use std::f64::consts::PI;
+
+/// The rate falls along half a cosine wave:
+///
+/// ```text
+/// lr(t) = eta_min + (lr - eta_min) · (1 + cos(π t / t_max)) / 2
+/// ```
+/// After `t_max` steps it rises again, as PyTorch's does.
+///
+/// Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017 (without the
+/// restarts).
+///
+/// ```
+/// use wengert_optim::{CosineAnnealingLr, Schedule};
+/// let schedule = CosineAnnealingLr::new(0.1, 100).eta_min(0.01);
+/// assert_eq!(schedule.learning_rate(0), 0.1);
+/// assert!((schedule.learning_rate(50) - 0.055).abs() < 1e-15);
+/// assert_eq!(schedule.learning_rate(100), 0.01);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CosineAnnealingLr {
+    lr: f64,
+    t_max: usize,
+    eta_min: f64,
+}
+
+impl CosineAnnealingLr {
+    /// From this rate down to 0 within `t_max` steps.
+    ///
+    /// # Panics
+    /// If the rate is negative or no number, or `t_max` is zero.
+    #[track_caller]
+    pub fn new(lr: f64, t_max: usize) -> Self {
+        check("CosineAnnealingLr", "lr", lr);
+        check_steps("CosineAnnealingLr", "t_max", t_max);
+        CosineAnnealingLr { lr, t_max, eta_min: 0.0 }
+    }
+
+    /// The least rate; default 0.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn eta_min(self, eta_min: f64) -> Self {
+        check("CosineAnnealingLr", "eta_min", eta_min);
+        CosineAnnealingLr { eta_min, ..self }
+    }
+}
+
+impl Schedule for CosineAnnealingLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        let CosineAnnealingLr { lr, t_max, eta_min } = *self;
+        // The wave repeats: what is left of it keeps the argument small, and so exact.
+        let angle = PI * (step % (2 * t_max)) as f64 / t_max as f64;
+        eta_min + (lr - eta_min) * (1.0 + angle.cos()) / 2.0
+    }
+}

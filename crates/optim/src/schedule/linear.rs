@@ -1,0 +1,112 @@
+//! Rates that rise or fall in a straight line, and rates that wait.
+
+use super::{Schedule, check, check_steps};
+
+/// The rate goes from one multiple of itself to another in a straight line, then stays:
+///
+/// ```text
+/// lr(t) = lr · (start_factor + (end_factor - start_factor) · min(t, total_iters) / total_iters)
+/// ```
+///
+/// ```
+/// use wengert_optim::{LinearLr, Schedule};
+/// let schedule = LinearLr::new(0.1, 4).start_factor(0.5);
+/// assert_eq!(schedule.learning_rate(0), 0.05);
+/// assert_eq!(schedule.learning_rate(4), 0.1);
+/// assert_eq!(schedule.learning_rate(9), 0.1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LinearLr {
+    lr: f64,
+    total_iters: usize,
+    start_factor: f64,
+    end_factor: f64,
+}
+
+impl LinearLr {
+    /// From a third of this rate to the whole within `total_iters` steps (PyTorch's default is 5).
+    ///
+    /// # Panics
+    /// If the rate is negative or no number, or `total_iters` is zero.
+    #[track_caller]
+    pub fn new(lr: f64, total_iters: usize) -> Self {
+        check("LinearLr", "lr", lr);
+        check_steps("LinearLr", "total_iters", total_iters);
+        LinearLr { lr, total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
+    }
+
+    /// Where it begins; default 1/3.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn start_factor(self, start_factor: f64) -> Self {
+        check("LinearLr", "start_factor", start_factor);
+        LinearLr { start_factor, ..self }
+    }
+
+    /// Where it ends; default 1.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn end_factor(self, end_factor: f64) -> Self {
+        check("LinearLr", "end_factor", end_factor);
+        LinearLr { end_factor, ..self }
+    }
+}
+
+impl Schedule for LinearLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        let LinearLr { lr, total_iters, start_factor, end_factor } = *self;
+        let done = step.min(total_iters) as f64 / total_iters as f64;
+        lr * (start_factor + (end_factor - start_factor) * done)
+    }
+}
+
+/// A multiple of the rate at first, then the rate:
+///
+/// ```text
+/// lr(t) = lr · (factor if t < total_iters, else 1)
+/// ```
+///
+/// ```
+/// use wengert_optim::{ConstantLr, Schedule};
+/// let schedule = ConstantLr::new(0.5, 10).factor(0.25);
+/// assert_eq!([9, 10].map(|step| schedule.learning_rate(step)), [0.125, 0.5]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConstantLr {
+    lr: f64,
+    total_iters: usize,
+    factor: f64,
+}
+
+impl ConstantLr {
+    /// A third of this rate for `total_iters` steps (PyTorch's default is 5), then the whole.
+    /// With `total_iters` zero the rate never changes.
+    ///
+    /// # Panics
+    /// If the rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64, total_iters: usize) -> Self {
+        check("ConstantLr", "lr", lr);
+        ConstantLr { lr, total_iters, factor: 1.0 / 3.0 }
+    }
+
+    /// The multiple of the first steps; default 1/3.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn factor(self, factor: f64) -> Self {
+        check("ConstantLr", "factor", factor);
+        ConstantLr { factor, ..self }
+    }
+}
+
+impl Schedule for ConstantLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        if step < self.total_iters { self.lr * self.factor } else { self.lr }
+    }
+}

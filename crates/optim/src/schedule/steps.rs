@@ -1,0 +1,170 @@
+//! Rates that fall by a factor now and then, and rates of one's own.
+
+use super::{Schedule, check, check_steps};
+
+/// The rate falls by a factor every so many steps:
+///
+/// ```text
+/// lr(t) = lr · gamma^⌊t / step_size⌋
+/// ```
+///
+/// ```
+/// use wengert_optim::{Schedule, StepLr};
+/// let schedule = StepLr::new(1.0, 30).gamma(0.5);
+/// assert_eq!([0, 29, 30, 60].map(|step| schedule.learning_rate(step)), [1.0, 1.0, 0.5, 0.25]);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepLr {
+    lr: f64,
+    step_size: usize,
+    gamma: f64,
+}
+
+impl StepLr {
+    /// From this rate on, falling every `step_size` steps.
+    ///
+    /// # Panics
+    /// If the rate is negative or no number, or `step_size` is zero.
+    #[track_caller]
+    pub fn new(lr: f64, step_size: usize) -> Self {
+        check("StepLr", "lr", lr);
+        check_steps("StepLr", "step_size", step_size);
+        StepLr { lr, step_size, gamma: 0.1 }
+    }
+
+    /// The factor; default 0.1.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn gamma(self, gamma: f64) -> Self {
+        check("StepLr", "gamma", gamma);
+        StepLr { gamma, ..self }
+    }
+}
+
+impl Schedule for StepLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        self.lr * power(self.gamma, step / self.step_size)
+    }
+}
+
+/// The rate falls by a factor at each of these steps:
+///
+/// ```text
+/// lr(t) = lr · gamma^(number of milestones not above t)
+/// ```
+///
+/// ```
+/// use wengert_optim::{MultiStepLr, Schedule};
+/// let schedule = MultiStepLr::new(1.0, [30, 80]).gamma(0.5);
+/// assert_eq!([29, 30, 79, 80].map(|step| schedule.learning_rate(step)), [1.0, 0.5, 0.5, 0.25]);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultiStepLr {
+    lr: f64,
+    milestones: Vec<usize>,
+    gamma: f64,
+}
+
+impl MultiStepLr {
+    /// From this rate on, falling at these steps, in whatever order they are given; one that
+    /// occurs twice counts twice.
+    ///
+    /// # Panics
+    /// If the rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64, milestones: impl IntoIterator<Item = usize>) -> Self {
+        check("MultiStepLr", "lr", lr);
+        let mut milestones: Vec<usize> = milestones.into_iter().collect();
+        milestones.sort_unstable();
+        MultiStepLr { lr, milestones, gamma: 0.1 }
+    }
+
+    /// The factor; default 0.1.
+    ///
+    /// # Panics
+    /// If it is negative or no number.
+    #[track_caller]
+    pub fn gamma(self, gamma: f64) -> Self {
+        check("MultiStepLr", "gamma", gamma);
+        MultiStepLr { gamma, ..self }
+    }
+}
+
+impl Schedule for MultiStepLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        let passed = self.milestones.partition_point(|&milestone| milestone <= step);
+        self.lr * power(self.gamma, passed)
+    }
+}
+
+/// The rate falls by a factor with every step:
+///
+/// ```text
+/// lr(t) = lr · gamma^t
+/// ```
+///
+/// ```
+/// use wengert_optim::{ExponentialLr, Schedule};
+/// assert_eq!(ExponentialLr::new(1.0, 0.5).learning_rate(3), 0.125);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExponentialLr {
+    lr: f64,
+    gamma: f64,
+}
+
+impl ExponentialLr {
+    /// From this rate on, by this factor.
+    ///
+    /// # Panics
+    /// If one is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64, gamma: f64) -> Self {
+        check("ExponentialLr", "lr", lr);
+        check("ExponentialLr", "gamma", gamma);
+        ExponentialLr { lr, gamma }
+    }
+}
+
+impl Schedule for ExponentialLr {
+    fn learning_rate(&self, step: usize) -> f64 {
+        self.lr * power(self.gamma, step)
+    }
+}
+
+/// A rate times a function of the step.
+///
+/// ```
+/// use wengert_optim::{LambdaLr, Schedule};
+/// let schedule = LambdaLr::new(0.1, |step| 1.0 / (1.0 + step as f64));
+/// assert_eq!(schedule.learning_rate(4), 0.02);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct LambdaLr<F> {
+    lr: f64,
+    factor: F,
+}
+
+impl<F: Fn(usize) -> f64> LambdaLr<F> {
+    /// This rate times that factor.
+    ///
+    /// # Panics
+    /// If the rate is negative or no number.
+    #[track_caller]
+    pub fn new(lr: f64, factor: F) -> Self {
+        check("LambdaLr", "lr", lr);
+        LambdaLr { lr, factor }
+    }
+}
+
+impl<F: Fn(usize) -> f64> Schedule for LambdaLr<F> {
+    fn learning_rate(&self, step: usize) -> f64 {
+        self.lr * (self.factor)(step)
+    }
+}
+
+fn power(base: f64, exponent: usize) -> f64 {
+    base.powf(exponent as f64)
+}

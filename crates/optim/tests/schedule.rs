@@ -1,0 +1,173 @@
+//! Schedules as PyTorch's (`tests/reference/schedules.py` made the numbers), and what they refuse.
+
+use std::sync::Arc;
+use wengert_autograd::{Param, Tape};
+use wengert_optim::{
+    Adadelta, Adam, AdamW, ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr,
+    MultiStepLr, OneCycleLr, Optimizer, Schedule, Sgd, StepLr,
+};
+use wengert_tensor::{NamedTensors, Tensor};
+
+const FILE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/schedules.safetensors");
+
+fn all() -> Vec<(&'static str, Box<dyn Schedule>)> {
+    let beyond = CosineAnnealingLr::new(0.1, 13).eta_min(0.01);
+    let gamma = StepLr::new(0.1, 7).gamma(0.7);
+    let odd = OneCycleLr::new(0.4, 37).pct_start(0.21).div_factor(7.0);
+    let linear = OneCycleLr::new(0.4, 41).pct_start(0.37).linear();
+    vec![
+        ("step", Box::new(StepLr::new(0.1, 30))),
+        ("step/gamma", Box::new(gamma)),
+        ("multi_step", Box::new(MultiStepLr::new(0.1, [80, 30]))),
+        ("multi_step/gamma", Box::new(MultiStepLr::new(0.1, [5, 6, 6, 20]).gamma(0.3))),
+        ("exponential", Box::new(ExponentialLr::new(0.1, 0.9))),
+        ("cosine", Box::new(CosineAnnealingLr::new(0.1, 100))),
+        ("cosine/beyond", Box::new(beyond)),
+        ("linear", Box::new(LinearLr::new(0.1, 5))),
+        ("linear/down", Box::new(LinearLr::new(0.1, 30).start_factor(0.9).end_factor(0.05))),
+        ("constant", Box::new(ConstantLr::new(0.1, 5))),
+        ("constant/factor", Box::new(ConstantLr::new(0.1, 9).factor(0.7))),
+        ("one_cycle", Box::new(OneCycleLr::new(0.1, 100))),
+        (
+            "one_cycle/odd",
+            Box::new(odd.final_div_factor(50.0).base_momentum(0.7).max_momentum(0.99)),
+        ),
+        ("one_cycle/linear", Box::new(OneCycleLr::new(0.4, 37).pct_start(0.45).linear())),
+        ("one_cycle/three_phase", Box::new(OneCycleLr::new(0.4, 50).three_phase(true))),
+        ("one_cycle/three_phase_linear", Box::new(linear.three_phase(true))),
+        ("one_cycle/keep_momentum", Box::new(OneCycleLr::new(0.4, 20).cycle_momentum(false))),
+        ("one_cycle/no_rise", Box::new(OneCycleLr::new(0.4, 20).pct_start(0.0))),
+        ("warmup/cosine", Box::new(beyond.warmup(5))),
+        ("warmup/step", Box::new(gamma.warmup(10))),
+    ]
+}
+
+#[test]
+fn every_stored_configuration() {
+    let file = NamedTensors::load(FILE).unwrap();
+    let mut compared = 0;
+    for (name, schedule) in all() {
+        let get = |what| file.get(&format!("{name}/{what}")).map(|t| t.cast::<f64>().to_vec());
+        let rates = get("lr").unwrap_or_else(|| panic!("no {name}"));
+        let mut worst = 0.0f64;
+        for (step, want) in rates.iter().enumerate() {
+            worst = worst.max((schedule.learning_rate(step) - want).abs());
+        }
+        let momenta = get("momentum");
+        assert_eq!(schedule.momentum(0).is_some(), momenta.is_some(), "{name}");
+        compared += 1 + usize::from(momenta.is_some());
+        for (step, want) in momenta.into_iter().flatten().enumerate() {
+            worst = worst.max((schedule.momentum(step).unwrap() - want).abs());
+        }
+        println!("{name}: {worst:.1e} off in {} steps", rates.len());
+        assert!(worst <= 1e-12, "{name}: {worst:e} off");
+    }
+    assert_eq!(compared, file.names().count());
+}
+
+#[test]
+fn schedules_drive_optimizers() {
+    let schedule = OneCycleLr::new(0.4, 10);
+    let mut optimizers: [Box<dyn Optimizer>; 3] =
+        [Box::new(Sgd::new(9.0)), Box::new(Adam::new(9.0)), Box::new(AdamW::new(9.0))];
+    for optimizer in &mut optimizers {
+        for step in [3, 0, 10] {
+            schedule.apply(&mut **optimizer, step);
+            assert_eq!(optimizer.learning_rate(), schedule.learning_rate(step));
+            let settings = optimizer.state_dict(&()).metadata;
+            let momentum = settings.get("momentum").or(settings.get("beta1")).unwrap();
+            assert_eq!(momentum.parse().ok(), Schedule::momentum(&schedule, step));
+        }
+    }
+    // What has no momentum takes a schedule that leaves it alone.
+    let mut adadelta = Adadelta::<f64>::of(1.0);
+    schedule.cycle_momentum(false).apply(&mut adadelta, 3);
+    assert_eq!(adadelta.learning_rate(), schedule.learning_rate(3));
+}
+
+#[test]
+fn handles_are_schedules() {
+    let schedule: Arc<dyn Schedule> = Arc::new(StepLr::new(1.0, 1).gamma(0.5));
+    let boxed: Box<dyn Schedule> = Box::new(Arc::clone(&schedule).warmup(1));
+    let mut sgd = Sgd::new(9.0);
+    boxed.apply(&mut sgd, 3);
+    assert_eq!(sgd.learning_rate(), 0.25);
+    (&&*schedule).apply(&mut sgd, 3);
+    assert_eq!(sgd.learning_rate(), 0.125);
+    LambdaLr::new(0.5, |step| step as f64).apply(&mut sgd, 3);
+    assert_eq!(sgd.learning_rate(), 1.5);
+}
+
+/// Momentum that begins in the middle of training has its memory from there on, and both are
+/// saved.
+#[test]
+fn the_momentum_can_change() {
+    let mut model = Param::new(Tensor::from([1.0f32, 2.0]));
+    let mut sgd = Sgd::new(0.25);
+    for (momentum, saved) in [(0.0, 1), (0.5, 2)] {
+        sgd.set_momentum(momentum);
+        let gradients = Tape::new().param(&model).sum_all().backward();
+        sgd.step(&mut model, &gradients);
+        assert_eq!(sgd.state_dict(&model).names().count(), saved);
+    }
+    assert_eq!(sgd.state_dict(&model).metadata["momentum"], "0.5");
+    assert_eq!(model.value().to_vec(), [0.5, 1.5]);
+}
+
+#[test]
+fn the_last_step_lasts_and_short_cycles_hold() {
+    let schedule = OneCycleLr::new(0.4, 10);
+    assert_eq!(schedule.learning_rate(10), schedule.learning_rate(9));
+    for total in 1..8 {
+        for three in [false, true] {
+            let schedule = OneCycleLr::new(1.0, total).three_phase(three);
+            for step in 0..=total {
+                let rate = schedule.learning_rate(step);
+                assert!((0.0..=1.0).contains(&rate), "{rate} at {step} of {total}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "step 11 of a cycle of 10; total_steps must be the number of steps")]
+fn a_cycle_that_is_over() {
+    OneCycleLr::new(0.4, 10).learning_rate(11);
+}
+
+#[test]
+#[should_panic(expected = "with three phases it must be at most 0.5")]
+fn a_third_phase_without_time() {
+    OneCycleLr::new(0.4, 10).pct_start(0.6).three_phase(true).learning_rate(0);
+}
+
+#[test]
+#[should_panic(expected = "Adadelta has no momentum to set")]
+fn no_momentum_to_cycle() {
+    OneCycleLr::new(0.4, 10).apply(&mut Adadelta::new(1.0), 0);
+}
+
+#[test]
+#[should_panic(expected = "Adam: beta1 is 1.0, it must be at least 0 and below 1")]
+fn a_momentum_out_of_range() {
+    Adam::new(0.1).set_momentum(1.0);
+}
+
+#[test]
+#[should_panic(expected = "StepLr: step_size is 0, it must be at least 1")]
+fn no_step_size() {
+    let _ = StepLr::new(0.1, 0);
+}
+
+#[test]
+#[should_panic(expected = "CosineAnnealingLr: lr is NaN, it must be a number not below 0")]
+fn a_rate_that_is_no_number() {
+    let _ = CosineAnnealingLr::new(f64::NAN, 10);
+}
+
+#[test]
+#[should_panic(expected = "OneCycleLr: pct_start is 30.0, it must be from 0 to 1")]
+fn a_percentage() {
+    let _ = OneCycleLr::new(0.1, 10).pct_start(30.0);
+}
