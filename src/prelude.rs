@@ -7,13 +7,18 @@
 pub use wengert_autograd::{
     Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,
 };
-pub use wengert_data::{DataLoader, Dataset, Digits, Mnist, Subset, TensorDataset, random_split};
+pub use wengert_data::{
+    DataLoader, Dataset, Digits, FashionMnist, Mnist, Subset, TensorDataset, Zipcode, random_split,
+    stratified_split,
+};
 pub use wengert_nn::{
     Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Module,
     Reduction, Relu, Sequential, Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy,
     load_state_dict, mse, nll, sequential, state_dict,
 };
-pub use wengert_optim::{Adagrad, Adam, AdamW, Optimizer, Sgd};
+pub use wengert_optim::{
+    Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, OneCycleLr, Optimizer, Schedule, Sgd, StepLr,
+};
 pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Shape, Tensor};
 #[cfg(feature = "train")]
 pub use wengert_train::{ConfusionMatrix, Criterion, History, Objective, Trainer, evaluate};

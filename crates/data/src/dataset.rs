@@ -1,5 +1,6 @@
 //! What a loader asks of a data set, and the data set that most are: tensors.
 
+use crate::feature::{Feature, Normalization};
 use std::sync::Arc;
 use wengert_tensor::{Element, Tensor};
 
@@ -84,7 +85,7 @@ forward!(&D, Box<D>, Arc<D>);
 pub struct TensorDataset<X: Feature = f32, Y: Element = i64> {
     inputs: Tensor<X>,
     targets: Tensor<Y>,
-    transform: X::Transform,
+    normalization: Normalization<X>,
 }
 
 impl<X: Feature, Y: Element> TensorDataset<X, Y> {
@@ -104,7 +105,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         TensorDataset {
             inputs: inputs.contiguous(),
             targets: targets.contiguous(),
-            transform: X::transform(None),
+            normalization: Normalization::new(vec![(0.0, 1.0)]),
         }
     }
 
@@ -115,12 +116,92 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     /// If `std` is zero or negative, or one of the two is not finite.
     #[track_caller]
     pub fn normalize(mut self, mean: f32, std: f32) -> Self {
-        assert!(
-            mean.is_finite() && std.is_finite() && std > 0.0,
-            "normalize: mean {mean}, std {std}: expected finite numbers, std > 0"
-        );
-        self.transform = X::transform(Some((mean, std)));
+        check_normalization("normalize", mean, std);
+        self.normalization = Normalization::new(vec![(mean, std)]);
         self
+    }
+
+    /// As [`normalize`](TensorDataset::normalize), with a mean and a standard deviation for each
+    /// channel: inputs are `[n, channels, …]`.
+    ///
+    /// ```
+    /// use wengert_data::{Dataset, TensorDataset};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let images = Tensor::from_vec(vec![1.0, 2.0, 30.0, 40.0], &[1, 2, 1, 2]);
+    /// let set = TensorDataset::new(images, Tensor::from_vec(vec![0i64], &[1]));
+    /// let set = set.normalize_channels(&[1.0, 20.0], &[1.0, 10.0]);
+    /// assert_eq!(set.batch(&[0]).0.to_vec(), [0.0, 1.0, 1.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the inputs have another number of channels, an `std` is zero or negative, or a number is
+    /// not finite.
+    #[track_caller]
+    pub fn normalize_channels(mut self, means: &[f32], stds: &[f32]) -> Self {
+        let shape = self.inputs.shape();
+        assert!(
+            shape.len() > 1 && shape[1] == means.len() && shape[1] == stds.len(),
+            "normalize_channels: {} means and {} standard deviations for inputs of shape {shape}: \
+             axis 1 counts the channels",
+            means.len(),
+            stds.len()
+        );
+        let numbers = means.iter().copied().zip(stds.iter().copied());
+        numbers
+            .clone()
+            .for_each(|(mean, std)| check_normalization("normalize_channels", mean, std));
+        // Without a channel there is nothing to convert.
+        if !means.is_empty() {
+            self.normalization = Normalization::new(numbers.collect());
+        }
+        self
+    }
+
+    /// The set with other inputs made from these: padded, cropped, of another shape.
+    ///
+    /// ```
+    /// use wengert_data::{Dataset, Digits};
+    /// // A channel, and two pixels of background all around.
+    /// let set = Digits::load().dataset();
+    /// let set = set.map_inputs(|x| x.unsqueeze(1).pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], 0.0));
+    /// assert_eq!(set.batch(&[0, 1]).0.shape(), [2, 1, 12, 12]);
+    /// ```
+    ///
+    /// # Panics
+    /// If their number changes, or that of the channels after
+    /// [`normalize_channels`](TensorDataset::normalize_channels).
+    #[track_caller]
+    pub fn map_inputs(mut self, f: impl FnOnce(&Tensor<X>) -> Tensor<X>) -> Self {
+        let inputs = f(&self.inputs);
+        let (before, after) = (self.inputs.shape(), inputs.shape());
+        assert!(
+            !after.is_empty() && before[0] == after[0],
+            "map_inputs: inputs of shape {before} became {after}: their number must stay"
+        );
+        let channels = self.normalization.channels();
+        assert!(
+            channels.is_none_or(|channels| after.get(1) == Some(&channels)),
+            "map_inputs: inputs of shape {before} became {after}, but each channel is normalised in \
+             its own way: map them first, then normalise"
+        );
+        self.inputs = inputs.contiguous();
+        self
+    }
+
+    /// Images `[n, height, width]` as `[n, 1, height, width]`, the shape that convolutions take. No
+    /// copy.
+    ///
+    /// # Panics
+    /// If the inputs have not three axes.
+    #[track_caller]
+    pub fn with_channel(self) -> Self {
+        let shape = self.inputs.shape();
+        assert!(
+            shape.len() == 3,
+            "with_channel: inputs of shape {shape}, expected [n, height, width]"
+        );
+        self.map_inputs(|inputs| inputs.unsqueeze(1))
     }
 
     /// All inputs as they are kept: without normalisation, bytes as bytes.
@@ -157,12 +238,18 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
         if let Some(index) = indices.iter().find(|&&index| index >= n) {
             panic!("batch: no example {index} in a set of {n}");
         }
-        let inputs = gather(&self.inputs, indices, |from, to| {
-            X::convert(from, to, &self.transform);
-        });
+        let inputs = gather(&self.inputs, indices, |from, to| self.normalization.convert(from, to));
         let targets = gather(&self.targets, indices, |from, to| to.copy_from_slice(from));
         (inputs, targets)
     }
+}
+
+#[track_caller]
+fn check_normalization(what: &str, mean: f32, std: f32) {
+    assert!(
+        mean.is_finite() && std.is_finite() && std > 0.0,
+        "{what}: mean {mean}, std {std}: expected finite numbers, std > 0"
+    );
 }
 
 /// The rows with these numbers, each passed through `convert` on its way.
@@ -182,60 +269,4 @@ fn gather<A: Element, B: Element>(
         }
     }
     out
-}
-
-/// Types that inputs can be kept as: `f32` and `u8`. Batches are `f32` in either case.
-pub trait Feature: Element + sealed::Sealed {
-    /// What is prepared once to convert every batch.
-    #[doc(hidden)]
-    type Transform: Clone + std::fmt::Debug + Send + Sync;
-    /// Prepares `(x - mean) / std`, if given.
-    #[doc(hidden)]
-    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform;
-    /// Converts one example.
-    #[doc(hidden)]
-    fn convert(from: &[Self], to: &mut [f32], transform: &Self::Transform);
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for u8 {}
-}
-
-impl Feature for f32 {
-    type Transform = Option<(f32, f32)>;
-
-    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform {
-        mean_std
-    }
-
-    fn convert(from: &[f32], to: &mut [f32], transform: &Self::Transform) {
-        match *transform {
-            None => to.copy_from_slice(from),
-            Some((mean, std)) => {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = (from - mean) / std;
-                }
-            }
-        }
-    }
-}
-
-impl Feature for u8 {
-    /// What each of the 256 bytes becomes: two divisions per byte value instead of per pixel, and
-    /// so the same bits as dividing, at the speed of a look-up.
-    type Transform = Arc<[f32; 256]>;
-
-    fn transform(mean_std: Option<(f32, f32)>) -> Self::Transform {
-        let (mean, std) = mean_std.unwrap_or((0.0, 1.0));
-        Arc::new(std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std))
-    }
-
-    fn convert(from: &[u8], to: &mut [f32], table: &Self::Transform) {
-        let table: &[f32; 256] = table;
-        for (to, &from) in to.iter_mut().zip(from) {
-            *to = table[usize::from(from)];
-        }
-    }
 }

@@ -156,6 +156,22 @@ pub enum DataError {
         /// How many images it has.
         images: usize,
     },
+    /// A line of a text file is not as it should be.
+    #[error("{}: line {line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: LineProblem,
+    },
+    /// There is nothing in the file.
+    #[error("{}: no example in it; fetch the file again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// The data set is in none of the places where it may be.
     #[error("{set} not found. Looked in:\n{}{advice}", list(looked))]
     NotFound {
@@ -165,6 +181,54 @@ pub enum DataError {
         looked: Vec<Place>,
         /// What to do.
         advice: String,
+    },
+}
+
+/// What can be wrong with a line of numbers.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineProblem {
+    /// Too few numbers, or too many.
+    #[error("{found} numbers, expected {expected}")]
+    Count {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// A word that is no number.
+    #[error("word {position} is {text:?}, expected a number")]
+    NotANumber {
+        /// Which word, counted from 1.
+        position: usize,
+        /// Its beginning.
+        text: String,
+    },
+    /// A number that is too small or too large.
+    #[error("word {position} is {text}, expected a number from {low} to {high}")]
+    OutOfRange {
+        /// Which word, counted from 1.
+        position: usize,
+        /// Its beginning.
+        text: String,
+        /// The least value.
+        low: f32,
+        /// The greatest value.
+        high: f32,
+    },
+    /// A label that is no class.
+    #[error("the label is {text}, expected a whole number from 0 to {}", classes - 1)]
+    Label {
+        /// Its beginning.
+        text: String,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// A line that goes on and on.
+    #[error("longer than {limit} bytes; the file is no text of this kind")]
+    TooLong {
+        /// The most that a line may have.
+        limit: usize,
     },
 }
 

@@ -1,9 +1,10 @@
 //! Data sets and loaders for wengert.
 //!
-//! - [`Mnist`] (from files) and [`Digits`] (in the crate): real handwritten digits;
+//! - [`Digits`] (in the crate), [`Mnist`] and [`Zipcode`] (from files): real handwritten digits;
+//!   [`FashionMnist`]: clothes in the form of MNIST;
 //! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds tensors;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
-//! - [`random_split`]: parts for training and validation;
+//! - [`random_split`] and [`stratified_split`]: parts for training and validation;
 //! - [`idx`]: the file format of MNIST and its relatives.
 //!
 //! ```
@@ -25,16 +26,23 @@
 mod dataset;
 mod digits;
 mod error;
+mod feature;
 pub mod idx;
 mod loader;
 mod locate;
 mod mnist;
 mod permutation;
 mod split;
+mod stratified;
+mod unpack;
+mod zipcode;
 
-pub use dataset::{Dataset, Feature, TensorDataset};
+pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
-pub use error::{DataError, Place};
+pub use error::{DataError, LineProblem, Place};
+pub use feature::Feature;
 pub use loader::{DataLoader, Epoch};
-pub use mnist::Mnist;
+pub use mnist::{FashionMnist, Mnist};
 pub use split::{Subset, random_split};
+pub use stratified::{Labeled, Share, stratified_split};
+pub use zipcode::Zipcode;

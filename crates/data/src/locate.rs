@@ -18,8 +18,11 @@ pub(crate) struct Files<const N: usize> {
     pub source: &'static str,
     /// Other sub-folders where other libraries put it.
     pub elsewhere: &'static [&'static str],
-    /// Its files, as `(stem, suffix)`: between them stands `-` or `.`, after them `.gz` or nothing.
-    pub names: [(&'static str, &'static str); N],
+    /// Whether other sets have files of the same names: then a folder is not taken for this set's
+    /// by its files alone.
+    pub ambiguous: bool,
+    /// Its files as they are published.
+    pub names: [&'static str; N],
 }
 
 /// What the search looks at of the process it runs in; given by hand in tests.
@@ -70,7 +73,13 @@ impl<const N: usize> Files<N> {
     /// slip in it does not quietly train on other data.
     pub fn find(&self, surroundings: &Surroundings) -> Result<[PathBuf; N], DataError> {
         if let Some(folder) = &surroundings.variable {
-            let places = self.in_or_under(Path::new(folder));
+            let folder = Path::new(folder);
+            let mut places = self.in_or_under(folder);
+            let own = |name: &&str| folder.ends_with(name);
+            if self.ambiguous && !std::iter::once(&self.folder).chain(self.elsewhere).any(own) {
+                places[0] = folder.join(self.folder);
+                places.dedup();
+            }
             return self.first_complete(places, || {
                 format!("These come from the environment variable {VARIABLE}: correct it, or unset it to search elsewhere.")
             });
@@ -93,9 +102,11 @@ impl<const N: usize> Files<N> {
         places.extend(surroundings.cache.iter().map(|dir| dir.join(self.folder)));
         places.dedup();
         self.first_complete(places, || {
+            let packed = plain(self.names[0]) != self.names[0];
+            let or = if packed { "without" } else { "with" };
             format!(
-                "Put {} (or the same without .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {}",
-                self.names.map(|(stem, suffix)| format!("{stem}-{suffix}.gz")).join(", "),
+                "Put {} (or the same {or} .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {}",
+                self.names.join(", "),
                 self.source
             )
         })
@@ -114,12 +125,12 @@ impl<const N: usize> Files<N> {
     ) -> Result<[PathBuf; N], DataError> {
         let mut looked = Vec::new();
         for folder in places {
-            let found = self.names.map(|file| {
-                spellings(file).map(|name| folder.join(name)).find(|path| path.is_file())
+            let found = self.names.map(|name| {
+                spellings(name).map(|name| folder.join(name)).find(|path| path.is_file())
             });
             let missing = found.iter().zip(self.names).filter(|(path, _)| path.is_none());
             let missing: Vec<String> =
-                missing.map(|(_, (stem, suffix))| format!("{stem}-{suffix}[.gz]")).collect();
+                missing.map(|(_, name)| format!("{}[.gz]", plain(name))).collect();
             if missing.is_empty() {
                 return Ok(found.map(Option::unwrap_or_default));
             }
@@ -130,12 +141,17 @@ impl<const N: usize> Files<N> {
     }
 }
 
+/// The name of a file that is not compressed.
+fn plain(name: &'static str) -> &'static str {
+    name.strip_suffix(".gz").unwrap_or(name)
+}
+
 /// The names that a file goes by: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, and both
 /// with `.gz`.
-fn spellings((stem, suffix): (&'static str, &'static str)) -> impl Iterator<Item = String> {
-    ["", ".gz"]
-        .into_iter()
-        .flat_map(move |gz| ['-', '.'].map(|dash| format!("{stem}{dash}{suffix}{gz}")))
+fn spellings(name: &'static str) -> impl Iterator<Item = String> {
+    ["", ".gz"].into_iter().flat_map(move |gz| {
+        ["-idx", ".idx"].map(|idx| format!("{}{gz}", plain(name).replace("-idx", idx)))
+    })
 }
 
 #[cfg(test)]
@@ -148,13 +164,14 @@ mod tests {
         folder: "pair",
         source: "Ask a friend.",
         elsewhere: &[],
-        names: [("a", "x"), ("b", "y")],
+        ambiguous: false,
+        names: ["a-idx.gz", "b-idx.gz"],
     };
 
     fn put(folder: PathBuf) -> PathBuf {
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("a-x"), "").unwrap();
-        fs::write(folder.join("b.y.gz"), "").unwrap();
+        fs::write(folder.join("a-idx"), "").unwrap();
+        fs::write(folder.join("b.idx.gz"), "").unwrap();
         folder
     }
 
@@ -178,7 +195,7 @@ mod tests {
             "Pair not found",
             "deep/data/pair: no such folder",
             "cache/wengert/pair",
-            "a-x.gz, b-y.gz",
+            "a-idx.gz, b-idx.gz (or the same without .gz)",
             "Ask a friend.",
             VARIABLE,
         ] {
@@ -211,11 +228,32 @@ mod tests {
         assert_eq!(found(&around).unwrap(), Some(itself));
     }
 
+    /// The files of another set with the same names do not pass for this one's.
+    #[test]
+    fn names_that_several_sets_have() {
+        let root = tempfile::tempdir().unwrap();
+        let other = put(root.path().join("other"));
+        let twin = Files { ambiguous: true, ..PAIR };
+        let mut around = Surroundings {
+            variable: Some(other.clone().into()),
+            current_dir: None,
+            workspace: None,
+            cache: None,
+        };
+        let error = twin.find(&around).unwrap_err().to_string();
+        assert!(error.contains("other/pair: no such folder"), "{error}");
+        assert!(twin.in_folder(&other).is_ok(), "a folder given by hand is the user's word");
+        let own = put(other.join("pair"));
+        assert_eq!(twin.find(&around).unwrap()[0], own.join("a-idx"));
+        around.variable = Some(own.clone().into());
+        assert_eq!(twin.find(&around).unwrap()[0], own.join("a-idx"));
+    }
+
     #[test]
     fn an_incomplete_place_does_not_end_the_search() {
         let root = tempfile::tempdir().unwrap();
         let part = put(root.path().join("data/pair"));
-        fs::remove_file(part.join("a-x")).unwrap();
+        fs::remove_file(part.join("a-idx")).unwrap();
         let cache = put(root.path().join("cache/pair"));
         let around = Surroundings {
             variable: None,
@@ -223,9 +261,9 @@ mod tests {
             workspace: None,
             cache: Some(root.path().join("cache")),
         };
-        assert_eq!(PAIR.find(&around).unwrap(), [cache.join("a-x"), cache.join("b.y.gz")]);
+        assert_eq!(PAIR.find(&around).unwrap(), [cache.join("a-idx"), cache.join("b.idx.gz")]);
         fs::remove_dir_all(&cache).unwrap();
         let error = PAIR.find(&around).unwrap_err().to_string();
-        assert!(error.contains("data/pair: lacks a-x[.gz]\n"), "{error}");
+        assert!(error.contains("data/pair: lacks a-idx[.gz]\n"), "{error}");
     }
 }

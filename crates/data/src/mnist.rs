@@ -1,4 +1,4 @@
-//! MNIST and the sets made in its image.
+//! MNIST and the sets made in its image: the same files with other pictures.
 
 use crate::dataset::TensorDataset;
 use crate::error::DataError;
@@ -6,19 +6,12 @@ use crate::idx;
 use crate::locate::{Files, Surroundings};
 use std::path::{Path, PathBuf};
 
-const FILES: Files<4> = Files {
-    set: "MNIST",
-    folder: "mnist",
-    source: concat!("They are in data/mnist of ", env!("CARGO_PKG_REPOSITORY"), "."),
-    // Where torchvision puts it.
-    elsewhere: &["MNIST/raw"],
-    names: [
-        ("train-images", "idx3-ubyte"),
-        ("train-labels", "idx1-ubyte"),
-        ("t10k-images", "idx3-ubyte"),
-        ("t10k-labels", "idx1-ubyte"),
-    ],
-};
+const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+];
 const SIDE: usize = 28;
 const CLASSES: usize = 10;
 
@@ -37,7 +30,7 @@ const CLASSES: usize = 10;
 /// # Ok::<(), wengert_data::DataError>(())
 /// ```
 ///
-/// Sets with the same files, such as Fashion-MNIST and KMNIST, load with [`Mnist::from_folder`].
+/// Sets with the same files, such as KMNIST, load with [`Mnist::from_folder`].
 ///
 /// Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
 /// recognition", Proc. IEEE 86(11), 1998.
@@ -50,6 +43,16 @@ pub struct Mnist {
 }
 
 impl Mnist {
+    const FILES: Files<4> = Files {
+        set: "MNIST",
+        folder: "mnist",
+        source: concat!("They are in data/mnist of ", env!("CARGO_PKG_REPOSITORY"), "."),
+        // Where torchvision puts it.
+        elsewhere: &["MNIST/raw"],
+        // Whoever names a folder with such files means these, unless another set is asked for.
+        ambiguous: false,
+        names: NAMES,
+    };
     /// Mean of the training pixels, scaled to `0..=1`.
     pub const MEAN: f32 = 0.130660;
     /// Standard deviation of the training pixels, scaled to `0..=1`.
@@ -71,7 +74,7 @@ impl Mnist {
     /// If no place has all four files (the message lists the places), or a file is not as it
     /// should be.
     pub fn load() -> Result<Self, DataError> {
-        Self::read(&FILES.find(&Surroundings::of_process())?)
+        Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
 
     /// Loads the four files from this folder or its sub-folder `mnist`.
@@ -79,27 +82,124 @@ impl Mnist {
     /// # Errors
     /// If a file is missing or not as it should be.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
-        Self::read(&FILES.in_folder(folder.as_ref())?)
-    }
-
-    /// Batches with `(x - mean) / std` in place of `x`, see [`TensorDataset::normalize`].
-    ///
-    /// # Panics
-    /// If `std` is zero or negative, or one of the two is not finite.
-    #[track_caller]
-    pub fn normalize(self, mean: f32, std: f32) -> Self {
-        Mnist { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
-    }
-
-    fn read(
-        [train_images, train_labels, test_images, test_labels]: &[PathBuf; 4],
-    ) -> Result<Self, DataError> {
-        Ok(Mnist {
-            train: pair(train_images, train_labels)?,
-            test: pair(test_images, test_labels)?,
-        })
+        Self::read(&Self::FILES.in_folder(folder.as_ref())?)
     }
 }
+
+/// Fashion-MNIST: pictures of ten kinds of clothing in the form of [`Mnist`], and harder: 60,000 to
+/// train on and 10,000 to test with, 6,000 and 1,000 of each kind.
+///
+/// Images are bytes `[n, 28, 28]` (0 is background) that become `f32` in `0..=1` batch by batch;
+/// labels are `i64` from 0 to 9, whose names are [`FashionMnist::CLASSES`].
+///
+/// ```no_run
+/// use wengert_data::{DataLoader, FashionMnist};
+/// let fashion = FashionMnist::load()?.normalize(FashionMnist::MEAN, FashionMnist::STD);
+/// for (images, labels) in DataLoader::new(&fashion.train, 128).shuffle(0).epoch(0) {
+///     println!("{:?}: {}", images.shape(), FashionMnist::CLASSES[labels.at(&[0]) as usize]);
+/// }
+/// # Ok::<(), wengert_data::DataError>(())
+/// ```
+///
+/// H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
+/// learning algorithms", 2017.
+#[derive(Debug, Clone)]
+pub struct FashionMnist {
+    /// The images to train on.
+    pub train: TensorDataset<u8>,
+    /// The images to test with.
+    pub test: TensorDataset<u8>,
+}
+
+impl FashionMnist {
+    const FILES: Files<4> = Files {
+        set: "Fashion-MNIST",
+        folder: "fashion-mnist",
+        source: "They are in data/fashion of https://github.com/zalandoresearch/fashion-mnist.",
+        // Where torchvision puts it.
+        elsewhere: &["FashionMNIST/raw"],
+        ambiguous: true,
+        names: NAMES,
+    };
+    /// Mean of the training pixels, scaled to `0..=1`.
+    pub const MEAN: f32 = 0.286041;
+    /// Standard deviation of the training pixels, scaled to `0..=1`.
+    pub const STD: f32 = 0.353024;
+    /// The names of the classes.
+    pub const CLASSES: [&str; CLASSES] = [
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ];
+
+    /// Loads Fashion-MNIST from the first of these places that has it:
+    ///
+    /// 1. if the environment variable `WENGERT_DATA` is set, that folder if it is named
+    ///    `fashion-mnist`, or its sub-folder of that name, and no other;
+    /// 2. `data/fashion-mnist` in the current folder or one above it, or in the clone of the
+    ///    repository that this crate was built from (which does not bring the files);
+    /// 3. `wengert/fashion-mnist` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
+    ///    `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// The files have the names of MNIST's, and may be compressed (`.gz`) or not. Since the names
+    /// are the same, only the folder's name tells one set from the other.
+    ///
+    /// # Errors
+    /// If no place has all four files (the message lists the places and says where to get them), or
+    /// a file is not as it should be.
+    pub fn load() -> Result<Self, DataError> {
+        Self::read(&Self::FILES.find(&Surroundings::of_process())?)
+    }
+
+    /// Loads the four files from this folder or its sub-folder `fashion-mnist`.
+    ///
+    /// # Errors
+    /// If a file is missing or not as it should be.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
+        Self::read(&Self::FILES.in_folder(folder.as_ref())?)
+    }
+}
+
+macro_rules! in_the_image_of_mnist {
+    ($($Set:ident),*) => {
+        $(impl $Set {
+            /// Batches with `(x - mean) / std` in place of `x`, see [`TensorDataset::normalize`].
+            ///
+            /// # Panics
+            /// If `std` is zero or negative, or one of the two is not finite.
+            #[track_caller]
+            pub fn normalize(self, mean: f32, std: f32) -> Self {
+                $Set { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
+            }
+
+            /// Images `[n, 1, 28, 28]`, as convolutions take them; see
+            /// [`TensorDataset::with_channel`].
+            ///
+            /// # Panics
+            /// If they have a channel already.
+            #[track_caller]
+            pub fn with_channel(self) -> Self {
+                $Set { train: self.train.with_channel(), test: self.test.with_channel() }
+            }
+
+            fn read(paths: &[PathBuf; 4]) -> Result<Self, DataError> {
+                let [train_images, train_labels, test_images, test_labels] = paths;
+                Ok($Set {
+                    train: pair(train_images, train_labels)?,
+                    test: pair(test_images, test_labels)?,
+                })
+            }
+        })*
+    };
+}
+in_the_image_of_mnist!(Mnist, FashionMnist);
 
 /// Images with their labels, checked.
 fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, DataError> {

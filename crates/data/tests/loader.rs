@@ -214,6 +214,58 @@ fn normalize_by_zero() {
 }
 
 #[test]
+fn channels_of_their_own() {
+    let images = Tensor::from_vec((0..12).map(|i| i * 20).collect(), &[2, 3, 1, 2]);
+    let set = TensorDataset::new(images, Tensor::from_vec(vec![0i64, 1], &[2]));
+    let (means, stds) = ([0.1, 0.2, 0.3], [1.0, 2.0, 4.0]);
+    let (x, _) = set.clone().normalize_channels(&means, &stds).batch(&[1]);
+    let expected = (6..12).map(|i: usize| {
+        let channel = i / 2 % 3;
+        ((i * 20) as f32 / 255.0 - means[channel]) / stds[channel]
+    });
+    assert_eq!(x.to_vec(), expected.collect::<Vec<_>>());
+    // One channel is like all together.
+    let one = bytes().with_channel();
+    let (x, _) = one.clone().normalize_channels(&[0.5], &[0.25]).batch(&[7]);
+    assert_eq!(x, one.normalize(0.5, 0.25).batch(&[7]).0);
+}
+
+#[test]
+fn inputs_of_other_shapes() {
+    let set = bytes().with_channel();
+    assert_eq!(set.inputs().shape(), [64, 1, 2, 2]);
+    assert!(set.inputs().shares_storage(set.clone().map_inputs(|x| x.flatten(1, -1)).inputs()));
+    let set = set.map_inputs(|x| x.pad(&[(0, 0), (0, 0), (1, 0), (0, 1)], 255)).normalize(1.0, 1.0);
+    let (x, _) = set.batch(&[0]);
+    assert_eq!(x.shape(), [1, 1, 3, 3]);
+    assert_eq!(x.to_vec()[..4], [0.0, 0.0, 0.0, -1.0]);
+}
+
+#[test]
+#[should_panic(expected = "map_inputs: inputs of shape [64, 2, 2] became [2, 64, 2]")]
+fn inputs_of_another_number() {
+    let _ = bytes().map_inputs(|x| x.transpose(0, 1));
+}
+
+#[test]
+#[should_panic(expected = "map them first, then normalise")]
+fn channels_that_go_away() {
+    let _ = bytes().normalize_channels(&[0.0; 2], &[1.0; 2]).with_channel();
+}
+
+#[test]
+#[should_panic(expected = "3 means and 2 standard deviations for inputs of shape [64, 2, 2]")]
+fn as_many_means_as_channels() {
+    let _ = bytes().normalize_channels(&[0.0; 3], &[1.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "with_channel: inputs of shape [64, 1, 2, 2], expected [n, height")]
+fn one_channel_is_enough() {
+    let _ = bytes().with_channel().with_channel();
+}
+
+#[test]
 fn subsets_nest() {
     let set = numbers(100);
     let even = Subset::new(&set, (0..100).step_by(2));

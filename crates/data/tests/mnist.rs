@@ -1,9 +1,12 @@
 //! MNIST: the real files, files of other spellings, and files that are wrong.
 
+mod common;
+
+use common::{histogram, real};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wengert_data::idx::{self, IdxArray, IdxData};
-use wengert_data::{DataError, DataLoader, Dataset, Digits, Mnist};
+use wengert_data::{DataError, DataLoader, Dataset, Digits, FashionMnist, Mnist, TensorDataset};
 
 /// `data/mnist` of the repository; `None` in a published crate, which carries no data.
 fn repository() -> Option<PathBuf> {
@@ -11,13 +14,17 @@ fn repository() -> Option<PathBuf> {
     root.join("crates/data/Cargo.toml").is_file().then(|| root.join("data/mnist"))
 }
 
-/// Counts of 0 to 9.
-fn histogram(labels: &[i64]) -> [usize; 10] {
-    let mut counts = [0; 10];
-    for &label in labels {
-        counts[label as usize] += 1;
+fn mean_and_std(set: &TensorDataset<u8>) -> (f64, f64) {
+    let (mut sum, mut squares, mut n) = (0.0, 0.0, 0);
+    for (images, _) in &DataLoader::new(set, 1000) {
+        for x in images.to_vec() {
+            sum += f64::from(x);
+            squares += f64::from(x).powi(2);
+            n += 1;
+        }
     }
-    counts
+    let mean = sum / f64::from(n);
+    (mean, (squares / f64::from(n) - mean * mean).sqrt())
 }
 
 #[test]
@@ -32,21 +39,40 @@ fn the_real_digits() {
     assert_eq!(histogram(&train), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
     assert_eq!(histogram(&test), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
 
-    let (mut sum, mut squares, mut n) = (0.0, 0.0, 0);
-    for (images, _) in &DataLoader::new(&mnist.train, 1000) {
-        for x in images.to_vec() {
-            sum += f64::from(x);
-            squares += f64::from(x).powi(2);
-            n += 1;
-        }
-    }
-    let mean = sum / f64::from(n);
-    let std = (squares / f64::from(n) - mean * mean).sqrt();
+    let (mean, std) = mean_and_std(&mnist.train);
     assert!((mean - 0.130660).abs() < 5e-7 && (std - 0.308108).abs() < 5e-7, "{mean} {std}");
     assert!((mean as f32 - Mnist::MEAN).abs() < 1e-6 && (std as f32 - Mnist::STD).abs() < 1e-6);
 
     let (x, _) = mnist.normalize(Mnist::MEAN, Mnist::STD).test.batch(&[0]);
     assert_eq!(x.to_vec()[0], -Mnist::MEAN / Mnist::STD);
+}
+
+#[test]
+fn the_real_clothes() {
+    let Some(folder) = real("fashion-mnist") else { return };
+    let fashion = FashionMnist::from_folder(folder).unwrap();
+    assert_eq!(fashion.train.inputs().shape(), [60_000, 28, 28]);
+    assert_eq!(histogram(&fashion.train.targets().to_vec()), [6000; 10]);
+    assert_eq!(histogram(&fashion.test.targets().to_vec()), [1000; 10]);
+    let (mean, std) = mean_and_std(&fashion.train);
+    assert!((mean as f32 - FashionMnist::MEAN).abs() < 1e-6, "{mean}");
+    assert!((std as f32 - FashionMnist::STD).abs() < 1e-6, "{std}");
+    // The first is an ankle boot.
+    let label = fashion.train.targets().at(&[0]);
+    assert_eq!(FashionMnist::CLASSES[label as usize], "Ankle boot");
+}
+
+#[test]
+fn clothes_in_the_same_form() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(&folder.path().join("fashion-mnist"), str::to_string);
+    let fashion = FashionMnist::from_folder(folder.path()).unwrap();
+    let fashion = fashion.normalize(0.5, 0.5).with_channel();
+    let (x, y) = fashion.train.batch(&[1, 2]);
+    assert_eq!((x.shape().to_vec(), y.to_vec()), (vec![2, 1, 28, 28], vec![1, 2]));
+    assert_eq!(x.at(&[0, 0, 3, 4]), (3.0 / 255.0 - 0.5) / 0.5);
+    let error = FashionMnist::from_folder(folder.path().join("mnist")).unwrap_err().to_string();
+    assert!(error.starts_with("Fashion-MNIST not found. Looked in:\n"), "{error}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::{FromIdx, IdxArray, IdxType};
 use crate::error::DataError;
+use crate::unpack::{GZIP, failure, fill, magic};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 use wengert_tensor::{MAX_RANK, Shape, Tensor};
 
@@ -49,10 +50,9 @@ fn parse_reader(
     length: Option<u64>,
     path: &Path,
 ) -> Result<IdxArray, DataError> {
-    let mut magic = [0; 2];
-    let found = fill(&mut source, &mut magic).map_err(|error| failure(path, false, 0, error))?;
+    let (magic, found) = magic(&mut source).map_err(|error| failure(path, false, 0, error))?;
     let source = Cursor::new(magic).take(found as u64).chain(source);
-    if magic == [0x1f, 0x8b] {
+    if magic == GZIP {
         Body { source: MultiGzDecoder::new(BufReader::new(source)), gzip: true, length, path }
             .read()
     } else {
@@ -154,34 +154,10 @@ impl<R: Read> Body<'_, R> {
     }
 }
 
-/// Reads until the buffer is full or the source ends; how many bytes there were.
-fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
-/// An error from below: of the system, or of the decompressor, whose errors have no system's code.
-fn failure(path: &Path, gzip: bool, read: usize, source: io::Error) -> DataError {
-    let damage =
-        gzip && source.raw_os_error().is_none() && source.kind() != io::ErrorKind::OutOfMemory;
-    if damage {
-        DataError::Gzip { path: path.into(), read, source }
-    } else {
-        DataError::Io { path: path.into(), source }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
 
     /// Zeros without end, which counts how many were asked for.
     struct Endless<'a>(&'a mut usize);

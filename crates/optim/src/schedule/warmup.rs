@@ -10,7 +10,7 @@ use super::Schedule;
 /// ```
 /// The momentum is that of the schedule's first step in the meantime.
 ///
-/// Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017.
+/// Goyal et al., "Accurate, large minibatch SGD: training `ImageNet` in 1 hour", 2017.
 ///
 /// ```
 /// use wengert_optim::{Schedule, StepLr};

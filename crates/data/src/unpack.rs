@@ -1,0 +1,164 @@
+//! Bytes of files, compressed with gzip or not.
+
+use crate::error::DataError;
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+/// What a file holds when it is unpacked.
+pub(crate) struct Unpacked<'a> {
+    source: Box<dyn Read + 'a>,
+    gzip: bool,
+    /// How many bytes came out so far.
+    read: usize,
+    path: &'a Path,
+}
+
+impl<'a> Unpacked<'a> {
+    /// Opens a file. Its first bytes tell whether it is compressed, not its name.
+    pub fn open(path: &'a Path) -> Result<Self, DataError> {
+        let mut file = File::open(path).map_err(|error| failure(path, false, 0, error))?;
+        let (magic, found) = magic(&mut file).map_err(|error| failure(path, false, 0, error))?;
+        let source = Cursor::new(magic).take(found as u64).chain(file);
+        let gzip = magic == GZIP;
+        let source: Box<dyn Read> = if gzip {
+            Box::new(MultiGzDecoder::new(BufReader::new(source)))
+        } else {
+            Box::new(source)
+        };
+        Ok(Unpacked { source, gzip, read: 0, path })
+    }
+
+    /// The next bytes up to `limit` in number, appended to `bytes`; how many there were. Fewer than
+    /// asked for only at the end. Memory grows with what is there.
+    pub fn read_up_to(&mut self, limit: usize, bytes: &mut Vec<u8>) -> Result<usize, DataError> {
+        let result = self.source.by_ref().take(limit as u64).read_to_end(bytes);
+        self.count(result)
+    }
+
+    fn count(&mut self, result: io::Result<usize>) -> Result<usize, DataError> {
+        let found = result.map_err(|error| failure(self.path, self.gzip, self.read, error))?;
+        self.read += found;
+        Ok(found)
+    }
+}
+
+/// The lines of an unpacked file, one after the other.
+pub(crate) struct Lines<'a> {
+    unpacked: Unpacked<'a>,
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+/// How many bytes are read at a time.
+const CHUNK: usize = 1 << 16;
+
+impl<'a> Lines<'a> {
+    pub fn new(unpacked: Unpacked<'a>) -> Self {
+        Lines { unpacked, bytes: Vec::new(), start: 0 }
+    }
+
+    /// The next line without its end, `None` after the last; at most `limit` bytes of it, and so a
+    /// longer one comes in pieces.
+    pub fn next(&mut self, limit: usize) -> Result<Option<&[u8]>, DataError> {
+        let mut searched = self.start;
+        let (stop, next) = loop {
+            if let Some(at) = self.bytes[searched..].iter().position(|&byte| byte == b'\n') {
+                break (searched + at, searched + at + 1);
+            }
+            searched = self.bytes.len();
+            if searched - self.start >= limit {
+                break (searched, searched);
+            }
+            self.bytes.drain(..self.start);
+            (searched, self.start) = (searched - self.start, 0);
+            if self.unpacked.read_up_to(CHUNK, &mut self.bytes)? == 0 {
+                if self.bytes.is_empty() {
+                    return Ok(None);
+                }
+                break (searched, searched);
+            }
+        };
+        let line = self.start..stop.min(self.start.saturating_add(limit));
+        self.start = if line.end < stop { line.end } else { next };
+        Ok(Some(&self.bytes[line]))
+    }
+}
+
+/// The first bytes of a gzip stream.
+pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The first two bytes, and how many of them there are.
+pub(crate) fn magic(source: &mut impl Read) -> io::Result<([u8; 2], usize)> {
+    let mut magic = [0; 2];
+    let found = fill(source, &mut magic)?;
+    Ok((magic, found))
+}
+
+/// Reads until the buffer is full or the source ends; how many bytes there were.
+pub(crate) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// An error from below: of the system, or of the decompressor, whose errors have no system's code.
+pub(crate) fn failure(path: &Path, gzip: bool, read: usize, source: io::Error) -> DataError {
+    let damage =
+        gzip && source.raw_os_error().is_none() && source.kind() != io::ErrorKind::OutOfMemory;
+    if damage {
+        DataError::Gzip { path: path.into(), read, source }
+    } else {
+        DataError::Io { path: path.into(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str, limit: usize) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, text).unwrap();
+        let mut lines = Lines::new(Unpacked::open(&path).unwrap());
+        let mut out = Vec::new();
+        while let Some(line) = lines.next(limit).unwrap() {
+            out.push(String::from_utf8(line.to_vec()).unwrap());
+        }
+        out
+    }
+
+    #[test]
+    fn lines_of_all_lengths() {
+        assert_eq!(lines("", 10), [""; 0]);
+        assert_eq!(lines("\n", 10), [""]);
+        assert_eq!(lines("a", 10), ["a"]);
+        assert_eq!(lines("a\n\nbc\nd", 10), ["a", "", "bc", "d"]);
+        assert_eq!(lines("a\n\nbc\nd\n", 10), ["a", "", "bc", "d"]);
+        for length in [CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
+            let long = "x".repeat(length);
+            assert_eq!(lines(&format!("{long}\n{long}"), usize::MAX), [long.clone(), long]);
+        }
+        assert_eq!(lines("abc\nde", 2), ["ab", "c", "de"]);
+    }
+
+    /// A line without end does not fill the memory.
+    #[test]
+    fn a_long_line_is_read_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        std::fs::write(&path, vec![b'x'; 20 * CHUNK]).unwrap();
+        let mut lines = Lines::new(Unpacked::open(&path).unwrap());
+        assert_eq!(lines.next(100).unwrap().map(<[u8]>::len), Some(100));
+        assert!(lines.bytes.capacity() <= 4 * CHUNK);
+    }
+}

@@ -1,0 +1,151 @@
+//! Digits from envelopes.
+
+use crate::dataset::TensorDataset;
+use crate::error::{DataError, LineProblem};
+use crate::locate::{Files, Surroundings};
+use crate::unpack::{Lines, Unpacked};
+use std::path::{Path, PathBuf};
+use wengert_tensor::Tensor;
+
+const SIDE: usize = 16;
+const CLASSES: usize = 10;
+/// No line is longer: 257 numbers of at most 30 characters, each with a blank.
+const LONGEST: usize = 8192;
+
+/// Handwritten digits from envelopes of the U.S. Postal Service: 7,291 images to train on and 2,007
+/// to test with; the zip-code digits of LeCun et al. 1989, often called USPS.
+///
+/// Images are `f32` `[n, 16, 16]` from -1 (background) to 1 (ink), deslanted and of one size;
+/// labels are `i64` from 0 to 9. Some 2.5 % of the test images are misread by people.
+///
+/// ```no_run
+/// use wengert_data::{DataLoader, Zipcode};
+/// let zipcode = Zipcode::load()?.with_channel();
+/// for (images, labels) in DataLoader::new(&zipcode.train, 10).shuffle(0).epoch(0) {
+///     assert_eq!(images.shape()[1..], [1, 16, 16]);
+/// }
+/// # Ok::<(), wengert_data::DataError>(())
+/// ```
+///
+/// Each line of a file is one image: its label, then 256 numbers, row by row, with blanks between
+/// them.
+///
+/// Y. LeCun, B. Boser, J. S. Denker, D. Henderson, R. E. Howard, W. Hubbard, L. D. Jackel,
+/// "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989.
+/// T. Hastie, R. Tibshirani, J. Friedman, "The elements of statistical learning", 2009, section
+/// 11.7.
+#[derive(Debug, Clone)]
+pub struct Zipcode {
+    /// The images to train on.
+    pub train: TensorDataset<f32>,
+    /// The images to test with.
+    pub test: TensorDataset<f32>,
+}
+
+impl Zipcode {
+    const FILES: Files<2> = Files {
+        set: "Zipcode (USPS)",
+        folder: "usps",
+        source: "They are among the data of \"The elements of statistical learning\": \
+                 https://hastie.su.domains/ElemStatLearn/data.html.",
+        elsewhere: &["zipcode"],
+        ambiguous: false,
+        names: ["zip.train.gz", "zip.test.gz"],
+    };
+
+    /// Loads the digits from the first of these places that has them:
+    ///
+    /// 1. if the environment variable `WENGERT_DATA` is set, that folder or its sub-folder `usps`
+    ///    or `zipcode`, and no other;
+    /// 2. `data/usps` in the current folder or one above it, or in the clone of the repository that
+    ///    this crate was built from (which does not bring the files);
+    /// 3. `wengert/usps` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on
+    ///    macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// The files are `zip.train` and `zip.test`, compressed (`.gz`) or not.
+    ///
+    /// # Errors
+    /// If no place has both files (the message lists the places and says where to get them), or a
+    /// file is not as it should be.
+    pub fn load() -> Result<Self, DataError> {
+        Self::read(&Self::FILES.find(&Surroundings::of_process())?)
+    }
+
+    /// Loads the two files from this folder or its sub-folder `usps` or `zipcode`.
+    ///
+    /// # Errors
+    /// If a file is missing or not as it should be.
+    pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
+        Self::read(&Self::FILES.in_folder(folder.as_ref())?)
+    }
+
+    /// Images `[n, 1, 16, 16]`, as convolutions take them; see [`TensorDataset::with_channel`].
+    ///
+    /// # Panics
+    /// If they have a channel already.
+    #[track_caller]
+    pub fn with_channel(self) -> Self {
+        Zipcode { train: self.train.with_channel(), test: self.test.with_channel() }
+    }
+
+    fn read([train, test]: &[PathBuf; 2]) -> Result<Self, DataError> {
+        // The smaller one first: an error in it shows sooner.
+        let test = images(test)?;
+        Ok(Zipcode { train: images(train)?, test })
+    }
+}
+
+fn images(path: &Path) -> Result<TensorDataset<f32>, DataError> {
+    let mut lines = Lines::new(Unpacked::open(path)?);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    while let Some(line) = lines.next(LONGEST)? {
+        let label = image(line, &mut pixels).map_err(|problem| DataError::Line {
+            path: path.into(),
+            line: labels.len() + 1,
+            problem,
+        })?;
+        labels.push(label);
+    }
+    if labels.is_empty() {
+        return Err(DataError::Empty { path: path.into() });
+    }
+    let n = labels.len();
+    Ok(TensorDataset::new(
+        Tensor::from_vec(pixels, &[n, SIDE, SIDE]),
+        Tensor::from_vec(labels, &[n]),
+    ))
+}
+
+/// Appends the pixels of a line; its label.
+fn image(line: &[u8], pixels: &mut Vec<f32>) -> Result<i64, LineProblem> {
+    if line.len() >= LONGEST {
+        return Err(LineProblem::TooLong { limit: LONGEST });
+    }
+    // How many there are comes first: it tells a line that was cut short, or another file.
+    let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (found, expected) = (words().count(), 1 + SIDE * SIDE);
+    if found != expected {
+        return Err(LineProblem::Count { found, expected });
+    }
+    let mut label = 0;
+    for (i, word) in words().enumerate() {
+        let position = i + 1;
+        let text = || String::from_utf8_lossy(word).chars().take(20).collect::<String>();
+        let Some(value) = std::str::from_utf8(word).ok().and_then(|word| word.parse::<f32>().ok())
+        else {
+            return Err(LineProblem::NotANumber { position, text: text() });
+        };
+        if i == 0 {
+            // 6 or 6.0000.
+            if value.fract() != 0.0 || !(0.0..CLASSES as f32).contains(&value) {
+                return Err(LineProblem::Label { text: text(), classes: CLASSES });
+            }
+            label = value as i64;
+        } else if (-1.0..=1.0).contains(&value) {
+            pixels.push(value);
+        } else {
+            return Err(LineProblem::OutOfRange { position, text: text(), low: -1.0, high: 1.0 });
+        }
+    }
+    Ok(label)
+}
