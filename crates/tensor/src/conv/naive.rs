@@ -32,6 +32,7 @@ fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
+#[cfg(test)]
 pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
     for (i, y) in y.iter_mut().enumerate() {

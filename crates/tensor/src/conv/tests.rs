@@ -54,3 +54,118 @@ fn shapes_that_do_not_fit() {
         || drop(x.conv2d(&w, None, &Conv::default())),
     );
 }
+
+/// Convolutions of every kind: images, channels of a group (input, result), size, kernel, and how.
+fn cases() -> Vec<([usize; 7], Conv)> {
+    let conv = |stride, padding, dilation, groups| Conv { stride, padding, dilation, groups };
+    let plain = Conv::default();
+    let same = |p| Conv { padding: [(p, p); 2], ..plain };
+    vec![
+        ([3, 1, 6, 28, 28, 5, 5], same(2)),
+        ([2, 6, 16, 14, 14, 5, 5], plain),
+        ([2, 1, 32, 9, 28, 3, 3], plain),
+        ([1, 32, 7, 11, 26, 3, 3], plain),
+        ([2, 3, 16, 13, 32, 3, 3], same(1)),
+        ([3, 16, 13, 16, 16, 3, 3], same(1)),
+        ([5, 24, 24, 8, 8, 3, 3], same(1)),
+        ([2, 16, 32, 17, 16, 3, 3], conv([2, 2], [(1, 1); 2], [1, 1], 1)),
+        ([2, 5, 9, 16, 17, 1, 1], conv([2, 2], [(0, 0); 2], [1, 1], 1)),
+        ([2, 5, 9, 7, 11, 1, 1], plain),
+        ([3, 4, 10, 5, 7, 5, 7], plain),
+        ([1, 2, 3, 1, 1, 1, 1], plain),
+        ([2, 2, 3, 4, 6, 3, 2], conv([1, 1], [(0, 3), (2, 1)], [1, 1], 1)),
+        ([2, 2, 3, 4, 3, 3, 2], same(1)),
+        ([3, 2, 2, 7, 9, 3, 2], conv([2, 1], [(1, 0), (2, 1)], [1, 2], 3)),
+        ([2, 3, 2, 19, 23, 3, 4], conv([3, 2], [(2, 0), (0, 5)], [2, 3], 2)),
+        ([1, 2, 2, 10, 12, 2, 3], conv([2, 2], [(0, 0), (0, 0)], [2, 2], 1)),
+        ([1, 2, 3, 7, 9, 2, 2], conv([4, 5], [(0, 0), (1, 1)], [1, 1], 1)),
+        ([1, 1, 1, 20, 33, 3, 3], conv([1, 1], [(1, 1), (1, 1)], [1, 1], 5)),
+        ([2, 1, 2, 12, 9, 3, 5], conv([2, 2], [(1, 1), (2, 2)], [1, 1], 4)),
+        ([1, 1, 1, 2, 2, 3, 3], conv([1, 1], [(4, 4), (5, 3)], [1, 1], 2)),
+        ([1, 3, 2, 3, 3, 3, 3], same(3)),
+        ([1, 2, 1, 5, 6, 1, 1], conv([1, 1], [(2, 0), (1, 3)], [1, 1], 1)),
+        ([0, 2, 3, 5, 6, 3, 3], plain),
+        ([2, 0, 3, 5, 6, 3, 3], plain),
+        ([2, 3, 0, 5, 6, 3, 3], plain),
+        ([1, 150, 9, 5, 6, 3, 3], same(1)),
+    ]
+}
+
+/// x, weight, bias and a gradient for a case.
+fn operands<T: Float>(case: &([usize; 7], Conv)) -> [Tensor<T>; 4] {
+    let ([n, c, o, h, w, kh, kw], conv) = *case;
+    let (c_all, o_all) = (c * conv.groups, o * conv.groups);
+    let x = numbers(&[n, c_all, h, w], 1);
+    let weight = numbers::<T>(&[o_all, c, kh, kw], 2);
+    let shape = shapes::conv2d(&x.shape(), &weight.shape(), None, &conv).unwrap();
+    [x, weight, numbers(&[o_all], 3), numbers(&shape, 4)]
+}
+
+fn agrees_with_the_definition<T: Float>() {
+    for case in &cases() {
+        let [x, w, bias, gy] = operands::<T>(case);
+        let conv = &case.1;
+        let (h, kernel) = (x.shape(), w.shape());
+        let g = Geometry::new(&h, &kernel, &gy.shape(), conv);
+        let mut y = Tensor::zeros_of(&gy.shape());
+        naive::forward(&g, slice(&x), slice(&w), None, y.fresh_mut());
+        assert!(x.conv2d(&w, None, conv) == y, "forward {case:?}");
+        naive::forward(&g, slice(&x), slice(&w), Some(slice(&bias)), y.fresh_mut());
+        assert!(x.conv2d(&w, Some(&bias), conv) == y, "forward with bias {case:?}");
+        let mut gx = Tensor::zeros_of(&h);
+        naive::input(&g, slice(&gy), slice(&w), gx.fresh_mut());
+        assert!(gy.conv2d_input(&w, [h[2], h[3]], conv) == gx, "input {case:?}");
+        let mut gw = Tensor::zeros_of(&kernel);
+        naive::weight(&g, slice(&x), slice(&gy), gw.fresh_mut());
+        assert!(x.conv2d_weight(&gy, [kernel[2], kernel[3]], conv) == gw, "weight {case:?}");
+    }
+}
+
+/// Sums of whole numbers are exact in any order.
+#[test]
+fn kernels_agree_with_the_definition() {
+    agrees_with_the_definition::<f32>();
+    agrees_with_the_definition::<f64>();
+}
+
+/// Numbers whose sums depend on the order.
+#[test]
+fn same_bits_for_any_number_of_threads() {
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let pools = [1, 2, 3].map(pool);
+    let plain = Conv::default();
+    let same = Conv { padding: [(1, 1); 2], ..plain };
+    let half = Conv { stride: [2, 2], ..same };
+    for (case, conv) in [
+        ([7, 20, 30, 17, 19, 3, 3], same),
+        ([1, 20, 30, 33, 19, 3, 3], same),
+        ([9, 20, 30, 17, 19, 3, 3], half),
+        ([1, 70, 70, 17, 19, 3, 3], half),
+        ([5, 40, 64, 16, 15, 1, 1], plain),
+        ([1, 1, 1, 64, 65, 3, 3], Conv { groups: 64, ..same }),
+    ] {
+        let [x, w, bias, gy] = operands::<f32>(&(case, conv)).map(|x| (&x * 0.37).sin());
+        let size = x.shape();
+        let all = || {
+            let forward = x.conv2d(&w, Some(&bias), &conv);
+            let input = gy.conv2d_input(&w, [size[2], size[3]], &conv);
+            [forward, input, x.conv2d_weight(&gy, [case[5], case[6]], &conv)]
+        };
+        let [one, two, three] = [0, 1, 2].map(|i| pools[i].install(all));
+        assert!(one == two && one == three, "{case:?}");
+    }
+}
+
+/// What is not contiguous is read as if it were.
+#[test]
+fn layouts() {
+    let (x, w) = (numbers::<f32>(&[6, 7, 2, 3], 1), numbers::<f32>(&[3, 2, 4, 3], 2));
+    let (x, w) = (x.permute(&[2, 3, 1, 0]), w.permute(&[2, 0, 3, 1]));
+    let (dense_x, dense_w) = (x.copied(), w.copied());
+    let conv = Conv::default();
+    let y = x.conv2d(&w, None, &conv);
+    assert!(y == dense_x.conv2d(&dense_w, None, &conv));
+    let gy = y.permute(&[1, 0, 2, 3]).copied().permute(&[1, 0, 2, 3]);
+    assert!(gy.conv2d_input(&w, [7, 6], &conv) == y.conv2d_input(&dense_w, [7, 6], &conv));
+    assert!(x.conv2d_weight(&gy, [3, 2], &conv) == dense_x.conv2d_weight(&y, [3, 2], &conv));
+}

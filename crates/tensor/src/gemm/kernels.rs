@@ -4,10 +4,14 @@
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
 use super::vector::Vector;
+use super::window::{self, Correlate, Gather, Weigh};
 
 type OuterFn<T> = unsafe fn(&Outer<T>);
 type InnerFn<T> = unsafe fn(&Inner<T>);
 type PackFn<T> = unsafe fn(&Panel<T>, *mut T);
+type CorrelateFn<T> = unsafe fn(&Correlate<T>);
+type GatherFn<T> = unsafe fn(&Gather<T>);
+type WeighFn<T> = unsafe fn(&Weigh<T>);
 
 /// What one instruction set has for one element type.
 pub struct Kernels<T: 'static> {
@@ -27,10 +31,19 @@ pub struct Kernels<T: 'static> {
     pub inner_tile: (usize, usize),
     /// Packs a panel.
     pub pack: PackFn<T>,
+    /// By vectors - 1 and rows - 1, as many as in `outer`.
+    pub correlate: [&'static [CorrelateFn<T>]; 4],
+    /// Likewise, rows being taps.
+    #[allow(dead_code)]
+    pub weigh: [&'static [WeighFn<T>]; 4],
+    /// Copies runs of pixels.
+    pub gather: GatherFn<T>,
 }
 
-macro_rules! outer {
-    ($v:ty, $unit:literal, $nv:literal: $($rows:literal)*) => { &[$(outer::<$v, $rows, $nv, $unit>),*] };
+/// The heights of a form of tile, of $nv vectors; `outer` takes one more constant.
+macro_rules! heights {
+    (outer $v:ty, $nv:literal, [$unit:literal]: $($rows:literal)*) => { &[$(outer::<$v, $rows, $nv, $unit>),*] };
+    ($form:ident $v:ty, $nv:literal, []: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv>),*] };
 }
 macro_rules! inner {
     ($v:ty: $($rows:literal)*) => {
@@ -40,24 +53,24 @@ macro_rules! inner {
 /// 16 vector registers: 12 sums, the vectors of B and one of A. With 3 vectors of B all 16 would
 /// be taken and some sums spilled.
 macro_rules! narrow {
-    ($v:ty, $unit:literal) => {
+    ($form:ident $v:ty $(, $unit:literal)?) => {
         [
-            outer!($v, $unit, 1: 1 2 3 4 5 6 7 8 9 10 11 12),
-            outer!($v, $unit, 2: 1 2 3 4 5 6),
-            outer!($v, $unit, 3: 1 2 3),
-            outer!($v, $unit, 4: 1 2),
+            heights!($form $v, 1, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($unit)?]: 1 2 3 4 5 6),
+            heights!($form $v, 3, [$($unit)?]: 1 2 3),
+            heights!($form $v, 4, [$($unit)?]: 1 2),
         ]
     };
 }
 /// 32 vector registers.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! wide {
-    ($v:ty, $unit:literal) => {
+    ($form:ident $v:ty $(, $unit:literal)?) => {
         [
-            outer!($v, $unit, 1: 1 2 3 4 5 6 7 8 9 10 11 12),
-            outer!($v, $unit, 2: 1 2 3 4 5 6 7 8 9 10 11 12),
-            outer!($v, $unit, 3: 1 2 3 4 5 6 7 8),
-            outer!($v, $unit, 4: 1 2 3 4 5 6),
+            heights!($form $v, 1, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 3, [$($unit)?]: 1 2 3 4 5 6 7 8),
+            heights!($form $v, 4, [$($unit)?]: 1 2 3 4 5 6),
         ]
     };
 }
@@ -71,7 +84,7 @@ macro_rules! instruction_set {
             #[allow(unused_imports)]
             use std::arch::*;
 
-            // SAFETY: for the three, as the functions that they call: the caller keeps the promises.
+            // SAFETY: for all of them, as the functions that they call: the caller keeps the promises.
             $(#[$features])?
             unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(tile: &Outer<V::Scalar>) {
                 unsafe { microkernel::outer::<V, MR, NV, UNIT>(tile) }
@@ -79,6 +92,18 @@ macro_rules! instruction_set {
             $(#[$features])?
             unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(tile: &Inner<V::Scalar>) {
                 unsafe { microkernel::inner::<V, MR, NR>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn correlate<V: Vector, const MR: usize, const NV: usize>(tile: &Correlate<V::Scalar>) {
+                unsafe { window::correlate::<V, MR, NV>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(tile: &Weigh<V::Scalar>) {
+                unsafe { window::weigh::<V, MR, NV>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn gather<V: Vector>(pixels: &Gather<V::Scalar>) {
+                unsafe { window::gather::<V>(pixels) }
             }
             $(#[$features])?
             unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
@@ -89,19 +114,25 @@ macro_rules! instruction_set {
                 name: $name,
                 lanes: <$f32>::LANES,
                 vectors: $vectors,
-                outer: [$outer!($f32, false), $outer!($f32, true)],
+                outer: [$outer!(outer $f32, false), $outer!(outer $f32, true)],
                 inner: inner!($f32: 1 2 3 4),
                 inner_tile: $inner,
                 pack: pack::<$p32>,
+                correlate: $outer!(correlate $f32),
+                weigh: $outer!(weigh $f32),
+                gather: gather::<$f32>,
             };
             pub static F64: Kernels<f64> = Kernels {
                 name: $name,
                 lanes: <$f64>::LANES,
                 vectors: $vectors,
-                outer: [$outer!($f64, false), $outer!($f64, true)],
+                outer: [$outer!(outer $f64, false), $outer!(outer $f64, true)],
                 inner: inner!($f64: 1 2 3 4),
                 inner_tile: $inner,
                 pack: pack::<$p64>,
+                correlate: $outer!(correlate $f64),
+                weigh: $outer!(weigh $f64),
+                gather: gather::<$f64>,
             };
         }
     };

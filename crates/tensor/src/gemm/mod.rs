@@ -17,11 +17,14 @@ mod pack;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod window;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use kernels::Kernels;
+pub(crate) use pack::{Use, with_buffer};
 use std::ops::{Add, Mul};
+pub(crate) use window::{Correlate, Gather, Run};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
 /// Strides count elements and may be zero or negative.

@@ -97,10 +97,14 @@ struct Line(#[allow(dead_code)] [u8; 64]);
 pub enum Use {
     Panels,
     Result,
+    /// The packed weights of a convolution.
+    Weights,
+    /// The images of a convolution, and what is computed from one.
+    Images,
 }
 
 thread_local! {
-    static BUFFERS: [Cell<Vec<Line>>; 2] = const { [const { Cell::new(Vec::new()) }; 2] };
+    static BUFFERS: [Cell<Vec<Line>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
 }
 
 /// Calls `f` with room for `len` elements, aligned to a cache line, that this thread keeps from

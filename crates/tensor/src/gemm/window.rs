@@ -1,0 +1,186 @@
+//! The inner loops of convolutions: matrix products in which one operand is read in place from an
+//! image, by tables of distances, in place of a copy of all its windows.
+//!
+//! [`correlate`] multiplies packed weights with shifted rows of pixels, vectors lying along the
+//! pixels. [`weigh`] multiplies pixels with gradients, vectors lying along the channels of the
+//! gradient.
+
+#![allow(clippy::needless_range_loop)] // indices say what is multiplied with what
+
+use super::vector::Vector;
+
+/// Tiles for [`correlate`]: `panels` panels of `MR` rows, one below the other, by `NV` vectors.
+pub struct Correlate<T> {
+    /// Steps.
+    pub k: usize,
+    /// The weights: `MR` of a panel for each step, panel after panel.
+    pub a: *const T,
+    pub panels: usize,
+    /// Where the pixels of each vector begin; step p reads `shifts[p]` elements further on.
+    pub b: [*const T; 4],
+    pub shifts: *const usize,
+    /// What the sums of row i begin with: `start[i*start_step]`.
+    pub start: *const T,
+    pub start_step: usize,
+    /// Row i of the result at `c + i*ldc`.
+    pub c: *mut T,
+    pub ldc: usize,
+    /// How many lanes of a row's last vector belong to the result.
+    pub last: usize,
+    /// Whether to add to the result (then `start` is not read).
+    pub accumulate: bool,
+}
+
+/// Weights times shifted pixels.
+#[inline(always)]
+pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize>(t: &Correlate<V::Scalar>) {
+    let &Correlate { k, mut a, panels, b, shifts, mut start, start_step, .. } = t;
+    let &Correlate { mut c, ldc, last, accumulate, .. } = t;
+    // SAFETY: the caller promises the instructions, the weights, whole vectors of pixels at every
+    // shift, and the result. Pointers past the last panel are made but not used.
+    unsafe {
+        for _ in 0..panels {
+            let mut acc = [[V::zero(); NV]; MR];
+            if !accumulate {
+                for i in 0..MR {
+                    acc[i] = [V::splat(start.add(i * start_step)); NV];
+                }
+            }
+            for p in 0..k {
+                let shift = *shifts.add(p);
+                let mut row = [V::zero(); NV];
+                for j in 0..NV {
+                    row[j] = V::load(b[j].add(shift));
+                }
+                for i in 0..MR {
+                    let x = V::splat(a.add(i));
+                    for j in 0..NV {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                a = a.add(MR);
+            }
+            // Loops without a branch inside, as in `outer`.
+            let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
+            if accumulate {
+                for i in 0..MR {
+                    for j in 0..NV - 1 {
+                        acc[i][j] = V::load(at(i, j)).plus(acc[i][j]);
+                    }
+                    acc[i][NV - 1] = V::load_first(at(i, NV - 1), last).plus(acc[i][NV - 1]);
+                }
+            }
+            if last == V::LANES {
+                for i in 0..MR {
+                    for j in 0..NV {
+                        acc[i][j].store(at(i, j));
+                    }
+                }
+            } else {
+                for i in 0..MR {
+                    for j in 0..NV - 1 {
+                        acc[i][j].store(at(i, j));
+                    }
+                    acc[i][NV - 1].store_first(at(i, NV - 1), last);
+                }
+            }
+            c = c.wrapping_add(MR * ldc);
+            start = start.wrapping_add(MR * start_step);
+        }
+    }
+}
+
+/// A run of neighbouring pixels: from lane `lane` of a tile on, to be read at `from`.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    pub lane: usize,
+    pub from: usize,
+}
+
+/// Pixels of a tile whose vectors are made of several runs.
+pub struct Gather<'a, T> {
+    /// In ascending order; none longer than a vector.
+    pub runs: &'a [Run],
+    pub src: *const T,
+    /// One distance for each step.
+    pub shifts: &'a [usize],
+    /// Elements from a step to the next in `dst`.
+    pub pitch: usize,
+    pub dst: *mut T,
+}
+
+/// Copies the runs of every step side by side. Each is written as a whole vector, whose excess the
+/// next overwrites: `dst` has room for one vector more, and so has `src`.
+#[inline(always)]
+pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
+    let &Gather { runs, src, shifts, pitch, mut dst } = g;
+    // SAFETY: the caller promises the instructions and room on both sides.
+    unsafe {
+        for &shift in shifts {
+            let src = src.add(shift);
+            for run in runs {
+                V::load(src.add(run.from)).store(dst.add(run.lane));
+            }
+            dst = dst.wrapping_add(pitch);
+        }
+    }
+}
+
+/// A tile for [`weigh`]: `MR` taps by `NV` vectors of channels.
+pub struct Weigh<T> {
+    /// Pixel (s, w) under tap i at `x + taps[i] + segments[s] + w*step`.
+    pub x: *const T,
+    pub taps: *const usize,
+    pub segments: *const usize,
+    pub count: usize,
+    /// Pixels of a segment.
+    pub width: usize,
+    pub step: usize,
+    /// The gradients: `NV` vectors for each pixel.
+    pub b: *const T,
+    /// Row i of the result at `c + i*ldc`, `NV` whole vectors.
+    pub c: *mut T,
+    pub ldc: usize,
+}
+
+/// Adds the products of pixels with gradients, summed over the pixels.
+#[inline(always)]
+pub unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(t: &Weigh<V::Scalar>) {
+    let &Weigh { x, taps, segments, count, width, step, mut b, c, ldc } = t;
+    let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
+    // SAFETY: the caller promises the instructions, and that pixels, gradients and result exist.
+    unsafe {
+        let mut acc = [[V::zero(); NV]; MR];
+        let mut rows = [x; MR];
+        for i in 0..MR {
+            rows[i] = x.wrapping_add(*taps.add(i));
+        }
+        for s in 0..count {
+            let mut pixel = *segments.add(s);
+            for _ in 0..width {
+                let mut row = [V::zero(); NV];
+                for j in 0..NV {
+                    row[j] = V::load(b.add(j * V::LANES));
+                }
+                for i in 0..MR {
+                    let x = V::splat(rows[i].add(pixel));
+                    for j in 0..NV {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                pixel += step;
+                b = b.wrapping_add(NV * V::LANES);
+            }
+        }
+        for i in 0..MR {
+            for j in 0..NV {
+                acc[i][j] = V::load(at(i, j)).plus(acc[i][j]);
+            }
+        }
+        for i in 0..MR {
+            for j in 0..NV {
+                acc[i][j].store(at(i, j));
+            }
+        }
+    }
+}
