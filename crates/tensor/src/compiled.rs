@@ -5,10 +5,12 @@
 //! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
 //! generic code above calls it.
 
+use crate::axis_map::Rows;
 use crate::conv::{self, Geometry};
 use crate::gemm::{self, MatRef};
 use crate::parallel::Shared;
 use crate::pointwise::{Source, Split, Step};
+use crate::pool::{self, Scene};
 use crate::reduce::{Fold, Reduction};
 use crate::tensor::Tensor;
 use crate::{Element, Program};
@@ -35,6 +37,10 @@ pub trait FloatKernels: Element {
     fn var(x: &Tensor<Self>, reduction: Reduction, correction: f64) -> Tensor<Self>;
     #[doc(hidden)]
     fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
+    #[doc(hidden)]
+    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &Rows, out: &mut [Self]);
     /// # Safety
     /// As [`gemm::gemm`].
     #[doc(hidden)]
@@ -85,6 +91,12 @@ macro_rules! float_kernels {
             }
             fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
                 crate::reduce::log_sum_exp(x, reduction)
+            }
+            fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
+                pool::max_pool(x, scene, values, positions);
+            }
+            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &Rows, out: &mut [$t]) {
+                crate::axis_map::map_lines(x, n, inner, rows, out);
             }
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
                 // SAFETY: the same contract.

@@ -1,6 +1,7 @@
 //! Dense strided tensors on the CPU, and every kernel that touches their numbers.
 
 mod any;
+mod axis_map;
 mod compiled;
 mod conv;
 mod display;
@@ -14,6 +15,7 @@ mod matmul;
 mod named;
 mod parallel;
 mod pointwise;
+mod pool;
 mod random;
 mod reduce;
 mod safetensors;
@@ -28,11 +30,13 @@ mod testing;
 mod views;
 
 pub use any::AnyTensor;
+pub use axis_map::AxisMap;
 pub use conv::{Conv, Padding, Pair};
 pub use element::{Dtype, Element, Float, Number};
 pub use file::{FileError, FileProblem, write_atomically};
 pub use named::NamedTensors;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
+pub use pool::{IntoPair, Pool};
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};
 pub use storage::release_memory;

@@ -15,6 +15,7 @@ mod index;
 mod join;
 mod layout;
 mod matmul;
+mod pool;
 mod reduce;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,10 @@ pub use layout::{
 };
 pub use matmul::matmul;
 pub(crate) use matmul::{Face, face};
+pub use pool::{
+    adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
+    pool1d, pool2d,
+};
 pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
 
 use crate::shape::{MAX_RANK, Shape, broadcast_shapes, broadcasts_to};

@@ -1,0 +1,171 @@
+//! Linear maps along one axis, each output from a few inputs: averages, interpolation, reflected
+//! borders, windows laid side by side. Images are mapped along one axis after the other.
+
+mod kernel;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use kernel::map_lines;
+
+use crate::element::Float;
+use crate::shapes::{self, OrPanic};
+use crate::tensor::Tensor;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// A matrix with few entries in each row, to be applied along an axis:
+/// `y[…, o, …] = Σ weight·x[…, i, …]` over the entries (i, weight) of row o.
+///
+/// A handle: copies share the entries.
+///
+/// ```
+/// use wengert_tensor::{AxisMap, Tensor};
+/// // Differences of neighbours.
+/// let map = AxisMap::new(4, (0..3).map(|o| [(o, -1.0), (o + 1, 1.0)]));
+/// let x = Tensor::from([[1.0, 4.0, 9.0, 16.0]]);
+/// assert_eq!(x.map_axis(1, &map).to_vec(), [3.0, 5.0, 7.0]);
+/// let y = Tensor::from([[1.0, 0.0, 2.0]]);
+/// assert_eq!(y.map_axis_transposed(1, &map).to_vec(), [-1.0, 1.0, -2.0, 2.0]);
+/// ```
+#[derive(Clone)]
+pub struct AxisMap(Arc<Entries>);
+
+struct Entries {
+    inputs: usize,
+    rows: Rows,
+    /// The same entries column by column, made when first needed.
+    columns: OnceLock<Rows>,
+}
+
+/// The entries of each row one after the other: row o has those from `starts[o]` to
+/// `starts[o + 1]`. Every input is below the size of the axis.
+#[derive(PartialEq)]
+pub struct Rows {
+    starts: Vec<u32>,
+    inputs: Vec<u32>,
+    weights: Vec<f64>,
+}
+
+impl AxisMap {
+    /// The map with these rows of (input, weight), for an axis of size `inputs`. A row without
+    /// entries gives zero.
+    ///
+    /// # Panics
+    /// If an input is not below `inputs`, or there are more entries than 32 bits can count.
+    #[track_caller]
+    pub fn new<R>(inputs: usize, rows: impl IntoIterator<Item = R>) -> Self
+    where
+        R: IntoIterator<Item = (usize, f64)>,
+    {
+        let mut entries = Rows { starts: vec![0], inputs: vec![], weights: vec![] };
+        for (o, row) in rows.into_iter().enumerate() {
+            for (input, weight) in row {
+                assert!(
+                    input < inputs && u32::try_from(entries.inputs.len() + 1).is_ok(),
+                    "AxisMap: row {o} takes input {input}, there are {inputs} (and at most 2³² - 1 \
+                     entries)"
+                );
+                entries.inputs.push(input as u32);
+                entries.weights.push(weight);
+            }
+            entries.starts.push(entries.inputs.len() as u32);
+        }
+        AxisMap(Arc::new(Entries { inputs, rows: entries, columns: OnceLock::new() }))
+    }
+
+    /// The size of the axis it takes.
+    pub fn inputs(&self) -> usize {
+        self.0.inputs
+    }
+
+    /// The size of the axis it makes.
+    pub fn outputs(&self) -> usize {
+        self.0.rows.len()
+    }
+
+    fn rows(&self, transposed: bool) -> &Rows {
+        let entries = &*self.0;
+        if !transposed {
+            return &entries.rows;
+        }
+        entries.columns.get_or_init(|| entries.rows.transposed(entries.inputs))
+    }
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Sorted by column, and within a column by row: sums have a fixed order.
+    fn transposed(&self, columns: usize) -> Rows {
+        let mut starts = vec![0u32; columns + 1];
+        for &input in &self.inputs {
+            starts[input as usize + 1] += 1;
+        }
+        for column in 0..columns {
+            starts[column + 1] += starts[column];
+        }
+        let mut next = starts.clone();
+        let (mut inputs, mut weights) = (vec![0; self.inputs.len()], vec![0.0; self.weights.len()]);
+        for o in 0..self.len() {
+            for k in self.starts[o] as usize..self.starts[o + 1] as usize {
+                let place = &mut next[self.inputs[k] as usize];
+                (inputs[*place as usize], weights[*place as usize]) = (o as u32, self.weights[k]);
+                *place += 1;
+            }
+        }
+        Rows { starts, inputs, weights }
+    }
+}
+
+/// Sizes alone: there may be thousands of entries.
+impl fmt::Debug for AxisMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AxisMap({} → {})", self.inputs(), self.outputs())
+    }
+}
+
+impl PartialEq for AxisMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.inputs == other.0.inputs && self.0.rows == other.0.rows
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i, weight)
+    /// of the map's row o.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map takes.
+    #[track_caller]
+    pub fn map_axis(&self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
+        let (axis, _) = rule.or_panic();
+        self.mapped(axis, map.rows(false))
+    }
+
+    /// The adjoint of [`Tensor::map_axis`], from the axis the map makes to the axis it takes:
+    /// `y[…, i, …] += weight·self[…, o, …]` for every entry.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map makes.
+    #[track_caller]
+    pub fn map_axis_transposed(&self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
+        let (axis, _) = rule.or_panic();
+        self.mapped(axis, map.rows(true))
+    }
+
+    fn mapped(&self, axis: usize, rows: &Rows) -> Self {
+        let shape = self.shape();
+        let mut out = Self::empty(shape.with(axis, rows.len()));
+        if out.numel() == 0 {
+            return out;
+        }
+        let x = self.contiguous();
+        let inner = shape[axis + 1..].iter().product();
+        T::map_lines(x.as_slice().unwrap_or_default(), shape[axis], inner, rows, out.fresh_mut());
+        out
+    }
+}

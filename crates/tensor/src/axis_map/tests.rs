@@ -1,0 +1,95 @@
+use super::*;
+use crate::testing::{layouts, naive, panics_here};
+
+/// Rows of none, one and several entries, some for the same input.
+fn some_map(inputs: usize) -> AxisMap {
+    let row = |o: usize| {
+        let entries = if inputs == 0 { 0 } else { (o * 3) % 5 };
+        (0..entries).map(move |k| ((o * 2 + k * k) % inputs, 0.25 * k as f64 - 0.5 + o as f64))
+    };
+    AxisMap::new(inputs, (0..7).map(row))
+}
+
+fn dense(map: &AxisMap) -> Vec<Vec<f64>> {
+    let rows = map.rows(false);
+    let mut all = vec![vec![0.0; map.inputs()]; map.outputs()];
+    for (o, row) in all.iter_mut().enumerate() {
+        for k in rows.starts[o] as usize..rows.starts[o + 1] as usize {
+            row[rows.inputs[k] as usize] += rows.weights[k];
+        }
+    }
+    all
+}
+
+fn close(a: &Tensor<f64>, b: &[f64]) {
+    for (a, b) in a.to_vec().iter().zip(b) {
+        assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{a} {b}");
+    }
+}
+
+#[test]
+fn maps_and_their_adjoints_against_loops() {
+    for (_, x) in layouts() {
+        for axis in 0..x.rank() {
+            let n = x.shape()[axis];
+            let map = some_map(n);
+            let matrix = dense(&map);
+            let with = |at: &[usize], i: usize| {
+                let mut at = at.to_vec();
+                at[axis] = i;
+                at
+            };
+            let shape = x.shape().with(axis, 7);
+            let expected =
+                naive(&shape, |at| (0..n).map(|i| matrix[at[axis]][i] * x.at(&with(at, i))).sum());
+            let y = x.map_axis(axis as isize, &map);
+            assert_eq!(y.shape(), shape);
+            close(&y, &expected);
+            let expected = naive(&x.shape(), |at| {
+                (0..7).map(|o| matrix[o][at[axis]] * y.at(&with(at, o))).sum()
+            });
+            let back = y.map_axis_transposed(axis as isize, &map);
+            assert_eq!(back.shape(), x.shape());
+            close(&back, &expected);
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_the_sums() {
+    let map = some_map(60);
+    let x = Tensor::from_fn(&[50, 60, 60], |i| (i as f32 * 0.7).sin());
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            (
+                x.map_axis(1, &map),
+                x.map_axis(2, &map),
+                x.map_axis_transposed(1, &{ AxisMap::new(3, (0..60).map(|o| [(o % 3, 0.1)])) }),
+            )
+        })
+    };
+    assert!(run(1) == run(3));
+}
+
+#[test]
+fn equality_is_that_of_the_entries() {
+    assert_eq!(some_map(5), some_map(5));
+    assert!(some_map(5) != some_map(6));
+    assert_eq!(format!("{:?}", some_map(5)), "AxisMap(5 → 7)");
+}
+
+#[test]
+fn what_does_not_fit_is_said_at_the_callers_line() {
+    let x = Tensor::zeros(&[2, 4]);
+    panics_here("map_axis: axis -1 of shape [2, 4] has size 4, the map takes 5", || {
+        drop(x.map_axis(-1, &some_map(5)));
+    });
+    panics_here("map_axis: axis 0 of shape [2, 4] has size 2, the map takes 7", || {
+        drop(x.map_axis_transposed(0, &some_map(5)));
+    });
+    panics_here(
+        "AxisMap: row 1 takes input 3, there are 3 (and at most 2³² - 1 entries)",
+        || drop(AxisMap::new(3, [[(0, 1.0)], [(3, 1.0)]])),
+    );
+}

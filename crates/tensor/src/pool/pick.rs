@@ -1,0 +1,42 @@
+//! Elements of images by their positions, and the adjoint: elements added to images of zeros.
+
+use crate::element::{Float, Number};
+use crate::parallel::{Shared, ranges};
+
+/// `out[…, o] = x[…, index[…, o]]`: one image of `size` elements after the other, with `area`
+/// positions each.
+pub(crate) fn pick<T: Float>(x: &[T], size: usize, index: &[i64], area: usize, out: &mut [T]) {
+    let to = Shared(out.as_mut_ptr());
+    ranges(out.len() / area, out.len(), 1, |range| {
+        let (start, len) = (range.start * area, range.len() * area);
+        // SAFETY: the ranges are disjoint parts of the result.
+        let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(start), len) };
+        let images = x[range.start * size..range.end * size].chunks_exact(size);
+        let index = index[start..start + len].chunks_exact(area);
+        for ((out, index), x) in out.chunks_exact_mut(area).zip(index).zip(images) {
+            for (y, &i) in out.iter_mut().zip(index) {
+                *y = x[i as usize];
+            }
+        }
+    });
+}
+
+/// `out[…, index[…, o]] += x[…, o]`, from zero.
+pub(crate) fn place<T: Number>(x: &[T], area: usize, index: &[i64], size: usize, out: &mut [T]) {
+    let to = Shared(out.as_mut_ptr());
+    ranges(out.len() / size, out.len(), 1, |range| {
+        // SAFETY: the ranges are disjoint parts of the result.
+        let out = unsafe {
+            std::slice::from_raw_parts_mut(to.get().add(range.start * size), range.len() * size)
+        };
+        let part = range.start * area..range.end * area;
+        let (x, index) = (x[part.clone()].chunks_exact(area), index[part].chunks_exact(area));
+        for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {
+            out.fill(T::default());
+            for (&x, &i) in x.iter().zip(index) {
+                let y = &mut out[i as usize];
+                *y = y.add_(x);
+            }
+        }
+    });
+}

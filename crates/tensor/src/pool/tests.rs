@@ -1,0 +1,265 @@
+use super::*;
+use crate::testing::{naive, panics_here};
+
+/// Numbers in no order, many of them equal.
+fn image(shape: &[usize], distinct: usize) -> Tensor<f64> {
+    Tensor::from_fn(shape, |i| ((i * 7919 + i / 3) % distinct) as f64 - distinct as f64 / 2.0)
+}
+
+/// Kernel, stride, padding, dilation, for every combination of the two modes.
+fn pools() -> Vec<Pool> {
+    let table = [
+        ([2, 2], [2, 2], [0, 0], [1, 1]),
+        ([2, 2], [1, 1], [0, 0], [1, 1]),
+        ([2, 2], [1, 2], [1, 0], [1, 1]),
+        ([3, 3], [2, 2], [1, 1], [1, 1]),
+        ([3, 3], [1, 1], [1, 1], [1, 1]),
+        ([3, 2], [2, 3], [1, 1], [1, 1]),
+        ([3, 3], [3, 2], [0, 1], [2, 1]),
+        ([2, 3], [1, 3], [1, 1], [3, 2]),
+        ([4, 5], [3, 4], [2, 2], [1, 1]),
+        ([1, 1], [2, 3], [0, 0], [1, 1]),
+        ([1, 4], [1, 1], [0, 2], [1, 1]),
+        ([5, 1], [7, 1], [2, 0], [1, 1]),
+    ];
+    let modes = [(false, true), (true, true), (true, false), (false, false)];
+    let each = |&(kernel, stride, padding, dilation)| {
+        modes.map(|(ceil_mode, count_include_pad)| Pool {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ceil_mode,
+            count_include_pad,
+        })
+    };
+    table.iter().flat_map(each).collect()
+}
+
+const SIZES: [[usize; 2]; 6] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 40]];
+
+/// Every place of a window along one axis, as it is defined, padding included: positions from the
+/// start of the image on.
+fn places(pool: &Pool, side: usize, o: usize) -> Vec<isize> {
+    let start = (o * pool.stride[side]) as isize - pool.padding[side] as isize;
+    (0..pool.kernel[side]).map(|k| start + (k * pool.dilation[side]) as isize).collect()
+}
+
+/// How many windows, by trying: each must end within the padded axis, or in ceil mode start before
+/// the padding behind it while the one before has not reached its end.
+fn count(pool: &Pool, side: usize, n: usize) -> usize {
+    let (n, padding) = (n as isize, pool.padding[side] as isize);
+    let span = (pool.dilation[side] * (pool.kernel[side] - 1)) as isize;
+    let start = |o: usize| (o * pool.stride[side]) as isize - padding;
+    let mut o = 0;
+    while start(o) + span < n + padding {
+        o += 1;
+    }
+    let reached = o > 0 && start(o - 1) + span == n + padding - 1;
+    let stride = pool.stride[side] as isize;
+    let hangs =
+        pool.ceil_mode && !reached && start(o) < n && start(o) + span < n + padding - 1 + stride;
+    o + usize::from(hangs)
+}
+
+#[test]
+fn maxima_and_their_positions_against_loops() {
+    for pool in pools() {
+        for size in SIZES {
+            for distinct in [5, 9973] {
+                let x = image(&[2, 3, size[0], size[1]], distinct);
+                let shape = [2, 3, count(&pool, 0, size[0]), count(&pool, 1, size[1])];
+                let expected = naive(&shape, |at| {
+                    let mut best = (f64::NEG_INFINITY, -1);
+                    for y in places(&pool, 0, at[2]) {
+                        for z in places(&pool, 1, at[3]) {
+                            if y < 0 || z < 0 || y >= size[0] as isize || z >= size[1] as isize {
+                                continue;
+                            }
+                            let v = x.at(&[at[0], at[1], y as usize, z as usize]);
+                            if v > best.0 {
+                                best = (v, y * size[1] as isize + z);
+                            }
+                        }
+                    }
+                    best
+                });
+                let (values, positions) = x.max_pool2d_with_indices(&pool);
+                assert_eq!(values.shape(), shape, "{pool:?} {size:?}");
+                let found: Vec<_> = values
+                    .to_vec()
+                    .into_iter()
+                    .zip(positions.to_vec().into_iter().map(|i| i as isize))
+                    .collect();
+                assert_eq!(found, expected, "{pool:?} {size:?}");
+                assert_eq!(x.pick2d(&positions), values);
+                let single = x.cast::<f32>().max_pool2d(&pool).cast();
+                assert_eq!(single, values, "{pool:?} {size:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn averages_against_loops() {
+    for pool in pools().into_iter().filter(|pool| pool.dilation == [1, 1]) {
+        for size in SIZES {
+            let x = image(&[2, 3, size[0], size[1]], 9973);
+            let shape = [2, 3, count(&pool, 0, size[0]), count(&pool, 1, size[1])];
+            let expected = naive(&shape, |at| {
+                let (mut sum, mut counted) = (0.0, 0);
+                for y in places(&pool, 0, at[2]) {
+                    for z in places(&pool, 1, at[3]) {
+                        let inside = |i: isize, side: usize, border: usize| {
+                            i >= -(border as isize) && i < (size[side] + border) as isize
+                        };
+                        if inside(y, 0, 0) && inside(z, 1, 0) {
+                            sum += x.at(&[at[0], at[1], y as usize, z as usize]);
+                        }
+                        let border = if pool.count_include_pad { pool.padding } else { [0, 0] };
+                        counted += i32::from(inside(y, 0, border[0]) && inside(z, 1, border[1]));
+                    }
+                }
+                sum / f64::from(counted)
+            });
+            let means = x.avg_pool2d(&pool);
+            assert_eq!(means.shape(), shape, "{pool:?} {size:?}");
+            for (a, b) in means.to_vec().into_iter().zip(expected) {
+                assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{pool:?} {size:?}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn adaptive_windows_cover_the_image() {
+    for [h, w] in [[5, 7], [6, 4], [1, 9], [10, 3]] {
+        let x = image(&[3, h, w], 9973);
+        for to in [[1, 1], [2, 3], [3, 2], [5, 7], [8, 9], [4, 0]] {
+            let range = |n: usize, m: usize, o: usize| o * n / m..((o + 1) * n).div_ceil(m);
+            let shape = [3, to[0], to[1]];
+            let window = |at: &[usize]| -> Vec<f64> {
+                let columns = || range(w, to[1], at[2]);
+                let row = |y| columns().map(move |z| (y, z));
+                let both = range(h, to[0], at[1]).flat_map(row);
+                both.map(|(y, z)| x.at(&[at[0], y, z])).collect()
+            };
+            let greatest =
+                naive(&shape, |at| window(at).into_iter().fold(f64::NEG_INFINITY, f64::max));
+            let (values, positions) = x.adaptive_max_pool2d_with_indices(to);
+            assert_eq!((values.shape(), values.to_vec()), (shape.into(), greatest));
+            assert_eq!(x.pick2d(&positions), values);
+            let means =
+                naive(&shape, |at| window(at).iter().sum::<f64>() / window(at).len() as f64);
+            let found = x.adaptive_avg_pool2d(to);
+            assert_eq!(found.shape(), shape);
+            for (a, b) in found.to_vec().into_iter().zip(means) {
+                assert!((a - b).abs() < 1e-10, "{to:?}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_number_is_the_greatest_and_stays() {
+    let (nan, low) = (f64::NAN, f64::NEG_INFINITY);
+    let x = Tensor::from([[1.0, nan, low, low], [nan, 2.0, low, low], [3.0, 4.0, 5.0, nan]]);
+    let x = x.unsqueeze(0);
+    for pool in [
+        Pool::new(2),
+        Pool::new(2).ceil_mode(true),
+        Pool::new(2).stride([2, 3]).padding(1),
+        Pool::new(2).stride(2).padding(1),
+        Pool::new(2).stride(1),
+    ] {
+        let (values, positions) = x.max_pool2d_with_indices(&pool);
+        let picked = x.pick2d(&positions);
+        let bits =
+            |x: &Tensor<f64>| -> Vec<u64> { x.to_vec().iter().map(|v| v.to_bits()).collect() };
+        assert_eq!(bits(&values), bits(&picked), "{pool:?}");
+    }
+    let (values, positions) = x.max_pool2d_with_indices(&Pool::new(2));
+    assert!(values.to_vec()[0].is_nan() && values.to_vec()[1] == low);
+    assert_eq!(positions.to_vec(), [1, 2], "the first of equal ones");
+}
+
+#[test]
+fn positions_put_elements_back() {
+    let x = image(&[2, 3, 6, 9], 9973);
+    for pool in pools() {
+        let (values, positions) = x.max_pool2d_with_indices(&pool);
+        let back = values.max_unpool2d(&positions, [6, 9]);
+        let mut expected = vec![0.0; x.numel()];
+        let area = values.numel() / 6;
+        for (k, (v, i)) in values.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
+            expected[k / area * 54 + i as usize] += v;
+        }
+        assert_eq!(back.to_vec(), expected);
+    }
+}
+
+#[test]
+fn other_layouts_and_threads_give_the_same() {
+    let x = image(&[40, 16, 18, 31], 997).cast::<f32>();
+    let turned = x.transpose(0, 1).transpose(-1, -2);
+    let copied = turned.copied();
+    for pool in [Pool::new(2), Pool::new(3).stride(2).padding(1)] {
+        let run = |x: &Tensor, threads: usize| {
+            let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            threads.install(|| {
+                let (values, positions) = x.max_pool2d_with_indices(&pool);
+                let back = values.max_unpool2d(&positions, [31, 18]);
+                (values, positions, back, x.avg_pool2d(&pool), x.adaptive_avg_pool2d([7, 5]))
+            })
+        };
+        assert!(run(&turned, 1) == run(&copied, 3));
+    }
+}
+
+#[test]
+fn nothing_gives_nothing() {
+    let none = Tensor::zeros(&[0, 3, 4, 6]);
+    assert_eq!(none.max_pool2d(&Pool::new(2)).shape(), [0, 3, 2, 3]);
+    assert_eq!(none.avg_pool2d(&Pool::new(2)).shape(), [0, 3, 2, 3]);
+    let (y, index) = none.max_pool2d_with_indices(&Pool::new(2));
+    assert_eq!(y.max_unpool2d(&index, [4, 6]).shape(), [0, 3, 4, 6]);
+}
+
+#[test]
+fn what_does_not_fit_is_said_at_the_callers_line() {
+    let x = Tensor::zeros(&[2, 3, 4, 6]);
+    panics_here(
+        "max_pool2d: images [N, C, H, W] or [C, H, W] wanted, got shape [64, 784]; reshape it to [64, C, H, W]?",
+        || drop(Tensor::zeros(&[64, 784]).max_pool2d(&Pool::new(2))),
+    );
+    panics_here(
+        "max_pool2d: axis 2 of shape [2, 3, 4, 6] has size 4, too small for windows of 5 (kernel 5, \
+         dilation 1, padding 0): pad it or take a smaller kernel",
+        || drop(x.max_pool2d(&Pool::new(5))),
+    );
+    panics_here(
+        "avg_pool2d: padding 2 along axis 3 of shape [2, 3, 4, 6] is more than half of kernel 3: at \
+         most 1 is allowed",
+        || drop(x.avg_pool2d(&Pool::new(3).padding([0, 2]))),
+    );
+    panics_here("max_pool2d: stride 0 along axis 3 of shape [2, 3, 4, 6]", || {
+        drop(x.max_pool2d(&Pool::new(2).stride([1, 0])));
+    });
+    panics_here(
+        "avg_pool2d: the elements of an average lie side by side, this pool has dilation [2, 2]",
+        || drop(x.avg_pool2d(&Pool::new(2).dilation(2))),
+    );
+    panics_here(
+        "adaptive_max_pool2d: axis 1 of shape [2, 0, 6] is empty, a window has nothing to look at",
+        || drop(Tensor::zeros(&[2, 0, 6]).adaptive_max_pool2d(1)),
+    );
+    panics_here(
+        "pick2d: index 24 does not lie in 0..24, the last two axes of shape [2, 3, 4, 6] counted as one",
+        || drop(x.pick2d(&Tensor::full_of(&[2, 3, 1, 1], 24))),
+    );
+    // Of windows with gaps none may lie in the padding alone.
+    assert!(
+        shapes::pool2d("", &[1, 9, 1], &Pool::new([1, 2]).padding([0, 1]).dilation([1, 2]))
+            .is_err()
+    );
+}

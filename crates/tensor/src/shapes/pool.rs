@@ -1,0 +1,182 @@
+//! Windows that slide over images, and what they leave.
+
+use super::{Rule, axis, ensure, shape_of};
+use crate::pool::Pool;
+use crate::shape::Shape;
+
+/// Pooling over the last two axes of images `[…, C, H, W]`.
+///
+/// ```
+/// use wengert_tensor::{Pool, shapes::pool2d};
+/// let pool = Pool::new([3, 2]).stride(2).padding([1, 0]);
+/// assert_eq!(pool2d("max_pool2d", &[8, 6, 28, 27], &pool).unwrap(), [8, 6, 14, 13]);
+/// let why = pool2d("max_pool2d", &[8, 6, 4, 1], &Pool::new(2)).unwrap_err();
+/// assert!(why.contains("axis 3 of shape [8, 6, 4, 1] has size 1"));
+/// ```
+pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
+    let at = images(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    for side in 0..2 {
+        out[at + side] = windows(op, shape, at + side, pool, side)?;
+    }
+    shape_of(op, &out)
+}
+
+/// Pooling over the last axis of signals `[…, C, L]`: with the second number of each pair.
+pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
+    let at = signals(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    out[at] = windows(op, shape, at, pool, 1)?;
+    shape_of(op, &out)
+}
+
+/// That a pool can average: its windows have no gaps.
+pub fn no_dilation(op: &str, pool: &Pool) -> Rule<()> {
+    ensure(pool.dilation == [1, 1], || {
+        format!(
+            "{op}: the elements of an average lie side by side, this pool has dilation {:?}",
+            pool.dilation
+        )
+    })
+}
+
+/// Pooling to a given number of windows over the last two axes.
+pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> Rule {
+    let at = images(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    for side in 0..2 {
+        not_empty(op, shape, at + side)?;
+        out[at + side] = size[side];
+    }
+    shape_of(op, &out)
+}
+
+/// Pooling to a given number of windows over the last axis.
+pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> Rule {
+    let at = signals(op, shape)?;
+    not_empty(op, shape, at)?;
+    let mut out = shape_of(op, shape)?;
+    out[at] = size;
+    shape_of(op, &out)
+}
+
+/// One element per index, each out of an image of its own: the last two axes count as one.
+pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> Rule {
+    let at = images(op, shape)?;
+    ensure(index.len() == shape.len() && index[..at] == shape[..at], || {
+        format!(
+            "{op}: an index of shape {index:?} does not fit shape {shape:?}: all axes but the last \
+             two must be equal"
+        )
+    })?;
+    shape_of(op, index)
+}
+
+/// Elements added at indices, each in an image of its own of this size.
+pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule {
+    let at = images("max_unpool2d", shape)?;
+    ensure(index == shape, || {
+        format!(
+            "max_unpool2d: an index of shape {index:?} for elements of shape {shape:?}: one for each \
+             is wanted"
+        )
+    })?;
+    let mut out = shape_of("max_unpool2d", shape)?;
+    out[at..].copy_from_slice(&size);
+    shape_of("max_unpool2d", &out)
+}
+
+/// That every number of an index lies within an image of this shape, whose last two axes count as
+/// one.
+pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
+    let size = shape[images(op, shape)?..].iter().fold(1usize, |n, &size| n.saturating_mul(size));
+    // A negative number is a large one, too.
+    match index.iter().find(|&&i| i as u64 >= size as u64) {
+        None => Ok(()),
+        Some(i) => Err(format!(
+            "{op}: index {i} does not lie in 0..{size}, the last two axes of shape {shape:?} counted \
+             as one"
+        )),
+    }
+}
+
+/// A linear map of one axis, between these sizes.
+pub fn map_axis(
+    shape: &[usize],
+    named: isize,
+    inputs: usize,
+    outputs: usize,
+) -> Rule<(usize, Shape)> {
+    let at = axis("map_axis", named, shape)?;
+    ensure(shape[at] == inputs, || {
+        format!(
+            "map_axis: axis {named} of shape {shape:?} has size {}, the map takes {inputs}",
+            shape[at]
+        )
+    })?;
+    let mut out = shape_of("map_axis", shape)?;
+    out[at] = outputs;
+    Ok((at, shape_of("map_axis", &out)?))
+}
+
+/// The axis of the rows of images.
+pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
+    ensure(shape.len() >= 3, || {
+        let mend = match shape {
+            [n, _] => format!("; reshape it to [{n}, C, H, W]?"),
+            _ => String::new(),
+        };
+        format!("{op}: images [N, C, H, W] or [C, H, W] wanted, got shape {shape:?}{mend}")
+    })?;
+    Ok(shape.len() - 2)
+}
+
+/// The axis of signals.
+pub(super) fn signals(op: &str, shape: &[usize]) -> Rule<usize> {
+    ensure(shape.len() >= 2, || {
+        format!("{op}: signals [N, C, L] or [C, L] wanted, got shape {shape:?}")
+    })?;
+    Ok(shape.len() - 1)
+}
+
+pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> Rule<()> {
+    ensure(shape[axis] > 0, || {
+        format!("{op}: axis {axis} of shape {shape:?} is empty, a window has nothing to look at")
+    })
+}
+
+/// How many windows there are along an axis.
+fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> Rule<usize> {
+    let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
+    let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
+    for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
+        ensure(number > 0, || format!("{op}: {name} 0 along axis {axis} of shape {shape:?}"))?;
+    }
+    ensure(padding <= kernel / 2, || {
+        format!(
+            "{op}: padding {padding} along axis {axis} of shape {shape:?} is more than half of kernel \
+             {kernel}: at most {} is allowed",
+            kernel / 2
+        )
+    })?;
+    not_empty(op, shape, axis)?;
+    // Sizes may be the largest there are.
+    let [n, kernel, stride, padding, dilation] =
+        [n, kernel, stride, padding, dilation].map(|x| x as i128);
+    let span = dilation.saturating_mul(kernel - 1).saturating_add(1);
+    let room = n + 2 * padding - span;
+    let up = if pool.ceil_mode { stride - 1 } else { 0 };
+    let mut count = (room + up).div_euclid(stride) + 1;
+    if pool.ceil_mode && (count - 1) * stride >= n + padding {
+        count -= 1;
+    }
+    // The first element that is not padding: beyond the axis only where there is one window.
+    let first = (dilation - padding % dilation) % dilation;
+    ensure(count > 0 && first < n, || {
+        format!(
+            "{op}: axis {axis} of shape {shape:?} has size {n}, too small for windows of {span} \
+             (kernel {kernel}, dilation {dilation}, padding {padding}): pad it or take a smaller kernel"
+        )
+    })?;
+    usize::try_from(count).map_err(|_| super::too_many(op, &shape))
+}
