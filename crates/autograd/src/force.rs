@@ -151,6 +151,10 @@ impl<T: Float> Tape<T> {
                 let index = self.arena.borrow().indices[op.index() as usize].numbers();
                 smallvec![op.eval(&x[0], &index, shape)]
             }
+            Op::MapAxis(op) => {
+                let map = self.arena.borrow().maps[op.map as usize].clone();
+                smallvec![op.eval(&x[0], &map)]
+            }
             Op::View(view) => smallvec![view.eval(x, shape)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
             Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],

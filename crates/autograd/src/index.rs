@@ -60,7 +60,7 @@ impl<T: Float> Tape<T> {
         self.push_index(numbers.shape(), (!self.is_abstract()).then_some(numbers))
     }
 
-    fn push_index(&self, shape: Shape, numbers: Option<Tensor<i64>>) -> Index<'_, T> {
+    pub(crate) fn push_index(&self, shape: Shape, numbers: Option<Tensor<i64>>) -> Index<'_, T> {
         let indices = &mut self.arena.borrow_mut().indices;
         indices.push(IndexNode { shape, numbers });
         Index { tape: self, place: indices.len() as u32 - 1 }

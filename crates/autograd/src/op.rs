@@ -1,6 +1,6 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
-use crate::ops::{ConvOp, IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
+use crate::ops::{ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -26,6 +26,7 @@ pub(crate) enum Op {
     MatMul(MatMul),
     Conv(ConvOp),
     Index(IndexOp),
+    MapAxis(MapAxis),
     Random(Random),
     /// An entry in the tape's table of custom operations.
     Custom(u32),

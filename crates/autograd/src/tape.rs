@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_tensor::{Conv, Float, Opcode, Shape, Tensor};
+use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Tensor};
 
 /// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
 /// Always explicit, never inferred from whether gradients are asked for.
@@ -145,6 +145,7 @@ pub(crate) struct Arena<T: Float> {
     pub indices: Vec<IndexNode>,
     /// The geometries of convolutions, each once.
     pub convs: Vec<Conv>,
+    pub maps: Vec<AxisMap>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
@@ -161,6 +162,7 @@ impl<T: Float> Default for Arena<T> {
             more: Vec::new(),
             indices: Vec::new(),
             convs: Vec::new(),
+            maps: Vec::new(),
             customs: Vec::new(),
             ended: 0,
             slots: Vec::new(),
@@ -194,7 +196,8 @@ impl<T: Float> Arena<T> {
 
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
-        Mark { nodes, shapes, more: self.more.len(), indices: self.indices.len() }
+        let [indices, maps] = [self.indices.len(), self.maps.len()];
+        Mark { nodes, shapes, more: self.more.len(), indices, maps }
     }
 
     /// Forgets what came after the mark.
@@ -207,10 +210,13 @@ impl<T: Float> Arena<T> {
         if self.indices.len() > mark.indices {
             self.indices.truncate(mark.indices);
         }
+        if self.maps.len() > mark.maps {
+            self.maps.truncate(mark.maps);
+        }
     }
 
     fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0 });
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0, maps: 0 });
         self.convs.clear();
         self.customs.clear();
         self.ended = 0;
@@ -225,6 +231,7 @@ pub(crate) struct Mark {
     shapes: usize,
     more: usize,
     indices: usize,
+    maps: usize,
 }
 
 impl<T: Float> Tape<T> {
@@ -411,6 +418,20 @@ impl<T: Float> Tape<T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
         let id = self.record(op, &parents, shape);
         self.settle(id);
+        Var { tape: self, id }
+    }
+
+    /// A new node whose value, a function of the operands like any other, is known already.
+    pub(crate) fn apply_known<'t>(
+        &'t self,
+        op: Op,
+        operands: &[Var<'t, T>],
+        shape: Shape,
+        value: Option<Tensor<T>>,
+    ) -> Var<'t, T> {
+        let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
+        let id = self.record(op, &parents, shape);
+        self.arena.borrow_mut().values[id as usize] = value;
         Var { tape: self, id }
     }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::Tensor;
+use wengert_tensor::{AxisMap, Pool, Tensor};
 
 struct Case {
     run: fn(&Tape),
@@ -95,6 +95,25 @@ const INDICES: &[Case] = cases! {
     |t| v(t, &[2, 0]).argmin(1, false) => "argmin: ", "axis 1", "[2, 0]", "empty";
 };
 
+const POOLS: &[Case] = cases! {
+    |t| v(t, &[64, 784]).max_pool2d(&Pool::new(2)) => "max_pool2d: images [N, C, H, W]", "[64, 784]", "reshape it to [64, C, H, W]?";
+    |t| v(t, &[2, 3, 4, 1]).max_pool2d(&Pool::new(2)) => "max_pool2d: ", "axis 3", "[2, 3, 4, 1]", "windows of 2";
+    |t| v(t, &[2, 3, 4, 6]).max_pool2d(&Pool::new(2).padding(2)) => "max_pool2d: ", "padding 2", "axis 2", "half of kernel 2";
+    |t| v(t, &[3, 4, 6]).max_pool2d(&Pool::new(2).stride(0)) => "max_pool2d: ", "stride 0", "axis 1", "[3, 4, 6]";
+    |t| v(t, &[2, 3, 4]).max_pool1d(&Pool::new(5)) => "max_pool1d: ", "axis 2", "[2, 3, 4]", "kernel 5";
+    |t| v(t, &[4]).max_pool1d(&Pool::new(2)) => "max_pool1d: ", "signals", "[4]";
+    |t| v(t, &[2, 3, 4, 6]).avg_pool2d(&Pool::new([5, 2])) => "avg_pool2d: ", "axis 2", "kernel 5";
+    |t| v(t, &[2, 3, 4, 6]).avg_pool2d(&Pool::new(2).dilation(2)) => "avg_pool2d: ", "dilation [2, 2]";
+    |t| v(t, &[2, 3, 4]).avg_pool1d(&Pool::new(5)) => "avg_pool1d: ", "axis 2", "[2, 3, 4]";
+    |t| v(t, &[2, 0, 4]).adaptive_avg_pool2d(1) => "adaptive_avg_pool2d: ", "axis 1", "[2, 0, 4]", "empty";
+    |t| v(t, &[2, 3, 0]).adaptive_max_pool2d(1) => "adaptive_max_pool2d: ", "axis 2", "[2, 3, 0]";
+    |t| v(t, &[2, 0]).adaptive_avg_pool1d(1) => "adaptive_avg_pool1d: ", "axis 1", "[2, 0]";
+    |t| v(t, &[2, 0]).adaptive_max_pool1d(1) => "adaptive_max_pool1d: ", "axis 1", "[2, 0]";
+    |t| v(t, &[1, 2, 2]).max_unpool2d(int([0]), 4) => "max_unpool2d: ", "[1]", "[1, 2, 2]";
+    |t| v(t, &[2, 4]).map_axis(-1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis -1", "[2, 4]", "takes 3";
+    |t| v(t, &[2, 4]).map_axis_transposed(1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis 1", "[2, 4]", "takes 1";
+};
+
 const REDUCTIONS: &[Case] = cases! {
     |t| v(t, &[2, 3]).sum(&[2], false) => "sum: ", "axis 2", "[2, 3]", "-2..2";
     |t| v(t, &[2, 3]).sum(&[1, -1], false) => "sum: ", "axis -1", "twice", "[2, 3]";
@@ -167,6 +186,11 @@ fn of_indices() {
 }
 
 #[test]
+fn of_pools() {
+    check(POOLS);
+}
+
+#[test]
 fn of_reductions() {
     check(REDUCTIONS);
 }
@@ -178,6 +202,7 @@ fn of_indices_that_lead_outside() {
         |t| v(t, &[2, 3]).index_select(1, int([0, 3])) => "index_select: ", "index 3", "axis 1", "[2, 3]", "0..3";
         |t| v(t, &[2, 3]).gather(0, Tensor::from([[-1i64]])) => "gather: ", "index -1", "axis 0", "[2, 3]";
         |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter_add: ", "index 2";
+        |t| v(t, &[1, 1, 1]).max_unpool2d(Tensor::from([[4i64]]).unsqueeze(0), 2) => "max_unpool2d: ", "index 4", "0..4", "[1, 2, 2]";
     };
     for case in outside {
         let (text, file, _) = panic_of(|| (case.run)(&Tape::new()));

@@ -37,6 +37,11 @@ pub use file::{FileError, FileProblem, write_atomically};
 pub use named::NamedTensors;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
 pub use pool::{IntoPair, Pool};
+/// The linear maps that averages consist of, for the tape.
+#[doc(hidden)]
+pub mod pooling {
+    pub use crate::pool::{PlaneMap, adaptive_average_maps, average_maps};
+}
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};
 pub use storage::release_memory;

@@ -1,6 +1,7 @@
 //! Picking elements by index, and adding them back. The indices are no operands that could be
 //! differentiated: they lie in a table of the tape, and the op carries their place in it.
-//! The family is closed under vjp: `index_select` ↔ `index_add`, gather ↔ `scatter_add`.
+//! The family is closed under vjp: `index_select` ↔ `index_add`, gather ↔ `scatter_add`, pick ↔
+//! place.
 
 use crate::index::IntoIndex;
 use crate::op::{Call, Op};
@@ -18,8 +19,12 @@ pub(crate) enum IndexOp {
     Gather { axis: u8, index: u32 },
     /// y[…, index[…, i, …], …] += x[…, i, …], from zero
     ScatterAdd { axis: u8, index: u32 },
+    /// y[…, o] = x[…, index[…, o]], the last two axes of each counted as one
+    Pick { index: u32 },
+    /// y[…, index[…, o]] += x[…, o], from zero, the last two axes of each counted as one
+    Place { index: u32 },
 }
-use IndexOp::{Gather, IndexAdd, IndexSelect, ScatterAdd};
+use IndexOp::{Gather, IndexAdd, IndexSelect, Pick, Place, ScatterAdd};
 
 impl IndexOp {
     pub fn index(self) -> u32 {
@@ -27,7 +32,9 @@ impl IndexOp {
             IndexSelect { index, .. }
             | IndexAdd { index, .. }
             | Gather { index, .. }
-            | ScatterAdd { index, .. } => index,
+            | ScatterAdd { index, .. }
+            | Pick { index }
+            | Place { index } => index,
         }
     }
 
@@ -39,6 +46,10 @@ impl IndexOp {
             ScatterAdd { axis, .. } => {
                 Tensor::zeros_of(&shape).scatter_add(axis as isize, index, x)
             }
+            Pick { .. } => x.pick2d(index),
+            Place { .. } => {
+                x.max_unpool2d(index, [shape[shape.rank() - 2], shape[shape.rank() - 1]])
+            }
         }
     }
 
@@ -49,6 +60,8 @@ impl IndexOp {
             IndexAdd { axis, index } => IndexSelect { axis, index },
             Gather { axis, index } => ScatterAdd { axis, index },
             ScatterAdd { axis, index } => Gather { axis, index },
+            Pick { index } => Place { index },
+            Place { index } => Pick { index },
         };
         gy.tape.apply(Op::Index(adjoint), &[gy], shape)
     }
@@ -56,7 +69,7 @@ impl IndexOp {
 
 /// Elements by index. Indices count from 0; an index outside panics.
 impl<'t, T: Float> Var<'t, T> {
-    fn indexed(self, op: IndexOp, shape: Shape) -> Self {
+    pub(super) fn indexed(self, op: IndexOp, shape: Shape) -> Self {
         self.tape.apply(Op::Index(op), &[self], shape)
     }
 

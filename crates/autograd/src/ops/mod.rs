@@ -7,13 +7,17 @@
 //! - `clamp_min`, `clamp_max` pass the gradient at the bound itself.
 //! - `maximum`, `minimum`: equal operands get half each. `max`, `min` over axes: equal elements
 //!   share evenly. (Both as in PyTorch.)
+//! - `max_pool1d`, `max_pool2d` and the adaptive ones: of equal elements of a window the first, row
+//!   by row, gets the whole gradient. (As in PyTorch.)
 //! - Comparisons have derivative zero everywhere: a graph ends there.
 
 mod binary;
 mod conv;
 mod custom;
 mod index;
+mod map_axis;
 mod matmul;
+mod pool;
 mod random;
 mod reduce;
 mod softmax;
@@ -26,6 +30,7 @@ pub(crate) use binary::is_differentiable as binary_differentiable;
 pub(crate) use conv::ConvOp;
 pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
+pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
@@ -47,7 +52,7 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
         Op::Conv(_) => ConvOp::reads(arg),
-        Op::View(_) | Op::Index(_) | Op::Random(_) => Reads::NOTHING,
+        Op::View(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
     }
@@ -66,6 +71,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::MatMul(op) => op.vjp(c),
         Op::Conv(op) => op.vjp(c),
         Op::Index(op) => one(op.vjp(c)),
+        Op::MapAxis(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
         Op::Custom(i) => {
             let op = c.tape.arena.borrow().customs[i as usize].clone();

@@ -181,12 +181,14 @@ impl<T: Float> Tensor<T> {
         let shape = shapes::pick2d("pick2d", &own, &index.shape()).or_panic();
         let index = index.contiguous();
         let numbers = index.as_slice().unwrap_or_default();
-        shapes::pick2d_range("pick2d", numbers, &own).or_panic();
         let mut out = Self::empty(shape);
         if out.numel() > 0 {
             let [size, area] = [own, shape].map(|s| s[s.rank() - 2..].iter().product());
             let x = self.contiguous();
-            pick::pick(x.as_slice().unwrap_or_default(), size, numbers, area, out.fresh_mut());
+            let x = x.as_slice().unwrap_or_default();
+            if !pick::pick(x, size, numbers, area, out.fresh_mut()) {
+                shapes::pick2d_range("pick2d", numbers, &own).or_panic();
+            }
         }
         out
     }
@@ -203,12 +205,16 @@ impl<T: Float> Tensor<T> {
         let shape = shapes::max_unpool2d(&own, &index.shape(), size).or_panic();
         let index = index.contiguous();
         let numbers = index.as_slice().unwrap_or_default();
-        shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
-        let mut out = Self::zeros_of(&shape);
-        if self.numel() > 0 && out.numel() > 0 {
-            let [size, area] = [shape, own].map(|s| s[s.rank() - 2..].iter().product());
-            let x = self.contiguous();
-            pick::place(x.as_slice().unwrap_or_default(), area, numbers, size, out.fresh_mut());
+        if self.numel() == 0 || shape.numel() == 0 {
+            shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
+            return Self::zeros_of(&shape);
+        }
+        let mut out = Self::empty(shape);
+        let [size, area] = [shape, own].map(|s| s[s.rank() - 2..].iter().product());
+        let x = self.contiguous();
+        let x = x.as_slice().unwrap_or_default();
+        if !pick::place(x, area, numbers, size, out.fresh_mut()) {
+            shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
         }
         out
     }

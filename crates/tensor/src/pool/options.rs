@@ -101,9 +101,10 @@ impl Pool {
         self
     }
 
-    /// The same windows along the last axis alone.
+    /// The same windows along the last axis alone, what one-dimensional pooling does on images of
+    /// one row.
     #[must_use]
-    pub(crate) fn along_width(mut self) -> Self {
+    pub fn along_width(mut self) -> Self {
         (self.kernel[0], self.stride[0], self.padding[0], self.dilation[0]) = (1, 1, 0, 1);
         self
     }

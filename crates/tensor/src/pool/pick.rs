@@ -2,10 +2,18 @@
 
 use crate::element::{Float, Number};
 use crate::parallel::{Shared, ranges};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// `out[…, o] = x[…, index[…, o]]`: one image of `size` elements after the other, with `area`
-/// positions each.
-pub(crate) fn pick<T: Float>(x: &[T], size: usize, index: &[i64], area: usize, out: &mut [T]) {
+/// positions each. Whether all of them lie in their images.
+pub(crate) fn pick<T: Float>(
+    x: &[T],
+    size: usize,
+    index: &[i64],
+    area: usize,
+    out: &mut [T],
+) -> bool {
+    let outside = AtomicBool::new(false);
     let to = Shared(out.as_mut_ptr());
     ranges(out.len() / area, out.len(), 1, |range| {
         let (start, len) = (range.start * area, range.len() * area);
@@ -15,14 +23,25 @@ pub(crate) fn pick<T: Float>(x: &[T], size: usize, index: &[i64], area: usize, o
         let index = index[start..start + len].chunks_exact(area);
         for ((out, index), x) in out.chunks_exact_mut(area).zip(index).zip(images) {
             for (y, &i) in out.iter_mut().zip(index) {
-                *y = x[i as usize];
+                match x.get(i as usize) {
+                    Some(&x) => *y = x,
+                    None => outside.store(true, Relaxed),
+                }
             }
         }
     });
+    !outside.into_inner()
 }
 
-/// `out[…, index[…, o]] += x[…, o]`, from zero.
-pub(crate) fn place<T: Number>(x: &[T], area: usize, index: &[i64], size: usize, out: &mut [T]) {
+/// `out[…, index[…, o]] += x[…, o]`, from zero. Whether all positions lie in their images.
+pub(crate) fn place<T: Number>(
+    x: &[T],
+    area: usize,
+    index: &[i64],
+    size: usize,
+    out: &mut [T],
+) -> bool {
+    let outside = AtomicBool::new(false);
     let to = Shared(out.as_mut_ptr());
     ranges(out.len() / size, out.len(), 1, |range| {
         // SAFETY: the ranges are disjoint parts of the result.
@@ -34,9 +53,12 @@ pub(crate) fn place<T: Number>(x: &[T], area: usize, index: &[i64], size: usize,
         for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {
             out.fill(T::default());
             for (&x, &i) in x.iter().zip(index) {
-                let y = &mut out[i as usize];
-                *y = y.add_(x);
+                match out.get_mut(i as usize) {
+                    Some(y) => *y = y.add_(x),
+                    None => outside.store(true, Relaxed),
+                }
             }
         }
     });
+    !outside.into_inner()
 }

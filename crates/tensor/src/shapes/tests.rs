@@ -1,4 +1,5 @@
 use super::*;
+use crate::pool::Pool;
 
 /// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
 #[test]
@@ -102,6 +103,22 @@ fn no_rule_panics() {
             drop((concat(&[shape; 3], named), stack(&[shape; 3], named)));
             drop(concat(&[shape, Shape::SCALAR], named));
         }
+    }
+    for a in shapes {
+        let axes = || sizes.iter().flat_map(|&x| sizes.map(|y| [x, y]));
+        for kernel in axes() {
+            drop((adaptive_pool2d("op", a, kernel), adaptive_pool1d("op", a, kernel[0])));
+            drop((max_unpool2d(a, a, kernel), map_axis(a, -1, kernel[0], kernel[1])));
+            for other in axes() {
+                let pool = Pool::new(kernel).stride(other).dilation(other);
+                for pool in [pool, pool.padding(1), pool.padding(other), Pool::new(kernel)] {
+                    for pool in [pool, pool.ceil_mode(true)] {
+                        drop((pool2d("op", a, &pool), pool1d("op", a, &pool)));
+                    }
+                }
+            }
+        }
+        drop(shapes.map(|b| (pick2d("op", a, b), pick2d_range("op", &[i64::MIN, i64::MAX], a))));
     }
     drop((concat(&[], 0), stack(&[], 0), concat(&[Shape::new(&[most]); 2], 0)));
     for (size, step) in sizes.iter().flat_map(|&n| steps.map(|step| (n, step))) {

@@ -1,10 +1,10 @@
 //! Rows of picking and adding by index, with indices that repeat.
 
-use super::{Row, any};
+use super::{Row, any, pool};
 use crate::op::Op;
 use crate::ops::IndexOp;
 use crate::var::Var;
-use wengert_tensor::{Shape, Tensor};
+use wengert_tensor::{Pool, Shape, Tensor};
 
 pub(super) fn after(op: IndexOp) -> Option<IndexOp> {
     let index = op.index();
@@ -12,7 +12,9 @@ pub(super) fn after(op: IndexOp) -> Option<IndexOp> {
         IndexOp::IndexSelect { axis, .. } => Some(IndexOp::IndexAdd { axis, index }),
         IndexOp::IndexAdd { axis, .. } => Some(IndexOp::Gather { axis, index }),
         IndexOp::Gather { axis, .. } => Some(IndexOp::ScatterAdd { axis, index }),
-        IndexOp::ScatterAdd { .. } => None,
+        IndexOp::ScatterAdd { .. } => Some(IndexOp::Pick { index }),
+        IndexOp::Pick { .. } => Some(IndexOp::Place { index }),
+        IndexOp::Place { .. } => None,
     }
 }
 
@@ -69,6 +71,19 @@ pub(super) fn rows(op: IndexOp) -> Vec<Row> {
                 x[0].scatter_add(0, Tensor::from([[0i64, 2, 2], [2, 2, 1]]), x[1])
             })
             .linear(),
+        ],
+        IndexOp::Pick { .. } => pool::maxima(op),
+        IndexOp::Place { .. } => vec![
+            Row::new(op, "", vec![any(&[2, 3, 2], 1)], |x| {
+                let index = [[3i64, 0, 3, 6, 3, 19], [0, 1, 2, 3, 4, 4]];
+                let index = Tensor::from(index).reshape(&[2, 3, 2]);
+                x[0].max_unpool2d(index, [4, 5])
+            })
+            .linear(),
+            Row::new(op, "of a pool", vec![pool::distinct(&[2, 1, 5, 6])], |x| {
+                let (y, index) = x[0].max_pool2d_with_indices(&Pool::new(2).stride(1));
+                y.tanh().max_unpool2d(index, [5, 6])
+            }),
         ],
     }
 }

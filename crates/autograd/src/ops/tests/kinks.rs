@@ -3,7 +3,7 @@
 use super::POLICIES;
 use crate::tape::Tape;
 use crate::var::Var;
-use wengert_tensor::Tensor;
+use wengert_tensor::{Pool, Tensor};
 
 /// The gradient of Σ f, as numbers and as variables, for few and for many elements.
 fn slopes<F>(inputs: &[&[f64]], f: F) -> Vec<Vec<f64>>
@@ -86,6 +86,26 @@ fn of_extremes_over_axes() {
     assert_eq!(
         slopes(ties, |x| x[0].min(&[-1], true))[0],
         [0.0, 0.0, 0.0, 0.25, 0.25, 0.0, 0.25, 0.25]
+    );
+}
+
+#[test]
+fn of_pools_the_first_maximum() {
+    fn two_rows(x: Var<'_, f64>) -> Var<'_, f64> {
+        x.reshape(&[-1, 2, 5])
+    }
+    let at = &[&[1.0, 3.0, 3.0, -1.0, 3.0, 3.0, 0.0, 0.0, 0.0, 0.0][..]];
+    assert_eq!(
+        slopes(at, |x| two_rows(x[0]).max_pool2d(&Pool::new(2)).flatten(1, 2))[0],
+        [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(at, |x| two_rows(x[0]).adaptive_max_pool2d([1, 2]).flatten(1, 2))[0],
+        [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(at, |x| x[0].max_pool1d(&Pool::new(3).stride(1)))[0],
+        [0.0, 2.0, 1.0, 0.0, 2.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     );
 }
 

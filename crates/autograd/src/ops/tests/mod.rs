@@ -10,12 +10,13 @@ mod matmul;
 mod memory;
 mod others;
 mod pointwise;
+mod pool;
 mod reduce;
 mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::op::Op;
-use crate::ops::{ConvOp, IndexOp, LogSoftmax, MatMul, Random, Reduce, View};
+use crate::ops::{ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
 use rand::Rng;
@@ -238,6 +239,7 @@ fn rows(family: Op) -> Vec<Row> {
         Op::Index(first) => {
             successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
         }
+        Op::MapAxis(_) => pool::maps(),
         Op::Random(op) => others::random(op),
         Op::Custom(_) => others::custom(),
     }
@@ -257,7 +259,8 @@ fn after(family: Op) -> Option<Op> {
         Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
         Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
-        Op::Index(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
+        Op::Index(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
+        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
         Op::Custom(_) => None,
     }
@@ -301,11 +304,16 @@ fn convolutions() {
 }
 
 #[test]
+fn indices_and_pools() {
+    check(|op| matches!(op, Op::Index(_) | Op::MapAxis(_)));
+}
+
+#[test]
 fn all_other_operations() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
             || matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_))
-            || matches!(op, Op::MatMul(_) | Op::Conv(_))
+            || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
     };
     check(|op| !elsewhere(&op));
 }

@@ -1,0 +1,195 @@
+//! Pooling. A maximum is an element: one kernel finds values and positions, the positions go to the
+//! tape's table of indices, and the node is the picking of these elements, its value there already.
+//! An average is a linear map along each axis. So there is no rule here, and none is needed.
+
+use crate::index::{Index, IntoIndex};
+use crate::op::Op;
+use crate::ops::IndexOp::{Pick, Place};
+use crate::var::Var;
+use wengert_tensor::pooling::{PlaneMap, adaptive_average_maps, average_maps};
+use wengert_tensor::{Float, IntoPair, Pool, Shape, Tensor, shapes};
+
+/// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
+impl<'t, T: Float> Var<'t, T> {
+    /// The greatest element of each window of an image. Padding is -∞ and never the result; NaN
+    /// counts as the greatest; of equal elements the first gets the gradient.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0));
+    /// let y = x.max_pool2d(&Pool::new(2).stride(1));
+    /// assert_eq!(y.value().to_vec(), [5.0, 6.0]);
+    /// let slope = y.sum_all().grad(&[x])[0];
+    /// assert_eq!(slope.value().to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool2d(self, pool: &Pool) -> Self {
+        self.max_pool2d_with_indices(pool).0
+    }
+
+    /// [`max_pool2d`](Var::max_pool2d), and the position of each result in its image, counted row
+    /// by row: what [`max_unpool2d`](Var::max_unpool2d) takes.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Var::max_pool2d).
+    #[track_caller]
+    pub fn max_pool2d_with_indices(self, pool: &Pool) -> (Self, Index<'t, T>) {
+        let shape = self.fits(shapes::pool2d("max_pool2d", &self.shape(), pool));
+        self.picked(shape, |x| x.max_pool2d_with_indices(pool))
+    }
+
+    /// The greatest elements of so many windows that together cover each image: window o of m goes
+    /// from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool2d(self, size: impl IntoPair) -> Self {
+        let size = size.into_pair();
+        let rule = shapes::adaptive_pool2d("adaptive_max_pool2d", &self.shape(), size);
+        let shape = self.fits(rule);
+        self.picked(shape, |x| x.adaptive_max_pool2d_with_indices(size)).0
+    }
+
+    /// The elements that a kernel finds, with their positions.
+    #[track_caller]
+    fn picked(
+        self,
+        shape: Shape,
+        find: impl FnOnce(&Tensor<T>) -> (Tensor<T>, Tensor<i64>),
+    ) -> (Self, Index<'t, T>) {
+        let tape = self.tape;
+        let found = (!tape.is_abstract()).then(|| find(&tape.force(self.id)));
+        let (value, positions) = found.unzip();
+        let index = tape.push_index(shape, positions);
+        let op = Op::Index(Pick { index: index.place() });
+        (tape.apply_known(op, &[self], shape, value), index)
+    }
+
+    /// Images of zeros of this size, to which each element is added at its position: with the
+    /// indices of [`max_pool2d_with_indices`](Var::max_pool2d_with_indices) its partial inverse.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0], [4.0, 3.0]]).unsqueeze(0));
+    /// let (y, index) = x.max_pool2d_with_indices(&Pool::new(2));
+    /// assert_eq!(y.max_unpool2d(index, [2, 2]).value().to_vec(), [0.0, 5.0, 0.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the index has another shape, or a number is negative or leads outside.
+    #[track_caller]
+    pub fn max_unpool2d(self, index: impl IntoIndex<'t, T>, size: impl IntoPair) -> Self {
+        let index = index.into_index(self.tape);
+        let rule = shapes::max_unpool2d(&self.shape(), &index.shape(), size.into_pair());
+        let shape = self.fits(rule);
+        if !self.tape.is_abstract() {
+            let numbers = index.value().contiguous();
+            let numbers = numbers.as_slice().unwrap_or_default();
+            self.fits(shapes::pick2d_range("max_unpool2d", numbers, &shape));
+        }
+        self.indexed(Place { index: index.place() }, shape)
+    }
+
+    /// The greatest element of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool1d(self, pool: &Pool) -> Self {
+        self.fits(shapes::pool1d("max_pool1d", &self.shape(), pool));
+        self.unsqueeze(-2).max_pool2d(&pool.along_width()).squeeze(-2)
+    }
+
+    /// The mean of each window of an image.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 2.0, 6.0]]).unsqueeze(0));
+    /// assert_eq!(x.avg_pool2d(&Pool::new(2)).value().to_vec(), [3.0]);
+    /// let pool = Pool::new([1, 3]).stride([1, 2]).padding([0, 1]);
+    /// assert_eq!(x.avg_pool2d(&pool.count_include_pad(false)).shape(), [1, 2, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool2d(self, pool: &Pool) -> Self {
+        let maps = self.fits(average_maps("avg_pool2d", &self.shape(), pool));
+        self.map_plane(maps)
+    }
+
+    /// The mean of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second number of
+    /// each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool1d(self, pool: &Pool) -> Self {
+        self.fits(shapes::no_dilation("avg_pool1d", &pool.along_width()));
+        self.fits(shapes::pool1d("avg_pool1d", &self.shape(), pool));
+        self.unsqueeze(-2).avg_pool2d(&pool.along_width()).squeeze(-2)
+    }
+
+    /// The means of so many windows that together cover each image: window o of m goes from
+    /// ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With size 1, the mean of the image.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]));
+    /// assert_eq!(x.adaptive_avg_pool2d([1, 2]).value().to_vec(), [6.0, 8.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_avg_pool2d(self, size: impl IntoPair) -> Self {
+        let (op, size) = ("adaptive_avg_pool2d", size.into_pair());
+        let maps = self.fits(adaptive_average_maps(op, &self.shape(), size));
+        match size {
+            [1, 1] => self.mean(&[-2, -1], true), // one pass
+            _ => self.map_plane(maps),
+        }
+    }
+
+    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(self, size: usize) -> Self {
+        self.fits(shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size));
+        self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// The greatest elements of so many windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(self, size: usize) -> Self {
+        self.fits(shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size));
+        self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// One map after the other.
+    #[track_caller]
+    pub(super) fn map_plane(self, [(a, first), (b, second)]: PlaneMap) -> Self {
+        self.map_axis(a, &first).map_axis(b, &second)
+    }
+}
