@@ -36,7 +36,7 @@ pub use element::{Dtype, Element, Float, Number};
 pub use file::{FileError, FileProblem, write_atomically};
 pub use named::NamedTensors;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
-pub use pool::{IntoPair, Pool};
+pub use pool::Pool;
 /// The linear maps that averages consist of, for the tape.
 #[doc(hidden)]
 pub mod pooling {

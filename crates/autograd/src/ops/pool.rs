@@ -7,7 +7,7 @@ use crate::op::Op;
 use crate::ops::IndexOp::{Pick, Place};
 use crate::var::Var;
 use wengert_tensor::pooling::{PlaneMap, adaptive_average_maps, average_maps};
-use wengert_tensor::{Float, IntoPair, Pool, Shape, Tensor, shapes};
+use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
 
 /// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
 impl<'t, T: Float> Var<'t, T> {
@@ -49,8 +49,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// # Panics
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
-    pub fn adaptive_max_pool2d(self, size: impl IntoPair) -> Self {
-        let size = size.into_pair();
+    pub fn adaptive_max_pool2d(self, size: impl Into<Pair>) -> Self {
+        let size = size.into().0;
         let rule = shapes::adaptive_pool2d("adaptive_max_pool2d", &self.shape(), size);
         let shape = self.fits(rule);
         self.picked(shape, |x| x.adaptive_max_pool2d_with_indices(size)).0
@@ -86,9 +86,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// # Panics
     /// If the index has another shape, or a number is negative or leads outside.
     #[track_caller]
-    pub fn max_unpool2d(self, index: impl IntoIndex<'t, T>, size: impl IntoPair) -> Self {
+    pub fn max_unpool2d(self, index: impl IntoIndex<'t, T>, size: impl Into<Pair>) -> Self {
         let index = index.into_index(self.tape);
-        let rule = shapes::max_unpool2d(&self.shape(), &index.shape(), size.into_pair());
+        let rule = shapes::max_unpool2d(&self.shape(), &index.shape(), size.into().0);
         let shape = self.fits(rule);
         if !self.tape.is_abstract() {
             let numbers = index.value().contiguous();
@@ -106,7 +106,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn max_pool1d(self, pool: &Pool) -> Self {
         self.fits(shapes::pool1d("max_pool1d", &self.shape(), pool));
-        self.unsqueeze(-2).max_pool2d(&pool.along_width()).squeeze(-2)
+        self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
     /// The mean of each window of an image.
@@ -138,9 +138,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool1d(self, pool: &Pool) -> Self {
-        self.fits(shapes::no_dilation("avg_pool1d", &pool.along_width()));
+        self.fits(shapes::no_dilation("avg_pool1d", &pool.of_signals()));
         self.fits(shapes::pool1d("avg_pool1d", &self.shape(), pool));
-        self.unsqueeze(-2).avg_pool2d(&pool.along_width()).squeeze(-2)
+        self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
     /// The means of so many windows that together cover each image: window o of m goes from
@@ -157,8 +157,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// # Panics
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
-    pub fn adaptive_avg_pool2d(self, size: impl IntoPair) -> Self {
-        let (op, size) = ("adaptive_avg_pool2d", size.into_pair());
+    pub fn adaptive_avg_pool2d(self, size: impl Into<Pair>) -> Self {
+        let (op, size) = ("adaptive_avg_pool2d", size.into().0);
         let maps = self.fits(adaptive_average_maps(op, &self.shape(), size));
         match size {
             [1, 1] => self.mean(&[-2, -1], true), // one pass

@@ -22,12 +22,7 @@ impl Scene {
 }
 
 /// For each image of `x` one of `values` and of `positions`, none of them empty.
-pub(crate) fn max_pool<T: Float>(
-    x: &[T],
-    scene: Scene,
-    values: &mut [T],
-    positions: &mut [i64],
-) {
+pub(crate) fn max_pool<T: Float>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     let size = scene.from[0] * scene.from[1];
     let area = scene.to[0] * scene.to[1];
     let (to, at) = (Shared(values.as_mut_ptr()), Shared(positions.as_mut_ptr()));

@@ -9,10 +9,11 @@ mod tests;
 mod windows;
 
 pub(crate) use max::{Scene, max_pool};
-pub use options::{IntoPair, Pool};
+pub use options::Pool;
 pub(crate) use windows::Windows;
 
 use crate::axis_map::AxisMap;
+use crate::conv::Pair;
 use crate::element::Float;
 use crate::shape::Shape;
 use crate::shapes::{self, OrPanic, Rule};
@@ -96,9 +97,9 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
-    pub fn adaptive_max_pool2d_with_indices(&self, size: impl IntoPair) -> (Self, Tensor<i64>) {
+    pub fn adaptive_max_pool2d_with_indices(&self, size: impl Into<Pair>) -> (Self, Tensor<i64>) {
         let op = "adaptive_max_pool2d";
-        let shape = shapes::adaptive_pool2d(op, &self.shape(), size.into_pair()).or_panic();
+        let shape = shapes::adaptive_pool2d(op, &self.shape(), size.into().0).or_panic();
         self.maxima([Windows::Adaptive; 2], shape)
     }
 
@@ -108,7 +109,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
-    pub fn adaptive_max_pool2d(&self, size: impl IntoPair) -> Self {
+    pub fn adaptive_max_pool2d(&self, size: impl Into<Pair>) -> Self {
         self.adaptive_max_pool2d_with_indices(size).0
     }
 
@@ -158,8 +159,8 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
-    pub fn adaptive_avg_pool2d(&self, size: impl IntoPair) -> Self {
-        let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size.into_pair());
+    pub fn adaptive_avg_pool2d(&self, size: impl Into<Pair>) -> Self {
+        let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size.into().0);
         self.map_plane(maps.or_panic())
     }
 

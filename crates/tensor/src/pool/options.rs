@@ -1,25 +1,6 @@
 //! What a pooling operation is told: sizes per axis, with PyTorch's names and defaults.
 
-/// A number for both axes of an image, or one for each: `2`, `[3, 2]`, `(3, 2)`.
-pub trait IntoPair {
-    /// For height and width.
-    fn into_pair(self) -> [usize; 2];
-}
-impl IntoPair for usize {
-    fn into_pair(self) -> [usize; 2] {
-        [self; 2]
-    }
-}
-impl IntoPair for [usize; 2] {
-    fn into_pair(self) -> [usize; 2] {
-        self
-    }
-}
-impl IntoPair for (usize, usize) {
-    fn into_pair(self) -> [usize; 2] {
-        self.into()
-    }
-}
+use crate::conv::Pair;
 
 /// The windows of a pooling operation, as (height, width).
 ///
@@ -54,8 +35,8 @@ pub struct Pool {
 
 impl Pool {
     /// Windows of this size side by side.
-    pub fn new(kernel: impl IntoPair) -> Self {
-        let kernel = kernel.into_pair();
+    pub fn new(kernel: impl Into<Pair>) -> Self {
+        let kernel = kernel.into().0;
         Pool {
             kernel,
             stride: kernel,
@@ -68,22 +49,22 @@ impl Pool {
 
     /// With this distance between windows.
     #[must_use]
-    pub fn stride(mut self, stride: impl IntoPair) -> Self {
-        self.stride = stride.into_pair();
+    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+        self.stride = stride.into().0;
         self
     }
 
     /// With this padding on both sides.
     #[must_use]
-    pub fn padding(mut self, padding: impl IntoPair) -> Self {
-        self.padding = padding.into_pair();
+    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
+        self.padding = padding.into().0;
         self
     }
 
     /// With this distance between the elements of a window.
     #[must_use]
-    pub fn dilation(mut self, dilation: impl IntoPair) -> Self {
-        self.dilation = dilation.into_pair();
+    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
+        self.dilation = dilation.into().0;
         self
     }
 
@@ -101,10 +82,9 @@ impl Pool {
         self
     }
 
-    /// The same windows along the last axis alone, what one-dimensional pooling does on images of
-    /// one row.
+    /// The same for signals that are images of height 1: only the numbers along the width are left.
     #[must_use]
-    pub fn along_width(mut self) -> Self {
+    pub fn of_signals(mut self) -> Self {
         (self.kernel[0], self.stride[0], self.padding[0], self.dilation[0]) = (1, 1, 0, 1);
         self
     }
