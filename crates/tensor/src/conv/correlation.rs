@@ -123,8 +123,8 @@ impl<T: Float> Correlation<T> {
     }
 
     /// Elements behind the planes that are read, but do not count.
-    pub fn excess(&self) -> usize {
-        self.kernels.lanes
+    pub fn excess() -> usize {
+        T::kernels().lanes
     }
 
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
@@ -173,7 +173,7 @@ impl<T: Float> Correlation<T> {
             let (source, map) = (planes.image_len(), self.maps * self.pixels);
             let units = to.len() / map.max(1);
             let products = to.len() * self.shifts.len();
-            let behind = planes.len() + self.excess();
+            let behind = planes.len() + Self::excess();
             let out = Shared(to.as_mut_ptr());
             share(
                 [units, self.tiles()],

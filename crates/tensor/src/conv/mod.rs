@@ -3,6 +3,7 @@
 mod correlation;
 mod forward;
 mod geometry;
+mod input;
 mod naive;
 mod options;
 mod planes;
@@ -136,7 +137,11 @@ pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: 
 
 /// See [`Tensor::conv2d_input`].
 pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
-    naive::input(g, gy, w, gx);
+    if gy.is_empty() {
+        gx.fill(T::default());
+    } else if !gx.is_empty() {
+        input::run(g, gy, w, gx);
+    }
 }
 
 /// See [`Tensor::conv2d_weight`].

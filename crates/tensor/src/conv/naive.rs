@@ -41,6 +41,7 @@ pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: 
     products(g, |from, tap, to| y[to] = y[to] + x[from] * w[tap]);
 }
 
+#[cfg(test)]
 pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     gx.fill(T::default());
     products(g, |from, tap, to| gx[from] = gx[from] + gy[to] * w[tap]);

@@ -1,0 +1,164 @@
+//! The adjoint in the input: each phase of the stride is a correlation of stride 1.
+
+use super::Geometry;
+use super::correlation::{Correlation, Weights, share};
+use super::planes::Planes;
+use crate::element::Float;
+use crate::gemm::{Use, with_buffer};
+use crate::parallel::Shared;
+
+/// Along an axis, the pixels i ≡ `first` (mod stride) of an input image.
+struct Phase {
+    first: usize,
+    /// How many pixels.
+    len: usize,
+    /// The taps that touch them, each with its distance: pixel first + u·stride meets pixel
+    /// u + distance of the gradient.
+    taps: Vec<(usize, isize)>,
+}
+
+/// The phases of an axis, and the least distance of all.
+fn phases(g: &Geometry, axis: usize) -> (Vec<Phase>, isize) {
+    let stride = g.stride[axis];
+    let phase = |first: usize| {
+        let taps = (0..g.kernel[axis]).filter_map(|tap| {
+            let at =
+                first as isize + g.padding[axis].0 as isize - (tap * g.dilation[axis]) as isize;
+            (at.rem_euclid(stride as isize) == 0).then(|| (tap, at.div_euclid(stride as isize)))
+        });
+        Phase { first, len: (g.size[axis] - first).div_ceil(stride), taps: taps.collect() }
+    };
+    let phases: Vec<Phase> = (0..stride.min(g.size[axis])).map(phase).collect();
+    let distances = phases.iter().flat_map(|phase| phase.taps.iter().map(|tap| tap.1));
+    let least = distances.min().unwrap_or_default();
+    (phases, least)
+}
+
+/// How many pixels of a gradient with its borders the phases of an axis reach.
+fn reach(phases: &[Phase], least: isize) -> usize {
+    let ends = phases.iter().flat_map(|phase| {
+        phase.taps.iter().map(|&(_, distance)| phase.len + (distance - least) as usize)
+    });
+    ends.max().unwrap_or_default()
+}
+
+/// See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input). Nothing is empty.
+pub fn run<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+    let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
+    let planes = Planes {
+        channels: g.o,
+        size: g.out,
+        stride: [1, 1],
+        phases: vec![[0, 0]],
+        origin: [top, left],
+        rows: reach(&tall, top),
+        pitch: reach(&wide, left),
+    };
+    let mut parts = Vec::with_capacity(tall.len() * wide.len());
+    for vertical in &tall {
+        for horizontal in &wide {
+            let (mut taps, mut places) = (Vec::new(), Vec::new());
+            for &(p, down) in &vertical.taps {
+                for &(q, right) in &horizontal.taps {
+                    taps.push((0, [(down - top) as usize, (right - left) as usize]));
+                    places.push(p * g.kernel[1] + q);
+                }
+            }
+            let size = [vertical.len, horizontal.len];
+            let (map, of_output) = (g.taps(), g.c * g.taps());
+            let steps = (0..g.o).flat_map(|o| places.iter().map(move |at| o * of_output + at));
+            let weights = Weights { group: g.o * of_output, map, steps: steps.collect() };
+            let correlation = Correlation::new(g.c, planes.shifts(&taps), size, planes.pitch);
+            parts.push(Part {
+                correlation,
+                weights,
+                size,
+                first: [vertical.first, horizontal.first],
+            });
+        }
+    }
+    match &parts[..] {
+        [part] if g.stride == [1, 1] => {
+            part.correlation.images(g.groups, &planes, &part.weights, [gy, w], None, gx);
+        }
+        parts => interleaved(g, &planes, parts, [gy, w], gx),
+    }
+}
+
+/// The input pixels of one phase.
+struct Part<T: 'static> {
+    correlation: Correlation<T>,
+    weights: Weights,
+    /// How many.
+    size: [usize; 2],
+    /// The first of them.
+    first: [usize; 2],
+}
+
+/// Several phases: each is computed on its own, image by image, and all are put together.
+fn interleaved<T: Float>(
+    g: &Geometry,
+    planes: &Planes,
+    parts: &[Part<T>],
+    [gy, w]: [&[T]; 2],
+    gx: &mut [T],
+) {
+    let packed_len = |part: &Part<T>| g.groups * part.correlation.packed_len();
+    with_buffer(Use::Weights, parts.iter().map(packed_len).sum(), |packed: *mut T| {
+        let mut from = packed;
+        let packed: Vec<&[T]> = parts
+            .iter()
+            .map(|part| {
+                // SAFETY: the lengths add up to that of the buffer, whose numbers were written.
+                let to = unsafe { std::slice::from_raw_parts_mut(from, packed_len(part)) };
+                from = from.wrapping_add(to.len());
+                part.correlation.pack(g.groups, w, &part.weights, to);
+                &*to
+            })
+            .collect();
+        let (source, image) = (planes.image_len(), g.c * g.pixels());
+        let gathered_len = parts.iter().map(|part| part.correlation.gathered_len()).max();
+        let behind = planes.len() + Correlation::<T>::excess();
+        let maps = behind + gathered_len.unwrap_or_default();
+        let products = g.n * g.groups * g.o * g.out_pixels() * g.c * g.taps();
+        let out = Shared(gx.as_mut_ptr());
+        share([g.n * g.groups, 1], products, maps + image, |unit, _, buffer: *mut T| {
+            // SAFETY: the image is in `gy`; planes, gathered pixels and maps fit the buffer; no
+            // other call writes this image of `gx`.
+            unsafe {
+                planes.fill(gy.as_ptr().add(unit * source), buffer);
+                let mut map = buffer.add(maps);
+                let to = out.get().add(unit * image);
+                for (part, packed) in parts.iter().zip(&packed) {
+                    let correlation = &part.correlation;
+                    let packed = &packed[unit % g.groups * correlation.packed_len()..];
+                    let gathered = buffer.add(behind);
+                    correlation.run(0..correlation.tiles(), buffer, packed, None, gathered, map);
+                    part.spread(g, map, to);
+                    map = map.add(g.c * correlation.pixels);
+                }
+            }
+        });
+    });
+}
+
+impl<T: Float> Part<T> {
+    /// Writes the pixels of this phase to their places.
+    ///
+    /// # Safety
+    /// `from` has the maps, and `to` room for the channels of an image.
+    unsafe fn spread(&self, g: &Geometry, from: *const T, to: *mut T) {
+        let ([rows, cols], [step_row, step]) = (self.size, g.stride);
+        for line in 0..g.c * rows {
+            let (c, row) = (line / rows, self.first[0] + line % rows * step_row);
+            // SAFETY: the rows of a phase are rows of the image.
+            unsafe {
+                let from = from.add(line * cols);
+                let to = to.add((c * g.size[0] + row) * g.size[1] + self.first[1]);
+                for j in 0..cols {
+                    *to.add(j * step) = *from.add(j);
+                }
+            }
+        }
+    }
+}
