@@ -10,7 +10,7 @@ use std::ops::Range;
 const STEPS: usize = 640;
 
 /// Cuts `len` into `parts` nearly equal pieces, longer ones first: where each starts and ends.
-fn pieces(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+pub fn pieces(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     let (each, longer) = (len / parts.max(1), len % parts.max(1));
     (0..parts).map(move |i| {
         let start = i * each + i.min(longer);

@@ -4,11 +4,13 @@ mod correlation;
 mod forward;
 mod geometry;
 mod input;
+#[cfg(test)]
 mod naive;
 mod options;
 mod planes;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 pub(crate) use geometry::Geometry;
 pub use options::{Padding, Pair};
@@ -146,5 +148,9 @@ pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
 
 /// See [`Tensor::conv2d_weight`].
 pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
-    naive::weight(g, x, gy, gw);
+    if x.is_empty() || gy.is_empty() {
+        gw.fill(T::default());
+    } else {
+        weight::run(g, x, gy, gw);
+    }
 }

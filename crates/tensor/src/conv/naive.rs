@@ -32,7 +32,6 @@ fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-#[cfg(test)]
 pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
     for (i, y) in y.iter_mut().enumerate() {
@@ -41,7 +40,6 @@ pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: 
     products(g, |from, tap, to| y[to] = y[to] + x[from] * w[tap]);
 }
 
-#[cfg(test)]
 pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     gx.fill(T::default());
     products(g, |from, tap, to| gx[from] = gx[from] + gy[to] * w[tap]);

@@ -34,7 +34,6 @@ pub struct Kernels<T: 'static> {
     /// By vectors - 1 and rows - 1, as many as in `outer`.
     pub correlate: [&'static [CorrelateFn<T>]; 4],
     /// Likewise, rows being taps.
-    #[allow(dead_code)]
     pub weigh: [&'static [WeighFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,

@@ -22,9 +22,9 @@ mod window;
 mod x86;
 
 pub use kernels::Kernels;
-pub(crate) use pack::{Use, with_buffer};
+pub(crate) use pack::{Panel, Use, with_buffer};
 use std::ops::{Add, Mul};
-pub(crate) use window::{Correlate, Gather, Run};
+pub(crate) use window::{Correlate, Gather, Run, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
 /// Strides count elements and may be zero or negative.
