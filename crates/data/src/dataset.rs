@@ -1,5 +1,6 @@
 //! What a loader asks of a data set, and the data set that most are: tensors.
 
+use crate::augment::{Augmentation, Augmented};
 use crate::feature::{Feature, Normalization};
 use std::sync::Arc;
 use wengert_tensor::{Element, Tensor};
@@ -44,6 +45,35 @@ pub trait Dataset {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// As [`batch`](Dataset::batch), for this epoch: what a loader calls. Only sets that change from
+    /// epoch to epoch need one of their own.
+    ///
+    /// # Panics
+    /// If a number is not below [`len`](Dataset::len).
+    #[track_caller]
+    fn batch_in_epoch(&self, indices: &[usize], _epoch: u64) -> Self::Batch {
+        self.batch(indices)
+    }
+
+    /// Whether epochs differ.
+    fn varies(&self) -> bool {
+        false
+    }
+
+    /// What a value of the inputs (bytes from 0 to 1) is in batches, where they are normalised: so
+    /// that an augmentation finds the background.
+    fn normalized(&self, value: f32, _channel: usize) -> f32 {
+        value
+    }
+
+    /// The set with its images changed at random, in another way in each epoch; see [`Augmented`].
+    fn augment(self, step: impl Augmentation + 'static, seed: u64) -> Augmented<Self>
+    where
+        Self: Sized,
+    {
+        Augmented::new(self, step, seed)
+    }
 }
 
 macro_rules! forward {
@@ -56,6 +86,16 @@ macro_rules! forward {
             #[track_caller]
             fn batch(&self, indices: &[usize]) -> D::Batch {
                 (**self).batch(indices)
+            }
+            #[track_caller]
+            fn batch_in_epoch(&self, indices: &[usize], epoch: u64) -> D::Batch {
+                (**self).batch_in_epoch(indices, epoch)
+            }
+            fn varies(&self) -> bool {
+                (**self).varies()
+            }
+            fn normalized(&self, value: f32, channel: usize) -> f32 {
+                (**self).normalized(value, channel)
             }
         })*
     };
@@ -241,6 +281,10 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
         let inputs = gather(&self.inputs, indices, |from, to| self.normalization.convert(from, to));
         let targets = gather(&self.targets, indices, |from, to| to.copy_from_slice(from));
         (inputs, targets)
+    }
+
+    fn normalized(&self, value: f32, channel: usize) -> f32 {
+        self.normalization.of(value, channel)
     }
 }
 

@@ -80,6 +80,12 @@ impl<X: Feature> Normalization<X> {
         (self.numbers.len() > 1).then_some(self.numbers.len())
     }
 
+    /// What a value of a channel becomes.
+    pub fn of(&self, value: f32, channel: usize) -> f32 {
+        let (mean, std) = self.numbers[channel.min(self.numbers.len() - 1)];
+        (value - mean) / std
+    }
+
     /// Converts one example, channel by channel.
     pub fn convert(&self, from: &[X], to: &mut [f32]) {
         let size = (from.len() / self.prepared.len()).max(1);

@@ -5,6 +5,7 @@
 //! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds tensors;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
 //! - [`random_split`] and [`stratified_split`]: parts for training and validation;
+//! - [`Dataset::augment`]: images turned, shifted, mirrored at random, in another way in each epoch;
 //! - [`idx`]: the file format of MNIST and its relatives.
 //!
 //! ```
@@ -23,6 +24,7 @@
 
 #![allow(clippy::doc_markdown)] // LeCun is a name
 
+mod augment;
 mod dataset;
 mod digits;
 mod error;
@@ -37,6 +39,9 @@ mod stratified;
 mod unpack;
 mod zipcode;
 
+pub use augment::{
+    Augmentation, Augmented, Image, RandomAffine, RandomCrop, RandomHorizontalFlip, Span,
+};
 pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
 pub use error::{DataError, LineProblem, Place};

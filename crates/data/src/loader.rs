@@ -89,20 +89,25 @@ impl<D: Dataset> DataLoader<D> {
             Some(seed) => permutation(n, seed, epoch),
             None => (0..n).collect(),
         };
-        Epoch { loader: self, order, next: 0, end: self.len() }
+        Epoch { loader: self, number: epoch, order, next: 0, end: self.len() }
     }
 
     /// The batches of a loader that does not shuffle; `for (x, y) in &loader` is the same.
     ///
     /// # Panics
-    /// If the loader shuffles: each loop would see the same order. [`DataLoader::epoch`] takes the
-    /// number that makes them differ.
+    /// If the loader shuffles, or the data set is augmented: each loop would see the same.
+    /// [`DataLoader::epoch`] takes the number that makes them differ.
     #[track_caller]
     pub fn iter(&self) -> Epoch<'_, D> {
         assert!(
             self.seed.is_none(),
             "this DataLoader shuffles, and each loop over it would see the same order: \
              loop over loader.epoch(epoch)"
+        );
+        assert!(
+            !self.dataset.varies(),
+            "the data set changes from epoch to epoch, and each loop over this DataLoader would see \
+             the same: loop over loader.epoch(epoch)"
         );
         self.epoch(0)
     }
@@ -123,6 +128,7 @@ impl<'a, D: Dataset> IntoIterator for &'a DataLoader<D> {
 #[derive(Debug)]
 pub struct Epoch<'a, D> {
     loader: &'a DataLoader<D>,
+    number: u64,
     order: Vec<usize>,
     next: usize,
     end: usize,
@@ -139,7 +145,7 @@ impl<D: Dataset> Iterator for Epoch<'_, D> {
         let start = self.next * size;
         let stop = self.order.len().min(start.saturating_add(size));
         self.next += 1;
-        Some(self.loader.dataset.batch(&self.order[start..stop]))
+        Some(self.loader.dataset.batch_in_epoch(&self.order[start..stop], self.number))
     }
 
     /// Passes over `n` batches without making them.

@@ -23,7 +23,7 @@ pub(crate) fn permutation(n: usize, seed: u64, stream: u64) -> Vec<usize> {
 
 /// A number in `0..bound`, all equally likely: the high half of a product, where the few low
 /// halves that would favour some numbers are drawn again.
-fn below(rng: &mut impl Rng, bound: u64) -> u64 {
+pub(crate) fn below(rng: &mut impl Rng, bound: u64) -> u64 {
     let unfair = bound.wrapping_neg() % bound;
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(bound);

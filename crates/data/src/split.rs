@@ -43,6 +43,17 @@ impl<D: Dataset> Subset<D> {
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
+
+    /// What some examples of the part are in the whole.
+    #[track_caller]
+    fn inner(&self, indices: &[usize]) -> Vec<usize> {
+        let n = self.indices.len();
+        let inner = indices.iter().map(|&index| match self.indices.get(index) {
+            Some(&inner) => inner,
+            None => panic!("batch: no example {index} in a subset of {n}"),
+        });
+        inner.collect()
+    }
 }
 
 impl<D: Dataset> Dataset for Subset<D> {
@@ -54,15 +65,20 @@ impl<D: Dataset> Dataset for Subset<D> {
 
     #[track_caller]
     fn batch(&self, indices: &[usize]) -> D::Batch {
-        let n = self.indices.len();
-        let inner: Vec<usize> = indices
-            .iter()
-            .map(|&index| match self.indices.get(index) {
-                Some(&inner) => inner,
-                None => panic!("batch: no example {index} in a subset of {n}"),
-            })
-            .collect();
-        self.dataset.batch(&inner)
+        self.dataset.batch(&self.inner(indices))
+    }
+
+    #[track_caller]
+    fn batch_in_epoch(&self, indices: &[usize], epoch: u64) -> D::Batch {
+        self.dataset.batch_in_epoch(&self.inner(indices), epoch)
+    }
+
+    fn varies(&self) -> bool {
+        self.dataset.varies()
+    }
+
+    fn normalized(&self, value: f32, channel: usize) -> f32 {
+        self.dataset.normalized(value, channel)
     }
 }
 

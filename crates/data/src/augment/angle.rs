@@ -1,0 +1,46 @@
+//! Sine and cosine of degrees, with the same bits on every machine.
+
+use std::f64::consts::FRAC_PI_2;
+
+/// Sine and cosine; exact at multiples of 90°.
+///
+/// Those of the standard library come from the system, and differ from one to the next.
+pub(super) fn sin_cos(degrees: f64) -> (f64, f64) {
+    let quarters = (degrees / 90.0).round();
+    // At most an eighth of a turn is left, where the series are short.
+    let x = (degrees - 90.0 * quarters) / 90.0 * FRAC_PI_2;
+    let square = x * x;
+    let series = |first: f64| {
+        // 1 - x²/(n (n+1)) · (1 - x²/((n+2) (n+3)) · …)
+        let denominators =
+            (0..9).map(|i| (first + 2.0 * f64::from(i)) * (first + 2.0 * f64::from(i) + 1.0));
+        denominators.rev().fold(1.0, |sum, d| 1.0 - square / d * sum)
+    };
+    let (sin, cos) = (x * series(2.0), series(1.0));
+    match quarters.rem_euclid(4.0) as u8 {
+        0 => (sin, cos),
+        1 => (cos, -sin),
+        2 => (-sin, -cos),
+        _ => (-cos, sin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_the_library() {
+        for tenths in -10_000..10_000 {
+            let degrees = f64::from(tenths) / 10.0;
+            let (sin, cos) = sin_cos(degrees);
+            let (s, c) = degrees.to_radians().sin_cos();
+            assert!((sin - s).abs() < 1e-14 && (cos - c).abs() < 1e-14, "{degrees}");
+        }
+        for (quarters, expected) in
+            [(-1.0, (-1.0, 0.0)), (0.0, (0.0, 1.0)), (1.0, (1.0, 0.0)), (6.0, (0.0, -1.0))]
+        {
+            assert_eq!(sin_cos(90.0 * quarters), expected);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Left and right exchanged.
+
+use super::{Augmentation, Image};
+use wengert_tensor::Philox;
+
+/// Mirrors some images, left to right.
+///
+/// ```
+/// use wengert_data::{Dataset, Digits, RandomHorizontalFlip};
+/// let digits = Digits::load().dataset().augment(RandomHorizontalFlip::new(1.0), 0);
+/// assert_eq!(digits.batch(&[7]).0, digits.dataset().batch(&[7]).0.flip(-1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RandomHorizontalFlip {
+    p: f64,
+}
+
+impl RandomHorizontalFlip {
+    /// Each image with this probability (PyTorch's default is 0.5).
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    #[track_caller]
+    pub fn new(p: f64) -> Self {
+        assert!((0.0..=1.0).contains(&p), "RandomHorizontalFlip: p is {p}, expected 0 to 1");
+        RandomHorizontalFlip { p }
+    }
+}
+
+impl Augmentation for RandomHorizontalFlip {
+    fn apply(&self, image: &mut Image<'_>, rng: &mut Philox) {
+        let [_, _, width] = image.shape();
+        if Image::uniform(0.0, 1.0, rng) < self.p {
+            image.pixels_mut().chunks_exact_mut(width).for_each(<[f32]>::reverse);
+        }
+    }
+}
