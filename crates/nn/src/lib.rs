@@ -42,6 +42,7 @@ pub mod init;
 mod layer;
 mod linear;
 mod loss;
+mod pool;
 mod sequential;
 mod state_dict;
 mod summary;
@@ -55,6 +56,10 @@ pub use linear::Linear;
 pub use loss::{
     Reduction, bce_with_logits, bce_with_logits_with, cross_entropy, cross_entropy_with, mse,
     mse_with, nll, nll_with,
+};
+pub use pool::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
+    AvgPool2d, MaxPool1d, MaxPool2d,
 };
 pub use sequential::Sequential;
 pub use state_dict::{

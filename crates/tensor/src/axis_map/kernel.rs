@@ -41,41 +41,64 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
 fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], out: &mut [T]) {
     for (y, ends) in out.iter_mut().zip(rows.starts.windows(2)) {
         let entries = ends[0] as usize..ends[1] as usize;
+        let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
         let mut sum = T::of(0.0);
-        for (&input, &weight) in rows.inputs[entries.clone()].iter().zip(&weights[entries]) {
-            sum = sum.add_(weight.mul_(x[input as usize]));
-        }
-        *y = sum;
+        *y = if rows.even {
+            for &input in inputs {
+                sum = sum.add_(x[input as usize]);
+            }
+            weights.first().map_or(sum, |weight| weight.mul_(sum))
+        } else {
+            for (&input, &weight) in inputs.iter().zip(weights) {
+                sum = sum.add_(weight.mul_(x[input as usize]));
+            }
+            sum
+        };
     }
 }
 
+/// The same with a vector for each number: sums in the same order.
 #[inline(always)]
 fn plane_of_lines<T: Float>(x: &[T], inner: usize, rows: &Rows, weights: &[T], out: &mut [T]) {
     for (y, ends) in out.chunks_exact_mut(inner).zip(rows.starts.windows(2)) {
         let entries = ends[0] as usize..ends[1] as usize;
-        let row = |k: usize| &x[rows.inputs[k] as usize * inner..][..inner];
-        let mut k = entries.start;
-        match entries.len() {
-            0 => y.fill(T::of(0.0)),
-            1 => {
-                for (y, &a) in y.iter_mut().zip(row(k)) {
-                    *y = weights[k].mul_(a);
+        let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
+        let row = |input: u32| &x[input as usize * inner..][..inner];
+        match (inputs, weights) {
+            (&[], _) => y.fill(T::of(0.0)),
+            (&[a], &[w, ..]) => {
+                for (y, &a) in y.iter_mut().zip(row(a)) {
+                    *y = w.mul_(a);
                 }
             }
-            _ => {
-                let (v, w) = (weights[k], weights[k + 1]);
-                for ((y, &a), &b) in y.iter_mut().zip(row(k)).zip(row(k + 1)) {
+            (&[a, b, ref rest @ ..], &[w, ..]) if rows.even => {
+                let (last, between) = rest.split_last().map_or((None, rest), |(k, b)| (Some(k), b));
+                let w_of_two = if last.is_some() { T::of(1.0) } else { w };
+                for ((y, &a), &b) in y.iter_mut().zip(row(a)).zip(row(b)) {
+                    *y = w_of_two.mul_(a.add_(b));
+                }
+                for &input in between {
+                    for (y, &a) in y.iter_mut().zip(row(input)) {
+                        *y = y.add_(a);
+                    }
+                }
+                if let Some(&last) = last {
+                    for (y, &a) in y.iter_mut().zip(row(last)) {
+                        *y = w.mul_(y.add_(a));
+                    }
+                }
+            }
+            (&[a, b, ref rest @ ..], &[v, w, ref others @ ..]) => {
+                for ((y, &a), &b) in y.iter_mut().zip(row(a)).zip(row(b)) {
                     *y = v.mul_(a).add_(w.mul_(b));
                 }
+                for (&input, &w) in rest.iter().zip(others) {
+                    for (y, &a) in y.iter_mut().zip(row(input)) {
+                        *y = y.add_(w.mul_(a));
+                    }
+                }
             }
-        }
-        k += 2;
-        while k < entries.end {
-            let w = weights[k];
-            for (y, &a) in y.iter_mut().zip(row(k)) {
-                *y = y.add_(w.mul_(a));
-            }
-            k += 1;
+            _ => unreachable!("each entry has a weight"),
         }
     }
 }

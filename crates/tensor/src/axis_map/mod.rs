@@ -44,6 +44,8 @@ pub struct Rows {
     starts: Vec<u32>,
     inputs: Vec<u32>,
     weights: Vec<f64>,
+    /// Whether the entries of each row have the same weight: then sums come first.
+    even: bool,
 }
 
 impl AxisMap {
@@ -57,7 +59,7 @@ impl AxisMap {
     where
         R: IntoIterator<Item = (usize, f64)>,
     {
-        let mut entries = Rows { starts: vec![0], inputs: vec![], weights: vec![] };
+        let mut entries = Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true };
         for (o, row) in rows.into_iter().enumerate() {
             for (input, weight) in row {
                 assert!(
@@ -70,6 +72,7 @@ impl AxisMap {
             }
             entries.starts.push(entries.inputs.len() as u32);
         }
+        entries.even = entries.is_even();
         AxisMap(Arc::new(Entries { inputs, rows: entries, columns: OnceLock::new() }))
     }
 
@@ -97,6 +100,13 @@ impl Rows {
         self.starts.len() - 1
     }
 
+    fn is_even(&self) -> bool {
+        self.starts.windows(2).all(|ends| {
+            let weights = &self.weights[ends[0] as usize..ends[1] as usize];
+            weights.iter().all(|weight| weight == &weights[0])
+        })
+    }
+
     /// Sorted by column, and within a column by row: sums have a fixed order.
     fn transposed(&self, columns: usize) -> Rows {
         let mut starts = vec![0u32; columns + 1];
@@ -115,7 +125,9 @@ impl Rows {
                 *place += 1;
             }
         }
-        Rows { starts, inputs, weights }
+        let mut columns = Rows { starts, inputs, weights, even: true };
+        columns.even = columns.is_even();
+        columns
     }
 }
 

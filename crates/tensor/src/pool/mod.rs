@@ -131,12 +131,12 @@ impl<T: Float> Tensor<T> {
     ///
     /// ```
     /// use wengert_tensor::{Pool, Tensor};
-    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 2.0, 6.0]]).unsqueeze(0);
+    /// let x = Tensor::from([[1.0, 5.0, 1.0], [4.0, 2.0, 6.0]]).unsqueeze(0);
     /// assert_eq!(x.avg_pool2d(&Pool::new(2)).to_vec(), [3.0]);
     /// let pool = Pool::new([1, 3]).stride([1, 2]).padding([0, 1]);
-    /// assert_eq!(x.avg_pool2d(&pool).narrow(1, 0, 1).to_vec(), [2.0, 7.0 / 3.0]);
+    /// assert_eq!(x.avg_pool2d(&pool).narrow(1, 0, 1).to_vec(), [2.0, 2.0]);
     /// let inside = pool.count_include_pad(false);
-    /// assert_eq!(x.avg_pool2d(&inside).narrow(1, 0, 1).to_vec(), [3.0, 3.5]);
+    /// assert_eq!(x.avg_pool2d(&inside).narrow(1, 0, 1).to_vec(), [3.0, 3.0]);
     /// ```
     ///
     /// # Panics

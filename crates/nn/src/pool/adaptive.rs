@@ -1,0 +1,100 @@
+//! Pooling to a size that is given.
+
+use crate::layer::Layer;
+use wengert_autograd::Var;
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Pair};
+
+macro_rules! of_images {
+    ($($(#[$doc:meta])* $Name:ident: $op:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
+        #[module(crate = "wengert_autograd")]
+        pub struct $Name {
+            size: [usize; 2],
+        }
+
+        impl $Name {
+            /// To images of this size: `1`, or `[7, 5]` for height 7 and width 5.
+            pub fn new(size: impl Into<Pair>) -> Self {
+                $Name { size: size.into().0 }
+            }
+        }
+
+        impl<T: Float> Layer<T> for $Name {
+            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+                x.$op(self.size)
+            }
+        }
+    )* };
+}
+of_images! {
+    /// The means of so many windows that together cover each image: [N, C, H, W] (or [C, H, W])
+    /// becomes [N, C, size], whatever H and W are. Window o of m goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    /// With size 1: the mean of each channel ("global average pooling").
+    ///
+    /// ```
+    /// use wengert_nn::{AdaptiveAvgPool2d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let layer = AdaptiveAvgPool2d::new([3, 4]);
+    /// assert_eq!(layer.predict(&Tensor::zeros(&[64, 6, 28, 20])).shape(), [64, 6, 3, 4]);
+    /// assert_eq!(layer.predict(&Tensor::zeros(&[6, 9, 7])).shape(), [6, 3, 4]);
+    /// assert_eq!(layer.to_string(), "AdaptiveAvgPool2d(size: [3, 4])");
+    /// ```
+    AdaptiveAvgPool2d: adaptive_avg_pool2d;
+    /// The greatest elements of so many windows that together cover each image, as
+    /// [`AdaptiveAvgPool2d`] has them.
+    ///
+    /// ```
+    /// use wengert_nn::{AdaptiveMaxPool2d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let image = Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]);
+    /// assert_eq!(AdaptiveMaxPool2d::new([1, 2]).predict(&image).to_vec(), [12.0, 14.0]);
+    /// ```
+    AdaptiveMaxPool2d: adaptive_max_pool2d;
+}
+
+macro_rules! of_signals {
+    ($($(#[$doc:meta])* $Name:ident: $op:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
+        #[module(crate = "wengert_autograd")]
+        pub struct $Name {
+            size: usize,
+        }
+
+        impl $Name {
+            /// To signals of this length.
+            pub fn new(size: usize) -> Self {
+                $Name { size }
+            }
+        }
+
+        impl<T: Float> Layer<T> for $Name {
+            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+                x.$op(self.size)
+            }
+        }
+    )* };
+}
+of_signals! {
+    /// The means of so many windows that together cover each signal: [N, C, L] (or [C, L]) becomes
+    /// [N, C, size], with windows as [`AdaptiveAvgPool2d`] has them.
+    ///
+    /// ```
+    /// use wengert_nn::{AdaptiveAvgPool1d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let layer = AdaptiveAvgPool1d::new(2);
+    /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [1.5, 4.0]);
+    /// ```
+    AdaptiveAvgPool1d: adaptive_avg_pool1d;
+    /// The greatest elements of so many windows that together cover each signal.
+    ///
+    /// ```
+    /// use wengert_nn::{AdaptiveMaxPool1d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let layer = AdaptiveMaxPool1d::new(2);
+    /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [2.0, 6.0]);
+    /// ```
+    AdaptiveMaxPool1d: adaptive_max_pool1d;
+}

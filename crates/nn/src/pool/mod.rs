@@ -1,0 +1,105 @@
+//! Pooling layers: no parameters, so they are the same for every element type.
+
+mod adaptive;
+mod average;
+mod max;
+
+pub use adaptive::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d};
+pub use average::{AvgPool1d, AvgPool2d};
+pub use max::{MaxPool1d, MaxPool2d};
+
+use wengert_autograd::Outline;
+use wengert_tensor::Pool;
+
+/// As a user writes it.
+fn pair([h, w]: [usize; 2]) -> String {
+    if h == w { h.to_string() } else { format!("[{h}, {w}]") }
+}
+
+/// The kernel, and what is not as it is by default. Of signals the second numbers are shown.
+fn outline(name: &str, pool: &Pool, signals: bool) -> Outline {
+    let show = |pair_of: [usize; 2]| pair(if signals { [pair_of[1]; 2] } else { pair_of });
+    let usual = Pool::new(pool.kernel);
+    let of_pair = |name, own, usual| (name, show(own), show(own) == show(usual));
+    let options = [
+        of_pair("stride", pool.stride, usual.stride),
+        of_pair("padding", pool.padding, usual.padding),
+        of_pair("dilation", pool.dilation, usual.dilation),
+        ("ceil_mode", "true".into(), !pool.ceil_mode),
+        ("count_include_pad", "false".into(), pool.count_include_pad),
+    ];
+    let kernel = Outline::new(name).with("kernel", Outline::value(show(pool.kernel)));
+    let unusual = options.into_iter().filter(|&(_, _, usual)| !usual);
+    unusual.fold(kernel, |outline, (name, value, _)| outline.with(name, Outline::value(value)))
+}
+
+/// A layer around a [`Pool`], and how it prints.
+macro_rules! layer {
+    ($Layer:ident, $signals:literal, $op:ident) => {
+        impl wengert_autograd::Module for $Layer {
+            fn visit<'m>(
+                &'m self,
+                _: &wengert_autograd::Path<'_>,
+                _: &mut wengert_autograd::See<'_, 'm>,
+            ) {
+            }
+            fn visit_mut<'m>(
+                &'m mut self,
+                _: &wengert_autograd::Path<'_>,
+                _: &mut wengert_autograd::SeeMut<'_, 'm>,
+            ) {
+            }
+            fn outline(&self) -> wengert_autograd::Outline {
+                super::outline(stringify!($Layer), &self.pool, $signals)
+            }
+        }
+
+        impl std::fmt::Display for $Layer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&wengert_autograd::Module::outline(self), f)
+            }
+        }
+
+        impl<T: wengert_tensor::Float> crate::layer::Layer<T> for $Layer {
+            fn forward<'t>(&self, x: wengert_autograd::Var<'t, T>) -> wengert_autograd::Var<'t, T> {
+                x.$op(&self.pool)
+            }
+        }
+    };
+}
+use layer;
+
+/// The options of a [`Pool`] as methods of the layer; signals have one number where images have
+/// two.
+macro_rules! options {
+    ($Layer:ident, $Sizes:ty, $some:ident => $pool:expr) => {
+        impl $Layer {
+            /// With this distance between windows; without, they stand side by side.
+            #[must_use]
+            pub fn stride(mut self, $some: $Sizes) -> Self {
+                self.pool = self.pool.stride($pool);
+                self
+            }
+
+            /// With this padding on both sides, at most half a kernel.
+            #[must_use]
+            pub fn padding(mut self, $some: $Sizes) -> Self {
+                self.pool = self.pool.padding($pool);
+                self
+            }
+
+            /// With a last window that may hang over the far end.
+            #[must_use]
+            pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
+                self.pool = self.pool.ceil_mode(ceil_mode);
+                self
+            }
+
+            /// The windows.
+            pub fn pool(&self) -> Pool {
+                self.pool
+            }
+        }
+    };
+}
+use options;
