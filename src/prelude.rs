@@ -13,13 +13,14 @@ pub use wengert_data::{
     stratified_split,
 };
 pub use wengert_nn::{
-    Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Module,
-    Reduction, Relu, Sequential, Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, Conv1d, Conv2d, ConvTranspose2d,
+    Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, MaxPool1d, MaxPool2d, Module, Reduction,
+    Relu, Sequential, Sigmoid, Softmax, Softplus, Tanh, bce_with_logits, cross_entropy,
     load_state_dict, mse, nll, sequential, state_dict,
 };
 pub use wengert_optim::{
     Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, OneCycleLr, Optimizer, Schedule, Sgd, StepLr,
 };
-pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Shape, Tensor};
+pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Pool, Shape, Tensor};
 #[cfg(feature = "train")]
 pub use wengert_train::{ConfusionMatrix, Criterion, History, Objective, Trainer, evaluate};
