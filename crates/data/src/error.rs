@@ -166,6 +166,19 @@ pub enum DataError {
         /// What is wrong with it.
         problem: LineProblem,
     },
+    /// The length of the file is no multiple of the length of a row.
+    #[error(
+        "{}: {found} bytes, expected rows of {row}; the file was cut short, or is of another kind",
+        path.display()
+    )]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes a row has.
+        row: usize,
+        /// How many bytes were read, up to the place where a row is not whole.
+        found: usize,
+    },
     /// There is nothing in the file.
     #[error("{}: no example in it; fetch the file again", path.display())]
     Empty {

@@ -1,7 +1,7 @@
 //! Data sets and loaders for wengert.
 //!
 //! - [`Digits`] (in the crate), [`Mnist`] and [`Zipcode`] (from files): real handwritten digits;
-//!   [`FashionMnist`]: clothes in the form of MNIST;
+//!   [`FashionMnist`]: clothes in the form of MNIST; [`Cifar10`]: photographs;
 //! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds tensors;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
 //! - [`random_split`] and [`stratified_split`]: parts for training and validation;
@@ -25,6 +25,7 @@
 #![allow(clippy::doc_markdown)] // LeCun is a name
 
 mod augment;
+mod cifar10;
 mod dataset;
 mod digits;
 mod error;
@@ -42,6 +43,7 @@ mod zipcode;
 pub use augment::{
     Augmentation, Augmented, Image, RandomAffine, RandomCrop, RandomHorizontalFlip, Span,
 };
+pub use cifar10::Cifar10;
 pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
 pub use error::{DataError, LineProblem, Place};
