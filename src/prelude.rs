@@ -9,8 +9,7 @@ pub use wengert_autograd::{
 };
 pub use wengert_data::{
     Cifar10, DataLoader, Dataset, Digits, FashionMnist, Mnist, RandomAffine, RandomCrop,
-    RandomHorizontalFlip, Subset, TensorDataset, Zipcode, random_split,
-    stratified_split,
+    RandomHorizontalFlip, Subset, TensorDataset, Zipcode, random_split, stratified_split,
 };
 pub use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, Conv1d, Conv2d, ConvTranspose2d,
