@@ -42,7 +42,7 @@ impl<T: Float> Parts<'_, T> {
         if let Some(best) = &run.best {
             put(&mut file, BEST, best.clone());
         }
-        let History { losses, learning_rates, epochs, best } = &run.history;
+        let History { losses, learning_rates, epochs, best, .. } = &run.history;
         file.insert("history.losses", list(losses));
         file.insert("history.learning_rates", list(learning_rates));
         let rows: Vec<f64> = epochs.iter().flat_map(to_row).collect();
@@ -174,7 +174,7 @@ impl File<'_> {
             step,
             sums: Sums { loss, right, judged, examples, seconds },
             best: best.map(|_| self.part(BEST)),
-            history: History { losses, learning_rates, epochs, best },
+            history: History { losses, learning_rates, steps_per_epoch: batches, epochs, best },
         })
     }
 }

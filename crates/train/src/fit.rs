@@ -64,6 +64,7 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             Some(path) => work.parts().load(path)?,
             None => Run::default(),
         };
+        run.history.steps_per_epoch = train.len();
         // What would be found at the end of the first epoch only.
         if let Some((x, y)) = self.validation.as_ref().and_then(|v| v.data.batches(0, 0).next()) {
             self.check(&mut work, &x, &y)?;

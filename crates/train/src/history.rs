@@ -7,6 +7,8 @@ pub struct History {
     pub losses: Vec<f64>,
     /// The learning rate of each step.
     pub learning_rates: Vec<f64>,
+    /// How many steps an epoch has.
+    pub steps_per_epoch: usize,
     /// The epochs that were finished.
     pub epochs: Vec<EpochRecord>,
     /// Where in `epochs` the best one is, by the measure that was asked for with

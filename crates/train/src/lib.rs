@@ -4,7 +4,9 @@
 //! - [`Trainer`] runs the loop and returns a [`History`];
 //! - [`Objective`] says what is learnt: classes, values, the input itself, or a loss of your own;
 //! - [`evaluate`] gives loss, accuracy and [`ConfusionMatrix`] on other data;
-//! - [`Trainer::checkpoint`] and [`Trainer::resume`] save a run and go on with the same bits.
+//! - [`mistakes`] gives the examples that were taken for something else;
+//! - [`Trainer::checkpoint`] and [`Trainer::resume`] save a run and go on with the same bits;
+//! - `plot` (feature `plots`, on by default) draws curves, confusion matrices and grids of images.
 //!
 //! Nothing here is needed to train a model: the loop is a page of calls of `wengert-autograd`,
 //! `wengert-data` and `wengert-optim`, and can be written by hand where it has to be another.
@@ -16,7 +18,10 @@ mod error;
 mod evaluation;
 mod fit;
 mod history;
+mod mistakes;
 mod objective;
+#[cfg(feature = "plots")]
+pub mod plot;
 mod progress;
 mod run;
 mod trainer;
@@ -26,5 +31,6 @@ pub use confusion::ConfusionMatrix;
 pub use error::{CheckpointError, TrainError};
 pub use evaluation::{Evaluation, evaluate};
 pub use history::{EpochRecord, History, Score};
+pub use mistakes::{Mistake, mistakes};
 pub use objective::Objective;
 pub use trainer::{Criterion, Trainer};

@@ -1,0 +1,82 @@
+//! What was taken for something else.
+
+use crate::batches::Batches;
+use crate::objective::Objective;
+use wengert_nn::Layer;
+use wengert_tensor::{Float, Tensor};
+
+/// An example that was taken for another class; from [`mistakes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake<T: Float = f32> {
+    /// Where it is in the data.
+    pub index: usize,
+    /// The input, without the axis of the batch.
+    pub input: Tensor<T>,
+    /// What it is.
+    pub truth: usize,
+    /// What it was taken for.
+    pub predicted: usize,
+}
+
+/// The first `most` examples that a classifier takes for another class.
+///
+/// ```
+/// use wengert_data::{DataLoader, Digits};
+/// use wengert_nn::{Flatten, Linear, sequential};
+/// use wengert_tensor::Philox;
+///
+/// let digits = Digits::load().dataset();
+/// let untrained = sequential![Flatten::new(), Linear::new(64, 10, &mut Philox::new(0))];
+/// let wrong = wengert_train::mistakes(&untrained, &DataLoader::new(&digits, 500), 20);
+/// assert_eq!(wrong.len(), 20);
+/// assert!(wrong.iter().all(|mistake| mistake.truth != mistake.predicted));
+/// assert_eq!(wrong[0].input.shape(), [8, 8]);
+/// ```
+///
+/// # Panics
+/// If shapes do not fit.
+#[track_caller]
+pub fn mistakes(model: &dyn Layer, data: &dyn Batches, most: usize) -> Vec<Mistake> {
+    Objective::classification().mistakes(model, data, most)
+}
+
+impl<T: Float, Y> Objective<'_, T, Y> {
+    /// The first `most` examples that are taken for another class, by this objective's rule.
+    ///
+    /// # Panics
+    /// If shapes do not fit, or the objective does not give one class to each example.
+    #[track_caller]
+    pub fn mistakes(
+        &self,
+        model: &dyn Layer<T>,
+        data: &dyn Batches<T, Y>,
+        most: usize,
+    ) -> Vec<Mistake<T>> {
+        let (mut found, mut before) = (Vec::new(), 0);
+        for (x, y) in data.batches(0, 0) {
+            if found.len() == most {
+                break;
+            }
+            let Some(verdict) = self.judge(&model.predict(&x), &y) else {
+                panic!("this objective has no classes: give it a rule with Objective::predict")
+            };
+            let (n, given) = (x.shape()[0], verdict.predicted.shape());
+            assert!(
+                given == [n],
+                "mistakes: one class for each of {n} examples wanted, got {given}"
+            );
+            let pairs = verdict.truth.to_vec().into_iter().zip(verdict.predicted.to_vec());
+            let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);
+            for (i, (truth, predicted)) in wrong.take(most - found.len()) {
+                found.push(Mistake {
+                    index: before + i,
+                    input: x.narrow(0, i, 1).squeeze(0).copied(),
+                    truth: truth as usize,
+                    predicted: predicted as usize,
+                });
+            }
+            before += n;
+        }
+        found
+    }
+}

@@ -1,0 +1,115 @@
+//! A white sheet on which images of numbers are put.
+
+use super::grid::Colours;
+use super::png;
+use wengert_tensor::{Element, Tensor};
+
+/// Pixels, and how large each pixel of an image becomes.
+pub(crate) struct Canvas {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+impl Canvas {
+    pub fn new(width: usize, height: usize) -> Self {
+        Canvas { width, height, rgb: vec![255; 3 * width * height] }
+    }
+
+    /// Puts an image with its upper left corner at `(x, y)`, each pixel a square of `scale`.
+    pub fn put(&mut self, image: &Image, (x, y): (usize, usize), scale: usize, paint: &Paint) {
+        for row in 0..image.height * scale {
+            for column in 0..image.width * scale {
+                let colour = paint.colour(image.pixel(row / scale, column / scale));
+                let at = 3 * ((y + row) * self.width + x + column);
+                self.rgb[at..at + 3].copy_from_slice(&colour);
+            }
+        }
+    }
+
+    pub fn to_png(&self) -> Vec<u8> {
+        png::encode(self.width, self.height, &self.rgb)
+    }
+}
+
+/// An image of one channel or three.
+pub(crate) struct Image {
+    pub height: usize,
+    pub width: usize,
+    /// Channel by channel.
+    numbers: Vec<f32>,
+}
+
+impl Image {
+    /// The images of `[n, h, w]`, `[n, 1, h, w]` or `[n, 3, h, w]`.
+    #[track_caller]
+    pub fn all<T: Element>(op: &str, images: &Tensor<T>) -> Vec<Self> {
+        let shape = images.shape();
+        let (height, width) = match shape[..] {
+            [_, h, w] | [_, 1 | 3, h, w] => (h, w),
+            [_, c, _, _] => panic!(
+                "{op}: images of {c} channels, shape {shape}: colours have 3, others 1 \
+                 (flatten(0, 1) shows the channels one by one)"
+            ),
+            _ => panic!("{op}: images [n, h, w] or [n, c, h, w] wanted, this has shape {shape}"),
+        };
+        let size = shape[1..].iter().product::<usize>().max(1);
+        let numbers = images.cast::<f32>().to_vec();
+        numbers.chunks(size).map(|part| Image { height, width, numbers: part.to_vec() }).collect()
+    }
+
+    pub fn channels(&self) -> usize {
+        self.numbers.len() / (self.height * self.width).max(1)
+    }
+
+    fn pixel(&self, row: usize, column: usize) -> [f32; 3] {
+        let plane = self.height * self.width;
+        let at = row * self.width + column;
+        if self.channels() == 1 {
+            [self.numbers[at]; 3]
+        } else {
+            [0, 1, 2].map(|channel| self.numbers[channel * plane + at])
+        }
+    }
+
+    /// The smallest and the largest number; those that are none do not count.
+    pub fn range<'i>(images: impl IntoIterator<Item = &'i Image>) -> (f32, f32) {
+        let numbers = images.into_iter().flat_map(|image| &image.numbers);
+        let none = (f32::INFINITY, f32::NEG_INFINITY);
+        let finite = numbers.filter(|x| x.is_finite());
+        finite.fold(none, |(low, high), &x| (low.min(x), high.max(x)))
+    }
+}
+
+/// Which colours numbers become.
+pub(crate) struct Paint {
+    colours: Colours,
+    low: f32,
+    high: f32,
+}
+
+/// Below and above zero in [`Colours::Signed`].
+const NEGATIVE: [f32; 3] = [33.0, 102.0, 172.0];
+const POSITIVE: [f32; 3] = [178.0, 24.0, 43.0];
+
+impl Paint {
+    pub fn new(colours: Colours, (low, high): (f32, f32)) -> Self {
+        Paint { colours, low, high }
+    }
+
+    fn colour(&self, pixel: [f32; 3]) -> [u8; 3] {
+        let width = self.high - self.low;
+        let unit =
+            |x: f32| if width > 0.0 { ((x - self.low) / width).clamp(0.0, 1.0) } else { 0.5 };
+        match self.colours {
+            Colours::Light => pixel.map(|x| (255.0 * unit(x)).round() as u8),
+            Colours::Ink => pixel.map(|x| (255.0 * (1.0 - unit(x))).round() as u8),
+            Colours::Signed => {
+                let reach = self.low.abs().max(self.high.abs());
+                let part = if reach > 0.0 { (pixel[0] / reach).clamp(-1.0, 1.0) } else { 0.0 };
+                let full = if part < 0.0 { NEGATIVE } else { POSITIVE };
+                full.map(|x| (255.0 + (x - 255.0) * part.abs()).round() as u8)
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A confusion matrix, as squares.
+
+use super::save;
+use crate::confusion::ConfusionMatrix;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::path::Path;
+use wengert_tensor::FileError;
+
+const CELL: i32 = 46;
+const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
+/// What is right, and what is not, at its strongest.
+const RIGHT: [f64; 3] = [49.0, 130.0, 100.0];
+const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
+
+/// Draws a confusion matrix as an SVG file: rows are true classes, columns what they were taken for.
+/// A cell is the darker the larger its part of its row; errors are shown on a scale of their own, so that few of
+/// them can be seen too. Classes beyond `names` are shown by their numbers.
+///
+/// ```
+/// use wengert_tensor::Tensor;
+/// use wengert_train::{ConfusionMatrix, plot};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("confusion.svg");
+/// let mut confusion = ConfusionMatrix::new(2);
+/// confusion.record(&Tensor::from([0i64, 0, 1]), &Tensor::from([0i64, 1, 1]));
+/// plot::confusion(&confusion, &["cat", "dog"], path)?;
+/// # Ok::<(), wengert_tensor::FileError>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn confusion(
+    confusion: &ConfusionMatrix,
+    names: &[&str],
+    path: impl AsRef<Path>,
+) -> Result<(), FileError> {
+    let mut text = String::new();
+    draw(confusion, names, &mut text).expect("text can be written to a string");
+    save(path.as_ref(), text.as_bytes())
+}
+
+fn draw(
+    confusion: &ConfusionMatrix,
+    names: &[&str],
+    out: &mut String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let n = confusion.classes() as i32;
+    let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
+    let longest = (0..confusion.classes()).map(|class| name(class).chars().count()).max();
+    // Letters are about 7 wide at this size.
+    let left = 40 + 7 * longest.unwrap_or(0) as i32;
+    let turned = longest.unwrap_or(0) > 5;
+    let top = 40 + if turned { left - 40 } else { 16 };
+    let size = ((left + CELL * n + 24) as u32, (top + CELL * n + 40) as u32);
+    let sheet = SVGBackend::with_string(out, size).into_drawing_area();
+    sheet.fill(&WHITE)?;
+
+    let style = |size: i32, colour: &RGBColor, h, v| {
+        ("sans-serif", size).into_font().color(colour).pos(Pos::new(h, v))
+    };
+    let middle = style(14, &TEXT, HPos::Center, VPos::Center);
+    let totals: Vec<u64> = confusion.rows().map(|row| row.iter().sum()).collect();
+    let part = |i: usize, j: usize| confusion.count(i, j) as f64 / totals[i].max(1) as f64;
+    let worst = confusion.confusions().iter().map(|&(i, j, _)| part(i, j)).fold(0.0, f64::max);
+
+    for (i, row) in confusion.rows().enumerate() {
+        let y = top + CELL * i as i32;
+        let at = (left - 8, y + CELL / 2);
+        let right = style(14, &TEXT, HPos::Right, VPos::Center);
+        sheet.draw(&Text::new(name(i), at, right))?;
+        for (j, count) in row.iter().enumerate() {
+            let x = left + CELL * j as i32;
+            let (strength, full) =
+                if i == j { (part(i, j), RIGHT) } else { (part(i, j) / worst.max(1e-9), WRONG) };
+            let strength = if *count > 0 { 0.08 + 0.92 * strength } else { 0.0 };
+            let [r, g, b] = full.map(|x| (255.0 + (x - 255.0) * strength).round() as u8);
+            let cell = [(x + 1, y + 1), (x + CELL - 1, y + CELL - 1)];
+            let fill = if *count > 0 { RGBColor(r, g, b) } else { RGBColor(0xf5, 0xf5, 0xf5) };
+            sheet.draw(&Rectangle::new(cell, fill.filled()))?;
+            if *count > 0 {
+                let colour = if strength > 0.55 { WHITE } else { TEXT };
+                let middle = style(14, &colour, HPos::Center, VPos::Center);
+                let at = (x + CELL / 2, y + CELL / 2);
+                sheet.draw(&Text::new(count.to_string(), at, middle))?;
+            }
+        }
+    }
+    for j in 0..confusion.classes() {
+        let x = left + CELL * j as i32 + CELL / 2;
+        let label = if turned {
+            let up = ("sans-serif", 14).into_font().transform(FontTransform::Rotate270);
+            up.color(&TEXT).pos(Pos::new(HPos::Left, VPos::Center))
+        } else {
+            middle.clone()
+        };
+        let y = if turned { top - 8 } else { top - 12 };
+        sheet.draw(&Text::new(name(j), (x, y), label))?;
+    }
+    let centre = left + CELL * n / 2;
+    sheet.draw(&Text::new("taken for", (centre, 16), middle.clone()))?;
+    let up = ("sans-serif", 14).into_font().transform(FontTransform::Rotate270);
+    let up = up.color(&TEXT).pos(Pos::new(HPos::Center, VPos::Center));
+    sheet.draw(&Text::new("true class", (16, top + CELL * n / 2), up))?;
+    let (right, all) = (confusion.correct(), confusion.total());
+    let line = format!("{:.2} %: {right} of {all}", 100.0 * confusion.accuracy());
+    sheet.draw(&Text::new(line, (centre, top + CELL * n + 20), middle))?;
+    sheet.present()?;
+    Ok(())
+}

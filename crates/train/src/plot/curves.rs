@@ -1,0 +1,220 @@
+//! Loss and accuracy of a run.
+
+use super::save;
+use crate::history::{EpochRecord, History, Score};
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::prelude::*;
+use std::path::Path;
+use wengert_tensor::FileError;
+
+/// Drawn twice as large as shown: the backend knows whole pixels only.
+const SIZE: (u32, u32) = (1720, 640);
+const TRAIN: RGBColor = RGBColor(0x3b, 0x6f, 0xb6);
+const HELD_OUT: RGBColor = RGBColor(0xd1, 0x60, 0x3d);
+const TEXT: RGBColor = RGBColor(0x44, 0x44, 0x44);
+const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+/// Single steps jump: so many points for a run, each the mean of the steps between.
+const POINTS: usize = 150;
+
+/// Draws a run as an SVG file: on the left the loss of training, step by step, and of the held-out
+/// data after each epoch, on a logarithmic axis where they differ by more than a factor of ten; on the right, for classifiers, both
+/// accuracies. The epoch whose weights were kept has a ring.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn curves(history: &History, path: impl AsRef<Path>) -> Result<(), FileError> {
+    let mut text = String::new();
+    draw(history, &mut text).expect("text can be written to a string");
+    // Shown at half the size; the view box keeps the coordinates.
+    let (width, height) = SIZE;
+    let whole = format!("width=\"{width}\" height=\"{height}\"");
+    let half = format!("width=\"{}\" height=\"{}\"", width / 2, height / 2);
+    save(path.as_ref(), text.replacen(&whole, &half, 1).as_bytes())
+}
+
+fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let sheet = SVGBackend::with_string(out, SIZE).into_drawing_area();
+    sheet.fill(&WHITE)?;
+    let losses = losses(history);
+    let accuracies = accuracies(history);
+    let classifies = accuracies.iter().any(|line| !line.points.is_empty());
+    let (left, right) = if classifies {
+        let (left, right) = sheet.split_horizontally((50).percent_width());
+        (left, Some(right))
+    } else {
+        (sheet.clone(), None)
+    };
+
+    let epochs = (history.epochs.len() as f64).max(progress(history, history.steps()));
+    let (low, high) = range(&losses);
+    let corner = SeriesLabelPosition::UpperRight;
+    let panel = Panel { title: "loss", epochs, lines: &losses, corner };
+    // Such an axis has names at powers of ten alone.
+    if low > 0.0 && high > 10.0 * low {
+        panel.draw(&left, (low * 0.8..high * 1.25).log_scale(), &short)?;
+    } else {
+        let room = 0.05 * (high - low).max(0.1 * high.abs()).max(1e-9);
+        panel.draw(&left, low - room..high + room, &short)?;
+    }
+    if let Some(right) = right {
+        let (low, high) = range(&accuracies);
+        let room = 0.08 * (high - low).max(0.5);
+        let corner = SeriesLabelPosition::LowerRight;
+        let panel = Panel { title: "accuracy, %", epochs, lines: &accuracies, corner };
+        panel.draw(&right, low - room..(high + room).min(100.0), &|y| {
+            format!("{y:.2}").trim_end_matches('0').trim_end_matches('.').into()
+        })?;
+    }
+    sheet.present()?;
+    Ok(())
+}
+
+/// A line of a chart, in epochs and in what the chart shows.
+struct Line {
+    name: &'static str,
+    colour: RGBColor,
+    points: Vec<(f64, f64)>,
+    /// Points that stand for epochs are shown, a line of steps is only a line.
+    dots: bool,
+    /// The point whose weights were kept.
+    best: Option<(f64, f64)>,
+}
+
+fn losses(history: &History) -> Vec<Line> {
+    let window = history.losses.len().div_ceil(POINTS).max(1);
+    let steps = history.losses.chunks(window).enumerate().map(|(i, part)| {
+        let middle = i * window + part.len() / 2;
+        (progress(history, middle), part.iter().sum::<f64>() / part.len() as f64)
+    });
+    let train = Line {
+        name: "training, step by step",
+        colour: TRAIN,
+        points: steps.collect(),
+        dots: false,
+        best: None,
+    };
+    vec![train, held_out(history, |score| Some(score.loss))]
+}
+
+fn accuracies(history: &History) -> Vec<Line> {
+    let percent = |score: Score| score.accuracy.map(|x| 100.0 * x);
+    let points = per_epoch(history, |epoch| percent(epoch.train));
+    let train =
+        Line { name: "training, as it went", colour: TRAIN, points, dots: true, best: None };
+    vec![train, held_out(history, percent)]
+}
+
+fn held_out(history: &History, of: impl Fn(Score) -> Option<f64>) -> Line {
+    let value = |epoch: &EpochRecord| epoch.validation.and_then(&of);
+    let points = per_epoch(history, value);
+    let best = history.best.zip(history.best().and_then(value));
+    let best = best.map(|(i, y)| (i as f64 + 1.0, y));
+    Line { name: "held-out data", colour: HELD_OUT, points, dots: true, best }
+}
+
+fn per_epoch(history: &History, of: impl Fn(&EpochRecord) -> Option<f64>) -> Vec<(f64, f64)> {
+    let epochs = history.epochs.iter().enumerate();
+    epochs.filter_map(|(i, epoch)| Some((i as f64 + 1.0, of(epoch)?))).collect()
+}
+
+/// How many epochs the first `steps` steps are. All have as many steps as the first; of a run that
+/// was stopped in its first, nobody knows.
+fn progress(history: &History, steps: usize) -> f64 {
+    let per_epoch = if history.epochs.is_empty() {
+        history.steps() as f64
+    } else {
+        history.steps_per_epoch as f64
+    };
+    steps as f64 / per_epoch.max(1.0)
+}
+
+fn range(lines: &[Line]) -> (f64, f64) {
+    let numbers = lines.iter().flat_map(|line| &line.points).map(|&(_, y)| y);
+    let finite = numbers.filter(|y| y.is_finite());
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), y| (a.min(y), b.max(y)));
+    if low <= high { (low, high) } else { (0.0, 1.0) }
+}
+
+/// 0.05, 20, 1e-5.
+fn short(y: &f64) -> String {
+    if (1e-3..1e4).contains(&y.abs()) || *y == 0.0 {
+        let digits = (2.0 - y.abs().max(1e-3).log10().floor()).clamp(0.0, 6.0) as usize;
+        let text = format!("{y:.digits$}");
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').into()
+        } else {
+            text
+        }
+    } else {
+        format!("{y:.0e}")
+    }
+}
+
+struct Panel<'a> {
+    title: &'a str,
+    epochs: f64,
+    lines: &'a [Line],
+    /// Where the names of the lines stand.
+    corner: SeriesLabelPosition,
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+impl Panel<'_> {
+    fn draw<Y>(
+        &self,
+        area: &Area<'_>,
+        y: Y,
+        label: &dyn Fn(&f64) -> String,
+    ) -> Result<(), Box<dyn std::error::Error>>
+    where
+        Y: AsRangedCoord<Value = f64>,
+        Y::CoordDescType: ValueFormatter<f64>,
+    {
+        let font = |size: i32| ("sans-serif", size).into_font().color(&TEXT);
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.title, font(30))
+            .margin(24)
+            .x_label_area_size(64)
+            .y_label_area_size(90)
+            .build_cartesian_2d(0.0..self.epochs.max(1e-9), y)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID.stroke_width(2))
+            .axis_style(TEXT.stroke_width(2))
+            .label_style(font(24))
+            .x_desc("epochs")
+            // Whole epochs, if there are any.
+            .x_labels((self.epochs as usize + 1).clamp(2, 11))
+            .y_labels(7)
+            .x_label_formatter(&short)
+            .y_label_formatter(label)
+            .draw()?;
+        for line in self.lines.iter().filter(|line| !line.points.is_empty()) {
+            let colour = line.colour;
+            let finite = || line.points.iter().copied().filter(|(_, y)| y.is_finite());
+            chart
+                .draw_series(LineSeries::new(finite(), colour.stroke_width(4)))?
+                .label(line.name)
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 40, y)], colour.stroke_width(5))
+                });
+            if line.dots {
+                chart.draw_series(finite().map(|at| Circle::new(at, 6, colour.filled())))?;
+            }
+            chart.draw_series(line.best.map(|at| Circle::new(at, 13, colour.stroke_width(3))))?;
+        }
+        chart
+            .configure_series_labels()
+            .position(self.corner.clone())
+            .margin(16)
+            .label_font(font(24))
+            .legend_area_size(56)
+            .background_style(WHITE.mix(0.85))
+            .draw()?;
+        Ok(())
+    }
+}
