@@ -7,11 +7,11 @@ use crate::error::TrainError;
 use crate::history::{History, Score};
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::trainer::{Criterion, Trainer};
+use crate::trainer::{Criterion, Per, Trainer};
 use std::time::Instant;
 use wengert_autograd::{ShapeError, value_and_grad_with};
 use wengert_nn::{Layer, load_state_dict, state_dict};
-use wengert_optim::Optimizer;
+use wengert_optim::{Optimizer, Schedule};
 use wengert_tensor::{Float, Philox, Shape, Tensor};
 
 /// What a run works on.
@@ -22,6 +22,15 @@ struct Work<'w, T: Float, Y> {
     rng: &'w mut Philox,
     /// Shapes of inputs that were found to fit.
     fitting: Vec<Shape>,
+}
+
+impl Per {
+    fn count(self, steps: usize, epoch: u64) -> usize {
+        match self {
+            Per::Step => steps,
+            Per::Epoch => epoch as usize,
+        }
+    }
 }
 
 impl<T: Float, Y> Work<'_, T, Y> {
@@ -58,7 +67,7 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         rng: &mut Philox,
     ) -> Result<History, TrainError> {
         assert!(!train.is_empty(), "fit: an epoch of the training data has no batch");
-        self.check_settings();
+        self.check_settings(train.len());
         let mut work = Work { model, optimizer, train, rng, fitting: Vec::new() };
         let mut run = match &self.resume {
             Some(path) => work.parts().load(path)?,
@@ -142,8 +151,8 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         y: &Y,
     ) -> Result<(), TrainError> {
         let Work { model, optimizer, rng, .. } = work;
-        if let Some(learning_rate) = &self.learning_rate {
-            optimizer.set_learning_rate(learning_rate(run.history.steps()));
+        if let Some((schedule, per)) = &self.schedule {
+            schedule.apply(*optimizer, per.count(run.history.steps(), run.epoch));
         }
         let (loss, output, gradients) = value_and_grad_with(*rng, |tape| {
             let output = model.forward(tape.constant(x.clone()));
@@ -201,7 +210,13 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     }
 
     #[track_caller]
-    fn check_settings(&self) {
+    fn check_settings(&self, steps: usize) {
+        // A schedule that is too short panics now, and not after hours.
+        if let (Some((schedule, per)), Some(last)) = (&self.schedule, self.epochs.checked_sub(1)) {
+            let steps = steps.saturating_mul(self.epochs as usize);
+            let steps = steps.min(self.stop_after.unwrap_or(usize::MAX));
+            schedule.learning_rate(per.count(steps.saturating_sub(1), last));
+        }
         let Some(criterion) = self.keep_best else { return };
         assert!(
             self.validation.is_some(),

@@ -3,6 +3,7 @@
 use crate::batches::Batches;
 use crate::objective::Objective;
 use std::path::PathBuf;
+use wengert_optim::{LambdaLr, Schedule};
 use wengert_tensor::{Float, Tensor};
 
 /// Trains a model: so many epochs, towards an [`Objective`], with what else is asked for.
@@ -10,7 +11,7 @@ use wengert_tensor::{Float, Tensor};
 /// ```
 /// use wengert_data::{DataLoader, Digits, random_split};
 /// use wengert_nn::{Flatten, Linear, Relu, sequential};
-/// use wengert_optim::Sgd;
+/// use wengert_optim::{OneCycleLr, Sgd};
 /// use wengert_tensor::Philox;
 /// use wengert_train::{Criterion, Trainer, evaluate};
 ///
@@ -27,7 +28,7 @@ use wengert_tensor::{Float, Tensor};
 ///     .epochs(5)
 ///     .validate(&valid)
 ///     .keep_best(Criterion::Accuracy)
-///     .learning_rate(|step| 0.1 * 0.99f64.powi(step as i32))
+///     .schedule(OneCycleLr::new(0.2, 5 * train.len()))
 ///     .quiet()
 ///     .fit(&mut model, &mut optimizer, &train, &mut rng)?;
 /// assert_eq!(history.epochs.len(), 5);
@@ -38,7 +39,7 @@ use wengert_tensor::{Float, Tensor};
 pub struct Trainer<'a, T: Float = f32, Y = Tensor<i64>> {
     pub(crate) objective: Objective<'a, T, Y>,
     pub(crate) epochs: u64,
-    pub(crate) learning_rate: Option<Box<dyn Fn(usize) -> f64 + 'a>>,
+    pub(crate) schedule: Option<(Box<dyn Schedule + 'a>, Per)>,
     pub(crate) validation: Option<Validation<'a, T, Y>>,
     pub(crate) keep_best: Option<Criterion>,
     pub(crate) checkpoint: Option<PathBuf>,
@@ -52,6 +53,13 @@ pub struct Trainer<'a, T: Float = f32, Y = Tensor<i64>> {
 pub(crate) struct Validation<'a, T: Float, Y> {
     pub name: String,
     pub data: &'a dyn Batches<T, Y>,
+}
+
+/// What a schedule counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Per {
+    Step,
+    Epoch,
 }
 
 /// What makes one epoch better than another, on the validation data.
@@ -76,7 +84,7 @@ impl<'a, T: Float, Y> Trainer<'a, T, Y> {
         Trainer {
             objective,
             epochs: 1,
-            learning_rate: None,
+            schedule: None,
             validation: None,
             keep_best: None,
             checkpoint: None,
@@ -92,10 +100,21 @@ impl<'a, T: Float, Y> Trainer<'a, T, Y> {
         Trainer { epochs, ..self }
     }
 
-    /// The learning rate of each step, counted from 0 over all epochs; without it, that of the
-    /// optimizer. A function of the step alone, so that a resumed run goes on with the right one.
+    /// The learning rate, and the momentum if the schedule has one, of each step, counted from 0 over
+    /// all epochs; without a schedule, the optimizer's own.
+    pub fn schedule(self, schedule: impl Schedule + 'a) -> Self {
+        Trainer { schedule: Some((Box::new(schedule), Per::Step)), ..self }
+    }
+
+    /// As [`schedule`](Trainer::schedule), but what is counted are epochs: what PyTorch's examples
+    /// do, which call `scheduler.step()` after each.
+    pub fn schedule_by_epoch(self, schedule: impl Schedule + 'a) -> Self {
+        Trainer { schedule: Some((Box::new(schedule), Per::Epoch)), ..self }
+    }
+
+    /// The learning rate of each step as a function of its number.
     pub fn learning_rate(self, of_step: impl Fn(usize) -> f64 + 'a) -> Self {
-        Trainer { learning_rate: Some(Box::new(of_step)), ..self }
+        self.schedule(LambdaLr::new(1.0, of_step))
     }
 
     /// Evaluates on this data after every epoch.

@@ -6,7 +6,7 @@ use wengert_nn::{
     Dropout, Flatten, Layer, Linear, Module, Relu, Sequential, Tanh, cross_entropy, mse,
     sequential, state_dict,
 };
-use wengert_optim::{Optimizer, Sgd};
+use wengert_optim::{OneCycleLr, Optimizer, Sgd, StepLr};
 use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Criterion, Objective, TrainError, Trainer, evaluate};
 
@@ -274,6 +274,35 @@ fn the_best_of_nothing() {
         &DataLoader::new(&digits, 100),
         &mut rng,
     );
+}
+
+#[test]
+fn schedules_count_steps_or_epochs() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 600).shuffle(0);
+    let rates = |trainer: Trainer| {
+        let mut rng = Philox::new(0);
+        let (mut model, mut optimizer) = (mlp(&mut rng), Sgd::new(9.0).momentum(0.5));
+        let trainer = trainer.epochs(3).quiet();
+        trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap().learning_rates
+    };
+    let halved = || StepLr::new(0.1, 1).gamma(0.5);
+    let steps: Vec<f64> = (0..9).map(|step| 0.1 * 0.5f64.powi(step)).collect();
+    assert_eq!(rates(Trainer::classifier().schedule(halved())), steps);
+    let epochs: Vec<f64> = (0..9).map(|step| 0.1 * 0.5f64.powi(step / 3)).collect();
+    assert_eq!(rates(Trainer::classifier().schedule_by_epoch(halved())), epochs);
+    assert_eq!(rates(Trainer::classifier()), [9.0; 9]);
+}
+
+#[test]
+#[should_panic(expected = "OneCycleLr")]
+fn a_schedule_that_is_too_short_panics_at_the_start() {
+    let digits = Digits::load().dataset();
+    let mut rng = Philox::new(0);
+    let mut model = mlp(&mut rng);
+    let loader = DataLoader::new(&digits, 600);
+    let trainer = Trainer::classifier().epochs(2).schedule(OneCycleLr::new(0.1, 4)).quiet();
+    let _ = trainer.fit(&mut model, &mut Sgd::new(0.1).momentum(0.9), &loader, &mut rng);
 }
 
 #[test]

@@ -20,13 +20,11 @@ struct Folder {
 
 impl Folder {
     fn new() -> Self {
-        match std::env::var_os("PICTURES") {
-            Some(folder) => Folder { path: folder.into(), _temporary: None },
-            None => {
-                let folder = tempfile::tempdir().unwrap();
-                Folder { path: folder.path().join("new/pictures"), _temporary: Some(folder) }
-            }
+        if let Some(folder) = std::env::var_os("PICTURES") {
+            return Folder { path: folder.into(), _temporary: None };
         }
+        let folder = tempfile::tempdir().unwrap();
+        Folder { path: folder.path().join("new/pictures"), _temporary: Some(folder) }
     }
     fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)

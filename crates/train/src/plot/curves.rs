@@ -138,6 +138,7 @@ fn range(lines: &[Line]) -> (f64, f64) {
 }
 
 /// 0.05, 20, 1e-5.
+#[allow(clippy::trivially_copy_pass_by_ref)] // what the chart calls it with
 fn short(y: &f64) -> String {
     if (1e-3..1e4).contains(&y.abs()) || *y == 0.0 {
         let digits = (2.0 - y.abs().max(1e-3).log10().floor()).clamp(0.0, 6.0) as usize;
