@@ -1,7 +1,8 @@
 //! Gradients as numbers.
 
-use crate::param::{Buffer, Param, ParamId};
-use crate::tape::{BufferUpdate, Tape};
+use crate::buffers::BufferUpdate;
+use crate::param::{Param, ParamId};
+use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Tensor};
@@ -80,40 +81,6 @@ impl<T: Float> Gradients<T> {
     pub fn scale(&mut self, factor: f64) {
         for g in self.params.values_mut() {
             *g *= &Tensor::scalar_of(T::of(factor));
-        }
-    }
-
-    /// Applies the run's updates to a buffer; whether there were any.
-    pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
-        let mut any = false;
-        let id = buffer.id();
-        for update in self.buffers.iter().filter(|update| update.buffer == id) {
-            let (keep, change) = (update.keep, &update.change);
-            buffer.update(|b| *b = &*b * keep + change);
-            any = true;
-        }
-        any
-    }
-}
-
-impl<T: Float> Tape<T> {
-    /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
-    /// with the run's gradients. `forward` stays pure.
-    ///
-    /// # Panics
-    /// If the change has another shape than the buffer.
-    #[track_caller]
-    pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
-        self.same_tape("update_buffer", change.tape);
-        let (has, gets) = (buffer.shape(), change.shape());
-        if has != gets {
-            self.fail(format!(
-                "update_buffer: a change of shape {gets} for a buffer of shape {has}"
-            ))
-        }
-        if !self.is_abstract() {
-            let change = self.force(change.id);
-            self.buffers.borrow_mut().push(BufferUpdate { buffer: buffer.id(), keep, change });
         }
     }
 }

@@ -5,10 +5,11 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
+use crate::buffers::BufferUpdate;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
 use crate::ops::CustomOp;
-use crate::param::{BufferId, Param, ParamId};
+use crate::param::{Param, ParamId};
 use crate::scope::Scopes;
 use crate::spare;
 use crate::var::Var;
@@ -86,14 +87,6 @@ pub struct Tape<T: Float = f32> {
 pub(crate) struct Binding {
     pub node: u32,
     pub version: u64,
-}
-
-/// `b ← keep · b + change`, a result of the run that is applied with the optimizer's step.
-#[derive(Clone)]
-pub(crate) struct BufferUpdate<T: Float> {
-    pub buffer: BufferId,
-    pub keep: f64,
-    pub change: Tensor<T>,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.

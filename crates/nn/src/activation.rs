@@ -28,8 +28,26 @@ activations! {
     Sigmoid: |x| x.sigmoid();
     /// ln(1 + eˣ), a smooth relu.
     Softplus: |x| x.softplus();
+    /// 1.7159 · tanh(2x/3), which is ±1 at ±1 (to 3e-6). (LeCun, Bottou, Bengio,
+    /// Haffner, "Gradient-based learning applied to document recognition", 1998, appendix A.)
+    ScaledTanh: |x| 1.7159 * (x * (2.0 / 3.0)).tanh();
+    /// x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural
+    /// network function approximation in reinforcement learning", 2017.)
+    Silu: |x| x * x.sigmoid();
     /// x itself: a place kept for something else.
     Identity: |x| x;
+}
+
+/// x where it is positive, else so many times x; PyTorch's default is 0.01. At 0 the derivative is the
+/// slope. (Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.)
+#[derive(Clone, Copy, Debug, PartialEq, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct LeakyRelu(pub f64);
+
+impl<T: Float> Layer<T> for LeakyRelu {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.gt(0.0).select(x, self.0 * x)
+    }
 }
 
 /// eˣ / Σ eˣ along an axis (-1: the last), stable for inputs of any size.

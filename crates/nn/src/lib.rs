@@ -37,19 +37,25 @@
 mod activation;
 mod conv;
 mod dropout;
+mod expect;
 mod flatten;
 pub mod init;
 mod layer;
 mod linear;
 mod loss;
+mod norm;
 mod pool;
+mod rbf;
 mod sequential;
 mod state_dict;
+mod subsampling;
 mod summary;
 
-pub use activation::{Identity, LogSoftmax, Relu, Sigmoid, Softmax, Softplus, Tanh};
+pub use activation::{
+    Identity, LeakyRelu, LogSoftmax, Relu, ScaledTanh, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
-pub use dropout::Dropout;
+pub use dropout::{Dropout, Dropout2d};
 pub use flatten::Flatten;
 pub use layer::Layer;
 pub use linear::Linear;
@@ -57,14 +63,20 @@ pub use loss::{
     Reduction, bce_with_logits, bce_with_logits_with, cross_entropy, cross_entropy_with, mse,
     mse_with, nll, nll_with,
 };
+pub use norm::{
+    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,
+    LocalResponseNorm, RmsNorm,
+};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, MaxPool1d, MaxPool2d,
 };
+pub use rbf::Rbf;
 pub use sequential::Sequential;
 pub use state_dict::{
     LoadError, LoadOptions, Mismatch, StateDict, load, load_state_dict, save, state_dict,
 };
+pub use subsampling::Subsampling;
 pub use summary::{LayerSummary, Summary};
 /// The trait of everything with parameters, and the derive macro that implements it.
 pub use wengert_autograd::Module;

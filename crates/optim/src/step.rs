@@ -28,6 +28,10 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             gradients.apply_to(buffer);
             return;
         }
+        if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
+            gradients.apply_to_counter(counter);
+            return;
+        }
         let Some(param) = state.downcast_mut::<Param<T>>().filter(|param| !param.frozen()) else {
             return;
         };

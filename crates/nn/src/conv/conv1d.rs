@@ -1,6 +1,7 @@
 //! The convolution of signals.
 
-use super::{check_channels, draw, module, outline, padded, regroup};
+use super::{draw, module, outline, padded, regroup};
+use crate::expect::check_channels;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};

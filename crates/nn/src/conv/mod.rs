@@ -82,33 +82,6 @@ fn options(conv: &Conv, padding: Padding) -> Options {
     ]
 }
 
-/// Refuses an input whose axes or channels are not those of the layer; `axes` is what they are
-/// called, the channels second.
-#[track_caller]
-fn check_channels<T: Float>(op: &str, axes: &str, x: Var<'_, T>, channels: usize) {
-    let (shape, rank) = (x.shape(), axes.split(", ").count());
-    if shape.rank() == rank && shape[1] == channels {
-        return;
-    }
-    let mend = match *shape {
-        [c, ..] if shape.rank() == rank - 1 && c == channels => {
-            " (one sample becomes a batch with unsqueeze(0))"
-        }
-        [..] if shape.rank() == rank - 1 && channels == 1 => {
-            " (the one channel is an axis with unsqueeze(1))"
-        }
-        [.., c] if shape.rank() == rank && c == channels => {
-            " (the channels stand last: move them to axis 1 with permute first)"
-        }
-        [_, n] if n > 0 && n.is_multiple_of(channels) && rank > 2 => {
-            " (flat samples: reshape them first)"
-        }
-        _ => "",
-    };
-    let wanted = axes.replacen('C', &channels.to_string(), 1);
-    x.tape().shape_error(format!("{op}: expected [{wanted}], got {shape}{mend}"))
-}
-
 /// Padding in numbers.
 #[track_caller]
 fn padded<T: Float>(conv: &Conv, padding: Padding, kernel: [usize; 2], x: Var<'_, T>) -> Conv {

@@ -1,6 +1,7 @@
 //! The transposed convolution of images.
 
-use super::{check_channels, draw, module, options, outline, pair, regroup};
+use super::{draw, module, options, outline, pair, regroup};
+use crate::expect::check_channels;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};

@@ -1,0 +1,100 @@
+//! Normalisation of groups of channels of each sample.
+
+use super::{Centred, per_channel, times};
+use crate::layer::Layer;
+use wengert_autograd::{Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Tensor};
+
+/// Cuts the channels of [N, C, …] into groups and normalises each group of each sample to mean 0 and
+/// variance 1, then scales and shifts channel by channel:
+///
+/// y = (x − mean) / √(variance + ε) · weight + bias
+///
+/// Training and evaluation are the same, and a batch may be of one sample. Weights start at 1, biases
+/// at 0; ε is 1e-5, as in PyTorch. (Wu, He, "Group normalization", 2018.)
+///
+/// ```
+/// use wengert_nn::{GroupNorm, Layer};
+/// use wengert_tensor::Tensor;
+/// let x = Tensor::arange(0.0, 24.0, 1.0).reshape(&[1, 6, 4]);
+/// let y = GroupNorm::new(2, 6).predict(&x).reshape(&[2, 12]);
+/// assert!(y.mean(&[1], false).to_vec().iter().all(|mean| mean.abs() < 1e-6));
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct GroupNorm<T: Float = f32> {
+    /// γ: \[channels\].
+    pub weight: Option<Param<T>>,
+    /// β: \[channels\].
+    pub bias: Option<Param<T>>,
+    groups: usize,
+    channels: usize,
+    eps: f64,
+}
+
+impl GroupNorm {
+    /// A layer of `f32` for so many channels in so many groups.
+    ///
+    /// # Panics
+    /// If the channels do not divide into the groups.
+    #[track_caller]
+    pub fn new(groups: usize, channels: usize) -> Self {
+        Self::of(groups, channels)
+    }
+}
+
+impl<T: Float> GroupNorm<T> {
+    /// A layer of any element type.
+    ///
+    /// # Panics
+    /// If the channels do not divide into the groups.
+    #[track_caller]
+    pub fn of(groups: usize, channels: usize) -> Self {
+        assert!(
+            groups > 0 && channels.is_multiple_of(groups),
+            "GroupNorm: {channels} channels do not divide into {groups} groups"
+        );
+        GroupNorm {
+            weight: Some(Tensor::ones_of(&[channels]).into()),
+            bias: Some(Tensor::zeros_of(&[channels]).into()),
+            groups,
+            channels,
+            eps: 1e-5,
+        }
+    }
+
+    /// With another ε, which is added to the variance.
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        GroupNorm { eps, ..self }
+    }
+
+    /// Without weight and bias.
+    #[must_use]
+    pub fn without_affine(self) -> Self {
+        GroupNorm { weight: None, bias: None, ..self }
+    }
+}
+
+impl<T: Float> Layer<T> for GroupNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let (tape, shape) = (x.tape(), x.shape());
+        let (rank, channels) = (shape.rank(), self.channels);
+        if rank < 2 || shape[1] != channels {
+            tape.shape_error(format!("group_norm: expected [N, {channels}, …], got {shape}"))
+        }
+        let (n, groups, each) = (shape[0], self.groups, channels / self.groups);
+        let rest: usize = shape[2..].iter().product();
+        let grouped = x.reshape(&[n, groups, each * rest].map(|size| size as isize));
+        let Centred { mean, variance, .. } = Centred::over(grouped, &[2]);
+        // One pass over x in its own shape: the statistics of a group are repeated for its channels.
+        let mut axes = vec![1; rank];
+        (axes[0], axes[1]) = (n as isize, channels as isize);
+        let spread =
+            |of_group: Var<'t, T>| of_group.broadcast_to(&[n, groups, each]).reshape(&axes);
+        let scale = spread((variance + self.eps).sqrt().recip());
+        let y = (x - spread(mean)) * times(scale, per_channel(self.weight.as_ref(), x, rank));
+        per_channel(self.bias.as_ref(), x, rank).map_or(y, |bias| y + bias)
+    }
+}

@@ -1,0 +1,177 @@
+//! Normalisation of each channel of each sample.
+
+use super::running::Running;
+use super::{Centred, per_channel};
+use crate::expect::check_channels;
+use crate::layer::Layer;
+use wengert_autograd::{Buffer, Mode, Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Tensor};
+
+macro_rules! instance_norm {
+    ($(#[$doc:meta])* $Layer:ident) => {
+        $(#[$doc])*
+        ///
+        /// By default without weight, bias and running statistics, as in PyTorch: what evaluation
+        /// does is what training does. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the
+        /// missing ingredient for fast stylization", 2016.)
+        #[derive(Clone, Debug, Module)]
+        #[module(crate = "wengert_autograd")]
+        pub struct $Layer<T: Float = f32> {
+            /// γ: \[channels\].
+            pub weight: Option<Param<T>>,
+            /// β: \[channels\].
+            pub bias: Option<Param<T>>,
+            /// \[channels\].
+            pub running_mean: Option<Buffer<T>>,
+            /// \[channels\].
+            pub running_var: Option<Buffer<T>>,
+            /// Always 0: PyTorch saves it, and does not count here.
+            pub num_batches_tracked: Option<Buffer<i64>>,
+            eps: f64,
+            momentum: f64,
+            #[module(skip)]
+            channels: usize,
+        }
+
+        impl $Layer {
+            /// A layer of `f32` for so many channels.
+            pub fn new(channels: usize) -> Self {
+                Self::of(channels)
+            }
+        }
+
+        impl<T: Float> $Layer<T> {
+            /// A layer of any element type.
+            pub fn of(channels: usize) -> Self {
+                $Layer {
+                    weight: None,
+                    bias: None,
+                    running_mean: None,
+                    running_var: None,
+                    num_batches_tracked: None,
+                    eps: 1e-5,
+                    momentum: 0.1,
+                    channels,
+                }
+            }
+
+            /// With another ε, which is added to the variance.
+            #[must_use]
+            pub fn eps(self, eps: f64) -> Self {
+                $Layer { eps, ..self }
+            }
+
+            /// With a weight (at first 1) and a bias (at first 0) per channel.
+            #[must_use]
+            pub fn affine(self) -> Self {
+                let channels = [self.channels];
+                $Layer {
+                    weight: Some(Tensor::ones_of(&channels).into()),
+                    bias: Some(Tensor::zeros_of(&channels).into()),
+                    ..self
+                }
+            }
+
+            /// With running statistics, which evaluation takes in place of the sample's: the means
+            /// over a batch of those of its samples. As much of each batch's goes in as `momentum`
+            /// says; PyTorch's default is 0.1.
+            #[must_use]
+            pub fn running_statistics(self, momentum: f64) -> Self {
+                let channels = [self.channels];
+                $Layer {
+                    running_mean: Some(Tensor::zeros_of(&channels).into()),
+                    running_var: Some(Tensor::ones_of(&channels).into()),
+                    num_batches_tracked: Some(Tensor::scalar_of(0).into()),
+                    momentum,
+                    ..self
+                }
+            }
+
+            /// How many channels there are.
+            pub fn channels(&self) -> usize {
+                self.channels
+            }
+
+            fn running(&self) -> Option<Running<'_, T>> {
+                Some(Running {
+                    mean: self.running_mean.as_ref()?,
+                    variance: self.running_var.as_ref()?,
+                    batches: self.num_batches_tracked.as_ref()?,
+                    momentum: Some(self.momentum),
+                })
+            }
+
+            #[track_caller]
+            fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+                let (tape, shape) = (x.tape(), x.shape());
+                let (training, rank) = (tape.mode() == Mode::Train, shape.rank());
+                let centred = match self.running() {
+                    Some(running) if !training => running.centre(x),
+                    running => {
+                        let n: usize = shape[2..].iter().product();
+                        if training && n == 1 {
+                            tape.shape_error(format!(
+                                "instance_norm: one value per channel in {shape} has no variance to \
+                                 train with"
+                            ))
+                        }
+                        let axes: Vec<isize> = (2..rank as isize).collect();
+                        let centred = Centred::over(x, &axes);
+                        if let Some(running) = running.filter(|_| n > 1 && shape[0] > 0) {
+                            let [mean, variance] = [centred.mean, centred.variance]
+                                .map(|each| each.detach().mean(&[0], true));
+                            running.record(mean, variance, n);
+                        }
+                        centred
+                    }
+                };
+                let (weight, bias) =
+                    (per_channel(self.weight.as_ref(), x, rank), per_channel(self.bias.as_ref(), x, rank));
+                centred.scaled(self.eps, weight, bias)
+            }
+        }
+    };
+}
+
+instance_norm! {
+    /// Normalises each channel of each signal of [N, C, L] to mean 0 and variance 1 over its
+    /// positions.
+    ///
+    /// ```
+    /// use wengert_nn::{InstanceNorm1d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 3.0], [-5.0, 5.0]]).reshape(&[1, 2, 2]);
+    /// let y = InstanceNorm1d::new(2).eps(0.0).predict(&x);
+    /// assert_eq!(y.to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
+    InstanceNorm1d
+}
+
+instance_norm! {
+    /// Normalises each channel of each image of [N, C, H, W] to mean 0 and variance 1 over its
+    /// pixels.
+    ///
+    /// ```
+    /// use wengert_nn::{InstanceNorm2d, Layer};
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::arange(0.0, 24.0, 1.0).reshape(&[1, 3, 2, 4]);
+    /// let y = InstanceNorm2d::new(3).affine().predict(&x);
+    /// assert!(y.mean(&[2, 3], false).to_vec().iter().all(|mean| mean.abs() < 1e-6));
+    /// ```
+    InstanceNorm2d
+}
+
+impl<T: Float> Layer<T> for InstanceNorm1d<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        check_channels("instance_norm1d", "N, C, L", x, self.channels);
+        self.normalised(x)
+    }
+}
+
+impl<T: Float> Layer<T> for InstanceNorm2d<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        check_channels("instance_norm2d", "N, C, H, W", x, self.channels);
+        self.normalised(x)
+    }
+}

@@ -1,0 +1,86 @@
+//! Normalisation of each sample over its last axes.
+
+use super::Centred;
+use crate::expect::check_last_axes;
+use crate::layer::Layer;
+use wengert_autograd::{Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// Normalises to mean 0 and variance 1 over the last axes, then scales and shifts element by element:
+///
+/// y = (x − mean) / √(variance + ε) · weight + bias
+///
+/// Training and evaluation are the same. Weights start at 1, biases at 0; ε is 1e-5, as in PyTorch.
+/// (Ba, Kiros, Hinton, "Layer normalization", 2016.)
+///
+/// ```
+/// use wengert_nn::{Layer, LayerNorm};
+/// use wengert_tensor::Tensor;
+/// let y = LayerNorm::new(&[2]).eps(0.0).predict(&Tensor::from([[1.0, 3.0], [-5.0, 5.0]]));
+/// assert_eq!(y.to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct LayerNorm<T: Float = f32> {
+    /// γ: of the normalised shape.
+    pub weight: Option<Param<T>>,
+    /// β: of the normalised shape.
+    pub bias: Option<Param<T>>,
+    normalized_shape: Shape,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// A layer of `f32` over the last axes, which have these sizes.
+    ///
+    /// # Panics
+    /// If none is named.
+    #[track_caller]
+    pub fn new(normalized_shape: &[usize]) -> Self {
+        Self::of(normalized_shape)
+    }
+}
+
+impl<T: Float> LayerNorm<T> {
+    /// A layer of any element type.
+    ///
+    /// # Panics
+    /// If no axis is named.
+    #[track_caller]
+    pub fn of(normalized_shape: &[usize]) -> Self {
+        assert!(!normalized_shape.is_empty(), "LayerNorm: the sizes of the last axes are wanted");
+        LayerNorm {
+            weight: Some(Tensor::ones_of(normalized_shape).into()),
+            bias: Some(Tensor::zeros_of(normalized_shape).into()),
+            normalized_shape: Shape::new(normalized_shape),
+            eps: 1e-5,
+        }
+    }
+
+    /// With another ε, which is added to the variance.
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        LayerNorm { eps, ..self }
+    }
+
+    /// Without weight and bias.
+    #[must_use]
+    pub fn without_affine(self) -> Self {
+        LayerNorm { weight: None, bias: None, ..self }
+    }
+
+    /// Without bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        LayerNorm { bias: None, ..self }
+    }
+}
+
+impl<T: Float> Layer<T> for LayerNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let axes = check_last_axes("layer_norm", x, &self.normalized_shape);
+        let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
+        Centred::over(x, &axes).scaled(self.eps, param(&self.weight), param(&self.bias))
+    }
+}

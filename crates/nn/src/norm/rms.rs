@@ -1,0 +1,79 @@
+//! Normalisation of each sample by its root mean square.
+
+use super::times;
+use crate::expect::check_last_axes;
+use crate::layer::Layer;
+use wengert_autograd::{Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// Divides by the root of the mean square over the last axes, then scales element by element:
+///
+/// y = x / √(mean of x² + ε) · weight
+///
+/// Training and evaluation are the same. Weights start at 1; ε is the distance from 1 to the next
+/// number of the element type, as in PyTorch. (Zhang, Sennrich, "Root mean square layer
+/// normalization", 2019.)
+///
+/// ```
+/// use wengert_nn::{Layer, RmsNorm};
+/// use wengert_tensor::Tensor;
+/// let y = RmsNorm::new(&[2]).eps(0.0).predict(&Tensor::from([[1.0, 7.0], [-5.0, 5.0]]));
+/// assert_eq!(y.to_vec(), [0.2, 1.4, -1.0, 1.0]);
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct RmsNorm<T: Float = f32> {
+    /// γ: of the normalised shape.
+    pub weight: Option<Param<T>>,
+    normalized_shape: Shape,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// A layer of `f32` over the last axes, which have these sizes.
+    ///
+    /// # Panics
+    /// If none is named.
+    #[track_caller]
+    pub fn new(normalized_shape: &[usize]) -> Self {
+        Self::of(normalized_shape)
+    }
+}
+
+impl<T: Float> RmsNorm<T> {
+    /// A layer of any element type.
+    ///
+    /// # Panics
+    /// If no axis is named.
+    #[track_caller]
+    pub fn of(normalized_shape: &[usize]) -> Self {
+        assert!(!normalized_shape.is_empty(), "RmsNorm: the sizes of the last axes are wanted");
+        RmsNorm {
+            weight: Some(Tensor::ones_of(normalized_shape).into()),
+            normalized_shape: Shape::new(normalized_shape),
+            eps: T::EPSILON,
+        }
+    }
+
+    /// With another ε, which is added to the mean square.
+    #[must_use]
+    pub fn eps(self, eps: f64) -> Self {
+        RmsNorm { eps, ..self }
+    }
+
+    /// Without weight.
+    #[must_use]
+    pub fn without_affine(self) -> Self {
+        RmsNorm { weight: None, ..self }
+    }
+}
+
+impl<T: Float> Layer<T> for RmsNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let axes = check_last_axes("rms_norm", x, &self.normalized_shape);
+        let scale = (x.square().mean(&axes, true) + self.eps).sqrt().recip();
+        // Two products: the scale is one number per sample, the weight one per element.
+        times(x * scale, self.weight.as_ref().map(|weight| x.tape().param(weight)))
+    }
+}

@@ -1,0 +1,74 @@
+//! Radial units.
+
+use crate::expect::check_last_axes;
+use crate::layer::Layer;
+use rand::Rng;
+use wengert_autograd::{Param, Var};
+use wengert_nn_derive::Module;
+use wengert_tensor::{Float, Tensor};
+
+/// The squared distance to each of several centres, along the last axis: \[…, inputs\] →
+/// \[…, outputs\] with
+///
+/// y\[j\] = Σ (x\[i\] − w\[j, i\])²
+///
+/// summed over the inputs i. The differences are taken and squared as they are (|x|² − 2·x·w + |w|²
+/// would lose the digits of small distances, which decide), and summed without being stored.
+///
+/// As the output of LeNet-5 the centres are bitmaps of the ten digits, and the nearest one is the
+/// answer. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
+/// 1998.)
+///
+/// ```
+/// use wengert_nn::{Layer, Rbf};
+/// use wengert_tensor::Tensor;
+/// let layer = Rbf::from_centres(Tensor::from([[1.0, 1.0], [-1.0, 1.0], [0.0, 3.0]])).fixed();
+/// assert_eq!(layer.predict(&Tensor::from([1.0, 2.0])).to_vec(), [1.0, 5.0, 2.0]);
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Rbf<T: Float = f32> {
+    /// The centres w: [outputs, inputs].
+    pub weight: Param<T>,
+}
+
+impl Rbf {
+    /// A layer of `f32` whose centres are corners of the cube: −1 or 1 in each component, at random.
+    pub fn new(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(inputs, outputs, rng)
+    }
+}
+
+impl<T: Float> Rbf<T> {
+    /// [`Rbf::new`] for any element type.
+    pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let mut sign = || if rng.next_u32() & 1 == 0 { -1.0 } else { 1.0 };
+        Self::from_centres(Tensor::from_fn(&[outputs, inputs], |_| T::of(sign())))
+    }
+
+    /// A layer with these centres: [outputs, inputs].
+    ///
+    /// # Panics
+    /// If they are no matrix.
+    #[track_caller]
+    pub fn from_centres(centres: Tensor<T>) -> Self {
+        let shape = centres.shape();
+        assert!(shape.rank() == 2, "Rbf: centres [outputs, inputs] wanted, got {shape}");
+        Rbf { weight: centres.into() }
+    }
+
+    /// With centres that training leaves alone: the parameter is frozen.
+    #[must_use]
+    pub fn fixed(mut self) -> Self {
+        self.weight.freeze();
+        self
+    }
+}
+
+impl<T: Float> Layer<T> for Rbf<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        check_last_axes("rbf", x, &self.weight.shape()[1..]);
+        let differences = x.unsqueeze(-2) - x.tape().param(&self.weight);
+        differences.square().sum(&[-1], false)
+    }
+}
