@@ -1,0 +1,212 @@
+//! First and second derivatives of layers by input and parameters together, against finite
+//! differences: the gradient by the loss, and the Hessian times a direction by the gradient.
+
+use wengert_autograd::{Gradcheck, Param, Path, Policy, Tape, Var};
+use wengert_nn::{
+    BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Dropout2d, GroupNorm,
+    InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Rbf, RmsNorm,
+    ScaledTanh, Silu, Subsampling,
+};
+use wengert_tensor::{Conv, Padding, Philox, Tensor};
+
+fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
+    Tensor::uniform_of(shape, -2.0, 2.0, &mut Philox::new(seed))
+}
+
+/// A scalar in which every element counts, each differently; not linear, so that the second
+/// derivatives of linear layers are not zero.
+fn loss<'t>(layer: &dyn Layer<f64>, x: Var<'t, f64>) -> Var<'t, f64> {
+    let y = layer.forward(x);
+    let weights = numbers(&y.shape(), 5);
+    ((0.3 * y).tanh() * y.tape().constant(weights)).sum_all()
+}
+
+/// Input and parameters as one vector, moved by `step` times a direction.
+fn moved<L: Layer<f64> + Clone>(layer: &L, x: &Tensor<f64>, step: f64) -> (L, Tensor<f64>) {
+    let mut layer = layer.clone();
+    let direction = |shape: &[usize]| numbers(shape, 7 + shape.len() as u64);
+    layer.visit_mut(&Path::root(), &mut |_, state| {
+        if let Some(param) = state.downcast_mut::<Param<f64>>().filter(|param| !param.frozen()) {
+            let by = direction(&param.shape()) * step;
+            param.update(|value| *value += &by);
+        }
+    });
+    let by = direction(&x.shape()) * step;
+    (layer, x + &by)
+}
+
+struct Derivatives {
+    loss: f64,
+    gradient: Vec<f64>,
+    /// The gradient times the direction, and the Hessian times it.
+    slope: f64,
+    curvature: Vec<f64>,
+}
+
+fn derivatives<L: Layer<f64>>(layer: &L, x: &Tensor<f64>, policy: Policy) -> Derivatives {
+    let tape = Tape::new().with_policy(policy);
+    let mut variables = vec![tape.watch(x.clone())];
+    let mut params = vec![];
+    layer.visit(&Path::root(), &mut |_, state| {
+        params.extend(state.downcast_ref::<Param<f64>>().filter(|param| !param.frozen()));
+    });
+    variables.extend(params.iter().map(|param| tape.param(param)));
+    let loss = loss(layer, variables[0]);
+    let gradient = loss.grad(&variables);
+    let along = |shape: &[usize]| tape.constant(numbers(shape, 7 + shape.len() as u64));
+    let slopes = gradient.iter().map(|g| (*g * along(&g.shape())).sum_all());
+    let slope = slopes.reduce(|a, b| a + b).unwrap();
+    let flat = |parts: &[Var<'_, f64>]| parts.iter().flat_map(|p| p.value().to_vec()).collect();
+    Derivatives {
+        loss: loss.item(),
+        gradient: flat(&gradient),
+        slope: slope.item(),
+        curvature: flat(&slope.grad_or_zero(&variables)),
+    }
+}
+
+fn stencil([a, b, c, d]: [f64; 4], h: f64) -> f64 {
+    (8.0 * (c - b) - (d - a)) / (12.0 * h)
+}
+
+#[track_caller]
+fn close(what: &str, rules: f64, differences: f64) {
+    let scale = rules.abs().max(differences.abs()).max(1.0);
+    // Not `>`: NaN is an error too.
+    assert!((rules - differences).abs() <= 2e-6 * scale, "{what}: {rules} {differences}");
+}
+
+#[track_caller]
+fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
+    let (x, h) = (numbers(shape, 3), 1e-3);
+    let name = layer.outline().to_string();
+    for policy in [Policy::Fused, Policy::Eager] {
+        let here = derivatives(layer, &x, policy);
+        let around = [-2.0, -1.0, 1.0, 2.0].map(|k| {
+            let (layer, x) = moved(layer, &x, k * h);
+            derivatives(&layer, &x, policy)
+        });
+        let slope = stencil(around.each_ref().map(|at| at.loss), h);
+        close(&format!("{name}: slope"), here.slope, slope);
+        assert!(here.gradient.iter().any(|g| g.abs() > 1e-3), "{name}: flat");
+        for (i, &rules) in here.curvature.iter().enumerate() {
+            let differences = stencil(around.each_ref().map(|at| at.gradient[i]), h);
+            close(&format!("{name}: second derivative {i}"), rules, differences);
+        }
+    }
+    // Every element of the Jacobian by the input, and of the second one.
+    if let Err(error) = Gradcheck::new().order(2).run(|x| layer.forward(x[0]), &[x]) {
+        panic!("{name}: {error}")
+    }
+}
+
+/// Weights and biases not as they start, so that a confusion of them shows.
+fn shaken<L: Layer<f64> + Clone>(layer: &L) -> L {
+    moved(layer, &Tensor::zeros_of(&[1]), 0.3).0
+}
+
+#[test]
+fn convolutions() {
+    let rng = &mut Philox::new(1);
+    check(&Conv2d::of(2, 3, [3, 2], rng), &[2, 2, 4, 3]);
+    check(&Conv2d::of(2, 2, [2, 3], rng).stride([2, 1]).padding([1, 2]), &[2, 2, 5, 4]);
+    check(&Conv2d::of(4, 4, 2, rng).groups(2).dilation([1, 2]).without_bias(), &[1, 4, 3, 5]);
+    check(&Conv2d::of(3, 6, [3, 4], rng).groups(3).padding(Padding::Same), &[1, 3, 3, 4]);
+    let conv = Conv { padding: [(0, 1), (2, 0)], ..Conv::new() };
+    check(&Conv2d::from_tensors(numbers(&[3, 2, 2, 2], 4), None, conv), &[1, 2, 2, 3]);
+    check(&Conv1d::of(2, 3, 3, rng).stride(2).padding(1), &[2, 2, 7]);
+    check(&Conv1d::of(2, 4, 2, rng).groups(2).dilation(3).padding(Padding::Same), &[2, 2, 5]);
+    let transposed = ConvTranspose2d::of(2, 3, [3, 2], rng).stride([2, 3]);
+    check(&transposed.padding([1, 0]).output_padding([1, 2]), &[2, 2, 3, 2]);
+    check(&ConvTranspose2d::of(4, 2, 2, rng).groups(2).dilation(2), &[1, 4, 2, 3]);
+}
+
+#[test]
+fn batch_norms() {
+    // Without running statistics evaluation does what training does.
+    let batch = || shaken(&BatchNorm2d::of(3).without_running_statistics());
+    check(&batch(), &[2, 3, 3, 2]);
+    check(&batch().eps(0.5).without_affine(), &[3, 3, 1, 2]);
+    check(&BatchNorm1d::of(3).without_running_statistics(), &[5, 3]);
+    check(&BatchNorm1d::of(2).without_running_statistics(), &[3, 2, 4]);
+    // With running statistics, an affine map.
+    let mut layer = shaken(&BatchNorm2d::of(3));
+    layer.running_mean.as_mut().unwrap().set(numbers(&[3], 1));
+    layer.running_var.as_mut().unwrap().set(Tensor::from([0.3, 1.0, 2.5]));
+    check(&layer, &[2, 3, 3, 2]);
+}
+
+#[test]
+fn a_batch_norm_that_trains_has_the_gradients_of_one_without_running_statistics() {
+    let layer = shaken(&BatchNorm2d::of(3));
+    let plain = layer.clone().without_running_statistics();
+    let gradients = [&layer, &plain].map(|layer| {
+        let tape = Tape::train(&mut Philox::new(0));
+        let x = tape.watch(numbers(&[4, 3, 2, 5], 1));
+        let gradients = loss(layer, x).backward();
+        let of = |param: &Option<Param<f64>>| gradients.get(param.as_ref().unwrap()).cloned();
+        let all = [gradients.wrt(x).cloned(), of(&layer.weight), of(&layer.bias)];
+        all.map(|g| g.unwrap().to_vec())
+    });
+    assert_eq!(gradients[0], gradients[1]);
+}
+
+#[test]
+fn other_norms() {
+    check(&shaken(&InstanceNorm1d::of(2).affine()), &[2, 2, 5]);
+    check(&shaken(&InstanceNorm2d::of(2).affine()), &[2, 2, 3, 2]);
+    check(&InstanceNorm2d::of(3), &[1, 3, 2, 3]);
+    check(&InstanceNorm2d::of(2).running_statistics(0.1), &[1, 2, 2, 3]);
+    check(&shaken(&LayerNorm::of(&[5])), &[3, 5]);
+    check(&shaken(&LayerNorm::of(&[2, 3]).without_bias()), &[2, 2, 3]);
+    check(&LayerNorm::of(&[4]).without_affine().eps(0.1), &[2, 3, 4]);
+    check(&shaken(&GroupNorm::of(2, 4)), &[2, 4, 3, 2]);
+    check(&GroupNorm::of(3, 12).without_affine(), &[2, 12]);
+    check(&shaken(&RmsNorm::of(&[5])), &[3, 5]);
+    check(&RmsNorm::of(&[2, 3]).without_affine().eps(0.1), &[2, 2, 3]);
+    check(&LocalResponseNorm::new(3).alpha(0.7), &[2, 4, 2, 3]);
+    check(&LocalResponseNorm::new(4).alpha(0.5).beta(0.4).k(2.0), &[2, 3]);
+    check(&LocalResponseNorm::new(9).alpha(1.0), &[1, 4, 3]);
+}
+
+#[test]
+fn radial_units_and_sub_sampling() {
+    let rng = &mut Philox::new(1);
+    check(&shaken(&Rbf::of(4, 3, rng)), &[2, 4]);
+    check(&shaken(&Rbf::of(3, 2, rng)), &[2, 2, 3]);
+    check(&shaken(&Rbf::of(4, 3, rng)), &[4]);
+    check(&shaken(&Subsampling::of(3, rng)), &[2, 3, 4, 2]);
+}
+
+#[test]
+fn fixed_centres_have_no_gradient() {
+    let layer = Rbf::<f64>::of(4, 3, &mut Philox::new(1)).fixed();
+    let tape = Tape::new();
+    let gradients = loss(&layer, tape.watch(numbers(&[2, 4], 1))).backward();
+    assert!(gradients.get(&layer.weight).is_none());
+    check(&layer, &[2, 4]);
+}
+
+#[test]
+fn activations() {
+    check(&ScaledTanh, &[2, 3]);
+    check(&Silu, &[2, 3]);
+    check(&LeakyRelu(0.1), &[2, 3]);
+    check(&LeakyRelu(-0.5), &[2, 3]);
+}
+
+#[test]
+fn channel_dropout_is_linear_with_its_own_mask() {
+    let tape = Tape::train(&mut Philox::new(0));
+    let x = tape.watch(Tensor::<f64>::ones_of(&[5, 4, 2, 3]));
+    let y = Dropout2d::new(0.5).forward(x);
+    let mask = y.value();
+    let gradients = y.sum_all().backward();
+    assert_eq!(gradients.wrt(x).unwrap().to_vec(), mask.to_vec());
+    let channels = mask.reshape(&[20, 6]);
+    for i in 0..20 {
+        let channel = channels.narrow(0, i, 1).to_vec();
+        assert!(channel == [0.0; 6] || channel == [2.0; 6]);
+    }
+    assert!(mask.to_vec().contains(&0.0) && mask.to_vec().contains(&2.0));
+}

@@ -1,0 +1,106 @@
+"""PyTorch's convolutional and normalising layers: state dicts, outputs, gradients, training.
+
+Writes `layers.safetensors` beside this script. For each layer, named by `layers()` (f64; every
+number a run starts from is a float32 number):
+
+* `{layer}/init/{name}`: the state dict it starts from; its names and shapes are the layer's.
+* `{layer}/x` [3, ...]: three batches; `{layer}/weights`: of the shape of one output.
+* `{layer}/y`, `{layer}/grad/x`, `{layer}/grad/{name}`: of the first batch, in training mode:
+  the output, and the gradients of loss = sum(weights * y).
+* `{layer}/after/{name}`: the state dict after three steps of p <- p - 0.1 * gradient, one on
+  each batch, in training mode.
+* `{layer}/eval`: the output for the first batch after that, in evaluation mode.
+"""
+
+import torch
+from torch import nn
+
+from store import store
+
+RATE = 0.1
+
+
+def layers():
+    """Name: (layer, shape of a batch)."""
+    return {
+        "conv1d": (nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2), (2, 4, 9)),
+        "conv1d_same": (nn.Conv1d(2, 3, 4, padding="same", dilation=3, bias=False), (2, 2, 7)),
+        "conv2d": (nn.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 2)), (2, 2, 6, 5)),
+        "conv2d_same": (nn.Conv2d(2, 2, (4, 3), padding="same", dilation=(1, 2)), (2, 2, 5, 4)),
+        "conv2d_valid": (nn.Conv2d(1, 4, (2, 5), padding="valid"), (2, 1, 4, 7)),
+        "conv2d_depthwise": (nn.Conv2d(3, 6, 3, padding=1, groups=3, bias=False), (2, 3, 4, 3)),
+        "conv2d_reflect": (nn.Conv2d(1, 2, 3, padding=(2, 1), padding_mode="reflect"), (2, 1, 4, 3)),
+        "conv2d_replicate": (nn.Conv2d(1, 2, (2, 4), padding="same", padding_mode="replicate"), (2, 1, 4, 3)),
+        "conv2d_circular": (nn.Conv2d(1, 2, 3, stride=2, padding=(1, 2), padding_mode="circular"), (2, 1, 4, 3)),
+        "conv_transpose2d": (nn.ConvTranspose2d(4, 2, (3, 2), stride=(2, 3), padding=(1, 0),
+                                                output_padding=(1, 2), groups=2), (2, 4, 3, 2)),
+        "conv_transpose2d_dilated": (nn.ConvTranspose2d(2, 3, 2, dilation=(1, 2), bias=False), (2, 2, 2, 3)),
+        "batch_norm1d": (nn.BatchNorm1d(3), (6, 3)),
+        "batch_norm1d_signals": (nn.BatchNorm1d(2, eps=0.01, momentum=0.3), (3, 2, 5)),
+        "batch_norm2d": (nn.BatchNorm2d(3), (3, 3, 2, 4)),
+        "batch_norm2d_cumulative": (nn.BatchNorm2d(2, momentum=None), (2, 2, 3, 2)),
+        "batch_norm2d_plain": (nn.BatchNorm2d(2, affine=False), (2, 2, 2, 3)),
+        "batch_norm2d_untracked": (nn.BatchNorm2d(2, track_running_stats=False), (2, 2, 2, 3)),
+        "instance_norm1d": (nn.InstanceNorm1d(2), (2, 2, 5)),
+        "instance_norm2d": (nn.InstanceNorm2d(2, affine=True), (2, 2, 3, 2)),
+        "instance_norm2d_tracked": (nn.InstanceNorm2d(2, affine=True, track_running_stats=True), (3, 2, 3, 2)),
+        "layer_norm": (nn.LayerNorm((3, 4)), (2, 3, 4)),
+        "layer_norm_unbiased": (nn.LayerNorm(5, eps=0.1, bias=False), (3, 5)),
+        "layer_norm_plain": (nn.LayerNorm(5, elementwise_affine=False), (2, 2, 5)),
+        "group_norm": (nn.GroupNorm(2, 6), (2, 6, 2, 3)),
+        "group_norm_plain": (nn.GroupNorm(2, 4, affine=False, eps=0.1), (3, 4)),
+        "rms_norm": (nn.RMSNorm(5), (3, 5)),
+        "rms_norm_eps": (nn.RMSNorm((2, 3), eps=0.1), (2, 2, 3)),
+        "local_response_norm": (nn.LocalResponseNorm(3), (2, 4, 3)),
+        "local_response_norm_even": (nn.LocalResponseNorm(4, alpha=0.6, beta=0.4, k=2.0), (2, 5, 2, 2)),
+        "silu": (nn.SiLU(), (3, 5)),
+        "leaky_relu": (nn.LeakyReLU(0.2), (3, 5)),
+    }
+
+
+def main():
+    torch.set_num_threads(1)
+    tensors = {}
+    g = torch.Generator().manual_seed(3)
+
+    def uniform(*shape, low=-1.0, high=1.0):
+        # Float32 numbers, so that a run in f32 starts from the same point.
+        return (torch.rand(shape, generator=g) * (high - low) + low).double()
+
+    for name, (layer, shape) in layers().items():
+        layer = layer.double()
+        with torch.no_grad():
+            for p in layer.parameters():
+                p.copy_(uniform(*p.shape, low=0.2, high=1.2))
+
+        def put(kind, values):
+            for key, value in values.items():
+                tensors[f"{name}/{kind}/{key}"] = value.detach().clone()
+
+        put("init", layer.state_dict())
+        x = uniform(3, *shape, low=-2.0, high=2.0)
+        layer.train()
+        weights = uniform(*layer(x[0]).shape)
+        # That call has changed the running statistics.
+        layer.load_state_dict({k[len(f"{name}/init/"):]: v for k, v in tensors.items() if k.startswith(f"{name}/init/")})
+        tensors |= {f"{name}/x": x, f"{name}/weights": weights}
+        for step in range(3):
+            batch = x[step].clone().requires_grad_()
+            layer.zero_grad()
+            y = layer(batch)
+            (weights * y).sum().backward()
+            if step == 0:
+                tensors[f"{name}/y"] = y.detach()
+                put("grad", {"x": batch.grad} | {k: p.grad for k, p in layer.named_parameters()})
+            with torch.no_grad():
+                for p in layer.parameters():
+                    p -= RATE * p.grad
+        put("after", layer.state_dict())
+        layer.eval()
+        with torch.no_grad():
+            tensors[f"{name}/eval"] = layer(x[0])
+    store(__file__, tensors, {"rate": str(RATE)})
+
+
+if __name__ == "__main__":
+    main()
