@@ -8,7 +8,6 @@ pub use wengert_autograd::{
     Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,
 };
 pub use wengert_data::{
-    DataLoader, Dataset, Digits, FashionMnist, Mnist, RandomAffine, RandomCrop,
     Cifar10, DataLoader, Dataset, Digits, FashionMnist, Mnist, RandomAffine, RandomCrop,
     RandomHorizontalFlip, Subset, TensorDataset, Zipcode, random_split, stratified_split,
 };

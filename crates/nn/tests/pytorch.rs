@@ -1,0 +1,310 @@
+//! Layers against PyTorch's: names and shapes of the state dict, outputs, gradients, what three
+//! steps of training leave (running statistics included), and evaluation after that.
+
+use wengert_autograd::{Param, Path, Tape, Var};
+use wengert_nn::{
+    BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, InstanceNorm1d,
+    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Module, RmsNorm, Silu,
+    StateDict, load_state_dict, state_dict,
+};
+use wengert_tensor::{Float, NamedTensors, Padding, Philox, Tensor};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/layers.safetensors");
+
+/// What PyTorch stored of one layer.
+struct Reference {
+    name: &'static str,
+    file: NamedTensors,
+}
+
+impl Reference {
+    fn get<T: Float>(&self, key: &str) -> Tensor<T> {
+        let name = format!("{}/{key}", self.name);
+        self.file.get(&name).unwrap_or_else(|| panic!("{name} is not in the file")).cast()
+    }
+
+    fn group(&self, kind: &str) -> StateDict {
+        let prefix = format!("{}/{kind}/", self.name);
+        let of_group = self.file.iter().filter_map(|(name, tensor)| {
+            Some((name.strip_prefix(&prefix)?.to_string(), tensor.clone()))
+        });
+        of_group.collect()
+    }
+}
+
+/// Within the tolerance, relative to 1 or to the number if that is more.
+#[track_caller]
+fn close<T: Float>(what: &str, got: &Tensor<T>, wanted: &Tensor<T>, tolerance: f64) {
+    assert_eq!(got.shape(), wanted.shape(), "{what}");
+    for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
+        let error = (a.to() - b.to()).abs() / b.to().abs().max(1.0);
+        // Not `>`: NaN is an error too.
+        assert!(error <= tolerance, "{what}: element {i} is {a}, PyTorch has {b}");
+    }
+}
+
+fn compare<T: Float>(name: &'static str, mut layer: impl Layer<T>, tolerance: f64) {
+    let reference = Reference { name, file: NamedTensors::load(FILE).unwrap() };
+    let what = |key: &str| format!("{} {name}: {key}", T::DTYPE);
+    load_state_dict(&mut layer, &reference.group("init"))
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
+
+    let (batches, weights) = (reference.get::<T>("x"), reference.get::<T>("weights"));
+    for step in 0..3 {
+        let tape = Tape::train(&mut Philox::new(0));
+        let x = tape.watch(batches.narrow(0, step, 1).squeeze(0));
+        let y = layer.forward(x);
+        let loss = (y * tape.constant(weights.clone())).sum_all();
+        let first = step == 0;
+        if first {
+            close(&what("y"), &y.value(), &reference.get("y"), tolerance);
+        }
+        let gradients = loss.backward();
+        if first {
+            close(&what("grad/x"), gradients.wrt(x).unwrap(), &reference.get("grad/x"), tolerance);
+        }
+        drop(tape);
+        gradients.apply_updates(&mut layer);
+        layer.visit_mut(&Path::root(), &mut |path, state| {
+            let Some(param) = state.downcast_mut::<Param<T>>() else { return };
+            let gradient = gradients.get(param).unwrap();
+            if first {
+                let key = format!("grad/{path}");
+                close(&what(&key), gradient, &reference.get(&key), tolerance);
+            }
+            param.update(|value| *value += &(gradient * -0.1));
+        });
+    }
+    let (after, ours) = (reference.group("after"), state_dict(&layer));
+    assert_eq!(ours.len(), after.len(), "{}", what("state dict"));
+    for (key, tensor) in ours.iter() {
+        let wanted = after.get(key).unwrap_or_else(|| panic!("{}", what(key)));
+        if let Some(count) = tensor.get::<i64>() {
+            assert_eq!(Some(count), wanted.get::<i64>(), "{}", what(key));
+        } else {
+            close::<T>(&what(key), &tensor.cast(), &wanted.cast(), tolerance);
+        }
+    }
+    let x = batches.narrow(0, 0, 1).squeeze(0);
+    close(&what("eval"), &layer.predict(&x), &reference.get("eval"), tolerance);
+}
+
+fn all<T: Float>(tolerance: f64) {
+    let rng = &mut Philox::new(0);
+    macro_rules! compare {
+        ($($name:ident: $layer:expr;)*) => { $(
+            compare::<T>(stringify!($name), $layer, tolerance);
+        )* };
+    }
+    compare! {
+        conv1d: Conv1d::of(4, 6, 3, rng).stride(2).padding(1).dilation(2).groups(2);
+        conv1d_same: Conv1d::of(2, 3, 4, rng).padding(Padding::Same).dilation(3).without_bias();
+        conv2d: Conv2d::of(2, 3, [3, 2], rng).stride([2, 1]).padding([1, 2]);
+        conv2d_same: Conv2d::of(2, 2, [4, 3], rng).padding(Padding::Same).dilation([1, 2]);
+        conv2d_valid: Conv2d::of(1, 4, [2, 5], rng).padding(Padding::Valid);
+        conv2d_depthwise: Conv2d::of(3, 6, 3, rng).padding(1).groups(3).without_bias();
+        conv_transpose2d: ConvTranspose2d::of(4, 2, [3, 2], rng)
+            .stride([2, 3]).padding([1, 0]).output_padding([1, 2]).groups(2);
+        conv_transpose2d_dilated: ConvTranspose2d::of(2, 3, 2, rng).dilation([1, 2]).without_bias();
+        batch_norm1d: BatchNorm1d::of(3);
+        batch_norm1d_signals: BatchNorm1d::of(2).eps(0.01).momentum(0.3);
+        batch_norm2d: BatchNorm2d::of(3);
+        batch_norm2d_cumulative: BatchNorm2d::of(2).momentum(None);
+        batch_norm2d_plain: BatchNorm2d::of(2).without_affine();
+        batch_norm2d_untracked: BatchNorm2d::of(2).without_running_statistics();
+        instance_norm1d: InstanceNorm1d::of(2);
+        instance_norm2d: InstanceNorm2d::of(2).affine();
+        instance_norm2d_tracked: InstanceNorm2d::of(2).affine().running_statistics(0.1);
+        layer_norm: LayerNorm::of(&[3, 4]);
+        layer_norm_unbiased: LayerNorm::of(&[5]).eps(0.1).without_bias();
+        layer_norm_plain: LayerNorm::of(&[5]).without_affine();
+        group_norm: GroupNorm::of(2, 6);
+        group_norm_plain: GroupNorm::of(2, 4).without_affine().eps(0.1);
+        rms_norm: RmsNorm::of(&[5]);
+        rms_norm_eps: RmsNorm::of(&[2, 3]).eps(0.1);
+        local_response_norm: LocalResponseNorm::new(3);
+        local_response_norm_even: LocalResponseNorm::new(4).alpha(0.6).beta(0.4).k(2.0);
+        silu: Silu;
+        leaky_relu: LeakyRelu(0.2);
+    }
+}
+
+#[test]
+fn f64_layers() {
+    all::<f64>(1e-10);
+}
+
+#[test]
+fn f32_layers() {
+    all::<f32>(2e-5);
+}
+
+/// Initial values are spread as PyTorch's: uniform up to one over the root of the connections.
+#[test]
+fn initial_values() {
+    fn assert_bound(name: &str, param: &Param<f64>, connections: f64) {
+        let (bound, numbers) = (1.0 / connections.sqrt(), param.value().to_vec());
+        let largest = numbers.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        assert!(largest <= bound * (1.0 + 1e-12) && largest > 0.9 * bound, "{name}: {largest}");
+    }
+    let rng = &mut Philox::new(0);
+    let conv = Conv2d::<f64>::of(8, 64, [3, 2], rng);
+    assert_bound("conv2d", &conv.weight, 48.0);
+    assert_bound("conv2d bias", conv.bias.as_ref().unwrap(), 48.0);
+    let grouped = conv.groups(4);
+    assert_eq!(grouped.weight.shape(), [64, 2, 3, 2]);
+    assert_bound("groups", &grouped.weight, 12.0);
+    assert_bound("groups bias", grouped.bias.as_ref().unwrap(), 12.0);
+    let transposed = ConvTranspose2d::<f64>::of(64, 8, [3, 2], rng).groups(2);
+    assert_eq!((transposed.weight.shape()[1], transposed.outputs()), (4, 8));
+    assert_bound("transposed", &transposed.weight, 24.0);
+    assert_bound("conv1d", &Conv1d::<f64>::of(8, 64, 5, rng).weight, 40.0);
+}
+
+fn error_of(layer: &dyn Layer, shape: &[usize]) -> String {
+    let error = layer.summary(shape).unwrap_err().to_string();
+    // The run with numbers says the same.
+    let run = || layer.predict(&Tensor::zeros(shape));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>(), Some(&error));
+    error
+}
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd")]
+struct Residual {
+    conv: Vec<Conv2d>,
+    norm: (BatchNorm2d, BatchNorm2d),
+    shortcut: Option<Conv2d>,
+    branches: Vec<Box<dyn Layer>>,
+}
+
+/// Two ways through, added; two more, joined: plain Rust.
+impl Layer for Residual {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.norm.0.forward_as("norm.0", self.conv[0].forward_as("conv.0", x)).relu();
+        let y = self.norm.1.forward_as("norm.1", self.conv[1].forward_as("conv.1", y));
+        let way = self.shortcut.as_ref().map_or(x, |layer| layer.forward_as("shortcut", x));
+        let y = (y + way).relu();
+        let branches: Vec<_> = self.branches.iter().map(|branch| branch.forward(y)).collect();
+        Var::concat(&branches, 1)
+    }
+}
+
+#[test]
+fn branching_models_are_plain_structs() {
+    let rng = &mut Philox::new(0);
+    let mut model = Residual {
+        conv: vec![
+            Conv2d::new(3, 8, 3, rng).stride(2).padding(1).without_bias(),
+            Conv2d::new(8, 8, 3, rng).padding(1).without_bias(),
+        ],
+        norm: (BatchNorm2d::new(8), BatchNorm2d::new(8)),
+        shortcut: Some(Conv2d::new(3, 8, 1, rng).stride(2)),
+        branches: vec![
+            Box::new(Conv2d::new(8, 2, 1, rng)),
+            Box::new(Conv2d::new(8, 5, 3, rng).padding(1)),
+        ],
+    };
+    let names: Vec<_> = state_dict(&model).names().map(String::from).collect();
+    assert_eq!(names[..4], ["conv.0.weight", "conv.1.weight", "norm.0.weight", "norm.0.bias"]);
+    assert_eq!(names[names.len() - 2..], ["branches.1.weight", "branches.1.bias"]);
+    assert_eq!(model.summary(&[4, 3, 17, 12]).unwrap().output, [4, 7, 9, 6]);
+
+    let tape = Tape::train(rng);
+    let x = tape.constant(Tensor::normal(&[4, 3, 17, 12], 0.0, 1.0, rng));
+    let gradients = model.forward(x).square().mean_all().backward();
+    assert_eq!(gradients.len(), model.named_parameters().len());
+    drop(tape);
+    gradients.apply_updates(&mut model);
+    let count = |norm: &BatchNorm2d| norm.num_batches_tracked.as_ref().unwrap().value().item();
+    assert_eq!((count(&model.norm.0), count(&model.norm.1)), (1, 1));
+
+    assert_eq!(
+        error_of(&model, &[4, 1, 17, 12]),
+        "conv.0: conv2d: expected [N, 3, H, W], got [4, 1, 17, 12]"
+    );
+}
+
+#[test]
+fn messages_say_what_is_expected_and_given() {
+    let rng = &mut Philox::new(0);
+    let conv = Conv2d::new(1, 6, 5, rng);
+    let texts = [
+        (
+            &[64, 28, 28][..],
+            "expected [N, 1, H, W], got [64, 28, 28] (the one channel is an axis with unsqueeze(1))",
+        ),
+        (
+            &[1, 28, 28],
+            "expected [N, 1, H, W], got [1, 28, 28] (one sample becomes a batch with unsqueeze(0))",
+        ),
+        (
+            &[64, 28, 28, 1],
+            "expected [N, 1, H, W], got [64, 28, 28, 1] (the channels stand last: move them to axis 1 with permute first)",
+        ),
+        (&[64, 784], "expected [N, 1, H, W], got [64, 784] (flat samples: reshape them first)"),
+        (
+            &[64, 1, 28, 4],
+            "input [64, 1, 28, 4] has width 4, a kernel of 5 does not fit; pad the image by 1 more in all, or take a smaller kernel",
+        ),
+    ];
+    for (shape, text) in texts {
+        assert_eq!(error_of(&conv, shape), format!("conv2d: {text}"));
+    }
+    let strided = Conv2d::new(1, 6, 5, rng).padding(Padding::Same).stride([1, 2]);
+    assert_eq!(
+        error_of(&strided, &[1, 1, 8, 8]),
+        "padding: `Same` keeps the size of an image, a stride of [1, 2] does not; give the padding in \
+         numbers"
+    );
+    let norms: [(&dyn Layer, &[usize], &str); 5] = [
+        (&BatchNorm1d::new(3), &[5, 4], "batch_norm1d: expected [N, 3], got [5, 4]"),
+        (&BatchNorm1d::new(3), &[5, 4, 2], "batch_norm1d: expected [N, 3, L], got [5, 4, 2]"),
+        (&GroupNorm::new(2, 6), &[5], "group_norm: expected [N, 6, …], got [5]"),
+        (&LayerNorm::new(&[2, 6]), &[2, 3, 6], "layer_norm: expected […, 2, 6], got [2, 3, 6]"),
+        (&RmsNorm::new(&[6]), &[6, 2], "rms_norm: expected […, 6], got [6, 2]"),
+    ];
+    for (layer, shape, text) in norms {
+        assert_eq!(error_of(layer, shape), text);
+    }
+    let tape = Tape::train(rng);
+    let one = tape.constant(Tensor::zeros(&[1, 3]));
+    let train = || BatchNorm1d::new(3).forward(one);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(train)).err().unwrap();
+    assert_eq!(
+        panic.downcast_ref::<String>().unwrap(),
+        "batch_norm: one value per channel in [1, 3] has no variance to train with: take batches of \
+         two samples at least"
+    );
+}
+
+#[test]
+fn layers_print_what_is_unusual() {
+    let rng = &mut Philox::new(0);
+    let layers: [(&dyn Layer, &str); 5] = [
+        (
+            &Conv2d::new(4, 6, 3, rng).stride(2).groups(2),
+            "Conv2d(weight: [6, 2, 3, 3], bias: [6], stride: 2, groups: 2)",
+        ),
+        (
+            &Conv2d::new(1, 6, 3, rng).padding([1, 0]).dilation([1, 2]),
+            "Conv2d(weight: [6, 1, 3, 3], bias: [6], padding: [1, 0], dilation: [1, 2])",
+        ),
+        (
+            &Conv1d::new(1, 2, 3, rng).padding(Padding::Same).without_bias(),
+            "Conv1d(weight: [2, 1, 3], bias: None, padding: same)",
+        ),
+        (
+            &Conv1d::new(1, 2, 3, rng).padding(4).stride(2),
+            "Conv1d(weight: [2, 1, 3], bias: [2], stride: 2, padding: 4)",
+        ),
+        (
+            &ConvTranspose2d::new(1, 2, 3, rng).stride(2).output_padding([0, 1]),
+            "ConvTranspose2d(weight: [1, 2, 3, 3], bias: [2], stride: 2, output_padding: [0, 1])",
+        ),
+    ];
+    for (layer, text) in layers {
+        assert_eq!(layer.to_string(), text);
+    }
+}
