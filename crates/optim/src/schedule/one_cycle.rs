@@ -20,14 +20,13 @@ use std::f64::consts::PI;
 /// rates", 2018.
 ///
 /// ```
-/// use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd};
-/// let (mut optimizer, schedule) = (Sgd::new(0.1), OneCycleLr::new(0.1, 100));
-/// schedule.apply(&mut optimizer, 0);
-/// assert_eq!(optimizer.learning_rate(), 0.1 / 25.0);
-/// assert_eq!(schedule.momentum(0), Some(0.95));
-/// assert_eq!(schedule.learning_rate(29), 0.1);
-/// assert_eq!(schedule.momentum(29), Some(0.85));
-/// assert!((schedule.learning_rate(99) - 0.1 / 25.0 / 1e4).abs() < 1e-18);
+/// use wengert_optim::{OneCycleLr, Schedule};
+/// let schedule = OneCycleLr::new(0.1, 100);
+/// let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
+/// assert!(close(schedule.learning_rate(0), 0.1 / 25.0));
+/// assert!(close(schedule.learning_rate(29), 0.1));
+/// assert!(close(schedule.learning_rate(99), 0.1 / 25.0 / 1e4));
+/// assert!(close(schedule.momentum(29).unwrap(), 0.85));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OneCycleLr {

@@ -138,8 +138,8 @@ impl Schedule for ExponentialLr {
 ///
 /// ```
 /// use wengert_optim::{LambdaLr, Schedule};
-/// let schedule = LambdaLr::new(0.1, |step| 1.0 / (1.0 + step as f64));
-/// assert_eq!(schedule.learning_rate(4), 0.02);
+/// let schedule = LambdaLr::new(0.5, |step| 1.0 / (1.0 + step as f64));
+/// assert_eq!(schedule.learning_rate(3), 0.125);
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct LambdaLr<F> {
