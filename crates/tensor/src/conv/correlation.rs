@@ -6,8 +6,15 @@ use crate::gemm::{Correlate, Gather, Kernels, Run, Use, with_buffer};
 use crate::parallel::{self, Shared};
 use std::ops::Range;
 
-/// Steps of the sum that a tile takes at once: its pixels stay in the first cache.
-const STEPS: usize = 640;
+/// Steps of the sum that a tile takes at once, where its pixels are gathered: bytes that stay in
+/// the first cache, and steps for which sums are worth a way to memory and back.
+const NEAR: usize = 20 << 10;
+const WORTH: usize = 192;
+/// The same, in steps, where pixels are read in place. Neighbouring steps read neighbouring pixels.
+const STEPS: usize = 1024;
+/// Rows that cross the end of a row of pixels are joined anew for every panel of weights; for more
+/// panels than this they are gathered once.
+const JOINED: usize = 3;
 
 /// Cuts `len` into `parts` nearly equal pieces, longer ones first: where each starts and ends.
 pub fn pieces(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
@@ -35,6 +42,8 @@ pub struct Correlation<T: 'static> {
     shifts: Vec<usize>,
     /// The same in a tile whose pixels have been gathered.
     gathered: Vec<usize>,
+    /// Steps in a block.
+    longest: usize,
     /// Height and number of the panels of weights; the second are one lower.
     panels: [(usize, usize); 2],
     tiles: Vec<Tile>,
@@ -50,6 +59,9 @@ struct Tile {
     last: usize,
     /// Where its vectors begin in a plane, if none crosses the end of a row.
     begins: [usize; 4],
+    /// Whether some do and are joined: from the given lane on they are in the next row.
+    joined: bool,
+    next: [(usize, usize); 4],
     /// The runs to be gathered otherwise.
     runs: Range<usize>,
 }
@@ -59,7 +71,7 @@ impl<T: Float> Correlation<T> {
     pub fn new(maps: usize, shifts: Vec<usize>, out: [usize; 2], pitch: usize) -> Self {
         let kernels = T::kernels();
         // Few maps leave registers for more pixels.
-        let heights = |vectors: usize| kernels.correlate[vectors - 1].len();
+        let heights = |vectors: usize| kernels.correlate[0][vectors - 1].len();
         let vectors = if maps <= heights(4) { 4 } else { kernels.vectors };
         let parts = maps.div_ceil(heights(vectors)).max(1);
         let (each, longer) = (maps / parts, maps % parts);
@@ -67,32 +79,44 @@ impl<T: Float> Correlation<T> {
             kernels,
             maps,
             pixels: out[0] * out[1],
-            gathered: (0..shifts.len().min(STEPS)).map(|p| p * vectors * kernels.lanes).collect(),
+            gathered: Vec::new(),
+            longest: STEPS,
             shifts,
             panels: [(each + 1, longer), (each, parts - longer)],
             tiles: Vec::new(),
             runs: Vec::new(),
         };
-        this.cut(vectors, out[1], pitch);
+        this.cut(vectors, out[1], pitch, parts <= JOINED);
+        if !this.runs.is_empty() {
+            let width = vectors * kernels.lanes;
+            this.longest = (NEAR / (width * size_of::<T>())).max(WORTH);
+            this.gathered = (0..this.shifts.len().min(this.longest)).map(|p| p * width).collect();
+        }
         this
     }
 
     /// Cuts the pixels into tiles.
-    fn cut(&mut self, vectors: usize, width: usize, pitch: usize) {
+    fn cut(&mut self, vectors: usize, width: usize, pitch: usize, may_join: bool) {
         let (lanes, pixels) = (self.kernels.lanes, self.pixels);
         let count = pixels.div_ceil(lanes);
+        let place = |pixel: usize| pixel / width * pitch + pixel % width;
         for tile in pieces(count, count.div_ceil(vectors)) {
             let (first, end) = (tile.start * lanes, pixels.min(tile.end * lanes));
-            let place = |pixel: usize| pixel / width * pitch + pixel % width;
-            let mut begins = [0; 4];
-            let mut crosses = false;
-            for (begin, vector) in begins.iter_mut().zip(tile.clone()) {
+            let (mut begins, mut next) = ([0; 4], [(0, 0); 4]);
+            let (mut crosses, mut joins) = (false, may_join);
+            for (j, vector) in tile.clone().enumerate() {
                 let pixel = vector * lanes;
-                *begin = place(pixel);
-                crosses |= pixel % width + lanes.min(pixels - pixel) > width;
+                begins[j] = place(pixel);
+                next[j] = (begins[j], lanes);
+                let (here, used) = (width - pixel % width, lanes.min(pixels - pixel));
+                if here < used {
+                    crosses = true;
+                    joins &= here + width >= used;
+                    next[j] = (place(pixel + here) - here, here);
+                }
             }
             let start = self.runs.len();
-            let mut pixel = if crosses { first } else { end };
+            let mut pixel = if crosses && !joins { first } else { end };
             while pixel < end {
                 self.runs.push(Run { lane: pixel - first, from: place(pixel) });
                 pixel += lanes.min(width - pixel % width);
@@ -102,6 +126,8 @@ impl<T: Float> Correlation<T> {
                 first,
                 last: end - (tile.end - 1) * lanes,
                 begins,
+                joined: crosses && joins,
+                next,
                 runs: start..self.runs.len(),
             });
         }
@@ -129,7 +155,7 @@ impl<T: Float> Correlation<T> {
 
     fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
         let steps = self.shifts.len();
-        pieces(steps, steps.div_ceil(STEPS).max(1))
+        pieces(steps, steps.div_ceil(self.longest).max(1))
     }
 
     /// Packs the weights in the order in which they are read.
@@ -186,9 +212,14 @@ impl<T: Float> Correlation<T> {
                     // SAFETY: the image is in `from`, its planes and the gathered pixels fit the
                     // buffer, and no other call writes these tiles.
                     unsafe {
-                        planes.fill(from.as_ptr().add(unit * source), buffer);
+                        let mut image = from.as_ptr().add(unit * source);
+                        // An image that is its own plane is read in place, if enough follows it.
+                        if !planes.is_image() || (unit + 1) * source + Self::excess() > from.len() {
+                            planes.fill(image, buffer);
+                            image = buffer;
+                        }
                         let to = out.get().add(unit * map);
-                        self.run(tiles, buffer, packed, start, buffer.add(behind), to);
+                        self.run(tiles, image, packed, start, buffer.add(behind), to);
                     }
                 },
             );
@@ -219,6 +250,7 @@ impl<T: Float> Correlation<T> {
                     a: packed[block.start * self.maps..].as_ptr(),
                     panels: 0,
                     b: tile.begins.map(|begin| planes.wrapping_add(begin)),
+                    next: tile.next.map(|(begin, lane)| (planes.wrapping_add(begin), lane)),
                     shifts: shifts.as_ptr(),
                     start: start.map_or(&raw const zero, <[T]>::as_ptr),
                     start_step: usize::from(start.is_some()),
@@ -237,11 +269,12 @@ impl<T: Float> Correlation<T> {
                         .map(|j| gathered.wrapping_add(j * self.kernels.lanes).cast_const());
                     call.shifts = self.gathered.as_ptr();
                 }
+                let kernels = self.kernels.correlate[usize::from(tile.joined)][tile.vectors - 1];
                 for (height, count) in self.panels {
                     if count * height > 0 {
                         call.panels = count;
                         // SAFETY: packed weights and pixels are there, the tile is inside the maps.
-                        unsafe { (self.kernels.correlate[tile.vectors - 1][height - 1])(&call) };
+                        unsafe { (kernels[height - 1])(&call) };
                         let rows = count * height;
                         call.a = call.a.wrapping_add(rows * shifts.len());
                         call.c = call.c.wrapping_add(rows * self.pixels);

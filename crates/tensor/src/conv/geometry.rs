@@ -28,7 +28,7 @@ pub struct Geometry {
 impl Geometry {
     /// For the shapes of an input, a weight and a result that belong together.
     pub fn new(x: &[usize], w: &[usize], y: &[usize], conv: &Conv) -> Self {
-        Geometry {
+        let mut this = Geometry {
             n: x[0],
             groups: conv.groups,
             c: w[1],
@@ -39,7 +39,13 @@ impl Geometry {
             stride: conv.stride,
             dilation: conv.dilation,
             padding: conv.padding,
+        };
+        if this.kernel == [1, 1] && this.stride == [1, 1] && this.padding == [(0, 0); 2] {
+            // Where pixels do not meet, an image is one row of them.
+            let row = [1, this.pixels()];
+            (this.size, this.out) = (row, row);
         }
+        this
     }
 
     /// Pixels of an input image.

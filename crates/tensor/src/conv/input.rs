@@ -6,6 +6,7 @@ use super::planes::Planes;
 use crate::element::Float;
 use crate::gemm::{Use, with_buffer};
 use crate::parallel::Shared;
+use crate::simd::simd;
 
 /// Along an axis, the pixels i ≡ `first` (mod stride) of an input image.
 struct Phase {
@@ -134,31 +135,70 @@ fn interleaved<T: Float>(
                     let packed = &packed[unit % g.groups * correlation.packed_len()..];
                     let gathered = buffer.add(behind);
                     correlation.run(0..correlation.tiles(), buffer, packed, None, gathered, map);
-                    part.spread(g, map, to);
                     map = map.add(g.c * correlation.pixels);
                 }
+                let maps = buffer.add(maps).cast_const();
+                simd(
+                    #[inline(always)]
+                    move || interleave(g, parts, maps, to),
+                );
             }
         });
     });
 }
 
-impl<T: Float> Part<T> {
-    /// Writes the pixels of this phase to their places.
-    ///
-    /// # Safety
-    /// `from` has the maps, and `to` room for the channels of an image.
-    unsafe fn spread(&self, g: &Geometry, from: *const T, to: *mut T) {
-        let ([rows, cols], [step_row, step]) = (self.size, g.stride);
+/// Writes the maps of all phases, which follow each other at `from`, to their places.
+///
+/// # Safety
+/// The maps are there, and `to` has room for the channels of an image.
+#[inline(always)]
+unsafe fn interleave<T: Float>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
+    let (step, across) = (g.stride, g.stride[1].min(g.size[1]));
+    let mut from = from;
+    // Parts that differ in their column only stand next to each other.
+    for parts in parts.chunks(across) {
+        let rows = parts[0].size[0];
         for line in 0..g.c * rows {
-            let (c, row) = (line / rows, self.first[0] + line % rows * step_row);
+            let (c, row) = (line / rows, parts[0].first[0] + line % rows * step[0]);
             // SAFETY: the rows of a phase are rows of the image.
             unsafe {
-                let from = from.add(line * cols);
-                let to = to.add((c * g.size[0] + row) * g.size[1] + self.first[1]);
-                for j in 0..cols {
-                    *to.add(j * step) = *from.add(j);
+                let to = to.add((c * g.size[0] + row) * g.size[1]);
+                let mut map = from;
+                if let ([even, odd], 2) = (parts, step[1]) {
+                    let cols = even.size[1];
+                    let (even, odd, n) = (
+                        map.add(line * cols),
+                        map.add(g.c * rows * cols + line * odd.size[1]),
+                        odd.size[1],
+                    );
+                    pairs(even, odd, to, n);
+                    if cols > n {
+                        *to.add(2 * n) = *even.add(n);
+                    }
+                    continue;
+                }
+                for part in parts {
+                    let cols = part.size[1];
+                    let from = map.add(line * cols);
+                    for j in 0..cols {
+                        *to.add(part.first[1] + j * step[1]) = *from.add(j);
+                    }
+                    map = map.add(g.c * rows * cols);
                 }
             }
+        }
+        from = from.wrapping_add(g.c * rows * g.size[1]);
+    }
+}
+
+/// The same for a stride of 2 along the rows: rows of pairs.
+#[inline(always)]
+unsafe fn pairs<T: Float>(even: *const T, odd: *const T, to: *mut T, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let to = std::slice::from_raw_parts_mut(to.cast::<[T; 2]>(), n);
+        for (i, pair) in to.iter_mut().enumerate() {
+            *pair = [*even.add(i), *odd.add(i)];
         }
     }
 }

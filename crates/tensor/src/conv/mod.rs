@@ -11,6 +11,7 @@ mod planes;
 #[cfg(test)]
 mod tests;
 mod weight;
+mod whole;
 
 pub(crate) use geometry::Geometry;
 pub use options::{Padding, Pair};
@@ -132,16 +133,21 @@ fn slice<T: Float>(x: &Tensor<T>) -> &[T] {
 
 /// See [`Tensor::conv2d`].
 pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    if !y.is_empty() {
+    if y.is_empty() {
+    } else if whole::applies(g) {
+        whole::forward(g, x, w, bias, y);
+    } else {
         forward::run(g, x, w, bias, y);
     }
 }
 
 /// See [`Tensor::conv2d_input`].
 pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
-    if gy.is_empty() {
+    if gx.is_empty() || gy.is_empty() {
         gx.fill(T::default());
-    } else if !gx.is_empty() {
+    } else if whole::applies(g) {
+        whole::input(g, gy, w, gx);
+    } else {
         input::run(g, gy, w, gx);
     }
 }
@@ -150,6 +156,8 @@ pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
 pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     if x.is_empty() || gy.is_empty() {
         gw.fill(T::default());
+    } else if whole::applies(g) {
+        whole::weight(g, x, gy, gw);
     } else {
         weight::run(g, x, gy, gw);
     }

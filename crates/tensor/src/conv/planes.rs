@@ -31,6 +31,12 @@ impl Planes {
         self.channels * self.size[0] * self.size[1]
     }
 
+    /// Whether the planes are the image itself.
+    pub fn is_image(&self) -> bool {
+        let same = self.stride == [1, 1] && self.origin == [0, 0];
+        same && self.size == [self.rows, self.pitch]
+    }
+
     /// Where a plane begins.
     pub fn plane(&self, channel: usize, phase: usize) -> usize {
         (channel * self.phases.len() + phase) * self.rows * self.pitch
@@ -81,6 +87,7 @@ impl Planes {
 }
 
 /// Rows of several channels to be copied. Distances in elements.
+#[derive(Clone, Copy)]
 struct Copy {
     channels: usize,
     rows: usize,
@@ -96,27 +103,43 @@ struct Copy {
 impl Copy {
     /// # Safety
     /// Both sides have the rows.
-    unsafe fn run<T: Float>(&self, from: *const T, to: *mut T) {
-        let (rows, cols) = (self.rows, self.cols);
-        // Rows without a gap on either side are one.
-        let whole = self.step == 1 && self.from_row == cols && self.to_row == cols;
-        let (rows, cols) = if whole { (1, rows * cols) } else { (rows, cols) };
-        for channel in 0..self.channels {
-            for row in 0..rows {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let from = from.add(channel * self.from_channel + row * self.from_row);
-                    let to = to.add(channel * self.to_channel + row * self.to_row);
-                    match self.step {
-                        1 => to.copy_from_nonoverlapping(from, cols),
-                        2 => every_second(from, to, cols),
-                        step => {
-                            for j in 0..cols {
-                                *to.add(j) = *from.add(j * step);
-                            }
-                        }
-                    }
+    unsafe fn run<T: Float>(mut self, from: *const T, to: *mut T) {
+        if self.step == 1 && self.from_row == self.cols && self.to_row == self.cols {
+            // Rows without a gap on either side are one.
+            (self.rows, self.cols) = (1, self.rows * self.cols);
+        }
+        let cols = self.cols;
+        // SAFETY: for all of them, the caller's promise.
+        match self.step {
+            1 => self.rows(|row, col| unsafe {
+                to.add(col).copy_from_nonoverlapping(from.add(row), cols);
+            }),
+            2 => simd(
+                #[inline(always)]
+                move || {
+                    self.rows(
+                        #[inline(always)]
+                        |row, col| unsafe { every_second(from.add(row), to.add(col), cols) },
+                    );
+                },
+            ),
+            step => self.rows(|row, col| {
+                for j in 0..cols {
+                    unsafe { *to.add(col + j) = *from.add(row + j * step) };
                 }
+            }),
+        }
+    }
+
+    /// Calls `copy` with the place of each row on both sides.
+    #[inline(always)]
+    fn rows(&self, copy: impl Fn(usize, usize)) {
+        for channel in 0..self.channels {
+            for row in 0..self.rows {
+                copy(
+                    channel * self.from_channel + row * self.from_row,
+                    channel * self.to_channel + row * self.to_row,
+                );
             }
         }
     }
@@ -124,21 +147,14 @@ impl Copy {
 
 /// # Safety
 /// `from` has 2n - 1 elements, `to` n.
+#[inline(always)]
 unsafe fn every_second<T: Float>(from: *const T, to: *mut T, n: usize) {
-    simd(
-        #[inline(always)]
-        move || {
-            // SAFETY: the caller's promise; the last pair lacks its second, which is not read.
-            unsafe {
-                let pairs = std::slice::from_raw_parts(from.cast::<[T; 2]>(), n.saturating_sub(1));
-                let to = std::slice::from_raw_parts_mut(to, n);
-                for (to, pair) in to.iter_mut().zip(pairs) {
-                    *to = pair[0];
-                }
-                if let Some(last) = to.last_mut() {
-                    *last = *from.add(2 * (n - 1));
-                }
-            }
-        },
-    );
+    // SAFETY: the caller's promise; the last pair may lack its second, which is not read.
+    unsafe {
+        let pairs = std::slice::from_raw_parts(from.cast::<[T; 2]>(), n - 1);
+        for (i, pair) in pairs.iter().enumerate() {
+            *to.add(i) = pair[0];
+        }
+        *to.add(n - 1) = *from.add(2 * (n - 1));
+    }
 }

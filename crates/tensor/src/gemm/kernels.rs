@@ -31,17 +31,17 @@ pub struct Kernels<T: 'static> {
     pub inner_tile: (usize, usize),
     /// Packs a panel.
     pub pack: PackFn<T>,
-    /// By vectors - 1 and rows - 1, as many as in `outer`.
-    pub correlate: [&'static [CorrelateFn<T>]; 4],
+    /// By whether vectors are joined, vectors - 1, and rows - 1, as many as in `outer`.
+    pub correlate: [[&'static [CorrelateFn<T>]; 4]; 2],
     /// Likewise, rows being taps.
     pub weigh: [&'static [WeighFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
 }
 
-/// The heights of a form of tile, of $nv vectors; `outer` takes one more constant.
+/// The heights of a form of tile, of $nv vectors; some forms take one more constant.
 macro_rules! heights {
-    (outer $v:ty, $nv:literal, [$unit:literal]: $($rows:literal)*) => { &[$(outer::<$v, $rows, $nv, $unit>),*] };
+    ($form:ident $v:ty, $nv:literal, [$flag:literal]: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv, $flag>),*] };
     ($form:ident $v:ty, $nv:literal, []: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv>),*] };
 }
 macro_rules! inner {
@@ -52,24 +52,24 @@ macro_rules! inner {
 /// 16 vector registers: 12 sums, the vectors of B and one of A. With 3 vectors of B all 16 would
 /// be taken and some sums spilled.
 macro_rules! narrow {
-    ($form:ident $v:ty $(, $unit:literal)?) => {
+    ($form:ident $v:ty $(, $flag:literal)?) => {
         [
-            heights!($form $v, 1, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 2, [$($unit)?]: 1 2 3 4 5 6),
-            heights!($form $v, 3, [$($unit)?]: 1 2 3),
-            heights!($form $v, 4, [$($unit)?]: 1 2),
+            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6),
+            heights!($form $v, 3, [$($flag)?]: 1 2 3),
+            heights!($form $v, 4, [$($flag)?]: 1 2),
         ]
     };
 }
 /// 32 vector registers.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! wide {
-    ($form:ident $v:ty $(, $unit:literal)?) => {
+    ($form:ident $v:ty $(, $flag:literal)?) => {
         [
-            heights!($form $v, 1, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 2, [$($unit)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 3, [$($unit)?]: 1 2 3 4 5 6 7 8),
-            heights!($form $v, 4, [$($unit)?]: 1 2 3 4 5 6),
+            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 3, [$($flag)?]: 1 2 3 4 5 6 7 8),
+            heights!($form $v, 4, [$($flag)?]: 1 2 3 4 5 6),
         ]
     };
 }
@@ -93,8 +93,8 @@ macro_rules! instruction_set {
                 unsafe { microkernel::inner::<V, MR, NR>(tile) }
             }
             $(#[$features])?
-            unsafe fn correlate<V: Vector, const MR: usize, const NV: usize>(tile: &Correlate<V::Scalar>) {
-                unsafe { window::correlate::<V, MR, NV>(tile) }
+            unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN: bool>(tile: &Correlate<V::Scalar>) {
+                unsafe { window::correlate::<V, MR, NV, JOIN>(tile) }
             }
             $(#[$features])?
             unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(tile: &Weigh<V::Scalar>) {
@@ -117,7 +117,7 @@ macro_rules! instruction_set {
                 inner: inner!($f32: 1 2 3 4),
                 inner_tile: $inner,
                 pack: pack::<$p32>,
-                correlate: $outer!(correlate $f32),
+                correlate: [$outer!(correlate $f32, false), $outer!(correlate $f32, true)],
                 weigh: $outer!(weigh $f32),
                 gather: gather::<$f32>,
             };
@@ -129,7 +129,7 @@ macro_rules! instruction_set {
                 inner: inner!($f64: 1 2 3 4),
                 inner_tile: $inner,
                 pack: pack::<$p64>,
-                correlate: $outer!(correlate $f64),
+                correlate: [$outer!(correlate $f64, false), $outer!(correlate $f64, true)],
                 weigh: $outer!(weigh $f64),
                 gather: gather::<$f64>,
             };

@@ -39,6 +39,20 @@ pub trait Vector: Copy {
         }
     }
 
+    /// The elements from `p` on in the first `n <= LANES` lanes; in the others those from `q` on,
+    /// lane i from `q + i`. All `2·LANES` elements exist.
+    #[inline(always)]
+    unsafe fn join(p: *const Self::Scalar, q: *const Self::Scalar, n: usize) -> Self {
+        // SAFETY: the caller promises the elements; `lanes` has LANES.
+        unsafe {
+            let mut lanes = [Self::Scalar::default(); 16];
+            for (i, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
+                *lane = if i < n { *p.add(i) } else { *q.add(i) };
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
     /// Writes the first `n <= LANES` lanes from `p` on.
     #[inline(always)]
     unsafe fn store_first(self, p: *mut Self::Scalar, n: usize) {

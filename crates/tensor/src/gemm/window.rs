@@ -18,6 +18,9 @@ pub struct Correlate<T> {
     pub panels: usize,
     /// Where the pixels of each vector begin; step p reads `shifts[p]` elements further on.
     pub b: [*const T; 4],
+    /// With `JOIN`: lanes of a vector from the given one on are those behind this place instead,
+    /// where the next row of pixels lies.
+    pub next: [(*const T, usize); 4],
     pub shifts: *const usize,
     /// What the sums of row i begin with: `start[i*start_step]`.
     pub start: *const T,
@@ -33,8 +36,10 @@ pub struct Correlate<T> {
 
 /// Weights times shifted pixels.
 #[inline(always)]
-pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize>(t: &Correlate<V::Scalar>) {
-    let &Correlate { k, mut a, panels, b, shifts, mut start, start_step, .. } = t;
+pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN: bool>(
+    t: &Correlate<V::Scalar>,
+) {
+    let &Correlate { k, mut a, panels, b, next, shifts, mut start, start_step, .. } = t;
     let &Correlate { mut c, ldc, last, accumulate, .. } = t;
     // SAFETY: the caller promises the instructions, the weights, whole vectors of pixels at every
     // shift, and the result. Pointers past the last panel are made but not used.
@@ -50,7 +55,11 @@ pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize>(t: &Correla
                 let shift = *shifts.add(p);
                 let mut row = [V::zero(); NV];
                 for j in 0..NV {
-                    row[j] = V::load(b[j].add(shift));
+                    row[j] = if JOIN {
+                        V::join(b[j].add(shift), next[j].0.add(shift), next[j].1)
+                    } else {
+                        V::load(b[j].add(shift))
+                    };
                 }
                 for i in 0..MR {
                     let x = V::splat(a.add(i));
@@ -113,16 +122,42 @@ pub struct Gather<'a, T> {
 /// next overwrites: `dst` has room for one vector more, and so has `src`.
 #[inline(always)]
 pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
-    let &Gather { runs, src, shifts, pitch, mut dst } = g;
     // SAFETY: the caller promises the instructions and room on both sides.
     unsafe {
-        for &shift in shifts {
-            let src = src.add(shift);
-            for run in runs {
-                V::load(src.add(run.from)).store(dst.add(run.lane));
+        match g.runs.len() {
+            2 => gather_few::<V, 2>(g),
+            3 => gather_few::<V, 3>(g),
+            4 => gather_few::<V, 4>(g),
+            _ => {
+                let &Gather { runs, src, shifts, pitch, mut dst } = g;
+                for &shift in shifts {
+                    let src = src.add(shift);
+                    for run in runs {
+                        V::load(src.add(run.from)).store(dst.add(run.lane));
+                    }
+                    dst = dst.wrapping_add(pitch);
+                }
             }
-            dst = dst.wrapping_add(pitch);
         }
+    }
+}
+
+/// So few that their places stay in registers.
+#[inline(always)]
+unsafe fn gather_few<V: Vector, const R: usize>(g: &Gather<V::Scalar>) {
+    let &Gather { runs, src, shifts, pitch, dst } = g;
+    let (mut from, mut to) = ([src; R], [dst; R]);
+    for i in 0..R {
+        from[i] = src.wrapping_add(runs[i].from);
+        to[i] = dst.wrapping_add(runs[i].lane);
+    }
+    let mut at = 0;
+    for &shift in shifts {
+        for i in 0..R {
+            // SAFETY: as `gather`.
+            unsafe { V::load(from[i].add(shift)).store(to[i].add(at)) };
+        }
+        at += pitch;
     }
 }
 

@@ -36,6 +36,11 @@ impl Vector for __m256 {
         unsafe { _mm256_maskload_ps(p, mask32(n)) }
     }
     #[inline(always)]
+    unsafe fn join(p: *const f32, q: *const f32, n: usize) -> Self {
+        // SAFETY: the caller promises the instructions and the elements.
+        unsafe { _mm256_blendv_ps(Self::load(q), Self::load(p), _mm256_castsi256_ps(mask32(n))) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, p: *mut f32, n: usize) {
         // SAFETY: lanes outside the mask are not accessed.
         unsafe { _mm256_maskstore_ps(p, mask32(n), self) }
@@ -113,6 +118,11 @@ impl Vector for __m256d {
         unsafe { _mm256_maskload_pd(p, mask64(n)) }
     }
     #[inline(always)]
+    unsafe fn join(p: *const f64, q: *const f64, n: usize) -> Self {
+        // SAFETY: the caller promises the instructions and the elements.
+        unsafe { _mm256_blendv_pd(Self::load(q), Self::load(p), _mm256_castsi256_pd(mask64(n))) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, p: *mut f64, n: usize) {
         // SAFETY: lanes outside the mask are not accessed.
         unsafe { _mm256_maskstore_pd(p, mask64(n), self) }
@@ -168,6 +178,11 @@ impl Vector for __m512 {
         unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, p) }
     }
     #[inline(always)]
+    unsafe fn join(p: *const f32, q: *const f32, n: usize) -> Self {
+        // SAFETY: the caller promises the instructions and the elements.
+        unsafe { _mm512_mask_loadu_ps(Self::load(q), ((1u32 << n) - 1) as u16, p) }
+    }
+    #[inline(always)]
     unsafe fn store_first(self, p: *mut f32, n: usize) {
         // SAFETY: lanes outside the mask are not accessed.
         unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as u16, self) }
@@ -195,6 +210,11 @@ impl Vector for __m512d {
     unsafe fn load_first(p: *const f64, n: usize) -> Self {
         // SAFETY: lanes outside the mask are not accessed.
         unsafe { _mm512_maskz_loadu_pd(((1u32 << n) - 1) as u8, p) }
+    }
+    #[inline(always)]
+    unsafe fn join(p: *const f64, q: *const f64, n: usize) -> Self {
+        // SAFETY: the caller promises the instructions and the elements.
+        unsafe { _mm512_mask_loadu_pd(Self::load(q), ((1u32 << n) - 1) as u8, p) }
     }
     #[inline(always)]
     unsafe fn store_first(self, p: *mut f64, n: usize) {
