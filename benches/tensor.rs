@@ -66,5 +66,39 @@ fn matmul(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pointwise, reduce, matmul);
+/// Layers of the networks in `examples`, batches of 64, in the three directions of a training step.
+fn convolution(c: &mut Criterion) {
+    let mut group = c.benchmark_group("convolution");
+    // Channels in and out, size of the image, kernel, stride and padding.
+    let layers = [
+        ("LeNet's first", [1, 6, 28, 5, 1, 2]),
+        ("LeNet's second", [6, 16, 14, 5, 1, 0]),
+        ("CNN's first", [1, 32, 28, 3, 1, 0]),
+        ("CNN's second", [32, 64, 26, 3, 1, 0]),
+        ("ResNet's 16", [16, 16, 32, 3, 1, 1]),
+        ("ResNet's 64", [64, 64, 8, 3, 1, 1]),
+        ("ResNet's 16 to 32", [16, 32, 32, 3, 2, 1]),
+        ("ResNet's short cut", [16, 32, 32, 1, 2, 0]),
+    ];
+    for (name, [channels, maps, size, kernel, stride, padding]) in layers {
+        let conv =
+            Conv { stride: [stride; 2], padding: [(padding, padding); 2], ..Conv::default() };
+        let x = normal(&[64, channels, size, size]);
+        let w = normal(&[maps, channels, kernel, kernel]);
+        let y = x.conv2d(&w, None, &conv);
+        // Additions and products; those with zeros of the border count.
+        let operations = 2 * y.numel() * channels * kernel * kernel;
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(&w, None, &conv)));
+        group.bench_function(format!("{name}, by input"), |b| {
+            b.iter(|| y.conv2d_input(&w, [size; 2], &conv));
+        });
+        group.bench_function(format!("{name}, by weight"), |b| {
+            b.iter(|| x.conv2d_weight(&y, [kernel; 2], &conv));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pointwise, reduce, matmul, convolution);
 criterion_main!(benches);

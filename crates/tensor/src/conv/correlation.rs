@@ -11,7 +11,7 @@ use std::ops::Range;
 const NEAR: usize = 20 << 10;
 const WORTH: usize = 192;
 /// The same, in steps, where pixels are read in place. Neighbouring steps read neighbouring pixels.
-const STEPS: usize = 1024;
+const STEPS: usize = 400;
 /// Rows that cross the end of a row of pixels are joined anew for every panel of weights; for more
 /// panels than this they are gathered once.
 const JOINED: usize = 3;

@@ -1,18 +1,21 @@
 //! The adjoint in the weight: pixels times gradients, summed over all pixels of all images.
 //!
 //! The sum is a matrix product: one row for each channel and tap, whose pixels are read where they
-//! lie, times the gradient with its channels side by side.
+//! lie, times the gradient with its channels side by side, which are the lanes of vectors. Where
+//! they are too few for that, vectors lie along the pixels.
 
 use super::Geometry;
 use super::correlation::pieces;
 use super::planes::Planes;
 use crate::element::Float;
-use crate::gemm::{Kernels, Panel, Use, Weigh, with_buffer};
+use crate::gemm::{Dots, Kernels, Panel, Use, Weigh, with_buffer};
 use crate::parallel::{self, Shared};
 use std::ops::Range;
 
 /// Pixels of a block: their gradients of one tile stay in the first cache.
 const PIXELS: usize = 256;
+/// The same where vectors lie along the pixels: channels are read one by one.
+const PIXELS_ALONG: usize = 2048;
 /// A chunk, the sum of some blocks, has at least so many products,
 const CHUNK: usize = 1 << 21;
 /// and so many for each weight; adding chunks up takes time too.
@@ -35,8 +38,22 @@ struct Plan<T: 'static> {
     images: usize,
     /// of each, so many rows of the result.
     rows: usize,
-    /// Channels of the result, with what fills the last vector.
+    /// Whether vectors lie along the pixels.
+    along: bool,
+    /// Sums for each channel and tap: channels of the result, with what fills the last vector.
     width: usize,
+}
+
+/// Some rows of some images, in one group.
+struct Block<'a, T> {
+    group: usize,
+    images: Range<usize>,
+    rows: Range<usize>,
+    /// Where the rows of windows begin; of the first image alone where vectors lie along them.
+    segments: &'a [usize],
+    x: *const T,
+    gy: *const T,
+    sums: *mut T,
 }
 
 /// See [`Tensor::conv2d_weight`](crate::Tensor::conv2d_weight). Nothing is empty.
@@ -101,8 +118,12 @@ impl<T: Float> Plan<T> {
                 taps.extend((0..g.kernel[1]).map(|q| row + q * g.dilation[1]));
             }
         }
-        let images = (PIXELS / g.out_pixels()).clamp(1, g.n);
-        let rows = if images > 1 { g.out[0] } else { (PIXELS / g.out[1]).clamp(1, g.out[0]) };
+        // The share of lanes in use is larger along the pixels.
+        let filled = |len: usize| len.next_multiple_of(kernels.lanes);
+        let along = g.stride[1] == 1 && g.o * filled(g.out[1]) < g.out[1] * filled(g.o);
+        let (pixels, width) = if along { (PIXELS_ALONG, g.o) } else { (PIXELS, filled(g.o)) };
+        let images = (pixels / g.out_pixels()).clamp(1, g.n);
+        let rows = if images > 1 { g.out[0] } else { (pixels / g.out[1]).clamp(1, g.out[0]) };
         Plan {
             kernels,
             g: *g,
@@ -112,7 +133,8 @@ impl<T: Float> Plan<T> {
             row: g.stride[0] * pitch,
             images,
             rows,
-            width: g.o.next_multiple_of(kernels.lanes),
+            along,
+            width,
         }
     }
 
@@ -137,7 +159,8 @@ impl<T: Float> Plan<T> {
     unsafe fn add_blocks(&self, blocks: Range<usize>, x: &[T], gy: &[T], sums: *mut T) {
         let g = &self.g;
         let padded = self.planes.as_ref().map_or(0, |planes| self.images * planes.len());
-        let packed_len = self.images * self.rows * g.out[1] * self.width + self.kernels.lanes;
+        let pixels = if self.along { 0 } else { self.images * self.rows * g.out[1] };
+        let packed_len = pixels * self.width + self.kernels.lanes;
         with_buffer(Use::Images, padded + packed_len, |buffer: *mut T| {
             let packed = buffer.wrapping_add(padded);
             // SAFETY: the buffer has this length.
@@ -166,52 +189,60 @@ impl<T: Float> Plan<T> {
                         from = buffer.cast_const();
                     }
                     segments.clear();
-                    for i in 0..images.len() {
-                        segments.extend(rows.clone().map(|row| i * self.image + row * self.row));
+                    segments.extend(rows.clone().map(|row| row * self.row));
+                    if !self.along {
+                        let first = 0..segments.len();
+                        for i in 1..images.len() {
+                            segments.extend_from_within(first.clone());
+                            for row in &mut segments[i * first.len()..] {
+                                *row += i * self.image;
+                            }
+                        }
                     }
+                    let block = Block {
+                        group,
+                        images,
+                        rows,
+                        segments: &segments,
+                        x: from,
+                        gy: gy.as_ptr(),
+                        sums: sums.wrapping_add(group * self.sums()),
+                    };
                     // SAFETY: pixels and gradients of this block, and the sums of this group.
                     unsafe {
-                        let sums = sums.add(group * self.sums());
-                        self.add_block(
-                            group,
-                            images,
-                            rows,
-                            &segments,
-                            [from, gy.as_ptr()],
-                            packed,
-                            sums,
-                        );
+                        if self.along {
+                            self.add_along(&block);
+                        } else {
+                            self.add_across(&block, packed);
+                        }
                     }
                 }
             }
         });
     }
 
+    /// Where the gradient of an image begins, in a channel of the block's group.
+    fn gradient(&self, block: &Block<T>, image: usize, channel: usize) -> *const T {
+        let map = (image * self.g.groups + block.group) * self.g.o + channel;
+        block.gy.wrapping_add(map * self.g.out_pixels() + block.rows.start * self.g.out[1])
+    }
+
+    /// Vectors along the channels of the gradient, which are packed.
+    ///
     /// # Safety
-    /// As [`add_blocks`](Self::add_blocks); the pixels of each segment are there in `x`.
-    #[allow(clippy::too_many_arguments)] // a block and its operands
-    unsafe fn add_block(
-        &self,
-        group: usize,
-        images: Range<usize>,
-        rows: Range<usize>,
-        segments: &[usize],
-        [x, gy]: [*const T; 2],
-        packed: *mut T,
-        sums: *mut T,
-    ) {
+    /// The pixels of the block exist, and `packed` has room for its gradients.
+    unsafe fn add_across(&self, block: &Block<T>, packed: *mut T) {
         let (g, kernels, lanes) = (&self.g, self.kernels, self.kernels.lanes);
-        let pixels = rows.len() * g.out[1];
+        let pixels = block.rows.len() * g.out[1];
         let vectors = self.width / lanes;
         let mut b = packed;
         for tile in pieces(vectors, vectors.div_ceil(kernels.vectors)) {
             let first = tile.start * lanes;
             let width = tile.len() * lanes;
             let gradients = b.cast_const();
-            for image in images.clone() {
-                let map = (image * g.groups + group) * g.o + first;
+            for image in block.images.clone() {
                 let panel = Panel {
-                    src: gy.wrapping_add(map * g.out_pixels() + rows.start * g.out[1]),
+                    src: self.gradient(block, image, first),
                     stride: g.out_pixels() as isize,
                     k_stride: 1,
                     width,
@@ -226,18 +257,46 @@ impl<T: Float> Plan<T> {
             let taps = self.taps.len();
             for rows in pieces(taps, taps.div_ceil(heights.len())) {
                 let call = Weigh {
-                    x,
+                    x: block.x,
                     taps: self.taps[rows.clone()].as_ptr(),
-                    segments: segments.as_ptr(),
-                    count: segments.len(),
+                    segments: block.segments.as_ptr(),
+                    count: block.segments.len(),
                     width: g.out[1],
                     step: g.stride[1],
                     b: gradients,
-                    c: sums.wrapping_add(rows.start * self.width + first),
+                    c: block.sums.wrapping_add(rows.start * self.width + first),
                     ldc: self.width,
                 };
                 // SAFETY: the caller's promise, and the gradients that were just packed.
                 unsafe { (heights[rows.len() - 1])(&call) };
+            }
+        }
+    }
+
+    /// Vectors along the pixels.
+    ///
+    /// # Safety
+    /// The pixels of the block exist.
+    unsafe fn add_along(&self, block: &Block<T>) {
+        let (g, kernels, taps) = (&self.g, self.kernels, self.taps.len());
+        for (i, image) in block.images.clone().enumerate() {
+            for channels in pieces(g.o, g.o.div_ceil(kernels.vectors)) {
+                let heights = kernels.dots[channels.len() - 1];
+                for rows in pieces(taps, taps.div_ceil(heights.len())) {
+                    let call = Dots {
+                        x: block.x.wrapping_add(i * self.image),
+                        taps: self.taps[rows.clone()].as_ptr(),
+                        segments: block.segments.as_ptr(),
+                        count: block.segments.len(),
+                        width: g.out[1],
+                        y: self.gradient(block, image, channels.start),
+                        channel: g.out_pixels(),
+                        c: block.sums.wrapping_add(rows.start * self.width + channels.start),
+                        ldc: self.width,
+                    };
+                    // SAFETY: the caller's promise.
+                    unsafe { (heights[rows.len() - 1])(&call) };
+                }
             }
         }
     }

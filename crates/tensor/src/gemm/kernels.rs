@@ -4,7 +4,7 @@
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
 use super::vector::Vector;
-use super::window::{self, Correlate, Gather, Weigh};
+use super::window::{self, Correlate, Dots, Gather, Weigh};
 
 type OuterFn<T> = unsafe fn(&Outer<T>);
 type InnerFn<T> = unsafe fn(&Inner<T>);
@@ -12,6 +12,7 @@ type PackFn<T> = unsafe fn(&Panel<T>, *mut T);
 type CorrelateFn<T> = unsafe fn(&Correlate<T>);
 type GatherFn<T> = unsafe fn(&Gather<T>);
 type WeighFn<T> = unsafe fn(&Weigh<T>);
+type DotsFn<T> = unsafe fn(&Dots<T>);
 
 /// What one instruction set has for one element type.
 pub struct Kernels<T: 'static> {
@@ -35,6 +36,8 @@ pub struct Kernels<T: 'static> {
     pub correlate: [[&'static [CorrelateFn<T>]; 4]; 2],
     /// Likewise, rows being taps.
     pub weigh: [&'static [WeighFn<T>]; 4],
+    /// By channels - 1 and taps - 1, as many as in `outer`.
+    pub dots: [&'static [DotsFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
 }
@@ -101,6 +104,10 @@ macro_rules! instruction_set {
                 unsafe { window::weigh::<V, MR, NV>(tile) }
             }
             $(#[$features])?
+            unsafe fn dots<V: Vector, const MR: usize, const NV: usize>(tile: &Dots<V::Scalar>) {
+                unsafe { window::dots::<V, MR, NV>(tile) }
+            }
+            $(#[$features])?
             unsafe fn gather<V: Vector>(pixels: &Gather<V::Scalar>) {
                 unsafe { window::gather::<V>(pixels) }
             }
@@ -119,6 +126,7 @@ macro_rules! instruction_set {
                 pack: pack::<$p32>,
                 correlate: [$outer!(correlate $f32, false), $outer!(correlate $f32, true)],
                 weigh: $outer!(weigh $f32),
+                dots: $outer!(dots $f32),
                 gather: gather::<$f32>,
             };
             pub static F64: Kernels<f64> = Kernels {
@@ -131,6 +139,7 @@ macro_rules! instruction_set {
                 pack: pack::<$p64>,
                 correlate: [$outer!(correlate $f64, false), $outer!(correlate $f64, true)],
                 weigh: $outer!(weigh $f64),
+                dots: $outer!(dots $f64),
                 gather: gather::<$f64>,
             };
         }

@@ -24,7 +24,7 @@ mod x86;
 pub use kernels::Kernels;
 pub(crate) use pack::{Panel, Use, with_buffer};
 use std::ops::{Add, Mul};
-pub(crate) use window::{Correlate, Gather, Run, Weigh};
+pub(crate) use window::{Correlate, Dots, Gather, Run, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
 /// Strides count elements and may be zero or negative.

@@ -219,3 +219,80 @@ pub unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(t: &Weigh<V::Sc
         }
     }
 }
+
+/// A tile for [`dots`]: `MR` taps by `NV` channels of the gradient.
+pub struct Dots<T> {
+    /// Pixel (s, w) under tap i at `x + taps[i] + segments[s] + w`.
+    pub x: *const T,
+    pub taps: *const usize,
+    pub segments: *const usize,
+    pub count: usize,
+    /// Pixels of a segment.
+    pub width: usize,
+    /// The gradient in channel j at `y + j*channel`, segment after segment.
+    pub y: *const T,
+    pub channel: usize,
+    /// Sum (i, j) at `c + i*ldc + j`.
+    pub c: *mut T,
+    pub ldc: usize,
+}
+
+/// As [`weigh`], by dot products along the pixels: for so few channels that lanes along them would
+/// idle.
+#[inline(always)]
+pub unsafe fn dots<V: Vector, const MR: usize, const NV: usize>(t: &Dots<V::Scalar>) {
+    let &Dots { x, taps, segments, count, width, y, channel, c, ldc } = t;
+    // SAFETY: the caller promises the instructions, and that pixels, gradients and sums exist.
+    unsafe {
+        let mut acc = [[V::zero(); NV]; MR];
+        let mut rows = [x; MR];
+        for i in 0..MR {
+            rows[i] = x.wrapping_add(*taps.add(i));
+        }
+        let mut maps = [y; NV];
+        for j in 0..NV {
+            maps[j] = y.wrapping_add(j * channel);
+        }
+        let (whole, rest) = (width / V::LANES, width % V::LANES);
+        let mut gradient = 0;
+        for s in 0..count {
+            let mut pixel = *segments.add(s);
+            for _ in 0..whole {
+                let mut row = [V::zero(); NV];
+                for j in 0..NV {
+                    row[j] = V::load(maps[j].add(gradient));
+                }
+                for i in 0..MR {
+                    let x = V::load(rows[i].add(pixel));
+                    for j in 0..NV {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                pixel += V::LANES;
+                gradient += V::LANES;
+            }
+            if rest > 0 {
+                let mut row = [V::zero(); NV];
+                for j in 0..NV {
+                    row[j] = V::load_first(maps[j].add(gradient), rest);
+                }
+                for i in 0..MR {
+                    let x = V::load_first(rows[i].add(pixel), rest);
+                    for j in 0..NV {
+                        acc[i][j] = acc[i][j].add_product(x, row[j]);
+                    }
+                }
+                gradient += rest;
+            }
+        }
+        for i in 0..MR {
+            let mut row = [V::zero(); 4];
+            row[..NV].copy_from_slice(&acc[i]);
+            let sums = V::sums(row);
+            for j in 0..NV {
+                let c = c.add(i * ldc + j);
+                *c = *c + sums[j];
+            }
+        }
+    }
+}
