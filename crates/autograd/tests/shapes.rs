@@ -5,7 +5,7 @@ mod common;
 
 use common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::{AxisMap, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Pool, Tensor};
 
 struct Case {
     run: fn(&Tape),
@@ -51,6 +51,28 @@ const MATMUL: &[Case] = cases! {
     |t| v(t, &[]).matmul(v(t, &[3, 4])) => "matmul: a scalar has no matrix product", "did you mean `*`?";
     |t| v(t, &[3]).matmul(v(t, &[4])) => "matmul: inner dimensions differ: [3] · [4]";
     |t| v(t, &[3]).matmul(v(t, &[4, 5])) => "matmul: inner dimensions differ: [3] · [4, 5]";
+};
+
+const CONVOLUTIONS: &[Case] = cases! {
+    |t| v(t, &[64, 3, 28, 28]).conv2d(v(t, &[6, 1, 5, 5]), None, &Conv::new()) =>
+        "conv2d: input [64, 3, 28, 28] has 3 channels", "[6, 1, 5, 5] with groups 1 wants 1";
+    |t| v(t, &[3, 28, 28]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
+        "conv2d: ", "[3, 28, 28]", "[N, C, H, W]", "unsqueeze(0)";
+    |t| v(t, &[1, 3, 28, 4]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
+        "conv2d: ", "width 4, a kernel of 5 does not fit";
+    |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), Some(v(t, &[5])), &Conv::new()) =>
+        "conv2d: bias [5]", "[6] wanted";
+    |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
+        "conv2d: stride [1, 0]";
+    |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
+        "conv1d: as images of height 1", "3 channels";
+    |t| v(t, &[8, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) => "conv1d: ", "[N, C, L]";
+    |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[3, 4, 2, 2]), None, &Conv::new(), [0, 0]) =>
+        "conv_transpose2d: ", "4 channels", "first two axes exchanged?";
+    |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[4, 3, 2, 2]), None, &Conv::new(), [1, 0]) =>
+        "conv_transpose2d: output padding 1", "smaller than the stride 1";
+    |t| v(t, &[1, 4, 5]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new(), 0) =>
+        "conv_transpose1d: as images of height 1", "4 channels";
 };
 
 const VIEWS: &[Case] = cases! {
@@ -173,6 +195,11 @@ fn of_two_operands() {
 #[test]
 fn of_matrix_products() {
     check(MATMUL);
+}
+
+#[test]
+fn of_convolutions() {
+    check(CONVOLUTIONS);
 }
 
 #[test]

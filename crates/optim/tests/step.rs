@@ -210,10 +210,14 @@ fn buffers_are_updated_with_the_step() {
     let tape = Tape::new();
     let w = tape.param(&model.0);
     tape.update_buffer(&model.1, 0.5, w * 10.0);
+    let mut counter = Buffer::new(Tensor::scalar_of(3i64));
+    tape.count_buffer(&counter, 2);
     let gradients = w.sum_all().backward();
     Sgd::new(1.0).step(&mut model, &gradients);
     assert_eq!(model.1.value().to_vec(), [10.5, 20.5]);
     assert_eq!(model.0.value().to_vec(), [0.0, 1.0]);
+    Sgd::new(1.0).step(&mut counter, &gradients);
+    assert_eq!(counter.value().item(), 5);
     Sgd::new(1.0).step(&mut untouched, &gradients);
     assert_eq!(untouched.value().item(), 3);
 }
