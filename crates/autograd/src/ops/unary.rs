@@ -47,6 +47,8 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
         Shift(_) => gy,
         // x⁰ is constant, also at 0, where 0 · x⁻¹ would not be a number.
         Powi(0) => 0.0 * gy,
+        // A power of 1 would be computed as one.
+        Powi(2) => 2.0 * gy * x,
         Powi(n) => f64::from(n) * gy * x.powi(n - 1),
         Powf(0.0) => 0.0 * gy,
         Powf(p) => p * gy * x.powf(p - 1.0),

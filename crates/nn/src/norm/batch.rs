@@ -1,7 +1,7 @@
 //! Normalisation of each channel over a batch.
 
 use super::running::Running;
-use super::{Centred, per_channel};
+use super::{Normal, per_channel};
 use crate::expect::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Buffer, Mode, Param, Var};
@@ -104,8 +104,8 @@ macro_rules! batch_norm {
             fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let (tape, shape) = (x.tape(), x.shape());
                 let training = tape.mode() == Mode::Train;
-                let centred = match self.running() {
-                    Some(running) if !training => running.centre(x),
+                let normal = match self.running() {
+                    Some(running) if !training => running.normal(x),
                     running => {
                         let n = shape.numel() / self.channels.max(1);
                         if training && n == 1 {
@@ -116,18 +116,18 @@ macro_rules! batch_norm {
                         }
                         let axes: Vec<isize> =
                             (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
-                        let centred = Centred::over(x, &axes);
+                        let normal = Normal::over(x, &axes);
                         if let Some(running) = running.filter(|_| n > 1) {
-                            running.record(centred.mean, centred.variance, n);
+                            running.record(normal.mean, normal.variance, n);
                             tape.count_buffer(running.batches, 1);
                         }
-                        centred
+                        normal
                     }
                 };
                 let rank = shape.rank();
                 let (weight, bias) =
                     (per_channel(self.weight.as_ref(), x, rank), per_channel(self.bias.as_ref(), x, rank));
-                centred.scaled(self.eps, weight, bias)
+                normal.scaled(self.eps, weight, bias)
             }
         }
     };

@@ -1,6 +1,6 @@
 //! Normalisation of groups of channels of each sample.
 
-use super::{Centred, per_channel, times};
+use super::{Normal, per_channel};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
@@ -87,14 +87,15 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
         let (n, groups, each) = (shape[0], self.groups, channels / self.groups);
         let rest: usize = shape[2..].iter().product();
         let grouped = x.reshape(&[n, groups, each * rest].map(|size| size as isize));
-        let Centred { mean, variance, .. } = Centred::over(grouped, &[2]);
-        // One pass over x in its own shape: the statistics of a group are repeated for its channels.
+        let normal = Normal::over(grouped, &[2]);
+        // The statistics of a group are repeated for its channels: one pass over x in its own shape.
         let mut axes = vec![1; rank];
         (axes[0], axes[1]) = (n as isize, channels as isize);
         let spread =
             |of_group: Var<'t, T>| of_group.broadcast_to(&[n, groups, each]).reshape(&axes);
-        let scale = spread((variance + self.eps).sqrt().recip());
-        let y = (x - spread(mean)) * times(scale, per_channel(self.weight.as_ref(), x, rank));
-        per_channel(self.bias.as_ref(), x, rank).map_or(y, |bias| y + bias)
+        let [c, mean, variance] = [normal.c, normal.mean, normal.variance].map(spread);
+        let [weight, bias] =
+            [&self.weight, &self.bias].map(|param| per_channel(param.as_ref(), x, rank));
+        Normal { x: x - c, c, mean, variance }.scaled(self.eps, weight, bias)
     }
 }

@@ -1,7 +1,7 @@
 //! Normalisation of each channel of each sample.
 
 use super::running::Running;
-use super::{Centred, per_channel};
+use super::{Normal, per_channel};
 use crate::expect::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Buffer, Mode, Param, Var};
@@ -106,8 +106,8 @@ macro_rules! instance_norm {
             fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let (tape, shape) = (x.tape(), x.shape());
                 let (training, rank) = (tape.mode() == Mode::Train, shape.rank());
-                let centred = match self.running() {
-                    Some(running) if !training => running.centre(x),
+                let normal = match self.running() {
+                    Some(running) if !training => running.normal(x),
                     running => {
                         let n: usize = shape[2..].iter().product();
                         if training && n == 1 {
@@ -117,18 +117,18 @@ macro_rules! instance_norm {
                             ))
                         }
                         let axes: Vec<isize> = (2..rank as isize).collect();
-                        let centred = Centred::over(x, &axes);
+                        let normal = Normal::over(x, &axes);
                         if let Some(running) = running.filter(|_| n > 1 && shape[0] > 0) {
-                            let [mean, variance] = [centred.mean, centred.variance]
+                            let [mean, variance] = [normal.mean, normal.variance]
                                 .map(|each| each.detach().mean(&[0], true));
                             running.record(mean, variance, n);
                         }
-                        centred
+                        normal
                     }
                 };
                 let (weight, bias) =
                     (per_channel(self.weight.as_ref(), x, rank), per_channel(self.bias.as_ref(), x, rank));
-                centred.scaled(self.eps, weight, bias)
+                normal.scaled(self.eps, weight, bias)
             }
         }
     };

@@ -1,6 +1,6 @@
 //! Normalisation of each sample over its last axes.
 
-use super::Centred;
+use super::{Normal, plus, times};
 use crate::expect::check_last_axes;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
@@ -81,6 +81,8 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = check_last_axes("layer_norm", x, &self.normalized_shape);
         let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
-        Centred::over(x, &axes).scaled(self.eps, param(&self.weight), param(&self.bias))
+        // Statistics are one number per sample, weight and bias one per element.
+        let y = Normal::over(x, &axes).scaled(self.eps, None, None);
+        plus(times(y, param(&self.weight)), param(&self.bias))
     }
 }

@@ -1,6 +1,6 @@
 //! Means and variances gathered in training, for use in evaluation.
 
-use super::{Centred, channels_of_rank};
+use super::{Normal, channels_of_rank};
 use wengert_autograd::{Buffer, Var};
 use wengert_tensor::Float;
 
@@ -15,12 +15,12 @@ pub(super) struct Running<'a, T: Float> {
 
 impl<T: Float> Running<'_, T> {
     /// Instead of the statistics of `x`.
-    pub fn centre<'t>(&self, x: Var<'t, T>) -> Centred<'t, T> {
+    pub fn normal<'t>(&self, x: Var<'t, T>) -> Normal<'t, T> {
         let shape = channels_of_rank(x.shape().rank());
         let constant =
             |buffer: &Buffer<T>| x.tape().constant(buffer.value().clone()).reshape(&shape);
         let (mean, variance) = (constant(self.mean), constant(self.variance));
-        Centred { x: x - mean, mean, variance }
+        Normal { x: x - mean, c: mean, mean, variance }
     }
 
     /// Records new ones, [1, C, 1, …], taken of `n` numbers each, as results of the run. The variance
