@@ -55,7 +55,7 @@ impl Progress {
             return;
         }
         self.bar = ProgressBar::new(steps as u64);
-        let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}");
+        let style = ProgressStyle::with_template("{prefix} {bar:10} {pos}/{len}  {wide_msg}");
         self.bar.set_style(style.expect("a sound template").progress_chars("━╸─"));
         self.bar.set_prefix(format!("epoch {}/{}", run.epoch + 1, self.epochs));
         self.bar.set_position(run.step as u64);
@@ -76,7 +76,7 @@ impl Progress {
         let left = clock(pace * self.steps_left as f64);
         self.bar.set_position(run.step as u64);
         self.bar
-            .set_message(format!("loss {loss:.4}{accuracy}  {speed:.0} examples/s  {left} left"));
+            .set_message(format!("loss {loss:.4}{accuracy}  {speed:.0}/s  {left} left"));
     }
 
     /// The line of an epoch.

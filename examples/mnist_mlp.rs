@@ -3,16 +3,14 @@
 //! `cargo run --release --example mnist_mlp` trains on the 60,000 images of MNIST and tests on the
 //! 10,000 that it never saw in training. `-- --help` lists what can be changed.
 
-mod curve;
-
 use clap::{Parser, ValueEnum};
-use curve::Curve;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use wengert::optim::LambdaLr;
 use wengert::prelude::*;
+use wengert::train::plot;
 
 #[derive(Parser)]
 #[command(about = "A multilayer perceptron learns to read handwritten digits (MNIST)")]
@@ -96,7 +94,8 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     }
 
     let (train, test) = images(&args)?;
-    let loader = DataLoader::new(&train, args.batch).shuffle(args.seed);
+    let train = DataLoader::new(&train, args.batch).shuffle(args.seed);
+    let test = DataLoader::new(&test, 1000);
 
     // One seed decides all that is random, so a run can be repeated bit for bit.
     let mut rng = Philox::new(args.seed);
@@ -104,44 +103,18 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let mut optimizer = optimizer(&args);
     println!("{}\n", model.summary(&[args.batch, 28, 28])?);
 
+    // Long steps first, to get near; short ones later, to settle.
+    let falling = |epoch| 1.0 - epoch as f64 / args.epochs as f64;
     let held_out = if args.validate { "validation" } else { "test" };
-    println!("epoch   train loss  accuracy   {held_out} loss  accuracy      time  images/s");
-    let initial_rate = optimizer.learning_rate();
-    let mut curve = Curve::default();
-    for epoch in 0..args.epochs {
-        // Long steps first, to get near; short ones later, to settle.
-        optimizer.set_learning_rate(initial_rate * (1.0 - epoch as f64 / args.epochs as f64));
-        let start = Instant::now();
-        let mut seen = Score::default();
-        for (images, labels) in loader.epoch(epoch) {
-            // A step: forward, backward, better weights.
-            let (loss, logits, gradients) = value_and_grad_with(&mut rng, |tape| {
-                let logits = model.forward(tape.constant(images));
-                (cross_entropy(logits, &labels), logits.value())
-            });
-            optimizer.step(&mut model, &gradients);
-            seen.add(loss, &logits, &labels);
-            curve.step(loss);
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        let tested = evaluate(&model, &test);
-        curve.epoch(tested.loss(), tested.accuracy());
-        println!(
-            "{:>5}   {:>10.4}  {:>7.2}%   {:>width$.4}  {:>7.2}%   {:>6.2}s  {:>8.0}",
-            epoch + 1,
-            seen.loss(),
-            100.0 * seen.accuracy(),
-            tested.loss(),
-            100.0 * tested.accuracy(),
-            seconds,
-            seen.count / seconds,
-            width = held_out.len() + 5,
-        );
-    }
+    let history = Trainer::classifier()
+        .epochs(args.epochs)
+        .schedule_by_epoch(LambdaLr::new(optimizer.learning_rate(), falling))
+        .validate_as(held_out, &test)
+        .fit(&mut model, &mut *optimizer, &train, &mut rng)?;
     println!("\n{held_out} accuracy: {:.2}%", 100.0 * evaluate(&model, &test).accuracy());
 
     if let Some(path) = args.curve {
-        std::fs::write(path, curve.svg())?;
+        plot::curves(&history, path)?;
     }
     Ok(())
 }
@@ -198,41 +171,5 @@ fn optimizer(args: &Args) -> Box<dyn Optimizer> {
         Rule::Adam => Box::new(Adam::new(lr(0.001))),
         Rule::Adamw => Box::new(AdamW::new(lr(0.001))),
         Rule::Adagrad => Box::new(Adagrad::new(lr(0.01))),
-    }
-}
-
-/// Loss and accuracy without history or gradients.
-fn evaluate(model: &Sequential, images: &Images) -> Score {
-    let mut score = Score::default();
-    for (images, labels) in &DataLoader::new(images, 1000) {
-        let tape = Tape::inference();
-        let logits = model.forward(tape.constant(images));
-        score.add(cross_entropy(logits, &labels).item(), &logits.value(), &labels);
-    }
-    score
-}
-
-/// Sums over images.
-#[derive(Default)]
-struct Score {
-    loss: f64,
-    right: f64,
-    count: f64,
-}
-
-impl Score {
-    fn add(&mut self, mean_loss: f64, logits: &Tensor, labels: &Tensor<i64>) {
-        let n = labels.numel() as f64;
-        // The guess is the class of the largest logit.
-        let right = logits.argmax(1, false).equal(labels).cast::<f64>().sum_all();
-        self.loss += n * mean_loss;
-        self.right += right;
-        self.count += n;
-    }
-    fn loss(&self) -> f64 {
-        self.loss / self.count
-    }
-    fn accuracy(&self) -> f64 {
-        self.right / self.count
     }
 }
