@@ -25,7 +25,7 @@
 //! | [`nn`] | layers, losses, initialisation, saved models; no derivative is written there |
 //! | [`optim`] | what makes better parameters from gradients |
 //! | [`data`] | data sets and the loader that makes batches of them |
-//! | [`train`] | the training loop, evaluation, checkpoints (feature `train`, on by default) |
+//! | [`train`] | the training loop, evaluation, checkpoints, pictures |
 //!
 //! # Training a model
 //! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
@@ -62,6 +62,19 @@
 //! }
 //! assert!(losses[19] < 0.6 * losses[0]);
 //! ```
+//!
+//! The loop of epochs and batches need not be written again: [`train::Trainer`] runs it, with
+//! progress, validation and checkpoints, and [`train::plot`] draws what came of it.
+//!
+//! # Features
+//! Both are on by default; numbers are the packages that a program compiles, this library's own seven
+//! or eight included.
+//!
+//! | feature | | packages |
+//! |---|---|---|
+//! | | tensors, derivatives, layers, optimizers, data | 40 |
+//! | `train` | [`train`]: the loop with its progress line | 46 |
+//! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 50 |
 
 pub use wengert_autograd as autograd;
 pub use wengert_data as data;

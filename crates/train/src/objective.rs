@@ -17,7 +17,8 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
 /// | [`reconstruction`](Objective::reconstruction) | any, not looked at | the target is the input: autoencoders |
 /// | [`new`](Objective::new) | any | a loss of your own |
 ///
-/// A loss is the mean over the examples of a batch.
+/// A loss is the mean over the examples of a batch. It is run on shapes alone before it is run on
+/// numbers, so that it must not ask for any ([`Var::value`], [`Var::item`]).
 ///
 /// ```
 /// use wengert_nn::cross_entropy;

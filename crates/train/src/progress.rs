@@ -75,8 +75,7 @@ impl Progress {
         let pace = self.started.elapsed().as_secs_f64() / self.steps as f64;
         let left = clock(pace * self.steps_left as f64);
         self.bar.set_position(run.step as u64);
-        self.bar
-            .set_message(format!("loss {loss:.4}{accuracy}  {speed:.0}/s  {left} left"));
+        self.bar.set_message(format!("loss {loss:.4}{accuracy}  {speed:.0}/s  {left} left"));
     }
 
     /// The line of an epoch.

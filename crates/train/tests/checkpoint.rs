@@ -1,8 +1,10 @@
 //! A run that is interrupted and resumed is the run that was not.
 
 use std::path::Path;
-use wengert_data::{DataLoader, Digits, Subset, TensorDataset, random_split};
-use wengert_nn::{Dropout, Flatten, Linear, Sequential, Tanh, sequential, state_dict};
+use wengert_data::{
+    DataLoader, Dataset, Digits, RandomAffine, Subset, TensorDataset, random_split,
+};
+use wengert_nn::{BatchNorm1d, Dropout, Flatten, Linear, Sequential, Tanh, sequential, state_dict};
 use wengert_optim::{Adam, Optimizer, Sgd};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
 use wengert_train::{CheckpointError, Criterion, History, TrainError, Trainer};
@@ -18,6 +20,7 @@ fn model(rng: &mut Philox) -> Sequential {
     sequential![
         Flatten::new(),
         Linear::new(64, 33, rng),
+        BatchNorm1d::new(33),
         Tanh,
         Dropout::new(0.3),
         Linear::new(33, 10, rng)
@@ -39,6 +42,8 @@ fn run(
     change: impl for<'a> FnOnce(Trainer<'a>) -> Trainer<'a>,
 ) -> (Result<History, TrainError>, NamedTensors, Philox) {
     let [train, valid] = parts();
+    // In another way in each epoch.
+    let train = train.augment(RandomAffine::new().degrees(10.0), 4);
     let (train, valid) = (DataLoader::new(&train, 32).shuffle(9), DataLoader::new(&valid, 64));
     let mut rng = Philox::new(seed);
     let mut model = model(&mut rng);
@@ -162,14 +167,14 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         .map(|(n, t)| (n, t.clone()))
         .collect();
     other.metadata = sound.metadata.clone();
-    other.insert("model.5.weight", Tensor::zeros(&[2]));
-    other.insert("model.4.bias", Tensor::zeros(&[11]));
+    other.insert("model.6.weight", Tensor::zeros(&[2]));
+    other.insert("model.5.bias", Tensor::zeros(&[11]));
     other.save(&path).unwrap();
     let error = refused(&path, sgd);
     let CheckpointError::Model { mismatch, .. } = &error else { panic!("{error}") };
     assert_eq!(mismatch.missing, ["1.bias"]);
-    assert_eq!(mismatch.unexpected, ["5.weight"]);
-    assert_eq!(mismatch.misfits[0].0, "4.bias");
+    assert_eq!(mismatch.unexpected, ["6.weight"]);
+    assert_eq!(mismatch.misfits[0].0, "5.bias");
 
     // A model alone is no checkpoint.
     state_dict(&model(&mut Philox::new(0))).save(&path).unwrap();
