@@ -84,6 +84,7 @@ pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]
 pub use wengert_train as train;
 
+pub mod models;
 pub mod prelude;
 
 /// The program of the README is a test.

@@ -95,6 +95,11 @@ impl<'a, T: Float, Y> Trainer<'a, T, Y> {
         }
     }
 
+    /// What is learnt: to evaluate by it, too.
+    pub fn objective(&self) -> &Objective<'a, T, Y> {
+        &self.objective
+    }
+
     /// How often every example is seen; default 1.
     pub fn epochs(self, epochs: u64) -> Self {
         Trainer { epochs, ..self }

@@ -1,0 +1,58 @@
+//! An image through a narrow code and back.
+
+use crate::prelude::*;
+use rand::Rng;
+
+/// A convolutional autoencoder of 28×28 images: two convolutions with stride 2 and a linear layer
+/// make the code, a linear layer and two transposed convolutions the image again. \[N, 1, 28, 28\] →
+/// \[N, 1, 28, 28\] logits of the pixels: their sigmoid is the image.
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Autoencoder {
+    /// 28×28 → 14×14.
+    pub conv1: Conv2d,
+    /// 14×14 → 7×7.
+    pub conv2: Conv2d,
+    /// The code.
+    pub encode: Linear,
+    /// From the code.
+    pub decode: Linear,
+    /// 7×7 → 14×14.
+    pub deconv1: ConvTranspose2d,
+    /// 14×14 → 28×28.
+    pub deconv2: ConvTranspose2d,
+}
+
+impl Autoencoder {
+    /// With a code of so many numbers.
+    pub fn new(code: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Autoencoder {
+            conv1: Conv2d::new(1, 16, 3, rng).stride(2).padding(1),
+            conv2: Conv2d::new(16, 32, 3, rng).stride(2).padding(1),
+            encode: Linear::new(32 * 7 * 7, code, rng),
+            decode: Linear::new(code, 32 * 7 * 7, rng),
+            deconv1: ConvTranspose2d::new(32, 16, 4, rng).stride(2).padding(1),
+            deconv2: ConvTranspose2d::new(16, 1, 4, rng).stride(2).padding(1),
+        }
+    }
+
+    /// The codes of images: \[N, 1, 28, 28\] → \[N, code\].
+    pub fn code<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.conv1.forward_as("conv1", x).relu();
+        let x = self.conv2.forward_as("conv2", x).relu();
+        self.encode.forward_as("encode", x.flatten(1, -1))
+    }
+
+    /// The logits of the pixels of images with these codes.
+    pub fn image<'t>(&self, code: Var<'t>) -> Var<'t> {
+        let x = self.decode.forward_as("decode", code).relu().reshape(&[-1, 32, 7, 7]);
+        let x = self.deconv1.forward_as("deconv1", x).relu();
+        self.deconv2.forward_as("deconv2", x)
+    }
+}
+
+impl Layer for Autoencoder {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.image(self.code(x))
+    }
+}

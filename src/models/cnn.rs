@@ -1,0 +1,56 @@
+//! The convolutional network of PyTorch's MNIST example.
+
+use crate::prelude::*;
+use rand::Rng;
+
+/// conv 32, conv 64, max-pooling, dropout, linear 128, dropout, linear 10: \[N, 1, 28, 28\] →
+/// \[N, 10\] logits, with 1,199,882 parameters. Names, shapes and initial values are those of
+/// PyTorch's `examples/mnist`, which trains it with Adadelta.
+///
+/// ```
+/// use wengert::models::Cnn;
+/// use wengert::prelude::*;
+/// let model = Cnn::new(&mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 1_199_882);
+/// ```
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Cnn {
+    /// 1 → 32 maps, 3×3.
+    pub conv1: Conv2d,
+    /// 32 → 64 maps, 3×3.
+    pub conv2: Conv2d,
+    /// After the pooling.
+    pub dropout1: Dropout,
+    /// 64·12·12 → 128.
+    pub fc1: Linear,
+    /// Before the last layer.
+    pub dropout2: Dropout,
+    /// 128 → 10.
+    pub fc2: Linear,
+}
+
+impl Cnn {
+    /// A network with PyTorch's initial values.
+    pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
+        Cnn {
+            conv1: Conv2d::new(1, 32, 3, rng),
+            conv2: Conv2d::new(32, 64, 3, rng),
+            dropout1: Dropout::new(0.25),
+            fc1: Linear::new(64 * 12 * 12, 128, rng),
+            dropout2: Dropout::new(0.5),
+            fc2: Linear::new(128, 10, rng),
+        }
+    }
+}
+
+impl Layer for Cnn {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.conv1.forward_as("conv1", x).relu();
+        let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
+        let x = self.dropout1.forward_as("dropout1", x).flatten(1, -1);
+        let x = self.fc1.forward_as("fc1", x).relu();
+        let x = self.dropout2.forward_as("dropout2", x);
+        self.fc2.forward_as("fc2", x)
+    }
+}

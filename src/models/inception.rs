@@ -1,0 +1,108 @@
+//! Branches side by side.
+
+use crate::prelude::*;
+use rand::Rng;
+
+/// A convolution, batch normalisation and ReLU.
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct ConvUnit {
+    /// Keeps height and width.
+    pub conv: Conv2d,
+    /// After `conv`.
+    pub bn: BatchNorm2d,
+}
+
+impl ConvUnit {
+    /// `kernel` is odd.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let conv = Conv2d::new(inputs, outputs, kernel, rng).padding(kernel / 2).without_bias();
+        ConvUnit { conv, bn: BatchNorm2d::new(outputs) }
+    }
+}
+
+impl Layer for ConvUnit {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.bn.forward_as("bn", self.conv.forward_as("conv", x)).relu()
+    }
+}
+
+/// Four views of the same input, joined along the channels: 1×1; 3×3 and 5×5 behind a narrow 1×1;
+/// max-pooling before a 1×1 (Szegedy et al., "Going Deeper with Convolutions", 2015).
+/// \[N, C, H, W\] → \[N, 4·width, H, W\].
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct Inception {
+    /// 1×1.
+    pub one: ConvUnit,
+    /// 1×1, then 3×3.
+    pub three: (ConvUnit, ConvUnit),
+    /// 1×1, then 5×5.
+    pub five: (ConvUnit, ConvUnit),
+    /// 1×1 on the maxima of 3×3 windows.
+    pub pool: ConvUnit,
+}
+
+impl Inception {
+    /// Each branch gives `width` maps.
+    pub fn new(inputs: usize, width: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let narrow = width.div_ceil(2);
+        Inception {
+            one: ConvUnit::new(inputs, width, 1, rng),
+            three: (ConvUnit::new(inputs, narrow, 1, rng), ConvUnit::new(narrow, width, 3, rng)),
+            five: (ConvUnit::new(inputs, narrow, 1, rng), ConvUnit::new(narrow, width, 5, rng)),
+            pool: ConvUnit::new(inputs, width, 1, rng),
+        }
+    }
+}
+
+impl Layer for Inception {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let largest = x.max_pool2d(&Pool::new(3).stride(1).padding(1));
+        let branches = [
+            self.one.forward_as("one", x),
+            self.three.1.forward_as("three.1", self.three.0.forward_as("three.0", x)),
+            self.five.1.forward_as("five.1", self.five.0.forward_as("five.0", x)),
+            self.pool.forward_as("pool", largest),
+        ];
+        Var::concat(&branches, 1)
+    }
+}
+
+/// A small classifier of [`Inception`] blocks: \[N, C, H, W\] → \[N, classes\] logits.
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct InceptionNet {
+    /// From the image to 16 maps.
+    pub stem: ConvUnit,
+    /// A max-pooling after each.
+    pub blocks: Vec<Inception>,
+    /// From the means of the maps to the classes.
+    pub fc: Linear,
+}
+
+impl InceptionNet {
+    /// Two blocks with branches of 12 and 24 maps.
+    pub fn new(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        InceptionNet {
+            stem: ConvUnit::new(channels, 16, 3, rng),
+            blocks: vec![Inception::new(16, 12, rng), Inception::new(48, 24, rng)],
+            fc: Linear::new(96, classes, rng),
+        }
+    }
+}
+
+impl Layer for InceptionNet {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let mut x = self.stem.forward_as("stem", x);
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward_as(&format!("blocks.{i}"), x).max_pool2d(&Pool::new(2));
+        }
+        self.fc.forward_as("fc", x.mean(&[2, 3], false))
+    }
+}

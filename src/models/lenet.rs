@@ -1,0 +1,61 @@
+//! LeNet in its modern form.
+
+use crate::prelude::*;
+use rand::Rng;
+
+/// Two convolutions with max-pooling, three linear layers, ReLU between them: \[N, 1, 28, 28\] →
+/// \[N, 10\] logits, with 61,706 parameters. The layers of LeNet-5 (LeCun, Bottou, Bengio, Haffner,
+/// "Gradient-Based Learning Applied to Document Recognition", 1998) in the form in which it is taught
+/// today; [`LeNet5`](crate::models::LeNet5) is the published one.
+///
+/// ```
+/// use wengert::models::LeNet;
+/// use wengert::prelude::*;
+/// let model = LeNet::new(&mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 61_706);
+/// assert_eq!(model.predict(&Tensor::zeros(&[2, 1, 28, 28])).shape(), [2, 10]);
+/// ```
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct LeNet<T: Float = f32> {
+    /// 1 → 6 maps, 5×5, on the image with a border of 2.
+    pub conv1: Conv2d<T>,
+    /// 6 → 16 maps, 5×5.
+    pub conv2: Conv2d<T>,
+    /// 16·5·5 → 120.
+    pub fc1: Linear<T>,
+    /// 120 → 84.
+    pub fc2: Linear<T>,
+    /// 84 → 10.
+    pub fc3: Linear<T>,
+}
+
+impl LeNet {
+    /// A network of `f32` with PyTorch's initial values.
+    pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(rng)
+    }
+}
+
+impl<T: Float> LeNet<T> {
+    /// [`LeNet::new`] for any element type.
+    pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
+        LeNet {
+            conv1: Conv2d::of(1, 6, 5, rng).padding(2),
+            conv2: Conv2d::of(6, 16, 5, rng),
+            fc1: Linear::of(16 * 5 * 5, 120, rng),
+            fc2: Linear::of(120, 84, rng),
+            fc3: Linear::of(84, 10, rng),
+        }
+    }
+}
+
+impl<T: Float> Layer<T> for LeNet<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let x = self.conv1.forward_as("conv1", x).relu().max_pool2d(&Pool::new(2));
+        let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
+        let x = self.fc1.forward_as("fc1", x.flatten(1, -1)).relu();
+        let x = self.fc2.forward_as("fc2", x).relu();
+        self.fc3.forward_as("fc3", x)
+    }
+}

@@ -1,0 +1,145 @@
+//! Residual networks for small images.
+
+use crate::prelude::*;
+use rand::Rng;
+use wengert_nn::init::{self, Fan, gain};
+
+/// Two 3×3 convolutions with batch normalisation, and a shortcut around them:
+/// y = relu(F(x) + S(x)). The shortcut is the identity, or a 1×1 convolution where the
+/// shape changes.
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct BasicBlock {
+    /// May step by 2.
+    pub conv1: Conv2d,
+    /// After `conv1`.
+    pub bn1: BatchNorm2d,
+    /// Keeps the shape.
+    pub conv2: Conv2d,
+    /// After `conv2`.
+    pub bn2: BatchNorm2d,
+    /// 1×1 and its normalisation, where input and output differ in shape.
+    pub shortcut: Option<(Conv2d, BatchNorm2d)>,
+}
+
+impl BasicBlock {
+    /// A block from `inputs` to `outputs` maps that steps by `stride`.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        stride: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let shortcut = (stride != 1 || inputs != outputs).then(|| {
+            let conv = Conv2d::new(inputs, outputs, 1, rng).stride(stride).without_bias();
+            (conv, BatchNorm2d::new(outputs))
+        });
+        BasicBlock {
+            conv1: conv3x3(inputs, outputs, rng).stride(stride),
+            bn1: BatchNorm2d::new(outputs),
+            conv2: conv3x3(outputs, outputs, rng),
+            bn2: BatchNorm2d::new(outputs),
+            shortcut,
+        }
+    }
+}
+
+/// The normalisation that follows has a bias of its own.
+fn conv3x3(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Conv2d {
+    let mut conv = Conv2d::new(inputs, outputs, 3, rng).padding(1).without_bias();
+    init::kaiming_normal(&mut conv.weight, Fan::Out, gain::RELU, rng);
+    conv
+}
+
+impl Layer for BasicBlock {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.bn1.forward_as("bn1", self.conv1.forward_as("conv1", x)).relu();
+        let y = self.bn2.forward_as("bn2", self.conv2.forward_as("conv2", y));
+        let x = match &self.shortcut {
+            Some((conv, bn)) => {
+                x.tape().scope("shortcut", || bn.forward_as("1", conv.forward_as("0", x)))
+            }
+            None => x,
+        };
+        (y + x).relu()
+    }
+}
+
+/// A residual network for small images (He, Zhang, Ren, Sun, "Deep Residual Learning for Image
+/// Recognition", 2016, section 4.2): a 3×3 convolution, three stages of blocks with 16, 32 and 64
+/// maps, the mean of each map, a linear layer. \[N, C, H, W\] → \[N, classes\] logits.
+///
+/// ```
+/// use wengert::models::ResNet;
+/// use wengert::prelude::*;
+/// let model = ResNet::resnet20(3, 10, &mut Philox::new(0));
+/// assert_eq!(model.predict(&Tensor::zeros(&[2, 3, 32, 32])).shape(), [2, 10]);
+/// ```
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct ResNet {
+    /// From the image to the maps of the first stage.
+    pub conv1: Conv2d,
+    /// After `conv1`.
+    pub bn1: BatchNorm2d,
+    /// Blocks by stage; each stage but the first begins with a step of 2.
+    pub stages: Vec<Vec<BasicBlock>>,
+    /// From the means of the maps to the classes.
+    pub fc: Linear,
+}
+
+impl ResNet {
+    /// `blocks` in each of as many stages as `widths` has numbers of maps.
+    ///
+    /// # Panics
+    /// If there is no stage.
+    #[track_caller]
+    pub fn new(
+        channels: usize,
+        classes: usize,
+        blocks: usize,
+        widths: &[usize],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let (&first, &last) =
+            (widths.first().expect("ResNet: a stage"), widths.last().expect("as above"));
+        let mut inputs = first;
+        let stages = widths
+            .iter()
+            .enumerate()
+            .map(|(stage, &outputs)| {
+                (0..blocks)
+                    .map(|block| {
+                        let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                        let block = BasicBlock::new(inputs, outputs, stride, rng);
+                        inputs = outputs;
+                        block
+                    })
+                    .collect()
+            })
+            .collect();
+        ResNet {
+            conv1: conv3x3(channels, first, rng),
+            bn1: BatchNorm2d::new(first),
+            stages,
+            fc: Linear::new(last, classes, rng),
+        }
+    }
+
+    /// Twenty layers: three stages of three blocks, with 16, 32 and 64 maps.
+    pub fn resnet20(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::new(channels, classes, 3, &[16, 32, 64], rng)
+    }
+}
+
+impl Layer for ResNet {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let mut x = self.bn1.forward_as("bn1", self.conv1.forward_as("conv1", x)).relu();
+        for (s, stage) in self.stages.iter().enumerate() {
+            for (b, block) in stage.iter().enumerate() {
+                x = block.forward_as(&format!("stages.{s}.{b}"), x);
+            }
+        }
+        self.fc.forward_as("fc", x.mean(&[2, 3], false))
+    }
+}

@@ -1,0 +1,96 @@
+//! A convolution whose maps read only some of the maps before.
+
+use crate::prelude::*;
+use rand::Rng;
+
+/// A convolution with a connection table: map o reads the maps `table[o]` alone, and only these
+/// connections have weights. \[N, C, H, W\] → \[N, O, H', W'\].
+///
+/// The weights lie connection by connection, \[connections, kh, kw\], and are laid out with zeros
+/// between them before the convolution.
+///
+/// ```
+/// use wengert::models::TableConv2d;
+/// use wengert::prelude::*;
+/// let table = [vec![0, 1], vec![1, 2], vec![2]];
+/// let conv = TableConv2d::new(3, &table, 5, &mut Philox::new(0));
+/// assert_eq!(conv.parameter_count(), 5 * 25 + 3);
+/// assert_eq!(conv.predict(&Tensor::zeros(&[2, 3, 14, 14])).shape(), [2, 3, 10, 10]);
+/// ```
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct TableConv2d {
+    /// One kernel for each connection, \[connections, kh, kw\].
+    pub weight: Param,
+    /// One for each map, \[O\].
+    pub bias: Option<Param>,
+    /// For each map and each map before, the place of their kernel; that of none is one past the end.
+    #[module(skip)]
+    places: Tensor<i64>,
+    #[module(skip)]
+    maps: [usize; 2],
+    #[module(skip)]
+    conv: Conv,
+}
+
+impl TableConv2d {
+    /// A convolution over `inputs` maps, with square kernels. Weights and biases are uniform in
+    /// ±2.4/F, where F counts the inputs of a unit, as in LeCun et al., 1998, appendix A.
+    ///
+    /// # Panics
+    /// If the table names a map that is not there, or none.
+    #[track_caller]
+    pub fn new(
+        inputs: usize,
+        table: &[Vec<usize>],
+        kernel: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let mut weights = vec![];
+        let mut connections = 0;
+        let none = table.iter().map(Vec::len).sum::<usize>() as i64;
+        let mut places = vec![none; table.len() * inputs];
+        for (output, read) in table.iter().enumerate() {
+            assert!(
+                !read.is_empty() && read.iter().all(|&map| map < inputs),
+                "TableConv2d: map {output} reads {read:?}: of {inputs} maps it wants one at least"
+            );
+            let bound = 2.4 / (read.len() * kernel * kernel + 1) as f64;
+            for &map in read {
+                weights.push(Tensor::uniform(&[kernel, kernel], -bound, bound, rng));
+                places[output * inputs + map] = connections;
+                connections += 1;
+            }
+        }
+        TableConv2d {
+            weight: Tensor::stack(&weights, 0).into(),
+            bias: Some(Tensor::zeros(&[table.len()]).into()),
+            places: Tensor::from_vec(places, &[table.len() * inputs]),
+            maps: [table.len(), inputs],
+            conv: Conv::default(),
+        }
+    }
+
+    /// Steps of so many pixels.
+    pub fn stride(self, stride: usize) -> Self {
+        TableConv2d { conv: self.conv.stride(stride), ..self }
+    }
+
+    /// Without biases.
+    pub fn without_bias(self) -> Self {
+        TableConv2d { bias: None, ..self }
+    }
+}
+
+impl Layer for TableConv2d {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let (tape, kernel) = (x.tape(), self.weight.shape()[1] as isize);
+        let [outputs, inputs] = self.maps.map(|n| n as isize);
+        let dense = tape
+            .param(&self.weight)
+            .pad(&[(0, 1), (0, 0), (0, 0)], 0.0)
+            .index_select(0, &self.places)
+            .reshape(&[outputs, inputs, kernel, kernel]);
+        x.conv2d(dense, self.bias.as_ref().map(|bias| tape.param(bias)), &self.conv)
+    }
+}

@@ -1,0 +1,83 @@
+//! The network that read zip codes.
+
+use crate::models::TableConv2d;
+use crate::prelude::*;
+use rand::Rng;
+use wengert_nn::{ScaledTanh, init};
+
+/// The network of LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition",
+/// Neural Computation 1(4), 1989: \[N, 1, 16, 16\] → \[N, 10\] scores.
+///
+/// | layer | | parameters |
+/// |---|---|---|
+/// | H1: 12 maps of 8×8 | 5×5 kernels, steps of 2, a bias for every unit | 1,068 |
+/// | H2: 12 maps of 4×4 | 5×5 kernels on 8 maps of H1, steps of 2, a bias for every unit | 2,592 |
+/// | H3: 30 units | linear | 5,790 |
+/// | output: 10 units | linear | 310 |
+///
+/// Every layer is squashed by 1.7159 tanh(2a/3); beyond the border everything is background, -1.
+/// The paper does not say which 8 maps each map of H2 reads: here map i reads the maps i to i + 7,
+/// counted in a circle.
+///
+/// ```
+/// use wengert::models::ZipcodeNet;
+/// use wengert::prelude::*;
+/// let model = ZipcodeNet::new(&mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 9_760);
+/// assert_eq!(model.predict(&Tensor::zeros(&[2, 1, 16, 16])).shape(), [2, 10]);
+/// ```
+#[derive(Debug, Clone, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct ZipcodeNet {
+    /// The kernels of H1.
+    pub h1: TableConv2d,
+    /// The biases of H1: \[12, 8, 8\].
+    pub h1_bias: Param,
+    /// The kernels of H2.
+    pub h2: TableConv2d,
+    /// The biases of H2: \[12, 4, 4\].
+    pub h2_bias: Param,
+    /// 12·4·4 → 30.
+    pub h3: Linear,
+    /// 30 → 10.
+    pub output: Linear,
+}
+
+impl ZipcodeNet {
+    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit.
+    pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
+        let all: Vec<_> = (0..12).map(|_| vec![0]).collect();
+        let some: Vec<_> = (0..12).map(|map| (map..map + 8).map(|i| i % 12).collect()).collect();
+        let kernels = |inputs, table: &[Vec<usize>], rng: &mut _| {
+            TableConv2d::new(inputs, table, 5, rng).stride(2).without_bias()
+        };
+        let mut model = ZipcodeNet {
+            h1: kernels(1, &all, &mut *rng),
+            h1_bias: Tensor::zeros(&[12, 8, 8]).into(),
+            h2: kernels(12, &some, &mut *rng),
+            h2_bias: Tensor::zeros(&[12, 4, 4]).into(),
+            h3: Linear::new(12 * 4 * 4, 30, rng),
+            output: Linear::new(30, 10, rng),
+        };
+        for layer in [&mut model.h3, &mut model.output] {
+            let bound = 2.4 / (layer.inputs() + 1) as f64;
+            init::uniform(&mut layer.weight, -bound, bound, rng);
+            layer.bias.iter_mut().for_each(init::zeros);
+        }
+        model
+    }
+}
+
+impl Layer for ZipcodeNet {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
+        let tape = x.tape();
+        let squash = |x: Var<'t>| ScaledTanh.forward(x);
+        let x = self.h1.forward_as("h1", x.pad(&BORDER, -1.0));
+        let x = squash(x + tape.param(&self.h1_bias));
+        let x = self.h2.forward_as("h2", x.pad(&BORDER, -1.0));
+        let x = squash(x + tape.param(&self.h2_bias));
+        let x = squash(self.h3.forward_as("h3", x.flatten(1, -1)));
+        squash(self.output.forward_as("output", x))
+    }
+}
