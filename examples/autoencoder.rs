@@ -1,0 +1,69 @@
+//! A convolutional autoencoder squeezes handwritten digits through a code of a few numbers.
+//!
+//! `cargo run --release --example autoencoder` trains on MNIST and draws what comes out again:
+//! inputs above reconstructions. `-- --help` lists what can be changed.
+
+mod common;
+
+use clap::Parser;
+use common::{Failure, Flags};
+use std::process::ExitCode;
+use wengert::models::Autoencoder;
+use wengert::prelude::*;
+use wengert::train::plot;
+
+#[derive(Parser)]
+#[command(about = "A convolutional autoencoder learns to draw handwritten digits (MNIST)")]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+    /// How many numbers a digit becomes
+    #[arg(long, default_value_t = 16)]
+    code: usize,
+}
+
+fn main() -> ExitCode {
+    common::main(run)
+}
+
+fn run(Args { flags, code }: Args) -> Result<(), Failure> {
+    flags.set_threads()?;
+    let mnist = match &flags.data {
+        Some(folder) => Mnist::from_folder(folder)?,
+        None => Mnist::load()?,
+    };
+    // Pixels from 0 to 1: how likely there is ink.
+    let mnist = mnist.with_channel();
+    let sets = flags.divide(mnist.train, mnist.test);
+    let (epochs, batch) = (flags.epochs.unwrap_or(5), flags.batch.unwrap_or(64));
+    let held_out = DataLoader::new(&sets.held_out, 1000);
+    let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+
+    let mut rng = Philox::new(flags.seed);
+    let mut model = Autoencoder::new(code, &mut rng);
+    println!("{}\n", model.summary(&[batch, 1, 28, 28])?);
+    let mut optimizer = Adam::new(0.0);
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(4e-3), epochs as usize * train.len())
+        .cycle_momentum(false);
+    let trainer =
+        Trainer::new(Objective::reconstruction(bce_with_logits)).epochs(epochs).schedule(schedule);
+    let history = trainer.fit(&mut model, &mut optimizer, &train, &mut rng)?;
+    let found = trainer.objective().evaluate(&model, &held_out);
+    println!("\n{} loss: {:.4} per pixel", flags.held_out(), found.loss);
+
+    if !flags.no_pictures {
+        let out = flags.out("autoencoder");
+        let (digits, _) = sets.held_out.batch(&(0..16).collect::<Vec<_>>());
+        let again = model.predict(&digits).sigmoid();
+        plot::curves(&history, out.join("curves.svg"))?;
+        plot::reconstructions(
+            &digits,
+            &again,
+            &plot::GridOptions::new(),
+            out.join("reconstructions.png"),
+        )?;
+        plot::filters(model.conv1.weight.value(), out.join("filters.png"))?;
+        println!("pictures: {}", out.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! What the examples on images share: the flags, the division of the data, the run, its pictures.
+
+#![allow(dead_code, unused_imports)] // each example uses a part
+
+use clap::Args;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use wengert::data::{Cifar10, Feature};
+use wengert::prelude::*;
+use wengert::train::{Batches, Evaluation, plot};
+
+mod clothes;
+pub use clothes::Clothes;
+
+pub type Failure = Box<dyn Error>;
+
+/// Flags that every example has.
+#[derive(Args, Clone, Debug)]
+pub struct Flags {
+    /// How often every image is seen
+    #[arg(long)]
+    pub epochs: Option<u64>,
+    /// Images per step
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// The largest learning rate
+    #[arg(long)]
+    pub lr: Option<f64>,
+    /// Decides the initial weights, the order of the images and all else that is random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Test on a sixth of the training images, held out: what the choice of hyperparameters may
+    /// look at, so that the test images stay unseen
+    #[arg(long)]
+    pub validate: bool,
+    /// Where the pictures go [default: target/<name of the example>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Save the run into this file after every epoch
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on with the run in this file
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// No pictures
+    #[arg(long)]
+    pub no_pictures: bool,
+}
+
+/// Runs an example, and prints what went wrong as a sentence.
+pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
+    match run(A::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Images to train on, and those to be tested with.
+pub struct Sets<X: Feature> {
+    pub train: Subset<Arc<TensorDataset<X>>>,
+    pub held_out: Subset<Arc<TensorDataset<X>>>,
+}
+
+impl Flags {
+    /// As many threads as asked for.
+    pub fn set_threads(&self) -> Result<(), Failure> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        }
+        Ok(())
+    }
+
+    /// `validation` or `test`: what the images that are not trained on are.
+    pub fn held_out(&self) -> &'static str {
+        if self.validate { "validation" } else { "test" }
+    }
+
+    /// The training images and the test images, or with `--validate` the training images in two
+    /// parts, each with the same share of every class.
+    pub fn divide<X: Feature>(&self, train: TensorDataset<X>, test: TensorDataset<X>) -> Sets<X> {
+        let whole = |set: TensorDataset<X>| {
+            let n = set.len();
+            Subset::new(Arc::new(set), 0..n)
+        };
+        let (train, held_out) = if self.validate {
+            // Always the same images, whatever the seed of the run.
+            let [train, valid] = stratified_split(train, [5.0 / 6.0, 1.0 / 6.0], 0);
+            (train, valid)
+        } else {
+            (whole(train), whole(test))
+        };
+        let n = self.limit.unwrap_or(usize::MAX).min(train.len());
+        let first = train.indices()[..n].to_vec();
+        Sets { train: Subset::new(Arc::clone(train.dataset()), first), held_out }
+    }
+
+    /// MNIST as images of one channel, with pixels of mean 0 and variance 1: that suits the scale of
+    /// the initial weights.
+    pub fn mnist(&self) -> Result<Sets<u8>, Failure> {
+        let mnist = match &self.data {
+            Some(folder) => Mnist::from_folder(folder)?,
+            None => Mnist::load()?,
+        };
+        let mnist = mnist.normalize(Mnist::MEAN, Mnist::STD).with_channel();
+        Ok(self.divide(mnist.train, mnist.test))
+    }
+
+    /// Fashion-MNIST in the same form.
+    pub fn fashion(&self) -> Result<Sets<u8>, Failure> {
+        let fashion = match &self.data {
+            Some(folder) => FashionMnist::from_folder(folder)?,
+            None => FashionMnist::load()?,
+        };
+        let fashion = fashion.normalize(FashionMnist::MEAN, FashionMnist::STD).with_channel();
+        Ok(self.divide(fashion.train, fashion.test))
+    }
+}
+
+/// CIFAR-10 from its binary files in a folder: pixels of mean 0 and variance 1 in each channel.
+pub fn cifar(flags: &Flags, folder: &std::path::Path) -> Result<Sets<u8>, Failure> {
+    let cifar = Cifar10::from_folder(folder)?.normalize_channels(&Cifar10::MEAN, &Cifar10::STD);
+    Ok(flags.divide(cifar.train, cifar.test))
+}
+
+/// The names of the ten digits.
+pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// A classifier's run, from the first step to the pictures.
+pub struct Run<'a> {
+    pub name: &'static str,
+    pub flags: &'a Flags,
+    pub epochs: u64,
+    /// What is learnt.
+    pub objective: Objective<'a>,
+    pub schedule: &'a dyn Schedule,
+    pub train: &'a dyn Batches,
+    pub held_out: &'a dyn Batches,
+    pub classes: &'a [&'a str],
+}
+
+impl Run<'_> {
+    /// Trains, evaluates once on what was held out, and writes curves, confusion matrix and
+    /// mistakes.
+    pub fn classify(
+        self,
+        model: &mut dyn Layer,
+        optimizer: &mut dyn Optimizer,
+        rng: &mut Philox,
+    ) -> Result<Evaluation, Failure> {
+        let flags = self.flags;
+        let first = self.train.batches(0, 0).next().ok_or("there are no images to train on")?;
+        println!("{}\n", model.summary(&first.0.shape())?);
+
+        let mut trainer = Trainer::new(self.objective).epochs(self.epochs).schedule(self.schedule);
+        if flags.validate {
+            // The test images are looked at once, at the end.
+            trainer = trainer.validate(self.held_out);
+        }
+        if let Some(path) = &flags.checkpoint {
+            trainer = trainer.checkpoint(path);
+        }
+        if let Some(path) = &flags.resume {
+            trainer = trainer.resume(path);
+        }
+        let history = trainer.fit(model, optimizer, self.train, rng)?;
+
+        let found = trainer.objective().evaluate(model, self.held_out);
+        let (right, n) = (found.accuracy(), found.examples as f64);
+        println!(
+            "\n{} accuracy: {:.2}%  ({} of {n} wrong, {:.1} s of training)",
+            flags.held_out(),
+            100.0 * right,
+            (n * (1.0 - right)).round(),
+            history.seconds(),
+        );
+        if !flags.no_pictures {
+            let out = flags.out(self.name);
+            plot::curves(&history, out.join("curves.svg"))?;
+            plot::confusion(found.confusion(), self.classes, out.join("confusion.svg"))?;
+            let wrong = trainer.objective().mistakes(model, self.held_out, 60);
+            plot::mistakes(&wrong, self.classes, out.join("mistakes.svg"))?;
+            println!("pictures: {}", out.display());
+        }
+        Ok(found)
+    }
+}
+
+impl Flags {
+    /// Where the pictures go.
+    pub fn out(&self, name: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| PathBuf::from("target").join(name))
+    }
+
+    /// The weights of the first convolution, and what the first layers make of an image.
+    pub fn look_inside(
+        &self,
+        name: &str,
+        filters: &Tensor,
+        maps: &[(&str, Tensor)],
+    ) -> Result<(), Failure> {
+        if !self.no_pictures {
+            let out = self.out(name);
+            plot::filters(filters, out.join("filters.png"))?;
+            for (layer, maps) in maps {
+                plot::feature_maps(maps, out.join(format!("maps_{layer}.png")))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! LeNet-5 as it was published in 1998: trainable sub-sampling, the sparse connections of C3, scaled
+//! hyperbolic tangents, radial output units with fixed bitmaps, and the paper's criterion.
+//!
+//! `cargo run --release --example lenet5_1998`; `-- --help` lists what can be changed. The paper's
+//! second-order learning rates are replaced by momentum and a learning rate that rises and falls.
+
+mod common;
+
+use clap::Parser;
+use common::{DIGITS, Failure, Flags, Run};
+use std::process::ExitCode;
+use wengert::models::{LeNet5, map_loss};
+use wengert::prelude::*;
+
+#[derive(Parser)]
+#[command(about = "LeNet-5 as published in 1998 learns to read handwritten digits (MNIST)")]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+    /// Draws the weights towards 0
+    #[arg(long, default_value_t = 5e-5)]
+    weight_decay: f64,
+}
+
+fn main() -> ExitCode {
+    common::main(run)
+}
+
+fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
+    flags.set_threads()?;
+    let mnist = match &flags.data {
+        Some(folder) => Mnist::from_folder(folder)?,
+        None => Mnist::load()?,
+    };
+    // 32×32 pixels, -0.1 the background and 1.175 the ink: (x - m) / s with these m and s.
+    let (m, s) = (0.1 / 1.275, 1.0 / 1.275);
+    let border = [(0, 0), (0, 0), (2, 2), (2, 2)];
+    let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));
+    let mnist = mnist.normalize(m, s).with_channel();
+    let sets = flags.divide(wide(mnist.train), wide(mnist.test));
+    let (epochs, batch) = (flags.epochs.unwrap_or(20), flags.batch.unwrap_or(32));
+    let held_out = DataLoader::new(&sets.held_out, 1000);
+    let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+
+    let mut rng = Philox::new(flags.seed);
+    let mut model = LeNet5::new(&mut rng);
+    let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay).allow_missing();
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.01), epochs as usize * train.len())
+        .pct_start(0.2)
+        .cycle_momentum(false);
+    Run {
+        name: "lenet5_1998",
+        flags: &flags,
+        epochs,
+        objective: Objective::new(map_loss).predict(|scores| scores.argmax(1, false)),
+        schedule: &schedule,
+        train: &train,
+        held_out: &held_out,
+        classes: &DIGITS,
+    }
+    .classify(&mut model, &mut optimizer, &mut rng)?;
+
+    let (digit, _) = sets.held_out.batch(&[0]);
+    let c1 = model.c1.predict(&digit);
+    let filters = model.c1.weight.value();
+    flags.look_inside("lenet5_1998", filters, &[("c1", c1)])
+}

@@ -1,0 +1,68 @@
+//! The network of 1989 that read zip codes, on the digits from envelopes (USPS): 9,760 parameters.
+//!
+//! `cargo run --release --example zipcode_1989 -- --data FOLDER`, where the folder holds zip.train
+//! and zip.test; without the flag, the usual places are searched.
+
+mod common;
+
+use clap::Parser;
+use common::{DIGITS, Failure, Flags, Run};
+use std::process::ExitCode;
+use wengert::models::ZipcodeNet;
+use wengert::prelude::*;
+
+#[derive(Parser)]
+#[command(about = "The network of 1989 learns to read zip codes (USPS)")]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn main() -> ExitCode {
+    common::main(run)
+}
+
+/// The mean squared distance from 1 for the right class and -1 for the others: the paper's
+/// criterion.
+fn squared_error<'t>(scores: Var<'t>, classes: &Tensor<i64>) -> Var<'t> {
+    let shape = scores.shape();
+    let twos = Tensor::full(&[shape[0], 1], 2.0);
+    let target = Tensor::full(&shape, -1.0).scatter_add(1, &classes.unsqueeze(1), &twos);
+    mse(scores, scores.tape().constant(target))
+}
+
+fn run(Args { flags }: Args) -> Result<(), Failure> {
+    flags.set_threads()?;
+    let zipcode = match &flags.data {
+        Some(folder) => Zipcode::from_folder(folder)?,
+        None => Zipcode::load()?,
+    };
+    let zipcode = zipcode.with_channel();
+    let sets = flags.divide(zipcode.train, zipcode.test);
+    let (epochs, batch) = (flags.epochs.unwrap_or(23), flags.batch.unwrap_or(8));
+    let held_out = DataLoader::new(&sets.held_out, 500);
+    let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+
+    let mut rng = Philox::new(flags.seed);
+    let mut model = ZipcodeNet::new(&mut rng);
+    let mut optimizer = Sgd::new(0.0).momentum(0.9);
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.1), epochs as usize * train.len())
+        .pct_start(0.2)
+        .cycle_momentum(false);
+    Run {
+        name: "zipcode_1989",
+        flags: &flags,
+        epochs,
+        objective: Objective::new(squared_error).predict(|scores| scores.argmax(1, false)),
+        schedule: &schedule,
+        train: &train,
+        held_out: &held_out,
+        classes: &DIGITS,
+    }
+    .classify(&mut model, &mut optimizer, &mut rng)?;
+
+    let filters = model.h1.weight.value().unsqueeze(1);
+    let (digit, _) = sets.held_out.batch(&[0]);
+    let h1 = model.h1.predict(&digit.pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], -1.0));
+    flags.look_inside("zipcode_1989", &filters, &[("h1", h1)])
+}
