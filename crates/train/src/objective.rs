@@ -131,12 +131,16 @@ impl<'a, T: Float, Y> Objective<'a, T, Y> {
     ) -> Result<(), ShapeError> {
         Tape::check(|tape| {
             let output = model.forward(tape.input(&x.shape()));
-            let loss = self.loss(output, x, y).shape();
-            if loss.numel() != 1 {
-                tape.shape_error(format!(
-                    "loss: one number wanted, this has shape {loss}: take its mean over the batch"
-                ))
-            }
+            tape.scope("loss", || {
+                let loss = self.loss(output, x, y);
+                let shape = loss.shape();
+                if shape.numel() != 1 {
+                    tape.shape_error(format!(
+                        "one number wanted, this has shape {shape}: take its mean over the batch"
+                    ))
+                }
+                loss
+            });
         })
         .map_err(|mut error| {
             // A model may open no scopes; then its type is all there is to name.

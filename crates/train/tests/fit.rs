@@ -203,7 +203,20 @@ fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
     let vector = Objective::new(|y: Var, _: &Tensor<i64>| y.square().mean(&[1], false));
     let trainer = Trainer::new(vector).quiet();
     let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
-    assert!(error.to_string().contains("loss: one number wanted, this has shape [32]"), "{error}");
+    assert!(
+        error.to_string().starts_with("loss: one number wanted, this has shape [32]"),
+        "{error}"
+    );
+
+    let labels = Tensor::<i64>::zeros_of(&[1797, 10]);
+    let one_hot = TensorDataset::new(Digits::load().images, labels);
+    let loader = DataLoader::new(&one_hot, 32);
+    let trainer = Trainer::classifier().quiet();
+    let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
+    assert!(
+        error.to_string().starts_with("loss: cross_entropy: [32, 10] has its classes"),
+        "{error}"
+    );
 }
 
 #[derive(Module)]
