@@ -5,7 +5,7 @@ mod common;
 
 use common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::{AxisMap, Conv, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
 
 struct Case {
     run: fn(&Tape),
@@ -134,6 +134,12 @@ const POOLS: &[Case] = cases! {
     |t| v(t, &[1, 2, 2]).max_unpool2d(int([0]), 4) => "max_unpool2d: ", "[1]", "[1, 2, 2]";
     |t| v(t, &[2, 4]).map_axis(-1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis -1", "[2, 4]", "takes 3";
     |t| v(t, &[2, 4]).map_axis_transposed(1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis 1", "[2, 4]", "takes 1";
+    |t| v(t, &[2, 3]).pad_mode(&[(0, 0), (3, 0)], PadMode::Reflect) => "pad_mode: ", "axis 1", "[2, 3]", "at most 2", "(3, 0)";
+    |t| v(t, &[2, 3]).pad_mode(&[(1, 1)], PadMode::Circular) => "pad_mode: ", "1 pairs", "[2, 3]";
+    |t| v(t, &[2, 3]).interpolate(&Interpolate::scale(2.0)) => "interpolate: ", "images", "[2, 3]";
+    |t| v(t, &[2, 3, 4]).interpolate(&Interpolate::size([0, 3])) => "interpolate: ", "axis 1", "[2, 3, 4]", "To([0, 3])";
+    |t| v(t, &[2, 3, 4, 6]).unfold(5, &Conv::new()) => "unfold: ", "[2, 3, 4, 6]", "kernel of 5";
+    |t| v(t, &[2, 12, 8]).fold(4, 2, &Conv::new()) => "fold: ", "axis 2", "8 windows", "3 × 3";
 };
 
 const REDUCTIONS: &[Case] = cases! {

@@ -44,12 +44,15 @@ mod layer;
 mod linear;
 mod loss;
 mod norm;
+mod padding;
 mod pool;
 mod rbf;
 mod sequential;
 mod state_dict;
 mod subsampling;
 mod summary;
+mod unfold;
+mod upsample;
 
 pub use activation::{
     Identity, LeakyRelu, LogSoftmax, Relu, ScaledTanh, Sigmoid, Silu, Softmax, Softplus, Tanh,
@@ -67,6 +70,7 @@ pub use norm::{
     BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,
     LocalResponseNorm, RmsNorm,
 };
+pub use padding::{CircularPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, MaxPool1d, MaxPool2d,
@@ -78,6 +82,8 @@ pub use state_dict::{
 };
 pub use subsampling::Subsampling;
 pub use summary::{LayerSummary, Summary};
+pub use unfold::{Fold, Unfold};
+pub use upsample::Upsample;
 /// The trait of everything with parameters, and the derive macro that implements it.
 pub use wengert_autograd::Module;
 pub use wengert_nn_derive::Module;

@@ -2,6 +2,7 @@
 
 mod any;
 mod axis_map;
+mod border;
 mod compiled;
 mod conv;
 mod display;
@@ -9,6 +10,7 @@ mod element;
 mod file;
 mod gemm;
 mod index;
+mod interpolate;
 mod join;
 mod math;
 mod matmul;
@@ -27,20 +29,27 @@ mod strided;
 mod tensor;
 #[cfg(test)]
 mod testing;
+mod unfold;
 mod views;
 
 pub use any::AnyTensor;
 pub use axis_map::AxisMap;
+pub use border::PadMode;
 pub use conv::{Conv, Padding, Pair};
 pub use element::{Dtype, Element, Float, Number};
 pub use file::{FileError, FileProblem, write_atomically};
+pub use interpolate::{Interpolate, InterpolateMode, InterpolateSize};
 pub use named::NamedTensors;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
 pub use pool::Pool;
-/// The linear maps that averages consist of, for the tape.
+/// What operations consist of that are linear maps along axes, for the tape.
 #[doc(hidden)]
-pub mod pooling {
-    pub use crate::pool::{PlaneMap, adaptive_average_maps, average_maps};
+pub mod maps {
+    pub use crate::axis_map::AxisMaps;
+    pub use crate::border::border_maps;
+    pub use crate::interpolate::interpolation_maps;
+    pub use crate::pool::{adaptive_average_maps, average_maps};
+    pub use crate::unfold::Windows;
 }
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};

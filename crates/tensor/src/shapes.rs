@@ -17,8 +17,10 @@ mod layout;
 mod matmul;
 mod pool;
 mod reduce;
+mod resample;
 #[cfg(test)]
 mod tests;
+mod unfold;
 
 pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
 pub use conv1d::{conv_transpose1d, conv1d};
@@ -34,6 +36,8 @@ pub use pool::{
     pool1d, pool2d,
 };
 pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
+pub use resample::{interpolate, pad_mode};
+pub use unfold::{fold, unfold};
 
 use crate::shape::{MAX_RANK, Shape, broadcast_shapes, broadcasts_to};
 use std::fmt::{Debug, Write};

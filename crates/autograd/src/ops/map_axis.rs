@@ -64,6 +64,16 @@ impl<T: Float> Var<'_, T> {
         self.mapped(axis, true, map, shape)
     }
 
+    /// One map after the other.
+    #[track_caller]
+    pub(super) fn map_axes(self, maps: &[(isize, AxisMap)]) -> Self {
+        let mut x = self;
+        for (axis, map) in maps {
+            x = x.map_axis(*axis, map);
+        }
+        x
+    }
+
     #[track_caller]
     fn mapped(self, axis: usize, transposed: bool, map: &AxisMap, shape: Shape) -> Self {
         let place = {

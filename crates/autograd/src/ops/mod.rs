@@ -20,6 +20,7 @@ mod matmul;
 mod pool;
 mod random;
 mod reduce;
+mod resample;
 mod softmax;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use crate::index::{Index, IntoIndex};
 use crate::op::Op;
 use crate::ops::IndexOp::{Pick, Place};
 use crate::var::Var;
-use wengert_tensor::pooling::{PlaneMap, adaptive_average_maps, average_maps};
+use wengert_tensor::maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
 
 /// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
@@ -127,7 +127,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn avg_pool2d(self, pool: &Pool) -> Self {
         let maps = self.fits(average_maps("avg_pool2d", &self.shape(), pool));
-        self.map_plane(maps)
+        self.map_axes(&maps)
     }
 
     /// The mean of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second number of
@@ -162,7 +162,7 @@ impl<'t, T: Float> Var<'t, T> {
         let maps = self.fits(adaptive_average_maps(op, &self.shape(), size));
         match size {
             [1, 1] => self.mean(&[-2, -1], true), // one pass
-            _ => self.map_plane(maps),
+            _ => self.map_axes(&maps),
         }
     }
 
@@ -185,11 +185,5 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn adaptive_max_pool1d(self, size: usize) -> Self {
         self.fits(shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size));
         self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
-    }
-
-    /// One map after the other.
-    #[track_caller]
-    pub(super) fn map_plane(self, [(a, first), (b, second)]: PlaneMap) -> Self {
-        self.map_axis(a, &first).map_axis(b, &second)
     }
 }

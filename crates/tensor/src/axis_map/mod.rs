@@ -10,6 +10,7 @@ pub(crate) use kernel::map_lines;
 use crate::element::Float;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -144,7 +145,24 @@ impl PartialEq for AxisMap {
     }
 }
 
+/// Maps and the axes they are applied along, one after the other.
+#[doc(hidden)]
+pub type AxisMaps = SmallVec<[(isize, AxisMap); 2]>;
+
+/// The maps of rows and columns in the order that costs least: where images shrink, the rows go
+/// first, for that is the faster direction, and the columns are then fewer.
+pub(crate) fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
+    let [rows, columns] = maps;
+    let shrinks = rows.1.outputs() <= rows.1.inputs();
+    SmallVec::from_buf(if shrinks { [rows, columns] } else { [columns, rows] })
+}
+
 impl<T: Float> Tensor<T> {
+    #[track_caller]
+    pub(crate) fn map_axes(&self, maps: &[(isize, AxisMap)]) -> Self {
+        maps.iter().fold(self.clone(), |x, (axis, map)| x.map_axis(*axis, map))
+    }
+
     /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i, weight)
     /// of the map's row o.
     ///

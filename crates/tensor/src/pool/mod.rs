@@ -12,35 +12,24 @@ pub(crate) use max::{Scene, max_pool};
 pub use options::Pool;
 pub(crate) use windows::Windows;
 
-use crate::axis_map::AxisMap;
+use crate::axis_map::{AxisMaps, cheapest_first};
 use crate::conv::Pair;
 use crate::element::Float;
 use crate::shape::Shape;
 use crate::shapes::{self, OrPanic, Rule};
 use crate::tensor::Tensor;
 
-/// The maps whose product is an average over windows, and the axes to apply them along. Where the
-/// image shrinks, its rows go first: that is the faster direction, and the columns are then fewer.
-#[doc(hidden)]
-pub type PlaneMap = [(isize, AxisMap); 2];
-
-fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> PlaneMap {
+fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> AxisMaps {
     let map = |side: usize| {
         let axis = shape.len() - 2 + side;
         (axis as isize, windows[side].average(shape[axis], out[axis]))
     };
-    map_order([map(0), map(1)])
-}
-
-/// In the order in which they cost least.
-fn map_order(maps: PlaneMap) -> PlaneMap {
-    let [rows, columns] = maps;
-    if rows.1.outputs() <= rows.1.inputs() { [rows, columns] } else { [columns, rows] }
+    cheapest_first([map(0), map(1)])
 }
 
 /// The maps of `avg_pool2d`, for the tape.
 #[doc(hidden)]
-pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<PlaneMap> {
+pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<AxisMaps> {
     shapes::no_dilation(op, pool)?;
     let out = shapes::pool2d(op, shape, pool)?;
     Ok(averages(shape, &out, [Windows::sliding(pool, 0), Windows::sliding(pool, 1)]))
@@ -48,7 +37,7 @@ pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<PlaneMap> {
 
 /// The maps of `adaptive_avg_pool2d`, for the tape.
 #[doc(hidden)]
-pub fn adaptive_average_maps(op: &str, shape: &[usize], size: [usize; 2]) -> Rule<PlaneMap> {
+pub fn adaptive_average_maps(op: &str, shape: &[usize], size: [usize; 2]) -> Rule<AxisMaps> {
     let out = shapes::adaptive_pool2d(op, shape, size)?;
     Ok(averages(shape, &out, [Windows::Adaptive; 2]))
 }
@@ -144,7 +133,7 @@ impl<T: Float> Tensor<T> {
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool2d(&self, pool: &Pool) -> Self {
-        self.map_plane(average_maps("avg_pool2d", &self.shape(), pool).or_panic())
+        self.map_axes(&average_maps("avg_pool2d", &self.shape(), pool).or_panic())
     }
 
     /// The means of so many windows that together cover each image: window o of m goes from
@@ -161,12 +150,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn adaptive_avg_pool2d(&self, size: impl Into<Pair>) -> Self {
         let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size.into().0);
-        self.map_plane(maps.or_panic())
-    }
-
-    #[track_caller]
-    fn map_plane(&self, [(a, first), (b, second)]: PlaneMap) -> Self {
-        self.map_axis(a, &first).map_axis(b, &second)
+        self.map_axes(&maps.or_panic())
     }
 
     /// For each number of the index the element at that position of its image, whose last two

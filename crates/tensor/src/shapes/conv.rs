@@ -196,7 +196,7 @@ fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usiz
 }
 
 /// How many places a window has along an axis.
-fn windows(
+pub(super) fn windows(
     op: &str,
     x: &[usize],
     size: usize,

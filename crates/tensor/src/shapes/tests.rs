@@ -1,4 +1,7 @@
 use super::*;
+use crate::border::PadMode;
+use crate::conv::Conv;
+use crate::interpolate::Interpolate;
 use crate::pool::Pool;
 
 /// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
@@ -76,6 +79,9 @@ fn no_rule_panics() {
             drop([(false, false), (true, false), (false, true)].map(|(x, y)| matmul(a, b, x, y)));
             let padding: Vec<(usize, usize)> = b.iter().map(|&n| (n, n)).collect();
             drop((pad(a, &padding), split(a, 0, b)));
+            for mode in [PadMode::Zeros, PadMode::Reflect, PadMode::Replicate, PadMode::Circular] {
+                drop(pad_mode(a, &padding, mode));
+            }
             for named in axes {
                 drop((index_select(a, named, b), gather(a, named, b)));
                 drop(sizes.map(|len| index_add(a, named, b, len)));
@@ -108,6 +114,12 @@ fn no_rule_panics() {
         let axes = || sizes.iter().flat_map(|&x| sizes.map(|y| [x, y]));
         for kernel in axes() {
             drop((adaptive_pool2d("op", a, kernel), adaptive_pool1d("op", a, kernel[0])));
+            let scales = kernel.map(|n| n as f64 - 0.5);
+            drop(interpolate(a, &Interpolate::size(kernel)));
+            drop(
+                [scales, [f64::NAN, f64::INFINITY]]
+                    .map(|s| interpolate(a, &Interpolate::scales(s))),
+            );
             drop((max_unpool2d(a, a, kernel), map_axis(a, -1, kernel[0], kernel[1])));
             for other in axes() {
                 let pool = Pool::new(kernel).stride(other).dilation(other);
@@ -115,6 +127,10 @@ fn no_rule_panics() {
                     for pool in [pool, pool.ceil_mode(true)] {
                         drop((pool2d("op", a, &pool), pool1d("op", a, &pool)));
                     }
+                }
+                for conv in [Conv::new().stride(other), Conv::new().padding(other)] {
+                    drop((unfold(a, kernel, &conv), fold(a, kernel, other, &conv)));
+                    drop(unfold(a, kernel, &conv.dilation(other)));
                 }
             }
         }

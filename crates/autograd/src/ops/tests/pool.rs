@@ -5,7 +5,7 @@ use super::{Row, any};
 use crate::op::Op;
 use crate::ops::{IndexOp, MapAxis};
 use crate::var::Var;
-use wengert_tensor::{AxisMap, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
 
 /// Numbers between -2 and 2 at equal distances, in no order.
 pub(super) fn distinct(shape: &[usize]) -> Tensor<f64> {
@@ -111,6 +111,7 @@ pub(super) fn maps() -> Vec<Row> {
             .linear(),
         );
     }
+    rows.extend(resampled(op));
     rows.push(
         Row::new(op, "averages of signals", vec![any(&[2, 3, 9], 1)], |x| {
             x[0].avg_pool1d(&Pool::new(3).stride(2).padding(1))
@@ -123,5 +124,49 @@ pub(super) fn maps() -> Vec<Row> {
         })
         .linear(),
     );
+    rows
+}
+
+/// Borders, other sizes and windows: linear, too.
+fn resampled(op: Op) -> Vec<Row> {
+    let mut rows = vec![];
+    for mode in [PadMode::Reflect, PadMode::Replicate, PadMode::Circular] {
+        let around = [(0, 0), (2, 1), (0, 4)];
+        let pad = Row::new(op, &format!("{mode:?}"), vec![any(&[2, 3, 5], 1)], move |x| {
+            x[0].pad_mode(&around, mode)
+        });
+        rows.push(pad.linear());
+    }
+    for to in [
+        Interpolate::size([7, 4]),
+        Interpolate::scale(2.0),
+        Interpolate::scales([0.7, 1.5]),
+        Interpolate::size([7, 4]).bilinear(),
+        Interpolate::scales([1.6, 0.5]).bilinear(),
+        Interpolate::scale(2.0).align_corners(true),
+        Interpolate::size([2, 1]).align_corners(true),
+    ] {
+        for shape in [&[2, 3, 5][..], &[1, 2, 6, 4]] {
+            let row = Row::new(op, &format!("{to:?}"), vec![any(shape, 1)], move |x| {
+                x[0].interpolate(&to)
+            });
+            rows.push(row.linear());
+        }
+    }
+    for (kernel, conv) in [
+        ([2, 3], Conv::new()),
+        ([3, 2], Conv::new().stride([2, 1]).padding([1, 0])),
+        ([2, 2], Conv::new().dilation([1, 3]).padding([0, 2])),
+        ([1, 3], Conv { padding: [(2, 0), (0, 1)], ..Conv::new().stride(2) }),
+    ] {
+        let about = format!("windows {kernel:?} {conv:?}");
+        let unfold =
+            Row::new(op, &about, vec![any(&[2, 2, 4, 5], 1)], move |x| x[0].unfold(kernel, &conv));
+        rows.push(unfold.linear());
+        let windows = Tensor::<f64>::zeros_of(&[2, 2, 4, 5]).unfold(kernel, &conv).shape();
+        let fold =
+            Row::new(op, &about, vec![any(&windows, 1)], move |x| x[0].fold([4, 5], kernel, &conv));
+        rows.push(fold.linear());
+    }
     rows
 }

@@ -1,0 +1,70 @@
+//! Images of another size: borders and interpolation.
+
+use super::pool::{images, not_empty};
+use super::{Rule, ensure, pad, shape_of, too_many};
+use crate::border::PadMode;
+use crate::interpolate::{Interpolate, InterpolateSize};
+
+/// Each axis extended by (before, after), by elements of its own.
+///
+/// ```
+/// use wengert_tensor::{PadMode, shapes::pad_mode};
+/// assert_eq!(pad_mode(&[2, 5], &[(0, 0), (1, 4)], PadMode::Reflect).unwrap(), [2, 10]);
+/// let why = pad_mode(&[2, 5], &[(0, 0), (5, 0)], PadMode::Reflect).unwrap_err();
+/// assert!(why.contains("axis 1 of shape [2, 5] has size 5: reflection gives at most 4"));
+/// ```
+pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> Rule {
+    let out = pad(shape, padding).map_err(|why| why.replacen("pad", "pad_mode", 1))?;
+    for (axis, (&size, &(before, after))) in shape.iter().zip(padding).enumerate() {
+        let (name, most) = match mode {
+            _ if before + after == 0 => continue,
+            PadMode::Zeros => continue,
+            PadMode::Replicate => ("replication", if size > 0 { usize::MAX } else { 0 }),
+            PadMode::Reflect => ("reflection", size.saturating_sub(1)),
+            PadMode::Circular => ("a circle", size),
+        };
+        ensure(before.max(after) <= most, || {
+            format!(
+                "pad_mode: axis {axis} of shape {shape:?} has size {size}: {name} gives at most {most} \
+                 elements on each side, padding is {:?}",
+                (before, after)
+            )
+        })?;
+    }
+    Ok(out)
+}
+
+/// Images `[…, C, H, W]` in another size.
+///
+/// ```
+/// use wengert_tensor::{Interpolate, shapes::interpolate};
+/// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::scale(2.5)).unwrap(), [8, 3, 17, 12]);
+/// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::size([4, 9])).unwrap(), [8, 3, 4, 9]);
+/// ```
+pub fn interpolate(shape: &[usize], how: &Interpolate) -> Rule {
+    let op = "interpolate";
+    let at = images(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    for side in 0..2 {
+        let axis = at + side;
+        not_empty(op, shape, axis)?;
+        let size = match how.to {
+            InterpolateSize::To(size) => size[side],
+            InterpolateSize::By(scale) => {
+                let size = shape[axis] as f64 * scale[side];
+                ensure(scale[side] > 0.0 && size < u32::MAX as f64, || {
+                    format!(
+                        "{op}: scale {scale:?} of images of shape {shape:?}: no size has that many rows or columns"
+                    )
+                })?;
+                size as usize
+            }
+        };
+        ensure(size > 0, || {
+            format!("{op}: nothing would be left of axis {axis} of shape {shape:?}: {:?}", how.to)
+        })?;
+        out[axis] = size;
+    }
+    super::product(&out).ok_or_else(|| too_many(op, &out))?;
+    shape_of(op, &out)
+}

@@ -1,0 +1,84 @@
+//! Windows of images laid side by side, and images from windows.
+
+use super::conv::windows;
+use super::pool::images;
+use super::{Rule, ensure, product, shape_of, too_many};
+use crate::conv::Conv;
+use crate::shape::Shape;
+
+/// What `unfold` makes of images `[…, C, H, W]`: the shape with the windows apart,
+/// `[…, C, kh, H', kw, W']`, and that of the result, `[…, C·kh·kw, H'·W']`.
+///
+/// ```
+/// use wengert_tensor::{Conv, shapes::unfold};
+/// let conv = Conv::new().padding([1, 0]);
+/// assert_eq!(unfold(&[8, 3, 7, 5], [3, 2], &conv).unwrap().1, [8, 18, 28]);
+/// ```
+pub fn unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<(Shape, Shape)> {
+    let op = "unfold";
+    let at = images(op, shape)?;
+    let [h, w] = places(op, shape, [shape[at], shape[at + 1]], kernel, conv)?;
+    let [kh, kw] = kernel;
+    let count = |sizes: &[usize]| product(sizes).ok_or_else(|| too_many(op, shape));
+    let rows = count(&[shape[at - 1], kh, kw])?;
+    let lead = &shape[..at - 1];
+    let apart = [lead, &[shape[at - 1], kh, h, kw, w]].concat();
+    let out = [lead, &[rows, count(&[h, w])?]].concat();
+    Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
+}
+
+/// What `fold` makes of windows `[…, C·kh·kw, H'·W']`: the shape with the windows apart,
+/// `[…, C, kh, H', kw, W']`, and that of the images, `[…, C, H, W]`.
+pub fn fold(
+    shape: &[usize],
+    size: [usize; 2],
+    kernel: [usize; 2],
+    conv: &Conv,
+) -> Rule<(Shape, Shape)> {
+    let op = "fold";
+    let &[ref lead @ .., rows, count] = shape else {
+        return Err(format!("{op}: windows [N, C·kh·kw, L] wanted, got shape {shape:?}"));
+    };
+    let [h, w] = places(op, &size, size, kernel, conv)?;
+    let area = product(&kernel).ok_or_else(|| too_many(op, &kernel))?;
+    ensure(rows.is_multiple_of(area), || {
+        format!(
+            "{op}: axis {} of shape {shape:?} has size {rows}, which does not divide into windows of \
+             {} × {} elements",
+            lead.len(),
+            kernel[0],
+            kernel[1]
+        )
+    })?;
+    ensure(product(&[h, w]) == Some(count), || {
+        format!(
+            "{op}: axis {} of shape {shape:?} has {count} windows, images of {} × {} have {h} × {w}",
+            lead.len() + 1,
+            size[0],
+            size[1]
+        )
+    })?;
+    let channels = rows / area;
+    let apart = [lead, &[channels, kernel[0], h, kernel[1], w]].concat();
+    let out = [lead, &[channels, size[0], size[1]]].concat();
+    Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
+}
+
+/// How many places the window has along both axes.
+fn places(
+    op: &str,
+    shape: &[usize],
+    size: [usize; 2],
+    kernel: [usize; 2],
+    conv: &Conv,
+) -> Rule<[usize; 2]> {
+    let numbers = [("stride", conv.stride), ("dilation", conv.dilation), ("kernel", kernel)];
+    for (name, value) in numbers {
+        ensure(!value.contains(&0), || format!("{op}: {name} {value:?} must be at least 1"))?;
+    }
+    ensure(conv.groups == 1, || {
+        format!("{op}: windows have no groups of channels, {} are given", conv.groups)
+    })?;
+    let along = |side: usize| windows(op, shape, size[side], kernel[side], side, conv);
+    Ok([along(0)?, along(1)?])
+}
