@@ -38,14 +38,14 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));
     let mnist = mnist.normalize(m, s).with_channel();
     let sets = flags.divide(wide(mnist.train), wide(mnist.test));
-    let (epochs, batch) = (flags.epochs.unwrap_or(20), flags.batch.unwrap_or(32));
+    let (epochs, batch) = (flags.epochs.unwrap_or(15), flags.batch.unwrap_or(32));
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
 
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet5::new(&mut rng);
     let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay).allow_missing();
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.01), epochs as usize * train.len())
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.004), epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Run {

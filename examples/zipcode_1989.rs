@@ -16,6 +16,12 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
+    /// Train on the digits as they are, neither moved nor turned
+    #[arg(long)]
+    plain: bool,
+    /// Draws the weights towards 0
+    #[arg(long, default_value_t = 0.0)]
+    weight_decay: f64,
 }
 
 fn main() -> ExitCode {
@@ -31,7 +37,7 @@ fn squared_error<'t>(scores: Var<'t>, classes: &Tensor<i64>) -> Var<'t> {
     mse(scores, scores.tape().constant(target))
 }
 
-fn run(Args { flags }: Args) -> Result<(), Failure> {
+fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let zipcode = match &flags.data {
         Some(folder) => Zipcode::from_folder(folder)?,
@@ -39,14 +45,19 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
     };
     let zipcode = zipcode.with_channel();
     let sets = flags.divide(zipcode.train, zipcode.test);
-    let (epochs, batch) = (flags.epochs.unwrap_or(23), flags.batch.unwrap_or(8));
+    let (epochs, batch) = (flags.epochs.unwrap_or(40), flags.batch.unwrap_or(8));
     let held_out = DataLoader::new(&sets.held_out, 500);
-    let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+    let as_written = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+    // A little moved, turned and sized anew in every epoch; what comes into view is background.
+    let small =
+        RandomAffine::new().degrees(7.0).translate(0.06, 0.06).scale(0.92..=1.08).shear(6.0).fill(-1.0);
+    let moved = sets.train.clone().augment(small, flags.seed);
+    let moved = DataLoader::new(&moved, batch).shuffle(flags.seed);
 
     let mut rng = Philox::new(flags.seed);
     let mut model = ZipcodeNet::new(&mut rng);
-    let mut optimizer = Sgd::new(0.0).momentum(0.9);
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.1), epochs as usize * train.len())
+    let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay);
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.03), epochs as usize * as_written.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Run {
@@ -55,7 +66,7 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
         epochs,
         objective: Objective::new(squared_error).predict(|scores| scores.argmax(1, false)),
         schedule: &schedule,
-        train: &train,
+        train: if plain { &as_written } else { &moved },
         held_out: &held_out,
         classes: &DIGITS,
     }
