@@ -18,7 +18,7 @@ struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Draws the weights towards 0
-    #[arg(long, default_value_t = 5e-5)]
+    #[arg(long, default_value_t = 0.0)]
     weight_decay: f64,
 }
 
@@ -44,8 +44,9 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
 
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet5::new(&mut rng);
-    let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay).allow_missing();
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.004), epochs as usize * train.len())
+    // The fixed centres of the output get no gradient.
+    let mut optimizer = AdamW::new(0.0).weight_decay(weight_decay);
+    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.003), epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Run {
