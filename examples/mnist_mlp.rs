@@ -50,10 +50,10 @@ enum Rule {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(|args| run(&args))
 }
 
-fn run(args: Args) -> Result<(), Failure> {
+fn run(args: &Args) -> Result<(), Failure> {
     let flags = &args.flags;
     flags.set_threads()?;
     let sets = flags.mnist()?;
@@ -63,8 +63,8 @@ fn run(args: Args) -> Result<(), Failure> {
 
     // One seed decides all that is random, so a run can be repeated bit for bit.
     let mut rng = Philox::new(flags.seed);
-    let mut model = mlp(&args, &mut rng);
-    let mut optimizer = optimizer(&args);
+    let mut model = mlp(args, &mut rng);
+    let mut optimizer = optimizer(args);
     // Long steps first, to get near; short ones later, to settle.
     let epoch = train.len();
     let falling = |step| 1.0 - (step / epoch) as f64 / epochs as f64;

@@ -49,8 +49,12 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     let held_out = DataLoader::new(&sets.held_out, 500);
     let as_written = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
     // A little moved, turned and sized anew in every epoch; what comes into view is background.
-    let small =
-        RandomAffine::new().degrees(7.0).translate(0.06, 0.06).scale(0.92..=1.08).shear(6.0).fill(-1.0);
+    let small = RandomAffine::new()
+        .degrees(7.0)
+        .translate(0.06, 0.06)
+        .scale(0.92..=1.08)
+        .shear(6.0)
+        .fill(-1.0);
     let moved = sets.train.clone().augment(small, flags.seed);
     let moved = DataLoader::new(&moved, batch).shuffle(flags.seed);
 
