@@ -2,7 +2,7 @@
 //! hyperbolic tangents, radial output units with fixed bitmaps, and the paper's criterion.
 //!
 //! `cargo run --release --example lenet5_1998`; `-- --help` lists what can be changed. The paper's
-//! second-order learning rates are replaced by momentum and a learning rate that rises and falls.
+//! second-order learning rates are replaced by AdamW with a learning rate that rises and falls.
 
 mod common;
 
@@ -18,7 +18,7 @@ struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Draws the weights towards 0
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.05)]
     weight_decay: f64,
 }
 
@@ -38,13 +38,12 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));
     let mnist = mnist.normalize(m, s).with_channel();
     let sets = flags.divide(wide(mnist.train), wide(mnist.test));
-    let (epochs, batch) = (flags.epochs.unwrap_or(15), flags.batch.unwrap_or(32));
+    let (epochs, batch) = (flags.epochs.unwrap_or(20), flags.batch.unwrap_or(32));
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
 
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet5::new(&mut rng);
-    // The fixed centres of the output get no gradient.
     let mut optimizer = AdamW::new(0.0).weight_decay(weight_decay);
     let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.003), epochs as usize * train.len())
         .pct_start(0.2)
