@@ -128,6 +128,19 @@ fn kernels_agree_with_the_definition() {
     agrees_with_the_definition::<f64>();
 }
 
+/// Also with fewer instructions than this machine has: the test above, in processes of their own.
+#[test]
+fn kernels_of_other_instruction_sets_agree() {
+    let this = std::env::current_exe().unwrap();
+    for isa in ["avx2", "baseline"] {
+        let test = "conv::tests::kernels_agree_with_the_definition";
+        let mut run = std::process::Command::new(&this);
+        let out = run.args(["--exact", test]).env("WENGERT_ISA", isa).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.contains("1 passed"), "{isa}: {text}");
+    }
+}
+
 /// Numbers whose sums depend on the order.
 #[test]
 fn same_bits_for_any_number_of_threads() {

@@ -40,18 +40,8 @@ pub trait Vector: Copy {
     }
 
     /// The elements from `p` on in the first `n <= LANES` lanes; in the others those from `q` on,
-    /// lane i from `q + i`. All `2·LANES` elements exist.
-    #[inline(always)]
-    unsafe fn join(p: *const Self::Scalar, q: *const Self::Scalar, n: usize) -> Self {
-        // SAFETY: the caller promises the elements; `lanes` has LANES.
-        unsafe {
-            let mut lanes = [Self::Scalar::default(); 16];
-            for (i, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
-                *lane = if i < n { *p.add(i) } else { *q.add(i) };
-            }
-            Self::load(lanes.as_ptr())
-        }
-    }
+    /// lane i from `q + i`. All `LANES` elements exist at both places.
+    unsafe fn join(p: *const Self::Scalar, q: *const Self::Scalar, n: usize) -> Self;
 
     /// Writes the first `n <= LANES` lanes from `p` on.
     #[inline(always)]
@@ -150,6 +140,16 @@ macro_rules! array_methods {
                 self[i] += other[i];
             }
             self
+        }
+        #[inline(always)]
+        unsafe fn join(p: *const $t, q: *const $t, n: usize) -> Self {
+            // SAFETY: as `load`, on both sides.
+            let (first, second) = unsafe { (Self::load(p), Self::load(q)) };
+            let mut lanes = first;
+            for i in 0..N {
+                lanes[i] = if i < n { first[i] } else { second[i] };
+            }
+            lanes
         }
     };
 }
