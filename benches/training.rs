@@ -1,11 +1,12 @@
 //! Whole training steps: `cargo bench --bench training`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use wengert::models::{Cnn, LeNet, ResNet};
 use wengert::prelude::*;
 
 /// Forward, loss read, backward, optimizer.
 fn step(
-    model: &mut Sequential,
+    model: &mut dyn Layer,
     optimizer: &mut Sgd,
     (images, labels): &(Tensor, Tensor<i64>),
     rng: &mut Philox,
@@ -44,6 +45,23 @@ fn training(c: &mut Criterion) {
     group.bench_function("784-30-10, batch 10", |b| {
         b.iter(|| step(&mut model, &mut optimizer, &small, &mut rng));
     });
+
+    let images = |shape: &[usize], rng: &mut Philox| {
+        (Tensor::normal(shape, 0.0, 1.0, rng), Tensor::from_fn(&[64], |i| i as i64 % 10))
+    };
+    let (digits, pictures) =
+        (images(&[64, 1, 28, 28], &mut rng), images(&[64, 3, 32, 32], &mut rng));
+    let rows: [(&str, Box<dyn Layer>, _); 3] = [
+        ("LeNet, batch 64", Box::new(LeNet::new(&mut rng)), &digits),
+        ("CNN, batch 64", Box::new(Cnn::new(&mut rng)), &digits),
+        ("ResNet-20, batch 64, 32x32x3", Box::new(ResNet::resnet20(3, 10, &mut rng)), &pictures),
+    ];
+    for (name, mut model, batch) in rows {
+        let mut optimizer = Sgd::new(0.01).momentum(0.9);
+        group.bench_function(name, |b| {
+            b.iter(|| step(&mut *model, &mut optimizer, batch, &mut rng));
+        });
+    }
     group.finish();
 }
 

@@ -28,12 +28,8 @@ fn main() -> ExitCode {
 
 fn run(Args { flags, code }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    let mnist = match &flags.data {
-        Some(folder) => Mnist::from_folder(folder)?,
-        None => Mnist::load()?,
-    };
     // Pixels from 0 to 1: how likely there is ink.
-    let mnist = mnist.with_channel();
+    let mnist = flags.mnist_bytes()?;
     let sets = flags.divide(mnist.train, mnist.test);
     let (epochs, batch) = (flags.epochs.unwrap_or(5), flags.batch.unwrap_or(64));
     let held_out = DataLoader::new(&sets.held_out, 1000);
@@ -45,8 +41,8 @@ fn run(Args { flags, code }: Args) -> Result<(), Failure> {
     let mut optimizer = Adam::new(0.0);
     let schedule = OneCycleLr::new(flags.lr.unwrap_or(4e-3), epochs as usize * train.len())
         .cycle_momentum(false);
-    let trainer =
-        Trainer::new(Objective::reconstruction(bce_with_logits)).epochs(epochs).schedule(schedule);
+    let trainer = flags.trainer(Objective::reconstruction(bce_with_logits), &held_out);
+    let trainer = trainer.epochs(epochs).schedule(schedule);
     let history = trainer.fit(&mut model, &mut optimizer, &train, &mut rng)?;
     let found = trainer.objective().evaluate(&model, &held_out);
     println!("\n{} loss: {:.4} per pixel", flags.held_out(), found.loss);
@@ -62,7 +58,9 @@ fn run(Args { flags, code }: Args) -> Result<(), Failure> {
             &plot::GridOptions::new(),
             out.join("reconstructions.png"),
         )?;
+        let maps = model.conv1.predict(&digits.narrow(0, 0, 1)).relu();
         plot::filters(model.conv1.weight.value(), out.join("filters.png"))?;
+        plot::feature_maps(&maps, out.join("maps_conv1.png"))?;
         println!("pictures: {}", out.display());
     }
     Ok(())

@@ -6,7 +6,7 @@
 mod common;
 
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
 use wengert::models::Cnn;
 use wengert::optim::LambdaLr;
@@ -44,7 +44,7 @@ fn run(Args { flags, gamma, in_order }: Args) -> Result<(), Failure> {
     let mut optimizer = Adadelta::new(1.0);
     let epoch = train.len();
     let schedule = LambdaLr::new(flags.lr.unwrap_or(1.0), |step| gamma.powi((step / epoch) as i32));
-    Run {
+    Task {
         name: "cnn_mnist",
         flags: &flags,
         epochs,

@@ -7,7 +7,7 @@
 mod common;
 
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use rand::Rng;
 use std::process::ExitCode;
 use wengert::prelude::*;
@@ -84,7 +84,7 @@ fn run(Args { flags, maps }: Args) -> Result<(), Failure> {
     let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.2), epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
-    Run {
+    Task {
         name: "fast_mnist",
         flags: &flags,
         epochs,
@@ -95,5 +95,9 @@ fn run(Args { flags, maps }: Args) -> Result<(), Failure> {
         classes: &DIGITS,
     }
     .classify(&mut model, &mut optimizer, &mut rng)?;
-    Ok(())
+
+    let (digit, _) = sets.held_out.batch(&[0]);
+    let first = model.bn1.predict(&model.conv1.predict(&digit)).relu();
+    let filters = model.conv1.weight.value();
+    flags.look_inside("fast_mnist", filters, &[("conv1", first)])
 }

@@ -34,7 +34,7 @@ fn run(Args { flags, clothes }: Args) -> Result<(), Failure> {
     clothes.classify("inception_block", &flags, &sets, (4, 0.1), &mut model, &mut rng)?;
 
     let (image, _) = sets.held_out.batch(&[0]);
-    let maps = model.stem.predict(&image).relu();
+    let maps = model.stem.predict(&image);
     let filters = model.stem.conv.weight.value();
     flags.look_inside("inception_block", filters, &[("first", maps)])
 }

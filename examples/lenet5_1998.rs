@@ -2,12 +2,12 @@
 //! hyperbolic tangents, radial output units with fixed bitmaps, and the paper's criterion.
 //!
 //! `cargo run --release --example lenet5_1998`; `-- --help` lists what can be changed. The paper's
-//! second-order learning rates are replaced by AdamW with a learning rate that rises and falls.
+//! second-order learning rates are replaced by `AdamW` with a learning rate that rises and falls.
 
 mod common;
 
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
 use wengert::models::{LeNet5, map_loss};
 use wengert::prelude::*;
@@ -28,15 +28,11 @@ fn main() -> ExitCode {
 
 fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    let mnist = match &flags.data {
-        Some(folder) => Mnist::from_folder(folder)?,
-        None => Mnist::load()?,
-    };
     // 32×32 pixels, -0.1 the background and 1.175 the ink: (x - m) / s with these m and s.
     let (m, s) = (0.1 / 1.275, 1.0 / 1.275);
     let border = [(0, 0), (0, 0), (2, 2), (2, 2)];
     let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));
-    let mnist = mnist.normalize(m, s).with_channel();
+    let mnist = flags.mnist_bytes()?.normalize(m, s);
     let sets = flags.divide(wide(mnist.train), wide(mnist.test));
     let (epochs, batch) = (flags.epochs.unwrap_or(20), flags.batch.unwrap_or(32));
     let held_out = DataLoader::new(&sets.held_out, 1000);
@@ -48,7 +44,7 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.003), epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
-    Run {
+    Task {
         name: "lenet5_1998",
         flags: &flags,
         epochs,

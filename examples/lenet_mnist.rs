@@ -7,7 +7,7 @@
 mod common;
 
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
 use wengert::data::RandomAffine;
 use wengert::models::LeNet;
@@ -45,7 +45,7 @@ fn run(Args { flags, augment }: Args) -> Result<(), Failure> {
     let steps = epochs as usize * plain.len();
     let schedule =
         OneCycleLr::new(flags.lr.unwrap_or(0.05), steps).pct_start(0.2).cycle_momentum(false);
-    Run {
+    Task {
         name: "lenet_mnist",
         flags: &flags,
         epochs,

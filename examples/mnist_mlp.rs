@@ -6,7 +6,7 @@
 mod common;
 
 use clap::{Parser, ValueEnum};
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
 use wengert::optim::LambdaLr;
 use wengert::prelude::*;
@@ -68,7 +68,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     // Long steps first, to get near; short ones later, to settle.
     let epoch = train.len();
     let falling = |step| 1.0 - (step / epoch) as f64 / epochs as f64;
-    Run {
+    Task {
         name: "mnist_mlp",
         flags,
         epochs,

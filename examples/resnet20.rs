@@ -34,7 +34,7 @@ fn run(Args { flags, clothes }: Args) -> Result<(), Failure> {
     clothes.classify("resnet20", &flags, &sets, (5, 0.2), &mut model, &mut rng)?;
 
     let (image, _) = sets.held_out.batch(&[0]);
-    let maps = model.conv1.predict(&image).relu();
+    let maps = model.bn1.predict(&model.conv1.predict(&image)).relu();
     let filters = model.conv1.weight.value();
     flags.look_inside("resnet20", filters, &[("first", maps)])
 }

@@ -34,7 +34,8 @@ fn run(Args { flags, clothes }: Args) -> Result<(), Failure> {
     clothes.classify("vgg_small", &flags, &sets, (4, 0.1), &mut model, &mut rng)?;
 
     let (image, _) = sets.held_out.batch(&[0]);
-    let maps = model.stages[0][0].0.predict(&image).relu();
-    let filters = model.stages[0][0].0.weight.value();
+    let (conv, bn) = &model.stages[0][0];
+    let maps = bn.predict(&conv.predict(&image)).relu();
+    let filters = conv.weight.value();
     flags.look_inside("vgg_small", filters, &[("first", maps)])
 }

@@ -6,7 +6,7 @@
 mod common;
 
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Run};
+use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
 use wengert::models::ZipcodeNet;
 use wengert::prelude::*;
@@ -64,7 +64,7 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.03), epochs as usize * as_written.len())
         .pct_start(0.2)
         .cycle_momentum(false);
-    Run {
+    Task {
         name: "zipcode_1989",
         flags: &flags,
         epochs,

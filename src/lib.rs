@@ -26,6 +26,7 @@
 //! | [`optim`] | what makes better parameters from gradients |
 //! | [`data`] | data sets and the loader that makes batches of them |
 //! | [`train`] | the training loop, evaluation, checkpoints, pictures |
+//! | [`models`] | networks known by name |
 //!
 //! # Training a model
 //! A tape is one step: make one, run the model, take the gradients, let the optimizer change the

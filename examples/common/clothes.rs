@@ -1,6 +1,6 @@
 //! What the examples on small pictures share: Fashion-MNIST or CIFAR-10, mirrored at random.
 
-use super::{Failure, Flags, Run, Sets};
+use super::{Failure, Flags, Sets, Task};
 use clap::Args;
 use std::path::PathBuf;
 use wengert::data::{Cifar10, RandomHorizontalFlip};
@@ -36,6 +36,9 @@ impl Clothes {
         rng: &mut Philox,
     ) -> Result<(), Failure> {
         let (epochs, batch) = (flags.epochs.unwrap_or(epochs), flags.batch.unwrap_or(128));
+        if sets.train.len() < batch {
+            return Err(format!("{} images make no batch of {batch}", sets.train.len()).into());
+        }
         let held_out = DataLoader::new(&sets.held_out, 500);
         let plain = DataLoader::new(&sets.train, batch).shuffle(flags.seed).drop_last(true);
         let changed = sets.train.clone().augment(RandomHorizontalFlip::new(0.5), flags.seed);
@@ -46,7 +49,7 @@ impl Clothes {
             .pct_start(0.25)
             .cycle_momentum(false);
         let classes = if self.cifar.is_some() { &Cifar10::CLASSES } else { &FashionMnist::CLASSES };
-        Run {
+        Task {
             name,
             flags,
             epochs,

@@ -20,10 +20,10 @@ pub type Failure = Box<dyn Error>;
 #[derive(Args, Clone, Debug)]
 pub struct Flags {
     /// How often every image is seen
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub epochs: Option<u64>,
     /// Images per step
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     pub batch: Option<usize>,
     /// The largest learning rate
     #[arg(long)]
@@ -38,7 +38,7 @@ pub struct Flags {
     #[arg(long)]
     pub threads: Option<usize>,
     /// Train on the first N images only
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
     /// Test on a sixth of the training images, held out: what the choice of hyperparameters may
     /// look at, so that the test images stay unseen
@@ -56,6 +56,14 @@ pub struct Flags {
     /// No pictures
     #[arg(long)]
     pub no_pictures: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(error) => Err(format!("{error}")),
+    }
 }
 
 /// Runs an example, and prints what went wrong as a sentence.
@@ -108,14 +116,18 @@ impl Flags {
         Sets { train: Subset::new(Arc::clone(train.dataset()), first), held_out }
     }
 
-    /// MNIST as images of one channel, with pixels of mean 0 and variance 1: that suits the scale of
-    /// the initial weights.
-    pub fn mnist(&self) -> Result<Sets<u8>, Failure> {
+    /// MNIST as images of one channel, as bytes.
+    pub fn mnist_bytes(&self) -> Result<Mnist, Failure> {
         let mnist = match &self.data {
             Some(folder) => Mnist::from_folder(folder)?,
             None => Mnist::load()?,
         };
-        let mnist = mnist.normalize(Mnist::MEAN, Mnist::STD).with_channel();
+        Ok(mnist.with_channel())
+    }
+
+    /// MNIST with pixels of mean 0 and variance 1: that suits the scale of the initial weights.
+    pub fn mnist(&self) -> Result<Sets<u8>, Failure> {
+        let mnist = self.mnist_bytes()?.normalize(Mnist::MEAN, Mnist::STD);
         Ok(self.divide(mnist.train, mnist.test))
     }
 
@@ -139,8 +151,8 @@ pub fn cifar(flags: &Flags, folder: &std::path::Path) -> Result<Sets<u8>, Failur
 /// The names of the ten digits.
 pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// A classifier's run, from the first step to the pictures.
-pub struct Run<'a> {
+/// A classifier to be trained, from the first step to the pictures.
+pub struct Task<'a> {
     pub name: &'static str,
     pub flags: &'a Flags,
     pub epochs: u64,
@@ -152,7 +164,7 @@ pub struct Run<'a> {
     pub classes: &'a [&'a str],
 }
 
-impl Run<'_> {
+impl Task<'_> {
     /// Trains, evaluates once on what was held out, and writes curves, confusion matrix and
     /// mistakes.
     pub fn classify(
@@ -165,17 +177,8 @@ impl Run<'_> {
         let first = self.train.batches(0, 0).next().ok_or("there are no images to train on")?;
         println!("{}\n", model.summary(&first.0.shape())?);
 
-        let mut trainer = Trainer::new(self.objective).epochs(self.epochs).schedule(self.schedule);
-        if flags.validate {
-            // The test images are looked at once, at the end.
-            trainer = trainer.validate(self.held_out);
-        }
-        if let Some(path) = &flags.checkpoint {
-            trainer = trainer.checkpoint(path);
-        }
-        if let Some(path) = &flags.resume {
-            trainer = trainer.resume(path);
-        }
+        let trainer = flags.trainer(self.objective, self.held_out);
+        let trainer = trainer.epochs(self.epochs).schedule(self.schedule);
         let history = trainer.fit(model, optimizer, self.train, rng)?;
 
         let found = trainer.objective().evaluate(model, self.held_out);
@@ -200,6 +203,22 @@ impl Run<'_> {
 }
 
 impl Flags {
+    /// A run towards this objective. The test images are looked at once, at the end; what is held out
+    /// of the training images, after every epoch.
+    pub fn trainer<'a>(&self, objective: Objective<'a>, held_out: &'a dyn Batches) -> Trainer<'a> {
+        let mut trainer = Trainer::new(objective);
+        if self.validate {
+            trainer = trainer.validate(held_out);
+        }
+        if let Some(path) = &self.checkpoint {
+            trainer = trainer.checkpoint(path);
+        }
+        if let Some(path) = &self.resume {
+            trainer = trainer.resume(path);
+        }
+        trainer
+    }
+
     /// Where the pictures go.
     pub fn out(&self, name: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| PathBuf::from("target").join(name))
