@@ -10,9 +10,17 @@ number a run starts from is a float32 number):
 * `{layer}/after/{name}`: the state dict after three steps of p <- p - 0.1 * gradient, one on
   each batch, in training mode.
 * `{layer}/eval`: the output for the first batch after that, in evaluation mode.
+
+`layers.py FILE` goes the other way: it loads `{layer}/after/...` of FILE, which another program
+wrote, strictly into PyTorch's layers, and compares their outputs for the first batch of
+`layers.safetensors` with `{layer}/eval` of FILE. Exit status 0 if all agree to 1e-10.
 """
 
+import sys
+from pathlib import Path
+
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from store import store
@@ -102,5 +110,23 @@ def main():
     store(__file__, tensors, {"rate": str(RATE)})
 
 
+def check(path):
+    torch.set_num_threads(1)
+    theirs, ours = load_file(path), load_file(Path(__file__).with_suffix(".safetensors"))
+    for name, (layer, _) in layers().items():
+        prefix = f"{name}/after/"
+        state = {k[len(prefix):]: v for k, v in theirs.items() if k.startswith(prefix)}
+        wanted = {k: v.dtype for k, v in layer.double().state_dict().items()}
+        assert {k: v.dtype for k, v in state.items()} == wanted, name
+        layer.load_state_dict(state, strict=True)
+        layer.eval()
+        with torch.no_grad():
+            y = layer(ours[f"{name}/x"][0])
+        difference = (y - theirs[f"{name}/eval"]).abs().max().item()
+        # Written so that NaN fails too.
+        assert difference <= 1e-10, f"{name}: outputs differ by {difference:.3g}"
+    print(f"torch {torch.__version__}: {len(layers())} layers loaded strictly, outputs agree")
+
+
 if __name__ == "__main__":
-    main()
+    main() if len(sys.argv) == 1 else check(sys.argv[1])

@@ -7,7 +7,7 @@ use wengert_nn::{
     InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Module, RmsNorm, Silu,
     StateDict, load_state_dict, state_dict,
 };
-use wengert_tensor::{Float, NamedTensors, Padding, Philox, Tensor};
+use wengert_tensor::{AnyTensor, Float, NamedTensors, PadMode, Padding, Philox, Tensor};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/layers.safetensors");
 
@@ -43,7 +43,12 @@ fn close<T: Float>(what: &str, got: &Tensor<T>, wanted: &Tensor<T>, tolerance: f
     }
 }
 
-fn compare<T: Float>(name: &'static str, mut layer: impl Layer<T>, tolerance: f64) {
+/// Returns what PyTorch needs to compare in turn: the state dict after training, and the evaluation.
+fn compare<T: Float>(
+    name: &'static str,
+    mut layer: impl Layer<T>,
+    tolerance: f64,
+) -> Vec<(String, AnyTensor)> {
     let reference = Reference { name, file: NamedTensors::load(FILE).unwrap() };
     let what = |key: &str| format!("{} {name}: {key}", T::DTYPE);
     load_state_dict(&mut layer, &reference.group("init"))
@@ -86,14 +91,18 @@ fn compare<T: Float>(name: &'static str, mut layer: impl Layer<T>, tolerance: f6
         }
     }
     let x = batches.narrow(0, 0, 1).squeeze(0);
-    close(&what("eval"), &layer.predict(&x), &reference.get("eval"), tolerance);
+    let eval = layer.predict(&x);
+    close(&what("eval"), &eval, &reference.get("eval"), tolerance);
+    let after = ours.iter().map(|(key, tensor)| (format!("{name}/after/{key}"), tensor.clone()));
+    after.chain([(format!("{name}/eval"), eval.into())]).collect()
 }
 
-fn all<T: Float>(tolerance: f64) {
+fn all<T: Float>(tolerance: f64) -> NamedTensors {
     let rng = &mut Philox::new(0);
+    let mut file = NamedTensors::new();
     macro_rules! compare {
         ($($name:ident: $layer:expr;)*) => { $(
-            compare::<T>(stringify!($name), $layer, tolerance);
+            file.extend(compare::<T>(stringify!($name), $layer, tolerance));
         )* };
     }
     compare! {
@@ -103,6 +112,11 @@ fn all<T: Float>(tolerance: f64) {
         conv2d_same: Conv2d::of(2, 2, [4, 3], rng).padding(Padding::Same).dilation([1, 2]);
         conv2d_valid: Conv2d::of(1, 4, [2, 5], rng).padding(Padding::Valid);
         conv2d_depthwise: Conv2d::of(3, 6, 3, rng).padding(1).groups(3).without_bias();
+        conv2d_reflect: Conv2d::of(1, 2, 3, rng).padding([2, 1]).padding_mode(PadMode::Reflect);
+        conv2d_replicate: Conv2d::of(1, 2, [2, 4], rng)
+            .padding(Padding::Same).padding_mode(PadMode::Replicate);
+        conv2d_circular: Conv2d::of(1, 2, 3, rng)
+            .stride(2).padding([1, 2]).padding_mode(PadMode::Circular);
         conv_transpose2d: ConvTranspose2d::of(4, 2, [3, 2], rng)
             .stride([2, 3]).padding([1, 0]).output_padding([1, 2]).groups(2);
         conv_transpose2d_dilated: ConvTranspose2d::of(2, 3, 2, rng).dilation([1, 2]).without_bias();
@@ -127,6 +141,16 @@ fn all<T: Float>(tolerance: f64) {
         silu: Silu;
         leaky_relu: LeakyRelu(0.2);
     }
+    file
+}
+
+/// The other way: `python layers.py FILE` loads these state dicts into PyTorch's layers.
+#[test]
+#[ignore = "writes a file for PyTorch"]
+fn a_file_for_pytorch() {
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/layers.safetensors");
+    all::<f64>(1e-10).save(path).unwrap();
+    println!("{path}");
 }
 
 #[test]

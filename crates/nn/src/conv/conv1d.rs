@@ -1,11 +1,11 @@
 //! The convolution of signals.
 
-use super::{draw, module, outline, padded, regroup};
+use super::{bordered, draw, module, outline, regroup};
 use crate::expect::check_channels;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Conv, Float, Padding};
+use wengert_tensor::{Conv, Float, PadMode, Padding};
 
 /// The convolution of signals [N, C, L] with a kernel per pair of channels, plus a bias per channel:
 /// [N, O, L′], as [`Var::conv1d`] defines it.
@@ -29,6 +29,7 @@ pub struct Conv1d<T: Float = f32> {
     /// Of its pairs the second counts, and so of the padding's.
     conv: Conv,
     padding: Padding,
+    mode: PadMode,
 }
 module! { Conv1d }
 
@@ -57,7 +58,7 @@ impl<T: Float> Conv1d<T> {
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, kernel: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let (weight, bias) = draw("Conv1d", &[outputs, inputs, kernel], outputs, rng);
-        Conv1d { weight, bias, conv: Conv::new(), padding: Padding::Valid }
+        Conv1d { weight, bias, conv: Conv::new(), padding: Padding::Valid, mode: PadMode::Zeros }
     }
 
     /// With so many elements between neighbouring windows.
@@ -75,6 +76,13 @@ impl<T: Float> Conv1d<T> {
             other => other,
         };
         Conv1d { padding, ..self }
+    }
+
+    /// With this where the padding is, in place of zeros: the signal mirrored, its last element
+    /// repeated, or the signal again as on a circle.
+    #[must_use]
+    pub fn padding_mode(self, mode: PadMode) -> Self {
+        Conv1d { mode, ..self }
     }
 
     /// With so many elements between neighbouring taps of the kernel.
@@ -132,6 +140,7 @@ impl<T: Float> Conv1d<T> {
                 ("padding", padding, none),
                 ("dilation", conv.dilation[1].to_string(), conv.dilation[1] == 1),
                 ("groups", conv.groups.to_string(), conv.groups == 1),
+                ("padding_mode", format!("{:?}", self.mode), self.mode == PadMode::Zeros),
             ],
         )
     }
@@ -140,8 +149,9 @@ impl<T: Float> Conv1d<T> {
 impl<T: Float> Layer<T> for Conv1d<T> {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv1d", "N, C, L", x, self.inputs());
-        let conv = padded(&self.conv, self.padding, [1, self.kernel()], x);
-        let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
-        x.conv1d(x.tape().param(&self.weight), bias, &conv)
+        let (tape, kernel) = (x.tape(), [1, self.kernel()]);
+        let (x, conv) = bordered(x, &self.conv, self.padding, self.mode, kernel);
+        let bias = self.bias.as_ref().map(|bias| tape.param(bias));
+        x.conv1d(tape.param(&self.weight), bias, &conv)
     }
 }

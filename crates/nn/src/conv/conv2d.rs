@@ -1,11 +1,11 @@
 //! The convolution of images.
 
-use super::{draw, module, options, outline, padded, regroup};
+use super::{bordered, draw, module, options, outline, regroup};
 use crate::expect::check_channels;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Conv, Float, Padding, Pair, Tensor};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
 
 /// The convolution of images [N, C, H, W] with a kernel per pair of channels, plus a bias per
 /// channel: [N, O, H′, W′], as [`Var::conv2d`] defines it. (LeCun, Boser, Denker, Henderson, Howard,
@@ -40,6 +40,7 @@ pub struct Conv2d<T: Float = f32> {
     pub bias: Option<Param<T>>,
     conv: Conv,
     padding: Padding,
+    mode: PadMode,
 }
 module! { Conv2d }
 
@@ -76,7 +77,7 @@ impl<T: Float> Conv2d<T> {
     ) -> Self {
         let Pair([kh, kw]) = kernel.into();
         let (weight, bias) = draw("Conv2d", &[outputs, inputs, kh, kw], outputs, rng);
-        Conv2d { weight, bias, conv: Conv::new(), padding: Padding::Valid }
+        Conv2d { weight, bias, conv: Conv::new(), padding: Padding::Valid, mode: PadMode::Zeros }
     }
 
     /// A layer with this weight [outputs, inputs / groups, kh, kw] and bias \[outputs\].
@@ -99,8 +100,8 @@ impl<T: Float> Conv2d<T> {
                 shape[0]
             );
         }
-        let padding = Padding::Each(conv.padding);
-        Conv2d { weight: weight.into(), bias: bias.map(Into::into), conv, padding }
+        let (padding, mode) = (Padding::Each(conv.padding), PadMode::Zeros);
+        Conv2d { weight: weight.into(), bias: bias.map(Into::into), conv, padding, mode }
     }
 
     /// With so many pixels between neighbouring windows.
@@ -113,6 +114,13 @@ impl<T: Float> Conv2d<T> {
     #[must_use]
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         Conv2d { padding: padding.into(), ..self }
+    }
+
+    /// With this where the padding is, in place of zeros: the image mirrored, its last pixels
+    /// repeated, or the image again as on a circle.
+    #[must_use]
+    pub fn padding_mode(self, mode: PadMode) -> Self {
+        Conv2d { mode, ..self }
     }
 
     /// With so many pixels between neighbouring taps of the kernel.
@@ -157,15 +165,16 @@ impl<T: Float> Conv2d<T> {
 
     fn shown(&self) -> Outline {
         let fields = Outline::new("Conv2d").field("weight", &self.weight).field("bias", &self.bias);
-        outline(fields, options(&self.conv, self.padding))
+        outline(fields, options(&self.conv, self.padding, self.mode))
     }
 }
 
 impl<T: Float> Layer<T> for Conv2d<T> {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv2d", "N, C, H, W", x, self.inputs());
-        let conv = padded(&self.conv, self.padding, self.kernel(), x);
-        let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
-        x.conv2d(x.tape().param(&self.weight), bias, &conv)
+        let (tape, kernel) = (x.tape(), self.kernel());
+        let (x, conv) = bordered(x, &self.conv, self.padding, self.mode, kernel);
+        let bias = self.bias.as_ref().map(|bias| tape.param(bias));
+        x.conv2d(tape.param(&self.weight), bias, &conv)
     }
 }

@@ -10,7 +10,7 @@ pub use transpose::ConvTranspose2d;
 
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Conv, Float, Padding, Tensor};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
 
 /// Weight and bias of a new layer, uniform in ±1/√(connections that come into a unit).
 #[track_caller]
@@ -72,23 +72,38 @@ fn pair([h, w]: [usize; 2]) -> String {
     if h == w { h.to_string() } else { format!("[{h}, {w}]") }
 }
 
-fn options(conv: &Conv, padding: Padding) -> Options {
+fn options(conv: &Conv, padding: Padding, mode: PadMode) -> Options {
     let none = padding == Padding::Valid || padding == Padding::from(0);
     vec![
         ("stride", pair(conv.stride), conv.stride == [1, 1]),
         ("padding", padding.to_string(), none),
         ("dilation", pair(conv.dilation), conv.dilation == [1, 1]),
         ("groups", conv.groups.to_string(), conv.groups == 1),
+        ("padding_mode", format!("{mode:?}"), mode == PadMode::Zeros),
     ]
 }
 
-/// Padding in numbers.
+/// The images, and how the kernel moves over them, with the padding in numbers: zeros are left to the
+/// convolution, another border is put around the images here.
 #[track_caller]
-fn padded<T: Float>(conv: &Conv, padding: Padding, kernel: [usize; 2], x: Var<'_, T>) -> Conv {
-    match padding.around(kernel, conv) {
-        Ok(padding) => Conv { padding, ..*conv },
+fn bordered<'t, T: Float>(
+    x: Var<'t, T>,
+    conv: &Conv,
+    padding: Padding,
+    mode: PadMode,
+    kernel: [usize; 2],
+) -> (Var<'t, T>, Conv) {
+    let around = match padding.around(kernel, conv) {
+        Ok(around) => around,
         Err(why) => x.tape().shape_error(why),
+    };
+    if mode == PadMode::Zeros {
+        return (x, Conv { padding: around, ..*conv });
     }
+    // Signals have one axis less.
+    let mut each = vec![(0, 0); 2];
+    each.extend(&around[4 - x.shape().rank()..]);
+    (x.pad_mode(&each, mode), conv.padding(0))
 }
 
 /// Parameters are `weight` and `bias`; how the layer prints comes from its own `outline`.

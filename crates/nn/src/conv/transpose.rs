@@ -5,7 +5,7 @@ use crate::expect::check_channels;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Conv, Float, Padding, Pair};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Pair};
 
 /// The transposed convolution of images [N, C, H, W], as [`Var::conv_transpose2d`] defines it:
 /// [N, O, H′, W′] with H′ = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output padding + 1. With a
@@ -126,7 +126,7 @@ impl<T: Float> ConvTranspose2d<T> {
     fn shown(&self) -> Outline {
         let fields =
             Outline::new("ConvTranspose2d").field("weight", &self.weight).field("bias", &self.bias);
-        let mut options = options(&self.conv, Padding::Each(self.conv.padding));
+        let mut options = options(&self.conv, Padding::Each(self.conv.padding), PadMode::Zeros);
         let more = self.output_padding;
         options.push(("output_padding", pair(more), more == [0, 0]));
         outline(fields, options)
