@@ -43,6 +43,8 @@ struct Walk<'t, T: Float> {
     slots: Vec<Slot<T>>,
     /// Slots that hold a node: the region above the mark must stay.
     held: usize,
+    /// Where the nodes begin whose rule is not done yet.
+    open: u32,
 }
 
 impl<'t, T: Float> Walk<'t, T> {
@@ -50,7 +52,8 @@ impl<'t, T: Float> Walk<'t, T> {
         let arena = &mut *tape.arena.borrow_mut();
         let mut slots = std::mem::take(&mut arena.slots);
         slots.resize_with((top + 1 - floor) as usize, Slot::default);
-        Walk { tape, aim, floor, mark: arena.mark(), slots, held: 0 }
+        let (mark, open) = (arena.mark(), arena.len());
+        Walk { tape, aim, floor, mark, slots, held: 0, open }
     }
 
     #[inline]
@@ -67,6 +70,7 @@ impl<'t, T: Float> Walk<'t, T> {
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.held -= 1;
+                    self.tape.arena.borrow_mut().nodes[id as usize].readers -= 1;
                 }
                 Some(Var { tape: self.tape, id })
             }
@@ -169,6 +173,10 @@ impl<'t, T: Float> Walk<'t, T> {
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
             let shared = cotangents[arg + 1..].iter().flatten().any(|other| other.id == g.id);
+            if shared && self.aim != Aim::Variables {
+                // Several will read it: it is computed once, not in the program of each.
+                self.tape.force(g.id);
+            }
             self.give(parents[arg], g, shared);
         }
     }
@@ -221,13 +229,15 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// Counts the slot in `held`: while any holds a node, `forget` leaves the region above the mark.
+    /// Counts the slot in `held`, and as a reader: while any holds a node, `forget` leaves the region
+    /// above the mark.
     fn hold(&mut self, g: Var<'t, T>) -> Slot<T> {
         self.held += 1;
+        self.tape.arena.borrow_mut().nodes[g.id as usize].readers += 1;
         Slot::Node(g.id)
     }
 
-    /// Drops the region above the mark if no slot needs it.
+    /// Drops the region above the mark if no slot needs it; else what no slot's node waits for.
     #[inline]
     fn forget(&mut self) {
         let tape = self.tape;
@@ -249,6 +259,13 @@ impl<'t, T: Float> Walk<'t, T> {
                 arena.stop_waiting(id as u32);
             }
             arena.truncate(self.mark);
+            self.open = arena.len();
+        } else {
+            let arena = &mut *tape.arena.borrow_mut();
+            for id in self.open..arena.len() {
+                arena.close(id);
+            }
+            self.open = arena.len();
         }
     }
 

@@ -2,14 +2,16 @@
 //! ask for goes when its scope ends, or when the walk back is past it. Asked for again, it is
 //! computed again.
 
-use crate::tape::{Arena, CLOSED, KEPT, RELEASED, SAVED, WAITS};
+use crate::tape::{Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
 
 impl<T: Float> Arena<T> {
     fn is_unwanted(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
-        node.flags & (CLOSED | SAVED | KEPT) == CLOSED && node.readers == 0 && !node.op.is_given()
+        node.flags & (CLOSED | SAVED | KEPT) == CLOSED
+            && node.readers == 0
+            && (!node.op.is_given() || node.has(PASSING))
     }
 
     #[inline]

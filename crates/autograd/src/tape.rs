@@ -120,6 +120,8 @@ pub(crate) const CLOSED: u8 = 8;
 pub(crate) const WAITS: u8 = 16;
 /// Was computed before, and dropped: when needed again it is stored, not joined to a program.
 pub(crate) const RELEASED: u8 = 32;
+/// A cotangent that the walk back has put on the tape: it goes although it was given.
+pub(crate) const PASSING: u8 = 64;
 
 impl Node {
     pub fn has(&self, flag: u8) -> bool {
@@ -381,12 +383,12 @@ impl<T: Float> Tape<T> {
         var
     }
 
-    /// A constant of the shape of node `like`.
+    /// A constant of the shape of node `like`, which goes as soon as nobody waits for it.
     #[inline]
     pub(crate) fn constant_like(&self, value: Tensor<T>, like: u32) -> Var<'_, T> {
         let arena = &mut *self.arena.borrow_mut();
         let shape = arena.nodes[like as usize].shape;
-        let id = arena.push(Op::Constant, &[], shape, 0, Some(value));
+        let id = arena.push(Op::Constant, &[], shape, PASSING, Some(value));
         Var { tape: self, id }
     }
 
