@@ -117,6 +117,13 @@ impl Cursor {
         (step == 1 && at + n <= len).then(|| self.start + at as isize)
     }
 
+    /// Whether the next `n` elements are one and the same; then its offset.
+    #[inline]
+    pub fn repeated(&self, n: usize) -> Option<isize> {
+        let (len, step) = self.layout.inner();
+        (step == 0 && self.index[self.layout.rank - 1] + n <= len).then_some(self.start)
+    }
+
     /// Writes the next `out.len()` elements to `out`.
     ///
     /// # Safety

@@ -14,8 +14,8 @@ use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
 use std::ops::{self, Range};
 
-/// Numbers per block: 1 KiB of `f32`.
-pub(super) const BLOCK: usize = 256;
+/// Numbers per block: 2 KiB of `f32`.
+pub(super) const BLOCK: usize = 512;
 
 /// An operation and its operands by number: inputs come first, then the steps in order.
 #[derive(Clone, Copy, Debug)]
@@ -305,6 +305,8 @@ enum Reader<T> {
         base: *const T,
         cursor: Cursor,
         block: *mut T,
+        /// Where the number lies that fills the whole block, if one does.
+        filled: Option<isize>,
     },
 }
 
@@ -313,10 +315,11 @@ impl<T: Float> Reader<T> {
         let Some(layout) = source.layout else { return Reader::InOrder(source.base) };
         if layout.inner() == (layout.numel(), 0) && layout.numel() > 0 {
             // SAFETY: the block is ours and has `BLOCK` numbers; the input has at least one.
-            unsafe { std::slice::from_raw_parts_mut(block, BLOCK).fill(*source.base) };
+            unsafe { fill(block, *source.base) };
             return Reader::Constant(block);
         }
-        Reader::Collect { base: source.base, cursor: Cursor::new(layout, start), block }
+        let cursor = Cursor::new(layout, start);
+        Reader::Collect { base: source.base, cursor, block, filled: None }
     }
 
     #[inline]
@@ -325,18 +328,40 @@ impl<T: Float> Reader<T> {
             // SAFETY: `start` is within the input.
             Reader::InOrder(base) => unsafe { base.add(start) },
             Reader::Constant(block) => *block,
-            Reader::Collect { base, cursor, block } => {
+            Reader::Collect { base, cursor, block, filled } => {
                 if let Some(offset) = cursor.adjacent(n) {
                     cursor.next_run(n);
                     // SAFETY: the cursor stays within the input.
                     return unsafe { base.offset(offset) };
                 }
-                // SAFETY: the cursor belongs to this input, and the block has room for `n` numbers.
-                unsafe { cursor.read(*base, std::slice::from_raw_parts_mut(*block, n)) };
+                let repeated = cursor.repeated(n);
+                if repeated.is_some() && *filled == repeated {
+                    cursor.next_run(n);
+                    return *block;
+                }
+                *filled = repeated;
+                // SAFETY: the cursor belongs to this input, and the block has room for `n` numbers,
+                // `BLOCK` at most.
+                unsafe {
+                    if let Some(offset) = repeated {
+                        cursor.next_run(n);
+                        fill(*block, *base.offset(offset));
+                    } else {
+                        cursor.read(*base, std::slice::from_raw_parts_mut(*block, n));
+                    }
+                }
                 *block
             }
         }
     }
+}
+
+/// # Safety
+/// The block has room for `BLOCK` numbers.
+#[inline]
+unsafe fn fill<T: Copy>(block: *mut T, x: T) {
+    // SAFETY: by the contract; blocks come from memory that was written before.
+    unsafe { std::slice::from_raw_parts_mut(block, BLOCK).fill(x) }
 }
 
 struct Builder {

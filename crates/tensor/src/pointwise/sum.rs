@@ -10,7 +10,7 @@ use crate::tensor::Tensor;
 
 /// Numbers that are evaluated before they are added up: they stay in the second cache. Fixed, so
 /// that the result does not depend on the number of threads.
-const PIECE: usize = 64 * BLOCK;
+const PIECE: usize = 32 * BLOCK;
 
 impl Program {
     /// The sum of the first result over all elements of `shape`, without storing them.
