@@ -407,6 +407,7 @@ impl<'t, T: Float> Var<'t, T> {
             drop(tape.force(self.id));
         } else {
             drop(self.value());
+            tape.arena.borrow_mut().close_all();
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);

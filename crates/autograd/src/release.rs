@@ -60,6 +60,13 @@ impl<T: Float> Arena<T> {
         self.drop_unwanted(id);
     }
 
+    /// No new reader is expected of any node: the walk back begins, which ends the history.
+    pub fn close_all(&mut self) {
+        for id in (0..self.len()).rev() {
+            self.close(id);
+        }
+    }
+
     /// The walk back is past this node: its rule and those of all its readers are done.
     #[inline]
     pub fn release(&mut self, id: u32) {
