@@ -1,11 +1,13 @@
 //! What a tape computes and keeps, seen from inside.
 
 use super::{POLICIES, any};
-use crate::op::Op;
+use crate::op::{Call, Cotangents, Op, Reads};
+use crate::ops::{CustomOp, Outputs};
 use crate::param::Param;
 use crate::tape::{Policy, Tape};
 use crate::var::Var;
-use wengert_tensor::Tensor;
+use std::sync::{Arc, Mutex};
+use wengert_tensor::{Shape, Tensor};
 
 impl<T: wengert_tensor::Float> Tape<T> {
     fn has(&self, x: Var<'_, T>) -> bool {
@@ -98,6 +100,65 @@ fn backward_leaves_what_was_given_and_asked_for() {
         loss.backward();
         assert!(tape.has(x) && tape.has(asked) && tape.has(loss));
         assert_eq!(tape.held(), 3, "{policy:?}");
+    }
+}
+
+/// The identity, whose rule notes how many values the tape holds during the walk back.
+#[derive(Default)]
+struct Probe(Mutex<Vec<usize>>);
+impl CustomOp<f64> for Probe {
+    fn name(&self) -> &str {
+        "probe"
+    }
+    fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok(inputs.into())
+    }
+    fn forward(&self, inputs: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        inputs.into()
+    }
+    fn vjp<'t>(&self, call: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        self.0.lock().unwrap().push(call.tape().held());
+        Cotangents::from_elem(Some(call.gy()), 1)
+    }
+    fn reads(&self, _arg: usize) -> Reads {
+        Reads::NOTHING
+    }
+}
+
+#[test]
+fn cotangents_go_when_nobody_waits_for_them() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let w = Param::new(any(&[4, 4], 1));
+        let probe = Arc::new(Probe::default());
+        let (mut before, mut x) = (tape.constant(any(&[4, 4], 2)), tape.constant(any(&[4, 4], 3)));
+        for _ in 0..12 {
+            // Over each layer goes a shortcut whose cotangent is still pending at the layer before.
+            let bent = tape.custom(probe.clone(), &[x.matmul(tape.param(&w))])[0];
+            (before, x) = (x, (0.5 * before + bent).relu());
+        }
+        let loss = x.sum_all();
+        loss.value();
+        loss.backward();
+        // In the first block: what was given, the loss, and what that block itself needs.
+        let held = probe.0.lock().unwrap();
+
+        assert!(*held.last().unwrap() <= 8, "{policy:?}: {held:?}");
+    }
+}
+
+#[test]
+fn what_no_rule_reads_goes_before_the_walk_back() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let probe = Arc::new(Probe::default());
+        let sum = x.matmul(x) + 1.0;
+        let loss = tape.custom(probe.clone(), &[sum.tanh()])[0].sum_all();
+        loss.value();
+        loss.backward();
+        // x, the output of tanh, the loss, the cotangent.
+        assert!(probe.0.lock().unwrap()[0] <= 4, "{policy:?}: {:?}", probe.0);
     }
 }
 
