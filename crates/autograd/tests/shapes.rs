@@ -65,14 +65,18 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
         "conv2d: stride [1, 0]";
     |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
-        "conv1d: as images of height 1", "3 channels";
+        "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 wants 2";
+    |t| v(t, &[8, 3, 4]).conv1d(v(t, &[6, 3, 5]), None, &Conv::new()) =>
+        "conv1d: ", "length 4, a kernel of 5 does not fit; pad the signal";
     |t| v(t, &[8, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) => "conv1d: ", "[N, C, L]";
     |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[3, 4, 2, 2]), None, &Conv::new(), [0, 0]) =>
         "conv_transpose2d: ", "4 channels", "first two axes exchanged?";
     |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[4, 3, 2, 2]), None, &Conv::new(), [1, 0]) =>
         "conv_transpose2d: output padding 1", "smaller than the stride 1";
     |t| v(t, &[1, 4, 5]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new(), 0) =>
-        "conv_transpose1d: as images of height 1", "4 channels";
+        "conv_transpose1d: input [1, 4, 5] has 4 channels", "wants 3";
+    |t| v(t, &[1, 3, 2]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new().padding(2), 0) =>
+        "conv_transpose1d: nothing remains: the length of the result is 3";
 };
 
 const VIEWS: &[Case] = cases! {

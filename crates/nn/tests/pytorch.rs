@@ -282,6 +282,17 @@ fn messages_say_what_is_expected_and_given() {
         "padding: `Same` keeps the size of an image, a stride of [1, 2] does not; give the padding in \
          numbers"
     );
+    let conv = Conv1d::new(2, 6, 5, rng);
+    assert_eq!(
+        error_of(&conv, &[8, 2, 3]),
+        "conv1d: input [8, 2, 3] has length 3, a kernel of 5 does not fit; pad the signal by 2 more \
+         in all, or take a smaller kernel"
+    );
+    assert_eq!(
+        error_of(&conv.padding(Padding::Same).stride(2), &[8, 2, 9]),
+        "padding: `Same` keeps the length of a signal, a stride of 2 does not; give the padding in \
+         numbers"
+    );
     let norms: [(&dyn Layer, &[usize], &str); 5] = [
         (&BatchNorm1d::new(3), &[5, 4], "batch_norm1d: expected [N, 3], got [5, 4]"),
         (&BatchNorm1d::new(3), &[5, 4, 2], "batch_norm1d: expected [N, 3, L], got [5, 4, 2]"),

@@ -93,16 +93,21 @@ fn bordered<'t, T: Float>(
     mode: PadMode,
     kernel: [usize; 2],
 ) -> (Var<'t, T>, Conv) {
+    let signals = x.shape().rank() == 3;
     let around = match padding.around(kernel, conv) {
         Ok(around) => around,
+        Err(_) if signals => x.tape().shape_error(format!(
+            "padding: `Same` keeps the length of a signal, a stride of {} does not; give the padding \
+             in numbers",
+            conv.stride[1]
+        )),
         Err(why) => x.tape().shape_error(why),
     };
     if mode == PadMode::Zeros {
         return (x, Conv { padding: around, ..*conv });
     }
-    // Signals have one axis less.
     let mut each = vec![(0, 0); 2];
-    each.extend(&around[4 - x.shape().rank()..]);
+    each.extend(&around[usize::from(signals)..]);
     (x.pad_mode(&each, mode), conv.padding(0))
 }
 

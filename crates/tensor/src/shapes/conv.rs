@@ -2,9 +2,42 @@
 
 use super::{Rule, ensure, shape_of, too_many};
 use crate::conv::Conv;
+use std::ops::Range;
 
-/// Names of the two spatial axes in messages.
-const AXES: [&str; 2] = ["height", "width"];
+/// What the kernel moves over, as messages call it.
+#[derive(Clone, Copy)]
+pub(super) struct Space {
+    op: &'static str,
+    thing: &'static str,
+    axes: &'static [&'static str],
+    batch: &'static str,
+    kernel: &'static str,
+}
+
+impl Space {
+    pub fn images(op: &'static str) -> Self {
+        let (thing, axes) = ("image", &["height", "width"]);
+        Space { op, thing, axes, batch: "[N, C, H, W]", kernel: "kh, kw" }
+    }
+
+    pub fn signals(op: &'static str) -> Self {
+        Space { op, thing: "signal", axes: &["length"], batch: "[N, C, L]", kernel: "k" }
+    }
+
+    /// The places of its axes in a [`Conv`]'s pairs: of signals the second.
+    fn sides(self) -> Range<usize> {
+        2 - self.axes.len()..2
+    }
+
+    fn axis(self, side: usize) -> &'static str {
+        self.axes[self.axes.len() + side - 2]
+    }
+
+    /// The place in a shape.
+    fn at(self, side: usize) -> usize {
+        self.axes.len() + side
+    }
+}
 
 /// The shape of the convolution of a batch of images `[N, C, H, W]` with a weight
 /// `[O, C/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
@@ -23,9 +56,19 @@ const AXES: [&str; 2] = ["height", "width"];
 /// a stride, dilation, kernel size or the number of groups is zero, or the padded image is smaller
 /// than the kernel.
 pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> Rule {
-    let op = "conv2d";
-    let [n, c, h, w] = images(op, "input", x)?;
-    let [o, per_group, kh, kw] = kernels(op, weight, conv)?;
+    convolution(Space::images("conv2d"), x, weight, bias, conv)
+}
+
+pub(super) fn convolution(
+    space: Space,
+    x: &[usize],
+    weight: &[usize],
+    bias: Option<&[usize]>,
+    conv: &Conv,
+) -> Rule {
+    let op = space.op;
+    let [_, c] = batch(space, "input", x)?;
+    let [o, per_group] = kernels(space, "channels", weight, conv)?;
     let groups = conv.groups;
     ensure(per_group.checked_mul(groups) == Some(c), || {
         let wanted = per_group.saturating_mul(groups);
@@ -36,7 +79,9 @@ pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv
         {
             format!("; did you mean groups {}?", c / per_group)
         } else if c.is_multiple_of(groups) {
-            format!("; a weight [{o}, {}, {kh}, {kw}] would fit", c / groups)
+            let mut fitting = weight.to_vec();
+            fitting[1] = c / groups;
+            format!("; a weight {fitting:?} would fit")
         } else {
             String::new()
         };
@@ -46,9 +91,11 @@ pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv
         )
     })?;
     check_bias(op, weight, bias, o)?;
-    let mut out = [n, o, 0, 0];
-    for (axis, (size, kernel)) in [(h, kh), (w, kw)].into_iter().enumerate() {
-        out[2 + axis] = windows(op, x, size, kernel, axis, conv)?;
+    let mut out = shape_of(op, x)?;
+    out[1] = o;
+    for side in space.sides() {
+        let at = space.at(side);
+        out[at] = windows(space, x, x[at], weight[at], side, conv)?;
     }
     shape_of(op, &out)
 }
@@ -75,9 +122,20 @@ pub fn conv_transpose2d(
     conv: &Conv,
     output_padding: [usize; 2],
 ) -> Rule {
-    let op = "conv_transpose2d";
-    let [n, c, h, w] = images(op, "input", x)?;
-    let [i, per_group, kh, kw] = kernels(op, weight, conv)?;
+    transposed(Space::images("conv_transpose2d"), x, weight, bias, conv, output_padding)
+}
+
+pub(super) fn transposed(
+    space: Space,
+    x: &[usize],
+    weight: &[usize],
+    bias: Option<&[usize]>,
+    conv: &Conv,
+    output_padding: [usize; 2],
+) -> Rule {
+    let op = space.op;
+    let [_, c] = batch(space, "input", x)?;
+    let [i, per_group] = kernels(space, "channels of the input", weight, conv)?;
     ensure(c == i, || {
         let mend = if per_group.checked_mul(conv.groups) == Some(c) {
             "; did you mean the weight with its first two axes exchanged?"
@@ -88,16 +146,18 @@ pub fn conv_transpose2d(
     })?;
     let o = per_group.checked_mul(conv.groups).ok_or_else(|| too_many(op, weight))?;
     check_bias(op, weight, bias, o)?;
-    let mut out = [n, o, 0, 0];
-    for (axis, (size, kernel)) in [(h, kh), (w, kw)].into_iter().enumerate() {
-        let (stride, more) = (conv.stride[axis], output_padding[axis]);
+    let mut out = shape_of(op, x)?;
+    out[1] = o;
+    for side in space.sides() {
+        let (stride, more) = (conv.stride[side], output_padding[side]);
         ensure(more < stride, || {
             format!(
                 "{op}: output padding {more} of the {} must be smaller than the stride {stride}",
-                AXES[axis]
+                space.axis(side)
             )
         })?;
-        out[2 + axis] = spread(op, x, size, kernel, axis, conv, more)?;
+        let at = space.at(side);
+        out[at] = spread(space, x, x[at], weight[at], side, conv, more)?;
     }
     shape_of(op, &out)
 }
@@ -109,8 +169,8 @@ pub fn conv_transpose2d(
 /// As [`conv2d`]; or if the convolution of such images has a result of another shape.
 pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Conv) -> Rule {
     let op = "conv2d_input";
-    let [n, o, ..] = images(op, "gradient", gy)?;
-    let [_, per_group, ..] = kernels(op, weight, conv)?;
+    let [n, o] = batch(Space::images(op), "gradient", gy)?;
+    let [_, per_group] = kernels(Space::images(op), "channels", weight, conv)?;
     ensure(o == weight[0], || {
         format!("{op}: gradient {gy:?} has {o} channels, weight {weight:?} wants {}", weight[0])
     })?;
@@ -127,15 +187,15 @@ pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Con
 /// As [`conv2d`]; or if the convolution with such a weight has a result of another shape.
 pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule {
     let op = "conv2d_weight";
-    let [_, c, ..] = images(op, "input", x)?;
-    let [_, o, ..] = images(op, "gradient", gy)?;
+    let [_, c] = batch(Space::images(op), "input", x)?;
+    let [_, o] = batch(Space::images(op), "gradient", gy)?;
     let groups = conv.groups;
     ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
     ensure(c.is_multiple_of(groups), || {
         format!("{op}: the {c} channels of input {x:?} do not divide into {groups} groups")
     })?;
     let weight = shape_of(op, &[o, c / groups, kernel[0], kernel[1]])?;
-    kernels(op, &weight, conv)?;
+    kernels(Space::images(op), "channels", &weight, conv)?;
     check_result(op, gy, x, &weight, conv)?;
     Ok(weight)
 }
@@ -151,39 +211,57 @@ fn check_result(op: &str, gy: &[usize], x: &[usize], weight: &[usize], conv: &Co
     })
 }
 
-/// A batch of images.
-fn images(op: &str, what: &str, shape: &[usize]) -> Rule<[usize; 4]> {
-    if let &[n, c, h, w] = shape {
+/// Samples and channels of a batch.
+fn batch(space: Space, what: &str, shape: &[usize]) -> Rule<[usize; 2]> {
+    let op = space.op;
+    if let &[n, c, ..] = shape
+        && shape.len() == 2 + space.axes.len()
+    {
         shape_of(op, shape)?;
-        return Ok([n, c, h, w]);
+        return Ok([n, c]);
     }
-    let mend = match shape {
-        [_, _, _] => "; one image becomes a batch with unsqueeze(0)",
-        [_, _] => "; one grey image becomes a batch with unsqueeze(0).unsqueeze(0)",
+    let mend = match (space.thing, shape.len()) {
+        ("image", 3) => "; one image becomes a batch with unsqueeze(0)",
+        ("image", 2) => "; one grey image becomes a batch with unsqueeze(0).unsqueeze(0)",
+        ("signal", 1) => "; a signal becomes a batch with unsqueeze(0).unsqueeze(0)",
+        ("signal", 2) => {
+            "; one signal becomes a batch with unsqueeze(0), channels with unsqueeze(1)"
+        }
+        ("signal", 4) => "; images go to conv2d",
         _ => "",
     };
-    Err(format!("{op}: {what} {shape:?} has {} axes, wanted are [N, C, H, W]{mend}", shape.len()))
+    Err(format!(
+        "{op}: {what} {shape:?} has {} axes, wanted are {}{mend}",
+        shape.len(),
+        space.batch
+    ))
 }
 
-/// A weight, and the numbers that say how it moves.
-fn kernels(op: &str, weight: &[usize], conv: &Conv) -> Rule<[usize; 4]> {
-    let &[o, per_group, kh, kw] = weight else {
+/// The channels of a weight, those of a group second; and that it can move as `conv` says.
+fn kernels(space: Space, first: &str, weight: &[usize], conv: &Conv) -> Rule<[usize; 2]> {
+    let (op, sides) = (space.op, space.sides());
+    let (&[o, per_group, ref kernel @ ..], true) = (weight, weight.len() == 2 + sides.len()) else {
         return Err(format!(
-            "{op}: weight {weight:?} has {} axes, wanted are 4: channels, channels of a group, kh, kw",
-            weight.len()
+            "{op}: weight {weight:?} has {} axes, wanted are {}: {first}, channels of a group, {}",
+            weight.len(),
+            2 + sides.len(),
+            space.kernel
         ));
     };
     shape_of(op, weight)?;
-    let numbers = [("stride", conv.stride), ("dilation", conv.dilation), ("kernel", [kh, kw])];
-    for (name, value) in numbers {
-        ensure(!value.contains(&0), || format!("{op}: {name} {value:?} must be at least 1"))?;
+    let (stride, dilation) = (&conv.stride[sides.clone()], &conv.dilation[sides]);
+    for (name, numbers) in [("stride", stride), ("dilation", dilation), ("kernel", kernel)] {
+        ensure(!numbers.contains(&0), || match numbers {
+            [number] => format!("{op}: {name} {number} must be at least 1"),
+            _ => format!("{op}: {name} {numbers:?} must be at least 1"),
+        })?;
     }
     let groups = conv.groups;
     ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
     ensure(o.is_multiple_of(groups), || {
         format!("{op}: the {o} channels of weight {weight:?} do not divide into {groups} groups")
     })?;
-    Ok([o, per_group, kh, kw])
+    Ok([o, per_group])
 }
 
 fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usize) -> Rule<()> {
@@ -197,20 +275,23 @@ fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usiz
 
 /// How many places a window has along an axis.
 pub(super) fn windows(
-    op: &str,
+    space: Space,
     x: &[usize],
     size: usize,
     kernel: usize,
-    axis: usize,
+    side: usize,
     conv: &Conv,
 ) -> Rule<usize> {
-    let ((before, after), dilation) = (conv.padding[axis], conv.dilation[axis]);
+    let op = space.op;
+    let ((before, after), dilation) = (conv.padding[side], conv.dilation[side]);
     let span = span(op, kernel, dilation)?;
     let padded = before
         .checked_add(after)
         .and_then(|border| border.checked_add(size))
         .filter(|&padded| isize::try_from(padded).is_ok())
-        .ok_or_else(|| format!("{op}: padding {:?} is more than can be counted", conv.padding))?;
+        .ok_or_else(|| {
+            format!("{op}: padding {:?} is more than can be counted", conv.padding[side])
+        })?;
     ensure(padded >= span, || {
         let border = if before + after > 0 { format!(", padded {padded}") } else { String::new() };
         let dilated = if dilation > 1 {
@@ -220,38 +301,40 @@ pub(super) fn windows(
         };
         format!(
             "{op}: input {x:?} has {} {size}{border}, a kernel of {kernel}{dilated} does not fit; \
-             pad the image by {} more in all, or take a smaller kernel",
-            AXES[axis],
+             pad the {} by {} more in all, or take a smaller kernel",
+            space.axis(side),
+            space.thing,
             span - padded
         )
     })?;
-    Ok((padded - span) / conv.stride[axis] + 1)
+    Ok((padded - span) / conv.stride[side] + 1)
 }
 
-/// The size of an image along an axis on which a window has `size` places.
+/// The size of the result along an axis on which a window has `size` places.
 fn spread(
-    op: &str,
+    space: Space,
     x: &[usize],
     size: usize,
     kernel: usize,
-    axis: usize,
+    side: usize,
     conv: &Conv,
     more: usize,
 ) -> Rule<usize> {
-    let (before, after) = conv.padding[axis];
-    let span = span(op, kernel, conv.dilation[axis])?;
-    ensure(size > 0, || format!("{op}: input {x:?} has no {}", AXES[axis]))?;
+    let (op, axis) = (space.op, space.axis(side));
+    let (before, after) = conv.padding[side];
+    let span = span(op, kernel, conv.dilation[side])?;
+    ensure(size > 0, || format!("{op}: input {x:?} has no {axis}"))?;
     let counted = || {
-        let steps = (size - 1).checked_mul(conv.stride[axis])?;
+        let steps = (size - 1).checked_mul(conv.stride[side])?;
         let full = steps.checked_add(span)?.checked_add(more)?;
         Some((full, before.checked_add(after)?))
     };
     let (full, border) = counted().ok_or_else(|| too_many(op, x))?;
     ensure(full > border, || {
         format!(
-            "{op}: nothing remains: the {} of the result is {full}, and padding {:?} crops {border} \
-             of it",
-            AXES[axis], conv.padding[axis]
+            "{op}: nothing remains: the {axis} of the result is {full}, and padding {:?} crops \
+             {border} of it",
+            conv.padding[side]
         )
     })?;
     Ok(full - border)
@@ -272,6 +355,7 @@ fn span(op: &str, kernel: usize, dilation: usize) -> Rule<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{conv_transpose1d, conv1d};
     use super::*;
 
     fn why<R: std::fmt::Debug>(rule: Rule<R>) -> String {
@@ -375,9 +459,12 @@ mod tests {
     #[test]
     fn no_rule_panics() {
         let sizes = [0, 1, 2, isize::MAX as usize, usize::MAX];
-        let shapes: [&[usize]; 7] = [
+        let shapes: [&[usize]; 10] = [
             &[],
             &[3],
+            &[2, 4, 5],
+            &[4, 2, 3],
+            &[4, 2, usize::MAX],
             &[2, 4, 5, 5],
             &[0, 4, 5, 5],
             &[2, 4, usize::MAX, 1],
@@ -398,6 +485,7 @@ mod tests {
                             drop((conv2d(x, w, Some(x), conv), conv2d(x, w, None, conv)));
                             drop(conv_transpose2d(x, w, None, conv, [a, b]));
                             drop(conv_transpose2d(x, w, None, conv, [0, 0]));
+                            drop((conv1d(x, w, None, conv), conv_transpose1d(x, w, None, conv, a)));
                             drop(conv2d_input(x, w, [a, b], conv));
                             drop(conv2d_weight(x, w, [a, b], conv));
                         }

@@ -1,8 +1,8 @@
-//! Convolution of signals: that of images of height 1.
+//! Convolution of signals: the rules are those of images, with an axis less.
 
-use super::{Rule, ensure, shape_of};
+use super::Rule;
+use super::conv::{Space, convolution, transposed};
 use crate::conv::Conv;
-use crate::shape::Shape;
 
 /// The shape of the convolution of a batch of signals `[N, C, L]` with a weight `[O, C/groups, k]` and
 /// perhaps a bias `[O]`: `[N, O, L']`. Of `conv`'s pairs the second counts.
@@ -16,8 +16,7 @@ use crate::shape::Shape;
 /// # Errors
 /// As [`conv2d`](super::conv2d).
 pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> Rule {
-    let [x, weight] = as_images("conv1d", x, weight, "channels, channels of a group, k")?;
-    of_images("conv1d", super::conv2d(&x, &weight, bias, &conv.of_signals()))
+    convolution(Space::signals("conv1d"), x, weight, bias, conv)
 }
 
 /// The shape of the transposed convolution of `[N, I, L]` with a weight `[I, O/groups, k]` and
@@ -38,32 +37,8 @@ pub fn conv_transpose1d(
     conv: &Conv,
     output_padding: usize,
 ) -> Rule {
-    let op = "conv_transpose1d";
-    let [x, weight] = as_images(op, x, weight, "channels of the input, channels of a group, k")?;
-    let conv = conv.of_signals();
-    of_images(op, super::conv_transpose2d(&x, &weight, bias, &conv, [0, output_padding]))
-}
-
-fn as_images(op: &str, x: &[usize], weight: &[usize], axes: &str) -> Rule<[Shape; 2]> {
-    ensure(x.len() == 3, || {
-        let mend = match x.len() {
-            1 => "; a signal becomes a batch with unsqueeze(0).unsqueeze(0)",
-            2 => "; one signal becomes a batch with unsqueeze(0), channels with unsqueeze(1)",
-            4 => "; images go to conv2d",
-            _ => "",
-        };
-        format!("{op}: input {x:?} has {} axes, wanted are [N, C, L]{mend}", x.len())
-    })?;
-    ensure(weight.len() == 3, || {
-        format!("{op}: weight {weight:?} has {} axes, wanted are 3: {axes}", weight.len())
-    })?;
-    let high = |shape: &[usize]| Ok::<_, String>(shape_of(op, shape)?.inserted(2, 1));
-    Ok([high(x)?, high(weight)?])
-}
-
-fn of_images(op: &str, rule: Rule) -> Rule {
-    let shape = rule.map_err(|why| format!("{op}: as images of height 1: {why}"))?;
-    Ok(shape.removed(2))
+    let space = Space::signals("conv_transpose1d");
+    transposed(space, x, weight, bias, conv, [0, output_padding])
 }
 
 #[cfg(test)]
@@ -75,8 +50,23 @@ mod tests {
         let conv = Conv::default();
         assert_eq!(
             conv1d(&[8, 3, 100], &[16, 4, 9], None, &conv).unwrap_err(),
-            "conv1d: as images of height 1: conv2d: input [8, 3, 1, 100] has 3 channels, weight \
-             [16, 4, 1, 9] with groups 1 wants 4; a weight [16, 3, 1, 9] would fit"
+            "conv1d: input [8, 3, 100] has 3 channels, weight [16, 4, 9] with groups 1 wants 4; a \
+             weight [16, 3, 9] would fit"
+        );
+        assert_eq!(
+            conv1d(&[8, 4, 3], &[16, 4, 5], None, &conv).unwrap_err(),
+            "conv1d: input [8, 4, 3] has length 3, a kernel of 5 does not fit; pad the signal by 2 \
+             more in all, or take a smaller kernel"
+        );
+        let wide = Conv::new().padding([9, 1]).dilation([9, 3]);
+        assert_eq!(
+            conv1d(&[8, 4, 7], &[16, 4, 4], None, &wide).unwrap_err(),
+            "conv1d: input [8, 4, 7] has length 7, padded 9, a kernel of 4 with dilation 3 spans 10 \
+             does not fit; pad the signal by 1 more in all, or take a smaller kernel"
+        );
+        assert_eq!(
+            conv1d(&[8, 4, 7], &[16, 4, 4], None, &conv.stride([1, 0])).unwrap_err(),
+            "conv1d: stride 0 must be at least 1"
         );
         assert_eq!(
             conv1d(&[8, 100], &[16, 8, 9], None, &conv).unwrap_err(),
@@ -87,6 +77,19 @@ mod tests {
             conv_transpose1d(&[8, 3, 100], &[3, 4], None, &conv, 0).unwrap_err(),
             "conv_transpose1d: weight [3, 4] has 2 axes, wanted are 3: channels of the input, \
              channels of a group, k"
+        );
+        assert_eq!(
+            conv_transpose1d(&[8, 4, 9], &[4, 3, 2], None, &conv.stride([9, 2]), 2).unwrap_err(),
+            "conv_transpose1d: output padding 2 of the length must be smaller than the stride 2"
+        );
+        assert_eq!(
+            conv_transpose1d(&[8, 4, 2], &[4, 3, 2], None, &conv.padding(2), 0).unwrap_err(),
+            "conv_transpose1d: nothing remains: the length of the result is 3, and padding (2, 2) \
+             crops 4 of it"
+        );
+        assert_eq!(
+            conv_transpose1d(&[8, 4, 0], &[4, 3, 2], None, &conv, 0).unwrap_err(),
+            "conv_transpose1d: input [8, 4, 0] has no length"
         );
         let huge = conv1d(&[2, 2, usize::MAX], &[2, 2, 1], None, &conv);
         assert!(huge.unwrap_err().contains("can be counted"));

@@ -1,6 +1,6 @@
 //! Windows of images laid side by side, and images from windows.
 
-use super::conv::windows;
+use super::conv::{Space, windows};
 use super::pool::images;
 use super::{Rule, ensure, product, shape_of, too_many};
 use crate::conv::Conv;
@@ -66,7 +66,7 @@ pub fn fold(
 
 /// How many places the window has along both axes.
 fn places(
-    op: &str,
+    op: &'static str,
     shape: &[usize],
     size: [usize; 2],
     kernel: [usize; 2],
@@ -79,6 +79,7 @@ fn places(
     ensure(conv.groups == 1, || {
         format!("{op}: windows have no groups of channels, {} are given", conv.groups)
     })?;
-    let along = |side: usize| windows(op, shape, size[side], kernel[side], side, conv);
+    let space = Space::images(op);
+    let along = |side: usize| windows(space, shape, size[side], kernel[side], side, conv);
     Ok([along(0)?, along(1)?])
 }
