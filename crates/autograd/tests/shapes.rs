@@ -72,7 +72,7 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[3, 4, 2, 2]), None, &Conv::new(), [0, 0]) =>
         "conv_transpose2d: ", "4 channels", "first two axes exchanged?";
     |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[4, 3, 2, 2]), None, &Conv::new(), [1, 0]) =>
-        "conv_transpose2d: output padding 1", "smaller than the stride 1";
+        "conv_transpose2d: output padding 1", "smaller than the stride 1 or the dilation 1";
     |t| v(t, &[1, 4, 5]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new(), 0) =>
         "conv_transpose1d: input [1, 4, 5] has 4 channels", "wants 3";
     |t| v(t, &[1, 3, 2]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new().padding(2), 0) =>

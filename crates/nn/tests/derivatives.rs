@@ -119,6 +119,8 @@ fn convolutions() {
     let transposed = ConvTranspose2d::of(2, 3, [3, 2], rng).stride([2, 3]);
     check(&transposed.padding([1, 0]).output_padding([1, 2]), &[2, 2, 3, 2]);
     check(&ConvTranspose2d::of(4, 2, 2, rng).groups(2).dilation(2), &[1, 4, 2, 3]);
+    let dilated = ConvTranspose2d::of(2, 2, 2, rng).dilation([3, 2]);
+    check(&dilated.output_padding([2, 1]), &[1, 2, 2, 3]);
 }
 
 #[test]

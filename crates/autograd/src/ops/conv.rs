@@ -134,7 +134,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// H′ = (H − 1)·stride − padding before and after + dilation·(kh − 1) + output padding + 1.
     ///
     /// With a stride it enlarges images. Several sizes then have a convolution of size H; the output
-    /// padding, below the stride, chooses among them: it is added to the size at the end.
+    /// padding chooses among them: it is added to the size at the end. It is below the stride or
+    /// below the dilation, as in PyTorch.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -148,7 +149,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not four axes, the channels do not fit, or nothing would be left.
+    /// If there are not four axes, the channels do not fit, the output padding is too large, or
+    /// nothing would be left.
     #[track_caller]
     pub fn conv_transpose2d(
         self,
@@ -167,7 +169,10 @@ impl<'t, T: Float> Var<'t, T> {
             conv,
             output_padding,
         ));
-        let operands = [self, weight];
+        // Only of a rest below the stride is the convolution of the result as large as the image: whole
+        // strides are zeros behind it.
+        let [h, w] = [0, 1].map(|side| (0, output_padding[side] / conv.stride[side]));
+        let operands = [self.pad(&[(0, 0), (0, 0), h, w], 0.0), weight];
         let y = tape.apply(Op::Conv(Input(tape.geometry(conv))), &operands, shape);
         let Some(bias) = bias else { return y };
         tape.same_tape("conv_transpose2d", bias.tape);

@@ -77,7 +77,7 @@ impl<T: Float> ConvTranspose2d<T> {
         ConvTranspose2d { conv: self.conv.padding(padding), ..self }
     }
 
-    /// With so many pixels more at the end of the result; fewer than the stride.
+    /// With so many pixels more at the end of the result; fewer than the stride or the dilation.
     #[must_use]
     pub fn output_padding(self, output_padding: impl Into<Pair>) -> Self {
         ConvTranspose2d { output_padding: output_padding.into().0, ..self }

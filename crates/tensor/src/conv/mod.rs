@@ -79,7 +79,8 @@ impl<T: Float> Tensor<T> {
 
     /// The adjoint of [`conv2d`](Tensor::conv2d) in its input: for a gradient `[N, O, H', W']` of
     /// the result, the gradient `[N, C, H, W]` of the images, whose `size` is H and W. It is also
-    /// the transposed convolution, of `size` [`shapes::conv_transpose2d`].
+    /// the transposed convolution, of `size` [`shapes::conv_transpose2d`] with an output padding below
+    /// the stride.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};

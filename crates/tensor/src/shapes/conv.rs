@@ -113,8 +113,8 @@ pub(super) fn convolution(
 ///
 /// # Errors
 /// If an operand has another number of axes, the channels differ or do not divide into the groups,
-/// a stride, dilation, kernel size or the number of groups is zero, the output padding is not
-/// smaller than the stride, or nothing would remain.
+/// a stride, dilation, kernel size or the number of groups is zero, the output padding is smaller
+/// neither than the stride nor than the dilation, or nothing would remain.
 pub fn conv_transpose2d(
     x: &[usize],
     weight: &[usize],
@@ -149,10 +149,12 @@ pub(super) fn transposed(
     let mut out = shape_of(op, x)?;
     out[1] = o;
     for side in space.sides() {
-        let (stride, more) = (conv.stride[side], output_padding[side]);
-        ensure(more < stride, || {
+        let (stride, dilation) = (conv.stride[side], conv.dilation[side]);
+        let more = output_padding[side];
+        ensure(more < stride.max(dilation), || {
             format!(
-                "{op}: output padding {more} of the {} must be smaller than the stride {stride}",
+                "{op}: output padding {more} of the {} must be smaller than the stride {stride} or the \
+                 dilation {dilation}",
                 space.axis(side)
             )
         })?;
@@ -395,6 +397,9 @@ mod tests {
         let conv = Conv { stride: [2, 3], padding: [(1, 1), (0, 1)], ..Conv::default() };
         let shape = conv_transpose2d(&[1, 4, 5, 7], &[4, 6, 3, 2], None, &conv, [1, 0]);
         assert_eq!(shape.unwrap(), [1, 6, 10, 19]);
+        let conv = Conv { dilation: [3, 2], ..Conv::default() };
+        let shape = conv_transpose2d(&[1, 4, 5, 7], &[4, 6, 3, 2], None, &conv, [2, 1]);
+        assert_eq!(shape.unwrap(), [1, 6, 13, 10]);
     }
 
     #[test]
@@ -446,7 +451,8 @@ mod tests {
         );
         assert_eq!(
             why(conv_transpose2d(&[1, 4, 5, 5], &[4, 4, 2, 2], None, &one, [0, 1])),
-            "conv_transpose2d: output padding 1 of the width must be smaller than the stride 1"
+            "conv_transpose2d: output padding 1 of the width must be smaller than the stride 1 or the \
+             dilation 1"
         );
         assert_eq!(
             why(conv2d_input(&[1, 6, 5, 5], &[6, 3, 3, 3], [8, 7], &one)),

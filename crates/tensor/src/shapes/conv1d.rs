@@ -80,7 +80,8 @@ mod tests {
         );
         assert_eq!(
             conv_transpose1d(&[8, 4, 9], &[4, 3, 2], None, &conv.stride([9, 2]), 2).unwrap_err(),
-            "conv_transpose1d: output padding 2 of the length must be smaller than the stride 2"
+            "conv_transpose1d: output padding 2 of the length must be smaller than the stride 2 or \
+             the dilation 1"
         );
         assert_eq!(
             conv_transpose1d(&[8, 4, 2], &[4, 3, 2], None, &conv.padding(2), 0).unwrap_err(),

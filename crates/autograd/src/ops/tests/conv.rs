@@ -133,10 +133,88 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
                 })
                 .bilinear(),
             );
+            let inputs = vec![any(&[2, 4, 3, 4], 1), any(&[4, 3, 2, 2], 2), any(&[6], 3)];
+            rows.push(
+                Row::new(kind, "output padding above the stride", inputs, |v| {
+                    let conv = Conv { padding: [(1, 1), (0, 2)], ..Conv::new() };
+                    let conv = conv.stride([1, 2]).dilation([3, 4]).groups(2);
+                    v[0].conv_transpose2d(v[1], Some(v[2]), &conv, [2, 3])
+                })
+                .bilinear(),
+            );
         }
         ConvOp::Weight(_) => {}
     }
     rows
+}
+
+/// Each pixel of the image puts the kernel into the result; `size` is that of the result.
+fn transposed(
+    x: &Tensor<f64>,
+    w: &Tensor<f64>,
+    bias: &Tensor<f64>,
+    conv: &Conv,
+    size: [usize; 2],
+) -> Vec<f64> {
+    let ([n, c, h, wide], [_, per_group, kh, kw]) = (sizes(x), sizes(w));
+    let o = per_group * conv.groups;
+    let mut y: Vec<f64> = Tensor::zeros_of(&[n, o, size[0], size[1]]).to_vec();
+    let place = |i: usize, k: usize, side: usize| {
+        let at = i * conv.stride[side] + k * conv.dilation[side];
+        at.checked_sub(conv.padding[side].0).filter(|&at| at < size[side])
+    };
+    for (sample, from, to) in all([n, c, per_group]) {
+        let channel = from / (c / conv.groups) * per_group + to;
+        for (i, k, j) in all([h, kh, wide]) {
+            for l in 0..kw {
+                if let (Some(row), Some(column)) = (place(i, k, 0), place(j, l, 1)) {
+                    y[((sample * o + channel) * size[0] + row) * size[1] + column] +=
+                        x.at(&[sample, from, i, j]) * w.at(&[from, to, k, l]);
+                }
+            }
+        }
+    }
+    let of_channel = size[0] * size[1];
+    y.iter().enumerate().map(|(i, y)| y + bias.at(&[i / of_channel % o])).collect()
+}
+
+fn sizes(x: &Tensor<f64>) -> [usize; 4] {
+    (*x.shape()).try_into().unwrap()
+}
+
+fn all([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
+}
+
+#[test]
+fn every_output_padding_has_the_values_of_plain_loops() {
+    let uneven = Conv { padding: [(0, 2), (2, 0)], ..Conv::new() };
+    let mut compared = 0;
+    for (conv, groups) in [
+        (Conv::new().dilation(3), 1),
+        (Conv::new().dilation([3, 4]).padding([1, 2]), 2),
+        (Conv::new().stride([2, 1]).dilation([5, 3]).padding([0, 1]), 1),
+        (uneven.stride([3, 2]).dilation([2, 5]), 2),
+        (Conv::new().stride(3), 1),
+    ] {
+        let conv = conv.groups(groups);
+        let (x, w) = (any(&[2, 4, 3, 2], 1), any(&[4, 3, 2, 3], 2));
+        let bias = any(&[3 * groups], 3);
+        let most = [0, 1].map(|side| conv.stride[side].max(conv.dilation[side]));
+        for (more_h, more_w, _) in all([most[0], most[1], 1]) {
+            let tape = Tape::new();
+            let [vx, vw, vb] = [&x, &w, &bias].map(|value| tape.watch(value.clone()));
+            let y = vx.conv_transpose2d(vw, Some(vb), &conv, [more_h, more_w]);
+            let size = [y.shape()[2], y.shape()[3]];
+            let plain = transposed(&x, &w, &bias, &conv, size);
+            for (i, (a, b)) in y.value().to_vec().into_iter().zip(plain).enumerate() {
+                let what = format!("{conv:?}, output padding [{more_h}, {more_w}], element {i}");
+                assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{what}: {a} {b}");
+            }
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 9 + 12 + 15 + 15 + 9);
 }
 
 /// An image as its own weight, and as its own cotangent.
