@@ -303,6 +303,12 @@ fn messages_say_what_is_expected_and_given() {
     for (layer, shape, text) in norms {
         assert_eq!(error_of(layer, shape), text);
     }
+    assert_eq!(
+        error_of(&BatchNorm2d::new(3).without_running_statistics(), &[1, 3, 1, 1]),
+        "batch_norm: one value per channel in [1, 3, 1, 1] has no variance, and the layer has no \
+         running statistics: take batches of two samples at least"
+    );
+    assert_eq!(BatchNorm2d::new(3).summary(&[1, 3, 1, 1]).unwrap().output, [1, 3, 1, 1]);
     let tape = Tape::train(rng);
     let one = tape.constant(Tensor::zeros(&[1, 3]));
     let train = || BatchNorm1d::new(3).forward(one);

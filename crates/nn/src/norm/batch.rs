@@ -80,7 +80,8 @@ macro_rules! batch_norm {
                 $Layer { weight: None, bias: None, ..self }
             }
 
-            /// Without running statistics: evaluation, too, takes those of the batch.
+            /// Without running statistics: evaluation, too, takes those of the batch, and so wants
+            /// two values per channel at least.
             #[must_use]
             pub fn without_running_statistics(self) -> Self {
                 $Layer { running_mean: None, running_var: None, num_batches_tracked: None, ..self }
@@ -108,10 +109,15 @@ macro_rules! batch_norm {
                     Some(running) if !training => running.normal(x),
                     running => {
                         let n = shape.numel() / self.channels.max(1);
-                        if training && n == 1 {
+                        if n == 1 {
+                            let purpose = if training {
+                                " to train with"
+                            } else {
+                                ", and the layer has no running statistics"
+                            };
                             tape.shape_error(format!(
-                                "batch_norm: one value per channel in {shape} has no variance to \
-                                 train with: take batches of two samples at least"
+                                "batch_norm: one value per channel in {shape} has no variance{purpose}: \
+                                 take batches of two samples at least"
                             ))
                         }
                         let axes: Vec<isize> =
