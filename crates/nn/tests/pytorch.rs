@@ -309,6 +309,13 @@ fn messages_say_what_is_expected_and_given() {
          running statistics: take batches of two samples at least"
     );
     assert_eq!(BatchNorm2d::new(3).summary(&[1, 3, 1, 1]).unwrap().output, [1, 3, 1, 1]);
+    assert_eq!(
+        error_of(&InstanceNorm1d::new(3), &[4, 3, 1]),
+        "instance_norm: one value per channel of each sample in [4, 3, 1] has no variance: two \
+         positions at least are wanted"
+    );
+    let tracked = InstanceNorm1d::new(3).running_statistics(0.1);
+    assert_eq!(tracked.summary(&[4, 3, 1]).unwrap().output, [4, 3, 1]);
     let tape = Tape::train(rng);
     let one = tape.constant(Tensor::zeros(&[1, 3]));
     let train = || BatchNorm1d::new(3).forward(one);

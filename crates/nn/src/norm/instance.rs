@@ -105,15 +105,15 @@ macro_rules! instance_norm {
             #[track_caller]
             fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let (tape, shape) = (x.tape(), x.shape());
-                let (training, rank) = (tape.mode() == Mode::Train, shape.rank());
+                let rank = shape.rank();
                 let normal = match self.running() {
-                    Some(running) if !training => running.normal(x),
+                    Some(running) if tape.mode() == Mode::Eval => running.normal(x),
                     running => {
                         let n: usize = shape[2..].iter().product();
-                        if training && n == 1 {
+                        if n == 1 {
                             tape.shape_error(format!(
-                                "instance_norm: one value per channel in {shape} has no variance to \
-                                 train with"
+                                "instance_norm: one value per channel of each sample in {shape} has no \
+                                 variance: two positions at least are wanted"
                             ))
                         }
                         let axes: Vec<isize> = (2..rank as isize).collect();
