@@ -21,17 +21,32 @@ fn loss<'t>(layer: &dyn Layer<f64>, x: Var<'t, f64>) -> Var<'t, f64> {
     ((0.3 * y).tanh() * y.tape().constant(weights)).sum_all()
 }
 
+/// Random for each variable of each case; the input is variable 0, parameters follow.
+fn direction(case: &str, variable: usize, shape: &[usize]) -> Tensor<f64> {
+    // FNV-1a
+    let seed = case.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    let mut rng = Philox::with_stream(seed, variable as u64);
+    Tensor::uniform_of(shape, -2.0, 2.0, &mut rng)
+}
+
 /// Input and parameters as one vector, moved by `step` times a direction.
-fn moved<L: Layer<f64> + Clone>(layer: &L, x: &Tensor<f64>, step: f64) -> (L, Tensor<f64>) {
-    let mut layer = layer.clone();
-    let direction = |shape: &[usize]| numbers(shape, 7 + shape.len() as u64);
+fn moved<L: Layer<f64> + Clone>(
+    case: &str,
+    layer: &L,
+    x: &Tensor<f64>,
+    step: f64,
+) -> (L, Tensor<f64>) {
+    let (mut layer, mut variable) = (layer.clone(), 0);
     layer.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(param) = state.downcast_mut::<Param<f64>>().filter(|param| !param.frozen()) {
-            let by = direction(&param.shape()) * step;
+            variable += 1;
+            let by = direction(case, variable, &param.shape()) * step;
             param.update(|value| *value += &by);
         }
     });
-    let by = direction(&x.shape()) * step;
+    let by = direction(case, 0, &x.shape()) * step;
     (layer, x + &by)
 }
 
@@ -43,7 +58,12 @@ struct Derivatives {
     curvature: Vec<f64>,
 }
 
-fn derivatives<L: Layer<f64>>(layer: &L, x: &Tensor<f64>, policy: Policy) -> Derivatives {
+fn derivatives<L: Layer<f64>>(
+    case: &str,
+    layer: &L,
+    x: &Tensor<f64>,
+    policy: Policy,
+) -> Derivatives {
     let tape = Tape::new().with_policy(policy);
     let mut variables = vec![tape.watch(x.clone())];
     let mut params = vec![];
@@ -53,8 +73,10 @@ fn derivatives<L: Layer<f64>>(layer: &L, x: &Tensor<f64>, policy: Policy) -> Der
     variables.extend(params.iter().map(|param| tape.param(param)));
     let loss = loss(layer, variables[0]);
     let gradient = loss.grad(&variables);
-    let along = |shape: &[usize]| tape.constant(numbers(shape, 7 + shape.len() as u64));
-    let slopes = gradient.iter().map(|g| (*g * along(&g.shape())).sum_all());
+    let slopes = gradient.iter().enumerate().map(|(variable, g)| {
+        let along = tape.constant(direction(case, variable, &g.shape()));
+        (*g * along).sum_all()
+    });
     let slope = slopes.reduce(|a, b| a + b).unwrap();
     let flat = |parts: &[Var<'_, f64>]| parts.iter().flat_map(|p| p.value().to_vec()).collect();
     Derivatives {
@@ -79,12 +101,12 @@ fn close(what: &str, rules: f64, differences: f64) {
 #[track_caller]
 fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
     let (x, h) = (numbers(shape, 3), 1e-3);
-    let name = layer.outline().to_string();
+    let name = format!("{} of {shape:?}", layer.outline());
     for policy in [Policy::Fused, Policy::Eager] {
-        let here = derivatives(layer, &x, policy);
+        let here = derivatives(&name, layer, &x, policy);
         let around = [-2.0, -1.0, 1.0, 2.0].map(|k| {
-            let (layer, x) = moved(layer, &x, k * h);
-            derivatives(&layer, &x, policy)
+            let (layer, x) = moved(&name, layer, &x, k * h);
+            derivatives(&name, &layer, &x, policy)
         });
         let slope = stencil(around.each_ref().map(|at| at.loss), h);
         close(&format!("{name}: slope"), here.slope, slope);
@@ -102,7 +124,7 @@ fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
 
 /// Weights and biases not as they start, so that a confusion of them shows.
 fn shaken<L: Layer<f64> + Clone>(layer: &L) -> L {
-    moved(layer, &Tensor::zeros_of(&[1]), 0.3).0
+    moved("shaken", layer, &Tensor::zeros_of(&[1]), 0.3).0
 }
 
 #[test]
