@@ -1,7 +1,7 @@
 //! First and second derivatives of layers by input and parameters together, against finite
 //! differences: the gradient by the loss, and the Hessian times a direction by the gradient.
 
-use wengert_autograd::{Gradcheck, Param, Path, Policy, Tape, Var};
+use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
     BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Dropout2d, GroupNorm,
     InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Rbf, RmsNorm,
@@ -63,8 +63,13 @@ fn derivatives<L: Layer<f64>>(
     layer: &L,
     x: &Tensor<f64>,
     policy: Policy,
+    mode: Mode,
 ) -> Derivatives {
-    let tape = Tape::new().with_policy(policy);
+    let tape = match mode {
+        Mode::Train => Tape::train(&mut Philox::new(0)),
+        Mode::Eval => Tape::new(),
+    }
+    .with_policy(policy);
     let mut variables = vec![tape.watch(x.clone())];
     let mut params = vec![];
     layer.visit(&Path::root(), &mut |_, state| {
@@ -99,14 +104,14 @@ fn close(what: &str, rules: f64, differences: f64) {
 }
 
 #[track_caller]
-fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
+fn check_in<L: Layer<f64> + Clone>(mode: Mode, layer: &L, shape: &[usize]) {
     let (x, h) = (numbers(shape, 3), 1e-3);
-    let name = format!("{} of {shape:?}", layer.outline());
+    let name = format!("{mode:?}: {} of {shape:?}", layer.outline());
     for policy in [Policy::Fused, Policy::Eager] {
-        let here = derivatives(&name, layer, &x, policy);
+        let here = derivatives(&name, layer, &x, policy, mode);
         let around = [-2.0, -1.0, 1.0, 2.0].map(|k| {
             let (layer, x) = moved(&name, layer, &x, k * h);
-            derivatives(&name, &layer, &x, policy)
+            derivatives(&name, &layer, &x, policy, mode)
         });
         let slope = stencil(around.each_ref().map(|at| at.loss), h);
         close(&format!("{name}: slope"), here.slope, slope);
@@ -116,9 +121,15 @@ fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
             close(&format!("{name}: second derivative {i}"), rules, differences);
         }
     }
+}
+
+#[track_caller]
+fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
+    check_in(Mode::Eval, layer, shape);
     // Every element of the Jacobian by the input, and of the second one.
+    let x = numbers(shape, 3);
     if let Err(error) = Gradcheck::new().order(2).run(|x| layer.forward(x[0]), &[x]) {
-        panic!("{name}: {error}")
+        panic!("{}: {error}", layer.outline())
     }
 }
 
@@ -158,6 +169,15 @@ fn batch_norms() {
     layer.running_mean.as_mut().unwrap().set(numbers(&[3], 1));
     layer.running_var.as_mut().unwrap().set(Tensor::from([0.3, 1.0, 2.5]));
     check(&layer, &[2, 3, 3, 2]);
+}
+
+#[test]
+fn norms_that_gather_statistics() {
+    check_in(Mode::Train, &shaken(&BatchNorm2d::of(3)), &[2, 3, 3, 2]);
+    check_in(Mode::Train, &BatchNorm2d::of(2).without_affine(), &[2, 2, 3, 2]);
+    check_in(Mode::Train, &shaken(&BatchNorm1d::of(2)).momentum(None), &[5, 2]);
+    let instances = shaken(&InstanceNorm2d::of(2).affine()).running_statistics(0.1);
+    check_in(Mode::Train, &instances, &[2, 2, 2, 3]);
 }
 
 #[test]
