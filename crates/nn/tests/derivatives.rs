@@ -3,9 +3,9 @@
 
 use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
-    BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Dropout2d, GroupNorm,
-    InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Rbf, RmsNorm,
-    ScaledTanh, Silu, Subsampling,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d,
+    ConvTranspose2d, Dropout2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm,
+    LeakyRelu, LocalResponseNorm, Rbf, RmsNorm, ScaledTanh, Silu, Subsampling,
 };
 use wengert_tensor::{Conv, Padding, Philox, Tensor};
 
@@ -211,6 +211,14 @@ fn other_norms() {
     check(&LocalResponseNorm::new(3).alpha(0.7), &[2, 4, 2, 3]);
     check(&LocalResponseNorm::new(4).alpha(0.5).beta(0.4).k(2.0), &[2, 3]);
     check(&LocalResponseNorm::new(9).alpha(1.0), &[1, 4, 3]);
+}
+
+#[test]
+fn pooling_to_a_size() {
+    check(&AdaptiveAvgPool2d::new(1), &[2, 3, 4, 3]);
+    check(&AdaptiveAvgPool2d::new([3, 2]), &[1, 2, 4, 5]);
+    check(&AdaptiveAvgPool1d::new(1), &[2, 3, 5]);
+    check(&AdaptiveAvgPool1d::new(3), &[2, 2, 5]);
 }
 
 #[test]

@@ -38,6 +38,10 @@ pub(super) fn rows(op: Reduce) -> Vec<Row> {
                 .linear(),
             Row::new(op, "sum_to", vec![any(&[2, 3, 5], 1)], |x| x[0].sum_to(&[3, 1])).linear(),
             Row::new(op, "mean", vec![any(&[3, 5], 1)], |x| x[0].mean(&[1], true)).linear(),
+            Row::new(op, "global average", vec![any(&[2, 3, 4], 1)], |x| {
+                x[0].adaptive_avg_pool2d(1)
+            })
+            .linear(),
             Row::new(op, "mean_all", vec![any(&[3], 1)], |x| x[0].mean_all()).linear(),
             Row::new(op, "var", vec![any(&[3, 5], 1)], |x| x[0].var(&[1], true, 1)),
             Row::new(op, "var of all", vec![any(&[3, 5], 1)], |x| x[0].var(&[], false, 0)),
