@@ -1,6 +1,8 @@
 //! Layers against PyTorch's: names and shapes of the state dict, outputs, gradients, what three
 //! steps of training leave (running statistics included), and evaluation after that.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use wengert_autograd::{Param, Path, Tape, Var};
 use wengert_nn::{
     BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, InstanceNorm1d,
@@ -11,22 +13,34 @@ use wengert_tensor::{AnyTensor, Float, NamedTensors, PadMode, Padding, Philox, T
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/layers.safetensors");
 
-/// What PyTorch stored of one layer.
-struct Reference {
-    name: &'static str,
-    file: NamedTensors,
+/// What PyTorch stored, and the names that were looked at.
+struct File {
+    tensors: NamedTensors,
+    used: RefCell<HashSet<String>>,
 }
 
-impl Reference {
+/// The part of one layer.
+struct Reference<'a> {
+    name: &'static str,
+    file: &'a File,
+}
+
+impl Reference<'_> {
     fn get<T: Float>(&self, key: &str) -> Tensor<T> {
         let name = format!("{}/{key}", self.name);
-        self.file.get(&name).unwrap_or_else(|| panic!("{name} is not in the file")).cast()
+        let tensor = self.file.tensors.get(&name);
+        let tensor = tensor.unwrap_or_else(|| panic!("{name} is not in the file")).cast();
+        self.file.used.borrow_mut().insert(name);
+        tensor
     }
 
+    /// All of it is to be compared.
     fn group(&self, kind: &str) -> StateDict {
         let prefix = format!("{}/{kind}/", self.name);
-        let of_group = self.file.iter().filter_map(|(name, tensor)| {
-            Some((name.strip_prefix(&prefix)?.to_string(), tensor.clone()))
+        let of_group = self.file.tensors.iter().filter_map(|(name, tensor)| {
+            let key = name.strip_prefix(&prefix)?.to_string();
+            self.file.used.borrow_mut().insert(name.into());
+            Some((key, tensor.clone()))
         });
         of_group.collect()
     }
@@ -45,11 +59,11 @@ fn close<T: Float>(what: &str, got: &Tensor<T>, wanted: &Tensor<T>, tolerance: f
 
 /// Returns what PyTorch needs to compare in turn: the state dict after training, and the evaluation.
 fn compare<T: Float>(
-    name: &'static str,
+    reference: &Reference<'_>,
     mut layer: impl Layer<T>,
     tolerance: f64,
 ) -> Vec<(String, AnyTensor)> {
-    let reference = Reference { name, file: NamedTensors::load(FILE).unwrap() };
+    let name = reference.name;
     let what = |key: &str| format!("{} {name}: {key}", T::DTYPE);
     load_state_dict(&mut layer, &reference.group("init"))
         .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -99,10 +113,12 @@ fn compare<T: Float>(
 
 fn all<T: Float>(tolerance: f64) -> NamedTensors {
     let rng = &mut Philox::new(0);
-    let mut file = NamedTensors::new();
+    let theirs = File { tensors: NamedTensors::load(FILE).unwrap(), used: RefCell::default() };
+    let mut ours = NamedTensors::new();
     macro_rules! compare {
         ($($name:ident: $layer:expr;)*) => { $(
-            file.extend(compare::<T>(stringify!($name), $layer, tolerance));
+            let reference = Reference { name: stringify!($name), file: &theirs };
+            ours.extend(compare::<T>(&reference, $layer, tolerance));
         )* };
     }
     compare! {
@@ -141,7 +157,10 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
         silu: Silu;
         leaky_relu: LeakyRelu(0.2);
     }
-    file
+    let used = theirs.used.into_inner();
+    let unused: Vec<_> = theirs.tensors.names().filter(|&name| !used.contains(name)).collect();
+    assert!(unused.is_empty(), "compared with nothing: {unused:?}");
+    ours
 }
 
 /// The other way: `python layers.py FILE` loads these state dicts into PyTorch's layers.
