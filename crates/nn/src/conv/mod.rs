@@ -68,7 +68,7 @@ fn outline(fields: Outline, options: Options) -> Outline {
 }
 
 /// As a user writes it.
-fn pair([h, w]: [usize; 2]) -> String {
+pub(crate) fn pair([h, w]: [usize; 2]) -> String {
     if h == w { h.to_string() } else { format!("[{h}, {w}]") }
 }
 

@@ -8,13 +8,9 @@ pub use adaptive::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, Adap
 pub use average::{AvgPool1d, AvgPool2d};
 pub use max::{MaxPool1d, MaxPool2d};
 
+use crate::conv::pair;
 use wengert_autograd::Outline;
 use wengert_tensor::Pool;
-
-/// As a user writes it.
-fn pair([h, w]: [usize; 2]) -> String {
-    if h == w { h.to_string() } else { format!("[{h}, {w}]") }
-}
 
 /// The kernel, and what is not as it is by default. Of signals the second numbers are shown.
 fn outline(name: &str, pool: &Pool, signals: bool) -> Outline {
