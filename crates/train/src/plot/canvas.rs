@@ -1,4 +1,4 @@
-//! A white sheet on which images of numbers are put.
+//! A sheet on which images of numbers are put.
 
 use super::grid::Colours;
 use super::png;
@@ -12,8 +12,9 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    pub fn new(width: usize, height: usize) -> Self {
-        Canvas { width, height, rgb: vec![255; 3 * width * height] }
+    /// A sheet of this grey: 255 is white.
+    pub fn new(width: usize, height: usize, grey: u8) -> Self {
+        Canvas { width, height, rgb: vec![grey; 3 * width * height] }
     }
 
     /// Puts an image with its upper left corner at `(x, y)`, each pixel a square of `scale`.

@@ -39,8 +39,9 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
     save(path.as_ref(), &sheet(&Image::all("filters", &planes), &options).to_png())
 }
 
-/// Writes what a layer gives for one image, `[c, h, w]` or `[1, c, h, w]`, as a PNG file: each map on
-/// a scale of its own, the largest number black.
+/// Writes what a layer gives for one image, `[c, h, w]` or `[1, c, h, w]`, as a PNG file: zero is
+/// white, below it blue, above it red, each map on a scale of its own. A map that is white all over is
+/// silent.
 ///
 /// ```
 /// use wengert_nn::{Conv2d, Layer};
@@ -70,6 +71,6 @@ pub fn feature_maps<T: Element>(maps: &Tensor<T>, path: impl AsRef<Path>) -> Res
         ),
     };
     let columns = shape[shape.rank() - 3].clamp(1, 8);
-    let options = GridOptions::new().columns(columns).each();
+    let options = GridOptions::new().columns(columns).colours(Colours::Signed).each();
     save(path.as_ref(), &sheet(&Image::all("feature_maps", &maps), &options).to_png())
 }

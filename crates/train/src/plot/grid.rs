@@ -164,7 +164,9 @@ fn lay_out(images: &[Option<&Image>], options: &GridOptions) -> Canvas {
     let gap = options.gap.unwrap_or(4);
 
     let sheet = |n: usize, size: usize| n * (size * scale + gap) + gap;
-    let mut canvas = Canvas::new(sheet(columns, width), sheet(rows, height));
+    // Where zero is white, white between the images would hide where one ends.
+    let between = if options.colours == Colours::Signed { 225 } else { 255 };
+    let mut canvas = Canvas::new(sheet(columns, width), sheet(rows, height), between);
     let range = options.range.unwrap_or_else(|| Image::range(there()));
     for (i, image) in images.iter().enumerate() {
         let Some(image) = image else { continue };

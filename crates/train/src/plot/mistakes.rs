@@ -62,7 +62,7 @@ pub fn mistakes<T: Float>(
         let (left, top) = (GAP + i % columns * cell, GAP + i / columns * row);
         let colours = if image.channels() == 3 { Colours::Light } else { Colours::Ink };
         // Enlarged here: not every reader of SVG leaves pixels as they are.
-        let mut canvas = Canvas::new(width * zoom, height * zoom);
+        let mut canvas = Canvas::new(width * zoom, height * zoom, 255);
         canvas.put(image, (0, 0), zoom, &Paint::new(colours, Image::range([image])));
         let middle = left + (cell - GAP) / 2;
         let size = (width * zoom, height * zoom);
