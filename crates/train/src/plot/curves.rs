@@ -18,8 +18,8 @@ const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 const POINTS: usize = 150;
 
 /// Draws a run as an SVG file: on the left the loss of training, step by step, and of the held-out
-/// data after each epoch, on a logarithmic axis where they differ by more than a factor of ten; on the right, for classifiers, both
-/// accuracies. The epoch whose weights were kept has a ring.
+/// data after each epoch, on a logarithmic axis where they span two powers of ten; on the right, for
+/// classifiers, both accuracies. The epoch whose weights were kept has a ring.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -50,8 +50,9 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
     let (low, high) = range(&losses);
     let corner = SeriesLabelPosition::UpperRight;
     let panel = Panel { title: "loss", epochs, lines: &losses, corner };
-    // Such an axis has names at powers of ten alone.
-    if low > 0.0 && high > 10.0 * low {
+    // A logarithmic axis has names at powers of ten alone: two of them at least.
+    let decades = |x: f64| x.log10().floor();
+    if low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0 {
         panel.draw(&left, (low * 0.8..high * 1.25).log_scale(), &short)?;
     } else {
         let room = 0.05 * (high - low).max(0.1 * high.abs()).max(1e-9);
