@@ -43,7 +43,9 @@ struct Walk<'t, T: Float> {
     slots: Vec<Slot<T>>,
     /// Slots that hold a node: the region above the mark must stay.
     held: usize,
-    /// Where the nodes begin whose rule is not done yet.
+    /// Nodes taken from slots for the rule at hand: they stay while it runs, whatever it computes.
+    lent: SmallVec<[u32; 4]>,
+    /// Where the nodes begin that the rule at hand wrote.
     open: u32,
 }
 
@@ -53,7 +55,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let mut slots = std::mem::take(&mut arena.slots);
         slots.resize_with((top + 1 - floor) as usize, Slot::default);
         let (mark, open) = (arena.mark(), arena.len());
-        Walk { tape, aim, floor, mark, slots, held: 0, open }
+        Walk { tape, aim, floor, mark, slots, held: 0, lent: SmallVec::new(), open }
     }
 
     #[inline]
@@ -70,7 +72,7 @@ impl<'t, T: Float> Walk<'t, T> {
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.held -= 1;
-                    self.tape.arena.borrow_mut().nodes[id as usize].readers -= 1;
+                    self.lent.push(id);
                 }
                 Some(Var { tape: self.tape, id })
             }
@@ -127,6 +129,7 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             self.release(id, 1);
         }
+        self.return_lent();
     }
 
     /// An op with several outputs or many operands.
@@ -244,13 +247,16 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             return; // what the rules wrote is the result
         }
+        self.return_lent();
         if self.held > 0 && tape.len() > self.mark.nodes + REGION {
             for slot in &mut self.slots {
                 if let Slot::Node(id) = *slot {
                     *slot = Slot::Ready(tape.force(id));
+                    self.lent.push(id);
                 }
             }
             self.held = 0;
+            self.return_lent();
         }
         if self.held == 0 {
             let arena = &mut *tape.arena.borrow_mut();
@@ -266,6 +272,18 @@ impl<'t, T: Float> Walk<'t, T> {
                 arena.close(id);
             }
             self.open = arena.len();
+        }
+    }
+
+    /// The rule is done with what it was lent.
+    #[inline]
+    fn return_lent(&mut self) {
+        if !self.lent.is_empty() {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            for id in self.lent.drain(..) {
+                arena.nodes[id as usize].readers -= 1;
+                arena.drop_unwanted(id);
+            }
         }
     }
 

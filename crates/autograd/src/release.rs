@@ -1,6 +1,6 @@
 //! How long values stay: what no rule has declared to read, nobody waits for and the user did not
-//! ask for goes when its scope ends, or when the walk back is past it. Asked for again, it is
-//! computed again.
+//! ask for goes when its scope ends, or when the walk back begins; what a rule reads, when the walk is
+//! past it. Asked for again, it is computed again.
 
 use crate::tape::{Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
 use smallvec::{SmallVec, smallvec};

@@ -323,3 +323,49 @@ fn several_outputs_to_second_order() {
             .unwrap();
     }
 }
+
+/// a · b, whose rule has numbers computed before it reads the cotangent again.
+struct Product;
+impl CustomOp<f64> for Product {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0]].into())
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        [&x[0] * &x[1]].into()
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        let (g, a, b) = (c.gy(), c.x(0), c.x(1));
+        let turned = (g * b).transpose(0, 1).transpose(0, 1);
+        [Some(turned), Some(g * a)].into_iter().collect()
+    }
+    fn reads(&self, _: usize) -> Reads {
+        Reads::X0.and(Reads::X1)
+    }
+}
+
+fn product<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
+    x[0].tape().custom(Arc::new(Product), x)[0]
+}
+
+#[test]
+fn a_rule_may_compute_and_then_read_its_cotangent_again() {
+    let any = |seed| Tensor::uniform_of(&[4, 5], 0.5, 1.5, &mut Philox::new(seed));
+    let inputs = vec![any(1), any(2)];
+    wengert_autograd::Gradcheck::new()
+        .order(2)
+        .run(|x| (0.5 * product(x).tanh()) * product(&[x[1], x[0]]).sin(), &inputs)
+        .unwrap();
+    for retain in [false, true] {
+        let gradients = |f: for<'t> fn(&[Var<'t, f64>]) -> Var<'t, f64>| {
+            let tape = Tape::new();
+            let x = [0, 1].map(|i| tape.watch(inputs[i].clone()));
+            let y = f(&x).tanh().sum_all();
+            let gradients = if retain { y.backward_retain() } else { y.backward() };
+            x.map(|x| gradients.wrt(x).unwrap().to_vec()).concat()
+        };
+        close(&gradients(product), &gradients(|x| x[0] * x[1]), 1e-15);
+    }
+}
