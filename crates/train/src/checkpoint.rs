@@ -31,6 +31,8 @@ pub(crate) struct Parts<'a, T: Float> {
     pub rng: &'a mut Philox,
     /// Examples and batches of an epoch.
     pub data: (usize, usize),
+    /// What the inputs of the first batch are like.
+    pub first_batch: u64,
 }
 
 impl<T: Float> Parts<'_, T> {
@@ -56,6 +58,7 @@ impl<T: Float> Parts<'_, T> {
         note("step", run.step.to_string());
         note("examples", self.data.0.to_string());
         note("batches", self.data.1.to_string());
+        note("first_batch", self.first_batch.to_string());
         if let Some(best) = best {
             note("history.best", best.to_string());
         }
@@ -65,8 +68,13 @@ impl<T: Float> Parts<'_, T> {
         Ok(file.save(path)?)
     }
 
-    /// Takes a file over. Nothing has changed if it cannot be.
-    pub fn load(&mut self, path: &Path) -> Result<Run, CheckpointError> {
+    /// Takes a file over, of a run whose steps had these learning rates. Nothing has changed if it
+    /// cannot be.
+    pub fn load(
+        &mut self,
+        path: &Path,
+        learning_rate: &dyn Fn(usize) -> Option<f64>,
+    ) -> Result<Run, CheckpointError> {
         let file = File { path, content: NamedTensors::load(path)? };
         match file.content.metadata.get(KIND) {
             Some(version) if version == VERSION => {}
@@ -80,7 +88,16 @@ impl<T: Float> Parts<'_, T> {
         if saved != self.data {
             return Err(CheckpointError::Data { path: path.into(), saved, found: self.data });
         }
+        if file.note::<u64>("first_batch")? != self.first_batch {
+            return Err(CheckpointError::Order { path: path.into() });
+        }
         let run = file.run(self.data.1)?;
+        for (step, &saved) in run.history.learning_rates.iter().enumerate() {
+            if let Some(found) = learning_rate(step).filter(|&found| found != saved) {
+                let (path, step) = (path.into(), step + 1);
+                return Err(CheckpointError::Schedule { path, step, saved, found });
+            }
+        }
         let [key, stream, position] = RNG.map(|key| file.note(key));
         let rng = Philox::from_state([key?, stream?, position?]);
 

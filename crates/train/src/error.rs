@@ -91,4 +91,28 @@ pub enum CheckpointError {
         /// Examples and batches now.
         found: (usize, usize),
     },
+    /// As many examples as before, but not the same, not in the same order, or not changed alike.
+    #[error(
+        "{}: the first batch of the training data is not that of the saved run: resume with the same \
+         data, order, seed and distortions", path.display()
+    )]
+    Order {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The steps that were made had other learning rates than the schedule now says.
+    #[error(
+        "{}: step {step} had a learning rate of {saved}, the schedule says {found}: resume with the same \
+         schedule, over as many steps", path.display()
+    )]
+    Schedule {
+        /// The file.
+        path: PathBuf,
+        /// The first step that differs, counted from 1.
+        step: usize,
+        /// The learning rate of the run that was saved.
+        saved: f64,
+        /// The learning rate now.
+        found: f64,
+    },
 }

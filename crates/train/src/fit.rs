@@ -22,6 +22,18 @@ struct Work<'w, T: Float, Y> {
     rng: &'w mut Philox,
     /// Shapes of inputs that were found to fit.
     fitting: Vec<Shape>,
+    /// What the first inputs are like, where a checkpoint must know.
+    first_batch: u64,
+}
+
+/// The inputs of the first batch as one number (FNV-1a: Fowler, Noll, Vo, 1991): with another seed,
+/// order or distortion it is another.
+fn first_batch<T: Float, Y>(train: &dyn Batches<T, Y>) -> u64 {
+    let inputs = train.batches(0, 0).next().map(|(x, _)| x.cast::<f64>().to_vec());
+    let bytes = inputs.unwrap_or_default().into_iter().flat_map(f64::to_le_bytes);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 impl Per {
@@ -40,6 +52,7 @@ impl<T: Float, Y> Work<'_, T, Y> {
             optimizer: self.optimizer,
             rng: self.rng,
             data: (self.train.examples(), self.train.len()),
+            first_batch: self.first_batch,
         }
     }
 }
@@ -68,9 +81,13 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     ) -> Result<History, TrainError> {
         assert!(!train.is_empty(), "fit: an epoch of the training data has no batch");
         self.check_settings(train.len());
-        let mut work = Work { model, optimizer, train, rng, fitting: Vec::new() };
+        let known = self.resume.is_some() || self.checkpoint.is_some();
+        let first_batch = if known { first_batch(train) } else { 0 };
+        let mut work = Work { model, optimizer, train, rng, fitting: Vec::new(), first_batch };
         let mut run = match &self.resume {
-            Some(path) => work.parts().load(path)?,
+            Some(path) => {
+                work.parts().load(path, &|step| self.scheduled_rate(step, train.len()))?
+            }
             None => Run::default(),
         };
         run.history.steps_per_epoch = train.len();
@@ -207,6 +224,13 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             work.parts().save(run, path)?;
         }
         Ok(())
+    }
+
+    /// What the schedule, if there is one, says of a step of this run.
+    fn scheduled_rate(&self, step: usize, steps_per_epoch: usize) -> Option<f64> {
+        let (schedule, per) = self.schedule.as_ref()?;
+        let epoch = (step / steps_per_epoch) as u64;
+        (epoch < self.epochs).then(|| schedule.learning_rate(per.count(step, epoch)))
     }
 
     #[track_caller]

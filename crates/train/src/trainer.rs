@@ -153,9 +153,9 @@ impl<'a, T: Float, Y> Trainer<'a, T, Y> {
     /// Goes on where this checkpoint was saved: weights, buffers, optimizer, generator, position
     /// and history are those of the saved run, and what follows has the same bits as if it had not
     /// been interrupted. Model, optimizer, data and the settings here have to be made as they were
-    /// for that run (seed, order and distortions of the data, schedule): that is not checked, only that the
-    /// data has as many examples and batches. A larger number of epochs makes the run longer, if
-    /// the schedule does not depend on it.
+    /// for that run: another model or optimizer, other data (or the same with another order, seed or
+    /// distortion) and a schedule with other learning rates for the steps that were made are
+    /// refused. A larger number of epochs makes the run longer, if the schedule does not depend on it.
     pub fn resume(self, path: impl Into<PathBuf>) -> Self {
         Trainer { resume: Some(path.into()), ..self }
     }

@@ -153,10 +153,16 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     done.unwrap();
     let sound = NamedTensors::load(&path).unwrap();
 
-    let error = refused(&path, adam);
+    let error = refused(&path, || Box::new(Adam::new(0.1)));
     assert!(matches!(error, CheckpointError::Optimizer { .. }), "{error}");
     assert!(
         error.to_string().contains("it is the state of sgd") || error.to_string().contains("Sgd"),
+        "{error}"
+    );
+
+    let error = refused(&path, || Box::new(Sgd::new(0.2).momentum(0.9).nesterov(true)));
+    assert!(
+        error.to_string().contains("step 1 had a learning rate of 0.1, the schedule says 0.2"),
         "{error}"
     );
 
@@ -192,6 +198,8 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         error.to_string().ends_with(r#"a checkpoint of version "7", this program reads version 1"#),
         "{error}"
     );
+    let error = with_note("first_batch", "1");
+    assert!(matches!(error, CheckpointError::Order { .. }), "{error}");
     let error = with_note("examples", "60000");
     assert!(
         error
@@ -219,6 +227,28 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         let error = refused(&path, sgd);
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{name}: {error}");
     }
+}
+
+#[test]
+fn data_in_another_order_or_changed_in_another_way_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let [train, _] = parts();
+    let fit = |seed: u64, degrees: f64, resume: bool| {
+        let set = train.clone().augment(RandomAffine::new().degrees(degrees), 4);
+        let loader = DataLoader::new(&set, 32).shuffle(seed);
+        let mut rng = Philox::new(0);
+        let (mut model, mut optimizer) = (model(&mut rng), sgd());
+        let trainer = Trainer::classifier().epochs(2).quiet().checkpoint(&path).stop_after(3);
+        let trainer = if resume { trainer.resume(&path) } else { trainer };
+        trainer.fit(&mut model, &mut *optimizer, &loader, &mut rng)
+    };
+    fit(1, 5.0, false).unwrap();
+    for (seed, degrees) in [(2, 5.0), (1, 6.0)] {
+        let error = fit(seed, degrees, true).unwrap_err();
+        assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Order { .. })), "{error}");
+    }
+    fit(1, 5.0, true).unwrap();
 }
 
 #[test]
