@@ -131,7 +131,7 @@ fn programs_equal_single_steps() {
         let t = s.select(s - c, c * 2.0);
         [t / (1.0 + s * s) - a.maximum(b)]
     });
-    for n in [0, 1, 255, 256, 257, 1000, 300_000] {
+    for n in [0, 1, 511, 512, 513, 1000, 300_000] {
         let a = Tensor::<f64>::from_fn(&[n], |i| (i as f64 * 0.37).sin());
         let b = Tensor::<f64>::from_fn(&[2, n], |i| (i as f64 * 0.11).cos()).narrow(0, 1, 1);
         let c = Tensor::<f64>::scalar_of(0.25);
@@ -144,6 +144,21 @@ fn programs_equal_single_steps() {
         }
         let sum = program.sum(&[&a, &b, &c], &[1, n]);
         assert!((sum - wanted.sum_all()).abs() < 1e-9, "{n}");
+    }
+}
+
+/// A number per row: blocks within a row, across rows, and the first of a row again.
+#[test]
+fn programs_with_a_number_for_each_row() {
+    let program = Program::new(|[x, s]| [x * s + s]);
+    for row in [1, 100, 511, 512, 513, 1024, 1500, 5000] {
+        let x = Tensor::<f64>::from_fn(&[3, 4, row], |i| (i % 97) as f64);
+        let s = Tensor::<f64>::from_fn(&[4, 1], |i| i as f64 + 1.0);
+        let y = program.map(&[&x, &s], &[3, 4, row]).to_vec();
+        for (i, y) in y.into_iter().enumerate() {
+            let s = (i / row % 4) as f64 + 1.0;
+            assert_eq!(y, (i % 97) as f64 * s + s, "rows of {row}, number {i}");
+        }
     }
 }
 
