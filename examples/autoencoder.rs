@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["5", "64", "0.004"]), run)
 }
 
 fn run(Args { flags, code }: Args) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ fn run(Args { flags, code }: Args) -> Result<(), Failure> {
     // Pixels from 0 to 1: how likely there is ink.
     let mnist = flags.mnist_bytes()?;
     let sets = flags.divide(mnist.train, mnist.test);
-    let (epochs, batch) = (flags.epochs.unwrap_or(5), flags.batch.unwrap_or(64));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
 
@@ -39,8 +39,7 @@ fn run(Args { flags, code }: Args) -> Result<(), Failure> {
     let mut model = Autoencoder::new(code, &mut rng);
     println!("{}\n", model.summary(&[batch, 1, 28, 28])?);
     let mut optimizer = Adam::new(0.0);
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(4e-3), epochs as usize * train.len())
-        .cycle_momentum(false);
+    let schedule = OneCycleLr::new(flags.lr, epochs as usize * train.len()).cycle_momentum(false);
     let trainer = flags.trainer(Objective::reconstruction(bce_with_logits), &held_out);
     let trainer = trainer.epochs(epochs).schedule(schedule);
     let history = trainer.fit(&mut model, &mut optimizer, &train, &mut rng)?;

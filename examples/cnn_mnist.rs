@@ -19,7 +19,7 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// The settings of PyTorch's example: Adadelta, 14 epochs
+    /// The settings of PyTorch's example: Adadelta, 14 epochs, a first learning rate of 1
     #[arg(long)]
     pytorch: bool,
     /// What Adadelta's rate is multiplied with after every epoch
@@ -31,14 +31,16 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    let command = common::command::<Args>(["8", "64", "0.002"])
+        .mut_arg("epochs", |epochs| epochs.default_value_if("pytorch", "true", "14"))
+        .mut_arg("lr", |lr| lr.default_value_if("pytorch", "true", "1"));
+    common::main(command, run)
 }
 
 fn run(Args { flags, pytorch, gamma, in_order }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let sets = flags.mnist()?;
-    let (epochs, batch) =
-        (flags.epochs.unwrap_or(if pytorch { 14 } else { 8 }), flags.batch.unwrap_or(64));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let mut train = DataLoader::new(&sets.train, batch);
     if !in_order {
@@ -48,8 +50,8 @@ fn run(Args { flags, pytorch, gamma, in_order }: Args) -> Result<(), Failure> {
     let mut rng = Philox::new(flags.seed);
     let mut model = Cnn::new(&mut rng);
     let epoch = train.len();
-    let stairs = LambdaLr::new(flags.lr.unwrap_or(1.0), |step| gamma.powi((step / epoch) as i32));
-    let cycle = OneCycleLr::new(flags.lr.unwrap_or(0.002), epochs as usize * epoch);
+    let stairs = LambdaLr::new(flags.lr, |step| gamma.powi((step / epoch) as i32));
+    let cycle = OneCycleLr::new(flags.lr, epochs as usize * epoch);
     let cycle = cycle.pct_start(0.2).cycle_momentum(false);
     let (mut adadelta, mut adamw) = (Adadelta::new(1.0), AdamW::new(0.0).weight_decay(0.05));
     let (optimizer, schedule): (&mut dyn Optimizer, &dyn Schedule) =
@@ -57,7 +59,6 @@ fn run(Args { flags, pytorch, gamma, in_order }: Args) -> Result<(), Failure> {
     Task {
         name: "cnn_mnist",
         flags: &flags,
-        epochs,
         objective: Objective::classification(),
         schedule,
         train: &train,

@@ -66,7 +66,7 @@ impl Layer for FastNet {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["2", "128", "0.2"]), run)
 }
 
 fn run(Args { flags, maps }: Args) -> Result<(), Failure> {
@@ -74,20 +74,19 @@ fn run(Args { flags, maps }: Args) -> Result<(), Failure> {
     let maps = <[usize; 3]>::try_from(maps)
         .map_err(|maps| format!("--maps: three numbers, not {maps:?}"))?;
     let sets = flags.mnist()?;
-    let (epochs, batch) = (flags.epochs.unwrap_or(2), flags.batch.unwrap_or(128));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
 
     let mut rng = Philox::new(flags.seed);
     let mut model = FastNet::new(maps, &mut rng);
     let mut optimizer = Sgd::new(0.0).momentum(0.9).nesterov(true).weight_decay(5e-4);
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.2), epochs as usize * train.len())
+    let schedule = OneCycleLr::new(flags.lr, epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Task {
         name: "fast_mnist",
         flags: &flags,
-        epochs,
         objective: Objective::classification(),
         schedule: &schedule,
         train: &train,

@@ -22,7 +22,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["4", "128", "0.1"]), run)
 }
 
 fn run(Args { flags, clothes }: Args) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ fn run(Args { flags, clothes }: Args) -> Result<(), Failure> {
     let channels = sets.train.dataset().inputs().shape()[1];
     let mut rng = Philox::new(flags.seed);
     let mut model = InceptionNet::new(channels, 10, &mut rng);
-    clothes.classify("inception_block", &flags, &sets, (4, 0.1), &mut model, &mut rng)?;
+    clothes.classify("inception_block", &flags, &sets, &mut model, &mut rng)?;
 
     let (image, _) = sets.held_out.batch(&[0]);
     let maps = model.stem.predict(&image);

@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["20", "32", "0.003"]), run)
 }
 
 fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
@@ -34,20 +34,19 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));
     let mnist = flags.mnist_bytes()?.normalize(m, s);
     let sets = flags.divide(wide(mnist.train), wide(mnist.test));
-    let (epochs, batch) = (flags.epochs.unwrap_or(20), flags.batch.unwrap_or(32));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
 
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet5::new(&mut rng);
     let mut optimizer = AdamW::new(0.0).weight_decay(weight_decay);
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.003), epochs as usize * train.len())
+    let schedule = OneCycleLr::new(flags.lr, epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Task {
         name: "lenet5_1998",
         flags: &flags,
-        epochs,
         objective: Objective::new(map_loss).predict(|scores| scores.argmax(1, false)),
         schedule: &schedule,
         train: &train,
@@ -57,7 +56,7 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     .classify(&mut model, &mut optimizer, &mut rng)?;
 
     let (digit, _) = sets.held_out.batch(&[0]);
-    let c1 = model.c1.predict(&digit);
+    let c1 = ScaledTanh.predict(&model.c1.predict(&digit));
     let filters = model.c1.weight.value();
     flags.look_inside("lenet5_1998", filters, &[("c1", c1)])
 }

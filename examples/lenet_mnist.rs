@@ -24,13 +24,13 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["10", "64", "0.05"]), run)
 }
 
 fn run(Args { flags, augment }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let sets = flags.mnist()?;
-    let (epochs, batch) = (flags.epochs.unwrap_or(10), flags.batch.unwrap_or(64));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 1000);
     let plain = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
     let small = RandomAffine::new().degrees(10.0).translate(0.07, 0.07).scale(0.9..=1.1).shear(8.0);
@@ -43,12 +43,10 @@ fn run(Args { flags, augment }: Args) -> Result<(), Failure> {
     let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(5e-4);
     // Slowly to long steps, then slowly down to none.
     let steps = epochs as usize * plain.len();
-    let schedule =
-        OneCycleLr::new(flags.lr.unwrap_or(0.05), steps).pct_start(0.2).cycle_momentum(false);
+    let schedule = OneCycleLr::new(flags.lr, steps).pct_start(0.2).cycle_momentum(false);
     Task {
         name: "lenet_mnist",
         flags: &flags,
-        epochs,
         objective: Objective::classification(),
         schedule: &schedule,
         train: if augment { &distorted } else { &plain },

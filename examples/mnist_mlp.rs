@@ -50,14 +50,18 @@ enum Rule {
 }
 
 fn main() -> ExitCode {
-    common::main(|args| run(&args))
+    let rates = [("adam", "0.001"), ("adamw", "0.001"), ("adagrad", "0.01")];
+    let command = common::command::<Args>(["10", "64", "0.05"]).mut_arg("lr", |lr| {
+        lr.default_value_ifs(rates.map(|(rule, rate)| ("optimizer", rule, rate)))
+    });
+    common::main(command, |args| run(&args))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
     let flags = &args.flags;
     flags.set_threads()?;
     let sets = flags.mnist()?;
-    let (epochs, batch) = (flags.epochs.unwrap_or(10), flags.batch.unwrap_or(64));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
     let held_out = DataLoader::new(&sets.held_out, 1000);
 
@@ -71,7 +75,6 @@ fn run(args: &Args) -> Result<(), Failure> {
     Task {
         name: "mnist_mlp",
         flags,
-        epochs,
         objective: Objective::classification(),
         schedule: &LambdaLr::new(optimizer.learning_rate(), falling),
         train: &train,
@@ -100,14 +103,14 @@ fn mlp(args: &Args, rng: &mut Philox) -> Sequential {
 }
 
 fn optimizer(args: &Args) -> Box<dyn Optimizer> {
-    let lr = |default| args.flags.lr.unwrap_or(default);
+    let lr = args.flags.lr;
     match args.optimizer {
         Rule::Sgd => {
-            let sgd = Sgd::new(lr(0.05)).momentum(args.momentum);
+            let sgd = Sgd::new(lr).momentum(args.momentum);
             Box::new(sgd.weight_decay(args.weight_decay))
         }
-        Rule::Adam => Box::new(Adam::new(lr(0.001))),
-        Rule::Adamw => Box::new(AdamW::new(lr(0.001))),
-        Rule::Adagrad => Box::new(Adagrad::new(lr(0.01))),
+        Rule::Adam => Box::new(Adam::new(lr)),
+        Rule::Adamw => Box::new(AdamW::new(lr)),
+        Rule::Adagrad => Box::new(Adagrad::new(lr)),
     }
 }

@@ -25,7 +25,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(run)
+    common::main(common::command::<Args>(["40", "8", "0.03"]), run)
 }
 
 /// The mean squared distance from 1 for the right class and -1 for the others: the paper's
@@ -45,7 +45,7 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     };
     let zipcode = zipcode.with_channel();
     let sets = flags.divide(zipcode.train, zipcode.test);
-    let (epochs, batch) = (flags.epochs.unwrap_or(40), flags.batch.unwrap_or(8));
+    let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 500);
     let as_written = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
     // A little moved, turned and sized anew in every epoch; what comes into view is background.
@@ -61,13 +61,12 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     let mut rng = Philox::new(flags.seed);
     let mut model = ZipcodeNet::new(&mut rng);
     let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay);
-    let schedule = OneCycleLr::new(flags.lr.unwrap_or(0.03), epochs as usize * as_written.len())
+    let schedule = OneCycleLr::new(flags.lr, epochs as usize * as_written.len())
         .pct_start(0.2)
         .cycle_momentum(false);
     Task {
         name: "zipcode_1989",
         flags: &flags,
-        epochs,
         objective: Objective::new(squared_error).predict(|scores| scores.argmax(1, false)),
         schedule: &schedule,
         train: if plain { &as_written } else { &moved },
@@ -78,6 +77,7 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
 
     let filters = model.h1.weight.value().unsqueeze(1);
     let (digit, _) = sets.held_out.batch(&[0]);
-    let h1 = model.h1.predict(&digit.pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], -1.0));
+    let sums = model.h1.predict(&digit.pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], -1.0));
+    let h1 = ScaledTanh.predict(&(&sums + model.h1_bias.value()));
     flags.look_inside("zipcode_1989", &filters, &[("h1", h1)])
 }

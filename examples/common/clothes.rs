@@ -31,11 +31,10 @@ impl Clothes {
         name: &'static str,
         flags: &Flags,
         sets: &Sets<u8>,
-        (epochs, lr): (u64, f64),
         model: &mut dyn Layer,
         rng: &mut Philox,
     ) -> Result<(), Failure> {
-        let (epochs, batch) = (flags.epochs.unwrap_or(epochs), flags.batch.unwrap_or(128));
+        let (epochs, batch) = (flags.epochs, flags.batch);
         if sets.train.len() < batch {
             return Err(format!("{} images make no batch of {batch}", sets.train.len()).into());
         }
@@ -45,14 +44,13 @@ impl Clothes {
         let changed = DataLoader::new(&changed, batch).shuffle(flags.seed).drop_last(true);
 
         let mut optimizer = Sgd::new(0.0).momentum(0.9).nesterov(true).weight_decay(5e-4);
-        let schedule = OneCycleLr::new(flags.lr.unwrap_or(lr), epochs as usize * plain.len())
+        let schedule = OneCycleLr::new(flags.lr, epochs as usize * plain.len())
             .pct_start(0.25)
             .cycle_momentum(false);
         let classes = if self.cifar.is_some() { &Cifar10::CLASSES } else { &FashionMnist::CLASSES };
         Task {
             name,
             flags,
-            epochs,
             objective: Objective::classification(),
             schedule: &schedule,
             train: if self.plain { &plain } else { &changed },

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unused_imports)] // each example uses a part
 
-use clap::Args;
+use clap::{Args, Command};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,13 +21,13 @@ pub type Failure = Box<dyn Error>;
 pub struct Flags {
     /// How often every image is seen
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub epochs: Option<u64>,
+    pub epochs: u64,
     /// Images per step
     #[arg(long, value_parser = at_least_one)]
-    pub batch: Option<usize>,
+    pub batch: usize,
     /// The largest learning rate
-    #[arg(long)]
-    pub lr: Option<f64>,
+    #[arg(long, value_parser = above_zero)]
+    pub lr: f64,
     /// Decides the initial weights, the order of the images and all else that is random
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -66,9 +66,31 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(x) if x > 0.0 && f64::is_finite(x) => Ok(x),
+        Ok(_) => Err("a number above 0".into()),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// The command line of an example, with its own defaults for `--epochs`, `--batch` and `--lr`.
+pub fn command<A: clap::Parser>(defaults: [&'static str; 3]) -> Command {
+    ["epochs", "batch", "lr"].into_iter().zip(defaults).fold(
+        A::command(),
+        |command, (flag, value)| {
+            command.mut_arg(flag, |arg| arg.required(false).default_value(value))
+        },
+    )
+}
+
 /// Runs an example, and prints what went wrong as a sentence.
-pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
-    match run(A::parse()) {
+pub fn main<A: clap::Parser>(
+    command: Command,
+    run: impl FnOnce(A) -> Result<(), Failure>,
+) -> ExitCode {
+    let args = A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -155,7 +177,6 @@ pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 pub struct Task<'a> {
     pub name: &'static str,
     pub flags: &'a Flags,
-    pub epochs: u64,
     /// What is learnt.
     pub objective: Objective<'a>,
     pub schedule: &'a dyn Schedule,
@@ -178,7 +199,7 @@ impl Task<'_> {
         println!("{}\n", model.summary(&first.0.shape())?);
 
         let trainer = flags.trainer(self.objective, self.held_out);
-        let trainer = trainer.epochs(self.epochs).schedule(self.schedule);
+        let trainer = trainer.epochs(flags.epochs).schedule(self.schedule);
         let history = trainer.fit(model, optimizer, self.train, rng)?;
 
         let found = trainer.objective().evaluate(model, self.held_out);
