@@ -61,7 +61,7 @@ impl Mnist {
     /// Loads MNIST from the first of these places that has it:
     ///
     /// 1. if the environment variable `WENGERT_DATA` is set, that folder or its sub-folder `mnist`
-    ///    and no other;
+    ///    or `MNIST/raw`, and no other;
     /// 2. `data/mnist` in the current folder or one above it;
     /// 3. `data/mnist` in the clone of the repository that this crate was built from;
     /// 4. `wengert/mnist` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
@@ -77,7 +77,7 @@ impl Mnist {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
 
-    /// Loads the four files from this folder or its sub-folder `mnist`.
+    /// Loads the four files from this folder or its sub-folder `mnist` or `MNIST/raw`.
     ///
     /// # Errors
     /// If a file is missing or not as it should be.
@@ -142,7 +142,7 @@ impl FashionMnist {
     /// Loads Fashion-MNIST from the first of these places that has it:
     ///
     /// 1. if the environment variable `WENGERT_DATA` is set, that folder if it is named
-    ///    `fashion-mnist`, or its sub-folder of that name, and no other;
+    ///    `fashion-mnist` or `FashionMNIST/raw`, or its sub-folder of such a name, and no other;
     /// 2. `data/fashion-mnist` in the current folder or one above it, or in the clone of the
     ///    repository that this crate was built from (which does not bring the files);
     /// 3. `wengert/fashion-mnist` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
@@ -158,7 +158,8 @@ impl FashionMnist {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
 
-    /// Loads the four files from this folder or its sub-folder `fashion-mnist`.
+    /// Loads the four files from this folder or its sub-folder `fashion-mnist` or
+    /// `FashionMNIST/raw`.
     ///
     /// # Errors
     /// If a file is missing or not as it should be.

@@ -65,6 +65,9 @@ fn the_real_clothes() {
 #[test]
 fn clothes_in_the_same_form() {
     let folder = tempfile::tempdir().unwrap();
+    write_set(&folder.path().join("FashionMNIST/raw"), str::to_string);
+    assert_eq!(FashionMnist::from_folder(folder.path()).unwrap().train.len(), 3);
+    let folder = tempfile::tempdir().unwrap();
     write_set(&folder.path().join("fashion-mnist"), str::to_string);
     let fashion = FashionMnist::from_folder(folder.path()).unwrap();
     let fashion = fashion.normalize(0.5, 0.5).with_channel();
