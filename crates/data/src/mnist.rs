@@ -228,6 +228,9 @@ fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, Dat
     if images.rank() != 3 || images.shape()[1..] != [SIDE, SIDE] {
         return Err(wrong_shape(images_path, "images of shape [n, 28, 28]", &images.shape()));
     }
+    if images.shape()[0] == 0 {
+        return Err(DataError::Empty { path: images_path.into() });
+    }
     if images.shape()[0] != values.len() {
         return Err(DataError::CountMismatch {
             path: labels_path.into(),

@@ -150,6 +150,31 @@ fn with_file(name: &str, array: &IdxArray) -> DataError {
 }
 
 #[test]
+fn sets_without_an_image() {
+    let images = IdxArray::new(IdxData::U8(vec![]), &[0, 28, 28]);
+    let labels = IdxArray::new(IdxData::U8(vec![]), &[0]);
+    // Whether the labels are missing too or not.
+    for part in ["train", "t10k"] {
+        let name = format!("{part}-images-idx3-ubyte");
+        assert!(matches!(with_file(&name, &images), DataError::Empty { .. }));
+        let folder = tempfile::tempdir().unwrap();
+        write_set(folder.path(), str::to_string);
+        idx::write(folder.path().join(&name), &images).unwrap();
+        idx::write(folder.path().join(format!("{part}-labels-idx1-ubyte")), &labels).unwrap();
+        for error in [
+            Mnist::from_folder(folder.path()).unwrap_err(),
+            FashionMnist::from_folder(folder.path()).unwrap_err(),
+        ] {
+            assert!(matches!(error, DataError::Empty { .. }), "{error}");
+            assert!(error.to_string().contains(&name), "{error}");
+        }
+    }
+    // Images without labels are another matter.
+    let error = with_file("t10k-labels-idx1-ubyte", &labels);
+    assert!(matches!(error, DataError::CountMismatch { labels: 0, images: 2, .. }), "{error}");
+}
+
+#[test]
 fn wrong_shapes_types_labels_and_counts() {
     let error = with_file(
         "train-images-idx3-ubyte",
