@@ -33,10 +33,9 @@ use crate::error::DataError;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
-use wengert_tensor::{Element, Shape, Tensor};
+use wengert_tensor::{Element, Shape, Tensor, write_atomically};
 
 mod read;
 pub use read::{parse, read, read_tensor};
@@ -242,23 +241,21 @@ macro_rules! to_idx {
 }
 to_idx!(u8 U8, f32 F32, f64 F64);
 
-/// Writes an IDX file, compressed if its name ends in `.gz`.
+/// Writes an IDX file in one step (see [`write_atomically`]), compressed if its name ends in `.gz`.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written; it is then as it was.
 pub fn write(path: impl AsRef<Path>, array: &IdxArray) -> Result<(), DataError> {
     let path = path.as_ref();
     let bytes = array.to_bytes();
-    let written = File::create(path).and_then(|file| {
-        let mut file = BufWriter::new(file);
+    let written = write_atomically(path, |out| {
         if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut encoder = GzEncoder::new(&mut file, Compression::default());
+            let mut encoder = GzEncoder::new(out, Compression::default());
             encoder.write_all(&bytes)?;
-            encoder.finish()?;
+            encoder.finish().map(drop)
         } else {
-            file.write_all(&bytes)?;
+            out.write_all(&bytes)
         }
-        file.flush()
     });
     written.map_err(|source| DataError::Io { path: path.into(), source })
 }

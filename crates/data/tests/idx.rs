@@ -2,7 +2,7 @@
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use std::io::Write;
+use std::io::{Read, Write};
 use wengert_data::DataError;
 use wengert_data::idx::{self, IdxArray, IdxData, IdxType};
 use wengert_tensor::Tensor;
@@ -59,6 +59,32 @@ fn every_type_and_rank_both_ways() {
             assert_eq!(idx::parse(&bytes, &path).unwrap(), array);
         }
     }
+}
+
+/// Who has opened the old file goes on reading it; the new one has its name at once as a whole.
+#[test]
+fn writing_is_one_step() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.idx", "a.idx.gz"] {
+        let path = folder.path().join(name);
+        idx::write(&path, &samples()[0]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let mut old = std::fs::File::open(&path).unwrap();
+        idx::write(&path, &samples()[3]).unwrap();
+        let mut read = vec![];
+        old.read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes);
+        assert_eq!(idx::read(&path).unwrap(), samples()[3]);
+    }
+    // A folder of that name is in the way: it stays, and nothing else is left.
+    let taken = folder.path().join("b.idx");
+    std::fs::create_dir(&taken).unwrap();
+    let error = idx::write(&taken, &samples()[0]).unwrap_err();
+    assert!(matches!(&error, DataError::Io { path, .. } if *path == taken), "{error}");
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a.idx", "a.idx.gz", "b.idx"]);
 }
 
 #[test]
