@@ -1,5 +1,6 @@
 //! An image through a narrow code and back.
 
+use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
@@ -37,7 +38,12 @@ impl Autoencoder {
     }
 
     /// The codes of images: \[N, 1, 28, 28\] → \[N, code\].
+    ///
+    /// # Panics
+    /// If the images have another shape.
+    #[track_caller]
     pub fn code<'t>(&self, x: Var<'t>) -> Var<'t> {
+        check_images("Autoencoder", x, 1, Some(28));
         let x = self.conv1.forward_as("conv1", x).relu();
         let x = self.conv2.forward_as("conv2", x).relu();
         self.encode.forward_as("encode", x.flatten(1, -1))

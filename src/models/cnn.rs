@@ -1,5 +1,6 @@
 //! The convolutional network of PyTorch's MNIST example.
 
+use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
@@ -46,6 +47,7 @@ impl Cnn {
 
 impl Layer for Cnn {
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        check_images("Cnn", x, 1, Some(28));
         let x = self.conv1.forward_as("conv1", x).relu();
         let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
         let x = self.dropout1.forward_as("dropout1", x).flatten(1, -1);

@@ -1,5 +1,6 @@
 //! LeNet in its modern form.
 
+use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
@@ -52,6 +53,7 @@ impl<T: Float> LeNet<T> {
 
 impl<T: Float> Layer<T> for LeNet<T> {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        check_images("LeNet", x, 1, Some(28));
         let x = self.conv1.forward_as("conv1", x).relu().max_pool2d(&Pool::new(2));
         let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
         let x = self.fc1.forward_as("fc1", x.flatten(1, -1)).relu();

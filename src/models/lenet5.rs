@@ -1,6 +1,6 @@
 //! LeNet-5 as published.
 
-use crate::models::TableConv2d;
+use crate::models::{TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;
@@ -117,6 +117,7 @@ impl LeNet5 {
 
 impl Layer for LeNet5 {
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        check_images("LeNet5", x, 1, Some(32));
         let squash = |x: Var<'t>| ScaledTanh.forward(x);
         let x = squash(self.c1.forward_as("c1", x));
         let x = squash(self.s2.forward_as("s2", x));

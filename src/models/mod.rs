@@ -32,3 +32,93 @@ pub use resnet::{BasicBlock, ResNet};
 pub use table::TableConv2d;
 pub use vgg::Vgg;
 pub use zipcode::ZipcodeNet;
+
+use crate::prelude::*;
+
+/// Refuses an input that is no batch of such images, before anything is computed; `None` is any
+/// size. Strides and pooling drop a row that is too many without a word, so that what a model says
+/// of an image of another size is about a part of it.
+#[track_caller]
+fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Option<usize>) {
+    let fits = |size: usize| side.is_none_or(|side| size == side);
+    let shape = x.shape();
+    let mend = match *shape {
+        [_, c, h, w] if c == channels && fits(h) && fits(w) => return,
+        [_, c, _, _] if c == channels => " (resize, pad or crop the images first)",
+        [_, h, w, c] if c == channels && fits(h) && fits(w) => {
+            " (the channels stand last: move them to axis 1 with permute first)"
+        }
+        [c, h, w] if c == channels && fits(h) && fits(w) => {
+            " (one sample becomes a batch with unsqueeze(0))"
+        }
+        [_, h, w] if channels == 1 && fits(h) && fits(w) => {
+            " (the one channel is an axis with unsqueeze(1))"
+        }
+        [_, n] if side.is_some_and(|side| n == channels * side * side) => {
+            " (flat samples: reshape them first)"
+        }
+        _ => "",
+    };
+    let size = side.map_or("H, W".into(), |side| format!("{side}, {side}"));
+    x.tape().shape_error(format!("{model}: expected [N, {channels}, {size}], got {shape}{mend}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(model: &dyn Layer, input: &[usize]) -> String {
+        model.summary(input).unwrap_err().to_string()
+    }
+
+    /// One more row or column would be dropped by a stride or a pooling, one less be border.
+    #[test]
+    fn images_of_another_size_are_refused() {
+        let rng = &mut Philox::new(0);
+        let models: [(&str, usize, Box<dyn Layer>); 5] = [
+            ("LeNet", 28, Box::new(LeNet::new(rng))),
+            ("LeNet5", 32, Box::new(LeNet5::new(rng))),
+            ("ZipcodeNet", 16, Box::new(ZipcodeNet::new(rng))),
+            ("Cnn", 28, Box::new(Cnn::new(rng))),
+            ("Autoencoder", 28, Box::new(Autoencoder::new(4, rng))),
+        ];
+        for (name, side, model) in models {
+            model.summary(&[2, 1, side, side]).unwrap();
+            for [h, w] in [
+                [1, 1],
+                [2, 2],
+                [side, side - 1],
+                [side - 1, side - 1],
+                [side + 1, side],
+                [side + 1, side + 1],
+                [side / 2, 2 * side],
+            ] {
+                assert_eq!(
+                    refusal(&*model, &[2, 1, h, w]),
+                    format!(
+                        "{name}: expected [N, 1, {side}, {side}], got [2, 1, {h}, {w}] (resize, \
+                         pad or crop the images first)"
+                    )
+                );
+            }
+            for (shape, mend) in [
+                (&[2, 3, side, side][..], ""),
+                (&[2, side, side, 1], "permute"),
+                (&[1, side, side], "unsqueeze(0)"),
+                (&[2, side, side], "unsqueeze(1)"),
+                (&[2, side * side], "reshape"),
+                (&[], ""),
+            ] {
+                let text = refusal(&*model, shape);
+                assert!(text.starts_with(&format!("{name}: expected [N, 1, ")), "{text}");
+                assert!(text.contains(mend), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "ZipcodeNet: expected [N, 1, 16, 16], got [2, 1, 15, 15]")]
+    fn images_of_another_size_panic() {
+        ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
+    }
+}

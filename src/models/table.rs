@@ -1,5 +1,6 @@
 //! A convolution whose maps read only some of the maps before.
 
+use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
@@ -84,6 +85,7 @@ impl TableConv2d {
 
 impl Layer for TableConv2d {
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        check_images("TableConv2d", x, self.maps[1], None);
         let (tape, kernel) = (x.tape(), self.weight.shape()[1] as isize);
         let [outputs, inputs] = self.maps.map(|n| n as isize);
         let dense = tape
@@ -92,5 +94,37 @@ impl Layer for TableConv2d {
             .index_select(0, &self.places)
             .reshape(&[outputs, inputs, kernel, kernel]);
         x.conv2d(dense, self.bias.as_ref().map(|bias| tape.param(bias)), &self.conv)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conv(table: &[Vec<usize>]) -> TableConv2d {
+        TableConv2d::new(3, table, 5, &mut Philox::new(0))
+    }
+
+    #[test]
+    fn other_channels_are_refused() {
+        let conv = conv(&[vec![0, 1], vec![2]]);
+        for (shape, text) in [
+            (&[2, 4, 8, 8][..], "[2, 4, 8, 8]"),
+            (
+                &[2, 8, 8, 3],
+                "[2, 8, 8, 3] (the channels stand last: move them to axis 1 with permute first)",
+            ),
+            (&[3, 8, 8], "[3, 8, 8] (one sample becomes a batch with unsqueeze(0))"),
+            (&[2, 192], "[2, 192]"),
+        ] {
+            let error = conv.summary(shape).unwrap_err();
+            assert_eq!(error.message, format!("TableConv2d: expected [N, 3, H, W], got {text}"));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "map 1 reads [3]: of 3 maps it wants one at least")]
+    fn a_map_that_is_not_there() {
+        conv(&[vec![0, 1], vec![3]]);
     }
 }

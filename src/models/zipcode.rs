@@ -1,6 +1,6 @@
 //! The network that read zip codes.
 
-use crate::models::TableConv2d;
+use crate::models::{TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::{ScaledTanh, init};
@@ -71,6 +71,7 @@ impl ZipcodeNet {
 impl Layer for ZipcodeNet {
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
+        check_images("ZipcodeNet", x, 1, Some(16));
         let tape = x.tape();
         let squash = |x: Var<'t>| ScaledTanh.forward(x);
         let x = self.h1.forward_as("h1", x.pad(&BORDER, -1.0));
