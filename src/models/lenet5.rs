@@ -86,7 +86,8 @@ impl LeNet5 {
         &[0, 1, 2, 3, 4, 5],
     ];
 
-    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit.
+    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit and its bias;
+    /// biases are 0. The sub-sampling has initial values of its own, see [`Subsampling::new`].
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut c1 = Conv2d::new(1, 6, 5, rng);
         let s2 = Subsampling::new(6, rng);

@@ -35,11 +35,12 @@ pub struct TableConv2d {
 }
 
 impl TableConv2d {
-    /// A convolution over `inputs` maps, with square kernels. Weights and biases are uniform in
-    /// ±2.4/F, where F counts the inputs of a unit, as in LeCun et al., 1998, appendix A.
+    /// A convolution over `inputs` maps, with square kernels. Weights are uniform in ±2.4/F, as
+    /// in LeCun et al., 1998, appendix A, and biases 0. F counts what comes into a unit of the map, its
+    /// bias with it: kernel² for each map that it reads, and 1.
     ///
     /// # Panics
-    /// If the table names a map that is not there, or none.
+    /// If a row of the table is empty, or names a map that is not there, or one map twice.
     #[track_caller]
     pub fn new(
         inputs: usize,
@@ -56,6 +57,13 @@ impl TableConv2d {
                 !read.is_empty() && read.iter().all(|&map| map < inputs),
                 "TableConv2d: map {output} reads {read:?}: of {inputs} maps it wants one at least"
             );
+            if let Some(twice) = (1..read.len()).find(|&i| read[..i].contains(&read[i])) {
+                panic!(
+                    "TableConv2d: map {output} reads {read:?}: map {} stands there twice, and has \
+                     one kernel",
+                    read[twice]
+                )
+            }
             let bound = 2.4 / (read.len() * kernel * kernel + 1) as f64;
             for &map in read {
                 weights.push(Tensor::uniform(&[kernel, kernel], -bound, bound, rng));
@@ -120,6 +128,25 @@ mod tests {
             let error = conv.summary(shape).unwrap_err();
             assert_eq!(error.message, format!("TableConv2d: expected [N, 3, H, W], got {text}"));
         }
+    }
+
+    #[test]
+    fn initial_values() {
+        let conv = conv(&[vec![0, 1], vec![2]]);
+        let largest = |first, n| conv.weight.value().narrow(0, first, n).abs().to_vec();
+        let largest = |first, n| largest(first, n).into_iter().fold(0.0f32, f32::max);
+        for (found, bound) in [(largest(0, 2), 2.4 / 51.0), (largest(2, 1), 2.4 / 26.0)] {
+            assert!(found <= bound && found > 0.8 * bound, "{found} {bound}");
+        }
+        assert_eq!(conv.bias.unwrap().value().to_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "map 1 reads [2, 0, 2]: map 2 stands there twice, and has one kernel"
+    )]
+    fn a_map_named_twice() {
+        conv(&[vec![0, 1], vec![2, 0, 2]]);
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub struct ZipcodeNet {
 }
 
 impl ZipcodeNet {
-    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit.
+    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit and its bias;
+    /// biases are 0.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         let all: Vec<_> = (0..12).map(|_| vec![0]).collect();
         let some: Vec<_> = (0..12).map(|map| (map..map + 8).map(|i| i % 12).collect()).collect();
