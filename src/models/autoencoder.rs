@@ -7,6 +7,17 @@ use rand::Rng;
 /// A convolutional autoencoder of 28×28 images: two convolutions with stride 2 and a linear layer
 /// make the code, a linear layer and two transposed convolutions the image again. \[N, 1, 28, 28\] →
 /// \[N, 1, 28, 28\] logits of the pixels: their sigmoid is the image.
+///
+/// ```
+/// use wengert::models::Autoencoder;
+/// use wengert::prelude::*;
+/// let model = Autoencoder::new(16, &mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 65_025);
+/// let digits = Tensor::zeros(&[2, 1, 28, 28]);
+/// assert_eq!(model.predict(&digits).shape(), [2, 1, 28, 28]);
+/// let tape = Tape::inference();
+/// assert_eq!(model.code(tape.constant(digits)).shape(), [2, 16]);
+/// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Autoencoder {

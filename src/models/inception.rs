@@ -35,6 +35,14 @@ impl Layer for ConvUnit {
 /// Four views of the same input, joined along the channels: 1×1; 3×3 and 5×5 behind a narrow 1×1;
 /// max-pooling before a 1×1 (Szegedy et al., "Going Deeper with Convolutions", 2015).
 /// \[N, C, H, W\] → \[N, 4·width, H, W\].
+///
+/// ```
+/// use wengert::models::Inception;
+/// use wengert::prelude::*;
+/// let block = Inception::new(16, 12, &mut Philox::new(0));
+/// assert_eq!(block.parameter_count(), 3_144);
+/// assert_eq!(block.predict(&Tensor::zeros(&[2, 16, 7, 9])).shape(), [2, 48, 7, 9]);
+/// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Inception {
@@ -75,6 +83,14 @@ impl Layer for Inception {
 }
 
 /// A small classifier of [`Inception`] blocks: \[N, C, H, W\] → \[N, classes\] logits.
+///
+/// ```
+/// use wengert::models::InceptionNet;
+/// use wengert::prelude::*;
+/// let model = InceptionNet::new(1, 10, &mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 17_778);
+/// assert_eq!(model.predict(&Tensor::zeros(&[2, 1, 28, 28])).shape(), [2, 10]);
+/// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct InceptionNet {

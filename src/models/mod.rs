@@ -66,6 +66,7 @@ fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::StateDict;
 
     fn refusal(model: &dyn Layer, input: &[usize]) -> String {
         model.summary(input).unwrap_err().to_string()
@@ -120,5 +121,56 @@ mod tests {
     #[should_panic(expected = "ZipcodeNet: expected [N, 1, 16, 16], got [2, 1, 15, 15]")]
     fn images_of_another_size_panic() {
         ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
+    }
+
+    /// Trains on one batch: a step changes every parameter, some steps lower the loss.
+    fn learns(mut model: impl Layer, x: &Tensor, loss: impl for<'t> Fn(Var<'t>) -> Var<'t>) {
+        let rng = &mut Philox::new(1);
+        let parameters = |model: &dyn Module| {
+            let mut values = StateDict::new();
+            for (name, state) in model.named_parameters() {
+                values.insert(name, state.value());
+            }
+            values
+        };
+        let mut optimizer = Adam::new(3e-3);
+        let before = parameters(&model);
+        let mut losses = vec![];
+        for step in 0..10 {
+            let tape = Tape::train(rng);
+            let loss = loss(model.forward(tape.constant(x.clone())));
+            losses.push(loss.item());
+            optimizer.step(&mut model, &loss.backward());
+            if step == 0 {
+                let after = parameters(&model);
+                let same = before.iter().filter(|&(name, value)| after.get(name) == Some(value));
+                let same: Vec<_> = same.map(|(name, _)| name).collect();
+                assert!(before.iter().len() > 0 && same.is_empty(), "not trained: {same:?}");
+            }
+        }
+        assert!(losses[9] < 0.9 * losses[0], "{losses:?}");
+    }
+
+    #[test]
+    fn vgg_learns() {
+        let rng = &mut Philox::new(0);
+        let x = Tensor::normal(&[8, 3, 8, 8], 0.0, 1.0, rng);
+        let classes = Tensor::from([0i64, 1, 2, 3, 0, 1, 2, 3]);
+        learns(Vgg::new(3, 4, &[8, 16], rng), &x, |y| cross_entropy(y, &classes));
+    }
+
+    #[test]
+    fn inception_learns() {
+        let rng = &mut Philox::new(0);
+        let x = Tensor::normal(&[8, 3, 8, 8], 0.0, 1.0, rng);
+        let classes = Tensor::from([0i64, 1, 2, 3, 0, 1, 2, 3]);
+        learns(InceptionNet::new(3, 4, rng), &x, |y| cross_entropy(y, &classes));
+    }
+
+    #[test]
+    fn an_autoencoder_learns() {
+        let rng = &mut Philox::new(0);
+        let x = Tensor::uniform(&[4, 1, 28, 28], 0.0, 0.2, rng);
+        learns(Autoencoder::new(4, rng), &x, |y| bce_with_logits(y, y.tape().constant(x.clone())));
     }
 }

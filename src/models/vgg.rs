@@ -8,6 +8,14 @@ use wengert_nn::init::{self, Fan, gain};
 /// stage, then a linear layer on the means of the maps (after Simonyan, Zisserman, "Very Deep
 /// Convolutional Networks for Large-Scale Image Recognition", 2015).
 /// \[N, C, H, W\] → \[N, classes\] logits.
+///
+/// ```
+/// use wengert::models::Vgg;
+/// use wengert::prelude::*;
+/// let model = Vgg::new(3, 10, &[16, 32], &mut Philox::new(0));
+/// assert_eq!(model.parameter_count(), 17_082);
+/// assert_eq!(model.predict(&Tensor::zeros(&[2, 3, 16, 16])).shape(), [2, 10]);
+/// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Vgg {
