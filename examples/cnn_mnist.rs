@@ -1,6 +1,6 @@
 //! The convolutional network of PyTorch's own MNIST example.
 //!
-//! By default AdamW trains it with a rate that rises and falls once, so that few epochs do; with
+//! By default `AdamW` trains it with a rate that rises and falls once, so that few epochs do; with
 //! `--pytorch` Adadelta, as in that example: 14 epochs, a rate of 1 that falls by 0.7 after each.
 //!
 //! `cargo run --release --example cnn_mnist`; `-- --help` lists what can be changed.
