@@ -107,7 +107,7 @@ fn backward_leaves_what_was_given_and_asked_for() {
 #[derive(Default)]
 struct Probe(Mutex<Vec<usize>>);
 impl CustomOp<f64> for Probe {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "probe"
     }
     fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String> {
