@@ -75,7 +75,7 @@
 //! |---|---|---|
 //! | | tensors, derivatives, layers, optimizers, data | 40 |
 //! | `train` | [`train`]: the loop with its progress line | 46 |
-//! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 50 |
+//! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 51 |
 
 pub use wengert_autograd as autograd;
 pub use wengert_data as data;
