@@ -5,8 +5,8 @@ use rayon::ThreadPoolBuilder;
 use wengert::prelude::*;
 
 /// The weights after three epochs on the small digits, and the loss of every step, in a pool of
-/// its own; large layers, so that convolutions, matrix products, sums and pointwise programs are shared among the
-/// threads.
+/// its own; large layers, so that convolutions, matrix products, sums and pointwise programs are
+/// shared among the threads.
 fn train(threads: usize, seed: u64) -> (Vec<(String, Vec<u32>)>, Vec<u64>) {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {

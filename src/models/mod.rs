@@ -66,7 +66,7 @@ fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::StateDict;
+    use crate::nn::state_dict;
 
     fn refusal(model: &dyn Layer, input: &[usize]) -> String {
         model.summary(input).unwrap_err().to_string()
@@ -123,18 +123,11 @@ mod tests {
         ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
     }
 
-    /// Trains on one batch: a step changes every parameter, some steps lower the loss.
+    /// Trains on one batch: a step changes every parameter and buffer, some steps lower the loss.
     fn learns(mut model: impl Layer, x: &Tensor, loss: impl for<'t> Fn(Var<'t>) -> Var<'t>) {
         let rng = &mut Philox::new(1);
-        let parameters = |model: &dyn Module| {
-            let mut values = StateDict::new();
-            for (name, state) in model.named_parameters() {
-                values.insert(name, state.value());
-            }
-            values
-        };
         let mut optimizer = Adam::new(3e-3);
-        let before = parameters(&model);
+        let before = state_dict(&model);
         let mut losses = vec![];
         for step in 0..10 {
             let tape = Tape::train(rng);
@@ -142,7 +135,7 @@ mod tests {
             losses.push(loss.item());
             optimizer.step(&mut model, &loss.backward());
             if step == 0 {
-                let after = parameters(&model);
+                let after = state_dict(&model);
                 let same = before.iter().filter(|&(name, value)| after.get(name) == Some(value));
                 let same: Vec<_> = same.map(|(name, _)| name).collect();
                 assert!(before.iter().len() > 0 && same.is_empty(), "not trained: {same:?}");

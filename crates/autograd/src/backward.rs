@@ -258,21 +258,17 @@ impl<'t, T: Float> Walk<'t, T> {
             self.held = 0;
             self.return_lent();
         }
+        let arena = &mut *tape.arena.borrow_mut();
         if self.held == 0 {
-            let arena = &mut *tape.arena.borrow_mut();
             // What was joined into a program, or never needed, waits for its operands no more.
             for id in self.mark.nodes..arena.nodes.len() {
                 arena.stop_waiting(id as u32);
             }
             arena.truncate(self.mark);
-            self.open = arena.len();
         } else {
-            let arena = &mut *tape.arena.borrow_mut();
-            for id in self.open..arena.len() {
-                arena.close(id);
-            }
-            self.open = arena.len();
+            arena.close_since(self.open);
         }
+        self.open = arena.len();
     }
 
     /// The rule is done with what it was lent.
@@ -425,7 +421,7 @@ impl<'t, T: Float> Var<'t, T> {
             drop(tape.force(self.id));
         } else {
             drop(self.value());
-            tape.arena.borrow_mut().close_all();
+            tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);

@@ -60,24 +60,18 @@ impl<T: Float> Arena<T> {
         self.drop_unwanted(id);
     }
 
-    /// No new reader is expected of any node: the walk back begins, which ends the history.
-    pub fn close_all(&mut self) {
-        for id in (0..self.len()).rev() {
+    /// No new reader is expected of any node from this one on.
+    pub fn close_since(&mut self, first: u32) {
+        for id in (first..self.len()).rev() {
             self.close(id);
         }
     }
 
-    /// The walk back is past this node: its rule and those of all its readers are done.
+    /// The walk back, which closed all nodes when it began, is past this one: its rule and those of
+    /// all its readers are done.
     #[inline]
     pub fn release(&mut self, id: u32) {
-        let node = &mut self.nodes[id as usize];
-        if node.op.is_given() || node.has(KEPT) {
-            return;
-        }
-        node.flags = (node.flags | CLOSED) & !SAVED;
-        if node.readers == 0 {
-            self.drop_value(id);
-            self.stop_waiting(id);
-        }
+        self.nodes[id as usize].flags &= !SAVED;
+        self.drop_unwanted(id);
     }
 }

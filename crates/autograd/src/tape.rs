@@ -114,7 +114,7 @@ pub(crate) const ACTIVE: u8 = 1;
 pub(crate) const SAVED: u8 = 2;
 /// The user asked for the value.
 pub(crate) const KEPT: u8 = 4;
-/// Its scope has ended, or the walk back is past it: no new reader is expected.
+/// Its scope has ended, or the walk back has begun: no new reader is expected.
 pub(crate) const CLOSED: u8 = 8;
 /// Counted among its parents' readers.
 pub(crate) const WAITS: u8 = 16;

@@ -299,8 +299,6 @@ pub(super) fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec
 #[allow(clippy::large_enum_variant)] // a few on the stack, none moved about
 enum Reader<T> {
     InOrder(*const T),
-    /// One number, repeated in the block already.
-    Constant(*const T),
     Collect {
         base: *const T,
         cursor: Cursor,
@@ -313,11 +311,6 @@ enum Reader<T> {
 impl<T: Float> Reader<T> {
     fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
         let Some(layout) = source.layout else { return Reader::InOrder(source.base) };
-        if layout.inner() == (layout.numel(), 0) && layout.numel() > 0 {
-            // SAFETY: the block is ours and has `BLOCK` numbers; the input has at least one.
-            unsafe { fill(block, *source.base) };
-            return Reader::Constant(block);
-        }
         let cursor = Cursor::new(layout, start);
         Reader::Collect { base: source.base, cursor, block, filled: None }
     }
@@ -327,7 +320,6 @@ impl<T: Float> Reader<T> {
         match self {
             // SAFETY: `start` is within the input.
             Reader::InOrder(base) => unsafe { base.add(start) },
-            Reader::Constant(block) => *block,
             Reader::Collect { base, cursor, block, filled } => {
                 if let Some(offset) = cursor.adjacent(n) {
                     cursor.next_run(n);
@@ -335,33 +327,27 @@ impl<T: Float> Reader<T> {
                     return unsafe { base.offset(offset) };
                 }
                 let repeated = cursor.repeated(n);
-                if repeated.is_some() && *filled == repeated {
-                    cursor.next_run(n);
-                    return *block;
+                match repeated {
+                    Some(_) if *filled == repeated => _ = cursor.next_run(n),
+                    Some(offset) => {
+                        cursor.next_run(n);
+                        // SAFETY: the cursor stays within the input, and the block has room for
+                        // `BLOCK` numbers.
+                        unsafe {
+                            std::slice::from_raw_parts_mut(*block, BLOCK)
+                                .fill(*base.offset(offset));
+                        }
+                    }
+                    // SAFETY: the cursor belongs to this input, and `n` is `BLOCK` at most.
+                    None => unsafe {
+                        cursor.read(*base, std::slice::from_raw_parts_mut(*block, n));
+                    },
                 }
                 *filled = repeated;
-                // SAFETY: the cursor belongs to this input, and the block has room for `n` numbers,
-                // `BLOCK` at most.
-                unsafe {
-                    if let Some(offset) = repeated {
-                        cursor.next_run(n);
-                        fill(*block, *base.offset(offset));
-                    } else {
-                        cursor.read(*base, std::slice::from_raw_parts_mut(*block, n));
-                    }
-                }
                 *block
             }
         }
     }
-}
-
-/// # Safety
-/// The block has room for `BLOCK` numbers.
-#[inline]
-unsafe fn fill<T: Copy>(block: *mut T, x: T) {
-    // SAFETY: by the contract; blocks come from memory that was written before.
-    unsafe { std::slice::from_raw_parts_mut(block, BLOCK).fill(x) }
 }
 
 struct Builder {

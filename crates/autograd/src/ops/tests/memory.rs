@@ -142,7 +142,6 @@ fn cotangents_go_when_nobody_waits_for_them() {
         loss.backward();
         // In the first block: what was given, the loss, and what that block itself needs.
         let held = probe.0.lock().unwrap();
-
         assert!(*held.last().unwrap() <= 8, "{policy:?}: {held:?}");
     }
 }
