@@ -8,7 +8,7 @@
 use crate::buffers::BufferUpdate;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
-use crate::ops::CustomOp;
+use crate::ops::{CustomOp, Part, View};
 use crate::param::{Param, ParamId};
 use crate::scope::Scopes;
 use crate::spare;
@@ -72,8 +72,10 @@ pub struct Tape<T: Float = f32> {
     pub(crate) run: Run,
     mode: Mode,
     pub(crate) policy: Policy,
-    /// Whether what is applied now becomes history. Off inside `backward`.
+    /// Whether what is applied now becomes history. Off inside `backward`, but for custom rules.
     pub(crate) recording: Cell<bool>,
+    /// How many walks back are under way: a custom rule may start another.
+    pub(crate) walks: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
@@ -105,14 +107,17 @@ pub(crate) struct Node {
     pub flags: u8,
 }
 
-/// Values of so few numbers are computed at once: waiting would cost more.
+/// Values of so few numbers are computed at once, since waiting would cost more, and stay readable.
 pub(crate) const TINY: usize = 8;
+
+/// A tape for inference drops a value that nobody asked for once there are this many later nodes.
+const WINDOW: u32 = 128;
 
 /// Depends on a leaf, and history is kept.
 pub(crate) const ACTIVE: u8 = 1;
 /// A rule that may run has declared to read the value.
 pub(crate) const SAVED: u8 = 2;
-/// The user asked for the value.
+/// The user asked for the value, or may: it is tiny.
 pub(crate) const KEPT: u8 = 4;
 /// Its scope has ended, or the walk back has begun: no new reader is expected.
 pub(crate) const CLOSED: u8 = 8;
@@ -142,6 +147,8 @@ pub(crate) struct Arena<T: Float> {
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    /// Where the operands of sums of parts go.
+    pub parts: Vec<Arc<[Part]>>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The walk's cotangents, kept for their memory.
@@ -159,6 +166,7 @@ impl<T: Float> Default for Arena<T> {
             convs: Vec::new(),
             maps: Vec::new(),
             customs: Vec::new(),
+            parts: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -191,8 +199,8 @@ impl<T: Float> Arena<T> {
 
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
-        let [indices, maps] = [self.indices.len(), self.maps.len()];
-        Mark { nodes, shapes, more: self.more.len(), indices, maps }
+        let tables = [self.indices.len(), self.maps.len(), self.customs.len(), self.parts.len()];
+        Mark { nodes, shapes, more: self.more.len(), tables }
     }
 
     /// Forgets what came after the mark.
@@ -202,18 +210,24 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        if self.indices.len() > mark.indices {
-            self.indices.truncate(mark.indices);
+        let Mark { tables: [indices, maps, customs, parts], .. } = mark;
+        if self.indices.len() > indices {
+            self.indices.truncate(indices);
         }
-        if self.maps.len() > mark.maps {
-            self.maps.truncate(mark.maps);
+        if self.maps.len() > maps {
+            self.maps.truncate(maps);
+        }
+        if self.customs.len() > customs {
+            self.customs.truncate(customs);
+        }
+        if self.parts.len() > parts {
+            self.parts.truncate(parts);
         }
     }
 
     fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0, maps: 0 });
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 4] });
         self.convs.clear();
-        self.customs.clear();
         self.ended = 0;
         self.slots.clear();
     }
@@ -225,8 +239,8 @@ pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
     more: usize,
-    indices: usize,
-    maps: usize,
+    /// The tables of indices, maps, custom ops and parts.
+    tables: [usize; 4],
 }
 
 impl<T: Float> Tape<T> {
@@ -264,6 +278,7 @@ impl<T: Float> Tape<T> {
             recording: Cell::new(run != Run::Inference),
             key,
             streams: Cell::new(0),
+            walks: Cell::new(0),
             params: RefCell::default(),
             buffers: RefCell::default(),
             scopes: Scopes::default(),
@@ -441,7 +456,30 @@ impl<T: Float> Tape<T> {
             arena.shapes.push(shape);
             arena.shapes.len() as u32 - 1
         };
-        arena.add(op, parents, shape, None, self.recording.get())
+        let id = arena.add(op, parents, shape, None, self.recording.get());
+        self.forget_old(arena, id);
+        id
+    }
+
+    /// On a tape for inference: nothing new will read the node that came long before this one,
+    /// probably. It is computed again if something does, once.
+    #[inline]
+    fn forget_old(&self, arena: &mut Arena<T>, id: u32) {
+        if self.run == Run::Inference
+            && let Some(old) = id.checked_sub(WINDOW)
+            && !arena.parents(id).contains(&old)
+        {
+            arena.close(old);
+        }
+    }
+
+    /// Another node with the value of this one, for the rule of a custom op to differentiate by.
+    pub(crate) fn stand_in(&self, id: u32, active: bool) -> u32 {
+        let arena = &mut *self.arena.borrow_mut();
+        let node = &mut arena.nodes[id as usize];
+        node.readers += 1;
+        let (shape, flags) = (node.shape, if active { ACTIVE } else { node.flags & ACTIVE });
+        arena.push(Op::View(View::Reshape), &[id], shape, flags | WAITS, None)
     }
 
     /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
@@ -468,6 +506,7 @@ impl<T: Float> Tape<T> {
         }
         let computed = value.is_some();
         let id = arena.add(op, &parents, shape, value, self.recording.get());
+        self.forget_old(arena, id);
         if !computed {
             drop(borrow);
             self.settle(id);
@@ -514,7 +553,9 @@ impl<T: Float> Arena<T> {
     ) -> u32 {
         let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
         let active = recording && parents.iter().any(depends) && op.is_differentiable();
-        let id = self.push(op, parents, shape, if active { ACTIVE } else { 0 }, value);
+        let tiny = self.shapes[shape as usize].numel() <= TINY;
+        let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
+        let id = self.push(op, parents, shape, flags, value);
         if active {
             self.declare(op, id, parents);
         }

@@ -24,7 +24,7 @@ mod unfold;
 
 pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
 pub use conv1d::{conv_transpose1d, conv1d};
-pub use index::{gather, index_add, index_range, index_select, scatter_add};
+pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
 pub use layout::{
     flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,

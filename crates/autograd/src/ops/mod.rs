@@ -11,6 +11,7 @@
 //!   by row, gets the whole gradient. (As in PyTorch.)
 //! - Comparisons have derivative zero everywhere: a graph ends there.
 
+mod assemble;
 mod binary;
 mod conv;
 mod custom;
@@ -27,6 +28,7 @@ mod tests;
 mod unary;
 mod view;
 
+pub(crate) use assemble::{Assemble, Part};
 pub(crate) use binary::is_differentiable as binary_differentiable;
 pub(crate) use conv::ConvOp;
 pub use custom::{CustomOp, Outputs};
@@ -36,7 +38,7 @@ pub(crate) use matmul::MatMul;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
-pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
+pub(crate) use unary::is_differentiable as unary_differentiable;
 pub(crate) use view::View;
 
 use crate::op::{Call, Cotangents, Op, Reads, one};
@@ -53,7 +55,9 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
         Op::Conv(_) => ConvOp::reads(arg),
-        Op::View(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
+        Op::View(_) | Op::Assemble(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => {
+            Reads::NOTHING
+        }
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
     }
@@ -67,6 +71,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Binary(op) => binary::vjp(op, c),
         Op::Select => binary::select_vjp(c),
         Op::View(op) => op.vjp(c),
+        Op::Assemble(op) => op.vjp(c),
         Op::Reduce(op) => one(op.vjp(c)),
         Op::LogSoftmax(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),
