@@ -609,9 +609,10 @@ impl<T: Float> Tape<T> {
         reached.last() == Some(&true)
     }
 
-    /// Drops every value but those that stay readable: what was given or asked for, and what is
-    /// tiny. Parameters are read from the model; nothing that stays shares their memory unless the
-    /// user put it there, so that the optimizer writes in place while the tape lives.
+    /// Drops every value but those that stay readable: what was given, what was asked for, and what
+    /// is tiny. Parameters and large views of them are read from the model: nothing that stays shares
+    /// their memory unless the user put it there, so that the optimizer writes in place while the
+    /// tape lives.
     fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();
@@ -625,10 +626,13 @@ impl<T: Float> Tape<T> {
         }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
             let Some(x) = value else { continue };
-            if !node.has(KEPT) && !node.op.is_given() {
+            if node.op.is_given() {
+                continue;
+            }
+            if !node.has(KEPT) {
                 *value = None;
-            } else if x.numel() <= TINY && memory.contains(&x.storage_id()) {
-                *value = Some(x.copied());
+            } else if memory.contains(&x.storage_id()) {
+                *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
     }
