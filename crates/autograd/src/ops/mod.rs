@@ -33,6 +33,8 @@ pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
 pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
+#[cfg(test)]
+pub(crate) use random::Probability;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
