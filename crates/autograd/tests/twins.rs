@@ -459,7 +459,6 @@ fn quotients_are_rounded_once() {
     // The gradient is divided, too.
     let x = tape.watch(Tensor::scalar_of(1e-310));
     assert_eq!((x / 49.0).grad(&[x])[0].item(), 1.0 / 49.0);
-    assert_eq!((1e-310 * x / 1e-310).grad(&[x])[0].item(), 1e-310 / 1e-310);
 }
 
 #[test]

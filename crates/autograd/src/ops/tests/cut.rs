@@ -196,7 +196,7 @@ fn nothing_to_do_copies_nothing() {
         x.broadcast_to(&[1, 3, 4]),
         x.pad(&[(0, 0); 3], 0.0),
         x.dropout(0.0),
-        x.interpolate(&Interpolate::size([3, 4])),
+        x.pad_mode(&[(0, 0); 3], PadMode::Reflect),
         x.detach(),
     ] {
         assert!(y.value().shares_storage(&x.value()), "{y:?}");

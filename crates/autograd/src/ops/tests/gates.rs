@@ -57,10 +57,10 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     is(&second, &[0.0, -1.0 / 32.0]);
     let [first, _] = slope(&[1.0, -4.0], |x| (-x.clamp_max(0.0)).sqrt());
     is(&first, &[0.0, -0.25]);
-    let [first, _] =
-        slope(&[-3.0, 0.25, 3.0], |x| (x.clamp(0.0, 1.0) * (1.0 - x.clamp(0.0, 1.0))).sqrt());
-    // (1 - 2x) / (2√(x(1-x))) at ¼
-    is(&first, &[0.0, 0.5 / (2.0 * 0.1875f64.sqrt()), 0.0]);
+    let [first, _] = slope(&[-3.0, 0.25, 3.0], |x| x.clamp(0.0, 1.0).sqrt());
+    is(&first, &[0.0, 1.0, 0.0]);
+    let [first, _] = slope(&[-3.0, 0.75, 3.0], |x| (1.0 - x.clamp(0.0, 1.0)).sqrt());
+    is(&first, &[0.0, -1.0, 0.0]);
     let [first, _] = slope(&[-1.0, 4.0], |x| x.maximum(x.tape().zeros(&[])).sqrt());
     is(&first, &[0.0, 0.25]);
     let [first, _] = slope(&[1.0, -4.0], |x| (-x.minimum(x.tape().zeros(&[]))).sqrt());
