@@ -75,7 +75,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn detach(self) -> Self {
         if !self.is_active() {
-            return self;
+            return self.same();
         }
         if self.tape.is_abstract() {
             return self.tape.input(&self.shape());

@@ -34,8 +34,6 @@ pub trait FloatKernels: Element {
     #[doc(hidden)]
     fn program_sum(program: &Program, sources: &[Source<Self>], split: Split) -> Tensor<Self>;
     #[doc(hidden)]
-    fn var(x: &Tensor<Self>, reduction: Reduction, correction: f64) -> Tensor<Self>;
-    #[doc(hidden)]
     fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
     #[doc(hidden)]
     fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
@@ -85,9 +83,6 @@ macro_rules! float_kernels {
             }
             fn program_sum(program: &Program, sources: &[Source<$t>], split: Split) -> Tensor<$t> {
                 program.sum_here(sources, split)
-            }
-            fn var(x: &Tensor<$t>, reduction: Reduction, correction: f64) -> Tensor<$t> {
-                crate::reduce::variance(x, reduction, correction)
             }
             fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
                 crate::reduce::log_sum_exp(x, reduction)

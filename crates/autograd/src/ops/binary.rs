@@ -7,7 +7,7 @@ use crate::var::Var;
 use smallvec::smallvec;
 use wengert_tensor::{Binary, Float, Opcode, shapes};
 
-use Binary::{Add, Div, Eq, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
+use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
 
 /// Whether the derivative is not zero everywhere.
 pub(crate) fn is_differentiable(op: Binary) -> bool {
@@ -23,6 +23,8 @@ pub(super) fn reads(op: Binary, arg: usize) -> Reads {
         (Maximum | Minimum | Pow, 0) => Reads::X0.and(Reads::X1),
         (Maximum | Minimum, _) => Reads::X0.and(Reads::X1),
         (Pow, _) => Reads::X0.and(Reads::X1).and(Reads::Y0),
+        (Gate, 1) => Reads::X0,
+        (Gate, _) => Reads::NOTHING,
         (Add | Sub | Gt | Ge | Lt | Le | Eq | Ne, _) => Reads::NOTHING,
     }
 }
@@ -32,32 +34,61 @@ pub(super) fn reads(op: Binary, arg: usize) -> Reads {
 pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     let (gy, a, b, y) = (c.gy(), c.x(0), c.x(1), c.y(0));
     let (wants_a, wants_b) = (c.wants(0), c.wants(1));
-    // The side that was chosen gets all, equal operands half each.
-    let chosen = |x: Var<'t, T>, other| gy * (x.binary(Gt, other) + 0.5 * x.binary(Eq, other));
+    // Equal operands get half each. A side that was not chosen is behind a gate, closed by a
+    // comparison that is false for NaN.
+    let share = || a.binary(Eq, b).select(0.5 * gy, gy);
     match op {
         Add => two(Some(gy), Some(gy)),
         Sub => two(Some(gy), wants_b.then(|| -gy)),
         Mul => two(wants_a.then(|| gy * b), wants_b.then(|| gy * a)),
         Div => two(wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)),
-        // b aᵇ⁻¹ is 0 at b = 0, and aᵇ ln a is 0 at a = 0, where one factor is not a number.
-        Pow => two(
-            wants_a.then(|| b.eq_scalar(0.0).select(0.0 * gy, gy * b * a.pow(b - 1.0))),
-            wants_b.then(|| a.eq_scalar(0.0).select(0.0 * gy, gy * y * a.ln())),
+        Pow => {
+            two(wants_a.then(|| pow_by_base(gy, a, b)), wants_b.then(|| pow_by_power(gy, a, b, y)))
+        }
+        Maximum => two(
+            wants_a.then(|| a.binary(Lt, b).gate(share())),
+            wants_b.then(|| b.binary(Lt, a).gate(share())),
         ),
-        Maximum => two(wants_a.then(|| chosen(a, b)), wants_b.then(|| chosen(b, a))),
-        Minimum => two(wants_a.then(|| chosen(-a, -b)), wants_b.then(|| chosen(-b, -a))),
-        Gt | Ge | Lt | Le | Eq | Ne => two(Some(0.0 * gy), Some(0.0 * gy)),
+        Minimum => two(
+            wants_a.then(|| a.binary(Gt, b).gate(share())),
+            wants_b.then(|| b.binary(Gt, a).gate(share())),
+        ),
+        Gate => two(wants_a.then(|| c.tape.zeros(&gy.shape())), wants_b.then(|| a.gate(gy))),
+        Gt | Ge | Lt | Le | Eq | Ne => {
+            let zero = c.tape.zeros(&gy.shape());
+            two(Some(zero), Some(zero))
+        }
     }
+}
+
+/// gy b aᵇ⁻¹. At a = b = 0 that is 0 · ∞, where a⁰ = 1 is flat. The base is exchanged before the
+/// singular power, not only the product after it: the derivative of a value that is masked
+/// afterwards would still be computed, and be NaN.
+fn pow_by_base<'t, T: Float>(gy: Var<'t, T>, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+    let flat = a.eq_scalar(0.0) * b.eq_scalar(0.0);
+    let safe = flat.select(a.tape.ones(&[]), a);
+    flat.gate(gy * b * safe.pow(b - 1.0))
+}
+
+/// gy aᵇ ln a, which is 0 at a = 0 with b > 0 (the limit) and with b = 0 (as `PyTorch` has it).
+fn pow_by_power<'t, T: Float>(
+    gy: Var<'t, T>,
+    a: Var<'t, T>,
+    b: Var<'t, T>,
+    y: Var<'t, T>,
+) -> Var<'t, T> {
+    let flat = a.eq_scalar(0.0) * b.ge(0.0);
+    let safe = flat.select(a.tape.ones(&[]), a);
+    flat.gate(gy) * y * safe.ln()
 }
 
 /// Each side gets the gradient where it was selected, the condition none.
 pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     let (gy, condition) = (c.gy(), c.x(0));
-    let zero = c.tape.zeros(&gy.shape());
     smallvec![
-        c.wants(0).then_some(zero),
-        c.wants(1).then(|| condition.select(gy, zero)),
-        c.wants(2).then(|| condition.select(zero, gy)),
+        c.wants(0).then(|| c.tape.zeros(&gy.shape())),
+        c.wants(1).then(|| condition.eq_scalar(0.0).gate(gy)),
+        c.wants(2).then(|| condition.gate(gy)),
     ]
 }
 
@@ -87,10 +118,18 @@ impl<'t, T: Float> Var<'t, T> {
         };
         if !equal {
             let shape = self.fits(shapes::broadcast(op.name(), &a.shape(), &b.shape()));
-            (a, b) = (a.broadcast_to(&shape), b.broadcast_to(&shape));
+            (a, b) = (a.broadcast_shape(shape), b.broadcast_shape(shape));
         }
         let id = tape.pointwise(Op::Binary(op), Opcode::Binary(op), [a.id, b.id]);
         Var { tape, id }
+    }
+
+    /// `gy` where `self`, a comparison, is 0, else 0 whatever `gy` is: how rules close a gate. A
+    /// product with 0 would make NaN of an infinite cotangent.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn gate(self, gy: Self) -> Self {
+        self.binary(Gate, gy)
     }
 
     /// `a` where `self` is not zero, else `b`; the three broadcast. No gradient reaches `self`.
@@ -104,7 +143,8 @@ impl<'t, T: Float> Var<'t, T> {
         tape.same_tape("select", b.tape);
         let rule = shapes::select("select", &self.shape(), &a.shape(), &b.shape());
         let shape = self.fits(rule);
-        let operands = [self.detach(), a, b].map(|x| x.broadcast_to(&shape).id);
+        let condition = if self.is_active() { self.detach() } else { self };
+        let operands = [condition, a, b].map(|x| x.broadcast_shape(shape).id);
         Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
     }
 
@@ -187,12 +227,12 @@ macro_rules! operators {
         }
     )* };
 }
-use wengert_tensor::Unary::{Neg, Recip, Scale, Shift};
+use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
 operators! {
     Add add: |x, k| x.unary(Shift(k)), x.unary(Shift(k));
     Sub sub: |x, k| x.unary(Shift(-k)), x.unary(Neg).unary(Shift(k));
     Mul mul: |x, k| x.unary(Scale(k)), x.unary(Scale(k));
-    Div div: |x, k| x.unary(Scale(1.0 / k)), x.unary(Recip).unary(Scale(k));
+    Div div: |x, k| x.unary(DivScalar(k)), x.unary(ScalarDiv(k));
 }
 impl<'t, T: Float> std::ops::Neg for Var<'t, T> {
     type Output = Var<'t, T>;

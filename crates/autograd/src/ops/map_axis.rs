@@ -71,7 +71,7 @@ impl<T: Float> Var<'_, T> {
         for (axis, map) in maps {
             x = x.map_axis(*axis, map);
         }
-        x
+        x.apart_from(self)
     }
 
     #[track_caller]

@@ -2,6 +2,16 @@
 //! shape rules, the calls of their kernels, their derivative rules, what those read, and the domains on which
 //! they are checked.
 //!
+//! # A result is not its operand
+//! Every operation records a node of its own, also where it has nothing to do (the sum over an axis of
+//! size 1, dropout in evaluation): a variable that a user holds is a target of `grad` and means just
+//! itself. Such a node is a reshape to the same shape, which shares the numbers (`Var::same`). Only what
+//! rules and operands use (`broadcast_shape`, `sum_shape`) may hand the operand back.
+//!
+//! # The tensor's operation of the same name
+//! gives the same bits. A number beside a variable is rounded once, to the type of the elements, and
+//! divides as itself: `x / c` is not `x * (1 / c)`.
+//!
 //! # Where a derivative does not exist
 //! - relu′(0) = abs′(0) = sign′ = 0.
 //! - `clamp_min`, `clamp_max` pass the gradient at the bound itself.
@@ -10,6 +20,31 @@
 //! - `max_pool1d`, `max_pool2d` and the adaptive ones: of equal elements of a window the first, row
 //!   by row, gets the whole gradient. (As in PyTorch.)
 //! - Comparisons have derivative zero everywhere: a graph ends there.
+//! - aᵇ at a = 0: by b it is 0 for b ≥ 0 (the limit for b > 0), by a at b = 0 it is 0 (a⁰ = 1 is flat).
+//!   (Both as in PyTorch.) Second derivatives are the limits where those are finite; for b ≤ 1 the mixed
+//!   one has none.
+//! - `logsumexp` of nothing but -∞ passes no gradient; at +∞ it is NaN. (PyTorch: NaN for both.)
+//!
+//! # Gates
+//! Where an operation passes some numbers on and not others, its rule *selects* between the cotangent and
+//! 0 (`Var::gate`); it does not multiply by a mask, since 0 · ∞ is NaN: d √(relu x) at x < 0 is 0. The
+//! comparison that closes a gate is false for NaN, so at NaN a gate is open, and a NaN of the forward
+//! pass is seen in the gradient. Comparisons have no derivative: nothing flows into what closes a gate.
+//!
+//! | operation | closed where | at NaN | PyTorch at NaN |
+//! |---|---|---|---|
+//! | `relu` | y = 0 | open | open |
+//! | `clamp_min(k)`, `clamp_max(k)` | x < k, x > k | open | closed |
+//! | `abs` | x = 0 | NaN | g · sgn(NaN) |
+//! | `maximum`, `minimum` | a < b, a > b | open to both | open to both |
+//! | `max`, `min` over axes | x ≠ y | the NaNs share evenly | the same for `max()`, NaN for `amax` |
+//! | max pooling | not the position found | the first NaN gets all | the same |
+//! | `select`, `masked_fill` | not selected | by the condition, NaN selects `a` | by the condition |
+//! | `dropout` | dropped | by the mask | by the mask (a product) |
+//!
+//! The same holds inside a rule. Masking its *value* afterwards does not mask the derivative of the branch
+//! not taken, which is computed all the same: what would be singular gets a safe operand before the
+//! singular function (`pow`), and a gate behind it where its own derivative is infinite.
 
 mod assemble;
 mod binary;
@@ -35,6 +70,8 @@ pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
 pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
+#[cfg(test)]
+pub(crate) use random::Probability;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;

@@ -34,14 +34,21 @@ impl Reduce {
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
         let (gy, shape) = (c.gy(), c.x_shape(0));
         match self {
-            Reduce::Sum => gy.broadcast_to(&shape),
+            Reduce::Sum => gy.broadcast_shape(shape),
             Reduce::Max | Reduce::Min => {
-                // Equal elements share the gradient evenly.
+                // Equal elements share the gradient evenly; where the result is NaN, the NaNs do:
+                // x ≠ y and not x ≠ x shuts the others out.
                 let (x, y) = (c.x(0), c.y(0));
-                let chosen = x.eq_var(y);
-                chosen * (gy / chosen.sum_to(&y.shape()))
+                let others = x.ne_var(y).gt_var(x.ne_var(x));
+                let count = others.eq_scalar(0.0).sum_shape(y.shape());
+                others.gate(gy / count)
             }
-            Reduce::LogSumExp => gy * (c.x(0) - c.y(0)).exp(),
+            Reduce::LogSumExp => {
+                // Where all elements are -∞ the sum is of zeros: x itself, not x + ∞, is in the exponent.
+                let y = c.y(0);
+                let y = y.eq_scalar(f64::NEG_INFINITY).gate(y);
+                gy * (c.x(0) - y).exp()
+            }
         }
     }
 }
@@ -49,17 +56,22 @@ impl Reduce {
 /// Reductions. An empty list of axes means all; axes may count from the end; with `keepdim` the
 /// reduced axes stay, with size 1.
 impl<T: Float> Var<'_, T> {
+    /// The reduction, and how many elements became one.
     #[track_caller]
-    fn reduce(self, op: Reduce, axes: &[isize], keepdim: bool, name: &str) -> Self {
+    fn reduce(self, op: Reduce, axes: &[isize], keepdim: bool, name: &str) -> (Self, usize) {
         let shape = self.shape();
         let rule = match op {
             Reduce::Max | Reduce::Min => shapes::extreme(name, &shape, axes),
             Reduce::Sum | Reduce::LogSumExp => shapes::reduce(name, &shape, axes),
         };
-        let shapes::Reduced { kept, dropped, .. } = self.fits(rule);
+        let shapes::Reduced { chosen, kept, dropped } = self.fits(rule);
         let reduced =
             if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
-        if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) }
+        let reduced =
+            if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) };
+        let count =
+            shape.iter().zip(chosen).filter(|&(_, chosen)| chosen).map(|(n, _)| n).product();
+        (reduced.apart_from(self), count)
     }
 
     /// The sum over axes.
@@ -68,7 +80,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn sum(self, axes: &[isize], keepdim: bool) -> Self {
-        self.reduce(Reduce::Sum, axes, keepdim, "sum")
+        self.reduce(Reduce::Sum, axes, keepdim, "sum").0
     }
 
     /// The sum of all elements: a scalar.
@@ -84,14 +96,14 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn mean(self, axes: &[isize], keepdim: bool) -> Self {
-        let sum = self.reduce(Reduce::Sum, axes, keepdim, "mean");
-        sum * (sum.shape().numel() as f64 / self.shape().numel() as f64)
+        let (sum, count) = self.reduce(Reduce::Sum, axes, keepdim, "mean");
+        sum / count as f64
     }
 
     /// The mean of all elements: a scalar.
     #[track_caller]
     pub fn mean_all(self) -> Self {
-        self.sum_all() * (1.0 / self.shape().numel() as f64)
+        self.sum_shape(Shape::new(&[])) / self.shape().numel() as f64
     }
 
     /// The greatest element over axes. Equal ones share the gradient evenly.
@@ -100,7 +112,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, one is named twice, or an axis is empty.
     #[track_caller]
     pub fn max(self, axes: &[isize], keepdim: bool) -> Self {
-        self.reduce(Reduce::Max, axes, keepdim, "max")
+        self.reduce(Reduce::Max, axes, keepdim, "max").0
     }
 
     /// The least element over axes. Equal ones share the gradient evenly.
@@ -109,7 +121,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, one is named twice, or an axis is empty.
     #[track_caller]
     pub fn min(self, axes: &[isize], keepdim: bool) -> Self {
-        self.reduce(Reduce::Min, axes, keepdim, "min")
+        self.reduce(Reduce::Min, axes, keepdim, "min").0
     }
 
     /// The variance over axes, Σ(x - mean)² / (n - correction). A correction of 1 (Bessel's)
@@ -121,9 +133,8 @@ impl<T: Float> Var<'_, T> {
     pub fn var(self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         self.fits(shapes::reduce("var", &self.shape(), axes));
         let centred = self - self.mean(axes, true);
-        let sum = centred.square().sum(axes, keepdim);
-        let n = self.shape().numel() / sum.shape().numel().max(1);
-        sum * (1.0 / n.saturating_sub(correction) as f64)
+        let (sum, count) = centred.square().reduce(Reduce::Sum, axes, keepdim, "var");
+        sum / count.saturating_sub(correction) as f64
     }
 
     /// ln Σ eˣ over axes, without overflow.
@@ -132,7 +143,7 @@ impl<T: Float> Var<'_, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn logsumexp(self, axes: &[isize], keepdim: bool) -> Self {
-        self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp")
+        self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp").0
     }
 
     /// Sums to a smaller shape: the adjoint of [`broadcast_to`](Var::broadcast_to).
@@ -142,11 +153,18 @@ impl<T: Float> Var<'_, T> {
     #[inline]
     #[track_caller]
     pub fn sum_to(self, shape: &[usize]) -> Self {
-        let own = self.shape();
-        if *own == *shape {
+        let shape = self.fits(shapes::reduce_to("sum_to", &self.shape(), shape));
+        self.sum_shape(shape).apart_from(self)
+    }
+
+    /// Summed to a smaller shape that fits; itself if the shape is its own. For rules, not for
+    /// results.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn sum_shape(self, shape: Shape) -> Self {
+        if self.shape() == shape {
             return self;
         }
-        let shape = self.fits(shapes::reduce_to("sum_to", &own, shape));
         self.tape.apply(Op::Reduce(Reduce::Sum), &[self], shape)
     }
 

@@ -20,7 +20,7 @@ impl LogSoftmax {
 
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
         let (gy, y) = (c.gy(), c.y(0));
-        gy - y.exp() * gy.sum(&[self.axis as isize], true)
+        gy - y.exp() * gy.sum_shape(gy.shape().with(self.axis as usize, 1))
     }
 }
 

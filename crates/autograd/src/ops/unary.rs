@@ -5,8 +5,8 @@ use crate::var::Var;
 use wengert_tensor::{Float, Opcode, Unary};
 
 use Unary::{
-    Abs, ClampMax, ClampMin, Cos, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi, Recip, Relu,
-    Scale, Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
+    Abs, ClampMax, ClampMin, Cos, DivScalar, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi,
+    Recip, Relu, ScalarDiv, Scale, Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
 };
 
 /// Whether the derivative is not zero everywhere.
@@ -21,7 +21,8 @@ pub(super) fn reads(op: Unary) -> Reads {
             Reads::X0
         }
         Exp | Sqrt | Recip | Tanh | Sigmoid | Relu => Reads::Y0,
-        Neg | Scale(_) | Shift(_) => Reads::NOTHING,
+        ScalarDiv(_) => Reads::X0.and(Reads::Y0),
+        Neg | Scale(_) | Shift(_) | DivScalar(_) => Reads::NOTHING,
         Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => Reads::NOTHING,
     }
 }
@@ -30,9 +31,10 @@ pub(super) fn reads(op: Unary) -> Reads {
 #[inline]
 pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
     let (gy, x, y) = (c.gy(), c.x(0), c.y(0));
+    let zero = || c.tape.zeros(&gy.shape());
     match op {
         Neg => -gy,
-        Abs => gy * x.sign(),
+        Abs => x.eq_scalar(0.0).gate(gy * x.sign()),
         Exp => gy * y,
         Ln => gy / x,
         Sqrt => 0.5 * gy / y,
@@ -42,19 +44,21 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
         Tanh => gy * (1.0 - y * y),
         Sigmoid => gy * (y * (1.0 - y)),
         Softplus => gy * x.sigmoid(),
-        Relu => gy * y.gt(0.0),
+        Relu => y.eq_scalar(0.0).gate(gy),
         Scale(k) => k * gy,
         Shift(_) => gy,
+        DivScalar(k) => gy / k,
+        ScalarDiv(_) => -gy * y / x,
         // x⁰ is constant, also at 0, where 0 · x⁻¹ would not be a number.
-        Powi(0) => 0.0 * gy,
+        Powi(0) | Powf(0.0) => zero(),
         // A power of 1 would be computed as one.
         Powi(2) => 2.0 * gy * x,
+        Powi(i32::MIN) => f64::from(i32::MIN) * gy * x.powf(f64::from(i32::MIN) - 1.0),
         Powi(n) => f64::from(n) * gy * x.powi(n - 1),
-        Powf(0.0) => 0.0 * gy,
         Powf(p) => p * gy * x.powf(p - 1.0),
-        ClampMin(k) => gy * x.ge(k),
-        ClampMax(k) => gy * x.le(k),
-        Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => 0.0 * gy,
+        ClampMin(k) => x.lt(k).gate(gy),
+        ClampMax(k) => x.gt(k).gate(gy),
+        Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_) => zero(),
     }
 }
 
@@ -145,12 +149,12 @@ impl<T: Float> Var<'_, T> {
 pub(super) fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
     let apart = |k: f64| vec![(k - 1.5, k - 0.2), (k + 0.2, k + 1.5)];
     match op {
-        Neg | Scale(_) | Shift(_) => Some(vec![(-2.0, 2.0)]),
+        Neg | Scale(_) | Shift(_) | DivScalar(_) => Some(vec![(-2.0, 2.0)]),
         Abs | Relu => Some(apart(0.0)),
         Sign => None,
         Exp | Tanh | Sigmoid | Softplus => Some(vec![(-1.5, 1.5)]),
         Ln | Sqrt => Some(vec![(0.3, 2.5)]),
-        Recip => Some(vec![(-2.0, -0.5), (0.5, 2.0)]),
+        Recip | ScalarDiv(_) => Some(vec![(-2.0, -0.5), (0.5, 2.0)]),
         Sin | Cos => Some(vec![(-3.0, 3.0)]),
         Powi(_) => Some(vec![(-1.5, -0.4), (0.4, 1.5)]),
         Powf(_) => Some(vec![(0.4, 2.0)]),

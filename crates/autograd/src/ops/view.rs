@@ -60,6 +60,7 @@ impl View {
     pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape) -> Tensor<T> {
         match self {
             View::BroadcastTo => x[0].broadcast_to(&shape),
+            View::Reshape if x[0].shape() == shape => x[0].clone(),
             View::Reshape => {
                 let sizes: SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
                 x[0].reshape(&sizes)
@@ -79,7 +80,8 @@ impl View {
         let (gy, shape) = (c.gy(), c.x_shape(0));
         let one = |view| smallvec![Some(gy.view(view, shape))];
         match self {
-            View::BroadcastTo => smallvec![Some(gy.sum_to(&shape))],
+            View::BroadcastTo => smallvec![Some(gy.sum_shape(shape))],
+            View::Reshape if gy.shape() == shape => smallvec![Some(gy)],
             View::Reshape => one(View::Reshape),
             View::Permute(order) => one(View::Permute(order.inverse(shape.rank()))),
             View::Slice { axis, start, step } => one(View::Unslice { axis, start, step }),
@@ -104,6 +106,27 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::View(view), &[self], shape)
     }
 
+    /// A node of its own with the same value, which shares the numbers: what an operation records
+    /// that has nothing to do. Returned as it is, the operand would be two variables in one, and the
+    /// gradient by either that by both.
+    #[inline]
+    pub(crate) fn same(self) -> Self {
+        self.view(View::Reshape, self.shape())
+    }
+
+    /// This result, or a node of its own if it is still the operand.
+    #[inline]
+    pub(crate) fn apart_from(self, operand: Self) -> Self {
+        if self.is(operand) { self.same() } else { self }
+    }
+
+    /// Repeated to a larger shape that fits; itself if the shape is its own. For rules and operands,
+    /// not for results.
+    #[inline]
+    pub(crate) fn broadcast_shape(self, shape: Shape) -> Self {
+        if self.shape() == shape { self } else { self.view(View::BroadcastTo, shape) }
+    }
+
     /// The shape rule's answer, or a panic with its text.
     #[inline]
     #[track_caller]
@@ -121,12 +144,8 @@ impl<'t, T: Float> Var<'t, T> {
     #[inline]
     #[track_caller]
     pub fn broadcast_to(self, shape: &[usize]) -> Self {
-        let own = self.shape();
-        if *own == *shape {
-            return self;
-        }
-        let shape = self.fits(shapes::broadcast_to(&own, shape));
-        self.view(View::BroadcastTo, shape)
+        let shape = self.fits(shapes::broadcast_to(&self.shape(), shape));
+        self.broadcast_shape(shape).apart_from(self)
     }
 
     /// The same elements under another shape; one size may be -1 and is inferred.
@@ -286,14 +305,24 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn pad(self, padding: &[(usize, usize)], value: f64) -> Self {
         let shape = self.shape();
         self.fits(shapes::pad(&shape, padding));
-        // Zeros are what unslicing gives: other values go through x - v.
-        let mut x = if value == 0.0 { self } else { self - value };
+        let mut x = self;
         for (axis, &(before, after)) in padding.iter().enumerate() {
-            if (before, after) != (0, 0) {
-                x = x.unslice("pad", axis, before, before + shape[axis] + after);
+            if (before, after) == (0, 0) {
+                continue;
             }
+            // Zeros (but not -0) are what unslicing gives; other values are joined on.
+            x = if value.to_bits() == 0 {
+                x.unslice("pad", axis, before, before + shape[axis] + after)
+            } else {
+                let around = |n: usize| self.tape.full(&x.shape().with(axis, n), value);
+                let parts = [around(before), x, around(after)];
+                Var::concat(
+                    &parts[usize::from(before == 0)..3 - usize::from(after == 0)],
+                    axis as isize,
+                )
+            };
         }
-        if value == 0.0 { x } else { x + value }
+        x.apart_from(self)
     }
 
     /// Several variables joined along an axis.

@@ -51,7 +51,7 @@ impl<'t, T: Float> Normal<'t, T> {
     fn scaled(self, eps: f64, weight: Option<Var<'t, T>>, bias: Option<Var<'t, T>>) -> Var<'t, T> {
         let scale = times((self.variance + eps).sqrt().recip(), weight);
         let y = self.x * scale;
-        if self.mean.is(self.c) {
+        if !self.mean.is_active() {
             return plus(y, bias);
         }
         let shift = (self.c - self.mean) * scale;

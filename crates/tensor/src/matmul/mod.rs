@@ -51,6 +51,10 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn matmul_t(&self, other: &Self, ta: bool, tb: bool) -> Self {
         let shape = shapes::matmul(&self.shape(), &other.shape(), ta, tb).or_panic();
+        if self.rank() > 2 && other.rank() == 2 && !ta {
+            // Batches share the right operand: their rows are rows of one product.
+            return self.flatten(0, -2).matmul_t(other, false, tb).with_shape(shape);
+        }
         let (a, b) = (Operand::new(self, true, ta), Operand::new(other, false, tb));
         let batch = Shape::new(&shape[..self.rank().max(other.rank()).saturating_sub(2)]);
         let mut out = Self::empty(shape);

@@ -89,4 +89,6 @@ binary! {
     Eq as eq: |a, b| one_if(a == b);
     /// 1 where a ≠ b, else 0.
     Ne as ne: |a, b| one_if(a != b);
+    /// b where a is 0, else 0, whatever b is: the gate through which a cotangent passes, or does not.
+    Gate as gate: |a, b| if a == T::default() { b } else { T::default() };
 }

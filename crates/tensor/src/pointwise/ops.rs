@@ -73,6 +73,7 @@ macro_rules! integer_arithmetic {
                     Binary::Le => |a, b| (a <= b).into(),
                     Binary::Eq => |a, b| (a == b).into(),
                     Binary::Ne => |a, b| (a != b).into(),
+                    Binary::Gate => |a, b| if a == 0 { b } else { 0 },
                 };
                 zip(a, b, shape, f)
             }

@@ -415,7 +415,7 @@ expression_operators! {
     Add add: |x, c| x.unary(Unary::Shift(c)), x.unary(Unary::Shift(c));
     Sub sub: |x, c| x.unary(Unary::Shift(-c)), (-x).unary(Unary::Shift(c));
     Mul mul: |x, c| x.unary(Unary::Scale(c)), x.unary(Unary::Scale(c));
-    Div div: |x, c| x.unary(Unary::Scale(1.0 / c)), x.unary(Unary::Recip).unary(Unary::Scale(c));
+    Div div: |x, c| x.unary(Unary::DivScalar(c)), x.unary(Unary::ScalarDiv(c));
 }
 impl<'b> ops::Neg for Expr<'b> {
     type Output = Expr<'b>;

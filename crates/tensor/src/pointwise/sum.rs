@@ -1,16 +1,12 @@
 //! Programs that end in a sum: the numbers are added up while they are in the cache, and the
 //! tensor that would hold them is never made.
 
-use super::program::{BLOCK, Program, Source, sources};
+use super::program::{Program, Source, sources};
 use crate::element::Float;
-use crate::parallel::{Shared, ranges};
-use crate::reduce::sum_middle;
+use crate::parallel::Shared;
+use crate::reduce::{Cut, cut, join, sum_middle};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// Numbers that are evaluated before they are added up: they stay in the second cache. Fixed, so
-/// that the result does not depend on the number of threads.
-const PIECE: usize = 32 * BLOCK;
 
 impl Program {
     /// The sum of the first result over all elements of `shape`, without storing them.
@@ -23,7 +19,7 @@ impl Program {
     }
 
     /// The first result over inputs that broadcast to `over`, summed to a smaller `shape` as
-    /// [`Tensor::sum_to`] does, without storing it.
+    /// [`Tensor::sum_to`] does, without storing it: bit for bit the sum of the stored result.
     ///
     /// ```
     /// use wengert_tensor::{Program, Tensor};
@@ -42,8 +38,8 @@ impl Program {
         shape: &[usize],
     ) -> Tensor<T> {
         let split = Split::of(over, shape);
-        // Where the pieces would be parts of a row there is nothing to gain; nor with nothing.
-        if split.inner > PIECE || over.contains(&0) {
+        // With nothing to add, or one number alone, there is nothing to gain.
+        if split.n == 1 || over.contains(&0) {
             return self.map(inputs, over).sum_to(shape);
         }
         self.check_inputs(inputs.len());
@@ -52,46 +48,57 @@ impl Program {
         partial.reshape(&split.shape(over)).sum_to(shape)
     }
 
-    /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels): sums of runs along
-    /// the middle axis, [outer, runs, inner].
+    /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels): sums along the middle
+    /// axis, [outer, inner].
     pub(crate) fn sum_here<T: Float>(&self, sources: &[Source<T>], split: Split) -> Tensor<T> {
         let Split { outer, n, inner, .. } = split;
-        let (row, runs, rows) = (inner, split.runs(), split.rows());
-        let mut partial = Tensor::<T>::empty(Shape::new(&[outer, runs, inner]));
-        let to = Shared(partial.fresh_mut().as_mut_ptr());
-        // A piece is one run, or, where a run is the whole axis, that of several outer indices.
-        let (pieces, together) = if runs > 1 {
-            (outer * runs, 1)
-        } else {
-            (outer.div_ceil(split.outers()), split.outers())
-        };
+        let mut sums = Tensor::<T>::empty(Shape::new(&[outer, inner]));
+        self.add_up(sources, 0, [outer, n, inner], sums.fresh_mut());
+        sums
+    }
+
+    /// Makes the numbers from `start` on and sums them, divided as the reduction of stored numbers
+    /// divides them: so the bits are the same, on any number of threads. What is made at once stays
+    /// in the second cache.
+    fn add_up<T: Float>(
+        &self,
+        sources: &[Source<T>],
+        start: usize,
+        [outer, n, inner]: [usize; 3],
+        out: &mut [T],
+    ) {
         let numbers = outer * n * inner;
-        let cost = (numbers * (self.len() + 1)).max(1);
-        ranges(pieces, cost, 1, |range| {
-            let most = rows * row * together;
-            let mut piece = Tensor::<T>::empty(Shape::new(&[most]));
-            let target = Shared(piece.fresh_mut().as_mut_ptr());
-            for at in range {
-                let (start, sizes) = if runs > 1 {
-                    let (o, run) = (at / runs, at % runs);
-                    let first = run * rows;
-                    ((o * n + first) * row, [1, rows.min(n - first), inner])
-                } else {
-                    let first = at * together;
-                    (first * n * row, [together.min(outer - first), n, inner])
-                };
-                let len = sizes.iter().product::<usize>();
-                self.block_range(sources, &[target], start..start + len, start);
-                let sums = sizes[0] * inner;
-                // SAFETY: each piece has a place of its own: `inner` sums for each of its outer
-                // indices or its run.
-                let out = unsafe {
-                    std::slice::from_raw_parts_mut(to.get().add(at * together * inner), sums)
-                };
-                sum_middle(&piece.fresh_mut()[..len], sizes, out);
+        let cost = numbers * (self.len() + 1);
+        match cut([outer, n, inner]) {
+            Cut::Whole => {
+                let mut made = Tensor::<T>::empty(Shape::new(&[numbers]));
+                let made = made.fresh_mut();
+                let target = Shared(made.as_mut_ptr());
+                self.block_range(sources, &[target], start..start + numbers, start);
+                sum_middle(made, [outer, n, inner], out);
             }
-        });
-        partial
+            Cut::Outer(half) => {
+                let (out1, out2) = out.split_at_mut(half * inner);
+                let second = start + half * n * inner;
+                join(
+                    cost,
+                    || self.add_up(sources, start, [half, n, inner], out1),
+                    || self.add_up(sources, second, [outer - half, n, inner], out2),
+                );
+            }
+            Cut::Middle(half) => {
+                let mut rest = Tensor::<T>::empty(Shape::new(&[inner]));
+                let rest = rest.fresh_mut();
+                join(
+                    cost,
+                    || self.add_up(sources, start, [1, half, inner], out),
+                    || self.add_up(sources, start + half * inner, [1, n - half, inner], rest),
+                );
+                for (sum, &more) in out.iter_mut().zip(rest.iter()) {
+                    *sum = *sum + more;
+                }
+            }
+        }
     }
 }
 
@@ -123,29 +130,11 @@ impl Split {
         }
     }
 
-    /// Rows of `inner` numbers in a run.
-    fn rows(self) -> usize {
-        (PIECE / self.inner.max(1)).clamp(1, self.n.max(1))
-    }
-
-    /// Runs along the middle axis.
-    fn runs(self) -> usize {
-        self.n.div_ceil(self.rows())
-    }
-
-    /// How many outer indices make a piece where the middle axis is one run.
-    fn outers(self) -> usize {
-        (PIECE / (self.n * self.inner).max(1)).max(1)
-    }
-
-    /// The shape of the partial sums: the runs in place of the first axis of the middle.
+    /// The shape of the sums: the middle axes have one element each.
     fn shape(self, over: &[usize]) -> Vec<isize> {
         let (start, end) = self.axes;
         let mut sizes: Vec<isize> = over.iter().map(|&n| n as isize).collect();
-        if start < end {
-            sizes[start..end].fill(1);
-            sizes[start] = self.runs() as isize;
-        }
+        sizes[start..end].fill(1);
         sizes
     }
 }

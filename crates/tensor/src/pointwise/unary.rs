@@ -118,6 +118,10 @@ unary! {
     Scale(c: f64 = -1.5) as scale: |x| x * c;
     /// x + c
     Shift(c: f64 = 0.75) as shift: |x| x + c;
+    /// x / c, rounded once.
+    DivScalar(c: f64 = -1.7) as div_scalar: |x| x / c;
+    /// c / x, rounded once.
+    ScalarDiv(c: f64 = -1.7) as scalar_div: |x| c / x;
     /// xⁿ
     Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
     /// xᵖ; NaN for negative x unless p is whole.
@@ -174,6 +178,8 @@ pub(super) fn meaning(op: Unary, x: f64) -> f64 {
         }
         Unary::Scale(c) => x * c,
         Unary::Shift(c) => x + c,
+        Unary::DivScalar(c) => x / c,
+        Unary::ScalarDiv(c) => c / x,
         Unary::Powi(n) => x.powi(n),
         Unary::Powf(p) => x.powf(p),
         Unary::ClampMin(c) => {

@@ -149,8 +149,12 @@ impl<T: Float> Tensor<T> {
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
     pub fn adaptive_avg_pool2d(&self, size: impl Into<Pair>) -> Self {
-        let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size.into().0);
-        self.map_axes(&maps.or_panic())
+        let size = size.into().0;
+        let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size).or_panic();
+        match size {
+            [1, 1] => self.mean(&[-2, -1], true), // one pass
+            _ => self.map_axes(&maps),
+        }
     }
 
     /// For each number of the index the element at that position of its image, whose last two

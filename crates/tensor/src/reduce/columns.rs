@@ -8,7 +8,7 @@ use crate::simd::{Isa, Kernel, dispatch};
 use std::marker::PhantomData;
 
 /// Rows that a column kernel combines one after the other.
-const LEAF_ROWS: usize = 128;
+pub(super) const LEAF_ROWS: usize = 128;
 /// Columns are dealt to several threads in pieces no narrower than this.
 const WIDE: usize = 512;
 /// Fewer columns than this do not fill vectors.

@@ -6,7 +6,7 @@
 //! at most `40 + log2 n` otherwise, so a sum errs by no more than that many units of rounding times
 //! `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
-use super::columns::{NARROW, columns, down};
+use super::columns::{LEAF_ROWS, NARROW, columns, down};
 use super::reducer::Reducer;
 use crate::element::Number;
 use crate::parallel::PARALLEL;
@@ -30,7 +30,7 @@ const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(super) type Sizes = [usize; 3];
 
-pub(super) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     if elements >= PARALLEL {
         rayon::join(a, b);
     } else {
@@ -62,6 +62,30 @@ pub(super) fn pieces<T: Number, U: Send>(
         || pieces(x1, [half, n, inner], out1, work),
         || pieces(x2, [outer - half, n, inner], out2, work),
     );
+}
+
+/// How [`fold`] divides its work, for whoever makes the numbers piece by piece and wants its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// One call.
+    Whole,
+    /// So many outer indices first, then the rest.
+    Outer(usize),
+    /// So many of the middle axis, added to the rest.
+    Middle(usize),
+}
+
+/// Where sums of these sizes are cut.
+pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
+    if outer * n * inner <= BLOCK {
+        Cut::Whole
+    } else if outer > 1 {
+        Cut::Outer(outer / 2)
+    } else if inner == 1 || (inner >= NARROW && n > LEAF_ROWS) {
+        Cut::Middle(1 << (n - 1).ilog2()) // as `line` and `columns`
+    } else {
+        Cut::Whole
+    }
 }
 
 /// Reduces the middle axis. `shifts` has one number for each result, or none if `R` takes none.

@@ -107,12 +107,21 @@ impl Reduction {
         unsafe { out.view(self.out, Strides::new(&steps), 0) }.contiguous()
     }
 
+    /// The result where every result is made of one number: that number, be it -0.
+    pub(super) fn of_single_numbers<T: Element>(&self, x: &Tensor<T>) -> Option<Tensor<T>> {
+        let single = self.order.iter().all(|&axis| !self.chosen[axis]);
+        single.then(|| x.with_shape(self.out))
+    }
+
     /// Reduces one group of axes after the other, the innermost first.
     pub(super) fn staged<T: Number, R: Reducer<T>>(self, x: &Tensor<T>) -> Tensor<T> {
         if x.numel() == 0 {
             return self.empty(R::empty());
         }
         let mut groups = self.groups();
+        if let Some(alone) = self.of_single_numbers(x) {
+            return alone;
+        }
         let mut stage = self.source(x);
         self.result(|out| {
             loop {

@@ -14,13 +14,15 @@ mod reducer;
 mod tests;
 
 use crate::element::{Float, Number};
+use crate::pointwise::Program;
 use crate::shape::{MAX_RANK, Shape};
 use crate::shapes::{self, OrPanic};
 use crate::simd::{Isa, Kernel, dispatch};
 use crate::tensor::Tensor;
+pub(crate) use kernel::{Cut, cut, join};
 use kernel::{fold, line, pieces};
 pub use layout::Reduction;
-use reducer::{Exps, Max, Min, Squares, Sum};
+use reducer::{Exps, Max, Min, Sum};
 
 /// Reductions.
 impl<T: Number> Tensor<T> {
@@ -98,6 +100,7 @@ impl<T: Number> Tensor<T> {
     /// Σx over all elements, as a number.
     pub fn sum_all(&self) -> T {
         match self.as_slice() {
+            Some(&[x]) => x,
             Some(elements) => T::total(elements),
             None => self.sum(&[], false).item(),
         }
@@ -182,9 +185,13 @@ impl<T: Float> Tensor<T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: f64) -> Self {
-        let reduction =
-            Reduction::new(self, &shapes::reduce("var", &self.shape(), axes).or_panic(), keepdim);
-        T::var(self, reduction, correction)
+        let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
+        let count = Reduction::new(self, &reduced, true).count() as f64;
+        let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
+        let inputs = [self, &self.mean(axes, true)];
+        let mut out = squares.sum_to(&inputs, &self.shape(), &reduced.kept);
+        divide(out.make_mut(), T::of((count - correction).max(0.0)));
+        if keepdim { out } else { out.with_shape(reduced.dropped) }
     }
 
     /// ln Σ exp(x) over these axes, all if none is named: the smooth maximum.
@@ -301,30 +308,12 @@ pub(crate) fn position_along<T: Number>(
     }
 }
 
-pub(crate) fn variance<T: Float>(
-    x: &Tensor<T>,
-    reduction: Reduction,
-    correction: f64,
-) -> Tensor<T> {
-    let n = reduction.count() as f64;
-    if x.numel() == 0 {
-        return reduction.empty(T::of(f64::NAN));
-    }
-    let divisor = T::of((n - correction).max(0.0));
-    reduction.whole(x, |x, sizes, out| {
-        pieces(x, sizes, out, &|x, sizes, out| {
-            fold::<T, Sum>(x, sizes, &[], out);
-            divide(out, T::of(n));
-            let means = out.to_vec();
-            fold::<T, Squares>(x, sizes, &means, out);
-            divide(out, divisor);
-        });
-    })
-}
-
 pub(crate) fn log_sum_exp<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
     if x.numel() == 0 {
         return reduction.empty(T::NEG_INFINITY);
+    }
+    if let Some(alone) = reduction.of_single_numbers(x) {
+        return alone;
     }
     reduction.whole(x, |x, sizes, out| {
         pieces(x, sizes, out, &|x, sizes, out| {

@@ -32,25 +32,6 @@ impl<T: Number> Reducer<T> for Sum {
     }
 }
 
-/// Σ(x - shift)².
-pub(super) struct Squares;
-impl<T: Float> Reducer<T> for Squares {
-    const SHIFTED: bool = true;
-    #[inline(always)]
-    fn empty() -> T {
-        T::default()
-    }
-    #[inline(always)]
-    fn lift<I: Isa>(x: T, shift: T) -> T {
-        let d = x - shift;
-        d * d
-    }
-    #[inline(always)]
-    fn join(a: T, b: T) -> T {
-        a + b
-    }
-}
-
 /// Σ exp(x - shift).
 pub(super) struct Exps;
 impl<T: Float> Reducer<T> for Exps {

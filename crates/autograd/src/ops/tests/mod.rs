@@ -5,6 +5,9 @@
 mod aliases;
 mod assemble;
 mod conv;
+mod cut;
+mod gates;
+mod hessians;
 mod index;
 mod kinks;
 mod matmul;
@@ -17,7 +20,9 @@ mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::op::Op;
-use crate::ops::{Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
+use crate::ops::{
+    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Probability, Random, Reduce, View,
+};
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
 use rand::Rng;
@@ -263,22 +268,23 @@ fn after(family: Op) -> Option<Op> {
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
         Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
         Op::Index(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
-        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: 0.4, stream: 3 })),
+        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: Probability::new(0.4), stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
         Op::Custom(_) => None,
     }
 }
 
+/// The rows of these families.
+fn every_row(wanted: impl Fn(Op) -> bool) -> Vec<Row> {
+    let families = successors(Some(Op::Constant), |&op| after(op)).filter(|&op| wanted(op));
+    families.flat_map(rows).collect()
+}
+
 /// All families; a test of its own for each, so that a failure says where.
 fn check(wanted: impl Fn(Op) -> bool) {
-    let mut checked = 0;
-    for family in successors(Some(Op::Constant), |&op| after(op)).filter(|&op| wanted(op)) {
-        for row in rows(family) {
-            row.check();
-            checked += 1;
-        }
-    }
-    assert!(checked > 0);
+    let rows = every_row(wanted);
+    assert!(!rows.is_empty());
+    rows.iter().for_each(Row::check);
 }
 
 #[test]

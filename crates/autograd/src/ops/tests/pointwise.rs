@@ -9,7 +9,7 @@ use wengert_tensor::{Binary, Tensor, Unary};
 
 fn form(op: Unary) -> Form {
     match op {
-        Unary::Neg | Unary::Scale(_) => Form::Linear,
+        Unary::Neg | Unary::Scale(_) | Unary::DivScalar(_) => Form::Linear,
         _ => Form::Curved,
     }
 }
@@ -75,11 +75,32 @@ fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, F
         Maximum | Minimum => {
             Some((vec![steps(a, [3, 4], -1.2), steps(b, [2 + b.len(), 2], -1.0)], Form::Curved))
         }
+        Gate => None, // see `gates`
         Gt | Ge | Lt | Le | Eq | Ne => None,
     }
 }
 
+/// By comparisons, as rules use them: the first operand has no derivative.
+fn gates() -> Vec<Row> {
+    let apart = || vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1), any(&[3, 5], 2)];
+    let op = Op::Binary(Binary::Gate);
+    vec![
+        Row::new(op, "", vec![any(&[3, 5], 1)], |x| {
+            x[0].tape().constant(Tensor::from_fn(&[3, 5], |i| (i % 3) as f64)).gate(x[0])
+        })
+        .linear(),
+        Row::new(op, "tiny", vec![any(&[3], 1)], |x| {
+            x[0].tape().constant(Tensor::from([0.0, 1.0, 0.0])).gate(x[0])
+        })
+        .linear(),
+        Row::new(op, "by a comparison", apart(), |x| x[0].lt(0.0).gate(x[0] * x[1].exp())),
+    ]
+}
+
 pub(super) fn binary(op: Binary) -> Vec<Row> {
+    if op == Binary::Gate {
+        return gates();
+    }
     let shapes: [[&[usize]; 2]; 5] =
         [[&[3, 5], &[3, 5]], [&[3, 1], &[5]], [&[], &[3, 5]], [&[2, 3], &[3]], [&[3], &[3]]];
     let mut rows = vec![];

@@ -91,9 +91,6 @@ pub(super) fn rows(op: View) -> Vec<Row> {
                 .linear(),
                 Row::new(op, "pad", vec![any(&[3, 5], 1)], |x| x[0].pad(&[(1, 0), (2, 3)], 0.0))
                     .linear(),
-                Row::new(op, "pad with 1.5", vec![any(&[2, 3], 1)], |x| {
-                    x[0].pad(&[(0, 2), (1, 1)], 1.5).tanh()
-                }),
             ]
         }
         View::Concat { .. } => vec![
@@ -109,6 +106,9 @@ pub(super) fn rows(op: View) -> Vec<Row> {
             })
             .linear(),
             Row::new(op, "of one", vec![any(&[3, 5], 1)], |x| Var::concat(x, 0)).linear(),
+            Row::new(op, "pad with 1.5", vec![any(&[2, 3], 1)], |x| {
+                x[0].pad(&[(0, 2), (1, 1)], 1.5).tanh()
+            }),
             Row::new(op, "stack", vec![any(&[2, 3], 1), any(&[2, 3], 2), any(&[2, 3], 3)], |x| {
                 Var::stack(x, 1)
             })
