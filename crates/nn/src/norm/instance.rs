@@ -13,8 +13,9 @@ macro_rules! instance_norm {
         $(#[$doc])*
         ///
         /// By default without weight, bias and running statistics, as in PyTorch: what evaluation
-        /// does is what training does. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the
-        /// missing ingredient for fast stylization", 2016.)
+        /// does is what training does. With running statistics, `forward` panics on a tape without
+        /// mode. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the missing ingredient for
+        /// fast stylization", 2016.)
         #[derive(Clone, Debug, Module)]
         #[module(crate = "wengert_autograd")]
         pub struct $Layer<T: Float = f32> {
@@ -107,7 +108,9 @@ macro_rules! instance_norm {
                 let (tape, shape) = (x.tape(), x.shape());
                 let rank = shape.rank();
                 let normal = match self.running() {
-                    Some(running) if tape.mode() == Mode::Eval => running.normal(x),
+                    Some(running) if tape.expect_mode("instance_norm") == Mode::Eval => {
+                        running.normal(x)
+                    }
                     running => {
                         let n: usize = shape[2..].iter().product();
                         if n == 1 {
