@@ -1,6 +1,6 @@
 //! Gradients as numbers.
 
-use crate::buffers::BufferUpdate;
+use crate::buffers::Updates;
 use crate::param::{Param, ParamId};
 use crate::tape::Tape;
 use crate::var::Var;
@@ -10,12 +10,15 @@ use wengert_tensor::{Float, Tensor};
 /// What [`backward`](Var::backward) returns: a gradient for each trainable parameter and watched
 /// variable that the loss depends on, and the buffer updates of the run. Plain data that outlives
 /// the tape and can be sent to another thread.
+///
+/// All gradients of a run, and their clones, share its buffer updates: each update is applied to its
+/// buffer once, with the first step that reaches the buffer.
 #[derive(Clone)]
 pub struct Gradients<T: Float = f32> {
     tape: u64,
     params: HashMap<ParamId, Tensor<T>>,
     watched: HashMap<u32, Tensor<T>>,
-    pub(crate) buffers: Vec<BufferUpdate<T>>,
+    pub(crate) buffers: Updates<T>,
 }
 
 impl<T: Float> Gradients<T> {
@@ -65,8 +68,8 @@ impl<T: Float> Gradients<T> {
     }
 
     /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
-    /// buffer updates follow those of this one. Gradients of watched variables belong to one tape
-    /// and stay as they are.
+    /// buffer updates follow those of this one; gradients of the same run share theirs, and each is
+    /// applied once. Gradients of watched variables belong to one tape and stay as they are.
     pub fn accumulate(&mut self, other: Self) {
         for (id, g) in other.params {
             match self.params.entry(id) {
@@ -74,7 +77,7 @@ impl<T: Float> Gradients<T> {
                 std::collections::hash_map::Entry::Vacant(slot) => drop(slot.insert(g)),
             }
         }
-        self.buffers.extend(other.buffers);
+        self.take_updates(other.buffers);
     }
 
     /// Multiplies every parameter's gradient (not those of watched variables) by a number.

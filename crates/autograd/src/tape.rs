@@ -5,7 +5,7 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
-use crate::buffers::BufferUpdate;
+use crate::buffers::Updates;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
 use crate::ops::CustomOp;
@@ -85,7 +85,7 @@ pub struct Tape<T: Float = f32> {
     key: Option<u64>,
     streams: Cell<u32>,
     pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
-    pub(crate) buffers: RefCell<Vec<BufferUpdate<T>>>,
+    pub(crate) buffers: RefCell<Updates<T>>,
     pub(crate) scopes: Scopes,
 }
 

@@ -1,7 +1,7 @@
 //! Layers that behave differently in training and evaluation, on tapes of either mode and of none.
 
 use std::panic::{self, AssertUnwindSafe};
-use wengert_autograd::{Mode, Tape};
+use wengert_autograd::{Buffer, Mode, Tape};
 use wengert_nn::{
     BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Flatten, InstanceNorm1d, InstanceNorm2d,
     Layer, Linear, Relu, Sequential, sequential,
@@ -125,4 +125,51 @@ fn a_step_in_evaluation_mode_leaves_the_statistics() {
     assert_eq!(layer.running_mean.unwrap().value().to_vec(), [1.0, -1.0]);
     assert_eq!(layer.running_var.unwrap().value().to_vec(), [4.0, 0.25]);
     assert_eq!(layer.num_batches_tracked.unwrap().value().item(), 0);
+}
+
+/// Statistics estimated anew by passes over the data, without gradients.
+#[test]
+fn statistics_are_estimated_without_a_loss() {
+    let rng = &mut Philox::new(3);
+    let batches = [(); 4].map(|()| Tensor::<f64>::normal_of(&[6, 2], 5.0, 3.0, rng));
+    let mut layer = BatchNorm1d::<f64>::of(2).momentum(None);
+    for x in &batches {
+        let tape = Tape::inference().training(rng);
+        layer.forward(tape.constant(x.clone()));
+        tape.apply_updates(&mut layer);
+        tape.apply_updates(&mut layer);
+    }
+    for channel in 0..2 {
+        let (mut mean, mut variance) = (0.0, 0.0);
+        for x in &batches {
+            let values: Vec<f64> = (0..6).map(|i| x.at(&[i, channel])).collect();
+            let m = values.iter().sum::<f64>() / 6.0;
+            mean += m / 4.0;
+            variance += values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / 5.0 / 4.0;
+        }
+        let has = |buffer: &Option<Buffer<f64>>| buffer.as_ref().unwrap().value().at(&[channel]);
+        assert!((has(&layer.running_mean) - mean).abs() < 1e-12);
+        assert!((has(&layer.running_var) - variance).abs() < 1e-12);
+    }
+    assert_eq!(layer.num_batches_tracked.unwrap().value().item(), 4);
+}
+
+/// One forward pass with two losses counts once.
+#[test]
+fn a_batch_is_tracked_once() {
+    let rng = &mut Philox::new(3);
+    let mut layer = BatchNorm2d::<f64>::of(2);
+    let x = Tensor::normal_of(&[4, 2, 3, 3], 5.0, 3.0, rng);
+    let tape = Tape::train(rng);
+    let y = layer.forward(tape.constant(x.clone()));
+    let mut gradients = y.square().sum_all().backward_retain();
+    gradients.accumulate(y.exp().sum_all().backward());
+    gradients.apply_updates(&mut layer);
+    gradients.clone().apply_updates(&mut layer);
+    assert_eq!(layer.num_batches_tracked.unwrap().value().item(), 1);
+    let means = x.mean(&[0, 2, 3], false).to_vec();
+    let running = layer.running_mean.unwrap().value().to_vec();
+    for (running, mean) in running.into_iter().zip(means) {
+        assert!((running - 0.1 * mean).abs() < 1e-12);
+    }
 }

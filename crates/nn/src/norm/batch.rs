@@ -14,7 +14,8 @@ macro_rules! batch_norm {
         ///
         /// In training the statistics are those of the batch (the variance with 1 / n). Running ones,
         /// mean ← (1 − momentum)·mean + momentum·mean of the batch, and likewise the variance (with
-        /// 1 / (n − 1)), are results of the run: the optimizer's step applies them. In evaluation they
+        /// 1 / (n − 1)), are results of the run: the optimizer's step applies them, or
+        /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates), once. In evaluation they
         /// stand in for those of the batch. Which of the two, the tape says; on a tape without mode
         /// `forward` panics. A layer without running statistics does the same in both modes, and
         /// needs none.
