@@ -94,6 +94,7 @@ pub struct Tape<T: Float = f32> {
 pub(crate) struct Binding {
     pub node: u32,
     pub version: u64,
+    pub frozen: bool,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
@@ -425,25 +426,29 @@ impl<T: Float> Tape<T> {
     /// leaf. A frozen parameter is a constant and costs no backward work.
     ///
     /// # Panics
-    /// If the parameter changed since this tape bound it: the values computed so far would mix old
-    /// and new.
+    /// If the parameter changed, was frozen or was unfrozen since this tape bound it: the values
+    /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
         let bound = self.params.borrow().get(&param.id()).copied();
-        if let Some(Binding { node, version }) = bound {
-            if version != param.version() {
+        if let Some(Binding { node, version, frozen }) = bound {
+            if (version, frozen) != (param.version(), param.frozen()) {
+                let what = match frozen {
+                    _ if version != param.version() => "changed",
+                    false => "was frozen",
+                    true => "was unfrozen",
+                };
                 self.fail(format!(
-                    "a parameter of shape {} changed since this tape bound it: make a new tape per step",
+                    "a parameter of shape {} {what} since this tape bound it: make a new tape per step",
                     param.shape()
                 ))
             }
             return Var { tape: self, id: node };
         }
-        let op = if param.frozen() { Op::Constant } else { Op::Leaf };
+        let (version, frozen) = (param.version(), param.frozen());
+        let op = if frozen { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
-        self.params
-            .borrow_mut()
-            .insert(param.id(), Binding { node: var.id, version: param.version() });
+        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version, frozen });
         var
     }
 
