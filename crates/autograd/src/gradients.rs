@@ -1,6 +1,7 @@
 //! Gradients as numbers.
 
 use crate::buffers::Updates;
+use crate::op::Op;
 use crate::param::{Param, ParamId};
 use crate::tape::{Binding, Tape};
 use crate::var::Var;
@@ -60,17 +61,43 @@ impl<T: Float> Gradients<T> {
         self.params.get_mut(&param.id()).map(|of| &mut of.gradient)
     }
 
-    /// The gradient of a watched variable; `None` if the loss does not depend on it.
+    /// The gradient of a variable of [`Tape::watch`] or [`Tape::param`]; `None` if the loss does not
+    /// depend on it. For a parameter it is what [`get`](Gradients::get) returns: `None` also if the
+    /// parameter was frozen.
     ///
     /// # Panics
-    /// If the variable lies on another tape than the loss.
+    /// If the variable lies on another tape than the loss, is a constant, or was computed from others:
+    /// no gradient of it is kept. [`Var::grad`] gives the derivative by any variable.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
             x.tape.serial == self.tape,
             "wrt: this variable is not on the tape of these gradients"
         );
-        self.watched.get(&x.id)
+        let op = x.op();
+        if let Some(gradient) = self.watched.get(&x.id) {
+            return Some(gradient);
+        }
+        if matches!(op, Op::Leaf | Op::Constant) {
+            let bound = x.tape.params.borrow();
+            if let Some((id, _)) = bound.iter().find(|(_, bound)| bound.node == x.id) {
+                return self.params.get(id).map(|of| &of.gradient);
+            }
+        }
+        match op {
+            Op::Leaf => None,
+            Op::Constant => x.tape.fail(format!(
+                "wrt: this variable of shape {} is a constant, no gradient of it was computed: make it \
+                 with watch()",
+                x.shape()
+            )),
+            _ => x.tape.fail(format!(
+                "wrt: this variable of shape {} was computed from others, and backward() keeps the \
+                 gradients of watched variables and parameters alone: watch() it where it is made, or \
+                 ask the loss for grad(&[variable]) in place of backward()",
+                x.shape()
+            )),
+        }
     }
 
     /// Whether a parameter has changed since its gradient was computed.
