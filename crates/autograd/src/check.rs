@@ -1,6 +1,6 @@
 //! Errors of shape: a panic at the caller's line, or from the same code a `Result`.
 
-use crate::tape::Tape;
+use crate::tape::{Mode, Tape};
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
@@ -52,6 +52,10 @@ impl<T: Float> Tape<T> {
     /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead
     /// of panicking. Other panics pass through.
     ///
+    /// The mode is left open: layers that behave differently in training and evaluation run, and
+    /// refuse only what they refuse in evaluation. To find what training refuses (a batch of one
+    /// sample under batch norm), name the mode with [`Tape::check_in`].
+    ///
     /// ```
     /// # use wengert_autograd::Tape;
     /// let error = Tape::<f32>::check(|tape| {
@@ -66,8 +70,26 @@ impl<T: Float> Tape<T> {
     /// # Errors
     /// The first operation whose operands do not fit.
     pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
-        let tape = Tape::shapes_only();
-        panic::catch_unwind(AssertUnwindSafe(|| body(&tape))).map_err(|cause| {
+        Self::check_on(&Tape::shapes_only(None), body)
+    }
+
+    /// [`Tape::check`] with layers in this mode, so that what the real run would refuse is refused
+    /// here.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Mode, Tape};
+    /// let mode = Tape::<f32>::check_in(Mode::Train, |tape| tape.mode());
+    /// assert_eq!(mode, Ok(Some(Mode::Train)));
+    /// ```
+    ///
+    /// # Errors
+    /// The first operation whose operands do not fit.
+    pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
+        Self::check_on(&Tape::shapes_only(Some(mode)), body)
+    }
+
+    fn check_on<R>(tape: &Tape<T>, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
+        panic::catch_unwind(AssertUnwindSafe(|| body(tape))).map_err(|cause| {
             match cause.downcast::<ShapeError>() {
                 Ok(error) => *error,
                 Err(other) => panic::resume_unwind(other),
