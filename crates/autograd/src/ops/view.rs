@@ -60,10 +60,7 @@ impl View {
     pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape) -> Tensor<T> {
         match self {
             View::BroadcastTo => x[0].broadcast_to(&shape),
-            View::Reshape => {
-                let sizes: SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
-                x[0].reshape(&sizes)
-            }
+            View::Reshape => x[0].reshape(shape),
             View::Permute(order) => x[0].permute(&order.axes(shape.rank())),
             View::Slice { axis, start, step } => {
                 x[0].slice_steps(axis as isize, start as usize, step as isize, shape[axis as usize])
