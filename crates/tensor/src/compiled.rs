@@ -20,8 +20,6 @@ pub trait Kernels: Element {
     #[doc(hidden)]
     fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
     #[doc(hidden)]
-    fn total(x: &[Self]) -> Self;
-    #[doc(hidden)]
     fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>;
 }
 
@@ -57,10 +55,6 @@ macro_rules! kernels {
             fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
                 use $reduce as by;
                 by::fold_axes(op, x, reduction)
-            }
-            fn total(x: &[$t]) -> $t {
-                use $reduce as by;
-                by::total(x)
             }
             fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
                 use $reduce as by;

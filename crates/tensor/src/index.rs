@@ -200,8 +200,8 @@ impl<T: Number> Tensor<T> {
     /// `out[…, index[k], …] += self[…, k, …]`. The adjoint of [`Tensor::index_select`].
     ///
     /// # Panics
-    /// If there is no such axis, the index has not one axis of its size, or a number in it is
-    /// negative or not below `len`.
+    /// If there is no such axis, the index has not one axis of its size, a number in it is
+    /// negative or not below `len`, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
         let (_, out) = shapes::index_add(&self.shape(), axis, &index.shape(), len).or_panic();
@@ -239,20 +239,25 @@ impl<T: Number> Tensor<T> {
         let from = source.as_slice().unwrap_or_default();
         let width = around(&shape, at).1;
         let (to, index) = (self.make_mut(), indices(&index));
-        simd(
+        let too_large = simd(
             #[inline(always)]
             move || {
+                let mut too_large = false;
                 let blocks = to.chunks_exact_mut(len * width);
                 for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
                     for (row, &i) in rows.chunks_exact(width).zip(index) {
                         let at = i as usize * width;
                         for (x, &y) in block[at..at + width].iter_mut().zip(row) {
-                            *x = x.add_(y);
+                            let (sum, over) = x.adding(y);
+                            *x = sum;
+                            too_large |= over;
                         }
                     }
                 }
+                too_large
             },
         );
+        sums_fit::<T>("index_add", too_large);
     }
 
     /// Adds `part` to the elements at the indices `start, start + step, …` along one axis, in place.
@@ -267,7 +272,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, `part` differs from `self` along another axis, or an index leads
-    /// outside.
+    /// outside, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
         let (shape, own) = (part.shape(), self.shape());
@@ -282,21 +287,26 @@ impl<T: Number> Tensor<T> {
         let width = around(&shape, at).1;
         let rows = shape[at];
         let to = self.make_mut();
-        for (block, rows) in to.chunks_exact_mut(size * width).zip(from.chunks_exact(rows * width)) {
+        let mut too_large = false;
+        let mut add = |place: &mut [T], part: &[T]| {
+            for (x, &y) in place.iter_mut().zip(part) {
+                let (sum, over) = x.adding(y);
+                *x = sum;
+                too_large |= over;
+            }
+        };
+        for (block, rows) in to.chunks_exact_mut(size * width).zip(from.chunks_exact(rows * width))
+        {
             if step == 1 {
-                let place = &mut block[start * width..start * width + rows.len()];
-                for (x, &y) in place.iter_mut().zip(rows) {
-                    *x = x.add_(y);
-                }
+                add(&mut block[start * width..], rows);
                 continue;
             }
             for (k, row) in rows.chunks_exact(width).enumerate() {
                 let to = (start as isize + k as isize * step) as usize * width;
-                for (x, &y) in block[to..to + width].iter_mut().zip(row) {
-                    *x = x.add_(y);
-                }
+                add(&mut block[to..to + width], row);
             }
         }
+        sums_fit::<T>("slice_add", too_large);
     }
 
     /// `self` with an element of `source` added for each of `index`, which gives its place along
@@ -305,8 +315,8 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, the numbers of axes differ, the index is longer than `source` along
-    /// any axis or than `self` along another than `axis`, or a number in it is negative or not below
-    /// the size of the axis.
+    /// any axis or than `self` along another than `axis`, a number in it is negative or not below
+    /// the size of the axis, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         let mut out = self.copied();
@@ -337,14 +347,18 @@ impl<T: Number> Tensor<T> {
         let to = self.make_mut();
         let (mut cursor, step) = places(of_index, axis, &strides);
         let (mut rest, mut from) = (indices(&index), part.as_slice().unwrap_or_default());
+        let mut too_large = false;
         while !rest.is_empty() {
             let (start, by, n) = cursor.next_run(rest.len());
             for (j, (&i, &x)) in rest[..n].iter().zip(from).enumerate() {
                 let place = &mut to[(start + j as isize * by + i as isize * step) as usize];
-                *place = place.add_(x);
+                let (sum, over) = place.adding(x);
+                *place = sum;
+                too_large |= over;
             }
             (rest, from) = (&rest[n..], &from[n..]);
         }
+        sums_fit::<T>("scatter_add", too_large);
     }
 
     /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
@@ -357,6 +371,12 @@ impl<T: Number> Tensor<T> {
         // Repeated zeros cost no memory: the copy that is added to is the first.
         Tensor::scalar_of(T::default()).broadcast_to(shape).scatter_add(axis, index, self)
     }
+}
+
+/// Panics at the caller's line if a sum of integers was too large.
+#[track_caller]
+fn sums_fit<T: Element>(op: &str, too_large: bool) {
+    assert!(!too_large, "{op}: a sum does not fit {0}: cast to a wider type first", T::DTYPE);
 }
 
 /// Walks the places of an index tensor's elements in another tensor with these strides, as if all

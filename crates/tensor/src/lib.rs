@@ -24,6 +24,7 @@ mod safetensors;
 mod shape;
 pub mod shapes;
 mod simd;
+mod sizes;
 mod storage;
 mod strided;
 mod tensor;
@@ -53,5 +54,6 @@ pub mod maps {
 }
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};
+pub use sizes::{Size, SizeList, Sizes};
 pub use storage::release_memory;
 pub use tensor::Tensor;
