@@ -3,9 +3,10 @@
 
 use super::program::{BLOCK, Program, Source, sources};
 use crate::element::Float;
-use crate::parallel::{Shared, ranges};
+use crate::parallel::{Shared, cost, ranges};
 use crate::reduce::sum_middle;
 use crate::shape::Shape;
+use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 
 /// Numbers that are evaluated before they are added up: they stay in the second cache. Fixed, so
@@ -41,20 +42,31 @@ impl Program {
         over: &[usize],
         shape: &[usize],
     ) -> Tensor<T> {
-        let split = Split::of(over, shape);
+        let over = shapes::shape_of("program", over).or_panic();
+        shapes::reduce_to("sum_to", &over, shape).or_panic();
+        let split = Split::of(&over, shape);
         // Where the pieces would be parts of a row there is nothing to gain; nor with nothing.
         if split.inner > PIECE || over.contains(&0) {
-            return self.map(inputs, over).sum_to(shape);
+            return self.map(inputs, &over).sum_to(shape);
         }
         self.check_inputs(inputs.len());
-        let sources = sources(inputs, Shape::new(over));
-        let partial = T::program_sum(self, &sources, split);
-        partial.reshape(&split.shape(over)).sum_to(shape)
+        self.check_result();
+        let sources = sources(inputs, over);
+        // SAFETY: a source for each input, read with the shape that was split.
+        let partial = unsafe { T::program_sum(self, &sources, split) };
+        partial.reshape(&split.shape(&over)).sum_to(shape)
     }
 
     /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels): sums of runs along
     /// the middle axis, [outer, runs, inner].
-    pub(crate) fn sum_here<T: Float>(&self, sources: &[Source<T>], split: Split) -> Tensor<T> {
+    ///
+    /// # Safety
+    /// There is a source for each input, with the numbers of the split in its layout, and a result.
+    pub(crate) unsafe fn sum_here<T: Float>(
+        &self,
+        sources: &[Source<T>],
+        split: Split,
+    ) -> Tensor<T> {
         let Split { outer, n, inner, .. } = split;
         let (row, runs, rows) = (inner, split.runs(), split.rows());
         let mut partial = Tensor::<T>::empty(Shape::new(&[outer, runs, inner]));
@@ -65,9 +77,7 @@ impl Program {
         } else {
             (outer.div_ceil(split.outers()), split.outers())
         };
-        let numbers = outer * n * inner;
-        let cost = (numbers * (self.len() + 1)).max(1);
-        ranges(pieces, cost, 1, |range| {
+        ranges(pieces, cost(&[outer, n, inner, self.len() + 1]), 1, |range| {
             let most = rows * row * together;
             let mut piece = Tensor::<T>::empty(Shape::new(&[most]));
             let target = Shared(piece.fresh_mut().as_mut_ptr());
@@ -81,7 +91,9 @@ impl Program {
                     (first * n * row, [together.min(outer - first), n, inner])
                 };
                 let len = sizes.iter().product::<usize>();
-                self.block_range(sources, &[target], start..start + len, start);
+                // SAFETY: the caller's contract; `piece` has room for `most` numbers, which is `len`
+                // or more, and belongs to this call.
+                unsafe { self.block_range(sources, &[target], start..start + len, start) };
                 let sums = sizes[0] * inner;
                 // SAFETY: each piece has a place of its own: `inner` sums for each of its outer
                 // indices or its run.
