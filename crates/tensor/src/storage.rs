@@ -11,7 +11,7 @@
 //! with unspecified contents is therefore still memory with *some* contents, and a slice of numbers
 //! over it is sound; only `bool`, for which most bytes are no value, must be cleared first.
 
-use crate::shape::{MAX_RANK, Shape, Strides};
+use crate::shape::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut};
@@ -52,6 +52,9 @@ const SMALL: usize = 32;
 /// What a thread keeps of each small class, and all threads together of the large ones, in bytes.
 const KEEP_SMALL: usize = 4 << 20;
 const KEEP_LARGE: usize = 1 << 30;
+
+/// The bytes of the largest tensor.
+const MAX_BYTES: usize = 8 * MAX_NUMEL;
 
 #[inline]
 fn class_of(bytes: usize) -> usize {
@@ -252,14 +255,19 @@ impl Block {
     #[inline]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
-        let (mut bytes, mut fits) = (size, true);
+        // Zeros hide nothing: strides are products of the sizes behind them.
+        let (mut bytes, mut fits, mut empty) = (size, true, false);
         for &n in shape.iter() {
-            let (product, over) = bytes.overflowing_mul(n);
+            let (product, over) = bytes.overflowing_mul(n.max(1));
             bytes = product;
-            fits = fits && !over && u32::try_from(n).is_ok();
+            empty |= n == 0;
+            fits = fits && !over && n <= MAX_SIZE;
         }
-        if !fits || bytes > isize::MAX as usize / 2 {
+        if !fits || bytes > MAX_BYTES {
             too_large(*shape)
+        }
+        if empty {
+            bytes = 0;
         }
         let start = if bytes <= INLINE { HEADER } else { DATA };
         let class = class_of(start + bytes);
@@ -354,7 +362,7 @@ impl Block {
 #[inline]
 #[track_caller]
 fn check_axes(shape: &Shape) {
-    if shape.iter().any(|&n| n > u32::MAX as usize) {
+    if shape.iter().any(|&n| n > MAX_SIZE) || product(shape).is_none() {
         too_large(*shape)
     }
 }

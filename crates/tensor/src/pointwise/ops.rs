@@ -132,17 +132,26 @@ pub(crate) fn apply<T: Float, const N: usize>(
     shape: Shape,
 ) -> Tensor<T> {
     if x.iter().all(|x| x.is_contiguous() && x.block.has_shape(&shape)) {
-        return in_order(op, x, &shape);
+        // SAFETY: just checked.
+        return unsafe { in_order(op, x, &shape) };
     }
     let instruction = Instruction { op, args: [0, 1, 2] };
     Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, &shape)
 }
 
 /// One opcode over contiguous operands of equal shape.
+///
+/// # Safety
+/// The operands are contiguous and have this shape.
 #[inline]
-fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
+unsafe fn in_order<T: Float, const N: usize>(
+    op: Opcode,
+    x: [&Tensor<T>; N],
+    shape: &Shape,
+) -> Tensor<T> {
+    assert!(op.arity() <= N, "{op:?} reads {} operands, {N} are given", op.arity());
     let mut out = Tensor::empty_as(shape);
-    let n = shape.numel();
+    let n = out.numel();
     let mut args = [std::ptr::null(); 3];
     for (arg, x) in args.iter_mut().zip(x) {
         *arg = x.ptr();
@@ -152,13 +161,16 @@ fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Sh
         // SAFETY: all operands and the new result have `n` numbers.
         unsafe { Step { op, args, out: out_ptr, n }.run() };
     } else {
-        in_parallel(op, args, out_ptr, n);
+        // SAFETY: as above.
+        unsafe { in_parallel(op, args, out_ptr, n) };
     }
     out
 }
 
+/// # Safety
+/// As [`Step::run`].
 #[cold]
-fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
+unsafe fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
     let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
     ranges(n, n, 64, |range| {
         let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
@@ -198,13 +210,17 @@ impl<T: Float> Tensor<T> {
         apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
     }
 
-    /// Any pointwise operation on operands of this shape.
+    /// Any pointwise operation on operands that broadcast to this shape.
+    ///
+    /// # Panics
+    /// If one does not, or the operation has another number of operands.
     #[doc(hidden)]
     #[inline]
+    #[track_caller]
     pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N], shape: &Shape) -> Self {
-        debug_assert!(operands.iter().all(|x| x.shape() == *shape));
-        if operands.iter().all(|x| x.is_contiguous()) {
-            return in_order(op, operands, shape);
+        if operands.iter().all(|x| x.is_contiguous() && x.block.has_shape(shape)) {
+            // SAFETY: just checked.
+            return unsafe { in_order(op, operands, shape) };
         }
         apply(op, operands, *shape)
     }

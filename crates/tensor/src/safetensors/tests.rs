@@ -182,6 +182,14 @@ fn lies_in_the_header() {
     // No elements, but strides beyond all numbers.
     let vast = r#"{"x":{"dtype":"F32","shape":[0,9223372036854775808,4],"data_offsets":[0,0]}}"#;
     assert!(matches!(with_header(vast, 0), Err(FileProblem::Shape { .. })));
+    // No elements, but an axis longer than any tensor has.
+    for shape in ["[0,8589934592]", "[8589934592,0]", "[4294967296,0,1]"] {
+        let long = format!(r#"{{"x":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);
+        let problem = with_header(&long, 0).unwrap_err();
+        assert!(matches!(problem, FileProblem::Shape { .. }), "{problem}");
+    }
+    let longest = r#"{"x":{"dtype":"F32","shape":[0,4294967295],"data_offsets":[0,0]}}"#;
+    assert_eq!(with_header(longest, 0).unwrap().get("x").unwrap().shape(), [0, u32::MAX as usize]);
 
     let x = r#"{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
     let y = r#"{"dtype":"U8","shape":[4],"data_offsets":[4,8]}"#;
