@@ -77,6 +77,8 @@ pub struct Tape<T: Float = f32> {
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
+    /// Whether refusals unwind to [`Tape::catch`].
+    pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
     pub(crate) buffers: RefCell<Vec<BufferUpdate<T>>>,
     pub(crate) scopes: Scopes,
@@ -264,6 +266,7 @@ impl<T: Float> Tape<T> {
             recording: Cell::new(run != Run::Inference),
             key,
             streams: Cell::new(0),
+            caught: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),
             scopes: Scopes::default(),
@@ -289,6 +292,11 @@ impl<T: Float> Tape<T> {
     #[must_use]
     pub fn evaluating(mut self) -> Self {
         self.mode = Mode::Eval;
+        self
+    }
+
+    pub(crate) fn in_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
         self
     }
 
