@@ -3,6 +3,7 @@
 //! No borrow of the arena is held while a kernel runs (but for tensors of a few numbers, whose
 //! kernels are a handful of instructions), and nothing recurses, however long the chain.
 
+use crate::check::Cause;
 use crate::op::Op;
 use crate::ops::Reduce;
 use crate::tape::{Policy, RELEASED, Run, TINY, Tape, WAITS};
@@ -35,9 +36,10 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn force(&self, id: u32) -> Tensor<T> {
         if self.run == Run::Abstract {
-            self.fail(
+            self.refuse(
                 "this run has shapes but no numbers: compute values on a tape of Tape::new()"
                     .into(),
+                Cause::Number,
             )
         }
         if let Some(value) = &self.arena.borrow().values[id as usize] {

@@ -147,6 +147,24 @@ impl<T: Float> Gradients<T> {
         self.params.is_empty()
     }
 
+    /// The parameters whose gradient holds a NaN or an infinity, in no particular order; an empty list
+    /// is the rule. Gradients of watched variables are not looked at.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward().not_finite(), [w.id()]);
+    /// ```
+    pub fn not_finite(&self) -> Vec<ParamId> {
+        let bad = self.params.iter().filter(|(_, of)| !is_finite(&of.gradient));
+        bad.map(|(&id, _)| id).collect()
+    }
+
     /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
     /// buffer updates follow those of this one; gradients of the same run share theirs, and each is
     /// applied once. Gradients of watched variables belong to one tape: those of another stay out of
@@ -214,6 +232,14 @@ impl<T: Float> Gradients<T> {
             of.gradient *= &Tensor::scalar_of(T::of(factor));
         }
     }
+}
+
+/// Whether all numbers are finite. Their sum tells, in one fast reading pass: nothing that is added
+/// to a NaN or an infinity makes it finite again. A sum that is not finite may have overflowed, and
+/// then each number is asked.
+fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
+    let finite = |x: T| x.to().is_finite();
+    finite(x.sum_all()) || x.to_vec().into_iter().all(finite)
 }
 
 /// A value and its gradients in one call. Takes the run's random key from `rng`, so that every call

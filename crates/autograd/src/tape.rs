@@ -86,6 +86,8 @@ pub struct Tape<T: Float = f32> {
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
+    /// Whether refusals unwind to [`Tape::catch`].
+    pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
     pub(crate) buffers: RefCell<Updates<T>>,
     pub(crate) scopes: Scopes,
@@ -310,6 +312,7 @@ impl<T: Float> Tape<T> {
             key,
             streams: Cell::new(0),
             walks: Cell::new(0),
+            caught: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),
             scopes: Scopes::default(),

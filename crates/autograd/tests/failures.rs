@@ -303,7 +303,7 @@ fn check_lets_other_panics_pass() {
     assert_eq!(shape.unwrap(), [5, 2]);
     let error =
         Tape::<f32>::check(|tape| (tape.input(&[2]) + tape.input(&[3])).shape()).unwrap_err();
-    let ShapeError { path, message } = error;
+    let ShapeError { path, message, .. } = error;
     assert_eq!((&path[..], &message[..4]), ("", "add:"));
 }
 

@@ -28,7 +28,7 @@ pub trait Optimizer<T: Float = f32> {
     /// From the next step on this is the learning rate: what schedules call.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If it is negative or not finite. The learning rate is then as it was.
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
@@ -36,7 +36,7 @@ pub trait Optimizer<T: Float = f32> {
     /// cycle it.
     ///
     /// # Panics
-    /// If the rule has no momentum, or it is out of range.
+    /// If the rule has no momentum, or it is out of range. The momentum is then as it was.
     #[track_caller]
     fn set_momentum(&mut self, momentum: f64);
 
@@ -72,9 +72,11 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.base_mut().learning_rate = learning_rate;
+        let before = std::mem::replace(&mut self.base_mut().learning_rate, learning_rate);
         if let Some(invalid @ Invalid { name: "lr", .. }) = Invalid::of(self) {
-            invalid.panic(self)
+            let message = invalid.message(self);
+            self.base_mut().learning_rate = before;
+            panic!("{message}")
         }
     }
 
@@ -85,9 +87,12 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
                 self.name()
             )
         };
+        let before = self.settings();
         self.set(name, Setting::Number(momentum));
         if let Some(invalid) = Invalid::of(self).filter(|invalid| invalid.name == name) {
-            invalid.panic(self)
+            let message = invalid.message(self);
+            before.into_iter().for_each(|(name, value)| self.set(name, value));
+            panic!("{message}")
         }
     }
 

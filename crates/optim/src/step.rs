@@ -20,8 +20,9 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     // Out of the rule while its programs are asked for.
     let mut memories = std::mem::take(&mut rule.base_mut().memories);
     let rule_now = &*rule;
+    let (in_use, initial) = (rule_now.slots_in_use(), T::of(rule_now.initial()));
     // Parameters of one age share a program.
-    let mut program: Option<(u64, Program)> = None;
+    let mut program: Option<((u64, bool), Program)> = None;
     // Each is met once: the walk hands out `&mut` for as long as it lasts.
     model.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
@@ -38,18 +39,22 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
         let Some(gradient) = gradients.get(param) else { return };
         let memory = memories.entry(param.id()).or_insert_with(Memory::new);
         memory.steps += 1;
-        let (shape, initial) = (param.shape(), T::of(rule_now.initial()));
-        memory.slots.resize_with(rule_now.slots().len(), || Tensor::full_of(&shape, initial));
-
-        let t = memory.steps;
+        let (shape, t) = (param.shape(), memory.steps);
+        let first = memory.slots.len() < in_use;
+        if first {
+            memory.slots.resize_with(in_use, || Tensor::full_of(&shape, initial));
+        }
         let (_, program) = match &mut program {
-            Some(known) if known.0 == t => known,
-            other => other.insert((t, rule_now.program(t))),
+            Some(known) if known.0 == (t, first) => known,
+            other => {
+                let program = if first { rule_now.first_program(t) } else { rule_now.program(t) };
+                other.insert(((t, first), program))
+            }
         };
         param.update(|value| {
             let mut targets: SmallVec<[&mut Tensor<T>; 4]> = SmallVec::new();
             targets.push(value);
-            targets.extend(&mut memory.slots);
+            targets.extend(&mut memory.slots[..in_use]);
             program.update(&mut targets, &[gradient]);
         });
     });
