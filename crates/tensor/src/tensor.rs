@@ -447,3 +447,42 @@ impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T>
         Tensor::from_slice(rows.as_flattened(), &[M, N])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::panics_here;
+
+    /// Strides are products of sizes, also of those behind a size of 0.
+    #[test]
+    fn empty_tensors_have_sizes_that_can_be_counted() {
+        for shape in [[0, 1 << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
+            panics_here(
+                &format!(
+                    "a tensor of shape {shape:?} is too large: its elements must fit the address \
+                     space, each axis 32 bits"
+                ),
+                || drop(Tensor::zeros(&shape)),
+            );
+        }
+        assert_eq!(Tensor::zeros(&[0, 1 << 31, 1 << 20]).numel(), 0);
+        panics_here(
+            "broadcast_to: shape [0, 4294967296] is too large: no axis has more than 4294967295 \
+             indices",
+            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1 << 32])),
+        );
+        let repeated = Tensor::zeros(&[1]).broadcast_to(&[u32::MAX as usize]);
+        panics_here(
+            "concat: shape [8589934590] is too large: no axis has more than 4294967295 indices",
+            || drop(Tensor::concat(&[&repeated, &repeated], 0)),
+        );
+        panics_here(
+            "reshape: shape [4294967296] is too large: no axis has more than 4294967295 indices",
+            || drop(Tensor::zeros(&[1, 1]).broadcast_to(&[1 << 16, 1 << 16]).reshape(&[-1])),
+        );
+        panics_here(
+            "numel: shape [4294967296, 4294967296] has more elements than can be counted",
+            || drop(Tensor::<f32>::from_slice(&[], &[1 << 32, 1 << 32])),
+        );
+    }
+}

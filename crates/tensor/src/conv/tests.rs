@@ -182,3 +182,85 @@ fn layouts() {
     assert!(gy.conv2d_input(&w, [7, 6], &conv) == y.conv2d_input(&dense_w, [7, 6], &conv));
     assert!(x.conv2d_weight(&gy, [3, 2], &conv) == dense_x.conv2d_weight(&y, [3, 2], &conv));
 }
+
+/// What one window sees needs no stride that can be multiplied.
+#[test]
+fn a_stride_beyond_the_image() {
+    let x = Tensor::arange(1.0, 10.0, 1.0).reshape(&[1, 1, 3, 3]);
+    let w = Tensor::from([[2.0, 3.0], [5.0, 7.0]]).reshape(&[1, 1, 2, 2]);
+    for stride in [5, 1 << 31, u32::MAX as usize / 3, isize::MAX as usize, usize::MAX] {
+        let conv = Conv { stride: [stride; 2], padding: [(1, 0), (0, 1)], ..Conv::default() };
+        // The window begins above the image: its lower row sees 1 and 2.
+        let y = x.conv2d(&w, None, &conv);
+        assert_eq!((y.shape(), y.to_vec()), ([1, 1, 1, 1].into(), vec![19.0]), "{stride}");
+        let gy = Tensor::full(&[1, 1, 1, 1], 10.0);
+        let gx = gy.conv2d_input(&w, [3, 3], &conv).to_vec();
+        assert_eq!(gx, [50.0, 70.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], "{stride}");
+        let gw = x.conv2d_weight(&gy, [2, 2], &conv).to_vec();
+        assert_eq!(gw, [0.0, 0.0, 10.0, 20.0], "{stride}");
+    }
+}
+
+/// Planes whose bytes cannot be counted were written to a buffer of no bytes.
+#[test]
+fn planes_that_cannot_be_counted_are_refused() {
+    let one = Tensor::ones(&[1, 1, 1, 1]);
+    let reach = (1 << 31) - 1;
+    let padding = [(1 << 30, (1 << 30) - 1); 2];
+    let conv = Conv { dilation: [reach; 2], padding, ..Conv::default() };
+    let w = Tensor::ones(&[1, 1, 2, 2]);
+    panics_here(
+        "conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), (1073741824, \
+         1073741823)] is too large: as [2147483648, 2147483648] it has more elements than can be \
+         counted",
+        || drop(one.conv2d(&w, None, &conv)),
+    );
+    panics_here(
+        "conv2d_input: conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), \
+         (1073741824, 1073741823)] is too large: as [2147483648, 2147483648] it has more elements \
+         than can be counted",
+        || drop(one.conv2d_input(&w, [1, 1], &conv)),
+    );
+    let stride = u32::MAX as usize / 3;
+    let padding = [(1 << 31, (1 << 31) - 1); 2];
+    let conv = Conv { stride: [stride; 2], padding, ..Conv::default() };
+    panics_here(
+        "conv2d_weight: conv2d: input [1, 1, 1, 1] with padding [(2147483648, 2147483647), \
+         (2147483648, 2147483647)] is too large: as [4294967296, 4294967296] it has more elements \
+         than can be counted",
+        || drop(one.conv2d_weight(&Tensor::ones(&[1, 1, 4, 4]), [1, 1], &conv)),
+    );
+}
+
+/// Phases of the stride that no tap meets: their maps are wider than the planes.
+#[test]
+fn one_tap_of_a_longer_stride() {
+    for size in 1..=7 {
+        let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
+        let side = (size + 1) / 2 + 1;
+        let gy = numbers::<f32>(&[2, 3, side, side], 1);
+        let w = numbers::<f32>(&[3, 4, 1, 1], 2);
+        let gx = gy.conv2d_input(&w, [size, size], &conv);
+        for index in [[0, 0], [1, 1], [0, 1], [size - 1, size - 1]] {
+            let [i, j] = index.map(|i: usize| i.min(size - 1));
+            for (n, c) in [(0, 0), (1, 3)] {
+                let meets = i % 2 == 1 && j % 2 == 1;
+                let product = |o| gy.at(&[n, o, (i + 1) / 2, (j + 1) / 2]) * w.at(&[o, c, 0, 0]);
+                let wanted = if meets { (0..3).map(product).sum() } else { 0.0 };
+                assert_eq!(gx.at(&[n, c, i, j]), wanted, "{size}: {n} {c} {i} {j}");
+            }
+        }
+    }
+}
+
+/// Without channels there is nothing to sum, however large the kernel.
+#[test]
+fn no_channels_give_the_bias() {
+    let conv = Conv::default().padding(1 << 20);
+    let (x, w) = (Tensor::zeros(&[2, 0, 3, 3]), Tensor::zeros(&[2, 0, 1 << 21, 1 << 21]));
+    let y = x.conv2d(&w, Some(&Tensor::from([1.5, -2.0])), &conv);
+    assert_eq!(y.shape(), [2, 2, 4, 4]);
+    assert_eq!((y.at(&[1, 0, 3, 2]), y.at(&[0, 1, 0, 0])), (1.5, -2.0));
+    assert_eq!(y.conv2d_input(&w, [3, 3], &conv).shape(), [2, 0, 3, 3]);
+    assert_eq!(x.conv2d_weight(&y, [1 << 21, 1 << 21], &conv).shape(), w.shape());
+}

@@ -1,6 +1,7 @@
 use super::*;
 use crate::element::Float;
 use crate::tensor::Tensor;
+use crate::testing::{panic_of, panics_here};
 use smallvec::smallvec;
 
 /// What each operation means, from the standard library.
@@ -260,4 +261,43 @@ fn programs_count_their_inputs() {
 #[should_panic(expected = "clamp: 2 is greater than 1")]
 fn clamp_wants_an_interval() {
     Tensor::ones(&[1]).clamp(2.0, 1.0);
+}
+
+/// Shapes and operands are checked, although this door is for the tape.
+#[test]
+fn the_hidden_door_is_checked() {
+    let (neg, add) = (Opcode::Unary(Unary::Neg), Opcode::Binary(Binary::Add));
+    let x = Tensor::from([1.0, 2.0]);
+    assert_eq!(Tensor::pointwise(neg, [&x], &[2].into()).to_vec(), [-1.0, -2.0]);
+    assert_eq!(Tensor::pointwise(neg, [&x], &[2, 2].into()).to_vec(), [-1.0, -2.0, -1.0, -2.0]);
+    panics_here("program: an input of shape [2] does not broadcast to [1]", || {
+        drop(Tensor::pointwise(neg, [&x], &[1].into()));
+    });
+    panics_here("program: an input of shape [2] does not broadcast to [67108864]", || {
+        drop(Tensor::pointwise(neg, [&x], &[1 << 26].into()));
+    });
+    let missing = panic_of(|| drop(Tensor::pointwise(add, [&x], &[2].into())));
+    assert!(missing.message.contains("reads 2 operands, 1 are given"), "{}", missing.message);
+    let missing = panic_of(|| drop(Tensor::pointwise(Opcode::Select, [&x, &x], &[3].into())));
+    assert!(missing.message.contains("reads what comes after it"), "{}", missing.message);
+}
+
+#[test]
+fn programs_over_what_cannot_be_counted() {
+    let program = Program::new(|[x]| [x.exp()]);
+    let x = Tensor::scalar(0.0);
+    panics_here(
+        "program: shape [4294967295, 4294967295] has more elements than can be counted",
+        || {
+            let _: f32 = program.sum(&[&x], &[u32::MAX as usize; 2]);
+        },
+    );
+    panics_here(
+        "sum_to: shape [2, 3] does not reduce to [2]: matched from the last axis, sizes must \
+                 be equal or 1",
+        || drop(program.sum_to(&[&x], &[2, 3], &[2])),
+    );
+    let nothing = Program::assemble(1, Default::default(), Default::default());
+    panics_here("program: a result is wanted, there is none", || drop(nothing.map(&[&x], &[])));
+    Program::assemble(0, Default::default(), Default::default()).update::<f32>(&mut [], &[]);
 }

@@ -263,3 +263,29 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
             .is_err()
     );
 }
+
+/// Numbers from the ends of their type, where the first window alone meets the image.
+#[test]
+fn windows_beyond_the_image() {
+    let x = Tensor::from([[1.0, 7.0, 3.0], [4.0, 5.0, 6.0], [9.0, 8.0, 2.0]]).unsqueeze(0);
+    let (most, half) = (usize::MAX, usize::MAX / 2);
+    let max = |pool: Pool| {
+        let (values, positions) = x.max_pool2d_with_indices(&pool);
+        (values.to_vec(), positions.to_vec())
+    };
+    assert_eq!(max(Pool::new(2).stride(most).padding(1)), (vec![1.0], vec![0]));
+    assert_eq!(max(Pool::new(2).stride(most).padding(1).ceil_mode(true)), (vec![1.0], vec![0]));
+    assert_eq!(max(Pool::new(3).stride(most).dilation(half).ceil_mode(true)), (vec![1.0], vec![0]));
+    assert_eq!(max(Pool::new(1 << 40).ceil_mode(true)), (vec![9.0], vec![6]));
+    assert_eq!(x.avg_pool2d(&Pool::new(1 << 40).ceil_mode(true)).to_vec(), [5.0]);
+    panics_here(
+        "max_pool2d: axis 1 of shape [1, 3, 3] with padding 9223372036854775807 on both sides is too \
+         large: no axis has more than 4294967295 indices",
+        || drop(x.max_pool2d(&Pool::new(most).padding(half))),
+    );
+    panics_here(
+        "avg_pool2d: axis 1 of shape [1, 3, 3] with padding 4294967296 on both sides is too large: no \
+         axis has more than 4294967295 indices",
+        || drop(x.avg_pool2d(&Pool::new(1 << 34).padding(1 << 32))),
+    );
+}
