@@ -6,7 +6,7 @@ use wengert_tensor::Float;
 
 /// Operands that do not fit: what [`Tape::check`] returns, and what the panic of any other run
 /// says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
 pub struct ShapeError {
     /// The scopes around the operation, joined by dots: where in a model it happened.
@@ -14,6 +14,8 @@ pub struct ShapeError {
     /// Operation, shapes, axis, and what would mend it.
     pub message: String,
 }
+
+wengert_tensor::debug_is_display!(ShapeError);
 
 impl<T: Float> Tape<T> {
     /// Panics with the path and this message; on an abstract run, unwinds to [`Tape::check`].

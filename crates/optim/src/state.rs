@@ -15,7 +15,7 @@ const OPTIMIZER: &str = "optimizer";
 const LR: &str = "lr";
 
 /// Why a saved state could not be taken over: all that is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state does not fit this {optimizer} and its model:{}", Lines(problems))]
 pub struct StateError {
     /// The optimizer that should have taken it.
@@ -25,7 +25,7 @@ pub struct StateError {
 }
 
 /// One thing that is wrong with a saved state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateProblem {
     /// It is of another optimizer, or of none.
@@ -79,6 +79,8 @@ pub enum StateProblem {
         found: i64,
     },
 }
+
+wengert_tensor::debug_is_display!(StateError, StateProblem);
 
 struct Lines<'a>(&'a [StateProblem]);
 impl fmt::Display for Lines<'_> {

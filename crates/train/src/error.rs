@@ -7,7 +7,7 @@ use wengert_optim::StateError;
 use wengert_tensor::FileError;
 
 /// Why a run ended before its last epoch.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// Data, model and loss do not fit each other. Nothing was computed with this batch.
@@ -32,7 +32,7 @@ pub enum TrainError {
 
 /// Why a checkpoint could not be written or taken over. Model, optimizer and generator are as they
 /// were.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file cannot be read or written, or is damaged.
@@ -116,3 +116,5 @@ pub enum CheckpointError {
         found: f64,
     },
 }
+
+wengert_tensor::debug_is_display!(TrainError, CheckpointError);
