@@ -9,6 +9,7 @@ mod sum;
 #[cfg(test)]
 mod tests;
 mod unary;
+mod whole;
 
 pub use binary::Binary;
 pub use kernel::{Opcode, Step};
