@@ -37,6 +37,11 @@ mod sealed {
 }
 
 /// Anything a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
+#[diagnostic::on_unimplemented(
+    message = "tensors have no elements of type `{Self}`",
+    label = "no element type",
+    note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; `usize` and `i32` become `i64`"
+)]
 pub trait Element:
     Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + sealed::Sealed + 'static
 {
@@ -56,6 +61,11 @@ pub trait Element:
 
 /// Elements with arithmetic: all but `bool`. Integers wrap on overflow, as in NumPy, and dividing
 /// them by zero panics.
+#[diagnostic::on_unimplemented(
+    message = "tensors of `{Self}` have no arithmetic",
+    label = "not a number",
+    note = "`cast` makes numbers of booleans: `x.cast::<f32>()`"
+)]
 pub trait Number:
     Element
     + Arithmetic
@@ -74,6 +84,11 @@ pub trait Number:
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be differentiated: `f32` and `f64` can",
+    label = "not a float",
+    note = "`cast` makes floats of other numbers: `x.cast::<f32>()`"
+)]
 pub trait Float: Number + FloatKernels + Math + Gemm + Neg<Output = Self> {
     /// The distance from 1 to the next number.
     const EPSILON: f64;

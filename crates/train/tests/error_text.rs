@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use wengert::data::{DataError, idx};
-use wengert::nn::{LoadError, load};
-use wengert::prelude::*;
-use wengert::tensor::{FileError, NamedTensors};
+use wengert_data::{DataError, DataLoader, Digits, Zipcode, idx};
+use wengert_nn::{Layer, Linear, LoadError, Sequential, load, load_state_dict, state_dict};
+use wengert_optim::{Adam, Optimizer, Sgd};
+use wengert_tensor::{FileError, NamedTensors, Philox};
+use wengert_train::Trainer;
 
 /// The text of an error as `main` prints it contains that of every source.
 fn check(error: &dyn Error) {
@@ -55,7 +56,7 @@ fn main_prints_the_text() {
 #[test]
 fn every_error_type_prints_its_text() {
     let (mut errors, mut printed) = (BTreeSet::new(), BTreeSet::new());
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut folders: Vec<_> =
         fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path().join("src")).collect();
     while let Some(folder) = folders.pop() {
@@ -67,7 +68,8 @@ fn every_error_type_prints_its_text() {
             }
             let text = fs::read_to_string(&path).unwrap();
             for part in text.split("thiserror::Error").skip(1) {
-                let name = part.split_once("pub enum ").into_iter().chain(part.split_once("pub struct "));
+                let name =
+                    part.split_once("pub enum ").into_iter().chain(part.split_once("pub struct "));
                 let (_, rest) = name.min_by_key(|(before, _)| before.len()).unwrap();
                 errors.insert(word(rest));
             }
