@@ -49,7 +49,9 @@ fn main_prints_the_text() {
     let trainer = Trainer::classifier().quiet().resume(&header);
     let run = trainer.fit(&mut Sequential::new(), &mut Sgd::new(0.1), &train, &mut rng);
     errors.push(Box::new(run.unwrap_err()));
-    errors.iter().for_each(|error| check(&**error));
+    for error in &errors {
+        check(&**error);
+    }
 }
 
 /// No error type is forgotten, whose derived `Debug` would show its fields.

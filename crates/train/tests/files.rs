@@ -20,12 +20,14 @@ fn checkpoint(path: &Path) {
     trainer.fit(&mut model, &mut Sgd::new(0.1), &train, &mut rng).unwrap();
 }
 
+type Writer<'a> = (&'static str, &'a dyn Fn(&Path));
+
 #[test]
 fn every_writer_keeps_modes_and_links() {
     let model = Linear::new(3, 2, &mut Philox::new(0));
     let images = Tensor::zeros(&[2, 4, 4]);
     let confusion = ConfusionMatrix::new(2);
-    let writers: [(&str, &dyn Fn(&Path)); 9] = [
+    let writers: [Writer<'_>; 9] = [
         ("model", &|path| save(&model, path).unwrap()),
         ("state dict", &|path| state_dict(&model).save(path).unwrap()),
         ("optimizer", &|path| Adam::new(0.1).state_dict(&model).save(path).unwrap()),
