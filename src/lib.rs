@@ -95,3 +95,8 @@ pub mod prelude;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are the programs of the page on messages of the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/what-rustc-says.md")]
+struct WhatRustcSays;

@@ -6,7 +6,7 @@ use wengert_tensor::Float;
 
 /// Operands that do not fit: what [`Tape::check`] and [`Tape::catch`] return, and what the panic of
 /// any other run says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
 pub struct ShapeError {
     /// The scopes around the operation, joined by dots: where in a model it happened.
@@ -30,6 +30,8 @@ pub enum Cause {
     /// exist.
     Sample(usize),
 }
+
+wengert_tensor::debug_is_display!(ShapeError);
 
 impl<T: Float> Tape<T> {
     /// Panics with the path and this message; unwinds to [`Tape::check`] or [`Tape::catch`], if the

@@ -30,7 +30,7 @@ pub fn gradcheck(f: impl Function, inputs: &[Tensor<f64>]) -> Result<(), Gradche
 }
 
 /// A derivative that differs from the finite difference.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct GradcheckError {
     /// 1: the gradient of the function is off; 2: the gradient of its gradient; …
     pub order: usize,
@@ -85,6 +85,7 @@ impl fmt::Display for GradcheckError {
     }
 }
 impl std::error::Error for GradcheckError {}
+wengert_tensor::debug_is_display!(GradcheckError);
 
 /// A check of derivatives with settings.
 ///

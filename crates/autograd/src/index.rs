@@ -30,6 +30,12 @@ impl<T: Float> Clone for Index<'_, T> {
 impl<T: Float> Copy for Index<'_, T> {}
 
 /// What can serve as an index: an [`Index`], or a tensor of whole numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot serve as indices or classes",
+    label = "expected `&Tensor<i64>`, `Tensor<i64>` or `Index`",
+    note = "other whole numbers become indices with `&labels.cast::<i64>()`",
+    note = "one-hot rows and probabilities become classes with `&rows.argmax(1, false)`"
+)]
 pub trait IntoIndex<'t, T: Float> {
     /// The index on this tape.
     ///

@@ -26,6 +26,10 @@ pub struct Trace {
 
 /// What a scope may return: variables in any number. They stay readable, everything else that the
 /// scope computed goes when no rule needs it.
+#[diagnostic::on_unimplemented(
+    message = "a scope returns variables, not `{Self}`",
+    label = "expected a variable, or a tuple, array or `Vec` of them"
+)]
 pub trait ScopeResult<'t, T: Float> {
     /// Calls `see` with each variable.
     fn each(&self, see: &mut dyn FnMut(Var<'t, T>));

@@ -87,7 +87,7 @@ impl dyn State {
 }
 
 /// Why a tensor cannot become the value of a parameter or buffer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wanted {} {:?}, found {} {:?}", wanted.0, wanted.1, found.0, found.1)]
 pub struct Misfit {
     /// What the model has.
@@ -95,6 +95,8 @@ pub struct Misfit {
     /// What was offered.
     pub found: (Dtype, Vec<usize>),
 }
+
+wengert_tensor::debug_is_display!(Misfit);
 
 impl<T: Float> sealed::Sealed for Param<T> {}
 impl<T: Float> State for Param<T> {

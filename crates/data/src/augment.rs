@@ -35,6 +35,11 @@ use wengert_tensor::{Philox, Tensor};
 /// let digits = Digits::load().dataset().augment(RandomBrightness, 0);
 /// assert_ne!(digits.batch(&[0]).0, digits.dataset().batch(&[0]).0);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an augmentation",
+    label = "not an `Augmentation`",
+    note = "a change of your own is a type that implements `Augmentation`; a closure is none"
+)]
 pub trait Augmentation: Debug + Send + Sync {
     /// Changes an image in place. Whatever is random comes from `rng`.
     fn apply(&self, image: &mut Image<'_>, rng: &mut Philox);

@@ -28,6 +28,12 @@ use wengert_tensor::{Element, Tensor};
 /// let loader = DataLoader::new(Sine, 100).shuffle(1);
 /// assert_eq!(loader.epoch(0).map(|(x, _)| x.numel()).sum::<usize>(), 1000);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a data set",
+    label = "not a `Dataset`",
+    note = "tensors become one with `TensorDataset::new(inputs, targets)`; the sets that the library loads have \
+            a `train` and a `test`"
+)]
 pub trait Dataset {
     /// What a batch is, as a rule a pair of tensors whose first axes count the examples.
     type Batch;

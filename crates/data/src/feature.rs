@@ -5,6 +5,11 @@ use std::sync::Arc;
 use wengert_tensor::Element;
 
 /// Types that inputs can be kept as: `f32` and `u8`. Batches are `f32` in either case.
+#[diagnostic::on_unimplemented(
+    message = "inputs of a data set are `f32` or `u8`, not `{Self}`",
+    label = "not `f32` or `u8`",
+    note = "`cast` changes the type: `inputs.cast::<f32>()`"
+)]
 pub trait Feature: Element + sealed::Sealed {
     /// What is prepared once to convert the values of a channel.
     #[doc(hidden)]

@@ -185,6 +185,10 @@ impl IdxArray {
 /// | `i64` | `u8 i8 i16 i32` |
 /// | `f32` | `u8 i8 i16 f32` |
 /// | `f64` | all |
+#[diagnostic::on_unimplemented(
+    message = "an IDX file cannot be read as a tensor of `{Self}`",
+    label = "expected `u8`, `i64`, `f32` or `f64`"
+)]
 pub trait FromIdx: Element + sealed::Sealed {
     /// The name of the type, for messages.
     #[doc(hidden)]

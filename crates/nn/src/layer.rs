@@ -40,6 +40,13 @@ use wengert_tensor::{Float, Tensor};
 /// let error = model.summary(&[5, 63]).unwrap_err();
 /// assert_eq!(error.path, "fc1");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of `{T}`",
+    label = "not a `Layer<{T}>`",
+    note = "a layer of your own derives `Module` and implements `Layer`; a closure is no layer, since it \
+            cannot show its parameters",
+    note = "layers have the element type of their model: `Linear::<f64>::of(…)` for `f64`"
+)]
 pub trait Layer<T: Float = f32>: Module + Send + Sync {
     /// The output for this input, on the input's tape.
     ///

@@ -174,7 +174,7 @@ impl LoadOptions {
 }
 
 /// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
@@ -189,6 +189,8 @@ pub enum LoadError {
         mismatch: Mismatch,
     },
 }
+
+wengert_tensor::debug_is_display!(LoadError);
 
 /// All that differs between a model and a state dict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -224,14 +226,73 @@ impl Mismatch {
         self.missing.is_empty() && self.unexpected.is_empty() && self.misfits.is_empty()
     }
 
-    /// What every unexpected name has in front of a missing one, such as `module.`.
-    fn prefix(&self) -> Option<&str> {
+    /// What the names tell about a dict that has all that the model has, under other names.
+    fn advice(&self) -> Option<String> {
         let first = self.missing.first()?;
-        let prefix = self.unexpected.iter().find_map(|name| name.strip_suffix(first.as_str()))?;
-        let stripped: HashSet<_> =
-            self.unexpected.iter().filter_map(|name| name.strip_prefix(prefix)).collect();
-        (prefix.ends_with('.') && self.missing.iter().all(|name| stripped.contains(name.as_str())))
-            .then_some(prefix)
+        let unexpected: HashSet<_> = self.unexpected.iter().map(String::as_str).collect();
+        let under = |prefix: &str| {
+            self.missing.iter().all(|name| unexpected.contains(format!("{prefix}{name}").as_str()))
+        };
+        if unexpected.contains("history.losses") && self.has_prefix("model.") {
+            let best = if self.has_prefix("best.") { "; `best.` is the best epoch's" } else { "" };
+            return Some(format!(
+                "this is a checkpoint of a training run. Its model has `model.` in front of each name: \
+                 load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")){best}"
+            ));
+        }
+        if under("step.") {
+            return Some(
+                "this is the state of an optimizer: `Optimizer::load_state_dict` takes it".into(),
+            );
+        }
+        let mut prefixes: Vec<_> = self
+            .unexpected
+            .iter()
+            .filter_map(|name| name.strip_suffix(first.as_str()))
+            .filter(|prefix| prefix.ends_with('.') && under(prefix))
+            .collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        match prefixes[..] {
+            [] => self.inner().map(|prefix| {
+                format!(
+                    "all that is unexpected is in the model with `{prefix}` in front of its name: load it into \
+                     that part of the model"
+                )
+            }),
+            [prefix] if self.unexpected.iter().all(|name| name.starts_with(prefix)) => {
+                Some(format!(
+                    "all that is missing is there with `{prefix}` in front of its name: \
+                     `StateDict::strip_prefix` removes it"
+                ))
+            }
+            [prefix] => Some(format!(
+                "all that is missing is there with `{prefix}` in front of its name: \
+                 `StateDict::part(\"{prefix}\")` takes it out"
+            )),
+            _ => Some(format!(
+                "all that is missing is there under each of `{}`: `StateDict::part` takes one out",
+                prefixes.join("`, `")
+            )),
+        }
+    }
+
+    fn has_prefix(&self, prefix: &str) -> bool {
+        self.unexpected.iter().any(|name| name.starts_with(prefix))
+    }
+
+    /// What every unexpected name lacks in front to be a missing one.
+    fn inner(&self) -> Option<&str> {
+        let first = self.unexpected.first()?;
+        let missing: HashSet<_> = self.missing.iter().map(String::as_str).collect();
+        let mut prefixes = self.missing.iter().filter_map(|name| name.strip_suffix(first.as_str()));
+        prefixes.find(|prefix| {
+            prefix.ends_with('.')
+                && self
+                    .unexpected
+                    .iter()
+                    .all(|name| missing.contains(format!("{prefix}{name}").as_str()))
+        })
     }
 }
 
@@ -246,11 +307,8 @@ impl fmt::Display for Mismatch {
         for (name, misfit) in &self.misfits {
             write!(f, "\n  {name}: {misfit}")?;
         }
-        if let Some(prefix) = self.prefix() {
-            write!(
-                f,
-                "\n  all that is missing is there with `{prefix}` in front of its name: `StateDict::strip_prefix` removes it"
-            )?;
+        if let Some(advice) = self.advice() {
+            write!(f, "\n  {advice}")?;
         }
         Ok(())
     }

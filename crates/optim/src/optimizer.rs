@@ -9,6 +9,11 @@ use wengert_tensor::{Float, NamedTensors};
 /// Changes parameters by their gradients. `Box<dyn Optimizer>` lets the user choose one at run time.
 ///
 /// Every [`Rule`] is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer of models of `{T}`",
+    label = "not an `Optimizer<{T}>`",
+    note = "optimizers have the element type of their model: `Adam::<f64>::of(1e-3)` for `f64`"
+)]
 pub trait Optimizer<T: Float = f32> {
     /// Changes each trainable parameter of the model by its gradient, in visiting order, and
     /// applies the buffer updates of the run, each once. Frozen parameters stay as they are, also if

@@ -37,6 +37,11 @@ use wengert_tensor::Float;
 ///
 /// Names, formulas and defaults are PyTorch's; what is its `base_lr`, taken from the optimizer, is
 /// the first argument here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a schedule",
+    label = "not a `Schedule`",
+    note = "a rate of your own is set at each step: `optimizer.set_learning_rate(rate)`"
+)]
 pub trait Schedule {
     /// The learning rate of this step.
     ///

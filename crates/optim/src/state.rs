@@ -19,7 +19,7 @@ const LR: &str = "lr";
 const UNUSED: &str = "unused";
 
 /// Why a saved state could not be taken over: all that is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state does not fit this {optimizer} and its model:{}", Lines(problems))]
 pub struct StateError {
     /// The optimizer that should have taken it.
@@ -29,7 +29,7 @@ pub struct StateError {
 }
 
 /// One thing that is wrong with a saved state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateProblem {
     /// It is of another optimizer, or of none.
@@ -83,6 +83,8 @@ pub enum StateProblem {
         found: i64,
     },
 }
+
+wengert_tensor::debug_is_display!(StateError, StateProblem);
 
 struct Lines<'a>(&'a [StateProblem]);
 impl fmt::Display for Lines<'_> {

@@ -40,6 +40,11 @@ mod sealed {
 }
 
 /// Anything a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
+#[diagnostic::on_unimplemented(
+    message = "tensors have no elements of type `{Self}`",
+    label = "no element type",
+    note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; `usize` and `i32` become `i64`"
+)]
 pub trait Element:
     Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + sealed::Sealed + 'static
 {
@@ -89,6 +94,11 @@ pub trait Element:
 
 /// Elements with arithmetic: all but `bool`. Arithmetic of integers is exact or panics; see the
 /// table of [`Tensor`].
+#[diagnostic::on_unimplemented(
+    message = "tensors of `{Self}` have no arithmetic",
+    label = "not a number",
+    note = "`cast` makes numbers of booleans: `x.cast::<f32>()`"
+)]
 pub trait Number:
     Element
     + Arithmetic
@@ -104,6 +114,11 @@ pub trait Number:
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be differentiated: `f32` and `f64` can",
+    label = "not a float",
+    note = "`cast` makes floats of other numbers: `x.cast::<f32>()`"
+)]
 pub trait Float:
     Number + Element<Sum = Self> + FloatKernels + Math + Gemm + Neg<Output = Self>
 {

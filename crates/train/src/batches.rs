@@ -6,6 +6,12 @@ use wengert_tensor::{Element, Tensor};
 /// Batches of inputs and targets, epoch by epoch: what a model is trained on and evaluated with.
 ///
 /// Every [`DataLoader`] over pairs is one. The first axis of the inputs counts the examples.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` gives no batches of `(Tensor<{T}>, {Y})`",
+    label = "no batches of this kind",
+    note = "a `DataLoader` over a data set of such pairs gives them: `&DataLoader::new(set, 32)`",
+    note = "classifiers are trained with classes of `i64`: `labels.cast::<i64>()`"
+)]
 pub trait Batches<T: Element = f32, Y = Tensor<i64>> {
     /// The batches of an epoch, without the first `skip`. The same epoch has the same batches
     /// whenever it is asked for: that is what lets a run go on in the middle of one.

@@ -101,7 +101,7 @@ impl<T: Float> Parts<'_, T> {
         let [key, stream, position] = RNG.map(|key| file.note(key));
         let rng = Philox::from_state([key?, stream?, position?]);
 
-        let weights = file.part(MODEL);
+        let weights = file.content.part(MODEL);
         for dict in std::iter::once(&weights).chain(&run.best) {
             let mismatch = Mismatch::between(&*self.model, dict);
             if !mismatch.is_empty() {
@@ -110,7 +110,7 @@ impl<T: Float> Parts<'_, T> {
         }
         // Refuses what does not fit before it changes anything.
         self.optimizer
-            .load_state_dict(&*self.model, &file.part(OPTIMIZER))
+            .load_state_dict(&*self.model, &file.content.part(OPTIMIZER))
             .map_err(|error| CheckpointError::Optimizer { path: path.into(), error })?;
         load_state_dict(self.model, &weights).expect("it was compared with the model");
         *self.rng = rng;
@@ -154,17 +154,6 @@ impl File<'_> {
         tensor.map(Tensor::to_vec).ok_or_else(|| self.damaged(name))
     }
 
-    /// What was stored under a prefix.
-    fn part(&self, prefix: &str) -> NamedTensors {
-        let short = |name: &str| name.strip_prefix(prefix).map(String::from);
-        let tensors = self.content.iter();
-        let mut part: NamedTensors =
-            tensors.filter_map(|(name, tensor)| Some((short(name)?, tensor.clone()))).collect();
-        let notes = self.content.metadata.iter();
-        part.metadata = notes.filter_map(|(key, note)| Some((short(key)?, note.clone()))).collect();
-        part
-    }
-
     fn run(&self, batches: usize) -> Result<Run, CheckpointError> {
         let losses = self.numbers("history.losses", &[])?;
         let learning_rates = self.numbers("history.learning_rates", &[])?;
@@ -190,7 +179,7 @@ impl File<'_> {
             epoch,
             step,
             sums: Sums { loss, right, judged, examples, seconds },
-            best: best.map(|_| self.part(BEST)),
+            best: best.map(|_| self.content.part(BEST)),
             history: History { losses, learning_rates, steps_per_epoch: batches, epochs, best },
         })
     }

@@ -8,7 +8,7 @@ use wengert_optim::StateError;
 use wengert_tensor::{FileError, Shape};
 
 /// Why a run ended before its last epoch.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// Data, model and loss do not fit each other. The weights are those of the step before.
@@ -165,7 +165,7 @@ fn no_batch(examples: usize) -> String {
 
 /// Why a checkpoint could not be written or taken over. Model, optimizer and generator are as they
 /// were.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file cannot be read or written, or is damaged.
@@ -249,3 +249,5 @@ pub enum CheckpointError {
         found: f64,
     },
 }
+
+wengert_tensor::debug_is_display!(TrainError, CheckpointError);

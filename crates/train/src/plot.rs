@@ -13,6 +13,7 @@
 //!
 //! A folder that does not exist is made. A file is replaced in one step.
 
+mod axis;
 mod canvas;
 mod confusion;
 mod curves;

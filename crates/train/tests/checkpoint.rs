@@ -59,6 +59,51 @@ fn run(
     (history, state_dict(&model), rng)
 }
 
+/// A checkpoint is no model, but says where its model is.
+#[test]
+fn a_checkpoint_loaded_as_a_model_advises_its_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (_, weights, _) = run(1, adam, |trainer| trainer.epochs(1).checkpoint(&path));
+    let mut other = model(&mut Philox::new(2));
+    let error = wengert_nn::load(&mut other, &path).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{} does not fit the model:", path.display())), "{text}");
+    let advice = "this is a checkpoint of a training run. Its model has `model.` in front of each name: \
+                  load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")); `best.` is";
+    assert!(text.contains(advice), "{text}");
+    // As advised.
+    let dict = NamedTensors::load(&path).unwrap();
+    wengert_nn::load_state_dict(&mut other, &dict.part("best.")).unwrap();
+    wengert_nn::load_state_dict(&mut other, &dict.part("model.")).unwrap();
+    assert_eq!(state_dict(&other), weights);
+    // Of a checkpoint of another model, too.
+    let mut stranger = sequential![Linear::new(2, 2, &mut Philox::new(0))];
+    let error = wengert_nn::load(&mut stranger, &path).unwrap_err();
+    assert!(error.to_string().contains("a checkpoint of a training run"), "{error}");
+}
+
+/// Bytes of the header and of the numbers are replaced: the file is refused or read; nothing
+/// panics.
+#[test]
+fn damaged_checkpoints_do_not_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(12)).0.unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let header = u64::from_le_bytes(*sound.first_chunk().unwrap()) as usize + 8;
+    let places = (0..header).step_by(header / 60).chain((header..sound.len()).step_by(20_000));
+    let mut refused = 0;
+    for at in places {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x11;
+        std::fs::write(&path, &damaged).unwrap();
+        let (history, ..) = run(2, sgd, |trainer| trainer.resume(&path).stop_after(12));
+        refused += usize::from(history.is_err());
+    }
+    assert!(refused > 20, "{refused}");
+}
+
 /// All but the times.
 fn assert_same(a: &History, b: &History) {
     let without_times = |history: &History| {

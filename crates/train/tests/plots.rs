@@ -181,6 +181,101 @@ fn curves_of_odd_runs() {
     }
 }
 
+/// Losses and accuracies of any size: what is written has a bounded number of marks and points.
+#[test]
+fn curves_of_any_numbers() {
+    let folder = Folder::new();
+    let path = folder.file("any.svg");
+    let draw = |losses: &[f64], epochs: Vec<EpochRecord>, best: Option<usize>| {
+        let history = History {
+            losses: losses.to_vec(),
+            learning_rates: vec![0.1; losses.len()],
+            steps_per_epoch: losses.len() / epochs.len().max(1),
+            epochs,
+            best,
+        };
+        plot::curves(&history, &path).unwrap();
+        let svg = folder.svg("any.svg");
+        assert!(svg.len() < 100_000, "{} bytes for {losses:?}", svg.len());
+        assert!(svg.matches("<text").count() <= 60, "{losses:?}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{losses:?}");
+        svg
+    };
+    let epoch = |loss: f64, accuracy: Option<f64>| {
+        let score = Score { loss, accuracy };
+        EpochRecord {
+            train: score,
+            validation: Some(score),
+            learning_rate: 0.1,
+            seconds: 1.0,
+            examples: 10,
+        }
+    };
+
+    // The one that did not end.
+    let svg = draw(&[1e-300, 1e300, 1.0], vec![], None);
+    assert!(svg.contains("1e-228\n") && svg.contains("1e228\n"));
+    let (tiny, most, nan, inf) = (f64::from_bits(1), f64::MAX, f64::NAN, f64::INFINITY);
+    let series: &[&[f64]] = &[
+        &[],
+        &[0.0],
+        &[0.0; 5],
+        &[-0.0, 0.0],
+        &[nan],
+        &[inf, -inf, nan],
+        &[1.0, nan, inf, 2.0],
+        &[tiny],
+        &[tiny, tiny, 3.0 * tiny],
+        &[tiny, 1.0],
+        &[tiny, most],
+        &[-most, most],
+        &[most, most, most],
+        &[1e308, 1e308, -1e308],
+        &[1e16, 1e16 + 2.0],
+        &[1.0, 1.0 + f64::EPSILON],
+        &[-1e-300, 1e300],
+        &[-5.0, -5e-5, -5e5],
+        &[1e-310, 2e-310, 1e-320],
+        &[1e300, 1e300],
+        &[-1.0, 0.0, 1e9],
+        &[0.0, 1e-300],
+    ];
+    for losses in series {
+        draw(losses, vec![], None);
+        let first = losses.first().copied().unwrap_or(0.5);
+        // Accuracies are numbers of anybody, too.
+        for accuracy in [Some(first), Some(0.5), Some(1e300), Some(-3.0), None] {
+            draw(losses, vec![epoch(first, accuracy), epoch(1.0, accuracy)], Some(0));
+        }
+    }
+    // Bits of any kind: a multiplicative generator.
+    let mut bits = 0x9e37_79b9_7f4a_7c15u64;
+    for length in (0..150).map(|i| i % 10 + 1).chain([1000]) {
+        let any = || {
+            bits = bits.wrapping_mul(0xd134_2543_de82_ef95);
+            f64::from_bits(bits)
+        };
+        let losses: Vec<_> = std::iter::repeat_with(any).take(length).collect();
+        draw(&losses, vec![], None);
+        let positive: Vec<_> = losses.iter().map(|x| x.abs()).collect();
+        draw(&positive, vec![epoch(losses[0], Some(positive[0]))], Some(3));
+    }
+}
+
+#[test]
+fn images_of_any_numbers() {
+    let folder = Folder::new();
+    let (tiny, most) = (f32::from_bits(1), f32::MAX);
+    for numbers in [[-most, most, 0.0, 1.0], [tiny, 0.0, 0.0, -tiny], [f32::NAN; 4], [most; 4]] {
+        let images = Tensor::from_vec(numbers.to_vec(), &[1, 2, 2]);
+        for colours in [Colours::Ink, Colours::Light, Colours::Signed] {
+            let options = GridOptions::new().colours(colours).scale(1);
+            plot::grid(&images, &options, folder.file("any.png")).unwrap();
+            assert_eq!(folder.png("any.png"), (10, 10));
+        }
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_written() {
     let folder = Folder::new();

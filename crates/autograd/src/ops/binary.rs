@@ -225,6 +225,24 @@ macro_rules! operators {
                 $left
             }
         }
+        // The type of a whole number that has none. With a second such type, `x * 2` would no longer
+        // say which is meant.
+        impl<'t, T: Float> std::ops::$Trait<i32> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, k: i32) -> Self {
+                self.$method(f64::from(k))
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<Var<'t, T>> for i32 {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, x: Var<'t, T>) -> Var<'t, T> {
+                f64::from(self).$method(x)
+            }
+        }
     )* };
 }
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};

@@ -176,6 +176,64 @@ fn a_common_prefix_is_pointed_out() {
     assert_eq!(model.2.bias.value().at(&[0]), 2.0);
 }
 
+/// The dict under a prefix, beside other tensors.
+fn within(prefix: &str, others: &[&str]) -> StateDict {
+    let dict = state_dict(&mlp::<f32>(2.0));
+    let inner = dict.iter().map(|(name, x)| (format!("{prefix}{name}"), x.clone()));
+    let others = others.iter().map(|name| (name.to_string(), Tensor::scalar(0.0).into()));
+    inner.chain(others).collect()
+}
+
+#[test]
+fn a_part_of_a_file_is_pointed_out() {
+    let mut model = mlp::<f32>(0.5);
+    let mut advice = |dict: &StateDict| {
+        let error = load_state_dict(&mut model, dict).unwrap_err().to_string();
+        error.lines().last().unwrap().trim().to_string()
+    };
+    let dict = within("encoder.", &["head.weight"]);
+    assert_eq!(
+        advice(&dict),
+        "all that is missing is there with `encoder.` in front of its name: \
+         `StateDict::part(\"encoder.\")` takes it out"
+    );
+    let mut two = within("a.", &[]);
+    two.extend(within("b.", &["c"]));
+    assert_eq!(
+        advice(&two),
+        "all that is missing is there under each of `a.`, `b.`: `StateDict::part` takes one out"
+    );
+    let mut adam = within("step.", &[]);
+    adam.extend(within("exp_avg.", &[]));
+    assert_eq!(
+        advice(&adam),
+        "this is the state of an optimizer: `Optimizer::load_state_dict` takes it"
+    );
+    load_state_dict(&mut model, &dict.part("encoder.")).unwrap();
+    assert_eq!(model.2.bias.value().at(&[0]), 2.0);
+}
+
+#[test]
+fn the_part_of_the_model_that_a_file_belongs_to_is_pointed_out() {
+    let mut model = (mlp::<f32>(0.5), Linear::<f32>::filled(3, 2, 0.0));
+    let dict = state_dict(&mlp::<f32>(2.0));
+    let error = load_state_dict(&mut model, &dict).unwrap_err().to_string();
+    let expected = "all that is unexpected is in the model with `0.` in front of its name: load it into \
+                    that part of the model";
+    assert!(error.ends_with(expected), "{error}");
+    load_state_dict(&mut model.0, &dict).unwrap();
+}
+
+/// `fn main() -> Result<(), LoadError>` prints `Debug`.
+#[test]
+fn debug_prints_the_text() {
+    let error = load_state_dict(&mut mlp::<f32>(0.5), &wrong_dict()).unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(error.to_string().contains("missing: 2.bias"));
+    let error = load(&mut mlp::<f32>(0.5), "no/such/file").unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
+
 #[test]
 fn a_damaged_file_is_named_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 
 mod binary;
 mod kernel;
+mod literals;
 mod logic;
 mod ops;
 mod program;

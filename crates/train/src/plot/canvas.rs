@@ -99,9 +99,12 @@ impl Paint {
     }
 
     fn colour(&self, pixel: [f32; 3]) -> [u8; 3] {
-        let width = self.high - self.low;
-        let unit =
-            |x: f32| if width > 0.0 { ((x - self.low) / width).clamp(0.0, 1.0) } else { 0.5 };
+        // Wide, since the difference of two f32 may be infinite.
+        let [low, high] = [self.low, self.high].map(f64::from);
+        let width = high - low;
+        let unit = |x: f32| {
+            if width > 0.0 { ((f64::from(x) - low) / width).clamp(0.0, 1.0) as f32 } else { 0.5 }
+        };
         match self.colours {
             Colours::Light => pixel.map(|x| (255.0 * unit(x)).round() as u8),
             Colours::Ink => pixel.map(|x| (255.0 * (1.0 - unit(x))).round() as u8),

@@ -1,9 +1,9 @@
 //! Loss and accuracy of a run.
 
+use super::axis::Axis;
 use super::save;
 use crate::history::{EpochRecord, History, Score};
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 use std::path::Path;
 use wengert_tensor::FileError;
@@ -14,12 +14,15 @@ const TRAIN: RGBColor = RGBColor(0x3b, 0x6f, 0xb6);
 const HELD_OUT: RGBColor = RGBColor(0xd1, 0x60, 0x3d);
 const TEXT: RGBColor = RGBColor(0x44, 0x44, 0x44);
 const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+/// About as many names stand beside the vertical axis.
+const LABELS: usize = 7;
 /// Single steps jump: so many points for a run, each the mean of the steps between.
 const POINTS: usize = 150;
 
 /// Draws a run as an SVG file: on the left the loss of training, step by step, and of the held-out
 /// data after each epoch, on a logarithmic axis where they span two powers of ten; on the right, for
-/// classifiers, both accuracies. The epoch whose weights were kept has a ring.
+/// classifiers, both accuracies. The epoch whose weights were kept has a ring. Numbers that are
+/// infinite or NaN are left out; any others can be drawn.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -52,20 +55,21 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
     let panel = Panel { title: "loss", epochs, lines: &losses, corner };
     // A logarithmic axis has names at powers of ten alone: two of them at least.
     let decades = |x: f64| x.log10().floor();
-    if low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0 {
-        panel.draw(&left, (low * 0.8..high * 1.25).log_scale(), &short)?;
+    let y = if low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0 {
+        Axis::log(0.8 * low, 1.25 * high)
     } else {
-        let room = 0.05 * (high - low).max(0.1 * high.abs()).max(1e-9);
-        panel.draw(&left, low - room..high + room, &short)?;
-    }
+        let room = 0.05 * width(low, high).max(0.1 * low.abs().max(high.abs()));
+        let room = if room > 0.0 { room } else { 1.0 };
+        Axis::linear(low - room, high + room, LABELS, 0.0)
+    };
+    panel.draw(&left, &y)?;
     if let Some(right) = right {
         let (low, high) = range(&accuracies);
-        let room = 0.08 * (high - low).max(0.5);
+        let room = 0.08 * width(low, high).max(0.5);
+        let most = if high <= 100.0 { 100.0 } else { f64::MAX };
         let corner = SeriesLabelPosition::LowerRight;
         let panel = Panel { title: "accuracy, %", epochs, lines: &accuracies, corner };
-        panel.draw(&right, low - room..(high + room).min(100.0), &|y| {
-            format!("{y:.2}").trim_end_matches('0').trim_end_matches('.').into()
-        })?;
+        panel.draw(&right, &Axis::linear(low - room, (high + room).min(most), LABELS, 0.0))?;
     }
     sheet.present()?;
     Ok(())
@@ -86,7 +90,8 @@ fn losses(history: &History) -> Vec<Line> {
     let window = history.losses.len().div_ceil(POINTS).max(1);
     let steps = history.losses.chunks(window).enumerate().map(|(i, part)| {
         let middle = i * window + part.len() / 2;
-        (progress(history, middle), part.iter().sum::<f64>() / part.len() as f64)
+        // The sum of great numbers may be infinite where their mean is not.
+        (progress(history, middle), part.iter().map(|loss| loss / part.len() as f64).sum())
     });
     let train = Line {
         name: "training, step by step",
@@ -138,20 +143,9 @@ fn range(lines: &[Line]) -> (f64, f64) {
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
-/// 0.05, 20, 1e-5.
-#[allow(clippy::trivially_copy_pass_by_ref)] // what the chart calls it with
-fn short(y: &f64) -> String {
-    if (1e-3..1e4).contains(&y.abs()) || *y == 0.0 {
-        let digits = (2.0 - y.abs().max(1e-3).log10().floor()).clamp(0.0, 6.0) as usize;
-        let text = format!("{y:.digits$}");
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').into()
-        } else {
-            text
-        }
-    } else {
-        format!("{y:.0e}")
-    }
+/// The distance of two numbers, at most half the greatest one: there is room beside them.
+fn width(low: f64, high: f64) -> f64 {
+    (high - low).min(f64::MAX / 2.0)
 }
 
 struct Panel<'a> {
@@ -165,23 +159,16 @@ struct Panel<'a> {
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 impl Panel<'_> {
-    fn draw<Y>(
-        &self,
-        area: &Area<'_>,
-        y: Y,
-        label: &dyn Fn(&f64) -> String,
-    ) -> Result<(), Box<dyn std::error::Error>>
-    where
-        Y: AsRangedCoord<Value = f64>,
-        Y::CoordDescType: ValueFormatter<f64>,
-    {
+    fn draw(&self, area: &Area<'_>, y: &Axis) -> Result<(), Box<dyn std::error::Error>> {
+        // Marks at whole epochs.
+        let x = Axis::linear(0.0, self.epochs.max(1.0), 11, 1.0);
         let font = |size: i32| ("sans-serif", size).into_font().color(&TEXT);
         let mut chart = ChartBuilder::on(area)
             .caption(self.title, font(30))
             .margin(24)
             .x_label_area_size(64)
             .y_label_area_size(90)
-            .build_cartesian_2d(0.0..self.epochs.max(1e-9), y)?;
+            .build_cartesian_2d(x.clone(), y.clone())?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -189,11 +176,8 @@ impl Panel<'_> {
             .axis_style(TEXT.stroke_width(2))
             .label_style(font(24))
             .x_desc("epochs")
-            // Whole epochs, if there are any.
-            .x_labels((self.epochs as usize + 1).clamp(2, 11))
-            .y_labels(7)
-            .x_label_formatter(&short)
-            .y_label_formatter(label)
+            .x_label_formatter(&|mark| x.label(*mark))
+            .y_label_formatter(&|mark| y.label(*mark))
             .draw()?;
         for line in self.lines.iter().filter(|line| !line.points.is_empty()) {
             let colour = line.colour;
@@ -207,7 +191,8 @@ impl Panel<'_> {
             if line.dots {
                 chart.draw_series(finite().map(|at| Circle::new(at, 6, colour.filled())))?;
             }
-            chart.draw_series(line.best.map(|at| Circle::new(at, 13, colour.stroke_width(3))))?;
+            let best = line.best.filter(|(_, y)| y.is_finite());
+            chart.draw_series(best.map(|at| Circle::new(at, 13, colour.stroke_width(3))))?;
         }
         chart
             .configure_series_labels()
