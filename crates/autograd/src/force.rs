@@ -8,7 +8,7 @@ use crate::op::Op;
 use crate::ops::Reduce;
 use crate::tape::{Policy, RELEASED, Run, TINY, Tape, WAITS};
 use smallvec::{SmallVec, smallvec};
-use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor};
+use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
 
 /// A pending pointwise chain this long is computed, so that programs stay short and a value that
 /// several programs share is not computed again and again.
@@ -122,7 +122,7 @@ impl<T: Float> Tape<T> {
                         && x[0].numel() > TINY
                     {
                         // Tiny values stay readable: they must not keep a large operand alive.
-                        y[0] = y[0].copied();
+                        y[0] = copied_in_order(&y[0]);
                     }
                     if let Op::Custom(_) = op {
                         self.check_outputs(op, first, &y);

@@ -507,3 +507,26 @@ fn dropout_divides_by_what_was_given() {
         assert!(slope.iter().all(|&g| g == 0.0 || g == 1.0 / (1.0 - p)), "{p}");
     }
 }
+
+/// Few elements of a large value are copied, in the order that they have in its memory: sums of them round
+/// as the tensor's.
+#[test]
+fn few_elements_of_a_large_value_are_summed_as_the_tensors() {
+    let x = Tensor::<f64>::from_fn(&[3, 4], |i| (i as f64 * 1.7 + 0.3).sin() / 3.0);
+    let mut compared = 0;
+    for start in 0..3 {
+        for policy in [Policy::Eager, Policy::Fused] {
+            let tape = Tape::<f64>::new().with_policy(policy);
+            let v = tape.watch(x.clone());
+            let part = x.t().narrow(0, start, 2);
+            let of_v = v.t().narrow(0, start, 2);
+            assert_same("sum", "few", &part.sum(&[], false), &of_v.sum_all().value());
+            assert_same("mean", "few", &part.mean(&[], false), &of_v.mean_all().value());
+            let flipped = part.slice(0, None, None, -1).logsumexp(&[], false);
+            let of_v = of_v.slice(0, None, None, -1).logsumexp(&[], false);
+            assert_same("logsumexp", "few", &flipped, &of_v.value());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 6);
+}

@@ -60,3 +60,5 @@ pub use shape::{MAX_RANK, Shape, broadcast_shapes};
 pub use sizes::{Size, SizeList, Sizes};
 pub use storage::release_memory;
 pub use tensor::Tensor;
+#[doc(hidden)]
+pub use views::copied_in_order;

@@ -7,6 +7,7 @@ use crate::shapes::{self, OrPanic};
 use crate::sizes::Sizes;
 use crate::strided::{self, Collapsed};
 use crate::tensor::Tensor;
+use std::cmp::Reverse;
 
 /// The strides with which elements that lie in layout `old` are read under shape `new` in the same
 /// order; `None` if there are none and only a copy helps.
@@ -232,3 +233,16 @@ impl<T: Element> Tensor<T> {
 
 #[cfg(test)]
 mod tests;
+
+/// The same elements in memory of their own, with the axes in the order that they have in this tensor's
+/// memory. What depends on that order, as the rounding of sums does, is the same for the copy.
+pub fn copied_in_order<T: Element>(x: &Tensor<T>) -> Tensor<T> {
+    let strides = x.strides();
+    let mut order: Vec<isize> = (0..x.rank() as isize).collect();
+    order.sort_by_key(|&axis| Reverse(strides[axis as usize].unsigned_abs()));
+    let mut back = order.clone();
+    for (to, &from) in order.iter().enumerate() {
+        back[from as usize] = to as isize;
+    }
+    x.permute(&order).copied().permute(&back)
+}

@@ -12,8 +12,8 @@ use wengert_tensor::{Float, Tensor, shapes};
 /// Both operands have two axes at least, and equal batch axes before them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MatMul {
-    ta: bool,
-    tb: bool,
+    pub ta: bool,
+    pub tb: bool,
     /// The result lies in memory column by column.
     by_columns: bool,
 }

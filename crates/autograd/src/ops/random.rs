@@ -22,7 +22,7 @@ impl Probability {
         Probability([bits as u32, (bits >> 32) as u32])
     }
 
-    fn get(self) -> f64 {
+    pub fn get(self) -> f64 {
         f64::from_bits(u64::from(self.0[0]) | u64::from(self.0[1]) << 32)
     }
 }

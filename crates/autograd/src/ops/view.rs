@@ -43,7 +43,7 @@ impl Order {
         inverse
     }
 
-    fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
+    pub fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
         self.0[..rank].iter().map(|&axis| axis as isize).collect()
     }
 

@@ -89,9 +89,11 @@ impl CustomOp<f64> for Several {
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let sum = |terms: [Option<Var<'t, f64>>; 3]| {
-            terms.into_iter().flatten().reduce(|a, b| a + b).unwrap_or_else(|| {
-                c.tape().zeros(&c.x_shape(0))
-            })
+            terms
+                .into_iter()
+                .flatten()
+                .reduce(|a, b| a + b)
+                .unwrap_or_else(|| c.tape().zeros(&c.x_shape(0)))
         };
         let curved = c.gy_of(1).map(|g| g * (1.0 - c.y(1) * c.y(1)));
         [

@@ -170,11 +170,14 @@ fn numbers(shape: &[usize], seed: usize) -> Tensor<f64> {
 struct Planner {
     values: Vec<Tensor<f64>>,
     seed: usize,
+    /// Whether an operation is at a kink already. At two the rules' choices need not fit together:
+    /// max(min(a, b), b) is b, and at a = b the halves that each passes make ¾.
+    tied: bool,
 }
 
 /// The instructions of these steps.
 pub fn plan(steps: &[Step]) -> Vec<Inst> {
-    let mut planner = Planner { values: vec![], seed: 0 };
+    let mut planner = Planner { values: vec![], seed: 0, tied: false };
     let mut program = vec![];
     planner.add(&mut program, Inst::Watch(numbers(&[2, 3], 0)));
     planner.all(&mut program, steps, 0);
@@ -226,13 +229,37 @@ impl Planner {
         let fit = |x: &Tensor<f64>| {
             x.numel() <= MOST && x.rank() <= 4 && x.to_vec().iter().all(|x| x.abs() <= LARGE)
         };
-        if !made.iter().all(fit) {
+        let tied = self.at_kink(&inst);
+        if !made.iter().all(fit) || (tied && self.tied) {
             return false;
         }
+        self.tied |= tied;
         self.values.extend(made);
         debug_assert!(self.values.len() >= before);
         program.push(inst);
         true
+    }
+
+    /// Whether the derivative of an instruction does not exist at its operands, or near them.
+    fn at_kink(&self, inst: &Inst) -> bool {
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
+        let any = |a: usize, f: &dyn Fn(f64) -> bool| self.values[a].to_vec().into_iter().any(f);
+        match inst {
+            Inst::Unary(Unary::Abs | Unary::Relu | Unary::Sign, a) => any(*a, &|x| near(x, 0.0)),
+            Inst::Unary(Unary::ClampMin, a) => any(*a, &|x| near(x, -0.37)),
+            Inst::Unary(Unary::Clamp, a) => any(*a, &|x| near(x, -1.13) || near(x, 0.91)),
+            Inst::Select(a, ..) => any(*a, &|x| near(x, 0.0)),
+            Inst::Binary(Binary::Maximum | Binary::Minimum, a, b) => {
+                let apart = &self.values[*a] - &self.values[*b];
+                apart.to_vec().into_iter().any(|x| near(x, 0.0))
+            }
+            Inst::Reduce(Reduce::Max | Reduce::Min, a, ..) | Inst::MaxPool(a, _) => {
+                let mut all = self.values[*a].to_vec();
+                all.sort_by(f64::total_cmp);
+                all.windows(2).any(|pair| near(pair[0], pair[1]))
+            }
+            _ => false,
+        }
     }
 
     /// One of the values: often a new one.
@@ -408,9 +435,7 @@ impl Planner {
                 Some(Inst::ScatterAdd(a, named, Tensor::from_fn(&sizes[..], index), source))
             }
             Kind::MaxPool => {
-                let a = self.search(a, |x| {
-                    x.rank() == 2 && x.shape().iter().all(|&n| n > 1)
-                })?;
+                let a = self.search(a, |x| x.rank() == 2 && x.shape().iter().all(|&n| n > 1))?;
                 let pool = Pool::new(2).stride(1 + byte(1) % 2).ceil_mode(byte(2) % 2 == 1);
                 Some(Inst::MaxPool(a, pool))
             }

@@ -201,3 +201,16 @@ fn panics_name_op_shape_and_caller() {
     let why = format!("broadcast_to: shape {long:?} has more elements than can be counted");
     panics_here(&why, || drop(count(&[1]).broadcast_to(&long)));
 }
+
+#[test]
+fn a_copy_in_order_has_the_same_elements_and_the_same_order_in_memory() {
+    for (name, x) in crate::testing::layouts() {
+        let y = super::copied_in_order(&x);
+        assert_eq!(y.to_vec(), x.to_vec(), "{name}");
+        assert_eq!(y.shape(), x.shape(), "{name}");
+        assert!(!y.shares_storage(&x), "{name}");
+    }
+    let x = Tensor::<f64>::from_fn(&[2, 3, 4], |i| i as f64).permute(&[2, 0, 1]);
+    let y = super::copied_in_order(&x);
+    assert_eq!(y.strides(), x.strides());
+}

@@ -2,10 +2,12 @@
 //! without a wildcard, and each member of a family leads to the next, so that a new operation does
 //! not compile before it has its row.
 
+mod adjoint;
 mod aliases;
 mod assemble;
 mod conv;
 mod cut;
+mod forward;
 mod gates;
 mod hessians;
 mod index;
