@@ -229,6 +229,11 @@ impl Planner {
         let fit = |x: &Tensor<f64>| {
             x.numel() <= MOST && x.rank() <= 4 && x.to_vec().iter().all(|x| x.abs() <= LARGE)
         };
+        if let Inst::Select(condition, ..) = inst
+            && self.values[condition].to_vec().into_iter().any(|x| x.abs() < 1e-6)
+        {
+            return false; // with v² in its place the other operand is seen at v = 0 alone
+        }
         let tied = self.at_kink(&inst);
         if !made.iter().all(fit) || (tied && self.tied) {
             return false;
@@ -248,7 +253,6 @@ impl Planner {
             Inst::Unary(Unary::Abs | Unary::Relu | Unary::Sign, a) => any(*a, &|x| near(x, 0.0)),
             Inst::Unary(Unary::ClampMin, a) => any(*a, &|x| near(x, -0.37)),
             Inst::Unary(Unary::Clamp, a) => any(*a, &|x| near(x, -1.13) || near(x, 0.91)),
-            Inst::Select(a, ..) => any(*a, &|x| near(x, 0.0)),
             Inst::Binary(Binary::Maximum | Binary::Minimum, a, b) => {
                 let apart = &self.values[*a] - &self.values[*b];
                 apart.to_vec().into_iter().any(|x| near(x, 0.0))
