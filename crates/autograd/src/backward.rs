@@ -1,13 +1,16 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, NotFinite, is_finite};
 use crate::op::{Call, Op};
 use crate::ops;
+use crate::param::ParamId;
 use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use wengert_tensor::{Float, Tensor};
+use std::rc::Rc;
+use wengert_tensor::{Float, Program, Tensor};
 
 /// What the walk is for.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +50,11 @@ struct Walk<'t, T: Float> {
     lent: SmallVec<[u32; 4]>,
     /// Where the nodes begin that the rule at hand wrote.
     open: u32,
+    /// If gradients are inspected: the leaves whose gradient is finite for certain.
+    certain: Option<Certain>,
 }
+
+type Certain = Rc<RefCell<Vec<u32>>>;
 
 impl<'t, T: Float> Walk<'t, T> {
     fn new(tape: &'t Tape<T>, aim: Aim, floor: u32, top: u32) -> Self {
@@ -55,7 +62,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let mut slots = std::mem::take(&mut arena.slots);
         slots.resize_with((top + 1 - floor) as usize, Slot::default);
         let (mark, open) = (arena.mark(), arena.len());
-        Walk { tape, aim, floor, mark, slots, held: 0, lent: SmallVec::new(), open }
+        Walk { tape, aim, floor, mark, slots, held: 0, lent: SmallVec::new(), open, certain: None }
     }
 
     #[inline]
@@ -189,6 +196,14 @@ impl<'t, T: Float> Walk<'t, T> {
     #[inline]
     fn give(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
+        if let Some(certain) = &self.certain {
+            let mut certain = certain.borrow_mut();
+            if !matches!(before, Slot::Empty) {
+                certain.retain(|&leaf| leaf != to); // a sum can overflow
+            } else if self.tape.is_leaf(to) && self.tape.is_finite_product(g.id) {
+                certain.push(to);
+            }
+        }
         let sum = match (self.aim, before) {
             (Aim::Variables, Slot::Empty) => Slot::Node(g.id),
             (Aim::Variables, before) => {
@@ -325,6 +340,46 @@ impl<'t, T: Float> Var<'t, T> {
         self.numbers("backward", None, false)
     }
 
+    /// [`backward`](Var::backward) that refuses gradients that are not finite: so that they do not
+    /// reach the weights, though the loss is finite.
+    ///
+    /// It takes no pass over the gradients that is worth mentioning. The gradient of a weight matrix is
+    /// a product of two smaller ones if the batch is small; if the norms of these are finite and so is
+    /// their product, no number of the gradient can be anything else (Cauchy, Schwarz). Other
+    /// gradients are added up when they are complete, while the cache still holds them.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward_checked().err().unwrap().params, [w.id()]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the gradient of a parameter or of a watched variable holds a NaN or an infinity.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
+        self.check_scalar("backward_checked");
+        let mut bad = Vec::new();
+        let gradients = self.inspected("backward_checked", None, false, Some(&mut bad));
+        if bad.is_empty() {
+            return Ok(gradients);
+        }
+        let bound = self.tape.params.borrow();
+        let mut params: Vec<ParamId> =
+            bound.iter().filter(|(_, b)| bad.contains(&b.node)).map(|(&id, _)| id).collect();
+        params.sort_unstable();
+        let watched = bad.len() - params.len();
+        Err(NotFinite { params, watched })
+    }
+
     /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
     ///
     /// # Panics
@@ -410,6 +465,18 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        self.inspected(op, seed, retain, None)
+    }
+
+    /// The gradients, and in `bad` the leaves whose gradient is not finite.
+    #[track_caller]
+    fn inspected(
+        self,
+        op: &str,
+        seed: Option<Tensor<T>>,
+        retain: bool,
+        mut bad: Option<&mut Vec<u32>>,
+    ) -> Gradients<T> {
         let tape = self.tape;
         self.check_history(op);
         if !self.is_active() {
@@ -425,6 +492,8 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);
+        let certain = Certain::default();
+        walk.certain = bad.is_some().then(|| Rc::clone(&certain));
         tape.recording.set(false);
         *walk.slot(self.id) = Slot::Ready(seed);
         let mut leaves = HashMap::new();
@@ -433,7 +502,15 @@ impl<'t, T: Float> Var<'t, T> {
             |arena, id| arena.nodes[id as usize].has(ACTIVE),
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
-                    leaves.insert(id, tape.force(g.id));
+                    let g = tape.force(g.id);
+                    // Now, while it is in the cache that it was written to.
+                    if let Some(bad) = &mut bad
+                        && !certain.borrow().contains(&id)
+                        && !is_finite(&g)
+                    {
+                        bad.push(id);
+                    }
+                    leaves.insert(id, g);
                 }
             },
         );
@@ -475,6 +552,31 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 impl<T: Float> Tape<T> {
+    fn is_leaf(&self, id: u32) -> bool {
+        matches!(self.arena.borrow().nodes[id as usize].op, Op::Leaf)
+    }
+
+    /// Whether a node is a matrix product of factors smaller than itself that cannot but be finite:
+    /// each of its numbers, and each partial sum of one, is at most the product of the factors' norms.
+    fn is_finite_product(&self, id: u32) -> bool {
+        let arena = self.arena.borrow();
+        let Op::MatMul(_) = arena.nodes[id as usize].op else { return false };
+        let parents = arena.parents(id);
+        let factor = |i: usize| arena.values[parents[i] as usize].clone();
+        let (Some(a), Some(b)) = (factor(0), factor(1)) else { return false };
+        // A norm takes more time for a number than the sum of the gradient does.
+        if 4 * (a.numel() + b.numel()) >= arena.shape(id).numel() {
+            return false;
+        }
+        drop(arena);
+        let square = Program::new(|[x]| [x * x]);
+        let squares = |x: &Tensor<T>| square.sum_to(&[x], &x.shape(), &[]).item().to();
+        // Far below the largest number of any type, and room for the rounding of sums of up to
+        // millions of terms.
+        let most = f64::from(f32::MAX) / 4.0;
+        squares(&a).sqrt() * squares(&b).sqrt() <= most
+    }
+
     /// For every node from `floor` to `top`: does it depend on one of these?
     fn depends(&self, on: &[Var<'_, T>], floor: u32, top: u32) -> Vec<bool> {
         let arena = self.arena.borrow();

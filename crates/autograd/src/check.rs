@@ -1,6 +1,7 @@
 //! Errors of shape: a panic at the caller's line, or from the same code a `Result`.
 
 use crate::tape::{Mode, Tape};
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
@@ -103,15 +104,24 @@ impl<T: Float> Tape<T> {
     /// # Errors
     /// The first operation on this tape that refuses its operands.
     pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
-        let outer = self.caught.replace(true);
-        let result = caught(body);
-        self.caught.set(outer);
-        result
+        /// Also when a panic passes through.
+        struct Restore<'a>(&'a Cell<bool>, bool);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _restore = Restore(&self.caught, self.caught.replace(true));
+        caught(body)
     }
 
     /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead
     /// of panicking. Other panics pass through. Where panics abort (`panic = "abort"`), the error is
     /// a panic after all: its text is printed, and the process ends.
+    ///
+    /// The mode is left open: layers that behave differently in training and evaluation run, and
+    /// refuse only what they refuse in evaluation. To find what training refuses (a batch of one
+    /// sample under batch norm), name the mode with [`Tape::check_in`].
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -128,17 +138,23 @@ impl<T: Float> Tape<T> {
     /// The first operation whose operands do not fit, or that asks for a number
     /// ([`Cause::Number`]).
     pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
-        let tape = Tape::shapes_only();
+        let tape = Tape::shapes_only(None);
         caught(|| body(&tape))
     }
 
     /// [`Tape::check`] with layers in this mode, so that what the real run would refuse is refused
     /// here.
     ///
+    /// ```
+    /// # use wengert_autograd::{Mode, Tape};
+    /// let mode = Tape::<f32>::check_in(Mode::Train, |tape| tape.mode());
+    /// assert_eq!(mode, Ok(Some(Mode::Train)));
+    /// ```
+    ///
     /// # Errors
-    /// The first operation whose operands do not fit.
+    /// As [`Tape::check`].
     pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
-        let tape = Tape::shapes_only().in_mode(mode);
+        let tape = Tape::shapes_only(Some(mode));
         caught(|| body(&tape))
     }
 }

@@ -5,7 +5,7 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
-use crate::buffers::BufferUpdate;
+use crate::buffers::Updates;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
 use crate::ops::CustomOp;
@@ -20,13 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Tensor};
 
-/// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
-/// Always explicit, never inferred from whether gradients are asked for.
+/// How layers that behave differently in training and evaluation behave on a tape. The mode is
+/// always explicit: a tape of [`Tape::new`] has none, and such layers refuse to run on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Training.
+    /// Training: dropout drops, batch norm normalises by the statistics of the batch.
     Train,
-    /// Use.
+    /// Evaluation: dropout does nothing, batch norm normalises by its running statistics.
     Eval,
 }
 
@@ -57,6 +57,13 @@ pub(crate) enum Run {
 /// step: after parameters changed, make a new one (it costs nothing: a dropped tape leaves its
 /// memory to the next).
 ///
+/// | | history | layers behave as in | for |
+/// |---|---|---|---|
+/// | [`Tape::train`] | recorded | training | a step of training |
+/// | [`Tape::eval`] | recorded | evaluation | gradients of a trained model |
+/// | [`Tape::inference`] | none | evaluation | predictions |
+/// | [`Tape::new`] | recorded | neither: those that differ refuse | calculus |
+///
 /// ```
 /// use wengert_autograd::Tape;
 /// use wengert_tensor::Tensor;
@@ -70,7 +77,7 @@ pub struct Tape<T: Float = f32> {
     pub(crate) arena: RefCell<Arena<T>>,
     pub(crate) serial: u64,
     pub(crate) run: Run,
-    mode: Mode,
+    mode: Option<Mode>,
     pub(crate) policy: Policy,
     /// Whether what is applied now becomes history. Off inside `backward`.
     pub(crate) recording: Cell<bool>,
@@ -80,7 +87,7 @@ pub struct Tape<T: Float = f32> {
     /// Whether refusals unwind to [`Tape::catch`].
     pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
-    pub(crate) buffers: RefCell<Vec<BufferUpdate<T>>>,
+    pub(crate) buffers: RefCell<Updates<T>>,
     pub(crate) scopes: Scopes,
 }
 
@@ -89,6 +96,7 @@ pub struct Tape<T: Float = f32> {
 pub(crate) struct Binding {
     pub node: u32,
     pub version: u64,
+    pub frozen: bool,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
@@ -232,30 +240,53 @@ pub(crate) struct Mark {
 }
 
 impl<T: Float> Tape<T> {
-    /// A tape that records, with layers in evaluation mode: for calculus, and for gradients of a
-    /// trained model.
+    /// A tape that records and has no mode: for calculus. A layer that behaves differently in
+    /// training and evaluation, such as dropout or batch norm, panics on it: models run on
+    /// [`Tape::train`], [`Tape::eval`] or [`Tape::inference`].
+    ///
+    /// ```should_panic
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // drop, or not?
+    /// ```
     #[allow(clippy::new_without_default)] // a default would hide which kind of run is meant
     pub fn new() -> Self {
-        Self::with(Run::Recording, Mode::Eval, None)
+        Self::with(Run::Recording, None, None)
     }
 
     /// A tape that records, with layers in training mode. Takes the key of this run's random
     /// numbers from `rng`, so that every step drops other units.
     pub fn train(rng: &mut impl rand::Rng) -> Self {
-        Self::with(Run::Recording, Mode::Train, Some(rng.next_u64()))
+        Self::with(Run::Recording, Some(Mode::Train), Some(rng.next_u64()))
+    }
+
+    /// A tape that records, with layers in evaluation mode: for gradients of a trained model, and
+    /// for training that leaves running statistics as they are and drops nothing.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::eval();
+    /// let x = tape.watch(Tensor::from([1.0f32, 2.0]));
+    /// let loss = x.dropout(0.5).square().sum_all();
+    /// assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
+    /// ```
+    pub fn eval() -> Self {
+        Self::with(Run::Recording, Some(Mode::Eval), None)
     }
 
     /// A tape that keeps no history, with layers in evaluation mode: for predictions.
     pub fn inference() -> Self {
-        Self::with(Run::Inference, Mode::Eval, None)
+        Self::with(Run::Inference, Some(Mode::Eval), None)
     }
 
-    /// A tape of shapes without numbers; see [`Tape::check`].
-    pub(crate) fn shapes_only() -> Self {
-        Self::with(Run::Abstract, Mode::Eval, Some(0))
+    /// A tape of shapes without numbers; see [`Tape::check`] and [`Tape::check_in`].
+    pub(crate) fn shapes_only(mode: Option<Mode>) -> Self {
+        Self::with(Run::Abstract, mode, Some(0))
     }
 
-    fn with(run: Run, mode: Mode, key: Option<u64>) -> Self {
+    fn with(run: Run, mode: Option<Mode>, key: Option<u64>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Tape {
             arena: RefCell::new(spare::take()),
@@ -284,25 +315,54 @@ impl<T: Float> Tape<T> {
     /// inference, say.
     #[must_use]
     pub fn training(mut self, rng: &mut impl rand::Rng) -> Self {
-        (self.mode, self.key) = (Mode::Train, Some(rng.next_u64()));
+        (self.mode, self.key) = (Some(Mode::Train), Some(rng.next_u64()));
         self
     }
 
     /// The same tape with layers in evaluation mode.
     #[must_use]
     pub fn evaluating(mut self) -> Self {
-        self.mode = Mode::Eval;
+        self.mode = Some(Mode::Eval);
         self
     }
 
-    pub(crate) fn in_mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// How layers behave on this tape.
-    pub fn mode(&self) -> Mode {
+    /// How layers behave on this tape; `None` on a tape of [`Tape::new`] and within
+    /// [`Tape::check`]. A layer that needs one asks with [`Tape::expect_mode`].
+    pub fn mode(&self) -> Option<Mode> {
         self.mode
+    }
+
+    /// The mode of this tape, for a layer that behaves differently in training and evaluation.
+    /// `layer` is its name in the message. Within [`Tape::check`], where the mode is open, it is
+    /// [`Mode::Eval`]: the shapes are those of both.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Mode, Tape, Var};
+    /// # use wengert_tensor::{Philox, Tensor};
+    /// /// Adds noise in training.
+    /// fn noisy<'t>(x: Var<'t>, rng: &mut Philox) -> Var<'t> {
+    ///     match x.tape().expect_mode("noisy") {
+    ///         Mode::Train => x + x.tape().constant(Tensor::normal(&x.shape(), 0.0, 0.1, rng)),
+    ///         Mode::Eval => x,
+    ///     }
+    /// }
+    /// let tape = Tape::inference();
+    /// let x = tape.constant(Tensor::ones(&[2]));
+    /// assert_eq!(noisy(x, &mut Philox::new(0)).value().to_vec(), [1.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tape has no mode.
+    #[track_caller]
+    pub fn expect_mode(&self, layer: &str) -> Mode {
+        match self.mode {
+            Some(mode) => mode,
+            None if self.is_abstract() => Mode::Eval,
+            None => self.fail(format!(
+                "{layer}: this layer behaves differently in training and evaluation: choose \
+                 `Tape::train(&mut rng)` or `Tape::eval()`"
+            )),
+        }
     }
 
     /// Whether this run has shapes but no numbers.
@@ -369,25 +429,29 @@ impl<T: Float> Tape<T> {
     /// leaf. A frozen parameter is a constant and costs no backward work.
     ///
     /// # Panics
-    /// If the parameter changed since this tape bound it: the values computed so far would mix old
-    /// and new.
+    /// If the parameter changed, was frozen or was unfrozen since this tape bound it: the values
+    /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
         let bound = self.params.borrow().get(&param.id()).copied();
-        if let Some(Binding { node, version }) = bound {
-            if version != param.version() {
+        if let Some(Binding { node, version, frozen }) = bound {
+            if (version, frozen) != (param.version(), param.frozen()) {
+                let what = match frozen {
+                    _ if version != param.version() => "changed",
+                    false => "was frozen",
+                    true => "was unfrozen",
+                };
                 self.fail(format!(
-                    "a parameter of shape {} changed since this tape bound it: make a new tape per step",
+                    "a parameter of shape {} {what} since this tape bound it: make a new tape per step",
                     param.shape()
                 ))
             }
             return Var { tape: self, id: node };
         }
-        let op = if param.frozen() { Op::Constant } else { Op::Leaf };
+        let (version, frozen) = (param.version(), param.frozen());
+        let op = if frozen { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
-        self.params
-            .borrow_mut()
-            .insert(param.id(), Binding { node: var.id, version: param.version() });
+        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version, frozen });
         var
     }
 

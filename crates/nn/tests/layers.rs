@@ -175,7 +175,7 @@ fn predictions_are_outputs_in_evaluation_mode() {
     let mut rng = Philox::new(5);
     let model = sequential![Linear::new(6, 8, &mut rng), Dropout::new(0.5), Tanh];
     let x = Tensor::normal(&[3, 6], 0.0, 1.0, &mut rng);
-    let tape = Tape::new();
+    let tape = Tape::eval();
     let y = model.forward(tape.watch(x.clone())).value();
     assert_eq!(model.predict(&x).to_vec(), y.to_vec());
     let dynamic: &dyn Layer = &model;
@@ -286,7 +286,7 @@ fn sequentials_from_boxes() {
 fn dropout_in_evaluation_is_the_identity() {
     let x = Tensor::ones(&[100]);
     assert_eq!(Dropout::new(0.9).predict(&x).to_vec(), x.to_vec());
-    let tape = Tape::new();
+    let tape = Tape::eval();
     let x = tape.watch(x);
     assert!(Dropout::new(0.9).forward(x).is(x));
 }

@@ -11,12 +11,14 @@ use wengert_tensor::{Float, NamedTensors};
 /// Every [`Rule`] is one.
 pub trait Optimizer<T: Float = f32> {
     /// Changes each trainable parameter of the model by its gradient, in visiting order, and
-    /// applies the buffer updates of the run. Frozen parameters stay as they are.
+    /// applies the buffer updates of the run, each once. Frozen parameters stay as they are, also if
+    /// there is a gradient from before they were frozen: no weight decay, no momentum.
     ///
     /// # Panics
     /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
-    /// type than the gradients, or its gradient of another shape; all names are listed, and nothing
-    /// has changed. If hyperparameters do not go together.
+    /// type than the gradients, or its gradient of another shape, or has changed since the gradient
+    /// was computed (unless the gradients are marked with [`Gradients::allow_stale`]); all names are
+    /// listed, and nothing has changed. If hyperparameters do not go together.
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
 

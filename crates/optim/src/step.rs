@@ -65,6 +65,7 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
 #[track_caller]
 fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
     let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut stale, mut were_frozen) = (Vec::new(), Vec::new());
     let mut found = 0;
     model.visit(&Path::root(), &mut |path, state| {
         if state.kind() != Kind::Param || state.frozen() {
@@ -75,12 +76,16 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
         };
         match gradients.get(param) {
             None if allow_missing => {}
+            None if gradients.was_frozen(param) => were_frozen.push(path.to_string()),
             None => missing.push(path.to_string()),
             Some(gradient) => {
                 found += 1;
                 let (wanted, has) = (param.shape(), gradient.shape());
                 if wanted != has {
                     misshaped.push(format!("{path} ({has} instead of {wanted})"));
+                }
+                if gradients.is_stale(param) && !gradients.allows_stale() {
+                    stale.push(path.to_string());
                 }
             }
         }
@@ -96,6 +101,18 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
         misshaped.is_empty(),
         "step: gradients of the wrong shape: {}; what changes a gradient must keep its shape",
         misshaped.join(", ")
+    );
+    assert!(
+        stale.is_empty(),
+        "step: these gradients are stale, {} changed since they were computed (by another step, say): \
+         run forward and backward again, or mark them with `.allow_stale()` if the algorithm means it",
+        stale.join(", ")
+    );
+    assert!(
+        were_frozen.is_empty(),
+        "step: no gradient for {}: they were frozen when the gradients were computed; run forward and \
+         backward again, or make the optimizer with `.allow_missing()`",
+        were_frozen.join(", ")
     );
     if missing.is_empty() {
         return;

@@ -211,12 +211,11 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             let input = not_finite(x).map(example);
             return Err(TrainError::NotFinite { epoch, step, loss, input });
         }
-        let gradients = tape.catch(|| root.backward()).map_err(refused)?;
-        let bad = gradients.not_finite();
-        if !bad.is_empty() {
-            let parameters = names(&**model, &bad);
-            return Err(TrainError::Gradient { epoch, step, loss, parameters });
-        }
+        let gradients = tape.catch(|| root.backward_checked()).map_err(refused)?;
+        let gradients = gradients.map_err(|bad| {
+            let parameters = names(&**model, &bad.params);
+            TrainError::Gradient { epoch, step, loss, parameters }
+        })?;
         let verdict = match output {
             Some(output) => self.objective.judge(&output, y)?,
             None => None,
