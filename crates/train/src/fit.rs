@@ -208,7 +208,7 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         let (root, loss, output) = forward.map_err(refused)?;
         let (epoch, step) = (epoch + 1, batch + 1);
         if !loss.is_finite() {
-            let input = not_finite(x).map(example);
+            let input = not_finite(x).map(example).map(Box::new);
             return Err(TrainError::NotFinite { epoch, step, loss, input });
         }
         let gradients = tape.catch(|| root.backward_checked()).map_err(refused)?;

@@ -332,6 +332,24 @@ fn batches_of_other_shapes() {
     assert!(matches!(error.0, Err(TrainError::NotFinite { step: 2, .. })));
 }
 
+/// Has no second epoch.
+struct Once(Given);
+impl Batches for Once {
+    fn batches(
+        &self,
+        epoch: u64,
+        skip: usize,
+    ) -> Box<dyn Iterator<Item = (Tensor, Tensor<i64>)> + '_> {
+        self.0.batches(epoch, if epoch == 0 { skip } else { 1 })
+    }
+    fn len(&self) -> usize {
+        2
+    }
+    fn examples(&self) -> usize {
+        8
+    }
+}
+
 #[test]
 fn an_epoch_that_ends_too_early() {
     let rng = &mut Philox::new(0);
@@ -342,23 +360,6 @@ fn an_epoch_that_ends_too_early() {
     let data = Given { len: 1, ..Given::new(&[]) };
     let error = refused(&mut linear(rng), &classifier(), &data);
     assert!(matches!(error, TrainError::Batches { .. }), "{error}");
-    /// Has no second epoch.
-    struct Once(Given);
-    impl Batches for Once {
-        fn batches(
-            &self,
-            epoch: u64,
-            skip: usize,
-        ) -> Box<dyn Iterator<Item = (Tensor, Tensor<i64>)> + '_> {
-            self.0.batches(epoch, if epoch == 0 { skip } else { 1 })
-        }
-        fn len(&self) -> usize {
-            2
-        }
-        fn examples(&self) -> usize {
-            8
-        }
-    }
     let error = fit(&mut linear(rng), &classifier(), &Once(Given::new(&[good, good])));
     let text = error.0.unwrap_err().to_string();
     assert_eq!(
@@ -571,14 +572,15 @@ fn refused_gradients(
     }
 }
 
+fn loss<'t>(y: Var<'t>, labels: &Tensor<i64>) -> Var<'t> {
+    cross_entropy(y, labels)
+}
+
 #[test]
 fn rules_and_classes_that_cannot_be_counted() {
     let rng = &mut Philox::new(0);
     let set = points(8);
     let loader = DataLoader::new(&set, 4);
-    fn loss<'t>(y: Var<'t>, labels: &Tensor<i64>) -> Var<'t> {
-        cross_entropy(y, labels)
-    }
     // [N, 1] against [N] would compare each with each.
     let columns = || Objective::new(loss).predict(|y| y.argmax(1, true));
     let trainer = Trainer::new(columns()).quiet();
