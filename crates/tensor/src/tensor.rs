@@ -456,14 +456,10 @@ mod tests {
     /// Strides are products of sizes, also of those behind a size of 0.
     #[test]
     fn empty_tensors_have_sizes_that_can_be_counted() {
+        let why = "its elements must fit the address space, each axis 32 bits";
         for shape in [[0, 1 << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
-            panics_here(
-                &format!(
-                    "a tensor of shape {shape:?} is too large: its elements must fit the address \
-                     space, each axis 32 bits"
-                ),
-                || drop(Tensor::zeros(&shape)),
-            );
+            let text = format!("a tensor of shape {shape:?} is too large: {why}");
+            panics_here(&text, || drop(Tensor::zeros(&shape)));
         }
         assert_eq!(Tensor::zeros(&[0, 1 << 31, 1 << 20]).numel(), 0);
         panics_here(

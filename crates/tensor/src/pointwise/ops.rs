@@ -126,6 +126,7 @@ pub(super) fn zip<T: Element, U: Element>(
 
 /// One opcode over operands that broadcast to `shape`.
 #[inline]
+#[track_caller]
 pub(crate) fn apply<T: Float, const N: usize>(
     op: Opcode,
     x: [&Tensor<T>; N],
