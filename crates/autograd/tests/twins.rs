@@ -473,6 +473,19 @@ fn the_mean_of_ones_is_one() {
             let single = Tape::<f32>::new().with_policy(policy);
             assert_eq!(single.ones(&[n, 2]).mean(&[0], false).value().to_vec(), [1.0; 2], "{n}");
         }
+        if n > 100 {
+            continue;
+        }
+        // And so are windows' means, along both axes.
+        for x in [Tensor::<f32>::ones_of(&[1, 2, 2 * n]), Tensor::ones_of(&[1, 3, n + 1])] {
+            let pool = Pool::new([1, n]).stride(1);
+            assert!(x.avg_pool2d(&pool).to_vec().iter().all(|&y| y == 1.0), "{n}");
+            let pool = Pool::new([n, 1]).stride(1);
+            assert!(x.t().avg_pool2d(&pool).to_vec().iter().all(|&y| y == 1.0), "{n}");
+            assert_eq!(x.adaptive_avg_pool2d([1, 2]).to_vec(), [1.0; 2], "{n}");
+            let x = x.cast::<f64>();
+            assert!(x.avg_pool2d(&Pool::new([1, n]).stride(1)).to_vec().iter().all(|&y| y == 1.0));
+        }
     }
 }
 
