@@ -59,16 +59,15 @@ macro_rules! twins {
         #[test]
         fn $run() {
             fn run<T: Float>(compared: &mut usize) { $({
-                #[allow(unused_mut, unused_assignments, clippy::redundant_clone)]
-                fn tensor<T: Float>(x: &[Tensor<T>]) -> Tensor<T> {
+                                fn tensor<T: Float>(x: &[Tensor<T>]) -> Tensor<T> {
                     let mut rest = x.iter();
                     $(let $x = rest.next().expect("as many as named");)+
-                    $y.into_own()
+                    $y
                 }
                 fn var<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
                     let mut rest = x.iter().copied();
                     $(let $x = rest.next().expect("as many as named");)+
-                    $y.into_own()
+                    $y
                 }
                 compare::<T>(stringify!($name), $shapes, $operands, tensor, var, compared);
             })* }
@@ -79,24 +78,6 @@ macro_rules! twins {
             println!("{compared} comparisons");
         }
     };
-}
-
-/// Numbers, lists and pairs become what is compared.
-trait IntoOwn {
-    type Own;
-    fn into_own(self) -> Self::Own;
-}
-impl<T: Float> IntoOwn for Tensor<T> {
-    type Own = Tensor<T>;
-    fn into_own(self) -> Tensor<T> {
-        self
-    }
-}
-impl<'t, T: Float> IntoOwn for Var<'t, T> {
-    type Own = Var<'t, T>;
-    fn into_own(self) -> Var<'t, T> {
-        self
-    }
 }
 
 fn compare<T: Float>(
@@ -200,22 +181,22 @@ twins! { functions_of_two_elements on PAIRS, 2:
 /// Tensors are borrowed, variables copied.
 trait Other {
     type As;
-    fn as_other(self) -> Self::As;
+    fn operand(self) -> Self::As;
 }
 impl<'a, T: Float> Other for &'a &'a Tensor<T> {
     type As = &'a Tensor<T>;
-    fn as_other(self) -> &'a Tensor<T> {
+    fn operand(self) -> &'a Tensor<T> {
         self
     }
 }
 impl<'t, T: Float> Other for &Var<'t, T> {
     type As = Var<'t, T>;
-    fn as_other(self) -> Var<'t, T> {
+    fn operand(self) -> Var<'t, T> {
         *self
     }
 }
 fn other<X: Other>(x: X) -> X::As {
-    x.as_other()
+    x.operand()
 }
 
 const LINES: &[&[&[usize]]] = &[

@@ -101,10 +101,10 @@ impl AxisMap {
 
 /// The whole number of which a weight is the reciprocal: an average is the sum divided by it, and that
 /// of ones is one. 0 if there is none, or if the weight is exact.
-fn divisor(weight: &f64) -> f64 {
+fn divisor(weight: f64) -> f64 {
     let whole = (1.0 / weight).round();
     let exact = weight.to_bits() << 12 == 0; // a power of two
-    if !exact && whole.abs() <= f64::from(u32::MAX) && 1.0 / whole == *weight { whole } else { 0.0 }
+    if !exact && whole.abs() <= f64::from(u32::MAX) && 1.0 / whole == weight { whole } else { 0.0 }
 }
 
 impl Rows {
@@ -118,7 +118,9 @@ impl Rows {
         self.even = rows.all(|weights| weights.iter().all(|weight| weight == &weights[0]));
         if self.even {
             let rows = self.starts.windows(2).map(row);
-            self.divisors = rows.map(|weights| weights.first().map_or(0.0, divisor)).collect();
+            self.divisors = rows
+                .map(|weights| weights.first().map_or(0.0, |&weight| divisor(weight)))
+                .collect();
         }
     }
 

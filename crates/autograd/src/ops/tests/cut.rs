@@ -111,7 +111,7 @@ const METHODS: &[(&str, Method)] = methods! {
     conv_transpose2d: |x| x.unsqueeze(0).conv_transpose2d(x.unsqueeze(0), None, &Conv::new(), [0, 0]);
     conv_transpose1d: |x| x.conv_transpose1d(x, None, &Conv::new(), 0);
     detach: |x| x.detach();
-    operators: |x| x + 0.0, x - 0.0, x * 1.0, x / 1.0, 0.0 + x, 1.0 * x, -x, x + x, x - x, x * x, x / x;
+    operators: |x| x + 0.0, x - 0.0, x * 1.0, x / 1.0, 0.0 + x, 1.0 * x, -x, x + x, x - 2.0 * x, x * x, x / (2.0 * x);
 };
 
 /// The names of public methods of `Var` in the sources that return variables.
