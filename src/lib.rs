@@ -30,7 +30,10 @@
 //!
 //! # Training a model
 //! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
-//! parameters.
+//! parameters. The tape says how layers such as dropout behave: as in training on
+//! [`Tape::train`](autograd::Tape::train), as in evaluation on [`Tape::eval`](autograd::Tape::eval)
+//! and [`Tape::inference`](autograd::Tape::inference). On [`Tape::new`](autograd::Tape::new), which
+//! is for calculus, they refuse to run.
 //!
 //! ```
 //! use wengert::prelude::*;

@@ -1,12 +1,13 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
 use crate::gradients::Gradients;
-use crate::op::{Call, Op};
-use crate::ops;
-use crate::tape::{ACTIVE, Arena, KEPT, Mark, Run, Tape};
+use crate::op::{Call, Cotangents, Op};
+use crate::ops::{self, Part};
+use crate::tape::{ACTIVE, Arena, KEPT, Mark, Node, Run, TINY, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Tensor};
 
 /// What the walk is for.
@@ -28,6 +29,8 @@ pub(crate) enum Slot<T: Float> {
     Ready(Tensor<T>),
     /// A node: recorded, or pending.
     Node(u32),
+    /// Recorded nodes that are cotangents of parts of the value.
+    Parts(Box<Vec<(Part, u32)>>),
 }
 
 /// Nodes above the mark at which pending cotangents are computed, so that the region stays short.
@@ -41,21 +44,28 @@ struct Walk<'t, T: Float> {
     floor: u32,
     mark: Mark,
     slots: Vec<Slot<T>>,
-    /// Slots that hold a node: the region above the mark must stay.
+    /// The slots that hold pending nodes, and some that did: the region above the mark must stay.
+    pending: Vec<u32>,
+    /// How many slots hold pending nodes.
     held: usize,
     /// Nodes taken from slots for the rule at hand: they stay while it runs, whatever it computes.
     lent: SmallVec<[u32; 4]>,
     /// Where the nodes begin that the rule at hand wrote.
     open: u32,
+    /// Whether the tape recorded before.
+    recorded: bool,
 }
 
 impl<'t, T: Float> Walk<'t, T> {
     fn new(tape: &'t Tape<T>, aim: Aim, floor: u32, top: u32) -> Self {
+        let recorded = tape.recording.replace(aim == Aim::Variables);
+        tape.walks.set(tape.walks.get() + 1);
         let arena = &mut *tape.arena.borrow_mut();
         let mut slots = std::mem::take(&mut arena.slots);
         slots.resize_with((top + 1 - floor) as usize, Slot::default);
         let (mark, open) = (arena.mark(), arena.len());
-        Walk { tape, aim, floor, mark, slots, held: 0, lent: SmallVec::new(), open }
+        let (pending, lent) = (Vec::new(), SmallVec::new());
+        Walk { tape, aim, floor, mark, slots, pending, held: 0, lent, open, recorded }
     }
 
     #[inline]
@@ -76,6 +86,10 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
                 Some(Var { tape: self.tape, id })
             }
+            Slot::Parts(parts) => {
+                let shape = *self.tape.arena.borrow().shape(of);
+                Some(self.tape.assemble(&parts, shape))
+            }
         }
     }
 
@@ -95,80 +109,105 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
-                // Its cotangent stays in its slot until its op comes; `visit_large` takes it.
+                // Its cotangent is complete, and waits in its slot for the rule of its op. The op
+                // may lie below the floor.
+                if self.aim == Aim::Variables {
+                    let slot = std::mem::take(self.slot(id));
+                    if let Some(g) = self.variable(slot, id) {
+                        complete(id, node.op, g);
+                        *self.slot(id) = Slot::Node(g.id);
+                    }
+                }
                 op_of_outputs = Some(id - back);
                 continue;
             }
             let slot = std::mem::take(self.slot(id));
-            let gy = [self.variable(slot, id)];
-            if let Some(g) = gy[0] {
+            let gy = self.variable(slot, id);
+            if let Some(g) = gy {
                 complete(id, node.op, g);
             }
-            // Nearly every op has one output and two operands at most: those need no lists.
-            if let (Op::Custom(_), _) | (_, 3..) = (node.op, node.arity) {
-                self.visit_large(id, top, node.op, gy[0], &wanted, &mut complete);
-                continue;
-            }
-            let parents = &node.parents[..node.arity as usize];
-            let mut want = [false; 2];
-            {
-                let arena = tape.arena.borrow();
-                for (want, &p) in want.iter_mut().zip(parents) {
-                    *want = p >= self.floor && wanted(&arena, p);
-                }
-            }
-            if want[0] || want[1] {
-                let wanted = &want[..parents.len()];
-                let call = Call { tape, id, parents, wanted, gy: &gy };
-                if let Op::Unary(op) = node.op {
-                    self.give(parents[0], ops::unary_vjp(op, &call), false);
-                } else {
-                    self.distribute(parents, wanted, &ops::vjp(node.op, &call));
-                }
-                self.forget();
-            }
-            self.release(id, 1);
+            let outputs = self.visit(id, top, &node, gy, &wanted);
+            self.release(id, outputs);
         }
         self.return_lent();
     }
 
-    /// An op with several outputs or many operands.
-    fn visit_large(
+    /// Calls the rule of a node, if one of its operands wants a cotangent, and distributes what it
+    /// returns. How many outputs the node has.
+    #[inline]
+    fn visit(
         &mut self,
         id: u32,
         top: u32,
-        op: Op,
+        node: &Node,
         first: Option<Var<'t, T>>,
         wanted: &impl Fn(&Arena<T>, u32) -> bool,
-        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
-    ) {
+    ) -> usize {
         let tape = self.tape;
-        let (outputs, parents, want) = {
+        let (list, outputs, mut want);
+        let parents = {
             let arena = tape.arena.borrow();
-            let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
-            let want = |&p: &u32| p >= self.floor && wanted(&arena, p);
-            let want: SmallVec<[bool; 4]> = parents.iter().map(want).collect();
-            (arena.outputs(id), parents, want)
+            let several = matches!(node.op, Op::Custom(_));
+            outputs = if several { arena.outputs(id) } else { 1 };
+            let parents = match node.arity {
+                0..=2 => &node.parents[..node.arity as usize],
+                _ => {
+                    list = arena.parents(id).to_vec();
+                    &list[..]
+                }
+            };
+            want = SmallVec::<[bool; 4]>::from_elem(false, parents.len());
+            for (want, &p) in want.iter_mut().zip(parents) {
+                *want = p >= self.floor && wanted(&arena, p);
+            }
+            parents
         };
-        let mut gy: SmallVec<[Option<Var<'t, T>>; 4]> = SmallVec::from_elem(first, 1);
+        let mut gy = SmallVec::<[Option<Var<'t, T>>; 2]>::from_elem(first, 1);
         for output in id + 1..id + outputs as u32 {
             let slot = if output <= top { std::mem::take(self.slot(output)) } else { Slot::Empty };
-            let variable = self.variable(slot, output);
-            if let Some(g) = variable {
-                complete(output, op, g);
-            }
-            gy.push(variable);
+            gy.push(self.variable(slot, output));
         }
         if want.contains(&true) {
-            let call = Call { tape, id, parents: &parents, wanted: &want, gy: &gy };
-            let cotangents = ops::vjp(op, &call);
-            if let Op::Custom(_) = op {
-                tape.check_cotangents(op, &parents, &want, &cotangents);
+            if let (Some(part), Some(g)) = (Part::read_by(node.op), first) {
+                self.put(parents[0], part, g);
+            } else {
+                let cotangents = self.rule(node.op, id, parents, &want, &mut gy);
+                self.distribute(parents, &want, &cotangents);
             }
-            self.distribute(&parents, &want, &cotangents);
             self.forget();
         }
-        self.release(id, outputs);
+        outputs
+    }
+
+    /// Calls the rule of an op.
+    #[inline]
+    fn rule(
+        &mut self,
+        op: Op,
+        id: u32,
+        parents: &[u32],
+        wanted: &[bool],
+        gy: &mut [Option<Var<'t, T>>],
+    ) -> Cotangents<'t, T> {
+        let tape = self.tape;
+        if !matches!(op, Op::Custom(_)) {
+            let call = Call { tape, id, parents, wanted, gy, inputs: None };
+            return ops::vjp(op, &call);
+        }
+        // A user's rule may differentiate what it computes, also where the walk keeps no history.
+        let recorded = tape.recording.replace(true);
+        for g in gy.iter_mut().flatten() {
+            g.id = tape.stand_in(g.id, true);
+        }
+        let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
+        let call = Call { tape, id, parents, wanted, gy, inputs: Some(&inputs) };
+        let cotangents = ops::vjp(op, &call);
+        tape.check_cotangents(op, parents, wanted, &cotangents);
+        tape.recording.set(recorded);
+        if self.aim != Aim::Variables {
+            tape.arena.borrow_mut().end_history_since(self.open);
+        }
+        cotangents
     }
 
     /// Gives each operand its cotangent.
@@ -191,6 +230,10 @@ impl<'t, T: Float> Walk<'t, T> {
         let before = std::mem::take(self.slot(to));
         let sum = match (self.aim, before) {
             (Aim::Variables, Slot::Empty) => Slot::Node(g.id),
+            (Aim::Variables, Slot::Parts(mut parts)) => {
+                parts.push((Part::Whole, g.id));
+                Slot::Parts(parts)
+            }
             (Aim::Variables, before) => {
                 let before = self.variable(before, to).expect("not empty");
                 Slot::Node((before + g).id)
@@ -201,7 +244,45 @@ impl<'t, T: Float> Walk<'t, T> {
             },
             (Aim::Numbers { .. }, before) => self.add(before, g, shared, to),
         };
-        *self.slot(to) = sum;
+        self.keep(to, sum);
+    }
+
+    /// Puts a cotangent into the slot of a node.
+    #[inline]
+    fn keep(&mut self, to: u32, slot: Slot<T>) {
+        if self.aim != Aim::Variables && matches!(slot, Slot::Node(_)) {
+            self.pending.push(to);
+        }
+        *self.slot(to) = slot;
+    }
+
+    /// Adds `g` to a part of the cotangent of a node: at the cost of the part, where the slot holds
+    /// something already.
+    fn put(&mut self, to: u32, part: Part, g: Var<'t, T>) {
+        let before = std::mem::take(self.slot(to));
+        if self.aim == Aim::Variables {
+            let mut parts = match before {
+                Slot::Parts(parts) => parts,
+                Slot::Node(whole) => Box::new(vec![(Part::Whole, whole)]),
+                _ => Box::default(),
+            };
+            parts.push((part, g.id));
+            *self.slot(to) = Slot::Parts(parts);
+            return;
+        }
+        let mut sum = match before {
+            Slot::Empty => {
+                let shape = *self.tape.arena.borrow().shape(to);
+                return self.give(to, self.tape.assemble(&[(part, g.id)], shape), false);
+            }
+            Slot::Ready(sum) => sum,
+            before => {
+                let pending = self.variable(before, to).expect("not empty");
+                self.tape.force(pending.id)
+            }
+        };
+        part.add(&mut sum, &self.tape.force(g.id), self.tape);
+        self.keep(to, Slot::Ready(sum));
     }
 
     /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
@@ -249,9 +330,9 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         self.return_lent();
         if self.held > 0 && tape.len() > self.mark.nodes + REGION {
-            for slot in &mut self.slots {
-                if let Slot::Node(id) = *slot {
-                    *slot = Slot::Ready(tape.force(id));
+            for to in std::mem::take(&mut self.pending) {
+                if let Slot::Node(id) = *self.slot(to) {
+                    *self.slot(to) = Slot::Ready(tape.force(id));
                     self.lent.push(id);
                 }
             }
@@ -265,6 +346,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 arena.stop_waiting(id as u32);
             }
             arena.truncate(self.mark);
+            self.pending.clear();
         } else {
             arena.close_since(self.open);
         }
@@ -308,7 +390,8 @@ impl<T: Float> Drop for Walk<'_, T> {
             self.slots.clear();
             arena.slots = std::mem::take(&mut self.slots);
         }
-        self.tape.recording.set(self.tape.run != Run::Inference);
+        self.tape.recording.set(self.recorded);
+        self.tape.walks.set(self.tape.walks.get() - 1);
     }
 }
 
@@ -374,12 +457,19 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this is no scalar.
     #[track_caller]
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
-        let zero = |x: &Self| self.tape.zeros(&x.shape());
-        self.variables(wrt)
-            .into_iter()
-            .zip(wrt)
-            .map(|(g, x)| g.unwrap_or_else(|| zero(x)))
-            .collect()
+        let found = self.variables(wrt);
+        let mut all = Vec::with_capacity(wrt.len());
+        for (i, (g, x)) in found.into_iter().zip(wrt).enumerate() {
+            if g.is_none() && !x.is_active() && self.tape.computed_from(x.id, self.id) {
+                self.tape.fail(format!(
+                    "grad_or_zero: variable {i} of {} is a constant from which this value was \
+                     computed: zero would be wrong, so watch() it",
+                    wrt.len()
+                ))
+            }
+            all.push(g.unwrap_or_else(|| self.tape.zeros(&x.shape())));
+        }
+        all
     }
 
     #[track_caller]
@@ -420,12 +510,17 @@ impl<'t, T: Float> Var<'t, T> {
         if retain {
             drop(tape.force(self.id));
         } else {
+            if tape.walks.get() > 0 {
+                tape.fail(format!(
+                    "{op}: a derivative rule cannot end the history that calls it: use grad() or \
+                     backward_retain() in a rule"
+                ))
+            }
             drop(self.value());
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, 0, self.id);
-        tape.recording.set(false);
         *walk.slot(self.id) = Slot::Ready(seed);
         let mut leaves = HashMap::new();
         walk.run(
@@ -483,8 +578,13 @@ impl<T: Float> Tape<T> {
             marks[(x.id - floor) as usize] = true;
         }
         for id in floor..=top {
+            // An output depends on what its op depends on, not on the first output.
+            let op = match arena.nodes[id as usize].op {
+                Op::Output(back) => id - back,
+                _ => id,
+            };
             let inherits =
-                || arena.parents(id).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
+                || arena.parents(op).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
             let marked = marks[(id - floor) as usize];
             // History is kept of active nodes alone: nothing depends on a constant.
             marks[(id - floor) as usize] =
@@ -493,22 +593,49 @@ impl<T: Float> Tape<T> {
         marks
     }
 
-    /// Drops every value but what was given or asked for; and of that, too, what reads a
-    /// parameter's memory, so that the optimizer writes in place while the tape lives.
+    /// Whether the value of node `top` was computed from this node, though history does not say so.
+    fn computed_from(&self, constant: u32, top: u32) -> bool {
+        let arena = self.arena.borrow();
+        let mut reached = vec![false; (top + 1).saturating_sub(constant) as usize];
+        for id in constant..=top {
+            let op = match arena.nodes[id as usize].op {
+                Op::Output(back) => id - back,
+                _ => id,
+            };
+            reached[(id - constant) as usize] = id == constant
+                || arena.nodes[id as usize].op.is_differentiable()
+                    && arena
+                        .parents(op)
+                        .iter()
+                        .any(|&p| p >= constant && reached[(p - constant) as usize]);
+        }
+        reached.last() == Some(&true)
+    }
+
+    /// Drops every value but those that stay readable: what was given, what was asked for, and what
+    /// is tiny. Parameters and large views of them are read from the model: nothing that stays shares
+    /// their memory unless the user put it there, so that the optimizer writes in place while the
+    /// tape lives.
     fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();
-        let bound: SmallVec<[Tensor<T>; 8]> = self
-            .params
-            .borrow()
-            .values()
-            .filter_map(|binding| arena.values[binding.node as usize].clone())
-            .collect();
+        let mut memory = HashSet::new();
+        for binding in self.params.borrow().values() {
+            let value = &mut arena.values[binding.node as usize];
+            if let Some(x) = value.take() {
+                memory.insert(x.storage_id());
+                *value = (x.numel() <= TINY).then(|| x.copied());
+            }
+        }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
             let Some(x) = value else { continue };
-            let stays = node.has(KEPT) || node.op.is_given();
-            if !stays || bound.iter().any(|param| param.shares_storage(x)) {
+            if node.op.is_given() {
+                continue;
+            }
+            if !node.has(KEPT) {
                 *value = None;
+            } else if memory.contains(&x.storage_id()) {
+                *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
     }

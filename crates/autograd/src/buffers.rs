@@ -1,33 +1,42 @@
 //! Changes to buffers: results of a run, applied with the optimizer's step. `forward` stays pure.
+//!
+//! The run owns its updates, each with a mark that says whether it was applied. Every `Gradients` of
+//! the run shares them, so that however often gradients are computed, cloned, added or stepped, each
+//! update is applied once.
 
 use crate::gradients::Gradients;
 use crate::module::{Module, Path};
 use crate::param::{Buffer, BufferId};
 use crate::tape::Tape;
 use crate::var::Var;
-use wengert_tensor::{Float, Tensor};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use wengert_tensor::{Element, Float, Tensor};
 
 /// What a run does to a buffer.
-#[derive(Clone)]
 pub(crate) struct BufferUpdate<T: Float> {
     buffer: BufferId,
-    change: Change<T>,
+    /// `None` once it was applied.
+    change: Mutex<Option<Change<T>>>,
 }
 
-#[derive(Clone)]
+/// The updates of one run or of several, in order.
+pub(crate) type Updates<T> = Vec<Arc<BufferUpdate<T>>>;
+
 enum Change<T: Float> {
     /// b ← keep · b + change
     Blend { keep: f64, change: Tensor<T> },
-    /// b ← b + (value − b) / (seen + 1), where `seen` grows with each such update of the buffer.
-    Average { seen: u64, value: Tensor<T> },
+    /// b ← b + (value − b) / (seen + 1). `averaged` is how many averages the buffer had taken when
+    /// `seen` was read: those since then count, too.
+    Average { seen: u64, averaged: u64, value: Tensor<T> },
     /// b ← b + n
     Count(i64),
 }
 
 impl<T: Float> Tape<T> {
     /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
-    /// with the run's gradients. Those of several runs whose gradients are
-    /// [accumulated](Gradients::accumulate) follow each other.
+    /// with the run's gradients, or by [`apply_updates`](Tape::apply_updates), once. Those of several
+    /// runs whose gradients are [accumulated](Gradients::accumulate) follow each other.
     ///
     /// # Panics
     /// If the change has another shape than the buffer.
@@ -37,22 +46,52 @@ impl<T: Float> Tape<T> {
     }
 
     /// Says that this run gives a buffer that is the mean of all its values one more:
-    /// b ← b + (value − b) / (seen + 1), applied when the optimizer steps. `seen` is how many values
-    /// the mean was taken of before the step; of several updates in one step each counts one more.
+    /// b ← b + (value − b) / (seen + 1), applied as those of
+    /// [`update_buffer`](Tape::update_buffer). `seen` is how many values the mean is taken of now;
+    /// those that are applied before this one, of this run or of another, count one more each.
     ///
     /// # Panics
     /// If the value has another shape than the buffer.
     #[track_caller]
     pub fn average_buffer(&self, buffer: &Buffer<T>, seen: u64, value: Var<'_, T>) {
-        self.put("average_buffer", buffer, value, |value| Change::Average { seen, value });
+        let averaged = buffer.averaged;
+        self.put("average_buffer", buffer, value, |value| Change::Average {
+            seen,
+            averaged,
+            value,
+        });
     }
 
-    /// Says that this run adds to a counter: b ← b + n, applied when the optimizer steps.
+    /// Says that this run adds to a counter: b ← b + n, applied as those of
+    /// [`update_buffer`](Tape::update_buffer).
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
         if !self.is_abstract() {
-            let update = BufferUpdate { buffer: buffer.id(), change: Change::Count(n) };
-            self.buffers.borrow_mut().push(update);
+            self.push_update(buffer, Change::Count(n));
         }
+    }
+
+    /// Applies the updates of this run that were not applied yet to the buffers of a model: for runs
+    /// without a loss, and for steps that an optimizer did not make (over gradients that are not
+    /// finite, say). Only buffers of this model are changed; updates of others wait for theirs.
+    ///
+    /// ```
+    /// use wengert_autograd::{Buffer, Tape};
+    /// use wengert_tensor::{Philox, Tensor};
+    ///
+    /// // The mean of a stream of batches: no gradients, no history.
+    /// let mut mean = Buffer::new(Tensor::scalar(0.0));
+    /// for (seen, batch) in [[1.0f32, 3.0], [5.0, 7.0]].into_iter().enumerate() {
+    ///     let tape = Tape::inference();
+    ///     let x = tape.constant(Tensor::from(batch));
+    ///     tape.average_buffer(&mean, seen as u64, x.mean_all());
+    ///     tape.apply_updates(&mut mean);
+    ///     tape.apply_updates(&mut mean); // nothing is left to apply
+    /// }
+    /// assert_eq!(mean.value().item(), 4.0);
+    /// ```
+    pub fn apply_updates(&self, model: &mut dyn Module) {
+        let updates = self.buffers.borrow().clone();
+        apply(&updates, model);
     }
 
     #[track_caller]
@@ -69,57 +108,97 @@ impl<T: Float> Tape<T> {
             self.fail(format!("{op}: a change of shape {gets} for a buffer of shape {has}"))
         }
         if !self.is_abstract() {
-            let change = change(self.force(value.id));
-            self.buffers.borrow_mut().push(BufferUpdate { buffer: buffer.id(), change });
+            self.push_update(buffer, change(self.force(value.id)));
         }
+    }
+
+    fn push_update<E: Element>(&self, buffer: &Buffer<E>, change: Change<T>) {
+        let update = BufferUpdate { buffer: buffer.id(), change: Mutex::new(Some(change)) };
+        self.buffers.borrow_mut().push(Arc::new(update));
     }
 }
 
 impl<T: Float> Gradients<T> {
-    fn updates(&self, id: BufferId) -> impl Iterator<Item = &Change<T>> {
-        self.buffers.iter().filter(move |update| update.buffer == id).map(|update| &update.change)
-    }
-
-    /// Applies the run's updates to a buffer; whether there were any.
+    /// Applies the updates of the run that were not applied yet to a buffer; whether there were any.
     pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
-        let (mut any, mut more) = (false, 0);
-        for change in self.updates(buffer.id()) {
-            buffer.update(|b| match change {
-                Change::Blend { keep, change } => *b = &*b * *keep + change,
-                Change::Average { seen, value } => {
-                    more += 1;
-                    let weight = 1.0 / (seen + more) as f64;
-                    *b = &*b * (1.0 - weight) + value * weight;
-                }
-                Change::Count(_) => unreachable!("counters are whole numbers"),
-            });
-            any = true;
-        }
-        any
+        apply_to(&self.buffers, buffer)
     }
 
-    /// Applies the run's updates to a counter; whether there were any.
+    /// Applies the updates of the run that were not applied yet to a counter; whether there were
+    /// any.
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
-        let mut any = false;
-        for change in self.updates(buffer.id()) {
-            let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
-            buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
-            any = true;
-        }
-        any
+        apply_to_counter(&self.buffers, buffer)
     }
 
-    /// Applies the run's updates to all buffers of a model, as an optimizer's step does: for training
-    /// without one.
+    /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
+    /// optimizer's step does: for training without one, and for steps that were not made.
     pub fn apply_updates(&self, model: &mut dyn Module) {
-        model.visit_mut(&Path::root(), &mut |_, state| {
-            if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
-                self.apply_to(buffer);
-            } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
-                self.apply_to_counter(counter);
-            }
-        });
+        apply(&self.buffers, model);
     }
+
+    /// Takes over the updates of other gradients, after its own; those of the same run are here
+    /// already.
+    pub(crate) fn take_updates(&mut self, others: Updates<T>) {
+        if self.buffers.is_empty() || others.is_empty() {
+            self.buffers.extend(others);
+            return;
+        }
+        let known: HashSet<_> = self.buffers.iter().map(Arc::as_ptr).collect();
+        self.buffers.extend(others.into_iter().filter(|it| !known.contains(&Arc::as_ptr(it))));
+    }
+}
+
+fn apply<T: Float>(updates: &[Arc<BufferUpdate<T>>], model: &mut dyn Module) {
+    if updates.is_empty() {
+        return;
+    }
+    model.visit_mut(&Path::root(), &mut |_, state| {
+        if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
+            apply_to(updates, buffer);
+        } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
+            apply_to_counter(updates, counter);
+        }
+    });
+}
+
+/// Calls `apply` with each change of a buffer that was not applied yet, in order, and marks it;
+/// whether there were any.
+fn each_change<T: Float>(
+    updates: &[Arc<BufferUpdate<T>>],
+    buffer: BufferId,
+    mut apply: impl FnMut(&Change<T>),
+) -> bool {
+    let mut any = false;
+    for update in updates.iter().filter(|update| update.buffer == buffer) {
+        // A panic in `apply` leaves the buffer and the mark as they were, so poison means nothing.
+        let mut change = update.change.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pending) = &*change {
+            apply(pending);
+            *change = None;
+            any = true;
+        }
+    }
+    any
+}
+
+fn apply_to<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<T>) -> bool {
+    each_change(updates, buffer.id(), |change| match change {
+        Change::Blend { keep, change } => buffer.update(|b| *b = &*b * *keep + change),
+        Change::Average { seen, averaged, value } => {
+            let seen = seen + (buffer.averaged - averaged);
+            let weight = 1.0 / (seen + 1) as f64;
+            buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
+            buffer.averaged += 1;
+        }
+        Change::Count(_) => unreachable!("counters are whole numbers"),
+    })
+}
+
+fn apply_to_counter<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<i64>) -> bool {
+    each_change(updates, buffer.id(), |change| {
+        let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
+        buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
+    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Errors of shape: a panic at the caller's line, or from the same code a `Result`.
 
-use crate::tape::Tape;
+use crate::tape::{Mode, Tape};
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
-/// Operands that do not fit: what [`Tape::check`] returns, and what the panic of any other run
-/// says.
+/// Operands that do not fit: what [`Tape::check`] and [`Tape::catch`] return, and what the panic of
+/// any other run says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
 pub struct ShapeError {
@@ -13,15 +13,39 @@ pub struct ShapeError {
     pub path: String,
     /// Operation, shapes, axis, and what would mend it.
     pub message: String,
+    /// What kind of error it is.
+    pub cause: Cause,
+}
+
+/// What a [`ShapeError`] comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Operands do not fit each other or the operation.
+    Operands,
+    /// The run has shapes but no numbers, and it asked for one: [`Var::value`](crate::Var::value) or
+    /// [`Var::item`](crate::Var::item) within [`Tape::check`]. The shapes up to there fit.
+    Number,
+    /// A number that belongs to this sample of the batch, counted from 0: a class that does not
+    /// exist.
+    Sample(usize),
 }
 
 impl<T: Float> Tape<T> {
-    /// Panics with the path and this message; on an abstract run, unwinds to [`Tape::check`].
+    /// Panics with the path and this message; unwinds to [`Tape::check`] or [`Tape::catch`], if the
+    /// run is within one.
     #[cold]
     #[track_caller]
     pub(crate) fn fail(&self, message: String) -> ! {
-        let error = ShapeError { path: self.path(), message };
-        if self.is_abstract() {
+        self.refuse(message, Cause::Operands)
+    }
+
+    #[cold]
+    #[track_caller]
+    pub(crate) fn refuse(&self, message: String, cause: Cause) -> ! {
+        let error = ShapeError { path: self.path(), message, cause };
+        // Where panics abort, an unwind without a message would end the process without a word.
+        if (self.is_abstract() || self.caught.get()) && cfg!(panic = "unwind") {
             panic::resume_unwind(Box::new(error)) // typed, and silent: no panic hook runs
         }
         panic!("{error}")
@@ -49,8 +73,49 @@ impl<T: Float> Tape<T> {
         self.fail(message.into())
     }
 
+    /// As [`shape_error`](Tape::shape_error), for a number that belongs to one sample of the batch,
+    /// counted from 0: a class that does not exist.
+    ///
+    /// # Panics
+    /// Always.
+    #[cold]
+    #[track_caller]
+    pub fn sample_error(&self, sample: usize, message: impl Into<String>) -> ! {
+        self.refuse(message.into(), Cause::Sample(sample))
+    }
+
+    /// Runs `body`, and returns what an operation on this tape refuses instead of panicking. Other
+    /// panics pass through. For programs that run on data of others and go on without them.
+    ///
+    /// Where panics abort (`panic = "abort"`), the refusal is a panic after all: its text is printed,
+    /// and the process ends.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::ones(&[3, 2]));
+    /// let error = tape.catch(|| x.matmul(x).sum_all().item()).unwrap_err();
+    /// assert!(error.message.starts_with("matmul: inner dimensions differ"));
+    /// assert_eq!(tape.catch(|| x.sum_all().item()), Ok(6.0));
+    /// ```
+    ///
+    /// # Errors
+    /// The first operation on this tape that refuses its operands.
+    pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
+        let outer = self.caught.replace(true);
+        let result = caught(body);
+        self.caught.set(outer);
+        result
+    }
+
     /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead
-    /// of panicking. Other panics pass through.
+    /// of panicking. Other panics pass through. Where panics abort (`panic = "abort"`), the error is
+    /// a panic after all: its text is printed, and the process ends.
+    ///
+    /// The mode is left open: layers that behave differently in training and evaluation run, and
+    /// refuse only what they refuse in evaluation. To find what training refuses (a batch of one
+    /// sample under batch norm), name the mode with [`Tape::check_in`].
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -64,14 +129,36 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Errors
-    /// The first operation whose operands do not fit.
+    /// The first operation whose operands do not fit, or that asks for a number
+    /// ([`Cause::Number`]).
     pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
-        let tape = Tape::shapes_only();
-        panic::catch_unwind(AssertUnwindSafe(|| body(&tape))).map_err(|cause| {
-            match cause.downcast::<ShapeError>() {
-                Ok(error) => *error,
-                Err(other) => panic::resume_unwind(other),
-            }
-        })
+        let tape = Tape::shapes_only(None);
+        caught(|| body(&tape))
     }
+
+    /// [`Tape::check`] with layers in this mode, so that what the real run would refuse is refused
+    /// here.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Mode, Tape};
+    /// let mode = Tape::<f32>::check_in(Mode::Train, |tape| tape.mode());
+    /// assert_eq!(mode, Ok(Some(Mode::Train)));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tape::check`].
+    pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
+        let tape = Tape::shapes_only(Some(mode));
+        caught(|| body(&tape))
+    }
+}
+
+/// Calls `body`; a refusal that unwinds is the error, other panics pass through.
+fn caught<R>(body: impl FnOnce() -> R) -> Result<R, ShapeError> {
+    panic::catch_unwind(AssertUnwindSafe(body)).map_err(|cause| {
+        match cause.downcast::<ShapeError>() {
+            Ok(error) => *error,
+            Err(other) => panic::resume_unwind(other),
+        }
+    })
 }

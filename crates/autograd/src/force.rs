@@ -3,6 +3,7 @@
 //! No borrow of the arena is held while a kernel runs (but for tensors of a few numbers, whose
 //! kernels are a handful of instructions), and nothing recurses, however long the chain.
 
+use crate::check::Cause;
 use crate::op::Op;
 use crate::ops::Reduce;
 use crate::tape::{Policy, RELEASED, Run, TINY, Tape, WAITS};
@@ -35,9 +36,10 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn force(&self, id: u32) -> Tensor<T> {
         if self.run == Run::Abstract {
-            self.fail(
+            self.refuse(
                 "this run has shapes but no numbers: compute values on a tape of Tape::new()"
                     .into(),
+                Cause::Number,
             )
         }
         if let Some(value) = &self.arena.borrow().values[id as usize] {
@@ -114,7 +116,14 @@ impl<T: Float> Tape<T> {
                     (id, x, smallvec![y])
                 }
                 Plan::Op(first, op, x, shape) => {
-                    let y = self.evaluate(op, &x, shape);
+                    let mut y = self.evaluate(op, &x, shape);
+                    if let Op::View(_) = op
+                        && shape.numel() <= TINY
+                        && x[0].numel() > TINY
+                    {
+                        // Tiny values stay readable: they must not keep a large operand alive.
+                        y[0] = y[0].copied();
+                    }
                     if let Op::Custom(_) = op {
                         self.check_outputs(op, first, &y);
                     }
@@ -156,6 +165,7 @@ impl<T: Float> Tape<T> {
                 smallvec![op.eval(&x[0], &map)]
             }
             Op::View(view) => smallvec![view.eval(x, shape)],
+            Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
             Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
             Op::Conv(op) => {
@@ -180,10 +190,7 @@ impl<T: Float> Tape<T> {
         let node = arena.nodes[id as usize];
         if node.op.is_given() || id < arena.ended {
             drop(arena);
-            self.fail(
-                "this value ended with backward(): ask for it before, or use backward_retain()"
-                    .into(),
-            )
+            self.freed(id)
         }
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
@@ -225,6 +232,24 @@ impl<T: Float> Tape<T> {
             }
             Err(missing) => Plan::After(missing),
         }
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Says why a value cannot be read any more.
+    #[cold]
+    #[track_caller]
+    fn freed(&self, id: u32) -> ! {
+        let is_param = self.params.borrow().values().any(|binding| binding.node == id);
+        self.fail(if is_param {
+            "backward() ended this tape's hold on its parameters: read this one from the model, or \
+             use backward_retain()"
+                .into()
+        } else {
+            "backward() freed this value: call value() before, which keeps it, or use \
+             backward_retain()"
+                .into()
+        })
     }
 }
 

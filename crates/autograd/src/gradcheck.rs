@@ -90,7 +90,8 @@ impl std::error::Error for GradcheckError {}
 ///
 /// Central differences of fourth order in `f64`. A random direction through all inputs is always
 /// taken; the full Jacobian when it is small. The check of order n is that of order n - 1 applied
-/// to the gradient, as a function of the inputs and of the cotangent.
+/// to the gradient, as a function of the inputs and of the cotangent. Layers run in evaluation mode:
+/// the function must be the same at every call.
 #[derive(Clone, Debug)]
 pub struct Gradcheck {
     order: usize,
@@ -317,7 +318,7 @@ fn random_like(x: &Tensor<f64>, rng: &mut Philox) -> Tensor<f64> {
 }
 
 fn evaluate(f: &dyn Function, inputs: &[Tensor<f64>]) -> Tensor<f64> {
-    let tape = Tape::new();
+    let tape = Tape::eval();
     let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
     f(&x).value()
 }
@@ -330,7 +331,7 @@ fn gradients(
     policy: Policy,
     variables: bool,
 ) -> Vec<Vec<f64>> {
-    let tape = Tape::new().with_policy(policy);
+    let tape = Tape::eval().with_policy(policy);
     let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
     let loss = (f(&x) * tape.constant(weights.clone())).sum_all();
     if variables {

@@ -1,57 +1,140 @@
 //! Gradients as numbers.
 
-use crate::buffers::BufferUpdate;
+use crate::buffers::Updates;
+use crate::op::Op;
 use crate::param::{Param, ParamId};
-use crate::tape::Tape;
+use crate::tape::{Binding, Tape};
 use crate::var::Var;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Tensor};
 
 /// What [`backward`](Var::backward) returns: a gradient for each trainable parameter and watched
 /// variable that the loss depends on, and the buffer updates of the run. Plain data that outlives
 /// the tape and can be sent to another thread.
+///
+/// All gradients of a run, and their clones, share its buffer updates: each update is applied to its
+/// buffer once, with the first step that reaches the buffer.
+///
+/// They know the [version](Param::version) of each parameter that they are of. An optimizer refuses
+/// gradients of parameters that have changed since, and so does [`accumulate`](Gradients::accumulate);
+/// [`allow_stale`](Gradients::allow_stale) is the door for algorithms that mean it.
 #[derive(Clone)]
 pub struct Gradients<T: Float = f32> {
     tape: u64,
-    params: HashMap<ParamId, Tensor<T>>,
+    params: HashMap<ParamId, OfParam<T>>,
+    /// Parameters that were constants of the run.
+    frozen: HashSet<ParamId>,
     watched: HashMap<u32, Tensor<T>>,
-    pub(crate) buffers: Vec<BufferUpdate<T>>,
+    pub(crate) buffers: Updates<T>,
+    allow_stale: bool,
+}
+
+/// The gradient of a parameter, and the version of the parameter that it is of.
+#[derive(Clone)]
+struct OfParam<T: Float> {
+    gradient: Tensor<T>,
+    version: u64,
 }
 
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: &Tape<T>, mut leaves: HashMap<u32, Tensor<T>>) -> Self {
         let bound = tape.params.borrow();
-        let params =
-            bound.iter().filter_map(|(&id, b)| Some((id, leaves.remove(&b.node)?))).collect();
-        Gradients {
-            tape: tape.serial,
-            params,
-            watched: leaves,
-            buffers: tape.buffers.borrow().clone(),
-        }
+        let of = |(&id, b): (&ParamId, &Binding)| {
+            let gradient = leaves.remove(&b.node)?;
+            Some((id, OfParam { gradient, version: b.version }))
+        };
+        let params = bound.iter().filter_map(of).collect();
+        let frozen = bound.iter().filter(|(_, b)| b.frozen).map(|(&id, _)| id).collect();
+        let buffers = tape.buffers.borrow().clone();
+        let (tape, watched) = (tape.serial, leaves);
+        Gradients { tape, params, frozen, watched, buffers, allow_stale: false }
     }
 
-    /// The gradient of a parameter; `None` if the loss does not depend on it, or it is frozen.
+    /// The gradient of a parameter; `None` if the loss does not depend on it, or it was frozen.
     pub fn get(&self, param: &Param<T>) -> Option<&Tensor<T>> {
-        self.params.get(&param.id())
+        self.params.get(&param.id()).map(|of| &of.gradient)
     }
 
     /// The same, to change it: for clipping, say.
     pub fn get_mut(&mut self, param: &Param<T>) -> Option<&mut Tensor<T>> {
-        self.params.get_mut(&param.id())
+        self.params.get_mut(&param.id()).map(|of| &mut of.gradient)
     }
 
-    /// The gradient of a watched variable; `None` if the loss does not depend on it.
+    /// The gradient of a variable of [`Tape::watch`] or [`Tape::param`]; `None` if the loss does not
+    /// depend on it. For a parameter it is what [`get`](Gradients::get) returns: `None` also if the
+    /// parameter was frozen.
     ///
     /// # Panics
-    /// If the variable lies on another tape than the loss.
+    /// If the variable lies on another tape than the loss, is a constant, or was computed from others:
+    /// no gradient of it is kept. [`Var::grad`] gives the derivative by any variable.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
             x.tape.serial == self.tape,
             "wrt: this variable is not on the tape of these gradients"
         );
-        self.watched.get(&x.id)
+        let op = x.op();
+        if let Some(gradient) = self.watched.get(&x.id) {
+            return Some(gradient);
+        }
+        if matches!(op, Op::Leaf | Op::Constant) {
+            let bound = x.tape.params.borrow();
+            if let Some((id, _)) = bound.iter().find(|(_, bound)| bound.node == x.id) {
+                return self.params.get(id).map(|of| &of.gradient);
+            }
+        }
+        match op {
+            Op::Leaf => None,
+            Op::Constant => x.tape.fail(format!(
+                "wrt: this variable of shape {} is a constant, no gradient of it was computed: make it \
+                 with watch()",
+                x.shape()
+            )),
+            _ => x.tape.fail(format!(
+                "wrt: this variable of shape {} was computed from others, and backward() keeps the \
+                 gradients of watched variables and parameters alone: watch() it where it is made, or \
+                 ask the loss for grad(&[variable]) in place of backward()",
+                x.shape()
+            )),
+        }
+    }
+
+    /// Whether a parameter has changed since its gradient was computed.
+    pub fn is_stale(&self, param: &Param<T>) -> bool {
+        self.params.get(&param.id()).is_some_and(|of| of.version != param.version())
+    }
+
+    /// Whether a parameter was frozen in the run: a constant, without a gradient.
+    pub fn was_frozen(&self, param: &Param<T>) -> bool {
+        self.frozen.contains(&param.id())
+    }
+
+    /// The same gradients, marked as usable for parameters that have changed since: for line searches,
+    /// sharpness-aware minimisation, asynchronous training. Clones keep the mark, and so do sums
+    /// with one that has it.
+    ///
+    /// ```
+    /// use wengert_autograd::{Param, Tape};
+    /// use wengert_tensor::Tensor;
+    /// // The gradient at w + 1, for a step from w.
+    /// let mut w = Param::new(Tensor::scalar(2.0));
+    /// w.update(|w| *w += &Tensor::scalar(1.0));
+    /// let gradients = Tape::new().param(&w).square().backward();
+    /// w.update(|w| *w -= &Tensor::scalar(1.0));
+    /// assert!(gradients.is_stale(&w)); // an optimizer's step would panic
+    /// let gradients = gradients.allow_stale();
+    /// assert!(gradients.allows_stale());
+    /// ```
+    #[must_use]
+    pub fn allow_stale(mut self) -> Self {
+        self.allow_stale = true;
+        self
+    }
+
+    /// Whether these gradients are marked with [`allow_stale`](Gradients::allow_stale).
+    pub fn allows_stale(&self) -> bool {
+        self.allow_stale
     }
 
     /// How many parameters have a gradient.
@@ -64,25 +147,99 @@ impl<T: Float> Gradients<T> {
         self.params.is_empty()
     }
 
+    /// The parameters whose gradient holds a NaN or an infinity, in no particular order; an empty list
+    /// is the rule. Gradients of watched variables are not looked at.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward().not_finite(), [w.id()]);
+    /// ```
+    pub fn not_finite(&self) -> Vec<ParamId> {
+        let bad = self.params.iter().filter(|(_, of)| !is_finite(&of.gradient));
+        bad.map(|(&id, _)| id).collect()
+    }
+
     /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
-    /// buffer updates follow those of this one. Gradients of watched variables belong to one tape
-    /// and stay as they are.
+    /// buffer updates follow those of this one; gradients of the same run share theirs, and each is
+    /// applied once. Gradients of watched variables belong to one tape: those of another stay out of
+    /// the sum.
+    ///
+    /// # Panics
+    /// If a parameter has changed between the two runs, so that its gradients are of two versions,
+    /// unless one of the two is marked with [`allow_stale`](Gradients::allow_stale). Nothing has
+    /// changed then.
+    #[track_caller]
     pub fn accumulate(&mut self, other: Self) {
-        for (id, g) in other.params {
+        self.allow_stale |= other.allow_stale;
+        self.check_versions(&other);
+        for (id, of) in other.params {
             match self.params.entry(id) {
-                std::collections::hash_map::Entry::Occupied(mut sum) => *sum.get_mut() += &g,
-                std::collections::hash_map::Entry::Vacant(slot) => drop(slot.insert(g)),
+                Entry::Occupied(mut sum) => {
+                    let sum = sum.get_mut();
+                    sum.gradient += &of.gradient;
+                    // Stale as soon as a part is.
+                    sum.version = sum.version.min(of.version);
+                }
+                Entry::Vacant(slot) => drop(slot.insert(of)),
             }
         }
-        self.buffers.extend(other.buffers);
+        self.frozen.extend(other.frozen);
+        if self.tape == other.tape {
+            for (id, gradient) in other.watched {
+                match self.watched.entry(id) {
+                    Entry::Occupied(mut sum) => *sum.get_mut() += &gradient,
+                    Entry::Vacant(slot) => drop(slot.insert(gradient)),
+                }
+            }
+        }
+        self.take_updates(other.buffers);
+    }
+
+    #[track_caller]
+    fn check_versions(&self, other: &Self) {
+        if self.allow_stale {
+            return;
+        }
+        let changed = |(id, of): (&ParamId, &OfParam<T>)| {
+            let known = self.params.get(id)?;
+            (known.version != of.version).then(|| (*id, of.gradient.shape().to_string()))
+        };
+        let mut changed: Vec<_> = other.params.iter().filter_map(changed).collect();
+        if changed.is_empty() {
+            return;
+        }
+        changed.sort_unstable();
+        let shapes: Vec<_> = changed.into_iter().map(|(_, shape)| shape).collect();
+        panic!(
+            "accumulate: {} changed between the two runs, so their gradients are stale or of another \
+             state: compute both from the same values, or mark one with `.allow_stale()`",
+            match &*shapes {
+                [shape] => format!("a parameter of shape {shape}"),
+                shapes => format!("{} parameters of shapes {}", shapes.len(), shapes.join(", ")),
+            }
+        )
     }
 
     /// Multiplies every parameter's gradient (not those of watched variables) by a number.
     pub fn scale(&mut self, factor: f64) {
-        for g in self.params.values_mut() {
-            *g *= &Tensor::scalar_of(T::of(factor));
+        for of in self.params.values_mut() {
+            of.gradient *= &Tensor::scalar_of(T::of(factor));
         }
     }
+}
+
+/// Whether all numbers are finite. Their sum tells, in one fast reading pass: nothing that is added
+/// to a NaN or an infinity makes it finite again. A sum that is not finite may have overflowed, and
+/// then each number is asked.
+fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
+    let finite = |x: T| x.to().is_finite();
+    finite(x.sum_all()) || x.to_vec().into_iter().all(finite)
 }
 
 /// A value and its gradients in one call. Takes the run's random key from `rng`, so that every call

@@ -1,5 +1,6 @@
 //! Indices: whole numbers on the tape. They choose, and are never differentiated.
 
+use crate::check::Cause;
 use crate::tape::Tape;
 use crate::var::Var;
 use wengert_tensor::{Float, Shape, Tensor, shapes};
@@ -86,7 +87,7 @@ impl<T: Float> Index<'_, T> {
         let numbers = self.tape.arena.borrow().indices[self.place as usize].numbers.clone();
         match numbers {
             Some(numbers) => numbers,
-            None => self.tape.fail("this run has shapes but no numbers".into()),
+            None => self.tape.refuse("this run has shapes but no numbers".into(), Cause::Number),
         }
     }
 

@@ -20,7 +20,7 @@ mod state;
 mod tape;
 mod var;
 
-pub use check::ShapeError;
+pub use check::{Cause, ShapeError};
 pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};
 pub use gradients::{Gradients, value_and_grad, value_and_grad_with};
 pub use index::{Index, IntoIndex};

@@ -1,9 +1,10 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
-use crate::ops::{ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
+use crate::ops::{Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use wengert_tensor::{Binary, Float, Opcode, Shape, Unary};
 
 /// The operation behind a node. Payloads are small and `Copy`: target shapes are the node's own,
@@ -21,6 +22,7 @@ pub(crate) enum Op {
     /// The second operand where the first is not zero, else the third.
     Select,
     View(View),
+    Assemble(Assemble),
     Reduce(Reduce),
     LogSoftmax(LogSoftmax),
     MatMul(MatMul),
@@ -123,6 +125,8 @@ pub struct Call<'a, 't, T: Float> {
     pub(crate) parents: &'a [u32],
     pub(crate) wanted: &'a [bool],
     pub(crate) gy: &'a [Option<Var<'t, T>>],
+    /// For the rule of a custom op: a node for each input that it reads.
+    pub(crate) inputs: Option<&'a RefCell<SmallVec<[Option<u32>; 4]>>>,
 }
 
 impl<'t, T: Float> Call<'_, 't, T> {
@@ -153,9 +157,19 @@ impl<'t, T: Float> Call<'_, 't, T> {
     }
 
     /// An input.
+    ///
+    /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
+    /// differentiate what it computes from it with [`Var::grad`]. The outputs are constants then.
     #[inline]
     pub fn x(&self, arg: usize) -> Var<'t, T> {
-        Var { tape: self.tape, id: self.parents[arg] }
+        let (tape, id) = (self.tape, self.parents[arg]);
+        let id = match self.inputs {
+            None => id,
+            Some(inputs) => {
+                *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.stand_in(id, false))
+            }
+        };
+        Var { tape, id }
     }
 
     /// An output.
@@ -166,6 +180,6 @@ impl<'t, T: Float> Call<'_, 't, T> {
 
     /// The shape of an input.
     pub fn x_shape(&self, arg: usize) -> Shape {
-        self.x(arg).shape()
+        *self.tape.arena.borrow().shape(self.parents[arg])
     }
 }

@@ -123,12 +123,14 @@ impl<T: Float> Param<T> {
 pub struct Buffer<T: Element = f32> {
     id: BufferId,
     value: Tensor<T>,
+    /// How many updates of [`Tape::average_buffer`](crate::Tape::average_buffer) were applied.
+    pub(crate) averaged: u64,
 }
 
 impl<T: Element> Buffer<T> {
     /// A buffer that starts with this value.
     pub fn new(value: Tensor<T>) -> Self {
-        Buffer { id: BufferId(fresh()), value }
+        Buffer { id: BufferId(fresh()), value, averaged: 0 }
     }
 
     /// Its identity.

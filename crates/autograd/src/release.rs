@@ -2,7 +2,7 @@
 //! ask for goes when its scope ends, or when the walk back begins; what a rule reads, when the walk is
 //! past it. Asked for again, it is computed again.
 
-use crate::tape::{Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
+use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
 
@@ -64,6 +64,13 @@ impl<T: Float> Arena<T> {
     pub fn close_since(&mut self, first: u32) {
         for id in (first..self.len()).rev() {
             self.close(id);
+        }
+    }
+
+    /// Nothing from this node on will be differentiated: no rule reads these values.
+    pub fn end_history_since(&mut self, first: u32) {
+        for node in &mut self.nodes[first as usize..] {
+            node.flags &= !(ACTIVE | SAVED);
         }
     }
 

@@ -114,9 +114,15 @@ impl<T: Float> Tape<T> {
         if !self.arena.borrow().values.is_empty() {
             let mut kept = smallvec::SmallVec::<[u32; 4]>::new();
             result.each(&mut |v| kept.push(v.id));
+            kept.sort_unstable();
             let arena = &mut *self.arena.borrow_mut();
-            for id in (first..arena.len()).rev().filter(|id| !kept.contains(id)) {
-                arena.close(id);
+            for id in (first..arena.len()).rev() {
+                while kept.last().is_some_and(|&last| last > id) {
+                    kept.pop();
+                }
+                if kept.last() != Some(&id) {
+                    arena.close(id);
+                }
             }
         }
     }

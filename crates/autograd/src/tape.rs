@@ -5,10 +5,10 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
-use crate::buffers::BufferUpdate;
+use crate::buffers::Updates;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
-use crate::ops::CustomOp;
+use crate::ops::{CustomOp, Part, View};
 use crate::param::{Param, ParamId};
 use crate::scope::Scopes;
 use crate::spare;
@@ -20,13 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Tensor};
 
-/// Whether layers behave as in training (dropout drops, batch norm uses the batch) or as in use.
-/// Always explicit, never inferred from whether gradients are asked for.
+/// How layers that behave differently in training and evaluation behave on a tape. The mode is
+/// always explicit: a tape of [`Tape::new`] has none, and such layers refuse to run on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Training.
+    /// Training: dropout drops, batch norm normalises by the statistics of the batch.
     Train,
-    /// Use.
+    /// Evaluation: dropout does nothing, batch norm normalises by its running statistics.
     Eval,
 }
 
@@ -57,6 +57,13 @@ pub(crate) enum Run {
 /// step: after parameters changed, make a new one (it costs nothing: a dropped tape leaves its
 /// memory to the next).
 ///
+/// | | history | layers behave as in | for |
+/// |---|---|---|---|
+/// | [`Tape::train`] | recorded | training | a step of training |
+/// | [`Tape::eval`] | recorded | evaluation | gradients of a trained model |
+/// | [`Tape::inference`] | none | evaluation | predictions |
+/// | [`Tape::new`] | recorded | neither: those that differ refuse | calculus |
+///
 /// ```
 /// use wengert_autograd::Tape;
 /// use wengert_tensor::Tensor;
@@ -70,15 +77,19 @@ pub struct Tape<T: Float = f32> {
     pub(crate) arena: RefCell<Arena<T>>,
     pub(crate) serial: u64,
     pub(crate) run: Run,
-    mode: Mode,
+    mode: Option<Mode>,
     pub(crate) policy: Policy,
-    /// Whether what is applied now becomes history. Off inside `backward`.
+    /// Whether what is applied now becomes history. Off inside `backward`, but for custom rules.
     pub(crate) recording: Cell<bool>,
+    /// How many walks back are under way: a custom rule may start another.
+    pub(crate) walks: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
     streams: Cell<u32>,
+    /// Whether refusals unwind to [`Tape::catch`].
+    pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
-    pub(crate) buffers: RefCell<Vec<BufferUpdate<T>>>,
+    pub(crate) buffers: RefCell<Updates<T>>,
     pub(crate) scopes: Scopes,
 }
 
@@ -87,6 +98,7 @@ pub struct Tape<T: Float = f32> {
 pub(crate) struct Binding {
     pub node: u32,
     pub version: u64,
+    pub frozen: bool,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
@@ -105,14 +117,17 @@ pub(crate) struct Node {
     pub flags: u8,
 }
 
-/// Values of so few numbers are computed at once: waiting would cost more.
+/// Values of so few numbers are computed at once, since waiting would cost more, and stay readable.
 pub(crate) const TINY: usize = 8;
+
+/// A tape for inference drops a value that nobody asked for once there are this many later nodes.
+const WINDOW: u32 = 128;
 
 /// Depends on a leaf, and history is kept.
 pub(crate) const ACTIVE: u8 = 1;
 /// A rule that may run has declared to read the value.
 pub(crate) const SAVED: u8 = 2;
-/// The user asked for the value.
+/// The user asked for the value, or may: it is tiny.
 pub(crate) const KEPT: u8 = 4;
 /// Its scope has ended, or the walk back has begun: no new reader is expected.
 pub(crate) const CLOSED: u8 = 8;
@@ -142,6 +157,8 @@ pub(crate) struct Arena<T: Float> {
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    /// Where the operands of sums of parts go.
+    pub parts: Vec<Arc<[Part]>>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The walk's cotangents, kept for their memory.
@@ -159,6 +176,7 @@ impl<T: Float> Default for Arena<T> {
             convs: Vec::new(),
             maps: Vec::new(),
             customs: Vec::new(),
+            parts: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -191,8 +209,8 @@ impl<T: Float> Arena<T> {
 
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
-        let [indices, maps] = [self.indices.len(), self.maps.len()];
-        Mark { nodes, shapes, more: self.more.len(), indices, maps }
+        let tables = [self.indices.len(), self.maps.len(), self.customs.len(), self.parts.len()];
+        Mark { nodes, shapes, more: self.more.len(), tables }
     }
 
     /// Forgets what came after the mark.
@@ -202,18 +220,24 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        if self.indices.len() > mark.indices {
-            self.indices.truncate(mark.indices);
+        let Mark { tables: [indices, maps, customs, parts], .. } = mark;
+        if self.indices.len() > indices {
+            self.indices.truncate(indices);
         }
-        if self.maps.len() > mark.maps {
-            self.maps.truncate(mark.maps);
+        if self.maps.len() > maps {
+            self.maps.truncate(maps);
+        }
+        if self.customs.len() > customs {
+            self.customs.truncate(customs);
+        }
+        if self.parts.len() > parts {
+            self.parts.truncate(parts);
         }
     }
 
     fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, indices: 0, maps: 0 });
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 4] });
         self.convs.clear();
-        self.customs.clear();
         self.ended = 0;
         self.slots.clear();
     }
@@ -225,35 +249,58 @@ pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
     more: usize,
-    indices: usize,
-    maps: usize,
+    /// The tables of indices, maps, custom ops and parts.
+    tables: [usize; 4],
 }
 
 impl<T: Float> Tape<T> {
-    /// A tape that records, with layers in evaluation mode: for calculus, and for gradients of a
-    /// trained model.
+    /// A tape that records and has no mode: for calculus. A layer that behaves differently in
+    /// training and evaluation, such as dropout or batch norm, panics on it: models run on
+    /// [`Tape::train`], [`Tape::eval`] or [`Tape::inference`].
+    ///
+    /// ```should_panic
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // drop, or not?
+    /// ```
     #[allow(clippy::new_without_default)] // a default would hide which kind of run is meant
     pub fn new() -> Self {
-        Self::with(Run::Recording, Mode::Eval, None)
+        Self::with(Run::Recording, None, None)
     }
 
     /// A tape that records, with layers in training mode. Takes the key of this run's random
     /// numbers from `rng`, so that every step drops other units.
     pub fn train(rng: &mut impl rand::Rng) -> Self {
-        Self::with(Run::Recording, Mode::Train, Some(rng.next_u64()))
+        Self::with(Run::Recording, Some(Mode::Train), Some(rng.next_u64()))
+    }
+
+    /// A tape that records, with layers in evaluation mode: for gradients of a trained model, and
+    /// for training that leaves running statistics as they are and drops nothing.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::eval();
+    /// let x = tape.watch(Tensor::from([1.0f32, 2.0]));
+    /// let loss = x.dropout(0.5).square().sum_all();
+    /// assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
+    /// ```
+    pub fn eval() -> Self {
+        Self::with(Run::Recording, Some(Mode::Eval), None)
     }
 
     /// A tape that keeps no history, with layers in evaluation mode: for predictions.
     pub fn inference() -> Self {
-        Self::with(Run::Inference, Mode::Eval, None)
+        Self::with(Run::Inference, Some(Mode::Eval), None)
     }
 
-    /// A tape of shapes without numbers; see [`Tape::check`].
-    pub(crate) fn shapes_only() -> Self {
-        Self::with(Run::Abstract, Mode::Eval, Some(0))
+    /// A tape of shapes without numbers; see [`Tape::check`] and [`Tape::check_in`].
+    pub(crate) fn shapes_only(mode: Option<Mode>) -> Self {
+        Self::with(Run::Abstract, mode, Some(0))
     }
 
-    fn with(run: Run, mode: Mode, key: Option<u64>) -> Self {
+    fn with(run: Run, mode: Option<Mode>, key: Option<u64>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Tape {
             arena: RefCell::new(spare::take()),
@@ -264,6 +311,8 @@ impl<T: Float> Tape<T> {
             recording: Cell::new(run != Run::Inference),
             key,
             streams: Cell::new(0),
+            walks: Cell::new(0),
+            caught: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),
             scopes: Scopes::default(),
@@ -281,20 +330,54 @@ impl<T: Float> Tape<T> {
     /// inference, say.
     #[must_use]
     pub fn training(mut self, rng: &mut impl rand::Rng) -> Self {
-        (self.mode, self.key) = (Mode::Train, Some(rng.next_u64()));
+        (self.mode, self.key) = (Some(Mode::Train), Some(rng.next_u64()));
         self
     }
 
     /// The same tape with layers in evaluation mode.
     #[must_use]
     pub fn evaluating(mut self) -> Self {
-        self.mode = Mode::Eval;
+        self.mode = Some(Mode::Eval);
         self
     }
 
-    /// How layers behave on this tape.
-    pub fn mode(&self) -> Mode {
+    /// How layers behave on this tape; `None` on a tape of [`Tape::new`] and within
+    /// [`Tape::check`]. A layer that needs one asks with [`Tape::expect_mode`].
+    pub fn mode(&self) -> Option<Mode> {
         self.mode
+    }
+
+    /// The mode of this tape, for a layer that behaves differently in training and evaluation.
+    /// `layer` is its name in the message. Within [`Tape::check`], where the mode is open, it is
+    /// [`Mode::Eval`]: the shapes are those of both.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Mode, Tape, Var};
+    /// # use wengert_tensor::{Philox, Tensor};
+    /// /// Adds noise in training.
+    /// fn noisy<'t>(x: Var<'t>, rng: &mut Philox) -> Var<'t> {
+    ///     match x.tape().expect_mode("noisy") {
+    ///         Mode::Train => x + x.tape().constant(Tensor::normal(&x.shape(), 0.0, 0.1, rng)),
+    ///         Mode::Eval => x,
+    ///     }
+    /// }
+    /// let tape = Tape::inference();
+    /// let x = tape.constant(Tensor::ones(&[2]));
+    /// assert_eq!(noisy(x, &mut Philox::new(0)).value().to_vec(), [1.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tape has no mode.
+    #[track_caller]
+    pub fn expect_mode(&self, layer: &str) -> Mode {
+        match self.mode {
+            Some(mode) => mode,
+            None if self.is_abstract() => Mode::Eval,
+            None => self.fail(format!(
+                "{layer}: this layer behaves differently in training and evaluation: choose \
+                 `Tape::train(&mut rng)` or `Tape::eval()`"
+            )),
+        }
     }
 
     /// Whether this run has shapes but no numbers.
@@ -361,25 +444,29 @@ impl<T: Float> Tape<T> {
     /// leaf. A frozen parameter is a constant and costs no backward work.
     ///
     /// # Panics
-    /// If the parameter changed since this tape bound it: the values computed so far would mix old
-    /// and new.
+    /// If the parameter changed, was frozen or was unfrozen since this tape bound it: the values
+    /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
         let bound = self.params.borrow().get(&param.id()).copied();
-        if let Some(Binding { node, version }) = bound {
-            if version != param.version() {
+        if let Some(Binding { node, version, frozen }) = bound {
+            if (version, frozen) != (param.version(), param.frozen()) {
+                let what = match frozen {
+                    _ if version != param.version() => "changed",
+                    false => "was frozen",
+                    true => "was unfrozen",
+                };
                 self.fail(format!(
-                    "a parameter of shape {} changed since this tape bound it: make a new tape per step",
+                    "a parameter of shape {} {what} since this tape bound it: make a new tape per step",
                     param.shape()
                 ))
             }
             return Var { tape: self, id: node };
         }
-        let op = if param.frozen() { Op::Constant } else { Op::Leaf };
+        let (version, frozen) = (param.version(), param.frozen());
+        let op = if frozen { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
-        self.params
-            .borrow_mut()
-            .insert(param.id(), Binding { node: var.id, version: param.version() });
+        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version, frozen });
         var
     }
 
@@ -441,7 +528,30 @@ impl<T: Float> Tape<T> {
             arena.shapes.push(shape);
             arena.shapes.len() as u32 - 1
         };
-        arena.add(op, parents, shape, None, self.recording.get())
+        let id = arena.add(op, parents, shape, None, self.recording.get());
+        self.forget_old(arena, id);
+        id
+    }
+
+    /// On a tape for inference: nothing new will read the node that came long before this one,
+    /// probably. It is computed again if something does, once.
+    #[inline]
+    fn forget_old(&self, arena: &mut Arena<T>, id: u32) {
+        if self.run == Run::Inference
+            && let Some(old) = id.checked_sub(WINDOW)
+            && !arena.parents(id).contains(&old)
+        {
+            arena.close(old);
+        }
+    }
+
+    /// Another node with the value of this one, for the rule of a custom op to differentiate by.
+    pub(crate) fn stand_in(&self, id: u32, active: bool) -> u32 {
+        let arena = &mut *self.arena.borrow_mut();
+        let node = &mut arena.nodes[id as usize];
+        node.readers += 1;
+        let (shape, flags) = (node.shape, if active { ACTIVE } else { node.flags & ACTIVE });
+        arena.push(Op::View(View::Reshape), &[id], shape, flags | WAITS, None)
     }
 
     /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
@@ -468,6 +578,7 @@ impl<T: Float> Tape<T> {
         }
         let computed = value.is_some();
         let id = arena.add(op, &parents, shape, value, self.recording.get());
+        self.forget_old(arena, id);
         if !computed {
             drop(borrow);
             self.settle(id);
@@ -514,7 +625,9 @@ impl<T: Float> Arena<T> {
     ) -> u32 {
         let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
         let active = recording && parents.iter().any(depends) && op.is_differentiable();
-        let id = self.push(op, parents, shape, if active { ACTIVE } else { 0 }, value);
+        let tiny = self.shapes[shape as usize].numel() <= TINY;
+        let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
+        let id = self.push(op, parents, shape, flags, value);
         if active {
             self.declare(op, id, parents);
         }

@@ -40,10 +40,14 @@ impl<'t, T: Float> Var<'t, T> {
         *self.tape.arena.borrow().shape(self.id)
     }
 
-    /// The numbers. They stay readable after [`backward`](Var::backward).
+    /// The numbers.
+    ///
+    /// After [`backward`](Var::backward) these can be read: the loss, constants and watched variables,
+    /// every variable of at most eight elements, and every variable whose value was asked for before.
+    /// A parameter, or a view of one, is read from the model.
     ///
     /// # Panics
-    /// On an abstract run, and after `backward` if they were not asked for before.
+    /// On an abstract run, and if `backward` has freed the numbers.
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
         let value = self.tape.force(self.id);

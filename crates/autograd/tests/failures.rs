@@ -70,7 +70,7 @@ fn no_two_steps_drop_the_same_units() {
     assert_ne!(masks[0], masks[1]);
 
     let tape = Tape::new().training(&mut rng);
-    assert_eq!(tape.mode(), Mode::Train);
+    assert_eq!(tape.mode(), Some(Mode::Train));
     assert!(mask(&tape).contains(&0.0));
     assert_eq!(mask(&Tape::train(&mut rng).evaluating()), [1.0; 64], "nothing is dropped in use");
     assert_eq!(mask(&Tape::inference()), [1.0; 64]);
@@ -146,7 +146,7 @@ fn targets_are_within_reach() {
 
 #[test]
 fn backward_ends_the_history() {
-    let (w, tape) = (Param::new(ones(&[3, 3])), Tape::new());
+    let (w, tape) = (Param::new(ones(&[3, 5])), Tape::new());
     let x = tape.constant(ones(&[2, 3]));
     let hidden = x.matmul(tape.param(&w));
     let (lost, asked) = (hidden.tanh(), hidden.sin());
@@ -155,9 +155,9 @@ fn backward_ends_the_history() {
     loss.backward();
     loss.value();
     asked.value();
-    panics!(lost.value(), "ended with backward()", "backward_retain()");
-    panics!(hidden.value(), "ended with backward()", "backward_retain()");
-    panics!(tape.param(&w).value(), "backward_retain()");
+    panics!(lost.value(), "backward() freed this value", "backward_retain()");
+    panics!(hidden.value(), "backward() freed this value", "backward_retain()");
+    panics!(tape.param(&w).value(), "read this one from the model", "backward_retain()");
     panics!(loss.backward(), "backward() ended this tape's history", "backward_retain()");
     panics!(loss.backward_retain(), "backward_retain()");
     panics!(loss.grad(&[hidden]), "backward_retain()");
@@ -178,7 +178,7 @@ fn runs_without_history_or_numbers() {
     let asks = [
         no_numbers(|tape| drop(tape.input(&[2]).tanh().value())),
         no_numbers(|tape| _ = tape.input(&[]).item()),
-        no_numbers(|tape| drop(tape.watch(Tensor::ones(&[])).backward())),
+        no_numbers(|tape| drop(tape.watch(Tensor::scalar(1.0)).backward())),
         no_numbers(|tape| drop(tape.input(&[2]).argmax(0, false).value())),
     ];
     for text in asks {
@@ -192,7 +192,56 @@ fn random_numbers_need_a_key() {
     let x = ones(&[3]);
     panics!(Tape::train(&mut rng).watch(x.clone()).dropout(1.5), "dropout", "1.5");
     panics!(Tape::train(&mut rng).watch(x.clone()).dropout(-0.1), "dropout", "-0.1");
-    assert_eq!(Tape::new().watch(x).dropout(0.5).value().to_vec(), [1.0; 3]);
+    assert_eq!(Tape::eval().watch(x).dropout(0.5).value().to_vec(), [1.0; 3]);
+}
+
+#[test]
+fn a_tape_without_a_mode_does_not_choose_one() {
+    let advice = "this layer behaves differently in training and evaluation: choose \
+                  `Tape::train(&mut rng)` or `Tape::eval()`";
+    let tape = Tape::new();
+    assert_eq!(tape.mode(), None);
+    let x = tape.watch(ones(&[3]));
+    // The answer does not depend on p.
+    for p in [0.0, 0.5, 1.0] {
+        panics!(x.dropout(p), &format!("dropout: {advice}"));
+    }
+    let (text, ..) = panic_of(|| _ = tape.scope("block.drop", || x.dropout(0.5)));
+    assert_eq!(text, format!("block.drop: dropout: {advice}"));
+    panics!(tape.expect_mode("noise"), &format!("noise: {advice}"));
+    let gradients = x.square().sum_all().backward();
+    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [2.0; 3], "calculus needs none");
+}
+
+#[test]
+fn modes_are_those_asked_for() {
+    let mut rng = Philox::new(1);
+    assert_eq!(Tape::<f32>::eval().mode(), Some(Mode::Eval));
+    assert_eq!(Tape::<f32>::inference().mode(), Some(Mode::Eval));
+    assert_eq!(Tape::<f32>::train(&mut rng).mode(), Some(Mode::Train));
+    assert_eq!(Tape::<f32>::new().training(&mut rng).expect_mode("noise"), Mode::Train);
+    assert_eq!(Tape::<f32>::new().evaluating().expect_mode("noise"), Mode::Eval);
+    // On shapes alone the mode may stay open: the shapes are those of both.
+    let asked = |tape: &Tape| (tape.mode(), tape.expect_mode("noise"));
+    assert_eq!(Tape::check(asked), Ok((None, Mode::Eval)));
+    for mode in [Mode::Train, Mode::Eval] {
+        assert_eq!(Tape::check_in(mode, asked), Ok((Some(mode), mode)));
+        let dropped = |tape: &Tape| tape.input(&[2, 3]).dropout(0.5).shape();
+        assert_eq!(Tape::check_in(mode, dropped).unwrap(), [2, 3]);
+        assert_eq!(Tape::check(dropped).unwrap(), [2, 3]);
+    }
+    let error = Tape::<f32>::check_in(Mode::Train, |tape| {
+        tape.scope("fc", || tape.input(&[2, 3]).dropout(0.5).matmul(tape.input(&[4, 5]))).shape()
+    });
+    assert_eq!(error.unwrap_err().path, "fc");
+}
+
+#[test]
+fn gradients_in_evaluation_mode() {
+    let w = Param::new(Tensor::from([1.0f32, -2.0]));
+    let tape = Tape::eval();
+    let gradients = tape.param(&w).dropout(0.9).square().sum_all().backward();
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [2.0, -4.0]);
 }
 
 #[test]
@@ -254,7 +303,7 @@ fn check_lets_other_panics_pass() {
     assert_eq!(shape.unwrap(), [5, 2]);
     let error =
         Tape::<f32>::check(|tape| (tape.input(&[2]) + tape.input(&[3])).shape()).unwrap_err();
-    let ShapeError { path, message } = error;
+    let ShapeError { path, message, .. } = error;
     assert_eq!((&path[..], &message[..4]), ("", "add:"));
 }
 
@@ -263,10 +312,13 @@ fn gradients_by_constants_are_refused() {
     let tape = Tape::<f64>::new();
     let (c, x) = (tape.constant(Tensor::from([2.0])), tape.watch(Tensor::from([3.0])));
     // History is kept of active nodes alone: an answer would count only some of the paths.
-    for y in [(c * c * c).sum_all(), (x * (c * c) * c).sum_all(), (x * x.detach()).sum_all()] {
+    for y in [(c * c * c).sum_all(), (x * (c * c) * c).sum_all()] {
         panics!(y.grad(&[c]), "does not depend on variable 0", "watch()");
-        assert_eq!(y.grad_or_zero(&[c])[0].item(), 0.0);
+        panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
     }
+    let y = (x * x.detach()).sum_all();
+    panics!(y.grad(&[c]), "does not depend on variable 0", "watch()");
+    assert_eq!(y.grad_or_zero(&[c])[0].item(), 0.0);
     assert_eq!((x * (c * c) * c).sum_all().grad(&[x])[0].item(), 8.0);
 }
 

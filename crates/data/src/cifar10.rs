@@ -3,7 +3,7 @@
 use crate::dataset::TensorDataset;
 use crate::error::DataError;
 use crate::locate::{Files, Surroundings};
-use crate::unpack::Unpacked;
+use crate::unpack::{Unpacked, kind};
 use std::path::{Path, PathBuf};
 use wengert_tensor::Tensor;
 
@@ -115,6 +115,12 @@ impl Cifar10 {
 
 /// The rows of these files, one file after the other.
 fn images(paths: &[PathBuf]) -> Result<TensorDataset<u8>, DataError> {
+    // A file of another kind has no labels and no rows.
+    let expected = "rows of a label and 3,072 pixels";
+    let wrong = |path: &PathBuf, error| match kind(path) {
+        Some(kind) => DataError::Kind { path: path.clone(), expected, kind },
+        None => error,
+    };
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in paths {
         let mut unpacked = Unpacked::open(path)?;
@@ -123,17 +129,19 @@ fn images(paths: &[PathBuf]) -> Result<TensorDataset<u8>, DataError> {
             let whole = rows.chunks_exact(ROW);
             if !whole.remainder().is_empty() {
                 let found = (labels.len() - before) * ROW + rows.len();
-                return Err(DataError::Rows { path: path.clone(), row: ROW, found });
+                let error = DataError::Rows { path: path.clone(), row: ROW, found };
+                return Err(wrong(path, error));
             }
             for row in whole {
                 let label = row[0];
                 if usize::from(label) >= CLASSES {
-                    return Err(DataError::LabelOutOfRange {
+                    let error = DataError::LabelOutOfRange {
                         path: path.clone(),
                         position: labels.len() - before,
                         label,
                         classes: CLASSES,
-                    });
+                    };
+                    return Err(wrong(path, error));
                 }
                 labels.push(i64::from(label));
                 pixels.extend_from_slice(&row[1..]);

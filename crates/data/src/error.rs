@@ -4,9 +4,10 @@ use crate::idx::IdxType;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use wengert_tensor::FileKind;
 
 /// Why a data set could not be read. Every variant names the file and what was expected of it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The system refused.
@@ -26,6 +27,16 @@ pub enum DataError {
         read: usize,
         /// What the decompressor says.
         source: io::Error,
+    },
+    /// The file is of another kind.
+    #[error("{}: expected {expected}, found {kind}{}", path.display(), advice(*.kind))]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        kind: FileKind,
     },
     /// The file does not begin as an IDX file does.
     #[error(
@@ -198,7 +209,7 @@ pub enum DataError {
 }
 
 /// What can be wrong with a line of numbers.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineProblem {
     /// Too few numbers, or too many.
@@ -245,6 +256,8 @@ pub enum LineProblem {
     },
 }
 
+wengert_tensor::debug_is_display!(DataError, LineProblem);
+
 /// A place that was searched in vain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -263,6 +276,11 @@ impl fmt::Display for Place {
             write!(f, "lacks {}", self.missing.join(", "))
         }
     }
+}
+
+fn advice(kind: FileKind) -> String {
+    let remedy = kind.remedy();
+    if remedy.is_empty() { String::new() } else { format!("; {remedy}") }
 }
 
 fn list(places: &[Place]) -> String {

@@ -92,6 +92,25 @@ impl<D: Dataset> DataLoader<D> {
         Epoch { loader: self, number: epoch, order, next: 0, end: self.len() }
     }
 
+    /// The numbers in the data set of the examples of one batch of an epoch, in the batch's order.
+    ///
+    /// ```
+    /// # use wengert_data::{DataLoader, Digits};
+    /// let loader = DataLoader::new(Digits::load().dataset(), 1000);
+    /// assert_eq!(loader.indices(0, 1), (1000..1797).collect::<Vec<_>>());
+    /// ```
+    ///
+    /// # Panics
+    /// If the epoch has no such batch.
+    #[track_caller]
+    pub fn indices(&self, epoch: u64, batch: usize) -> Vec<usize> {
+        let n = self.len();
+        assert!(batch < n, "indices: no batch {batch} in an epoch of {n} batches");
+        let order = self.epoch(epoch).order;
+        let start = batch * self.batch_size;
+        order[start..order.len().min(start.saturating_add(self.batch_size))].to_vec()
+    }
+
     /// The batches of a loader that does not shuffle; `for (x, y) in &loader` is the same.
     ///
     /// # Panics

@@ -1,10 +1,11 @@
 //! Bytes of files, compressed with gzip or not.
 
 use crate::error::DataError;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
+use wengert_tensor::FileKind;
 
 /// What a file holds when it is unpacked.
 pub(crate) struct Unpacked<'a> {
@@ -22,11 +23,8 @@ impl<'a> Unpacked<'a> {
         let (magic, found) = magic(&mut file).map_err(|error| failure(path, false, 0, error))?;
         let source = Cursor::new(magic).take(found as u64).chain(file);
         let gzip = magic == GZIP;
-        let source: Box<dyn Read> = if gzip {
-            Box::new(MultiGzDecoder::new(BufReader::new(source)))
-        } else {
-            Box::new(source)
-        };
+        let source: Box<dyn Read> =
+            if gzip { Box::new(Gunzip::new(source)) } else { Box::new(source) };
         Ok(Unpacked { source, gzip, read: 0, path })
     }
 
@@ -41,6 +39,57 @@ impl<'a> Unpacked<'a> {
         let found = result.map_err(|error| failure(self.path, self.gzip, self.read, error))?;
         self.read += found;
         Ok(found)
+    }
+}
+
+/// Returns the kind of a file that is not what it should be, unpacked if it is compressed. What is
+/// empty or begins with zeros is of no kind here: pixels are often zero.
+pub(crate) fn kind(path: &Path) -> Option<FileKind> {
+    let mut head = Vec::new();
+    Unpacked::open(path).ok()?.read_up_to(FileKind::HEAD, &mut head).ok()?;
+    FileKind::of(&head).filter(|kind| !matches!(kind, FileKind::Empty | FileKind::Zeros))
+}
+
+/// The content of a gzip stream of one part or several. Zeros between the parts and behind the last
+/// are padding, as for `gzip`; other bytes are an error.
+pub(crate) struct Gunzip<R> {
+    /// `None` after the last part.
+    part: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Gunzip<R> {
+    pub fn new(source: R) -> Self {
+        Gunzip { part: Some(GzDecoder::new(BufReader::new(source))) }
+    }
+}
+
+impl<R: Read> Read for Gunzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(part) = self.part.as_mut().filter(|_| !buffer.is_empty()) {
+            let n = part.read(buffer)?;
+            if n > 0 {
+                return Ok(n);
+            }
+            let rest = self.part.take().map(GzDecoder::into_inner);
+            self.part = rest.map(next_part).transpose()?.flatten();
+        }
+        Ok(0)
+    }
+}
+
+fn next_part<R: Read>(mut source: BufReader<R>) -> io::Result<Option<GzDecoder<BufReader<R>>>> {
+    loop {
+        let bytes = match source.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+        let (end, more) = (bytes.is_empty(), zeros < bytes.len());
+        source.consume(zeros);
+        if end || more {
+            return Ok(more.then(|| GzDecoder::new(source)));
+        }
     }
 }
 

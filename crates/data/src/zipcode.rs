@@ -3,9 +3,9 @@
 use crate::dataset::TensorDataset;
 use crate::error::{DataError, LineProblem};
 use crate::locate::{Files, Surroundings};
-use crate::unpack::{Lines, Unpacked};
+use crate::unpack::{Lines, Unpacked, kind};
 use std::path::{Path, PathBuf};
-use wengert_tensor::Tensor;
+use wengert_tensor::{FileKind, Tensor};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 10;
@@ -28,7 +28,7 @@ const LONGEST: usize = 8192;
 /// ```
 ///
 /// Each line of a file is one image: its label, then 256 numbers, row by row, with blanks between
-/// them.
+/// them. Blank lines, ends of lines of Windows and a byte-order mark are passed over.
 ///
 /// Y. LeCun, B. Boser, J. S. Denker, D. Henderson, R. E. Howard, W. Hubbard, L. D. Jackel,
 /// "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989.
@@ -98,13 +98,19 @@ impl Zipcode {
 fn images(path: &Path) -> Result<TensorDataset<f32>, DataError> {
     let mut lines = Lines::new(Unpacked::open(path)?);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    while let Some(line) = lines.next(LONGEST)? {
-        let label = image(line, &mut pixels).map_err(|problem| DataError::Line {
-            path: path.into(),
-            line: labels.len() + 1,
-            problem,
-        })?;
-        labels.push(label);
+    let mut number = 0;
+    while let Some(mut line) = lines.next(LONGEST)? {
+        number += 1;
+        if number == 1 {
+            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        }
+        if line.len() < LONGEST && line.trim_ascii().is_empty() {
+            continue;
+        }
+        match image(line, &mut pixels) {
+            Ok(label) => labels.push(label),
+            Err(problem) => return Err(wrong(path, number, problem)),
+        }
     }
     if labels.is_empty() {
         return Err(DataError::Empty { path: path.into() });
@@ -114,6 +120,21 @@ fn images(path: &Path) -> Result<TensorDataset<f32>, DataError> {
         Tensor::from_vec(pixels, &[n, SIDE, SIDE]),
         Tensor::from_vec(labels, &[n]),
     ))
+}
+
+/// What editors on Windows put in front of a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The error of a line, or of the whole file where it is of another kind.
+fn wrong(path: &Path, line: usize, problem: LineProblem) -> DataError {
+    let path = path.to_path_buf();
+    match kind(&path).filter(|&kind| kind != FileKind::Text) {
+        Some(kind) => {
+            let expected = "lines of a label and 256 numbers";
+            DataError::Kind { path, expected, kind }
+        }
+        None => DataError::Line { path, line, problem },
+    }
 }
 
 /// Appends the pixels of a line; its label.

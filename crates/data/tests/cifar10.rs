@@ -7,6 +7,60 @@ use std::fs;
 use std::path::Path;
 use wengert_data::{Cifar10, DataError, Dataset};
 
+/// Damaged files load or give an error; nothing panics. Bytes are replaced, dropped and added.
+#[test]
+fn damaged_files_do_not_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut errors = 0;
+    for packed in [false, true] {
+        write_set(folder.path());
+        let sound = rows(&[3, 7], 0);
+        let sound = if packed { gzip(&sound) } else { sound };
+        for at in (0..sound.len()).step_by(sound.len() / 40 + 1).chain([sound.len() - 1]) {
+            let mut files = [sound.clone(), sound.clone(), sound.clone()];
+            files[0][at] ^= 0xff;
+            files[1].remove(at);
+            files[2].insert(at, 0x55);
+            for file in files {
+                fs::write(folder.path().join("test_batch.bin"), &file).unwrap();
+                errors += usize::from(Cifar10::from_folder(folder.path()).is_err());
+            }
+        }
+    }
+    assert!(errors > 100, "{errors}");
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path());
+    let page = "<!DOCTYPE html>\n<html>".repeat(400);
+    for (bytes, words) in [
+        (page.as_bytes(), "found a web page (HTML); fetch the file again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "found a pointer of Git LFS"),
+        (b"BZh91AY&SY", "found a file compressed with bzip2; unpack it first"),
+    ] {
+        for bytes in [bytes.to_vec(), gzip(bytes)] {
+            fs::write(folder.path().join("test_batch.bin"), bytes).unwrap();
+            let error = Cifar10::from_folder(folder.path()).unwrap_err();
+            assert!(matches!(error, DataError::Kind { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("test_batch.bin: expected rows of a label and 3,072"), "{text}");
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
+#[test]
+fn zeros_behind_a_gzip_stream_are_padding() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path());
+    let padded = [gzip(&rows(&[4, 5], 0)), vec![0; 4000]].concat();
+    fs::write(folder.path().join("test_batch.bin"), padded).unwrap();
+    let cifar = Cifar10::from_folder(folder.path()).unwrap();
+    assert_eq!(cifar.test.targets().to_vec(), [4, 5]);
+}
+
 #[test]
 fn the_real_photographs() {
     let Some(folder) = real("cifar-10-batches-bin") else { return };

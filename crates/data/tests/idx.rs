@@ -169,7 +169,7 @@ fn wrong_magic_type_and_rank() {
         error(b"\x89PNG\r\n"),
         DataError::NotIdx { found: [0x89, b'P', b'N', b'G'], .. }
     ));
-    assert!(matches!(error(b"<html>"), DataError::NotIdx { .. }));
+    assert!(matches!(error(b"<html>"), DataError::Kind { .. }));
     assert!(matches!(error(&[0, 1, 8, 1]), DataError::NotIdx { .. }));
     assert!(matches!(error(&header(0x0a, &[1])), DataError::UnknownType { code: 0x0a, .. }));
     assert!(matches!(error(&header(0, &[])), DataError::UnknownType { code: 0, .. }));
@@ -234,6 +234,45 @@ fn gzip_in_parts_and_with_garbage_behind() {
     let mut twice = gzip(&bytes);
     twice.extend(gzip(&bytes));
     assert!(matches!(idx::parse(&twice, "file"), Err(DataError::TrailingBytes { .. })));
+}
+
+#[test]
+fn zeros_behind_a_gzip_stream_are_padding() {
+    let array = samples().swap_remove(0);
+    let bytes = array.to_bytes();
+    for zeros in [1, 511, 1 << 17] {
+        let padding = vec![0; zeros];
+        let padded = [gzip(&bytes), padding.clone()].concat();
+        assert_eq!(idx::parse(&padded, "file").unwrap(), array);
+        let parts = [gzip(&bytes[..5]), padding.clone(), gzip(&bytes[5..]), padding].concat();
+        assert_eq!(idx::parse(&parts, "file").unwrap(), array);
+        let garbage = [padded.clone(), b"more".to_vec()].concat();
+        assert!(matches!(idx::parse(&garbage, "file"), Err(DataError::Gzip { .. })));
+        let twice = [padded.clone(), padded].concat();
+        assert!(matches!(idx::parse(&twice, "file"), Err(DataError::TrailingBytes { .. })));
+    }
+    // Plain bytes are no stream: what follows the array is too much.
+    let longer = [bytes, vec![0]].concat();
+    assert!(matches!(idx::parse(&longer, "file"), Err(DataError::TrailingBytes { .. })));
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    for (bytes, words) in [
+        (
+            &b"<html><body>404</body></html>"[..],
+            "file: expected an IDX file, found a web page (HTML); fetch",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS; fetch the file"),
+        (b"\x93NUMPY\x01\0v\0{'descr'", "found an array of NumPy (npy)"),
+        (b"PK\x05\x06", "found a zip archive; unpack it first"),
+    ] {
+        for error in [idx::parse(bytes, "file"), idx::parse(&gzip(bytes), "file")] {
+            let error = error.unwrap_err();
+            assert!(matches!(error, DataError::Kind { .. }), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,70 @@ fn plain_and_compressed() {
     }
 }
 
+#[test]
+fn blank_lines_and_byte_order_marks() {
+    let windows = good().replace('\n', "\r\n");
+    let mark = "\u{feff}";
+    let texts = [
+        good() + "\n",
+        good() + "\n \n\t\r\n\n",
+        good() + "  ",
+        windows.clone(),
+        windows.clone() + "\r\n",
+        format!("{mark}{}", good()),
+        format!("{mark}{windows}\r\n"),
+        format!("{mark}\n{}", good().replace('\n', "\n\n")),
+    ];
+    for text in texts {
+        for train in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
+            let zipcode = load(&train, good().as_bytes()).unwrap();
+            assert_eq!(zipcode.train.targets().to_vec(), [3, 9], "{text:?}");
+            assert_eq!(zipcode.train.inputs().to_vec(), zipcode.test.inputs().to_vec());
+        }
+    }
+    // Blank lines count, where a line is wrong; nothing but blanks is nothing.
+    let error = load(format!("{}\n\n1 2\n", good()).as_bytes(), good().as_bytes()).unwrap_err();
+    assert!(matches!(error, DataError::Line { line: 5, .. }), "{error}");
+    let error = load(b"\xef\xbb\xbf\r\n\n", good().as_bytes()).unwrap_err();
+    assert!(matches!(error, DataError::Empty { .. }), "{error}");
+    // A mark elsewhere is no number.
+    let error = load((good() + mark + &good()).as_bytes(), good().as_bytes()).unwrap_err();
+    assert!(matches!(error, DataError::Line { line: 3, .. }), "{error}");
+}
+
+#[test]
+fn zeros_behind_a_gzip_stream_are_padding() {
+    for zeros in [1, 7, 512, 100_000] {
+        let packed = [gzip(good().as_bytes()), vec![0; zeros]].concat();
+        assert_eq!(load(&packed, &packed).unwrap().train.targets().to_vec(), [3, 9]);
+        // Between parts too; what follows the padding counts.
+        let twice = [packed.clone(), gzip(good().as_bytes()), vec![0; 3]].concat();
+        assert_eq!(load(&twice, &packed).unwrap().train.targets().to_vec(), [3, 9, 3, 9]);
+        let error = load(&[packed, vec![1]].concat(), good().as_bytes()).unwrap_err();
+        assert!(matches!(error, DataError::Gzip { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let utf16: Vec<u8> =
+        std::iter::once(0xfeff).chain(good().encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for (bytes, words) in [
+        (b"<!DOCTYPE html>\n<html>Not found</html>".to_vec(), "found a web page (HTML); fetch"),
+        (b"version https://git-lfs.github.com/spec/v1\noid".to_vec(), "git lfs pull"),
+        (b"PK\x03\x04 and so on".to_vec(), "found a zip archive; unpack it first"),
+        (utf16, "found a text in UTF-16; save it as UTF-8"),
+    ] {
+        for train in [bytes.clone(), gzip(&bytes)] {
+            let error = load(&train, good().as_bytes()).unwrap_err();
+            assert!(matches!(error, DataError::Kind { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("zip.train.gz: expected lines of a label"), "{text}");
+            assert!(text.contains(words), "{text}");
+        }
+    }
+}
+
 /// What is wrong with the third line.
 fn problem(third: &str) -> LineProblem {
     let text = good() + third;
@@ -77,7 +141,6 @@ fn lines_that_are_wrong() {
         pixels[position - 2] = word;
         problem(&line("1", &pixels))
     };
-    assert_eq!(problem("\n"), LineProblem::Count { found: 0, expected: 257 });
     assert_eq!(problem(&line("1", &["0"; 255])), LineProblem::Count { found: 256, expected: 257 });
     assert_eq!(problem(&line("1", &["0"; 257])), LineProblem::Count { found: 258, expected: 257 });
     // A file that was cut short, in the middle of a line.
@@ -155,6 +218,36 @@ fn files_that_are_wrong() {
             (0..3000u32).map(|i| ((i * i * 31 + i * u32::from(seed)) >> 3) as u8).collect();
         assert!(load(&noise, good().as_bytes()).is_err());
     }
+}
+
+/// Bytes are replaced, dropped and added: a file loads or gives an error; nothing panics.
+#[test]
+fn damaged_files_do_not_panic() {
+    let mut errors = 0;
+    for sound in [good().into_bytes(), gzip(good().as_bytes())] {
+        for at in (0..sound.len()).step_by(sound.len() / 60 + 1) {
+            for byte in [0, b'\n', 0x80, 0xff] {
+                let mut files = [sound.clone(), sound.clone(), sound.clone()];
+                files[0][at] = byte;
+                files[1].insert(at, byte);
+                files[2].truncate(at);
+                files[2].push(byte);
+                for file in files {
+                    errors += usize::from(load(&file, good().as_bytes()).is_err());
+                }
+            }
+        }
+    }
+    assert!(errors > 400, "{errors}");
+}
+
+/// `fn main() -> Result<(), DataError>` prints `Debug`.
+#[test]
+fn debug_prints_the_text() {
+    let error = load(b"1 2\n", good().as_bytes()).unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let DataError::Line { problem, .. } = error else { panic!("{error}") };
+    assert_eq!(format!("{problem:?}"), problem.to_string());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use wengert_tensor::Float;
 /// Salakhutdinov, "Dropout: a simple way to prevent neural networks from overfitting", 2014.)
 ///
 /// The mode and the random numbers are the tape's: [`Tape::train`](wengert_autograd::Tape::train)
-/// gives each step another mask.
+/// gives each step another mask. On a tape without mode `forward` panics, whatever p is.
 #[derive(Clone, Copy, Debug, PartialEq, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Dropout {
@@ -41,7 +41,8 @@ impl<T: Float> Layer<T> for Dropout {
 }
 
 /// In training each channel of each image of [N, C, H, W] is zero as a whole with probability p and
-/// otherwise divided by 1 - p; in evaluation nothing happens. Neighbouring pixels say much the same, so
+/// otherwise divided by 1 - p; in evaluation nothing happens; on a tape without mode `forward` panics.
+/// Neighbouring pixels say much the same, so
 /// that dropping single ones would leave the information where it is. (Tompson, Goroshin, Jain, LeCun,
 /// Bregler, "Efficient object localization using convolutional networks", 2015.)
 ///
@@ -83,7 +84,7 @@ impl<T: Float> Layer<T> for Dropout2d {
         let [n, c, _, _] = *shape else {
             tape.shape_error(format!("dropout2d: expected [N, C, H, W], got {shape}"))
         };
-        if tape.mode() == Mode::Eval || self.p == 0.0 {
+        if tape.expect_mode("dropout2d") == Mode::Eval || self.p == 0.0 {
             return x.dropout(0.0); // a variable of its own
         }
         // Selected: what is dropped is zero, though it be infinite.

@@ -44,7 +44,8 @@ pub trait Layer<T: Float = f32>: Module + Send + Sync {
     /// The output for this input, on the input's tape.
     ///
     /// # Panics
-    /// If the input's shape does not fit.
+    /// If the input's shape does not fit. If a layer behaves differently in training and evaluation,
+    /// and the tape has no mode ([`Tape::new`]).
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
 
@@ -70,7 +71,7 @@ pub trait Layer<T: Float = f32>: Module + Send + Sync {
     }
 
     /// Path, type, output shape and parameters of each layer, for an input of this shape (batch
-    /// axis included). Nothing is computed.
+    /// axis included). Nothing is computed. The mode is left open, as in [`Tape::check`].
     ///
     /// # Errors
     /// If the shape does not fit: the same text that the panic of a real run has.

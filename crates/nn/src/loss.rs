@@ -219,10 +219,15 @@ fn unsqueezed<'t, T: Float>(
     let numbers = classes.value().contiguous();
     let within = |class: &i64| (0..count as i64).contains(class);
     let all = numbers.as_slice().unwrap_or_default();
-    if let Some(class) = all.iter().find(|class| !within(class)) {
-        tape.shape_error(format!(
-            "{op}: class {class} does not exist: {count} classes count from 0"
-        ))
+    if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
+        // The first axis counts the samples; without it there is only one.
+        let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
+        tape.sample_error(
+            sample,
+            format!(
+                "{op}: class {class} of sample {sample} does not exist: {count} classes count from 0"
+            ),
+        )
     }
     tape.index(numbers.unsqueeze(axis as isize))
 }

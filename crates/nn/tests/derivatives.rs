@@ -67,7 +67,7 @@ fn derivatives<L: Layer<f64>>(
 ) -> Derivatives {
     let tape = match mode {
         Mode::Train => Tape::train(&mut Philox::new(0)),
-        Mode::Eval => Tape::new(),
+        Mode::Eval => Tape::eval(),
     }
     .with_policy(policy);
     let mut variables = vec![tape.watch(x.clone())];

@@ -175,7 +175,7 @@ fn predictions_are_outputs_in_evaluation_mode() {
     let mut rng = Philox::new(5);
     let model = sequential![Linear::new(6, 8, &mut rng), Dropout::new(0.5), Tanh];
     let x = Tensor::normal(&[3, 6], 0.0, 1.0, &mut rng);
-    let tape = Tape::new();
+    let tape = Tape::eval();
     let y = model.forward(tape.watch(x.clone())).value();
     assert_eq!(model.predict(&x).to_vec(), y.to_vec());
     let dynamic: &dyn Layer = &model;
@@ -222,11 +222,11 @@ fn losses_say_what_does_not_fit() {
     );
     assert_eq!(
         panic_text(|| cross_entropy(b, Tensor::from([0i64, 1, 2, 1]))),
-        "cross_entropy: class 2 does not exist: 2 classes count from 0"
+        "cross_entropy: class 2 of sample 1 does not exist: 2 classes count from 0"
     );
     assert_eq!(
         panic_text(|| nll(b, Tensor::from([0i64, 1, -100, 1]))),
-        "nll: class -100 does not exist: 2 classes count from 0"
+        "nll: class -100 of sample 0 does not exist: 2 classes count from 0"
     );
     assert_eq!(
         panic_text(|| cross_entropy(b, Tensor::from([0i64, 1]))),
@@ -286,7 +286,7 @@ fn sequentials_from_boxes() {
 fn dropout_in_evaluation_is_the_identity() {
     let x = Tensor::ones(&[100]);
     assert_eq!(Dropout::new(0.9).predict(&x).to_vec(), x.to_vec());
-    let tape = Tape::new();
+    let tape = Tape::eval();
     let x = tape.watch(x);
     let y = Dropout::new(0.9).forward(x);
     assert!(!y.is(x) && y.value().shares_storage(&x.value()), "a variable of its own, no copy");

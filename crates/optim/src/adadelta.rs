@@ -1,7 +1,7 @@
 //! Adadelta.
 
 use crate::base::Base;
-use crate::rule::{Invalid, Rule, checked, settings};
+use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
 /// Adadelta: steps of the size of the recent steps, so that there is hardly a rate to choose.
@@ -59,7 +59,7 @@ impl<T: Float> Adadelta<T> {
     /// What the first step begins with, and what keeps the divisor from zero; default 1e-6.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adadelta { eps, ..self }, "eps")
@@ -68,7 +68,7 @@ impl<T: Float> Adadelta<T> {
     /// The factor of the penalty ½ ‖p‖²; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adadelta { weight_decay, ..self }, "weight_decay")
@@ -101,8 +101,8 @@ impl<T: Float> Rule<T> for Adadelta<T> {
     fn invalid(&self) -> Option<Invalid> {
         Invalid::first([
             ("rho", (0.0..=1.0).contains(&self.rho), "from 0 to 1"),
-            ("eps", self.eps >= 0.0, "at least 0"),
-            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+            ("eps", not_negative(self.eps), "a number not below 0"),
+            ("weight_decay", not_negative(self.weight_decay), "a number not below 0"),
         ])
     }
 

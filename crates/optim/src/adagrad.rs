@@ -1,7 +1,7 @@
 //! Adagrad.
 
 use crate::base::Base;
-use crate::rule::{Invalid, Rule, checked, settings};
+use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
 /// Adagrad: each number's steps shrink with the gradients it has seen.
@@ -54,7 +54,7 @@ impl<T: Float> Adagrad<T> {
     /// How fast the learning rate falls with the number of steps; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn lr_decay(self, lr_decay: f64) -> Self {
         checked(Adagrad { lr_decay, ..self }, "lr_decay")
@@ -63,7 +63,7 @@ impl<T: Float> Adagrad<T> {
     /// The factor of the penalty ½ ‖p‖²; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adagrad { weight_decay, ..self }, "weight_decay")
@@ -72,7 +72,7 @@ impl<T: Float> Adagrad<T> {
     /// Where the sums of squares begin; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn initial_accumulator_value(self, value: f64) -> Self {
         checked(Adagrad { initial_accumulator_value: value, ..self }, "initial_accumulator_value")
@@ -81,7 +81,7 @@ impl<T: Float> Adagrad<T> {
     /// What keeps the divisor from zero; default 1e-10.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adagrad { eps, ..self }, "eps")
@@ -115,10 +115,14 @@ impl<T: Float> Rule<T> for Adagrad<T> {
 
     fn invalid(&self) -> Option<Invalid> {
         Invalid::first([
-            ("lr_decay", self.lr_decay >= 0.0, "at least 0"),
-            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
-            ("initial_accumulator_value", self.initial_accumulator_value >= 0.0, "at least 0"),
-            ("eps", self.eps >= 0.0, "at least 0"),
+            ("lr_decay", not_negative(self.lr_decay), "a number not below 0"),
+            ("weight_decay", not_negative(self.weight_decay), "a number not below 0"),
+            (
+                "initial_accumulator_value",
+                not_negative(self.initial_accumulator_value),
+                "a number not below 0",
+            ),
+            ("eps", not_negative(self.eps), "a number not below 0"),
         ])
     }
 

@@ -1,7 +1,7 @@
 //! Adam.
 
 use crate::base::Base;
-use crate::rule::{Invalid, Rule, checked, settings};
+use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Expr, Float, Program};
 
 /// Adam: momentum, each number's step scaled by the recent size of its gradients.
@@ -73,7 +73,7 @@ impl<T: Float> Adam<T> {
     /// What keeps the divisor from zero; default 1e-8.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adam { eps, ..self }, "eps")
@@ -82,7 +82,7 @@ impl<T: Float> Adam<T> {
     /// The factor of the penalty ½ ‖p‖²; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adam { weight_decay, ..self }, "weight_decay")
@@ -147,16 +147,19 @@ impl<T: Float> Rule<T> for Adam<T> {
     }
 
     fn slots(&self) -> &'static [&'static str] {
-        let slots = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
-        if self.amsgrad { slots } else { &slots[..2] }
+        &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"]
+    }
+
+    fn slots_in_use(&self) -> usize {
+        if self.amsgrad { 3 } else { 2 }
     }
 
     fn invalid(&self) -> Option<Invalid> {
         Invalid::first([
             ("beta1", (0.0..1.0).contains(&self.beta1), "at least 0 and below 1"),
             ("beta2", (0.0..1.0).contains(&self.beta2), "at least 0 and below 1"),
-            ("eps", self.eps >= 0.0, "at least 0"),
-            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+            ("eps", not_negative(self.eps), "a number not below 0"),
+            ("weight_decay", not_negative(self.weight_decay), "a number not below 0"),
         ])
     }
 

@@ -56,7 +56,7 @@ impl<T: Float> AdamW<T> {
     /// What keeps the divisor from zero; default 1e-8.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         AdamW(self.0.eps(eps))
@@ -65,7 +65,7 @@ impl<T: Float> AdamW<T> {
     /// How fast parameters shrink, in units of the learning rate; default 0.01.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         AdamW(self.0.weight_decay(weight_decay))
@@ -86,8 +86,14 @@ impl<T: Float> Rule<T> for AdamW<T> {
     fn program(&self, t: u64) -> Program {
         self.0.program(t)
     }
+    fn first_program(&self, t: u64) -> Program {
+        self.0.first_program(t)
+    }
     fn slots(&self) -> &'static [&'static str] {
         self.0.slots()
+    }
+    fn slots_in_use(&self) -> usize {
+        self.0.slots_in_use()
     }
     fn invalid(&self) -> Option<Invalid> {
         self.0.invalid()

@@ -18,7 +18,8 @@ pub struct Base<T: Float = f32> {
 pub(crate) struct Memory<T: Float> {
     /// How often it was updated.
     pub steps: u64,
-    /// One tensor for each of the rule's slots.
+    /// One tensor for each of the rule's slots that was in use at one of these updates or before a
+    /// slot that was.
     pub slots: SmallVec<[Tensor<T>; 3]>,
 }
 

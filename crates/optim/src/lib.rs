@@ -23,7 +23,7 @@
 //!
 //! | | rule | remembers |
 //! |---|---|---|
-//! | [`Sgd`] | steepest descent, with momentum | `momentum_buffer`, with momentum |
+//! | [`Sgd`] | steepest descent, with momentum | `momentum_buffer`, once there was momentum |
 //! | [`Adadelta`] | steps of the size of the recent steps | `square_avg`, `acc_delta` |
 //! | [`Adagrad`] | steps shrink with the gradients seen | `sum` |
 //! | [`Adam`] | momentum, scaled by the recent size of the gradients | `exp_avg`, `exp_avg_sq` |

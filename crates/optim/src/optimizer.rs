@@ -11,12 +11,14 @@ use wengert_tensor::{Float, NamedTensors};
 /// Every [`Rule`] is one.
 pub trait Optimizer<T: Float = f32> {
     /// Changes each trainable parameter of the model by its gradient, in visiting order, and
-    /// applies the buffer updates of the run. Frozen parameters stay as they are.
+    /// applies the buffer updates of the run, each once. Frozen parameters stay as they are, also if
+    /// there is a gradient from before they were frozen: no weight decay, no momentum.
     ///
     /// # Panics
     /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
-    /// type than the gradients, or its gradient of another shape; all names are listed, and nothing
-    /// has changed. If hyperparameters do not go together.
+    /// type than the gradients, or its gradient of another shape, or has changed since the gradient
+    /// was computed (unless the gradients are marked with [`Gradients::allow_stale`]); all names are
+    /// listed, and nothing has changed. If hyperparameters do not go together.
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
 
@@ -26,7 +28,7 @@ pub trait Optimizer<T: Float = f32> {
     /// From the next step on this is the learning rate: what schedules call.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If it is negative or not finite. The learning rate is then as it was.
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
@@ -34,7 +36,7 @@ pub trait Optimizer<T: Float = f32> {
     /// cycle it.
     ///
     /// # Panics
-    /// If the rule has no momentum, or it is out of range.
+    /// If the rule has no momentum, or it is out of range. The momentum is then as it was.
     #[track_caller]
     fn set_momentum(&mut self, momentum: f64);
 
@@ -70,9 +72,11 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.base_mut().learning_rate = learning_rate;
+        let before = std::mem::replace(&mut self.base_mut().learning_rate, learning_rate);
         if let Some(invalid @ Invalid { name: "lr", .. }) = Invalid::of(self) {
-            invalid.panic(self)
+            let message = invalid.message(self);
+            self.base_mut().learning_rate = before;
+            panic!("{message}")
         }
     }
 
@@ -83,9 +87,12 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
                 self.name()
             )
         };
+        let before = self.settings();
         self.set(name, Setting::Number(momentum));
         if let Some(invalid) = Invalid::of(self).filter(|invalid| invalid.name == name) {
-            invalid.panic(self)
+            let message = invalid.message(self);
+            before.into_iter().for_each(|(name, value)| self.set(name, value));
+            panic!("{message}")
         }
     }
 

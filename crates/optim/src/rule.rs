@@ -46,19 +46,35 @@ pub trait Rule<T: Float> {
     /// Learning rate and memory, to change them.
     fn base_mut(&mut self) -> &mut Base<T>;
 
-    /// The names of the tensors that are remembered for each parameter, all of its shape.
+    /// The names of the tensors that may be remembered for each parameter, all of its shape. They
+    /// do not depend on the hyperparameters.
     fn slots(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// What the remembered tensors are filled with before the first step.
+    /// How many of the [`slots`](Rule::slots), counted from the first, an update uses with the
+    /// present hyperparameters. Tensors of the others keep their numbers; default: all slots are
+    /// used.
+    fn slots_in_use(&self) -> usize {
+        self.slots().len()
+    }
+
+    /// What a remembered tensor is filled with before its first use.
     fn initial(&self) -> f64 {
         0.0
     }
 
     /// The `t`-th update of a parameter, `t` counting from 1: from the parameter, the remembered
-    /// tensors in order, and the gradient, to the new parameter and the new remembered tensors.
+    /// tensors in use in order, and the gradient, to the new parameter and the new remembered
+    /// tensors.
     fn program(&self, t: u64) -> Program;
+
+    /// As [`program`](Rule::program), for an update that uses a remembered tensor for the first
+    /// time: the first update of a parameter, and the first one after a hyperparameter brought a
+    /// slot into use. Default: no difference.
+    fn first_program(&self, t: u64) -> Program {
+        self.program(t)
+    }
 
     /// The hyperparameters but for the learning rate, as they are saved with the state.
     fn settings(&self) -> Vec<(&'static str, Setting)> {
@@ -128,18 +144,27 @@ impl Invalid {
     /// What is out of range in a rule, the learning rate included.
     pub(crate) fn of<T: Float, R: Rule<T>>(rule: &R) -> Option<Self> {
         let rate = rule.base().learning_rate;
-        Self::first([("lr", rate >= 0.0 && rate.is_finite(), "a number not below 0")])
-            .or_else(|| rule.invalid())
+        Self::first([("lr", not_negative(rate), "a number not below 0")]).or_else(|| rule.invalid())
+    }
+
+    /// What is said of it.
+    pub(crate) fn message<T: Float, R: Rule<T>>(self, rule: &R) -> String {
+        let (optimizer, lr) = (rule.name(), Setting::Number(rule.base().learning_rate));
+        let found = rule.settings().into_iter().find(|(name, _)| *name == self.name);
+        let found = found.map_or(lr, |(_, value)| value);
+        format!("{optimizer}: {} is {found}, it must be {}", self.name, self.must)
     }
 
     #[cold]
     #[track_caller]
     pub(crate) fn panic<T: Float, R: Rule<T>>(self, rule: &R) -> ! {
-        let (optimizer, lr) = (rule.name(), Setting::Number(rule.base().learning_rate));
-        let found = rule.settings().into_iter().find(|(name, _)| *name == self.name);
-        let found = found.map_or(lr, |(_, value)| value);
-        panic!("{optimizer}: {} is {found}, it must be {}", self.name, self.must)
+        panic!("{}", self.message(rule))
     }
+}
+
+/// Whether a hyperparameter that must not be negative is a finite number and not negative.
+pub(crate) fn not_negative(x: f64) -> bool {
+    x >= 0.0 && x.is_finite()
 }
 
 /// Hands a rule on if the hyperparameter that was just set is in range.

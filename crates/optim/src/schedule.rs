@@ -13,6 +13,7 @@ pub use steps::{ExponentialLr, LambdaLr, MultiStepLr, StepLr};
 pub use warmup::Warmup;
 
 use crate::optimizer::Optimizer;
+use crate::rule::not_negative;
 use std::sync::Arc;
 use wengert_tensor::Float;
 
@@ -57,16 +58,19 @@ pub trait Schedule {
     /// a reference is a schedule too: `(&schedule).apply(…)` for a `schedule: &dyn Schedule`.)
     ///
     /// # Panics
-    /// If there is a momentum and the optimizer has none.
+    /// If the schedule ends before the step, if there is a momentum and the optimizer has none, or
+    /// if one of the two is out of range. The optimizer is then as it was.
     #[track_caller]
     fn apply<T: Float, O: Optimizer<T> + ?Sized>(&self, optimizer: &mut O, step: usize)
     where
         Self: Sized,
     {
-        optimizer.set_learning_rate(self.learning_rate(step));
-        if let Some(momentum) = self.momentum(step) {
+        let (rate, momentum) = (self.learning_rate(step), self.momentum(step));
+        // A rate that the optimizer refuses is not preceded by a momentum that it takes.
+        if let Some(momentum) = momentum.filter(|_| not_negative(rate)) {
             optimizer.set_momentum(momentum);
         }
+        optimizer.set_learning_rate(rate);
     }
 
     /// This schedule after `steps` steps in which the rate rises to its first value; see [`Warmup`].
@@ -98,7 +102,7 @@ forward!(&S, Box<S>, Arc<S>);
 #[track_caller]
 fn check(schedule: &str, name: &str, value: f64) {
     assert!(
-        value >= 0.0 && value.is_finite(),
+        not_negative(value),
         "{schedule}: {name} is {value:?}, it must be a number not below 0"
     );
 }

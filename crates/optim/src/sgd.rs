@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use crate::base::Base;
-use crate::rule::{Invalid, Rule, checked, settings};
+use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
 /// Stochastic gradient descent, with momentum if asked for.
@@ -11,7 +11,9 @@ use wengert_tensor::{Float, Program};
 /// v ← momentum · v + (1 - dampening) · g       (the first time: v ← g)
 /// p ← p - lr · v                               (nesterov: p ← p - lr · (g + momentum · v))
 /// ```
-/// Without momentum v = g, and nothing is remembered.
+/// Without momentum v = g, and v is not stored. Momentum that is switched on later begins with
+/// v ← g at the next step, whatever the dampening. Momentum that is set to 0 and then switched on
+/// again goes on from the v that it left behind. PyTorch does the same.
 ///
 /// Momentum: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964. The
 /// form of Nesterov's: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and
@@ -56,7 +58,7 @@ impl<T: Float> Sgd<T> {
     /// How much of the last step's direction stays; default 0, usual 0.9.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Self {
         checked(Sgd { momentum, ..self }, "momentum")
@@ -74,7 +76,7 @@ impl<T: Float> Sgd<T> {
     /// The factor of the penalty ½ ‖p‖²; default 0.
     ///
     /// # Panics
-    /// If it is negative.
+    /// If it is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Sgd { weight_decay, ..self }, "weight_decay")
@@ -93,8 +95,9 @@ impl<T: Float> Sgd<T> {
     }
 }
 
-impl<T: Float> Rule<T> for Sgd<T> {
-    fn program(&self, t: u64) -> Program {
+impl<T: Float> Sgd<T> {
+    /// The update. `first`: the momentum buffer is used for the first time.
+    fn update(&self, first: bool) -> Program {
         let &Sgd { momentum, dampening, weight_decay, nesterov, ref base } = self;
         let lr = base.learning_rate;
         if momentum == 0.0 {
@@ -105,22 +108,36 @@ impl<T: Float> Rule<T> for Sgd<T> {
         }
         Program::new(|[p, v, g]| {
             let g = if weight_decay == 0.0 { g } else { g + weight_decay * p };
-            let v = if t == 1 { g } else { momentum * v + (1.0 - dampening) * g };
+            let v = if first { g } else { momentum * v + (1.0 - dampening) * g };
             let step = if nesterov { g + momentum * v } else { v };
             [p - lr * step, v]
         })
     }
+}
+
+impl<T: Float> Rule<T> for Sgd<T> {
+    fn program(&self, _t: u64) -> Program {
+        self.update(false)
+    }
+
+    fn first_program(&self, _t: u64) -> Program {
+        self.update(true)
+    }
 
     fn slots(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["momentum_buffer"] }
+        &["momentum_buffer"]
+    }
+
+    fn slots_in_use(&self) -> usize {
+        usize::from(self.momentum != 0.0)
     }
 
     fn invalid(&self) -> Option<Invalid> {
         let goes_together = self.momentum > 0.0 && self.dampening == 0.0;
         Invalid::first([
-            ("momentum", self.momentum >= 0.0, "at least 0"),
+            ("momentum", not_negative(self.momentum), "a number not below 0"),
             ("dampening", self.dampening.is_finite(), "a number"),
-            ("weight_decay", self.weight_decay >= 0.0, "at least 0"),
+            ("weight_decay", not_negative(self.weight_decay), "a number not below 0"),
             (
                 "nesterov",
                 !self.nesterov || goes_together,

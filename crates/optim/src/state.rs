@@ -13,6 +13,10 @@ const STEP: &str = "step";
 const OPTIMIZER: &str = "optimizer";
 /// The key of the learning rate in the metadata.
 const LR: &str = "lr";
+/// The key in the metadata of the tensors that the hyperparameters ask for and no step has used yet:
+/// their names, a line each. Only a state that was saved between a change of the hyperparameters and
+/// the next step has some.
+const UNUSED: &str = "unused";
 
 /// Why a saved state could not be taken over: all that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,15 +108,23 @@ fn parameters<T: Float>(model: &dyn Module) -> Vec<(String, &Param<T>)> {
 #[track_caller]
 pub(crate) fn save<T: Float, R: Rule<T>>(rule: &R, model: &dyn Module) -> NamedTensors {
     let (base, mut out) = (rule.base(), NamedTensors::new());
-    let fresh = Memory::new();
+    let (fresh, mut unused) = (Memory::new(), Vec::new());
     for (path, param) in parameters::<T>(model) {
         let memory = base.memories.get(&param.id()).unwrap_or(&fresh);
         let steps = Tensor::scalar_of(memory.steps as i64);
         let taken = out.insert(join(STEP, &path), steps).is_some();
         assert!(!taken, "state_dict: two parameters are named `{path}`");
-        for (slot, tensor) in rule.slots().iter().zip(&memory.slots) {
-            out.insert(join(slot, &path), tensor.clone());
+        for (i, slot) in rule.slots().iter().enumerate() {
+            let name = join(slot, &path);
+            match memory.slots.get(i) {
+                Some(tensor) => drop(out.insert(name, tensor.clone())),
+                None if memory.steps > 0 && i < rule.slots_in_use() => unused.push(name),
+                None => {}
+            }
         }
+    }
+    if !unused.is_empty() {
+        out.metadata.insert(UNUSED.into(), unused.join("\n"));
     }
     let lr = (LR, Setting::Number(base.learning_rate));
     let settings = std::iter::once(lr).chain(rule.settings());
@@ -185,6 +197,9 @@ fn load_memories<T: Float, R: Rule<T>>(
     state: &NamedTensors,
     problems: &mut Vec<StateProblem>,
 ) -> Vec<(ParamId, Memory<T>)> {
+    let unused: HashSet<&str> =
+        state.metadata.get(UNUSED).map_or("", String::as_str).lines().collect();
+    let in_use = rule.slots_in_use();
     let mut known = HashSet::new();
     let mut out = Vec::new();
     for (path, param) in parameters::<T>(model) {
@@ -192,16 +207,20 @@ fn load_memories<T: Float, R: Rule<T>>(
         let steps = read_steps(&name, state).map_err(|problem| problems.push(problem)).ok();
         known.insert(name);
         let mut memory = Memory { steps: steps.unwrap_or(0), ..Memory::new() };
-        // What is remembered is made with the first step.
+        // State tensors are allocated by the first step that uses them: in the order of the slots.
         let slots = if steps == Some(0) { &[] } else { rule.slots() };
-        for slot in slots {
+        for (i, slot) in slots.iter().enumerate() {
             let name = join(slot, &path);
-            match state.get(&name).map(|tensor| (tensor, param.fits(tensor))) {
-                Some((tensor, Ok(()))) => memory.slots.push(tensor.cast()),
-                Some((_, Err(misfit))) => {
-                    problems.push(StateProblem::Misfit { name: name.clone(), misfit });
+            let Some(tensor) = state.get(&name) else {
+                if unused.contains(&*name) || i >= in_use {
+                    break;
                 }
-                None => problems.push(StateProblem::Missing { name: name.clone() }),
+                problems.push(StateProblem::Missing { name });
+                continue;
+            };
+            match param.fits(tensor) {
+                Ok(()) => memory.slots.push(tensor.cast()),
+                Err(misfit) => problems.push(StateProblem::Misfit { name: name.clone(), misfit }),
             }
             known.insert(name);
         }

@@ -20,8 +20,9 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     // Out of the rule while its programs are asked for.
     let mut memories = std::mem::take(&mut rule.base_mut().memories);
     let rule_now = &*rule;
+    let (in_use, initial) = (rule_now.slots_in_use(), T::of(rule_now.initial()));
     // Parameters of one age share a program.
-    let mut program: Option<(u64, Program)> = None;
+    let mut program: Option<((u64, bool), Program)> = None;
     // Each is met once: the walk hands out `&mut` for as long as it lasts.
     model.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
@@ -38,18 +39,22 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
         let Some(gradient) = gradients.get(param) else { return };
         let memory = memories.entry(param.id()).or_insert_with(Memory::new);
         memory.steps += 1;
-        let (shape, initial) = (param.shape(), T::of(rule_now.initial()));
-        memory.slots.resize_with(rule_now.slots().len(), || Tensor::full_of(&shape, initial));
-
-        let t = memory.steps;
+        let (shape, t) = (param.shape(), memory.steps);
+        let first = memory.slots.len() < in_use;
+        if first {
+            memory.slots.resize_with(in_use, || Tensor::full_of(&shape, initial));
+        }
         let (_, program) = match &mut program {
-            Some(known) if known.0 == t => known,
-            other => other.insert((t, rule_now.program(t))),
+            Some(known) if known.0 == (t, first) => known,
+            other => {
+                let program = if first { rule_now.first_program(t) } else { rule_now.program(t) };
+                other.insert(((t, first), program))
+            }
         };
         param.update(|value| {
             let mut targets: SmallVec<[&mut Tensor<T>; 4]> = SmallVec::new();
             targets.push(value);
-            targets.extend(&mut memory.slots);
+            targets.extend(&mut memory.slots[..in_use]);
             program.update(&mut targets, &[gradient]);
         });
     });
@@ -60,6 +65,7 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
 #[track_caller]
 fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
     let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut stale, mut were_frozen) = (Vec::new(), Vec::new());
     let mut found = 0;
     model.visit(&Path::root(), &mut |path, state| {
         if state.kind() != Kind::Param || state.frozen() {
@@ -70,12 +76,16 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
         };
         match gradients.get(param) {
             None if allow_missing => {}
+            None if gradients.was_frozen(param) => were_frozen.push(path.to_string()),
             None => missing.push(path.to_string()),
             Some(gradient) => {
                 found += 1;
                 let (wanted, has) = (param.shape(), gradient.shape());
                 if wanted != has {
                     misshaped.push(format!("{path} ({has} instead of {wanted})"));
+                }
+                if gradients.is_stale(param) && !gradients.allows_stale() {
+                    stale.push(path.to_string());
                 }
             }
         }
@@ -91,6 +101,18 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
         misshaped.is_empty(),
         "step: gradients of the wrong shape: {}; what changes a gradient must keep its shape",
         misshaped.join(", ")
+    );
+    assert!(
+        stale.is_empty(),
+        "step: these gradients are stale, {} changed since they were computed (by another step, say): \
+         run forward and backward again, or mark them with `.allow_stale()` if the algorithm means it",
+        stale.join(", ")
+    );
+    assert!(
+        were_frozen.is_empty(),
+        "step: no gradient for {}: they were frozen when the gradients were computed; run forward and \
+         backward again, or make the optimizer with `.allow_missing()`",
+        were_frozen.join(", ")
     );
     if missing.is_empty() {
         return;

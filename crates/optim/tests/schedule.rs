@@ -115,6 +115,62 @@ fn the_momentum_can_change() {
     assert_eq!(model.value().to_vec(), [0.5, 1.5]);
 }
 
+/// The whole cycle comes later: the momentum is lowest where the rate is highest.
+#[test]
+fn warmup_shifts_the_momentum_with_the_rate() {
+    let cycle = OneCycleLr::new(0.4, 20);
+    let boxed: Box<dyn Schedule> = Box::new(cycle);
+    for schedule in [&cycle.warmup(6) as &dyn Schedule, &boxed.warmup(6)] {
+        for step in 0..6 {
+            let rate = cycle.learning_rate(0) * (step + 1) as f64 / 7.0;
+            assert!((schedule.learning_rate(step) - rate).abs() < 1e-15, "step {step}");
+            assert_eq!(schedule.momentum(step), Some(0.95), "step {step}");
+        }
+        for step in 0..=20 {
+            assert_eq!(schedule.learning_rate(6 + step), cycle.learning_rate(step));
+            assert_eq!(schedule.momentum(6 + step), Schedule::momentum(&cycle, step));
+        }
+        // The peak is at step 0.3 · 20 - 1 of the cycle.
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
+        assert!(close(schedule.learning_rate(11), 0.4));
+        assert!(close(schedule.momentum(11).unwrap(), 0.85));
+        assert!(schedule.momentum(5).unwrap() > 0.949 && schedule.momentum(10).unwrap() > 0.85);
+    }
+    let at = |step| Schedule::momentum(&cycle.warmup(0), step);
+    assert_eq!((0..20).map(at).collect::<Vec<_>>(), {
+        (0..20).map(|step| Schedule::momentum(&cycle, step)).collect::<Vec<_>>()
+    });
+    assert_eq!(Schedule::momentum(&StepLr::new(0.1, 3).warmup(2), 1), None);
+    let mut sgd = Sgd::new(9.0);
+    cycle.warmup(6).apply(&mut sgd, 11);
+    assert_eq!(sgd.state_dict(&()).metadata["momentum"].parse::<f64>().ok(), at(5));
+}
+
+/// A schedule of one step, of none where that is allowed, and far beyond the end.
+#[test]
+fn the_edges_of_schedules() {
+    let far = usize::MAX;
+    let rates = |schedule: &dyn Schedule, steps: &[usize]| -> Vec<f64> {
+        steps.iter().map(|&step| schedule.learning_rate(step)).collect()
+    };
+    assert_eq!(rates(&StepLr::new(1.0, 1).gamma(0.5), &[0, 1, 2, far]), [1.0, 0.5, 0.25, 0.0]);
+    assert_eq!(rates(&StepLr::new(1.0, far), &[0, far - 1]), [1.0, 1.0]);
+    assert_eq!(rates(&StepLr::new(1.0, 1).gamma(0.0), &[0, 1, far]), [1.0, 0.0, 0.0]);
+    assert_eq!(rates(&MultiStepLr::new(1.0, [0]), &[0, 1]), [0.1, 0.1]);
+    assert_eq!(rates(&MultiStepLr::new(1.0, []), &[0, far]), [1.0, 1.0]);
+    assert_eq!(rates(&ExponentialLr::new(1.0, 0.5), &[0, 1, far]), [1.0, 0.5, 0.0]);
+    assert_eq!(rates(&CosineAnnealingLr::new(1.0, 1), &[0, 1, 2, 3]), [1.0, 0.0, 1.0, 0.0]);
+    let slow = CosineAnnealingLr::new(1.0, far);
+    assert!(rates(&slow, &[0, far / 2, far - 1]).iter().all(|rate| (0.0..=1.0).contains(rate)));
+    assert_eq!(rates(&LinearLr::new(1.0, 1).start_factor(0.5), &[0, 1, far]), [0.5, 1.0, 1.0]);
+    assert_eq!(rates(&ConstantLr::new(1.0, 0), &[0, far]), [1.0, 1.0]);
+    assert_eq!(rates(&ConstantLr::new(1.0, 1).factor(0.5), &[0, 1]), [0.5, 1.0]);
+    assert_eq!(rates(&OneCycleLr::new(1.0, 1), &[0, 1]), [1.0 / 25.0 / 1e4; 2]);
+    assert_eq!(rates(&StepLr::new(1.0, 1).gamma(0.5).warmup(0), &[0, 1]), [1.0, 0.5]);
+    assert_eq!(rates(&StepLr::new(1.0, 1).gamma(0.5).warmup(1), &[0, 1, 2]), [0.5, 1.0, 0.5]);
+    assert_eq!(rates(&StepLr::new(1.0, 1).warmup(far), &[far - 1]), [1.0]);
+}
+
 #[test]
 fn the_last_step_lasts_and_short_cycles_hold() {
     let schedule = OneCycleLr::new(0.4, 10);

@@ -2,7 +2,7 @@
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn_derive::Module;
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd, StateProblem};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Rule, Setting, Sgd, StateProblem};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
 
 #[derive(Module)]
@@ -241,4 +241,214 @@ fn a_model_that_is_a_parameter_and_a_state_of_the_other_width() {
     let gradients = Tape::new().param(&wide).sum_all().backward();
     optimizer.step(&mut wide, &gradients);
     assert_eq!(wide.value().to_vec(), [0.25, 1.25]);
+}
+
+/// Every way to damage a state, for every optimizer: what is refused leaves the state, the learning
+/// rate and the course of training as they were.
+#[test]
+fn a_refused_state_leaves_nothing_behind() {
+    let mut refused = 0;
+    for (configured, blank) in ALL {
+        let (mut model, mut optimizer) = (mlp(), configured());
+        train(&mut model, &mut *optimizer, 0..3);
+        // Sound by itself, and different in every number: its traces would be seen.
+        let (mut other, mut source) = (mlp(), configured());
+        train(&mut other, &mut *source, 5..9);
+        source.set_learning_rate(0.0625);
+        let mut sound = source.state_dict(&other);
+        for (name, note) in &mut sound.metadata {
+            if name != "lr" && note.parse::<f64>().is_ok_and(|x| x != 0.0) {
+                *note = "0.4375".into();
+            }
+        }
+
+        let mut bad: Vec<NamedTensors> = Vec::new();
+        let mut damage = |change: &dyn Fn(&mut NamedTensors)| {
+            let mut state = sound.clone();
+            change(&mut state);
+            bad.push(state);
+        };
+        for key in sound.metadata.keys() {
+            damage(&|state| drop(state.metadata.remove(key)));
+            // A dampening below zero is as good as any.
+            let negative = if key == "dampening" { "no" } else { "-1" };
+            for note in ["", "fast", negative, "-inf", "NaN", "inf"] {
+                damage(&|state| drop(state.metadata.insert(key.clone(), note.into())));
+            }
+        }
+        for name in sound.names() {
+            damage(&|state| {
+                let notes = std::mem::take(&mut state.metadata);
+                let rest = state.iter().filter(|(other, _)| *other != name);
+                *state = rest.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+                state.metadata = notes;
+            });
+            damage(&|state| drop(state.insert(name, Tensor::scalar_of(-1i64))));
+            damage(&|state| drop(state.insert(name, Tensor::zeros(&[7, 7]))));
+            damage(&|state| drop(state.insert(format!("{name}.more"), Tensor::zeros(&[1]))));
+        }
+
+        let (before, rate) = (optimizer.state_dict(&model), optimizer.learning_rate());
+        for state in bad {
+            let error = optimizer.load_state_dict(&model, &state);
+            assert!(error.is_err(), "taken: {:?}", state.metadata);
+            assert_eq!(optimizer.state_dict(&model), before);
+            assert_eq!(optimizer.learning_rate(), rate);
+            refused += 1;
+        }
+        // What follows is what would have followed.
+        let (mut twin, mut undisturbed) = (mlp(), configured());
+        train(&mut twin, &mut *undisturbed, 0..8);
+        train(&mut model, &mut *optimizer, 3..8);
+        assert_eq!(bits(&model), bits(&twin));
+
+        // Undamaged it is taken, by an optimizer that knows nothing and by this one.
+        blank().load_state_dict(&model, &sound).unwrap();
+        optimizer.load_state_dict(&model, &sound).unwrap();
+        assert_eq!(optimizer.state_dict(&model), sound);
+        assert_eq!(optimizer.learning_rate(), 0.0625);
+    }
+    println!("{refused} damaged states");
+    assert!(refused > 500, "{refused}");
+}
+
+/// p and v after each step, as PyTorch's documentation says: the buffer is made at the first step
+/// with momentum, as a copy of the gradient, and stays as it is while the momentum is 0.
+fn by_hand(momenta: &[f64], dampening: f64, nesterov: bool) -> Vec<f64> {
+    let (mut p, mut buffer, mut out) = (1.0f64, None, Vec::new());
+    for &momentum in momenta {
+        let mut g = 3.0 * p * p + 0.125 * p;
+        if momentum != 0.0 {
+            let v = buffer.map_or(g, |v: f64| momentum * v + (1.0 - dampening) * g);
+            buffer = Some(v);
+            g = if nesterov { g + momentum * v } else { v };
+        }
+        p -= 0.0625 * g;
+        out.push(p);
+    }
+    out
+}
+
+#[test]
+fn momentum_switched_on_late_off_and_on_again() {
+    let step = |sgd: &mut Sgd<f64>, p: &mut Param<f64>| {
+        let tape = Tape::new();
+        let w = tape.param(p);
+        let gradients = (w * w * w).sum_all().backward();
+        sgd.step(p, &gradients);
+        p.value().item()
+    };
+    for momenta in [
+        &[0.9; 5][..],
+        &[0.0, 0.9, 0.9, 0.9],
+        &[0.0, 0.0, 0.5, 0.0, 0.0, 0.75, 0.75],
+        &[0.9, 0.0, 0.9, 0.0, 0.9],
+    ] {
+        for (dampening, nesterov) in [(0.0, false), (0.5, false), (0.0, true)] {
+            let set = |sgd: &mut Sgd<f64>, momentum: f64| {
+                sgd.set_momentum(momentum);
+                let nesterov = Setting::Switch(nesterov && momentum != 0.0);
+                Rule::set(sgd, "nesterov", nesterov);
+            };
+            let new = || Sgd::<f64>::of(0.0625).dampening(dampening).weight_decay(0.125);
+            let wanted = by_hand(momenta, dampening, nesterov);
+            // Saved and loaded before each step (0), or between each change and its step (1), or
+            // never (2).
+            for save in 0..3 {
+                let mut p = Param::new(Tensor::scalar_of(1.0));
+                let mut sgd = new();
+                let reload = |sgd: &mut Sgd<f64>, p: &Param<f64>| {
+                    let mut fresh = Sgd::<f64>::of(7.0);
+                    fresh.load_state_dict(p, &sgd.state_dict(p)).unwrap();
+                    *sgd = fresh;
+                };
+                for (&momentum, wanted) in momenta.iter().zip(&wanted) {
+                    if save == 0 {
+                        reload(&mut sgd, &p);
+                    }
+                    set(&mut sgd, momentum);
+                    if save == 1 {
+                        reload(&mut sgd, &p);
+                    }
+                    let found = step(&mut sgd, &mut p);
+                    assert!((found - wanted).abs() < 1e-14, "{momenta:?}: {found} {wanted}");
+                }
+            }
+        }
+    }
+    // The first use of the buffer is g, also with dampening: the step is lr · g = 0.1.
+    let mut p = Param::new(Tensor::from([1.0f32]));
+    let mut sgd = Sgd::new(0.1).dampening(0.5);
+    let mut step = |sgd: &mut Sgd| {
+        let gradients = Tape::new().param(&p).sum_all().backward();
+        sgd.step(&mut p, &gradients);
+        p.value().item()
+    };
+    let before = step(&mut sgd);
+    sgd.set_momentum(0.9);
+    assert!((before - step(&mut sgd) - 0.1).abs() < 1e-7);
+}
+
+/// A parameter that was frozen when the momentum was switched on has steps and no buffer. The state
+/// can be saved and loaded all the same, and a buffer that a file lacks without saying so is missing.
+#[test]
+fn a_buffer_that_was_not_used_yet() {
+    let mut model = mlp();
+    let mut sgd = Sgd::new(0.1);
+    train(&mut model, &mut sgd, 0..2);
+    model.fc1.bias.freeze();
+    sgd.set_momentum(0.5);
+    train(&mut model, &mut sgd, 2..3);
+    let state = NamedTensors::from_bytes(&sgd.state_dict(&model).to_bytes()).unwrap();
+    assert_eq!(state.metadata["unused"], "momentum_buffer.fc1.bias");
+    let mut resumed = Sgd::new(9.0);
+    resumed.load_state_dict(&model, &state).unwrap();
+    assert_eq!(resumed.state_dict(&model), state);
+
+    let mut silent = state.clone();
+    silent.metadata.remove("unused");
+    let error = resumed.load_state_dict(&model, &silent).unwrap_err();
+    let name = String::from("momentum_buffer.fc1.bias");
+    assert_eq!(error.problems, [StateProblem::Missing { name }]);
+    assert_eq!(resumed.state_dict(&model), state);
+
+    model.unfreeze();
+    let mut twin = mlp();
+    copy(&model, &mut twin);
+    train(&mut model, &mut sgd, 3..5);
+    // Memory is by parameter: the twin's own.
+    let mut other = Sgd::new(9.0);
+    other.load_state_dict(&twin, &state).unwrap();
+    train(&mut twin, &mut other, 3..5);
+    assert_eq!(bits(&model), bits(&twin));
+}
+
+/// Switched on late, the maximum begins with the average of that step; switched off, it stays, and
+/// is saved.
+#[test]
+fn amsgrad_switched_on_late_off_and_on_again() {
+    let (beta1, beta2, lr, eps) = (0.5f64, 0.75f64, 0.125, 1e-8);
+    let gradient = [1.0f64, 4.0, 2.0, 0.5, 0.25, 3.0, 0.5];
+    let amsgrad = [false, false, true, true, false, true, true];
+    let (mut p, mut m, mut v, mut max) = (1.0f64, 0.0, 0.0, 0.0f64);
+    let mut param = Param::new(Tensor::<f64>::scalar_of(1.0));
+    let mut adam = Adam::<f64>::of(lr).betas(beta1, beta2).eps(eps);
+    for (t, (g, on)) in gradient.into_iter().zip(amsgrad).enumerate() {
+        m = beta1 * m + (1.0 - beta1) * g;
+        v = beta2 * v + (1.0 - beta2) * g * g;
+        max = if on { max.max(v) } else { max };
+        let correction = |beta: f64| 1.0 - beta.powi(t as i32 + 1);
+        let seen = if on { max } else { v };
+        p -= lr / correction(beta1) * m / ((seen / correction(beta2)).sqrt() + eps);
+
+        adam = adam.amsgrad(on);
+        let gradients = (Tape::new().param(&param) * g).sum_all().backward();
+        adam.step(&mut param, &gradients);
+        let found = param.value().item();
+        assert!((found - p).abs() < 1e-14, "step {t}: {found} {p}");
+        let mut fresh = Adam::of(9.0);
+        fresh.load_state_dict(&param, &adam.state_dict(&param)).unwrap();
+        assert_eq!(fresh.state_dict(&param), adam.state_dict(&param));
+        adam = fresh;
+    }
 }

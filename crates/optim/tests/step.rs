@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Mutex;
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, OneCycleLr, Optimizer, Schedule, Sgd};
 use wengert_tensor::Tensor;
 
 fn param(values: [f32; 2]) -> Param {
@@ -27,7 +27,9 @@ fn panic_of(f: impl FnOnce()) -> (String, u32) {
     let caught = catch_unwind(AssertUnwindSafe(f));
     std::panic::set_hook(hook);
     let message = caught.expect_err("a panic");
-    let message = message.downcast_ref::<String>().expect("a formatted message").clone();
+    let text = message.downcast_ref::<String>().cloned();
+    let message = text.or_else(|| message.downcast_ref::<&str>().map(ToString::to_string));
+    let message = message.expect("a message");
     (message, *LINE.lock().unwrap())
 }
 
@@ -59,6 +61,7 @@ fn missing_gradients_are_named_and_nothing_changes() {
     sgd.step(&mut model, &gradients);
     assert_eq!(model[1].value().to_vec(), [1.5, 2.0]);
     model.unfreeze();
+    let gradients = gradients.allow_stale();
     Sgd::new(0.25).allow_missing().step(&mut model, &gradients);
     assert_eq!(model[1].value().to_vec(), [0.0, 0.0]);
     assert_eq!((model[0].version(), model[1].version(), model[2].version()), (0, 2, 0));
@@ -127,7 +130,7 @@ fn hyperparameters_out_of_range() {
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).momentum(-1.0))),
-        "Sgd: momentum is -1.0, it must be at least 0"
+        "Sgd: momentum is -1.0, it must be a number not below 0"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).dampening(f64::NAN))),
@@ -135,7 +138,7 @@ fn hyperparameters_out_of_range() {
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).weight_decay(-1.0))),
-        "Sgd: weight_decay is -1.0, it must be at least 0"
+        "Sgd: weight_decay is -1.0, it must be a number not below 0"
     );
     for optimizer in [
         || drop(Adadelta::new(0.1).eps(-1.0)) as (),
@@ -150,8 +153,30 @@ fn hyperparameters_out_of_range() {
         || drop(AdamW::new(0.1).weight_decay(-1.0)),
     ] as [fn(); 10]
     {
-        assert!(says(optimizer).ends_with(" is -1.0, it must be at least 0"));
+        assert!(says(optimizer).ends_with(" is -1.0, it must be a number not below 0"));
     }
+    for optimizer in [
+        || drop(Sgd::new(f64::INFINITY)) as (),
+        || drop(Sgd::new(0.1).momentum(f64::INFINITY)),
+        || drop(Sgd::new(0.1).weight_decay(f64::INFINITY)),
+        || drop(Adadelta::new(0.1).eps(f64::INFINITY)),
+        || drop(Adadelta::new(0.1).weight_decay(f64::INFINITY)),
+        || drop(Adagrad::new(0.1).lr_decay(f64::INFINITY)),
+        || drop(Adagrad::new(0.1).weight_decay(f64::INFINITY)),
+        || drop(Adagrad::new(0.1).initial_accumulator_value(f64::INFINITY)),
+        || drop(Adagrad::new(0.1).eps(f64::INFINITY)),
+        || drop(Adam::new(0.1).eps(f64::INFINITY)),
+        || drop(Adam::new(0.1).weight_decay(f64::INFINITY)),
+        || drop(AdamW::new(0.1).eps(f64::INFINITY)),
+        || drop(AdamW::new(0.1).weight_decay(f64::INFINITY)),
+    ] as [fn(); 13]
+    {
+        assert!(says(optimizer).ends_with(" is inf, it must be a number not below 0"));
+    }
+    assert_eq!(
+        says(|| drop(Sgd::new(0.1).dampening(f64::INFINITY))),
+        "Sgd: dampening is inf, it must be a number"
+    );
     assert_eq!(
         says(|| drop(Adadelta::new(0.1).rho(1.5))),
         "Adadelta: rho is 1.5, it must be from 0 to 1"
@@ -231,6 +256,46 @@ fn the_learning_rate_can_change() {
     let gradients = gradients(&[&model]);
     optimizer.step(&mut model, &gradients);
     assert_eq!(model.value().to_vec(), [0.5, 1.0]);
+}
+
+/// What is refused is not left behind.
+#[test]
+fn a_refused_setter_changes_nothing() {
+    let optimizers: [fn() -> Box<dyn Optimizer>; 3] = [
+        || Box::new(Sgd::new(0.5).momentum(0.25)),
+        || Box::new(Adam::new(0.5)),
+        || Box::new(AdamW::new(0.5)),
+    ];
+    for make in optimizers {
+        let mut optimizer = make();
+        let before = optimizer.state_dict(&()).metadata;
+        for lr in [-0.1, f64::NAN, f64::INFINITY] {
+            let (message, _) = panic_of(|| optimizer.set_learning_rate(lr));
+            assert!(message.contains(&format!("lr is {lr:?}, it must be")), "{message}");
+        }
+        for momentum in [-0.1, f64::NAN, f64::INFINITY] {
+            let (message, _) = panic_of(|| optimizer.set_momentum(momentum));
+            assert!(message.contains(&format!(" is {momentum:?}, it must be")), "{message}");
+        }
+        // A schedule sets both or neither.
+        struct Both(f64, f64);
+        impl Schedule for Both {
+            fn learning_rate(&self, _: usize) -> f64 {
+                self.0
+            }
+            fn momentum(&self, _: usize) -> Option<f64> {
+                Some(self.1)
+            }
+        }
+        panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
+        panic_of(|| Both(-1.0, 0.75).apply(&mut *optimizer, 0));
+        panic_of(|| Both(f64::NAN, f64::NAN).apply(&mut *optimizer, 0));
+        assert_eq!(optimizer.state_dict(&()).metadata, before);
+    }
+    // Adagrad has no momentum: the rate of such a schedule is not taken either.
+    let mut adagrad = Adagrad::new(0.5);
+    panic_of(|| OneCycleLr::new(0.1, 10).apply(&mut adagrad, 0));
+    assert_eq!(adagrad.learning_rate(), 0.5);
 }
 
 #[test]

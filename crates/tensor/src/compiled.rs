@@ -4,6 +4,11 @@
 //! kernels of many instruction sets that would be minutes, in every program and every test. A
 //! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
 //! generic code above calls it.
+//!
+//! The traits are public, because they are bounds of [`Float`](crate::Float), and so their methods
+//! can be called from any crate by way of `T: Float`. Nobody else can implement them:
+//! [`Element`] is sealed. A method that trusts its arguments is therefore `unsafe`, although its
+//! arguments can hardly be made elsewhere.
 
 use crate::axis_map::Rows;
 use crate::conv::{self, Geometry};
@@ -20,19 +25,41 @@ pub trait Kernels: Element {
     #[doc(hidden)]
     fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
     #[doc(hidden)]
-    fn total(x: &[Self]) -> Self;
-    #[doc(hidden)]
     fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>;
 }
 
 /// Kernels of floating-point numbers.
 pub trait FloatKernels: Element {
+    /// # Safety
+    /// As [`Step::run`].
     #[doc(hidden)]
-    fn step(step: Step<Self>);
+    unsafe fn step(step: Step<Self>);
+    /// Safe code cannot call it:
+    ///
+    /// ```compile_fail,E0133
+    /// use wengert_tensor::{Float, Program};
+    /// fn anywhere<T: Float>(program: &Program) {
+    ///     T::evaluate(program, &[], &[], 1000);
+    /// }
+    /// ```
+    ///
+    /// # Safety
+    /// As [`Program::evaluate_here`].
     #[doc(hidden)]
-    fn evaluate(program: &Program, sources: &[Source<Self>], targets: &[Shared<Self>], n: usize);
+    unsafe fn evaluate(
+        program: &Program,
+        sources: &[Source<Self>],
+        targets: &[Shared<Self>],
+        n: usize,
+    );
+    /// # Safety
+    /// As [`Program::sum_here`].
     #[doc(hidden)]
-    fn program_sum(program: &Program, sources: &[Source<Self>], split: Split) -> Tensor<Self>;
+    unsafe fn program_sum(
+        program: &Program,
+        sources: &[Source<Self>],
+        split: Split,
+    ) -> Tensor<Self>;
     #[doc(hidden)]
     fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
     #[doc(hidden)]
@@ -43,12 +70,18 @@ pub trait FloatKernels: Element {
     /// As [`gemm::gemm`].
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    /// # Safety
+    /// The slices have the sizes of the geometry, which comes from shapes that fit.
     #[doc(hidden)]
-    fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]
-    fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    unsafe fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]
-    fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
+    unsafe fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
 }
 
 macro_rules! kernels {
@@ -57,10 +90,6 @@ macro_rules! kernels {
             fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
                 use $reduce as by;
                 by::fold_axes(op, x, reduction)
-            }
-            fn total(x: &[$t]) -> $t {
-                use $reduce as by;
-                by::total(x)
             }
             fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
                 use $reduce as by;
@@ -75,14 +104,25 @@ kernels! { i64 u32 u8: crate::reduce::plain }
 macro_rules! float_kernels {
     ($($t:ident)*) => { $(
         impl FloatKernels for $t {
-            fn step(step: Step<$t>) {
+            unsafe fn step(step: Step<$t>) {
                 crate::simd::dispatch(step);
             }
-            fn evaluate(program: &Program, sources: &[Source<$t>], targets: &[Shared<$t>], n: usize) {
-                program.evaluate_here(sources, targets, n);
+            unsafe fn evaluate(
+                program: &Program,
+                sources: &[Source<$t>],
+                targets: &[Shared<$t>],
+                n: usize,
+            ) {
+                // SAFETY: the same contract.
+                unsafe { program.evaluate_here(sources, targets, n) }
             }
-            fn program_sum(program: &Program, sources: &[Source<$t>], split: Split) -> Tensor<$t> {
-                program.sum_here(sources, split)
+            unsafe fn program_sum(
+                program: &Program,
+                sources: &[Source<$t>],
+                split: Split,
+            ) -> Tensor<$t> {
+                // SAFETY: the same contract.
+                unsafe { program.sum_here(sources, split) }
             }
             fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
                 crate::reduce::log_sum_exp(x, reduction)
@@ -97,14 +137,23 @@ macro_rules! float_kernels {
                 // SAFETY: the same contract.
                 unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
             }
-            fn conv2d(g: &Geometry, x: &[$t], w: &[$t], bias: Option<&[$t]>, y: &mut [$t]) {
-                conv::forward(g, x, w, bias, y);
+            unsafe fn conv2d(
+                g: &Geometry,
+                x: &[$t],
+                w: &[$t],
+                bias: Option<&[$t]>,
+                y: &mut [$t],
+            ) {
+                // SAFETY: the same contract.
+                unsafe { conv::forward(g, x, w, bias, y) }
             }
-            fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
-                conv::input(g, gy, w, gx);
+            unsafe fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::input(g, gy, w, gx) }
             }
-            fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
-                conv::weight(g, x, gy, gw);
+            unsafe fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::weight(g, x, gy, gw) }
             }
         }
     )* };

@@ -4,6 +4,9 @@ use crate::compiled::{FloatKernels, Kernels};
 use crate::gemm::Gemm;
 use crate::math::Math;
 use crate::pointwise::Arithmetic;
+use crate::reduce::{self, Reduction};
+use crate::tensor::Tensor;
+use std::cmp::Ordering;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -42,10 +45,40 @@ pub trait Element:
 {
     /// The type as a value.
     const DTYPE: Dtype;
-    /// The nearest element: as Rust's `as` for numbers; for `bool`, whether it is not zero.
+    /// The type of a sum of such elements: the type itself for floats, `i64` for integers and
+    /// `bool`.
+    type Sum: Number;
+    /// Converts a number as Rust's `as` does: to a float, the nearest one; to an integer, without
+    /// the fraction, saturating at the ends of the range, and 0 for NaN. To `bool`: whether the
+    /// number differs from zero, which NaN does.
     fn of(x: f64) -> Self;
-    /// As `f64`: exact but for the largest `i64`; `bool` gives 0 or 1.
+    /// Converts to `f64`. Integers beyond 2⁵³ are rounded; `bool` gives 0 or 1.
     fn to(self) -> f64;
+    /// Converts to another element type, see [`Tensor::cast`].
+    #[doc(hidden)]
+    fn cast_<U: Element>(self) -> U;
+    /// Converts from each number type as Rust's `as` does.
+    #[doc(hidden)]
+    fn from_f32(x: f32) -> Self;
+    #[doc(hidden)]
+    fn from_i64(x: i64) -> Self;
+    #[doc(hidden)]
+    fn from_u32(x: u32) -> Self;
+    #[doc(hidden)]
+    fn from_u8(x: u8) -> Self;
+    /// The element with exactly this value, if there is one; `None` for floats.
+    #[doc(hidden)]
+    fn exactly(x: i128) -> Option<Self>;
+    /// Compares with a number: exactly, but for floats, for which the number is first rounded to
+    /// this type.
+    #[doc(hidden)]
+    fn order(self, c: f64) -> Option<Ordering>;
+    /// Sums along axes; `None` if a sum does not fit.
+    #[doc(hidden)]
+    fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
+    /// The sum of all; `None` if it does not fit.
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Option<Self::Sum>;
     #[doc(hidden)]
     #[inline(always)]
     #[allow(clippy::eq_op)] // what it means to be no number
@@ -54,8 +87,8 @@ pub trait Element:
     }
 }
 
-/// Elements with arithmetic: all but `bool`. Integers wrap on overflow, as in NumPy, and dividing
-/// them by zero panics.
+/// Elements with arithmetic: all but `bool`. Arithmetic of integers is exact or panics; see the
+/// table of [`Tensor`].
 pub trait Number:
     Element
     + Arithmetic
@@ -65,16 +98,15 @@ pub trait Number:
     + Mul<Output = Self>
     + Div<Output = Self>
 {
+    /// The sum, and whether it does not fit (then the sum is wrapped).
     #[doc(hidden)]
-    fn add_(self, other: Self) -> Self;
-    #[doc(hidden)]
-    fn sub_(self, other: Self) -> Self;
-    #[doc(hidden)]
-    fn mul_(self, other: Self) -> Self;
+    fn adding(self, other: Self) -> (Self, bool);
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
-pub trait Float: Number + FloatKernels + Math + Gemm + Neg<Output = Self> {
+pub trait Float:
+    Number + Element<Sum = Self> + FloatKernels + Math + Gemm + Neg<Output = Self>
+{
     /// The distance from 1 to the next number.
     const EPSILON: f64;
     /// Negative infinity, the neutral element of the maximum.
@@ -83,60 +115,85 @@ pub trait Float: Number + FloatKernels + Math + Gemm + Neg<Output = Self> {
     const INFINITY: Self;
     #[doc(hidden)]
     fn abs_(self) -> Self;
+    #[doc(hidden)]
+    fn add_(self, other: Self) -> Self;
+    #[doc(hidden)]
+    fn sub_(self, other: Self) -> Self;
+    #[doc(hidden)]
+    fn mul_(self, other: Self) -> Self;
 }
 
-macro_rules! numbers {
-    ($($t:ident $dtype:ident)*) => { $(
+/// Compares an integer with a number, without rounding either.
+#[inline(always)]
+fn order(x: i128, c: f64) -> Option<Ordering> {
+    if c.is_nan() {
+        return None;
+    }
+    // Saturates for infinities and huge numbers, which no `i64` reaches.
+    let below = c.floor();
+    Some(x.cmp(&(below as i128)).then(if below < c { Ordering::Less } else { Ordering::Equal }))
+}
+
+macro_rules! conversions {
+    () => {
+        #[inline(always)]
+        fn of(x: f64) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn to(self) -> f64 {
+            self as f64
+        }
+        #[inline(always)]
+        fn from_f32(x: f32) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_i64(x: i64) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_u32(x: u32) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_u8(x: u8) -> Self {
+            x as Self
+        }
+    };
+}
+
+macro_rules! floats {
+    ($($t:ident $dtype:ident $cast:ident)*) => { $(
         impl sealed::Sealed for $t {}
         impl Element for $t {
             const DTYPE: Dtype = Dtype::$dtype;
+            type Sum = $t;
+            conversions!();
             #[inline(always)]
-            fn of(x: f64) -> Self {
-                x as $t
+            fn cast_<U: Element>(self) -> U {
+                U::$cast(self)
+            }
+            fn exactly(_: i128) -> Option<Self> {
+                None
             }
             #[inline(always)]
-            fn to(self) -> f64 {
-                self as f64
+            fn order(self, c: f64) -> Option<Ordering> {
+                self.partial_cmp(&(c as $t))
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
+                Some(reduce::sum_axes(x, reduction))
+            }
+            fn total(x: &[Self]) -> Option<Self> {
+                Some(reduce::total(x))
             }
         }
-    )* };
-}
-numbers! { f32 F32 f64 F64 i64 I64 u32 U32 u8 U8 }
-
-impl sealed::Sealed for bool {}
-impl Element for bool {
-    const DTYPE: Dtype = Dtype::Bool;
-    fn of(x: f64) -> Self {
-        x != 0.0
-    }
-    fn to(self) -> f64 {
-        f64::from(self)
-    }
-}
-
-macro_rules! arithmetic {
-    ($($t:ident)*: $add:ident $sub:ident $mul:ident) => { $(
         impl Number for $t {
             #[inline(always)]
-            fn add_(self, other: Self) -> Self {
-                Self::$add(self, other)
-            }
-            #[inline(always)]
-            fn sub_(self, other: Self) -> Self {
-                Self::$sub(self, other)
-            }
-            #[inline(always)]
-            fn mul_(self, other: Self) -> Self {
-                Self::$mul(self, other)
+            fn adding(self, other: Self) -> (Self, bool) {
+                (self + other, false)
             }
         }
-    )* };
-}
-arithmetic! { i64 u32 u8: wrapping_add wrapping_sub wrapping_mul }
-arithmetic! { f32 f64: add sub mul }
-
-macro_rules! floats {
-    ($($t:ident)*) => { $(
         impl Float for $t {
             const EPSILON: f64 = $t::EPSILON as f64;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
@@ -145,7 +202,101 @@ macro_rules! floats {
             fn abs_(self) -> Self {
                 self.abs()
             }
+            #[inline(always)]
+            fn add_(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn sub_(self, other: Self) -> Self {
+                self - other
+            }
+            #[inline(always)]
+            fn mul_(self, other: Self) -> Self {
+                self * other
+            }
         }
     )* };
 }
-floats! { f32 f64 }
+floats! { f32 F32 from_f32 f64 F64 of }
+
+macro_rules! sums_in_i64 {
+    () => {
+        type Sum = i64;
+        fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<i64>> {
+            reduce::plain::sum_axes(x, reduction)
+        }
+        fn total(x: &[Self]) -> Option<i64> {
+            reduce::plain::total(x)
+        }
+    };
+}
+
+macro_rules! integers {
+    ($($t:ident $dtype:ident $cast:ident)*) => { $(
+        impl sealed::Sealed for $t {}
+        impl Element for $t {
+            const DTYPE: Dtype = Dtype::$dtype;
+            conversions!();
+            sums_in_i64!();
+            #[inline(always)]
+            fn cast_<U: Element>(self) -> U {
+                U::$cast(self)
+            }
+            fn exactly(x: i128) -> Option<Self> {
+                x.try_into().ok()
+            }
+            #[inline(always)]
+            fn order(self, c: f64) -> Option<Ordering> {
+                order(self.into(), c)
+            }
+        }
+        impl Number for $t {
+            #[inline(always)]
+            fn adding(self, other: Self) -> (Self, bool) {
+                self.overflowing_add(other)
+            }
+        }
+    )* };
+}
+integers! { i64 I64 from_i64 u32 U32 from_u32 u8 U8 from_u8 }
+
+impl sealed::Sealed for bool {}
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::Bool;
+    sums_in_i64!();
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x != 0.0
+    }
+    #[inline(always)]
+    fn to(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn cast_<U: Element>(self) -> U {
+        U::from_u8(self.into())
+    }
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        x != 0.0
+    }
+    #[inline(always)]
+    fn from_i64(x: i64) -> Self {
+        x != 0
+    }
+    #[inline(always)]
+    fn from_u32(x: u32) -> Self {
+        x != 0
+    }
+    #[inline(always)]
+    fn from_u8(x: u8) -> Self {
+        x != 0
+    }
+    fn exactly(x: i128) -> Option<Self> {
+        [false, true].into_iter().find(|&it| i128::from(it) == x)
+    }
+    #[inline(always)]
+    fn order(self, c: f64) -> Option<Ordering> {
+        order(self.into(), c)
+    }
+}

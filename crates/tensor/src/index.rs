@@ -200,37 +200,113 @@ impl<T: Number> Tensor<T> {
     /// `out[…, index[k], …] += self[…, k, …]`. The adjoint of [`Tensor::index_select`].
     ///
     /// # Panics
-    /// If there is no such axis, the index has not one axis of its size, or a number in it is
-    /// negative or not below `len`.
+    /// If there is no such axis, the index has not one axis of its size, a number in it is
+    /// negative or not below `len`, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
-        let shape = self.shape();
-        let (at, out) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
-        let index = checked("index_add", index, axis, &out);
-        let axis = at;
+        let (_, out) = shapes::index_add(&self.shape(), axis, &index.shape(), len).or_panic();
         let mut out = Self::zeros_of(&out);
-        if self.numel() == 0 {
-            return out;
+        out.index_add_in_place(axis, index, self);
+        out
+    }
+
+    /// Adds the rows of `source` to rows of `self`, in place: `self[…, index[k], …] +=
+    /// source[…, k, …]`. A row that `index` names twice gets both. The cost depends on the size of
+    /// `source`, not on that of `self`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let mut table = Tensor::from([[1.0, 1.0], [2.0, 2.0]]);
+    /// table.index_add_in_place(0, &Tensor::from([1, 1]), &Tensor::from([[0.5, 0.0], [0.5, 1.0]]));
+    /// assert_eq!(table, Tensor::from([[1.0, 1.0], [3.0, 3.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, `source` differs from `self` along another axis, the index has not
+    /// one axis of the size of `source`'s, or a number in it is negative or not below the size of
+    /// the axis.
+    #[track_caller]
+    pub fn index_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
+        let (shape, own) = (source.shape(), self.shape());
+        let len = shapes::axis("index_add", axis, &own).map(|at| own[at]).or_panic();
+        let (at, wanted) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
+        shapes::part_fits("index_add", &own, &shape, &wanted).or_panic();
+        let index = checked("index_add", index, axis, &own);
+        if source.numel() == 0 {
+            return;
         }
-        let source = self.contiguous();
+        let source = source.contiguous();
         let from = source.as_slice().unwrap_or_default();
-        let width = around(&shape, axis).1;
-        let (to, index) = (out.fresh_mut(), indices(&index));
-        simd(
+        let width = around(&shape, at).1;
+        let (to, index) = (self.make_mut(), indices(&index));
+        let too_large = simd(
             #[inline(always)]
             move || {
+                let mut too_large = false;
                 let blocks = to.chunks_exact_mut(len * width);
                 for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
                     for (row, &i) in rows.chunks_exact(width).zip(index) {
                         let at = i as usize * width;
                         for (x, &y) in block[at..at + width].iter_mut().zip(row) {
-                            *x = x.add_(y);
+                            let (sum, over) = x.adding(y);
+                            *x = sum;
+                            too_large |= over;
                         }
                     }
                 }
+                too_large
             },
         );
-        out
+        sums_fit::<T>("index_add", too_large);
+    }
+
+    /// Adds `part` to the elements at the indices `start, start + step, …` along one axis, in place.
+    /// The cost depends on the size of `part`, not on that of `self`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let mut x = Tensor::zeros(&[6]);
+    /// x.slice_add_in_place(0, 4, -2, &Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, `part` differs from `self` along another axis, or an index leads
+    /// outside, or a sum of integers does not fit their type.
+    #[track_caller]
+    pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
+        let (shape, own) = (part.shape(), self.shape());
+        let size = shapes::axis("slice_add", axis, &own).map(|at| own[at]).or_panic();
+        let (at, wanted) = shapes::unslice(&shape, axis, start, step, size).or_panic();
+        shapes::part_fits("slice_add", &own, &shape, &wanted).or_panic();
+        if part.numel() == 0 {
+            return;
+        }
+        let source = part.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, at).1;
+        let rows = shape[at];
+        let to = self.make_mut();
+        let mut too_large = false;
+        let mut add = |place: &mut [T], part: &[T]| {
+            for (x, &y) in place.iter_mut().zip(part) {
+                let (sum, over) = x.adding(y);
+                *x = sum;
+                too_large |= over;
+            }
+        };
+        for (block, rows) in to.chunks_exact_mut(size * width).zip(from.chunks_exact(rows * width))
+        {
+            if step == 1 {
+                add(&mut block[start * width..], rows);
+                continue;
+            }
+            for (k, row) in rows.chunks_exact(width).enumerate() {
+                let to = (start as isize + k as isize * step) as usize * width;
+                add(&mut block[to..to + width], row);
+            }
+        }
+        sums_fit::<T>("slice_add", too_large);
     }
 
     /// `self` with an element of `source` added for each of `index`, which gives its place along
@@ -239,10 +315,22 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, the numbers of axes differ, the index is longer than `source` along
-    /// any axis or than `self` along another than `axis`, or a number in it is negative or not below
-    /// the size of the axis.
+    /// any axis or than `self` along another than `axis`, a number in it is negative or not below
+    /// the size of the axis, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        let mut out = self.copied();
+        out.scatter_add_in_place(axis, index, source);
+        out
+    }
+
+    /// [`Tensor::scatter_add`] in place. The cost depends on the size of `index`, not on that of
+    /// `self`.
+    ///
+    /// # Panics
+    /// As [`Tensor::scatter_add`].
+    #[track_caller]
+    pub fn scatter_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
         let shape = self.shape();
         let (of_index, of_source) = (index.shape(), source.shape());
         let at = shapes::scatter_add(&shape, axis, &of_index, &of_source).or_panic();
@@ -255,19 +343,22 @@ impl<T: Number> Tensor<T> {
             }
         }
         let part = part.contiguous();
-        let mut out = self.copied();
-        let (mut cursor, step) = places(of_index, axis, &out.strides());
-        let to = out.fresh_mut();
+        let strides = crate::shape::Strides::row_major(&shape);
+        let to = self.make_mut();
+        let (mut cursor, step) = places(of_index, axis, &strides);
         let (mut rest, mut from) = (indices(&index), part.as_slice().unwrap_or_default());
+        let mut too_large = false;
         while !rest.is_empty() {
             let (start, by, n) = cursor.next_run(rest.len());
             for (j, (&i, &x)) in rest[..n].iter().zip(from).enumerate() {
                 let place = &mut to[(start + j as isize * by + i as isize * step) as usize];
-                *place = place.add_(x);
+                let (sum, over) = place.adding(x);
+                *place = sum;
+                too_large |= over;
             }
             (rest, from) = (&rest[n..], &from[n..]);
         }
-        out
+        sums_fit::<T>("scatter_add", too_large);
     }
 
     /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
@@ -280,6 +371,12 @@ impl<T: Number> Tensor<T> {
         // Repeated zeros cost no memory: the copy that is added to is the first.
         Tensor::scalar_of(T::default()).broadcast_to(shape).scatter_add(axis, index, self)
     }
+}
+
+/// Panics at the caller's line if a sum of integers was too large.
+#[track_caller]
+fn sums_fit<T: Element>(op: &str, too_large: bool) {
+    assert!(!too_large, "{op}: a sum does not fit {0}: cast to a wider type first", T::DTYPE);
 }
 
 /// Walks the places of an index tensor's elements in another tensor with these strides, as if all

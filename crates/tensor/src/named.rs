@@ -102,10 +102,34 @@ impl NamedTensors {
         out
     }
 
+    /// Returns the tensors and notes whose names begin with this, without it: the model of a training
+    /// checkpoint is its part `model.`.
+    ///
+    /// ```
+    /// use wengert_tensor::{NamedTensors, Tensor};
+    /// let all: NamedTensors =
+    ///     [("model.weight", Tensor::scalar(1.0)), ("best.weight", Tensor::scalar(2.0))]
+    ///         .into_iter()
+    ///         .collect();
+    /// let best = all.part("best.");
+    /// assert_eq!(best.get("weight"), all.get("best.weight"));
+    /// assert_eq!(best.len(), 1);
+    /// ```
+    pub fn part(&self, prefix: &str) -> Self {
+        let short = |name: &str| name.strip_prefix(prefix).map(String::from);
+        let tensors = self.iter();
+        let mut part: Self =
+            tensors.filter_map(|(name, tensor)| Some((short(name)?, tensor.clone()))).collect();
+        let notes = self.metadata.iter();
+        part.metadata = notes.filter_map(|(key, note)| Some((short(key)?, note.clone()))).collect();
+        part
+    }
+
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read or is not a sound safetensors file.
+    /// If it cannot be read or is not a sound safetensors file. A file of another known kind is named:
+    /// of `torch.save`, a web page, and others of [`FileKind`](crate::FileKind).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let read = || Self::from_bytes(&std::fs::read(path)?);
@@ -145,7 +169,7 @@ impl NamedTensors {
     /// # Errors
     /// If they are not a sound safetensors file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
-        safetensors::read(bytes)
+        safetensors::read(bytes).map_err(|problem| problem.explained_by(bytes))
     }
 }
 

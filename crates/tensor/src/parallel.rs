@@ -6,6 +6,11 @@ use std::ops::Range;
 /// 20 to 40 µs, in which one thread does this much by itself.
 pub(crate) const PARALLEL: usize = 1 << 17;
 
+/// A number of elementary steps: a product, or the largest number if it cannot be counted.
+pub(crate) fn cost(factors: &[usize]) -> usize {
+    factors.iter().fold(1usize, |product, &factor| product.saturating_mul(factor))
+}
+
 /// Calls `work` with ranges that together cover `0..n`, on several threads if `cost`, the number of
 /// elementary steps of the whole, is worth it. Ranges start at multiples of `align`.
 pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<usize>) + Sync) {

@@ -11,7 +11,9 @@ pub use philox::Philox;
 use crate::element::{Dtype, Element, Float};
 use crate::parallel::{Shared, ranges};
 use crate::shape::Shape;
+use crate::shapes::OrPanic;
 use crate::simd::simd;
+use crate::sizes::Sizes;
 use crate::tensor::Tensor;
 use philox::{BATCH, for_bytes};
 use rand::Rng;
@@ -106,7 +108,13 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If `low` is above `high`, or the distance is not finite.
     #[track_caller]
-    pub fn uniform_of(shape: &[usize], low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+    pub fn uniform_of(
+        shape: impl Sizes,
+        low: f64,
+        high: f64,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let shape = shape.shape_for("uniform").or_panic();
         let single = T::DTYPE == Dtype::F32;
         let width = T::of(high).sub_(T::of(low));
         assert!(
@@ -116,7 +124,7 @@ impl<T: Float> Tensor<T> {
         // Rounding may reach what must not be reached.
         let below = if single { f64::from((high as f32).next_down()) } else { high.next_down() };
         let (low, below) = (T::of(low), T::of(below.max(T::of(low).to())));
-        let mut out = Self::empty(Shape::new(shape));
+        let mut out = Self::empty(shape);
         let place = move |unit: f64| {
             let x = low.add_(T::of(unit).mul_(width));
             if x > below { below } else { x }
@@ -141,12 +149,18 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the standard deviation is negative, or one of the two not finite.
     #[track_caller]
-    pub fn normal_of(shape: &[usize], mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+    pub fn normal_of(
+        shape: impl Sizes,
+        mean: f64,
+        std: f64,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let shape = shape.shape_for("normal").or_panic();
         assert!(
             mean.is_finite() && std.is_finite() && std >= 0.0,
             "normal: no distribution has mean {mean} and standard deviation {std} (shape {shape:?})"
         );
-        let mut out = Self::empty(Shape::new(shape));
+        let mut out = Self::empty(shape);
         let numbers = out.fresh_mut();
         let put = move |u: f64, v: f64, to: &mut [T]| {
             for (x, z) in to.iter_mut().zip(box_muller(u, v)) {
@@ -175,7 +189,7 @@ impl Tensor {
     /// # Panics
     /// If `low` is above `high`, or the distance is not finite.
     #[track_caller]
-    pub fn uniform(shape: &[usize], low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+    pub fn uniform(shape: impl Sizes, low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::uniform_of(shape, low, high, rng)
     }
 
@@ -184,7 +198,7 @@ impl Tensor {
     /// # Panics
     /// If the standard deviation is negative, or one of the two not finite.
     #[track_caller]
-    pub fn normal(shape: &[usize], mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+    pub fn normal(shape: impl Sizes, mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::normal_of(shape, mean, std, rng)
     }
 }

@@ -7,7 +7,8 @@ use crate::any::AnyTensor;
 use crate::element::{Dtype, Element};
 use crate::file::FileProblem;
 use crate::named::NamedTensors;
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::Shape;
+use crate::shapes;
 use crate::tensor::Tensor;
 use ::safetensors::tensor::{Dtype as FileDtype, Metadata, SafeTensorError, TensorInfo, View};
 use std::borrow::Cow;
@@ -124,9 +125,7 @@ fn to_bytes<T: Element, const N: usize>(
 
 fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
     let shape = &info.shape;
-    // With the zeros left out: strides are products of the sizes too.
-    let most = shape.iter().filter(|&&n| n > 0).try_fold(8, |room: usize, &n| room.checked_mul(n));
-    if shape.len() > MAX_RANK || most.is_none_or(|most| isize::try_from(most).is_err()) {
+    if shapes::shape_of("read", shape).is_err() {
         return Err(FileProblem::Shape { name: name.into(), shape: shape.clone() });
     }
     Ok(match info.dtype {

@@ -7,6 +7,30 @@ use std::ops::{Deref, DerefMut};
 /// The most axes a tensor can have.
 pub const MAX_RANK: usize = 8;
 
+/// The largest size of an axis.
+pub(crate) const MAX_SIZE: usize = u32::MAX as usize;
+
+/// The most elements that a tensor can have: their bytes, eight each, fill half the address space. So
+/// numbers of elements, offsets in bytes and steps from element to element can be multiplied, added
+/// and negated.
+pub(crate) const MAX_NUMEL: usize = isize::MAX as usize / 16;
+
+/// The product of these sizes, if it is at most [`MAX_NUMEL`]. A size of 0 makes the product 0 and
+/// hides nothing: strides are products of the sizes behind it.
+///
+/// Whoever multiplies sizes that no tensor has already asks this function (or, for a rule,
+/// [`count`](crate::shapes::count)).
+#[inline]
+pub(crate) fn product(sizes: &[usize]) -> Option<usize> {
+    let (mut all, mut others) = (1usize, 1usize);
+    for &size in sizes {
+        others = others.checked_mul(size.max(1))?;
+        all = all.wrapping_mul(size);
+    }
+    // Without a zero `all` is `others`; with one it is zero.
+    (others <= MAX_NUMEL).then_some(all)
+}
+
 /// The sizes of a tensor's axes. `Copy`, inline, read as a slice.
 ///
 /// ```
@@ -61,9 +85,21 @@ impl Shape {
     }
 
     /// How many elements a tensor of this shape has.
+    ///
+    /// # Panics
+    /// If they cannot be counted: a shape may name sizes that no tensor has.
     #[inline]
+    #[track_caller]
     pub fn numel(&self) -> usize {
-        self.iter().product()
+        let mut product = 1usize;
+        for &size in self.iter() {
+            match product.checked_mul(size) {
+                Some(more) => product = more,
+                None if self.contains(&0) => return 0,
+                None => too_many_elements(self),
+            }
+        }
+        product
     }
 
     /// How many axes there are.
@@ -73,15 +109,29 @@ impl Shape {
     }
 
     /// The same with one more axis of this size in front of position `axis`.
+    ///
+    /// # Panics
+    /// If there is no such position, or there are [`MAX_RANK`] axes already.
     #[track_caller]
     pub fn inserted(&self, axis: usize, size: usize) -> Self {
+        let rank = self.rank();
+        assert!(
+            axis <= rank,
+            "inserted: no place {axis} in shape {self}: it has places 0..={rank}"
+        );
         let mut sizes: smallvec::SmallVec<[usize; MAX_RANK + 1]> = (**self).into();
         sizes.insert(axis, size);
         Shape::new(&sizes)
     }
 
     /// The same without this axis.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
     pub fn removed(&self, axis: usize) -> Self {
+        let rank = self.rank();
+        assert!(axis < rank, "removed: no axis {axis} in shape {self}: it has axes 0..{rank}");
         let mut shape = *self;
         shape.sizes.copy_within(axis + 1.., axis);
         shape.rank -= 1;
@@ -89,7 +139,13 @@ impl Shape {
     }
 
     /// The same with another size along one axis.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
     pub fn with(&self, axis: usize, size: usize) -> Self {
+        let rank = self.rank();
+        assert!(axis < rank, "with: no axis {axis} in shape {self}: it has axes 0..{rank}");
         let mut shape = *self;
         shape[axis] = size;
         shape
@@ -100,6 +156,12 @@ impl Shape {
 #[track_caller]
 fn too_many_axes(sizes: &[usize]) -> ! {
     panic!("a tensor has at most {MAX_RANK} axes, {sizes:?} has {}", sizes.len())
+}
+
+#[cold]
+#[track_caller]
+fn too_many_elements(shape: &Shape) -> ! {
+    panic!("numel: shape {shape} has more elements than can be counted")
 }
 
 impl Deref for Shape {
@@ -244,6 +306,7 @@ pub fn broadcasts_to(small: &[usize], large: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::panics_here;
 
     #[test]
     fn broadcasting() {
@@ -252,6 +315,41 @@ mod tests {
         assert_eq!(broadcast_shapes(&[1], &[0]).unwrap(), [0]);
         assert!(broadcast_shapes(&[2], &[3]).is_none());
         assert!(broadcasts_to(&[1, 3], &[5, 2, 3]) && !broadcasts_to(&[2], &[1]));
+    }
+
+    #[test]
+    fn products_are_counted_or_refused() {
+        assert_eq!(product(&[]), Some(1));
+        assert_eq!(product(&[3, 0, 5]), Some(0));
+        assert_eq!(product(&[MAX_NUMEL]), Some(MAX_NUMEL));
+        assert_eq!(product(&[MAX_NUMEL / 2 + 1, 2]), None);
+        assert_eq!(product(&[1 << 32, 0, 1 << 32]), None);
+        assert_eq!(product(&[0, usize::MAX]), None);
+        assert_eq!(Shape::from([usize::MAX, 2, 0]).numel(), 0);
+        panics_here(
+            "numel: shape [4294967296, 4294967296] has more elements than can be counted",
+            || {
+                Shape::from([1 << 32, 1 << 32]).numel();
+            },
+        );
+    }
+
+    /// The rank of a scalar went below zero.
+    #[test]
+    fn what_is_not_there_is_not_removed() {
+        panics_here("removed: no axis 0 in shape []: it has axes 0..0", || {
+            let _ = Shape::SCALAR.removed(0);
+        });
+        panics_here("removed: no axis 2 in shape [3, 4]: it has axes 0..2", || {
+            let _ = Shape::from([3, 4]).removed(2);
+        });
+        assert_eq!(Shape::from([3]).removed(0), Shape::SCALAR);
+        panics_here("inserted: no place 1 in shape []: it has places 0..=0", || {
+            let _ = Shape::SCALAR.inserted(1, 5);
+        });
+        panics_here("with: no axis 0 in shape []: it has axes 0..0", || {
+            let _ = Shape::SCALAR.with(0, 5);
+        });
     }
 
     #[test]

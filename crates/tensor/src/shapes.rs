@@ -24,7 +24,7 @@ mod unfold;
 
 pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
 pub use conv1d::{conv_transpose1d, conv1d};
-pub use index::{gather, index_add, index_range, index_select, scatter_add};
+pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
 pub use layout::{
     flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
@@ -39,7 +39,7 @@ pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
 pub use resample::{interpolate, pad_mode};
 pub use unfold::{fold, unfold};
 
-use crate::shape::{MAX_RANK, Shape, broadcast_shapes, broadcasts_to};
+use crate::shape::{MAX_RANK, MAX_SIZE, Shape, broadcast_shapes, broadcasts_to, product};
 use std::fmt::{Debug, Write};
 
 /// A shape rule's answer, or what does not fit and how to mend it.
@@ -70,23 +70,20 @@ fn ensure(fits: bool, why: impl FnOnce() -> String) -> Rule<()> {
     if fits { Ok(()) } else { Err(why()) }
 }
 
-/// The product of these sizes, if it can be counted. A size of 0 makes the product 0 and hides
-/// nothing: strides are products of the sizes behind it.
-fn product(sizes: &[usize]) -> Option<usize> {
-    let of_others = sizes
-        .iter()
-        .filter(|&&size| size > 0)
-        .try_fold(1usize, |product, &size| product.checked_mul(size))
-        .filter(|&product| isize::try_from(product).is_ok())?;
-    Some(if sizes.contains(&0) { 0 } else { of_others })
+/// The product of these sizes, or the text that they are too many.
+pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
+    product(sizes).ok_or_else(|| too_many(op, sizes))
 }
 
 /// These sizes as a shape.
-fn shape_of(op: &str, sizes: &[usize]) -> Rule {
+pub(crate) fn shape_of(op: &str, sizes: &[usize]) -> Rule {
     ensure(sizes.len() <= MAX_RANK, || {
         format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
     })?;
-    ensure(product(sizes).is_some(), || too_many(op, sizes))?;
+    count(op, sizes)?;
+    ensure(sizes.iter().all(|&size| size <= MAX_SIZE), || {
+        format!("{op}: shape {sizes:?} is too large: no axis has more than {MAX_SIZE} indices")
+    })?;
     Ok(Shape::new(sizes))
 }
 

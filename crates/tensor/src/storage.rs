@@ -11,7 +11,7 @@
 //! with unspecified contents is therefore still memory with *some* contents, and a slice of numbers
 //! over it is sound; only `bool`, for which most bytes are no value, must be cleared first.
 
-use crate::shape::{MAX_RANK, Shape, Strides};
+use crate::shape::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{NonNull, null_mut};
@@ -52,6 +52,9 @@ const SMALL: usize = 32;
 /// What a thread keeps of each small class, and all threads together of the large ones, in bytes.
 const KEEP_SMALL: usize = 4 << 20;
 const KEEP_LARGE: usize = 1 << 30;
+
+/// The bytes of the largest tensor.
+const MAX_BYTES: usize = 8 * MAX_NUMEL;
 
 #[inline]
 fn class_of(bytes: usize) -> usize {
@@ -252,14 +255,19 @@ impl Block {
     #[inline]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
-        let (mut bytes, mut fits) = (size, true);
+        // Zeros hide nothing: strides are products of the sizes behind them.
+        let (mut bytes, mut fits, mut empty) = (size, true, false);
         for &n in shape.iter() {
-            let (product, over) = bytes.overflowing_mul(n);
+            let (product, over) = bytes.overflowing_mul(n.max(1));
             bytes = product;
-            fits = fits && !over && u32::try_from(n).is_ok();
+            empty |= n == 0;
+            fits = fits && !over && n <= MAX_SIZE;
         }
-        if !fits || bytes > isize::MAX as usize / 2 {
+        if !fits || bytes > MAX_BYTES {
             too_large(*shape)
+        }
+        if empty {
+            bytes = 0;
         }
         let start = if bytes <= INLINE { HEADER } else { DATA };
         let class = class_of(start + bytes);
@@ -345,18 +353,16 @@ impl Block {
             && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
     }
 
-    /// Whether both read the same memory, perhaps in other ways.
-    pub fn shares_with(&self, other: &Block) -> bool {
-        let root =
-            |block: &Block| block.header().view.as_ref().map_or(block.0, |view| view.owner.0);
-        root(self) == root(other)
+    /// Where the block lies that owns the numbers: blocks that share memory give the same.
+    pub fn owner(&self) -> usize {
+        self.header().view.as_ref().map_or(self.0, |view| view.owner.0).as_ptr() as usize
     }
 }
 
 #[inline]
 #[track_caller]
 fn check_axes(shape: &Shape) {
-    if shape.iter().any(|&n| n > u32::MAX as usize) {
+    if shape.iter().any(|&n| n > MAX_SIZE) || product(shape).is_none() {
         too_large(*shape)
     }
 }
@@ -437,7 +443,7 @@ mod tests {
         let owner = Block::new(&Shape::new(&[4]), 4);
         // SAFETY: elements 1 and 2 of four.
         let view = unsafe { owner.view(Shape::new(&[2]), None, 4) };
-        assert!(view.shares_with(&owner) && !view.is_unique());
+        assert!(view.owner() == owner.owner() && !view.is_unique());
         drop(owner);
         assert!(view.is_unique());
         let other = view.clone();

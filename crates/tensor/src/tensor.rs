@@ -3,6 +3,7 @@
 use crate::element::{Dtype, Element};
 use crate::shape::{Shape, Strides};
 use crate::shapes::{self, OrPanic};
+use crate::sizes::Sizes;
 use crate::storage::Block;
 use crate::strided;
 use std::marker::PhantomData;
@@ -22,6 +23,27 @@ use std::marker::PhantomData;
 /// assert_eq!(y.to_vec(), [10.5, 14.5, 14.5, 20.5]);
 /// assert_eq!(Tensor::<f64>::ones_of(&[3]).sum_all(), 3.0);
 /// ```
+///
+/// # Numbers: what is exact, what rounds, what panics
+///
+/// Integers (`i64`, `u32`, `u8`) and `bool` are exact or panic with words, in debug and release
+/// builds alike. Nothing wraps but [`cast`](Tensor::cast).
+///
+/// | | `f32`, `f64` | `i64`, `u32`, `u8` | `bool` |
+/// |---|---|---|---|
+/// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | do not exist: `cast` first |
+/// | `/` | IEEE 754 | without the fraction, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
+/// | `+ - * /` with an `f64` | the number is rounded to the type | a whole number of any size, and only the result has to fit; panics for fractions, infinities and NaN | |
+/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not whole or does not fit | |
+/// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if there is one | exact | |
+/// | comparisons of two tensors | IEEE 754: with NaN false, but for `not_equal` | exact | exact: `false < true` |
+/// | comparisons with an `f64` | the number is rounded to the type | exact, for every `f64` | exact, as 0 and 1 |
+/// | [`sum`](Tensor::sum), [`sum_all`](Tensor::sum_all) | rounded, of the same type | exact, of type `i64`; panics if the sum is no `i64` | exact: the number of true elements, `i64` |
+/// | [`index_add`](Tensor::index_add), [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
+/// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | do not exist: `cast` first | |
+/// | [`and`](Tensor::and), [`or`](Tensor::or), [`xor`](Tensor::xor), [`not`](Tensor::not), [`any`](Tensor::any), [`all`](Tensor::all), [`count`](Tensor::count) | | | exact |
+/// | [`arange_of`](Tensor::arange_of) | each number rounded once | exact; panics for what is not whole or does not fit | 0 and 1 only |
+/// | [`cast`](Tensor::cast) to … | the nearest, rounded once | from integers the low bits (-1 becomes 255 as `u8`), from floats saturating, NaN becomes 0 | whether it differs from zero |
 pub struct Tensor<T: Element = f32> {
     pub(crate) block: Block,
     element: PhantomData<T>,
@@ -62,7 +84,7 @@ impl<T: Element> Tensor<T> {
     /// If the shape has another number of elements.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // the signature of every other constructor from a Vec
-    pub fn from_vec(elements: Vec<T>, shape: &[usize]) -> Self {
+    pub fn from_vec(elements: Vec<T>, shape: impl Sizes) -> Self {
         Self::from_slice(&elements, shape)
     }
 
@@ -71,8 +93,8 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If the shape has another number of elements.
     #[track_caller]
-    pub fn from_slice(elements: &[T], shape: &[usize]) -> Self {
-        let shape = Shape::new(shape);
+    pub fn from_slice(elements: &[T], shape: impl Sizes) -> Self {
+        let shape = shape.shape_for("from_slice").or_panic();
         let wanted = shape.numel();
         assert!(
             wanted == elements.len(),
@@ -86,8 +108,8 @@ impl<T: Element> Tensor<T> {
 
     /// A tensor whose element at flat (row-major) position `i` is `f(i)`.
     #[track_caller]
-    pub fn from_fn(shape: &[usize], mut f: impl FnMut(usize) -> T) -> Self {
-        let mut tensor = Self::empty(Shape::new(shape));
+    pub fn from_fn(shape: impl Sizes, mut f: impl FnMut(usize) -> T) -> Self {
+        let mut tensor = Self::empty(shape.shape_for("from_fn").or_panic());
         for (i, x) in tensor.fresh_mut().iter_mut().enumerate() {
             *x = f(i);
         }
@@ -105,28 +127,30 @@ impl<T: Element> Tensor<T> {
 
     /// All elements equal.
     #[track_caller]
-    pub fn full_of(shape: &[usize], x: T) -> Self {
-        let mut tensor = Self::empty(Shape::new(shape));
+    pub fn full_of(shape: impl Sizes, x: T) -> Self {
+        let mut tensor = Self::empty(shape.shape_for("full").or_panic());
         tensor.fresh_mut().fill(x);
         tensor
     }
 
     /// All elements zero.
     #[track_caller]
-    pub fn zeros_of(shape: &[usize]) -> Self {
-        Self::full_of(shape, T::default())
+    pub fn zeros_of(shape: impl Sizes) -> Self {
+        Self::full_of(shape.shape_for("zeros").or_panic(), T::default())
     }
 
     /// All elements one.
     #[track_caller]
-    pub fn ones_of(shape: &[usize]) -> Self {
-        Self::full_of(shape, T::of(1.0))
+    pub fn ones_of(shape: impl Sizes) -> Self {
+        Self::full_of(shape.shape_for("ones").or_panic(), T::of(1.0))
     }
 
-    /// `start, start + step, …` while short of `end`; ⌈(end - start) / step⌉ elements.
+    /// `start, start + step, …` while short of `end`; ⌈(end - start) / step⌉ elements. Integers
+    /// are exact.
     ///
     /// # Panics
-    /// If `step` is zero or not finite.
+    /// If `step` is zero or not finite, or an element of a tensor of integers or booleans would not
+    /// be whole or not fit the type.
     #[track_caller]
     pub fn arange_of(start: f64, end: f64, step: f64) -> Self {
         let count = ((end - start) / step).ceil();
@@ -134,7 +158,38 @@ impl<T: Element> Tensor<T> {
             step != 0.0 && count.is_finite(),
             "arange: no finite number of steps of {step} leads from {start} to {end}"
         );
-        Self::from_fn(&[count.max(0.0) as usize], |i| T::of(start + i as f64 * step))
+        if matches!(T::DTYPE, Dtype::F32 | Dtype::F64) {
+            let count = count.max(0.0) as usize;
+            return Self::from_fn(&[count], |i| T::of(start + i as f64 * step));
+        }
+        for number in [start, step] {
+            assert!(
+                number.fract() == 0.0,
+                "arange: {number} is not a whole number, and the tensor is to hold {0}: make one \
+                 of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
+                T::DTYPE
+            );
+        }
+        let end = if step > 0.0 { end.ceil() } else { end.floor() };
+        // Numbers that do not fit an `i128` saturate, and fit no type.
+        let [start, end, step] = [start, end, step].map(|number| number as i128);
+        let distance = end.saturating_sub(start);
+        let count = if (distance > 0) == (step > 0) && distance != 0 {
+            distance.unsigned_abs().div_ceil(step.unsigned_abs())
+        } else {
+            0
+        };
+        let last = start.saturating_add(step.saturating_mul(count.saturating_sub(1) as i128));
+        for number in [start, last] {
+            assert!(
+                count == 0 || T::exactly(number).is_some(),
+                "arange: {number} does not fit {}: name a wider type",
+                T::DTYPE
+            );
+        }
+        Self::from_fn(&[count as usize], |i| {
+            T::exactly(start + i as i128 * step).unwrap_or_default()
+        })
     }
 }
 
@@ -147,19 +202,19 @@ impl Tensor {
 
     /// All elements equal.
     #[track_caller]
-    pub fn full(shape: &[usize], x: f64) -> Self {
+    pub fn full(shape: impl Sizes, x: f64) -> Self {
         Self::full_of(shape, x as f32)
     }
 
     /// All elements zero.
     #[track_caller]
-    pub fn zeros(shape: &[usize]) -> Self {
+    pub fn zeros(shape: impl Sizes) -> Self {
         Self::zeros_of(shape)
     }
 
     /// All elements one.
     #[track_caller]
-    pub fn ones(shape: &[usize]) -> Self {
+    pub fn ones(shape: impl Sizes) -> Self {
         Self::ones_of(shape)
     }
 
@@ -309,7 +364,13 @@ impl<T: Element> Tensor<T> {
 
     /// Whether both read the same memory, perhaps in other ways. For reasoning about copies.
     pub fn shares_storage<U: Element>(&self, other: &Tensor<U>) -> bool {
-        self.block.shares_with(&other.block)
+        self.storage_id() == other.storage_id()
+    }
+
+    /// A number that tensors which share memory have in common, and no others that live now.
+    #[doc(hidden)]
+    pub fn storage_id(&self) -> usize {
+        self.block.owner()
     }
 
     /// A view of the same numbers.
@@ -324,19 +385,29 @@ impl<T: Element> Tensor<T> {
         Tensor { block, element: PhantomData }
     }
 
-    /// Each element as another type: as Rust's `as`; to `bool`, whether it is not zero.
+    /// Each element as another type, as Rust's `as` converts numbers:
+    /// - to the same type: the same storage;
+    /// - between integers: the low bits, so that -1 becomes 255 as `u8`;
+    /// - to a float: the nearest one, rounded once;
+    /// - from a float to an integer: without the fraction, saturating at the ends of the range, and
+    ///   0 for NaN;
+    /// - to `bool`: whether the number differs from zero (NaN does); from `bool`: 0 or 1.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
-    /// let x = Tensor::from_vec(vec![1.7f32, -2.2], &[2]);
-    /// assert_eq!(x.cast::<i64>().to_vec(), [1, -2]);
+    /// let x = Tensor::from_vec(vec![1.7f32, -2.2, 1e30, f32::NAN], &[4]);
+    /// assert_eq!(x.cast::<i64>().to_vec(), [1, -2, i64::MAX, 0]);
+    /// assert_eq!(Tensor::from([-1i64, 300]).cast::<u8>().to_vec(), [255, 44]);
     /// ```
     pub fn cast<U: Element>(&self) -> Tensor<U> {
+        if T::DTYPE == U::DTYPE {
+            return Tensor { block: self.block.clone(), element: PhantomData };
+        }
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
         let mut out = Tensor::<U>::empty(self.shape());
         for (to, &x) in out.fresh_mut().iter_mut().zip(from) {
-            *to = U::of(x.to());
+            *to = x.cast_();
         }
         out
     }

@@ -100,7 +100,7 @@ impl<T: Float> Tensor<T> {
     pub fn unfold(&self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let windows = Windows::of_unfold(&self.shape(), kernel.into().0, conv).or_panic();
         let mapped = self.map_axes(&windows.maps);
-        mapped.reshape(&windows.apart).permute(&windows.order).reshape(&windows.out)
+        mapped.reshape(&windows.apart[..]).permute(&windows.order).reshape(&windows.out[..])
     }
 
     /// Images of this size as sums of windows: each element of `[…, C·kh·kw, H'·W']` is added where
@@ -119,9 +119,9 @@ impl<T: Float> Tensor<T> {
     pub fn fold(&self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
         let windows = Windows::of_fold(&self.shape(), size, kernel, conv).or_panic();
-        let apart = self.reshape(&windows.ordered).permute(&windows.order);
+        let apart = self.reshape(&windows.ordered[..]).permute(&windows.order);
         let maps = windows.maps.iter().rev();
-        maps.fold(apart.reshape(&windows.mapped), |x, (axis, map)| {
+        maps.fold(apart.reshape(&windows.mapped[..]), |x, (axis, map)| {
             x.map_axis_transposed(*axis, map)
         })
     }

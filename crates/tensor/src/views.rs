@@ -4,6 +4,7 @@
 use crate::element::Element;
 use crate::shape::{Shape, Strides};
 use crate::shapes::{self, OrPanic};
+use crate::sizes::Sizes;
 use crate::strided::{self, Collapsed};
 use crate::tensor::Tensor;
 
@@ -35,8 +36,8 @@ fn reshaped_strides(old: &Collapsed, new: &[usize]) -> Option<Strides> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// The same elements in the same (row-major) order under another shape. One size may be -1:
-    /// what the others leave. A view wherever strides can say it (always if the elements lie in
+    /// The same elements in the same (row-major) order under another shape, written in any of the
+    /// ways of [`Sizes`]. One size may be -1: what the others leave. A view wherever strides can say it (always if the elements lie in
     /// reading order, often otherwise); else a copy.
     ///
     /// ```
@@ -49,8 +50,8 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If the numbers of elements differ, or more than one size is -1.
     #[track_caller]
-    pub fn reshape(&self, shape: &[isize]) -> Self {
-        self.with_shape(shapes::reshape(&self.shape(), shape).or_panic())
+    pub fn reshape(&self, shape: impl Sizes) -> Self {
+        self.with_shape(shapes::reshape(&self.shape(), &shape.sizes()).or_panic())
     }
 
     /// [`Tensor::reshape`] to a shape that is known to fit.
@@ -209,8 +210,9 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If an axis that is not of size 1 would change.
     #[track_caller]
-    pub fn broadcast_to(&self, shape: &[usize]) -> Self {
-        let to = shapes::broadcast_to(&self.shape(), shape).or_panic();
+    pub fn broadcast_to(&self, shape: impl Sizes) -> Self {
+        let shape = shape.shape_for("broadcast_to").or_panic();
+        let to = shapes::broadcast_to(&self.shape(), &shape).or_panic();
         // SAFETY: repeated axes do not step, the others are those of `self`. A target without
         // elements reads none.
         unsafe { self.view(to, self.broadcast_strides(&to), 0) }

@@ -17,6 +17,12 @@ pub trait Batches<T: Element = f32, Y = Tensor<i64>> {
     /// How many examples there are.
     fn examples(&self) -> usize;
 
+    /// The number in the data of sample `sample` of batch `batch` of an epoch, both counted from 0,
+    /// if it is known: errors name the example by it.
+    fn index(&self, _epoch: u64, _batch: usize, _sample: usize) -> Option<usize> {
+        None
+    }
+
     /// Whether an epoch has no batch.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -34,5 +40,9 @@ impl<T: Element, Y, D: Dataset<Batch = (Tensor<T>, Y)>> Batches<T, Y> for DataLo
 
     fn examples(&self) -> usize {
         self.dataset().len()
+    }
+
+    fn index(&self, epoch: u64, batch: usize, sample: usize) -> Option<usize> {
+        (batch < self.len()).then(|| self.indices(epoch, batch).get(sample).copied())?
     }
 }

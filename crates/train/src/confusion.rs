@@ -3,6 +3,9 @@
 use std::fmt::{self, Write};
 use wengert_tensor::Tensor;
 
+/// So many classes can be counted: the counts are then 8 GiB.
+pub(crate) const MOST: usize = 1 << 15;
+
 /// How often examples of each class (a row) were taken for each class (a column).
 ///
 /// ```
@@ -41,7 +44,7 @@ impl ConfusionMatrix {
     /// Counts a batch. Room is made for classes that were not expected.
     ///
     /// # Panics
-    /// If the two differ in shape, or a class is negative.
+    /// If the two differ in shape, or a class is negative or above 32767.
     #[track_caller]
     pub fn record(&mut self, truth: &Tensor<i64>, predicted: &Tensor<i64>) {
         let (a, b) = (truth.shape(), predicted.shape());
@@ -50,6 +53,9 @@ impl ConfusionMatrix {
         let classes = truth.iter().chain(&predicted).copied();
         if let Some(class) = classes.clone().find(|&class| class < 0) {
             panic!("ConfusionMatrix::record: class {class}: classes count from 0");
+        }
+        if let Some(class) = classes.clone().find(|&class| class >= MOST as i64) {
+            panic!("ConfusionMatrix::record: class {class}: there is room for {MOST} classes");
         }
         self.grow(classes.max().map_or(0, |largest| largest as usize + 1));
         for (truth, predicted) in truth.into_iter().zip(predicted) {

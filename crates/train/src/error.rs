@@ -1,21 +1,95 @@
 //! What can end a run early.
 
+use std::fmt;
 use std::path::PathBuf;
 use wengert_autograd::ShapeError;
 use wengert_nn::Mismatch;
 use wengert_optim::StateError;
-use wengert_tensor::FileError;
+use wengert_tensor::{FileError, Shape};
 
 /// Why a run ended before its last epoch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// Data, model and loss do not fit each other. Nothing was computed with this batch.
+    /// Data, model and loss do not fit each other. The weights are those of the step before.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// There is no batch to train on or to validate with. Nothing has changed.
+    #[error("{data}: {}", no_batch(*examples))]
+    Empty {
+        /// Which data.
+        data: String,
+        /// How many examples there are: more than none if each batch was left out as the last and
+        /// smaller one.
+        examples: usize,
+    },
+    /// The last batch of an epoch is smaller than the others, and does not fit the model and the
+    /// loss: one sample under batch norm, say. Nothing has changed.
+    #[error(
+        "{error}. This is the last batch of {data}: it has {size} of the {usual} examples of the \
+         others. Leave it out with DataLoader::drop_last(true), or take another batch size"
+    )]
+    LastBatch {
+        /// Which data.
+        data: String,
+        /// How many examples the last batch has.
+        size: usize,
+        /// How many examples the others have.
+        usual: usize,
+        /// What does not fit.
+        error: ShapeError,
+    },
+    /// One example is not what model and loss expect: its class does not exist. The weights are
+    /// those of the step before.
+    #[error("{example}: {error}")]
+    Example {
+        /// Which one.
+        example: Example,
+        /// What is wrong with it.
+        error: ShapeError,
+    },
+    /// A class that cannot be counted in a confusion matrix. The weights are those of the step
+    /// before.
+    #[error("{example}: class {class}: a confusion matrix counts classes from 0 to {most}")]
+    Class {
+        /// The example that has the class, or was taken for it.
+        example: Example,
+        /// The class.
+        class: i64,
+        /// The greatest that can be counted.
+        most: usize,
+    },
+    /// The rule of [`Objective::predict`](crate::Objective::predict) gives classes of another shape
+    /// than the targets have.
+    #[error(
+        "the rule that maps outputs to classes gives the shape {predicted}, the targets have the shape \
+         {truth}: one class for each target is wanted"
+    )]
+    Rule {
+        /// The shape of what the rule gives.
+        predicted: Shape,
+        /// The shape of the targets.
+        truth: Shape,
+    },
+    /// An epoch ended before its last batch: [`Batches::len`](crate::Batches::len) is wrong.
+    #[error(
+        "{data}: epoch {epoch} has fewer than the {batches} batches that Batches::len promises"
+    )]
+    Batches {
+        /// Which data.
+        data: String,
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// How many batches there should be.
+        batches: usize,
+    },
     /// The loss is infinite or no number. The weights are those that gave it.
     #[error(
-        "epoch {epoch}, step {step}: the loss is {loss} (a smaller learning rate or clipped gradients may help)"
+        "epoch {epoch}, step {step}: the loss is {loss} ({})",
+        input.as_ref().map_or(
+            "a smaller learning rate or clipped gradients may help".into(),
+            |example| format!("the input of {example} holds a number that is not finite")
+        )
     )]
     NotFinite {
         /// The epoch, counted from 1.
@@ -24,10 +98,69 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f64,
+        /// The first example of the batch whose input holds a NaN or an infinity, if one does.
+        input: Option<Example>,
+    },
+    /// The loss is finite, but gradients are not. The weights, the buffers and what the optimizer
+    /// remembers are as they were before the step.
+    #[error(
+        "epoch {epoch}, step {step}: the loss is {loss}, but the gradients of {} hold numbers that are \
+         not finite: a root, a logarithm or a division near 0, or numbers too large for the type. The \
+         weights are as before the step", parameters.join(", ")
+    )]
+    Gradient {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// The names of the parameters.
+        parameters: Vec<String>,
     },
     /// A checkpoint could not be written or taken over.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+/// One example of the data, in a [`TrainError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Which data.
+    pub data: String,
+    /// Its number in the data, counted from 0, if [`Batches::index`](crate::Batches::index) knows it.
+    pub index: Option<usize>,
+    /// The epoch, counted from 1.
+    pub epoch: u64,
+    /// The batch within the epoch, counted from 1.
+    pub batch: usize,
+    /// Its place in the batch, counted from 0.
+    pub sample: usize,
+}
+
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Example { data, index, epoch, batch, sample } = self;
+        match index {
+            Some(index) => {
+                write!(
+                    f,
+                    "example {index} of {data} (epoch {epoch}, batch {batch}, sample {sample})"
+                )
+            }
+            None => write!(f, "sample {sample} of batch {batch} of {data} in epoch {epoch}"),
+        }
+    }
+}
+
+fn no_batch(examples: usize) -> String {
+    match examples {
+        0 => "there are no examples".into(),
+        n => format!(
+            "an epoch has no batch, as {n} examples are fewer than a batch and drop_last leaves them \
+             out: take smaller batches, or DataLoader::drop_last(false)"
+        ),
+    }
 }
 
 /// Why a checkpoint could not be written or taken over. Model, optimizer and generator are as they

@@ -2,8 +2,9 @@
 
 use crate::batches::Batches;
 use crate::confusion::ConfusionMatrix;
-use crate::objective::Objective;
-use wengert_autograd::Tape;
+use crate::error::{Example, TrainError};
+use crate::objective::{Objective, named};
+use wengert_autograd::{Cause, ShapeError, Tape};
 use wengert_nn::Layer;
 use wengert_tensor::Float;
 
@@ -58,7 +59,8 @@ impl Evaluation {
 /// ```
 ///
 /// # Panics
-/// If shapes do not fit.
+/// If the data have no batch, shapes do not fit, or a class does not exist;
+/// [`Objective::try_evaluate`] returns these as errors.
 #[track_caller]
 pub fn evaluate(model: &dyn Layer, data: &dyn Batches) -> Evaluation {
     Objective::classification().evaluate(model, data)
@@ -69,24 +71,80 @@ impl<T: Float, Y> Objective<'_, T, Y> {
     /// evaluation mode and without history.
     ///
     /// # Panics
-    /// If shapes do not fit.
+    /// If the data have no batch, shapes do not fit, or a class does not exist.
     #[track_caller]
     pub fn evaluate(&self, model: &dyn Layer<T>, data: &dyn Batches<T, Y>) -> Evaluation {
+        match self.try_evaluate(model, data) {
+            Ok(evaluation) => evaluation,
+            Err(error) => panic!("evaluate: {error}"),
+        }
+    }
+
+    /// As [`evaluate`](Objective::evaluate), for data of which one does not know whether they fit.
+    ///
+    /// # Errors
+    /// If the data have no batch, shapes do not fit, or a class does not exist.
+    pub fn try_evaluate(
+        &self,
+        model: &dyn Layer<T>,
+        data: &dyn Batches<T, Y>,
+    ) -> Result<Evaluation, TrainError> {
+        self.evaluate_named(model, data, "the data", 0)
+    }
+
+    /// [`try_evaluate`](Objective::try_evaluate) with a name for the data, after this epoch of the
+    /// training, counted from 0.
+    pub(crate) fn evaluate_named(
+        &self,
+        model: &dyn Layer<T>,
+        data: &dyn Batches<T, Y>,
+        name: &str,
+        epoch: u64,
+    ) -> Result<Evaluation, TrainError> {
         let (mut sum, mut examples) = (0.0, 0);
         let mut confusion = self.classifies().then(ConfusionMatrix::default);
-        for (x, y) in data.batches(0, 0) {
+        for (batch, (x, y)) in data.batches(0, 0).enumerate() {
+            let example = |sample| Example {
+                data: name.into(),
+                index: data.index(0, batch, sample),
+                epoch: epoch + 1,
+                batch: batch + 1,
+                sample,
+            };
             let tape = Tape::inference();
-            let output = model.forward(tape.constant(x.clone()));
+            let run = tape.catch(|| {
+                let output = model.forward(tape.constant(x.clone()));
+                let loss = self.loss(output, &x, &y).item();
+                (loss, confusion.is_some().then(|| output.value()))
+            });
+            let (loss, output) = run.map_err(|error| refused(error, model, example))?;
             let n = x.shape().first().copied().unwrap_or(1);
-            sum += n as f64 * self.loss(output, &x, &y).item();
+            sum += n as f64 * loss;
             examples += n;
-            if let Some(confusion) = &mut confusion
-                && let Some(verdict) = self.judge(&output.value(), &y)
+            if let (Some(confusion), Some(output)) = (&mut confusion, output)
+                && let Some(verdict) = self.judge(&output, &y)?
             {
+                verdict.countable(example)?;
                 confusion.grow(verdict.classes);
                 confusion.record(&verdict.truth, &verdict.predicted);
             }
         }
-        Evaluation { loss: sum / examples as f64, examples, confusion }
+        if examples == 0 {
+            return Err(TrainError::Empty { data: name.into(), examples: data.examples() });
+        }
+        Ok(Evaluation { loss: sum / examples as f64, examples, confusion })
+    }
+}
+
+/// What a run refused, with the example that it is about if it is about one.
+pub(crate) fn refused<T: Float>(
+    error: ShapeError,
+    model: &dyn Layer<T>,
+    example: impl Fn(usize) -> Example,
+) -> TrainError {
+    let error = named(error, model);
+    match error.cause {
+        Cause::Sample(sample) => TrainError::Example { example: example(sample), error },
+        _ => TrainError::Shape(error),
     }
 }

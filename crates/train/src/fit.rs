@@ -3,13 +3,14 @@
 use crate::batches::Batches;
 use crate::checkpoint::Parts;
 use crate::confusion::ConfusionMatrix;
-use crate::error::TrainError;
+use crate::error::{Example, TrainError};
+use crate::evaluation::refused;
 use crate::history::{History, Score};
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::trainer::{Criterion, Per, Trainer};
+use crate::trainer::{Criterion, Per, Trainer, Validation};
 use std::time::Instant;
-use wengert_autograd::{ShapeError, value_and_grad_with};
+use wengert_autograd::{Mode, Param, ParamId, ShapeError, Tape};
 use wengert_nn::{Layer, load_state_dict, state_dict};
 use wengert_optim::{Optimizer, Schedule};
 use wengert_tensor::{Float, Philox, Shape, Tensor};
@@ -20,17 +21,19 @@ struct Work<'w, T: Float, Y> {
     optimizer: &'w mut dyn Optimizer<T>,
     train: &'w dyn Batches<T, Y>,
     rng: &'w mut Philox,
-    /// Shapes of inputs that were found to fit.
-    fitting: Vec<Shape>,
+    /// Shapes of inputs that were found to fit, and in which mode.
+    fitting: Vec<(Mode, Shape)>,
     /// What the first inputs are like, where a checkpoint must know.
     first_batch: u64,
 }
 
+/// What the data that a model is trained on are called in errors.
+const TRAINING: &str = "the training data";
+
 /// The inputs of the first batch as one number (FNV-1a: Fowler, Noll, Vo, 1991): with another seed,
 /// order or distortion it is another.
-fn first_batch<T: Float, Y>(train: &dyn Batches<T, Y>) -> u64 {
-    let inputs = train.batches(0, 0).next().map(|(x, _)| x.cast::<f64>().to_vec());
-    let bytes = inputs.unwrap_or_default().into_iter().flat_map(f64::to_le_bytes);
+fn fingerprint<T: Float>(inputs: &Tensor<T>) -> u64 {
+    let bytes = inputs.cast::<f64>().to_vec().into_iter().flat_map(f64::to_le_bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -61,16 +64,26 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     /// Trains the model.
     ///
     /// All that is random in the run comes from `rng` (dropout, say) and from the seed of the loader
-    /// (the order of the examples): the same seeds give the same bits. Before anything is computed
-    /// with inputs of a new shape, the run is made on shapes alone.
+    /// (the order of the examples): the same seeds give the same bits.
+    ///
+    /// Before the first step, the first and the last batch of an epoch are run on shapes alone, in
+    /// training mode, and those of the validation data in evaluation mode; so is every batch of a
+    /// new shape before its step. A model or a loss that asks for a number on the way is run so far
+    /// as it does not.
+    ///
+    /// Gradients are looked at before a step: if one is not finite, though the loss is, the step is
+    /// not made.
     ///
     /// # Errors
-    /// If data, model and loss do not fit each other, the loss is no longer finite, or a checkpoint
-    /// cannot be written or taken over.
+    /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss
+    /// or gradients are no longer finite, or a checkpoint cannot be written or taken over. What is
+    /// found before the first step has changed nothing; the state of a run that ends later is that
+    /// of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
+    /// an operation refuses is printed before the process ends.
     ///
     /// # Panics
-    /// If there is no batch to train on, or the best epoch is asked for by a measure that there is
-    /// none of.
+    /// If the schedule is too short, or the best epoch is asked for by a measure that there is none
+    /// of.
     #[track_caller]
     pub fn fit(
         &self,
@@ -79,11 +92,17 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         train: &dyn Batches<T, Y>,
         rng: &mut Philox,
     ) -> Result<History, TrainError> {
-        assert!(!train.is_empty(), "fit: an epoch of the training data has no batch");
         self.check_settings(train.len());
-        let known = self.resume.is_some() || self.checkpoint.is_some();
-        let first_batch = if known { first_batch(train) } else { 0 };
-        let mut work = Work { model, optimizer, train, rng, fitting: Vec::new(), first_batch };
+        let mut work = Work { model, optimizer, train, rng, fitting: Vec::new(), first_batch: 0 };
+        let first = self.check_data(&mut work, train, TRAINING, Mode::Train)?;
+        if self.resume.is_some() || self.checkpoint.is_some() {
+            work.first_batch = fingerprint(&first);
+        }
+        // What would be found at the end of the first epoch only.
+        if let Some(Validation { name, data }) = &self.validation {
+            self.check_data(&mut work, *data, &described(name), Mode::Eval)?;
+        }
+        // Now that nothing stands against the run, the saved one may take the place of what is there.
         let mut run = match &self.resume {
             Some(path) => {
                 work.parts().load(path, &|step| self.scheduled_rate(step, train.len()))?
@@ -91,10 +110,6 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             None => Run::default(),
         };
         run.history.steps_per_epoch = train.len();
-        // What would be found at the end of the first epoch only.
-        if let Some((x, y)) = self.validation.as_ref().and_then(|v| v.data.batches(0, 0).next()) {
-            self.check(&mut work, &x, &y)?;
-        }
 
         let held_out = self.validation.as_ref().map(|validation| &*validation.name);
         let mut progress =
@@ -105,11 +120,13 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
                 self.save(&mut work, &run)?;
                 return Ok(run.history);
             }
-            let validation = self.validation.as_ref().map(|validation| {
-                let found = self.objective.evaluate(work.model, validation.data);
+            let mut validation = None;
+            if let Some(Validation { name, data }) = &self.validation {
+                let name = described(name);
+                let found = self.objective.evaluate_named(work.model, *data, &name, run.epoch)?;
                 let accuracy = found.confusion.as_ref().map(ConfusionMatrix::accuracy);
-                Score { loss: found.loss, accuracy }
-            });
+                validation = Some(Score { loss: found.loss, accuracy });
+            }
             run.end_epoch(validation);
             self.compare(&mut run, &work);
             self.save(&mut work, &run)?;
@@ -119,6 +136,9 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         }
         if let Some(best) = &run.best {
             load_state_dict(work.model, best).expect("the weights are this model's");
+        }
+        if let Some(criterion) = self.keep_best {
+            progress.kept(&run.history, criterion);
         }
         Ok(run.history)
     }
@@ -141,12 +161,10 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
                 return Ok(false);
             }
             let Some((x, y)) = batches.next() else {
-                panic!(
-                    "an epoch of {} batches ended after {}: Batches::len is wrong",
-                    steps, run.step
-                )
+                let (data, epoch) = (TRAINING.into(), run.epoch + 1);
+                return Err(TrainError::Batches { data, epoch, batches: steps });
             };
-            self.check(work, &x, &y)?;
+            self.check(work, &x, &y, Mode::Train)?;
             self.step(run, work, &x, &y)?;
             run.sums.seconds += mark.elapsed().as_secs_f64();
             progress.step(run);
@@ -167,19 +185,46 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         x: &Tensor<T>,
         y: &Y,
     ) -> Result<(), TrainError> {
-        let Work { model, optimizer, rng, .. } = work;
+        let Work { model, optimizer, rng, train, .. } = work;
         if let Some((schedule, per)) = &self.schedule {
             schedule.apply(*optimizer, per.count(run.history.steps(), run.epoch));
         }
-        let (loss, output, gradients) = value_and_grad_with(*rng, |tape| {
+        let (epoch, batch) = (run.epoch, run.step);
+        let example = |sample| Example {
+            data: TRAINING.into(),
+            index: train.index(epoch, batch, sample),
+            epoch: epoch + 1,
+            batch: batch + 1,
+            sample,
+        };
+        let tape = Tape::train(*rng);
+        let forward = tape.catch(|| {
             let output = model.forward(tape.constant(x.clone()));
             let loss = self.objective.loss(output, x, y);
-            (loss, self.objective.classifies().then(|| output.value()))
+            let output = self.objective.classifies().then(|| output.value());
+            (loss, loss.item(), output)
         });
+        let refused = |error| refused(error, &**model, example);
+        let (root, loss, output) = forward.map_err(refused)?;
+        let (epoch, step) = (epoch + 1, batch + 1);
         if !loss.is_finite() {
-            return Err(TrainError::NotFinite { epoch: run.epoch + 1, step: run.step + 1, loss });
+            let input = not_finite(x).map(example);
+            return Err(TrainError::NotFinite { epoch, step, loss, input });
         }
-        let verdict = output.and_then(|output| self.objective.judge(&output, y));
+        let gradients = tape.catch(|| root.backward()).map_err(refused)?;
+        let bad = gradients.not_finite();
+        if !bad.is_empty() {
+            let parameters = names(&**model, &bad);
+            return Err(TrainError::Gradient { epoch, step, loss, parameters });
+        }
+        let verdict = match output {
+            Some(output) => self.objective.judge(&output, y)?,
+            None => None,
+        };
+        if let (Some(verdict), Some(_)) = (&verdict, &self.validation) {
+            // Now, and not at the end of the epoch, where the classes are counted.
+            verdict.countable(example)?;
+        }
         run.sums.add(examples(x), loss, verdict.as_ref());
         run.history.losses.push(loss);
         run.history.learning_rates.push(optimizer.learning_rate());
@@ -188,11 +233,46 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         Ok(())
     }
 
+    /// Tries the first and the last batch of an epoch without computing anything; returns the inputs
+    /// of the first.
+    fn check_data(
+        &self,
+        work: &mut Work<'_, T, Y>,
+        data: &dyn Batches<T, Y>,
+        name: &str,
+        mode: Mode,
+    ) -> Result<Tensor<T>, TrainError> {
+        let (batches, all) = (data.len(), data.examples());
+        if batches == 0 {
+            return Err(TrainError::Empty { data: name.into(), examples: all });
+        }
+        let fewer = || TrainError::Batches { data: name.into(), epoch: 1, batches };
+        let (first, y) = data.batches(0, 0).next().ok_or_else(fewer)?;
+        self.check(work, &first, &y, mode)?;
+        let usual = examples(&first);
+        // As a rule this says whether the last batch is like the others, and need not be made.
+        if batches > 1 && usual.checked_mul(batches) != Some(all) {
+            let (x, y) = data.batches(0, batches - 1).next().ok_or_else(fewer)?;
+            let size = examples(&x);
+            self.check(work, &x, &y, mode).map_err(|error| match size < usual {
+                true => TrainError::LastBatch { data: name.into(), size, usual, error },
+                false => TrainError::Shape(error),
+            })?;
+        }
+        Ok(first)
+    }
+
     /// Tries inputs of a new shape without computing anything.
-    fn check(&self, work: &mut Work<'_, T, Y>, x: &Tensor<T>, y: &Y) -> Result<(), ShapeError> {
-        let shape = x.shape();
+    fn check(
+        &self,
+        work: &mut Work<'_, T, Y>,
+        x: &Tensor<T>,
+        y: &Y,
+        mode: Mode,
+    ) -> Result<(), ShapeError> {
+        let shape = (mode, x.shape());
         if !work.fitting.contains(&shape) {
-            self.objective.check(work.model, x, y)?;
+            self.objective.check(work.model, x, y, mode)?;
             work.fitting.push(shape);
         }
         Ok(())
@@ -201,19 +281,19 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     /// Keeps the weights if the last epoch was the best.
     fn compare(&self, run: &mut Run, work: &Work<'_, T, Y>) {
         let Some(criterion) = self.keep_best else { return };
-        // The larger the better.
+        // The larger the better; no merit in what is not finite.
         let merit = |i: usize| {
             let score = run.history.epochs[i].validation;
-            score.and_then(|score| match criterion {
+            let merit = score.and_then(|score| match criterion {
                 Criterion::Loss => Some(-score.loss),
                 Criterion::Accuracy => score.accuracy,
-            })
+            });
+            merit.filter(|merit| merit.is_finite())
         };
         let last = run.history.epochs.len() - 1;
         let best = run.history.best.and_then(merit);
-        // No number is better than none at all, and nothing is better than no number.
-        if merit(last).is_some_and(|merit| !merit.is_nan() && best.is_none_or(|best| merit > best))
-        {
+        // A finite score beats having no best epoch. Of equal scores the earlier stays.
+        if merit(last).is_some_and(|merit| best.is_none_or(|best| merit > best)) {
             run.history.best = Some(last);
             run.best = Some(state_dict(work.model));
         }
@@ -257,4 +337,24 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
 /// How many examples a batch has.
 fn examples<T: Float>(x: &Tensor<T>) -> usize {
     x.shape().first().copied().unwrap_or(1)
+}
+
+/// What validation data are called in errors.
+fn described(name: &str) -> String {
+    format!("the validation data `{name}`")
+}
+
+/// The first sample whose input holds a NaN or an infinity.
+fn not_finite<T: Float>(x: &Tensor<T>) -> Option<usize> {
+    let at = x.to_vec().into_iter().position(|x| !x.to().is_finite())?;
+    Some(at / (x.numel() / examples(x).max(1)))
+}
+
+/// The names of these parameters, in visiting order.
+fn names<T: Float>(model: &dyn Layer<T>, of: &[ParamId]) -> Vec<String> {
+    let state = model.named_state().into_iter();
+    let named = state.filter(|(_, state)| {
+        state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id()))
+    });
+    named.map(|(name, _)| name).collect()
 }

@@ -12,7 +12,9 @@ pub struct History {
     /// The epochs that were finished.
     pub epochs: Vec<EpochRecord>,
     /// Where in `epochs` the best one is, by the measure that was asked for with
-    /// [`keep_best`](crate::Trainer::keep_best).
+    /// [`keep_best`](crate::Trainer::keep_best): the earliest of those with the best score. Its
+    /// weights are in the model if the run was not ended before its last epoch
+    /// ([`stop_after`](crate::Trainer::stop_after)). `None` if no epoch has a finite score.
     pub best: Option<usize>,
 }
 

@@ -28,7 +28,7 @@ mod trainer;
 
 pub use batches::Batches;
 pub use confusion::ConfusionMatrix;
-pub use error::{CheckpointError, TrainError};
+pub use error::{CheckpointError, Example, TrainError};
 pub use evaluation::{Evaluation, evaluate};
 pub use history::{EpochRecord, History, Score};
 pub use mistakes::{Mistake, mistakes};

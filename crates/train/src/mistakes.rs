@@ -57,8 +57,12 @@ impl<T: Float, Y> Objective<'_, T, Y> {
             if found.len() == most {
                 break;
             }
-            let Some(verdict) = self.judge(&model.predict(&x), &y) else {
-                panic!("this objective has no classes: give it a rule with Objective::predict")
+            let verdict = match self.judge(&model.predict(&x), &y) {
+                Ok(Some(verdict)) => verdict,
+                Ok(None) => {
+                    panic!("this objective has no classes: give it a rule with Objective::predict")
+                }
+                Err(error) => panic!("mistakes: {error}"),
             };
             let (n, given) = (x.shape()[0], verdict.predicted.shape());
             assert!(

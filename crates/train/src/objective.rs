@@ -1,6 +1,8 @@
 //! What is learnt: the number that training makes small, and what counts as right.
 
-use wengert_autograd::{ShapeError, Tape, Var};
+use crate::confusion::MOST;
+use crate::error::{Example, TrainError};
+use wengert_autograd::{Cause, Mode, ShapeError, Tape, Var};
 use wengert_nn::{Layer, cross_entropy};
 use wengert_tensor::{Float, Tensor};
 
@@ -18,7 +20,7 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
 /// | [`new`](Objective::new) | any | a loss of your own |
 ///
 /// A loss is the mean over the examples of a batch. It is run on shapes alone before it is run on
-/// numbers, so that it must not ask for any ([`Var::value`], [`Var::item`]).
+/// numbers; if it asks for a number ([`Var::value`], [`Var::item`]), that run ends there.
 ///
 /// ```
 /// use wengert_nn::cross_entropy;
@@ -48,6 +50,20 @@ impl Verdict {
         let right = self.predicted.equal(&self.truth).cast::<i64>().sum_all();
         (right as usize, self.truth.numel())
     }
+
+    /// That a confusion matrix can count all classes; `example` names a sample of the batch.
+    pub fn countable(&self, example: impl Fn(usize) -> Example) -> Result<(), TrainError> {
+        let samples = self.truth.shape().first().copied().unwrap_or(1).max(1);
+        for classes in [&self.truth, &self.predicted] {
+            let classes = classes.to_vec();
+            let strange = |class: &i64| !(0..MOST as i64).contains(class);
+            if let Some(at) = classes.iter().position(strange) {
+                let (example, class) = (example(at * samples / classes.len()), classes[at]);
+                return Err(TrainError::Class { example, class, most: MOST - 1 });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Objective<'_> {
@@ -55,10 +71,14 @@ impl Objective<'_> {
     /// largest output. Outputs are `[N, C]` (or `[N, C, d₁, …]`), classes `[N]`.
     pub fn classification() -> Self {
         let loss = Self::new(|logits, labels| cross_entropy(logits, labels));
-        let judge = |logits: &Tensor, truth: &Tensor<i64>| Verdict {
-            predicted: logits.argmax(1, false),
-            truth: truth.clone(),
-            classes: logits.shape()[1],
+        let judge = |logits: &Tensor, truth: &Tensor<i64>| {
+            // The axis of the classes, as for the loss.
+            let axis = usize::from(logits.rank() > 1);
+            Verdict {
+                predicted: logits.argmax(axis as isize, false),
+                truth: truth.clone(),
+                classes: logits.shape()[axis],
+            }
         };
         Objective { judge: Some(Box::new(judge)), ..loss }
     }
@@ -105,16 +125,30 @@ impl<'a, T: Float, Y> Objective<'a, T, Y> {
         Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
     }
 
-    /// The loss of a batch.
-    #[track_caller]
+    /// The loss of a batch, one number.
     pub(crate) fn loss<'t>(&self, output: Var<'t, T>, x: &Tensor<T>, y: &Y) -> Var<'t, T> {
-        (self.loss)(output, x, y)
+        let tape = output.tape();
+        tape.scope("loss", || {
+            let loss = (self.loss)(output, x, y);
+            let shape = loss.shape();
+            if shape.numel() != 1 {
+                tape.shape_error(format!(
+                    "one number wanted, this has shape {shape}: take its mean over the batch"
+                ))
+            }
+            loss
+        })
     }
 
     /// Which classes these outputs mean; `None` if nothing is classified.
-    #[track_caller]
-    pub(crate) fn judge(&self, output: &Tensor<T>, y: &Y) -> Option<Verdict> {
-        self.judge.as_ref().map(|judge| judge(output, y))
+    pub(crate) fn judge(&self, output: &Tensor<T>, y: &Y) -> Result<Option<Verdict>, TrainError> {
+        let Some(judge) = &self.judge else { return Ok(None) };
+        let verdict = judge(output, y);
+        let (predicted, truth) = (verdict.predicted.shape(), verdict.truth.shape());
+        if predicted != truth {
+            return Err(TrainError::Rule { predicted, truth });
+        }
+        Ok(Some(verdict))
     }
 
     /// Whether outputs mean classes.
@@ -122,34 +156,37 @@ impl<'a, T: Float, Y> Objective<'a, T, Y> {
         self.judge.is_some()
     }
 
-    /// Whether a batch fits the model and the loss, found out on shapes alone.
+    /// Whether a batch fits the model and the loss in this mode, found out on shapes alone.
+    ///
+    /// A model or a loss that asks for a number is taken at its word from there on. Where panics
+    /// abort, no error can be returned from within a run, and none is made here: the run on numbers
+    /// prints it.
     pub(crate) fn check(
         &self,
         model: &dyn Layer<T>,
         x: &Tensor<T>,
         y: &Y,
+        mode: Mode,
     ) -> Result<(), ShapeError> {
-        Tape::check(|tape| {
-            let output = model.forward(tape.input(&x.shape()));
-            tape.scope("loss", || {
-                let loss = self.loss(output, x, y);
-                let shape = loss.shape();
-                if shape.numel() != 1 {
-                    tape.shape_error(format!(
-                        "one number wanted, this has shape {shape}: take its mean over the batch"
-                    ))
-                }
-                loss
-            });
-        })
-        .map_err(|mut error| {
-            // A model may open no scopes; then its type is all there is to name.
-            if error.path.is_empty() {
-                error.path = model.outline().name().to_string();
-            }
-            error
-        })
+        if cfg!(panic = "abort") {
+            return Ok(());
+        }
+        let run = Tape::check_in(mode, |tape| {
+            self.loss(model.forward(tape.input(&x.shape())), x, y);
+        });
+        match run {
+            Err(error) if error.cause == Cause::Number => Ok(()),
+            run => run.map_err(|error| named(error, model)),
+        }
     }
+}
+
+/// With the model's type for a path if it has none: a model may open no scopes.
+pub(crate) fn named<T: Float>(mut error: ShapeError, model: &dyn Layer<T>) -> ShapeError {
+    if error.path.is_empty() {
+        error.path = model.outline().name().to_string();
+    }
+    error
 }
 
 impl<T: Float> Objective<'_, T> {

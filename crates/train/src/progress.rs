@@ -1,8 +1,9 @@
 //! What is seen of a run while it runs: a line that moves, where there is a terminal, and a line
 //! that stays for each epoch.
 
-use crate::history::{EpochRecord, Score};
+use crate::history::{EpochRecord, History, Score};
 use crate::run::Run;
+use crate::trainer::Criterion;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -85,6 +86,31 @@ impl Progress {
         self.print(&cells);
     }
 
+    /// Which epoch's weights the model keeps.
+    pub fn kept(&self, history: &History, criterion: Criterion) {
+        self.print(&self.kept_line(history, criterion));
+    }
+
+    fn kept_line(&self, history: &History, criterion: Criterion) -> String {
+        let name = self.held_out.as_deref().unwrap_or("valid");
+        let what = match criterion {
+            Criterion::Loss => "loss",
+            Criterion::Accuracy => "accuracy",
+        };
+        let all = history.epochs.len();
+        let best = history.best.and_then(|i| Some((i + 1, history.epochs.get(i)?.validation?)));
+        let Some((number, score)) = best else {
+            return format!(
+                "kept the weights of the last epoch: no epoch has a finite {name} {what}"
+            );
+        };
+        let value = match criterion {
+            Criterion::Loss => format!("{:.4}", score.loss),
+            Criterion::Accuracy => or_dash(Some(score)),
+        };
+        format!("kept the weights of epoch {number} of {all}: the best {name} {what}, {value}")
+    }
+
     fn cells(&self, text: impl Fn(&Column) -> String) -> String {
         let columns = columns(self.classifies, self.held_out.as_deref());
         let cell = |column: &Column| {
@@ -164,6 +190,33 @@ mod tests {
         assert_eq!(
             [0.4, 75.0, 3600.0, 36_061.0].map(clock),
             ["0:00", "1:15", "1:00:00", "10:01:01"]
+        );
+    }
+
+    #[test]
+    fn which_epoch_was_kept() {
+        let epoch = |loss, accuracy| EpochRecord {
+            train: Score { loss: 1.0, accuracy: Some(0.5) },
+            validation: Some(Score { loss, accuracy: Some(accuracy) }),
+            learning_rate: 0.05,
+            seconds: 2.0,
+            examples: 50_000,
+        };
+        let epochs = vec![epoch(0.5, 0.25), epoch(0.125, 0.75), epoch(0.25, 0.75)];
+        let mut history = History { epochs, best: Some(1), ..History::default() };
+        let progress = Progress::new(true, true, Some("test"), 3);
+        assert_eq!(
+            progress.kept_line(&history, Criterion::Accuracy),
+            "kept the weights of epoch 2 of 3: the best test accuracy, 75.00%"
+        );
+        assert_eq!(
+            progress.kept_line(&history, Criterion::Loss),
+            "kept the weights of epoch 2 of 3: the best test loss, 0.1250"
+        );
+        history.best = None;
+        assert_eq!(
+            progress.kept_line(&history, Criterion::Loss),
+            "kept the weights of the last epoch: no epoch has a finite test loss"
         );
     }
 

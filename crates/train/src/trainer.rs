@@ -65,9 +65,10 @@ pub(crate) enum Per {
 /// What makes one epoch better than another, on the validation data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criterion {
-    /// A lower loss.
+    /// A lower loss. Of epochs with the same loss the earliest is kept; a loss that is not finite is
+    /// never the best.
     Loss,
-    /// A higher accuracy; of equal ones the earlier.
+    /// A higher accuracy. Of epochs with the same accuracy the earliest is kept.
     Accuracy,
 }
 
@@ -133,7 +134,9 @@ impl<'a, T: Float, Y> Trainer<'a, T, Y> {
     }
 
     /// Keeps the weights of the epoch that was best on the validation data, and puts them into the
-    /// model after the last epoch.
+    /// model after the last epoch. Which epoch that was, [`History::best`](crate::History::best) and
+    /// the last line that is printed say. If no epoch has a finite score, the model keeps the weights
+    /// of the last.
     pub fn keep_best(self, criterion: Criterion) -> Self {
         Trainer { keep_best: Some(criterion), ..self }
     }

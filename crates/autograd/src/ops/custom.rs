@@ -1,7 +1,7 @@
 //! Operations of users: a forward computation on tensors and a rule on variables.
 
 use crate::op::{Call, Cotangents, Op, Reads};
-use crate::tape::{ACTIVE, SAVED, Tape};
+use crate::tape::{ACTIVE, KEPT, SAVED, TINY, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -151,7 +151,9 @@ impl<T: Float> Tape<T> {
             for (i, &shape) in shapes.iter().enumerate().skip(1) {
                 arena.shapes.push(shape);
                 let shape = arena.shapes.len() as u32 - 1;
-                let id = arena.push(Op::Output(i as u32), &[first], shape, active, None);
+                let tiny = arena.shapes[shape as usize].numel() <= TINY;
+                let flags = active | if tiny { KEPT } else { 0 };
+                let id = arena.push(Op::Output(i as u32), &[first], shape, flags, None);
                 let read = |arg: usize| {
                     arena.nodes[parents[arg] as usize].flags & active != 0
                         && arena.reads(op, arg).output(i)

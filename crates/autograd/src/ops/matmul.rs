@@ -1,5 +1,7 @@
-//! The matrix product. Operands are read transposed where a flag says so: no transposed copies,
-//! and each gradient comes out laid out like its operand.
+//! The matrix product. Operands are read transposed where a flag says so, or where their strides
+//! say so: there are no transposed copies. The gradient of an operand that is the transpose of
+//! another variable is laid out transposed as well, so that the gradient of that variable is
+//! contiguous.
 
 use crate::op::{Call, Cotangents, Op, Reads};
 use crate::ops::View;
@@ -12,11 +14,17 @@ use wengert_tensor::{Float, Tensor, shapes};
 pub(crate) struct MatMul {
     ta: bool,
     tb: bool,
+    /// The result lies in memory column by column.
+    by_columns: bool,
 }
 
 impl MatMul {
     pub fn eval<T: Float>(self, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
-        a.matmul_t(b, self.ta, self.tb)
+        if self.by_columns {
+            b.matmul_t(a, !self.tb, !self.ta).t() // (a·b)ᵀ = bᵀ·aᵀ
+        } else {
+            a.matmul_t(b, self.ta, self.tb)
+        }
     }
 
     pub fn reads(arg: usize) -> Reads {
@@ -25,17 +33,17 @@ impl MatMul {
 
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
-        let MatMul { ta, tb } = self;
+        let MatMul { ta, tb, .. } = self;
         smallvec![
             c.wants(0).then(|| if ta {
-                b.product(gy, tb, true)
+                b.product(gy, tb, true, a.is_transpose())
             } else {
-                gy.product(b, false, !tb)
+                gy.product(b, false, !tb, a.is_transpose())
             }),
             c.wants(1).then(|| if tb {
-                gy.product(a, true, ta)
+                gy.product(a, true, ta, b.is_transpose())
             } else {
-                a.product(gy, !ta, false)
+                a.product(gy, !ta, false, b.is_transpose())
             }),
         ]
     }
@@ -43,9 +51,18 @@ impl MatMul {
 
 impl<'t, T: Float> Var<'t, T> {
     /// The op itself: shapes fit already.
-    fn product(self, other: Self, ta: bool, tb: bool) -> Self {
-        let shape = shapes::matmul(&self.shape(), &other.shape(), ta, tb);
-        self.tape.apply(Op::MatMul(MatMul { ta, tb }), &[self, other], self.fits(shape))
+    fn product(self, other: Self, ta: bool, tb: bool, by_columns: bool) -> Self {
+        let shape = self.fits(shapes::matmul(&self.shape(), &other.shape(), ta, tb));
+        self.tape.apply(Op::MatMul(MatMul { ta, tb, by_columns }), &[self, other], shape)
+    }
+
+    /// Whether it was made by exchanging the last two axes of another variable.
+    fn is_transpose(self) -> bool {
+        let arena = self.tape.arena.borrow();
+        match arena.nodes[self.id as usize].op {
+            Op::View(View::Permute(order)) => order.swaps_last_two(arena.shape(self.id).rank()),
+            _ => false,
+        }
     }
 
     /// The matrix product, as PyTorch's: of matrices; of batches of them, whose axes before the
@@ -76,8 +93,6 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.same_tape("matmul", other.tape);
         let (mut a, mut b, mut ta, mut tb) = (self, other, ta, tb);
         let shape = a.fits(shapes::matmul(&a.shape(), &b.shape(), ta, tb));
-        (a, ta) = a.untransposed(ta);
-        (b, tb) = b.untransposed(tb);
         // A vector becomes a matrix, and the result loses that axis at the end.
         if a.shape().rank() == 1 {
             (a, ta) = (a.unsqueeze(0), false);
@@ -100,23 +115,11 @@ impl<'t, T: Float> Var<'t, T> {
             };
             (a, b) = (repeated(a), repeated(b));
         }
-        let y = a.product(b, ta, tb);
+        let y = a.product(b, ta, tb, false);
         if y.shape() == shape {
             return y;
         }
         let sizes: smallvec::SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
         y.reshape(&sizes)
-    }
-
-    /// What a transposition read, and whether it still has to be read transposed.
-    fn untransposed(self, transposed: bool) -> (Self, bool) {
-        let arena = self.tape.arena.borrow();
-        let node = arena.nodes[self.id as usize];
-        match node.op {
-            Op::View(View::Permute(order)) if order.swaps_last_two(arena.shape(self.id).rank()) => {
-                (Var { id: node.parents[0], ..self }, !transposed)
-            }
-            _ => (self, transposed),
-        }
     }
 }

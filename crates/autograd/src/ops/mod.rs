@@ -46,6 +46,7 @@
 //! not taken, which is computed all the same: what would be singular gets a safe operand before the
 //! singular function (`pow`), and a gate behind it where its own derivative is infinite.
 
+mod assemble;
 mod binary;
 mod conv;
 mod custom;
@@ -62,6 +63,7 @@ mod tests;
 mod unary;
 mod view;
 
+pub(crate) use assemble::{Assemble, Part};
 pub(crate) use binary::is_differentiable as binary_differentiable;
 pub(crate) use conv::ConvOp;
 pub use custom::{CustomOp, Outputs};
@@ -73,7 +75,7 @@ pub(crate) use random::Probability;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
-pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
+pub(crate) use unary::is_differentiable as unary_differentiable;
 pub(crate) use view::View;
 
 use crate::op::{Call, Cotangents, Op, Reads, one};
@@ -90,7 +92,9 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
         Op::Conv(_) => ConvOp::reads(arg),
-        Op::View(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
+        Op::View(_) | Op::Assemble(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => {
+            Reads::NOTHING
+        }
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
     }
@@ -104,6 +108,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Binary(op) => binary::vjp(op, c),
         Op::Select => binary::select_vjp(c),
         Op::View(op) => op.vjp(c),
+        Op::Assemble(op) => op.vjp(c),
         Op::Reduce(op) => one(op.vjp(c)),
         Op::LogSoftmax(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),

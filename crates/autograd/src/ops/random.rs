@@ -49,12 +49,12 @@ impl<T: Float> Var<'_, T> {
     /// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, 2014.)
     ///
     /// # Panics
-    /// If `p` is not within 0 to 1, or the tape has no random key ([`Tape::train`](crate::Tape::train)
-    /// gives one).
+    /// If `p` is not within 0 to 1, or the tape has no mode ([`Tape::train`](crate::Tape::train) or
+    /// [`Tape::eval`](crate::Tape::eval)), whatever `p` is.
     #[track_caller]
     pub fn dropout(self, p: f64) -> Self {
         assert!((0.0..=1.0).contains(&p), "dropout: p is a probability, this is {p}");
-        if self.tape.mode() == Mode::Eval || p == 0.0 {
+        if self.tape.expect_mode("dropout") == Mode::Eval || p == 0.0 {
             return self.same();
         }
         let (_, stream) = self.tape.stream();

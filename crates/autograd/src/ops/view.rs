@@ -61,10 +61,7 @@ impl View {
         match self {
             View::BroadcastTo => x[0].broadcast_to(&shape),
             View::Reshape if x[0].shape() == shape => x[0].clone(),
-            View::Reshape => {
-                let sizes: SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
-                x[0].reshape(&sizes)
-            }
+            View::Reshape => x[0].reshape(shape),
             View::Permute(order) => x[0].permute(&order.axes(shape.rank())),
             View::Slice { axis, start, step } => {
                 x[0].slice_steps(axis as isize, start as usize, step as isize, shape[axis as usize])

@@ -2,12 +2,11 @@
 
 use super::{FromIdx, IdxArray, IdxType};
 use crate::error::DataError;
-use crate::unpack::{GZIP, failure, fill, magic};
-use flate2::read::MultiGzDecoder;
+use crate::unpack::{GZIP, Gunzip, failure, fill, magic};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
-use wengert_tensor::{MAX_RANK, Shape, Tensor};
+use wengert_tensor::{FileKind, MAX_RANK, Shape, Tensor};
 
 /// Reads an IDX file, plain or compressed with gzip (its bytes tell, not its name).
 ///
@@ -53,8 +52,7 @@ fn parse_reader(
     let (magic, found) = magic(&mut source).map_err(|error| failure(path, false, 0, error))?;
     let source = Cursor::new(magic).take(found as u64).chain(source);
     if magic == GZIP {
-        Body { source: MultiGzDecoder::new(BufReader::new(source)), gzip: true, length, path }
-            .read()
+        Body { source: Gunzip::new(source), gzip: true, length, path }.read()
     } else {
         Body { source, gzip: false, length, path }.read()
     }
@@ -104,7 +102,14 @@ impl<R: Read> Body<'_, R> {
         let mut magic = [0; 4];
         let found = self.fill(&mut magic, 0)?;
         if magic[..2] != [0, 0] {
-            return Err(DataError::NotIdx { path: self.path.into(), found: magic });
+            let mut head = magic[..found].to_vec();
+            // What could be read tells the kind, also if an error follows.
+            let _ = self.source.by_ref().take(FileKind::HEAD as u64).read_to_end(&mut head);
+            let path = self.path.into();
+            return Err(match FileKind::of(&head) {
+                Some(kind) => DataError::Kind { path, expected: "an IDX file", kind },
+                None => DataError::NotIdx { path, found: magic },
+            });
         }
         self.require(4, found)?;
         let [_, _, code, rank] = magic;

@@ -52,7 +52,12 @@ fn regroup<T: Float>(
     }
     conv.groups = groups;
     let growth = (groups as f64).sqrt();
+    // A parameter keeps its shape for life: this is another one, frozen if that was.
+    let frozen = weight.frozen();
     *weight = (weight.value().narrow(1, 0, shape[1] / groups) * growth).into();
+    if frozen {
+        weight.freeze();
+    }
     if let Some(bias) = bias {
         bias.update(|b| *b = &*b * growth);
     }

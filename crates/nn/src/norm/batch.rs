@@ -14,8 +14,11 @@ macro_rules! batch_norm {
         ///
         /// In training the statistics are those of the batch (the variance with 1 / n). Running ones,
         /// mean ← (1 − momentum)·mean + momentum·mean of the batch, and likewise the variance (with
-        /// 1 / (n − 1)), are results of the run: the optimizer's step applies them. In evaluation they
-        /// stand in for those of the batch. Which of the two, the tape says.
+        /// 1 / (n − 1)), are results of the run: the optimizer's step applies them, or
+        /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates), once. In evaluation they
+        /// stand in for those of the batch. Which of the two, the tape says; on a tape without mode
+        /// `forward` panics. A layer without running statistics does the same in both modes, and
+        /// needs none.
         /// (Ioffe, Szegedy, "Batch normalization: accelerating deep network training by reducing
         /// internal covariate shift", 2015.)
         ///
@@ -104,13 +107,12 @@ macro_rules! batch_norm {
             #[track_caller]
             fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let (tape, shape) = (x.tape(), x.shape());
-                let training = tape.mode() == Mode::Train;
                 let normal = match self.running() {
-                    Some(running) if !training => running.normal(x),
+                    Some(running) if tape.expect_mode("batch_norm") == Mode::Eval => running.normal(x),
                     running => {
                         let n = shape.numel() / self.channels.max(1);
                         if n == 1 {
-                            let purpose = if training {
+                            let purpose = if running.is_some() {
                                 " to train with"
                             } else {
                                 ", and the layer has no running statistics"

@@ -13,8 +13,9 @@ macro_rules! instance_norm {
         $(#[$doc])*
         ///
         /// By default without weight, bias and running statistics, as in PyTorch: what evaluation
-        /// does is what training does. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the
-        /// missing ingredient for fast stylization", 2016.)
+        /// does is what training does. With running statistics, `forward` panics on a tape without
+        /// mode. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the missing ingredient for
+        /// fast stylization", 2016.)
         #[derive(Clone, Debug, Module)]
         #[module(crate = "wengert_autograd")]
         pub struct $Layer<T: Float = f32> {
@@ -62,27 +63,30 @@ macro_rules! instance_norm {
                 $Layer { eps, ..self }
             }
 
-            /// With a weight (at first 1) and a bias (at first 0) per channel.
+            /// With a weight (at first 1) and a bias (at first 0) per channel. Those that the layer
+            /// has already stay as they are.
             #[must_use]
             pub fn affine(self) -> Self {
                 let channels = [self.channels];
                 $Layer {
-                    weight: Some(Tensor::ones_of(&channels).into()),
-                    bias: Some(Tensor::zeros_of(&channels).into()),
+                    weight: self.weight.or_else(|| Some(Tensor::ones_of(&channels).into())),
+                    bias: self.bias.or_else(|| Some(Tensor::zeros_of(&channels).into())),
                     ..self
                 }
             }
 
             /// With running statistics, which evaluation takes in place of the sample's: the means
             /// over a batch of those of its samples. As much of each batch's goes in as `momentum`
-            /// says; PyTorch's default is 0.1.
+            /// says; PyTorch's default is 0.1. Statistics that the layer has already stay as they are.
             #[must_use]
             pub fn running_statistics(self, momentum: f64) -> Self {
                 let channels = [self.channels];
+                let (mean, variance) = (self.running_mean, self.running_var);
+                let tracked = self.num_batches_tracked;
                 $Layer {
-                    running_mean: Some(Tensor::zeros_of(&channels).into()),
-                    running_var: Some(Tensor::ones_of(&channels).into()),
-                    num_batches_tracked: Some(Tensor::scalar_of(0).into()),
+                    running_mean: mean.or_else(|| Some(Tensor::zeros_of(&channels).into())),
+                    running_var: variance.or_else(|| Some(Tensor::ones_of(&channels).into())),
+                    num_batches_tracked: tracked.or_else(|| Some(Tensor::scalar_of(0).into())),
                     momentum,
                     ..self
                 }
@@ -107,7 +111,9 @@ macro_rules! instance_norm {
                 let (tape, shape) = (x.tape(), x.shape());
                 let rank = shape.rank();
                 let normal = match self.running() {
-                    Some(running) if tape.mode() == Mode::Eval => running.normal(x),
+                    Some(running) if tape.expect_mode("instance_norm") == Mode::Eval => {
+                        running.normal(x)
+                    }
                     running => {
                         let n: usize = shape[2..].iter().product();
                         if n == 1 {

@@ -54,7 +54,7 @@ impl Schedule for CosineAnnealingLr {
     fn learning_rate(&self, step: usize) -> f64 {
         let CosineAnnealingLr { lr, t_max, eta_min } = *self;
         // The wave repeats: what is left of it keeps the argument small, and so exact.
-        let angle = PI * (step % (2 * t_max)) as f64 / t_max as f64;
+        let angle = PI * (step % t_max.saturating_mul(2)) as f64 / t_max as f64;
         eta_min + (lr - eta_min) * (1.0 + angle.cos()) / 2.0
     }
 }

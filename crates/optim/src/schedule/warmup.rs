@@ -8,7 +8,8 @@ use super::Schedule;
 /// lr(t) = s(0) · (t + 1) / (steps + 1)   for t < steps
 ///         s(t - steps)                   from there on
 /// ```
-/// The momentum is that of the schedule's first step in the meantime.
+/// The momentum, if the schedule has one, is shifted with the rate: it stays at its first value for
+/// t < steps, and is that of step t - steps of the schedule from there on.
 ///
 /// Goyal et al., "Accurate, large minibatch SGD: training `ImageNet` in 1 hour", 2017.
 ///

@@ -2,7 +2,7 @@
 
 use super::Rows;
 use crate::element::Float;
-use crate::parallel::{Shared, ranges};
+use crate::parallel::{Shared, cost, ranges};
 use crate::simd::simd;
 
 /// `x` is [outer, n, inner], `out` [outer, rows, inner], neither empty but for n = 0.
@@ -11,7 +11,7 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::of(weight)).collect();
     let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::of(d)).collect();
-    let cost = outer * inner * (rows.inputs.len() + m);
+    let cost = cost(&[outer, inner, rows.inputs.len() + m]);
     let to = Shared(out.as_mut_ptr());
     // Each row of the result is computed by itself, so where the ranges meet makes no difference.
     ranges(outer * m, cost, m, |range| {

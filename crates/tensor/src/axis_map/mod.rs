@@ -8,6 +8,7 @@ mod tests;
 pub(crate) use kernel::map_lines;
 
 use crate::element::Float;
+use crate::shape::MAX_SIZE;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -56,12 +57,16 @@ impl AxisMap {
     /// entries gives zero.
     ///
     /// # Panics
-    /// If an input is not below `inputs`, or there are more entries than 32 bits can count.
+    /// If an input is not below `inputs`, or there are more inputs or entries than 32 bits can count.
     #[track_caller]
     pub fn new<R>(inputs: usize, rows: impl IntoIterator<Item = R>) -> Self
     where
         R: IntoIterator<Item = (usize, f64)>,
     {
+        assert!(
+            inputs <= MAX_SIZE,
+            "AxisMap: {inputs} inputs: no axis has more than {MAX_SIZE} indices"
+        );
         let mut entries =
             Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true, divisors: vec![] };
         for (o, row) in rows.into_iter().enumerate() {

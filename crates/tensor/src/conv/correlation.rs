@@ -3,7 +3,7 @@
 use super::planes::Planes;
 use crate::element::Float;
 use crate::gemm::{Correlate, Gather, Kernels, Run, Use, with_buffer};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, cost};
 use std::ops::Range;
 
 /// Steps of the sum that a tile takes at once, where its pixels are gathered: bytes that stay in
@@ -58,10 +58,12 @@ struct Tile {
     /// Lanes in use in the last vector.
     last: usize,
     /// Where its vectors begin in a plane, if none crosses the end of a row.
-    begins: [usize; 4],
-    /// Whether some do and are joined: from the given lane on they are in the next row.
+    begins: [isize; 4],
+    /// Whether some do and are joined: from the given lane on they are in the next row. The place is
+    /// that of lane 0, which lies before the row by as many pixels as the vector has in the row
+    /// above: of planes that no tap reads, and so are narrower than the result, before the plane.
     joined: bool,
-    next: [(usize, usize); 4],
+    next: [(isize, usize); 4],
     /// The runs to be gathered otherwise.
     runs: Range<usize>,
 }
@@ -106,13 +108,13 @@ impl<T: Float> Correlation<T> {
             let (mut crosses, mut joins) = (false, may_join);
             for (j, vector) in tile.clone().enumerate() {
                 let pixel = vector * lanes;
-                begins[j] = place(pixel);
+                begins[j] = place(pixel) as isize;
                 next[j] = (begins[j], lanes);
                 let (here, used) = (width - pixel % width, lanes.min(pixels - pixel));
                 if here < used {
                     crosses = true;
                     joins &= here + width >= used;
-                    next[j] = (place(pixel + here) - here, here);
+                    next[j] = (place(pixel + here) as isize - here as isize, here);
                 }
             }
             let start = self.runs.len();
@@ -181,7 +183,10 @@ impl<T: Float> Correlation<T> {
     }
 
     /// The maps of all images and groups, one after the other in `to`.
-    pub fn images(
+    ///
+    /// # Safety
+    /// The shifts were made for these planes; `from` holds an image of them for each map of `to`.
+    pub unsafe fn images(
         &self,
         groups: usize,
         planes: &Planes,
@@ -198,7 +203,7 @@ impl<T: Float> Correlation<T> {
             let packed = &*packed;
             let (source, map) = (planes.image_len(), self.maps * self.pixels);
             let units = to.len() / map.max(1);
-            let products = to.len() * self.shifts.len();
+            let products = cost(&[to.len(), self.shifts.len()]);
             let behind = planes.len() + Self::excess();
             let out = Shared(to.as_mut_ptr());
             share(
@@ -249,8 +254,8 @@ impl<T: Float> Correlation<T> {
                     k: shifts.len(),
                     a: packed[block.start * self.maps..].as_ptr(),
                     panels: 0,
-                    b: tile.begins.map(|begin| planes.wrapping_add(begin)),
-                    next: tile.next.map(|(begin, lane)| (planes.wrapping_add(begin), lane)),
+                    b: tile.begins.map(|begin| planes.wrapping_offset(begin)),
+                    next: tile.next.map(|(begin, lane)| (planes.wrapping_offset(begin), lane)),
                     shifts: shifts.as_ptr(),
                     start: start.map_or(&raw const zero, <[T]>::as_ptr),
                     start_step: usize::from(start.is_some()),

@@ -37,10 +37,14 @@ fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
 }
 
 /// By a correlation over the planes of each image.
-pub fn run<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+///
+/// # Safety
+/// As [`super::forward`]; nothing is empty.
+pub unsafe fn run<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (planes, taps) = planes(g);
     let correlation = Correlation::<T>::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
     let steps = g.c * g.taps();
     let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
-    correlation.images(g.groups, &planes, &weights, [x, w], bias, y);
+    // SAFETY: the planes and weights are those of the geometry, as are the slices.
+    unsafe { correlation.images(g.groups, &planes, &weights, [x, w], bias, y) }
 }

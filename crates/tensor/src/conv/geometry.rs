@@ -40,6 +40,12 @@ impl Geometry {
             dilation: conv.dilation,
             padding: conv.padding,
         };
+        for axis in 0..2 {
+            // A longer stride leads from the one window to none, too, and multiples of it could not
+            // be counted.
+            let (before, after) = this.padding[axis];
+            this.stride[axis] = this.stride[axis].min((before + this.size[axis] + after).max(1));
+        }
         if this.kernel == [1, 1] && this.stride == [1, 1] && this.padding == [(0, 0); 2] {
             // Where pixels do not meet, an image is one row of them.
             let row = [1, this.pixels()];

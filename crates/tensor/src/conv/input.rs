@@ -5,7 +5,7 @@ use super::correlation::{Correlation, Weights, share};
 use super::planes::Planes;
 use crate::element::Float;
 use crate::gemm::{Use, with_buffer};
-use crate::parallel::Shared;
+use crate::parallel::{Shared, cost};
 use crate::simd::simd;
 
 /// Along an axis, the pixels i ≡ `first` (mod stride) of an input image.
@@ -43,8 +43,11 @@ fn reach(phases: &[Phase], least: isize) -> usize {
     ends.max().unwrap_or_default()
 }
 
-/// See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input). Nothing is empty.
-pub fn run<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+/// See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
+///
+/// # Safety
+/// As [`super::forward`]; nothing is empty.
+pub unsafe fn run<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
     let planes = Planes {
         channels: g.o,
@@ -80,9 +83,13 @@ pub fn run<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     }
     match &parts[..] {
         [part] if g.stride == [1, 1] => {
-            part.correlation.images(g.groups, &planes, &part.weights, [gy, w], None, gx);
+            // SAFETY: the planes and weights are those of the geometry, as are the slices.
+            unsafe {
+                part.correlation.images(g.groups, &planes, &part.weights, [gy, w], None, gx);
+            }
         }
-        parts => interleaved(g, &planes, parts, [gy, w], gx),
+        // SAFETY: as above.
+        parts => unsafe { interleaved(g, &planes, parts, [gy, w], gx) },
     }
 }
 
@@ -97,7 +104,10 @@ struct Part<T: 'static> {
 }
 
 /// Several phases: each is computed on its own, image by image, and all are put together.
-fn interleaved<T: Float>(
+///
+/// # Safety
+/// As [`run`]; planes and parts are those of the geometry.
+unsafe fn interleaved<T: Float>(
     g: &Geometry,
     planes: &Planes,
     parts: &[Part<T>],
@@ -121,7 +131,7 @@ fn interleaved<T: Float>(
         let gathered_len = parts.iter().map(|part| part.correlation.gathered_len()).max();
         let behind = planes.len() + Correlation::<T>::excess();
         let maps = behind + gathered_len.unwrap_or_default();
-        let products = g.n * g.groups * g.o * g.out_pixels() * g.c * g.taps();
+        let products = cost(&[g.n * g.groups, g.o, g.out_pixels(), g.c, g.taps()]);
         let out = Shared(gx.as_mut_ptr());
         share([g.n * g.groups, 1], products, maps + image, |unit, _, buffer: *mut T| {
             // SAFETY: the image is in `gy`; planes, gathered pixels and maps fit the buffer; no

@@ -73,7 +73,8 @@ impl<T: Float> Tensor<T> {
         let mut out = Self::empty(shape);
         let (x, w, bias) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let bias = bias.as_ref().map(slice);
-        T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut());
+        // SAFETY: the shapes fit, and the geometry is theirs.
+        unsafe { T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut()) }
         out
     }
 
@@ -98,7 +99,8 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&shape, &w, &gy, conv);
         let mut out = Self::empty(shape);
         let (gy, w) = (self.contiguous(), weight.contiguous());
-        T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut());
+        // SAFETY: the shapes fit, and the geometry is theirs.
+        unsafe { T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut()) }
         out
     }
 
@@ -122,7 +124,8 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&x, &shape, &gy_shape, conv);
         let mut out = Self::empty(shape);
         let (x, gy) = (self.contiguous(), gy.contiguous());
-        T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut());
+        // SAFETY: the shapes fit, and the geometry is theirs.
+        unsafe { T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut()) }
         out
     }
 }
@@ -133,33 +136,55 @@ fn slice<T: Float>(x: &Tensor<T>) -> &[T] {
 }
 
 /// See [`Tensor::conv2d`].
-pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+///
+/// # Safety
+/// The slices have the sizes of the geometry, which comes from shapes that fit.
+pub unsafe fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
+    } else if w.is_empty() {
+        nothing_but_bias(g, bias, y);
     } else if whole::applies(g) {
         whole::forward(g, x, w, bias, y);
     } else {
-        forward::run(g, x, w, bias, y);
+        // SAFETY: the same contract.
+        unsafe { forward::run(g, x, w, bias, y) }
+    }
+}
+
+/// The result without channels of the input: sums of nothing.
+fn nothing_but_bias<T: Float>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
+    let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
+    for (map, y) in y.chunks_mut(pixels).enumerate() {
+        y.fill(bias.map_or(T::default(), |bias| bias[map % maps]));
     }
 }
 
 /// See [`Tensor::conv2d_input`].
-pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
-    if gx.is_empty() || gy.is_empty() {
+///
+/// # Safety
+/// As [`forward`].
+pub unsafe fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+    if gx.is_empty() || gy.is_empty() || w.is_empty() {
         gx.fill(T::default());
     } else if whole::applies(g) {
         whole::input(g, gy, w, gx);
     } else {
-        input::run(g, gy, w, gx);
+        // SAFETY: the same contract.
+        unsafe { input::run(g, gy, w, gx) }
     }
 }
 
 /// See [`Tensor::conv2d_weight`].
-pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
-    if x.is_empty() || gy.is_empty() {
+///
+/// # Safety
+/// As [`forward`].
+pub unsafe fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+    if x.is_empty() || gy.is_empty() || gw.is_empty() {
         gw.fill(T::default());
     } else if whole::applies(g) {
         whole::weight(g, x, gy, gw);
     } else {
-        weight::run(g, x, gy, gw);
+        // SAFETY: the same contract.
+        unsafe { weight::run(g, x, gy, gw) }
     }
 }

@@ -9,7 +9,7 @@ use super::correlation::pieces;
 use super::planes::Planes;
 use crate::element::Float;
 use crate::gemm::{Dots, Kernels, Panel, Use, Weigh, with_buffer};
-use crate::parallel::{self, Shared};
+use crate::parallel::{self, Shared, cost};
 use std::ops::Range;
 
 /// Pixels of a block: their gradients of one tile stay in the first cache.
@@ -56,12 +56,15 @@ struct Block<'a, T> {
     sums: *mut T,
 }
 
-/// See [`Tensor::conv2d_weight`](crate::Tensor::conv2d_weight). Nothing is empty.
-pub fn run<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+/// See [`Tensor::conv2d_weight`](crate::Tensor::conv2d_weight).
+///
+/// # Safety
+/// As [`super::forward`]; nothing is empty.
+pub unsafe fn run<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     let plan = Plan::new(g);
     let blocks = plan.blocks();
-    let products = gw.len() * g.n * g.out_pixels();
-    let worth = products / CHUNK.max(REUSE * gw.len());
+    let products = cost(&[gw.len(), g.n, g.out_pixels()]);
+    let worth = products / CHUNK.max(cost(&[REUSE, gw.len()]));
     let chunks = worth.clamp(1, CHUNKS).min(blocks);
     let sums = g.groups * plan.sums();
     with_buffer(Use::Weights, chunks * sums, |buffer: *mut T| {
@@ -155,7 +158,7 @@ impl<T: Float> Plan<T> {
     /// Adds the products of these blocks to `sums`, in all groups.
     ///
     /// # Safety
-    /// `sums` has room for all groups.
+    /// `sums` has room for all groups; `x` and `gy` have the sizes of the geometry.
     unsafe fn add_blocks(&self, blocks: Range<usize>, x: &[T], gy: &[T], sums: *mut T) {
         let g = &self.g;
         let padded = self.planes.as_ref().map_or(0, |planes| self.images * planes.len());

@@ -11,7 +11,7 @@ pub fn applies(g: &Geometry) -> bool {
 
 /// A matrix whose rows follow each other.
 fn matrix<T>(of: &[T], rows: usize, cols: usize) -> MatRef<T> {
-    debug_assert_eq!(of.len(), rows * cols);
+    assert_eq!(of.len(), rows * cols);
     MatRef { ptr: of.as_ptr(), rows, cols, row_stride: cols as isize, col_stride: 1 }
 }
 

@@ -21,6 +21,8 @@ pub struct Kernels<T: 'static> {
     pub name: &'static str,
     /// Elements in a vector.
     pub lanes: usize,
+    /// The kernels with vectors of half the length, for results that fill no longer ones.
+    pub half: Option<&'static Kernels<T>>,
     /// Vectors in the row of a tile of full size.
     pub vectors: usize,
     /// By whether A's elements of a step are contiguous, vectors - 1, and rows - 1; as many rows as
@@ -79,8 +81,8 @@ macro_rules! wide {
 
 /// A module with the tables of one instruction set.
 macro_rules! instruction_set {
-    ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty
-        $(, #[$features:meta])?) => {
+    ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty,
+        half $half32:expr, $half64:expr $(, #[$features:meta])?) => {
         mod $module {
             use super::*;
             #[allow(unused_imports)]
@@ -119,6 +121,7 @@ macro_rules! instruction_set {
             pub static F32: Kernels<f32> = Kernels {
                 name: $name,
                 lanes: <$f32>::LANES,
+                half: $half32,
                 vectors: $vectors,
                 outer: [$outer!(outer $f32, false), $outer!(outer $f32, true)],
                 inner: inner!($f32: 1 2 3 4),
@@ -132,6 +135,7 @@ macro_rules! instruction_set {
             pub static F64: Kernels<f64> = Kernels {
                 name: $name,
                 lanes: <$f64>::LANES,
+                half: $half64,
                 vectors: $vectors,
                 outer: [$outer!(outer $f64, false), $outer!(outer $f64, true)],
                 inner: inner!($f64: 1 2 3 4),
@@ -146,17 +150,19 @@ macro_rules! instruction_set {
     };
 }
 
-instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2]);
+instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2],
+    half None, None);
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx2 "avx2" narrow 2 (3, 4), x86_64::__m256, x86_64::__m256d, pack x86_64::__m256, x86_64::__m256d,
-    #[target_feature(enable = "avx2,fma")]);
+    half None, None, #[target_feature(enable = "avx2,fma")]);
 // Packing waits for memory and needs no longer vectors.
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx512 "avx512" wide 4 (4, 4), x86_64::__m512, x86_64::__m512d, pack x86_64::__m256, x86_64::__m256d,
+    half Some(&avx2::F32), Some(&avx2::F64),
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
 instruction_set!(neon "neon" wide 4 (4, 4), aarch64::float32x4_t, aarch64::float64x2_t,
-    pack aarch64::float32x4_t, aarch64::float64x2_t);
+    pack aarch64::float32x4_t, aarch64::float64x2_t, half None, None);
 
 macro_rules! gemm_types {
     ($($t:ident $table:ident)*) => { $(

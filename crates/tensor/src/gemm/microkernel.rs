@@ -122,7 +122,9 @@ pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Sc
         for _ in 0..k / V::LANES {
             add_products(
                 &mut acc,
+                #[inline(always)]
                 |i| V::load(a.offset(i as isize * a_row)),
+                #[inline(always)]
                 |j| V::load(b.offset(j as isize * b_col)),
             );
             a = a.wrapping_add(V::LANES);
@@ -132,7 +134,9 @@ pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Sc
         if rest > 0 {
             add_products(
                 &mut acc,
+                #[inline(always)]
                 |i| V::load_first(a.offset(i as isize * a_row), rest),
+                #[inline(always)]
                 |j| V::load_first(b.offset(j as isize * b_col), rest),
             );
         }

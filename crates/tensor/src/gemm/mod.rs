@@ -21,6 +21,7 @@ mod window;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use crate::parallel::cost;
 pub use kernels::Kernels;
 pub(crate) use pack::{Panel, Use, with_buffer};
 use std::ops::{Add, Mul};
@@ -144,7 +145,7 @@ impl<T: Gemm> Product<T> {
         let worth =
             |side: usize, contiguous: bool| side <= if contiguous { NARROW } else { VERY_NARROW };
         let (a_k, b_k) = (a.col_stride == 1, b.row_stride == 1);
-        let method = if m * n * k <= FEW {
+        let method = if cost(&[m, n, k]) <= FEW {
             Method::Elements
         } else if k >= 2 * kernels.lanes && ((b_k && worth(m, a_k)) || (a_k && worth(n, b_k))) {
             Method::Inner
@@ -154,13 +155,15 @@ impl<T: Gemm> Product<T> {
         } else {
             Method::Outer
         };
-        Self { kernels, method, a, b, c, ldc, accumulate }
+        // Rows of C that fill no vector: half as long they need no mask, and B no packing.
+        let half = kernels.half.filter(|half| method == Method::Outer && n <= half.lanes);
+        Self { kernels: half.unwrap_or(kernels), method, a, b, c, ldc, accumulate }
     }
 
     /// # Safety
     /// As [`gemm`]; the processor has the instructions of `kernels`.
     unsafe fn run(self) {
-        let work = self.a.rows * self.b.cols * self.a.cols;
+        let work = cost(&[self.a.rows, self.b.cols, self.a.cols]);
         let parts = if work < 2 * PART {
             1
         } else {

@@ -26,9 +26,9 @@ impl Vector for float32x4_t {
         }
     }
     #[inline(always)]
-    unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
         // SAFETY: NEON is part of every aarch64.
-        unsafe { vectors.map(|v| vaddvq_f32(v)) }
+        unsafe { [vaddvq_f32(a), vaddvq_f32(b), vaddvq_f32(c), vaddvq_f32(d)] }
     }
 }
 
@@ -46,8 +46,8 @@ impl Vector for float64x2_t {
         }
     }
     #[inline(always)]
-    unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
         // SAFETY: NEON is part of every aarch64.
-        unsafe { vectors.map(|v| vaddvq_f64(v)) }
+        unsafe { [vaddvq_f64(a), vaddvq_f64(b), vaddvq_f64(c), vaddvq_f64(d)] }
     }
 }

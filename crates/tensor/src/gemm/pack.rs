@@ -43,8 +43,11 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
                 V::load(src.add(w)).store(dst.add(w));
                 w += V::LANES;
             }
-            if w < width {
-                V::load_first(src.add(w), valid - w).store(dst.add(w));
+            // What exists of the last vector, then zeros up to the end of the row.
+            while w < width {
+                let rest = valid.saturating_sub(w);
+                V::load_first(src.wrapping_add(w), rest).store(dst.add(w));
+                w += V::LANES;
             }
         }
     }
@@ -61,7 +64,8 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
         while p + V::LANES <= k {
             for block in (0..width.div_ceil(V::LANES)).rev() {
                 let w = block * V::LANES;
-                let src = src.offset(w as isize * stride + p as isize);
+                // A block of which no row exists is not read: its place is only computed.
+                let src = src.wrapping_offset(w as isize * stride + p as isize);
                 V::transpose(src, stride, valid.saturating_sub(w), dst.add(p * width + w), width);
             }
             p += V::LANES;
@@ -113,7 +117,8 @@ pub fn with_buffer<T: Copy, R>(purpose: Use, len: usize, f: impl FnOnce(*mut T) 
     BUFFERS.with(|buffers| {
         let buffer = &buffers[purpose as usize];
         let mut lines = buffer.take();
-        let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= isize::MAX as usize);
+        let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<Line>());
         if lines.len() < needed {
             drop(std::mem::take(&mut lines));
             lines = vec![Line([0; 64]); needed];

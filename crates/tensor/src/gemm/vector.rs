@@ -3,6 +3,13 @@
 //! Every method is `#[inline(always)]`, and must end up in a function compiled with the
 //! instruction set's `#[target_feature]`: that the processor has the instructions is what their
 //! caller promises, together with the pointers being valid for the elements that are named.
+//!
+//! An intrinsic becomes an instruction only inside such a function. A closure is a function of its
+//! own, compiled without the instructions, unless it is inlined: handed to `array::map`,
+//! `array::from_fn` or an iterator it may stay a call, and so does every intrinsic in it. So the
+//! code here and in the micro-kernels consists of loops, and its closures are `#[inline(always)]`.
+//! `.ci/run` looks through a release binary for intrinsics that stayed functions.
+#![allow(clippy::needless_range_loop)] // lanes and vectors have numbers
 
 use std::ops::{Add, Mul};
 
@@ -59,10 +66,11 @@ pub trait Vector: Copy {
     /// The sums of the lanes of four vectors.
     #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4] {
-        vectors.map(|vector| {
+        let mut sums = [Self::Scalar::default(); 4];
+        for j in 0..4 {
             let mut lanes = [Self::Scalar::default(); 16];
             // SAFETY: no vector has more than 16 lanes.
-            unsafe { vector.store(lanes.as_mut_ptr()) };
+            unsafe { vectors[j].store(lanes.as_mut_ptr()) };
             let mut n = Self::LANES;
             while n > 1 {
                 n /= 2;
@@ -70,8 +78,9 @@ pub trait Vector: Copy {
                     lanes[i] = lanes[i] + lanes[i + n];
                 }
             }
-            lanes[0]
-        })
+            sums[j] = lanes[0];
+        }
+        sums
     }
 
     /// Transposes a block of `LANES` x `LANES` elements: element i of output row q is element q of

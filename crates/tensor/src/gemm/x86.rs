@@ -166,6 +166,20 @@ impl Vector for __m256d {
     }
 }
 
+/// The sum of both halves.
+#[inline(always)]
+unsafe fn halves_ps(v: __m512) -> __m256 {
+    // SAFETY: the caller promises the instructions.
+    unsafe { _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)) }
+}
+
+/// The sum of both halves.
+#[inline(always)]
+unsafe fn halves_pd(v: __m512d) -> __m256d {
+    // SAFETY: the caller promises the instructions.
+    unsafe { _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v)) }
+}
+
 impl Vector for __m512 {
     type Scalar = f32;
     const LANES: usize = 16;
@@ -188,15 +202,9 @@ impl Vector for __m512 {
         unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as u16, self) }
     }
     #[inline(always)]
-    unsafe fn sums(vectors: [Self; 4]) -> [f32; 4] {
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
         // SAFETY: the caller promises the instructions.
-        unsafe {
-            __m256::sums(
-                vectors.map(|v| {
-                    _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))
-                }),
-            )
-        }
+        unsafe { __m256::sums([halves_ps(a), halves_ps(b), halves_ps(c), halves_ps(d)]) }
     }
 }
 
@@ -222,14 +230,8 @@ impl Vector for __m512d {
         unsafe { _mm512_mask_storeu_pd(p, ((1u32 << n) - 1) as u8, self) }
     }
     #[inline(always)]
-    unsafe fn sums(vectors: [Self; 4]) -> [f64; 4] {
+    unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
         // SAFETY: the caller promises the instructions.
-        unsafe {
-            __m256d::sums(
-                vectors.map(|v| {
-                    _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v))
-                }),
-            )
-        }
+        unsafe { __m256d::sums([halves_pd(a), halves_pd(b), halves_pd(c), halves_pd(d)]) }
     }
 }

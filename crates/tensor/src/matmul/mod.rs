@@ -3,7 +3,7 @@
 
 use crate::element::Float;
 use crate::gemm::MatRef;
-use crate::parallel::Shared;
+use crate::parallel::{Shared, cost};
 use crate::shape::{Shape, Strides};
 use crate::shapes::{self, Face, OrPanic, face};
 use crate::strided::{Collapsed, Cursor};
@@ -136,8 +136,8 @@ unsafe fn product<T: Float>(a: &Operand<T>, b: &Operand<T>, batch: &Shape, out: 
             }
         }
     };
-    let each = (m * n * k).max(1);
-    if each < SMALL && each * count >= WORTH {
+    let each = cost(&[m, n, k]).max(1);
+    if each < SMALL && cost(&[each, count]) >= WORTH {
         let size = (WORTH / 4 / each).max(1);
         (0..count.div_ceil(size))
             .into_par_iter()

@@ -44,7 +44,8 @@ impl<T: Float> Step<T> {
     /// no operand.
     #[inline]
     pub unsafe fn run(self) {
-        T::step(self);
+        // SAFETY: the same contract.
+        unsafe { T::step(self) }
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod binary;
 mod kernel;
+mod logic;
 mod ops;
 mod program;
 mod sum;
 #[cfg(test)]
 mod tests;
 mod unary;
+mod whole;
 
 pub use binary::Binary;
 pub use kernel::{Opcode, Step};

@@ -8,16 +8,32 @@ use crate::shape::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 use smallvec::smallvec;
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ops;
 
-/// How a type of numbers does arithmetic on whole tensors: floats by programs, integers by loops.
+/// How a type of numbers does arithmetic on whole tensors: floats by programs, integers by loops
+/// that are exact or panic.
 pub trait Arithmetic: Sized {
     #[doc(hidden)]
+    #[track_caller]
     fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self>
     where
         Self: Element;
+    /// `x op c` for the four operators.
     #[doc(hidden)]
-    fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self>
+    #[track_caller]
+    fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self>
+    where
+        Self: Element;
+    /// `c op x` for the four operators.
+    #[doc(hidden)]
+    #[track_caller]
+    fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self>
+    where
+        Self: Element;
+    #[doc(hidden)]
+    #[track_caller]
+    fn negate(x: &Tensor<Self>) -> Tensor<Self>
     where
         Self: Element;
     #[doc(hidden)]
@@ -25,11 +41,17 @@ pub trait Arithmetic: Sized {
     fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>)
     where
         Self: Element;
+    /// `x op= c` for the four operators.
+    #[doc(hidden)]
+    #[track_caller]
+    fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64)
+    where
+        Self: Element;
 }
 
 /// The shape of `a`, to which `b` must broadcast.
 #[track_caller]
-fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+pub(super) fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let shape = a.shape();
     shapes::in_place(op.name(), &shape, &b.shape()).or_panic();
     shape
@@ -43,61 +65,51 @@ macro_rules! float_arithmetic {
                 apply(Opcode::Binary(op), [a, b], shape)
             }
             #[inline]
-            fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self> {
-                x.unary(op)
+            fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self> {
+                match op {
+                    Binary::Add => x.unary(Unary::Shift(c)),
+                    Binary::Sub => x.unary(Unary::Shift(-c)),
+                    Binary::Mul => x.unary(Unary::Scale(c)),
+                    _ => Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape()),
+                }
+            }
+            #[inline]
+            fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self> {
+                match op {
+                    Binary::Add => x.unary(Unary::Shift(c)),
+                    Binary::Sub => x.unary(Unary::Neg).unary(Unary::Shift(c)),
+                    Binary::Mul => x.unary(Unary::Scale(c)),
+                    _ => Self::binary(op, &Tensor::scalar_of(Self::of(c)), x, x.shape()),
+                }
+            }
+            #[inline]
+            fn negate(x: &Tensor<Self>) -> Tensor<Self> {
+                x.unary(Unary::Neg)
             }
             fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
                 target_shape(op, a, b);
                 Program::new(|[a, b]| [a.binary(op, b)]).update(&mut [a], &[b]);
+            }
+            fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64) {
+                Self::assign(op, x, &Tensor::scalar_of(Self::of(c)));
             }
         }
     )* };
 }
 float_arithmetic! { f32 f64 }
 
-macro_rules! integer_arithmetic {
-    ($($t:ident)*) => { $(
-        impl Arithmetic for $t {
-            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
-                let f: fn($t, $t) -> $t = match op {
-                    Binary::Add => $t::wrapping_add,
-                    Binary::Sub => $t::wrapping_sub,
-                    Binary::Mul => $t::wrapping_mul,
-                    Binary::Div => |a, b| a / b,
-                    Binary::Pow => |a, b| a.wrapping_pow(u32::try_from(b).unwrap_or(0)),
-                    Binary::Maximum => Ord::max,
-                    Binary::Minimum => Ord::min,
-                    Binary::Gt => |a, b| (a > b).into(),
-                    Binary::Ge => |a, b| (a >= b).into(),
-                    Binary::Lt => |a, b| (a < b).into(),
-                    Binary::Le => |a, b| (a <= b).into(),
-                    Binary::Eq => |a, b| (a == b).into(),
-                    Binary::Ne => |a, b| (a != b).into(),
-                    Binary::Gate => |a, b| if a == 0 { b } else { 0 },
-                };
-                zip(a, b, shape, f)
-            }
-            fn unary(op: Unary, x: &Tensor<Self>) -> Tensor<Self> {
-                let with = |op, c: f64| Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape());
-                match op {
-                    // Through f64 only where the constant is one: 2⁵³ and more stay exact.
-                    Unary::Shift(c) if c < 0.0 => with(Binary::Sub, -c),
-                    Unary::Shift(c) => with(Binary::Add, c),
-                    Unary::Scale(c) if c == c.trunc() => with(Binary::Mul, c),
-                    Unary::Neg => zip(&Tensor::scalar_of(0), x, x.shape(), $t::wrapping_sub),
-                    _ => x.cast::<f64>().unary(op).cast(),
-                }
-            }
-            fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
-                *a = Self::binary(op, a, b, target_shape(op, a, b));
-            }
-        }
-    )* };
+/// Each element by itself.
+pub(super) fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
+    let x = x.contiguous();
+    let mut out = Tensor::empty(x.shape());
+    for (y, &x) in out.fresh_mut().iter_mut().zip(x.as_slice().unwrap_or_default()) {
+        *y = f(x);
+    }
+    out
 }
-integer_arithmetic! { i64 u32 u8 }
 
 /// Element by element over operands that broadcast to `shape`.
-fn zip<T: Element, U: Element>(
+pub(super) fn zip<T: Element, U: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
     shape: Shape,
@@ -120,17 +132,26 @@ pub(crate) fn apply<T: Float, const N: usize>(
     shape: Shape,
 ) -> Tensor<T> {
     if x.iter().all(|x| x.is_contiguous() && x.block.has_shape(&shape)) {
-        return in_order(op, x, &shape);
+        // SAFETY: just checked.
+        return unsafe { in_order(op, x, &shape) };
     }
     let instruction = Instruction { op, args: [0, 1, 2] };
     Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, &shape)
 }
 
 /// One opcode over contiguous operands of equal shape.
+///
+/// # Safety
+/// The operands are contiguous and have this shape.
 #[inline]
-fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
+unsafe fn in_order<T: Float, const N: usize>(
+    op: Opcode,
+    x: [&Tensor<T>; N],
+    shape: &Shape,
+) -> Tensor<T> {
+    assert!(op.arity() <= N, "{op:?} reads {} operands, {N} are given", op.arity());
     let mut out = Tensor::empty_as(shape);
-    let n = shape.numel();
+    let n = out.numel();
     let mut args = [std::ptr::null(); 3];
     for (arg, x) in args.iter_mut().zip(x) {
         *arg = x.ptr();
@@ -140,13 +161,16 @@ fn in_order<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Sh
         // SAFETY: all operands and the new result have `n` numbers.
         unsafe { Step { op, args, out: out_ptr, n }.run() };
     } else {
-        in_parallel(op, args, out_ptr, n);
+        // SAFETY: as above.
+        unsafe { in_parallel(op, args, out_ptr, n) };
     }
     out
 }
 
+/// # Safety
+/// As [`Step::run`].
 #[cold]
-fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
+unsafe fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
     let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
     ranges(n, n, 64, |range| {
         let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
@@ -161,7 +185,7 @@ fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize)
 /// If they do not.
 #[inline]
 #[track_caller]
-fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+pub(super) fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let (a, b) = (a.shape(), b.shape());
     if a == b {
         return a;
@@ -186,13 +210,17 @@ impl<T: Float> Tensor<T> {
         apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
     }
 
-    /// Any pointwise operation on operands of this shape.
+    /// Any pointwise operation on operands that broadcast to this shape.
+    ///
+    /// # Panics
+    /// If one does not, or the operation has another number of operands.
     #[doc(hidden)]
     #[inline]
+    #[track_caller]
     pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N], shape: &Shape) -> Self {
-        debug_assert!(operands.iter().all(|x| x.shape() == *shape));
-        if operands.iter().all(|x| x.is_contiguous()) {
-            return in_order(op, operands, shape);
+        if operands.iter().all(|x| x.is_contiguous() && x.block.has_shape(shape)) {
+            // SAFETY: just checked.
+            return unsafe { in_order(op, operands, shape) };
         }
         apply(op, operands, *shape)
     }
@@ -229,10 +257,11 @@ impl<T: Number> Tensor<T> {
         T::binary(Binary::Minimum, self, other, common("minimum", self, other))
     }
 
-    /// aᵇ, element by element.
+    /// aᵇ, element by element. Of integers exactly: 2⁻¹ is no integer and panics.
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or a power of integers is no integer or does not fit the
+    /// type.
     #[track_caller]
     pub fn pow(&self, other: &Self) -> Self {
         T::binary(Binary::Pow, self, other, common("pow", self, other))
@@ -240,8 +269,8 @@ impl<T: Number> Tensor<T> {
 }
 
 macro_rules! comparisons {
-    ($($(#[$doc:meta])* $name:ident $scalar:ident $op:tt;)*) => {
-        /// Comparisons.
+    ($($(#[$doc:meta])* $name:ident $scalar:ident $op:tt ($orders:pat);)*) => {
+        /// Comparisons. Every comparison with NaN is false, but for `not_equal`.
         impl<T: Element> Tensor<T> { $(
             $(#[$doc])*
             ///
@@ -251,30 +280,31 @@ macro_rules! comparisons {
             pub fn $name(&self, other: &Self) -> Tensor<bool> {
                 zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
             }
-            /// The same with a number.
+            /// The same with a number. Integers and booleans (as 0 and 1) are compared exactly;
+            /// for floats the number is first rounded to their type.
             pub fn $scalar(&self, c: f64) -> Tensor<bool> {
-                self.$name(&Tensor::scalar_of(T::of(c)))
+                each(self, |x| matches!(x.order(c), $orders))
             }
         )* }
     };
 }
 comparisons! {
     /// a > b
-    gt gt_scalar >;
+    gt gt_scalar > (Some(Greater));
     /// a ≥ b
-    ge ge_scalar >=;
+    ge ge_scalar >= (Some(Greater | Equal));
     /// a < b
-    lt lt_scalar <;
+    lt lt_scalar < (Some(Less));
     /// a ≤ b
-    le le_scalar <=;
+    le le_scalar <= (Some(Less | Equal));
     /// a = b
-    equal equal_scalar ==;
+    equal equal_scalar == (Some(Equal));
     /// a ≠ b
-    not_equal not_equal_scalar !=;
+    not_equal not_equal_scalar != (None | Some(Less | Greater));
 }
 
 macro_rules! operators {
-    ($($Trait:ident $method:ident $Assign:ident $assign:ident: |$x:ident, $c:ident| $right:expr, $left:expr;)*) => { $(
+    ($($Trait:ident $method:ident $Assign:ident $assign:ident;)*) => { $(
         impl<T: Number> ops::$Trait<&Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
             #[track_caller]
@@ -305,53 +335,65 @@ macro_rules! operators {
         }
         impl<T: Number> ops::$Trait<f64> for &Tensor<T> {
             type Output = Tensor<T>;
-            fn $method(self, $c: f64) -> Tensor<T> {
-                let $x = self;
-                $right
+            #[track_caller]
+            fn $method(self, c: f64) -> Tensor<T> {
+                T::with_number(Binary::$Trait, self, c)
             }
         }
         impl<T: Number> ops::$Trait<f64> for Tensor<T> {
             type Output = Tensor<T>;
+            #[track_caller]
             fn $method(self, c: f64) -> Tensor<T> {
                 (&self).$method(c)
             }
         }
         impl<T: Number> ops::$Trait<&Tensor<T>> for f64 {
             type Output = Tensor<T>;
-            fn $method(self, $x: &Tensor<T>) -> Tensor<T> {
-                let $c = self;
-                $left
+            #[track_caller]
+            fn $method(self, x: &Tensor<T>) -> Tensor<T> {
+                T::of_number(Binary::$Trait, self, x)
             }
         }
         impl<T: Number> ops::$Trait<Tensor<T>> for f64 {
             type Output = Tensor<T>;
+            #[track_caller]
             fn $method(self, x: Tensor<T>) -> Tensor<T> {
                 self.$method(&x)
             }
         }
+        /// On a panic the tensor is unchanged.
         impl<T: Number> ops::$Assign<&Tensor<T>> for Tensor<T> {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
                 T::assign(Binary::$Trait, self, other);
             }
         }
+        /// On a panic the tensor is unchanged.
+        impl<T: Number> ops::$Assign<f64> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, c: f64) {
+                T::assign_number(Binary::$Trait, self, c);
+            }
+        }
     )* };
 }
 operators! {
-    Add add AddAssign add_assign: |x, c| T::unary(Unary::Shift(c), x), T::unary(Unary::Shift(c), x);
-    Sub sub SubAssign sub_assign: |x, c| T::unary(Unary::Shift(-c), x), T::unary(Unary::Shift(c), &T::unary(Unary::Neg, x));
-    Mul mul MulAssign mul_assign: |x, c| T::unary(Unary::Scale(c), x), T::unary(Unary::Scale(c), x);
-    Div div DivAssign div_assign: |x, c| x / &Tensor::scalar_of(T::of(c)), &Tensor::scalar_of(T::of(c)) / x;
+    Add add AddAssign add_assign;
+    Sub sub SubAssign sub_assign;
+    Mul mul MulAssign mul_assign;
+    Div div DivAssign div_assign;
 }
 
 impl<T: Number> ops::Neg for &Tensor<T> {
     type Output = Tensor<T>;
+    #[track_caller]
     fn neg(self) -> Tensor<T> {
-        T::unary(Unary::Neg, self)
+        T::negate(self)
     }
 }
 impl<T: Number> ops::Neg for Tensor<T> {
     type Output = Tensor<T>;
+    #[track_caller]
     fn neg(self) -> Tensor<T> {
         -&self
     }

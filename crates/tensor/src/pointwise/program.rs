@@ -6,7 +6,7 @@
 use super::kernel::{Opcode, Step};
 use super::{Binary, Unary};
 use crate::element::Float;
-use crate::parallel::{Shared, ranges};
+use crate::parallel::{Shared, cost, ranges};
 use crate::shape::Shape;
 use crate::strided::{Collapsed, Cursor};
 use crate::tensor::Tensor;
@@ -109,17 +109,24 @@ impl Program {
         assert!(given == self.inputs, "program: {} inputs wanted, {given} given", self.inputs);
     }
 
+    #[track_caller]
+    pub(super) fn check_result(&self) {
+        assert!(!self.results.is_empty(), "program: a result is wanted, there is none");
+    }
+
     /// The result (the first of several) over inputs that broadcast to `shape`.
     ///
     /// # Panics
-    /// If the number of inputs is another, or one does not broadcast to `shape`.
+    /// If the number of inputs is another, one does not broadcast to `shape`, or there is no result.
     #[track_caller]
     pub fn map<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> Tensor<T> {
         self.check_inputs(inputs.len());
+        self.check_result();
         let mut out = Tensor::empty(Shape::new(shape));
         let sources = sources(inputs, out.shape());
         let target = out.fresh_mut().as_mut_ptr();
-        T::evaluate(self, &sources, &[Shared(target)], out.numel());
+        // SAFETY: a source for each input, read with `shape`; the result is new and has that shape.
+        unsafe { T::evaluate(self, &sources, &[Shared(target)], out.numel()) }
         out
     }
 
@@ -139,7 +146,8 @@ impl Program {
             targets.len(),
             inputs.len()
         );
-        let shape = targets[0].shape();
+        let Some(first) = targets.first() else { return };
+        let shape = first.shape();
         let outs: SmallVec<[Shared<T>; 4]> = targets
             .iter_mut()
             .map(|t| {
@@ -149,23 +157,35 @@ impl Program {
             .collect();
         let flat = outs.iter().map(|out| Source { base: out.0.cast_const(), layout: None });
         let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
-        T::evaluate(self, &all, &outs, shape.numel());
+        // SAFETY: a source for each input, read with `shape`; each target has this shape, belongs
+        // to its handle alone, and is read at the places that are written.
+        unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
     }
 
     /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels).
-    pub(crate) fn evaluate_here<T: Float>(
+    ///
+    /// # Safety
+    /// There is a source for each input, with `n` numbers in its layout, and no more targets than
+    /// results, each with room for `n` numbers. Targets overlap neither each other nor a source, but
+    /// target `i` may be source `i`, in order.
+    pub(crate) unsafe fn evaluate_here<T: Float>(
         &self,
         sources: &[Source<T>],
         targets: &[Shared<T>],
         n: usize,
     ) {
-        ranges(n, n * (self.steps.len() + 1), BLOCK, |range| {
-            self.block_range(sources, targets, range, 0);
+        ranges(n, cost(&[n, self.steps.len() + 1]), BLOCK, |range| {
+            // SAFETY: the same contract; the ranges are disjoint.
+            unsafe { self.block_range(sources, targets, range, 0) }
         });
     }
 
     /// The numbers in `range`; the one at `origin` goes to the start of each target.
-    pub(super) fn block_range<T: Float>(
+    ///
+    /// # Safety
+    /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
+    /// each target; nobody else uses these.
+    pub(super) unsafe fn block_range<T: Float>(
         &self,
         sources: &[Source<T>],
         targets: &[Shared<T>],

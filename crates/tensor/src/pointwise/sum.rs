@@ -3,9 +3,10 @@
 
 use super::program::{Program, Source, sources};
 use crate::element::Float;
-use crate::parallel::Shared;
+use crate::parallel::{Shared, cost};
 use crate::reduce::{Cut, cut, join, sum_middle};
 use crate::shape::Shape;
+use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 
 impl Program {
@@ -37,30 +38,45 @@ impl Program {
         over: &[usize],
         shape: &[usize],
     ) -> Tensor<T> {
-        let split = Split::of(over, shape);
+        let over = shapes::shape_of("program", over).or_panic();
+        shapes::reduce_to("sum_to", &over, shape).or_panic();
+        let split = Split::of(&over, shape);
         // With nothing to add, or one number alone, there is nothing to gain.
         if split.n == 1 || over.contains(&0) {
-            return self.map(inputs, over).sum_to(shape);
+            return self.map(inputs, &over).sum_to(shape);
         }
         self.check_inputs(inputs.len());
-        let sources = sources(inputs, Shape::new(over));
-        let partial = T::program_sum(self, &sources, split);
-        partial.reshape(&split.shape(over)).sum_to(shape)
+        self.check_result();
+        let sources = sources(inputs, over);
+        // SAFETY: a source for each input, read with the shape that was split.
+        let partial = unsafe { T::program_sum(self, &sources, split) };
+        partial.reshape(&split.shape(&over)).sum_to(shape)
     }
 
     /// For each type behind [`FloatKernels`](crate::compiled::FloatKernels): sums along the middle
     /// axis, [outer, inner].
-    pub(crate) fn sum_here<T: Float>(&self, sources: &[Source<T>], split: Split) -> Tensor<T> {
+    ///
+    /// # Safety
+    /// There is a source for each input, with the numbers of the split in its layout, and a result.
+    pub(crate) unsafe fn sum_here<T: Float>(
+        &self,
+        sources: &[Source<T>],
+        split: Split,
+    ) -> Tensor<T> {
         let Split { outer, n, inner, .. } = split;
         let mut sums = Tensor::<T>::empty(Shape::new(&[outer, inner]));
-        self.add_up(sources, 0, [outer, n, inner], sums.fresh_mut());
+        // SAFETY: by the contract.
+        unsafe { self.add_up(sources, 0, [outer, n, inner], sums.fresh_mut()) };
         sums
     }
 
     /// Makes the numbers from `start` on and sums them, divided as the reduction of stored numbers
     /// divides them: so the bits are the same, on any number of threads. What is made at once stays
     /// in the second cache.
-    fn add_up<T: Float>(
+    ///
+    /// # Safety
+    /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
+    unsafe fn add_up<T: Float>(
         &self,
         sources: &[Source<T>],
         start: usize,
@@ -68,31 +84,35 @@ impl Program {
         out: &mut [T],
     ) {
         let numbers = outer * n * inner;
-        let cost = numbers * (self.len() + 1);
+        let cost = cost(&[numbers, self.len() + 1]);
         match cut([outer, n, inner]) {
             Cut::Whole => {
                 let mut made = Tensor::<T>::empty(Shape::new(&[numbers]));
                 let made = made.fresh_mut();
                 let target = Shared(made.as_mut_ptr());
-                self.block_range(sources, &[target], start..start + numbers, start);
+                // SAFETY: by the contract; `made` has room for these numbers and is this call's.
+                unsafe { self.block_range(sources, &[target], start..start + numbers, start) };
                 sum_middle(made, [outer, n, inner], out);
             }
             Cut::Outer(half) => {
                 let (out1, out2) = out.split_at_mut(half * inner);
                 let second = start + half * n * inner;
+                // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    || self.add_up(sources, start, [half, n, inner], out1),
-                    || self.add_up(sources, second, [outer - half, n, inner], out2),
+                    || unsafe { self.add_up(sources, start, [half, n, inner], out1) },
+                    || unsafe { self.add_up(sources, second, [outer - half, n, inner], out2) },
                 );
             }
             Cut::Middle(half) => {
                 let mut rest = Tensor::<T>::empty(Shape::new(&[inner]));
                 let rest = rest.fresh_mut();
+                let second = start + half * inner;
+                // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    || self.add_up(sources, start, [1, half, inner], out),
-                    || self.add_up(sources, start + half * inner, [1, n - half, inner], rest),
+                    || unsafe { self.add_up(sources, start, [1, half, inner], out) },
+                    || unsafe { self.add_up(sources, second, [1, n - half, inner], rest) },
                 );
                 for (sum, &more) in out.iter_mut().zip(rest.iter()) {
                     *sum = *sum + more;

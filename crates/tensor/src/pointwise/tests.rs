@@ -67,7 +67,7 @@ fn layouts<T: Float>(seed: usize) -> Vec<Tensor<T>> {
         x.narrow(0, 1, 1).broadcast_to(&[3, 5]),
         x.narrow(1, 2, 1).broadcast_to(&[3, 5]),
         Tensor::from_fn(&[3, 0], at),
-        Tensor::from_fn(&[], at),
+        Tensor::from_fn((), at),
         Tensor::from_fn(&[700], at),
     ]
 }
@@ -114,7 +114,6 @@ fn broadcasting_in_operators() {
     assert_eq!((6.0 / Tensor::from([2.0f64, 3.0])).to_vec(), [3.0, 2.0]);
     let labels = Tensor::from([1i64, 2, 3]);
     assert_eq!((&labels * 2.0 - &labels + 1.0).to_vec(), [2, 3, 4]);
-    assert_eq!((1.0 - Tensor::from([250u8])).to_vec(), [7]);
     assert_eq!(row.gt(&Tensor::scalar(15.0)).to_vec(), [false, true, true]);
 }
 

@@ -23,6 +23,7 @@ impl Scene {
 
 /// For each image of `x` one of `values` and of `positions`, none of them empty.
 pub(crate) fn max_pool<T: Float>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
+    assert_eq!(values.len(), positions.len());
     let size = scene.from[0] * scene.from[1];
     let area = scene.to[0] * scene.to[1];
     let (to, at) = (Shared(values.as_mut_ptr()), Shared(positions.as_mut_ptr()));
@@ -120,14 +121,17 @@ impl Sliding {
             unreachable!("only sliding windows have a stride")
         };
         let (n, m) = (scene.from[1], scene.to[1]);
+        // Those columns that meet the image under some window, of result o at
+        // o·stride + k·dilation - padding: a kernel may be much larger than the image.
+        let first = padding.saturating_sub((m - 1) * stride) / dilation;
+        let end = (n + padding).div_ceil(dilation).min(kernel);
         let column = |k: usize| {
-            // Of result o it is at o·stride + k·dilation - padding.
             let low = padding.saturating_sub(k * dilation).div_ceil(stride).min(m);
-            let high = (n + padding).saturating_sub(k * dilation).div_ceil(stride).min(m);
-            [low, high.max(low), (low * stride + k * dilation).saturating_sub(padding)]
+            let high = (n + padding - k * dilation).div_ceil(stride).min(m);
+            (low < high).then(|| [low, high, low * stride + k * dilation - padding])
         };
         Sliding {
-            columns: (0..kernel).map(column).collect(),
+            columns: (first..end).filter_map(column).collect(),
             firsts: (0..m).map(|o| scene.windows[1].span(n, m, o).0 as u32).collect(),
             step: stride,
         }

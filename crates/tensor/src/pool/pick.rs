@@ -1,6 +1,6 @@
 //! Elements of images by their positions, and the adjoint: elements added to images of zeros.
 
-use crate::element::{Float, Number};
+use crate::element::Float;
 use crate::parallel::{Shared, ranges};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -34,7 +34,7 @@ pub(crate) fn pick<T: Float>(
 }
 
 /// `out[…, index[…, o]] += x[…, o]`, from zero. Whether all positions lie in their images.
-pub(crate) fn place<T: Number>(
+pub(crate) fn place<T: Float>(
     x: &[T],
     area: usize,
     index: &[i64],

@@ -65,6 +65,7 @@ impl Reduction {
 
     /// The numbers, one after the other in the order chosen here.
     fn source<T: Element>(&self, x: &Tensor<T>) -> Tensor<T> {
+        assert!(x.shape() == self.shape, "this reduction was made for another tensor");
         if x.is_contiguous() && self.order.is_sorted() {
             return x.clone();
         }
@@ -72,7 +73,8 @@ impl Reduction {
         let sizes: Shape = self.order.iter().map(|&axis| self.shape[axis]).collect();
         let steps: SmallVec<[isize; MAX_RANK]> =
             self.order.iter().map(|&axis| strides[axis]).collect();
-        // SAFETY: the same axes in another order lead to the same elements; those left out have
+        // SAFETY: the same axes in another order (of this shape, as was checked) lead to the same
+        // elements; those left out have
         // one element (a tensor with none takes another way).
         unsafe { x.view(sizes, Strides::new(&steps), 0) }.contiguous()
     }

@@ -12,21 +12,25 @@ mod position;
 mod reducer;
 #[cfg(test)]
 mod tests;
+mod truth;
 
-use crate::element::{Float, Number};
+use crate::element::{Element, Float, Number};
 use crate::pointwise::Program;
 use crate::shape::{MAX_RANK, Shape};
 use crate::shapes::{self, OrPanic};
 use crate::simd::{Isa, Kernel, dispatch};
+use crate::sizes::Sizes;
 use crate::tensor::Tensor;
 pub(crate) use kernel::{Cut, cut, join};
 use kernel::{fold, line, pieces};
 pub use layout::Reduction;
 use reducer::{Exps, Max, Min, Sum};
 
-/// Reductions.
-impl<T: Number> Tensor<T> {
-    /// Σx over these axes, all if none is named. The sum of nothing is 0; integers wrap.
+/// Sums.
+impl<T: Element> Tensor<T> {
+    /// Σx over these axes, all if none is named. The sum of nothing is 0.
+    ///
+    /// Integers and booleans (as 0 and 1) are summed exactly, and their sums are `i64`.
     ///
     /// Floating-point sums run pairwise. Over all axes of a contiguous tensor the error is at most
     /// `(16 + log2 n)·u·Σ|x|`, where `n` numbers are added and `u` is half the distance from 1 to
@@ -39,16 +43,58 @@ impl<T: Number> Tensor<T> {
     /// assert_eq!(x.sum(&[0], false).to_vec(), [4.0, 6.0]);
     /// assert_eq!(x.sum(&[-1], true).shape(), [2, 1]);
     /// assert_eq!(x.sum(&[], false).item(), 10.0);
+    /// assert_eq!(Tensor::from([200u8, 100]).sum(&[], false).item(), 300i64);
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If there is no such axis, one is named twice, or a sum of integers is no `i64`.
     #[track_caller]
-    pub fn sum(&self, axes: &[isize], keepdim: bool) -> Self {
-        Reduction::new(self, &shapes::reduce("sum", &self.shape(), axes).or_panic(), keepdim)
-            .of(Fold::Sum, self)
+    pub fn sum(&self, axes: &[isize], keepdim: bool) -> Tensor<T::Sum> {
+        let reduced = shapes::reduce("sum", &self.shape(), axes).or_panic();
+        fitting("sum", T::sum_along(self, Reduction::new(self, &reduced, keepdim)))
     }
 
+    /// Σx over all elements, as a number. Integers and booleans are summed exactly, in `i64`.
+    ///
+    /// # Panics
+    /// If a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn sum_all(&self) -> T::Sum {
+        match self.as_slice() {
+            Some(elements) => fitting("sum_all", T::total(elements)),
+            None => self.sum(&[], false).item(),
+        }
+    }
+
+    /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
+    /// tensor of this shape would be repeated to the shape of `self`. Sums of integers and
+    /// booleans are `i64`.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl Sizes) -> Tensor<T::Sum> {
+        let shape = shape.shape_for("sum_to").or_panic();
+        let shape = shapes::reduce_to("sum_to", &self.shape(), &shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => fitting("sum_to", T::sum_along(self, reduction)),
+            None => self.cast(),
+        }
+    }
+}
+
+/// A sum that fits its type.
+#[inline]
+#[track_caller]
+fn fitting<S>(op: &str, sum: Option<S>) -> S {
+    match sum {
+        Some(sum) => sum,
+        None => panic!("{op}: a sum does not fit i64: cast to f64 first"),
+    }
+}
+
+/// Extremes.
+impl<T: Number> Tensor<T> {
     /// The largest element over these axes, all if none is named; NaN if there is one.
     ///
     /// # Panics
@@ -97,29 +143,6 @@ impl<T: Number> Tensor<T> {
         position::along("argmin", Fold::Min, self, axis, keepdim)
     }
 
-    /// Σx over all elements, as a number.
-    pub fn sum_all(&self) -> T {
-        match self.as_slice() {
-            Some(&[x]) => x,
-            Some(elements) => T::total(elements),
-            None => self.sum(&[], false).item(),
-        }
-    }
-
-    /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
-    /// tensor of this shape would be repeated to the shape of `self`.
-    ///
-    /// # Panics
-    /// If `shape` does not broadcast to the shape of `self`.
-    #[track_caller]
-    pub fn sum_to(&self, shape: &[usize]) -> Self {
-        let shape = shapes::reduce_to("sum_to", &self.shape(), shape).or_panic();
-        match onto(self, shape) {
-            Some(reduction) => reduction.of(Fold::Sum, self),
-            None => self.clone(),
-        }
-    }
-
     /// The largest elements over the axes that `shape`, of the same rank, gives the size 1.
     ///
     /// # Panics
@@ -158,7 +181,7 @@ impl<T: Float> Tensor<T> {
         let reduction =
             Reduction::new(self, &shapes::reduce("mean", &self.shape(), axes).or_panic(), keepdim);
         let count = T::of(reduction.count() as f64);
-        let mut out = reduction.of(Fold::Sum, self);
+        let mut out = fitting("mean", T::sum_along(self, reduction));
         divide(out.make_mut(), count);
         out
     }
@@ -246,7 +269,7 @@ impl<T: Float> Tensor<T> {
 }
 
 /// The reduction that leads to this shape, which fits; `None` if it is the tensor's own.
-fn onto<T: Number>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
+fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
     let own = x.shape();
     if own == shape {
         return None;
@@ -265,10 +288,9 @@ fn divide<T: Float>(numbers: &mut [T], by: T) {
     }
 }
 
-/// What is made of the elements along the reduced axes.
+/// Which element along the reduced axes is taken.
 #[derive(Clone, Copy)]
 pub enum Fold {
-    Sum,
     Max,
     Min,
 }
@@ -279,32 +301,35 @@ impl Reduction {
     }
 }
 
-/// For each number type behind [`Kernels`](crate::compiled::Kernels).
-pub(crate) fn fold_axes<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+/// The extremes, for each number type behind [`Kernels`](crate::compiled::Kernels).
+pub(crate) fn fold_axes<T: Float>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
     match op {
-        Fold::Sum => reduction.staged::<T, Sum>(x),
         Fold::Max => reduction.staged::<T, Max>(x),
         Fold::Min => reduction.staged::<T, Min>(x),
     }
 }
 
+pub(crate) fn sum_axes<T: Float>(x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
+    reduction.staged::<T, Sum>(x)
+}
+
 /// `[outer, n, inner] → [outer, inner]`.
-pub(crate) fn sum_middle<T: Number>(x: &[T], sizes: [usize; 3], out: &mut [T]) {
+pub(crate) fn sum_middle<T: Float>(x: &[T], sizes: [usize; 3], out: &mut [T]) {
     fold::<T, Sum>(x, sizes, &[], out);
 }
 
-pub(crate) fn total<T: Number>(x: &[T]) -> T {
+pub(crate) fn total<T: Float>(x: &[T]) -> T {
     line::<T, Sum>(x, T::default())
 }
 
-pub(crate) fn position_along<T: Number>(
+pub(crate) fn position_along<T: Float>(
     op: Fold,
     x: &Tensor<T>,
     reduction: Reduction,
 ) -> Tensor<i64> {
     match op {
         Fold::Min => position::find::<T, Min>(x, reduction),
-        Fold::Max | Fold::Sum => position::find::<T, Max>(x, reduction),
+        Fold::Max => position::find::<T, Max>(x, reduction),
     }
 }
 

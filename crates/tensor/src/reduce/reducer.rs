@@ -1,6 +1,6 @@
 //! What a reduction combines, and how: the part that differs from one to the next.
 
-use crate::element::{Float, Number};
+use crate::element::Float;
 use crate::simd::Isa;
 
 /// An associative operation, over numbers that are first mapped by `lift`.
@@ -17,7 +17,7 @@ pub(super) trait Reducer<T>: Send + Sync {
 
 /// Σx.
 pub(super) struct Sum;
-impl<T: Number> Reducer<T> for Sum {
+impl<T: Float> Reducer<T> for Sum {
     #[inline(always)]
     fn empty() -> T {
         T::default()
@@ -28,7 +28,7 @@ impl<T: Number> Reducer<T> for Sum {
     }
     #[inline(always)]
     fn join(a: T, b: T) -> T {
-        a.add_(b)
+        a + b
     }
 }
 
@@ -52,11 +52,10 @@ impl<T: Float> Reducer<T> for Exps {
 
 /// The largest; NaN if there is one.
 pub(super) struct Max;
-impl<T: Number> Reducer<T> for Max {
+impl<T: Float> Reducer<T> for Max {
     #[inline(always)]
     fn empty() -> T {
-        // Saturates to the smallest integer.
-        T::of(f64::NEG_INFINITY)
+        T::NEG_INFINITY
     }
     #[inline(always)]
     fn lift<I: Isa>(x: T, _: T) -> T {
@@ -72,11 +71,10 @@ impl<T: Number> Reducer<T> for Max {
 
 /// The smallest; NaN if there is one.
 pub(super) struct Min;
-impl<T: Number> Reducer<T> for Min {
+impl<T: Float> Reducer<T> for Min {
     #[inline(always)]
     fn empty() -> T {
-        // Saturates to the largest integer.
-        T::of(f64::INFINITY)
+        T::INFINITY
     }
     #[inline(always)]
     fn lift<I: Isa>(x: T, _: T) -> T {

@@ -1,4 +1,4 @@
-use crate::element::{Float, Number};
+use crate::element::{Element, Float, Number};
 use crate::shapes::{Reduced, reduce};
 use crate::tensor::Tensor;
 use crate::testing::{layouts, naive, panics_here};
@@ -277,10 +277,109 @@ fn nothing_to_reduce() {
 
 #[test]
 fn integers() {
-    assert_eq!(Tensor::from([200u8, 100]).sum_all(), 44);
+    assert_eq!(Tensor::from([200u8, 100]).sum_all(), 300);
+    assert_eq!(Tensor::from(vec![1u8; 1000]).sum(&[], false).item(), 1000i64);
+    assert_eq!(Tensor::from([u32::MAX; 3]).sum_all(), 12_884_901_885);
     assert_eq!(Tensor::from([[-5i64, -7], [-9, -6]]).max(&[1], false).to_vec(), [-5, -6]);
     assert_eq!(Tensor::from([3u32, 2, 9]).min(&[], true).to_vec(), [2]);
     assert_eq!(Tensor::from([3u32, 2, 9]).argmax(0, false).item(), 2);
+    assert_eq!(Tensor::from([u8::MAX, 0, 7]).min(&[], false).item(), 0);
+    assert_eq!(Tensor::from([i64::MIN, i64::MIN + 1]).argmax(0, false).item(), 1);
+}
+
+/// Elements of this type and shape in layouts that are read in different orders.
+fn whole_layouts<T: Element>(f: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
+    let x = Tensor::from_fn([3, 4, 5], f);
+    vec![
+        x.clone(),
+        x.permute(&[2, 0, 1]),
+        x.slice(1, None, None, -2),
+        x.narrow(0, 1, 1).broadcast_to([2, 4, 5]),
+        x.narrow(1, 0, 0),
+        x.narrow(0, 2, 1).narrow(1, 3, 1).narrow(2, 4, 1).reshape(()),
+    ]
+}
+
+fn sums_of<T: Element>(f: impl Fn(usize) -> T, number: impl Fn(T) -> i128) {
+    for x in whole_layouts(f) {
+        let total: i128 = x.to_vec().into_iter().map(&number).sum();
+        assert_eq!(i128::from(x.sum_all().to_string().parse::<i64>().unwrap()), total);
+        for axes in subsets(x.rank()) {
+            let reduced = reduce("test", &x.shape(), &axes).unwrap();
+            let wanted = naive(&reduced.kept, |kept| {
+                let inside: Vec<usize> = (0..x.rank())
+                    .map(|axis| if reduced.chosen[axis] { x.shape()[axis] } else { 1 })
+                    .collect();
+                let terms = naive(&inside, |at| {
+                    let index: Vec<usize> = at.iter().zip(kept).map(|(a, k)| a + k).collect();
+                    number(x.at(&index))
+                });
+                i64::try_from(terms.into_iter().sum::<i128>()).unwrap()
+            });
+            let sums = x.sum(&axes, false).cast::<i64>();
+            assert_eq!((sums.shape(), sums.to_vec()), (reduced.dropped, wanted.clone()));
+            assert_eq!(x.sum(&axes, true).cast::<i64>().to_vec(), wanted);
+            assert_eq!(x.sum_to(reduced.kept).cast::<i64>().to_vec(), wanted);
+        }
+    }
+}
+
+#[test]
+fn sums_of_integers_and_booleans_are_exact() {
+    sums_of(|i| (i * 37 % 256) as u8, i128::from);
+    sums_of(|i| u32::MAX - i as u32 * 11, i128::from);
+    sums_of(|i| (i as i64 - 30) * ((1 << 53) + 1), i128::from);
+    sums_of(|i| i % 3 == 1, i128::from);
+}
+
+#[test]
+fn sums_that_are_no_i64() {
+    let (large, one) = (i64::MAX, 1);
+    // Only the result has to fit.
+    assert_eq!(Tensor::from([large, one, -1, large, -large]).sum_all(), large);
+    let x = Tensor::from([[large, one, -1], [large, one, 0]]);
+    assert_eq!(x.narrow(0, 0, 1).sum(&[1], false).to_vec(), [large]);
+    panics_here("sum_all: a sum does not fit i64: cast to f64 first", || {
+        let _ = x.sum_all();
+    });
+    panics_here("sum: a sum does not fit i64: cast to f64 first", || drop(x.sum(&[1], false)));
+    panics_here("sum: a sum does not fit i64: cast to f64 first", || drop(x.sum(&[0], false)));
+    panics_here("sum_to: a sum does not fit i64: cast to f64 first", || {
+        drop(x.sum_to([1, 3]));
+    });
+    panics_here("sum: a sum does not fit i64: cast to f64 first", || {
+        let _ = x.t().sum_all();
+    });
+}
+
+#[test]
+fn booleans() {
+    for x in whole_layouts(|i| i * i % 7 == 2) {
+        let elements = x.to_vec();
+        assert_eq!(x.count(), elements.iter().filter(|&&x| x).count());
+        assert_eq!(x.is_any(), elements.iter().any(|&x| x));
+        assert_eq!(x.is_all(), elements.iter().all(|&x| x));
+        for axes in subsets(x.rank()) {
+            let reduced = reduce("test", &x.shape(), &axes).unwrap();
+            let groups = gathered(&x.cast(), &reduced);
+            let any: Vec<bool> = groups.iter().map(|g| g.contains(&1.0)).collect();
+            let all: Vec<bool> = groups.iter().map(|g| !g.contains(&0.0)).collect();
+            for keepdim in [false, true] {
+                let shape = if keepdim { reduced.kept } else { reduced.dropped };
+                let (got_any, got_all) = (x.any(&axes, keepdim), x.all(&axes, keepdim));
+                assert_eq!((got_any.shape(), got_any.to_vec()), (shape, any.clone()));
+                assert_eq!((got_all.shape(), got_all.to_vec()), (shape, all.clone()));
+            }
+        }
+    }
+    let nothing = Tensor::full_of([0, 2], true);
+    assert!(nothing.is_all() && !nothing.is_any());
+    assert_eq!(nothing.all(&[0], false).to_vec(), [true; 2]);
+    assert_eq!(nothing.any(&[0], false).to_vec(), [false; 2]);
+    assert_eq!(Tensor::from([true, false, true]).sum_all(), 2);
+    panics_here("any: axis 1 of a tensor of shape [1]: it has axes -1..1", || {
+        drop(Tensor::from([true]).any(&[1], false));
+    });
 }
 
 #[test]

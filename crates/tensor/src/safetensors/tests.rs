@@ -182,6 +182,14 @@ fn lies_in_the_header() {
     // No elements, but strides beyond all numbers.
     let vast = r#"{"x":{"dtype":"F32","shape":[0,9223372036854775808,4],"data_offsets":[0,0]}}"#;
     assert!(matches!(with_header(vast, 0), Err(FileProblem::Shape { .. })));
+    // No elements, but an axis longer than any tensor has.
+    for shape in ["[0,8589934592]", "[8589934592,0]", "[4294967296,0,1]"] {
+        let long = format!(r#"{{"x":{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}}}"#);
+        let problem = with_header(&long, 0).unwrap_err();
+        assert!(matches!(problem, FileProblem::Shape { .. }), "{problem}");
+    }
+    let longest = r#"{"x":{"dtype":"F32","shape":[0,4294967295],"data_offsets":[0,0]}}"#;
+    assert_eq!(with_header(longest, 0).unwrap().get("x").unwrap().shape(), [0, u32::MAX as usize]);
 
     let x = r#"{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
     let y = r#"{"dtype":"U8","shape":[4],"data_offsets":[4,8]}"#;
@@ -205,10 +213,91 @@ fn lies_in_the_header() {
 fn a_length_beyond_all_memory_allocates_nothing() {
     for length in [1u64 << 40, u64::MAX, u64::MAX - 8] {
         let bytes = [&length.to_le_bytes()[..], b"{}"].concat();
-        assert!(matches!(
-            NamedTensors::from_bytes(&bytes),
-            Err(FileProblem::Length { found: 10, .. })
-        ));
+        let wrong = NamedTensors::from_bytes(&bytes).unwrap_err();
+        assert!(matches!(wrong, FileProblem::Unknown(_)), "{wrong}");
+        assert!(
+            wrong.to_string().starts_with("not a safetensors file: it begins with the bytes [")
+        );
+    }
+    // The format allows such a header, so that a part of the file may have been lost.
+    let bytes = [&100_000_000u64.to_le_bytes()[..], b"{}"].concat();
+    assert!(matches!(
+        NamedTensors::from_bytes(&bytes),
+        Err(FileProblem::Length { expected: 100_000_008, found: 10 })
+    ));
+}
+
+/// Files that people give in place of a safetensors file, and a word of the advice that they get.
+#[test]
+fn what_is_no_safetensors_file_is_named_for_what_it_is() {
+    let zip = |name: &str| {
+        let mut bytes = b"PK\x03\x04\0\0\x08\x08".to_vec();
+        bytes.resize(26, 0);
+        bytes.extend([name.len() as u8, 0, 0, 0]);
+        bytes.extend(name.as_bytes());
+        bytes.resize(2000, 1);
+        bytes
+    };
+    let old_torch =
+        b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\0(X".to_vec();
+    let files: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+        ("model.pt", zip("archive/data.pkl"), "torch.save", "save_file(torch.load("),
+        ("old.pth", old_torch, "torch.save", "state_dict()"),
+        (
+            "pointer.safetensors",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n".into(),
+            "a pointer of Git LFS",
+            "git lfs pull",
+        ),
+        (
+            "page.safetensors",
+            b"<!DOCTYPE html>\n<html><head><title>Sign in</title>".into(),
+            "a web page",
+            "fetch the file again",
+        ),
+        ("gone.safetensors", b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey".into(), "XML", "again"),
+        // Flags and time are zero: a length that some file could have.
+        ("model.gz", b"\x1f\x8b\x08\0\0\0\0\0\x02\xff{".into(), "compressed with gzip", "unpack"),
+        ("model.pkl", b"\x80\x04\x95\x1c\0\0\0\0\0\0\0}\x94\x8c".into(), "a Python pickle", "trust"),
+        ("model.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0".into(), "an HDF5 file", "h5py"),
+        ("x.npy", b"\x93NUMPY\x01\0v\0{'descr': '<f4'".into(), "NumPy (npy)", "numpy.load"),
+        ("x.npz", zip("w.npy"), "NumPy (npz)", "numpy.load"),
+        ("model.keras", zip("metadata.json"), "a zip archive", "unpack it first"),
+        ("model.onnx", b"\x08\x08\x12\x07pytorch\x1a\x052.1.0".into(), "ONNX", "initializers"),
+        (
+            "model.safetensors.index.json",
+            b"{\"metadata\": {\"total_size\": 9}, \"weight_map\": {}}".into(),
+            "a text in JSON",
+            "in several files",
+        ),
+        ("brace.json", b"{\"abcdef{".into(), "a text in JSON", ""),
+        ("note.txt", b"not a model".into(), "a text", ""),
+        ("short.txt", b"hi".into(), "a text", ""),
+        ("empty.safetensors", vec![], "an empty file", "fetch the file again"),
+        ("zeros.safetensors", vec![0; 4096], "begins with zeros", "fetch the file again"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, what, advice) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = NamedTensors::load(&path).unwrap_err();
+        assert!(matches!(error.problem, FileProblem::Kind(_)), "{error}");
+        let text = error.to_string();
+        let (_, text) = text.split_once(&format!("{name}: not a safetensors file, but ")).unwrap();
+        assert!(text.contains(what) && text.contains(advice), "{text}");
+        // No length that the first bytes would mean.
+        assert!(!text.contains("bytes"), "{text}");
+    }
+}
+
+#[test]
+fn a_safetensors_file_that_was_cut_short_is_one() {
+    let bytes = some_of_everything().to_bytes();
+    // Fewer bytes than a length may be a text.
+    for length in 8..bytes.len() {
+        let wrong = NamedTensors::from_bytes(&bytes[..length]).unwrap_err();
+        let FileProblem::Length { expected, found } = wrong else { panic!("{length}: {wrong}") };
+        assert!(found == length as u64 && found < expected && expected <= bytes.len() as u64);
     }
 }
 
@@ -236,8 +325,36 @@ fn errors_name_the_file() {
     assert_eq!(NamedTensors::load(&path).unwrap(), tensors);
     std::fs::write(&path, b"not a model").unwrap();
     let wrong = NamedTensors::load(&path).unwrap_err();
-    assert!(wrong.to_string().contains("model.safetensors: cut short or damaged"), "{wrong}");
+    assert!(
+        wrong.to_string().contains("model.safetensors: not a safetensors file, but a text"),
+        "{wrong}"
+    );
     assert!(tensors.save(folder.path().join("no/such/folder")).is_err());
+}
+
+/// `fn main() -> Result<(), FileError>` prints `Debug`.
+#[test]
+fn debug_prints_the_text() {
+    let wrong = NamedTensors::load("no/such/file").unwrap_err();
+    assert_eq!(format!("{wrong:?}"), wrong.to_string());
+    assert_eq!(format!("{:?}", wrong.problem), wrong.problem.to_string());
+    assert!(wrong.to_string().contains(&std::io::Error::from_raw_os_error(2).to_string()));
+}
+
+#[test]
+fn a_part_has_its_tensors_and_its_notes() {
+    let mut all = NamedTensors::new();
+    all.extend(
+        [("model.w", 1.0), ("model", 2.0), ("models.w", 3.0), ("model.model.b", 4.0)]
+            .map(|(name, x)| (name, Tensor::scalar(x))),
+    );
+    all.metadata.insert("model.format".into(), "pt".into());
+    all.metadata.insert("epoch".into(), "3".into());
+    let part = all.part("model.");
+    assert_eq!(part.names().collect::<Vec<_>>(), ["w", "model.b"]);
+    assert_eq!(part.get("model.b"), all.get("model.model.b"));
+    assert_eq!(part.metadata.into_iter().collect::<Vec<_>>(), [("format".into(), "pt".into())]);
+    assert_eq!(all.part(""), all);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which images, kernels and gradients of a convolution belong together.
 
-use super::{Rule, ensure, shape_of, too_many};
+use super::{Rule, ensure, product, shape_of, too_many};
 use crate::conv::Conv;
 use std::ops::Range;
 
@@ -93,12 +93,27 @@ pub(super) fn convolution(
     check_bias(op, weight, bias, o)?;
     let mut out = shape_of(op, x)?;
     out[1] = o;
+    let mut planes = out;
+    planes[1] = o.max(c);
     for side in space.sides() {
         let at = space.at(side);
         out[at] = windows(space, x, x[at], weight[at], side, conv)?;
+        planes[at] = padded(op, x[at], side, conv)?;
     }
+    ensure(product(&planes).is_some_and(|len| product(&[len, PLANES]).is_some()), || {
+        format!(
+            "{op}: input {x:?} with padding {:?} is too large: as {:?} it has more elements than can \
+             be counted",
+            &conv.padding[space.sides()],
+            &planes[2..],
+        )
+    })?;
     shape_of(op, &out)
 }
+
+/// The kernels lay images out with borders (`conv/planes.rs`): along each axis no more than
+/// `2·padded + kernel + 3` pixels, which is at most six times the padded image.
+const PLANES: usize = 36;
 
 /// The shape of the transposed convolution of `[N, I, H, W]` with a weight
 /// `[I, O/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
@@ -287,13 +302,7 @@ pub(super) fn windows(
     let op = space.op;
     let ((before, after), dilation) = (conv.padding[side], conv.dilation[side]);
     let span = span(op, kernel, dilation)?;
-    let padded = before
-        .checked_add(after)
-        .and_then(|border| border.checked_add(size))
-        .filter(|&padded| isize::try_from(padded).is_ok())
-        .ok_or_else(|| {
-            format!("{op}: padding {:?} is more than can be counted", conv.padding[side])
-        })?;
+    let padded = padded(op, size, side, conv)?;
     ensure(padded >= span, || {
         let border = if before + after > 0 { format!(", padded {padded}") } else { String::new() };
         let dilated = if dilation > 1 {
@@ -310,6 +319,18 @@ pub(super) fn windows(
         )
     })?;
     Ok((padded - span) / conv.stride[side] + 1)
+}
+
+/// The size of an axis with its padding.
+fn padded(op: &str, size: usize, side: usize, conv: &Conv) -> Rule<usize> {
+    let (before, after) = conv.padding[side];
+    before
+        .checked_add(after)
+        .and_then(|border| border.checked_add(size))
+        .filter(|&padded| isize::try_from(padded).is_ok())
+        .ok_or_else(|| {
+            format!("{op}: padding {:?} is more than can be counted", conv.padding[side])
+        })
 }
 
 /// The size of the result along an axis on which a window has `size` places.

@@ -28,6 +28,13 @@ pub fn index_add(
     Ok((at, resized("index_add", shape, at, len)?))
 }
 
+/// A part that is added to elements of `own` in place: `wanted` is the shape that it would make.
+pub fn part_fits(op: &str, own: &[usize], part: &[usize], wanted: &[usize]) -> Rule<()> {
+    ensure(own == wanted, || {
+        format!("{op}: a part of shape {part:?} does not fit into shape {own:?}")
+    })
+}
+
 /// One element per index.
 pub fn gather(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {
     let at = axis("gather", named, shape)?;

@@ -1,6 +1,6 @@
 //! The same elements, or some of them, laid out in another way.
 
-use super::{Rule, axis, ensure, product, resized, shape_of, too_many, with_new_axis};
+use super::{Rule, axis, count, ensure, product, resized, shape_of, too_many, with_new_axis};
 use crate::shape::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
@@ -16,7 +16,7 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
     ensure(to.len() <= MAX_RANK, || {
         format!("reshape: shape {to:?} has {} axes, a tensor has at most {MAX_RANK}", to.len())
     })?;
-    let total = product(from).ok_or_else(|| too_many("reshape", &from))?;
+    let total = count("reshape", from)?;
     let mut sizes: SmallVec<[usize; MAX_RANK]> =
         to.iter().map(|&size| usize::try_from(size).unwrap_or(1)).collect();
     let known = product(&sizes).ok_or_else(|| too_many("reshape", &to))?;
@@ -47,7 +47,7 @@ pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
     ensure(first <= last, || {
         format!("flatten: axis {end} comes before axis {start} in shape {shape:?}")
     })?;
-    let merged = product(&shape[first..=last]).ok_or_else(|| too_many("flatten", &shape))?;
+    let merged = count("flatten", &shape[first..=last])?;
     let mut sizes: SmallVec<[usize; MAX_RANK]> = shape[..=first].into();
     sizes[first] = merged;
     sizes.extend_from_slice(&shape[last + 1..]);

@@ -2,7 +2,7 @@
 
 use super::{Rule, axis, ensure, shape_of};
 use crate::pool::Pool;
-use crate::shape::Shape;
+use crate::shape::{MAX_SIZE, Shape};
 
 /// Pooling over the last two axes of images `[…, C, H, W]`.
 ///
@@ -160,6 +160,13 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
         )
     })?;
     not_empty(op, shape, axis)?;
+    let padded = padding.checked_mul(2).and_then(|border| border.checked_add(n));
+    ensure(padded.is_some_and(|padded| padded <= MAX_SIZE), || {
+        format!(
+            "{op}: axis {axis} of shape {shape:?} with padding {padding} on both sides is too large: \
+             no axis has more than {MAX_SIZE} indices"
+        )
+    })?;
     // Sizes may be the largest there are.
     let [n, kernel, stride, padding, dilation] =
         [n, kernel, stride, padding, dilation].map(|x| x as i128);

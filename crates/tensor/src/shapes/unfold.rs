@@ -2,7 +2,7 @@
 
 use super::conv::{Space, windows};
 use super::pool::images;
-use super::{Rule, ensure, product, shape_of, too_many};
+use super::{Rule, count, ensure, shape_of};
 use crate::conv::Conv;
 use crate::shape::Shape;
 
@@ -19,11 +19,11 @@ pub fn unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<(Shape, 
     let at = images(op, shape)?;
     let [h, w] = places(op, shape, [shape[at], shape[at + 1]], kernel, conv)?;
     let [kh, kw] = kernel;
-    let count = |sizes: &[usize]| product(sizes).ok_or_else(|| too_many(op, shape));
-    let rows = count(&[shape[at - 1], kh, kw])?;
+    let rows = count(op, &[shape[at - 1], kh, kw])?;
     let lead = &shape[..at - 1];
     let apart = [lead, &[shape[at - 1], kh, h, kw, w]].concat();
-    let out = [lead, &[rows, count(&[h, w])?]].concat();
+    let out = [lead, &[rows, count(op, &[h, w])?]].concat();
+    check_mapped(op, lead, shape[at - 1], [kh, h, kw, w])?;
     Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
 }
 
@@ -36,11 +36,11 @@ pub fn fold(
     conv: &Conv,
 ) -> Rule<(Shape, Shape)> {
     let op = "fold";
-    let &[ref lead @ .., rows, count] = shape else {
+    let &[ref lead @ .., rows, windows] = shape else {
         return Err(format!("{op}: windows [N, C·kh·kw, L] wanted, got shape {shape:?}"));
     };
     let [h, w] = places(op, &size, size, kernel, conv)?;
-    let area = product(&kernel).ok_or_else(|| too_many(op, &kernel))?;
+    let area = count(op, &kernel)?;
     ensure(rows.is_multiple_of(area), || {
         format!(
             "{op}: axis {} of shape {shape:?} has size {rows}, which does not divide into windows of \
@@ -50,9 +50,9 @@ pub fn fold(
             kernel[1]
         )
     })?;
-    ensure(product(&[h, w]) == Some(count), || {
+    ensure(count(op, &[h, w])? == windows, || {
         format!(
-            "{op}: axis {} of shape {shape:?} has {count} windows, images of {} × {} have {h} × {w}",
+            "{op}: axis {} of shape {shape:?} has {windows} windows, images of {} × {} have {h} × {w}",
             lead.len() + 1,
             size[0],
             size[1]
@@ -61,7 +61,15 @@ pub fn fold(
     let channels = rows / area;
     let apart = [lead, &[channels, kernel[0], h, kernel[1], w]].concat();
     let out = [lead, &[channels, size[0], size[1]]].concat();
+    check_mapped(op, lead, channels, [kernel[0], h, kernel[1], w])?;
     Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
+}
+
+/// That the images with their windows side by side, `[…, C, kh·H', kw·W']`, are a tensor.
+fn check_mapped(op: &str, lead: &[usize], channels: usize, along: [usize; 4]) -> Rule<()> {
+    let [kh, h, kw, w] = along;
+    let mapped = [lead, &[channels, count(op, &[kh, h])?, count(op, &[kw, w])?]].concat();
+    shape_of(op, &mapped).map(drop)
 }
 
 /// How many places the window has along both axes.

@@ -197,7 +197,7 @@ fn panics_name_op_shape_and_caller() {
     let most = isize::MAX;
     let why = format!("reshape: shape [{most}, 3] has more elements than can be counted");
     panics_here(&why, || drop(x.reshape(&[most, 3])));
-    let long = [1 << 40, 1 << 40, 1];
+    let long = [1isize << 40, 1 << 40, 1];
     let why = format!("broadcast_to: shape {long:?} has more elements than can be counted");
     panics_here(&why, || drop(count(&[1]).broadcast_to(&long)));
 }

@@ -67,12 +67,25 @@ pub(super) fn rows(op: MatMul) -> Vec<Row> {
     rows
 }
 
-/// Transposition is read, not computed: the product takes the original and a flag.
+/// A transposition is a view, and the gradient of what was transposed is contiguous: the rule
+/// writes the product in the layout that the operand has.
 #[test]
-fn transposed_operands_are_not_copied() {
-    let tape = Tape::<f64>::new();
-    let x = tape.watch(numbers(&[3, 4], 1));
-    for product in [x.matmul(x.t()), x.t().matmul(x), x.t().matmul_t(x.t(), false, true)] {
-        assert_eq!(tape.arena.borrow().parents(product.id), [x.id, x.id]);
+fn transposed_operands_are_not_copied_and_have_contiguous_gradients() {
+    let (xs, ws) = (numbers(&[2, 6, 4], 1), numbers(&[5, 4], 2));
+    for (batched, swapped) in [(false, false), (false, true), (true, false)] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(if batched { xs.clone() } else { xs.narrow(0, 0, 1).squeeze(0) });
+        let w = tape.watch(ws.clone());
+        let wt = w.t();
+        assert!(wt.value().shares_storage(&w.value()));
+        let y = if swapped { w.matmul(x.t()).t() } else { x.matmul(wt) };
+        let flagged = x.matmul_t(w, false, true);
+        assert_eq!(y.value().to_vec(), flagged.value().to_vec());
+        let wanted = flagged.square().sum_all().backward_retain();
+        let gradients = y.square().sum_all().backward();
+        let g = gradients.wrt(w).unwrap();
+        assert!(g.is_contiguous(), "{batched} {swapped}");
+        assert_eq!(g.to_vec(), wanted.wrt(w).unwrap().to_vec());
+        assert!(gradients.wrt(x).unwrap().is_contiguous(), "{batched} {swapped}");
     }
 }

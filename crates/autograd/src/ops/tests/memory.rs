@@ -211,3 +211,59 @@ fn frozen_parameters_cost_no_backward_work() {
     let gradients = loss.backward();
     assert!(gradients.get(&w).is_none() && gradients.get(&v).is_some());
 }
+
+/// A loop on a tape for inference holds the values of its last steps, not of all.
+#[test]
+fn inference_forgets_old_values() {
+    let start = Tensor::<f64>::from_fn(&[4, 4], |i| 0.1 + i as f64 / 16.0);
+    fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
+        (h.matmul(w) * 0.3 + 0.1).tanh()
+    }
+    let recording = Tape::<f64>::new();
+    let (mut h, w) = (recording.constant(start.clone()), recording.constant(start.clone()));
+    let wanted: Vec<_> = (0..500)
+        .map(|_| {
+            h = step(h, w.t());
+            h.value().to_vec()
+        })
+        .collect();
+    let tape = Tape::<f64>::inference();
+    let (mut h, w) = (tape.constant(start.clone()), tape.constant(start.clone()).t());
+    let mut states = vec![];
+    for _ in 0..500 {
+        h = step(h, w);
+        states.push(h);
+    }
+    assert!(tape.held() < 200, "{} values", tape.held());
+    // What was forgotten is computed again.
+    for at in [499, 3, 250, 0, 499] {
+        assert_eq!(states[at].value().to_vec(), wanted[at], "step {at}");
+    }
+}
+
+/// Parts of a sequence cost one node of the whole, however many they are.
+#[test]
+fn gradients_of_parts_are_one_node() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::ones_of(&[200, 10]));
+    let table = tape.watch(Tensor::ones_of(&[300, 10]));
+    let mut h = tape.zeros(&[1, 10]);
+    for (t, part) in x.split(0, &[1; 200]).into_iter().enumerate() {
+        let index = Tensor::from([t as i64 % 7]);
+        h = (h + part + table.index_select(0, &index) + x.narrow(0, t, 1)).tanh();
+    }
+    let from = tape.len();
+    let slopes = h.sum_all().grad(&[x, table]);
+    let whole = |shape: &[usize]| {
+        let arena = tape.arena.borrow();
+        (from as u32..arena.len()).filter(|&id| **arena.shape(id) == *shape).count()
+    };
+    assert_eq!((whole(&[200, 10]), whole(&[300, 10])), (1, 1));
+    // And so at the second order.
+    let from = tape.len();
+    let loss = slopes[0].square().sum_all() + slopes[1].square().sum_all();
+    loss.grad(&[x, table]);
+    let arena = tape.arena.borrow();
+    let whole = |id: &u32| [[200, 10], [300, 10]].iter().any(|s| **arena.shape(*id) == *s);
+    assert!((from as u32..arena.len()).filter(whole).count() < 20);
+}

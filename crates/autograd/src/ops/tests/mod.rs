@@ -3,6 +3,7 @@
 //! not compile before it has its row.
 
 mod aliases;
+mod assemble;
 mod conv;
 mod cut;
 mod gates;
@@ -19,7 +20,9 @@ mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::op::Op;
-use crate::ops::{ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Probability, Random, Reduce, View};
+use crate::ops::{
+    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Probability, Random, Reduce, View,
+};
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
 use rand::Rng;
@@ -231,6 +234,7 @@ fn rows(family: Op) -> Vec<Row> {
         Op::View(first) => {
             successors(Some(first), |&op| view::after(op)).flat_map(view::rows).collect()
         }
+        Op::Assemble(op) => assemble::rows(op),
         Op::Reduce(first) => {
             successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
         }
@@ -257,7 +261,8 @@ fn after(family: Op) -> Option<Op> {
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
         Op::Binary(_) => Some(Op::Select),
         Op::Select => Some(Op::View(View::BroadcastTo)),
-        Op::View(_) => Some(Op::Reduce(Reduce::Sum)),
+        Op::View(_) => Some(Op::Assemble(Assemble(0))),
+        Op::Assemble(_) => Some(Op::Reduce(Reduce::Sum)),
         Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
         Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
@@ -289,7 +294,7 @@ fn pointwise_operations() {
 
 #[test]
 fn views() {
-    check(|op| matches!(op, Op::View(_)));
+    check(|op| matches!(op, Op::View(_) | Op::Assemble(_)));
 }
 
 #[test]
@@ -316,7 +321,7 @@ fn indices_and_pools() {
 fn all_other_operations() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
-            || matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_))
+            || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))
             || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
     };
     check(|op| !elsewhere(&op));

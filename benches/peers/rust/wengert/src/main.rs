@@ -1,0 +1,301 @@
+//! The workloads in wengert, with the same initial weights and data as every peer.
+
+use common::{Args, Extra, Params, Peer, X_SEED, measure, unsupported};
+use wengert::models::{BasicBlock, LeNet, ResNet};
+use wengert::prelude::*;
+
+fn uniform(seed: u64, shape: &[usize], scale: f32) -> Tensor {
+    Tensor::from_vec(common::uniform(seed, shape.iter().product(), scale), shape)
+}
+
+fn input(shape: &[usize]) -> Tensor {
+    uniform(X_SEED, shape, 1.0)
+}
+
+/// Makes layers, whose values come in the order in which layers are asked for.
+#[derive(Default)]
+struct Init(Params);
+
+impl Init {
+    fn tensor(&mut self, shape: &[usize], fan_in: usize) -> Tensor {
+        Tensor::from_vec(self.0.take(shape.iter().product(), fan_in), shape)
+    }
+
+    fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+        let weight = self.tensor(&[outputs, inputs], inputs);
+        Linear::from_tensors(weight, Some(self.tensor(&[outputs], inputs)))
+    }
+
+    /// A convolution with a bias; `padding` on each side.
+    fn conv(&mut self, inputs: usize, outputs: usize, kernel: usize, padding: usize) -> Conv2d {
+        let fan_in = inputs * kernel * kernel;
+        let weight = self.tensor(&[outputs, inputs, kernel, kernel], fan_in);
+        let bias = self.tensor(&[outputs], fan_in);
+        Conv2d::from_tensors(weight, Some(bias), Conv::default()).padding(padding)
+    }
+
+    /// A convolution without, for a normalisation to follow; the padding keeps the size.
+    fn plain(&mut self, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
+        let weight = self.tensor(&[outputs, inputs, kernel, kernel], inputs * kernel * kernel);
+        Conv2d::from_tensors(weight, None, Conv::default()).padding(kernel / 2).stride(stride)
+    }
+
+    fn mlp(&mut self) -> Sequential {
+        let (a, b, c) = (self.linear(784, 512), self.linear(512, 256), self.linear(256, 10));
+        sequential![a, Relu, b, Relu, c]
+    }
+
+    fn tiny(&mut self) -> Tiny {
+        Tiny { hidden: self.linear(784, 30), output: self.linear(30, 10) }
+    }
+
+    fn lenet(&mut self) -> LeNet {
+        LeNet {
+            conv1: self.conv(1, 6, 5, 2),
+            conv2: self.conv(6, 16, 5, 0),
+            fc1: self.linear(400, 120),
+            fc2: self.linear(120, 84),
+            fc3: self.linear(84, 10),
+        }
+    }
+
+    /// `wengert::models::Cnn` without its dropout.
+    fn cnn(&mut self) -> Sequential {
+        let (a, b) = (self.conv(1, 32, 3, 0), self.conv(32, 64, 3, 0));
+        let (c, d) = (self.linear(9216, 128), self.linear(128, 10));
+        sequential![a, Relu, b, Relu, MaxPool2d::new(2), Flatten::new(), c, Relu, d]
+    }
+
+    fn resnet20(&mut self) -> ResNet {
+        let conv1 = self.plain(3, 16, 3, 1);
+        let mut inputs = 16;
+        let mut stage = |outputs: usize, first_stride: usize| {
+            (0..3)
+                .map(|block| {
+                    let stride = if block == 0 { first_stride } else { 1 };
+                    let block = BasicBlock {
+                        conv1: self.plain(inputs, outputs, 3, stride),
+                        bn1: BatchNorm2d::new(outputs),
+                        conv2: self.plain(outputs, outputs, 3, 1),
+                        bn2: BatchNorm2d::new(outputs),
+                        shortcut: (stride != 1 || inputs != outputs).then(|| {
+                            let conv = self.plain(inputs, outputs, 1, stride);
+                            (conv, BatchNorm2d::new(outputs))
+                        }),
+                    };
+                    inputs = outputs;
+                    block
+                })
+                .collect()
+        };
+        let stages = vec![stage(16, 1), stage(32, 2), stage(64, 2)];
+        ResNet { conv1, bn1: BatchNorm2d::new(16), stages, fc: self.linear(64, 10) }
+    }
+
+    fn lstm(&mut self) -> Lstm {
+        // PyTorch's order and bounds: 1/√128 for each of the four.
+        let (w_ih, w_hh) = (self.tensor(&[512, 28], 128), self.tensor(&[512, 128], 128));
+        let (b_ih, b_hh) = (self.tensor(&[512], 128), self.tensor(&[512], 128));
+        Lstm {
+            input: Linear::from_tensors(w_ih, Some(b_ih)),
+            recurrent: Linear::from_tensors(w_hh, Some(b_hh)),
+            fc: self.linear(128, 10),
+        }
+    }
+}
+
+/// 784-30-10 with sigmoids.
+#[derive(Module)]
+struct Tiny {
+    hidden: Linear,
+    output: Linear,
+}
+
+impl Layer for Tiny {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.output.forward(self.hidden.forward(x).sigmoid()).sigmoid()
+    }
+}
+
+/// An LSTM of 128 states in public operations, two products per step, and a linear layer on the last state:
+/// \[N, 28, 28\] → \[N, 10\].
+#[derive(Module)]
+struct Lstm {
+    input: Linear,
+    recurrent: Linear,
+    fc: Linear,
+}
+
+impl Layer for Lstm {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let [batch, steps, _] = x.shape()[..] else { panic!("three axes") };
+        let mut h = x.tape().zeros(&[batch, 128]);
+        let mut c = h;
+        for step in 0..steps {
+            let x = x.narrow(1, step, 1).squeeze(1);
+            let gates = self.input.forward(x) + self.recurrent.forward(h);
+            let [i, f, g, o] = gates.split(1, &[128; 4])[..] else { unreachable!() };
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh();
+            h = o.sigmoid() * c.tanh();
+        }
+        self.fc.forward(h)
+    }
+}
+
+fn labels(n: usize) -> Tensor<i64> {
+    let classes = common::labels(n).into_iter().map(i64::from).collect();
+    Tensor::from_vec(classes, &[n])
+}
+
+fn one_hot(n: usize) -> Tensor {
+    Tensor::from_vec(common::one_hot(&common::labels(n)), &[n, 10])
+}
+
+/// Whole steps: forward, loss read, backward, SGD with momentum.
+fn train(p: &Peer, a: &Args, shape: &[usize], mut model: impl Layer) {
+    let (x, classes) = (input(shape), labels(shape[0]));
+    let mut rng = Philox::new(0);
+    let mut optimizer = Sgd::new(0.01).momentum(0.9);
+    measure(p, a, Extra::none(), || {
+        let (loss, gradients) = value_and_grad(&mut rng, |tape| {
+            cross_entropy(model.forward(tape.constant(x.clone())), &classes)
+        });
+        optimizer.step(&mut model, &gradients);
+        loss
+    });
+}
+
+fn first(x: &Tensor) -> f64 {
+    f64::from(x.at(&[0; 8][..x.shape().rank()]))
+}
+
+fn main() {
+    let a = common::init();
+    let p = Peer {
+        framework: "wengert",
+        version: env!("CARGO_PKG_VERSION"),
+        build: option_env!("BENCH_BUILD").unwrap_or("default"),
+    };
+    let mut init = Init::default();
+    let w = a.workload.as_str();
+    match w {
+        "mlp_train" => train(&p, &a, &[128, 784], init.mlp()),
+        "lenet_train" => train(&p, &a, &[64, 1, 28, 28], init.lenet()),
+        "cnn_train" => train(&p, &a, &[64, 1, 28, 28], init.cnn()),
+        "resnet20_train" => train(&p, &a, &[64, 3, 32, 32], init.resnet20()),
+        "lstm_train" => train(&p, &a, &[64, 28, 28], init.lstm()),
+        "mlp_tiny_train" => {
+            let (mut model, x, y) = (init.tiny(), input(&[10, 784]), one_hot(10));
+            let mut rng = Philox::new(0);
+            let mut optimizer = Sgd::new(0.5);
+            measure(&p, &a, Extra::none(), || {
+                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
+                    mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()))
+                });
+                optimizer.step(&mut model, &gradients);
+                loss
+            });
+        }
+        "lenet_infer1" => {
+            let (model, x) = (init.lenet(), input(&[1, 1, 28, 28]));
+            measure(&p, &a, Extra::none(), || first(&model.predict(&x)));
+        }
+        "hvp_mlp" => {
+            let (model, x, y) = (init.tiny(), input(&[10, 784]), one_hot(10));
+            let shapes: [&[usize]; 4] = [&[30, 784], &[30], &[10, 30], &[10]];
+            let mut seeds = 2001..;
+            let vector = shapes.map(|shape| uniform(seeds.next().unwrap(), shape, 1.0));
+            measure(&p, &a, Extra::none(), || {
+                let tape = Tape::new();
+                let parameters = [&model.hidden, &model.output].map(|layer| {
+                    [tape.param(&layer.weight), tape.param(layer.bias.as_ref().unwrap())]
+                });
+                let parameters = parameters.as_flattened();
+                let loss = mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()));
+                let product = loss
+                    .grad(parameters)
+                    .into_iter()
+                    .zip(&vector)
+                    .map(|(g, v)| (g * tape.constant(v.clone())).sum_all())
+                    .reduce(|sum, part| sum + part)
+                    .unwrap();
+                // All four, as the others give them.
+                let products: Vec<Tensor> =
+                    product.grad(parameters).into_iter().map(Var::value).collect();
+                first(&products[3])
+            });
+        }
+        "conv3x3" | "conv3x3_bwd" => {
+            let shape = [32, 64, 56, 56];
+            let (x, kernel) = (input(&shape), uniform(8, &[64, 64, 3, 3], 1.0 / 24.0));
+            let conv = Conv { padding: [(1, 1); 2], ..Conv::default() };
+            let flops = 2.0 * 32.0 * 64.0 * 64.0 * 9.0 * 56.0 * 56.0;
+            if w == "conv3x3" {
+                measure(&p, &a, Extra::flops(flops), || first(&x.conv2d(&kernel, None, &conv)));
+            } else {
+                let g = uniform(9, &shape, 1.0);
+                measure(&p, &a, Extra::flops(3.0 * flops), || {
+                    let tape = Tape::new();
+                    let (x, kernel) = (tape.watch(x.clone()), tape.watch(kernel.clone()));
+                    let gradients = x.conv2d(kernel, None, &conv).backward_from(g.clone());
+                    assert!(gradients.wrt(x).is_some());
+                    first(gradients.wrt(kernel).unwrap())
+                });
+            }
+        }
+        "elementwise" => {
+            let x = input(&[4 << 20]);
+            measure(&p, &a, Extra::none(), || {
+                let tape = Tape::new();
+                let x = tape.watch(x.clone());
+                let y = (x * 1.5 + 0.25).tanh().sum_all();
+                let value = y.item();
+                assert!(y.backward().wrt(x).is_some());
+                value
+            });
+        }
+        "exp_16m" | "add_16m" | "sum_16m" => {
+            let n = [16 << 20];
+            let (x, y) = (input(&n), uniform(8, &n, 1.0));
+            match w {
+                "exp_16m" => measure(&p, &a, Extra::none(), || first(&x.exp())),
+                "add_16m" => measure(&p, &a, Extra::none(), || first(&(&x + &y))),
+                _ => measure(&p, &a, Extra::none(), || f64::from(x.sum_all())),
+            }
+        }
+        "softmax_4096x1000" => {
+            let x = input(&[4096, 1000]);
+            measure(&p, &a, Extra::none(), || {
+                let tape = Tape::inference();
+                first(&tape.constant(x.clone()).softmax(-1).value())
+            });
+        }
+        "layernorm_4096x1024" => {
+            let shape = [4096, 1024];
+            let (x, g, layer) = (input(&shape), uniform(9, &shape, 1.0), LayerNorm::new(&[1024]));
+            measure(&p, &a, Extra::none(), || {
+                let tape = Tape::new();
+                let x = tape.watch(x.clone());
+                let gradients = layer.forward(x).backward_from(g.clone());
+                assert!(gradients.wrt(x).is_some());
+                assert!(gradients.get(layer.bias.as_ref().unwrap()).is_some());
+                first(gradients.get(layer.weight.as_ref().unwrap()).unwrap())
+            });
+        }
+        "chain_10k" => {
+            let x0 = Tensor::from([0.5f32]);
+            measure(&p, &a, Extra::ops(10_000.0), || {
+                let tape = Tape::new();
+                let x = tape.watch(x0.clone());
+                let y = (0..5000).fold(x, |y, _| y * 1.0001 + 0.0001);
+                first(y.sum_all().backward().wrt(x).unwrap())
+            });
+        }
+        _ if w.starts_with("matmul_") => {
+            let n: usize = w["matmul_".len()..].parse().unwrap();
+            let (x, y) = (input(&[n, n]), uniform(8, &[n, n], 1.0));
+            measure(&p, &a, Extra::flops(2.0 * (n as f64).powi(3)), || first(&x.matmul(&y)));
+        }
+        _ => unsupported(&p, &a, "unknown workload"),
+    }
+}

@@ -1,0 +1,232 @@
+//! What a forward pass does to a buffer is done once, whatever becomes of the gradients.
+
+use std::sync::{Arc, Mutex};
+use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
+use wengert_tensor::{Philox, Tensor};
+
+/// A weight, a running value b ← 0.9 b + x, and how many passes there were.
+struct Model {
+    w: Param,
+    running: Buffer,
+    count: Buffer<i64>,
+}
+
+impl Module for Model {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.w.visit(&path.child("w"), see);
+        self.running.visit(&path.child("running"), see);
+        self.count.visit(&path.child("count"), see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.w.visit_mut(&path.child("w"), see);
+        self.running.visit_mut(&path.child("running"), see);
+        self.count.visit_mut(&path.child("count"), see);
+    }
+}
+
+impl Model {
+    fn new() -> Self {
+        Model {
+            w: Tensor::from([2.0]).into(),
+            running: Tensor::from([0.0]).into(),
+            count: Tensor::scalar_of(0).into(),
+        }
+    }
+
+    /// A forward pass over x.
+    fn record(&self, tape: &Tape, x: f32) {
+        tape.update_buffer(&self.running, 0.9, tape.constant(Tensor::from([x])));
+        tape.count_buffer(&self.count, 1);
+    }
+
+    fn gradients(&self, x: f32) -> Gradients {
+        let tape = Tape::new();
+        self.record(&tape, x);
+        tape.param(&self.w).sum_all().backward()
+    }
+
+    #[track_caller]
+    fn is(&self, running: f32, count: i64) {
+        let (has, counted) = (self.running.value().to_vec()[0], self.count.value().item());
+        assert!((has - running).abs() < 1e-6 && counted == count, "{has} after {counted}");
+    }
+}
+
+#[test]
+fn two_losses_of_one_forward_pass_count_once() {
+    let mut model = Model::new();
+    let tape = Tape::new();
+    model.record(&tape, 1.0);
+    let w = tape.param(&model.w);
+    let (first, second) = ((w * w).sum_all(), w.sum_all());
+    let mut gradients = first.backward_retain();
+    gradients.accumulate(second.backward());
+    assert_eq!(gradients.get(&model.w).unwrap().to_vec(), [2.0 * 2.0 + 1.0]);
+    gradients.apply_updates(&mut model);
+    model.is(1.0, 1);
+    gradients.apply_updates(&mut model);
+    tape.apply_updates(&mut model);
+    model.is(1.0, 1);
+}
+
+#[test]
+fn clones_share_their_updates() {
+    let mut model = Model::new();
+    let gradients = model.gradients(1.0);
+    let mut copy = gradients.clone();
+    copy.apply_updates(&mut model);
+    gradients.apply_updates(&mut model);
+    model.is(1.0, 1);
+    // Sums of a pass with itself, too, and with one that was applied.
+    copy.accumulate(gradients.clone());
+    copy.apply_updates(&mut model);
+    model.is(1.0, 1);
+    copy.accumulate(model.gradients(2.0));
+    copy.apply_updates(&mut model);
+    model.is(0.9 + 2.0, 2);
+}
+
+#[test]
+fn accumulated_runs_follow_each_other() {
+    let mut model = Model::new();
+    let mut sum = model.gradients(1.0);
+    for x in [2.0, 3.0] {
+        let more = model.gradients(x);
+        sum.accumulate(more.clone());
+        sum.accumulate(more);
+    }
+    sum.apply_updates(&mut model);
+    model.is(0.9 * (0.9 + 2.0) + 3.0, 3);
+}
+
+#[test]
+fn the_tape_applies_updates_without_a_loss() {
+    let mut model = Model::new();
+    for tape in [Tape::new(), Tape::inference(), Tape::inference().training(&mut Philox::new(0))] {
+        let before = model.count.value().item();
+        model.record(&tape, 1.0);
+        model.record(&tape, 0.0);
+        for _ in 0..2 {
+            tape.apply_updates(&mut model);
+            assert_eq!(model.count.value().item(), before + 2);
+        }
+        // What follows on the same tape is new.
+        model.record(&tape, 0.0);
+        tape.apply_updates(&mut model);
+        assert_eq!(model.count.value().item(), before + 3);
+    }
+    let shapes = Tape::check(|tape| {
+        tape.count_buffer(&model.count, 1);
+        tape.update_buffer(&model.running, 0.9, tape.input(&[1]));
+        tape.apply_updates(&mut Model::new());
+    });
+    assert_eq!(shapes, Ok(()));
+    let pass = |b: f64| ((0.9 * b + 1.0) * 0.9) * 0.9;
+    model.is(pass(pass(pass(0.0))) as f32, 9);
+}
+
+#[test]
+fn a_part_of_the_model_takes_its_own_updates() {
+    let mut model = (Model::new(), Model::new());
+    let tape = Tape::new();
+    model.0.record(&tape, 1.0);
+    model.1.record(&tape, 2.0);
+    let loss = (tape.param(&model.0.w) * tape.param(&model.1.w)).sum_all();
+    let gradients = loss.backward();
+    gradients.apply_updates(&mut model.0);
+    model.0.is(1.0, 1);
+    model.1.is(0.0, 0);
+    // The rest waits, also for other gradients of the run, and for the tape.
+    tape.apply_updates(&mut model);
+    model.0.is(1.0, 1);
+    model.1.is(2.0, 1);
+    gradients.apply_updates(&mut model);
+    model.1.is(2.0, 1);
+}
+
+#[test]
+fn a_clone_is_another_buffer() {
+    let mut model = Model::new();
+    let gradients = model.gradients(1.0);
+    let (mut running, mut count) = (model.running.clone(), model.count.clone());
+    assert!(!gradients.apply_to(&mut running) && !gradients.apply_to_counter(&mut count));
+    assert_eq!((running.value().to_vec(), count.value().item()), (vec![0.0], 0));
+    assert!(gradients.apply_to(&mut model.running), "the mark of the original is its own");
+    assert!(!gradients.apply_to(&mut model.running));
+    assert!(gradients.apply_to_counter(&mut model.count));
+    assert!(!gradients.apply_to_counter(&mut model.count));
+    model.is(1.0, 1);
+}
+
+#[test]
+fn gradients_taken_before_know_what_was_recorded_before() {
+    let mut model = Model::new();
+    let tape = Tape::new();
+    let w = tape.param(&model.w);
+    let none = w.sum_all().backward_retain();
+    model.record(&tape, 1.0);
+    let one = w.sum_all().backward_retain();
+    model.record(&tape, 2.0);
+    let two = w.sum_all().backward();
+    none.apply_updates(&mut model);
+    model.is(0.0, 0);
+    one.apply_updates(&mut model);
+    model.is(1.0, 1);
+    two.apply_updates(&mut model);
+    model.is(0.9 + 2.0, 2);
+}
+
+#[test]
+fn threads_that_apply_the_same_gradients_count_once() {
+    let model = Arc::new(Mutex::new(Model::new()));
+    let gradients: Vec<_> = {
+        let model = model.lock().unwrap();
+        (0..20).map(|_| model.gradients(0.0)).collect()
+    };
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (model, gradients) = (model.clone(), gradients.clone());
+            std::thread::spawn(move || {
+                for each in gradients {
+                    each.apply_updates(&mut *model.lock().unwrap());
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    model.lock().unwrap().is(0.0, 20);
+}
+
+/// The mean of values is that of all, in whichever groups they are applied.
+#[test]
+fn means_do_not_depend_on_how_updates_are_grouped() {
+    let values = [3.0, 4.0, 8.0, 1.0, -2.0];
+    let run = |mean: &Buffer<f64>, seen: u64, value: f64| {
+        let tape = Tape::new();
+        tape.average_buffer(mean, seen, tape.constant(Tensor::scalar_of(value)));
+        tape.watch(Tensor::scalar_of(1.0)).backward()
+    };
+    let wanted = values.iter().sum::<f64>() / 5.0;
+    // All recorded before the first is applied; applied one by one, together, in two groups.
+    for groups in [vec![1, 1, 1, 1, 1], vec![5], vec![2, 3], vec![3, 2]] {
+        let mut mean = Buffer::new(Tensor::scalar_of(0.0));
+        let mut runs = values.map(|value| run(&mean, 0, value)).into_iter();
+        for n in groups {
+            let sum = runs.by_ref().take(n).reduce(|mut sum, more| {
+                sum.accumulate(more);
+                sum
+            });
+            assert!(sum.unwrap().apply_to(&mut mean));
+        }
+        assert!((mean.value().item() - wanted).abs() < 1e-12);
+    }
+    // Recorded as the count grows.
+    let mut mean = Buffer::new(Tensor::scalar_of(0.0));
+    for (seen, value) in values.into_iter().enumerate() {
+        assert!(run(&mean, seen as u64, value).apply_to(&mut mean));
+    }
+    assert!((mean.value().item() - wanted).abs() < 1e-12);
+    // A new beginning: one more value after the count was set back.
+    assert!(run(&mean, 0, 7.0).apply_to(&mut mean));
+    assert!((mean.value().item() - 7.0).abs() < 1e-12);
+}

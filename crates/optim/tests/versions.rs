@@ -1,0 +1,247 @@
+//! A step with gradients of other values than the parameters have, of frozen parameters, and of
+//! runs that change buffers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
+use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_tensor::Tensor;
+
+struct Layer {
+    weight: Param,
+    bias: Param,
+    count: Buffer<i64>,
+}
+
+impl Module for Layer {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.weight.visit(&path.child("weight"), see);
+        self.bias.visit(&path.child("bias"), see);
+        self.count.visit(&path.child("count"), see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.weight.visit_mut(&path.child("weight"), see);
+        self.bias.visit_mut(&path.child("bias"), see);
+        self.count.visit_mut(&path.child("count"), see);
+    }
+}
+
+impl Layer {
+    fn new() -> Self {
+        let count = Tensor::scalar_of(0).into();
+        Layer { weight: Tensor::from([2.0]).into(), bias: Tensor::from([4.0]).into(), count }
+    }
+
+    /// Of weight² + bias², with a pass counted.
+    fn gradients(&self) -> Gradients {
+        let tape = Tape::new();
+        tape.count_buffer(&self.count, 1);
+        let [weight, bias] = [&self.weight, &self.bias].map(|param| tape.param(param));
+        (weight.square() + bias.square()).sum_all().backward()
+    }
+
+    fn numbers(&self) -> [f32; 2] {
+        [&self.weight, &self.bias].map(|param| param.value().to_vec()[0])
+    }
+
+    fn counted(&self) -> i64 {
+        self.count.value().item()
+    }
+}
+
+fn panic_text(f: impl FnOnce()) -> String {
+    let cause = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
+    cause.downcast_ref::<String>().expect("a formatted message").clone()
+}
+
+#[test]
+fn stale_gradients_are_refused_by_name() {
+    let mut model = vec![Layer::new(), Layer::new()];
+    let gradients = [model[0].gradients(), model[1].gradients()];
+    let mut sgd = Sgd::new(0.25).allow_missing();
+    sgd.step(&mut model, &gradients[0]);
+    assert_eq!((model[0].numbers(), model[0].counted()), ([1.0, 2.0], 1));
+    assert_eq!(
+        panic_text(|| sgd.step(&mut model, &gradients[0])),
+        "step: these gradients are stale, 0.weight, 0.bias changed since they were computed (by \
+         another step, say): run forward and backward again, or mark them with `.allow_stale()` if \
+         the algorithm means it"
+    );
+    assert_eq!((model[0].numbers(), model[0].counted()), ([1.0, 2.0], 1), "nothing has changed");
+    // A loaded value, too.
+    model[1].bias.set(Tensor::from([7.0]));
+    let text = panic_text(|| sgd.step(&mut model, &gradients[1]));
+    assert!(text.contains("stale, 1.bias changed"), "{text}");
+    assert_eq!((model[1].numbers(), model[1].counted()), ([2.0, 7.0], 0));
+    // What is frozen is not asked about.
+    model[1].bias.freeze();
+    sgd.step(&mut model, &gradients[1]);
+    assert_eq!((model[1].numbers(), model[1].counted()), ([1.0, 7.0], 1));
+}
+
+#[test]
+fn the_same_gradients_twice_count_their_run_once() {
+    let mut model = Layer::new();
+    let gradients = model.gradients().allow_stale();
+    let mut sgd = Sgd::new(0.25);
+    sgd.step(&mut model, &gradients);
+    sgd.step(&mut model, &gradients.clone());
+    // The gradients are 4 and 8 both times.
+    assert_eq!((model.numbers(), model.counted()), ([0.0, 0.0], 1));
+}
+
+#[test]
+fn two_optimizers_over_a_shared_part_count_once() {
+    let mut model = (Layer::new(), Layer::new());
+    let tape = Tape::new();
+    let [shared, other] = [&model.0, &model.1].map(|layer| {
+        tape.count_buffer(&layer.count, 1);
+        tape.param(&layer.weight) * tape.param(&layer.bias)
+    });
+    let gradients = (shared * other).sum_all().backward();
+    // The second is over all of the model: the shared part has changed by then.
+    let (mut first, mut second) = (Sgd::new(0.125), Sgd::new(0.125));
+    first.step(&mut model.0, &gradients);
+    assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
+    let text = panic_text(|| second.step(&mut model, &gradients));
+    assert!(text.contains("stale, 0.weight, 0.bias changed"), "{text}");
+    assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
+    second.step(&mut model, &gradients.clone().allow_stale());
+    assert_eq!((model.0.counted(), model.1.counted()), (1, 1));
+    second.step(&mut model.1.count, &gradients);
+    assert_eq!((model.0.counted(), model.1.counted()), (1, 1));
+}
+
+#[test]
+fn micro_batches_count_each_once() {
+    let mut model = Layer::new();
+    let mut sum = model.gradients();
+    for _ in 0..3 {
+        sum.accumulate(model.gradients());
+    }
+    sum.scale(0.25);
+    Sgd::new(0.25).step(&mut model, &sum);
+    assert_eq!((model.numbers(), model.counted()), ([1.0, 2.0], 4));
+    let text = panic_text(|| sum.accumulate(model.gradients()));
+    assert!(text.starts_with("accumulate: 2 parameters of shapes [1], [1] changed"), "{text}");
+}
+
+/// A step that is not made (its gradients are not finite, say) loses no pass over the data.
+#[test]
+fn a_skipped_step_loses_no_update() {
+    let mut model = Layer::new();
+    let skipped = model.gradients();
+    let made = model.gradients();
+    Sgd::new(0.25).step(&mut model, &made);
+    assert_eq!(model.counted(), 1);
+    skipped.apply_updates(&mut model);
+    assert_eq!((model.numbers(), model.counted()), ([1.0, 2.0], 2));
+    // A step that is refused has applied nothing, so nothing is lost either.
+    let refused = model.gradients();
+    model.weight.update(|_| ());
+    panic_text(|| Sgd::new(0.25).step(&mut model, &refused));
+    assert_eq!(model.counted(), 2);
+    refused.apply_updates(&mut model);
+    assert_eq!(model.counted(), 3);
+}
+
+/// Foret, Kleiner, Mobahi, Neyshabur, "Sharpness-aware minimization", 2021: the gradient at a point
+/// nearby, the step from here.
+#[test]
+fn steps_from_another_point() {
+    let mut w = Param::new(Tensor::from([2.0f32]));
+    let (mut sgd, up) = (Sgd::new(0.25), Tensor::from([1.0f32]));
+    w.update(|w| *w += &up);
+    let gradients = Tape::new().param(&w).square().sum_all().backward();
+    w.update(|w| *w -= &up);
+    let text = panic_text(|| sgd.step(&mut w, &gradients));
+    assert!(text.contains("stale"), "{text}");
+    sgd.step(&mut w, &gradients.allow_stale());
+    assert_eq!(w.value().to_vec(), [2.0 - 0.25 * (2.0 * 3.0)]);
+}
+
+/// Backtracking: the same gradient, ever shorter steps, until the loss falls as Armijo asks.
+#[test]
+fn a_line_search() {
+    let loss = |w: &Param<f64>| w.value().to_vec()[0].powi(4);
+    let mut w = Param::new(Tensor::from([2.0f64]));
+    let gradients = Tape::new().param(&w).powi(4).sum_all().backward().allow_stale();
+    let (start, slope) = (w.value().clone(), 4.0 * 2.0f64.powi(3));
+    let (before, mut sgd) = (loss(&w), Sgd::<f64>::of(1.0));
+    loop {
+        w.set(start.clone());
+        sgd.step(&mut w, &gradients);
+        if loss(&w) <= before - 0.5 * sgd.learning_rate() * slope * slope {
+            break;
+        }
+        sgd.set_learning_rate(0.5 * sgd.learning_rate());
+    }
+    // 2 − 32 t is at most ±2 from t = 1/8 on; its fourth power is small enough at 1/64 at last:
+    // 1.5⁴ = 5.0625 ≤ 16 − 8, where at 1/32 1 > 16 − 16.
+    assert_eq!((sgd.learning_rate(), w.value().to_vec()), (1.0 / 64.0, vec![1.5]));
+}
+
+fn all() -> Vec<Box<dyn Optimizer>> {
+    vec![
+        Box::new(Sgd::new(0.1).weight_decay(0.5)),
+        Box::new(Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(0.5)),
+        Box::new(Adadelta::new(0.1).weight_decay(0.5)),
+        Box::new(Adagrad::new(0.1).weight_decay(0.5)),
+        Box::new(Adam::new(0.1).weight_decay(0.5).amsgrad(true)),
+        Box::new(AdamW::new(0.1).weight_decay(0.5)),
+    ]
+}
+
+#[test]
+fn frozen_parameters_stay_whatever_the_gradients_say() {
+    for mut optimizer in all() {
+        let mut model = Layer::new();
+        for _ in 0..3 {
+            let gradients = model.gradients();
+            optimizer.step(&mut model, &gradients);
+        }
+        // Computed before it was frozen, with momentum from before.
+        let gradients = model.gradients();
+        model.weight.freeze();
+        let (before, version) = (model.numbers(), model.weight.version());
+        optimizer.step(&mut model, &gradients);
+        // Computed since.
+        let gradients = model.gradients();
+        assert!(gradients.get(&model.weight).is_none());
+        optimizer.step(&mut model, &gradients);
+        let after = model.numbers();
+        assert_eq!((after[0], model.weight.version()), (before[0], version));
+        assert_ne!(after[1], before[1]);
+        let steps = |optimizer: &dyn Optimizer, model: &Layer, name: &str| {
+            optimizer.state_dict(model).get(name).unwrap().cast::<i64>().item()
+        };
+        assert_eq!(steps(&*optimizer, &model, "step.weight"), 3);
+        assert_eq!(steps(&*optimizer, &model, "step.bias"), 5);
+        // All of it frozen: the step does nothing but count the pass.
+        let gradients = gradients.allow_stale();
+        model.freeze();
+        let versions = [model.weight.version(), model.bias.version()];
+        optimizer.step(&mut model, &gradients);
+        assert_eq!(model.numbers(), after);
+        assert_eq!([model.weight.version(), model.bias.version()], versions);
+    }
+}
+
+#[test]
+fn parameters_that_were_frozen_in_the_run_are_named() {
+    for mut optimizer in all() {
+        let mut model = Layer::new();
+        model.bias.freeze();
+        let gradients = model.gradients();
+        model.unfreeze();
+        let text = panic_text(|| optimizer.step(&mut model, &gradients));
+        assert_eq!(
+            text,
+            "step: no gradient for bias: they were frozen when the gradients were computed; run \
+             forward and backward again, or make the optimizer with `.allow_missing()`"
+        );
+        assert_eq!((model.numbers(), model.counted()), ([2.0, 4.0], 0));
+        let gradients = model.gradients();
+        optimizer.step(&mut model, &gradients);
+        assert!(model.numbers()[0] < 2.0 && model.numbers()[1] < 4.0);
+    }
+}
