@@ -178,7 +178,7 @@ fn runs_without_history_or_numbers() {
     let asks = [
         no_numbers(|tape| drop(tape.input(&[2]).tanh().value())),
         no_numbers(|tape| _ = tape.input(&[]).item()),
-        no_numbers(|tape| drop(tape.watch(Tensor::ones(&[])).backward())),
+        no_numbers(|tape| drop(tape.watch(Tensor::ones(())).backward())),
         no_numbers(|tape| drop(tape.input(&[2]).argmax(0, false).value())),
     ];
     for text in asks {
