@@ -555,9 +555,7 @@ impl<'t, T: Float> Var<'t, T> {
         let tape = self.tape;
         self.check_history(op);
         if !self.is_active() {
-            tape.fail(format!(
-                "{op}: this value depends on no trainable parameter and nothing that is watched"
-            ))
+            tape.fail(depends_on_nothing(op))
         }
         if retain {
             drop(tape.force(self.id));
@@ -587,6 +585,9 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        if leaves.is_empty() {
+            tape.fail(depends_on_nothing(op));
+        }
         if !retain {
             tape.end_history();
         }
@@ -621,6 +622,10 @@ impl<'t, T: Float> Var<'t, T> {
         );
         found
     }
+}
+
+fn depends_on_nothing(op: &str) -> String {
+    format!("{op}: this value depends on no trainable parameter and nothing that is watched")
 }
 
 impl<T: Float> Tape<T> {

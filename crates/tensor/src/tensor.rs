@@ -465,7 +465,7 @@ mod tests {
         panics_here(
             "broadcast_to: shape [0, 4294967296] is too large: no axis has more than 4294967295 \
              indices",
-            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1 << 32])),
+            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1usize << 32])),
         );
         let repeated = Tensor::zeros(&[1]).broadcast_to(&[u32::MAX as usize]);
         panics_here(
@@ -478,7 +478,7 @@ mod tests {
         );
         panics_here(
             "numel: shape [4294967296, 4294967296] has more elements than can be counted",
-            || drop(Tensor::<f32>::from_slice(&[], &[1 << 32, 1 << 32])),
+            || drop(Tensor::<f32>::from_slice(&[], &[1usize << 32, 1 << 32])),
         );
     }
 }
