@@ -252,7 +252,7 @@ unsafe impl Sync for Block {}
 
 impl Block {
     /// Room for the elements of `shape`, of `size` bytes each. The contents are unspecified.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
         let (mut bytes, mut fits) = (size, true);
@@ -323,8 +323,7 @@ impl Block {
     #[inline]
     pub fn has_shape(&self, shape: &Shape) -> bool {
         let header = self.header();
-        usize::from(header.rank) == shape.rank()
-            && header.sizes.iter().zip(shape.iter()).all(|(&a, &b)| a as usize == b)
+        shape.is_narrow(usize::from(header.rank), &header.sizes)
     }
 
     #[inline]
