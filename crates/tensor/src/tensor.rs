@@ -67,7 +67,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The same, for a shape that lies somewhere already.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn empty_as(shape: &Shape) -> Self {
         let block = Block::new(shape, size_of::<T>());
