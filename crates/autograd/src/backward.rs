@@ -608,6 +608,7 @@ impl<'t, T: Float> Var<'t, T> {
             return found;
         }
         let depends = tape.depends(wrt, floor, self.id);
+        let first = tape.len() as u32;
         let seed = tape.ones(&self.shape());
         let mut walk = Walk::new(tape, Aim::Variables, floor, self.id);
         *walk.slot(self.id) = Slot::Node(seed.id);
@@ -620,12 +621,27 @@ impl<'t, T: Float> Var<'t, T> {
                 }
             },
         );
+        drop(walk);
+        set_apart(&mut found, first);
         found
     }
 }
 
 fn depends_on_nothing(op: &str) -> String {
     format!("{op}: this value depends on no trainable parameter and nothing that is watched")
+}
+
+/// Gives a node of its own to each gradient that is also another one (those of the operands of a + b are
+/// one cotangent), or was on the tape before (a node below `first`): the user may differentiate by each.
+fn set_apart<T: Float>(found: &mut [Option<Var<'_, T>>], first: u32) {
+    let mut ids: SmallVec<[u32; 8]> = found.iter().flatten().map(|g| g.id).collect();
+    ids.sort_unstable();
+    for g in found.iter_mut().flatten() {
+        let at = ids.partition_point(|&id| id < g.id);
+        if g.id < first || ids.get(at + 1) == Some(&g.id) {
+            *g = g.same();
+        }
+    }
 }
 
 impl<T: Float> Tape<T> {

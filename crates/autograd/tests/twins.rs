@@ -263,6 +263,10 @@ twins! { reductions_over_two_axes on BLOCKS, 1:
     sum_of_products |x| (x * 0.3 - 1.7).sum(&[0, 2], true);
 }
 
+twins! { sums_into_places on &[&[&[3, 5], &[3, 5]], &[&[2, 90], &[2, 90]]], 2:
+    scatter_add |x, y| x.scatter_add(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y));
+}
+
 const IMAGES: &[&[&[usize]]] = &[&[&[2, 4, 6]], &[&[1, 3, 5, 7]], &[&[2, 3, 9, 4]]];
 
 twins! { axes_and_layouts on IMAGES, 1:

@@ -35,6 +35,14 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
             x[0].tape().assemble(&[(Part::Whole, x[0].id), (part, x[1].id)], x[0].shape())
         })
         .linear(),
+        Row::new(op, "scatter_add", vec![any(&[3, 5], 1), any(&[2, 4], 2)], |x| {
+            x[0].scatter_add(1, Tensor::from([[0i64, 4, 4, 1], [2, 2, 2, 0]]), x[1])
+        })
+        .linear(),
+        Row::new(op, "part of a source", vec![any(&[3, 5], 1), any(&[4, 5], 2)], |x| {
+            x[0].scatter_add(0, Tensor::from([[0i64, 2, 2], [2, 2, 1]]), x[1])
+        })
+        .linear(),
     ]
 }
 
