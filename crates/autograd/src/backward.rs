@@ -381,10 +381,21 @@ impl<'t, T: Float> Walk<'t, T> {
 }
 
 impl<T: Float> Drop for Walk<'_, T> {
-    /// Also when a rule panics: what it wrote is dropped, and the tape records again.
+    /// Also when a rule panics: what it wrote is dropped, nothing waits for it or is held by a slot, and
+    /// the tape records again.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
             if self.aim != Aim::Variables {
+                let held = self.slots.iter().filter_map(|slot| match *slot {
+                    Slot::Node(id) => Some(id),
+                    _ => None,
+                });
+                for id in held.chain(self.lent.drain(..)) {
+                    arena.nodes[id as usize].readers -= 1;
+                }
+                for id in self.mark.nodes..arena.nodes.len() {
+                    arena.stop_waiting(id as u32);
+                }
                 arena.truncate(self.mark);
             }
             self.slots.clear();
@@ -536,6 +547,7 @@ impl<'t, T: Float> Var<'t, T> {
         if !retain {
             tape.end_history();
         }
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         Gradients::new(tape, leaves)
     }
 
@@ -565,6 +577,8 @@ impl<'t, T: Float> Var<'t, T> {
                 }
             },
         );
+        drop(walk);
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         found
     }
 }
@@ -604,7 +618,10 @@ impl<T: Float> Tape<T> {
             };
             reached[(id - constant) as usize] = id == constant
                 || arena.nodes[id as usize].op.is_differentiable()
-                    && arena.parents(op).iter().any(|&p| p >= constant && reached[(p - constant) as usize]);
+                    && arena
+                        .parents(op)
+                        .iter()
+                        .any(|&p| p >= constant && reached[(p - constant) as usize]);
         }
         reached.last() == Some(&true)
     }

@@ -317,6 +317,21 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
     }
 }
 
+/// Draws from the lists in turn, so that a few mutants are of several crates.
+fn draw(mut chosen: Vec<Mutant>, seed: u64, count: usize) -> Vec<Mutant> {
+    shuffle(&mut chosen, seed);
+    let mut turns: HashMap<String, usize> = HashMap::new();
+    let mut ranked: Vec<(usize, Mutant)> = Vec::new();
+    for mutant in chosen {
+        let turn = turns.entry(mutant.area.clone()).or_default();
+        ranked.push((*turn, mutant));
+        *turn += 1;
+    }
+    // Stable: within a turn the order is that of the seed.
+    ranked.sort_by_key(|(turn, _)| *turn);
+    ranked.into_iter().take(count).map(|(_, mutant)| mutant).collect()
+}
+
 fn main() -> ExitCode {
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -341,8 +356,7 @@ fn run() -> Result<bool, String> {
     let named = |m: &Mutant| options.only.is_empty() || options.only.contains(&m.id);
     chosen.retain(|mutant| of_area(mutant) && named(mutant));
     if let Some(count) = options.count {
-        shuffle(&mut chosen, options.seed);
-        chosen.truncate(count);
+        chosen = draw(chosen, options.seed, count);
     }
     if options.list || options.check {
         return show(&chosen, &options, &root);
