@@ -381,10 +381,21 @@ impl<'t, T: Float> Walk<'t, T> {
 }
 
 impl<T: Float> Drop for Walk<'_, T> {
-    /// Also when a rule panics: what it wrote is dropped, and the tape records again.
+    /// Also when a rule panics: what it wrote is dropped, nothing waits for it or is held by a slot, and
+    /// the tape records again.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
             if self.aim != Aim::Variables {
+                let held = self.slots.iter().filter_map(|slot| match *slot {
+                    Slot::Node(id) => Some(id),
+                    _ => None,
+                });
+                for id in held.chain(self.lent.drain(..)) {
+                    arena.nodes[id as usize].readers -= 1;
+                }
+                for id in self.mark.nodes..arena.nodes.len() {
+                    arena.stop_waiting(id as u32);
+                }
                 arena.truncate(self.mark);
             }
             self.slots.clear();
@@ -591,6 +602,7 @@ impl<'t, T: Float> Var<'t, T> {
         if !retain {
             tape.end_history();
         }
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         Gradients::new(tape, leaves)
     }
 
@@ -623,6 +635,7 @@ impl<'t, T: Float> Var<'t, T> {
         );
         drop(walk);
         set_apart(&mut found, first);
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         found
     }
 }

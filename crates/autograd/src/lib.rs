@@ -8,6 +8,7 @@ mod force;
 mod gradcheck;
 mod gradients;
 mod index;
+mod invariants;
 mod module;
 mod op;
 mod ops;
