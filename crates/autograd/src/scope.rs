@@ -128,6 +128,7 @@ impl<T: Float> Tape<T> {
                     arena.close(id);
                 }
             }
+            arena.check_nodes_since(first);
         }
     }
 

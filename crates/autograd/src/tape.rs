@@ -668,6 +668,9 @@ impl<T: Float> Arena<T> {
 impl<T: Float> Drop for Tape<T> {
     fn drop(&mut self) {
         let mut arena = std::mem::take(self.arena.get_mut());
+        if !std::thread::panicking() {
+            arena.check_invariants(false);
+        }
         arena.clear();
         spare::put(arena);
     }

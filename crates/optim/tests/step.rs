@@ -258,6 +258,17 @@ fn the_learning_rate_can_change() {
     assert_eq!(model.value().to_vec(), [0.5, 1.0]);
 }
 
+/// A schedule of one rate and one momentum.
+struct Both(f64, f64);
+impl Schedule for Both {
+    fn learning_rate(&self, _: usize) -> f64 {
+        self.0
+    }
+    fn momentum(&self, _: usize) -> Option<f64> {
+        Some(self.1)
+    }
+}
+
 /// What is refused is not left behind.
 #[test]
 fn a_refused_setter_changes_nothing() {
@@ -278,15 +289,6 @@ fn a_refused_setter_changes_nothing() {
             assert!(message.contains(&format!(" is {momentum:?}, it must be")), "{message}");
         }
         // A schedule sets both or neither.
-        struct Both(f64, f64);
-        impl Schedule for Both {
-            fn learning_rate(&self, _: usize) -> f64 {
-                self.0
-            }
-            fn momentum(&self, _: usize) -> Option<f64> {
-                Some(self.1)
-            }
-        }
         panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
         panic_of(|| Both(-1.0, 0.75).apply(&mut *optimizer, 0));
         panic_of(|| Both(f64::NAN, f64::NAN).apply(&mut *optimizer, 0));
@@ -309,5 +311,37 @@ fn without_first_moment_adam_steps_along_the_gradient_itself() {
         adam.step(&mut model, &gradients);
         let steps: Vec<_> = (&before - model.value()).to_vec();
         assert!(steps.iter().all(|step| (step.abs() - 1.0).abs() < 1e-12), "{steps:?}");
+    }
+}
+
+#[test]
+fn parameters_of_different_ages_are_corrected_by_their_own() {
+    // The first step of Adam goes by the rate against the sign of the gradient, whatever its size. A
+    // parameter that had a gradient later makes it later, before or behind one that is older.
+    for young in [0, 1] {
+        let mut model = vec![param([1.0, -2.0]), param([3.0, 4.0])];
+        let mut adam = Adam::new(0.125).allow_missing();
+        let first = gradients(&[&model[1 - young]]);
+        adam.step(&mut model, &first);
+        let before = [model[0].value().to_vec(), model[1].value().to_vec()];
+        let both = gradients(&[&model[0], &model[1]]);
+        adam.step(&mut model, &both);
+
+        for (&w, now) in before[young].iter().zip(model[young].value().to_vec()) {
+            assert!((now - (w - 0.125 * w.signum())).abs() < 1e-5, "{young}: {w} became {now}");
+        }
+        // The other's second step, by the formulas. Its gradients were 2 w.
+        let start = [[1.0f64, -2.0], [3.0, 4.0]][1 - young];
+        for i in 0..2 {
+            let (mut w, mut m, mut v) = (start[i], 0.0, 0.0);
+            for t in 1..=2 {
+                let g = 2.0 * w;
+                (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
+                let (m, v) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
+                w -= 0.125 * m / (v.sqrt() + 1e-8);
+            }
+            let now = f64::from(model[1 - young].value().to_vec()[i]);
+            assert!((now - w).abs() < 1e-5, "{young}: {now} instead of {w}");
+        }
     }
 }
