@@ -196,6 +196,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         // A user's rule may differentiate what it computes, also where the walk keeps no history.
         let recorded = tape.recording.replace(true);
+        let first = tape.len() as u32;
         for g in gy.iter_mut().flatten() {
             g.id = tape.stand_in(g.id, true);
         }
@@ -204,8 +205,10 @@ impl<'t, T: Float> Walk<'t, T> {
         let cotangents = ops::vjp(op, &call);
         tape.check_cotangents(op, parents, wanted, &cotangents);
         tape.recording.set(recorded);
-        if self.aim != Aim::Variables {
-            tape.arena.borrow_mut().end_history_since(self.open);
+        let arena = &mut *tape.arena.borrow_mut();
+        match self.aim {
+            Aim::Variables => arena.end_pretence_since(first),
+            Aim::Numbers { .. } => arena.end_history_since(self.open),
         }
         cotangents
     }

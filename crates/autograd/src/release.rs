@@ -2,6 +2,7 @@
 //! ask for goes when its scope ends, or when the walk back begins; what a rule reads, when the walk is
 //! past it. Asked for again, it is computed again.
 
+use crate::op::Op;
 use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
@@ -71,6 +72,21 @@ impl<T: Float> Arena<T> {
     pub fn end_history_since(&mut self, first: u32) {
         for node in &mut self.nodes[first as usize..] {
             node.flags &= !(ACTIVE | SAVED);
+        }
+    }
+
+    /// While a custom rule ran, the cotangents that it was given were active whatever they come from.
+    /// From this node on, a node is active again if one of its operands is.
+    pub fn end_pretence_since(&mut self, first: u32) {
+        for id in first..self.len() {
+            let op = match self.nodes[id as usize].op {
+                Op::Leaf => continue,
+                Op::Output(back) => id - back,
+                _ => id,
+            };
+            if !self.parents(op).iter().any(|&p| self.nodes[p as usize].has(ACTIVE)) {
+                self.nodes[id as usize].flags &= !ACTIVE;
+            }
         }
     }
 

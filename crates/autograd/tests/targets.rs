@@ -328,3 +328,21 @@ fn a_gradient_that_the_user_holds_already_is_a_variable_of_its_own() {
         assert_eq!(slope.value().to_vec(), out[1].value().to_vec());
     }
 }
+
+/// The gradient of a linear operation is a constant, whoever wrote the rule.
+#[test]
+fn the_gradient_of_a_linear_custom_operation_is_not_active() {
+    for n in [1, 12] {
+        let tape = Tape::new();
+        let x = tape.watch(Tensor::full(&[n], 3.0));
+        let linear = |y: Var<'_>| y.sum_all().grad(&[x])[0].is_active();
+        assert!(!linear(2.0 * x));
+        let out = tape.custom(Arc::new(Two), &[x]);
+        assert!(!linear(out[0] + out[1]));
+        assert!(linear(out[1].square()));
+        let cube = tape.custom(Arc::new(Two), &[x.powi(3)])[1];
+        assert!(linear(cube));
+        let slope = cube.sum_all().grad(&[x])[0];
+        assert_eq!(slope.sum_all().backward().wrt(x).unwrap().to_vec(), vec![36.0; n]);
+    }
+}
