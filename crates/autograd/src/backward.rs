@@ -30,6 +30,7 @@ pub(crate) enum Slot<T: Float> {
     /// A node: recorded, or pending.
     Node(u32),
     /// Recorded nodes that are cotangents of parts of the value.
+    #[allow(clippy::box_collection)] // a slot stays small
     Parts(Box<Vec<(Part, u32)>>),
 }
 
@@ -149,12 +150,11 @@ impl<'t, T: Float> Walk<'t, T> {
             let arena = tape.arena.borrow();
             let several = matches!(node.op, Op::Custom(_));
             outputs = if several { arena.outputs(id) } else { 1 };
-            let parents = match node.arity {
-                0..=2 => &node.parents[..node.arity as usize],
-                _ => {
-                    list = arena.parents(id).to_vec();
-                    &list[..]
-                }
+            let parents = if node.arity <= 2 {
+                &node.parents[..node.arity as usize]
+            } else {
+                list = arena.parents(id).to_vec();
+                &list[..]
             };
             want = SmallVec::<[bool; 4]>::from_elem(false, parents.len());
             for (want, &p) in want.iter_mut().zip(parents) {

@@ -125,7 +125,7 @@ fn slope(mut f: impl FnMut(f64) -> f64) -> Option<f64> {
 }
 
 struct Program<'a> {
-    program: &'a [Inst],
+    code: &'a [Inst],
     used: Vec<bool>,
     base: Vec<Tensor<f64>>,
     /// Which values are watched, or constants: they stay readable.
@@ -134,13 +134,13 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn on<'t>(&self, tape: &'t Tape<f64>, change: Change<'_>) -> (Vec<Var<'t, f64>>, Var<'t, f64>) {
-        let values = run::<Var<'t, f64>>(tape, self.program, change);
+        let values = run::<Var<'t, f64>>(tape, self.code, change);
         let loss = loss(tape, &values, &self.used);
         (values, loss)
     }
 
     fn number(&self, change: Change<'_>) -> f64 {
-        let values = run::<Tensor<f64>>((), self.program, change);
+        let values = run::<Tensor<f64>>((), self.code, change);
         loss((), &values, &self.used).item()
     }
 }
@@ -168,7 +168,7 @@ pub fn check(program: &[Inst], totals: &mut Totals) -> Check {
     // Those whose gradients are wanted.
     let leaf = |&i: &usize| matches!(from[i], Inst::Watch(_) | Inst::Param(_, false));
     let found: Vec<_> = (0..base.len()).filter(leaf).collect();
-    let p = Program { program, used, base, given };
+    let p = Program { code: program, used, base, given };
     agrees_with_tensors(&p, totals)?;
     let gradients = one_gradient_three_ways(&p, &found)?;
     cut_everywhere(&p, totals)?;

@@ -3,6 +3,7 @@
 
 use crate::customs;
 use crate::value::{Binary, Change, Inst, Reduce, Unary, run};
+use std::fmt::Write;
 use wengert_tensor::{Conv, Pool, Tensor, shapes};
 
 /// A kind of instruction, and what chooses its operands.
@@ -163,7 +164,7 @@ fn choose<T: Copy>(from: &[T], byte: u8) -> T {
 fn numbers(shape: &[usize], seed: usize) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| {
         let k = (i * 7919 + seed * 104_729 + 13) % 10_007;
-        (k as f64 + 0.318) / 2501.7 - 2.0
+        (k as f64 + 0.3137) / 2501.7 - 2.0
     })
 }
 
@@ -210,7 +211,7 @@ impl Planner {
                 program.push(Inst::Scope(body, results));
                 continue;
             }
-            let inst = self.resolve(KINDS[step.kind], &step.bytes);
+            let inst = self.resolve(KINDS[step.kind], step.bytes);
             if let Some(inst) = inst
                 && !self.add(program, inst)
             {
@@ -284,7 +285,8 @@ impl Planner {
     }
 
     /// An instruction of this kind; `None` where there is nothing it could be applied to.
-    fn resolve(&mut self, kind: Kind, bytes: &[u8; 8]) -> Option<Inst> {
+    #[allow(clippy::too_many_lines)] // an arm for each kind
+    fn resolve(&mut self, kind: Kind, bytes: [u8; 8]) -> Option<Inst> {
         let byte = |i: usize| bytes[i] as usize;
         let a = self.operand(bytes[0]);
         let shape = self.values[a].shape().to_vec();
@@ -321,7 +323,7 @@ impl Planner {
                     1 => shape.iter().map(|&n| n as isize).collect(),
                     2 => vec![1, n as isize],
                     _ => {
-                        let rows = (2..=5).find(|rows| n % rows == 0).unwrap_or(1);
+                        let rows = (2..=5).find(|&rows| n.is_multiple_of(rows)).unwrap_or(1);
                         vec![rows as isize, (n / rows) as isize]
                     }
                 };
@@ -382,7 +384,7 @@ impl Planner {
                 };
                 let b = self.search(self.operand(bytes[3]), beside)?;
                 let c = self.search(self.operand(bytes[4]), beside)?;
-                needs_axis(Inst::Concat([a, b, c][..1 + byte(5) % 3].to_vec(), named))
+                needs_axis(Inst::Concat([a, b, c][..=byte(5) % 3].to_vec(), named))
             }
             Kind::BroadcastTo => {
                 let mut to: Vec<usize> =
@@ -454,17 +456,15 @@ impl Planner {
                     };
                     self.search(self.operand(bytes[1]), right).map(|w| (x, w))
                 };
-                match self.search(a, image).and_then(right) {
-                    Some((x, w)) => Some(Inst::Conv(x, w, conv)),
-                    // Something to convolve, for a later step.
-                    None => {
-                        let to = match shape.len() {
-                            2 => vec![1, 1, shape[0] as isize, shape[1] as isize],
-                            _ => vec![1, 1, 1, -1],
-                        };
-                        (self.values[a].numel() > 0).then_some(Inst::Reshape(a, to))
-                    }
+                if let Some((x, w)) = self.search(a, image).and_then(right) {
+                    return Some(Inst::Conv(x, w, conv));
                 }
+                // Something to convolve, for a later step.
+                let to = match shape.len() {
+                    2 => vec![1, 1, shape[0] as isize, shape[1] as isize],
+                    _ => vec![1, 1, 1, -1],
+                };
+                (self.values[a].numel() > 0).then_some(Inst::Reshape(a, to))
             }
             Kind::Custom => {
                 let equal = |x: &Tensor<f64>| *x.shape() == shape[..];
@@ -496,13 +496,13 @@ fn list(program: &[Inst], all: &[Tensor<f64>], at: &mut usize, depth: usize, tex
     for inst in program {
         let indent = "  ".repeat(depth);
         if let Inst::Scope(body, results) = inst {
-            text.push_str(&format!("{indent}scope, returns {results:?} of\n"));
+            let _ = writeln!(text, "{indent}scope, returns {results:?} of");
             list(body, all, at, depth + 1, text);
             continue;
         }
         let made = inst.made();
         let shapes: Vec<_> = all[*at..*at + made].iter().map(Tensor::shape).collect();
-        text.push_str(&format!("{indent}{at}: {inst:?} {shapes:?}\n"));
+        let _ = writeln!(text, "{indent}{at}: {inst:?} {shapes:?}");
         *at += made;
     }
 }

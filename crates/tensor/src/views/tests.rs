@@ -204,13 +204,13 @@ fn panics_name_op_shape_and_caller() {
 
 #[test]
 fn a_copy_in_order_has_the_same_elements_and_the_same_order_in_memory() {
-    for (name, x) in crate::testing::layouts() {
-        let y = super::copied_in_order(&x);
+    for (name, x) in layouts() {
+        let y = copied_in_order(&x);
         assert_eq!(y.to_vec(), x.to_vec(), "{name}");
         assert_eq!(y.shape(), x.shape(), "{name}");
         assert!(!y.shares_storage(&x), "{name}");
     }
     let x = Tensor::<f64>::from_fn(&[2, 3, 4], |i| i as f64).permute(&[2, 0, 1]);
-    let y = super::copied_in_order(&x);
+    let y = copied_in_order(&x);
     assert_eq!(y.strides()[..], x.strides()[..]);
 }

@@ -48,6 +48,7 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
 
 /// Plain loops.
 #[test]
+#[allow(clippy::needless_range_loop)] // i and j are indices of several tensors
 fn parts_are_added_to_their_places() {
     let tape = Tape::<f64>::new();
     let shapes: [&[usize]; 5] = [&[4, 2], &[3, 5], &[4, 5], &[1, 5], &[2, 5]];

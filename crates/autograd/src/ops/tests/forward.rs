@@ -100,6 +100,7 @@ fn binary(op: Binary, a: f64, b: f64) -> f64 {
 }
 
 /// The numbers of an operation, from its operands. `None`: they were given.
+#[allow(clippy::too_many_lines)] // an arm for each operation
 fn reference(
     tape: &Tape<f64>,
     id: u32,
@@ -719,7 +720,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
     (
         "avg_pool1d",
         |x| x[0].avg_pool1d(&Pool::new(2).stride(1)),
-        |x| each(&[3, 4], |i| (x[0].at(i) + x[0].at(&with(i, 1, i[1] + 1))) / 2.0),
+        |x| each(&[3, 4], |i| 0.5 * x[0].at(i) + 0.5 * x[0].at(&with(i, 1, i[1] + 1))),
     ),
     (
         "adaptive_avg_pool1d",
@@ -761,7 +762,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         |x| {
             each(&[1, 3, 10], |i| {
                 // Output o lies at (o + ½)/2 - ½, within the axis.
-                let at = ((i[2] as f64 + 0.5) / 2.0 - 0.5).clamp(0.0, 4.0);
+                let at = (0.5 * i[2] as f64 - 0.25).clamp(0.0, 4.0);
                 let (low, rest) = (at.floor() as usize, at.fract());
                 let r = row(&x[0], i[1]);
                 (1.0 - rest) * r[low] + rest * r[(low + 1).min(4)]

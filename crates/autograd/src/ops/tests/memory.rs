@@ -212,13 +212,14 @@ fn frozen_parameters_cost_no_backward_work() {
     assert!(gradients.get(&w).is_none() && gradients.get(&v).is_some());
 }
 
+fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
+    (h.matmul(w) * 0.3 + 0.1).tanh()
+}
+
 /// A loop on a tape for inference holds the values of its last steps, not of all.
 #[test]
 fn inference_forgets_old_values() {
     let start = Tensor::<f64>::from_fn(&[4, 4], |i| 0.1 + i as f64 / 16.0);
-    fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
-        (h.matmul(w) * 0.3 + 0.1).tanh()
-    }
     let recording = Tape::<f64>::new();
     let (mut h, w) = (recording.constant(start.clone()), recording.constant(start.clone()));
     let wanted: Vec<_> = (0..500)
