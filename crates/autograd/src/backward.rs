@@ -604,7 +604,10 @@ impl<T: Float> Tape<T> {
             };
             reached[(id - constant) as usize] = id == constant
                 || arena.nodes[id as usize].op.is_differentiable()
-                    && arena.parents(op).iter().any(|&p| p >= constant && reached[(p - constant) as usize]);
+                    && arena
+                        .parents(op)
+                        .iter()
+                        .any(|&p| p >= constant && reached[(p - constant) as usize]);
         }
         reached.last() == Some(&true)
     }

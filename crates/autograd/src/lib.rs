@@ -10,6 +10,7 @@ mod gradients;
 mod index;
 mod module;
 mod op;
+mod operand;
 mod ops;
 mod outline;
 mod param;
@@ -26,6 +27,9 @@ pub use gradients::{Gradients, value_and_grad, value_and_grad_with};
 pub use index::{Index, IntoIndex};
 pub use module::*;
 pub use op::{Call, Cotangents, Reads};
+#[doc(hidden)]
+pub use operand::Given;
+pub use operand::Operand;
 pub use ops::{CustomOp, Outputs};
 pub use outline::Outline;
 pub use param::{Buffer, BufferId, Param, ParamId};

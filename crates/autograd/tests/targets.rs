@@ -5,9 +5,7 @@ mod common;
 
 use common::panics;
 use std::sync::Arc;
-use wengert_autograd::{
-    Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Tape, Var,
-};
+use wengert_autograd::{Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Tape, Var};
 use wengert_tensor::{Conv, Interpolate, Pool, Shape, Tensor};
 
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
@@ -55,7 +53,12 @@ fn the_gradient_by_a_variable_is_the_effect_of_a_change_of_it() {
     cut("logsumexp of an axis of 1", |x| x.logsumexp(&[0], true), |v, x| v * x, &row);
     cut("concat of one", |x| Var::concat(&[x], 0), |v, x| v * x, &x);
     cut("softmax", |x| x.softmax(-1), |v, x| v * x, &x);
-    cut("its own size", |x| x.unsqueeze(0).interpolate(&Interpolate::size([3, 4])), |v, x| v * x, &x);
+    cut(
+        "its own size",
+        |x| x.unsqueeze(0).interpolate(&Interpolate::size([3, 4])),
+        |v, x| v * x,
+        &x,
+    );
     cut("means of its own size", |x| x.unsqueeze(0).adaptive_avg_pool2d([3, 4]), |v, x| v * x, &x);
     cut(
         "max pool",

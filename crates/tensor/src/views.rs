@@ -185,6 +185,7 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, or an index leads outside.
+    #[doc(hidden)]
     #[track_caller]
     pub fn slice_steps(&self, axis: isize, start: usize, step: isize, len: usize) -> Self {
         let steps = shapes::slice_steps(&self.shape(), axis, start, step, len);

@@ -43,8 +43,7 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
 fn parts_are_added_to_their_places() {
     let tape = Tape::<f64>::new();
     let shapes: [&[usize]; 5] = [&[4, 2], &[3, 5], &[4, 5], &[1, 5], &[2, 5]];
-    let x: Vec<_> =
-        shapes.iter().enumerate().map(|(i, s)| tape.watch(any(s, i as u64))).collect();
+    let x: Vec<_> = shapes.iter().enumerate().map(|(i, s)| tape.watch(any(s, i as u64))).collect();
     let mut sum = [[0.0; 5]; 4];
     let at = |k: usize, i: usize, j: usize| x[k].value().at(&[i, j]);
     for i in 0..4 {
@@ -74,7 +73,7 @@ fn a_value_read_in_parts_and_as_a_whole() {
             let tape = Tape::<f64>::new().with_policy(policy);
             let x = tape.watch(any(&[6, 3], 1));
             let y = x.tanh();
-            let mut sum = tape.zeros(&[]);
+            let mut sum = tape.zeros(());
             for i in 0..3 {
                 if i == whole {
                     sum = sum + y.powi(3).sum_all();
