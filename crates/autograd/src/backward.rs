@@ -1,6 +1,6 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, NotFinite, is_finite};
 use crate::op::{Call, Cotangents, Op};
 use crate::ops::{self, Part};
 use crate::tape::{ACTIVE, Arena, KEPT, Mark, Node, Run, TINY, Tape};
@@ -408,6 +408,46 @@ impl<'t, T: Float> Var<'t, T> {
         self.numbers("backward", None, false)
     }
 
+    /// [`backward`](Var::backward) that refuses gradients that are not finite: so that they do not
+    /// reach the weights, though the loss is finite. Each gradient is looked at when it is complete,
+    /// while the cache still holds it.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward_checked().err().unwrap().params, [w.id()]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the gradient of a parameter or of a watched variable holds a NaN or an infinity.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
+        self.check_scalar("backward_checked");
+        let mut bad = Vec::new();
+        let gradients = self.inspected("backward_checked", None, false, |id, g| {
+            if !is_finite(g) {
+                bad.push(id);
+            }
+        });
+        if bad.is_empty() {
+            return Ok(gradients);
+        }
+        let bound = self.tape.params.borrow();
+        let mut params: Vec<_> =
+            bound.iter().filter(|(_, b)| bad.contains(&b.node)).map(|(&id, _)| id).collect();
+        params.sort_unstable();
+        let watched = bad.len() - params.len();
+        Err(NotFinite { params, watched })
+    }
+
     /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
     ///
     /// # Panics
@@ -493,19 +533,29 @@ impl<'t, T: Float> Var<'t, T> {
         }
         if tape.run == Run::Inference {
             tape.fail(format!(
-                "{op}: this tape keeps no history: make it with Tape::new() or Tape::train()"
+                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
             ))
         }
     }
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        self.inspected(op, seed, retain, |_, _| ())
+    }
+
+    /// The gradients; `see` is called with each as soon as it is complete.
+    #[track_caller]
+    fn inspected(
+        self,
+        op: &str,
+        seed: Option<Tensor<T>>,
+        retain: bool,
+        mut see: impl FnMut(u32, &Tensor<T>),
+    ) -> Gradients<T> {
         let tape = self.tape;
         self.check_history(op);
         if !self.is_active() {
-            tape.fail(format!(
-                "{op}: this value depends on no trainable parameter and nothing that is watched"
-            ))
+            tape.fail(depends_on_nothing(op))
         }
         if retain {
             drop(tape.force(self.id));
@@ -528,11 +578,16 @@ impl<'t, T: Float> Var<'t, T> {
             |arena, id| arena.nodes[id as usize].has(ACTIVE),
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
-                    leaves.insert(id, tape.force(g.id));
+                    let g = tape.force(g.id);
+                    see(id, &g);
+                    leaves.insert(id, g);
                 }
             },
         );
         drop(walk);
+        if leaves.is_empty() {
+            tape.fail(depends_on_nothing(op));
+        }
         if !retain {
             tape.end_history();
         }
@@ -567,6 +622,10 @@ impl<'t, T: Float> Var<'t, T> {
         );
         found
     }
+}
+
+fn depends_on_nothing(op: &str) -> String {
+    format!("{op}: this value depends on no trainable parameter and nothing that is watched")
 }
 
 impl<T: Float> Tape<T> {
