@@ -153,9 +153,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// use wengert_tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([-1.0, 4.0]));
-    /// let y = Var::where_(x.gt(0), x.sqrt(), 0);
-    /// assert_eq!(y.value().to_vec(), [0.0, 2.0]);
-    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 0.25]);
+    /// let y = Var::where_(x.gt(0), x.square(), 0);
+    /// assert_eq!(y.value().to_vec(), [0.0, 16.0]);
+    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 8.0]);
     /// ```
     ///
     /// # Panics
