@@ -22,7 +22,7 @@ fn main() {
     // missing in front) is repeated: broadcasting.
     let row = Tensor::from([10.0f32, 20.0, 30.0]);
     println!("m + row, which is added to both rows:\n{}\n", &m + &row);
-    println!("(m - mean) / 2:\n{}\n", (&m - m.mean_all() as f64) / 2.0);
+    println!("(m - mean) / 2:\n{}\n", (&m - m.mean_all()) / 2.0);
 
     // A reduction takes axes away; `keepdim` leaves them with size 1, ready to broadcast.
     println!("sums of the columns: {}", m.sum(&[0], false));
@@ -33,7 +33,7 @@ fn main() {
     println!("m mᵀ:\n{}\n", m.matmul(&m.t()));
 
     // Comparisons give booleans, `argmax` gives positions.
-    println!("m > 2.5:\n{}", m.gt_scalar(2.5));
+    println!("m > 2.5:\n{}", m.gt(2.5));
     println!("where the rows are largest: {}\n", m.argmax(1, false));
 
     // Large tensors are shortened in print, and their kernels use all cores.

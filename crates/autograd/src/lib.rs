@@ -11,6 +11,7 @@ mod index;
 mod invariants;
 mod module;
 mod op;
+mod operand;
 mod ops;
 mod outline;
 mod param;
@@ -27,6 +28,9 @@ pub use gradients::{Gradients, NotFinite, value_and_grad, value_and_grad_with};
 pub use index::{Index, IntoIndex};
 pub use module::*;
 pub use op::{Call, Cotangents, Reads};
+#[doc(hidden)]
+pub use operand::Given;
+pub use operand::Operand;
 pub use ops::{CustomOp, Outputs};
 pub use outline::Outline;
 pub use param::{Buffer, BufferId, Param, ParamId};

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Tensor};
+use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Sizes, Tensor};
 
 /// How layers that behave differently in training and evaluation behave on a tape. The mode is
 /// always explicit: a tape of [`Tape::new`] has none, and such layers refuse to run on it.
@@ -427,12 +427,15 @@ impl<T: Float> Tape<T> {
     /// # Panics
     /// On a tape with numbers.
     #[track_caller]
-    pub fn input(&self, shape: &[usize]) -> Var<'_, T> {
+    pub fn input(&self, shape: impl Sizes) -> Var<'_, T> {
         assert!(
             self.is_abstract(),
             "input() makes a shape without numbers: use constant() on this tape"
         );
-        let shape = Shape::new(shape);
+        let shape = match shape.shape_for("input") {
+            Ok(shape) => shape,
+            Err(why) => self.fail(why),
+        };
         let mut arena = self.arena.borrow_mut();
         arena.shapes.push(shape);
         let place = arena.shapes.len() as u32 - 1;

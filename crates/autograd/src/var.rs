@@ -3,7 +3,7 @@
 use crate::op::Op;
 use crate::tape::{KEPT, Tape};
 use std::fmt;
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Dtype, Float, Shape, Sizes, Tensor, shapes};
 
 /// A value on a [`Tape`]. Compute with it as with a number: operators, methods, `f64` scalars; no
 /// `clone()`, no `?`. Shapes broadcast as in NumPy.
@@ -38,6 +38,31 @@ impl<'t, T: Float> Var<'t, T> {
     #[inline]
     pub fn shape(self) -> Shape {
         *self.tape.arena.borrow().shape(self.id)
+    }
+
+    /// How many axes it has. Computes nothing.
+    pub fn rank(self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The size of one axis, which may count from the end. Computes nothing.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn size(self, axis: isize) -> usize {
+        let shape = self.shape();
+        shape[self.fits(shapes::axis("size", axis, &shape))]
+    }
+
+    /// How many elements it has. Computes nothing.
+    pub fn numel(self) -> usize {
+        self.shape().numel()
+    }
+
+    /// The type of its elements, that of the tape. Computes nothing.
+    pub fn dtype(self) -> Dtype {
+        T::DTYPE
     }
 
     /// The numbers.
@@ -108,7 +133,16 @@ impl<'t, T: Float> Var<'t, T> {
 impl<T: Float> Tape<T> {
     /// A constant with all elements equal; one number in memory, whatever the shape.
     #[track_caller]
-    pub fn full(&self, shape: &[usize], x: f64) -> Var<'_, T> {
+    pub fn full(&self, shape: impl Sizes, x: f64) -> Var<'_, T> {
+        self.filled("full", shape, x)
+    }
+
+    #[track_caller]
+    fn filled(&self, op: &str, shape: impl Sizes, x: f64) -> Var<'_, T> {
+        let shape = match shape.shape_for(op) {
+            Ok(shape) => shape,
+            Err(why) => self.fail(why),
+        };
         if self.is_abstract() {
             return self.input(shape);
         }
@@ -117,14 +151,14 @@ impl<T: Float> Tape<T> {
 
     /// A constant of zeros.
     #[track_caller]
-    pub fn zeros(&self, shape: &[usize]) -> Var<'_, T> {
-        self.full(shape, 0.0)
+    pub fn zeros(&self, shape: impl Sizes) -> Var<'_, T> {
+        self.filled("zeros", shape, 0.0)
     }
 
     /// A constant of ones.
     #[track_caller]
-    pub fn ones(&self, shape: &[usize]) -> Var<'_, T> {
-        self.full(shape, 1.0)
+    pub fn ones(&self, shape: impl Sizes) -> Var<'_, T> {
+        self.filled("ones", shape, 1.0)
     }
 }
 

@@ -85,7 +85,7 @@ fn two_tapes_do_not_meet() {
     panics!(x / y, "div: variables of two tapes meet");
     panics!(x.maximum(y), "maximum: variables of two tapes meet");
     panics!(x.matmul(y), "matmul: variables of two tapes meet");
-    panics!(x.gt(0.0).select(x, y), "select: variables of two tapes meet");
+    panics!(Var::where_(x.gt(0.0), x, y), "where_: variables of two tapes meet");
     panics!(Var::concat(&[x, y], 0), "concat: variables of two tapes meet");
     panics!(Var::stack(&[x, y], 0), "variables of two tapes meet");
     panics!(x.sum_all().grad(&[y]), "grad: variables of two tapes meet");
@@ -178,7 +178,7 @@ fn runs_without_history_or_numbers() {
     let no_numbers = |f: fn(&Tape)| Tape::check(f).unwrap_err().to_string();
     let asks = [
         no_numbers(|tape| drop(tape.input(&[2]).tanh().value())),
-        no_numbers(|tape| _ = tape.input(&[]).item()),
+        no_numbers(|tape| _ = tape.input(()).item()),
         no_numbers(|tape| drop(tape.watch(Tensor::scalar(1.0)).backward())),
         no_numbers(|tape| drop(tape.input(&[2]).argmax(0, false).value())),
     ];

@@ -33,10 +33,10 @@ const BINARY: &[Case] = cases! {
     |t| v(t, &[2, 3]).pow(v(t, &[4])) => "pow: ", "do not broadcast";
     |t| v(t, &[2, 3]).maximum(v(t, &[4])) => "maximum: ", "do not broadcast";
     |t| v(t, &[2, 3]).minimum(v(t, &[4])) => "minimum: ", "do not broadcast";
-    |t| v(t, &[2, 3]).gt_var(v(t, &[4])) => "gt: ", "do not broadcast";
-    |t| v(t, &[2, 3]).eq_var(v(t, &[4])) => "eq: ", "do not broadcast";
-    |t| v(t, &[2, 3]).select(v(t, &[4]), v(t, &[3])) => "select: ", "[4]", "[3]";
-    |t| v(t, &[2]).select(v(t, &[3]), v(t, &[3])) => "select: ", "[3]", "[2]";
+    |t| v(t, &[2, 3]).gt(v(t, &[4])) => "gt: ", "do not broadcast";
+    |t| v(t, &[2, 3]).eq(v(t, &[4])) => "eq: ", "do not broadcast";
+    |t| Var::where_(v(t, &[2, 3]), v(t, &[4]), v(t, &[3])) => "where_: ", "[4]", "[3]";
+    |t| Var::where_(v(t, &[2]), v(t, &[3]), v(t, &[3])) => "where_: ", "[3]", "[2]";
     |t| v(t, &[2, 3]).masked_fill(v(t, &[4]), 0.0) => "masked_fill: ", "[4]", "[2, 3]";
 };
 

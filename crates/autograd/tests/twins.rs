@@ -155,6 +155,13 @@ twins! { functions_of_each_element on ANY, 1:
     into |x| 7.3 / x;
     one_into |x| 1.0 / x;
     nothing_into |x| 0.0 / x;
+    square |x| x.square();
+    whole_power |x| x.pow(3);
+    power |x| x.pow(0.5);
+    at_least |x| x.maximum(0.1);
+    at_most |x| x.minimum(1);
+    twice |x| 2 * x;
+    less_one |x| x - 1;
     chain |x| ((x * 2.0 + 0.3).sin() / 3.0 - 0.7).tanh() / 0.7;
 }
 
@@ -237,6 +244,8 @@ twins! { reductions on LINES, 1:
     logsumexp_of_all |x| x.logsumexp(&[], false);
     log_softmax_first |x| x.log_softmax(0);
     log_softmax_last |x| x.log_softmax(-1);
+    softmax_first |x| x.softmax(0);
+    softmax_last |x| x.softmax(-1);
     sum_of_products |x| (x * 0.3 + 1.7).sum(&[0], false);
     mean_of_products |x| (x * 0.3 + 1.7).mean(&[-1], true);
     sum_of_sines |x| (x * 0.3).sin().sum(&[], false);
@@ -278,6 +287,9 @@ twins! { axes_and_layouts on IMAGES, 1:
     t |x| x.t();
     squeeze |x| x.unsqueeze(1).squeeze(1);
     narrow |x| x.narrow(-1, 1, 3);
+    flip |x| x.flip(-1);
+    first_chunk |x| x.chunk(-1, 3).swap_remove(0);
+    last_chunk |x| x.chunk(1, 2).swap_remove(1);
     slice |x| x.slice(-1, None, None, -2);
     pad_mode |x| x.pad_mode(&padding(x.shape().len()), PadMode::Reflect);
     pad_zeros |x| x.pad_mode(&padding(x.shape().len()), PadMode::Zeros);
@@ -291,6 +303,11 @@ twins! { axes_and_layouts on IMAGES, 1:
     max_pool |x| x.max_pool2d(&Pool::new(2));
     max_pool_with_indices |x| x.max_pool2d_with_indices(&Pool::new(2).stride(1)).0;
     avg_pool |x| x.avg_pool2d(&Pool::new([2, 3]).padding([1, 0]));
+    max_pool1d |x| x.max_pool1d(&Pool::new(2));
+    avg_pool1d |x| x.avg_pool1d(&Pool::new(2).stride(1));
+    adaptive_max1d |x| x.adaptive_max_pool1d(3);
+    adaptive_avg1d |x| x.adaptive_avg_pool1d(3);
+    adaptive_max_with_indices |x| x.adaptive_max_pool2d_with_indices([2, 3]).0;
     adaptive_max |x| x.adaptive_max_pool2d([2, 3]);
     adaptive_avg |x| x.adaptive_avg_pool2d([2, 3]);
     global_average |x| x.adaptive_avg_pool2d(1);
@@ -323,6 +340,29 @@ twins! { convolutions on PLANES, 2:
     conv2d |x, w| x.conv2d(other(&w), None, &Conv::new().padding(1));
 }
 
+const TRANSPOSED: &[&[&[usize]]] =
+    &[&[&[2, 4, 6, 7], &[4, 3, 3, 2]], &[&[1, 3, 5, 5], &[3, 2, 1, 1]]];
+
+twins! { transposed_convolutions on TRANSPOSED, 2:
+    plain |x, w| x.conv_transpose2d(other(&w), None, &Conv::new(), [0, 0]);
+    strided |x, w| x.conv_transpose2d(other(&w), None, &Conv::new().stride(2), [1, 0]);
+}
+
+const SIGNALS: &[&[&[usize]]] =
+    &[&[&[2, 3, 9], &[4, 3, 3], &[4]], &[&[1, 3, 50], &[1, 3, 1], &[1]]];
+
+const SIGNALS_BACK: &[&[&[usize]]] =
+    &[&[&[2, 4, 9], &[4, 3, 3], &[3]], &[&[1, 3, 50], &[3, 2, 1], &[2]]];
+
+twins! { transposed_convolutions_of_signals on SIGNALS_BACK, 3:
+    plain |x, w, b| x.conv_transpose1d(other(&w), Some(other(&b)), &Conv::new(), 0);
+    strided |x, w, b| x.conv_transpose1d(other(&w), Some(other(&b)), &Conv::new().stride(2), 1);
+}
+
+twins! { convolutions_of_signals on SIGNALS, 3:
+    conv1d |x, w, b| x.conv1d(other(&w), Some(other(&b)), &Conv::new().padding(1));
+}
+
 /// What is named alike but typed apart: the operands of one are numbers of the tensor's type, flags or
 /// tensors of integers.
 #[test]
@@ -335,22 +375,22 @@ fn those_with_other_operands() {
                 for value in [0.0, -0.0, 7.25, 0.1, 1e9, f64::INFINITY, f64::NEG_INFINITY, f64::NAN]
                 {
                     for around in [[(0, 0), (1, 2)], [(2, 0), (0, 1)], [(0, 0), (0, 0)]] {
-                        let wanted = x.pad(&around, T::of(value));
+                        let wanted = x.pad(&around, value);
                         assert_same("pad", about, &wanted, &v.pad(&around, value).value());
                     }
                     let flags = Tensor::from_fn(&[4, 6], |i| i % 3 == 1);
                     let mask =
                         tape.constant(Tensor::from_fn(&[4, 6], |i| T::of(f64::from(i % 3 == 1))));
-                    let wanted = x.masked_fill(&flags, T::of(value));
+                    let wanted = x.masked_fill(&flags, value);
                     assert_same("masked_fill", about, &wanted, &v.masked_fill(mask, value).value());
                 }
                 let flags = Tensor::from_fn(&[4, 6], |i| i % 3 == 1);
                 let mask = tape.constant(flags.cast::<T>());
                 let wanted = Tensor::where_(&flags, &x, &(&x * 2.0));
-                assert_same("select", about, &wanted, &mask.select(v, v * 2.0).value());
+                assert_same("where_", about, &wanted, &Var::where_(mask, v, v * 2.0).value());
                 for axes in [&[][..], &[0], &[-1], &[0, 1]] {
-                    for (c, correction) in [(0, 0.0), (1, 1.0), (5, 5.0)] {
-                        let wanted = x.var(axes, false, correction);
+                    for c in [0, 1, 5] {
+                        let wanted = x.var(axes, false, c);
                         assert_same("var", about, &wanted, &v.var(axes, false, c).value());
                     }
                 }
@@ -363,7 +403,7 @@ fn those_with_other_operands() {
                 assert_same(
                     "mean_all",
                     about,
-                    &Tensor::scalar_of(x.mean_all()),
+                    &Tensor::scalar_of(T::of(x.mean_all())),
                     &v.mean_all().value(),
                 );
                 let index = Tensor::from([2i64, 0, 2]);
@@ -383,17 +423,41 @@ fn those_with_other_operands() {
                 for (a, b) in x.split(1, &[1, 3, 2]).iter().zip(v.split(1, &[1, 3, 2])) {
                     assert_same("split", about, a, &b.value());
                 }
-                for (c, flags) in [(0.1, x.gt_scalar(0.1)), (1.0, x.gt_scalar(1.0))] {
+                for (c, flags) in [(0.1, x.gt(0.1)), (1.0, x.gt(1.0))] {
                     assert_same("gt", about, &flags.cast(), &v.gt(c).value());
                 }
-                assert_same("le", about, &x.le_scalar(0.1).cast(), &v.le(0.1).value());
-                assert_same("eq", about, &x.equal_scalar(1.0).cast(), &v.eq_scalar(1.0).value());
+                assert_same("le", about, &x.le(0.1).cast(), &v.le(0.1).value());
+                assert_same("eq", about, &x.eq(1.0).cast(), &v.eq(1.0).value());
+                assert_same("ge", about, &x.ge(1).cast(), &v.ge(1).value());
+                assert_same("lt", about, &x.lt(0).cast(), &v.lt(0).value());
+                assert_same("ne", about, &x.ne(-1).cast(), &v.ne(-1).value());
+                let (y, u) = (x.flip(1), v.flip(1));
+                for (name, a, b) in [
+                    ("gt", x.gt(&y), v.gt(u)),
+                    ("ge", x.ge(&y), v.ge(u)),
+                    ("lt", x.lt(&y), v.lt(u)),
+                    ("le", x.le(&y), v.le(u)),
+                    ("eq", x.eq(&y), v.eq(u)),
+                    ("ne", x.ne(&y), v.ne(u)),
+                ] {
+                    assert_same(name, about, &a.cast(), &b.value());
+                }
+                let wanted = Tensor::where_(&flags, 0.1, &x);
+                assert_same("where_", about, &wanted, &Var::where_(mask, 0.1, v).value());
+                let wanted = x.masked_fill(&flags, &y);
+                assert_same("masked_fill", about, &wanted, &v.masked_fill(mask, u).value());
+                let wanted = x.pad(&[(1, 0), (0, 2)], Tensor::scalar_of(T::of(0.1)));
+                let value = tape.full((), 0.1);
+                assert_same("pad", about, &wanted, &v.pad(&[(1, 0), (0, 2)], value).value());
+                assert_eq!((x.rank(), x.size(-1), x.numel()), (v.rank(), v.size(-1), v.numel()));
+                assert_eq!(x.dtype(), v.dtype());
+                assert_eq!(x.mean_all().to_bits(), v.mean_all().item().to_bits(), "{about}");
             }
             for (about, x) in layouts_of::<T>(&[35, 6, 40], 5) {
                 let tape = Tape::<T>::new().with_policy(policy);
                 let v = tape.constant(x.clone());
                 for axes in [&[][..], &[0], &[-1], &[1], &[0, 2], &[1, 2]] {
-                    let wanted = x.var(axes, true, 1.0);
+                    let wanted = x.var(axes, true, 1);
                     assert_same("var", about, &wanted, &v.var(axes, true, 1).value());
                 }
                 assert_same(
@@ -405,7 +469,7 @@ fn those_with_other_operands() {
                 assert_same(
                     "mean_all",
                     about,
-                    &Tensor::scalar_of(x.mean_all()),
+                    &Tensor::scalar_of(T::of(x.mean_all())),
                     &v.mean_all().value(),
                 );
             }

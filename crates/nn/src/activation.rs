@@ -46,7 +46,7 @@ pub struct LeakyRelu(pub f64);
 
 impl<T: Float> Layer<T> for LeakyRelu {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        x.gt(0.0).select(x, self.0 * x)
+        Var::where_(x.gt(0), x, self.0 * x)
     }
 }
 

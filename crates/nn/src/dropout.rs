@@ -89,6 +89,6 @@ impl<T: Float> Layer<T> for Dropout2d {
         }
         // Selected: what is dropped is zero, though it be infinite.
         let kept = tape.ones(&[n, c, 1, 1]).dropout(self.p);
-        kept.select(x * kept, tape.zeros(&[]))
+        Var::where_(kept, x * kept, 0)
     }
 }

@@ -12,7 +12,7 @@
 //! let mut rng = Philox::new(0);
 //! let mut model = sequential![Linear::new(8, 16, &mut rng), Tanh, Linear::new(16, 2, &mut rng)];
 //! let x = Tensor::normal(&[64, 8], 0.0, 1.0, &mut rng);
-//! let classes = x.sum(&[1], false).gt_scalar(0.0).cast::<i64>();
+//! let classes = x.sum(&[1], false).gt(0.0).cast::<i64>();
 //!
 //! let mut losses = Vec::new();
 //! for _step in 0..50 {

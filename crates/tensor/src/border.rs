@@ -69,7 +69,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn pad_mode(&self, padding: &[(usize, usize)], mode: PadMode) -> Self {
         if mode == PadMode::Zeros {
-            return self.pad(padding, T::default());
+            return self.padded(padding, T::default());
         }
         self.map_axes(&border_maps(&self.shape(), padding, mode).or_panic())
     }

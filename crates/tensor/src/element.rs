@@ -3,6 +3,7 @@
 use crate::compiled::{FloatKernels, Kernels};
 use crate::gemm::Gemm;
 use crate::math::Math;
+use crate::operand::Figure;
 use crate::pointwise::Arithmetic;
 use crate::reduce::{self, Reduction};
 use crate::tensor::Tensor;
@@ -78,6 +79,15 @@ pub trait Element:
     /// this type.
     #[doc(hidden)]
     fn order(self, c: f64) -> Option<Ordering>;
+    /// The same with an integer.
+    #[doc(hidden)]
+    fn order_whole(self, c: i128) -> Option<Ordering>;
+    /// The float nearest to this number; else the element with exactly this value, if there is one.
+    #[doc(hidden)]
+    fn number(x: Figure) -> Option<Self>;
+    /// The mean of `n` elements with this sum.
+    #[doc(hidden)]
+    fn mean(sum: Self::Sum, n: usize) -> f64;
     /// Sums along axes; `None` if a sum does not fit.
     #[doc(hidden)]
     fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
@@ -196,6 +206,19 @@ macro_rules! floats {
             fn order(self, c: f64) -> Option<Ordering> {
                 self.partial_cmp(&(c as $t))
             }
+            #[inline(always)]
+            fn order_whole(self, c: i128) -> Option<Ordering> {
+                self.partial_cmp(&(c as $t))
+            }
+            fn number(x: Figure) -> Option<Self> {
+                Some(match x {
+                    Figure::Float(c) => c as $t,
+                    Figure::Whole(c) => c as $t,
+                })
+            }
+            fn mean(sum: Self, n: usize) -> f64 {
+                (sum / n as $t).into()
+            }
             fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
                 Some(reduce::sum_axes(x, reduction))
             }
@@ -242,6 +265,16 @@ macro_rules! sums_in_i64 {
         }
         fn total(x: &[Self]) -> Option<i64> {
             reduce::plain::total(x)
+        }
+        #[inline(always)]
+        fn order_whole(self, c: i128) -> Option<Ordering> {
+            Some(i128::from(self).cmp(&c))
+        }
+        fn number(x: Figure) -> Option<Self> {
+            x.whole().and_then(Self::exactly)
+        }
+        fn mean(sum: i64, n: usize) -> f64 {
+            sum as f64 / n as f64
         }
     };
 }

@@ -1,7 +1,7 @@
 //! Reading and adding at positions that are data: index tensors and masks.
 //!
 //! Each reading function has its adjoint beside it, a function that adds: `index_select` ↔
-//! `index_add`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. What is added to the same place
+//! `index_add_zeros`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. What is added to the same place
 //! more than once is added in reading order, so results do not depend on threads.
 //!
 //! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, they
@@ -9,6 +9,7 @@
 //! say "none" than an index.
 
 use crate::element::{Element, Number};
+use crate::operand::Operand;
 use crate::parallel::{Shared, ranges};
 use crate::shape::Shape;
 use crate::shapes::{self, OrPanic};
@@ -38,7 +39,7 @@ fn around(shape: &[usize], axis: usize) -> (usize, usize) {
 impl<T: Element> Tensor<T> {
     /// The indices `index[0], index[1], …` of one axis, in this order and as often as they occur:
     /// `out[…, k, …] = self[…, index[k], …]`. Rows of an embedding, a batch of a data set.
-    /// The adjoint is [`Tensor::index_add`].
+    /// The adjoint is `index_add_zeros`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -87,7 +88,7 @@ impl<T: Element> Tensor<T> {
     /// One element for each of `index`, which gives its place along `axis`; its place along the
     /// others is its own: for three axes and axis 1, `out[i, j, k] = self[i, index[i, j, k], k]`.
     /// The result has the shape of `index`, which may be shorter than `self` along the other axes.
-    /// The adjoint is [`Tensor::scatter_add_zeros`].
+    /// The adjoint is `scatter_add_zeros`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -123,7 +124,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Zeros with the elements of `self` at the indices `start, start + step, …` along one axis of
-    /// this size: the adjoint of [`Tensor::slice_steps`].
+    /// this size: the adjoint of `slice_steps`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -133,6 +134,7 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, or an index leads outside.
+    #[doc(hidden)]
     #[track_caller]
     pub fn unslice(&self, axis: isize, start: usize, step: isize, size: usize) -> Self {
         let shape = self.shape();
@@ -142,7 +144,7 @@ impl<T: Element> Tensor<T> {
             let mut padding = [(0, 0); crate::shape::MAX_RANK];
             padding[at] = (start, (size - len).saturating_sub(start));
             if start + len <= size {
-                return self.pad(&padding[..shape.rank()], T::default());
+                return self.padded(&padding[..shape.rank()], T::default());
             }
         }
         let mut out = Self::zeros_of(&out);
@@ -167,31 +169,42 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// `value` where the mask is true, else the element of `self`. Both broadcast.
+    /// `value` where the mask is true, else the element of `self`. The value is a number or a
+    /// tensor. All broadcast.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([3.0, -1.0, 2.0]);
+    /// assert_eq!(x.masked_fill(&x.lt(0), 0).to_vec(), [3.0, 0.0, 2.0]);
+    /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or the number does not fit integers.
     #[track_caller]
-    pub fn masked_fill(&self, mask: &Tensor<bool>, value: T) -> Self {
+    pub fn masked_fill(&self, mask: &Tensor<bool>, value: impl Operand<T>) -> Self {
+        let value = value.operand().tensor("masked_fill");
         let shape = shapes::broadcast("masked_fill", &mask.shape(), &self.shape()).or_panic();
-        choose(shape, mask, &Tensor::scalar_of(value), self)
+        let shape = shapes::broadcast("masked_fill", &shape, &value.shape()).or_panic();
+        choose(shape, mask, &value, self)
     }
 
-    /// The element of `a` where the condition is true, else that of `b`. All three broadcast.
+    /// The element of `a` where the condition is true, else that of `b`, each a tensor or a number.
+    /// All three broadcast.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
     /// let which = Tensor::from([[true], [false]]);
-    /// let x = Tensor::where_(&which, &Tensor::from([1.0, 2.0]), &Tensor::scalar(0.0));
+    /// let x = Tensor::where_(&which, &Tensor::from([1.0, 2.0]), 0.0);
     /// assert_eq!(x, Tensor::from([[1.0, 2.0], [0.0, 0.0]]));
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or a number does not fit integers.
     #[track_caller]
-    pub fn where_(condition: &Tensor<bool>, a: &Self, b: &Self) -> Self {
+    pub fn where_(condition: &Tensor<bool>, a: impl Operand<T>, b: impl Operand<T>) -> Self {
+        let (a, b) = (a.operand().tensor("where_"), b.operand().tensor("where_"));
         let shape = shapes::select("where_", &condition.shape(), &a.shape(), &b.shape());
-        choose(shape.or_panic(), condition, a, b)
+        choose(shape.or_panic(), condition, &a, &b)
     }
 }
 
@@ -202,8 +215,9 @@ impl<T: Number> Tensor<T> {
     /// # Panics
     /// If there is no such axis, the index has not one axis of its size, a number in it is
     /// negative or not below `len`, or a sum of integers does not fit their type.
+    #[doc(hidden)]
     #[track_caller]
-    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
+    pub fn index_add_zeros(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
         let (_, out) = shapes::index_add(&self.shape(), axis, &index.shape(), len).or_panic();
         let mut out = Self::zeros_of(&out);
         out.index_add_in_place(axis, index, self);
@@ -225,6 +239,7 @@ impl<T: Number> Tensor<T> {
     /// If there is no such axis, `source` differs from `self` along another axis, the index has not
     /// one axis of the size of `source`'s, or a number in it is negative or not below the size of
     /// the axis.
+    #[doc(hidden)]
     #[track_caller]
     pub fn index_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
         let (shape, own) = (source.shape(), self.shape());
@@ -273,6 +288,7 @@ impl<T: Number> Tensor<T> {
     /// # Panics
     /// If there is no such axis, `part` differs from `self` along another axis, or an index leads
     /// outside, or a sum of integers does not fit their type.
+    #[doc(hidden)]
     #[track_caller]
     pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
         let (shape, own) = (part.shape(), self.shape());
@@ -329,6 +345,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// As [`Tensor::scatter_add`].
+    #[doc(hidden)]
     #[track_caller]
     pub fn scatter_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
         let shape = self.shape();
@@ -366,6 +383,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// As [`Tensor::scatter_add`].
+    #[doc(hidden)]
     #[track_caller]
     pub fn scatter_add_zeros(&self, axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
         // Repeated zeros cost no memory: the copy that is added to is the first.

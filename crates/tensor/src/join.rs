@@ -1,6 +1,7 @@
 //! Several tensors into one, and one into several.
 
 use crate::element::Element;
+use crate::operand::Operand;
 use crate::shape::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::strided::Cursor;
@@ -121,14 +122,23 @@ impl<T: Element> Tensor<T> {
     ///
     /// ```
     /// use wengert_tensor::Tensor;
-    /// let x = Tensor::from([[1, 2]]).pad(&[(0, 1), (1, 0)], 9i64);
+    /// let x = Tensor::from([[1i64, 2]]).pad(&[(0, 1), (1, 0)], 9);
     /// assert_eq!(x, Tensor::from([[9, 1, 2], [9, 9, 9]]));
     /// ```
     ///
     /// # Panics
-    /// If there is not one pair per axis.
+    /// If there is not one pair per axis, or the value does not fit integers, or is a tensor of
+    /// several elements.
     #[track_caller]
-    pub fn pad(&self, padding: &[(usize, usize)], value: T) -> Self {
+    pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
+        let value = value.operand().tensor("pad");
+        let shape = value.shape();
+        assert!(shape.numel() == 1, "pad: one element wanted as the value, this has shape {shape}");
+        self.padded(padding, value.item())
+    }
+
+    #[track_caller]
+    pub(crate) fn padded(&self, padding: &[(usize, usize)], value: T) -> Self {
         let shape = self.shape();
         let mut out = Self::empty(shapes::pad(&shape, padding).or_panic());
         if !out.shape().contains(&0) {

@@ -17,6 +17,7 @@ mod join;
 mod math;
 mod matmul;
 mod named;
+mod operand;
 mod parallel;
 mod pointwise;
 mod pool;
@@ -44,6 +45,9 @@ pub use file::{FileError, FileProblem, write_atomically};
 pub use file_kind::FileKind;
 pub use interpolate::{Interpolate, InterpolateMode, InterpolateSize};
 pub use named::NamedTensors;
+pub use operand::Operand;
+#[doc(hidden)]
+pub use operand::{Figure, Given};
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
 pub use pool::Pool;
 /// What operations consist of that are linear maps along axes, for the tape.

@@ -33,13 +33,13 @@ use std::marker::PhantomData;
 /// |---|---|---|---|
 /// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | do not exist: `cast` first |
 /// | `/` | IEEE 754 | without the fraction, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
-/// | `+ - * /` with an `f64` | the number is rounded to the type | a whole number of any size, and only the result has to fit; panics for fractions, infinities and NaN | |
+/// | `+ - * /` with a number | the number is rounded to the type | a whole number of any size, and only the result has to fit; panics for fractions, infinities and NaN | |
 /// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not whole or does not fit | |
 /// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if there is one | exact | |
-/// | comparisons of two tensors | IEEE 754: with NaN false, but for `not_equal` | exact | exact: `false < true` |
-/// | comparisons with an `f64` | the number is rounded to the type | exact, for every `f64` | exact, as 0 and 1 |
+/// | comparisons of two tensors | IEEE 754: with NaN false, but for `ne` | exact | exact: `false < true` |
+/// | comparisons with a number | the number is rounded to the type | exact, for every number | exact, as 0 and 1 |
 /// | [`sum`](Tensor::sum), [`sum_all`](Tensor::sum_all) | rounded, of the same type | exact, of type `i64`; panics if the sum is no `i64` | exact: the number of true elements, `i64` |
-/// | [`index_add`](Tensor::index_add), [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
+/// | [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
 /// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | do not exist: `cast` first | |
 /// | [`and`](Tensor::and), [`or`](Tensor::or), [`xor`](Tensor::xor), [`not`](Tensor::not), [`any`](Tensor::any), [`all`](Tensor::all), [`count`](Tensor::count) | | | exact |
 /// | [`arange_of`](Tensor::arange_of) | each number rounded once | exact; panics for what is not whole or does not fit | 0 and 1 only |
@@ -456,12 +456,14 @@ mod tests {
     /// Strides are products of sizes, also of those behind a size of 0.
     #[test]
     fn empty_tensors_have_sizes_that_can_be_counted() {
-        let why = "its elements must fit the address space, each axis 32 bits";
-        for shape in [[0, 1 << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
-            let text = format!("a tensor of shape {shape:?} is too large: {why}");
-            panics_here(&text, || drop(Tensor::zeros(&shape)));
+        for shape in [[0, 1usize << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
+            let message = format!(
+                "a tensor of shape {shape:?} is too large: its elements must fit the address space, \
+                 each axis 32 bits"
+            );
+            panics_here(&message, || drop(Tensor::zeros(&shape)));
         }
-        assert_eq!(Tensor::zeros(&[0, 1 << 31, 1 << 20]).numel(), 0);
+        assert_eq!(Tensor::zeros(&[0, 1usize << 31, 1 << 20]).numel(), 0);
         panics_here(
             "broadcast_to: shape [0, 4294967296] is too large: no axis has more than 4294967295 \
              indices",

@@ -38,13 +38,17 @@ fn reshaped_strides(old: &Collapsed, new: &[usize]) -> Option<Strides> {
 
 impl<T: Element> Tensor<T> {
     /// The same elements in the same (row-major) order under another shape, written in any of the
-    /// ways of [`Sizes`]. One size may be -1: what the others leave. A view wherever strides can say it (always if the elements lie in
-    /// reading order, often otherwise); else a copy.
+    /// ways of [`Sizes`]. One size may be -1: what the others leave. A view wherever strides can say
+    /// it (always if the elements lie in reading order, often otherwise); else a copy.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
-    /// let x = Tensor::arange(0.0, 12.0, 1.0).reshape(&[2, -1]);
+    /// let x = Tensor::arange(0.0, 12.0, 1.0).reshape([2, -1]);
     /// assert_eq!(x.shape(), [2, 6]);
+    /// let (n, l) = (x.size(0), 3);
+    /// assert_eq!(x.reshape((n, l, -1)).shape(), [2, 3, 2]);
+    /// let s = x.shape();
+    /// assert_eq!(x.reshape([s[1], s[0]]).shape(), [6, 2]);
     /// assert!(x.slice(1, 1, 5, 1).reshape(&[2, 2, 2]).shares_storage(&x));
     /// ```
     ///
@@ -186,6 +190,7 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// If there is no such axis, or an index leads outside.
+    #[doc(hidden)]
     #[track_caller]
     pub fn slice_steps(&self, axis: isize, start: usize, step: isize, len: usize) -> Self {
         let steps = shapes::slice_steps(&self.shape(), axis, start, step, len);

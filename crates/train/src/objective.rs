@@ -47,7 +47,7 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// How many are right, and of how many.
     pub fn right(&self) -> (usize, usize) {
-        let right = self.predicted.equal(&self.truth).cast::<i64>().sum_all();
+        let right = self.predicted.eq(&self.truth).cast::<i64>().sum_all();
         (right as usize, self.truth.numel())
     }
 

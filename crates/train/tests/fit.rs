@@ -39,7 +39,7 @@ fn the_loop_is_the_one_that_is_written_by_hand() {
             });
             optimizer.step(&mut by_hand, &gradients);
             losses.push(loss);
-            right += logits.argmax(1, false).equal(&y).cast::<f64>().sum_all();
+            right += logits.argmax(1, false).eq(&y).cast::<f64>().sum_all();
         }
     }
 

@@ -2,10 +2,11 @@
 //! op of its own, put before them here, so no rule knows about it.
 
 use crate::op::{Call, Cotangents, Op, Reads, two};
+use crate::operand::{Given, Operand};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::smallvec;
-use wengert_tensor::{Binary, Float, Opcode, shapes};
+use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
 
 use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
 
@@ -36,7 +37,7 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
     let (wants_a, wants_b) = (c.wants(0), c.wants(1));
     // Equal operands get half each. A side that was not chosen is behind a gate, closed by a
     // comparison that is false for NaN.
-    let share = || a.binary(Eq, b).select(0.5 * gy, gy);
+    let share = || a.binary(Eq, b).choose("where_", 0.5 * gy, gy);
     match op {
         Add => two(Some(gy), Some(gy)),
         Sub => two(Some(gy), wants_b.then(|| -gy)),
@@ -65,8 +66,8 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
 /// singular power, not only the product after it: the derivative of a value that is masked
 /// afterwards would still be computed, and be NaN.
 fn pow_by_base<'t, T: Float>(gy: Var<'t, T>, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
-    let flat = a.eq_scalar(0.0) * b.eq_scalar(0.0);
-    let safe = flat.select(a.tape.ones(&[]), a);
+    let flat = a.eq(0.0) * b.eq(0.0);
+    let safe = Var::where_(flat, 1, a);
     flat.gate(gy * b * safe.pow(b - 1.0))
 }
 
@@ -77,8 +78,8 @@ fn pow_by_power<'t, T: Float>(
     b: Var<'t, T>,
     y: Var<'t, T>,
 ) -> Var<'t, T> {
-    let flat = a.eq_scalar(0.0) * b.ge(0.0);
-    let safe = flat.select(a.tape.ones(&[]), a);
+    let flat = a.eq(0.0) * b.ge(0.0);
+    let safe = Var::where_(flat, 1, a);
     flat.gate(gy) * y * safe.ln()
 }
 
@@ -87,7 +88,7 @@ pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T>
     let (gy, condition) = (c.gy(), c.x(0));
     smallvec![
         c.wants(0).then(|| c.tape.zeros(&gy.shape())),
-        c.wants(1).then(|| condition.eq_scalar(0.0).gate(gy)),
+        c.wants(1).then(|| condition.eq(0.0).gate(gy)),
         c.wants(2).then(|| condition.gate(gy)),
     ]
 }
@@ -132,69 +133,135 @@ impl<'t, T: Float> Var<'t, T> {
         self.binary(Gate, gy)
     }
 
-    /// `a` where `self` is not zero, else `b`; the three broadcast. No gradient reaches `self`.
+    /// An operand as a variable: a number as a constant without axes.
+    #[track_caller]
+    fn operand(self, op: &str, given: Given<'t, T>) -> Self {
+        match given {
+            Given::Var(x) => {
+                self.tape.same_tape(op, x.tape);
+                x
+            }
+            Given::Number(c) => self.tape.full((), c.nearest::<T>()),
+        }
+    }
+
+    /// `a` where `condition` is not zero, else `b`, each a variable or a number; the three
+    /// broadcast. No gradient reaches the condition.
+    ///
+    /// ```
+    /// use wengert_autograd::{Tape, Var};
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([-1.0, 4.0]));
+    /// let y = Var::where_(x.gt(0), x.square(), 0);
+    /// assert_eq!(y.value().to_vec(), [0.0, 16.0]);
+    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 8.0]);
+    /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or the variables are of two tapes.
     #[track_caller]
-    pub fn select(self, a: Self, b: Self) -> Self {
+    pub fn where_(condition: Self, a: impl Operand<'t, T>, b: impl Operand<'t, T>) -> Self {
+        let a = condition.operand("where_", a.operand());
+        let b = condition.operand("where_", b.operand());
+        condition.choose("where_", a, b)
+    }
+
+    /// `a` where `self` is not zero, else `b`, on one tape.
+    #[track_caller]
+    pub(crate) fn choose(self, op: &str, a: Self, b: Self) -> Self {
         let tape = self.tape;
-        tape.same_tape("select", a.tape);
-        tape.same_tape("select", b.tape);
-        let rule = shapes::select("select", &self.shape(), &a.shape(), &b.shape());
+        let rule = shapes::select(op, &self.shape(), &a.shape(), &b.shape());
         let shape = self.fits(rule);
         let condition = if self.is_active() { self.detach() } else { self };
         let operands = [condition, a, b].map(|x| x.broadcast_shape(shape).id);
         Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
     }
 
-    /// `value` where `mask` is not zero, `self` elsewhere. Both broadcast.
+    /// `value`, a number or a variable, where `mask` is not zero, `self` elsewhere. All broadcast.
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or the variables are of two tapes.
     #[track_caller]
-    pub fn masked_fill(self, mask: Self, value: f64) -> Self {
+    pub fn masked_fill(self, mask: Self, value: impl Operand<'t, T>) -> Self {
         self.tape.same_tape("masked_fill", mask.tape);
+        let value = self.operand("masked_fill", value.operand());
         self.fits(shapes::broadcast("masked_fill", &mask.shape(), &self.shape()));
-        mask.select(self.tape.full(&[], value), self)
+        mask.choose("masked_fill", value, self)
+    }
+
+    /// The greater of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is
+    /// a variable or a number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
+        self.binary(Maximum, self.operand("maximum", other.operand()))
+    }
+
+    /// The lesser of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is a
+    /// variable or a number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
+        self.binary(Minimum, self.operand("minimum", other.operand()))
+    }
+
+    /// aᵇ; NaN for negative a unless b is whole. The exponent is a variable or a number:
+    /// [`powi`](Var::powi) if it is an integer, [`powf`](Var::powf) if it is `f64`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn pow(self, exponent: impl Operand<'t, T>) -> Self {
+        match exponent.operand() {
+            Given::Var(exponent) => self.binary(Pow, exponent),
+            Given::Number(Figure::Float(p)) => self.powf(p),
+            Given::Number(Figure::Whole(n)) => match i32::try_from(n) {
+                Ok(n) => self.powi(n),
+                Err(_) => self.powf(n as f64),
+            },
+        }
     }
 }
 
-macro_rules! methods {
-    ($($(#[$doc:meta])* $method:ident $op:ident;)*) => {
-        /// Functions of two elements, with broadcasting.
-        impl<T: Float> Var<'_, T> { $(
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
+        /// Comparisons with a variable or a number: 1 or 0. Every comparison with NaN is 0, but for
+        /// `ne`. Their derivative is zero.
+        impl<'t, T: Float> Var<'t, T> { $(
             $(#[$doc])*
             ///
             /// # Panics
             /// If the shapes do not broadcast, or the variables are of two tapes.
             #[inline]
             #[track_caller]
-            pub fn $method(self, other: Self) -> Self {
-                self.binary($op, other)
+            #[allow(clippy::should_implement_trait)] // element by element
+            pub fn $method(self, other: impl Operand<'t, T>) -> Self {
+                match other.operand() {
+                    Given::Var(other) => self.binary($Op, other),
+                    Given::Number(c) => self.unary(Unary::$Op(c.nearest::<T>())),
+                }
             }
         )* }
     };
 }
-methods! {
-    /// aᵇ; NaN for negative a unless b is whole.
-    pow Pow;
-    /// The greater.
-    maximum Maximum;
-    /// The lesser.
-    minimum Minimum;
+comparisons! {
     /// 1 where a > b, else 0. Derivative zero.
-    gt_var Gt;
+    Gt as gt;
     /// 1 where a ≥ b, else 0. Derivative zero.
-    ge_var Ge;
+    Ge as ge;
     /// 1 where a < b, else 0. Derivative zero.
-    lt_var Lt;
+    Lt as lt;
     /// 1 where a ≤ b, else 0. Derivative zero.
-    le_var Le;
+    Le as le;
     /// 1 where a = b, else 0. Derivative zero.
-    eq_var Eq;
+    Eq as eq;
     /// 1 where a ≠ b, else 0. Derivative zero.
-    ne_var Ne;
+    Ne as ne;
 }
 
 macro_rules! operators {

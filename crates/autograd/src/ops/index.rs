@@ -42,7 +42,7 @@ impl IndexOp {
     pub fn eval<T: Float>(self, x: &Tensor<T>, index: &Tensor<i64>, shape: Shape) -> Tensor<T> {
         match self {
             IndexSelect { axis, .. } => x.index_select(axis as isize, index),
-            IndexAdd { axis, .. } => x.index_add(axis as isize, index, shape[axis as usize]),
+            IndexAdd { axis, .. } => x.index_add_zeros(axis as isize, index, shape[axis as usize]),
             Gather { axis, .. } => x.gather(axis as isize, index),
             ScatterAdd { axis, .. } => {
                 Tensor::zeros_of(&shape).scatter_add(axis as isize, index, x)

@@ -119,7 +119,6 @@ impl<'t, T: Float> Var<'t, T> {
         if y.shape() == shape {
             return y;
         }
-        let sizes: smallvec::SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
-        y.reshape(&sizes)
+        y.reshape(shape)
     }
 }

@@ -50,10 +50,20 @@ impl<'t, T: Float> Var<'t, T> {
     /// With fewer than three axes, or if height or width is 0.
     #[track_caller]
     pub fn adaptive_max_pool2d(self, size: impl Into<Pair>) -> Self {
+        self.adaptive_max_pool2d_with_indices(size).0
+    }
+
+    /// [`adaptive_max_pool2d`](Var::adaptive_max_pool2d), and the position of each result in its
+    /// image, counted row by row.
+    ///
+    /// # Panics
+    /// As [`adaptive_max_pool2d`](Var::adaptive_max_pool2d).
+    #[track_caller]
+    pub fn adaptive_max_pool2d_with_indices(self, size: impl Into<Pair>) -> (Self, Index<'t, T>) {
         let size = size.into().0;
         let rule = shapes::adaptive_pool2d("adaptive_max_pool2d", &self.shape(), size);
         let shape = self.fits(rule);
-        self.picked(shape, |x| x.adaptive_max_pool2d_with_indices(size)).0
+        self.picked(shape, |x| x.adaptive_max_pool2d_with_indices(size))
     }
 
     /// The elements that a kernel finds, with their positions.

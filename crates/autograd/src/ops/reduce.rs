@@ -3,7 +3,7 @@
 use crate::op::{Call, Op, Reads};
 use crate::var::Var;
 use wengert_tensor::shapes;
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Float, Shape, Sizes, Tensor};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reduce {
@@ -39,14 +39,14 @@ impl Reduce {
                 // Equal elements share the gradient evenly; where the result is NaN, the NaNs do:
                 // x ≠ y and not x ≠ x shuts the others out.
                 let (x, y) = (c.x(0), c.y(0));
-                let others = x.ne_var(y).gt_var(x.ne_var(x));
-                let count = others.eq_scalar(0.0).sum_shape(y.shape());
+                let others = x.ne(y).gt(x.ne(x));
+                let count = others.eq(0.0).sum_shape(y.shape());
                 others.gate(gy / count)
             }
             Reduce::LogSumExp => {
                 // Where all elements are -∞ the sum is of zeros: x itself, not x + ∞, is in the exponent.
                 let y = c.y(0);
-                let y = y.eq_scalar(f64::NEG_INFINITY).gate(y);
+                let y = y.eq(f64::NEG_INFINITY).gate(y);
                 gy * (c.x(0) - y).exp()
             }
         }
@@ -67,8 +67,7 @@ impl<T: Float> Var<'_, T> {
         let shapes::Reduced { chosen, kept, dropped } = self.fits(rule);
         let reduced =
             if kept == shape { self } else { self.tape.apply(Op::Reduce(op), &[self], kept) };
-        let reduced =
-            if keepdim || kept == dropped { reduced } else { reduced.reshape_to(dropped) };
+        let reduced = if keepdim || kept == dropped { reduced } else { reduced.reshape(dropped) };
         let count =
             shape.iter().zip(chosen).filter(|&(_, chosen)| chosen).map(|(n, _)| n).product();
         (reduced.apart_from(self), count)
@@ -87,7 +86,7 @@ impl<T: Float> Var<'_, T> {
     #[inline]
     #[track_caller]
     pub fn sum_all(self) -> Self {
-        self.sum_to(&[])
+        self.sum_shape(Shape::new(&[])).apart_from(self)
     }
 
     /// The mean over axes.
@@ -152,8 +151,9 @@ impl<T: Float> Var<'_, T> {
     /// If `shape` does not broadcast to this one's.
     #[inline]
     #[track_caller]
-    pub fn sum_to(self, shape: &[usize]) -> Self {
-        let shape = self.fits(shapes::reduce_to("sum_to", &self.shape(), shape));
+    pub fn sum_to(self, shape: impl Sizes) -> Self {
+        let shape = self.fits(shape.shape_for("sum_to"));
+        let shape = self.fits(shapes::reduce_to("sum_to", &self.shape(), &shape));
         self.sum_shape(shape).apart_from(self)
     }
 
@@ -166,10 +166,5 @@ impl<T: Float> Var<'_, T> {
             return self;
         }
         self.tape.apply(Op::Reduce(Reduce::Sum), &[self], shape)
-    }
-
-    fn reshape_to(self, shape: Shape) -> Self {
-        let sizes: smallvec::SmallVec<[isize; 8]> = shape.iter().map(|&n| n as isize).collect();
-        self.reshape(&sizes)
     }
 }

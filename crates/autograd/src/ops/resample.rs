@@ -73,8 +73,8 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn unfold(self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let windows = self.fits(Windows::of_unfold(&self.shape(), kernel.into().0, conv));
-        let apart = self.map_axes(&windows.maps).reshape(&windows.apart);
-        apart.permute(&windows.order).reshape(&windows.out)
+        let apart = self.map_axes(&windows.maps).reshape(&windows.apart[..]);
+        apart.permute(&windows.order).reshape(&windows.out[..])
     }
 
     /// Images of this size as sums of windows: each element of `[…, C·kh·kw, H'·W']` is added where
@@ -95,8 +95,8 @@ impl<T: Float> Var<'_, T> {
     pub fn fold(self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
         let windows = self.fits(Windows::of_fold(&self.shape(), size, kernel, conv));
-        let apart = self.reshape(&windows.ordered).permute(&windows.order);
-        let mut image = apart.reshape(&windows.mapped);
+        let apart = self.reshape(&windows.ordered[..]).permute(&windows.order);
+        let mut image = apart.reshape(&windows.mapped[..]);
         for (axis, map) in windows.maps.iter().rev() {
             image = image.map_axis_transposed(*axis, map);
         }

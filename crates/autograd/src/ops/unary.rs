@@ -34,7 +34,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
     let zero = || c.tape.zeros(&gy.shape());
     match op {
         Neg => -gy,
-        Abs => x.eq_scalar(0.0).gate(gy * x.sign()),
+        Abs => x.eq(0.0).gate(gy * x.sign()),
         Exp => gy * y,
         Ln => gy / x,
         Sqrt => 0.5 * gy / y,
@@ -44,7 +44,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
         Tanh => gy * (1.0 - y * y),
         Sigmoid => gy * (y * (1.0 - y)),
         Softplus => gy * x.sigmoid(),
-        Relu => y.eq_scalar(0.0).gate(gy),
+        Relu => y.eq(0.0).gate(gy),
         Scale(k) => k * gy,
         Shift(_) => gy,
         DivScalar(k) => gy / k,
@@ -63,65 +63,53 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
 }
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? => $op:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident $(($n:tt))? as $method:ident $(($c:ident: $C:ty))?;)*) => {
         /// Functions of each element.
         impl<T: Float> Var<'_, T> { $(
             $(#[$doc])*
             #[inline]
             #[track_caller]
             pub fn $method(self $(, $c: $C)?) -> Self {
-                self.unary($op)
+                self.unary($Op $(($n))? $(($c))?)
             }
         )* }
     };
 }
 methods! {
     /// |x|
-    abs => Abs;
+    Abs as abs;
     /// -1, 0 or 1. Derivative zero.
-    sign => Sign;
+    Sign as sign;
     /// eˣ
-    exp => Exp;
+    Exp as exp;
     /// Natural logarithm.
-    ln => Ln;
+    Ln as ln;
     /// √x
-    sqrt => Sqrt;
+    Sqrt as sqrt;
     /// 1 / x
-    recip => Recip;
+    Recip as recip;
     /// Sine of radians.
-    sin => Sin;
+    Sin as sin;
     /// Cosine of radians.
-    cos => Cos;
+    Cos as cos;
     /// Hyperbolic tangent.
-    tanh => Tanh;
+    Tanh as tanh;
     /// The logistic function, 1 / (1 + e⁻ˣ).
-    sigmoid => Sigmoid;
+    Sigmoid as sigmoid;
     /// ln(1 + eˣ), without overflow.
-    softplus => Softplus;
+    Softplus as softplus;
     /// max(x, 0)
-    relu => Relu;
+    Relu as relu;
     /// xⁿ
-    powi(n: i32) => Powi(n);
+    Powi as powi(n: i32);
     /// xᵖ; NaN for negative x unless p is whole.
-    powf(p: f64) => Powf(p);
+    Powf as powf(p: f64);
     /// x²
-    square => Powi(2);
+    Powi(2) as square;
     /// max(x, k)
-    clamp_min(k: f64) => ClampMin(k);
+    ClampMin as clamp_min(k: f64);
     /// min(x, k)
-    clamp_max(k: f64) => ClampMax(k);
-    /// 1 where x > k, else 0. Derivative zero.
-    gt(k: f64) => Gt(k);
-    /// 1 where x ≥ k, else 0. Derivative zero.
-    ge(k: f64) => Ge(k);
-    /// 1 where x < k, else 0. Derivative zero.
-    lt(k: f64) => Lt(k);
-    /// 1 where x ≤ k, else 0. Derivative zero.
-    le(k: f64) => Le(k);
-    /// 1 where x = k, else 0. Derivative zero.
-    eq_scalar(k: f64) => Eq(k);
-    /// 1 where x ≠ k, else 0. Derivative zero.
-    ne_scalar(k: f64) => Ne(k);
+    ClampMax as clamp_max(k: f64);
 }
 
 impl<T: Float> Var<'_, T> {

@@ -2,10 +2,11 @@
 //! shapes; the family is closed under vjp: broadcast ↔ sum, slice ↔ unslice, concat ↔ slice.
 
 use crate::op::{Call, Cotangents, Op};
+use crate::operand::{Given, Operand};
 use crate::var::Var;
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::shapes;
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Float, Shape, Sizes, Tensor};
 
 /// Target shapes are those of the node.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -140,18 +141,30 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the shape does not broadcast to the other.
     #[inline]
     #[track_caller]
-    pub fn broadcast_to(self, shape: &[usize]) -> Self {
-        let shape = self.fits(shapes::broadcast_to(&self.shape(), shape));
+    pub fn broadcast_to(self, shape: impl Sizes) -> Self {
+        let shape = self.fits(shape.shape_for("broadcast_to"));
+        let shape = self.fits(shapes::broadcast_to(&self.shape(), &shape));
         self.broadcast_shape(shape).apart_from(self)
     }
 
     /// The same elements under another shape; one size may be -1 and is inferred.
     ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::zeros([4, 3, 5]));
+    /// let (n, l) = (x.size(0), x.size(1));
+    /// assert_eq!(x.reshape((n, l, -1)).shape(), [4, 3, 5]);
+    /// assert_eq!(x.reshape([n * l, 5]).shape(), [12, 5]);
+    /// assert_eq!(x.reshape(-1).shape(), [60]);
+    /// ```
+    ///
     /// # Panics
     /// If the numbers of elements differ.
     #[track_caller]
-    pub fn reshape(self, shape: &[isize]) -> Self {
-        let shape = self.fits(shapes::reshape(&self.shape(), shape));
+    pub fn reshape(self, shape: impl Sizes) -> Self {
+        let shape = self.fits(shapes::reshape(&self.shape(), &shape.sizes()));
         self.view(View::Reshape, shape)
     }
 
@@ -294,24 +307,55 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Unslice { axis: axis as u8, start, step: 1 }, shape)
     }
 
-    /// Each axis extended by (before, after) elements of this value.
+    /// The order along one axis reversed.
     ///
     /// # Panics
-    /// If there is not one pair per axis.
+    /// If there is no such axis.
     #[track_caller]
-    pub fn pad(self, padding: &[(usize, usize)], value: f64) -> Self {
+    pub fn flip(self, axis: isize) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("flip", axis, &shape));
+        self.steps("flip", axis, shape[axis].saturating_sub(1), -1, shape)
+    }
+
+    /// Each axis extended by (before, after) elements of this value, a number or a variable of one
+    /// element.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or the value has several elements or is of another tape.
+    #[track_caller]
+    pub fn pad(self, padding: &[(usize, usize)], value: impl Operand<'t, T>) -> Self {
         let shape = self.shape();
         self.fits(shapes::pad(&shape, padding));
+        let (number, variable) = match value.operand() {
+            Given::Number(c) => (Some(c.nearest::<T>()), None),
+            Given::Var(x) => {
+                self.tape.same_tape("pad", x.tape);
+                let shape = x.shape();
+                if shape.numel() != 1 {
+                    self.tape.fail(format!(
+                        "pad: one element wanted as the value, this has shape {shape}"
+                    ))
+                }
+                (None, Some(x.reshape(())))
+            }
+        };
         let mut x = self;
         for (axis, &(before, after)) in padding.iter().enumerate() {
             if (before, after) == (0, 0) {
                 continue;
             }
             // Zeros (but not -0) are what unslicing gives; other values are joined on.
-            x = if value.to_bits() == 0 {
+            x = if number.is_some_and(|c| c.to_bits() == 0) {
                 x.unslice("pad", axis, before, before + shape[axis] + after)
             } else {
-                let around = |n: usize| self.tape.full(&x.shape().with(axis, n), value);
+                let around = |n: usize| {
+                    let shape = x.shape().with(axis, n);
+                    match variable {
+                        Some(value) => value.broadcast_shape(shape),
+                        None => self.tape.full(shape, number.unwrap_or_default()),
+                    }
+                };
                 let parts = [around(before), x, around(after)];
                 Var::concat(
                     &parts[usize::from(before == 0)..3 - usize::from(after == 0)],
@@ -364,6 +408,23 @@ impl<'t, T: Float> Var<'t, T> {
         for &size in sizes {
             parts.push(self.steps("split", axis, start, 1, shape.with(axis, size)));
             start += size;
+        }
+        parts
+    }
+
+    /// An axis cut into `count` pieces of ⌈size / count⌉ indices. The last piece may be shorter, and
+    /// there may be fewer pieces, as in PyTorch.
+    ///
+    /// # Panics
+    /// If there is no such axis, or `count` is zero.
+    #[track_caller]
+    pub fn chunk(self, axis: isize, count: usize) -> Vec<Self> {
+        let shape = self.shape();
+        let (axis, width) = self.fits(shapes::chunk(&shape, axis, count));
+        let mut parts = Vec::new();
+        for start in (0..shape[axis].max(1)).step_by(width) {
+            let size = width.min(shape[axis] - start);
+            parts.push(self.steps("chunk", axis, start, 1, shape.with(axis, size)));
         }
         parts
     }

@@ -78,6 +78,78 @@ impl<T: Float> Tensor<T> {
         out
     }
 
+    /// [`conv2d`](Tensor::conv2d) of signals `[N, C, L]` with a weight `[O, C/groups, k]`:
+    /// `[N, O, L']`. Of `conv`'s pairs the second counts.
+    ///
+    /// # Panics
+    /// As [`conv2d`](Tensor::conv2d), with three axes.
+    #[track_caller]
+    pub fn conv1d(&self, weight: &Self, bias: Option<&Self>, conv: &Conv) -> Self {
+        let bias_shape = bias.map(Tensor::shape);
+        shapes::conv1d(&self.shape(), &weight.shape(), bias_shape.as_deref(), conv).or_panic();
+        let (x, weight) = (self.unsqueeze(2), weight.unsqueeze(2));
+        x.conv2d(&weight, bias, &conv.of_signals()).squeeze(2)
+    }
+
+    /// The transposed convolution, the adjoint of [`conv2d`](Tensor::conv2d) in its image: from
+    /// `[N, C, H, W]`, a weight `[C, O/groups, kh, kw]` and perhaps a bias `[O]` to
+    /// `[N, O, H', W']` with `H' = (H - 1)·stride - before - after + dilation·(kh - 1) +
+    /// output_padding + 1`.
+    ///
+    /// Several sizes have a convolution of size H; the output padding chooses among them. It is
+    /// below the stride or below the dilation, as in PyTorch.
+    ///
+    /// ```
+    /// use wengert_tensor::{Conv, Tensor};
+    /// let x = Tensor::from([[1.0, 2.0]]).reshape([1, 1, 1, 2]);
+    /// let w = Tensor::from([[1.0, 10.0]]).reshape([1, 1, 1, 2]);
+    /// let y = x.conv_transpose2d(&w, None, &Conv::new(), [0, 0]);
+    /// assert_eq!(y.to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: [`shapes::conv_transpose2d`].
+    #[track_caller]
+    pub fn conv_transpose2d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        conv: &Conv,
+        output_padding: [usize; 2],
+    ) -> Self {
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Tensor::shape));
+        let rule = shapes::conv_transpose2d(&x, &w, bias_shape.as_deref(), conv, output_padding);
+        let shape = rule.or_panic();
+        // Whole strides of output padding are zeros behind the result: see the tape's function.
+        let [h, w] = [0, 1].map(|side| (0, output_padding[side] / conv.stride[side]));
+        let x = self.pad(&[(0, 0), (0, 0), h, w], 0);
+        let y = x.conv2d_input(weight, [shape[2], shape[3]], conv);
+        match bias {
+            Some(bias) => y + bias.reshape([-1, 1, 1]),
+            None => y,
+        }
+    }
+
+    /// [`conv_transpose2d`](Tensor::conv_transpose2d) of signals `[N, C, L]` with a weight
+    /// `[C, O/groups, k]`: `[N, O, L']`. Of `conv`'s pairs the second counts.
+    ///
+    /// # Panics
+    /// As [`conv_transpose2d`](Tensor::conv_transpose2d), with three axes.
+    #[track_caller]
+    pub fn conv_transpose1d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        conv: &Conv,
+        output_padding: usize,
+    ) -> Self {
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Tensor::shape));
+        let rule = shapes::conv_transpose1d(&x, &w, bias_shape.as_deref(), conv, output_padding);
+        rule.or_panic();
+        let (x, weight, conv) = (self.unsqueeze(2), weight.unsqueeze(2), conv.of_signals());
+        x.conv_transpose2d(&weight, bias, &conv, [0, output_padding]).squeeze(2)
+    }
+
     /// The adjoint of [`conv2d`](Tensor::conv2d) in its input: for a gradient `[N, O, H', W']` of
     /// the result, the gradient `[N, C, H, W]` of the images, whose `size` is H and W. It is also
     /// the transposed convolution, of `size` [`shapes::conv_transpose2d`] with an output padding below
@@ -92,6 +164,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit: [`shapes::conv2d_input`].
+    #[doc(hidden)]
     #[track_caller]
     pub fn conv2d_input(&self, weight: &Self, size: [usize; 2], conv: &Conv) -> Self {
         let (gy, w) = (self.shape(), weight.shape());
@@ -117,6 +190,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not fit: [`shapes::conv2d_weight`].
+    #[doc(hidden)]
     #[track_caller]
     pub fn conv2d_weight(&self, gy: &Self, kernel: [usize; 2], conv: &Conv) -> Self {
         let (x, gy_shape) = (self.shape(), gy.shape());

@@ -37,7 +37,7 @@ fn selects_and_their_adjoints_against_loops() {
                     at.iter().zip(strides.iter()).map(|(&i, &s)| i as isize * s).sum();
                 expected.make_mut()[flat as usize] += value;
             }
-            assert_eq!(x.index_add(axis as isize, &index, 4), expected, "{name}");
+            assert_eq!(x.index_add_zeros(axis as isize, &index, 4), expected, "{name}");
         }
     }
 }
@@ -165,18 +165,18 @@ fn panics_name_op_shape_and_caller() {
     );
     panics_here(
         "index_add: the index must have one axis, its shape is []: flatten it, and reshape the result",
-        || drop(x.index_add(0, &index(&[0], &[]), 3)),
+        || drop(x.index_add_zeros(0, &index(&[0], &[]), 3)),
     );
     panics_here("index_add: 1 indices for axis 0 of size 2 (shape [2, 3])", || {
-        drop(x.index_add(0, &index(&[0], &[1]), 3));
+        drop(x.index_add_zeros(0, &index(&[0], &[1]), 3));
     });
     panics_here(
         "index_add: index 5 (number 1 of 2) does not lie in 0..5, axis 0 of shape [5, 3]; \
          indices do not count from the end",
-        || drop(x.index_add(0, &index(&[0, 5], &[2]), 5)),
+        || drop(x.index_add_zeros(0, &index(&[0, 5], &[2]), 5)),
     );
     panics_here("index_add: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
-        drop(x.index_add(2, &index(&[0], &[1]), 1));
+        drop(x.index_add_zeros(2, &index(&[0], &[1]), 1));
     });
     panics_here(
         "gather: an index of shape [3, 1] does not fit shape [2, 3]: \

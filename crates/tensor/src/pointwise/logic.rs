@@ -5,26 +5,19 @@ use crate::tensor::Tensor;
 use std::ops;
 
 macro_rules! logic {
-    ($($(#[$doc:meta])* $name:ident $Trait:ident $method:ident $op:tt;)*) => {
+    ($($(#[$doc:meta])* $Trait:ident as $name:ident: $method:ident $op:tt;)*) => {
         /// Logic, with broadcasting. The operators `!`, `&`, `|` and `^` do the same.
-        impl Tensor<bool> {
-            /// True where `self` is false.
+        impl Tensor<bool> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
             #[must_use]
-            pub fn not(&self) -> Self {
-                each(self, |x| !x)
+            pub fn $name(&self, other: &Self) -> Self {
+                zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
             }
-            $(
-                $(#[$doc])*
-                ///
-                /// # Panics
-                /// If the shapes do not broadcast.
-                #[track_caller]
-                #[must_use]
-                pub fn $name(&self, other: &Self) -> Self {
-                    zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
-                }
-            )*
-        }
+        )* }
         $(
             impl ops::$Trait<&Tensor<bool>> for &Tensor<bool> {
                 type Output = Tensor<bool>;
@@ -59,11 +52,19 @@ macro_rules! logic {
 }
 logic! {
     /// True where both are.
-    and BitAnd bitand &;
+    BitAnd as and: bitand &;
     /// True where at least one of the two is.
-    or BitOr bitor |;
+    BitOr as or: bitor |;
     /// True where just one of the two is.
-    xor BitXor bitxor ^;
+    BitXor as xor: bitxor ^;
+}
+
+impl Tensor<bool> {
+    /// True where `self` is false.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        each(self, |x| !x)
+    }
 }
 
 impl ops::Not for &Tensor<bool> {

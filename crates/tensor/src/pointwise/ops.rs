@@ -3,6 +3,7 @@
 use super::kernel::Step;
 use super::{Binary, Instruction, Opcode, Program, Unary};
 use crate::element::{Element, Float, Number};
+use crate::operand::{Figure, Given, Operand};
 use crate::parallel::{PARALLEL, Shared, ranges};
 use crate::shape::Shape;
 use crate::shapes::{self, OrPanic};
@@ -23,6 +24,12 @@ pub trait Arithmetic: Sized {
     #[doc(hidden)]
     #[track_caller]
     fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self>
+    where
+        Self: Element;
+    /// `x op c` for any operation.
+    #[doc(hidden)]
+    #[track_caller]
+    fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self>
     where
         Self: Element;
     /// `c op x` for the four operators.
@@ -71,6 +78,19 @@ macro_rules! float_arithmetic {
                     Binary::Sub => x.unary(Unary::Shift(-c)),
                     Binary::Mul => x.unary(Unary::Scale(c)),
                     _ => Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape()),
+                }
+            }
+            fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
+                match (op, c) {
+                    (Binary::Pow, Figure::Float(p)) => x.unary(Unary::Powf(p)),
+                    (Binary::Pow, Figure::Whole(n)) => match i32::try_from(n) {
+                        Ok(n) => x.unary(Unary::Powi(n)),
+                        Err(_) => x.unary(Unary::Powf(n as f64)),
+                    },
+                    _ => {
+                        let c = Tensor::scalar_of(c.element::<$t>(op.name()));
+                        Self::binary(op, x, &c, x.shape())
+                    }
                 }
             }
             #[inline]
@@ -204,6 +224,7 @@ pub(super) fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shap
 
 impl<T: Float> Tensor<T> {
     /// Any pointwise operation of one operand.
+    #[doc(hidden)]
     #[inline]
     pub fn unary(&self, op: Unary) -> Self {
         Self::pointwise(Opcode::Unary(op), [self], &self.shape())
@@ -213,6 +234,7 @@ impl<T: Float> Tensor<T> {
     ///
     /// # Panics
     /// If the shapes do not broadcast.
+    #[doc(hidden)]
     #[inline]
     #[track_caller]
     pub fn binary(&self, op: Binary, other: &Self) -> Self {
@@ -248,68 +270,109 @@ impl<T: Float> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// The greater of two, element by element.
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast.
     #[track_caller]
-    pub fn maximum(&self, other: &Self) -> Self {
-        T::binary(Binary::Maximum, self, other, common("maximum", self, other))
+    fn with(&self, op: Binary, other: Given<'_, T>) -> Self {
+        match other {
+            Given::Tensor(other) => T::binary(op, self, other, common(op.name(), self, other)),
+            Given::Number(c) => T::with_figure(op, self, c),
+        }
     }
 
-    /// The lesser of two, element by element.
+    /// The greater of two, element by element; NaN if either is NaN. The other is a tensor or a
+    /// number.
     ///
     /// # Panics
-    /// If the shapes do not broadcast.
+    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
     #[track_caller]
-    pub fn minimum(&self, other: &Self) -> Self {
-        T::binary(Binary::Minimum, self, other, common("minimum", self, other))
+    pub fn maximum(&self, other: impl Operand<T>) -> Self {
+        self.with(Binary::Maximum, other.operand())
     }
 
-    /// aᵇ, element by element. Of integers exactly: 2⁻¹ is no integer and panics.
+    /// The lesser of two, element by element; NaN if either is NaN. The other is a tensor or a
+    /// number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
+    #[track_caller]
+    pub fn minimum(&self, other: impl Operand<T>) -> Self {
+        self.with(Binary::Minimum, other.operand())
+    }
+
+    /// aᵇ, element by element; the exponent is a tensor or a number. Of integers exactly: 2⁻¹ is no
+    /// integer and panics.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([4.0, 9.0]);
+    /// assert_eq!(x.pow(2).to_vec(), [16.0, 81.0]);
+    /// assert_eq!(x.pow(0.5).to_vec(), [2.0, 3.0]);
+    /// assert_eq!(x.pow(&Tensor::from([1.0, -1.0])).to_vec(), [4.0, 1.0 / 9.0]);
+    /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast, or a power of integers is no integer or does not fit the
     /// type.
     #[track_caller]
-    pub fn pow(&self, other: &Self) -> Self {
-        T::binary(Binary::Pow, self, other, common("pow", self, other))
+    pub fn pow(&self, exponent: impl Operand<T>) -> Self {
+        self.with(Binary::Pow, exponent.operand())
+    }
+
+    /// x²; of integers exactly.
+    ///
+    /// # Panics
+    /// If the square of an integer does not fit the type.
+    #[track_caller]
+    pub fn square(&self) -> Self {
+        T::with_figure(Binary::Pow, self, Figure::Whole(2))
     }
 }
 
 macro_rules! comparisons {
-    ($($(#[$doc:meta])* $name:ident $scalar:ident $op:tt ($orders:pat);)*) => {
-        /// Comparisons. Every comparison with NaN is false, but for `not_equal`.
+    ($($(#[$doc:meta])* $Op:ident as $name:ident: $op:tt ($orders:pat);)*) => {
+        /// Comparisons with a tensor or a number. Every comparison with NaN is false, but for `ne`.
+        ///
+        /// Integers and booleans (as 0 and 1) are compared with a number exactly; for floats the
+        /// number is first rounded to their type.
+        ///
+        /// ```
+        /// use wengert_tensor::Tensor;
+        /// let labels = Tensor::from([2i64, 0, 1]);
+        /// let predicted = Tensor::from([2i64, 1, 1]);
+        /// assert_eq!(labels.eq(&predicted).to_vec(), [true, false, true]);
+        /// assert_eq!(labels.gt(0).to_vec(), [true, false, true]);
+        /// assert_eq!(labels.lt(1.5).to_vec(), [false, true, true]);
+        /// ```
         impl<T: Element> Tensor<T> { $(
             $(#[$doc])*
             ///
             /// # Panics
             /// If the shapes do not broadcast.
             #[track_caller]
-            pub fn $name(&self, other: &Self) -> Tensor<bool> {
-                zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
-            }
-            /// The same with a number. Integers and booleans (as 0 and 1) are compared exactly;
-            /// for floats the number is first rounded to their type.
-            pub fn $scalar(&self, c: f64) -> Tensor<bool> {
-                each(self, |x| matches!(x.order(c), $orders))
+            pub fn $name(&self, other: impl Operand<T>) -> Tensor<bool> {
+                match other.operand() {
+                    Given::Tensor(other) => {
+                        let shape = common(stringify!($name), self, other);
+                        zip(self, other, shape, |a, b| a $op b)
+                    }
+                    Given::Number(c) => each(self, |x| matches!(c.order(x), $orders)),
+                }
             }
         )* }
     };
 }
 comparisons! {
     /// a > b
-    gt gt_scalar > (Some(Greater));
+    Gt as gt: > (Some(Greater));
     /// a ≥ b
-    ge ge_scalar >= (Some(Greater | Equal));
+    Ge as ge: >= (Some(Greater | Equal));
     /// a < b
-    lt lt_scalar < (Some(Less));
+    Lt as lt: < (Some(Less));
     /// a ≤ b
-    le le_scalar <= (Some(Less | Equal));
-    /// a = b
-    equal equal_scalar == (Some(Equal));
-    /// a ≠ b
-    not_equal not_equal_scalar != (None | Some(Less | Greater));
+    Le as le: <= (Some(Less | Equal));
+    /// a = b, element by element, where `==` compares whole tensors.
+    Eq as eq: == (Some(Equal));
+    /// a ≠ b, element by element, where `!=` compares whole tensors.
+    Ne as ne: != (None | Some(Less | Greater));
 }
 
 macro_rules! operators {

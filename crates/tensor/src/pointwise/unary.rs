@@ -1,7 +1,8 @@
 //! The operations of one operand, a row each: what it means, its name, its loop.
 //!
 //! A new row here (and its rule in the rule book of `autograd`) is all a new operation takes: the
-//! opcode, the tensor's method and the one for programs come from it.
+//! opcode, the tensor's method (but for a row marked `in programs`) and the one for programs come from
+//! it.
 
 use super::program::Expr;
 use crate::element::Float;
@@ -9,8 +10,20 @@ use crate::math::block;
 use crate::simd::Isa;
 use crate::tensor::Tensor;
 
+/// The method of a tensor; none if the row says `in programs`: then the operators do it.
+macro_rules! method {
+    ([programs] $($row:tt)*) => {};
+    ([] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {
+        $(#[$doc])*
+        #[inline]
+        pub fn $method(&self $(, $c: $C)?) -> Self {
+            self.unary(Unary::$Op $(($c))?)
+        }
+    };
+}
+
 macro_rules! unary {
-    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident: |$x:ident| $y:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
         /// An operation of one operand.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Unary { $($(#[$doc])* $Op $(($C))?,)* }
@@ -25,13 +38,9 @@ macro_rules! unary {
             }
         }
 
-        impl<T: Float> Tensor<T> { $(
-            $(#[$doc])*
-            #[inline]
-            pub fn $method(&self $(, $c: $C)?) -> Self {
-                self.unary(Unary::$Op $(($c))?)
-            }
-        )* }
+        impl<T: Float> Tensor<T> {
+            $(method! { [$($programs)?] $(#[$doc])* $method $(($c: $C))? $Op })*
+        }
 
         impl Expr<'_> { $(
             $(#[$doc])*
@@ -89,7 +98,7 @@ pub(super) fn one_if<T: Float>(yes: bool) -> T {
 
 unary! {
     /// -x
-    Neg as negative: |x| -x;
+    Neg as negative in programs: |x| -x;
     /// |x|
     Abs as abs: |x| x.abs_();
     /// -1, 0 or 1; NaN for NaN.
@@ -115,13 +124,13 @@ unary! {
     /// max(x, 0); NaN stays NaN.
     Relu as relu: |x| if x < T::default() { T::default() } else { x };
     /// x · c
-    Scale(c: f64 = -1.5) as scale: |x| x * c;
+    Scale(c: f64 = -1.5) as scale in programs: |x| x * c;
     /// x + c
-    Shift(c: f64 = 0.75) as shift: |x| x + c;
+    Shift(c: f64 = 0.75) as shift in programs: |x| x + c;
     /// x / c, rounded once.
-    DivScalar(c: f64 = -1.7) as div_scalar: |x| x / c;
+    DivScalar(c: f64 = -1.7) as div_scalar in programs: |x| x / c;
     /// c / x, rounded once.
-    ScalarDiv(c: f64 = -1.7) as scalar_div: |x| c / x;
+    ScalarDiv(c: f64 = -1.7) as scalar_div in programs: |x| c / x;
     /// xⁿ
     Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
     /// xᵖ; NaN for negative x unless p is whole.
@@ -131,17 +140,17 @@ unary! {
     /// min(x, c); NaN stays NaN.
     ClampMax(c: f64 = 0.25) as clamp_max: |x| if x > c { c } else { x };
     /// 1 where x > c, else 0.
-    Gt(c: f64 = 0.25) as indicator_gt: |x| one_if(x > c);
+    Gt(c: f64 = 0.25) as indicator_gt in programs: |x| one_if(x > c);
     /// 1 where x ≥ c, else 0.
-    Ge(c: f64 = 0.25) as indicator_ge: |x| one_if(x >= c);
+    Ge(c: f64 = 0.25) as indicator_ge in programs: |x| one_if(x >= c);
     /// 1 where x < c, else 0.
-    Lt(c: f64 = 0.25) as indicator_lt: |x| one_if(x < c);
+    Lt(c: f64 = 0.25) as indicator_lt in programs: |x| one_if(x < c);
     /// 1 where x ≤ c, else 0.
-    Le(c: f64 = 0.25) as indicator_le: |x| one_if(x <= c);
+    Le(c: f64 = 0.25) as indicator_le in programs: |x| one_if(x <= c);
     /// 1 where x = c, else 0.
-    Eq(c: f64 = 0.25) as indicator_eq: |x| one_if(x == c);
+    Eq(c: f64 = 0.25) as indicator_eq in programs: |x| one_if(x == c);
     /// 1 where x ≠ c, else 0.
-    Ne(c: f64 = 0.25) as indicator_ne: |x| one_if(x != c);
+    Ne(c: f64 = 0.25) as indicator_ne in programs: |x| one_if(x != c);
 }
 
 /// What each operation means, from the standard library.

@@ -3,6 +3,7 @@
 use super::Binary;
 use super::ops::{Arithmetic, target_shape};
 use crate::element::{Dtype, Element, Number};
+use crate::operand::Figure;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::fmt::Display;
@@ -39,18 +40,22 @@ macro_rules! integer_arithmetic {
                 out
             }
             fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self> {
+                Self::with_figure(op, x, c.into())
+            }
+            fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
                 let whole = whole::<$t>(op, c);
                 if let Ok(c) = Self::try_from(whole) {
                     return Self::binary(op, x, &Tensor::scalar_of(c), x.shape());
                 }
-                outside(op, x, |x| [x, whole], |x| [x, text(c)])
+                outside(op, x, |x| [x, whole], |x| [x, c.to_string()])
             }
             fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self> {
+                let c = Figure::Float(c);
                 let whole = whole::<$t>(op, c);
                 if let Ok(c) = Self::try_from(whole) {
                     return Self::binary(op, &Tensor::scalar_of(c), x, x.shape());
                 }
-                outside(op, x, |x| [whole, x], |x| [text(c), x])
+                outside(op, x, |x| [whole, x], |x| [c.to_string(), x])
             }
             fn negate(x: &Tensor<Self>) -> Tensor<Self> {
                 let x = x.contiguous();
@@ -108,13 +113,16 @@ fn outside<T: Range>(
     out
 }
 
-/// The operators on numbers of any size.
+/// The operations on numbers of any size, but for comparisons.
 fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
     match op {
         Binary::Add => a.checked_add(b),
         Binary::Sub => a.checked_sub(b),
         Binary::Mul => a.checked_mul(b),
         Binary::Div => a.checked_div(b),
+        Binary::Pow => power(a, b),
+        Binary::Maximum => Some(a.max(b)),
+        Binary::Minimum => Some(a.min(b)),
         _ => None,
     }
 }
@@ -132,20 +140,16 @@ fn power(a: i128, b: i128) -> Option<i128> {
 
 /// The number, which must be whole; as the nearest `i128` where that is not far enough.
 #[track_caller]
-fn whole<T: Range>(op: Binary, c: f64) -> i128 {
-    assert!(
-        c.fract() == 0.0,
-        "{}: {c} is not a whole number, and the tensor holds {}: cast first, for example \
-         x.cast::<f64>()",
-        op.name(),
-        T::DTYPE
-    );
-    c as i128
-}
-
-/// A number as a message shows it: without hundreds of zeros.
-fn text(c: f64) -> String {
-    if c.abs() < 1e16 { c.to_string() } else { format!("{c:e}") }
+fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
+    match c.whole() {
+        Some(whole) => whole,
+        None => panic!(
+            "{}: {c} is not a whole number, and the tensor holds {}: cast first, for example \
+             x.cast::<f64>()",
+            op.name(),
+            T::DTYPE
+        ),
+    }
 }
 
 /// Says why an operation on integers has no result.
@@ -160,6 +164,10 @@ fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Displ
              x.cast::<f64>()"
         ),
         Binary::Pow => "to the power of",
+        Binary::Maximum | Binary::Minimum => {
+            let first = (a > b) == (op == Binary::Maximum);
+            does_not_fit::<T>(op.name(), &(if first { text_a } else { text_b }).to_string())
+        }
         Binary::Add => "+",
         Binary::Sub => "-",
         Binary::Mul => "*",

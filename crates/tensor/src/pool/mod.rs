@@ -69,7 +69,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0);
     /// let (y, positions) = x.max_pool2d_with_indices(&Pool::new(2).stride(1));
     /// assert_eq!(positions.to_vec(), [1, 5]);
-    /// assert_eq!(x.pick2d(&positions), y);
+    /// assert_eq!(y.max_unpool2d(&positions, [2, 3]).to_vec(), [0.0, 5.0, 0.0, 0.0, 0.0, 6.0]);
     /// ```
     ///
     /// # Panics
@@ -157,6 +157,51 @@ impl<T: Float> Tensor<T> {
         }
     }
 
+    /// [`max_pool2d`](Tensor::max_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool1d(&self, pool: &Pool) -> Self {
+        shapes::pool1d("max_pool1d", &self.shape(), pool).or_panic();
+        self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// [`avg_pool2d`](Tensor::avg_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool1d(&self, pool: &Pool) -> Self {
+        shapes::no_dilation("avg_pool1d", &pool.of_signals()).or_panic();
+        shapes::pool1d("avg_pool1d", &self.shape(), pool).or_panic();
+        self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(&self, size: usize) -> Self {
+        shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size).or_panic();
+        self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// The greatest elements of so many windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(&self, size: usize) -> Self {
+        shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size).or_panic();
+        self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
+    }
+
     /// For each number of the index the element at that position of its image, whose last two
     /// axes count as one: `y[…, o] = self[…, index[…, o]]`. The adjoint is
     /// [`Tensor::max_unpool2d`].
@@ -164,6 +209,7 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the shapes differ in another than the last two axes, or a number is negative or leads
     /// outside.
+    #[doc(hidden)]
     #[track_caller]
     pub fn pick2d(&self, index: &Tensor<i64>) -> Self {
         let own = self.shape();
@@ -189,9 +235,9 @@ impl<T: Float> Tensor<T> {
     /// # Panics
     /// If the index has another shape, or a number is negative or leads outside.
     #[track_caller]
-    pub fn max_unpool2d(&self, index: &Tensor<i64>, size: [usize; 2]) -> Self {
+    pub fn max_unpool2d(&self, index: &Tensor<i64>, size: impl Into<Pair>) -> Self {
         let own = self.shape();
-        let shape = shapes::max_unpool2d(&own, &index.shape(), size).or_panic();
+        let shape = shapes::max_unpool2d(&own, &index.shape(), size.into().0).or_panic();
         let index = index.contiguous();
         let numbers = index.as_slice().unwrap_or_default();
         if self.numel() == 0 || shape.numel() == 0 {

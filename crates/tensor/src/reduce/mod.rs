@@ -66,6 +66,24 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// Σx / n over all elements, as a number. The mean of nothing is NaN.
+    ///
+    /// Of floats the mean is computed in their type. Of integers and booleans (as 0 and 1) the sum
+    /// is exact.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let (labels, predicted) = (Tensor::from([2i64, 0, 1, 1]), Tensor::from([2i64, 0, 0, 1]));
+    /// assert_eq!(predicted.eq(&labels).mean_all(), 0.75);
+    /// ```
+    ///
+    /// # Panics
+    /// If a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn mean_all(&self) -> f64 {
+        T::mean(self.sum_all(), self.numel())
+    }
+
     /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
     /// tensor of this shape would be repeated to the shape of `self`. Sums of integers and
     /// booleans are `i64`.
@@ -147,6 +165,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[doc(hidden)]
     #[track_caller]
     pub fn max_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("max_to", &self.shape(), shape).or_panic();
@@ -160,6 +179,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// # Panics
     /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[doc(hidden)]
     #[track_caller]
     pub fn min_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("min_to", &self.shape(), shape).or_panic();
@@ -186,34 +206,29 @@ impl<T: Float> Tensor<T> {
         out
     }
 
-    /// Σx / n over all elements, as a number.
-    pub fn mean_all(&self) -> T {
-        self.sum_all() / T::of(self.numel() as f64)
-    }
-
     /// The variance Σ(x - mean)² / (n - correction) over these axes, all if none is named.
     ///
     /// `correction` 1 gives the unbiased estimate, `PyTorch`'s default; 0 the variance of the
     /// numbers themselves. In two passes, so that a large mean cancels nothing (Chan, Golub and
-    /// `LeVeque`, Algorithms for Computing the Sample Variance, 1983). NaN where `n - correction`
-    /// is not positive and all numbers are equal, as with a single one.
+    /// `LeVeque`, Algorithms for Computing the Sample Variance, 1983). Where `n - correction` is not
+    /// positive: NaN if all numbers are equal, as with a single one, else infinity.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
     /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0]);
-    /// assert_eq!(x.var(&[], false, 0.0).item(), 1.25);
+    /// assert_eq!(x.var(&[], false, 0).item(), 1.25);
     /// ```
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
     #[track_caller]
-    pub fn var(&self, axes: &[isize], keepdim: bool, correction: f64) -> Self {
+    pub fn var(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
-        let count = Reduction::new(self, &reduced, true).count() as f64;
+        let count = Reduction::new(self, &reduced, true).count();
         let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
         let inputs = [self, &self.mean(axes, true)];
         let mut out = squares.sum_to(&inputs, &self.shape(), &reduced.kept);
-        divide(out.make_mut(), T::of((count - correction).max(0.0)));
+        divide(out.make_mut(), T::of(count.saturating_sub(correction) as f64));
         if keepdim { out } else { out.with_shape(reduced.dropped) }
     }
 
@@ -253,11 +268,28 @@ impl<T: Float> Tensor<T> {
         shifted - norm
     }
 
+    /// eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum is 1.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1e4, 1e4]);
+    /// assert_eq!(x.softmax(0).to_vec(), [0.5, 0.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Self {
+        shapes::axis("softmax", axis, &self.shape()).or_panic();
+        self.log_softmax(axis).exp()
+    }
+
     /// [`logsumexp`](Tensor::logsumexp) over the axes that `shape`, of the same rank, gives the
     /// size 1.
     ///
     /// # Panics
     /// If `shape` does not broadcast to the shape of `self`.
+    #[doc(hidden)]
     #[track_caller]
     pub fn logsumexp_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::reduce_to("logsumexp_to", &self.shape(), shape).or_panic();

@@ -33,7 +33,7 @@ fn an_operand_may_be_there_twice() {
         check("pow", shape, |x| x.pow(x));
         check("maximum", shape, |x| x.maximum(x));
         check("minimum", shape, |x| x.minimum(x));
-        check("select", shape, |x| x.gt(1.0).select(x, x));
+        check("where_", shape, |x| Var::where_(x.gt(1.0), x, x));
         check("concat", shape, |x| Var::concat(&[x, x], 0));
         check("concat of more", shape, |x| Var::concat(&[x, x.tanh(), x], -1) * 2.0);
         check("stack", shape, |x| Var::stack(&[x, x, x], 1));

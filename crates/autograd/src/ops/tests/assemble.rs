@@ -82,7 +82,7 @@ fn a_value_read_in_parts_and_as_a_whole() {
             let tape = Tape::<f64>::new().with_policy(policy);
             let x = tape.watch(any(&[6, 3], 1));
             let y = x.tanh();
-            let mut sum = tape.zeros(&[]);
+            let mut sum = tape.zeros(());
             for i in 0..3 {
                 if i == whole {
                     sum = sum + y.powi(3).sum_all();

@@ -42,23 +42,17 @@ const METHODS: &[(&str, Method)] = methods! {
     clamp_min: |x| x.clamp_min(f64::NEG_INFINITY);
     clamp_max: |x| x.clamp_max(f64::INFINITY);
     clamp: |x| x.clamp(f64::NEG_INFINITY, f64::INFINITY);
-    gt: |x| x.gt(0.0);
-    ge: |x| x.ge(0.0);
-    lt: |x| x.lt(0.0);
-    le: |x| x.le(0.0);
-    eq_scalar: |x| x.eq_scalar(0.0);
-    ne_scalar: |x| x.ne_scalar(0.0);
-    pow: |x| x.pow(x);
-    maximum: |x| x.maximum(x);
-    minimum: |x| x.minimum(x);
-    gt_var: |x| x.gt_var(x);
-    ge_var: |x| x.ge_var(x);
-    lt_var: |x| x.lt_var(x);
-    le_var: |x| x.le_var(x);
-    eq_var: |x| x.eq_var(x);
-    ne_var: |x| x.ne_var(x);
-    select: |x| x.select(x, x);
-    masked_fill: |x| x.masked_fill(0.0 * x, 1.0), (0.0 * x).masked_fill(x, 1.0);
+    gt: |x| x.gt(0.0), x.gt(x);
+    ge: |x| x.ge(0.0), x.ge(x);
+    lt: |x| x.lt(0.0), x.lt(x);
+    le: |x| x.le(0.0), x.le(x);
+    eq: |x| x.eq(0.0), x.eq(x);
+    ne: |x| x.ne(0.0), x.ne(x);
+    pow: |x| x.pow(x), x.pow(1), x.pow(0), x.pow(1.0);
+    maximum: |x| x.maximum(x), x.maximum(f64::NEG_INFINITY);
+    minimum: |x| x.minimum(x), x.minimum(f64::INFINITY);
+    where_: |x| Var::where_(x, x, x), Var::where_(x, x, 0), Var::where_(x, 0, x);
+    masked_fill: |x| x.masked_fill(0.0 * x, 1.0), (0.0 * x).masked_fill(x, 1.0), (0.0 * x).masked_fill(x, x);
     broadcast_to: |x| x.broadcast_to(&[1, 1, 1]);
     reshape: |x| x.reshape(&[1, 1, 1]), x.reshape(&[-1, 1, 1]);
     flatten: |x| x.flatten(0, 0), x.flatten(0, -1);
@@ -69,7 +63,9 @@ const METHODS: &[(&str, Method)] = methods! {
     unsqueeze: |x| x.unsqueeze(0);
     narrow: |x| x.narrow(0, 0, 1);
     slice: |x| x.slice(0, None, None, 1);
-    pad: |x| x.pad(&[(0, 0); 3], 0.0), x.pad(&[(0, 0); 3], 7.0);
+    flip: |x| x.flip(0);
+    chunk: |x| x.chunk(0, 1)[0];
+    pad: |x| x.pad(&[(0, 0); 3], x), x.pad(&[(0, 0); 3], 0.0), x.pad(&[(0, 0); 3], 7.0);
     concat: |x| Var::concat(&[x], 0);
     stack: |x| Var::stack(&[x], 0);
     split: |x| x.split(0, &[1])[0];
@@ -97,6 +93,7 @@ const METHODS: &[(&str, Method)] = methods! {
     max_pool2d: |x| x.max_pool2d(&Pool::new(1));
     max_pool2d_with_indices: |x| x.max_pool2d_with_indices(&Pool::new(1)).0;
     adaptive_max_pool2d: |x| x.adaptive_max_pool2d(1);
+    adaptive_max_pool2d_with_indices: |x| x.adaptive_max_pool2d_with_indices(1).0;
     max_unpool2d: |x| x.max_unpool2d(first(), 1);
     max_pool1d: |x| x.max_pool1d(&Pool::new(1));
     avg_pool2d: |x| x.avg_pool2d(&Pool::new(1));
@@ -139,17 +136,21 @@ fn methods_in_the_sources() -> BTreeSet<String> {
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let signature = &rest[..rest.find('{').unwrap_or(rest.len())];
             let result = signature.rsplit("-> ").next().unwrap_or_default();
-            let takes = signature.contains("self") || signature.contains("parts: &[Self]");
+            let takes = ["self", "parts: &[Self]", "condition: Self"]
+                .iter()
+                .any(|it| signature.contains(it));
             if takes && !name.is_empty() && result.contains("Self") {
                 found.insert(name);
             }
         }
-        // The rows of the macros: `name => Op;`, `name(k: f64) => Op(k);`, `name Op;`.
-        for block in source.split("\nmethods! {").skip(1) {
+        // The rows of the macros: `Op as name;`, `Op as name(k: f64);`.
+        let blocks = source.split("\nmethods! {").skip(1);
+        for block in blocks.chain(source.split("\ncomparisons! {").skip(1)) {
             let rows = block.split("\n}").next().unwrap_or_default();
             for row in rows.lines().map(str::trim).filter(|row| !row.starts_with("///")) {
+                let Some((_, name)) = row.split_once(" as ") else { continue };
                 let end = |c: char| !(c.is_alphanumeric() || c == '_');
-                found.insert(row[..row.find(end).unwrap_or(row.len())].to_string());
+                found.insert(name[..name.find(end).unwrap_or(name.len())].to_string());
             }
         }
     }

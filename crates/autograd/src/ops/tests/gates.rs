@@ -62,9 +62,9 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     is(&first, &[0.0, 1.0, 0.0]);
     let [first, _] = slope(&[-3.0, 0.75, 3.0], |x| (1.0 - x.clamp(0.0, 1.0)).sqrt());
     is(&first, &[0.0, -1.0, 0.0]);
-    let [first, _] = slope(&[-1.0, 4.0], |x| x.maximum(x.tape().zeros(&[])).sqrt());
+    let [first, _] = slope(&[-1.0, 4.0], |x| x.maximum(x.tape().zeros(())).sqrt());
     is(&first, &[0.0, 0.25]);
-    let [first, _] = slope(&[1.0, -4.0], |x| (-x.minimum(x.tape().zeros(&[]))).sqrt());
+    let [first, _] = slope(&[1.0, -4.0], |x| (-x.minimum(x.tape().zeros(()))).sqrt());
     is(&first, &[0.0, -0.25]);
     let [first, _] = slope(&[0.0, 4.0], |x| x.abs().sqrt());
     is(&first, &[0.0, 0.25]);
@@ -74,7 +74,8 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     let [first, _] = slope(&[1.0, 0.0], |x| x.min(&[-1], false).sqrt());
     is(&first, &[0.0, INF]);
     // Selection and filling.
-    let [first, second] = slope(&[-1.0, 4.0], |x| x.gt(0.0).select(x, x.tape().zeros(&[])).sqrt());
+    let [first, second] =
+        slope(&[-1.0, 4.0], |x| Var::where_(x.gt(0.0), x, x.tape().zeros(())).sqrt());
     is(&first, &[0.0, 0.25]);
     is(&second, &[0.0, -1.0 / 32.0]);
     let [first, _] = slope(&[-1.0, 4.0], |x| x.masked_fill(x.le(0.0), 0.0).sqrt());
@@ -95,8 +96,8 @@ fn at_nan_a_gate_is_open() {
         ("clamp_min", slope(&[NAN, -1.0], |x| 3.0 * x.clamp_min(0.0))),
         ("clamp_max", slope(&[NAN, 1.0], |x| 3.0 * x.clamp_max(0.0))),
         ("clamp", slope(&[NAN, 5.0], |x| 3.0 * x.clamp(0.0, 1.0))),
-        ("maximum", slope(&[NAN, -1.0], |x| 3.0 * x.maximum(x.tape().zeros(&[])))),
-        ("minimum", slope(&[NAN, 1.0], |x| 3.0 * x.minimum(x.tape().zeros(&[])))),
+        ("maximum", slope(&[NAN, -1.0], |x| 3.0 * x.maximum(x.tape().zeros(())))),
+        ("minimum", slope(&[NAN, 1.0], |x| 3.0 * x.minimum(x.tape().zeros(())))),
         ("max", slope(&[NAN, 1.0], |x| 3.0 * x.max(&[-1], false))),
         ("min", slope(&[NAN, 1.0], |x| 3.0 * x.min(&[-1], false))),
         ("max_pool", slope(&[NAN, 1.0], |x| 3.0 * x.max_pool1d(&Pool::new(2)))),
@@ -109,7 +110,7 @@ fn at_nan_a_gate_is_open() {
     for [first, _] in [
         slope(&[NAN], |x| x.relu().square()),
         slope(&[NAN], |x| x.clamp(0.0, 1.0).square()),
-        slope(&[NAN], |x| x.maximum(x.tape().zeros(&[])).square()),
+        slope(&[NAN], |x| x.maximum(x.tape().zeros(())).square()),
         slope(&[NAN], |x| x.max(&[-1], false).square()),
     ] {
         is(&first, &[NAN]);

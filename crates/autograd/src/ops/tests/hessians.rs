@@ -107,17 +107,17 @@ fn of_powers_with_a_variable_exponent() {
         (0.0, [(0.0, 0.0, 0.0), (-2.0, 0.0, 0.0)]),
         (-1.0, [(0.5, -4.0, 16.0), (-2.0, -0.25, -0.25)]),
     ] {
-        one("pow by its base", |a| a.pow(a.tape().full(&[], b)), &table);
+        one("pow by its base", |a| a.pow(a.tape().full((), b)), &table);
         one("powf", |a| a.powf(b), &table);
         one("powi", |a| a.powi(b as i32), &table);
     }
     // By b alone: aᵇ ln a, aᵇ ln²a.
     one(
         "2 to a power",
-        |b| b.tape().full(&[], 2.0).pow(b),
+        |b| b.tape().full((), 2.0).pow(b),
         &[(0.0, ln2, ln2 * ln2), (-1.0, 0.5 * ln2, 0.5 * ln2 * ln2)],
     );
-    one("0 to a power", |b| b.tape().zeros(&[]).pow(b), &[(0.0, 0.0, 0.0), (2.0, 0.0, 0.0)]);
+    one("0 to a power", |b| b.tape().zeros(()).pow(b), &[(0.0, 0.0, 0.0), (2.0, 0.0, 0.0)]);
 }
 
 /// p xᵖ⁻¹, p(p-1) xᵖ⁻².

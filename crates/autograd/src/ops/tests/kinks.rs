@@ -122,6 +122,6 @@ fn sums_of_exponentials_do_not_overflow() {
 #[test]
 fn selection_shuts_out_what_was_not_selected() {
     let at = &[&[-1.0, 4.0][..]];
-    let root = slopes(at, |x| x[0].gt(0.0).select(x[0].clamp_min(1e-9).sqrt(), x[0]));
+    let root = slopes(at, |x| Var::where_(x[0].gt(0.0), x[0].clamp_min(1e-9).sqrt(), x[0]));
     assert_eq!(root[0], [1.0, 0.25]);
 }

@@ -129,15 +129,15 @@ pub(super) fn select() -> Vec<Row> {
     let op = Op::Select;
     vec![
         Row::new(op, "", vec![any(&[3, 5], 1), any(&[3, 5], 2)], |x| {
-            mask(x[0], &[3, 5]).select(x[0], x[1])
+            Var::where_(mask(x[0], &[3, 5]), x[0], x[1])
         })
         .linear(),
         Row::new(op, "tiny", vec![any(&[3], 1), any(&[3], 2)], |x| {
-            mask(x[0], &[3]).select(x[0], x[1])
+            Var::where_(mask(x[0], &[3]), x[0], x[1])
         })
         .linear(),
         Row::new(op, "broadcast", vec![any(&[3, 1], 1), any(&[5], 2)], |x| {
-            mask(x[0], &[2, 1, 1]).select(x[0], x[1])
+            Var::where_(mask(x[0], &[2, 1, 1]), x[0], x[1])
         })
         .linear(),
         Row::new(op, "masked_fill", vec![any(&[3, 5], 1)], |x| {
@@ -147,7 +147,7 @@ pub(super) fn select() -> Vec<Row> {
             op,
             "by a comparison",
             vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1)],
-            |x| x[0].gt(0.0).select(x[0].exp(), x[0] * x[0]),
+            |x| Var::where_(x[0].gt(0.0), x[0].exp(), x[0] * x[0]),
         ),
     ]
 }

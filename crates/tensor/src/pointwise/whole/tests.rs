@@ -120,12 +120,12 @@ fn comparisons_of<T: Element + Into<i128>>() {
         let wanted = |holds: fn(Option<Ordering>) -> bool| {
             all.iter().map(|&x| holds(order(x.into(), c))).collect::<Vec<bool>>()
         };
-        assert_eq!(x.gt_scalar(c).to_vec(), wanted(|o| o == Some(Ordering::Greater)), "> {c}");
-        assert_eq!(x.lt_scalar(c).to_vec(), wanted(|o| o == Some(Ordering::Less)), "< {c}");
-        assert_eq!(x.equal_scalar(c).to_vec(), wanted(|o| o == Some(Ordering::Equal)), "= {c}");
-        assert_eq!(x.not_equal_scalar(c).to_vec(), wanted(|o| o != Some(Ordering::Equal)), "≠ {c}");
-        assert_eq!(x.ge_scalar(c).to_vec(), wanted(|o| o.is_some_and(Ordering::is_ge)), "≥ {c}");
-        assert_eq!(x.le_scalar(c).to_vec(), wanted(|o| o.is_some_and(Ordering::is_le)), "≤ {c}");
+        assert_eq!(x.gt(c).to_vec(), wanted(|o| o == Some(Ordering::Greater)), "> {c}");
+        assert_eq!(x.lt(c).to_vec(), wanted(|o| o == Some(Ordering::Less)), "< {c}");
+        assert_eq!(x.eq(c).to_vec(), wanted(|o| o == Some(Ordering::Equal)), "= {c}");
+        assert_eq!(x.ne(c).to_vec(), wanted(|o| o != Some(Ordering::Equal)), "≠ {c}");
+        assert_eq!(x.ge(c).to_vec(), wanted(|o| o.is_some_and(Ordering::is_ge)), "≥ {c}");
+        assert_eq!(x.le(c).to_vec(), wanted(|o| o.is_some_and(Ordering::is_le)), "≤ {c}");
     }
     for &a in &all {
         let (a_wide, a) = (a.into(), Tensor::scalar_of(a));
@@ -136,8 +136,8 @@ fn comparisons_of<T: Element + Into<i128>>() {
         assert_eq!(a.ge(&x).to_vec(), wanted(i128::ge));
         assert_eq!(a.lt(&x).to_vec(), wanted(i128::lt));
         assert_eq!(a.le(&x).to_vec(), wanted(i128::le));
-        assert_eq!(a.equal(&x).to_vec(), wanted(i128::eq));
-        assert_eq!(a.not_equal(&x).to_vec(), wanted(i128::ne));
+        assert_eq!(a.eq(&x).to_vec(), wanted(i128::eq));
+        assert_eq!(a.ne(&x).to_vec(), wanted(i128::ne));
     }
 }
 
@@ -148,28 +148,28 @@ fn comparisons_are_exact() {
     comparisons_of::<u8>();
     comparisons_of::<bool>();
     // By hand.
-    assert_eq!(Tensor::from([2i64, 3]).lt_scalar(2.5).to_vec(), [true, false]);
-    assert_eq!(Tensor::from([0i64, 1, 2, 3]).ge_scalar(1.5).to_vec(), [false, false, true, true]);
-    assert_eq!(Tensor::from([255u8]).lt_scalar(300.0).to_vec(), [true]);
-    assert_eq!(Tensor::from([255u8]).equal_scalar(300.0).to_vec(), [false]);
-    assert_eq!(Tensor::from([0u8, 5]).gt_scalar(-1.0).to_vec(), [true, true]);
-    assert_eq!(Tensor::from([MANTISSA + 1]).equal_scalar(2f64.powi(53)).to_vec(), [false]);
-    assert_eq!(Tensor::from([i64::MAX]).lt_scalar(2f64.powi(63)).to_vec(), [true]);
-    assert_eq!(Tensor::from([true, false]).equal_scalar(2.0).to_vec(), [false, false]);
-    assert_eq!(Tensor::from([true, false]).lt_scalar(0.5).to_vec(), [false, true]);
+    assert_eq!(Tensor::from([2i64, 3]).lt(2.5).to_vec(), [true, false]);
+    assert_eq!(Tensor::from([0i64, 1, 2, 3]).ge(1.5).to_vec(), [false, false, true, true]);
+    assert_eq!(Tensor::from([255u8]).lt(300.0).to_vec(), [true]);
+    assert_eq!(Tensor::from([255u8]).eq(300.0).to_vec(), [false]);
+    assert_eq!(Tensor::from([0u8, 5]).gt(-1.0).to_vec(), [true, true]);
+    assert_eq!(Tensor::from([MANTISSA + 1]).eq(2f64.powi(53)).to_vec(), [false]);
+    assert_eq!(Tensor::from([i64::MAX]).lt(2f64.powi(63)).to_vec(), [true]);
+    assert_eq!(Tensor::from([true, false]).eq(2.0).to_vec(), [false, false]);
+    assert_eq!(Tensor::from([true, false]).lt(0.5).to_vec(), [false, true]);
 }
 
 /// Every comparison with NaN is false but "not equal". Of floats, the number is one of theirs.
 #[test]
 fn comparisons_of_floats() {
     let x = Tensor::from([0.1f32, f32::NAN, f32::INFINITY]);
-    assert_eq!(x.equal_scalar(0.1).to_vec(), [true, false, false]);
-    assert_eq!(x.ge_scalar(0.1).to_vec(), [true, false, true]);
-    assert_eq!(x.lt_scalar(f64::INFINITY).to_vec(), [true, false, false]);
-    assert_eq!(x.not_equal_scalar(0.1).to_vec(), [false, true, true]);
-    assert_eq!(x.not_equal_scalar(f64::NAN).to_vec(), [true; 3]);
-    assert_eq!(x.le_scalar(f64::NAN).to_vec(), [false; 3]);
-    assert_eq!(Tensor::from([0.1f64]).lt_scalar(0.2).to_vec(), [true]);
+    assert_eq!(x.eq(0.1).to_vec(), [true, false, false]);
+    assert_eq!(x.ge(0.1).to_vec(), [true, false, true]);
+    assert_eq!(x.lt(f64::INFINITY).to_vec(), [true, false, false]);
+    assert_eq!(x.ne(0.1).to_vec(), [false, true, true]);
+    assert_eq!(x.ne(f64::NAN).to_vec(), [true; 3]);
+    assert_eq!(x.le(f64::NAN).to_vec(), [false; 3]);
+    assert_eq!(Tensor::from([0.1f64]).lt(0.2).to_vec(), [true]);
 }
 
 /// What the operators should give, or `None`.
@@ -343,9 +343,11 @@ fn the_messages() {
     panics_here(&format!("pow: 3 to the power of 5000000001 {i64_range}"), || {
         drop(Tensor::from([3i64]).pow(&Tensor::from([5_000_000_001])));
     });
+    let twice = Tensor::from([0, 0]);
+    let sum = bytes.index_add_zeros(0, &twice, 1);
+    assert_eq!(sum.index_add_zeros(0, &Tensor::from([0]), 1), sum);
     panics_here("index_add: a sum does not fit u8: cast to a wider type first", || {
-        drop(bytes.index_add(0, &Tensor::from([0, 0]), 1).index_add(0, &Tensor::from([0]), 1));
-        drop((&bytes + 51.0).index_add(0, &Tensor::from([0, 0]), 1));
+        drop((&bytes + 51.0).index_add_zeros(0, &twice, 1));
     });
     panics_here("scatter_add: a sum does not fit u8: cast to a wider type first", || {
         drop(bytes.scatter_add(0, &Tensor::from([0, 0]), &bytes));
@@ -411,7 +413,7 @@ fn conversions_are_those_of_rust() {
     check!(booleans: bool => i64 u32 u8);
     assert_eq!(Tensor::from(booleans).cast::<f32>().to_vec(), [0.0, 1.0]);
     assert_eq!(Tensor::from(booleans).cast::<f64>().to_vec(), [0.0, 1.0]);
-    assert_eq!(Tensor::from(i64s.clone()).cast::<bool>(), Tensor::from(i64s).not_equal_scalar(0.0));
+    assert_eq!(Tensor::from(i64s.clone()).cast::<bool>(), Tensor::from(i64s).ne(0.0));
     assert_eq!(Tensor::from([256u32, 0]).cast::<bool>().to_vec(), [true, false]);
     assert_eq!(Tensor::from([f32::NAN, 1e-40, -0.0]).cast::<bool>().to_vec(), [true, true, false]);
     // By hand: 2⁶⁰ + 2³⁶ + 1 lies just above the middle of two f32, in the middle for f64.

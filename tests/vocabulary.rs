@@ -1,0 +1,311 @@
+//! Tensors and variables speak one vocabulary: what one of the two calls by a name, the other calls
+//! by the same, with as many arguments. What only one of them has stands below, with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use syn::{Attribute, FnArg, ImplItem, Item, Type, Visibility};
+
+const BOOLEANS: &str =
+    "a variable has no boolean type: its comparisons give 0 and 1, which multiply and sum";
+const MEMORY: &str = "a variable is not changed and owns no memory: read x.value()";
+const NUMBERS: &str = "numbers enter a tape through tape.constant, and leave it through value";
+const TAPE: &str = "the tape: what is recorded, gradients, the lifetime of values";
+const RANDOM: &str = "the mask's key comes from the tape";
+
+/// The methods of tensors that variables lack.
+const TENSOR_ONLY: &[(&str, &str)] = &[
+    ("and", BOOLEANS),
+    ("or", BOOLEANS),
+    ("xor", BOOLEANS),
+    ("not", BOOLEANS),
+    ("any", BOOLEANS),
+    ("all", BOOLEANS),
+    ("is_any", BOOLEANS),
+    ("is_all", BOOLEANS),
+    ("count", BOOLEANS),
+    ("contiguous", MEMORY),
+    ("copied", MEMORY),
+    ("is_contiguous", MEMORY),
+    ("make_mut", MEMORY),
+    ("as_slice", MEMORY),
+    ("shares_storage", MEMORY),
+    ("to_vec", MEMORY),
+    ("at", MEMORY),
+    ("cast", NUMBERS),
+    ("scalar", NUMBERS),
+    ("scalar_of", NUMBERS),
+    ("full", NUMBERS),
+    ("full_of", NUMBERS),
+    ("zeros", NUMBERS),
+    ("zeros_of", NUMBERS),
+    ("ones", NUMBERS),
+    ("ones_of", NUMBERS),
+    ("arange", NUMBERS),
+    ("arange_of", NUMBERS),
+    ("from_vec", NUMBERS),
+    ("from_slice", NUMBERS),
+    ("from_fn", NUMBERS),
+    ("uniform", NUMBERS),
+    ("uniform_of", NUMBERS),
+    ("normal", NUMBERS),
+    ("normal_of", NUMBERS),
+    ("permutation", NUMBERS),
+];
+
+/// The methods of variables that tensors lack.
+const VARIABLE_ONLY: &[(&str, &str)] = &[
+    ("value", TAPE),
+    ("tape", TAPE),
+    ("detach", TAPE),
+    ("is_active", TAPE),
+    ("is", TAPE),
+    ("release", TAPE),
+    ("backward", TAPE),
+    ("backward_retain", TAPE),
+    ("backward_from", TAPE),
+    ("backward_checked", TAPE),
+    ("grad", TAPE),
+    ("grad_or_zero", TAPE),
+    ("dropout", RANDOM),
+];
+
+/// The words of later methods, which nothing takes until then.
+const RESERVED: &[&str] = &[
+    "select",
+    "unbind",
+    "cumsum",
+    "logcumsumexp",
+    "norm",
+    "eye",
+    "diag",
+    "diagonal",
+    "trace",
+    "tril",
+    "triu",
+    "outer",
+    "dot",
+    "solve",
+    "cholesky",
+    "qr",
+    "svd",
+    "eigh",
+    "det",
+    "slogdet",
+    "inverse",
+    "einsum",
+    "sort",
+    "topk",
+    "one_hot",
+    "scan",
+    "repeat",
+];
+
+/// Macros whose rows `… as name …` are methods. A row `… as name in programs …` is none.
+const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
+
+/// Macros that make public functions of other types, or that those of [`ROWS`] call.
+const OTHER_MACROS: &[&str] = &["method", "binary"];
+
+/// Names, and how many arguments each takes beside `self`; those from macros do not say.
+type Methods = BTreeMap<String, Option<usize>>;
+
+fn sources(crate_name: &str) -> Vec<PathBuf> {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    collect(&root.join("crates").join(crate_name).join("src"), &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    found
+}
+
+fn is_hidden(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|it| match &it.meta {
+        syn::Meta::List(list) => list.path.is_ident("doc") && list.tokens.to_string() == "hidden",
+        _ => false,
+    })
+}
+
+fn is_test(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|it| match &it.meta {
+        syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
+        _ => false,
+    })
+}
+
+/// The names in a macro's rows: what follows `as`, but for `as name in programs`.
+fn rows(tokens: &str) -> Vec<String> {
+    let words: Vec<&str> = tokens.split_whitespace().collect();
+    let mut names = Vec::new();
+    for (i, word) in words.iter().enumerate() {
+        // Inside a doc comment, words stand in a string.
+        if *word == "as" && words.get(i + 2) != Some(&"in") {
+            let name = words[i + 1].trim_end_matches([';', ':']);
+            if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+                names.push(name.to_string());
+            }
+        }
+    }
+    names
+}
+
+/// Without attributes: doc comments are prose.
+fn without_attributes(tokens: proc_macro2::TokenStream) -> String {
+    use proc_macro2::{Delimiter, TokenTree};
+    let mut text = String::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Punct(it) if it.as_char() == '#' => {
+                if let Some(TokenTree::Group(group)) = tokens.peek()
+                    && group.delimiter() == Delimiter::Bracket
+                {
+                    tokens.next();
+                }
+            }
+            TokenTree::Group(group) => text.push_str(&format!(" {group} ")),
+            other => text.push_str(&format!(" {other} ")),
+        }
+    }
+    text
+}
+
+/// The public methods of this type in the sources of a crate.
+fn methods(crate_name: &str, type_name: &str) -> Methods {
+    let mut found = Methods::new();
+    for path in sources(crate_name) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for item in file.items {
+            match item {
+                Item::Impl(block) if block.trait_.is_none() && !is_test(&block.attrs) => {
+                    let Type::Path(of) = &*block.self_ty else { continue };
+                    if of.path.segments.last().is_none_or(|it| it.ident != type_name) {
+                        continue;
+                    }
+                    for item in block.items {
+                        let ImplItem::Fn(method) = item else { continue };
+                        if matches!(method.vis, Visibility::Public(_)) && !is_hidden(&method.attrs)
+                        {
+                            let inputs = &method.sig.inputs;
+                            let takes =
+                                inputs.iter().filter(|it| matches!(it, FnArg::Typed(_))).count();
+                            found.insert(method.sig.ident.to_string(), Some(takes));
+                        }
+                    }
+                }
+                Item::Macro(it) if it.mac.path.is_ident("macro_rules") => {
+                    let name = it.ident.unwrap().to_string();
+                    let makes_functions = it.mac.tokens.to_string().contains("pub fn");
+                    assert!(
+                        !makes_functions
+                            || ROWS.contains(&&*name)
+                            || OTHER_MACROS.contains(&&*name),
+                        "{}: {name}! makes public functions: this test has to read them",
+                        path.display()
+                    );
+                }
+                Item::Macro(it) if ROWS.iter().any(|name| it.mac.path.is_ident(name)) => {
+                    let names = rows(&without_attributes(it.mac.tokens));
+                    assert!(!names.is_empty(), "{}: a macro without rows", path.display());
+                    found.extend(names.into_iter().map(|name| (name, None)));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong with the exceptions of one side.
+fn compare(
+    side: &str,
+    own: &Methods,
+    others: &Methods,
+    exceptions: &[(&str, &str)],
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let excepted: BTreeSet<&str> = exceptions.iter().map(|(name, _)| *name).collect();
+    assert_eq!(excepted.len(), exceptions.len(), "a name is listed twice");
+    for (name, takes) in own {
+        match others.get(name) {
+            None if !excepted.contains(&**name) => {
+                wrong.push(format!("{name}: only {side} have it"));
+            }
+            Some(_) if excepted.contains(&**name) => {
+                wrong.push(format!("{name}: listed as an exception, and both have it"));
+            }
+            Some(Some(also)) if takes.is_some_and(|takes| takes != *also) => {
+                wrong.push(format!("{name}: {takes:?} arguments of {side}, else {also}"));
+            }
+            _ => {}
+        }
+    }
+    for name in excepted {
+        if !own.contains_key(name) {
+            wrong.push(format!("{name}: listed as an exception, and {side} have it no more"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn tensors_and_variables_have_the_same_methods() {
+    let (tensor, variable) = (methods("tensor", "Tensor"), methods("autograd", "Var"));
+    let mut wrong = compare("tensors", &tensor, &variable, TENSOR_ONLY);
+    wrong.extend(compare("variables", &variable, &tensor, VARIABLE_ONLY));
+    for name in RESERVED {
+        if tensor.contains_key(*name) != variable.contains_key(*name) {
+            wrong.push(format!("{name}: a reserved word, taken by one of the two"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The test reads what there is: one method of each kind of source.
+#[test]
+fn methods_are_found_in_blocks_and_in_rows() {
+    let (tensor, variable) = (methods("tensor", "Tensor"), methods("autograd", "Var"));
+    for name in ["reshape", "exp", "clamp_min", "powi", "gt", "ne", "maximum", "sum", "softmax"] {
+        assert!(tensor.contains_key(name) && variable.contains_key(name), "{name}");
+    }
+    for name in ["and", "not", "permutation", "uniform"] {
+        assert!(tensor.contains_key(name), "{name}");
+    }
+    for name in ["square", "backward", "dropout"] {
+        assert!(variable.contains_key(name), "{name}");
+    }
+    // Hidden, private and suffixed ones, and those of programs.
+    for name in ["unslice", "unary", "scale", "negative", "indicator_gt", "gt_scalar", "equal"] {
+        assert!(!tensor.contains_key(name), "{name}");
+    }
+    for name in ["steps", "binary", "gt_var", "select"] {
+        assert!(!variable.contains_key(name), "{name}");
+    }
+    assert!(tensor.len() > 120 && variable.len() > 100, "{} {}", tensor.len(), variable.len());
+}
+
+#[test]
+fn differences_are_seen() {
+    let of = |names: &[(&str, usize)]| -> Methods {
+        names.iter().map(|(name, takes)| ((*name).to_string(), Some(*takes))).collect()
+    };
+    let (a, b) = (of(&[("sum", 2), ("exp", 0), ("sort", 1)]), of(&[("sum", 1), ("exp", 0)]));
+    assert_eq!(
+        compare("tensors", &a, &b, &[("exp", ""), ("gone", "")]),
+        [
+            "exp: listed as an exception, and both have it",
+            "sort: only tensors have it",
+            "sum: Some(2) arguments of tensors, else 1",
+            "gone: listed as an exception, and tensors have it no more",
+        ]
+    );
+}
