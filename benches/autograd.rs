@@ -37,5 +37,74 @@ fn pointwise(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scalars, pointwise);
+/// What must grow with the work alone: the time for an element stays what it is, whatever the size.
+fn growth(c: &mut Criterion) {
+    let mut group = c.benchmark_group("growth");
+    group.sample_size(10);
+    let rng = &mut Philox::new(0);
+    for n in [500, 1000, 2000] {
+        group.throughput(Throughput::Elements(n as u64));
+        let sequence = Tensor::normal(&[n, 8, 32], 0.0, 1.0, rng);
+        group.bench_function(format!("a sequence read in {n} steps, backward"), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let x = tape.watch(sequence.clone());
+                let parts = (0..n).map(|t| x.narrow(0, t, 1));
+                let h = parts.fold(tape.zeros(&[1, 8, 32]), |h, part| (h + part).tanh());
+                h.square().sum_all().backward().wrt(x).map(Tensor::sum_all)
+            });
+        });
+        group.bench_function(format!("a sequence read in {n} steps, grad"), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let x = tape.watch(sequence.clone());
+                let parts = x.split(0, &vec![1; n]).into_iter();
+                let h = parts.fold(tape.zeros(&[1, 8, 32]), |h, part| (h + part).tanh());
+                h.square().sum_all().grad(&[x])[0].sum_all().item()
+            });
+        });
+        let model: Vec<Param> =
+            (0..4 * n).map(|_| Param::new(Tensor::normal(&[16], 0.0, 0.1, rng))).collect();
+        group.bench_function(format!("{} parameters, backward", 4 * n), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let sum = model.iter().fold(tape.zeros(&[16]), |sum, p| sum + tape.param(p));
+                sum.square().sum_all().backward().len()
+            });
+        });
+        group.bench_function(format!("a scope that returns {} values", 8 * n), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let mut h = tape.watch(Tensor::zeros(&[4]));
+                let states = tape.scope("rnn", || {
+                    let next = |_| {
+                        h = (h * 0.5 + 0.1).tanh();
+                        h
+                    };
+                    (0..8 * n).map(next).collect::<Vec<_>>()
+                });
+                states.len()
+            });
+        });
+    }
+    let table = Param::new(Tensor::normal(&[20_000, 64], 0.0, 1.0, rng));
+    for n in [50, 100, 200] {
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(format!("{n} look-ups of 8 rows of 20,000, backward"), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let row = |i: usize, t: usize| ((i * 7919 + t * 31) % 20_000) as i64;
+                let mut sum = tape.zeros(&[8, 64]);
+                for t in 0..n {
+                    let index = Tensor::from_fn(&[8], |i| row(i, t));
+                    sum = sum + tape.param(&table).index_select(0, &index).tanh();
+                }
+                sum.square().sum_all().backward().len()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scalars, pointwise, growth);
 criterion_main!(benches);

@@ -1,6 +1,6 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, NotFinite, is_finite};
 use crate::op::{Call, Cotangents, Op};
 use crate::ops::{self, Part};
 use crate::tape::{ACTIVE, Arena, KEPT, Mark, Node, Run, TINY, Tape};
@@ -391,7 +391,8 @@ impl<T: Float> Drop for Walk<'_, T> {
                     _ => None,
                 });
                 for id in held.chain(self.lent.drain(..)) {
-                    arena.nodes[id as usize].readers -= 1;
+                    let readers = &mut arena.nodes[id as usize].readers;
+                    *readers = readers.saturating_sub(1);
                 }
                 for id in self.mark.nodes..arena.nodes.len() {
                     arena.stop_waiting(id as u32);
@@ -417,6 +418,46 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn backward(self) -> Gradients<T> {
         self.check_scalar("backward");
         self.numbers("backward", None, false)
+    }
+
+    /// [`backward`](Var::backward) that refuses gradients that are not finite: so that they do not
+    /// reach the weights, though the loss is finite. Each gradient is looked at when it is complete,
+    /// while the cache still holds it.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward_checked().err().unwrap().params, [w.id()]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the gradient of a parameter or of a watched variable holds a NaN or an infinity.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
+        self.check_scalar("backward_checked");
+        let mut bad = Vec::new();
+        let gradients = self.inspected("backward_checked", None, false, |id, g| {
+            if !is_finite(g) {
+                bad.push(id);
+            }
+        });
+        if bad.is_empty() {
+            return Ok(gradients);
+        }
+        let bound = self.tape.params.borrow();
+        let mut params: Vec<_> =
+            bound.iter().filter(|(_, b)| bad.contains(&b.node)).map(|(&id, _)| id).collect();
+        params.sort_unstable();
+        let watched = bad.len() - params.len();
+        Err(NotFinite { params, watched })
     }
 
     /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
@@ -504,19 +545,29 @@ impl<'t, T: Float> Var<'t, T> {
         }
         if tape.run == Run::Inference {
             tape.fail(format!(
-                "{op}: this tape keeps no history: make it with Tape::new() or Tape::train()"
+                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
             ))
         }
     }
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        self.inspected(op, seed, retain, |_, _| ())
+    }
+
+    /// The gradients; `see` is called with each as soon as it is complete.
+    #[track_caller]
+    fn inspected(
+        self,
+        op: &str,
+        seed: Option<Tensor<T>>,
+        retain: bool,
+        mut see: impl FnMut(u32, &Tensor<T>),
+    ) -> Gradients<T> {
         let tape = self.tape;
         self.check_history(op);
         if !self.is_active() {
-            tape.fail(format!(
-                "{op}: this value depends on no trainable parameter and nothing that is watched"
-            ))
+            tape.fail(depends_on_nothing(op))
         }
         if retain {
             drop(tape.force(self.id));
@@ -539,11 +590,16 @@ impl<'t, T: Float> Var<'t, T> {
             |arena, id| arena.nodes[id as usize].has(ACTIVE),
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
-                    leaves.insert(id, tape.force(g.id));
+                    let g = tape.force(g.id);
+                    see(id, &g);
+                    leaves.insert(id, g);
                 }
             },
         );
         drop(walk);
+        if leaves.is_empty() {
+            tape.fail(depends_on_nothing(op));
+        }
         if !retain {
             tape.end_history();
         }
@@ -565,6 +621,7 @@ impl<'t, T: Float> Var<'t, T> {
             return found;
         }
         let depends = tape.depends(wrt, floor, self.id);
+        let first = tape.len() as u32;
         let seed = tape.ones(&self.shape());
         let mut walk = Walk::new(tape, Aim::Variables, floor, self.id);
         *walk.slot(self.id) = Slot::Node(seed.id);
@@ -578,8 +635,26 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        set_apart(&mut found, first);
         tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         found
+    }
+}
+
+fn depends_on_nothing(op: &str) -> String {
+    format!("{op}: this value depends on no trainable parameter and nothing that is watched")
+}
+
+/// Gives a node of its own to each gradient that is also another one (those of the operands of a + b are
+/// one cotangent), or was on the tape before (a node below `first`): the user may differentiate by each.
+fn set_apart<T: Float>(found: &mut [Option<Var<'_, T>>], first: u32) {
+    let mut ids: SmallVec<[u32; 8]> = found.iter().flatten().map(|g| g.id).collect();
+    ids.sort_unstable();
+    for g in found.iter_mut().flatten() {
+        let at = ids.partition_point(|&id| id < g.id);
+        if g.id < first || ids.get(at + 1) == Some(&g.id) {
+            *g = g.same();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Errors of shape: a panic at the caller's line, or from the same code a `Result`.
 
 use crate::tape::{Mode, Tape};
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
@@ -105,10 +106,15 @@ impl<T: Float> Tape<T> {
     /// # Errors
     /// The first operation on this tape that refuses its operands.
     pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
-        let outer = self.caught.replace(true);
-        let result = caught(body);
-        self.caught.set(outer);
-        result
+        /// Also when a panic passes through.
+        struct Restore<'a>(&'a Cell<bool>, bool);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _restore = Restore(&self.caught, self.caught.replace(true));
+        caught(body)
     }
 
     /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead

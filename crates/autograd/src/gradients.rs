@@ -148,7 +148,8 @@ impl<T: Float> Gradients<T> {
     }
 
     /// The parameters whose gradient holds a NaN or an infinity, in no particular order; an empty list
-    /// is the rule. Gradients of watched variables are not looked at.
+    /// is the rule. Gradients of watched variables are not looked at. This reads all gradients;
+    /// [`Var::backward_checked`] finds it out on the way.
     ///
     /// ```
     /// # use wengert_autograd::{Param, Tape};
@@ -234,10 +235,24 @@ impl<T: Float> Gradients<T> {
     }
 }
 
+/// Gradients that hold a NaN or an infinity: why [`backward_checked`](Var::backward_checked) returns
+/// none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the gradients of {} parameters and {watched} watched variables hold numbers that are not finite",
+    params.len()
+)]
+pub struct NotFinite {
+    /// The parameters, each once.
+    pub params: Vec<ParamId>,
+    /// How many watched variables.
+    pub watched: usize,
+}
+
 /// Whether all numbers are finite. Their sum tells, in one fast reading pass: nothing that is added
 /// to a NaN or an infinity makes it finite again. A sum that is not finite may have overflowed, and
 /// then each number is asked.
-fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
+pub(crate) fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
     let finite = |x: T| x.to().is_finite();
     finite(x.sum_all()) || x.to_vec().into_iter().all(finite)
 }

@@ -23,7 +23,7 @@ mod var;
 
 pub use check::{Cause, ShapeError};
 pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};
-pub use gradients::{Gradients, value_and_grad, value_and_grad_with};
+pub use gradients::{Gradients, NotFinite, value_and_grad, value_and_grad_with};
 pub use index::{Index, IntoIndex};
 pub use module::*;
 pub use op::{Call, Cotangents, Reads};

@@ -193,7 +193,9 @@ fn threads_that_apply_the_same_gradients_count_once() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     model.lock().unwrap().is(0.0, 20);
 }
 

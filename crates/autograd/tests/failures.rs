@@ -6,7 +6,8 @@ mod common;
 use common::{panic_of, panics};
 use std::sync::Arc;
 use wengert_autograd::{
-    Buffer, Call, Cotangents, CustomOp, Mode, Outputs, Param, ShapeError, Tape, Var, value_and_grad,
+    Buffer, Call, Cause, Cotangents, CustomOp, Mode, Outputs, Param, ShapeError, Tape, Var,
+    value_and_grad,
 };
 use wengert_tensor::{Philox, Shape, Tensor};
 
@@ -328,4 +329,123 @@ fn buffers_take_changes_from_their_own_tape() {
     let buffer = Buffer::new(Tensor::<f64>::zeros_of(&[2]));
     let change = there.constant(Tensor::ones_of(&[2]));
     panics!(here.update_buffer(&buffer, 0.9, change), "two tapes");
+}
+
+#[test]
+fn an_error_says_what_it_comes_from() {
+    let cause = |run: fn(&Tape) -> Shape| Tape::<f32>::check(run).unwrap_err().cause;
+    assert_eq!(cause(|t| t.input(&[2, 3]).matmul(t.input(&[4, 5])).shape()), Cause::Operands);
+    // Every way to ask for a number.
+    let asks: [fn(&Tape) -> Shape; 6] = [
+        |t| t.input(&[2]).value().shape(),
+        |t| Shape::new(&[t.input(&[1]).item() as usize]),
+        |t| t.input(&[2, 2]).argmax(1, false).value().shape(),
+        |t| t.index(Tensor::from([1i64])).value().shape(),
+        |t| Shape::new(&[t.watch(ones(&[2])).sum_all().backward().len()]),
+        |t| Shape::new(&[usize::from(t.watch(ones(&[2])).sum_all().backward_checked().is_ok())]),
+    ];
+    for ask in asks {
+        assert_eq!(cause(ask), Cause::Number);
+    }
+    assert_eq!(
+        Tape::<f32>::check(|t| -> () { t.sample_error(7, "class 3 does not exist") }),
+        Err(ShapeError {
+            path: String::new(),
+            message: "class 3 does not exist".into(),
+            cause: Cause::Sample(7)
+        })
+    );
+}
+
+#[test]
+fn refusals_of_a_run_on_numbers_can_be_caught() {
+    let tape = Tape::new();
+    let x = tape.watch(ones(&[3, 2]));
+    let error = tape.catch(|| tape.scope("fc", || x.matmul(x))).unwrap_err();
+    assert_eq!((&*error.path, error.cause), ("fc", Cause::Operands));
+    assert_eq!(tape.path(), "", "the scope is closed");
+    // One within another, and of another tape.
+    let other = Tape::new();
+    let y = other.watch(ones(&[3, 2]));
+    let nested = tape.catch(|| {
+        let inner = tape.catch(|| x.matmul(x).shape());
+        let foreign = other.catch(|| y.matmul(y).shape());
+        assert!(inner.is_err() && foreign.is_err());
+        tape.catch(|| x.sum_all().item()).unwrap()
+    });
+    assert_eq!(nested, Ok(6.0));
+    // Outside of it, and on a tape that is not caught, a refusal is a panic with a text.
+    assert!(panic_of(|| _ = x.matmul(x)).0.starts_with("matmul: "));
+    assert!(panic_of(|| _ = tape.catch(|| y.matmul(y).shape())).0.starts_with("matmul: "));
+    assert!(panic_of(|| _ = x.matmul(x)).0.starts_with("matmul: "));
+    let text = panic_of(|| _ = tape.catch(|| -> () { panic!("something else") })).0;
+    assert_eq!(text, "something else");
+    assert_eq!(x.sum_all().backward().wrt(x).unwrap().to_vec(), [1.0; 6]);
+}
+
+/// Gradients are looked at on the way, by the norms of a product's factors where these are smaller:
+/// every place of a number that is not finite is found, and sound gradients are those of `backward`.
+#[test]
+fn gradients_that_are_not_finite_are_refused() {
+    let rng = &mut Philox::new(0);
+    // Products with few samples (norms), with many (sums), and of a vector.
+    for samples in [1, 2, 40] {
+        let w = Param::new(Tensor::normal(&[24, 30], 0.0, 1.0, rng));
+        let b = Param::new(Tensor::normal(&[24], 0.0, 1.0, rng));
+        let good = Tensor::normal(&[samples, 30], 0.0, 1.0, rng);
+        let slopes = Tensor::normal(&[samples, 24], 0.0, 1.0, rng);
+        let loss = |tape: &Tape, x: &Tensor, slopes: &Tensor, twice: bool| {
+            let w = tape.param(&w);
+            let mut y = tape.constant(x.clone()).matmul_t(w, false, true);
+            if twice {
+                y = y + tape.constant(x.clone()).matmul_t(w, false, true);
+            }
+            let y = y + tape.param(&b);
+            let loss = (y * tape.constant(slopes.clone())).sum_all();
+            loss.backward_checked()
+        };
+        for twice in [false, true] {
+            let tape = Tape::new();
+            let found = loss(&tape, &good, &slopes, twice).unwrap();
+            assert!(found.not_finite().is_empty());
+            let factor = if twice { 2.0 } else { 1.0 };
+            let wanted = &slopes.transpose(0, 1).matmul(&good) * factor;
+            let close = |a: f32, b: f32| (a - b).abs() < 1e-4;
+            let pairs = found.get(&w).unwrap().to_vec().into_iter().zip(wanted.to_vec());
+            assert!(pairs.into_iter().all(|(a, b)| close(a, b)));
+
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for place in [0, samples * 30 - 1, samples * 15] {
+                    let mut x = good.clone();
+                    x.make_mut()[place] = bad;
+                    let error = loss(&Tape::new(), &x, &slopes, twice).err().unwrap();
+                    assert_eq!(error.params, [w.id()]);
+                }
+                for place in [0, samples * 24 - 1] {
+                    let mut slopes = slopes.clone();
+                    slopes.make_mut()[place] = bad;
+                    let error = loss(&Tape::new(), &good, &slopes, twice).err().unwrap();
+                    let mut both = [w.id(), b.id()];
+                    both.sort_unstable();
+                    assert_eq!(error.params, both);
+                }
+            }
+            // Each factor is finite, their product is not; two halves are, and their sum is not.
+            let mut x = Tensor::zeros(&[samples, 30]);
+            x.make_mut()[7] = if twice { 2e38 } else { 1e30 };
+            let mut high = Tensor::zeros(&[samples, 24]);
+            high.make_mut()[5] = if twice { 1.0 } else { 1e20 };
+            let error = loss(&Tape::new(), &x, &high, twice).err().unwrap();
+            assert_eq!((error.params, error.watched), (vec![w.id()], 0));
+            // Norms too large for their squares, and a product that is sound.
+            x.make_mut()[7] = 1e30;
+            high.make_mut()[5] = 1.0;
+            assert!(loss(&Tape::new(), &x, &high, twice).is_ok());
+        }
+    }
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([0.0f32, 1.0]));
+    let error = x.sqrt().sum_all().backward_checked().err().unwrap();
+    assert_eq!((error.params.len(), error.watched), (0, 1));
+    assert!(error.to_string().contains("0 parameters and 1 watched variables"));
 }

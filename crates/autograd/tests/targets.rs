@@ -5,9 +5,7 @@ mod common;
 
 use common::panics;
 use std::sync::Arc;
-use wengert_autograd::{
-    Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Tape, Var,
-};
+use wengert_autograd::{Call, Cotangents, CustomOp, Gradients, Outputs, Param, Policy, Tape, Var};
 use wengert_tensor::{Conv, Interpolate, Pool, Shape, Tensor};
 
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
@@ -55,7 +53,12 @@ fn the_gradient_by_a_variable_is_the_effect_of_a_change_of_it() {
     cut("logsumexp of an axis of 1", |x| x.logsumexp(&[0], true), |v, x| v * x, &row);
     cut("concat of one", |x| Var::concat(&[x], 0), |v, x| v * x, &x);
     cut("softmax", |x| x.softmax(-1), |v, x| v * x, &x);
-    cut("its own size", |x| x.unsqueeze(0).interpolate(&Interpolate::size([3, 4])), |v, x| v * x, &x);
+    cut(
+        "its own size",
+        |x| x.unsqueeze(0).interpolate(&Interpolate::size([3, 4])),
+        |v, x| v * x,
+        &x,
+    );
     cut("means of its own size", |x| x.unsqueeze(0).adaptive_avg_pool2d([3, 4]), |v, x| v * x, &x);
     cut(
         "max pool",
@@ -253,4 +256,75 @@ fn a_constant_that_shares_a_parameter_stays() {
     loss.backward();
     w.update(|w| w.make_mut().fill(7.0));
     assert_eq!(copy.value().to_vec(), [0.5; 100]);
+}
+
+/// Both gradients of a + b are one cotangent g = 2 (a + b), and two variables: d/dp of Σ p·q + p³ is
+/// q + 3 p², not 2 q + 3 p².
+#[test]
+fn equal_gradients_are_variables_of_their_own() {
+    fn slopes<'t>(p: Var<'t, f64>, q: Var<'t, f64>) -> Vec<Vec<f64>> {
+        let of = (p * q + p.powi(3)).sum_all().grad(&[p, q]);
+        of.into_iter().map(|g| g.value().to_vec()).collect()
+    }
+    for policy in POLICIES {
+        for n in [1, 12] {
+            let tape = Tape::<f64>::new().with_policy(policy);
+            let [a, b] = [1.0, 2.0].map(|x| tape.watch(Tensor::full_of(&[n], x)));
+            let y = (a + b).square().sum_all();
+            let wanted = [vec![114.0; n], vec![6.0; n]];
+            let both = y.grad(&[a, b]);
+            assert!(!both[0].is(both[1]));
+            assert_eq!(slopes(both[0], both[1]), wanted);
+            let twice = y.grad(&[a, a]);
+            assert!(!twice[0].is(twice[1]));
+            assert_eq!(slopes(twice[0], twice[1]), wanted);
+            let mixed = y.grad_or_zero(&[a, b, a]);
+            assert_eq!(slopes(mixed[2], mixed[0]), wanted);
+            // A view and what it shows.
+            let v = a.reshape(&[-1]);
+            let through = (v + b).square().sum_all().grad(&[v, a]);
+            assert_eq!(slopes(through[0], through[1]), wanted);
+            // They are still functions of a and b: dp/da = 2, d(3 p)/db = 6.
+            let again = (both[0] + 2.0 * both[1]).sum_all().grad(&[a, b]);
+            assert_eq!(again[0].value().to_vec(), vec![6.0; n]);
+            assert_eq!(again[1].value().to_vec(), vec![6.0; n]);
+            // A constant gradient is one for each, too.
+            let ones = (a + b).sum_all().grad(&[a, b]);
+            assert!(!ones[0].is(ones[1]));
+        }
+    }
+}
+
+/// The rule of an operation that is linear with a slope that the user holds: y = Σ x·s, and its
+/// rule returns the output that is s.
+struct Slope;
+impl CustomOp<f64> for Slope {
+    fn name(&self) -> &'static str {
+        "slope"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([Shape::new(&[]), x[0]].into_iter().collect())
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        let s = Tensor::from_fn(&x[0].shape(), |i| i as f64 + 1.0);
+        [Tensor::scalar_of((&x[0] * &s).sum_all()), s].into_iter().collect()
+    }
+    /// For a cotangent of 1 alone, as the test asks for it.
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        [Some(c.y(1))].into_iter().collect()
+    }
+}
+
+#[test]
+fn a_gradient_that_the_user_holds_already_is_a_variable_of_its_own() {
+    for n in [2, 12] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(Tensor::full_of(&[n], 0.5));
+        let out = tape.custom(Arc::new(Slope), &[x]);
+        let g = out[0].grad(&[x])[0];
+        assert!(!g.is(out[1]));
+        assert_eq!(g.value().to_vec(), out[1].value().to_vec());
+        let slope = (g * out[1]).sum_all().grad(&[g])[0];
+        assert_eq!(slope.value().to_vec(), out[1].value().to_vec());
+    }
 }

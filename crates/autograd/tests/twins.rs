@@ -59,16 +59,15 @@ macro_rules! twins {
         #[test]
         fn $run() {
             fn run<T: Float>(compared: &mut usize) { $({
-                #[allow(unused_mut, unused_assignments, clippy::redundant_clone)]
-                fn tensor<T: Float>(x: &[Tensor<T>]) -> Tensor<T> {
+                                fn tensor<T: Float>(x: &[Tensor<T>]) -> Tensor<T> {
                     let mut rest = x.iter();
                     $(let $x = rest.next().expect("as many as named");)+
-                    $y.into_own()
+                    $y
                 }
                 fn var<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
                     let mut rest = x.iter().copied();
                     $(let $x = rest.next().expect("as many as named");)+
-                    $y.into_own()
+                    $y
                 }
                 compare::<T>(stringify!($name), $shapes, $operands, tensor, var, compared);
             })* }
@@ -79,24 +78,6 @@ macro_rules! twins {
             println!("{compared} comparisons");
         }
     };
-}
-
-/// Numbers, lists and pairs become what is compared.
-trait IntoOwn {
-    type Own;
-    fn into_own(self) -> Self::Own;
-}
-impl<T: Float> IntoOwn for Tensor<T> {
-    type Own = Tensor<T>;
-    fn into_own(self) -> Tensor<T> {
-        self
-    }
-}
-impl<'t, T: Float> IntoOwn for Var<'t, T> {
-    type Own = Var<'t, T>;
-    fn into_own(self) -> Var<'t, T> {
-        self
-    }
 }
 
 fn compare<T: Float>(
@@ -200,22 +181,22 @@ twins! { functions_of_two_elements on PAIRS, 2:
 /// Tensors are borrowed, variables copied.
 trait Other {
     type As;
-    fn as_other(self) -> Self::As;
+    fn operand(self) -> Self::As;
 }
 impl<'a, T: Float> Other for &'a &'a Tensor<T> {
     type As = &'a Tensor<T>;
-    fn as_other(self) -> &'a Tensor<T> {
+    fn operand(self) -> &'a Tensor<T> {
         self
     }
 }
 impl<'t, T: Float> Other for &Var<'t, T> {
     type As = Var<'t, T>;
-    fn as_other(self) -> Var<'t, T> {
+    fn operand(self) -> Var<'t, T> {
         *self
     }
 }
 fn other<X: Other>(x: X) -> X::As {
-    x.as_other()
+    x.operand()
 }
 
 const LINES: &[&[&[usize]]] = &[
@@ -280,6 +261,10 @@ twins! { reductions_over_two_axes on BLOCKS, 1:
     mean_middle |x| x.mean(&[1], false);
     log_softmax |x| x.log_softmax(1);
     sum_of_products |x| (x * 0.3 - 1.7).sum(&[0, 2], true);
+}
+
+twins! { sums_into_places on &[&[&[3, 5], &[3, 5]], &[&[2, 90], &[2, 90]]], 2:
+    scatter_add |x, y| x.scatter_add(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y));
 }
 
 const IMAGES: &[&[&[usize]]] = &[&[&[2, 4, 6]], &[&[1, 3, 5, 7]], &[&[2, 3, 9, 4]]];
@@ -472,6 +457,19 @@ fn the_mean_of_ones_is_one() {
             assert_eq!((2.0 * ones).mean_all().item(), 2.0, "{n}");
             let single = Tape::<f32>::new().with_policy(policy);
             assert_eq!(single.ones(&[n, 2]).mean(&[0], false).value().to_vec(), [1.0; 2], "{n}");
+        }
+        if n > 100 {
+            continue;
+        }
+        // And so are windows' means, along both axes.
+        for x in [Tensor::<f32>::ones_of(&[1, 2, 2 * n]), Tensor::ones_of(&[1, 3, n + 1])] {
+            let pool = Pool::new([1, n]).stride(1);
+            assert!(x.avg_pool2d(&pool).to_vec().iter().all(|&y| y == 1.0), "{n}");
+            let pool = Pool::new([n, 1]).stride(1);
+            assert!(x.t().avg_pool2d(&pool).to_vec().iter().all(|&y| y == 1.0), "{n}");
+            assert_eq!(x.adaptive_avg_pool2d([1, 2]).to_vec(), [1.0; 2], "{n}");
+            let x = x.cast::<f64>();
+            assert!(x.avg_pool2d(&Pool::new([1, n]).stride(1)).to_vec().iter().all(|&y| y == 1.0));
         }
     }
 }

@@ -85,8 +85,10 @@ impl<T: Float> Layer<T> for Dropout2d {
             tape.shape_error(format!("dropout2d: expected [N, C, H, W], got {shape}"))
         };
         if tape.expect_mode("dropout2d") == Mode::Eval || self.p == 0.0 {
-            return x.dropout(0.0);
+            return x.dropout(0.0); // a variable of its own
         }
-        x * tape.ones(&[n, c, 1, 1]).dropout(self.p)
+        // Selected: what is dropped is zero, though it be infinite.
+        let kept = tape.ones(&[n, c, 1, 1]).dropout(self.p);
+        kept.select(x * kept, tape.zeros(&[]))
     }
 }

@@ -96,7 +96,9 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
         self.set(name, Setting::Number(momentum));
         if let Some(invalid) = Invalid::of(self).filter(|invalid| invalid.name == name) {
             let message = invalid.message(self);
-            before.into_iter().for_each(|(name, value)| self.set(name, value));
+            for (name, value) in before {
+                self.set(name, value);
+            }
             panic!("{message}")
         }
     }

@@ -258,6 +258,17 @@ fn the_learning_rate_can_change() {
     assert_eq!(model.value().to_vec(), [0.5, 1.0]);
 }
 
+/// A schedule of one rate and one momentum.
+struct Both(f64, f64);
+impl Schedule for Both {
+    fn learning_rate(&self, _: usize) -> f64 {
+        self.0
+    }
+    fn momentum(&self, _: usize) -> Option<f64> {
+        Some(self.1)
+    }
+}
+
 /// What is refused is not left behind.
 #[test]
 fn a_refused_setter_changes_nothing() {
@@ -278,15 +289,6 @@ fn a_refused_setter_changes_nothing() {
             assert!(message.contains(&format!(" is {momentum:?}, it must be")), "{message}");
         }
         // A schedule sets both or neither.
-        struct Both(f64, f64);
-        impl Schedule for Both {
-            fn learning_rate(&self, _: usize) -> f64 {
-                self.0
-            }
-            fn momentum(&self, _: usize) -> Option<f64> {
-                Some(self.1)
-            }
-        }
         panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
         panic_of(|| Both(-1.0, 0.75).apply(&mut *optimizer, 0));
         panic_of(|| Both(f64::NAN, f64::NAN).apply(&mut *optimizer, 0));

@@ -84,6 +84,14 @@ impl Shape {
         shape
     }
 
+    /// Whether these are the sizes, as tensors keep them.
+    #[inline(always)]
+    pub(crate) fn is_narrow(&self, rank: usize, sizes: &[u32; MAX_RANK]) -> bool {
+        // Counted to 8 at most, which spares the checks of the indices.
+        rank == self.rank()
+            && (0..rank.min(MAX_RANK)).all(|axis| sizes[axis] as usize == self.sizes[axis])
+    }
+
     /// How many elements a tensor of this shape has.
     ///
     /// # Panics

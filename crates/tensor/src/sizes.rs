@@ -71,18 +71,16 @@ pub trait Sizes {
     #[track_caller]
     fn shape_for(&self, op: &str) -> Rule {
         let sizes = self.sizes();
-        match sizes.iter().position(|&size| size < 0) {
-            Some(axis) => Err(format!(
+        if let Some(axis) = sizes.iter().position(|&size| size < 0) {
+            return Err(format!(
                 "{op}: size {} of axis {axis} in shape {:?} is negative: only reshape infers a size \
                  given as -1",
                 sizes[axis], &*sizes
-            )),
-            None => {
-                let sizes: SmallVec<[usize; MAX_RANK]> =
-                    sizes.iter().map(|size| size.unsigned_abs()).collect();
-                Ok(Shape::new(&sizes))
-            }
+            ));
         }
+        let sizes: SmallVec<[usize; MAX_RANK]> =
+            sizes.iter().map(|size| size.unsigned_abs()).collect();
+        Ok(Shape::new(&sizes))
     }
 }
 
@@ -210,7 +208,7 @@ mod tests {
         assert_eq!(x.reshape(s.numel()).shape(), [24]);
         assert_eq!(x.reshape((s.numel(),)).shape(), [24]);
         assert_eq!(x.reshape((1, n, 1, l, 1, 2, 1, -1)).shape(), [1, 2, 1, 3, 1, 2, 1, 2]);
-        for shape in [&[24, 1][..], &[1, 24]].iter() {
+        for shape in &[&[24, 1][..], &[1, 24]] {
             assert_eq!(x.reshape(shape).shape(), **shape);
         }
     }

@@ -252,22 +252,20 @@ unsafe impl Sync for Block {}
 
 impl Block {
     /// Room for the elements of `shape`, of `size` bytes each. The contents are unspecified.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
-        // Zeros hide nothing: strides are products of the sizes behind them.
-        let (mut bytes, mut fits, mut empty) = (size, true, false);
+        let (mut bytes, mut fits) = (size, true);
         for &n in shape.iter() {
-            let (product, over) = bytes.overflowing_mul(n.max(1));
+            let (product, over) = bytes.overflowing_mul(n);
             bytes = product;
-            empty |= n == 0;
             fits = fits && !over && n <= MAX_SIZE;
         }
         if !fits || bytes > MAX_BYTES {
             too_large(*shape)
         }
-        if empty {
-            bytes = 0;
+        if bytes == 0 {
+            check_empty(shape);
         }
         let start = if bytes <= INLINE { HEADER } else { DATA };
         let class = class_of(start + bytes);
@@ -324,9 +322,8 @@ impl Block {
 
     #[inline]
     pub fn has_shape(&self, shape: &Shape) -> bool {
-        let sizes = self.sizes();
-        sizes.len() == shape.rank()
-            && sizes.iter().zip(shape.iter()).all(|(&a, &b)| a as usize == b)
+        let header = self.header();
+        shape.is_narrow(usize::from(header.rank), &header.sizes)
     }
 
     #[inline]
@@ -365,6 +362,14 @@ fn check_axes(shape: &Shape) {
     if shape.iter().any(|&n| n > MAX_SIZE) || product(shape).is_none() {
         too_large(*shape)
     }
+}
+
+/// Zeros hide nothing: strides are products of the sizes behind them.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn check_empty(shape: &Shape) {
+    check_axes(shape);
 }
 
 #[cold]

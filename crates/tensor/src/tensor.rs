@@ -67,7 +67,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The same, for a shape that lies somewhere already.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn empty_as(shape: &Shape) -> Self {
         let block = Block::new(shape, size_of::<T>());
@@ -456,20 +456,16 @@ mod tests {
     /// Strides are products of sizes, also of those behind a size of 0.
     #[test]
     fn empty_tensors_have_sizes_that_can_be_counted() {
+        let why = "its elements must fit the address space, each axis 32 bits";
         for shape in [[0, 1 << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
-            panics_here(
-                &format!(
-                    "a tensor of shape {shape:?} is too large: its elements must fit the address \
-                     space, each axis 32 bits"
-                ),
-                || drop(Tensor::zeros(&shape)),
-            );
+            let text = format!("a tensor of shape {shape:?} is too large: {why}");
+            panics_here(&text, || drop(Tensor::zeros(&shape)));
         }
         assert_eq!(Tensor::zeros(&[0, 1 << 31, 1 << 20]).numel(), 0);
         panics_here(
             "broadcast_to: shape [0, 4294967296] is too large: no axis has more than 4294967295 \
              indices",
-            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1 << 32])),
+            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1usize << 32])),
         );
         let repeated = Tensor::zeros(&[1]).broadcast_to(&[u32::MAX as usize]);
         panics_here(
@@ -482,7 +478,7 @@ mod tests {
         );
         panics_here(
             "numel: shape [4294967296, 4294967296] has more elements than can be counted",
-            || drop(Tensor::<f32>::from_slice(&[], &[1 << 32, 1 << 32])),
+            || drop(Tensor::<f32>::from_slice(&[], &[1usize << 32, 1 << 32])),
         );
     }
 }

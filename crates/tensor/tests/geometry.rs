@@ -92,7 +92,8 @@ fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
 /// How many windows there are, by trying.
 fn windows(a: &Axis) -> usize {
     let last = (a.kernel - 1) * a.dilation;
-    (0..).take_while(|o| o * a.stride + last < a.before + a.size + a.after).count()
+    let end = a.before + a.size + a.after;
+    (0..end).take_while(|o| o * a.stride + last < end).count()
 }
 
 fn conv_of([v, h]: &[Axis; 2], groups: usize) -> Conv {
@@ -164,7 +165,7 @@ fn convolution<T: Float>(pair: &[Axis; 2], groups: usize, case: usize) {
     let w = numbers::<T>(&[groups * o, c, kernel[0], kernel[1]], case + 1);
     let gy = numbers::<T>(&[n, groups * o, out[0], out[1]], case + 2);
     let bias = numbers::<T>(&[groups * o], case + 3);
-    let bias = (case % 2 == 0).then_some(&bias);
+    let bias = case.is_multiple_of(2).then_some(&bias);
     let area = out[0] * out[1];
     let mut y: Vec<f64> = (0..gy.numel())
         .map(|i| bias.map_or(0.0, |bias| bias.at(&[i / area % (groups * o)]).to()))
@@ -292,7 +293,7 @@ fn pool_windows(a: &Axis, ceil_mode: bool) -> usize {
         let end = a.before + a.size + a.after;
         ends <= end || ceil_mode && ends < end + a.stride && begins < a.before + a.size
     };
-    (0..).take_while(fits).count()
+    (0..a.before + a.size).take_while(fits).count()
 }
 
 /// The elements of window `o` along an axis, and how many there would be with the padding.
@@ -315,7 +316,7 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
     let (mut maxima, mut positions) = (vec![], vec![]);
     let mut max_gx = vec![0.0; xs.len()];
     let (mut means, mut mean_gx) = (vec![], vec![0.0; xs.len()]);
-    for y in 0..images * area {
+    for (y, &gy) in gys.iter().enumerate() {
         let (image, at) = (y / area, y % area);
         let (rows, tall) = window(v, at / out[1]);
         let (cols, wide) = window(h, at % out[1]);
@@ -327,11 +328,11 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
         let best = best.unwrap_or_else(|| panic!("{pair:?}: a window without elements"));
         maxima.push(value(best));
         positions.push(best as i64);
-        max_gx[image * size + best] += gys[y];
+        max_gx[image * size + best] += gy;
         let count = if pool.count_include_pad { tall * wide } else { seen.len() } as f64;
         means.push(seen.iter().map(|&at| value(at)).sum::<f64>() / count);
         for &at in &seen {
-            mean_gx[image * size + at] += gys[y] / count;
+            mean_gx[image * size + at] += gy / count;
         }
     }
     let (values, found) = x.max_pool2d_with_indices(pool);
@@ -384,7 +385,7 @@ fn pools_and_their_adjoints() {
                 continue;
             }
             pooled::<f32>(&pair, &pool, cases);
-            if all || cases % 4 == 0 {
+            if all || cases.is_multiple_of(4) {
                 pooled::<f64>(&pair, &pool, cases);
             }
             met.add(&pair);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use wengert_autograd::ShapeError;
 use wengert_nn::Mismatch;
 use wengert_optim::StateError;
-use wengert_tensor::{FileError, Shape};
+use wengert_tensor::FileError;
 
 /// Why a run ended before its last epoch.
 #[derive(thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum TrainError {
     #[error("{example}: {error}")]
     Example {
         /// Which one.
-        example: Example,
+        example: Box<Example>,
         /// What is wrong with it.
         error: ShapeError,
     },
@@ -53,7 +53,7 @@ pub enum TrainError {
     #[error("{example}: class {class}: a confusion matrix counts classes from 0 to {most}")]
     Class {
         /// The example that has the class, or was taken for it.
-        example: Example,
+        example: Box<Example>,
         /// The class.
         class: i64,
         /// The greatest that can be counted.
@@ -62,14 +62,14 @@ pub enum TrainError {
     /// The rule of [`Objective::predict`](crate::Objective::predict) gives classes of another shape
     /// than the targets have.
     #[error(
-        "the rule that maps outputs to classes gives the shape {predicted}, the targets have the shape \
-         {truth}: one class for each target is wanted"
+        "the rule that maps outputs to classes gives the shape {predicted:?}, the targets have the shape \
+         {truth:?}: one class for each target is wanted"
     )]
     Rule {
         /// The shape of what the rule gives.
-        predicted: Shape,
+        predicted: Vec<usize>,
         /// The shape of the targets.
-        truth: Shape,
+        truth: Vec<usize>,
     },
     /// An epoch ended before its last batch: [`Batches::len`](crate::Batches::len) is wrong.
     #[error(
@@ -99,7 +99,7 @@ pub enum TrainError {
         /// The loss.
         loss: f64,
         /// The first example of the batch whose input holds a NaN or an infinity, if one does.
-        input: Option<Example>,
+        input: Option<Box<Example>>,
     },
     /// The loss is finite, but gradients are not. The weights, the buffers and what the optimizer
     /// remembers are as they were before the step.

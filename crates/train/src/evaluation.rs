@@ -144,7 +144,7 @@ pub(crate) fn refused<T: Float>(
 ) -> TrainError {
     let error = named(error, model);
     match error.cause {
-        Cause::Sample(sample) => TrainError::Example { example: example(sample), error },
+        Cause::Sample(sample) => TrainError::Example { example: Box::new(example(sample)), error },
         _ => TrainError::Shape(error),
     }
 }

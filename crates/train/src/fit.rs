@@ -208,15 +208,16 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         let (root, loss, output) = forward.map_err(refused)?;
         let (epoch, step) = (epoch + 1, batch + 1);
         if !loss.is_finite() {
-            let input = not_finite(x).map(example);
+            let input = not_finite(x).map(example).map(Box::new);
             return Err(TrainError::NotFinite { epoch, step, loss, input });
         }
-        let gradients = tape.catch(|| root.backward()).map_err(refused)?;
-        let bad = gradients.not_finite();
-        if !bad.is_empty() {
-            let parameters = names(&**model, &bad);
-            return Err(TrainError::Gradient { epoch, step, loss, parameters });
-        }
+        let gradients = tape.catch(|| root.backward_checked()).map_err(refused)?;
+        let gradients = gradients.map_err(|bad| {
+            let parameters = names(&**model, &bad.params);
+            TrainError::Gradient { epoch, step, loss, parameters }
+        })?;
+        // Nothing of the run is needed any more: the optimizer has the weights for itself.
+        drop(tape);
         let verdict = match output {
             Some(output) => self.objective.judge(&output, y)?,
             None => None,
@@ -254,9 +255,12 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         if batches > 1 && usual.checked_mul(batches) != Some(all) {
             let (x, y) = data.batches(0, batches - 1).next().ok_or_else(fewer)?;
             let size = examples(&x);
-            self.check(work, &x, &y, mode).map_err(|error| match size < usual {
-                true => TrainError::LastBatch { data: name.into(), size, usual, error },
-                false => TrainError::Shape(error),
+            self.check(work, &x, &y, mode).map_err(|error| {
+                if size < usual {
+                    TrainError::LastBatch { data: name.into(), size, usual, error }
+                } else {
+                    TrainError::Shape(error)
+                }
             })?;
         }
         Ok(first)

@@ -58,7 +58,8 @@ impl Verdict {
             let classes = classes.to_vec();
             let strange = |class: &i64| !(0..MOST as i64).contains(class);
             if let Some(at) = classes.iter().position(strange) {
-                let (example, class) = (example(at * samples / classes.len()), classes[at]);
+                let example = Box::new(example(at * samples / classes.len()));
+                let class = classes[at];
                 return Err(TrainError::Class { example, class, most: MOST - 1 });
             }
         }
@@ -146,6 +147,7 @@ impl<'a, T: Float, Y> Objective<'a, T, Y> {
         let verdict = judge(output, y);
         let (predicted, truth) = (verdict.predicted.shape(), verdict.truth.shape());
         if predicted != truth {
+            let (predicted, truth) = (predicted.to_vec(), truth.to_vec());
             return Err(TrainError::Rule { predicted, truth });
         }
         Ok(Some(verdict))

@@ -318,3 +318,73 @@ fn no_cut_and_no_flipped_byte_of_the_header_is_a_panic() {
         drop(result);
     }
 }
+
+/// What stands against a run is found before the saved one takes the place of what is there.
+#[test]
+fn a_resumption_that_fails_leaves_everything_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let (done, ..) = run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(15));
+    done.unwrap();
+    let sound = NamedTensors::load(&path).unwrap();
+    let [train, _] = parts();
+    let train = train.augment(RandomAffine::new().degrees(10.0), 4);
+    let train = DataLoader::new(&train, 32).shuffle(9);
+    let small = TensorDataset::new(Tensor::zeros(&[4, 7, 7]), Tensor::<i64>::zeros_of(&[4]));
+    let none = TensorDataset::new(Tensor::zeros(&[0, 8, 8]), Tensor::<i64>::zeros_of(&[0]));
+    let (small, none) = (DataLoader::new(&small, 4), DataLoader::new(&none, 4));
+
+    let mut bad: Vec<NamedTensors> = Vec::new();
+    for key in sound.metadata.keys() {
+        for note in ["", "-7", "x", "NaN"] {
+            let mut file = sound.clone();
+            file.metadata.insert(key.clone(), note.into());
+            bad.push(file);
+        }
+        let mut file = sound.clone();
+        file.metadata.remove(key);
+        bad.push(file);
+    }
+    for name in sound.names() {
+        let mut file = sound.clone();
+        file.insert(name, Tensor::<f64>::zeros_of(&[7, 9]));
+        bad.push(file);
+        let rest = sound.iter().filter(|(other, _)| *other != name);
+        let mut file: NamedTensors = rest.map(|(n, t)| (n.to_owned(), t.clone())).collect();
+        file.metadata = sound.metadata.clone();
+        bad.push(file);
+    }
+    let damaged = folder.path().join("damaged.safetensors");
+    let files = bad.iter().map(|file| (Some(file), None));
+    let valids = [(None, Some(&small)), (None, Some(&none))];
+    let mut refused = 0;
+    for (file, valid) in files.chain(valids) {
+        let mut rng = Philox::new(3);
+        let mut model = model(&mut rng);
+        let mut optimizer = Sgd::new(0.375).momentum(0.25);
+        let before = (state_dict(&model), optimizer.state_dict(&model), rng.clone());
+        let mut trainer = Trainer::classifier()
+            .epochs(4)
+            .quiet()
+            .learning_rate(|step| 0.1 * (1.0 - step as f64 / 44.0));
+        trainer = match (file, valid) {
+            (Some(file), _) => {
+                file.save(&damaged).unwrap();
+                trainer.resume(&damaged).stop_after(15)
+            }
+            (_, Some(valid)) => trainer.resume(&path).validate(valid),
+            _ => unreachable!(),
+        };
+        let result = trainer.fit(&mut model, &mut optimizer, &train, &mut rng);
+        let after = (state_dict(&model), optimizer.state_dict(&model), rng);
+        if let Err(error) = result {
+            assert!(before == after, "something was changed: {error}");
+            refused += 1;
+        } else {
+            // Words of no account, as that of the best epoch so far, were none.
+            assert!(file.is_some());
+        }
+    }
+    println!("{refused} of {} refused", bad.len() + 2);
+    assert!(refused > 100, "{refused} of {}", bad.len() + 2);
+}

@@ -6,7 +6,7 @@ use wengert_nn::{
     Dropout, Flatten, Layer, Linear, Module, Relu, Sequential, Tanh, cross_entropy, mse,
     sequential, state_dict,
 };
-use wengert_optim::{OneCycleLr, Optimizer, Sgd, StepLr};
+use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
 use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Criterion, Objective, TrainError, Trainer, evaluate};
 
@@ -338,4 +338,97 @@ fn evaluation_is_the_mean_over_examples_whatever_the_batches() {
     let tape = Tape::inference();
     let loss = cross_entropy(tape.constant(logits), digits.targets()).item();
     assert_eq!(whole.loss, loss);
+}
+
+/// Of epochs that score the same, the earliest is kept: its weights, which the later ones changed.
+#[test]
+fn the_earlier_of_two_epochs_that_score_the_same() {
+    let digits = Digits::load().dataset();
+    let few = Subset::new(&digits, 0..200);
+    let train = DataLoader::new(&few, 50).shuffle(1);
+    // Whatever the weights, the outputs for zeros are zeros, so that the loss is ln 10.
+    let zeros = TensorDataset::new(Tensor::zeros(&[20, 64]), Tensor::<i64>::zeros_of(&[20]));
+    let valid = DataLoader::new(&zeros, 20);
+    let run = |epochs: u64, criterion: Option<Criterion>| {
+        let mut rng = Philox::new(4);
+        let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng).without_bias()];
+        let trainer = Trainer::classifier().epochs(epochs).validate(&valid).quiet();
+        let trainer = match criterion {
+            Some(criterion) => trainer.keep_best(criterion),
+            None => trainer,
+        };
+        let history = trainer.fit(&mut model, &mut Sgd::new(0.1), &train, &mut rng).unwrap();
+        (history, state_dict(&model))
+    };
+    let (_, after_one) = run(1, None);
+    let (_, after_three) = run(3, None);
+    assert!(after_one != after_three);
+    for criterion in [Criterion::Loss, Criterion::Accuracy] {
+        let (history, weights) = run(3, Some(criterion));
+        let scores: Vec<_> = history.epochs.iter().map(|epoch| epoch.validation).collect();
+        assert!(scores.iter().all(|score| *score == scores[0]), "{scores:?}");
+        assert_eq!(history.best, Some(0));
+        assert!(weights == after_one, "{criterion:?}: the weights of the first epoch");
+    }
+}
+
+/// An epoch whose score is no number, or infinite, is never the best, wherever it comes.
+#[test]
+fn a_score_that_is_no_number_is_never_the_best() {
+    let x = Tensor::ones(&[4, 1]);
+    // Targets of 1 mean training, others the step from which on the validation loss is finite.
+    let set = |y: f32| TensorDataset::new(x.clone(), Tensor::full(&[4, 1], f64::from(y)));
+    let (train, valid) = (DataLoader::new(set(1.0), 4), DataLoader::new(set(0.0), 4));
+    for (losses, best, kept) in [
+        ([f64::NAN, 5.0, 5.0, f64::NAN], Some(1), 2.0),
+        ([f64::INFINITY, f64::NAN, 7.0, 6.0], Some(3), 4.0),
+        ([3.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY], Some(0), 1.0),
+        ([f64::NAN, f64::INFINITY, f64::NAN, f64::NEG_INFINITY], None, 4.0),
+    ] {
+        let mut model = Linear::new(1, 1, &mut Philox::new(0)).without_bias();
+        model.weight.set(Tensor::zeros(&[1, 1]));
+        let epoch = std::cell::Cell::new(0);
+        // Each step adds one to the weight.
+        let objective = Objective::new(|y: Var, target: &Tensor| {
+            if target.to_vec()[0] == 1.0 {
+                return -y.mean_all();
+            }
+            if y.tape().is_abstract() {
+                return y.mean_all();
+            }
+            epoch.set(epoch.get() + 1);
+            y.mean_all() * 0.0 + losses[epoch.get() - 1]
+        });
+        let history = Trainer::new(objective)
+            .epochs(4)
+            .validate(&valid)
+            .keep_best(Criterion::Loss)
+            .quiet()
+            .fit(&mut model, &mut Sgd::new(1.0), &train, &mut Philox::new(0))
+            .unwrap();
+        assert_eq!(history.best, best, "{losses:?}");
+        assert_eq!(model.weight.value().item(), kept, "{losses:?}");
+    }
+}
+
+/// The rate and the momentum of a cycle begin after the warmup, together.
+#[test]
+fn a_warmup_before_a_cycle() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 300);
+    let cycle = OneCycleLr::new(0.4, 12);
+    let mut rng = Philox::new(0);
+    let (mut model, mut optimizer) = (mlp(&mut rng), Sgd::new(9.0).momentum(0.5));
+    let trainer = Trainer::classifier().epochs(3).schedule(cycle.warmup(6)).quiet();
+    let history = trainer.stop_after(9).fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
+    let wanted: Vec<f64> = (0..6).map(|t| 0.4 / 25.0 * f64::from(t + 1) / 7.0).collect();
+    for (rate, wanted) in history.learning_rates[..6].iter().zip(wanted) {
+        assert!((rate - wanted).abs() < 1e-15);
+    }
+    // Step 8 is step 2 of the cycle; its peak is at 0.3 · 12 - 1.
+    assert_eq!(history.learning_rates[8], cycle.learning_rate(2));
+    let momentum: f64 = optimizer.state_dict(&model).metadata["momentum"].parse().unwrap();
+    let done = 2.0 / 2.6;
+    let cosine = 0.85 + (0.95 - 0.85) / 2.0 * (1.0 + (std::f64::consts::PI * done).cos());
+    assert!((momentum - cosine).abs() < 1e-12, "{momentum} {cosine}");
 }

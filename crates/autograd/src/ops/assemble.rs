@@ -48,10 +48,9 @@ impl Part {
                 Op::View(View::Slice { axis, start, step }),
                 Op::View(View::Unslice { axis, start, step }),
             )),
-            Part::Rows { axis, index: i } => index(
-                IndexOp::IndexSelect { axis, index: i },
-                IndexOp::IndexAdd { axis, index: i },
-            ),
+            Part::Rows { axis, index: i } => {
+                index(IndexOp::IndexSelect { axis, index: i }, IndexOp::IndexAdd { axis, index: i })
+            }
             Part::Elements { axis, index: i } => {
                 index(IndexOp::Gather { axis, index: i }, IndexOp::ScatterAdd { axis, index: i })
             }

@@ -5,6 +5,7 @@
 
 use crate::index::IntoIndex;
 use crate::op::{Call, Op};
+use crate::ops::Part;
 use crate::var::Var;
 use wengert_tensor::shapes;
 use wengert_tensor::{Float, Shape, Tensor};
@@ -117,6 +118,7 @@ impl<'t, T: Float> Var<'t, T> {
                 source = source.narrow(axis as isize, 0, size);
             }
         }
-        self + source.indexed(ScatterAdd { axis: at as u8, index: index.place() }, shape)
+        let elements = Part::Elements { axis: at as u8, index: index.place() };
+        self.tape.assemble(&[(Part::Whole, self.id), (elements, source.id)], shape)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
     let m = rows.len();
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::of(weight)).collect();
+    let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::of(d)).collect();
     let cost = cost(&[outer, inner, rows.inputs.len() + m]);
     let to = Shared(out.as_mut_ptr());
     // Each row of the result is computed by itself, so where the ranges meet makes no difference.
@@ -20,16 +21,16 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
         };
         let first = range.start / m;
         let x = &x[first * n * inner..];
-        let weights = &weights[..];
+        let (weights, divisors) = (&weights[..], &divisors[..]);
         simd(
             #[inline(always)]
             move || {
                 for (plane, out) in out.chunks_mut(m * inner).enumerate() {
                     let x = &x[plane * n * inner..][..n * inner];
                     if inner == 1 {
-                        line(x, rows, weights, out);
+                        line(x, rows, weights, divisors, out);
                     } else {
-                        plane_of_lines(x, inner, rows, weights, out);
+                        plane_of_lines(x, inner, rows, weights, divisors, out);
                     }
                 }
             },
@@ -38,16 +39,21 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
 }
 
 #[inline(always)]
-fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], out: &mut [T]) {
-    for (y, ends) in out.iter_mut().zip(rows.starts.windows(2)) {
+fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut [T]) {
+    for (o, (y, ends)) in out.iter_mut().zip(rows.starts.windows(2)).enumerate() {
         let entries = ends[0] as usize..ends[1] as usize;
+        let divisor = divisors.get(o).copied().filter(|d| *d != T::of(0.0));
         let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
         let mut sum = T::of(0.0);
         *y = if rows.even {
             for &input in inputs {
                 sum = sum.add_(x[input as usize]);
             }
-            weights.first().map_or(sum, |weight| weight.mul_(sum))
+            match (weights.first(), divisor) {
+                (Some(_), Some(divisor)) => sum / divisor,
+                (Some(weight), None) => weight.mul_(sum),
+                (None, _) => sum,
+            }
         } else {
             for (&input, &weight) in inputs.iter().zip(weights) {
                 sum = sum.add_(weight.mul_(x[input as usize]));
@@ -59,20 +65,31 @@ fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], out: &mut [T]) {
 
 /// The same with a vector for each number: sums in the same order.
 #[inline(always)]
-fn plane_of_lines<T: Float>(x: &[T], inner: usize, rows: &Rows, weights: &[T], out: &mut [T]) {
-    for (y, ends) in out.chunks_exact_mut(inner).zip(rows.starts.windows(2)) {
+fn plane_of_lines<T: Float>(
+    x: &[T],
+    inner: usize,
+    rows: &Rows,
+    weights: &[T],
+    divisors: &[T],
+    out: &mut [T],
+) {
+    for (o, (y, ends)) in out.chunks_exact_mut(inner).zip(rows.starts.windows(2)).enumerate() {
         let entries = ends[0] as usize..ends[1] as usize;
+        let divisor = divisors.get(o).copied().filter(|d| *d != T::of(0.0));
         let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
+        let times = |w: T| if divisor.is_some() { T::of(1.0) } else { w };
         let row = |input: u32| &x[input as usize * inner..][..inner];
         match (inputs, weights) {
             (&[], _) => y.fill(T::of(0.0)),
             (&[a], &[w, ..]) => {
+                let w = times(w);
                 for (y, &a) in y.iter_mut().zip(row(a)) {
                     *y = w.mul_(a);
                 }
             }
             (&[a, b, ref rest @ ..], &[w, ..]) if rows.even => {
                 let (last, between) = rest.split_last().map_or((None, rest), |(k, b)| (Some(k), b));
+                let w = times(w);
                 let w_of_two = if last.is_some() { T::of(1.0) } else { w };
                 for ((y, &a), &b) in y.iter_mut().zip(row(a)).zip(row(b)) {
                     *y = w_of_two.mul_(a.add_(b));
@@ -99,6 +116,11 @@ fn plane_of_lines<T: Float>(x: &[T], inner: usize, rows: &Rows, weights: &[T], o
                 }
             }
             _ => unreachable!("each entry has a weight"),
+        }
+        if let Some(divisor) = divisor {
+            for y in y {
+                *y = *y / divisor;
+            }
         }
     }
 }

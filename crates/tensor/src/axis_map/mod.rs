@@ -48,6 +48,8 @@ pub struct Rows {
     weights: Vec<f64>,
     /// Whether the entries of each row have the same weight: then sums come first.
     even: bool,
+    /// If so, by what each row's sum is divided, or 0 where it is multiplied by the weight.
+    divisors: Vec<f64>,
 }
 
 impl AxisMap {
@@ -65,7 +67,8 @@ impl AxisMap {
             inputs <= MAX_SIZE,
             "AxisMap: {inputs} inputs: no axis has more than {MAX_SIZE} indices"
         );
-        let mut entries = Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true };
+        let mut entries =
+            Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true, divisors: vec![] };
         for (o, row) in rows.into_iter().enumerate() {
             for (input, weight) in row {
                 assert!(
@@ -78,7 +81,7 @@ impl AxisMap {
             }
             entries.starts.push(entries.inputs.len() as u32);
         }
-        entries.even = entries.is_even();
+        entries.find_even();
         AxisMap(Arc::new(Entries { inputs, rows: entries, columns: OnceLock::new() }))
     }
 
@@ -101,16 +104,29 @@ impl AxisMap {
     }
 }
 
+/// The whole number of which a weight is the reciprocal: an average is the sum divided by it, and that
+/// of ones is one. 0 if there is none, or if the weight is exact.
+fn divisor(weight: f64) -> f64 {
+    let whole = (1.0 / weight).round();
+    let exact = weight.to_bits() << 12 == 0; // a power of two
+    if !exact && whole.abs() <= f64::from(u32::MAX) && 1.0 / whole == weight { whole } else { 0.0 }
+}
+
 impl Rows {
     fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
-    fn is_even(&self) -> bool {
-        self.starts.windows(2).all(|ends| {
-            let weights = &self.weights[ends[0] as usize..ends[1] as usize];
-            weights.iter().all(|weight| weight == &weights[0])
-        })
+    fn find_even(&mut self) {
+        let row = |ends: &[u32]| &self.weights[ends[0] as usize..ends[1] as usize];
+        let mut rows = self.starts.windows(2).map(row);
+        self.even = rows.all(|weights| weights.iter().all(|weight| weight == &weights[0]));
+        if self.even {
+            let rows = self.starts.windows(2).map(row);
+            self.divisors = rows
+                .map(|weights| weights.first().map_or(0.0, |&weight| divisor(weight)))
+                .collect();
+        }
     }
 
     /// Sorted by column, and within a column by row: sums have a fixed order.
@@ -131,8 +147,8 @@ impl Rows {
                 *place += 1;
             }
         }
-        let mut columns = Rows { starts, inputs, weights, even: true };
-        columns.even = columns.is_even();
+        let mut columns = Rows { starts, inputs, weights, even: true, divisors: vec![] };
+        columns.find_even();
         columns
     }
 }

@@ -235,9 +235,9 @@ fn planes_that_cannot_be_counted_are_refused() {
 /// Phases of the stride that no tap meets: their maps are wider than the planes.
 #[test]
 fn one_tap_of_a_longer_stride() {
-    for size in 1..=7 {
+    for size in 1..=7usize {
         let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
-        let side = (size + 1) / 2 + 1;
+        let side = size.div_ceil(2) + 1;
         let gy = numbers::<f32>(&[2, 3, side, side], 1);
         let w = numbers::<f32>(&[3, 4, 1, 1], 2);
         let gx = gy.conv2d_input(&w, [size, size], &conv);
@@ -245,7 +245,8 @@ fn one_tap_of_a_longer_stride() {
             let [i, j] = index.map(|i: usize| i.min(size - 1));
             for (n, c) in [(0, 0), (1, 3)] {
                 let meets = i % 2 == 1 && j % 2 == 1;
-                let product = |o| gy.at(&[n, o, (i + 1) / 2, (j + 1) / 2]) * w.at(&[o, c, 0, 0]);
+                let product =
+                    |o| gy.at(&[n, o, i.div_ceil(2), j.div_ceil(2)]) * w.at(&[o, c, 0, 0]);
                 let wanted = if meets { (0..3).map(product).sum() } else { 0.0 };
                 assert_eq!(gx.at(&[n, c, i, j]), wanted, "{size}: {n} {c} {i} {j}");
             }

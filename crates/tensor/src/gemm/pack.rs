@@ -117,7 +117,7 @@ pub fn with_buffer<T: Copy, R>(purpose: Use, len: usize, f: impl FnOnce(*mut T) 
     BUFFERS.with(|buffers| {
         let buffer = &buffers[purpose as usize];
         let mut lines = buffer.take();
-        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes <= isize::MAX as usize);
+        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
         let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<Line>());
         if lines.len() < needed {
             drop(std::mem::take(&mut lines));

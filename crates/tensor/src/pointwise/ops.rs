@@ -126,17 +126,21 @@ pub(super) fn zip<T: Element, U: Element>(
 
 /// One opcode over operands that broadcast to `shape`.
 #[inline]
+#[track_caller]
 pub(crate) fn apply<T: Float, const N: usize>(
     op: Opcode,
     x: [&Tensor<T>; N],
     shape: Shape,
 ) -> Tensor<T> {
-    if x.iter().all(|x| x.is_contiguous() && x.block.has_shape(&shape)) {
-        // SAFETY: just checked.
-        return unsafe { in_order(op, x, &shape) };
-    }
+    Tensor::pointwise(op, x, &shape)
+}
+
+/// The same where they do not lie in order, or have other shapes.
+#[inline(never)]
+#[track_caller]
+fn collected<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
     let instruction = Instruction { op, args: [0, 1, 2] };
-    Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, &shape)
+    Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, shape)
 }
 
 /// One opcode over contiguous operands of equal shape.
@@ -149,7 +153,9 @@ unsafe fn in_order<T: Float, const N: usize>(
     x: [&Tensor<T>; N],
     shape: &Shape,
 ) -> Tensor<T> {
-    assert!(op.arity() <= N, "{op:?} reads {} operands, {N} are given", op.arity());
+    if op.arity() > N {
+        too_few(op, N)
+    }
     let mut out = Tensor::empty_as(shape);
     let n = out.numel();
     let mut args = [std::ptr::null(); 3];
@@ -167,8 +173,11 @@ unsafe fn in_order<T: Float, const N: usize>(
     out
 }
 
-/// # Safety
-/// As [`Step::run`].
+#[cold]
+fn too_few(op: Opcode, given: usize) -> ! {
+    panic!("{op:?} reads {} operands, {given} are given", op.arity())
+}
+
 #[cold]
 unsafe fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
     let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
@@ -222,7 +231,7 @@ impl<T: Float> Tensor<T> {
             // SAFETY: just checked.
             return unsafe { in_order(op, operands, shape) };
         }
-        apply(op, operands, *shape)
+        collected(op, operands, shape)
     }
 }
 

@@ -296,23 +296,20 @@ unsafe impl<T: Sync> Sync for Source<T> {}
 
 #[track_caller]
 pub(super) fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
-    inputs
-        .iter()
-        .map(|x| {
-            let own = x.shape();
-            if own == shape && x.is_contiguous() {
-                return Source { base: x.ptr(), layout: None };
-            }
+    let mut sources = SmallVec::new();
+    for x in inputs {
+        let own = x.shape();
+        let mut layout = None;
+        if own != shape || !x.is_contiguous() {
             assert!(
                 crate::shape::broadcasts_to(&own, &shape),
                 "program: an input of shape {own} does not broadcast to {shape}"
             );
-            Source {
-                base: x.ptr(),
-                layout: Some(Collapsed::new(&shape, &x.broadcast_strides(&shape))),
-            }
-        })
-        .collect()
+            layout = Some(Collapsed::new(&shape, &x.broadcast_strides(&shape)));
+        }
+        sources.push(Source { base: x.ptr(), layout });
+    }
+    sources
 }
 
 /// Hands out an input block by block.

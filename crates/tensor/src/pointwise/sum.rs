@@ -58,7 +58,11 @@ impl Program {
     ///
     /// # Safety
     /// There is a source for each input, with the numbers of the split in its layout, and a result.
-    pub(crate) unsafe fn sum_here<T: Float>(&self, sources: &[Source<T>], split: Split) -> Tensor<T> {
+    pub(crate) unsafe fn sum_here<T: Float>(
+        &self,
+        sources: &[Source<T>],
+        split: Split,
+    ) -> Tensor<T> {
         let Split { outer, n, inner, .. } = split;
         let mut sums = Tensor::<T>::empty(Shape::new(&[outer, inner]));
         // SAFETY: by the contract.

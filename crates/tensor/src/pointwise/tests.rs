@@ -297,7 +297,7 @@ fn programs_over_what_cannot_be_counted() {
                  be equal or 1",
         || drop(program.sum_to(&[&x], &[2, 3], &[2])),
     );
-    let nothing = Program::assemble(1, Default::default(), Default::default());
+    let nothing = Program::assemble(1, smallvec![], smallvec![]);
     panics_here("program: a result is wanted, there is none", || drop(nothing.map(&[&x], &[])));
-    Program::assemble(0, Default::default(), Default::default()).update::<f32>(&mut [], &[]);
+    Program::assemble(0, smallvec![], smallvec![]).update::<f32>(&mut [], &[]);
 }

@@ -98,12 +98,11 @@ fn outside<T: Range>(
     let mut out = Tensor::empty(x.shape());
     for (y, &x) in out.fresh_mut().iter_mut().zip(numbers(&x)) {
         let [a, b] = operands(x.into());
-        match exact(op, a, b).and_then(T::exactly) {
-            Some(exact) => *y = exact,
-            None => {
-                let [text_a, text_b] = texts(x.to_string());
-                refuse::<T>(op, [a, b], [&text_a, &text_b]);
-            }
+        if let Some(exact) = exact(op, a, b).and_then(T::exactly) {
+            *y = exact;
+        } else {
+            let [text_a, text_b] = texts(x.to_string());
+            refuse::<T>(op, [a, b], [&text_a, &text_b]);
         }
     }
     out

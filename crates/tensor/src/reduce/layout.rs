@@ -93,6 +93,7 @@ impl Reduction {
         let read: Axes = self.kept().collect();
         let mut out = Tensor::empty(read.iter().map(|&axis| self.shape[axis]).collect());
         fill(out.fresh_mut());
+        assert_eq!(out.numel(), self.out.numel());
         // Axes of one element step nowhere; the others come back in ascending order.
         let packed = out.strides();
         let mut ascending = read.clone();

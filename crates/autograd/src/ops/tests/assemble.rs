@@ -35,6 +35,14 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
             x[0].tape().assemble(&[(Part::Whole, x[0].id), (part, x[1].id)], x[0].shape())
         })
         .linear(),
+        Row::new(op, "scatter_add", vec![any(&[3, 5], 1), any(&[2, 4], 2)], |x| {
+            x[0].scatter_add(1, Tensor::from([[0i64, 4, 4, 1], [2, 2, 2, 0]]), x[1])
+        })
+        .linear(),
+        Row::new(op, "part of a source", vec![any(&[3, 5], 1), any(&[4, 5], 2)], |x| {
+            x[0].scatter_add(0, Tensor::from([[0i64, 2, 2], [2, 2, 1]]), x[1])
+        })
+        .linear(),
     ]
 }
 
@@ -43,8 +51,7 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
 fn parts_are_added_to_their_places() {
     let tape = Tape::<f64>::new();
     let shapes: [&[usize]; 5] = [&[4, 2], &[3, 5], &[4, 5], &[1, 5], &[2, 5]];
-    let x: Vec<_> =
-        shapes.iter().enumerate().map(|(i, s)| tape.watch(any(s, i as u64))).collect();
+    let x: Vec<_> = shapes.iter().enumerate().map(|(i, s)| tape.watch(any(s, i as u64))).collect();
     let mut sum = [[0.0; 5]; 4];
     let at = |k: usize, i: usize, j: usize| x[k].value().at(&[i, j]);
     for i in 0..4 {

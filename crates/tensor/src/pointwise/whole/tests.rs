@@ -438,7 +438,7 @@ fn logic() {
         (a.and(&b), a.or(&b), a.xor(&b), b.not())
     });
     panics_here("and: shapes [3] and [2] do not broadcast: axis -1 has 3 and 2", || {
-        drop(Tensor::from([true; 3]) & Tensor::from([true; 2]))
+        drop(Tensor::from([true; 3]) & Tensor::from([true; 2]));
     });
 }
 
