@@ -3,7 +3,7 @@
 mod list;
 
 use list::Mutant;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -145,7 +145,7 @@ struct Runner {
     target: PathBuf,
     timeout: Duration,
     /// The steps that pass on the tree as it is.
-    sound: HashMap<(Step, String), ()>,
+    sound: HashSet<(Step, String)>,
 }
 
 impl Runner {
@@ -183,7 +183,7 @@ impl Runner {
             tree: self.tree.clone(),
             target: self.target.clone(),
             timeout: Duration::from_secs(3600),
-            sound: HashMap::new(),
+            sound: HashSet::new(),
         };
         let (built, _, text) = slow.cargo(step, &["--no-run"], None);
         if !built {
@@ -243,13 +243,13 @@ impl Runner {
 
     /// The tests must pass without a mutant: else they would kill each.
     fn baseline(&mut self, step: Step, state: &str) -> Result<(), String> {
-        if self.sound.contains_key(&(step, state.to_string())) {
+        if self.sound.contains(&(step, state.to_string())) {
             return Ok(());
         }
         self.build(step)?;
         match self.cargo(step, &[], None) {
             (true, ..) => {
-                self.sound.insert((step, state.to_string()), ());
+                self.sound.insert((step, state.to_string()));
                 Ok(())
             }
             (.., text) => Err(format!("{} fails without a mutant:\n{text}", step.name())),
@@ -367,7 +367,7 @@ fn run() -> Result<bool, String> {
         chosen = draw(chosen, options.seed, count);
     }
     if options.list || options.check {
-        return show(&chosen, &options, &root);
+        return Ok(show(&chosen, &options, &root));
     }
 
     let tree = options.dir.join("tree");
@@ -385,7 +385,7 @@ fn run() -> Result<bool, String> {
     }
     let target = options.target.clone().unwrap_or(options.dir.join("target"));
     let timeout = Duration::from_secs(options.timeout);
-    let mut runner = Runner { tree, target, timeout, sound: HashMap::new() };
+    let mut runner = Runner { tree, target, timeout, sound: HashSet::new() };
 
     let start = Instant::now();
     let late = || options.limit.is_some_and(|limit| start.elapsed().as_secs() >= limit);
@@ -506,7 +506,7 @@ fn tell(mutant: &Mutant, verdict: &Verdict, time: Duration, root: &Path, dir: &P
     let _ = fs::write(results, all);
 }
 
-fn show(mutants: &[Mutant], options: &Options, root: &Path) -> Result<bool, String> {
+fn show(mutants: &[Mutant], options: &Options, root: &Path) -> bool {
     let mut sound = true;
     for mutant in mutants {
         let text = fs::read_to_string(root.join(&mutant.path)).unwrap_or_default();
@@ -523,5 +523,5 @@ fn show(mutants: &[Mutant], options: &Options, root: &Path) -> Result<bool, Stri
     }
     let blind = mutants.iter().filter(|mutant| mutant.blind).count();
     println!("{} mutants, {blind} of them written from the sources alone", mutants.len());
-    Ok(sound)
+    sound
 }
