@@ -394,7 +394,8 @@ impl<T: Float> Drop for Walk<'_, T> {
                     _ => None,
                 });
                 for id in held.chain(self.lent.drain(..)) {
-                    arena.nodes[id as usize].readers -= 1;
+                    let readers = &mut arena.nodes[id as usize].readers;
+                    *readers = readers.saturating_sub(1);
                 }
                 for id in self.mark.nodes..arena.nodes.len() {
                     arena.stop_waiting(id as u32);

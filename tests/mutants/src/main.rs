@@ -3,7 +3,7 @@
 mod list;
 
 use list::Mutant;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,9 @@ usage: tests/mutants/run [OPTIONS]
   --only ID,ID      run these
   --area A,A        run those of these lists: autograd, nn, optim, train, data
   --own             run the tests of the crate itself, not those of crates that use it
-  --switched        compile the mutants of a crate together, each behind a switch in the copy
+  --switched        compile the mutants together, each behind a switch in the copy
+  --prepare         make the copy with the switches and leave it so, run nothing
+  --prepared        run in the copy that --prepare has left: several runners can share it
   --limit SECONDS   begin no further mutant after this time
   --timeout SECONDS the most that one step of tests may take (default 300); then it is killed
   --target DIR      the target directory (default: one beside the copy)";
@@ -37,6 +39,8 @@ struct Options {
     areas: Vec<String>,
     own: bool,
     switched: bool,
+    prepare: bool,
+    prepared: bool,
     limit: Option<u64>,
     timeout: u64,
 }
@@ -54,6 +58,8 @@ fn options() -> Result<Options, String> {
         areas: Vec::new(),
         own: false,
         switched: false,
+        prepare: false,
+        prepared: false,
         limit: None,
         timeout: 300,
     };
@@ -70,6 +76,8 @@ fn options() -> Result<Options, String> {
             "--diff" => options.diff = true,
             "--own" => options.own = true,
             "--switched" => options.switched = true,
+            "--prepare" => options.prepare = true,
+            "--prepared" => options.prepared = true,
             "--seed" => options.seed = number(value()?)?,
             "--count" => options.count = Some(number(value()?)? as usize),
             "--only" => options.only = words(value()?),
@@ -137,13 +145,13 @@ struct Runner {
     target: PathBuf,
     timeout: Duration,
     /// The steps that pass on the tree as it is.
-    sound: HashMap<(Step, String), ()>,
+    sound: HashSet<(Step, String)>,
 }
 
 impl Runner {
     /// A run of cargo in the copy: whether it succeeded, whether it ended in time, what it wrote.
     fn cargo(&self, step: Step, more: &[&str], mutant: Option<&str>) -> (bool, bool, String) {
-        let log = self.target.with_extension("log");
+        let log = self.target.with_extension(format!("{}.log", std::process::id()));
         let output = fs::File::create(&log).expect("the folder can be written");
         let mut command = Command::new("cargo");
         command.args(["test", "-p", step.package]).args(step.what).args(more);
@@ -175,7 +183,7 @@ impl Runner {
             tree: self.tree.clone(),
             target: self.target.clone(),
             timeout: Duration::from_secs(3600),
-            sound: HashMap::new(),
+            sound: HashSet::new(),
         };
         let (built, _, text) = slow.cargo(step, &["--no-run"], None);
         if !built {
@@ -235,13 +243,13 @@ impl Runner {
 
     /// The tests must pass without a mutant: else they would kill each.
     fn baseline(&mut self, step: Step, state: &str) -> Result<(), String> {
-        if self.sound.contains_key(&(step, state.to_string())) {
+        if self.sound.contains(&(step, state.to_string())) {
             return Ok(());
         }
         self.build(step)?;
         match self.cargo(step, &[], None) {
             (true, ..) => {
-                self.sound.insert((step, state.to_string()), ());
+                self.sound.insert((step, state.to_string()));
                 Ok(())
             }
             (.., text) => Err(format!("{} fails without a mutant:\n{text}", step.name())),
@@ -359,39 +367,46 @@ fn run() -> Result<bool, String> {
         chosen = draw(chosen, options.seed, count);
     }
     if options.list || options.check {
-        return show(&chosen, &options, &root);
+        return Ok(show(&chosen, &options, &root));
     }
 
     let tree = options.dir.join("tree");
     fs::create_dir_all(&tree).map_err(|error| error.to_string())?;
-    copy(&root, &tree)?;
+    if !options.prepared {
+        copy(&root, &tree)?;
+    }
+    let behind_switches = options.switched || options.prepare || options.prepared;
+    let (together, alone): (Vec<Mutant>, Vec<Mutant>) =
+        chosen.into_iter().partition(|mutant| behind_switches && mutant.switchable());
+    let before = if options.prepared { Vec::new() } else { switch(&tree, &together)? };
+    if options.prepare {
+        println!("{} mutants are behind switches in {}", together.len(), tree.display());
+        return Ok(true);
+    }
     let target = options.target.clone().unwrap_or(options.dir.join("target"));
     let timeout = Duration::from_secs(options.timeout);
-    let mut runner = Runner { tree, target, timeout, sound: HashMap::new() };
+    let mut runner = Runner { tree, target, timeout, sound: HashSet::new() };
 
     let start = Instant::now();
     let late = || options.limit.is_some_and(|limit| start.elapsed().as_secs() >= limit);
     let mut verdicts = Vec::new();
-    // The crates on which fewest depend come first, so that what is compiled stays.
-    let mut by_area: BTreeMap<usize, Vec<Mutant>> = BTreeMap::new();
-    for mutant in chosen {
-        let order = ["data", "optim", "train", "nn", "autograd"];
-        let place = order.iter().position(|area| *area == mutant.area).unwrap_or(order.len());
-        by_area.entry(place).or_default().push(mutant);
-    }
-    let total: usize = by_area.values().map(Vec::len).sum();
-    for mutants in by_area.values() {
+    let total = together.len() + alone.len();
+    let mut report = |mutant: &Mutant, verdict: Verdict| {
+        tell(mutant, &verdict, start.elapsed(), &root, &options.dir);
+        verdicts.push(verdict);
+    };
+    let mut result = Ok(());
+    for mutants in by_area(&together) {
         let steps = steps(&mutants[0].area, options.own);
-        let mut report = |mutant: &Mutant, verdict: Verdict| {
-            tell(mutant, &verdict, start.elapsed(), &root, &options.dir);
-            verdicts.push(verdict);
-        };
-        let (together, alone): (Vec<&Mutant>, Vec<&Mutant>) =
-            mutants.iter().partition(|mutant| options.switched && mutant.switchable());
-        if !together.is_empty() {
-            switched(&mut runner, &together, &steps, &late, &mut report)?;
-        }
-        for mutant in alone {
+        result = result.and_then(|()| switched(&mut runner, &mutants, &steps, &late, &mut report));
+    }
+    for (path, text) in before {
+        fs::write(&path, text).map_err(|error| error.to_string())?;
+    }
+    result?;
+    for mutants in by_area(&alone).into_iter().filter(|_| !options.prepared) {
+        let steps = steps(&mutants[0].area, options.own);
+        for mutant in mutants {
             if late() {
                 break;
             }
@@ -412,7 +427,32 @@ fn run() -> Result<bool, String> {
     Ok(survived + invalid == 0)
 }
 
-/// The mutants of one crate in one compilation: the variable `MUTANT` turns one on.
+/// The mutants of each crate. The crates on which fewest depend come first, so that what is compiled
+/// stays.
+fn by_area(mutants: &[Mutant]) -> Vec<Vec<&Mutant>> {
+    let order = ["data", "optim", "train", "nn", "autograd"];
+    let of = |area: &str| mutants.iter().filter(|m| m.area == area).collect::<Vec<_>>();
+    order.into_iter().map(of).filter(|mutants| !mutants.is_empty()).collect()
+}
+
+/// Puts all these mutants into the copy, each behind a switch; returns the files as they were.
+fn switch(tree: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, String)>, String> {
+    let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
+    for mutant in mutants {
+        files.entry(&mutant.path).or_default().push(mutant);
+    }
+    let mut before = Vec::new();
+    for (path, mutants) in files {
+        let path = tree.join(path);
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        fs::write(&path, list::switched(&text, &mutants)?).map_err(|error| error.to_string())?;
+        before.push((path, text));
+    }
+    Ok(before)
+}
+
+/// Runs the mutants of one crate, which are in the copy behind switches: the variable `MUTANT` turns
+/// one on.
 fn switched(
     runner: &mut Runner,
     mutants: &[&Mutant],
@@ -420,44 +460,27 @@ fn switched(
     late: &dyn Fn() -> bool,
     report: &mut dyn FnMut(&Mutant, Verdict),
 ) -> Result<(), String> {
-    let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
-    for mutant in mutants {
-        files.entry(&mutant.path).or_default().push(mutant);
-    }
-    let mut before = Vec::new();
-    for (path, mutants) in files {
-        let path = runner.tree.join(path);
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        let new = list::switched(&text, &mutants)?;
-        fs::write(&path, new).map_err(|error| error.to_string())?;
-        before.push((path, text));
-    }
-    let area = mutants[0].area.clone();
-    let result = (|| {
-        let mut left: Vec<&Mutant> = mutants.to_vec();
-        for &step in steps {
-            runner.baseline(step, &area)?;
-            let programs = runner.build(step)?;
-            let mut survivors = Vec::new();
-            for (i, &mutant) in left.iter().enumerate() {
-                if late() {
-                    survivors.extend(&left[i..]);
-                    return Ok(());
-                }
-                match runner.programs(step, &programs, &mutant.id) {
-                    (false, ended) => report(mutant, Verdict::Killed(step.name(), !ended)),
-                    _ => survivors.push(mutant),
-                }
-            }
-            left = survivors;
+    let mut left: Vec<&Mutant> = mutants.to_vec();
+    for &step in steps {
+        if left.is_empty() || late() {
+            return Ok(());
         }
-        left.into_iter().for_each(|mutant| report(mutant, Verdict::Survived));
-        Ok(())
-    })();
-    for (path, text) in before {
-        fs::write(&path, text).map_err(|error| error.to_string())?;
+        runner.baseline(step, "switched")?;
+        let programs = runner.build(step)?;
+        let mut survivors = Vec::new();
+        for &mutant in &left {
+            if late() {
+                return Ok(());
+            }
+            match runner.programs(step, &programs, &mutant.id) {
+                (false, ended) => report(mutant, Verdict::Killed(step.name(), !ended)),
+                _ => survivors.push(mutant),
+            }
+        }
+        left = survivors;
     }
-    result
+    left.into_iter().for_each(|mutant| report(mutant, Verdict::Survived));
+    Ok(())
 }
 
 fn tell(mutant: &Mutant, verdict: &Verdict, time: Duration, root: &Path, dir: &Path) {
@@ -483,7 +506,7 @@ fn tell(mutant: &Mutant, verdict: &Verdict, time: Duration, root: &Path, dir: &P
     let _ = fs::write(results, all);
 }
 
-fn show(mutants: &[Mutant], options: &Options, root: &Path) -> Result<bool, String> {
+fn show(mutants: &[Mutant], options: &Options, root: &Path) -> bool {
     let mut sound = true;
     for mutant in mutants {
         let text = fs::read_to_string(root.join(&mutant.path)).unwrap_or_default();
@@ -500,5 +523,5 @@ fn show(mutants: &[Mutant], options: &Options, root: &Path) -> Result<bool, Stri
     }
     let blind = mutants.iter().filter(|mutant| mutant.blind).count();
     println!("{} mutants, {blind} of them written from the sources alone", mutants.len());
-    Ok(sound)
+    sound
 }
