@@ -251,7 +251,7 @@ impl Value for Tensor<f64> {
         value.clone()
     }
     fn select(&self, a: &Self, b: &Self) -> Self {
-        Tensor::where_(&self.gt_scalar(0.0), a, b)
+        Tensor::where_(&self.gt(0.0), a, b)
     }
     fn join(parts: &[Self], axis: isize, stack: bool) -> Self {
         if stack { Tensor::stack(parts, axis) } else { Tensor::concat(parts, axis) }
@@ -292,7 +292,7 @@ impl<'t> Value for Var<'t, f64> {
         tape.constant(value.clone())
     }
     fn select(&self, a: &Self, b: &Self) -> Self {
-        (*self).gt(0.0).select(*a, *b)
+        Var::where_((*self).gt(0.0), *a, *b)
     }
     fn join(parts: &[Self], axis: isize, stack: bool) -> Self {
         if stack { Var::stack(parts, axis) } else { Var::concat(parts, axis) }
@@ -327,7 +327,7 @@ trait Variance: Sized {
 impl Variance for Tensor<f64> {
     type This<'a> = &'a Tensor<f64>;
     fn variance(x: &Self, axes: &[isize], keepdim: bool) -> Self {
-        x.var(axes, keepdim, 0.0)
+        x.var(axes, keepdim, 0)
     }
 }
 impl<'t> Variance for Var<'t, f64> {

@@ -839,7 +839,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
 ];
 
 fn choose<'t>(condition: Var<'t, f64>, a: Var<'t, f64>, b: Var<'t, f64>) -> Var<'t, f64> {
-    condition.select(a, b)
+    Var::where_(condition, a, b)
 }
 
 /// 1 where x > 0.
