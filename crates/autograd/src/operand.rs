@@ -33,6 +33,7 @@ pub trait Operand<'t, T: Float>: sealed::Sealed {
 
 /// What an [`Operand`] is.
 #[doc(hidden)]
+#[derive(Clone, Copy)]
 pub enum Given<'t, T: Float> {
     Var(Var<'t, T>),
     Number(Figure),

@@ -181,6 +181,7 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If the shapes do not broadcast, or the number does not fit integers.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn masked_fill(&self, mask: &Tensor<bool>, value: impl Operand<T>) -> Self {
         let value = value.operand().tensor("masked_fill");
         let shape = shapes::broadcast("masked_fill", &mask.shape(), &self.shape()).or_panic();
@@ -201,6 +202,7 @@ impl<T: Element> Tensor<T> {
     /// # Panics
     /// If the shapes do not broadcast, or a number does not fit integers.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn where_(condition: &Tensor<bool>, a: impl Operand<T>, b: impl Operand<T>) -> Self {
         let (a, b) = (a.operand().tensor("where_"), b.operand().tensor("where_"));
         let shape = shapes::select("where_", &condition.shape(), &a.shape(), &b.shape());

@@ -130,6 +130,7 @@ impl<T: Element> Tensor<T> {
     /// If there is not one pair per axis, or the value does not fit integers, or is a tensor of
     /// several elements.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
         let value = value.operand().tensor("pad");
         let shape = value.shape();

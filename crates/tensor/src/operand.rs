@@ -37,6 +37,7 @@ pub trait Operand<T: Element>: sealed::Sealed {
 
 /// What an [`Operand`] is.
 #[doc(hidden)]
+#[derive(Clone, Copy)]
 pub enum Given<'a, T: Element> {
     Tensor(&'a Tensor<T>),
     Number(Figure),

@@ -284,6 +284,7 @@ impl<T: Number> Tensor<T> {
     /// # Panics
     /// If the shapes do not broadcast, or a result that is the number does not fit integers.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn maximum(&self, other: impl Operand<T>) -> Self {
         self.with(Binary::Maximum, other.operand())
     }
@@ -294,6 +295,7 @@ impl<T: Number> Tensor<T> {
     /// # Panics
     /// If the shapes do not broadcast, or a result that is the number does not fit integers.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn minimum(&self, other: impl Operand<T>) -> Self {
         self.with(Binary::Minimum, other.operand())
     }
@@ -313,6 +315,7 @@ impl<T: Number> Tensor<T> {
     /// If the shapes do not broadcast, or a power of integers is no integer or does not fit the
     /// type.
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn pow(&self, exponent: impl Operand<T>) -> Self {
         self.with(Binary::Pow, exponent.operand())
     }
@@ -348,6 +351,7 @@ macro_rules! comparisons {
             /// # Panics
             /// If the shapes do not broadcast.
             #[track_caller]
+            #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
             pub fn $name(&self, other: impl Operand<T>) -> Tensor<bool> {
                 match other.operand() {
                     Given::Tensor(other) => {
