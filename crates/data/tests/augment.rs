@@ -325,3 +325,16 @@ fn an_empty_range() {
     #[allow(clippy::reversed_empty_ranges)]
     let _ = RandomAffine::new().degrees(5.0..=-5.0);
 }
+
+#[test]
+fn a_changed_set_of_a_changed_set_is_in_the_same_epoch() {
+    let all: Vec<usize> = (0..20).collect();
+    let inner = noise(20, [2, 5, 7]).augment(RandomHorizontalFlip::new(0.5), 3);
+    let outer = inner.clone().augment(RandomHorizontalFlip::new(0.0), 4);
+    let images: Vec<Vec<f32>> =
+        (0..4).map(|epoch| inner.batch_in_epoch(&all, epoch).0.to_vec()).collect();
+    assert_ne!(images[0], images[1]);
+    for (epoch, images) in images.iter().enumerate() {
+        assert_eq!(outer.batch_in_epoch(&all, epoch as u64).0.to_vec(), *images);
+    }
+}

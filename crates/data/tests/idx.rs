@@ -193,6 +193,9 @@ fn absurd_sizes() {
         DataError::TooLarge { .. }
     ));
     assert!(matches!(error(&header(0x0e, &[0, u32::MAX, 1 << 30])), DataError::TooLarge { .. }));
+    // Fewer than 2⁶⁴ bytes, but more than 2⁶³.
+    assert!(matches!(error(&header(8, &[0, u32::MAX, u32::MAX])), DataError::TooLarge { .. }));
+    assert!(matches!(error(&header(0x0e, &[0, u32::MAX, 1 << 29])), DataError::TooLarge { .. }));
     // Large sizes of nothing are fine.
     let array = idx::parse(&header(8, &[u32::MAX, 0, 7]), "file").unwrap();
     assert_eq!(array.shape(), [u32::MAX as usize, 0, 7]);

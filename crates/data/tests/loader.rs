@@ -306,3 +306,37 @@ fn a_split_has_every_example_in_one_part() {
 fn a_split_that_does_not_add_up() {
     let _ = random_split(numbers(10), [5, 4], 0);
 }
+
+#[test]
+fn indices_of_a_batch_are_those_that_it_is_made_of() {
+    for drop_last in [false, true] {
+        let loader = DataLoader::new(numbers(23), 5).shuffle(4).drop_last(drop_last);
+        for epoch in 0..3 {
+            for (i, batch) in loader.epoch(epoch).enumerate() {
+                assert_eq!(loader.indices(epoch, i), batch);
+            }
+        }
+    }
+}
+
+#[test]
+fn batches_are_passed_over_from_where_the_loop_is() {
+    let loader = DataLoader::new(numbers(40), 4);
+    let mut epoch = loader.epoch(0);
+    assert_eq!(epoch.next().unwrap()[0], 0);
+    assert_eq!(epoch.nth(2).unwrap()[0], 12);
+    assert_eq!(epoch.nth(1).unwrap()[0], 20);
+    let every_third: Vec<usize> = loader.epoch(0).step_by(3).map(|batch| batch[0]).collect();
+    assert_eq!(every_third, [0, 12, 24, 36]);
+}
+
+#[test]
+fn a_split_and_an_epoch_of_one_seed_differ() {
+    for seed in 0..4 {
+        let [part] = random_split(numbers(50), [50], seed);
+        for epoch in 0..4 {
+            let order = DataLoader::new(numbers(50), 50).shuffle(seed).epoch(epoch).next().unwrap();
+            assert_ne!(part.indices(), order, "seed {seed}, epoch {epoch}");
+        }
+    }
+}
