@@ -171,8 +171,8 @@ fn without_attributes(tokens: proc_macro2::TokenStream) -> String {
                     tokens.next();
                 }
             }
-            TokenTree::Group(group) => text.push_str(&format!(" {group} ")),
-            other => text.push_str(&format!(" {other} ")),
+            TokenTree::Group(group) => text.extend([" ", &group.to_string(), " "]),
+            other => text.extend([" ", &other.to_string(), " "]),
         }
     }
     text

@@ -366,6 +366,7 @@ twins! { convolutions_of_signals on SIGNALS, 3:
 /// What is named alike but typed apart: the operands of one are numbers of the tensor's type, flags or
 /// tensors of integers.
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn those_with_other_operands() {
     fn run<T: Float>() {
         for policy in [Policy::Eager, Policy::Fused] {

@@ -332,16 +332,15 @@ fn parameters_of_different_ages_are_corrected_by_their_own() {
         }
         // The other's second step, by the formulas. Its gradients were 2 w.
         let start = [[1.0f64, -2.0], [3.0, 4.0]][1 - young];
-        for i in 0..2 {
-            let (mut w, mut m, mut v) = (start[i], 0.0, 0.0);
+        for (start, now) in start.into_iter().zip(model[1 - young].value().to_vec()) {
+            let (mut w, mut m, mut v) = (start, 0.0, 0.0);
             for t in 1..=2 {
                 let g = 2.0 * w;
                 (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
                 let (m, v) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
                 w -= 0.125 * m / (v.sqrt() + 1e-8);
             }
-            let now = f64::from(model[1 - young].value().to_vec()[i]);
-            assert!((now - w).abs() < 1e-5, "{young}: {now} instead of {w}");
+            assert!((f64::from(now) - w).abs() < 1e-5, "{young}: {now} instead of {w}");
         }
     }
 }
