@@ -1,6 +1,6 @@
-//! How long values stay: what no rule has declared to read, nobody waits for and the user did not
-//! ask for goes when its scope ends, or when the walk back begins; what a rule reads, when the walk is
-//! past it. Asked for again, it is computed again.
+//! How long values stay. A value is dropped when its scope closes or when `backward` starts, unless a
+//! rule reads it, a pending node needs it, the user asked for it, or it is tiny. Values that rules read
+//! are dropped once the walk has passed their last reader. A dropped value is computed again on demand.
 
 use crate::op::Op;
 use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, PASSING, RELEASED, SAVED, WAITS};
