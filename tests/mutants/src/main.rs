@@ -173,19 +173,19 @@ impl Runner {
         (passed, ended, text)
     }
 
+    /// For what no mutant slows down: another cargo may hold the target directory.
+    fn patient(&self) -> Runner {
+        let (tree, target) = (self.tree.clone(), self.target.clone());
+        Runner { tree, target, timeout: Duration::from_secs(3600), sound: HashSet::new() }
+    }
+
     /// Compiles what a step runs, and names the programs: none for the examples in documentation.
     fn build(&self, step: Step) -> Result<Vec<PathBuf>, String> {
         let step = match step.what {
             ["--doc"] => Step { what: &["--lib"], ..step },
             _ => step,
         };
-        let slow = Runner {
-            tree: self.tree.clone(),
-            target: self.target.clone(),
-            timeout: Duration::from_secs(3600),
-            sound: HashSet::new(),
-        };
-        let (built, _, text) = slow.cargo(step, &["--no-run"], None);
+        let (built, _, text) = self.patient().cargo(step, &["--no-run"], None);
         if !built {
             return Err(text);
         }
@@ -247,7 +247,7 @@ impl Runner {
             return Ok(());
         }
         self.build(step)?;
-        match self.cargo(step, &[], None) {
+        match self.patient().cargo(step, &[], None) {
             (true, ..) => {
                 self.sound.insert((step, state.to_string()));
                 Ok(())
