@@ -145,38 +145,60 @@ impl<'t, T: Float> Walk<'t, T> {
         wanted: &impl Fn(&Arena<T>, u32) -> bool,
     ) -> usize {
         let tape = self.tape;
-        let (list, outputs, mut want);
-        let parents = {
-            let arena = tape.arena.borrow();
-            let several = matches!(node.op, Op::Custom(_));
-            outputs = if several { arena.outputs(id) } else { 1 };
-            let parents = if node.arity <= 2 {
-                &node.parents[..node.arity as usize]
-            } else {
-                list = arena.parents(id).to_vec();
-                &list[..]
-            };
-            want = SmallVec::<[bool; 4]>::from_elem(false, parents.len());
-            for (want, &p) in want.iter_mut().zip(parents) {
-                *want = p >= self.floor && wanted(&arena, p);
+        let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
+        if node.arity <= 2 && !matches!(node.op, Op::Custom(_)) {
+            // Nearly every op: two operands at most, and one output. Those need no lists.
+            let parents = &node.parents[..node.arity as usize];
+            let mut wants = [false; 2];
+            {
+                let arena = tape.arena.borrow();
+                for (wants, &p) in wants.iter_mut().zip(parents) {
+                    *wants = want(&arena, p);
+                }
             }
-            parents
+            if wants[0] || wants[1] {
+                self.apply(node.op, id, parents, &wants[..parents.len()], &mut [first]);
+            }
+            return 1;
+        }
+        let (outputs, parents, wants) = {
+            let arena = tape.arena.borrow();
+            let outputs = if let Op::Custom(_) = node.op { arena.outputs(id) } else { 1 };
+            let parents = arena.parents(id).to_vec();
+            let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
+            (outputs, parents, wants)
         };
-        let mut gy = SmallVec::<[Option<Var<'t, T>>; 2]>::from_elem(first, 1);
+        let mut gy = SmallVec::<[Option<Var<'t, T>>; 4]>::from_elem(first, 1);
         for output in id + 1..id + outputs as u32 {
             let slot = if output <= top { std::mem::take(self.slot(output)) } else { Slot::Empty };
             gy.push(self.variable(slot, output));
         }
-        if want.contains(&true) {
-            if let (Some(part), Some(g)) = (Part::read_by(node.op), first) {
-                self.put(parents[0], part, g);
-            } else {
-                let cotangents = self.rule(node.op, id, parents, &want, &mut gy);
-                self.distribute(parents, &want, &cotangents);
-            }
-            self.forget();
+        if wants.contains(&true) {
+            self.apply(node.op, id, &parents, &wants, &mut gy);
         }
         outputs
+    }
+
+    /// Gives the operands of an op the cotangents that its rule returns.
+    #[inline]
+    fn apply(
+        &mut self,
+        op: Op,
+        id: u32,
+        parents: &[u32],
+        wanted: &[bool],
+        gy: &mut [Option<Var<'t, T>>],
+    ) {
+        if let (Some(part), Some(g)) = (Part::read_by(op), gy[0]) {
+            self.put(parents[0], part, g);
+        } else if let Op::Unary(unary) = op {
+            let call = Call { tape: self.tape, id, parents, wanted, gy, inputs: None };
+            self.give(parents[0], ops::unary_vjp(unary, &call), false);
+        } else {
+            let cotangents = self.rule(op, id, parents, wanted, gy);
+            self.distribute(parents, wanted, &cotangents);
+        }
+        self.forget();
     }
 
     /// Calls the rule of an op.

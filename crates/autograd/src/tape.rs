@@ -628,7 +628,8 @@ impl<T: Float> Arena<T> {
     ) -> u32 {
         let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
         let active = recording && parents.iter().any(depends) && op.is_differentiable();
-        let tiny = self.shapes[shape as usize].numel() <= TINY;
+        // Only tiny nodes have a value from the start.
+        let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
         let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {

@@ -75,7 +75,7 @@ pub(crate) use random::Probability;
 pub(crate) use random::Random;
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
-pub(crate) use unary::is_differentiable as unary_differentiable;
+pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
 pub(crate) use view::View;
 
 use crate::op::{Call, Cotangents, Op, Reads, one};
