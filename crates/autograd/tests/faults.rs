@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Tape};
+use wengert_autograd::{Buffer, Call, Cotangents, CustomOp, Outputs, Param, Tape};
 use wengert_tensor::{Conv, Shape, Tensor};
 
 #[test]
@@ -63,4 +63,45 @@ fn a_rule_returns_cotangents_of_the_shapes_of_its_inputs() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_counter_counts_by_any_number() {
+    let mut counter = Buffer::<i64>::new(Tensor::scalar_of(2));
+    let tape = Tape::new();
+    tape.count_buffer(&counter, 3);
+    tape.watch(Tensor::scalar(1.0)).backward().apply_to_counter(&mut counter);
+    assert_eq!(counter.value().item(), 5);
+}
+
+/// The sum of a gradient may overflow though each of its numbers is finite.
+#[test]
+fn large_gradients_are_finite() {
+    let w = Param::new(Tensor::from([0.0f32, 0.0]));
+    let tape = Tape::new();
+    let loss = (tape.param(&w) * 3e38).sum_all();
+    let gradients = loss.backward_checked().unwrap();
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [3e38, 3e38]);
+    assert!(gradients.not_finite().is_empty());
+}
+
+#[test]
+fn sums_of_runs_remember_what_was_frozen() {
+    let (mut a, mut b) = (Param::new(Tensor::from([1.0f32])), Param::new(Tensor::from([1.0f32])));
+    let run = |a: &Param, b: &Param| {
+        let tape = Tape::new();
+        (tape.param(a) * tape.param(b)).sum_all().backward()
+    };
+    a.freeze();
+    let mut sum = run(&a, &b);
+    a.unfreeze();
+    b.freeze();
+    sum.accumulate(run(&a, &b));
+    assert!(sum.was_frozen(&a) && sum.was_frozen(&b));
+}
+
+#[test]
+fn nothing_is_active_without_history() {
+    let tape = Tape::inference();
+    assert!(!tape.watch(Tensor::scalar(1.0)).is_active());
 }
