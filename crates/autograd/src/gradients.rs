@@ -237,7 +237,7 @@ impl<T: Float> Gradients<T> {
 
 /// Gradients that hold a NaN or an infinity: why [`backward_checked`](Var::backward_checked) returns
 /// none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the gradients of {} parameters and {watched} watched variables hold numbers that are not finite",
     params.len()
@@ -248,6 +248,8 @@ pub struct NotFinite {
     /// How many watched variables.
     pub watched: usize,
 }
+
+wengert_tensor::debug_is_display!(NotFinite);
 
 /// Whether all numbers are finite. Their sum tells, in one fast reading pass: nothing that is added
 /// to a NaN or an infinity makes it finite again. A sum that is not finite may have overflowed, and
