@@ -151,7 +151,8 @@ struct Runner {
 impl Runner {
     /// A run of cargo in the copy: whether it succeeded, whether it ended in time, what it wrote.
     fn cargo(&self, step: Step, more: &[&str], mutant: Option<&str>) -> (bool, bool, String) {
-        let log = self.target.with_extension(format!("{}.log", std::process::id()));
+        fs::create_dir_all(&self.target).expect("the target directory can be made");
+        let log = self.target.join(format!("mutants.{}.log", std::process::id()));
         let output = fs::File::create(&log).expect("the folder can be written");
         let mut command = Command::new("cargo");
         command.args(["test", "-p", step.package]).args(step.what).args(more);
