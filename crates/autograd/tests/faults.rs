@@ -53,9 +53,12 @@ fn a_rule_returns_cotangents_of_the_shapes_of_its_inputs() {
     let x = tape.watch(Tensor::ones_of(&[2, 3]));
     let loss = tape.custom(Arc::new(Shrinks), &[x])[0].sum_all();
     for variables in [false, true] {
-        let run = AssertUnwindSafe(|| match variables {
-            true => drop(loss.grad(&[x])),
-            false => drop(loss.backward_retain()),
+        let run = AssertUnwindSafe(|| {
+            if variables {
+                drop(loss.grad(&[x]));
+            } else {
+                drop(loss.backward_retain());
+            }
         });
         let text = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
         assert!(
