@@ -693,10 +693,7 @@ impl<T: Float> Tape<T> {
         }
         for id in floor..=top {
             // An output depends on what its op depends on, not on the first output.
-            let op = match arena.nodes[id as usize].op {
-                Op::Output(back) => id - back,
-                _ => id,
-            };
+            let op = arena.first_output(id);
             let inherits =
                 || arena.parents(op).iter().any(|&p| p >= floor && marks[(p - floor) as usize]);
             let marked = marks[(id - floor) as usize];
@@ -712,10 +709,7 @@ impl<T: Float> Tape<T> {
         let arena = self.arena.borrow();
         let mut reached = vec![false; (top + 1).saturating_sub(constant) as usize];
         for id in constant..=top {
-            let op = match arena.nodes[id as usize].op {
-                Op::Output(back) => id - back,
-                _ => id,
-            };
+            let op = arena.first_output(id);
             reached[(id - constant) as usize] = id == constant
                 || arena.nodes[id as usize].op.is_differentiable()
                     && arena

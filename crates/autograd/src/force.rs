@@ -210,10 +210,7 @@ impl<T: Float> Tape<T> {
             }
         }
         let Some(opcode) = node.op.opcode() else {
-            let first = match node.op {
-                Op::Output(back) => id - back,
-                _ => id,
-            };
+            let first = arena.first_output(id);
             let parents = arena.parents(first);
             let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
             if inputs.len() < parents.len() {

@@ -79,11 +79,10 @@ impl<T: Float> Arena<T> {
     /// From this node on, a node is active again if one of its operands is.
     pub fn end_pretence_since(&mut self, first: u32) {
         for id in first..self.len() {
-            let op = match self.nodes[id as usize].op {
-                Op::Leaf => continue,
-                Op::Output(back) => id - back,
-                _ => id,
-            };
+            if matches!(self.nodes[id as usize].op, Op::Leaf) {
+                continue;
+            }
+            let op = self.first_output(id);
             if !self.parents(op).iter().any(|&p| self.nodes[p as usize].has(ACTIVE)) {
                 self.nodes[id as usize].flags &= !ACTIVE;
             }

@@ -196,6 +196,15 @@ impl<T: Float> Arena<T> {
         &self.shapes[self.nodes[id as usize].shape as usize]
     }
 
+    /// The node of the op that `id` is an output of: itself, unless it is a further one.
+    #[inline]
+    pub fn first_output(&self, id: u32) -> u32 {
+        match self.nodes[id as usize].op {
+            Op::Output(back) => id - back,
+            _ => id,
+        }
+    }
+
     /// How many outputs the op at `id` has.
     #[inline]
     pub fn outputs(&self, id: u32) -> usize {
