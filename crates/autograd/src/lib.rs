@@ -10,6 +10,7 @@ mod gradients;
 mod index;
 mod invariants;
 mod module;
+mod node_set;
 mod op;
 mod operand;
 mod ops;
@@ -21,6 +22,7 @@ mod spare;
 mod state;
 mod tape;
 mod var;
+mod walk;
 
 pub use check::{Cause, ShapeError};
 pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};

@@ -161,8 +161,8 @@ pub(crate) struct Arena<T: Float> {
     pub parts: Vec<Arc<[Part]>>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
-    /// The walk's cotangents, kept for their memory.
-    pub slots: Vec<crate::backward::Slot<T>>,
+    /// The cotangents of a walk, one for each node. Between walks all are empty.
+    pub slots: Vec<crate::walk::Slot<T>>,
 }
 
 impl<T: Float> Default for Arena<T> {

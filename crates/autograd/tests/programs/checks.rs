@@ -16,6 +16,8 @@ pub struct Totals {
     pub at_kinks: usize,
     pub second_orders: usize,
     pub second_at_kinks: usize,
+    /// Pairs of gradients of which one was differentiated by the other.
+    pub pairs: usize,
 }
 
 type Check = Result<(), String>;
@@ -172,6 +174,7 @@ pub fn check(program: &[Inst], totals: &mut Totals) -> Check {
     agrees_with_tensors(&p, totals)?;
     let gradients = one_gradient_three_ways(&p, &found)?;
     cut_everywhere(&p, totals)?;
+    gradients_by_gradients(&p, totals)?;
     second_order(&p, &found, &gradients, totals)?;
     totals.programs += 1;
     Ok(())
@@ -278,6 +281,57 @@ fn cut_everywhere(p: &Program<'_>, totals: &mut Totals) -> Check {
         let scale: f64 = g.to_vec().iter().map(|g| g.abs()).sum();
         if (got - wanted).abs() > 1e-6 * scale.max(wanted.abs()).max(1.0) || got.is_nan() {
             return Err(format!("cut at value {i}: {got}, by differences {wanted}"));
+        }
+    }
+    Ok(())
+}
+
+/// The gradient by y is how the loss changes with y. So the gradient by x changes with the gradient by y
+/// as y changes with x: ∂⟨w, ∇x⟩ / ∂∇y = ∂y/∂x · w. This holds for each pair, and does not depend on
+/// what else was asked for.
+fn gradients_by_gradients(p: &Program<'_>, totals: &mut Totals) -> Check {
+    let policy = if p.code.len() % 2 == 0 { Policy::Eager } else { Policy::Fused };
+    let tape = Tape::new().with_policy(policy);
+    let (vars, sum) = p.on(&tape, Change::default());
+    // No gradient is a constant.
+    let loss = sum * tape.watch(Tensor::scalar_of(1.0));
+    let active: Vec<usize> = (0..vars.len()).filter(|&i| vars[i].is_active()).collect();
+    let targets: Vec<_> = active.iter().map(|&i| vars[i]).collect();
+    let all = loss.grad_or_zero(&targets);
+    let n = active.len();
+    // Neighbours, the value itself, and some that are far apart.
+    for k in (0..n).step_by(1 + n / 6) {
+        for l in [k, (k + 1) % n, (k + n - 1) % n, (k * 7 + 3) % n] {
+            let (x, y) = (active[k], active[l]);
+            let (w, u) = (weights(&p.base[x].shape(), x), direction(&p.base[y].shape(), y));
+            let by_y = |by_x: Var<'_, f64>, by_y: Var<'_, f64>| {
+                if !by_x.is_active() || !by_y.is_active() {
+                    return 0.0;
+                }
+                let along = (by_x * by_x.tape().constant(w.clone())).sum_all();
+                dot(&along.grad_or_zero(&[by_y])[0].value(), &u)
+            };
+            let got = by_y(all[k], all[l]);
+            let pair = loss.grad_or_zero(&[vars[x], vars[y]]);
+            let alone = by_y(pair[0], pair[1]);
+            if !all[k].is_active() || !all[l].is_active() {
+                continue;
+            }
+            let wanted = slope(|h| {
+                let by = &w * h;
+                let change = Change { nudge: Some((x, &by)), base: Some(&p.base), leaves: &[] };
+                dot(&run::<Tensor<f64>>((), p.code, change)[y], &u)
+            });
+            let Some(wanted) = wanted else { continue };
+            totals.pairs += 1;
+            for (asked, got) in [("among all", got), ("alone", alone)] {
+                if (got - wanted).abs() > 1e-6 * wanted.abs().max(1.0) || got.is_nan() {
+                    return Err(format!(
+                        "{asked}, the gradient by value {x} by that by value {y}: {got}, value {y} by \
+                         value {x}: {wanted}"
+                    ));
+                }
+            }
         }
     }
     Ok(())

@@ -56,4 +56,5 @@ fn programs() {
     // Most cuts lie away from kinks, and most programs are curved.
     assert!(totals.cuts > 8 * cases && totals.cuts > 4 * totals.at_kinks, "{totals:?}");
     assert!(totals.second_orders > cases / 2, "{totals:?}");
+    assert!(totals.pairs > 8 * cases, "{totals:?}");
 }

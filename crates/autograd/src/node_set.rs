@@ -1,0 +1,69 @@
+//! A set of nodes of a tape, read from the last to the first while members are added.
+
+/// Node numbers up to a greatest one, a bit each: a walk over a few nodes of a long tape costs a
+/// sixty-fourth of a step for each node that it passes over.
+pub(crate) struct NodeSet {
+    words: Vec<u64>,
+}
+
+impl NodeSet {
+    /// The empty set of nodes up to `last`.
+    pub fn up_to(last: u32) -> Self {
+        NodeSet { words: vec![0; last as usize / 64 + 1] }
+    }
+
+    #[inline]
+    pub fn insert(&mut self, id: u32) {
+        self.words[id as usize / 64] |= 1 << (id % 64);
+    }
+
+    #[inline]
+    pub fn contains(&self, id: u32) -> bool {
+        self.words[id as usize / 64] >> (id % 64) & 1 == 1
+    }
+
+    /// The greatest member less than `end`.
+    #[inline]
+    pub fn last_before(&self, end: u32) -> Option<u32> {
+        let (mut at, within) = (end as usize / 64, end % 64);
+        // Of the word that `end` lies in, the bits below it; there may be no such word.
+        let mut word = if within > 0 { self.words[at] & ((1 << within) - 1) } else { 0 };
+        while word == 0 {
+            at = at.checked_sub(1)?;
+            word = self.words[at];
+        }
+        Some(at as u32 * 64 + 63 - word.leading_zeros())
+    }
+
+    /// The members, from the least to the greatest.
+    pub fn ascending(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().enumerate().flat_map(|(at, &word)| {
+            let without_least = |word: &u64| Some(word & word.checked_sub(1)?);
+            let rests = std::iter::successors(Some(word), without_least);
+            let least = rests.filter(|&rest| rest != 0).map(u64::trailing_zeros);
+            least.map(move |bit| at as u32 * 64 + bit)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeSet;
+
+    #[test]
+    fn members_in_both_orders() {
+        let members = [0, 1, 62, 63, 64, 127, 128, 300, 639];
+        let mut set = NodeSet::up_to(639);
+        assert_eq!(set.last_before(640), None);
+        for id in members {
+            assert!(!set.contains(id));
+            set.insert(id);
+            assert!(set.contains(id));
+        }
+        assert_eq!(set.ascending().collect::<Vec<_>>(), members);
+        for end in 0..=640 {
+            let wanted = members.into_iter().filter(|&id| id < end).max();
+            assert_eq!(set.last_before(end), wanted, "before {end}");
+        }
+    }
+}

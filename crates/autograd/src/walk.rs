@@ -1,0 +1,502 @@
+//! The walk back: one function for gradients that are numbers and gradients that are variables.
+
+use crate::node_set::NodeSet;
+use crate::op::{Call, Cotangents, Op};
+use crate::ops::{self, Part};
+use crate::tape::{Arena, Mark, Node, Tape};
+use crate::var::Var;
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::ops::Range;
+use wengert_tensor::{Float, Tensor};
+
+/// What the walk is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Aim {
+    /// Gradients that can be differentiated again: the rules write history.
+    Variables,
+    /// Numbers. Rules write above a mark of the tape, unrecorded, and are forgotten as soon as
+    /// their numbers are there. Without `retain` the history goes on the way.
+    Numbers { retain: bool },
+}
+
+/// The cotangent gathered so far for a node.
+#[derive(Clone, Default)]
+pub(crate) enum Slot<T: Float> {
+    #[default]
+    Empty,
+    /// A number that belongs to the slot: sums are made in place.
+    Ready(Tensor<T>),
+    /// A node: recorded, or pending.
+    Node(u32),
+    /// Recorded nodes that are cotangents of parts of the value.
+    #[allow(clippy::box_collection)] // a slot stays small
+    Parts(Box<Vec<(Part, u32)>>),
+}
+
+/// Nodes above the mark at which pending cotangents are computed, so that the region stays short.
+const REGION: usize = 4096;
+
+/// Counts down from the node `top` to `floor`, calls each rule once and reports each cotangent when
+/// it is complete.
+pub(crate) struct Walk<'t, T: Float> {
+    tape: &'t Tape<T>,
+    aim: Aim,
+    floor: u32,
+    /// The node whose cotangent the walk begins with: the greatest that has one.
+    top: u32,
+    /// The nodes whose cotangents are asked for as variables, in ascending order.
+    targets: SmallVec<[u32; 8]>,
+    mark: Mark,
+    slots: Vec<Slot<T>>,
+    /// The nodes that were given a cotangent, and the ops of further outputs that were.
+    reached: NodeSet,
+    /// The slots that hold pending nodes, and some that did: the region above the mark must stay.
+    pending: Vec<u32>,
+    /// How many slots hold pending nodes.
+    held: usize,
+    /// Nodes taken from slots for the rule at hand: they stay while it runs, whatever it computes.
+    lent: SmallVec<[u32; 4]>,
+    /// Where the nodes begin that the rule at hand wrote.
+    open: u32,
+    /// Whether the tape recorded before.
+    recorded: bool,
+}
+
+impl<'t, T: Float> Walk<'t, T> {
+    /// A walk from the node `top`, whose cotangent is `seed`. The gradients of `targets` will be
+    /// variables.
+    pub fn new(
+        tape: &'t Tape<T>,
+        aim: Aim,
+        targets: SmallVec<[u32; 8]>,
+        top: u32,
+        seed: Slot<T>,
+    ) -> Self {
+        let recorded = tape.recording.replace(aim == Aim::Variables);
+        tape.walks.set(tape.walks.get() + 1);
+        let arena = &mut *tape.arena.borrow_mut();
+        let mut slots = std::mem::take(&mut arena.slots);
+        if slots.len() <= top as usize {
+            slots.resize_with(top as usize + 1, Slot::default);
+        }
+        let floor = targets.first().copied().unwrap_or(0);
+        let (mark, open) = (arena.mark(), arena.len());
+        let (pending, lent) = (Vec::new(), SmallVec::new());
+        let reached = NodeSet::up_to(top);
+        let mut walk = Walk {
+            tape,
+            aim,
+            floor,
+            top,
+            targets,
+            mark,
+            slots,
+            reached,
+            pending,
+            held: 0,
+            lent,
+            open,
+            recorded,
+        };
+        walk.keep(top, seed);
+        walk
+    }
+
+    #[inline]
+    fn slot(&mut self, id: u32) -> &mut Slot<T> {
+        &mut self.slots[id as usize]
+    }
+
+    /// The cotangent of a node, as a variable to write rules with.
+    #[inline]
+    fn variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
+        match slot {
+            Slot::Empty => None,
+            Slot::Ready(value) => Some(self.tape.constant_like(value, of)),
+            Slot::Node(id) => {
+                if self.aim != Aim::Variables {
+                    self.held -= 1;
+                    self.lent.push(id);
+                }
+                Some(Var { tape: self.tape, id })
+            }
+            Slot::Parts(parts) => {
+                let shape = *self.tape.arena.borrow().shape(of);
+                Some(self.tape.assemble(&parts, shape))
+            }
+        }
+    }
+
+    /// `wanted` says of a node whether it is to have a cotangent; `complete` is called with each
+    /// cotangent when it is complete.
+    pub fn run(
+        &mut self,
+        wanted: impl Fn(&Arena<T>, u32) -> bool,
+        mut complete: impl FnMut(u32, Op, Var<'t, T>),
+    ) {
+        let tape = self.tape;
+        let mut above = self.top + 1;
+        while let Some(id) = self.reached.last_before(above) {
+            self.pass_over(id + 1..above);
+            above = id;
+            let node = tape.arena.borrow().nodes[id as usize];
+            if let Op::Output(back) = node.op {
+                // Its cotangent is complete, and waits in its slot for the rule of its op. The op
+                // may lie below the floor.
+                if self.aim == Aim::Variables {
+                    let slot = std::mem::take(self.slot(id));
+                    if let Some(g) = self.variable(slot, id) {
+                        complete(id, node.op, g);
+                        *self.slot(id) = Slot::Node(g.id);
+                    }
+                }
+                if id - back >= self.floor {
+                    self.reached.insert(id - back);
+                }
+                continue;
+            }
+            let slot = std::mem::take(self.slot(id));
+            let gy = self.variable(slot, id);
+            if let Some(g) = gy {
+                complete(id, node.op, g);
+            }
+            let outputs = self.visit(id, &node, gy, &wanted);
+            self.release(id, outputs);
+        }
+        self.pass_over(self.floor..above);
+        self.return_lent();
+    }
+
+    /// These nodes have no cotangent.
+    #[inline]
+    fn pass_over(&self, nodes: Range<u32>) {
+        if self.aim == (Aim::Numbers { retain: false }) {
+            for id in nodes.rev() {
+                self.release(id, 1);
+            }
+        }
+    }
+
+    /// Calls the rule of a node, if one of its operands wants a cotangent, and distributes what it
+    /// returns. How many outputs the node has.
+    #[inline]
+    fn visit(
+        &mut self,
+        id: u32,
+        node: &Node,
+        first: Option<Var<'t, T>>,
+        wanted: &impl Fn(&Arena<T>, u32) -> bool,
+    ) -> usize {
+        let tape = self.tape;
+        let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
+        if node.arity <= 2 && !matches!(node.op, Op::Custom(_)) {
+            // Nearly every op: two operands at most, and one output. Those need no lists.
+            let parents = &node.parents[..node.arity as usize];
+            let mut wants = [false; 2];
+            {
+                let arena = tape.arena.borrow();
+                for (wants, &p) in wants.iter_mut().zip(parents) {
+                    *wants = want(&arena, p);
+                }
+            }
+            if wants[0] || wants[1] {
+                self.apply(node.op, id, parents, &wants[..parents.len()], &mut [first]);
+            }
+            return 1;
+        }
+        let (outputs, parents, wants) = {
+            let arena = tape.arena.borrow();
+            let outputs = if let Op::Custom(_) = node.op { arena.outputs(id) } else { 1 };
+            let parents = arena.parents(id).to_vec();
+            let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
+            (outputs, parents, wants)
+        };
+        let mut gy = SmallVec::<[Option<Var<'t, T>>; 4]>::from_elem(first, 1);
+        for output in id + 1..id + outputs as u32 {
+            let slot =
+                if output <= self.top { std::mem::take(self.slot(output)) } else { Slot::Empty };
+            gy.push(self.variable(slot, output));
+        }
+        if wants.contains(&true) {
+            self.apply(node.op, id, &parents, &wants, &mut gy);
+        }
+        outputs
+    }
+
+    /// Gives the operands of an op the cotangents that its rule returns.
+    #[inline]
+    fn apply(
+        &mut self,
+        op: Op,
+        id: u32,
+        parents: &[u32],
+        wanted: &[bool],
+        gy: &mut [Option<Var<'t, T>>],
+    ) {
+        if self.aim == Aim::Variables {
+            self.open = self.tape.len() as u32;
+        }
+        if let (Some(part), Some(g)) = (Part::read_by(op), gy[0]) {
+            self.put(parents[0], part, g);
+        } else if let Op::Unary(unary) = op {
+            let call = Call { tape: self.tape, id, parents, wanted, gy, inputs: None };
+            self.give(parents[0], ops::unary_vjp(unary, &call), false);
+        } else {
+            let cotangents = self.rule(op, id, parents, wanted, gy);
+            self.distribute(parents, wanted, &cotangents);
+        }
+        self.forget();
+    }
+
+    /// Calls the rule of an op.
+    #[inline]
+    fn rule(
+        &mut self,
+        op: Op,
+        id: u32,
+        parents: &[u32],
+        wanted: &[bool],
+        gy: &mut [Option<Var<'t, T>>],
+    ) -> Cotangents<'t, T> {
+        let tape = self.tape;
+        if !matches!(op, Op::Custom(_)) {
+            let call = Call { tape, id, parents, wanted, gy, inputs: None };
+            return ops::vjp(op, &call);
+        }
+        // A user's rule may differentiate what it computes, also where the walk keeps no history.
+        let recorded = tape.recording.replace(true);
+        let first = tape.len() as u32;
+        for g in gy.iter_mut().flatten() {
+            g.id = tape.stand_in(g.id, true);
+        }
+        let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
+        let call = Call { tape, id, parents, wanted, gy, inputs: Some(&inputs) };
+        let cotangents = ops::vjp(op, &call);
+        tape.check_cotangents(op, parents, wanted, &cotangents);
+        tape.recording.set(recorded);
+        let arena = &mut *tape.arena.borrow_mut();
+        match self.aim {
+            Aim::Variables => arena.end_pretence_since(first),
+            Aim::Numbers { .. } => arena.end_history_since(self.open),
+        }
+        cotangents
+    }
+
+    /// Gives each operand its cotangent.
+    fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
+        for arg in (0..parents.len()).filter(|&arg| want[arg]) {
+            let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
+            // A number is copied for all but the last; a variable that is a target's is nobody else's.
+            let variables = self.aim == Aim::Variables;
+            let is_other = |&other: &usize| variables && other != arg || other > arg;
+            let mut others = (0..parents.len()).filter(is_other);
+            let shared = others.any(|other| cotangents[other].is_some_and(|it| it.id == g.id));
+            if shared && !variables {
+                // Several will read it: it is computed once, not in the program of each.
+                self.tape.force(g.id);
+            }
+            self.give(parents[arg], g, shared);
+        }
+    }
+
+    /// Adds `g` to the cotangent of a node. `shared`: another is given it, too; its number is copied
+    /// then, not moved.
+    #[inline]
+    fn give(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
+        let before = std::mem::take(self.slot(to));
+        let sum = match (self.aim, before) {
+            (Aim::Variables, Slot::Empty) => Slot::Node(self.own(to, g, shared).id),
+            (Aim::Variables, Slot::Parts(mut parts)) => {
+                parts.push((Part::Whole, g.id));
+                Slot::Parts(parts)
+            }
+            (Aim::Variables, before) => {
+                let before = self.variable(before, to).expect("not empty");
+                Slot::Node((before + g).id)
+            }
+            (Aim::Numbers { .. }, Slot::Empty) => match self.take(g, shared) {
+                Some(value) => Slot::Ready(value),
+                None => self.hold(g),
+            },
+            (Aim::Numbers { .. }, before) => self.add(before, g, shared, to),
+        };
+        self.keep(to, sum);
+    }
+
+    /// Puts a cotangent into the slot of a node.
+    #[inline]
+    fn keep(&mut self, to: u32, slot: Slot<T>) {
+        if self.aim != Aim::Variables && matches!(slot, Slot::Node(_)) {
+            self.pending.push(to);
+        }
+        self.reached.insert(to);
+        *self.slot(to) = slot;
+    }
+
+    /// The cotangent of a target as a variable that is nobody else's: the user may differentiate by
+    /// it. What the rules of this node and of those before it will make of the cotangent is made of
+    /// this variable; what the rule at hand has made of it for other operands is not.
+    fn own(&self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
+        if self.targets.binary_search(&to).is_err() {
+            return g;
+        }
+        let arena = self.tape.arena.borrow();
+        let is_read = || (g.id + 1..arena.len()).any(|id| arena.parents(id).contains(&g.id));
+        let foreign = shared || g.id < self.open || is_read();
+        drop(arena);
+        if foreign { g.same() } else { g }
+    }
+
+    /// Adds `g` to a part of the cotangent of a node: at the cost of the part, where the slot holds
+    /// something already.
+    fn put(&mut self, to: u32, part: Part, g: Var<'t, T>) {
+        let before = std::mem::take(self.slot(to));
+        if self.aim == Aim::Variables {
+            let mut parts = match before {
+                Slot::Parts(parts) => parts,
+                Slot::Node(whole) => Box::new(vec![(Part::Whole, whole)]),
+                _ => Box::default(),
+            };
+            parts.push((part, g.id));
+            return self.keep(to, Slot::Parts(parts));
+        }
+        let mut sum = match before {
+            Slot::Empty => {
+                let shape = *self.tape.arena.borrow().shape(to);
+                return self.give(to, self.tape.assemble(&[(part, g.id)], shape), false);
+            }
+            Slot::Ready(sum) => sum,
+            before => {
+                let pending = self.variable(before, to).expect("not empty");
+                self.tape.force(pending.id)
+            }
+        };
+        part.add(&mut sum, &self.tape.force(g.id), self.tape);
+        self.keep(to, Slot::Ready(sum));
+    }
+
+    /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
+    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
+        match (before, self.take(g, shared)) {
+            (Slot::Ready(mut sum), Some(g)) => {
+                sum += &g;
+                Slot::Ready(sum)
+            }
+            (before, taken) => {
+                let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
+                let before =
+                    self.variable(before, to).expect("an empty slot takes the cotangent as it is");
+                self.hold(before + g)
+            }
+        }
+    }
+
+    /// The number behind a cotangent if it is computed; moved out if nobody else will read it.
+    #[inline]
+    fn take(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
+        let arena = &mut *self.tape.arena.borrow_mut();
+        let ours = g.id as usize >= self.mark.nodes;
+        if ours && !shared && arena.nodes[g.id as usize].readers == 0 {
+            arena.values[g.id as usize].take()
+        } else {
+            arena.values[g.id as usize].clone()
+        }
+    }
+
+    /// Counts the slot in `held`, and as a reader: while any holds a node, `forget` leaves the region
+    /// above the mark.
+    fn hold(&mut self, g: Var<'t, T>) -> Slot<T> {
+        self.held += 1;
+        self.tape.arena.borrow_mut().nodes[g.id as usize].readers += 1;
+        Slot::Node(g.id)
+    }
+
+    /// Drops the region above the mark if no slot needs it; else what no slot's node waits for.
+    #[inline]
+    fn forget(&mut self) {
+        let tape = self.tape;
+        if self.aim == Aim::Variables {
+            return; // what the rules wrote is the result
+        }
+        self.return_lent();
+        if self.held > 0 && tape.len() > self.mark.nodes + REGION {
+            for to in std::mem::take(&mut self.pending) {
+                if let Slot::Node(id) = *self.slot(to) {
+                    *self.slot(to) = Slot::Ready(tape.force(id));
+                    self.lent.push(id);
+                }
+            }
+            self.held = 0;
+            self.return_lent();
+        }
+        let arena = &mut *tape.arena.borrow_mut();
+        if self.held == 0 {
+            // What was joined into a program, or never needed, waits for its operands no more.
+            for id in self.mark.nodes..arena.nodes.len() {
+                arena.stop_waiting(id as u32);
+            }
+            arena.truncate(self.mark);
+            self.pending.clear();
+        } else {
+            arena.close_since(self.open);
+        }
+        self.open = arena.len();
+    }
+
+    /// The rule is done with what it was lent.
+    #[inline]
+    fn return_lent(&mut self) {
+        if !self.lent.is_empty() {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            for id in self.lent.drain(..) {
+                arena.nodes[id as usize].readers -= 1;
+                arena.drop_unwanted(id);
+            }
+        }
+    }
+
+    /// Each value goes after its own rule: all its readers are behind the walk.
+    #[inline]
+    fn release(&self, id: u32, outputs: usize) {
+        if self.aim == (Aim::Numbers { retain: false }) {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            if outputs == 1 && matches!(arena.nodes[id as usize].op, Op::Output(_)) {
+                return; // its op's rule is still to come
+            }
+            for id in id..id + outputs as u32 {
+                arena.release(id);
+            }
+        }
+    }
+}
+
+impl<T: Float> Drop for Walk<'_, T> {
+    /// Also when a rule panics: what it wrote is dropped, nothing waits for it or is held by a slot, and
+    /// the tape records again.
+    fn drop(&mut self) {
+        if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
+            if self.aim != Aim::Variables {
+                let held =
+                    self.reached.ascending().filter_map(|at| match self.slots[at as usize] {
+                        Slot::Node(id) => Some(id),
+                        _ => None,
+                    });
+                for id in held.chain(self.lent.drain(..)) {
+                    let readers = &mut arena.nodes[id as usize].readers;
+                    *readers = readers.saturating_sub(1);
+                }
+                for id in self.mark.nodes..arena.nodes.len() {
+                    arena.stop_waiting(id as u32);
+                }
+                arena.truncate(self.mark);
+            }
+            for at in self.reached.ascending() {
+                self.slots[at as usize] = Slot::Empty;
+            }
+            arena.slots = std::mem::take(&mut self.slots);
+        }
+        self.tape.recording.set(self.recorded);
+        self.tape.walks.set(self.tape.walks.get() - 1);
+    }
+}
