@@ -56,8 +56,8 @@ impl<'t, T: Float> Var<'t, T> {
             return Ok(gradients);
         }
         let bound = self.tape.params.borrow();
-        let mut params: Vec<_> =
-            bound.iter().filter(|(_, b)| bad.contains(&b.node)).map(|(&id, _)| id).collect();
+        let params = bad.iter().filter_map(|&node| Some(bound.at(node)?.param));
+        let mut params: Vec<_> = params.collect();
         params.sort_unstable();
         let watched = bad.len() - params.len();
         Err(NotFinite { params, watched })
@@ -296,7 +296,7 @@ impl<T: Float> Tape<T> {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();
         let mut memory = HashSet::new();
-        for binding in self.params.borrow().values() {
+        for binding in self.params.borrow().iter() {
             let value = &mut arena.values[binding.node as usize];
             if let Some(x) = value.take() {
                 memory.insert(x.storage_id());

@@ -9,19 +9,26 @@ use crate::module::{Module, Path};
 use crate::param::{Buffer, BufferId};
 use crate::tape::Tape;
 use crate::var::Var;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use wengert_tensor::{Element, Float, Tensor};
 
-/// What a run does to a buffer.
-pub(crate) struct BufferUpdate<T: Float> {
-    buffer: BufferId,
-    /// `None` once it was applied.
-    change: Mutex<Option<Change<T>>>,
+/// What a run does to a buffer; `None` once it was applied.
+type Update<T> = Mutex<Option<Change<T>>>;
+
+/// The updates of one run or of several: those of each buffer in order.
+#[derive(Clone)]
+pub(crate) struct Updates<T: Float> {
+    of: HashMap<BufferId, Vec<Arc<Update<T>>>>,
+    /// All of them, by address.
+    known: HashSet<usize>,
 }
 
-/// The updates of one run or of several, in order.
-pub(crate) type Updates<T> = Vec<Arc<BufferUpdate<T>>>;
+impl<T: Float> Default for Updates<T> {
+    fn default() -> Self {
+        Updates { of: HashMap::new(), known: HashSet::new() }
+    }
+}
 
 enum Change<T: Float> {
     /// b ← keep · b + change
@@ -91,7 +98,7 @@ impl<T: Float> Tape<T> {
     /// ```
     pub fn apply_updates(&self, model: &mut dyn Module) {
         let updates = self.buffers.borrow().clone();
-        apply(&updates, model);
+        updates.apply(model);
     }
 
     #[track_caller]
@@ -113,92 +120,93 @@ impl<T: Float> Tape<T> {
     }
 
     fn push_update<E: Element>(&self, buffer: &Buffer<E>, change: Change<T>) {
-        let update = BufferUpdate { buffer: buffer.id(), change: Mutex::new(Some(change)) };
-        self.buffers.borrow_mut().push(Arc::new(update));
+        self.buffers.borrow_mut().push(buffer.id(), Arc::new(Mutex::new(Some(change))));
     }
 }
 
 impl<T: Float> Gradients<T> {
     /// Applies the updates of the run that were not applied yet to a buffer; whether there were any.
     pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
-        apply_to(&self.buffers, buffer)
+        self.buffers.apply_to(buffer)
     }
 
     /// Applies the updates of the run that were not applied yet to a counter; whether there were
     /// any.
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
-        apply_to_counter(&self.buffers, buffer)
+        self.buffers.apply_to_counter(buffer)
     }
 
     /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
     /// optimizer's step does: for training without one, and for steps that were not made.
     pub fn apply_updates(&self, model: &mut dyn Module) {
-        apply(&self.buffers, model);
+        self.buffers.apply(model);
+    }
+}
+
+impl<T: Float> Updates<T> {
+    fn push(&mut self, buffer: BufferId, update: Arc<Update<T>>) {
+        if self.known.insert(Arc::as_ptr(&update) as usize) {
+            self.of.entry(buffer).or_default().push(update);
+        }
     }
 
-    /// Takes over the updates of other gradients, after its own; those of the same run are here
-    /// already.
-    pub(crate) fn take_updates(&mut self, others: Updates<T>) {
-        if self.buffers.is_empty() || others.is_empty() {
-            self.buffers.extend(others);
+    /// Takes over the updates of other runs, after its own; those of the same run are here already.
+    pub fn extend(&mut self, others: Self) {
+        for (buffer, updates) in others.of {
+            for update in updates {
+                self.push(buffer, update);
+            }
+        }
+    }
+
+    fn apply(&self, model: &mut dyn Module) {
+        if self.of.is_empty() {
             return;
         }
-        let known: HashSet<_> = self.buffers.iter().map(Arc::as_ptr).collect();
-        self.buffers.extend(others.into_iter().filter(|it| !known.contains(&Arc::as_ptr(it))));
+        model.visit_mut(&Path::root(), &mut |_, state| {
+            if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
+                self.apply_to(buffer);
+            } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
+                self.apply_to_counter(counter);
+            }
+        });
     }
-}
 
-fn apply<T: Float>(updates: &[Arc<BufferUpdate<T>>], model: &mut dyn Module) {
-    if updates.is_empty() {
-        return;
+    /// Calls `apply` with each change of a buffer that was not applied yet, in order, and marks it;
+    /// whether there were any.
+    fn each_change(&self, buffer: BufferId, mut apply: impl FnMut(&Change<T>)) -> bool {
+        let mut any = false;
+        for update in self.of.get(&buffer).into_iter().flatten() {
+            // A panic in `apply` leaves the buffer and the mark as they were, so poison means nothing.
+            let mut change = update.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(pending) = &*change {
+                apply(pending);
+                *change = None;
+                any = true;
+            }
+        }
+        any
     }
-    model.visit_mut(&Path::root(), &mut |_, state| {
-        if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
-            apply_to(updates, buffer);
-        } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
-            apply_to_counter(updates, counter);
-        }
-    });
-}
 
-/// Calls `apply` with each change of a buffer that was not applied yet, in order, and marks it;
-/// whether there were any.
-fn each_change<T: Float>(
-    updates: &[Arc<BufferUpdate<T>>],
-    buffer: BufferId,
-    mut apply: impl FnMut(&Change<T>),
-) -> bool {
-    let mut any = false;
-    for update in updates.iter().filter(|update| update.buffer == buffer) {
-        // A panic in `apply` leaves the buffer and the mark as they were, so poison means nothing.
-        let mut change = update.change.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pending) = &*change {
-            apply(pending);
-            *change = None;
-            any = true;
-        }
+    fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
+        self.each_change(buffer.id(), |change| match change {
+            Change::Blend { keep, change } => buffer.update(|b| *b = &*b * *keep + change),
+            Change::Average { seen, averaged, value } => {
+                let seen = seen + (buffer.averaged - averaged);
+                let weight = 1.0 / (seen + 1) as f64;
+                buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
+                buffer.averaged += 1;
+            }
+            Change::Count(_) => unreachable!("counters are whole numbers"),
+        })
     }
-    any
-}
 
-fn apply_to<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<T>) -> bool {
-    each_change(updates, buffer.id(), |change| match change {
-        Change::Blend { keep, change } => buffer.update(|b| *b = &*b * *keep + change),
-        Change::Average { seen, averaged, value } => {
-            let seen = seen + (buffer.averaged - averaged);
-            let weight = 1.0 / (seen + 1) as f64;
-            buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
-            buffer.averaged += 1;
-        }
-        Change::Count(_) => unreachable!("counters are whole numbers"),
-    })
-}
-
-fn apply_to_counter<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<i64>) -> bool {
-    each_change(updates, buffer.id(), |change| {
-        let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
-        buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
-    })
+    fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
+        self.each_change(buffer.id(), |change| {
+            let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
+            buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
+        })
+    }
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ impl<T: Float> Tape<T> {
     #[cold]
     #[track_caller]
     fn freed(&self, id: u32) -> ! {
-        let is_param = self.params.borrow().values().any(|binding| binding.node == id);
+        let is_param = self.params.borrow().at(id).is_some();
         self.fail(if is_param {
             "backward() ended this tape's hold on its parameters: read this one from the model, or \
              use backward_retain()"

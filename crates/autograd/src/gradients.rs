@@ -1,9 +1,10 @@
 //! Gradients as numbers.
 
+use crate::bindings::Binding;
 use crate::buffers::Updates;
 use crate::op::Op;
 use crate::param::{Param, ParamId};
-use crate::tape::{Binding, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -40,12 +41,12 @@ struct OfParam<T: Float> {
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: &Tape<T>, mut leaves: HashMap<u32, Tensor<T>>) -> Self {
         let bound = tape.params.borrow();
-        let of = |(&id, b): (&ParamId, &Binding)| {
+        let of = |b: &Binding| {
             let gradient = leaves.remove(&b.node)?;
-            Some((id, OfParam { gradient, version: b.version }))
+            Some((b.param, OfParam { gradient, version: b.version }))
         };
         let params = bound.iter().filter_map(of).collect();
-        let frozen = bound.iter().filter(|(_, b)| b.frozen).map(|(&id, _)| id).collect();
+        let frozen = bound.iter().filter(|b| b.frozen).map(|b| b.param).collect();
         let buffers = tape.buffers.borrow().clone();
         let (tape, watched) = (tape.serial, leaves);
         Gradients { tape, params, frozen, watched, buffers, allow_stale: false }
@@ -78,11 +79,8 @@ impl<T: Float> Gradients<T> {
         if let Some(gradient) = self.watched.get(&x.id) {
             return Some(gradient);
         }
-        if matches!(op, Op::Leaf | Op::Constant) {
-            let bound = x.tape.params.borrow();
-            if let Some((id, _)) = bound.iter().find(|(_, bound)| bound.node == x.id) {
-                return self.params.get(id).map(|of| &of.gradient);
-            }
+        if let Some(bound) = x.tape.params.borrow().at(x.id) {
+            return self.params.get(&bound.param).map(|of| &of.gradient);
         }
         match op {
             Op::Leaf => None,
@@ -199,7 +197,7 @@ impl<T: Float> Gradients<T> {
                 }
             }
         }
-        self.take_updates(other.buffers);
+        self.buffers.extend(other.buffers);
     }
 
     #[track_caller]

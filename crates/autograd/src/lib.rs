@@ -1,6 +1,7 @@
 //! Reverse-mode automatic differentiation on a tape.
 
 mod backward;
+mod bindings;
 mod buffers;
 mod check;
 mod containers;

@@ -5,17 +5,17 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
+use crate::bindings::{Binding, Bindings};
 use crate::buffers::Updates;
 use crate::index::IndexNode;
 use crate::op::{Op, Reads};
 use crate::ops::{CustomOp, Part, View};
-use crate::param::{Param, ParamId};
+use crate::param::Param;
 use crate::scope::Scopes;
 use crate::spare;
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{AxisMap, Conv, Float, Opcode, Shape, Sizes, Tensor};
@@ -88,17 +88,9 @@ pub struct Tape<T: Float = f32> {
     streams: Cell<u32>,
     /// Whether refusals unwind to [`Tape::catch`].
     pub(crate) caught: Cell<bool>,
-    pub(crate) params: RefCell<HashMap<ParamId, Binding>>,
+    pub(crate) params: RefCell<Bindings>,
     pub(crate) buffers: RefCell<Updates<T>>,
     pub(crate) scopes: Scopes,
-}
-
-/// A parameter on this tape.
-#[derive(Clone, Copy)]
-pub(crate) struct Binding {
-    pub node: u32,
-    pub version: u64,
-    pub frozen: bool,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
@@ -460,8 +452,8 @@ impl<T: Float> Tape<T> {
     /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
-        let bound = self.params.borrow().get(&param.id()).copied();
-        if let Some(Binding { node, version, frozen }) = bound {
+        let bound = self.params.borrow().of(param.id());
+        if let Some(Binding { node, version, frozen, .. }) = bound {
             if (version, frozen) != (param.version(), param.frozen()) {
                 let what = match frozen {
                     _ if version != param.version() => "changed",
@@ -478,7 +470,8 @@ impl<T: Float> Tape<T> {
         let (version, frozen) = (param.version(), param.frozen());
         let op = if frozen { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
-        self.params.borrow_mut().insert(param.id(), Binding { node: var.id, version, frozen });
+        let binding = Binding { param: param.id(), node: var.id, version, frozen };
+        self.params.borrow_mut().push(binding);
         var
     }
 

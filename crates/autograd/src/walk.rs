@@ -350,7 +350,10 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Adds `g` to a part of the cotangent of a node: at the cost of the part, where the slot holds
     /// something already.
-    fn put(&mut self, to: u32, part: Part, g: Var<'t, T>) {
+    fn put(&mut self, mut to: u32, mut part: Part, mut g: Var<'t, T>) {
+        while let Some((operand, its_part, its_g)) = self.through_view(to, part, g) {
+            (to, part, g) = (operand, its_part, its_g);
+        }
         let before = std::mem::take(self.slot(to));
         if self.aim == Aim::Variables {
             let mut parts = match before {
@@ -374,6 +377,22 @@ impl<'t, T: Float> Walk<'t, T> {
         };
         part.add(&mut sum, &self.tape.force(g.id), self.tape);
         self.keep(to, Slot::Ready(sum));
+    }
+
+    /// If the node is a view whose cotangent nobody asked for: the same contribution as one to its
+    /// operand.
+    fn through_view(&self, to: u32, part: Part, g: Var<'t, T>) -> Option<(u32, Part, Var<'t, T>)> {
+        let arena = self.tape.arena.borrow();
+        let (Op::View(view), &[x]) = (arena.nodes[to as usize].op, arena.parents(to)) else {
+            return None;
+        };
+        if x < self.floor || self.targets.binary_search(&to).is_ok() {
+            return None;
+        }
+        let shapes = [x, to].map(|id| *arena.shape(id));
+        drop(arena);
+        let (part, g) = part.in_operand(view, shapes, g)?;
+        Some((x, part, g))
     }
 
     /// The sum of two cotangents as a number, or as a pending node if one of them is pending.

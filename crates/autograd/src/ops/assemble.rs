@@ -57,6 +57,54 @@ impl Part {
         }
     }
 
+    /// Where this part of y = view(x) lies in x, if it is a part of x, too: that part, and `g`, a cotangent
+    /// of the part, laid out for it. Steps that are cut out of `x.transpose(0, 1)`, each out of a view
+    /// of its own, cost what they hold and not n times the whole.
+    pub fn in_operand<'t, T: Float>(
+        self,
+        view: View,
+        [x, y]: [Shape; 2],
+        g: Var<'t, T>,
+    ) -> Option<(Part, Var<'t, T>)> {
+        let (axis, len) = match self {
+            Part::Slice { axis, .. } | Part::Rows { axis, .. } => (axis, g.shape()[axis as usize]),
+            Part::Whole | Part::Elements { .. } => return None,
+        };
+        let along = |axis: u8| match self {
+            Part::Slice { start, step, .. } => Part::Slice { axis, start, step },
+            Part::Rows { index, .. } => Part::Rows { axis, index },
+            other => other,
+        };
+        match (view, self) {
+            (View::Permute(order), _) => {
+                let axis = order.shown_by(axis);
+                let back = View::Permute(order.inverse(x.rank()));
+                Some((along(axis), g.view(back, x.with(axis as usize, len))))
+            }
+            (View::Reshape, _) if x.numel() > 0 => {
+                // The axis that is as long, and lies behind as many elements.
+                let size = y[axis as usize];
+                let outer: usize = y[..axis as usize].iter().product();
+                let mut before = 1;
+                let at = (0..x.rank()).find(|&at| {
+                    let found = before == outer && x[at] == size;
+                    before *= x[at];
+                    found
+                })?;
+                Some((along(at as u8), g.view(View::Reshape, x.with(at, len))))
+            }
+            (View::Slice { axis: cut, start, step }, Part::Slice { start: s, step: by, .. })
+                if cut == axis =>
+            {
+                let start = i64::from(start) + i64::from(step) * i64::from(s);
+                let step = i64::from(step) * i64::from(by);
+                let (start, step) = (u32::try_from(start).ok()?, i32::try_from(step).ok()?);
+                Some((Part::Slice { axis, start, step }, g))
+            }
+            _ => None,
+        }
+    }
+
     /// Adds an operand to its places.
     pub fn add<T: Float>(self, sum: &mut Tensor<T>, x: &Tensor<T>, tape: &Tape<T>) {
         let numbers = |index: u32| tape.arena.borrow().indices[index as usize].numbers();

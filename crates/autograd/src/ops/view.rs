@@ -36,12 +36,17 @@ pub(crate) enum View {
 pub(crate) struct Order([u8; wengert_tensor::MAX_RANK]);
 
 impl Order {
-    fn inverse(self, rank: usize) -> Order {
+    pub fn inverse(self, rank: usize) -> Order {
         let mut inverse = Order([0; _]);
         for (to, &from) in self.0[..rank].iter().enumerate() {
             inverse.0[from as usize] = to as u8;
         }
         inverse
+    }
+
+    /// The axis of the operand that an axis of the result shows.
+    pub fn shown_by(self, axis: u8) -> u8 {
+        self.0[axis as usize]
     }
 
     pub fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
@@ -100,7 +105,7 @@ impl View {
 /// Axes and layouts. Axes may count from the end.
 impl<'t, T: Float> Var<'t, T> {
     #[inline]
-    fn view(self, view: View, shape: Shape) -> Self {
+    pub(crate) fn view(self, view: View, shape: Shape) -> Self {
         self.tape.apply(Op::View(view), &[self], shape)
     }
 

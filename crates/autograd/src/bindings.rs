@@ -1,0 +1,42 @@
+//! The parameters on a tape.
+
+use crate::param::ParamId;
+use std::collections::HashMap;
+
+/// A parameter on a tape.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding {
+    pub param: ParamId,
+    pub node: u32,
+    pub version: u64,
+    pub frozen: bool,
+}
+
+/// The parameters on a tape, in the order of their nodes.
+#[derive(Default)]
+pub(crate) struct Bindings {
+    list: Vec<Binding>,
+    places: HashMap<ParamId, u32>,
+}
+
+impl Bindings {
+    /// Adds a parameter whose node is the last on the tape.
+    pub fn push(&mut self, binding: Binding) {
+        self.places.insert(binding.param, self.list.len() as u32);
+        self.list.push(binding);
+    }
+
+    pub fn of(&self, param: ParamId) -> Option<Binding> {
+        self.places.get(&param).map(|&place| self.list[place as usize])
+    }
+
+    /// The binding whose node this is.
+    pub fn at(&self, node: u32) -> Option<Binding> {
+        let place = self.list.binary_search_by_key(&node, |binding| binding.node).ok()?;
+        Some(self.list[place])
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Binding> {
+        self.list.iter()
+    }
+}

@@ -1,0 +1,84 @@
+//! Parts of a view, each read through a view of its own: the cotangent of each goes to its places.
+
+use wengert_autograd::{Policy, Tape, Var};
+use wengert_tensor::Tensor;
+
+type OfVar = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
+type OfTensor = fn(&Tensor<f64>) -> Tensor<f64>;
+
+/// The same function on variables and on tensors.
+macro_rules! both {
+    (|$x:ident| $body:expr) => {
+        (stringify!($body), |$x| $body, |$x| $body)
+    };
+}
+const ROWS: [i64; 3] = [1, 0, 1];
+
+#[test]
+fn parts_of_views() {
+    let views: &[(&str, OfVar, OfTensor)] = &[
+        both!(|x| x.transpose(0, 1)),
+        both!(|x| x.permute(&[2, 0, 1])),
+        both!(|x| x.permute(&[2, 0, 1]).permute(&[2, 0, 1])),
+        both!(|x| x.unsqueeze(0)),
+        both!(|x| x.unsqueeze(2).transpose(0, 3)),
+        both!(|x| x.reshape([12, 6])),
+        both!(|x| x.reshape([3, 24])),
+        both!(|x| x.reshape([3, 2, 2, 6])),
+        both!(|x| x.reshape([1, 3, 1, 4, 6])),
+        both!(|x| x.reshape([6, 4, 3])), // axes that are of another length
+        both!(|x| x.reshape([3, 1, 4, 6]).squeeze(1).transpose(1, 2)),
+        both!(|x| x.slice(0, None, None, -1)),
+        both!(|x| x.slice(2, 5, 0, -2)),
+        both!(|x| x.narrow(0, 1, 2).narrow(0, 0, 2)),
+        both!(|x| x.slice(2, 1, None, 2).slice(2, None, None, -1)),
+        both!(|x| x.narrow(1, 1, 3).transpose(0, 1)),
+    ];
+    let parts: &[(&str, OfVar, OfTensor)] = &[
+        both!(|y| y.narrow(0, 0, 1)),
+        both!(|y| y.narrow(1, 1, 1)),
+        both!(|y| y.narrow(-1, 1, 1)),
+        both!(|y| y.slice(-1, None, None, -2)),
+        both!(|y| y.slice(0, None, None, 2).slice(0, None, None, -1)),
+        both!(|y| y.narrow(1, 0, 0)),
+        both!(|y| y.index_select(1, &Tensor::from(ROWS))),
+        both!(|y| y.index_select(-1, &Tensor::from(ROWS))),
+    ];
+    let sizes = [3, 4, 6];
+    let mut cases = 0;
+    for (view_name, view, view_of) in views {
+        // Where each element of a part lies in x.
+        let places = view_of(&Tensor::from_fn(&sizes, |i| i as f64));
+        for (part_name, part, part_of) in parts {
+            let places = part_of(&places);
+            // Each weight once for each of three readers, which differ.
+            let weights = Tensor::from_fn(&places.shape(), |i| 1.0 + (i * 7 % 5) as f64);
+            let mut wanted = vec![0.5; 72];
+            for (place, w) in places.to_vec().into_iter().zip(weights.to_vec()) {
+                wanted[place as usize] += w + 2.0 * w + 3.0 * w;
+            }
+            for policy in [Policy::Eager, Policy::Fused] {
+                let tape = Tape::new().with_policy(policy);
+                let x = tape.watch(Tensor::ones_of(&sizes));
+                let w = tape.constant(weights.clone());
+                let mut loss = x.sum_all() * 0.5;
+                for scale in [1.0, 2.0, 3.0] {
+                    loss = loss + (part(view(x)) * w * scale).sum_all();
+                }
+                let name = format!("{view_name}, {part_name}, {policy:?}");
+                assert_eq!(loss.grad(&[x])[0].value().to_vec(), wanted, "{name}");
+                // The view itself is a target, and x is not reached without it.
+                let y = view(x);
+                let through = (part(y) * w * 6.0).sum_all() + (y * 0.0).sum_all();
+                let by = through.grad(&[y, x]);
+                let of_view = by[0].value();
+                assert_eq!(of_view.sum_all(), 6.0 * weights.sum_all(), "{name}");
+                let of_x: Vec<f64> = wanted.iter().map(|w| w - 0.5).collect();
+                assert_eq!(by[1].value().to_vec(), of_x, "{name}");
+                assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), wanted, "{name}");
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 256);
+}
