@@ -63,6 +63,23 @@ fn growth(c: &mut Criterion) {
                 h.square().sum_all().grad(&[x])[0].sum_all().item()
             });
         });
+        group.bench_function(format!("{n} steps, each through a view of its own, backward"), |b| {
+            b.iter(|| {
+                let tape = Tape::new();
+                let x = tape.watch(sequence.clone());
+                let parts = (0..n).map(|t| x.transpose(0, 1).narrow(1, t, 1));
+                let h = parts.fold(tape.zeros(&[8, 1, 32]), |h, part| (h + part).tanh());
+                h.square().sum_all().backward().wrt(x).map(Tensor::sum_all)
+            });
+        });
+        group.bench_function(format!("{n} gradients on one tape"), |b| {
+            b.iter(|| {
+                let tape = Tape::<f32>::new();
+                let x = tape.watch(Tensor::ones(&[3]));
+                let rows: Vec<_> = (0..n).map(|i| (x * i as f64).tanh().sum_all()).collect();
+                rows.iter().map(|row| row.grad(&[x])[0].item()).sum::<f64>()
+            });
+        });
         let model: Vec<Param> =
             (0..4 * n).map(|_| Param::new(Tensor::normal(&[16], 0.0, 0.1, rng))).collect();
         group.bench_function(format!("{} parameters, backward", 4 * n), |b| {

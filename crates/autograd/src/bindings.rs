@@ -22,6 +22,9 @@ pub(crate) struct Bindings {
 impl Bindings {
     /// Adds a parameter whose node is the last on the tape.
     pub fn push(&mut self, binding: Binding) {
+        if self.list.is_empty() {
+            self.list.reserve(16); // small models need no more
+        }
         self.places.insert(binding.param, self.list.len() as u32);
         self.list.push(binding);
     }

@@ -12,6 +12,11 @@ impl NodeSet {
         NodeSet { words: vec![0; last as usize / 64 + 1] }
     }
 
+    /// Takes all members out, for good.
+    pub fn clear(&mut self) {
+        self.words.clear();
+    }
+
     #[inline]
     pub fn insert(&mut self, id: u32) {
         self.words[id as usize / 64] |= 1 << (id % 64);
@@ -25,14 +30,18 @@ impl NodeSet {
     /// The greatest member less than `end`.
     #[inline]
     pub fn last_before(&self, end: u32) -> Option<u32> {
-        let (mut at, within) = (end as usize / 64, end % 64);
-        // Of the word that `end` lies in, the bits below it; there may be no such word.
-        let mut word = if within > 0 { self.words[at] & ((1 << within) - 1) } else { 0 };
-        while word == 0 {
-            at = at.checked_sub(1)?;
-            word = self.words[at];
+        let last = end.checked_sub(1)?;
+        let mut at = last as usize / 64;
+        let up_to_last = self.words[at] << (63 - last % 64);
+        if up_to_last != 0 {
+            return Some(last - up_to_last.leading_zeros());
         }
-        Some(at as u32 * 64 + 63 - word.leading_zeros())
+        loop {
+            at = at.checked_sub(1)?;
+            if self.words[at] != 0 {
+                return Some(at as u32 * 64 + 63 - self.words[at].leading_zeros());
+            }
+        }
     }
 
     /// The members, from the least to the greatest.

@@ -49,7 +49,8 @@ pub(crate) struct Walk<'t, T: Float> {
     targets: SmallVec<[u32; 8]>,
     mark: Mark,
     slots: Vec<Slot<T>>,
-    /// The nodes that were given a cotangent, and the ops of further outputs that were.
+    /// The nodes that were given a cotangent, and the ops of further outputs that were. Empty once
+    /// the walk has come to its end.
     reached: NodeSet,
     /// The slots that hold pending nodes, and some that did: the region above the mark must stay.
     pending: Vec<u32>,
@@ -138,7 +139,9 @@ impl<'t, T: Float> Walk<'t, T> {
         let tape = self.tape;
         let mut above = self.top + 1;
         while let Some(id) = self.reached.last_before(above) {
-            self.pass_over(id + 1..above);
+            if id + 1 < above {
+                self.pass_over(id + 1..above);
+            }
             above = id;
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
@@ -153,6 +156,8 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
                 if id - back >= self.floor {
                     self.reached.insert(id - back);
+                } else {
+                    *self.slot(id) = Slot::Empty;
                 }
                 continue;
             }
@@ -166,6 +171,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         self.pass_over(self.floor..above);
         self.return_lent();
+        self.reached.clear(); // all slots are empty
     }
 
     /// These nodes have no cotangent.
@@ -325,7 +331,7 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Puts a cotangent into the slot of a node.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, to: u32, slot: Slot<T>) {
         if self.aim != Aim::Variables && matches!(slot, Slot::Node(_)) {
             self.pending.push(to);
@@ -337,6 +343,7 @@ impl<'t, T: Float> Walk<'t, T> {
     /// The cotangent of a target as a variable that is nobody else's: the user may differentiate by
     /// it. What the rules of this node and of those before it will make of the cotangent is made of
     /// this variable; what the rule at hand has made of it for other operands is not.
+    #[inline(never)] // gradients that are numbers do not come here
     fn own(&self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
         if self.targets.binary_search(&to).is_err() {
             return g;
