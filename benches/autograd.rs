@@ -1,7 +1,8 @@
 //! The tape: `cargo bench --bench autograd`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use wengert::autograd::Policy;
+use wengert::autograd::transforms::jvp;
+use wengert::autograd::{Policy, Var};
 use wengert::prelude::*;
 
 /// What an operation costs besides its arithmetic: 10,000 on single numbers, there and back.
@@ -123,5 +124,35 @@ fn growth(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scalars, pointwise, growth);
+/// A function of three numbers that returns 10,000: forwards, one pass for each input; backwards, the
+/// derivative of the vector-Jacobian product by its weights.
+fn transforms(c: &mut Criterion) {
+    let mut group = c.benchmark_group("transforms");
+    let weights = Tensor::normal(&[3, 10_000], 0.0, 1.0, &mut Philox::new(0));
+    fn f<'t>(x: Var<'t>, weights: &Tensor) -> Var<'t> {
+        let h = x.matmul(x.tape().constant(weights.clone()));
+        h.tanh() * h.sin() + h.sigmoid()
+    }
+    let at = |tape: &Tape| [0.1f32, 0.2, 0.3].map(|x| Tensor::full(&[1, 3], x.into()));
+    group.bench_function("10,000 results of 3 numbers, forwards", |b| {
+        b.iter(|| {
+            let tape = Tape::new();
+            let [x, t, _] = at(&tape).map(|x| tape.constant(x));
+            jvp(|x| f(x, &weights), x, t).1.sum_all().item()
+        });
+    });
+    group.bench_function("10,000 results of 3 numbers, backwards twice", |b| {
+        b.iter(|| {
+            let tape = Tape::new();
+            let [x, t, _] = at(&tape).map(|x| tape.watch(x));
+            let y = f(x, &weights);
+            let u = tape.watch(Tensor::zeros(&[1, 10_000]));
+            let pulled = y.grad_from(u, &[x])[0];
+            (pulled * t).sum_all().grad(&[u])[0].sum_all().item()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, scalars, pointwise, growth, transforms);
 criterion_main!(benches);

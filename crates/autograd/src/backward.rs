@@ -5,7 +5,7 @@ use crate::node_set::NodeSet;
 use crate::op::Op;
 use crate::tape::{ACTIVE, KEPT, Run, TINY, Tape};
 use crate::var::Var;
-use crate::walk::{Aim, Slot, Walk};
+use crate::walk::{Aim, Walk};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Tensor};
@@ -95,15 +95,34 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this is no scalar, or does not depend on one of them.
     #[track_caller]
     pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
-        let found = self.variables(wrt);
-        if let Some(i) = found.iter().position(Option::is_none) {
-            self.tape.fail(format!(
-                "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
-                 watch() it): grad_or_zero() allows that",
-                wrt.len()
-            ))
+        self.all_found(self.variables(wrt))
+    }
+
+    /// [`grad`](Var::grad) of a value of any shape: the derivatives of Σ seed · self, where the seed is a
+    /// variable, too. [`transforms::vjp`](crate::transforms::vjp) takes several values.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([1.0f64, 2.0]));
+    /// let seed = tape.watch(Tensor::from([1.0f64, 10.0]));
+    /// let slope = x.square().grad_from(seed, &[x])[0]; // 2·x·seed
+    /// assert_eq!(slope.value().to_vec(), [2.0, 40.0]);
+    /// assert_eq!(slope.sum_all().grad(&[seed])[0].value().to_vec(), [2.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the seed has another shape, or this does not depend on one of the variables.
+    #[track_caller]
+    pub fn grad_from(self, seed: Self, wrt: &[Self]) -> Vec<Self> {
+        let tape = self.tape;
+        tape.same_tape("grad_from", seed.tape);
+        let (shape, given) = (self.shape(), seed.shape());
+        if shape != given {
+            tape.fail(format!("grad_from: a seed of shape {given} for a value of shape {shape}"))
         }
-        found.into_iter().flatten().collect()
+        self.all_found(Var::grad_of(&[self], &[seed], wrt))
     }
 
     /// [`grad`](Var::grad) with zeros where this value does not depend on a variable.
@@ -139,21 +158,6 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     #[track_caller]
-    fn check_history(self, op: &str) {
-        let tape = self.tape;
-        if tape.arena.borrow().ended > 0 {
-            tape.fail(format!(
-                "{op}: backward() ended this tape's history: use backward_retain() for the first"
-            ))
-        }
-        if tape.run == Run::Inference {
-            tape.fail(format!(
-                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
-            ))
-        }
-    }
-
-    #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
         self.inspected(op, seed, retain, |_, _| ())
     }
@@ -168,7 +172,7 @@ impl<'t, T: Float> Var<'t, T> {
         mut see: impl FnMut(u32, &Tensor<T>),
     ) -> Gradients<T> {
         let tape = self.tape;
-        self.check_history(op);
+        tape.check_history(op);
         if !self.is_active() {
             tape.fail(depends_on_nothing(op))
         }
@@ -185,8 +189,8 @@ impl<'t, T: Float> Var<'t, T> {
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
-        let seed = Slot::Ready(seed);
-        let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id, seed);
+        let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id);
+        walk.seed(self.id, seed);
         let mut leaves = HashMap::new();
         walk.run(
             |arena, id| arena.nodes[id as usize].has(ACTIVE),
@@ -209,24 +213,51 @@ impl<'t, T: Float> Var<'t, T> {
         Gradients::new(tape, leaves)
     }
 
+    /// One gradient for each variable, or a refusal.
+    #[track_caller]
+    fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
+        if let Some(i) = found.iter().position(Option::is_none) {
+            self.tape.fail(format!(
+                "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
+                 watch() it): grad_or_zero() allows that",
+                found.len()
+            ))
+        }
+        found.into_iter().flatten().collect()
+    }
+
     #[track_caller]
     fn variables(self, wrt: &[Self]) -> Vec<Option<Self>> {
-        let tape = self.tape;
         self.check_scalar("grad");
-        self.check_history("grad");
+        Var::grad_of(&[self], &[self.tape.ones(&self.shape())], wrt)
+    }
+
+    /// The gradients of Σ seed · result over several results of any shape; `None` where none depends
+    /// on a variable.
+    #[track_caller]
+    pub(crate) fn grad_of(results: &[Self], seeds: &[Self], wrt: &[Self]) -> Vec<Option<Self>> {
+        let mut found = vec![None; wrt.len()];
+        let Some(tape) = results.first().map(|y| y.tape) else { return found };
+        tape.check_history("grad");
         for x in wrt {
             tape.same_tape("grad", x.tape);
         }
-        let mut found = vec![None; wrt.len()];
+        let active = |(y, _): &(&Self, &Self)| y.is_active();
+        let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
+        let Some(top) = seeded.iter().map(|(y, _)| y.id).max() else { return found };
         let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).collect();
-        targets.retain(|id| *id <= self.id);
+        targets.retain(|id| *id <= top);
         targets.sort_unstable();
-        if targets.is_empty() || !self.is_active() {
+        if targets.is_empty() {
             return found;
         }
-        let depends = tape.depends(&targets, self.id);
-        let seed = Slot::Node(tape.ones(&self.shape()).id);
-        let mut walk = Walk::new(tape, Aim::Variables, targets, self.id, seed);
+        let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
+        let mut walk = Walk::new(tape, Aim::Variables, targets, top);
+        for (y, seed) in seeded {
+            if depends.contains(y.id) {
+                walk.seed_variable(y.id, *seed);
+            }
+        }
         walk.run(
             |_, id| depends.contains(id),
             |id, _, g| {
@@ -246,9 +277,23 @@ fn depends_on_nothing(op: &str) -> String {
 }
 
 impl<T: Float> Tape<T> {
-    /// The nodes that `top` depends on and that depend on a target themselves, targets among them.
-    /// The targets are in ascending order, up to `top`.
-    fn depends(&self, targets: &[u32], top: u32) -> NodeSet {
+    #[track_caller]
+    pub(crate) fn check_history(&self, op: &str) {
+        if self.arena.borrow().ended > 0 {
+            self.fail(format!(
+                "{op}: backward() ended this tape's history: use backward_retain() for the first"
+            ))
+        }
+        if self.run == Run::Inference {
+            self.fail(format!(
+                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
+            ))
+        }
+    }
+
+    /// The nodes that the results depend on and that depend on a target themselves, targets among
+    /// them. The targets are in ascending order, up to `top`, the last of the results.
+    fn depends(&self, targets: &[u32], results: impl Iterator<Item = u32>, top: u32) -> NodeSet {
         let arena = self.arena.borrow();
         let floor = targets[0];
         // History is kept of active nodes alone: nothing depends on a constant.
@@ -256,7 +301,7 @@ impl<T: Float> Tape<T> {
         // An output depends on what its op depends on, not on the first output.
         let operands = |id: u32| arena.parents(arena.first_output(id)).iter().copied();
         let mut below = NodeSet::up_to(top);
-        below.insert(top);
+        results.for_each(|y| below.insert(y));
         let mut end = top + 1;
         while let Some(id) = below.last_before(end) {
             operands(id).filter(within).for_each(|p| below.insert(p));

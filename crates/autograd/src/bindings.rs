@@ -17,6 +17,8 @@ pub(crate) struct Binding {
 pub(crate) struct Bindings {
     list: Vec<Binding>,
     places: HashMap<ParamId, u32>,
+    /// Nodes in place of parameters, while `with_params` runs.
+    substitutes: HashMap<ParamId, u32>,
 }
 
 impl Bindings {
@@ -37,6 +39,25 @@ impl Bindings {
     pub fn at(&self, node: u32) -> Option<Binding> {
         let place = self.list.binary_search_by_key(&node, |binding| binding.node).ok()?;
         Some(self.list[place])
+    }
+
+    /// The node that stands for a parameter at present, if it is not the parameter itself.
+    pub fn substitute_of(&self, param: ParamId) -> Option<u32> {
+        self.substitutes.get(&param).copied()
+    }
+
+    /// From now on these nodes stand for these parameters, too. What did before, to be put back.
+    pub fn substitute(
+        &mut self,
+        pairs: impl Iterator<Item = (ParamId, u32)>,
+    ) -> HashMap<ParamId, u32> {
+        let before = self.substitutes.clone();
+        self.substitutes.extend(pairs);
+        before
+    }
+
+    pub fn end_substitution(&mut self, before: HashMap<ParamId, u32>) {
+        self.substitutes = before;
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Binding> {

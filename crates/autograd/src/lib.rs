@@ -22,6 +22,7 @@ mod scope;
 mod spare;
 mod state;
 mod tape;
+pub mod transforms;
 mod var;
 mod walk;
 

@@ -159,14 +159,15 @@ impl<'t, T: Float> Call<'_, 't, T> {
     /// An input.
     ///
     /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
-    /// differentiate what it computes from it with [`Var::grad`]. The outputs are constants then.
+    /// differentiate what it computes from it with [`Var::grad`], whether its own cotangent is wanted
+    /// or not. The outputs are constants then.
     #[inline]
     pub fn x(&self, arg: usize) -> Var<'t, T> {
         let (tape, id) = (self.tape, self.parents[arg]);
         let id = match self.inputs {
             None => id,
             Some(inputs) => {
-                *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.stand_in(id, false))
+                *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.stand_in(id, true))
             }
         };
         Var { tape, id }

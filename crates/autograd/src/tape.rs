@@ -452,6 +452,9 @@ impl<T: Float> Tape<T> {
     /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
+        if let Some(node) = self.params.borrow().substitute_of(param.id()) {
+            return Var { tape: self, id: node };
+        }
         let bound = self.params.borrow().of(param.id());
         if let Some(Binding { node, version, frozen, .. }) = bound {
             if (version, frozen) != (param.version(), param.frozen()) {

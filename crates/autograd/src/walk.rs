@@ -6,7 +6,6 @@ use crate::ops::{self, Part};
 use crate::tape::{Arena, Mark, Node, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
-use std::cell::RefCell;
 use std::ops::Range;
 use wengert_tensor::{Float, Tensor};
 
@@ -65,15 +64,9 @@ pub(crate) struct Walk<'t, T: Float> {
 }
 
 impl<'t, T: Float> Walk<'t, T> {
-    /// A walk from the node `top`, whose cotangent is `seed`. The gradients of `targets` will be
+    /// A walk from the node `top`, the last that is given a seed. The gradients of `targets` will be
     /// variables.
-    pub fn new(
-        tape: &'t Tape<T>,
-        aim: Aim,
-        targets: SmallVec<[u32; 8]>,
-        top: u32,
-        seed: Slot<T>,
-    ) -> Self {
+    pub fn new(tape: &'t Tape<T>, aim: Aim, targets: SmallVec<[u32; 8]>, top: u32) -> Self {
         let recorded = tape.recording.replace(aim == Aim::Variables);
         tape.walks.set(tape.walks.get() + 1);
         let arena = &mut *tape.arena.borrow_mut();
@@ -85,7 +78,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let (mark, open) = (arena.mark(), arena.len());
         let (pending, lent) = (Vec::new(), SmallVec::new());
         let reached = NodeSet::up_to(top);
-        let mut walk = Walk {
+        Walk {
             tape,
             aim,
             floor,
@@ -99,9 +92,17 @@ impl<'t, T: Float> Walk<'t, T> {
             lent,
             open,
             recorded,
-        };
-        walk.keep(top, seed);
-        walk
+        }
+    }
+
+    /// Gives a node a cotangent to begin with, a number.
+    pub fn seed(&mut self, id: u32, seed: Tensor<T>) {
+        self.keep(id, Slot::Ready(seed));
+    }
+
+    /// Gives a node a cotangent to begin with, a variable.
+    pub fn seed_variable(&mut self, id: u32, seed: Var<'t, T>) {
+        self.give(id, seed, false);
     }
 
     #[inline]
@@ -270,16 +271,9 @@ impl<'t, T: Float> Walk<'t, T> {
             let call = Call { tape, id, parents, wanted, gy, inputs: None };
             return ops::vjp(op, &call);
         }
-        // A user's rule may differentiate what it computes, also where the walk keeps no history.
-        let recorded = tape.recording.replace(true);
         let first = tape.len() as u32;
-        for g in gy.iter_mut().flatten() {
-            g.id = tape.stand_in(g.id, true);
-        }
-        let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
-        let call = Call { tape, id, parents, wanted, gy, inputs: Some(&inputs) };
-        let cotangents = ops::vjp(op, &call);
-        tape.check_cotangents(op, parents, wanted, &cotangents);
+        let recorded = tape.recording.replace(true);
+        let cotangents = tape.custom_cotangents(op, id, parents, wanted, gy);
         tape.recording.set(recorded);
         let arena = &mut *tape.arena.borrow_mut();
         match self.aim {

@@ -4,6 +4,7 @@ use crate::op::{Call, Cotangents, Op, Reads};
 use crate::tape::{ACTIVE, KEPT, SAVED, TINY, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -90,6 +91,27 @@ impl<T: Float> Tape<T> {
             customs.len() as u32 - 1
         };
         self.apply_outputs(Op::Custom(place), x, &shapes)
+    }
+
+    /// Calls a user's rule. It may differentiate what it computes, also where the walk keeps no history:
+    /// the cotangents that it is given are active variables of their own until the caller ends that.
+    #[track_caller]
+    pub(crate) fn custom_cotangents<'t>(
+        &'t self,
+        op: Op,
+        id: u32,
+        parents: &[u32],
+        wanted: &[bool],
+        gy: &mut [Option<Var<'t, T>>],
+    ) -> Cotangents<'t, T> {
+        for g in gy.iter_mut().flatten() {
+            g.id = self.stand_in(g.id, true);
+        }
+        let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
+        let call = Call { tape: self, id, parents, wanted, gy, inputs: Some(&inputs) };
+        let cotangents = crate::ops::vjp(op, &call);
+        self.check_cotangents(op, parents, wanted, &cotangents);
+        cotangents
     }
 
     /// A user's rule is not trusted: one cotangent per wanted input, of its shape.

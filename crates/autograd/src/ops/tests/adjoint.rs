@@ -2,7 +2,9 @@
 //! rule are one Jacobian, and that of the function.
 
 use super::{Form, Row, dot, every_row, spread};
-use crate::tape::Tape;
+use crate::tape::{Policy, Tape};
+use crate::transforms::jvp;
+use crate::var::Var;
 use wengert_tensor::Tensor;
 
 /// Random numbers that are not small.
@@ -52,6 +54,61 @@ fn is_adjoint(row: &Row) {
             row.name
         );
     }
+}
+
+/// Forward mode agrees with backward mode twice, also in what is derived from it.
+fn is_pushed_forward(row: &Row, policy: Policy) {
+    let tape = Tape::new().with_policy(policy);
+    let x = row.place(&tape, &vec![true; row.inputs.len()]);
+    let t: Vec<_> =
+        x.iter().enumerate().map(|(i, x)| tape.watch(random(&x.shape(), i + 1))).collect();
+    let y = row.run(&x);
+    let u = tape.watch(random(&y.shape(), 0));
+    let pulled = (y * u).sum_all().grad(&x);
+    let along = pulled.iter().zip(&t).map(|(&g, &t)| (g * t).sum_all());
+    let by_backward = along.reduce(|a, b| a + b).expect("a row has inputs");
+    let (value, pushed) = jvp(|x: Vec<_>| row.run(&x), x.clone(), t.clone());
+    assert_eq!(value.value().to_vec(), y.value().to_vec(), "{}", row.name);
+    let by_forward = (pushed * u).sum_all();
+    let all: Vec<_> = x.iter().chain(&t).chain([&u]).copied().collect();
+    let near = |what: &str, a: &[f64], b: &[f64]| {
+        let size = b.iter().fold(1.0, |m: f64, b| m.max(b.abs()));
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() <= 1e-11 * size, "{}, {what}, {policy:?}: {a} {b}", row.name);
+        }
+    };
+    near("J t", &[by_forward.item()], &[by_backward.item()]);
+    let [forward, backward] = [by_forward, by_backward].map(|v| v.grad_or_zero(&all));
+    for (i, (a, b)) in forward.into_iter().zip(backward).enumerate() {
+        near(&format!("its slope {i}"), &a.value().to_vec(), &b.value().to_vec());
+    }
+    // Only one operand moves.
+    for (i, only) in t.iter().enumerate() {
+        let one: Vec<_> =
+            (0..t.len()).map(|j| if i == j { *only } else { tape.zeros(&t[j].shape()) }).collect();
+        let (_, pushed) = jvp(
+            |xi: Var<'_, f64>| {
+                let mut moved = x.clone();
+                moved[i] = xi;
+                row.run(&moved)
+            },
+            x[i],
+            *only,
+        );
+        let (_, wanted) = jvp(|x: Vec<_>| row.run(&x), x.clone(), one);
+        near("one operand", &pushed.value().to_vec(), &wanted.value().to_vec());
+    }
+}
+
+#[test]
+fn every_row_is_pushed_forward() {
+    let rows = every_row(|_| true);
+    for row in &rows {
+        for policy in super::POLICIES {
+            is_pushed_forward(row, policy);
+        }
+    }
+    assert!(rows.len() > 470, "{} rows", rows.len());
 }
 
 #[test]

@@ -1,0 +1,24 @@
+use super::{Variables, grad, jvp};
+use crate::var::Var;
+use wengert_tensor::Float;
+
+/// The product of a scalar function's Hessian with a vector, ∂²f/∂x²·v, in the structure of `x`: the
+/// derivative of the gradient along `v`. The Hessian itself is not made.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_autograd::transforms::hvp;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
+/// let v = tape.constant(Tensor::from([10.0, 1.0]));
+/// // The Hessian of x₀³ + x₁³ is diagonal, with 6·x.
+/// assert_eq!(hvp(|x| x.powi(3).sum_all(), x, v).value().to_vec(), [60.0, 12.0]);
+/// ```
+///
+/// # Panics
+/// If the vector does not have the shapes of `x`; else as [`grad`].
+#[track_caller]
+pub fn hvp<'t, T: Float, X: Variables<'t, T>>(f: impl FnOnce(X) -> Var<'t, T>, x: X, v: X) -> X {
+    jvp(|x| grad(f, x), x, v).1
+}

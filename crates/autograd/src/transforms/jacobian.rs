@@ -1,0 +1,60 @@
+use super::pushforward::Pushforward;
+use super::{Evaluated, Evaluation, unit_vectors};
+use crate::var::Var;
+use smallvec::SmallVec;
+use wengert_tensor::{Float, Shape};
+
+/// All derivatives of a function: `j[…i, …j] = ∂fᵢ/∂xⱼ`, of the shape of the result followed by that of
+/// `x`. By passes forwards, one for each element of `x`, or backwards, one for each element of the
+/// result, whichever are fewer.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_autograd::transforms::jacobian;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.constant(Tensor::from([2.0f64, 3.0]));
+/// let a = tape.constant(Tensor::from([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]));
+/// let j = jacobian(|x| a.matmul(x.unsqueeze(1)).squeeze(1), x);
+/// assert_eq!(j.shape(), [3, 2]);
+/// assert_eq!(j.value().to_vec(), a.value().to_vec());
+/// ```
+///
+/// # Panics
+/// If the variables are of two tapes, or the result would have more axes than a tensor has.
+#[track_caller]
+pub fn jacobian<'t, T: Float>(
+    f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,
+    x: Var<'t, T>,
+) -> Var<'t, T> {
+    let Evaluated { evaluation, x, y, .. } = Evaluation::of("jacobian", f, x);
+    let (x, tape) = (x[0], evaluation.tape);
+    let [of_x, of_y] = [x, y].map(|v| v.shape());
+    let axes = of_x.rank() + of_y.rank();
+    if axes > wengert_tensor::MAX_RANK {
+        tape.fail(format!(
+            "jacobian: of a result of shape {of_y} by a variable of shape {of_x} it has {axes} axes, a \
+             tensor has at most {}: flatten them",
+            wengert_tensor::MAX_RANK
+        ))
+    }
+    let shape: Shape = of_y.iter().chain(of_x.iter()).copied().collect();
+    if shape.numel() == 0 {
+        return tape.zeros(&shape);
+    }
+    let (rows, columns) = (of_y.numel() as isize, of_x.numel() as isize);
+    let matrix = if columns <= rows {
+        let pushforward = Pushforward::new(tape, evaluation.first, &[y]);
+        let column = |e| pushforward.along(&[x], &[e])[0].reshape((rows, 1));
+        let columns: SmallVec<[Var<'t, T>; 8]> = unit_vectors(x).map(column).collect();
+        Var::concat(&columns, 1)
+    } else {
+        let row = |e| {
+            let row = Var::grad_of(&[y], &[e], &[x])[0];
+            row.unwrap_or_else(|| tape.zeros(&of_x)).reshape((1, columns))
+        };
+        let rows: SmallVec<[Var<'t, T>; 8]> = unit_vectors(y).map(row).collect();
+        Var::concat(&rows, 0)
+    };
+    matrix.reshape(shape)
+}

@@ -1,0 +1,38 @@
+use super::pushforward::Pushforward;
+use super::{Evaluated, Evaluation, Variables, check_like, in_place_of};
+use wengert_tensor::Float;
+
+/// The function at `x`, and its derivative along `t`, the Jacobian-vector product ∂f/∂x·t, in the
+/// structure of the result. One pass forwards along the recorded operations: for a function of few
+/// numbers that returns many it costs less than [`vjp`](super::vjp) for each result.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_autograd::transforms::jvp;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.constant(Tensor::from([1.0f64, 2.0, 3.0]));
+/// let t = tape.constant(Tensor::from([1.0, 0.0, -1.0]));
+/// let (y, along) = jvp(|x| (x.square(), x.sum_all()), x, t);
+/// assert_eq!(along.0.value().to_vec(), [2.0, 0.0, -6.0]);
+/// assert_eq!((y.1.item(), along.1.item()), (6.0, 0.0));
+/// ```
+///
+/// # Panics
+/// If the direction does not have the shapes of `x`; else as [`grad`](super::grad), but that the
+/// function may return anything.
+#[track_caller]
+pub fn jvp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
+    f: impl FnOnce(X) -> Y,
+    x: X,
+    t: X,
+) -> (Y, Y) {
+    let Evaluated { evaluation, x, y, .. } = Evaluation::of("jvp", f, x);
+    let directions = t.list();
+    check_like("jvp", "direction", &directions, "variable", &x);
+    let results = y.list();
+    let along =
+        Pushforward::new(evaluation.tape, evaluation.first, &results).along(&x, &directions);
+    drop(evaluation);
+    (y.clone(), in_place_of(y, along))
+}

@@ -1,0 +1,156 @@
+//! Derivatives of functions of variables, as variables: each can be differentiated again, to any order.
+//!
+//! A function takes one [`Var`], or several in a tuple, an array or a `Vec` ([`Variables`]), and may use
+//! any other variable beside them. The derivative is by what it takes, at the point that it is given:
+//! also by a constant, and not by other uses of the same variables.
+//!
+//! | function | of f at x | passes over f |
+//! |---|---|---|
+//! | [`grad`], [`value_and_grad`] | ∂f/∂x of a scalar f | one, backwards |
+//! | [`vjp`] | uᵀ·∂f/∂x | one, backwards |
+//! | [`jvp`] | ∂f/∂x·t | one, forwards |
+//! | [`jacobian`] | ∂fᵢ/∂xⱼ | one for each xⱼ, or for each fᵢ if those are fewer |
+//! | [`hvp`] | ∂²f/∂x²·v | one of each |
+//! | [`hessian`] | ∂²f/∂xᵢ∂xⱼ | one, and one forwards for each xⱼ |
+//! | [`laplacian`] | Σ ∂²f/∂xᵢ² | as `hessian` |
+//!
+//! Functions of a model's parameters: [`Tape::params`](crate::Tape::params) gives the point, and
+//! [`Tape::with_params`](crate::Tape::with_params) evaluates the model with variables in place of its
+//! parameters.
+//!
+//! ```
+//! use wengert_autograd::transforms::{grad, hessian};
+//! use wengert_autograd::{Tape, Var};
+//! use wengert_tensor::Tensor;
+//! /// x₀²·x₁
+//! fn f<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
+//!     (x.narrow(0, 0, 1).square() * x.narrow(0, 1, 1)).sum_all()
+//! }
+//! let tape = Tape::new();
+//! let x = tape.constant(Tensor::from([3.0, 5.0]));
+//! assert_eq!(grad(f, x).value().to_vec(), [30.0, 9.0]);
+//! assert_eq!(hessian(f, x).value().to_vec(), [10.0, 6.0, 6.0, 0.0]);
+//! ```
+
+mod grad;
+mod hessian;
+mod hvp;
+mod jacobian;
+mod jvp;
+mod laplacian;
+mod params;
+mod pushforward;
+mod variables;
+mod vjp;
+
+pub use grad::{grad, value_and_grad};
+pub use hessian::hessian;
+pub use hvp::hvp;
+pub use jacobian::jacobian;
+pub use jvp::jvp;
+pub use laplacian::laplacian;
+pub use variables::Variables;
+pub use vjp::vjp;
+
+use crate::scope::ScopeResult;
+use crate::tape::Tape;
+use crate::var::Var;
+use wengert_tensor::{Float, Tensor};
+
+/// An evaluation of a function at stand-ins for its arguments. While it lasts, these are active whatever
+/// they stand for; when it ends, what depends on no leaf is a constant again.
+struct Evaluation<'t, T: Float> {
+    tape: &'t Tape<T>,
+    /// Where the nodes of the evaluation begin.
+    first: u32,
+}
+
+/// What an evaluation gives.
+struct Evaluated<'t, T: Float, X, Y> {
+    evaluation: Evaluation<'t, T>,
+    /// The variables that stand in for the arguments.
+    x: Vec<Var<'t, T>>,
+    /// The structure of the arguments.
+    form: X,
+    y: Y,
+}
+
+impl<'t, T: Float> Evaluation<'t, T> {
+    /// Evaluates `f` at `x`.
+    #[track_caller]
+    fn of<X: Variables<'t, T>, Y: ScopeResult<'t, T>>(
+        name: &str,
+        f: impl FnOnce(X) -> Y,
+        x: X,
+    ) -> Evaluated<'t, T, X, Y> {
+        let list = x.list();
+        let Some(tape) = list.first().map(|x| x.tape) else {
+            panic!("{name}: no variable to differentiate by")
+        };
+        for x in &list {
+            tape.same_tape(name, x.tape);
+        }
+        tape.check_history(name);
+        let evaluation = Evaluation { tape, first: tape.len() as u32 };
+        let form = x.map(&mut |x| Var { tape, id: tape.stand_in(x.id, true) });
+        let x = form.list();
+        let y = f(form.clone());
+        let mut results = Vec::new();
+        y.each(&mut |y| results.push(y));
+        for y in results {
+            tape.same_tape(name, y.tape);
+        }
+        Evaluated { evaluation, x, form, y }
+    }
+}
+
+/// Other variables in the structure of these.
+fn in_place_of<'t, T: Float, X: Variables<'t, T>>(form: X, list: Vec<Var<'t, T>>) -> X {
+    let mut list = list.into_iter();
+    form.map(&mut |_| list.next().expect("as many as in the structure"))
+}
+
+impl<T: Float> Drop for Evaluation<'_, T> {
+    /// Also where the function panics.
+    fn drop(&mut self) {
+        if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
+            arena.end_pretence_since(self.first);
+        }
+    }
+}
+
+/// Checks that a direction or a seed is like what it belongs to, variable by variable.
+#[track_caller]
+fn check_like<T: Float>(
+    name: &str,
+    what: &str,
+    given: &[Var<'_, T>],
+    of: &str,
+    wanted: &[Var<'_, T>],
+) {
+    let Some(tape) = wanted.first().map(|x| x.tape) else { return };
+    let (n, m) = (given.len(), wanted.len());
+    if n != m {
+        tape.fail(format!("{name}: {n} {what}s for {m} {of}s: one for each wanted"))
+    }
+    for (i, (given, wanted)) in given.iter().zip(wanted).enumerate() {
+        tape.same_tape(name, given.tape);
+        let (given, wanted) = (given.shape(), wanted.shape());
+        if given != wanted {
+            tape.fail(format!("{name}: {what} {i} has shape {given}, {of} {i} has shape {wanted}"))
+        }
+    }
+}
+
+/// The unit vectors of a shape: 1 at one element and 0 elsewhere.
+fn unit_vectors<'t, T: Float>(like: Var<'t, T>) -> impl Iterator<Item = Var<'t, T>> {
+    let (tape, shape) = (like.tape, like.shape());
+    (0..shape.numel()).map(move |i| {
+        let at = |j| if i == j { T::of(1.0) } else { T::of(0.0) };
+        if tape.is_abstract() {
+            tape.input(shape)
+        } else {
+            tape.constant(Tensor::from_fn(&shape, at))
+        }
+    })
+}

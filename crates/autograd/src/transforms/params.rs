@@ -1,0 +1,97 @@
+//! The parameters of a model as a point that functions are differentiated at.
+
+use crate::module::{Module, Path};
+use crate::param::{Param, ParamId};
+use crate::tape::Tape;
+use crate::var::Var;
+use std::collections::{HashMap, HashSet};
+use wengert_tensor::Float;
+
+/// The parameters of a model that are not frozen, each once, in the order of the model.
+fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
+    let mut found: Vec<&Param<T>> = Vec::new();
+    let mut seen = HashSet::new();
+    model.visit(&Path::root(), &mut |_, state| {
+        if let Some(param) = state.downcast_ref::<Param<T>>()
+            && !param.frozen()
+            && seen.insert(param.id())
+        {
+            found.push(param);
+        }
+    });
+    found
+}
+
+impl<T: Float> Tape<T> {
+    /// The parameters of a model as variables: those that are not frozen, each once, in the order of
+    /// the model.
+    ///
+    /// # Panics
+    /// As [`param`](Tape::param).
+    #[track_caller]
+    pub fn params(&self, model: &dyn Module) -> Vec<Var<'_, T>> {
+        let mut vars = Vec::new();
+        for param in trainable(model) {
+            vars.push(self.param(param));
+        }
+        vars
+    }
+
+    /// Runs `body` with these variables in place of the parameters that [`params`](Tape::params) gives:
+    /// wherever it uses one of those, it gets the variable. So a model is a function of its parameters.
+    ///
+    /// ```
+    /// use wengert_autograd::transforms::hvp;
+    /// use wengert_autograd::{Param, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let model = (Param::new(Tensor::from([1.0f64, 2.0])), Param::new(Tensor::scalar_of(3.0)));
+    /// let tape = Tape::new();
+    /// // b·Σ a²
+    /// let loss = || (tape.param(&model.0).square().sum_all() * tape.param(&model.1));
+    /// let v = vec![tape.constant(Tensor::from([1.0, 0.0])), tape.full((), 1.0)];
+    /// let product = hvp(|w| tape.with_params(&model, &w, loss), tape.params(&model), v);
+    /// // ∂²/∂a₀∂a = (2·b, 0), ∂²/∂a∂b = 2·a
+    /// assert_eq!(product[0].value().to_vec(), [8.0, 4.0]);
+    /// assert_eq!(product[1].item(), 2.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are not as many variables as parameters, or one has another shape.
+    #[track_caller]
+    pub fn with_params<'t, R>(
+        &'t self,
+        model: &dyn Module,
+        values: &[Var<'t, T>],
+        body: impl FnOnce() -> R,
+    ) -> R {
+        let params = trainable::<T>(model);
+        if params.len() != values.len() {
+            self.fail(format!(
+                "with_params: {} variables for {} parameters that are not frozen: one for each wanted",
+                values.len(),
+                params.len()
+            ))
+        }
+        for (i, (param, value)) in params.iter().zip(values).enumerate() {
+            self.same_tape("with_params", value.tape);
+            let (has, gets) = (param.shape(), value.shape());
+            if has != gets {
+                self.fail(format!(
+                    "with_params: variable {i} has shape {gets}, its parameter has shape {has}"
+                ))
+            }
+        }
+        /// Puts the earlier ones back, also when the body panics.
+        struct Restore<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
+        impl<T: Float> Drop for Restore<'_, T> {
+            fn drop(&mut self) {
+                let before = std::mem::take(&mut self.1);
+                self.0.params.borrow_mut().end_substitution(before);
+            }
+        }
+        let pairs = params.iter().zip(values).map(|(param, value)| (param.id(), value.id));
+        let before = self.params.borrow_mut().substitute(pairs);
+        let _restore = Restore(self, before);
+        body()
+    }
+}

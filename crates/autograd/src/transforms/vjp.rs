@@ -1,0 +1,37 @@
+use super::{Evaluated, Evaluation, Variables, check_like, in_place_of};
+use crate::var::Var;
+use wengert_tensor::Float;
+
+/// The function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. `u` gives the
+/// function's results their weights, and may depend on them: it is made by a function.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_autograd::transforms::vjp;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.constant(Tensor::from([1.0f64, 2.0, 3.0]));
+/// let u = tape.constant(Tensor::from([1.0, 10.0, 100.0]));
+/// let (y, pulled) = vjp(|x| x.square(), x, |_| u);
+/// assert_eq!(y.value().to_vec(), [1.0, 4.0, 9.0]);
+/// assert_eq!(pulled.value().to_vec(), [2.0, 40.0, 600.0]);
+/// ```
+///
+/// # Panics
+/// If the weights do not have the shapes of the results; else as [`grad`](super::grad).
+#[track_caller]
+pub fn vjp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
+    f: impl FnOnce(X) -> Y,
+    x: X,
+    u: impl FnOnce(&Y) -> Y,
+) -> (Y, X) {
+    let Evaluated { evaluation, x, form, y } = Evaluation::of("vjp", f, x);
+    let (results, weights) = (y.list(), u(&y).list());
+    check_like("vjp", "weight", &weights, "result", &results);
+    let pulled = Var::grad_of(&results, &weights, &x);
+    let zeros =
+        |(g, x): (Option<Var<'t, T>>, &Var<'t, T>)| g.unwrap_or_else(|| x.tape.zeros(&x.shape()));
+    let pulled = pulled.into_iter().zip(&x).map(zeros).collect();
+    drop(evaluation);
+    (y, in_place_of(form, pulled))
+}
