@@ -92,7 +92,7 @@ impl<T: Float> Tape<T> {
         self.apply_outputs(Op::Custom(place), x, &shapes)
     }
 
-    /// A user's rule is not trusted: one cotangent per wanted input, of its shape.
+    /// A user's rule is not trusted: one cotangent per wanted input, of its shape and on this tape.
     pub(crate) fn check_cotangents(
         &self,
         op: Op,
@@ -102,7 +102,12 @@ impl<T: Float> Tape<T> {
     ) {
         for (arg, &p) in parents.iter().enumerate().filter(|&(arg, _)| wanted[arg]) {
             let wanted = *self.arena.borrow().shape(p);
-            let given = cotangents.get(arg).copied().flatten().map(Var::shape);
+            let given = cotangents.get(arg).copied().flatten();
+            if let Some(given) = given {
+                // On another tape its number would name another node, or none.
+                self.same_tape(&self.custom_name(op), given.tape);
+            }
+            let given = given.map(Var::shape);
             if given != Some(wanted) {
                 let given = given.map_or("none".into(), |shape| format!("one of shape {shape}"));
                 self.fail(format!(
