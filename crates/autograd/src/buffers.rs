@@ -10,7 +10,7 @@ use crate::param::{Buffer, BufferId};
 use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert_tensor::{Element, Float, Tensor};
 
 /// What a run does to a buffer.
@@ -18,6 +18,13 @@ pub(crate) struct BufferUpdate<T: Float> {
     buffer: BufferId,
     /// `None` once it was applied.
     change: Mutex<Option<Change<T>>>,
+}
+
+impl<T: Float> BufferUpdate<T> {
+    /// A panic in who applies it leaves buffer and mark as they were, so poison means nothing.
+    fn change(&self) -> MutexGuard<'_, Option<Change<T>>> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The updates of one run or of several, in order.
@@ -63,7 +70,8 @@ impl<T: Float> Tape<T> {
     }
 
     /// Says that this run adds to a counter: b ← b + n, applied as those of
-    /// [`update_buffer`](Tape::update_buffer).
+    /// [`update_buffer`](Tape::update_buffer). A total that is no `i64` is refused when it is
+    /// applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
         if !self.is_abstract() {
             self.push_update(buffer, Change::Count(n));
@@ -89,6 +97,10 @@ impl<T: Float> Tape<T> {
     /// }
     /// assert_eq!(mean.value().item(), 4.0);
     /// ```
+    ///
+    /// # Panics
+    /// If a counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         let updates = self.buffers.borrow().clone();
         apply(&updates, model);
@@ -126,12 +138,30 @@ impl<T: Float> Gradients<T> {
 
     /// Applies the updates of the run that were not applied yet to a counter; whether there were
     /// any.
+    ///
+    /// # Panics
+    /// If the counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
-        apply_to_counter(&self.buffers, buffer)
+        match apply_to_counter(&self.buffers, buffer) {
+            Ok(any) => any,
+            Err(full) => panic!("apply_to_counter: {full}"),
+        }
+    }
+
+    /// The first counter of a model that the updates of the run would take beyond `i64`, in words:
+    /// its name, where it is, and by how much it is to grow. An optimizer's step and
+    /// [`apply_updates`](Gradients::apply_updates) panic on it.
+    pub fn full_counter(&self, model: &dyn Module) -> Option<String> {
+        full_counter(&self.buffers, model)
     }
 
     /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
     /// optimizer's step does: for training without one, and for steps that were not made.
+    ///
+    /// # Panics
+    /// If a counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         apply(&self.buffers, model);
     }
@@ -148,17 +178,59 @@ impl<T: Float> Gradients<T> {
     }
 }
 
+#[track_caller]
 fn apply<T: Float>(updates: &[Arc<BufferUpdate<T>>], model: &mut dyn Module) {
     if updates.is_empty() {
         return;
+    }
+    if let Some(full) = full_counter(updates, model) {
+        panic!("apply_updates: {full}")
     }
     model.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
             apply_to(updates, buffer);
         } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
-            apply_to_counter(updates, counter);
+            // Refused above, unless another thread counts the same model's passes meanwhile.
+            if let Err(full) = apply_to_counter(updates, counter) {
+                panic!("apply_updates: {full}")
+            }
         }
     });
+}
+
+/// The first counter that does not hold what is to be added to it.
+fn full_counter<T: Float>(updates: &[Arc<BufferUpdate<T>>], model: &dyn Module) -> Option<String> {
+    let mut first = None;
+    if updates.is_empty() {
+        return first;
+    }
+    model.visit(&Path::root(), &mut |path, state| {
+        if let Some(counter) = state.downcast_ref::<Buffer<i64>>()
+            && first.is_none()
+        {
+            let own = updates.iter().filter(|update| update.buffer == counter.id());
+            let counts = own.filter_map(|update| match &*update.change() {
+                Some(Change::Count(n)) => Some(i128::from(*n)),
+                _ => None,
+            });
+            let full = counted(counter, counts.sum()).err();
+            first = full.map(|full| format!("{path}: {full}"));
+        }
+    });
+    first
+}
+
+/// A counter that has counted; or in words that it cannot.
+fn counted(counter: &Buffer<i64>, by: i128) -> Result<Tensor<i64>, String> {
+    let all = counter.value().to_vec().into_iter();
+    let all: Result<Vec<i64>, String> = all
+        .map(|at| {
+            i64::try_from(i128::from(at) + by).map_err(|_| {
+                format!("a counter is at {at}, and {by} more is no i64: set it to a lower number")
+            })
+        })
+        .collect();
+    Ok(Tensor::from_vec(all?, &counter.shape()))
 }
 
 /// Calls `apply` with each change of a buffer that was not applied yet, in order, and marks it;
@@ -170,8 +242,7 @@ fn each_change<T: Float>(
 ) -> bool {
     let mut any = false;
     for update in updates.iter().filter(|update| update.buffer == buffer) {
-        // A panic in `apply` leaves the buffer and the mark as they were, so poison means nothing.
-        let mut change = update.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut change = update.change();
         if let Some(pending) = &*change {
             apply(pending);
             *change = None;
@@ -185,8 +256,8 @@ fn apply_to<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<T>) 
     each_change(updates, buffer.id(), |change| match change {
         Change::Blend { keep, change } => buffer.update(|b| *b = &*b * *keep + change),
         Change::Average { seen, averaged, value } => {
-            let seen = seen + (buffer.averaged - averaged);
-            let weight = 1.0 / (seen + 1) as f64;
+            let seen = seen.saturating_add(buffer.averaged - averaged);
+            let weight = 1.0 / seen.saturating_add(1) as f64;
             buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
             buffer.averaged += 1;
         }
@@ -194,11 +265,33 @@ fn apply_to<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<T>) 
     })
 }
 
-fn apply_to_counter<T: Float>(updates: &[Arc<BufferUpdate<T>>], buffer: &mut Buffer<i64>) -> bool {
-    each_change(updates, buffer.id(), |change| {
-        let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
-        buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
-    })
+/// Whether there was anything to count; or that the counter cannot, and is as it was. Only the total
+/// has to fit.
+fn apply_to_counter<T: Float>(
+    updates: &[Arc<BufferUpdate<T>>],
+    buffer: &mut Buffer<i64>,
+) -> Result<bool, String> {
+    // Taken first, so that no other thread counts the same changes.
+    let own = updates.iter().filter(|update| update.buffer == buffer.id());
+    let taken = own.filter_map(|update| match update.change().take() {
+        Some(Change::Count(n)) => Some((update, n)),
+        Some(_) => unreachable!("only counters are whole numbers"),
+        None => None,
+    });
+    let taken: Vec<_> = taken.collect();
+    if taken.is_empty() {
+        return Ok(false);
+    }
+    match counted(buffer, taken.iter().map(|&(_, n)| i128::from(n)).sum()) {
+        Ok(value) => buffer.set(value),
+        Err(full) => {
+            for (update, n) in taken {
+                *update.change() = Some(Change::Count(n));
+            }
+            return Err(full);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

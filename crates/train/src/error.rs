@@ -118,6 +118,17 @@ pub enum TrainError {
         /// The names of the parameters.
         parameters: Vec<String>,
     },
+    /// A counter of the model, as that of batch norm, is at the end of `i64`. The weights, the
+    /// buffers and what the optimizer remembers are as they were before the step.
+    #[error("epoch {epoch}, step {step}: {counter}. The weights are as before the step")]
+    Counter {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The counter by its name, where it is, and what to do.
+        counter: String,
+    },
     /// A checkpoint could not be written or taken over.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

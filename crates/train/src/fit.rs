@@ -76,7 +76,8 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     ///
     /// # Errors
     /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss
-    /// or gradients are no longer finite, or a checkpoint cannot be written or taken over. What is
+    /// or gradients are no longer finite, a counter of the model is at the end of `i64`, or a
+    /// checkpoint cannot be written or taken over. What is
     /// found before the first step has changed nothing; the state of a run that ends later is that
     /// of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
     /// an operation refuses is printed before the process ends.
@@ -216,6 +217,9 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             let parameters = names(&**model, &bad.params);
             TrainError::Gradient { epoch, step, loss, parameters }
         })?;
+        if let Some(counter) = gradients.full_counter(&**model) {
+            return Err(TrainError::Counter { epoch, step, counter });
+        }
         // Nothing of the run is needed any more: the optimizer has the weights for itself.
         drop(tape);
         let verdict = match output {
