@@ -244,10 +244,12 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
-    /// The steps that were made had other learning rates than the schedule now says.
+    /// The steps that were made had other learning rates than the schedule now says, or it ends
+    /// before them.
     #[error(
-        "{}: step {step} had a learning rate of {saved}, the schedule says {found}: resume with the same \
-         schedule, over as many steps", path.display()
+        "{}: step {step} had a learning rate of {saved}, the schedule {}: resume with the same schedule, \
+         over as many steps", path.display(),
+        found.map_or("ends before it".into(), |found| format!("says {found}"))
     )]
     Schedule {
         /// The file.
@@ -256,8 +258,8 @@ pub enum CheckpointError {
         step: usize,
         /// The learning rate of the run that was saved.
         saved: f64,
-        /// The learning rate now.
-        found: f64,
+        /// The learning rate now; `None` if the schedule ends before the step.
+        found: Option<f64>,
     },
 }
 

@@ -106,7 +106,7 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         // Now that nothing stands against the run, the saved one may take the place of what is there.
         let mut run = match &self.resume {
             Some(path) => {
-                work.parts().load(path, &|step| self.scheduled_rate(step, train.len()))?
+                work.parts().load(path, &|step, rate| self.agrees(step, rate, train.len()))?
             }
             None => Run::default(),
         };
@@ -314,11 +314,19 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         Ok(())
     }
 
-    /// What the schedule, if there is one, says of a step of this run.
-    fn scheduled_rate(&self, step: usize, steps_per_epoch: usize) -> Option<f64> {
-        let (schedule, per) = self.schedule.as_ref()?;
+    /// Whether the schedule, if there is one, gives a step of this run the learning rate that it had;
+    /// else what it gives, or nothing if it ends before.
+    fn agrees(&self, step: usize, rate: f64, steps_per_epoch: usize) -> Result<(), Option<f64>> {
         let epoch = (step / steps_per_epoch) as u64;
-        (epoch < self.epochs).then(|| schedule.learning_rate(per.count(step, epoch)))
+        let Some((schedule, per)) = self.schedule.as_ref().filter(|_| epoch < self.epochs) else {
+            return Ok(());
+        };
+        let count = per.count(step, epoch);
+        if schedule.last_step().is_some_and(|last| count > last) {
+            return Err(None);
+        }
+        let found = schedule.learning_rate(count);
+        if found == rate { Ok(()) } else { Err(Some(found)) }
     }
 
     #[track_caller]
