@@ -133,7 +133,7 @@ fn transforms(c: &mut Criterion) {
         let h = x.matmul(x.tape().constant(weights.clone()));
         h.tanh() * h.sin() + h.sigmoid()
     }
-    let at = |tape: &Tape| [0.1f32, 0.2, 0.3].map(|x| Tensor::full(&[1, 3], x.into()));
+    let at = |_: &Tape| [0.1f32, 0.2, 0.3].map(|x| Tensor::full(&[1, 3], x.into()));
     group.bench_function("10,000 results of 3 numbers, forwards", |b| {
         b.iter(|| {
             let tape = Tape::new();

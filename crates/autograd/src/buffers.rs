@@ -10,11 +10,18 @@ use crate::param::{Buffer, BufferId};
 use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert_tensor::{Element, Float, Tensor};
 
 /// What a run does to a buffer; `None` once it was applied.
-type Update<T> = Mutex<Option<Change<T>>>;
+pub(crate) struct Update<T: Float>(Mutex<Option<Change<T>>>);
+
+impl<T: Float> Update<T> {
+    /// A panic in who applies it leaves buffer and mark as they were, so poison means nothing.
+    fn change(&self) -> MutexGuard<'_, Option<Change<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The updates of one run or of several: those of each buffer in order.
 #[derive(Clone)]
@@ -70,7 +77,8 @@ impl<T: Float> Tape<T> {
     }
 
     /// Says that this run adds to a counter: b ← b + n, applied as those of
-    /// [`update_buffer`](Tape::update_buffer).
+    /// [`update_buffer`](Tape::update_buffer). A total that is no `i64` is refused when it is
+    /// applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
         if !self.is_abstract() {
             self.push_update(buffer, Change::Count(n));
@@ -96,6 +104,10 @@ impl<T: Float> Tape<T> {
     /// }
     /// assert_eq!(mean.value().item(), 4.0);
     /// ```
+    ///
+    /// # Panics
+    /// If a counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         let updates = self.buffers.borrow().clone();
         updates.apply(model);
@@ -120,7 +132,8 @@ impl<T: Float> Tape<T> {
     }
 
     fn push_update<E: Element>(&self, buffer: &Buffer<E>, change: Change<T>) {
-        self.buffers.borrow_mut().push(buffer.id(), Arc::new(Mutex::new(Some(change))));
+        let update = Update(Mutex::new(Some(change)));
+        self.buffers.borrow_mut().push(buffer.id(), Arc::new(update));
     }
 }
 
@@ -132,12 +145,30 @@ impl<T: Float> Gradients<T> {
 
     /// Applies the updates of the run that were not applied yet to a counter; whether there were
     /// any.
+    ///
+    /// # Panics
+    /// If the counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
-        self.buffers.apply_to_counter(buffer)
+        match self.buffers.apply_to_counter(buffer) {
+            Ok(any) => any,
+            Err(full) => panic!("apply_to_counter: {full}"),
+        }
+    }
+
+    /// The first counter of a model that the updates of the run would take beyond `i64`, in words:
+    /// its name, where it is, and by how much it is to grow. An optimizer's step and
+    /// [`apply_updates`](Gradients::apply_updates) panic on it.
+    pub fn full_counter(&self, model: &dyn Module) -> Option<String> {
+        self.buffers.full_counter(model)
     }
 
     /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
     /// optimizer's step does: for training without one, and for steps that were not made.
+    ///
+    /// # Panics
+    /// If a counter would exceed `i64`; nothing has changed.
+    #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         self.buffers.apply(model);
     }
@@ -159,54 +190,113 @@ impl<T: Float> Updates<T> {
         }
     }
 
+    fn of(&self, buffer: BufferId) -> impl Iterator<Item = &Update<T>> {
+        self.of.get(&buffer).into_iter().flatten().map(|update| &**update)
+    }
+
+    #[track_caller]
     fn apply(&self, model: &mut dyn Module) {
         if self.of.is_empty() {
             return;
+        }
+        if let Some(full) = self.full_counter(model) {
+            panic!("apply_updates: {full}")
         }
         model.visit_mut(&Path::root(), &mut |_, state| {
             if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
                 self.apply_to(buffer);
             } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
-                self.apply_to_counter(counter);
+                // Refused above, unless another thread counts the same model's passes meanwhile.
+                if let Err(full) = self.apply_to_counter(counter) {
+                    panic!("apply_updates: {full}")
+                }
             }
         });
     }
 
-    /// Calls `apply` with each change of a buffer that was not applied yet, in order, and marks it;
-    /// whether there were any.
-    fn each_change(&self, buffer: BufferId, mut apply: impl FnMut(&Change<T>)) -> bool {
-        let mut any = false;
-        for update in self.of.get(&buffer).into_iter().flatten() {
-            // A panic in `apply` leaves the buffer and the mark as they were, so poison means nothing.
-            let mut change = update.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(pending) = &*change {
-                apply(pending);
-                *change = None;
-                any = true;
+    /// The first counter that does not hold what is to be added to it.
+    fn full_counter(&self, model: &dyn Module) -> Option<String> {
+        let mut first = None;
+        if self.of.is_empty() {
+            return first;
+        }
+        model.visit(&Path::root(), &mut |path, state| {
+            if let Some(counter) = state.downcast_ref::<Buffer<i64>>()
+                && first.is_none()
+            {
+                let counts = self.of(counter.id()).filter_map(|update| match &*update.change() {
+                    Some(Change::Count(n)) => Some(i128::from(*n)),
+                    _ => None,
+                });
+                let full = counted(counter, counts.sum()).err();
+                first = full.map(|full| format!("{path}: {full}"));
             }
+        });
+        first
+    }
+
+    /// Applies each change of a buffer that was not applied yet, in order, and marks it; whether there
+    /// were any.
+    fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
+        let mut any = false;
+        for update in self.of(buffer.id()) {
+            let mut change = update.change();
+            match &*change {
+                None => continue,
+                Some(Change::Blend { keep, change }) => {
+                    buffer.update(|b| *b = &*b * *keep + change);
+                }
+                Some(Change::Average { seen, averaged, value }) => {
+                    let seen = seen.saturating_add(buffer.averaged - averaged);
+                    let weight = 1.0 / seen.saturating_add(1) as f64;
+                    buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
+                    buffer.averaged += 1;
+                }
+                Some(Change::Count(_)) => unreachable!("counters are whole numbers"),
+            }
+            *change = None;
+            any = true;
         }
         any
     }
 
-    fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
-        self.each_change(buffer.id(), |change| match change {
-            Change::Blend { keep, change } => buffer.update(|b| *b = &*b * *keep + change),
-            Change::Average { seen, averaged, value } => {
-                let seen = seen + (buffer.averaged - averaged);
-                let weight = 1.0 / (seen + 1) as f64;
-                buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
-                buffer.averaged += 1;
+    /// Whether there was anything to count; or that the counter cannot, and is as it was. Only the
+    /// total has to fit.
+    fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> Result<bool, String> {
+        // Taken first, so that no other thread counts the same changes.
+        let taken = self.of(buffer.id()).filter_map(|update| match update.change().take() {
+            Some(Change::Count(n)) => Some((update, n)),
+            Some(_) => unreachable!("only counters are whole numbers"),
+            None => None,
+        });
+        let taken: Vec<_> = taken.collect();
+        if taken.is_empty() {
+            return Ok(false);
+        }
+        match counted(buffer, taken.iter().map(|&(_, n)| i128::from(n)).sum()) {
+            Ok(value) => buffer.set(value),
+            Err(full) => {
+                for (update, n) in taken {
+                    *update.change() = Some(Change::Count(n));
+                }
+                return Err(full);
             }
-            Change::Count(_) => unreachable!("counters are whole numbers"),
-        })
+        }
+        Ok(true)
     }
+}
 
-    fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
-        self.each_change(buffer.id(), |change| {
-            let Change::Count(n) = change else { unreachable!("only counters are whole numbers") };
-            buffer.update(|b| *b = &*b + &Tensor::scalar_of(*n));
+/// A counter that has counted; or in words that it cannot.
+fn counted(counter: &Buffer<i64>, by: i128) -> Result<Tensor<i64>, String> {
+    let all = counter.value().to_vec().into_iter();
+    let all: Result<Vec<i64>, String> = all
+        .map(|at| {
+            i64::try_from(i128::from(at) + by).map_err(|_| {
+                format!("a counter is at {at}, and {by} more is no i64: set it to a lower number")
+            })
         })
-    }
+        .collect();
+    Ok(Tensor::from_vec(all?, &counter.shape()))
 }
 
 #[cfg(test)]

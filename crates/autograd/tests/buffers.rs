@@ -232,3 +232,70 @@ fn means_do_not_depend_on_how_updates_are_grouped() {
     assert!(run(&mean, 0, 7.0).apply_to(&mut mean));
     assert!((mean.value().item() - 7.0).abs() < 1e-12);
 }
+
+/// What a panic says.
+fn text_of(f: impl FnOnce()) -> String {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    *caught.unwrap_err().downcast::<String>().unwrap()
+}
+
+/// A counter at its end refuses in words, and no buffer of the model has changed.
+#[test]
+fn a_counter_does_not_count_beyond_its_type() {
+    for (at, n) in [(i64::MAX, 1), (i64::MAX - 2, 3), (i64::MIN, -1), (1, i64::MAX)] {
+        let mut model = Model::new();
+        model.count.set(Tensor::scalar_of(at));
+        let record = |model: &Model| {
+            let tape = Tape::new();
+            tape.update_buffer(&model.running, 0.9, tape.constant(Tensor::from([1.0])));
+            tape.count_buffer(&model.count, n);
+            tape
+        };
+        let words = |name: &str| {
+            format!(
+                "{name}: a counter is at {at}, and {n} more is no i64: set it to a lower number"
+            )
+        };
+        let tape = record(&model);
+        let gradients = tape.param(&model.w).sum_all().backward();
+        assert_eq!(gradients.full_counter(&model), Some(words("count")));
+        assert_eq!(gradients.full_counter(&model.running), None, "a model without the counter");
+        assert_eq!(text_of(|| tape.apply_updates(&mut model)), words("apply_updates: count"));
+        model.is(0.0, at);
+        assert_eq!(text_of(|| gradients.apply_updates(&mut model)), words("apply_updates: count"));
+        model.is(0.0, at);
+        let refused = text_of(|| {
+            gradients.apply_to_counter(&mut model.count);
+        });
+        assert_eq!(refused, words("apply_to_counter"));
+        model.is(0.0, at);
+        // Nothing was marked as applied: as soon as it fits, all is.
+        model.count.set(Tensor::scalar_of(0));
+        assert_eq!(gradients.full_counter(&model), None);
+        gradients.apply_updates(&mut model);
+        model.is(1.0, n);
+    }
+}
+
+/// Only the total has to fit.
+#[test]
+fn counts_of_one_counter_are_added_before_they_are_refused() {
+    let mut counter = Buffer::<i64>::new(Tensor::from([i64::MAX - 1, 3]));
+    let tape = Tape::new();
+    for n in [i64::MAX, 2, -5, i64::MIN] {
+        tape.count_buffer(&counter, n);
+    }
+    tape.watch(Tensor::scalar(1.0)).backward().apply_to_counter(&mut counter);
+    assert_eq!(counter.value().to_vec(), [i64::MAX - 5, -1]);
+}
+
+#[test]
+fn a_mean_of_as_many_values_as_can_be_counted() {
+    let mut model = Model::new();
+    let tape = Tape::new();
+    for _ in 0..2 {
+        tape.average_buffer(&model.running, u64::MAX, tape.constant(Tensor::from([4.0])));
+    }
+    tape.apply_updates(&mut model);
+    assert!(model.running.value().to_vec()[0] < 1e-18);
+}

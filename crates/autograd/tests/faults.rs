@@ -108,3 +108,49 @@ fn nothing_is_active_without_history() {
     let tape = Tape::inference();
     assert!(!tape.watch(Tensor::scalar(1.0)).is_active());
 }
+
+/// x, with a rule that returns a variable of another tape, of the right shape.
+struct Elsewhere;
+impl CustomOp<f64> for Elsewhere {
+    fn name(&self) -> &'static str {
+        "elsewhere"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0]].into())
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        [x[0].clone()].into()
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        let other: &'static Tape<f64> = Box::leak(Box::new(Tape::new()));
+        // Its number is one that this tape has, too, and one that it does not have.
+        let mut g = other.constant(Tensor::ones_of(&c.gy().shape()));
+        for _ in 0..if c.gy().numel() > 2 { 100 } else { 0 } {
+            g = other.constant(g.value());
+        }
+        std::iter::once(Some(g)).collect()
+    }
+}
+
+#[test]
+fn a_rule_returns_variables_of_its_own_tape() {
+    for n in [2, 3] {
+        for variables in [false, true] {
+            let tape = Tape::<f64>::new();
+            let x = tape.watch(Tensor::ones_of(&[n]));
+            let loss = tape.custom(Arc::new(Elsewhere), &[x * 2.0])[0].sum_all();
+            let run = AssertUnwindSafe(|| {
+                if variables {
+                    drop(loss.grad(&[x]));
+                } else {
+                    drop(loss.backward_retain());
+                }
+            });
+            let text = *catch_unwind(run).expect_err("refused").downcast::<String>().unwrap();
+            assert_eq!(
+                text,
+                "elsewhere: variables of two tapes meet: values cross with tape.constant(x.value())"
+            );
+        }
+    }
+}

@@ -71,7 +71,7 @@ pub enum DataError {
         /// The most axes of a tensor.
         max: usize,
     },
-    /// The header claims more elements than any memory holds.
+    /// The header claims more elements than any memory holds; an empty axis hides no other sizes.
     #[error("{}: the header claims shape {shape:?} of {element}, which no memory holds", path.display())]
     TooLarge {
         /// The file.

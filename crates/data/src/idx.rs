@@ -35,7 +35,7 @@ use flate2::write::GzEncoder;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
-use wengert_tensor::{Element, Shape, Tensor, write_atomically};
+use wengert_tensor::{Element, Shape, Tensor, shapes, write_atomically};
 
 mod read;
 pub use read::{parse, read, read_tensor};
@@ -131,18 +131,22 @@ impl IdxArray {
     /// An array of these elements in row-major order.
     ///
     /// # Panics
-    /// If the shape has another number of elements, or a size does not fit in 32 bits.
+    /// If the shape has another number of elements, or no tensor has it, or a size does not fit in
+    /// 32 bits.
     #[track_caller]
     pub fn new(data: IdxData, shape: &[usize]) -> Self {
-        let shape = Shape::new(shape);
+        assert!(
+            shape.iter().all(|&size| u32::try_from(size).is_ok()),
+            "IdxArray::new: the sizes of an IDX file have 32 bits, shape {shape:?} needs more"
+        );
+        let shape = match shapes::shape_of("IdxArray::new", shape) {
+            Ok(shape) => shape,
+            Err(why) => panic!("{why}"),
+        };
         let (have, want) = (data.len(), shape.numel());
         assert!(
             have == want,
             "IdxArray::new: {have} elements do not fill shape {shape}, which has {want}"
-        );
-        assert!(
-            shape.iter().all(|&size| u32::try_from(size).is_ok()),
-            "IdxArray::new: the sizes of an IDX file have 32 bits, shape {shape} needs more"
         );
         IdxArray { shape, data }
     }

@@ -179,8 +179,9 @@ fn wrong_magic_type_and_rank() {
 
 #[test]
 fn absurd_sizes() {
-    // 2^60 elements that are not there.
-    assert!(matches!(error(&header(8, &[1 << 20; 3])), DataError::Truncated { found: 0, .. }));
+    // 2^58 elements that are not there.
+    let sizes = [1 << 20, 1 << 20, 1 << 18];
+    assert!(matches!(error(&header(8, &sizes)), DataError::Truncated { found: 0, .. }));
     let truncated = error(&header(0x0e, &[u32::MAX]));
     assert_eq!(
         truncated.to_string(),
@@ -196,6 +197,18 @@ fn absurd_sizes() {
     // Fewer than 2⁶⁴ bytes, but more than 2⁶³.
     assert!(matches!(error(&header(8, &[0, u32::MAX, u32::MAX])), DataError::TooLarge { .. }));
     assert!(matches!(error(&header(0x0e, &[0, u32::MAX, 1 << 29])), DataError::TooLarge { .. }));
+    // Fewer than 2⁶³ bytes, but more elements than a tensor has: an empty axis hides nothing.
+    for element in [8, 9, 0x0b, 0x0c, 0x0d, 0x0e] {
+        for sizes in [[0, 1 << 30, 1 << 30], [1 << 30, 0, 1 << 30], [1 << 30, 1 << 30, 0]] {
+            let error = error(&header(element, &sizes));
+            assert!(matches!(error, DataError::TooLarge { .. }), "{element} {sizes:?}: {error}");
+        }
+        assert!(matches!(error(&header(element, &[1 << 29; 2])), DataError::Truncated { .. }));
+        assert!(matches!(error(&header(element, &[1 << 20; 3])), DataError::TooLarge { .. }));
+        // The most elements, 2⁵⁹ - 1, are no product of such sizes; half of 2⁵⁹ are.
+        let array = idx::parse(&header(element, &[0, 1 << 29, 1 << 29]), "file").unwrap();
+        assert_eq!(array.into_tensor::<f64>().unwrap().shape(), [0, 1 << 29, 1 << 29]);
+    }
     // Large sizes of nothing are fine.
     let array = idx::parse(&header(8, &[u32::MAX, 0, 7]), "file").unwrap();
     assert_eq!(array.shape(), [u32::MAX as usize, 0, 7]);
@@ -344,4 +357,41 @@ fn every_byte_replaced() {
 #[should_panic(expected = "5 elements do not fill shape [2, 3], which has 6")]
 fn array_of_another_length() {
     let _ = IdxArray::new(IdxData::U8(vec![0; 5]), &[2, 3]);
+}
+
+/// A file is read as a tensor, or there is an error: no shape is too large for the one and fine for the
+/// other.
+#[test]
+fn every_header_is_a_tensor_or_an_error() {
+    let sizes = [0, 1, 1 << 29, 1 << 30, u32::MAX];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut tensors = 0;
+    for a in sizes {
+        for b in sizes {
+            for c in sizes {
+                if [a, b, c].iter().all(|&size| size != 0) {
+                    continue;
+                }
+                std::fs::write(&path, header(8, &[a, b, c])).unwrap();
+                let fits = [a, b, c].iter().map(|&n| u128::from(n.max(1))).product::<u128>()
+                    <= isize::MAX as u128 / 16;
+                match idx::read_tensor::<i64>(&path) {
+                    Ok(tensor) => assert_eq!(tensor.numel(), 0),
+                    Err(DataError::TooLarge { .. }) => assert!(!fits, "{a} {b} {c}"),
+                    Err(error) => panic!("{error}"),
+                }
+                tensors += usize::from(fits);
+            }
+        }
+    }
+    assert!(tensors > 20, "{tensors}");
+}
+
+#[test]
+#[should_panic(
+    expected = "IdxArray::new: shape [0, 1073741824, 1073741824] has more elements than"
+)]
+fn an_array_has_no_shape_that_a_tensor_cannot_have() {
+    drop(IdxArray::new(IdxData::U8(Vec::new()), &[0, 1 << 30, 1 << 30]));
 }

@@ -34,8 +34,8 @@ activations! {
     /// x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural
     /// network function approximation in reinforcement learning", 2017.)
     Silu: |x| x * x.sigmoid();
-    /// x itself: a place kept for something else.
-    Identity: |x| x;
+    /// The numbers of x, in a variable of its own: a place kept for something else.
+    Identity: |x| x.reshape(x.shape());
 }
 
 /// x where it is positive, else so many times x; PyTorch's default is 0.01. At 0 the derivative is the

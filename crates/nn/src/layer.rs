@@ -50,6 +50,10 @@ use wengert_tensor::{Float, Tensor};
 pub trait Layer<T: Float = f32>: Module + Send + Sync {
     /// The output for this input, on the input's tape.
     ///
+    /// Layers of this crate return a variable of its own, never `x`: a gradient by the output does
+    /// not count other uses of the input. A layer of your own that has nothing to do returns
+    /// [`Identity`](crate::Identity)`.forward(x)`.
+    ///
     /// # Panics
     /// If the input's shape does not fit. If a layer behaves differently in training and evaluation,
     /// and the tape has no mode ([`Tape::new`]).

@@ -1,5 +1,6 @@
 //! Layers in a row.
 
+use crate::activation::Identity;
 use crate::layer::Layer;
 use std::fmt;
 use std::ops::{Index, IndexMut};
@@ -90,7 +91,7 @@ impl<T: Float> Sequential<T> {
         self.layers.len()
     }
 
-    /// Whether there is none: the output is the input then.
+    /// Whether there is none: the output has the numbers of the input then.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
@@ -111,13 +112,15 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let mut x = input;
         for (name, layer) in &self.layers {
             let y = layer.forward_as(name, x);
-            // Nobody else knows `x`, unless it is the caller's or was handed through.
+            // Nobody else knows `x`, unless it is the caller's or a layer of the user's returned it
+            // unchanged.
             if !x.is(input) && !x.is(y) {
                 x.release();
             }
             x = y;
         }
-        x
+        // Of no layers the result is a variable of its own, too.
+        if x.is(input) { Identity.forward(x) } else { x }
     }
 }
 

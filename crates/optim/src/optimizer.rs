@@ -23,7 +23,8 @@ pub trait Optimizer<T: Float = f32> {
     /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
     /// type than the gradients, or its gradient of another shape, or has changed since the gradient
     /// was computed (unless the gradients are marked with [`Gradients::allow_stale`]); all names are
-    /// listed, and nothing has changed. If hyperparameters do not go together.
+    /// listed, and nothing has changed. If a counter of the model would exceed `i64`
+    /// ([`Gradients::full_counter`]); nothing has changed. If hyperparameters do not go together.
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
 

@@ -59,6 +59,11 @@ pub trait Schedule {
         None
     }
 
+    /// The last step that has a learning rate; `None` if the schedule has no end.
+    fn last_step(&self) -> Option<usize> {
+        None
+    }
+
     /// Gives an optimizer the learning rate and the momentum of this step. (A `Box<dyn Schedule>` or
     /// a reference is a schedule too: `(&schedule).apply(…)` for a `schedule: &dyn Schedule`.)
     ///
@@ -97,6 +102,9 @@ macro_rules! forward {
             #[track_caller]
             fn momentum(&self, step: usize) -> Option<f64> {
                 (**self).momentum(step)
+            }
+            fn last_step(&self) -> Option<usize> {
+                (**self).last_step()
             }
         })*
     };

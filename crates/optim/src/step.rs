@@ -3,7 +3,8 @@
 use crate::base::Memory;
 use crate::rule::{Invalid, Rule};
 use smallvec::SmallVec;
-use wengert_autograd::{Buffer, Gradients, Kind, Module, Param, Path};
+use std::collections::HashMap;
+use wengert_autograd::{Buffer, Gradients, Kind, Module, Param, ParamId, Path};
 use wengert_tensor::{Float, Program, Tensor};
 
 #[track_caller]
@@ -17,9 +18,8 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     }
     check(model, gradients, rule.base().allow_missing);
 
-    // Out of the rule while its programs are asked for.
-    let mut memories = std::mem::take(&mut rule.base_mut().memories);
-    let rule_now = &*rule;
+    let mut lent = Lent::from(rule);
+    let (rule_now, memories) = (&*lent.rule, &mut lent.memories);
     let (in_use, initial) = (rule_now.slots_in_use(), T::of(rule_now.initial()));
     // Parameters of one age share a program.
     let mut program: Option<((u64, bool), Program)> = None;
@@ -58,10 +58,29 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             program.update(&mut targets, &[gradient]);
         });
     });
-    rule.base_mut().memories = memories;
 }
 
-/// Panics if a gradient does not fit its parameter, before anything has changed.
+/// What a rule remembers, out of it while its programs are asked for; back in it at the end, also when a
+/// panic passes through.
+struct Lent<'r, T: Float, R: Rule<T>> {
+    rule: &'r mut R,
+    memories: HashMap<ParamId, Memory<T>>,
+}
+
+impl<'r, T: Float, R: Rule<T>> From<&'r mut R> for Lent<'r, T, R> {
+    fn from(rule: &'r mut R) -> Self {
+        let memories = std::mem::take(&mut rule.base_mut().memories);
+        Lent { rule, memories }
+    }
+}
+
+impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
+    fn drop(&mut self) {
+        self.rule.base_mut().memories = std::mem::take(&mut self.memories);
+    }
+}
+
+/// Panics if a gradient does not fit its parameter, or a count its counter, before anything has changed.
 #[track_caller]
 fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
     let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
@@ -114,6 +133,9 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
          backward again, or make the optimizer with `.allow_missing()`",
         were_frozen.join(", ")
     );
+    if let Some(full) = gradients.full_counter(model) {
+        panic!("step: {full}")
+    }
     if missing.is_empty() {
         return;
     }

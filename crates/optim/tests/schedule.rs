@@ -1,5 +1,6 @@
 //! Schedules as PyTorch's (`tests/reference/schedules.py` made the numbers), and what they refuse.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wengert_autograd::{Param, Tape};
 use wengert_optim::{
@@ -226,4 +227,37 @@ fn a_rate_that_is_no_number() {
 #[should_panic(expected = "OneCycleLr: pct_start is 30.0, it must be from 0 to 1")]
 fn a_percentage() {
     let _ = OneCycleLr::new(0.1, 10).pct_start(30.0);
+}
+
+/// The last step has a rate; one step later there is none.
+#[test]
+fn the_end_of_a_schedule() {
+    let cycle = OneCycleLr::new(0.4, 20);
+    let schedules: [(&dyn Schedule, usize); 5] = [
+        (&cycle, 20),
+        (&cycle.three_phase(true), 20),
+        (&cycle.warmup(7), 27),
+        (&cycle.warmup(7).warmup(0).warmup(3), 30),
+        (&Arc::new(cycle), 20),
+    ];
+    for (schedule, last) in schedules {
+        assert_eq!(schedule.last_step(), Some(last));
+        assert!(schedule.learning_rate(last) > 0.0);
+        let beyond = || schedule.learning_rate(last + 1);
+        assert!(catch_unwind(AssertUnwindSafe(beyond)).is_err());
+    }
+    let endless: [&dyn Schedule; 8] = [
+        &CosineAnnealingLr::new(0.1, 3),
+        &LinearLr::new(0.1, 3),
+        &ConstantLr::new(0.1, 3),
+        &StepLr::new(0.1, 3),
+        &MultiStepLr::new(0.1, [3]),
+        &ExponentialLr::new(0.1, 0.5),
+        &LambdaLr::new(0.1, |_| 1.0),
+        &StepLr::new(0.1, 3).warmup(2),
+    ];
+    for schedule in endless {
+        assert_eq!(schedule.last_step(), None);
+        assert!(schedule.learning_rate(1_000_000) >= 0.0);
+    }
 }

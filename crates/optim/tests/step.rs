@@ -3,8 +3,10 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Mutex;
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, OneCycleLr, Optimizer, Schedule, Sgd};
-use wengert_tensor::Tensor;
+use wengert_optim::{
+    Adadelta, Adagrad, Adam, AdamW, Base, OneCycleLr, Optimizer, Rule, Schedule, Sgd,
+};
+use wengert_tensor::{Program, Tensor};
 
 fn param(values: [f32; 2]) -> Param {
     Param::new(Tensor::from(values))
@@ -343,4 +345,91 @@ fn parameters_of_different_ages_are_corrected_by_their_own() {
             assert!((f64::from(now) - w).abs() < 1e-5, "{young}: {now} instead of {w}");
         }
     }
+}
+
+/// A counter at its end is refused by name before anything changes: what the optimizer remembers stays.
+#[test]
+fn a_counter_at_its_end_costs_no_state() {
+    let optimizers: [fn() -> Box<dyn Optimizer>; 5] = [
+        || Box::new(Sgd::new(0.5).momentum(0.25)),
+        || Box::new(Adam::new(0.5)),
+        || Box::new(AdamW::new(0.5)),
+        || Box::new(Adagrad::new(0.5)),
+        || Box::new(Adadelta::new(0.5)),
+    ];
+    for make in optimizers {
+        let mut optimizer = make();
+        let mut model = (param([1.0, 2.0]), Buffer::<i64>::new(Tensor::scalar_of(i64::MAX - 1)));
+        let run = |model: &(Param, Buffer<i64>)| {
+            let tape = Tape::new();
+            tape.count_buffer(&model.1, 1);
+            tape.param(&model.0).square().sum_all().backward()
+        };
+        let gradients = run(&model);
+        optimizer.step(&mut model, &gradients);
+        assert_eq!(model.1.value().item(), i64::MAX);
+
+        let (before, weights) = (optimizer.state_dict(&model), model.0.value().to_vec());
+        assert!(!before.is_empty(), "something is remembered");
+        let gradients = run(&model);
+        let mut expected = 0;
+        let (message, at) = panic_of(|| {
+            expected = line() + 1;
+            optimizer.step(&mut model, &gradients);
+        });
+        assert_eq!(
+            message,
+            "step: 1: a counter is at 9223372036854775807, and 1 more is no i64: set it to a lower \
+             number"
+        );
+        assert_eq!(at, expected, "the panic points at the caller");
+        assert!(optimizer.state_dict(&model) == before, "the state was changed");
+        assert_eq!(model.0.value().to_vec(), weights);
+        model.1.set(Tensor::scalar_of(7));
+        optimizer.step(&mut model, &gradients);
+        assert_eq!(model.1.value().item(), 8);
+        assert_ne!(model.0.value().to_vec(), weights);
+    }
+}
+
+/// A rule that breaks off: p <- p - g, with the sum of gradients remembered.
+struct Breaks(Base);
+impl Rule<f32> for Breaks {
+    fn name(&self) -> &'static str {
+        "Breaks"
+    }
+    fn base(&self) -> &Base {
+        &self.0
+    }
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.0
+    }
+    fn slots(&self) -> &'static [&'static str] {
+        &["sum"]
+    }
+    fn program(&self, t: u64) -> Program {
+        assert!(t < 3, "no third step");
+        Program::new(|[p, sum, g]| [p - g, sum + g])
+    }
+}
+
+#[test]
+fn a_panic_in_a_rule_loses_no_state() {
+    let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0])];
+    let mut optimizer = Breaks(Base::new(1.0));
+    for _ in 0..2 {
+        let gradients = gradients(&[&model[0], &model[1]]);
+        optimizer.step(&mut model, &gradients);
+    }
+    let sums = |optimizer: &Breaks, model: &Vec<Param>| {
+        let state = optimizer.state_dict(model);
+        ["sum.0", "sum.1"].map(|name| state.get(name).unwrap().get::<f32>().unwrap().to_vec())
+    };
+    let before = sums(&optimizer, &model);
+    // 2 w, then -2 w.
+    assert_eq!(before, [[0.0, 0.0], [0.0, 0.0]]);
+    let gradients = gradients(&[&model[0], &model[1]]);
+    let (message, _) = panic_of(|| optimizer.step(&mut model, &gradients));
+    assert_eq!(message, "no third step");
+    assert_eq!(sums(&optimizer, &model), before);
 }

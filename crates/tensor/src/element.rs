@@ -85,9 +85,9 @@ pub trait Element:
     /// The float nearest to this number; else the element with exactly this value, if there is one.
     #[doc(hidden)]
     fn number(x: Figure) -> Option<Self>;
-    /// The mean of `n` elements with this sum.
+    /// The mean of all.
     #[doc(hidden)]
-    fn mean(sum: Self::Sum, n: usize) -> f64;
+    fn mean(x: &Tensor<Self>) -> f64;
     /// Sums along axes; `None` if a sum does not fit.
     #[doc(hidden)]
     fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
@@ -121,6 +121,10 @@ pub trait Number:
     /// The sum, and whether it does not fit (then the sum is wrapped).
     #[doc(hidden)]
     fn adding(self, other: Self) -> (Self, bool);
+    /// Whether this element is a true sum: `added` was added to some other element by
+    /// [`adding`](Number::adding), in parts whose sums may have been wrapped on the way.
+    #[doc(hidden)]
+    fn holds(self, added: i128) -> bool;
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
@@ -216,8 +220,8 @@ macro_rules! floats {
                     Figure::Whole(c) => c as $t,
                 })
             }
-            fn mean(sum: Self, n: usize) -> f64 {
-                (sum / n as $t).into()
+            fn mean(x: &Tensor<Self>) -> f64 {
+                (x.sum_all() / x.numel() as $t).into()
             }
             fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
                 Some(reduce::sum_axes(x, reduction))
@@ -230,6 +234,9 @@ macro_rules! floats {
             #[inline(always)]
             fn adding(self, other: Self) -> (Self, bool) {
                 (self + other, false)
+            }
+            fn holds(self, _: i128) -> bool {
+                true
             }
         }
         impl Float for $t {
@@ -273,8 +280,9 @@ macro_rules! sums_in_i64 {
         fn number(x: Figure) -> Option<Self> {
             x.whole().and_then(Self::exactly)
         }
-        fn mean(sum: i64, n: usize) -> f64 {
-            sum as f64 / n as f64
+        fn mean(x: &Tensor<Self>) -> f64 {
+            let all = x.contiguous();
+            reduce::plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
         }
     };
 }
@@ -302,6 +310,11 @@ macro_rules! integers {
             #[inline(always)]
             fn adding(self, other: Self) -> (Self, bool) {
                 self.overflowing_add(other)
+            }
+            fn holds(self, added: i128) -> bool {
+                let sum = i128::from(self);
+                let before = (sum - added) as $t; // wrapped as the sums were
+                i128::from(before) + added == sum
             }
         }
     )* };

@@ -16,6 +16,7 @@ use crate::shapes::{self, OrPanic};
 use crate::simd::simd;
 use crate::strided::{Collapsed, Cursor};
 use crate::tensor::Tensor;
+use std::collections::HashMap;
 
 /// The indices in reading order, all of them checked.
 #[track_caller]
@@ -256,25 +257,33 @@ impl<T: Number> Tensor<T> {
         let from = source.as_slice().unwrap_or_default();
         let width = around(&shape, at).1;
         let (to, index) = (self.make_mut(), indices(&index));
-        let too_large = simd(
+        let sums = &mut *to;
+        let wrapped = simd(
             #[inline(always)]
             move || {
-                let mut too_large = false;
-                let blocks = to.chunks_exact_mut(len * width);
+                let mut wrapped = false;
+                let blocks = sums.chunks_exact_mut(len * width);
                 for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
                     for (row, &i) in rows.chunks_exact(width).zip(index) {
                         let at = i as usize * width;
                         for (x, &y) in block[at..at + width].iter_mut().zip(row) {
                             let (sum, over) = x.adding(y);
                             *x = sum;
-                            too_large |= over;
+                            wrapped |= over;
                         }
                     }
                 }
-                too_large
+                wrapped
             },
         );
-        sums_fit::<T>("index_add", too_large);
+        if wrapped {
+            let row = |k: usize| {
+                let (block, i) = (k / index.len(), index[k % index.len()] as usize);
+                (block * len + i) * width
+            };
+            let place = |(n, &x)| (row(n / width) + n % width, x);
+            totals_fit("index_add", to, from.iter().enumerate().map(place));
+        }
     }
 
     /// Adds `part` to the elements at the indices `start, start + step, …` along one axis, in place.
@@ -305,6 +314,7 @@ impl<T: Number> Tensor<T> {
         let width = around(&shape, at).1;
         let rows = shape[at];
         let to = self.make_mut();
+        // Each place gets one number, so that no sum is wrapped on the way to another.
         let mut too_large = false;
         let mut add = |place: &mut [T], part: &[T]| {
             for (x, &y) in place.iter_mut().zip(part) {
@@ -324,7 +334,7 @@ impl<T: Number> Tensor<T> {
                 add(&mut block[to..to + width], row);
             }
         }
-        sums_fit::<T>("slice_add", too_large);
+        assert!(!too_large, "{}", no_sum::<T>("slice_add"));
     }
 
     /// `self` with an element of `source` added for each of `index`, which gives its place along
@@ -364,20 +374,18 @@ impl<T: Number> Tensor<T> {
         let part = part.contiguous();
         let strides = crate::shape::Strides::row_major(&shape);
         let to = self.make_mut();
-        let (mut cursor, step) = places(of_index, axis, &strides);
-        let (mut rest, mut from) = (indices(&index), part.as_slice().unwrap_or_default());
-        let mut too_large = false;
-        while !rest.is_empty() {
-            let (start, by, n) = cursor.next_run(rest.len());
-            for (j, (&i, &x)) in rest[..n].iter().zip(from).enumerate() {
-                let place = &mut to[(start + j as isize * by + i as isize * step) as usize];
-                let (sum, over) = place.adding(x);
-                *place = sum;
-                too_large |= over;
-            }
-            (rest, from) = (&rest[n..], &from[n..]);
+        let (index, from) = (indices(&index), part.as_slice().unwrap_or_default());
+        let mut wrapped = false;
+        each_place(of_index, axis, &strides, index, from, |place, x| {
+            let (sum, over) = to[place].adding(x);
+            to[place] = sum;
+            wrapped |= over;
+        });
+        if wrapped {
+            let mut added = Vec::with_capacity(from.len());
+            each_place(of_index, axis, &strides, index, from, |place, x| added.push((place, x)));
+            totals_fit("scatter_add", to, added);
         }
-        sums_fit::<T>("scatter_add", too_large);
     }
 
     /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
@@ -393,10 +401,41 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-/// Panics at the caller's line if a sum of integers was too large.
+fn no_sum<T: Element>(op: &str) -> String {
+    format!("{op}: a sum does not fit {}: cast to a wider type first", T::DTYPE)
+}
+
+/// Panics at the caller's line if a total of integers does not fit. `to` is what came of adding these
+/// numbers to their places one by one, wrapped where a sum on the way did not fit.
+#[cold]
 #[track_caller]
-fn sums_fit<T: Element>(op: &str, too_large: bool) {
-    assert!(!too_large, "{op}: a sum does not fit {0}: cast to a wider type first", T::DTYPE);
+fn totals_fit<T: Number>(op: &str, to: &[T], added: impl IntoIterator<Item = (usize, T)>) {
+    let mut totals = HashMap::<usize, i128>::new();
+    for (place, x) in added {
+        *totals.entry(place).or_default() += i128::from(x.cast_::<i64>());
+    }
+    let fit = totals.into_iter().all(|(place, total)| to[place].holds(total));
+    assert!(fit, "{}", no_sum::<T>(op));
+}
+
+/// Each of these numbers, and its place in a tensor with these strides: that of its index along `axis`.
+#[inline]
+fn each_place<T: Copy>(
+    shape: Shape,
+    axis: usize,
+    strides: &crate::shape::Strides,
+    mut index: &[i64],
+    mut numbers: &[T],
+    mut meet: impl FnMut(usize, T),
+) {
+    let (mut cursor, step) = places(shape, axis, strides);
+    while !index.is_empty() {
+        let (start, by, n) = cursor.next_run(index.len());
+        for (j, (&i, &x)) in index[..n].iter().zip(numbers).enumerate() {
+            meet((start + j as isize * by + i as isize * step) as usize, x);
+        }
+        (index, numbers) = (&index[n..], &numbers[n..]);
+    }
 }
 
 /// Walks the places of an index tensor's elements in another tensor with these strides, as if all

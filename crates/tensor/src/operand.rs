@@ -72,11 +72,14 @@ impl Figure {
         }
     }
 
-    /// Its exact value, if it is an integer; huge floats become the nearest `i128`.
+    /// Its exact value, if it is an integer; huge floats become the nearest even `i128`, as all floats
+    /// from 2⁵³ on are even.
     pub(crate) fn whole(self) -> Option<i128> {
         match self {
             Figure::Whole(c) => Some(c),
-            Figure::Float(c) => (c.fract() == 0.0).then_some(c as i128),
+            Figure::Float(c) if c.fract() != 0.0 => None,
+            Figure::Float(c) if c >= i128::MAX as f64 => Some(i128::MAX - 1),
+            Figure::Float(c) => Some(c as i128),
         }
     }
 

@@ -75,8 +75,11 @@ pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
     product(sizes).ok_or_else(|| too_many(op, sizes))
 }
 
-/// These sizes as a shape.
-pub(crate) fn shape_of(op: &str, sizes: &[usize]) -> Rule {
+/// These sizes as a shape, if a tensor can have it: an empty axis hides no sizes.
+///
+/// # Errors
+/// If there are too many axes, or indices along one, or elements.
+pub fn shape_of(op: &str, sizes: &[usize]) -> Rule {
     ensure(sizes.len() <= MAX_RANK, || {
         format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
     })?;

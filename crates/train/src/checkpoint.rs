@@ -68,12 +68,12 @@ impl<T: Float> Parts<'_, T> {
         Ok(file.save(path)?)
     }
 
-    /// Takes a file over, of a run whose steps had these learning rates. Nothing has changed if it
-    /// cannot be.
+    /// Takes a file over, of a run whose steps had learning rates that `agrees` takes: else it gives what
+    /// the schedule says in their place, if anything. Nothing has changed if the file is refused.
     pub fn load(
         &mut self,
         path: &Path,
-        learning_rate: &dyn Fn(usize) -> Option<f64>,
+        agrees: &dyn Fn(usize, f64) -> Result<(), Option<f64>>,
     ) -> Result<Run, CheckpointError> {
         let file = File { path, content: NamedTensors::load(path)? };
         match file.content.metadata.get(KIND) {
@@ -93,7 +93,7 @@ impl<T: Float> Parts<'_, T> {
         }
         let run = file.run(self.data.1)?;
         for (step, &saved) in run.history.learning_rates.iter().enumerate() {
-            if let Some(found) = learning_rate(step).filter(|&found| found != saved) {
+            if let Err(found) = agrees(step, saved) {
                 let (path, step) = (path.into(), step + 1);
                 return Err(CheckpointError::Schedule { path, step, saved, found });
             }

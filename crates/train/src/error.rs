@@ -118,6 +118,17 @@ pub enum TrainError {
         /// The names of the parameters.
         parameters: Vec<String>,
     },
+    /// A counter of the model, as that of batch norm, is at the end of `i64`. The weights, the
+    /// buffers and what the optimizer remembers are as they were before the step.
+    #[error("epoch {epoch}, step {step}: {counter}. The weights are as before the step")]
+    Counter {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The counter by its name, where it is, and what to do.
+        counter: String,
+    },
     /// A checkpoint could not be written or taken over.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -233,10 +244,12 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
-    /// The steps that were made had other learning rates than the schedule now says.
+    /// The steps that were made had other learning rates than the schedule now says, or it ends
+    /// before them.
     #[error(
-        "{}: step {step} had a learning rate of {saved}, the schedule says {found}: resume with the same \
-         schedule, over as many steps", path.display()
+        "{}: step {step} had a learning rate of {saved}, the schedule {}: resume with the same schedule, \
+         over as many steps", path.display(),
+        found.map_or("ends before it".into(), |found| format!("says {found}"))
     )]
     Schedule {
         /// The file.
@@ -245,8 +258,8 @@ pub enum CheckpointError {
         step: usize,
         /// The learning rate of the run that was saved.
         saved: f64,
-        /// The learning rate now.
-        found: f64,
+        /// The learning rate now; `None` if the schedule ends before the step.
+        found: Option<f64>,
     },
 }
 

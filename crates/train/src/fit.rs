@@ -76,7 +76,8 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     ///
     /// # Errors
     /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss
-    /// or gradients are no longer finite, or a checkpoint cannot be written or taken over. What is
+    /// or gradients are no longer finite, a counter of the model is at the end of `i64`, or a
+    /// checkpoint cannot be written or taken over. What is
     /// found before the first step has changed nothing; the state of a run that ends later is that
     /// of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
     /// an operation refuses is printed before the process ends.
@@ -105,7 +106,7 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         // Now that nothing stands against the run, the saved one may take the place of what is there.
         let mut run = match &self.resume {
             Some(path) => {
-                work.parts().load(path, &|step| self.scheduled_rate(step, train.len()))?
+                work.parts().load(path, &|step, rate| self.agrees(step, rate, train.len()))?
             }
             None => Run::default(),
         };
@@ -216,6 +217,9 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
             let parameters = names(&**model, &bad.params);
             TrainError::Gradient { epoch, step, loss, parameters }
         })?;
+        if let Some(counter) = gradients.full_counter(&**model) {
+            return Err(TrainError::Counter { epoch, step, counter });
+        }
         // Nothing of the run is needed any more: the optimizer has the weights for itself.
         drop(tape);
         let verdict = match output {
@@ -310,11 +314,19 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         Ok(())
     }
 
-    /// What the schedule, if there is one, says of a step of this run.
-    fn scheduled_rate(&self, step: usize, steps_per_epoch: usize) -> Option<f64> {
-        let (schedule, per) = self.schedule.as_ref()?;
+    /// Whether the schedule, if there is one, gives a step of this run the learning rate that it had;
+    /// else what it gives, or nothing if it ends before.
+    fn agrees(&self, step: usize, rate: f64, steps_per_epoch: usize) -> Result<(), Option<f64>> {
         let epoch = (step / steps_per_epoch) as u64;
-        (epoch < self.epochs).then(|| schedule.learning_rate(per.count(step, epoch)))
+        let Some((schedule, per)) = self.schedule.as_ref().filter(|_| epoch < self.epochs) else {
+            return Ok(());
+        };
+        let count = per.count(step, epoch);
+        if schedule.last_step().is_some_and(|last| count > last) {
+            return Err(None);
+        }
+        let found = schedule.learning_rate(count);
+        if found == rate { Ok(()) } else { Err(Some(found)) }
     }
 
     #[track_caller]

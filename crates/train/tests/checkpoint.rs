@@ -5,7 +5,7 @@ use wengert_data::{
     DataLoader, Dataset, Digits, RandomAffine, Subset, TensorDataset, random_split,
 };
 use wengert_nn::{BatchNorm1d, Dropout, Flatten, Linear, Sequential, Tanh, sequential, state_dict};
-use wengert_optim::{Adam, Optimizer, Sgd};
+use wengert_optim::{Adam, OneCycleLr, Optimizer, Schedule, Sgd};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
 use wengert_train::{CheckpointError, Criterion, History, TrainError, Trainer};
 
@@ -271,6 +271,57 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         file.save(&path).unwrap();
         let error = refused(&path, sgd);
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{name}: {error}");
+    }
+}
+
+/// A schedule that ends before the checkpoint does.
+#[test]
+fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    // One rate all the way, so that nothing but the end tells one from the other.
+    let flat = |steps: usize| {
+        OneCycleLr::new(0.1, steps).div_factor(1.0).final_div_factor(1.0).cycle_momentum(false)
+    };
+    let go_on = |schedule: Box<dyn Schedule>, last: usize| {
+        let (result, weights, rng) =
+            run(3, sgd, |trainer| trainer.resume(&path).schedule(schedule).stop_after(last));
+        if result.is_err() {
+            let mut fresh = Philox::new(3);
+            assert_eq!(weights, state_dict(&model(&mut fresh)), "the model was changed");
+            assert_eq!(rng, fresh, "the generator was changed");
+        }
+        result
+    };
+    for warmup in [0, 3] {
+        let (done, ..) = run(1, sgd, |trainer| {
+            trainer.schedule(flat(44).warmup(warmup)).checkpoint(&path).stop_after(15)
+        });
+        assert_eq!(done.unwrap().steps(), 15);
+        // Steps are counted from 0, and the cycle has a rate for the step after its last.
+        for steps in [4, 13 - warmup] {
+            for schedule in [
+                Box::new(flat(steps).warmup(warmup)) as Box<dyn Schedule>,
+                Box::new(std::sync::Arc::new(flat(steps).warmup(warmup).warmup(0))),
+            ] {
+                let error = go_on(schedule, 4).unwrap_err();
+                let TrainError::Checkpoint(error @ CheckpointError::Schedule { .. }) = &error
+                else {
+                    panic!("{error}")
+                };
+                let text = error.to_string();
+                assert!(
+                    text.contains(
+                        "had a learning rate of 0.1, the schedule ends before it: resume"
+                    ),
+                    "{text}"
+                );
+            }
+        }
+        // As long as what was done, or longer.
+        for steps in [14 - warmup, 15, 44] {
+            assert_eq!(go_on(Box::new(flat(steps).warmup(warmup)), 15).unwrap().steps(), 15);
+        }
     }
 }
 

@@ -652,3 +652,43 @@ fn examples_are_numbered_as_the_loader_numbers_them() {
         }
     }
 }
+
+/// A counter of batches at its end, as a file may have it: an error, and the state is that of the last
+/// step, also what the optimizer remembers.
+#[test]
+fn a_counter_of_batches_at_its_end() {
+    let set = points(16);
+    let loader = DataLoader::new(&set, 4);
+    for made in [0, 1, 3, 5] {
+        let start = |at: i64| {
+            let mut model = normed(&mut Philox::new(3));
+            let mut state = state_dict(&model);
+            state.insert("1.num_batches_tracked", Tensor::scalar_of(at));
+            wengert_nn::load_state_dict(&mut model, &state).unwrap();
+            model
+        };
+        let mut model = start(i64::MAX - made as i64);
+        let (result, _, after) = fit(&mut model, &classifier(), &loader);
+        let error = result.expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "epoch {}, step {}: 1.num_batches_tracked: a counter is at 9223372036854775807, and 1 \
+                 more is no i64: set it to a lower number. The weights are as before the step",
+                made / 4 + 1,
+                made % 4 + 1
+            )
+        );
+        // A run of as many steps, from a counter that has room.
+        let mut other = start(0);
+        let (result, _, wanted) = fit(&mut other, &classifier().stop_after(made), &loader);
+        assert_eq!(result.unwrap().steps(), made);
+        assert!(after.1 == wanted.1, "the state of the optimizer");
+        let weights = |state: &StateDict| {
+            let mut state = state.clone();
+            state.insert("1.num_batches_tracked", Tensor::scalar_of(0i64));
+            state
+        };
+        assert!(weights(&after.0) == weights(&wanted.0), "weights and running statistics");
+    }
+}

@@ -44,7 +44,12 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
         Mul => two(wants_a.then(|| gy * b), wants_b.then(|| gy * a)),
         Div => two(wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)),
         Pow => {
-            two(wants_a.then(|| pow_by_base(gy, a, b)), wants_b.then(|| pow_by_power(gy, a, b, y)))
+            // Whether the mixed derivative can be asked for: nothing else sees the difference.
+            let bent = c.tape.recording.get() && a.is_active() && b.is_active();
+            two(
+                wants_a.then(|| pow_by_base(gy, a, b, bent)),
+                wants_b.then(|| pow_by_power(gy, a, b, y, bent)),
+            )
         }
         Maximum => two(
             wants_a.then(|| a.binary(Lt, b).gate(share())),
@@ -65,22 +70,51 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
 /// gy b aᵇ⁻¹. At a = b = 0 that is 0 · ∞, where a⁰ = 1 is flat. The base is exchanged before the
 /// singular power, not only the product after it: the derivative of a value that is masked
 /// afterwards would still be computed, and be NaN.
-fn pow_by_base<'t, T: Float>(gy: Var<'t, T>, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
-    let flat = a.eq(0.0) * b.eq(0.0);
+///
+/// By b this is aᵇ⁻¹ (1 + b ln a), which goes to -∞ with a if 0 < b ≤ 1. The rule of the product would
+/// make it ∞ - ∞, or 1. So at a = 0 the factor b is one with the same product, where `bent`: ±1 for b < 1,
+/// beside an infinite power, and 1 - √(b - 1), which falls vertically, at b = 1.
+fn pow_by_base<'t, T: Float>(
+    gy: Var<'t, T>,
+    a: Var<'t, T>,
+    b: Var<'t, T>,
+    bent: bool,
+) -> Var<'t, T> {
+    let zero = a.eq(0.0);
+    let flat = zero * b.eq(0.0);
     let safe = Var::where_(flat, 1, a);
-    flat.gate(gy * b * safe.pow(b - 1.0))
+    let less = b - 1.0;
+    let factor = if bent {
+        let steep = zero * b.le(1.0);
+        let root = Var::where_(steep, less.clamp_min(0.0), 1).sqrt();
+        Var::where_(steep, b.sign() - root, b)
+    } else {
+        b
+    };
+    flat.gate(gy * factor * safe.pow(less))
 }
 
 /// gy aᵇ ln a, which is 0 at a = 0 with b > 0 (the limit) and with b = 0 (as `PyTorch` has it).
+///
+/// By a this is aᵇ⁻¹ (1 + b ln a), as above. So if 0 < b ≤ 1, -√a stands beside the zero, where `bent`: it
+/// is 0, too, and falls vertically. It needs no size, only the sign of gy, which may be infinite. The power
+/// is that of the base exchanged at 0, as y would get a cotangent of 0 and make 0 · ∞ of it.
 fn pow_by_power<'t, T: Float>(
     gy: Var<'t, T>,
     a: Var<'t, T>,
     b: Var<'t, T>,
     y: Var<'t, T>,
+    bent: bool,
 ) -> Var<'t, T> {
-    let flat = a.eq(0.0) * b.ge(0.0);
+    let zero = a.eq(0.0);
+    let flat = zero * b.ge(0.0);
     let safe = Var::where_(flat, 1, a);
-    flat.gate(gy) * y * safe.ln()
+    if !bent {
+        return flat.gate(gy) * y * safe.ln();
+    }
+    let steep = zero * b.gt(0.0) * b.le(1.0);
+    let root = Var::where_(steep, Var::where_(steep, a, 1).sqrt(), 0);
+    flat.gate(gy) * safe.pow(b) * safe.ln() - gy.sign() * root
 }
 
 /// Each side gets the gradient where it was selected, the condition none.

@@ -114,7 +114,7 @@ impl<T: Float> Tape<T> {
         cotangents
     }
 
-    /// A user's rule is not trusted: one cotangent per wanted input, of its shape.
+    /// A user's rule is not trusted: one cotangent per wanted input, of its shape and on this tape.
     pub(crate) fn check_cotangents(
         &self,
         op: Op,
@@ -124,7 +124,12 @@ impl<T: Float> Tape<T> {
     ) {
         for (arg, &p) in parents.iter().enumerate().filter(|&(arg, _)| wanted[arg]) {
             let wanted = *self.arena.borrow().shape(p);
-            let given = cotangents.get(arg).copied().flatten().map(Var::shape);
+            let given = cotangents.get(arg).copied().flatten();
+            if let Some(given) = given {
+                // On another tape its number would name another node, or none.
+                self.same_tape(&self.custom_name(op), given.tape);
+            }
+            let given = given.map(Var::shape);
             if given != Some(wanted) {
                 let given = given.map_or("none".into(), |shape| format!("one of shape {shape}"));
                 self.fail(format!(

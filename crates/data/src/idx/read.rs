@@ -6,7 +6,7 @@ use crate::unpack::{GZIP, Gunzip, failure, fill, magic};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
-use wengert_tensor::{FileKind, MAX_RANK, Shape, Tensor};
+use wengert_tensor::{FileKind, MAX_RANK, Tensor, shapes};
 
 /// Reads an IDX file, plain or compressed with gzip (its bytes tell, not its name).
 ///
@@ -71,16 +71,11 @@ impl<R: Read> Body<'_, R> {
     fn read(mut self) -> Result<IdxArray, DataError> {
         let (element, shape) = self.header()?;
         let path = self.path;
-        // No element may be so far from the first that a size or a stride overflows, even where
-        // another axis is empty.
-        let expected = shape
-            .iter()
-            .try_fold(element.size(), |bytes, &size| bytes.checked_mul(size.max(1)))
-            .filter(|&bytes| isize::try_from(bytes).is_ok())
-            .map(|bytes| if shape.contains(&0) { 0 } else { bytes });
-        let Some(expected) = expected else {
+        // A shape that a tensor can have: an empty axis hides no sizes.
+        let Ok(sizes) = shapes::shape_of("idx", &shape) else {
             return Err(DataError::TooLarge { path: path.into(), shape, element });
         };
+        let expected = sizes.numel() * element.size();
         let bytes = self.elements(expected, 4 + 4 * shape.len())?;
         let found = bytes.len();
         if found < expected {
@@ -95,7 +90,7 @@ impl<R: Read> Body<'_, R> {
         if found > expected {
             return Err(DataError::TrailingBytes { path: path.into(), shape, element, expected });
         }
-        Ok(IdxArray { shape: Shape::new(&shape), data: element.decode(bytes) })
+        Ok(IdxArray { shape: sizes, data: element.decode(bytes) })
     }
 
     fn header(&mut self) -> Result<(IdxType, Vec<usize>), DataError> {

@@ -208,4 +208,9 @@ impl Schedule for OneCycleLr {
         let OneCycleLr { cycle_momentum, base_momentum, max_momentum, .. } = *self;
         cycle_momentum.then(|| self.at(step, max_momentum, base_momentum, max_momentum))
     }
+
+    fn last_step(&self) -> Option<usize> {
+        // As PyTorch, which asks for one more rate than there are steps.
+        Some(self.total_steps)
+    }
 }

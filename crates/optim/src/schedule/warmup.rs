@@ -46,4 +46,8 @@ impl<S: Schedule> Schedule for Warmup<S> {
     fn momentum(&self, step: usize) -> Option<f64> {
         self.schedule.momentum(step.saturating_sub(self.steps))
     }
+
+    fn last_step(&self) -> Option<usize> {
+        self.schedule.last_step().map(|last| last.saturating_add(self.steps))
+    }
 }

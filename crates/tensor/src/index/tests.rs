@@ -231,3 +231,96 @@ fn panics_name_op_shape_and_caller() {
         },
     );
 }
+
+/// The totals of what is added to each place, in `i128`.
+fn totals<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) -> Vec<i128> {
+    let mut totals: Vec<i128> = before.iter().map(|&x| x.into()).collect();
+    for &(place, x) in added {
+        totals[place] += x.into();
+    }
+    totals
+}
+
+/// `index_add`, `scatter_add` and their forms in place: each total, or a refusal if one does not fit.
+fn adds_exactly<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) {
+    let wanted: Option<Vec<T>> = totals(before, added).into_iter().map(T::exactly).collect();
+    let x = Tensor::from(before.to_vec());
+    let index = Tensor::from(added.iter().map(|&(place, _)| place as i64).collect::<Vec<_>>());
+    let parts = Tensor::from(added.iter().map(|&(_, part)| part).collect::<Vec<T>>());
+    // Along the last axis, and in rows of two.
+    let twice = |x: &Tensor<T>| Tensor::stack(&[x, x], 1);
+    let (wide, wide_parts) = (twice(&x), twice(&parts));
+    let rows = |index: &Tensor<i64>| Tensor::stack(&[index, index], 1);
+    let runs: [(&str, &dyn Fn() -> Tensor<T>); 4] = [
+        ("scatter_add", &|| x.scatter_add(0, &index, &parts)),
+        ("scatter_add", &|| wide.scatter_add(0, &rows(&index), &wide_parts).narrow(1, 1, 1)),
+        ("index_add", &|| {
+            let mut x = x.clone();
+            x.index_add_in_place(0, &index, &parts);
+            x
+        }),
+        ("index_add", &|| {
+            let mut wide = wide.clone();
+            wide.index_add_in_place(0, &index, &wide_parts);
+            wide.narrow(1, 0, 1)
+        }),
+    ];
+    for (op, run) in runs {
+        if let Some(wanted) = &wanted {
+            assert_eq!(run().to_vec(), *wanted, "{op} {before:?} {added:?}");
+        } else {
+            let text = crate::testing::panic_of(|| drop(run())).message;
+            let refusal =
+                format!("{op}: a sum does not fit {}: cast to a wider type first", T::DTYPE);
+            assert_eq!(text, refusal, "{before:?} {added:?}");
+        }
+    }
+}
+
+#[test]
+fn sums_of_integers_are_refused_only_if_a_total_does_not_fit() {
+    const MAX: i64 = i64::MAX;
+    const MIN: i64 = i64::MIN;
+    // On the way beyond the type, and back.
+    adds_exactly(&[MAX, 0], &[(0, 1), (0, -1)]);
+    adds_exactly(&[MIN, 5], &[(0, -1), (1, 2), (0, 1)]);
+    adds_exactly(&[MAX], &[(0, MAX), (0, MAX), (0, -MAX), (0, -MAX)]);
+    adds_exactly(&[MIN], &[(0, MIN), (0, MIN), (0, MAX), (0, MAX), (0, 2)]);
+    adds_exactly(&[0, -1], &[(1, MIN), (0, MAX), (1, MAX), (0, 1), (0, MIN), (1, 3)]);
+    // The total is one beyond, or wraps as a whole.
+    adds_exactly(&[MAX, 0], &[(0, 1)]);
+    adds_exactly(&[MAX, 0], &[(0, 2), (0, -1)]);
+    adds_exactly(&[0, MIN], &[(1, 1), (1, -2)]);
+    adds_exactly(&[0], &[(0, MIN), (0, MIN)]);
+    adds_exactly(&[0], &[(0, MAX), (0, MAX), (0, 2)]);
+    // Types without a sign never come back.
+    adds_exactly(&[250u8, 0], &[(0, 5), (1, 255)]);
+    adds_exactly(&[250u8, 0], &[(0, 5), (0, 1)]);
+    adds_exactly(&[200u8], &[(0, 200), (0, 200), (0, 168)]);
+    adds_exactly(&[u32::MAX - 1], &[(0, 1)]);
+    adds_exactly(&[u32::MAX], &[(0, 1), (0, u32::MAX)]);
+    // At random.
+    let mut state = 1u64;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let pick = |n: u64| [MAX, MIN, MAX / 2, MIN / 2, 1, -1, 0][(n % 7) as usize];
+    for _ in 0..300 {
+        let before = [pick(next()), pick(next()), pick(next())];
+        let added: Vec<_> = (0..=next() % 8).map(|_| (next() as usize % 3, pick(next()))).collect();
+        adds_exactly(&before, &added);
+    }
+}
+
+/// Each place gets one number: there are no sums on the way.
+#[test]
+fn slices_of_integers_are_added_exactly() {
+    let mut x = Tensor::from([i64::MAX, i64::MIN, 3]);
+    x.slice_add_in_place(0, 0, 1, &Tensor::from([i64::MIN, i64::MAX, -3]));
+    assert_eq!(x.to_vec(), [-1, -1, 0]);
+    panics_here("slice_add: a sum does not fit i64: cast to a wider type first", || {
+        x.slice_add_in_place(0, 1, 1, &Tensor::from([i64::MIN]));
+    });
+}

@@ -138,7 +138,7 @@ fn power(a: i128, b: i128) -> Option<i128> {
     }
 }
 
-/// The number, which must be whole; as the nearest `i128` where that is not far enough.
+/// The number, which must be whole; as the nearest even `i128` where that is not far enough.
 #[track_caller]
 fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
     match c.whole() {
@@ -158,9 +158,9 @@ fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
 fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Display; 2]) -> ! {
     let sign = match op {
         Binary::Div if b == 0 => panic!("div: division by zero: {text_a} / 0"),
-        Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {b} divides by zero"),
+        Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {text_b} divides by zero"),
         Binary::Pow if b < 0 => panic!(
-            "pow: {a} to the power of {b} is not a whole number: cast first, for example \
+            "pow: {text_a} to the power of {text_b} is not a whole number: cast first, for example \
              x.cast::<f64>()"
         ),
         Binary::Pow => "to the power of",

@@ -69,19 +69,15 @@ impl<T: Element> Tensor<T> {
     /// Σx / n over all elements, as a number. The mean of nothing is NaN.
     ///
     /// Of floats the mean is computed in their type. Of integers and booleans (as 0 and 1) the sum
-    /// is exact.
+    /// is exact, and need not be an `i64`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
     /// let (labels, predicted) = (Tensor::from([2i64, 0, 1, 1]), Tensor::from([2i64, 0, 0, 1]));
     /// assert_eq!(predicted.eq(&labels).mean_all(), 0.75);
     /// ```
-    ///
-    /// # Panics
-    /// If a sum of integers is no `i64`.
-    #[track_caller]
     pub fn mean_all(&self) -> f64 {
-        T::mean(self.sum_all(), self.numel())
+        T::mean(self)
     }
 
     /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a

@@ -30,8 +30,8 @@ whole! { bool i64 u8 i64 u32 i64 i64 i128 }
 /// How many elements are added before the sum moves to an `i128`.
 const PIECE: usize = 1 << 31;
 
-/// The sum of all; `None` if it is no `i64`. The order makes no difference.
-pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
+/// The sum of all. The order makes no difference.
+pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
     let piece = |x: &[T]| {
         let mut sum = T::Wide::default();
         for &x in x {
@@ -39,7 +39,12 @@ pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
         }
         sum.into()
     };
-    x.chunks(PIECE).map(piece).sum::<i128>().try_into().ok()
+    x.chunks(PIECE).map(piece).sum()
+}
+
+/// The sum of all; `None` if it is no `i64`.
+pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
+    exact(x).try_into().ok()
 }
 
 /// The sum of each column of `inner`; whether all fit.

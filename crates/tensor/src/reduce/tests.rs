@@ -448,3 +448,20 @@ fn panics_name_what_is_wrong() {
     panics_here(&fits("min_to"), || drop(x.min_to(&[4])));
     panics_here(&fits("logsumexp_to"), || drop(x.logsumexp_to(&[4])));
 }
+
+/// A mean lies between the elements: it is there although the sum is no `i64`.
+#[test]
+fn means_of_integers_whose_sum_is_no_i64() {
+    let max = i64::MAX as f64;
+    assert_eq!(Tensor::from([i64::MAX; 3]).mean_all(), max);
+    assert_eq!(Tensor::from([i64::MIN; 5]).mean_all(), -max);
+    assert_eq!(Tensor::from([i64::MAX, i64::MAX, 0, 0]).mean_all(), max / 2.0);
+    assert_eq!(Tensor::from([[i64::MAX, 1], [i64::MAX, 2]]).t().narrow(0, 0, 1).mean_all(), max);
+    assert_eq!(Tensor::from([i64::MAX, 1, i64::MIN]).mean_all(), 0.0);
+    assert!(Tensor::<i64>::zeros_of(&[0]).mean_all().is_nan());
+    // Sums whose parts are no `i64`, but whose total is.
+    let x = Tensor::from([[i64::MAX, 1], [1, i64::MAX], [-2, i64::MIN]]);
+    assert_eq!(x.sum(&[0], false).to_vec(), [i64::MAX - 1, 0]);
+    assert_eq!(x.t().sum(&[1], false).to_vec(), [i64::MAX - 1, 0]);
+    assert_eq!(x.sum_all(), i64::MAX - 1);
+}

@@ -362,3 +362,20 @@ fn a_part_has_its_tensors_and_its_notes() {
 fn the_reserved_name_is_refused() {
     NamedTensors::new().insert("__metadata__", Tensor::scalar(0.0));
 }
+
+/// Each size is one that a tensor may have, and together they are too many.
+#[test]
+fn an_empty_axis_hides_no_sizes() {
+    for dtype in ["BOOL", "U8", "F16", "I32", "F64"] {
+        for shape in [[0, 1u64 << 30, 1 << 30], [1 << 30, 0, 1 << 30], [1 << 30, 1 << 30, 0]] {
+            let entry =
+                format!(r#"{{"x":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[0,0]}}}}"#);
+            let problem = with_header(&entry, 0).unwrap_err();
+            assert!(matches!(problem, FileProblem::Shape { .. }), "{problem}");
+        }
+        let fits = [0, 1u64 << 29, 1 << 29];
+        let entry =
+            format!(r#"{{"x":{{"dtype":"{dtype}","shape":{fits:?},"data_offsets":[0,0]}}}}"#);
+        assert_eq!(with_header(&entry, 0).unwrap().get("x").unwrap().numel(), 0);
+    }
+}

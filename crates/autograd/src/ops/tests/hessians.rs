@@ -120,6 +120,69 @@ fn of_powers_with_a_variable_exponent() {
     one("0 to a power", |b| b.tape().zeros(()).pow(b), &[(0.0, 0.0, 0.0), (2.0, 0.0, 0.0)]);
 }
 
+/// aᵇ at a = 0 and b ≠ 0: the limits from the right, as a goes to 0 (u ln u and u ln²u go to 0 with u > 0).
+///
+/// - b aᵇ⁻¹: -∞ for b < 0, ∞ for 0 < b < 1, 1 at 1, else 0;
+/// - aᵇ ln a: -∞ for b < 0, else 0;
+/// - b(b-1) aᵇ⁻²: ∞ for b < 0, -∞ for 0 < b < 1, 0 at 1, ∞ for 1 < b < 2, 2 at 2, else 0;
+/// - aᵇ⁻¹ (1 + b ln a), in both orders: for b < 0 both factors go to ∞; for 0 < b ≤ 1 the first goes to ∞
+///   or is 1, and the second goes to -∞; for b > 1 it is aᵇ⁻¹ + (b/(b-1)) aᵇ⁻¹ ln aᵇ⁻¹, which goes to 0;
+/// - aᵇ ln²a: ∞ for b < 0, else 0.
+///
+/// At b = 0 there is no limit: aᵇ is 1 along a⁰ and 0 along 0ᵇ. There it is flat.
+#[test]
+fn of_powers_of_zero() {
+    let table = [
+        ([0.0, -2.0], [-INF, -INF], [INF, INF, INF]),
+        ([0.0, -0.5], [-INF, -INF], [INF, INF, INF]),
+        ([0.0, 0.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
+        ([0.0, 1e-300], [INF, 0.0], [-INF, -INF, 0.0]),
+        ([0.0, 0.5], [INF, 0.0], [-INF, -INF, 0.0]),
+        ([0.0, 1.0], [1.0, 0.0], [0.0, -INF, 0.0]),
+        ([0.0, 1.5], [0.0, 0.0], [INF, 0.0, 0.0]),
+        ([0.0, 2.0], [0.0, 0.0], [2.0, 0.0, 0.0]),
+        ([0.0, 3.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
+    ];
+    two("pow", |a, b| a.pow(b), &table);
+    // The sign of the cotangent goes through; one of 3 multiplies what is finite.
+    let scaled = |k: f64| table.map(|(at, g, h)| (at, g.map(|x| k * x), h.map(|x| k * x)));
+    two("3 pow", |a, b| 3.0 * a.pow(b), &scaled(3.0));
+    two("-pow", |a, b| -a.pow(b), &scaled(-1.0));
+    // Beside numbers where nothing is singular, which keep their own derivatives.
+    let tape = Tape::new();
+    let (at_a, at_b) = ([0.0, 2.0, 0.0, 1.0, 2.0, 0.5], [1.0, 1.0, 0.5, 1.0, 0.0, -1.0]);
+    let [a, b] = [at_a, at_b].map(|at| tape.watch(Tensor::from(at)));
+    let [by_a, by_b] = a.pow(b).sum_all().grad(&[a, b])[..] else { panic!("two") };
+    let [ba, bb] = by_b.sum_all().grad(&[a, b])[..] else { panic!("two") };
+    let [aa, ab] = by_a.sum_all().grad(&[a, b])[..] else { panic!("two") };
+    for i in [1, 3, 4, 5] {
+        let (x, y): (f64, f64) = (at_a[i], at_b[i]);
+        let mixed = x.powf(y - 1.0) * (1.0 + y * x.ln());
+        let wanted = [y * (y - 1.0) * x.powf(y - 2.0), mixed, mixed, x.powf(y) * x.ln().powi(2)];
+        let got = [aa, ab, ba, bb].map(|g| g.value().to_vec()[i]);
+        assert!(got.iter().zip(wanted).all(|(&got, wanted)| same(got, wanted)), "{got:?}");
+    }
+    for i in [0, 2] {
+        assert_eq!([ab, ba].map(|g| g.value().to_vec()[i]), [-INF; 2]);
+    }
+}
+
+/// What comes back to a power of zero may be infinite: the first derivatives are those without a history.
+#[test]
+fn of_powers_of_zero_under_infinite_cotangents() {
+    for b in [0.5, 1.0, 2.0] {
+        for policy in POLICIES {
+            let tape = Tape::new().with_policy(policy);
+            let [a, b] = [0.0, b].map(|at| tape.watch(Tensor::<f64>::scalar_of(at)));
+            let loss = a.pow(b).ln();
+            let recorded = loss.grad(&[a, b]);
+            assert_eq!(recorded[1].item(), 0.0);
+            let found = loss.backward();
+            assert_eq!(found.wrt(b).unwrap().item(), 0.0);
+        }
+    }
+}
+
 /// p xᵖ⁻¹, p(p-1) xᵖ⁻².
 #[test]
 fn of_powers_with_a_constant_exponent() {

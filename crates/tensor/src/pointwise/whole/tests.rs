@@ -363,6 +363,35 @@ fn powers_of_zero_and_one_fit_any_exponent() {
     assert_eq!(Tensor::from([-2i64]).pow(&Tensor::from([63i64])).to_vec(), [i64::MIN]);
 }
 
+/// Every `f64` from 2⁵³ on is even. Integers are not.
+#[test]
+fn signs_of_powers_with_huge_numbers_as_exponents() {
+    const BEYOND: i64 = MANTISSA + 1;
+    let x = Tensor::from([0i64, 1, -1]);
+    let even = [0, 1, 1];
+    for c in [9_007_199_254_740_992.0, 9_007_199_254_740_994.0, 1e30, 1e38, 2e38, 1e300, f64::MAX] {
+        assert_eq!(x.pow(c).to_vec(), even, "{c}");
+        assert_eq!(Tensor::from([1u8, 0]).pow(c).to_vec(), [1, 0], "{c}");
+        assert_eq!(Tensor::from([1u32, 0]).pow(c).to_vec(), [1, 0], "{c}");
+        let ones = Tensor::from([1i64, -1]);
+        assert_eq!(ones.pow(-c).to_vec(), [1, 1], "-{c}");
+        let text = panic_of(|| drop(x.pow(-c))).message;
+        let shown = if c < 1e16 { format!("-{c}") } else { format!("-{c:e}") };
+        assert_eq!(text, format!("pow: 0 to the power of {shown} divides by zero"));
+        let text = panic_of(|| drop(Tensor::from([2i64]).pow(-c))).message;
+        assert!(text.starts_with(&format!("pow: 2 to the power of {shown} is not")), "{text}");
+        panic_of(|| drop(Tensor::from([-2i64]).pow(c)));
+    }
+    for odd in [MANTISSA - 1, BEYOND, i64::MAX, -BEYOND, i64::MIN + 1] {
+        let ones = Tensor::from([1i64, -1]);
+        assert_eq!(ones.pow(odd).to_vec(), [1, -1], "{odd}");
+        assert_eq!(ones.pow(&Tensor::from([odd])).to_vec(), [1, -1], "{odd}");
+    }
+    assert_eq!(x.pow(MANTISSA as f64 - 1.0).to_vec(), [0, 1, -1]);
+    assert_eq!(x.pow(usize::MAX).to_vec(), [0, 1, -1]);
+    assert_eq!(Tensor::from([1i64, -1]).pow(i64::MIN).to_vec(), [1, 1]);
+}
+
 #[test]
 fn after_a_refusal_the_target_is_as_before() {
     let mut x = Tensor::from([1u8, 200, 3]);
