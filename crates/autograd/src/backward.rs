@@ -1,8 +1,10 @@
 //! The gradients of a variable: as numbers, and as variables of the same tape.
 
 use crate::gradients::{Gradients, NotFinite, is_finite};
+use crate::module::{Module, Path};
 use crate::node_set::NodeSet;
 use crate::op::Op;
+use crate::param::Param;
 use crate::tape::{ACTIVE, KEPT, Run, TINY, Tape};
 use crate::var::Var;
 use crate::walk::{Aim, Walk};
@@ -47,7 +49,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
         self.check_scalar("backward_checked");
         let mut bad = Vec::new();
-        let gradients = self.inspected("backward_checked", None, false, |id, g| {
+        let gradients = self.inspected("backward_checked", None, false, None, |id, g| {
             if !is_finite(g) {
                 bad.push(id);
             }
@@ -71,6 +73,40 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn backward_retain(self) -> Gradients<T> {
         self.check_scalar("backward_retain");
         self.numbers("backward_retain", None, true)
+    }
+
+    /// [`backward`](Var::backward) for the parameters of a model alone: nothing is computed for others
+    /// that the loss depends on, nor for watched variables. The step of a generator goes through the
+    /// discriminator and needs no gradient of its weights.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let (generator, critic) = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
+    /// let tape = Tape::<f32>::new();
+    /// let loss = (tape.param(&generator) * tape.param(&critic)).square();
+    /// let gradients = loss.backward_for(&generator);
+    /// assert_eq!(gradients.get(&generator).unwrap().item(), 36.0);
+    /// assert!(gradients.get(&critic).is_none());
+    /// ```
+    ///
+    /// # Panics
+    /// If this depends on no parameter of the model that is not frozen; else as
+    /// [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_for(self, model: &dyn Module) -> Gradients<T> {
+        self.check_scalar("backward_for");
+        let mut ids = HashSet::new();
+        model.visit(&Path::root(), &mut |_, state| {
+            if let Some(param) = state.downcast_ref::<Param<T>>() {
+                ids.insert(param.id());
+            }
+        });
+        let bound = self.tape.params.borrow();
+        let own = bound.iter().filter(|b| !b.frozen && ids.contains(&b.param));
+        let targets: Vec<u32> = own.map(|b| b.node).filter(|&node| node <= self.id).collect();
+        drop(bound);
+        self.inspected("backward_for", None, false, Some(&targets), |_, _| ())
     }
 
     /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
@@ -159,20 +195,27 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
-        self.inspected(op, seed, retain, |_, _| ())
+        self.inspected(op, seed, retain, None, |_, _| ())
     }
 
-    /// The gradients; `see` is called with each as soon as it is complete.
+    /// The gradients: by all leaves, or by these, in ascending order. `see` is called with each as soon as
+    /// it is complete.
     #[track_caller]
     fn inspected(
         self,
         op: &str,
         seed: Option<Tensor<T>>,
         retain: bool,
+        only: Option<&[u32]>,
         mut see: impl FnMut(u32, &Tensor<T>),
     ) -> Gradients<T> {
         let tape = self.tape;
         tape.check_history(op);
+        let leaves_of = match only {
+            None => None,
+            Some([]) => tape.fail(depends_on_nothing(op)),
+            Some(targets) => Some(tape.depends(targets, [self.id].into_iter(), self.id)),
+        };
         if !self.is_active() {
             tape.fail(depends_on_nothing(op))
         }
@@ -193,7 +236,10 @@ impl<'t, T: Float> Var<'t, T> {
         walk.seed(self.id, seed);
         let mut leaves = HashMap::new();
         walk.run(
-            |arena, id| arena.nodes[id as usize].has(ACTIVE),
+            |arena, id| match &leaves_of {
+                None => arena.nodes[id as usize].has(ACTIVE),
+                Some(own) => own.contains(id),
+            },
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
                     let g = tape.force(g.id);
@@ -210,7 +256,7 @@ impl<'t, T: Float> Var<'t, T> {
             tape.end_history();
         }
         tape.arena.borrow().check_invariants(tape.walks.get() > 0);
-        Gradients::new(tape, leaves)
+        Gradients::new(tape, leaves, only.is_some())
     }
 
     /// One gradient for each variable, or a refusal.

@@ -6,8 +6,7 @@ use crate::op::Op;
 use crate::param::{Param, ParamId};
 use crate::tape::Tape;
 use crate::var::Var;
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, btree_map, hash_map};
 use wengert_tensor::{Float, Tensor};
 
 /// What [`backward`](Var::backward) returns: a gradient for each trainable parameter and watched
@@ -23,12 +22,15 @@ use wengert_tensor::{Float, Tensor};
 #[derive(Clone)]
 pub struct Gradients<T: Float = f32> {
     tape: u64,
-    params: HashMap<ParamId, OfParam<T>>,
+    /// In the order in which the parameters were made.
+    params: BTreeMap<ParamId, OfParam<T>>,
     /// Parameters that were constants of the run.
     frozen: HashSet<ParamId>,
     watched: HashMap<u32, Tensor<T>>,
     pub(crate) buffers: Updates<T>,
     allow_stale: bool,
+    /// Of `backward_for`: watched variables have none.
+    params_alone: bool,
 }
 
 /// The gradient of a parameter, and the version of the parameter that it is of.
@@ -39,7 +41,11 @@ struct OfParam<T: Float> {
 }
 
 impl<T: Float> Gradients<T> {
-    pub(crate) fn new(tape: &Tape<T>, mut leaves: HashMap<u32, Tensor<T>>) -> Self {
+    pub(crate) fn new(
+        tape: &Tape<T>,
+        mut leaves: HashMap<u32, Tensor<T>>,
+        params_alone: bool,
+    ) -> Self {
         let bound = tape.params.borrow();
         let of = |b: &Binding| {
             let gradient = leaves.remove(&b.node)?;
@@ -49,7 +55,7 @@ impl<T: Float> Gradients<T> {
         let frozen = bound.iter().filter(|b| b.frozen).map(|b| b.param).collect();
         let buffers = tape.buffers.borrow().clone();
         let (tape, watched) = (tape.serial, leaves);
-        Gradients { tape, params, frozen, watched, buffers, allow_stale: false }
+        Gradients { tape, params, frozen, watched, buffers, allow_stale: false, params_alone }
     }
 
     /// The gradient of a parameter; `None` if the loss does not depend on it, or it was frozen.
@@ -67,8 +73,8 @@ impl<T: Float> Gradients<T> {
     /// parameter was frozen.
     ///
     /// # Panics
-    /// If the variable lies on another tape than the loss, is a constant, or was computed from others:
-    /// no gradient of it is kept. [`Var::grad`] gives the derivative by any variable.
+    /// If the variable lies on another tape than the loss, is a constant, was computed from others, or is
+    /// watched and the gradients are of [`backward_for`](Var::backward_for): no gradient of it is kept. [`Var::grad`] gives the derivative by any variable.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
@@ -83,6 +89,11 @@ impl<T: Float> Gradients<T> {
             return self.params.get(&bound.param).map(|of| &of.gradient);
         }
         match op {
+            Op::Leaf if self.params_alone => x.tape.fail(format!(
+                "wrt: these gradients are those of backward_for(), by the parameters of a model: none \
+                 was computed by this watched variable of shape {}",
+                x.shape()
+            )),
             Op::Leaf => None,
             Op::Constant => x.tape.fail(format!(
                 "wrt: this variable of shape {} is a constant, no gradient of it was computed: make it \
@@ -179,21 +190,21 @@ impl<T: Float> Gradients<T> {
         self.check_versions(&other);
         for (id, of) in other.params {
             match self.params.entry(id) {
-                Entry::Occupied(mut sum) => {
+                btree_map::Entry::Occupied(mut sum) => {
                     let sum = sum.get_mut();
                     sum.gradient += &of.gradient;
                     // Stale as soon as a part is.
                     sum.version = sum.version.min(of.version);
                 }
-                Entry::Vacant(slot) => drop(slot.insert(of)),
+                btree_map::Entry::Vacant(slot) => drop(slot.insert(of)),
             }
         }
         self.frozen.extend(other.frozen);
         if self.tape == other.tape {
             for (id, gradient) in other.watched {
                 match self.watched.entry(id) {
-                    Entry::Occupied(mut sum) => *sum.get_mut() += &gradient,
-                    Entry::Vacant(slot) => drop(slot.insert(gradient)),
+                    hash_map::Entry::Occupied(mut sum) => *sum.get_mut() += &gradient,
+                    hash_map::Entry::Vacant(slot) => drop(slot.insert(gradient)),
                 }
             }
         }
@@ -225,10 +236,19 @@ impl<T: Float> Gradients<T> {
         )
     }
 
+    /// The parameters' gradients.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Tensor<T>> {
+        self.params.values().map(|of| &of.gradient)
+    }
+
+    pub(crate) fn each_mut(&mut self) -> impl Iterator<Item = &mut Tensor<T>> {
+        self.params.values_mut().map(|of| &mut of.gradient)
+    }
+
     /// Multiplies every parameter's gradient (not those of watched variables) by a number.
     pub fn scale(&mut self, factor: f64) {
-        for of in self.params.values_mut() {
-            of.gradient *= &Tensor::scalar_of(T::of(factor));
+        for gradient in self.each_mut() {
+            *gradient *= &Tensor::scalar_of(T::of(factor));
         }
     }
 }

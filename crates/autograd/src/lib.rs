@@ -12,6 +12,7 @@ mod index;
 mod invariants;
 mod module;
 mod node_set;
+mod norms;
 mod op;
 mod operand;
 mod ops;
