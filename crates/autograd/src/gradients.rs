@@ -201,6 +201,7 @@ impl<T: Float> Gradients<T> {
         }
         self.frozen.extend(other.frozen);
         if self.tape == other.tape {
+            self.params_alone &= other.params_alone;
             for (id, gradient) in other.watched {
                 match self.watched.entry(id) {
                     hash_map::Entry::Occupied(mut sum) => *sum.get_mut() += &gradient,
