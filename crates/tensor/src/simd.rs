@@ -27,6 +27,7 @@ macro_rules! isas {
     )* };
 }
 isas! {
+    #[cfg_attr(target_arch = "aarch64", allow(dead_code))]
     /// What every processor of the target has.
     Baseline cfg!(target_feature = "fma");
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]

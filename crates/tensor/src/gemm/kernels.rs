@@ -83,6 +83,7 @@ macro_rules! wide {
 macro_rules! instruction_set {
     ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty,
         half $half32:expr, $half64:expr $(, #[$features:meta])?) => {
+        #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // the baseline is for others
         mod $module {
             use super::*;
             #[allow(unused_imports)]
