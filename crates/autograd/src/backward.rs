@@ -169,8 +169,13 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
         let found = self.variables(wrt);
         let mut all = Vec::with_capacity(wrt.len());
+        let mut sources = None;
         for (i, (g, x)) in found.into_iter().zip(wrt).enumerate() {
-            if g.is_none() && !x.is_active() && self.tape.computed_from(x.id, self.id) {
+            let mut is_source = || {
+                let sources = sources.get_or_insert_with(|| self.tape.sources(self.id));
+                x.id <= self.id && sources.contains(x.id)
+            };
+            if g.is_none() && !x.is_active() && is_source() {
                 self.tape.fail(format!(
                     "grad_or_zero: variable {i} of {} is a constant from which this value was \
                      computed: zero would be wrong, so watch() it",
@@ -294,9 +299,13 @@ impl<'t, T: Float> Var<'t, T> {
         let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).collect();
         targets.retain(|id| *id <= top);
         targets.sort_unstable();
+        targets.dedup();
         if targets.is_empty() {
             return found;
         }
+        let mut gradients = vec![None; targets.len()];
+        let place = targets.clone();
+        let place = |id: u32| place.binary_search(&id).ok();
         let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
         let mut walk = Walk::new(tape, Aim::Variables, targets, top);
         for (y, seed) in seeded {
@@ -307,12 +316,15 @@ impl<'t, T: Float> Var<'t, T> {
         walk.run(
             |_, id| depends.contains(id),
             |id, _, g| {
-                for (slot, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == id) {
-                    *slot = Some(g);
+                if let Some(place) = place(id) {
+                    gradients[place] = Some(g);
                 }
             },
         );
         drop(walk);
+        for (found, x) in found.iter_mut().zip(wrt) {
+            *found = place(x.id).and_then(|place| gradients[place]);
+        }
         tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         found
     }
@@ -363,20 +375,20 @@ impl<T: Float> Tape<T> {
         depends
     }
 
-    /// Whether the value of node `top` was computed from this node, though history does not say so.
-    fn computed_from(&self, constant: u32, top: u32) -> bool {
+    /// The nodes from which the value of node `top` was computed, though history may not say so.
+    fn sources(&self, top: u32) -> NodeSet {
         let arena = self.arena.borrow();
-        let mut reached = vec![false; (top + 1).saturating_sub(constant) as usize];
-        for id in constant..=top {
-            let op = arena.first_output(id);
-            reached[(id - constant) as usize] = id == constant
-                || arena.nodes[id as usize].op.is_differentiable()
-                    && arena
-                        .parents(op)
-                        .iter()
-                        .any(|&p| p >= constant && reached[(p - constant) as usize]);
+        let mut sources = NodeSet::up_to(top);
+        sources.insert(top);
+        let mut end = top + 1;
+        while let Some(id) = sources.last_before(end) {
+            if arena.nodes[id as usize].op.is_differentiable() {
+                let operands = arena.parents(arena.first_output(id));
+                operands.iter().for_each(|&p| sources.insert(p));
+            }
+            end = id;
         }
-        reached.last() == Some(&true)
+        sources
     }
 
     /// Drops every value but those that stay readable: what was given, what was asked for, and what

@@ -31,6 +31,17 @@ impl Bindings {
         self.list.push(binding);
     }
 
+    /// Forgets those whose nodes are gone: the nodes from this one on.
+    #[inline]
+    pub fn truncate(&mut self, nodes: usize) {
+        while let Some(last) = self.list.last()
+            && last.node as usize >= nodes
+        {
+            self.places.remove(&last.param);
+            self.list.pop();
+        }
+    }
+
     pub fn of(&self, param: ParamId) -> Option<Binding> {
         self.places.get(&param).map(|&place| self.list[place as usize])
     }

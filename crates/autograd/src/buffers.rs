@@ -132,6 +132,9 @@ impl<T: Float> Tape<T> {
     }
 
     fn push_update<E: Element>(&self, buffer: &Buffer<E>, change: Change<T>) {
+        if self.walks.get() > 0 {
+            return; // a rule that evaluates a layer again: the forward pass has said what changes
+        }
         let update = Update(Mutex::new(Some(change)));
         self.buffers.borrow_mut().push(buffer.id(), Arc::new(update));
     }

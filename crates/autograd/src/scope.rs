@@ -2,6 +2,7 @@
 
 use crate::tape::Tape;
 use crate::var::Var;
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use wengert_tensor::{Float, Shape};
 
@@ -90,6 +91,10 @@ impl<T: Float> Tape<T> {
     /// let y = tape.scope("attention", || x.tanh() * x);
     /// assert_eq!(y.shape(), [2, 3]);
     /// ```
+    ///
+    /// # Panics
+    /// If a result is of another tape.
+    #[track_caller]
     pub fn scope<'t, R: ScopeResult<'t, T>>(&'t self, name: &str, body: impl FnOnce() -> R) -> R {
         {
             let (path, starts) = &mut *self.scopes.path.borrow_mut();
@@ -102,34 +107,34 @@ impl<T: Float> Tape<T> {
         let open = Open(&self.scopes);
         let first = self.arena.borrow().len();
         let result = body();
+        let mut results = SmallVec::<[Var<'t, T>; 4]>::new();
+        result.each(&mut |v| results.push(v));
+        for v in &results {
+            self.same_tape("scope", v.tape);
+        }
         if self.is_abstract() {
-            let mut shape = None;
-            result.each(&mut |v| shape = shape.or(Some(v.shape())));
+            let shape = results.first().map(|v| v.shape());
             let (path, starts) = &*self.scopes.path.borrow();
             let trace = Trace { path: path.clone(), depth: starts.len() - 1, shape };
             self.scopes.trace.borrow_mut().push(trace);
         }
         drop(open);
-        self.close_since(first, &result);
+        self.close_since(first, results.iter().map(|v| v.id).collect());
         result
     }
 
-    fn close_since<'t, R: ScopeResult<'t, T>>(&'t self, first: u32, result: &R) {
-        if !self.arena.borrow().values.is_empty() {
-            let mut kept = smallvec::SmallVec::<[u32; 4]>::new();
-            result.each(&mut |v| kept.push(v.id));
-            kept.sort_unstable();
-            let arena = &mut *self.arena.borrow_mut();
-            for id in (first..arena.len()).rev() {
-                while kept.last().is_some_and(|&last| last > id) {
-                    kept.pop();
-                }
-                if kept.last() != Some(&id) {
-                    arena.close(id);
-                }
+    fn close_since(&self, first: u32, mut kept: SmallVec<[u32; 4]>) {
+        let arena = &mut *self.arena.borrow_mut();
+        kept.sort_unstable();
+        for id in (first..arena.len()).rev() {
+            while kept.last().is_some_and(|&last| last > id) {
+                kept.pop();
             }
-            arena.check_nodes_since(first);
+            if kept.last() != Some(&id) {
+                arena.close(id);
+            }
         }
+        arena.check_nodes_since(first);
     }
 
     /// The names of the open scopes, joined by dots.

@@ -81,7 +81,7 @@ pub struct Tape<T: Float = f32> {
     pub(crate) policy: Policy,
     /// Whether what is applied now becomes history. Off inside `backward`, but for custom rules.
     pub(crate) recording: Cell<bool>,
-    /// How many walks back are under way: a custom rule may start another.
+    /// How many walks back and rules of custom operations are under way: one may start another.
     pub(crate) walks: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     key: Option<u64>,
@@ -399,6 +399,14 @@ impl<T: Float> Tape<T> {
     /// The key of this run's random numbers and a number no other op of it has.
     #[track_caller]
     pub(crate) fn stream(&self) -> (u64, u32) {
+        if self.walks.get() > 0 {
+            self.fail(
+                "random numbers in the rule of an operation: each call would draw others, so that its \
+                 gradients would not be those of one function: draw them in the forward pass, and \
+                 give them to the operation as an input"
+                    .into(),
+            )
+        }
         let Some(key) = self.key else {
             self.fail(
                 "random numbers on a tape without a key: make it with Tape::train(&mut rng)".into(),

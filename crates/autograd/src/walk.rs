@@ -2,10 +2,11 @@
 
 use crate::node_set::NodeSet;
 use crate::op::{Call, Cotangents, Op};
-use crate::ops::{self, Part};
+use crate::ops::{self, Part, View};
 use crate::tape::{Arena, Mark, Node, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
+use std::collections::HashMap;
 use std::ops::Range;
 use wengert_tensor::{Float, Tensor};
 
@@ -48,6 +49,8 @@ pub(crate) struct Walk<'t, T: Float> {
     targets: SmallVec<[u32; 8]>,
     mark: Mark,
     slots: Vec<Slot<T>>,
+    /// Views that are slices: of which node, along which axis, from where and with what step.
+    slices: HashMap<u32, (u32, u8, i64, i64)>,
     /// The nodes that were given a cotangent, and the ops of further outputs that were. Empty once
     /// the walk has come to its end.
     reached: NodeSet,
@@ -59,6 +62,8 @@ pub(crate) struct Walk<'t, T: Float> {
     lent: SmallVec<[u32; 4]>,
     /// Where the nodes begin that the rule at hand wrote.
     open: u32,
+    /// What those nodes read, in ascending order, and what `open` was when it was looked up.
+    reads: (u32, Vec<u32>),
     /// Whether the tape recorded before.
     recorded: bool,
 }
@@ -86,11 +91,13 @@ impl<'t, T: Float> Walk<'t, T> {
             targets,
             mark,
             slots,
+            slices: HashMap::new(),
             reached,
             pending,
             held: 0,
             lent,
             open,
+            reads: (u32::MAX, Vec::new()),
             recorded,
         }
     }
@@ -285,13 +292,21 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Gives each operand its cotangent.
     fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
+        let variables = self.aim == Aim::Variables;
+        let mut given: SmallVec<[(u32, usize); 4]> = SmallVec::new();
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
+            given.push((g.id, arg));
+        }
+        // Operands that get the same cotangent stand side by side.
+        given.sort_unstable();
+        for arg in (0..parents.len()).filter(|&arg| want[arg]) {
+            let g = cotangents[arg].expect("as above");
+            let at = given.partition_point(|&other| other < (g.id, arg));
+            let same = |at: usize| given.get(at).is_some_and(|&(id, _)| id == g.id);
+            let [earlier, later] = [same(at.wrapping_sub(1)), same(at + 1)];
             // A number is copied for all but the last; a variable that is a target's is nobody else's.
-            let variables = self.aim == Aim::Variables;
-            let is_other = |&other: &usize| variables && other != arg || other > arg;
-            let mut others = (0..parents.len()).filter(is_other);
-            let shared = others.any(|other| cotangents[other].is_some_and(|it| it.id == g.id));
+            let shared = later || variables && earlier;
             if shared && !variables {
                 // Several will read it: it is computed once, not in the program of each.
                 self.tape.force(g.id);
@@ -338,22 +353,36 @@ impl<'t, T: Float> Walk<'t, T> {
     /// it. What the rules of this node and of those before it will make of the cotangent is made of
     /// this variable; what the rule at hand has made of it for other operands is not.
     #[inline(never)] // gradients that are numbers do not come here
-    fn own(&self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
+    fn own(&mut self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
         if self.targets.binary_search(&to).is_err() {
             return g;
         }
-        let arena = self.tape.arena.borrow();
-        let is_read = || (g.id + 1..arena.len()).any(|id| arena.parents(id).contains(&g.id));
-        let foreign = shared || g.id < self.open || is_read();
-        drop(arena);
+        let foreign = shared || g.id < self.open || self.is_read(g.id);
         if foreign { g.same() } else { g }
+    }
+
+    /// Whether the rule at hand has made something of this node.
+    fn is_read(&mut self, id: u32) -> bool {
+        let (of, reads) = &mut self.reads;
+        if *of != self.open {
+            let arena = self.tape.arena.borrow();
+            reads.clear();
+            for node in self.open..arena.len() {
+                reads.extend_from_slice(arena.parents(node));
+            }
+            reads.sort_unstable();
+            *of = self.open;
+        }
+        reads.binary_search(&id).is_ok()
     }
 
     /// Adds `g` to a part of the cotangent of a node: at the cost of the part, where the slot holds
     /// something already.
     fn put(&mut self, mut to: u32, mut part: Part, mut g: Var<'t, T>) {
-        while let Some((operand, its_part, its_g)) = self.through_view(to, part, g) {
-            (to, part, g) = (operand, its_part, its_g);
+        loop {
+            (to, part) = self.through_slices(to, part);
+            let Some(next) = self.through_view(to, part, g) else { break };
+            (to, part, g) = next;
         }
         let before = std::mem::take(self.slot(to));
         if self.aim == Aim::Variables {
@@ -380,20 +409,59 @@ impl<'t, T: Float> Walk<'t, T> {
         self.keep(to, Slot::Ready(sum));
     }
 
-    /// If the node is a view whose cotangent nobody asked for: the same contribution as one to its
-    /// operand.
-    fn through_view(&self, to: u32, part: Part, g: Var<'t, T>) -> Option<(u32, Part, Var<'t, T>)> {
-        let arena = self.tape.arena.borrow();
-        let (Op::View(view), &[x]) = (arena.nodes[to as usize].op, arena.parents(to)) else {
+    /// The operand of a node that is a view whose cotangent nobody asked for.
+    fn viewed(&self, arena: &Arena<T>, id: u32) -> Option<(View, u32)> {
+        let (Op::View(view), &[x]) = (arena.nodes[id as usize].op, arena.parents(id)) else {
             return None;
         };
-        if x < self.floor || self.targets.binary_search(&to).is_ok() {
-            return None;
-        }
+        let passes = x >= self.floor && self.targets.binary_search(&id).is_err();
+        passes.then_some((view, x))
+    }
+
+    /// Of such a view: the same contribution as one to its operand.
+    fn through_view(&self, to: u32, part: Part, g: Var<'t, T>) -> Option<(u32, Part, Var<'t, T>)> {
+        let arena = self.tape.arena.borrow();
+        let (view, x) = self.viewed(&arena, to)?;
         let shapes = [x, to].map(|id| *arena.shape(id));
         drop(arena);
-        let (part, g) = part.in_operand(view, shapes, g)?;
+        let (part, g) = part.in_operand(view, shapes, g, self.tape)?;
         Some((x, part, g))
+    }
+
+    /// A slice of slices of slices, all along one axis, is a slice of the first operand. What was found
+    /// for a view is kept: a loop that cuts one element after the other from what is left stays linear.
+    fn through_slices(&mut self, to: u32, part: Part) -> (u32, Part) {
+        let Part::Slice { axis, start, step } = part else { return (to, part) };
+        let arena = self.tape.arena.borrow();
+        let mut views: SmallVec<[(u32, u32, i32); 4]> = SmallVec::new();
+        let mut at = to;
+        // Element i of the view is element `start + step·i` of the root.
+        let mut of_root = loop {
+            if let Some(&(root, known_axis, start, step)) = self.slices.get(&at)
+                && known_axis == axis
+            {
+                break (root, start, step);
+            }
+            match self.viewed(&arena, at) {
+                Some((View::Slice { axis: cut, start, step }, x)) if cut == axis => {
+                    views.push((at, start, step));
+                    at = x;
+                }
+                _ => break (at, 0, 1),
+            }
+        };
+        drop(arena);
+        for (view, start, step) in views.into_iter().rev() {
+            let (root, from, by) = of_root;
+            of_root = (root, from + by * i64::from(start), by * i64::from(step));
+            self.slices.insert(view, (root, axis, of_root.1, of_root.2));
+        }
+        let (root, from, by) = of_root;
+        let (start, step) = (from + by * i64::from(start), by * i64::from(step));
+        match (u32::try_from(start), i32::try_from(step)) {
+            (Ok(start), Ok(step)) => (root, Part::Slice { axis, start, step }),
+            _ => (to, part), // of an empty part
+        }
     }
 
     /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
@@ -457,6 +525,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 arena.stop_waiting(id as u32);
             }
             arena.truncate(self.mark);
+            tape.params.borrow_mut().truncate(self.mark.nodes);
             self.pending.clear();
         } else {
             arena.close_since(self.open);
@@ -510,6 +579,7 @@ impl<T: Float> Drop for Walk<'_, T> {
                     arena.stop_waiting(id as u32);
                 }
                 arena.truncate(self.mark);
+                self.tape.params.borrow_mut().truncate(self.mark.nodes);
             }
             for at in self.reached.ascending() {
                 self.slots[at as usize] = Slot::Empty;

@@ -33,6 +33,18 @@ fn parts_of_views() {
         both!(|x| x.narrow(0, 1, 2).narrow(0, 0, 2)),
         both!(|x| x.slice(2, 1, None, 2).slice(2, None, None, -1)),
         both!(|x| x.narrow(1, 1, 3).transpose(0, 1)),
+        both!(|x| x.flatten(0, 1)),
+        both!(|x| x.flatten(1, 2)),
+        both!(|x| x.reshape([3, 4, 2, 3])),
+        both!(|x| x.reshape([3, 4, 3, 2]).flatten(0, 1)),
+        both!(|x| x.reshape([9, 8])),
+        both!(|x| x.broadcast_to([2, 3, 4, 6])),
+        both!(|x| x.narrow(0, 1, 1).broadcast_to([5, 4, 6])),
+        both!(|x| x.unsqueeze(1).broadcast_to([3, 5, 4, 6])),
+        both!(|x| x.narrow(2, 1, 3).flip(1)),
+        both!(|x| x.flip(0).slice(1, 3, 0, -1).flatten(0, 1)),
+        both!(|x| x.reshape([1, 72]).narrow(1, 6, 60)),
+        both!(|x| x.narrow(0, 0, 1).squeeze(0)),
     ];
     let parts: &[(&str, OfVar, OfTensor)] = &[
         both!(|y| y.narrow(0, 0, 1)),
@@ -43,6 +55,10 @@ fn parts_of_views() {
         both!(|y| y.narrow(1, 0, 0)),
         both!(|y| y.index_select(1, &Tensor::from(ROWS))),
         both!(|y| y.index_select(-1, &Tensor::from(ROWS))),
+        both!(|y| y.narrow(-1, 1, 1)),
+        both!(|y| y.narrow(-1, 0, 2)),
+        both!(|y| y.narrow(0, 1, 1).narrow(1, 0, 2)),
+        both!(|y| y.slice(1, None, None, 2).index_select(1, &Tensor::from([0i64]))),
     ];
     let sizes = [3, 4, 6];
     let mut cases = 0;
@@ -50,6 +66,9 @@ fn parts_of_views() {
         // Where each element of a part lies in x.
         let places = view_of(&Tensor::from_fn(&sizes, |i| i as f64));
         for (part_name, part, part_of) in parts {
+            if places.shape()[0] == 1 && part_name.contains("narrow(0, 1, 1)") {
+                continue;
+            }
             let places = part_of(&places);
             // Each weight once for each of three readers, which differ.
             let weights = Tensor::from_fn(&places.shape(), |i| 1.0 + (i * 7 % 5) as f64);
@@ -80,5 +99,5 @@ fn parts_of_views() {
             }
         }
     }
-    assert_eq!(cases, 256);
+    assert_eq!(cases, 666);
 }

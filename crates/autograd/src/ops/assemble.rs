@@ -65,6 +65,7 @@ impl Part {
         view: View,
         [x, y]: [Shape; 2],
         g: Var<'t, T>,
+        tape: &'t Tape<T>,
     ) -> Option<(Part, Var<'t, T>)> {
         let (axis, len) = match self {
             Part::Slice { axis, .. } | Part::Rows { axis, .. } => (axis, g.shape()[axis as usize]),
@@ -75,33 +76,48 @@ impl Part {
             Part::Rows { index, .. } => Part::Rows { axis, index },
             other => other,
         };
-        match (view, self) {
-            (View::Permute(order), _) => {
+        match view {
+            View::Permute(order) => {
                 let axis = order.shown_by(axis);
                 let back = View::Permute(order.inverse(x.rank()));
                 Some((along(axis), g.view(back, x.with(axis as usize, len))))
             }
-            (View::Reshape, _) if x.numel() > 0 => {
-                // The axis that is as long, and lies behind as many elements.
-                let size = y[axis as usize];
-                let outer: usize = y[..axis as usize].iter().product();
-                let mut before = 1;
-                let at = (0..x.rank()).find(|&at| {
-                    let found = before == outer && x[at] == size;
-                    before *= x[at];
-                    found
-                })?;
-                Some((along(at as u8), g.view(View::Reshape, x.with(at, len))))
+            View::BroadcastTo => {
+                let new = y.rank() - x.rank();
+                let at =
+                    (axis as usize).checked_sub(new).filter(|&at| x[at] == y[axis as usize])?;
+                Some((along(at as u8), g.sum_shape(x.with(at, len))))
             }
-            (View::Slice { axis: cut, start, step }, Part::Slice { start: s, step: by, .. })
-                if cut == axis =>
-            {
-                let start = i64::from(start) + i64::from(step) * i64::from(s);
-                let step = i64::from(step) * i64::from(by);
-                let (start, step) = (u32::try_from(start).ok()?, i32::try_from(step).ok()?);
-                Some((Part::Slice { axis, start, step }, g))
+            View::Reshape if x.numel() > 0 => {
+                let Shared { at, split, merged } = Shared::of(&x, &y, axis as usize)?;
+                let whole = |n: usize| (n * split % merged == 0).then_some(n * split / merged);
+                let part = match along(at as u8) {
+                    part if (split, merged) == (1, 1) => part,
+                    Part::Slice { axis, start, step: 1 } => {
+                        Part::Slice { axis, start: whole(start as usize)? as u32, step: 1 }
+                    }
+                    _ => return None,
+                };
+                Some((part, g.view(View::Reshape, x.with(at, whole(len)?))))
             }
-            _ => None,
+            // Along another axis: the elements that the view left out are zero.
+            View::Slice { axis: cut, start, step } if cut != axis => {
+                let whole = View::Unslice { axis: cut, start, step };
+                Some((along(axis), g.view(whole, x.with(axis as usize, len))))
+            }
+            View::Slice { start, step, .. } => {
+                let Part::Rows { index, .. } = self else { return None };
+                if tape.is_abstract() {
+                    return None; // there are no numbers
+                }
+                let rows = tape.arena.borrow().indices[index as usize].numbers();
+                let at = |row: i64| i64::from(start) + i64::from(step) * row;
+                let rows =
+                    Tensor::from_vec(rows.to_vec().into_iter().map(at).collect(), &rows.shape());
+                let index = tape.index(rows).place();
+                Some((Part::Rows { axis, index }, g))
+            }
+            View::Unslice { .. } | View::Concat { .. } | View::Reshape => None,
         }
     }
 
@@ -119,6 +135,45 @@ impl Part {
             Part::Elements { axis, index } => {
                 sum.scatter_add_in_place(axis as isize, &numbers(index), x);
             }
+        }
+    }
+}
+
+/// How an axis of y = x.reshape(…) and an axis of x share their elements.
+struct Shared {
+    /// The axis of x.
+    at: usize,
+    /// Into so many indices of x each index of y falls apart, because y has cut the axis of x,
+    split: usize,
+    /// or so many indices of y are one of x, because y has joined axes of x.
+    merged: usize,
+}
+
+impl Shared {
+    /// The axis of x behind as many elements as this axis of y, if one of the two is a multiple of the
+    /// other by the sizes of the axes that follow it.
+    fn of(x: &[usize], y: &[usize], axis: usize) -> Option<Shared> {
+        let outer: usize = y[..axis].iter().product();
+        let outer_of = |at: usize| x[..at].iter().product::<usize>();
+        let at = (0..x.len()).find(|&at| outer_of(at) == outer && (x[at] > 1 || y[axis] == 1))?;
+        // The ratio of sizes must be a product of the axes behind the larger.
+        let behind = |sizes: &[usize], ratio: usize| {
+            let mut product = 1;
+            sizes.iter().any(|size| {
+                product *= size;
+                product == ratio
+            })
+        };
+        let (of_x, of_y) = (x[at], y[axis]);
+        match (of_x / of_y, of_y / of_x) {
+            _ if of_x == of_y => Some(Shared { at, split: 1, merged: 1 }),
+            (split, 0) if split * of_y == of_x && behind(&y[axis + 1..], split) => {
+                Some(Shared { at, split, merged: 1 })
+            }
+            (0, merged) if merged * of_x == of_y && behind(&x[at + 1..], merged) => {
+                Some(Shared { at, split: 1, merged })
+            }
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::op::{Call, Cotangents, Op, Reads};
 use crate::tape::{ACTIVE, KEPT, SAVED, TINY, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -57,7 +57,9 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// The outputs: a pure function of the inputs.
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
 
-    /// The cotangents of the wanted inputs, written in variables.
+    /// The cotangents of the wanted inputs, written in variables: a pure function, called once by each
+    /// derivative that passes the operation. It may call [`grad`](Var::grad), and read parameters. Random
+    /// numbers are refused; changes of buffers are those of the forward pass, and not made again.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
     /// What [`vjp`](CustomOp::vjp) reads for the gradient of this input. What nobody reads is
@@ -107,6 +109,15 @@ impl<T: Float> Tape<T> {
         for g in gy.iter_mut().flatten() {
             g.id = self.stand_in(g.id, true);
         }
+        /// Says that a rule is running, also when it panics.
+        struct Running<'a>(&'a Cell<u32>);
+        impl Drop for Running<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+            }
+        }
+        self.walks.set(self.walks.get() + 1);
+        let _running = Running(&self.walks);
         let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
         let call = Call { tape: self, id, parents, wanted, gy, inputs: Some(&inputs) };
         let cotangents = crate::ops::vjp(op, &call);

@@ -254,7 +254,18 @@ fn gradients_of_parts_are_one_node() {
         // Also through views made at each step.
         let viewed =
             x.t().narrow(1, t, 1).t() + table.unsqueeze(0).index_select(1, &index).squeeze(0);
+        let flipped = x.flip(0).index_select(0, &index) + x.narrow(1, 0, 10).narrow(0, t, 1);
+        let joined = x.flatten(0, -1).narrow(0, 10 * t, 10).unsqueeze(0);
+        let cut = table.reshape([100, 3, 10]).narrow(0, t / 2, 1).sum(&[1], false);
+        let spread = table.broadcast_to([2, 300, 10]).narrow(1, t, 1).sum(&[0], false);
+        let viewed = viewed + flipped + joined + cut + spread;
         h = (h + part + table.index_select(0, &index) + x.narrow(0, t, 1) + viewed).tanh();
+    }
+    // What is left is cut again and again.
+    let mut rest = x;
+    for t in 0..199 {
+        h = (h + rest.narrow(0, 0, 1)).tanh();
+        rest = rest.narrow(0, 1, 199 - t);
     }
     let from = tape.len();
     let slopes = h.sum_all().grad(&[x, table]);
