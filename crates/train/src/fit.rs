@@ -375,5 +375,8 @@ fn names<T: Float>(model: &dyn Layer<T>, of: &[ParamId]) -> Vec<String> {
     let named = state.filter(|(_, state)| {
         state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id()))
     });
-    named.map(|(name, _)| name).collect()
+    // A parameter that is the whole model has no name.
+    let readable =
+        |name: String| if name.is_empty() { "the parameter itself".into() } else { name };
+    named.map(|(name, _)| readable(name)).collect()
 }

@@ -1,7 +1,7 @@
 //! What is wrong with the data is an error, and never a panic. Up to the first step nothing changes.
 
 use std::cell::Cell;
-use wengert_autograd::{Param, Var};
+use wengert_autograd::{Param, Path, See, SeeMut, Var};
 use wengert_data::{DataLoader, Dataset, TensorDataset};
 use wengert_nn::{
     BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Layer, Linear, Module, Relu, Sequential, StateDict,
@@ -755,4 +755,27 @@ fn running_statistics_that_are_not_finite_end_the_run() {
         "epoch 1, step 1: 1.running_mean: this buffer held a number that is not finite before the \
          update: set it to finite numbers"
     );
+}
+
+/// A layer that is one parameter, without a name of its own.
+struct Alone(Param);
+impl Module for Alone {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.visit(path, see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(path, see);
+    }
+}
+impl Layer for Alone {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        x * x.tape().param(&self.0).sqrt()
+    }
+}
+
+#[test]
+fn the_gradient_of_a_parameter_without_a_name() {
+    let mut model = Alone(Param::new(Tensor::from([0.0f32, 1.0, 1.0, 1.0])));
+    let error = refused_gradients(&mut model, &classifier(), &DataLoader::new(&points(8), 4));
+    assert_eq!(error, ["the parameter itself"]);
 }
