@@ -5,7 +5,7 @@ use wengert_data::{DataLoader, TensorDataset};
 use wengert_nn::{Layer, Module};
 use wengert_optim::Sgd;
 use wengert_tensor::{Philox, Tensor};
-use wengert_train::{ConfusionMatrix, Trainer, evaluate, mistakes};
+use wengert_train::{Batches, ConfusionMatrix, Trainer, evaluate, mistakes};
 
 /// Outputs its input, so that the test chooses the logits.
 #[derive(Module)]
@@ -108,14 +108,46 @@ fn a_mistake_is_numbered_in_the_data() {
     let rows = logits.to_vec();
     let set = TensorDataset::new(logits, Tensor::from_slice(&classes, &[8]));
     let loader = DataLoader::new(&set, 3);
-    for most in 0..6 {
-        let found = mistakes(&Gain::new(), &loader, most);
+    let check = |data: &dyn Batches, most: usize, wanted: &[usize]| {
+        let found = mistakes(&Gain::new(), data, most);
         let indices: Vec<usize> = found.iter().map(|mistake| mistake.index).collect();
-        assert_eq!(indices, WRONG[..most.min(4)]);
+        assert_eq!(indices, wanted[..most.min(4)]);
         for mistake in found {
             let i = mistake.index;
             assert_eq!(mistake.input.to_vec(), rows[2 * i..2 * i + 2]);
             assert_eq!((mistake.truth, mistake.predicted), (i % 2, 1 - i % 2));
         }
+    };
+    // In another order, too: the smaller output says which example comes when.
+    let shuffled = DataLoader::new(&set, 3).shuffle(1);
+    let mut order = vec![];
+    for (x, _) in shuffled.epoch(0) {
+        let x = x.to_vec();
+        order.extend(x.chunks(2).map(|logits| logits[0].min(logits[1]) as usize));
+    }
+    order.retain(|i| WRONG.contains(i));
+    assert_ne!(order, WRONG);
+    for most in 0..6 {
+        check(&loader, most, &WRONG);
+        check(&Unnumbered(&loader), most, &WRONG);
+        check(&shuffled, most, &order);
+    }
+}
+
+/// Batches that do not know the numbers of their examples.
+struct Unnumbered<'a>(&'a dyn Batches);
+impl Batches for Unnumbered<'_> {
+    fn batches(
+        &self,
+        epoch: u64,
+        skip: usize,
+    ) -> Box<dyn Iterator<Item = (Tensor, Tensor<i64>)> + '_> {
+        self.0.batches(epoch, skip)
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn examples(&self) -> usize {
+        self.0.examples()
     }
 }
