@@ -288,8 +288,8 @@ impl<T: Float> Updates<T> {
                 && !is_finite(&after)
             {
                 let finite = is_finite(buffer.value());
-                let number = after.to_vec().into_iter().find(|x| !x.to().is_finite());
-                let number = number.map_or(f64::NAN, |x| x.to());
+                let mut numbers = after.to_vec().into_iter().map(T::to);
+                let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
                 let words = if finite {
                     format!(
                         "the update makes a number of this buffer {number}: it is computed from numbers \

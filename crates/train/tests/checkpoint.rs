@@ -178,6 +178,31 @@ fn a_finished_run_can_be_made_longer() {
     assert!(resumed == weights);
 }
 
+/// The histories of a run of three epochs, and of one that was interrupted in the third and resumed.
+fn whole_and_resumed<Y: 'static>(
+    path: &Path,
+    trainer: impl Fn() -> Trainer<'static, f32, Y>,
+    data: &dyn Batches<f32, Y>,
+    validate: bool,
+    outputs: usize,
+) -> [History; 2] {
+    let fit = |stop: usize, resume: bool| {
+        let mut trainer = trainer().epochs(3).quiet().stop_after(stop).checkpoint(path);
+        if validate {
+            trainer = trainer.validate(data);
+        }
+        if resume {
+            trainer = trainer.resume(path);
+        }
+        let mut model = Linear::new(3, outputs, &mut Philox::new(2));
+        trainer.fit(&mut model, &mut Sgd::new(0.1), data, &mut Philox::new(0)).unwrap()
+    };
+    let whole = fit(9, false);
+    // In the middle of the third epoch.
+    assert_eq!(fit(7, false).epochs.len(), 2);
+    [whole, fit(9, true)]
+}
+
 /// What was not measured is not there after a resumption either: the validation, the accuracies.
 #[test]
 fn a_resumed_history_has_no_scores_that_were_not_measured() {
@@ -186,29 +211,6 @@ fn a_resumed_history_has_no_scores_that_were_not_measured() {
     let x = Tensor::normal(&[12, 3], 0.0, 1.0, &mut Philox::new(6));
     let y = x.sum(&[1], true);
     let classes = Tensor::from_fn(&[12], |i| (i % 2) as i64);
-    fn whole_and_resumed<Y: 'static>(
-        path: &Path,
-        trainer: impl Fn() -> Trainer<'static, f32, Y>,
-        data: &dyn Batches<f32, Y>,
-        validate: bool,
-        outputs: usize,
-    ) -> [History; 2] {
-        let fit = |stop: usize, resume: bool| {
-            let mut trainer = trainer().epochs(3).quiet().stop_after(stop).checkpoint(path);
-            if validate {
-                trainer = trainer.validate(data);
-            }
-            if resume {
-                trainer = trainer.resume(path);
-            }
-            let mut model = Linear::new(3, outputs, &mut Philox::new(2));
-            trainer.fit(&mut model, &mut Sgd::new(0.1), data, &mut Philox::new(0)).unwrap()
-        };
-        let whole = fit(9, false);
-        // In the middle of the third epoch.
-        assert_eq!(fit(7, false).epochs.len(), 2);
-        [whole, fit(9, true)]
-    }
     let regression = || Trainer::new(Objective::regression(mse));
     let values = DataLoader::new(TensorDataset::new(x.clone(), y), 4);
     let labelled = DataLoader::new(TensorDataset::new(x, classes), 4);

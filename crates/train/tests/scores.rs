@@ -68,14 +68,11 @@ fn counted() -> ConfusionMatrix {
 fn f1_is_the_harmonic_mean() {
     let confusion = counted();
     let mut sum = 0.0;
-    for class in 0..4 {
+    for (class, row) in COUNTS.iter().enumerate() {
         // 2 TP / (2 TP + FP + FN), counted in the table.
-        let hits = COUNTS[class][class];
-        let (mut taken, mut there) = (0, 0);
-        for other in 0..4 {
-            taken += COUNTS[other][class];
-            there += COUNTS[class][other];
-        }
+        let hits = row[class];
+        let taken: u64 = COUNTS.iter().map(|row| row[class]).sum();
+        let there: u64 = row.iter().sum();
         let wanted =
             if taken + there == 0 { 0.0 } else { 2.0 * hits as f64 / (taken + there) as f64 };
         assert!((confusion.f1(class) - wanted).abs() < 1e-15, "class {class}");
