@@ -192,12 +192,13 @@ impl<T: Float> Gradients<T> {
     /// use wengert_autograd::{Buffer, Tape};
     /// use wengert_tensor::Tensor;
     ///
-    /// let largest = Buffer::new(Tensor::scalar(1.0f32));
+    /// // The square of 1e25 is no f32, though the loss and its gradient are.
+    /// let energy: Buffer = Buffer::new(Tensor::scalar(1.0));
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::scalar(1e25));
-    /// tape.update_buffer(&largest, 0.0, x.square());
-    /// let gradients = (1.0 / x).backward();
-    /// assert!(gradients.not_finite_buffer(&largest).unwrap().contains("inf"));
+    /// tape.update_buffer(&energy, 0.9, x.square());
+    /// let gradients = (2.0 * x).backward();
+    /// assert!(gradients.not_finite_buffer(&energy).unwrap().contains("inf"));
     /// ```
     pub fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
         self.buffers.not_finite_buffer(model)
