@@ -4,7 +4,7 @@
 //! the run shares them, so that however often gradients are computed, cloned, added or stepped, each
 //! update is applied once.
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, is_finite};
 use crate::module::{Module, Path};
 use crate::param::{Buffer, BufferId};
 use crate::tape::Tape;
@@ -45,6 +45,23 @@ enum Change<T: Float> {
     Average { seen: u64, averaged: u64, value: Tensor<T> },
     /// b ← b + n
     Count(i64),
+}
+
+impl<T: Float> Change<T> {
+    /// The value of a buffer after this change. `averages` is how many averages the buffer has taken;
+    /// the change may add one.
+    fn of(&self, b: &Tensor<T>, averages: &mut u64) -> Tensor<T> {
+        match self {
+            Change::Blend { keep, change } => b * *keep + change,
+            Change::Average { seen, averaged, value } => {
+                let seen = seen.saturating_add(*averages - averaged);
+                let weight = 1.0 / seen.saturating_add(1) as f64;
+                *averages += 1;
+                b * (1.0 - weight) + value * weight
+            }
+            Change::Count(_) => unreachable!("counters are whole numbers"),
+        }
+    }
 }
 
 impl<T: Float> Tape<T> {
@@ -166,6 +183,30 @@ impl<T: Float> Gradients<T> {
         self.buffers.full_counter(model)
     }
 
+    /// The first buffer of a model that the updates of the run would leave with a NaN or an infinity,
+    /// in words: its name, the number, and what causes it. Updates that were applied already do not
+    /// count, and nothing is changed. The cost is that of the updates: parameters are not read.
+    ///
+    /// The loss and the gradients may be finite nevertheless: batch norm divides by a variance that
+    /// overflowed, and gets zeros. An optimizer's step and
+    /// [`apply_updates`](Gradients::apply_updates) apply such updates as any.
+    ///
+    /// ```
+    /// use wengert_autograd::{Buffer, Tape};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// // The square of 1e25 is no f32, though the loss and its gradient are.
+    /// let energy: Buffer = Buffer::new(Tensor::scalar(1.0));
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::scalar(1e25));
+    /// tape.update_buffer(&energy, 0.9, x.square());
+    /// let gradients = (2.0 * x).backward();
+    /// assert!(gradients.not_finite_buffer(&energy).unwrap().contains("inf"));
+    /// ```
+    pub fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
+        self.buffers.not_finite_buffer(model)
+    }
+
     /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
     /// optimizer's step does: for training without one, and for steps that were not made.
     ///
@@ -232,10 +273,54 @@ impl<T: Float> Updates<T> {
                     _ => None,
                 });
                 let full = counted(counter, counts.sum()).err();
-                first = full.map(|full| format!("{path}: {full}"));
+                first = full.map(|full| about(path, &full));
             }
         });
         first
+    }
+
+    /// The first buffer that the updates which were not applied yet leave with a NaN or an infinity.
+    fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
+        let mut first = None;
+        if self.of.is_empty() {
+            return first;
+        }
+        model.visit(&Path::root(), &mut |path, state| {
+            if let Some(buffer) = state.downcast_ref::<Buffer<T>>()
+                && first.is_none()
+                && let Some(after) = self.after(buffer)
+                && !is_finite(&after)
+            {
+                let finite = is_finite(buffer.value());
+                let mut numbers = after.to_vec().into_iter().map(T::to);
+                let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
+                let words = if finite {
+                    format!(
+                        "the update makes a number of this buffer {number}: it is computed from numbers \
+                         that are not finite or too large for {} (smaller inputs or a smaller learning \
+                         rate may help)",
+                        T::DTYPE
+                    )
+                } else {
+                    "this buffer held a number that is not finite before the update: set it to finite \
+                     numbers"
+                        .into()
+                };
+                first = Some(about(path, &words));
+            }
+        });
+        first
+    }
+
+    /// The value of a buffer after the updates that were not applied yet; `None` if there are none.
+    fn after(&self, buffer: &Buffer<T>) -> Option<Tensor<T>> {
+        let (mut value, mut averages) = (None, buffer.averaged);
+        for update in self.of(buffer.id()) {
+            if let Some(change) = &*update.change() {
+                value = Some(change.of(value.as_ref().unwrap_or(buffer.value()), &mut averages));
+            }
+        }
+        value
     }
 
     /// Applies each change of a buffer that was not applied yet, in order, and marks it; whether there
@@ -244,19 +329,10 @@ impl<T: Float> Updates<T> {
         let mut any = false;
         for update in self.of(buffer.id()) {
             let mut change = update.change();
-            match &*change {
-                None => continue,
-                Some(Change::Blend { keep, change }) => {
-                    buffer.update(|b| *b = &*b * *keep + change);
-                }
-                Some(Change::Average { seen, averaged, value }) => {
-                    let seen = seen.saturating_add(buffer.averaged - averaged);
-                    let weight = 1.0 / seen.saturating_add(1) as f64;
-                    buffer.update(|b| *b = &*b * (1.0 - weight) + value * weight);
-                    buffer.averaged += 1;
-                }
-                Some(Change::Count(_)) => unreachable!("counters are whole numbers"),
-            }
+            let Some(pending) = &*change else { continue };
+            let mut averages = buffer.averaged;
+            buffer.update(|b| *b = pending.of(b, &mut averages));
+            buffer.averaged = averages;
             *change = None;
             any = true;
         }
@@ -287,6 +363,12 @@ impl<T: Float> Updates<T> {
         }
         Ok(true)
     }
+}
+
+/// Words about a buffer, after its name. A buffer that is the whole model has none.
+fn about(path: &Path<'_>, words: &str) -> String {
+    let name = path.to_string();
+    if name.is_empty() { words.into() } else { format!("{name}: {words}") }
 }
 
 /// A counter that has counted; or in words that it cannot.

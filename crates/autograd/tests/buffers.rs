@@ -277,6 +277,93 @@ fn a_counter_does_not_count_beyond_its_type() {
     }
 }
 
+/// Which buffer an update leaves with a NaN or an infinity: found before it is applied, and only then.
+#[test]
+fn a_buffer_that_would_not_be_finite_is_named() {
+    let cause = "it is computed from numbers that are not finite or too large for f32 (smaller inputs or \
+                 a smaller learning rate may help)";
+    // b ← keep · b + change, from b = 0 or from b = 3e38. Nearly 3.4e38 is the largest.
+    for (b, keep, change, wanted) in [
+        (0.0, 0.9, f32::INFINITY, Some("inf")),
+        (0.0, 0.9, f32::NEG_INFINITY, Some("-inf")),
+        (0.0, 0.9, f32::NAN, Some("NaN")),
+        (3e38, 0.9, 1e38, Some("inf")),
+        (3e38, 2.0, 0.0, Some("inf")),
+        (3e38, 0.9, 5e37, None),
+        (3e38, 0.0, 3e38, None),
+    ] {
+        let mut model = Model::new();
+        model.running.set(Tensor::from([b]));
+        let tape = Tape::new();
+        tape.update_buffer(&model.running, keep, tape.constant(Tensor::from([change])));
+        let mut gradients = tape.param(&model.w).sum_all().backward();
+        let words =
+            wanted.map(|x| format!("the update makes a number of this buffer {x}: {cause}"));
+        let named = words.clone().map(|words| format!("running: {words}"));
+        assert_eq!(gradients.not_finite_buffer(&model), named);
+        // A buffer that is the whole model has no name; one of another model is not asked for.
+        assert_eq!(gradients.not_finite_buffer(&model.running), words);
+        assert_eq!(gradients.not_finite_buffer(&Model::new()), None);
+        assert_eq!(gradients.not_finite_buffer(&model.w), None);
+        // Nothing was applied, and what is applied is no longer looked at.
+        assert_eq!(model.running.value().item(), b);
+        gradients.apply_to(&mut model.running);
+        assert_eq!(model.running.value().item().is_finite(), wanted.is_none());
+        assert_eq!(gradients.not_finite_buffer(&model), None);
+        // The next run finds what is there.
+        gradients.accumulate(model.gradients(1.0));
+        let held = "running: this buffer held a number that is not finite before the update: set it to \
+                    finite numbers";
+        let held = wanted.map(|_| held.to_string());
+        assert_eq!(gradients.not_finite_buffer(&model), held);
+    }
+    // Of several updates each follows the one before: 2e38 twice is too much, once is not.
+    let mut model = Model::new();
+    let of = |model: &Model, x: f32| {
+        let tape = Tape::new();
+        tape.update_buffer(&model.running, 1.0, tape.constant(Tensor::from([x])));
+        tape.param(&model.w).sum_all().backward()
+    };
+    let mut gradients = of(&model, 2e38);
+    assert_eq!(gradients.not_finite_buffer(&model), None);
+    gradients.accumulate(of(&model, 2e38));
+    assert!(gradients.not_finite_buffer(&model).unwrap().starts_with("running: "));
+    // Once the first is applied, the second still is too much.
+    of(&model, 2e38).apply_updates(&mut model);
+    gradients.accumulate(of(&model, -2e38));
+    gradients.accumulate(of(&model, -2e38));
+    assert!(gradients.not_finite_buffer(&model).is_some(), "inf stays");
+    assert_eq!(of(&model, -2e38).not_finite_buffer(&model), None);
+
+    // Means of all values: 3e38, 3e38, 3e38 stay; their sum is no f32.
+    let mut mean = Buffer::new(Tensor::scalar(0.0));
+    let tape = Tape::new();
+    for _ in 0..3 {
+        tape.average_buffer(&mean, 0, tape.constant(Tensor::scalar(3e38)));
+    }
+    let gradients = tape.watch(Tensor::scalar(1.0)).backward();
+    assert_eq!(gradients.not_finite_buffer(&mean), None);
+    gradients.apply_updates(&mut mean);
+    assert!((mean.value().item() / 3e38 - 1.0).abs() < 1e-6);
+    let tape = Tape::new();
+    tape.average_buffer(&mean, 3, tape.constant(Tensor::scalar(f64::NAN)));
+    let gradients = tape.watch(Tensor::scalar(1.0)).backward();
+    assert!(gradients.not_finite_buffer(&mean).is_some());
+}
+
+/// A counter that is the whole model has no name.
+#[test]
+fn a_counter_without_a_name() {
+    let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
+    let tape = Tape::<f32>::new();
+    tape.count_buffer(&counter, 1);
+    let words =
+        format!("a counter is at {}, and 1 more is no i64: set it to a lower number", i64::MAX);
+    assert_eq!(text_of(|| tape.apply_updates(&mut counter)), format!("apply_updates: {words}"));
+    let gradients = tape.watch(Tensor::scalar(1.0)).backward();
+    assert_eq!(gradients.full_counter(&counter), Some(words));
+}
+
 /// Only the total has to fit.
 #[test]
 fn counts_of_one_counter_are_added_before_they_are_refused() {

@@ -80,6 +80,12 @@ impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
     }
 }
 
+/// What a message calls a parameter: its path, which is empty if the parameter is the whole model.
+fn name(path: &Path<'_>) -> String {
+    let name = path.to_string();
+    if name.is_empty() { "the parameter itself".into() } else { name }
+}
+
 /// Panics if a gradient does not fit its parameter, or a count its counter, before anything has changed.
 #[track_caller]
 fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
@@ -91,20 +97,20 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
             return;
         }
         let Some(param) = state.downcast_ref::<Param<T>>() else {
-            return foreign.push(format!("{path} ({})", state.dtype()));
+            return foreign.push(format!("{} ({})", name(path), state.dtype()));
         };
         match gradients.get(param) {
             None if allow_missing => {}
-            None if gradients.was_frozen(param) => were_frozen.push(path.to_string()),
-            None => missing.push(path.to_string()),
+            None if gradients.was_frozen(param) => were_frozen.push(name(path)),
+            None => missing.push(name(path)),
             Some(gradient) => {
                 found += 1;
                 let (wanted, has) = (param.shape(), gradient.shape());
                 if wanted != has {
-                    misshaped.push(format!("{path} ({has} instead of {wanted})"));
+                    misshaped.push(format!("{} ({has} instead of {wanted})", name(path)));
                 }
                 if gradients.is_stale(param) && !gradients.allows_stale() {
-                    stale.push(path.to_string());
+                    stale.push(name(path));
                 }
             }
         }

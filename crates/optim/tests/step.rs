@@ -69,6 +69,75 @@ fn missing_gradients_are_named_and_nothing_changes() {
     assert_eq!((model[0].version(), model[1].version(), model[2].version()), (0, 2, 0));
 }
 
+/// A parameter that is the whole model has an empty name: messages call it something else.
+#[test]
+fn a_parameter_without_a_name_is_called_the_parameter_itself() {
+    let rest = "freeze what is not to be trained, or make the optimizer with `.allow_missing()`";
+    let says = |model: &mut Param, gradients: &Gradients| {
+        let before = model.version();
+        let (message, _) = panic_of(|| Sgd::new(0.25).step(model, gradients));
+        assert_eq!(model.version(), before);
+        message
+    };
+    let mut model = param([1.0, 2.0]);
+    // No gradient at all, and those of another parameter.
+    let none = Tape::new().watch(Tensor::scalar(1.0)).backward();
+    assert_eq!(
+        says(&mut model, &none),
+        format!(
+            "step: no gradient for the parameter itself: the loss does not depend on them; {rest}"
+        )
+    );
+    let frozen = {
+        model.freeze();
+        let gradients = gradients(&[&model, &param([3.0, 4.0])]);
+        model.unfreeze();
+        gradients
+    };
+    assert_eq!(
+        says(&mut model, &frozen),
+        "step: no gradient for the parameter itself: they were frozen when the gradients were computed; \
+         run forward and backward again, or make the optimizer with `.allow_missing()`"
+    );
+    assert_eq!(
+        says(&mut model, &gradients(&[&param([3.0, 4.0])])),
+        "step: these gradients are of another model, nothing is known of the parameter itself; a clone has \
+         parameters of its own"
+    );
+    let mut misshaped = gradients(&[&model]);
+    *misshaped.get_mut(&model).unwrap() = Tensor::scalar(1.0);
+    assert_eq!(
+        says(&mut model, &misshaped),
+        "step: gradients of the wrong shape: the parameter itself ([] instead of [2]); what changes a \
+         gradient must keep its shape"
+    );
+    let stale = gradients(&[&model]);
+    model.set(Tensor::from([5.0, 6.0]));
+    assert_eq!(
+        says(&mut model, &stale),
+        "step: these gradients are stale, the parameter itself changed since they were computed (by another \
+         step, say): run forward and backward again, or mark them with `.allow_stale()` if the algorithm \
+         means it"
+    );
+    let mut double = Param::new(Tensor::from([1.0f64, 2.0]));
+    let (message, _) = panic_of(|| Sgd::new(0.25).step(&mut double, &stale));
+    assert_eq!(
+        message,
+        "step: the gradients are of type f32, these parameters are not: the parameter itself (f64); model, \
+         tape and optimizer must be of one type (`Sgd::<f64>::of(0.1)`)"
+    );
+    // And a counter that is the whole model.
+    let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
+    let tape = Tape::<f32>::new();
+    tape.count_buffer(&counter, 1);
+    let full = tape.watch(Tensor::scalar(1.0)).backward();
+    let (message, _) = panic_of(|| Sgd::new(0.25).step(&mut counter, &full));
+    assert_eq!(
+        message,
+        "step: a counter is at 9223372036854775807, and 1 more is no i64: set it to a lower number"
+    );
+}
+
 #[test]
 fn gradients_of_a_clone_are_of_another_model() {
     let mut model = vec![param([1.0, 2.0])];

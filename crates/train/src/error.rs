@@ -129,6 +129,22 @@ pub enum TrainError {
         /// The counter by its name, where it is, and what to do.
         counter: String,
     },
+    /// The loss and the gradients are finite, but the step would leave a buffer with a NaN or an
+    /// infinity: the running variance of batch norm over inputs whose squares overflow, say. The
+    /// weights, the buffers and what the optimizer remembers are as they were before the step.
+    #[error(
+        "epoch {epoch}, step {step}: {buffer}. The loss is {loss}; the weights are as before the step"
+    )]
+    Buffer {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// The buffer by its name, what it would hold, why, and what to do.
+        buffer: String,
+    },
     /// A checkpoint could not be written or taken over.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -71,12 +71,12 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     /// new shape before its step. A model or a loss that asks for a number on the way is run so far
     /// as it does not.
     ///
-    /// Gradients are looked at before a step: if one is not finite, though the loss is, the step is
-    /// not made.
+    /// Gradients and the updates of buffers are looked at before a step: if one is not finite, though
+    /// the loss is, the step is not made.
     ///
     /// # Errors
-    /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss
-    /// or gradients are no longer finite, a counter of the model is at the end of `i64`, or a
+    /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss,
+    /// gradients or buffers are no longer finite, a counter of the model is at the end of `i64`, or a
     /// checkpoint cannot be written or taken over. What is
     /// found before the first step has changed nothing; the state of a run that ends later is that
     /// of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
@@ -219,6 +219,9 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
         })?;
         if let Some(counter) = gradients.full_counter(&**model) {
             return Err(TrainError::Counter { epoch, step, counter });
+        }
+        if let Some(buffer) = gradients.not_finite_buffer(&**model) {
+            return Err(TrainError::Buffer { epoch, step, loss, buffer });
         }
         // Nothing of the run is needed any more: the optimizer has the weights for itself.
         drop(tape);
@@ -372,5 +375,8 @@ fn names<T: Float>(model: &dyn Layer<T>, of: &[ParamId]) -> Vec<String> {
     let named = state.filter(|(_, state)| {
         state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id()))
     });
-    named.map(|(name, _)| name).collect()
+    // A parameter that is the whole model has no name.
+    let readable =
+        |name: String| if name.is_empty() { "the parameter itself".into() } else { name };
+    named.map(|(name, _)| readable(name)).collect()
 }

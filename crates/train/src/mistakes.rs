@@ -8,7 +8,8 @@ use wengert_tensor::{Float, Tensor};
 /// An example that was taken for another class; from [`mistakes`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake<T: Float = f32> {
-    /// Where it is in the data.
+    /// Its number in the data, counted from 0, whatever the order of the batches. Batches that do not
+    /// know it ([`Batches::index`]) are counted through.
     pub index: usize,
     /// The input, without the axis of the batch.
     pub input: Tensor<T>,
@@ -53,7 +54,7 @@ impl<T: Float, Y> Objective<'_, T, Y> {
         most: usize,
     ) -> Vec<Mistake<T>> {
         let (mut found, mut before) = (Vec::new(), 0);
-        for (x, y) in data.batches(0, 0) {
+        for (batch, (x, y)) in data.batches(0, 0).enumerate() {
             if found.len() == most {
                 break;
             }
@@ -73,7 +74,7 @@ impl<T: Float, Y> Objective<'_, T, Y> {
             let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);
             for (i, (truth, predicted)) in wrong.take(most - found.len()) {
                 found.push(Mistake {
-                    index: before + i,
+                    index: data.index(0, batch, i).unwrap_or(before + i),
                     input: x.narrow(0, i, 1).squeeze(0).copied(),
                     truth: truth as usize,
                     predicted: predicted as usize,

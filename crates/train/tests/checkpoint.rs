@@ -4,10 +4,12 @@ use std::path::Path;
 use wengert_data::{
     DataLoader, Dataset, Digits, RandomAffine, Subset, TensorDataset, random_split,
 };
-use wengert_nn::{BatchNorm1d, Dropout, Flatten, Linear, Sequential, Tanh, sequential, state_dict};
-use wengert_optim::{Adam, OneCycleLr, Optimizer, Schedule, Sgd};
+use wengert_nn::{
+    BatchNorm1d, Dropout, Flatten, Linear, Sequential, Tanh, mse, sequential, state_dict,
+};
+use wengert_optim::{Adam, OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
-use wengert_train::{CheckpointError, Criterion, History, TrainError, Trainer};
+use wengert_train::{Batches, CheckpointError, Criterion, History, Objective, TrainError, Trainer};
 
 type Part = Subset<std::sync::Arc<TensorDataset>>;
 
@@ -174,6 +176,108 @@ fn a_finished_run_can_be_made_longer() {
     let (whole, weights, _) = run(1, sgd, |trainer| trainer);
     assert_same(&long.unwrap(), &whole.unwrap());
     assert!(resumed == weights);
+}
+
+/// The histories of a run of three epochs, and of one that was interrupted in the third and resumed.
+fn whole_and_resumed<Y: 'static>(
+    path: &Path,
+    trainer: impl Fn() -> Trainer<'static, f32, Y>,
+    data: &dyn Batches<f32, Y>,
+    validate: bool,
+    outputs: usize,
+) -> [History; 2] {
+    let fit = |stop: usize, resume: bool| {
+        let mut trainer = trainer().epochs(3).quiet().stop_after(stop).checkpoint(path);
+        if validate {
+            trainer = trainer.validate(data);
+        }
+        if resume {
+            trainer = trainer.resume(path);
+        }
+        let mut model = Linear::new(3, outputs, &mut Philox::new(2));
+        trainer.fit(&mut model, &mut Sgd::new(0.1), data, &mut Philox::new(0)).unwrap()
+    };
+    let whole = fit(9, false);
+    // In the middle of the third epoch.
+    assert_eq!(fit(7, false).epochs.len(), 2);
+    [whole, fit(9, true)]
+}
+
+/// What was not measured is not there after a resumption either: the validation, the accuracies.
+#[test]
+fn a_resumed_history_has_no_scores_that_were_not_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let x = Tensor::normal(&[12, 3], 0.0, 1.0, &mut Philox::new(6));
+    let y = x.sum(&[1], true);
+    let classes = Tensor::from_fn(&[12], |i| (i % 2) as i64);
+    let regression = || Trainer::new(Objective::regression(mse));
+    let values = DataLoader::new(TensorDataset::new(x.clone(), y), 4);
+    let labelled = DataLoader::new(TensorDataset::new(x, classes), 4);
+    for validate in [false, true] {
+        for (histories, classifies) in [
+            (whole_and_resumed(&path, regression, &values, validate, 1), false),
+            (whole_and_resumed(&path, Trainer::classifier, &labelled, validate, 2), true),
+        ] {
+            let [whole, resumed] = &histories;
+            assert_same(resumed, whole);
+            for history in [whole, resumed] {
+                assert_eq!(history.epochs.len(), 3);
+                for epoch in &history.epochs {
+                    assert_eq!(epoch.validation.is_some(), validate);
+                    for score in [Some(epoch.train), epoch.validation].into_iter().flatten() {
+                        assert!(score.loss > 0.0);
+                        assert_eq!(score.accuracy.is_some(), classifies);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A schedule of epochs is compared with the rates of the steps epoch by epoch.
+#[test]
+fn a_run_with_a_schedule_of_epochs_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let halved = |every: usize| StepLr::new(0.1, every).gamma(0.5);
+    let (whole, weights, _) = run(1, sgd, |trainer| trainer.schedule_by_epoch(halved(2)));
+    let whole = whole.unwrap();
+    // 11 steps an epoch.
+    let rates: Vec<f64> = (0..44).map(|step| if step < 22 { 0.1 } else { 0.05 }).collect();
+    assert_eq!(whole.learning_rates, rates);
+    for steps in [5, 22, 26, 40] {
+        let (first, ..) = run(1, sgd, |trainer| {
+            trainer.schedule_by_epoch(halved(2)).checkpoint(&path).stop_after(steps)
+        });
+        assert_eq!(first.unwrap().steps(), steps);
+        let (second, resumed, _) =
+            run(2, sgd, |trainer| trainer.schedule_by_epoch(halved(2)).resume(&path));
+        assert_same(&second.unwrap(), &whole);
+        assert!(resumed == weights, "weights differ after an interruption at step {steps}");
+    }
+    // Halved after three epochs: other rates from step 23 on. After one: from step 12 on. Steps
+    // instead of epochs: from step 3 on.
+    let says = |change: Box<dyn Fn(Trainer<'_>) -> Trainer<'_>>| {
+        let (result, ..) = run(3, sgd, |trainer| change(trainer).resume(&path));
+        result.unwrap_err().to_string()
+    };
+    for (text, words) in [
+        (
+            says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(3)))),
+            "step 23 had a learning rate of 0.05, the schedule says 0.1:",
+        ),
+        (
+            says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(1)))),
+            "step 12 had a learning rate of 0.1, the schedule says 0.05:",
+        ),
+        (
+            says(Box::new(move |trainer| trainer.schedule(halved(2)))),
+            "step 3 had a learning rate of 0.1, the schedule says 0.05:",
+        ),
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 /// What a trainer of its own says of a file.

@@ -1,7 +1,7 @@
 //! What is wrong with the data is an error, and never a panic. Up to the first step nothing changes.
 
 use std::cell::Cell;
-use wengert_autograd::{Param, Var};
+use wengert_autograd::{Param, Path, See, SeeMut, Var};
 use wengert_data::{DataLoader, Dataset, TensorDataset};
 use wengert_nn::{
     BatchNorm1d, BatchNorm2d, Conv2d, Flatten, Layer, Linear, Module, Relu, Sequential, StateDict,
@@ -691,4 +691,91 @@ fn a_counter_of_batches_at_its_end() {
         };
         assert!(weights(&after.0) == weights(&wanted.0), "weights and running statistics");
     }
+}
+
+/// Four samples whose squares are no `f32`, though they themselves are.
+fn large(size: f32) -> Set {
+    let x = Tensor::from_fn(&[4, 4], |at| if (at / 4 + at) % 2 == 0 { size } else { -size });
+    TensorDataset::new(x, Tensor::from([0i64, 1, 2, 0]))
+}
+
+/// The variance of such inputs is infinite, and what is divided by it 0: the loss and the gradients are
+/// finite.
+#[test]
+fn running_statistics_that_are_not_finite_end_the_run() {
+    let rng = &mut Philox::new(0);
+    let set = large(1e25);
+    let loader = DataLoader::new(&set, 2);
+    for norm in [BatchNorm1d::new(4), BatchNorm1d::new(4).momentum(None)] {
+        let mut model = sequential![norm, Linear::new(4, 3, rng)];
+        let (result, before, after) = fit(&mut model, &classifier(), &loader);
+        assert_eq!((before.0, before.1), (after.0, after.1), "something was changed");
+        let error = result.expect_err("refused");
+        let text = error.to_string();
+        let TrainError::Buffer { epoch: 1, step: 1, loss, buffer } = error else {
+            panic!("{text}")
+        };
+        assert!(loss.is_finite());
+        assert!(buffer.starts_with("0.running_var: the update makes a number of this buffer inf:"));
+        assert!(text.starts_with("epoch 1, step 1: 0.running_var: "), "{text}");
+        assert!(text.contains("too large for f32") && text.contains("smaller inputs"), "{text}");
+        assert!(text.ends_with("; the weights are as before the step"), "{text}");
+    }
+    // The squares of these are numbers, and without running statistics there is nothing to spoil.
+    let sound = large(1e15);
+    let mut model = sequential![BatchNorm1d::new(4), Linear::new(4, 3, rng)];
+    fit(&mut model, &classifier(), &DataLoader::new(&sound, 2)).0.unwrap();
+    let norm = BatchNorm1d::new(4).without_running_statistics();
+    fit(&mut sequential![norm, Linear::new(4, 3, rng)], &classifier(), &loader).0.unwrap();
+
+    // In a later step, what the steps before it learnt stays.
+    let start = || {
+        let rng = &mut Philox::new(5);
+        sequential![Linear::new(4, 4, rng), BatchNorm1d::new(4), Linear::new(4, 2, rng)]
+    };
+    let spoilt = with_input(24, 17, 1e25);
+    let loader = DataLoader::new(&spoilt, 8);
+    let mut model = start();
+    let (result, _, after) = fit(&mut model, &classifier(), &loader);
+    let error = result.expect_err("refused");
+    assert!(matches!(error, TrainError::Buffer { epoch: 1, step: 3, .. }), "{error}");
+    assert!(error.to_string().starts_with("epoch 1, step 3: 1.running_var: "), "{error}");
+    let (result, _, twin) = fit(&mut start(), &classifier().stop_after(2), &loader);
+    assert_eq!(result.unwrap().steps(), 2);
+    assert!(after.0 == twin.0 && after.1 == twin.1);
+
+    // What a file brought along is no fault of the data.
+    let mut state = state_dict(&start());
+    state.insert("1.running_mean", Tensor::from([0.0, f32::NAN, 0.0, 0.0]));
+    let mut model = start();
+    wengert_nn::load_state_dict(&mut model, &state).unwrap();
+    let (result, ..) = fit(&mut model, &classifier(), &DataLoader::new(&points(8), 4));
+    assert_eq!(
+        result.unwrap_err().to_string().split_once(". The loss").unwrap().0,
+        "epoch 1, step 1: 1.running_mean: this buffer held a number that is not finite before the \
+         update: set it to finite numbers"
+    );
+}
+
+/// A layer that is one parameter, without a name of its own.
+struct Alone(Param);
+impl Module for Alone {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.visit(path, see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(path, see);
+    }
+}
+impl Layer for Alone {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        x * x.tape().param(&self.0).sqrt()
+    }
+}
+
+#[test]
+fn the_gradient_of_a_parameter_without_a_name() {
+    let mut model = Alone(Param::new(Tensor::from([0.0f32, 1.0, 1.0, 1.0])));
+    let error = refused_gradients(&mut model, &classifier(), &DataLoader::new(&points(8), 4));
+    assert_eq!(error, ["the parameter itself"]);
 }
