@@ -383,8 +383,9 @@ impl<T: Float> Tape<T> {
         let mut end = top + 1;
         while let Some(id) = sources.last_before(end) {
             if arena.nodes[id as usize].op.is_differentiable() {
-                let operands = arena.parents(arena.first_output(id));
-                operands.iter().for_each(|&p| sources.insert(p));
+                for &p in arena.parents(arena.first_output(id)) {
+                    sources.insert(p);
+                }
             }
             end = id;
         }

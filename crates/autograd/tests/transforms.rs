@@ -191,7 +191,10 @@ fn functions_of_parameters() {
         }
         // The parameters are there again, also after a panic.
         panics!(tape.with_params(&model, &w[..1], loss), "1 variables for 3 parameters");
-        panics!(tape.with_params(&model, &w, || panic!("in the body")), "in the body");
+        panics!(
+            tape.with_params(&model, &w, || assert!(w.is_empty(), "in the body")),
+            "in the body"
+        );
         assert_eq!(of(tape.param(&model.0)), of(w[0]));
         let doubled: Vec<_> = w.iter().map(|w| *w * 2.0).collect();
         let inner = tape.with_params(&model, &doubled, || {

@@ -90,7 +90,8 @@ impl Part {
             }
             View::Reshape if x.numel() > 0 => {
                 let Shared { at, split, merged } = Shared::of(&x, &y, axis as usize)?;
-                let whole = |n: usize| (n * split % merged == 0).then_some(n * split / merged);
+                let whole =
+                    |n: usize| (n * split).is_multiple_of(merged).then_some(n * split / merged);
                 let part = match along(at as u8) {
                     part if (split, merged) == (1, 1) => part,
                     Part::Slice { axis, start, step: 1 } => {

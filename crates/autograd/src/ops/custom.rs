@@ -69,6 +69,14 @@ pub trait CustomOp<T: Float>: Send + Sync {
     }
 }
 
+/// A rule is running: counted among the walks, and taken off also when it panics.
+struct Running<'a>(&'a Cell<u32>);
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl<T: Float> Tape<T> {
     /// Applies an operation of the user's; returns its outputs.
     ///
@@ -108,13 +116,6 @@ impl<T: Float> Tape<T> {
     ) -> Cotangents<'t, T> {
         for g in gy.iter_mut().flatten() {
             g.id = self.stand_in(g.id, true);
-        }
-        /// Says that a rule is running, also when it panics.
-        struct Running<'a>(&'a Cell<u32>);
-        impl Drop for Running<'_> {
-            fn drop(&mut self) {
-                self.0.set(self.0.get() - 1);
-            }
         }
         self.walks.set(self.walks.get() + 1);
         let _running = Running(&self.walks);

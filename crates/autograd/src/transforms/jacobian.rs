@@ -29,7 +29,7 @@ pub fn jacobian<'t, T: Float>(
 ) -> Var<'t, T> {
     let Evaluated { evaluation, x, y, .. } = Evaluation::of("jacobian", f, x);
     let (x, tape) = (x[0], evaluation.tape);
-    let [of_x, of_y] = [x, y].map(|v| v.shape());
+    let [of_x, of_y] = [x, y].map(Var::shape);
     let axes = of_x.rank() + of_y.rank();
     if axes > wengert_tensor::MAX_RANK {
         tape.fail(format!(

@@ -22,6 +22,7 @@ use wengert_tensor::Float;
 /// If the direction does not have the shapes of `x`; else as [`grad`](super::grad), but that the
 /// function may return anything.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value)] // as `x` is given
 pub fn jvp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
     f: impl FnOnce(X) -> Y,
     x: X,

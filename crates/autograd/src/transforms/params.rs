@@ -22,6 +22,15 @@ fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
     found
 }
 
+/// Puts the earlier substitutes back, also when the body panics.
+struct Restore<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
+impl<T: Float> Drop for Restore<'_, T> {
+    fn drop(&mut self) {
+        let before = std::mem::take(&mut self.1);
+        self.0.params.borrow_mut().end_substitution(before);
+    }
+}
+
 impl<T: Float> Tape<T> {
     /// The parameters of a model as variables: those that are not frozen, each once, in the order of
     /// the model.
@@ -79,14 +88,6 @@ impl<T: Float> Tape<T> {
                 self.fail(format!(
                     "with_params: variable {i} has shape {gets}, its parameter has shape {has}"
                 ))
-            }
-        }
-        /// Puts the earlier ones back, also when the body panics.
-        struct Restore<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
-        impl<T: Float> Drop for Restore<'_, T> {
-            fn drop(&mut self) {
-                let before = std::mem::take(&mut self.1);
-                self.0.params.borrow_mut().end_substitution(before);
             }
         }
         let pairs = params.iter().zip(values).map(|(param, value)| (param.id(), value.id));
