@@ -124,15 +124,16 @@ fn growth(c: &mut Criterion) {
     group.finish();
 }
 
+fn f<'t>(x: Var<'t>, weights: &Tensor) -> Var<'t> {
+    let h = x.matmul(x.tape().constant(weights.clone()));
+    h.tanh() * h.sin() + h.sigmoid()
+}
+
 /// A function of three numbers that returns 10,000: forwards, one pass for each input; backwards, the
 /// derivative of the vector-Jacobian product by its weights.
 fn transforms(c: &mut Criterion) {
     let mut group = c.benchmark_group("transforms");
     let weights = Tensor::normal(&[3, 10_000], 0.0, 1.0, &mut Philox::new(0));
-    fn f<'t>(x: Var<'t>, weights: &Tensor) -> Var<'t> {
-        let h = x.matmul(x.tape().constant(weights.clone()));
-        h.tanh() * h.sin() + h.sigmoid()
-    }
     let at = |_: &Tape| [0.1f32, 0.2, 0.3].map(|x| Tensor::full(&[1, 3], x.into()));
     group.bench_function("10,000 results of 3 numbers, forwards", |b| {
         b.iter(|| {
