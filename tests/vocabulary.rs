@@ -64,7 +64,9 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("backward_retain", TAPE),
     ("backward_from", TAPE),
     ("backward_checked", TAPE),
+    ("backward_for", TAPE),
     ("grad", TAPE),
+    ("grad_from", TAPE),
     ("grad_or_zero", TAPE),
     ("dropout", RANDOM),
 ];
