@@ -290,7 +290,7 @@ fn cut_everywhere(p: &Program<'_>, totals: &mut Totals) -> Check {
 /// as y changes with x: ∂⟨w, ∇x⟩ / ∂∇y = ∂y/∂x · w. This holds for each pair, and does not depend on
 /// what else was asked for.
 fn gradients_by_gradients(p: &Program<'_>, totals: &mut Totals) -> Check {
-    let policy = if p.code.len() % 2 == 0 { Policy::Eager } else { Policy::Fused };
+    let policy = if p.code.len().is_multiple_of(2) { Policy::Eager } else { Policy::Fused };
     let tape = Tape::new().with_policy(policy);
     let (vars, sum) = p.on(&tape, Change::default());
     // No gradient is a constant.
