@@ -101,3 +101,18 @@ fn parts_of_views() {
     }
     assert_eq!(cases, 666);
 }
+
+/// A slice that is read along its own axis and along another: each part lies where it lies.
+#[test]
+fn parts_of_one_slice_along_two_axes() {
+    for policy in [Policy::Eager, Policy::Fused] {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(Tensor::ones_of(&[4, 3]));
+        let y = x.narrow(0, 2, 2);
+        // Row 2 once, column 1 of rows 2 and 3 ten times.
+        let loss = 10.0 * y.narrow(1, 1, 1).sum_all() + y.narrow(0, 0, 1).sum_all();
+        let wanted = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 11.0, 1.0, 0.0, 10.0, 0.0];
+        assert_eq!(loss.grad(&[x])[0].value().to_vec(), wanted);
+        assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), wanted);
+    }
+}

@@ -291,3 +291,27 @@ fn of_variances() {
         &[([3.0, 1.0], [1.0, -1.0], [0.5, -0.5, 0.5]), ([0.0, 0.0], [0.0, 0.0], [0.5, -0.5, 0.5])],
     );
 }
+
+/// -aᵇ at a = 0: the mixed derivative goes to +∞ for 0 < b ≤ 1, as that of aᵇ goes to -∞.
+#[test]
+fn of_negative_powers_of_zero() {
+    for policy in POLICIES {
+        for n in [1, 12] {
+            for power in [0.5, 1.0] {
+                let tape = Tape::new().with_policy(policy);
+                let a = tape.watch(Tensor::full_of(&[n], 0.0));
+                let b = tape.watch(Tensor::full_of(&[n], power));
+                let slopes = (-a.pow(b)).sum_all().grad(&[a, b]);
+                let by_b = slopes[0].sum_all().grad_or_zero(&[b])[0];
+                let by_a = slopes[1].sum_all().grad_or_zero(&[a])[0];
+                for mixed in [by_b, by_a] {
+                    assert_eq!(
+                        mixed.value().to_vec(),
+                        vec![f64::INFINITY; n],
+                        "{power} {policy:?}"
+                    );
+                }
+            }
+        }
+    }
+}
