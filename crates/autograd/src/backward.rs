@@ -1,10 +1,9 @@
 //! The gradients of a variable: as numbers, and as variables of the same tape.
 
 use crate::gradients::{Gradients, NotFinite, is_finite};
-use crate::module::{Module, Path};
+use crate::module::{Module, each_param};
 use crate::node_set::NodeSet;
 use crate::op::Op;
-use crate::param::Param;
 use crate::tape::{ACTIVE, KEPT, Run, TINY, Tape};
 use crate::var::Var;
 use crate::walk::{Aim, Walk};
@@ -96,16 +95,16 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_for(self, model: &dyn Module) -> Gradients<T> {
         self.check_scalar("backward_for");
-        let mut ids = HashSet::new();
-        model.visit(&Path::root(), &mut |_, state| {
-            if let Some(param) = state.downcast_ref::<Param<T>>() {
-                ids.insert(param.id());
-            }
-        });
+        let mut targets = Vec::new();
         let bound = self.tape.params.borrow();
-        let own = bound.iter().filter(|b| !b.frozen && ids.contains(&b.param));
-        let targets: Vec<u32> = own.map(|b| b.node).filter(|&node| node <= self.id).collect();
+        each_param::<T>(model, |_, param| targets.extend(bound.of(param.id())));
         drop(bound);
+        let mut targets: Vec<u32> = targets
+            .into_iter()
+            .filter(|b| !b.frozen && b.node <= self.id)
+            .map(|b| b.node)
+            .collect();
+        targets.sort_unstable();
         self.inspected("backward_for", None, false, Some(&targets), |_, _| ())
     }
 

@@ -7,6 +7,7 @@
 use crate::gradients::{Gradients, is_finite};
 use crate::module::{Module, Path};
 use crate::param::{Buffer, BufferId};
+use crate::state::State;
 use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::{HashMap, HashSet};
@@ -258,58 +259,54 @@ impl<T: Float> Updates<T> {
         });
     }
 
-    /// The first counter that does not hold what is to be added to it.
-    fn full_counter(&self, model: &dyn Module) -> Option<String> {
+    /// The first parameter or buffer of a model of which there is something to say, by its name.
+    fn first(
+        &self,
+        model: &dyn Module,
+        say: impl Fn(&Self, &dyn State) -> Option<String>,
+    ) -> Option<String> {
         let mut first = None;
         if self.of.is_empty() {
             return first;
         }
         model.visit(&Path::root(), &mut |path, state| {
-            if let Some(counter) = state.downcast_ref::<Buffer<i64>>()
-                && first.is_none()
-            {
-                let counts = self.of(counter.id()).filter_map(|update| match &*update.change() {
-                    Some(Change::Count(n)) => Some(i128::from(*n)),
-                    _ => None,
-                });
-                let full = counted(counter, counts.sum()).err();
-                first = full.map(|full| about(path, &full));
+            if first.is_none() {
+                first = say(self, state).map(|words| about(path, &words));
             }
         });
         first
     }
 
+    /// The first counter that does not hold what is to be added to it.
+    fn full_counter(&self, model: &dyn Module) -> Option<String> {
+        self.first(model, |updates, state| {
+            let counter = state.downcast_ref::<Buffer<i64>>()?;
+            let counts = updates.of(counter.id()).filter_map(|update| match &*update.change() {
+                Some(Change::Count(n)) => Some(i128::from(*n)),
+                _ => None,
+            });
+            counted(counter, counts.sum()).err()
+        })
+    }
+
     /// The first buffer that the updates which were not applied yet leave with a NaN or an infinity.
     fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
-        let mut first = None;
-        if self.of.is_empty() {
-            return first;
-        }
-        model.visit(&Path::root(), &mut |path, state| {
-            if let Some(buffer) = state.downcast_ref::<Buffer<T>>()
-                && first.is_none()
-                && let Some(after) = self.after(buffer)
-                && !is_finite(&after)
-            {
-                let finite = is_finite(buffer.value());
-                let mut numbers = after.to_vec().into_iter().map(T::to);
-                let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
-                let words = if finite {
-                    format!(
-                        "the update makes a number of this buffer {number}: it is computed from numbers \
-                         that are not finite or too large for {} (smaller inputs or a smaller learning \
-                         rate may help)",
-                        T::DTYPE
-                    )
-                } else {
-                    "this buffer held a number that is not finite before the update: set it to finite \
-                     numbers"
-                        .into()
-                };
-                first = Some(about(path, &words));
+        self.first(model, |updates, state| {
+            let buffer = state.downcast_ref::<Buffer<T>>()?;
+            let after = updates.after(buffer).filter(|after| !is_finite(after))?;
+            if !is_finite(buffer.value()) {
+                let words = "this buffer held a number that is not finite before the update: set it to \
+                             finite numbers";
+                return Some(words.into());
             }
-        });
-        first
+            let mut numbers = after.to_vec().into_iter().map(T::to);
+            let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
+            Some(format!(
+                "the update makes a number of this buffer {number}: it is computed from numbers that are \
+                 not finite or too large for {} (smaller inputs or a smaller learning rate may help)",
+                T::DTYPE
+            ))
+        })
     }
 
     /// The value of a buffer after the updates that were not applied yet; `None` if there are none.

@@ -73,8 +73,9 @@ impl<T: Float> Gradients<T> {
     /// parameter was frozen.
     ///
     /// # Panics
-    /// If the variable lies on another tape than the loss, is a constant, was computed from others, or is
-    /// watched and the gradients are of [`backward_for`](Var::backward_for): no gradient of it is kept. [`Var::grad`] gives the derivative by any variable.
+    /// If the variable lies on another tape than the loss, is a constant, was computed from others, or
+    /// is watched and the gradients are of [`backward_for`](Var::backward_for): no gradient of it is
+    /// kept. [`Var::grad`] gives the derivative by any variable.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(

@@ -1,8 +1,11 @@
 //! Modules: whatever holds parameters and buffers, by name.
 
 use crate::outline::Outline;
+use crate::param::Param;
 use crate::state::{Kind, State};
+use std::collections::HashSet;
 use std::fmt;
+use wengert_tensor::Float;
 
 /// A place in a model, as a chain on the stack of the walk: it becomes a string such as
 /// `conv1.weight` only when somebody asks for it.
@@ -40,6 +43,20 @@ impl<'a> Path<'a> {
     /// The place of an element of a list.
     pub fn index(&'a self, index: usize) -> Self {
         Path { parent: Some(self), step: Step::Index(index) }
+    }
+}
+
+impl Path<'_> {
+    /// The name, or other words at the place of the model itself, which has none: in messages.
+    ///
+    /// ```
+    /// use wengert_autograd::Path;
+    /// let root = Path::root();
+    /// assert_eq!(root.child("weight").name_or("the parameter itself"), "weight");
+    /// assert_eq!(root.name_or("the parameter itself"), "the parameter itself");
+    /// ```
+    pub fn name_or(&self, whole: &str) -> String {
+        if self.parent.is_none() { whole.into() } else { self.to_string() }
     }
 }
 
@@ -190,6 +207,21 @@ pub trait Module {
     }
 }
 
+/// Calls `see` with each parameter of these numbers, once, in the order of the model.
+pub(crate) fn each_param<'m, T: Float>(
+    model: &'m dyn Module,
+    mut see: impl FnMut(&Path<'_>, &'m Param<T>),
+) {
+    let mut seen = HashSet::new();
+    model.visit(&Path::root(), &mut |path, state| {
+        if let Some(param) = state.downcast_ref::<Param<T>>()
+            && seen.insert(param.id())
+        {
+            see(path, param);
+        }
+    });
+}
+
 fn count<M: Module + ?Sized>(module: &M, counts: impl Fn(&dyn State) -> bool) -> usize {
     let mut total = 0;
     module.visit(&Path::root(), &mut |_, state| {
@@ -226,7 +258,7 @@ fn nothing_under<M: Module + ?Sized>(module: &M, name: &str, op: &str) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::param::{Buffer, Param};
+    use crate::param::Buffer;
     use wengert_tensor::Tensor;
 
     fn param(shape: &[usize]) -> Param {

@@ -1,9 +1,8 @@
 //! Gradients as one long vector: walked, measured, clipped, averaged.
 
 use crate::gradients::Gradients;
-use crate::module::{Module, Path};
+use crate::module::{Module, each_param};
 use crate::param::Param;
-use std::collections::HashSet;
 use wengert_tensor::{Float, Tensor};
 
 impl<T: Float> Gradients<T> {
@@ -23,12 +22,9 @@ impl<T: Float> Gradients<T> {
     /// assert_eq!(names, ["0"]); // the loss does not depend on the other
     /// ```
     pub fn of<'m>(&self, model: &'m dyn Module) -> Vec<(String, &'m Param<T>, &Tensor<T>)> {
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
-        model.visit(&Path::root(), &mut |path, state| {
-            if let Some(param) = state.downcast_ref::<Param<T>>()
-                && let Some(gradient) = self.get(param)
-                && seen.insert(param.id())
-            {
+        let mut found = Vec::new();
+        each_param(model, |path, param| {
+            if let Some(gradient) = self.get(param) {
                 found.push((path.to_string(), param, gradient));
             }
         });
@@ -139,5 +135,6 @@ impl<T: Float> Gradients<T> {
 
 /// In the precision of `f64`, so that squares neither overflow nor vanish.
 fn sum_of_squares<T: Float>(x: &Tensor<T>) -> f64 {
-    x.to_vec().into_iter().map(|x| x.to() * x.to()).sum()
+    let x = x.contiguous();
+    x.as_slice().unwrap_or_default().iter().map(|x| x.to() * x.to()).sum()
 }

@@ -215,7 +215,8 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
             }
             if wants[0] || wants[1] {
-                self.apply(node.op, id, parents, &wants[..parents.len()], &mut [first]);
+                let (wanted, gy) = (&wants[..parents.len()], &[first]);
+                self.apply(node.op, &Call { tape, id, parents, wanted, gy, inputs: None });
             }
             return 1;
         }
@@ -233,54 +234,40 @@ impl<'t, T: Float> Walk<'t, T> {
             gy.push(self.variable(slot, output));
         }
         if wants.contains(&true) {
-            self.apply(node.op, id, &parents, &wants, &mut gy);
+            let (parents, wanted, gy) = (&*parents, &*wants, &*gy);
+            self.apply(node.op, &Call { tape, id, parents, wanted, gy, inputs: None });
         }
         outputs
     }
 
     /// Gives the operands of an op the cotangents that its rule returns.
-    #[inline]
-    fn apply(
-        &mut self,
-        op: Op,
-        id: u32,
-        parents: &[u32],
-        wanted: &[bool],
-        gy: &mut [Option<Var<'t, T>>],
-    ) {
+    #[inline(always)]
+    fn apply(&mut self, op: Op, call: &Call<'_, 't, T>) {
         if self.aim == Aim::Variables {
             self.open = self.tape.len() as u32;
         }
-        if let (Some(part), Some(g)) = (Part::read_by(op), gy[0]) {
-            self.put(parents[0], part, g);
+        if let (Some(part), Some(g)) = (Part::read_by(op), call.gy[0]) {
+            self.put(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
-            let call = Call { tape: self.tape, id, parents, wanted, gy, inputs: None };
-            self.give(parents[0], ops::unary_vjp(unary, &call), false);
+            self.give(call.parents[0], ops::unary_vjp(unary, call), false);
         } else {
-            let cotangents = self.rule(op, id, parents, wanted, gy);
-            self.distribute(parents, wanted, &cotangents);
+            let cotangents = self.rule(op, call);
+            self.distribute(call.parents, call.wanted, &cotangents);
         }
         self.forget();
     }
 
     /// Calls the rule of an op.
     #[inline]
-    fn rule(
-        &mut self,
-        op: Op,
-        id: u32,
-        parents: &[u32],
-        wanted: &[bool],
-        gy: &mut [Option<Var<'t, T>>],
-    ) -> Cotangents<'t, T> {
-        let tape = self.tape;
+    fn rule(&mut self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         if !matches!(op, Op::Custom(_)) {
-            let call = Call { tape, id, parents, wanted, gy, inputs: None };
-            return ops::vjp(op, &call);
+            return ops::vjp(op, call);
         }
+        // A user's rule may differentiate what it computes, also where the walk keeps no history.
+        let tape = self.tape;
         let first = tape.len() as u32;
         let recorded = tape.recording.replace(true);
-        let cotangents = tape.custom_cotangents(op, id, parents, wanted, gy);
+        let cotangents = ops::vjp(op, call);
         tape.recording.set(recorded);
         let arena = &mut *tape.arena.borrow_mut();
         match self.aim {
@@ -424,7 +411,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let (view, x) = self.viewed(&arena, to)?;
         let shapes = [x, to].map(|id| *arena.shape(id));
         drop(arena);
-        let (part, g) = part.in_operand(view, shapes, g, self.tape)?;
+        let (part, g) = part.in_operand(view, shapes, g)?;
         Some((x, part, g))
     }
 

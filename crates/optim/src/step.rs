@@ -80,10 +80,9 @@ impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
     }
 }
 
-/// What a message calls a parameter: its path, which is empty if the parameter is the whole model.
+/// What a message calls a parameter.
 fn name(path: &Path<'_>) -> String {
-    let name = path.to_string();
-    if name.is_empty() { "the parameter itself".into() } else { name }
+    path.name_or("the parameter itself")
 }
 
 /// Panics if a gradient does not fit its parameter, or a count its counter, before anything has changed.

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::run::Run;
 use crate::trainer::{Criterion, Per, Trainer, Validation};
 use std::time::Instant;
-use wengert_autograd::{Mode, Param, ParamId, ShapeError, Tape};
+use wengert_autograd::{Mode, Param, ParamId, Path, ShapeError, Tape};
 use wengert_nn::{Layer, load_state_dict, state_dict};
 use wengert_optim::{Optimizer, Schedule};
 use wengert_tensor::{Float, Philox, Shape, Tensor};
@@ -77,9 +77,8 @@ impl<T: Float, Y> Trainer<'_, T, Y> {
     /// # Errors
     /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss,
     /// gradients or buffers are no longer finite, a counter of the model is at the end of `i64`, or a
-    /// checkpoint cannot be written or taken over. What is
-    /// found before the first step has changed nothing; the state of a run that ends later is that
-    /// of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
+    /// checkpoint cannot be written or taken over. What is found before the first step has changed
+    /// nothing; the state of a run that ends later is that of its last step. Where panics abort (`panic = "abort"`), there is no run on shapes, and what
     /// an operation refuses is printed before the process ends.
     ///
     /// # Panics
@@ -371,12 +370,11 @@ fn not_finite<T: Float>(x: &Tensor<T>) -> Option<usize> {
 
 /// The names of these parameters, in visiting order.
 fn names<T: Float>(model: &dyn Layer<T>, of: &[ParamId]) -> Vec<String> {
-    let state = model.named_state().into_iter();
-    let named = state.filter(|(_, state)| {
-        state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id()))
+    let mut names = Vec::new();
+    model.visit(&Path::root(), &mut |path, state| {
+        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
+            names.push(path.name_or("the parameter itself"));
+        }
     });
-    // A parameter that is the whole model has no name.
-    let readable =
-        |name: String| if name.is_empty() { "the parameter itself".into() } else { name };
-    named.map(|(name, _)| readable(name)).collect()
+    names
 }

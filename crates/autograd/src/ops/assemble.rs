@@ -65,7 +65,6 @@ impl Part {
         view: View,
         [x, y]: [Shape; 2],
         g: Var<'t, T>,
-        tape: &'t Tape<T>,
     ) -> Option<(Part, Var<'t, T>)> {
         let (axis, len) = match self {
             Part::Slice { axis, .. } | Part::Rows { axis, .. } => (axis, g.shape()[axis as usize]),
@@ -108,14 +107,14 @@ impl Part {
             }
             View::Slice { start, step, .. } => {
                 let Part::Rows { index, .. } = self else { return None };
-                if tape.is_abstract() {
+                if g.tape.is_abstract() {
                     return None; // there are no numbers
                 }
-                let rows = tape.arena.borrow().indices[index as usize].numbers();
+                let rows = g.tape.arena.borrow().indices[index as usize].numbers();
                 let at = |row: i64| i64::from(start) + i64::from(step) * row;
                 let rows =
                     Tensor::from_vec(rows.to_vec().into_iter().map(at).collect(), &rows.shape());
-                let index = tape.index(rows).place();
+                let index = g.tape.index(rows).place();
                 Some((Part::Rows { axis, index }, g))
             }
             View::Unslice { .. } | View::Concat { .. } | View::Reshape => None,

@@ -103,26 +103,20 @@ impl<T: Float> Tape<T> {
         self.apply_outputs(Op::Custom(place), x, &shapes)
     }
 
-    /// Calls a user's rule. It may differentiate what it computes, also where the walk keeps no history:
-    /// the cotangents that it is given are active variables of their own until the caller ends that.
+    /// Calls a user's rule. It may differentiate what it computes: the cotangents that it is given are
+    /// active variables of their own until the caller ends that.
     #[track_caller]
-    pub(crate) fn custom_cotangents<'t>(
-        &'t self,
-        op: Op,
-        id: u32,
-        parents: &[u32],
-        wanted: &[bool],
-        gy: &mut [Option<Var<'t, T>>],
-    ) -> Cotangents<'t, T> {
-        for g in gy.iter_mut().flatten() {
-            g.id = self.stand_in(g.id, true);
-        }
+    pub(crate) fn custom_vjp<'t>(&'t self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let Op::Custom(place) = op else { unreachable!("a user's operation") };
+        let rule = self.arena.borrow().customs[place as usize].clone();
+        let stand_in =
+            |g: &Option<Var<'t, T>>| g.map(|g| Var { tape: self, id: self.stand_in(g.id, true) });
+        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = call.gy.iter().map(stand_in).collect();
         self.walks.set(self.walks.get() + 1);
         let _running = Running(&self.walks);
-        let inputs = RefCell::new(SmallVec::from_elem(None, parents.len()));
-        let call = Call { tape: self, id, parents, wanted, gy, inputs: Some(&inputs) };
-        let cotangents = crate::ops::vjp(op, &call);
-        self.check_cotangents(op, parents, wanted, &cotangents);
+        let inputs = RefCell::new(SmallVec::from_elem(None, call.parents.len()));
+        let cotangents = rule.vjp(&Call { gy: &gy, inputs: Some(&inputs), ..*call });
+        self.check_cotangents(op, call.parents, call.wanted, &cotangents);
         cotangents
     }
 

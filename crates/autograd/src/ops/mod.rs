@@ -116,10 +116,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Index(op) => one(op.vjp(c)),
         Op::MapAxis(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
-        Op::Custom(i) => {
-            let op = c.tape.arena.borrow().customs[i as usize].clone();
-            op.vjp(c)
-        }
+        Op::Custom(_) => c.tape.custom_vjp(op, c),
         Op::Constant | Op::Leaf | Op::Output(_) => unreachable!("leaves have no rule"),
     }
 }

@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{Evaluated, Evaluation, unit_vectors};
+use super::{Evaluated, Evaluation, pulled, unit_vectors};
 use crate::var::Var;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};
@@ -49,10 +49,7 @@ pub fn jacobian<'t, T: Float>(
         let columns: SmallVec<[Var<'t, T>; 8]> = unit_vectors(x).map(column).collect();
         Var::concat(&columns, 1)
     } else {
-        let row = |e| {
-            let row = Var::grad_of(&[y], &[e], &[x])[0];
-            row.unwrap_or_else(|| tape.zeros(&of_x)).reshape((1, columns))
-        };
+        let row = |e| pulled(&[y], &[e], &[x])[0].reshape((1, columns));
         let rows: SmallVec<[Var<'t, T>; 8]> = unit_vectors(y).map(row).collect();
         Var::concat(&rows, 0)
     };

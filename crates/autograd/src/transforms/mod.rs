@@ -119,6 +119,18 @@ impl<T: Float> Drop for Evaluation<'_, T> {
     }
 }
 
+/// The gradients of Σ weight · result, zeros where none depends on a variable.
+#[track_caller]
+fn pulled<'t, T: Float>(
+    results: &[Var<'t, T>],
+    weights: &[Var<'t, T>],
+    x: &[Var<'t, T>],
+) -> Vec<Var<'t, T>> {
+    let found = Var::grad_of(results, weights, x).into_iter();
+    let zeros = |x: &Var<'t, T>| x.tape.zeros(&x.shape());
+    found.zip(x).map(|(g, x)| g.unwrap_or_else(|| zeros(x))).collect()
+}
+
 /// Checks that a direction or a seed is like what it belongs to, variable by variable.
 #[track_caller]
 fn check_like<T: Float>(

@@ -1,21 +1,17 @@
 //! The parameters of a model as a point that functions are differentiated at.
 
-use crate::module::{Module, Path};
+use crate::module::{Module, each_param};
 use crate::param::{Param, ParamId};
 use crate::tape::Tape;
 use crate::var::Var;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use wengert_tensor::Float;
 
 /// The parameters of a model that are not frozen, each once, in the order of the model.
 fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
-    let mut found: Vec<&Param<T>> = Vec::new();
-    let mut seen = HashSet::new();
-    model.visit(&Path::root(), &mut |_, state| {
-        if let Some(param) = state.downcast_ref::<Param<T>>()
-            && !param.frozen()
-            && seen.insert(param.id())
-        {
+    let mut found = Vec::new();
+    each_param(model, |_, param| {
+        if !param.frozen() {
             found.push(param);
         }
     });

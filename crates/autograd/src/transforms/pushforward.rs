@@ -163,7 +163,6 @@ impl<'t, T: Float> Pushforward<'t, T> {
         tangents: &mut Tangents<'t, T>,
     ) {
         let tape = self.tape;
-        let first = tape.len() as u32;
         let outputs = {
             let arena = tape.arena.borrow();
             if let Op::Custom(_) = op { arena.outputs(id) as u32 } else { 1 }
@@ -175,17 +174,13 @@ impl<'t, T: Float> Pushforward<'t, T> {
             })
             .collect();
         let wanted: SmallVec<[bool; 4]> = of.iter().map(Option::is_some).collect();
-        let mut gy: SmallVec<[Option<Var<'t, T>>; 4]> = u.iter().copied().map(Some).collect();
-        let cotangents = if let Op::Custom(_) = op {
-            tape.custom_cotangents(op, id, parents, &wanted, &mut gy)
-        } else {
-            ops::vjp(op, &Call { tape, id, parents, wanted: &wanted, gy: &gy, inputs: None })
-        };
+        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = u.iter().copied().map(Some).collect();
+        let call = Call { tape, id, parents, wanted: &wanted, gy: &gy, inputs: None };
+        let cotangents = ops::vjp(op, &call);
         let moving = cotangents.iter().zip(of).filter_map(|(g, t)| Some((*g)? * (*t)?));
         let product = moving.map(Var::sum_all).reduce(|a, b| a + b);
         if let Some(product) = product.filter(|product| product.is_active()) {
             let along = Var::grad_of(&[product], &[tape.ones(())], &u);
-            tape.arena.borrow_mut().end_pretence_since(first);
             for (output, t) in (id..).zip(along) {
                 if let Some(t) = t {
                     tangents.insert(output, t);

@@ -1,5 +1,4 @@
-use super::{Evaluated, Evaluation, Variables, check_like, in_place_of};
-use crate::var::Var;
+use super::{Evaluated, Evaluation, Variables, check_like, in_place_of, pulled};
 use wengert_tensor::Float;
 
 /// The function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. `u` gives the
@@ -28,10 +27,7 @@ pub fn vjp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
     let Evaluated { evaluation, x, form, y } = Evaluation::of("vjp", f, x);
     let (results, weights) = (y.list(), u(&y).list());
     check_like("vjp", "weight", &weights, "result", &results);
-    let pulled = Var::grad_of(&results, &weights, &x);
-    let zeros =
-        |(g, x): (Option<Var<'t, T>>, &Var<'t, T>)| g.unwrap_or_else(|| x.tape.zeros(&x.shape()));
-    let pulled = pulled.into_iter().zip(&x).map(zeros).collect();
+    let pulled = pulled(&results, &weights, &x);
     drop(evaluation);
     (y, in_place_of(form, pulled))
 }
