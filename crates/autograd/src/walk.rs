@@ -204,7 +204,7 @@ impl<'t, T: Float> Walk<'t, T> {
     ) -> usize {
         let tape = self.tape;
         let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
-        if node.arity <= 2 && !matches!(node.op, Op::Custom(_)) {
+        if node.arity <= 2 && !matches!(node.op, Op::Custom(_) | Op::MaxPool(_)) {
             // Nearly every op: two operands at most, and one output. Those need no lists.
             let parents = &node.parents[..node.arity as usize];
             let mut wants = [false; 2];
@@ -221,7 +221,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         let (outputs, parents, wants) = {
             let arena = tape.arena.borrow();
-            let outputs = if let Op::Custom(_) = node.op { arena.outputs(id) } else { 1 };
+            let several = matches!(node.op, Op::Custom(_) | Op::MaxPool(_));
+            let outputs = if several { arena.outputs(id) } else { 1 };
             let parents = arena.parents(id).to_vec();
             let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
             (outputs, parents, wants)
@@ -251,7 +252,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             self.open = self.tape.len() as u32;
         }
-        if let (Some(part), Some(g)) = (Part::read_by(op), gy[0]) {
+        if let (Some(part), Some(g)) = (Part::read_by(op, parents), gy[0]) {
             self.put(parents[0], part, g);
         } else if let Op::Unary(unary) = op {
             let call = Call { tape: self.tape, id, parents, wanted, gy, inputs: None };
