@@ -406,6 +406,14 @@ impl<T: Float> Tape<T> {
                 *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
+        for (id, node) in arena.nodes.iter().enumerate() {
+            if let Some(place) = arena.place_of_whole(id as u32)
+                && !node.op.is_given()
+                && !node.has(KEPT)
+            {
+                arena.wholes[place as usize] = None;
+            }
+        }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
             let Some(x) = value else { continue };
             if node.op.is_given() {

@@ -5,8 +5,8 @@
 
 use crate::check::Cause;
 use crate::op::Op;
-use crate::ops::Reduce;
-use crate::tape::{Policy, RELEASED, Run, TINY, Tape, WAITS};
+use crate::ops::{MaxPool, Reduce};
+use crate::tape::{KEPT, Policy, RELEASED, Run, SAVED, TINY, Tape, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
 
@@ -25,10 +25,12 @@ enum Plan<T: Float> {
     Program(Program, Inputs<T>, Shape),
     /// A program over the first shape that ends in a sum to the second.
     Sum(Program, Inputs<T>, Shape, Shape),
-    /// Anything else, with the place of its first output.
-    Op(u32, Op, Inputs<T>, Shape),
+    /// Anything else, with the node of its first output, and the index that it reads.
+    Op(u32, Op, Inputs<T>, Option<Tensor<i64>>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
+/// What an operation gives: numbers, and whole numbers with their place.
+type Made<T> = (SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>);
 type Ids = SmallVec<[u32; 4]>;
 
 impl<T: Float> Tape<T> {
@@ -84,12 +86,10 @@ impl<T: Float> Tape<T> {
     }
 
     #[track_caller]
-    fn compute(&self, target: u32) {
+    pub(crate) fn compute(&self, target: u32) {
         let mut todo: SmallVec<[u32; 8]> = smallvec![target];
         while let Some(&id) = todo.last() {
-            let (first, inputs, values): (u32, Inputs<T>, SmallVec<[Tensor<T>; 1]>) = match self
-                .plan(id)
-            {
+            let (first, inputs, (values, whole)): (u32, Inputs<T>, Made<T>) = match self.plan(id) {
                 Plan::Done => {
                     todo.pop();
                     continue;
@@ -105,18 +105,18 @@ impl<T: Float> Tape<T> {
                         [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
                         _ => unreachable!("opcodes have one to three operands"),
                     };
-                    (id, x, smallvec![y])
+                    (id, x, (smallvec![y], None))
                 }
                 Plan::Program(program, x, shape) => {
                     let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
-                    (id, x, smallvec![y])
+                    (id, x, (smallvec![y], None))
                 }
                 Plan::Sum(program, x, over, shape) => {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
-                    (id, x, smallvec![y])
+                    (id, x, (smallvec![y], None))
                 }
-                Plan::Op(first, op, x, shape) => {
-                    let mut y = self.evaluate(op, &x, shape);
+                Plan::Op(first, op, x, index, shape) => {
+                    let (mut y, whole) = self.evaluate(op, first, id, &x, index, shape);
                     if let Op::View(_) = op
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
@@ -127,7 +127,7 @@ impl<T: Float> Tape<T> {
                     if let Op::Custom(_) = op {
                         self.check_outputs(op, first, &y);
                     }
-                    (first, x, y)
+                    (first, x, (y, whole))
                 }
             };
             drop(inputs);
@@ -144,20 +144,52 @@ impl<T: Float> Tape<T> {
                 arena.values[id as usize] = Some(value);
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
+            if let Some((place, whole)) = whole {
+                arena.wholes[place as usize] = Some(whole);
+                arena.nodes[id as usize].flags &= !RELEASED;
+            }
             for id in ids {
                 arena.stop_waiting(id);
             }
         }
     }
 
-    fn evaluate(&self, op: Op, x: &[Tensor<T>], shape: Shape) -> SmallVec<[Tensor<T>; 1]> {
+    /// What the operation whose first output is the node `first` gives; wanted is the node `id`.
+    #[track_caller]
+    fn evaluate(
+        &self,
+        op: Op,
+        first: u32,
+        id: u32,
+        x: &[Tensor<T>],
+        index: Option<Tensor<i64>>,
+        shape: Shape,
+    ) -> Made<T> {
         match op {
+            Op::Whole { op, place } => {
+                let whole = op.eval(self, x.first(), index.as_ref(), shape);
+                return (smallvec![], Some((place, whole)));
+            }
+            Op::MaxPool(op) => {
+                let (windows, wanted) = {
+                    let arena = self.arena.borrow();
+                    let positions = &arena.nodes[first as usize + 1];
+                    let wanted = id > first || positions.has(SAVED | KEPT) || positions.readers > 0;
+                    (arena.pools[op.windows as usize], wanted)
+                };
+                let (values, positions) = MaxPool::eval(&x[0], windows, shape, wanted);
+                return (smallvec![values], positions.map(|at| (op.positions, at)));
+            }
+            _ => {}
+        }
+        let values = match op {
             Op::Custom(i) => {
                 let op = self.arena.borrow().customs[i as usize].clone();
                 op.forward(x)
             }
             Op::Index(op) => {
-                let index = self.arena.borrow().indices[op.index() as usize].numbers();
+                let index = index.expect("the second operand is an index");
+                op.check(self, &x[0].shape(), &index, &shape);
                 smallvec![op.eval(&x[0], &index, shape)]
             }
             Op::MapAxis(op) => {
@@ -177,14 +209,15 @@ impl<T: Float> Tape<T> {
             _ => unreachable!(
                 "pointwise ops are steps, leaves are given, outputs come with their op"
             ),
-        }
+        };
+        (values, None)
     }
 
     /// Pending pointwise parents join the program of the node that reads them.
     #[track_caller]
     fn plan(&self, id: u32) -> Plan<T> {
         let arena = self.arena.borrow();
-        if arena.values[id as usize].is_some() {
+        if arena.is_computed(id) {
             return Plan::Done;
         }
         let node = arena.nodes[id as usize];
@@ -198,7 +231,7 @@ impl<T: Float> Tape<T> {
             // The sum of a pending expression that nobody else waits for needs no memory.
             let x = parents[0];
             let below = arena.nodes[x as usize];
-            let joins = arena.joins(x) && below.readers == 0 && !below.has(crate::tape::SAVED);
+            let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);
             if joins && arena.shape(x).numel() > TINY {
                 return match arena.program(x) {
                     Ok((program, inputs)) => {
@@ -212,12 +245,16 @@ impl<T: Float> Tape<T> {
         let Some(opcode) = node.op.opcode() else {
             let first = arena.first_output(id);
             let parents = arena.parents(first);
-            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
-            if inputs.len() < parents.len() {
-                let missing = |p: &&u32| arena.values[**p as usize].is_none();
-                return Plan::After(parents.iter().filter(missing).copied().collect());
+            let missing: SmallVec<[u32; 4]> =
+                parents.iter().copied().filter(|&p| !arena.is_computed(p)).collect();
+            if !missing.is_empty() {
+                return Plan::After(missing);
             }
-            return Plan::Op(first, arena.nodes[first as usize].op, inputs, *arena.shape(first));
+            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
+            let index = parents.iter().find_map(|&p| arena.place_of_whole(p));
+            let index = index.and_then(|place| arena.wholes[place as usize].clone());
+            let op = arena.nodes[first as usize].op;
+            return Plan::Op(first, op, inputs, index, *arena.shape(first));
         };
         let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
         if inputs.len() == parents.len() {

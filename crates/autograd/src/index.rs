@@ -1,26 +1,32 @@
 //! Indices: whole numbers on the tape. They choose, and are never differentiated.
 
 use crate::check::Cause;
-use crate::tape::Tape;
+use crate::op::Op;
+use crate::tape::{KEPT, Run, Tape};
 use crate::var::Var;
 use wengert_tensor::{Float, Shape, Tensor, shapes};
 
-/// An entry of the tape's table of indices. Abstract runs have no numbers.
-pub(crate) struct IndexNode {
-    shape: Shape,
-    numbers: Option<Tensor<i64>>,
-}
-
-impl IndexNode {
-    pub fn numbers(&self) -> Tensor<i64> {
-        self.numbers.clone().expect("only abstract runs have no numbers, and they compute nothing")
-    }
+/// Where whole numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum WholeOp {
+    /// From outside.
+    Given,
+    /// The position of the greatest element along an axis; the shape of the node says whether the axis
+    /// stays.
+    ArgMax { axis: u8 },
+    /// The position of the least element along an axis.
+    ArgMin { axis: u8 },
+    /// Another index with one more axis, of size 1.
+    Unsqueeze { axis: u8 },
+    /// The classes of samples as an index along an axis; an entry of the tape's table says whose they
+    /// are, and how many there are.
+    Classes { axis: u8, of: u16 },
 }
 
 /// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`]).
 pub struct Index<'t, T: Float = f32> {
-    tape: &'t Tape<T>,
-    place: u32,
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
 }
 impl<T: Float> Clone for Index<'_, T> {
     fn clone(&self) -> Self {
@@ -64,24 +70,47 @@ impl<'t, T: Float> IntoIndex<'t, T> for Tensor<i64> {
 impl<T: Float> Tape<T> {
     /// Puts indices on the tape.
     pub fn index(&self, numbers: Tensor<i64>) -> Index<'_, T> {
-        self.push_index(numbers.shape(), (!self.is_abstract()).then_some(numbers))
+        let shape = numbers.shape();
+        let id = {
+            let arena = &mut *self.arena.borrow_mut();
+            arena.wholes.push((self.run != Run::Abstract).then_some(numbers));
+            arena.shapes.push(shape);
+            let (place, shape) = (arena.wholes.len() as u32 - 1, arena.shapes.len() as u32 - 1);
+            arena.push(Op::Whole { op: WholeOp::Given, place }, &[], shape, 0, None)
+        };
+        Index { tape: self, id }
     }
 
-    pub(crate) fn push_index(&self, shape: Shape, numbers: Option<Tensor<i64>>) -> Index<'_, T> {
-        let indices = &mut self.arena.borrow_mut().indices;
-        indices.push(IndexNode { shape, numbers });
-        Index { tape: self, place: indices.len() as u32 - 1 }
+    /// A new node of whole numbers.
+    #[track_caller]
+    fn whole(&self, op: WholeOp, parent: u32, shape: Shape) -> Index<'_, T> {
+        let place = {
+            let wholes = &mut self.arena.borrow_mut().wholes;
+            wholes.push(None);
+            wholes.len() as u32 - 1
+        };
+        let id = self.record(Op::Whole { op, place }, &[parent], shape);
+        self.settle(id);
+        Index { tape: self, id }
+    }
+
+    /// The whole numbers of a node.
+    #[track_caller]
+    pub(crate) fn force_whole(&self, id: u32) -> Tensor<i64> {
+        if self.run == Run::Abstract {
+            self.refuse("this run has shapes but no numbers".into(), Cause::Number)
+        }
+        self.compute(id);
+        let arena = self.arena.borrow();
+        let place = arena.place_of_whole(id).expect("an index");
+        arena.wholes[place as usize].clone().expect("computed above")
     }
 }
 
-impl<T: Float> Index<'_, T> {
-    pub(crate) fn place(self) -> u32 {
-        self.place
-    }
-
+impl<'t, T: Float> Index<'t, T> {
     /// The sizes of the axes.
     pub fn shape(self) -> Shape {
-        self.tape.arena.borrow().indices[self.place as usize].shape
+        *self.tape.arena.borrow().shape(self.id)
     }
 
     /// The numbers.
@@ -90,19 +119,87 @@ impl<T: Float> Index<'_, T> {
     /// On an abstract run, which has none.
     #[track_caller]
     pub fn value(self) -> Tensor<i64> {
-        let numbers = self.tape.arena.borrow().indices[self.place as usize].numbers.clone();
-        match numbers {
-            Some(numbers) => numbers,
-            None => self.tape.refuse("this run has shapes but no numbers".into(), Cause::Number),
-        }
+        let numbers = self.tape.force_whole(self.id);
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
+        numbers
     }
 
-    /// Whether every index is within this axis.
-    pub(crate) fn check_range(self, op: &str, axis: isize, shape: &[usize]) -> shapes::Rule<()> {
-        let arena = self.tape.arena.borrow();
-        let Some(numbers) = &arena.indices[self.place as usize].numbers else { return Ok(()) };
-        let numbers = numbers.contiguous();
-        shapes::index_range(op, numbers.as_slice().unwrap_or_default(), axis, shape)
+    /// As the classes of samples, of which there are so many: an index along a new axis of size 1. `loss` is
+    /// the name in the message where a class does not exist. For losses; the check is made when the
+    /// numbers are computed.
+    ///
+    /// # Panics
+    /// If there is no such position, or a class does not exist.
+    #[track_caller]
+    pub fn classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
+        let shape = self.shape().inserted(axis, 1);
+        let of = {
+            let known = &mut self.tape.arena.borrow_mut().classes;
+            let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
+            known.iter().position(|&other| other == entry).unwrap_or_else(|| {
+                known.push(entry);
+                known.len() - 1
+            })
+        };
+        self.tape.whole(WholeOp::Classes { axis: axis as u8, of: of as u16 }, self.id, shape)
+    }
+
+    /// With a new axis of size 1 at this position.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    #[track_caller]
+    pub fn unsqueeze(self, axis: isize) -> Self {
+        let own = self.shape();
+        let shape = match shapes::unsqueeze(&own, axis) {
+            Ok(shape) => shape,
+            Err(why) => self.tape.fail(why),
+        };
+        let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
+        self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, self.id, shape)
+    }
+}
+
+/// Says which class is out of range, and of which sample.
+#[track_caller]
+fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: &Tensor<i64>) {
+    let classes = classes.contiguous();
+    let all = classes.as_slice().unwrap_or_default();
+    let within = |class: &i64| (0..i64::from(count)).contains(class);
+    if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
+        // The first axis counts the samples; without it there is only one.
+        let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
+        tape.sample_error(
+            sample,
+            format!(
+                "{name}: class {class} of sample {sample} does not exist: {count} classes count from 0"
+            ),
+        )
+    }
+}
+
+impl WholeOp {
+    /// From numbers, or from whole numbers.
+    #[track_caller]
+    pub fn eval<T: Float>(
+        self,
+        tape: &Tape<T>,
+        x: Option<&Tensor<T>>,
+        index: Option<&Tensor<i64>>,
+        shape: Shape,
+    ) -> Tensor<i64> {
+        let keepdim = |x: &Tensor<T>| x.shape().rank() == shape.rank();
+        match (self, x, index) {
+            (WholeOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
+            (WholeOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
+            (WholeOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
+            (WholeOp::Classes { axis, of }, _, Some(classes)) => {
+                let of = tape.arena.borrow().classes[of as usize];
+                check_classes(tape, of, classes);
+                classes.unsqueeze(axis as isize)
+            }
+            _ => unreachable!("given, or of another kind"),
+        }
     }
 }
 
@@ -113,7 +210,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If there is no such axis, or it is empty.
     #[track_caller]
     pub fn argmax(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmax", axis, keepdim, |x, axis| x.argmax(axis, keepdim))
+        self.position("argmax", axis, keepdim, |axis| WholeOp::ArgMax { axis })
     }
 
     /// The position of the least element along an axis, the first of equal ones.
@@ -122,7 +219,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If there is no such axis, or it is empty.
     #[track_caller]
     pub fn argmin(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmin", axis, keepdim, |x, axis| x.argmin(axis, keepdim))
+        self.position("argmin", axis, keepdim, |axis| WholeOp::ArgMin { axis })
     }
 
     #[track_caller]
@@ -131,10 +228,12 @@ impl<'t, T: Float> Var<'t, T> {
         op: &str,
         axis: isize,
         keepdim: bool,
-        find: impl FnOnce(&Tensor<T>, isize) -> Tensor<i64>,
+        of: impl FnOnce(u8) -> WholeOp,
     ) -> Index<'t, T> {
-        let reduced = self.fits(shapes::extreme(op, &self.shape(), &[axis]));
-        let numbers = (!self.tape.is_abstract()).then(|| find(&self.tape.force(self.id), axis));
-        self.tape.push_index(if keepdim { reduced.kept } else { reduced.dropped }, numbers)
+        let shape = self.shape();
+        let reduced = self.fits(shapes::extreme(op, &shape, &[axis]));
+        let at = self.fits(shapes::axis(op, axis, &shape));
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        self.tape.whole(of(at as u8), self.id, shape)
     }
 }

@@ -48,7 +48,10 @@ impl<T: Float> Arena<T> {
             must(!node.has(PASSING) || node.op == Op::Constant, "only constants pass");
             if let Op::Output(back) = node.op {
                 let op = self.nodes[(id - back) as usize].op;
-                must(matches!(op, Op::Custom(_)), "a further output belongs to a custom op");
+                must(
+                    matches!(op, Op::Custom(_) | Op::MaxPool(_)),
+                    "a further output belongs to an op with several",
+                );
             }
             let Some(value) = value else { continue };
             must(value.shape() == *self.shape(id), "its value has the node's shape");

@@ -1,6 +1,9 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
-use crate::ops::{Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Random, Reduce, View};
+use crate::index::{Index, WholeOp};
+use crate::ops::{
+    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce, View,
+};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -17,6 +20,11 @@ pub(crate) enum Op {
     Leaf,
     /// A further output of the op so many nodes before.
     Output(u32),
+    /// Whole numbers, at this place of their column.
+    Whole {
+        op: WholeOp,
+        place: u32,
+    },
     Unary(Unary),
     Binary(Binary),
     /// The second operand where the first is not zero, else the third.
@@ -28,6 +36,7 @@ pub(crate) enum Op {
     MatMul(MatMul),
     Conv(ConvOp),
     Index(IndexOp),
+    MaxPool(MaxPool),
     MapAxis(MapAxis),
     Random(Random),
     /// An entry in the tape's table of custom operations.
@@ -52,7 +61,7 @@ impl Op {
     /// Whether the node's value came from outside and cannot be computed again.
     #[inline]
     pub fn is_given(self) -> bool {
-        matches!(self, Op::Constant | Op::Leaf)
+        matches!(self, Op::Constant | Op::Leaf | Op::Whole { op: WholeOp::Given, .. })
     }
 
     /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.
@@ -61,6 +70,7 @@ impl Op {
         match self {
             Op::Unary(op) => crate::ops::unary_differentiable(op),
             Op::Binary(op) => crate::ops::binary_differentiable(op),
+            Op::Whole { .. } => false,
             _ => true,
         }
     }
@@ -177,6 +187,16 @@ impl<'t, T: Float> Call<'_, 't, T> {
     #[inline]
     pub fn y(&self, output: usize) -> Var<'t, T> {
         Var { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// An input that is an index.
+    pub(crate) fn x_index(&self, arg: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An output that is an index.
+    pub(crate) fn y_index(&self, output: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.id + output as u32 }
     }
 
     /// The shape of an input.

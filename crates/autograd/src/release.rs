@@ -17,7 +17,8 @@ impl<T: Float> Arena<T> {
 
     #[inline]
     fn drop_value(&mut self, id: u32) {
-        if self.values[id as usize].take().is_some() {
+        let whole = self.place_of_whole(id).and_then(|place| self.wholes[place as usize].take());
+        if self.values[id as usize].take().is_some() || whole.is_some() {
             self.nodes[id as usize].flags |= RELEASED;
         }
     }

@@ -7,9 +7,8 @@
 
 use crate::bindings::{Binding, Bindings};
 use crate::buffers::Updates;
-use crate::index::IndexNode;
 use crate::op::{Op, Reads};
-use crate::ops::{CustomOp, Part, View};
+use crate::ops::{CustomOp, Part, PoolWindows, View};
 use crate::param::Param;
 use crate::scope::Scopes;
 use crate::spare;
@@ -144,7 +143,12 @@ pub(crate) struct Arena<T: Float> {
     pub shapes: Vec<Shape>,
     /// Parents of nodes that have more than two.
     pub more: Vec<u32>,
-    pub indices: Vec<IndexNode>,
+    /// Whole numbers, in the order of the nodes that make them.
+    pub wholes: Vec<Option<Tensor<i64>>>,
+    /// Whose classes there are, and how many, each once.
+    pub classes: Vec<(&'static str, u32)>,
+    /// The windows of pools, each once.
+    pub pools: Vec<PoolWindows>,
     /// The geometries of convolutions, each once.
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
@@ -164,7 +168,9 @@ impl<T: Float> Default for Arena<T> {
             nodes: Vec::new(),
             shapes: Vec::new(),
             more: Vec::new(),
-            indices: Vec::new(),
+            wholes: Vec::new(),
+            classes: Vec::new(),
+            pools: Vec::new(),
             convs: Vec::new(),
             maps: Vec::new(),
             customs: Vec::new(),
@@ -208,9 +214,29 @@ impl<T: Float> Arena<T> {
         self.nodes.len() as u32
     }
 
+    /// Where the value of a node lies among the whole numbers, if it is whole numbers.
+    #[inline]
+    pub fn place_of_whole(&self, id: u32) -> Option<u32> {
+        match self.nodes[id as usize].op {
+            Op::Whole { place, .. } => Some(place),
+            Op::Output(back) => match self.nodes[(id - back) as usize].op {
+                Op::MaxPool(pool) => Some(pool.positions),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the value of a node is there.
+    #[inline]
+    pub fn is_computed(&self, id: u32) -> bool {
+        self.values[id as usize].is_some()
+            || self.place_of_whole(id).is_some_and(|place| self.wholes[place as usize].is_some())
+    }
+
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
-        let tables = [self.indices.len(), self.maps.len(), self.customs.len(), self.parts.len()];
+        let tables = [self.wholes.len(), self.maps.len(), self.customs.len(), self.parts.len()];
         Mark { nodes, shapes, more: self.more.len(), tables }
     }
 
@@ -221,9 +247,9 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        let Mark { tables: [indices, maps, customs, parts], .. } = mark;
-        if self.indices.len() > indices {
-            self.indices.truncate(indices);
+        let Mark { tables: [wholes, maps, customs, parts], .. } = mark;
+        if self.wholes.len() > wholes {
+            self.wholes.truncate(wholes);
         }
         if self.maps.len() > maps {
             self.maps.truncate(maps);
@@ -239,6 +265,8 @@ impl<T: Float> Arena<T> {
     fn clear(&mut self) {
         self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 4] });
         self.convs.clear();
+        self.pools.clear();
+        self.classes.clear();
         self.ended = 0;
         self.slots.clear();
     }
@@ -250,7 +278,7 @@ pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
     more: usize,
-    /// The tables of indices, maps, custom ops and parts.
+    /// Whole numbers, and the tables of maps, custom ops and parts.
     tables: [usize; 4],
 }
 
@@ -516,20 +544,6 @@ impl<T: Float> Tape<T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
         let id = self.record(op, &parents, shape);
         self.settle(id);
-        Var { tape: self, id }
-    }
-
-    /// A new node whose value, a function of the operands like any other, is known already.
-    pub(crate) fn apply_known<'t>(
-        &'t self,
-        op: Op,
-        operands: &[Var<'t, T>],
-        shape: Shape,
-        value: Option<Tensor<T>>,
-    ) -> Var<'t, T> {
-        let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
-        let id = self.record(op, &parents, shape);
-        self.arena.borrow_mut().values[id as usize] = value;
         Var { tape: self, id }
     }
 

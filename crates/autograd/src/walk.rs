@@ -204,7 +204,7 @@ impl<'t, T: Float> Walk<'t, T> {
     ) -> usize {
         let tape = self.tape;
         let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
-        if node.arity <= 2 && !matches!(node.op, Op::Custom(_)) {
+        if node.arity <= 2 && !matches!(node.op, Op::Custom(_) | Op::MaxPool(_)) {
             // Nearly every op: two operands at most, and one output. Those need no lists.
             let parents = &node.parents[..node.arity as usize];
             let mut wants = [false; 2];
@@ -222,7 +222,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         let (outputs, parents, wants) = {
             let arena = tape.arena.borrow();
-            let outputs = if let Op::Custom(_) = node.op { arena.outputs(id) } else { 1 };
+            let several = matches!(node.op, Op::Custom(_) | Op::MaxPool(_));
+            let outputs = if several { arena.outputs(id) } else { 1 };
             let parents = arena.parents(id).to_vec();
             let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
             (outputs, parents, wants)
@@ -246,7 +247,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             self.open = self.tape.len() as u32;
         }
-        if let (Some(part), Some(g)) = (Part::read_by(op), call.gy[0]) {
+        if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
             self.put(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
             self.give(call.parents[0], ops::unary_vjp(unary, call), false);

@@ -1,8 +1,8 @@
 //! What training makes small. Each loss is the mean over a batch; its twin with `_with` takes
 //! another [`Reduction`].
 
-use wengert_autograd::{Index, IntoIndex, Tape, Var};
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_autograd::{Index, IntoIndex, Var};
+use wengert_tensor::{Float, Shape};
 
 /// What becomes of the losses of single elements or samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,7 +176,7 @@ fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
 /// The axis of the classes, and their numbers as an index along it.
 #[track_caller]
 fn classes_of<'t, T: Float>(
-    op: &str,
+    op: &'static str,
     input: Var<'t, T>,
     classes: impl IntoIndex<'t, T>,
 ) -> (isize, Index<'t, T>) {
@@ -198,36 +198,5 @@ fn classes_of<'t, T: Float>(
             "{op}: {shape} has its classes on axis {axis}, so class numbers of shape {wanted} are wanted, got {got}{mend}"
         ))
     }
-    (axis as isize, unsqueezed(op, tape, classes, axis, shape[axis]))
-}
-
-/// With an axis of size 1 where the classes are. Says which class is out of range, in the words of
-/// the loss.
-#[track_caller]
-fn unsqueezed<'t, T: Float>(
-    op: &str,
-    tape: &'t Tape<T>,
-    classes: Index<'t, T>,
-    axis: usize,
-    count: usize,
-) -> Index<'t, T> {
-    if tape.is_abstract() {
-        // Such a run keeps the shape alone.
-        return tape
-            .index(Tensor::scalar_of(0).broadcast_to(&classes.shape()).unsqueeze(axis as isize));
-    }
-    let numbers = classes.value().contiguous();
-    let within = |class: &i64| (0..count as i64).contains(class);
-    let all = numbers.as_slice().unwrap_or_default();
-    if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
-        // The first axis counts the samples; without it there is only one.
-        let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
-        tape.sample_error(
-            sample,
-            format!(
-                "{op}: class {class} of sample {sample} does not exist: {count} classes count from 0"
-            ),
-        )
-    }
-    tape.index(numbers.unsqueeze(axis as isize))
+    (axis as isize, classes.classes(op, axis, shape[axis]))
 }

@@ -2,7 +2,8 @@
 //! table whose rows were looked up. Each part adds to its places, so n parts cost what they hold
 //! together, and not n times the whole.
 
-use crate::op::{Call, Cotangents, Op};
+use crate::index::Index;
+use crate::op::{Call, Cotangents, Op, Reads};
 use crate::ops::{IndexOp, View};
 use crate::tape::Tape;
 use crate::var::Var;
@@ -16,43 +17,69 @@ pub(crate) enum Part {
     Whole,
     /// To the elements `start, start + step, …` along one axis.
     Slice { axis: u8, start: u32, step: i32 },
-    /// To the rows of an axis that an index names.
+    /// To the rows of an axis that an index, a node, names.
     Rows { axis: u8, index: u32 },
-    /// To the element along an axis that an index names for each element of the operand.
+    /// To the element along an axis that an index, a node, names for each element of the operand.
     Elements { axis: u8, index: u32 },
 }
 
 /// y = Σᵢ Aᵢ·xᵢ, where Aᵢ puts the elements of xᵢ at the places of a part and zeros elsewhere. The
-/// parts are an entry in a table of the tape.
+/// parts are an entry in a table of the tape. The operands are the xᵢ, then the indices of the parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Assemble(pub u32);
 
 impl Part {
     /// The part of its operand that an op reads, if it reads just a part.
     #[inline]
-    pub fn read_by(op: Op) -> Option<Part> {
+    pub fn read_by(op: Op, operands: &[u32]) -> Option<Part> {
         match op {
             Op::View(View::Slice { axis, start, step }) => Some(Part::Slice { axis, start, step }),
-            Op::Index(IndexOp::IndexSelect { axis, index }) => Some(Part::Rows { axis, index }),
-            Op::Index(IndexOp::Gather { axis, index }) => Some(Part::Elements { axis, index }),
+            Op::Index(IndexOp::IndexSelect { axis }) => {
+                Some(Part::Rows { axis, index: operands[1] })
+            }
+            Op::Index(IndexOp::Gather { axis }) => {
+                Some(Part::Elements { axis, index: operands[1] })
+            }
             _ => None,
         }
     }
 
-    /// The op that reads this part of an operand, and the one that puts it among zeros.
-    fn ops(self) -> Option<(Op, Op)> {
-        let index = |read, put| Some((Op::Index(read), Op::Index(put)));
+    /// The node of the index that names the places.
+    pub fn index(self) -> Option<u32> {
         match self {
-            Part::Whole => None,
-            Part::Slice { axis, start, step } => Some((
-                Op::View(View::Slice { axis, start, step }),
-                Op::View(View::Unslice { axis, start, step }),
-            )),
-            Part::Rows { axis, index: i } => {
-                index(IndexOp::IndexSelect { axis, index: i }, IndexOp::IndexAdd { axis, index: i })
+            Part::Rows { index, .. } | Part::Elements { index, .. } => Some(index),
+            Part::Whole | Part::Slice { .. } => None,
+        }
+    }
+
+    /// This part of a variable.
+    #[track_caller]
+    pub fn read<'t, T: Float>(self, y: Var<'t, T>, shape: Shape) -> Var<'t, T> {
+        let tape = y.tape;
+        match self {
+            Part::Whole => y,
+            Part::Slice { axis, start, step } => y.view(View::Slice { axis, start, step }, shape),
+            Part::Rows { axis, index } => {
+                y.indexed(IndexOp::IndexSelect { axis }, Index { tape, id: index }, shape)
             }
-            Part::Elements { axis, index: i } => {
-                index(IndexOp::Gather { axis, index: i }, IndexOp::ScatterAdd { axis, index: i })
+            Part::Elements { axis, index } => {
+                y.indexed(IndexOp::Gather { axis }, Index { tape, id: index }, shape)
+            }
+        }
+    }
+
+    /// A variable at the places of this part, among zeros.
+    #[track_caller]
+    fn put<'t, T: Float>(self, x: Var<'t, T>, shape: Shape) -> Var<'t, T> {
+        let tape = x.tape;
+        match self {
+            Part::Whole => x,
+            Part::Slice { axis, start, step } => x.view(View::Unslice { axis, start, step }, shape),
+            Part::Rows { axis, index } => {
+                x.indexed(IndexOp::IndexAdd { axis }, Index { tape, id: index }, shape)
+            }
+            Part::Elements { axis, index } => {
+                x.indexed(IndexOp::ScatterAdd { axis }, Index { tape, id: index }, shape)
             }
         }
     }
@@ -110,11 +137,11 @@ impl Part {
                 if g.tape.is_abstract() {
                     return None; // there are no numbers
                 }
-                let rows = g.tape.arena.borrow().indices[index as usize].numbers();
+                let rows = g.tape.force_whole(index);
                 let at = |row: i64| i64::from(start) + i64::from(step) * row;
                 let rows =
                     Tensor::from_vec(rows.to_vec().into_iter().map(at).collect(), &rows.shape());
-                let index = g.tape.index(rows).place();
+                let index = g.tape.index(rows).id;
                 Some((Part::Rows { axis, index }, g))
             }
             View::Unslice { .. } | View::Concat { .. } | View::Reshape => None,
@@ -123,7 +150,7 @@ impl Part {
 
     /// Adds an operand to its places.
     pub fn add<T: Float>(self, sum: &mut Tensor<T>, x: &Tensor<T>, tape: &Tape<T>) {
-        let numbers = |index: u32| tape.arena.borrow().indices[index as usize].numbers();
+        let numbers = |index: u32| tape.force_whole(index);
         match self {
             Part::Whole => *sum += x,
             Part::Slice { axis, start, step } => {
@@ -179,6 +206,9 @@ impl Shared {
 }
 
 impl Assemble {
+    /// The indices are read for the cotangents of their parts.
+    pub const READS: Reads = Reads::ALL;
+
     pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape, tape: &Tape<T>) -> Tensor<T> {
         let parts = tape.arena.borrow().parts[self.0 as usize].clone();
         let mut parts = parts.iter().zip(x).peekable();
@@ -192,13 +222,10 @@ impl Assemble {
 
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let parts = c.tape.arena.borrow().parts[self.0 as usize].clone();
-        let of_part = |(arg, part): (usize, &Part)| {
-            c.wants(arg).then(|| match part.ops() {
-                Some((read, _)) => c.tape.apply(read, &[c.gy()], c.x_shape(arg)),
-                None => c.gy(),
-            })
-        };
-        parts.iter().enumerate().map(of_part).collect()
+        let of_part =
+            |(arg, part): (usize, &Part)| c.wants(arg).then(|| part.read(c.gy(), c.x_shape(arg)));
+        let of_indices = (parts.len()..c.arity()).map(|_| None);
+        parts.iter().enumerate().map(of_part).chain(of_indices).collect()
     }
 }
 
@@ -207,17 +234,17 @@ impl<T: Float> Tape<T> {
     pub(crate) fn assemble(&self, parts: &[(Part, u32)], shape: Shape) -> Var<'_, T> {
         let operand = |&(_, id): &(Part, u32)| Var { tape: self, id };
         if let [only @ (part, _)] = parts {
-            return match part.ops() {
-                Some((_, put)) => self.apply(put, &[operand(only)], shape),
-                None => operand(only),
-            };
+            return part.put(operand(only), shape);
         }
         let place = {
             let table = &mut self.arena.borrow_mut().parts;
             table.push(parts.iter().map(|&(part, _)| part).collect());
             table.len() as u32 - 1
         };
-        let operands: SmallVec<[Var<'_, T>; 4]> = parts.iter().map(operand).collect();
+        let indices = parts.iter().filter_map(|(part, _)| part.index());
+        let indices = indices.map(|id| Var { tape: self, id });
+        let operands: SmallVec<[Var<'_, T>; 4]> =
+            parts.iter().map(operand).chain(indices).collect();
         self.apply(Op::Assemble(Assemble(place)), &operands, shape)
     }
 }

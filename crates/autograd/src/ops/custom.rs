@@ -185,8 +185,10 @@ impl<T: Float> Tape<T> {
                 arena.shapes.push(shape);
                 let shape = arena.shapes.len() as u32 - 1;
                 let tiny = arena.shapes[shape as usize].numel() <= TINY;
-                let flags = active | if tiny { KEPT } else { 0 };
-                let id = arena.push(Op::Output(i as u32), &[first], shape, flags, None);
+                // Positions are whole numbers: they are not differentiated, and not computed unasked.
+                let whole = matches!(op, Op::MaxPool(_));
+                let own = if whole { 0 } else { active | if tiny { KEPT } else { 0 } };
+                let id = arena.push(Op::Output(i as u32), &[first], shape, own, None);
                 let read = |arg: usize| {
                     arena.nodes[parents[arg] as usize].flags & active != 0
                         && arena.reads(op, arg).output(i)

@@ -70,6 +70,7 @@ pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
 pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
+pub(crate) use pool::{MaxPool, PoolWindows};
 #[cfg(test)]
 pub(crate) use random::Probability;
 pub(crate) use random::Random;
@@ -78,7 +79,7 @@ pub(crate) use softmax::LogSoftmax;
 pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
 pub(crate) use view::View;
 
-use crate::op::{Call, Cotangents, Op, Reads, one};
+use crate::op::{Call, Cotangents, Op, Reads, one, two};
 use wengert_tensor::Float;
 
 /// What the rule of `op` reads for the gradient of this argument.
@@ -92,11 +93,12 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::LogSoftmax(_) => LogSoftmax::READS,
         Op::MatMul(_) => MatMul::reads(arg),
         Op::Conv(_) => ConvOp::reads(arg),
-        Op::View(_) | Op::Assemble(_) | Op::Index(_) | Op::MapAxis(_) | Op::Random(_) => {
-            Reads::NOTHING
-        }
+        Op::Index(_) => IndexOp::READS,
+        Op::MaxPool(_) => MaxPool::READS,
+        Op::Assemble(_) => Assemble::READS,
+        Op::View(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
-        Op::Constant | Op::Leaf | Op::Output(_) => Reads::NOTHING,
+        Op::Constant | Op::Leaf | Op::Output(_) | Op::Whole { .. } => Reads::NOTHING,
     }
 }
 
@@ -113,10 +115,13 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::LogSoftmax(op) => one(op.vjp(c)),
         Op::MatMul(op) => op.vjp(c),
         Op::Conv(op) => op.vjp(c),
-        Op::Index(op) => one(op.vjp(c)),
+        Op::Index(op) => two(Some(op.vjp(c)), None),
+        Op::MaxPool(op) => one(op.vjp(c)),
         Op::MapAxis(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
         Op::Custom(_) => c.tape.custom_vjp(op, c),
-        Op::Constant | Op::Leaf | Op::Output(_) => unreachable!("leaves have no rule"),
+        Op::Constant | Op::Leaf | Op::Output(_) | Op::Whole { .. } => {
+            unreachable!("leaves and whole numbers have no rule")
+        }
     }
 }

@@ -1,13 +1,59 @@
-//! Pooling. A maximum is an element: one kernel finds values and positions, the positions go to the
-//! tape's table of indices, and the node is the picking of these elements, its value there already.
-//! An average is a linear map along each axis. So there is no rule here, and none is needed.
+//! Pooling. A maximum is an element: one kernel finds values and positions, which are two outputs; the
+//! cotangent goes to the positions. An average is a linear map along each axis.
 
 use crate::index::{Index, IntoIndex};
-use crate::op::Op;
+use crate::op::{Call, Op, Reads};
 use crate::ops::IndexOp::{Pick, Place};
 use crate::var::Var;
 use wengert_tensor::maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
+
+/// The windows of a pool, an entry in a table of the tape.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PoolWindows {
+    Sliding(Pool),
+    /// As many as the node's shape says.
+    Adaptive,
+}
+
+/// The greatest element of each window, and its position as a second output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MaxPool {
+    /// The place of the windows.
+    pub windows: u32,
+    /// The place of the positions in the column of whole numbers.
+    pub positions: u32,
+}
+
+impl MaxPool {
+    pub const READS: Reads = Reads::Y1;
+
+    /// The elements, and their positions if somebody wants them.
+    pub fn eval<T: Float>(
+        x: &Tensor<T>,
+        windows: PoolWindows,
+        shape: Shape,
+        positions: bool,
+    ) -> (Tensor<T>, Option<Tensor<i64>>) {
+        let size = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
+        let both = |(values, at): (Tensor<T>, Tensor<i64>)| (values, Some(at));
+        match (windows, positions) {
+            (PoolWindows::Sliding(pool), true) => both(x.max_pool2d_with_indices(&pool)),
+            (PoolWindows::Sliding(pool), false) => (x.max_pool2d(&pool), None),
+            (PoolWindows::Adaptive, true) => both(x.adaptive_max_pool2d_with_indices(size)),
+            (PoolWindows::Adaptive, false) => (x.adaptive_max_pool2d(size), None),
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+        c.gy().indexed(Place, c.y_index(1), c.x_shape(0))
+    }
+
+    /// The tangent of the elements: that of the operand at their positions.
+    pub fn jvp<'t, T: Float>(t: Var<'t, T>, positions: Index<'t, T>) -> Var<'t, T> {
+        t.indexed(Pick, positions, positions.shape())
+    }
+}
 
 /// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
 impl<'t, T: Float> Var<'t, T> {
@@ -40,7 +86,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn max_pool2d_with_indices(self, pool: &Pool) -> (Self, Index<'t, T>) {
         let shape = self.fits(shapes::pool2d("max_pool2d", &self.shape(), pool));
-        self.picked(shape, |x| x.max_pool2d_with_indices(pool))
+        self.pooled(PoolWindows::Sliding(*pool), shape)
     }
 
     /// The greatest elements of so many windows that together cover each image: window o of m goes
@@ -63,22 +109,23 @@ impl<'t, T: Float> Var<'t, T> {
         let size = size.into().0;
         let rule = shapes::adaptive_pool2d("adaptive_max_pool2d", &self.shape(), size);
         let shape = self.fits(rule);
-        self.picked(shape, |x| x.adaptive_max_pool2d_with_indices(size))
+        self.pooled(PoolWindows::Adaptive, shape)
     }
 
-    /// The elements that a kernel finds, with their positions.
     #[track_caller]
-    fn picked(
-        self,
-        shape: Shape,
-        find: impl FnOnce(&Tensor<T>) -> (Tensor<T>, Tensor<i64>),
-    ) -> (Self, Index<'t, T>) {
-        let tape = self.tape;
-        let found = (!tape.is_abstract()).then(|| find(&tape.force(self.id)));
-        let (value, positions) = found.unzip();
-        let index = tape.push_index(shape, positions);
-        let op = Op::Index(Pick { index: index.place() });
-        (tape.apply_known(op, &[self], shape, value), index)
+    fn pooled(self, windows: PoolWindows, shape: Shape) -> (Self, Index<'t, T>) {
+        let op = {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            arena.wholes.push(None);
+            let known = arena.pools.iter().position(|&other| other == windows);
+            let windows = known.unwrap_or_else(|| {
+                arena.pools.push(windows);
+                arena.pools.len() - 1
+            });
+            MaxPool { windows: windows as u32, positions: arena.wholes.len() as u32 - 1 }
+        };
+        let outputs = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape]);
+        (outputs[0], Index { tape: self.tape, id: outputs[1].id })
     }
 
     /// Images of zeros of this size, to which each element is added at its position: with the
@@ -100,12 +147,7 @@ impl<'t, T: Float> Var<'t, T> {
         let index = index.into_index(self.tape);
         let rule = shapes::max_unpool2d(&self.shape(), &index.shape(), size.into().0);
         let shape = self.fits(rule);
-        if !self.tape.is_abstract() {
-            let numbers = index.value().contiguous();
-            let numbers = numbers.as_slice().unwrap_or_default();
-            self.fits(shapes::pick2d_range("max_unpool2d", numbers, &shape));
-        }
-        self.indexed(Place { index: index.place() }, shape)
+        self.indexed(Place, index, shape)
     }
 
     /// The greatest element of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second

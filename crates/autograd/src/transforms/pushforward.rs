@@ -6,9 +6,10 @@
 //!   it is the operation itself, with the tangent in place of the operand.
 //! - Of all others it is the rule, which is linear in the cotangent, differentiated by it.
 
+use crate::index::Index;
 use crate::node_set::NodeSet;
 use crate::op::{Call, Op};
-use crate::ops::{self, ConvOp, Reduce, View};
+use crate::ops::{self, ConvOp, MaxPool, Reduce, View};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -101,6 +102,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
                 let moving = parts.iter().zip(&of).filter_map(|(&part, t)| Some((part, (*t)?.id)));
                 Some(tape.assemble(&moving.collect::<Vec<_>>(), shape))
             }
+            Op::MaxPool(_) => of[0].map(|t| MaxPool::jvp(t, Index { tape, id: id + 1 })),
             Op::View(_)
             | Op::Reduce(Reduce::Sum)
             | Op::Index(_)
@@ -119,7 +121,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             Op::Reduce(Reduce::Max | Reduce::Min | Reduce::LogSumExp)
             | Op::LogSoftmax(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
-            Op::Constant | Op::Leaf => None,
+            Op::Constant | Op::Leaf | Op::Whole { .. } => None,
             Op::Output(_) => return, // came with its operation
         };
         if let Some(t) = tangent {

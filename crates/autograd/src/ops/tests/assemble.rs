@@ -10,8 +10,8 @@ use wengert_tensor::{Shape, Tensor};
 /// Parts of every kind, whole ones among them, that overlap.
 fn parts<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
     let tape = x[0].tape();
-    let rows = tape.index(Tensor::from([3i64, 0, 3])).place();
-    let elements = tape.index(Tensor::from([[2i64, 2, 0, 1, 2]])).place();
+    let rows = tape.index(Tensor::from([3i64, 0, 3])).id;
+    let elements = tape.index(Tensor::from([[2i64, 2, 0, 1, 2]])).id;
     let parts = [
         (Part::Slice { axis: 1, start: 1, step: 1 }, x[0].id),
         (Part::Rows { axis: 0, index: rows }, x[1].id),

@@ -7,25 +7,22 @@ use crate::var::Var;
 use wengert_tensor::{Pool, Shape, Tensor};
 
 pub(super) fn after(op: IndexOp) -> Option<IndexOp> {
-    let index = op.index();
     match op {
-        IndexOp::IndexSelect { axis, .. } => Some(IndexOp::IndexAdd { axis, index }),
-        IndexOp::IndexAdd { axis, .. } => Some(IndexOp::Gather { axis, index }),
-        IndexOp::Gather { axis, .. } => Some(IndexOp::ScatterAdd { axis, index }),
-        IndexOp::ScatterAdd { .. } => Some(IndexOp::Pick { index }),
-        IndexOp::Pick { .. } => Some(IndexOp::Place { index }),
-        IndexOp::Place { .. } => None,
+        IndexOp::IndexSelect { axis } => Some(IndexOp::IndexAdd { axis }),
+        IndexOp::IndexAdd { axis } => Some(IndexOp::Gather { axis }),
+        IndexOp::Gather { axis } => Some(IndexOp::ScatterAdd { axis }),
+        IndexOp::ScatterAdd { .. } => Some(IndexOp::Pick),
+        IndexOp::Pick => Some(IndexOp::Place),
+        IndexOp::Place => None,
     }
 }
 
 fn index_add<'t>(x: Var<'t, f64>, axis: u8, at: Tensor<i64>, shape: [usize; 2]) -> Var<'t, f64> {
-    let index = x.tape().index(at).place();
-    x.tape().apply(Op::Index(IndexOp::IndexAdd { axis, index }), &[x], Shape::new(&shape))
+    x.indexed(IndexOp::IndexAdd { axis }, x.tape().index(at), Shape::new(&shape))
 }
 
 fn scatter_add<'t>(x: Var<'t, f64>, axis: u8, at: Tensor<i64>, shape: [usize; 2]) -> Var<'t, f64> {
-    let index = x.tape().index(at).place();
-    x.tape().apply(Op::Index(IndexOp::ScatterAdd { axis, index }), &[x], Shape::new(&shape))
+    x.indexed(IndexOp::ScatterAdd { axis }, x.tape().index(at), Shape::new(&shape))
 }
 
 pub(super) fn rows(op: IndexOp) -> Vec<Row> {
@@ -77,8 +74,8 @@ pub(super) fn rows(op: IndexOp) -> Vec<Row> {
             })
             .linear(),
         ],
-        IndexOp::Pick { .. } => pool::maxima(op),
-        IndexOp::Place { .. } => vec![
+        IndexOp::Pick => pool::picks(op),
+        IndexOp::Place => vec![
             Row::new(op, "", vec![any(&[2, 3, 2], 1)], |x| {
                 let index = [[3i64, 0, 3, 6, 3, 19], [0, 1, 2, 3, 4, 4]];
                 let index = Tensor::from(index).reshape(&[2, 3, 2]);

@@ -21,9 +21,11 @@ mod reduce;
 mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
+use crate::index::WholeOp;
 use crate::op::Op;
 use crate::ops::{
-    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, Probability, Random, Reduce, View,
+    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Probability, Random, Reduce,
+    View,
 };
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
@@ -172,16 +174,27 @@ impl Row {
                 return;
             }
             for id in 0..tape.len() as u32 {
-                tape.force(id);
+                tape.compute(id);
             }
             // Slopes through comparisons are active, and reach no leaf.
             let Ok(clean) = tape.catch(|| numbers(loss, &leaves)) else { return };
             {
                 let arena = &mut *tape.arena.borrow_mut();
                 for id in 0..arena.len() {
-                    if !arena.nodes[id as usize].has(SAVED) {
-                        let poison = Tensor::full_of(arena.shape(id), f64::NAN);
-                        arena.values[id as usize] = Some(poison);
+                    if arena.nodes[id as usize].has(SAVED) {
+                        continue;
+                    }
+                    let shape = *arena.shape(id);
+                    match arena.place_of_whole(id) {
+                        // Far outside of every axis.
+                        Some(place) => {
+                            let poison = Tensor::full_of(&shape, i64::MAX);
+                            arena.wholes[place as usize] = Some(poison);
+                        }
+                        None => {
+                            let poison = Tensor::full_of(&shape, f64::NAN);
+                            arena.values[id as usize] = Some(poison);
+                        }
                     }
                 }
             }
@@ -229,7 +242,7 @@ fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
 /// The rows of an operation's family.
 fn rows(family: Op) -> Vec<Row> {
     match family {
-        Op::Constant | Op::Leaf => vec![],
+        Op::Constant | Op::Leaf | Op::Whole { .. } => vec![],
         Op::Output(_) => others::outputs(),
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
         Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
@@ -249,6 +262,7 @@ fn rows(family: Op) -> Vec<Row> {
         Op::Index(first) => {
             successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
         }
+        Op::MaxPool(_) => pool::maxima(family),
         Op::MapAxis(_) => pool::maps(),
         Op::Random(op) => others::random(op),
         Op::Custom(_) => others::custom(),
@@ -259,7 +273,8 @@ fn rows(family: Op) -> Vec<Row> {
 fn after(family: Op) -> Option<Op> {
     match family {
         Op::Constant => Some(Op::Leaf),
-        Op::Leaf => Some(Op::Output(1)),
+        Op::Leaf => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
+        Op::Whole { .. } => Some(Op::Output(1)),
         Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
         Op::Binary(_) => Some(Op::Select),
@@ -269,8 +284,9 @@ fn after(family: Op) -> Option<Op> {
         Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
         Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
-        Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0, index: 0 })),
-        Op::Index(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
+        Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0 })),
+        Op::Index(_) => Some(Op::MaxPool(MaxPool { windows: 0, positions: 0 })),
+        Op::MaxPool(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
         Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: Probability::new(0.4), stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
         Op::Custom(_) => None,
@@ -317,7 +333,7 @@ fn convolutions() {
 
 #[test]
 fn indices_and_pools() {
-    check(|op| matches!(op, Op::Index(_) | Op::MapAxis(_)));
+    check(|op| matches!(op, Op::Index(_) | Op::MaxPool(_) | Op::MapAxis(_)));
 }
 
 #[test]
@@ -326,6 +342,7 @@ fn all_other_operations() {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
             || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))
             || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
+            || matches!(op, Op::MaxPool(_))
     };
     check(|op| !elsewhere(&op));
 }

@@ -4,7 +4,6 @@
 use super::{Row, any};
 use crate::op::Op;
 use crate::ops::{IndexOp, MapAxis};
-use crate::var::Var;
 use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
 
 /// Numbers between -2 and 2 at equal distances, in no order.
@@ -39,18 +38,19 @@ fn pools() -> impl Iterator<Item = Pool> {
     })
 }
 
-pub(super) fn maxima(op: Op) -> Vec<Row> {
-    fn pick(x: Var<'_, f64>, index: Tensor<i64>) -> Var<'_, f64> {
-        let index = x.tape().index(index);
-        let op = Op::Index(IndexOp::Pick { index: index.place() });
-        x.tape().apply(op, &[x], index.shape())
-    }
-    let mut rows = vec![
+pub(super) fn picks(op: Op) -> Vec<Row> {
+    vec![
         Row::new(op, "fixed positions", vec![any(&[2, 3, 4], 1)], |x| {
             let index = Tensor::from([[0i64, 11, 11, 5], [3, 3, 3, 2]]).reshape(&[2, 4, 1]);
-            pick(x[0], index)
+            let index = x[0].tape().index(index);
+            x[0].indexed(IndexOp::Pick, index, index.shape())
         })
         .linear(),
+    ]
+}
+
+pub(super) fn maxima(op: Op) -> Vec<Row> {
+    let mut rows = vec![
         Row::new(op, "signals", vec![distinct(&[2, 3, 9])], |x| {
             x[0].max_pool1d(&Pool::new(3).stride(2).padding(1)).sin()
         }),
