@@ -149,18 +149,25 @@ impl Part {
     }
 
     /// Adds an operand to its places.
+    #[track_caller]
     pub fn add<T: Float>(self, sum: &mut Tensor<T>, x: &Tensor<T>, tape: &Tape<T>) {
-        let numbers = |index: u32| tape.force_whole(index);
+        let checked = |op: IndexOp, index: u32, sum: &Tensor<T>| {
+            let index = tape.force_whole(index);
+            op.check(tape, &x.shape(), &index, &sum.shape());
+            index
+        };
         match self {
             Part::Whole => *sum += x,
             Part::Slice { axis, start, step } => {
                 sum.slice_add_in_place(axis as isize, start as usize, step as isize, x);
             }
             Part::Rows { axis, index } => {
-                sum.index_add_in_place(axis as isize, &numbers(index), x);
+                let index = checked(IndexOp::IndexAdd { axis }, index, sum);
+                sum.index_add_in_place(axis as isize, &index, x);
             }
             Part::Elements { axis, index } => {
-                sum.scatter_add_in_place(axis as isize, &numbers(index), x);
+                let index = checked(IndexOp::ScatterAdd { axis }, index, sum);
+                sum.scatter_add_in_place(axis as isize, &index, x);
             }
         }
     }
@@ -209,6 +216,7 @@ impl Assemble {
     /// The indices are read for the cotangents of their parts.
     pub const READS: Reads = Reads::ALL;
 
+    #[track_caller]
     pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape, tape: &Tape<T>) -> Tensor<T> {
         let parts = tape.arena.borrow().parts[self.0 as usize].clone();
         let mut parts = parts.iter().zip(x).peekable();

@@ -43,6 +43,7 @@ impl IndexOp {
     }
 
     /// Whether every index is within the axis that it counts along.
+    #[track_caller]
     pub fn check<T: Float>(self, tape: &Tape<T>, x: &[usize], index: &Tensor<i64>, y: &[usize]) {
         let index = index.contiguous();
         let numbers = index.as_slice().unwrap_or_default();
