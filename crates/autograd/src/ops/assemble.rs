@@ -151,22 +151,19 @@ impl Part {
     /// Adds an operand to its places.
     #[track_caller]
     pub fn add<T: Float>(self, sum: &mut Tensor<T>, x: &Tensor<T>, tape: &Tape<T>) {
-        let checked = |op: IndexOp, index: u32, sum: &Tensor<T>| {
-            let index = tape.force_whole(index);
-            op.check(tape, &x.shape(), &index, &sum.shape());
-            index
-        };
         match self {
             Part::Whole => *sum += x,
             Part::Slice { axis, start, step } => {
                 sum.slice_add_in_place(axis as isize, start as usize, step as isize, x);
             }
             Part::Rows { axis, index } => {
-                let index = checked(IndexOp::IndexAdd { axis }, index, sum);
+                let index = tape.force_whole(index);
+                IndexOp::IndexAdd { axis }.check(tape, &x.shape(), &index, &sum.shape());
                 sum.index_add_in_place(axis as isize, &index, x);
             }
             Part::Elements { axis, index } => {
-                let index = checked(IndexOp::ScatterAdd { axis }, index, sum);
+                let index = tape.force_whole(index);
+                IndexOp::ScatterAdd { axis }.check(tape, &x.shape(), &index, &sum.shape());
                 sum.scatter_add_in_place(axis as isize, &index, x);
             }
         }
