@@ -236,6 +236,7 @@ impl Assemble {
 
 impl<T: Float> Tape<T> {
     /// The sum of these parts, each with the node that it takes its elements from.
+    #[track_caller]
     pub(crate) fn assemble(&self, parts: &[(Part, u32)], shape: Shape) -> Var<'_, T> {
         let operand = |&(_, id): &(Part, u32)| Var { tape: self, id };
         if let [only @ (part, _)] = parts {
