@@ -232,7 +232,7 @@ impl<'t, T: Float> Var<'t, T> {
                      backward_retain() in a rule"
                 ))
             }
-            drop(self.value());
+            drop(self.kept_value());
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
@@ -392,15 +392,17 @@ impl<T: Float> Tape<T> {
     }
 
     /// Drops every value but those that stay readable: what was given, what was asked for, and what
-    /// is tiny. Parameters and large views of them are read from the model: nothing that stays shares
+    /// is tiny. Parameters, buffers and large views of them are read from the model: nothing that stays shares
     /// their memory unless the user put it there, so that the optimizer writes in place while the
     /// tape lives.
     fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();
         let mut memory = HashSet::new();
-        for binding in self.params.borrow().iter() {
-            let value = &mut arena.values[binding.node as usize];
+        let bound = self.params.borrow();
+        let nodes = bound.iter().map(|param| param.node);
+        for node in nodes.chain(bound.buffers().iter().map(|buffer| buffer.node)) {
+            let value = &mut arena.values[node as usize];
             if let Some(x) = value.take() {
                 memory.insert(x.storage_id());
                 *value = (x.numel() <= TINY).then(|| x.copied());

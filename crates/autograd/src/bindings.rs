@@ -1,6 +1,6 @@
-//! The parameters on a tape.
+//! The parameters and buffers on a tape.
 
-use crate::param::ParamId;
+use crate::param::{BufferId, ParamId};
 use std::collections::HashMap;
 
 /// A parameter on a tape.
@@ -12,10 +12,20 @@ pub(crate) struct Binding {
     pub frozen: bool,
 }
 
-/// The parameters on a tape, in the order of their nodes.
+/// A buffer on a tape.
+#[derive(Clone, Copy)]
+pub(crate) struct BoundBuffer {
+    pub buffer: BufferId,
+    pub node: u32,
+    pub version: u64,
+}
+
+/// The parameters and the buffers on a tape, in the order of their nodes.
 #[derive(Default)]
 pub(crate) struct Bindings {
     list: Vec<Binding>,
+    buffers: Vec<BoundBuffer>,
+    buffer_places: HashMap<BufferId, u32>,
     places: HashMap<ParamId, u32>,
     /// Nodes in place of parameters, while `with_params` runs.
     substitutes: HashMap<ParamId, u32>,
@@ -39,6 +49,12 @@ impl Bindings {
         {
             self.places.remove(&last.param);
             self.list.pop();
+        }
+        while let Some(last) = self.buffers.last()
+            && last.node as usize >= nodes
+        {
+            self.buffer_places.remove(&last.buffer);
+            self.buffers.pop();
         }
     }
 
@@ -73,5 +89,38 @@ impl Bindings {
 
     pub fn iter(&self) -> std::slice::Iter<'_, Binding> {
         self.list.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Binding> {
+        self.list.iter_mut()
+    }
+
+    /// Adds a buffer whose node is the last on the tape.
+    pub fn push_buffer(&mut self, bound: BoundBuffer) {
+        self.buffer_places.insert(bound.buffer, self.buffers.len() as u32);
+        self.buffers.push(bound);
+    }
+
+    pub fn of_buffer(&self, buffer: BufferId) -> Option<BoundBuffer> {
+        self.buffer_places.get(&buffer).map(|&place| self.buffers[place as usize])
+    }
+
+    /// The buffer whose node this is.
+    pub fn buffer_at(&self, node: u32) -> Option<BoundBuffer> {
+        let place = self.buffers.binary_search_by_key(&node, |bound| bound.node).ok()?;
+        Some(self.buffers[place])
+    }
+
+    pub fn buffers(&self) -> &[BoundBuffer] {
+        &self.buffers
+    }
+
+    pub fn buffers_mut(&mut self) -> &mut [BoundBuffer] {
+        &mut self.buffers
+    }
+
+    /// Whether other nodes stand for parameters at present.
+    pub fn substitutes(&self) -> bool {
+        !self.substitutes.is_empty()
     }
 }

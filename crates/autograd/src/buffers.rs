@@ -7,12 +7,13 @@
 use crate::gradients::{Gradients, is_finite};
 use crate::module::{Module, Path};
 use crate::param::{Buffer, BufferId};
+use crate::replay::States;
 use crate::state::State;
 use crate::tape::Tape;
 use crate::var::Var;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wengert_tensor::{Element, Float, Tensor};
+use wengert_tensor::{Float, Tensor};
 
 /// What a run does to a buffer; `None` once it was applied.
 pub(crate) struct Update<T: Float>(Mutex<Option<Change<T>>>);
@@ -48,7 +49,28 @@ enum Change<T: Float> {
     Count(i64),
 }
 
+/// A change of a buffer as a part of the program: what it is computed from.
+#[derive(Clone, Copy)]
+pub(crate) enum Declared {
+    Blend { keep: f64, change: u32 },
+    Average { seen: BufferId, value: u32 },
+    Count(i64),
+}
+
+/// Where in the program a change of a buffer was declared: before the node `at`.
+#[derive(Clone, Copy)]
+pub(crate) struct Declaration {
+    pub at: u32,
+    buffer: BufferId,
+    what: Declared,
+}
+
 impl<T: Float> Change<T> {
+    fn average(buffer: &Buffer<T>, seen: &Buffer<i64>, value: Tensor<T>) -> Self {
+        let seen = seen.value().item().max(0) as u64;
+        Change::Average { seen, averaged: buffer.averaged, value }
+    }
+
     /// The value of a buffer after this change. `averages` is how many averages the buffer has taken;
     /// the change may add one.
     fn of(&self, b: &Tensor<T>, averages: &mut u64) -> Tensor<T> {
@@ -74,32 +96,38 @@ impl<T: Float> Tape<T> {
     /// If the change has another shape than the buffer.
     #[track_caller]
     pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
-        self.put("update_buffer", buffer, change, |change| Change::Blend { keep, change });
+        let Some(id) = self.declared("update_buffer", buffer, change) else { return };
+        self.declare_update(Declared::Blend { keep, change: id }, buffer.id());
+        self.push_update(buffer.id(), Change::Blend { keep, change: self.force(id) });
     }
 
     /// Says that this run gives a buffer that is the mean of all its values one more:
     /// b ← b + (value − b) / (seen + 1), applied as those of
-    /// [`update_buffer`](Tape::update_buffer). `seen` is how many values the mean is taken of now;
-    /// those that are applied before this one, of this run or of another, count one more each.
+    /// [`update_buffer`](Tape::update_buffer). `seen` is a counter of one number: how many values the
+    /// mean is taken of now (a negative number is 0). Those that are applied before this one, of this
+    /// run or of another, count one more each. The counter is not changed:
+    /// [`count_buffer`](Tape::count_buffer) does that.
     ///
     /// # Panics
-    /// If the value has another shape than the buffer.
+    /// If the value has another shape than the buffer, or the counter is not one number.
     #[track_caller]
-    pub fn average_buffer(&self, buffer: &Buffer<T>, seen: u64, value: Var<'_, T>) {
-        let averaged = buffer.averaged;
-        self.put("average_buffer", buffer, value, |value| Change::Average {
-            seen,
-            averaged,
-            value,
-        });
+    pub fn average_buffer(&self, buffer: &Buffer<T>, seen: &Buffer<i64>, value: Var<'_, T>) {
+        if seen.value().numel() != 1 {
+            let shape = seen.shape();
+            self.fail(format!("average_buffer: a counter of one number wanted, got shape {shape}"))
+        }
+        let Some(id) = self.declared("average_buffer", buffer, value) else { return };
+        self.declare_update(Declared::Average { seen: seen.id(), value: id }, buffer.id());
+        self.push_update(buffer.id(), Change::average(buffer, seen, self.force(id)));
     }
 
     /// Says that this run adds to a counter: b ← b + n, applied as those of
     /// [`update_buffer`](Tape::update_buffer). A total that is no `i64` is refused when it is
     /// applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
-        if !self.is_abstract() {
-            self.push_update(buffer, Change::Count(n));
+        if !self.is_abstract() && self.walks.get() == 0 {
+            self.declare_update(Declared::Count(n), buffer.id());
+            self.push_update(buffer.id(), Change::Count(n));
         }
     }
 
@@ -109,18 +137,19 @@ impl<T: Float> Tape<T> {
     ///
     /// ```
     /// use wengert_autograd::{Buffer, Tape};
-    /// use wengert_tensor::{Philox, Tensor};
+    /// use wengert_tensor::Tensor;
     ///
     /// // The mean of a stream of batches: no gradients, no history.
-    /// let mut mean = Buffer::new(Tensor::scalar(0.0));
-    /// for (seen, batch) in [[1.0f32, 3.0], [5.0, 7.0]].into_iter().enumerate() {
+    /// let mut mean = (Buffer::new(Tensor::scalar(0.0)), Buffer::<i64>::new(0.into()));
+    /// for batch in [[1.0f32, 3.0], [5.0, 7.0]] {
     ///     let tape = Tape::inference();
     ///     let x = tape.constant(Tensor::from(batch));
-    ///     tape.average_buffer(&mean, seen as u64, x.mean_all());
+    ///     tape.average_buffer(&mean.0, &mean.1, x.mean_all());
+    ///     tape.count_buffer(&mean.1, 1);
     ///     tape.apply_updates(&mut mean);
     ///     tape.apply_updates(&mut mean); // nothing is left to apply
     /// }
-    /// assert_eq!(mean.value().item(), 4.0);
+    /// assert_eq!(mean.0.value().item(), 4.0);
     /// ```
     ///
     /// # Panics
@@ -131,30 +160,41 @@ impl<T: Float> Tape<T> {
         updates.apply(model);
     }
 
+    /// The node that a change of a buffer is read from, if the change is to be recorded.
     #[track_caller]
-    fn put(
-        &self,
-        op: &str,
-        buffer: &Buffer<T>,
-        value: Var<'_, T>,
-        change: impl FnOnce(Tensor<T>) -> Change<T>,
-    ) {
+    fn declared(&self, op: &str, buffer: &Buffer<T>, value: Var<'_, T>) -> Option<u32> {
         self.same_tape(op, value.tape);
         let (has, gets) = (buffer.shape(), value.shape());
         if has != gets {
             self.fail(format!("{op}: a change of shape {gets} for a buffer of shape {has}"))
         }
-        if !self.is_abstract() {
-            self.push_update(buffer, change(self.force(value.id)));
-        }
+        // A rule may evaluate a layer again: the forward pass has said what changes.
+        (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)
     }
 
-    fn push_update<E: Element>(&self, buffer: &Buffer<E>, change: Change<T>) {
-        if self.walks.get() > 0 {
-            return; // a rule that evaluates a layer again: the forward pass has said what changes
-        }
+    /// Notes where in the program a change was declared, for replays.
+    fn declare_update(&self, what: Declared, buffer: BufferId) {
+        let at = self.arena.borrow().len();
+        self.declared.borrow_mut().push(Declaration { at, buffer, what });
+    }
+
+    fn push_update(&self, buffer: BufferId, change: Change<T>) {
         let update = Update(Mutex::new(Some(change)));
-        self.buffers.borrow_mut().push(buffer.id(), Arc::new(update));
+        self.buffers.borrow_mut().push(buffer, Arc::new(update));
+    }
+
+    /// The change that a declaration means now, with the buffers of a replay.
+    #[track_caller]
+    pub(crate) fn declare_again(&self, declaration: &Declaration, states: &States<'_, T>) {
+        let change = match declaration.what {
+            Declared::Blend { keep, change } => Change::Blend { keep, change: self.force(change) },
+            Declared::Average { seen, value } => {
+                let buffer = states.buffer(self, declaration.buffer);
+                Change::average(buffer, states.counter(self, seen), self.force(value))
+            }
+            Declared::Count(n) => Change::Count(n),
+        };
+        self.push_update(declaration.buffer, change);
     }
 }
 
@@ -390,10 +430,9 @@ mod tests {
         let mut model = (Buffer::new(Tensor::from([0.0f32, 7.0])), Buffer::<i64>::new(2.into()));
         let run = |model: &(Buffer, Buffer<i64>), values: &[[f32; 2]]| {
             let tape = Tape::new();
-            let seen = model.1.value().item() as u64;
             for value in values {
                 let value = tape.constant(Tensor::from(*value));
-                tape.average_buffer(&model.0, seen, value);
+                tape.average_buffer(&model.0, &model.1, value);
                 tape.count_buffer(&model.1, 1);
             }
             tape.watch(Tensor::scalar(1.0)).backward()

@@ -117,7 +117,7 @@ impl<T: Float> Tape<T> {
                 }
                 Plan::Op(first, op, x, index, shape) => {
                     let (mut y, whole) = self.evaluate(op, first, id, &x, index, shape);
-                    if let Op::View(_) = op
+                    if let Op::View(_) | Op::Detach = op
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
                     {
@@ -206,6 +206,8 @@ impl<T: Float> Tape<T> {
             }
             Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
             Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
+            Op::Draw(draw) => smallvec![draw.eval(&shape, self.key())],
+            Op::Detach => smallvec![x[0].clone()],
             _ => unreachable!(
                 "pointwise ops are steps, leaves are given, outputs come with their op"
             ),
@@ -274,9 +276,11 @@ impl<T: Float> Tape<T> {
     #[cold]
     #[track_caller]
     fn freed(&self, id: u32) -> ! {
-        let is_param = self.params.borrow().at(id).is_some();
-        self.fail(if is_param {
-            "backward() ended this tape's hold on its parameters: read this one from the model, or \
+        let bound = self.params.borrow();
+        let is_state = bound.at(id).is_some() || bound.buffer_at(id).is_some();
+        drop(bound);
+        self.fail(if is_state {
+            "backward() ended this tape's hold on its parameters and buffers: read this one from the model, or \
              use backward_retain()"
                 .into()
         } else {

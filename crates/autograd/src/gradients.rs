@@ -96,7 +96,7 @@ impl<T: Float> Gradients<T> {
                 x.shape()
             )),
             Op::Leaf => None,
-            Op::Constant => x.tape.fail(format!(
+            Op::Constant | Op::Fill(_) => x.tape.fail(format!(
                 "wrt: this variable of shape {} is a constant, no gradient of it was computed: make it \
                  with watch()",
                 x.shape()

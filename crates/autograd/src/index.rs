@@ -20,7 +20,9 @@ pub(crate) enum WholeOp {
     Unsqueeze { axis: u8 },
     /// The classes of samples as an index along an axis; an entry of the tape's table says whose they
     /// are, and how many there are.
-    Classes { axis: u8, of: u16 },
+    Classes { axis: u8, of: u32 },
+    /// Another index times a number, plus a number: an entry of the tape's table.
+    Affine { of: u32 },
 }
 
 /// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`]).
@@ -74,9 +76,8 @@ impl<T: Float> Tape<T> {
         let id = {
             let arena = &mut *self.arena.borrow_mut();
             arena.wholes.push((self.run != Run::Abstract).then_some(numbers));
-            arena.shapes.push(shape);
-            let (place, shape) = (arena.wholes.len() as u32 - 1, arena.shapes.len() as u32 - 1);
-            arena.push(Op::Whole { op: WholeOp::Given, place }, &[], shape, 0, None)
+            let place = arena.wholes.len() as u32 - 1;
+            arena.push_shaped(Op::Whole { op: WholeOp::Given, place }, shape, 0, None)
         };
         Index { tape: self, id }
     }
@@ -119,6 +120,7 @@ impl<'t, T: Float> Index<'t, T> {
     /// On an abstract run, which has none.
     #[track_caller]
     pub fn value(self) -> Tensor<i64> {
+        self.tape.note_read();
         let numbers = self.tape.force_whole(self.id);
         self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
         numbers
@@ -141,7 +143,17 @@ impl<'t, T: Float> Index<'t, T> {
                 known.len() - 1
             })
         };
-        self.tape.whole(WholeOp::Classes { axis: axis as u8, of: of as u16 }, self.id, shape)
+        self.tape.whole(WholeOp::Classes { axis: axis as u8, of: of as u32 }, self.id, shape)
+    }
+
+    /// Each number times `by`, plus `add`: the places of slices of an axis within the axis.
+    pub(crate) fn affine(self, by: i64, add: i64) -> Self {
+        let of = {
+            let table = &mut self.tape.arena.borrow_mut().affine;
+            table.push((by, add));
+            table.len() as u32 - 1
+        };
+        self.tape.whole(WholeOp::Affine { of }, self.id, self.shape())
     }
 
     /// With a new axis of size 1 at this position.
@@ -197,6 +209,10 @@ impl WholeOp {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);
                 classes.unsqueeze(axis as isize)
+            }
+            (WholeOp::Affine { of }, _, Some(index)) => {
+                let (by, add) = tape.arena.borrow().affine[of as usize];
+                index * &Tensor::scalar_of(by) + &Tensor::scalar_of(add)
             }
             _ => unreachable!("given, or of another kind"),
         }

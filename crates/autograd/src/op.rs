@@ -1,7 +1,7 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
 use crate::index::{Index, WholeOp};
-use crate::ops::{
+use crate::ops::{Draw, 
     Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce, View,
 };
 use crate::tape::Tape;
@@ -18,6 +18,10 @@ pub(crate) enum Op {
     Constant,
     /// A given value whose gradient may be asked for: a watched tensor or a parameter.
     Leaf,
+    /// A constant with all elements equal to this number.
+    Fill(f64),
+    /// The value of its operand, through which no gradient flows.
+    Detach,
     /// A further output of the op so many nodes before.
     Output(u32),
     /// Whole numbers, at this place of their column.
@@ -39,6 +43,7 @@ pub(crate) enum Op {
     MaxPool(MaxPool),
     MapAxis(MapAxis),
     Random(Random),
+    Draw(Draw),
     /// An entry in the tape's table of custom operations.
     Custom(u32),
 }
@@ -61,7 +66,10 @@ impl Op {
     /// Whether the node's value came from outside and cannot be computed again.
     #[inline]
     pub fn is_given(self) -> bool {
-        matches!(self, Op::Constant | Op::Leaf | Op::Whole { op: WholeOp::Given, .. })
+        matches!(
+            self,
+            Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. }
+        )
     }
 
     /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.
@@ -70,7 +78,7 @@ impl Op {
         match self {
             Op::Unary(op) => crate::ops::unary_differentiable(op),
             Op::Binary(op) => crate::ops::binary_differentiable(op),
-            Op::Whole { .. } => false,
+            Op::Detach | Op::Whole { .. } => false,
             _ => true,
         }
     }

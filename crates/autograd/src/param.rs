@@ -122,6 +122,7 @@ impl<T: Float> Param<T> {
 /// ```
 pub struct Buffer<T: Element = f32> {
     id: BufferId,
+    version: u64,
     value: Tensor<T>,
     /// How many updates of [`Tape::average_buffer`](crate::Tape::average_buffer) were applied.
     pub(crate) averaged: u64,
@@ -130,13 +131,19 @@ pub struct Buffer<T: Element = f32> {
 impl<T: Element> Buffer<T> {
     /// A buffer that starts with this value.
     pub fn new(value: Tensor<T>) -> Self {
-        Buffer { id: BufferId(fresh()), value, averaged: 0 }
+        Buffer { id: BufferId(fresh()), version: 0, value, averaged: 0 }
     }
 
     /// Its identity.
     #[inline]
     pub fn id(&self) -> BufferId {
         self.id
+    }
+
+    /// How often the value has changed.
+    #[inline]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The numbers.
@@ -157,6 +164,7 @@ impl<T: Element> Buffer<T> {
     /// If `change` leaves another shape behind.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
+        self.version += 1;
         update(&mut self.value, "Buffer", change)
     }
 

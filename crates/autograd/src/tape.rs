@@ -5,11 +5,11 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
-use crate::bindings::{Binding, Bindings};
-use crate::buffers::Updates;
+use crate::bindings::{Binding, Bindings, BoundBuffer};
+use crate::buffers::{Declaration, Updates};
 use crate::op::{Op, Reads};
 use crate::ops::{CustomOp, Part, PoolWindows, View};
-use crate::param::Param;
+use crate::param::{Buffer, Param};
 use crate::scope::Scopes;
 use crate::spare;
 use crate::var::Var;
@@ -83,12 +83,16 @@ pub struct Tape<T: Float = f32> {
     /// How many walks back and rules of custom operations are under way: one may start another.
     pub(crate) walks: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
-    key: Option<u64>,
+    pub(crate) key: Cell<Option<u64>>,
     streams: Cell<u32>,
+    /// How many nodes there were when the program first read a number; `u32::MAX` while it has not.
+    pub(crate) first_read: Cell<u32>,
     /// Whether refusals unwind to [`Tape::catch`].
     pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<Bindings>,
     pub(crate) buffers: RefCell<Updates<T>>,
+    /// The changes of buffers in the order of the program.
+    pub(crate) declared: RefCell<Vec<Declaration>>,
     pub(crate) scopes: Scopes,
 }
 
@@ -147,6 +151,8 @@ pub(crate) struct Arena<T: Float> {
     pub wholes: Vec<Option<Tensor<i64>>>,
     /// Whose classes there are, and how many, each once.
     pub classes: Vec<(&'static str, u32)>,
+    /// What indices of slices are multiplied by, and what is added.
+    pub affine: Vec<(i64, i64)>,
     /// The windows of pools, each once.
     pub pools: Vec<PoolWindows>,
     /// The geometries of convolutions, each once.
@@ -170,6 +176,7 @@ impl<T: Float> Default for Arena<T> {
             more: Vec::new(),
             wholes: Vec::new(),
             classes: Vec::new(),
+            affine: Vec::new(),
             pools: Vec::new(),
             convs: Vec::new(),
             maps: Vec::new(),
@@ -236,7 +243,13 @@ impl<T: Float> Arena<T> {
 
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
-        let tables = [self.wholes.len(), self.maps.len(), self.customs.len(), self.parts.len()];
+        let tables = [
+            self.wholes.len(),
+            self.maps.len(),
+            self.customs.len(),
+            self.parts.len(),
+            self.affine.len(),
+        ];
         Mark { nodes, shapes, more: self.more.len(), tables }
     }
 
@@ -247,7 +260,10 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        let Mark { tables: [wholes, maps, customs, parts], .. } = mark;
+        let Mark { tables: [wholes, maps, customs, parts, affine], .. } = mark;
+        if self.affine.len() > affine {
+            self.affine.truncate(affine);
+        }
         if self.wholes.len() > wholes {
             self.wholes.truncate(wholes);
         }
@@ -263,7 +279,7 @@ impl<T: Float> Arena<T> {
     }
 
     fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 4] });
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
         self.convs.clear();
         self.pools.clear();
         self.classes.clear();
@@ -278,8 +294,8 @@ pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
     more: usize,
-    /// Whole numbers, and the tables of maps, custom ops and parts.
-    tables: [usize; 4],
+    /// Whole numbers, and the tables of maps, custom ops, parts and affine maps of indices.
+    tables: [usize; 5],
 }
 
 impl<T: Float> Tape<T> {
@@ -338,12 +354,14 @@ impl<T: Float> Tape<T> {
             mode,
             policy: Policy::Fused,
             recording: Cell::new(run != Run::Inference),
-            key,
+            key: Cell::new(key),
             streams: Cell::new(0),
+            first_read: Cell::new(u32::MAX),
             walks: Cell::new(0),
             caught: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),
+            declared: RefCell::default(),
             scopes: Scopes::default(),
         }
     }
@@ -359,7 +377,8 @@ impl<T: Float> Tape<T> {
     /// inference, say.
     #[must_use]
     pub fn training(mut self, rng: &mut impl rand::Rng) -> Self {
-        (self.mode, self.key) = (Some(Mode::Train), Some(rng.next_u64()));
+        self.mode = Some(Mode::Train);
+        self.key.set(Some(rng.next_u64()));
         self
     }
 
@@ -435,7 +454,7 @@ impl<T: Float> Tape<T> {
                     .into(),
             )
         }
-        let Some(key) = self.key else {
+        let Some(key) = self.key.get() else {
             self.fail(
                 "random numbers on a tape without a key: make it with Tape::train(&mut rng)".into(),
             )
@@ -444,7 +463,15 @@ impl<T: Float> Tape<T> {
     }
 
     pub(crate) fn key(&self) -> u64 {
-        self.key.unwrap_or_default()
+        self.key.get().unwrap_or_default()
+    }
+
+    /// The program reads a number, and may go on otherwise if it were another.
+    #[inline]
+    pub(crate) fn note_read(&self) {
+        if self.first_read.get() == u32::MAX {
+            self.first_read.set(self.arena.borrow().len());
+        }
     }
 
     /// A value that is not differentiated: data, targets.
@@ -473,10 +500,7 @@ impl<T: Float> Tape<T> {
             Ok(shape) => shape,
             Err(why) => self.fail(why),
         };
-        let mut arena = self.arena.borrow_mut();
-        arena.shapes.push(shape);
-        let place = arena.shapes.len() as u32 - 1;
-        let id = arena.push(Op::Constant, &[], place, 0, None);
+        let id = self.arena.borrow_mut().push_shaped(Op::Constant, shape, 0, None);
         Var { tape: self, id }
     }
 
@@ -514,6 +538,39 @@ impl<T: Float> Tape<T> {
         var
     }
 
+    /// A buffer as a variable: a constant. Each is bound once.
+    ///
+    /// ```
+    /// use wengert_autograd::{Buffer, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let mean = Buffer::new(Tensor::from([1.0f32, 2.0]));
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([4.0, 4.0]));
+    /// assert_eq!((x - tape.buffer(&mean)).value().to_vec(), [3.0, 2.0]);
+    /// assert!(tape.buffer(&mean).is(tape.buffer(&mean)));
+    /// ```
+    ///
+    /// # Panics
+    /// If the buffer changed since this tape bound it: the values computed so far would mix old and
+    /// new.
+    #[track_caller]
+    pub fn buffer(&self, buffer: &Buffer<T>) -> Var<'_, T> {
+        let bound = self.params.borrow().of_buffer(buffer.id());
+        let Some(BoundBuffer { node, version, .. }) = bound else {
+            let var = self.given(Op::Constant, buffer.value().clone());
+            let (buffer, version) = (buffer.id(), buffer.version());
+            self.params.borrow_mut().push_buffer(BoundBuffer { buffer, node: var.id, version });
+            return var;
+        };
+        if version != buffer.version() {
+            self.fail(format!(
+                "a buffer of shape {} changed since this tape bound it: make a new tape per step",
+                buffer.shape()
+            ))
+        }
+        Var { tape: self, id: node }
+    }
+
     /// A constant of the shape of node `like`, which goes as soon as nobody waits for it.
     #[inline]
     pub(crate) fn constant_like(&self, value: Tensor<T>, like: u32) -> Var<'_, T> {
@@ -527,13 +584,9 @@ impl<T: Float> Tape<T> {
     fn given(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
         let mut arena = self.arena.borrow_mut();
         let shape = value.shape();
-        if arena.shapes.last() != Some(&shape) {
-            arena.shapes.push(shape);
-        }
-        let shape = arena.shapes.len() as u32 - 1;
         let active = op == Op::Leaf && self.recording.get();
         let value = (self.run != Run::Abstract).then_some(value);
-        let id = arena.push(op, &[], shape, if active { ACTIVE } else { 0 }, value);
+        let id = arena.push_shaped(op, shape, if active { ACTIVE } else { 0 }, value);
         Var { tape: self, id }
     }
 
@@ -643,6 +696,21 @@ impl<T: Float> Arena<T> {
         id
     }
 
+    /// A node without parents.
+    #[inline]
+    pub fn push_shaped(
+        &mut self,
+        op: Op,
+        shape: Shape,
+        flags: u8,
+        value: Option<Tensor<T>>,
+    ) -> u32 {
+        if self.shapes.last() != Some(&shape) {
+            self.shapes.push(shape);
+        }
+        self.push(op, &[], self.shapes.len() as u32 - 1, flags, value)
+    }
+
     /// A new node, active if history is kept and it depends on a leaf.
     #[inline]
     fn add(
@@ -660,30 +728,45 @@ impl<T: Float> Arena<T> {
         let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {
-            self.declare(op, id, parents);
+            self.declare(op, id);
         }
         id
     }
 
     /// Marks the values that the rule of this op will read for the arguments that are active.
     #[inline]
-    fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
-        for (arg, &p) in parents.iter().enumerate() {
-            if !self.nodes[p as usize].has(ACTIVE) {
+    pub fn declare(&mut self, op: Op, id: u32) {
+        let arity = self.nodes[id as usize].arity as usize;
+        for arg in 0..arity {
+            let parent = |arena: &Self, i: usize| arena.parents(id)[i] as usize;
+            if !self.nodes[parent(self, arg)].has(ACTIVE) {
                 continue;
             }
             let reads = self.reads(op, arg);
             if reads == Reads::NOTHING {
                 continue;
             }
-            for (i, &p) in parents.iter().enumerate() {
-                if reads.input(i) {
-                    self.nodes[p as usize].flags |= SAVED;
-                }
+            for i in (0..arity).filter(|&i| reads.input(i)) {
+                let p = parent(self, i);
+                self.nodes[p].flags |= SAVED;
             }
-            // Further outputs do not exist yet; `apply_outputs` declares them.
+            // Further outputs do not exist before `apply_outputs` makes them.
             if reads.output(0) {
                 self.nodes[id as usize].flags |= SAVED;
+            }
+        }
+        if let Op::Custom(_) | Op::MaxPool(_) = op {
+            self.declare_outputs(op, id);
+        }
+    }
+
+    /// Marks the further outputs that the rule of this op will read.
+    pub fn declare_outputs(&mut self, op: Op, id: u32) {
+        for i in 1..self.outputs(id) {
+            let parents = self.parents(id).iter().enumerate();
+            let mut active = parents.filter(|&(_, &p)| self.nodes[p as usize].has(ACTIVE));
+            if active.any(|(arg, _)| self.reads(op, arg).output(i)) {
+                self.nodes[id as usize + i].flags |= SAVED;
             }
         }
     }

@@ -75,6 +75,13 @@ impl<'t, T: Float> Var<'t, T> {
     /// On an abstract run, and if `backward` has freed the numbers.
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
+        self.tape.note_read();
+        self.kept_value()
+    }
+
+    /// The numbers, which stay readable. What the engine itself reads is no reading of the program.
+    #[track_caller]
+    pub(crate) fn kept_value(self) -> Tensor<T> {
         let value = self.tape.force(self.id);
         self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
         value
@@ -93,19 +100,20 @@ impl<'t, T: Float> Var<'t, T> {
         self.value().item().to()
     }
 
-    /// The same value, through which no gradient flows.
+    /// The same value, through which no gradient flows: a constant to derivatives, though it is computed
+    /// from others.
     ///
-    /// # Panics
-    /// As [`value`](Var::value).
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([3.0f32]));
+    /// let slope = (x * x.detach()).sum_all().grad(&[x])[0];
+    /// assert_eq!(slope.value().to_vec(), [3.0]); // not 6
+    /// ```
     #[track_caller]
     pub fn detach(self) -> Self {
-        if !self.is_active() {
-            return self.same();
-        }
-        if self.tape.is_abstract() {
-            return self.tape.input(&self.shape());
-        }
-        self.tape.constant(self.tape.force(self.id))
+        self.tape.apply(Op::Detach, &[self], self.shape())
     }
 
     /// Whether gradients flow through it: it depends on a watched value or a trainable parameter.
@@ -143,10 +151,10 @@ impl<T: Float> Tape<T> {
             Ok(shape) => shape,
             Err(why) => self.fail(why),
         };
-        if self.is_abstract() {
-            return self.input(shape);
-        }
-        self.constant(Tensor::scalar_of(T::of(x)).broadcast_to(shape))
+        let value =
+            (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
+        let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
+        Var { tape: self, id }
     }
 
     /// A constant of zeros.

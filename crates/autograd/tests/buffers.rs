@@ -203,9 +203,10 @@ fn threads_that_apply_the_same_gradients_count_once() {
 #[test]
 fn means_do_not_depend_on_how_updates_are_grouped() {
     let values = [3.0, 4.0, 8.0, 1.0, -2.0];
-    let run = |mean: &Buffer<f64>, seen: u64, value: f64| {
+    let seen = |n: i64| Buffer::new(Tensor::scalar_of(n));
+    let run = |mean: &Buffer<f64>, n: i64, value: f64| {
         let tape = Tape::new();
-        tape.average_buffer(mean, seen, tape.constant(Tensor::scalar_of(value)));
+        tape.average_buffer(mean, &seen(n), tape.constant(Tensor::scalar_of(value)));
         tape.watch(Tensor::scalar_of(1.0)).backward()
     };
     let wanted = values.iter().sum::<f64>() / 5.0;
@@ -225,7 +226,7 @@ fn means_do_not_depend_on_how_updates_are_grouped() {
     // Recorded as the count grows.
     let mut mean = Buffer::new(Tensor::scalar_of(0.0));
     for (seen, value) in values.into_iter().enumerate() {
-        assert!(run(&mean, seen as u64, value).apply_to(&mut mean));
+        assert!(run(&mean, seen as i64, value).apply_to(&mut mean));
     }
     assert!((mean.value().item() - wanted).abs() < 1e-12);
     // A new beginning: one more value after the count was set back.
@@ -339,14 +340,14 @@ fn a_buffer_that_would_not_be_finite_is_named() {
     let mut mean = Buffer::new(Tensor::scalar(0.0));
     let tape = Tape::new();
     for _ in 0..3 {
-        tape.average_buffer(&mean, 0, tape.constant(Tensor::scalar(3e38)));
+        tape.average_buffer(&mean, &Buffer::new(Tensor::scalar_of(0)), tape.constant(Tensor::scalar(3e38)));
     }
     let gradients = tape.watch(Tensor::scalar(1.0)).backward();
     assert_eq!(gradients.not_finite_buffer(&mean), None);
     gradients.apply_updates(&mut mean);
     assert!((mean.value().item() / 3e38 - 1.0).abs() < 1e-6);
     let tape = Tape::new();
-    tape.average_buffer(&mean, 3, tape.constant(Tensor::scalar(f64::NAN)));
+    tape.average_buffer(&mean, &Buffer::new(Tensor::scalar_of(3)), tape.constant(Tensor::scalar(f64::NAN)));
     let gradients = tape.watch(Tensor::scalar(1.0)).backward();
     assert!(gradients.not_finite_buffer(&mean).is_some());
 }
@@ -380,8 +381,9 @@ fn counts_of_one_counter_are_added_before_they_are_refused() {
 fn a_mean_of_as_many_values_as_can_be_counted() {
     let mut model = Model::new();
     let tape = Tape::new();
+    let seen = Buffer::new(Tensor::scalar_of(i64::MAX));
     for _ in 0..2 {
-        tape.average_buffer(&model.running, u64::MAX, tape.constant(Tensor::from([4.0])));
+        tape.average_buffer(&model.running, &seen, tape.constant(Tensor::from([4.0])));
     }
     tape.apply_updates(&mut model);
     assert!(model.running.value().to_vec()[0] < 1e-18);

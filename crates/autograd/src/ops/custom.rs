@@ -1,7 +1,7 @@
 //! Operations of users: a forward computation on tensors and a rule on variables.
 
 use crate::op::{Call, Cotangents, Op, Reads};
-use crate::tape::{ACTIVE, KEPT, SAVED, TINY, Tape};
+use crate::tape::{ACTIVE, KEPT, TINY, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -188,14 +188,10 @@ impl<T: Float> Tape<T> {
                 // Positions are whole numbers: they are not differentiated, and not computed unasked.
                 let whole = matches!(op, Op::MaxPool(_));
                 let own = if whole { 0 } else { active | if tiny { KEPT } else { 0 } };
-                let id = arena.push(Op::Output(i as u32), &[first], shape, own, None);
-                let read = |arg: usize| {
-                    arena.nodes[parents[arg] as usize].flags & active != 0
-                        && arena.reads(op, arg).output(i)
-                };
-                if (0..parents.len()).any(read) {
-                    arena.nodes[id as usize].flags |= SAVED;
-                }
+                arena.push(Op::Output(i as u32), &[first], shape, own, None);
+            }
+            if active != 0 {
+                arena.declare_outputs(op, first);
             }
         }
         self.settle(first);

@@ -72,8 +72,8 @@ pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
 pub(crate) use pool::{MaxPool, PoolWindows};
 #[cfg(test)]
-pub(crate) use random::Probability;
-pub(crate) use random::Random;
+pub(crate) use random::{Distribution, Probability};
+pub(crate) use random::{Draw, Random};
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;
 pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
@@ -98,7 +98,8 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::Assemble(_) => Assemble::READS,
         Op::View(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
-        Op::Constant | Op::Leaf | Op::Output(_) | Op::Whole { .. } => Reads::NOTHING,
+        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => Reads::NOTHING,
+        Op::Output(_) | Op::Detach | Op::Whole { .. } => Reads::NOTHING,
     }
 }
 
@@ -120,8 +121,8 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::MapAxis(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
         Op::Custom(_) => c.tape.custom_vjp(op, c),
-        Op::Constant | Op::Leaf | Op::Output(_) | Op::Whole { .. } => {
-            unreachable!("leaves and whole numbers have no rule")
-        }
+        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => unreachable!("leaves have no rule"),
+        Op::Output(_) => unreachable!("the rule is that of the first output"),
+        Op::Detach | Op::Whole { .. } => unreachable!("nothing flows through these"),
     }
 }

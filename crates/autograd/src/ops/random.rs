@@ -2,14 +2,39 @@
 //! same node gives the same numbers whenever it is computed.
 
 use crate::op::{Call, Op};
-use crate::tape::Mode;
+use crate::tape::{Mode, Tape};
 use crate::var::Var;
-use wengert_tensor::{Float, Program, Tensor, keep_mask};
+use wengert_tensor::{Float, Philox, Program, Sizes, Tensor, keep_mask};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Random {
     /// Linear in its operand, and its own adjoint.
     Dropout { p: Probability, stream: u32 },
+}
+
+/// Random numbers of no operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Draw {
+    pub from: Distribution,
+    pub stream: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Distribution {
+    /// Uniform in [0, 1).
+    Uniform,
+    /// Normal, with mean 0 and variance 1.
+    Normal,
+}
+
+impl Draw {
+    pub fn eval<T: Float>(self, shape: &[usize], key: u64) -> Tensor<T> {
+        let rng = &mut Philox::with_stream(key, u64::from(self.stream));
+        match self.from {
+            Distribution::Uniform => Tensor::uniform_of(shape, 0.0, 1.0, rng),
+            Distribution::Normal => Tensor::normal_of(shape, 0.0, 1.0, rng),
+        }
+    }
 }
 
 /// An `f64` in two halves, so that an op stays as small as it is.
@@ -40,6 +65,46 @@ impl Random {
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
         let gy = c.gy();
         gy.tape.apply(Op::Random(self), &[gy], gy.shape())
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Independent random numbers, uniform in [0, 1), in training and in evaluation: a node of the
+    /// tape, whose numbers are a function of the tape's key and of how many draws came before it.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Philox;
+    /// let tape = Tape::<f32>::train(&mut Philox::new(0));
+    /// let u = tape.rand([2, 3]).value();
+    /// assert!(u.to_vec().iter().all(|u| (0.0..1.0).contains(u)));
+    /// ```
+    ///
+    /// # Panics
+    /// On a tape without random numbers: see [`Tape::train`]; and in the rule of an operation.
+    #[track_caller]
+    pub fn rand(&self, shape: impl Sizes) -> Var<'_, T> {
+        self.draw("rand", shape, Distribution::Uniform)
+    }
+
+    /// Independent random numbers of the standard normal distribution, as [`rand`](Tape::rand): noise of
+    /// a generator, say, or of a variational autoencoder, `mean + std * tape.randn(&mean.shape())`.
+    ///
+    /// # Panics
+    /// As [`rand`](Tape::rand).
+    #[track_caller]
+    pub fn randn(&self, shape: impl Sizes) -> Var<'_, T> {
+        self.draw("randn", shape, Distribution::Normal)
+    }
+
+    #[track_caller]
+    fn draw(&self, op: &str, shape: impl Sizes, from: Distribution) -> Var<'_, T> {
+        let shape = match shape.shape_for(op) {
+            Ok(shape) => shape,
+            Err(why) => self.fail(why),
+        };
+        let (_, stream) = self.stream();
+        self.apply(Op::Draw(Draw { from, stream }), &[], shape)
     }
 }
 

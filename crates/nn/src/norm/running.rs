@@ -18,7 +18,7 @@ impl<T: Float> Running<'_, T> {
     pub fn normal<'t>(&self, x: Var<'t, T>) -> Normal<'t, T> {
         let shape = channels_of_rank(x.shape().rank());
         let constant =
-            |buffer: &Buffer<T>| x.tape().constant(buffer.value().clone()).reshape(&shape);
+            |buffer: &Buffer<T>| x.tape().buffer(buffer).reshape(&shape);
         let (mean, variance) = (constant(self.mean), constant(self.variance));
         Normal { x: x - mean, c: mean, mean, variance }
     }
@@ -34,8 +34,7 @@ impl<T: Float> Running<'_, T> {
             if let Some(momentum) = self.momentum {
                 tape.update_buffer(buffer, 1.0 - momentum, momentum * value);
             } else {
-                let seen = self.batches.value().item().max(0) as u64;
-                tape.average_buffer(buffer, seen, value);
+                tape.average_buffer(buffer, self.batches, value);
             }
         }
     }

@@ -125,7 +125,9 @@ fn reference(
     let parent = |arg: usize| tape.arena.borrow().parents(id)[arg];
     let step = |start: u32, step: i32, i: usize| (start as i64 + i as i64 * step as i64) as usize;
     let values: Vec<f64> = match op {
-        Op::Constant | Op::Leaf | Op::Whole { .. } => return None,
+        Op::Constant | Op::Leaf | Op::Draw(_) | Op::Whole { .. } => return None,
+        Op::Fill(number) => each(&|_| number),
+        Op::Detach => each(&|i| x[0].at(i)),
         Op::Unary(op) => each(&|i| unary(op, x[0].at(i))),
         Op::Binary(op) => each(&|i| binary(op, x[0].at(i), x[1].at(i))),
         Op::Select => each(&|i| if x[0].at(i) == 0.0 { x[2].at(i) } else { x[1].at(i) }),

@@ -18,13 +18,14 @@ mod others;
 mod pointwise;
 mod pool;
 mod reduce;
+mod replay;
 mod view;
 
 use crate::gradcheck::{Function, Gradcheck};
 use crate::index::WholeOp;
 use crate::op::Op;
 use crate::ops::{
-    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Probability, Random, Reduce,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Probability, Random, Reduce,
     View,
 };
 use crate::tape::{Policy, SAVED, Tape};
@@ -242,7 +243,9 @@ fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
 /// The rows of an operation's family.
 fn rows(family: Op) -> Vec<Row> {
     match family {
-        Op::Constant | Op::Leaf | Op::Whole { .. } => vec![],
+        // What has no derivative.
+        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => vec![],
+        Op::Detach | Op::Whole { .. } => vec![],
         Op::Output(_) => others::outputs(),
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
         Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
@@ -273,7 +276,10 @@ fn rows(family: Op) -> Vec<Row> {
 fn after(family: Op) -> Option<Op> {
     match family {
         Op::Constant => Some(Op::Leaf),
-        Op::Leaf => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
+        Op::Leaf => Some(Op::Fill(0.0)),
+        Op::Fill(_) => Some(Op::Detach),
+        Op::Detach => Some(Op::Draw(Draw { from: Distribution::Normal, stream: 0 })),
+        Op::Draw(_) => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
         Op::Whole { .. } => Some(Op::Output(1)),
         Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
