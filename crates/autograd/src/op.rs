@@ -1,8 +1,8 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
 use crate::index::{Index, WholeOp};
-use crate::ops::{Draw, 
-    Assemble, ConvOp, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce, View,
+use crate::ops::{
+    Assemble, ConvOp, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce, View,
 };
 use crate::tape::Tape;
 use crate::var::Var;
@@ -66,10 +66,7 @@ impl Op {
     /// Whether the node's value came from outside and cannot be computed again.
     #[inline]
     pub fn is_given(self) -> bool {
-        matches!(
-            self,
-            Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. }
-        )
+        matches!(self, Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. })
     }
 
     /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.

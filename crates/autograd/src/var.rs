@@ -151,8 +151,7 @@ impl<T: Float> Tape<T> {
             Ok(shape) => shape,
             Err(why) => self.fail(why),
         };
-        let value =
-            (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
+        let value = (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
         let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
         Var { tape: self, id }
     }

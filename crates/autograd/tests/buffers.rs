@@ -340,14 +340,22 @@ fn a_buffer_that_would_not_be_finite_is_named() {
     let mut mean = Buffer::new(Tensor::scalar(0.0));
     let tape = Tape::new();
     for _ in 0..3 {
-        tape.average_buffer(&mean, &Buffer::new(Tensor::scalar_of(0)), tape.constant(Tensor::scalar(3e38)));
+        tape.average_buffer(
+            &mean,
+            &Buffer::new(Tensor::scalar_of(0)),
+            tape.constant(Tensor::scalar(3e38)),
+        );
     }
     let gradients = tape.watch(Tensor::scalar(1.0)).backward();
     assert_eq!(gradients.not_finite_buffer(&mean), None);
     gradients.apply_updates(&mut mean);
     assert!((mean.value().item() / 3e38 - 1.0).abs() < 1e-6);
     let tape = Tape::new();
-    tape.average_buffer(&mean, &Buffer::new(Tensor::scalar_of(3)), tape.constant(Tensor::scalar(f64::NAN)));
+    tape.average_buffer(
+        &mean,
+        &Buffer::new(Tensor::scalar_of(3)),
+        tape.constant(Tensor::scalar(f64::NAN)),
+    );
     let gradients = tape.watch(Tensor::scalar(1.0)).backward();
     assert!(gradients.not_finite_buffer(&mean).is_some());
 }

@@ -1,16 +1,17 @@
 //! A layer's output is a variable of its own, also where the layer has nothing to do.
 
 use std::collections::HashSet;
-use wengert_autograd::{Tape, Var};
+use wengert_autograd::{Param, Path, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d, Conv2d, ConvTranspose2d, Dropout,
     Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d, InstanceNorm2d, Layer,
     LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d, MaxPool2d, Module, Rbf,
     ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, ScaledTanh, Sequential, Sigmoid, Silu,
-    Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d, sequential,
+    Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential,
+    state_dict,
 };
-use wengert_tensor::{Philox, Tensor};
+use wengert_tensor::{AnyTensor, Philox, Tensor};
 
 type Named = (Box<dyn Layer<f64>>, &'static [usize]);
 
@@ -148,4 +149,78 @@ fn the_list_is_complete() {
         found += 1;
     }
     assert!(found > 50, "{found} names");
+}
+
+/// Value, slope, gradients by the input and the parameters, all as bits; then what the run's updates make of
+/// the layer, which stays as it is.
+fn results(
+    layer: &mut Box<dyn Layer<f64>>,
+    [x, y, loss, slope]: [Var<'_, f64>; 4],
+) -> (Vec<Vec<u64>>, Vec<Vec<f64>>) {
+    let mut all: Vec<Tensor<f64>> = [y, slope].iter().map(|y| y.value()).collect();
+    let gradients = loss.backward();
+    all.extend(gradients.wrt(x).cloned());
+    layer.visit(&Path::root(), &mut |_, state| {
+        if let Some(param) = state.downcast_ref::<Param<f64>>() {
+            all.extend(gradients.get(param).cloned());
+        }
+    });
+    let bits = |x: Tensor<f64>| x.to_vec().into_iter().map(f64::to_bits).collect();
+    let before = state_dict(&*layer);
+    gradients.apply_updates(layer);
+    let after = layer.named_state().iter().map(|(_, state)| numbers(state.value())).collect();
+    load_state_dict(layer, &before).unwrap();
+    (all.into_iter().map(bits).collect(), after)
+}
+
+fn numbers(value: AnyTensor) -> Vec<f64> {
+    match value {
+        AnyTensor::F64(value) => value.to_vec(),
+        AnyTensor::I64(value) => value.cast::<f64>().to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Replayed on other inputs, parameters, buffers and random numbers, each layer gives the bits of a new
+/// run: values, gradients, and what the run does to its buffers.
+#[test]
+fn every_layer_can_be_replayed() {
+    for (mut layer, shape) in layers() {
+        let name = layer.to_string();
+        for training in [false, true] {
+            let tape_of = |seed: u64| match training {
+                true => Tape::train(&mut Philox::new(seed)),
+                false => Tape::<f64>::eval(),
+            };
+            let input = |seed| Tensor::normal_of(shape, 0.0, 1.0, &mut Philox::new(seed));
+            let record = |layer: &Box<dyn Layer<f64>>, tape| {
+                let x = Tape::watch(tape, input(2));
+                let y = layer.forward(x);
+                let loss = y.powi(3).sum_all();
+                [x, y, loss, loss.grad(&[x])[0]]
+            };
+            let tape = tape_of(1);
+            let recorded = record(&layer, &tape);
+            drop(recorded[2].backward());
+            for seed in 3..5 {
+                layer.visit_mut(&Path::root(), &mut |_, state| {
+                    let value = match state.value() {
+                        AnyTensor::F64(value) => AnyTensor::F64(value * 0.75 + 0.5),
+                        AnyTensor::I64(value) => AnyTensor::I64(value + 3),
+                        other => other,
+                    };
+                    state.set(&value).unwrap();
+                });
+                let rng = &mut Philox::new(seed);
+                tape.replay(&layer).set(recorded[0], input(seed)).rng(rng).run();
+                let replayed = results(&mut layer, recorded);
+                let fresh = tape_of(seed);
+                let x = fresh.watch(input(seed));
+                let y = layer.forward(x);
+                let loss = y.powi(3).sum_all();
+                let anew = results(&mut layer, [x, y, loss, loss.grad(&[x])[0]]);
+                assert!(replayed == anew, "{name}, training: {training}");
+            }
+        }
+    }
 }

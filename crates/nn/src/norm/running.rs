@@ -17,8 +17,7 @@ impl<T: Float> Running<'_, T> {
     /// Instead of the statistics of `x`.
     pub fn normal<'t>(&self, x: Var<'t, T>) -> Normal<'t, T> {
         let shape = channels_of_rank(x.shape().rank());
-        let constant =
-            |buffer: &Buffer<T>| x.tape().buffer(buffer).reshape(&shape);
+        let constant = |buffer: &Buffer<T>| x.tape().buffer(buffer).reshape(&shape);
         let (mean, variance) = (constant(self.mean), constant(self.variance));
         Normal { x: x - mean, c: mean, mean, variance }
     }

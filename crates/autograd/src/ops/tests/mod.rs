@@ -25,8 +25,8 @@ use crate::gradcheck::{Function, Gradcheck};
 use crate::index::WholeOp;
 use crate::op::Op;
 use crate::ops::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Probability, Random, Reduce,
-    View,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool,
+    Probability, Random, Reduce, View,
 };
 use crate::tape::{Policy, SAVED, Tape};
 use crate::var::Var;
