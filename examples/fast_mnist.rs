@@ -23,7 +23,7 @@ struct Args {
 }
 
 /// 28×28 → 14×14 → 12×12 → 6×6 → 4×4 → 2×2, and a linear layer.
-#[derive(Debug, Module)]
+#[derive(Debug, Clone, Module)]
 struct FastNet {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -53,15 +53,15 @@ impl FastNet {
 }
 
 impl Layer for FastNet {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let half = Pool::new(2);
-        let x = self.bn1.forward_as("bn1", self.conv1.forward_as("conv1", x)).relu();
+        let x = self.bn1.forward(self.conv1.forward(x)).relu();
         // Pooling first leaves a quarter of the numbers to be normalised.
-        let x = self.conv2.forward_as("conv2", x).max_pool2d(&half);
-        let x = self.bn2.forward_as("bn2", x).relu();
-        let x = self.conv3.forward_as("conv3", x).max_pool2d(&half);
-        let x = self.bn3.forward_as("bn3", x).relu();
-        self.fc.forward_as("fc", x.flatten(1, -1))
+        let x = self.conv2.forward(x).max_pool2d(&half);
+        let x = self.bn2.forward(x).relu();
+        let x = self.conv3.forward(x).max_pool2d(&half);
+        let x = self.bn3.forward(x).relu();
+        self.fc.forward(x.flatten(1, -1))
     }
 }
 

@@ -38,16 +38,16 @@
 //! ```
 //! use wengert::prelude::*;
 //!
-//! #[derive(Module)]
+//! #[derive(Clone, Module)]
 //! struct Mlp {
 //!     fc1: Linear,
 //!     fc2: Linear,
 //! }
 //!
 //! impl Layer for Mlp {
-//!     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-//!         let hidden = self.fc1.forward_as("fc1", x).tanh();
-//!         self.fc2.forward_as("fc2", hidden)
+//!     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+//!         let hidden = self.fc1.forward(x).tanh();
+//!         self.fc2.forward(hidden)
 //!     }
 //! }
 //!

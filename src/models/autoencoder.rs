@@ -55,21 +55,25 @@ impl Autoencoder {
     #[track_caller]
     pub fn code<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("Autoencoder", x, 1, Some(28));
-        let x = self.conv1.forward_as("conv1", x).relu();
-        let x = self.conv2.forward_as("conv2", x).relu();
-        self.encode.forward_as("encode", x.flatten(1, -1))
+        x.tape().enter(self, || {
+            let x = self.conv1.forward(x).relu();
+            let x = self.conv2.forward(x).relu();
+            self.encode.forward(x.flatten(1, -1))
+        })
     }
 
     /// The logits of the pixels of images with these codes.
     pub fn image<'t>(&self, code: Var<'t>) -> Var<'t> {
-        let x = self.decode.forward_as("decode", code).relu().reshape(&[-1, 32, 7, 7]);
-        let x = self.deconv1.forward_as("deconv1", x).relu();
-        self.deconv2.forward_as("deconv2", x)
+        code.tape().enter(self, || {
+            let x = self.decode.forward(code).relu().reshape(&[-1, 32, 7, 7]);
+            let x = self.deconv1.forward(x).relu();
+            self.deconv2.forward(x)
+        })
     }
 }
 
 impl Layer for Autoencoder {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         self.image(self.code(x))
     }
 }

@@ -46,13 +46,13 @@ impl Cnn {
 }
 
 impl Layer for Cnn {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("Cnn", x, 1, Some(28));
-        let x = self.conv1.forward_as("conv1", x).relu();
-        let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
-        let x = self.dropout1.forward_as("dropout1", x).flatten(1, -1);
-        let x = self.fc1.forward_as("fc1", x).relu();
-        let x = self.dropout2.forward_as("dropout2", x);
-        self.fc2.forward_as("fc2", x)
+        let x = self.conv1.forward(x).relu();
+        let x = self.conv2.forward(x).relu().max_pool2d(&Pool::new(2));
+        let x = self.dropout1.forward(x).flatten(1, -1);
+        let x = self.fc1.forward(x).relu();
+        let x = self.dropout2.forward(x);
+        self.fc2.forward(x)
     }
 }

@@ -27,8 +27,8 @@ impl ConvUnit {
 }
 
 impl Layer for ConvUnit {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        self.bn.forward_as("bn", self.conv.forward_as("conv", x)).relu()
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.bn.forward(self.conv.forward(x)).relu()
     }
 }
 
@@ -70,13 +70,13 @@ impl Inception {
 }
 
 impl Layer for Inception {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let largest = x.max_pool2d(&Pool::new(3).stride(1).padding(1));
         let branches = [
-            self.one.forward_as("one", x),
-            self.three.1.forward_as("three.1", self.three.0.forward_as("three.0", x)),
-            self.five.1.forward_as("five.1", self.five.0.forward_as("five.0", x)),
-            self.pool.forward_as("pool", largest),
+            self.one.forward(x),
+            self.three.1.forward(self.three.0.forward(x)),
+            self.five.1.forward(self.five.0.forward(x)),
+            self.pool.forward(largest),
         ];
         Var::concat(&branches, 1)
     }
@@ -114,11 +114,11 @@ impl InceptionNet {
 }
 
 impl Layer for InceptionNet {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let mut x = self.stem.forward_as("stem", x);
-        for (i, block) in self.blocks.iter().enumerate() {
-            x = block.forward_as(&format!("blocks.{i}"), x).max_pool2d(&Pool::new(2));
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let mut x = self.stem.forward(x);
+        for block in &self.blocks {
+            x = block.forward(x).max_pool2d(&Pool::new(2));
         }
-        self.fc.forward_as("fc", x.mean(&[2, 3], false))
+        self.fc.forward(x.mean(&[2, 3], false))
     }
 }

@@ -52,12 +52,12 @@ impl<T: Float> LeNet<T> {
 }
 
 impl<T: Float> Layer<T> for LeNet<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_images("LeNet", x, 1, Some(28));
-        let x = self.conv1.forward_as("conv1", x).relu().max_pool2d(&Pool::new(2));
-        let x = self.conv2.forward_as("conv2", x).relu().max_pool2d(&Pool::new(2));
-        let x = self.fc1.forward_as("fc1", x.flatten(1, -1)).relu();
-        let x = self.fc2.forward_as("fc2", x).relu();
-        self.fc3.forward_as("fc3", x)
+        let x = self.conv1.forward(x).relu().max_pool2d(&Pool::new(2));
+        let x = self.conv2.forward(x).relu().max_pool2d(&Pool::new(2));
+        let x = self.fc1.forward(x.flatten(1, -1)).relu();
+        let x = self.fc2.forward(x).relu();
+        self.fc3.forward(x)
     }
 }

@@ -117,16 +117,16 @@ impl LeNet5 {
 }
 
 impl Layer for LeNet5 {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("LeNet5", x, 1, Some(32));
         let squash = |x: Var<'t>| ScaledTanh.forward(x);
-        let x = squash(self.c1.forward_as("c1", x));
-        let x = squash(self.s2.forward_as("s2", x));
-        let x = squash(self.c3.forward_as("c3", x));
-        let x = squash(self.s4.forward_as("s4", x));
-        let x = squash(self.c5.forward_as("c5", x));
-        let x = squash(self.f6.forward_as("f6", x.flatten(1, -1)));
-        -self.output.forward_as("output", x)
+        let x = squash(self.c1.forward(x));
+        let x = squash(self.s2.forward(x));
+        let x = squash(self.c3.forward(x));
+        let x = squash(self.s4.forward(x));
+        let x = squash(self.c5.forward(x));
+        let x = squash(self.f6.forward(x.flatten(1, -1)));
+        -self.output.forward(x)
     }
 }
 

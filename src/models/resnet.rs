@@ -52,13 +52,11 @@ fn conv3x3(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Conv
 }
 
 impl Layer for BasicBlock {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let y = self.bn1.forward_as("bn1", self.conv1.forward_as("conv1", x)).relu();
-        let y = self.bn2.forward_as("bn2", self.conv2.forward_as("conv2", y));
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.bn1.forward(self.conv1.forward(x)).relu();
+        let y = self.bn2.forward(self.conv2.forward(y));
         let x = match &self.shortcut {
-            Some((conv, bn)) => {
-                x.tape().scope("shortcut", || bn.forward_as("1", conv.forward_as("0", x)))
-            }
+            Some(shortcut @ (conv, bn)) => x.tape().enter(shortcut, || bn.forward(conv.forward(x))),
             None => x,
         };
         (y + x).relu()
@@ -133,13 +131,11 @@ impl ResNet {
 }
 
 impl Layer for ResNet {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let mut x = self.bn1.forward_as("bn1", self.conv1.forward_as("conv1", x)).relu();
-        for (s, stage) in self.stages.iter().enumerate() {
-            for (b, block) in stage.iter().enumerate() {
-                x = block.forward_as(&format!("stages.{s}.{b}"), x);
-            }
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let mut x = self.bn1.forward(self.conv1.forward(x)).relu();
+        for block in self.stages.iter().flatten() {
+            x = block.forward(x);
         }
-        self.fc.forward_as("fc", x.mean(&[2, 3], false))
+        self.fc.forward(x.mean(&[2, 3], false))
     }
 }

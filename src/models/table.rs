@@ -92,7 +92,7 @@ impl TableConv2d {
 }
 
 impl Layer for TableConv2d {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("TableConv2d", x, self.maps[1], None);
         let (tape, kernel) = (x.tape(), self.weight.shape()[1] as isize);
         let [outputs, inputs] = self.maps.map(|n| n as isize);

@@ -53,16 +53,14 @@ impl Vgg {
 }
 
 impl Layer for Vgg {
-    fn forward<'t>(&self, mut x: Var<'t>) -> Var<'t> {
-        for (s, stage) in self.stages.iter().enumerate() {
-            for (l, (conv, bn)) in stage.iter().enumerate() {
-                x = x.tape().scope(&format!("stages.{s}.{l}"), || {
-                    bn.forward_as("1", conv.forward_as("0", x)).relu()
-                });
+    fn call<'t>(&self, mut x: Var<'t>) -> Var<'t> {
+        for stage in &self.stages {
+            for layer @ (conv, bn) in stage {
+                x = x.tape().enter(layer, || bn.forward(conv.forward(x)).relu());
             }
             x = x.max_pool2d(&Pool::new(2));
         }
-        let x = self.dropout.forward_as("dropout", x.mean(&[2, 3], false));
-        self.fc.forward_as("fc", x)
+        let x = self.dropout.forward(x.mean(&[2, 3], false));
+        self.fc.forward(x)
     }
 }

@@ -70,16 +70,16 @@ impl ZipcodeNet {
 }
 
 impl Layer for ZipcodeNet {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
         check_images("ZipcodeNet", x, 1, Some(16));
         let tape = x.tape();
         let squash = |x: Var<'t>| ScaledTanh.forward(x);
-        let x = self.h1.forward_as("h1", x.pad(&BORDER, -1.0));
+        let x = self.h1.forward(x.pad(&BORDER, -1.0));
         let x = squash(x + tape.param(&self.h1_bias));
-        let x = self.h2.forward_as("h2", x.pad(&BORDER, -1.0));
+        let x = self.h2.forward(x.pad(&BORDER, -1.0));
         let x = squash(x + tape.param(&self.h2_bias));
-        let x = squash(self.h3.forward_as("h3", x.flatten(1, -1)));
-        squash(self.output.forward_as("output", x))
+        let x = squash(self.h3.forward(x.flatten(1, -1)));
+        squash(self.output.forward(x))
     }
 }

@@ -1,6 +1,7 @@
 //! Modules made of modules, and values that are modules with nothing in them.
 
 use crate::module::{Module, Path, See, SeeMut};
+use crate::names::FirstState;
 use crate::outline::Outline;
 use crate::param::{Buffer, Param};
 use crate::state::State;
@@ -15,6 +16,9 @@ impl<T: Float> Module for Param<T> {
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
         see(path, self);
     }
+    fn first_state(&self) -> Option<FirstState> {
+        Some(FirstState::at(self.id().into(), 0))
+    }
     fn outline(&self) -> Outline {
         (self as &dyn State).outline()
     }
@@ -27,6 +31,9 @@ impl<T: Element> Module for Buffer<T> {
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
         see(path, self);
     }
+    fn first_state(&self) -> Option<FirstState> {
+        Some(FirstState::at(self.id().into(), 0))
+    }
     fn outline(&self) -> Outline {
         (self as &dyn State).outline()
     }
@@ -38,6 +45,12 @@ impl<M: Module + ?Sized> Module for Box<M> {
     }
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
         (**self).visit_mut(path, see);
+    }
+    fn first_state(&self) -> Option<FirstState> {
+        (**self).first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
     }
     fn outline(&self) -> Outline {
         (**self).outline()
@@ -56,6 +69,12 @@ impl<M: Module> Module for Option<M> {
             module.visit_mut(path, see);
         }
     }
+    fn first_state(&self) -> Option<FirstState> {
+        self.as_ref()?.first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        self.as_ref().map_or("None", Module::type_name)
+    }
     fn outline(&self) -> Outline {
         self.as_ref().map_or_else(|| Outline::value("None"), Module::outline)
     }
@@ -72,6 +91,12 @@ impl<M: Module> Module for [M] {
             module.visit_mut(&path.index(i), see);
         }
     }
+    fn first_state(&self) -> Option<FirstState> {
+        self.iter().find_map(Module::first_state).map(FirstState::below)
+    }
+    fn type_name(&self) -> &'static str {
+        "list"
+    }
     fn outline(&self) -> Outline {
         self.iter().enumerate().fold(Outline::list(), |list, (i, module)| list.field(i, module))
     }
@@ -84,6 +109,12 @@ impl<M: Module> Module for Vec<M> {
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
         self.as_mut_slice().visit_mut(path, see);
     }
+    fn first_state(&self) -> Option<FirstState> {
+        self.as_slice().first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        "list"
+    }
     fn outline(&self) -> Outline {
         self.as_slice().outline()
     }
@@ -95,6 +126,12 @@ impl<M: Module, const N: usize> Module for [M; N] {
     }
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
         self.as_mut_slice().visit_mut(path, see);
+    }
+    fn first_state(&self) -> Option<FirstState> {
+        self.as_slice().first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        "list"
     }
     fn outline(&self) -> Outline {
         self.as_slice().outline()
@@ -113,6 +150,12 @@ impl<M: Module> Module for BTreeMap<String, M> {
             module.visit_mut(&path.child(name), see);
         }
     }
+    fn first_state(&self) -> Option<FirstState> {
+        self.values().find_map(Module::first_state).map(FirstState::below)
+    }
+    fn type_name(&self) -> &'static str {
+        "map"
+    }
     fn outline(&self) -> Outline {
         self.iter().fold(Outline::map(), |map, (name, module)| map.field(name, module))
     }
@@ -126,6 +169,12 @@ macro_rules! tuples {
             }
             fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
                 $(self.$i.visit_mut(&path.index($i), see);)+
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                None$(.or_else(|| self.$i.first_state()))+.map(FirstState::below)
+            }
+            fn type_name(&self) -> &'static str {
+                "tuple"
             }
             fn outline(&self) -> Outline {
                 Outline::tuple()$(.field($i, &self.$i))+
@@ -150,6 +199,9 @@ macro_rules! plain {
         impl Module for $t {
             fn visit<'m>(&'m self, _: &Path<'_>, _: &mut See<'_, 'm>) {}
             fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
+            fn first_state(&self) -> Option<FirstState> {
+                None
+            }
             fn outline(&self) -> Outline {
                 // Not Display: 1e-5 rather than 0.00001, and strings in quotes.
                 Outline::value(format_args!("{self:?}"))
@@ -162,6 +214,9 @@ plain! { () bool char f32 f64 i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usiz
 impl<T: ?Sized> Module for PhantomData<T> {
     fn visit<'m>(&'m self, _: &Path<'_>, _: &mut See<'_, 'm>) {}
     fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
+    fn first_state(&self) -> Option<FirstState> {
+        None
+    }
     fn outline(&self) -> Outline {
         Outline::value("_")
     }

@@ -1,10 +1,12 @@
 //! Modules: whatever holds parameters and buffers, by name.
 
+use crate::copies;
+use crate::names::{self, FirstState};
 use crate::outline::Outline;
 use crate::param::Param;
 use crate::state::{Kind, State};
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write};
 use wengert_tensor::Float;
 
 /// A place in a model, as a chain on the stack of the walk: it becomes a string such as
@@ -60,6 +62,29 @@ impl Path<'_> {
     }
 }
 
+impl Path<'_> {
+    /// How many steps lead here from the model.
+    fn steps(&self) -> u32 {
+        self.parent.map_or(0, |parent| parent.steps() + 1)
+    }
+
+    /// Writes it behind other paths, and where each step ends.
+    pub(crate) fn write_to(&self, text: &mut String, ends: &mut Vec<u32>) {
+        let Some(parent) = self.parent else { return };
+        parent.write_to(text, ends);
+        if parent.parent.is_some() {
+            text.push('.');
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Child(name) => text.push_str(name),
+            Step::Index(index) if index < 10 => text.push((b'0' + index as u8) as char),
+            Step::Index(index) => _ = write!(text, "{index}"),
+        }
+        ends.push(text.len() as u32);
+    }
+}
+
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
@@ -86,7 +111,7 @@ pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
 /// layers, a whole model.
 ///
 /// `#[derive(Module)]` writes [`visit`](Module::visit), [`visit_mut`](Module::visit_mut) and
-/// [`outline`](Module::outline) from the fields; the other methods stand on these. Numbers, strings
+/// [`first_state`](Module::first_state) and [`outline`](Module::outline) from the fields; the other methods stand on these. Numbers, strings
 /// and the like are modules with nothing in them, so that configuration can stand beside
 /// parameters. `Option`, `Box`, `Vec`, arrays, tuples and `BTreeMap`s of modules are modules.
 /// `HashMap` is not, because two walks must meet everything in the same order.
@@ -138,15 +163,119 @@ pub trait Module {
     /// The same walk, with leave to change them.
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>);
 
+    /// The first parameter or buffer that [`visit`](Module::visit) shows, and how deep it lies:
+    /// by it a run knows where in its model a module lies that it enters
+    /// ([`Tape::enter`](crate::Tape::enter)). It is asked for whenever the module runs. If not written
+    /// or derived, it costs a whole walk.
+    ///
+    /// Written by hand, it asks the fields in the order of `visit`, and adds a step where `visit`
+    /// does:
+    ///
+    /// ```
+    /// # use wengert_autograd::{FirstState, Module, Param, Path, See, SeeMut};
+    /// # use wengert_tensor::Tensor;
+    /// struct Linear {
+    ///     weight: Param,
+    /// }
+    ///
+    /// impl Module for Linear {
+    ///     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+    ///         self.weight.visit(&path.child("weight"), see);
+    ///     }
+    /// #   fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+    /// #       self.weight.visit_mut(&path.child("weight"), see);
+    /// #   }
+    ///     // …
+    ///     fn first_state(&self) -> Option<FirstState> {
+    ///         self.weight.first_state().map(FirstState::below)
+    ///     }
+    /// }
+    /// # let layer = Linear { weight: Tensor::zeros(&[2]).into() };
+    /// # assert_eq!(layer.first_state(), Some(FirstState::of(&layer.weight).below()));
+    /// ```
+    fn first_state(&self) -> Option<FirstState> {
+        let mut first = None;
+        self.visit(&Path::root(), &mut |path, state| {
+            first.get_or_insert_with(|| FirstState::at(state.id(), path.steps()));
+        });
+        first
+    }
+
+    /// The name of the type, such as `Linear`: without its module and its parameters.
+    fn type_name(&self) -> &'static str {
+        names::short(std::any::type_name::<Self>())
+    }
+
     /// What `Display` shows. If not written or derived: the type's name and all that it holds.
     fn outline(&self) -> Outline {
-        let name = std::any::type_name::<Self>();
-        let name = name.split('<').next().unwrap_or(name);
-        let mut outline = Outline::new(name.rsplit("::").next().unwrap_or(name));
+        let mut outline = Outline::new(self.type_name());
         self.visit(&Path::root(), &mut |path, state| {
             outline.push(path.to_string(), state.outline());
         });
         outline
+    }
+
+    /// Takes over the numbers of another model of the same structure: of a copy, a snapshot, a network
+    /// that is trained. Identities stay, so that optimizers go on with what they remember of these
+    /// parameters, and so does what is frozen.
+    ///
+    /// ```
+    /// use wengert_autograd::{Module, Param};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let mut model = (Param::new(Tensor::zeros(&[2])), Param::new(Tensor::ones(&[3])));
+    /// // A snapshot, and the way back.
+    /// let best = model.clone();
+    /// model.0.set(Tensor::full(&[2], 7.0));
+    /// model.copy_from(&best);
+    /// assert_eq!(model.0.value().to_vec(), [0.0, 0.0]);
+    ///
+    /// // A target network: the values of some steps ago.
+    /// let mut target = model.clone();
+    /// for step in 1..=25 {
+    ///     model.0.update(|w| *w += 1.0);
+    ///     if step % 10 == 0 {
+    ///         target.copy_from(&model);
+    ///     }
+    /// }
+    /// assert_eq!(target.0.value().to_vec(), [20.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If one of the models has a parameter or buffer that the other has not, or one of another kind,
+    /// element type or shape. All are listed, and nothing has changed.
+    #[track_caller]
+    fn copy_from(&mut self, other: &dyn Module) {
+        copies::copy(self, other);
+    }
+
+    /// Moves the numbers a share of the way to those of another model of the same structure:
+    /// θ ← θ + t (θ_other − θ), for parameters and buffers of floating point numbers. `t` = 0 changes
+    /// nothing, `t` = 1 is [`copy_from`](Module::copy_from). Other buffers, such as counters, are copied
+    /// if `t` > 0. Identities stay, and so does what is frozen.
+    ///
+    /// Running statistics move with the parameters, so that they belong to the same average of models
+    /// (PyTorch: `AveragedModel(…, use_buffers=True)`).
+    ///
+    /// ```
+    /// use wengert_autograd::{Module, Param};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let mut model = Param::new(Tensor::zeros(&[1]));
+    /// // The exponential moving average of a model: decay 0.75.
+    /// let mut average = model.clone();
+    /// for _step in 0..2 {
+    ///     model.update(|w| *w += 8.0);
+    ///     average.lerp_from(&model, 0.25);
+    /// }
+    /// assert_eq!(average.value().to_vec(), [5.5]); // 2 after one step, 2 + ¼ · (16 − 2) after two
+    /// ```
+    ///
+    /// # Panics
+    /// As [`copy_from`](Module::copy_from), and if `t` is not within 0 to 1.
+    #[track_caller]
+    fn lerp_from(&mut self, other: &dyn Module, t: f64) {
+        copies::lerp(self, other, t);
     }
 
     /// Every parameter and buffer with its name: what a state dict holds.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use wengert_tensor::{Element, Float, Shape, Tensor};
 
 /// Numbers for identities; no two calls in a process give the same.
@@ -17,6 +18,48 @@ pub struct ParamId(u64);
 /// Which buffer: unique within the process, kept when the buffer moves, new in a clone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BufferId(u64);
+
+/// Which parameter or buffer: unique among both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StateId(u64);
+
+impl From<ParamId> for StateId {
+    fn from(id: ParamId) -> Self {
+        StateId(id.0)
+    }
+}
+
+impl From<BufferId> for StateId {
+    fn from(id: BufferId) -> Self {
+        StateId(id.0)
+    }
+}
+
+/// Tells whether a parameter still exists, wherever it has moved; from [`Param::handle`].
+///
+/// What is remembered of a parameter under its [`ParamId`], as by an optimizer, can go with it.
+///
+/// ```
+/// use wengert_autograd::Param;
+/// use wengert_tensor::Tensor;
+/// let weight = Param::new(Tensor::zeros(&[2]));
+/// let handle = weight.handle();
+/// let moved = Box::new(weight);
+/// let copy = moved.clone();
+/// assert!(handle.is_alive());
+/// drop(moved);
+/// assert!(!handle.is_alive()); // the copy is another parameter
+/// assert!(copy.handle().is_alive());
+/// ```
+#[derive(Clone, Debug)]
+pub struct ParamHandle(Weak<()>);
+
+impl ParamHandle {
+    /// Whether the parameter exists.
+    pub fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
 
 /// A tensor that training adjusts, such as the weight of a layer.
 ///
@@ -37,6 +80,8 @@ pub struct BufferId(u64);
 /// ```
 pub struct Param<T: Float = f32> {
     id: ParamId,
+    /// Never cloned: handles see by it whether the parameter exists.
+    alive: Arc<()>,
     version: u64,
     value: Tensor<T>,
     frozen: bool,
@@ -45,13 +90,18 @@ pub struct Param<T: Float = f32> {
 impl<T: Float> Param<T> {
     /// A trainable parameter that starts with this value.
     pub fn new(value: Tensor<T>) -> Self {
-        Param { id: ParamId(fresh()), version: 0, value, frozen: false }
+        Param { id: ParamId(fresh()), alive: Arc::new(()), version: 0, value, frozen: false }
     }
 
     /// Its identity.
     #[inline]
     pub fn id(&self) -> ParamId {
         self.id
+    }
+
+    /// Tells later whether this parameter still exists.
+    pub fn handle(&self) -> ParamHandle {
+        ParamHandle(Arc::downgrade(&self.alive))
     }
 
     /// How often the value has changed.
@@ -198,7 +248,9 @@ fn update<T: Element, R>(
 /// Another parameter with the same value (shared until one of the two changes) and a new id.
 impl<T: Float> Clone for Param<T> {
     fn clone(&self) -> Self {
-        Param { frozen: self.frozen, ..Param::new(self.value.clone()) }
+        let mut copy = Param::new(self.value.clone());
+        copy.frozen = self.frozen;
+        copy
     }
 }
 

@@ -1,18 +1,68 @@
 //! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
 
+use crate::module::Module;
+use crate::names::{Place, Register};
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::mem;
 use wengert_tensor::{Float, Shape};
 
-/// The names of the open scopes, and on abstract runs what each gave.
-#[derive(Default)]
+/// The open scopes, and on abstract runs what each gave.
 pub(crate) struct Scopes {
-    /// The names joined by dots; a second list says where each begins.
-    path: RefCell<(String, Vec<usize>)>,
+    names: RefCell<Names>,
     trace: RefCell<Vec<Trace>>,
 }
+
+/// The names of the open scopes.
+struct Names {
+    /// The path of the innermost scope, behind those that it does not continue.
+    text: String,
+    /// The tape itself, then the open scopes.
+    open: Vec<Level>,
+    /// How often layers of a type were named in the open scopes, by scope.
+    counts: Vec<(&'static str, u32)>,
+    register: Register,
+}
+
+/// The tape itself or an open scope.
+#[derive(Clone, Copy)]
+struct Level {
+    /// Where its path starts in `Names::text`.
+    start: u32,
+    /// How long `Names::text` and `Names::counts` were when it was opened.
+    text: u32,
+    counts: u32,
+    /// How many scopes with a name lead to it, its own included.
+    depth: u32,
+    /// Whether it has a name of its own.
+    named: bool,
+    /// Whether it is the scope of a module, and whether it lies in one or is one.
+    module: bool,
+    inside: bool,
+    /// Whether a model without a name was entered in it.
+    rooted: bool,
+    /// Where the module lies in its model, if it has any state.
+    place: Option<Place>,
+    /// The type of the module, on abstract runs.
+    kind: &'static str,
+}
+
+/// The tape itself.
+const BOTTOM: Level = Level {
+    start: 0,
+    text: 0,
+    counts: 0,
+    depth: 0,
+    named: false,
+    module: false,
+    inside: false,
+    rooted: false,
+    place: None,
+    kind: "",
+};
 
 /// A scope that has ended on an abstract run: what a model summary is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +73,11 @@ pub struct Trace {
     pub depth: usize,
     /// The shape of its (first) result.
     pub shape: Option<Shape>,
+    /// The type of the module that was entered; empty for a scope of [`Tape::scope`].
+    pub kind: &'static str,
+    /// Where that module lies in the first model that the tape entered. It is the path without the
+    /// names of scopes of [`Tape::scope`].
+    pub place: Option<String>,
 }
 
 /// What a scope may return: variables in any number. They stay readable, everything else that the
@@ -70,18 +125,55 @@ impl<'t, T: Float, A: ScopeResult<'t, T>, B: ScopeResult<'t, T>, C: ScopeResult<
     }
 }
 
-/// Closes the name also when the body panics.
-struct Open<'a>(&'a Scopes);
-impl Drop for Open<'_> {
+/// The scope of a module that is entered: from [`Tape::open`].
+///
+/// It ends with [`close`](OpenScope::close). Where it is dropped instead (a panic passes through),
+/// the name ends, and nothing is released.
+#[must_use = "a scope ends with `close(result)`"]
+pub struct OpenScope<'t, T: Float> {
+    tape: &'t Tape<T>,
+    /// How many nodes there were before.
+    first: u32,
+}
+
+impl<'t, T: Float> OpenScope<'t, T> {
+    /// Ends the scope. What it computed is released unless it is a result, a derivative rule will
+    /// read it, or [`value`](Var::value) asked for it.
+    ///
+    /// # Panics
+    /// If a result is of another tape.
+    #[track_caller]
+    #[inline]
+    pub fn close<R: ScopeResult<'t, T>>(self, result: R) -> R {
+        let OpenScope { tape, first } = self;
+        let mut results = SmallVec::<[Var<'t, T>; 4]>::new();
+        result.each(&mut |v| results.push(v));
+        for v in &results {
+            tape.same_tape("scope", v.tape);
+        }
+        if tape.is_abstract() {
+            let shape = results.first().map(|v| v.shape());
+            tape.scopes.trace(shape);
+        }
+        drop(self);
+        tape.close_since(first, results.iter().map(|v| v.id).collect());
+        result
+    }
+}
+
+impl<T: Float> Drop for OpenScope<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let (path, starts) = &mut *self.0.path.borrow_mut();
-        path.truncate(starts.pop().unwrap_or(0));
+        self.tape.scopes.names.borrow_mut().leave();
     }
 }
 
 impl<T: Float> Tape<T> {
     /// Runs `body` under a name. What it computes is released at its end unless it is a result, a
     /// derivative rule will read it, or [`value`](Var::value) asked for it.
+    ///
+    /// Modules need no name: [`enter`](Tape::enter) finds theirs. A name around them leads to theirs:
+    /// `generator.fc1`.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -96,31 +188,116 @@ impl<T: Float> Tape<T> {
     /// If a result is of another tape.
     #[track_caller]
     pub fn scope<'t, R: ScopeResult<'t, T>>(&'t self, name: &str, body: impl FnOnce() -> R) -> R {
-        {
-            let (path, starts) = &mut *self.scopes.path.borrow_mut();
-            starts.push(path.len());
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(name);
-        }
-        let open = Open(&self.scopes);
-        let first = self.arena.borrow().len();
+        self.scopes.names.borrow_mut().scope(name);
+        let scope = self.opened();
         let result = body();
-        let mut results = SmallVec::<[Var<'t, T>; 4]>::new();
-        result.each(&mut |v| results.push(v));
-        for v in &results {
-            self.same_tape("scope", v.tape);
-        }
+        scope.close(result)
+    }
+
+    /// Runs `body` in the scope of a module: what fails in it, and what a summary shows of it, has the
+    /// module's path, such as `blocks.3.fc1`. What `body` computes is released at its end as by
+    /// [`scope`](Tape::scope).
+    ///
+    /// `Layer::forward` does so for layers, which have one input. A module with other inputs begins
+    /// each of its methods with it:
+    ///
+    /// ```
+    /// # use wengert_autograd::{Module, Param, Path, See, SeeMut, Tape, Var};
+    /// # use wengert_tensor::Tensor;
+    /// struct Distance {
+    ///     weight: Param,
+    /// }
+    /// # impl Module for Distance {
+    /// #     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+    /// #         self.weight.visit(&path.child("weight"), see);
+    /// #     }
+    /// #     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+    /// #         self.weight.visit_mut(&path.child("weight"), see);
+    /// #     }
+    /// # }
+    /// impl Distance {
+    ///     fn forward<'t>(&self, x: Var<'t>, y: Var<'t>) -> Var<'t> {
+    ///         let tape = x.tape();
+    ///         tape.enter(self, || (tape.param(&self.weight) * (x - y)).square().sum_all())
+    ///     }
+    /// }
+    /// let heads = vec![Distance { weight: Tensor::ones(&[3]).into() }];
+    /// let error = Tape::check(|tape| {
+    ///     tape.enter(&heads, || heads[0].forward(tape.input(&[3]), tape.input(&[4])))
+    ///         .shape()
+    /// });
+    /// assert_eq!(error.unwrap_err().path, "0");
+    /// ```
+    ///
+    /// # Which path it is
+    /// The path is found by the identity of the module's first parameter or buffer
+    /// ([`Module::first_state`]), so that models may move, and names are written in field
+    /// declarations only.
+    ///
+    /// - The first model that a tape enters adds no name, and neither does the first one in a
+    ///   [`scope`](Tape::scope) that lies in no module. A model is a module that lies in no module
+    ///   that was entered before.
+    /// - A module in such a model has its path in the model. Within a scope, which lies in the scope
+    ///   of another module, the names follow each other: `block.attention.fc1`.
+    /// - Another model has the name of its type: `Discriminator.fc1`.
+    /// - A module without parameters and buffers has the name of its type: `Relu`, the second one in
+    ///   the same scope `Relu_2`. A container that knows better says so with
+    ///   [`enter_as`](Tape::enter_as).
+    ///
+    /// A training loop that runs parts of a model enters the model around them:
+    /// `tape.enter(&model, || model.decoder.forward(model.encoder.forward(x)))`.
+    ///
+    /// # Panics
+    /// If a result is of another tape.
+    #[track_caller]
+    pub fn enter<'t, M: Module + ?Sized, R: ScopeResult<'t, T>>(
+        &'t self,
+        module: &M,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        let scope = self.open(module);
+        let result = body();
+        scope.close(result)
+    }
+
+    /// As [`enter`](Tape::enter), for a container of modules that has names for them, also for those
+    /// without parameters and buffers.
+    ///
+    /// # Panics
+    /// If a result is of another tape.
+    #[track_caller]
+    pub fn enter_as<'t, M: Module + ?Sized, R: ScopeResult<'t, T>>(
+        &'t self,
+        name: &str,
+        module: &M,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        self.scopes.names.borrow_mut().enter_as(name, module);
+        self.note_kind(module);
+        let scope = self.opened();
+        let result = body();
+        scope.close(result)
+    }
+
+    /// The first half of [`enter`](Tape::enter), for functions that are `#[track_caller]`: a closure
+    /// would lose the caller's line.
+    #[inline]
+    pub fn open<M: Module + ?Sized>(&self, module: &M) -> OpenScope<'_, T> {
+        self.scopes.names.borrow_mut().enter(module);
+        self.note_kind(module);
+        self.opened()
+    }
+
+    #[inline]
+    fn note_kind<M: Module + ?Sized>(&self, module: &M) {
         if self.is_abstract() {
-            let shape = results.first().map(|v| v.shape());
-            let (path, starts) = &*self.scopes.path.borrow();
-            let trace = Trace { path: path.clone(), depth: starts.len() - 1, shape };
-            self.scopes.trace.borrow_mut().push(trace);
+            self.scopes.names.borrow_mut().top_mut().kind = module.type_name();
         }
-        drop(open);
-        self.close_since(first, results.iter().map(|v| v.id).collect());
-        result
+    }
+
+    #[inline]
+    fn opened(&self) -> OpenScope<'_, T> {
+        OpenScope { tape: self, first: self.arena.borrow().len() }
     }
 
     fn close_since(&self, first: u32, mut kept: SmallVec<[u32; 4]>) {
@@ -139,11 +316,236 @@ impl<T: Float> Tape<T> {
 
     /// The names of the open scopes, joined by dots.
     pub fn path(&self) -> String {
-        self.scopes.path.borrow().0.clone()
+        self.scopes.names.borrow().path().to_string()
     }
 
-    /// The scopes that have ended on an abstract run, inner before outer.
+    /// The scopes that have ended on an abstract run, inner before outer. Those that add no name are
+    /// not among them.
     pub fn traces(&self) -> Vec<Trace> {
         self.scopes.trace.borrow().clone()
     }
+}
+
+thread_local! {
+    /// The memory of a finished run, for the next one.
+    static SPARE: Cell<Option<Names>> = const { Cell::new(None) };
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        let names = spare.unwrap_or_else(|| Names {
+            text: String::new(),
+            open: vec![BOTTOM],
+            counts: Vec::new(),
+            register: Register::default(),
+        });
+        Scopes { names: RefCell::new(names), trace: RefCell::default() }
+    }
+}
+
+impl Drop for Scopes {
+    fn drop(&mut self) {
+        let Names { text, open, counts, register } = self.names.get_mut();
+        text.clear();
+        open.clear();
+        open.push(BOTTOM);
+        counts.clear();
+        register.clear();
+        let (text, open, counts, register) =
+            (mem::take(text), mem::take(open), mem::take(counts), mem::take(register));
+        let _ = SPARE.try_with(|spare| spare.set(Some(Names { text, open, counts, register })));
+    }
+}
+
+impl Scopes {
+    /// Notes the innermost scope as it ends.
+    fn trace(&self, shape: Option<Shape>) {
+        let names = self.names.borrow();
+        let level = names.top();
+        if !level.named {
+            return;
+        }
+        let of_first = |place: &Place| place.model == 0;
+        self.trace.borrow_mut().push(Trace {
+            path: names.path().to_string(),
+            depth: level.depth as usize - 1,
+            shape,
+            kind: level.kind,
+            place: level.place.filter(of_first).map(|place| names.register.path(place).into()),
+        });
+    }
+}
+
+impl Names {
+    #[inline]
+    fn top(&self) -> &Level {
+        self.open.last().expect("the tape itself is never closed")
+    }
+
+    #[inline]
+    fn top_mut(&mut self) -> &mut Level {
+        self.open.last_mut().expect("the tape itself is never closed")
+    }
+
+    fn path(&self) -> &str {
+        &self.text[self.top().start as usize..]
+    }
+
+    /// A level in the innermost one that adds nothing yet.
+    #[inline]
+    fn level(&self) -> Level {
+        Level {
+            text: self.text.len() as u32,
+            counts: self.counts.len() as u32,
+            named: false,
+            module: true,
+            inside: true,
+            rooted: false,
+            place: None,
+            kind: "",
+            ..*self.top()
+        }
+    }
+
+    fn scope(&mut self, name: &str) {
+        let level = Level { module: false, inside: self.top().inside, ..self.level() };
+        self.push(level, name);
+    }
+
+    /// Opens a level with this name behind its path; none if it is empty.
+    #[inline]
+    fn push(&mut self, mut level: Level, name: &str) {
+        append(&mut self.text, level.start, name);
+        level.named = self.text.len() > level.text as usize;
+        level.depth += u32::from(level.named);
+        self.open.push(level);
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        if let Some(level) = self.open.pop() {
+            self.text.truncate(level.text as usize);
+            self.counts.truncate(level.counts as usize);
+        }
+    }
+
+    #[inline]
+    fn enter<M: Module + ?Sized>(&mut self, module: &M) {
+        let Some(first) = module.first_state() else { return self.enter_stateless(module) };
+        let Some(place) = self.register.find(first) else { return self.enter_unknown(module) };
+        let level = Level { place: Some(place), ..self.level() };
+        // The nearest module around it, and its path from there.
+        let near = self.open.iter().rev().find_map(|level| level.place);
+        if let Some(name) = near.and_then(|near| self.register.relative(near, place)) {
+            append(&mut self.text, level.start, name);
+            let named = self.text.len() > level.text as usize;
+            self.open.push(Level { named, depth: level.depth + u32::from(named), ..level });
+        } else {
+            self.enter_elsewhere(level, place);
+        }
+    }
+
+    /// Opens the level of a module that does not lie in the nearest one around it.
+    #[cold]
+    fn enter_elsewhere(&mut self, mut level: Level, place: Place) {
+        let Names { text, open, register, .. } = self;
+        // What lies between the two is no part of its path.
+        let around = (1..open.len())
+            .rev()
+            .find_map(|i| Some((i, register.relative(open[i].place?, place)?)));
+        let of_model = |level: &Level| level.place.is_some_and(|other| other.model == place.model);
+        if let Some((around, name)) = around {
+            continue_at(text, open, around, &mut level);
+            append(text, level.start, name);
+        } else {
+            if let Some(first) = open.iter().position(of_model) {
+                continue_at(text, open, first - 1, &mut level);
+            }
+            append(text, level.start, register.name_of(place.model));
+            append(text, level.start, register.path(place));
+        }
+        self.push(level, "");
+    }
+
+    /// A module without parameters and buffers: named by its type, unless it is no part of anything.
+    fn enter_stateless<M: Module + ?Sized>(&mut self, module: &M) {
+        let (top, level) = (self.top(), self.level());
+        if top.inside || top.rooted {
+            self.count(module.type_name(), level);
+        } else {
+            self.push(level, "");
+        }
+    }
+
+    /// A model: it lies in no module that was entered before.
+    #[cold]
+    fn enter_unknown<M: Module + ?Sized>(&mut self, module: &M) {
+        let (place, part) = self.register.add(module);
+        let level = Level { place: Some(place), ..self.level() };
+        if let Some(part) = part {
+            self.register.name_as(place.model, part);
+            let Names { text, register, .. } = self;
+            append(text, level.start, register.name_of(part));
+            self.push(level, "");
+        } else if self.top().module || self.top().rooted {
+            self.count(module.type_name(), level);
+            let Names { text, register, .. } = self;
+            let name = &text[level.text as usize..];
+            register.name(place.model, name.strip_prefix('.').unwrap_or(name));
+        } else {
+            self.top_mut().rooted = true;
+            self.push(level, "");
+        }
+    }
+
+    fn enter_as<M: Module + ?Sized>(&mut self, name: &str, module: &M) {
+        let place = module.first_state().map(|first| {
+            self.register.find(first).unwrap_or_else(|| {
+                let (place, _) = self.register.add(module);
+                self.register.name(place.model, name);
+                place
+            })
+        });
+        self.push(Level { place, ..self.level() }, name);
+    }
+
+    /// Opens a level named by a type, with a number from the second one in the same scope on.
+    fn count(&mut self, name: &'static str, mut level: Level) {
+        let first = self.top().counts as usize;
+        let of_scope = &mut self.counts[first..];
+        let number = match of_scope.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, number)) => {
+                *number += 1;
+                *number
+            }
+            None => {
+                self.counts.push((name, 1));
+                1
+            }
+        };
+        level.counts = self.counts.len() as u32;
+        append(&mut self.text, level.start, name);
+        if number > 1 {
+            let _ = write!(self.text, "_{number}");
+        }
+        self.push(level, "");
+    }
+}
+
+/// Writes a name behind the path that starts there.
+#[inline]
+fn append(text: &mut String, start: u32, name: &str) {
+    if !name.is_empty() {
+        if text.len() > start as usize {
+            text.push('.');
+        }
+        text.push_str(name);
+    }
+}
+
+/// Lets the path of a new level begin with that of an open one that is not the innermost.
+fn continue_at(text: &mut String, open: &[Level], at: usize, level: &mut Level) {
+    level.start = text.len() as u32;
+    text.extend_from_within(open[at].start as usize..open[at + 1].text as usize);
 }

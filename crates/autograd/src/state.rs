@@ -1,7 +1,7 @@
 //! What a module holds, seen without its element type.
 
 use crate::outline::Outline;
-use crate::param::{Buffer, Param};
+use crate::param::{Buffer, Param, StateId};
 use std::any::Any;
 use std::fmt;
 use wengert_tensor::{AnyTensor, Dtype, Element, Float, Shape};
@@ -25,6 +25,9 @@ pub enum Kind {
 pub trait State: Any + Send + Sync + sealed::Sealed {
     /// Parameter or buffer.
     fn kind(&self) -> Kind;
+
+    /// Its identity: kept when it moves, another one in a clone.
+    fn id(&self) -> StateId;
 
     /// The type of its elements.
     fn dtype(&self) -> Dtype;
@@ -103,6 +106,9 @@ impl<T: Float> State for Param<T> {
     fn kind(&self) -> Kind {
         Kind::Param
     }
+    fn id(&self) -> StateId {
+        Param::id(self).into()
+    }
     fn dtype(&self) -> Dtype {
         T::DTYPE
     }
@@ -129,6 +135,9 @@ impl<T: Element> sealed::Sealed for Buffer<T> {}
 impl<T: Element> State for Buffer<T> {
     fn kind(&self) -> Kind {
         Kind::Buffer
+    }
+    fn id(&self) -> StateId {
+        Buffer::id(self).into()
     }
     fn dtype(&self) -> Dtype {
         T::DTYPE

@@ -55,6 +55,18 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         })
     };
     let (visit, visit_mut) = (walk("visit"), walk("visit_mut"));
+    let first_state = arms(&shapes, |shape| {
+        let asked = shape.fields.iter().map(|Field { binding, ty, place, .. }| {
+            let first = quote!(<#ty as #krate::Module>::first_state(#binding));
+            match place {
+                Place::Child(_) | Place::Index(_) => {
+                    quote!(.or_else(|| #first.map(#krate::FirstState::below)))
+                }
+                Place::Same => quote!(.or_else(|| #first)),
+            }
+        });
+        quote!(::core::option::Option::None #(#asked)*)
+    });
     let outline = arms(&shapes, |shape| match &shape.fields[..] {
         [Field { binding, ty, place: Place::Same, .. }] => {
             quote!(<#ty as #krate::Module>::outline(#binding))
@@ -104,6 +116,9 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 __see: &mut #krate::SeeMut<'_, '__model>,
             ) {
                 #visit_mut
+            }
+            fn first_state(&self) -> ::core::option::Option<#krate::FirstState> {
+                #first_state
             }
             fn outline(&self) -> #krate::Outline {
                 #outline

@@ -13,7 +13,8 @@ macro_rules! activations {
         pub struct $Name;
 
         impl<T: Float> Layer<T> for $Name {
-            fn forward<'t>(&self, $x: Var<'t, T>) -> Var<'t, T> {
+            #[track_caller]
+            fn call<'t>(&self, $x: Var<'t, T>) -> Var<'t, T> {
                 $y
             }
         }
@@ -45,7 +46,8 @@ activations! {
 pub struct LeakyRelu(pub f64);
 
 impl<T: Float> Layer<T> for LeakyRelu {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         Var::where_(x.gt(0), x, self.0 * x)
     }
 }
@@ -56,7 +58,8 @@ impl<T: Float> Layer<T> for LeakyRelu {
 pub struct Softmax(pub isize);
 
 impl<T: Float> Layer<T> for Softmax {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.softmax(self.0)
     }
 }
@@ -67,7 +70,8 @@ impl<T: Float> Layer<T> for Softmax {
 pub struct LogSoftmax(pub isize);
 
 impl<T: Float> Layer<T> for LogSoftmax {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.log_softmax(self.0)
     }
 }

@@ -35,7 +35,8 @@ impl Dropout {
 }
 
 impl<T: Float> Layer<T> for Dropout {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.dropout(self.p)
     }
 }
@@ -79,7 +80,8 @@ impl Dropout2d {
 }
 
 impl<T: Float> Layer<T> for Dropout2d {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape) = (x.tape(), x.shape());
         let [n, c, _, _] = *shape else {
             tape.shape_error(format!("dropout2d: expected [N, C, H, W], got {shape}"))

@@ -40,7 +40,8 @@ impl Default for Flatten {
 }
 
 impl<T: Float> Layer<T> for Flatten {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.flatten(self.start, self.end)
     }
 }

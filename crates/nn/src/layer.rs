@@ -8,9 +8,16 @@ use wengert_tensor::{Float, Tensor};
 /// A module with one input and one output: what [`Sequential`](crate::Sequential) chains, and what
 /// can be asked for predictions and a summary.
 ///
+/// A layer of your own writes [`call`](Layer::call); whoever uses it calls
+/// [`forward`](Layer::forward), which opens the layer's scope around it: errors and summaries name the
+/// layer by its fields (`blocks.3.fc1`), and what it computed on the way is released at the end.
+/// The names are those of the field declarations and stand nowhere else.
+///
 /// The trait is object safe: `Box<dyn Layer>` is a layer too. `forward` takes `&self`, so a model
-/// can serve several threads at once; what differs between training and use lies on the tape.
-/// A module with other inputs (indices, states, pairs) has a `forward` of its own instead.
+/// can serve several threads at once; what differs between training and use lies on the tape. Layers
+/// can be cloned, boxed ones too; a clone has parameters of its own.
+/// A module with other inputs (indices, states, pairs) has a `forward` of its own instead, which
+/// begins with [`Tape::enter`].
 ///
 /// A model of your own is a struct of layers:
 ///
@@ -19,7 +26,7 @@ use wengert_tensor::{Float, Tensor};
 /// use wengert_nn::{Layer, Linear, Module};
 /// use wengert_tensor::{Philox, Tensor};
 ///
-/// #[derive(Module)]
+/// #[derive(Clone, Module)]
 /// # #[module(crate = "wengert_autograd")]
 /// struct Mlp {
 ///     fc1: Linear,
@@ -27,9 +34,8 @@ use wengert_tensor::{Float, Tensor};
 /// }
 ///
 /// impl Layer for Mlp {
-///     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-///         let hidden = self.fc1.forward_as("fc1", x).relu();
-///         self.fc2.forward_as("fc2", hidden)
+///     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+///         self.fc2.forward(self.fc1.forward(x).relu())
 ///     }
 /// }
 ///
@@ -40,6 +46,29 @@ use wengert_tensor::{Float, Tensor};
 /// let error = model.summary(&[5, 63]).unwrap_err();
 /// assert_eq!(error.path, "fc1");
 /// ```
+///
+/// A tied weight is a field that is used twice. A clone uses its own field twice:
+///
+/// ```
+/// # use wengert_autograd::{Tape, Var};
+/// # use wengert_nn::{Layer, Linear, Module};
+/// # use wengert_tensor::{Philox, Tensor};
+/// #[derive(Clone, Module)]
+/// # #[module(crate = "wengert_autograd")]
+/// struct Tied {
+///     inner: Linear,
+/// }
+///
+/// impl Layer for Tied {
+///     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+///         self.inner.forward(self.inner.forward(x).tanh())
+///     }
+/// }
+/// # let model = Tied { inner: Linear::new(3, 3, &mut Philox::new(0)) };
+/// # let tape = Tape::eval();
+/// # let loss = model.clone().forward(tape.constant(Tensor::ones(&[1, 3]))).sum_all();
+/// # assert_eq!(loss.backward().len(), 2);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}`",
     label = "not a `Layer<{T}>`",
@@ -47,8 +76,9 @@ use wengert_tensor::{Float, Tensor};
             cannot show its parameters",
     note = "layers have the element type of their model: `Linear::<f64>::of(…)` for `f64`"
 )]
-pub trait Layer<T: Float = f32>: Module + Send + Sync {
-    /// The output for this input, on the input's tape.
+pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static {
+    /// The output for this input, on the input's tape: what a layer writes. Layers in it are used by
+    /// their [`forward`](Layer::forward); so is this one.
     ///
     /// Layers of this crate return a variable of its own, never `x`: a gradient by the output does
     /// not count other uses of the input. A layer of your own that has nothing to do returns
@@ -57,24 +87,23 @@ pub trait Layer<T: Float = f32>: Module + Send + Sync {
     /// # Panics
     /// If the input's shape does not fit. If a layer behaves differently in training and evaluation,
     /// and the tape has no mode ([`Tape::new`]).
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
 
-    /// [`forward`](Layer::forward) in a scope of this name, so that errors and summaries can say
-    /// which layer it was. The summary finds a layer's type and parameters if the name is that of
-    /// its field.
+    /// The output for this input, on the input's tape: [`call`](Layer::call) in the scope of this
+    /// layer. [`Tape::enter`] says which path the scope has.
     ///
     /// # Panics
-    /// As [`forward`](Layer::forward).
+    /// As [`call`](Layer::call).
     #[track_caller]
-    fn forward_as<'t>(&self, name: &str, x: Var<'t, T>) -> Var<'t, T> {
-        x.tape().scope(name, || self.forward(x))
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let scope = x.tape().open(self);
+        scope.close(self.call(x))
     }
 
     /// The output as numbers, in evaluation mode and without history.
     ///
     /// # Panics
-    /// As [`forward`](Layer::forward).
+    /// As [`call`](Layer::call).
     #[track_caller]
     fn predict(&self, x: &Tensor<T>) -> Tensor<T> {
         let tape = Tape::inference();
@@ -93,9 +122,39 @@ pub trait Layer<T: Float = f32>: Module + Send + Sync {
     }
 }
 
-impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
+impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L>
+where
+    Box<L>: Clone,
+{
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        (**self).call(x)
+    }
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         (**self).forward(x)
+    }
+}
+
+/// Lets a boxed layer be cloned. Every layer that is `Clone` has it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Clone`, and layers are",
+    label = "not `Clone`",
+    note = "`#[derive(Clone)]` on the layer; a clone has parameters of its own"
+)]
+pub trait CloneLayer<T: Float> {
+    #[doc(hidden)]
+    fn clone_layer(&self) -> Box<dyn Layer<T>>;
+}
+
+impl<T: Float, L: Layer<T> + Clone> CloneLayer<T> for L {
+    fn clone_layer(&self) -> Box<dyn Layer<T>> {
+        Box::new(self.clone())
+    }
+}
+
+/// A layer with the same numbers and parameters of its own.
+impl<T: Float> Clone for Box<dyn Layer<T>> {
+    fn clone(&self) -> Self {
+        (**self).clone_layer()
     }
 }
 

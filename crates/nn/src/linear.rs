@@ -89,7 +89,8 @@ impl<T: Float> Linear<T> {
 }
 
 impl<T: Float> Layer<T> for Linear<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape, inputs) = (x.tape(), x.shape(), self.inputs());
         if shape.last() != Some(&inputs) {
             tape.shape_error(format!(

@@ -29,7 +29,8 @@ macro_rules! borders {
         }
 
         impl<T: Float> Layer<T> for $Name {
-            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+            #[track_caller]
+            fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 let shape = x.shape();
                 let mut padding = [(0, 0); 4];
                 match shape.rank() {

@@ -66,7 +66,8 @@ impl<T: Float> Rbf<T> {
 }
 
 impl<T: Float> Layer<T> for Rbf<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_last_axes("rbf", x, &self.weight.shape()[1..]);
         let differences = x.unsqueeze(-2) - x.tape().param(&self.weight);
         differences.square().sum(&[-1], false)

@@ -4,7 +4,7 @@ use crate::activation::Identity;
 use crate::layer::Layer;
 use std::fmt;
 use std::ops::{Index, IndexMut};
-use wengert_autograd::{Module, Outline, Path, See, SeeMut, Var};
+use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::Float;
 
 /// Layers that run one after the other, each on the output of the one before.
@@ -29,6 +29,7 @@ use wengert_tensor::Float;
 ///   (2): Linear(weight: [10, 128], bias: [10])
 /// )");
 /// ```
+#[derive(Clone)]
 pub struct Sequential<T: Float = f32> {
     layers: Vec<(String, Box<dyn Layer<T>>)>,
 }
@@ -65,7 +66,7 @@ impl<T: Float> Sequential<T> {
     #[allow(clippy::should_implement_trait)] // PyTorch's `add_module`; `+` would say nothing
     #[must_use]
     #[track_caller]
-    pub fn add(self, layer: impl Layer<T> + 'static) -> Self {
+    pub fn add(self, layer: impl Layer<T>) -> Self {
         let name = self.len().to_string();
         self.add_named(&name, layer)
     }
@@ -76,7 +77,7 @@ impl<T: Float> Sequential<T> {
     /// If another layer has the name, or it is empty or contains a dot.
     #[must_use]
     #[track_caller]
-    pub fn add_named(mut self, name: &str, layer: impl Layer<T> + 'static) -> Self {
+    pub fn add_named(mut self, name: &str, layer: impl Layer<T>) -> Self {
         assert!(
             !name.is_empty() && !name.contains('.'),
             "Sequential: {name:?} is no name of a layer"
@@ -108,10 +109,11 @@ impl<T: Float> Sequential<T> {
 }
 
 impl<T: Float> Layer<T> for Sequential<T> {
-    fn forward<'t>(&self, input: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, input: Var<'t, T>) -> Var<'t, T> {
         let mut x = input;
         for (name, layer) in &self.layers {
-            let y = layer.forward_as(name, x);
+            let y = x.tape().enter_as(name, layer, || layer.call(x));
             // Nobody else knows `x`, unless it is the caller's or a layer of the user's returned it
             // unchanged.
             if !x.is(input) && !x.is(y) {
@@ -120,7 +122,7 @@ impl<T: Float> Layer<T> for Sequential<T> {
             x = y;
         }
         // Of no layers the result is a variable of its own, too.
-        if x.is(input) { Identity.forward(x) } else { x }
+        if x.is(input) { Identity.call(x) } else { x }
     }
 }
 
@@ -134,6 +136,9 @@ impl<T: Float> Module for Sequential<T> {
         for (name, layer) in &mut self.layers {
             layer.visit_mut(&path.child(name), see);
         }
+    }
+    fn first_state(&self) -> Option<FirstState> {
+        self.layers.iter().find_map(|(_, layer)| layer.first_state()).map(FirstState::below)
     }
     fn outline(&self) -> Outline {
         let outline = Outline::new("Sequential");

@@ -58,7 +58,8 @@ impl<T: Float> Subsampling<T> {
 }
 
 impl<T: Float> Layer<T> for Subsampling<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape) = (x.tape(), x.shape());
         check_channels("subsampling", "N, C, H, W", x, self.channels());
         if !(shape[2].is_multiple_of(2) && shape[3].is_multiple_of(2)) {

@@ -1,7 +1,7 @@
 //! What a model consists of, as a table.
 
 use std::fmt;
-use wengert_autograd::{Kind, Module, Trace};
+use wengert_autograd::{Kind, Module, Outline, Trace};
 use wengert_tensor::Shape;
 
 /// The layers of a model in the order they run; from [`Layer::summary`](crate::Layer::summary).
@@ -37,12 +37,13 @@ pub struct Summary {
     pub trainable: usize,
 }
 
-/// A line of a [`Summary`]: a named scope of the run, or parameters that belong to none.
+/// A line of a [`Summary`]: a layer that ran, a named scope of the run, or parameters that belong to none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSummary {
     /// The names that lead to it, joined by dots; empty for the model itself.
     pub path: String,
-    /// The layer's type; empty for a scope whose name is not that of a field.
+    /// The layer's type; empty for a scope of [`Tape::scope`](wengert_autograd::Tape::scope) whose name
+    /// is not that of a field.
     pub kind: String,
     /// The shape that comes out; `None` for parameters whose layer opened no scope.
     pub output: Option<Shape>,
@@ -53,12 +54,10 @@ pub struct LayerSummary {
     pub trainable: usize,
 }
 
-impl LayerSummary {
-    /// Whether something of this name lies in it.
-    fn holds(&self, name: &str) -> bool {
-        let rest = name.strip_prefix(&self.path);
-        rest.is_some_and(|rest| self.path.is_empty() || rest.starts_with('.') || rest.is_empty())
-    }
+/// Whether a parameter of this name lies in the module at this place.
+fn holds(place: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(place);
+    rest.is_some_and(|rest| place.is_empty() || rest.starts_with('.') || rest.is_empty())
 }
 
 impl Summary {
@@ -70,41 +69,51 @@ impl Summary {
     ) -> Self {
         let outline = model.outline();
         let kind = |path: &str| match path {
-            "" => outline.name().to_string(),
-            path => outline.at(path).map_or("", |field| field.name()).to_string(),
+            "" => Some(outline.name()),
+            path => outline.at(path).map(Outline::name),
         };
-        let line = |path: &str, output| LayerSummary {
+        let line = |path: &str, kind: &str, output| LayerSummary {
             path: path.to_string(),
-            kind: kind(path),
+            kind: kind.to_string(),
             output,
             parameters: 0,
             trainable: 0,
         };
-        let mut layers: Vec<LayerSummary> =
-            outer_first(traces).iter().map(|trace| line(&trace.path, trace.shape)).collect();
+        // Each with its place in the model.
+        let mut layers: Vec<(String, LayerSummary)> = Vec::new();
+        for Trace { path, shape, kind: entered, place, .. } in outer_first(traces) {
+            let place = place.unwrap_or_else(|| path.clone());
+            let kind = kind(&place).unwrap_or(entered);
+            let layer = line(&path, kind, shape);
+            layers.push((place, layer));
+        }
         for (name, state) in model.named_state() {
             if state.kind() != Kind::Param {
                 continue;
             }
             let mut owner = None;
-            for (i, layer) in layers.iter().enumerate().filter(|(_, layer)| layer.holds(&name)) {
-                if owner.is_none_or(|best: usize| layer.path.len() > layers[best].path.len()) {
+            for (i, (place, _)) in layers.iter().enumerate() {
+                if holds(place, &name)
+                    && owner.is_none_or(|best: usize| place.len() > layers[best].0.len())
+                {
                     owner = Some(i);
                 }
             }
             let owner = owner.unwrap_or_else(|| {
                 let path = name.rsplit_once('.').map_or("", |(path, _)| path);
-                layers.push(line(path, path.is_empty().then_some(output)));
+                let output = path.is_empty().then_some(output);
+                layers.push((path.into(), line(path, kind(path).unwrap_or(""), output)));
                 layers.len() - 1
             });
-            layers[owner].parameters += state.shape().numel();
-            layers[owner].trainable += if state.frozen() { 0 } else { state.shape().numel() };
+            let layer = &mut layers[owner].1;
+            layer.parameters += state.shape().numel();
+            layer.trainable += if state.frozen() { 0 } else { state.shape().numel() };
         }
         Summary {
-            kind: kind(""),
+            kind: outline.name().to_string(),
             input: Shape::new(input),
             output,
-            layers,
+            layers: layers.into_iter().map(|(_, layer)| layer).collect(),
             parameters: model.parameter_count(),
             trainable: model.trainable_count(),
         }
@@ -174,8 +183,13 @@ mod tests {
 
     #[test]
     fn inner_scopes_follow_their_outer_one() {
-        let trace =
-            |path: &str| Trace { path: path.into(), depth: path.matches('.').count(), shape: None };
+        let trace = |path: &str| Trace {
+            path: path.into(),
+            depth: path.matches('.').count(),
+            shape: None,
+            kind: "",
+            place: None,
+        };
         let ended = ["a.x", "a.y.z", "a.y", "a", "b", "c.x", "c"].map(trace);
         let paths: Vec<_> = outer_first(ended.into()).into_iter().map(|t| t.path).collect();
         assert_eq!(paths, ["a", "a.x", "a.y", "a.y.z", "b", "c", "c.x"]);

@@ -61,7 +61,8 @@ impl Unfold {
 }
 
 impl<T: Float> Layer<T> for Unfold {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.unfold(self.kernel, &self.conv())
     }
 }
@@ -97,7 +98,8 @@ impl Fold {
 }
 
 impl<T: Float> Layer<T> for Fold {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.fold(self.size, self.kernel, &self.conv())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::layer::Layer;
 use std::fmt;
-use wengert_autograd::{Module, Outline, Path, See, SeeMut, Var};
+use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::{Float, Interpolate, InterpolateMode, InterpolateSize, Pair};
 
 /// Images [N, C, H, W] (or [C, H, W]) in another size, by the nearest pixel if nothing else is said,
@@ -57,6 +57,9 @@ impl Upsample {
 impl Module for Upsample {
     fn visit<'m>(&'m self, _: &Path<'_>, _: &mut See<'_, 'm>) {}
     fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
+    fn first_state(&self) -> Option<FirstState> {
+        None
+    }
     fn outline(&self) -> Outline {
         let outline = Outline::new("Upsample");
         let outline = match self.how.to {
@@ -85,7 +88,8 @@ impl fmt::Display for Upsample {
 }
 
 impl<T: Float> Layer<T> for Upsample {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.interpolate(&self.how)
     }
 }

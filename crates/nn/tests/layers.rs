@@ -9,7 +9,7 @@ use wengert_nn::{
 };
 use wengert_tensor::{Philox, Shape, Tensor};
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Mlp {
     fc1: Linear,
@@ -29,9 +29,9 @@ impl Mlp {
 }
 
 impl Layer for Mlp {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let x = self.act.forward_as("act", self.fc1.forward_as("fc1", x));
-        self.fc2.forward_as("fc2", x)
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.act.forward(self.fc1.forward(x));
+        self.fc2.forward(x)
     }
 }
 
@@ -125,7 +125,7 @@ trainable                             1,010";
     assert_eq!(line.output, Some(Shape::new(&[1, 2])));
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Mlp1 {
     fc: Linear,
@@ -136,7 +136,7 @@ impl Mlp1 {
     }
 }
 impl Layer for Mlp1 {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         self.fc.forward(x)
     }
 }
@@ -363,12 +363,12 @@ impl CustomOp<f32> for Spy {
     }
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd", no_display)]
 struct SpyLayer(#[module(skip)] Arc<Spy>);
 
 impl Layer for SpyLayer {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         x.tape().custom(self.0.clone(), &[x])[0]
     }
 }

@@ -213,7 +213,7 @@ fn error_of(layer: &dyn Layer, shape: &[usize]) -> String {
     error
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Residual {
     conv: Vec<Conv2d>,
@@ -224,10 +224,10 @@ struct Residual {
 
 /// Two ways through, added; two more, joined: plain Rust.
 impl Layer for Residual {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let y = self.norm.0.forward_as("norm.0", self.conv[0].forward_as("conv.0", x)).relu();
-        let y = self.norm.1.forward_as("norm.1", self.conv[1].forward_as("conv.1", y));
-        let way = self.shortcut.as_ref().map_or(x, |layer| layer.forward_as("shortcut", x));
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.norm.0.forward(self.conv[0].forward(x)).relu();
+        let y = self.norm.1.forward(self.conv[1].forward(y));
+        let way = self.shortcut.as_ref().map_or(x, |layer| layer.forward(x));
         let y = (y + way).relu();
         let branches: Vec<_> = self.branches.iter().map(|branch| branch.forward(y)).collect();
         Var::concat(&branches, 1)

@@ -148,16 +148,16 @@ fn loader_in_order<D: Dataset>(set: D) -> DataLoader<D> {
     DataLoader::new(set, 500)
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Net {
     fc1: Linear,
     fc2: Linear,
 }
 impl Layer for Net {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let x = self.fc1.forward_as("fc1", x.flatten(1, -1)).relu();
-        self.fc2.forward_as("fc2", x)
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.fc1.forward(x.flatten(1, -1)).relu();
+        self.fc2.forward(x)
     }
 }
 
@@ -219,13 +219,13 @@ fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
     );
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Weight {
     w: Param,
 }
 impl Layer for Weight {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         x.tape().param(&self.w).square()
     }
 }

@@ -369,16 +369,16 @@ fn an_epoch_that_ends_too_early() {
 }
 
 /// A model whose way depends on a number.
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Early {
     a: Linear,
     b: Linear,
 }
 impl Layer for Early {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let y = self.a.forward_as("a", x);
-        if y.square().mean_all().item() > 0.0 { self.b.forward_as("b", y) } else { y }
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.a.forward(x);
+        if y.square().mean_all().item() > 0.0 { self.b.forward(y) } else { y }
     }
 }
 
@@ -461,7 +461,7 @@ fn inputs_that_are_no_numbers_are_named() {
     );
 }
 
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Scale {
     norm: BatchNorm1d,
@@ -479,7 +479,7 @@ impl Scale {
     }
 }
 impl Layer for Scale {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let [good, bad] = [&self.good, &self.bad].map(|param| x.tape().param(param));
         // The slope of a root at 0 is infinite; its value is not.
         self.norm.forward(x) * good + bad.sqrt()
@@ -758,6 +758,7 @@ fn running_statistics_that_are_not_finite_end_the_run() {
 }
 
 /// A layer that is one parameter, without a name of its own.
+#[derive(Clone)]
 struct Alone(Param);
 impl Module for Alone {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -768,7 +769,7 @@ impl Module for Alone {
     }
 }
 impl Layer for Alone {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         x * x.tape().param(&self.0).sqrt()
     }
 }

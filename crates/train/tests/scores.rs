@@ -8,7 +8,7 @@ use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Batches, ConfusionMatrix, Trainer, evaluate, mistakes};
 
 /// Outputs its input, so that the test chooses the logits.
-#[derive(Module)]
+#[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Gain {
     gain: Param,
@@ -19,7 +19,7 @@ impl Gain {
     }
 }
 impl Layer for Gain {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         x * x.tape().param(&self.gain)
     }
 }

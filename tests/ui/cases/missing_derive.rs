@@ -1,12 +1,13 @@
 //! A layer without `#[derive(Module)]`.
 use wengert::prelude::*;
 
+#[derive(Clone)]
 struct Mlp {
     fc: Linear,
 }
 
 impl Layer for Mlp {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         self.fc.forward(x).tanh()
     }
 }

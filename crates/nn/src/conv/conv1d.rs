@@ -147,7 +147,8 @@ impl<T: Float> Conv1d<T> {
 }
 
 impl<T: Float> Layer<T> for Conv1d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv1d", "N, C, L", x, self.inputs());
         let (tape, kernel) = (x.tape(), [1, self.kernel()]);
         let (x, conv) = bordered(x, &self.conv, self.padding, self.mode, kernel);

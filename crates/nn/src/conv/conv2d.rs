@@ -170,7 +170,8 @@ impl<T: Float> Conv2d<T> {
 }
 
 impl<T: Float> Layer<T> for Conv2d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv2d", "N, C, H, W", x, self.inputs());
         let (tape, kernel) = (x.tape(), self.kernel());
         let (x, conv) = bordered(x, &self.conv, self.padding, self.mode, kernel);

@@ -136,6 +136,9 @@ macro_rules! module {
                 self.weight.visit_mut(&path.child("weight"), see);
                 self.bias.visit_mut(&path.child("bias"), see);
             }
+            fn first_state(&self) -> Option<wengert_autograd::FirstState> {
+                self.weight.first_state().map(wengert_autograd::FirstState::below)
+            }
             fn outline(&self) -> wengert_autograd::Outline {
                 self.shown()
             }

@@ -134,7 +134,8 @@ impl<T: Float> ConvTranspose2d<T> {
 }
 
 impl<T: Float> Layer<T> for ConvTranspose2d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv_transpose2d", "N, C, H, W", x, self.inputs());
         let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
         let weight = x.tape().param(&self.weight);

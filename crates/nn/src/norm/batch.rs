@@ -188,7 +188,8 @@ batch_norm! {
 }
 
 impl<T: Float> Layer<T> for BatchNorm1d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = if x.shape().rank() == 2 { "N, C" } else { "N, C, L" };
         check_channels("batch_norm1d", axes, x, self.channels);
         self.normalised(x)
@@ -196,7 +197,8 @@ impl<T: Float> Layer<T> for BatchNorm1d<T> {
 }
 
 impl<T: Float> Layer<T> for BatchNorm2d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("batch_norm2d", "N, C, H, W", x, self.channels);
         self.normalised(x)
     }

@@ -78,7 +78,8 @@ impl<T: Float> GroupNorm<T> {
 }
 
 impl<T: Float> Layer<T> for GroupNorm<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape) = (x.tape(), x.shape());
         let (rank, channels) = (shape.rank(), self.channels);
         if rank < 2 || shape[1] != channels {

@@ -169,14 +169,16 @@ instance_norm! {
 }
 
 impl<T: Float> Layer<T> for InstanceNorm1d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("instance_norm1d", "N, C, L", x, self.channels);
         self.normalised(x)
     }
 }
 
 impl<T: Float> Layer<T> for InstanceNorm2d<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("instance_norm2d", "N, C, H, W", x, self.channels);
         self.normalised(x)
     }

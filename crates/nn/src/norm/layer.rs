@@ -78,7 +78,8 @@ impl<T: Float> LayerNorm<T> {
 }
 
 impl<T: Float> Layer<T> for LayerNorm<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = check_last_axes("layer_norm", x, &self.normalized_shape);
         let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
         // Statistics are one number per sample, weight and bias one per element.

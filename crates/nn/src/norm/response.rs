@@ -60,7 +60,8 @@ impl LocalResponseNorm {
 }
 
 impl<T: Float> Layer<T> for LocalResponseNorm {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape, size) = (x.tape(), x.shape(), self.size);
         if shape.rank() < 2 {
             tape.shape_error(format!("local_response_norm: expected [N, C, …], got {shape}"))

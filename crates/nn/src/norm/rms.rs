@@ -70,7 +70,8 @@ impl<T: Float> RmsNorm<T> {
 }
 
 impl<T: Float> Layer<T> for RmsNorm<T> {
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = check_last_axes("rms_norm", x, &self.normalized_shape);
         let scale = (x.square().mean(&axes, true) + self.eps).sqrt().recip();
         // Two products: the scale is one number per sample, the weight one per element.

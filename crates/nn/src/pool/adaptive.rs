@@ -22,7 +22,8 @@ macro_rules! of_images {
         }
 
         impl<T: Float> Layer<T> for $Name {
-            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+            #[track_caller]
+            fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 x.$op(self.size)
             }
         }
@@ -71,7 +72,8 @@ macro_rules! of_signals {
         }
 
         impl<T: Float> Layer<T> for $Name {
-            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+            #[track_caller]
+            fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 x.$op(self.size)
             }
         }

@@ -45,6 +45,9 @@ macro_rules! layer {
                 _: &mut wengert_autograd::SeeMut<'_, 'm>,
             ) {
             }
+            fn first_state(&self) -> Option<wengert_autograd::FirstState> {
+                None
+            }
             fn outline(&self) -> wengert_autograd::Outline {
                 super::outline(stringify!($Layer), &self.pool, $signals)
             }
@@ -57,7 +60,8 @@ macro_rules! layer {
         }
 
         impl<T: wengert_tensor::Float> crate::layer::Layer<T> for $Layer {
-            fn forward<'t>(&self, x: wengert_autograd::Var<'t, T>) -> wengert_autograd::Var<'t, T> {
+            #[track_caller]
+            fn call<'t>(&self, x: wengert_autograd::Var<'t, T>) -> wengert_autograd::Var<'t, T> {
                 x.$op(&self.pool)
             }
         }

@@ -105,21 +105,21 @@ impl Init {
 }
 
 /// 784-30-10 with sigmoids.
-#[derive(Module)]
+#[derive(Clone, Module)]
 struct Tiny {
     hidden: Linear,
     output: Linear,
 }
 
 impl Layer for Tiny {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         self.output.forward(self.hidden.forward(x).sigmoid()).sigmoid()
     }
 }
 
 /// An LSTM of 128 states in public operations, two products per step, and a linear layer on the last state:
 /// \[N, 28, 28\] → \[N, 10\].
-#[derive(Module)]
+#[derive(Clone, Module)]
 struct Lstm {
     input: Linear,
     recurrent: Linear,
@@ -127,7 +127,7 @@ struct Lstm {
 }
 
 impl Layer for Lstm {
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let [batch, steps, _] = x.shape()[..] else { panic!("three axes") };
         let mut h = x.tape().zeros(&[batch, 128]);
         let mut c = h;
