@@ -1,7 +1,9 @@
 //! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
 
+use crate::graph::GraphScope;
 use crate::module::Module;
-use crate::names::{Place, Register};
+use crate::names::{FirstState, Place, Register};
+use crate::param::StateId;
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -16,6 +18,20 @@ pub(crate) struct Scopes {
     trace: RefCell<Vec<Trace>>,
 }
 
+/// The scopes that have ended, and which nodes were recorded in them.
+#[derive(Default)]
+struct Recorded {
+    /// Their paths, one behind the other.
+    text: String,
+    scopes: Vec<Span>,
+}
+
+struct Span {
+    /// Where the path ends in `Recorded::text`: it begins where that of the scope before ends.
+    path: u32,
+    nodes: (u32, u32),
+}
+
 /// The names of the open scopes.
 struct Names {
     /// The path of the innermost scope, behind those that it does not continue.
@@ -25,6 +41,7 @@ struct Names {
     /// How often layers of a type were named in the open scopes, by scope.
     counts: Vec<(&'static str, u32)>,
     register: Register,
+    recorded: Recorded,
 }
 
 /// The tape itself or an open scope.
@@ -154,6 +171,10 @@ impl<'t, T: Float> OpenScope<'t, T> {
         if tape.is_abstract() {
             let shape = results.first().map(|v| v.shape());
             tape.scopes.trace(shape);
+        }
+        // What the rules of a walk enter is theirs, and may be forgotten with what they record.
+        if tape.walks.get() == 0 {
+            tape.scopes.record(first, tape.arena.borrow().len());
         }
         drop(self);
         tape.close_since(first, results.iter().map(|v| v.id).collect());
@@ -339,6 +360,7 @@ impl Default for Scopes {
             open: vec![BOTTOM],
             counts: Vec::new(),
             register: Register::default(),
+            recorded: Recorded::default(),
         });
         Scopes { names: RefCell::new(names), trace: RefCell::default() }
     }
@@ -346,19 +368,73 @@ impl Default for Scopes {
 
 impl Drop for Scopes {
     fn drop(&mut self) {
-        let Names { text, open, counts, register } = self.names.get_mut();
-        text.clear();
-        open.clear();
-        open.push(BOTTOM);
-        counts.clear();
-        register.clear();
-        let (text, open, counts, register) =
-            (mem::take(text), mem::take(open), mem::take(counts), mem::take(register));
-        let _ = SPARE.try_with(|spare| spare.set(Some(Names { text, open, counts, register })));
+        let names = self.names.get_mut();
+        names.text.clear();
+        names.open.clear();
+        names.open.push(BOTTOM);
+        names.counts.clear();
+        names.register.clear();
+        names.recorded.text.clear();
+        names.recorded.scopes.clear();
+        let names = Names {
+            text: mem::take(&mut names.text),
+            open: mem::take(&mut names.open),
+            counts: mem::take(&mut names.counts),
+            register: mem::take(&mut names.register),
+            recorded: mem::take(&mut names.recorded),
+        };
+        let _ = SPARE.try_with(|spare| spare.set(Some(names)));
     }
 }
 
 impl Scopes {
+    /// Notes the nodes of the innermost scope as it ends.
+    #[inline]
+    fn record(&self, first: u32, end: u32) {
+        let names = &mut *self.names.borrow_mut();
+        let &Level { named, start, .. } = names.top();
+        if named && end > first {
+            let Names { text, recorded, .. } = names;
+            recorded.text.push_str(&text[start as usize..]);
+            let path = recorded.text.len() as u32;
+            recorded.scopes.push(Span { path, nodes: (first, end) });
+        }
+    }
+
+    /// The scopes that have ended, those around others before them.
+    pub fn recorded(&self, nodes: usize) -> Vec<GraphScope> {
+        let recorded = &self.names.borrow().recorded;
+        let mut scopes: Vec<GraphScope> = Vec::with_capacity(recorded.scopes.len());
+        let mut start = 0;
+        for span in &recorded.scopes {
+            let path = recorded.text[start..span.path as usize].to_string();
+            start = span.path as usize;
+            let end = (span.nodes.1 as usize).min(nodes);
+            let nodes = (span.nodes.0 as usize).min(end)..end;
+            scopes.push(GraphScope { path, parent: None, nodes });
+        }
+        // Inner ones ended before outer ones.
+        scopes.reverse();
+        scopes.sort_by_key(|scope| (scope.nodes.start, std::cmp::Reverse(scope.nodes.end)));
+        let mut open: Vec<usize> = Vec::new();
+        for i in 0..scopes.len() {
+            while open.last().is_some_and(|&o| scopes[o].nodes.end <= scopes[i].nodes.start) {
+                open.pop();
+            }
+            scopes[i].parent = open.last().copied();
+            open.push(i);
+        }
+        scopes
+    }
+
+    /// The path of a parameter or buffer of a model that was entered.
+    pub fn name_of(&self, state: StateId) -> Option<String> {
+        let names = self.names.borrow();
+        let place = names.register.find(FirstState::at(state, 0))?;
+        let (model, path) = (names.register.name_of(place.model), names.register.path(place));
+        Some(if model.is_empty() { path.into() } else { format!("{model}.{path}") })
+    }
+
     /// Notes the innermost scope as it ends.
     fn trace(&self, shape: Option<Shape>) {
         let names = self.names.borrow();

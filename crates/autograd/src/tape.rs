@@ -161,6 +161,8 @@ pub(crate) struct Arena<T: Float> {
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
     /// Where the operands of sums of parts go.
     pub parts: Vec<Arc<[Part]>>,
+    /// What a walk recorded for which node: from the first node to before the second, for the third.
+    pub rules: Vec<(u32, u32, u32)>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Between walks all are empty.
@@ -182,6 +184,7 @@ impl<T: Float> Default for Arena<T> {
             maps: Vec::new(),
             customs: Vec::new(),
             parts: Vec::new(),
+            rules: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -283,6 +286,7 @@ impl<T: Float> Arena<T> {
         self.convs.clear();
         self.pools.clear();
         self.classes.clear();
+        self.rules.clear();
         self.ended = 0;
         self.slots.clear();
     }

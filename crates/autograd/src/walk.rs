@@ -169,6 +169,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
                 continue;
             }
+            let first = tape.len() as u32;
             let slot = std::mem::take(self.slot(id));
             let gy = self.variable(slot, id);
             if let Some(g) = gy {
@@ -176,10 +177,24 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             let outputs = self.visit(id, &node, gy, &wanted);
             self.release(id, outputs);
+            if self.aim == Aim::Variables {
+                self.note_rule(first, id);
+            }
         }
         self.pass_over(self.floor..above);
         self.return_lent();
         self.reached.clear(); // all slots are empty
+    }
+
+    /// Notes which nodes were recorded for this one, unless a rule has started this walk: then they are
+    /// recorded for that of the rule.
+    #[inline(never)]
+    fn note_rule(&self, first: u32, of: u32) {
+        let arena = &mut *self.tape.arena.borrow_mut();
+        let end = arena.len();
+        if end > first && self.tape.walks.get() == 1 {
+            arena.rules.push((first, end, of));
+        }
     }
 
     /// These nodes have no cotangent.

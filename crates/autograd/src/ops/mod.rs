@@ -71,8 +71,9 @@ pub(crate) use index::IndexOp;
 pub(crate) use map_axis::MapAxis;
 pub(crate) use matmul::MatMul;
 pub(crate) use pool::{MaxPool, PoolWindows};
+pub(crate) use random::Distribution;
 #[cfg(test)]
-pub(crate) use random::{Distribution, Probability};
+pub(crate) use random::Probability;
 pub(crate) use random::{Draw, Random};
 pub(crate) use reduce::Reduce;
 pub(crate) use softmax::LogSoftmax;

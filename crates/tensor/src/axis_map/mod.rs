@@ -160,6 +160,18 @@ impl fmt::Debug for AxisMap {
     }
 }
 
+impl AxisMap {
+    /// A number that is another one for other entries, but for coincidences (FNV-1a: Fowler, Noll, Vo,
+    /// 1991).
+    #[doc(hidden)]
+    pub fn fingerprint(&self) -> u64 {
+        let Rows { starts, inputs, weights, .. } = &self.0.rows;
+        let words = starts.iter().chain(inputs).map(|&n| u64::from(n));
+        let words = words.chain(weights.iter().map(|weight| weight.to_bits()));
+        words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
 impl PartialEq for AxisMap {
     fn eq(&self, other: &Self) -> bool {
         self.0.inputs == other.0.inputs && self.0.rows == other.0.rows

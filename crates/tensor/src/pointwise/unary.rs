@@ -22,6 +22,15 @@ macro_rules! method {
     };
 }
 
+macro_rules! constant {
+    () => {
+        None
+    };
+    ($c:ident) => {
+        Some(f64::from($c))
+    };
+}
+
 macro_rules! unary {
     ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
         /// An operation of one operand.
@@ -35,6 +44,11 @@ macro_rules! unary {
             /// The operation's name.
             pub fn name(self) -> &'static str {
                 match self { $(Unary::$Op { .. } => stringify!($method),)* }
+            }
+
+            /// The number that the operation carries, if it carries one.
+            pub fn constant(self) -> Option<f64> {
+                match self { $(Unary::$Op $(($c))? => constant!($($c)?),)* }
             }
         }
 

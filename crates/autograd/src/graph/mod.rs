@@ -1,0 +1,309 @@
+//! The recorded program as data, to be looked at, drawn, exported and compared.
+
+mod attribute;
+mod describe;
+
+pub use attribute::Attribute;
+
+use crate::index::WholeOp;
+use crate::module::{Module, Path};
+use crate::op::Op;
+use crate::param::StateId;
+use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, RELEASED, SAVED, Tape};
+use std::collections::HashMap;
+use std::fmt;
+use wengert_tensor::{Dtype, Float, Shape};
+
+/// A recorded program: what [`Tape::graph`] returns. It is a copy, of names and shapes and not of
+/// numbers, and knows nothing of what the tape records later.
+///
+/// Nodes are in the order in which they were recorded: operands come before what is computed from them.
+/// The id of a node is its place in [`nodes`](Graph::nodes).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    nodes: Vec<GraphNode>,
+    scopes: Vec<GraphScope>,
+    dtype: Dtype,
+    /// The parameters and buffers that are nodes, by node.
+    states: Vec<(usize, StateId)>,
+}
+
+/// A node of a [`Graph`]: a value, and how it comes about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphNode {
+    /// The name of the operation: that of the method where there is one, such as `matmul`.
+    pub op: String,
+    /// The nodes that the operation reads, in order.
+    pub operands: Vec<usize>,
+    /// Which output of the operation this is, counted from 0. The nodes of further outputs follow that of
+    /// the first; they have its operation, operands and attributes.
+    pub output: usize,
+    /// What else the operation depends on: `axis`, `stride`, a number.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// The sizes of the axes.
+    pub shape: Shape,
+    /// What the elements are.
+    pub kind: NodeKind,
+    /// Where the value comes from.
+    pub source: Source,
+    /// The path of the parameter or buffer, such as `conv1.weight`: where a model was entered on the tape,
+    /// or the graph was [named](Graph::named) after one.
+    pub name: Option<String>,
+    /// The innermost scope around it, in [`Graph::scopes`].
+    pub scope: Option<usize>,
+    /// The node whose derivative rule recorded this one: what [`grad`](crate::Var::grad) records.
+    pub rule_of: Option<usize>,
+    /// Whether gradients flow through it.
+    pub active: bool,
+    /// Whether a derivative rule has declared to read its value.
+    pub read_by_rules: bool,
+    /// Whether the value stays because somebody asked for it, or because it is small.
+    pub kept: bool,
+    /// Whether the value is there.
+    pub state: ValueState,
+}
+
+/// What the elements of a node are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// Numbers of the tape's type.
+    Number,
+    /// Whole numbers (`i64`): indices and classes.
+    Index,
+    /// Truth values.
+    Mask,
+}
+
+/// Where the value of a node comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Given and not differentiated: [`Tape::constant`], [`Tape::index`].
+    Constant,
+    /// Given, with a gradient that may be asked for: [`Tape::watch`].
+    Watched,
+    /// A parameter of a model; frozen, or not.
+    Parameter {
+        /// Whether it is a constant of the run.
+        frozen: bool,
+    },
+    /// A buffer of a model.
+    Buffer,
+    /// An operation.
+    Computed,
+}
+
+/// Whether the value of a node is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValueState {
+    /// It is there.
+    Computed,
+    /// It waits for a reader; it may become part of a program of several operations and never lie in memory.
+    Pending,
+    /// It was computed and dropped; it is computed again if it is asked for.
+    Released,
+    /// [`backward`](crate::Var::backward) ended the history, and dropped it for good.
+    Freed,
+}
+
+/// A scope of a [`Graph`]: a module that was entered, or a name of [`Tape::scope`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphScope {
+    /// Its path, such as `blocks.3.fc1`.
+    pub path: String,
+    /// The scope around it.
+    pub parent: Option<usize>,
+    /// The nodes that were recorded in it, those of scopes in it included.
+    pub nodes: std::ops::Range<usize>,
+}
+
+impl<T: Float> Tape<T> {
+    /// The program recorded so far, as data. Nothing is computed.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
+    /// let y = tape.scope("norm", || x - x.mean(&[1], true));
+    /// let graph = tape.graph();
+    /// let last = graph.node(y);
+    /// assert_eq!((last.op.as_str(), last.shape), ("sub", y.shape()));
+    /// assert_eq!(graph.scopes()[last.scope.unwrap()].path, "norm");
+    /// assert_eq!(graph.nodes()[last.operands[0]].op, "watch");
+    /// ```
+    pub fn graph(&self) -> Graph {
+        let arena = self.arena.borrow();
+        let mut nodes: Vec<GraphNode> =
+            (0..arena.len()).map(|id| self.described(&arena, id)).collect();
+        let scopes = self.scopes.recorded(nodes.len());
+        for (i, scope) in scopes.iter().enumerate() {
+            // Scopes around others stand before them.
+            nodes[scope.nodes.clone()].iter_mut().for_each(|node| node.scope = Some(i));
+        }
+        for &(first, end, of) in &arena.rules {
+            let end = (end as usize).min(nodes.len());
+            let range = (first as usize).min(end)..end;
+            nodes[range].iter_mut().for_each(|node| node.rule_of = Some(of as usize));
+        }
+        let bound = self.params.borrow();
+        let params = bound.iter().map(|param| {
+            (param.node, param.param.into(), Source::Parameter { frozen: param.frozen })
+        });
+        let buffers = bound.buffers().iter();
+        let buffers = buffers.map(|buffer| (buffer.node, buffer.buffer.into(), Source::Buffer));
+        let mut states = Vec::new();
+        for (id, state, source) in params.chain(buffers) {
+            let node = &mut nodes[id as usize];
+            node.source = source;
+            node.op = if source == Source::Buffer { "buffer" } else { "param" }.into();
+            node.name = self.scopes.name_of(state);
+            states.push((id as usize, state));
+        }
+        Graph { nodes, scopes, dtype: T::DTYPE, states }
+    }
+
+    fn described(&self, arena: &Arena<T>, id: u32) -> GraphNode {
+        let first = arena.first_output(id);
+        let (node, op) = (&arena.nodes[id as usize], arena.nodes[first as usize].op);
+        let place = arena.place_of_whole(id);
+        let state = if arena.is_computed(id) {
+            ValueState::Computed
+        } else if id < arena.ended {
+            ValueState::Freed
+        } else if node.has(RELEASED) {
+            ValueState::Released
+        } else {
+            ValueState::Pending
+        };
+        let source = match op {
+            Op::Constant | Op::Whole { op: WholeOp::Given, .. } => Source::Constant,
+            Op::Leaf => Source::Watched,
+            _ => Source::Computed,
+        };
+        let (name, attributes) = describe::operation(arena, op, first);
+        GraphNode {
+            op: name,
+            operands: arena.parents(first).iter().map(|&p| p as usize).collect(),
+            output: (id - first) as usize,
+            attributes,
+            shape: *arena.shape(id),
+            kind: if place.is_some() { NodeKind::Index } else { describe::kind(op) },
+            source,
+            name: None,
+            scope: None,
+            rule_of: None,
+            active: node.has(ACTIVE),
+            read_by_rules: node.has(SAVED),
+            kept: node.has(KEPT) || op.is_given() && !node.has(CLOSED),
+            state,
+        }
+    }
+}
+
+impl Graph {
+    /// The nodes, in the order in which they were recorded.
+    pub fn nodes(&self) -> &[GraphNode] {
+        &self.nodes
+    }
+
+    /// The scopes, each before those that lie in it.
+    pub fn scopes(&self) -> &[GraphScope] {
+        &self.scopes
+    }
+
+    /// The type of the numbers.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The node of a variable.
+    ///
+    /// # Panics
+    /// If it was recorded after this graph was made, or on another tape with more nodes.
+    #[track_caller]
+    pub fn node<T: Float>(&self, x: crate::Var<'_, T>) -> &GraphNode {
+        &self.nodes[self.id(x)]
+    }
+
+    /// The id of the node of a variable.
+    ///
+    /// # Panics
+    /// As [`node`](Graph::node).
+    #[track_caller]
+    pub fn id<T: Float>(&self, x: crate::Var<'_, T>) -> usize {
+        let id = x.id as usize;
+        assert!(
+            id < self.nodes.len(),
+            "graph: this variable was recorded after the graph of {} nodes was made",
+            self.nodes.len()
+        );
+        id
+    }
+
+    /// With the names that the parameters and buffers have in this model.
+    #[must_use]
+    pub fn named(mut self, model: &dyn Module) -> Self {
+        let mut names = HashMap::new();
+        model.visit(&Path::root(), &mut |path, state| {
+            names.entry(state.id()).or_insert_with(|| path.to_string());
+        });
+        for (node, state) in &self.states {
+            if let Some(name) = names.get(state) {
+                self.nodes[*node].name = Some(name.clone());
+            }
+        }
+        self
+    }
+
+    /// Whether two runs recorded the same program: the same operations with the same attributes on the
+    /// same operands, of the same shapes and kinds, with parameters and buffers at the same places. Numbers
+    /// that were given, names, scopes and what is in memory at present do not count. Of operations of
+    /// users' own only the name is known.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let run = |x: f64| {
+    ///     let tape = Tape::new();
+    ///     let x = tape.watch(Tensor::scalar_of(x));
+    ///     let _ = if x.item() > 0.0 { x.sqrt() } else { -x };
+    ///     tape.graph()
+    /// };
+    /// assert!(run(1.0).same_structure(&run(2.0)));
+    /// assert!(!run(1.0).same_structure(&run(-1.0)));
+    /// ```
+    pub fn same_structure(&self, other: &Graph) -> bool {
+        self.difference(other).is_none()
+    }
+
+    /// The first node at which the programs differ, and in what; `None` if they are the same in the sense of
+    /// [`same_structure`](Graph::same_structure).
+    pub fn difference(&self, other: &Graph) -> Option<String> {
+        if self.dtype != other.dtype {
+            return Some(format!("numbers of {} and of {}", self.dtype, other.dtype));
+        }
+        let pairs = self.nodes.iter().zip(&other.nodes);
+        for (id, (a, b)) in pairs.enumerate() {
+            let differ = |what: &str, a: &dyn fmt::Debug, b: &dyn fmt::Debug| {
+                Some(format!("node {id}: {what} {a:?} and {b:?}"))
+            };
+            if (&a.op, a.output) != (&b.op, b.output) {
+                return differ("operations", &a.op, &b.op);
+            }
+            if a.operands != b.operands {
+                return differ("operands", &a.operands, &b.operands);
+            }
+            if a.attributes != b.attributes {
+                return differ("attributes", &a.attributes, &b.attributes);
+            }
+            if a.shape != b.shape {
+                return differ("shapes", &a.shape, &b.shape);
+            }
+            if (a.kind, a.source, a.active) != (b.kind, b.source, b.active) {
+                return differ("kinds", &(a.kind, a.source), &(b.kind, b.source));
+            }
+        }
+        let [a, b] = [self.nodes.len(), other.nodes.len()];
+        (a != b).then(|| format!("{a} nodes and {b}"))
+    }
+}
