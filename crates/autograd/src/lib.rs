@@ -4,6 +4,7 @@ mod backward;
 mod bindings;
 mod buffers;
 mod check;
+mod checkpoint;
 mod containers;
 mod copies;
 mod force;

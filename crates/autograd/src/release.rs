@@ -16,9 +16,13 @@ impl<T: Float> Arena<T> {
     }
 
     #[inline]
-    fn drop_value(&mut self, id: u32) {
-        let whole = self.place_of_whole(id).and_then(|place| self.wholes[place as usize].take());
-        if self.values[id as usize].take().is_some() || whole.is_some() {
+    pub fn drop_value(&mut self, id: u32) {
+        let mut dropped = self.values[id as usize].take().is_some();
+        if !dropped && !self.wholes.is_empty() {
+            let place = self.place_of_whole(id);
+            dropped = place.is_some_and(|place| self.wholes[place as usize].take().is_some());
+        }
+        if dropped {
             self.nodes[id as usize].flags |= RELEASED;
         }
     }

@@ -7,6 +7,7 @@ use crate::op::Op;
 use crate::param::{Buffer, BufferId, Param, ParamId};
 use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, PASSING, Run, Tape};
 use crate::var::Var;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Element, Float, Shape, Tensor};
 
@@ -165,7 +166,12 @@ impl<'t, T: Float> Replay<'t, T> {
         let declared = tape.declared.borrow().clone();
         let mut declared = declared.iter().peekable();
         let lasts = tape.arena.borrow().last_readers();
+        let spans = tape.arena.borrow().spans.clone();
+        let mut spans = spans.iter().peekable();
         for id in 0..tape.len() as u32 {
+            if let Some(span) = spans.peek().filter(|span| span.first == id) {
+                tape.begin_span(span);
+            }
             while let Some(declaration) = declared.next_if(|declaration| declaration.at <= id) {
                 tape.declare_again(declaration, &self.states);
             }
@@ -174,6 +180,9 @@ impl<'t, T: Float> Replay<'t, T> {
                 tape.settle(id);
             }
             tape.arena.borrow_mut().close_read(id, &lasts);
+            if let Some(span) = spans.next_if(|span| span.end == id + 1) {
+                tape.end_span(span);
+            }
         }
         for declaration in declared {
             tape.declare_again(declaration, &self.states);
@@ -305,7 +314,9 @@ impl<T: Float> Arena<T> {
         for id in 0..self.nodes.len() as u32 {
             let (op, active) = (self.nodes[id as usize].op, self.nodes[id as usize].has(ACTIVE));
             if active && !matches!(op, Op::Output(_)) && !op.is_given() {
-                self.declare(op, id);
+                let parents: SmallVec<[u32; 4]> = self.parents(id).into();
+                self.declare(op, id, &parents);
+                self.declare_outputs(op, id);
             }
         }
     }
@@ -323,7 +334,7 @@ impl<T: Float> Arena<T> {
 
     /// Closes the nodes that were closed when the program was recorded, and whose last reader this is.
     fn close_read(&mut self, id: u32, lasts: &[u32]) {
-        let parents: smallvec::SmallVec<[u32; 4]> = self.parents(id).into();
+        let parents: SmallVec<[u32; 4]> = self.parents(id).into();
         for p in parents.into_iter().chain([id]) {
             if lasts[p as usize] == id && self.nodes[p as usize].has(CLOSED) {
                 self.drop_unwanted(p);

@@ -7,6 +7,7 @@
 
 use crate::bindings::{Binding, Bindings, BoundBuffer};
 use crate::buffers::{Declaration, Updates};
+use crate::checkpoint::{Region, Span};
 use crate::op::{Op, Reads};
 use crate::ops::{CustomOp, Part, PoolWindows, View};
 use crate::param::{Buffer, Param};
@@ -87,6 +88,8 @@ pub struct Tape<T: Float = f32> {
     streams: Cell<u32>,
     /// How many nodes there were when the program first read a number; `u32::MAX` while it has not.
     pub(crate) first_read: Cell<u32>,
+    /// Whether a checkpoint is being recorded.
+    pub(crate) in_checkpoint: Cell<bool>,
     /// Whether refusals unwind to [`Tape::catch`].
     pub(crate) caught: Cell<bool>,
     pub(crate) params: RefCell<Bindings>,
@@ -163,6 +166,9 @@ pub(crate) struct Arena<T: Float> {
     pub parts: Vec<Arc<[Part]>>,
     /// What a walk recorded for which node: from the first node to before the second, for the third.
     pub rules: Vec<(u32, u32, u32)>,
+    /// Checkpoints, and which nodes are computed while they are open, in ascending order.
+    pub regions: Vec<Region>,
+    pub spans: Vec<Span>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Between walks all are empty.
@@ -185,6 +191,8 @@ impl<T: Float> Default for Arena<T> {
             customs: Vec::new(),
             parts: Vec::new(),
             rules: Vec::new(),
+            regions: Vec::new(),
+            spans: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -241,7 +249,10 @@ impl<T: Float> Arena<T> {
     #[inline]
     pub fn is_computed(&self, id: u32) -> bool {
         self.values[id as usize].is_some()
-            || self.place_of_whole(id).is_some_and(|place| self.wholes[place as usize].is_some())
+            || !self.wholes.is_empty()
+                && self
+                    .place_of_whole(id)
+                    .is_some_and(|place| self.wholes[place as usize].is_some())
     }
 
     pub fn mark(&self) -> Mark {
@@ -287,6 +298,8 @@ impl<T: Float> Arena<T> {
         self.pools.clear();
         self.classes.clear();
         self.rules.clear();
+        self.regions.clear();
+        self.spans.clear();
         self.ended = 0;
         self.slots.clear();
     }
@@ -361,6 +374,7 @@ impl<T: Float> Tape<T> {
             key: Cell::new(key),
             streams: Cell::new(0),
             first_read: Cell::new(u32::MAX),
+            in_checkpoint: Cell::new(false),
             walks: Cell::new(0),
             caught: Cell::new(false),
             params: RefCell::default(),
@@ -732,35 +746,31 @@ impl<T: Float> Arena<T> {
         let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {
-            self.declare(op, id);
+            self.declare(op, id, parents);
         }
         id
     }
 
     /// Marks the values that the rule of this op will read for the arguments that are active.
     #[inline]
-    pub fn declare(&mut self, op: Op, id: u32) {
-        let arity = self.nodes[id as usize].arity as usize;
-        for arg in 0..arity {
-            let parent = |arena: &Self, i: usize| arena.parents(id)[i] as usize;
-            if !self.nodes[parent(self, arg)].has(ACTIVE) {
+    pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
+        for (arg, &p) in parents.iter().enumerate() {
+            if !self.nodes[p as usize].has(ACTIVE) {
                 continue;
             }
             let reads = self.reads(op, arg);
             if reads == Reads::NOTHING {
                 continue;
             }
-            for i in (0..arity).filter(|&i| reads.input(i)) {
-                let p = parent(self, i);
-                self.nodes[p].flags |= SAVED;
+            for (i, &p) in parents.iter().enumerate() {
+                if reads.input(i) {
+                    self.nodes[p as usize].flags |= SAVED;
+                }
             }
             // Further outputs do not exist before `apply_outputs` makes them.
             if reads.output(0) {
                 self.nodes[id as usize].flags |= SAVED;
             }
-        }
-        if let Op::Custom(_) | Op::MaxPool(_) = op {
-            self.declare_outputs(op, id);
         }
     }
 

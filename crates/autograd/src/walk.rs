@@ -1,5 +1,6 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
+use crate::checkpoint::Span;
 use crate::node_set::NodeSet;
 use crate::op::{Call, Cotangents, Op};
 use crate::ops::{self, Part, View};
@@ -66,6 +67,10 @@ pub(crate) struct Walk<'t, T: Float> {
     reads: (u32, Vec<u32>),
     /// Whether the tape recorded before.
     recorded: bool,
+    /// Whether there are checkpoints; the one that the walk is in, and how many nodes there were when it
+    /// came there.
+    checkpoints: bool,
+    within: Option<(Span, u32)>,
 }
 
 impl<'t, T: Float> Walk<'t, T> {
@@ -83,6 +88,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let (mark, open) = (arena.mark(), arena.len());
         let (pending, lent) = (Vec::new(), SmallVec::new());
         let reached = NodeSet::up_to(top);
+        let checkpoints = !arena.spans.is_empty();
         Walk {
             tape,
             aim,
@@ -99,6 +105,8 @@ impl<'t, T: Float> Walk<'t, T> {
             open,
             reads: (u32::MAX, Vec::new()),
             recorded,
+            checkpoints,
+            within: None,
         }
     }
 
@@ -151,6 +159,9 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.pass_over(id + 1..above);
             }
             above = id;
+            if self.checkpoints {
+                self.cross(id);
+            }
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
                 // Its cotangent is complete, and waits in its slot for the rule of its op. The op
@@ -169,7 +180,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
                 continue;
             }
-            let first = tape.len() as u32;
+            let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
             let slot = std::mem::take(self.slot(id));
             let gy = self.variable(slot, id);
             if let Some(g) = gy {
@@ -181,9 +192,47 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.note_rule(first, id);
             }
         }
+        self.leave();
         self.pass_over(self.floor..above);
         self.return_lent();
         self.reached.clear(); // all slots are empty
+    }
+
+    /// Leaves the checkpoint that the walk is in, if this node lies before it, and enters that of the node.
+    #[cold]
+    fn cross(&mut self, id: u32) {
+        if let Some((span, _)) = self.within {
+            if id >= span.first {
+                return;
+            }
+            self.leave();
+        }
+        let span = self.tape.arena.borrow().span_of(id);
+        if let Some(span) = span {
+            self.within = Some((span, self.tape.len() as u32));
+            self.tape.enter_region(span.region);
+        }
+    }
+
+    fn leave(&mut self) {
+        let Some((Span { region, .. }, first)) = self.within else { return };
+        let tape = self.tape;
+        let keeps = self.aim != (Aim::Numbers { retain: false });
+        if self.aim == Aim::Variables {
+            // What was recorded reads values of the region: it is computed before they go, and a walk over
+            // it comes to the region again.
+            tape.compute_waiting_since(first);
+            let end = tape.len() as u32;
+            if end > first && tape.walks.get() == 1 {
+                tape.arena.borrow_mut().spans.push(Span { first, end, region });
+            }
+        } else if keeps {
+            // Nothing above the mark reads values of the region any more.
+            self.compute_pending();
+            self.forget();
+        }
+        self.within = None;
+        tape.leave_region(region, keeps);
     }
 
     /// Notes which nodes were recorded for this one, unless a rule has started this walk: then they are
@@ -512,14 +561,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         self.return_lent();
         if self.held > 0 && tape.len() > self.mark.nodes + REGION {
-            for to in std::mem::take(&mut self.pending) {
-                if let Slot::Node(id) = *self.slot(to) {
-                    *self.slot(to) = Slot::Ready(tape.force(id));
-                    self.lent.push(id);
-                }
-            }
-            self.held = 0;
-            self.return_lent();
+            self.compute_pending();
         }
         let arena = &mut *tape.arena.borrow_mut();
         if self.held == 0 {
@@ -534,6 +576,18 @@ impl<'t, T: Float> Walk<'t, T> {
             arena.close_since(self.open);
         }
         self.open = arena.len();
+    }
+
+    /// Computes the cotangents that are pending, so that they wait for nothing.
+    fn compute_pending(&mut self) {
+        for to in std::mem::take(&mut self.pending) {
+            if let Slot::Node(id) = *self.slot(to) {
+                *self.slot(to) = Slot::Ready(self.tape.force(id));
+                self.lent.push(id);
+            }
+        }
+        self.held = 0;
+        self.return_lent();
     }
 
     /// The rule is done with what it was lent.
@@ -568,6 +622,10 @@ impl<T: Float> Drop for Walk<'_, T> {
     /// the tape records again.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
+            if let Some((span, _)) = self.within {
+                let open = &mut arena.regions[span.region as usize].open;
+                *open = open.saturating_sub(1);
+            }
             if self.aim != Aim::Variables {
                 let held =
                     self.reached.ascending().filter_map(|at| match self.slots[at as usize] {

@@ -62,7 +62,9 @@ pub mod maps {
 pub use random::{Philox, keep_mask};
 pub use shape::{MAX_RANK, Shape, broadcast_shapes};
 pub use sizes::{Size, SizeList, Sizes};
-pub use storage::release_memory;
+pub use storage::{
+    max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
+};
 pub use tensor::Tensor;
 #[doc(hidden)]
 pub use views::copied_in_order;

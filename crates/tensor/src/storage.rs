@@ -136,6 +136,35 @@ struct Large(UnsafeCell<[List; CLASSES]>);
 unsafe impl Send for Large {}
 static LARGE: Mutex<Large> = Mutex::new(Large(UnsafeCell::new([List::EMPTY; CLASSES])));
 static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// The bytes of large blocks in use, and the most there were at a time.
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static MOST_IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes the tensors of this process hold that take 8 KiB or more each: the smaller ones are not
+/// counted, nor is memory that is kept for reuse. Sizes are rounded up as memory is handed out, by a
+/// quarter at most.
+pub fn memory_allocated() -> usize {
+    IN_USE.load(Ordering::Relaxed)
+}
+
+/// The most that [`memory_allocated`] was since the process began or since
+/// [`reset_max_memory_allocated`].
+///
+/// ```
+/// use wengert_tensor::{Tensor, max_memory_allocated, memory_allocated, reset_max_memory_allocated};
+/// reset_max_memory_allocated();
+/// let before = memory_allocated();
+/// drop(Tensor::zeros(&[1000, 1000])); // four million bytes
+/// assert!(max_memory_allocated() - before >= 4_000_000);
+/// ```
+pub fn max_memory_allocated() -> usize {
+    MOST_IN_USE.load(Ordering::Relaxed)
+}
+
+/// From now on [`max_memory_allocated`] is the most since now.
+pub fn reset_max_memory_allocated() {
+    MOST_IN_USE.store(memory_allocated(), Ordering::Relaxed);
+}
 
 /// Gives the memory that is kept for reuse back to the system: this thread's small blocks and all
 /// large ones. Tensors in use are not touched.
@@ -163,6 +192,8 @@ fn obtain(class: usize) -> *mut Header {
 }
 
 fn obtain_large(class: usize) -> *mut Header {
+    let in_use = IN_USE.fetch_add(class_size(class), Ordering::Relaxed) + class_size(class);
+    MOST_IN_USE.fetch_max(in_use, Ordering::Relaxed);
     let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let block = large.0.get_mut()[class].pop(class);
     if !block.is_null() {
@@ -226,6 +257,7 @@ unsafe fn give_back(block: *mut Header, class: usize) {
         .unwrap_or(false)
     } else {
         let size = class_size(class);
+        IN_USE.fetch_sub(size, Ordering::Relaxed);
         let room = LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE;
         if room {
             LARGE_BYTES.fetch_add(size, Ordering::Relaxed);
