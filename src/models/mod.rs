@@ -11,7 +11,7 @@
 //! | [`Inception`] | branches side by side |
 //! | [`Autoencoder`] | an image through a narrow code and back |
 //!
-//! Each is a struct of layers with a `forward` to read: branches and shortcuts are plain Rust.
+//! Each is a struct of layers with a `call` to read: branches and shortcuts are plain Rust.
 
 mod autoencoder;
 mod cnn;

@@ -232,7 +232,19 @@ mod tests {
         let mut again = Vec::new();
         module.visit_mut(&Path::root(), &mut |path, _| again.push(path.to_string()));
         assert_eq!(names, again, "both walks meet the same");
+        assert_eq!(module.first_state(), Walked(module).first_state(), "what is met first");
         names
+    }
+
+    /// A module whose first state is found by a walk.
+    struct Walked<'a>(&'a mut dyn Module);
+    impl Module for Walked<'_> {
+        fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+            self.0.visit(path, see);
+        }
+        fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+            self.0.visit_mut(path, see);
+        }
     }
 
     fn param() -> Param<f64> {
@@ -256,6 +268,10 @@ mod tests {
         let mut boxed: Vec<Box<dyn Module>> =
             vec![Box::new(param()), Box::new("relu"), Box::new((param(),))];
         assert_eq!(names(&mut boxed), ["0", "2.0"]);
+        assert_eq!(names(&mut (1.5, Some(vec![Vec::new(), vec![Some(param())]]))), ["1.1.0"]);
+        assert_eq!(boxed[0].type_name(), "Param");
+        let types = [boxed.type_name(), (1, 2).type_name(), Some(Box::new(param())).type_name()];
+        assert_eq!(types, ["list", "tuple", "Param"]);
     }
 
     #[test]

@@ -111,3 +111,139 @@ fn blend<T: Float>(state: &mut dyn State, other: &dyn State, program: &Program) 
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    type Model = (Param, Vec<Param<f64>>, Buffer, (Buffer<i64>, Buffer<bool>));
+
+    fn model(x: f32, n: i64) -> Model {
+        (
+            Param::new(Tensor::from([x, -x])),
+            vec![Param::new(Tensor::scalar_of(f64::from(x)))],
+            Buffer::new(Tensor::from([[10.0 * x]])),
+            (Buffer::new(Tensor::scalar_of(n)), Buffer::new(Tensor::scalar_of(n > 2))),
+        )
+    }
+
+    fn numbers(model: &Model) -> (Vec<f32>, f64, f32, i64, bool) {
+        let (a, b, c, (n, is)) = model;
+        (
+            a.value().to_vec(),
+            b[0].value().item(),
+            c.value().at(&[0, 0]),
+            n.value().item(),
+            is.value().item(),
+        )
+    }
+
+    fn ids(model: &Model) -> Vec<crate::StateId> {
+        model.named_state().into_iter().map(|(_, state)| state.id()).collect()
+    }
+
+    #[test]
+    fn numbers_are_copied_and_identities_stay() {
+        let (mut to, mut from) = (model(1.0, 1), model(3.0, 5));
+        to.0.freeze();
+        let before = ids(&to);
+        to.copy_from(&from);
+        assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 30.0, 5, true));
+        assert_eq!(ids(&to), before);
+        assert!(to.0.frozen() && !from.0.frozen());
+        assert_eq!((to.0.version(), from.0.version()), (1, 0));
+        // What happens to one of them later is not seen by the other.
+        from.0.update(|w| *w += 1.0);
+        to.2.update(|b| *b += 1.0);
+        assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 31.0, 5, true));
+        assert_eq!(numbers(&from), (vec![4.0, -2.0], 3.0, 30.0, 5, true));
+    }
+
+    #[test]
+    fn a_share_of_the_way() {
+        let from = model(3.0, 5);
+        for (t, expected) in [
+            (0.0, (vec![1.0, -1.0], 1.0, 10.0, 1, false)),
+            (0.25, (vec![1.5, -1.5], 1.5, 15.0, 5, true)),
+            (0.75, (vec![2.5, -2.5], 2.5, 25.0, 5, true)),
+            (1.0, (vec![3.0, -3.0], 3.0, 30.0, 5, true)),
+        ] {
+            let mut to = model(1.0, 1);
+            let before = ids(&to);
+            to.lerp_from(&from, t);
+            assert_eq!(numbers(&to), expected, "{t}");
+            assert_eq!(ids(&to), before);
+        }
+        // The ends are exact, also where the difference is not.
+        let mut to = Param::new(Tensor::from([1e8f32, 0.1, f32::INFINITY]));
+        to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3, 5.0])), 0.0);
+        assert_eq!(to.value().to_vec(), [1e8, 0.1, f32::INFINITY]);
+        let mut to = Param::new(Tensor::from([1e8f32, 0.1]));
+        to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3])), 1.0);
+        assert_eq!(to.value().to_vec(), [1.0, 0.3]);
+    }
+
+    /// Σ (1 - d) dⁿ⁻ⁱ θᵢ + dⁿ θ₀, in double precision.
+    #[test]
+    fn an_exponential_moving_average() {
+        let values = [2.0f64, -1.0, 0.5, 8.0, 3.0];
+        let mut average = Param::new(Tensor::scalar_of(values[0]));
+        for &value in &values[1..] {
+            average.lerp_from(&Param::new(Tensor::scalar_of(value)), 1.0 - 0.9);
+        }
+        let mut expected = values[0] * 0.9f64.powi(4);
+        for (i, value) in values[1..].iter().enumerate() {
+            expected += 0.1 * 0.9f64.powi(3 - i as i32) * value;
+        }
+        assert!((average.value().item() - expected).abs() < 1e-14);
+    }
+
+    #[test]
+    fn models_of_another_structure_are_refused_with_all_that_differs() {
+        type Here = (Param, Param, Buffer, Param, Param);
+        let param = |shape: &[usize]| Param::new(Tensor::zeros(shape));
+        let mut here: Here = (
+            param(&[2]),
+            param(&[2, 3]),
+            Buffer::new(Tensor::zeros(&[1])),
+            param(&[4]),
+            param(&[]),
+        );
+        let there = (
+            param(&[2]),
+            param(&[3, 2]),
+            param(&[1]),
+            Param::new(Tensor::<f64>::zeros_of(&[4])),
+            (1.5, param(&[])),
+        );
+        let expected = "the models differ: `1` is a parameter f32 [2, 3] here and a parameter f32 [3, 2] in \
+                        the other; `2` is a buffer f32 [1] here and a parameter f32 [1] in the other; `3` is \
+                        a parameter f32 [4] here and a parameter f64 [4] in the other; `4` is a parameter f32 \
+                        [] here and missing in the other; `4.1` is missing here and a parameter f32 [] in the \
+                        other; `clone()` or the same constructor makes a model of the same structure";
+        let ops: [(&str, fn(&mut Here, &dyn Module)); 2] =
+            [("copy_from", |a, b| a.copy_from(b)), ("lerp_from", |a, b| a.lerp_from(b, 0.0))];
+        for (op, run) in ops {
+            let text = catch_unwind(AssertUnwindSafe(|| run(&mut here, &there))).unwrap_err();
+            assert_eq!(*text.downcast::<String>().unwrap(), format!("{op}: {expected}"));
+            assert_eq!(here.0.version(), 0, "nothing has changed");
+        }
+        let text = catch_unwind(|| param(&[2]).copy_from(&param(&[3]))).unwrap_err();
+        let text = *text.downcast::<String>().unwrap();
+        assert!(text.contains("the model itself is a parameter f32 [2] here and a"), "{text}");
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        for t in [-0.1, 1.5, f64::NAN] {
+            let run =
+                || Param::new(Tensor::ones(&[1])).lerp_from(&Param::new(Tensor::ones(&[1])), t);
+            let text = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
+            assert_eq!(
+                text,
+                format!("lerp_from: the share of the way is a number from 0 to 1, this is {t}")
+            );
+        }
+    }
+}

@@ -99,7 +99,6 @@ impl Register {
     pub fn add<M: Module + ?Sized>(&mut self, module: &M) -> (Place, Option<u32>) {
         let Register { text, ends, entries, models } = self;
         let model = models.len() as u32;
-        let known = entries.len();
         let mut sorted = true;
         let start = text.len() as u32;
         module.visit(&Path::root(), &mut |path, state| {
@@ -112,11 +111,10 @@ impl Register {
         let mut part = None;
         if !sorted {
             // The latest model that holds a state counts, and in it the first of its paths.
-            entries[known..].sort_by_key(|entry| entry.id);
             entries.sort_by_key(|entry| (entry.id, std::cmp::Reverse(entry.model)));
             entries.dedup_by(|later, first| {
                 let same = later.id == first.id;
-                if same && later.model != model {
+                if same && later.model != first.model {
                     part = Some(later.model);
                 }
                 same

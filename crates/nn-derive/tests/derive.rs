@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use wengert_autograd::{Buffer, Module, Param, Path};
+use wengert_autograd::{Buffer, Module, Param, Path, See, SeeMut};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
@@ -16,7 +16,23 @@ fn names(module: &mut dyn Module) -> Vec<String> {
     let mut again = Vec::new();
     module.visit_mut(&Path::root(), &mut |path, _| again.push(path.to_string()));
     assert_eq!(names, again);
+    assert_eq!(
+        module.first_state(),
+        Walked(module).first_state(),
+        "what the derive writes is what is met first"
+    );
     names
+}
+
+/// A module whose first state is found by a walk.
+struct Walked<'a>(&'a mut dyn Module);
+impl Module for Walked<'_> {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.visit(path, see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(path, see);
+    }
 }
 
 #[derive(Module, Clone)]

@@ -1,7 +1,7 @@
 //! Layers, losses and initialisation, built from differentiable operations alone: no derivative is
 //! written here.
 //!
-//! A model is a [`Layer`]: a [`Sequential`], or a struct with `#[derive(Module)]` and a `forward`.
+//! A model is a [`Layer`]: a [`Sequential`], or a struct with `#[derive(Clone, Module)]` and a `call`.
 //! Here a perceptron learns to tell random points by the sign of their sum.
 //!
 //! ```

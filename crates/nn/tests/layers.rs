@@ -86,7 +86,7 @@ trainable                            92";
 }
 
 #[test]
-fn a_summary_knows_nested_frozen_and_unnamed_layers() {
+fn a_summary_knows_nested_and_frozen_layers() {
     let mut model = sequential![
         Flatten::new(),
         sequential![Linear::new(784, 100, &mut Philox::new(0)), Tanh],
@@ -100,7 +100,8 @@ layer      type        output    parameters
 1          Sequential  [2, 100]           –
 1.0        Linear      [2, 100]      frozen 78,500
 1.1        Tanh        [2, 100]           –
-2          Mlp1        [2, 10]        1,010
+2          Mlp1        [2, 10]            –
+2.fc       Linear      [2, 10]        1,010
 total                                79,510
 trainable                             1,010";
     let normal = |text: &str| {
@@ -109,13 +110,13 @@ trainable                             1,010";
     let summary = model.summary(&[2, 28, 28]).unwrap();
     assert_eq!(normal(&summary.to_string()), normal(expected));
 
-    // By itself the model gives its inner layer no name.
+    // The model itself adds no line.
     let summary = Mlp1::new().summary(&[1, 100]).unwrap();
     assert_eq!(summary.layers.len(), 1);
     let line = &summary.layers[0];
     assert_eq!(
         (&*line.path, &*line.kind, line.output, line.parameters),
-        ("fc", "Linear", None, 1010)
+        ("fc", "Linear", Some(Shape::new(&[1, 10])), 1010)
     );
 
     // A single layer is a line without a path.
@@ -407,6 +408,32 @@ fn preactivations_go_when_the_next_layer_has_run() {
         let h = SpyLayer(spy.clone()).forward(linear.forward(tape.constant(x)));
         h.relu().value();
         assert!(!released(&spy));
+    }
+}
+
+/// A model of one's own releases what it computed on the way, as a `Sequential` does.
+#[test]
+fn a_users_block_closes_at_its_end() {
+    #[derive(Clone, Module)]
+    #[module(crate = "wengert_autograd", no_display)]
+    struct Block(Linear, SpyLayer);
+    impl Layer for Block {
+        fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+            self.1.forward(self.0.forward(x)).relu()
+        }
+    }
+    for policy in [Policy::Fused, Policy::Eager] {
+        let mut rng = Philox::new(0);
+        let spy = Arc::new(Spy::default());
+        let block = Block(Linear::new(6, 4, &mut rng), SpyLayer(spy.clone()));
+        for (called, gone) in [(false, true), (true, false)] {
+            let tape = Tape::train(&mut rng).with_policy(policy);
+            let x = tape.constant(Tensor::ones(&[8, 6]));
+            let y = if called { block.call(x) } else { block.forward(x) };
+            y.value();
+            assert_eq!(released(&spy), gone, "{policy:?}: only `forward` opens the block's scope");
+            assert_eq!(y.square().sum_all().backward().len(), 2);
+        }
     }
 }
 

@@ -101,7 +101,9 @@ fn a_batch_of_one_is_refused_by_a_check_in_training_mode() {
     // Images of one pixel, likewise; of several pixels, one image is a batch to train with.
     let norm = BatchNorm2d::new(3);
     let check = |shape: &[usize]| {
-        Tape::check_in(Mode::Train, |tape| norm.forward(tape.input(shape)).shape())
+        Tape::check_in(Mode::Train, |tape| {
+            tape.scope("norm", || norm.forward(tape.input(shape))).shape()
+        })
     };
     let error = check(&[1, 3, 1, 1]).unwrap_err();
     assert_eq!(error.path, "norm");

@@ -1,7 +1,7 @@
 //! A layer's output is a variable of its own, also where the layer has nothing to do.
 
 use std::collections::HashSet;
-use wengert_autograd::{Param, Path, Tape, Var};
+use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d, Conv2d, ConvTranspose2d, Dropout,
@@ -121,6 +121,33 @@ fn no_layer_returns_its_operand() {
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     assert_eq!(Identity.forward(x).value(), x.value());
     assert_eq!(Sequential::of().forward(x).value(), x.value());
+}
+
+/// `first_state` is what a walk meets first, and a copy has identities of its own.
+#[test]
+fn identities_of_layers_and_of_their_copies() {
+    struct Walked<'a>(&'a dyn Module);
+    impl Module for Walked<'_> {
+        fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+            self.0.visit(path, see);
+        }
+        fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
+    }
+    for (mut layer, _) in layers() {
+        assert_eq!(layer.first_state(), Walked(&layer).first_state(), "{layer}");
+        layer.freeze();
+        let copy = layer.clone();
+        assert_eq!(copy.to_string(), layer.to_string());
+        assert_eq!(copy.type_name(), layer.type_name());
+        let (ours, theirs) = (layer.named_state(), copy.named_state());
+        assert_eq!(ours.len(), theirs.len());
+        for ((name, ours), (of_copy, theirs)) in ours.into_iter().zip(theirs) {
+            assert_eq!(name, of_copy);
+            assert_ne!(ours.id(), theirs.id(), "{layer}: {name}");
+            assert_eq!(ours.value(), theirs.value());
+            assert_eq!(ours.frozen(), theirs.frozen());
+        }
+    }
 }
 
 /// The list above names every layer that the crate exports.

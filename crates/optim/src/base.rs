@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use wengert_autograd::ParamId;
+use wengert_autograd::{Param, ParamHandle, ParamId};
 use wengert_tensor::{Float, Tensor};
 
 /// The part that all optimizers share: the learning rate, whether gradients may be missing, and what
@@ -21,11 +21,13 @@ pub(crate) struct Memory<T: Float> {
     /// One tensor for each of the rule's slots that was in use at one of these updates or before a
     /// slot that was.
     pub slots: SmallVec<[Tensor<T>; 3]>,
+    /// What is remembered goes with the parameter.
+    pub param: ParamHandle,
 }
 
 impl<T: Float> Memory<T> {
-    pub fn new() -> Self {
-        Memory { steps: 0, slots: SmallVec::new() }
+    pub fn new(param: &Param<T>) -> Self {
+        Memory { steps: 0, slots: SmallVec::new(), param: param.handle() }
     }
 }
 

@@ -19,6 +19,11 @@ pub trait Optimizer<T: Float = f32> {
     /// applies the buffer updates of the run, each once. Frozen parameters stay as they are, also if
     /// there is a gradient from before they were frozen: no weight decay, no momentum.
     ///
+    /// One optimizer may step several modules in turn. What it remembers of a parameter (momentum, say)
+    /// stays as long as the parameter exists, in whatever module, and goes at the next step after that:
+    /// a layer that is replaced starts anew. Numbers that are loaded or copied
+    /// ([`Module::copy_from`]) into a parameter leave what is remembered as it is.
+    ///
     /// # Panics
     /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
     /// type than the gradients, or its gradient of another shape, or has changed since the gradient

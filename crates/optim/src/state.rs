@@ -98,6 +98,11 @@ fn join(slot: &str, path: &str) -> String {
     if path.is_empty() { slot.into() } else { format!("{slot}.{path}") }
 }
 
+/// What a message calls a parameter.
+fn called(path: &str) -> String {
+    if path.is_empty() { "the model itself".into() } else { format!("`{path}`") }
+}
+
 /// Every parameter once, by the first of its names. Frozen ones count: they may have been trained.
 fn parameters<T: Float>(model: &dyn Module) -> Vec<(String, &Param<T>)> {
     let mut seen = HashSet::new();
@@ -110,17 +115,17 @@ fn parameters<T: Float>(model: &dyn Module) -> Vec<(String, &Param<T>)> {
 #[track_caller]
 pub(crate) fn save<T: Float, R: Rule<T>>(rule: &R, model: &dyn Module) -> NamedTensors {
     let (base, mut out) = (rule.base(), NamedTensors::new());
-    let (fresh, mut unused) = (Memory::new(), Vec::new());
+    let mut unused = Vec::new();
     for (path, param) in parameters::<T>(model) {
-        let memory = base.memories.get(&param.id()).unwrap_or(&fresh);
-        let steps = Tensor::scalar_of(memory.steps as i64);
-        let taken = out.insert(join(STEP, &path), steps).is_some();
-        assert!(!taken, "state_dict: two parameters are named `{path}`");
+        let memory = base.memories.get(&param.id());
+        let steps = memory.map_or(0, |memory| memory.steps);
+        let taken = out.insert(join(STEP, &path), Tensor::scalar_of(steps as i64)).is_some();
+        assert!(!taken, "state_dict: two parameters have one name: {}", called(&path));
         for (i, slot) in rule.slots().iter().enumerate() {
             let name = join(slot, &path);
-            match memory.slots.get(i) {
+            match memory.and_then(|memory| memory.slots.get(i)) {
                 Some(tensor) => drop(out.insert(name, tensor.clone())),
-                None if memory.steps > 0 && i < rule.slots_in_use() => unused.push(name),
+                None if steps > 0 && i < rule.slots_in_use() => unused.push(name),
                 None => {}
             }
         }
@@ -208,7 +213,7 @@ fn load_memories<T: Float, R: Rule<T>>(
         let name = join(STEP, &path);
         let steps = read_steps(&name, state).map_err(|problem| problems.push(problem)).ok();
         known.insert(name);
-        let mut memory = Memory { steps: steps.unwrap_or(0), ..Memory::new() };
+        let mut memory = Memory { steps: steps.unwrap_or(0), ..Memory::new(param) };
         // State tensors are allocated by the first step that uses them: in the order of the slots.
         let slots = if steps == Some(0) { &[] } else { rule.slots() };
         for (i, slot) in slots.iter().enumerate() {

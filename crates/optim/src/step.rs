@@ -23,6 +23,7 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     let (in_use, initial) = (rule_now.slots_in_use(), T::of(rule_now.initial()));
     // Parameters of one age share a program.
     let mut program: Option<((u64, bool), Program)> = None;
+    let mut updated = 0;
     // Each is met once: the walk hands out `&mut` for as long as it lasts.
     model.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
@@ -37,8 +38,9 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             return;
         };
         let Some(gradient) = gradients.get(param) else { return };
-        let memory = memories.entry(param.id()).or_insert_with(Memory::new);
+        let memory = memories.entry(param.id()).or_insert_with(|| Memory::new(param));
         memory.steps += 1;
+        updated += 1;
         let (shape, t) = (param.shape(), memory.steps);
         let first = memory.slots.len() < in_use;
         if first {
@@ -58,6 +60,10 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             program.update(&mut targets, &[gradient]);
         });
     });
+    // The others belong to parameters of another module, to frozen ones, or to none any more.
+    if memories.len() > updated {
+        memories.retain(|_, memory| memory.param.is_alive());
+    }
 }
 
 /// What a rule remembers, out of it while its programs are asked for; back in it at the end, also when a
@@ -154,4 +160,120 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
         "step: no gradient for {names}: the loss does not depend on them; freeze what is not to be \
          trained, or make the optimizer with `.allow_missing()`"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Adam, Optimizer, Rule, Sgd};
+    use wengert_autograd::{Module, Param, Tape};
+    use wengert_tensor::Tensor;
+
+    fn param(values: [f32; 2]) -> Param {
+        Param::new(Tensor::from(values))
+    }
+
+    /// A step with gradients that are all 1.
+    fn step(optimizer: &mut dyn Optimizer, model: &mut Vec<Param>) {
+        let tape = Tape::new();
+        let sums = model.iter().map(|param| tape.param(param).sum_all());
+        let gradients = sums.reduce(|sum, next| sum + next).unwrap().backward();
+        optimizer.step(model, &gradients);
+    }
+
+    /// How often each parameter was updated.
+    fn steps(optimizer: &dyn Optimizer, model: &Vec<Param>) -> Vec<i64> {
+        let state = optimizer.state_dict(model);
+        let steps = (0..model.len()).map(|i| state.get(&format!("step.{i}")).unwrap());
+        steps.map(|steps| steps.cast::<i64>().item()).collect()
+    }
+
+    #[test]
+    fn what_is_remembered_goes_with_its_parameter() {
+        let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0]), param([5.0, 6.0])];
+        let mut sgd = Sgd::new(1.0).momentum(0.5);
+        step(&mut sgd, &mut model);
+        step(&mut sgd, &mut model);
+        assert_eq!(model[1].value().to_vec(), [0.5, 1.5]); // 1, then 1.5
+        assert_eq!(sgd.base().memories.len(), 3);
+
+        // Moved and set: still there.
+        model.swap(0, 2);
+        model[1].set(Tensor::zeros(&[2]));
+        step(&mut sgd, &mut model);
+        assert_eq!(model[1].value().to_vec(), [-1.75, -1.75]);
+        assert_eq!(sgd.base().memories.len(), 3);
+
+        // Replaced: the new parameter begins with a momentum of its own.
+        model[1] = param([0.0, 0.0]);
+        step(&mut sgd, &mut model);
+        assert_eq!(model[1].value().to_vec(), [-1.0, -1.0]);
+        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(steps(&sgd, &model), [4, 1, 4]);
+
+        // Removed: forgotten at the next step.
+        model.truncate(1);
+        assert_eq!(sgd.base().memories.len(), 3);
+        step(&mut sgd, &mut model);
+        assert_eq!(sgd.base().memories.len(), 1);
+        // A copy in its place is another parameter.
+        model = model.clone();
+        step(&mut sgd, &mut model);
+        assert_eq!(sgd.base().memories.len(), 1);
+        assert_eq!(steps(&sgd, &model), [1]);
+    }
+
+    #[test]
+    fn a_step_of_one_model_keeps_what_is_remembered_of_others() {
+        let (mut a, mut b) = (vec![param([0.0, 0.0])], vec![param([0.0, 0.0]), param([0.0, 0.0])]);
+        let mut sgd = Sgd::new(1.0).momentum(0.5);
+        step(&mut sgd, &mut b);
+        for _ in 0..3 {
+            step(&mut sgd, &mut a);
+        }
+        step(&mut sgd, &mut b);
+        assert_eq!(b[0].value().to_vec(), [-2.5, -2.5]); // 1, then 1.5
+        assert_eq!(sgd.base().memories.len(), 3);
+        // Out of its model for a while, and frozen for a while.
+        let aside = b.pop().unwrap();
+        b[0].freeze();
+        step(&mut sgd, &mut a);
+        b.push(aside);
+        b[0].unfreeze();
+        step(&mut sgd, &mut b);
+        assert_eq!(b[1].value().to_vec(), [-4.25, -4.25]); // then 1.75
+        drop(b);
+        step(&mut sgd, &mut a);
+        assert_eq!(sgd.base().memories.len(), 1);
+    }
+
+    /// θ ← θ + t (θ' − θ) keeps the identities: restoring a snapshot leaves the momentum.
+    #[test]
+    fn copies_between_models_leave_what_is_remembered() {
+        let mut model = vec![param([0.0, 0.0])];
+        let mut sgd = Sgd::new(1.0).momentum(0.5);
+        let best = model.clone();
+        step(&mut sgd, &mut model);
+        model.copy_from(&best);
+        step(&mut sgd, &mut model);
+        assert_eq!(model[0].value().to_vec(), [-1.5, -1.5]);
+        model.lerp_from(&best, 0.5);
+        step(&mut sgd, &mut model);
+        assert_eq!(model[0].value().to_vec(), [-2.5, -2.5]); // -0.75, less 1.75
+        assert_eq!(sgd.base().memories.len(), 1);
+    }
+
+    #[test]
+    fn a_loaded_state_goes_with_its_parameters_too() {
+        let mut model = vec![param([0.0, 0.0]), param([0.0, 0.0])];
+        let mut adam = Adam::new(0.1);
+        step(&mut adam, &mut model);
+        let state = adam.state_dict(&model);
+        let mut other = Adam::new(0.5);
+        other.load_state_dict(&model, &state).unwrap();
+        assert_eq!(other.base().memories.len(), 2);
+        model.pop();
+        step(&mut other, &mut model);
+        assert_eq!(other.base().memories.len(), 1);
+        assert_eq!(steps(&other, &model), [2]);
+    }
 }
