@@ -1,5 +1,6 @@
 //! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
 
+use crate::index::Index;
 use crate::tape::Tape;
 use crate::var::Var;
 use smallvec::SmallVec;
@@ -25,7 +26,7 @@ pub struct Trace {
     pub shape: Option<Shape>,
 }
 
-/// What a scope may return: variables in any number. They stay readable, everything else that the
+/// What a scope may return: variables, masks and indices in any number. They stay readable, everything else that the
 /// scope computed goes when no rule needs it.
 #[diagnostic::on_unimplemented(
     message = "a scope returns variables, not `{Self}`",
@@ -38,6 +39,11 @@ pub trait ScopeResult<'t, T: Float> {
 impl<'t, T: Float> ScopeResult<'t, T> for Var<'t, T> {
     fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
         see(*self);
+    }
+}
+impl<'t, T: Float> ScopeResult<'t, T> for Index<'t, T> {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        see(Var { tape: self.tape, id: self.id });
     }
 }
 impl<'t, T: Float, R: ScopeResult<'t, T>> ScopeResult<'t, T> for Vec<R> {

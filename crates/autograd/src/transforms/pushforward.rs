@@ -121,7 +121,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             Op::Reduce(Reduce::Max | Reduce::Min | Reduce::LogSumExp)
             | Op::LogSoftmax(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
-            Op::Constant | Op::Leaf | Op::Whole { .. } => None,
+            Op::Constant | Op::Leaf | Op::Whole { .. } | Op::Compare(_) => None,
             Op::Output(_) => return, // came with its operation
         };
         if let Some(t) = tangent {

@@ -12,6 +12,7 @@ mod gates;
 mod hessians;
 mod index;
 mod kinks;
+mod masks;
 mod matmul;
 mod memory;
 mod others;
@@ -243,6 +244,7 @@ fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
 fn rows(family: Op) -> Vec<Row> {
     match family {
         Op::Constant | Op::Leaf | Op::Whole { .. } => vec![],
+        Op::Compare(_) => others::comparisons(),
         Op::Output(_) => others::outputs(),
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
         Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
@@ -274,7 +276,8 @@ fn after(family: Op) -> Option<Op> {
     match family {
         Op::Constant => Some(Op::Leaf),
         Op::Leaf => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
-        Op::Whole { .. } => Some(Op::Output(1)),
+        Op::Whole { .. } => Some(Op::Compare(Binary::Gt)),
+        Op::Compare(_) => Some(Op::Output(1)),
         Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
         Op::Binary(_) => Some(Op::Select),
