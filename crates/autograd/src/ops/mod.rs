@@ -41,7 +41,7 @@
 //! | `maximum`, `minimum` | a < b, a > b | open to both | open to both |
 //! | `max`, `min` over axes | x ≠ y | the NaNs share evenly | the same for `max()`, NaN for `amax` |
 //! | max pooling | not the position found | the first NaN gets all | the same |
-//! | `where_`, `masked_fill` | not selected | by the mask, which a comparison with NaN closes | by the mask |
+//! | `where_`, `masked_fill` | not selected | by the mask: a comparison with NaN is false | by the mask |
 //! | `dropout` | dropped | by the mask | by the mask (a product) |
 //!
 //! The same holds inside a rule. Masking its *value* afterwards does not mask the derivative of the branch
