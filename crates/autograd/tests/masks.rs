@@ -4,7 +4,7 @@ mod common;
 
 use common::panics;
 use std::f64::consts::PI;
-use wengert_autograd::{IntoMask, Mask, Policy, Tape, Var};
+use wengert_autograd::{Index, IntoMask, Mask, Policy, Tape, Var};
 use wengert_tensor::{Dtype, Float, Philox, Tensor};
 
 const NAN: f64 = f64::NAN;
@@ -19,16 +19,19 @@ fn pairs() -> (Vec<f64>, Vec<f64>) {
 
 type Comparison = for<'t> fn(Var<'t>, Var<'t>) -> Mask<'t>;
 type WithNumber = for<'t> fn(Var<'t>, f64) -> Mask<'t>;
+type OfWholes = for<'t> fn(Index<'t>, Index<'t>) -> Mask<'t>;
+type Meaning<X> = fn(X, X) -> bool;
+type Row<F, M> = (&'static str, F, M);
 
 #[test]
 fn comparisons_are_those_of_numbers() {
-    let rows: &[(&str, Comparison, WithNumber, fn(f32, f32) -> bool)] = &[
-        ("gt", |a, b| a.gt(b), |a, c| a.gt(c), |a, b| a > b),
-        ("ge", |a, b| a.ge(b), |a, c| a.ge(c), |a, b| a >= b),
-        ("lt", |a, b| a.lt(b), |a, c| a.lt(c), |a, b| a < b),
-        ("le", |a, b| a.le(b), |a, c| a.le(c), |a, b| a <= b),
-        ("eq", |a, b| a.eq(b), |a, c| a.eq(c), |a, b| a == b),
-        ("ne", |a, b| a.ne(b), |a, c| a.ne(c), |a, b| a != b),
+    let rows: [Row<(Comparison, WithNumber), Meaning<f32>>; 6] = [
+        ("gt", (|a, b| a.gt(b), |a, c| a.gt(c)), |a, b| a > b),
+        ("ge", (|a, b| a.ge(b), |a, c| a.ge(c)), |a, b| a >= b),
+        ("lt", (|a, b| a.lt(b), |a, c| a.lt(c)), |a, b| a < b),
+        ("le", (|a, b| a.le(b), |a, c| a.le(c)), |a, b| a <= b),
+        ("eq", (|a, b| a.eq(b), |a, c| a.eq(c)), |a, b| a == b),
+        ("ne", (|a, b| a.ne(b), |a, c| a.ne(c)), |a, b| a != b),
     ];
     let (a, b) = pairs();
     // Few numbers are computed at once, many wait for their reader.
@@ -40,7 +43,7 @@ fn comparisons_are_those_of_numbers() {
                 tape.watch(Tensor::from(x).broadcast_to((copies, a.len())))
             };
             let (x, y) = (column(&a), column(&b));
-            for (name, compare, with_number, meaning) in rows {
+            for (name, (compare, with_number), meaning) in rows {
                 let wanted: Vec<bool> = (0..copies * a.len())
                     .map(|i| meaning(a[i % a.len()] as f32, b[i % b.len()] as f32))
                     .collect();
@@ -258,14 +261,13 @@ fn attention_weights_leave_out_what_is_masked() {
 fn indices_are_compared_exactly() {
     let large = (1i64 << 53) + 1;
     let a = [-2i64, 0, 3, large, large - 1, i64::MAX, i64::MIN];
-    type Compare = for<'t> fn(wengert_autograd::Index<'t>, wengert_autograd::Index<'t>) -> Mask<'t>;
-    let rows: [(&str, Compare, fn(&i64, &i64) -> bool); 6] = [
-        ("gt", |a, b| a.gt(b), i64::gt),
-        ("ge", |a, b| a.ge(b), i64::ge),
-        ("lt", |a, b| a.lt(b), i64::lt),
-        ("le", |a, b| a.le(b), i64::le),
-        ("eq", |a, b| a.eq(b), i64::eq),
-        ("ne", |a, b| a.ne(b), i64::ne),
+    let rows: [Row<OfWholes, Meaning<i64>>; 6] = [
+        ("gt", |a, b| a.gt(b), |a, b| a > b),
+        ("ge", |a, b| a.ge(b), |a, b| a >= b),
+        ("lt", |a, b| a.lt(b), |a, b| a < b),
+        ("le", |a, b| a.le(b), |a, b| a <= b),
+        ("eq", |a, b| a.eq(b), |a, b| a == b),
+        ("ne", |a, b| a.ne(b), |a, b| a != b),
     ];
     for policy in POLICIES {
         let tape = Tape::<f32>::new().with_policy(policy);
@@ -273,7 +275,7 @@ fn indices_are_compared_exactly() {
         for (name, compare, meaning) in rows {
             let found = compare(index.unsqueeze(-1), index);
             assert_eq!(found.shape(), [7, 7]);
-            let wanted = Tensor::from_fn(&[7, 7], |i| meaning(&a[i / 7], &a[i % 7]));
+            let wanted = Tensor::from_fn(&[7, 7], |i| meaning(a[i / 7], a[i % 7]));
             assert_eq!(found.value(), wanted, "{name}");
         }
         assert_eq!(index.eq(large).count(), 1);
