@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use syn::{Attribute, FnArg, ImplItem, Item, Type, Visibility};
 
-const BOOLEANS: &str =
-    "a variable has no boolean type: its comparisons give 0 and 1, which multiply and sum";
+const BOOLEANS: &str = "of booleans, which on a tape are a `Mask`";
 const MEMORY: &str = "a variable is not changed and owns no memory: read x.value()";
 const NUMBERS: &str = "numbers enter a tape through tape.constant, and leave it through value";
 const TAPE: &str = "the tape: what is recorded, gradients, the lifetime of values";
@@ -70,6 +69,9 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("grad_or_zero", TAPE),
     ("dropout", RANDOM),
 ];
+
+/// The methods of masks that tensors lack.
+const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
 /// The words of later methods, which nothing takes until then.
 const RESERVED: &[&str] = &[
@@ -270,6 +272,23 @@ fn tensors_and_variables_have_the_same_methods() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A mask is a tensor of booleans on a tape: it has its logic, and what it has is named alike.
+#[test]
+fn masks_speak_it_too() {
+    let (tensor, mask) = (methods("tensor", "Tensor"), methods("autograd", "Mask"));
+    // What macros write for variables and indices is none of the masks'.
+    let of_macros = |name: &str| methods("autograd", "Nothing").contains_key(name);
+    let own: Methods = mask.into_iter().filter(|(name, _)| !of_macros(name)).collect();
+    let wrong = compare("masks", &own, &tensor, MASK_ONLY);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    for (name, _) in TENSOR_ONLY.iter().filter(|(_, why)| *why == BOOLEANS) {
+        assert!(own.contains_key(*name), "{name}: masks lack it");
+    }
+    for name in ["cast", "concat", "reshape", "item", "dtype"] {
+        assert!(own.contains_key(name), "{name}");
+    }
 }
 
 /// The test reads what there is: one method of each kind of source.

@@ -5,7 +5,7 @@
 
 use crate::check::Cause;
 use crate::op::Op;
-use crate::ops::{MaxPool, Reduce};
+use crate::ops::{MaxPool, Reduce, compare};
 use crate::tape::{KEPT, Policy, RELEASED, Run, SAVED, TINY, Tape, WAITS};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
@@ -195,6 +195,10 @@ impl<T: Float> Tape<T> {
             Op::MapAxis(op) => {
                 let map = self.arena.borrow().maps[op.map as usize].clone();
                 smallvec![op.eval(&x[0], &map)]
+            }
+            Op::Compare(op) => {
+                let sides = self.wholes_of(first);
+                smallvec![compare(op, &sides[0], &sides[1], shape)]
             }
             Op::View(view) => smallvec![view.eval(x, shape)],
             Op::Assemble(op) => smallvec![op.eval(x, shape, self)],

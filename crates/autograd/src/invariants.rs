@@ -1,8 +1,9 @@
 //! What must hold in an arena between operations. Debug builds check it where a scope, a walk back or
 //! a tape ends; release builds check nothing.
 
+use crate::mask::Kind;
 use crate::op::Op;
-use crate::tape::{Arena, KEPT, PASSING, RELEASED, WAITS};
+use crate::tape::{ACTIVE, Arena, KEPT, PASSING, RELEASED, WAITS};
 use wengert_tensor::Float;
 
 /// Longer tapes are not checked as a whole: a loop of many walks over one tape stays linear.
@@ -53,6 +54,8 @@ impl<T: Float> Arena<T> {
                     "a further output belongs to an op with several",
                 );
             }
+            let mask = self.kind(id) == Kind::Mask;
+            must(!mask || !node.has(ACTIVE), "a mask is not differentiated");
             let Some(value) = value else { continue };
             must(value.shape() == *self.shape(id), "its value has the node's shape");
             must(!node.has(WAITS), "a node with a value waits for none of its parents");

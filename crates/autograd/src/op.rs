@@ -1,6 +1,7 @@
 //! What a node of the tape can be, and what a derivative rule sees.
 
 use crate::index::{Index, WholeOp};
+use crate::mask::Mask;
 use crate::ops::{
     Assemble, ConvOp, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce, View,
 };
@@ -29,6 +30,8 @@ pub(crate) enum Op {
         op: WholeOp,
         place: u32,
     },
+    /// A comparison of two whole numbers.
+    Compare(Binary),
     Unary(Unary),
     Binary(Binary),
     /// The second operand where the first is not zero, else the third.
@@ -75,7 +78,7 @@ impl Op {
         match self {
             Op::Unary(op) => crate::ops::unary_differentiable(op),
             Op::Binary(op) => crate::ops::binary_differentiable(op),
-            Op::Detach | Op::Whole { .. } => false,
+            Op::Detach | Op::Whole { .. } | Op::Compare(_) => false,
             _ => true,
         }
     }
@@ -192,6 +195,11 @@ impl<'t, T: Float> Call<'_, 't, T> {
     #[inline]
     pub fn y(&self, output: usize) -> Var<'t, T> {
         Var { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// An input that is a mask.
+    pub(crate) fn x_mask(&self, arg: usize) -> Mask<'t, T> {
+        Mask { tape: self.tape, id: self.parents[arg] }
     }
 
     /// An input that is an index.

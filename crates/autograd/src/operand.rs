@@ -15,8 +15,8 @@ mod sealed {
 /// use wengert_tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([-1.0, 0.5, 2.0]));
-/// assert_eq!(x.gt(0).value().to_vec(), [0.0, 1.0, 1.0]);
-/// assert_eq!(x.le(0.5).value().to_vec(), [1.0, 1.0, 0.0]);
+/// assert_eq!(x.gt(0).value().to_vec(), [false, true, true]);
+/// assert_eq!(x.le(0.5).value().to_vec(), [true, true, false]);
 /// assert_eq!(x.pow(2).value().to_vec(), [1.0, 0.25, 4.0]);
 /// assert_eq!(Var::where_(x.gt(0), x, 0.1 * x).value().to_vec(), [-0.1, 0.5, 2.0]);
 /// ```

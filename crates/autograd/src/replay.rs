@@ -2,6 +2,7 @@
 
 use crate::buffers::Updates;
 use crate::index::{Index, WholeOp};
+use crate::mask::Mask;
 use crate::module::{Module, Path};
 use crate::op::Op;
 use crate::param::{Buffer, BufferId, Param, ParamId};
@@ -25,7 +26,8 @@ pub struct Replay<'t, T: Float> {
 
 impl<T: Float> Tape<T> {
     /// The program that this tape has recorded, to be run again: on new parameters and buffers of the
-    /// model, on new inputs ([`set`](Replay::set), [`set_index`](Replay::set_index)), with other random
+    /// model, on new inputs ([`set`](Replay::set), [`set_index`](Replay::set_index),
+    /// [`set_mask`](Replay::set_mask)), with other random
     /// numbers ([`rng`](Replay::rng)). What is not set stays: other inputs, and the random numbers.
     ///
     /// Values, gradients and updates of buffers have the bits of a new run of the same code, if that run
@@ -105,6 +107,16 @@ impl<'t, T: Float> Replay<'t, T> {
         self.check_leaf(given, index.shape(), value.shape());
         self.wholes.push((index.id, value));
         self
+    }
+
+    /// Other truth values for a mask that was given.
+    ///
+    /// # Panics
+    /// If the mask is on another tape, was computed, or has another shape.
+    #[allow(clippy::needless_pass_by_value)] // as `set` and `set_index`
+    #[track_caller]
+    pub fn set_mask(self, mask: Mask<'t, T>, value: Tensor<bool>) -> Self {
+        self.set(mask.numbers(), value.cast())
     }
 
     #[track_caller]

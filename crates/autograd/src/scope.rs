@@ -1,6 +1,7 @@
 //! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
 
 use crate::graph::GraphScope;
+use crate::index::Index;
 use crate::module::Module;
 use crate::names::{FirstState, Place, Register};
 use crate::param::StateId;
@@ -97,7 +98,7 @@ pub struct Trace {
     pub place: Option<String>,
 }
 
-/// What a scope may return: variables in any number. They stay readable, everything else that the
+/// What a scope may return: variables, masks and indices in any number. They stay readable, everything else that the
 /// scope computed goes when no rule needs it.
 #[diagnostic::on_unimplemented(
     message = "a scope returns variables, not `{Self}`",
@@ -110,6 +111,11 @@ pub trait ScopeResult<'t, T: Float> {
 impl<'t, T: Float> ScopeResult<'t, T> for Var<'t, T> {
     fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
         see(*self);
+    }
+}
+impl<'t, T: Float> ScopeResult<'t, T> for Index<'t, T> {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        see(Var { tape: self.tape, id: self.id });
     }
 }
 impl<'t, T: Float, R: ScopeResult<'t, T>> ScopeResult<'t, T> for Vec<R> {

@@ -113,7 +113,10 @@ pub(crate) struct Node {
     /// An upper bound, perhaps stale, for the length of the program that would compute this node.
     pub pending: u16,
     pub flags: u8,
+    /// Its numbers say whether something holds. Comparisons are masks without it, by their op.
+    pub mask: bool,
 }
+const _: () = assert!(size_of::<Node>() == 40);
 
 /// Values of so few numbers are computed at once, since waiting would cost more, and stay readable.
 pub(crate) const TINY: usize = 8;
@@ -709,7 +712,8 @@ impl<T: Float> Arena<T> {
             }
         };
         let arity = parents.len() as u32;
-        self.nodes.push(Node { op, parents: inline, arity, shape, readers: 0, pending: 0, flags });
+        let (readers, pending, mask) = (0, 0, false);
+        self.nodes.push(Node { op, parents: inline, arity, shape, readers, pending, flags, mask });
         self.values.push(value);
         id
     }

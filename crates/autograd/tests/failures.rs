@@ -86,6 +86,8 @@ fn two_tapes_do_not_meet() {
     panics!(x.maximum(y), "maximum: variables of two tapes meet");
     panics!(x.matmul(y), "matmul: variables of two tapes meet");
     panics!(Var::where_(x.gt(0.0), x, y), "where_: variables of two tapes meet");
+    panics!(Var::where_(y.gt(0.0), x, x), "where_: variables of two tapes meet");
+    panics!(x.masked_fill(y.gt(0.0), 0), "masked_fill: variables of two tapes meet");
     panics!(Var::concat(&[x, y], 0), "concat: variables of two tapes meet");
     panics!(Var::stack(&[x, y], 0), "variables of two tapes meet");
     panics!(x.sum_all().grad(&[y]), "grad: variables of two tapes meet");
@@ -132,7 +134,7 @@ fn targets_are_within_reach() {
     panics!(loss.grad(&[x, z]), "does not depend on variable 1 of 2", "grad_or_zero()");
     panics!(loss.grad(&[x.tanh()]), "variable 0 of 1", "grad_or_zero()");
     panics!(x.detach().sum_all().grad(&[x]), "grad_or_zero()");
-    panics!(x.gt(0.0).sum_all().grad(&[x]), "grad_or_zero()");
+    panics!(x.gt(0.0).cast().sum_all().grad(&[x]), "grad_or_zero()");
     let found = loss.grad_or_zero(&[x, z]);
     assert_eq!(
         (found[0].value().to_vec(), found[1].value().to_vec()),

@@ -35,9 +35,9 @@ const BINARY: &[Case] = cases! {
     |t| v(t, &[2, 3]).minimum(v(t, &[4])) => "minimum: ", "do not broadcast";
     |t| v(t, &[2, 3]).gt(v(t, &[4])) => "gt: ", "do not broadcast";
     |t| v(t, &[2, 3]).eq(v(t, &[4])) => "eq: ", "do not broadcast";
-    |t| Var::where_(v(t, &[2, 3]), v(t, &[4]), v(t, &[3])) => "where_: ", "[4]", "[3]";
-    |t| Var::where_(v(t, &[2]), v(t, &[3]), v(t, &[3])) => "where_: ", "[3]", "[2]";
-    |t| v(t, &[2, 3]).masked_fill(v(t, &[4]), 0.0) => "masked_fill: ", "[4]", "[2, 3]";
+    |t| Var::where_(v(t, &[2, 3]).gt(0), v(t, &[4]), v(t, &[3])) => "where_: ", "[4]", "[3]";
+    |t| Var::where_(v(t, &[2]).gt(0), v(t, &[3]), v(t, &[3])) => "where_: ", "[3]", "[2]";
+    |t| v(t, &[2, 3]).masked_fill(v(t, &[4]).gt(0), 0.0) => "masked_fill: ", "[4]", "[2, 3]";
 };
 
 const MATMUL: &[Case] = cases! {

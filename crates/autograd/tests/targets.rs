@@ -209,7 +209,7 @@ fn zeros_by_a_constant_are_refused() {
     panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
     assert_eq!(y.grad_or_zero(&[unused])[0].item(), 0.0);
     // Comparisons have no derivative: zero is right.
-    let z = (x * c.gt(1.0)).sum_all();
+    let z = (x * c.gt(1.0).cast()).sum_all();
     assert_eq!(z.grad_or_zero(&[c])[0].item(), 0.0);
 }
 

@@ -235,8 +235,8 @@ fn structures_and_other_variables() {
         assert_eq!(of(grad(|_| c.sum_all(), a)), [0.0; 12]);
         assert_eq!(of(jvp(|_| c, a, b).1), [0.0; 12]);
         assert_eq!(of(jvp(|x| x, a, b).1), [3.0; 12]);
-        assert_eq!(of(jvp(|x| (x.gt(1.0), x.detach()), a, b).1.0), [0.0; 12]);
-        assert_eq!(of(jvp(|x| (x.gt(1.0), x.detach()), a, b).1.1), [0.0; 12]);
+        assert_eq!(of(jvp(|x| (x.gt(1.0).cast(), x.detach()), a, b).1.0), [0.0; 12]);
+        assert_eq!(of(jvp(|x| (x.gt(1.0).cast(), x.detach()), a, b).1.1), [0.0; 12]);
         let (y, t) = jvp(|x| vec![x.exp(), x.sum_all()], zero, b);
         assert_eq!((of(y[0]), of(t[0]), t[1].item()), (vec![1.0; 12], vec![3.0; 12], 36.0));
         panics!(jvp(|x| x, a, tape.zeros(&[3])), "direction 0 has shape [3], variable 0 has shape");

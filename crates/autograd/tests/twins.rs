@@ -380,13 +380,12 @@ fn those_with_other_operands() {
                         assert_same("pad", about, &wanted, &v.pad(&around, value).value());
                     }
                     let flags = Tensor::from_fn(&[4, 6], |i| i % 3 == 1);
-                    let mask =
-                        tape.constant(Tensor::from_fn(&[4, 6], |i| T::of(f64::from(i % 3 == 1))));
+                    let mask = tape.mask(flags.clone());
                     let wanted = x.masked_fill(&flags, value);
                     assert_same("masked_fill", about, &wanted, &v.masked_fill(mask, value).value());
                 }
                 let flags = Tensor::from_fn(&[4, 6], |i| i % 3 == 1);
-                let mask = tape.constant(flags.cast::<T>());
+                let mask = tape.mask(flags.clone());
                 let wanted = Tensor::where_(&flags, &x, &(&x * 2.0));
                 assert_same("where_", about, &wanted, &Var::where_(mask, v, v * 2.0).value());
                 for axes in [&[][..], &[0], &[-1], &[0, 1]] {
@@ -425,13 +424,13 @@ fn those_with_other_operands() {
                     assert_same("split", about, a, &b.value());
                 }
                 for (c, flags) in [(0.1, x.gt(0.1)), (1.0, x.gt(1.0))] {
-                    assert_same("gt", about, &flags.cast(), &v.gt(c).value());
+                    assert_eq!(flags, v.gt(c).value(), "gt, {about}");
                 }
-                assert_same("le", about, &x.le(0.1).cast(), &v.le(0.1).value());
-                assert_same("eq", about, &x.eq(1.0).cast(), &v.eq(1.0).value());
-                assert_same("ge", about, &x.ge(1).cast(), &v.ge(1).value());
-                assert_same("lt", about, &x.lt(0).cast(), &v.lt(0).value());
-                assert_same("ne", about, &x.ne(-1).cast(), &v.ne(-1).value());
+                assert_eq!(x.le(0.1), v.le(0.1).value(), "le, {about}");
+                assert_eq!(x.eq(1.0), v.eq(1.0).value(), "eq, {about}");
+                assert_eq!(x.ge(1), v.ge(1).value(), "ge, {about}");
+                assert_eq!(x.lt(0), v.lt(0).value(), "lt, {about}");
+                assert_eq!(x.ne(-1), v.ne(-1).value(), "ne, {about}");
                 let (y, u) = (x.flip(1), v.flip(1));
                 for (name, a, b) in [
                     ("gt", x.gt(&y), v.gt(u)),
@@ -441,7 +440,8 @@ fn those_with_other_operands() {
                     ("eq", x.eq(&y), v.eq(u)),
                     ("ne", x.ne(&y), v.ne(u)),
                 ] {
-                    assert_same(name, about, &a.cast(), &b.value());
+                    assert_eq!(a, b.value(), "{name}, {about}");
+                    assert_same(name, about, &a.cast(), &b.cast().value());
                 }
                 let wanted = Tensor::where_(&flags, 0.1, &x);
                 assert_same("where_", about, &wanted, &Var::where_(mask, 0.1, v).value());

@@ -91,6 +91,6 @@ impl<T: Float> Layer<T> for Dropout2d {
         }
         // Selected: what is dropped is zero, though it be infinite.
         let kept = tape.ones(&[n, c, 1, 1]).dropout(self.p);
-        Var::where_(kept, x * kept, 0)
+        Var::where_(kept.ne(0), x * kept, 0)
     }
 }

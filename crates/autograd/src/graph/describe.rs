@@ -1,6 +1,6 @@
 //! The name of each operation, and its attributes.
 
-use super::{Attribute, NodeKind};
+use super::Attribute;
 use crate::index::WholeOp;
 use crate::op::Op;
 use crate::ops::{
@@ -8,18 +8,9 @@ use crate::ops::{
     View,
 };
 use crate::tape::Arena;
-use wengert_tensor::{Binary, Conv, Float, Pool, Unary};
+use wengert_tensor::{Conv, Float, Pool, Unary};
 
 type Attributes = Vec<(&'static str, Attribute)>;
-
-/// What the elements of an operation's results are, unless they are whole numbers.
-pub(super) fn kind(op: Op) -> NodeKind {
-    match op {
-        Op::Whole { .. } => NodeKind::Index,
-        op if compares(op) => NodeKind::Mask,
-        _ => NodeKind::Number,
-    }
-}
 
 /// The name and the attributes of the operation whose first output is this node.
 pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String, Attributes) {
@@ -32,7 +23,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Output(_) => unreachable!("described by its operation"),
         Op::Whole { op, .. } => whole(arena, op),
         Op::Unary(op) => unary(op),
-        Op::Binary(op) => (op.name(), vec![]),
+        Op::Binary(op) | Op::Compare(op) => (op.name(), vec![]),
         Op::Select => ("where_", vec![]),
         Op::View(view) => self::view(view, arena.shape(id).rank()),
         Op::Assemble(sum) => {
@@ -157,17 +148,4 @@ fn pool(pool: &Pool) -> Attributes {
         ("dilation", pool.dilation.into()),
         ("ceil_mode", pool.ceil_mode.into()),
     ]
-}
-
-/// Comparisons: their results are truth values.
-fn compares(op: Op) -> bool {
-    use Binary::{Eq, Ge, Gt, Le, Lt, Ne};
-    match op {
-        Op::Binary(op) => matches!(op, Gt | Ge | Lt | Le | Eq | Ne),
-        Op::Unary(op) => matches!(
-            op,
-            Unary::Gt(_) | Unary::Ge(_) | Unary::Lt(_) | Unary::Le(_) | Unary::Eq(_) | Unary::Ne(_)
-        ),
-        _ => false,
-    }
 }

@@ -6,6 +6,7 @@ mod describe;
 pub use attribute::Attribute;
 
 use crate::index::WholeOp;
+use crate::mask::Kind;
 use crate::module::{Module, Path};
 use crate::op::Op;
 use crate::param::StateId;
@@ -165,7 +166,6 @@ impl<T: Float> Tape<T> {
     fn described(&self, arena: &Arena<T>, id: u32) -> GraphNode {
         let first = arena.first_output(id);
         let (node, op) = (&arena.nodes[id as usize], arena.nodes[first as usize].op);
-        let place = arena.place_of_whole(id);
         let state = if arena.is_computed(id) {
             ValueState::Computed
         } else if id < arena.ended {
@@ -187,7 +187,11 @@ impl<T: Float> Tape<T> {
             output: (id - first) as usize,
             attributes,
             shape: *arena.shape(id),
-            kind: if place.is_some() { NodeKind::Index } else { describe::kind(op) },
+            kind: match arena.kind(id) {
+                Kind::Number => NodeKind::Number,
+                Kind::Whole => NodeKind::Index,
+                Kind::Mask => NodeKind::Mask,
+            },
             source,
             name: None,
             scope: None,

@@ -1,6 +1,7 @@
 //! Operations of two operands, and selection. Their operands have equal shapes: broadcasting is an
 //! op of its own, put before them here, so no rule knows about it.
 
+use crate::mask::Mask;
 use crate::op::{Call, Cotangents, Op, Reads, two};
 use crate::operand::{Given, Operand};
 use crate::tape::Tape;
@@ -37,7 +38,7 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
     let (wants_a, wants_b) = (c.wants(0), c.wants(1));
     // Equal operands get half each. A side that was not chosen is behind a gate, closed by a
     // comparison that is false for NaN.
-    let share = || a.binary(Eq, b).choose("where_", 0.5 * gy, gy);
+    let share = || a.eq(b).choose("where_", 0.5 * gy, gy);
     match op {
         Add => two(Some(gy), Some(gy)),
         Sub => two(Some(gy), wants_b.then(|| -gy)),
@@ -51,15 +52,15 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
                 wants_b.then(|| pow_by_power(gy, a, b, y, bent)),
             )
         }
-        Maximum => two(
-            wants_a.then(|| a.binary(Lt, b).gate(share())),
-            wants_b.then(|| b.binary(Lt, a).gate(share())),
-        ),
-        Minimum => two(
-            wants_a.then(|| a.binary(Gt, b).gate(share())),
-            wants_b.then(|| b.binary(Gt, a).gate(share())),
-        ),
-        Gate => two(wants_a.then(|| c.tape.zeros(&gy.shape())), wants_b.then(|| a.gate(gy))),
+        Maximum => {
+            two(wants_a.then(|| a.lt(b).gate(share())), wants_b.then(|| b.lt(a).gate(share())))
+        }
+        Minimum => {
+            two(wants_a.then(|| a.gt(b).gate(share())), wants_b.then(|| b.gt(a).gate(share())))
+        }
+        Gate => {
+            two(wants_a.then(|| c.tape.zeros(&gy.shape())), wants_b.then(|| a.binary(Gate, gy)))
+        }
         Gt | Ge | Lt | Le | Eq | Ne => {
             let zero = c.tape.zeros(&gy.shape());
             two(Some(zero), Some(zero))
@@ -81,11 +82,11 @@ fn pow_by_base<'t, T: Float>(
     bent: bool,
 ) -> Var<'t, T> {
     let zero = a.eq(0.0);
-    let flat = zero * b.eq(0.0);
+    let flat = zero & b.eq(0.0);
     let safe = Var::where_(flat, 1, a);
     let less = b - 1.0;
     let factor = if bent {
-        let steep = zero * b.le(1.0);
+        let steep = zero & b.le(1.0);
         let root = Var::where_(steep, less.clamp_min(0.0), 1).sqrt();
         Var::where_(steep, b.sign() - root, b)
     } else {
@@ -107,22 +108,22 @@ fn pow_by_power<'t, T: Float>(
     bent: bool,
 ) -> Var<'t, T> {
     let zero = a.eq(0.0);
-    let flat = zero * b.ge(0.0);
+    let flat = zero & b.ge(0.0);
     let safe = Var::where_(flat, 1, a);
     if !bent {
         return flat.gate(gy) * y * safe.ln();
     }
-    let steep = zero * b.gt(0.0) * b.le(1.0);
+    let steep = zero & b.gt(0.0) & b.le(1.0);
     let root = Var::where_(steep, Var::where_(steep, a, 1).sqrt(), 0);
     flat.gate(gy) * safe.pow(b) * safe.ln() - gy.sign() * root
 }
 
 /// Each side gets the gradient where it was selected, the condition none.
 pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
-    let (gy, condition) = (c.gy(), c.x(0));
+    let (gy, condition) = (c.gy(), c.x_mask(0));
     smallvec![
         c.wants(0).then(|| c.tape.zeros(&gy.shape())),
-        c.wants(1).then(|| condition.eq(0.0).gate(gy)),
+        c.wants(1).then(|| condition.not().gate(gy)),
         c.wants(2).then(|| condition.gate(gy)),
     ]
 }
@@ -135,6 +136,18 @@ impl<T: Float> Tape<T> {
             self.fail(format!(
                 "{op}: variables of two tapes meet: values cross with tape.constant(x.value())"
             ))
+        }
+    }
+
+    /// An operand as a variable: a number as a constant without axes.
+    #[track_caller]
+    pub(crate) fn operand<'t>(&'t self, op: &str, given: Given<'t, T>) -> Var<'t, T> {
+        match given {
+            Given::Var(x) => {
+                self.same_tape(op, x.tape);
+                x
+            }
+            Given::Number(c) => self.full((), c.nearest::<T>()),
         }
     }
 }
@@ -159,71 +172,6 @@ impl<'t, T: Float> Var<'t, T> {
         Var { tape, id }
     }
 
-    /// `gy` where `self`, a comparison, is 0, else 0 whatever `gy` is: how rules close a gate. A
-    /// product with 0 would make NaN of an infinite cotangent.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn gate(self, gy: Self) -> Self {
-        self.binary(Gate, gy)
-    }
-
-    /// An operand as a variable: a number as a constant without axes.
-    #[track_caller]
-    fn operand(self, op: &str, given: Given<'t, T>) -> Self {
-        match given {
-            Given::Var(x) => {
-                self.tape.same_tape(op, x.tape);
-                x
-            }
-            Given::Number(c) => self.tape.full((), c.nearest::<T>()),
-        }
-    }
-
-    /// `a` where `condition` is not zero, else `b`, each a variable or a number; the three
-    /// broadcast. No gradient reaches the condition.
-    ///
-    /// ```
-    /// use wengert_autograd::{Tape, Var};
-    /// use wengert_tensor::Tensor;
-    /// let tape = Tape::new();
-    /// let x = tape.watch(Tensor::from([-1.0, 4.0]));
-    /// let y = Var::where_(x.gt(0), x.square(), 0);
-    /// assert_eq!(y.value().to_vec(), [0.0, 16.0]);
-    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 8.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
-    #[track_caller]
-    pub fn where_(condition: Self, a: impl Operand<'t, T>, b: impl Operand<'t, T>) -> Self {
-        let a = condition.operand("where_", a.operand());
-        let b = condition.operand("where_", b.operand());
-        condition.choose("where_", a, b)
-    }
-
-    /// `a` where `self` is not zero, else `b`, on one tape.
-    #[track_caller]
-    pub(crate) fn choose(self, op: &str, a: Self, b: Self) -> Self {
-        let tape = self.tape;
-        let rule = shapes::select(op, &self.shape(), &a.shape(), &b.shape());
-        let shape = self.fits(rule);
-        let condition = if self.is_active() { self.detach() } else { self };
-        let operands = [condition, a, b].map(|x| x.broadcast_shape(shape).id);
-        Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
-    }
-
-    /// `value`, a number or a variable, where `mask` is not zero, `self` elsewhere. All broadcast.
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
-    #[track_caller]
-    pub fn masked_fill(self, mask: Self, value: impl Operand<'t, T>) -> Self {
-        self.tape.same_tape("masked_fill", mask.tape);
-        let value = self.operand("masked_fill", value.operand());
-        self.fits(shapes::broadcast("masked_fill", &mask.shape(), &self.shape()));
-        mask.choose("masked_fill", value, self)
-    }
-
     /// The greater of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is
     /// a variable or a number.
     ///
@@ -231,7 +179,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the shapes do not broadcast, or the variables are of two tapes.
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
-        self.binary(Maximum, self.operand("maximum", other.operand()))
+        self.binary(Maximum, self.tape.operand("maximum", other.operand()))
     }
 
     /// The lesser of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is a
@@ -241,7 +189,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the shapes do not broadcast, or the variables are of two tapes.
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
-        self.binary(Minimum, self.operand("minimum", other.operand()))
+        self.binary(Minimum, self.tape.operand("minimum", other.operand()))
     }
 
     /// aᵇ; NaN for negative a unless b is whole. The exponent is a variable or a number:
@@ -264,8 +212,8 @@ impl<'t, T: Float> Var<'t, T> {
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
-        /// Comparisons with a variable or a number: 1 or 0. Every comparison with NaN is 0, but for
-        /// `ne`. Their derivative is zero.
+        /// Comparisons with a variable or a number, which give a [`Mask`]. Every comparison with NaN is
+        /// false, but for `ne`.
         impl<'t, T: Float> Var<'t, T> { $(
             $(#[$doc])*
             ///
@@ -274,27 +222,27 @@ macro_rules! comparisons {
             #[inline]
             #[track_caller]
             #[allow(clippy::should_implement_trait)] // element by element
-            pub fn $method(self, other: impl Operand<'t, T>) -> Self {
+            pub fn $method(self, other: impl Operand<'t, T>) -> Mask<'t, T> {
                 match other.operand() {
-                    Given::Var(other) => self.binary($Op, other),
-                    Given::Number(c) => self.unary(Unary::$Op(c.nearest::<T>())),
+                    Given::Var(other) => self.binary($Op, other).compared(),
+                    Given::Number(c) => self.unary(Unary::$Op(c.nearest::<T>())).compared(),
                 }
             }
         )* }
     };
 }
 comparisons! {
-    /// 1 where a > b, else 0. Derivative zero.
+    /// a > b
     Gt as gt;
-    /// 1 where a ≥ b, else 0. Derivative zero.
+    /// a ≥ b
     Ge as ge;
-    /// 1 where a < b, else 0. Derivative zero.
+    /// a < b
     Lt as lt;
-    /// 1 where a ≤ b, else 0. Derivative zero.
+    /// a ≤ b
     Le as le;
-    /// 1 where a = b, else 0. Derivative zero.
+    /// a = b, element by element.
     Eq as eq;
-    /// 1 where a ≠ b, else 0. Derivative zero.
+    /// a ≠ b, element by element.
     Ne as ne;
 }
 

@@ -30,6 +30,8 @@
 //! 0 (`Var::gate`); it does not multiply by a mask, since 0 · ∞ is NaN: d √(relu x) at x < 0 is 0. The
 //! comparison that closes a gate is false for NaN, so at NaN a gate is open, and a NaN of the forward
 //! pass is seen in the gradient. Comparisons have no derivative: nothing flows into what closes a gate.
+//! Users meet the same choice: there is no product of a variable and a `Mask`, only `where_` and
+//! `masked_fill`.
 //!
 //! | operation | closed where | at NaN | PyTorch at NaN |
 //! |---|---|---|---|
@@ -39,7 +41,7 @@
 //! | `maximum`, `minimum` | a < b, a > b | open to both | open to both |
 //! | `max`, `min` over axes | x ≠ y | the NaNs share evenly | the same for `max()`, NaN for `amax` |
 //! | max pooling | not the position found | the first NaN gets all | the same |
-//! | `select`, `masked_fill` | not selected | by the condition, NaN selects `a` | by the condition |
+//! | `where_`, `masked_fill` | not selected | by the mask: a comparison with NaN is false | by the mask |
 //! | `dropout` | dropped | by the mask | by the mask (a product) |
 //!
 //! The same holds inside a rule. Masking its *value* afterwards does not mask the derivative of the branch
@@ -48,6 +50,7 @@
 
 mod assemble;
 mod binary;
+mod compare;
 mod conv;
 mod custom;
 mod index;
@@ -65,6 +68,8 @@ mod view;
 
 pub(crate) use assemble::{Assemble, Part};
 pub(crate) use binary::is_differentiable as binary_differentiable;
+pub use compare::WholeOperand;
+pub(crate) use compare::compare;
 pub(crate) use conv::ConvOp;
 pub use custom::{CustomOp, Outputs};
 pub(crate) use index::IndexOp;
@@ -100,7 +105,7 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
         Op::View(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => Reads::NOTHING,
-        Op::Output(_) | Op::Detach | Op::Whole { .. } => Reads::NOTHING,
+        Op::Output(_) | Op::Detach | Op::Whole { .. } | Op::Compare(_) => Reads::NOTHING,
     }
 }
 
@@ -124,6 +129,8 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Custom(_) => c.tape.custom_vjp(op, c),
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => unreachable!("leaves have no rule"),
         Op::Output(_) => unreachable!("the rule is that of the first output"),
-        Op::Detach | Op::Whole { .. } => unreachable!("nothing flows through these"),
+        Op::Detach | Op::Whole { .. } | Op::Compare(_) => {
+            unreachable!("nothing flows through these")
+        }
     }
 }

@@ -39,8 +39,8 @@ impl Reduce {
                 // Equal elements share the gradient evenly; where the result is NaN, the NaNs do:
                 // x ≠ y and not x ≠ x shuts the others out.
                 let (x, y) = (c.x(0), c.y(0));
-                let others = x.ne(y).gt(x.ne(x));
-                let count = others.eq(0.0).sum_shape(y.shape());
+                let others = x.ne(y).and_not(x.ne(x));
+                let count = others.not().numbers().sum_shape(y.shape());
                 others.gate(gy / count)
             }
             Reduce::LogSumExp => {

@@ -42,17 +42,24 @@ const METHODS: &[(&str, Method)] = methods! {
     clamp_min: |x| x.clamp_min(f64::NEG_INFINITY);
     clamp_max: |x| x.clamp_max(f64::INFINITY);
     clamp: |x| x.clamp(f64::NEG_INFINITY, f64::INFINITY);
-    gt: |x| x.gt(0.0), x.gt(x);
-    ge: |x| x.ge(0.0), x.ge(x);
-    lt: |x| x.lt(0.0), x.lt(x);
-    le: |x| x.le(0.0), x.le(x);
-    eq: |x| x.eq(0.0), x.eq(x);
-    ne: |x| x.ne(0.0), x.ne(x);
+    gt: |x| x.gt(0.0).numbers(), x.gt(x).numbers();
+    ge: |x| x.ge(0.0).numbers(), x.ge(x).numbers();
+    lt: |x| x.lt(0.0).numbers(), x.lt(x).numbers();
+    le: |x| x.le(0.0).numbers(), x.le(x).numbers();
+    eq: |x| x.eq(0.0).numbers(), x.eq(x).numbers();
+    ne: |x| x.ne(0.0).numbers(), x.ne(x).numbers();
+    and: |x| x.gt(0).and(x.gt(0)).numbers(), x.gt(0).and(Tensor::from([true])).numbers();
+    or: |x| x.gt(0).or(x.gt(0)).numbers(), x.gt(0).or(Tensor::from([true])).numbers();
+    xor: |x| x.gt(0).xor(x.gt(0)).numbers(), x.gt(0).xor(Tensor::from([true])).numbers();
+    not: |x| x.gt(0).not().numbers();
+    any: |x| x.gt(0).any(&[0], true).numbers();
+    all: |x| x.gt(0).all(&[0], true).numbers();
+    cast: |x| x.gt(0).cast();
     pow: |x| x.pow(x), x.pow(1), x.pow(0), x.pow(1.0);
     maximum: |x| x.maximum(x), x.maximum(f64::NEG_INFINITY);
     minimum: |x| x.minimum(x), x.minimum(f64::INFINITY);
-    where_: |x| Var::where_(x, x, x), Var::where_(x, x, 0), Var::where_(x, 0, x);
-    masked_fill: |x| x.masked_fill(0.0 * x, 1.0), (0.0 * x).masked_fill(x, 1.0), (0.0 * x).masked_fill(x, x);
+    where_: |x| Var::where_(x.gt(0), x, x), Var::where_(x.gt(0), x, 0), Var::where_(x.le(0), 0, x), Var::where_(Tensor::from([true]), x, x);
+    masked_fill: |x| x.masked_fill(x.le(0), 1.0), x.masked_fill(Tensor::from([false]), x), (0.0 * x).masked_fill(x.gt(0), x);
     broadcast_to: |x| x.broadcast_to(&[1, 1, 1]);
     reshape: |x| x.reshape(&[1, 1, 1]), x.reshape(&[-1, 1, 1]);
     flatten: |x| x.flatten(0, 0), x.flatten(0, -1);
@@ -128,6 +135,7 @@ fn methods_in_the_sources() -> BTreeSet<String> {
         include_str!("../matmul.rs"),
         include_str!("../conv.rs"),
         include_str!("../../var.rs"),
+        include_str!("../../mask.rs"),
     ] {
         let mut rest = source;
         while let Some(at) = rest.find("    pub fn ") {
@@ -136,7 +144,7 @@ fn methods_in_the_sources() -> BTreeSet<String> {
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let signature = &rest[..rest.find('{').unwrap_or(rest.len())];
             let result = signature.rsplit("-> ").next().unwrap_or_default();
-            let takes = ["self", "parts: &[Self]", "condition: Self"]
+            let takes = ["self", "parts: &[Self]", "condition: impl IntoMask"]
                 .iter()
                 .any(|it| signature.contains(it));
             if takes && !name.is_empty() && result.contains("Self") {

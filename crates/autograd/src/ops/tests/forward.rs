@@ -128,6 +128,12 @@ fn reference(
         Op::Constant | Op::Leaf | Op::Draw(_) | Op::Whole { .. } => return None,
         Op::Fill(number) => each(&|_| number),
         Op::Detach => each(&|i| x[0].at(i)),
+        Op::Compare(op) => {
+            let sides = [numbers(parent(0)), numbers(parent(1))];
+            // These are small enough to be `f64`.
+            let at = |x: &Tensor<i64>, i: &[usize]| x.at(&within(i, &x.shape())) as f64;
+            each(&|i| binary(op, at(&sides[0], i), at(&sides[1], i)))
+        }
         Op::Unary(op) => each(&|i| unary(op, x[0].at(i))),
         Op::Binary(op) => each(&|i| binary(op, x[0].at(i), x[1].at(i))),
         Op::Select => each(&|i| if x[0].at(i) == 0.0 { x[2].at(i) } else { x[1].at(i) }),
@@ -557,13 +563,13 @@ const METHODS: &[(&str, Method, Meaning)] = &[
     ("minus", |x| 2.0 - x[0] - 0.5, |x| each(&[3, 5], |i| 1.5 - x[0].at(i))),
     ("quotients", |x| 3.0 / x[1] / 7.0, |x| each(&[3, 5], |i| 3.0 / x[1].at(i) / 7.0)),
     (
-        "select",
-        |x| choose(positive(x[0]), x[1], x[0]),
+        "where_",
+        |x| Var::where_(x[0].gt(0), x[1], x[0]),
         |x| each(&[3, 5], |i| if x[0].at(i) > 0.0 { x[1].at(i) } else { x[0].at(i) }),
     ),
     (
         "masked_fill",
-        |x| x[0].masked_fill(positive(x[0]), 7.0),
+        |x| x[0].masked_fill(x[0].gt(0), 7.0),
         |x| each(&[3, 5], |i| if x[0].at(i) > 0.0 { 7.0 } else { x[0].at(i) }),
     ),
     ("t", |x| x[2].t(), |x| each(&[2, 3, 6, 4], |i| x[2].at(&[i[0], i[1], i[3], i[2]]))),
@@ -868,15 +874,6 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         },
     ),
 ];
-
-fn choose<'t>(condition: Var<'t, f64>, a: Var<'t, f64>, b: Var<'t, f64>) -> Var<'t, f64> {
-    Var::where_(condition, a, b)
-}
-
-/// 1 where x > 0.
-fn positive(x: Var<'_, f64>) -> Var<'_, f64> {
-    x.unary(Unary::Gt(0.0))
-}
 
 #[test]
 fn methods_mean_what_they_say() {

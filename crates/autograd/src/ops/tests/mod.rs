@@ -12,6 +12,7 @@ mod gates;
 mod hessians;
 mod index;
 mod kinks;
+mod masks;
 mod matmul;
 mod memory;
 mod others;
@@ -246,6 +247,7 @@ fn rows(family: Op) -> Vec<Row> {
         // What has no derivative.
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => vec![],
         Op::Detach | Op::Whole { .. } => vec![],
+        Op::Compare(_) => others::comparisons(),
         Op::Output(_) => others::outputs(),
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
         Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
@@ -280,7 +282,8 @@ fn after(family: Op) -> Option<Op> {
         Op::Fill(_) => Some(Op::Detach),
         Op::Detach => Some(Op::Draw(Draw { from: Distribution::Normal, stream: 0 })),
         Op::Draw(_) => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
-        Op::Whole { .. } => Some(Op::Output(1)),
+        Op::Whole { .. } => Some(Op::Compare(Binary::Gt)),
+        Op::Compare(_) => Some(Op::Output(1)),
         Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
         Op::Binary(_) => Some(Op::Select),

@@ -6,7 +6,7 @@ use crate::ops::{CustomOp, Outputs, Random};
 use crate::var::Var;
 use smallvec::smallvec;
 use std::sync::Arc;
-use wengert_tensor::{Shape, Tensor};
+use wengert_tensor::{Binary, Shape, Tensor};
 
 pub(super) fn random(op: Random) -> Vec<Row> {
     fn apply<'t>(op: Random, x: Var<'t, f64>) -> Var<'t, f64> {
@@ -20,6 +20,21 @@ pub(super) fn random(op: Random) -> Vec<Row> {
             })
             .collect(),
     }
+}
+
+/// What is chosen by whole numbers.
+pub(super) fn comparisons() -> Vec<Row> {
+    let op = Op::Compare(Binary::Gt);
+    vec![
+        Row::new(op, "given", vec![any(&[3, 5], 1)], |x| {
+            let index = x[0].tape().index(Tensor::from_fn(&[3, 1], |i| i as i64));
+            Var::where_(index.gt(Tensor::from([0i64, 1, 2, 1, 0])), x[0], 0)
+        })
+        .linear(),
+        Row::new(op, "computed", vec![any(&[3, 5], 1)], |x| {
+            Var::where_(x[0].argmax(1, true).gt(1), x[0].exp(), x[0].square())
+        }),
+    ]
 }
 
 /// sin x and cos x, each the other's derivative: the rule reads both outputs and no input.

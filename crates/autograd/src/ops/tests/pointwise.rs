@@ -86,11 +86,12 @@ fn gates() -> Vec<Row> {
     let op = Op::Binary(Binary::Gate);
     vec![
         Row::new(op, "", vec![any(&[3, 5], 1)], |x| {
-            x[0].tape().constant(Tensor::from_fn(&[3, 5], |i| (i % 3) as f64)).gate(x[0])
+            let by = x[0].tape().constant(Tensor::from_fn(&[3, 5], |i| (i % 3) as f64));
+            by.binary(Binary::Gate, x[0])
         })
         .linear(),
         Row::new(op, "tiny", vec![any(&[3], 1)], |x| {
-            x[0].tape().constant(Tensor::from([0.0, 1.0, 0.0])).gate(x[0])
+            x[0].tape().mask(Tensor::from([false, true, false])).gate(x[0])
         })
         .linear(),
         Row::new(op, "by a comparison", apart(), |x| x[0].lt(0.0).gate(x[0] * x[1].exp())),
@@ -123,26 +124,24 @@ pub(super) fn binary(op: Binary) -> Vec<Row> {
 }
 
 pub(super) fn select() -> Vec<Row> {
-    fn mask<'t>(x: Var<'t, f64>, shape: &[usize]) -> Var<'t, f64> {
-        x.tape().constant(Tensor::from_fn(shape, |i| f64::from(u8::from(i % 3 != 1))))
+    fn mask(shape: &[usize]) -> Tensor<bool> {
+        Tensor::from_fn(shape, |i| i % 3 != 1)
     }
     let op = Op::Select;
     vec![
         Row::new(op, "", vec![any(&[3, 5], 1), any(&[3, 5], 2)], |x| {
-            Var::where_(mask(x[0], &[3, 5]), x[0], x[1])
+            Var::where_(mask(&[3, 5]), x[0], x[1])
         })
         .linear(),
         Row::new(op, "tiny", vec![any(&[3], 1), any(&[3], 2)], |x| {
-            Var::where_(mask(x[0], &[3]), x[0], x[1])
+            Var::where_(x[0].tape().mask(mask(&[3])), x[0], x[1])
         })
         .linear(),
         Row::new(op, "broadcast", vec![any(&[3, 1], 1), any(&[5], 2)], |x| {
-            Var::where_(mask(x[0], &[2, 1, 1]), x[0], x[1])
+            Var::where_(&mask(&[2, 1, 1]), x[0], x[1])
         })
         .linear(),
-        Row::new(op, "masked_fill", vec![any(&[3, 5], 1)], |x| {
-            x[0].masked_fill(mask(x[0], &[5]), -7.0)
-        }),
+        Row::new(op, "masked_fill", vec![any(&[3, 5], 1)], |x| x[0].masked_fill(mask(&[5]), -7.0)),
         Row::new(
             op,
             "by a comparison",
