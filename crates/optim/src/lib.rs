@@ -40,6 +40,9 @@
 //! | [`LambdaLr`] | is what a function says |
 //! | [`warmup`](Schedule::warmup) of any | rises to the schedule's beginning first |
 //!
+//! [`ReduceLrOnPlateau`] follows a measure, the validation loss as a rule, and is no function of the
+//! step: it is asked after each epoch.
+//!
 //! One's own optimizer is a [`Rule`]: its formula and a few names.
 
 mod adadelta;
@@ -48,6 +51,7 @@ mod adam;
 mod adamw;
 mod base;
 mod optimizer;
+mod plateau;
 mod rule;
 mod schedule;
 mod sgd;
@@ -60,6 +64,7 @@ pub use adam::Adam;
 pub use adamw::AdamW;
 pub use base::Base;
 pub use optimizer::Optimizer;
+pub use plateau::ReduceLrOnPlateau;
 pub use rule::{Invalid, Rule, Setting};
 pub use schedule::{
     ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, OneCycleLr,
