@@ -43,6 +43,8 @@
 //! [`ReduceLrOnPlateau`] follows a measure, the validation loss as a rule, and is no function of the
 //! step: it is asked after each epoch.
 //!
+//! A [`Group`] gives some parameters, chosen by name or rank, hyperparameters of their own.
+//!
 //! One's own optimizer is a [`Rule`]: its formula and a few names.
 
 mod adadelta;
@@ -50,6 +52,7 @@ mod adagrad;
 mod adam;
 mod adamw;
 mod base;
+mod group;
 mod optimizer;
 mod plateau;
 mod rule;
@@ -63,6 +66,7 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use base::Base;
+pub use group::Group;
 pub use optimizer::Optimizer;
 pub use plateau::ReduceLrOnPlateau;
 pub use rule::{Invalid, Rule, Setting};

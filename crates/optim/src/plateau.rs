@@ -16,7 +16,7 @@ use wengert_tensor::Float;
 /// 3. if more than `patience` epochs in a row were bad, the rate becomes max(rate · factor, `min_lr`), and
 ///    the cooldown begins. A change of at most `eps` is not made.
 ///
-/// A NaN is no improvement.
+/// A NaN is no improvement. The rate of a [group](crate::Group) falls in proportion.
 ///
 /// ```
 /// use wengert_optim::{Optimizer, ReduceLrOnPlateau, Sgd};

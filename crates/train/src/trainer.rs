@@ -290,7 +290,7 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// let mut rng = Philox::new(0);
     /// let mut model = Linear::new(64, 10, &mut rng);
     /// let trainer = Trainer::custom().epochs(2).validate(&digits).quiet();
-    /// let history = trainer.fit(&mut model, &mut Sgd::new(0.1), &digits, &mut rng, loss)?;
+    /// let history = trainer.fit(&mut model, &mut Sgd::new(0.5), &digits, &mut rng, loss)?;
     /// assert!(history.last().unwrap().validation.unwrap().accuracy > Some(0.9));
     ///
     /// // The same as a closure, in the call.
@@ -298,6 +298,23 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     ///     cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
     /// })?;
     /// # Ok::<(), wengert_train::TrainError>(())
+    /// ```
+    ///
+    /// Bound first, it does not compile:
+    ///
+    /// ```compile_fail
+    /// # use wengert_data::{DataLoader, Digits};
+    /// # use wengert_nn::{Layer, Linear, cross_entropy};
+    /// # use wengert_optim::Sgd;
+    /// # use wengert_tensor::{Philox, Tensor};
+    /// # use wengert_train::{Step, Trainer};
+    /// # let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+    /// # let mut rng = Philox::new(0);
+    /// # let mut model = Linear::new(64, 10, &mut rng);
+    /// let loss = |model: &Linear, step: &Step, (x, y): &(Tensor, Tensor<i64>)| {
+    ///     cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
+    /// };
+    /// Trainer::custom().fit(&mut model, &mut Sgd::new(0.1), &digits, &mut rng, loss);
     /// ```
     ///
     /// # Errors
