@@ -33,29 +33,14 @@ const RADIUS: f32 = 2.0;
 const WIDTH: f32 = 0.1;
 
 /// Points around eight places on a circle.
-struct Ring(Tensor);
-
-impl Ring {
-    fn new(n: usize) -> Self {
-        let noise = Tensor::normal(&[n, 2], 0.0, WIDTH.into(), &mut Philox::new(17)).to_vec();
-        Ring(Tensor::from_fn(&[n, 2], |at| place(at / 2 % 8)[at % 2] + noise[at]))
-    }
+fn ring(n: usize) -> Tensor {
+    let noise = Tensor::normal(&[n, 2], 0.0, WIDTH.into(), &mut Philox::new(17)).to_vec();
+    Tensor::from_fn(&[n, 2], |at| place(at / 2 % 8)[at % 2] + noise[at])
 }
 
 fn place(number: usize) -> [f32; 2] {
     let angle = number as f32 / 8.0 * TAU;
     [RADIUS * angle.cos(), RADIUS * angle.sin()]
-}
-
-impl Dataset for Ring {
-    type Batch = Tensor;
-    fn len(&self) -> usize {
-        self.0.shape()[0]
-    }
-    fn batch(&self, indices: &[usize]) -> Tensor {
-        let at = Tensor::from_fn(&[indices.len()], |i| indices[i] as i64);
-        self.0.index_select(0, &at)
-    }
 }
 
 #[derive(Module)]
@@ -106,7 +91,7 @@ impl TrainStep<Gan, Tensor> for Adversarial {
 
 fn run(Args { flags }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    let ring = DataLoader::new(Ring::new(16_384), flags.batch).shuffle(flags.seed);
+    let ring = DataLoader::new(ring(16_384), flags.batch).shuffle(flags.seed);
     let rng = &mut Philox::new(flags.seed);
     let mut network = |inputs, outputs| {
         let [a, b] = [Linear::new(inputs, 64, rng), Linear::new(64, 64, rng)];

@@ -58,7 +58,7 @@ use wengert_tensor::{Float, Philox, Tensor};
 ///
 /// ```
 /// use wengert_autograd::Var;
-/// use wengert_data::{DataLoader, Dataset};
+/// use wengert_data::DataLoader;
 /// use wengert_nn::{Layer, Linear, Module, mse};
 /// use wengert_optim::Adam;
 /// use wengert_tensor::{Philox, Tensor};
@@ -76,24 +76,10 @@ use wengert_tensor::{Float, Philox, Tensor};
 ///     }
 /// }
 ///
-/// /// Two vectors, and their scalar product.
-/// struct Products(Tensor, Tensor);
-/// impl Dataset for Products {
-///     type Batch = (Tensor, Tensor, Tensor);
-///     fn len(&self) -> usize {
-///         self.0.shape()[0]
-///     }
-///     fn batch(&self, indices: &[usize]) -> Self::Batch {
-///         let at = Tensor::from_fn(&[indices.len()], |i| indices[i] as i64);
-///         let [a, b] = [&self.0, &self.1].map(|x| x.index_select(0, &at));
-///         let product = (&a * &b).sum(&[1], true);
-///         (a, b, product)
-///     }
-/// }
-///
 /// let mut rng = Philox::new(0);
 /// let [a, b] = [0, 1].map(|_| Tensor::normal(&[256, 3], 0.0, 1.0, &mut rng));
-/// let train = DataLoader::new(Products(a, b), 32).shuffle(0);
+/// let product = (&a * &b).sum(&[1], true);
+/// let train = DataLoader::new((a, b, product), 32).shuffle(0);
 /// let mut model =
 ///     TwoInputs { left: Linear::new(3, 8, &mut rng), right: Linear::new(3, 8, &mut rng) };
 /// let history = Trainer::custom()
