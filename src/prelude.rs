@@ -19,8 +19,12 @@ pub use wengert_nn::{
     sequential, state_dict,
 };
 pub use wengert_optim::{
-    Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, OneCycleLr, Optimizer, Schedule, Sgd, StepLr,
+    Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, Group, OneCycleLr, Optimizer,
+    ReduceLrOnPlateau, Schedule, Sgd, StepLr,
 };
 pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Pool, Shape, Tensor};
 #[cfg(feature = "train")]
-pub use wengert_train::{ConfusionMatrix, Criterion, History, Objective, Trainer, evaluate};
+pub use wengert_train::{
+    Callback, ClipNorm, ConfusionMatrix, Criterion, EarlyStopping, History, Objective, Step,
+    StepContext, TrainStep, Trainer, evaluate,
+};

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use wengert::data::{Cifar10, Feature};
 use wengert::prelude::*;
-use wengert::train::{Batches, Evaluation, plot};
+use wengert::train::{Batches, Custom, Evaluation, plot};
 
 mod clothes;
 pub use clothes::Clothes;
@@ -238,6 +238,26 @@ impl Flags {
             trainer = trainer.resume(path);
         }
         trainer
+    }
+
+    /// A run of any model on any batches, which saves a checkpoint into the folder of its pictures.
+    pub fn custom<'a, B>(&self, name: &str) -> Result<Trainer<'a, B, f32, Custom>, Failure> {
+        let out = self.out(name);
+        std::fs::create_dir_all(&out)?;
+        let path = self.checkpoint.clone().unwrap_or_else(|| out.join("run.safetensors"));
+        let trainer = Trainer::custom().epochs(self.epochs).checkpoint(path);
+        Ok(match &self.resume {
+            Some(path) => trainer.resume(path),
+            None => trainer,
+        })
+    }
+
+    /// Draws the curves of a run.
+    pub fn curves(&self, name: &str, history: &History) -> Result<(), Failure> {
+        if !self.no_pictures {
+            plot::curves(history, self.out(name).join("curves.svg"))?;
+        }
+        Ok(())
     }
 
     /// Where the pictures go.

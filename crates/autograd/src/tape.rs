@@ -360,8 +360,10 @@ impl<T: Float> Tape<T> {
         Self::with(Run::Inference, Some(Mode::Eval), None)
     }
 
-    /// A tape of shapes without numbers; see [`Tape::check`] and [`Tape::check_in`].
-    pub(crate) fn shapes_only(mode: Option<Mode>) -> Self {
+    /// A tape of shapes without numbers, with layers in this mode or with the mode left open: what
+    /// [`Tape::check_in`] and [`Tape::check`] run on. For programs that keep the tape themselves; they
+    /// take what does not fit from [`Tape::catch`].
+    pub fn shapes_only(mode: Option<Mode>) -> Self {
         Self::with(Run::Abstract, mode, Some(0))
     }
 

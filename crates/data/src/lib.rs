@@ -2,7 +2,8 @@
 //!
 //! - [`Digits`] (in the crate), [`Mnist`] and [`Zipcode`] (from files): real handwritten digits;
 //!   [`FashionMnist`]: clothes in the form of MNIST; [`Cifar10`]: photographs;
-//! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds tensors;
+//! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds inputs and targets; a
+//!   tensor or a tuple of tensors is a data set by itself: `DataLoader::new((questions, hints, answers), 32)`;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
 //! - [`random_split`] and [`stratified_split`]: parts for training and validation;
 //! - [`Dataset::augment`]: images turned, shifted, mirrored at random, in another way in each epoch;
@@ -37,6 +38,7 @@ mod mnist;
 mod permutation;
 mod split;
 mod stratified;
+mod tensors;
 mod unpack;
 mod zipcode;
 

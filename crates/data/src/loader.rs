@@ -81,6 +81,21 @@ impl<D: Dataset> DataLoader<D> {
         self.batch_size
     }
 
+    /// How many examples the last batch of an epoch has; `None` if an epoch has no batch. No batch is
+    /// made.
+    ///
+    /// ```
+    /// # use wengert_data::{DataLoader, Digits};
+    /// let digits = Digits::load().dataset();
+    /// let loader = DataLoader::new(&digits, 1000);
+    /// assert_eq!(loader.last_batch_size(), Some(797));
+    /// assert_eq!(loader.drop_last(true).last_batch_size(), Some(1000));
+    /// ```
+    pub fn last_batch_size(&self) -> Option<usize> {
+        let before = self.len().checked_sub(1)? * self.batch_size;
+        Some((self.dataset.len() - before).min(self.batch_size))
+    }
+
     /// The batches of one epoch. Each example occurs once, but for those that `drop_last` leaves
     /// out.
     pub fn epoch(&self, epoch: u64) -> Epoch<'_, D> {

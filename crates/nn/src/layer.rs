@@ -110,6 +110,31 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
         self.forward(tape.constant(x.clone())).value()
     }
 
+    /// As [`predict`](Layer::predict), for inputs of others: what an operation refuses is returned, with
+    /// the layer's name, and the program goes on. The model is as it was, and so is every thread that
+    /// uses it.
+    ///
+    /// ```
+    /// use wengert_nn::{Layer, Linear, Relu, sequential};
+    /// use wengert_tensor::{Philox, Tensor};
+    /// let mut rng = Philox::new(0);
+    /// let model = sequential![Linear::new(4, 8, &mut rng), Relu, Linear::new(8, 2, &mut rng)];
+    /// let error = model.try_predict(&Tensor::zeros(&[5, 3])).unwrap_err();
+    /// assert_eq!(error.path, "0");
+    /// assert_eq!(model.try_predict(&Tensor::zeros(&[5, 4])).unwrap().shape(), [5, 2]);
+    /// ```
+    ///
+    /// # Errors
+    /// The first operation that refuses its operands. The error unwinds to here. Where panics abort
+    /// (`panic = "abort"`) it cannot: its text is printed and the process ends, as with
+    /// [`predict`](Layer::predict). A server that is built so compares the sizes of an input with
+    /// those that it knows to fit, before it calls this; [`summary`](Layer::summary) finds them
+    /// out at the start. Panics of a layer of your own that are no refusals pass through.
+    fn try_predict(&self, x: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
+        let tape = Tape::inference();
+        tape.catch(|| self.forward(tape.constant(x.clone())).value())
+    }
+
     /// Path, type, output shape and parameters of each layer, for an input of this shape (batch
     /// axis included). Nothing is computed. The mode is left open, as in [`Tape::check`].
     ///

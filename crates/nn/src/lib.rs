@@ -35,6 +35,7 @@
 //! `Linear::<f64>::of(…)`.
 
 mod activation;
+mod checkpoint;
 mod conv;
 mod dropout;
 mod expect;
@@ -57,6 +58,7 @@ mod upsample;
 pub use activation::{
     Identity, LeakyRelu, LogSoftmax, Relu, ScaledTanh, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
+pub use checkpoint::Checkpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use flatten::Flatten;

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-    AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d, Conv2d, ConvTranspose2d, Dropout,
-    Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d, InstanceNorm2d, Layer,
-    LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d, MaxPool2d, Module, Rbf,
-    ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, ScaledTanh, Sequential, Sigmoid, Silu,
-    Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential,
-    state_dict,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Checkpoint, CircularPad2d, Conv1d, Conv2d,
+    ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d,
+    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d,
+    MaxPool2d, Module, Rbf, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, ScaledTanh,
+    Sequential, Sigmoid, Silu, Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d,
+    load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, Philox, Tensor};
 
@@ -86,6 +86,8 @@ fn layers() -> Vec<Named> {
         boxed(sequential![Returns], flat),
         boxed(sequential![Sequential::of().add(Returns), Returns], flat),
         boxed(Box::new(Identity) as Box<dyn Layer<f64>>, flat),
+        boxed(Checkpoint(sequential![Linear::of(3, 3, rng), Dropout::new(0.5)]), flat),
+        boxed(Checkpoint(BatchNorm2d::of(3)), images),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! What all optimizers have.
 
+use crate::group::{Group, Groups};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_autograd::{Param, ParamHandle, ParamId};
@@ -11,6 +12,7 @@ pub struct Base<T: Float = f32> {
     pub(crate) learning_rate: f64,
     pub(crate) allow_missing: bool,
     pub(crate) memories: HashMap<ParamId, Memory<T>>,
+    pub(crate) groups: Groups,
 }
 
 /// What is remembered of one parameter.
@@ -34,12 +36,19 @@ impl<T: Float> Memory<T> {
 impl<T: Float> Base<T> {
     /// A learning rate; every trainable parameter must have a gradient; nothing remembered yet.
     pub fn new(learning_rate: f64) -> Self {
-        Base { learning_rate, allow_missing: false, memories: HashMap::new() }
+        let (memories, groups) = (HashMap::new(), Groups::default());
+        Base { learning_rate, allow_missing: false, memories, groups }
     }
 
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
+    }
+
+    /// Gives some parameters hyperparameters of their own. What the group sets is looked at in the next
+    /// step.
+    pub fn group(&mut self, group: Group) {
+        self.groups.push(group);
     }
 
     /// From now on a step passes over trainable parameters that got no gradient.

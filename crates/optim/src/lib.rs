@@ -40,6 +40,11 @@
 //! | [`LambdaLr`] | is what a function says |
 //! | [`warmup`](Schedule::warmup) of any | rises to the schedule's beginning first |
 //!
+//! [`ReduceLrOnPlateau`] follows a measure, the validation loss as a rule, and is no function of the
+//! step: it is asked after each epoch.
+//!
+//! A [`Group`] gives some parameters, chosen by name or rank, hyperparameters of their own.
+//!
 //! One's own optimizer is a [`Rule`]: its formula and a few names.
 
 mod adadelta;
@@ -47,7 +52,9 @@ mod adagrad;
 mod adam;
 mod adamw;
 mod base;
+mod group;
 mod optimizer;
+mod plateau;
 mod rule;
 mod schedule;
 mod sgd;
@@ -59,7 +66,9 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamw::AdamW;
 pub use base::Base;
+pub use group::Group;
 pub use optimizer::Optimizer;
+pub use plateau::ReduceLrOnPlateau;
 pub use rule::{Invalid, Rule, Setting};
 pub use schedule::{
     ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, OneCycleLr,

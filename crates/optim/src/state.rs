@@ -17,6 +17,8 @@ const LR: &str = "lr";
 /// their names, a line each. Only a state that was saved between a change of the hyperparameters and
 /// the next step has some.
 const UNUSED: &str = "unused";
+/// The key in the metadata of the groups, a line each.
+const GROUPS: &str = "groups";
 
 /// Why a saved state could not be taken over: all that is wrong with it.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +76,14 @@ pub enum StateProblem {
         /// Both sides.
         misfit: Misfit,
     },
+    /// It is of an optimizer with other groups of parameters.
+    #[error("its groups are: {}; those of this optimizer are: {}", listed(saved), listed(found))]
+    Groups {
+        /// Those of the state, a line each.
+        saved: Vec<String>,
+        /// Those of the optimizer.
+        found: Vec<String>,
+    },
     /// A number of steps below zero.
     #[error("{name} counts {found} steps")]
     Steps {
@@ -91,6 +101,10 @@ impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
+}
+
+fn listed(groups: &[String]) -> String {
+    if groups.is_empty() { "none".into() } else { groups.join("; ") }
 }
 
 /// `exp_avg.fc1.weight`; a model that is a parameter itself has no name.
@@ -133,6 +147,9 @@ pub(crate) fn save<T: Float, R: Rule<T>>(rule: &R, model: &dyn Module) -> NamedT
     if !unused.is_empty() {
         out.metadata.insert(UNUSED.into(), unused.join("\n"));
     }
+    if !base.groups.is_empty() {
+        out.metadata.insert(GROUPS.into(), base.groups.describe().join("\n"));
+    }
     let lr = (LR, Setting::Number(base.learning_rate));
     let settings = std::iter::once(lr).chain(rule.settings());
     out.metadata.extend(settings.map(|(name, value)| (name.into(), value.to_string())));
@@ -155,6 +172,11 @@ pub(crate) fn load<T: Float, R: Rule<T>>(
     // The hyperparameters come first, since what is remembered depends on them.
     let before = (rule.base().learning_rate, rule.settings());
     load_settings(rule, state, &mut problems);
+    let saved = state.metadata.get(GROUPS).map_or("", String::as_str);
+    let (saved, found) = (saved.lines().map(String::from).collect(), rule.base().groups.describe());
+    if saved != found {
+        problems.push(StateProblem::Groups { saved, found });
+    }
     let memories = load_memories(rule, model, state, &mut problems);
     if problems.is_empty() {
         rule.base_mut().memories.extend(memories);

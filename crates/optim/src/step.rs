@@ -1,6 +1,7 @@
 //! The walk over a model that all optimizers share.
 
 use crate::base::Memory;
+use crate::group::Groups;
 use crate::rule::{Invalid, Rule};
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -13,16 +14,20 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     model: &mut dyn Module,
     gradients: &Gradients<T>,
 ) {
-    if let Some(invalid) = Invalid::of(rule) {
-        invalid.panic(rule)
-    }
     check(model, gradients, rule.base().allow_missing);
-
     let mut lent = Lent::from(rule);
-    let (rule_now, memories) = (&*lent.rule, &mut lent.memories);
-    let (in_use, initial) = (rule_now.slots_in_use(), T::of(rule_now.initial()));
-    // Parameters of one age share a program.
-    let mut program: Option<((u64, bool), Program)> = None;
+    lent.groups.assign::<T>(model);
+    let Lent { rule, memories, groups } = &mut lent;
+    // Parameters of one age with the same hyperparameters share a program.
+    let mut kinds: SmallVec<[KindOfStep<T>; 2]> = SmallVec::new();
+    for kind in 0..groups.kinds() {
+        let rule = groups.applied(&mut **rule, kind);
+        if let Some(invalid) = Invalid::of(&*rule) {
+            invalid.panic(&*rule)
+        }
+        let (in_use, initial) = (rule.slots_in_use(), T::of(rule.initial()));
+        kinds.push(KindOfStep { in_use, initial, program: None });
+    }
     let mut updated = 0;
     // Each is met once: the walk hands out `&mut` for as long as it lasts.
     model.visit_mut(&Path::root(), &mut |_, state| {
@@ -38,18 +43,22 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             return;
         };
         let Some(gradient) = gradients.get(param) else { return };
+        let kind = groups.kind_of(param.id());
+        let KindOfStep { in_use, initial, program } = &mut kinds[kind];
+        let in_use = *in_use;
         let memory = memories.entry(param.id()).or_insert_with(|| Memory::new(param));
         memory.steps += 1;
         updated += 1;
         let (shape, t) = (param.shape(), memory.steps);
         let first = memory.slots.len() < in_use;
         if first {
-            memory.slots.resize_with(in_use, || Tensor::full_of(&shape, initial));
+            memory.slots.resize_with(in_use, || Tensor::full_of(&shape, *initial));
         }
-        let (_, program) = match &mut program {
+        let (_, program) = match program {
             Some(known) if known.0 == (t, first) => known,
             other => {
-                let program = if first { rule_now.first_program(t) } else { rule_now.program(t) };
+                let rule = groups.applied(&mut **rule, kind);
+                let program = if first { rule.first_program(t) } else { rule.program(t) };
                 other.insert(((t, first), program))
             }
         };
@@ -66,23 +75,35 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     }
 }
 
+/// What a step needs of one set of hyperparameters.
+struct KindOfStep<T: Float> {
+    in_use: usize,
+    initial: T,
+    /// The last program, and for which age of a parameter.
+    program: Option<((u64, bool), Program)>,
+}
+
 /// What a rule remembers, out of it while its programs are asked for; back in it at the end, also when a
 /// panic passes through.
 struct Lent<'r, T: Float, R: Rule<T>> {
     rule: &'r mut R,
     memories: HashMap<ParamId, Memory<T>>,
+    groups: Groups,
 }
 
 impl<'r, T: Float, R: Rule<T>> From<&'r mut R> for Lent<'r, T, R> {
     fn from(rule: &'r mut R) -> Self {
         let memories = std::mem::take(&mut rule.base_mut().memories);
-        Lent { rule, memories }
+        let groups = std::mem::take(&mut rule.base_mut().groups);
+        Lent { rule, memories, groups }
     }
 }
 
 impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
     fn drop(&mut self) {
-        self.rule.base_mut().memories = std::mem::take(&mut self.memories);
+        let base = self.rule.base_mut();
+        base.memories = std::mem::take(&mut self.memories);
+        base.groups = std::mem::take(&mut self.groups);
     }
 }
 

@@ -1,56 +1,118 @@
 //! A run in a file, and back: what follows has the same bits as if it had not been interrupted.
 //!
-//! One safetensors file: `model.…`, `optimizer.…` and `best.…` are state dicts, `history.…` and
-//! `running` the figures; position, generator and hyperparameters stand in the metadata.
+//! One safetensors file: `model.…`, `optimizer.…` (of further ones `optimizer2.…`) and `best.…` are
+//! state dicts, `callback.….…` is what callbacks remember, `history.…` and `running…` are the figures;
+//! position, generator and hyperparameters stand in the metadata.
 
+use crate::callback::{CallbackState, Hooks};
+use crate::context::OptimizerList;
 use crate::error::CheckpointError;
-use crate::history::{EpochRecord, History, Score};
-use crate::run::{Run, Sums};
+use crate::history::{EpochRecord, History, LogRecord, Score};
+use crate::run::{ACCURACY, Run, Sums};
+use crate::step::Sum;
 use std::path::Path;
 use std::str::FromStr;
 use wengert_autograd::Module;
 use wengert_nn::{Mismatch, StateDict, load_state_dict, state_dict};
-use wengert_optim::Optimizer;
 use wengert_tensor::{Float, NamedTensors, Philox, Tensor};
 
 /// The key of the metadata that says what the file is.
 const KIND: &str = "wengert.checkpoint";
 /// Counts up when an older program could not read what is written.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 const MODEL: &str = "model.";
-const OPTIMIZER: &str = "optimizer.";
 const BEST: &str = "best.";
 const RNG: [&str; 3] = ["rng.key", "rng.stream", "rng.position"];
 /// What an epoch is in the table of them.
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 6;
+/// What a logged number of an epoch is: whether it is there, and what it is, in training and in
+/// validation.
+const LOGGED: usize = 4;
+/// The names of the callbacks that remember something, a line each.
+const CALLBACKS: &str = "callbacks";
+
+/// The prefix of an optimizer's state.
+fn optimizer(number: usize) -> String {
+    if number == 0 { "optimizer.".into() } else { format!("optimizer{}.", number + 1) }
+}
+
+/// The prefix of a callback's state.
+fn callback(name: &str) -> String {
+    format!("callback.{name}.")
+}
 
 /// What a checkpoint is made of, apart from where the run stands.
 pub(crate) struct Parts<'a, T: Float> {
     pub model: &'a mut dyn Module,
-    pub optimizer: &'a mut dyn Optimizer<T>,
+    pub optimizers: &'a mut dyn OptimizerList<T>,
     pub rng: &'a mut Philox,
+    pub hooks: &'a mut dyn Hooks<T>,
     /// Examples and batches of an epoch.
     pub data: (usize, usize),
-    /// What the inputs of the first batch are like.
+    /// What the first batch is like.
     pub first_batch: u64,
 }
 
 impl<T: Float> Parts<'_, T> {
+    /// The callbacks that remember something: place, name, state.
+    fn remembered(
+        &self,
+        path: &Path,
+    ) -> Result<Vec<(usize, String, NamedTensors)>, CheckpointError> {
+        let mut all = Vec::new();
+        for (at, (name, state)) in self.hooks.states().into_iter().enumerate() {
+            match state {
+                CallbackState::Nothing => {}
+                CallbackState::Saved(state) => all.push((at, name, state)),
+                CallbackState::Unsaved(message) => {
+                    let path = path.into();
+                    return Err(CheckpointError::Callback { path, name, message });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// That every callback can be part of a checkpoint.
+    pub fn can_be_saved(&self, path: &Path) -> Result<(), CheckpointError> {
+        self.remembered(path).map(drop)
+    }
+
     /// Writes all there is into a file, in one step.
     pub fn save(&self, run: &Run, path: &Path) -> Result<(), CheckpointError> {
         let mut file = NamedTensors::new();
         put(&mut file, MODEL, state_dict(&*self.model));
-        put(&mut file, OPTIMIZER, self.optimizer.state_dict(&*self.model));
+        for number in 0..self.optimizers.count() {
+            if let Some(of) = self.optimizers.at(number) {
+                put(&mut file, &optimizer(number), of.state_dict(&*self.model));
+            }
+        }
         if let Some(best) = &run.best {
             put(&mut file, BEST, best.clone());
+        }
+        let remembered = self.remembered(path)?;
+        let names: Vec<_> = remembered.iter().map(|(_, name, _)| &**name).collect();
+        let names = names.join("\n");
+        for (_, name, state) in remembered {
+            put(&mut file, &callback(&name), state);
         }
         let History { losses, learning_rates, epochs, best, .. } = &run.history;
         file.insert("history.losses", list(losses));
         file.insert("history.learning_rates", list(learning_rates));
         let rows: Vec<f64> = epochs.iter().flat_map(to_row).collect();
         file.insert("history.epochs", Tensor::from_vec(rows, &[epochs.len(), COLUMNS]));
-        let Sums { loss, right, judged, examples, seconds } = run.sums;
-        file.insert("running", list(&[loss, right, judged, examples, seconds]));
+        let logs = run.history.log_names();
+        let rows: Vec<f64> = epochs
+            .iter()
+            .flat_map(|epoch| logs.iter().flat_map(|name| to_logged(epoch.logged(name))))
+            .collect();
+        let shape = [epochs.len(), logs.len(), LOGGED];
+        file.insert("history.logs", Tensor::from_vec(rows, &shape));
+        let Sums { loss, weight, examples, seconds, logs: sums } = &run.sums;
+        file.insert("running", list(&[*loss, *weight, *examples, *seconds]));
+        let rows: Vec<f64> = sums.iter().flat_map(|sum| [sum.sum, sum.weight]).collect();
+        file.insert("running.logs", Tensor::from_vec(rows, &[sums.len(), 2]));
+        let sums: Vec<_> = sums.iter().map(|sum| &*sum.name).collect();
 
         let mut note = |key: &str, value: String| file.metadata.insert(key.into(), value);
         note(KIND, VERSION.into());
@@ -59,6 +121,10 @@ impl<T: Float> Parts<'_, T> {
         note("examples", self.data.0.to_string());
         note("batches", self.data.1.to_string());
         note("first_batch", self.first_batch.to_string());
+        note("optimizers", self.optimizers.count().to_string());
+        note(CALLBACKS, names);
+        note("history.logs", logs.join("\n"));
+        note("running.logs", sums.join("\n"));
         if let Some(best) = best {
             note("history.best", best.to_string());
         }
@@ -108,13 +174,63 @@ impl<T: Float> Parts<'_, T> {
                 return Err(CheckpointError::Model { path: path.into(), mismatch });
             }
         }
-        // Refuses what does not fit before it changes anything.
-        self.optimizer
-            .load_state_dict(&*self.model, &file.content.part(OPTIMIZER))
-            .map_err(|error| CheckpointError::Optimizer { path: path.into(), error })?;
+        let (saved, found) = (file.note("optimizers")?, self.optimizers.count());
+        if saved != found {
+            return Err(CheckpointError::Optimizers { path: path.into(), saved, found });
+        }
+        // From here on something changes, and goes back if the next thing is refused.
+        self.load_callbacks(&file)?;
         load_state_dict(self.model, &weights).expect("it was compared with the model");
         *self.rng = rng;
         Ok(run)
+    }
+
+    /// Callbacks and optimizers: all of them, or none.
+    fn load_callbacks(&mut self, file: &File<'_>) -> Result<(), CheckpointError> {
+        let path = file.path;
+        let before = self.remembered(path)?;
+        let saved: String = file.note(CALLBACKS)?;
+        let saved: Vec<String> = saved.lines().map(String::from).collect();
+        let found: Vec<String> = before.iter().map(|(_, name, _)| name.clone()).collect();
+        if saved != found {
+            return Err(CheckpointError::Callbacks { path: path.into(), saved, found });
+        }
+        let mut result = before.iter().try_for_each(|(at, name, _)| {
+            let state = file.content.part(&callback(name));
+            self.hooks.load(*at, &state).map_err(|message| {
+                let (path, name) = (path.into(), name.clone());
+                CheckpointError::Callback { path, name, message }
+            })
+        });
+        if result.is_ok() {
+            result = self.load_optimizers(file);
+        }
+        if result.is_err() {
+            // It is what they gave themselves.
+            before.iter().for_each(|(at, _, state)| drop(self.hooks.load(*at, state)));
+        }
+        result
+    }
+
+    /// Every optimizer refuses what does not fit before it changes anything; those before it go back.
+    fn load_optimizers(&mut self, file: &File<'_>) -> Result<(), CheckpointError> {
+        let mut before = Vec::new();
+        for number in 0..self.optimizers.count() {
+            let model = &*self.model;
+            let Some(of) = self.optimizers.at_mut(number) else { continue };
+            let state = of.state_dict(model);
+            let loaded = of.load_state_dict(model, &file.content.part(&optimizer(number)));
+            if let Err(error) = loaded {
+                for (number, state) in before.into_iter().enumerate() {
+                    if let Some(of) = self.optimizers.at_mut(number) {
+                        of.load_state_dict(&*self.model, &state).expect("it is its own state");
+                    }
+                }
+                return Err(CheckpointError::Optimizer { path: file.path.into(), error });
+            }
+            before.push(state);
+        }
+        Ok(())
     }
 }
 
@@ -154,16 +270,37 @@ impl File<'_> {
         tensor.map(Tensor::to_vec).ok_or_else(|| self.damaged(name))
     }
 
+    /// The names of a list in the metadata, one a line.
+    fn names(&self, key: &str) -> Result<Vec<String>, CheckpointError> {
+        let names: String = self.note(key)?;
+        Ok(names.lines().map(String::from).collect())
+    }
+
     fn run(&self, batches: usize) -> Result<Run, CheckpointError> {
         let losses = self.numbers("history.losses", &[])?;
         let learning_rates = self.numbers("history.learning_rates", &[])?;
         let rows = self.numbers("history.epochs", &[COLUMNS])?;
-        let epochs: Vec<_> = rows.as_chunks().0.iter().map(from_row).collect();
+        let mut epochs: Vec<_> = rows.as_chunks().0.iter().map(from_row).collect();
+        let names = self.names("history.logs")?;
+        let logs = self.numbers("history.logs", &[names.len(), LOGGED])?;
+        if logs.len() != epochs.len() * names.len() * LOGGED {
+            return Err(self.damaged("history.logs"));
+        }
+        for (at, row) in logs.as_chunks::<LOGGED>().0.iter().enumerate() {
+            from_logged(&mut epochs[at / names.len()], &names[at % names.len()], *row);
+        }
         let best = self.content.metadata.contains_key("history.best");
         let best = best.then(|| self.note("history.best")).transpose()?;
-        let [loss, right, judged, examples, seconds] = self.numbers("running", &[])?[..] else {
+        let [loss, weight, examples, seconds] = self.numbers("running", &[])?[..] else {
             return Err(self.damaged("running"));
         };
+        let names = self.names("running.logs")?;
+        let sums = self.numbers("running.logs", &[2])?;
+        if sums.len() != names.len() * 2 {
+            return Err(self.damaged("running.logs"));
+        }
+        let sums = names.into_iter().zip(sums.as_chunks().0);
+        let logs = sums.map(|(name, &[sum, weight])| Sum { name, sum, weight }).collect();
 
         let (epoch, step): (u64, usize) = (self.note("epoch")?, self.note("step")?);
         let before = usize::try_from(epoch).ok().and_then(|epoch| epoch.checked_mul(batches));
@@ -175,34 +312,65 @@ impl File<'_> {
         {
             return Err(self.damaged("the position"));
         }
+        let steps_per_epoch = batches;
         Ok(Run {
             epoch,
             step,
-            sums: Sums { loss, right, judged, examples, seconds },
+            sums: Sums { loss, weight, examples, seconds, logs },
             best: best.map(|_| self.content.part(BEST)),
-            history: History { losses, learning_rates, steps_per_epoch: batches, epochs, best },
+            history: History {
+                losses,
+                learning_rates,
+                steps_per_epoch,
+                epochs,
+                best,
+                stopped: None,
+            },
+            ..Run::default()
         })
     }
 }
 
-/// An accuracy that is not there is no number; a validation loss may be none by itself.
+/// A validation loss may be no number by itself. Accuracies stand among what is logged.
 fn to_row(epoch: &EpochRecord) -> [f64; COLUMNS] {
-    let EpochRecord { train, validation, learning_rate, seconds, examples } = *epoch;
-    let accuracy = |score: Score| score.accuracy.unwrap_or(f64::NAN);
-    let (there, loss, right) =
-        validation.map_or((0.0, 0.0, f64::NAN), |score| (1.0, score.loss, accuracy(score)));
-    [train.loss, accuracy(train), there, loss, right, learning_rate, seconds, examples as f64]
+    let EpochRecord { train, validation, learning_rate, seconds, examples, .. } = epoch;
+    let (there, loss) = validation.map_or((0.0, 0.0), |score| (1.0, score.loss));
+    [train.loss, there, loss, *learning_rate, *seconds, *examples as f64]
 }
 
 fn from_row(row: &[f64; COLUMNS]) -> EpochRecord {
-    let [loss, right, there, other_loss, other_right, learning_rate, seconds, examples] = *row;
-    let score =
-        |loss, right: f64| Score { loss, accuracy: Some(right).filter(|right| !right.is_nan()) };
+    let [loss, there, other, learning_rate, seconds, examples] = *row;
+    let score = |loss| Score { loss, accuracy: None };
     EpochRecord {
-        train: score(loss, right),
-        validation: (there == 1.0).then(|| score(other_loss, other_right)),
+        train: score(loss),
+        validation: (there == 1.0).then(|| score(other)),
+        logs: Vec::new(),
         learning_rate,
         seconds,
         examples: examples as usize,
+    }
+}
+
+fn to_logged(log: Option<&LogRecord>) -> [f64; LOGGED] {
+    let pair = |number: Option<f64>| number.map_or([0.0, 0.0], |number| [1.0, number]);
+    let [[a, b], [c, d]] =
+        [pair(log.and_then(|log| log.train)), pair(log.and_then(|log| log.validation))];
+    [a, b, c, d]
+}
+
+fn from_logged(epoch: &mut EpochRecord, name: &str, row: [f64; LOGGED]) {
+    let [there, number, also_there, other] = row;
+    if there == 0.0 && also_there == 0.0 {
+        return;
+    }
+    let log = epoch.log_mut(name);
+    log.train = (there == 1.0).then_some(number);
+    log.validation = (also_there == 1.0).then_some(other);
+    if name == ACCURACY {
+        let (train, validation) = (log.train, log.validation);
+        epoch.train.accuracy = train;
+        if let Some(score) = &mut epoch.validation {
+            score.accuracy = validation;
+        }
     }
 }

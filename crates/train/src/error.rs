@@ -1,5 +1,6 @@
 //! What can end a run early.
 
+use crate::batches::Batches;
 use std::fmt;
 use std::path::PathBuf;
 use wengert_autograd::ShapeError;
@@ -88,7 +89,7 @@ pub enum TrainError {
         "epoch {epoch}, step {step}: the loss is {loss} ({})",
         input.as_ref().map_or(
             "a smaller learning rate or clipped gradients may help".into(),
-            |example| format!("the input of {example} holds a number that is not finite")
+            |example| format!("{example} holds a number that is not finite")
         )
     )]
     NotFinite {
@@ -98,7 +99,7 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f64,
-        /// The first example of the batch whose input holds a NaN or an infinity, if one does.
+        /// The first example of the batch that holds a NaN or an infinity, if one does.
         input: Option<Box<Example>>,
     },
     /// The loss is finite, but gradients are not. The weights, the buffers and what the optimizer
@@ -145,9 +146,33 @@ pub enum TrainError {
         /// The buffer by its name, what it would hold, why, and what to do.
         buffer: String,
     },
+    /// A callback, or a step of your own, has ended the run.
+    #[error("{name}: {error}")]
+    Callback {
+        /// Which one.
+        name: String,
+        /// Why.
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A checkpoint could not be written or taken over.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+impl TrainError {
+    /// An error of a callback or a step of your own: its name, and an error or words.
+    ///
+    /// ```
+    /// use wengert_train::TrainError;
+    /// let error = TrainError::callback("GoodEnough", "no loss is that good");
+    /// assert_eq!(error.to_string(), "GoodEnough: no loss is that good");
+    /// ```
+    pub fn callback(
+        name: impl Into<String>,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        TrainError::Callback { name: name.into(), error: error.into() }
+    }
 }
 
 /// One example of the data, in a [`TrainError`].
@@ -163,6 +188,20 @@ pub struct Example {
     pub batch: usize,
     /// Its place in the batch, counted from 0.
     pub sample: usize,
+}
+
+impl Example {
+    /// Of a batch of an epoch, both counted from 0.
+    pub(crate) fn of<B>(
+        batches: &dyn Batches<B>,
+        data: String,
+        epoch: u64,
+        batch: usize,
+        sample: usize,
+    ) -> Self {
+        let index = batches.index(epoch, batch, sample);
+        Example { data, index, epoch: epoch + 1, batch: batch + 1, sample }
+    }
 }
 
 impl fmt::Display for Example {
@@ -238,6 +277,39 @@ pub enum CheckpointError {
         /// All that is wrong.
         error: StateError,
     },
+    /// The checkpoint is of a run with another number of optimizers.
+    #[error("{}: the run had {saved} optimizers, now there are {found}", path.display())]
+    Optimizers {
+        /// The file.
+        path: PathBuf,
+        /// How many the run had that was saved.
+        saved: usize,
+        /// How many there are now.
+        found: usize,
+    },
+    /// The checkpoint is of a run with other callbacks, of those that remember something.
+    #[error(
+        "{}: the run had callbacks that remember something: {}; now they are: {}: resume with the same \
+         callbacks in the same order", path.display(), listed(saved), listed(found)
+    )]
+    Callbacks {
+        /// The file.
+        path: PathBuf,
+        /// Their names in the run that was saved.
+        saved: Vec<String>,
+        /// Their names now.
+        found: Vec<String>,
+    },
+    /// A callback cannot be part of a checkpoint, or does not take back what was saved.
+    #[error("{}: the callback {name}: {message}", path.display())]
+    Callback {
+        /// The file.
+        path: PathBuf,
+        /// The callback's name.
+        name: String,
+        /// Why, in words.
+        message: String,
+    },
     /// The checkpoint was made on other data, so its position means nothing here.
     #[error(
         "{}: the run had {} examples in {} batches, now there are {} in {}", path.display(),
@@ -277,6 +349,10 @@ pub enum CheckpointError {
         /// The learning rate now; `None` if the schedule ends before the step.
         found: Option<f64>,
     },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 wengert_tensor::debug_is_display!(TrainError, CheckpointError);

@@ -1,5 +1,6 @@
 //! What was taken for something else.
 
+use crate::batch::Batch;
 use crate::batches::Batches;
 use crate::objective::Objective;
 use wengert_nn::Layer;
@@ -41,7 +42,7 @@ pub fn mistakes(model: &dyn Layer, data: &dyn Batches, most: usize) -> Vec<Mista
     Objective::classification().mistakes(model, data, most)
 }
 
-impl<T: Float, Y> Objective<'_, T, Y> {
+impl<T: Float, Y: Batch> Objective<'_, T, Y> {
     /// The first `most` examples that are taken for another class, by this objective's rule.
     ///
     /// # Panics
@@ -50,7 +51,7 @@ impl<T: Float, Y> Objective<'_, T, Y> {
     pub fn mistakes(
         &self,
         model: &dyn Layer<T>,
-        data: &dyn Batches<T, Y>,
+        data: &dyn Batches<(Tensor<T>, Y)>,
         most: usize,
     ) -> Vec<Mistake<T>> {
         let (mut found, mut before) = (Vec::new(), 0);

@@ -1,8 +1,11 @@
 //! What is learnt: the number that training makes small, and what counts as right.
 
+use crate::batch::Batch;
 use crate::confusion::MOST;
 use crate::error::{Example, TrainError};
-use wengert_autograd::{Cause, Mode, ShapeError, Tape, Var};
+use crate::run::ACCURACY;
+use crate::step::Step;
+use wengert_autograd::Var;
 use wengert_nn::{Layer, cross_entropy};
 use wengert_tensor::{Float, Tensor};
 
@@ -85,7 +88,7 @@ impl Objective<'_> {
     }
 }
 
-impl<'a, Y> Objective<'a, f32, Y> {
+impl<'a, Y: Batch> Objective<'a, f32, Y> {
     /// A loss of outputs and targets, for `f32` models.
     pub fn new(loss: impl for<'t> Fn(Var<'t>, &Y) -> Var<'t> + 'a) -> Self {
         Self::of(loss)
@@ -119,26 +122,46 @@ impl<'a> Objective<'a, f32, Tensor> {
     }
 }
 
-impl<'a, T: Float, Y> Objective<'a, T, Y> {
+impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
     /// As [`Objective::new`], for models of another element type:
     /// `Objective::<f64, Tensor<i64>>::of(…)`.
     pub fn of(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
         Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
     }
 
-    /// The loss of a batch, one number.
-    pub(crate) fn loss<'t>(&self, output: Var<'t, T>, x: &Tensor<T>, y: &Y) -> Var<'t, T> {
-        let tape = output.tape();
-        tape.scope("loss", || {
+    /// The loss of a batch. If outputs mean classes, logs the accuracy, and gives the answers to `see`.
+    pub(crate) fn pass<'t>(
+        &self,
+        model: &dyn Layer<T>,
+        step: &'t Step<T>,
+        (x, y): &(Tensor<T>, Y),
+        see: impl FnOnce(&Verdict) -> Result<(), TrainError>,
+    ) -> Var<'t, T> {
+        let output = model.forward(step.constant(x.clone()));
+        let loss = step.scope("loss", || {
             let loss = (self.loss)(output, x, y);
             let shape = loss.shape();
             if shape.numel() != 1 {
-                tape.shape_error(format!(
+                step.shape_error(format!(
                     "one number wanted, this has shape {shape}: take its mean over the batch"
                 ))
             }
             loss
-        })
+        });
+        if !step.is_abstract() && self.classifies() {
+            let judged = self.judge(&output.value(), y).and_then(|verdict| {
+                if let Some(verdict) = verdict {
+                    see(&verdict)?;
+                    let (right, of) = verdict.right();
+                    step.log_sum(ACCURACY, right as f64, of as f64);
+                }
+                Ok(())
+            });
+            if let Err(error) = judged {
+                step.refuse(error);
+            }
+        }
+        loss
     }
 
     /// Which classes these outputs mean; `None` if nothing is classified.
@@ -157,38 +180,6 @@ impl<'a, T: Float, Y> Objective<'a, T, Y> {
     pub fn classifies(&self) -> bool {
         self.judge.is_some()
     }
-
-    /// Whether a batch fits the model and the loss in this mode, found out on shapes alone.
-    ///
-    /// A model or a loss that asks for a number is taken at its word from there on. Where panics
-    /// abort, no error can be returned from within a run, and none is made here: the run on numbers
-    /// prints it.
-    pub(crate) fn check(
-        &self,
-        model: &dyn Layer<T>,
-        x: &Tensor<T>,
-        y: &Y,
-        mode: Mode,
-    ) -> Result<(), ShapeError> {
-        if cfg!(panic = "abort") {
-            return Ok(());
-        }
-        let run = Tape::check_in(mode, |tape| {
-            self.loss(model.forward(tape.input(&x.shape())), x, y);
-        });
-        match run {
-            Err(error) if error.cause == Cause::Number => Ok(()),
-            run => run.map_err(|error| named(error, model)),
-        }
-    }
-}
-
-/// With the model's type for a path if it has none: a model may open no scopes.
-pub(crate) fn named<T: Float>(mut error: ShapeError, model: &dyn Layer<T>) -> ShapeError {
-    if error.path.is_empty() {
-        error.path = model.outline().name().to_string();
-    }
-    error
 }
 
 impl<T: Float> Objective<'_, T> {

@@ -1,12 +1,15 @@
 //! What is seen of a run while it runs: a line that moves, where there is a terminal, and a line
 //! that stays for each epoch.
 
+use crate::callback::{Callback, CallbackState, Outcome};
+use crate::context::Context;
 use crate::history::{EpochRecord, History, Score};
-use crate::run::Run;
+use crate::run::ACCURACY;
 use crate::trainer::Criterion;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};
+use wengert_tensor::Float;
 
 /// How often the moving line is drawn.
 const EVERY: Duration = Duration::from_millis(100);
@@ -14,88 +17,68 @@ const EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Progress {
     /// Hidden by itself where there is no terminal.
     bar: ProgressBar,
-    quiet: bool,
-    classifies: bool,
     /// What the validation set is called.
     held_out: Option<String>,
-    epochs: u64,
+    /// What the best epoch is chosen by.
+    criterion: Option<Criterion>,
+    stop_after: Option<usize>,
     started: Instant,
     drawn: Instant,
     /// Steps made since the start.
     steps: usize,
-    steps_left: usize,
+    /// The names of the columns, as they were printed last.
+    header: String,
 }
 
 impl Progress {
-    pub fn new(quiet: bool, classifies: bool, held_out: Option<&str>, epochs: u64) -> Self {
+    pub fn new(
+        held_out: Option<&str>,
+        criterion: Option<Criterion>,
+        stop_after: Option<usize>,
+    ) -> Self {
         let (started, held_out) = (Instant::now(), held_out.map(String::from));
-        let (bar, drawn) = (ProgressBar::hidden(), started);
-        Progress {
-            bar,
-            quiet,
-            classifies,
-            held_out,
-            epochs,
-            started,
-            drawn,
-            steps: 0,
-            steps_left: 0,
-        }
+        let (bar, drawn, header) = (ProgressBar::hidden(), started, String::new());
+        Progress { bar, held_out, criterion, stop_after, started, drawn, steps: 0, header }
     }
 
-    /// The names of the columns of the lines that stay.
-    pub fn begin(&self) {
-        let cells = self.cells(|column| column.name.clone());
-        self.print(&cells);
-    }
-
-    /// An epoch of so many steps begins, or goes on; with it, so many steps of the run are left.
-    pub fn begin_epoch(&mut self, run: &Run, steps: usize, steps_left: usize) {
-        self.steps_left = steps_left;
-        if self.quiet {
-            return;
-        }
-        self.bar = ProgressBar::new(steps as u64);
+    fn begin_epoch<T: Float>(&mut self, run: &Context<'_, T>) {
+        self.bar = ProgressBar::new(run.steps_per_epoch() as u64);
         let style = ProgressStyle::with_template("{prefix} {bar:10} {pos}/{len}  {wide_msg}");
         self.bar.set_style(style.expect("a sound template").progress_chars("━╸─"));
-        self.bar.set_prefix(format!("epoch {}/{}", run.epoch + 1, self.epochs));
-        self.bar.set_position(run.step as u64);
+        self.bar.set_prefix(format!("epoch {}/{}", run.epoch() + 1, run.epochs()));
+        self.bar.set_position(run.step() as u64);
     }
 
-    /// A step was made.
-    pub fn step(&mut self, run: &Run) {
-        self.steps += 1;
-        self.steps_left = self.steps_left.saturating_sub(1);
-        if self.bar.is_hidden() || self.drawn.elapsed() < EVERY {
-            return;
-        }
-        self.drawn = Instant::now();
-        let Score { loss, accuracy } = run.sums.score();
-        let accuracy = accuracy.map_or(String::new(), |x| format!("  accuracy {}", percent(x)));
-        let speed = run.sums.examples / run.sums.seconds;
+    /// The moving line's numbers.
+    fn message<T: Float>(&self, run: &Context<'_, T>) -> String {
+        let sums = &run.run.sums;
+        let logs: String =
+            sums.means().map(|(name, x)| format!("  {name} {}", number(name, x))).collect();
+        let speed = sums.examples / sums.seconds;
+        let all = run.steps_per_epoch().saturating_mul(run.epochs() as usize);
+        let left = all.min(self.stop_after.unwrap_or(usize::MAX)).saturating_sub(run.steps());
         let pace = self.started.elapsed().as_secs_f64() / self.steps as f64;
-        let left = clock(pace * self.steps_left as f64);
-        self.bar.set_position(run.step as u64);
-        self.bar.set_message(format!("loss {loss:.4}{accuracy}  {speed:.0}/s  {left} left"));
+        let left = clock(pace * left as f64);
+        format!("loss {:.4}{logs}  {speed:.0}/s  {left} left", run.so_far().loss)
     }
 
-    /// The line of an epoch.
-    pub fn end_epoch(&self, number: u64, epoch: &EpochRecord) {
+    /// The line of an epoch; before it, the names of the columns, if they are new.
+    fn end_epoch(&mut self, number: u64, epoch: &EpochRecord) {
         self.bar.finish_and_clear();
-        let cells = self.cells(|column| (column.cell)(number, epoch));
-        self.print(&cells);
-    }
-
-    /// Which epoch's weights the model keeps.
-    pub fn kept(&self, history: &History, criterion: Criterion) {
-        self.print(&self.kept_line(history, criterion));
+        let columns = columns(epoch, self.held_out.as_deref());
+        let header = cells(&columns, |column| column.name.clone());
+        if header != self.header {
+            print(&header);
+            self.header = header;
+        }
+        print(&cells(&columns, |column| (column.cell)(number, epoch)));
     }
 
     fn kept_line(&self, history: &History, criterion: Criterion) -> String {
         let name = self.held_out.as_deref().unwrap_or("valid");
         let what = match criterion {
             Criterion::Loss => "loss",
-            Criterion::Accuracy => "accuracy",
+            Criterion::Accuracy => ACCURACY,
         };
         let all = history.epochs.len();
         let best = history.best.and_then(|i| Some((i + 1, history.epochs.get(i)?.validation?)));
@@ -106,25 +89,53 @@ impl Progress {
         };
         let value = match criterion {
             Criterion::Loss => format!("{:.4}", score.loss),
-            Criterion::Accuracy => or_dash(Some(score)),
+            Criterion::Accuracy => or_dash(ACCURACY, score.accuracy),
         };
         format!("kept the weights of epoch {number} of {all}: the best {name} {what}, {value}")
     }
+}
 
-    fn cells(&self, text: impl Fn(&Column) -> String) -> String {
-        let columns = columns(self.classifies, self.held_out.as_deref());
-        let cell = |column: &Column| {
-            let (text, width) = (text(column), column.name.chars().count().max(column.width));
-            format!("{text:>width$}")
-        };
-        columns.iter().map(cell).collect::<Vec<_>>().join("  ")
+impl<T: Float> Callback<T> for Progress {
+    fn before_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        if self.steps == 0 || run.step() == 0 {
+            self.begin_epoch(run);
+        }
+        Ok(())
     }
 
-    fn print(&self, line: &str) {
-        if !self.quiet {
-            // Whoever closed the other end does not want to know.
-            let _ = writeln!(std::io::stdout(), "{line}");
+    fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.steps += 1;
+        if !self.bar.is_hidden() && self.drawn.elapsed() >= EVERY {
+            self.drawn = Instant::now();
+            self.bar.set_position(run.step() as u64);
+            self.bar.set_message(self.message(run));
         }
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let number = run.epoch();
+        if let Some(epoch) = run.history().last() {
+            self.end_epoch(number, epoch);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.bar.finish_and_clear();
+        if let Some(stop) = &run.run.stop {
+            print(&format!("stopped after {} steps: {}", run.steps(), stop.why));
+        }
+        // A run that is only paused keeps its last weights.
+        let pause = run.run.stop.as_ref().is_some_and(|stop| stop.pause);
+        if let (Some(criterion), false) = (self.criterion, pause) {
+            print(&self.kept_line(run.history(), criterion));
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
     }
 }
 
@@ -135,39 +146,66 @@ impl Drop for Progress {
     }
 }
 
+fn print(line: &str) {
+    // Whoever closed the other end does not want to know.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Texts under each other.
+fn cells(columns: &[Column], text: impl Fn(&Column) -> String) -> String {
+    let cell = |column: &Column| {
+        let (text, width) = (text(column), column.name.chars().count().max(column.width));
+        format!("{text:>width$}")
+    };
+    columns.iter().map(cell).collect::<Vec<_>>().join("  ")
+}
+
+/// What a column shows of an epoch.
+type Cell = Box<dyn Fn(u64, &EpochRecord) -> String>;
+
 struct Column {
     name: String,
     width: usize,
-    cell: fn(u64, &EpochRecord) -> String,
+    cell: Cell,
 }
 
-fn columns(classifies: bool, held_out: Option<&str>) -> Vec<Column> {
-    let column = |name: &str, width, cell| Column { name: name.into(), width, cell };
-    let mut all = vec![column("epoch", 5, |number, _| number.to_string())];
-    all.push(column("train loss", 10, |_, epoch| format!("{:.4}", epoch.train.loss)));
-    if classifies {
-        all.push(column("accuracy", 8, |_, epoch| or_dash(Some(epoch.train))));
+fn columns(epoch: &EpochRecord, held_out: Option<&str>) -> Vec<Column> {
+    let column = |name: &str, width, cell: Cell| Column { name: name.into(), width, cell };
+    let mut all = vec![column("epoch", 5, Box::new(|number, _| number.to_string()))];
+    let loss =
+        |score: Option<Score>| score.map_or("-".into(), |score| format!("{:.4}", score.loss));
+    all.push(column("train loss", 10, Box::new(move |_, epoch| loss(Some(epoch.train)))));
+    for log in epoch.logs.iter().filter(|log| log.train.is_some()) {
+        let name = log.name.clone();
+        let cell = move |_, epoch: &EpochRecord| {
+            or_dash(&name, epoch.logged(&name).and_then(|log| log.train))
+        };
+        all.push(column(&log.name, 8, Box::new(cell)));
     }
-    if let Some(name) = held_out {
-        all.push(column(&format!("{name} loss"), 10, |_, epoch| {
-            epoch.validation.map_or("-".into(), |score| format!("{:.4}", score.loss))
-        }));
-        if classifies {
-            all.push(column("accuracy", 8, |_, epoch| or_dash(epoch.validation)));
+    if let Some(held_out) = held_out {
+        let name = format!("{held_out} loss");
+        all.push(column(&name, 10, Box::new(move |_, epoch| loss(epoch.validation))));
+        for log in epoch.logs.iter().filter(|log| log.validation.is_some()) {
+            let name = log.name.clone();
+            let cell = move |_, epoch: &EpochRecord| {
+                or_dash(&name, epoch.logged(&name).and_then(|log| log.validation))
+            };
+            all.push(column(&log.name, 8, Box::new(cell)));
         }
     }
-    all.push(column("lr", 8, |_, epoch| format!("{:.2e}", epoch.learning_rate)));
-    all.push(column("time", 8, |_, epoch| format!("{:.2}s", epoch.seconds)));
-    all.push(column("examples/s", 10, |_, epoch| format!("{:.0}", epoch.speed())));
+    all.push(column("lr", 8, Box::new(|_, epoch| format!("{:.2e}", epoch.learning_rate))));
+    all.push(column("time", 8, Box::new(|_, epoch| format!("{:.2}s", epoch.seconds))));
+    all.push(column("examples/s", 10, Box::new(|_, epoch| format!("{:.0}", epoch.speed()))));
     all
 }
 
-fn or_dash(score: Option<Score>) -> String {
-    score.and_then(|score| score.accuracy).map_or("-".into(), percent)
+fn or_dash(name: &str, x: Option<f64>) -> String {
+    x.map_or("-".into(), |x| number(name, x))
 }
 
-fn percent(x: f64) -> String {
-    format!("{:.2}%", 100.0 * x)
+/// A logged number: accuracies in percent.
+fn number(name: &str, x: f64) -> String {
+    if name == ACCURACY { format!("{:.2}%", 100.0 * x) } else { format!("{x:.4}") }
 }
 
 /// 75 as 1:15.
@@ -184,6 +222,7 @@ fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::LogRecord;
 
     #[test]
     fn times() {
@@ -198,13 +237,14 @@ mod tests {
         let epoch = |loss, accuracy| EpochRecord {
             train: Score { loss: 1.0, accuracy: Some(0.5) },
             validation: Some(Score { loss, accuracy: Some(accuracy) }),
+            logs: vec![],
             learning_rate: 0.05,
             seconds: 2.0,
             examples: 50_000,
         };
         let epochs = vec![epoch(0.5, 0.25), epoch(0.125, 0.75), epoch(0.25, 0.75)];
         let mut history = History { epochs, best: Some(1), ..History::default() };
-        let progress = Progress::new(true, true, Some("test"), 3);
+        let progress = Progress::new(Some("test"), None, None);
         assert_eq!(
             progress.kept_line(&history, Criterion::Accuracy),
             "kept the weights of epoch 2 of 3: the best test accuracy, 75.00%"
@@ -222,26 +262,37 @@ mod tests {
 
     #[test]
     fn cells_stand_under_their_names() {
-        let epoch = EpochRecord {
+        let log =
+            |name: &str, train, validation| LogRecord { name: name.into(), train, validation };
+        let mut epoch = EpochRecord {
             train: Score { loss: 0.25, accuracy: Some(0.5) },
             validation: Some(Score { loss: 12.0, accuracy: Some(1.0) }),
+            logs: vec![log(ACCURACY, Some(0.5), Some(1.0))],
             learning_rate: 0.05,
             seconds: 2.0,
             examples: 50_000,
         };
-        let progress = Progress::new(true, true, Some("validation"), 3);
+        let lines = |epoch: &EpochRecord, held_out| {
+            let columns = columns(epoch, held_out);
+            let names = cells(&columns, |column| column.name.clone());
+            [names, cells(&columns, |column| (column.cell)(3, epoch))]
+        };
         assert_eq!(
-            progress.cells(|column| column.name.clone()),
-            "epoch  train loss  accuracy  validation loss  accuracy        lr      time  examples/s"
+            lines(&epoch, Some("validation")),
+            [
+                "epoch  train loss  accuracy  validation loss  accuracy        lr      time  examples/s",
+                "    3      0.2500    50.00%          12.0000   100.00%   5.00e-2     2.00s       25000"
+            ]
         );
+        epoch.logs = vec![log("gradient norm", Some(12.5), None), log("auc", None, Some(0.75))];
         assert_eq!(
-            progress.cells(|column| (column.cell)(3, &epoch)),
-            "    3      0.2500    50.00%          12.0000   100.00%   5.00e-2     2.00s       25000"
+            lines(&epoch, Some("test")),
+            [
+                "epoch  train loss  gradient norm   test loss       auc        lr      time  examples/s",
+                "    3      0.2500        12.5000     12.0000    0.7500   5.00e-2     2.00s       25000"
+            ]
         );
-        let plain = Progress::new(true, false, None, 3);
-        assert_eq!(
-            plain.cells(|column| (column.cell)(3, &epoch)),
-            "    3      0.2500   5.00e-2     2.00s       25000"
-        );
+        epoch.logs = vec![];
+        assert_eq!(lines(&epoch, None)[1], "    3      0.2500   5.00e-2     2.00s       25000");
     }
 }

@@ -9,7 +9,10 @@ use wengert_nn::{
 };
 use wengert_optim::{Adam, OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
-use wengert_train::{Batches, CheckpointError, Criterion, History, Objective, TrainError, Trainer};
+use wengert_train::{
+    Batch, Batches, CheckpointError, Criterion, History, Objective, ObjectiveTrainer, TrainError,
+    Trainer,
+};
 
 type Part = Subset<std::sync::Arc<TensorDataset>>;
 
@@ -179,10 +182,10 @@ fn a_finished_run_can_be_made_longer() {
 }
 
 /// The histories of a run of three epochs, and of one that was interrupted in the third and resumed.
-fn whole_and_resumed<Y: 'static>(
-    path: &Path,
-    trainer: impl Fn() -> Trainer<'static, f32, Y>,
-    data: &dyn Batches<f32, Y>,
+fn whole_and_resumed<'a, Y: Batch + 'static>(
+    path: &'a Path,
+    trainer: impl Fn() -> ObjectiveTrainer<'a, f32, Y>,
+    data: &'a dyn Batches<(Tensor, Y)>,
     validate: bool,
     outputs: usize,
 ) -> [History; 2] {
@@ -344,7 +347,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     };
     let error = with_note("wengert.checkpoint", "7");
     assert!(
-        error.to_string().ends_with(r#"a checkpoint of version "7", this program reads version 1"#),
+        error.to_string().ends_with(r#"a checkpoint of version "7", this program reads version 2"#),
         "{error}"
     );
     let error = with_note("first_batch", "1");
@@ -369,7 +372,14 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{key} {note}: {error}");
     }
     // The same, on the side of the tensors.
-    for name in ["history.losses", "history.learning_rates", "history.epochs", "running"] {
+    for name in [
+        "history.losses",
+        "history.learning_rates",
+        "history.epochs",
+        "history.logs",
+        "running",
+        "running.logs",
+    ] {
         let mut file = sound.clone();
         file.insert(name, Tensor::<f64>::zeros_of(&[3]));
         file.save(&path).unwrap();

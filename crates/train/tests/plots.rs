@@ -146,6 +146,7 @@ fn curves_of_odd_runs() {
     let epoch = |train, validation| EpochRecord {
         train,
         validation,
+        logs: vec![],
         learning_rate: 0.1,
         seconds: 1.0,
         examples: 10,
@@ -175,7 +176,8 @@ fn curves_of_odd_runs() {
     for (name, losses, epochs) in runs {
         let steps_per_epoch = losses.len() / epochs.len().max(1);
         let learning_rates = losses.iter().map(|_| 0.1).collect();
-        let history = History { losses, learning_rates, steps_per_epoch, epochs, best: None };
+        let history =
+            History { losses, learning_rates, steps_per_epoch, epochs, best: None, stopped: None };
         plot::curves(&history, folder.file(name)).unwrap();
         folder.svg(name);
     }
@@ -193,6 +195,7 @@ fn curves_of_any_numbers() {
             steps_per_epoch: losses.len() / epochs.len().max(1),
             epochs,
             best,
+            stopped: None,
         };
         plot::curves(&history, &path).unwrap();
         let svg = folder.svg("any.svg");
@@ -206,6 +209,7 @@ fn curves_of_any_numbers() {
         EpochRecord {
             train: score,
             validation: Some(score),
+            logs: vec![],
             learning_rate: 0.1,
             seconds: 1.0,
             examples: 10,

@@ -9,7 +9,9 @@ use wengert_nn::{
 };
 use wengert_optim::{Adam, Optimizer, Sgd};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
-use wengert_train::{Batches, History, Objective, TrainError, Trainer, evaluate, mistakes};
+use wengert_train::{
+    Batch, Batches, History, Objective, ObjectiveTrainer, TrainError, Trainer, evaluate, mistakes,
+};
 
 type Set = TensorDataset<f32, i64>;
 
@@ -45,10 +47,10 @@ fn linear(rng: &mut Philox) -> Sequential {
 type Traces = (StateDict, NamedTensors, Philox);
 
 /// The outcome of a run with these data, and what there was before and after it.
-fn fit<Y>(
+fn fit<Y: Batch>(
     model: &mut dyn Layer,
-    trainer: &Trainer<'_, f32, Y>,
-    train: &dyn Batches<f32, Y>,
+    trainer: &ObjectiveTrainer<'_, f32, Y>,
+    train: &dyn Batches<(Tensor, Y)>,
 ) -> (Result<History, TrainError>, Traces, Traces) {
     let (mut optimizer, mut rng) = (Sgd::new(0.125).momentum(0.5), Philox::new(7));
     let before = (state_dict(model), optimizer.state_dict(model), rng.clone());
@@ -59,10 +61,10 @@ fn fit<Y>(
 
 /// The error of a run that changed nothing.
 #[track_caller]
-fn refused<Y>(
+fn refused<Y: Batch>(
     model: &mut dyn Layer,
-    trainer: &Trainer<'_, f32, Y>,
-    train: &dyn Batches<f32, Y>,
+    trainer: &ObjectiveTrainer<'_, f32, Y>,
+    train: &dyn Batches<(Tensor, Y)>,
 ) -> TrainError {
     let (result, before, after) = fit(model, trainer, train);
     let error = result.expect_err("refused");
@@ -447,7 +449,7 @@ fn inputs_that_are_no_numbers_are_named() {
             panic!("{error}")
         };
         assert_eq!((input.index, input.batch), (Some(11), *step));
-        assert!(error.to_string().contains("the input of example 11"), "{error}");
+        assert!(error.to_string().contains("example 11 of the training data"), "{error}");
     }
     // The loss of a sound input is the weights' fault.
     let mut model = linear(&mut Philox::new(0));
@@ -632,7 +634,11 @@ fn values_to_hit_of_another_shape() {
     let y = Tensor::full(&[6, 1], f64::NAN);
     let set = TensorDataset::new(set.inputs().clone(), y);
     let (result, ..) = fit(&mut Linear::new(4, 1, rng), &trainer, &DataLoader::new(&set, 3));
-    assert!(matches!(result, Err(TrainError::NotFinite { input: None, step: 1, .. })));
+    let error = result.unwrap_err();
+    let TrainError::NotFinite { input: Some(input), step: 1, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(input.index, Some(0), "a target that is no number is named");
 }
 
 #[test]

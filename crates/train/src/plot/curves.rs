@@ -2,7 +2,8 @@
 
 use super::axis::Axis;
 use super::save;
-use crate::history::{EpochRecord, History, Score};
+use crate::history::{EpochRecord, History, LogRecord, Score};
+use crate::run::ACCURACY;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::path::Path;
@@ -21,8 +22,9 @@ const POINTS: usize = 150;
 
 /// Draws a run as an SVG file: on the left the loss of training, step by step, and of the held-out
 /// data after each epoch, on a logarithmic axis where they span two powers of ten; on the right, for
-/// classifiers, both accuracies. The epoch whose weights were kept has a ring. Numbers that are
-/// infinite or NaN are left out; any others can be drawn.
+/// classifiers, both accuracies; then each number that was [logged](crate::Step::log), two to a row.
+/// The epoch whose weights were kept has a ring. Numbers that are infinite or NaN are left out; any
+/// others can be drawn.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -30,24 +32,47 @@ pub fn curves(history: &History, path: impl AsRef<Path>) -> Result<(), FileError
     let mut text = String::new();
     draw(history, &mut text).expect("text can be written to a string");
     // Shown at half the size; the view box keeps the coordinates.
-    let (width, height) = SIZE;
+    let (width, height) = (SIZE.0, SIZE.1 * rows(history) as u32);
     let whole = format!("width=\"{width}\" height=\"{height}\"");
     let half = format!("width=\"{}\" height=\"{}\"", width / 2, height / 2);
     save(path.as_ref(), text.replacen(&whole, &half, 1).as_bytes())
 }
 
+/// The most logged numbers that are drawn: the first ones.
+const MOST: usize = 16;
+
+/// What is drawn beside loss and accuracy, by name.
+fn others(history: &History) -> Vec<&str> {
+    let mut names = history.log_names();
+    names.retain(|name| *name != ACCURACY);
+    names.truncate(MOST);
+    names
+}
+
+fn classifies(history: &History) -> bool {
+    history.epochs.iter().any(|epoch| {
+        epoch.train.accuracy.is_some()
+            || epoch.validation.is_some_and(|score| score.accuracy.is_some())
+    })
+}
+
+/// How many rows of two charts there are.
+fn rows(history: &History) -> usize {
+    (1 + usize::from(classifies(history)) + others(history).len()).div_ceil(2)
+}
+
 fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-    let sheet = SVGBackend::with_string(out, SIZE).into_drawing_area();
+    let rows = rows(history);
+    let sheet = SVGBackend::with_string(out, (SIZE.0, SIZE.1 * rows as u32)).into_drawing_area();
     sheet.fill(&WHITE)?;
     let losses = losses(history);
-    let accuracies = accuracies(history);
-    let classifies = accuracies.iter().any(|line| !line.points.is_empty());
-    let (left, right) = if classifies {
-        let (left, right) = sheet.split_horizontally((50).percent_width());
-        (left, Some(right))
-    } else {
-        (sheet.clone(), None)
-    };
+    let others = others(history);
+    let classifies = classifies(history);
+    let alone = !classifies && others.is_empty();
+    let mut areas =
+        if alone { vec![sheet.clone()] } else { sheet.split_evenly((rows, 2)) }.into_iter();
+    let left = areas.next().expect("at least one");
+    let right = classifies.then(|| areas.next().expect("at least two"));
 
     let epochs = (history.epochs.len() as f64).max(progress(history, history.steps()));
     let (low, high) = range(&losses);
@@ -58,12 +83,11 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
     let y = if low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0 {
         Axis::log(0.8 * low, 1.25 * high)
     } else {
-        let room = 0.05 * width(low, high).max(0.1 * low.abs().max(high.abs()));
-        let room = if room > 0.0 { room } else { 1.0 };
-        Axis::linear(low - room, high + room, LABELS, 0.0)
+        linear(low, high)
     };
     panel.draw(&left, &y)?;
     if let Some(right) = right {
+        let accuracies = accuracies(history);
         let (low, high) = range(&accuracies);
         let room = 0.08 * width(low, high).max(0.5);
         let most = if high <= 100.0 { 100.0 } else { f64::MAX };
@@ -71,8 +95,21 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
         let panel = Panel { title: "accuracy, %", epochs, lines: &accuracies, corner };
         panel.draw(&right, &Axis::linear(low - room, (high + room).min(most), LABELS, 0.0))?;
     }
+    for (name, area) in others.into_iter().zip(areas) {
+        let lines = logged(history, name);
+        let (low, high) = range(&lines);
+        let corner = SeriesLabelPosition::UpperRight;
+        Panel { title: name, epochs, lines: &lines, corner }.draw(&area, &linear(low, high))?;
+    }
     sheet.present()?;
     Ok(())
+}
+
+/// An axis with a little room beyond these numbers.
+fn linear(low: f64, high: f64) -> Axis {
+    let room = 0.05 * width(low, high).max(0.1 * low.abs().max(high.abs()));
+    let room = if room > 0.0 { room } else { 1.0 };
+    Axis::linear(low - room, high + room, LABELS, 0.0)
 }
 
 /// A line of a chart, in epochs and in what the chart shows.
@@ -109,6 +146,18 @@ fn accuracies(history: &History) -> Vec<Line> {
     let train =
         Line { name: "training, as it went", colour: TRAIN, points, dots: true, best: None };
     vec![train, held_out(history, percent)]
+}
+
+/// A logged number, in training and on the held-out data.
+fn logged(history: &History, name: &str) -> Vec<Line> {
+    let line = |line, colour, of: fn(&LogRecord) -> Option<f64>| {
+        let points = per_epoch(history, |epoch| epoch.logged(name).and_then(of));
+        Line { name: line, colour, points, dots: true, best: None }
+    };
+    vec![
+        line("training, as it went", TRAIN, |log| log.train),
+        line("held-out data", HELD_OUT, |log| log.validation),
+    ]
 }
 
 fn held_out(history: &History, of: impl Fn(Score) -> Option<f64>) -> Line {

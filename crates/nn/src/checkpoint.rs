@@ -1,0 +1,52 @@
+//! A layer that spends a second forward pass to save memory.
+
+use crate::layer::Layer;
+use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
+use wengert_tensor::Float;
+
+/// The layer in it, whose values are dropped when it has run and computed once more when gradients come to
+/// it: see [`Tape::checkpoint`](wengert_autograd::Tape::checkpoint). Outputs and gradients are the same, bit
+/// for bit. Names of parameters are those of the layer in it, so that saved models fit with and without.
+///
+/// ```
+/// use wengert_nn::{Checkpoint, Layer, Linear, Sequential, Tanh, sequential};
+/// use wengert_tensor::{Philox, Tensor};
+/// let rng = &mut Philox::new(0);
+/// // 36 layers in checkpoints of 6.
+/// let mut model = Sequential::new();
+/// for _ in 0..6 {
+///     let mut part = Sequential::new();
+///     for _ in 0..6 {
+///         part = part.add(Linear::new(8, 8, rng)).add(Tanh);
+///     }
+///     model = model.add(Checkpoint(part));
+/// }
+/// assert_eq!(model.predict(&Tensor::zeros(&[5, 8])).shape(), [5, 8]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Checkpoint<L>(pub L);
+
+/// That of the layer in it.
+impl<L: Module> Module for Checkpoint<L> {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.visit(path, see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(path, see);
+    }
+    fn first_state(&self) -> Option<FirstState> {
+        self.0.first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        self.0.type_name()
+    }
+    fn outline(&self) -> Outline {
+        self.0.outline()
+    }
+}
+
+impl<T: Float, L: Layer<T> + Clone> Layer<T> for Checkpoint<L> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.tape().checkpoint(|| self.0.call(x))
+    }
+}

@@ -1,0 +1,301 @@
+//! What hooks into the training loop.
+
+use crate::context::Context;
+use crate::error::TrainError;
+use wengert_tensor::{Float, NamedTensors, Tensor};
+
+/// What a callback's methods return.
+pub type Outcome = Result<(), TrainError>;
+
+/// Something that happens beside the steps of training: it looks at the run or changes it through a
+/// [`Context`]. Every method has a default that does nothing.
+///
+/// # When what is called
+/// | | | |
+/// |---|---|---|
+/// | [`start`](Callback::start) | before the first step, or after a checkpoint was resumed | |
+/// | [`before_step`](Callback::before_step) | before a batch is computed | learning rates |
+/// | [`before_update`](Callback::before_update) | between gradients and optimizer, once for each update of a step | clipping |
+/// | [`after_step`](Callback::after_step) | after the weights have changed | stopping, averages of weights |
+/// | [`end_epoch`](Callback::end_epoch) | after the last step of an epoch, before its validation | |
+/// | [`after_epoch`](Callback::after_epoch) | after the validation; the epoch's record is in the history | rates that follow the validation |
+/// | [`finish`](Callback::finish) | after the last epoch, or when the run was stopped | |
+///
+/// An error of a method ends the run.
+///
+/// # In which order
+/// The callbacks of the trainer's own settings surround those that were added with
+/// [`Trainer::callback`](crate::Trainer::callback), which keep the order in which they were added:
+///
+/// 1. the schedule;
+/// 2. the request for a validation after each epoch;
+/// 3. yours, in order;
+/// 4. `keep_best`, 5. `stop_after`, 6. the progress line;
+/// 7. the checkpoint. It comes last, and holds what all the others have done.
+///
+/// # What is remembered
+/// A callback that remembers something says so in [`state`](Callback::state), and takes it back in
+/// [`load_state`](Callback::load_state), so that a run that was resumed goes on with the same bits. A
+/// callback that says nothing and has fields is refused by a run with a checkpoint, in words, since
+/// nobody knows what would be lost.
+///
+/// ```
+/// use wengert_tensor::{Float, NamedTensors};
+/// use wengert_train::{Callback, CallbackState, Context, Outcome};
+///
+/// /// Stops when the loss has been below a bound for some steps in a row.
+/// struct GoodEnough {
+///     bound: f64,
+///     wanted: u32,
+///     seen: u32,
+/// }
+///
+/// impl<T: Float> Callback<T> for GoodEnough {
+///     fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
+///         if !run.resumed() {
+///             self.seen = 0;
+///         }
+///         Ok(())
+///     }
+///
+///     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+///         let good = run.history().losses.last().is_some_and(|loss| *loss < self.bound);
+///         self.seen = if good { self.seen + 1 } else { 0 };
+///         if self.seen == self.wanted {
+///             run.stop(format!("the loss is below {}", self.bound));
+///         }
+///         Ok(())
+///     }
+///
+///     fn state(&self) -> CallbackState {
+///         CallbackState::numbers([("seen", f64::from(self.seen))])
+///     }
+///
+///     fn load_state(&mut self, saved: &NamedTensors) -> Result<(), String> {
+///         self.seen = CallbackState::number(saved, "seen")? as u32;
+///         Ok(())
+///     }
+/// }
+///
+/// # use wengert_data::{DataLoader, Digits};
+/// # use wengert_nn::{Flatten, Linear, sequential};
+/// # use wengert_optim::Sgd;
+/// # use wengert_tensor::Philox;
+/// # use wengert_train::Trainer;
+/// # let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+/// # let mut rng = Philox::new(0);
+/// # let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
+/// let history = Trainer::classifier()
+///     .epochs(100)
+///     .callback(GoodEnough { bound: 0.3, wanted: 5, seen: 0 })
+///     .quiet()
+///     .fit(&mut model, &mut Sgd::new(0.5), &train, &mut rng)?;
+/// assert!(history.epochs.len() < 100);
+/// assert_eq!(history.stopped.unwrap(), "the loss is below 0.3");
+/// # Ok::<(), wengert_train::TrainError>(())
+/// ```
+pub trait Callback<T: Float = f32> {
+    /// Before the first step; after a checkpoint was resumed, with what was saved.
+    #[allow(clippy::missing_errors_doc)] // as the trait says
+    fn start(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// Before a batch is computed.
+    #[allow(clippy::missing_errors_doc)]
+    fn before_step(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// Between gradients and optimizer: [`Context::gradients`] has them. A step with several updates
+    /// has several calls; [`Context::updating`] says which optimizer it is.
+    #[allow(clippy::missing_errors_doc)]
+    fn before_update(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// After the weights have changed. The loss is the last of the history.
+    #[allow(clippy::missing_errors_doc)]
+    fn after_step(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// After the last step of an epoch, before the validation.
+    #[allow(clippy::missing_errors_doc)]
+    fn end_epoch(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// After the validation. The epoch's record is the last of the history.
+    #[allow(clippy::missing_errors_doc)]
+    fn after_epoch(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// After the last epoch, or when the run was stopped. It is not called if the run ends with an error.
+    #[allow(clippy::missing_errors_doc)]
+    fn finish(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        Ok(())
+    }
+
+    /// What the callback is called in checkpoints and errors; default: the type's name.
+    fn name(&self) -> String {
+        let name = std::any::type_name::<Self>();
+        let name = name.split('<').next().unwrap_or(name);
+        name.rsplit("::").next().unwrap_or(name).into()
+    }
+
+    /// What the callback remembers, for checkpoints. Default: nothing if the type has no fields, else
+    /// a refusal.
+    fn state(&self) -> CallbackState {
+        if size_of_val(self) == 0 {
+            return CallbackState::Nothing;
+        }
+        CallbackState::Unsaved(
+            "it has fields, and does not say which of them a checkpoint must hold: implement \
+             Callback::state (`CallbackState::Nothing` if none)"
+                .into(),
+        )
+    }
+
+    /// Takes back what [`state`](Callback::state) returned: called only if that was
+    /// [`CallbackState::Saved`].
+    ///
+    /// # Errors
+    /// In words, if what was saved does not fit. The run is then refused, and the callback gets the
+    /// state back that it had before.
+    fn load_state(&mut self, _saved: &NamedTensors) -> Result<(), String> {
+        Err("load_state is not implemented".into())
+    }
+
+    /// Whether it sets learning rates. A trainer with a schedule, which sets the rate of every step,
+    /// refuses it.
+    fn sets_learning_rate(&self) -> bool {
+        false
+    }
+}
+
+/// What a [`Callback`] remembers.
+#[derive(Clone, Debug)]
+pub enum CallbackState {
+    /// Nothing: what it does is a function of the run.
+    Nothing,
+    /// These tensors and notes.
+    Saved(NamedTensors),
+    /// Something that cannot be saved, with the reason in words. A run with a checkpoint is refused.
+    Unsaved(String),
+}
+
+impl CallbackState {
+    /// Numbers by name.
+    pub fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Self {
+        let tensors = numbers.into_iter().map(|(name, x)| (name, Tensor::scalar_of(x)));
+        CallbackState::Saved(tensors.collect())
+    }
+
+    /// One of these numbers, with the bits that it had.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn number(saved: &NamedTensors, name: &str) -> Result<f64, String> {
+        let tensor = saved.get(name).and_then(|tensor| tensor.get::<f64>());
+        let tensor = tensor.filter(|tensor| tensor.rank() == 0);
+        tensor.map(Tensor::item).ok_or_else(|| format!("the number {name} is missing"))
+    }
+}
+
+macro_rules! forward {
+    ($($handle:ty),*) => {
+        $(impl<T: Float, C: Callback<T> + ?Sized> Callback<T> for $handle {
+            fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).start(run)
+            }
+            fn before_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).before_step(run)
+            }
+            fn before_update(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).before_update(run)
+            }
+            fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).after_step(run)
+            }
+            fn end_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).end_epoch(run)
+            }
+            fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).after_epoch(run)
+            }
+            fn finish(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).finish(run)
+            }
+            fn name(&self) -> String {
+                (**self).name()
+            }
+            fn state(&self) -> CallbackState {
+                (**self).state()
+            }
+            fn load_state(&mut self, saved: &NamedTensors) -> Result<(), String> {
+                (**self).load_state(saved)
+            }
+            fn sets_learning_rate(&self) -> bool {
+                (**self).sets_learning_rate()
+            }
+        })*
+    };
+}
+forward!(&mut C, Box<C>);
+
+/// When callbacks are called.
+#[derive(Clone, Copy)]
+pub(crate) enum Hook {
+    Start,
+    BeforeStep,
+    BeforeUpdate,
+    AfterStep,
+    EndEpoch,
+    AfterEpoch,
+    Finish,
+}
+
+/// All callbacks of a run, whatever their lifetimes.
+pub(crate) trait Hooks<T: Float> {
+    fn call(&mut self, hook: Hook, run: &mut Context<'_, T>) -> Outcome;
+    /// The name and the state of each, the names numbered where they occur twice.
+    fn states(&self) -> Vec<(String, CallbackState)>;
+    /// Gives the callback at a place its state back.
+    fn load(&mut self, at: usize, saved: &NamedTensors) -> Result<(), String>;
+}
+
+impl<T: Float> Hooks<T> for Vec<&mut dyn Callback<T>> {
+    fn call(&mut self, hook: Hook, run: &mut Context<'_, T>) -> Outcome {
+        self.iter_mut().try_for_each(|callback| match hook {
+            Hook::Start => callback.start(run),
+            Hook::BeforeStep => callback.before_step(run),
+            Hook::BeforeUpdate => callback.before_update(run),
+            Hook::AfterStep => callback.after_step(run),
+            Hook::EndEpoch => callback.end_epoch(run),
+            Hook::AfterEpoch => callback.after_epoch(run),
+            Hook::Finish => callback.finish(run),
+        })
+    }
+
+    fn states(&self) -> Vec<(String, CallbackState)> {
+        let mut all: Vec<(String, CallbackState)> = Vec::new();
+        for callback in self {
+            let base = callback.name();
+            let taken = |name: &str| all.iter().any(|(known, _)| known == name);
+            let mut name = base.clone();
+            let mut number = 2;
+            while taken(&name) {
+                name = format!("{base}_{number}");
+                number += 1;
+            }
+            all.push((name, callback.state()));
+        }
+        all
+    }
+
+    fn load(&mut self, at: usize, saved: &NamedTensors) -> Result<(), String> {
+        self[at].load_state(saved)
+    }
+}

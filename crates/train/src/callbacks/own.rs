@@ -1,0 +1,147 @@
+//! What the settings of a trainer add.
+
+use crate::callback::{Callback, CallbackState, Outcome};
+use crate::context::Context;
+use crate::error::TrainError;
+use crate::run::Stop;
+use crate::trainer::{Criterion, Per};
+use std::path::PathBuf;
+use wengert_optim::Schedule;
+use wengert_tensor::Float;
+
+/// The learning rate of each step, for every optimizer.
+pub(crate) struct Scheduled<'s> {
+    pub schedule: &'s dyn Schedule,
+    pub per: Per,
+}
+
+impl<T: Float> Callback<T> for Scheduled<'_> {
+    fn before_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let count = self.per.count(run.steps(), run.epoch());
+        for optimizer in 0..run.optimizers() {
+            (&self.schedule).apply(run.optimizer_at(optimizer), count);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+
+    fn sets_learning_rate(&self) -> bool {
+        true
+    }
+}
+
+/// A validation after every epoch.
+pub(crate) struct Validate;
+
+impl<T: Float> Callback<T> for Validate {
+    fn end_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        run.validate();
+        Ok(())
+    }
+}
+
+/// Keeps the weights of the best epoch. The weights are part of every checkpoint.
+pub(crate) struct KeepBest(pub Criterion);
+
+impl<T: Float> Callback<T> for KeepBest {
+    fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let history = run.history();
+        // The larger the better; no merit in what is not finite.
+        let merit = |i: usize| {
+            let score = history.epochs[i].validation;
+            let merit = score.and_then(|score| match self.0 {
+                Criterion::Loss => Some(-score.loss),
+                Criterion::Accuracy => score.accuracy,
+            });
+            merit.filter(|merit| merit.is_finite())
+        };
+        let Some(last) = history.epochs.len().checked_sub(1) else { return Ok(()) };
+        if let (Criterion::Accuracy, Some(score)) = (self.0, history.epochs[last].validation)
+            && score.accuracy.is_none()
+        {
+            let message = "the loss logs no `accuracy` on validation data: use Criterion::Loss, or \
+                           Step::log_accuracy in the loss";
+            return Err(TrainError::callback("keep_best", message));
+        }
+        let best = history.best.and_then(merit);
+        // A finite score beats having no best epoch. Of equal scores the earlier stays.
+        if merit(last).is_some_and(|merit| best.is_none_or(|best| merit > best)) {
+            run.keep_as_best();
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+}
+
+/// Pauses the run after so many steps.
+pub(crate) struct StopAfter(pub usize);
+
+impl StopAfter {
+    fn look<T: Float>(&self, run: &mut Context<'_, T>) {
+        if run.steps() >= self.0 {
+            let why = format!("{} steps were made", run.steps());
+            run.run.stop.get_or_insert(Stop { why, pause: true });
+        }
+    }
+}
+
+impl<T: Float> Callback<T> for StopAfter {
+    fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.look(run);
+        Ok(())
+    }
+
+    fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.look(run);
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+}
+
+/// A checkpoint after every epoch, at the end, and in between.
+pub(crate) struct Checkpoint {
+    pub path: PathBuf,
+    /// After so many steps, in the middle of an epoch too.
+    pub every: Option<usize>,
+    /// The step of the last one.
+    pub saved: Option<usize>,
+}
+
+impl Checkpoint {
+    fn save<T: Float>(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.saved = Some(run.steps());
+        run.save(&self.path);
+        Ok(())
+    }
+}
+
+impl<T: Float> Callback<T> for Checkpoint {
+    fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let within = run.step() < run.steps_per_epoch();
+        match self.every {
+            Some(every) if within && run.steps().is_multiple_of(every) => self.save(run),
+            _ => Ok(()),
+        }
+    }
+
+    fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.save(run)
+    }
+
+    fn finish(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        if run.stopping() && self.saved != Some(run.steps()) { self.save(run) } else { Ok(()) }
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+}

@@ -1,0 +1,80 @@
+//! A learning rate that falls when the validation no longer improves.
+
+use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callbacks::Monitor;
+use crate::context::Context;
+use wengert_optim::ReduceLrOnPlateau;
+use wengert_tensor::{Float, NamedTensors};
+
+/// Lowers the learning rates of all optimizers when a number of the epochs stops improving:
+/// [`ReduceLrOnPlateau`], step by step as PyTorch's. It looks at the validation loss, or at what
+/// [`monitor`](OnPlateau::monitor) says.
+///
+/// ```
+/// use wengert_optim::ReduceLrOnPlateau;
+/// use wengert_train::{Monitor, OnPlateau, Trainer};
+/// let rule = ReduceLrOnPlateau::new().factor(0.5).patience(3).maximize();
+/// let trainer = Trainer::classifier()
+///     .callback(OnPlateau::new(rule).monitor(Monitor::validation("accuracy")));
+/// # drop(trainer);
+/// ```
+#[derive(Clone, Debug)]
+pub struct OnPlateau {
+    rule: ReduceLrOnPlateau,
+    fresh: ReduceLrOnPlateau,
+    monitor: Monitor,
+}
+
+impl OnPlateau {
+    /// By this rule, looking at the validation loss.
+    pub fn new(rule: ReduceLrOnPlateau) -> Self {
+        OnPlateau { fresh: rule.clone(), rule, monitor: Monitor::default() }
+    }
+
+    /// Sets the number that is looked at. An accuracy wants
+    /// [`ReduceLrOnPlateau::maximize`].
+    pub fn monitor(self, monitor: Monitor) -> Self {
+        OnPlateau { monitor, ..self }
+    }
+
+    /// The rule, with what it has seen.
+    pub fn rule(&self) -> &ReduceLrOnPlateau {
+        &self.rule
+    }
+}
+
+impl<T: Float> Callback<T> for OnPlateau {
+    fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        if !run.resumed() {
+            self.rule = self.fresh.clone();
+        }
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let value = self.monitor.last(run.history(), "OnPlateau")?;
+        if self.rule.observe(value) {
+            for optimizer in 0..run.optimizers() {
+                self.rule.reduce(run.optimizer_at(optimizer));
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::numbers(self.rule.state())
+    }
+
+    fn load_state(&mut self, saved: &NamedTensors) -> Result<(), String> {
+        let mut numbers = [0.0; 3];
+        for (number, (name, _)) in numbers.iter_mut().zip(self.rule.state()) {
+            *number = CallbackState::number(saved, name)?;
+        }
+        self.rule.set_state(numbers);
+        Ok(())
+    }
+
+    fn sets_learning_rate(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,141 @@
+//! Ends of a run before its last epoch.
+
+use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callbacks::Monitor;
+use crate::context::Context;
+use std::time::{Duration, Instant};
+use wengert_tensor::{Float, NamedTensors};
+
+/// Stops when a number of the epochs has not improved for some epochs in a row. It looks at the
+/// validation loss, or at what [`monitor`](EarlyStopping::monitor) says. A NaN never improves.
+///
+/// With [`keep_best`](crate::Trainer::keep_best) the model gets the best weights at the end.
+///
+/// ```
+/// use wengert_train::{EarlyStopping, Monitor, Trainer};
+/// let trainer = Trainer::classifier()
+///     .epochs(1000)
+///     .callback(EarlyStopping::new(5).monitor(Monitor::validation("accuracy")).maximize());
+/// # drop(trainer);
+/// ```
+#[derive(Clone, Debug)]
+pub struct EarlyStopping {
+    patience: u64,
+    min_delta: f64,
+    maximize: bool,
+    monitor: Monitor,
+    best: Option<f64>,
+    waited: u64,
+}
+
+impl EarlyStopping {
+    /// Stops after `patience` epochs without an improvement; 0 and 1 stop after the first one.
+    pub fn new(patience: u64) -> Self {
+        EarlyStopping {
+            patience: patience.max(1),
+            min_delta: 0.0,
+            maximize: false,
+            monitor: Monitor::default(),
+            best: None,
+            waited: 0,
+        }
+    }
+
+    /// Sets by how much a number must be better than the best to count; default 0: any is enough.
+    pub fn min_delta(self, min_delta: f64) -> Self {
+        EarlyStopping { min_delta, ..self }
+    }
+
+    /// Larger numbers are better; by default smaller ones are.
+    pub fn maximize(self) -> Self {
+        EarlyStopping { maximize: true, ..self }
+    }
+
+    /// Sets the number that is looked at.
+    pub fn monitor(self, monitor: Monitor) -> Self {
+        EarlyStopping { monitor, ..self }
+    }
+
+    fn look<T: Float>(&self, run: &mut Context<'_, T>) {
+        if self.waited >= self.patience {
+            let best = self.best.unwrap_or(f64::NAN);
+            run.stop(format!("no improvement on {best:.4} for {} epochs", self.waited));
+        }
+    }
+}
+
+impl<T: Float> Callback<T> for EarlyStopping {
+    /// A run that was stopped already does not go on.
+    fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        if !run.resumed() {
+            (self.best, self.waited) = (None, 0);
+        }
+        self.look(run);
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        let value = self.monitor.last(run.history(), "EarlyStopping")?;
+        let better = |best: f64| {
+            if self.maximize {
+                value > best + self.min_delta
+            } else {
+                value < best - self.min_delta
+            }
+        };
+        if !value.is_nan() && self.best.is_none_or(better) {
+            (self.best, self.waited) = (Some(value), 0);
+        } else {
+            self.waited += 1;
+        }
+        self.look(run);
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        let best = self.best.unwrap_or(f64::NAN);
+        CallbackState::numbers([("best", best), ("waited", self.waited as f64)])
+    }
+
+    fn load_state(&mut self, saved: &NamedTensors) -> Result<(), String> {
+        let (best, waited) =
+            (CallbackState::number(saved, "best")?, CallbackState::number(saved, "waited")?);
+        self.best = Some(best).filter(|best| !best.is_nan());
+        self.waited = waited as u64;
+        Ok(())
+    }
+}
+
+/// Stops after the step at which so much time has passed since the start of this call of
+/// [`fit`](crate::Trainer::fit): a run that is resumed has the whole time again. Which step that is
+/// depends on the machine.
+#[derive(Clone, Debug)]
+pub struct TimeLimit {
+    limit: Duration,
+    started: Option<Instant>,
+}
+
+impl TimeLimit {
+    /// After this time.
+    pub fn new(limit: Duration) -> Self {
+        TimeLimit { limit, started: None }
+    }
+}
+
+impl<T: Float> Callback<T> for TimeLimit {
+    fn start(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+        self.started = Some(Instant::now());
+        Ok(())
+    }
+
+    fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        if self.started.is_some_and(|started| started.elapsed() >= self.limit) {
+            run.stop(format!("{:.1} s have passed", self.limit.as_secs_f64()));
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+}

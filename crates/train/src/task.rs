@@ -1,0 +1,378 @@
+//! What is done with one batch.
+
+use crate::callback::{Hook, Hooks};
+use crate::context::{Context, OptimizerList};
+use crate::error::{Example, TrainError};
+use crate::evaluation::{named, refused};
+use crate::run::Run;
+use crate::step::{Step, Sum, add_sums};
+use wengert_autograd::{Cause, Mode, Module, Param, ParamId, Path, Var};
+use wengert_tensor::{Float, Philox};
+
+/// One step of training: what is done with a batch, below the loss closure of
+/// [`Trainer::fit`](crate::Trainer::fit). It gets the model to change, so that it can make several
+/// updates with several optimizers, on parts of the model. [`Trainer::fit_steps`](crate::Trainer::fit_steps)
+/// runs it.
+///
+/// A step is a function of model, batch and [`StepContext`]: it has `&self`, and what a run must
+/// remember lies in the model or in a [`Callback`](crate::Callback).
+///
+/// A generative adversarial network (Goodfellow and others, 2014) makes two updates for each batch:
+///
+/// ```
+/// use wengert_autograd::Var;
+/// use wengert_nn::{Layer, Linear, Module, Sequential, Tanh, bce_with_logits, sequential};
+/// use wengert_tensor::{Philox, Tensor};
+/// use wengert_train::{Outcome, Step, StepContext, TrainStep};
+///
+/// #[derive(Module)]
+/// # #[module(crate = "wengert_autograd")]
+/// struct Gan {
+///     generator: Sequential,
+///     discriminator: Sequential,
+/// }
+///
+/// impl Gan {
+///     fn generate<'t>(&self, step: &'t Step) -> Var<'t> {
+///         let noise = Tensor::normal(&[step.examples(), 4], 0.0, 1.0, &mut *step.rng());
+///         self.generator.forward(step.constant(noise))
+///     }
+/// }
+///
+/// /// How far the answers are from "all of these are real" or "none is".
+/// fn judged<'t>(answers: Var<'t>, real: f64) -> Var<'t> {
+///     let wanted = answers.tape().constant(Tensor::full(&answers.shape(), real));
+///     bce_with_logits(answers, wanted)
+/// }
+///
+/// struct Adversarial;
+///
+/// impl TrainStep<Gan, Tensor> for Adversarial {
+///     fn step(&self, gan: &mut Gan, run: &mut StepContext<'_>, real: &Tensor) -> Outcome {
+///         // Optimizer 1 makes the discriminator better, and leaves the generator as it is.
+///         run.update_part(gan, 1, |gan| &mut gan.discriminator, |gan, step| {
+///             let real = gan.discriminator.forward(step.constant(real.clone()));
+///             let fake = gan.discriminator.forward(gan.generate(step).detach());
+///             let loss = judged(real, 1.0) + judged(fake, 0.0);
+///             step.log("discriminator", loss);
+///             loss
+///         })?;
+///         // Optimizer 0 makes the generator better.
+///         run.update_part(gan, 0, |gan| &mut gan.generator, |gan, step| {
+///             let loss = judged(gan.discriminator.forward(gan.generate(step)), 1.0);
+///             step.log("generator", loss);
+///             loss
+///         })?;
+///         Ok(())
+///     }
+/// }
+///
+/// # use wengert_data::{DataLoader, Dataset};
+/// # use wengert_optim::Adam;
+/// # use wengert_train::Trainer;
+/// # struct Ring;
+/// # impl Dataset for Ring {
+/// #     type Batch = Tensor;
+/// #     fn len(&self) -> usize { 64 }
+/// #     fn batch(&self, at: &[usize]) -> Tensor {
+/// #         Tensor::from_fn(&[at.len(), 2], |i| (at[i / 2] as f32 + (i % 2) as f32 * 1.57).cos())
+/// #     }
+/// # }
+/// let mut rng = Philox::new(0);
+/// let mut gan = Gan {
+///     generator: sequential![Linear::new(4, 8, &mut rng), Tanh, Linear::new(8, 2, &mut rng)],
+///     discriminator: sequential![Linear::new(2, 8, &mut rng), Tanh, Linear::new(8, 1, &mut rng)],
+/// };
+/// let (mut g, mut d) = (Adam::new(1e-3).betas(0.5, 0.9), Adam::new(1e-3).betas(0.5, 0.9));
+/// let train = DataLoader::new(Ring, 16).shuffle(0);
+/// let history = Trainer::custom()
+///     .epochs(2)
+///     .quiet()
+///     .fit_steps(&mut gan, &mut [&mut g, &mut d], &train, &mut rng, &Adversarial)?;
+/// assert_eq!(history.logged("generator").len(), 2);
+/// # Ok::<(), wengert_train::TrainError>(())
+/// ```
+pub trait TrainStep<M, B, T: Float = f32> {
+    /// What is done with a batch: updates by [`StepContext::update`] or
+    /// [`StepContext::update_part`].
+    ///
+    /// # Errors
+    /// Those of the updates, with `?`, and your own by [`TrainError::callback`]; they end the run.
+    fn step(
+        &self,
+        model: &mut M,
+        run: &mut StepContext<'_, T>,
+        batch: &B,
+    ) -> Result<(), TrainError>;
+
+    /// The loss of a batch of validation data, in evaluation mode; `None` if there is no loss, but only
+    /// what is logged. Default: nothing is measured.
+    fn validate<'t>(&self, _model: &M, _step: &'t Step<T>, _batch: &B) -> Option<Var<'t, T>> {
+        None
+    }
+
+    /// Whether [`step`](TrainStep::step) may be run on shapes before the first step and for batches of
+    /// new shapes: say no if it changes anything itself, apart from updates. Default: yes.
+    fn runs_on_shapes(&self) -> bool {
+        true
+    }
+}
+
+/// A loss is a step with one update.
+pub(crate) struct ByLoss<F>(pub F);
+
+impl<M, B, T, F> TrainStep<M, B, T> for ByLoss<F>
+where
+    M: Module,
+    T: Float,
+    F: for<'t> Fn(&M, &'t Step<T>, &B) -> Var<'t, T>,
+{
+    fn step(
+        &self,
+        model: &mut M,
+        run: &mut StepContext<'_, T>,
+        batch: &B,
+    ) -> Result<(), TrainError> {
+        run.update(model, |model, step| (self.0)(model, step, batch)).map(|_| ())
+    }
+
+    fn validate<'t>(&self, model: &M, step: &'t Step<T>, batch: &B) -> Option<Var<'t, T>> {
+        Some((self.0)(model, step, batch))
+    }
+}
+
+/// The run as a [`TrainStep`] sees it: what makes updates.
+pub struct StepContext<'c, T: Float = f32> {
+    pub(crate) kind: Kind<'c, T>,
+    pub(crate) examples: usize,
+}
+
+pub(crate) enum Kind<'c, T: Float> {
+    /// Only shapes are looked at, and nothing is changed.
+    Shapes(Mode),
+    Numbers(Numbers<'c, T>),
+}
+
+/// What a step on numbers works on.
+pub(crate) struct Numbers<'c, T: Float> {
+    pub optimizers: &'c mut dyn OptimizerList<T>,
+    pub hooks: &'c mut dyn Hooks<T>,
+    pub run: &'c mut Run,
+    pub rng: &'c mut Philox,
+    /// The example at a place of the batch, for errors.
+    pub example: &'c dyn Fn(usize) -> Example,
+    /// The first example of the batch that is not finite.
+    pub not_finite: &'c dyn Fn() -> Option<usize>,
+    /// The sum of the losses of the updates so far.
+    pub loss: Option<f64>,
+    pub logs: Vec<Sum>,
+}
+
+impl<T: Float> StepContext<'_, T> {
+    /// One update of the whole model by the first optimizer: runs the loss in training mode, takes the
+    /// gradients, shows them to the callbacks, and lets the optimizer change the parameters. Returns
+    /// the loss; NaN on a run on shapes, which changes nothing.
+    ///
+    /// # Errors
+    /// If shapes do not fit, or loss, gradients or buffers are not finite: the parameters are then as
+    /// before the update.
+    #[track_caller]
+    pub fn update<M: Module>(
+        &mut self,
+        model: &mut M,
+        loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
+    ) -> Result<f64, TrainError> {
+        self.run(model, 0, None::<fn(&mut M) -> &mut dyn Module>, loss)
+    }
+
+    /// As [`update`](StepContext::update), for a part of the model by the optimizer of this number,
+    /// counted from 0 in the order in which they were passed. The gradients of the other parts are not
+    /// computed, and updates of their buffers (running statistics) are not applied.
+    ///
+    /// # Errors
+    /// As [`update`](StepContext::update).
+    ///
+    /// # Panics
+    /// If there is no such optimizer.
+    #[track_caller]
+    pub fn update_part<M: Module>(
+        &mut self,
+        model: &mut M,
+        optimizer: usize,
+        part: impl for<'m> Fn(&'m mut M) -> &'m mut dyn Module,
+        loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
+    ) -> Result<f64, TrainError> {
+        self.run(model, optimizer, Some(part), loss)
+    }
+
+    /// How many examples the batch has.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// How many steps the run has made before; 0 on a run on shapes.
+    pub fn number(&self) -> usize {
+        match &self.kind {
+            Kind::Shapes(_) => 0,
+            Kind::Numbers(numbers) => numbers.run.history.steps(),
+        }
+    }
+
+    /// The epoch, counted from 0.
+    pub fn epoch(&self) -> u64 {
+        match &self.kind {
+            Kind::Shapes(_) => 0,
+            Kind::Numbers(numbers) => numbers.run.epoch,
+        }
+    }
+
+    /// The epoch, and the place of the batch in it, both counted from 0.
+    pub(crate) fn place(&self) -> (u64, usize) {
+        match &self.kind {
+            Kind::Shapes(_) => (0, 0),
+            Kind::Numbers(numbers) => (numbers.run.epoch, numbers.run.step),
+        }
+    }
+
+    /// Whether this is a run on shapes, which changes nothing.
+    pub fn is_abstract(&self) -> bool {
+        matches!(self.kind, Kind::Shapes(_))
+    }
+
+    #[track_caller]
+    fn run<M: Module>(
+        &mut self,
+        model: &mut M,
+        optimizer: usize,
+        part: Option<impl for<'m> Fn(&'m mut M) -> &'m mut dyn Module>,
+        loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
+    ) -> Result<f64, TrainError> {
+        let examples = self.examples;
+        let cx = match &mut self.kind {
+            Kind::Shapes(mode) => {
+                on_shapes(&*model, *mode, examples, |step| Some(loss(&*model, step)))?;
+                return Ok(f64::NAN);
+            }
+            Kind::Numbers(cx) => cx,
+        };
+        let count = cx.optimizers.count();
+        assert!(optimizer < count, "update: no optimizer {optimizer} among {count}");
+        let (epoch, number) = (cx.run.epoch, cx.run.history.steps());
+        let place = (epoch + 1, cx.run.step + 1);
+
+        let step = Step::train(cx.rng, examples, epoch, number);
+        let forward = step.catch(|| {
+            let root = loss(&*model, &step);
+            one_number(root);
+            (root, root.item())
+        });
+        let (root, loss) = forward.map_err(|error| refused(error, &*model, cx.example))?;
+        let (epoch, number) = place;
+        if !loss.is_finite() {
+            let input = (cx.not_finite)().map(cx.example).map(Box::new);
+            return Err(TrainError::NotFinite { epoch, step: number, loss, input });
+        }
+        let gradients = step.catch(|| match &part {
+            None => root.backward_checked().map_err(|bad| bad.params),
+            Some(part) => {
+                let gradients = root.backward_for(part(&mut *model));
+                let bad = gradients.not_finite();
+                if bad.is_empty() { Ok(gradients) } else { Err(bad) }
+            }
+        });
+        let gradients = gradients.map_err(|error| refused(error, &*model, cx.example))?;
+        let mut gradients = gradients.map_err(|bad| {
+            let parameters = names::<T>(&*model, &bad);
+            TrainError::Gradient { epoch, step: number, loss, parameters }
+        })?;
+        let whole = &part.as_ref();
+        let of = |model: &mut M, say: &dyn Fn(&dyn Module) -> Option<String>| match whole {
+            None => say(&*model),
+            Some(part) => say(&*part(model)),
+        };
+        if let Some(counter) = of(model, &|part| gradients.full_counter(part)) {
+            return Err(TrainError::Counter { epoch, step: number, counter });
+        }
+        if let Some(buffer) = of(model, &|part| gradients.not_finite_buffer(part)) {
+            return Err(TrainError::Buffer { epoch, step: number, loss, buffer });
+        }
+        step.fault()?;
+        add_sums(&mut cx.logs, step.take_sums());
+        // Nothing of the run is needed any more: the optimizer has the weights for itself.
+        drop(step);
+        let mut context = Context {
+            model: &mut *model,
+            optimizers: &mut *cx.optimizers,
+            gradients: Some((optimizer, &mut gradients)),
+            run: &mut *cx.run,
+        };
+        cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
+        let optimizer = cx.optimizers.at_mut(optimizer).expect("counted above");
+        match &part {
+            None => optimizer.step(model, &gradients),
+            Some(part) => optimizer.step(part(model), &gradients),
+        }
+        cx.loss = Some(cx.loss.map_or(loss, |before| before + loss));
+        Ok(loss)
+    }
+}
+
+/// That a loss is one number.
+fn one_number<T: Float>(loss: Var<'_, T>) {
+    let (shape, tape) = (loss.shape(), loss.tape());
+    if shape.numel() != 1 {
+        tape.scope("loss", || -> Var<'_, T> {
+            tape.shape_error(format!(
+                "one number wanted, this has shape {shape}: take its mean over the batch"
+            ))
+        });
+    }
+}
+
+/// Whether a batch fits the model and the loss, found out on shapes alone.
+///
+/// A model or a loss that asks for a number is taken at its word from there on. Where panics abort,
+/// no error can be returned from within a run, and none is made here: the run on numbers prints it.
+pub(crate) fn on_shapes<T: Float>(
+    model: &dyn Module,
+    mode: Mode,
+    examples: usize,
+    loss: impl for<'t> FnOnce(&'t Step<T>) -> Option<Var<'t, T>>,
+) -> Result<(), TrainError> {
+    if cfg!(panic = "abort") {
+        return Ok(());
+    }
+    let step = Step::shapes(mode, examples);
+    let run = step.catch(|| {
+        if let Some(loss) = loss(&step) {
+            one_number(loss);
+        }
+    });
+    match run {
+        Err(error) if error.cause == Cause::Number => Ok(()),
+        run => run.map_err(|error| TrainError::Shape(named(error, model))),
+    }
+}
+
+/// The loss of a batch of data that is not trained on.
+pub(crate) fn measured<T: Float>(
+    step: &Step<T>,
+    loss: impl for<'t> FnOnce(&'t Step<T>) -> Option<Var<'t, T>>,
+) -> Result<Option<f64>, wengert_autograd::ShapeError> {
+    step.catch(|| {
+        let loss = loss(step)?;
+        one_number(loss);
+        Some(loss.item())
+    })
+}
+
+/// The names of these parameters, in visiting order.
+fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
+    let mut names = Vec::new();
+    model.visit(&Path::root(), &mut |path, state| {
+        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
+            names.push(path.name_or("the parameter itself"));
+        }
+    });
+    names
+}

@@ -1,0 +1,120 @@
+//! A language model of characters, with whole numbers as inputs: the next character from the sixteen
+//! before it (Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural probabilistic language model",
+//! 2003). Compared on text that was held out with a bigram model: what follows a character, counted.
+//!
+//! `cargo run --release --example char_lm` trains on a part of Shakespeare's plays; `-- --data FILE` takes
+//! another text, `-- --help` lists what can be changed.
+
+mod common;
+
+use clap::Parser;
+use common::{Failure, Flags};
+use std::process::ExitCode;
+use wengert::prelude::*;
+use wengert::train::measure;
+
+const SAMPLE: &str = include_str!("data/shakespeare.txt");
+/// How many characters the next one is told from.
+const CONTEXT: usize = 16;
+
+#[derive(Parser)]
+#[command(about = "A language model of characters")]
+struct Args {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn main() -> ExitCode {
+    common::main(common::command::<Args>(["10", "256", "0.003"]), run)
+}
+
+#[derive(Module)]
+struct Bengio {
+    /// A row for each character.
+    embedding: Param,
+    hidden: Linear,
+    output: Linear,
+}
+
+/// A text as numbers; an example is a place in it.
+struct Text(Vec<i64>);
+
+impl Dataset for Text {
+    type Batch = (Tensor<i64>, Tensor<i64>);
+    fn len(&self) -> usize {
+        self.0.len() - CONTEXT
+    }
+    fn batch(&self, places: &[usize]) -> Self::Batch {
+        let before = |i: usize| self.0[places[i / CONTEXT] + i % CONTEXT];
+        let next = |i: usize| self.0[places[i] + CONTEXT];
+        (Tensor::from_fn(&[places.len(), CONTEXT], before), Tensor::from_fn(&[places.len()], next))
+    }
+}
+
+/// The mean of -ln p(next | character) on a text, p from the counts of another, one added to each.
+fn bigram(train: &Text, test: &Text, characters: usize) -> f64 {
+    let mut counts = vec![vec![1.0; characters]; characters];
+    train.0.windows(2).for_each(|pair| counts[pair[0] as usize][pair[1] as usize] += 1.0);
+    let rows: Vec<f64> = counts.iter().map(|row| row.iter().sum()).collect();
+    let loss = |pair: &[i64]| {
+        let [a, b] = [pair[0] as usize, pair[1] as usize];
+        -(counts[a][b] / rows[a]).ln()
+    };
+    // The same characters are predicted as by the other model.
+    let pairs = test.0[CONTEXT - 1..].windows(2);
+    pairs.map(loss).sum::<f64>() / test.len() as f64
+}
+
+fn run(Args { flags }: Args) -> Result<(), Failure> {
+    flags.set_threads()?;
+    let text = match &flags.data {
+        Some(path) => std::fs::read_to_string(path)?,
+        None => SAMPLE.into(),
+    };
+    let letters: Vec<char> =
+        std::collections::BTreeSet::from_iter(text.chars()).into_iter().collect();
+    let number = |letter| letters.binary_search(&letter).expect("it is in the text") as i64;
+    let mut train: Vec<i64> = text.chars().map(number).collect();
+    if train.len() < 100 * CONTEXT {
+        return Err("the text is too short".into());
+    }
+    // The last tenth is held out.
+    let test = Text(train.split_off(train.len() / 10 * 9));
+    let train = Text(train);
+    let counted = bigram(&train, &test, letters.len());
+    println!("{} characters, {} different ones\n", text.chars().count(), letters.len());
+
+    let train = DataLoader::new(train, flags.batch).shuffle(flags.seed);
+    let test = DataLoader::new(test, 2000);
+    let rng = &mut Philox::new(flags.seed);
+    let mut model = Bengio {
+        embedding: Param::new(Tensor::normal(&[letters.len(), 24], 0.0, 1.0, rng)),
+        hidden: Linear::new(CONTEXT * 24, 256, rng),
+        output: Linear::new(256, letters.len(), rng),
+    };
+    fn loss<'t>(
+        model: &Bengio,
+        step: &'t Step,
+        (before, next): &(Tensor<i64>, Tensor<i64>),
+    ) -> Var<'t> {
+        let rows = step.param(&model.embedding).index_select(0, before.flatten(0, -1));
+        let x = rows.reshape(&[step.examples(), CONTEXT * 24]);
+        let logits = model.output.forward(model.hidden.forward(x).tanh().dropout(0.1));
+        step.log_accuracy(logits, next);
+        cross_entropy(logits, next)
+    }
+    let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
+    let groups = Group::biases_and_norms().weight_decay(0.0);
+    let mut optimizer = AdamW::new(0.0).weight_decay(0.1).group(groups);
+    let history = flags
+        .custom("char_lm")?
+        .validate_as("held-out", &test)
+        .schedule(schedule.cycle_momentum(false))
+        .keep_best(Criterion::Loss)
+        .callback(ClipNorm(1.0))
+        .fit(&mut model, &mut optimizer, &train, rng, loss)?;
+    flags.curves("char_lm", &history)?;
+    let found = measure(&model, &test, loss)?;
+    println!("\nheld-out loss {:.4}; of a bigram model {counted:.4}", found.loss);
+    Ok(())
+}
