@@ -2,13 +2,13 @@
 //!
 //! A mask is a node whose numbers are 1 and 0, so that comparisons, logic and what they choose between
 //! are steps of one fused program. The type of the handle keeps the two apart, and a mark on the node
-//! (`Node::mask`) where its op does not say what it is.
+//! (`MASK`) where its op does not say what it is.
 
 use crate::index::IntoIndex;
 use crate::op::Op;
 use crate::operand::{Given, Operand};
 use crate::scope::ScopeResult;
-use crate::tape::{Arena, Tape};
+use crate::tape::{Arena, MASK, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::{fmt, ops};
@@ -129,7 +129,7 @@ impl<T: Float> Arena<T> {
     /// What the value of this node is.
     pub fn kind(&self, id: u32) -> Kind {
         let node = &self.nodes[id as usize];
-        if node.mask || node.op.is_comparison() {
+        if node.has(MASK) || node.op.is_comparison() {
             Kind::Mask
         } else if self.place_of_whole(id).is_some() {
             Kind::Whole
@@ -174,7 +174,7 @@ impl<'t, T: Float> Var<'t, T> {
 
     /// A new node whose numbers are 1 and 0, as a mask.
     fn marked(self) -> Mask<'t, T> {
-        self.tape.arena.borrow_mut().nodes[self.id as usize].mask = true;
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= MASK;
         Mask { tape: self.tape, id: self.id }
     }
 

@@ -113,8 +113,6 @@ pub(crate) struct Node {
     /// An upper bound, perhaps stale, for the length of the program that would compute this node.
     pub pending: u16,
     pub flags: u8,
-    /// Its numbers say whether something holds. Comparisons are masks without it, by their op.
-    pub mask: bool,
 }
 const _: () = assert!(size_of::<Node>() == 40);
 
@@ -138,6 +136,8 @@ pub(crate) const WAITS: u8 = 16;
 pub(crate) const RELEASED: u8 = 32;
 /// A cotangent that the walk back has put on the tape: it goes although it was given.
 pub(crate) const PASSING: u8 = 64;
+/// Its numbers say whether something holds. Comparisons are masks without it, by their op.
+pub(crate) const MASK: u8 = 128;
 
 impl Node {
     pub fn has(&self, flag: u8) -> bool {
@@ -714,8 +714,7 @@ impl<T: Float> Arena<T> {
             }
         };
         let arity = parents.len() as u32;
-        let (readers, pending, mask) = (0, 0, false);
-        self.nodes.push(Node { op, parents: inline, arity, shape, readers, pending, flags, mask });
+        self.nodes.push(Node { op, parents: inline, arity, shape, readers: 0, pending: 0, flags });
         self.values.push(value);
         id
     }
