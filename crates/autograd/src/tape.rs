@@ -757,7 +757,7 @@ impl<T: Float> Arena<T> {
     }
 
     /// Marks the values that the rule of this op will read for the arguments that are active.
-    #[inline]
+    #[inline(always)]
     pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
         for (arg, &p) in parents.iter().enumerate() {
             if !self.nodes[p as usize].has(ACTIVE) {
