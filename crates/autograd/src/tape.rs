@@ -163,6 +163,8 @@ pub(crate) struct Arena<T: Float> {
     pub parts: Vec<Arc<[Part]>>,
     /// What a walk recorded for which node: from the first node to before the second, for the third.
     pub rules: Vec<(u32, u32, u32)>,
+    /// Which nodes `grad` returned as gradients, and of which nodes.
+    pub gradients: Vec<(u32, u32)>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Between walks all are empty.
@@ -185,6 +187,7 @@ impl<T: Float> Default for Arena<T> {
             customs: Vec::new(),
             parts: Vec::new(),
             rules: Vec::new(),
+            gradients: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -287,6 +290,7 @@ impl<T: Float> Arena<T> {
         self.pools.clear();
         self.classes.clear();
         self.rules.clear();
+        self.gradients.clear();
         self.ended = 0;
         self.slots.clear();
     }
