@@ -306,8 +306,10 @@ impl Picture<'_> {
             }
         };
         if node.op == "full" {
-            let number = node.attributes.first().map(|(_, number)| number.to_string());
-            let number = number.unwrap_or_default();
+            let number = match node.attributes.first() {
+                Some((_, Attribute::Number(x))) => digits(*x),
+                _ => String::new(),
+            };
             let shape =
                 if node.shape.is_empty() { String::new() } else { format!("\\n{}", node.shape) };
             return writeln!(
@@ -382,7 +384,14 @@ impl Picture<'_> {
         let (mut from, mut to) = (edge.from, edge.to);
         match edge.flow {
             // The way of what is computed is straighter than that of parameters.
-            Flow::Down if source.source == Source::Computed => says.push("weight=4".into()),
+            Flow::Down if source.source == Source::Computed => {
+                says.push("weight=4".into());
+                // Leaves a rank for the parameters in the box that it enters: without, they push
+                // the node above aside.
+                if self.enters(from, to) {
+                    says.push("minlen=2".into());
+                }
+            }
             Flow::Down => {}
             Flow::Up => {
                 // The reader stands above what it reads.
@@ -404,6 +413,17 @@ impl Picture<'_> {
         }
         let says = if says.is_empty() { String::new() } else { format!(" [{}]", says.join(", ")) };
         writeln!(f, "  {from} -> {to}{says};")
+    }
+
+    /// Whether an edge leads into a box.
+    fn enters(&self, from: Face, to: Face) -> bool {
+        let graph = self.dot.graph;
+        let [outer, inner] = [from, to].map(|face| self.plan.place(graph, face).0);
+        let mut around = outer;
+        while around.is_some() && around != inner {
+            around = around.and_then(|scope| graph.scopes()[scope].parent);
+        }
+        around != inner
     }
 }
 
@@ -440,8 +460,19 @@ fn told(name: &str, value: &Attribute) -> Option<String> {
             let begin: String = words.chars().take(57).collect();
             format!("{name} {begin}…")
         }
+        Attribute::Number(x) => format!("{name} {}", digits(*x)),
         value => format!("{name} {value}"),
     })
+}
+
+/// A number with six digits, or all that a whole one has.
+fn digits(x: f64) -> String {
+    let short = if x.fract() == 0.0 { x } else { format!("{x:.5e}").parse().unwrap_or(x) };
+    if short == 0.0 || (1e-3..1e9).contains(&short.abs()) {
+        short.to_string()
+    } else {
+        format!("{short:e}")
+    }
 }
 
 /// Text within a quoted string. Graphviz gives a backslash a meaning, so it is doubled; lines are kept.
