@@ -175,7 +175,7 @@ fn a_picture_of_lenet_and_its_gradients() {
     for node in graph.nodes() {
         let Some(name) = &node.name else { continue };
         assert_eq!(text.matches(&format!("[label=\"{name}\\n")).count(), 1, "{name}");
-        assert_eq!(text.matches(&format!("\"gradient by {name}\\n")).count(), 1, "{name}");
+        assert_eq!(text.matches(&format!("\"gradient w.r.t. {name}\\n")).count(), 1, "{name}");
         names.push(name.clone());
     }
     assert_eq!(names.len(), 10);

@@ -409,8 +409,8 @@ fn pictures_leave_out_what_is_not_asked_for() {
     // A penalty reads a gradient: it is drawn, without what it was made of.
     let graph = find("mlp, gradients of a penalty on gradients");
     let text = Dot::new(&graph).rules(false).to_string();
-    assert_eq!(text.matches("gradient by param").count(), 1, "{text}");
-    assert!(graph.to_dot().matches("gradient by param").count() == 4);
+    assert_eq!(text.matches("gradient w.r.t. param").count(), 1, "{text}");
+    assert!(graph.to_dot().matches("gradient w.r.t. param").count() == 4);
     // A scope that is one node hides what lies in it.
     let graph = find("convolution, pooling, an index");
     let text = Dot::new(&graph).depth(0).to_string();
@@ -446,13 +446,13 @@ const TINY: &str = r##"
       graph [label="gradient: square", style="rounded,dashed,filled", color="#c0392b", fillcolor="#fff7f6", fontcolor="#c0392b"];
       n7 [label="scale\nvalue 2", color="#c0392b", fillcolor="#fde3e0", tooltip="node 7: scale [2], value 2; in memory"];
       n8 [label="mul", color="#c0392b", fillcolor="#fde3e0", tooltip="node 8: mul [2]; in memory"];
-      n9 [label="gradient by param\nmul\n[2]", color="#c0392b", fillcolor="#fde3e0", peripheries=2, tooltip="node 9: mul [2]; in memory"];
+      n9 [label="gradient w.r.t. param\nmul\n[2]", color="#c0392b", fillcolor="#fde3e0", peripheries=2, tooltip="node 9: mul [2]; in memory"];
     }
   }
   n1 -> n2;
   n0 -> n2;
-  n2 -> n3 [weight=4, label=" [2]"];
-  n3 -> n4 [weight=4, label=" [2]"];
+  n2 -> n3 [weight=2, label=" [2]"];
+  n3 -> n4 [weight=2, label=" [2]"];
   n7 -> n5 [dir=back, color="#c0392b"];
   n8 -> n7 [dir=back, color="#c0392b", label=" [2]"];
   n2 -> n8 [constraint=false, color="#d0aeaa"];

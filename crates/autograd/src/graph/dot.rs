@@ -60,6 +60,7 @@ impl Graph {
 /// let forward = Dot::new(&graph).rules(false).legend(false).to_string();
 /// assert!(forward.len() < graph.to_dot().len());
 /// ```
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 #[derive(Clone, Debug)]
 #[must_use = "the text is what Display writes: dot.to_string()"]
 pub struct Dot<'g> {
@@ -327,29 +328,8 @@ impl Picture<'_> {
             look => look,
         };
         looks.insert(look);
-        let mut label = match &node.name {
-            Some(name) => Escaped(name).to_string(),
-            None => Escaped(&node.op).to_string(),
-        };
-        if let Some(of) = node.gradient_of {
-            let of = &graph.nodes()[of];
-            let of = of.name.as_deref().unwrap_or(&of.op);
-            label = format!("gradient by {}\\n{label}", Escaped(of));
-        }
-        if node.source == (Source::Parameter { frozen: true }) {
-            label += " (frozen)";
-        }
-        if self.dot.attributes {
-            for (name, value) in &node.attributes {
-                if let Some(text) = told(name, value) {
-                    label += &format!("\\n{}", Escaped(&text));
-                }
-            }
-        }
+        let label = Escaped(&self.label(node, result)).to_string();
         let given = node.source != Source::Computed;
-        if given || result || node.gradient_of.is_some() {
-            label += &format!("\\n{}", sizes(&node.shape));
-        }
         let [border, fill] = look.colours();
         write!(f, "{face} [label=\"{label}\", color=\"{border}\", fillcolor=\"{fill}\"")?;
         if matches!(look, Look::Input) || look == Look::Index && given {
@@ -359,6 +339,26 @@ impl Picture<'_> {
             f.write_str(", peripheries=2")?;
         }
         writeln!(f, ", tooltip=\"{}\"];", Tip(id, node))
+    }
+
+    /// What stands in a node, line by line.
+    fn label(&self, node: &GraphNode, result: bool) -> String {
+        let mut lines = Vec::new();
+        if let Some(of) = node.gradient_of {
+            let of = &self.dot.graph.nodes()[of];
+            lines.push(format!("gradient w.r.t. {}", of.name.as_deref().unwrap_or(&of.op)));
+        }
+        let frozen = node.source == (Source::Parameter { frozen: true });
+        let name = node.name.as_deref().unwrap_or(&node.op);
+        lines.push(format!("{name}{}", if frozen { " (frozen)" } else { "" }));
+        if self.dot.attributes {
+            lines.extend(node.attributes.iter().filter_map(|(name, value)| told(name, value)));
+        }
+        let given = node.source != Source::Computed;
+        if given || result || node.gradient_of.is_some() {
+            lines.push(sizes(&node.shape));
+        }
+        lines.join("\n")
     }
 
     fn write_edge(&self, f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
@@ -385,7 +385,7 @@ impl Picture<'_> {
         match edge.flow {
             // The way of what is computed is straighter than that of parameters.
             Flow::Down if source.source == Source::Computed => {
-                says.push("weight=4".into());
+                says.push("weight=2".into());
                 // Leaves a rank for the parameters in the box that it enters: without, they push
                 // the node above aside.
                 if self.enters(from, to) {

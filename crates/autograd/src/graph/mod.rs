@@ -69,7 +69,7 @@ pub struct GraphNode {
     pub scope: Option<usize>,
     /// The node whose derivative rule recorded this one: what [`grad`](crate::Var::grad) records.
     pub rule_of: Option<usize>,
-    /// The node whose gradient this is: what [`grad`](crate::Var::grad) returned for it.
+    /// The node with respect to which this is a gradient: [`grad`](crate::Var::grad) returned it.
     pub gradient_of: Option<usize>,
     /// Whether gradients flow through it.
     pub active: bool,
@@ -152,7 +152,7 @@ impl<T: Float> Tape<T> {
     pub fn graph(&self) -> Graph {
         let arena = self.arena.borrow();
         let mut nodes: Vec<GraphNode> =
-            (0..arena.len()).map(|id| self.described(&arena, id)).collect();
+            (0..arena.len()).map(|id| Self::described(&arena, id)).collect();
         let scopes = self.scopes.recorded(nodes.len());
         for (i, scope) in scopes.iter().enumerate() {
             // Scopes around others stand before them.
@@ -185,7 +185,7 @@ impl<T: Float> Tape<T> {
         Graph { nodes, scopes, dtype: T::DTYPE, states }
     }
 
-    fn described(&self, arena: &Arena<T>, id: u32) -> GraphNode {
+    fn described(arena: &Arena<T>, id: u32) -> GraphNode {
         let first = arena.first_output(id);
         let (node, op) = (&arena.nodes[id as usize], arena.nodes[first as usize].op);
         let place = arena.place_of_whole(id);
