@@ -1,5 +1,6 @@
 //! What the models record, as data.
 
+use std::fmt::Write;
 use wengert::autograd::Graph;
 use wengert::models::{
     Autoencoder, BasicBlock, Cnn, InceptionNet, LeNet, LeNet5, ResNet, Vgg, ZipcodeNet,
@@ -27,7 +28,7 @@ fn tree(graph: &Graph) -> String {
         }
         let ops = graph.nodes().iter().filter(|node| node.scope == Some(i));
         let ops = ops.filter(|node| !["param", "buffer"].contains(&&*node.op)).count();
-        text += &format!("{}{}: {ops}\n", "  ".repeat(depth), scope.path);
+        writeln!(text, "{}{}: {ops}", "  ".repeat(depth), scope.path).unwrap();
     }
     text
 }
