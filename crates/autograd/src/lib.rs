@@ -36,7 +36,7 @@ mod walk;
 pub use check::{Cause, ShapeError};
 pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};
 pub use gradients::{Gradients, NotFinite, value_and_grad, value_and_grad_with};
-pub use graph::{Attribute, Graph, GraphNode, GraphScope, NodeKind, Source, ValueState};
+pub use graph::{Attribute, Dot, Graph, GraphNode, GraphScope, NodeKind, Source, ValueState};
 pub use index::{Index, IntoIndex};
 pub use mask::{IntoMask, Mask};
 pub use module::*;

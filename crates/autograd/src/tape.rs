@@ -172,6 +172,8 @@ pub(crate) struct Arena<T: Float> {
     /// Checkpoints, and which nodes are computed while they are open, in ascending order.
     pub regions: Vec<Region>,
     pub spans: Vec<Span>,
+    /// Which nodes `grad` returned as gradients, and of which nodes.
+    pub gradients: Vec<(u32, u32)>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Between walks all are empty.
@@ -196,6 +198,7 @@ impl<T: Float> Default for Arena<T> {
             rules: Vec::new(),
             regions: Vec::new(),
             spans: Vec::new(),
+            gradients: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -303,6 +306,7 @@ impl<T: Float> Arena<T> {
         self.rules.clear();
         self.regions.clear();
         self.spans.clear();
+        self.gradients.clear();
         self.ended = 0;
         self.slots.clear();
     }
