@@ -139,7 +139,7 @@ impl fmt::Display for ValueSummary {
 impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (op, found) = (&self.op, &self.found);
-        let count = format!("{} of {} numbers", found.special(), found.shape.numel());
+        let count = format!("{} among {} numbers", found.special(), found.shape.numel());
         match self.place {
             AnomalyPlace::Given => {
                 let name = self.name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
@@ -148,7 +148,7 @@ impl fmt::Display for Anomaly {
             AnomalyPlace::Output(0) => write!(f, "{op}: its result has {count}")?,
             AnomalyPlace::Output(i) => write!(f, "{op}: its output {i} has {count}")?,
             AnomalyPlace::Cotangent(arg) => {
-                write!(f, "{op}: its derivative rule gave the cotangent of operand {arg} {count}")?;
+                write!(f, "{op}: its derivative gives operand {arg} a cotangent with {count}")?;
             }
             AnomalyPlace::Sum => {
                 write!(f, "{op}: the sum of the cotangents of its result has {count}")?;
@@ -231,7 +231,7 @@ impl<T: Float> Tape<T> {
     /// let loss = x.sqrt().sum_all(); // fine, but not its derivative at 0
     /// let error = tape.catch(|| loss.backward()).err().unwrap();
     /// assert!(error.message.starts_with(
-    ///     "sqrt: its derivative rule gave the cotangent of operand 0 1 +∞ of 2 numbers"
+    ///     "sqrt: its derivative gives operand 0 a cotangent with 1 +∞ among 2 numbers"
     /// ));
     /// let anomaly = tape.anomaly().unwrap();
     /// assert_eq!(anomaly.place, AnomalyPlace::Cotangent(0));

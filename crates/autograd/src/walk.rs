@@ -174,7 +174,9 @@ impl<'t, T: Float> Walk<'t, T> {
             let charge = tape.charge(id);
             let slot = std::mem::take(self.slot(id));
             let gy = self.variable(slot, id);
-            tape.check_sum(id, AnomalyPlace::Sum, gy);
+            if charge.is_some() {
+                tape.check_sum(id, AnomalyPlace::Sum, gy);
+            }
             if let Some(g) = gy {
                 complete(id, node.op, g);
             }
