@@ -45,7 +45,7 @@ fn a_layer_that_overflows_is_named_with_the_line_of_its_call() {
     assert!(anomaly.location.unwrap().file().ends_with("lenet.rs"), "{anomaly}");
     assert!(anomaly.operands.iter().any(|x| x.max == Some(f64::from(3e38f32))), "{anomaly}");
 
-    model.conv1.weight.set(Tensor::full(&model.conv1.weight.shape(), f32::NAN));
+    model.conv1.weight.set(Tensor::full(&model.conv1.weight.shape(), f64::NAN));
     let tape = Tape::train(&mut rng).detecting_anomalies(Anomalies::All);
     let images = tape.constant(Tensor::ones(&[1, 1, 28, 28]));
     let error = tape.catch(|| model.forward(images)).unwrap_err();

@@ -33,7 +33,7 @@ impl fmt::Display for Profile {
 
 fn table(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ProfileLine]) -> fmt::Result {
     writeln!(f)?;
-    writeln!(f, "{:NAME$} {:>17} {:>17} {:>17} {:>9}", "", "forward", "backward", "together", "")?;
+    writeln!(f, "{:NAME$} {:>17} {:>17} {:>17}", "", "forward", "backward", "together")?;
     writeln!(
         f,
         "{what:NAME$} {:>6} {:>10} {:>6} {:>10} {:>10} {:>6} {:>9}",
