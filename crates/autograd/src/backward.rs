@@ -253,6 +253,7 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        tape.refuse_found();
         if leaves.is_empty() {
             tape.fail(depends_on_nothing(op));
         }
@@ -321,6 +322,7 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        tape.refuse_found();
         for (found, x) in found.iter_mut().zip(wrt) {
             *found = place(x.id).and_then(|place| gradients[place]);
         }

@@ -407,6 +407,11 @@ impl Scopes {
         }
     }
 
+    /// Shows the path of the innermost scope.
+    pub fn see_path(&self, see: impl FnOnce(&str)) {
+        see(self.names.borrow().path());
+    }
+
     /// The scopes that have ended, those around others before them.
     pub fn recorded(&self, nodes: usize) -> Vec<GraphScope> {
         let recorded = &self.names.borrow().recorded;

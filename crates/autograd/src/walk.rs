@@ -1,5 +1,6 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
+use crate::anomaly::AnomalyPlace;
 use crate::checkpoint::Span;
 use crate::node_set::NodeSet;
 use crate::op::{Call, Cotangents, Op};
@@ -181,12 +182,17 @@ impl<'t, T: Float> Walk<'t, T> {
                 continue;
             }
             let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
+            let charge = tape.charge(id);
             let slot = std::mem::take(self.slot(id));
             let gy = self.variable(slot, id);
+            if charge.is_some() {
+                tape.check_sum(id, AnomalyPlace::Sum, gy);
+            }
             if let Some(g) = gy {
                 complete(id, node.op, g);
             }
             let outputs = self.visit(id, &node, gy, &wanted);
+            drop(charge);
             self.release(id, outputs);
             if self.aim == Aim::Variables {
                 self.note_rule(first, id);
@@ -314,9 +320,12 @@ impl<'t, T: Float> Walk<'t, T> {
         if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
             self.put(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
-            self.give(call.parents[0], ops::unary_vjp(unary, call), false);
+            let g = ops::unary_vjp(unary, call);
+            self.tape.check_rule(call, &[Some(g)]);
+            self.give(call.parents[0], g, false);
         } else {
             let cotangents = self.rule(op, call);
+            self.tape.check_rule(call, &cotangents);
             self.distribute(call.parents, call.wanted, &cotangents);
         }
         self.forget();
@@ -457,7 +466,9 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.tape.force(pending.id)
             }
         };
-        part.add(&mut sum, &self.tape.force(g.id), self.tape);
+        let (tape, g) = (self.tape, self.tape.force(g.id));
+        let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
+        tape.accumulate(to, bytes, || part.add(&mut sum, &g, tape));
         self.keep(to, Slot::Ready(sum));
     }
 
@@ -520,7 +531,8 @@ impl<'t, T: Float> Walk<'t, T> {
     fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, shared)) {
             (Slot::Ready(mut sum), Some(g)) => {
-                sum += &g;
+                let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
+                self.tape.accumulate(to, bytes, || sum += &g);
                 Slot::Ready(sum)
             }
             (before, taken) => {

@@ -135,6 +135,29 @@ pub struct GraphScope {
     pub nodes: std::ops::Range<usize>,
 }
 
+/// What stands for a node of a tape: a [`Var`](crate::Var), an [`Index`](crate::Index), a
+/// [`Mask`](crate::Mask).
+pub trait Handle {
+    /// The place of the node on its tape.
+    #[doc(hidden)]
+    fn place(&self) -> usize;
+}
+impl<T: Float> Handle for crate::Var<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+impl<T: Float> Handle for crate::Index<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+impl<T: Float> Handle for crate::Mask<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+
 impl<T: Float> Tape<T> {
     /// The program recorded so far, as data. Nothing is computed.
     ///
@@ -244,22 +267,22 @@ impl Graph {
         self.dtype
     }
 
-    /// The node of a variable.
+    /// The node of a variable, an index or a mask.
     ///
     /// # Panics
     /// If it was recorded after this graph was made, or on another tape with more nodes.
     #[track_caller]
-    pub fn node<T: Float>(&self, x: crate::Var<'_, T>) -> &GraphNode {
+    pub fn node(&self, x: impl Handle) -> &GraphNode {
         &self.nodes[self.id(x)]
     }
 
-    /// The id of the node of a variable.
+    /// The id of the node of a variable, an index or a mask.
     ///
     /// # Panics
     /// As [`node`](Graph::node).
     #[track_caller]
-    pub fn id<T: Float>(&self, x: crate::Var<'_, T>) -> usize {
-        let id = x.id as usize;
+    pub fn id(&self, x: impl Handle) -> usize {
+        let id = x.place();
         assert!(
             id < self.nodes.len(),
             "graph: this variable was recorded after the graph of {} nodes was made",
