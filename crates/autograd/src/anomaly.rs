@@ -91,7 +91,7 @@ impl ValueSummary {
         let (shape, min, max) = (x.shape(), None, None);
         let (nan, positive_infinite, negative_infinite) = (0, 0, 0);
         let mut all = ValueSummary { shape, min, max, nan, positive_infinite, negative_infinite };
-        for x in x.to_vec().into_iter().map(|x| x.to()) {
+        for x in x.to_vec().into_iter().map(wengert_tensor::Element::to) {
             if x.is_nan() {
                 all.nan += 1;
             } else if x == f64::INFINITY {
@@ -198,6 +198,16 @@ impl Anomalies {
             Anomalies::NanOnly => false,
         };
         found.nan > 0 || infinite
+    }
+}
+
+impl Observer {
+    /// Keeps the first anomaly of a walk: it is refused when the walk is over.
+    fn keep(&self, anomaly: impl FnOnce() -> Anomaly) {
+        if !self.due.get() {
+            *self.found.borrow_mut() = Some(anomaly());
+            self.due.set(true);
+        }
     }
 }
 
@@ -378,14 +388,6 @@ impl<T: Float> Tape<T> {
         (!is_whole).then(|| ValueSummary::of(&self.force(id)))
     }
 
-    /// Keeps the first anomaly of a walk: it is refused when the walk is over.
-    fn found_in_walk(&self, observer: &Observer, anomaly: impl FnOnce() -> Anomaly) {
-        if !observer.due.get() {
-            *observer.found.borrow_mut() = Some(anomaly());
-            observer.due.set(true);
-        }
-    }
-
     /// Looks at what the rule of an operation has returned for its operands.
     #[inline]
     pub(crate) fn check_rule(&self, call: &Call<'_, '_, T>, cotangents: &[Option<Var<'_, T>>]) {
@@ -417,7 +419,7 @@ impl<T: Float> Tape<T> {
             let given: Vec<_> = call.gy.iter().map(|g| self.numbers_of((*g)?.id)).collect();
             let sources: Vec<ValueSummary> = given.iter().copied().flatten().collect();
             if which.refuses(&found, &sources, None) {
-                self.found_in_walk(observer, || Anomaly {
+                observer.keep(|| Anomaly {
                     operands: call.parents.iter().filter_map(|&p| self.numbers_of(p)).collect(),
                     cotangents: given,
                     ..self.anomaly_at(observer, call.id, AnomalyPlace::Cotangent(arg), found)
@@ -448,7 +450,7 @@ impl<T: Float> Tape<T> {
         let found = ValueSummary::of(&value);
         // An infinity may have come from one: then it was allowed where it came from.
         if found.nan > 0 || which == Anomalies::All {
-            self.found_in_walk(observer, || self.anomaly_at(observer, id, place, found));
+            observer.keep(|| self.anomaly_at(observer, id, place, found));
         }
     }
 

@@ -132,24 +132,20 @@ impl<T: Float> Tape<T> {
         location: Option<&'static Location<'static>>,
     ) {
         let rule_of = observer.charged.get();
-        let note = match observer.charged() {
-            Some(of) => {
-                let of_rule = observer.note_of(of);
-                // The line of a user's own rule says more than that of the operation.
-                let custom =
-                    |_: &_| matches!(self.arena.borrow().nodes[of as usize].op, Op::Custom(_));
-                let location = location.filter(custom).or(of_rule.location);
-                Note { location, rule_of, path: of_rule.path }
-            }
-            None => {
-                let paths = &mut observer.notes.borrow_mut().paths;
-                self.scopes.see_path(|path| {
-                    if paths.last().is_none_or(|last| last != path) {
-                        paths.push(path.to_string());
-                    }
-                });
-                Note { location, rule_of, path: paths.len() as u32 - 1 }
-            }
+        let note = if let Some(of) = observer.charged() {
+            let of_rule = observer.note_of(of);
+            // The line of a user's own rule says more than that of the operation.
+            let custom = |_: &_| matches!(self.arena.borrow().nodes[of as usize].op, Op::Custom(_));
+            let location = location.filter(custom).or(of_rule.location);
+            Note { location, rule_of, path: of_rule.path }
+        } else {
+            let paths = &mut observer.notes.borrow_mut().paths;
+            self.scopes.see_path(|path| {
+                if paths.last().is_none_or(|last| last != path) {
+                    paths.push(path.to_string());
+                }
+            });
+            Note { location, rule_of, path: paths.len() as u32 - 1 }
         };
         let notes = &mut observer.notes.borrow_mut().of;
         // What a walk had put on the tape may be gone.

@@ -294,7 +294,7 @@ impl Profile {
     pub fn wall(&self) -> Duration {
         let start = self.rows.iter().map(|row| row.start).min();
         let end = self.rows.iter().map(ProfileRow::end).max();
-        let wall = start.zip(end).map(|(start, end)| end - start).unwrap_or_default();
+        let wall = start.zip(end).map(|(start, end)| end.saturating_sub(start)).unwrap_or_default();
         wall.saturating_sub(self.own).max(self.total().time)
     }
 

@@ -597,3 +597,26 @@ fn a_replay_with_other_numbers_is_looked_at() {
     let anomaly = anomaly_of(&tape, || tape.replay(&w).set(x, Tensor::from([1.0, f32::NAN])).run());
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("constant", line - 1));
 }
+
+#[test]
+fn every_kind_of_operation_knows_its_line() {
+    let tape = detecting();
+    let x = tape.watch(Tensor::full(&[1, 1, 4, 4], 3e38));
+    let w = tape.watch(Tensor::full(&[1, 1, 3, 3], 2.0));
+    let m = x.reshape([4, 4]);
+    let line = line!();
+    let found: [Anomaly; 9] = [
+        anomaly_of(&tape, || m.matmul(m)),
+        anomaly_of(&tape, || m.t().matmul(m)),
+        anomaly_of(&tape, || x.conv2d(w, None, &Conv::new())),
+        anomaly_of(&tape, || x.sum_all()),
+        anomaly_of(&tape, || m.sum(&[0], false)),
+        anomaly_of(&tape, || m.square()),
+        anomaly_of(&tape, || m + m),
+        anomaly_of(&tape, || m * 2.0),
+        anomaly_of(&tape, || m.mean_all()),
+    ];
+    for (i, anomaly) in (1..).zip(&found) {
+        assert_eq!(line_of(anomaly), line + 1 + i, "{anomaly}");
+    }
+}
