@@ -17,10 +17,13 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
+    /// The digits that are tested with, and not trained on
+    #[arg(long, value_delimiter = ',', default_values_t = [7, 8, 9])]
+    unseen: Vec<i64>,
 }
 
 fn main() -> ExitCode {
-    common::main(common::command::<Args>(["4", "64", "0.002"]), run)
+    common::main(common::command::<Args>(["3", "32", "0.002"]), run)
 }
 
 /// Points on the unit sphere.
@@ -32,11 +35,16 @@ fn embed<'t>(model: &Sequential, images: Var<'t>) -> Var<'t> {
 /// All triplets of a batch: the mean of max(0, d(a, p)² - d(a, n)² + 0.2) over those that are not yet 0.
 fn triplets<'t>(model: &Sequential, step: &'t Step, batch: &(Tensor, Tensor<i64>)) -> Var<'t> {
     let (images, labels) = batch;
-    let x = embed(model, step.constant(images.clone()));
-    let n = step.examples();
+    // A digit that is turned, and one that is mirrored, are digits of other alphabets.
+    let turned = images.transpose(2, 3).flip(3);
+    let images = Tensor::concat(&[images.clone(), turned, images.flip(3)], 0);
+    let alphabets =
+        (0..3).flat_map(|alphabet| labels.to_vec().into_iter().map(move |l| l + 10 * alphabet));
+    let labels: Vec<i64> = alphabets.collect();
+    let x = embed(model, step.constant(images));
+    let n = labels.len();
     // On the sphere, d² is 2 - 2 cos.
     let distances = 2.0 - 2.0 * x.matmul_t(x, false, true);
-    let labels = labels.to_vec();
     let mask = |pairs: &dyn Fn(usize, usize) -> bool| {
         step.constant(Tensor::from_fn(&[n, n], |at| f32::from(u8::from(pairs(at / n, at % n)))))
     };
@@ -73,12 +81,12 @@ fn area(points: &Tensor, labels: &[i64]) -> f64 {
     1.0 - (ranks - same * (same + 1.0) / 2.0) / (same * others)
 }
 
-fn run(Args { flags }: Args) -> Result<(), Failure> {
+fn run(Args { flags, unseen: hidden }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let mnist = flags.mnist_bytes()?.normalize(Mnist::MEAN, Mnist::STD);
     let of = |set: &TensorDataset<u8>, seen: bool| -> Vec<usize> {
         let labels = set.targets().to_vec();
-        (0..labels.len()).filter(|&i| (labels[i] < 7) == seen).collect()
+        (0..labels.len()).filter(|&i| hidden.contains(&labels[i]) != seen).collect()
     };
     let (seen, unseen) = (of(&mnist.train, true), of(&mnist.test, false));
     let train = Subset::new(&mnist.train, seen);
