@@ -9,6 +9,7 @@ mod common;
 
 use clap::Parser;
 use common::{Failure, Flags};
+use rand::Rng;
 use std::process::ExitCode;
 use wengert::prelude::*;
 
@@ -23,7 +24,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(common::command::<Args>(["3", "32", "0.002"]), run)
+    common::main(common::command::<Args>(["60", "40", "0.002"]), run)
 }
 
 /// Points on the unit sphere.
@@ -32,16 +33,25 @@ fn embed<'t>(model: &Sequential, images: Var<'t>) -> Var<'t> {
     x / (x.square().sum(&[1], true) + 1e-6).sqrt()
 }
 
+/// Images in one of eight alphabets: turned by quarters, and mirrored.
+fn written(images: &Tensor, alphabet: usize) -> Tensor {
+    let x = if alphabet & 1 == 0 { images.clone() } else { images.transpose(2, 3) };
+    let x = if alphabet & 2 == 0 { x } else { x.flip(2) };
+    if alphabet & 4 == 0 { x } else { x.flip(3) }
+}
+
 /// All triplets of a batch: the mean of max(0, d(a, p)² - d(a, n)² + 0.2) over those that are not yet 0.
 fn triplets<'t>(model: &Sequential, step: &'t Step, batch: &(Tensor, Tensor<i64>)) -> Var<'t> {
     let (images, labels) = batch;
-    // A digit that is turned, and one that is mirrored, are digits of other alphabets.
-    let turned = images.transpose(2, 3).flip(3);
-    let images = Tensor::concat(&[images.clone(), turned, images.flip(3)], 0);
-    let alphabets =
-        (0..3).flat_map(|alphabet| labels.to_vec().into_iter().map(move |l| l + 10 * alphabet));
-    let labels: Vec<i64> = alphabets.collect();
-    let x = embed(model, step.constant(images));
+    // A digit that is turned or mirrored is a digit of another alphabet: three of eight for each batch.
+    let chosen: [usize; 3] = std::array::from_fn(|_| (step.rng().next_u64() % 8) as usize);
+    let rows = Tensor::concat(&chosen.map(|alphabet| written(images, alphabet)), 0);
+    let labels = labels.to_vec();
+    let labels: Vec<i64> = chosen
+        .iter()
+        .flat_map(|&of| labels.iter().map(move |label| label + 10 * of as i64))
+        .collect();
+    let x = embed(model, step.constant(rows));
     let n = labels.len();
     // On the sphere, d² is 2 - 2 cos.
     let distances = 2.0 - 2.0 * x.matmul_t(x, false, true);
@@ -83,25 +93,24 @@ fn area(points: &Tensor, labels: &[i64]) -> f64 {
 
 fn run(Args { flags, unseen: hidden }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    let mnist = flags.mnist_bytes()?.normalize(Mnist::MEAN, Mnist::STD);
-    let of = |set: &TensorDataset<u8>, seen: bool| -> Vec<usize> {
-        let labels = set.targets().to_vec();
+    let digits = Digits::load().dataset().with_channel();
+    let of = |seen: bool| -> Vec<usize> {
+        let labels = digits.targets().to_vec();
         (0..labels.len()).filter(|&i| hidden.contains(&labels[i]) != seen).collect()
     };
-    let (seen, unseen) = (of(&mnist.train, true), of(&mnist.test, false));
-    let train = Subset::new(&mnist.train, seen);
+    let train = Subset::new(&digits, of(true));
     let train = DataLoader::new(&train, flags.batch).shuffle(flags.seed).drop_last(true);
 
     let rng = &mut Philox::new(flags.seed);
     let mut model = sequential![
-        Conv2d::new(1, 16, 5, rng),
+        Conv2d::new(1, 32, 3, rng).padding(1),
         Relu,
-        MaxPool2d::new(2),
-        Conv2d::new(16, 32, 5, rng),
+        Conv2d::new(32, 64, 3, rng),
         Relu,
         MaxPool2d::new(2),
         Flatten::new(),
-        Linear::new(512, 32, rng),
+        Dropout::new(0.3),
+        Linear::new(576, 64, rng),
     ];
     let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
     let history = flags.custom("triplet")?.schedule(schedule.cycle_momentum(false)).fit(
@@ -113,7 +122,7 @@ fn run(Args { flags, unseen: hidden }: Args) -> Result<(), Failure> {
     )?;
     flags.curves("triplet", &history)?;
 
-    let (images, labels) = mnist.test.batch(&unseen[..1500]);
+    let (images, labels) = digits.batch(&of(false));
     let tape = Tape::inference();
     let points = embed(&model, tape.constant(images.clone())).value();
     let pixels = images.flatten(1, -1);
