@@ -59,7 +59,8 @@ fn triplets<'t>(model: &Sequential, step: &'t Step, batch: &(Tensor, Tensor<i64>
         step.constant(Tensor::from_fn(&[n, n], |at| f32::from(u8::from(pairs(at / n, at % n)))))
     };
     let same = mask(&|a, p| a != p && labels[a] == labels[p]);
-    let other = mask(&|a, n| labels[a] != labels[n]);
+    // Digits of two alphabets are not compared: a zero is the same in each.
+    let other = mask(&|a, n| labels[a] / 10 == labels[n] / 10 && labels[a] != labels[n]);
     let hinge = (distances.unsqueeze(2) - distances.unsqueeze(1) + 0.2).relu();
     let hinge = hinge * same.unsqueeze(2) * other.unsqueeze(1);
     let active = hinge.sign().detach();
