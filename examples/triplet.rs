@@ -1,7 +1,8 @@
 //! A triplet embedding: a network maps images to points, so that images of a digit are near each other
-//! and far from those of other digits (F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", 2015). It is
-//! trained on the digits 0 to 6 of MNIST, and tested on pairs of the digits 7, 8 and 9, which it has never
-//! seen: how often a pair of the same digit is nearer than a pair of two.
+//! and far from those of other digits (F. Schroff, D. Kalenichenko, J. Philbin, "A unified embedding for
+//! face recognition and clustering", 2015). It is trained on some of the digits that are part of the
+//! library, and tested on pairs of those it has never seen: how often a pair of the same digit is nearer
+//! than a pair of two.
 //!
 //! `cargo run --release --example triplet`; `-- --help` lists what can be changed.
 
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use wengert::prelude::*;
 
 #[derive(Parser)]
-#[command(about = "A triplet embedding of digits (MNIST), tested on digits it has never seen")]
+#[command(about = "A triplet embedding of digits tested on digits it has never seen")]
 struct Args {
     #[command(flatten)]
     flags: Flags,
@@ -130,7 +131,7 @@ fn run(Args { flags, unseen: hidden }: Args) -> Result<(), Failure> {
     let sizes = (&pixels * &pixels).sum(&[1], true).sqrt();
     let labels = labels.to_vec();
     println!(
-        "\narea under the curve on pairs of 7, 8 and 9, never seen: {:.4} (of pixels: {:.4})",
+        "\narea under the curve on pairs of {hidden:?}, never seen: {:.4} (of pixels: {:.4})",
         area(&points, &labels),
         area(&(&pixels / &sizes), &labels)
     );
