@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use wengert::prelude::*;
 
 #[derive(Parser)]
-#[command(about = "A triplet embedding of digits tested on digits it has never seen")]
+#[command(about = "A triplet embedding of digits, tested on digits it has never seen")]
 struct Args {
     #[command(flatten)]
     flags: Flags,
@@ -25,7 +25,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    common::main(common::command::<Args>(["60", "40", "0.002"]), run)
+    common::main(common::command::<Args>(["12", "40", "0.002"]), run)
 }
 
 /// Points on the unit sphere.
