@@ -31,6 +31,7 @@ mod scope;
 mod spare;
 mod state;
 mod tape;
+pub mod testing;
 pub mod transforms;
 mod var;
 mod walk;
