@@ -163,8 +163,8 @@ fn per_sample(c: &mut Criterion) {
     group.throughput(Throughput::Elements(N as u64));
     let rng = &mut Philox::new(0);
     let x = Tensor::normal(&[N, 128], 0.0, 1.0, rng);
-    let model = [&[128, 64][..], &[64, 10]]
-        .map(|shape| Param::new(Tensor::normal(shape, 0.0, 0.1, rng)));
+    let model =
+        [&[128, 64][..], &[64, 10]].map(|shape| Param::new(Tensor::normal(shape, 0.0, 0.1, rng)));
     fn loss<'t>(x: Var<'t>, w: &[Var<'t>]) -> Var<'t> {
         x.matmul(w[0]).tanh().matmul(w[1]).logsumexp(&[-1], false).sum_all()
     }

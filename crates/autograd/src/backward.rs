@@ -337,10 +337,9 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let active = |(y, _): &(&Self, &Self)| y.is_active();
         let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
-        let nothing = NodeSet::up_to(0);
         let Some(top) = seeded.iter().map(|(y, _)| y.id).max() else {
             if let Some(hooks) = &hooks {
-                hooks.check_reached("grad", 0, Some(&nothing));
+                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
             }
             return found;
         };
@@ -350,7 +349,7 @@ impl<'t, T: Float> Var<'t, T> {
         targets.dedup();
         if targets.is_empty() {
             if let Some(hooks) = &hooks {
-                hooks.check_reached("grad", 0, Some(&nothing));
+                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
             }
             return found;
         }

@@ -6,7 +6,7 @@ use crate::var::Var;
 use rand::Rng;
 use std::cmp::Ordering;
 use std::fmt;
-use wengert_tensor::{Float, Philox, Tensor};
+use wengert_tensor::{Element, Float, Philox, Tensor};
 
 /// A function from variables to a variable, on any tape.
 pub trait Function<T: Float = f64>: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T> {}
@@ -278,10 +278,7 @@ impl Gradcheck {
         f: impl Function<T>,
         inputs: &[Tensor<T>],
     ) -> Result<(), GradcheckError> {
-        let (step, tolerance) = match T::EPSILON > 1e-10 {
-            true => (0.04, 1.6e-3),
-            false => (1e-3, 1e-6),
-        };
+        let (step, tolerance) = if T::EPSILON > 1e-10 { (0.04, 1.6e-3) } else { (1e-3, 1e-6) };
         let run = Run {
             set: self,
             f: &f,
@@ -483,7 +480,7 @@ impl<T: Float> Run<'_, T> {
         };
         let (mut low, mut high) = (0, ends.last().copied().unwrap_or(0));
         while high - low > 1 {
-            let middle = (low + high) / 2;
+            let middle = usize::midpoint(low, high);
             let [left, right] = [within(low, middle), within(middle, high)]
                 .map(|part| sharpness(self.along(&part, output, h)));
             (low, high) = if left >= right { (low, middle) } else { (middle, high) };
@@ -616,7 +613,7 @@ fn any_tape<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>>(f: F) -> F {
 }
 
 fn numbers<T: Float>(x: &Tensor<T>) -> Vec<f64> {
-    x.to_vec().into_iter().map(|x| x.to()).collect()
+    x.to_vec().into_iter().map(Element::to).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

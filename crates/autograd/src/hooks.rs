@@ -93,7 +93,7 @@ impl<T: Float> Hook<'_, '_, T> {
 #[must_use = "hooks are called by backward() or grad()"]
 pub struct Hooks<'h, 't, T: Float = f32> {
     value: Var<'t, T>,
-    hooks: Vec<Hook<'h, 't, T>>,
+    list: Vec<Hook<'h, 't, T>>,
     allow_unreached: bool,
 }
 
@@ -112,7 +112,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// assert_eq!(gradients.wrt(x).unwrap().to_vec(), [18.0 * 6.0, 50.0 * 200.0]);
     /// ```
     pub fn hooks<'h>(self) -> Hooks<'h, 't, T> {
-        Hooks { value: self, hooks: Vec::new(), allow_unreached: false }
+        Hooks { value: self, list: Vec::new(), allow_unreached: false }
     }
 }
 
@@ -283,7 +283,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     fn on(mut self, x: Var<'t, T>, function: Function<'h, 't, T>) -> Self {
         self.value.tape.same_tape("hooks", x.tape);
         let site = HookSite { variable: x, scope: String::new(), call: 0, result: 0 };
-        self.hooks.push(Hook { sites: vec![site], function });
+        self.list.push(Hook { sites: vec![site], function });
         self
     }
 
@@ -308,13 +308,13 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
                 sites.push(HookSite { variable, scope: path.into(), call, result });
             }
         }
-        self.hooks.push(Hook { sites, function });
+        self.list.push(Hook { sites, function });
         self
     }
 
     /// The nodes with a hook up to `top`, in ascending order, each once.
     pub(crate) fn nodes(&self, top: u32) -> SmallVec<[u32; 8]> {
-        let sites = self.hooks.iter().flat_map(|hook| &hook.sites);
+        let sites = self.list.iter().flat_map(|hook| &hook.sites);
         let mut nodes: SmallVec<[u32; 8]> =
             sites.map(|site| site.variable.id).filter(|&id| id <= top).collect();
         nodes.sort_unstable();
@@ -326,7 +326,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     /// known.
     #[track_caller]
     pub(crate) fn check_reached(&self, op: &str, top: u32, reached: Option<&NodeSet>) {
-        if self.allow_unreached || self.hooks.is_empty() {
+        if self.allow_unreached || self.list.is_empty() {
             return;
         }
         let tape = self.value.tape;
@@ -344,7 +344,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
             let active = tape.arena.borrow().nodes[x.id as usize].has(ACTIVE);
             active && x.id <= top && reached.is_some_and(|reached| reached.contains(x.id))
         };
-        for hook in &self.hooks {
+        for hook in &self.list {
             if !hook.sites.iter().any(|site| comes_to(site.variable)) {
                 tape.fail(format!(
                     "hooks: {op}() does not come to {}, so that its hook would not be called: the value \
@@ -361,7 +361,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     pub(crate) fn call(&mut self, id: u32, g: Var<'t, T>) -> Option<Var<'t, T>> {
         let tape: &'t Tape<T> = self.value.tape;
         let mut last = None;
-        for Hook { sites, function } in &mut self.hooks {
+        for Hook { sites, function } in &mut self.list {
             for site in sites.iter().filter(|site| site.variable.id == id) {
                 let given = last.unwrap_or(g);
                 let Some(new) = function(given, site) else { continue };

@@ -2,7 +2,7 @@
 
 use crate::gradients::{Gradients, is_finite};
 use crate::module::{Module, each_param};
-use std::fmt;
+use std::fmt::{self, Write};
 use wengert_tensor::{Float, Shape, Tensor};
 
 /// What is remarkable about the gradient of a parameter.
@@ -196,10 +196,10 @@ impl fmt::Display for GradientReport {
             for (column, text) in row.iter().enumerate() {
                 let width = widths[column];
                 // Names to the left, numbers to the right.
-                line += &match column {
-                    0 => format!("{text:width$}"),
-                    6 => format!("  {text}"),
-                    _ => format!("  {text:>width$}"),
+                let _ = match column {
+                    0 => write!(line, "{text:width$}"),
+                    6 => write!(line, "  {text}"),
+                    _ => write!(line, "  {text:>width$}"),
                 };
             }
             if i > 0 {

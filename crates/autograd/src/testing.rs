@@ -111,12 +111,7 @@ impl fmt::Display for Test {
 /// The first test that fails.
 pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let named = |error: OpError| OpError { name: name.into(), ..error };
-    /// The closure itself, which serves every lifetime.
-    fn function<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
-        f
-    }
     Gradcheck::new()
-        .named(name)
         .order(2)
         .run(function(|x| joined(&f(x))), inputs)
         .map_err(|error| named(error_in(Test::Derivatives, error.to_string())))?;
@@ -125,6 +120,11 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
     check_adjoint(inputs, &f).map_err(named)?;
     check_reads(inputs, &f).map_err(named)?;
     check_replay(inputs, &f).map_err(named)
+}
+
+/// The closure itself, which serves every lifetime.
+fn function<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
+    f
 }
 
 fn error_in(test: Test, message: String) -> OpError {
@@ -199,7 +199,7 @@ pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
         let chosen: Vec<_> =
             ways.iter().enumerate().map(|(i, ways)| &ways[(way + i) % ways.len()]).collect();
         let laid: Vec<_> = chosen.iter().map(|(_, x)| x.clone()).collect();
-        let plain: Vec<_> = laid.iter().map(|x| x.copied()).collect();
+        let plain: Vec<_> = laid.iter().map(Tensor::copied).collect();
         let wanted = run(&plain, Policy::Eager);
         for policy in POLICIES {
             let got = run(&laid, policy);
@@ -341,7 +341,8 @@ pub fn check_reads(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpEr
     Ok(())
 }
 
-fn reads_of_order(
+/// The message if a gradient of this order reads what no rule declared.
+pub(crate) fn reads_of_order(
     inputs: &[Tensor<f64>],
     f: &dyn Operation,
     policy: Policy,
@@ -470,7 +471,7 @@ pub(crate) fn weights(shape: &[usize]) -> Tensor<f64> {
 }
 
 /// A scalar in which every element counts, each differently.
-fn weighted<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
+pub(crate) fn weighted<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
     let sums = y.iter().map(|y| (*y * y.tape().constant(weights(&y.shape()))).sum_all());
     sums.reduce(|a, b| a + b).expect("an operation has one result at least")
 }
