@@ -1,4 +1,5 @@
 //! The tape: `cargo bench --bench autograd`.
+#![allow(clippy::items_after_statements)] // helpers stand beside what they help
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wengert::autograd::transforms::jvp;
@@ -155,5 +156,50 @@ fn transforms(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scalars, pointwise, growth, transforms);
+/// The gradients of each of 64 samples, by the parameters of a perceptron: in one pass over expanded
+/// parameters, one sample after the other, and beside them the gradient of the batch.
+fn per_sample(c: &mut Criterion) {
+    let mut group = c.benchmark_group("per sample");
+    const N: usize = 64;
+    group.throughput(Throughput::Elements(N as u64));
+    let rng = &mut Philox::new(0);
+    let x = Tensor::normal(&[N, 128], 0.0, 1.0, rng);
+    let model =
+        [&[128, 64][..], &[64, 10]].map(|shape| Param::new(Tensor::normal(shape, 0.0, 0.1, rng)));
+    fn loss<'t>(x: Var<'t>, w: &[Var<'t>]) -> Var<'t> {
+        x.matmul(w[0]).tanh().matmul(w[1]).logsumexp(&[-1], false).sum_all()
+    }
+    group.bench_function("one pass over expanded parameters", |b| {
+        b.iter(|| {
+            let tape = Tape::new();
+            let expand = |p: &Param| {
+                let shape = [N, p.shape()[0], p.shape()[1]];
+                tape.param(p).unsqueeze(0).broadcast_to(shape)
+            };
+            let w = [expand(&model[0]), expand(&model[1])];
+            let x = tape.constant(x.clone()).unsqueeze(1);
+            loss(x, &w).grad(&w).iter().map(|g| g.value()).collect::<Vec<_>>()
+        });
+    });
+    group.bench_function("a run for each sample", |b| {
+        b.iter(|| {
+            let run = |i| {
+                let tape = Tape::new();
+                let w = [tape.param(&model[0]), tape.param(&model[1])];
+                loss(tape.constant(x.narrow(0, i, 1)), &w).backward()
+            };
+            (0..N).map(run).collect::<Vec<_>>()
+        });
+    });
+    group.bench_function("the gradient of the batch", |b| {
+        b.iter(|| {
+            let tape = Tape::new();
+            let w = [tape.param(&model[0]), tape.param(&model[1])];
+            loss(tape.constant(x.clone()), &w).backward()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, scalars, pointwise, growth, transforms, per_sample);
 criterion_main!(benches);

@@ -27,6 +27,7 @@
 //! | [`data`] | data sets and the loader that makes batches of them |
 //! | [`train`] | the training loop, evaluation, checkpoints, pictures |
 //! | [`models`] | networks known by name |
+//! | [`testing`] | tests of operations of your own |
 //!
 //! # Training a model
 //! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
@@ -87,6 +88,7 @@
 //! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 51 |
 
 pub use wengert_autograd as autograd;
+pub use wengert_autograd::testing;
 pub use wengert_data as data;
 pub use wengert_nn as nn;
 pub use wengert_optim as optim;

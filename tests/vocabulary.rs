@@ -64,6 +64,7 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("backward_from", TAPE),
     ("backward_checked", TAPE),
     ("backward_for", TAPE),
+    ("hooks", TAPE),
     ("grad", TAPE),
     ("grad_from", TAPE),
     ("grad_or_zero", TAPE),

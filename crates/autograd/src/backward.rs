@@ -1,6 +1,7 @@
 //! The gradients of a variable: as numbers, and as variables of the same tape.
 
 use crate::gradients::{Gradients, NotFinite, is_finite};
+use crate::hooks::Hooks;
 use crate::module::{Module, each_param};
 use crate::node_set::NodeSet;
 use crate::op::Op;
@@ -9,7 +10,7 @@ use crate::var::Var;
 use crate::walk::{Aim, Walk};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
-use wengert_tensor::{Float, Tensor};
+use wengert_tensor::{Float, Shape, Tensor};
 
 impl<'t, T: Float> Var<'t, T> {
     /// The gradients of this scalar as numbers. Ends the tape's history: values that were not asked
@@ -46,9 +47,17 @@ impl<'t, T: Float> Var<'t, T> {
     /// As [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
+        self.checked(None)
+    }
+
+    #[track_caller]
+    pub(crate) fn checked(
+        self,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Result<Gradients<T>, NotFinite> {
         self.check_scalar("backward_checked");
         let mut bad = Vec::new();
-        let gradients = self.inspected("backward_checked", None, false, None, |id, g| {
+        let gradients = self.inspected("backward_checked", None, false, None, hooks, |id, g| {
             if !is_finite(g) {
                 bad.push(id);
             }
@@ -94,6 +103,15 @@ impl<'t, T: Float> Var<'t, T> {
     /// [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_for(self, model: &dyn Module) -> Gradients<T> {
+        self.for_model(model, None)
+    }
+
+    #[track_caller]
+    pub(crate) fn for_model(
+        self,
+        model: &dyn Module,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Gradients<T> {
         self.check_scalar("backward_for");
         let mut targets = Vec::new();
         let bound = self.tape.params.borrow();
@@ -105,7 +123,7 @@ impl<'t, T: Float> Var<'t, T> {
             .map(|b| b.node)
             .collect();
         targets.sort_unstable();
-        self.inspected("backward_for", None, false, Some(&targets), |_, _| ())
+        self.inspected("backward_for", None, false, Some(&targets), hooks, |_, _| ())
     }
 
     /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
@@ -114,12 +132,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the seed has another shape; else as [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
-        let (shape, given) = (self.shape(), seed.shape());
-        if shape != given {
-            self.tape.fail(format!(
-                "backward_from: a seed of shape {given} for a value of shape {shape}"
-            ))
-        }
+        self.check_seed("backward_from", seed.shape());
         self.numbers("backward_from", Some(seed), false)
     }
 
@@ -130,7 +143,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this is no scalar, or does not depend on one of them.
     #[track_caller]
     pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
-        self.all_found(self.variables(wrt))
+        self.all_found(self.variables(wrt, None))
     }
 
     /// [`grad`](Var::grad) of a value of any shape: the derivatives of Σ seed · self, where the seed is a
@@ -151,12 +164,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the seed has another shape, or this does not depend on one of the variables.
     #[track_caller]
     pub fn grad_from(self, seed: Self, wrt: &[Self]) -> Vec<Self> {
-        let tape = self.tape;
-        tape.same_tape("grad_from", seed.tape);
-        let (shape, given) = (self.shape(), seed.shape());
-        if shape != given {
-            tape.fail(format!("grad_from: a seed of shape {given} for a value of shape {shape}"))
-        }
+        self.tape.same_tape("grad_from", seed.tape);
+        self.check_seed("grad_from", seed.shape());
         self.all_found(Var::grad_of(&[self], &[seed], wrt))
     }
 
@@ -166,7 +175,19 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this is no scalar.
     #[track_caller]
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
-        let found = self.variables(wrt);
+        self.or_zero(self.variables(wrt, None), wrt)
+    }
+
+    #[track_caller]
+    pub(crate) fn check_seed(self, op: &str, given: Shape) {
+        let shape = self.shape();
+        if shape != given {
+            self.tape.fail(format!("{op}: a seed of shape {given} for a value of shape {shape}"))
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn or_zero(self, found: Vec<Option<Self>>, wrt: &[Self]) -> Vec<Self> {
         let mut all = Vec::with_capacity(wrt.len());
         let mut sources = None;
         for (i, (g, x)) in found.into_iter().zip(wrt).enumerate() {
@@ -199,18 +220,19 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
-        self.inspected(op, seed, retain, None, |_, _| ())
+        self.inspected(op, seed, retain, None, None, |_, _| ())
     }
 
     /// The gradients: by all leaves, or by these, in ascending order. `see` is called with each as soon as
     /// it is complete.
     #[track_caller]
-    fn inspected(
+    pub(crate) fn inspected(
         self,
         op: &str,
         seed: Option<Tensor<T>>,
         retain: bool,
         only: Option<&[u32]>,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
         mut see: impl FnMut(u32, &Tensor<T>),
     ) -> Gradients<T> {
         let tape = self.tape;
@@ -222,6 +244,9 @@ impl<'t, T: Float> Var<'t, T> {
         };
         if !self.is_active() {
             tape.fail(depends_on_nothing(op))
+        }
+        if let Some(hooks) = &hooks {
+            hooks.check_reached(op, self.id, leaves_of.as_ref());
         }
         if retain {
             drop(tape.force(self.id));
@@ -237,6 +262,9 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
         let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id);
+        if let Some(hooks) = &hooks {
+            walk.hook(&hooks.nodes(self.id));
+        }
         walk.seed(self.id, seed);
         let mut leaves = HashMap::new();
         walk.run(
@@ -244,6 +272,7 @@ impl<'t, T: Float> Var<'t, T> {
                 None => arena.nodes[id as usize].has(ACTIVE),
                 Some(own) => own.contains(id),
             },
+            hooks,
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
                     let g = tape.force(g.id);
@@ -266,7 +295,7 @@ impl<'t, T: Float> Var<'t, T> {
 
     /// One gradient for each variable, or a refusal.
     #[track_caller]
-    fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
+    pub(crate) fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
         if let Some(i) = found.iter().position(Option::is_none) {
             self.tape.fail(format!(
                 "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
@@ -278,15 +307,29 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     #[track_caller]
-    fn variables(self, wrt: &[Self]) -> Vec<Option<Self>> {
+    pub(crate) fn variables(
+        self,
+        wrt: &[Self],
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Vec<Option<Self>> {
         self.check_scalar("grad");
-        Var::grad_of(&[self], &[self.tape.ones(&self.shape())], wrt)
+        Var::grad_through(&[self], &[self.tape.ones(&self.shape())], wrt, hooks)
     }
 
     /// The gradients of Σ seed · result over several results of any shape; `None` where none depends
     /// on a variable.
     #[track_caller]
     pub(crate) fn grad_of(results: &[Self], seeds: &[Self], wrt: &[Self]) -> Vec<Option<Self>> {
+        Var::grad_through(results, seeds, wrt, None)
+    }
+
+    #[track_caller]
+    pub(crate) fn grad_through(
+        results: &[Self],
+        seeds: &[Self],
+        wrt: &[Self],
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Vec<Option<Self>> {
         let mut found = vec![None; wrt.len()];
         let Some(tape) = results.first().map(|y| y.tape) else { return found };
         tape.check_history("grad");
@@ -295,19 +338,33 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let active = |(y, _): &(&Self, &Self)| y.is_active();
         let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
-        let Some(top) = seeded.iter().map(|(y, _)| y.id).max() else { return found };
+        let Some(top) = seeded.iter().map(|(y, _)| y.id).max() else {
+            if let Some(hooks) = &hooks {
+                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
+            }
+            return found;
+        };
         let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).collect();
         targets.retain(|id| *id <= top);
         targets.sort_unstable();
         targets.dedup();
         if targets.is_empty() {
+            if let Some(hooks) = &hooks {
+                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
+            }
             return found;
         }
         let mut gradients = vec![None; targets.len()];
         let sought = targets.clone();
         let place = |id: u32| sought.binary_search(&id).ok();
         let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
+        if let Some(hooks) = &hooks {
+            hooks.check_reached("grad", top, Some(&depends));
+        }
         let mut walk = Walk::new(tape, Aim::Variables, targets, top);
+        if let Some(hooks) = &hooks {
+            walk.hook(&hooks.nodes(top));
+        }
         for (y, seed) in seeded {
             if depends.contains(y.id) {
                 walk.seed_variable(y.id, *seed);
@@ -315,6 +372,7 @@ impl<'t, T: Float> Var<'t, T> {
         }
         walk.run(
             |_, id| depends.contains(id),
+            hooks,
             |id, _, g| {
                 if let Some(place) = place(id) {
                     gradients[place] = Some(g);
@@ -357,7 +415,12 @@ impl<T: Float> Tape<T> {
 
     /// The nodes that the results depend on and that depend on a target themselves, targets among
     /// them. The targets are in ascending order, up to `top`, the last of the results.
-    fn depends(&self, targets: &[u32], results: impl Iterator<Item = u32>, top: u32) -> NodeSet {
+    pub(crate) fn depends(
+        &self,
+        targets: &[u32],
+        results: impl Iterator<Item = u32>,
+        top: u32,
+    ) -> NodeSet {
         let arena = self.arena.borrow();
         let floor = targets[0];
         // History is kept of active nodes alone: nothing depends on a constant.

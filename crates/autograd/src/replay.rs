@@ -271,13 +271,11 @@ impl<'m, T: Float> States<'m, T> {
 
     #[track_caller]
     fn param(&self, tape: &Tape<T>, id: ParamId, node: u32) -> &'m Param<T> {
-        match self.params.get(&id) {
-            Some(param) => param,
-            None => {
-                let shape = *tape.arena.borrow().shape(node);
-                tape.fail(missing(&format!("a parameter of shape {shape}")))
-            }
-        }
+        let Some(param) = self.params.get(&id) else {
+            let shape = *tape.arena.borrow().shape(node);
+            tape.fail(missing(&format!("a parameter of shape {shape}")))
+        };
+        param
     }
 
     #[track_caller]

@@ -25,12 +25,16 @@ struct Recorded {
     /// Their paths, one behind the other.
     text: String,
     scopes: Vec<Span>,
+    /// Their results, one scope behind the other.
+    results: Vec<u32>,
 }
 
 struct Span {
     /// Where the path ends in `Recorded::text`: it begins where that of the scope before ends.
     path: u32,
     nodes: (u32, u32),
+    /// Where its results end in `Recorded::results`.
+    results: u32,
 }
 
 /// The names of the open scopes.
@@ -188,7 +192,7 @@ impl<'t, T: Float> OpenScope<'t, T> {
         }
         // What the rules of a walk enter is theirs, and may be forgotten with what they record.
         if tape.walks.get() == 0 {
-            tape.scopes.record(first, tape.arena.borrow().len());
+            tape.scopes.record(first, tape.arena.borrow().len(), &results);
         }
         drop(self);
         tape.close_since(first, results.iter().map(|v| v.id).collect());
@@ -390,6 +394,7 @@ impl Drop for Scopes {
         names.register.clear();
         names.recorded.text.clear();
         names.recorded.scopes.clear();
+        names.recorded.results.clear();
         let names = Names {
             text: mem::take(&mut names.text),
             open: mem::take(&mut names.open),
@@ -404,14 +409,16 @@ impl Drop for Scopes {
 impl Scopes {
     /// Notes the nodes of the innermost scope as it ends.
     #[inline]
-    fn record(&self, first: u32, end: u32) {
+    fn record<T: Float>(&self, first: u32, end: u32, results: &[Var<'_, T>]) {
         let names = &mut *self.names.borrow_mut();
         let &Level { named, start, .. } = names.top();
         if named && end > first {
             let Names { text, recorded, .. } = names;
             recorded.text.push_str(&text[start as usize..]);
             let path = recorded.text.len() as u32;
-            recorded.scopes.push(Span { path, nodes: (first, end) });
+            recorded.results.extend(results.iter().map(|v| v.id));
+            let results = recorded.results.len() as u32;
+            recorded.scopes.push(Span { path, nodes: (first, end), results });
         }
     }
 
@@ -444,6 +451,35 @@ impl Scopes {
             open.push(i);
         }
         scopes
+    }
+
+    /// The results of the scopes with this path, in the order in which they ended.
+    pub fn results_of(&self, path: &str) -> Vec<Vec<u32>> {
+        let recorded = &self.names.borrow().recorded;
+        let mut found = Vec::new();
+        let (mut start, mut first) = (0, 0);
+        for span in &recorded.scopes {
+            if recorded.text[start..span.path as usize] == *path {
+                found.push(recorded.results[first..span.results as usize].to_vec());
+            }
+            (start, first) = (span.path as usize, span.results as usize);
+        }
+        found
+    }
+
+    /// The paths of the scopes that have ended, in alphabetic order, each once.
+    pub fn paths(&self) -> Vec<String> {
+        let recorded = &self.names.borrow().recorded;
+        let mut start = 0;
+        let path = |span: &Span| {
+            let path = recorded.text[start..span.path as usize].to_string();
+            start = span.path as usize;
+            path
+        };
+        let mut paths: Vec<String> = recorded.scopes.iter().map(path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
     }
 
     /// The path of a parameter or buffer of a model that was entered.

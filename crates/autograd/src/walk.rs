@@ -2,6 +2,7 @@
 
 use crate::anomaly::AnomalyPlace;
 use crate::checkpoint::Span;
+use crate::hooks::Hooks;
 use crate::node_set::NodeSet;
 use crate::op::{Call, Cotangents, Op};
 use crate::ops::{self, Part, View};
@@ -47,7 +48,7 @@ pub(crate) struct Walk<'t, T: Float> {
     floor: u32,
     /// The node whose cotangent the walk begins with: the greatest that has one.
     top: u32,
-    /// The nodes whose cotangents are asked for as variables, in ascending order.
+    /// The nodes whose cotangents are asked for as variables, and those with hooks, in ascending order.
     targets: SmallVec<[u32; 8]>,
     mark: Mark,
     slots: Vec<Slot<T>>,
@@ -111,6 +112,13 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
+    /// These nodes have hooks.
+    pub fn hook(&mut self, nodes: &[u32]) {
+        self.targets.extend_from_slice(nodes);
+        self.targets.sort_unstable();
+        self.targets.dedup();
+    }
+
     /// Gives a node a cotangent to begin with, a number.
     pub fn seed(&mut self, id: u32, seed: Tensor<T>) {
         self.keep(id, Slot::Ready(seed));
@@ -147,10 +155,12 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// `wanted` says of a node whether it is to have a cotangent; `complete` is called with each
-    /// cotangent when it is complete.
+    /// cotangent when it is complete. Before that, `hooks` may replace it.
+    #[track_caller]
     pub fn run(
         &mut self,
         wanted: impl Fn(&Arena<T>, u32) -> bool,
+        mut hooks: Option<&mut Hooks<'_, 't, T>>,
         mut complete: impl FnMut(u32, Op, Var<'t, T>),
     ) {
         let tape = self.tape;
@@ -169,9 +179,20 @@ impl<'t, T: Float> Walk<'t, T> {
                 // may lie below the floor.
                 if self.aim == Aim::Variables {
                     let slot = std::mem::take(self.slot(id));
-                    if let Some(g) = self.variable(slot, id) {
+                    if let Some(mut g) = self.variable(slot, id) {
+                        if let Some(hooks) = &mut hooks {
+                            g = self.hooked(hooks, id, g);
+                        }
                         complete(id, node.op, g);
                         *self.slot(id) = Slot::Node(g.id);
+                    }
+                } else if let Some(hooks) = &mut hooks
+                    && self.targets.binary_search(&id).is_ok()
+                {
+                    let slot = std::mem::take(self.slot(id));
+                    if let Some(g) = self.variable(slot, id) {
+                        let g = self.hooked(hooks, id, g);
+                        *self.slot(id) = Slot::Ready(tape.force(g.id));
                     }
                 }
                 if id - back >= self.floor {
@@ -183,10 +204,13 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
             let outputs = if tape.observer.is_some() {
-                self.step_observed(id, &node, &wanted, &mut complete)
+                self.step_observed(id, &node, &wanted, &mut complete, &mut hooks)
             } else {
                 let slot = std::mem::take(self.slot(id));
-                let gy = self.variable(slot, id);
+                let mut gy = self.variable(slot, id);
+                if let (Some(hooks), Some(g)) = (&mut hooks, &mut gy) {
+                    *g = self.hooked(hooks, id, *g);
+                }
                 if let Some(g) = gy {
                     complete(id, node.op, g);
                 }
@@ -201,6 +225,32 @@ impl<'t, T: Float> Walk<'t, T> {
         self.pass_over(self.floor..above);
         self.return_lent();
         self.reached.clear(); // all slots are empty
+    }
+
+    /// What the hooks of a node make of its complete cotangent.
+    #[cold]
+    #[track_caller]
+    fn hooked(&self, hooks: &mut Hooks<'_, 't, T>, id: u32, g: Var<'t, T>) -> Var<'t, T> {
+        if self.targets.binary_search(&id).is_err() {
+            return g;
+        }
+        let tape = self.tape;
+        if self.aim == Aim::Variables {
+            let first = tape.len() as u32;
+            return match hooks.call(id, g) {
+                // A variable of the user's own is not the gradient: he may differentiate by that.
+                Some(new) if new.id < first => new.same(),
+                Some(new) => new,
+                None => g,
+            };
+        }
+        // As numbers: what the hook writes is forgotten with what the rule writes, and what it reads has no
+        // part in the recorded program.
+        let read = tape.first_read.get();
+        let g = tape.constant_like(tape.force(g.id), id);
+        let new = hooks.call(id, g);
+        tape.first_read.set(read);
+        new.map_or(g, |new| tape.constant_like(tape.force(new.id), id))
     }
 
     /// Leaves the checkpoint that the walk is in, if this node lies before it, and enters that of the node.
@@ -249,12 +299,16 @@ impl<'t, T: Float> Walk<'t, T> {
         node: &Node,
         wanted: &impl Fn(&Arena<T>, u32) -> bool,
         complete: &mut impl FnMut(u32, Op, Var<'t, T>),
+        hooks: &mut Option<&mut Hooks<'_, 't, T>>,
     ) -> usize {
         let tape = self.tape;
         let _charge = tape.charge(id);
         let slot = std::mem::take(self.slot(id));
-        let gy = self.variable(slot, id);
+        let mut gy = self.variable(slot, id);
         tape.check_sum(id, AnomalyPlace::Sum, gy);
+        if let (Some(hooks), Some(g)) = (hooks, &mut gy) {
+            *g = self.hooked(hooks, id, *g);
+        }
         if let Some(g) = gy {
             complete(id, node.op, g);
         }

@@ -1,5 +1,6 @@
 //! NaN and infinities: the operation that made the first one is named, with its scope and line, in the
 //! forward pass and in walks back.
+#![allow(clippy::type_complexity)]
 
 mod common;
 
@@ -43,7 +44,7 @@ fn line_of(anomaly: &Anomaly) -> u32 {
 /// Hands its operand on. Its derivative is wrong.
 struct Spoil(f64);
 impl CustomOp<f32> for Spoil {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "spoil"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -60,7 +61,7 @@ impl CustomOp<f32> for Spoil {
 /// Hands its operand on, but for one element.
 struct Poison(f32);
 impl CustomOp<f32> for Poison {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "poison"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
@@ -262,7 +263,10 @@ fn planted(faults: &[Fault], check: impl Fn(&Anomaly)) {
             let (op, line, scope) = plan.seen.borrow().1.clone().expect("planted");
             let found = (anomaly.op.as_str(), line_of(&anomaly), anomaly.scope.clone());
             assert_eq!(found, (op, line, scope), "model {number}, turn {turn}: {anomaly}");
-            assert!(anomaly.operands.iter().all(|x| x.is_finite()), "{anomaly}");
+            assert!(
+                anomaly.operands.iter().all(wengert_autograd::ValueSummary::is_finite),
+                "{anomaly}"
+            );
             check(&anomaly);
         }
     }

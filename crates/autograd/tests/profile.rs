@@ -337,7 +337,10 @@ fn lines_add_up_to_the_rows() {
     assert_eq!(total.read, profile.rows().iter().map(|row| row.read).sum::<u64>());
     assert_eq!(total.written, profile.rows().iter().map(|row| row.written).sum::<u64>());
     for lines in [profile.by_op(), profile.by_scope()] {
-        let sum = lines.iter().map(|line| line.both()).fold(Cost::default(), |a, b| a + b);
+        let sum = lines
+            .iter()
+            .map(wengert_autograd::ProfileLine::both)
+            .fold(Cost::default(), |a, b| a + b);
         assert_eq!(sum, total);
         let share: f64 = lines.iter().map(|line| line.share).sum();
         assert!((share - 1.0).abs() < 1e-9);

@@ -218,19 +218,18 @@ fn every_layer_can_be_replayed() {
     for (mut layer, shape) in layers() {
         let name = layer.to_string();
         for training in [false, true] {
-            let tape_of = |seed: u64| match training {
-                true => Tape::train(&mut Philox::new(seed)),
-                false => Tape::<f64>::eval(),
+            let tape_of = |seed: u64| {
+                if training { Tape::train(&mut Philox::new(seed)) } else { Tape::<f64>::eval() }
             };
             let input = |seed| Tensor::normal_of(shape, 0.0, 1.0, &mut Philox::new(seed));
-            let record = |layer: &Box<dyn Layer<f64>>, tape| {
+            let record = |layer: &dyn Layer<f64>, tape| {
                 let x = Tape::watch(tape, input(2));
                 let y = layer.forward(x);
                 let loss = y.powi(3).sum_all();
                 [x, y, loss, loss.grad(&[x])[0]]
             };
             let tape = tape_of(1);
-            let recorded = record(&layer, &tape);
+            let recorded = record(&*layer, &tape);
             drop(recorded[2].backward());
             for seed in 3..5 {
                 layer.visit_mut(&Path::root(), &mut |_, state| {

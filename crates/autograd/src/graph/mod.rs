@@ -280,6 +280,7 @@ impl Graph {
     ///
     /// # Panics
     /// As [`node`](Graph::node).
+    #[allow(clippy::needless_pass_by_value)] // handles are `Copy`
     #[track_caller]
     pub fn id(&self, x: impl Handle) -> usize {
         let id = x.place();

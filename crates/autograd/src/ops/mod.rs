@@ -123,7 +123,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::MatMul(op) => op.vjp(c),
         Op::Conv(op) => op.vjp(c),
         Op::Index(op) => two(Some(op.vjp(c)), None),
-        Op::MaxPool(op) => one(op.vjp(c)),
+        Op::MaxPool(_) => one(MaxPool::vjp(c)),
         Op::MapAxis(op) => one(op.vjp(c)),
         Op::Random(op) => one(op.vjp(c)),
         Op::Custom(_) => c.tape.custom_vjp(op, c),

@@ -45,7 +45,7 @@ impl MaxPool {
         }
     }
 
-    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+    pub fn vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Var<'t, T> {
         c.gy().indexed(Place, c.y_index(1), c.x_shape(0))
     }
 

@@ -31,6 +31,40 @@
 //! assert_eq!(grad(f, x).value().to_vec(), [30.0, 9.0]);
 //! assert_eq!(hessian(f, x).value().to_vec(), [10.0, 6.0, 6.0, 0.0]);
 //! ```
+//!
+//! # Gradients of each sample
+//! The gradient of a batch is a sum over its samples. The terms are wanted to clip each (differential privacy),
+//! to measure their variance, to find samples that are wrong.
+//!
+//! - *Any model:* a run for each sample. [`value_and_grad`](crate::value_and_grad()) or `backward` of a batch of
+//!   one; on several threads if there are many, since each run has a tape of its own.
+//! - *In one pass:* give each sample parameters of its own, the same numbers [N, …] by
+//!   [`broadcast_to`](Var::broadcast_to), which takes no memory, and ask for the gradient by these. It is the
+//!   formula that takes them, not a layer: a linear layer is a product of matrices for each sample, a
+//!   convolution one of N groups of channels of one image: `x.reshape(&[1, N·C, H, W])` with the weights
+//!   `[N·O, C, kh, kw]`. The gradients are N times as large as the parameters.
+//!
+//! ```
+//! use wengert_autograd::{Param, Tape};
+//! use wengert_tensor::Tensor;
+//! let w = Param::new(Tensor::from([[1.0f64], [2.0]])); // 2 inputs, 1 output
+//! let x = Tensor::from([[1.0, 0.0], [0.0, 1.0], [3.0, 1.0]]);
+//!
+//! // In one pass.
+//! let tape = Tape::new();
+//! let own = tape.param(&w).unsqueeze(0).broadcast_to([3, 2, 1]);
+//! let y = tape.constant(x.clone()).unsqueeze(1).matmul(own); // [3, 1, 1]
+//! let each = y.square().sum_all().grad(&[own])[0].value();
+//! assert_eq!(each.to_vec(), [2.0, 0.0, 0.0, 4.0, 30.0, 10.0]); // 2·y·x
+//!
+//! // One after the other.
+//! for i in 0..3 {
+//!     let tape = Tape::new();
+//!     let one = tape.constant(x.narrow(0, i, 1));
+//!     let gradients = one.matmul(tape.param(&w)).square().sum_all().backward();
+//!     assert_eq!(*gradients.get(&w).unwrap(), each.narrow(0, i, 1).squeeze(0));
+//! }
+//! ```
 
 mod grad;
 mod hessian;

@@ -29,9 +29,9 @@ use crate::ops::{
     Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool,
     Probability, Random, Reduce, View,
 };
-use crate::tape::{Policy, SAVED, Tape};
+use crate::tape::{Policy, Tape};
+use crate::testing::{self, spread};
 use crate::var::Var;
-use rand::Rng;
 use std::iter::successors;
 use wengert_tensor::{Binary, Philox, Tensor, Unary};
 
@@ -164,51 +164,11 @@ impl Row {
     /// Values that no rule has declared to read may be poison, at first and at second order.
     fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
         for order in 1..=2 {
-            let tape = Tape::new().with_policy(policy);
-            let x = self.place(&tape, watched);
-            let leaves: Vec<_> = x.iter().copied().filter(|x| x.is_active()).collect();
-            let mut loss = weighted(self.run(&x));
-            if order == 2 {
-                let slopes = loss.grad(&leaves);
-                loss = slopes.into_iter().map(weighted).reduce(|a, b| a + b).unwrap();
-            }
-            if !loss.is_active() {
-                return;
-            }
-            for id in 0..tape.len() as u32 {
-                tape.compute(id);
-            }
-            // Slopes through comparisons are active, and reach no leaf.
-            let Ok(clean) = tape.catch(|| numbers(loss, &leaves)) else { return };
-            {
-                let arena = &mut *tape.arena.borrow_mut();
-                for id in 0..arena.len() {
-                    if arena.nodes[id as usize].has(SAVED) {
-                        continue;
-                    }
-                    let shape = *arena.shape(id);
-                    match arena.place_of_whole(id) {
-                        // Far outside of every axis.
-                        Some(place) => {
-                            let poison = Tensor::full_of(&shape, i64::MAX);
-                            arena.wholes[place as usize] = Some(poison);
-                        }
-                        None => {
-                            let poison = Tensor::full_of(&shape, f64::NAN);
-                            arena.values[id as usize] = Some(poison);
-                        }
-                    }
-                }
-            }
-            let message = format!("{}: order {order}, watched {watched:?}, {policy:?}", self.name);
-            assert_eq!(numbers(loss, &leaves), clean, "{message}");
+            let f = operation(|x| vec![self.run(x)]);
+            let read = testing::reads_of_order(&self.inputs, &f, policy, watched, order);
+            read.unwrap_or_else(|why| panic!("{}: {why}", self.name));
         }
     }
-}
-
-fn numbers(loss: Var<'_, f64>, x: &[Var<'_, f64>]) -> Vec<Option<Vec<f64>>> {
-    let gradients = loss.backward_retain();
-    x.iter().map(|&x| gradients.wrt(x).map(Tensor::to_vec)).collect()
 }
 
 /// The family and the member, without their constants.
@@ -220,21 +180,16 @@ fn kind(op: Op) -> Vec<String> {
 
 /// A scalar in which every element counts, each differently.
 fn weighted(y: Var<'_, f64>) -> Var<'_, f64> {
-    let weights = Tensor::from_fn(&y.shape(), |i| 0.7 + 0.3 * ((i * 5 + 1) % 7) as f64);
-    (y * y.tape().constant(weights)).sum_all()
+    testing::weighted(&[y])
+}
+
+/// The closure itself: spelled out so that it is seen to serve every lifetime.
+fn operation<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>>(f: F) -> F {
+    f
 }
 
 fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.to_vec().iter().zip(b.to_vec()).map(|(a, b)| a * b).sum()
-}
-
-/// Random numbers, in turn from each of these intervals.
-fn spread(shape: &[usize], intervals: &[(f64, f64)], seed: u64) -> Tensor<f64> {
-    let mut rng = Philox::new(seed);
-    Tensor::from_fn(shape, |i| {
-        let (low, high) = intervals[i % intervals.len()];
-        low + (high - low) * (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-    })
 }
 
 fn any(shape: &[usize], seed: u64) -> Tensor<f64> {

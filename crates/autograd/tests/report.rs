@@ -1,0 +1,91 @@
+//! The report of gradients that look wrong.
+
+use wengert_autograd::{Module, Param, Remark, Tape};
+use wengert_tensor::{Philox, Tensor};
+
+fn param(shape: &[usize], seed: u64) -> Param {
+    Param::new(Tensor::normal(shape, 0.0, 1.0, &mut Philox::new(seed)))
+}
+
+/// Healthy, dead, forgotten, frozen, exploding, vanishing, healthy, and a bias of zeros.
+fn model() -> Vec<Param> {
+    let mut model: Vec<Param> = (0..7).map(|i| param(&[4, 4], i)).collect();
+    model.push(Param::new(Tensor::zeros(&[4])));
+    model[3].freeze();
+    model
+}
+
+#[test]
+fn a_sick_model() {
+    let model = model();
+    let tape = Tape::new();
+    let x = tape.constant(Tensor::normal(&[6, 4], 0.0, 1.0, &mut Philox::new(9)));
+    let layer = |i: usize| x.matmul(tape.param(&model[i])).square().mean_all();
+    // Never above 0 before the activation.
+    let dead = (x.matmul(tape.param(&model[1])) - 1000.0).relu().sum_all();
+    let bias = (x.matmul(tape.param(&model[6])) + tape.param(&model[7])).square().mean_all();
+    let sound = layer(0) + layer(3) + bias;
+    let loss = sound + dead + 1e6 * layer(4) + 1e-6 * layer(5);
+    let gradients = loss.backward();
+    let report = gradients.report(&model);
+    let remarks: Vec<Option<Remark>> = report.rows.iter().map(|row| row.remark).collect();
+    assert_eq!(
+        remarks[..4],
+        [None, Some(Remark::Zero), Some(Remark::Missing), Some(Remark::Frozen)]
+    );
+    let [Some(Remark::Large(large)), Some(Remark::Small(small))] = remarks[4..6] else {
+        panic!("{remarks:?}")
+    };
+    assert!(large > 1e4 && large < 1e8 && small < 1e-4 && small > 1e-8, "{large} {small}");
+    assert_eq!(remarks[6..], [None, None]);
+    // The numbers are those of the tensors.
+    for (row, param) in report.rows.iter().zip(&model) {
+        let norm =
+            |x: &Tensor| x.to_vec().iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        assert_eq!(row.weight_norm, norm(param.value()));
+        assert_eq!(row.gradient_norm, gradients.get(param).map(norm));
+        assert_eq!(row.shape, param.shape());
+    }
+    assert_eq!(report.rows[1].zeros, Some(1.0));
+    assert_eq!(report.rows[0].zeros, Some(0.0));
+    assert_eq!(report.rows[7].ratio, None); // of zeros
+    let names: Vec<_> = report.remarkable().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["1", "2", "4", "5"]);
+    // A wider factor.
+    let wide = gradients.report_within(&model, 1e9);
+    assert_eq!(wide.rows[4].remark, None);
+    let table = report.to_string();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 9, "{table}");
+    assert!(lines[0].starts_with("parameter") && lines[0].ends_with("remark"), "{table}");
+    assert!(lines[2].contains("100 %") && lines[2].ends_with("all zero"), "{table}");
+    assert!(lines[3].ends_with("missing: the loss does not depend on it"), "{table}");
+    assert!(lines[4].ends_with("frozen"), "{table}");
+    assert!(lines[5].contains("large: ") && lines[5].ends_with(" times the median"), "{table}");
+}
+
+#[test]
+fn an_exploded_bias_of_zeros_and_a_nan() {
+    let model = (param(&[4], 1), param(&[4], 2), Param::new(Tensor::zeros(&[4])), param(&[4], 3));
+    let tape = Tape::new();
+    let parts = [&model.0, &model.1, &model.2].map(|p| tape.param(p).sum_all());
+    let root = tape.param(&model.3) * 0.0;
+    let loss = parts[0] + parts[1] + 1e5 * parts[2] + root.sqrt().sum_all();
+    let report = loss.backward().report(&model);
+    assert_eq!(report.rows[2].remark, Some(Remark::Large(1e5)));
+    assert_eq!(report.rows[3].remark, Some(Remark::NotFinite));
+    assert_eq!(report.rows[0].remark, None);
+}
+
+#[test]
+fn nothing_to_report() {
+    let model: Vec<Param> = vec![];
+    let w = param(&[3], 1);
+    let report = Tape::new().param(&w).square().sum_all().backward().report(&model);
+    assert_eq!((report.rows.len(), report.median_ratio), (0, None));
+    assert_eq!(report.to_string().lines().count(), 1);
+    assert_eq!(model.parameter_count(), 0);
+    let single = Tape::new().param(&w).square().sum_all().backward().report(&w);
+    assert_eq!(single.rows[0].name, "the parameter itself");
+    assert_eq!(single.rows[0].ratio.map(|ratio| (ratio - 2.0).abs() < 1e-6), Some(true));
+}
