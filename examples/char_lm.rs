@@ -65,6 +65,18 @@ fn bigram(train: &Text, test: &Text, characters: usize) -> f64 {
     pairs.map(loss).sum::<f64>() / test.len() as f64
 }
 
+fn loss<'t>(
+    model: &Bengio,
+    step: &'t Step,
+    (before, next): &(Tensor<i64>, Tensor<i64>),
+) -> Var<'t> {
+    let rows = step.param(&model.embedding).index_select(0, before.flatten(0, -1));
+    let x = rows.reshape(&[step.examples(), CONTEXT * 24]);
+    let logits = model.output.forward(model.hidden.forward(x).tanh().dropout(0.1));
+    step.log_accuracy(logits, next);
+    cross_entropy(logits, next)
+}
+
 fn run(Args { flags }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let text = match &flags.data {
@@ -72,7 +84,7 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
         None => SAMPLE.into(),
     };
     let letters: Vec<char> =
-        std::collections::BTreeSet::from_iter(text.chars()).into_iter().collect();
+        text.chars().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     let number = |letter| letters.binary_search(&letter).expect("it is in the text") as i64;
     let mut train: Vec<i64> = text.chars().map(number).collect();
     if train.len() < 100 * CONTEXT {
@@ -92,17 +104,6 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
         hidden: Linear::new(CONTEXT * 24, 256, rng),
         output: Linear::new(256, letters.len(), rng),
     };
-    fn loss<'t>(
-        model: &Bengio,
-        step: &'t Step,
-        (before, next): &(Tensor<i64>, Tensor<i64>),
-    ) -> Var<'t> {
-        let rows = step.param(&model.embedding).index_select(0, before.flatten(0, -1));
-        let x = rows.reshape(&[step.examples(), CONTEXT * 24]);
-        let logits = model.output.forward(model.hidden.forward(x).tanh().dropout(0.1));
-        step.log_accuracy(logits, next);
-        cross_entropy(logits, next)
-    }
     let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
     let groups = Group::biases_and_norms().weight_decay(0.0);
     let mut optimizer = AdamW::new(0.0).weight_decay(0.1).group(groups);

@@ -65,6 +65,13 @@ fn random(stream: u64, number: usize) -> usize {
     (Philox::with_stream(stream, number as u64).next_u64() >> 32) as usize
 }
 
+fn loss<'t>(model: &Adder, step: &'t Step, (a, b, sum): &(Tensor, Tensor, Tensor<i64>)) -> Var<'t> {
+    let [a, b] = [a, b].map(|image| model.read(step.constant(image.clone())));
+    let logits = model.sum.forward(model.hidden.forward((a + b).relu()).relu());
+    step.log_accuracy(logits, sum);
+    cross_entropy(logits, sum)
+}
+
 fn run(Args { flags }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
     let [train, test] = stratified_split(Digits::load().dataset(), [0.8, 0.2], 0);
@@ -78,16 +85,6 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
         hidden: Linear::new(16, 64, rng),
         sum: Linear::new(64, 19, rng),
     };
-    fn loss<'t>(
-        model: &Adder,
-        step: &'t Step,
-        (a, b, sum): &(Tensor, Tensor, Tensor<i64>),
-    ) -> Var<'t> {
-        let [a, b] = [a, b].map(|image| model.read(step.constant(image.clone())));
-        let logits = model.sum.forward(model.hidden.forward((a + b).relu()).relu());
-        step.log_accuracy(logits, sum);
-        cross_entropy(logits, sum)
-    }
     let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
     let history = flags
         .custom("two_inputs")?

@@ -71,6 +71,12 @@
 //! The loop of epochs and batches need not be written again: [`train::Trainer`] runs it, with
 //! progress, validation and checkpoints, and [`train::plot`] draws what came of it.
 //!
+//! # Where time goes, and where NaN comes from
+//! [`Tape::profiled`](autograd::Tape::profiled) notes each kernel of a run: a table per operation and per
+//! layer, and a trace for Chrome and Perfetto. `cargo run --release --example profile` shows one.
+//! [`Tape::detecting_anomalies`](autograd::Tape::detecting_anomalies) refuses the first NaN or infinity, in
+//! a value or in a gradient, and names the operation that made it, its layer and its line.
+//!
 //! # Features
 //! Both are on by default; numbers are the packages that a program compiles, this library's own seven
 //! or eight included.

@@ -282,6 +282,7 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        tape.refuse_found();
         if leaves.is_empty() {
             tape.fail(depends_on_nothing(op));
         }
@@ -354,8 +355,8 @@ impl<'t, T: Float> Var<'t, T> {
             return found;
         }
         let mut gradients = vec![None; targets.len()];
-        let place = targets.clone();
-        let place = |id: u32| place.binary_search(&id).ok();
+        let sought = targets.clone();
+        let place = |id: u32| sought.binary_search(&id).ok();
         let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
         if let Some(hooks) = &hooks {
             hooks.check_reached("grad", top, Some(&depends));
@@ -379,8 +380,14 @@ impl<'t, T: Float> Var<'t, T> {
             },
         );
         drop(walk);
+        tape.refuse_found();
         for (found, x) in found.iter_mut().zip(wrt) {
             *found = place(x.id).and_then(|place| gradients[place]);
+        }
+        if tape.walks.get() == 0 {
+            let given = gradients.iter().zip(&sought);
+            let given = given.filter_map(|(gradient, &of)| Some((gradient.as_ref()?.id, of)));
+            tape.arena.borrow_mut().gradients.extend(given);
         }
         tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         found

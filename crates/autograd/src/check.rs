@@ -30,6 +30,8 @@ pub enum Cause {
     /// A number that belongs to this sample of the batch, counted from 0: a class that does not
     /// exist.
     Sample(usize),
+    /// A NaN or an infinity: [`Tape::detecting_anomalies`]. [`Tape::anomaly`] has the parts.
+    NotFinite,
 }
 
 wengert_tensor::debug_is_display!(ShapeError);
@@ -46,7 +48,14 @@ impl<T: Float> Tape<T> {
     #[cold]
     #[track_caller]
     pub(crate) fn refuse(&self, message: String, cause: Cause) -> ! {
-        let error = ShapeError { path: self.path(), message, cause };
+        self.refuse_at(self.path(), message, cause)
+    }
+
+    /// Refuses with the path of a scope that has ended.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn refuse_at(&self, path: String, message: String, cause: Cause) -> ! {
+        let error = ShapeError { path, message, cause };
         // Where panics abort, an unwind without a message would end the process without a word.
         if (self.is_abstract() || self.caught.get()) && cfg!(panic = "unwind") {
             panic::resume_unwind(Box::new(error)) // typed, and silent: no panic hook runs

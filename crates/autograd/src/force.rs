@@ -4,10 +4,12 @@
 //! kernels are a handful of instructions), and nothing recurses, however long the chain.
 
 use crate::check::Cause;
+use crate::observe::Ran;
 use crate::op::Op;
 use crate::ops::{MaxPool, Reduce, compare};
 use crate::tape::{KEPT, Policy, RELEASED, Run, SAVED, TINY, Tape, WAITS};
 use smallvec::{SmallVec, smallvec};
+use std::time::Instant;
 use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
 
 /// A pending pointwise chain this long is computed, so that programs stay short and a value that
@@ -89,7 +91,9 @@ impl<T: Float> Tape<T> {
     pub(crate) fn compute(&self, target: u32) {
         let mut todo: SmallVec<[u32; 8]> = smallvec![target];
         while let Some(&id) = todo.last() {
-            let (first, inputs, (values, whole)): (u32, Inputs<T>, Made<T>) = match self.plan(id) {
+            let plan = self.plan(id);
+            let begun = self.observer.as_deref().map(|observer| (observer, Instant::now()));
+            let (first, inputs, (values, whole)): (u32, Inputs<T>, Made<T>) = match plan {
                 Plan::Done => {
                     todo.pop();
                     continue;
@@ -130,6 +134,11 @@ impl<T: Float> Tape<T> {
                     (first, x, (y, whole))
                 }
             };
+            if let Some((observer, begun)) = begun {
+                let (ended, whole) = (Instant::now(), whole.as_ref().map(|(_, whole)| whole));
+                let (inputs, values) = (&*inputs, &*values);
+                self.observe(observer, &Ran { begun, ended, id, first, inputs, values, whole });
+            }
             drop(inputs);
             todo.pop();
             let arena = &mut *self.arena.borrow_mut();

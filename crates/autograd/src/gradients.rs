@@ -101,6 +101,11 @@ impl<T: Float> Gradients<T> {
                  with watch()",
                 x.shape()
             )),
+            Op::Detach => x.tape.fail(format!(
+                "wrt: this variable of shape {} is detached: no gradient flows through it, and none of it \
+                 was computed",
+                x.shape()
+            )),
             _ => x.tape.fail(format!(
                 "wrt: this variable of shape {} was computed from others, and backward() keeps the \
                  gradients of watched variables and parameters alone: watch() it where it is made, or \

@@ -59,11 +59,13 @@ impl<'t, T: Float> IntoIndex<'t, T> for Index<'t, T> {
     }
 }
 impl<'t, T: Float> IntoIndex<'t, T> for &Tensor<i64> {
+    #[track_caller]
     fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T> {
         tape.index(self.clone())
     }
 }
 impl<'t, T: Float> IntoIndex<'t, T> for Tensor<i64> {
+    #[track_caller]
     fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T> {
         tape.index(self)
     }
@@ -71,6 +73,7 @@ impl<'t, T: Float> IntoIndex<'t, T> for Tensor<i64> {
 
 impl<T: Float> Tape<T> {
     /// Puts indices on the tape.
+    #[track_caller]
     pub fn index(&self, numbers: Tensor<i64>) -> Index<'_, T> {
         let shape = numbers.shape();
         let id = {
@@ -79,6 +82,7 @@ impl<T: Float> Tape<T> {
             let place = arena.wholes.len() as u32 - 1;
             arena.push_shaped(Op::Whole { op: WholeOp::Given, place }, shape, 0, None)
         };
+        self.note(id);
         Index { tape: self, id }
     }
 
@@ -91,6 +95,7 @@ impl<T: Float> Tape<T> {
             wholes.len() as u32 - 1
         };
         let id = self.record(Op::Whole { op, place }, &[parent], shape);
+        self.note(id);
         self.settle(id);
         Index { tape: self, id }
     }

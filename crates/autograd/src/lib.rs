@@ -1,5 +1,6 @@
 //! Reverse-mode automatic differentiation on a tape.
 
+mod anomaly;
 mod backward;
 mod bindings;
 mod buffers;
@@ -19,11 +20,13 @@ mod module;
 mod names;
 mod node_set;
 mod norms;
+mod observe;
 mod op;
 mod operand;
 mod ops;
 mod outline;
 mod param;
+mod profile;
 mod release;
 mod replay;
 mod report;
@@ -36,10 +39,13 @@ pub mod transforms;
 mod var;
 mod walk;
 
+pub use anomaly::{Anomalies, Anomaly, AnomalyPlace, ValueSummary};
 pub use check::{Cause, ShapeError};
 pub use gradcheck::{Function, Gradcheck, GradcheckError, Place, gradcheck};
 pub use gradients::{Gradients, NotFinite, value_and_grad, value_and_grad_with};
-pub use graph::{Attribute, Graph, GraphNode, GraphScope, NodeKind, Source, ValueState};
+pub use graph::{
+    Attribute, Dot, Graph, GraphNode, GraphScope, Handle, NodeKind, Source, ValueState,
+};
 pub use hooks::{HookSite, Hooks};
 pub use index::{Index, IntoIndex};
 pub use mask::{IntoMask, Mask};
@@ -52,6 +58,7 @@ pub use operand::Operand;
 pub use ops::{CustomOp, Outputs, WholeOperand};
 pub use outline::Outline;
 pub use param::{Buffer, BufferId, Param, ParamHandle, ParamId, StateId};
+pub use profile::{Charged, Cost, Profile, ProfileLine, ProfileRow};
 pub use replay::Replay;
 pub use report::{GradientReport, GradientRow, Remark};
 pub use scope::{OpenScope, ScopeResult, Trace};

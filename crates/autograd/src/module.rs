@@ -250,7 +250,7 @@ pub trait Module {
     }
 
     /// Moves the numbers a share of the way to those of another model of the same structure:
-    /// θ ← θ + t (θ_other − θ), for parameters and buffers of floating point numbers. `t` = 0 changes
+    /// θ ← θ + t · (θ′ − θ), for parameters and buffers of floating point numbers. `t` = 0 changes
     /// nothing, `t` = 1 is [`copy_from`](Module::copy_from). Other buffers, such as counters, are copied
     /// if `t` > 0. Identities stay, and so does what is frozen.
     ///

@@ -159,9 +159,28 @@ impl Register {
 
 /// The name of a type without its module and its parameters.
 pub(crate) fn short(name: &str) -> &str {
-    let name = name.split(['<', '(', '[']).next().unwrap_or(name);
-    match name.rsplit("::").next() {
-        None | Some("") => "module",
-        Some(name) => name,
+    let end = name.bytes().position(|byte| matches!(byte, b'<' | b'(' | b'['));
+    let name = &name[..end.unwrap_or(name.len())];
+    let start = name.bytes().rposition(|byte| byte == b':').map_or(0, |colon| colon + 1);
+    match &name[start..] {
+        "" => "module",
+        name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn short_names_of_types() {
+        for (name, expected) in [
+            ("wengert_nn::linear::Linear<f32>", "Linear"),
+            ("alloc::vec::Vec<wengert_nn::linear::Linear<f32>>", "Vec"),
+            ("Relu", "Relu"),
+            ("a::Größe", "Größe"),
+            ("(a::B, c::D<e::F>)", "module"),
+            ("[a::B; 3]", "module"),
+        ] {
+            assert_eq!(super::short(name), expected);
+        }
     }
 }

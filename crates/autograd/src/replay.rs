@@ -174,6 +174,7 @@ impl<'t, T: Float> Replay<'t, T> {
             }
             arena.begin_again();
         }
+        tape.check_all_given();
         *tape.buffers.borrow_mut() = Updates::default();
         let declared = tape.declared.borrow().clone();
         let mut declared = declared.iter().peekable();

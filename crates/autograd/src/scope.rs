@@ -61,15 +61,24 @@ struct Level {
     depth: u32,
     /// Whether it has a name of its own.
     named: bool,
-    /// Whether it is the scope of a module, and whether it lies in one or is one.
-    module: bool,
-    inside: bool,
+    lies: Lies,
     /// Whether a model without a name was entered in it.
     rooted: bool,
     /// Where the module lies in its model, if it has any state.
     place: Option<Place>,
     /// The type of the module, on abstract runs.
     kind: &'static str,
+}
+
+/// Where a scope lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lies {
+    /// In no module.
+    Outside,
+    /// In a module.
+    Inside,
+    /// It is the scope of a module.
+    Module,
 }
 
 /// The tape itself.
@@ -79,8 +88,7 @@ const BOTTOM: Level = Level {
     counts: 0,
     depth: 0,
     named: false,
-    module: false,
-    inside: false,
+    lies: Lies::Outside,
     rooted: false,
     place: None,
     kind: "",
@@ -97,8 +105,8 @@ pub struct Trace {
     pub shape: Option<Shape>,
     /// The type of the module that was entered; empty for a scope of [`Tape::scope`].
     pub kind: &'static str,
-    /// Where that module lies in the first model that the tape entered. It is the path without the
-    /// names of scopes of [`Tape::scope`].
+    /// Where that module lies in the first model that the tape entered, if it is not `path`: without
+    /// the names of scopes of [`Tape::scope`].
     pub place: Option<String>,
 }
 
@@ -414,6 +422,11 @@ impl Scopes {
         }
     }
 
+    /// Shows the path of the innermost scope.
+    pub fn see_path(&self, see: impl FnOnce(&str)) {
+        see(self.names.borrow().path());
+    }
+
     /// The scopes that have ended, those around others before them.
     pub fn recorded(&self, nodes: usize) -> Vec<GraphScope> {
         let recorded = &self.names.borrow().recorded;
@@ -484,13 +497,15 @@ impl Scopes {
         if !level.named {
             return;
         }
-        let of_first = |place: &Place| place.model == 0;
+        let path = names.path();
+        let place = level.place.filter(|place| place.model == 0);
+        let place = place.map(|place| names.register.path(place)).filter(|place| *place != path);
         self.trace.borrow_mut().push(Trace {
-            path: names.path().to_string(),
+            path: path.into(),
             depth: level.depth as usize - 1,
             shape,
             kind: level.kind,
-            place: level.place.filter(of_first).map(|place| names.register.path(place).into()),
+            place: place.map(Into::into),
         });
     }
 }
@@ -517,8 +532,7 @@ impl Names {
             text: self.text.len() as u32,
             counts: self.counts.len() as u32,
             named: false,
-            module: true,
-            inside: true,
+            lies: Lies::Module,
             rooted: false,
             place: None,
             kind: "",
@@ -527,7 +541,11 @@ impl Names {
     }
 
     fn scope(&mut self, name: &str) {
-        let level = Level { module: false, inside: self.top().inside, ..self.level() };
+        let lies = match self.top().lies {
+            Lies::Outside => Lies::Outside,
+            Lies::Inside | Lies::Module => Lies::Inside,
+        };
+        let level = Level { lies, ..self.level() };
         self.push(level, name);
     }
 
@@ -589,7 +607,7 @@ impl Names {
     /// A module without parameters and buffers: named by its type, unless it is no part of anything.
     fn enter_stateless<M: Module + ?Sized>(&mut self, module: &M) {
         let (top, level) = (self.top(), self.level());
-        if top.inside || top.rooted {
+        if top.lies != Lies::Outside || top.rooted {
             self.count(module.type_name(), level);
         } else {
             self.push(level, "");
@@ -606,7 +624,7 @@ impl Names {
             let Names { text, register, .. } = self;
             append(text, level.start, register.name_of(part));
             self.push(level, "");
-        } else if self.top().module || self.top().rooted {
+        } else if self.top().lies == Lies::Module || self.top().rooted {
             self.count(module.type_name(), level);
             let Names { text, register, .. } = self;
             let name = &text[level.text as usize..];
@@ -632,19 +650,17 @@ impl Names {
     fn count(&mut self, name: &'static str, mut level: Level) {
         let first = self.top().counts as usize;
         let of_scope = &mut self.counts[first..];
-        let number = match of_scope.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, number)) => {
-                *number += 1;
-                *number
-            }
-            None => {
-                self.counts.push((name, 1));
-                1
-            }
-        };
+        let known = of_scope.iter_mut().find(|(known, _)| *known == name);
+        let number = known.map(|(_, number)| {
+            *number += 1;
+            *number
+        });
+        if number.is_none() {
+            self.counts.push((name, 1));
+        }
         level.counts = self.counts.len() as u32;
         append(&mut self.text, level.start, name);
-        if number > 1 {
+        if let Some(number) = number {
             let _ = write!(self.text, "_{number}");
         }
         self.push(level, "");

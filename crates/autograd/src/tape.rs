@@ -8,6 +8,7 @@
 use crate::bindings::{Binding, Bindings, BoundBuffer};
 use crate::buffers::{Declaration, Updates};
 use crate::checkpoint::{Region, Span};
+use crate::observe::Observer;
 use crate::op::{Op, Reads};
 use crate::ops::{CustomOp, Part, PoolWindows, View};
 use crate::param::{Buffer, Param};
@@ -97,6 +98,8 @@ pub struct Tape<T: Float = f32> {
     /// The changes of buffers in the order of the program.
     pub(crate) declared: RefCell<Vec<Declaration>>,
     pub(crate) scopes: Scopes,
+    /// What those who look on are told.
+    pub(crate) observer: Option<Box<Observer>>,
 }
 
 /// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
@@ -172,6 +175,8 @@ pub(crate) struct Arena<T: Float> {
     /// Checkpoints, and which nodes are computed while they are open, in ascending order.
     pub regions: Vec<Region>,
     pub spans: Vec<Span>,
+    /// Which nodes `grad` returned as gradients, and of which nodes.
+    pub gradients: Vec<(u32, u32)>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Between walks all are empty.
@@ -196,6 +201,7 @@ impl<T: Float> Default for Arena<T> {
             rules: Vec::new(),
             regions: Vec::new(),
             spans: Vec::new(),
+            gradients: Vec::new(),
             ended: 0,
             slots: Vec::new(),
         }
@@ -303,6 +309,7 @@ impl<T: Float> Arena<T> {
         self.rules.clear();
         self.regions.clear();
         self.spans.clear();
+        self.gradients.clear();
         self.ended = 0;
         self.slots.clear();
     }
@@ -386,13 +393,17 @@ impl<T: Float> Tape<T> {
             buffers: RefCell::default(),
             declared: RefCell::default(),
             scopes: Scopes::default(),
+            observer: None,
         }
     }
 
-    /// The same tape with another policy for when values are computed.
+    /// The same tape with another policy for when values are computed. A tape that
+    /// [detects anomalies](Tape::detecting_anomalies) stays eager.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        if !self.detects_anomalies() {
+            self.policy = policy;
+        }
         self
     }
 
@@ -499,14 +510,20 @@ impl<T: Float> Tape<T> {
 
     /// A value that is not differentiated: data, targets.
     #[inline]
+    #[track_caller]
     pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.given(Op::Constant, value)
+        let x = self.given(Op::Constant, value);
+        self.check_given(x.id, "constant", None);
+        x
     }
 
     /// A value whose gradient will be asked for.
     #[inline]
+    #[track_caller]
     pub fn watch(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.given(Op::Leaf, value)
+        let x = self.given(Op::Leaf, value);
+        self.check_given(x.id, "watch", None);
+        x
     }
 
     /// An operand of an abstract run: a shape.
@@ -556,6 +573,7 @@ impl<T: Float> Tape<T> {
         let (version, frozen) = (param.version(), param.frozen());
         let op = if frozen { Op::Constant } else { Op::Leaf };
         let var = self.given(op, param.value().clone());
+        self.check_given(var.id, "param", Some(param.id().into()));
         let binding = Binding { param: param.id(), node: var.id, version, frozen };
         self.params.borrow_mut().push(binding);
         var
@@ -581,6 +599,7 @@ impl<T: Float> Tape<T> {
         let bound = self.params.borrow().of_buffer(buffer.id());
         let Some(BoundBuffer { node, version, .. }) = bound else {
             let var = self.given(Op::Constant, buffer.value().clone());
+            self.check_given(var.id, "buffer", Some(buffer.id().into()));
             let (buffer, version) = (buffer.id(), buffer.version());
             self.params.borrow_mut().push_buffer(BoundBuffer { buffer, node: var.id, version });
             return var;
@@ -600,16 +619,20 @@ impl<T: Float> Tape<T> {
         let arena = &mut *self.arena.borrow_mut();
         let shape = arena.nodes[like as usize].shape;
         let id = arena.push(Op::Constant, &[], shape, PASSING, Some(value));
+        self.note_own(id);
         Var { tape: self, id }
     }
 
     #[inline]
+    #[track_caller]
     fn given(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
         let mut arena = self.arena.borrow_mut();
         let shape = value.shape();
         let active = op == Op::Leaf && self.recording.get();
         let value = (self.run != Run::Abstract).then_some(value);
         let id = arena.push_shaped(op, shape, if active { ACTIVE } else { 0 }, value);
+        drop(arena);
+        self.note(id);
         Var { tape: self, id }
     }
 
@@ -619,6 +642,7 @@ impl<T: Float> Tape<T> {
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
         let id = self.record(op, &parents, shape);
+        self.note(id);
         self.settle(id);
         Var { tape: self, id }
     }
@@ -657,7 +681,9 @@ impl<T: Float> Tape<T> {
         let node = &mut arena.nodes[id as usize];
         node.readers += 1;
         let (shape, flags) = (node.shape, if active { ACTIVE } else { node.flags & ACTIVE });
-        arena.push(Op::View(View::Reshape), &[id], shape, flags | WAITS, None)
+        let id = arena.push(Op::View(View::Reshape), &[id], shape, flags | WAITS, None);
+        self.note_own(id);
+        id
     }
 
     /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
@@ -675,7 +701,8 @@ impl<T: Float> Tape<T> {
         let shape = arena.nodes[parents[0] as usize].shape;
         let sizes = &arena.shapes[shape as usize];
         let mut value = None;
-        if sizes.numel() <= TINY && self.run != Run::Abstract {
+        // An observer sees all that `settle` computes.
+        if sizes.numel() <= TINY && self.run != Run::Abstract && self.observer.is_none() {
             let operands = parents.map(|p| arena.values[p as usize].as_ref());
             if operands.iter().all(Option::is_some) {
                 let operands = operands.map(|x| x.expect("all are there"));
@@ -687,6 +714,7 @@ impl<T: Float> Tape<T> {
         self.forget_old(arena, id);
         if !computed {
             drop(borrow);
+            self.note(id);
             self.settle(id);
         }
         id
@@ -757,7 +785,7 @@ impl<T: Float> Arena<T> {
     }
 
     /// Marks the values that the rule of this op will read for the arguments that are active.
-    #[inline]
+    #[inline(always)]
     pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
         for (arg, &p) in parents.iter().enumerate() {
             if !self.nodes[p as usize].has(ACTIVE) {

@@ -153,6 +153,8 @@ impl<T: Float> Tape<T> {
         };
         let value = (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
         let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
+        self.note(id);
+        self.check_given(id, op, None);
         Var { tape: self, id }
     }
 

@@ -1,5 +1,6 @@
 //! The walk back: one function for gradients that are numbers and gradients that are variables.
 
+use crate::anomaly::AnomalyPlace;
 use crate::checkpoint::Span;
 use crate::hooks::Hooks;
 use crate::node_set::NodeSet;
@@ -202,15 +203,19 @@ impl<'t, T: Float> Walk<'t, T> {
                 continue;
             }
             let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
-            let slot = std::mem::take(self.slot(id));
-            let mut gy = self.variable(slot, id);
-            if let (Some(hooks), Some(g)) = (&mut hooks, &mut gy) {
-                *g = self.hooked(hooks, id, *g);
-            }
-            if let Some(g) = gy {
-                complete(id, node.op, g);
-            }
-            let outputs = self.visit(id, &node, gy, &wanted);
+            let outputs = if tape.observer.is_some() {
+                self.step_observed(id, &node, &wanted, &mut hooks, &mut complete)
+            } else {
+                let slot = std::mem::take(self.slot(id));
+                let mut gy = self.variable(slot, id);
+                if let (Some(hooks), Some(g)) = (&mut hooks, &mut gy) {
+                    *g = self.hooked(hooks, id, *g);
+                }
+                if let Some(g) = gy {
+                    complete(id, node.op, g);
+                }
+                self.visit::<false>(id, &node, gy, &wanted)
+            };
             self.release(id, outputs);
             if self.aim == Aim::Variables {
                 self.note_rule(first, id);
@@ -233,7 +238,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             let first = tape.len() as u32;
             return match hooks.call(id, g) {
-                // A variable of the user's own is not the gradient: he may differentiate by that.
+                // The gradient is a variable of its own: the user may differentiate by both.
                 Some(new) if new.id < first => new.same(),
                 Some(new) => new,
                 None => g,
@@ -285,6 +290,32 @@ impl<'t, T: Float> Walk<'t, T> {
         tape.leave_region(region, keeps);
     }
 
+    /// A step of the walk at a node, for those who look on.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn step_observed(
+        &mut self,
+        id: u32,
+        node: &Node,
+        wanted: &impl Fn(&Arena<T>, u32) -> bool,
+        hooks: &mut Option<&mut Hooks<'_, 't, T>>,
+        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
+    ) -> usize {
+        let tape = self.tape;
+        let _charge = tape.charge(id);
+        let slot = std::mem::take(self.slot(id));
+        let mut gy = self.variable(slot, id);
+        tape.check_sum(id, AnomalyPlace::Sum, gy);
+        if let (Some(hooks), Some(g)) = (hooks, &mut gy) {
+            *g = self.hooked(hooks, id, *g);
+        }
+        if let Some(g) = gy {
+            complete(id, node.op, g);
+        }
+        self.visit::<true>(id, node, gy, wanted)
+    }
+
     /// Notes which nodes were recorded for this one, unless a rule has started this walk: then they are
     /// recorded for that of the rule.
     #[inline(never)]
@@ -309,7 +340,7 @@ impl<'t, T: Float> Walk<'t, T> {
     /// Calls the rule of a node, if one of its operands wants a cotangent, and distributes what it
     /// returns. How many outputs the node has.
     #[inline]
-    fn visit(
+    fn visit<const OBSERVED: bool>(
         &mut self,
         id: u32,
         node: &Node,
@@ -330,7 +361,8 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             if wants[0] || wants[1] {
                 let (wanted, gy) = (&wants[..parents.len()], &[first]);
-                self.apply(node.op, &Call { tape, id, parents, wanted, gy, inputs: None });
+                let call = Call { tape, id, parents, wanted, gy, inputs: None };
+                self.apply::<OBSERVED>(node.op, &call);
             }
             return 1;
         }
@@ -350,23 +382,31 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         if wants.contains(&true) {
             let (parents, wanted, gy) = (&*parents, &*wants, &*gy);
-            self.apply(node.op, &Call { tape, id, parents, wanted, gy, inputs: None });
+            let call = Call { tape, id, parents, wanted, gy, inputs: None };
+            self.apply::<OBSERVED>(node.op, &call);
         }
         outputs
     }
 
     /// Gives the operands of an op the cotangents that its rule returns.
     #[inline(always)]
-    fn apply(&mut self, op: Op, call: &Call<'_, 't, T>) {
+    fn apply<const OBSERVED: bool>(&mut self, op: Op, call: &Call<'_, 't, T>) {
         if self.aim == Aim::Variables {
             self.open = self.tape.len() as u32;
         }
         if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
             self.put(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
-            self.give(call.parents[0], ops::unary_vjp(unary, call), false);
+            let g = ops::unary_vjp(unary, call);
+            if OBSERVED {
+                self.tape.check_rule(call, &[Some(g)]);
+            }
+            self.give(call.parents[0], g, false);
         } else {
             let cotangents = self.rule(op, call);
+            if OBSERVED {
+                self.tape.check_rule(call, &cotangents);
+            }
             self.distribute(call.parents, call.wanted, &cotangents);
         }
         self.forget();
@@ -507,7 +547,9 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.tape.force(pending.id)
             }
         };
-        part.add(&mut sum, &self.tape.force(g.id), self.tape);
+        let (tape, g) = (self.tape, self.tape.force(g.id));
+        let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
+        tape.accumulate(to, bytes, || part.add(&mut sum, &g, tape));
         self.keep(to, Slot::Ready(sum));
     }
 
@@ -570,7 +612,8 @@ impl<'t, T: Float> Walk<'t, T> {
     fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, shared)) {
             (Slot::Ready(mut sum), Some(g)) => {
-                sum += &g;
+                let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
+                self.tape.accumulate(to, bytes, || sum += &g);
                 Slot::Ready(sum)
             }
             (before, taken) => {

@@ -68,7 +68,7 @@ fn of_what_was_not_watched_says_what_to_do() {
     panics!(gradients.wrt(h), "watch()", "grad(&[variable])");
     panics!(gradients.wrt(c), "wrt: this variable of shape [2] is a constant", "watch()");
     panics!(gradients.wrt(tape.zeros(&[3])), "of shape [3] is a constant");
-    panics!(gradients.wrt(detached), "of shape [2] is a constant");
+    panics!(gradients.wrt(detached), "of shape [2] is detached");
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub use checkpoint::Checkpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use flatten::Flatten;
+#[doc(hidden)]
+pub use layer::CloneLayer;
 pub use layer::Layer;
 pub use linear::Linear;
 pub use loss::{

@@ -72,39 +72,39 @@ impl Summary {
             "" => Some(outline.name()),
             path => outline.at(path).map(Outline::name),
         };
-        let line = |path: &str, kind: &str, output| LayerSummary {
-            path: path.to_string(),
+        let line = |path: String, kind: &str, output| LayerSummary {
+            path,
             kind: kind.to_string(),
             output,
             parameters: 0,
             trainable: 0,
         };
-        // Each with its place in the model.
-        let mut layers: Vec<(String, LayerSummary)> = Vec::new();
+        // Each with its place in the model, where that is not its path.
+        let mut layers: Vec<(Option<String>, LayerSummary)> = Vec::new();
         for Trace { path, shape, kind: entered, place, .. } in outer_first(traces) {
-            let place = place.unwrap_or_else(|| path.clone());
-            let kind = kind(&place).unwrap_or(entered);
-            let layer = line(&path, kind, shape);
-            layers.push((place, layer));
+            let kind = kind(place.as_ref().unwrap_or(&path)).unwrap_or(entered);
+            layers.push((place, line(path, kind, shape)));
         }
         for (name, state) in model.named_state() {
             if state.kind() != Kind::Param {
                 continue;
             }
-            let mut owner = None;
-            for (i, (place, _)) in layers.iter().enumerate() {
-                if holds(place, &name)
-                    && owner.is_none_or(|best: usize| place.len() > layers[best].0.len())
-                {
-                    owner = Some(i);
+            let mut owner: Option<(usize, usize)> = None;
+            for (i, (place, layer)) in layers.iter().enumerate() {
+                let place = place.as_ref().unwrap_or(&layer.path);
+                if holds(place, &name) && owner.is_none_or(|(best, _)| place.len() > best) {
+                    owner = Some((place.len(), i));
                 }
             }
-            let owner = owner.unwrap_or_else(|| {
-                let path = name.rsplit_once('.').map_or("", |(path, _)| path);
-                let output = path.is_empty().then_some(output);
-                layers.push((path.into(), line(path, kind(path).unwrap_or(""), output)));
-                layers.len() - 1
-            });
+            let owner = owner.map_or_else(
+                || {
+                    let path = name.rsplit_once('.').map_or("", |(path, _)| path);
+                    let output = path.is_empty().then_some(output);
+                    layers.push((None, line(path.into(), kind(path).unwrap_or(""), output)));
+                    layers.len() - 1
+                },
+                |(_, owner)| owner,
+            );
             let layer = &mut layers[owner].1;
             layer.parameters += state.shape().numel();
             layer.trainable += if state.frozen() { 0 } else { state.shape().numel() };

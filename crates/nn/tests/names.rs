@@ -225,6 +225,17 @@ fn layers_without_parameters_are_their_type_and_number() {
     assert_eq!(error_path(|tape| _ = Flatten::axes(3, 4).forward(tape.input(&[2, 2]))), "");
 }
 
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Holder {
+    body: Sequential,
+}
+impl Layer for Holder {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.body.forward(x)
+    }
+}
+
 #[test]
 fn a_sequential_knows_the_names_of_all_its_layers() {
     let inner = Sequential::new().add_named("drop", Dropout::new(0.1)).add(Tanh).add(linear(4, 4));
@@ -247,64 +258,56 @@ fn a_sequential_knows_the_names_of_all_its_layers() {
     let inside = |outer: &str| expected.map(|name| format!("{outer}.{name}"));
     let nested = sequential![model.clone()];
     assert_eq!(forward(&nested)[..11], inside("0"));
-    #[derive(Clone, Module)]
-    #[module(crate = "wengert_autograd")]
-    struct Holder {
-        body: Sequential,
+    assert_eq!(forward(&Holder { body: model })[..11], inside("body"));
+}
+
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Wrapper<L: Layer> {
+    inner: L,
+}
+impl<L: Layer + Clone> Layer for Wrapper<L> {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.inner.forward(x)
     }
-    impl Layer for Holder {
-        fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
-            self.body.forward(x)
+}
+
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+enum Either {
+    Plain(Linear),
+    Wrapped(Wrapper<Linear>),
+    Nothing,
+}
+impl Layer for Either {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        match self {
+            Either::Plain(layer) => layer.forward(x),
+            Either::Wrapped(layer) => layer.forward(x),
+            Either::Nothing => x.relu(),
         }
     }
-    assert_eq!(forward(&Holder { body: model })[..11], inside("body"));
+}
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Each {
+    each: Vec<Either>,
+}
+impl Layer for Each {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.each.iter().fold(x, |x, layer| layer.forward(x))
+    }
 }
 
 /// A wrapper's first parameter is that of what it wraps.
 #[test]
 fn modules_that_begin_with_the_same_parameter() {
-    #[derive(Clone, Module)]
-    #[module(crate = "wengert_autograd")]
-    struct Wrapper<L: Layer> {
-        inner: L,
-    }
-    impl<L: Layer + Clone> Layer for Wrapper<L> {
-        fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
-            self.inner.forward(x)
-        }
-    }
     let wrap = |inner| Wrapper { inner };
     let model = Wrapper { inner: wrap(linear(4, 4)) };
     assert_eq!(forward(&model), ["inner.inner", "inner"]);
     assert_eq!(forward(&sequential![model]), ["0.inner.inner", "0.inner", "0"]);
 
     // A variant and what is in it stand in one place: they have one name, and one line.
-    #[derive(Clone, Module)]
-    #[module(crate = "wengert_autograd")]
-    enum Either {
-        Plain(Linear),
-        Wrapped(Wrapper<Linear>),
-        Nothing,
-    }
-    impl Layer for Either {
-        fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
-            match self {
-                Either::Plain(layer) => layer.forward(x),
-                Either::Wrapped(layer) => layer.forward(x),
-                Either::Nothing => x.relu(),
-            }
-        }
-    }
-    #[derive(Clone, Module)]
-    #[module(crate = "wengert_autograd")]
-    struct Each {
-        each: Vec<Either>,
-    }
-    impl Layer for Each {
-        fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
-            self.each.iter().fold(x, |x, layer| layer.forward(x))
-        }
-    }
     let each =
         vec![Either::Plain(linear(4, 4)), Either::Nothing, Either::Wrapped(wrap(linear(4, 4)))];
     assert_eq!(forward(&Each { each }), ["each.0", "Either", "each.2.inner", "each.2"]);

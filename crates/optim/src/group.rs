@@ -286,7 +286,9 @@ impl Groups {
             if self.kind_of.contains_key(&param.id()) {
                 return;
             }
-            kind.iter().for_each(|&group| self.used[group] = true);
+            for &group in &kind {
+                self.used[group] = true;
+            }
             let at = self.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
                 self.kinds.push(kind);
                 self.kinds.len() - 1
@@ -354,7 +356,9 @@ impl<T: Float, R: Rule<T>> Drop for Applied<'_, T, R> {
     fn drop(&mut self) {
         if let Some((rate, settings)) = self.before.take() {
             self.rule.base_mut().learning_rate = rate;
-            settings.into_iter().for_each(|(name, value)| self.rule.set(name, value));
+            for (name, value) in settings {
+                self.rule.set(name, value);
+            }
         }
     }
 }

@@ -194,6 +194,7 @@ mod tests {
     }
 
     /// A step with gradients that are all 1.
+    #[allow(clippy::ptr_arg)] // a slice is no `dyn Module`
     fn step(optimizer: &mut dyn Optimizer, model: &mut Vec<Param>) {
         let tape = Tape::new();
         let sums = model.iter().map(|param| tape.param(param).sum_all());
@@ -202,6 +203,7 @@ mod tests {
     }
 
     /// How often each parameter was updated.
+    #[allow(clippy::ptr_arg)] // likewise
     fn steps(optimizer: &dyn Optimizer, model: &Vec<Param>) -> Vec<i64> {
         let state = optimizer.state_dict(model);
         let steps = (0..model.len()).map(|i| state.get(&format!("step.{i}")).unwrap());

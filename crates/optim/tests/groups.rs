@@ -111,7 +111,7 @@ fn groups_are_optimizers_of_their_own() {
                 [plain(1.0, 0.125), plain(1.0, 0.0), plain(1.0, 0.125), plain(1.0, 0.0)];
             for step in 0..10 {
                 let gradients = one.gradients(step);
-                (&schedule).apply(&mut *whole, step);
+                schedule.apply(&mut *whole, step);
                 whole.step(&mut one, &gradients);
 
                 let gradients = other.gradients(step);
@@ -253,7 +253,9 @@ fn what_a_group_cannot_set_is_refused_in_words() {
         ),
         (
             &|| {
-                drop(Adam::new(0.0).group(Group::matching("a").or_matching("b").learning_rate(0.1)))
+                drop(
+                    Adam::new(0.0).group(Group::matching("a").or_matching("b").learning_rate(0.1)),
+                );
             },
             "Adam: the group `a` or `b` has a learning rate, and the optimizer's is 0, so that their \
              proportion is unknown: give learning_rate_scale",

@@ -183,11 +183,14 @@ tuples! {
 
 impl<B: Batch, const N: usize> Batch for [B; N] {
     fn examples(&self) -> usize {
-        self.first_part().map_or(0, Batch::examples)
+        // `first` is a method of batches, too.
+        <[B]>::first(self).map_or(0, Batch::examples)
     }
 
     fn fingerprint(&self, to: &mut Fingerprint) {
-        self.iter().for_each(|part| part.fingerprint(to));
+        for part in self {
+            part.fingerprint(to);
+        }
     }
 
     fn not_finite(&self) -> Option<usize> {
@@ -195,23 +198,15 @@ impl<B: Batch, const N: usize> Batch for [B; N] {
     }
 
     fn shapes(&self, see: &mut dyn FnMut(&[usize])) {
-        self.iter().for_each(|part| part.shapes(see));
+        for part in self {
+            part.shapes(see);
+        }
     }
 
     fn first(&self, n: usize) -> Option<Self> {
         let all = self.examples();
         let parts: Option<Vec<B>> = self.iter().map(|of| part(of, all, n)).collect();
         parts?.try_into().ok()
-    }
-}
-
-/// `first` of a slice has another meaning here.
-trait FirstPart<B> {
-    fn first_part(&self) -> Option<&B>;
-}
-impl<B, const N: usize> FirstPart<B> for [B; N] {
-    fn first_part(&self) -> Option<&B> {
-        self.iter().next()
     }
 }
 
@@ -222,7 +217,9 @@ impl<B: Batch + Clone> Batch for Vec<B> {
 
     fn fingerprint(&self, to: &mut Fingerprint) {
         to.add(&(self.len() as u64).to_le_bytes());
-        self.iter().for_each(|example| example.fingerprint(to));
+        for example in self {
+            example.fingerprint(to);
+        }
     }
 
     fn not_finite(&self) -> Option<usize> {
@@ -231,7 +228,9 @@ impl<B: Batch + Clone> Batch for Vec<B> {
 
     fn shapes(&self, see: &mut dyn FnMut(&[usize])) {
         see(&[self.len()]);
-        self.iter().for_each(|example| example.shapes(see));
+        for example in self {
+            example.shapes(see);
+        }
     }
 
     fn first(&self, n: usize) -> Option<Self> {
@@ -336,6 +335,14 @@ mod tests {
         );
     }
 
+    /// Says nothing of itself.
+    struct Own;
+    impl Batch for Own {
+        fn examples(&self) -> usize {
+            3
+        }
+    }
+
     #[test]
     fn the_first_examples() {
         let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
@@ -347,12 +354,6 @@ mod tests {
         assert_eq!(vec![1i64, 2, 3].first(2), Some(vec![1, 2]));
         assert_eq!(vec![1i64].first(2), None);
         assert!(y.first(4).is_none() && Tensor::scalar(1.0).first(1).is_none());
-        struct Own;
-        impl Batch for Own {
-            fn examples(&self) -> usize {
-                3
-            }
-        }
         assert!(Own.first(2).is_none() && Own.not_finite().is_none());
     }
 }

@@ -207,7 +207,9 @@ impl<T: Float> Parts<'_, T> {
         }
         if result.is_err() {
             // It is what they gave themselves.
-            before.iter().for_each(|(at, _, state)| drop(self.hooks.load(*at, state)));
+            for (at, _, state) in &before {
+                drop(self.hooks.load(*at, state));
+            }
         }
         result
     }

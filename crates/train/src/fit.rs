@@ -15,6 +15,7 @@ use crate::task::{Kind, Numbers, StepContext, TrainStep, on_shapes};
 use crate::trainer::{Criterion, Per, Settings, Validation};
 use std::time::Instant;
 use wengert_autograd::{Mode, Module};
+use wengert_optim::Optimizer;
 use wengert_tensor::{Float, Philox};
 
 /// What a run works on.
@@ -91,7 +92,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         let Kind::Numbers(Numbers { loss, logs, .. }) = cx.kind else { unreachable!("made above") };
         run.sums.add(batch.examples(), loss, logs);
         run.history.losses.push(loss.unwrap_or(f64::NAN));
-        let rate = work.optimizers.at(0).map_or(f64::NAN, |optimizer| optimizer.learning_rate());
+        let rate = work.optimizers.at(0).map_or(f64::NAN, Optimizer::learning_rate);
         run.history.learning_rates.push(rate);
         run.step += 1;
         Ok(())
@@ -318,7 +319,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
                 other.is_none(),
                 "callback: {} sets learning rates, and so does the schedule at every step: use one of \
                  the two",
-                other.map_or(String::new(), |callback| callback.name())
+                other.map_or(String::new(), Callback::name)
             );
         }
         assert!(

@@ -52,8 +52,9 @@ impl Progress {
     /// The moving line's numbers.
     fn message<T: Float>(&self, run: &Context<'_, T>) -> String {
         let sums = &run.run.sums;
-        let logs: String =
+        let logs: Vec<String> =
             sums.means().map(|(name, x)| format!("  {name} {}", number(name, x))).collect();
+        let logs = logs.concat();
         let speed = sums.examples / sums.seconds;
         let all = run.steps_per_epoch().saturating_mul(run.epochs() as usize);
         let left = all.min(self.stop_after.unwrap_or(usize::MAX)).saturating_sub(run.steps());

@@ -50,6 +50,7 @@ pub struct Step<T: Float = f32> {
 
 /// A logged number of several batches: its mean is sum by weight.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_field_names)] // the sum, and what it is divided by
 pub(crate) struct Sum {
     pub name: String,
     pub sum: f64,

@@ -182,7 +182,7 @@ impl<T: Float> StepContext<'_, T> {
         model: &mut M,
         loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
     ) -> Result<f64, TrainError> {
-        self.run(model, 0, None::<fn(&mut M) -> &mut dyn Module>, loss)
+        self.run(model, 0, None, loss)
     }
 
     /// As [`update`](StepContext::update), for a part of the model by the optimizer of this number,
@@ -202,7 +202,7 @@ impl<T: Float> StepContext<'_, T> {
         part: impl for<'m> Fn(&'m mut M) -> &'m mut dyn Module,
         loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
     ) -> Result<f64, TrainError> {
-        self.run(model, optimizer, Some(part), loss)
+        self.run(model, optimizer, Some(&part), loss)
     }
 
     /// How many examples the batch has.
@@ -244,7 +244,7 @@ impl<T: Float> StepContext<'_, T> {
         &mut self,
         model: &mut M,
         optimizer: usize,
-        part: Option<impl for<'m> Fn(&'m mut M) -> &'m mut dyn Module>,
+        part: Option<&dyn for<'m> Fn(&'m mut M) -> &'m mut dyn Module>,
         loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
     ) -> Result<f64, TrainError> {
         let examples = self.examples;
@@ -272,7 +272,7 @@ impl<T: Float> StepContext<'_, T> {
             let input = (cx.not_finite)().map(cx.example).map(Box::new);
             return Err(TrainError::NotFinite { epoch, step: number, loss, input });
         }
-        let gradients = step.catch(|| match &part {
+        let gradients = step.catch(|| match part {
             None => root.backward_checked().map_err(|bad| bad.params),
             Some(part) => {
                 let gradients = root.backward_for(part(&mut *model));
@@ -285,8 +285,7 @@ impl<T: Float> StepContext<'_, T> {
             let parameters = names::<T>(&*model, &bad);
             TrainError::Gradient { epoch, step: number, loss, parameters }
         })?;
-        let whole = &part.as_ref();
-        let of = |model: &mut M, say: &dyn Fn(&dyn Module) -> Option<String>| match whole {
+        let of = |model: &mut M, say: &dyn Fn(&dyn Module) -> Option<String>| match part {
             None => say(&*model),
             Some(part) => say(&*part(model)),
         };
@@ -308,7 +307,7 @@ impl<T: Float> StepContext<'_, T> {
         };
         cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
         let optimizer = cx.optimizers.at_mut(optimizer).expect("counted above");
-        match &part {
+        match part {
             None => optimizer.step(model, &gradients),
             Some(part) => optimizer.step(part(model), &gradients),
         }

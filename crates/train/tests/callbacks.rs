@@ -1,5 +1,7 @@
 //! What hooks into the loop: when it is called, in which order, and what a checkpoint holds of it.
 
+#![allow(clippy::items_after_statements, clippy::unnecessary_wraps)] // small types beside their use
+
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -163,9 +165,10 @@ fn clipping_is_between_gradients_and_optimizer() {
         }
         let mut clipped = model();
         let mut trainer = Trainer::classifier().epochs(2).quiet();
-        trainer = match by_norm {
-            true => trainer.callback(ClipNorm(0.25)),
-            false => trainer.callback(ClipValue(0.01)),
+        trainer = if by_norm {
+            trainer.callback(ClipNorm(0.25))
+        } else {
+            trainer.callback(ClipValue(0.01))
         };
         let history =
             trainer.fit(&mut clipped, &mut Adam::new(0.01), &loader, &mut Philox::new(0)).unwrap();

@@ -1,5 +1,7 @@
 //! Any model, any batch, any loss; several optimizers: beside loops that are written by hand.
 
+#![allow(clippy::items_after_statements)] // small types beside their use
+
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use wengert_autograd::{Param, Tape, Var, value_and_grad_with};

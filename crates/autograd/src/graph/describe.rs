@@ -73,6 +73,14 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
     (name.to_string(), attributes)
 }
 
+impl<T: Float> Arena<T> {
+    /// The name of the operation of a node.
+    pub(crate) fn name(&self, id: u32) -> String {
+        let first = self.first_output(id);
+        operation(self, self.nodes[first as usize].op, first).0
+    }
+}
+
 fn unary(op: Unary) -> (&'static str, Attributes) {
     let constant = op.constant().map(|number| ("value", number.into()));
     (op.name(), constant.into_iter().collect())

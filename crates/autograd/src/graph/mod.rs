@@ -1,9 +1,23 @@
-//! The recorded program as data, to be looked at, drawn, exported and compared.
+//! The recorded program as data: [`Tape::graph`] copies the tape's nodes into a [`Graph`], which knows names
+//! and shapes and no numbers.
+//!
+//! | file | |
+//! |---|---|
+//! | `describe.rs` | the name and the attributes of each operation; the only place that knows them |
+//! | `attribute.rs` | what an attribute may be |
+//! | `dot.rs`, `dot/plan.rs` | a picture: what stands where, and the text for Graphviz |
+//! | `json.rs` | the same as data for other programs; `docs/graph-json.md` describes the format |
+//!
+//! What is drawn and exported reads the public fields of [`GraphNode`] and [`GraphScope`] alone: users can
+//! write such functions of their own.
 
 mod attribute;
 mod describe;
+mod dot;
+mod json;
 
 pub use attribute::Attribute;
+pub use dot::Dot;
 
 use crate::index::WholeOp;
 use crate::mask::Kind;
@@ -19,7 +33,9 @@ use wengert_tensor::{Dtype, Float, Shape};
 /// numbers, and knows nothing of what the tape records later.
 ///
 /// Nodes are in the order in which they were recorded: operands come before what is computed from them.
-/// The id of a node is its place in [`nodes`](Graph::nodes).
+/// The id of a node is its place in [`nodes`](Graph::nodes). Scopes that have not ended are not in it.
+///
+/// [`to_dot`](Graph::to_dot) draws it, [`to_json`](Graph::to_json) exports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
     nodes: Vec<GraphNode>,
@@ -54,6 +70,8 @@ pub struct GraphNode {
     pub scope: Option<usize>,
     /// The node whose derivative rule recorded this one: what [`grad`](crate::Var::grad) records.
     pub rule_of: Option<usize>,
+    /// The node with respect to which this is a gradient: [`grad`](crate::Var::grad) returned it.
+    pub gradient_of: Option<usize>,
     /// Whether gradients flow through it.
     pub active: bool,
     /// Whether a derivative rule has declared to read its value.
@@ -117,6 +135,29 @@ pub struct GraphScope {
     pub nodes: std::ops::Range<usize>,
 }
 
+/// What stands for a node of a tape: a [`Var`](crate::Var), an [`Index`](crate::Index), a
+/// [`Mask`](crate::Mask).
+pub trait Handle {
+    /// The place of the node on its tape.
+    #[doc(hidden)]
+    fn place(&self) -> usize;
+}
+impl<T: Float> Handle for crate::Var<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+impl<T: Float> Handle for crate::Index<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+impl<T: Float> Handle for crate::Mask<'_, T> {
+    fn place(&self) -> usize {
+        self.id as usize
+    }
+}
+
 impl<T: Float> Tape<T> {
     /// The program recorded so far, as data. Nothing is computed.
     ///
@@ -135,7 +176,7 @@ impl<T: Float> Tape<T> {
     pub fn graph(&self) -> Graph {
         let arena = self.arena.borrow();
         let mut nodes: Vec<GraphNode> =
-            (0..arena.len()).map(|id| self.described(&arena, id)).collect();
+            (0..arena.len()).map(|id| Self::described(&arena, id)).collect();
         let scopes = self.scopes.recorded(nodes.len());
         for (i, scope) in scopes.iter().enumerate() {
             // Scopes around others stand before them.
@@ -145,6 +186,11 @@ impl<T: Float> Tape<T> {
             let end = (end as usize).min(nodes.len());
             let range = (first as usize).min(end)..end;
             nodes[range].iter_mut().for_each(|node| node.rule_of = Some(of as usize));
+        }
+        for &(gradient, of) in &arena.gradients {
+            if let Some(node) = nodes.get_mut(gradient as usize) {
+                node.gradient_of = Some(of as usize);
+            }
         }
         let bound = self.params.borrow();
         let params = bound.iter().map(|param| {
@@ -163,7 +209,7 @@ impl<T: Float> Tape<T> {
         Graph { nodes, scopes, dtype: T::DTYPE, states }
     }
 
-    fn described(&self, arena: &Arena<T>, id: u32) -> GraphNode {
+    fn described(arena: &Arena<T>, id: u32) -> GraphNode {
         let first = arena.first_output(id);
         let (node, op) = (&arena.nodes[id as usize], arena.nodes[first as usize].op);
         let state = if arena.is_computed(id) {
@@ -196,6 +242,7 @@ impl<T: Float> Tape<T> {
             name: None,
             scope: None,
             rule_of: None,
+            gradient_of: None,
             active: node.has(ACTIVE),
             read_by_rules: node.has(SAVED),
             kept: node.has(KEPT) || op.is_given() && !node.has(CLOSED),
@@ -220,22 +267,22 @@ impl Graph {
         self.dtype
     }
 
-    /// The node of a variable.
+    /// The node of a variable, an index or a mask.
     ///
     /// # Panics
     /// If it was recorded after this graph was made, or on another tape with more nodes.
     #[track_caller]
-    pub fn node<T: Float>(&self, x: crate::Var<'_, T>) -> &GraphNode {
+    pub fn node(&self, x: impl Handle) -> &GraphNode {
         &self.nodes[self.id(x)]
     }
 
-    /// The id of the node of a variable.
+    /// The id of the node of a variable, an index or a mask.
     ///
     /// # Panics
     /// As [`node`](Graph::node).
     #[track_caller]
-    pub fn id<T: Float>(&self, x: crate::Var<'_, T>) -> usize {
-        let id = x.id as usize;
+    pub fn id(&self, x: impl Handle) -> usize {
+        let id = x.place();
         assert!(
             id < self.nodes.len(),
             "graph: this variable was recorded after the graph of {} nodes was made",

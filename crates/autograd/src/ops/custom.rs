@@ -178,6 +178,7 @@ impl<T: Float> Tape<T> {
     ) -> Outputs<Var<'t, T>> {
         let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
         let first = self.record(op, &parents, shapes[0]);
+        self.note(first);
         {
             let arena = &mut *self.arena.borrow_mut();
             let active = arena.nodes[first as usize].flags & ACTIVE;
@@ -193,6 +194,9 @@ impl<T: Float> Tape<T> {
             if active != 0 {
                 arena.declare_outputs(op, first);
             }
+        }
+        if shapes.len() > 1 {
+            self.note(first + shapes.len() as u32 - 1);
         }
         self.settle(first);
         (0..shapes.len() as u32).map(|i| Var { tape: self, id: first + i }).collect()

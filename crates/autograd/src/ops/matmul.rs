@@ -51,6 +51,7 @@ impl MatMul {
 
 impl<'t, T: Float> Var<'t, T> {
     /// The op itself: shapes fit already.
+    #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool, by_columns: bool) -> Self {
         let shape = self.fits(shapes::matmul(&self.shape(), &other.shape(), ta, tb));
         self.tape.apply(Op::MatMul(MatMul { ta, tb, by_columns }), &[self, other], shape)

@@ -105,6 +105,7 @@ impl View {
 /// Axes and layouts. Axes may count from the end.
 impl<'t, T: Float> Var<'t, T> {
     #[inline]
+    #[track_caller]
     pub(crate) fn view(self, view: View, shape: Shape) -> Self {
         self.tape.apply(Op::View(view), &[self], shape)
     }

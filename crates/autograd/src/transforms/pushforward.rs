@@ -6,6 +6,7 @@
 //!   it is the operation itself, with the tangent in place of the operand.
 //! - Of all others it is the rule, which is linear in the cotangent, differentiated by it.
 
+use crate::anomaly::AnomalyPlace;
 use crate::index::Index;
 use crate::node_set::NodeSet;
 use crate::op::{Call, Op};
@@ -52,9 +53,13 @@ impl<'t, T: Float> Pushforward<'t, T> {
             x.iter().zip(directions).map(|(x, &t)| (x.id, t)).collect();
         for id in self.needed.ascending() {
             if !tangents.contains_key(&id) {
+                let charge = self.tape.charge(id);
                 self.push(id, &mut tangents);
+                self.tape.check_sum(id, AnomalyPlace::Tangent, tangents.get(&id).copied());
+                drop(charge);
             }
         }
+        self.tape.refuse_found();
         let of = |y: &Var<'t, T>| match tangents.get(&y.id) {
             Some(&t) => t,
             None => self.tape.zeros(&y.shape()),

@@ -117,28 +117,31 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    fn save<T: Float>(&mut self, run: &mut Context<'_, T>) -> Outcome {
+    fn save<T: Float>(&mut self, run: &mut Context<'_, T>) {
         self.saved = Some(run.steps());
         run.save(&self.path);
-        Ok(())
     }
 }
 
 impl<T: Float> Callback<T> for Checkpoint {
     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
         let within = run.step() < run.steps_per_epoch();
-        match self.every {
-            Some(every) if within && run.steps().is_multiple_of(every) => self.save(run),
-            _ => Ok(()),
+        if self.every.is_some_and(|every| within && run.steps().is_multiple_of(every)) {
+            self.save(run);
         }
+        Ok(())
     }
 
     fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
-        self.save(run)
+        self.save(run);
+        Ok(())
     }
 
     fn finish(&mut self, run: &mut Context<'_, T>) -> Outcome {
-        if run.stopping() && self.saved != Some(run.steps()) { self.save(run) } else { Ok(()) }
+        if run.stopping() && self.saved != Some(run.steps()) {
+            self.save(run);
+        }
+        Ok(())
     }
 
     fn state(&self) -> CallbackState {

@@ -1,0 +1,516 @@
+//! A picture of a recorded program, in the language of Graphviz.
+
+mod plan;
+
+use super::{Attribute, Graph, GraphNode, NodeKind, Source, ValueState};
+use plan::{Edge, Face, Flow, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use wengert_tensor::Shape;
+
+impl Graph {
+    /// Returns the picture of the program in the language of Graphviz, as [`Dot`] draws it by default.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
+    /// let _ = tape.scope("norm", || x - x.mean(&[1], true));
+    /// let dot = tape.graph().to_dot();
+    /// assert!(dot.starts_with("digraph program {"));
+    /// assert!(dot.contains("label=\"norm\""));
+    /// ```
+    pub fn to_dot(&self) -> String {
+        Dot::new(self).to_string()
+    }
+}
+
+/// Draws a [`Graph`] in the language of Graphviz: its [`Display`](fmt::Display) text is the input of
+/// `dot -Tsvg`.
+///
+/// | in the picture | is |
+/// |---|---|
+/// | a box with a title | a scope; scopes lie in one another |
+/// | a yellow node | a parameter, by its name; a buffer is paler, a frozen parameter says so |
+/// | a green ellipse | a tensor that was given; the node of an index is violet |
+/// | a number without a border | a filled constant |
+/// | a white node | an operation, with the attributes that are not those of most programs |
+/// | an orange node with a double border | a result: a value that no operation reads, such as a loss |
+/// | a red node, in a dashed red box | an operation that [`grad`](crate::Var::grad) recorded, beside the scope of the operation whose derivative rule wrote it |
+/// | a solid edge | numbers, of the shape that it is labelled with |
+/// | a dashed violet edge | indices |
+/// | a dotted grey edge | truth values |
+///
+/// The forward program flows downwards, the gradients flow upwards beside it. Reshaping, permuting and
+/// broadcasting are written on the edges ([`views`](Dot::views) makes them nodes). The further outputs
+/// of an operation are edges from its node.
+///
+/// The text depends on the graph alone.
+///
+/// ```
+/// # use wengert_autograd::Tape;
+/// # use wengert_tensor::Tensor;
+/// use wengert_autograd::Dot;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
+/// let loss = x.square().sum_all();
+/// loss.grad(&[x]);
+/// let graph = tape.graph();
+/// let forward = Dot::new(&graph).rules(false).legend(false).to_string();
+/// assert!(forward.len() < graph.to_dot().len());
+/// ```
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
+#[derive(Clone, Debug)]
+#[must_use = "the text is what Display writes: dot.to_string()"]
+pub struct Dot<'g> {
+    graph: &'g Graph,
+    rules: bool,
+    views: bool,
+    attributes: bool,
+    legend: bool,
+    depth: usize,
+}
+
+impl<'g> Dot<'g> {
+    /// A picture of the whole graph.
+    pub fn new(graph: &'g Graph) -> Self {
+        Dot { graph, rules: true, views: false, attributes: true, legend: true, depth: usize::MAX }
+    }
+
+    /// Sets whether to draw what [`grad`](crate::Var::grad) recorded. Default: true. Without, a gradient
+    /// that the program goes on with is a node without operands.
+    pub fn rules(self, rules: bool) -> Self {
+        Dot { rules, ..self }
+    }
+
+    /// Sets whether `reshape`, `permute` and `broadcast_to` are nodes. Default: false, they are written
+    /// on the edges.
+    pub fn views(self, views: bool) -> Self {
+        Dot { views, ..self }
+    }
+
+    /// Sets whether nodes show their attributes, such as `stride 2`. Default: true. What most programs
+    /// have (a stride of 1, one group) and random streams are never shown.
+    pub fn attributes(self, attributes: bool) -> Self {
+        Dot { attributes, ..self }
+    }
+
+    /// Sets whether a table explains the colours and lines that occur. Default: true.
+    pub fn legend(self, legend: bool) -> Self {
+        Dot { legend, ..self }
+    }
+
+    /// Draws each scope that lies in this many others as one node. Default: scopes of any depth are
+    /// drawn as boxes. 0: each outermost scope is a node.
+    pub fn depth(self, depth: usize) -> Self {
+        Dot { depth, ..self }
+    }
+}
+
+/// The colours: border and inside.
+mod colour {
+    pub const OPERATION: [&str; 2] = ["#4a6785", "#ffffff"];
+    pub const PARAMETER: [&str; 2] = ["#b58900", "#ffe9a8"];
+    pub const BUFFER: [&str; 2] = ["#b5a642", "#faf6dc"];
+    pub const INPUT: [&str; 2] = ["#4c8c4a", "#dcefd8"];
+    pub const INDEX: [&str; 2] = ["#7a5195", "#ece0f5"];
+    pub const MASK: [&str; 2] = ["#777777", "#eeeeee"];
+    pub const GRADIENT: [&str; 2] = ["#c0392b", "#fde3e0"];
+    pub const RESULT: [&str; 2] = ["#b3541e", "#ffd9bd"];
+}
+
+/// What a line of the legend explains.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Input,
+    Parameter,
+    Buffer,
+    Operation,
+    Index,
+    Mask,
+    Gradient,
+    Result,
+}
+
+impl Look {
+    fn of(node: &GraphNode, gradient: bool) -> Self {
+        match node.source {
+            Source::Parameter { .. } => Look::Parameter,
+            Source::Buffer => Look::Buffer,
+            _ if node.kind == NodeKind::Index => Look::Index,
+            Source::Constant | Source::Watched => Look::Input,
+            Source::Computed if gradient => Look::Gradient,
+            Source::Computed if node.kind == NodeKind::Mask => Look::Mask,
+            Source::Computed => Look::Operation,
+        }
+    }
+
+    fn colours(self) -> [&'static str; 2] {
+        match self {
+            Look::Input => colour::INPUT,
+            Look::Parameter => colour::PARAMETER,
+            Look::Buffer => colour::BUFFER,
+            Look::Operation => colour::OPERATION,
+            Look::Index => colour::INDEX,
+            Look::Mask => colour::MASK,
+            Look::Gradient => colour::GRADIENT,
+            Look::Result => colour::RESULT,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Look::Input => "given",
+            Look::Parameter => "parameter",
+            Look::Buffer => "buffer",
+            Look::Operation => "operation",
+            Look::Index => "indices (dashed edges)",
+            Look::Mask => "truth values (dotted edges)",
+            Look::Gradient => "operation of a gradient",
+            Look::Result => "result",
+        }
+    }
+}
+
+impl fmt::Display for Dot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = Plan::of(self.graph, self.rules, self.views, self.depth);
+        f.write_str(
+            "digraph program {\n  \
+             graph [fontname=\"Helvetica\", fontsize=11, labeljust=l, nodesep=0.3, ranksep=0.35, \
+             newrank=true];\n  \
+             node [fontname=\"Helvetica\", fontsize=10, shape=box, style=\"rounded,filled\", \
+             margin=\"0.1,0.05\", height=0.3];\n  \
+             edge [fontname=\"Helvetica\", fontsize=8, color=\"#444444\", arrowsize=0.6];\n",
+        )?;
+        let picture = Picture { dot: self, plan: &plan };
+        let mut looks = BTreeSet::new();
+        picture.write_boxes(f, &mut looks)?;
+        for edge in &plan.edges {
+            picture.write_edge(f, edge)?;
+        }
+        for [above, below] in &plan.beside {
+            writeln!(f, "  {above} -> {below} [style=invis, minlen=0];")?;
+        }
+        if self.legend && !looks.is_empty() {
+            write_legend(f, &looks)?;
+        }
+        f.write_str("}\n")
+    }
+}
+
+/// A graph and how it is drawn.
+struct Picture<'p> {
+    dot: &'p Dot<'p>,
+    plan: &'p Plan,
+}
+
+/// What lies in each box, by the scope and the level of derivation.
+type Boxes = BTreeMap<(Option<usize>, usize), Vec<Face>>;
+
+impl Picture<'_> {
+    fn write_boxes(&self, f: &mut fmt::Formatter<'_>, looks: &mut BTreeSet<Look>) -> fmt::Result {
+        let mut boxes = Boxes::new();
+        for &face in &self.plan.faces {
+            boxes.entry(self.plan.place(self.dot.graph, face)).or_default().push(face);
+        }
+        self.write_box(f, &boxes, None, 1, looks)
+    }
+
+    /// Writes what lies in a scope: its nodes, the gradients of its operations, the scopes in it.
+    fn write_box(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        boxes: &Boxes,
+        scope: Option<usize>,
+        indent: usize,
+        looks: &mut BTreeSet<Look>,
+    ) -> fmt::Result {
+        let graph = self.dot.graph;
+        let space = "  ".repeat(indent);
+        for (&(_, level), faces) in boxes.range((scope, 0)..=(scope, usize::MAX)) {
+            // Gradients of what lies in no scope need no box.
+            let boxed = scope.filter(|_| level > 0);
+            if let Some(scope) = boxed {
+                let name = Escaped(self.name(scope));
+                let title = match level {
+                    1 => "gradient",
+                    2 => "second gradient",
+                    _ => "further gradient",
+                };
+                writeln!(
+                    f,
+                    "{space}subgraph cluster_g{scope}_{level} {{\n{space}  graph [label=\"{title}: {name}\", \
+                     style=\"rounded,dashed,filled\", color=\"{}\", fillcolor=\"#fff7f6\", \
+                     fontcolor=\"{0}\"];",
+                    colour::GRADIENT[0]
+                )?;
+            }
+            let inside = if boxed.is_some() { "  " } else { "" };
+            for &face in faces {
+                write!(f, "{space}{inside}")?;
+                self.write_face(f, face, looks)?;
+            }
+            if boxed.is_some() {
+                writeln!(f, "{space}}}")?;
+            }
+        }
+        for inner in (0..graph.scopes().len()).filter(|&s| graph.scopes()[s].parent == scope) {
+            if !self.plan.shown[inner] {
+                continue;
+            }
+            let name = Escaped(self.name(inner));
+            let fill = if indent % 2 == 1 { "#f4f6f9" } else { "#e9edf3" };
+            writeln!(
+                f,
+                "{space}subgraph cluster_s{inner} {{\n{space}  graph [label=\"{name}\", \
+                 style=\"rounded,filled\", color=\"#9fb0c3\", fillcolor=\"{fill}\", \
+                 fontcolor=\"#2f4358\"];"
+            )?;
+            self.write_box(f, boxes, Some(inner), indent + 1, looks)?;
+            writeln!(f, "{space}}}")?;
+        }
+        Ok(())
+    }
+
+    /// The path of a scope as seen from the scope around it.
+    fn name(&self, scope: usize) -> &str {
+        let scopes = self.dot.graph.scopes();
+        let path = scopes[scope].path.as_str();
+        let outer = scopes[scope].parent.map_or("", |parent| scopes[parent].path.as_str());
+        match path.strip_prefix(outer) {
+            Some(rest) if !outer.is_empty() && rest.starts_with('.') => &rest[1..],
+            _ => path,
+        }
+    }
+
+    fn write_face(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        face: Face,
+        looks: &mut BTreeSet<Look>,
+    ) -> fmt::Result {
+        let graph = self.dot.graph;
+        let (id, node) = match face {
+            Face::Node(id) => (id, &graph.nodes()[id]),
+            Face::Scope { scope, level } => {
+                let [border, fill] = if level > 0 { colour::GRADIENT } else { colour::OPERATION };
+                looks.insert(if level > 0 { Look::Gradient } else { Look::Operation });
+                let of = if level > 0 { "gradient: " } else { "" };
+                return writeln!(
+                    f,
+                    "{face} [label=\"{of}{}\", shape=box3d, style=filled, color=\"{border}\", \
+                     fillcolor=\"{fill}\"];",
+                    Escaped(self.name(scope))
+                );
+            }
+        };
+        if node.op == "full" {
+            let number = match node.attributes.first() {
+                Some((_, Attribute::Number(x))) => digits(*x),
+                _ => String::new(),
+            };
+            let shape =
+                if node.shape.is_empty() { String::new() } else { format!("\\n{}", node.shape) };
+            return writeln!(
+                f,
+                "{face} [label=\"{}{shape}\", shape=plaintext, style=\"\", fontsize=9, height=0.2, \
+                 tooltip=\"{}\"];",
+                Escaped(&number),
+                Tip(id, node)
+            );
+        }
+        let gradient = self.plan.level[id] > 0;
+        let result = self.plan.is_result(graph, id);
+        let look = match Look::of(node, gradient) {
+            Look::Operation if result => Look::Result,
+            look => look,
+        };
+        looks.insert(look);
+        let label = Escaped(&self.label(node, result)).to_string();
+        let given = node.source != Source::Computed;
+        let [border, fill] = look.colours();
+        write!(f, "{face} [label=\"{label}\", color=\"{border}\", fillcolor=\"{fill}\"")?;
+        if matches!(look, Look::Input) || look == Look::Index && given {
+            f.write_str(", shape=ellipse, style=filled")?;
+        }
+        if result {
+            f.write_str(", peripheries=2")?;
+        }
+        writeln!(f, ", tooltip=\"{}\"];", Tip(id, node))
+    }
+
+    /// What stands in a node, line by line.
+    fn label(&self, node: &GraphNode, result: bool) -> String {
+        let mut lines = Vec::new();
+        if let Some(of) = node.gradient_of {
+            let of = &self.dot.graph.nodes()[of];
+            lines.push(format!("gradient w.r.t. {}", of.name.as_deref().unwrap_or(&of.op)));
+        }
+        let frozen = node.source == (Source::Parameter { frozen: true });
+        let name = node.name.as_deref().unwrap_or(&node.op);
+        lines.push(format!("{name}{}", if frozen { " (frozen)" } else { "" }));
+        if self.dot.attributes {
+            lines.extend(node.attributes.iter().filter_map(|(name, value)| told(name, value)));
+        }
+        let given = node.source != Source::Computed;
+        if given || result || node.gradient_of.is_some() {
+            lines.push(sizes(&node.shape));
+        }
+        lines.join("\n")
+    }
+
+    fn write_edge(&self, f: &mut fmt::Formatter<'_>, edge: &Edge) -> fmt::Result {
+        let nodes = self.dot.graph.nodes();
+        let (source, value) = (&nodes[edge.source], &nodes[edge.value]);
+        let mut words: Vec<String> = Vec::new();
+        if source.output > 0 {
+            words.push(match source.kind {
+                NodeKind::Index => "positions".into(),
+                _ => format!("output {}", source.output),
+            });
+        }
+        if edge.flow != Flow::Across {
+            let views = edge.views.iter().map(|&view| &*nodes[view].op);
+            words.extend(views.filter(|&op| op != "broadcast_to").map(str::to_string));
+            // What was given shows its shape itself.
+            let given = source.source != Source::Computed || source.op == "full";
+            if !given || !words.is_empty() {
+                words.push(sizes(&value.shape));
+            }
+        }
+        let mut says: Vec<String> = Vec::new();
+        let (mut from, mut to) = (edge.from, edge.to);
+        match edge.flow {
+            // The way of what is computed is straighter than that of parameters.
+            Flow::Down if source.source == Source::Computed => {
+                says.push("weight=2".into());
+                // Leaves a rank for the parameters in the box that it enters: without, they push
+                // the node above aside.
+                if self.enters(from, to) {
+                    says.push("minlen=2".into());
+                }
+            }
+            Flow::Down => {}
+            Flow::Up => {
+                // The reader stands above what it reads.
+                (from, to) = (to, from);
+                says.push("dir=back".into());
+            }
+            Flow::Across => says.push("constraint=false".into()),
+        }
+        says.extend(match (value.kind, edge.flow) {
+            (NodeKind::Number, Flow::Down) => None,
+            (NodeKind::Number, Flow::Up) => Some("color=\"#c0392b\"".into()),
+            (NodeKind::Number, Flow::Across) => Some("color=\"#d0aeaa\"".into()),
+            (NodeKind::Index, _) => Some("style=dashed, color=\"#7a5195\"".into()),
+            (NodeKind::Mask, _) => Some("style=dotted, color=\"#777777\"".into()),
+        });
+        if !words.is_empty() {
+            // The blank keeps the words off the line.
+            says.push(format!("label=\" {}\"", Escaped(&words.join("\n"))));
+        }
+        let says = if says.is_empty() { String::new() } else { format!(" [{}]", says.join(", ")) };
+        writeln!(f, "  {from} -> {to}{says};")
+    }
+
+    /// Whether an edge leads into a box.
+    fn enters(&self, from: Face, to: Face) -> bool {
+        let graph = self.dot.graph;
+        let [outer, inner] = [from, to].map(|face| self.plan.place(graph, face).0);
+        let mut around = outer;
+        while around.is_some() && around != inner {
+            around = around.and_then(|scope| graph.scopes()[scope].parent);
+        }
+        around != inner
+    }
+}
+
+fn write_legend(f: &mut fmt::Formatter<'_>, looks: &BTreeSet<Look>) -> fmt::Result {
+    f.write_str(
+        "  legend [shape=plaintext, style=\"\", fontsize=8, label=<\
+         <TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" COLOR=\"#bbbbbb\">",
+    )?;
+    for look in looks {
+        write!(f, "<TR><TD BGCOLOR=\"{}\">{}</TD></TR>", look.colours()[1], look.words())?;
+    }
+    f.write_str("</TABLE>>];\n")
+}
+
+/// An attribute as it stands in a node; `None` where it is what most programs have.
+fn told(name: &str, value: &Attribute) -> Option<String> {
+    let all = |list: &[i64], n: i64| list.iter().all(|&x| x == n);
+    let usual = match (name, value) {
+        ("stream" | "map", _) | (_, Attribute::Switch(false)) => true,
+        ("groups", Attribute::Whole(1)) => true,
+        ("stride" | "dilation", Attribute::List(list)) => all(list, 1),
+        ("padding", Attribute::List(list)) => all(list, 0),
+        _ => false,
+    };
+    if usual {
+        return None;
+    }
+    Some(match value {
+        Attribute::Switch(true) => name.replace('_', " "),
+        Attribute::List(list) if list.len() > 1 && all(list, list[0]) && name != "axes" => {
+            format!("{name} {}", list[0])
+        }
+        Attribute::Text(words) if words.chars().count() > 60 => {
+            let begin: String = words.chars().take(57).collect();
+            format!("{name} {begin}…")
+        }
+        Attribute::Number(x) => format!("{name} {}", digits(*x)),
+        value => format!("{name} {value}"),
+    })
+}
+
+/// A number with six digits, or all that a whole one has.
+fn digits(x: f64) -> String {
+    let short = if x.fract() == 0.0 { x } else { format!("{x:.5e}").parse().unwrap_or(x) };
+    if short == 0.0 || (1e-3..1e9).contains(&short.abs()) {
+        short.to_string()
+    } else {
+        format!("{short:e}")
+    }
+}
+
+/// Text within a quoted string. Graphviz gives a backslash a meaning, so it is doubled; lines are kept.
+struct Escaped<'a>(&'a str);
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                c if c.is_control() => f.write_str(" ")?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A shape as it stands in a picture.
+fn sizes(shape: &Shape) -> String {
+    if shape.is_empty() { "scalar".into() } else { shape.to_string() }
+}
+
+/// What a picture in a browser shows where the pointer rests.
+struct Tip<'a>(usize, &'a GraphNode);
+impl fmt::Display for Tip<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tip(id, node) = self;
+        write!(f, "node {id}: {} {}", Escaped(&node.op), node.shape)?;
+        for (name, value) in &node.attributes {
+            write!(f, ", {name} {}", Escaped(&value.to_string()))?;
+        }
+        f.write_str(match node.state {
+            ValueState::Computed => "; in memory",
+            ValueState::Pending => "; not yet computed",
+            ValueState::Released => "; released",
+            ValueState::Freed => "; history freed",
+        })
+    }
+}
