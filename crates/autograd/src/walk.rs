@@ -238,7 +238,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             let first = tape.len() as u32;
             return match hooks.call(id, g) {
-                // A variable of the user's own is not the gradient: he may differentiate by that.
+                // The gradient is a variable of its own: the user may differentiate by both.
                 Some(new) if new.id < first => new.same(),
                 Some(new) => new,
                 None => g,
@@ -293,6 +293,7 @@ impl<'t, T: Float> Walk<'t, T> {
     /// A step of the walk at a node, for those who look on.
     #[cold]
     #[inline(never)]
+    #[track_caller]
     fn step_observed(
         &mut self,
         id: u32,
