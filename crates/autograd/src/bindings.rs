@@ -2,6 +2,29 @@
 
 use crate::param::{BufferId, ParamId};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Spreads the identities of parameters and buffers, which count up: the usual hash, which withstands
+/// chosen keys, costs more than the rest of a binding.
+#[derive(Default)]
+pub(crate) struct OfIdentity(u64);
+
+impl Hasher for OfIdentity {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        // 2⁶⁴ divided by the golden ratio: neighbours end far apart.
+        self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    fn finish(&self) -> u64 {
+        // The table takes its place from the low bits.
+        self.0.rotate_left(32)
+    }
+}
+
+type ById<K, V> = HashMap<K, V, BuildHasherDefault<OfIdentity>>;
 
 /// A parameter on a tape.
 #[derive(Clone, Copy)]
@@ -25,8 +48,8 @@ pub(crate) struct BoundBuffer {
 pub(crate) struct Bindings {
     list: Vec<Binding>,
     buffers: Vec<BoundBuffer>,
-    buffer_places: HashMap<BufferId, u32>,
-    places: HashMap<ParamId, u32>,
+    buffer_places: ById<BufferId, u32>,
+    places: ById<ParamId, u32>,
     /// Nodes in place of parameters, while `with_params` runs.
     substitutes: HashMap<ParamId, u32>,
 }
@@ -35,7 +58,9 @@ impl Bindings {
     /// Adds a parameter whose node is the last on the tape.
     pub fn push(&mut self, binding: Binding) {
         if self.list.is_empty() {
-            self.list.reserve(16); // small models need no more
+            // Small models need no more.
+            self.list.reserve(16);
+            self.places.reserve(16);
         }
         self.places.insert(binding.param, self.list.len() as u32);
         self.list.push(binding);
