@@ -5,10 +5,12 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use wengert::autograd::{Dot, Graph};
 use wengert::models::{BasicBlock, LeNet};
 use wengert::prelude::*;
+use wengert::tensor::write_atomically;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let elsewhere = || std::env::temp_dir().join("wengert-graphs");
@@ -54,16 +56,20 @@ fn draw(
 
     // The same, with a node for each layer.
     let path = directory.join(format!("{name}_layers.dot"));
-    fs::write(&path, Dot::new(&both).depth(0).to_string())?;
+    put(&path, &Dot::new(&both).depth(0).to_string())?;
     println!("{}: the layers alone", path.display());
     Ok(())
 }
 
 fn write(directory: &Path, name: &str, graph: &Graph) -> Result<(), Box<dyn Error>> {
     let path = directory.join(name);
-    fs::write(path.with_extension("dot"), graph.to_dot())?;
-    fs::write(path.with_extension("json"), graph.to_json())?;
+    put(&path.with_extension("dot"), &graph.to_dot())?;
+    put(&path.with_extension("json"), &graph.to_json())?;
     let (nodes, scopes) = (graph.nodes().len(), graph.scopes().len());
     println!("{}.dot and .json: {nodes} nodes in {scopes} scopes", path.display());
     Ok(())
+}
+
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    write_atomically(path, |file| file.write_all(text.as_bytes()))
 }

@@ -11,7 +11,9 @@ pub(crate) struct OfIdentity(u64);
 
 impl Hasher for OfIdentity {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
     }
     #[inline]
     fn write_u64(&mut self, n: u64) {

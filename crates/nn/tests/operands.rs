@@ -159,6 +159,7 @@ fn the_list_is_complete() {
         layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
     // What begins with a capital letter and is no layer.
     let others = [
+        "CloneLayer",
         "Checkpoint", // shows itself as the layer in it
         "Layer",
         "LayerSummary",
