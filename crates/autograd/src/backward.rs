@@ -313,6 +313,7 @@ impl<'t, T: Float> Var<'t, T> {
         hooks: Option<&mut Hooks<'_, 't, T>>,
     ) -> Vec<Option<Self>> {
         self.check_scalar("grad");
+        self.tape.check_history("grad"); // before the seed is recorded
         Var::grad_through(&[self], &[self.tape.ones(&self.shape())], wrt, hooks)
     }
 
@@ -401,6 +402,12 @@ fn depends_on_nothing(op: &str) -> String {
 impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn check_history(&self, op: &str) {
+        if self.halfway.get() {
+            self.fail(format!(
+                "{op}: a replay was refused halfway, so that some values are new and others missing: \
+                 replay() again with numbers that fit"
+            ))
+        }
         if self.arena.borrow().ended > 0 {
             self.fail(format!(
                 "{op}: backward() ended this tape's history: use backward_retain() for the first"

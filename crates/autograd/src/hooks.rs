@@ -384,12 +384,16 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     }
 }
 
-/// Shows the numbers of a cotangent. The program has not read them.
+/// Shows the numbers of a cotangent. Within `backward` the program has not read them: nothing of it is recorded
+/// afterwards. Within `grad` it has.
 fn shown<'a, 't, T: Float>(
     g: Var<'a, T>,
     site: &'a HookSite<'t, T>,
     see: &mut impl FnMut(&Tensor<T>, &HookSite<'t, T>),
 ) -> Option<Var<'a, T>> {
+    if g.tape.recording.get() {
+        g.tape.note_read();
+    }
     see(&g.tape.force(g.id), site);
     None
 }

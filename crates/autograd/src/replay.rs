@@ -5,8 +5,8 @@ use crate::index::{Index, WholeOp};
 use crate::mask::Mask;
 use crate::module::{Module, Path};
 use crate::op::Op;
-use crate::param::{Buffer, BufferId, Param, ParamId};
-use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, PASSING, Run, Tape};
+use crate::param::{Buffer, BufferId, Param, ParamId, StateId};
+use crate::tape::{ACTIVE, Arena, CLOSED, KEPT, MASK, PASSING, Run, Tape};
 use crate::var::Var;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -34,7 +34,8 @@ impl<T: Float> Tape<T> {
     /// would record the same operations. The tape cannot see all that the code looked at. It refuses if the
     /// program read a number ([`value`](Var::value), [`item`](Var::item)) and recorded more afterwards:
     /// the code may have chosen by that number what to do, or put it back on the tape as a constant. It
-    /// does not notice what was read from the model itself, or from tensors before they came on the tape.
+    /// does not notice what was read from the model itself, from [`Gradients`](crate::Gradients), or from
+    /// tensors before they came on the tape.
     ///
     /// The variables are those of the recorded run, gradients that were recorded by [`grad`](Var::grad)
     /// among them. [`backward`](Var::backward) may have ended the history: a replay begins it again.
@@ -147,7 +148,8 @@ impl<'t, T: Float> Replay<'t, T> {
         Replay { allow_reads: true, ..self }
     }
 
-    /// Computes the program again.
+    /// Computes the program again. If an operation refuses the new numbers, gradients are refused until a
+    /// replay has come to its end.
     ///
     /// # Panics
     /// If a parameter or buffer of the recorded run is not in the model, was frozen or unfrozen since; if
@@ -160,6 +162,7 @@ impl<'t, T: Float> Replay<'t, T> {
             self.check_reads();
         }
         self.bind();
+        tape.halfway.set(true);
         {
             let arena = &mut *tape.arena.borrow_mut();
             for (id, value) in self.numbers {
@@ -200,6 +203,7 @@ impl<'t, T: Float> Replay<'t, T> {
         for declaration in declared {
             tape.declare_again(declaration, &self.states);
         }
+        tape.halfway.set(false);
         tape.arena.borrow().check_invariants(false);
     }
 
@@ -221,23 +225,29 @@ impl<'t, T: Float> Replay<'t, T> {
         let tape = self.tape;
         let mut bound = tape.params.borrow_mut();
         let mut values = Vec::new();
-        for binding in bound.iter_mut() {
+        for binding in bound.iter() {
             let param = self.states.param(tape, binding.param, binding.node);
             if param.frozen() != binding.frozen {
                 let what = if binding.frozen { "unfrozen" } else { "frozen" };
                 tape.fail(format!(
-                    "replay: a parameter of shape {} was {what} since the program was recorded: record \
+                    "replay: a parameter of shape {}{} was {what} since the program was recorded: record \
                      it again",
-                    param.shape()
+                    param.shape(),
+                    called(tape, binding.param)
                 ))
             }
-            binding.version = param.version();
             values.push((binding.node, param.value().clone()));
         }
-        for binding in bound.buffers_mut() {
+        for binding in bound.buffers() {
             let buffer = self.states.buffer(tape, binding.buffer);
-            binding.version = buffer.version();
             values.push((binding.node, buffer.value().clone()));
+        }
+        // Nothing changes before all is found.
+        for binding in bound.iter_mut() {
+            binding.version = self.states.params[&binding.param].version();
+        }
+        for binding in bound.buffers_mut() {
+            binding.version = self.states.buffers[&binding.buffer].version();
         }
         let arena = &mut *tape.arena.borrow_mut();
         for (node, value) in values {
@@ -273,7 +283,7 @@ impl<'m, T: Float> States<'m, T> {
     fn param(&self, tape: &Tape<T>, id: ParamId, node: u32) -> &'m Param<T> {
         let Some(param) = self.params.get(&id) else {
             let shape = *tape.arena.borrow().shape(node);
-            tape.fail(missing(&format!("a parameter of shape {shape}")))
+            tape.fail(missing(&format!("a parameter of shape {shape}{}", called(tape, id))))
         };
         param
     }
@@ -297,8 +307,13 @@ fn found<'m, T: Float, E: Element>(
 ) -> &'m Buffer<E> {
     match all.get(&id) {
         Some(buffer) => buffer,
-        None => tape.fail(missing(&format!("a buffer of {}", E::DTYPE))),
+        None => tape.fail(missing(&format!("a buffer of {}{}", E::DTYPE, called(tape, id)))),
     }
+}
+
+/// The name of a parameter or buffer, in brackets, if the run entered its model.
+fn called<T: Float>(tape: &Tape<T>, id: impl Into<StateId>) -> String {
+    tape.scopes.name_of(id.into()).map_or(String::new(), |name| format!(" (`{name}`)"))
 }
 
 fn missing(what: &str) -> String {
@@ -311,9 +326,11 @@ impl<T: Float> Arena<T> {
     /// Drops what was computed; nothing waits, and rules read again what they read.
     fn begin_again(&mut self) {
         self.ended = 0;
+        // A replay that was refused halfway may have left some open.
+        self.regions.iter_mut().for_each(|region| region.open = 0);
         for id in 0..self.nodes.len() {
             let node = &mut self.nodes[id];
-            node.flags &= ACTIVE | KEPT | CLOSED | PASSING;
+            node.flags &= ACTIVE | KEPT | CLOSED | PASSING | MASK;
             (node.readers, node.pending) = (0, 0);
             if !node.op.is_given() {
                 self.values[id] = None;

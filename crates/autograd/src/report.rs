@@ -98,7 +98,7 @@ impl<T: Float> Gradients<T> {
                 None if self.was_frozen(param) || param.frozen() => Some(Remark::Frozen),
                 None => Some(Remark::Missing),
                 Some(g) if !is_finite(g) => Some(Remark::NotFinite),
-                Some(_) if gradient_norm == Some(0.0) => Some(Remark::Zero),
+                Some(g) if share_of_zeros(g) == 1.0 => Some(Remark::Zero),
                 Some(_) => None,
             };
             rows.push(GradientRow {
@@ -140,7 +140,17 @@ impl GradientRow {
 
 /// √Σx² in the precision of `f64`.
 fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    x.to_vec().into_iter().map(|x| x.to() * x.to()).sum::<f64>().sqrt()
+    let x: Vec<f64> = x.to_vec().into_iter().map(T::to).collect();
+    let sum = x.iter().map(|x| x * x).sum::<f64>();
+    if sum.is_normal() {
+        return sum.sqrt();
+    }
+    // Scaled, so that squares neither vanish nor overflow.
+    let largest = x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    largest * x.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 fn share_of_zeros<T: Float>(x: &Tensor<T>) -> f64 {

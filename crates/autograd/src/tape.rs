@@ -89,6 +89,8 @@ pub struct Tape<T: Float = f32> {
     streams: Cell<u32>,
     /// How many nodes there were when the program first read a number; `u32::MAX` while it has not.
     pub(crate) first_read: Cell<u32>,
+    /// Whether a replay has begun, and not come to its end.
+    pub(crate) halfway: Cell<bool>,
     /// Whether a checkpoint is being recorded.
     pub(crate) in_checkpoint: Cell<bool>,
     /// Whether refusals unwind to [`Tape::catch`].
@@ -386,6 +388,7 @@ impl<T: Float> Tape<T> {
             key: Cell::new(key),
             streams: Cell::new(0),
             first_read: Cell::new(u32::MAX),
+            halfway: Cell::new(false),
             in_checkpoint: Cell::new(false),
             walks: Cell::new(0),
             caught: Cell::new(false),

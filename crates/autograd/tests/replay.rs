@@ -165,3 +165,62 @@ fn not_everywhere() {
     tape.replay(&()).set(x, Tensor::from([3.0, 4.0])).run();
     assert_eq!(y.value().to_vec(), [9.0, 16.0]);
 }
+
+/// What was refused before anything was computed has changed nothing.
+#[test]
+fn a_refused_replay_binds_nothing() {
+    let (mut a, b) = (Param::new(scalar(2.0)), Param::new(scalar(3.0)));
+    let tape = Tape::new();
+    let loss = tape.param(&a) * tape.param(&b);
+    a.set(scalar(5.0));
+    assert!(refused(|| tape.replay(&a).run()).contains("is not in this model"));
+    let (text, ..) = panic_of(|| _ = tape.param(&a));
+    assert!(text.contains("changed since this tape bound it"), "{text}");
+    assert_eq!(loss.item(), 6.0);
+    assert!(loss.backward().is_stale(&a));
+}
+
+/// Refused halfway: no gradient of a mixture of old and new, and the next replay is as good as any.
+#[test]
+fn a_replay_that_was_refused_halfway_is_no_run() {
+    let mut sum = Buffer::new(scalar(0.0));
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let rows = tape.index(Tensor::from([1i64]));
+    let y = tape.checkpoint(|| x.index_select(0, rows).exp() * x.sin());
+    tape.update_buffer(&sum, 1.0, x.sum_all());
+    let loss = y.sum_all();
+    let before = loss.item();
+    refused(|| tape.replay(&sum).set_index(rows, Tensor::from([9i64])).run());
+    assert!(panic_of(|| drop(loss.backward())).0.contains("refused halfway"));
+    assert!(panic_of(|| drop(loss.grad(&[x]))).0.contains("refused halfway"));
+    tape.replay(&sum).set_index(rows, Tensor::from([1i64])).run();
+    assert_eq!(loss.item(), before);
+    loss.backward().apply_updates(&mut sum);
+    assert_eq!(sum.value().item(), 3.0);
+}
+
+#[test]
+fn masks_stay_masks() {
+    let tape = Tape::new();
+    let mask = tape.mask(Tensor::from([true, false, true]));
+    let x = tape.watch(Tensor::from([1.0, 2.0, 3.0]));
+    let either = mask.reshape(&[3]).or(x.gt(2));
+    let y = x.masked_fill(either, 0);
+    let graph = tape.graph();
+    tape.replay(&()).set_mask(mask, Tensor::from([false, false, false])).run();
+    assert_eq!(graph.difference(&tape.graph()), None);
+    assert_eq!(y.value().to_vec(), [1.0, 2.0, 0.0]);
+}
+
+/// A number that a hook of `grad` has seen may have decided what came after it.
+#[test]
+fn what_hooks_see_is_read_if_more_is_recorded() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let y = x.square();
+    let mut seen = 0.0;
+    let g = y.sum_all().hooks().see(y, |g, _| seen = g.to_vec()[0]).grad(&[x])[0];
+    assert_eq!((g * seen).shape(), [2]);
+    assert!(refused(|| tape.replay(&()).run()).contains("read a number"));
+}

@@ -89,3 +89,17 @@ fn nothing_to_report() {
     assert_eq!(single.rows[0].name, "the parameter itself");
     assert_eq!(single.rows[0].ratio.map(|ratio| (ratio - 2.0).abs() < 1e-6), Some(true));
 }
+
+/// Numbers whose squares vanish or overflow are neither zero nor infinite.
+#[test]
+fn gradients_of_any_size_have_a_norm() {
+    for size in [1e-200, 1e200] {
+        let w = Param::new(Tensor::<f64>::from([3.0, 4.0]));
+        let tape = Tape::new();
+        let gradients = (tape.param(&w).square() * (size / 2.0)).sum_all().backward();
+        let report = gradients.report(&w);
+        let row = &report.rows[0];
+        assert_eq!(row.remark, None);
+        assert!((row.gradient_norm.unwrap() / size - 5.0).abs() < 1e-12, "{row:?}");
+    }
+}

@@ -263,7 +263,7 @@ impl<T: Float> StepContext<'_, T> {
         let step = Step::train(cx.rng, examples, epoch, number);
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
-            one_number(root);
+            one_number(&step, root);
             (root, root.item())
         });
         let (root, loss) = forward.map_err(|error| refused(error, &*model, cx.example))?;
@@ -316,9 +316,14 @@ impl<T: Float> StepContext<'_, T> {
     }
 }
 
-/// That a loss is one number.
-fn one_number<T: Float>(loss: Var<'_, T>) {
+/// That a loss is one number, of this step.
+fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     let (shape, tape) = (loss.shape(), loss.tape());
+    if !std::ptr::eq(tape, &raw const **step) {
+        step.shape_error(
+            "the loss lies on another tape than the step: compute it on the step that the closure is given",
+        )
+    }
     if shape.numel() != 1 {
         tape.scope("loss", || -> Var<'_, T> {
             tape.shape_error(format!(
@@ -344,7 +349,7 @@ pub(crate) fn on_shapes<T: Float>(
     let step = Step::shapes(mode, examples);
     let run = step.catch(|| {
         if let Some(loss) = loss(&step) {
-            one_number(loss);
+            one_number(&step, loss);
         }
     });
     match run {
@@ -360,7 +365,7 @@ pub(crate) fn measured<T: Float>(
 ) -> Result<Option<f64>, wengert_autograd::ShapeError> {
     step.catch(|| {
         let loss = loss(step)?;
-        one_number(loss);
+        one_number(step, loss);
         Some(loss.item())
     })
 }

@@ -714,3 +714,20 @@ fn any_element_type() {
     assert!(history.last().unwrap().train.loss < 1e-6);
     assert!((model.weight.value().item() - 2.0).abs() < 1e-3);
 }
+
+/// Gradients of another tape are not those of the step: refused in words, and nothing is trained.
+#[test]
+fn a_loss_on_another_tape_is_an_error() {
+    let elsewhere: &'static Tape = Box::leak(Box::new(Tape::new()));
+    let mut model = Linear::new(2, 1, &mut Philox::new(0));
+    let data = DataLoader::new(TensorDataset::new(Tensor::ones(&[4, 2]), Tensor::ones(&[4, 1])), 2);
+    let run = Trainer::custom().quiet().fit(
+        &mut model,
+        &mut Sgd::new(0.1),
+        &data,
+        &mut Philox::new(0),
+        |_: &Linear, _: &Step, _: &(Tensor, Tensor)| elsewhere.watch(Tensor::scalar(1.0)),
+    );
+    let text = run.unwrap_err().to_string();
+    assert!(text.contains("on another tape than the step"), "{text}");
+}

@@ -18,6 +18,16 @@ pub enum Attribute {
     Text(String),
 }
 
+impl Attribute {
+    /// Whether it says the same: a NaN is the same as itself.
+    pub(super) fn is_same(&self, other: &Attribute) -> bool {
+        match (self, other) {
+            (Attribute::Number(a), Attribute::Number(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl fmt::Display for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
