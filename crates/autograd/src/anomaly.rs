@@ -1,6 +1,8 @@
 //! Where the first NaN or infinity of a run comes from.
 
+use crate::bindings::Bound;
 use crate::check::Cause;
+use crate::gradients::is_finite;
 use crate::observe::{Observer, Ran};
 use crate::op::{Call, Op};
 use crate::param::StateId;
@@ -211,11 +213,6 @@ impl Observer {
     }
 }
 
-/// Whether all numbers are finite.
-fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
-    crate::gradients::is_finite(x)
-}
-
 impl<T: Float> Tape<T> {
     /// The same tape, which refuses the first NaN or infinity: with the operation that made it, its scope,
     /// the line that recorded it, and what its operands were like. The refusal is a panic, within
@@ -335,17 +332,15 @@ impl<T: Float> Tape<T> {
             return;
         }
         for id in 0..self.len() as u32 {
-            let is_input = self.arena.borrow().is_input(id);
-            if is_input {
-                let (name, state) = {
-                    let bound = self.params.borrow();
-                    match (bound.at(id), bound.buffer_at(id)) {
-                        (Some(param), _) => ("param".into(), Some(param.param.into())),
-                        (_, Some(buffer)) => ("buffer".into(), Some(buffer.buffer.into())),
-                        _ => (self.arena.borrow().name(id), None),
-                    }
+            let is_given = self.arena.borrow().nodes[id as usize].op.is_given();
+            if is_given {
+                let bound = self.params.borrow().at(id).map(|bound| bound.of);
+                let name = match bound {
+                    Some(Bound::Param { .. }) => "param".into(),
+                    Some(Bound::Buffer(_)) => "buffer".into(),
+                    None => self.arena.borrow().name(id),
                 };
-                self.check_given(id, &name, state);
+                self.check_given(id, &name, bound.map(Bound::state));
             }
         }
     }

@@ -66,7 +66,7 @@ impl<'t, T: Float> Var<'t, T> {
             return Ok(gradients);
         }
         let bound = self.tape.params.borrow();
-        let params = bad.iter().filter_map(|&node| Some(bound.at(node)?.param));
+        let params = bad.iter().filter_map(|&node| bound.at(node)?.param());
         let mut params: Vec<_> = params.collect();
         params.sort_unstable();
         let watched = bad.len() - params.len();
@@ -119,7 +119,7 @@ impl<'t, T: Float> Var<'t, T> {
         drop(bound);
         let mut targets: Vec<u32> = targets
             .into_iter()
-            .filter(|b| !b.frozen && b.node <= self.id)
+            .filter(|b| !b.is_frozen() && b.node <= self.id)
             .map(|b| b.node)
             .collect();
         targets.sort_unstable();
@@ -339,22 +339,17 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let active = |(y, _): &(&Self, &Self)| y.is_active();
         let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
-        let Some(top) = seeded.iter().map(|(y, _)| y.id).max() else {
+        let top = seeded.iter().map(|(y, _)| y.id).max();
+        let within = |id: &u32| top.is_some_and(|top| *id <= top);
+        let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).filter(within).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let (Some(top), false) = (top, targets.is_empty()) else {
             if let Some(hooks) = &hooks {
                 hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
             }
             return found;
         };
-        let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).collect();
-        targets.retain(|id| *id <= top);
-        targets.sort_unstable();
-        targets.dedup();
-        if targets.is_empty() {
-            if let Some(hooks) = &hooks {
-                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
-            }
-            return found;
-        }
         let mut gradients = vec![None; targets.len()];
         let sought = targets.clone();
         let place = |id: u32| sought.binary_search(&id).ok();
@@ -477,20 +472,21 @@ impl<T: Float> Tape<T> {
         arena.ended = arena.len();
         let mut memory = HashSet::new();
         let bound = self.params.borrow();
-        let nodes = bound.iter().map(|param| param.node);
-        for node in nodes.chain(bound.buffers().iter().map(|buffer| buffer.node)) {
-            let value = &mut arena.values[node as usize];
+        for binding in bound.iter() {
+            let value = &mut arena.values[binding.node as usize];
             if let Some(x) = value.take() {
                 memory.insert(x.storage_id());
                 *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
-        for (id, node) in arena.nodes.iter().enumerate() {
-            if let Some(place) = arena.place_of_whole(id as u32)
-                && !node.op.is_given()
-                && !node.has(KEPT)
-            {
-                arena.wholes[place as usize] = None;
+        if !arena.wholes.is_empty() {
+            for (id, node) in arena.nodes.iter().enumerate() {
+                if let Some(place) = arena.place_of_whole(id as u32)
+                    && !node.op.is_given()
+                    && !node.has(KEPT)
+                {
+                    arena.wholes[place as usize] = None;
+                }
             }
         }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {

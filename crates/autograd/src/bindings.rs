@@ -1,6 +1,6 @@
 //! The parameters and buffers on a tape.
 
-use crate::param::{BufferId, ParamId};
+use crate::param::{BufferId, ParamId, StateId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -26,45 +26,63 @@ impl Hasher for OfIdentity {
     }
 }
 
-type ById<K, V> = HashMap<K, V, BuildHasherDefault<OfIdentity>>;
-
-/// A parameter on a tape.
+/// A parameter or buffer on a tape.
 #[derive(Clone, Copy)]
 pub(crate) struct Binding {
-    pub param: ParamId,
+    pub of: Bound,
     pub node: u32,
     pub version: u64,
-    pub frozen: bool,
 }
 
-/// A buffer on a tape.
+/// What a node stands for.
 #[derive(Clone, Copy)]
-pub(crate) struct BoundBuffer {
-    pub buffer: BufferId,
-    pub node: u32,
-    pub version: u64,
+pub(crate) enum Bound {
+    Param { id: ParamId, frozen: bool },
+    Buffer(BufferId),
 }
 
-/// The parameters and the buffers on a tape, in the order of their nodes.
+impl Bound {
+    pub fn state(self) -> StateId {
+        match self {
+            Bound::Param { id, .. } => id.into(),
+            Bound::Buffer(id) => id.into(),
+        }
+    }
+}
+
+impl Binding {
+    /// Which parameter it is of; `None` for a buffer.
+    pub fn param(&self) -> Option<ParamId> {
+        match self.of {
+            Bound::Param { id, .. } => Some(id),
+            Bound::Buffer(_) => None,
+        }
+    }
+
+    /// Whether it is of a parameter that is a constant of the run.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.of, Bound::Param { frozen: true, .. })
+    }
+}
+
+/// The parameters and buffers on a tape, in the order of their nodes.
 #[derive(Default)]
 pub(crate) struct Bindings {
     list: Vec<Binding>,
-    buffers: Vec<BoundBuffer>,
-    buffer_places: ById<BufferId, u32>,
-    places: ById<ParamId, u32>,
+    places: HashMap<StateId, u32, BuildHasherDefault<OfIdentity>>,
     /// Nodes in place of parameters, while `with_params` runs.
     substitutes: HashMap<ParamId, u32>,
 }
 
 impl Bindings {
-    /// Adds a parameter whose node is the last on the tape.
+    /// Adds one whose node is the last on the tape.
     pub fn push(&mut self, binding: Binding) {
         if self.list.is_empty() {
             // Small models need no more.
             self.list.reserve(16);
             self.places.reserve(16);
         }
-        self.places.insert(binding.param, self.list.len() as u32);
+        self.places.insert(binding.of.state(), self.list.len() as u32);
         self.list.push(binding);
     }
 
@@ -74,19 +92,13 @@ impl Bindings {
         while let Some(last) = self.list.last()
             && last.node as usize >= nodes
         {
-            self.places.remove(&last.param);
+            self.places.remove(&last.of.state());
             self.list.pop();
-        }
-        while let Some(last) = self.buffers.last()
-            && last.node as usize >= nodes
-        {
-            self.buffer_places.remove(&last.buffer);
-            self.buffers.pop();
         }
     }
 
-    pub fn of(&self, param: ParamId) -> Option<Binding> {
-        self.places.get(&param).map(|&place| self.list[place as usize])
+    pub fn of(&self, state: impl Into<StateId>) -> Option<Binding> {
+        self.places.get(&state.into()).map(|&place| self.list[place as usize])
     }
 
     /// The binding whose node this is.
@@ -114,40 +126,16 @@ impl Bindings {
         self.substitutes = before;
     }
 
+    /// Whether other nodes stand for parameters at present.
+    pub fn substitutes(&self) -> bool {
+        !self.substitutes.is_empty()
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Binding> {
         self.list.iter()
     }
 
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Binding> {
         self.list.iter_mut()
-    }
-
-    /// Adds a buffer whose node is the last on the tape.
-    pub fn push_buffer(&mut self, bound: BoundBuffer) {
-        self.buffer_places.insert(bound.buffer, self.buffers.len() as u32);
-        self.buffers.push(bound);
-    }
-
-    pub fn of_buffer(&self, buffer: BufferId) -> Option<BoundBuffer> {
-        self.buffer_places.get(&buffer).map(|&place| self.buffers[place as usize])
-    }
-
-    /// The buffer whose node this is.
-    pub fn buffer_at(&self, node: u32) -> Option<BoundBuffer> {
-        let place = self.buffers.binary_search_by_key(&node, |bound| bound.node).ok()?;
-        Some(self.buffers[place])
-    }
-
-    pub fn buffers(&self) -> &[BoundBuffer] {
-        &self.buffers
-    }
-
-    pub fn buffers_mut(&mut self) -> &mut [BoundBuffer] {
-        &mut self.buffers
-    }
-
-    /// Whether other nodes stand for parameters at present.
-    pub fn substitutes(&self) -> bool {
-        !self.substitutes.is_empty()
     }
 }

@@ -97,8 +97,8 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
         let Some(id) = self.declared("update_buffer", buffer, change) else { return };
-        self.declare_update(Declared::Blend { keep, change: id }, buffer.id());
-        self.push_update(buffer.id(), Change::Blend { keep, change: self.force(id) });
+        let change = Change::Blend { keep, change: self.force(id) };
+        self.declare(buffer.id(), Declared::Blend { keep, change: id }, change);
     }
 
     /// Says that this run gives a buffer that is the mean of all its values one more:
@@ -117,8 +117,8 @@ impl<T: Float> Tape<T> {
             self.fail(format!("average_buffer: a counter of one number wanted, got shape {shape}"))
         }
         let Some(id) = self.declared("average_buffer", buffer, value) else { return };
-        self.declare_update(Declared::Average { seen: seen.id(), value: id }, buffer.id());
-        self.push_update(buffer.id(), Change::average(buffer, seen, self.force(id)));
+        let change = Change::average(buffer, seen, self.force(id));
+        self.declare(buffer.id(), Declared::Average { seen: seen.id(), value: id }, change);
     }
 
     /// Says that this run adds to a counter: b ← b + n, applied as those of
@@ -126,8 +126,7 @@ impl<T: Float> Tape<T> {
     /// applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
         if !self.is_abstract() && self.walks.get() == 0 {
-            self.declare_update(Declared::Count(n), buffer.id());
-            self.push_update(buffer.id(), Change::Count(n));
+            self.declare(buffer.id(), Declared::Count(n), Change::Count(n));
         }
     }
 
@@ -172,10 +171,11 @@ impl<T: Float> Tape<T> {
         (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)
     }
 
-    /// Notes where in the program a change was declared, for replays.
-    fn declare_update(&self, what: Declared, buffer: BufferId) {
+    /// Notes a change, and for replays where in the program it was declared.
+    fn declare(&self, buffer: BufferId, what: Declared, change: Change<T>) {
         let at = self.arena.borrow().len();
         self.declared.borrow_mut().push(Declaration { at, buffer, what });
+        self.push_update(buffer, change);
     }
 
     fn push_update(&self, buffer: BufferId, change: Change<T>) {

@@ -51,6 +51,16 @@ impl<T: Float> Tape<T> {
         self.refuse_at(self.path(), message, cause)
     }
 
+    /// The answer of a shape rule, or its refusal.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn fits<R>(&self, rule: Result<R, String>) -> R {
+        match rule {
+            Ok(answer) => answer,
+            Err(why) => self.fail(why),
+        }
+    }
+
     /// Refuses with the path of a scope that has ended.
     #[cold]
     #[track_caller]

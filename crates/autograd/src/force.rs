@@ -27,8 +27,8 @@ enum Plan<T: Float> {
     Program(Program, Inputs<T>, Shape),
     /// A program over the first shape that ends in a sum to the second.
     Sum(Program, Inputs<T>, Shape, Shape),
-    /// Anything else, with the node of its first output, and the index that it reads.
-    Op(u32, Op, Inputs<T>, Option<Tensor<i64>>, Shape),
+    /// Anything else, with the node of its first output.
+    Op(u32, Op, Inputs<T>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
 /// What an operation gives: numbers, and whole numbers with their place.
@@ -119,8 +119,8 @@ impl<T: Float> Tape<T> {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
                     (id, x, (smallvec![y], None))
                 }
-                Plan::Op(first, op, x, index, shape) => {
-                    let (mut y, whole) = self.evaluate(op, first, id, &x, index, shape);
+                Plan::Op(first, op, x, shape) => {
+                    let (mut y, whole) = self.evaluate(op, first, id, &x, shape);
                     if let Op::View(_) | Op::Detach = op
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
@@ -165,18 +165,10 @@ impl<T: Float> Tape<T> {
 
     /// What the operation whose first output is the node `first` gives; wanted is the node `id`.
     #[track_caller]
-    fn evaluate(
-        &self,
-        op: Op,
-        first: u32,
-        id: u32,
-        x: &[Tensor<T>],
-        index: Option<Tensor<i64>>,
-        shape: Shape,
-    ) -> Made<T> {
+    fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
         match op {
             Op::Whole { op, place } => {
-                let whole = op.eval(self, x.first(), index.as_ref(), shape);
+                let whole = op.eval(self, x.first(), self.wholes_of(first).first(), shape);
                 return (smallvec![], Some((place, whole)));
             }
             Op::MaxPool(op) => {
@@ -197,9 +189,9 @@ impl<T: Float> Tape<T> {
                 op.forward(x)
             }
             Op::Index(op) => {
-                let index = index.expect("the second operand is an index");
-                op.check(self, &x[0].shape(), &index, &shape);
-                smallvec![op.eval(&x[0], &index, shape)]
+                let index = &self.wholes_of(first)[0];
+                op.check(self, &x[0].shape(), index, &shape);
+                smallvec![op.eval(&x[0], index, shape)]
             }
             Op::MapAxis(op) => {
                 let map = self.arena.borrow().maps[op.map as usize].clone();
@@ -266,10 +258,8 @@ impl<T: Float> Tape<T> {
                 return Plan::After(missing);
             }
             let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
-            let index = parents.iter().find_map(|&p| arena.place_of_whole(p));
-            let index = index.and_then(|place| arena.wholes[place as usize].clone());
             let op = arena.nodes[first as usize].op;
-            return Plan::Op(first, op, inputs, index, *arena.shape(first));
+            return Plan::Op(first, op, inputs, *arena.shape(first));
         };
         let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
         if inputs.len() == parents.len() {
@@ -289,9 +279,7 @@ impl<T: Float> Tape<T> {
     #[cold]
     #[track_caller]
     fn freed(&self, id: u32) -> ! {
-        let bound = self.params.borrow();
-        let is_state = bound.at(id).is_some() || bound.buffer_at(id).is_some();
-        drop(bound);
+        let is_state = self.params.borrow().at(id).is_some();
         self.fail(if is_state {
             "backward() ended this tape's hold on its parameters and buffers: read this one from the model, or \
              use backward_retain()"

@@ -307,6 +307,9 @@ struct Run<'a, T: Float> {
 /// Values at -2h, -h, 0, h, 2h.
 type Points = [f64; 5];
 
+/// Where they are, in steps.
+const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
+
 impl<T: Float> Run<'_, T> {
     fn check(&self, rng: &mut Philox) -> Result<(), GradcheckError> {
         let output = self.value(self.inputs);
@@ -395,7 +398,7 @@ impl<T: Float> Run<'_, T> {
         let directions: Vec<Tensor<T>> = self.inputs.iter().map(|x| random_like(x, rng)).collect();
         let weights_of = numbers(weights);
         let h = self.step;
-        let all = [-2.0, -1.0, 0.0, 1.0, 2.0].map(|k| self.moved_along(&directions, k * h));
+        let all = OFFSETS.map(|k| self.moved_along(&directions, k * h));
         let points = all.each_ref().map(|values| dot(values, &weights_of));
         let numeric = stencil(points, h);
         let slopes = self.gradients(weights, Policy::Fused, false);
@@ -443,16 +446,15 @@ impl<T: Float> Run<'_, T> {
 
     /// The values of one output along directions, with the step h.
     fn along(&self, directions: &[Tensor<T>], output: usize, h: f64) -> Points {
-        [-2.0, -1.0, 0.0, 1.0, 2.0].map(|k| self.moved_along(directions, k * h)[output])
+        OFFSETS.map(|k| self.moved_along(directions, k * h)[output])
     }
 
     /// Refuses a point if a kink of an output lies next to it along these directions: finds the element of
     /// the inputs by halving.
     fn find_kink(&self, directions: &[Tensor<T>], bound: f64) -> Result<(), GradcheckError> {
         let h = self.step;
-        let steps = [1.0, 0.5, 0.25].map(|part| {
-            [-2.0, -1.0, 0.0, 1.0, 2.0].map(|k| self.moved_along(directions, k * part * h))
-        });
+        let steps = [1.0, 0.5, 0.25]
+            .map(|part| OFFSETS.map(|k| self.moved_along(directions, k * part * h)));
         let of = |step: f64, o: usize| {
             let place = [1.0, 0.5, 0.25].iter().position(|part| part * h == step).unwrap_or(0);
             steps[place].each_ref().map(|values| values[o])
@@ -487,7 +489,7 @@ impl<T: Float> Run<'_, T> {
         }
         let input = ends.partition_point(|&end| end <= low);
         let element = low - ends[input].saturating_sub(directions[input].numel());
-        let moved = [-2.0, -1.0, 0.0, 1.0, 2.0].map(|k| self.moved(input, element, k * h)[output]);
+        let moved = OFFSETS.map(|k| self.moved(input, element, k * h)[output]);
         Err(self.kink(Place::Kink { input, element, output }, moved, bound))
     }
 

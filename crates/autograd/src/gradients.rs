@@ -49,10 +49,10 @@ impl<T: Float> Gradients<T> {
         let bound = tape.params.borrow();
         let of = |b: &Binding| {
             let gradient = leaves.remove(&b.node)?;
-            Some((b.param, OfParam { gradient, version: b.version }))
+            Some((b.param()?, OfParam { gradient, version: b.version }))
         };
         let params = bound.iter().filter_map(of).collect();
-        let frozen = bound.iter().filter(|b| b.frozen).map(|b| b.param).collect();
+        let frozen = bound.iter().filter(|b| b.is_frozen()).filter_map(Binding::param).collect();
         let buffers = tape.buffers.borrow().clone();
         let (tape, watched) = (tape.serial, leaves);
         Gradients { tape, params, frozen, watched, buffers, allow_stale: false, params_alone }
@@ -86,8 +86,8 @@ impl<T: Float> Gradients<T> {
         if let Some(gradient) = self.watched.get(&x.id) {
             return Some(gradient);
         }
-        if let Some(bound) = x.tape.params.borrow().at(x.id) {
-            return self.params.get(&bound.param).map(|of| &of.gradient);
+        if let Some(param) = x.tape.params.borrow().at(x.id).and_then(|bound| bound.param()) {
+            return self.params.get(&param).map(|of| &of.gradient);
         }
         match op {
             Op::Leaf if self.params_alone => x.tape.fail(format!(

@@ -2,7 +2,7 @@
 
 use crate::check::Cause;
 use crate::op::Op;
-use crate::tape::{KEPT, Run, Tape};
+use crate::tape::{KEPT, Run, Tape, place_in};
 use crate::var::Var;
 use wengert_tensor::{Float, Shape, Tensor, shapes};
 
@@ -94,10 +94,7 @@ impl<T: Float> Tape<T> {
             wholes.push(None);
             wholes.len() as u32 - 1
         };
-        let id = self.record(Op::Whole { op, place }, &[parent], shape);
-        self.note(id);
-        self.settle(id);
-        Index { tape: self, id }
+        Index { tape: self, id: self.apply_nodes(Op::Whole { op, place }, &[parent], shape) }
     }
 
     /// The whole numbers of a node.
@@ -140,15 +137,9 @@ impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
     pub fn classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
         let shape = self.shape().inserted(axis, 1);
-        let of = {
-            let known = &mut self.tape.arena.borrow_mut().classes;
-            let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
-            known.iter().position(|&other| other == entry).unwrap_or_else(|| {
-                known.push(entry);
-                known.len() - 1
-            })
-        };
-        self.tape.whole(WholeOp::Classes { axis: axis as u8, of: of as u32 }, self.id, shape)
+        let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
+        let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
+        self.tape.whole(WholeOp::Classes { axis: axis as u8, of }, self.id, shape)
     }
 
     /// Each number times `by`, plus `add`: the places of slices of an axis within the axis.
@@ -168,10 +159,7 @@ impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
     pub fn unsqueeze(self, axis: isize) -> Self {
         let own = self.shape();
-        let shape = match shapes::unsqueeze(&own, axis) {
-            Ok(shape) => shape,
-            Err(why) => self.tape.fail(why),
-        };
+        let shape = self.tape.fits(shapes::unsqueeze(&own, axis));
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
         self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, self.id, shape)
     }

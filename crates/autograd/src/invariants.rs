@@ -49,10 +49,7 @@ impl<T: Float> Arena<T> {
             must(!node.has(PASSING) || node.op == Op::Constant, "only constants pass");
             if let Op::Output(back) = node.op {
                 let op = self.nodes[(id - back) as usize].op;
-                must(
-                    matches!(op, Op::Custom(_) | Op::MaxPool(_)),
-                    "a further output belongs to an op with several",
-                );
+                must(op.has_outputs(), "a further output belongs to an op with several");
             }
             let mask = self.kind(id) == Kind::Mask;
             must(!mask || !node.has(ACTIVE), "a mask is not differentiated");

@@ -15,6 +15,7 @@ mod graph;
 mod hooks;
 mod index;
 mod invariants;
+mod json;
 mod mask;
 mod module;
 mod names;

@@ -34,7 +34,7 @@ impl<T: Float> Gradients<T> {
     /// The norm √Σ g² of all parameters' gradients together (not those of watched variables). The sum
     /// is taken in the order in which the parameters were made, so that it has the same bits in each run.
     pub fn norm(&self) -> f64 {
-        self.each().map(sum_of_squares).sum::<f64>().sqrt()
+        norm(&self.each().collect::<Vec<_>>())
     }
 
     /// Scales the gradients of all parameters by min(1, `max_norm` / (norm + 1e-6)), as PyTorch's
@@ -133,8 +133,24 @@ impl<T: Float> Gradients<T> {
     }
 }
 
-/// In the precision of `f64`, so that squares neither overflow nor vanish.
-fn sum_of_squares<T: Float>(x: &Tensor<T>) -> f64 {
+/// √Σx² over all numbers of these tensors, in the precision of `f64`.
+pub(crate) fn norm<T: Float>(all: &[&Tensor<T>]) -> f64 {
+    let squares = |scale: f64| all.iter().map(|x| sum_of_squares(x, scale)).sum::<f64>();
+    let sum = squares(1.0);
+    if sum.is_normal() || sum.is_nan() {
+        return sum.sqrt();
+    }
+    // Squares of numbers this small or large vanish or overflow: those of their shares of the largest do
+    // not.
+    let numbers = all.iter().flat_map(|x| x.to_vec());
+    let largest = numbers.fold(0.0, |most: f64, x| most.max(x.to().abs()));
+    if largest == 0.0 || largest.is_infinite() {
+        return largest;
+    }
+    largest * squares(largest).sqrt()
+}
+
+fn sum_of_squares<T: Float>(x: &Tensor<T>, scale: f64) -> f64 {
     let x = x.contiguous();
-    x.as_slice().unwrap_or_default().iter().map(|x| x.to() * x.to()).sum()
+    x.as_slice().unwrap_or_default().iter().map(|x| (x.to() / scale).powi(2)).sum()
 }

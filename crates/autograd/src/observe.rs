@@ -2,7 +2,6 @@
 //! the first NaN comes from (`anomaly.rs`). A tape that nobody observes has no observer, and notes nothing.
 
 use crate::anomaly::{Anomalies, Anomaly};
-use crate::index::WholeOp;
 use crate::op::Op;
 use crate::profile::Recorder;
 use crate::tape::{Arena, Tape};
@@ -203,12 +202,5 @@ impl<T: Float> Arena<T> {
         }
         nodes.sort_unstable();
         nodes
-    }
-
-    /// Whether the numbers of a node come from outside.
-    pub(crate) fn is_input(&self, id: u32) -> bool {
-        let op = self.nodes[id as usize].op;
-        matches!(op, Op::Constant | Op::Leaf | Op::Fill(_))
-            || matches!(op, Op::Whole { op: WholeOp::Given, .. })
     }
 }

@@ -72,6 +72,12 @@ impl Op {
         matches!(self, Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. })
     }
 
+    /// Whether the op may have further outputs.
+    #[inline]
+    pub fn has_outputs(self) -> bool {
+        matches!(self, Op::Custom(_) | Op::MaxPool(_))
+    }
+
     /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.
     #[inline]
     pub fn is_differentiable(self) -> bool {

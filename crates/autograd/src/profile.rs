@@ -7,7 +7,7 @@ use crate::observe::{Observer, Ran};
 use crate::tape::{RELEASED, Tape};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use wengert_tensor::Float;
+use wengert_tensor::{Float, Tensor};
 
 /// The kernels that a tape has executed: what [`Tape::profile`] returns. Plain data that outlives the tape.
 ///
@@ -176,15 +176,16 @@ impl<T: Float> Tape<T> {
         Profile { rows, origin, own }
     }
 
-    /// Adds to a cotangent in place, and notes it: `bytes` are those read and written.
+    /// Adds `g` to a cotangent in place, and notes it: two numbers are read for each that is written.
     #[inline]
-    pub(crate) fn accumulate(&self, to: u32, bytes: impl FnOnce() -> [u64; 2], add: impl FnOnce()) {
+    pub(crate) fn accumulate(&self, to: u32, g: &Tensor<T>, add: impl FnOnce()) {
         let observer = self.observer.as_deref();
         let recorder = observer.and_then(|observer| Some((observer, observer.recorder.as_ref()?)));
         let Some((observer, recorder)) = recorder else { return add() };
         let begun = Instant::now();
         add();
-        recorder.borrow_mut().addition(self, observer, to, begun, bytes());
+        let bytes = g.numel() as u64 * size_of::<T>() as u64;
+        recorder.borrow_mut().addition(self, observer, to, begun, bytes);
     }
 }
 
@@ -212,9 +213,8 @@ impl Recorder {
         let firsts = nodes.iter().filter(|&&id| arena.first_output(id) == id || id == ran.first);
         let ops = firsts.map(|&id| arena.name(id)).collect();
         let bytes = |elements: usize, size: usize| elements as u64 * size as u64;
-        let all = |x: &[wengert_tensor::Tensor<T>]| -> u64 {
-            x.iter().map(|x| bytes(x.numel(), size_of::<T>())).sum()
-        };
+        let all =
+            |x: &[Tensor<T>]| -> u64 { x.iter().map(|x| bytes(x.numel(), size_of::<T>())).sum() };
         let indices =
             arena.parents(ran.first).iter().filter(|&&p| arena.place_of_whole(p).is_some());
         let indices: usize = indices.map(|&p| arena.shape(p).numel()).sum();
@@ -250,7 +250,7 @@ impl Recorder {
         observer: &Observer,
         to: u32,
         begun: Instant,
-        [read, written]: [u64; 2],
+        bytes: u64,
     ) {
         let ended = Instant::now();
         let node = observer.charged().unwrap_or(to);
@@ -262,8 +262,8 @@ impl Recorder {
             charged_to: Some(Charged { node: node as usize, op }),
             start: begun - self.origin,
             time: ended - begun,
-            read,
-            written,
+            read: 2 * bytes,
+            written: bytes,
             again: false,
             accumulates: true,
         };

@@ -1,5 +1,6 @@
 //! Running a recorded program again with other numbers.
 
+use crate::bindings::Bound;
 use crate::buffers::Updates;
 use crate::index::{Index, WholeOp};
 use crate::mask::Mask;
@@ -81,9 +82,7 @@ impl<'t, T: Float> Replay<'t, T> {
     pub fn set(mut self, x: Var<'t, T>, value: Tensor<T>) -> Self {
         let tape = self.tape;
         tape.same_tape("replay", x.tape);
-        let bound = tape.params.borrow();
-        let from_model = bound.at(x.id).is_some() || bound.buffer_at(x.id).is_some();
-        drop(bound);
+        let from_model = tape.params.borrow().at(x.id).is_some();
         if from_model {
             tape.fail(
                 "replay: parameters and buffers are read from the model: set them there".into(),
@@ -224,34 +223,34 @@ impl<'t, T: Float> Replay<'t, T> {
     fn bind(&self) {
         let tape = self.tape;
         let mut bound = tape.params.borrow_mut();
-        let mut values = Vec::new();
+        let mut found = Vec::new();
         for binding in bound.iter() {
-            let param = self.states.param(tape, binding.param, binding.node);
-            if param.frozen() != binding.frozen {
-                let what = if binding.frozen { "unfrozen" } else { "frozen" };
-                tape.fail(format!(
-                    "replay: a parameter of shape {}{} was {what} since the program was recorded: record \
-                     it again",
-                    param.shape(),
-                    called(tape, binding.param)
-                ))
-            }
-            values.push((binding.node, param.value().clone()));
-        }
-        for binding in bound.buffers() {
-            let buffer = self.states.buffer(tape, binding.buffer);
-            values.push((binding.node, buffer.value().clone()));
+            let (version, value) = match binding.of {
+                Bound::Param { id, frozen } => {
+                    let param = self.states.param(tape, id, binding.node);
+                    if param.frozen() != frozen {
+                        let what = if frozen { "unfrozen" } else { "frozen" };
+                        tape.fail(format!(
+                            "replay: a parameter of shape {}{} was {what} since the program was \
+                             recorded: record it again",
+                            param.shape(),
+                            called(tape, id)
+                        ))
+                    }
+                    (param.version(), param.value())
+                }
+                Bound::Buffer(id) => {
+                    let buffer = self.states.buffer(tape, id);
+                    (buffer.version(), buffer.value())
+                }
+            };
+            found.push((version, value.clone()));
         }
         // Nothing changes before all is found.
-        for binding in bound.iter_mut() {
-            binding.version = self.states.params[&binding.param].version();
-        }
-        for binding in bound.buffers_mut() {
-            binding.version = self.states.buffers[&binding.buffer].version();
-        }
         let arena = &mut *tape.arena.borrow_mut();
-        for (node, value) in values {
-            arena.values[node as usize] = Some(value);
+        for (binding, (version, value)) in bound.iter_mut().zip(found) {
+            binding.version = version;
+            arena.values[binding.node as usize] = Some(value);
         }
     }
 }

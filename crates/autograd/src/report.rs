@@ -2,6 +2,7 @@
 
 use crate::gradients::{Gradients, is_finite};
 use crate::module::{Module, each_param};
+use crate::norms::norm;
 use std::fmt::{self, Write};
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -92,8 +93,8 @@ impl<T: Float> Gradients<T> {
         let mut rows = Vec::new();
         each_param::<T>(model, |path, param| {
             let gradient = self.get(param);
-            let weight_norm = norm(param.value());
-            let gradient_norm = gradient.map(norm);
+            let weight_norm = norm(&[param.value()]);
+            let gradient_norm = gradient.map(|g| norm(&[g]));
             let remark = match gradient {
                 None if self.was_frozen(param) || param.frozen() => Some(Remark::Frozen),
                 None => Some(Remark::Missing),
@@ -136,21 +137,6 @@ impl GradientRow {
         let n = self.shape.numel();
         self.gradient_norm.filter(|_| n > 0).map(|norm| norm / (n as f64).sqrt())
     }
-}
-
-/// √Σx² in the precision of `f64`.
-fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    let x: Vec<f64> = x.to_vec().into_iter().map(T::to).collect();
-    let sum = x.iter().map(|x| x * x).sum::<f64>();
-    if sum.is_normal() {
-        return sum.sqrt();
-    }
-    // Scaled, so that squares neither vanish nor overflow.
-    let largest = x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    if largest == 0.0 || !largest.is_finite() {
-        return largest;
-    }
-    largest * x.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 fn share_of_zeros<T: Float>(x: &Tensor<T>) -> f64 {

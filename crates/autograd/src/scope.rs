@@ -37,6 +37,19 @@ struct Span {
     results: u32,
 }
 
+impl Recorded {
+    /// Each scope with its path and its results, in the order in which they ended.
+    fn each(&self) -> impl Iterator<Item = (&str, &Span, &[u32])> {
+        let (mut start, mut first) = (0, 0);
+        self.scopes.iter().map(move |span| {
+            let (end, last) = (span.path as usize, span.results as usize);
+            let of_scope = (&self.text[start..end], span, &self.results[first..last]);
+            (start, first) = (end, last);
+            of_scope
+        })
+    }
+}
+
 /// The names of the open scopes.
 struct Names {
     /// The path of the innermost scope, behind those that it does not continue.
@@ -430,15 +443,12 @@ impl Scopes {
     /// The scopes that have ended, those around others before them.
     pub fn recorded(&self, nodes: usize) -> Vec<GraphScope> {
         let recorded = &self.names.borrow().recorded;
-        let mut scopes: Vec<GraphScope> = Vec::with_capacity(recorded.scopes.len());
-        let mut start = 0;
-        for span in &recorded.scopes {
-            let path = recorded.text[start..span.path as usize].to_string();
-            start = span.path as usize;
+        let scope = |(path, span, _): (&str, &Span, &[u32])| {
             let end = (span.nodes.1 as usize).min(nodes);
             let nodes = (span.nodes.0 as usize).min(end)..end;
-            scopes.push(GraphScope { path, parent: None, nodes });
-        }
+            GraphScope { path: path.into(), parent: None, nodes }
+        };
+        let mut scopes: Vec<GraphScope> = recorded.each().map(scope).collect();
         // Inner ones ended before outer ones.
         scopes.reverse();
         scopes.sort_by_key(|scope| (scope.nodes.start, std::cmp::Reverse(scope.nodes.end)));
@@ -456,27 +466,14 @@ impl Scopes {
     /// The results of the scopes with this path, in the order in which they ended.
     pub fn results_of(&self, path: &str) -> Vec<Vec<u32>> {
         let recorded = &self.names.borrow().recorded;
-        let mut found = Vec::new();
-        let (mut start, mut first) = (0, 0);
-        for span in &recorded.scopes {
-            if recorded.text[start..span.path as usize] == *path {
-                found.push(recorded.results[first..span.results as usize].to_vec());
-            }
-            (start, first) = (span.path as usize, span.results as usize);
-        }
-        found
+        let of_path = recorded.each().filter(|(known, ..)| *known == path);
+        of_path.map(|(_, _, results)| results.to_vec()).collect()
     }
 
     /// The paths of the scopes that have ended, in alphabetic order, each once.
     pub fn paths(&self) -> Vec<String> {
         let recorded = &self.names.borrow().recorded;
-        let mut start = 0;
-        let path = |span: &Span| {
-            let path = recorded.text[start..span.path as usize].to_string();
-            start = span.path as usize;
-            path
-        };
-        let mut paths: Vec<String> = recorded.scopes.iter().map(path).collect();
+        let mut paths: Vec<String> = recorded.each().map(|(path, ..)| path.into()).collect();
         paths.sort_unstable();
         paths.dedup();
         paths

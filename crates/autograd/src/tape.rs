@@ -5,7 +5,7 @@
 //! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
 //! `release.rs`), never meaning.
 
-use crate::bindings::{Binding, Bindings, BoundBuffer};
+use crate::bindings::{Binding, Bindings, Bound};
 use crate::buffers::{Declaration, Updates};
 use crate::checkpoint::{Region, Span};
 use crate::observe::Observer;
@@ -317,6 +317,15 @@ impl<T: Float> Arena<T> {
     }
 }
 
+/// The place of a value in a table of the arena that holds each once.
+pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
+    let known = table.iter().position(|known| *known == value);
+    known.unwrap_or_else(|| {
+        table.push(value);
+        table.len() - 1
+    }) as u32
+}
+
 /// How long the arena's arrays were.
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
@@ -539,10 +548,7 @@ impl<T: Float> Tape<T> {
             self.is_abstract(),
             "input() makes a shape without numbers: use constant() on this tape"
         );
-        let shape = match shape.shape_for("input") {
-            Ok(shape) => shape,
-            Err(why) => self.fail(why),
-        };
+        let shape = self.fits(shape.shape_for("input"));
         let id = self.arena.borrow_mut().push_shaped(Op::Constant, shape, 0, None);
         Var { tape: self, id }
     }
@@ -559,27 +565,20 @@ impl<T: Float> Tape<T> {
             return Var { tape: self, id: node };
         }
         let bound = self.params.borrow().of(param.id());
-        if let Some(Binding { node, version, frozen, .. }) = bound {
-            if (version, frozen) != (param.version(), param.frozen()) {
+        let (id, version, frozen) = (param.id(), param.version(), param.frozen());
+        if let Some(bound) = bound {
+            if (bound.version, bound.is_frozen()) != (version, frozen) {
                 let what = match frozen {
-                    _ if version != param.version() => "changed",
-                    false => "was frozen",
-                    true => "was unfrozen",
+                    _ if bound.version != version => "changed",
+                    true => "was frozen",
+                    false => "was unfrozen",
                 };
-                self.fail(format!(
-                    "a parameter of shape {} {what} since this tape bound it: make a new tape per step",
-                    param.shape()
-                ))
+                self.out_of_date("parameter", param.shape(), what)
             }
-            return Var { tape: self, id: node };
+            return Var { tape: self, id: bound.node };
         }
-        let (version, frozen) = (param.version(), param.frozen());
         let op = if frozen { Op::Constant } else { Op::Leaf };
-        let var = self.given(op, param.value().clone());
-        self.check_given(var.id, "param", Some(param.id().into()));
-        let binding = Binding { param: param.id(), node: var.id, version, frozen };
-        self.params.borrow_mut().push(binding);
-        var
+        self.bind("param", Bound::Param { id, frozen }, op, param.value(), version)
     }
 
     /// A buffer as a variable: a constant. Each is bound once.
@@ -599,21 +598,34 @@ impl<T: Float> Tape<T> {
     /// new.
     #[track_caller]
     pub fn buffer(&self, buffer: &Buffer<T>) -> Var<'_, T> {
-        let bound = self.params.borrow().of_buffer(buffer.id());
-        let Some(BoundBuffer { node, version, .. }) = bound else {
-            let var = self.given(Op::Constant, buffer.value().clone());
-            self.check_given(var.id, "buffer", Some(buffer.id().into()));
-            let (buffer, version) = (buffer.id(), buffer.version());
-            self.params.borrow_mut().push_buffer(BoundBuffer { buffer, node: var.id, version });
-            return var;
+        let bound = self.params.borrow().of(buffer.id());
+        let version = buffer.version();
+        let Some(bound) = bound else {
+            let of = Bound::Buffer(buffer.id());
+            return self.bind("buffer", of, Op::Constant, buffer.value(), version);
         };
-        if version != buffer.version() {
-            self.fail(format!(
-                "a buffer of shape {} changed since this tape bound it: make a new tape per step",
-                buffer.shape()
-            ))
+        if bound.version != version {
+            self.out_of_date("buffer", buffer.shape(), "changed")
         }
-        Var { tape: self, id: node }
+        Var { tape: self, id: bound.node }
+    }
+
+    /// Puts the value of a parameter or buffer on the tape, for the first time.
+    #[inline]
+    #[track_caller]
+    fn bind(&self, what: &str, of: Bound, op: Op, value: &Tensor<T>, version: u64) -> Var<'_, T> {
+        let var = self.given(op, value.clone());
+        self.check_given(var.id, what, Some(of.state()));
+        self.params.borrow_mut().push(Binding { of, node: var.id, version });
+        var
+    }
+
+    #[cold]
+    #[track_caller]
+    fn out_of_date(&self, kind: &str, shape: Shape, what: &str) -> ! {
+        self.fail(format!(
+            "a {kind} of shape {shape} {what} since this tape bound it: make a new tape per step"
+        ))
     }
 
     /// A constant of the shape of node `like`, which goes as soon as nobody waits for it.
@@ -644,16 +656,24 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
-        let id = self.record(op, &parents, shape);
-        self.note(id);
+        Var { tape: self, id: self.apply_nodes(op, &parents, shape) }
+    }
+
+    /// [`apply`](Tape::apply), for operands and results of any kind.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let id = self.record(op, parents, shape);
         self.settle(id);
-        Var { tape: self, id }
+        id
     }
 
     /// Adds a node without a value.
     #[inline]
+    #[track_caller]
     pub(crate) fn record(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
-        let arena = &mut *self.arena.borrow_mut();
+        let mut borrow = self.arena.borrow_mut();
+        let arena = &mut *borrow;
         let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
         let shape = if let Some(like) = like.filter(|&like| arena.shapes[like as usize] == shape) {
             like
@@ -663,6 +683,8 @@ impl<T: Float> Tape<T> {
         };
         let id = arena.add(op, parents, shape, None, self.recording.get());
         self.forget_old(arena, id);
+        drop(borrow);
+        self.note(id);
         id
     }
 

@@ -187,7 +187,7 @@ pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
 pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let run = |inputs: &[Tensor<f64>], policy| {
         let tape = Tape::eval().with_policy(policy);
-        let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
+        let x = watched(&tape, inputs);
         let y = f(&x);
         let mut all: Vec<_> = y.iter().map(|y| y.value().to_vec()).collect();
         let loss = weighted(&y);
@@ -225,7 +225,7 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
     let fail = |message: String| Err(error_in(Test::Cuts, message));
     for policy in POLICIES {
         let tape = Tape::eval().with_policy(policy);
-        let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
+        let x = watched(&tape, inputs);
         let y = f(&x);
         if let Some(i) = y.iter().position(|y| x.iter().any(|x| x.is(*y))) {
             return fail(format!("result {i} is an input: a variable of its own is wanted"));
@@ -286,7 +286,7 @@ pub fn check_adjoint(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
         let random = |x: &Var<'_, f64>, seed: usize| {
             spread(&x.shape(), &[(-1.0, -0.3), (0.3, 1.0)], 900 + seed as u64)
         };
-        let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
+        let x = watched(&tape, inputs);
         let y = f(&x);
         let u: Vec<_> = y.iter().enumerate().map(|(i, y)| tape.watch(random(y, i))).collect();
         let t: Vec<_> =
@@ -408,53 +408,24 @@ impl Tape<f64> {
 }
 
 /// A run that is replayed on other numbers, those of the inputs in the opposite order, gives the results and
-/// gradients of a new run, bit for bit, and a second replay does so.
+/// gradients of first and second order of a new run, bit for bit, and a second replay does so.
 ///
 /// # Errors
 /// If they differ: the operation has computed something from values while it was recorded.
 pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
-    let reversed =
-        |x: &Tensor<f64>| Tensor::from_vec(x.to_vec().into_iter().rev().collect(), &x.shape());
     let other: Vec<_> = inputs.iter().map(reversed).collect();
     for policy in POLICIES {
         let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
-        let record = |x: &[Var<'_, f64>]| {
-            let y = f(x);
-            let loss = weighted(&y);
-            (y.iter().map(|y| y.id).collect::<Vec<_>>(), loss.id)
-        };
-        let numbers = |tape: &Tape<f64>, x: &[u32], y: &[u32], loss: u32| {
-            let var = |&id: &u32| Var { tape, id };
-            let mut all: Vec<_> = y.iter().map(|y| bits(&var(y).value().to_vec())).collect();
-            let loss = var(&loss);
-            if loss.is_active() {
-                let gradients = loss.backward();
-                let of = |x: &u32| gradients.wrt(var(x)).map(|g| bits(&g.to_vec()));
-                all.extend(x.iter().map(|x| of(x).unwrap_or_default()));
-            }
-            all
-        };
-        let fresh = |inputs: &[Tensor<f64>]| {
-            let tape = make();
-            let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
-            let (y, loss) = record(&x);
-            let x: Vec<_> = x.iter().map(|x| x.id).collect();
-            numbers(&tape, &x, &y, loss)
-        };
+        let fresh = |inputs: &[Tensor<f64>]| Recording::of(&f, &make(), inputs).numbers();
         let tape = make();
-        let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
-        let (y, loss) = record(&x);
-        let ids: Vec<_> = x.iter().map(|x| x.id).collect();
-        let first = numbers(&tape, &ids, &y, loss);
-        if first != fresh(inputs) {
+        let recording = Recording::of(&f, &tape, inputs);
+        if recording.numbers() != fresh(inputs) {
             let message = "two runs on the same numbers differ: the operation is no pure function";
             return Err(error_in(Test::Replay, message.into()));
         }
-        for numbers_of_leaves in [&other[..], &other, inputs] {
-            let replay = tape.replay(&()).allow_reads();
-            let leaves = x.iter().zip(numbers_of_leaves);
-            leaves.fold(replay, |replay, (&x, value)| replay.set(x, value.clone())).run();
-            if numbers(&tape, &ids, &y, loss) != fresh(numbers_of_leaves) {
+        for inputs in [&other[..], &other, inputs] {
+            recording.replay(inputs);
+            if recording.numbers() != fresh(inputs) {
                 return Err(error_in(
                     Test::Replay,
                     format!("a replay on other numbers is not a new run on them, {policy:?}"),
@@ -463,6 +434,61 @@ pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpE
         }
     }
     Ok(())
+}
+
+/// The elements in the opposite order: within the same domain, and others are the greatest.
+pub(crate) fn reversed(x: &Tensor<f64>) -> Tensor<f64> {
+    Tensor::from_vec(x.to_vec().into_iter().rev().collect(), &x.shape())
+}
+
+/// A run of an operation with its derivatives of first and second order as variables.
+pub(crate) struct Recording<'t> {
+    tape: &'t Tape<f64>,
+    leaves: Vec<Var<'t, f64>>,
+    loss: Var<'t, f64>,
+    results: Vec<Var<'t, f64>>,
+}
+
+impl<'t> Recording<'t> {
+    pub fn of(f: &dyn Operation, tape: &'t Tape<f64>, inputs: &[Tensor<f64>]) -> Self {
+        let leaves = watched(tape, inputs);
+        let mut results = f(&leaves);
+        let loss = weighted(&results);
+        results.push(loss);
+        if loss.is_active() {
+            let slopes = loss.grad_or_zero(&leaves);
+            let bend = weighted(&slopes);
+            results.extend(slopes);
+            if bend.is_active() {
+                results.extend(bend.grad_or_zero(&leaves));
+            }
+        }
+        Recording { tape, leaves, loss, results }
+    }
+
+    /// The same program on other inputs.
+    pub fn replay(&self, inputs: &[Tensor<f64>]) {
+        let replay = self.tape.replay(&()).allow_reads();
+        let leaves = self.leaves.iter().zip(inputs);
+        leaves.fold(replay, |replay, (&x, value)| replay.set(x, value.clone())).run();
+    }
+
+    /// The bits of all values, then of the gradients as numbers: once with the history kept, once to its end.
+    pub fn numbers(&self) -> Vec<Vec<u64>> {
+        let mut all: Vec<_> = self.results.iter().map(|y| bits(&y.value().to_vec())).collect();
+        if self.loss.is_active() {
+            for gradients in [self.loss.backward_retain(), self.loss.backward()] {
+                let of = |&x: &Var<'t, f64>| gradients.wrt(x).map(|g| bits(&g.to_vec()));
+                all.extend(self.leaves.iter().map(|x| of(x).unwrap_or_default()));
+            }
+        }
+        all
+    }
+}
+
+/// The inputs on a tape, to be differentiated by.
+fn watched<'t>(tape: &'t Tape<f64>, inputs: &[Tensor<f64>]) -> Vec<Var<'t, f64>> {
+    inputs.iter().map(|x| tape.watch(x.clone())).collect()
 }
 
 /// Weights of a sum in which every element counts, each differently.

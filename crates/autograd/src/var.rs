@@ -147,10 +147,7 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     fn filled(&self, op: &str, shape: impl Sizes, x: f64) -> Var<'_, T> {
-        let shape = match shape.shape_for(op) {
-            Ok(shape) => shape,
-            Err(why) => self.fail(why),
-        };
+        let shape = self.fits(shape.shape_for(op));
         let value = (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
         let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
         self.note(id);

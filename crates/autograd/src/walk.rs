@@ -204,17 +204,9 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
             let outputs = if tape.observer.is_some() {
-                self.step_observed(id, &node, &wanted, &mut complete, &mut hooks)
+                self.step_observed(id, &node, &wanted, &mut hooks, &mut complete)
             } else {
-                let slot = std::mem::take(self.slot(id));
-                let mut gy = self.variable(slot, id);
-                if let (Some(hooks), Some(g)) = (&mut hooks, &mut gy) {
-                    *g = self.hooked(hooks, id, *g);
-                }
-                if let Some(g) = gy {
-                    complete(id, node.op, g);
-                }
-                self.visit::<false>(id, &node, gy, &wanted)
+                self.step::<false>(id, &node, &wanted, &mut hooks, &mut complete)
             };
             self.release(id, outputs);
             if self.aim == Aim::Variables {
@@ -290,7 +282,32 @@ impl<'t, T: Float> Walk<'t, T> {
         tape.leave_region(region, keeps);
     }
 
-    /// A step of the walk at a node, for those who look on.
+    /// A step of the walk at a node: its cotangent is complete. How many outputs the node has.
+    #[inline(always)]
+    #[track_caller]
+    fn step<const OBSERVED: bool>(
+        &mut self,
+        id: u32,
+        node: &Node,
+        wanted: &impl Fn(&Arena<T>, u32) -> bool,
+        hooks: &mut Option<&mut Hooks<'_, 't, T>>,
+        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
+    ) -> usize {
+        let slot = std::mem::take(self.slot(id));
+        let mut gy = self.variable(slot, id);
+        if OBSERVED {
+            self.tape.check_sum(id, AnomalyPlace::Sum, gy);
+        }
+        if let (Some(hooks), Some(g)) = (hooks, &mut gy) {
+            *g = self.hooked(hooks, id, *g);
+        }
+        if let Some(g) = gy {
+            complete(id, node.op, g);
+        }
+        self.visit::<OBSERVED>(id, node, gy, wanted)
+    }
+
+    /// The same for those who look on, out of the way of the others.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -299,21 +316,11 @@ impl<'t, T: Float> Walk<'t, T> {
         id: u32,
         node: &Node,
         wanted: &impl Fn(&Arena<T>, u32) -> bool,
-        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
         hooks: &mut Option<&mut Hooks<'_, 't, T>>,
+        complete: &mut impl FnMut(u32, Op, Var<'t, T>),
     ) -> usize {
-        let tape = self.tape;
-        let _charge = tape.charge(id);
-        let slot = std::mem::take(self.slot(id));
-        let mut gy = self.variable(slot, id);
-        tape.check_sum(id, AnomalyPlace::Sum, gy);
-        if let (Some(hooks), Some(g)) = (hooks, &mut gy) {
-            *g = self.hooked(hooks, id, *g);
-        }
-        if let Some(g) = gy {
-            complete(id, node.op, g);
-        }
-        self.visit::<true>(id, node, gy, wanted)
+        let _charge = self.tape.charge(id);
+        self.step::<true>(id, node, wanted, hooks, complete)
     }
 
     /// Notes which nodes were recorded for this one, unless a rule has started this walk: then they are
@@ -349,7 +356,7 @@ impl<'t, T: Float> Walk<'t, T> {
     ) -> usize {
         let tape = self.tape;
         let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
-        if node.arity <= 2 && !matches!(node.op, Op::Custom(_) | Op::MaxPool(_)) {
+        if node.arity <= 2 && !node.op.has_outputs() {
             // Nearly every op: two operands at most, and one output. Those need no lists.
             let parents = &node.parents[..node.arity as usize];
             let mut wants = [false; 2];
@@ -368,8 +375,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
         let (outputs, parents, wants) = {
             let arena = tape.arena.borrow();
-            let several = matches!(node.op, Op::Custom(_) | Op::MaxPool(_));
-            let outputs = if several { arena.outputs(id) } else { 1 };
+            let outputs = if node.op.has_outputs() { arena.outputs(id) } else { 1 };
             let parents = arena.parents(id).to_vec();
             let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
             (outputs, parents, wants)
@@ -548,8 +554,7 @@ impl<'t, T: Float> Walk<'t, T> {
             }
         };
         let (tape, g) = (self.tape, self.tape.force(g.id));
-        let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
-        tape.accumulate(to, bytes, || part.add(&mut sum, &g, tape));
+        tape.accumulate(to, &g, || part.add(&mut sum, &g, tape));
         self.keep(to, Slot::Ready(sum));
     }
 
@@ -612,8 +617,7 @@ impl<'t, T: Float> Walk<'t, T> {
     fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
         match (before, self.take(g, shared)) {
             (Slot::Ready(mut sum), Some(g)) => {
-                let bytes = || [2, 1].map(|n| n * g.numel() as u64 * size_of::<T>() as u64);
-                self.tape.accumulate(to, bytes, || sum += &g);
+                self.tape.accumulate(to, &g, || sum += &g);
                 Slot::Ready(sum)
             }
             (before, taken) => {

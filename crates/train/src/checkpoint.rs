@@ -189,8 +189,7 @@ impl<T: Float> Parts<'_, T> {
     fn load_callbacks(&mut self, file: &File<'_>) -> Result<(), CheckpointError> {
         let path = file.path;
         let before = self.remembered(path)?;
-        let saved: String = file.note(CALLBACKS)?;
-        let saved: Vec<String> = saved.lines().map(String::from).collect();
+        let saved = file.names(CALLBACKS)?;
         let found: Vec<String> = before.iter().map(|(_, name, _)| name.clone()).collect();
         if saved != found {
             return Err(CheckpointError::Callbacks { path: path.into(), saved, found });

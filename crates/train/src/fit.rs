@@ -215,6 +215,11 @@ pub(crate) fn described(name: &str) -> String {
     format!("the validation data `{name}`")
 }
 
+/// One of the trainer's own callbacks, if its settings ask for it.
+fn dynamic<T: Float, C: Callback<T>>(own: &mut Option<C>) -> Option<&mut dyn Callback<T>> {
+    own.as_mut().map(|own| own as _)
+}
+
 fn too_few<B>(data: &dyn Batches<B>, epoch: u64) -> TrainError {
     TrainError::Batches { data: TRAINING.into(), epoch: epoch + 1, batches: data.len() }
 }
@@ -250,15 +255,15 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
             saved: None,
         });
         let mut callbacks: Vec<&mut dyn Callback<T>> = Vec::new();
-        callbacks.extend(schedule.as_mut().map(|own| own as &mut dyn Callback<T>));
-        callbacks.extend(validate.as_mut().map(|own| own as &mut dyn Callback<T>));
+        callbacks.extend(dynamic(&mut schedule));
+        callbacks.extend(dynamic(&mut validate));
         for own in yours.iter_mut() {
             callbacks.push(&mut **own);
         }
-        callbacks.extend(keep_best.as_mut().map(|own| own as &mut dyn Callback<T>));
-        callbacks.extend(stop_after.as_mut().map(|own| own as &mut dyn Callback<T>));
-        callbacks.extend(progress.as_mut().map(|own| own as &mut dyn Callback<T>));
-        callbacks.extend(checkpoint.as_mut().map(|own| own as &mut dyn Callback<T>));
+        callbacks.extend(dynamic(&mut keep_best));
+        callbacks.extend(dynamic(&mut stop_after));
+        callbacks.extend(dynamic(&mut progress));
+        callbacks.extend(dynamic(&mut checkpoint));
 
         let (run, fitting) = (Run { epochs: self.epochs, ..Run::default() }, Vec::new());
         let mut training = Loop { work, callbacks, run, fitting, first_batch: 0 };

@@ -257,17 +257,15 @@ impl<T: Float> StepContext<'_, T> {
         };
         let count = cx.optimizers.count();
         assert!(optimizer < count, "update: no optimizer {optimizer} among {count}");
-        let (epoch, number) = (cx.run.epoch, cx.run.history.steps());
-        let place = (epoch + 1, cx.run.step + 1);
-
-        let step = Step::train(cx.rng, examples, epoch, number);
+        let step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
+        // As errors count them, from 1.
+        let (epoch, number) = (cx.run.epoch + 1, cx.run.step + 1);
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
             one_number(&step, root);
             (root, root.item())
         });
         let (root, loss) = forward.map_err(|error| refused(error, &*model, cx.example))?;
-        let (epoch, number) = place;
         if !loss.is_finite() {
             let input = (cx.not_finite)().map(cx.example).map(Box::new);
             return Err(TrainError::NotFinite { epoch, step: number, loss, input });

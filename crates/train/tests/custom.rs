@@ -2,13 +2,16 @@
 
 #![allow(clippy::items_after_statements)] // small types beside their use
 
+mod common;
+
+use common::mlp;
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use wengert_autograd::{Param, Tape, Var, value_and_grad_with};
 use wengert_data::{DataLoader, Dataset, Digits, TensorDataset};
 use wengert_nn::{
-    BatchNorm1d, Dropout, Flatten, Layer, Linear, Module, Sequential, Tanh, bce_with_logits,
-    cross_entropy, mse, sequential, state_dict,
+    BatchNorm1d, Dropout, Layer, Linear, Module, Sequential, Tanh, bce_with_logits, cross_entropy,
+    mse, sequential, state_dict,
 };
 use wengert_optim::{Adam, Optimizer, Sgd};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
@@ -16,16 +19,6 @@ use wengert_train::{
     Batch, Batches, CheckpointError, Criterion, History, Step, StepContext, TrainError, TrainStep,
     Trainer, measure,
 };
-
-fn mlp(rng: &mut Philox) -> Sequential {
-    sequential![
-        Flatten::new(),
-        Linear::new(64, 48, rng),
-        Tanh,
-        Dropout::new(0.1),
-        Linear::new(48, 10, rng)
-    ]
-}
 
 /// The classifier of the crate, as a closure.
 fn classify<'t>(model: &Sequential, step: &'t Step, (x, y): &(Tensor, Tensor<i64>)) -> Var<'t> {

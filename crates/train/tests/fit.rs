@@ -1,24 +1,16 @@
 //! The loop: what it learns, what it records, what it refuses.
 
+mod common;
+
+use common::mlp;
 use wengert_autograd::{Param, Tape, Var, value_and_grad_with};
 use wengert_data::{DataLoader, Dataset, Digits, Subset, TensorDataset, random_split};
 use wengert_nn::{
-    Dropout, Flatten, Layer, Linear, Module, Relu, Sequential, Tanh, cross_entropy, mse,
-    sequential, state_dict,
+    Flatten, Layer, Linear, Module, Relu, cross_entropy, mse, sequential, state_dict,
 };
 use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
 use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Criterion, Objective, TrainError, Trainer, evaluate};
-
-fn mlp(rng: &mut Philox) -> Sequential {
-    sequential![
-        Flatten::new(),
-        Linear::new(64, 48, rng),
-        Tanh,
-        Dropout::new(0.1),
-        Linear::new(48, 10, rng)
-    ]
-}
 
 #[test]
 fn the_loop_is_the_one_that_is_written_by_hand() {

@@ -1,6 +1,7 @@
 //! A recorded program as JSON.
 
 use super::{Attribute, Graph, GraphNode, GraphScope, NodeKind, Source, ValueState};
+use crate::json::Quoted;
 use std::fmt::{self, Display, Formatter};
 
 /// The version of the format. Raised by every incompatible change.
@@ -138,24 +139,5 @@ impl Display for Value<'_> {
             Attribute::Switch(on) => on.fmt(f),
             Attribute::Text(words) => Quoted(words).fmt(f),
         }
-    }
-}
-
-/// A JSON string.
-struct Quoted<'a>(&'a str);
-impl Display for Quoted<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("\"")?;
-        for c in self.0.chars() {
-            match c {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '\t' => f.write_str("\\t")?,
-                c if c < ' ' => write!(f, "\\u{:04x}", c as u32)?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        f.write_str("\"")
     }
 }

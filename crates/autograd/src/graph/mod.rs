@@ -19,6 +19,7 @@ mod json;
 pub use attribute::Attribute;
 pub use dot::Dot;
 
+use crate::bindings::Bound;
 use crate::index::WholeOp;
 use crate::mask::Kind;
 use crate::module::{Module, Path};
@@ -193,18 +194,17 @@ impl<T: Float> Tape<T> {
             }
         }
         let bound = self.params.borrow();
-        let params = bound.iter().map(|param| {
-            (param.node, param.param.into(), Source::Parameter { frozen: param.frozen })
-        });
-        let buffers = bound.buffers().iter();
-        let buffers = buffers.map(|buffer| (buffer.node, buffer.buffer.into(), Source::Buffer));
         let mut states = Vec::new();
-        for (id, state, source) in params.chain(buffers) {
-            let node = &mut nodes[id as usize];
-            node.source = source;
-            node.op = if source == Source::Buffer { "buffer" } else { "param" }.into();
+        for binding in bound.iter() {
+            let (id, state) = (binding.node as usize, binding.of.state());
+            let node = &mut nodes[id];
+            let (op, source) = match binding.of {
+                Bound::Param { frozen, .. } => ("param", Source::Parameter { frozen }),
+                Bound::Buffer(_) => ("buffer", Source::Buffer),
+            };
+            (node.op, node.source) = (op.into(), source);
             node.name = self.scopes.name_of(state);
-            states.push((id as usize, state));
+            states.push((id, state));
         }
         Graph { nodes, scopes, dtype: T::DTYPE, states }
     }

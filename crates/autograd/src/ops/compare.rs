@@ -85,12 +85,12 @@ pub(crate) fn compare<T: Float>(
 }
 
 impl<T: Float> Tape<T> {
-    /// The whole numbers that a node reads.
+    /// The whole numbers among what a node reads.
     pub(crate) fn wholes_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
         let arena = self.arena.borrow();
-        let place = |&p: &u32| arena.place_of_whole(p).expect("an index");
-        let whole = |p| arena.wholes[place(p) as usize].clone().expect("computed before");
-        arena.parents(id).iter().map(whole).collect()
+        let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_whole(p));
+        let whole = |place| arena.wholes[place as usize].clone().expect("computed before");
+        places.map(whole).collect()
     }
 }
 
@@ -140,12 +140,7 @@ impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
     fn compared(self, name: &str, op: Binary, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
         let (tape, other) = (self.tape, other.whole(name, self.tape));
-        let shape = match shapes::broadcast(name, &self.shape(), &other.shape()) {
-            Ok(shape) => shape,
-            Err(why) => tape.fail(why),
-        };
-        let id = tape.record(Op::Compare(op), &[self.id, other.id], shape);
-        tape.settle(id);
-        Mask { tape, id }
+        let shape = tape.fits(shapes::broadcast(name, &self.shape(), &other.shape()));
+        Mask { tape, id: tape.apply_nodes(Op::Compare(op), &[self.id, other.id], shape) }
     }
 }

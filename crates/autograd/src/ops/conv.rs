@@ -2,7 +2,7 @@
 //! partial derivatives are the members of this family, and the rule of each is the other two.
 
 use crate::op::{Call, Cotangents, Op, Reads};
-use crate::tape::Tape;
+use crate::tape::{Tape, place_in};
 use crate::var::Var;
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Conv, Float, Shape, Tensor, shapes};
@@ -68,12 +68,7 @@ impl ConvOp {
 impl<T: Float> Tape<T> {
     /// The geometry's place in the table, which holds each once.
     pub(super) fn geometry(&self, conv: &Conv) -> u32 {
-        let convs = &mut self.arena.borrow_mut().convs;
-        if let Some(place) = convs.iter().position(|known| known == conv) {
-            return place as u32;
-        }
-        convs.push(*conv);
-        convs.len() as u32 - 1
+        place_in(&mut self.arena.borrow_mut().convs, *conv)
     }
 }
 

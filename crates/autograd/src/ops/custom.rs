@@ -178,7 +178,6 @@ impl<T: Float> Tape<T> {
     ) -> Outputs<Var<'t, T>> {
         let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
         let first = self.record(op, &parents, shapes[0]);
-        self.note(first);
         {
             let arena = &mut *self.arena.borrow_mut();
             let active = arena.nodes[first as usize].flags & ACTIVE;

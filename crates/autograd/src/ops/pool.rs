@@ -4,6 +4,7 @@
 use crate::index::{Index, IntoIndex};
 use crate::op::{Call, Op, Reads};
 use crate::ops::IndexOp::{Pick, Place};
+use crate::tape::place_in;
 use crate::var::Var;
 use wengert_tensor::maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
@@ -117,12 +118,8 @@ impl<'t, T: Float> Var<'t, T> {
         let op = {
             let arena = &mut *self.tape.arena.borrow_mut();
             arena.wholes.push(None);
-            let known = arena.pools.iter().position(|&other| other == windows);
-            let windows = known.unwrap_or_else(|| {
-                arena.pools.push(windows);
-                arena.pools.len() - 1
-            });
-            MaxPool { windows: windows as u32, positions: arena.wholes.len() as u32 - 1 }
+            let windows = place_in(&mut arena.pools, windows);
+            MaxPool { windows, positions: arena.wholes.len() as u32 - 1 }
         };
         let outputs = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape]);
         (outputs[0], Index { tape: self.tape, id: outputs[1].id })

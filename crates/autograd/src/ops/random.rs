@@ -99,10 +99,7 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     fn draw(&self, op: &str, shape: impl Sizes, from: Distribution) -> Var<'_, T> {
-        let shape = match shape.shape_for(op) {
-            Ok(shape) => shape,
-            Err(why) => self.fail(why),
-        };
+        let shape = self.fits(shape.shape_for(op));
         let (_, stream) = self.stream();
         self.apply(Op::Draw(Draw { from, stream }), &[], shape)
     }

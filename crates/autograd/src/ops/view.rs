@@ -135,10 +135,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[inline]
     #[track_caller]
     pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
-        match rule {
-            Ok(answer) => answer,
-            Err(why) => self.tape.fail(why),
-        }
+        self.tape.fits(rule)
     }
 
     /// Repeated to a larger shape.

@@ -1,6 +1,7 @@
 //! The profile over time, in the trace event format of Chrome, which Perfetto reads, too.
 
 use super::{Profile, ProfileRow};
+use crate::json::Quoted;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -88,14 +89,14 @@ impl Bar {
     fn of(row: &ProfileRow, category: &'static str) -> Bar {
         let list = |items: Vec<String>| format!("[{}]", items.join(","));
         let mut details = vec![
-            ("ops", list(row.ops.iter().map(|op| quoted(op)).collect())),
+            ("ops", list(row.ops.iter().map(|op| Quoted(op).to_string()).collect())),
             ("nodes", list(row.nodes.iter().map(usize::to_string).collect())),
-            ("scope", quoted(&row.scope)),
+            ("scope", Quoted(&row.scope).to_string()),
             ("read_bytes", row.read.to_string()),
             ("written_bytes", row.written.to_string()),
         ];
         if let Some(charged) = &row.charged_to {
-            details.push(("charged_to_op", quoted(&charged.op)));
+            details.push(("charged_to_op", Quoted(&charged.op).to_string()));
             details.push(("charged_to_node", charged.node.to_string()));
         }
         if row.again {
@@ -116,7 +117,7 @@ impl Bar {
             json,
             "{{\"name\":{},\"cat\":\"{}\",\"ph\":\"X\",\"ts\":{}.{:03},\"dur\":{}.{:03},\"pid\":1,\
              \"tid\":1,\"args\":{{",
-            quoted(&self.name),
+            Quoted(&self.name),
             self.category,
             start / 1000,
             start % 1000,
@@ -129,22 +130,4 @@ impl Bar {
         }
         json.push_str("}}");
     }
-}
-
-/// Text as a string of JSON.
-fn quoted(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            c if c.is_control() => {
-                let _ = write!(json, "\\u{:04x}", c as u32);
-            }
-            c => json.push(c),
-        }
-    }
-    json.push('"');
-    json
 }

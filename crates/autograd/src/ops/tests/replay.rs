@@ -2,49 +2,11 @@
 
 use super::*;
 use crate::index::Index;
-
-/// The elements in the opposite order: within the same domain, and other elements are the greatest.
-fn reversed(x: &Tensor<f64>) -> Tensor<f64> {
-    Tensor::from_vec(x.to_vec().into_iter().rev().collect(), &x.shape())
-}
+use crate::testing::{Recording, reversed};
 
 /// All numbers, bit for bit.
 fn bits(x: &Tensor<f64>) -> Vec<u64> {
     x.to_vec().into_iter().map(f64::to_bits).collect()
-}
-
-/// The value, the slopes as variables, and from the second order on their slopes; then the gradients as
-/// numbers.
-struct Program<'t> {
-    leaves: Vec<Var<'t, f64>>,
-    loss: Var<'t, f64>,
-    results: Vec<Var<'t, f64>>,
-}
-
-impl<'t> Program<'t> {
-    fn of(row: &Row, tape: &'t Tape<f64>, inputs: &[Tensor<f64>]) -> Self {
-        let leaves: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
-        let y = row.run(&leaves);
-        let loss = weighted(y);
-        let slopes = loss.grad_or_zero(&leaves);
-        let mut results = vec![y, loss];
-        let bend = slopes.iter().map(|&g| weighted(g)).reduce(|a, b| a + b).unwrap();
-        results.extend(slopes);
-        if bend.is_active() {
-            results.extend(bend.grad_or_zero(&leaves));
-        }
-        Program { leaves, loss, results }
-    }
-
-    fn numbers(&self) -> Vec<Vec<u64>> {
-        let mut all: Vec<_> = self.results.iter().map(|y| bits(&y.value())).collect();
-        // Once with the history kept, once to its end.
-        for gradients in [self.loss.backward_retain(), self.loss.backward()] {
-            let of = |&x: &Var<'t, f64>| gradients.wrt(x).map(bits).unwrap_or_default();
-            all.extend(self.leaves.iter().map(of));
-        }
-        all
-    }
 }
 
 #[test]
@@ -53,19 +15,16 @@ fn every_operation_can_be_replayed() {
     for row in every_row(|_| true) {
         for policy in POLICIES {
             let other: Vec<_> = row.inputs.iter().map(reversed).collect();
-            let fresh = |inputs: &[Tensor<f64>]| {
-                let tape = Tape::train(&mut Philox::new(5)).with_policy(policy);
-                Program::of(&row, &tape, inputs).numbers()
-            };
-            let tape = Tape::train(&mut Philox::new(5)).with_policy(policy);
-            let program = Program::of(&row, &tape, &row.inputs);
+            let f = operation(|x| vec![row.run(x)]);
+            let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
+            let fresh = |inputs: &[Tensor<f64>]| Recording::of(&f, &make(), inputs).numbers();
+            let tape = make();
+            let program = Recording::of(&f, &tape, &row.inputs);
             let first = program.numbers();
             assert_eq!(first, fresh(&row.inputs), "{}", row.name);
             // Twice on other numbers, then on the first again.
             for inputs in [&other, &other, &row.inputs] {
-                let replay = tape.replay(&()).allow_reads();
-                let leaves = program.leaves.iter().zip(inputs);
-                leaves.fold(replay, |replay, (&x, value)| replay.set(x, value.clone())).run();
+                program.replay(inputs);
                 assert_eq!(program.numbers(), fresh(inputs), "{}", row.name);
             }
             moved += usize::from(fresh(&other) != first);
