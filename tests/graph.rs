@@ -1,11 +1,12 @@
 //! What the models record, as data.
 
 use std::fmt::Write;
-use wengert::autograd::Graph;
+use wengert::autograd::{Graph, Path};
 use wengert::models::{
     Autoencoder, BasicBlock, Cnn, InceptionNet, LeNet, LeNet5, ResNet, Vgg, ZipcodeNet,
 };
 use wengert::prelude::*;
+use wengert::tensor::AnyTensor;
 
 /// The graph of a run in training mode on random images.
 fn recorded(model: &dyn Layer, shape: &[usize], seed: u64) -> Graph {
@@ -92,10 +93,10 @@ fn the_scopes_of_a_residual_block() {
     );
 }
 
-#[test]
-fn models_record_the_same_program_for_other_data() {
+/// Every model of the library, with the shape of one of its samples.
+fn models() -> [(&'static str, Box<dyn Layer>, [usize; 3]); 9] {
     let rng = &mut Philox::new(0);
-    let models: [(&str, Box<dyn Layer>, [usize; 3]); 9] = [
+    [
         ("LeNet", Box::new(LeNet::new(rng)), [1, 28, 28]),
         ("LeNet5", Box::new(LeNet5::new(rng)), [1, 32, 32]),
         ("ZipcodeNet", Box::new(ZipcodeNet::new(rng)), [1, 16, 16]),
@@ -105,8 +106,13 @@ fn models_record_the_same_program_for_other_data() {
         ("Vgg", Box::new(Vgg::new(3, 4, &[8, 16], rng)), [3, 8, 8]),
         ("InceptionNet", Box::new(InceptionNet::new(3, 4, rng)), [3, 8, 8]),
         ("Autoencoder", Box::new(Autoencoder::new(4, rng)), [1, 28, 28]),
-    ];
+    ]
+}
+
+#[test]
+fn models_record_the_same_program_for_other_data() {
     let mut graphs: Vec<(&str, Graph)> = vec![];
+    let models = models();
     for (name, model, [c, h, w]) in &models {
         let run = |n, seed| recorded(&**model, &[n, *c, *h, *w], seed);
         let graph = run(2, 1);
@@ -127,6 +133,67 @@ fn models_record_the_same_program_for_other_data() {
             assert!(!graph.same_structure(earlier), "{name} and {other}");
         }
         graphs.push((name, graph));
+    }
+}
+
+/// The value of a run, its gradients and what it makes of the buffers, as bits. The model is as before.
+fn results(model: &mut Box<dyn Layer>, [x, y, loss]: [Var<'_>; 3]) -> Vec<(String, Vec<u32>)> {
+    let bits = |x: &Tensor| x.to_vec().into_iter().map(f32::to_bits).collect();
+    let mut all = vec![("value".into(), bits(&y.value()))];
+    let gradients = loss.backward();
+    all.push(("input".into(), bits(gradients.wrt(x).unwrap())));
+    all.extend(gradients.of(&*model).into_iter().map(|(name, _, gradient)| (name, bits(gradient))));
+    let before = state_dict(model);
+    gradients.apply_updates(model);
+    let after = state_dict(model);
+    all.extend(after.iter().map(|(name, x)| (format!("state {name}"), bits(&x.cast::<f32>()))));
+    load_state_dict(model, &before).unwrap();
+    all
+}
+
+fn scored<'t>(model: &dyn Layer, x: Var<'t>) -> [Var<'t>; 3] {
+    let y = model.forward(x);
+    [x, y, y.square().mean_all()]
+}
+
+/// Replayed with other inputs, parameters, buffers and random numbers, each model gives the bits of a
+/// new run.
+#[test]
+fn every_model_can_be_replayed() {
+    for (name, mut model, [c, h, w]) in models() {
+        for training in [true, false] {
+            let tape_of = |seed: u64| {
+                if training { Tape::train(&mut Philox::new(seed)) } else { Tape::eval() }
+            };
+            let input = |seed| Tensor::normal(&[2, c, h, w], 0.0, 1.0, &mut Philox::new(seed));
+            let tape = tape_of(1);
+            let run = scored(&*model, tape.watch(input(1)));
+            let mut earlier = results(&mut model, run);
+            for seed in 2..4 {
+                model.visit_mut(&Path::root(), &mut |_, state| {
+                    let value = match state.value() {
+                        AnyTensor::F32(value) => AnyTensor::F32(value * 0.9 + 0.01),
+                        AnyTensor::I64(value) => AnyTensor::I64(value + 3),
+                        other => other,
+                    };
+                    state.set(&value).unwrap();
+                });
+                tape.replay(&*model).set(run[0], input(seed)).rng(&mut Philox::new(seed)).run();
+                let replayed = results(&mut model, run);
+                let fresh = tape_of(seed);
+                let anew = scored(&*model, fresh.watch(input(seed)));
+                let anew = results(&mut model, anew);
+                for (old, new) in replayed.iter().zip(&anew) {
+                    assert!(old == new, "{name}, training: {training}: {} differs", old.0);
+                }
+                assert_eq!(replayed.len(), anew.len());
+                // Every number that is looked at is another one than before.
+                for (old, new) in earlier.iter().zip(&replayed) {
+                    assert!(old != new, "{name}, training: {training}: {} is the same", old.0);
+                }
+                earlier = replayed;
+            }
+        }
     }
 }
 

@@ -41,9 +41,11 @@ pub struct GradcheckError {
     pub order: usize,
     /// Which derivative.
     pub at: Place,
-    /// What the rules say; at a kink, the slope to the left.
+    /// What the rules say. At a kink: the slope to the left. At an edge of the domain: the function's value
+    /// at the point.
     pub analytic: f64,
-    /// What differences of the function say; at a kink, the slope to the right.
+    /// What differences of the function say. At a kink: the slope to the right. At an edge of the domain:
+    /// the function's value next to the point. Where the function is not finite: its value.
     pub numeric: f64,
     /// The largest difference of the two that would have passed.
     pub bound: f64,
@@ -75,6 +77,21 @@ pub enum Place {
         /// Its element, counted row by row.
         element: usize,
         /// The output's element that has the kink.
+        output: usize,
+    },
+    /// The function is finite at the point and NaN or infinite next to it: the point lies at the edge of
+    /// the function's domain, and no differences can be taken. Nothing is said about the rules.
+    Edge {
+        /// Which input.
+        input: usize,
+        /// Its element, counted row by row.
+        element: usize,
+        /// The output's element that is not finite.
+        output: usize,
+    },
+    /// The function itself is NaN or infinite at the point. Nothing is said about the rules.
+    Value {
+        /// The output's element that is not finite.
         output: usize,
     },
     /// Gradients as numbers (`backward`) and as variables (`grad`) differ, or those of the eager
@@ -110,6 +127,22 @@ impl fmt::Display for GradcheckError {
                     "of output element {output} by element {element} of {input}: the function has a kink \
                      or a jump next to this point, its slope is {analytic:e} on the left and {numeric:e} on \
                      the right: choose a point farther away"
+                );
+            }
+            Place::Edge { input, element, output } => {
+                let input = argument(input);
+                return write!(
+                    f,
+                    "of output element {output} by element {element} of {input}: the function is {analytic:e} \
+                     at this point and {numeric} next to it: choose a point farther from the edge of the \
+                     function's domain, or smaller steps"
+                );
+            }
+            Place::Value { output } => {
+                return write!(
+                    f,
+                    "of output element {output}: the function is {numeric} at this point: choose a point in \
+                     the function's domain"
                 );
             }
             Place::Paths { input } => {
@@ -313,6 +346,10 @@ const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
 impl<T: Float> Run<'_, T> {
     fn check(&self, rng: &mut Philox) -> Result<(), GradcheckError> {
         let output = self.value(self.inputs);
+        let center = numbers(&output);
+        if let Some(o) = center.iter().position(|y| !y.is_finite()) {
+            return Err(self.error(Place::Value { output: o }, f64::NAN, center[o], 0.0));
+        }
         let weights = random_like(&output, rng);
         self.paths(&weights)?;
         let size: usize = self.inputs.iter().map(Tensor::numel).sum();
@@ -399,6 +436,10 @@ impl<T: Float> Run<'_, T> {
         let weights_of = numbers(weights);
         let h = self.step;
         let all = OFFSETS.map(|k| self.moved_along(&directions, k * h));
+        let infinite = (0..weights_of.len()).find(|&o| all.iter().any(|y| !y[o].is_finite()));
+        if let Some(output) = infinite {
+            return Err(self.edge(&directions, output));
+        }
         let points = all.each_ref().map(|values| dot(values, &weights_of));
         let numeric = stencil(points, h);
         let slopes = self.gradients(weights, Policy::Fused, false);
@@ -464,6 +505,19 @@ impl<T: Float> Run<'_, T> {
         let sharpness = |points: Points| unsmooth(points).max(lopsided(points));
         let sharpest = |&a: &usize, &b: &usize| sharpness(of(h, a)).total_cmp(&sharpness(of(h, b)));
         let Some(output) = outputs.max_by(sharpest) else { return Ok(()) };
+        let (input, element) =
+            self.sharpest(directions, |part| sharpness(self.along(part, output, h)));
+        let moved = OFFSETS.map(|k| self.moved(input, element, k * h)[output]);
+        Err(self.kink(Place::Kink { input, element, output }, moved, bound))
+    }
+
+    /// The element of the inputs by which a function of directions is largest: found by halving. Returns the
+    /// input and its element.
+    fn sharpest(
+        &self,
+        directions: &[Tensor<T>],
+        sharpness: impl Fn(&[Tensor<T>]) -> f64,
+    ) -> (usize, usize) {
         let ends: Vec<usize> = directions
             .iter()
             .scan(0, |end, v| {
@@ -483,14 +537,23 @@ impl<T: Float> Run<'_, T> {
         let (mut low, mut high) = (0, ends.last().copied().unwrap_or(0));
         while high - low > 1 {
             let middle = usize::midpoint(low, high);
-            let [left, right] = [within(low, middle), within(middle, high)]
-                .map(|part| sharpness(self.along(&part, output, h)));
+            let [left, right] =
+                [within(low, middle), within(middle, high)].map(|part| sharpness(&part));
             (low, high) = if left >= right { (low, middle) } else { (middle, high) };
         }
         let input = ends.partition_point(|&end| end <= low);
-        let element = low - ends[input].saturating_sub(directions[input].numel());
-        let moved = OFFSETS.map(|k| self.moved(input, element, k * h)[output]);
-        Err(self.kink(Place::Kink { input, element, output }, moved, bound))
+        (input, low - (ends[input] - directions[input].numel()))
+    }
+
+    /// An output that is not finite along these directions.
+    fn edge(&self, directions: &[Tensor<T>], output: usize) -> GradcheckError {
+        let not_finite = |points: Points| points.into_iter().find(|y| !y.is_finite());
+        let along = |part: &[Tensor<T>]| not_finite(self.along(part, output, self.step));
+        let (input, element) =
+            self.sharpest(directions, |part| f64::from(u8::from(along(part).is_some())));
+        let center = numbers(&self.value(self.inputs))[output];
+        let found = along(directions).expect("seen to be infinite along these directions");
+        self.error(Place::Edge { input, element, output }, center, found, 0.0)
     }
 
     fn kink(&self, at: Place, [a, b, _, d, e]: Points, bound: f64) -> GradcheckError {
@@ -515,6 +578,13 @@ impl<T: Float> Run<'_, T> {
                     [a, b, center[o], d, e]
                 };
                 let whole = around(h);
+                let not_finite = |o: &usize| whole.iter().any(|values| !values[*o].is_finite());
+                if let Some(output) = (0..center.len()).find(not_finite) {
+                    let next = whole.iter().map(|values| values[output]);
+                    let next = { next }.find(|y| !y.is_finite()).expect("found above");
+                    let at = Place::Edge { input, element, output };
+                    return Err(self.error(at, center[output], next, 0.0));
+                }
                 let mut nearer: [Option<[Vec<f64>; 4]>; 2] = [None, None];
                 for (o, row) in rows.iter().enumerate() {
                     let points = of(&whole, o);
@@ -777,6 +847,41 @@ mod tests {
         }
         at(|x| x * x.abs(), 0.0).unwrap_err(); // its second derivative jumps
         at(|x| x.square() * x.abs(), 0.0).unwrap(); // its third
+    }
+
+    #[test]
+    fn points_at_the_edge_of_a_domain_are_refused_by_name() {
+        type Unary = fn(Var<'_, f64>) -> Var<'_, f64>;
+        let at = |f: Unary, x: f64| {
+            let x = [Tensor::from([5.0]), Tensor::from([3.0, x, 1.0])];
+            let f = any_tape(move |x| f(x[1]) * x[0]);
+            let errors = [Gradcheck::new().full(), Gradcheck::new().directions(2)]
+                .map(|check| check.order(2).run(&f, &x).unwrap_err());
+            assert_eq!(errors[0].at, errors[1].at);
+            errors[0].clone()
+        };
+        let cases: [(Unary, f64); 4] = [
+            (|x| x.sqrt(), 1e-4),
+            (|x| x.ln(), 1e-5),
+            (|x| x.pow(0.5), 1e-3),
+            (|x| (4.0 - x).sqrt() * 0.0 + (x - 1e-9).ln(), 2e-9),
+        ];
+        for (f, x) in cases {
+            let error = at(f, x);
+            assert_eq!(error.at, Place::Edge { input: 1, element: 1, output: 1 }, "{error}");
+            assert!(
+                error.to_string().contains("NaN next to it: choose a point farther"),
+                "{error}"
+            );
+        }
+        let cases: [(Unary, f64); 3] =
+            [(|x| x.sqrt(), -1.0), (|x| x.ln(), 0.0), (|x| x.recip(), 0.0)];
+        for (f, x) in cases {
+            let error = at(f, x);
+            assert_eq!(error.at, Place::Value { output: 1 }, "{error}");
+        }
+        let text = at(|x| x.ln(), 0.0).to_string();
+        assert!(text.contains("output element 1: the function is -inf at this point"), "{text}");
     }
 
     #[test]

@@ -263,6 +263,7 @@ impl<T: Float> StepContext<'_, T> {
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
             one_number(&step, root);
+            trainable(&step, root);
             (root, root.item())
         });
         let (root, loss) = forward.map_err(|error| refused(error, &*model, cx.example))?;
@@ -327,6 +328,18 @@ fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
             tape.shape_error(format!(
                 "one number wanted, this has shape {shape}: take its mean over the batch"
             ))
+        });
+    }
+}
+
+/// That a loss depends on a parameter that is trained.
+fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
+    if !loss.is_active() {
+        step.scope("loss", || -> Var<'_, T> {
+            step.shape_error(
+                "the loss depends on no parameter that is trained: it is a constant, was detached, or all \
+                 parameters are frozen",
+            )
         });
     }
 }

@@ -227,6 +227,9 @@ fn a_closure_that_does_not_fit_is_an_error_before_the_first_step() {
         text.contains("log_accuracy: outputs of shape [2, 4] are answers of shape [2]"),
         "{text}"
     );
+    let error = run(|_, step, (x, _)| step.constant(x.clone()).mean_all());
+    let text = error.unwrap_err().to_string();
+    assert!(text.starts_with("loss: the loss depends on no parameter that is trained"), "{text}");
     assert_eq!((state_dict(&model), rng), (before, Philox::new(3)));
 }
 
