@@ -1,0 +1,433 @@
+//! Functions that see cotangents on the way back, and replace them.
+#![allow(clippy::items_after_statements)] // helpers stand beside what they help
+
+use crate::common::panics;
+use smallvec::smallvec;
+use std::sync::Arc;
+use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Param, Policy, Tape, Var};
+use wengert_tensor::{Philox, Pool, Shape, Tensor};
+
+const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
+
+fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
+    Tensor::<f32>::normal(shape, 0.0, 1.0, &mut Philox::new(seed)).cast()
+}
+
+fn near(a: &[f64], b: &[f64]) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(b) {
+        assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{a} {b}");
+    }
+}
+
+/// sin x and cos x.
+struct SinCos;
+impl CustomOp<f64> for SinCos {
+    fn name(&self) -> &'static str {
+        "sin_cos"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok(smallvec![x[0], x[0]])
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        smallvec![x[0].sin(), x[0].cos()]
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        let by_sin = c.gy_of(0).map(|g| g * c.y(1));
+        let by_cos = c.gy_of(1).map(|g| -g * c.y(0));
+        smallvec![by_sin.into_iter().chain(by_cos).reduce(|a, b| a + b)]
+    }
+}
+
+/// Leaves, computed values, views of views that several operations read, outputs of one operation.
+fn program(x: Var<'_, f64>) -> (Vec<Var<'_, f64>>, Var<'_, f64>) {
+    let y = x.tanh();
+    let view = y.reshape(&[4, 6]);
+    let half = view.narrow(1, 0, 3);
+    let part = half.narrow(0, 1, 2);
+    let z = (half.square().sum_all() + (part * 3.0).exp().sum_all()) * view.sum_all();
+    let pooled = y.reshape(&[1, 4, 6]).max_pool2d(&Pool::new(2));
+    let two = x.tape().custom(Arc::new(SinCos), &[half]);
+    let mut all = vec![x, y, view, half, part, z, pooled, two[0], two[1]];
+    let loss = (z + pooled.square().sum_all() + (two[0] * two[1].exp()).sum_all()).square();
+    all.push(loss);
+    (all, loss)
+}
+
+#[test]
+fn a_hook_sees_what_grad_gives_once() {
+    for policy in POLICIES {
+        let wanted: Vec<Vec<f64>> = {
+            let tape = Tape::new().with_policy(policy);
+            let (all, loss) = program(tape.watch(numbers(&[24], 1)));
+            loss.grad(&all).iter().map(|g| g.value().to_vec()).collect()
+        };
+        for way in 0..3 {
+            let tape = Tape::new().with_policy(policy);
+            let (all, loss) = program(tape.watch(numbers(&[24], 1)));
+            let mut seen: Vec<(usize, Vec<f64>)> = vec![];
+            let cell = std::cell::RefCell::new(&mut seen);
+            let mut hooks = loss.hooks();
+            for (i, &x) in all.iter().enumerate() {
+                let cell = &cell;
+                hooks = hooks.see(x, move |g, site| {
+                    assert!(site.variable.shape() == g.shape() && site.scope.is_empty());
+                    cell.borrow_mut().push((i, g.to_vec()));
+                });
+            }
+            match way {
+                0 => drop(hooks.backward()),
+                1 => drop(hooks.backward_retain()),
+                _ => drop(hooks.grad(&all[..1])),
+            }
+            let mut order: Vec<usize> = seen.iter().map(|(i, _)| *i).collect();
+            // From the loss to the leaf; the further output of an op comes before its first.
+            assert_eq!((order[0], order[order.len() - 1]), (all.len() - 1, 0));
+            order.sort_unstable();
+            assert_eq!(order, (0..all.len()).collect::<Vec<_>>());
+            for (i, g) in seen {
+                near(&g, &wanted[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hook_sees_what_differences_give() {
+    let loss = |h: f64, element: usize| {
+        let tape = Tape::new();
+        let x = tape.constant(numbers(&[5], 2));
+        let bump = Tensor::from_fn(&[5], |i| if i == element { h } else { 0.0 });
+        let y = x.sin() + tape.constant(bump);
+        (y * y.exp()).sum_all().item()
+    };
+    let tape = Tape::new();
+    let x = tape.watch(numbers(&[5], 2));
+    let y = x.sin();
+    let mut seen = vec![];
+    (y * y.exp()).sum_all().hooks().see(y, |g, _| seen = g.to_vec()).backward();
+    for (i, g) in seen.into_iter().enumerate() {
+        let slope = (loss(1e-5, i) - loss(-1e-5, i)) / 2e-5;
+        assert!((g - slope).abs() < 1e-8, "{g} {slope}");
+    }
+}
+
+/// What is replaced goes on through views, pools and operations with two outputs: a factor at a variable is
+/// the gradient of the program with `c·v - (c - 1)·v.detach()` in place of the variable v.
+#[test]
+fn a_replaced_cotangent_goes_on() {
+    fn loss<'t>(
+        x: Var<'t, f64>,
+        at: usize,
+        v: impl Fn(Var<'t, f64>) -> Var<'t, f64>,
+    ) -> (Var<'t, f64>, Var<'t, f64>) {
+        let mut hooked = None;
+        let mut put = |i: usize, y: Var<'t, f64>| {
+            if i == at {
+                hooked = Some(y);
+                return v(y);
+            }
+            y
+        };
+        let y = put(0, x.tanh());
+        let view = put(1, y.reshape(&[4, 6]));
+        let half = put(2, view.narrow(1, 0, 3));
+        let pooled = put(3, view.unsqueeze(0).max_pool2d(&Pool::new(2)));
+        let two = x.tape().custom(Arc::new(SinCos), &[half]);
+        let (sin, cos) = (put(4, two[0]), put(5, two[1]));
+        let y = half.sum_all() + pooled.square().sum_all() + (sin * cos.exp()).sum_all();
+        let y = put(6, y * view.square().sum_all());
+        (y.square(), hooked.unwrap())
+    }
+    for policy in POLICIES {
+        for at in 0..7 {
+            let tape = Tape::new().with_policy(policy);
+            let x = tape.watch(numbers(&[24], 3));
+            let (plain, _) = loss(x, at, |v| 0.3 * v + 0.7 * v.detach());
+            let wanted = plain.grad(&[x])[0].value().to_vec();
+            let (hooked, v) = loss(x, at, |v| v);
+            let got = hooked.hooks().replace(v, |g, _| 0.3 * g).grad(&[x])[0];
+            near(&got.value().to_vec(), &wanted);
+            for gradients in [
+                hooked.hooks().replace(v, |g, _| 0.3 * g).backward_retain(),
+                hooked.hooks().replace(v, |g, _| 0.3 * g).backward(),
+            ] {
+                near(&gradients.wrt(x).unwrap().to_vec(), &wanted);
+            }
+        }
+    }
+}
+
+/// Features f = tanh(x·W), a classifier on f and a domain critic on f behind the reversal: the formula of
+/// Ganin and Lempitsky, ∂(L₁ - λ·L₂)/∂W, and ∂L₂/∂v for the critic.
+#[test]
+fn gradient_reversal() {
+    let lambda = 0.3;
+    let w = Param::new(numbers(&[3, 4], 1));
+    let (u, v) = (Param::new(numbers(&[4, 1], 2)), Param::new(numbers(&[4, 1], 3)));
+    let losses = |tape: &Tape<f64>, reversed: bool| -> (Tensor<f64>, Tensor<f64>, Tensor<f64>) {
+        let f = tape.constant(numbers(&[5, 3], 4)).matmul(tape.param(&w)).tanh();
+        let into_critic = f * 1.0;
+        let first = f.matmul(tape.param(&u)).square().mean_all();
+        let second = into_critic.matmul(tape.param(&v)).sigmoid().mean_all();
+        if reversed {
+            let loss = first + second;
+            let g = loss.hooks().replace(into_critic, |g, _| -lambda * g).backward();
+            let of = |p| g.get(p).unwrap().clone();
+            return (of(&w), of(&u), of(&v));
+        }
+        let by_w = (first - lambda * second).grad(&[tape.param(&w)])[0].value();
+        let by_u = first.grad(&[tape.param(&u)])[0].value();
+        (by_w, by_u, second.grad(&[tape.param(&v)])[0].value())
+    };
+    let (got, wanted) = (losses(&Tape::new(), true), losses(&Tape::new(), false));
+    near(&got.0.to_vec(), &wanted.0.to_vec());
+    near(&got.1.to_vec(), &wanted.1.to_vec());
+    near(&got.2.to_vec(), &wanted.2.to_vec());
+}
+
+#[test]
+fn clipping_before_and_after() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 10.0]));
+    let y = x.square();
+    let loss = y.square().sum_all();
+    // In the order in which they were added.
+    let g = loss
+        .hooks()
+        .replace(y, |g, _| g.clamp(-5.0, 5.0))
+        .replace(y, |g, _| 2.0 * g)
+        .backward_retain();
+    assert_eq!(g.wrt(x).unwrap().to_vec(), [2.0 * 2.0 * 2.0, 10.0 * 20.0]);
+    let g =
+        loss.hooks().replace(y, |g, _| 2.0 * g).replace(y, |g, _| g.clamp(-5.0, 5.0)).backward();
+    assert_eq!(g.wrt(x).unwrap().to_vec(), [4.0 * 2.0, 5.0 * 20.0]);
+}
+
+#[test]
+fn a_gradient_that_is_asked_for_is_the_replaced_one() {
+    let w = Param::new(Tensor::from([1.0, -2.0]));
+    fn hooks<'t>(p: Var<'t, f64>, x: Var<'t, f64>) -> wengert_autograd::Hooks<'static, 't, f64> {
+        (x * p).sum_all().hooks().replace(p, |g, site| g + 0.5 * site.variable)
+    }
+    let at = Tensor::from([3.0, 4.0]);
+    let tape = Tape::new();
+    let (x, p) = (tape.watch(at.clone()), tape.param(&w));
+    assert_eq!(hooks(p, x).grad(&[p])[0].value().to_vec(), [3.5, 3.0]);
+    assert_eq!(hooks(p, x).backward_for(&w).get(&w).unwrap().to_vec(), [3.5, 3.0]);
+    let tape = Tape::new();
+    let (x, p) = (tape.watch(at), tape.param(&w));
+    let g = hooks(p, x).backward_checked().unwrap();
+    assert_eq!(g.get(&w).unwrap().to_vec(), [3.5, 3.0]);
+    assert_eq!(g.wrt(x).unwrap().to_vec(), [1.0, -2.0]);
+}
+
+#[test]
+fn checked_gradients_are_those_behind_the_hooks() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([0.0, 4.0]));
+    let loss = x.sqrt().sum_all();
+    let infinite = |tape: &Tape<f64>| {
+        let x = tape.watch(Tensor::from([0.0, 4.0]));
+        x.sqrt().sum_all().backward_checked().is_err()
+    };
+    assert!(infinite(&Tape::new()));
+    let g = loss.hooks().replace(x, |g, _| g.clamp(-1.0, 1.0)).backward_checked().unwrap();
+    assert_eq!(g.wrt(x).unwrap().to_vec(), [1.0, 0.25]);
+}
+
+/// λ·g with λ a variable, and g² : by hand to the second order. The variable that comes back may be the
+/// user's own, and is not mistaken for the gradient.
+#[test]
+fn hooks_at_second_order() {
+    let tape = Tape::new();
+    let (x, lambda) = (tape.watch(Tensor::from([2.0])), tape.watch(Tensor::from([3.0])));
+    let y = x.powi(3);
+    let loss = y.square().sum_all(); // cotangent of y: 2·x³
+    let slope = loss.hooks().replace(y, |g, _| lambda * g.square()).grad(&[x])[0];
+    // λ·4·x⁶·3·x² = 12·λ·x⁸
+    assert_eq!(slope.item(), 12.0 * 3.0 * 256.0);
+    let [by_x, by_lambda] = slope.sum_all().grad(&[x, lambda])[..] else { unreachable!() };
+    assert_eq!(by_x.item(), 96.0 * 3.0 * 128.0);
+    assert_eq!(by_lambda.item(), 12.0 * 256.0);
+    let third = by_x.sum_all().grad(&[x])[0];
+    assert_eq!(third.item(), 672.0 * 3.0 * 64.0);
+    let own = loss.hooks().replace(x, |_, _| lambda).grad(&[x])[0];
+    assert!(!own.is(lambda));
+    // A hook on the gradient of the gradient.
+    let twice = slope.sum_all().hooks().replace(y, |g, _| 0.0 * g).grad(&[x])[0];
+    assert!(twice.item() != by_x.item());
+}
+
+#[test]
+fn results_of_scopes() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    fn block<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
+        let tape = x.tape();
+        let ((a, b), _) = tape.scope("block", || ((x.square(), x.powi(3)), x * 2.0));
+        a + b
+    }
+    // Σ (s + s³) with s = t² + t³ where t = x² + x³: the block runs twice.
+    fn outer<'t>(y: Var<'t, f64>) -> Var<'t, f64> {
+        y.tape().scope("head", || y.sum_all())
+    }
+    let loss = outer(block(block(x)));
+    let mut seen = vec![];
+    let gradients = loss
+        .hooks()
+        .see_scope("block", |g, site| seen.push((site.call, site.result, g.to_vec())))
+        .replace_scope("head", |g, _| 10.0 * g)
+        .backward();
+    let t = [2.0, 12.0];
+    let by_first = |t: f64| 10.0 * (2.0 * t + 3.0 * t * t);
+    // The third result is used by nobody.
+    let wanted = [
+        (1, 1, vec![10.0, 10.0]),
+        (1, 0, vec![10.0, 10.0]),
+        (0, 1, vec![by_first(t[0]), by_first(t[1])]),
+        (0, 0, vec![by_first(t[0]), by_first(t[1])]),
+    ];
+    assert_eq!(seen, wanted);
+    let by_x = |x: f64, t: f64| by_first(t) * (2.0 * x + 3.0 * x * x);
+    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [by_x(1.0, t[0]), by_x(2.0, t[1])]);
+}
+
+#[test]
+fn no_hook_is_forgotten_in_silence() {
+    let tape = Tape::new();
+    let (x, other) = (tape.watch(Tensor::from([1.0, 2.0])), tape.watch(Tensor::from([1.0])));
+    let constant = tape.constant(Tensor::from([1.0, 2.0]));
+    let unused = tape.scope("unused", || x.exp());
+    let inner = constant.exp();
+    let loss = tape.scope("used", || (x * constant).sum_all());
+    let later = loss + 1.0;
+    let hooks = || loss.hooks().allow_unreached();
+    for x in [other, constant, inner, unused, later] {
+        panics!(
+            loss.hooks().see(x, |_, _| ()).backward_retain(),
+            "backward_retain() does not come to the variable of shape"
+        );
+        let unseen = |_: &Tensor<f64>, _: &_| unreachable!("not reached");
+        drop(hooks().see(x, unseen).backward_retain());
+    }
+    panics!(loss.hooks().see(other, |_, _| ()).grad(&[x]), "grad() does not come to");
+    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[other]), "grad() does not come to");
+    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[later]), "grad() does not come to");
+    panics!(
+        loss.hooks().see_scope("unused", |_, _| ()).backward(),
+        "does not come to any result of the scope `unused`"
+    );
+    panics!(
+        loss.hooks().see_scope("usde", |_, _| ()).backward(),
+        "no scope `usde`",
+        "there are: unused, used"
+    );
+    panics!(loss.hooks().see(Tape::new().watch(Tensor::from([1.0])), |_, _| ()), "two tapes");
+    // The refusals have left everything as it was.
+    assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [1.0, 2.0]);
+}
+
+#[test]
+fn replacements_that_do_not_fit() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let y = tape.scope("block", || x.square());
+    let loss = y.sum_all();
+    panics!(
+        loss.hooks().replace(y, |g, _| g.sum_all()).backward(),
+        "a hook on a variable of shape [2] returned a cotangent of shape []"
+    );
+    panics!(
+        loss.hooks().replace_scope("block", |g, _| g.sum_all()).grad(&[x]),
+        "a hook on result 0 of the scope `block` returned a cotangent of shape []"
+    );
+    let foreign = Tape::new();
+    let stranger = foreign.watch(Tensor::from([1.0, 2.0]));
+    panics!(loss.hooks().replace(y, |_, _| stranger).backward(), "two tapes");
+    // A hook that panics leaves the tape as it was.
+    panics!(loss.hooks().see(y, |_, _| panic!("of the user")).backward_retain(), "of the user");
+    assert_eq!(loss.backward_retain().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
+    assert_eq!(loss.hooks().replace(y, |g, _| g).backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
+}
+
+/// A hook's reading is none of the program's, and what a hook writes leaves nothing on the tape.
+#[test]
+fn a_hook_leaves_no_trace_of_numbers() {
+    let tape = Tape::new();
+    let x = tape.watch(numbers(&[30], 1));
+    let y = x.exp();
+    let loss = y.square().sum_all();
+    let before = tape.len();
+    let hooks = loss.hooks().replace(y, |g, site| {
+        assert!(g.value().numel() == 30 && site.variable.numel() == 30);
+        (g.exp() * site.variable).log_softmax(0)
+    });
+    hooks.backward_retain();
+    assert_eq!(tape.len(), before);
+    let z = loss * 2.0;
+    // No refusal: the program read no number.
+    tape.replay(&()).set(x, Tensor::zeros_of(&[30])).run();
+    assert_eq!(z.item(), 60.0);
+}
+
+/// Large values, which wait for their readers, and a loop long enough for pending cotangents.
+#[test]
+fn hooks_among_pending_cotangents() {
+    for policy in POLICIES {
+        let tape = Tape::new().with_policy(policy);
+        let x = tape.watch(numbers(&[40], 5));
+        let run = |halve: &dyn for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>| {
+            let mut hooked = vec![];
+            let mut y = x;
+            for i in 0..60 {
+                y = (y * 1.01).sin() + x * 0.01;
+                if i % 7 == 0 {
+                    hooked.push(y);
+                    y = halve(y);
+                }
+            }
+            (y.square().sum_all(), hooked)
+        };
+        let (plain, _) = run(&|y| 0.5 * y + 0.5 * y.detach());
+        let wanted = plain.backward_retain().wrt(x).unwrap().to_vec();
+        let (loss, hooked) = run(&|y| y);
+        let mut hooks = loss.hooks();
+        for y in hooked {
+            hooks = hooks.replace(y, |g, _| 0.5 * g);
+        }
+        near(&hooks.backward().wrt(x).unwrap().to_vec(), &wanted);
+    }
+}
+
+/// A variable inside of a checkpoint, whose values are dropped and computed again on the way back.
+#[test]
+fn hooks_inside_of_a_checkpoint() {
+    for policy in POLICIES {
+        let run = |checkpoint: bool| {
+            let tape = Tape::new().with_policy(policy);
+            let x = tape.watch(numbers(&[6, 6], 4));
+            let mut inner = None;
+            let mut block = || {
+                let h = x.matmul(x.tanh());
+                inner = Some(h);
+                h.sin().matmul(x)
+            };
+            let y = if checkpoint { tape.checkpoint(block) } else { block() };
+            let (loss, inner) = (y.square().sum_all(), inner.unwrap());
+            let mut seen = vec![];
+            let slope = loss.hooks().replace(inner, |g, _| g * g.exp().sin()).grad(&[x])[0];
+            let twice = slope.square().sum_all().grad(&[x])[0];
+            let mut all = vec![slope.value().to_vec(), twice.value().to_vec()];
+            let hooks = loss.hooks().see(inner, |g, _| seen.push(g.to_vec()));
+            let hooks = hooks.replace(inner, |g, site| g * 0.5 + site.variable);
+            all.push(hooks.backward().wrt(x).unwrap().to_vec());
+            assert_eq!(seen.len(), 1);
+            all.extend(seen);
+            all
+        };
+        for (a, b) in run(true).iter().zip(run(false)) {
+            near(a, &b);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Tests of the public interface, in one program: each program of its own would compile the library's
+//! generic code again. `cargo test -p wengert-autograd --test all FILE::` runs those of one file.
+
+mod anomaly;
+mod buffers;
+mod checkpoint;
+mod common;
+mod engine;
+mod failures;
+mod faults;
+mod graph;
+mod hooks;
+mod masks;
+mod memory;
+mod norms;
+mod parts;
+mod per_sample;
+mod profile;
+mod programs;
+mod replay;
+mod report;
+mod rules;
+mod scalars;
+mod shapes;
+mod targets;
+mod testing;
+mod transforms;
+mod twins;
+mod versions;
+mod wrt;

@@ -1,0 +1,125 @@
+//! Gradients as one vector, and gradients for a part of the parameters.
+
+use crate::common::panics;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wengert_autograd::{Gradients, Param, Tape};
+use wengert_tensor::{Philox, Tensor};
+
+type Model = (Param, (Param, Param));
+
+fn model() -> Model {
+    let mut rng = Philox::new(3);
+    let mut param = |shape: &[usize]| Param::new(Tensor::normal(shape, 0.0, 0.5, &mut rng));
+    (param(&[6, 5]), (param(&[5]), param(&[5, 3])))
+}
+
+fn run(model: &Model, x: &Tensor) -> Gradients {
+    let tape = Tape::new();
+    let h = tape.constant(x.clone()).matmul(tape.param(&model.0));
+    let h = (h + tape.param(&model.1.0)).tanh();
+    h.matmul(tape.param(&model.1.1)).logsumexp(&[1], false).mean_all().backward()
+}
+
+/// All numbers in the order of the model.
+fn numbers(gradients: &Gradients, model: &Model) -> Vec<f64> {
+    let all = gradients.of(model).into_iter().flat_map(|(_, _, g)| g.to_vec());
+    all.map(f64::from).collect()
+}
+
+#[test]
+fn clipping() {
+    let model = model();
+    let x = Tensor::normal(&[7, 6], 0.0, 1.0, &mut Philox::new(1));
+    let whole = run(&model, &x);
+    let names: Vec<_> = whole.of(&model).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["0", "1.0", "1.1"]);
+    let before = numbers(&whole, &model);
+    let norm = before.iter().map(|g| g * g).sum::<f64>().sqrt();
+    assert!((whole.norm() - norm).abs() < 1e-12 * norm);
+    for max in [norm / 2.0, norm * 2.0, 0.0] {
+        let mut clipped = whole.clone();
+        assert!((clipped.clip_norm(max) - norm).abs() < 1e-12 * norm);
+        let factor = (max / (norm + 1e-6)).min(1.0);
+        for (g, before) in numbers(&clipped, &model).into_iter().zip(&before) {
+            assert!((g - before * factor).abs() <= 1e-6 * before.abs(), "{g} {before}");
+        }
+        assert!(clipped.norm() <= max.min(norm) * (1.0 + 1e-6));
+    }
+    let mut clipped = whole.clone();
+    clipped.clip_value(0.01);
+    for (g, before) in numbers(&clipped, &model).into_iter().zip(&before) {
+        assert!((g - before.clamp(-0.01, 0.01)).abs() < 1e-9);
+    }
+    let mut broken = whole.clone();
+    broken.get_mut(&model.1.0).unwrap().make_mut()[2] = f32::NAN;
+    assert!(broken.clone().clip_norm(1.0).is_nan());
+    broken.clip_value(1.0);
+    assert!(broken.get(&model.1.0).unwrap().to_vec()[2].is_nan());
+    // Squares of these are beyond f32.
+    let mut large = whole.clone();
+    large.scale(1e30);
+    assert!((large.norm() / (norm * 1e30) - 1.0).abs() < 1e-6);
+    panics!(large.clip_norm(-1.0), "clip_norm: a norm of at least 0 wanted, this is -1");
+    panics!(large.clip_value(f64::NAN), "clip_value: a bound of at least 0 wanted");
+}
+
+/// Parts of a batch on threads: the same bits for any number of them, and the mean over the batch.
+#[test]
+fn a_step_on_several_threads() {
+    let model = model();
+    let x = Tensor::normal(&[23, 6], 0.0, 1.0, &mut Philox::new(2));
+    let parts: Vec<Tensor> =
+        (0..6).map(|i| x.narrow(0, 4 * i, if i == 5 { 3 } else { 4 }).contiguous()).collect();
+    let on = |threads: usize| {
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![None; parts.len()]));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(part) = parts.get(i) else { break };
+                        let gradients = run(&model, part);
+                        done.lock().unwrap()[i] = Some((gradients, part.shape()[0] as f64));
+                    }
+                });
+            }
+        });
+        Gradients::mean(done.into_inner().unwrap().into_iter().flatten()).unwrap()
+    };
+    let first = numbers(&on(1), &model);
+    for threads in [2, 3, 6] {
+        let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&numbers(&on(threads), &model)), bits(&first), "{threads} threads");
+    }
+    for (mean, whole) in first.iter().zip(numbers(&run(&model, &x), &model)) {
+        assert!((mean - whole).abs() < 1e-6, "{mean} {whole}");
+    }
+    let runs = || parts.iter().map(|part| run(&model, part));
+    assert!(Gradients::<f32>::mean([]).is_none());
+    panics!(Gradients::mean(runs().map(|g| (g, -1.0))), "a weight is a number of samples");
+    panics!(Gradients::mean(runs().map(|g| (g, 0.0))), "mean: all weights are 0");
+}
+
+/// A part of the parameters: the same numbers, and no work for the others.
+#[test]
+fn backward_for_a_part() {
+    let model = model();
+    let x = Tensor::normal(&[7, 6], 0.0, 1.0, &mut Philox::new(1));
+    let whole = run(&model, &x);
+    let tape = Tape::new();
+    let watched = tape.watch(x.clone());
+    let h = watched.matmul(tape.param(&model.0));
+    let h = (h + tape.param(&model.1.0)).tanh();
+    let loss = h.matmul(tape.param(&model.1.1)).logsumexp(&[1], false).mean_all();
+    let other = Param::new(Tensor::ones(&[2]));
+    panics!(loss.backward_for(&other), "depends on no trainable parameter");
+    let gradients = loss.backward_for(&model.1);
+    assert_eq!(gradients.len(), 2);
+    for param in [&model.1.0, &model.1.1] {
+        assert_eq!(gradients.get(param).unwrap().to_vec(), whole.get(param).unwrap().to_vec());
+    }
+    assert!(gradients.get(&model.0).is_none());
+    panics!(gradients.wrt(watched), "none was computed by this watched variable of shape [7, 6]");
+    panics!(loss.backward_for(&model.1), "backward() ended this tape's history");
+}

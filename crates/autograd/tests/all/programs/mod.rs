@@ -1,0 +1,60 @@
+//! Random programs of 5 to 50 operations: with shared nodes, broadcasting, views, aliases, scopes,
+//! `release`, parameters, and custom operations with several outputs. What is compared does not know the
+//! engine: the same program on plain tensors, and differences of it.
+//!
+//! `cargo test` runs a fixed share. More: `PROPTEST_CASES=20000 cargo test --release -p wengert-autograd
+//! --test all programs -- --nocapture` draws new programs each time (`PROPTEST_RNG_SEED` fixes them). A program
+//! that fails is made shorter, printed, and kept in `tests/all/programs/failed.txt`, from which every later
+//! run takes it first.
+
+mod checks;
+mod customs;
+mod plan;
+mod value;
+
+use checks::{Totals, check};
+use plan::{KINDS, Step, listing, plan};
+use proptest::prelude::*;
+use proptest::test_runner::{
+    Config, FileFailurePersistence, RngSeed, TestCaseError, TestError, TestRunner,
+};
+use std::cell::RefCell;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0..KINDS.len(), proptest::array::uniform8(any::<u8>()))
+        .prop_map(|(kind, bytes)| Step { kind, bytes });
+    proptest::collection::vec(step, 5..=50)
+}
+
+#[test]
+fn programs() {
+    let mut config = Config {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/all/programs/failed.txt",
+        ))),
+        ..Config::default()
+    };
+    let long = std::env::var_os("PROPTEST_CASES").is_some();
+    if !long {
+        (config.cases, config.rng_seed) = (64, RngSeed::Fixed(1));
+    }
+    let cases = config.cases as usize;
+    let totals = RefCell::new(Totals::default());
+    let result = TestRunner::new(config).run(&steps(), |steps| {
+        let program = plan(&steps);
+        check(&program, &mut totals.borrow_mut()).map_err(TestCaseError::fail)
+    });
+    let totals = totals.into_inner();
+    println!("{totals:?}");
+    if let Err(error) = result {
+        match error {
+            TestError::Fail(why, steps) => panic!("{why}\n{}", listing(&plan(&steps))),
+            TestError::Abort(why) => panic!("{why}"),
+        }
+    }
+    assert!(totals.programs >= cases);
+    // Most cuts lie away from kinks, and most programs are curved.
+    assert!(totals.cuts > 8 * cases && totals.cuts > 4 * totals.at_kinks, "{totals:?}");
+    assert!(totals.second_orders > cases / 2, "{totals:?}");
+    assert!(totals.pairs > 8 * cases, "{totals:?}");
+}

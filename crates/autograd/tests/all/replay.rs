@@ -1,0 +1,224 @@
+//! Replays: what they refuse, and what they leave alone. (That they equal new runs is tested for each
+//! operation beside its rules, and for each layer with the layers.)
+
+use crate::common::panic_of;
+use wengert_autograd::{Buffer, Param, Tape};
+use wengert_tensor::{Philox, Tensor};
+
+fn scalar(x: f64) -> Tensor<f64> {
+    Tensor::scalar_of(x)
+}
+
+/// The text of a panic at a line of this file.
+fn refused(run: impl FnOnce()) -> String {
+    let (text, file, _) = panic_of(run);
+    assert_eq!(file, file!(), "{text}");
+    text
+}
+
+#[test]
+fn a_program_that_read_a_number_and_went_on_is_refused() {
+    let tape = Tape::new();
+    let x = tape.watch(scalar(3.0));
+    let y = if x.item() > 0.0 { x.square() } else { -x };
+    let text = refused(|| tape.replay(&()).set(x, scalar(-3.0)).run());
+    assert!(text.contains("read a number") && text.contains("1 of its 2 operations"), "{text}");
+    // Nothing has changed.
+    assert_eq!(y.item(), 9.0);
+    // Told that it decides nothing, the tape does as it is told.
+    tape.replay(&()).set(x, scalar(-4.0)).allow_reads().run();
+    assert_eq!(y.item(), 16.0);
+}
+
+#[test]
+fn numbers_that_are_read_at_the_end_decide_nothing() {
+    let tape = Tape::new();
+    let x = tape.watch(scalar(3.0));
+    let y = x.square();
+    let slope = y.grad(&[x])[0];
+    assert_eq!((y.item(), slope.item()), (9.0, 6.0));
+    assert_eq!(y.backward().wrt(x).unwrap().item(), 6.0); // records nothing
+    tape.replay(&()).set(x, scalar(-4.0)).run();
+    assert_eq!((y.item(), slope.item()), (16.0, -8.0));
+    assert_eq!(y.backward().wrt(x).unwrap().item(), -8.0);
+    // An index is a number, too.
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 5.0, 2.0]));
+    let at = x.argmax(0, false).value().item();
+    let _y = x.narrow(0, at as usize, 1);
+    assert!(refused(|| tape.replay(&()).run()).contains("read a number"));
+}
+
+#[test]
+fn what_is_not_set_stays() {
+    let tape = Tape::train(&mut Philox::new(0));
+    let x = tape.watch(Tensor::from_fn(&[64], |i| i as f64));
+    let noise = tape.randn(&[64]);
+    let y = (x + noise).dropout(0.5);
+    let before = y.value();
+    tape.replay(&()).run();
+    assert_eq!(y.value(), before);
+    tape.replay(&()).rng(&mut Philox::new(1)).run();
+    let other = y.value();
+    assert_ne!(other, before);
+    assert_ne!(noise.value(), Tape::<f64>::train(&mut Philox::new(0)).randn(&[64]).value());
+    // The key stays until another is given.
+    tape.replay(&()).run();
+    assert_eq!(y.value(), other);
+}
+
+#[test]
+fn leaves_are_what_was_given() {
+    let mut weight = Param::new(scalar(2.0));
+    let buffer = Buffer::new(scalar(10.0));
+    let model = (weight.clone(), buffer.clone());
+    let (tape, other) = (Tape::new(), Tape::new());
+    let w = tape.param(&model.0);
+    let b = tape.buffer(&model.1);
+    let x = tape.constant(scalar(3.0));
+    let y = w * x + b;
+    let index = y.reshape(&[1]).argmax(0, true);
+    let text = |run: &dyn Fn()| refused(run);
+    let says = |text: String, what: &str| assert!(text.contains(what), "{text}");
+    says(text(&|| drop(tape.replay(&model).set(w, scalar(1.0)))), "read from the model");
+    says(text(&|| drop(tape.replay(&model).set(b, scalar(1.0)))), "read from the model");
+    says(text(&|| drop(tape.replay(&model).set(y, scalar(1.0)))), "computed from others");
+    let ones = || Tensor::from([1.0, 1.0]);
+    says(
+        text(&|| drop(tape.replay(&model).set(x, ones()))),
+        "shape [2] for a variable of shape []",
+    );
+    says(text(&|| drop(tape.replay(&model).set_index(index, 0.into()))), "computed from others");
+    let foreign = other.constant(scalar(1.0));
+    says(text(&|| drop(tape.replay(&model).set(foreign, scalar(1.0)))), "two tapes");
+    // The model that was recorded, and no other.
+    says(
+        text(&|| tape.replay(&weight).run()),
+        "a parameter of shape [] of the recorded run is not",
+    );
+    says(text(&|| tape.replay(&model.0).run()), "a buffer of f64 of the recorded run is not");
+    assert_eq!(y.item(), 16.0);
+    weight.freeze();
+    let mut model = model;
+    model.0.freeze();
+    says(refused(|| tape.replay(&model).run()), "was frozen");
+    model.0.unfreeze();
+    model.1.set(scalar(0.0));
+    tape.replay(&model).set(x, scalar(5.0)).run();
+    assert_eq!(y.item(), 10.0);
+}
+
+#[test]
+fn versions_are_those_of_the_replay() {
+    let mut w = Param::new(scalar(2.0));
+    let tape = Tape::new();
+    let loss = tape.param(&w).square();
+    let old = loss.backward();
+    w.set(scalar(5.0));
+    assert!(old.is_stale(&w));
+    tape.replay(&w).run();
+    let new = loss.backward();
+    assert!(!new.is_stale(&w));
+    assert_eq!(new.get(&w).unwrap().item(), 10.0);
+    // It can be bound again where it changed since the recording.
+    assert!(tape.param(&w).is(tape.param(&w)));
+}
+
+#[test]
+fn an_index_that_leads_outside_is_found_when_it_is_read() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    let rows = tape.index(Tensor::from([0i64, 1]));
+    let y = x.index_select(0, rows).sum_all();
+    let text = refused(|| tape.replay(&()).set_index(rows, Tensor::from([0i64, 2])).run());
+    assert!(text.contains("index_select: index 2"), "{text}");
+    tape.replay(&()).set_index(rows, Tensor::from([1i64, 1])).run();
+    assert_eq!(y.item(), 14.0);
+}
+
+#[test]
+fn updates_of_buffers_are_made_again_and_once() {
+    let mut mean = (Buffer::new(scalar(0.0)), Buffer::new(Tensor::scalar_of(0i64)));
+    let tape = Tape::new();
+    let x = tape.watch(scalar(4.0));
+    tape.average_buffer(&mean.0, &mean.1, x * 2.0);
+    tape.count_buffer(&mean.1, 1);
+    x.square().backward().apply_updates(&mut mean);
+    for (value, wanted) in [(1.0, 5.0), (11.0, 32.0 / 3.0)] {
+        tape.replay(&mean).set(x, scalar(value)).run();
+        tape.apply_updates(&mut mean);
+        tape.apply_updates(&mut mean);
+        assert!((mean.0.value().item() - wanted).abs() < 1e-12, "{}", mean.0.value());
+    }
+    assert_eq!(mean.1.value().item(), 3);
+}
+
+#[test]
+fn not_everywhere() {
+    let abstract_run = Tape::<f64>::check(|tape| tape.replay(&()).run());
+    assert!(abstract_run.unwrap_err().message.contains("no numbers"));
+    let tape = Tape::inference();
+    let x = tape.constant(Tensor::<f64>::from([1.0, 2.0]));
+    let y = x.square();
+    tape.replay(&()).set(x, Tensor::from([3.0, 4.0])).run();
+    assert_eq!(y.value().to_vec(), [9.0, 16.0]);
+}
+
+/// What was refused before anything was computed has changed nothing.
+#[test]
+fn a_refused_replay_binds_nothing() {
+    let (mut a, b) = (Param::new(scalar(2.0)), Param::new(scalar(3.0)));
+    let tape = Tape::new();
+    let loss = tape.param(&a) * tape.param(&b);
+    a.set(scalar(5.0));
+    assert!(refused(|| tape.replay(&a).run()).contains("is not in this model"));
+    let (text, ..) = panic_of(|| _ = tape.param(&a));
+    assert!(text.contains("changed since this tape bound it"), "{text}");
+    assert_eq!(loss.item(), 6.0);
+    assert!(loss.backward().is_stale(&a));
+}
+
+/// Refused halfway: no gradient of a mixture of old and new, and the next replay is as good as any.
+#[test]
+fn a_replay_that_was_refused_halfway_is_no_run() {
+    let mut sum = Buffer::new(scalar(0.0));
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let rows = tape.index(Tensor::from([1i64]));
+    let y = tape.checkpoint(|| x.index_select(0, rows).exp() * x.sin());
+    tape.update_buffer(&sum, 1.0, x.sum_all());
+    let loss = y.sum_all();
+    let before = loss.item();
+    refused(|| tape.replay(&sum).set_index(rows, Tensor::from([9i64])).run());
+    assert!(panic_of(|| drop(loss.backward())).0.contains("refused halfway"));
+    assert!(panic_of(|| drop(loss.grad(&[x]))).0.contains("refused halfway"));
+    tape.replay(&sum).set_index(rows, Tensor::from([1i64])).run();
+    assert_eq!(loss.item(), before);
+    loss.backward().apply_updates(&mut sum);
+    assert_eq!(sum.value().item(), 3.0);
+}
+
+#[test]
+fn masks_stay_masks() {
+    let tape = Tape::new();
+    let mask = tape.mask(Tensor::from([true, false, true]));
+    let x = tape.watch(Tensor::from([1.0, 2.0, 3.0]));
+    let either = mask.reshape(&[3]).or(x.gt(2));
+    let y = x.masked_fill(either, 0);
+    let graph = tape.graph();
+    tape.replay(&()).set_mask(mask, Tensor::from([false, false, false])).run();
+    assert_eq!(graph.difference(&tape.graph()), None);
+    assert_eq!(y.value().to_vec(), [1.0, 2.0, 0.0]);
+}
+
+/// A number that a hook of `grad` has seen may have decided what came after it.
+#[test]
+fn what_hooks_see_is_read_if_more_is_recorded() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let y = x.square();
+    let mut seen = 0.0;
+    let g = y.sum_all().hooks().see(y, |g, _| seen = g.to_vec()[0]).grad(&[x])[0];
+    assert_eq!((g * seen).shape(), [2]);
+    assert!(refused(|| tape.replay(&()).run()).contains("read a number"));
+}

@@ -1,0 +1,17 @@
+//! Tests of the public interface, in one program: each program of its own would compile the library's
+//! generic code again. `cargo test -p wengert-nn --test all FILE::` runs those of one file.
+
+#[path = "../../../autograd/tests/all/common.rs"]
+mod common;
+mod derivatives;
+mod formulas;
+mod freezing;
+mod gradients;
+mod layers;
+mod modes;
+mod names;
+mod operands;
+mod pooling;
+mod pytorch;
+mod references;
+mod try_predict;

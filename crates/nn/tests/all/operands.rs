@@ -1,0 +1,256 @@
+//! A layer's output is a variable of its own, also where the layer has nothing to do.
+
+use std::collections::HashSet;
+use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
+use wengert_nn::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Checkpoint, CircularPad2d, Conv1d, Conv2d,
+    ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d,
+    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d,
+    MaxPool2d, Module, Rbf, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, ScaledTanh,
+    Sequential, Sigmoid, Silu, Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d,
+    load_state_dict, sequential, state_dict,
+};
+use wengert_tensor::{AnyTensor, Philox, Tensor};
+
+type Named = (Box<dyn Layer<f64>>, &'static [usize]);
+
+fn boxed(layer: impl Layer<f64> + 'static, shape: &'static [usize]) -> Named {
+    (Box::new(layer), shape)
+}
+
+/// Every layer, as near to doing nothing as it can be, with the shape of an input.
+fn layers() -> Vec<Named> {
+    let rng = &mut Philox::new(0);
+    let (flat, signals, images): (_, _, &'static [usize]) =
+        (&[4, 3][..], &[4, 3, 5][..], &[4, 3, 4, 6]);
+    vec![
+        boxed(Relu, flat),
+        boxed(Tanh, flat),
+        boxed(Sigmoid, flat),
+        boxed(Softplus, flat),
+        boxed(ScaledTanh, flat),
+        boxed(Silu, flat),
+        boxed(Identity, flat),
+        boxed(Identity, &[]),
+        boxed(Identity, &[0, 3]),
+        boxed(LeakyRelu(1.0), flat),
+        boxed(Softmax(-1), &[4, 1]),
+        boxed(LogSoftmax(-1), &[4, 1]),
+        boxed(Linear::of(3, 3, rng), flat),
+        boxed(Linear::of(3, 3, rng).without_bias(), flat),
+        boxed(Conv1d::of(3, 3, 1, rng).without_bias(), signals),
+        boxed(Conv2d::of(3, 3, 1, rng).without_bias(), images),
+        boxed(ConvTranspose2d::of(3, 3, 1, rng).without_bias(), images),
+        boxed(Dropout::new(0.0), flat),
+        boxed(Dropout::new(0.5), flat),
+        boxed(Dropout::new(1.0), flat),
+        boxed(Dropout2d::new(0.0), images),
+        boxed(Dropout2d::new(0.5), images),
+        boxed(Dropout2d::new(1.0), images),
+        boxed(Flatten::new(), flat),
+        boxed(Flatten::axes(1, 1), images),
+        boxed(ZeroPad2d::new(0), images),
+        boxed(ReflectionPad2d::new(0), images),
+        boxed(ReplicationPad2d::new(0), images),
+        boxed(CircularPad2d::new(0), images),
+        boxed(MaxPool1d::new(1), signals),
+        boxed(MaxPool2d::new(1), images),
+        boxed(AvgPool1d::new(1), signals),
+        boxed(AvgPool2d::new(1), images),
+        boxed(AdaptiveAvgPool1d::new(5), signals),
+        boxed(AdaptiveAvgPool2d::new([4, 6]), images),
+        boxed(AdaptiveMaxPool1d::new(5), signals),
+        boxed(AdaptiveMaxPool2d::new([4, 6]), images),
+        boxed(Upsample::scale(1.0), images),
+        boxed(Upsample::size([4, 6]), images),
+        boxed(Upsample::scale(1.0).bilinear(), images),
+        boxed(Upsample::size([4, 6]).align_corners(true), images),
+        boxed(Unfold::new(1), &[4, 3, 1, 5]),
+        boxed(Unfold::new([2, 1]), &[4, 3, 2, 1]),
+        boxed(Fold::new([1, 1], 1), &[4, 3, 1]),
+        boxed(Fold::new([2, 2], [1, 2]), &[4, 6, 2]),
+        boxed(BatchNorm1d::of(3), flat),
+        boxed(BatchNorm1d::of(3).without_affine(), flat),
+        boxed(BatchNorm2d::of(3).without_affine(), images),
+        boxed(InstanceNorm1d::of(3), signals),
+        boxed(InstanceNorm2d::of(3).running_statistics(0.1), images),
+        boxed(GroupNorm::of(1, 3).without_affine(), flat),
+        boxed(LayerNorm::of(&[3]).without_affine(), flat),
+        boxed(RmsNorm::of(&[3]).without_affine(), flat),
+        boxed(LocalResponseNorm::new(1).alpha(0.0).beta(0.0), flat),
+        boxed(Subsampling::of(3, rng), images),
+        boxed(Rbf::of(3, 3, rng), flat),
+        boxed(Sequential::of(), flat),
+        boxed(sequential![Sequential::of(), Identity, Sequential::of()], flat),
+        boxed(sequential![Returns], flat),
+        boxed(sequential![Sequential::of().add(Returns), Returns], flat),
+        boxed(Box::new(Identity) as Box<dyn Layer<f64>>, flat),
+        boxed(Checkpoint(sequential![Linear::of(3, 3, rng), Dropout::new(0.5)]), flat),
+        boxed(Checkpoint(BatchNorm2d::of(3)), images),
+    ]
+}
+
+/// A layer of a user's that hands its input through.
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Returns;
+
+impl Layer<f64> for Returns {
+    fn call<'t>(&self, x: Var<'t, f64>) -> Var<'t, f64> {
+        x
+    }
+}
+
+/// Σy² by y is 2y, whatever else x is used for.
+#[test]
+fn no_layer_returns_its_operand() {
+    for (layer, shape) in layers() {
+        let name = layer.to_string();
+        let value = Tensor::normal_of(shape, 0.0, 1.0, &mut Philox::new(1));
+        for tape in [Tape::eval(), Tape::train(&mut Philox::new(2))] {
+            let x = tape.watch(value.clone());
+            let y = layer.forward(x);
+            assert!(!y.is(x), "{name} returns its operand, {:?}", tape.mode());
+            let by_y = (y.square().sum_all() + x.square().sum_all()).grad(&[y])[0];
+            assert_eq!(by_y.value(), y.value() * 2.0, "{name}, {:?}", tape.mode());
+            // In a model of its own, too.
+            let y = layer.forward(x);
+            assert!(!y.is(x), "{name}");
+        }
+    }
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    assert_eq!(Identity.forward(x).value(), x.value());
+    assert_eq!(Sequential::of().forward(x).value(), x.value());
+}
+
+/// `first_state` is what a walk meets first, and a copy has identities of its own.
+#[test]
+fn identities_of_layers_and_of_their_copies() {
+    struct Walked<'a>(&'a dyn Module);
+    impl Module for Walked<'_> {
+        fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+            self.0.visit(path, see);
+        }
+        fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
+    }
+    for (mut layer, _) in layers() {
+        assert_eq!(layer.first_state(), Walked(&layer).first_state(), "{layer}");
+        layer.freeze();
+        let copy = layer.clone();
+        assert_eq!(copy.to_string(), layer.to_string());
+        assert_eq!(copy.type_name(), layer.type_name());
+        let (ours, theirs) = (layer.named_state(), copy.named_state());
+        assert_eq!(ours.len(), theirs.len());
+        for ((name, ours), (of_copy, theirs)) in ours.into_iter().zip(theirs) {
+            assert_eq!(name, of_copy);
+            assert_ne!(ours.id(), theirs.id(), "{layer}: {name}");
+            assert_eq!(ours.value(), theirs.value());
+            assert_eq!(ours.frozen(), theirs.frozen());
+        }
+    }
+}
+
+/// The list above names every layer that the crate exports.
+#[test]
+fn the_list_is_complete() {
+    let tested: HashSet<String> =
+        layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
+    // What begins with a capital letter and is no layer.
+    let others = [
+        "CloneLayer",
+        "Checkpoint", // shows itself as the layer in it
+        "Layer",
+        "LayerSummary",
+        "LoadError",
+        "LoadOptions",
+        "Mismatch",
+        "Module",
+        "Reduction",
+        "StateDict",
+        "Summary",
+    ];
+    let source = include_str!("../../src/lib.rs");
+    let exports = source.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let names = exports.flat_map(|export| export.split(|c: char| !c.is_alphanumeric()));
+    let mut found = 0;
+    for name in names.filter(|name| name.starts_with(char::is_uppercase)) {
+        assert!(tested.contains(name) || others.contains(&name), "{name} is in no list");
+        found += 1;
+    }
+    assert!(found > 50, "{found} names");
+}
+
+/// Value, slope, gradients by the input and the parameters, all as bits; then what the run's updates make of
+/// the layer, which stays as it is.
+fn results(
+    layer: &mut Box<dyn Layer<f64>>,
+    [x, y, loss, slope]: [Var<'_, f64>; 4],
+) -> (Vec<Vec<u64>>, Vec<Vec<f64>>) {
+    let mut all: Vec<Tensor<f64>> = [y, slope].iter().map(|y| y.value()).collect();
+    let gradients = loss.backward();
+    all.extend(gradients.wrt(x).cloned());
+    layer.visit(&Path::root(), &mut |_, state| {
+        if let Some(param) = state.downcast_ref::<Param<f64>>() {
+            all.extend(gradients.get(param).cloned());
+        }
+    });
+    let bits = |x: Tensor<f64>| x.to_vec().into_iter().map(f64::to_bits).collect();
+    let before = state_dict(&*layer);
+    gradients.apply_updates(layer);
+    let after = layer.named_state().iter().map(|(_, state)| numbers(state.value())).collect();
+    load_state_dict(layer, &before).unwrap();
+    (all.into_iter().map(bits).collect(), after)
+}
+
+fn numbers(value: AnyTensor) -> Vec<f64> {
+    match value {
+        AnyTensor::F64(value) => value.to_vec(),
+        AnyTensor::I64(value) => value.cast::<f64>().to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Replayed on other inputs, parameters, buffers and random numbers, each layer gives the bits of a new
+/// run: values, gradients, and what the run does to its buffers.
+#[test]
+fn every_layer_can_be_replayed() {
+    for (mut layer, shape) in layers() {
+        let name = layer.to_string();
+        for training in [false, true] {
+            let tape_of = |seed: u64| {
+                if training { Tape::train(&mut Philox::new(seed)) } else { Tape::<f64>::eval() }
+            };
+            let input = |seed| Tensor::normal_of(shape, 0.0, 1.0, &mut Philox::new(seed));
+            let record = |layer: &dyn Layer<f64>, tape| {
+                let x = Tape::watch(tape, input(2));
+                let y = layer.forward(x);
+                let loss = y.powi(3).sum_all();
+                [x, y, loss, loss.grad(&[x])[0]]
+            };
+            let tape = tape_of(1);
+            let recorded = record(&*layer, &tape);
+            drop(recorded[2].backward());
+            for seed in 3..5 {
+                layer.visit_mut(&Path::root(), &mut |_, state| {
+                    let value = match state.value() {
+                        AnyTensor::F64(value) => AnyTensor::F64(value * 0.75 + 0.5),
+                        AnyTensor::I64(value) => AnyTensor::I64(value + 3),
+                        other => other,
+                    };
+                    state.set(&value).unwrap();
+                });
+                let rng = &mut Philox::new(seed);
+                tape.replay(&layer).set(recorded[0], input(seed)).rng(rng).run();
+                let replayed = results(&mut layer, recorded);
+                let fresh = tape_of(seed);
+                let x = fresh.watch(input(seed));
+                let y = layer.forward(x);
+                let loss = y.powi(3).sum_all();
+                let anew = results(&mut layer, [x, y, loss, loss.grad(&[x])[0]]);
+                assert!(replayed == anew, "{name}, training: {training}");
+            }
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The loop: what it learns, what it records, what it refuses.
+
+use crate::common::mlp;
+use wengert_autograd::{Param, Tape, Var, value_and_grad_with};
+use wengert_data::{DataLoader, Dataset, Digits, Subset, TensorDataset, random_split};
+use wengert_nn::{
+    Flatten, Layer, Linear, Module, Relu, cross_entropy, mse, sequential, state_dict,
+};
+use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
+use wengert_tensor::{Philox, Tensor};
+use wengert_train::{Criterion, Objective, TrainError, Trainer, evaluate};
+
+#[test]
+fn the_loop_is_the_one_that_is_written_by_hand() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 100).shuffle(3);
+
+    let mut rng = Philox::new(1);
+    let mut by_hand = mlp(&mut rng);
+    let mut optimizer = Sgd::new(0.1).momentum(0.9);
+    let (mut losses, mut right) = (vec![], 0.0);
+    for epoch in 0..2 {
+        right = 0.0;
+        for (x, y) in loader.epoch(epoch) {
+            optimizer.set_learning_rate(0.1 / (1.0 + losses.len() as f64));
+            let (loss, logits, gradients) = value_and_grad_with(&mut rng, |tape| {
+                let logits = by_hand.forward(tape.constant(x));
+                (cross_entropy(logits, &y), logits.value())
+            });
+            optimizer.step(&mut by_hand, &gradients);
+            losses.push(loss);
+            right += logits.argmax(1, false).eq(&y).cast::<f64>().sum_all();
+        }
+    }
+
+    let mut rng = Philox::new(1);
+    let mut model = mlp(&mut rng);
+    let mut optimizer = Sgd::new(0.7).momentum(0.9);
+    let history = Trainer::classifier()
+        .epochs(2)
+        .learning_rate(|step| 0.1 / (1.0 + step as f64))
+        .quiet()
+        .fit(&mut model, &mut optimizer, &loader, &mut rng)
+        .unwrap();
+    assert_eq!(history.losses, losses);
+    assert_eq!(state_dict(&model), state_dict(&by_hand));
+    assert_eq!(history.steps(), 36);
+    assert_eq!((history.learning_rates[0], history.learning_rates[35]), (0.1, 0.1 / 36.0));
+    let last = history.last().unwrap();
+    assert_eq!(last.train.accuracy, Some(right / 1797.0));
+    assert_eq!((last.examples, last.validation, last.learning_rate), (1797, None, 0.1 / 36.0));
+    assert!(last.seconds > 0.0 && history.best().is_none());
+    // Mean over examples, not over steps: the last of the 18 batches has 97.
+    let sum: f64 = losses[18..]
+        .iter()
+        .enumerate()
+        .map(|(i, x)| if i == 17 { 97.0 * x } else { 100.0 * x })
+        .sum();
+    assert!((last.train.loss - sum / 1797.0).abs() < 1e-12);
+}
+
+#[test]
+fn validation_and_the_best_weights() {
+    let [train, valid] = random_split(Digits::load().dataset(), [1000, 797], 0);
+    let (train, valid) = (DataLoader::new(&train, 50).shuffle(0), DataLoader::new(&valid, 300));
+    for criterion in [Criterion::Accuracy, Criterion::Loss] {
+        let mut rng = Philox::new(0);
+        let mut model = mlp(&mut rng);
+        // So large a learning rate at the end that the last epoch is not the best.
+        let history = Trainer::classifier()
+            .epochs(5)
+            .learning_rate(|step| if step < 60 { 0.1 } else { 3.0 })
+            .validate(&valid)
+            .keep_best(criterion)
+            .quiet()
+            .fit(&mut model, &mut Sgd::new(0.1), &train, &mut rng)
+            .unwrap();
+        let best = history.best.unwrap();
+        assert!(best < 4, "{best}");
+        let score = history.epochs[best].validation.unwrap();
+        for other in history.epochs.iter().map(|epoch| epoch.validation.unwrap()) {
+            match criterion {
+                Criterion::Accuracy => assert!(other.accuracy <= score.accuracy),
+                Criterion::Loss => assert!(other.loss >= score.loss),
+            }
+        }
+        let now = evaluate(&model, &valid);
+        assert_eq!((Some(now.accuracy()), now.loss), (score.accuracy, score.loss));
+    }
+}
+
+#[test]
+fn an_autoencoder_reconstructs() {
+    let digits = Digits::load();
+    let set = TensorDataset::new(digits.scaled_images().flatten(1, -1), digits.labels);
+    let loader = DataLoader::new(&set, 100).shuffle(0);
+    let mut rng = Philox::new(0);
+    let mut model = sequential![Linear::new(64, 16, &mut rng), Relu, Linear::new(16, 64, &mut rng)];
+    let objective = || Objective::reconstruction(mse);
+    let before = objective().evaluate(&model, &loader);
+    let history = Trainer::new(objective())
+        .epochs(3)
+        .validate_as("same", &loader)
+        .quiet()
+        .fit(&mut model, &mut Sgd::new(1.0).momentum(0.9), &loader, &mut rng)
+        .unwrap();
+    let last = history.last().unwrap();
+    assert!(last.validation.unwrap().loss < 0.5 * before.loss);
+    assert_eq!((last.train.accuracy, before.confusion), (None, None));
+}
+
+#[test]
+fn regression_and_losses_of_ones_own() {
+    let x = Tensor::from_fn(&[60, 1], |i| i as f32 / 30.0 - 1.0);
+    let y = Tensor::from_fn(&[60, 1], |i| 3.0 * (i as f32 / 30.0 - 1.0) + 0.5);
+    let set = TensorDataset::new(x, y);
+    let loader = DataLoader::new(&set, 20).shuffle(0);
+    let mut rng = Philox::new(0);
+    let mut model = Linear::new(1, 1, &mut rng);
+    let trainer = Trainer::new(Objective::regression(mse)).epochs(60).quiet();
+    trainer.fit(&mut model, &mut Sgd::new(0.3), &loader, &mut rng).unwrap();
+    assert!((model.weight.value().item() - 3.0).abs() < 1e-3);
+
+    // Distances to the right class; the answer is the smallest.
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 100).shuffle(0);
+    let objective =
+        Objective::new(|distances: Var, labels: &Tensor<i64>| cross_entropy(-distances, labels))
+            .predict(|distances| distances.argmin(1, false));
+    let mut model = mlp(&mut rng);
+    let trainer = Trainer::new(objective).epochs(3).quiet();
+    let history = trainer.fit(&mut model, &mut Sgd::new(0.5), &loader, &mut rng).unwrap();
+    assert!(history.last().unwrap().train.accuracy.unwrap() > 0.9);
+    assert!(evaluate(&model, &loader_in_order(&digits)).accuracy() < 0.1);
+}
+
+fn loader_in_order<D: Dataset>(set: D) -> DataLoader<D> {
+    DataLoader::new(set, 500)
+}
+
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Net {
+    fc1: Linear,
+    fc2: Linear,
+}
+impl Layer for Net {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let x = self.fc1.forward(x.flatten(1, -1)).relu();
+        self.fc2.forward(x)
+    }
+}
+
+#[test]
+fn a_wrong_image_size_names_the_layer_before_anything_is_computed() {
+    let mut rng = Philox::new(0);
+    let mut model = Net { fc1: Linear::new(100, 20, &mut rng), fc2: Linear::new(20, 10, &mut rng) };
+    let (before, start) = (state_dict(&model), rng.clone());
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 32);
+    let mut optimizer = Sgd::new(0.1);
+    let error = Trainer::classifier().quiet().fit(&mut model, &mut optimizer, &loader, &mut rng);
+    let TrainError::Shape(error) = error.unwrap_err() else { panic!() };
+    assert_eq!(error.path, "fc1");
+    let text = error.to_string();
+    assert!(text.contains("[32, 64]") && text.contains("100"), "{text}");
+    assert_eq!((state_dict(&model), rng), (before, start));
+}
+
+#[test]
+fn validation_images_are_checked_at_the_start() {
+    let mut rng = Philox::new(0);
+    let mut model = Net { fc1: Linear::new(64, 20, &mut rng), fc2: Linear::new(20, 10, &mut rng) };
+    let digits = Digits::load().dataset();
+    let wrong = TensorDataset::new(Tensor::zeros(&[5, 9, 9]), Tensor::<i64>::zeros_of(&[5]));
+    let (train, wrong) = (DataLoader::new(&digits, 32), DataLoader::new(&wrong, 5));
+    let before = state_dict(&model);
+    let error = Trainer::classifier()
+        .validate(&wrong)
+        .quiet()
+        .fit(&mut model, &mut Sgd::new(0.1), &train, &mut rng)
+        .unwrap_err();
+    assert!(error.to_string().starts_with("fc1: "), "{error}");
+    assert_eq!(state_dict(&model), before);
+}
+
+#[test]
+fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 32);
+    let mut rng = Philox::new(0);
+    let mut model = mlp(&mut rng);
+    let vector = Objective::new(|y: Var, _: &Tensor<i64>| y.square().mean(&[1], false));
+    let trainer = Trainer::new(vector).quiet();
+    let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
+    assert!(
+        error.to_string().starts_with("loss: one number wanted, this has shape [32]"),
+        "{error}"
+    );
+
+    let labels = Tensor::<i64>::zeros_of(&[1797, 10]);
+    let one_hot = TensorDataset::new(Digits::load().images, labels);
+    let loader = DataLoader::new(&one_hot, 32);
+    let trainer = Trainer::classifier().quiet();
+    let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
+    assert!(
+        error.to_string().starts_with("loss: cross_entropy: [32, 10] has its classes"),
+        "{error}"
+    );
+}
+
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Weight {
+    w: Param,
+}
+impl Layer for Weight {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        x.tape().param(&self.w).square()
+    }
+}
+
+#[test]
+fn a_run_that_diverges_says_where() {
+    let digits = Digits::load().dataset();
+    let few = Subset::new(&digits, 0..200);
+    let loader = DataLoader::new(&few, 20);
+    // The loss is w², whatever the data: with such a step it grows by a factor at each.
+    let mut model = Weight { w: Param::new(Tensor::from([1.0f32])) };
+    let trainer =
+        Trainer::new(Objective::new(|y: Var, _: &Tensor<i64>| y.sum_all())).epochs(3).quiet();
+    let mut rng = Philox::new(0);
+    let error = trainer.fit(&mut model, &mut Sgd::new(1e4), &loader, &mut rng).unwrap_err();
+    let TrainError::NotFinite { epoch, step, .. } = error else { panic!("{error}") };
+    assert_eq!((epoch, step), (1, 6));
+    assert!(error.to_string().starts_with("epoch 1, step 6: the loss is inf"), "{error}");
+}
+
+/// A line through zero, in double precision.
+struct Line(Tensor<f64>);
+impl Dataset for Line {
+    type Batch = (Tensor<f64>, Tensor<f64>);
+    fn len(&self) -> usize {
+        30
+    }
+    fn batch(&self, indices: &[usize]) -> Self::Batch {
+        let index = Tensor::from_fn(&[indices.len()], |i| indices[i] as i64);
+        let x = self.0.index_select(0, &index);
+        (x.clone(), &x * &Tensor::scalar_of(2.0))
+    }
+}
+
+#[test]
+fn a_run_in_double_precision() {
+    let x = Tensor::<f64>::from_fn(&[30, 1], |i| i as f64);
+    let objective =
+        Objective::<f64, Tensor<f64>>::of(|y, target| mse(y, y.tape().constant(target.clone())));
+    let mut rng = Philox::new(0);
+    let mut model = Linear::<f64>::of(1, 1, &mut rng);
+    let loader = DataLoader::new(Line(x), 30);
+    let history = Trainer::new(objective)
+        .epochs(4)
+        .quiet()
+        .fit(&mut model, &mut Sgd::<f64>::of(1e-3), &loader, &mut rng)
+        .unwrap();
+    assert!(history.losses[3] < history.losses[0]);
+}
+
+#[test]
+#[should_panic(expected = "keep_best: the best epoch is found on validation data")]
+fn the_best_of_nothing() {
+    let digits = Digits::load().dataset();
+    let mut rng = Philox::new(0);
+    let _ = Trainer::classifier().keep_best(Criterion::Loss).quiet().fit(
+        &mut mlp(&mut rng),
+        &mut Sgd::new(0.1),
+        &DataLoader::new(&digits, 100),
+        &mut rng,
+    );
+}
+
+#[test]
+fn schedules_count_steps_or_epochs() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 600).shuffle(0);
+    let rates = |trainer: Trainer| {
+        let mut rng = Philox::new(0);
+        let (mut model, mut optimizer) = (mlp(&mut rng), Sgd::new(9.0).momentum(0.5));
+        let trainer = trainer.epochs(3).quiet();
+        trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap().learning_rates
+    };
+    let halved = || StepLr::new(0.1, 1).gamma(0.5);
+    let steps: Vec<f64> = (0..9).map(|step| 0.1 * 0.5f64.powi(step)).collect();
+    assert_eq!(rates(Trainer::classifier().schedule(halved())), steps);
+    let epochs: Vec<f64> = (0..9).map(|step| 0.1 * 0.5f64.powi(step / 3)).collect();
+    assert_eq!(rates(Trainer::classifier().schedule_by_epoch(halved())), epochs);
+    assert_eq!(rates(Trainer::classifier()), [9.0; 9]);
+}
+
+#[test]
+#[should_panic(expected = "OneCycleLr")]
+fn a_schedule_that_is_too_short_panics_at_the_start() {
+    let digits = Digits::load().dataset();
+    let mut rng = Philox::new(0);
+    let mut model = mlp(&mut rng);
+    let loader = DataLoader::new(&digits, 600);
+    let trainer = Trainer::classifier().epochs(2).schedule(OneCycleLr::new(0.1, 4)).quiet();
+    let _ = trainer.fit(&mut model, &mut Sgd::new(0.1).momentum(0.9), &loader, &mut rng);
+}
+
+#[test]
+#[should_panic(expected = "this objective has no classes")]
+fn no_accuracy_without_classes() {
+    let digits = Digits::load().dataset();
+    let model = mlp(&mut Philox::new(0));
+    let objective = Objective::new(|y: Var, _: &Tensor<i64>| y.mean_all());
+    objective.evaluate(&model, &DataLoader::new(&digits, 100)).accuracy();
+}
+
+#[test]
+fn evaluation_is_the_mean_over_examples_whatever_the_batches() {
+    let digits = Digits::load().dataset();
+    let model = mlp(&mut Philox::new(0));
+    let [small, whole] = [7, 1797].map(|n| evaluate(&model, &DataLoader::new(&digits, n)));
+    assert!((small.loss - whole.loss).abs() < 1e-6);
+    assert_eq!(small.confusion, whole.confusion);
+    let logits = model.predict(&digits.batch(&(0..1797).collect::<Vec<_>>()).0);
+    let tape = Tape::inference();
+    let loss = cross_entropy(tape.constant(logits), digits.targets()).item();
+    assert_eq!(whole.loss, loss);
+}
+
+/// Of epochs that score the same, the earliest is kept: its weights, which the later ones changed.
+#[test]
+fn the_earlier_of_two_epochs_that_score_the_same() {
+    let digits = Digits::load().dataset();
+    let few = Subset::new(&digits, 0..200);
+    let train = DataLoader::new(&few, 50).shuffle(1);
+    // Whatever the weights, the outputs for zeros are zeros, so that the loss is ln 10.
+    let zeros = TensorDataset::new(Tensor::zeros(&[20, 64]), Tensor::<i64>::zeros_of(&[20]));
+    let valid = DataLoader::new(&zeros, 20);
+    let run = |epochs: u64, criterion: Option<Criterion>| {
+        let mut rng = Philox::new(4);
+        let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng).without_bias()];
+        let trainer = Trainer::classifier().epochs(epochs).validate(&valid).quiet();
+        let trainer = match criterion {
+            Some(criterion) => trainer.keep_best(criterion),
+            None => trainer,
+        };
+        let history = trainer.fit(&mut model, &mut Sgd::new(0.1), &train, &mut rng).unwrap();
+        (history, state_dict(&model))
+    };
+    let (_, after_one) = run(1, None);
+    let (_, after_three) = run(3, None);
+    assert!(after_one != after_three);
+    for criterion in [Criterion::Loss, Criterion::Accuracy] {
+        let (history, weights) = run(3, Some(criterion));
+        let scores: Vec<_> = history.epochs.iter().map(|epoch| epoch.validation).collect();
+        assert!(scores.iter().all(|score| *score == scores[0]), "{scores:?}");
+        assert_eq!(history.best, Some(0));
+        assert!(weights == after_one, "{criterion:?}: the weights of the first epoch");
+    }
+}
+
+/// An epoch whose score is no number, or infinite, is never the best, wherever it comes.
+#[test]
+fn a_score_that_is_no_number_is_never_the_best() {
+    let x = Tensor::ones(&[4, 1]);
+    // Targets of 1 mean training, others the step from which on the validation loss is finite.
+    let set = |y: f32| TensorDataset::new(x.clone(), Tensor::full(&[4, 1], f64::from(y)));
+    let (train, valid) = (DataLoader::new(set(1.0), 4), DataLoader::new(set(0.0), 4));
+    for (losses, best, kept) in [
+        ([f64::NAN, 5.0, 5.0, f64::NAN], Some(1), 2.0),
+        ([f64::INFINITY, f64::NAN, 7.0, 6.0], Some(3), 4.0),
+        ([3.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY], Some(0), 1.0),
+        ([f64::NAN, f64::INFINITY, f64::NAN, f64::NEG_INFINITY], None, 4.0),
+    ] {
+        let mut model = Linear::new(1, 1, &mut Philox::new(0)).without_bias();
+        model.weight.set(Tensor::zeros(&[1, 1]));
+        let epoch = std::cell::Cell::new(0);
+        // Each step adds one to the weight.
+        let objective = Objective::new(|y: Var, target: &Tensor| {
+            if target.to_vec()[0] == 1.0 {
+                return -y.mean_all();
+            }
+            if y.tape().is_abstract() {
+                return y.mean_all();
+            }
+            epoch.set(epoch.get() + 1);
+            y.mean_all() * 0.0 + losses[epoch.get() - 1]
+        });
+        let history = Trainer::new(objective)
+            .epochs(4)
+            .validate(&valid)
+            .keep_best(Criterion::Loss)
+            .quiet()
+            .fit(&mut model, &mut Sgd::new(1.0), &train, &mut Philox::new(0))
+            .unwrap();
+        assert_eq!(history.best, best, "{losses:?}");
+        assert_eq!(model.weight.value().item(), kept, "{losses:?}");
+    }
+}
+
+/// The rate and the momentum of a cycle begin after the warmup, together.
+#[test]
+fn a_warmup_before_a_cycle() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 300);
+    let cycle = OneCycleLr::new(0.4, 12);
+    let mut rng = Philox::new(0);
+    let (mut model, mut optimizer) = (mlp(&mut rng), Sgd::new(9.0).momentum(0.5));
+    let trainer = Trainer::classifier().epochs(3).schedule(cycle.warmup(6)).quiet();
+    let history = trainer.stop_after(9).fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
+    let wanted: Vec<f64> = (0..6).map(|t| 0.4 / 25.0 * f64::from(t + 1) / 7.0).collect();
+    for (rate, wanted) in history.learning_rates[..6].iter().zip(wanted) {
+        assert!((rate - wanted).abs() < 1e-15);
+    }
+    // Step 8 is step 2 of the cycle; its peak is at 0.3 · 12 - 1.
+    assert_eq!(history.learning_rates[8], cycle.learning_rate(2));
+    let momentum: f64 = optimizer.state_dict(&model).metadata["momentum"].parse().unwrap();
+    let done = 2.0 / 2.6;
+    let cosine = 0.85 + (0.95 - 0.85) / 2.0 * (1.0 + (std::f64::consts::PI * done).cos());
+    assert!((momentum - cosine).abs() < 1e-12, "{momentum} {cosine}");
+}
