@@ -9,7 +9,7 @@ mod common;
 use clap::Parser;
 use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
-use wengert::models::{LeNet5, map_loss};
+use wengert::models::{LeNet5, ScaledTanh, map_loss};
 use wengert::prelude::*;
 
 #[derive(Parser)]

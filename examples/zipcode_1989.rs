@@ -8,7 +8,7 @@ mod common;
 use clap::Parser;
 use common::{DIGITS, Failure, Flags, Task};
 use std::process::ExitCode;
-use wengert::models::ZipcodeNet;
+use wengert::models::{ScaledTanh, ZipcodeNet};
 use wengert::prelude::*;
 
 #[derive(Parser)]

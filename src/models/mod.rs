@@ -11,27 +11,32 @@
 //! | [`Inception`] | branches side by side |
 //! | [`Autoencoder`] | an image through a narrow code and back |
 //!
+//! The layers that only the networks of 1989 and 1998 have stand beside them:
+//!
+//! | | |
+//! |---|---|
+//! | [`TableConv2d`] | a convolution whose maps read some of the maps before |
+//! | [`Subsampling`] | 2×2 sums with a trained coefficient and bias |
+//! | [`Rbf`] | squared distances to centres |
+//! | [`ScaledTanh`] | 1.7159 tanh(2x/3) |
+//!
 //! Each is a struct of layers with a `call` to read: branches and shortcuts are plain Rust.
 
 mod autoencoder;
 mod cnn;
+mod historic;
 mod inception;
 mod lenet;
-mod lenet5;
 mod resnet;
-mod table;
 mod vgg;
-mod zipcode;
 
 pub use autoencoder::Autoencoder;
 pub use cnn::Cnn;
+pub use historic::{LeNet5, Rbf, ScaledTanh, Subsampling, TableConv2d, ZipcodeNet, map_loss};
 pub use inception::{Inception, InceptionNet};
 pub use lenet::LeNet;
-pub use lenet5::{LeNet5, map_loss};
 pub use resnet::{BasicBlock, ResNet};
-pub use table::TableConv2d;
 pub use vgg::Vgg;
-pub use zipcode::ZipcodeNet;
 
 use crate::prelude::*;
 

@@ -2,6 +2,7 @@
 //! generic code again. `cargo test -p wengert --test all FILE::` runs those of one file.
 
 mod graph;
+mod historic;
 mod lenet;
 mod modes;
 mod observers;

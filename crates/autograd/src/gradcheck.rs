@@ -506,43 +506,9 @@ impl<T: Float> Run<'_, T> {
         let sharpest = |&a: &usize, &b: &usize| sharpness(of(h, a)).total_cmp(&sharpness(of(h, b)));
         let Some(output) = outputs.max_by(sharpest) else { return Ok(()) };
         let (input, element) =
-            self.sharpest(directions, |part| sharpness(self.along(part, output, h)));
+            largest_element(directions, |part| sharpness(self.along(part, output, h)));
         let moved = OFFSETS.map(|k| self.moved(input, element, k * h)[output]);
         Err(self.kink(Place::Kink { input, element, output }, moved, bound))
-    }
-
-    /// The element of the inputs by which a function of directions is largest: found by halving. Returns the
-    /// input and its element.
-    fn sharpest(
-        &self,
-        directions: &[Tensor<T>],
-        sharpness: impl Fn(&[Tensor<T>]) -> f64,
-    ) -> (usize, usize) {
-        let ends: Vec<usize> = directions
-            .iter()
-            .scan(0, |end, v| {
-                *end += v.numel();
-                Some(*end)
-            })
-            .collect();
-        // The directions with zeros outside of a range of elements, counted over all inputs.
-        let within = |low: usize, high: usize| -> Vec<Tensor<T>> {
-            let cut = |(v, end): (&Tensor<T>, &usize)| {
-                let (first, v_of) = (end - v.numel(), v.to_vec());
-                let kept = |i: usize| (low..high).contains(&(first + i));
-                Tensor::from_fn(&v.shape(), |i| if kept(i) { v_of[i] } else { T::of(0.0) })
-            };
-            directions.iter().zip(&ends).map(cut).collect()
-        };
-        let (mut low, mut high) = (0, ends.last().copied().unwrap_or(0));
-        while high - low > 1 {
-            let middle = usize::midpoint(low, high);
-            let [left, right] =
-                [within(low, middle), within(middle, high)].map(|part| sharpness(&part));
-            (low, high) = if left >= right { (low, middle) } else { (middle, high) };
-        }
-        let input = ends.partition_point(|&end| end <= low);
-        (input, low - (ends[input] - directions[input].numel()))
     }
 
     /// An output that is not finite along these directions.
@@ -550,7 +516,7 @@ impl<T: Float> Run<'_, T> {
         let not_finite = |points: Points| points.into_iter().find(|y| !y.is_finite());
         let along = |part: &[Tensor<T>]| not_finite(self.along(part, output, self.step));
         let (input, element) =
-            self.sharpest(directions, |part| f64::from(u8::from(along(part).is_some())));
+            largest_element(directions, |part| f64::from(u8::from(along(part).is_some())));
         let center = numbers(&self.value(self.inputs))[output];
         let found = along(directions).expect("seen to be infinite along these directions");
         self.error(Place::Edge { input, element, output }, center, found, 0.0)
@@ -655,6 +621,39 @@ impl<T: Float> Run<'_, T> {
         let of = |x: &Var<'_, T>| found.wrt(*x).map_or(vec![0.0; x.shape().numel()], numbers);
         x.iter().map(of).collect()
     }
+}
+
+/// The element of the inputs by which a function of directions is largest: found by halving. Returns the
+/// input and its element.
+fn largest_element<T: Float>(
+    directions: &[Tensor<T>],
+    sharpness: impl Fn(&[Tensor<T>]) -> f64,
+) -> (usize, usize) {
+    let ends: Vec<usize> = directions
+        .iter()
+        .scan(0, |end, v| {
+            *end += v.numel();
+            Some(*end)
+        })
+        .collect();
+    // The directions with zeros outside of a range of elements, counted over all inputs.
+    let within = |low: usize, high: usize| -> Vec<Tensor<T>> {
+        let cut = |(v, end): (&Tensor<T>, &usize)| {
+            let (first, v_of) = (end - v.numel(), v.to_vec());
+            let kept = |i: usize| (low..high).contains(&(first + i));
+            Tensor::from_fn(&v.shape(), |i| if kept(i) { v_of[i] } else { T::of(0.0) })
+        };
+        directions.iter().zip(&ends).map(cut).collect()
+    };
+    let (mut low, mut high) = (0, ends.last().copied().unwrap_or(0));
+    while high - low > 1 {
+        let middle = usize::midpoint(low, high);
+        let [left, right] =
+            [within(low, middle), within(middle, high)].map(|part| sharpness(&part));
+        (low, high) = if left >= right { (low, middle) } else { (middle, high) };
+    }
+    let input = ends.partition_point(|&end| end <= low);
+    (input, low - (ends[input] - directions[input].numel()))
 }
 
 /// The derivative from values at -2h, -h, h, 2h; its error is of fourth order in h.

@@ -29,9 +29,6 @@ activations! {
     Sigmoid: |x| x.sigmoid();
     /// ln(1 + eˣ), a smooth relu.
     Softplus: |x| x.softplus();
-    /// 1.7159 · tanh(2x/3), which is ±1 at ±1 (to 3e-6). (LeCun, Bottou, Bengio,
-    /// Haffner, "Gradient-based learning applied to document recognition", 1998, appendix A.)
-    ScaledTanh: |x| 1.7159 * (x * (2.0 / 3.0)).tanh();
     /// x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural
     /// network function approximation in reinforcement learning", 2017.)
     Silu: |x| x * x.sigmoid();

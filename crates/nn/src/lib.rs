@@ -47,16 +47,14 @@ mod loss;
 mod norm;
 mod padding;
 mod pool;
-mod rbf;
 mod sequential;
 mod state_dict;
-mod subsampling;
 mod summary;
 mod unfold;
 mod upsample;
 
 pub use activation::{
-    Identity, LeakyRelu, LogSoftmax, Relu, ScaledTanh, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use checkpoint::Checkpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
@@ -79,12 +77,10 @@ pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, MaxPool1d, MaxPool2d,
 };
-pub use rbf::Rbf;
 pub use sequential::Sequential;
 pub use state_dict::{
     LoadError, LoadOptions, Mismatch, StateDict, load, load_state_dict, save, state_dict,
 };
-pub use subsampling::Subsampling;
 pub use summary::{LayerSummary, Summary};
 pub use unfold::{Fold, Unfold};
 pub use upsample::Upsample;

@@ -250,7 +250,11 @@ impl<T: Float> StepContext<'_, T> {
         let examples = self.examples;
         let cx = match &mut self.kind {
             Kind::Shapes(mode) => {
-                on_shapes(&*model, *mode, examples, |step| Some(loss(&*model, step)))?;
+                on_shapes(&*model, *mode, examples, |step| {
+                    let root = loss(&*model, step);
+                    trainable(step, root);
+                    Some(root)
+                })?;
                 return Ok(f64::NAN);
             }
             Kind::Numbers(cx) => cx,
@@ -262,7 +266,6 @@ impl<T: Float> StepContext<'_, T> {
         let (epoch, number) = (cx.run.epoch + 1, cx.run.step + 1);
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
-            one_number(&step, root);
             trainable(&step, root);
             (root, root.item())
         });
@@ -332,8 +335,9 @@ fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     }
 }
 
-/// That a loss depends on a parameter that is trained.
+/// That a loss is one number that depends on a parameter that is trained.
 fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
+    one_number(step, loss);
     if !loss.is_active() {
         step.scope("loss", || -> Var<'_, T> {
             step.shape_error(

@@ -114,6 +114,7 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
             "wengert-autograd",
             &[("wengert-nn", ALL), ("wengert-optim", ALL), ("wengert-train", ALL)],
         ),
+        "models" => ("wengert", &[]),
         "nn" => ("wengert-nn", &[("wengert-train", ALL)]),
         "optim" => ("wengert-optim", &[("wengert-train", ALL)]),
         "data" => ("wengert-data", &[("wengert-train", ALL)]),
@@ -126,7 +127,7 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
     steps.push(step(package, &["--doc"]));
     if !own {
         steps.extend(others.iter().map(|&(package, what)| step(package, what)));
-        steps.push(step("wengert", &["--test", "reproducible"]));
+        steps.push(step("wengert", &["--test", "all"]));
     }
     steps
 }
@@ -431,7 +432,7 @@ fn run() -> Result<bool, String> {
 /// The mutants of each crate. The crates on which fewest depend come first, so that what is compiled
 /// stays.
 fn by_area(mutants: &[Mutant]) -> Vec<Vec<&Mutant>> {
-    let order = ["data", "optim", "train", "nn", "autograd"];
+    let order = ["data", "optim", "train", "models", "nn", "autograd"];
     let of = |area: &str| mutants.iter().filter(|m| m.area == area).collect::<Vec<_>>();
     order.into_iter().map(of).filter(|mutants| !mutants.is_empty()).collect()
 }

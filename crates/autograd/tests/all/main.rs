@@ -11,7 +11,6 @@ mod faults;
 mod graph;
 mod hooks;
 mod masks;
-mod memory;
 mod norms;
 mod parts;
 mod per_sample;

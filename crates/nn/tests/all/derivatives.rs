@@ -5,7 +5,7 @@ use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d,
     ConvTranspose2d, Dropout2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm,
-    LeakyRelu, LocalResponseNorm, Rbf, RmsNorm, ScaledTanh, Silu, Subsampling,
+    LeakyRelu, LocalResponseNorm, RmsNorm, Silu,
 };
 use wengert_tensor::{Conv, Padding, Philox, Tensor};
 
@@ -222,26 +222,7 @@ fn pooling_to_a_size() {
 }
 
 #[test]
-fn radial_units_and_sub_sampling() {
-    let rng = &mut Philox::new(1);
-    check(&shaken(&Rbf::of(4, 3, rng)), &[2, 4]);
-    check(&shaken(&Rbf::of(3, 2, rng)), &[2, 2, 3]);
-    check(&shaken(&Rbf::of(4, 3, rng)), &[4]);
-    check(&shaken(&Subsampling::of(3, rng)), &[2, 3, 4, 2]);
-}
-
-#[test]
-fn fixed_centres_have_no_gradient() {
-    let layer = Rbf::<f64>::of(4, 3, &mut Philox::new(1)).fixed();
-    let tape = Tape::new();
-    let gradients = loss(&layer, tape.watch(numbers(&[2, 4], 1))).backward();
-    assert!(gradients.get(&layer.weight).is_none());
-    check(&layer, &[2, 4]);
-}
-
-#[test]
 fn activations() {
-    check(&ScaledTanh, &[2, 3]);
     check(&Silu, &[2, 3]);
     check(&LeakyRelu(0.1), &[2, 3]);
     check(&LeakyRelu(-0.5), &[2, 3]);

@@ -7,9 +7,8 @@ use wengert_nn::{
     AvgPool2d, BatchNorm1d, BatchNorm2d, Checkpoint, CircularPad2d, Conv1d, Conv2d,
     ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d,
     InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d,
-    MaxPool2d, Module, Rbf, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, ScaledTanh,
-    Sequential, Sigmoid, Silu, Softmax, Softplus, Subsampling, Tanh, Unfold, Upsample, ZeroPad2d,
-    load_state_dict, sequential, state_dict,
+    MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, Sequential, Sigmoid, Silu,
+    Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, Philox, Tensor};
 
@@ -29,7 +28,6 @@ fn layers() -> Vec<Named> {
         boxed(Tanh, flat),
         boxed(Sigmoid, flat),
         boxed(Softplus, flat),
-        boxed(ScaledTanh, flat),
         boxed(Silu, flat),
         boxed(Identity, flat),
         boxed(Identity, &[]),
@@ -79,8 +77,6 @@ fn layers() -> Vec<Named> {
         boxed(LayerNorm::of(&[3]).without_affine(), flat),
         boxed(RmsNorm::of(&[3]).without_affine(), flat),
         boxed(LocalResponseNorm::new(1).alpha(0.0).beta(0.0), flat),
-        boxed(Subsampling::of(3, rng), images),
-        boxed(Rbf::of(3, 3, rng), flat),
         boxed(Sequential::of(), flat),
         boxed(sequential![Sequential::of(), Identity, Sequential::of()], flat),
         boxed(sequential![Returns], flat),

@@ -1,10 +1,9 @@
 //! LeNet-5 as published.
 
-use crate::models::{TableConv2d, check_images};
+use crate::models::{Rbf, ScaledTanh, Subsampling, TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;
-use wengert_nn::{Rbf, ScaledTanh, Subsampling};
 
 /// LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document
 /// Recognition", Proc. IEEE 86(11), 1998, section II.B): \[N, 1, 32, 32\] → \[N, 10\] scores.

@@ -1,11 +1,8 @@
 //! Sub-sampling as it was before pooling: with a trained coefficient and bias.
 
-use crate::expect::check_channels;
-use crate::layer::Layer;
+use crate::models::check_images;
+use crate::prelude::*;
 use rand::Rng;
-use wengert_autograd::{Param, Var};
-use wengert_nn_derive::Module;
-use wengert_tensor::{Float, Pool, Tensor};
 
 /// Halves the maps of [N, C, H, W]: the sum over windows of 2×2 that do not overlap, times
 /// a coefficient of the map, plus a bias of the map. H and W are even.
@@ -17,8 +14,8 @@ use wengert_tensor::{Float, Pool, Tensor};
 /// recognition", 1998.)
 ///
 /// ```
-/// use wengert_nn::{Layer, Module, Subsampling};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::models::Subsampling;
+/// use wengert::prelude::*;
 /// let mut layer = Subsampling::new(6, &mut Philox::new(0));
 /// assert_eq!(layer.parameter_count(), 12);
 /// assert_eq!(layer.predict(&Tensor::ones(&[8, 6, 28, 20])).shape(), [8, 6, 14, 10]);
@@ -61,10 +58,10 @@ impl<T: Float> Layer<T> for Subsampling<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape) = (x.tape(), x.shape());
-        check_channels("subsampling", "N, C, H, W", x, self.channels());
+        check_images("Subsampling", x, self.channels(), None);
         if !(shape[2].is_multiple_of(2) && shape[3].is_multiple_of(2)) {
             tape.shape_error(format!(
-                "subsampling: windows of 2×2 do not fill images of odd size: {shape}; pad or crop \
+                "Subsampling: windows of 2×2 do not fill images of odd size: {shape}; pad or crop \
                  them first"
             ))
         }

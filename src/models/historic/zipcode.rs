@@ -1,9 +1,9 @@
 //! The network that read zip codes.
 
-use crate::models::{TableConv2d, check_images};
+use crate::models::{ScaledTanh, TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
-use wengert_nn::{ScaledTanh, init};
+use wengert_nn::init;
 
 /// The network of LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition",
 /// Neural Computation 1(4), 1989: \[N, 1, 16, 16\] → \[N, 10\] scores.

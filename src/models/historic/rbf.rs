@@ -1,11 +1,7 @@
 //! Radial units.
 
-use crate::expect::check_last_axes;
-use crate::layer::Layer;
+use crate::prelude::*;
 use rand::Rng;
-use wengert_autograd::{Param, Var};
-use wengert_nn_derive::Module;
-use wengert_tensor::{Float, Tensor};
 
 /// The squared distance to each of several centres, along the last axis: \[…, inputs\] →
 /// \[…, outputs\] with
@@ -20,8 +16,8 @@ use wengert_tensor::{Float, Tensor};
 /// 1998.)
 ///
 /// ```
-/// use wengert_nn::{Layer, Rbf};
-/// use wengert_tensor::Tensor;
+/// use wengert::models::Rbf;
+/// use wengert::prelude::*;
 /// let layer = Rbf::from_centres(Tensor::from([[1.0, 1.0], [-1.0, 1.0], [0.0, 3.0]])).fixed();
 /// assert_eq!(layer.predict(&Tensor::from([1.0, 2.0])).to_vec(), [1.0, 5.0, 2.0]);
 /// ```
@@ -68,7 +64,10 @@ impl<T: Float> Rbf<T> {
 impl<T: Float> Layer<T> for Rbf<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        check_last_axes("rbf", x, &self.weight.shape()[1..]);
+        let (shape, inputs) = (x.shape(), self.weight.shape()[1]);
+        if shape.last() != Some(&inputs) {
+            x.tape().shape_error(format!("Rbf: expected […, {inputs}], got {shape}"))
+        }
         let differences = x.unsqueeze(-2) - x.tape().param(&self.weight);
         differences.square().sum(&[-1], false)
     }

@@ -1,0 +1,15 @@
+//! Networks as they were published, with the layers that only they have.
+
+mod lenet5;
+mod rbf;
+mod scaled_tanh;
+mod subsampling;
+mod table;
+mod zipcode;
+
+pub use lenet5::{LeNet5, map_loss};
+pub use rbf::Rbf;
+pub use scaled_tanh::ScaledTanh;
+pub use subsampling::Subsampling;
+pub use table::TableConv2d;
+pub use zipcode::ZipcodeNet;
