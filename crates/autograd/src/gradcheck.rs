@@ -102,6 +102,19 @@ pub enum Place {
     },
 }
 
+impl GradcheckError {
+    /// The element of the output that the error is about, if it is about one.
+    pub(crate) fn output_element(&self) -> Option<usize> {
+        match self.at {
+            Place::Entry { output, .. }
+            | Place::Kink { output, .. }
+            | Place::Edge { output, .. }
+            | Place::Value { output } => Some(output),
+            Place::Direction | Place::Paths { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for GradcheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let GradcheckError { name, order, at, analytic, numeric, bound, inputs } = self;
@@ -147,6 +160,9 @@ impl fmt::Display for GradcheckError {
             }
             Place::Paths { input } => {
                 let input = argument(input);
+                if analytic.is_nan() && numeric.is_nan() {
+                    return write!(f, "by {input}: the rules give NaN");
+                }
                 return write!(
                     f,
                     "by {input}: {analytic:e} one way and {numeric:e} another (backward or grad, eager or \

@@ -92,7 +92,8 @@ impl Op {
 
 /// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
 /// Shapes are always at hand and need no declaration. A value that nobody declares is released
-/// early.
+/// early: a rule that reads it all the same gets it computed again, at that cost each time.
+/// [`check_reads`](crate::testing::check_reads) finds such a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads(u8);
 
@@ -123,7 +124,9 @@ impl Reads {
     }
 }
 
-/// The cotangents a rule returns, one per argument; `None` for those not wanted.
+/// The cotangents a rule returns, one per argument; `None` for those not wanted
+/// ([`Call::wants`]). A wanted cotangent that is zero is a variable of zeros. From an array:
+/// `[Some(a), None].into_iter().collect()`.
 pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
 
 /// The cotangent of the only argument.
@@ -165,19 +168,67 @@ impl<'t, T: Float> Call<'_, 't, T> {
     }
 
     /// Whether somebody wants the cotangent of this input.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[track_caller]
     pub fn wants(&self, arg: usize) -> bool {
+        self.input(arg);
         self.wanted[arg]
     }
 
     /// The cotangent of the only output.
+    ///
+    /// # Panics
+    /// If the operation has several outputs: their cotangents are had with [`gy_of`](Call::gy_of).
     #[inline]
+    #[track_caller]
     pub fn gy(&self) -> Var<'t, T> {
-        self.gy[0].expect("a rule is called only with a cotangent")
+        match *self.gy {
+            [Some(gy)] => gy,
+            // The positions of a pool's maxima have no cotangent.
+            [Some(gy), ..] if self.inputs.is_none() => gy,
+            _ => self.several(),
+        }
     }
 
-    /// The cotangent of one of several outputs; `None` is zero.
+    /// The cotangent of one of several outputs, counted from 0; `None` is zero.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[track_caller]
     pub fn gy_of(&self, output: usize) -> Option<Var<'t, T>> {
-        self.gy[output]
+        match self.gy.get(output) {
+            Some(gy) => *gy,
+            None => self.missing("output", output, self.gy.len()),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn several(&self) -> ! {
+        self.tape.fail(format!(
+            "Call::gy: the operation has {} outputs: use gy_of(0), gy_of(1), … in its rule",
+            self.gy.len()
+        ))
+    }
+
+    #[cold]
+    #[track_caller]
+    fn missing(&self, what: &str, place: usize, count: usize) -> ! {
+        self.tape.fail(format!(
+            "Call: the rule asks for {what} {place}, counted from 0, of an operation with {count}"
+        ))
+    }
+
+    /// The node of an input.
+    #[inline]
+    #[track_caller]
+    fn input(&self, arg: usize) -> u32 {
+        match self.parents.get(arg) {
+            Some(&id) => id,
+            None => self.missing("input", arg, self.parents.len()),
+        }
     }
 
     /// An input.
@@ -185,9 +236,13 @@ impl<'t, T: Float> Call<'_, 't, T> {
     /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
     /// differentiate what it computes from it with [`Var::grad`], whether its own cotangent is wanted
     /// or not. The outputs are constants then.
+    ///
+    /// # Panics
+    /// If there is no such input.
     #[inline]
+    #[track_caller]
     pub fn x(&self, arg: usize) -> Var<'t, T> {
-        let (tape, id) = (self.tape, self.parents[arg]);
+        let (tape, id) = (self.tape, self.input(arg));
         let id = match self.inputs {
             None => id,
             Some(inputs) => {
@@ -198,8 +253,15 @@ impl<'t, T: Float> Call<'_, 't, T> {
     }
 
     /// An output.
+    ///
+    /// # Panics
+    /// If there is no such output.
     #[inline]
+    #[track_caller]
     pub fn y(&self, output: usize) -> Var<'t, T> {
+        if self.inputs.is_some() && output >= self.gy.len() {
+            self.missing("output", output, self.gy.len())
+        }
         Var { tape: self.tape, id: self.id + output as u32 }
     }
 
@@ -219,7 +281,11 @@ impl<'t, T: Float> Call<'_, 't, T> {
     }
 
     /// The shape of an input.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[track_caller]
     pub fn x_shape(&self, arg: usize) -> Shape {
-        *self.tape.arena.borrow().shape(self.parents[arg])
+        *self.tape.arena.borrow().shape(self.input(arg))
     }
 }

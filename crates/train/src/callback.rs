@@ -33,6 +33,12 @@ pub type Outcome = Result<(), TrainError>;
 /// 4. `keep_best`, 5. `stop_after`, 6. the progress line;
 /// 7. the checkpoint. It comes last, and holds what all the others have done.
 ///
+/// `keep_best` keeps the weights that the model has when it is called. A callback that puts other weights
+/// into the model for the validation (averages of them, say, in [`end_epoch`](Callback::end_epoch)) and
+/// takes them out again in `after_epoch` has done so before `keep_best`: the weights that are kept are then
+/// not those that were measured. Without such an exchange, [`evaluate`](crate::evaluate) on a copy of the
+/// model measures the averages.
+///
 /// # What is remembered
 /// A callback that remembers something says so in [`state`](Callback::state), and takes it back in
 /// [`load_state`](Callback::load_state), so that a run that was resumed goes on with the same bits. A
@@ -108,7 +114,8 @@ pub trait Callback<T: Float = f32> {
     }
 
     /// Between gradients and optimizer: [`Context::gradients`] has them. A step with several updates
-    /// has several calls; [`Context::updating`] says which optimizer it is.
+    /// has several calls; [`Context::updating`] says which optimizer it is. If the callback leaves
+    /// gradients that are not finite, the step is not made, and the error names the callback.
     #[allow(clippy::missing_errors_doc)]
     fn before_update(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
@@ -138,7 +145,8 @@ pub trait Callback<T: Float = f32> {
         Ok(())
     }
 
-    /// What the callback is called in checkpoints and errors; default: the type's name.
+    /// What the callback is called in checkpoints and errors; default: the type's name. Of several
+    /// callbacks of one name, the second is called `NAME_2` in checkpoints, and so on in their order.
     fn name(&self) -> String {
         let name = std::any::type_name::<Self>();
         let name = name.split('<').next().unwrap_or(name);
@@ -271,7 +279,10 @@ impl<T: Float> Hooks<T> for Vec<&mut dyn Callback<T>> {
         self.iter_mut().try_for_each(|callback| match hook {
             Hook::Start => callback.start(run),
             Hook::BeforeStep => callback.before_step(run),
-            Hook::BeforeUpdate => callback.before_update(run),
+            Hook::BeforeUpdate => {
+                callback.before_update(run)?;
+                run.check_gradients(|| callback.name())
+            }
             Hook::AfterStep => callback.after_step(run),
             Hook::EndEpoch => callback.end_epoch(run),
             Hook::AfterEpoch => callback.after_epoch(run),

@@ -1,8 +1,11 @@
 //! What a callback sees of a run.
 
+use crate::callback::Outcome;
+use crate::error::TrainError;
 use crate::history::{History, Score};
 use crate::run::{Run, Stop};
 use crate::step::{Sum, add_sums, check_name};
+use crate::task::names;
 use std::path::PathBuf;
 use wengert_autograd::{Gradients, Module};
 use wengert_nn::{load_state_dict, state_dict};
@@ -16,6 +19,8 @@ pub struct Context<'c, T: Float = f32> {
     pub(crate) optimizers: &'c mut dyn OptimizerList<T>,
     /// The gradients, and which optimizer will use them.
     pub(crate) gradients: Option<(usize, &'c mut Gradients<T>)>,
+    /// Whether the gradients were handed out since they were looked at, and may have changed.
+    pub(crate) lent: bool,
     pub(crate) run: &'c mut Run,
 }
 
@@ -81,10 +86,56 @@ impl<T: Float> Context<'_, T> {
         self.optimizers.at(0).map_or(f64::NAN, Optimizer::learning_rate)
     }
 
-    /// The gradients of the update that is about to be made, to look at or to change; they are finite.
-    /// `None` outside [`Callback::before_update`](crate::Callback::before_update).
+    /// The gradients of the update that is about to be made, to look at or to change. They are finite, and
+    /// must be finite afterwards: else the step is not made, and the run ends with
+    /// [`TrainError::Gradient`](crate::TrainError::Gradient). `None` outside
+    /// [`Callback::before_update`](crate::Callback::before_update).
     pub fn gradients(&mut self) -> Option<&mut Gradients<T>> {
-        self.gradients.as_mut().map(|(_, gradients)| &mut **gradients)
+        self.model_and_gradients().1
+    }
+
+    /// The model together with the [`gradients`](Context::gradients), for what needs both.
+    ///
+    /// ```
+    /// use wengert_tensor::Float;
+    /// use wengert_train::{Callback, CallbackState, Context, Outcome};
+    ///
+    /// /// Logs the norm of each parameter's gradient.
+    /// struct Norms;
+    /// impl<T: Float> Callback<T> for Norms {
+    ///     fn before_update(&mut self, run: &mut Context<'_, T>) -> Outcome {
+    ///         let (model, gradients) = run.model_and_gradients();
+    ///         let Some(gradients) = gradients else { return Ok(()) };
+    ///         let norm = |gradient: &wengert_tensor::Tensor<T>| gradient.square().sum_all().to().sqrt();
+    ///         let all = gradients.of(model).into_iter();
+    ///         let norms: Vec<_> = all.map(|(name, _, g)| (format!("|{name}|"), norm(g))).collect();
+    ///         norms.iter().for_each(|(name, norm)| run.log(name, *norm));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # let _: CallbackState = Callback::<f32>::state(&Norms);
+    /// ```
+    pub fn model_and_gradients(&mut self) -> (&dyn Module, Option<&mut Gradients<T>>) {
+        self.lent = self.gradients.is_some();
+        let gradients = self.gradients.as_mut().map(|(_, gradients)| &mut **gradients);
+        (&*self.model, gradients)
+    }
+
+    /// That gradients that were handed out to a callback are finite still.
+    pub(crate) fn check_gradients(&mut self, callback: impl Fn() -> String) -> Outcome {
+        let lent = std::mem::take(&mut self.lent);
+        let Some((_, gradients)) = self.gradients.as_ref().filter(|_| lent) else { return Ok(()) };
+        let bad = gradients.not_finite();
+        if bad.is_empty() {
+            return Ok(());
+        }
+        Err(TrainError::Gradient {
+            epoch: self.run.epoch + 1,
+            step: self.run.step + 1,
+            loss: f64::NAN, // the step knows it
+            parameters: names::<T>(&*self.model, &bad),
+            callback: Some(callback()),
+        })
     }
 
     /// The number of the optimizer that the gradients are for, counted from 0.
@@ -137,9 +188,10 @@ impl<T: Float> Context<'_, T> {
         self.run.sums.logged(name)
     }
 
-    /// Shows a number beside the loss, as [`Step::log`](crate::Step::log) does: during an epoch it is
-    /// one of those whose mean the epoch has; after an epoch
-    /// ([`Callback::after_epoch`](crate::Callback::after_epoch)) it is the number of that epoch.
+    /// Shows a number beside the loss, where [`Step::log`](crate::Step::log) shows its own: during an epoch
+    /// the epoch's number is the mean over all calls, each of which counts the same, whatever the size of
+    /// its batch; after an epoch ([`Callback::after_epoch`](crate::Callback::after_epoch)) it is the number
+    /// of that epoch.
     ///
     /// # Panics
     /// If the name is empty or holds a line break.

@@ -88,7 +88,8 @@ pub enum TrainError {
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss} ({})",
         input.as_ref().map_or(
-            "a smaller learning rate or clipped gradients may help".into(),
+            "a smaller learning rate or clipped gradients may help; Trainer::detect_anomalies names the \
+             operation".into(),
             |example| format!("{example} holds a number that is not finite")
         )
     )]
@@ -106,8 +107,13 @@ pub enum TrainError {
     /// remembers are as they were before the step.
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss}, but the gradients of {} hold numbers that are \
-         not finite: a root, a logarithm or a division near 0, or numbers too large for the type. The \
-         weights are as before the step", parameters.join(", ")
+         not finite{}. The weights are as before the step",
+        parameters.join(", "),
+        callback.as_ref().map_or(
+            ": a root, a logarithm or a division near 0, or numbers too large for the type \
+             (Trainer::detect_anomalies names the operation)".into(),
+            |callback| format!(" since the callback {callback} has changed them")
+        )
     )]
     Gradient {
         /// The epoch, counted from 1.
@@ -118,6 +124,8 @@ pub enum TrainError {
         loss: f64,
         /// The names of the parameters.
         parameters: Vec<String>,
+        /// The callback that has changed finite gradients to these, if one has.
+        callback: Option<String>,
     },
     /// A counter of the model, as that of batch norm, is at the end of `i64`. The weights, the
     /// buffers and what the optimizer remembers are as they were before the step.

@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::task::{Kind, Numbers, StepContext, TrainStep, on_shapes};
 use crate::trainer::{Criterion, Per, Settings, Validation};
 use std::time::Instant;
-use wengert_autograd::{Mode, Module};
+use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
 use wengert_tensor::{Float, Philox};
 
@@ -34,6 +34,7 @@ struct Loop<'w, 'k, M, B, T: Float> {
     run: Run,
     /// Shapes of batches that were found to fit, and in which mode.
     fitting: Vec<(Mode, Vec<usize>)>,
+    anomalies: Option<Anomalies>,
     /// What the first batch is like, where a checkpoint must know.
     first_batch: u64,
 }
@@ -74,12 +75,13 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     /// One step of the task, and its place in the history.
     fn step(&mut self, batch: &B) -> Result<(), TrainError> {
         self.check(batch, Mode::Train)?;
-        let Loop { work, callbacks, run, .. } = self;
+        let Loop { work, callbacks, run, anomalies, .. } = self;
         let (data, epoch, place) = (work.data, run.epoch, run.step);
         let example = |sample| Example::of(data, TRAINING.into(), epoch, place, sample);
         let numbers = Numbers {
             optimizers: &mut *work.optimizers,
             hooks: callbacks,
+            anomalies: *anomalies,
             run,
             rng: &mut *work.rng,
             example: &example,
@@ -117,6 +119,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             model: &mut *work.model,
             optimizers: &mut *work.optimizers,
             gradients: None,
+            lent: false,
             run,
         };
         callbacks.call(hook, &mut context)?;
@@ -266,7 +269,8 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         callbacks.extend(dynamic(&mut checkpoint));
 
         let (run, fitting) = (Run { epochs: self.epochs, ..Run::default() }, Vec::new());
-        let mut training = Loop { work, callbacks, run, fitting, first_batch: 0 };
+        let anomalies = self.anomalies;
+        let mut training = Loop { work, callbacks, run, fitting, anomalies, first_batch: 0 };
         training.first_batch = training.check_data(data, TRAINING, Mode::Train)?;
         // What would be found at the end of the first epoch only.
         if let Some(Validation { name, data }) = &self.validation {
@@ -288,7 +292,8 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         let Loop { work, mut run, .. } = training;
         if run.stop.as_ref().is_none_or(|stop| !stop.pause) {
             let (model, optimizers) = (work.model, work.optimizers);
-            Context { model, optimizers, gradients: None, run: &mut run }.restore_best();
+            Context { model, optimizers, gradients: None, lent: false, run: &mut run }
+                .restore_best();
         }
         run.history.stopped = run.stop.map(|stop| stop.why);
         Ok(run.history)

@@ -4,7 +4,7 @@ use crate::error::TrainError;
 use crate::run::ACCURACY;
 use std::cell::{RefCell, RefMut};
 use std::ops::Deref;
-use wengert_autograd::{Mode, Tape, Var};
+use wengert_autograd::{Anomalies, Mode, Tape, Var};
 use wengert_tensor::{Float, Philox, Tensor};
 
 /// One pass of a loss over one batch. It is the [`Tape`] of the pass (it derefs to it), and takes the
@@ -78,6 +78,11 @@ impl<T: Float> Step<T> {
     pub(crate) fn train(rng: &mut Philox, examples: usize, epoch: u64, number: usize) -> Self {
         let own = rng.clone().split();
         Self::on(Tape::train(rng), own.state()[0] ^ APART, examples, epoch, number)
+    }
+
+    /// The same step, whose tape refuses the first NaN or infinity.
+    pub(crate) fn detecting_anomalies(self, which: Anomalies) -> Self {
+        Step { tape: self.tape.detecting_anomalies(which), ..self }
     }
 
     /// For numbers without history. What is random depends on the place of the batch alone, so that

@@ -6,7 +6,7 @@ use crate::error::{Example, TrainError};
 use crate::evaluation::{named, refused};
 use crate::run::Run;
 use crate::step::{Step, Sum, add_sums};
-use wengert_autograd::{Cause, Mode, Module, Param, ParamId, Path, Var};
+use wengert_autograd::{Anomalies, Cause, Mode, Module, Param, ParamId, Path, Var};
 use wengert_tensor::{Float, Philox};
 
 /// One step of training: what is done with a batch, below the loss closure of
@@ -157,6 +157,7 @@ pub(crate) enum Kind<'c, T: Float> {
 pub(crate) struct Numbers<'c, T: Float> {
     pub optimizers: &'c mut dyn OptimizerList<T>,
     pub hooks: &'c mut dyn Hooks<T>,
+    pub anomalies: Option<Anomalies>,
     pub run: &'c mut Run,
     pub rng: &'c mut Philox,
     /// The example at a place of the batch, for errors.
@@ -261,7 +262,10 @@ impl<T: Float> StepContext<'_, T> {
         };
         let count = cx.optimizers.count();
         assert!(optimizer < count, "update: no optimizer {optimizer} among {count}");
-        let step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
+        let mut step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
+        if let Some(which) = cx.anomalies {
+            step = step.detecting_anomalies(which);
+        }
         // As errors count them, from 1.
         let (epoch, number) = (cx.run.epoch + 1, cx.run.step + 1);
         let forward = step.catch(|| {
@@ -285,7 +289,7 @@ impl<T: Float> StepContext<'_, T> {
         let gradients = gradients.map_err(|error| refused(error, &*model, cx.example))?;
         let mut gradients = gradients.map_err(|bad| {
             let parameters = names::<T>(&*model, &bad);
-            TrainError::Gradient { epoch, step: number, loss, parameters }
+            TrainError::Gradient { epoch, step: number, loss, parameters, callback: None }
         })?;
         let of = |model: &mut M, say: &dyn Fn(&dyn Module) -> Option<String>| match part {
             None => say(&*model),
@@ -305,9 +309,15 @@ impl<T: Float> StepContext<'_, T> {
             model: &mut *model,
             optimizers: &mut *cx.optimizers,
             gradients: Some((optimizer, &mut gradients)),
+            lent: false,
             run: &mut *cx.run,
         };
-        cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
+        cx.hooks.call(Hook::BeforeUpdate, &mut context).map_err(|error| match error {
+            TrainError::Gradient { parameters, callback, .. } => {
+                TrainError::Gradient { epoch, step: number, loss, parameters, callback }
+            }
+            error => error,
+        })?;
         let optimizer = cx.optimizers.at_mut(optimizer).expect("counted above");
         match part {
             None => optimizer.step(model, &gradients),
@@ -386,7 +396,7 @@ pub(crate) fn measured<T: Float>(
 }
 
 /// The names of these parameters, in visiting order.
-fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
+pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
     let mut names = Vec::new();
     model.visit(&Path::root(), &mut |path, state| {
         if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {

@@ -11,7 +11,7 @@ use crate::step::Step;
 use crate::task::{ByLoss, StepContext, TrainStep};
 use std::cell::RefCell;
 use std::path::PathBuf;
-use wengert_autograd::{Module, Outline, Path, See, SeeMut, Var};
+use wengert_autograd::{Anomalies, Module, Outline, Path, See, SeeMut, Var};
 use wengert_nn::Layer;
 use wengert_optim::{LambdaLr, Optimizer, Schedule};
 use wengert_tensor::{Float, Philox, Tensor};
@@ -116,6 +116,7 @@ pub(crate) struct Settings<'a, B, T: Float> {
     pub schedule: Option<(Box<dyn Schedule + 'a>, Per)>,
     pub validation: Option<Validation<'a, B>>,
     pub keep_best: Option<Criterion>,
+    pub anomalies: Option<Anomalies>,
     pub checkpoint: Option<PathBuf>,
     pub checkpoint_every: Option<usize>,
     pub resume: Option<PathBuf>,
@@ -131,6 +132,7 @@ impl<B, T: Float> Default for Settings<'_, B, T> {
             schedule: None,
             validation: None,
             keep_best: None,
+            anomalies: None,
             checkpoint: None,
             checkpoint_every: None,
             resume: None,
@@ -473,7 +475,7 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
 
     /// Goes on where this checkpoint was saved: weights, buffers, optimizer, generator, position
     /// and history are those of the saved run, and what follows has the same bits as if it had not
-    /// been interrupted. Model, optimizers, data and the settings here have to be made as they were
+    /// been interrupted (but for the [`seconds`](crate::EpochRecord::seconds) of the history). Model, optimizers, data and the settings here have to be made as they were
     /// for that run: another model or optimizer, other data (or the same with another order, seed or
     /// distortion), other callbacks of those that remember something, and a schedule with other
     /// learning rates for the steps that were made are refused. A larger number of epochs makes the run
@@ -487,6 +489,20 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
     /// A checkpoint is saved then, if one was asked for.
     pub fn stop_after(mut self, steps: usize) -> Self {
         self.settings.stop_after = Some(steps);
+        self
+    }
+
+    /// Refuses the first NaN or infinity of a training step: the error is a
+    /// [`TrainError::Shape`](crate::TrainError::Shape) with
+    /// [`Cause::NotFinite`](wengert_autograd::Cause::NotFinite), and names the operation, its scope, the
+    /// line that recorded it, and what its operands were like; see
+    /// [`Tape::detecting_anomalies`](wengert_autograd::Tape::detecting_anomalies). It is for finding an
+    /// error, not for training: steps are slower.
+    ///
+    /// With [`stop_after`](Trainer::stop_after) and [`resume`](Trainer::resume) the steps before the one in
+    /// question need not be run so.
+    pub fn detect_anomalies(mut self, which: Anomalies) -> Self {
+        self.settings.anomalies = Some(which);
         self
     }
 

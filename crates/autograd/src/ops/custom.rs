@@ -8,30 +8,32 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// What an operation returns: mostly one.
+/// What an operation returns: mostly one, `[y].into()`; several are `[y, z].into_iter().collect()`.
 pub type Outputs<X> = SmallVec<[X; 1]>;
 
-/// An operation that this crate does not have. A value that depends smoothly on the inputs and
-/// that the rule reads must be an output: hidden in the operation it would make second derivatives
-/// silently wrong.
+/// An operation that this crate does not have. Written for `T: Float`, it serves `f32` and `f64`, and the
+/// tests of [`testing`](crate::testing), which run in `f64`.
+///
+/// A value that depends smoothly on the inputs and that the rule reads must be an output: hidden in the
+/// operation it would make second derivatives silently wrong.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Tape};
-/// use wengert_tensor::{Shape, Tensor};
+/// use wengert_tensor::{Float, Shape, Tensor};
 ///
 /// struct Cube;
-/// impl CustomOp<f32> for Cube {
+/// impl<T: Float> CustomOp<T> for Cube {
 ///     fn name(&self) -> &str {
 ///         "cube"
 ///     }
 ///     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
 ///         Ok([x[0]].into())
 ///     }
-///     fn forward(&self, x: &[Tensor]) -> Outputs<Tensor> {
+///     fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
 ///         [x[0].powi(3)].into()
 ///     }
-///     fn vjp<'t>(&self, c: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
+///     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
 ///         let x = c.x(0);
 ///         [Some(3.0 * c.gy() * x * x)].into_iter().collect()
 ///     }
@@ -44,6 +46,51 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 /// assert_eq!(dy.item(), 12.0);
 /// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative is free
 /// ```
+///
+/// With two outputs: polar coordinates. A rule of an operation with several outputs asks for the cotangent
+/// of each ([`Call::gy_of`]), which is `None` where nobody uses the output.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wengert_autograd::testing::{check_op, spread};
+/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Var};
+/// use wengert_tensor::{Element, Float, Shape, Tensor};
+///
+/// struct Polar;
+/// impl<T: Float> CustomOp<T> for Polar {
+///     fn name(&self) -> &str {
+///         "polar"
+///     }
+///     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+///         match x {
+///             [x, y] if x == y => Ok([*x, *x].into_iter().collect()),
+///             x => Err(format!("two values of one shape wanted, got {x:?}")),
+///         }
+///     }
+///     fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
+///         let (first, second) = (x[0].to_vec(), x[1].to_vec());
+///         // Functions of the standard library are applied to f64: `to` and `of` convert.
+///         let angle = |i: usize| T::of(second[i].to().atan2(first[i].to()));
+///         let radius = (x[0].square() + x[1].square()).sqrt();
+///         [radius, Tensor::from_fn(&x[0].shape(), angle)].into_iter().collect()
+///     }
+///     // ∂r/∂x = x/r, ∂r/∂y = y/r, ∂θ/∂x = -y/r², ∂θ/∂y = x/r².
+///     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+///         let (x, y, r) = (c.x(0), c.x(1), c.y(0));
+///         let sum = |parts: [Option<Var<'t, T>>; 2]| parts.into_iter().flatten().reduce(|a, b| a + b);
+///         let (by_r, by_angle) = (c.gy_of(0).map(|g| g / r), c.gy_of(1).map(|g| g / r.square()));
+///         let by_x = sum([by_r.map(|g| g * x), by_angle.map(|g| -g * y)]);
+///         let by_y = sum([by_r.map(|g| g * y), by_angle.map(|g| g * x)]);
+///         [by_x, by_y].into_iter().collect()
+///     }
+///     fn reads(&self, _arg: usize) -> Reads {
+///         Reads::X0.and(Reads::X1).and(Reads::Y0) // the angle is not read
+///     }
+/// }
+///
+/// let [x, y] = [1, 2].map(|seed| spread(&[3, 4], &[(0.5, 2.0), (-2.0, -0.5)], seed));
+/// check_op("polar", &[x, y], |x| x[0].tape().custom(Arc::new(Polar), x).to_vec()).unwrap();
+/// ```
 pub trait CustomOp<T: Float>: Send + Sync {
     /// For messages.
     fn name(&self) -> &str;
@@ -54,16 +101,21 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// What does not fit, with the shapes and what would mend it.
     fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String>;
 
-    /// The outputs: a pure function of the inputs.
+    /// The outputs: a pure function of the inputs. The inputs may lie in memory in any way
+    /// ([`Tensor::is_contiguous`]); [`Tensor::to_vec`] gives their numbers row by row, and
+    /// [`Element::to`](wengert_tensor::Element::to) and [`of`](wengert_tensor::Element::of) convert a number
+    /// of the generic type to `f64` and back.
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
 
     /// The cotangents of the wanted inputs, written in variables: a pure function, called once by each
     /// derivative that passes the operation. It may call [`grad`](Var::grad), and read parameters. Random
-    /// numbers are refused; changes of buffers are those of the forward pass, and not made again.
+    /// numbers are refused; changes of buffers are those of the forward pass, and not made again. A rule
+    /// that asks for numbers (`value()`, `item()`) writes what fits these numbers alone: its derivative may
+    /// be wrong, and a [replay](Tape::replay) of it is refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
-    /// What [`vjp`](CustomOp::vjp) reads for the gradient of this input. What nobody reads is
-    /// released early.
+    /// What [`vjp`](CustomOp::vjp) reads for the gradient of this input; default: everything. What nobody
+    /// reads is released early.
     fn reads(&self, _arg: usize) -> Reads {
         Reads::ALL
     }
@@ -120,7 +172,7 @@ impl<T: Float> Tape<T> {
         cotangents
     }
 
-    /// A user's rule is not trusted: one cotangent per wanted input, of its shape and on this tape.
+    /// A user's rule is not trusted: one cotangent per input, of its shape and on this tape if it is wanted.
     pub(crate) fn check_cotangents(
         &self,
         op: Op,
@@ -128,6 +180,14 @@ impl<T: Float> Tape<T> {
         wanted: &[bool],
         cotangents: &[Option<Var<'_, T>>],
     ) {
+        if cotangents.len() > parents.len() {
+            self.fail(format!(
+                "{}: its rule must return a cotangent for each of its {} inputs, it returned {}",
+                self.custom_name(op),
+                parents.len(),
+                cotangents.len()
+            ))
+        }
         for (arg, &p) in parents.iter().enumerate().filter(|&(arg, _)| wanted[arg]) {
             let wanted = *self.arena.borrow().shape(p);
             let given = cotangents.get(arg).copied().flatten();

@@ -2,11 +2,12 @@
 
 #![allow(clippy::items_after_statements, clippy::unnecessary_wraps)] // small types beside their use
 
+use crate::common::mlp;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
-use wengert_autograd::{Param, Var, value_and_grad};
+use wengert_autograd::{Anomalies, Cause, Param, Var, value_and_grad};
 use wengert_data::{DataLoader, Digits, TensorDataset};
 use wengert_nn::{Layer, Linear, cross_entropy, state_dict};
 use wengert_optim::{Adam, Optimizer, ReduceLrOnPlateau, Sgd};
@@ -605,4 +606,79 @@ fn checkpoints_on_demand() {
         assert_eq!(without_times(&resumed.unwrap()), without_times(&whole));
         assert!(now == weights, "{steps}");
     }
+}
+
+/// Changes gradients at the third step: divides by the norm of what is 0.
+struct Spoils;
+impl Callback for Spoils {
+    fn before_update(&mut self, run: &mut Context<'_>) -> Outcome {
+        if run.steps() == 2 {
+            let (model, gradients) = run.model_and_gradients();
+            let gradients = gradients.unwrap();
+            assert_eq!(gradients.of(model).len(), 4);
+            gradients.scale(f64::NAN);
+        }
+        Ok(())
+    }
+}
+
+/// Looks at gradients, and leaves them.
+struct Looks;
+impl Callback for Looks {
+    fn before_update(&mut self, run: &mut Context<'_>) -> Outcome {
+        assert!(run.gradients().unwrap().not_finite().is_empty());
+        Ok(())
+    }
+}
+
+#[test]
+fn gradients_that_a_callback_spoils_are_not_used() {
+    let train = DataLoader::new(Digits::load().dataset(), 64);
+    let [mut spoiled, mut twin] = [0, 0].map(|seed| mlp(&mut Philox::new(seed)));
+    let run = |model, trainer: Trainer<'_, _>| {
+        trainer.quiet().fit(model, &mut Sgd::new(0.1), &train, &mut Philox::new(1))
+    };
+    run(&mut twin, Trainer::classifier().callback(Looks).stop_after(2)).unwrap();
+    let trainer = Trainer::classifier().callback(Looks).callback(Spoils).callback(Looks);
+    let error = run(&mut spoiled, trainer).unwrap_err();
+    let text = error.to_string();
+    let TrainError::Gradient { step: 3, epoch: 1, callback: Some(name), parameters, loss } = error
+    else {
+        panic!("{text}")
+    };
+    assert!(name == "Spoils" && parameters.len() == 4 && loss.is_finite());
+    assert!(text.contains("not finite since the callback Spoils has changed them"), "{text}");
+    // The weights are those of the two steps before.
+    assert_eq!(state_dict(&spoiled), state_dict(&twin));
+}
+
+#[test]
+fn anomalies_of_a_run_are_named() {
+    let train = DataLoader::new(Digits::load().dataset(), 64);
+    let rng = &mut Philox::new(0);
+    let run = |which: Option<Anomalies>| {
+        let mut model = mlp(&mut Philox::new(0));
+        let trainer = Trainer::custom().quiet();
+        let trainer = match which {
+            Some(which) => trainer.detect_anomalies(which),
+            None => trainer,
+        };
+        let mut optimizer = Sgd::new(0.1);
+        trainer.fit(&mut model, &mut optimizer, &train, &mut rng.clone(), |model, step, (x, y)| {
+            let y = cross_entropy(model.forward(step.constant(x.clone())), y);
+            // Fine until the third step; its derivative is infinite there.
+            let zero = if step.number() == 2 { y - y.detach() } else { y };
+            y + zero.sqrt()
+        })
+    };
+    let error = run(None).unwrap_err();
+    assert!(matches!(error, TrainError::Gradient { step: 3, callback: None, .. }), "{error}");
+    assert!(error.to_string().contains("Trainer::detect_anomalies"), "{error}");
+    let TrainError::Shape(error) = run(Some(Anomalies::All)).unwrap_err() else { panic!() };
+    assert_eq!(error.cause, Cause::NotFinite);
+    let text = error.to_string();
+    assert!(
+        text.contains("sqrt: its derivative gives operand 0") && text.contains(file!()),
+        "{text}"
+    );
 }

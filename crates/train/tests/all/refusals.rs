@@ -504,7 +504,8 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
         let before = (state_dict(&model), optimizer.state_dict(&model));
         let error =
             trainer().fit(&mut model, &mut *optimizer, &loader, &mut Philox::new(0)).unwrap_err();
-        let TrainError::Gradient { epoch: 1, step: 1, loss, parameters } = &error else {
+        let TrainError::Gradient { epoch: 1, step: 1, loss, parameters, callback: None } = &error
+        else {
             panic!("{error}")
         };
         assert!(loss.is_finite());
