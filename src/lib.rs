@@ -87,6 +87,9 @@
 //! | `train` | [`train`]: the loop with its progress line | 46 |
 //! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 51 |
 
+/// The traits of random generators: [`Philox`](tensor::Philox) is an [`Rng`](rand::Rng), whose methods need the
+/// trait in scope.
+pub use rand;
 pub use wengert_autograd as autograd;
 pub use wengert_autograd::testing;
 pub use wengert_data as data;

@@ -194,7 +194,7 @@ impl<T: Float> Context<'_, T> {
     /// of that epoch.
     ///
     /// # Panics
-    /// If the name is empty or holds a line break.
+    /// If the name is empty, `loss`, or holds a line break.
     #[track_caller]
     pub fn log(&mut self, name: &str, value: f64) {
         check_name(name);

@@ -112,7 +112,7 @@ impl<T: Float> Step<T> {
     /// A loss that logs the same name twice in a step adds to the mean twice.
     ///
     /// # Panics
-    /// If the name is empty or holds a line break; if the variable has more than one element.
+    /// If the name is empty, `loss`, or holds a line break; if the variable has more than one element.
     #[track_caller]
     pub fn log(&self, name: &str, value: impl Logged<T>) {
         if let Some(value) = value.number() {
@@ -126,7 +126,7 @@ impl<T: Float> Step<T> {
     /// were right, of how many.
     ///
     /// # Panics
-    /// If the name is empty or holds a line break.
+    /// If the name is empty, `loss`, or holds a line break.
     #[track_caller]
     pub fn log_sum(&self, name: &str, sum: f64, weight: f64) {
         check_name(name);
@@ -221,6 +221,7 @@ pub(crate) fn check_name(name: &str) {
         !name.is_empty() && !name.contains(['\n', '\r']),
         "log: the name {name:?} is empty or holds a line break: give it a word, as `accuracy`"
     );
+    assert!(name != "loss", "log: `loss` is the run's own number: log this under another name");
 }
 
 /// What [`Step::log`] takes: a number, or a variable of one element.

@@ -33,14 +33,16 @@
 //! ```
 //!
 //! # Gradients of each sample
-//! The gradient of a batch is a sum over its samples. The terms are wanted to clip each (differential privacy),
+//! The gradient of a loss that is a sum over the samples of a batch is a sum, too (of a mean, such as
+//! `cross_entropy` without a reduction of its own, each term is divided by N). The terms are wanted to clip each (differential privacy),
 //! to measure their variance, to find samples that are wrong.
 //!
 //! - *Any model:* a run for each sample. [`value_and_grad`](crate::value_and_grad()) or `backward` of a batch of
 //!   one; on several threads if there are many, since each run has a tape of its own.
 //! - *In one pass:* give each sample parameters of its own, the same numbers [N, …] by
 //!   [`broadcast_to`](Var::broadcast_to), which takes no memory, and ask for the gradient by these. It is the
-//!   formula that takes them, not a layer: a linear layer is a product of matrices for each sample, a
+//!   formula that takes them, not a layer: a linear layer with weights [N, outputs, inputs] and biases
+//!   [N, outputs] is `x.unsqueeze(1).matmul_t(weights, false, true) + biases.unsqueeze(1)`, a
 //!   convolution one of N groups of channels of one image: `x.reshape(&[1, N·C, H, W])` with the weights
 //!   `[N·O, C, kh, kw]`. The gradients are N times as large as the parameters.
 //!

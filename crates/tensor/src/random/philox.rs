@@ -75,7 +75,8 @@ pub(super) fn for_bytes(
 /// in three numbers, and streams of other keys or numbers are independent. Passes the batteries of
 /// TestU01 (Salmon et al. 2011). Not for cryptography.
 ///
-/// Implements [`rand::Rng`], so all that `rand` offers works with it.
+/// Implements [`rand::Rng`], so all that `rand` offers works with it. The trait has to be in scope for a call
+/// such as `rng.next_u64()`: the package `wengert` has the crate as `wengert::rand`.
 ///
 /// ```
 /// use wengert_tensor::{Philox, Tensor};
