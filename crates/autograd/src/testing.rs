@@ -127,17 +127,17 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         return Err(named(error_in(Test::Derivatives, message)));
     }
     Gradcheck::new().order(2).run(function(|x| joined(&f(x))), inputs).map_err(|error| {
-        let mut message = error.to_string();
-        if let (Some(element), true) = (error.output_element(), sizes.len() > 1 && error.order == 1)
-        {
-            let (mut result, mut element) = (0, element);
+        // The results are one vector to the check.
+        let of = error.output_element().filter(|_| sizes.len() > 1 && error.order == 1);
+        let of = of.map_or(String::new(), |mut element| {
+            let mut result = 0;
             while element >= sizes[result] {
                 element -= sizes[result];
                 result += 1;
             }
-            message += &format!("; the output element is element {element} of result {result}");
-        }
-        named(error_in(Test::Derivatives, message))
+            format!("; the output element is element {element} of result {result}")
+        });
+        named(error_in(Test::Derivatives, format!("{error}{of}")))
     })?;
     check_layouts(inputs, &f).map_err(named)?;
     check_cuts(inputs, &f).map_err(named)?;

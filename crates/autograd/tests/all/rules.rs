@@ -1,7 +1,7 @@
 //! What the rule of a user's operation may do beside returning cotangents: it binds parameters, draws
 //! random numbers, changes buffers, or stops with a message.
 
-use crate::common::panics;
+use crate::common::{panic_of, panics};
 use std::sync::Arc;
 use wengert_autograd::{Buffer, Call, Cotangents, CustomOp, Outputs, Param, Policy, Tape, Var};
 use wengert_tensor::{Philox, Shape, Tensor};
@@ -95,9 +95,9 @@ fn a_rule_draws_no_random_numbers() {
     let loss = times(x, |c| (c.x(0) * 5.0 * c.gy()).dropout(0.5)).sum_all();
     let drawn = "random numbers in the rule of an operation";
     for _ in 0..2 {
-        let text = crate::common::panic_of(|| drop(loss.backward_retain())).0;
+        let text = panic_of(|| drop(loss.backward_retain())).0;
         assert!(text.contains(drawn), "{text}");
-        let text = crate::common::panic_of(|| drop(loss.grad(&[x]))).0;
+        let text = panic_of(|| drop(loss.grad(&[x]))).0;
         assert!(text.contains(drawn), "{text}");
     }
     // The tape goes on.
@@ -131,4 +131,64 @@ fn variables_of_another_tape_leave_no_scope() {
     let (tape, other) = (Tape::<f64>::new(), Tape::<f64>::new());
     let v = other.full((), 1.0);
     panics!(tape.scope("outer", || v), "scope: variables of two tapes meet");
+}
+
+/// x + y and x - y, whose rule is what is asked for.
+struct Both<F> {
+    rule: F,
+}
+impl<F> CustomOp<f64> for Both<F>
+where
+    F: for<'a, 't> Fn(&'a Call<'_, 't, f64>) -> Cotangents<'t, f64> + Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        "both"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0], x[0]].into_iter().collect())
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        [&x[0] + &x[1], &x[0] - &x[1]].into_iter().collect()
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        (self.rule)(c)
+    }
+}
+
+/// What a rule with two inputs and two outputs asks for, and what there is not.
+#[test]
+fn a_rule_asks_for_what_is_there() {
+    fn check<F>(rule: F, line: u32, text: &str)
+    where
+        F: for<'a, 's> Fn(&'a Call<'_, 's, f64>) -> Cotangents<'s, f64> + Send + Sync + 'static,
+    {
+        let rule = Arc::new(Both { rule });
+        for outputs in [&[0, 1][..], &[0], &[1]] {
+            let tape = Tape::new();
+            let [x, y] = [2.0, 3.0].map(|x| tape.watch(Tensor::full_of(&[9], x)));
+            let all = tape.custom(rule.clone(), &[x, y]);
+            let sums = outputs.iter().map(|&i| all[i].sum_all());
+            let loss = sums.reduce(|a, b| a + b).unwrap();
+            for _ in 0..2 {
+                let (message, file, at) = panic_of(|| drop(loss.backward_retain()));
+                assert!(message.contains(text), "{message}");
+                if line > 0 {
+                    assert_eq!((&*file, at), (file!(), line), "{message}");
+                }
+            }
+        }
+    }
+    let several = "Call::gy: the operation has 2 outputs: use gy_of(0), gy_of(1)";
+    check(|c| [Some(c.gy()), Some(c.gy())].into_iter().collect(), line!(), several);
+    let output = "the rule asks for output 2, counted from 0, of an operation with 2";
+    check(|c| [c.gy_of(2), None].into_iter().collect(), line!(), output);
+    check(|c| [Some(c.y(2)), None].into_iter().collect(), line!(), output);
+    let input = "the rule asks for input 2, counted from 0, of an operation with 2";
+    check(|c| [Some(c.x(2)), None].into_iter().collect(), line!(), input);
+    check(|c| [Some(c.tape().zeros(&c.x_shape(2))), None].into_iter().collect(), line!(), input);
+    check(|c| if c.wants(2) { Cotangents::new() } else { Cotangents::new() }, line!(), input);
+    let three = "both: its rule must return a cotangent for each of its 2 inputs, it returned 3";
+    check(|c| std::iter::repeat_n(Some(c.x(0)), 3).collect(), 0, three);
+    let none = "both: its rule must return a cotangent of shape [9] for input 1, it returned none";
+    check(|c| [Some(c.x(0))].into_iter().collect(), 0, none);
 }
