@@ -86,9 +86,7 @@ pub use laplacian::laplacian;
 pub use variables::Variables;
 pub use vjp::vjp;
 
-use crate::scope::ScopeResult;
-use crate::tape::Tape;
-use crate::var::Var;
+use crate::graph::{ScopeResult, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
 /// An evaluation of a function at stand-ins for its arguments. While it lasts, these are active whatever

@@ -1,0 +1,140 @@
+//! What a derivative rule sees, what it declares to read, and what it returns.
+
+use crate::graph::{Index, Mask, Tape, Var};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use wengert_tensor::{Float, Shape};
+
+/// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
+/// Shapes are always at hand and need no declaration. A value that nobody declares is released
+/// early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads(u8);
+
+#[allow(missing_docs)] // the type's documentation says it
+impl Reads {
+    pub const NOTHING: Reads = Reads(0);
+    pub const X0: Reads = Reads(1);
+    pub const X1: Reads = Reads(2);
+    pub const X2: Reads = Reads(4);
+    pub const X3: Reads = Reads(8);
+    pub const Y0: Reads = Reads(16);
+    pub const Y1: Reads = Reads(32);
+    /// Every input, however many, and every output.
+    pub const ALL: Reads = Reads(255);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Reads) -> Reads {
+        Reads(self.0 | other.0)
+    }
+
+    pub(crate) fn input(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> i & 1 == 1)
+    }
+
+    pub(crate) fn output(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> (4 + i) & 1 == 1)
+    }
+}
+
+/// The cotangents a rule returns, one per argument; `None` for those not wanted.
+pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
+
+/// The cotangent of the only argument.
+#[inline]
+pub(crate) fn one<'t, T: Float>(g: Var<'t, T>) -> Cotangents<'t, T> {
+    SmallVec::from_buf_and_len([Some(g), None], 1)
+}
+
+/// The cotangents of two arguments.
+#[inline]
+pub(crate) fn two<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Cotangents<'t, T> {
+    SmallVec::from_buf([a, b])
+}
+
+/// One call of a derivative rule: the op's inputs, outputs and their cotangents as variables.
+///
+/// A rule writes with them what the cotangents of the inputs are. The same rule serves first-order
+/// gradients, where what it writes is forgotten once it is computed, and gradients that are
+/// variables themselves.
+pub struct Call<'a, 't, T: Float> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+    pub(crate) parents: &'a [u32],
+    pub(crate) wanted: &'a [bool],
+    pub(crate) gy: &'a [Option<Var<'t, T>>],
+    /// For the rule of a custom op: a node for each input that it reads.
+    pub(crate) inputs: Option<&'a RefCell<SmallVec<[Option<u32>; 4]>>>,
+}
+
+impl<'t, T: Float> Call<'_, 't, T> {
+    /// The tape, for constants.
+    pub fn tape(&self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// How many inputs there are.
+    pub fn arity(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Whether somebody wants the cotangent of this input.
+    pub fn wants(&self, arg: usize) -> bool {
+        self.wanted[arg]
+    }
+
+    /// The cotangent of the only output.
+    #[inline]
+    pub fn gy(&self) -> Var<'t, T> {
+        self.gy[0].expect("a rule is called only with a cotangent")
+    }
+
+    /// The cotangent of one of several outputs; `None` is zero.
+    pub fn gy_of(&self, output: usize) -> Option<Var<'t, T>> {
+        self.gy[output]
+    }
+
+    /// An input.
+    ///
+    /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
+    /// differentiate what it computes from it with [`Var::grad`], whether its own cotangent is wanted
+    /// or not. The outputs are constants then.
+    #[inline]
+    pub fn x(&self, arg: usize) -> Var<'t, T> {
+        let (tape, id) = (self.tape, self.parents[arg]);
+        let id = match self.inputs {
+            None => id,
+            Some(inputs) => {
+                *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.stand_in(id, true))
+            }
+        };
+        Var { tape, id }
+    }
+
+    /// An output.
+    #[inline]
+    pub fn y(&self, output: usize) -> Var<'t, T> {
+        Var { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// An input that is a mask.
+    pub(crate) fn x_mask(&self, arg: usize) -> Mask<'t, T> {
+        Mask { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An input that is an index.
+    pub(crate) fn x_index(&self, arg: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An output that is an index.
+    pub(crate) fn y_index(&self, output: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// The shape of an input.
+    pub fn x_shape(&self, arg: usize) -> Shape {
+        *self.tape.arena.borrow().shape(self.parents[arg])
+    }
+}
