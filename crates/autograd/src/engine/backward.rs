@@ -3,7 +3,7 @@
 use super::gradients::{Gradients, NotFinite};
 use super::hooks::Hooks;
 use super::walk::{Aim, Walk};
-use crate::graph::{ACTIVE, KEPT, NodeSet, Op, RunKind, TINY, Tape, Var};
+use crate::graph::{ACTIVE, NodeSet, Op, RETAINED, RunKind, TINY, Tape, Var};
 use crate::module::{Module, each_param, is_finite};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
@@ -254,7 +254,7 @@ impl<'t, T: Float> Var<'t, T> {
                      backward_retain() in a rule"
                 ))
             }
-            drop(self.kept_value());
+            drop(self.retained_value());
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
@@ -394,9 +394,9 @@ fn depends_on_nothing(op: &str) -> String {
 impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn check_history(&self, op: &str) {
-        if self.halfway.get() {
+        if self.replay_incomplete.get() {
             self.fail(format!(
-                "{op}: a replay was refused halfway, so that some values are new and others missing: \
+                "{op}: a replay was refused replay_incomplete, so that some values are new and others missing: \
                  replay() again with numbers that fit"
             ))
         }
@@ -480,7 +480,7 @@ impl<T: Float> Tape<T> {
             for (id, node) in arena.nodes.iter().enumerate() {
                 if let Some(place) = arena.place_of_whole(id as u32)
                     && !node.op.is_given()
-                    && !node.has(KEPT)
+                    && !node.has(RETAINED)
                 {
                     arena.wholes[place as usize] = None;
                 }
@@ -491,7 +491,7 @@ impl<T: Float> Tape<T> {
             if node.op.is_given() {
                 continue;
             }
-            if !node.has(KEPT) {
+            if !node.has(RETAINED) {
                 *value = None;
             } else if memory.contains(&x.storage_id()) {
                 *value = (x.numel() <= TINY).then(|| x.copied());

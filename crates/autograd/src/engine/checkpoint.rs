@@ -2,7 +2,7 @@
 //! will read them, and computed again when a walk back comes to the region.
 //!
 //! A checkpoint is a policy of release, not another recording: nodes stay what they are, so that every order
-//! of derivative works as without it, with the same bits. These are its rules:
+//! of derivative works as without it, with the same bits. These are its rules (*Regions* in `engine/mod.rs`):
 //!
 //! - When a region ends, its results are computed, and so are its inputs that were pending. The inputs stay
 //!   until the walk has passed them, as if a rule read them.
@@ -14,16 +14,16 @@
 //!   again.
 
 use crate::graph::{
-    Arena, CLOSED, KEPT, Op, RELEASED, Region, RegionSpan, RunKind, SAVED, ScopeResult, Tape, Var,
-    WAITS,
+    Arena, CLOSED, Op, PENDING, RELEASED, RETAINED, Region, RegionSpan, RunKind, SAVED,
+    ScopeResult, Tape, Var,
 };
 use smallvec::SmallVec;
 use std::cell::Cell;
 use wengert_tensor::Float;
 
 /// The region is being recorded, until this is dropped.
-struct Within<'a>(&'a Cell<bool>);
-impl Drop for Within<'_> {
+struct RecordingCheckpoint<'a>(&'a Cell<bool>);
+impl Drop for RecordingCheckpoint<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
@@ -69,10 +69,10 @@ impl<T: Float> Tape<T> {
             return body();
         }
         self.in_checkpoint.set(true);
-        let within = Within(&self.in_checkpoint);
+        let recording = RecordingCheckpoint(&self.in_checkpoint);
         let first = self.arena.borrow().len();
         let result = body();
-        drop(within);
+        drop(recording);
         let mut results = SmallVec::<[u32; 4]>::new();
         result.each(&mut |v: Var<'t, T>| {
             self.same_tape("checkpoint", v.tape);
@@ -83,7 +83,7 @@ impl<T: Float> Tape<T> {
             return result;
         }
         results.retain(|id| *id >= first);
-        let region = Region { first, end, results, open: 0 };
+        let region = Region { first, end, results, active_walks: 0 };
         self.end_region(&region);
         let arena = &mut *self.arena.borrow_mut();
         let place = arena.regions.len() as u32;
@@ -126,8 +126,8 @@ impl<T: Float> Tape<T> {
         let (region, wanted, lasts) = {
             let arena = &mut *self.arena.borrow_mut();
             let region = &mut arena.regions[place as usize];
-            region.open += 1;
-            if region.open > 1 {
+            region.active_walks += 1;
+            if region.active_walks > 1 {
                 return;
             }
             let region = region.clone();
@@ -142,17 +142,17 @@ impl<T: Float> Tape<T> {
             let begins = {
                 let node = &mut self.arena.borrow_mut().nodes[id as usize];
                 node.flags &= !RELEASED;
-                // What waits already is read by somebody outside.
-                !matches!(node.op, Op::Output(_)) && !node.has(WAITS)
+                // What is pending already is read from outside of the region.
+                !matches!(node.op, Op::Output(_)) && !node.has(PENDING)
             };
             if begins {
-                self.settle(id);
+                self.compute_or_defer(id);
             }
             let arena = &mut *self.arena.borrow_mut();
             let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
             for p in parents.into_iter().filter(|&p| p >= region.first) {
                 if lasts[(p - region.first) as usize] == id {
-                    arena.drop_unwanted(p);
+                    arena.drop_unused(p);
                 }
             }
         }
@@ -162,8 +162,8 @@ impl<T: Float> Tape<T> {
     pub(crate) fn leave_region(&self, place: u32, keeps: bool) {
         let arena = &mut *self.arena.borrow_mut();
         let region = &mut arena.regions[place as usize];
-        region.open = region.open.saturating_sub(1);
-        if region.open == 0 && keeps {
+        region.active_walks = region.active_walks.saturating_sub(1);
+        if region.active_walks == 0 && keeps {
             let region = region.clone();
             arena.drop_region(&region);
         }
@@ -184,16 +184,16 @@ impl<T: Float> Tape<T> {
             let region = self.arena.borrow().regions[span.region as usize].clone();
             self.end_region(&region);
         } else {
-            self.compute_waiting_since(span.first);
+            self.compute_pending_since(span.first);
             self.leave_region(span.region, true);
         }
     }
 
-    /// Computes what was recorded from this node on and waits for its operands.
+    /// Computes the pending nodes from this node on.
     #[track_caller]
-    pub(crate) fn compute_waiting_since(&self, first: u32) {
+    pub(crate) fn compute_pending_since(&self, first: u32) {
         for id in first..self.len() as u32 {
-            if self.arena.borrow().nodes[id as usize].has(WAITS) {
+            if self.arena.borrow().nodes[id as usize].has(PENDING) {
                 self.compute(id);
             }
         }
@@ -206,12 +206,12 @@ impl<T: Float> Arena<T> {
         for id in (region.first..region.end).rev() {
             self.nodes[id as usize].flags |= CLOSED;
             let node = self.nodes[id as usize];
-            let stays = node.op.is_given() || node.has(KEPT) || region.results.contains(&id);
+            let stays = node.op.is_given() || node.has(RETAINED) || region.results.contains(&id);
             if stays || node.readers > 0 {
                 continue;
             }
             self.drop_value(id);
-            self.stop_waiting(id);
+            self.clear_pending(id);
         }
     }
 

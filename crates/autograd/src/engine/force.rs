@@ -1,10 +1,8 @@
-//! When values are computed: the one door to numbers.
-//!
-//! No borrow of the arena is held while a kernel runs (but for tensors of a few numbers, whose
-//! kernels are a handful of instructions), and nothing recurses, however long the chain.
+//! Computes values: every number is read through [`Tape::force`]. Nothing recurses, however long the chain. The
+//! invariants are listed in `engine/mod.rs`: *Pending*, *Pure operations*, *No borrow*.
 
 use crate::graph::{
-    Arena, Cause, KEPT, Op, Policy, RELEASED, Ran, RunKind, SAVED, TINY, Tape, WAITS,
+    Arena, Cause, Op, PENDING, Policy, RELEASED, RETAINED, Ran, RunKind, SAVED, TINY, Tape,
 };
 use crate::rules::{MaxPool, Reduce, compare};
 use smallvec::{SmallVec, smallvec};
@@ -52,18 +50,18 @@ impl<T: Float> Tape<T> {
         self.arena.borrow().values[id as usize].clone().expect("computed above")
     }
 
-    /// Decides whether a new node waits for a reader or is computed now.
+    /// Leaves a new node pending, or computes it now.
     #[inline]
     #[track_caller]
-    pub(crate) fn settle(&self, id: u32) {
-        if self.run_kind == RunKind::Abstract || self.waits(id) {
+    pub(crate) fn compute_or_defer(&self, id: u32) {
+        if self.run_kind == RunKind::Abstract || self.defer(id) {
             return;
         }
         self.compute(id);
     }
 
-    /// Whether a new node can wait.
-    fn waits(&self, id: u32) -> bool {
+    /// Makes a new node pending, if it may be. Returns whether it is.
+    fn defer(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
         let pointwise = arena.nodes[id as usize].op.opcode().is_some();
         if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
@@ -71,18 +69,18 @@ impl<T: Float> Tape<T> {
         }
         let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
         let ahead = |&p: &u32| match arena.values[p as usize] {
-            None => arena.nodes[p as usize].pending,
+            None => arena.nodes[p as usize].program_len,
             Some(_) => 0,
         };
         let pending = 1 + parents.iter().map(ahead).sum::<u16>();
-        arena.nodes[id as usize].pending = pending;
+        arena.nodes[id as usize].program_len = pending;
         if pending >= LONG {
             return false;
         }
         for &p in &parents {
             arena.nodes[p as usize].readers += 1;
         }
-        arena.nodes[id as usize].flags |= WAITS;
+        arena.nodes[id as usize].flags |= PENDING;
         true
     }
 
@@ -157,7 +155,7 @@ impl<T: Float> Tape<T> {
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
             for id in ids {
-                arena.stop_waiting(id);
+                arena.clear_pending(id);
             }
         }
     }
@@ -174,7 +172,8 @@ impl<T: Float> Tape<T> {
                 let (windows, wanted) = {
                     let arena = self.arena.borrow();
                     let positions = &arena.nodes[first as usize + 1];
-                    let wanted = id > first || positions.has(SAVED | KEPT) || positions.readers > 0;
+                    let wanted =
+                        id > first || positions.has(SAVED | RETAINED) || positions.readers > 0;
                     (arena.pools[op.windows as usize], wanted)
                 };
                 let (values, positions) = MaxPool::eval(&x[0], windows, shape, wanted);

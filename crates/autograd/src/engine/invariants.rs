@@ -1,31 +1,32 @@
-//! What must hold in an arena between operations. Debug builds check it where a scope, a walk back or
-//! a tape ends; release builds check nothing.
+//! Debug assertions of the invariants of an arena (the list is in `engine/mod.rs`): checked where a scope, a walk
+//! back or a tape ends. Release builds check nothing.
 
-use crate::graph::{ACTIVE, Arena, KEPT, Op, PASSING, RELEASED, ValueKind, WAITS};
+use crate::graph::{ACTIVE, Arena, Op, PENDING, RELEASED, RETAINED, Slot, TEMPORARY, ValueKind};
 use wengert_tensor::Float;
 
 /// Longer tapes are not checked as a whole: a loop of many walks over one tape stays linear.
 const LONGEST: u32 = 4096;
 
 impl<T: Float> Arena<T> {
-    /// Checks the whole arena, unless it is long. `holds`: a walk back is under way, whose slots are
-    /// readers, too.
-    pub fn check_invariants(&self, holds: bool) {
+    /// Checks the whole arena, unless it is long. `in_walk`: a walk is under way, whose slots count as readers.
+    pub fn check_invariants(&self, in_walk: bool) {
         if !cfg!(debug_assertions) || self.len() > LONGEST {
             return;
         }
         self.check_nodes_since(0);
-        let mut waiting = vec![0; self.nodes.len()];
-        for id in (0..self.len()).filter(|&id| self.nodes[id as usize].has(WAITS)) {
+        let empty = self.slots.iter().all(|slot| matches!(slot, Slot::Empty));
+        assert!(empty, "arena: a slot is not empty between walks");
+        let mut pending = vec![0; self.nodes.len()];
+        for id in (0..self.len()).filter(|&id| self.nodes[id as usize].has(PENDING)) {
             for &p in self.parents(id) {
-                waiting[p as usize] += 1;
+                pending[p as usize] += 1;
             }
         }
-        for (id, (node, &waiting)) in self.nodes.iter().zip(&waiting).enumerate() {
+        for (id, (node, &pending)) in self.nodes.iter().zip(&pending).enumerate() {
             let readers = node.readers;
             assert!(
-                readers == waiting || holds && readers > waiting,
-                "arena: node {id} ({:?}) counts {readers} readers, and {waiting} nodes wait for it",
+                readers == pending || in_walk && readers > pending,
+                "arena: node {id} ({:?}) counts {readers} readers, and {pending} pending nodes read it",
                 node.op
             );
         }
@@ -44,7 +45,7 @@ impl<T: Float> Arena<T> {
                 assert!(holds, "arena: node {id} ({:?}): {what}", node.op);
             };
             must(self.parents(id).iter().all(|&p| p < id), "parents come before their children");
-            must(!node.has(PASSING) || node.op == Op::Constant, "only constants pass");
+            must(!node.has(TEMPORARY) || node.op == Op::Constant, "only constants are temporary");
             if let Op::Output(back) = node.op {
                 let op = self.nodes[(id - back) as usize].op;
                 must(op.has_outputs(), "a further output belongs to an op with several");
@@ -53,9 +54,9 @@ impl<T: Float> Arena<T> {
             must(!mask || !node.has(ACTIVE), "a mask is not differentiated");
             let Some(value) = value else { continue };
             must(value.shape() == *self.shape(id), "its value has the node's shape");
-            must(!node.has(WAITS), "a node with a value waits for none of its parents");
-            must(!node.has(RELEASED), "a value that was released is not there");
-            let stays = node.op.is_given() || node.has(KEPT);
+            must(!node.has(PENDING), "a node with a value is not pending");
+            must(!node.has(RELEASED), "a node that was released has no value");
+            let stays = node.op.is_given() || node.has(RETAINED);
             must(stays || id >= self.ended, "backward() drops what nobody asked for");
         }
     }
@@ -63,7 +64,7 @@ impl<T: Float> Arena<T> {
 
 #[cfg(all(test, debug_assertions))]
 mod tests {
-    use crate::graph::{CLOSED, RELEASED, Tape, WAITS};
+    use crate::graph::{CLOSED, PENDING, RELEASED, Tape};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use wengert_tensor::Tensor;
 
@@ -100,10 +101,13 @@ mod tests {
             let text = text.expect("the check fails");
             assert!(text.contains(what), "{text}");
         };
-        has(complaint(0, 0, 1), "node 0 (Leaf) counts 2 readers, and 1 nodes wait for it");
-        has(complaint(0, 0, -1), "counts 0 readers, and 1 nodes wait for it");
-        has(complaint(1, WAITS, 0), "node 0 (Leaf) counts 1 readers, and 0 nodes wait for it");
-        has(complaint(0, WAITS, 0), "a node with a value waits for none of its parents");
-        has(complaint(0, RELEASED, 0), "a value that was released is not there");
+        has(complaint(0, 0, 1), "node 0 (Leaf) counts 2 readers, and 1 pending nodes read it");
+        has(complaint(0, 0, -1), "counts 0 readers, and 1 pending nodes read it");
+        has(
+            complaint(1, PENDING, 0),
+            "node 0 (Leaf) counts 1 readers, and 0 pending nodes read it",
+        );
+        has(complaint(0, PENDING, 0), "a node with a value is not pending");
+        has(complaint(0, RELEASED, 0), "a node that was released has no value");
     }
 }

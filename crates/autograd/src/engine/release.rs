@@ -1,17 +1,15 @@
-//! How long values stay. A value is dropped when its scope closes or when `backward` starts, unless a
-//! rule reads it, a pending node needs it, the user asked for it, or it is tiny. Values that rules read
-//! are dropped once the walk has passed their last reader. A dropped value is computed again on demand.
+//! Releases values: the invariants *Unused*, *Reference count* and *Saved until passed* of `engine/mod.rs`.
 
-use crate::graph::{ACTIVE, Arena, CLOSED, KEPT, Op, PASSING, RELEASED, SAVED, WAITS};
+use crate::graph::{ACTIVE, Arena, CLOSED, Op, PENDING, RELEASED, RETAINED, SAVED, TEMPORARY};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
 
 impl<T: Float> Arena<T> {
-    fn is_unwanted(&self, id: u32) -> bool {
+    fn is_unused(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
-        node.flags & (CLOSED | SAVED | KEPT) == CLOSED
+        node.flags & (CLOSED | SAVED | RETAINED) == CLOSED
             && node.readers == 0
-            && (!node.op.is_given() || node.has(PASSING))
+            && (!node.op.is_given() || node.has(TEMPORARY))
     }
 
     #[inline]
@@ -26,32 +24,33 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    pub fn drop_unwanted(&mut self, id: u32) {
-        if self.is_unwanted(id) {
+    pub fn drop_unused(&mut self, id: u32) {
+        if self.is_unused(id) {
             self.drop_value(id);
-            self.stop_waiting(id);
+            self.clear_pending(id);
         }
     }
 
-    /// A node that has its value, or will never need one, frees its parents; they may free theirs.
+    /// The node is not pending any more: it was computed, or will not be. Releases its operands, which may release
+    /// theirs.
     #[inline]
-    pub fn stop_waiting(&mut self, id: u32) {
-        if self.nodes[id as usize].has(WAITS) {
-            self.let_parents_go(id);
+    pub fn clear_pending(&mut self, id: u32) {
+        if self.nodes[id as usize].has(PENDING) {
+            self.release_parents(id);
         }
     }
 
-    fn let_parents_go(&mut self, id: u32) {
+    fn release_parents(&mut self, id: u32) {
         let mut look: SmallVec<[u32; 8]> = smallvec![id];
         while let Some(id) = look.pop() {
-            if !self.nodes[id as usize].has(WAITS) {
+            if !self.nodes[id as usize].has(PENDING) {
                 continue;
             }
-            self.nodes[id as usize].flags &= !WAITS;
+            self.nodes[id as usize].flags &= !PENDING;
             let parents: SmallVec<[u32; 4]> = self.parents(id).into();
             for p in parents {
                 self.nodes[p as usize].readers -= 1;
-                if self.is_unwanted(p) {
+                if self.is_unused(p) {
                     self.drop_value(p);
                     look.push(p);
                 }
@@ -59,10 +58,10 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// No new reader is expected.
+    /// Marks that no new reader is expected, and drops the value if it is unused.
     pub fn close(&mut self, id: u32) {
         self.nodes[id as usize].flags |= CLOSED;
-        self.drop_unwanted(id);
+        self.drop_unused(id);
     }
 
     /// No new reader is expected of any node from this one on.
@@ -79,9 +78,9 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// While a custom rule ran, the cotangents that it was given were active whatever they come from.
-    /// From this node on, a node is active again if one of its operands is.
-    pub fn end_pretence_since(&mut self, first: u32) {
+    /// Corrects `ACTIVE` from this node on: a node is active if one of its operands is. While a custom rule runs,
+    /// all cotangents that it is given are active.
+    pub fn recompute_active_since(&mut self, first: u32) {
         for id in first..self.len() {
             if matches!(self.nodes[id as usize].op, Op::Leaf) {
                 continue;
@@ -93,11 +92,11 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// The walk back, which closed all nodes when it began, is past this one: its rule and those of
-    /// all its readers are done.
+    /// The walk has passed this node: its rule and those of all its readers are done. (All nodes were closed when
+    /// the walk began.)
     #[inline]
     pub fn release(&mut self, id: u32) {
         self.nodes[id as usize].flags &= !SAVED;
-        self.drop_unwanted(id);
+        self.drop_unused(id);
     }
 }

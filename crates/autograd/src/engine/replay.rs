@@ -1,8 +1,8 @@
 //! Running a recorded program again with other numbers.
 
 use crate::graph::{
-    ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, KEPT, MASK, Mask, Op, PASSING,
-    RunKind, Tape, Var,
+    ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, MASK, Mask, Op, RETAINED, RunKind,
+    TEMPORARY, Tape, Var,
 };
 use crate::module::{Buffer, BufferId, Change, Module, Param, ParamId, Path, StateId, Updates};
 use crate::rules::WholeOp;
@@ -158,7 +158,7 @@ impl<'t, T: Float> Replay<'t, T> {
             self.check_reads();
         }
         self.bind();
-        tape.halfway.set(true);
+        tape.replay_incomplete.set(true);
         {
             let arena = &mut *tape.arena.borrow_mut();
             for (id, value) in self.numbers {
@@ -189,7 +189,7 @@ impl<'t, T: Float> Replay<'t, T> {
             }
             let op = tape.arena.borrow().nodes[id as usize].op;
             if !op.is_given() && !matches!(op, Op::Output(_)) {
-                tape.settle(id);
+                tape.compute_or_defer(id);
             }
             tape.arena.borrow_mut().close_read(id, &lasts);
             if let Some(span) = spans.next_if(|span| span.end == id + 1) {
@@ -199,7 +199,7 @@ impl<'t, T: Float> Replay<'t, T> {
         for declaration in declared {
             tape.declare_again(declaration, &self.states);
         }
-        tape.halfway.set(false);
+        tape.replay_incomplete.set(false);
         tape.arena.borrow().check_invariants(false);
     }
 
@@ -338,12 +338,12 @@ impl<T: Float> Arena<T> {
     /// Drops what was computed; nothing waits, and rules read again what they read.
     fn begin_again(&mut self) {
         self.ended = 0;
-        // A replay that was refused halfway may have left some open.
-        self.regions.iter_mut().for_each(|region| region.open = 0);
+        // A replay that was refused replay_incomplete may have left some open.
+        self.regions.iter_mut().for_each(|region| region.active_walks = 0);
         for id in 0..self.nodes.len() {
             let node = &mut self.nodes[id];
-            node.flags &= ACTIVE | KEPT | CLOSED | PASSING | MASK;
-            (node.readers, node.pending) = (0, 0);
+            node.flags &= ACTIVE | RETAINED | CLOSED | TEMPORARY | MASK;
+            (node.readers, node.program_len) = (0, 0);
             if !node.op.is_given() {
                 self.values[id] = None;
                 if let Some(place) = self.place_of_whole(id as u32) {
@@ -377,7 +377,7 @@ impl<T: Float> Arena<T> {
         let parents: SmallVec<[u32; 4]> = self.parents(id).into();
         for p in parents.into_iter().chain([id]) {
             if lasts[p as usize] == id && self.nodes[p as usize].has(CLOSED) {
-                self.drop_unwanted(p);
+                self.drop_unused(p);
             }
         }
     }

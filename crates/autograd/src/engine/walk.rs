@@ -1,4 +1,5 @@
-//! The walk back: one function for gradients that are numbers and gradients that are variables.
+//! The walk back: one function for gradients that are numbers and gradients that are variables. The invariants
+//! *Scratch*, *Empty slots* and *Reference count* are listed in `engine/mod.rs`.
 
 use super::hooks::Hooks;
 use crate::graph::{Arena, Derivative, Mark, Node, NodeSet, Op, RegionSpan, Slot, Tape, Var};
@@ -11,15 +12,15 @@ use wengert_tensor::{Float, Tensor};
 /// What the walk is for.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Aim {
-    /// Gradients that can be differentiated again: the rules write history.
+    /// Gradients that can be differentiated again: what the rules write is recorded.
     Variables,
-    /// Numbers. Rules write above a mark of the tape, unrecorded, and are forgotten as soon as
-    /// their numbers are there. Without `retain` the history goes on the way.
+    /// Numbers: what the rules write is scratch, above a mark of the tape. Without `retain`, values of the history
+    /// are released on the way.
     Numbers { retain: bool },
 }
 
-/// Nodes above the mark at which pending cotangents are computed, so that the region stays short.
-const REGION: usize = 4096;
+/// Pending cotangents are computed when the scratch has this many nodes, so that it stays short.
+const SCRATCH_LIMIT: usize = 4096;
 
 /// Counts down from the node `top` to `floor`, calls each rule once and reports each cotangent when
 /// it is complete.
@@ -38,22 +39,22 @@ pub(crate) struct Walk<'t, T: Float> {
     /// The nodes that were given a cotangent, and the ops of further outputs that were. Empty once
     /// the walk has come to its end.
     reached: NodeSet,
-    /// The slots that hold pending nodes, and some that did: the region above the mark must stay.
+    /// The slots that hold pending nodes, and some that did.
     pending: Vec<u32>,
-    /// How many slots hold pending nodes.
-    held: usize,
-    /// Nodes taken from slots for the rule at hand: they stay while it runs, whatever it computes.
-    lent: SmallVec<[u32; 4]>,
-    /// Where the nodes begin that the rule at hand wrote.
-    open: u32,
-    /// What those nodes read, in ascending order, and what `open` was when it was looked up.
+    /// How many slots hold pending nodes. While it is not 0, the scratch must not be truncated.
+    pending_slots: usize,
+    /// Pending cotangents passed to the current rule: retained until the rule returns.
+    rule_inputs: SmallVec<[u32; 4]>,
+    /// The first node that the current rule wrote.
+    rule_start: u32,
+    /// The operands of those nodes, in ascending order, and the `rule_start` that they were collected for.
     reads: (u32, Vec<u32>),
     /// Whether the tape recorded before.
     recorded: bool,
-    /// Whether there are checkpoints; the one that the walk is in, and how many nodes there were when it
-    /// came there.
+    /// Whether there are checkpoints; the one that the walk is in, and how many nodes there were when the walk
+    /// entered it.
     checkpoints: bool,
-    within: Option<(RegionSpan, u32)>,
+    region: Option<(RegionSpan, u32)>,
 }
 
 impl<'t, T: Float> Walk<'t, T> {
@@ -68,8 +69,8 @@ impl<'t, T: Float> Walk<'t, T> {
             slots.resize_with(top as usize + 1, Slot::default);
         }
         let floor = targets.first().copied().unwrap_or(0);
-        let (mark, open) = (arena.mark(), arena.len());
-        let (pending, lent) = (Vec::new(), SmallVec::new());
+        let (mark, rule_start) = (arena.mark(), arena.len());
+        let (pending, rule_inputs) = (Vec::new(), SmallVec::new());
         let reached = NodeSet::up_to(top);
         let checkpoints = !arena.spans.is_empty();
         Walk {
@@ -83,13 +84,13 @@ impl<'t, T: Float> Walk<'t, T> {
             slices: HashMap::new(),
             reached,
             pending,
-            held: 0,
-            lent,
-            open,
+            pending_slots: 0,
+            rule_inputs,
+            rule_start,
             reads: (u32::MAX, Vec::new()),
             recorded,
             checkpoints,
-            within: None,
+            region: None,
         }
     }
 
@@ -102,12 +103,12 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Gives a node a cotangent to begin with, a number.
     pub fn seed(&mut self, id: u32, seed: Tensor<T>) {
-        self.keep(id, Slot::Ready(seed));
+        self.store(id, Slot::Value(seed));
     }
 
     /// Gives a node a cotangent to begin with, a variable.
     pub fn seed_variable(&mut self, id: u32, seed: Var<'t, T>) {
-        self.give(id, seed, false);
+        self.accumulate(id, seed, false);
     }
 
     #[inline]
@@ -120,11 +121,11 @@ impl<'t, T: Float> Walk<'t, T> {
     fn variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
             Slot::Empty => None,
-            Slot::Ready(value) => Some(self.tape.constant_like(value, of)),
+            Slot::Value(value) => Some(self.tape.constant_like(value, of)),
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
-                    self.held -= 1;
-                    self.lent.push(id);
+                    self.pending_slots -= 1;
+                    self.rule_inputs.push(id);
                 }
                 Some(Var { tape: self.tape, id })
             }
@@ -152,12 +153,12 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             above = id;
             if self.checkpoints {
-                self.cross(id);
+                self.change_region(id);
             }
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
-                // Its cotangent is complete, and waits in its slot for the rule of its op. The op
-                // may lie below the floor.
+                // Leave the complete cotangent in its slot: `visit` collects it when the walk reaches the
+                // operation. That may lie below the floor.
                 if self.aim == Aim::Variables {
                     let slot = std::mem::take(self.slot(id));
                     if let Some(mut g) = self.variable(slot, id) {
@@ -173,7 +174,7 @@ impl<'t, T: Float> Walk<'t, T> {
                     let slot = std::mem::take(self.slot(id));
                     if let Some(g) = self.variable(slot, id) {
                         let g = self.hooked(hooks, id, g);
-                        *self.slot(id) = Slot::Ready(tape.force(g.id));
+                        *self.slot(id) = Slot::Value(tape.force(g.id));
                     }
                 }
                 if id - back >= self.floor {
@@ -194,9 +195,9 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.note_rule(first, id);
             }
         }
-        self.leave();
+        self.leave_region();
         self.pass_over(self.floor..above);
-        self.return_lent();
+        self.release_rule_inputs();
         self.reached.clear(); // all slots are empty
     }
 
@@ -228,38 +229,38 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Leaves the checkpoint that the walk is in, if this node lies before it, and enters that of the node.
     #[cold]
-    fn cross(&mut self, id: u32) {
-        if let Some((span, _)) = self.within {
+    fn change_region(&mut self, id: u32) {
+        if let Some((span, _)) = self.region {
             if id >= span.first {
                 return;
             }
-            self.leave();
+            self.leave_region();
         }
         let span = self.tape.arena.borrow().span_of(id);
         if let Some(span) = span {
-            self.within = Some((span, self.tape.len() as u32));
+            self.region = Some((span, self.tape.len() as u32));
             self.tape.enter_region(span.region);
         }
     }
 
-    fn leave(&mut self) {
-        let Some((RegionSpan { region, .. }, first)) = self.within else { return };
+    fn leave_region(&mut self) {
+        let Some((RegionSpan { region, .. }, first)) = self.region else { return };
         let tape = self.tape;
         let keeps = self.aim != (Aim::Numbers { retain: false });
         if self.aim == Aim::Variables {
             // What was recorded reads values of the region: it is computed before they go, and a walk over
             // it comes to the region again.
-            tape.compute_waiting_since(first);
+            tape.compute_pending_since(first);
             let end = tape.len() as u32;
             if end > first && tape.walks.get() == 1 {
                 tape.arena.borrow_mut().spans.push(RegionSpan { first, end, region });
             }
         } else if keeps {
             // Nothing above the mark reads values of the region any more.
-            self.compute_pending();
-            self.forget();
+            self.materialise_pending();
+            self.release_scratch();
         }
-        self.within = None;
+        self.region = None;
         tape.leave_region(region, keeps);
     }
 
@@ -288,7 +289,7 @@ impl<'t, T: Float> Walk<'t, T> {
         self.visit::<OBSERVED>(id, node, gy, wanted)
     }
 
-    /// The same for those who look on, out of the way of the others.
+    /// The same on a tape with an observer, kept apart so that the step without one stays small.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -375,20 +376,20 @@ impl<'t, T: Float> Walk<'t, T> {
         outputs
     }
 
-    /// Gives the operands of an op the cotangents that its rule returns.
+    /// Calls the rule of an operation, and accumulates what it returns into the cotangents of the operands.
     #[inline(always)]
     fn apply<const OBSERVED: bool>(&mut self, op: Op, call: &Call<'_, 't, T>) {
         if self.aim == Aim::Variables {
-            self.open = self.tape.len() as u32;
+            self.rule_start = self.tape.len() as u32;
         }
         if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
-            self.put(call.parents[0], part, g);
+            self.accumulate_part(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
             let g = rules::unary_vjp(unary, call);
             if OBSERVED {
                 self.tape.check_rule(call, &[Some(g)]);
             }
-            self.give(call.parents[0], g, false);
+            self.accumulate(call.parents[0], g, false);
         } else {
             let cotangents = self.rule(op, call);
             if OBSERVED {
@@ -396,7 +397,7 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             self.distribute(call.parents, call.wanted, &cotangents);
         }
-        self.forget();
+        self.release_scratch();
     }
 
     /// Calls the rule of an op.
@@ -413,13 +414,13 @@ impl<'t, T: Float> Walk<'t, T> {
         tape.recording.set(recorded);
         let arena = &mut *tape.arena.borrow_mut();
         match self.aim {
-            Aim::Variables => arena.end_pretence_since(first),
-            Aim::Numbers { .. } => arena.end_history_since(self.open),
+            Aim::Variables => arena.recompute_active_since(first),
+            Aim::Numbers { .. } => arena.end_history_since(self.rule_start),
         }
         cotangents
     }
 
-    /// Gives each operand its cotangent.
+    /// Accumulates the cotangent of each operand.
     fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
         let variables = self.aim == Aim::Variables;
         let mut given: SmallVec<[(u32, usize); 4]> = SmallVec::new();
@@ -434,23 +435,23 @@ impl<'t, T: Float> Walk<'t, T> {
             let at = given.partition_point(|&other| other < (g.id, arg));
             let same = |at: usize| given.get(at).is_some_and(|&(id, _)| id == g.id);
             let [earlier, later] = [same(at.wrapping_sub(1)), same(at + 1)];
-            // A number is copied for all but the last; a variable that is a target's is nobody else's.
+            // A value is copied for all operands but the last. A variable of a target belongs to that target alone.
             let shared = later || variables && earlier;
             if shared && !variables {
                 // Several will read it: it is computed once, not in the program of each.
                 self.tape.force(g.id);
             }
-            self.give(parents[arg], g, shared);
+            self.accumulate(parents[arg], g, shared);
         }
     }
 
-    /// Adds `g` to the cotangent of a node. `shared`: another is given it, too; its number is copied
-    /// then, not moved.
+    /// Adds `g` to the cotangent of a node. `shared`: another operand gets the same cotangent, so that its value is
+    /// copied, not moved.
     #[inline]
-    fn give(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
+    fn accumulate(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
         let sum = match (self.aim, before) {
-            (Aim::Variables, Slot::Empty) => Slot::Node(self.own(to, g, shared).id),
+            (Aim::Variables, Slot::Empty) => Slot::Node(self.as_target(to, g, shared).id),
             (Aim::Variables, Slot::Parts(mut parts)) => {
                 parts.push((Part::Whole, g.id));
                 Slot::Parts(parts)
@@ -459,18 +460,18 @@ impl<'t, T: Float> Walk<'t, T> {
                 let before = self.variable(before, to).expect("not empty");
                 Slot::Node((before + g).id)
             }
-            (Aim::Numbers { .. }, Slot::Empty) => match self.take(g, shared) {
-                Some(value) => Slot::Ready(value),
-                None => self.hold(g),
+            (Aim::Numbers { .. }, Slot::Empty) => match self.take_value(g, shared) {
+                Some(value) => Slot::Value(value),
+                None => self.retain(g),
             },
-            (Aim::Numbers { .. }, before) => self.add(before, g, shared, to),
+            (Aim::Numbers { .. }, before) => self.sum(before, g, shared, to),
         };
-        self.keep(to, sum);
+        self.store(to, sum);
     }
 
-    /// Puts a cotangent into the slot of a node.
+    /// Stores a cotangent in the slot of a node.
     #[inline(always)]
-    fn keep(&mut self, to: u32, slot: Slot<T>) {
+    fn store(&mut self, to: u32, slot: Slot<T>) {
         if self.aim != Aim::Variables && matches!(slot, Slot::Node(_)) {
             self.pending.push(to);
         }
@@ -478,36 +479,35 @@ impl<'t, T: Float> Walk<'t, T> {
         *self.slot(to) = slot;
     }
 
-    /// The cotangent of a target as a variable that is nobody else's: the user may differentiate by
-    /// it. What the rules of this node and of those before it will make of the cotangent is made of
-    /// this variable; what the rule at hand has made of it for other operands is not.
+    /// The cotangent of a target as a variable of its own, by which the user may differentiate. Rules of this node
+    /// and of earlier nodes read this variable; what the current rule computed from `g` for other operands does
+    /// not.
     #[inline(never)] // gradients that are numbers do not come here
-    fn own(&mut self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
+    fn as_target(&mut self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
         if self.targets.binary_search(&to).is_err() {
             return g;
         }
-        let foreign = shared || g.id < self.open || self.is_read(g.id);
+        let foreign = shared || g.id < self.rule_start || self.is_read(g.id);
         if foreign { g.same() } else { g }
     }
 
-    /// Whether the rule at hand has made something of this node.
+    /// Whether a node that the current rule wrote reads this one.
     fn is_read(&mut self, id: u32) -> bool {
         let (of, reads) = &mut self.reads;
-        if *of != self.open {
+        if *of != self.rule_start {
             let arena = self.tape.arena.borrow();
             reads.clear();
-            for node in self.open..arena.len() {
+            for node in self.rule_start..arena.len() {
                 reads.extend_from_slice(arena.parents(node));
             }
             reads.sort_unstable();
-            *of = self.open;
+            *of = self.rule_start;
         }
         reads.binary_search(&id).is_ok()
     }
 
-    /// Adds `g` to a part of the cotangent of a node: at the cost of the part, where the slot holds
-    /// something already.
-    fn put(&mut self, mut to: u32, mut part: Part, mut g: Var<'t, T>) {
+    /// Adds `g` to a part of the cotangent of a node. Costs as much as the part, if the slot is not empty.
+    fn accumulate_part(&mut self, mut to: u32, mut part: Part, mut g: Var<'t, T>) {
         loop {
             (to, part) = self.through_slices(to, part);
             let Some(next) = self.through_view(to, part, g) else { break };
@@ -521,14 +521,14 @@ impl<'t, T: Float> Walk<'t, T> {
                 _ => Box::default(),
             };
             parts.push((part, g.id));
-            return self.keep(to, Slot::Parts(parts));
+            return self.store(to, Slot::Parts(parts));
         }
         let mut sum = match before {
             Slot::Empty => {
                 let shape = *self.tape.arena.borrow().shape(to);
-                return self.give(to, self.tape.assemble(&[(part, g.id)], shape), false);
+                return self.accumulate(to, self.tape.assemble(&[(part, g.id)], shape), false);
             }
-            Slot::Ready(sum) => sum,
+            Slot::Value(sum) => sum,
             before => {
                 let pending = self.variable(before, to).expect("not empty");
                 self.tape.force(pending.id)
@@ -536,7 +536,7 @@ impl<'t, T: Float> Walk<'t, T> {
         };
         let (tape, g) = (self.tape, self.tape.force(g.id));
         tape.add_in_place(to, &g, || part.add(&mut sum, &g, tape));
-        self.keep(to, Slot::Ready(sum));
+        self.store(to, Slot::Value(sum));
     }
 
     /// The operand of a node that is a view whose cotangent nobody asked for.
@@ -595,24 +595,24 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
-    fn add(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
-        match (before, self.take(g, shared)) {
-            (Slot::Ready(mut sum), Some(g)) => {
+    fn sum(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
+        match (before, self.take_value(g, shared)) {
+            (Slot::Value(mut sum), Some(g)) => {
                 self.tape.add_in_place(to, &g, || sum += &g);
-                Slot::Ready(sum)
+                Slot::Value(sum)
             }
             (before, taken) => {
                 let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
                 let before =
                     self.variable(before, to).expect("an empty slot takes the cotangent as it is");
-                self.hold(before + g)
+                self.retain(before + g)
             }
         }
     }
 
-    /// The number behind a cotangent if it is computed; moved out if nobody else will read it.
+    /// The value of a cotangent, if it is computed: moved out of its node if nothing else reads it.
     #[inline]
-    fn take(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
+    fn take_value(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
         let ours = g.id as usize >= self.mark.nodes;
         if ours && !shared && arena.nodes[g.id as usize].readers == 0 {
@@ -622,65 +622,64 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// Counts the slot in `held`, and as a reader: while any holds a node, `forget` leaves the region
-    /// above the mark.
-    fn hold(&mut self, g: Var<'t, T>) -> Slot<T> {
-        self.held += 1;
+    /// A slot for a pending cotangent. Counts the slot as a reader of the node.
+    fn retain(&mut self, g: Var<'t, T>) -> Slot<T> {
+        self.pending_slots += 1;
         self.tape.arena.borrow_mut().nodes[g.id as usize].readers += 1;
         Slot::Node(g.id)
     }
 
-    /// Drops the region above the mark if no slot needs it; else what no slot's node waits for.
+    /// Truncates the scratch if no slot holds a node of it; else closes what the rule wrote.
     #[inline]
-    fn forget(&mut self) {
+    fn release_scratch(&mut self) {
         let tape = self.tape;
         if self.aim == Aim::Variables {
             return; // what the rules wrote is the result
         }
-        self.return_lent();
-        if self.held > 0 && tape.len() > self.mark.nodes + REGION {
-            self.compute_pending();
+        self.release_rule_inputs();
+        if self.pending_slots > 0 && tape.len() > self.mark.nodes + SCRATCH_LIMIT {
+            self.materialise_pending();
         }
         let arena = &mut *tape.arena.borrow_mut();
-        if self.held == 0 {
-            // What was joined into a program, or never needed, waits for its operands no more.
+        if self.pending_slots == 0 {
+            // Nodes that were fused, or never used, no longer pin their operands.
             for id in self.mark.nodes..arena.nodes.len() {
-                arena.stop_waiting(id as u32);
+                arena.clear_pending(id as u32);
             }
             arena.truncate(self.mark);
             tape.params.borrow_mut().truncate(self.mark.nodes);
             self.pending.clear();
         } else {
-            arena.close_since(self.open);
+            arena.close_since(self.rule_start);
         }
-        self.open = arena.len();
+        self.rule_start = arena.len();
     }
 
-    /// Computes the cotangents that are pending, so that they wait for nothing.
-    fn compute_pending(&mut self) {
+    /// Computes the pending cotangents.
+    fn materialise_pending(&mut self) {
         for to in std::mem::take(&mut self.pending) {
             if let Slot::Node(id) = *self.slot(to) {
-                *self.slot(to) = Slot::Ready(self.tape.force(id));
-                self.lent.push(id);
+                *self.slot(to) = Slot::Value(self.tape.force(id));
+                self.rule_inputs.push(id);
             }
         }
-        self.held = 0;
-        self.return_lent();
+        self.pending_slots = 0;
+        self.release_rule_inputs();
     }
 
-    /// The rule is done with what it was lent.
+    /// Releases the pending cotangents that the rule was called with.
     #[inline]
-    fn return_lent(&mut self) {
-        if !self.lent.is_empty() {
+    fn release_rule_inputs(&mut self) {
+        if !self.rule_inputs.is_empty() {
             let arena = &mut *self.tape.arena.borrow_mut();
-            for id in self.lent.drain(..) {
+            for id in self.rule_inputs.drain(..) {
                 arena.nodes[id as usize].readers -= 1;
-                arena.drop_unwanted(id);
+                arena.drop_unused(id);
             }
         }
     }
 
-    /// Each value goes after its own rule: all its readers are behind the walk.
+    /// Releases the values of an operation after its rule: the walk has passed all its readers.
     #[inline]
     fn release(&self, id: u32, outputs: usize) {
         if self.aim == (Aim::Numbers { retain: false }) {
@@ -696,26 +695,26 @@ impl<'t, T: Float> Walk<'t, T> {
 }
 
 impl<T: Float> Drop for Walk<'_, T> {
-    /// Also when a rule panics: what it wrote is dropped, nothing waits for it or is held by a slot, and
-    /// the tape records again.
+    /// Restores the tape, also when a rule panics: truncates the scratch, empties the slots, releases what they
+    /// held, and records again.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
-            if let Some((span, _)) = self.within {
-                let open = &mut arena.regions[span.region as usize].open;
-                *open = open.saturating_sub(1);
+            if let Some((span, _)) = self.region {
+                let walks = &mut arena.regions[span.region as usize].active_walks;
+                *walks = walks.saturating_sub(1);
             }
             if self.aim != Aim::Variables {
-                let held =
+                let retained =
                     self.reached.ascending().filter_map(|at| match self.slots[at as usize] {
                         Slot::Node(id) => Some(id),
                         _ => None,
                     });
-                for id in held.chain(self.lent.drain(..)) {
+                for id in retained.chain(self.rule_inputs.drain(..)) {
                     let readers = &mut arena.nodes[id as usize].readers;
                     *readers = readers.saturating_sub(1);
                 }
                 for id in self.mark.nodes..arena.nodes.len() {
-                    arena.stop_waiting(id as u32);
+                    arena.clear_pending(id as u32);
                 }
                 arena.truncate(self.mark);
                 self.tape.params.borrow_mut().truncate(self.mark.nodes);

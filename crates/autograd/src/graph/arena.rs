@@ -15,10 +15,10 @@ pub(crate) struct Node {
     pub arity: u32,
     /// An entry of `Arena::shapes`.
     pub shape: u32,
-    /// Pending nodes (`WAITS`) that will read this one's value.
+    /// Reference count: the pending nodes, and the slots of a walk, that will read this value.
     pub readers: u32,
-    /// An upper bound, perhaps stale, for the length of the program that would compute this node.
-    pub pending: u16,
+    /// An upper bound, perhaps stale, for the length of the program that would compute this pending node.
+    pub program_len: u16,
     pub flags: u8,
 }
 const _: () = assert!(size_of::<Node>() == 40);
@@ -30,17 +30,17 @@ pub(crate) const TINY: usize = 8;
 pub(crate) const ACTIVE: u8 = 1;
 /// A rule that may run has declared to read the value.
 pub(crate) const SAVED: u8 = 2;
-/// The user asked for the value, or may: it is tiny.
-pub(crate) const KEPT: u8 = 4;
-/// Its scope has ended, or the walk back has begun: no new reader is expected.
+/// The value stays: the user asked for it, or it is tiny.
+pub(crate) const RETAINED: u8 = 4;
+/// No new reader is expected: its scope has ended, the user released it, or `backward` has begun.
 pub(crate) const CLOSED: u8 = 8;
-/// Counted among its parents' readers.
-pub(crate) const WAITS: u8 = 16;
-/// Was computed before, and dropped: when needed again it is stored, not joined to a program.
+/// Not computed yet: counted among the readers of its operands.
+pub(crate) const PENDING: u8 = 16;
+/// Dropped after it was computed: stored when it is computed again, not fused into a program.
 pub(crate) const RELEASED: u8 = 32;
-/// A cotangent that the walk back has put on the tape: it goes although it was given.
-pub(crate) const PASSING: u8 = 64;
-/// Its numbers say whether something holds. Comparisons are masks without it, by their op.
+/// Temporary constant of a walk. Unlike a user's constant, it may be dropped.
+pub(crate) const TEMPORARY: u8 = 64;
+/// Its numbers are truth values. Comparisons are masks without this flag, by their operation.
 pub(crate) const MASK: u8 = 128;
 
 impl Node {
@@ -80,7 +80,7 @@ pub(crate) struct Arena<T: Float> {
     pub gradients: Vec<(u32, u32)>,
     /// How many nodes there were when `backward` consumed the history; 0 while it has not.
     pub ended: u32,
-    /// The cotangents of a walk, one for each node. Between walks all are empty.
+    /// The cotangents of a walk, one for each node. Empty between walks.
     pub slots: Vec<Slot<T>>,
 }
 
@@ -235,14 +235,14 @@ pub(crate) struct Mark {
     tables: [usize; 5],
 }
 
-/// The cotangent gathered so far for a node.
+/// The cotangent accumulated so far for a node.
 #[derive(Clone, Default)]
 pub(crate) enum Slot<T: Float> {
     #[default]
     Empty,
-    /// A number that belongs to the slot: sums are made in place.
-    Ready(Tensor<T>),
-    /// A node: recorded, or pending.
+    /// A tensor that belongs to the slot: cotangents are added in place.
+    Value(Tensor<T>),
+    /// A recorded variable (walks for variables) or a pending node (walks for numbers).
     Node(u32),
     /// Recorded nodes that are cotangents of parts of the value.
     #[allow(clippy::box_collection)] // a slot stays small
@@ -257,7 +257,7 @@ pub(crate) struct Region {
     /// The nodes in it whose values stay.
     pub results: SmallVec<[u32; 4]>,
     /// How many walks are in it.
-    pub open: u32,
+    pub active_walks: u32,
 }
 
 /// Nodes that are computed while a region is open: the region itself, or what rules recorded for it.
@@ -289,7 +289,15 @@ impl<T: Float> Arena<T> {
             }
         };
         let arity = parents.len() as u32;
-        self.nodes.push(Node { op, parents: inline, arity, shape, readers: 0, pending: 0, flags });
+        self.nodes.push(Node {
+            op,
+            parents: inline,
+            arity,
+            shape,
+            readers: 0,
+            program_len: 0,
+            flags,
+        });
         self.values.push(value);
         id
     }
@@ -323,7 +331,7 @@ impl<T: Float> Arena<T> {
         let active = recording && parents.iter().any(depends) && op.is_differentiable();
         // Only tiny nodes have a value from the start.
         let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
-        let flags = if active { ACTIVE } else { 0 } | if tiny { KEPT } else { 0 };
+        let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {
             self.declare(op, id, parents);

@@ -51,6 +51,17 @@ impl<T: Float> Tape<T> {
         self.refuse_at(self.path(), message, cause)
     }
 
+    /// Refuses a variable of another tape.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
+        if !std::ptr::eq(self, other) {
+            self.fail(format!(
+                "{op}: variables of two tapes meet: values cross with tape.constant(x.value())"
+            ))
+        }
+    }
+
     /// The answer of a shape rule, or its refusal.
     #[inline]
     #[track_caller]
@@ -67,7 +78,7 @@ impl<T: Float> Tape<T> {
     pub(crate) fn refuse_at(&self, path: String, message: String, cause: Cause) -> ! {
         let error = ShapeError { path, message, cause };
         // Where panics abort, an unwind without a message would end the process without a word.
-        if (self.is_abstract() || self.caught.get()) && cfg!(panic = "unwind") {
+        if (self.is_abstract() || self.catching.get()) && cfg!(panic = "unwind") {
             panic::resume_unwind(Box::new(error)) // typed, and silent: no panic hook runs
         }
         panic!("{error}")
@@ -132,7 +143,7 @@ impl<T: Float> Tape<T> {
                 self.0.set(self.1);
             }
         }
-        let _restore = Restore(&self.caught, self.caught.replace(true));
+        let _restore = Restore(&self.catching, self.catching.replace(true));
         caught(body)
     }
 

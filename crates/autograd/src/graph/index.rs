@@ -1,6 +1,6 @@
 //! Indices: whole numbers on the tape. They choose, and are never differentiated.
 
-use super::arena::KEPT;
+use super::arena::RETAINED;
 use super::errors::Cause;
 use super::op::Op;
 use super::tape::{RunKind, Tape};
@@ -95,7 +95,7 @@ impl<'t, T: Float> Index<'t, T> {
     pub fn value(self) -> Tensor<i64> {
         self.tape.note_read();
         let numbers = self.tape.force_whole(self.id);
-        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= RETAINED;
         numbers
     }
 }

@@ -22,8 +22,8 @@ mod tape;
 mod var;
 
 pub(crate) use arena::{
-    ACTIVE, Arena, CLOSED, KEPT, MASK, Mark, Node, PASSING, RELEASED, Region, RegionSpan, SAVED,
-    Slot, TINY, WAITS, place_in,
+    ACTIVE, Arena, CLOSED, MASK, Mark, Node, PENDING, RELEASED, RETAINED, Region, RegionSpan,
+    SAVED, Slot, TEMPORARY, TINY, place_in,
 };
 pub(crate) use bindings::{Binding, Bound};
 pub(crate) use buffers::{Declaration, Declared};

@@ -105,13 +105,13 @@ const BOTTOM: Level = Level {
 
 thread_local! {
     /// The memory of a finished run, for the next one.
-    static SPARE: Cell<Option<Names>> = const { Cell::new(None) };
+    static RECYCLED: Cell<Option<Names>> = const { Cell::new(None) };
 }
 
 impl Default for Scopes {
     fn default() -> Self {
-        let spare = SPARE.try_with(Cell::take).ok().flatten();
-        let names = spare.unwrap_or_else(|| Names {
+        let recycled = RECYCLED.try_with(Cell::take).ok().flatten();
+        let names = recycled.unwrap_or_else(|| Names {
             text: String::new(),
             open: vec![BOTTOM],
             counts: Vec::new(),
@@ -140,7 +140,7 @@ impl Drop for Scopes {
             register: mem::take(&mut names.register),
             recorded: mem::take(&mut names.recorded),
         };
-        let _ = SPARE.try_with(|spare| spare.set(Some(names)));
+        let _ = RECYCLED.try_with(|recycled| recycled.set(Some(names)));
     }
 }
 

@@ -1,11 +1,10 @@
-//! The tape: an arena of nodes, and how they are recorded.
+//! The tape: records operations as nodes of an arena.
 //!
-//! Parents precede children, so reverse topological order is counting down. A node has an op,
-//! parents and a shape; its value is only a cache, since every op is a pure function and can be
-//! computed again. *When* values are computed and how long they stay is policy (`force.rs`,
-//! `release.rs`), never meaning.
+//! Parents precede children, so reverse topological order is counting down. A node has an operation, parents and
+//! a shape. Its value is a cache: every operation is a pure function, and can be computed again. When values are
+//! computed and released is described in `engine/mod.rs`; it changes no number.
 
-use super::arena::{ACTIVE, Arena, PASSING, TINY, WAITS};
+use super::arena::{ACTIVE, Arena, PENDING, TEMPORARY, TINY};
 use super::bindings::{Binding, Bindings, Bound};
 use super::buffers::Declaration;
 use super::observe::Observer;
@@ -84,25 +83,25 @@ pub struct Tape<T: Float = f32> {
     pub(crate) policy: Policy,
     /// Whether what is applied now becomes history. Off inside `backward`, but for custom rules.
     pub(crate) recording: Cell<bool>,
-    /// How many walks back and rules of custom operations are under way: one may start another.
+    /// How many walks and rules of custom operations are running: one may start another.
     pub(crate) walks: Cell<u32>,
     /// The key of this run's random numbers, and how many streams were taken from it.
     pub(crate) key: Cell<Option<u64>>,
     streams: Cell<u32>,
     /// How many nodes there were when the program first read a number; `u32::MAX` while it has not.
     pub(crate) first_read: Cell<u32>,
-    /// Whether a replay has begun, and not come to its end.
-    pub(crate) halfway: Cell<bool>,
+    /// Whether a replay has begun and was refused before its end.
+    pub(crate) replay_incomplete: Cell<bool>,
     /// Whether a checkpoint is being recorded.
     pub(crate) in_checkpoint: Cell<bool>,
     /// Whether refusals unwind to [`Tape::catch`].
-    pub(crate) caught: Cell<bool>,
+    pub(crate) catching: Cell<bool>,
     pub(crate) params: RefCell<Bindings>,
     pub(crate) buffers: RefCell<Updates<T>>,
     /// The changes of buffers in the order of the program.
     pub(crate) declared: RefCell<Vec<Declaration>>,
     pub(crate) scopes: Scopes,
-    /// What is told of the run.
+    /// Who is told what the run does: `inspect`, if a profile or the search for anomalies was asked for.
     pub(crate) observer: Option<Box<dyn Observer<T>>>,
 }
 
@@ -158,7 +157,7 @@ impl<T: Float> Tape<T> {
     fn with(run_kind: RunKind, mode: Option<Mode>, key: Option<u64>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Tape {
-            arena: RefCell::new(recycle::take()),
+            arena: RefCell::new(recycle::acquire()),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             run_kind,
             mode,
@@ -167,10 +166,10 @@ impl<T: Float> Tape<T> {
             key: Cell::new(key),
             streams: Cell::new(0),
             first_read: Cell::new(u32::MAX),
-            halfway: Cell::new(false),
+            replay_incomplete: Cell::new(false),
             in_checkpoint: Cell::new(false),
             walks: Cell::new(0),
-            caught: Cell::new(false),
+            catching: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),
             declared: RefCell::default(),
@@ -398,12 +397,12 @@ impl<T: Float> Tape<T> {
         ))
     }
 
-    /// A constant of the shape of node `like`, which goes as soon as nobody waits for it.
+    /// A temporary constant of the shape of node `like`: dropped as soon as nothing reads it.
     #[inline]
     pub(crate) fn constant_like(&self, value: Tensor<T>, like: u32) -> Var<'_, T> {
         let arena = &mut *self.arena.borrow_mut();
         let shape = arena.nodes[like as usize].shape;
-        let id = arena.push(Op::Constant, &[], shape, PASSING, Some(value));
+        let id = arena.push(Op::Constant, &[], shape, TEMPORARY, Some(value));
         self.note_own(id);
         Var { tape: self, id }
     }
@@ -434,7 +433,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
         let id = self.record(op, parents, shape);
-        self.settle(id);
+        self.compute_or_defer(id);
         id
     }
 
@@ -458,8 +457,8 @@ impl<T: Float> Tape<T> {
         id
     }
 
-    /// On a tape for inference: nothing new will read the node that came long before this one,
-    /// probably. It is computed again if something does, once.
+    /// On a tape for inference, closes the node that was recorded `WINDOW` nodes before this one: probably nothing
+    /// new reads it. If something does, it is computed again.
     #[inline]
     fn forget_old(&self, arena: &mut Arena<T>, id: u32) {
         if self.run_kind == RunKind::Inference
@@ -470,13 +469,14 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Another node with the value of this one, for the rule of a custom op to differentiate by.
-    pub(crate) fn stand_in(&self, id: u32, active: bool) -> u32 {
+    /// A pending view of a node with the same value: a variable of its own, for the rule of a custom operation to
+    /// differentiate by.
+    pub(crate) fn alias(&self, id: u32, active: bool) -> u32 {
         let arena = &mut *self.arena.borrow_mut();
         let node = &mut arena.nodes[id as usize];
         node.readers += 1;
         let (shape, flags) = (node.shape, if active { ACTIVE } else { node.flags & ACTIVE });
-        let id = arena.push(Op::View(View::Reshape), &[id], shape, flags | WAITS, None);
+        let id = arena.push(Op::View(View::Reshape), &[id], shape, flags | PENDING, None);
         self.note_own(id);
         id
     }
@@ -496,7 +496,7 @@ impl<T: Float> Tape<T> {
         let shape = arena.nodes[parents[0] as usize].shape;
         let sizes = &arena.shapes[shape as usize];
         let mut value = None;
-        // An observer sees all that `settle` computes.
+        // An observer sees all that `compute_or_defer` computes.
         if sizes.numel() <= TINY && self.run_kind != RunKind::Abstract && self.observer.is_none() {
             let operands = parents.map(|p| arena.values[p as usize].as_ref());
             if operands.iter().all(Option::is_some) {
@@ -510,7 +510,7 @@ impl<T: Float> Tape<T> {
         if !computed {
             drop(borrow);
             self.note(id);
-            self.settle(id);
+            self.compute_or_defer(id);
         }
         id
     }
@@ -523,6 +523,6 @@ impl<T: Float> Drop for Tape<T> {
             arena.check_invariants(false);
         }
         arena.clear();
-        recycle::put(arena);
+        recycle::recycle(arena);
     }
 }

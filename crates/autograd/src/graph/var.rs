@@ -1,6 +1,6 @@
 //! Variables: `Copy` handles to nodes of a tape.
 
-use super::arena::{ACTIVE, KEPT};
+use super::arena::{ACTIVE, RETAINED};
 use super::op::Op;
 use super::tape::Tape;
 use std::fmt;
@@ -77,14 +77,14 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
         self.tape.note_read();
-        self.kept_value()
+        self.retained_value()
     }
 
     /// The numbers, which stay readable. What the engine itself reads is no reading of the program.
     #[track_caller]
-    pub(crate) fn kept_value(self) -> Tensor<T> {
+    pub(crate) fn retained_value(self) -> Tensor<T> {
         let value = self.tape.force(self.id);
-        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= KEPT;
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= RETAINED;
         value
     }
 

@@ -298,7 +298,7 @@ impl Inspection {
         let Some(which) = self.anomalies else { return Ok(()) };
         let value = tape.arena.borrow().values[id as usize].clone();
         let Some(value) = value else { return Ok(()) };
-        if self.charged().is_some() || is_finite(&value) {
+        if self.current_rule().is_some() || is_finite(&value) {
             return Ok(());
         }
         let found = ValueSummary::of(&value);
@@ -341,7 +341,7 @@ impl Inspection {
             // Rules answer for their cotangents alone. What was released has been looked at.
             let again = tape.arena.borrow().nodes[ran.id as usize].has(RELEASED);
             let of_rule = self.note_of(ran.id).rule_of().is_some();
-            if self.charged().is_some() || of_rule || again {
+            if self.current_rule().is_some() || of_rule || again {
                 return Ok(());
             }
         }
@@ -374,7 +374,7 @@ impl Inspection {
     ) {
         let Some(which) = self.anomalies else { return };
         // A rule within a rule is a step of it.
-        if self.unreported.get() || self.charged() != Some(call.id) {
+        if self.unreported.get() || self.current_rule() != Some(call.id) {
             return;
         }
         let wanted = cotangents.iter().enumerate().filter(|&(arg, _)| call.wanted[arg]);
@@ -407,7 +407,7 @@ impl Inspection {
         g: Var<'_, T>,
     ) {
         let Some(which) = self.anomalies else { return };
-        if self.unreported.get() || self.charged() != Some(id) {
+        if self.unreported.get() || self.current_rule() != Some(id) {
             return;
         }
         let value = tape.force(g.id);
@@ -423,7 +423,7 @@ impl Inspection {
 
     /// Refuses what a walk has found, if no rule runs: a walk that a rule starts is a step of the rule.
     pub(super) fn refuse_found(&self) -> Verdict {
-        if self.charged().is_some() || !self.unreported.take() {
+        if self.current_rule().is_some() || !self.unreported.take() {
             return Ok(());
         }
         let anomaly = self.found.borrow().clone();

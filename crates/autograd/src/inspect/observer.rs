@@ -13,13 +13,13 @@ use std::time::Instant;
 use wengert_tensor::Float;
 
 /// No node.
-const NOBODY: u32 = u32::MAX;
+const NO_NODE: u32 = u32::MAX;
 
 /// The notes about the nodes of a tape, and what they are for.
 pub(crate) struct Inspection {
     notes: RefCell<Notes>,
     /// The forward node whose rule is at work.
-    charged: Cell<u32>,
+    current_rule: Cell<u32>,
     pub recorder: Option<RefCell<Recorder>>,
     pub anomalies: Option<Anomalies>,
     /// The anomaly that was refused last.
@@ -47,7 +47,7 @@ pub(crate) struct Note {
 
 impl Note {
     pub fn rule_of(self) -> Option<u32> {
-        (self.rule_of != NOBODY).then_some(self.rule_of)
+        (self.rule_of != NO_NODE).then_some(self.rule_of)
     }
 }
 
@@ -55,7 +55,7 @@ impl Default for Inspection {
     fn default() -> Self {
         Inspection {
             notes: RefCell::default(),
-            charged: Cell::new(NOBODY),
+            current_rule: Cell::new(NO_NODE),
             recorder: None,
             anomalies: None,
             found: RefCell::default(),
@@ -66,12 +66,12 @@ impl Default for Inspection {
 
 impl Inspection {
     /// The forward node whose rule is at work.
-    pub fn charged(&self) -> Option<u32> {
-        Some(self.charged.get()).filter(|&id| id != NOBODY)
+    pub fn current_rule(&self) -> Option<u32> {
+        Some(self.current_rule.get()).filter(|&id| id != NO_NODE)
     }
 
     pub fn note_of(&self, id: u32) -> Note {
-        let none = Note { location: None, rule_of: NOBODY, path: NOBODY };
+        let none = Note { location: None, rule_of: NO_NODE, path: NO_NODE };
         self.notes.borrow().of.get(id as usize).copied().unwrap_or(none)
     }
 
@@ -97,8 +97,8 @@ impl<T: Float> Tape<T> {
 
 impl<T: Float> Observer<T> for Inspection {
     fn recorded(&self, tape: &Tape<T>, id: u32, location: Option<&'static Location<'static>>) {
-        let rule_of = self.charged.get();
-        let note = if let Some(of) = self.charged() {
+        let rule_of = self.current_rule.get();
+        let note = if let Some(of) = self.current_rule() {
             let of_rule = self.note_of(of);
             // The line of a user's own rule says more than that of the operation.
             let custom = |_: &_| matches!(tape.arena.borrow().nodes[of as usize].op, Op::Custom(_));
@@ -141,15 +141,15 @@ impl<T: Float> Observer<T> for Inspection {
     }
 
     fn begin_rule(&self, id: u32) -> bool {
-        let outermost = self.charged().is_none();
+        let outermost = self.current_rule().is_none();
         if outermost {
-            self.charged.set(id);
+            self.current_rule.set(id);
         }
         outermost
     }
 
     fn end_rule(&self) {
-        self.charged.set(NOBODY);
+        self.current_rule.set(NO_NODE);
     }
 
     fn cotangents(

@@ -9,7 +9,7 @@ use wengert_tensor::{Float, Program, Tensor};
 #[track_caller]
 pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
     let states = matched("copy_from", model, other);
-    each(model, &states, &mut |state, other| take(state, other));
+    each(model, &states, &mut |state, other| copy_value(state, other));
 }
 
 #[track_caller]
@@ -27,7 +27,7 @@ pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64
         Program::new(|[a, b]| [if t < 0.5 { a + t * (b - a) } else { b - (1.0 - t) * (b - a) }]);
     each(model, &states, &mut |state, other| {
         if !(blend::<f32>(state, other, &program) || blend::<f64>(state, other, &program)) {
-            take(state, other);
+            copy_value(state, other);
         }
     });
 }
@@ -90,7 +90,7 @@ fn each<M: Module + ?Sized>(
     });
 }
 
-fn take(state: &mut dyn State, other: &dyn State) {
+fn copy_value(state: &mut dyn State, other: &dyn State) {
     state.set(&other.value()).expect("`matched` compares types and shapes");
 }
 

@@ -196,19 +196,19 @@ impl<T: Float> Updates<T> {
     /// total has to fit.
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> Result<bool, String> {
         // Taken first, so that no other thread counts the same changes.
-        let taken = self.of(buffer.id()).filter_map(|update| match update.change().take() {
+        let counts = self.of(buffer.id()).filter_map(|update| match update.change().take() {
             Some(Change::Count(n)) => Some((update, n)),
             Some(_) => unreachable!("only counters are whole numbers"),
             None => None,
         });
-        let taken: Vec<_> = taken.collect();
-        if taken.is_empty() {
+        let counts: Vec<_> = counts.collect();
+        if counts.is_empty() {
             return Ok(false);
         }
-        match counted(buffer, taken.iter().map(|&(_, n)| i128::from(n)).sum()) {
+        match counted(buffer, counts.iter().map(|&(_, n)| i128::from(n)).sum()) {
             Ok(value) => buffer.set(value),
             Err(full) => {
-                for (update, n) in taken {
+                for (update, n) in counts {
                     *update.change() = Some(Change::Count(n));
                 }
                 return Err(full);

@@ -126,16 +126,6 @@ pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T>
 }
 
 impl<T: Float> Tape<T> {
-    #[inline]
-    #[track_caller]
-    pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
-        if !std::ptr::eq(self, other) {
-            self.fail(format!(
-                "{op}: variables of two tapes meet: values cross with tape.constant(x.value())"
-            ))
-        }
-    }
-
     /// An operand as a variable: a number as a constant without axes.
     #[track_caller]
     pub(crate) fn operand<'t>(&'t self, op: &str, given: Given<'t, T>) -> Var<'t, T> {

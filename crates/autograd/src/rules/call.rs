@@ -105,9 +105,7 @@ impl<'t, T: Float> Call<'_, 't, T> {
         let (tape, id) = (self.tape, self.parents[arg]);
         let id = match self.inputs {
             None => id,
-            Some(inputs) => {
-                *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.stand_in(id, true))
-            }
+            Some(inputs) => *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.alias(id, true)),
         };
         Var { tape, id }
     }

@@ -1,7 +1,7 @@
 //! Operations of users: a forward computation on tensors and a rule on variables.
 
 use super::call::{Call, Cotangents, Reads};
-use crate::graph::{ACTIVE, KEPT, Op, TINY, Tape, Var};
+use crate::graph::{ACTIVE, Op, RETAINED, TINY, Tape, Var};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -108,9 +108,9 @@ impl<T: Float> Tape<T> {
     pub(crate) fn custom_vjp<'t>(&'t self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let Op::Custom(place) = op else { unreachable!("a user's operation") };
         let rule = self.arena.borrow().customs[place as usize].clone();
-        let stand_in =
-            |g: &Option<Var<'t, T>>| g.map(|g| Var { tape: self, id: self.stand_in(g.id, true) });
-        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = call.gy.iter().map(stand_in).collect();
+        let alias =
+            |g: &Option<Var<'t, T>>| g.map(|g| Var { tape: self, id: self.alias(g.id, true) });
+        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = call.gy.iter().map(alias).collect();
         self.walks.set(self.walks.get() + 1);
         let _running = Running(&self.walks);
         let inputs = RefCell::new(SmallVec::from_elem(None, call.parents.len()));
@@ -186,7 +186,7 @@ impl<T: Float> Tape<T> {
                 let tiny = arena.shapes[shape as usize].numel() <= TINY;
                 // Positions are whole numbers: they are not differentiated, and not computed unasked.
                 let whole = matches!(op, Op::MaxPool(_));
-                let own = if whole { 0 } else { active | if tiny { KEPT } else { 0 } };
+                let own = if whole { 0 } else { active | if tiny { RETAINED } else { 0 } };
                 arena.push(Op::Output(i as u32), &[first], shape, own, None);
             }
             if active != 0 {
@@ -196,7 +196,7 @@ impl<T: Float> Tape<T> {
         if shapes.len() > 1 {
             self.note(first + shapes.len() as u32 - 1);
         }
-        self.settle(first);
+        self.compute_or_defer(first);
         (0..shapes.len() as u32).map(|i| Var { tape: self, id: first + i }).collect()
     }
 }

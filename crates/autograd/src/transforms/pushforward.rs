@@ -173,7 +173,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
         let u: SmallVec<[Var<'t, T>; 4]> = (id..id + outputs)
             .map(|output| {
                 let zeros = tape.zeros(&Var { tape, id: output }.shape());
-                Var { tape, id: tape.stand_in(zeros.id, true) }
+                Var { tape, id: tape.alias(zeros.id, true) }
             })
             .collect();
         let wanted: SmallVec<[bool; 4]> = of.iter().map(Option::is_some).collect();

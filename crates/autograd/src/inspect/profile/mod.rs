@@ -242,7 +242,7 @@ impl Recorder {
         bytes: u64,
     ) {
         let ended = Instant::now();
-        let node = observer.charged().unwrap_or(to);
+        let node = observer.current_rule().unwrap_or(to);
         let op = tape.arena.borrow().name(node);
         let row = ProfileRow {
             nodes: vec![],

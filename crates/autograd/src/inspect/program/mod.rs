@@ -19,7 +19,7 @@ mod json;
 pub use attribute::Attribute;
 pub use dot::Dot;
 
-use crate::graph::{ACTIVE, Arena, Bound, CLOSED, KEPT, Op, RELEASED, SAVED, Tape, ValueKind};
+use crate::graph::{ACTIVE, Arena, Bound, CLOSED, Op, RELEASED, RETAINED, SAVED, Tape, ValueKind};
 use crate::module::{Module, Path, StateId};
 use crate::rules::WholeOp;
 use std::collections::HashMap;
@@ -263,7 +263,7 @@ impl<T: Float> Tape<T> {
             gradient_of: None,
             active: node.has(ACTIVE),
             read_by_rules: node.has(SAVED),
-            kept: node.has(KEPT) || op.is_given() && !node.has(CLOSED),
+            kept: node.has(RETAINED) || op.is_given() && !node.has(CLOSED),
             state,
         }
     }
