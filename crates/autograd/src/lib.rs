@@ -1,16 +1,21 @@
 //! Reverse-mode automatic differentiation on a tape.
 
-// The rooms, from the bottom to the top. `graph`, `rules` and `engine` are the core, and know each other;
-// `tests/rooms.rs` holds which room may know which.
-mod module;
+// The rooms, from the ground up: a room knows those above it in this list. `graph` and `rules` know each other,
+// and call a few methods of `engine`: the three are the core. `tests/rooms.rs` holds what may know what.
 
-mod engine;
-mod graph;
-mod rules;
+mod module; // what a model holds: parameters, buffers, names
 
-mod check;
-mod inspect;
+mod graph; // the recorded program: tape, nodes, variables
+
+mod rules; // the operations and their derivatives
+
+mod engine; // values when they are needed, gradients, replays
+
+mod inspect; // graphs, profiles and reports for people
+
 pub mod transforms;
+
+mod check; // derivatives against finite differences
 
 pub use check::{Function, Gradcheck, GradcheckError, GradcheckPlace, gradcheck, testing};
 pub use engine::{

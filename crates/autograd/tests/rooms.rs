@@ -1,16 +1,21 @@
-//! Which rooms of the sources may know which: reads the paths `crate::room::…` of all files under `src` and
-//! refuses those that are not in the table. Tests may know everything.
+//! The rooms of this crate, from the ground up: which room may import from which.
 //!
-//! Inherent methods need no import, so that a lower room could call upwards without one. A second table lists the
-//! methods on the types of `graph` that a higher room adds and a lower room calls.
+//! The test reads the sources. It follows paths that begin with `crate::`, and with `super::` where they
+//! lead out of a room. Comments, strings and test modules are left out. `--nocapture` prints the arrows.
+//!
+//! Inherent methods need no import: a lower room could call upwards without one. A second test compares the calls
+//! with the list of methods that a higher room adds to the types of `graph` and a lower room calls.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// The rooms from the bottom to the top, each with the rooms below it that it may know.
-const ROOMS: &[(&str, &[&str])] = &[
+/// The rooms from the ground up, each with those that it may import from.
+const ROOMS: [(&str, &[&str]); 7] = [
     ("module", &[]),
-    ("graph", &["module"]),
+    // An operation of a node is one enum over the families of the rule book: the one arrow that points up.
+    ("graph", &["module", "rules"]),
     ("rules", &["graph"]),
     ("engine", &["module", "graph", "rules"]),
     ("inspect", &["module", "graph", "rules", "engine"]),
@@ -18,21 +23,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("check", &["graph", "transforms"]),
 ];
 
-/// The arrows that point up, and why.
-const UPWARD: &[(&str, &str, &str)] =
-    &[("graph", "rules", "an operation of a node is one enum over the families of the rule book")];
+/// The arrows that point up.
+const UP: [(&str, &str); 1] = [("graph", "rules")];
 
-/// The methods that a higher room adds to the types of `graph`, and that lower rooms call: where a new node is
+/// The methods that `engine` adds to the types of `graph`, and that `graph` and `rules` call: where a new node is
 /// computed or left pending, where a number is asked for, where a scope or a tape ends.
-const METHODS: &[(&str, &[&str])] = &[(
-    "engine",
-    &["check_invariants", "check_nodes_since", "close", "compute", "compute_or_defer", "force"],
-)];
+const METHODS: [&str; 6] =
+    ["check_invariants", "check_nodes_since", "close", "compute", "compute_or_defer", "force"];
 
-/// The rooms of the core types' methods: what the second test looks at.
-const CORE: &[&str] = &["graph", "rules", "engine"];
+/// The rooms whose calls are compared with that list, and what they see each other's methods by imports.
+const CORE: [&str; 3] = ["graph", "rules", "engine"];
 
-/// A file of the sources: its module path, and its code without comments, texts and test modules.
+/// A file: its path below `src`, its module, and its code without comments, strings and test modules.
 struct File {
     path: String,
     module: Vec<String>,
@@ -45,182 +47,240 @@ impl File {
     }
 }
 
-fn sources() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                if path.file_name().unwrap() != "tests" {
-                    folders.push(path);
-                }
-                continue;
-            }
-            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-            let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "lib") else {
-                continue;
-            };
-            let mut module: Vec<String> = module.split('/').map(String::from).collect();
-            module.pop_if(|last| last == "mod");
-            let code = without_tests(&without_text(&std::fs::read_to_string(&path).unwrap()));
-            files.push(File { path: name, module, code });
-        }
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files
-}
-
-/// The code without comments and without what stands between quotes.
-fn without_text(source: &str) -> String {
-    let (mut code, mut rest) = (String::new(), source);
-    while let Some(at) = rest.find(['/', '"', '\'']) {
-        code.push_str(&rest[..at]);
-        rest = &rest[at..];
+/// The code without comments, strings and characters, each of which becomes a space.
+fn code_of(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
         let skipped = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with('"') {
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if first == '"' {
             let mut escaped = false;
-            let end = rest[1..].find(|c: char| {
+            let end = rest[1..].find(|c| {
                 let ends = c == '"' && !escaped;
                 escaped = c == '\\' && !escaped;
                 ends
             });
-            code.push_str("\"\"");
             end.map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with("'\"'") || rest.starts_with("'/'") {
+        } else if rest.starts_with("'\"'") || rest.starts_with("'{'") || rest.starts_with("'}'") {
             3
-        } else if rest.starts_with("'\\") {
-            // An escaped character.
-            3 + rest[3..].find('\'').map_or(0, |end| end + 1)
         } else {
-            code.push_str(&rest[..1]);
-            1
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
         };
+        // Lines stay lines.
+        out.extend(rest[..skipped].chars().filter(|&c| c == '\n'));
+        out.push(' ');
         rest = &rest[skipped..];
     }
-    code + rest
+    out
 }
 
-/// The code without the modules that are compiled for tests alone.
-fn without_tests(code: &str) -> String {
-    let (mut kept, mut rest) = (String::new(), code);
+/// The code without its test modules, and the names of those that have a file of their own.
+fn without_tests(code: &str) -> (String, BTreeSet<String>) {
+    let (mut out, mut files) = (String::new(), BTreeSet::new());
+    let mut rest = code;
     while let Some(at) = rest.find("#[cfg(") {
-        let end = at + rest[at..].find(']').expect("an attribute ends") + 1;
-        kept.push_str(&rest[..at]);
-        let (condition, after) = (&rest[at..end], &rest[end..]);
-        let for_tests = condition.contains("test") && !condition.contains("not(test");
-        rest = match after.trim_start().starts_with("mod ") && for_tests {
-            false => after,
-            true => {
-                let stop = after.find(['{', ';']).expect("a module");
-                &after[stop
-                    + if after[stop..].starts_with('{') { block(&after[stop..]) } else { 1 }..]
-            }
+        let end = at + rest[at..].find(']').unwrap() + 1;
+        let of_tests =
+            ["#[cfg(test)]", "#[cfg(all(test"].iter().any(|cfg| rest[at..].starts_with(cfg));
+        if !of_tests {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        out.push_str(&rest[..at]);
+        rest = &rest[end..];
+        let end = rest.find([';', '{']).unwrap_or(rest.len());
+        let item: Vec<&str> = rest[..end].split_whitespace().collect();
+        if let Some(i) = item.iter().position(|&word| word == "mod")
+            && rest[end..].starts_with(';')
+        {
+            files.insert(item[i + 1].to_owned());
+        }
+        rest = if rest[end..].starts_with('{') {
+            &rest[end + block(&rest[end..])..]
+        } else {
+            &rest[(end + 1).min(rest.len())..]
         };
     }
-    kept + rest
+    out.push_str(rest);
+    (out, files)
 }
 
-/// The length of the block at the start of this code, its braces included.
+/// The length of the block in braces that the code begins with.
 fn block(code: &str) -> usize {
     let mut depth = 0;
-    for (at, c) in code.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at + 1;
-        }
-    }
-    code.len()
+    let close = code.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    close.map_or(code.len(), |close| close + 1)
 }
 
-/// The first names of the paths that begin here, which may be a list in braces.
-fn heads(code: &str) -> Vec<String> {
-    let name = |code: &str| -> String {
-        code.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+/// The names that may follow `::`: one, or those at the head of each path in braces.
+fn heads(rest: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
     };
-    if !code.starts_with('{') {
-        return vec![name(code)];
-    }
-    let (mut depth, mut heads) = (0, Vec::new());
-    for (at, c) in code[..block(code)].char_indices() {
+    let Some(inside) = rest.trim_start().strip_prefix('{') else { return vec![name(rest)] };
+    let (mut depth, mut heads, mut start) = (0, vec![], 0);
+    for (i, c) in inside.char_indices() {
         match c {
             '{' => depth += 1,
+            '}' if depth == 0 => {
+                heads.push(name(&inside[start..i]));
+                break;
+            }
             '}' => depth -= 1,
+            ',' if depth == 0 => {
+                heads.push(name(&inside[start..i]));
+                start = i + 1;
+            }
             _ => {}
-        }
-        if depth == 1 && (c == '{' || c == ',') {
-            heads.push(name(&code[at + 1..]));
         }
     }
     heads.retain(|head| !head.is_empty());
     heads
 }
 
-/// What a file names of the crate: the second segments of its paths from the root.
-fn named(file: &File) -> BTreeSet<String> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    let mut named = BTreeSet::new();
-    for (at, _) in file.code.match_indices("crate::") {
-        if !file.code[..at].ends_with(is_word) {
-            named.extend(heads(&file.code[at + "crate::".len()..]));
+/// The names at the root of the crate that the code of a module leads to, with their lines.
+fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
+    let mut found = vec![];
+    let mut at = 0;
+    let follows_a_name = |at: usize| {
+        code[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    };
+    while let Some(next) = code[at..].find("::") {
+        let (end, start) = (at + next + 2, at);
+        at = end;
+        let word: String = code[start..end - 2]
+            .chars()
+            .rev()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let (word, begin) = (word.chars().rev().collect::<String>(), end - 2 - word.len());
+        if follows_a_name(begin) {
+            continue;
+        }
+        let mut rest = &code[end..];
+        let to_root = match word.as_str() {
+            "crate" => true,
+            "super" => {
+                let mut up = 1;
+                while let Some(more) = rest.strip_prefix("super::") {
+                    (rest, up) = (more, up + 1);
+                }
+                up >= module.len()
+            }
+            _ => false,
+        };
+        if to_root {
+            let line = code[..begin].matches('\n').count() + 1;
+            found.extend(heads(rest).into_iter().map(|head| (head, line)));
         }
     }
-    // As many `super` as there are modules around the file lead to the root.
-    let up = "super::".repeat(file.module.len());
-    for (at, _) in file.code.match_indices(&up) {
-        named.extend(heads(&file.code[at + up.len()..]));
-    }
-    named
+    found
 }
 
-fn position(room: &str) -> usize {
-    ROOMS.iter().position(|(name, _)| *name == room).unwrap_or_else(|| panic!("no room `{room}`"))
+/// Reads the module in this file and its children.
+fn walk(src: &Path, file: &Path, module: &[String], files: &mut Vec<File>) {
+    let (code, tests) = without_tests(&code_of(&fs::read_to_string(file).unwrap()));
+    let path = file.strip_prefix(src).unwrap().display().to_string();
+    files.push(File { path, module: module.to_vec(), code });
+    let here = if file.ends_with("mod.rs") {
+        file.parent().unwrap().to_owned()
+    } else {
+        file.with_extension("")
+    };
+    if !here.is_dir() {
+        return;
+    }
+    let mut children: Vec<PathBuf> =
+        fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().path()).collect();
+    children.sort();
+    for child in children {
+        let name = child.file_stem().unwrap().to_str().unwrap().to_owned();
+        // A folder without `mod.rs` belongs to the file of its name.
+        let file = if child.is_dir() { child.join("mod.rs") } else { child };
+        if name != "mod" && !tests.contains(&name) && file.is_file() {
+            walk(src, &file, &[module, &[name]].concat(), files);
+        }
+    }
+}
+
+fn files() -> Vec<File> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for (room, _) in ROOMS {
+        walk(&src, &src.join(room).join("mod.rs"), &[room.to_owned()], &mut files);
+    }
+    files
+}
+
+fn level(room: &str) -> usize {
+    ROOMS.iter().position(|(known, _)| *known == room).unwrap()
 }
 
 #[test]
-fn rooms_know_only_what_the_table_allows() {
-    for (at, (room, below)) in ROOMS.iter().enumerate() {
-        for other in *below {
-            assert!(position(other) < at, "the table: `{other}` does not lie below `{room}`");
-        }
-    }
-    let (mut offenders, mut used) = (Vec::new(), BTreeSet::new());
-    for file in sources() {
-        let room = file.room();
-        let (_, below) = ROOMS[position(room)];
-        for name in named(&file).into_iter().filter(|name| name != room) {
-            let upward = UPWARD.iter().any(|(from, to, _)| (*from, *to) == (room, &*name));
-            if !below.contains(&&*name) && !upward {
-                offenders.push(format!("{}: crate::{name}", file.path));
+fn rooms_import_from_those_that_they_may_know() {
+    let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for file in files() {
+        for (name, line) in roots(&file.code, &file.module) {
+            let place = format!("{}:{line}", file.path);
+            assert!(
+                ROOMS.iter().any(|(room, _)| *room == name),
+                "{place}: `crate::{name}` is no room: import the name from the room it lives in"
+            );
+            if name != file.room() {
+                arrows.entry((file.room().to_owned(), name)).or_default().insert(place);
             }
-            used.insert((room.to_string(), name));
         }
     }
-    assert!(offenders.is_empty(), "these rooms may not know that:\n{}", offenders.join("\n"));
-    let arrows =
-        ROOMS.iter().flat_map(|(room, below)| below.iter().map(move |other| (*room, *other)));
-    for (from, to) in arrows.chain(UPWARD.iter().map(|(from, to, _)| (*from, *to))) {
-        let arrow = (from.to_string(), to.to_string());
-        assert!(used.contains(&arrow), "the table: nothing in `{from}` needs `{to}` any more");
+    let (mut all, mut wrong) = (String::new(), 0);
+    for ((from, to), places) in &arrows {
+        let may = ROOMS[level(from)].1.contains(&&**to);
+        let note = match (may, level(from) < level(to)) {
+            (false, _) => format!("NOT ALLOWED, in {places:?}"),
+            (true, true) => format!("up, in {places:?}"),
+            (true, false) => format!("from {}", places.first().unwrap()),
+        };
+        writeln!(all, "{from} → {to}: {} imports, {note}", places.len()).unwrap();
+        wrong += usize::from(!may);
+    }
+    println!("{} rooms, {} arrows\n{all}", ROOMS.len(), arrows.len());
+    assert!(wrong == 0, "{wrong} arrows are not allowed\n{all}");
+    for (from, below) in ROOMS {
+        for to in below {
+            let up = level(from) < level(to);
+            assert_eq!(
+                up,
+                UP.contains(&(from, *to)),
+                "{from} → {to}: the list of arrows that point up"
+            );
+            let arrow = (from.to_owned(), (*to).to_owned());
+            assert!(
+                arrows.contains_key(&arrow),
+                "nothing in `{from}` needs `{to}`: allow it no more"
+            );
+        }
     }
 }
 
-/// The methods of the types of `graph` that a file adds: those in blocks `impl … Tape<T> {` and the like.
-fn added(file: &File) -> BTreeSet<String> {
+/// The methods that a file adds to the types of `graph`: those in blocks `impl … Tape<T> {` and the like.
+fn added(code: &str) -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
-    for (at, _) in file.code.match_indices("\nimpl") {
-        let Some(open) = file.code[at..].find('{').map(|open| at + open) else { continue };
-        let head = &file.code[at..open];
+    for (at, _) in code.match_indices("\nimpl") {
+        let open = at + code[at..].find('{').unwrap();
+        let head = &code[at..open];
         let own = ["Tape<", "Arena<", "Var<", "Mask<", "Index<"];
         if head.contains(" for ") || !own.iter().any(|own| head.contains(own)) {
             continue;
         }
-        let body = &file.code[open..open + block(&file.code[open..])];
+        let body = &code[open..open + block(&code[open..])];
         for (at, _) in body.match_indices("fn ") {
             methods.extend(heads(&body[at + "fn ".len()..]));
         }
@@ -230,61 +290,66 @@ fn added(file: &File) -> BTreeSet<String> {
 
 #[test]
 fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
-    let files = sources();
-    let mut rooms: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let files = files();
+    let mut levels: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for file in &files {
-        for method in added(file) {
-            rooms.entry(method).or_default().insert(position(file.room()));
+        for method in added(&file.code) {
+            levels.entry(method).or_default().insert(level(file.room()));
         }
     }
     let (mut offenders, mut used) = (Vec::new(), BTreeSet::new());
     for file in files.iter().filter(|file| CORE.contains(&file.room())) {
-        // `graph` and `rules` know each other.
-        let own = position(file.room()).max(position("rules"));
-        for (method, rooms) in &rooms {
-            // `close` of a scope is another one.
-            let lowest =
-                if method == "close" { position("engine") } else { *rooms.first().unwrap() };
+        // `graph` and `rules` import from each other.
+        let own = level(file.room()).max(level("rules"));
+        for (method, levels) in &levels {
             let calls = [format!(".{method}("), format!("::{method}(")];
-            if lowest <= own || !calls.iter().any(|call| file.code.contains(call)) {
+            if *levels.first().unwrap() <= own || !calls.iter().any(|call| file.code.contains(call))
+            {
                 continue;
             }
-            let room = ROOMS[lowest].0;
-            if METHODS.iter().any(|(of, list)| *of == room && list.contains(&&**method)) {
-                used.insert(method.clone());
+            if METHODS.contains(&&**method) {
+                used.insert(&**method);
             } else {
-                offenders.push(format!("{}: {method}() of `{room}`", file.path));
+                offenders.push(format!("{}: {method}()", file.path));
             }
         }
     }
-    assert!(offenders.is_empty(), "these rooms may not call that:\n{}", offenders.join("\n"));
-    for method in METHODS.iter().flat_map(|(_, list)| *list) {
-        assert!(used.contains(*method), "the table: no lower room calls {method}() any more");
-    }
+    assert!(offenders.is_empty(), "calls of methods of higher rooms:\n{}", offenders.join("\n"));
+    assert_eq!(used, BTreeSet::from(METHODS), "the list of methods");
 }
 
 #[test]
-fn the_scanner_sees_what_is_code() {
-    let file = |path: &str, code: &str| File {
-        path: path.into(),
-        module: path.split('/').map(String::from).collect(),
-        code: without_tests(&without_text(code)),
-    };
-    let names = |path: &str, code: &str| named(&file(path, code)).into_iter().collect::<Vec<_>>();
-    assert_eq!(names("a/b", "use crate::x::Y;"), ["x"]);
-    assert_eq!(names("a/b", "use crate::{x::{Y, Z}, w, v::U};"), ["v", "w", "x"]);
-    assert_eq!(names("a/b", "fn f() { crate::x::y(); $crate::z::w() }"), ["x"]);
-    assert_eq!(names("a/b", "use super::super::x::Y;"), ["x"]);
-    assert_eq!(names("a/b/c", "use super::super::x::Y;"), [""; 0]);
-    assert_eq!(
-        names("a/b", "// crate::x\n/// crate::y\nlet s = \"crate::z \\\" crate::w\";"),
-        [""; 0]
-    );
-    assert_eq!(names("a/b", "let c = ['\"', '/', '\\'']; crate::x::y()"), ["x"]);
-    let tests = "#[cfg(test)]\nmod tests { fn f() { crate::x::y() } }\nuse crate::z::Y;";
-    assert_eq!(names("a/b", tests), ["z"]);
-    assert_eq!(names("a/b", "#[cfg(all(test, debug_assertions))] mod t { crate::x }"), [""; 0]);
-    let methods =
-        "\nimpl<T> Tape<T> {\n    fn f(&self) {}\n}\nimpl Drop for Tape<T> {\n    fn drop() {}\n}";
-    assert_eq!(added(&file("a/b", methods)).into_iter().collect::<Vec<_>>(), ["f"]);
+fn the_crate_lists_its_rooms_from_the_ground_up() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let code = code_of(&fs::read_to_string(src.join("lib.rs")).unwrap());
+    let modules: Vec<&str> = code
+        .lines()
+        .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("mod "))
+        .map(|rest| rest.trim_end_matches(';'))
+        .collect();
+    let mut rooms = ROOMS.map(|(room, _)| room);
+    assert_eq!(modules, rooms);
+    let mut entries: Vec<String> = fs::read_dir(&src)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "lib")
+        .collect();
+    entries.sort();
+    rooms.sort_unstable();
+    assert_eq!(entries, rooms, "each module lies in a room");
+}
+
+#[test]
+fn the_scanner_finds_what_is_written() {
+    let code = "use crate::{kernels::{a, b}, layout::Shape};\n// crate::files\nfn f() { crate::tensor::g(\"crate::maps\") }\n\
+                #[cfg(test)]\nmod tests { use crate::shapes; }\n#[cfg(test)]\nmod more;\nuse super::super::number::Real;\n\
+                #[cfg(all(test, debug_assertions))]\nmod debug { use crate::shapes; }\n\
+                use super::near; use wengert::crate_like::x;\n\
+                impl<T> Tape<T> {\n    fn f(&self) {}\n}\nimpl<T> Drop for Tape<T> {\n    fn drop(&mut self) {}\n}";
+    let (code, files) = without_tests(&code_of(code));
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), ["more"]);
+    let module = ["room", "file"].map(String::from);
+    let found: Vec<_> = roots(&code, &module).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, ["kernels", "layout", "tensor", "number"]);
+    assert_eq!(added(&code).into_iter().collect::<Vec<_>>(), ["f"]);
 }

@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Shape, Tensor};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// The gradients of this scalar as numbers. Ends the tape's history: values that were not asked
-    /// for with [`value`](Var::value) are gone, and parameters can be updated in place.
+    /// Returns the gradients of this scalar as numbers. Ends the tape's history: values that were not requested with
+    /// [`value`](Var::value) are dropped, and parameters can be updated in place.
     ///
     /// # Panics
     /// If this is no scalar (give a seed with [`backward_from`](Var::backward_from)), depends on

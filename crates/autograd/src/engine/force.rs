@@ -233,7 +233,7 @@ impl<T: Float> Tape<T> {
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
-            // The sum of a pending expression that nobody else waits for needs no memory.
+            // The sum of a pending expression that no other pending node reads needs no memory.
             let x = parents[0];
             let below = arena.nodes[x as usize];
             let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);

@@ -335,7 +335,7 @@ fn missing(what: &str) -> String {
 }
 
 impl<T: Float> Arena<T> {
-    /// Drops what was computed; nothing waits, and rules read again what they read.
+    /// Drops what was computed, clears the reference counts, and declares again what rules read.
     fn begin_again(&mut self) {
         self.ended = 0;
         // A replay that was refused replay_incomplete may have left some open.

@@ -23,7 +23,8 @@ pub(crate) struct Node {
 }
 const _: () = assert!(size_of::<Node>() == 40);
 
-/// Values of so few numbers are computed at once, since waiting would cost more, and stay readable.
+/// The number of elements up to which a value is tiny: it is computed at once, since leaving it pending would cost
+/// more, and is retained.
 pub(crate) const TINY: usize = 8;
 
 /// Depends on a leaf, and history is kept.

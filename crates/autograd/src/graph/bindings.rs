@@ -86,7 +86,7 @@ impl Bindings {
         self.list.push(binding);
     }
 
-    /// Forgets those whose nodes are gone: the nodes from this one on.
+    /// Removes the bindings of the nodes from this one on, which are truncated.
     #[inline]
     pub fn truncate(&mut self, nodes: usize) {
         while let Some(last) = self.list.last()

@@ -66,7 +66,7 @@ impl<T: Float> Tape<T> {
 
     /// Applies the updates of this run that were not applied yet to the buffers of a model: for runs
     /// without a loss, and for steps that an optimizer did not make (over gradients that are not
-    /// finite, say). Only buffers of this model are changed; updates of others wait for theirs.
+    /// finite, say). Only buffers of this model are changed; updates of other buffers stay pending.
     ///
     /// ```
     /// use wengert_autograd::{Buffer, Tape};

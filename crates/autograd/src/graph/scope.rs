@@ -23,8 +23,8 @@ pub struct ScopeSummary {
     pub module_path: Option<String>,
 }
 
-/// What a scope may return: variables, masks and indices in any number. They stay readable, everything else that the
-/// scope computed goes when no rule needs it.
+/// What a scope may return: variables, masks and indices in any number. When the scope ends, the other values that it
+/// computed are released, unless a derivative rule reads them.
 #[diagnostic::on_unimplemented(
     message = "a scope returns variables, not `{Self}`",
     label = "expected a variable, or a tuple, array or `Vec` of them"

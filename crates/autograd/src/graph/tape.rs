@@ -19,7 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{Float, Opcode, Shape, Sizes, Tensor};
 
-/// A tape for inference drops a value that nobody asked for once there are this many later nodes.
+/// A tape for inference closes a node when this many later nodes have been recorded.
 const WINDOW: u32 = 128;
 
 /// How layers that behave differently in training and evaluation behave on a tape. The mode is
@@ -35,9 +35,10 @@ pub enum Mode {
 /// When values are computed; never what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Each op at once.
+    /// Each operation is computed at once.
     Eager,
-    /// Pointwise ops wait for a reader and are computed with it in one pass over memory.
+    /// Pointwise operations stay pending until an operation reads them, and are computed with it in one pass over
+    /// memory.
     Fused,
 }
 

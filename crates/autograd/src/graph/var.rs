@@ -127,9 +127,8 @@ impl<'t, T: Float> Var<'t, T> {
         std::ptr::eq(self.tape, other.tape) && self.id == other.id
     }
 
-    /// Says that nothing new will read this value: it goes once nobody waits for it, unless a rule
-    /// will read it or [`value`](Var::value) asked for it. Read again all the same, it is computed
-    /// again.
+    /// Releases the value: it is dropped as soon as no pending operation reads it, unless a derivative rule reads it
+    /// or it was requested with [`value`](Var::value). If something new reads it, it is computed again.
     pub fn release(self) {
         self.tape.arena.borrow_mut().close(self.id);
     }

@@ -265,12 +265,12 @@ impl Inspection {
         let note = self.note_of(id);
         let arena = tape.arena.borrow();
         Anomaly {
-            op: arena.name(id),
+            op: arena.op_name(id),
             node: id as usize,
             scope: self.path_of(id),
             location: note.location,
             name: None,
-            rule_of: note.rule_of().map(|of| arena.name(of)),
+            rule_of: note.rule_of().map(|of| arena.op_name(of)),
             place,
             found,
             operands: vec![],
@@ -323,7 +323,7 @@ impl Inspection {
                 let name = match bound {
                     Some(Bound::Param { .. }) => "param".into(),
                     Some(Bound::Buffer(_)) => "buffer".into(),
-                    None => tape.arena.borrow().name(id),
+                    None => tape.arena.borrow().op_name(id),
                 };
                 self.check_given(tape, id, &name, bound.map(Bound::state))?;
             }

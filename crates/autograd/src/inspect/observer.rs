@@ -114,7 +114,7 @@ impl<T: Float> Observer<T> for Inspection {
             Note { location, rule_of, path: paths.len() as u32 - 1 }
         };
         let notes = &mut self.notes.borrow_mut().of;
-        // What a walk had put on the tape may be gone.
+        // The scratch of a walk may have been truncated.
         notes.truncate(id as usize);
         notes.resize(id as usize + 1, note);
     }

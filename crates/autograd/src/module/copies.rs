@@ -1,4 +1,4 @@
-//! The numbers of one model taken over by another.
+//! Copies the values of one model into another, and interpolates between the two.
 
 use super::param::{Buffer, Param};
 use super::state::{Kind, State};

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use wengert_tensor::{Float, Shape};
 
 /// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
-/// Shapes are always at hand and need no declaration. A value that nobody declares is released
+/// Shapes are always known and need no declaration. A value that no rule declares to read is released
 /// early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads(u8);

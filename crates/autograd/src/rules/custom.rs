@@ -61,8 +61,8 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// numbers are refused; changes of buffers are those of the forward pass, and not made again.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
-    /// What [`vjp`](CustomOp::vjp) reads for the gradient of this input. What nobody reads is
-    /// released early.
+    /// Returns what [`vjp`](CustomOp::vjp) reads for the gradient of this input. A value that no rule reads is released
+    /// early.
     fn reads(&self, _arg: usize) -> Reads {
         Reads::ALL
     }

@@ -199,7 +199,7 @@ impl Recorder {
         };
         let nodes = arena.computed_with(ran.id, ran.first, outputs as u32);
         let firsts = nodes.iter().filter(|&&id| arena.first_output(id) == id || id == ran.first);
-        let ops = firsts.map(|&id| arena.name(id)).collect();
+        let ops = firsts.map(|&id| arena.op_name(id)).collect();
         let bytes = |elements: usize, size: usize| elements as u64 * size as u64;
         let all =
             |x: &[Tensor<T>]| -> u64 { x.iter().map(|x| bytes(x.numel(), size_of::<T>())).sum() };
@@ -220,7 +220,7 @@ impl Recorder {
             ops,
             scope: observer.path_of(last),
             charged_to: charged_to
-                .map(|node| Charged { node: node as usize, op: arena.name(node) }),
+                .map(|node| Charged { node: node as usize, op: arena.op_name(node) }),
             start: ran.begun - self.origin,
             time: ran.ended - ran.begun,
             read,
@@ -243,7 +243,7 @@ impl Recorder {
     ) {
         let ended = Instant::now();
         let node = observer.current_rule().unwrap_or(to);
-        let op = tape.arena.borrow().name(node);
+        let op = tape.arena.borrow().op_name(node);
         let row = ProfileRow {
             nodes: vec![],
             ops: vec!["add".into()],

@@ -73,7 +73,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
 
 impl<T: Float> Arena<T> {
     /// The name of the operation of a node.
-    pub(crate) fn name(&self, id: u32) -> String {
+    pub(crate) fn op_name(&self, id: u32) -> String {
         let first = self.first_output(id);
         operation(self, self.nodes[first as usize].op, first).0
     }

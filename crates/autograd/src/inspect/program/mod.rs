@@ -19,7 +19,9 @@ mod json;
 pub use attribute::Attribute;
 pub use dot::Dot;
 
-use crate::graph::{ACTIVE, Arena, Bound, CLOSED, Op, RELEASED, RETAINED, SAVED, Tape, ValueKind};
+use crate::graph::{
+    ACTIVE, Arena, Bound, CLOSED, Index, Mask, Op, RELEASED, RETAINED, SAVED, Tape, ValueKind, Var,
+};
 use crate::module::{Module, Path, StateId};
 use crate::rules::WholeOp;
 use std::collections::HashMap;
@@ -113,7 +115,8 @@ pub enum Source {
 pub enum ValueState {
     /// It is there.
     Computed,
-    /// It waits for a reader; it may become part of a program of several operations and never lie in memory.
+    /// It is computed when something reads it. It may be fused into a program of several operations, and never be
+    /// stored.
     Pending,
     /// It was computed and dropped; it is computed again if it is asked for.
     Released,
@@ -139,17 +142,17 @@ pub trait Handle {
     #[doc(hidden)]
     fn place(&self) -> usize;
 }
-impl<T: Float> Handle for crate::Var<'_, T> {
+impl<T: Float> Handle for Var<'_, T> {
     fn place(&self) -> usize {
         self.id as usize
     }
 }
-impl<T: Float> Handle for crate::Index<'_, T> {
+impl<T: Float> Handle for Index<'_, T> {
     fn place(&self) -> usize {
         self.id as usize
     }
 }
-impl<T: Float> Handle for crate::Mask<'_, T> {
+impl<T: Float> Handle for Mask<'_, T> {
     fn place(&self) -> usize {
         self.id as usize
     }
