@@ -180,7 +180,7 @@ fn a_refused_replay_binds_nothing() {
     assert!(loss.backward().is_stale(&a));
 }
 
-/// Refused replay_incomplete: no gradient of a mixture of old and new, and the next replay is as good as any.
+/// Refused halfway: no gradient of a mixture of old and new, and the next replay is as good as any.
 #[test]
 fn a_replay_that_was_refused_halfway_is_no_run() {
     let mut sum = Buffer::new(scalar(0.0));
@@ -192,8 +192,8 @@ fn a_replay_that_was_refused_halfway_is_no_run() {
     let loss = y.sum_all();
     let before = loss.item();
     refused(|| tape.replay(&sum).set_index(rows, Tensor::from([9i64])).run());
-    assert!(panic_of(|| drop(loss.backward())).0.contains("refused replay_incomplete"));
-    assert!(panic_of(|| drop(loss.grad(&[x]))).0.contains("refused replay_incomplete"));
+    assert!(panic_of(|| drop(loss.backward())).0.contains("refused halfway"));
+    assert!(panic_of(|| drop(loss.grad(&[x]))).0.contains("refused halfway"));
     tape.replay(&sum).set_index(rows, Tensor::from([1i64])).run();
     assert_eq!(loss.item(), before);
     loss.backward().apply_updates(&mut sum);

@@ -396,7 +396,7 @@ impl<T: Float> Tape<T> {
     pub(crate) fn check_history(&self, op: &str) {
         if self.replay_incomplete.get() {
             self.fail(format!(
-                "{op}: a replay was refused replay_incomplete, so that some values are new and others missing: \
+                "{op}: a replay was refused halfway, so that some values are new and others missing: \
                  replay() again with numbers that fit"
             ))
         }

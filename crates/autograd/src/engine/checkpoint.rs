@@ -158,12 +158,12 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A walk leaves a region. `keeps`: history is kept, so that the values were not released on the way.
-    pub(crate) fn leave_region(&self, place: u32, keeps: bool) {
+    /// A walk leaves a region. `keeps_history`: the walk did not release the values on the way.
+    pub(crate) fn leave_region(&self, place: u32, keeps_history: bool) {
         let arena = &mut *self.arena.borrow_mut();
         let region = &mut arena.regions[place as usize];
         region.active_walks = region.active_walks.saturating_sub(1);
-        if region.active_walks == 0 && keeps {
+        if region.active_walks == 0 && keeps_history {
             let region = region.clone();
             arena.drop_region(&region);
         }

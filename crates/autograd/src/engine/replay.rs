@@ -338,7 +338,7 @@ impl<T: Float> Arena<T> {
     /// Drops what was computed, clears the reference counts, and declares again what rules read.
     fn begin_again(&mut self) {
         self.ended = 0;
-        // A replay that was refused replay_incomplete may have left some open.
+        // A replay that was refused halfway may have left some open.
         self.regions.iter_mut().for_each(|region| region.active_walks = 0);
         for id in 0..self.nodes.len() {
             let node = &mut self.nodes[id];

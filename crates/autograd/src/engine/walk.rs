@@ -246,7 +246,7 @@ impl<'t, T: Float> Walk<'t, T> {
     fn leave_region(&mut self) {
         let Some((RegionSpan { region, .. }, first)) = self.region else { return };
         let tape = self.tape;
-        let keeps = self.aim != (Aim::Numbers { retain: false });
+        let keeps_history = self.aim != (Aim::Numbers { retain: false });
         if self.aim == Aim::Variables {
             // What was recorded reads values of the region: it is computed before they go, and a walk over
             // it comes to the region again.
@@ -255,13 +255,13 @@ impl<'t, T: Float> Walk<'t, T> {
             if end > first && tape.walks.get() == 1 {
                 tape.arena.borrow_mut().spans.push(RegionSpan { first, end, region });
             }
-        } else if keeps {
+        } else if keeps_history {
             // Nothing above the mark reads values of the region any more.
             self.materialise_pending();
             self.release_scratch();
         }
         self.region = None;
-        tape.leave_region(region, keeps);
+        tape.leave_region(region, keeps_history);
     }
 
     /// A step of the walk at a node: its cotangent is complete. How many outputs the node has.
@@ -406,7 +406,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if !matches!(op, Op::Custom(_)) {
             return rules::vjp(op, call);
         }
-        // A user's rule may differentiate what it computes, also where the walk keeps no history.
+        // A user's rule may differentiate what it computes, also where the walk keeps_history no history.
         let tape = self.tape;
         let first = tape.len() as u32;
         let recorded = tape.recording.replace(true);
@@ -487,8 +487,8 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.targets.binary_search(&to).is_err() {
             return g;
         }
-        let foreign = shared || g.id < self.rule_start || self.is_read(g.id);
-        if foreign { g.same() } else { g }
+        let is_others = shared || g.id < self.rule_start || self.is_read(g.id);
+        if is_others { g.same() } else { g }
     }
 
     /// Whether a node that the current rule wrote reads this one.
@@ -614,8 +614,8 @@ impl<'t, T: Float> Walk<'t, T> {
     #[inline]
     fn take_value(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
-        let ours = g.id as usize >= self.mark.nodes;
-        if ours && !shared && arena.nodes[g.id as usize].readers == 0 {
+        let is_scratch = g.id as usize >= self.mark.nodes;
+        if is_scratch && !shared && arena.nodes[g.id as usize].readers == 0 {
             arena.values[g.id as usize].take()
         } else {
             arena.values[g.id as usize].clone()

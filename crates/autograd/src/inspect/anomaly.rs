@@ -246,8 +246,8 @@ impl<T: Float> Tape<T> {
 }
 
 impl Inspection {
-    /// Keeps the first anomaly of a walk: it is refused when the walk is over.
-    fn keep(&self, anomaly: impl FnOnce() -> Anomaly) {
+    /// Records the first anomaly of a walk: it is refused when the walk ends.
+    fn record_first(&self, anomaly: impl FnOnce() -> Anomaly) {
         if !self.unreported.get() {
             *self.found.borrow_mut() = Some(anomaly());
             self.unreported.set(true);
@@ -387,7 +387,7 @@ impl Inspection {
             let given: Vec<_> = call.gy.iter().map(|g| numbers_of(tape, (*g)?.id)).collect();
             let sources: Vec<ValueSummary> = given.iter().copied().flatten().collect();
             if which.refuses(&found, &sources, None) {
-                self.keep(|| Anomaly {
+                self.record_first(|| Anomaly {
                     operands: call.parents.iter().filter_map(|&p| numbers_of(tape, p)).collect(),
                     cotangents: given,
                     ..self.anomaly_at(tape, call.id, AnomalyPlace::Cotangent(arg), found)
@@ -417,7 +417,7 @@ impl Inspection {
         let found = ValueSummary::of(&value);
         // An infinity may have come from one: then it was allowed where it came from.
         if found.nan > 0 || which == Anomalies::All {
-            self.keep(|| self.anomaly_at(tape, id, place, found));
+            self.record_first(|| self.anomaly_at(tape, id, place, found));
         }
     }
 

@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn a_panic_inside_an_update_still_counts_as_a_change() {
         let mut param = Param::new(Tensor::zeros(&[1]));
-        let update = std::panic::AssertUnwindSafe(|| param.update(|_| panic!("replay_incomplete")));
+        let update = std::panic::AssertUnwindSafe(|| param.update(|_| panic!("halfway")));
         assert!(std::panic::catch_unwind(update).is_err());
         assert_eq!(param.version(), 1);
     }
