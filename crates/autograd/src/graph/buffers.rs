@@ -24,7 +24,7 @@ pub(crate) struct Declaration {
 impl<T: Float> Tape<T> {
     /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
     /// with the run's gradients, or by [`apply_updates`](Tape::apply_updates), once. Those of several
-    /// runs whose gradients are [accumulated](Gradients::accumulate) follow each other.
+    /// runs whose gradients are [accumulated](crate::Gradients::accumulate) follow each other.
     ///
     /// # Panics
     /// If the change has another shape than the buffer.

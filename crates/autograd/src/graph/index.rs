@@ -7,7 +7,7 @@ use super::tape::{RunKind, Tape};
 use crate::rules::WholeOp;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`]).
+/// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`](crate::Var::argmax)).
 pub struct Index<'t, T: Float = f32> {
     pub(crate) tape: &'t Tape<T>,
     pub(crate) id: u32,

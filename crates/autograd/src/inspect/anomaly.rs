@@ -202,7 +202,7 @@ impl Anomalies {
 impl<T: Float> Tape<T> {
     /// The same tape, which refuses the first NaN or infinity: with the operation that made it, its scope,
     /// the line that recorded it, and what its operands were like. The refusal is a panic, within
-    /// [`Tape::catch`] an error with [`Cause::NotFinite`]; [`anomaly`](Tape::anomaly) has the parts.
+    /// [`Tape::catch`] an error with [`Cause::NotFinite`](crate::Cause::NotFinite); [`anomaly`](Tape::anomaly) has the parts.
     ///
     /// - A value that is given ([`constant`](Tape::constant), [`watch`](Tape::watch),
     ///   [`param`](Tape::param), …) is refused where it is put on the tape.
