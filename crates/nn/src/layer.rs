@@ -141,9 +141,10 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// # Errors
     /// If the shape does not fit: the same text that the panic of a real run has.
     fn summary(&self, input: &[usize]) -> Result<Summary, ShapeError> {
-        let run = |tape: &Tape<T>| (self.forward(tape.input(input)).shape(), tape.traces());
-        let (output, traces) = Tape::check(run)?;
-        Ok(Summary::new(self, input, output, traces))
+        let run =
+            |tape: &Tape<T>| (self.forward(tape.input(input)).shape(), tape.scope_summaries());
+        let (output, scopes) = Tape::check(run)?;
+        Ok(Summary::new(self, input, output, scopes))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a model consists of, as a table.
 
 use std::fmt;
-use wengert_autograd::{Kind, Module, Outline, Trace};
+use wengert_autograd::{Kind, Module, Outline, ScopeSummary};
 use wengert_tensor::Shape;
 
 /// The layers of a model in the order they run; from [`Layer::summary`](crate::Layer::summary).
@@ -65,7 +65,7 @@ impl Summary {
         model: &(impl Module + ?Sized),
         input: &[usize],
         output: Shape,
-        traces: Vec<Trace>,
+        scopes: Vec<ScopeSummary>,
     ) -> Self {
         let outline = model.outline();
         let kind = |path: &str| match path {
@@ -81,7 +81,9 @@ impl Summary {
         };
         // Each with its place in the model, where that is not its path.
         let mut layers: Vec<(Option<String>, LayerSummary)> = Vec::new();
-        for Trace { path, shape, kind: entered, place, .. } in outer_first(traces) {
+        for ScopeSummary { path, shape, kind: entered, module_path: place, .. } in
+            outer_first(scopes)
+        {
             let kind = kind(place.as_ref().unwrap_or(&path)).unwrap_or(entered);
             layers.push((place, line(path, kind, shape)));
         }
@@ -120,15 +122,15 @@ impl Summary {
     }
 }
 
-/// Scopes are traced when they end, so inner ones come first: puts each before what lies in it.
-fn outer_first(traces: Vec<Trace>) -> Vec<Trace> {
+/// Puts each scope before the scopes within it: they come in the order in which they ended, inner ones first.
+fn outer_first(scopes: Vec<ScopeSummary>) -> Vec<ScopeSummary> {
     // Scopes whose outer one has not ended yet, each with what lies in it.
-    let mut open: Vec<Vec<Trace>> = Vec::new();
-    for trace in traces {
+    let mut open: Vec<Vec<ScopeSummary>> = Vec::new();
+    for scope in scopes {
         let inner =
-            open.iter().rposition(|group| group[0].depth <= trace.depth).map_or(0, |i| i + 1);
+            open.iter().rposition(|group| group[0].depth <= scope.depth).map_or(0, |i| i + 1);
         let within = open.split_off(inner).into_iter().flatten();
-        open.push(std::iter::once(trace).chain(within).collect());
+        open.push(std::iter::once(scope).chain(within).collect());
     }
     open.into_iter().flatten().collect()
 }
@@ -183,15 +185,15 @@ mod tests {
 
     #[test]
     fn inner_scopes_follow_their_outer_one() {
-        let trace = |path: &str| Trace {
+        let scope = |path: &str| ScopeSummary {
             path: path.into(),
             depth: path.matches('.').count(),
             shape: None,
             kind: "",
-            place: None,
+            module_path: None,
         };
-        let ended = ["a.x", "a.y.z", "a.y", "a", "b", "c.x", "c"].map(trace);
-        let paths: Vec<_> = outer_first(ended.into()).into_iter().map(|t| t.path).collect();
+        let ended = ["a.x", "a.y.z", "a.y", "a", "b", "c.x", "c"].map(scope);
+        let paths: Vec<_> = outer_first(ended.into()).into_iter().map(|scope| scope.path).collect();
         assert_eq!(paths, ["a", "a.x", "a.y", "a.y.z", "b", "c", "c.x"]);
     }
 }

@@ -1,5 +1,5 @@
 use super::{Evaluated, Evaluation, Variables, in_place_of};
-use crate::var::Var;
+use crate::graph::Var;
 use wengert_tensor::Float;
 
 /// The gradient of a scalar function at `x`: ∂f/∂x, in the structure of `x`.

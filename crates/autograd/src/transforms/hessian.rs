@@ -1,5 +1,5 @@
 use super::{grad, jacobian};
-use crate::var::Var;
+use crate::graph::Var;
 use wengert_tensor::Float;
 
 /// The second derivatives of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`, of shape `x.shape()` twice.

@@ -1,5 +1,5 @@
 use super::{Variables, grad, jvp};
-use crate::var::Var;
+use crate::graph::Var;
 use wengert_tensor::Float;
 
 /// The product of a scalar function's Hessian with a vector, ∂²f/∂x²·v, in the structure of `x`: the

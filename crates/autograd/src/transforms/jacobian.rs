@@ -1,6 +1,6 @@
 use super::pushforward::Pushforward;
 use super::{Evaluated, Evaluation, pulled, unit_vectors};
-use crate::var::Var;
+use crate::graph::Var;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};
 

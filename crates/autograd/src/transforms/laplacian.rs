@@ -1,6 +1,6 @@
 use super::pushforward::Pushforward;
 use super::{Evaluated, Evaluation, grad, unit_vectors};
-use crate::var::Var;
+use crate::graph::Var;
 use wengert_tensor::Float;
 
 /// The sum of the pure second derivatives of a scalar function, Σ ∂²f/∂xᵢ²: the trace of its Hessian.

@@ -88,9 +88,7 @@ pub use laplacian::laplacian;
 pub use variables::Variables;
 pub use vjp::vjp;
 
-use crate::scope::ScopeResult;
-use crate::tape::Tape;
-use crate::var::Var;
+use crate::graph::{ScopeResult, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
 /// An evaluation of a function at stand-ins for its arguments. While it lasts, these are active whatever
@@ -128,7 +126,7 @@ impl<'t, T: Float> Evaluation<'t, T> {
         }
         tape.check_history(name);
         let evaluation = Evaluation { tape, first: tape.len() as u32 };
-        let form = x.map(&mut |x| Var { tape, id: tape.stand_in(x.id, true) });
+        let form = x.map(&mut |x| Var { tape, id: tape.alias(x.id, true) });
         let x = form.list();
         let y = f(form.clone());
         let mut results = Vec::new();
@@ -150,7 +148,7 @@ impl<T: Float> Drop for Evaluation<'_, T> {
     /// Also where the function panics.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
-            arena.end_pretence_since(self.first);
+            arena.recompute_active_since(self.first);
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The parameters of a model as a point that functions are differentiated at.
 
-use crate::module::{Module, each_param};
-use crate::param::{Param, ParamId};
-use crate::tape::Tape;
-use crate::var::Var;
+use crate::graph::{Tape, Var};
+use crate::module::{Module, Param, ParamId, each_param};
 use std::collections::HashMap;
 use wengert_tensor::Float;
 

@@ -6,13 +6,8 @@
 //!   it is the operation itself, with the tangent in place of the operand.
 //! - Of all others it is the rule, which is linear in the cotangent, differentiated by it.
 
-use crate::anomaly::AnomalyPlace;
-use crate::index::Index;
-use crate::node_set::NodeSet;
-use crate::op::{Call, Op};
-use crate::ops::{self, ConvOp, MaxPool, Reduce, View};
-use crate::tape::Tape;
-use crate::var::Var;
+use crate::graph::{Derivative, Index, NodeSet, Op, Tape, Var};
+use crate::rules::{self, Call, ConvOp, MaxPool, Reduce, View};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Unary};
@@ -53,13 +48,13 @@ impl<'t, T: Float> Pushforward<'t, T> {
             x.iter().zip(directions).map(|(x, &t)| (x.id, t)).collect();
         for id in self.needed.ascending() {
             if !tangents.contains_key(&id) {
-                let charge = self.tape.charge(id);
+                let rule = self.tape.running_rule(id);
                 self.push(id, &mut tangents);
-                self.tape.check_sum(id, AnomalyPlace::Tangent, tangents.get(&id).copied());
-                drop(charge);
+                self.tape.check_complete(id, Derivative::Tangent, tangents.get(&id).copied());
+                drop(rule);
             }
         }
-        self.tape.refuse_found();
+        self.tape.check_walk();
         let of = |y: &Var<'t, T>| match tangents.get(&y.id) {
             Some(&t) => t,
             None => self.tape.zeros(&y.shape()),
@@ -154,7 +149,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             let gy = [Some(of[arg]?)];
             let wanted = &wanted[..parents.len()];
             let call = Call { tape: self.tape, id, parents, wanted, gy: &gy, inputs: None };
-            ops::vjp(op, &call)[arg]
+            rules::vjp(op, &call)[arg]
         };
         (0..parents.len()).filter_map(term).reduce(|a, b| a + b)
     }
@@ -178,13 +173,13 @@ impl<'t, T: Float> Pushforward<'t, T> {
         let u: SmallVec<[Var<'t, T>; 4]> = (id..id + outputs)
             .map(|output| {
                 let zeros = tape.zeros(&Var { tape, id: output }.shape());
-                Var { tape, id: tape.stand_in(zeros.id, true) }
+                Var { tape, id: tape.alias(zeros.id, true) }
             })
             .collect();
         let wanted: SmallVec<[bool; 4]> = of.iter().map(Option::is_some).collect();
         let gy: SmallVec<[Option<Var<'t, T>>; 4]> = u.iter().copied().map(Some).collect();
         let call = Call { tape, id, parents, wanted: &wanted, gy: &gy, inputs: None };
-        let cotangents = ops::vjp(op, &call);
+        let cotangents = rules::vjp(op, &call);
         let moving = cotangents.iter().zip(of).filter_map(|(g, t)| Some((*g)? * (*t)?));
         let product = moving.map(Var::sum_all).reduce(|a, b| a + b);
         if let Some(product) = product.filter(|product| product.is_active()) {

@@ -1,7 +1,6 @@
 //! What functions take and return: one variable, or several in a tuple, an array or a list.
 
-use crate::scope::ScopeResult;
-use crate::var::Var;
+use crate::graph::{ScopeResult, Var};
 use wengert_tensor::Float;
 
 /// One variable, or a tuple, an array or a `Vec` of them: what a function to be differentiated takes

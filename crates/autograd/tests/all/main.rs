@@ -18,6 +18,7 @@ mod profile;
 mod programs;
 mod replay;
 mod report;
+mod rooms;
 mod rules;
 mod scalars;
 mod shapes;

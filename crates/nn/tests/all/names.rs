@@ -16,12 +16,12 @@ fn linear(inputs: usize, outputs: usize) -> Linear {
 
 /// The paths of the scopes of a run, in the order they ended.
 fn paths(run: impl FnOnce(&Tape)) -> Vec<String> {
-    let traces = Tape::<f32>::check(|tape| {
+    let scopes = Tape::<f32>::check(|tape| {
         run(tape);
         assert_eq!(tape.path(), "", "every scope has ended");
-        tape.traces()
+        tape.scope_summaries()
     });
-    traces.unwrap().into_iter().map(|trace| trace.path).collect()
+    scopes.unwrap().into_iter().map(|scope| scope.path).collect()
 }
 
 /// The path of the error that a run ends with.

@@ -1,0 +1,501 @@
+//! The gradients of a variable: as numbers, and as variables of the same tape.
+
+use super::gradients::{Gradients, NotFinite};
+use super::hooks::Hooks;
+use super::walk::{Aim, Walk};
+use crate::graph::{ACTIVE, NodeSet, Op, RETAINED, RunKind, TINY, Tape, Var};
+use crate::module::{Module, each_param, is_finite};
+use smallvec::SmallVec;
+use std::collections::{HashMap, HashSet};
+use wengert_tensor::{Float, Shape, Tensor};
+
+impl<'t, T: Float> Var<'t, T> {
+    /// Returns the gradients of this scalar as numbers. Ends the tape's history: values that were not requested with
+    /// [`value`](Var::value) are dropped, and parameters can be updated in place.
+    ///
+    /// # Panics
+    /// If this is no scalar (give a seed with [`backward_from`](Var::backward_from)), depends on
+    /// nothing that is watched, or the history has ended already.
+    #[track_caller]
+    pub fn backward(self) -> Gradients<T> {
+        self.check_scalar("backward");
+        self.numbers("backward", None, false)
+    }
+
+    /// [`backward`](Var::backward) that refuses gradients that are not finite: so that they do not
+    /// reach the weights, though the loss is finite. Each gradient is looked at when it is complete,
+    /// while the cache still holds it.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).sqrt().sum_all();
+    /// assert_eq!(loss.item(), 2.0);
+    /// // The slope of the root is infinite at 0.
+    /// assert_eq!(loss.backward_checked().err().unwrap().params, [w.id()]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the gradient of a parameter or of a watched variable holds a NaN or an infinity.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
+        self.checked(None)
+    }
+
+    #[track_caller]
+    pub(crate) fn checked(
+        self,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Result<Gradients<T>, NotFinite> {
+        self.check_scalar("backward_checked");
+        let mut bad = Vec::new();
+        let gradients = self.inspected("backward_checked", None, false, None, hooks, |id, g| {
+            if !is_finite(g) {
+                bad.push(id);
+            }
+        });
+        if bad.is_empty() {
+            return Ok(gradients);
+        }
+        let bound = self.tape.params.borrow();
+        let params = bad.iter().filter_map(|&node| bound.at(node)?.param());
+        let mut params: Vec<_> = params.collect();
+        params.sort_unstable();
+        let watched = bad.len() - params.len();
+        Err(NotFinite { params, watched })
+    }
+
+    /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
+    ///
+    /// # Panics
+    /// As [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_retain(self) -> Gradients<T> {
+        self.check_scalar("backward_retain");
+        self.numbers("backward_retain", None, true)
+    }
+
+    /// [`backward`](Var::backward) for the parameters of a model alone: nothing is computed for others
+    /// that the loss depends on, nor for watched variables. The step of a generator goes through the
+    /// discriminator and needs no gradient of its weights.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let (generator, critic) = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
+    /// let tape = Tape::<f32>::new();
+    /// let loss = (tape.param(&generator) * tape.param(&critic)).square();
+    /// let gradients = loss.backward_for(&generator);
+    /// assert_eq!(gradients.get(&generator).unwrap().item(), 36.0);
+    /// assert!(gradients.get(&critic).is_none());
+    /// ```
+    ///
+    /// # Panics
+    /// If this depends on no parameter of the model that is not frozen; else as
+    /// [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_for(self, model: &dyn Module) -> Gradients<T> {
+        self.for_model(model, None)
+    }
+
+    #[track_caller]
+    pub(crate) fn for_model(
+        self,
+        model: &dyn Module,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Gradients<T> {
+        self.check_scalar("backward_for");
+        let mut targets = Vec::new();
+        let bound = self.tape.params.borrow();
+        each_param::<T>(model, |_, param| targets.extend(bound.of(param.id())));
+        drop(bound);
+        let mut targets: Vec<u32> = targets
+            .into_iter()
+            .filter(|b| !b.is_frozen() && b.node <= self.id)
+            .map(|b| b.node)
+            .collect();
+        targets.sort_unstable();
+        self.inspected("backward_for", None, false, Some(&targets), hooks, |_, _| ())
+    }
+
+    /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
+    ///
+    /// # Panics
+    /// If the seed has another shape; else as [`backward`](Var::backward).
+    #[track_caller]
+    pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
+        self.check_seed("backward_from", seed.shape());
+        self.numbers("backward_from", Some(seed), false)
+    }
+
+    /// The gradients of this scalar with respect to some variables, as variables of the same tape:
+    /// they can be differentiated again, to any order. Computes nothing that they do not need.
+    ///
+    /// # Panics
+    /// If this is no scalar, or does not depend on one of them.
+    #[track_caller]
+    pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
+        self.all_found(self.variables(wrt, None))
+    }
+
+    /// [`grad`](Var::grad) of a value of any shape: the derivatives of Σ seed · self, where the seed is a
+    /// variable, too. [`transforms::vjp`](crate::transforms::vjp) takes several values.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([1.0f64, 2.0]));
+    /// let seed = tape.watch(Tensor::from([1.0f64, 10.0]));
+    /// let slope = x.square().grad_from(seed, &[x])[0]; // 2·x·seed
+    /// assert_eq!(slope.value().to_vec(), [2.0, 40.0]);
+    /// assert_eq!(slope.sum_all().grad(&[seed])[0].value().to_vec(), [2.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the seed has another shape, or this does not depend on one of the variables.
+    #[track_caller]
+    pub fn grad_from(self, seed: Self, wrt: &[Self]) -> Vec<Self> {
+        self.tape.same_tape("grad_from", seed.tape);
+        self.check_seed("grad_from", seed.shape());
+        self.all_found(Var::grad_of(&[self], &[seed], wrt))
+    }
+
+    /// [`grad`](Var::grad) with zeros where this value does not depend on a variable.
+    ///
+    /// # Panics
+    /// If this is no scalar.
+    #[track_caller]
+    pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
+        self.or_zero(self.variables(wrt, None), wrt)
+    }
+
+    #[track_caller]
+    pub(crate) fn check_seed(self, op: &str, given: Shape) {
+        let shape = self.shape();
+        if shape != given {
+            self.tape.fail(format!("{op}: a seed of shape {given} for a value of shape {shape}"))
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn or_zero(self, found: Vec<Option<Self>>, wrt: &[Self]) -> Vec<Self> {
+        let mut all = Vec::with_capacity(wrt.len());
+        let mut sources = None;
+        for (i, (g, x)) in found.into_iter().zip(wrt).enumerate() {
+            let mut is_source = || {
+                let sources = sources.get_or_insert_with(|| self.tape.sources(self.id));
+                x.id <= self.id && sources.contains(x.id)
+            };
+            if g.is_none() && !x.is_active() && is_source() {
+                self.tape.fail(format!(
+                    "grad_or_zero: variable {i} of {} is a constant from which this value was \
+                     computed: zero would be wrong, so watch() it",
+                    wrt.len()
+                ))
+            }
+            all.push(g.unwrap_or_else(|| self.tape.zeros(&x.shape())));
+        }
+        all
+    }
+
+    #[track_caller]
+    pub(crate) fn check_scalar(self, op: &str) {
+        let shape = self.shape();
+        if shape.numel() != 1 {
+            self.tape.fail(format!(
+                "{op}: a gradient needs a scalar, this has shape {shape}: take sum_all() or mean_all(), \
+                 or give a seed with backward_from()"
+            ))
+        }
+    }
+
+    #[track_caller]
+    fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        self.inspected(op, seed, retain, None, None, |_, _| ())
+    }
+
+    /// The gradients: by all leaves, or by these, in ascending order. `see` is called with each as soon as
+    /// it is complete.
+    #[track_caller]
+    pub(crate) fn inspected(
+        self,
+        op: &str,
+        seed: Option<Tensor<T>>,
+        retain: bool,
+        only: Option<&[u32]>,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+        mut see: impl FnMut(u32, &Tensor<T>),
+    ) -> Gradients<T> {
+        let tape = self.tape;
+        tape.check_history(op);
+        let leaves_of = match only {
+            None => None,
+            Some([]) => tape.fail(depends_on_nothing(op)),
+            Some(targets) => Some(tape.depends(targets, [self.id].into_iter(), self.id)),
+        };
+        if !self.is_active() {
+            tape.fail(depends_on_nothing(op))
+        }
+        if let Some(hooks) = &hooks {
+            hooks.check_reached(op, self.id, leaves_of.as_ref());
+        }
+        if retain {
+            drop(tape.force(self.id));
+        } else {
+            if tape.walks.get() > 0 {
+                tape.fail(format!(
+                    "{op}: a derivative rule cannot end the history that calls it: use grad() or \
+                     backward_retain() in a rule"
+                ))
+            }
+            drop(self.retained_value());
+            tape.arena.borrow_mut().close_since(0);
+        }
+        let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
+        let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id);
+        if let Some(hooks) = &hooks {
+            walk.hook(&hooks.nodes(self.id));
+        }
+        walk.seed(self.id, seed);
+        let mut leaves = HashMap::new();
+        walk.run(
+            |arena, id| match &leaves_of {
+                None => arena.nodes[id as usize].has(ACTIVE),
+                Some(own) => own.contains(id),
+            },
+            hooks,
+            |id, op, g| {
+                if matches!(op, Op::Leaf) {
+                    let g = tape.force(g.id);
+                    see(id, &g);
+                    leaves.insert(id, g);
+                }
+            },
+        );
+        drop(walk);
+        tape.check_walk();
+        if leaves.is_empty() {
+            tape.fail(depends_on_nothing(op));
+        }
+        if !retain {
+            tape.end_history();
+        }
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
+        Gradients::new(tape, leaves, only.is_some())
+    }
+
+    /// One gradient for each variable, or a refusal.
+    #[track_caller]
+    pub(crate) fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
+        if let Some(i) = found.iter().position(Option::is_none) {
+            self.tape.fail(format!(
+                "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
+                 watch() it): grad_or_zero() allows that",
+                found.len()
+            ))
+        }
+        found.into_iter().flatten().collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn variables(
+        self,
+        wrt: &[Self],
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Vec<Option<Self>> {
+        self.check_scalar("grad");
+        self.tape.check_history("grad"); // before the seed is recorded
+        Var::grad_through(&[self], &[self.tape.ones(&self.shape())], wrt, hooks)
+    }
+
+    /// The gradients of Σ seed · result over several results of any shape; `None` where none depends
+    /// on a variable.
+    #[track_caller]
+    pub(crate) fn grad_of(results: &[Self], seeds: &[Self], wrt: &[Self]) -> Vec<Option<Self>> {
+        Var::grad_through(results, seeds, wrt, None)
+    }
+
+    #[track_caller]
+    pub(crate) fn grad_through(
+        results: &[Self],
+        seeds: &[Self],
+        wrt: &[Self],
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Vec<Option<Self>> {
+        let mut found = vec![None; wrt.len()];
+        let Some(tape) = results.first().map(|y| y.tape) else { return found };
+        tape.check_history("grad");
+        for x in wrt {
+            tape.same_tape("grad", x.tape);
+        }
+        let active = |(y, _): &(&Self, &Self)| y.is_active();
+        let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
+        let top = seeded.iter().map(|(y, _)| y.id).max();
+        let within = |id: &u32| top.is_some_and(|top| *id <= top);
+        let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).filter(within).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let (Some(top), false) = (top, targets.is_empty()) else {
+            if let Some(hooks) = &hooks {
+                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
+            }
+            return found;
+        };
+        let mut gradients = vec![None; targets.len()];
+        let sought = targets.clone();
+        let place = |id: u32| sought.binary_search(&id).ok();
+        let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
+        if let Some(hooks) = &hooks {
+            hooks.check_reached("grad", top, Some(&depends));
+        }
+        let mut walk = Walk::new(tape, Aim::Variables, targets, top);
+        if let Some(hooks) = &hooks {
+            walk.hook(&hooks.nodes(top));
+        }
+        for (y, seed) in seeded {
+            if depends.contains(y.id) {
+                walk.seed_variable(y.id, *seed);
+            }
+        }
+        walk.run(
+            |_, id| depends.contains(id),
+            hooks,
+            |id, _, g| {
+                if let Some(place) = place(id) {
+                    gradients[place] = Some(g);
+                }
+            },
+        );
+        drop(walk);
+        tape.check_walk();
+        for (found, x) in found.iter_mut().zip(wrt) {
+            *found = place(x.id).and_then(|place| gradients[place]);
+        }
+        if tape.walks.get() == 0 {
+            let given = gradients.iter().zip(&sought);
+            let given = given.filter_map(|(gradient, &of)| Some((gradient.as_ref()?.id, of)));
+            tape.arena.borrow_mut().gradients.extend(given);
+        }
+        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
+        found
+    }
+}
+
+fn depends_on_nothing(op: &str) -> String {
+    format!("{op}: this value depends on no trainable parameter and nothing that is watched")
+}
+
+impl<T: Float> Tape<T> {
+    #[track_caller]
+    pub(crate) fn check_history(&self, op: &str) {
+        if self.replay_incomplete.get() {
+            self.fail(format!(
+                "{op}: a replay was refused halfway, so that some values are new and others missing: \
+                 replay() again with numbers that fit"
+            ))
+        }
+        if self.arena.borrow().ended > 0 {
+            self.fail(format!(
+                "{op}: backward() ended this tape's history: use backward_retain() for the first"
+            ))
+        }
+        if self.run_kind == RunKind::Inference {
+            self.fail(format!(
+                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
+            ))
+        }
+    }
+
+    /// The nodes that the results depend on and that depend on a target themselves, targets among
+    /// them. The targets are in ascending order, up to `top`, the last of the results.
+    pub(crate) fn depends(
+        &self,
+        targets: &[u32],
+        results: impl Iterator<Item = u32>,
+        top: u32,
+    ) -> NodeSet {
+        let arena = self.arena.borrow();
+        let floor = targets[0];
+        // History is kept of active nodes alone: nothing depends on a constant.
+        let within = |&p: &u32| p >= floor && arena.nodes[p as usize].has(ACTIVE);
+        // An output depends on what its op depends on, not on the first output.
+        let operands = |id: u32| arena.parents(arena.first_output(id)).iter().copied();
+        let mut below = NodeSet::up_to(top);
+        results.for_each(|y| below.insert(y));
+        let mut end = top + 1;
+        while let Some(id) = below.last_before(end) {
+            operands(id).filter(within).for_each(|p| below.insert(p));
+            end = id;
+        }
+        let mut depends = NodeSet::up_to(top);
+        for id in below.ascending() {
+            let is_target = targets.binary_search(&id).is_ok();
+            if is_target || operands(id).filter(within).any(|p| depends.contains(p)) {
+                depends.insert(id);
+            }
+        }
+        depends
+    }
+
+    /// The nodes from which the value of node `top` was computed, though history may not say so.
+    fn sources(&self, top: u32) -> NodeSet {
+        let arena = self.arena.borrow();
+        let mut sources = NodeSet::up_to(top);
+        sources.insert(top);
+        let mut end = top + 1;
+        while let Some(id) = sources.last_before(end) {
+            if arena.nodes[id as usize].op.is_differentiable() {
+                for &p in arena.parents(arena.first_output(id)) {
+                    sources.insert(p);
+                }
+            }
+            end = id;
+        }
+        sources
+    }
+
+    /// Drops every value but those that stay readable: what was given, what was asked for, and what
+    /// is tiny. Parameters, buffers and large views of them are read from the model: nothing that stays shares
+    /// their memory unless the user put it there, so that the optimizer writes in place while the
+    /// tape lives.
+    fn end_history(&self) {
+        let arena = &mut *self.arena.borrow_mut();
+        arena.ended = arena.len();
+        let mut memory = HashSet::new();
+        let bound = self.params.borrow();
+        for binding in bound.iter() {
+            let value = &mut arena.values[binding.node as usize];
+            if let Some(x) = value.take() {
+                memory.insert(x.storage_id());
+                *value = (x.numel() <= TINY).then(|| x.copied());
+            }
+        }
+        if !arena.wholes.is_empty() {
+            for (id, node) in arena.nodes.iter().enumerate() {
+                if let Some(place) = arena.place_of_whole(id as u32)
+                    && !node.op.is_given()
+                    && !node.has(RETAINED)
+                {
+                    arena.wholes[place as usize] = None;
+                }
+            }
+        }
+        for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
+            let Some(x) = value else { continue };
+            if node.op.is_given() {
+                continue;
+            }
+            if !node.has(RETAINED) {
+                *value = None;
+            } else if memory.contains(&x.storage_id()) {
+                *value = (x.numel() <= TINY).then(|| x.copied());
+            }
+        }
+    }
+}

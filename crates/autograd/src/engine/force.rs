@@ -1,0 +1,339 @@
+//! Computes values: every number is read through [`Tape::force`]. Nothing recurses, however long the chain. The
+//! invariants are listed in `engine/mod.rs`: *Pending*, *Pure operations*, *No borrow*.
+
+use crate::graph::{
+    Arena, Cause, Op, PENDING, Policy, RELEASED, RETAINED, Ran, RunKind, SAVED, TINY, Tape,
+};
+use crate::rules::{MaxPool, Reduce, compare};
+use smallvec::{SmallVec, smallvec};
+use std::time::Instant;
+use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
+
+/// A pending pointwise chain this long is computed, so that programs stay short and a value that
+/// several programs share is not computed again and again.
+const LONG: u16 = 32;
+
+/// What it takes to compute a node.
+enum Plan<T: Float> {
+    Done,
+    /// These first.
+    After(SmallVec<[u32; 4]>),
+    /// One pointwise op whose operands are there.
+    Step(Opcode, Inputs<T>),
+    /// Several in one pass.
+    Program(Program, Inputs<T>, Shape),
+    /// A program over the first shape that ends in a sum to the second.
+    Sum(Program, Inputs<T>, Shape, Shape),
+    /// Anything else, with the node of its first output.
+    Op(u32, Op, Inputs<T>, Shape),
+}
+type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
+/// What an operation gives: numbers, and whole numbers with their place.
+type Made<T> = (SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>);
+type Ids = SmallVec<[u32; 4]>;
+
+impl<T: Float> Tape<T> {
+    /// The value of a node.
+    #[track_caller]
+    pub(crate) fn force(&self, id: u32) -> Tensor<T> {
+        if self.run_kind == RunKind::Abstract {
+            self.refuse(
+                "this run has shapes but no numbers: compute values on a tape of Tape::new()"
+                    .into(),
+                Cause::Number,
+            )
+        }
+        if let Some(value) = &self.arena.borrow().values[id as usize] {
+            return value.clone();
+        }
+        self.compute(id);
+        self.arena.borrow().values[id as usize].clone().expect("computed above")
+    }
+
+    /// Leaves a new node pending, or computes it now.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn compute_or_defer(&self, id: u32) {
+        if self.run_kind == RunKind::Abstract || self.defer(id) {
+            return;
+        }
+        self.compute(id);
+    }
+
+    /// Makes a new node pending, if it may be. Returns whether it is.
+    fn defer(&self, id: u32) -> bool {
+        let arena = &mut *self.arena.borrow_mut();
+        let pointwise = arena.nodes[id as usize].op.opcode().is_some();
+        if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
+            return false;
+        }
+        let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
+        let ahead = |&p: &u32| match arena.values[p as usize] {
+            None => arena.nodes[p as usize].program_len,
+            Some(_) => 0,
+        };
+        let pending = 1 + parents.iter().map(ahead).sum::<u16>();
+        arena.nodes[id as usize].program_len = pending;
+        if pending >= LONG {
+            return false;
+        }
+        for &p in &parents {
+            arena.nodes[p as usize].readers += 1;
+        }
+        arena.nodes[id as usize].flags |= PENDING;
+        true
+    }
+
+    #[track_caller]
+    pub(crate) fn compute(&self, target: u32) {
+        let mut todo: SmallVec<[u32; 8]> = smallvec![target];
+        while let Some(&id) = todo.last() {
+            let plan = self.plan(id);
+            let begun = self.observer.as_deref().map(|observer| (observer, Instant::now()));
+            let (first, inputs, (values, whole)): (u32, Inputs<T>, Made<T>) = match plan {
+                Plan::Done => {
+                    todo.pop();
+                    continue;
+                }
+                Plan::After(inputs) => {
+                    todo.extend(inputs);
+                    continue;
+                }
+                Plan::Step(op, x) => {
+                    let y = match &x[..] {
+                        [a] => Tensor::pointwise(op, [a], &a.shape()),
+                        [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
+                        [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
+                        _ => unreachable!("opcodes have one to three operands"),
+                    };
+                    (id, x, (smallvec![y], None))
+                }
+                Plan::Program(program, x, shape) => {
+                    let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
+                    (id, x, (smallvec![y], None))
+                }
+                Plan::Sum(program, x, over, shape) => {
+                    let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
+                    (id, x, (smallvec![y], None))
+                }
+                Plan::Op(first, op, x, shape) => {
+                    let (mut y, whole) = self.evaluate(op, first, id, &x, shape);
+                    if let Op::View(_) | Op::Detach = op
+                        && shape.numel() <= TINY
+                        && x[0].numel() > TINY
+                    {
+                        // Tiny values stay readable: they must not keep a large operand alive.
+                        y[0] = copied_in_order(&y[0]);
+                    }
+                    if let Op::Custom(_) = op {
+                        self.check_outputs(op, first, &y);
+                    }
+                    (first, x, (y, whole))
+                }
+            };
+            if let Some((observer, begun)) = begun {
+                let (ended, whole) = (Instant::now(), whole.as_ref().map(|(_, whole)| whole));
+                let (inputs, values) = (&*inputs, &*values);
+                self.observe(observer, &Ran { begun, ended, id, first, inputs, values, whole });
+            }
+            drop(inputs);
+            todo.pop();
+            let arena = &mut *self.arena.borrow_mut();
+            let ids = first..first + values.len() as u32;
+            for (id, value) in ids.clone().zip(values) {
+                debug_assert_eq!(
+                    value.shape(),
+                    *arena.shape(id),
+                    "{:?}",
+                    arena.nodes[id as usize].op
+                );
+                arena.values[id as usize] = Some(value);
+                arena.nodes[id as usize].flags &= !RELEASED;
+            }
+            if let Some((place, whole)) = whole {
+                arena.wholes[place as usize] = Some(whole);
+                arena.nodes[id as usize].flags &= !RELEASED;
+            }
+            for id in ids {
+                arena.clear_pending(id);
+            }
+        }
+    }
+
+    /// What the operation whose first output is the node `first` gives; wanted is the node `id`.
+    #[track_caller]
+    fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
+        match op {
+            Op::Whole { op, place } => {
+                let whole = op.eval(self, x.first(), self.wholes_of(first).first(), shape);
+                return (smallvec![], Some((place, whole)));
+            }
+            Op::MaxPool(op) => {
+                let (windows, wanted) = {
+                    let arena = self.arena.borrow();
+                    let positions = &arena.nodes[first as usize + 1];
+                    let wanted =
+                        id > first || positions.has(SAVED | RETAINED) || positions.readers > 0;
+                    (arena.pools[op.windows as usize], wanted)
+                };
+                let (values, positions) = MaxPool::eval(&x[0], windows, shape, wanted);
+                return (smallvec![values], positions.map(|at| (op.positions, at)));
+            }
+            _ => {}
+        }
+        let values = match op {
+            Op::Custom(i) => {
+                let op = self.arena.borrow().customs[i as usize].clone();
+                op.forward(x)
+            }
+            Op::Index(op) => {
+                let index = &self.wholes_of(first)[0];
+                op.check(self, &x[0].shape(), index, &shape);
+                smallvec![op.eval(&x[0], index, shape)]
+            }
+            Op::MapAxis(op) => {
+                let map = self.arena.borrow().maps[op.map as usize].clone();
+                smallvec![op.eval(&x[0], &map)]
+            }
+            Op::Compare(op) => {
+                let sides = self.wholes_of(first);
+                smallvec![compare(op, &sides[0], &sides[1], shape)]
+            }
+            Op::View(view) => smallvec![view.eval(x, shape)],
+            Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
+            Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
+            Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
+            Op::Conv(op) => {
+                let conv = self.arena.borrow().convs[op.place() as usize];
+                smallvec![op.eval(x, &conv, shape)]
+            }
+            Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
+            Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
+            Op::Draw(draw) => smallvec![draw.eval(&shape, self.key())],
+            Op::Detach => smallvec![x[0].clone()],
+            _ => unreachable!(
+                "pointwise ops are steps, leaves are given, outputs come with their op"
+            ),
+        };
+        (values, None)
+    }
+
+    /// Pending pointwise parents join the program of the node that reads them.
+    #[track_caller]
+    fn plan(&self, id: u32) -> Plan<T> {
+        let arena = self.arena.borrow();
+        if arena.is_computed(id) {
+            return Plan::Done;
+        }
+        let node = arena.nodes[id as usize];
+        if node.op.is_given() || id < arena.ended {
+            drop(arena);
+            self.freed(id)
+        }
+        let ready = |&p: &u32| arena.values[p as usize].clone();
+        let parents = arena.parents(id);
+        if let Op::Reduce(Reduce::Sum) = node.op {
+            // The sum of a pending expression that no other pending node reads needs no memory.
+            let x = parents[0];
+            let below = arena.nodes[x as usize];
+            let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);
+            if joins && arena.shape(x).numel() > TINY {
+                return match arena.program(x) {
+                    Ok((program, inputs)) => {
+                        let inputs = inputs.iter().filter_map(ready).collect();
+                        Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
+                    }
+                    Err(missing) => Plan::After(missing),
+                };
+            }
+        }
+        let Some(opcode) = node.op.opcode() else {
+            let first = arena.first_output(id);
+            let parents = arena.parents(first);
+            let missing: SmallVec<[u32; 4]> =
+                parents.iter().copied().filter(|&p| !arena.is_computed(p)).collect();
+            if !missing.is_empty() {
+                return Plan::After(missing);
+            }
+            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
+            let op = arena.nodes[first as usize].op;
+            return Plan::Op(first, op, inputs, *arena.shape(first));
+        };
+        let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
+        if inputs.len() == parents.len() {
+            return Plan::Step(opcode, inputs);
+        }
+        match arena.program(id) {
+            Ok((program, inputs)) => {
+                Plan::Program(program, inputs.iter().filter_map(ready).collect(), *arena.shape(id))
+            }
+            Err(missing) => Plan::After(missing),
+        }
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Says why a value cannot be read any more.
+    #[cold]
+    #[track_caller]
+    fn freed(&self, id: u32) -> ! {
+        let is_state = self.params.borrow().at(id).is_some();
+        self.fail(if is_state {
+            "backward() ended this tape's hold on its parameters and buffers: read this one from the model, or \
+             use backward_retain()"
+                .into()
+        } else {
+            "backward() freed this value: call value() before, which keeps it, or use \
+             backward_retain()"
+                .into()
+        })
+    }
+}
+
+impl<T: Float> Arena<T> {
+    /// Whether a node is computed inside the program of its reader.
+    fn joins(&self, id: u32) -> bool {
+        let node = &self.nodes[id as usize];
+        id >= self.ended
+            && self.values[id as usize].is_none()
+            && !node.has(RELEASED)
+            && node.op.opcode().is_some()
+    }
+
+    /// The program that computes a pointwise node and the nodes it reads, or the nodes that must
+    /// be computed before.
+    fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
+        let mut inputs: SmallVec<[u32; 4]> = smallvec![];
+        let mut joined: SmallVec<[u32; 8]> = smallvec![id];
+        let mut look: SmallVec<[u32; 8]> = self.parents(id).into();
+        while let Some(p) = look.pop() {
+            if inputs.contains(&p) || joined.contains(&p) {
+            } else if self.joins(p) {
+                joined.push(p);
+                look.extend_from_slice(self.parents(p));
+            } else {
+                inputs.push(p);
+            }
+        }
+        let missing: SmallVec<[u32; 4]> =
+            inputs.iter().copied().filter(|&p| self.values[p as usize].is_none()).collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        joined.sort_unstable(); // parents precede children
+        let operand = |p: u32| {
+            let at = inputs.iter().chain(&joined).position(|&other| other == p);
+            at.expect("collected above") as u8
+        };
+        let steps = joined.iter().filter_map(|&step| {
+            let op = self.nodes[step as usize].op.opcode()?;
+            let mut args = [0; 3];
+            for (arg, &p) in args.iter_mut().zip(self.parents(step)) {
+                *arg = operand(p);
+            }
+            Some(Instruction { op, args })
+        });
+        let last = (inputs.len() + joined.len() - 1) as u8;
+        Ok((Program::assemble(inputs.len(), steps.collect(), smallvec![last]), inputs))
+    }
+}

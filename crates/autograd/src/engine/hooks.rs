@@ -1,0 +1,397 @@
+//! Functions that see cotangents on the way back, and may replace them.
+
+use super::gradients::{Gradients, NotFinite};
+use crate::graph::{ACTIVE, NodeSet, Tape, Var};
+use crate::module::Module;
+use smallvec::SmallVec;
+use wengert_tensor::{Float, Tensor};
+
+/// Which cotangent a hook is called with.
+pub struct HookSite<'t, T: Float = f32> {
+    /// The variable whose cotangent it is.
+    pub variable: Var<'t, T>,
+    /// The path of the scope that the hook is on; empty for a hook on a variable.
+    pub scope: String,
+    /// Which run of the scope, counted from 0 in the order of the forward pass.
+    pub call: usize,
+    /// Which result of the scope, counted from 0.
+    pub result: usize,
+}
+
+type Function<'h, 't, T> =
+    Box<dyn for<'a> FnMut(Var<'a, T>, &'a HookSite<'t, T>) -> Option<Var<'a, T>> + 'h>;
+
+struct Hook<'h, 't, T: Float> {
+    sites: Vec<HookSite<'t, T>>,
+    function: Function<'h, 't, T>,
+}
+
+impl<T: Float> Hook<'_, '_, T> {
+    fn describe(&self) -> String {
+        match &*self.sites {
+            [site] if site.scope.is_empty() => {
+                format!("the variable of shape {}", site.variable.shape())
+            }
+            sites => {
+                let scope = sites.first().map_or("", |site| &*site.scope);
+                format!("any result of the scope `{scope}`")
+            }
+        }
+    }
+}
+
+/// A value whose gradients are about to be computed, and functions that are called on the way: made by
+/// [`Var::hooks`], started by [`backward`](Hooks::backward), [`grad`](Hooks::grad) and their variants.
+///
+/// A hook is on a variable or on the results of a scope. It is called once for each of them, with the
+/// complete cotangent ∂loss/∂variable (summed over all uses of the variable) and with the
+/// [place](HookSite). A hook that replaces returns the cotangent that the walk goes on with: the rules
+/// of the operations before the variable get it, and a gradient that is asked for by the variable itself
+/// is the replaced one. Any variable may have hooks: a parameter, a watched variable, one that was computed,
+/// each output of an operation with several.
+///
+/// Several hooks on one variable are called in the order in which they were added; each gets what
+/// the one before returned. Variables are met in the opposite order of the forward pass.
+///
+/// What a replacing hook gets is a variable: under [`grad`](Hooks::grad) what it returns is differentiated
+/// again like everything else, with respect also to other variables that it uses. Under
+/// [`backward`](Hooks::backward) it exists while the hook runs. The compiler refuses a hook that keeps it.
+/// A hook draws no random numbers from the tape and starts no `backward`.
+///
+/// Gradient reversal (Y. Ganin and V. Lempitsky, "Unsupervised domain adaptation by backpropagation",
+/// 2015), and the largest cotangent of a layer:
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([0.5f64, 2.0]));
+/// let features = tape.scope("body", || x.square());
+/// let loss = features.sum_all();
+/// let mut largest: f64 = 0.0;
+/// let gradients = loss
+///     .hooks()
+///     .see_scope("body", |g, _| largest = largest.max(g.abs().max(&[0], false).item()))
+///     .replace(features, |g, _| -0.1 * g)
+///     .backward();
+/// assert_eq!(gradients.wrt(x).unwrap().to_vec(), [-0.1, -0.4]);
+/// assert_eq!(largest, 1.0);
+/// ```
+///
+/// A hook may use other variables, but not keep its own:
+///
+/// ```compile_fail,E0521
+/// # use wengert_autograd::Tape;
+/// # use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([0.5f64, 2.0]));
+/// let mut kept = None;
+/// x.sum_all().hooks().replace(x, |g, _| *kept.insert(g)).backward();
+/// ```
+#[must_use = "hooks are called by backward() or grad()"]
+pub struct Hooks<'h, 't, T: Float = f32> {
+    value: Var<'t, T>,
+    list: Vec<Hook<'h, 't, T>>,
+    allow_unreached: bool,
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The gradients of this value, with functions that see or replace cotangents on the way.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([3.0f32, 100.0]));
+    /// let y = x.square();
+    /// let loss = y.square().sum_all();
+    /// // The cotangent of y, 2·y, clipped.
+    /// let gradients = loss.hooks().replace(y, |g, _| g.clamp(-50.0, 50.0)).backward();
+    /// assert_eq!(gradients.wrt(x).unwrap().to_vec(), [18.0 * 6.0, 50.0 * 200.0]);
+    /// ```
+    pub fn hooks<'h>(self) -> Hooks<'h, 't, T> {
+        Hooks { value: self, list: Vec::new(), allow_unreached: false }
+    }
+}
+
+impl<'h, 't, T: Float> Hooks<'h, 't, T> {
+    /// Calls `see` with the cotangent of a variable, as numbers.
+    ///
+    /// # Panics
+    /// If the variable is on another tape.
+    #[track_caller]
+    pub fn see(
+        self,
+        x: Var<'t, T>,
+        mut see: impl FnMut(&Tensor<T>, &HookSite<'t, T>) + 'h,
+    ) -> Self {
+        self.on(x, Box::new(move |g, site| shown(g, site, &mut see)))
+    }
+
+    /// Calls `replace` with the cotangent of a variable, and goes on with what it returns: a variable of the
+    /// same shape.
+    ///
+    /// # Panics
+    /// If the variable is on another tape.
+    #[track_caller]
+    pub fn replace(
+        self,
+        x: Var<'t, T>,
+        mut replace: impl for<'a> FnMut(Var<'a, T>, &'a HookSite<'t, T>) -> Var<'a, T> + 'h,
+    ) -> Self {
+        self.on(x, Box::new(move |g, site| Some(replace(g, site))))
+    }
+
+    /// Calls `see` with the cotangents of the results of a scope, as numbers: of each result of each run
+    /// of a scope with this path, such as `blocks.3.conv1`. A scope is a module that was entered or a name of
+    /// [`Tape::scope`]. A result that the scope was given and returned unchanged is the variable
+    /// that it was given.
+    ///
+    /// # Panics
+    /// If no scope with this path has ended that computed something.
+    #[track_caller]
+    pub fn see_scope(
+        self,
+        path: &str,
+        mut see: impl FnMut(&Tensor<T>, &HookSite<'t, T>) + 'h,
+    ) -> Self {
+        self.on_scope(path, Box::new(move |g, site| shown(g, site, &mut see)))
+    }
+
+    /// Calls `replace` with the cotangents of the results of a scope, as [`see_scope`](Hooks::see_scope)
+    /// does, and goes on with what it returns.
+    ///
+    /// # Panics
+    /// As [`see_scope`](Hooks::see_scope).
+    #[track_caller]
+    pub fn replace_scope(
+        self,
+        path: &str,
+        mut replace: impl for<'a> FnMut(Var<'a, T>, &'a HookSite<'t, T>) -> Var<'a, T> + 'h,
+    ) -> Self {
+        self.on_scope(path, Box::new(move |g, site| Some(replace(g, site))))
+    }
+
+    /// Allows hooks that are not called because the walk does not come to their variables. Without it such
+    /// a hook is refused.
+    pub fn allow_unreached(mut self) -> Self {
+        self.allow_unreached = true;
+        self
+    }
+
+    /// [`Var::backward`] with these hooks.
+    ///
+    /// # Panics
+    /// If a hook's variable, or each result of its scope, is one that the value does not depend on; if a
+    /// hook returns a cotangent of another shape or tape; else as [`Var::backward`].
+    #[track_caller]
+    pub fn backward(mut self) -> Gradients<T> {
+        self.value.check_scalar("backward");
+        self.value.inspected("backward", None, false, None, Some(&mut self), |_, _| ())
+    }
+
+    /// [`Var::backward_retain`] with these hooks.
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward).
+    #[track_caller]
+    pub fn backward_retain(mut self) -> Gradients<T> {
+        self.value.check_scalar("backward_retain");
+        self.value.inspected("backward_retain", None, true, None, Some(&mut self), |_, _| ())
+    }
+
+    /// [`Var::backward_checked`] with these hooks: what they return is looked at.
+    ///
+    /// # Errors
+    /// As [`Var::backward_checked`].
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward).
+    #[track_caller]
+    pub fn backward_checked(mut self) -> Result<Gradients<T>, NotFinite> {
+        self.value.checked(Some(&mut self))
+    }
+
+    /// [`Var::backward_for`] with these hooks. The walk comes to the variables between the value and the
+    /// parameters of the model.
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward) and [`Var::backward_for`].
+    #[track_caller]
+    pub fn backward_for(mut self, model: &dyn Module) -> Gradients<T> {
+        self.value.for_model(model, Some(&mut self))
+    }
+
+    /// [`Var::backward_from`] with these hooks.
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward) and [`Var::backward_from`].
+    #[track_caller]
+    pub fn backward_from(mut self, seed: Tensor<T>) -> Gradients<T> {
+        self.value.check_seed("backward_from", seed.shape());
+        self.value.inspected("backward_from", Some(seed), false, None, Some(&mut self), |_, _| ())
+    }
+
+    /// [`Var::grad`] with these hooks: what they return can be differentiated again. The walk comes to the
+    /// variables between the value and those of `wrt`.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (x, scale) = (tape.watch(Tensor::scalar(3.0)), tape.watch(Tensor::scalar(2.0)));
+    /// let y = x.square();
+    /// let slope = y.square().hooks().replace(y, |g, _| scale * g).grad(&[x])[0];
+    /// assert_eq!(slope.item(), 2.0 * 4.0 * 27.0); // scale · 4·x³
+    /// let [by_x, by_scale] = slope.grad(&[x, scale])[..] else { unreachable!() };
+    /// assert_eq!((by_x.item(), by_scale.item()), (2.0 * 12.0 * 9.0, 4.0 * 27.0));
+    /// ```
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward) and [`Var::grad`].
+    #[track_caller]
+    pub fn grad(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        let value = self.value;
+        value.all_found(value.variables(wrt, Some(&mut self)))
+    }
+
+    /// [`Var::grad_or_zero`] with these hooks.
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward) and [`Var::grad_or_zero`].
+    #[track_caller]
+    pub fn grad_or_zero(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        let value = self.value;
+        value.or_zero(value.variables(wrt, Some(&mut self)), wrt)
+    }
+
+    /// [`Var::grad_from`] with these hooks.
+    ///
+    /// # Panics
+    /// As [`backward`](Hooks::backward) and [`Var::grad_from`].
+    #[track_caller]
+    pub fn grad_from(mut self, seed: Var<'t, T>, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        let value = self.value;
+        value.tape.same_tape("grad_from", seed.tape);
+        value.check_seed("grad_from", seed.shape());
+        value.all_found(Var::grad_through(&[value], &[seed], wrt, Some(&mut self)))
+    }
+
+    #[track_caller]
+    fn on(mut self, x: Var<'t, T>, function: Function<'h, 't, T>) -> Self {
+        self.value.tape.same_tape("hooks", x.tape);
+        let site = HookSite { variable: x, scope: String::new(), call: 0, result: 0 };
+        self.list.push(Hook { sites: vec![site], function });
+        self
+    }
+
+    #[track_caller]
+    fn on_scope(mut self, path: &str, function: Function<'h, 't, T>) -> Self {
+        let tape = self.value.tape;
+        let runs = tape.scopes.results_of(path);
+        if runs.is_empty() {
+            let mut known = tape.scopes.paths();
+            let more = known.len().saturating_sub(12);
+            known.truncate(12);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            tape.fail(format!(
+                "hooks: no scope `{path}` has computed anything on this tape; there are: {}{more}",
+                if known.is_empty() { "none".into() } else { known.join(", ") },
+            ))
+        }
+        let mut sites = Vec::new();
+        for (call, results) in runs.into_iter().enumerate() {
+            for (result, id) in results.into_iter().enumerate() {
+                let variable = Var { tape, id };
+                sites.push(HookSite { variable, scope: path.into(), call, result });
+            }
+        }
+        self.list.push(Hook { sites, function });
+        self
+    }
+
+    /// The nodes with a hook up to `top`, in ascending order, each once.
+    pub(crate) fn nodes(&self, top: u32) -> SmallVec<[u32; 8]> {
+        let sites = self.list.iter().flat_map(|hook| &hook.sites);
+        let mut nodes: SmallVec<[u32; 8]> =
+            sites.map(|site| site.variable.id).filter(|&id| id <= top).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Refuses hooks that the walk will not come to. `reached`: the nodes that it comes to, if they are
+    /// known.
+    #[track_caller]
+    pub(crate) fn check_reached(&self, op: &str, top: u32, reached: Option<&NodeSet>) {
+        if self.allow_unreached || self.list.is_empty() {
+            return;
+        }
+        let tape = self.value.tape;
+        let nodes = self.nodes(top);
+        let below;
+        let reached = match reached {
+            Some(reached) => Some(reached),
+            None if nodes.is_empty() => None,
+            None => {
+                below = tape.depends(&nodes, [top].into_iter(), top);
+                Some(&below)
+            }
+        };
+        let comes_to = |x: Var<'t, T>| {
+            let active = tape.arena.borrow().nodes[x.id as usize].has(ACTIVE);
+            active && x.id <= top && reached.is_some_and(|reached| reached.contains(x.id))
+        };
+        for hook in &self.list {
+            if !hook.sites.iter().any(|site| comes_to(site.variable)) {
+                tape.fail(format!(
+                    "hooks: {op}() does not come to {}, so that its hook would not be called: the value \
+                     does not depend on it, it is a constant, or no gradient that is asked for flows \
+                     through it (allow_unreached() allows that)",
+                    hook.describe()
+                ))
+            }
+        }
+    }
+
+    /// Calls the hooks of a node; what they made of its cotangent, if they replaced it.
+    #[track_caller]
+    pub(crate) fn call(&mut self, id: u32, g: Var<'t, T>) -> Option<Var<'t, T>> {
+        let tape: &'t Tape<T> = self.value.tape;
+        let mut last = None;
+        for Hook { sites, function } in &mut self.list {
+            for site in sites.iter().filter(|site| site.variable.id == id) {
+                let given = last.unwrap_or(g);
+                let Some(new) = function(given, site) else { continue };
+                tape.same_tape("hooks", new.tape);
+                let (wanted, given) = (g.shape(), new.shape());
+                if wanted != given {
+                    tape.fail(format!(
+                        "hooks: a hook on {} returned a cotangent of shape {given}, wanted is {wanted}",
+                        if site.scope.is_empty() {
+                            format!("a variable of shape {wanted}")
+                        } else {
+                            format!("result {} of the scope `{}`", site.result, site.scope)
+                        }
+                    ))
+                }
+                last = Some(Var { tape, id: new.id });
+            }
+        }
+        last
+    }
+}
+
+/// Shows the numbers of a cotangent. Within `backward` the program has not read them: nothing of it is recorded
+/// afterwards. Within `grad` it has.
+fn shown<'a, 't, T: Float>(
+    g: Var<'a, T>,
+    site: &'a HookSite<'t, T>,
+    see: &mut impl FnMut(&Tensor<T>, &HookSite<'t, T>),
+) -> Option<Var<'a, T>> {
+    if g.tape.recording.get() {
+        g.tape.note_read();
+    }
+    see(&g.tape.force(g.id), site);
+    None
+}

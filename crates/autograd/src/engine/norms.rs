@@ -1,0 +1,155 @@
+//! Gradients as one long vector: walked, measured, clipped, averaged.
+
+use super::gradients::Gradients;
+use crate::module::{Module, Param, each_param};
+use wengert_tensor::{Float, Tensor};
+
+impl<T: Float> Gradients<T> {
+    /// The parameters of a model that have a gradient, each once and in the order of the model: name,
+    /// parameter, gradient.
+    ///
+    /// ```
+    /// use wengert_autograd::{Param, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let model = (Param::new(Tensor::from([3.0f32, 4.0])), Param::new(Tensor::scalar(1.0)));
+    /// let tape = Tape::new();
+    /// let gradients = tape.param(&model.0).square().sum_all().backward();
+    /// for (name, param, gradient) in gradients.of(&model) {
+    ///     println!("{name} {} {gradient}", param.shape());
+    /// }
+    /// let names: Vec<_> = gradients.of(&model).into_iter().map(|(name, ..)| name).collect();
+    /// assert_eq!(names, ["0"]); // the loss does not depend on the other
+    /// ```
+    pub fn of<'m>(&self, model: &'m dyn Module) -> Vec<(String, &'m Param<T>, &Tensor<T>)> {
+        let mut found = Vec::new();
+        each_param(model, |path, param| {
+            if let Some(gradient) = self.get(param) {
+                found.push((path.to_string(), param, gradient));
+            }
+        });
+        found
+    }
+
+    /// The norm √Σ g² of all parameters' gradients together (not those of watched variables). The sum
+    /// is taken in the order in which the parameters were made, so that it has the same bits in each run.
+    pub fn norm(&self) -> f64 {
+        norm(&self.each().collect::<Vec<_>>())
+    }
+
+    /// Scales the gradients of all parameters by min(1, `max_norm` / (norm + 1e-6)), as PyTorch's
+    /// `clip_grad_norm_` does, so that their [`norm`](Gradients::norm) is at most `max_norm`. Returns the
+    /// norm before. A norm that is not finite makes the gradients NaN or 0: look at what is returned, or
+    /// use [`backward_checked`](crate::Var::backward_checked).
+    ///
+    /// ```
+    /// use wengert_autograd::{Param, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([1.5f64, 2.0]));
+    /// let mut gradients = Tape::new().param(&w).square().sum_all().backward();
+    /// assert_eq!(gradients.clip_norm(1.0), 5.0); // of 3 and 4
+    /// assert!((gradients.norm() - 1.0).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If `max_norm` is negative or NaN.
+    #[track_caller]
+    pub fn clip_norm(&mut self, max_norm: f64) -> f64 {
+        assert!(max_norm >= 0.0, "clip_norm: a norm of at least 0 wanted, this is {max_norm}");
+        let norm = self.norm();
+        let factor = max_norm / (norm + 1e-6);
+        // A norm that is NaN shows in the gradients.
+        if factor.is_nan() || factor < 1.0 {
+            self.scale(factor);
+        }
+        norm
+    }
+
+    /// Moves each number of the parameters' gradients into the range from `-max` to `max`, as PyTorch's
+    /// `clip_grad_value_` does. NaN stays.
+    ///
+    /// # Panics
+    /// If `max` is negative or NaN.
+    #[track_caller]
+    pub fn clip_value(&mut self, max: f64) {
+        assert!(max >= 0.0, "clip_value: a bound of at least 0 wanted, this is {max}");
+        for gradient in self.each_mut() {
+            *gradient = gradient.clamp(-max, max);
+        }
+    }
+
+    /// The mean of the gradients of several runs of a model, each with its weight: how many samples its
+    /// loss is the mean of. So parts of a batch give what the whole batch would. They are added in the
+    /// order given, whoever computed them: the same bits for any number of threads. `None` if there is
+    /// none.
+    ///
+    /// A step on several threads, over one model and as many tapes as there are parts:
+    ///
+    /// ```
+    /// use wengert_autograd::{Gradients, Param, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let w = Param::new(Tensor::from([2.0f64]));
+    /// let batch = [1.0, 2.0, 3.0, 4.0, 5.0];
+    /// let of_part = |part: &[f64]| {
+    ///     let tape = Tape::new();
+    ///     let x = tape.constant(Tensor::from(part.to_vec()));
+    ///     (x * tape.param(&w)).square().mean_all().backward()
+    /// };
+    /// let parts: Vec<&[f64]> = batch.chunks(2).collect(); // as many as you like, but always the same
+    /// let gradients = std::thread::scope(|threads| {
+    ///     let runs = parts.iter().map(|&part| threads.spawn(move || of_part(part)));
+    ///     let runs: Vec<_> = runs.collect();
+    ///     let of = |(run, part): (std::thread::ScopedJoinHandle<_>, &&[f64])| {
+    ///         (run.join().unwrap(), part.len() as f64)
+    ///     };
+    ///     Gradients::mean(runs.into_iter().zip(&parts).map(of))
+    /// });
+    /// // d/dw of the mean of (x·w)² is 2·w·Σx²/5.
+    /// assert!((gradients.unwrap().get(&w).unwrap().item() - 44.0).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`accumulate`](Gradients::accumulate); and if a weight is negative or not finite, or all are 0.
+    #[track_caller]
+    pub fn mean(runs: impl IntoIterator<Item = (Self, f64)>) -> Option<Self> {
+        let mut sum: Option<Self> = None;
+        let mut total = 0.0;
+        for (mut run, weight) in runs {
+            assert!(
+                weight >= 0.0 && weight.is_finite(),
+                "mean: a weight is a number of samples, this is {weight}"
+            );
+            total += weight;
+            run.scale(weight);
+            match &mut sum {
+                Some(sum) => sum.accumulate(run),
+                None => sum = Some(run),
+            }
+        }
+        let mut sum = sum?;
+        assert!(total > 0.0, "mean: all weights are 0");
+        sum.scale(1.0 / total);
+        Some(sum)
+    }
+}
+
+/// √Σx² over all numbers of these tensors, in the precision of `f64`.
+pub(crate) fn norm<T: Float>(all: &[&Tensor<T>]) -> f64 {
+    let squares = |scale: f64| all.iter().map(|x| sum_of_squares(x, scale)).sum::<f64>();
+    let sum = squares(1.0);
+    if sum.is_normal() || sum.is_nan() {
+        return sum.sqrt();
+    }
+    // Squares of numbers this small or large vanish or overflow: those of their shares of the largest do
+    // not.
+    let numbers = all.iter().flat_map(|x| x.to_vec());
+    let largest = numbers.fold(0.0, |most: f64, x| most.max(x.to().abs()));
+    if largest == 0.0 || largest.is_infinite() {
+        return largest;
+    }
+    largest * squares(largest).sqrt()
+}
+
+fn sum_of_squares<T: Float>(x: &Tensor<T>, scale: f64) -> f64 {
+    let x = x.contiguous();
+    x.as_slice().unwrap_or_default().iter().map(|x| (x.to() / scale).powi(2)).sum()
+}

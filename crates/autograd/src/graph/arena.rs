@@ -1,0 +1,383 @@
+//! The arena: the nodes of a tape, their values, and the tables that larger payloads lie in.
+
+use super::op::Op;
+use crate::rules::{CustomOp, Part, PoolWindows, Reads};
+use smallvec::SmallVec;
+use std::sync::Arc;
+use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
+
+/// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
+#[derive(Clone, Copy)]
+pub(crate) struct Node {
+    pub op: Op,
+    /// The parents if they are two at most, else where they start in `Arena::more`.
+    pub parents: [u32; 2],
+    pub arity: u32,
+    /// An entry of `Arena::shapes`.
+    pub shape: u32,
+    /// Reference count: the pending nodes, and the slots of a walk, that will read this value.
+    pub readers: u32,
+    /// An upper bound, perhaps stale, for the length of the program that would compute this pending node.
+    pub program_len: u16,
+    pub flags: u8,
+}
+const _: () = assert!(size_of::<Node>() == 40);
+
+/// The number of elements up to which a value is tiny: it is computed at once, since leaving it pending would cost
+/// more, and is retained.
+pub(crate) const TINY: usize = 8;
+
+/// Depends on a leaf, and history is kept.
+pub(crate) const ACTIVE: u8 = 1;
+/// A rule that may run has declared to read the value.
+pub(crate) const SAVED: u8 = 2;
+/// The value stays: the user asked for it, or it is tiny.
+pub(crate) const RETAINED: u8 = 4;
+/// No new reader is expected: its scope has ended, the user released it, or `backward` has begun.
+pub(crate) const CLOSED: u8 = 8;
+/// Not computed yet: counted among the readers of its operands.
+pub(crate) const PENDING: u8 = 16;
+/// Dropped after it was computed: stored when it is computed again, not fused into a program.
+pub(crate) const RELEASED: u8 = 32;
+/// Temporary constant of a walk. Unlike a user's constant, it may be dropped.
+pub(crate) const TEMPORARY: u8 = 64;
+/// Its numbers are truth values. Comparisons are masks without this flag, by their operation.
+pub(crate) const MASK: u8 = 128;
+
+impl Node {
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+pub(crate) struct Arena<T: Float> {
+    /// `None`: pending or released.
+    pub values: Vec<Option<Tensor<T>>>,
+    pub nodes: Vec<Node>,
+    /// Nodes of equal shape mostly share an entry with a parent.
+    pub shapes: Vec<Shape>,
+    /// Parents of nodes that have more than two.
+    pub more: Vec<u32>,
+    /// Whole numbers, in the order of the nodes that make them.
+    pub wholes: Vec<Option<Tensor<i64>>>,
+    /// Whose classes there are, and how many, each once.
+    pub classes: Vec<(&'static str, u32)>,
+    /// What indices of slices are multiplied by, and what is added.
+    pub affine: Vec<(i64, i64)>,
+    /// The windows of pools, each once.
+    pub pools: Vec<PoolWindows>,
+    /// The geometries of convolutions, each once.
+    pub convs: Vec<Conv>,
+    pub maps: Vec<AxisMap>,
+    pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    /// Where the operands of sums of parts go.
+    pub parts: Vec<Arc<[Part]>>,
+    /// What a walk recorded for which node: from the first node to before the second, for the third.
+    pub rules: Vec<(u32, u32, u32)>,
+    /// Checkpoints, and which nodes are computed while they are open, in ascending order.
+    pub regions: Vec<Region>,
+    pub spans: Vec<RegionSpan>,
+    /// Which nodes `grad` returned as gradients, and of which nodes.
+    pub gradients: Vec<(u32, u32)>,
+    /// How many nodes there were when `backward` consumed the history; 0 while it has not.
+    pub ended: u32,
+    /// The cotangents of a walk, one for each node. Empty between walks.
+    pub slots: Vec<Slot<T>>,
+}
+
+impl<T: Float> Default for Arena<T> {
+    fn default() -> Self {
+        Arena {
+            values: Vec::new(),
+            nodes: Vec::new(),
+            shapes: Vec::new(),
+            more: Vec::new(),
+            wholes: Vec::new(),
+            classes: Vec::new(),
+            affine: Vec::new(),
+            pools: Vec::new(),
+            convs: Vec::new(),
+            maps: Vec::new(),
+            customs: Vec::new(),
+            parts: Vec::new(),
+            rules: Vec::new(),
+            regions: Vec::new(),
+            spans: Vec::new(),
+            gradients: Vec::new(),
+            ended: 0,
+            slots: Vec::new(),
+        }
+    }
+}
+
+impl<T: Float> Arena<T> {
+    #[inline]
+    pub fn parents(&self, id: u32) -> &[u32] {
+        let node = &self.nodes[id as usize];
+        let n = node.arity as usize;
+        if n <= 2 { &node.parents[..n] } else { &self.more[node.parents[0] as usize..][..n] }
+    }
+
+    #[inline]
+    pub fn shape(&self, id: u32) -> &Shape {
+        &self.shapes[self.nodes[id as usize].shape as usize]
+    }
+
+    /// The node of the op that `id` is an output of: itself, unless it is a further one.
+    #[inline]
+    pub fn first_output(&self, id: u32) -> u32 {
+        match self.nodes[id as usize].op {
+            Op::Output(back) => id - back,
+            _ => id,
+        }
+    }
+
+    /// How many outputs the op at `id` has.
+    #[inline]
+    pub fn outputs(&self, id: u32) -> usize {
+        let further = &self.nodes[id as usize + 1..];
+        1 + further.iter().take_while(|node| matches!(node.op, Op::Output(_))).count()
+    }
+
+    pub fn len(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    /// Where the value of a node lies among the whole numbers, if it is whole numbers.
+    #[inline]
+    pub fn place_of_whole(&self, id: u32) -> Option<u32> {
+        match self.nodes[id as usize].op {
+            Op::Whole { place, .. } => Some(place),
+            Op::Output(back) => match self.nodes[(id - back) as usize].op {
+                Op::MaxPool(pool) => Some(pool.positions),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the value of a node is there.
+    #[inline]
+    pub fn is_computed(&self, id: u32) -> bool {
+        self.values[id as usize].is_some()
+            || !self.wholes.is_empty()
+                && self
+                    .place_of_whole(id)
+                    .is_some_and(|place| self.wholes[place as usize].is_some())
+    }
+
+    pub fn mark(&self) -> Mark {
+        let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
+        let tables = [
+            self.wholes.len(),
+            self.maps.len(),
+            self.customs.len(),
+            self.parts.len(),
+            self.affine.len(),
+        ];
+        Mark { nodes, shapes, more: self.more.len(), tables }
+    }
+
+    /// Forgets what came after the mark.
+    #[inline]
+    pub fn truncate(&mut self, mark: Mark) {
+        self.values.truncate(mark.nodes);
+        self.nodes.truncate(mark.nodes);
+        self.shapes.truncate(mark.shapes);
+        self.more.truncate(mark.more);
+        let Mark { tables: [wholes, maps, customs, parts, affine], .. } = mark;
+        if self.affine.len() > affine {
+            self.affine.truncate(affine);
+        }
+        if self.wholes.len() > wholes {
+            self.wholes.truncate(wholes);
+        }
+        if self.maps.len() > maps {
+            self.maps.truncate(maps);
+        }
+        if self.customs.len() > customs {
+            self.customs.truncate(customs);
+        }
+        if self.parts.len() > parts {
+            self.parts.truncate(parts);
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
+        self.convs.clear();
+        self.pools.clear();
+        self.classes.clear();
+        self.rules.clear();
+        self.regions.clear();
+        self.spans.clear();
+        self.gradients.clear();
+        self.ended = 0;
+        self.slots.clear();
+    }
+}
+
+/// The place of a value in a table of the arena that holds each once.
+pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
+    let known = table.iter().position(|known| *known == value);
+    known.unwrap_or_else(|| {
+        table.push(value);
+        table.len() - 1
+    }) as u32
+}
+
+/// How long the arena's arrays were.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub nodes: usize,
+    shapes: usize,
+    more: usize,
+    /// Whole numbers, and the tables of maps, custom ops, parts and affine maps of indices.
+    tables: [usize; 5],
+}
+
+/// The cotangent accumulated so far for a node.
+#[derive(Clone, Default)]
+pub(crate) enum Slot<T: Float> {
+    #[default]
+    Empty,
+    /// A tensor that belongs to the slot: cotangents are added in place.
+    Value(Tensor<T>),
+    /// A recorded variable (walks for variables) or a pending node (walks for numbers).
+    Node(u32),
+    /// Recorded nodes that are cotangents of parts of the value.
+    #[allow(clippy::box_collection)] // a slot stays small
+    Parts(Box<Vec<(Part, u32)>>),
+}
+
+/// Nodes whose values are dropped at the end of the region.
+#[derive(Clone)]
+pub(crate) struct Region {
+    pub first: u32,
+    pub end: u32,
+    /// The nodes in it whose values stay.
+    pub results: SmallVec<[u32; 4]>,
+    /// How many walks are in it.
+    pub active_walks: u32,
+}
+
+/// Nodes that are computed while a region is open: the region itself, or what rules recorded for it.
+#[derive(Clone, Copy)]
+pub(crate) struct RegionSpan {
+    pub first: u32,
+    pub end: u32,
+    pub region: u32,
+}
+
+impl<T: Float> Arena<T> {
+    #[inline]
+    pub fn push(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        flags: u8,
+        value: Option<Tensor<T>>,
+    ) -> u32 {
+        let id = self.nodes.len() as u32;
+        let inline = match *parents {
+            [] => [0, 0],
+            [a] => [a, 0],
+            [a, b] => [a, b],
+            _ => {
+                self.more.extend_from_slice(parents);
+                [(self.more.len() - parents.len()) as u32, 0]
+            }
+        };
+        let arity = parents.len() as u32;
+        self.nodes.push(Node {
+            op,
+            parents: inline,
+            arity,
+            shape,
+            readers: 0,
+            program_len: 0,
+            flags,
+        });
+        self.values.push(value);
+        id
+    }
+
+    /// A node without parents.
+    #[inline]
+    pub fn push_shaped(
+        &mut self,
+        op: Op,
+        shape: Shape,
+        flags: u8,
+        value: Option<Tensor<T>>,
+    ) -> u32 {
+        if self.shapes.last() != Some(&shape) {
+            self.shapes.push(shape);
+        }
+        self.push(op, &[], self.shapes.len() as u32 - 1, flags, value)
+    }
+
+    /// A new node, active if history is kept and it depends on a leaf.
+    #[inline]
+    pub fn add(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        value: Option<Tensor<T>>,
+        recording: bool,
+    ) -> u32 {
+        let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
+        let active = recording && parents.iter().any(depends) && op.is_differentiable();
+        // Only tiny nodes have a value from the start.
+        let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
+        let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
+        let id = self.push(op, parents, shape, flags, value);
+        if active {
+            self.declare(op, id, parents);
+        }
+        id
+    }
+
+    /// Marks the values that the rule of this op will read for the arguments that are active.
+    #[inline(always)]
+    pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
+        for (arg, &p) in parents.iter().enumerate() {
+            if !self.nodes[p as usize].has(ACTIVE) {
+                continue;
+            }
+            let reads = self.reads(op, arg);
+            if reads == Reads::NOTHING {
+                continue;
+            }
+            for (i, &p) in parents.iter().enumerate() {
+                if reads.input(i) {
+                    self.nodes[p as usize].flags |= SAVED;
+                }
+            }
+            // Further outputs do not exist before `apply_outputs` makes them.
+            if reads.output(0) {
+                self.nodes[id as usize].flags |= SAVED;
+            }
+        }
+    }
+
+    /// Marks the further outputs that the rule of this op will read.
+    pub fn declare_outputs(&mut self, op: Op, id: u32) {
+        for i in 1..self.outputs(id) {
+            let parents = self.parents(id).iter().enumerate();
+            let mut active = parents.filter(|&(_, &p)| self.nodes[p as usize].has(ACTIVE));
+            if active.any(|(arg, _)| self.reads(op, arg).output(i)) {
+                self.nodes[id as usize + i].flags |= SAVED;
+            }
+        }
+    }
+
+    pub fn reads(&self, op: Op, arg: usize) -> Reads {
+        match op {
+            Op::Custom(i) => self.customs[i as usize].reads(arg),
+            op => crate::rules::reads(op, arg),
+        }
+    }
+}

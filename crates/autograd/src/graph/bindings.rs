@@ -1,0 +1,141 @@
+//! The parameters and buffers on a tape.
+
+use crate::module::{BufferId, ParamId, StateId};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Spreads the identities of parameters and buffers, which count up: the usual hash, which withstands
+/// chosen keys, costs more than the rest of a binding.
+#[derive(Default)]
+pub(crate) struct OfIdentity(u64);
+
+impl Hasher for OfIdentity {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        // 2⁶⁴ divided by the golden ratio: neighbours end far apart.
+        self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    fn finish(&self) -> u64 {
+        // The table takes its place from the low bits.
+        self.0.rotate_left(32)
+    }
+}
+
+/// A parameter or buffer on a tape.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding {
+    pub of: Bound,
+    pub node: u32,
+    pub version: u64,
+}
+
+/// What a node stands for.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    Param { id: ParamId, frozen: bool },
+    Buffer(BufferId),
+}
+
+impl Bound {
+    pub fn state(self) -> StateId {
+        match self {
+            Bound::Param { id, .. } => id.into(),
+            Bound::Buffer(id) => id.into(),
+        }
+    }
+}
+
+impl Binding {
+    /// Which parameter it is of; `None` for a buffer.
+    pub fn param(&self) -> Option<ParamId> {
+        match self.of {
+            Bound::Param { id, .. } => Some(id),
+            Bound::Buffer(_) => None,
+        }
+    }
+
+    /// Whether it is of a parameter that is a constant of the run.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.of, Bound::Param { frozen: true, .. })
+    }
+}
+
+/// The parameters and buffers on a tape, in the order of their nodes.
+#[derive(Default)]
+pub(crate) struct Bindings {
+    list: Vec<Binding>,
+    places: HashMap<StateId, u32, BuildHasherDefault<OfIdentity>>,
+    /// Nodes in place of parameters, while `with_params` runs.
+    substitutes: HashMap<ParamId, u32>,
+}
+
+impl Bindings {
+    /// Adds one whose node is the last on the tape.
+    pub fn push(&mut self, binding: Binding) {
+        if self.list.is_empty() {
+            // Small models need no more.
+            self.list.reserve(16);
+            self.places.reserve(16);
+        }
+        self.places.insert(binding.of.state(), self.list.len() as u32);
+        self.list.push(binding);
+    }
+
+    /// Removes the bindings of the nodes from this one on, which are truncated.
+    #[inline]
+    pub fn truncate(&mut self, nodes: usize) {
+        while let Some(last) = self.list.last()
+            && last.node as usize >= nodes
+        {
+            self.places.remove(&last.of.state());
+            self.list.pop();
+        }
+    }
+
+    pub fn of(&self, state: impl Into<StateId>) -> Option<Binding> {
+        self.places.get(&state.into()).map(|&place| self.list[place as usize])
+    }
+
+    /// The binding whose node this is.
+    pub fn at(&self, node: u32) -> Option<Binding> {
+        let place = self.list.binary_search_by_key(&node, |binding| binding.node).ok()?;
+        Some(self.list[place])
+    }
+
+    /// The node that stands for a parameter at present, if it is not the parameter itself.
+    pub fn substitute_of(&self, param: ParamId) -> Option<u32> {
+        self.substitutes.get(&param).copied()
+    }
+
+    /// From now on these nodes stand for these parameters, too. What did before, to be put back.
+    pub fn substitute(
+        &mut self,
+        pairs: impl Iterator<Item = (ParamId, u32)>,
+    ) -> HashMap<ParamId, u32> {
+        let before = self.substitutes.clone();
+        self.substitutes.extend(pairs);
+        before
+    }
+
+    pub fn end_substitution(&mut self, before: HashMap<ParamId, u32>) {
+        self.substitutes = before;
+    }
+
+    /// Whether other nodes stand for parameters at present.
+    pub fn substitutes(&self) -> bool {
+        !self.substitutes.is_empty()
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Binding> {
+        self.list.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Binding> {
+        self.list.iter_mut()
+    }
+}

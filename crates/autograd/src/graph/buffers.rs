@@ -1,0 +1,146 @@
+//! Changes of buffers as a part of the program.
+
+use super::tape::Tape;
+use super::var::Var;
+use crate::module::{Buffer, BufferId, Change, Module};
+use wengert_tensor::Float;
+
+/// A change of a buffer as a part of the program: what it is computed from.
+#[derive(Clone, Copy)]
+pub(crate) enum Declared {
+    Blend { keep: f64, change: u32 },
+    Average { seen: BufferId, value: u32 },
+    Count(i64),
+}
+
+/// Where in the program a change of a buffer was declared: before the node `at`.
+#[derive(Clone, Copy)]
+pub(crate) struct Declaration {
+    pub at: u32,
+    pub buffer: BufferId,
+    pub what: Declared,
+}
+
+impl<T: Float> Tape<T> {
+    /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
+    /// with the run's gradients, or by [`apply_updates`](Tape::apply_updates), once. Those of several
+    /// runs whose gradients are [accumulated](crate::Gradients::accumulate) follow each other.
+    ///
+    /// # Panics
+    /// If the change has another shape than the buffer.
+    #[track_caller]
+    pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
+        let Some(id) = self.declared("update_buffer", buffer, change) else { return };
+        let change = Change::Blend { keep, change: self.force(id) };
+        self.declare(buffer.id(), Declared::Blend { keep, change: id }, change);
+    }
+
+    /// Says that this run gives a buffer that is the mean of all its values one more:
+    /// b ← b + (value − b) / (seen + 1), applied as those of
+    /// [`update_buffer`](Tape::update_buffer). `seen` is a counter of one number: how many values the
+    /// mean is taken of now (a negative number is 0). Those that are applied before this one, of this
+    /// run or of another, count one more each. The counter is not changed:
+    /// [`count_buffer`](Tape::count_buffer) does that.
+    ///
+    /// # Panics
+    /// If the value has another shape than the buffer, or the counter is not one number.
+    #[track_caller]
+    pub fn average_buffer(&self, buffer: &Buffer<T>, seen: &Buffer<i64>, value: Var<'_, T>) {
+        if seen.value().numel() != 1 {
+            let shape = seen.shape();
+            self.fail(format!("average_buffer: a counter of one number wanted, got shape {shape}"))
+        }
+        let Some(id) = self.declared("average_buffer", buffer, value) else { return };
+        let change = Change::average(buffer, seen, self.force(id));
+        self.declare(buffer.id(), Declared::Average { seen: seen.id(), value: id }, change);
+    }
+
+    /// Says that this run adds to a counter: b ← b + n, applied as those of
+    /// [`update_buffer`](Tape::update_buffer). A total that is no `i64` is refused when it is
+    /// applied.
+    pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
+        if !self.is_abstract() && self.walks.get() == 0 {
+            self.declare(buffer.id(), Declared::Count(n), Change::Count(n));
+        }
+    }
+
+    /// Applies the updates of this run that were not applied yet to the buffers of a model: for runs
+    /// without a loss, and for steps that an optimizer did not make (over gradients that are not
+    /// finite, say). Only buffers of this model are changed; updates of other buffers stay pending.
+    ///
+    /// ```
+    /// use wengert_autograd::{Buffer, Tape};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// // The mean of a stream of batches: no gradients, no history.
+    /// let mut mean = (Buffer::new(Tensor::scalar(0.0)), Buffer::<i64>::new(0.into()));
+    /// for batch in [[1.0f32, 3.0], [5.0, 7.0]] {
+    ///     let tape = Tape::inference();
+    ///     let x = tape.constant(Tensor::from(batch));
+    ///     tape.average_buffer(&mean.0, &mean.1, x.mean_all());
+    ///     tape.count_buffer(&mean.1, 1);
+    ///     tape.apply_updates(&mut mean);
+    ///     tape.apply_updates(&mut mean); // nothing is left to apply
+    /// }
+    /// assert_eq!(mean.0.value().item(), 4.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If a counter would exceed `i64`; nothing has changed.
+    #[track_caller]
+    pub fn apply_updates(&self, model: &mut dyn Module) {
+        let updates = self.buffers.borrow().clone();
+        updates.apply(model);
+    }
+
+    /// The node that a change of a buffer is read from, if the change is to be recorded.
+    #[track_caller]
+    fn declared(&self, op: &str, buffer: &Buffer<T>, value: Var<'_, T>) -> Option<u32> {
+        self.same_tape(op, value.tape);
+        let (has, gets) = (buffer.shape(), value.shape());
+        if has != gets {
+            self.fail(format!("{op}: a change of shape {gets} for a buffer of shape {has}"))
+        }
+        // A rule may evaluate a layer again: the forward pass has said what changes.
+        (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)
+    }
+
+    /// Notes a change, and for replays where in the program it was declared.
+    fn declare(&self, buffer: BufferId, what: Declared, change: Change<T>) {
+        let at = self.arena.borrow().len();
+        self.declared.borrow_mut().push(Declaration { at, buffer, what });
+        self.push_update(buffer, change);
+    }
+
+    pub(crate) fn push_update(&self, buffer: BufferId, change: Change<T>) {
+        self.buffers.borrow_mut().push(buffer, change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wengert_tensor::Tensor;
+
+    #[test]
+    fn a_mean_of_all_values() {
+        let mut model = (Buffer::new(Tensor::from([0.0f32, 7.0])), Buffer::<i64>::new(2.into()));
+        let run = |model: &(Buffer, Buffer<i64>), values: &[[f32; 2]]| {
+            let tape = Tape::new();
+            for value in values {
+                let value = tape.constant(Tensor::from(*value));
+                tape.average_buffer(&model.0, &model.1, value);
+                tape.count_buffer(&model.1, 1);
+            }
+            tape.watch(Tensor::scalar(1.0)).backward()
+        };
+        let mut first = run(&model, &[[3.0, 7.0]]);
+        first.accumulate(run(&model, &[[4.0, 7.0], [8.0, 7.0]]));
+        first.apply_updates(&mut model);
+        assert_eq!(model.1.value().item(), 5);
+        // Two values of 0 before.
+        for (mean, wanted) in model.0.value().to_vec().into_iter().zip([3.0, 7.0]) {
+            assert!((mean - wanted).abs() < 1e-6);
+        }
+    }
+}

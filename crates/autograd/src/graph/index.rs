@@ -1,0 +1,101 @@
+//! Indices: whole numbers on the tape. They choose, and are never differentiated.
+
+use super::arena::RETAINED;
+use super::errors::Cause;
+use super::op::Op;
+use super::tape::{RunKind, Tape};
+use crate::rules::WholeOp;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`](crate::Var::argmax)).
+pub struct Index<'t, T: Float = f32> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+}
+impl<T: Float> Clone for Index<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Float> Copy for Index<'_, T> {}
+
+/// What can serve as an index: an [`Index`], or a tensor of whole numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot serve as indices or classes",
+    label = "expected `&Tensor<i64>`, `Tensor<i64>` or `Index`",
+    note = "other whole numbers become indices with `&labels.cast::<i64>()`",
+    note = "one-hot rows and probabilities become classes with `&rows.argmax(1, false)`"
+)]
+pub trait IntoIndex<'t, T: Float> {
+    /// The index on this tape.
+    ///
+    /// # Panics
+    /// If it lies on another.
+    fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T>;
+}
+impl<'t, T: Float> IntoIndex<'t, T> for Index<'t, T> {
+    #[track_caller]
+    fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T> {
+        tape.same_tape("index", self.tape);
+        self
+    }
+}
+impl<'t, T: Float> IntoIndex<'t, T> for &Tensor<i64> {
+    #[track_caller]
+    fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T> {
+        tape.index(self.clone())
+    }
+}
+impl<'t, T: Float> IntoIndex<'t, T> for Tensor<i64> {
+    #[track_caller]
+    fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T> {
+        tape.index(self)
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Puts indices on the tape.
+    #[track_caller]
+    pub fn index(&self, numbers: Tensor<i64>) -> Index<'_, T> {
+        let shape = numbers.shape();
+        let id = {
+            let arena = &mut *self.arena.borrow_mut();
+            arena.wholes.push((self.run_kind != RunKind::Abstract).then_some(numbers));
+            let place = arena.wholes.len() as u32 - 1;
+            arena.push_shaped(Op::Whole { op: WholeOp::Given, place }, shape, 0, None)
+        };
+        self.note(id);
+        Index { tape: self, id }
+    }
+
+    /// The whole numbers of a node.
+    #[track_caller]
+    pub(crate) fn force_whole(&self, id: u32) -> Tensor<i64> {
+        if self.run_kind == RunKind::Abstract {
+            self.refuse("this run has shapes but no numbers".into(), Cause::Number)
+        }
+        self.compute(id);
+        let arena = self.arena.borrow();
+        let place = arena.place_of_whole(id).expect("an index");
+        arena.wholes[place as usize].clone().expect("computed above")
+    }
+}
+
+impl<'t, T: Float> Index<'t, T> {
+    /// The sizes of the axes.
+    pub fn shape(self) -> Shape {
+        *self.tape.arena.borrow().shape(self.id)
+    }
+
+    /// The numbers.
+    ///
+    /// # Panics
+    /// On an abstract run, which has none.
+    #[track_caller]
+    pub fn value(self) -> Tensor<i64> {
+        self.tape.note_read();
+        let numbers = self.tape.force_whole(self.id);
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= RETAINED;
+        numbers
+    }
+}

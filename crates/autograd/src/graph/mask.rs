@@ -1,0 +1,284 @@
+//! Masks: whether something holds, for each element. They choose, and are never differentiated.
+//!
+//! A mask is a node whose numbers are 1 and 0, so that comparisons, logic and what they choose between
+//! are steps of one fused program. The type of the handle keeps the two apart, and a mark on the node
+//! (`MASK`) where its op does not say what it is.
+
+use super::arena::{Arena, MASK};
+use super::op::Op;
+use super::scope::ScopeResult;
+use super::tape::Tape;
+use super::var::Var;
+use std::fmt;
+use wengert_tensor::{Binary, Dtype, Float, Shape, Tensor, Unary};
+
+/// A tensor of booleans on a [`Tape`]: a comparison of variables ([`Var::gt`]), or given
+/// ([`Tape::mask`]). [`Var::where_`] and [`Var::masked_fill`] choose by it. No gradient flows through a
+/// mask.
+///
+/// There is no product of a variable and a mask, since 0 · ∞ is NaN, in values and in gradients.
+/// `where_` and `masked_fill` put 0, or another number, in the place of what was not chosen, even of ∞.
+/// [`cast`](Mask::cast) gives the numbers 1 and 0, to count with.
+///
+/// ```
+/// use wengert_autograd::{Tape, Var};
+/// use wengert_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([-2.0, 0.5, 3.0]));
+/// let inside = x.ge(-1) & !x.gt(1);
+/// assert_eq!(inside.value().to_vec(), [false, true, false]);
+/// let y = Var::where_(inside, x.square(), x.abs());
+/// assert_eq!(y.value().to_vec(), [2.0, 0.25, 3.0]);
+/// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [-1.0, 1.0, 1.0]);
+/// ```
+pub struct Mask<'t, T: Float = f32> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+}
+impl<T: Float> Clone for Mask<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Float> Copy for Mask<'_, T> {}
+
+/// What can serve as a mask: a [`Mask`], or a tensor of booleans.
+///
+/// ```
+/// use wengert_autograd::{IntoMask, Tape, Var};
+/// use wengert_tensor::Tensor;
+/// /// Weights that attention gives to the positions that `seen` allows.
+/// fn attend<'t>(scores: Var<'t>, seen: impl IntoMask<'t, f32>) -> Var<'t> {
+///     let seen = seen.into_mask(scores.tape());
+///     scores.masked_fill(!seen, f64::NEG_INFINITY).softmax(-1)
+/// }
+/// let tape = Tape::new();
+/// let scores = tape.watch(Tensor::zeros(&[2, 2]));
+/// let weights = attend(scores, Tensor::from([[true, false], [true, true]]));
+/// assert_eq!(weights.value(), Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot serve as a condition or a mask",
+    label = "expected `Mask`, `&Tensor<bool>` or `Tensor<bool>`",
+    note = "numbers become a mask by a comparison: `x.ne(0)` holds where x is not zero"
+)]
+pub trait IntoMask<'t, T: Float> {
+    /// The mask on this tape.
+    ///
+    /// # Panics
+    /// If it lies on another.
+    fn into_mask(self, tape: &'t Tape<T>) -> Mask<'t, T>;
+
+    /// The tape that it lies on already.
+    #[doc(hidden)]
+    fn home(&self) -> Option<&'t Tape<T>> {
+        None
+    }
+}
+impl<'t, T: Float> IntoMask<'t, T> for Mask<'t, T> {
+    #[track_caller]
+    fn into_mask(self, tape: &'t Tape<T>) -> Mask<'t, T> {
+        tape.same_tape("mask", self.tape);
+        self
+    }
+    fn home(&self) -> Option<&'t Tape<T>> {
+        Some(self.tape)
+    }
+}
+impl<'t, T: Float> IntoMask<'t, T> for &Tensor<bool> {
+    fn into_mask(self, tape: &'t Tape<T>) -> Mask<'t, T> {
+        tape.mask(self.clone())
+    }
+}
+impl<'t, T: Float> IntoMask<'t, T> for Tensor<bool> {
+    fn into_mask(self, tape: &'t Tape<T>) -> Mask<'t, T> {
+        tape.mask(self)
+    }
+}
+
+/// What the value of a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    /// Numbers of the tape's type.
+    Number,
+    /// Whole numbers, in their column.
+    Whole,
+    /// Numbers of the tape's type, each 1 or 0, that say whether something holds.
+    Mask,
+}
+
+impl Op {
+    /// Whether the result is a mask, whatever the operands are.
+    pub fn is_comparison(self) -> bool {
+        use Binary as B;
+        use Unary as U;
+        match self {
+            Op::Unary(op) => {
+                matches!(op, U::Gt(_) | U::Ge(_) | U::Lt(_) | U::Le(_) | U::Eq(_) | U::Ne(_))
+            }
+            Op::Compare(_) => true,
+            Op::Binary(op) => matches!(op, B::Gt | B::Ge | B::Lt | B::Le | B::Eq | B::Ne),
+            _ => false,
+        }
+    }
+}
+
+impl<T: Float> Arena<T> {
+    /// What the value of this node is.
+    pub fn kind(&self, id: u32) -> ValueKind {
+        let node = &self.nodes[id as usize];
+        if node.has(MASK) || node.op.is_comparison() {
+            ValueKind::Mask
+        } else if self.place_of_whole(id).is_some() {
+            ValueKind::Whole
+        } else {
+            ValueKind::Number
+        }
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Puts a mask on the tape.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::<f32>::new();
+    /// let padding = tape.mask(Tensor::from([false, false, true]));
+    /// assert_eq!(padding.not().count(), 2);
+    /// ```
+    #[allow(clippy::needless_pass_by_value)] // as `index` and `constant`
+    pub fn mask(&self, holds: Tensor<bool>) -> Mask<'_, T> {
+        self.constant(holds.cast()).marked()
+    }
+
+    /// This mask on this tape, for an operation.
+    #[track_caller]
+    pub(crate) fn mask_for<'t>(&'t self, op: &str, mask: impl IntoMask<'t, T>) -> Mask<'t, T> {
+        if let Some(home) = mask.home() {
+            self.same_tape(op, home);
+        }
+        mask.into_mask(self)
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// A comparison as a mask.
+    #[inline]
+    pub(crate) fn compared(self) -> Mask<'t, T> {
+        debug_assert!(self.op().is_comparison(), "{self:?}");
+        Mask { tape: self.tape, id: self.id }
+    }
+
+    /// A new node whose numbers are 1 and 0, as a mask.
+    pub(crate) fn marked(self) -> Mask<'t, T> {
+        self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= MASK;
+        Mask { tape: self.tape, id: self.id }
+    }
+}
+
+/// What it is and holds.
+impl<'t, T: Float> Mask<'t, T> {
+    /// The tape it lies on.
+    pub fn tape(self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// The sizes of the axes. Never computes anything.
+    #[inline]
+    pub fn shape(self) -> Shape {
+        self.numbers().shape()
+    }
+
+    /// How many axes it has. Computes nothing.
+    pub fn rank(self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The size of one axis, which may count from the end. Computes nothing.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn size(self, axis: isize) -> usize {
+        self.numbers().size(axis)
+    }
+
+    /// How many elements it has. Computes nothing.
+    pub fn numel(self) -> usize {
+        self.shape().numel()
+    }
+
+    /// The type of its elements, [`Dtype::Bool`]. Computes nothing.
+    pub fn dtype(self) -> Dtype {
+        Dtype::Bool
+    }
+
+    /// The booleans.
+    ///
+    /// # Panics
+    /// On an abstract run, and if `backward` has freed them, as [`Var::value`].
+    #[track_caller]
+    pub fn value(self) -> Tensor<bool> {
+        self.numbers().value().cast()
+    }
+
+    /// The boolean of a mask that has just one.
+    ///
+    /// # Panics
+    /// If it has several; else as [`value`](Mask::value).
+    #[track_caller]
+    pub fn item(self) -> bool {
+        self.numbers().item() != 0.0
+    }
+
+    /// Whether at least one element holds.
+    ///
+    /// # Panics
+    /// As [`value`](Mask::value).
+    #[track_caller]
+    pub fn is_any(self) -> bool {
+        self.value().is_any()
+    }
+
+    /// Whether every element holds.
+    ///
+    /// # Panics
+    /// As [`value`](Mask::value).
+    #[track_caller]
+    pub fn is_all(self) -> bool {
+        self.value().is_all()
+    }
+
+    /// How many elements hold. [`cast`](Mask::cast) and [`Var::sum`] count along axes, and on the tape.
+    ///
+    /// # Panics
+    /// As [`value`](Mask::value).
+    #[track_caller]
+    pub fn count(self) -> usize {
+        self.value().count()
+    }
+
+    /// The same node as a variable: only inside of an operation, as users hold each node as one thing.
+    #[inline]
+    pub(crate) fn numbers(self) -> Var<'t, T> {
+        Var { tape: self.tape, id: self.id }
+    }
+}
+
+impl<'t, T: Float> ScopeResult<'t, T> for Mask<'t, T> {
+    fn each(&self, see: &mut dyn FnMut(Var<'t, T>)) {
+        see(self.numbers());
+    }
+}
+
+impl<T: Float> fmt::Debug for Mask<'_, T> {
+    /// Op, shape, and the value if it is there: printing computes nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask({:?}, {}", self.numbers().op(), self.shape())?;
+        match &self.tape.arena.borrow().values[self.id as usize] {
+            Some(value) => write!(f, ", {})", value.cast::<bool>()),
+            None => f.write_str(", pending)"),
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! Where the first NaN or infinity of a run comes from.
+
+use super::observer::Inspection;
+use crate::graph::{Bound, Op, Policy, RELEASED, Ran, Refusal, Tape, Var, Verdict};
+use crate::module::{StateId, is_finite};
+use crate::rules::Call;
+use std::fmt;
+use std::panic::Location;
+use wengert_tensor::{Float, Shape, Tensor};
+
+/// What [`Tape::detecting_anomalies`] refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Anomalies {
+    /// NaN and infinities, in everything that is given and computed.
+    All,
+    /// As [`All`](Anomalies::All), but infinities may be given, and may come from infinite operands: for
+    /// programs that mask with -∞. Refused is the operation that makes an infinity of finite operands.
+    NewInfinities,
+    /// NaN alone.
+    NanOnly,
+}
+
+/// A NaN or an infinity, and where it comes from: what [`Tape::anomaly`] returns. Its `Display` is the
+/// message of the refusal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// The operation that made it: a method's name such as `div`, a custom operation's name; `constant`,
+    /// `watch`, `param` or `buffer` for a value that was given. In a walk back it is the forward operation.
+    pub op: String,
+    /// The id of its node.
+    pub node: usize,
+    /// The scope in which it was recorded, such as `blocks.3.fc1`.
+    pub scope: String,
+    /// The line that recorded it. An operation that a derivative rule has recorded has that of the forward
+    /// operation.
+    pub location: Option<&'static Location<'static>>,
+    /// The path of the parameter or buffer, if it was one and a model was entered on the tape.
+    pub name: Option<String>,
+    /// The operation whose derivative rule has recorded this operation, if one did: where a gradient is
+    /// differentiated again.
+    pub rule_of: Option<String>,
+    /// In which of its numbers it was found.
+    pub place: AnomalyPlace,
+    /// The numbers in which it was found.
+    pub found: ValueSummary,
+    /// The operands of the operation, indices left out.
+    pub operands: Vec<ValueSummary>,
+    /// In a walk back: the cotangents of its outputs. `None` is zero.
+    pub cotangents: Vec<Option<ValueSummary>>,
+}
+
+/// In which numbers of an operation an [`Anomaly`] was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnomalyPlace {
+    /// A value that was given: a constant, a watched value, a parameter, a buffer.
+    Given,
+    /// An output, counted from 0.
+    Output(usize),
+    /// The cotangent that its derivative rule returned for this operand, counted from 0.
+    Cotangent(usize),
+    /// The cotangent of its output, which is a sum of finite ones, or was given to begin with.
+    Sum,
+    /// The tangent of its output, in forward mode.
+    Tangent,
+}
+
+/// What the numbers of a tensor are like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ValueSummary {
+    /// The sizes of the axes.
+    pub shape: Shape,
+    /// The least finite number; `None` if there is none.
+    pub min: Option<f64>,
+    /// The greatest finite number.
+    pub max: Option<f64>,
+    /// How many NaN there are.
+    pub nan: usize,
+    /// How many there are of +∞.
+    pub positive_infinite: usize,
+    /// How many there are of -∞.
+    pub negative_infinite: usize,
+}
+
+impl ValueSummary {
+    /// Looks at each number of a tensor.
+    pub fn of<T: Float>(x: &Tensor<T>) -> Self {
+        let (shape, min, max) = (x.shape(), None, None);
+        let (nan, positive_infinite, negative_infinite) = (0, 0, 0);
+        let mut all = ValueSummary { shape, min, max, nan, positive_infinite, negative_infinite };
+        for x in x.to_vec().into_iter().map(wengert_tensor::Element::to) {
+            if x.is_nan() {
+                all.nan += 1;
+            } else if x == f64::INFINITY {
+                all.positive_infinite += 1;
+            } else if x == f64::NEG_INFINITY {
+                all.negative_infinite += 1;
+            } else {
+                all.min = Some(all.min.map_or(x, |min: f64| min.min(x)));
+                all.max = Some(all.max.map_or(x, |max: f64| max.max(x)));
+            }
+        }
+        all
+    }
+
+    /// How many infinities there are.
+    pub fn infinite(&self) -> usize {
+        self.positive_infinite + self.negative_infinite
+    }
+
+    /// Whether all numbers are finite.
+    pub fn is_finite(&self) -> bool {
+        self.nan + self.infinite() == 0
+    }
+
+    /// How many there are of each kind that is not finite.
+    fn special(&self) -> String {
+        let kinds =
+            [(self.nan, "NaN"), (self.positive_infinite, "+∞"), (self.negative_infinite, "-∞")];
+        let some = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
+        some.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Display for ValueSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shape {}", self.shape)?;
+        if let (Some(min), Some(max)) = (self.min, self.max) {
+            write!(f, ", minimum {min:?}, maximum {max:?}")?;
+        }
+        let special = self.special();
+        write!(f, ", {}", if special.is_empty() { "all finite" } else { &special })
+    }
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (op, found) = (&self.op, &self.found);
+        let count = format!("{} among {} numbers", found.special(), found.shape.numel());
+        match self.place {
+            AnomalyPlace::Given => {
+                let name = self.name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+                write!(f, "{op}{name}: the given value has {count}")?;
+            }
+            AnomalyPlace::Output(0) => write!(f, "{op}: its result has {count}")?,
+            AnomalyPlace::Output(i) => write!(f, "{op}: its output {i} has {count}")?,
+            AnomalyPlace::Cotangent(arg) => {
+                write!(f, "{op}: its derivative gives operand {arg} a cotangent with {count}")?;
+            }
+            AnomalyPlace::Sum => {
+                write!(f, "{op}: the sum of the cotangents of its result has {count}")?;
+            }
+            AnomalyPlace::Tangent => write!(f, "{op}: the tangent of its result has {count}")?,
+        }
+        if let Some(rule_of) = &self.rule_of {
+            write!(f, "; it was recorded by the derivative rule of {rule_of}")?;
+        }
+        if let Some(location) = self.location {
+            write!(f, "\n  recorded at {location}")?;
+        }
+        if self.place == AnomalyPlace::Given {
+            write!(f, "\n  {found}")?;
+        }
+        for (i, operand) in self.operands.iter().enumerate() {
+            write!(f, "\n  operand {i}: {operand}")?;
+        }
+        let several = self.cotangents.len() > 1;
+        for (i, cotangent) in self.cotangents.iter().enumerate() {
+            write!(f, "\n  cotangent of its result")?;
+            if several {
+                write!(f, " {i}")?;
+            }
+            match cotangent {
+                Some(numbers) => write!(f, ": {numbers}")?,
+                None => write!(f, ": none")?,
+            }
+        }
+        if self.found.nan == 0 && self.place == AnomalyPlace::Given {
+            write!(f, "\n  if it is meant, as a mask is: Anomalies::NewInfinities allows it")?;
+        }
+        Ok(())
+    }
+}
+
+impl Anomalies {
+    /// Whether such numbers are refused where they are computed from these, and the operation's own.
+    fn refuses(self, found: &ValueSummary, operands: &[ValueSummary], own: Option<f64>) -> bool {
+        let infinite = match self {
+            Anomalies::All => found.infinite() > 0,
+            Anomalies::NewInfinities => {
+                let given =
+                    operands.iter().any(|x| x.infinite() > 0) || own.is_some_and(f64::is_infinite);
+                found.infinite() > 0 && !given
+            }
+            Anomalies::NanOnly => false,
+        };
+        found.nan > 0 || infinite
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// The same tape, which refuses the first NaN or infinity: with the operation that made it, its scope,
+    /// the line that recorded it, and what its operands were like. The refusal is a panic, within
+    /// [`Tape::catch`] an error with [`Cause::NotFinite`](crate::Cause::NotFinite); [`anomaly`](Tape::anomaly) has the parts.
+    ///
+    /// - A value that is given ([`constant`](Tape::constant), [`watch`](Tape::watch),
+    ///   [`param`](Tape::param), …) is refused where it is put on the tape.
+    /// - An operation is refused where it is applied: the tape is [eager](Policy::Eager), whatever
+    ///   [`with_policy`](Tape::with_policy) says.
+    /// - In a walk back ([`backward`](Var::backward), [`grad`](Var::grad)) the cotangents are looked at: what
+    ///   each rule returns for each operand, and their sums. The forward operation whose rule returned the
+    ///   first that is not finite is named, with its line. Steps within a rule may be infinite.
+    /// - In forward mode ([`jvp`](crate::transforms::jvp)) so are the tangents.
+    ///
+    /// It is for finding an error, not for training: each value is read once more, and a walk may compute
+    /// operands again for the message. For infinities that are meant, see [`Anomalies`].
+    ///
+    /// ```
+    /// use wengert_autograd::{Anomalies, AnomalyPlace, Tape};
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new().detecting_anomalies(Anomalies::All);
+    /// let x = tape.watch(Tensor::from([4.0f32, 0.0]));
+    /// let loss = x.sqrt().sum_all(); // fine, but not its derivative at 0
+    /// let error = tape.catch(|| loss.backward()).err().unwrap();
+    /// assert!(error.message.starts_with(
+    ///     "sqrt: its derivative gives operand 0 a cotangent with 1 +∞ among 2 numbers"
+    /// ));
+    /// let anomaly = tape.anomaly().unwrap();
+    /// assert_eq!(anomaly.place, AnomalyPlace::Cotangent(0));
+    /// assert_eq!(anomaly.location.unwrap().file(), file!());
+    /// assert_eq!(anomaly.operands[0].min, Some(0.0));
+    /// ```
+    #[must_use]
+    pub fn detecting_anomalies(mut self, which: Anomalies) -> Self {
+        self.policy = Policy::Eager;
+        self.inspected().anomalies = Some(which);
+        self
+    }
+
+    /// The NaN or infinity that this tape refused last; `None` if it has refused none, or does not look:
+    /// see [`detecting_anomalies`](Tape::detecting_anomalies).
+    pub fn anomaly(&self) -> Option<Anomaly> {
+        self.inspection()?.found.borrow().clone()
+    }
+}
+
+impl Inspection {
+    /// Records the first anomaly of a walk: it is refused when the walk ends.
+    fn record_first(&self, anomaly: impl FnOnce() -> Anomaly) {
+        if !self.unreported.get() {
+            *self.found.borrow_mut() = Some(anomaly());
+            self.unreported.set(true);
+        }
+    }
+
+    /// An anomaly of a node, without what it was computed from.
+    fn anomaly_at<T: Float>(
+        &self,
+        tape: &Tape<T>,
+        id: u32,
+        place: AnomalyPlace,
+        found: ValueSummary,
+    ) -> Anomaly {
+        let note = self.note_of(id);
+        let arena = tape.arena.borrow();
+        Anomaly {
+            op: arena.op_name(id),
+            node: id as usize,
+            scope: self.path_of(id),
+            location: note.location,
+            name: None,
+            rule_of: note.rule_of().map(|of| arena.op_name(of)),
+            place,
+            found,
+            operands: vec![],
+            cotangents: vec![],
+        }
+    }
+
+    /// The refusal of an anomaly, which is kept for [`Tape::anomaly`].
+    #[cold]
+    fn refusal(&self, anomaly: Anomaly) -> Refusal {
+        let refusal = Refusal { path: anomaly.scope.clone(), message: anomaly.to_string() };
+        *self.found.borrow_mut() = Some(anomaly);
+        refusal
+    }
+
+    /// Refuses a value that was given, if it is to be refused. `op` is what put it on the tape, `state` the
+    /// parameter or buffer that it is of.
+    pub(super) fn check_given<T: Float>(
+        &self,
+        tape: &Tape<T>,
+        id: u32,
+        op: &str,
+        state: Option<StateId>,
+    ) -> Verdict {
+        let Some(which) = self.anomalies else { return Ok(()) };
+        let value = tape.arena.borrow().values[id as usize].clone();
+        let Some(value) = value else { return Ok(()) };
+        if self.current_rule().is_some() || is_finite(&value) {
+            return Ok(());
+        }
+        let found = ValueSummary::of(&value);
+        if found.nan == 0 && which != Anomalies::All {
+            return Ok(());
+        }
+        let mut anomaly = self.anomaly_at(tape, id, AnomalyPlace::Given, found);
+        anomaly.op = op.into();
+        anomaly.name = state.and_then(|state| tape.scopes.name_of(state));
+        Err(self.refusal(anomaly))
+    }
+
+    /// Looks at all values that were given: a replay has other ones.
+    pub(super) fn check_all_given<T: Float>(&self, tape: &Tape<T>) -> Verdict {
+        if self.anomalies.is_none() {
+            return Ok(());
+        }
+        for id in 0..tape.len() as u32 {
+            let is_given = tape.arena.borrow().nodes[id as usize].op.is_given();
+            if is_given {
+                let bound = tape.params.borrow().at(id).map(|bound| bound.of);
+                let name = match bound {
+                    Some(Bound::Param { .. }) => "param".into(),
+                    Some(Bound::Buffer(_)) => "buffer".into(),
+                    None => tape.arena.borrow().op_name(id),
+                };
+                self.check_given(tape, id, &name, bound.map(Bound::state))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what an operation has computed, if it is to be refused: before it is stored, so that it will
+    /// be refused again if it is asked for again.
+    pub(super) fn check_computed<T: Float>(&self, tape: &Tape<T>, ran: &Ran<'_, T>) -> Verdict {
+        let Some(which) = self.anomalies else { return Ok(()) };
+        let bad = ran.values.iter().position(|y| !is_finite(y));
+        let Some(output) = bad else { return Ok(()) };
+        {
+            // Rules answer for their cotangents alone. What was released has been looked at.
+            let again = tape.arena.borrow().nodes[ran.id as usize].has(RELEASED);
+            let of_rule = self.note_of(ran.id).rule_of().is_some();
+            if self.current_rule().is_some() || of_rule || again {
+                return Ok(());
+            }
+        }
+        let operands: Vec<ValueSummary> = ran.inputs.iter().map(ValueSummary::of).collect();
+        let own = match tape.arena.borrow().nodes[ran.first as usize].op {
+            Op::Unary(op) => op.constant(),
+            _ => None,
+        };
+        let outputs = ran.values.iter().enumerate().skip(output);
+        for (output, y) in outputs {
+            let found = ValueSummary::of(y);
+            if which.refuses(&found, &operands, own) {
+                let place = AnomalyPlace::Output(output);
+                let mut anomaly = self.anomaly_at(tape, ran.first, place, found);
+                anomaly.operands = operands;
+                return Err(self.refusal(anomaly));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what the rule of an operation has returned for its operands.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn check_rule<T: Float>(
+        &self,
+        tape: &Tape<T>,
+        call: &Call<'_, '_, T>,
+        cotangents: &[Option<Var<'_, T>>],
+    ) {
+        let Some(which) = self.anomalies else { return };
+        // A rule within a rule is a step of it.
+        if self.unreported.get() || self.current_rule() != Some(call.id) {
+            return;
+        }
+        let wanted = cotangents.iter().enumerate().filter(|&(arg, _)| call.wanted[arg]);
+        for (arg, g) in wanted.filter_map(|(arg, g)| Some((arg, (*g)?))) {
+            let value = tape.force(g.id);
+            if is_finite(&value) {
+                continue;
+            }
+            let found = ValueSummary::of(&value);
+            let given: Vec<_> = call.gy.iter().map(|g| numbers_of(tape, (*g)?.id)).collect();
+            let sources: Vec<ValueSummary> = given.iter().copied().flatten().collect();
+            if which.refuses(&found, &sources, None) {
+                self.record_first(|| Anomaly {
+                    operands: call.parents.iter().filter_map(|&p| numbers_of(tape, p)).collect(),
+                    cotangents: given,
+                    ..self.anomaly_at(tape, call.id, AnomalyPlace::Cotangent(arg), found)
+                });
+            }
+        }
+    }
+
+    /// Looks at a complete cotangent of a walk, or at a tangent.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn check_complete<T: Float>(
+        &self,
+        tape: &Tape<T>,
+        id: u32,
+        place: AnomalyPlace,
+        g: Var<'_, T>,
+    ) {
+        let Some(which) = self.anomalies else { return };
+        if self.unreported.get() || self.current_rule() != Some(id) {
+            return;
+        }
+        let value = tape.force(g.id);
+        if is_finite(&value) {
+            return;
+        }
+        let found = ValueSummary::of(&value);
+        // An infinity may have come from one: then it was allowed where it came from.
+        if found.nan > 0 || which == Anomalies::All {
+            self.record_first(|| self.anomaly_at(tape, id, place, found));
+        }
+    }
+
+    /// Refuses what a walk has found, if no rule runs: a walk that a rule starts is a step of the rule.
+    pub(super) fn refuse_found(&self) -> Verdict {
+        if self.current_rule().is_some() || !self.unreported.take() {
+            return Ok(());
+        }
+        let anomaly = self.found.borrow().clone();
+        anomaly.map_or(Ok(()), |anomaly| Err(self.refusal(anomaly)))
+    }
+}
+
+/// The numbers of a node, if it has numbers.
+fn numbers_of<T: Float>(tape: &Tape<T>, id: u32) -> Option<ValueSummary> {
+    let is_whole = tape.arena.borrow().place_of_whole(id).is_some();
+    (!is_whole).then(|| ValueSummary::of(&tape.force(id)))
+}

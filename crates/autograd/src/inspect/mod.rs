@@ -1,0 +1,19 @@
+//! Views of a run for people and other programs: the recorded program as data, as a picture and as JSON, the
+//! profile, the search for the first NaN, the report of gradients.
+//!
+//! Knows the core. The core does not know it: it tells an [`Observer`](crate::graph::Observer), which this room
+//! implements.
+
+mod anomaly;
+mod json;
+mod observer;
+mod profile;
+mod program;
+mod report;
+
+pub use anomaly::{Anomalies, Anomaly, AnomalyPlace, ValueSummary};
+pub use profile::{Charged, Cost, Profile, ProfileLine, ProfileRow};
+pub use program::{
+    Attribute, Dot, Graph, GraphNode, GraphScope, Handle, NodeKind, Source, ValueState,
+};
+pub use report::{GradientReport, GradientRow, Remark};

@@ -1,0 +1,157 @@
+//! The name of each operation, and its attributes.
+
+use super::Attribute;
+use crate::graph::{Arena, Op};
+use crate::rules::{
+    ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Part, PoolWindows, Random, Reduce,
+    View, WholeOp,
+};
+use wengert_tensor::{Conv, Float, Pool, Unary};
+
+type Attributes = Vec<(&'static str, Attribute)>;
+
+/// The name and the attributes of the operation whose first output is this node.
+pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String, Attributes) {
+    let axis = |axis: u8| vec![("axis", axis.into())];
+    let (name, attributes) = match op {
+        Op::Constant => ("constant", vec![]),
+        Op::Leaf => ("watch", vec![]),
+        Op::Fill(number) => ("full", vec![("value", number.into())]),
+        Op::Detach => ("detach", vec![]),
+        Op::Output(_) => unreachable!("described by its operation"),
+        Op::Whole { op, .. } => whole(arena, op),
+        Op::Unary(op) => unary(op),
+        Op::Binary(op) | Op::Compare(op) => (op.name(), vec![]),
+        Op::Select => ("where_", vec![]),
+        Op::View(view) => self::view(view, arena.shape(id).rank()),
+        Op::Assemble(sum) => {
+            let parts = arena.parts[sum.0 as usize].iter().map(|part| self::part(*part));
+            let parts = parts.collect::<Vec<_>>().join("; ");
+            ("sum_of_parts", vec![("parts", Attribute::Text(parts))])
+        }
+        Op::Reduce(Reduce::Sum) => ("sum", vec![]),
+        Op::Reduce(Reduce::Max) => ("max", vec![]),
+        Op::Reduce(Reduce::Min) => ("min", vec![]),
+        Op::Reduce(Reduce::LogSumExp) => ("logsumexp", vec![]),
+        Op::LogSoftmax(op) => ("log_softmax", axis(op.axis)),
+        Op::MatMul(MatMul { ta, tb, .. }) => {
+            ("matmul", vec![("transposed_left", ta.into()), ("transposed_right", tb.into())])
+        }
+        Op::Conv(op) => {
+            let name = match op {
+                ConvOp::Forward(_) => "conv2d",
+                ConvOp::Input(_) => "conv_transpose2d",
+                ConvOp::Weight(_) => "conv2d_weight",
+            };
+            (name, conv(&arena.convs[op.place() as usize]))
+        }
+        Op::Index(op) => index(op),
+        Op::MaxPool(MaxPool { windows, .. }) => match arena.pools[windows as usize] {
+            PoolWindows::Sliding(pool) => ("max_pool2d", self::pool(&pool)),
+            PoolWindows::Adaptive => ("adaptive_max_pool2d", vec![]),
+        },
+        Op::MapAxis(MapAxis { axis, transposed, map }) => {
+            let map = &arena.maps[map as usize];
+            let name = if transposed { "map_axis_transposed" } else { "map_axis" };
+            let entries = Attribute::Text(format!("{map:?} {:016x}", map.fingerprint()));
+            (name, vec![("axis", axis.into()), ("map", entries)])
+        }
+        Op::Random(Random::Dropout { p, stream }) => {
+            ("dropout", vec![("p", p.get().into()), ("stream", stream.into())])
+        }
+        Op::Draw(draw) => {
+            let name = match draw.from {
+                Distribution::Uniform => "rand",
+                Distribution::Normal => "randn",
+            };
+            (name, vec![("stream", draw.stream.into())])
+        }
+        Op::Custom(place) => return (arena.customs[place as usize].name().to_string(), vec![]),
+    };
+    (name.to_string(), attributes)
+}
+
+impl<T: Float> Arena<T> {
+    /// The name of the operation of a node.
+    pub(crate) fn op_name(&self, id: u32) -> String {
+        let first = self.first_output(id);
+        operation(self, self.nodes[first as usize].op, first).0
+    }
+}
+
+fn unary(op: Unary) -> (&'static str, Attributes) {
+    let constant = op.constant().map(|number| ("value", number.into()));
+    (op.name(), constant.into_iter().collect())
+}
+
+fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) {
+    match op {
+        WholeOp::Given => ("index", vec![]),
+        WholeOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
+        WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
+        WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
+        WholeOp::Classes { axis, of } => {
+            let (_, count) = arena.classes[of as usize];
+            ("classes", vec![("axis", axis.into()), ("count", count.into())])
+        }
+        WholeOp::Affine { of } => {
+            let (by, add) = arena.affine[of as usize];
+            ("affine", vec![("times", by.into()), ("plus", add.into())])
+        }
+    }
+}
+
+fn view(view: View, rank: usize) -> (&'static str, Attributes) {
+    let sliced = |axis: u8, start: u32, step: i32| {
+        vec![("axis", axis.into()), ("start", start.into()), ("step", step.into())]
+    };
+    match view {
+        View::BroadcastTo => ("broadcast_to", vec![]),
+        View::Reshape => ("reshape", vec![]),
+        View::Permute(order) => ("permute", vec![("axes", (&order.axes(rank)[..]).into())]),
+        View::Slice { axis, start, step } => ("slice", sliced(axis, start, step)),
+        View::Unslice { axis, start, step } => ("unslice", sliced(axis, start, step)),
+        View::Concat { axis } => ("concat", vec![("axis", axis.into())]),
+    }
+}
+
+fn part(part: Part) -> String {
+    match part {
+        Part::Whole => "all".into(),
+        Part::Slice { axis, start, step } => format!("axis {axis} from {start} by {step}"),
+        Part::Rows { axis, .. } => format!("rows of axis {axis}"),
+        Part::Elements { axis, .. } => format!("elements along axis {axis}"),
+    }
+}
+
+fn index(op: IndexOp) -> (&'static str, Attributes) {
+    let axis = |axis: u8| vec![("axis", axis.into())];
+    match op {
+        IndexOp::IndexSelect { axis: at } => ("index_select", axis(at)),
+        IndexOp::IndexAdd { axis: at } => ("index_add", axis(at)),
+        IndexOp::Gather { axis: at } => ("gather", axis(at)),
+        IndexOp::ScatterAdd { axis: at } => ("scatter_add", axis(at)),
+        IndexOp::Pick => ("pick2d", vec![]),
+        IndexOp::Unpool => ("max_unpool2d", vec![]),
+    }
+}
+
+fn conv(conv: &Conv) -> Attributes {
+    let [(top, bottom), (left, right)] = conv.padding.map(|(a, b)| (a as i64, b as i64));
+    vec![
+        ("stride", conv.stride.into()),
+        ("padding", Attribute::List(vec![top, bottom, left, right])),
+        ("dilation", conv.dilation.into()),
+        ("groups", conv.groups.into()),
+    ]
+}
+
+fn pool(pool: &Pool) -> Attributes {
+    vec![
+        ("kernel", pool.kernel.into()),
+        ("stride", pool.stride.into()),
+        ("padding", pool.padding.into()),
+        ("dilation", pool.dilation.into()),
+        ("ceil_mode", pool.ceil_mode.into()),
+    ]
+}

@@ -1,0 +1,248 @@
+//! What stands where in a picture, before a line of it is written.
+
+use crate::inspect::program::Graph;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+
+/// What represents a node in the picture.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Face {
+    /// The node, with further outputs of its operation.
+    Node(usize),
+    /// A scope that is drawn as one node, or the gradients of its operations.
+    Scope { scope: usize, level: usize },
+}
+
+impl fmt::Display for Face {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Face::Node(id) => write!(f, "n{id}"),
+            Face::Scope { scope, level: 0 } => write!(f, "s{scope}"),
+            Face::Scope { scope, level } => write!(f, "g{scope}_{level}"),
+        }
+    }
+}
+
+/// Which way an edge leads on paper.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Down,
+    /// Among gradients.
+    Up,
+    /// Between the program and its gradients: it leaves the layout alone.
+    Across,
+}
+
+pub(super) struct Edge {
+    pub from: Face,
+    pub to: Face,
+    /// The node that made the value, and the one that is read: the last of the views between them.
+    pub source: usize,
+    pub value: usize,
+    /// The views that are written on the edge, in the order in which they are applied.
+    pub views: Vec<usize>,
+    pub flow: Flow,
+}
+
+pub(super) struct Plan {
+    /// How often the node was derived: 0 in the program, 1 in its gradients, 2 in those of gradients.
+    pub level: Vec<usize>,
+    /// The scope that each node is drawn in.
+    home: Vec<Option<usize>>,
+    /// Which run of `grad` recorded each node; 0: the program.
+    walk: Vec<usize>,
+    /// The operations that read each node.
+    readers: Vec<Vec<usize>>,
+    hidden: Vec<bool>,
+    /// Views that are written on edges.
+    folded: Vec<bool>,
+    /// How many scopes are around each.
+    depths: Vec<usize>,
+    deepest: usize,
+    /// Whether there is something in a scope to be drawn.
+    pub shown: Vec<bool>,
+    pub faces: Vec<Face>,
+    pub edges: Vec<Edge>,
+    /// Gradients that stand beside the operations whose rules wrote them, or below.
+    pub beside: Vec<[Face; 2]>,
+}
+
+impl Plan {
+    pub fn of(graph: &Graph, rules: bool, views: bool, deepest: usize) -> Self {
+        let n = graph.nodes().len();
+        let mut depths: Vec<usize> = Vec::new();
+        for scope in graph.scopes() {
+            depths.push(scope.parent.map_or(0, |parent| depths[parent] + 1));
+        }
+        let mut plan = Plan {
+            level: vec![0; n],
+            home: vec![None; n],
+            walk: vec![0; n],
+            readers: readers(graph),
+            hidden: vec![false; n],
+            folded: vec![false; n],
+            depths,
+            deepest,
+            shown: vec![false; graph.scopes().len()],
+            faces: Vec::new(),
+            edges: Vec::new(),
+            beside: Vec::new(),
+        };
+        plan.derive(graph);
+        if !rules {
+            // A gradient that the program goes on with stays, as a node without operands.
+            for id in 0..n {
+                let read_on = plan.readers[id].iter().any(|&reader| plan.level[reader] == 0);
+                plan.hidden[id] = plan.level[id] > 0 && !read_on;
+            }
+        }
+        if !views {
+            plan.fold(graph);
+        }
+        plan.collect(graph, rules);
+        plan
+    }
+
+    /// Finds the level, the run of `grad` and the home of each node.
+    fn derive(&mut self, graph: &Graph) {
+        let nodes = graph.nodes();
+        // In a walk back the nodes are written for ever earlier ones.
+        let (mut walks, mut last) = (0, None);
+        for (id, node) in nodes.iter().enumerate() {
+            self.home[id] = node.scope;
+            if let Some(of) = node.rule_of {
+                if last.is_none_or(|last| last < of) {
+                    walks += 1;
+                }
+                self.walk[id] = walks;
+                self.level[id] = self.level[of] + 1;
+                self.home[id] = self.home[of];
+            }
+            last = node.rule_of;
+        }
+        // A filled constant that only gradients read, such as a seed, is one of them.
+        for (id, node) in nodes.iter().enumerate() {
+            let Some(&first) = self.readers[id].first() else { continue };
+            let gradients = self.readers[id].iter().all(|&reader| self.level[reader] > 0);
+            if node.op == "full" && node.rule_of.is_none() && gradients {
+                self.level[id] = self.level[first];
+                self.walk[id] = self.walk[first];
+                self.home[id] = self.home[first];
+            }
+        }
+    }
+
+    /// Finds the views that somebody reads and that are nobody's result.
+    fn fold(&mut self, graph: &Graph) {
+        for (id, node) in graph.nodes().iter().enumerate() {
+            let view = matches!(&*node.op, "reshape" | "permute" | "broadcast_to");
+            let read = !self.readers[id].is_empty() && node.gradient_of.is_none();
+            let whole = node.operands.first().is_some_and(|&x| !self.hidden[x]);
+            self.folded[id] = view && read && whole;
+        }
+    }
+
+    /// What represents a node.
+    fn face(&self, graph: &Graph, id: usize) -> Face {
+        let id = id - graph.nodes()[id].output;
+        let mut scope = self.home[id];
+        while let Some(s) = scope {
+            if self.depths[s] == self.deepest {
+                return Face::Scope { scope: s, level: self.level[id] };
+            }
+            scope = graph.scopes()[s].parent;
+        }
+        Face::Node(id)
+    }
+
+    /// The box that something lies in: the scope and the level of derivation.
+    pub fn place(&self, graph: &Graph, face: Face) -> (Option<usize>, usize) {
+        match face {
+            Face::Node(id) => (self.home[id], self.level[id]),
+            Face::Scope { scope, .. } => (graph.scopes()[scope].parent, 0),
+        }
+    }
+
+    fn collect(&mut self, graph: &Graph, rules: bool) {
+        let nodes = graph.nodes();
+        let (mut faces, mut edges, mut beside) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        let mut merged = HashSet::new();
+        for (id, node) in nodes.iter().enumerate() {
+            if self.hidden[id] || self.folded[id] || node.output > 0 {
+                continue;
+            }
+            let face = self.face(graph, id);
+            if faces.insert(face) {
+                self.faces.push(face);
+            }
+            if !rules && self.level[id] > 0 {
+                continue;
+            }
+            for &operand in &node.operands {
+                let edge = self.edge(graph, operand, face, id);
+                if edge.from == edge.to {
+                    continue;
+                }
+                // Scopes that are one node hide which of their nodes reads a value, and from which
+                // a gradient reads.
+                let single = matches!((edge.from, edge.to), (Face::Node(_), Face::Node(_)));
+                let value = (edge.flow != Flow::Across).then_some(edge.value);
+                let kind = nodes[edge.value].kind;
+                if single || merged.insert((edge.from, edge.to, value, kind)) {
+                    edges.push(edge);
+                }
+            }
+            if let Some(of) = node.rule_of.filter(|&of| !self.folded[of] && !self.hidden[of]) {
+                let of = self.face(graph, of);
+                if of != face {
+                    beside.insert([of, face]);
+                }
+            }
+        }
+        for &face in &self.faces {
+            let mut scope = self.place(graph, face).0;
+            while let Some(s) = scope {
+                self.shown[s] = true;
+                scope = graph.scopes()[s].parent;
+            }
+        }
+        self.edges = edges;
+        self.beside = beside.into_iter().collect();
+    }
+
+    fn edge(&self, graph: &Graph, operand: usize, to: Face, reader: usize) -> Edge {
+        let (mut source, mut views) = (operand, Vec::new());
+        while self.folded[source] {
+            views.push(source);
+            source = graph.nodes()[source].operands[0];
+        }
+        views.reverse();
+        let [above, below] = [source, reader].map(|id| (self.level[id], self.walk[id]));
+        let flow = if above == below {
+            if above.0 % 2 == 0 { Flow::Down } else { Flow::Up }
+        } else if below.0 == 0 {
+            Flow::Down // the program goes on with a gradient
+        } else {
+            Flow::Across
+        };
+        Edge { from: self.face(graph, source), to, source, value: operand, views, flow }
+    }
+
+    /// Whether nobody reads what an operation computed, apart from derivative rules.
+    pub fn is_result(&self, graph: &Graph, id: usize) -> bool {
+        let further = graph.nodes()[id + 1..].iter().take_while(|node| node.output > 0).count();
+        let mut readers = self.readers[id..=id + further].iter().flatten();
+        readers.all(|&reader| self.level[reader] > self.level[id])
+    }
+}
+
+/// Which operations read each node.
+fn readers(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); graph.nodes().len()];
+    for (id, node) in graph.nodes().iter().enumerate().filter(|(_, node)| node.output == 0) {
+        for &operand in &node.operands {
+            readers[operand].push(id);
+        }
+    }
+    readers
+}

@@ -1,0 +1,251 @@
+//! Copies the values of one model into another, and interpolates between the two.
+
+use super::param::{Buffer, Param};
+use super::state::{Kind, State};
+use super::visit::{Module, Path};
+use std::collections::HashMap;
+use wengert_tensor::{Float, Program, Tensor};
+
+#[track_caller]
+pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
+    let states = matched("copy_from", model, other);
+    each(model, &states, &mut |state, other| copy_value(state, other));
+}
+
+#[track_caller]
+pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64) {
+    assert!(
+        (0.0..=1.0).contains(&t),
+        "lerp_from: the share of the way is a number from 0 to 1, this is {t}"
+    );
+    let states = matched("lerp_from", model, other);
+    if t == 0.0 {
+        return;
+    }
+    // As PyTorch's `lerp`: exact at both ends.
+    let program =
+        Program::new(|[a, b]| [if t < 0.5 { a + t * (b - a) } else { b - (1.0 - t) * (b - a) }]);
+    each(model, &states, &mut |state, other| {
+        if !(blend::<f32>(state, other, &program) || blend::<f64>(state, other, &program)) {
+            copy_value(state, other);
+        }
+    });
+}
+
+/// The states of the other model by name, if they are those of this one.
+#[track_caller]
+fn matched<'m, M: Module + ?Sized>(
+    op: &str,
+    model: &M,
+    other: &'m dyn Module,
+) -> HashMap<String, &'m dyn State> {
+    let here: HashMap<_, _> = model.named_state().into_iter().collect();
+    let there: HashMap<_, _> = other.named_state().into_iter().collect();
+    let mut wrong = Vec::new();
+    for (name, mine) in model.named_state() {
+        let (mine, theirs) = (words(Some(mine)), words(there.get(&name).copied()));
+        if mine != theirs {
+            wrong.push(format!("{} is {mine} here and {theirs} in the other", called(&name)));
+        }
+    }
+    for (name, theirs) in other.named_state() {
+        if !here.contains_key(&name) {
+            let theirs = words(Some(theirs));
+            wrong.push(format!("{} is missing here and {theirs} in the other", called(&name)));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{op}: the models differ: {}; `clone()` or the same constructor makes a model of the same structure",
+        wrong.join("; ")
+    );
+    there
+}
+
+/// What two states must have in common.
+fn words(state: Option<&dyn State>) -> String {
+    let Some(state) = state else { return "missing".into() };
+    let kind = match state.kind() {
+        Kind::Param => "parameter",
+        Kind::Buffer => "buffer",
+    };
+    format!("a {kind} {} {}", state.dtype(), state.shape())
+}
+
+/// A model that is a parameter itself has no name.
+fn called(name: &str) -> String {
+    if name.is_empty() { "the model itself".into() } else { format!("`{name}`") }
+}
+
+/// Calls `change` with each state of the model and that of its name.
+fn each<M: Module + ?Sized>(
+    model: &mut M,
+    others: &HashMap<String, &dyn State>,
+    change: &mut dyn FnMut(&mut dyn State, &dyn State),
+) {
+    model.visit_mut(&Path::root(), &mut |path, state| {
+        if let Some(other) = others.get(&path.to_string()) {
+            change(state, *other);
+        }
+    });
+}
+
+fn copy_value(state: &mut dyn State, other: &dyn State) {
+    state.set(&other.value()).expect("`matched` compares types and shapes");
+}
+
+/// Moves a state of these numbers, if it is one.
+fn blend<T: Float>(state: &mut dyn State, other: &dyn State, program: &Program) -> bool {
+    let change = |value: &mut Tensor<T>, other: &Tensor<T>| program.update(&mut [value], &[other]);
+    if let (Some(param), Some(other)) =
+        (state.downcast_mut::<Param<T>>(), other.downcast_ref::<Param<T>>())
+    {
+        param.update(|value| change(value, other.value()));
+        return true;
+    }
+    if let (Some(buffer), Some(other)) =
+        (state.downcast_mut::<Buffer<T>>(), other.downcast_ref::<Buffer<T>>())
+    {
+        buffer.update(|value| change(value, other.value()));
+        return true;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    type Model = (Param, Vec<Param<f64>>, Buffer, (Buffer<i64>, Buffer<bool>));
+
+    fn model(x: f32, n: i64) -> Model {
+        (
+            Param::new(Tensor::from([x, -x])),
+            vec![Param::new(Tensor::scalar_of(f64::from(x)))],
+            Buffer::new(Tensor::from([[10.0 * x]])),
+            (Buffer::new(Tensor::scalar_of(n)), Buffer::new(Tensor::scalar_of(n > 2))),
+        )
+    }
+
+    fn numbers(model: &Model) -> (Vec<f32>, f64, f32, i64, bool) {
+        let (a, b, c, (n, is)) = model;
+        (
+            a.value().to_vec(),
+            b[0].value().item(),
+            c.value().at(&[0, 0]),
+            n.value().item(),
+            is.value().item(),
+        )
+    }
+
+    fn ids(model: &Model) -> Vec<crate::StateId> {
+        model.named_state().into_iter().map(|(_, state)| state.id()).collect()
+    }
+
+    #[test]
+    fn numbers_are_copied_and_identities_stay() {
+        let (mut to, mut from) = (model(1.0, 1), model(3.0, 5));
+        to.0.freeze();
+        let before = ids(&to);
+        to.copy_from(&from);
+        assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 30.0, 5, true));
+        assert_eq!(ids(&to), before);
+        assert!(to.0.frozen() && !from.0.frozen());
+        assert_eq!((to.0.version(), from.0.version()), (1, 0));
+        // What happens to one of them later is not seen by the other.
+        from.0.update(|w| *w += 1.0);
+        to.2.update(|b| *b += 1.0);
+        assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 31.0, 5, true));
+        assert_eq!(numbers(&from), (vec![4.0, -2.0], 3.0, 30.0, 5, true));
+    }
+
+    #[test]
+    fn a_share_of_the_way() {
+        let from = model(3.0, 5);
+        for (t, expected) in [
+            (0.0, (vec![1.0, -1.0], 1.0, 10.0, 1, false)),
+            (0.25, (vec![1.5, -1.5], 1.5, 15.0, 5, true)),
+            (0.75, (vec![2.5, -2.5], 2.5, 25.0, 5, true)),
+            (1.0, (vec![3.0, -3.0], 3.0, 30.0, 5, true)),
+        ] {
+            let mut to = model(1.0, 1);
+            let before = ids(&to);
+            to.lerp_from(&from, t);
+            assert_eq!(numbers(&to), expected, "{t}");
+            assert_eq!(ids(&to), before);
+        }
+        // The ends are exact, also where the difference is not.
+        let mut to = Param::new(Tensor::from([1e8f32, 0.1, f32::INFINITY]));
+        to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3, 5.0])), 0.0);
+        assert_eq!(to.value().to_vec(), [1e8, 0.1, f32::INFINITY]);
+        let mut to = Param::new(Tensor::from([1e8f32, 0.1]));
+        to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3])), 1.0);
+        assert_eq!(to.value().to_vec(), [1.0, 0.3]);
+    }
+
+    /// Σ (1 - d) dⁿ⁻ⁱ θᵢ + dⁿ θ₀, in double precision.
+    #[test]
+    fn an_exponential_moving_average() {
+        let values = [2.0f64, -1.0, 0.5, 8.0, 3.0];
+        let mut average = Param::new(Tensor::scalar_of(values[0]));
+        for &value in &values[1..] {
+            average.lerp_from(&Param::new(Tensor::scalar_of(value)), 1.0 - 0.9);
+        }
+        let mut expected = values[0] * 0.9f64.powi(4);
+        for (i, value) in values[1..].iter().enumerate() {
+            expected += 0.1 * 0.9f64.powi(3 - i as i32) * value;
+        }
+        assert!((average.value().item() - expected).abs() < 1e-14);
+    }
+
+    #[test]
+    fn models_of_another_structure_are_refused_with_all_that_differs() {
+        type Here = (Param, Param, Buffer, Param, Param);
+        let param = |shape: &[usize]| Param::new(Tensor::zeros(shape));
+        let mut here: Here = (
+            param(&[2]),
+            param(&[2, 3]),
+            Buffer::new(Tensor::zeros(&[1])),
+            param(&[4]),
+            param(&[]),
+        );
+        let there = (
+            param(&[2]),
+            param(&[3, 2]),
+            param(&[1]),
+            Param::new(Tensor::<f64>::zeros_of(&[4])),
+            (1.5, param(&[])),
+        );
+        let expected = "the models differ: `1` is a parameter f32 [2, 3] here and a parameter f32 [3, 2] in \
+                        the other; `2` is a buffer f32 [1] here and a parameter f32 [1] in the other; `3` is \
+                        a parameter f32 [4] here and a parameter f64 [4] in the other; `4` is a parameter f32 \
+                        [] here and missing in the other; `4.1` is missing here and a parameter f32 [] in the \
+                        other; `clone()` or the same constructor makes a model of the same structure";
+        for op in ["copy_from", "lerp_from"] {
+            let run = || match op {
+                "copy_from" => here.copy_from(&there),
+                _ => here.lerp_from(&there, 0.0),
+            };
+            let text = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+            assert_eq!(*text.downcast::<String>().unwrap(), format!("{op}: {expected}"));
+            assert_eq!(here.0.version(), 0, "nothing has changed");
+        }
+        let text = catch_unwind(|| param(&[2]).copy_from(&param(&[3]))).unwrap_err();
+        let text = *text.downcast::<String>().unwrap();
+        assert!(text.contains("the model itself is a parameter f32 [2] here and a"), "{text}");
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        for t in [-0.1, 1.5, f64::NAN] {
+            let run =
+                || Param::new(Tensor::ones(&[1])).lerp_from(&Param::new(Tensor::ones(&[1])), t);
+            let text = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
+            assert_eq!(
+                text,
+                format!("lerp_from: the share of the way is a number from 0 to 1, this is {t}")
+            );
+        }
+    }
+}

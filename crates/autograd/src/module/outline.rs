@@ -1,0 +1,195 @@
+//! How a model reads when it is printed.
+
+use super::visit::Module;
+use std::fmt;
+
+/// The printed form of a module, as a tree. A module that holds only values stays on its line;
+/// one that holds named modules gives each a line of its own. Equal neighbours in a list
+/// are counted.
+///
+/// ```
+/// use wengert_autograd::Outline;
+///
+/// let linear = |shape| Outline::new("Linear").field("weight", &shape);
+/// let model = Outline::new("Mlp").with("fc", linear([512, 784])).with("act", Outline::new("Relu"));
+/// assert_eq!(linear([512, 784]).to_string(), "Linear(weight: [512, 784])");
+/// assert_eq!(model.to_string(), "\
+/// Mlp(
+///   (fc): Linear(weight: [512, 784])
+///   (act): Relu
+/// )");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// A value, or what stands before the bracket.
+    name: String,
+    brackets: Option<(&'static str, &'static str)>,
+    fields: Vec<(String, Outline)>,
+}
+
+impl Outline {
+    fn group(name: String, open: &'static str, close: &'static str) -> Self {
+        Outline { name, brackets: Some((open, close)), fields: Vec::new() }
+    }
+
+    /// A module of this name: `Relu`, or `Linear(…)` once it has fields.
+    pub fn new(name: &str) -> Self {
+        Self::group(name.to_string(), "(", ")")
+    }
+
+    /// Something on one line, such as a number or a shape.
+    pub fn value(value: impl fmt::Display) -> Self {
+        Outline { name: value.to_string(), brackets: None, fields: Vec::new() }
+    }
+
+    /// Elements in square brackets.
+    pub fn list() -> Self {
+        Self::group(String::new(), "[", "]")
+    }
+
+    /// Elements in parentheses.
+    pub fn tuple() -> Self {
+        Self::group(String::new(), "(", ")")
+    }
+
+    /// Named entries in braces.
+    pub fn map() -> Self {
+        Self::group(String::new(), "{", "}")
+    }
+
+    /// With one more field, which shows the outline of this module.
+    #[must_use]
+    pub fn field(self, name: impl fmt::Display, module: &(impl Module + ?Sized)) -> Self {
+        self.with(name, module.outline())
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, name: impl fmt::Display, outline: Outline) -> Self {
+        self.push(name.to_string(), outline);
+        self
+    }
+
+    /// A module's type, or the value itself; empty for lists and tuples.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The outline of what stands at a path of field names, such as `layers.0`.
+    pub fn at(&self, path: &str) -> Option<&Outline> {
+        path.split('.').try_fold(self, |outline, step| {
+            outline.fields.iter().find(|(name, _)| name == step).map(|(_, field)| field)
+        })
+    }
+
+    pub(crate) fn push(&mut self, name: String, outline: Outline) {
+        self.fields.push((name, outline));
+    }
+
+    /// Whether it holds values alone, at any depth.
+    fn is_flat(&self) -> bool {
+        let named = |outline: &Outline| outline.brackets.is_some() && !outline.name.is_empty();
+        self.fields.iter().all(|(_, field)| !named(field) && field.is_flat())
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        f.write_str(&self.name)?;
+        let Some((open, close)) = self.brackets else { return Ok(()) };
+        if self.fields.is_empty() && !self.name.is_empty() {
+            return Ok(());
+        }
+        f.write_str(open)?;
+        if self.is_flat() {
+            for (i, (name, field)) in self.fields.iter().enumerate() {
+                f.write_str(if i > 0 { ", " } else { "" })?;
+                if !is_number(name) {
+                    write!(f, "{name}: ")?;
+                }
+                field.write(f, depth)?;
+            }
+        } else {
+            let mut rest = &self.fields[..];
+            while let Some((name, field)) = rest.first() {
+                let run =
+                    rest.iter().take_while(|(n, other)| is_number(n) && field == other).count();
+                let indent = 2 * (depth + 1);
+                if run >= 3 {
+                    let last = &rest[run - 1].0;
+                    write!(f, "\n{:indent$}({name}-{last}): {run} × ", "")?;
+                    rest = &rest[run..];
+                } else {
+                    write!(f, "\n{:indent$}({name}): ", "")?;
+                    rest = &rest[1..];
+                }
+                field.write(f, depth + 1)?;
+            }
+            write!(f, "\n{:1$}", "", 2 * depth)?;
+        }
+        f.write_str(close)
+    }
+}
+
+/// Whether a field's name is its position, which nobody needs to read on one line.
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl fmt::Display for Outline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::Param;
+    use wengert_tensor::Tensor;
+
+    fn linear(inputs: usize, outputs: usize) -> Outline {
+        let mut weight = Param::new(Tensor::zeros(&[outputs, inputs]));
+        if inputs == 512 {
+            weight.freeze();
+        }
+        Outline::new("Linear").field("weight", &weight).field("bias", &None::<Param>)
+    }
+
+    #[test]
+    fn values_stay_on_the_line() {
+        assert_eq!(Outline::new("Relu").to_string(), "Relu");
+        assert_eq!(Outline::new("Dropout").field("p", &0.5).to_string(), "Dropout(p: 0.5)");
+        assert_eq!(linear(784, 512).to_string(), "Linear(weight: [512, 784], bias: None)");
+        assert_eq!(linear(512, 10).to_string(), "Linear(weight: [10, 512] frozen, bias: None)");
+        assert_eq!(Outline::new("Scale").field(0, &[1, 2]).to_string(), "Scale([1, 2])");
+        assert_eq!(Vec::<f32>::new().outline().to_string(), "[]");
+    }
+
+    #[test]
+    fn modules_stand_on_lines_of_their_own() {
+        let block =
+            Outline::new("Block").with("fc", linear(8, 8)).with("act", Outline::new("Relu"));
+        let blocks = (0..4).fold(Outline::list(), |list, i| list.with(i, block.clone()));
+        let model = Outline::new("Net")
+            .with("blocks", blocks)
+            .with(
+                "head",
+                Outline::new("Sequential").with(0, linear(8, 1)).with(1, Outline::new("Tanh")),
+            )
+            .field("p", &0.25);
+        let expected = "\
+Net(
+  (blocks): [
+    (0-3): 4 × Block(
+      (fc): Linear(weight: [8, 8], bias: None)
+      (act): Relu
+    )
+  ]
+  (head): Sequential(
+    (0): Linear(weight: [1, 8], bias: None)
+    (1): Tanh
+  )
+  (p): 0.25
+)";
+        assert_eq!(model.to_string(), expected);
+    }
+}

@@ -1,0 +1,238 @@
+//! Changes to buffers: results of a run, applied with the optimizer's step. `forward` stays pure.
+//!
+//! The run owns its updates, each with a mark that says whether it was applied. Every `Gradients` of
+//! the run shares them, so that however often gradients are computed, cloned, added or stepped, each
+//! update is applied once.
+
+use super::finite::is_finite;
+use super::param::{Buffer, BufferId};
+use super::state::State;
+use super::visit::{Module, Path};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wengert_tensor::{Float, Tensor};
+
+/// What a run does to a buffer; `None` once it was applied.
+pub(crate) struct Update<T: Float>(Mutex<Option<Change<T>>>);
+
+impl<T: Float> Update<T> {
+    /// A panic in who applies it leaves buffer and mark as they were, so poison means nothing.
+    fn change(&self) -> MutexGuard<'_, Option<Change<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The updates of one run or of several: those of each buffer in order.
+#[derive(Clone)]
+pub(crate) struct Updates<T: Float> {
+    of: HashMap<BufferId, Vec<Arc<Update<T>>>>,
+    /// All of them, by address.
+    known: HashSet<usize>,
+}
+
+impl<T: Float> Default for Updates<T> {
+    fn default() -> Self {
+        Updates { of: HashMap::new(), known: HashSet::new() }
+    }
+}
+
+/// A change of one buffer.
+pub(crate) enum Change<T: Float> {
+    /// b ← keep · b + change
+    Blend { keep: f64, change: Tensor<T> },
+    /// b ← b + (value − b) / (seen + 1). `averaged` is how many averages the buffer had taken when
+    /// `seen` was read: those since then count, too.
+    Average { seen: u64, averaged: u64, value: Tensor<T> },
+    /// b ← b + n
+    Count(i64),
+}
+
+impl<T: Float> Change<T> {
+    /// One more value of a mean, which was taken of `seen` values when the change was declared.
+    pub fn average(buffer: &Buffer<T>, seen: &Buffer<i64>, value: Tensor<T>) -> Self {
+        let seen = seen.value().item().max(0) as u64;
+        Change::Average { seen, averaged: buffer.averaged, value }
+    }
+
+    /// The value of a buffer after this change. `averages` is how many averages the buffer has taken;
+    /// the change may add one.
+    fn of(&self, b: &Tensor<T>, averages: &mut u64) -> Tensor<T> {
+        match self {
+            Change::Blend { keep, change } => b * *keep + change,
+            Change::Average { seen, averaged, value } => {
+                let seen = seen.saturating_add(*averages - averaged);
+                let weight = 1.0 / seen.saturating_add(1) as f64;
+                *averages += 1;
+                b * (1.0 - weight) + value * weight
+            }
+            Change::Count(_) => unreachable!("counters are whole numbers"),
+        }
+    }
+}
+
+impl<T: Float> Updates<T> {
+    /// Adds a change of this run.
+    pub fn push(&mut self, buffer: BufferId, change: Change<T>) {
+        self.insert(buffer, Arc::new(Update(Mutex::new(Some(change)))));
+    }
+
+    fn insert(&mut self, buffer: BufferId, update: Arc<Update<T>>) {
+        if self.known.insert(Arc::as_ptr(&update) as usize) {
+            self.of.entry(buffer).or_default().push(update);
+        }
+    }
+
+    /// Takes over the updates of other runs, after its own; those of the same run are here already.
+    pub fn extend(&mut self, others: Self) {
+        for (buffer, updates) in others.of {
+            for update in updates {
+                self.insert(buffer, update);
+            }
+        }
+    }
+
+    fn of(&self, buffer: BufferId) -> impl Iterator<Item = &Update<T>> {
+        self.of.get(&buffer).into_iter().flatten().map(|update| &**update)
+    }
+
+    #[track_caller]
+    pub fn apply(&self, model: &mut dyn Module) {
+        if self.of.is_empty() {
+            return;
+        }
+        if let Some(full) = self.full_counter(model) {
+            panic!("apply_updates: {full}")
+        }
+        model.visit_mut(&Path::root(), &mut |_, state| {
+            if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
+                self.apply_to(buffer);
+            } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
+                // Refused above, unless another thread counts the same model's passes meanwhile.
+                if let Err(full) = self.apply_to_counter(counter) {
+                    panic!("apply_updates: {full}")
+                }
+            }
+        });
+    }
+
+    /// The first parameter or buffer of a model of which there is something to say, by its name.
+    fn first(
+        &self,
+        model: &dyn Module,
+        say: impl Fn(&Self, &dyn State) -> Option<String>,
+    ) -> Option<String> {
+        let mut first = None;
+        if self.of.is_empty() {
+            return first;
+        }
+        model.visit(&Path::root(), &mut |path, state| {
+            if first.is_none() {
+                first = say(self, state).map(|words| about(path, &words));
+            }
+        });
+        first
+    }
+
+    /// The first counter that does not hold what is to be added to it.
+    pub fn full_counter(&self, model: &dyn Module) -> Option<String> {
+        self.first(model, |updates, state| {
+            let counter = state.downcast_ref::<Buffer<i64>>()?;
+            let counts = updates.of(counter.id()).filter_map(|update| match &*update.change() {
+                Some(Change::Count(n)) => Some(i128::from(*n)),
+                _ => None,
+            });
+            counted(counter, counts.sum()).err()
+        })
+    }
+
+    /// The first buffer that the updates which were not applied yet leave with a NaN or an infinity.
+    pub fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
+        self.first(model, |updates, state| {
+            let buffer = state.downcast_ref::<Buffer<T>>()?;
+            let after = updates.after(buffer).filter(|after| !is_finite(after))?;
+            if !is_finite(buffer.value()) {
+                let words = "this buffer held a number that is not finite before the update: set it to \
+                             finite numbers";
+                return Some(words.into());
+            }
+            let mut numbers = after.to_vec().into_iter().map(T::to);
+            let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
+            Some(format!(
+                "the update makes a number of this buffer {number}: it is computed from numbers that are \
+                 not finite or too large for {} (smaller inputs or a smaller learning rate may help)",
+                T::DTYPE
+            ))
+        })
+    }
+
+    /// The value of a buffer after the updates that were not applied yet; `None` if there are none.
+    fn after(&self, buffer: &Buffer<T>) -> Option<Tensor<T>> {
+        let (mut value, mut averages) = (None, buffer.averaged);
+        for update in self.of(buffer.id()) {
+            if let Some(change) = &*update.change() {
+                value = Some(change.of(value.as_ref().unwrap_or(buffer.value()), &mut averages));
+            }
+        }
+        value
+    }
+
+    /// Applies each change of a buffer that was not applied yet, in order, and marks it; whether there
+    /// were any.
+    pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
+        let mut any = false;
+        for update in self.of(buffer.id()) {
+            let mut change = update.change();
+            let Some(pending) = &*change else { continue };
+            let mut averages = buffer.averaged;
+            buffer.update(|b| *b = pending.of(b, &mut averages));
+            buffer.averaged = averages;
+            *change = None;
+            any = true;
+        }
+        any
+    }
+
+    /// Whether there was anything to count; or that the counter cannot, and is as it was. Only the
+    /// total has to fit.
+    pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> Result<bool, String> {
+        // Taken first, so that no other thread counts the same changes.
+        let counts = self.of(buffer.id()).filter_map(|update| match update.change().take() {
+            Some(Change::Count(n)) => Some((update, n)),
+            Some(_) => unreachable!("only counters are whole numbers"),
+            None => None,
+        });
+        let counts: Vec<_> = counts.collect();
+        if counts.is_empty() {
+            return Ok(false);
+        }
+        match counted(buffer, counts.iter().map(|&(_, n)| i128::from(n)).sum()) {
+            Ok(value) => buffer.set(value),
+            Err(full) => {
+                for (update, n) in counts {
+                    *update.change() = Some(Change::Count(n));
+                }
+                return Err(full);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Words about a buffer, after its name. A buffer that is the whole model has none.
+fn about(path: &Path<'_>, words: &str) -> String {
+    let name = path.to_string();
+    if name.is_empty() { words.into() } else { format!("{name}: {words}") }
+}
+
+/// A counter that has counted; or in words that it cannot.
+fn counted(counter: &Buffer<i64>, by: i128) -> Result<Tensor<i64>, String> {
+    let all = counter.value().to_vec().into_iter();
+    let all: Result<Vec<i64>, String> = all
+        .map(|at| {
+            i64::try_from(i128::from(at) + by).map_err(|_| {
+                format!("a counter is at {at}, and {by} more is no i64: set it to a lower number")
+            })
+        })
+        .collect();
+    Ok(Tensor::from_vec(all?, &counter.shape()))
+}

@@ -1,0 +1,297 @@
+//! Operations of two operands, and selection. Their operands have equal shapes: broadcasting is an
+//! op of its own, put before them here, so no rule knows about it.
+
+use super::call::{Call, Cotangents, Reads, two};
+use crate::graph::{Given, Mask, Op, Operand, Tape, Var};
+use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
+use smallvec::smallvec;
+use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
+use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
+
+/// Whether the derivative is not zero everywhere.
+pub(crate) fn is_differentiable(op: Binary) -> bool {
+    !matches!(op, Gt | Ge | Lt | Le | Eq | Ne)
+}
+
+/// What the rule reads for the gradient of this argument.
+pub(super) fn reads(op: Binary, arg: usize) -> Reads {
+    match (op, arg) {
+        (Mul, 0) | (Div, 0) => Reads::X1,
+        (Mul, _) => Reads::X0,
+        (Div, _) => Reads::X1.and(Reads::Y0),
+        (Maximum | Minimum | Pow, 0) => Reads::X0.and(Reads::X1),
+        (Maximum | Minimum, _) => Reads::X0.and(Reads::X1),
+        (Pow, _) => Reads::X0.and(Reads::X1).and(Reads::Y0),
+        (Gate, 1) => Reads::X0,
+        (Gate, _) => Reads::NOTHING,
+        (Add | Sub | Gt | Ge | Lt | Le | Eq | Ne, _) => Reads::NOTHING,
+    }
+}
+
+/// The derivative rules.
+#[inline]
+pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+    let (gy, a, b, y) = (c.gy(), c.x(0), c.x(1), c.y(0));
+    let (wants_a, wants_b) = (c.wants(0), c.wants(1));
+    // Equal operands get half each. A side that was not chosen is behind a gate, closed by a
+    // comparison that is false for NaN.
+    let share = || a.eq(b).choose("where_", 0.5 * gy, gy);
+    match op {
+        Add => two(Some(gy), Some(gy)),
+        Sub => two(Some(gy), wants_b.then(|| -gy)),
+        Mul => two(wants_a.then(|| gy * b), wants_b.then(|| gy * a)),
+        Div => two(wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)),
+        Pow => {
+            // Whether the mixed derivative can be asked for: nothing else sees the difference.
+            let bent = c.tape.recording.get() && a.is_active() && b.is_active();
+            two(
+                wants_a.then(|| pow_by_base(gy, a, b, bent)),
+                wants_b.then(|| pow_by_power(gy, a, b, y, bent)),
+            )
+        }
+        Maximum => {
+            two(wants_a.then(|| a.lt(b).gate(share())), wants_b.then(|| b.lt(a).gate(share())))
+        }
+        Minimum => {
+            two(wants_a.then(|| a.gt(b).gate(share())), wants_b.then(|| b.gt(a).gate(share())))
+        }
+        Gate => {
+            two(wants_a.then(|| c.tape.zeros(&gy.shape())), wants_b.then(|| a.binary(Gate, gy)))
+        }
+        Gt | Ge | Lt | Le | Eq | Ne => {
+            let zero = c.tape.zeros(&gy.shape());
+            two(Some(zero), Some(zero))
+        }
+    }
+}
+
+/// gy b aᵇ⁻¹. At a = b = 0 that is 0 · ∞, where a⁰ = 1 is flat. The base is exchanged before the
+/// singular power, not only the product after it: the derivative of a value that is masked
+/// afterwards would still be computed, and be NaN.
+///
+/// By b this is aᵇ⁻¹ (1 + b ln a), which goes to -∞ with a if 0 < b ≤ 1. The rule of the product would
+/// make it ∞ - ∞, or 1. So at a = 0 the factor b is one with the same product, where `bent`: ±1 for b < 1,
+/// beside an infinite power, and 1 - √(b - 1), which falls vertically, at b = 1.
+fn pow_by_base<'t, T: Float>(
+    gy: Var<'t, T>,
+    a: Var<'t, T>,
+    b: Var<'t, T>,
+    bent: bool,
+) -> Var<'t, T> {
+    let zero = a.eq(0.0);
+    let flat = zero & b.eq(0.0);
+    let safe = Var::where_(flat, 1, a);
+    let less = b - 1.0;
+    let factor = if bent {
+        let steep = zero & b.le(1.0);
+        let root = Var::where_(steep, less.clamp_min(0.0), 1).sqrt();
+        Var::where_(steep, b.sign() - root, b)
+    } else {
+        b
+    };
+    flat.gate(gy * factor * safe.pow(less))
+}
+
+/// gy aᵇ ln a, which is 0 at a = 0 with b > 0 (the limit) and with b = 0 (as `PyTorch` has it).
+///
+/// By a this is aᵇ⁻¹ (1 + b ln a), as above. So if 0 < b ≤ 1, -√a stands beside the zero, where `bent`: it
+/// is 0, too, and falls vertically. It needs no size, only the sign of gy, which may be infinite. The power
+/// is that of the base exchanged at 0, as y would get a cotangent of 0 and make 0 · ∞ of it.
+fn pow_by_power<'t, T: Float>(
+    gy: Var<'t, T>,
+    a: Var<'t, T>,
+    b: Var<'t, T>,
+    y: Var<'t, T>,
+    bent: bool,
+) -> Var<'t, T> {
+    let zero = a.eq(0.0);
+    let flat = zero & b.ge(0.0);
+    let safe = Var::where_(flat, 1, a);
+    if !bent {
+        return flat.gate(gy) * y * safe.ln();
+    }
+    let steep = zero & b.gt(0.0) & b.le(1.0);
+    let root = Var::where_(steep, Var::where_(steep, a, 1).sqrt(), 0);
+    flat.gate(gy) * safe.pow(b) * safe.ln() - gy.sign() * root
+}
+
+/// Each side gets the gradient where it was selected, the condition none.
+pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+    let (gy, condition) = (c.gy(), c.x_mask(0));
+    smallvec![
+        c.wants(0).then(|| c.tape.zeros(&gy.shape())),
+        c.wants(1).then(|| condition.not().gate(gy)),
+        c.wants(2).then(|| condition.gate(gy)),
+    ]
+}
+
+impl<T: Float> Tape<T> {
+    /// An operand as a variable: a number as a constant without axes.
+    #[track_caller]
+    pub(crate) fn operand<'t>(&'t self, op: &str, given: Given<'t, T>) -> Var<'t, T> {
+        match given {
+            Given::Var(x) => {
+                self.same_tape(op, x.tape);
+                x
+            }
+            Given::Number(c) => self.full((), c.nearest::<T>()),
+        }
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    #[inline]
+    #[track_caller]
+    pub(crate) fn binary(self, op: Binary, other: Self) -> Self {
+        let tape = self.tape;
+        tape.same_tape(op.name(), other.tape);
+        let (mut a, mut b) = (self, other);
+        let equal = {
+            let arena = tape.arena.borrow();
+            let [sa, sb] = [a, b].map(|v| arena.nodes[v.id as usize].shape as usize);
+            sa == sb || arena.shapes[sa] == arena.shapes[sb]
+        };
+        if !equal {
+            let shape = self.fits(shapes::broadcast(op.name(), &a.shape(), &b.shape()));
+            (a, b) = (a.broadcast_shape(shape), b.broadcast_shape(shape));
+        }
+        let id = tape.pointwise(Op::Binary(op), Opcode::Binary(op), [a.id, b.id]);
+        Var { tape, id }
+    }
+
+    /// The greater of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is
+    /// a variable or a number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
+        self.binary(Maximum, self.tape.operand("maximum", other.operand()))
+    }
+
+    /// The lesser of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is a
+    /// variable or a number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
+        self.binary(Minimum, self.tape.operand("minimum", other.operand()))
+    }
+
+    /// aᵇ; NaN for negative a unless b is whole. The exponent is a variable or a number:
+    /// [`powi`](Var::powi) if it is an integer, [`powf`](Var::powf) if it is `f64`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are of two tapes.
+    #[track_caller]
+    pub fn pow(self, exponent: impl Operand<'t, T>) -> Self {
+        match exponent.operand() {
+            Given::Var(exponent) => self.binary(Pow, exponent),
+            Given::Number(Figure::Float(p)) => self.powf(p),
+            Given::Number(Figure::Whole(n)) => match i32::try_from(n) {
+                Ok(n) => self.powi(n),
+                Err(_) => self.powf(n as f64),
+            },
+        }
+    }
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
+        /// Comparisons with a variable or a number, which give a [`Mask`]. Every comparison with NaN is
+        /// false, but for `ne`.
+        impl<'t, T: Float> Var<'t, T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast, or the variables are of two tapes.
+            #[inline]
+            #[track_caller]
+            #[allow(clippy::should_implement_trait)] // element by element
+            pub fn $method(self, other: impl Operand<'t, T>) -> Mask<'t, T> {
+                match other.operand() {
+                    Given::Var(other) => self.binary($Op, other).compared(),
+                    Given::Number(c) => self.unary(Unary::$Op(c.nearest::<T>())).compared(),
+                }
+            }
+        )* }
+    };
+}
+comparisons! {
+    /// a > b
+    Gt as gt;
+    /// a ≥ b
+    Ge as ge;
+    /// a < b
+    Lt as lt;
+    /// a ≤ b
+    Le as le;
+    /// a = b, element by element.
+    Eq as eq;
+    /// a ≠ b, element by element.
+    Ne as ne;
+}
+
+macro_rules! operators {
+    ($($Trait:ident $method:ident: |$x:ident, $k:ident| $right:expr, $left:expr;)*) => { $(
+        impl<'t, T: Float> std::ops::$Trait for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                self.binary($Trait, other)
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<f64> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, $k: f64) -> Self {
+                let $x = self;
+                $right
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<Var<'t, T>> for f64 {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, $x: Var<'t, T>) -> Var<'t, T> {
+                let $k = self;
+                $left
+            }
+        }
+        // The type of a whole number that has none. With a second such type, `x * 2` would no longer
+        // say which is meant.
+        impl<'t, T: Float> std::ops::$Trait<i32> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, k: i32) -> Self {
+                self.$method(f64::from(k))
+            }
+        }
+        impl<'t, T: Float> std::ops::$Trait<Var<'t, T>> for i32 {
+            type Output = Var<'t, T>;
+            #[inline]
+            #[track_caller]
+            fn $method(self, x: Var<'t, T>) -> Var<'t, T> {
+                f64::from(self).$method(x)
+            }
+        }
+    )* };
+}
+operators! {
+    Add add: |x, k| x.unary(Shift(k)), x.unary(Shift(k));
+    Sub sub: |x, k| x.unary(Shift(-k)), x.unary(Neg).unary(Shift(k));
+    Mul mul: |x, k| x.unary(Scale(k)), x.unary(Scale(k));
+    Div div: |x, k| x.unary(DivScalar(k)), x.unary(ScalarDiv(k));
+}
+impl<'t, T: Float> std::ops::Neg for Var<'t, T> {
+    type Output = Var<'t, T>;
+    #[inline]
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.unary(Neg)
+    }
+}

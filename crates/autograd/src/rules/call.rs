@@ -1,0 +1,204 @@
+//! What a derivative rule sees, what it declares to read, and what it returns.
+
+use crate::graph::{Index, Mask, Tape, Var};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use wengert_tensor::{Float, Shape};
+
+/// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
+/// Shapes are always known and need no declaration. A value that no rule declares to read is released
+/// early: a rule that reads it all the same gets it computed again, at that cost each time.
+/// [`check_reads`](crate::testing::check_reads) finds such a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads(u8);
+
+#[allow(missing_docs)] // the type's documentation says it
+impl Reads {
+    pub const NOTHING: Reads = Reads(0);
+    pub const X0: Reads = Reads(1);
+    pub const X1: Reads = Reads(2);
+    pub const X2: Reads = Reads(4);
+    pub const X3: Reads = Reads(8);
+    pub const Y0: Reads = Reads(16);
+    pub const Y1: Reads = Reads(32);
+    /// Every input, however many, and every output.
+    pub const ALL: Reads = Reads(255);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Reads) -> Reads {
+        Reads(self.0 | other.0)
+    }
+
+    pub(crate) fn input(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> i & 1 == 1)
+    }
+
+    pub(crate) fn output(self, i: usize) -> bool {
+        self == Reads::ALL || (i < 4 && self.0 >> (4 + i) & 1 == 1)
+    }
+}
+
+/// The cotangents a rule returns, one per argument; `None` for those not wanted
+/// ([`Call::wants`]). A wanted cotangent that is zero is a variable of zeros. From an array:
+/// `[Some(a), None].into_iter().collect()`.
+pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
+
+/// The cotangent of the only argument.
+#[inline]
+pub(crate) fn one<'t, T: Float>(g: Var<'t, T>) -> Cotangents<'t, T> {
+    SmallVec::from_buf_and_len([Some(g), None], 1)
+}
+
+/// The cotangents of two arguments.
+#[inline]
+pub(crate) fn two<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Cotangents<'t, T> {
+    SmallVec::from_buf([a, b])
+}
+
+/// One call of a derivative rule: the op's inputs, outputs and their cotangents as variables.
+///
+/// A rule writes with them what the cotangents of the inputs are. The same rule serves first-order
+/// gradients, where what it writes is forgotten once it is computed, and gradients that are
+/// variables themselves.
+pub struct Call<'a, 't, T: Float> {
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) id: u32,
+    pub(crate) parents: &'a [u32],
+    pub(crate) wanted: &'a [bool],
+    pub(crate) gy: &'a [Option<Var<'t, T>>],
+    /// For the rule of a custom op: a node for each input that it reads.
+    pub(crate) inputs: Option<&'a RefCell<SmallVec<[Option<u32>; 4]>>>,
+}
+
+impl<'t, T: Float> Call<'_, 't, T> {
+    /// The tape, for constants.
+    pub fn tape(&self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// How many inputs there are.
+    pub fn arity(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Whether somebody wants the cotangent of this input.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[track_caller]
+    pub fn wants(&self, arg: usize) -> bool {
+        self.input(arg);
+        self.wanted[arg]
+    }
+
+    /// The cotangent of the only output.
+    ///
+    /// # Panics
+    /// If the operation has several outputs: their cotangents are had with [`gy_of`](Call::gy_of).
+    #[inline]
+    #[track_caller]
+    pub fn gy(&self) -> Var<'t, T> {
+        match *self.gy {
+            [Some(gy)] => gy,
+            // The positions of a pool's maxima have no cotangent.
+            [Some(gy), ..] if self.inputs.is_none() => gy,
+            _ => self.several(),
+        }
+    }
+
+    /// The cotangent of one of several outputs, counted from 0; `None` is zero.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[track_caller]
+    pub fn gy_of(&self, output: usize) -> Option<Var<'t, T>> {
+        match self.gy.get(output) {
+            Some(gy) => *gy,
+            None => self.missing("output", output, self.gy.len()),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn several(&self) -> ! {
+        self.tape.fail(format!(
+            "Call::gy: the operation has {} outputs: use gy_of(0), gy_of(1), … in its rule",
+            self.gy.len()
+        ))
+    }
+
+    #[cold]
+    #[track_caller]
+    fn missing(&self, what: &str, place: usize, count: usize) -> ! {
+        self.tape.fail(format!(
+            "Call: the rule asks for {what} {place}, counted from 0, of an operation with {count}"
+        ))
+    }
+
+    /// The node of an input.
+    #[inline]
+    #[track_caller]
+    fn input(&self, arg: usize) -> u32 {
+        match self.parents.get(arg) {
+            Some(&id) => id,
+            None => self.missing("input", arg, self.parents.len()),
+        }
+    }
+
+    /// An input.
+    ///
+    /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
+    /// differentiate what it computes from it with [`Var::grad`], whether its own cotangent is wanted
+    /// or not. The outputs are constants then.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[inline]
+    #[track_caller]
+    pub fn x(&self, arg: usize) -> Var<'t, T> {
+        let (tape, id) = (self.tape, self.input(arg));
+        let id = match self.inputs {
+            None => id,
+            Some(inputs) => *inputs.borrow_mut()[arg].get_or_insert_with(|| tape.alias(id, true)),
+        };
+        Var { tape, id }
+    }
+
+    /// An output.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[inline]
+    #[track_caller]
+    pub fn y(&self, output: usize) -> Var<'t, T> {
+        if self.inputs.is_some() && output >= self.gy.len() {
+            self.missing("output", output, self.gy.len())
+        }
+        Var { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// An input that is a mask.
+    pub(crate) fn x_mask(&self, arg: usize) -> Mask<'t, T> {
+        Mask { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An input that is an index.
+    pub(crate) fn x_index(&self, arg: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.parents[arg] }
+    }
+
+    /// An output that is an index.
+    pub(crate) fn y_index(&self, output: usize) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.id + output as u32 }
+    }
+
+    /// The shape of an input.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[track_caller]
+    pub fn x_shape(&self, arg: usize) -> Shape {
+        *self.tape.arena.borrow().shape(self.input(arg))
+    }
+}

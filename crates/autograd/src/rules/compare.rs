@@ -1,0 +1,143 @@
+//! Comparisons of whole numbers, exact for all of `i64`: padding tokens, right predictions.
+
+use crate::graph::{Index, IntoIndex, Mask, Op, Tape};
+use smallvec::SmallVec;
+use wengert_tensor::{Binary, Float, Shape, Tensor, shapes};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What an [`Index`] is compared with: an `Index`, a tensor of whole numbers, or one whole number.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no index and no whole number",
+    label = "expected `Index`, `&Tensor<i64>`, `Tensor<i64>` or an integer"
+)]
+pub trait WholeOperand<'t, T: Float>: sealed::Sealed {
+    /// The operand as an index on this tape; `op` is the name in messages.
+    #[doc(hidden)]
+    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T>;
+}
+
+impl<T: Float> sealed::Sealed for Index<'_, T> {}
+impl<'t, T: Float> WholeOperand<'t, T> for Index<'t, T> {
+    #[track_caller]
+    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+        tape.same_tape(op, self.tape);
+        self
+    }
+}
+impl sealed::Sealed for &Tensor<i64> {}
+impl<'t, T: Float> WholeOperand<'t, T> for &Tensor<i64> {
+    fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+        self.into_index(tape)
+    }
+}
+impl sealed::Sealed for Tensor<i64> {}
+impl<'t, T: Float> WholeOperand<'t, T> for Tensor<i64> {
+    fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+        self.into_index(tape)
+    }
+}
+macro_rules! numbers {
+    ($($t:ident)*) => { $(
+        impl sealed::Sealed for $t {}
+        impl<'t, T: Float> WholeOperand<'t, T> for $t {
+            fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+                tape.index(Tensor::scalar_of(i64::from(self)))
+            }
+        }
+    )* };
+}
+numbers! { i64 i32 u32 u8 }
+impl sealed::Sealed for usize {}
+impl<'t, T: Float> WholeOperand<'t, T> for usize {
+    #[track_caller]
+    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+        match i64::try_from(self) {
+            Ok(number) => number.whole(op, tape),
+            Err(_) => tape.fail(format!("{op}: {self} is more than an index can be, {}", i64::MAX)),
+        }
+    }
+}
+
+/// 1 where the comparison holds, else 0.
+pub(crate) fn compare<T: Float>(
+    op: Binary,
+    a: &Tensor<i64>,
+    b: &Tensor<i64>,
+    shape: Shape,
+) -> Tensor<T> {
+    let holds = match op {
+        Binary::Gt => a.gt(b),
+        Binary::Ge => a.ge(b),
+        Binary::Lt => a.lt(b),
+        Binary::Le => a.le(b),
+        Binary::Eq => a.eq(b),
+        Binary::Ne => a.ne(b),
+        _ => unreachable!("{op:?} is no comparison"),
+    };
+    debug_assert_eq!(holds.shape(), shape);
+    holds.cast()
+}
+
+impl<T: Float> Tape<T> {
+    /// The whole numbers among what a node reads.
+    pub(crate) fn wholes_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
+        let arena = self.arena.borrow();
+        let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_whole(p));
+        let whole = |place| arena.wholes[place as usize].clone().expect("computed before");
+        places.map(whole).collect()
+    }
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
+        /// Comparisons with an index, a tensor of whole numbers or one number, which give a [`Mask`].
+        /// They are exact, unlike those of floats that hold whole numbers.
+        ///
+        /// ```
+        /// use wengert_autograd::Tape;
+        /// use wengert_tensor::Tensor;
+        /// let tape = Tape::new();
+        /// let tokens = tape.index(Tensor::from([[5i64, 7, 0, 0]]));
+        /// let scores = tape.watch(Tensor::zeros(&[1, 4]));
+        /// let weights = scores.masked_fill(tokens.eq(0), f64::NEG_INFINITY).softmax(1);
+        /// assert_eq!(weights.value().to_vec(), [0.5, 0.5, 0.0, 0.0]);
+        /// ```
+        impl<'t, T: Float> Index<'t, T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast, or the indices are of two tapes.
+            #[track_caller]
+            #[allow(clippy::should_implement_trait)] // element by element
+            pub fn $method(self, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
+                self.compared(stringify!($method), Binary::$Op, other)
+            }
+        )* }
+    };
+}
+comparisons! {
+    /// a > b
+    Gt as gt;
+    /// a ≥ b
+    Ge as ge;
+    /// a < b
+    Lt as lt;
+    /// a ≤ b
+    Le as le;
+    /// a = b, element by element.
+    Eq as eq;
+    /// a ≠ b, element by element.
+    Ne as ne;
+}
+
+impl<'t, T: Float> Index<'t, T> {
+    #[track_caller]
+    fn compared(self, name: &str, op: Binary, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
+        let (tape, other) = (self.tape, other.whole(name, self.tape));
+        let shape = tape.fits(shapes::broadcast(name, &self.shape(), &other.shape()));
+        Mask { tape, id: tape.apply_nodes(Op::Compare(op), &[self.id, other.id], shape) }
+    }
+}

@@ -1,0 +1,87 @@
+//! Linear maps along one axis. The map lies in a table of the tape, and the op carries its place;
+//! its adjoint is the same op, transposed.
+
+use super::call::Call;
+use crate::graph::{Op, Var};
+use wengert_tensor::{AxisMap, Float, Shape, Tensor, shapes};
+
+/// y[…, o, …] = Σ weight · x[…, i, …] over the entries of row o of the map, or of its transpose
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MapAxis {
+    pub axis: u8,
+    pub transposed: bool,
+    pub map: u32,
+}
+
+impl MapAxis {
+    pub fn eval<T: Float>(self, x: &Tensor<T>, map: &AxisMap) -> Tensor<T> {
+        if self.transposed {
+            x.map_axis_transposed(self.axis as isize, map)
+        } else {
+            x.map_axis(self.axis as isize, map)
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+        let adjoint = MapAxis { transposed: !self.transposed, ..self };
+        c.gy().tape.apply(Op::MapAxis(adjoint), &[c.gy()], c.x_shape(0))
+    }
+}
+
+impl<T: Float> Var<'_, T> {
+    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries
+    /// (i, weight) of the map's row o.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{AxisMap, Tensor};
+    /// let differences = AxisMap::new(3, (0..2).map(|o| [(o, -1.0), (o + 1, 1.0)]));
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([1.0, 4.0, 9.0]));
+    /// let y = x.map_axis(0, &differences);
+    /// assert_eq!(y.value().to_vec(), [3.0, 5.0]);
+    /// assert_eq!(y.sum_all().backward().wrt(x).unwrap().to_vec(), [-1.0, 0.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map takes.
+    #[track_caller]
+    pub fn map_axis(self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
+        let (axis, shape) = self.fits(rule);
+        self.mapped(axis, false, map, shape)
+    }
+
+    /// The adjoint of [`map_axis`](Var::map_axis), from the axis the map makes to the axis it
+    /// takes: `y[…, i, …] += weight·self[…, o, …]` for every entry.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map makes.
+    #[track_caller]
+    pub fn map_axis_transposed(self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
+        let (axis, shape) = self.fits(rule);
+        self.mapped(axis, true, map, shape)
+    }
+
+    /// One map after the other.
+    #[track_caller]
+    pub(super) fn map_axes(self, maps: &[(isize, AxisMap)]) -> Self {
+        let mut x = self;
+        for (axis, map) in maps {
+            x = x.map_axis(*axis, map);
+        }
+        x.apart_from(self)
+    }
+
+    #[track_caller]
+    fn mapped(self, axis: usize, transposed: bool, map: &AxisMap, shape: Shape) -> Self {
+        let place = {
+            let maps = &mut self.tape.arena.borrow_mut().maps;
+            maps.push(map.clone());
+            maps.len() as u32 - 1
+        };
+        let op = MapAxis { axis: axis as u8, transposed, map: place };
+        self.tape.apply(Op::MapAxis(op), &[self], shape)
+    }
+}

@@ -1,0 +1,125 @@
+//! The matrix product. Operands are read transposed where a flag says so, or where their strides
+//! say so: there are no transposed copies. The gradient of an operand that is the transpose of
+//! another variable is laid out transposed as well, so that the gradient of that variable is
+//! contiguous.
+
+use super::call::{Call, Cotangents, Reads};
+use super::view::View;
+use crate::graph::{Op, Var};
+use smallvec::smallvec;
+use wengert_tensor::{Float, Tensor, shapes};
+
+/// Both operands have two axes at least, and equal batch axes before them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MatMul {
+    pub ta: bool,
+    pub tb: bool,
+    /// The result lies in memory column by column.
+    by_columns: bool,
+}
+
+impl MatMul {
+    pub fn eval<T: Float>(self, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+        if self.by_columns {
+            b.matmul_t(a, !self.tb, !self.ta).t() // (a·b)ᵀ = bᵀ·aᵀ
+        } else {
+            a.matmul_t(b, self.ta, self.tb)
+        }
+    }
+
+    pub fn reads(arg: usize) -> Reads {
+        if arg == 0 { Reads::X1 } else { Reads::X0 }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
+        let MatMul { ta, tb, .. } = self;
+        smallvec![
+            c.wants(0).then(|| if ta {
+                b.product(gy, tb, true, a.is_transpose())
+            } else {
+                gy.product(b, false, !tb, a.is_transpose())
+            }),
+            c.wants(1).then(|| if tb {
+                gy.product(a, true, ta, b.is_transpose())
+            } else {
+                a.product(gy, !ta, false, b.is_transpose())
+            }),
+        ]
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The op itself: shapes fit already.
+    #[track_caller]
+    fn product(self, other: Self, ta: bool, tb: bool, by_columns: bool) -> Self {
+        let shape = self.fits(shapes::matmul(&self.shape(), &other.shape(), ta, tb));
+        self.tape.apply(Op::MatMul(MatMul { ta, tb, by_columns }), &[self, other], shape)
+    }
+
+    /// Whether it was made by exchanging the last two axes of another variable.
+    fn is_transpose(self) -> bool {
+        let arena = self.tape.arena.borrow();
+        match arena.nodes[self.id as usize].op {
+            Op::View(View::Permute(order)) => order.swaps_last_two(arena.shape(self.id).rank()),
+            _ => false,
+        }
+    }
+
+    /// The matrix product, as PyTorch's: of matrices; of batches of them, whose axes before the
+    /// last two broadcast; a vector on the left is a row, on the right a column.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (x, w) = (tape.watch(Tensor::ones(&[5, 2, 3])), tape.watch(Tensor::ones(&[3, 4])));
+    /// assert_eq!(x.matmul(w).shape(), [5, 2, 4]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the inner dimensions differ, or batch axes do not broadcast.
+    #[track_caller]
+    pub fn matmul(self, other: Self) -> Self {
+        self.matmul_t(other, false, false)
+    }
+
+    /// [`matmul`](Var::matmul) with an operand's last two axes read transposed where its flag says
+    /// so: `x.matmul_t(w, false, true)` is x·wᵀ.
+    ///
+    /// # Panics
+    /// If the inner dimensions differ, or batch axes do not broadcast.
+    #[track_caller]
+    pub fn matmul_t(self, other: Self, ta: bool, tb: bool) -> Self {
+        self.tape.same_tape("matmul", other.tape);
+        let (mut a, mut b, mut ta, mut tb) = (self, other, ta, tb);
+        let shape = a.fits(shapes::matmul(&a.shape(), &b.shape(), ta, tb));
+        // A vector becomes a matrix, and the result loses that axis at the end.
+        if a.shape().rank() == 1 {
+            (a, ta) = (a.unsqueeze(0), false);
+        }
+        if b.shape().rank() == 1 {
+            (b, tb) = (b.unsqueeze(1), false);
+        }
+        let (sa, sb) = (a.shape(), b.shape());
+        if sa.rank() > 2 && sb.rank() == 2 && !ta {
+            // Batches share the right operand: their rows are rows of one product.
+            a = a.flatten(0, -2);
+        } else if sa[..sa.rank() - 2] != sb[..sb.rank() - 2] {
+            let batch =
+                wengert_tensor::broadcast_shapes(&sa[..sa.rank() - 2], &sb[..sb.rank() - 2]);
+            let batch = batch.expect("the shape rule has checked it");
+            let repeated = |x: Self| {
+                let own = x.shape();
+                let sizes = batch.iter().chain(&own[own.rank() - 2..]);
+                x.broadcast_to(&sizes.copied().collect::<wengert_tensor::Shape>())
+            };
+            (a, b) = (repeated(a), repeated(b));
+        }
+        let y = a.product(b, ta, tb, false);
+        if y.shape() == shape {
+            return y;
+        }
+        y.reshape(shape)
+    }
+}

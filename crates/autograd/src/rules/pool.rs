@@ -1,0 +1,236 @@
+//! Pooling. A maximum is an element: one kernel finds values and positions, which are two outputs; the
+//! cotangent goes to the positions. An average is a linear map along each axis.
+
+use super::call::{Call, Reads};
+use super::index::IndexOp::{Pick, Unpool};
+use crate::graph::{Index, IntoIndex, Op, Var, place_in};
+use wengert_tensor::maps::{adaptive_average_maps, average_maps};
+use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
+
+/// The windows of a pool, an entry in a table of the tape.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PoolWindows {
+    Sliding(Pool),
+    /// As many as the node's shape says.
+    Adaptive,
+}
+
+/// The greatest element of each window, and its position as a second output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MaxPool {
+    /// The place of the windows.
+    pub windows: u32,
+    /// The place of the positions in the column of whole numbers.
+    pub positions: u32,
+}
+
+impl MaxPool {
+    pub const READS: Reads = Reads::Y1;
+
+    /// The elements, and their positions if somebody wants them.
+    pub fn eval<T: Float>(
+        x: &Tensor<T>,
+        windows: PoolWindows,
+        shape: Shape,
+        positions: bool,
+    ) -> (Tensor<T>, Option<Tensor<i64>>) {
+        let size = [shape[shape.rank() - 2], shape[shape.rank() - 1]];
+        let both = |(values, at): (Tensor<T>, Tensor<i64>)| (values, Some(at));
+        match (windows, positions) {
+            (PoolWindows::Sliding(pool), true) => both(x.max_pool2d_with_indices(&pool)),
+            (PoolWindows::Sliding(pool), false) => (x.max_pool2d(&pool), None),
+            (PoolWindows::Adaptive, true) => both(x.adaptive_max_pool2d_with_indices(size)),
+            (PoolWindows::Adaptive, false) => (x.adaptive_max_pool2d(size), None),
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Var<'t, T> {
+        c.gy().indexed(Unpool, c.y_index(1), c.x_shape(0))
+    }
+
+    /// The tangent of the elements: that of the operand at their positions.
+    pub fn jvp<'t, T: Float>(t: Var<'t, T>, positions: Index<'t, T>) -> Var<'t, T> {
+        t.indexed(Pick, positions, positions.shape())
+    }
+}
+
+/// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
+impl<'t, T: Float> Var<'t, T> {
+    /// The greatest element of each window of an image. Padding is -∞ and never the result; NaN
+    /// counts as the greatest; of equal elements the first gets the gradient.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0));
+    /// let y = x.max_pool2d(&Pool::new(2).stride(1));
+    /// assert_eq!(y.value().to_vec(), [5.0, 6.0]);
+    /// let slope = y.sum_all().grad(&[x])[0];
+    /// assert_eq!(slope.value().to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool2d(self, pool: &Pool) -> Self {
+        self.max_pool2d_with_indices(pool).0
+    }
+
+    /// [`max_pool2d`](Var::max_pool2d), and the position of each result in its image, counted row
+    /// by row: what [`max_unpool2d`](Var::max_unpool2d) takes.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Var::max_pool2d).
+    #[track_caller]
+    pub fn max_pool2d_with_indices(self, pool: &Pool) -> (Self, Index<'t, T>) {
+        let shape = self.fits(shapes::pool2d("max_pool2d", &self.shape(), pool));
+        self.pooled(PoolWindows::Sliding(*pool), shape)
+    }
+
+    /// The greatest elements of so many windows that together cover each image: window o of m goes
+    /// from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool2d(self, size: impl Into<Pair>) -> Self {
+        self.adaptive_max_pool2d_with_indices(size).0
+    }
+
+    /// [`adaptive_max_pool2d`](Var::adaptive_max_pool2d), and the position of each result in its
+    /// image, counted row by row.
+    ///
+    /// # Panics
+    /// As [`adaptive_max_pool2d`](Var::adaptive_max_pool2d).
+    #[track_caller]
+    pub fn adaptive_max_pool2d_with_indices(self, size: impl Into<Pair>) -> (Self, Index<'t, T>) {
+        let size = size.into().0;
+        let rule = shapes::adaptive_pool2d("adaptive_max_pool2d", &self.shape(), size);
+        let shape = self.fits(rule);
+        self.pooled(PoolWindows::Adaptive, shape)
+    }
+
+    #[track_caller]
+    fn pooled(self, windows: PoolWindows, shape: Shape) -> (Self, Index<'t, T>) {
+        let op = {
+            let arena = &mut *self.tape.arena.borrow_mut();
+            arena.wholes.push(None);
+            let windows = place_in(&mut arena.pools, windows);
+            MaxPool { windows, positions: arena.wholes.len() as u32 - 1 }
+        };
+        let outputs = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape]);
+        (outputs[0], Index { tape: self.tape, id: outputs[1].id })
+    }
+
+    /// Images of zeros of this size, to which each element is added at its position: with the
+    /// indices of [`max_pool2d_with_indices`](Var::max_pool2d_with_indices) its partial inverse.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0], [4.0, 3.0]]).unsqueeze(0));
+    /// let (y, index) = x.max_pool2d_with_indices(&Pool::new(2));
+    /// assert_eq!(y.max_unpool2d(index, [2, 2]).value().to_vec(), [0.0, 5.0, 0.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the index has another shape, or a number is negative or leads outside.
+    #[track_caller]
+    pub fn max_unpool2d(self, index: impl IntoIndex<'t, T>, size: impl Into<Pair>) -> Self {
+        let index = index.into_index(self.tape);
+        let rule = shapes::max_unpool2d(&self.shape(), &index.shape(), size.into().0);
+        let shape = self.fits(rule);
+        self.indexed(Unpool, index, shape)
+    }
+
+    /// The greatest element of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool1d(self, pool: &Pool) -> Self {
+        self.fits(shapes::pool1d("max_pool1d", &self.shape(), pool));
+        self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// The mean of each window of an image.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 2.0, 6.0]]).unsqueeze(0));
+    /// assert_eq!(x.avg_pool2d(&Pool::new(2)).value().to_vec(), [3.0]);
+    /// let pool = Pool::new([1, 3]).stride([1, 2]).padding([0, 1]);
+    /// assert_eq!(x.avg_pool2d(&pool.count_include_pad(false)).shape(), [1, 2, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool2d(self, pool: &Pool) -> Self {
+        let maps = self.fits(average_maps("avg_pool2d", &self.shape(), pool));
+        self.map_axes(&maps)
+    }
+
+    /// The mean of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second number of
+    /// each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool1d(self, pool: &Pool) -> Self {
+        self.fits(shapes::no_dilation("avg_pool1d", &pool.of_signals()));
+        self.fits(shapes::pool1d("avg_pool1d", &self.shape(), pool));
+        self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// The means of so many windows that together cover each image: window o of m goes from
+    /// ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With size 1, the mean of the image.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]));
+    /// assert_eq!(x.adaptive_avg_pool2d([1, 2]).value().to_vec(), [6.0, 8.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_avg_pool2d(self, size: impl Into<Pair>) -> Self {
+        let (op, size) = ("adaptive_avg_pool2d", size.into().0);
+        let maps = self.fits(adaptive_average_maps(op, &self.shape(), size));
+        match size {
+            [1, 1] => self.mean(&[-2, -1], true), // one pass
+            _ => self.map_axes(&maps),
+        }
+    }
+
+    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(self, size: usize) -> Self {
+        self.fits(shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size));
+        self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// The greatest elements of so many windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(self, size: usize) -> Self {
+        self.fits(shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size));
+        self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
+    }
+}

@@ -1,0 +1,48 @@
+//! The logarithm of softmax. An op of its own, not x - logsumexp(x): beside large inputs that
+//! difference loses the digits that matter, and this rule reads the output alone.
+
+use super::call::{Call, Reads};
+use crate::graph::{Op, Var};
+use wengert_tensor::{Float, Tensor, shapes};
+
+/// Along this axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LogSoftmax {
+    pub axis: u8,
+}
+
+impl LogSoftmax {
+    pub fn eval<T: Float>(self, x: &Tensor<T>) -> Tensor<T> {
+        x.log_softmax(self.axis as isize)
+    }
+
+    pub const READS: Reads = Reads::Y0;
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Var<'t, T> {
+        let (gy, y) = (c.gy(), c.y(0));
+        gy - y.exp() * gy.sum_shape(gy.shape().with(self.axis as usize, 1))
+    }
+}
+
+impl<T: Float> Var<'_, T> {
+    /// ln (eˣ / Σ eˣ) along an axis, exact for inputs of any size.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(self, axis: isize) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("log_softmax", axis, &shape)) as u8;
+        self.tape.apply(Op::LogSoftmax(LogSoftmax { axis }), &[self], shape)
+    }
+
+    /// eˣ / Σ eˣ along an axis, exact for inputs of any size.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn softmax(self, axis: isize) -> Self {
+        self.fits(shapes::axis("softmax", axis, &self.shape()));
+        self.log_softmax(axis).exp()
+    }
+}

@@ -1,0 +1,126 @@
+//! What the derivative is where there is none: the policy that the rule book states, in numbers.
+
+use super::POLICIES;
+use crate::graph::{Tape, Var};
+use wengert_tensor::{Pool, Tensor};
+
+/// The gradient of Σ f, as numbers and as variables, for few and for many elements.
+fn slopes<F>(inputs: &[&[f64]], f: F) -> Vec<Vec<f64>>
+where
+    F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+{
+    let mut found: Vec<Vec<Vec<f64>>> = vec![];
+    for policy in POLICIES {
+        for copies in [1, 9] {
+            let tape = Tape::new().with_policy(policy);
+            let put =
+                |x: &&[f64]| tape.watch(Tensor::from(x.to_vec()).broadcast_to(&[copies, x.len()]));
+            let x: Vec<_> = inputs.iter().map(put).collect();
+            let loss = f(&x).sum_all();
+            let row = |g: &Tensor<f64>| g.narrow(0, copies - 1, 1).to_vec();
+            found.push(loss.grad(&x).iter().map(|g| row(&g.value())).collect());
+            let gradients = loss.backward();
+            found.push(x.iter().map(|&x| row(gradients.wrt(x).unwrap())).collect());
+        }
+    }
+    assert!(found.iter().all(|other| *other == found[0]), "{found:?}");
+    found.swap_remove(0)
+}
+
+#[test]
+fn of_one_operand() {
+    let at = &[&[-1.0, 0.0, 2.0][..]];
+    assert_eq!(slopes(at, |x| x[0].relu())[0], [0.0, 0.0, 1.0]);
+    assert_eq!(slopes(at, |x| x[0].abs())[0], [-1.0, 0.0, 1.0]);
+    assert_eq!(slopes(at, |x| x[0].clamp_min(0.0))[0], [0.0, 1.0, 1.0]);
+    assert_eq!(slopes(at, |x| x[0].clamp_max(0.0))[0], [1.0, 1.0, 0.0]);
+    assert_eq!(
+        slopes(&[&[-1.0, 0.0, 0.5, 2.0, 3.0]], |x| x[0].clamp(0.0, 2.0))[0],
+        [0.0, 1.0, 1.0, 1.0, 0.0]
+    );
+    assert_eq!(slopes(at, |x| x[0].powi(0))[0], [0.0; 3]);
+    assert_eq!(slopes(at, |x| x[0].powf(0.0))[0], [0.0; 3]);
+    assert_eq!(slopes(at, |x| x[0].powi(1))[0], [1.0; 3]);
+    assert_eq!(slopes(at, |x| x[0].powf(1.0))[0], [1.0; 3]);
+    assert_eq!(slopes(at, |x| x[0].square())[0], [-2.0, 0.0, 4.0]);
+}
+
+#[test]
+fn of_powers_of_zero_to_second_order() {
+    for n in [2, 12] {
+        for policy in POLICIES {
+            let tape = Tape::<f64>::new().with_policy(policy);
+            let x = tape.watch(Tensor::zeros_of(&[n]));
+            for (power, second) in [(0, 0.0), (1, 0.0), (2, 2.0), (3, 0.0)] {
+                for y in [x.powi(power), x.powf(f64::from(power))] {
+                    let first = y.sum_all().grad(&[x])[0];
+                    let twice = first.sum_all().grad_or_zero(&[x])[0];
+                    assert_eq!(twice.value().to_vec(), vec![second; n], "x to the power {power}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_operands() {
+    let ab = &[&[1.0, 2.0, 3.0][..], &[2.0, 2.0, 2.0]];
+    assert_eq!(slopes(ab, |x| x[0].maximum(x[1])), [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]);
+    assert_eq!(slopes(ab, |x| x[0].minimum(x[1])), [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]);
+    // aᵇ at a = 0 and b = 0
+    let ab = &[&[0.0, 0.0, 2.0, 0.0][..], &[0.0, 2.0, 0.0, 1.0]];
+    let [by_a, by_b] = &slopes(ab, |x| x[0].pow(x[1]))[..] else { unreachable!() };
+    assert_eq!(*by_a, [0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(*by_b, [0.0, 0.0, 2f64.ln(), 0.0]);
+}
+
+#[test]
+fn of_extremes_over_axes() {
+    let ties = &[&[1.0, 3.0, 3.0, -1.0, -1.0, 3.0, -1.0, -1.0][..]];
+    let third = 1.0 / 3.0;
+    assert_eq!(
+        slopes(ties, |x| x[0].max(&[-1], false))[0],
+        [0.0, third, third, 0.0, 0.0, third, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(ties, |x| x[0].min(&[-1], true))[0],
+        [0.0, 0.0, 0.0, 0.25, 0.25, 0.0, 0.25, 0.25]
+    );
+}
+
+#[test]
+fn of_pools_the_first_maximum() {
+    fn two_rows(x: Var<'_, f64>) -> Var<'_, f64> {
+        x.reshape(&[-1, 2, 5])
+    }
+    let at = &[&[1.0, 3.0, 3.0, -1.0, 3.0, 3.0, 0.0, 0.0, 0.0, 0.0][..]];
+    assert_eq!(
+        slopes(at, |x| two_rows(x[0]).max_pool2d(&Pool::new(2)).flatten(1, 2))[0],
+        [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(at, |x| two_rows(x[0]).adaptive_max_pool2d([1, 2]).flatten(1, 2))[0],
+        [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    );
+    assert_eq!(
+        slopes(at, |x| x[0].max_pool1d(&Pool::new(3).stride(1)))[0],
+        [0.0, 2.0, 1.0, 0.0, 2.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    );
+}
+
+#[test]
+fn sums_of_exponentials_do_not_overflow() {
+    let large = &[&[1e4, 1e4, -1e4][..]];
+    let shares = &slopes(large, |x| x[0].logsumexp(&[-1], false))[0];
+    assert!(shares.iter().zip([0.5, 0.5, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{shares:?}");
+    assert_eq!(slopes(&[&[1e4, -1e4]], |x| x[0].softplus())[0], [1.0, 0.0]);
+    assert_eq!(slopes(&[&[1e4, -1e4]], |x| x[0].sigmoid())[0], [0.0, 0.0]);
+}
+
+/// A branch that was not taken may hold anything.
+#[test]
+fn selection_shuts_out_what_was_not_selected() {
+    let at = &[&[-1.0, 4.0][..]];
+    let root = slopes(at, |x| Var::where_(x[0].gt(0.0), x[0].clamp_min(1e-9).sqrt(), x[0]));
+    assert_eq!(root[0], [1.0, 0.25]);
+}

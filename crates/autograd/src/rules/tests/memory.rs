@@ -1,0 +1,282 @@
+//! What a tape computes and keeps, seen from inside.
+
+use super::{POLICIES, any};
+use crate::graph::{Op, Policy, Tape, Var};
+use crate::module::Param;
+use crate::rules::{Call, Cotangents, CustomOp, Outputs, Reads};
+use std::sync::{Arc, Mutex};
+use wengert_tensor::{Shape, Tensor};
+
+impl<T: wengert_tensor::Float> Tape<T> {
+    fn has(&self, x: Var<'_, T>) -> bool {
+        self.arena.borrow().values[x.id as usize].is_some()
+    }
+
+    fn held(&self) -> usize {
+        self.arena.borrow().values.iter().flatten().count()
+    }
+
+    fn count(&self, from: usize, counts: impl Fn(Op) -> bool) -> usize {
+        self.arena.borrow().nodes[from..].iter().filter(|node| counts(node.op)).count()
+    }
+}
+
+#[test]
+fn pointwise_operations_wait_for_a_reader() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 5], 1));
+        let y = (2.0 * x + 1.0).tanh();
+        assert_eq!(tape.has(y), policy == Policy::Eager);
+        y.shape();
+        assert_eq!(tape.has(y), policy == Policy::Eager, "a shape computes nothing");
+        y.value();
+        assert!(tape.has(y));
+        let between = Var { id: y.id - 1, ..y };
+        assert_eq!(tape.has(between), policy == Policy::Eager, "one pass stores only its result");
+    }
+}
+
+#[test]
+fn a_scope_releases_what_no_rule_reads() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let (x, mut inside) = (tape.watch(any(&[4, 4], 1)), vec![]);
+        let bent = tape.scope("block", || {
+            let product = x.matmul(x);
+            let shifted = product + 1.0;
+            inside = vec![product, shifted];
+            shifted.tanh()
+        });
+        let loss = bent.matmul(x).sum_all();
+        loss.value();
+        let [product, shifted] = inside[..] else { unreachable!() };
+        assert!(!tape.has(product) && !tape.has(shifted), "{policy:?}");
+        let alone = Tape::<f64>::new();
+        let x_alone = alone.watch(any(&[4, 4], 1));
+        let expected = x_alone.matmul(x_alone).value() + &Tensor::scalar_of(1.0);
+        assert_eq!(shifted.value(), expected, "released values are computed again when asked for");
+        loss.backward_retain();
+        assert!(tape.has(bent), "the rule of tanh reads its output");
+        assert_eq!(shifted.value(), expected);
+    }
+}
+
+#[test]
+fn released_by_hand() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let y = x.matmul(x);
+        let z = y + 1.0;
+        z.value();
+        assert!(tape.has(y));
+        y.release();
+        assert!(!tape.has(y) && tape.has(z));
+        let kept = x.matmul(x);
+        kept.value();
+        kept.release();
+        assert!(tape.has(kept), "what was asked for stays");
+        let read = x.matmul(x);
+        let loss = (read * read).sum_all();
+        loss.value();
+        read.release();
+        assert!(tape.has(read), "what a rule reads stays");
+        loss.backward();
+        assert!(!tape.has(read));
+    }
+}
+
+#[test]
+fn backward_leaves_what_was_given_and_asked_for() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let (x, w) = (tape.constant(any(&[3, 4], 1)), Param::new(any(&[4, 5], 2)));
+        let asked = x.matmul(tape.param(&w)).tanh();
+        asked.value();
+        let loss = asked.sin().sum_all();
+        loss.backward();
+        assert!(tape.has(x) && tape.has(asked) && tape.has(loss));
+        assert_eq!(tape.held(), 3, "{policy:?}");
+    }
+}
+
+/// The identity, whose rule notes how many values the tape holds during the walk back.
+#[derive(Default)]
+struct Probe(Mutex<Vec<usize>>);
+impl CustomOp<f64> for Probe {
+    fn name(&self) -> &'static str {
+        "probe"
+    }
+    fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok(inputs.into())
+    }
+    fn forward(&self, inputs: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        inputs.into()
+    }
+    fn vjp<'t>(&self, call: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        self.0.lock().unwrap().push(call.tape().held());
+        Cotangents::from_elem(Some(call.gy()), 1)
+    }
+    fn reads(&self, _arg: usize) -> Reads {
+        Reads::NOTHING
+    }
+}
+
+#[test]
+fn cotangents_go_when_nobody_waits_for_them() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let w = Param::new(any(&[4, 4], 1));
+        let probe = Arc::new(Probe::default());
+        let (mut before, mut x) = (tape.constant(any(&[4, 4], 2)), tape.constant(any(&[4, 4], 3)));
+        for _ in 0..12 {
+            // Over each layer goes a shortcut whose cotangent is still pending at the layer before.
+            let bent = tape.custom(probe.clone(), &[x.matmul(tape.param(&w))])[0];
+            (before, x) = (x, (0.5 * before + bent).relu());
+        }
+        let loss = x.sum_all();
+        loss.value();
+        loss.backward();
+        // In the first block: what was given, the loss, and what that block itself needs.
+        let held = probe.0.lock().unwrap();
+        assert!(*held.last().unwrap() <= 8, "{policy:?}: {held:?}");
+    }
+}
+
+#[test]
+fn what_no_rule_reads_goes_before_the_walk_back() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let probe = Arc::new(Probe::default());
+        let sum = x.matmul(x) + 1.0;
+        let loss = tape.custom(probe.clone(), &[sum.tanh()])[0].sum_all();
+        loss.value();
+        loss.backward();
+        // x, the output of tanh, the loss, the cotangent.
+        assert!(probe.0.lock().unwrap()[0] <= 4, "{policy:?}: {:?}", probe.0);
+    }
+}
+
+#[test]
+fn backward_leaves_no_nodes() {
+    for policy in POLICIES {
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(any(&[4, 4], 1));
+        let loss = x.matmul(x.tanh()).exp().mean(&[0], true).sum_all();
+        loss.value();
+        let (before, held) = (tape.len(), tape.held());
+        loss.backward_retain();
+        assert_eq!((tape.len(), tape.held()), (before, held));
+        assert!(tape.recording.get());
+        loss.backward();
+        assert_eq!(tape.len(), before);
+    }
+}
+
+#[test]
+fn grad_computes_only_what_it_needs() {
+    let tape = Tape::<f64>::new();
+    let (w, v) = (Param::new(any(&[2, 8], 1)), Param::new(any(&[8, 1], 2)));
+    let x = tape.watch(any(&[4, 2], 3));
+    let loss = x.matmul(tape.param(&w)).tanh().matmul(tape.param(&v)).sum_all();
+    let before = tape.len();
+    loss.grad(&[x]);
+    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 2, "no gradient of a weight");
+
+    let before = tape.len();
+    loss.grad(&[tape.param(&v)]);
+    assert_eq!(
+        tape.count(before, |op| matches!(op, Op::MatMul(_))),
+        1,
+        "and nothing below the last layer"
+    );
+}
+
+#[test]
+fn frozen_parameters_cost_no_backward_work() {
+    let mut w = Param::new(any(&[4, 4], 1));
+    w.freeze();
+    let v = Param::new(any(&[4, 4], 2));
+    let tape = Tape::<f64>::new();
+    let hidden = tape.constant(any(&[3, 4], 3)).matmul(tape.param(&w)).tanh();
+    assert!(!hidden.is_active());
+    let loss = hidden.matmul(tape.param(&v)).sum_all();
+    let before = tape.len();
+    loss.grad(&[tape.param(&v)]);
+    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 1);
+    let gradients = loss.backward();
+    assert!(gradients.get(&w).is_none() && gradients.get(&v).is_some());
+}
+
+fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
+    (h.matmul(w) * 0.3 + 0.1).tanh()
+}
+
+/// A loop on a tape for inference holds the values of its last steps, not of all.
+#[test]
+fn inference_forgets_old_values() {
+    let start = Tensor::<f64>::from_fn(&[4, 4], |i| 0.1 + i as f64 / 16.0);
+    let recording = Tape::<f64>::new();
+    let (mut h, w) = (recording.constant(start.clone()), recording.constant(start.clone()));
+    let wanted: Vec<_> = (0..500)
+        .map(|_| {
+            h = step(h, w.t());
+            h.value().to_vec()
+        })
+        .collect();
+    let tape = Tape::<f64>::inference();
+    let (mut h, w) = (tape.constant(start.clone()), tape.constant(start.clone()).t());
+    let mut states = vec![];
+    for _ in 0..500 {
+        h = step(h, w);
+        states.push(h);
+    }
+    assert!(tape.held() < 200, "{} values", tape.held());
+    // What was forgotten is computed again.
+    for at in [499, 3, 250, 0, 499] {
+        assert_eq!(states[at].value().to_vec(), wanted[at], "step {at}");
+    }
+}
+
+/// Parts of a sequence cost one node of the whole, however many they are.
+#[test]
+fn gradients_of_parts_are_one_node() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::ones_of(&[200, 10]));
+    let table = tape.watch(Tensor::ones_of(&[300, 10]));
+    let mut h = tape.zeros(&[1, 10]);
+    for (t, part) in x.split(0, &[1; 200]).into_iter().enumerate() {
+        let index = Tensor::from([t as i64 % 7]);
+        // Also through views made at each step.
+        let viewed =
+            x.t().narrow(1, t, 1).t() + table.unsqueeze(0).index_select(1, &index).squeeze(0);
+        let flipped = x.flip(0).index_select(0, &index) + x.narrow(1, 0, 10).narrow(0, t, 1);
+        let joined = x.flatten(0, -1).narrow(0, 10 * t, 10).unsqueeze(0);
+        let cut = table.reshape([100, 3, 10]).narrow(0, t / 2, 1).sum(&[1], false);
+        let spread = table.broadcast_to([2, 300, 10]).narrow(1, t, 1).sum(&[0], false);
+        let viewed = viewed + flipped + joined + cut + spread;
+        h = (h + part + table.index_select(0, &index) + x.narrow(0, t, 1) + viewed).tanh();
+    }
+    // What is left is cut again and again.
+    let mut rest = x;
+    for t in 0..199 {
+        h = (h + rest.narrow(0, 0, 1)).tanh();
+        rest = rest.narrow(0, 1, 199 - t);
+    }
+    let from = tape.len();
+    let slopes = h.sum_all().grad(&[x, table]);
+    let whole = |size: usize| {
+        let arena = tape.arena.borrow();
+        (from as u32..arena.len()).filter(|&id| arena.shape(id).numel() == size).count()
+    };
+    assert_eq!((whole(2000), whole(3000)), (1, 1));
+    // And so at the second order.
+    let from = tape.len();
+    let loss = slopes[0].square().sum_all() + slopes[1].square().sum_all();
+    loss.grad(&[x, table]);
+    let arena = tape.arena.borrow();
+    let whole = |id: &u32| [2000, 3000].contains(&arena.shape(*id).numel());
+    assert!((from as u32..arena.len()).filter(whole).count() < 20);
+}

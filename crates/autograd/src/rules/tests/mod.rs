@@ -1,0 +1,309 @@
+//! One row per operation: what it is checked on, and how. Every family's rows come from a `match`
+//! without a wildcard, and each member of a family leads to the next, so that a new operation does
+//! not compile before it has its row.
+
+mod adjoint;
+mod aliases;
+mod assemble;
+mod conv;
+mod cut;
+mod forward;
+mod gates;
+mod hessians;
+mod index;
+mod kinks;
+mod masks;
+mod matmul;
+mod memory;
+mod others;
+mod pointwise;
+mod pool;
+mod reduce;
+mod replay;
+mod view;
+
+use crate::check::testing::{self, spread};
+use crate::check::{Function, Gradcheck};
+use crate::graph::{Op, Policy, Tape, Var};
+use crate::rules::{
+    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool,
+    Probability, Random, Reduce, View, WholeOp,
+};
+use std::iter::successors;
+use wengert_tensor::{Binary, Philox, Tensor, Unary};
+
+const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
+
+/// What is known of a function's form: what differences of it are exact for.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Curved,
+    /// A polynomial of low degree: any step is exact.
+    Bilinear,
+    /// Linear in all inputs together.
+    Linear,
+}
+
+/// A function of one operation and a point to check it at.
+struct Row {
+    /// Some node of the function must be of this kind.
+    op: Op,
+    name: String,
+    inputs: Vec<Tensor<f64>>,
+    f: Box<dyn Function>,
+    order: usize,
+    form: Form,
+}
+
+impl Row {
+    fn new<F>(op: Op, name: &str, inputs: Vec<Tensor<f64>>, f: F) -> Row
+    where
+        F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'static,
+    {
+        let shapes: Vec<_> = inputs.iter().map(Tensor::shape).collect();
+        let name = format!("{op:?} {name} {shapes:?}");
+        Row { op, name, inputs, f: Box::new(f), order: 2, form: Form::Curved }
+    }
+
+    fn order(mut self, order: usize) -> Row {
+        self.order = order;
+        self
+    }
+
+    fn bilinear(mut self) -> Row {
+        self.form = Form::Bilinear;
+        self
+    }
+
+    fn linear(mut self) -> Row {
+        self.form = Form::Linear;
+        self
+    }
+
+    fn check(&self) {
+        self.is_there();
+        self.is_steep();
+        self.agrees_with_differences();
+        if self.form == Form::Linear {
+            self.is_adjoint();
+        }
+        for policy in POLICIES {
+            let all = vec![true; self.inputs.len()];
+            self.reads_only_what_it_declares(policy, &all);
+            for i in 0..all.len() {
+                let one: Vec<bool> = (0..all.len()).map(|j| i == j).collect();
+                self.reads_only_what_it_declares(policy, &one);
+            }
+        }
+    }
+
+    fn run<'t>(&self, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        (*self.f)(x)
+    }
+
+    fn place<'t>(&self, tape: &'t Tape<f64>, watched: &[bool]) -> Vec<Var<'t, f64>> {
+        let put = |(x, &watched): (&Tensor<f64>, _)| {
+            if watched { tape.watch(x.clone()) } else { tape.constant(x.clone()) }
+        };
+        self.inputs.iter().zip(watched).map(put).collect()
+    }
+
+    fn is_there(&self) {
+        let tape = Tape::new();
+        self.run(&self.place(&tape, &vec![true; self.inputs.len()]));
+        let arena = tape.arena.borrow();
+        let there = arena.nodes.iter().any(|node| kind(node.op) == kind(self.op));
+        assert!(there, "{}: the function does not use the operation", self.name);
+    }
+
+    /// A rule that returns zero must not pass.
+    fn is_steep(&self) {
+        let tape = Tape::new();
+        let x = self.place(&tape, &vec![true; self.inputs.len()]);
+        let gradients = weighted(self.run(&x)).backward();
+        for (i, &x) in x.iter().enumerate() {
+            let slope =
+                gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
+            let largest = slope.to_vec().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+            assert!(largest > 0.05, "{}: flat in input {i}: {slope}", self.name);
+        }
+    }
+
+    fn agrees_with_differences(&self) {
+        let check = match self.form {
+            Form::Curved => Gradcheck::new(),
+            Form::Bilinear | Form::Linear => Gradcheck::new().step(1.0).tolerance(1e-10),
+        };
+        if let Err(error) = check.order(self.order).run(&*self.f, &self.inputs) {
+            panic!("{}: {error}", self.name)
+        }
+    }
+
+    /// ⟨A x, y⟩ = ⟨x, Aᵀ y⟩
+    fn is_adjoint(&self) {
+        for policy in POLICIES {
+            let tape = Tape::new().with_policy(policy);
+            let x = self.place(&tape, &vec![true; self.inputs.len()]);
+            let ax = self.run(&x);
+            let y = spread(&ax.shape(), &[(-2.0, 2.0)], 77);
+            let left = dot(&ax.value(), &y);
+            let aty = ax.backward_from(y);
+            let right: f64 =
+                x.iter().zip(&self.inputs).map(|(&x, v)| dot(v, aty.wrt(x).unwrap())).sum();
+            assert!(
+                (left - right).abs() <= 1e-12 * left.abs().max(1.0),
+                "{}: {left} {right}",
+                self.name
+            );
+        }
+    }
+
+    /// Values that no rule has declared to read may be poison, at first and at second order.
+    fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
+        for order in 1..=2 {
+            let f = operation(|x| vec![self.run(x)]);
+            let read = testing::reads_of_order(&self.inputs, &f, policy, watched, order);
+            read.unwrap_or_else(|why| panic!("{}: {why}", self.name));
+        }
+    }
+}
+
+/// The family and the member, without their constants.
+fn kind(op: Op) -> Vec<String> {
+    let text = format!("{op:?}");
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    words.take(2).map(str::to_string).collect()
+}
+
+/// A scalar in which every element counts, each differently.
+fn weighted(y: Var<'_, f64>) -> Var<'_, f64> {
+    testing::weighted(&[y])
+}
+
+/// The closure itself: spelled out so that it is seen to serve every lifetime.
+fn operation<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>>(f: F) -> F {
+    f
+}
+
+fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
+    a.to_vec().iter().zip(b.to_vec()).map(|(a, b)| a * b).sum()
+}
+
+fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
+    spread(shape, &[(-2.0, 2.0)], seed)
+}
+
+/// The rows of an operation's family.
+fn rows(family: Op) -> Vec<Row> {
+    match family {
+        // What has no derivative.
+        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => vec![],
+        Op::Detach | Op::Whole { .. } => vec![],
+        Op::Compare(_) => others::comparisons(),
+        Op::Output(_) => others::outputs(),
+        Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
+        Op::Binary(_) => Binary::ALL.iter().flat_map(|&op| pointwise::binary(op)).collect(),
+        Op::Select => pointwise::select(),
+        Op::View(first) => {
+            successors(Some(first), |&op| view::after(op)).flat_map(view::rows).collect()
+        }
+        Op::Assemble(op) => assemble::rows(op),
+        Op::Reduce(first) => {
+            successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
+        }
+        Op::LogSoftmax(_) => reduce::softmax(),
+        Op::MatMul(op) => matmul::rows(op),
+        Op::Conv(first) => {
+            successors(Some(first), |&op| conv::after(op)).flat_map(conv::rows).collect()
+        }
+        Op::Index(first) => {
+            successors(Some(first), |&op| index::after(op)).flat_map(index::rows).collect()
+        }
+        Op::MaxPool(_) => pool::maxima(family),
+        Op::MapAxis(_) => pool::maps(),
+        Op::Random(op) => others::random(op),
+        Op::Custom(_) => others::custom(),
+    }
+}
+
+/// Each family leads to the next, with its first member.
+fn after(family: Op) -> Option<Op> {
+    match family {
+        Op::Constant => Some(Op::Leaf),
+        Op::Leaf => Some(Op::Fill(0.0)),
+        Op::Fill(_) => Some(Op::Detach),
+        Op::Detach => Some(Op::Draw(Draw { from: Distribution::Normal, stream: 0 })),
+        Op::Draw(_) => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
+        Op::Whole { .. } => Some(Op::Compare(Binary::Gt)),
+        Op::Compare(_) => Some(Op::Output(1)),
+        Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
+        Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),
+        Op::Binary(_) => Some(Op::Select),
+        Op::Select => Some(Op::View(View::BroadcastTo)),
+        Op::View(_) => Some(Op::Assemble(Assemble(0))),
+        Op::Assemble(_) => Some(Op::Reduce(Reduce::Sum)),
+        Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
+        Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
+        Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
+        Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0 })),
+        Op::Index(_) => Some(Op::MaxPool(MaxPool { windows: 0, positions: 0 })),
+        Op::MaxPool(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
+        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: Probability::new(0.4), stream: 3 })),
+        Op::Random(_) => Some(Op::Custom(0)),
+        Op::Custom(_) => None,
+    }
+}
+
+/// The rows of these families.
+fn every_row(wanted: impl Fn(Op) -> bool) -> Vec<Row> {
+    let families = successors(Some(Op::Constant), |&op| after(op)).filter(|&op| wanted(op));
+    families.flat_map(rows).collect()
+}
+
+/// All families; a test of its own for each, so that a failure says where.
+fn check(wanted: impl Fn(Op) -> bool) {
+    let rows = every_row(wanted);
+    assert!(!rows.is_empty());
+    rows.iter().for_each(Row::check);
+}
+
+#[test]
+fn pointwise_operations() {
+    check(|op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select));
+}
+
+#[test]
+fn views() {
+    check(|op| matches!(op, Op::View(_) | Op::Assemble(_)));
+}
+
+#[test]
+fn reductions() {
+    check(|op| matches!(op, Op::Reduce(_) | Op::LogSoftmax(_)));
+}
+
+#[test]
+fn matrix_products() {
+    check(|op| matches!(op, Op::MatMul(_)));
+}
+
+#[test]
+fn convolutions() {
+    check(|op| matches!(op, Op::Conv(_)));
+}
+
+#[test]
+fn indices_and_pools() {
+    check(|op| matches!(op, Op::Index(_) | Op::MaxPool(_) | Op::MapAxis(_)));
+}
+
+#[test]
+fn all_other_operations() {
+    let elsewhere = |op: &Op| {
+        matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
+            || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))
+            || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
+            || matches!(op, Op::MaxPool(_))
+    };
+    check(|op| !elsewhere(&op));
+}

@@ -1,0 +1,79 @@
+//! Rows of the reductions.
+
+use super::{Row, any};
+use crate::graph::Op;
+use crate::rules::{LogSoftmax, Reduce};
+use wengert_tensor::Tensor;
+
+pub(super) fn after(op: Reduce) -> Option<Reduce> {
+    match op {
+        Reduce::Sum => Some(Reduce::Max),
+        Reduce::Max => Some(Reduce::Min),
+        Reduce::Min => Some(Reduce::LogSumExp),
+        Reduce::LogSumExp => None,
+    }
+}
+
+/// No two elements come near each other.
+fn distinct(shape: &[usize]) -> Tensor<f64> {
+    let n: usize = shape.iter().product();
+    Tensor::from_fn(shape, |i| 0.3 * ((i * 7 + 3) % n) as f64 - 1.0)
+}
+
+pub(super) fn rows(op: Reduce) -> Vec<Row> {
+    let kind = op;
+    let op = Op::Reduce(op);
+    match kind {
+        Reduce::Sum => vec![
+            Row::new(op, "all", vec![any(&[3, 5], 1)], |x| x[0].sum_all()).linear(),
+            Row::new(op, "all of few", vec![any(&[2, 3], 1)], |x| x[0].sum_all()).linear(),
+            Row::new(op, "all of a pending", vec![any(&[3, 5], 1)], |x| {
+                (x[0].tanh() * x[0]).sum_all()
+            })
+            .order(3),
+            Row::new(op, "outer axis", vec![any(&[3, 5], 1)], |x| x[0].sum(&[0], false)).linear(),
+            Row::new(op, "two axes", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[0, -1], true))
+                .linear(),
+            Row::new(op, "middle axis", vec![any(&[2, 3, 5], 1)], |x| x[0].sum(&[1], false))
+                .linear(),
+            Row::new(op, "sum_to", vec![any(&[2, 3, 5], 1)], |x| x[0].sum_to(&[3, 1])).linear(),
+            Row::new(op, "mean", vec![any(&[3, 5], 1)], |x| x[0].mean(&[1], true)).linear(),
+            Row::new(op, "global average", vec![any(&[2, 3, 4], 1)], |x| {
+                x[0].adaptive_avg_pool2d(1)
+            })
+            .linear(),
+            Row::new(op, "mean_all", vec![any(&[3], 1)], |x| x[0].mean_all()).linear(),
+            Row::new(op, "var", vec![any(&[3, 5], 1)], |x| x[0].var(&[1], true, 1)),
+            Row::new(op, "var of all", vec![any(&[3, 5], 1)], |x| x[0].var(&[], false, 0)),
+        ],
+        Reduce::Max => vec![
+            Row::new(op, "all", vec![distinct(&[3, 5])], |x| x[0].max(&[], false)),
+            Row::new(op, "last axis", vec![distinct(&[3, 5])], |x| x[0].max(&[-1], true) * x[0]),
+            Row::new(op, "two axes", vec![distinct(&[2, 3, 4])], |x| x[0].max(&[0, 2], false)),
+            Row::new(op, "tiny", vec![distinct(&[2, 3])], |x| x[0].max(&[0], false)),
+        ],
+        Reduce::Min => vec![
+            Row::new(op, "all", vec![distinct(&[3, 5])], |x| x[0].min(&[], false)),
+            Row::new(op, "first axis", vec![distinct(&[3, 5])], |x| x[0].min(&[0], true) * x[0]),
+            Row::new(op, "two axes", vec![distinct(&[2, 3, 4])], |x| x[0].min(&[0, 2], false)),
+            Row::new(op, "tiny", vec![distinct(&[2, 3])], |x| x[0].min(&[1], true)),
+        ],
+        Reduce::LogSumExp => vec![
+            Row::new(op, "all", vec![any(&[3, 5], 1)], |x| x[0].logsumexp(&[], false)),
+            Row::new(op, "last axis", vec![any(&[3, 5], 1)], |x| x[0].logsumexp(&[-1], false)),
+            Row::new(op, "first axis", vec![any(&[3, 5], 1)], |x| x[0].logsumexp(&[0], true)),
+            Row::new(op, "tiny", vec![any(&[2, 3], 1)], |x| x[0].logsumexp(&[1], false)).order(3),
+        ],
+    }
+}
+
+pub(super) fn softmax() -> Vec<Row> {
+    let along = |axis| Op::LogSoftmax(LogSoftmax { axis });
+    vec![
+        Row::new(along(1), "last axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(-1)),
+        Row::new(along(0), "first axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(0)),
+        Row::new(along(1), "middle axis", vec![any(&[2, 3, 4], 1)], |x| x[0].log_softmax(1)),
+        Row::new(along(1), "tiny", vec![any(&[2, 3], 1)], |x| x[0].log_softmax(1)).order(3),
+        Row::new(along(1), "softmax", vec![any(&[3, 5], 1)], |x| x[0].softmax(1)),
+    ]
+}

@@ -1,0 +1,109 @@
+//! A recorded program that is run again on other numbers against a new run of the same code.
+
+use super::*;
+use crate::check::testing::{Recording, reversed};
+use crate::graph::Index;
+
+/// All numbers, bit for bit.
+fn bits(x: &Tensor<f64>) -> Vec<u64> {
+    x.to_vec().into_iter().map(f64::to_bits).collect()
+}
+
+#[test]
+fn every_operation_can_be_replayed() {
+    let mut moved = 0;
+    for row in every_row(|_| true) {
+        for policy in POLICIES {
+            let other: Vec<_> = row.inputs.iter().map(reversed).collect();
+            let f = operation(|x| vec![row.run(x)]);
+            let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
+            let fresh = |inputs: &[Tensor<f64>]| Recording::of(&f, &make(), inputs).numbers();
+            let tape = make();
+            let program = Recording::of(&f, &tape, &row.inputs);
+            let first = program.numbers();
+            assert_eq!(first, fresh(&row.inputs), "{}", row.name);
+            // Twice on other numbers, then on the first again.
+            for inputs in [&other, &other, &row.inputs] {
+                program.replay(inputs);
+                assert_eq!(program.numbers(), fresh(inputs), "{}", row.name);
+            }
+            moved += usize::from(fresh(&other) != first);
+        }
+    }
+    assert!(moved > 300, "the numbers of {moved} rows changed");
+}
+
+/// What depends on rows that an index chooses, on the places of the greatest and the least elements, and on
+/// a detached value.
+fn chosen<'t>(x: Var<'t, f64>, rows: Index<'t, f64>) -> [Var<'t, f64>; 3] {
+    // The rows are read through a slice.
+    let picked = x.flip(0).index_select(0, rows);
+    let greatest = picked.gather(1, picked.argmax(1, true));
+    let least = picked.gather(1, picked.argmin(1, true));
+    let y = (greatest * least).square().sum_all() + (x * x.detach()).sum_all();
+    let slope = y.grad(&[x])[0];
+    [y, slope, slope.square().sum_all().grad(&[x])[0]]
+}
+
+#[test]
+fn indices_and_what_chooses_them() {
+    let numbers = |x: Var<'_, f64>, results: [Var<'_, f64>; 3]| {
+        let mut all: Vec<_> = results.iter().map(|y| bits(&y.value())).collect();
+        all.push(bits(results[0].backward().wrt(x).unwrap()));
+        all
+    };
+    let fresh = |x: &Tensor<f64>, rows: &Tensor<i64>| {
+        let tape = Tape::new();
+        let x = tape.watch(x.clone());
+        numbers(x, chosen(x, tape.index(rows.clone())))
+    };
+    let (a, rows) = (any(&[4, 3], 1), Tensor::from([3i64, 0, 3]));
+    let tape = Tape::new();
+    let (x, index) = (tape.watch(a.clone()), tape.index(rows.clone()));
+    let results = chosen(x, index);
+    assert_eq!(numbers(x, results), fresh(&a, &rows));
+    for (a, rows) in [(reversed(&a), Tensor::from([1i64, 2, 0])), (a, Tensor::from([0i64, 0, 0]))] {
+        let replay = tape.replay(&()).allow_reads();
+        replay.set(x, a.clone()).set_index(index, rows.clone()).run();
+        assert_eq!(numbers(x, results), fresh(&a, &rows));
+    }
+}
+
+/// What scopes dropped is dropped again, so that a replay holds no more than a new run.
+#[test]
+fn a_replay_releases_what_the_scopes_released() {
+    let program = |tape: &Tape<f64>| {
+        let mut y = tape.constant(any(&[100], 1));
+        for _ in 0..20 {
+            y = tape.scope("layer", || (y.sum(&[0], true) * y).log_softmax(0).sin() + 1.0);
+        }
+    };
+    let held = |tape: &Tape<f64>| tape.arena.borrow().values.iter().flatten().count();
+    for tape in [Tape::inference(), Tape::new()] {
+        program(&tape);
+        let before = held(&tape);
+        assert!(before < tape.len() / 2, "{before} of {}", tape.len());
+        tape.replay(&()).run();
+        assert!(held(&tape) <= before + 1, "{} and {before}", held(&tape));
+    }
+}
+
+#[test]
+fn draws_are_functions_of_key_and_place() {
+    let draw = |key| {
+        let tape = Tape::<f64>::train(&mut Philox::new(key));
+        [tape.rand([4000]).value(), tape.randn([4000]).value(), tape.rand([4000]).value()]
+    };
+    let [u, z, v] = draw(3);
+    assert_eq!(draw(3), [u.clone(), z.clone(), v.clone()]);
+    assert_ne!(draw(4)[0], u);
+    assert_ne!(u, v);
+    let mean = |x: &Tensor<f64>| x.mean_all();
+    // Four standard deviations of the mean of 4000 numbers.
+    assert!((mean(&u) - 0.5).abs() < 4.0 * (1.0f64 / 12.0 / 4000.0).sqrt());
+    assert!(mean(&z).abs() < 4.0 / 4000f64.sqrt());
+    assert!((mean(&z.square()) - 1.0).abs() < 4.0 * (2.0f64 / 4000.0).sqrt());
+    assert!(u.to_vec().iter().all(|u| (0.0..1.0).contains(u)));
+    // On an abstract run they have shapes.
+    assert_eq!(Tape::<f64>::check(|tape| tape.randn([2, 3]).shape()).unwrap(), [2, 3]);
+}

@@ -1,0 +1,432 @@
+//! Other ways to lay the same numbers out, and their adjoints. All are linear and read nothing but
+//! shapes; the family is closed under vjp: broadcast ↔ sum, slice ↔ unslice, concat ↔ slice.
+
+use super::call::{Call, Cotangents};
+use crate::graph::{Given, Op, Operand, Var};
+use smallvec::{SmallVec, smallvec};
+use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
+
+/// Target shapes are those of the node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum View {
+    BroadcastTo,
+    Reshape,
+    Permute(Order),
+    /// Elements `start, start + step, …` along one axis; how many, the shape says.
+    Slice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
+    /// Zeros with the operand's elements at these places: the adjoint of `Slice`.
+    Unslice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
+    Concat {
+        axis: u8,
+    },
+}
+
+/// Position i of the result shows axis `self.0[i]` of the operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Order([u8; wengert_tensor::MAX_RANK]);
+
+impl Order {
+    pub fn inverse(self, rank: usize) -> Order {
+        let mut inverse = Order([0; _]);
+        for (to, &from) in self.0[..rank].iter().enumerate() {
+            inverse.0[from as usize] = to as u8;
+        }
+        inverse
+    }
+
+    /// The axis of the operand that an axis of the result shows.
+    pub fn shown_by(self, axis: u8) -> u8 {
+        self.0[axis as usize]
+    }
+
+    pub fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
+        self.0[..rank].iter().map(|&axis| axis as isize).collect()
+    }
+
+    /// Whether only the last two axes change places.
+    pub fn swaps_last_two(self, rank: usize) -> bool {
+        let at = |i: usize| self.0[i] as usize;
+        rank >= 2
+            && (0..rank - 2).all(|i| at(i) == i)
+            && (at(rank - 2), at(rank - 1)) == (rank - 1, rank - 2)
+    }
+}
+
+impl View {
+    pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape) -> Tensor<T> {
+        match self {
+            View::BroadcastTo => x[0].broadcast_to(&shape),
+            View::Reshape if x[0].shape() == shape => x[0].clone(),
+            View::Reshape => x[0].reshape(shape),
+            View::Permute(order) => x[0].permute(&order.axes(shape.rank())),
+            View::Slice { axis, start, step } => {
+                x[0].slice_steps(axis as isize, start as usize, step as isize, shape[axis as usize])
+            }
+            View::Unslice { axis, start, step } => {
+                x[0].unslice(axis as isize, start as usize, step as isize, shape[axis as usize])
+            }
+            View::Concat { axis } => Tensor::concat(x, axis as isize),
+        }
+    }
+
+    pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let (gy, shape) = (c.gy(), c.x_shape(0));
+        let one = |view| smallvec![Some(gy.view(view, shape))];
+        match self {
+            View::BroadcastTo => smallvec![Some(gy.sum_shape(shape))],
+            View::Reshape if gy.shape() == shape => smallvec![Some(gy)],
+            View::Reshape => one(View::Reshape),
+            View::Permute(order) => one(View::Permute(order.inverse(shape.rank()))),
+            View::Slice { axis, start, step } => one(View::Unslice { axis, start, step }),
+            View::Unslice { axis, start, step } => one(View::Slice { axis, start, step }),
+            View::Concat { axis } => {
+                let mut start = 0;
+                let part = |arg: usize| {
+                    let size = c.x_shape(arg)[axis as usize];
+                    start += size;
+                    c.wants(arg).then(|| gy.narrow(axis as isize, start - size, size))
+                };
+                (0..c.arity()).map(part).collect()
+            }
+        }
+    }
+}
+
+/// Axes and layouts. Axes may count from the end.
+impl<'t, T: Float> Var<'t, T> {
+    #[inline]
+    #[track_caller]
+    pub(crate) fn view(self, view: View, shape: Shape) -> Self {
+        self.tape.apply(Op::View(view), &[self], shape)
+    }
+
+    /// A node of its own with the same value, which shares the numbers: what an operation records
+    /// that has nothing to do. Returned as it is, the operand would be two variables in one, and the
+    /// gradient by either that by both.
+    #[inline]
+    pub(crate) fn same(self) -> Self {
+        self.view(View::Reshape, self.shape())
+    }
+
+    /// This result, or a node of its own if it is still the operand.
+    #[inline]
+    pub(crate) fn apart_from(self, operand: Self) -> Self {
+        if self.is(operand) { self.same() } else { self }
+    }
+
+    /// Repeated to a larger shape that fits; itself if the shape is its own. For rules and operands,
+    /// not for results.
+    #[inline]
+    pub(crate) fn broadcast_shape(self, shape: Shape) -> Self {
+        if self.shape() == shape { self } else { self.view(View::BroadcastTo, shape) }
+    }
+
+    /// The shape rule's answer, or a panic with its text.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
+        self.tape.fits(rule)
+    }
+
+    /// Repeated to a larger shape.
+    ///
+    /// # Panics
+    /// If the shape does not broadcast to the other.
+    #[inline]
+    #[track_caller]
+    pub fn broadcast_to(self, shape: impl Sizes) -> Self {
+        let shape = self.fits(shape.shape_for("broadcast_to"));
+        let shape = self.fits(shapes::broadcast_to(&self.shape(), &shape));
+        self.broadcast_shape(shape).apart_from(self)
+    }
+
+    /// The same elements under another shape; one size may be -1 and is inferred.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::zeros([4, 3, 5]));
+    /// let (n, l) = (x.size(0), x.size(1));
+    /// assert_eq!(x.reshape((n, l, -1)).shape(), [4, 3, 5]);
+    /// assert_eq!(x.reshape([n * l, 5]).shape(), [12, 5]);
+    /// assert_eq!(x.reshape(-1).shape(), [60]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the numbers of elements differ.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Sizes) -> Self {
+        let shape = self.fits(shapes::reshape(&self.shape(), &shape.sizes()));
+        self.view(View::Reshape, shape)
+    }
+
+    /// The axes from `start` to `end`, both included, as one.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn flatten(self, start: isize, end: isize) -> Self {
+        let shape = self.fits(shapes::flatten(&self.shape(), start, end));
+        self.view(View::Reshape, shape)
+    }
+
+    /// The axes in another order: position i of the result is axis `axes[i]`.
+    ///
+    /// # Panics
+    /// If `axes` does not name every axis once.
+    #[track_caller]
+    pub fn permute(self, axes: &[isize]) -> Self {
+        let shape = self.shape();
+        let order = self.fits(shapes::permutation(&shape, axes));
+        let permuted = order[..shape.rank()].iter().map(|&axis| shape[axis]).collect();
+        self.view(View::Permute(Order(order.map(|axis| axis as u8))), permuted)
+    }
+
+    /// Two axes change places.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn transpose(self, a: isize, b: isize) -> Self {
+        let shape = self.shape();
+        let a = self.fits(shapes::axis("transpose", a, &shape));
+        let b = self.fits(shapes::axis("transpose", b, &shape));
+        let mut axes: SmallVec<[isize; 8]> = (0..shape.rank() as isize).collect();
+        axes.swap(a, b);
+        self.permute(&axes)
+    }
+
+    /// The last two axes change places: a matrix transposed.
+    ///
+    /// # Panics
+    /// With fewer than two axes.
+    #[track_caller]
+    pub fn t(self) -> Self {
+        self.fits(shapes::t(&self.shape()));
+        self.transpose(-2, -1)
+    }
+
+    /// Without this axis of size 1.
+    ///
+    /// # Panics
+    /// If its size is not 1.
+    #[track_caller]
+    pub fn squeeze(self, axis: isize) -> Self {
+        let shape = self.fits(shapes::squeeze(&self.shape(), axis));
+        self.view(View::Reshape, shape)
+    }
+
+    /// With a new axis of size 1 at this position.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    #[track_caller]
+    pub fn unsqueeze(self, axis: isize) -> Self {
+        let shape = self.fits(shapes::unsqueeze(&self.shape(), axis));
+        self.view(View::Reshape, shape)
+    }
+
+    /// `len` elements from `start` on along an axis.
+    ///
+    /// # Panics
+    /// If they lie outside.
+    #[track_caller]
+    pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
+        let (axis, shape) = self.fits(shapes::narrow(&self.shape(), axis, start, len));
+        self.steps("narrow", axis, start, 1, shape)
+    }
+
+    /// Elements along an axis as Python's `[start:end:step]`: negative bounds count from the end,
+    /// bounds outside are moved to the nearest end, `None` is the end of the axis, a negative step
+    /// walks backwards.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::arange(0.0, 6.0, 1.0));
+    /// assert_eq!(x.slice(0, 1, -1, 2).value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(x.slice(0, None, None, -2).value().to_vec(), [5.0, 3.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or the step is 0.
+    #[track_caller]
+    pub fn slice(
+        self,
+        axis: isize,
+        start: impl Into<Option<isize>>,
+        end: impl Into<Option<isize>>,
+        step: isize,
+    ) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("slice", axis, &shape));
+        let range = shapes::slice_range(shape[axis], start.into(), end.into(), step);
+        let (start, step, len) = self.fits(range);
+        self.steps("slice", axis, start, step, shape.with(axis, len))
+    }
+
+    /// The elements at `start`, `start + step`, … along an axis; `shape` is that of the result.
+    #[track_caller]
+    fn steps(self, op: &str, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
+        // Of at most one element no step is taken: it may be larger than any axis.
+        let (start, step) = match shape[axis] {
+            0 => (0, 1),
+            1 => (start, 1),
+            _ => (start, step),
+        };
+        let (Ok(start), Ok(step)) = (u32::try_from(start), i32::try_from(step)) else {
+            self.tape.fail(format!(
+                "{op}: start {start} and step {step} along axis {axis} of shape {}: on a tape they \
+                 have at most 32 bits",
+                self.shape()
+            ))
+        };
+        self.view(View::Slice { axis: axis as u8, start, step }, shape)
+    }
+
+    /// Zeros of size `size` along an axis, with these elements from `start` on.
+    #[track_caller]
+    fn unslice(self, op: &str, axis: usize, start: usize, size: usize) -> Self {
+        let shape = self.shape().with(axis, size);
+        let Ok(start) = u32::try_from(start) else {
+            self.tape.fail(format!(
+                "{op}: {start} elements before axis {axis} of shape {}: on a tape such a number has \
+                 at most 32 bits",
+                self.shape()
+            ))
+        };
+        self.view(View::Unslice { axis: axis as u8, start, step: 1 }, shape)
+    }
+
+    /// The order along one axis reversed.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn flip(self, axis: isize) -> Self {
+        let shape = self.shape();
+        let axis = self.fits(shapes::axis("flip", axis, &shape));
+        self.steps("flip", axis, shape[axis].saturating_sub(1), -1, shape)
+    }
+
+    /// Each axis extended by (before, after) elements of this value, a number or a variable of one
+    /// element.
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or the value has several elements or is of another tape.
+    #[track_caller]
+    pub fn pad(self, padding: &[(usize, usize)], value: impl Operand<'t, T>) -> Self {
+        let shape = self.shape();
+        self.fits(shapes::pad(&shape, padding));
+        let (number, variable) = match value.operand() {
+            Given::Number(c) => (Some(c.nearest::<T>()), None),
+            Given::Var(x) => {
+                self.tape.same_tape("pad", x.tape);
+                let shape = x.shape();
+                if shape.numel() != 1 {
+                    self.tape.fail(format!(
+                        "pad: one element wanted as the value, this has shape {shape}"
+                    ))
+                }
+                (None, Some(x.reshape(())))
+            }
+        };
+        let mut x = self;
+        for (axis, &(before, after)) in padding.iter().enumerate() {
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            // Zeros (but not -0) are what unslicing gives; other values are joined on.
+            x = if number.is_some_and(|c| c.to_bits() == 0) {
+                x.unslice("pad", axis, before, before + shape[axis] + after)
+            } else {
+                let around = |n: usize| {
+                    let shape = x.shape().with(axis, n);
+                    match variable {
+                        Some(value) => value.broadcast_shape(shape),
+                        None => self.tape.full(shape, number.unwrap_or_default()),
+                    }
+                };
+                let parts = [around(before), x, around(after)];
+                Var::concat(
+                    &parts[usize::from(before == 0)..3 - usize::from(after == 0)],
+                    axis as isize,
+                )
+            };
+        }
+        x.apart_from(self)
+    }
+
+    /// Several variables joined along an axis.
+    ///
+    /// # Panics
+    /// If there is none, or they differ along another axis.
+    #[track_caller]
+    pub fn concat(parts: &[Self], axis: isize) -> Self {
+        let first = parts.first().expect("concat: no variables given");
+        for part in parts {
+            first.tape.same_tape("concat", part.tape);
+        }
+        let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
+        let (axis, shape) = first.fits(shapes::concat(&sizes, axis));
+        first.tape.apply(Op::View(View::Concat { axis: axis as u8 }), parts, shape)
+    }
+
+    /// Several variables of equal shape along a new axis.
+    ///
+    /// # Panics
+    /// If there is none, or their shapes differ.
+    #[track_caller]
+    pub fn stack(parts: &[Self], axis: isize) -> Self {
+        let first = parts.first().expect("stack: no variables given");
+        let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
+        first.fits(shapes::stack(&sizes, axis));
+        let parts: SmallVec<[Self; 4]> = parts.iter().map(|v| v.unsqueeze(axis)).collect();
+        Var::concat(&parts, axis)
+    }
+
+    /// Consecutive parts of these sizes along an axis.
+    ///
+    /// # Panics
+    /// If the sizes do not add up to that of the axis.
+    #[track_caller]
+    pub fn split(self, axis: isize, sizes: &[usize]) -> Vec<Self> {
+        let shape = self.shape();
+        let axis = self.fits(shapes::split(&shape, axis, sizes));
+        let mut start = 0;
+        let mut parts = Vec::with_capacity(sizes.len());
+        // A loop, not a closure: a panic points at the caller's line.
+        for &size in sizes {
+            parts.push(self.steps("split", axis, start, 1, shape.with(axis, size)));
+            start += size;
+        }
+        parts
+    }
+
+    /// An axis cut into `count` pieces of ⌈size / count⌉ indices. The last piece may be shorter, and
+    /// there may be fewer pieces, as in PyTorch.
+    ///
+    /// # Panics
+    /// If there is no such axis, or `count` is zero.
+    #[track_caller]
+    pub fn chunk(self, axis: isize, count: usize) -> Vec<Self> {
+        let shape = self.shape();
+        let (axis, width) = self.fits(shapes::chunk(&shape, axis, count));
+        let mut parts = Vec::new();
+        for start in (0..shape[axis].max(1)).step_by(width) {
+            let size = width.min(shape[axis] - start);
+            parts.push(self.steps("chunk", axis, start, 1, shape.with(axis, size)));
+        }
+        parts
+    }
+}

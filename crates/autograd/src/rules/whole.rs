@@ -1,0 +1,156 @@
+//! Operations whose results are whole numbers: positions, classes, and arithmetic of indices.
+
+use crate::graph::{Index, Op, Tape, Var, place_in};
+use wengert_tensor::{Float, Shape, Tensor, shapes};
+
+/// Where whole numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum WholeOp {
+    /// From outside.
+    Given,
+    /// The position of the greatest element along an axis; the shape of the node says whether the axis
+    /// stays.
+    ArgMax { axis: u8 },
+    /// The position of the least element along an axis.
+    ArgMin { axis: u8 },
+    /// Another index with one more axis, of size 1.
+    Unsqueeze { axis: u8 },
+    /// The classes of samples as an index along an axis; an entry of the tape's table says whose they
+    /// are, and how many there are.
+    Classes { axis: u8, of: u32 },
+    /// Another index times a number, plus a number: an entry of the tape's table.
+    Affine { of: u32 },
+}
+
+impl<T: Float> Tape<T> {
+    /// A new node of whole numbers.
+    #[track_caller]
+    fn whole(&self, op: WholeOp, parent: u32, shape: Shape) -> Index<'_, T> {
+        let place = {
+            let wholes = &mut self.arena.borrow_mut().wholes;
+            wholes.push(None);
+            wholes.len() as u32 - 1
+        };
+        Index { tape: self, id: self.apply_nodes(Op::Whole { op, place }, &[parent], shape) }
+    }
+}
+
+impl<'t, T: Float> Index<'t, T> {
+    /// As the classes of samples, of which there are so many: an index along a new axis of size 1. `loss` is
+    /// the name in the message where a class does not exist. For losses; the check is made when the
+    /// numbers are computed.
+    ///
+    /// # Panics
+    /// If there is no such position, or a class does not exist.
+    #[track_caller]
+    pub fn classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
+        let shape = self.shape().inserted(axis, 1);
+        let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
+        let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
+        self.tape.whole(WholeOp::Classes { axis: axis as u8, of }, self.id, shape)
+    }
+
+    /// Each number times `by`, plus `add`: the places of slices of an axis within the axis.
+    pub(crate) fn affine(self, by: i64, add: i64) -> Self {
+        let of = {
+            let table = &mut self.tape.arena.borrow_mut().affine;
+            table.push((by, add));
+            table.len() as u32 - 1
+        };
+        self.tape.whole(WholeOp::Affine { of }, self.id, self.shape())
+    }
+
+    /// With a new axis of size 1 at this position.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    #[track_caller]
+    pub fn unsqueeze(self, axis: isize) -> Self {
+        let own = self.shape();
+        let shape = self.tape.fits(shapes::unsqueeze(&own, axis));
+        let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
+        self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, self.id, shape)
+    }
+}
+
+/// Says which class is out of range, and of which sample.
+#[track_caller]
+fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: &Tensor<i64>) {
+    let classes = classes.contiguous();
+    let all = classes.as_slice().unwrap_or_default();
+    let within = |class: &i64| (0..i64::from(count)).contains(class);
+    if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
+        // The first axis counts the samples; without it there is only one.
+        let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
+        tape.sample_error(
+            sample,
+            format!(
+                "{name}: class {class} of sample {sample} does not exist: {count} classes count from 0"
+            ),
+        )
+    }
+}
+
+impl WholeOp {
+    /// From numbers, or from whole numbers.
+    #[track_caller]
+    pub fn eval<T: Float>(
+        self,
+        tape: &Tape<T>,
+        x: Option<&Tensor<T>>,
+        index: Option<&Tensor<i64>>,
+        shape: Shape,
+    ) -> Tensor<i64> {
+        let keepdim = |x: &Tensor<T>| x.shape().rank() == shape.rank();
+        match (self, x, index) {
+            (WholeOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
+            (WholeOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
+            (WholeOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
+            (WholeOp::Classes { axis, of }, _, Some(classes)) => {
+                let of = tape.arena.borrow().classes[of as usize];
+                check_classes(tape, of, classes);
+                classes.unsqueeze(axis as isize)
+            }
+            (WholeOp::Affine { of }, _, Some(index)) => {
+                let (by, add) = tape.arena.borrow().affine[of as usize];
+                index * &Tensor::scalar_of(by) + &Tensor::scalar_of(add)
+            }
+            _ => unreachable!("given, or of another kind"),
+        }
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The position of the greatest element along an axis, the first of equal ones.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it is empty.
+    #[track_caller]
+    pub fn argmax(self, axis: isize, keepdim: bool) -> Index<'t, T> {
+        self.position("argmax", axis, keepdim, |axis| WholeOp::ArgMax { axis })
+    }
+
+    /// The position of the least element along an axis, the first of equal ones.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it is empty.
+    #[track_caller]
+    pub fn argmin(self, axis: isize, keepdim: bool) -> Index<'t, T> {
+        self.position("argmin", axis, keepdim, |axis| WholeOp::ArgMin { axis })
+    }
+
+    #[track_caller]
+    fn position(
+        self,
+        op: &str,
+        axis: isize,
+        keepdim: bool,
+        of: impl FnOnce(u8) -> WholeOp,
+    ) -> Index<'t, T> {
+        let shape = self.shape();
+        let reduced = self.fits(shapes::extreme(op, &shape, &[axis]));
+        let at = self.fits(shapes::axis(op, axis, &shape));
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        self.tape.whole(of(at as u8), self.id, shape)
+    }
+}
