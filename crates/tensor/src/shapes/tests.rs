@@ -1,8 +1,8 @@
 use super::*;
-use crate::border::PadMode;
-use crate::conv::Conv;
-use crate::interpolate::Interpolate;
-use crate::pool::Pool;
+use crate::kernels::conv::Conv;
+use crate::kernels::pool::Pool;
+use crate::tensor::Interpolate;
+use crate::tensor::PadMode;
 
 /// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
 #[test]

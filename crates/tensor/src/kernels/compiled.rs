@@ -1,0 +1,161 @@
+//! The kernels, compiled here once for each number type.
+//!
+//! A generic function is compiled anew in every crate that uses it with a concrete type. For
+//! kernels of many instruction sets that would be minutes, in every program and every test. A
+//! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
+//! generic code above calls it.
+//!
+//! The traits are public, because they are bounds of [`Float`](crate::Float), and so their methods
+//! can be called from any crate by way of `T: Float`. Nobody else can implement them:
+//! [`Element`] is sealed. A method that trusts its arguments is therefore `unsafe`, although its
+//! arguments can hardly be made elsewhere.
+
+use crate::kernels::axis_map::Rows;
+use crate::kernels::conv::{self, Geometry};
+use crate::kernels::gemm::{self, MatRef};
+use crate::kernels::pointwise::{Source, Split, Step};
+use crate::kernels::pool::{self, Scene};
+use crate::kernels::reduce::{Fold, Reduction};
+use crate::machine::Shared;
+use crate::tensor::Tensor;
+use crate::{Element, Program};
+
+/// Kernels that every number type has.
+pub trait Kernels: Element {
+    #[doc(hidden)]
+    fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>;
+}
+
+/// Kernels of floating-point numbers.
+pub trait FloatKernels: Element {
+    /// # Safety
+    /// As [`Step::run`].
+    #[doc(hidden)]
+    unsafe fn step(step: Step<Self>);
+    /// Safe code cannot call it:
+    ///
+    /// ```compile_fail,E0133
+    /// use wengert_tensor::{Float, Program};
+    /// fn anywhere<T: Float>(program: &Program) {
+    ///     T::evaluate(program, &[], &[], 1000);
+    /// }
+    /// ```
+    ///
+    /// # Safety
+    /// As [`Program::evaluate_here`].
+    #[doc(hidden)]
+    unsafe fn evaluate(
+        program: &Program,
+        sources: &[Source<Self>],
+        targets: &[Shared<Self>],
+        n: usize,
+    );
+    /// # Safety
+    /// As [`Program::sum_here`].
+    #[doc(hidden)]
+    unsafe fn program_sum(
+        program: &Program,
+        sources: &[Source<Self>],
+        split: Split,
+    ) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+    #[doc(hidden)]
+    fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
+    #[doc(hidden)]
+    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &Rows, out: &mut [Self]);
+    /// # Safety
+    /// As [`gemm::gemm`].
+    #[doc(hidden)]
+    unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    /// # Safety
+    /// The slices have the sizes of the geometry, which comes from shapes that fit.
+    #[doc(hidden)]
+    unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
+    #[doc(hidden)]
+    unsafe fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
+    #[doc(hidden)]
+    unsafe fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
+}
+
+macro_rules! kernels {
+    ($($t:ident)*: $reduce:path) => { $(
+        impl Kernels for $t {
+            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                use $reduce as by;
+                by::fold_axes(op, x, reduction)
+            }
+            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+                use $reduce as by;
+                by::position_along(op, x, reduction)
+            }
+        }
+    )* };
+}
+kernels! { f32 f64: crate::kernels::reduce }
+kernels! { i64 u32 u8: crate::kernels::reduce::plain }
+
+macro_rules! float_kernels {
+    ($($t:ident)*) => { $(
+        impl FloatKernels for $t {
+            unsafe fn step(step: Step<$t>) {
+                crate::machine::dispatch(step);
+            }
+            unsafe fn evaluate(
+                program: &Program,
+                sources: &[Source<$t>],
+                targets: &[Shared<$t>],
+                n: usize,
+            ) {
+                // SAFETY: the same contract.
+                unsafe { program.evaluate_here(sources, targets, n) }
+            }
+            unsafe fn program_sum(
+                program: &Program,
+                sources: &[Source<$t>],
+                split: Split,
+            ) -> Tensor<$t> {
+                // SAFETY: the same contract.
+                unsafe { program.sum_here(sources, split) }
+            }
+            fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                crate::kernels::reduce::log_sum_exp(x, reduction)
+            }
+            fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
+                pool::max_pool(x, scene, values, positions);
+            }
+            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &Rows, out: &mut [$t]) {
+                crate::kernels::axis_map::map_lines(x, n, inner, rows, out);
+            }
+            unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
+                // SAFETY: the same contract.
+                unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
+            }
+            unsafe fn conv2d(
+                g: &Geometry,
+                x: &[$t],
+                w: &[$t],
+                bias: Option<&[$t]>,
+                y: &mut [$t],
+            ) {
+                // SAFETY: the same contract.
+                unsafe { conv::forward(g, x, w, bias, y) }
+            }
+            unsafe fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::input(g, gy, w, gx) }
+            }
+            unsafe fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::weight(g, x, gy, gw) }
+            }
+        }
+    )* };
+}
+float_kernels! { f32 f64 }

@@ -1,0 +1,210 @@
+//! Reading tensors whose elements do not lie in order: axes are collapsed as far as the layout
+//! allows, and what remains is walked in inner runs of one step.
+
+use crate::layout::{MAX_RANK, Shape, Strides};
+use crate::tensor::Element;
+use crate::tensor::Tensor;
+
+/// One operand's layout with its axes merged where one continues the other, so that
+/// the inner run is as long as it can be.
+#[derive(Clone, Copy)]
+pub(crate) struct Collapsed {
+    rank: usize,
+    sizes: [usize; MAX_RANK],
+    steps: [isize; MAX_RANK],
+}
+
+impl Collapsed {
+    pub fn new(shape: &[usize], strides: &[isize]) -> Self {
+        let mut out = Collapsed { rank: 0, sizes: [1; MAX_RANK], steps: [0; MAX_RANK] };
+        for (&size, &step) in shape.iter().zip(strides) {
+            if size == 1 {
+                continue;
+            }
+            if out.rank > 0 && out.steps[out.rank - 1] == step * size as isize {
+                out.sizes[out.rank - 1] *= size;
+                out.steps[out.rank - 1] = step;
+            } else {
+                out.sizes[out.rank] = size;
+                out.steps[out.rank] = step;
+                out.rank += 1;
+            }
+        }
+        if out.rank == 0 {
+            out.rank = 1;
+        }
+        out
+    }
+
+    /// Size and step of each merged axis.
+    pub fn axes(&self) -> impl DoubleEndedIterator<Item = (usize, isize)> {
+        self.sizes.into_iter().zip(self.steps).take(self.rank)
+    }
+
+    pub fn numel(&self) -> usize {
+        self.sizes[..self.rank].iter().product()
+    }
+
+    /// Length and step of the innermost axis.
+    pub fn inner(&self) -> (usize, isize) {
+        (self.sizes[self.rank - 1], self.steps[self.rank - 1])
+    }
+
+    /// The same without the innermost axis.
+    fn outer(&self) -> Option<Self> {
+        (self.rank > 1).then(|| Collapsed { rank: self.rank - 1, ..*self })
+    }
+}
+
+/// Walks the elements of one operand in reading order.
+pub(crate) struct Cursor {
+    layout: Collapsed,
+    /// Position on each axis.
+    index: [usize; MAX_RANK],
+    /// Where the current inner run starts.
+    start: isize,
+}
+
+impl Cursor {
+    /// Starts at the element that is `position`-th in reading order.
+    pub fn new(layout: Collapsed, mut position: usize) -> Self {
+        let mut cursor = Cursor { layout, index: [0; MAX_RANK], start: 0 };
+        for axis in (0..layout.rank).rev() {
+            cursor.index[axis] = position % layout.sizes[axis].max(1);
+            position /= layout.sizes[axis].max(1);
+            if axis + 1 < layout.rank {
+                cursor.start += cursor.index[axis] as isize * layout.steps[axis];
+            }
+        }
+        cursor
+    }
+
+    /// The next piece of at most `most` elements that lie at one step: offset of the first, step,
+    /// and how many.
+    #[inline]
+    pub fn next_run(&mut self, most: usize) -> (isize, isize, usize) {
+        let last = self.layout.rank - 1;
+        let (len, step) = self.layout.inner();
+        let at = self.index[last];
+        let n = most.min(len - at);
+        let offset = self.start + at as isize * step;
+        self.index[last] += n;
+        if self.index[last] == len {
+            self.index[last] = 0;
+            self.carry();
+        }
+        (offset, step, n)
+    }
+
+    #[inline]
+    fn carry(&mut self) {
+        for axis in (0..self.layout.rank - 1).rev() {
+            self.index[axis] += 1;
+            self.start += self.layout.steps[axis];
+            if self.index[axis] < self.layout.sizes[axis] {
+                return;
+            }
+            self.start -= self.layout.sizes[axis] as isize * self.layout.steps[axis];
+            self.index[axis] = 0;
+        }
+    }
+
+    /// Whether the next `n` elements are neighbours in memory; then the offset of the first.
+    #[inline]
+    pub fn adjacent(&self, n: usize) -> Option<isize> {
+        let (len, step) = self.layout.inner();
+        let at = self.index[self.layout.rank - 1];
+        (step == 1 && at + n <= len).then(|| self.start + at as isize)
+    }
+
+    /// Whether the next `n` elements are one and the same; then its offset.
+    #[inline]
+    pub fn repeated(&self, n: usize) -> Option<isize> {
+        let (len, step) = self.layout.inner();
+        (step == 0 && self.index[self.layout.rank - 1] + n <= len).then_some(self.start)
+    }
+
+    /// Writes the next `out.len()` elements to `out`.
+    ///
+    /// # Safety
+    /// `base` is the first element of the tensor this layout belongs to, which holds at least that
+    /// many more elements.
+    #[inline]
+    pub unsafe fn read<T: Element>(&mut self, base: *const T, out: &mut [T]) {
+        let mut done = 0;
+        while done < out.len() {
+            let (offset, step, n) = self.next_run(out.len() - done);
+            let to = &mut out[done..done + n];
+            // SAFETY: the cursor stays within the layout, whose elements exist by the contract.
+            unsafe {
+                let from = base.offset(offset);
+                match step {
+                    1 => std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), n),
+                    0 => to.fill(*from),
+                    _ => {
+                        for (i, x) in to.iter_mut().enumerate() {
+                            *x = *from.offset(i as isize * step);
+                        }
+                    }
+                }
+            }
+            done += n;
+        }
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    pub(crate) fn collapsed(&self) -> Collapsed {
+        Collapsed::new(&self.shape(), &self.strides())
+    }
+
+    /// The layout this tensor has when it is repeated to `shape`: repeated axes do not step.
+    pub(crate) fn broadcast_strides(&self, shape: &Shape) -> Strides {
+        let (own, strides) = (self.shape(), self.strides());
+        let lead = shape.rank() - own.rank();
+        let mut out = Strides::new(&[0; MAX_RANK][..shape.rank()]);
+        for axis in 0..own.rank() {
+            out[lead + axis] = if own[axis] == shape[lead + axis] { strides[axis] } else { 0 };
+        }
+        out
+    }
+}
+
+/// Side of the square pieces in which a transposed matrix is copied: a piece of source and one of
+/// target stay in the cache.
+const TILE: usize = 16;
+
+/// Writes the elements of `source` to `out` in reading order.
+pub(crate) fn copy<T: Element>(source: &Tensor<T>, out: &mut [T]) {
+    let layout = source.collapsed();
+    assert_eq!(layout.numel(), out.len());
+    if out.is_empty() {
+        return;
+    }
+    let (len, step) = layout.inner();
+    let transposed =
+        layout.outer().filter(|outer| step != 1 && step != 0 && outer.inner().1 == 1 && len >= 4);
+    let Some(rows) = transposed else {
+        // SAFETY: the layout is that of `source`.
+        unsafe { Cursor::new(layout, 0).read(source.ptr(), out) };
+        return;
+    };
+    // Columns are contiguous where rows are wanted: copy by square pieces.
+    let (height, _) = rows.inner();
+    let mut planes = rows.outer().map(|planes| Cursor::new(planes, 0));
+    for plane in out.chunks_exact_mut(height * len) {
+        let offset = planes.as_mut().map_or(0, |planes| planes.next_run(1).0);
+        for top in (0..height).step_by(TILE) {
+            for left in (0..len).step_by(TILE) {
+                for i in top..height.min(top + TILE) {
+                    for j in left..len.min(left + TILE) {
+                        // SAFETY: rows and columns stay within the layout of `source`.
+                        plane[i * len + j] = unsafe {
+                            *source.ptr().offset(offset + i as isize + j as isize * step)
+                        };
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Numbers.
+mod math;
+
+pub use math::Math;
+pub(crate) use math::block;
