@@ -6,10 +6,11 @@
 use super::file::FileProblem;
 use super::named::NamedTensors;
 use crate::layout::Shape;
+use crate::number::Dtype;
 use crate::shapes;
 use crate::tensor::AnyTensor;
+use crate::tensor::Element;
 use crate::tensor::Tensor;
-use crate::tensor::{Dtype, Element};
 use ::safetensors::tensor::{Dtype as FileDtype, Metadata, SafeTensorError, TensorInfo, View};
 use std::borrow::Cow;
 

@@ -10,30 +10,16 @@
 //! [`Element`] is sealed. A method that trusts its arguments is therefore `unsafe`, although its
 //! arguments can hardly be made elsewhere.
 
-use crate::kernels::axis_map::Rows;
-use crate::kernels::conv::{self, Geometry};
-use crate::kernels::gemm::{self, MatRef};
-use crate::kernels::pointwise::{Source, Split, Step};
-use crate::kernels::pool::{self, Scene};
-use crate::kernels::reduce::{Fold, Reduction};
+use super::conv::{self, Geometry};
+use super::gemm::{self, Gemm, MatRef};
+use super::map_lines;
+use super::pointwise::{Pointwise, Program, Source, Split};
+use super::pool::{self, Scene};
 use crate::machine::Shared;
-use crate::tensor::Tensor;
-use crate::{Element, Program};
-
-/// Kernels that every number type has.
-pub trait Kernels: Element {
-    #[doc(hidden)]
-    fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
-    #[doc(hidden)]
-    fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>;
-}
+use crate::maps::Rows;
 
 /// Kernels of floating-point numbers.
-pub trait FloatKernels: Element {
-    /// # Safety
-    /// As [`Step::run`].
-    #[doc(hidden)]
-    unsafe fn step(step: Step<Self>);
+pub trait FloatKernels: Pointwise + Gemm {
     /// Safe code cannot call it:
     ///
     /// ```compile_fail,E0133
@@ -59,9 +45,8 @@ pub trait FloatKernels: Element {
         program: &Program,
         sources: &[Source<Self>],
         split: Split,
-    ) -> Tensor<Self>;
-    #[doc(hidden)]
-    fn logsumexp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>;
+        sums: &mut [Self],
+    );
     #[doc(hidden)]
     fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
     #[doc(hidden)]
@@ -84,29 +69,9 @@ pub trait FloatKernels: Element {
     unsafe fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
 }
 
-macro_rules! kernels {
-    ($($t:ident)*: $reduce:path) => { $(
-        impl Kernels for $t {
-            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
-                use $reduce as by;
-                by::fold_axes(op, x, reduction)
-            }
-            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
-                use $reduce as by;
-                by::position_along(op, x, reduction)
-            }
-        }
-    )* };
-}
-kernels! { f32 f64: crate::kernels::reduce }
-kernels! { i64 u32 u8: crate::kernels::reduce::plain }
-
 macro_rules! float_kernels {
     ($($t:ident)*) => { $(
         impl FloatKernels for $t {
-            unsafe fn step(step: Step<$t>) {
-                crate::machine::dispatch(step);
-            }
             unsafe fn evaluate(
                 program: &Program,
                 sources: &[Source<$t>],
@@ -120,18 +85,16 @@ macro_rules! float_kernels {
                 program: &Program,
                 sources: &[Source<$t>],
                 split: Split,
-            ) -> Tensor<$t> {
+                sums: &mut [$t],
+            ) {
                 // SAFETY: the same contract.
-                unsafe { program.sum_here(sources, split) }
-            }
-            fn logsumexp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
-                crate::kernels::reduce::log_sum_exp(x, reduction)
+                unsafe { program.sum_here(sources, split, sums) }
             }
             fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, scene, values, positions);
             }
             fn map_lines(x: &[$t], n: usize, inner: usize, rows: &Rows, out: &mut [$t]) {
-                crate::kernels::axis_map::map_lines(x, n, inner, rows, out);
+                map_lines::map_lines(x, n, inner, rows, out);
             }
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
                 // SAFETY: the same contract.

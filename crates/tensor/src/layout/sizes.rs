@@ -1,7 +1,7 @@
 //! Sizes of axes as a call writes them: `[2, 3]`, `(n, -1)`, another tensor's shape.
 
+use crate::layout::Rule;
 use crate::layout::{MAX_RANK, Shape};
-use crate::shapes::Rule;
 use smallvec::SmallVec;
 use std::ops::Deref;
 

@@ -1,9 +1,7 @@
 //! Reading tensors whose elements do not lie in order: axes are collapsed as far as the layout
 //! allows, and what remains is walked in inner runs of one step.
 
-use crate::layout::{MAX_RANK, Shape, Strides};
-use crate::tensor::Element;
-use crate::tensor::Tensor;
+use super::MAX_RANK;
 
 /// One operand's layout with its axes merged where one continues the other, so that
 /// the inner run is as long as it can be.
@@ -51,7 +49,7 @@ impl Collapsed {
     }
 
     /// The same without the innermost axis.
-    fn outer(&self) -> Option<Self> {
+    pub fn outer(&self) -> Option<Self> {
         (self.rank > 1).then(|| Collapsed { rank: self.rank - 1, ..*self })
     }
 }
@@ -130,7 +128,7 @@ impl Cursor {
     /// `base` is the first element of the tensor this layout belongs to, which holds at least that
     /// many more elements.
     #[inline]
-    pub unsafe fn read<T: Element>(&mut self, base: *const T, out: &mut [T]) {
+    pub unsafe fn read<T: Copy>(&mut self, base: *const T, out: &mut [T]) {
         let mut done = 0;
         while done < out.len() {
             let (offset, step, n) = self.next_run(out.len() - done);
@@ -149,62 +147,6 @@ impl Cursor {
                 }
             }
             done += n;
-        }
-    }
-}
-
-impl<T: Element> Tensor<T> {
-    pub(crate) fn collapsed(&self) -> Collapsed {
-        Collapsed::new(&self.shape(), &self.strides())
-    }
-
-    /// The layout this tensor has when it is repeated to `shape`: repeated axes do not step.
-    pub(crate) fn broadcast_strides(&self, shape: &Shape) -> Strides {
-        let (own, strides) = (self.shape(), self.strides());
-        let lead = shape.rank() - own.rank();
-        let mut out = Strides::new(&[0; MAX_RANK][..shape.rank()]);
-        for axis in 0..own.rank() {
-            out[lead + axis] = if own[axis] == shape[lead + axis] { strides[axis] } else { 0 };
-        }
-        out
-    }
-}
-
-/// Side of the square pieces in which a transposed matrix is copied: a piece of source and one of
-/// target stay in the cache.
-const TILE: usize = 16;
-
-/// Writes the elements of `source` to `out` in reading order.
-pub(crate) fn copy<T: Element>(source: &Tensor<T>, out: &mut [T]) {
-    let layout = source.collapsed();
-    assert_eq!(layout.numel(), out.len());
-    if out.is_empty() {
-        return;
-    }
-    let (len, step) = layout.inner();
-    let transposed =
-        layout.outer().filter(|outer| step != 1 && step != 0 && outer.inner().1 == 1 && len >= 4);
-    let Some(rows) = transposed else {
-        // SAFETY: the layout is that of `source`.
-        unsafe { Cursor::new(layout, 0).read(source.ptr(), out) };
-        return;
-    };
-    // Columns are contiguous where rows are wanted: copy by square pieces.
-    let (height, _) = rows.inner();
-    let mut planes = rows.outer().map(|planes| Cursor::new(planes, 0));
-    for plane in out.chunks_exact_mut(height * len) {
-        let offset = planes.as_mut().map_or(0, |planes| planes.next_run(1).0);
-        for top in (0..height).step_by(TILE) {
-            for left in (0..len).step_by(TILE) {
-                for i in top..height.min(top + TILE) {
-                    for j in left..len.min(left + TILE) {
-                        // SAFETY: rows and columns stay within the layout of `source`.
-                        plane[i * len + j] = unsafe {
-                            *source.ptr().offset(offset + i as isize + j as isize * step)
-                        };
-                    }
-                }
-            }
         }
     }
 }

@@ -42,8 +42,7 @@ pub use unfold::{fold, unfold};
 use crate::layout::{MAX_RANK, MAX_SIZE, Shape, broadcast_shapes, broadcasts_to, product};
 use std::fmt::{Debug, Write};
 
-/// A shape rule's answer, or what does not fit and how to mend it.
-pub type Rule<R = Shape> = Result<R, String>;
+pub use crate::layout::Rule;
 
 /// Panics at the caller's line with the text of a rule.
 pub(crate) trait OrPanic<R> {

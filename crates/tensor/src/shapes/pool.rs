@@ -1,7 +1,7 @@
 //! Windows that slide over images, and what they leave.
 
 use super::{Rule, axis, ensure, shape_of};
-use crate::kernels::pool::Pool;
+use crate::geometry::Pool;
 use crate::layout::{MAX_SIZE, Shape};
 
 /// Pooling over the last two axes of images `[…, C, H, W]`.

@@ -3,7 +3,7 @@
 use super::conv::{Space, windows};
 use super::pool::images;
 use super::{Rule, count, ensure, shape_of};
-use crate::kernels::conv::Conv;
+use crate::geometry::Conv;
 use crate::layout::Shape;
 
 /// What `unfold` makes of images `[…, C, H, W]`: the shape with the windows apart,

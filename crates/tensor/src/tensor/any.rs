@@ -1,8 +1,9 @@
 //! A tensor whose element type is known only at run time.
 
 use crate::layout::Shape;
+use crate::number::Dtype;
+use crate::tensor::Element;
 use crate::tensor::Tensor;
-use crate::tensor::{Dtype, Element};
 use std::any::Any;
 use std::fmt;
 

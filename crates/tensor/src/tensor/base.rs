@@ -1,11 +1,11 @@
 //! The tensor: construction, access to its numbers, copy on write.
 
-use crate::layout;
-use crate::layout::Sizes;
-use crate::layout::{Shape, Strides};
+use crate::kernels;
+use crate::layout::{Shape, Sizes, Strides};
 use crate::machine::Block;
+use crate::number::Dtype;
 use crate::shapes::{self, OrPanic};
-use crate::tensor::{Dtype, Element};
+use crate::tensor::Element;
 use std::marker::PhantomData;
 
 /// A dense array of numbers with any number of axes up to [`MAX_RANK`](crate::MAX_RANK).
@@ -320,7 +320,8 @@ impl<T: Element> Tensor<T> {
     /// The same elements in memory of their own.
     pub fn copied(&self) -> Self {
         let mut out = Self::empty(self.shape());
-        layout::copy(self, out.fresh_mut());
+        // SAFETY: the layout is that of `self`.
+        unsafe { kernels::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
         out
     }
 

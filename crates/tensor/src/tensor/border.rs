@@ -1,54 +1,9 @@
 //! Borders made of the image itself: linear maps along each axis.
 
-use crate::kernels::axis_map::{AxisMap, AxisMaps};
-use crate::shapes::{self, OrPanic, Rule};
-use crate::tensor::Float;
-use crate::tensor::Tensor;
-
-/// What stands beyond the ends of an axis `a b c d`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum PadMode {
-    /// `0 0 | a b c d | 0 0`
-    #[default]
-    Zeros,
-    /// `c b | a b c d | c b`: mirrored at the last element, which is not repeated.
-    Reflect,
-    /// `a a | a b c d | d d`
-    Replicate,
-    /// `c d | a b c d | a b`
-    Circular,
-}
-
-impl PadMode {
-    /// Which element of an axis of size `n` stands at `i`, counted from the start of the axis.
-    fn element(self, i: isize, n: usize) -> Option<usize> {
-        let n = n as isize;
-        let at = match self {
-            PadMode::Zeros => i,
-            PadMode::Reflect if i < 0 => -i,
-            PadMode::Reflect if i >= n => 2 * (n - 1) - i,
-            PadMode::Reflect => i,
-            PadMode::Replicate => i.clamp(0, n - 1),
-            PadMode::Circular => i.rem_euclid(n),
-        };
-        (0..n).contains(&at).then_some(at as usize)
-    }
-}
-
-/// The maps of `pad_mode`, for the tape.
-#[doc(hidden)]
-pub fn border_maps(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> Rule<AxisMaps> {
-    shapes::pad_mode(shape, padding, mode)?;
-    let padded = padding.iter().enumerate().filter(|&(_, &around)| around != (0, 0));
-    Ok(padded
-        .map(|(axis, &(before, after))| {
-            let n = shape[axis];
-            let places = -(before as isize)..(n + after) as isize;
-            let row = |i| mode.element(i, n).map(|at| (at, 1.0));
-            (axis as isize, AxisMap::new(n, places.map(row)))
-        })
-        .collect())
-}
+use crate::geometry::PadMode;
+use crate::maps::border_maps;
+use crate::shapes::OrPanic;
+use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
     /// Each axis extended by (before, after) elements, which `mode` takes from the axis itself.

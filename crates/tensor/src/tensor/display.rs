@@ -1,7 +1,8 @@
 //! Tensors as text, laid out as NumPy lays them out.
 
+use crate::number::Dtype;
+use crate::tensor::Element;
 use crate::tensor::Tensor;
-use crate::tensor::{Dtype, Element};
 use std::fmt::{self, Write};
 
 /// Tensors with more elements are shortened to [`EDGE`] indices at each end of every long axis.

@@ -1,40 +1,14 @@
 //! What tensors are made of.
 
-use crate::kernels::compiled::{FloatKernels, Kernels};
-use crate::kernels::gemm::Gemm;
-use crate::kernels::pointwise::Arithmetic;
-use crate::kernels::reduce::{self, Reduction};
-use crate::number::Math;
-use crate::tensor::Figure;
-use crate::tensor::Tensor;
+use super::Tensor;
+use super::arithmetic::Arithmetic;
+use super::operand::Figure;
+use super::reduce::{FloatReduce, Reduce, Reduction};
+use crate::kernels::{FloatKernels, reduce};
+use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
-
-/// The type of a tensor's elements, as a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // the names say it
-pub enum Dtype {
-    F32,
-    F64,
-    I64,
-    U32,
-    U8,
-    Bool,
-}
-
-impl Display for Dtype {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Dtype::F32 => "f32",
-            Dtype::F64 => "f64",
-            Dtype::I64 => "i64",
-            Dtype::U32 => "u32",
-            Dtype::U8 => "u8",
-            Dtype::Bool => "bool",
-        })
-    }
-}
 
 mod sealed {
     pub trait Sealed {}
@@ -47,7 +21,17 @@ mod sealed {
     note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; `usize` and `i32` become `i64`"
 )]
 pub trait Element:
-    Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + sealed::Sealed + 'static
+    Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Debug
+    + Display
+    + Send
+    + Sync
+    + Scalar
+    + sealed::Sealed
+    + 'static
 {
     /// The type as a value.
     const DTYPE: Dtype;
@@ -94,12 +78,6 @@ pub trait Element:
     /// The sum of all; `None` if it does not fit.
     #[doc(hidden)]
     fn total(x: &[Self]) -> Option<Self::Sum>;
-    #[doc(hidden)]
-    #[inline(always)]
-    #[allow(clippy::eq_op)] // what it means to be no number
-    fn is_nan_(self) -> bool {
-        self != self
-    }
 }
 
 /// Elements with arithmetic: all but `bool`. Arithmetic of integers is exact or panics; see the
@@ -111,20 +89,14 @@ pub trait Element:
 )]
 pub trait Number:
     Element
+    + Numeric
     + Arithmetic
-    + Kernels
+    + Reduce
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
 {
-    /// The sum, and whether it does not fit (then the sum is wrapped).
-    #[doc(hidden)]
-    fn adding(self, other: Self) -> (Self, bool);
-    /// Whether this element is a true sum: `added` was added to some other element by
-    /// [`adding`](Number::adding), in parts whose sums may have been wrapped on the way.
-    #[doc(hidden)]
-    fn holds(self, added: i128) -> bool;
 }
 
 /// Elements that can be differentiated: `f32` and `f64`.
@@ -134,7 +106,7 @@ pub trait Number:
     note = "`cast` makes floats of other numbers: `x.cast::<f32>()`"
 )]
 pub trait Float:
-    Number + Element<Sum = Self> + FloatKernels + Math + Gemm + Neg<Output = Self>
+    Number + Element<Sum = Self> + FloatKernels + FloatReduce + Neg<Output = Self>
 {
     /// The distance from 1 to the next number.
     const EPSILON: f64;
@@ -142,14 +114,6 @@ pub trait Float:
     const NEG_INFINITY: Self;
     /// Infinity, the neutral element of the minimum.
     const INFINITY: Self;
-    #[doc(hidden)]
-    fn abs_(self) -> Self;
-    #[doc(hidden)]
-    fn add_(self, other: Self) -> Self;
-    #[doc(hidden)]
-    fn sub_(self, other: Self) -> Self;
-    #[doc(hidden)]
-    fn mul_(self, other: Self) -> Self;
 }
 
 /// Compares an integer with a number, without rounding either.
@@ -224,41 +188,17 @@ macro_rules! floats {
                 (x.sum_all() / x.numel() as $t).into()
             }
             fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
-                Some(reduce::sum_axes(x, reduction))
+                Some(reduction.staged(x, 0.0, reduce::sum_middle))
             }
             fn total(x: &[Self]) -> Option<Self> {
                 Some(reduce::total(x))
             }
         }
-        impl Number for $t {
-            #[inline(always)]
-            fn adding(self, other: Self) -> (Self, bool) {
-                (self + other, false)
-            }
-            fn holds(self, _: i128) -> bool {
-                true
-            }
-        }
+        impl Number for $t {}
         impl Float for $t {
             const EPSILON: f64 = $t::EPSILON as f64;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             const INFINITY: Self = $t::INFINITY;
-            #[inline(always)]
-            fn abs_(self) -> Self {
-                self.abs()
-            }
-            #[inline(always)]
-            fn add_(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn sub_(self, other: Self) -> Self {
-                self - other
-            }
-            #[inline(always)]
-            fn mul_(self, other: Self) -> Self {
-                self * other
-            }
         }
     )* };
 }
@@ -268,7 +208,7 @@ macro_rules! sums_in_i64 {
     () => {
         type Sum = i64;
         fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<i64>> {
-            reduce::plain::sum_axes(x, reduction)
+            reduction.whole_sums(x)
         }
         fn total(x: &[Self]) -> Option<i64> {
             reduce::plain::total(x)
@@ -306,17 +246,7 @@ macro_rules! integers {
                 order(self.into(), c)
             }
         }
-        impl Number for $t {
-            #[inline(always)]
-            fn adding(self, other: Self) -> (Self, bool) {
-                self.overflowing_add(other)
-            }
-            fn holds(self, added: i128) -> bool {
-                let sum = i128::from(self);
-                let before = (sum - added) as $t; // wrapped as the sums were
-                i128::from(before) + added == sum
-            }
-        }
+        impl Number for $t {}
     )* };
 }
 integers! { i64 I64 from_i64 u32 U32 from_u32 u8 U8 from_u8 }

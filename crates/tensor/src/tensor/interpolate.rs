@@ -1,123 +1,10 @@
 //! Images in another size, by the nearest pixel or by straight lines between pixels: linear maps of
 //! rows and columns.
 
-use crate::kernels::axis_map::{AxisMap, AxisMaps, cheapest_first};
-use crate::kernels::conv::Pair;
-use crate::shapes::{self, OrPanic, Rule};
-use crate::tensor::Float;
-use crate::tensor::Tensor;
-
-/// How large an image becomes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum InterpolateSize {
-    /// Height and width.
-    To([usize; 2]),
-    /// So many times its height and width, rounded down.
-    By([f64; 2]),
-}
-
-/// Between which pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InterpolateMode {
-    /// The nearest pixel.
-    Nearest,
-    /// Straight lines between pixels, along one axis and then the other.
-    Bilinear {
-        /// Whether the centres of the outer pixels stay where they are; without, the edges do.
-        align_corners: bool,
-    },
-}
-
-/// How images get another size, with PyTorch's coordinates. By the nearest pixel if nothing else is
-/// said.
-///
-/// Of m pixels of the result along an axis of n, number o lies at o·n/m (nearest, rounded down), at
-/// (o + ½)·n/m - ½ (bilinear), or at o·(n - 1)/(m - 1) (bilinear with aligned corners). If a scale s
-/// is given, 1/s stands for n/m, which differs where n·s is no whole number.
-///
-/// ```
-/// use wengert_tensor::{Interpolate, Tensor};
-/// let x = Tensor::from([[1.0, 3.0]]).unsqueeze(0);
-/// assert_eq!(x.interpolate(&Interpolate::scale(2.0)).narrow(1, 0, 1).to_vec(), [1.0, 1.0, 3.0, 3.0]);
-/// let wide = Interpolate::size([1, 4]).bilinear();
-/// assert_eq!(x.interpolate(&wide).to_vec(), [1.0, 1.5, 2.5, 3.0]);
-/// let wide = Interpolate::size([1, 3]).bilinear().align_corners(true);
-/// assert_eq!(x.interpolate(&wide).to_vec(), [1.0, 2.0, 3.0]);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interpolate {
-    /// How large.
-    pub to: InterpolateSize,
-    /// Between which pixels.
-    pub mode: InterpolateMode,
-}
-
-impl Interpolate {
-    /// To this height and width: `14`, or `[14, 20]`.
-    pub fn size(size: impl Into<Pair>) -> Self {
-        Interpolate { to: InterpolateSize::To(size.into().0), mode: InterpolateMode::Nearest }
-    }
-
-    /// To so many times height and width.
-    pub fn scale(scale: f64) -> Self {
-        Self::scales([scale; 2])
-    }
-
-    /// To so many times the height, and so many times the width.
-    pub fn scales(scales: [f64; 2]) -> Self {
-        Interpolate { to: InterpolateSize::By(scales), mode: InterpolateMode::Nearest }
-    }
-
-    /// By straight lines between pixels.
-    #[must_use]
-    pub fn bilinear(self) -> Self {
-        Interpolate { mode: InterpolateMode::Bilinear { align_corners: false }, ..self }
-    }
-
-    /// Bilinear, and whether the centres of the outer pixels stay where they are.
-    #[must_use]
-    pub fn align_corners(self, align_corners: bool) -> Self {
-        Interpolate { mode: InterpolateMode::Bilinear { align_corners }, ..self }
-    }
-
-    /// The map from an axis of size `n` to one of size `m`, along height (0) or width (1).
-    fn map(&self, n: usize, m: usize, side: usize) -> AxisMap {
-        let step = match self.to {
-            InterpolateSize::To(_) => n as f64 / m as f64,
-            InterpolateSize::By(scale) => 1.0 / scale[side],
-        };
-        // Whatever the scale, an axis that keeps its size keeps its pixels.
-        let whole = |i: usize| [(i, 1.0), (i, 0.0)];
-        let between = |at: f64| {
-            let i = (at as usize).min(n - 1);
-            let part = (at - i as f64).min(1.0);
-            [(i, 1.0 - part), ((i + 1).min(n - 1), part)]
-        };
-        let row = |o: usize| match self.mode {
-            _ if n == m => whole(o),
-            // In 32 bits, as PyTorch: where o·n/m is a whole number this decides which pixel it is.
-            InterpolateMode::Nearest => whole(((o as f32 * step as f32) as usize).min(n - 1)),
-            InterpolateMode::Bilinear { align_corners: true } => {
-                between(if m > 1 { o as f64 * ((n - 1) as f64 / (m - 1) as f64) } else { 0.0 })
-            }
-            InterpolateMode::Bilinear { align_corners: false } => {
-                between(((o as f64 + 0.5) * step - 0.5).max(0.0))
-            }
-        };
-        AxisMap::new(n, (0..m).map(|o| row(o).into_iter().filter(|&(_, weight)| weight != 0.0)))
-    }
-}
-
-/// The maps of `interpolate`, for the tape.
-#[doc(hidden)]
-pub fn interpolation_maps(shape: &[usize], how: &Interpolate) -> Rule<AxisMaps> {
-    let out = shapes::interpolate(shape, how)?;
-    let map = |side: usize| {
-        let axis = shape.len() - 2 + side;
-        (axis as isize, how.map(shape[axis], out[axis], side))
-    };
-    Ok(cheapest_first([map(0), map(1)]))
-}
+use crate::geometry::Interpolate;
+use crate::maps::interpolation_maps;
+use crate::shapes::OrPanic;
+use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
     /// Images `[…, C, H, W]` in another size: see [`Interpolate`].
@@ -133,6 +20,7 @@ impl<T: Float> Tensor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shapes;
     use crate::testing::{naive, panics_here};
 
     #[test]

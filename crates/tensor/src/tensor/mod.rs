@@ -1,24 +1,28 @@
 //! Tensor.
+
 mod any;
+mod arithmetic;
 mod base;
 mod border;
+mod conv;
 mod display;
 mod element;
 mod index;
 mod interpolate;
 mod join;
+mod map_axes;
 mod matmul;
 mod operand;
+mod pool;
+mod programs;
 mod random;
+mod reduce;
 mod unfold;
 mod views;
 
 pub use any::AnyTensor;
 pub use base::Tensor;
-pub use border::{PadMode, border_maps};
-pub use element::{Dtype, Element, Float, Number};
-pub use interpolate::{Interpolate, InterpolateMode, InterpolateSize, interpolation_maps};
+pub use element::{Element, Float, Number};
 pub use operand::{Figure, Given, Operand};
-pub use random::{Philox, keep_mask};
-pub use unfold::Windows;
+pub use random::keep_mask;
 pub use views::copied_in_order;

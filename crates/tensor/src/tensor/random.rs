@@ -4,18 +4,15 @@
 //! on every machine, in every version, with any number of threads. (Normal numbers go through the
 //! system's logarithm, sine and cosine, whose last bit may differ between platforms.)
 
-mod philox;
-
-pub use philox::Philox;
-
+use crate::kernels::{BATCH, for_bytes};
 use crate::layout::Shape;
 use crate::layout::Sizes;
 use crate::machine::simd;
 use crate::machine::{Shared, ranges};
+use crate::number::Dtype;
 use crate::shapes::OrPanic;
 use crate::tensor::Tensor;
-use crate::tensor::{Dtype, Element, Float};
-use philox::{BATCH, for_bytes};
+use crate::tensor::{Element, Float};
 use rand::Rng;
 use std::f64::consts::TAU;
 

@@ -1,12 +1,10 @@
 //! Views: other ways to read the same numbers. Only [`Tensor::reshape`] and [`Tensor::flatten`]
 //! ever copy, and only where no strides can say what is wanted.
 
-use crate::layout::Sizes;
-use crate::layout::{self, Collapsed};
-use crate::layout::{Shape, Strides};
+use crate::kernels;
+use crate::layout::{Collapsed, MAX_RANK, Shape, Sizes, Strides};
 use crate::shapes::{self, OrPanic};
-use crate::tensor::Element;
-use crate::tensor::Tensor;
+use crate::tensor::{Element, Tensor};
 use std::cmp::Reverse;
 
 /// The strides with which elements that lie in layout `old` are read under shape `new` in the same
@@ -72,7 +70,8 @@ impl<T: Element> Tensor<T> {
             return unsafe { self.view(shape, strides, 0) };
         }
         let mut out = Self::empty(shape);
-        layout::copy(self, out.fresh_mut());
+        // SAFETY: the layout is that of `self`.
+        unsafe { kernels::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
         out
     }
 
@@ -233,6 +232,23 @@ impl<T: Element> Tensor<T> {
         let shape = self.shape();
         let at = shapes::axis("flip", axis, &shape).or_panic();
         self.stepped(at, shape[at].saturating_sub(1), -1, shape)
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    pub(crate) fn collapsed(&self) -> Collapsed {
+        Collapsed::new(&self.shape(), &self.strides())
+    }
+
+    /// The layout this tensor has when it is repeated to `shape`: repeated axes do not step.
+    pub(crate) fn broadcast_strides(&self, shape: &Shape) -> Strides {
+        let (own, strides) = (self.shape(), self.strides());
+        let lead = shape.rank() - own.rank();
+        let mut out = Strides::new(&[0; MAX_RANK][..shape.rank()]);
+        for axis in 0..own.rank() {
+            out[lead + axis] = if own[axis] == shape[lead + axis] { strides[axis] } else { 0 };
+        }
+        out
     }
 }
 

@@ -1,9 +1,9 @@
 //! A correlation of stride 1 over planes: what the convolution is, and its adjoint in the input.
 
 use super::planes::Planes;
+use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{Correlate, Gather, Kernels, Run, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
-use crate::tensor::Float;
 use std::ops::Range;
 
 /// Steps of the sum that a tile takes at once, where its pixels are gathered: bytes that stay in
@@ -68,7 +68,7 @@ struct Tile {
     runs: Range<usize>,
 }
 
-impl<T: Float> Correlation<T> {
+impl<T: Gemm> Correlation<T> {
     /// For maps of `out` pixels over planes with this distance between rows.
     pub fn new(maps: usize, shifts: Vec<usize>, out: [usize; 2], pitch: usize) -> Self {
         let kernels = T::kernels();
@@ -293,7 +293,7 @@ impl<T: Float> Correlation<T> {
 
 /// Shares the maps of `units` images, each in `parts`, among threads: calls `work` with an image,
 /// a range of its parts, and a buffer of `room` elements that were zero for the first image.
-pub fn share<T: Float>(
+pub fn share<T: Gemm>(
     [units, parts]: [usize; 2],
     products: usize,
     room: usize,

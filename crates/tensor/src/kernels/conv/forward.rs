@@ -3,7 +3,7 @@
 use super::Geometry;
 use super::correlation::{Correlation, Weights};
 use super::planes::Planes;
-use crate::tensor::Float;
+use crate::kernels::gemm::Gemm;
 
 /// The planes of an image that the taps read, and for each tap which of them and where.
 fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
@@ -40,7 +40,7 @@ fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (planes, taps) = planes(g);
     let correlation = Correlation::<T>::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
     let steps = g.c * g.taps();

@@ -1,6 +1,6 @@
 //! The sizes of a convolution, in one place.
 
-use super::Conv;
+use crate::geometry::Conv;
 
 /// All sizes of a convolution. Arrays of two are along H and along W.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,10 @@
 use super::Geometry;
 use super::correlation::{Correlation, Weights, share};
 use super::planes::Planes;
+use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{Use, with_buffer};
 use crate::machine::simd;
 use crate::machine::{Shared, cost};
-use crate::tensor::Float;
 
 /// Along an axis, the pixels i ≡ `first` (mod stride) of an input image.
 struct Phase {
@@ -47,7 +47,7 @@ fn reach(phases: &[Phase], least: isize) -> usize {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
     let planes = Planes {
         channels: g.o,
@@ -107,7 +107,7 @@ struct Part<T: 'static> {
 ///
 /// # Safety
 /// As [`run`]; planes and parts are those of the geometry.
-unsafe fn interleaved<T: Float>(
+unsafe fn interleaved<T: Gemm>(
     g: &Geometry,
     planes: &Planes,
     parts: &[Part<T>],
@@ -162,7 +162,7 @@ unsafe fn interleaved<T: Float>(
 /// # Safety
 /// The maps are there, and `to` has room for the channels of an image.
 #[inline(always)]
-unsafe fn interleave<T: Float>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
+unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
     let (step, across) = (g.stride, g.stride[1].min(g.size[1]));
     let mut from = from;
     // Parts that differ in their column only stand next to each other.
@@ -203,7 +203,7 @@ unsafe fn interleave<T: Float>(g: &Geometry, parts: &[Part<T>], from: *const T, 
 
 /// The same for a stride of 2 along the rows: rows of pairs.
 #[inline(always)]
-unsafe fn pairs<T: Float>(even: *const T, odd: *const T, to: *mut T, n: usize) {
+unsafe fn pairs<T: Gemm>(even: *const T, odd: *const T, to: *mut T, n: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         let to = std::slice::from_raw_parts_mut(to.cast::<[T; 2]>(), n);

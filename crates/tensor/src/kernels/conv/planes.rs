@@ -1,7 +1,7 @@
 //! Images with their borders, laid out so that every tap of a kernel is a constant distance.
 
 use crate::machine::simd;
-use crate::tensor::Float;
+use crate::number::Real;
 use std::ops::Range;
 
 /// The planes of an image, in a buffer: for each channel one plane, or one for each phase of the
@@ -58,7 +58,7 @@ impl Planes {
     ///
     /// # Safety
     /// `buffer` has room for all planes, and `image` for the channels of an image.
-    pub unsafe fn fill<T: Float>(&self, image: *const T, buffer: *mut T) {
+    pub unsafe fn fill<T: Real>(&self, image: *const T, buffer: *mut T) {
         let [height, width] = self.size;
         for (number, &[a, b]) in self.phases.iter().enumerate() {
             let (rows, first_row) = self.inside(0, a, self.rows);
@@ -103,7 +103,7 @@ struct Copy {
 impl Copy {
     /// # Safety
     /// Both sides have the rows.
-    unsafe fn run<T: Float>(mut self, from: *const T, to: *mut T) {
+    unsafe fn run<T: Real>(mut self, from: *const T, to: *mut T) {
         if self.step == 1 && self.from_row == self.cols && self.to_row == self.cols {
             // Rows without a gap on either side are one.
             (self.rows, self.cols) = (1, self.rows * self.cols);
@@ -148,7 +148,7 @@ impl Copy {
 /// # Safety
 /// `from` has 2n - 1 elements, `to` n.
 #[inline(always)]
-unsafe fn every_second<T: Float>(from: *const T, to: *mut T, n: usize) {
+unsafe fn every_second<T: Real>(from: *const T, to: *mut T, n: usize) {
     // SAFETY: the caller's promise; the last pair may lack its second, which is not read.
     unsafe {
         let pairs = std::slice::from_raw_parts(from.cast::<[T; 2]>(), n - 1);

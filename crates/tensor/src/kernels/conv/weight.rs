@@ -7,9 +7,9 @@
 use super::Geometry;
 use super::correlation::pieces;
 use super::planes::Planes;
+use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{Dots, Kernels, Panel, Use, Weigh, with_buffer};
 use crate::machine::{Shared, cost, ranges};
-use crate::tensor::Float;
 use std::ops::Range;
 
 /// Pixels of a block: their gradients of one tile stay in the first cache.
@@ -60,7 +60,7 @@ struct Block<'a, T> {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     let plan = Plan::new(g);
     let blocks = plan.blocks();
     let products = cost(&[gw.len(), g.n, g.out_pixels()]);
@@ -95,7 +95,7 @@ pub unsafe fn run<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     });
 }
 
-impl<T: Float> Plan<T> {
+impl<T: Gemm> Plan<T> {
     fn new(g: &Geometry) -> Self {
         let kernels = T::kernels();
         let reach = |axis: usize| {

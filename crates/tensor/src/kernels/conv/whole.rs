@@ -1,8 +1,8 @@
 //! One window that is the whole image, as in the last layers of a network: a matrix product.
 
 use super::Geometry;
-use crate::kernels::gemm::MatRef;
-use crate::tensor::Float;
+use crate::kernels::gemm::Gemm;
+use crate::kernels::gemm::{MatRef, gemm};
 
 /// Whether each image is one window.
 pub fn applies(g: &Geometry) -> bool {
@@ -16,14 +16,14 @@ fn matrix<T>(of: &[T], rows: usize, cols: usize) -> MatRef<T> {
 }
 
 /// C = A·B, or C += A·B, for matrices that lie in slices.
-fn product<T: Float>(a: MatRef<T>, b: MatRef<T>, c: &mut [T], accumulate: bool) {
+fn product<T: Gemm>(a: MatRef<T>, b: MatRef<T>, c: &mut [T], accumulate: bool) {
     assert!(a.cols == b.rows && c.len() == a.rows * b.cols);
     // SAFETY: the matrices were made from slices, and C has room for the product.
-    unsafe { T::gemm(a, b, c.as_mut_ptr(), b.cols, accumulate) }
+    unsafe { gemm(a, b, c.as_mut_ptr(), b.cols, accumulate) }
 }
 
 /// x·wᵀ + bias.
-pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let k = g.c * g.pixels();
     if let Some(bias) = bias {
         for row in y.chunks_mut(g.o) {
@@ -34,11 +34,11 @@ pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: 
 }
 
 /// gy·w.
-pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     product(matrix(gy, g.n, g.o), matrix(w, g.o, g.c * g.pixels()), gx, false);
 }
 
 /// gyᵀ·x.
-pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub fn weight<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     product(matrix(gy, g.n, g.o).t(), matrix(x, g.n, g.c * g.pixels()), gw, false);
 }

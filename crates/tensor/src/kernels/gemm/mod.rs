@@ -22,9 +22,9 @@ mod window;
 mod x86;
 
 use crate::machine::cost;
+use crate::number::Real;
 pub use kernels::Kernels;
 pub(crate) use pack::{Panel, Use, with_buffer};
-use std::ops::{Add, Mul};
 pub(crate) use window::{Correlate, Dots, Gather, Run, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
@@ -69,9 +69,7 @@ impl<T> MatRef<T> {
 }
 
 /// Element types that have a matrix product: `f32` and `f64`.
-pub trait Gemm:
-    Copy + Default + Send + Sync + Add<Output = Self> + Mul<Output = Self> + 'static
-{
+pub trait Gemm: Real {
     #[doc(hidden)]
     fn kernels() -> &'static Kernels<Self>;
 }

@@ -3,8 +3,7 @@
 use super::program::Expr;
 use super::unary::one_if;
 use crate::machine::Isa;
-use crate::number::block;
-use crate::tensor::{Element, Float};
+use crate::number::{Math, Scalar, block};
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $Op:ident as $method:ident: |$a:ident, $b:ident| $y:expr;)*) => {
@@ -33,7 +32,7 @@ macro_rules! binary {
         /// # Safety
         /// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
         #[inline(always)]
-        pub(super) unsafe fn run<T: Float, I: Isa>(
+        pub(super) unsafe fn run<T: Math, I: Isa>(
             op: Binary,
             a: *const T,
             b: *const T,
@@ -52,13 +51,13 @@ macro_rules! binary {
 
 /// The greater; NaN if either is NaN (the order of the tests lets one in either operand through).
 #[inline(always)]
-pub(crate) fn greater<T: Element>(a: T, b: T) -> T {
+fn greater<T: Scalar>(a: T, b: T) -> T {
     if a > b || a.is_nan_() { a } else { b }
 }
 
 /// The lesser; NaN if either is NaN.
 #[inline(always)]
-pub(crate) fn lesser<T: Element>(a: T, b: T) -> T {
+fn lesser<T: Scalar>(a: T, b: T) -> T {
     if a < b || a.is_nan_() { a } else { b }
 }
 

@@ -2,8 +2,8 @@
 
 use super::binary::{self, Binary};
 use super::unary::{self, Unary};
-use crate::machine::{Isa, Kernel};
-use crate::tensor::Float;
+use crate::machine::{Isa, Kernel, PARALLEL, Shared, dispatch, ranges};
+use crate::number::Math;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
@@ -38,7 +38,9 @@ pub struct Step<T> {
     pub n: usize,
 }
 
-impl<T: Float> Step<T> {
+impl<T: Pointwise> Step<T> {
+    /// On this thread.
+    ///
     /// # Safety
     /// Each operand that the opcode reads holds `n` numbers, `out` has room for `n` and overlaps
     /// no operand.
@@ -47,9 +49,54 @@ impl<T: Float> Step<T> {
         // SAFETY: the same contract.
         unsafe { T::step(self) }
     }
+
+    /// On several threads if there are many numbers.
+    ///
+    /// # Safety
+    /// As [`Step::run`].
+    #[inline]
+    pub unsafe fn run_shared(self) {
+        if self.n < PARALLEL {
+            // SAFETY: the same contract.
+            unsafe { self.run() }
+        } else {
+            // SAFETY: as above.
+            unsafe { self.in_parallel() }
+        }
+    }
+
+    #[cold]
+    unsafe fn in_parallel(self) {
+        let Step { op, args, out, n } = self;
+        let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
+        ranges(n, n, 64, |range| {
+            let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
+            // SAFETY: by the contract of `run_shared`; the ranges are disjoint.
+            unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
+        });
+    }
 }
 
-impl<T: Float> Kernel for Step<T> {
+/// Floating-point numbers for which steps are compiled, once for each type.
+pub trait Pointwise: Math {
+    /// # Safety
+    /// As [`Step::run`].
+    #[doc(hidden)]
+    unsafe fn step(step: Step<Self>);
+}
+
+macro_rules! pointwise {
+    ($($t:ident)*) => { $(
+        impl Pointwise for $t {
+            unsafe fn step(step: Step<$t>) {
+                dispatch(step);
+            }
+        }
+    )* };
+}
+pointwise! { f32 f64 }
+
+impl<T: Math> Kernel for Step<T> {
     type Output = ();
 
     #[inline(always)]

@@ -1,21 +1,17 @@
-//! Pointwise operations: the opcodes with their loops, programs over them, and the tensor's
-//! operators and methods, which are programs of one step.
+//! Pointwise operations: the opcodes with their loops, and programs over them.
 
 mod binary;
 mod kernel;
-mod literals;
-mod logic;
-mod ops;
 mod program;
 mod sum;
-#[cfg(test)]
-mod tests;
 mod unary;
-mod whole;
 
 pub use binary::Binary;
-pub use kernel::{Opcode, Step};
-pub use ops::Arithmetic;
+
+pub use kernel::{Opcode, Pointwise, Step};
 pub use program::{Expr, Instruction, Program, Source};
 pub use sum::Split;
 pub use unary::Unary;
+#[cfg(test)]
+pub(crate) use unary::meaning;
+pub(crate) use unary::unary_operations;

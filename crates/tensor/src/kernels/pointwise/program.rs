@@ -3,13 +3,11 @@
 //! The numbers are taken block by block. A block goes through all steps while it is in the
 //! innermost cache, so an expression of ten steps reads its inputs and writes its result once.
 
-use super::kernel::{Opcode, Step};
+use super::kernel::{Opcode, Pointwise, Step};
 use super::{Binary, Unary};
-use crate::layout::Shape;
+use crate::kernels::scratch::Scratch;
 use crate::layout::{Collapsed, Cursor};
 use crate::machine::{Shared, cost, ranges};
-use crate::tensor::Float;
-use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
 use std::cell::RefCell;
 use std::ops::{self, Range};
@@ -104,71 +102,28 @@ impl Program {
         self.steps.len()
     }
 
+    /// How many results there are.
+    pub(crate) fn results(&self) -> usize {
+        self.results.len()
+    }
+
     #[track_caller]
-    pub(super) fn check_inputs(&self, given: usize) {
+    pub(crate) fn check_inputs(&self, given: usize) {
         assert!(given == self.inputs, "program: {} inputs wanted, {given} given", self.inputs);
     }
 
     #[track_caller]
-    pub(super) fn check_result(&self) {
+    pub(crate) fn check_result(&self) {
         assert!(!self.results.is_empty(), "program: a result is wanted, there is none");
     }
 
-    /// The result (the first of several) over inputs that broadcast to `shape`.
-    ///
-    /// # Panics
-    /// If the number of inputs is another, one does not broadcast to `shape`, or there is no result.
-    #[track_caller]
-    pub fn map<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> Tensor<T> {
-        self.check_inputs(inputs.len());
-        self.check_result();
-        let mut out = Tensor::empty(Shape::new(shape));
-        let sources = sources(inputs, out.shape());
-        let target = out.fresh_mut().as_mut_ptr();
-        // SAFETY: a source for each input, read with `shape`; the result is new and has that shape.
-        unsafe { T::evaluate(self, &sources, &[Shared(target)], out.numel()) }
-        out
-    }
-
-    /// Writes the results over the first inputs: `targets` are read as inputs `0..`, `inputs`
-    /// follow them, and result `i` replaces target `i`. Memory is allocated only if a target
-    /// shares its numbers.
-    ///
-    /// # Panics
-    /// If numbers of inputs or results, or shapes, do not agree.
-    #[track_caller]
-    pub fn update<T: Float>(&self, targets: &mut [&mut Tensor<T>], inputs: &[&Tensor<T>]) {
-        assert!(
-            targets.len() + inputs.len() == self.inputs && self.results.len() == targets.len(),
-            "program: {} inputs and {} results do not fit {} targets and {} further inputs",
-            self.inputs,
-            self.results.len(),
-            targets.len(),
-            inputs.len()
-        );
-        let Some(first) = targets.first() else { return };
-        let shape = first.shape();
-        let outs: SmallVec<[Shared<T>; 4]> = targets
-            .iter_mut()
-            .map(|t| {
-                assert!(t.shape() == shape, "update: targets of shapes {shape} and {}", t.shape());
-                Shared(t.make_mut().as_mut_ptr())
-            })
-            .collect();
-        let flat = outs.iter().map(|out| Source { base: out.0.cast_const(), layout: None });
-        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
-        // SAFETY: a source for each input, read with `shape`; each target has this shape, belongs
-        // to its handle alone, and is read at the places that are written.
-        unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
-    }
-
-    /// For each type behind [`FloatKernels`](crate::kernels::compiled::FloatKernels).
+    /// For each type behind [`FloatKernels`](crate::kernels::FloatKernels).
     ///
     /// # Safety
     /// There is a source for each input, with `n` numbers in its layout, and no more targets than
     /// results, each with room for `n` numbers. Targets overlap neither each other nor a source, but
     /// target `i` may be source `i`, in order.
-    pub(crate) unsafe fn evaluate_here<T: Float>(
+    pub(crate) unsafe fn evaluate_here<T: Pointwise>(
         &self,
         sources: &[Source<T>],
         targets: &[Shared<T>],
@@ -185,7 +140,7 @@ impl Program {
     /// # Safety
     /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
     /// each target; nobody else uses these.
-    pub(super) unsafe fn block_range<T: Float>(
+    pub(super) unsafe fn block_range<T: Pointwise>(
         &self,
         sources: &[Source<T>],
         targets: &[Shared<T>],
@@ -193,8 +148,8 @@ impl Program {
         origin: usize,
     ) {
         // Registers, then a block for each input that does not lie in order.
-        let mut scratch = Tensor::<T>::empty(Shape::new(&[(self.width + sources.len()) * BLOCK]));
-        let scratch = scratch.fresh_mut().as_mut_ptr();
+        let mut scratch = Scratch::<T>::new((self.width + sources.len()) * BLOCK);
+        let scratch = scratch.numbers().as_mut_ptr();
         // SAFETY: `scratch` has that many blocks.
         let block_of = |i: usize| unsafe { scratch.add(i * BLOCK) };
         let mut readers: SmallVec<[Reader<T>; 6]> = sources
@@ -294,22 +249,11 @@ pub struct Source<T> {
 // SAFETY: read only, or written where the same thread reads (updates in place).
 unsafe impl<T: Sync> Sync for Source<T> {}
 
-#[track_caller]
-pub(super) fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
-    let mut sources = SmallVec::new();
-    for x in inputs {
-        let own = x.shape();
-        let mut layout = None;
-        if own != shape || !x.is_contiguous() {
-            assert!(
-                crate::layout::broadcasts_to(&own, &shape),
-                "program: an input of shape {own} does not broadcast to {shape}"
-            );
-            layout = Some(Collapsed::new(&shape, &x.broadcast_strides(&shape)));
-        }
-        sources.push(Source { base: x.ptr(), layout });
+impl<T> Source<T> {
+    /// `layout`: `None` if the numbers lie in order from `base` on.
+    pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
+        Source { base, layout }
     }
-    sources
 }
 
 /// Hands out an input block by block.
@@ -325,7 +269,7 @@ enum Reader<T> {
     },
 }
 
-impl<T: Float> Reader<T> {
+impl<T: Copy> Reader<T> {
     fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
         let Some(layout) = source.layout else { return Reader::InOrder(source.base) };
         let cursor = Cursor::new(layout, start);

@@ -6,21 +6,7 @@
 
 use super::program::Expr;
 use crate::machine::Isa;
-use crate::number::block;
-use crate::tensor::Float;
-use crate::tensor::Tensor;
-
-/// The method of a tensor; none if the row says `in programs`: then the operators do it.
-macro_rules! method {
-    ([programs] $($row:tt)*) => {};
-    ([] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {
-        $(#[$doc])*
-        #[inline]
-        pub fn $method(&self $(, $c: $C)?) -> Self {
-            self.unary(Unary::$Op $(($c))?)
-        }
-    };
-}
+use crate::number::{Math, block};
 
 macro_rules! constant {
     () => {
@@ -52,10 +38,6 @@ macro_rules! unary {
             }
         }
 
-        impl<T: Float> Tensor<T> {
-            $(method! { [$($programs)?] $(#[$doc])* $method $(($c: $C))? $Op })*
-        }
-
         impl Expr<'_> { $(
             $(#[$doc])*
             pub fn $method(self $(, $c: $C)?) -> Self {
@@ -67,7 +49,7 @@ macro_rules! unary {
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
         #[inline(always)]
         #[allow(unreachable_patterns)] // what has a loop of its own is in the table as well
-        pub(super) unsafe fn run<T: Float, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
+        pub(super) unsafe fn run<T: Math, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
             // SAFETY: by the contract.
             unsafe {
                 match op {
@@ -90,14 +72,14 @@ trait Constant<T> {
     type Lowered;
     fn lower(self) -> Self::Lowered;
 }
-impl<T: Float> Constant<T> for f64 {
+impl<T: Math> Constant<T> for f64 {
     type Lowered = T;
     #[inline(always)]
     fn lower(self) -> T {
-        T::of(self)
+        T::narrow(self)
     }
 }
-impl<T: Float> Constant<T> for i32 {
+impl<T: Math> Constant<T> for i32 {
     type Lowered = i32;
     #[inline(always)]
     fn lower(self) -> i32 {
@@ -106,70 +88,78 @@ impl<T: Float> Constant<T> for i32 {
 }
 
 #[inline(always)]
-pub(super) fn one_if<T: Float>(yes: bool) -> T {
-    if yes { T::of(1.0) } else { T::default() }
+pub(super) fn one_if<T: Math>(yes: bool) -> T {
+    if yes { T::narrow(1.0) } else { T::default() }
 }
 
-unary! {
-    /// -x
-    Neg as negative in programs: |x| -x;
-    /// |x|
-    Abs as abs: |x| x.abs_();
-    /// -1, 0 or 1; NaN for NaN.
-    Sign as sign: |x| if x > T::default() { T::of(1.0) } else if x < T::default() { T::of(-1.0) } else { x };
-    /// eˣ
-    Exp as exp: |x| x.exp::<I>();
-    /// Natural logarithm.
-    Ln as ln: |x| x.ln::<I>();
-    /// √x
-    Sqrt as sqrt: |x| x.sqrt::<I>();
-    /// 1 / x
-    Recip as recip: |x| T::of(1.0) / x;
-    /// Sine of radians.
-    Sin as sin: |x| x.sin::<I>();
-    /// Cosine of radians.
-    Cos as cos: |x| x.cos::<I>();
-    /// Hyperbolic tangent.
-    Tanh as tanh: |x| x.tanh::<I>();
-    /// The logistic function, 1 / (1 + e⁻ˣ).
-    Sigmoid as sigmoid: |x| x.sigmoid::<I>();
-    /// ln(1 + eˣ), without overflow.
-    Softplus as softplus: |x| x.softplus::<I>();
-    /// max(x, 0); NaN stays NaN.
-    Relu as relu: |x| if x < T::default() { T::default() } else { x };
-    /// x · c
-    Scale(c: f64 = -1.5) as scale in programs: |x| x * c;
-    /// x + c
-    Shift(c: f64 = 0.75) as shift in programs: |x| x + c;
-    /// x / c, rounded once.
-    DivScalar(c: f64 = -1.7) as div_scalar in programs: |x| x / c;
-    /// c / x, rounded once.
-    ScalarDiv(c: f64 = -1.7) as scalar_div in programs: |x| c / x;
-    /// xⁿ
-    Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
-    /// xᵖ; NaN for negative x unless p is whole.
-    Powf(p: f64 = 1.7) as powf: |x| x.powf::<I>(p);
-    /// max(x, c); NaN stays NaN.
-    ClampMin(c: f64 = 0.25) as clamp_min: |x| if x < c { c } else { x };
-    /// min(x, c); NaN stays NaN.
-    ClampMax(c: f64 = 0.25) as clamp_max: |x| if x > c { c } else { x };
-    /// 1 where x > c, else 0.
-    Gt(c: f64 = 0.25) as indicator_gt in programs: |x| one_if(x > c);
-    /// 1 where x ≥ c, else 0.
-    Ge(c: f64 = 0.25) as indicator_ge in programs: |x| one_if(x >= c);
-    /// 1 where x < c, else 0.
-    Lt(c: f64 = 0.25) as indicator_lt in programs: |x| one_if(x < c);
-    /// 1 where x ≤ c, else 0.
-    Le(c: f64 = 0.25) as indicator_le in programs: |x| one_if(x <= c);
-    /// 1 where x = c, else 0.
-    Eq(c: f64 = 0.25) as indicator_eq in programs: |x| one_if(x == c);
-    /// 1 where x ≠ c, else 0.
-    Ne(c: f64 = 0.25) as indicator_ne in programs: |x| one_if(x != c);
+/// The table, handed to a macro: to [`unary`] here, to the one that writes the methods of the tensor there.
+macro_rules! unary_operations {
+    ($with:ident) => {
+        $with! {
+            /// -x
+            Neg as negative in programs: |x| -x;
+            /// |x|
+            Abs as abs: |x| x.abs_();
+            /// -1, 0 or 1; NaN for NaN.
+            Sign as sign: |x| if x > T::default() { T::narrow(1.0) } else if x < T::default() { T::narrow(-1.0) } else { x };
+            /// eˣ
+            Exp as exp: |x| x.exp::<I>();
+            /// Natural logarithm.
+            Ln as ln: |x| x.ln::<I>();
+            /// √x
+            Sqrt as sqrt: |x| x.sqrt::<I>();
+            /// 1 / x
+            Recip as recip: |x| T::narrow(1.0) / x;
+            /// Sine of radians.
+            Sin as sin: |x| x.sin::<I>();
+            /// Cosine of radians.
+            Cos as cos: |x| x.cos::<I>();
+            /// Hyperbolic tangent.
+            Tanh as tanh: |x| x.tanh::<I>();
+            /// The logistic function, 1 / (1 + e⁻ˣ).
+            Sigmoid as sigmoid: |x| x.sigmoid::<I>();
+            /// ln(1 + eˣ), without overflow.
+            Softplus as softplus: |x| x.softplus::<I>();
+            /// max(x, 0); NaN stays NaN.
+            Relu as relu: |x| if x < T::default() { T::default() } else { x };
+            /// x · c
+            Scale(c: f64 = -1.5) as scale in programs: |x| x * c;
+            /// x + c
+            Shift(c: f64 = 0.75) as shift in programs: |x| x + c;
+            /// x / c, rounded once.
+            DivScalar(c: f64 = -1.7) as div_scalar in programs: |x| x / c;
+            /// c / x, rounded once.
+            ScalarDiv(c: f64 = -1.7) as scalar_div in programs: |x| c / x;
+            /// xⁿ
+            Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
+            /// xᵖ; NaN for negative x unless p is whole.
+            Powf(p: f64 = 1.7) as powf: |x| x.powf::<I>(p);
+            /// max(x, c); NaN stays NaN.
+            ClampMin(c: f64 = 0.25) as clamp_min: |x| if x < c { c } else { x };
+            /// min(x, c); NaN stays NaN.
+            ClampMax(c: f64 = 0.25) as clamp_max: |x| if x > c { c } else { x };
+            /// 1 where x > c, else 0.
+            Gt(c: f64 = 0.25) as indicator_gt in programs: |x| one_if(x > c);
+            /// 1 where x ≥ c, else 0.
+            Ge(c: f64 = 0.25) as indicator_ge in programs: |x| one_if(x >= c);
+            /// 1 where x < c, else 0.
+            Lt(c: f64 = 0.25) as indicator_lt in programs: |x| one_if(x < c);
+            /// 1 where x ≤ c, else 0.
+            Le(c: f64 = 0.25) as indicator_le in programs: |x| one_if(x <= c);
+            /// 1 where x = c, else 0.
+            Eq(c: f64 = 0.25) as indicator_eq in programs: |x| one_if(x == c);
+            /// 1 where x ≠ c, else 0.
+            Ne(c: f64 = 0.25) as indicator_ne in programs: |x| one_if(x != c);
+        }
+    };
 }
+pub(crate) use unary_operations;
+
+unary_operations! { unary }
 
 /// What each operation means, from the standard library.
 #[cfg(test)]
-pub(super) fn meaning(op: Unary, x: f64) -> f64 {
+pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));
     match op {
         Unary::Neg => -x,

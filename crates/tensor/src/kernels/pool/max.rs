@@ -1,10 +1,10 @@
 //! The greatest element of each window, and where in its image it is: the first in reading order
 //! of equal ones; NaN counts as the greatest.
 
-use super::windows::Windows;
+use crate::geometry::Windows;
 use crate::machine::simd;
 use crate::machine::{Shared, ranges};
-use crate::tensor::Float;
+use crate::number::Real;
 
 /// Windows over the two axes of images, and the sizes of the images and the results.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ impl Scene {
 }
 
 /// For each image of `x` one of `values` and of `positions`, none of them empty.
-pub(crate) fn max_pool<T: Float>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
+pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     assert_eq!(values.len(), positions.len());
     let size = scene.from[0] * scene.from[1];
     let area = scene.to[0] * scene.to[1];
@@ -77,13 +77,13 @@ pub(crate) fn max_pool<T: Float>(x: &[T], scene: Scene, values: &mut [T], positi
 
 /// Whether `x` takes the place of the greatest so far: not if they are equal, and NaN stays.
 #[inline(always)]
-fn beats<T: Float>(x: T, best: T) -> bool {
+fn beats<T: Real>(x: T, best: T) -> bool {
     (x > best) | (x.is_nan_() & !best.is_nan_())
 }
 
 /// The commonest pool: both rows of a window are read in one pass over vectors.
 #[inline(always)]
-fn two_by_two<T: Float>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
+fn two_by_two<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     let ([_, width], [_, wide]) = (scene.from, scene.to);
     let outs = values.chunks_exact_mut(wide).zip(positions.chunks_exact_mut(wide));
     for ((rows, (values, positions)), y) in x.chunks_exact(2 * width).zip(outs).zip(0u32..) {
@@ -138,7 +138,7 @@ impl Sliding {
     }
 
     #[inline(always)]
-    fn image<T: Float>(
+    fn image<T: Real>(
         &self,
         x: &[T],
         scene: Scene,
@@ -150,7 +150,7 @@ impl Sliding {
         let outs = values.chunks_exact_mut(wide).zip(positions.chunks_exact_mut(wide));
         for (y, (values, positions)) in outs.enumerate() {
             let (first, count, step) = scene.windows[0].span(height, high, y);
-            values.fill(T::NEG_INFINITY);
+            values.fill(T::K.neg_infinity);
             let base = (first * width) as u32;
             for (place, &column) in places.iter_mut().zip(&self.firsts) {
                 *place = base + column;
@@ -178,7 +178,7 @@ impl Sliding {
 }
 
 #[inline(always)]
-fn column<T: Float, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [u32], at: u32) {
+fn column<T: Real, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [u32], at: u32) {
     let n = values.len();
     // The last element may stand in a piece that is not whole.
     let whole = n.saturating_sub(1);
@@ -196,7 +196,7 @@ fn column<T: Float, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [
 }
 
 #[inline(always)]
-fn any_column<T: Float>(x: &[T], step: usize, values: &mut [T], places: &mut [u32], at: u32) {
+fn any_column<T: Real>(x: &[T], step: usize, values: &mut [T], places: &mut [u32], at: u32) {
     for ((value, place), o) in values.iter_mut().zip(places).zip(0..) {
         let x = x[o * step];
         if beats(x, *value) {
@@ -206,7 +206,7 @@ fn any_column<T: Float>(x: &[T], step: usize, values: &mut [T], places: &mut [u3
 }
 
 /// Windows of any sizes.
-fn each_by_itself<T: Float>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
+fn each_by_itself<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     let Scene { windows, from, to } = scene;
     let mut outs = values.iter_mut().zip(positions);
     for y in 0..to[0] {

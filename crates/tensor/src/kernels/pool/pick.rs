@@ -1,12 +1,12 @@
 //! Elements of images by their positions, and the adjoint: elements added to images of zeros.
 
 use crate::machine::{Shared, ranges};
-use crate::tensor::Float;
+use crate::number::Real;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// `out[…, o] = x[…, index[…, o]]`: one image of `size` elements after the other, with `area`
 /// positions each. Whether all of them lie in their images.
-pub(crate) fn pick<T: Float>(
+pub(crate) fn pick<T: Real>(
     x: &[T],
     size: usize,
     index: &[i64],
@@ -34,7 +34,7 @@ pub(crate) fn pick<T: Float>(
 }
 
 /// `out[…, index[…, o]] += x[…, o]`, from zero. Whether all positions lie in their images.
-pub(crate) fn place<T: Float>(
+pub(crate) fn place<T: Real>(
     x: &[T],
     area: usize,
     index: &[i64],

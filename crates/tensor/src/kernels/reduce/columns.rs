@@ -4,7 +4,7 @@
 use super::kernel::{BLOCK, LANES, join, split};
 use super::reducer::Reducer;
 use crate::machine::{Isa, Kernel, dispatch};
-use crate::tensor::Number;
+use crate::number::Numeric;
 use std::marker::PhantomData;
 
 /// Rows that a column kernel combines one after the other.
@@ -15,7 +15,7 @@ const WIDE: usize = 512;
 pub(super) const NARROW: usize = 32;
 
 /// `out[c]` combines `x[r*stride + c]` over the `n ≥ 1` rows `r`.
-pub(super) fn columns<T: Number, R: Reducer<T>>(
+pub(super) fn columns<T: Numeric, R: Reducer<T>>(
     x: &[T],
     stride: usize,
     n: usize,
@@ -49,14 +49,14 @@ pub(super) fn columns<T: Number, R: Reducer<T>>(
     dispatch(Columns::<T, R> { x, stride, n, shifts, out, reducer: PhantomData });
 }
 
-fn combine<T: Number, R: Reducer<T>>(out: &mut [T], other: &[T]) {
+fn combine<T: Numeric, R: Reducer<T>>(out: &mut [T], other: &[T]) {
     for (a, &b) in out.iter_mut().zip(other) {
         *a = R::join(*a, b);
     }
 }
 
 /// Few columns: several rows are read as one wide row, and its parts combined at the end.
-fn narrow<T: Number, R: Reducer<T>>(x: &[T], n: usize, shifts: &[T], out: &mut [T]) {
+fn narrow<T: Numeric, R: Reducer<T>>(x: &[T], n: usize, shifts: &[T], out: &mut [T]) {
     let width = out.len();
     let rows = (2 * NARROW).div_ceil(width).next_power_of_two();
     let wide = rows * width;
@@ -86,7 +86,7 @@ struct Columns<'a, T, R> {
     reducer: PhantomData<R>,
 }
 
-impl<T: Number, R: Reducer<T>> Kernel for Columns<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for Columns<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -98,7 +98,7 @@ impl<T: Number, R: Reducer<T>> Kernel for Columns<'_, T, R> {
 
 /// `out[c]` combines `x[r*stride + c]` over the `n ≥ 1` rows `r`.
 #[inline(always)]
-pub(super) fn down<T: Number, R: Reducer<T>, I: Isa>(
+pub(super) fn down<T: Numeric, R: Reducer<T>, I: Isa>(
     x: &[T],
     stride: usize,
     n: usize,

@@ -10,7 +10,7 @@ use super::columns::{LEAF_ROWS, NARROW, columns, down};
 use super::reducer::Reducer;
 use crate::machine::PARALLEL;
 use crate::machine::{Isa, Kernel, dispatch};
-use crate::tensor::Number;
+use crate::number::Numeric;
 use std::array::from_fn;
 use std::marker::PhantomData;
 
@@ -28,7 +28,7 @@ const SHORT: usize = 32;
 /// How many of them.
 const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
-pub(super) type Sizes = [usize; 3];
+pub(crate) type Sizes = [usize; 3];
 
 pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     if elements >= PARALLEL {
@@ -44,7 +44,7 @@ type Work<'a, T, U> = &'a (dyn Fn(&[T], Sizes, &mut [U]) + Sync);
 
 /// Splits the outer axis until a piece is small or has one element there, and hands each piece to
 /// `work` (numbers, sizes, results), on several threads if there are many numbers.
-pub(super) fn pieces<T: Number, U: Send>(
+pub(super) fn pieces<T: Numeric, U: Send>(
     x: &[T],
     sizes: Sizes,
     out: &mut [U],
@@ -89,7 +89,7 @@ pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
 }
 
 /// Reduces the middle axis. `shifts` has one number for each result, or none if `R` takes none.
-pub(super) fn fold<T: Number, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T], out: &mut [T]) {
+pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T], out: &mut [T]) {
     let [outer, n, inner] = sizes;
     debug_assert!(x.len() == outer * n * inner && out.len() == outer * inner);
     debug_assert_eq!(shifts.len(), if R::SHIFTED { out.len() } else { 0 });
@@ -124,12 +124,12 @@ pub(super) fn fold<T: Number, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T]
     }
 }
 
-pub(super) fn split<T: Number, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
+pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
     if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
 /// `[outer, n, inner] → [outer, inner, n]`.
-fn turned<T: Number>(x: &[T], n: usize, inner: usize) -> Vec<T> {
+fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
     let mut out = Vec::with_capacity(x.len());
     for plane in x.chunks_exact(n * inner) {
         for i in 0..inner {
@@ -140,7 +140,7 @@ fn turned<T: Number>(x: &[T], n: usize, inner: usize) -> Vec<T> {
 }
 
 /// One row of any length, halved at powers of two down to blocks.
-pub(super) fn line<T: Number, R: Reducer<T>>(x: &[T], shift: T) -> T {
+pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     if x.len() <= BLOCK {
         return dispatch(Line::<T, R> { x, shift, reducer: PhantomData });
     }
@@ -156,7 +156,7 @@ struct Line<'a, T, R> {
     reducer: PhantomData<R>,
 }
 
-impl<T: Number, R: Reducer<T>> Kernel for Line<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for Line<'_, T, R> {
     type Output = T;
     #[inline(always)]
     fn run<I: Isa>(self) -> T {
@@ -167,7 +167,7 @@ impl<T: Number, R: Reducer<T>> Kernel for Line<'_, T, R> {
 /// At most `BLOCK` numbers: leaves are combined as the bits of a counter carry, which makes the
 /// tree of `line` without recursion.
 #[inline(always)]
-fn block<T: Number, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
+fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     if x.len() <= LEAF {
         return leaf::<T, R, I>(x, shift);
     }
@@ -196,7 +196,7 @@ fn block<T: Number, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
 }
 
 #[inline(always)]
-fn leaf<T: Number, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
+fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     let mut sums = [R::empty(); LANES];
     let rows = x.len() / LANES;
     if rows > 0 {
@@ -223,7 +223,7 @@ fn leaf<T: Number, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
 
 /// Combines the accumulators, halving them.
 #[inline(always)]
-fn across<T: Number, R: Reducer<T>>(sums: &[T; LANES]) -> T {
+fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
     let half: [T; 32] = from_fn(|lane| R::join(sums[lane], sums[lane + 32]));
     let half: [T; 16] = from_fn(|lane| R::join(half[lane], half[lane + 16]));
     let half: [T; 8] = from_fn(|lane| R::join(half[lane], half[lane + 8]));
@@ -240,7 +240,7 @@ struct Rows<'a, T, R> {
     reducer: PhantomData<R>,
 }
 
-impl<T: Number, R: Reducer<T>> Kernel for Rows<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for Rows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -2,13 +2,11 @@
 //! on their way to floating point; kernels for every instruction set would cost each build more
 //! than they save.
 
-use super::Fold;
-use super::layout::Reduction;
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Number};
+use super::{Fold, Sizes};
+use crate::number::{Numeric, Scalar};
 
 /// Elements that are summed in `i64`, exactly.
-pub(crate) trait Whole: Element {
+pub(crate) trait Whole: Scalar {
     /// Holds every sum of 2³¹ such elements.
     type Wide: Copy + Default + std::ops::AddAssign + Into<i128>;
     fn wide(self) -> Self::Wide;
@@ -71,27 +69,22 @@ fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
     fit
 }
 
-/// Sums along axes; `None` if one is no `i64`.
-pub(crate) fn sum_axes<T: Whole>(x: &Tensor<T>, reduction: Reduction) -> Option<Tensor<i64>> {
-    if x.numel() == 0 {
-        return Some(reduction.empty(0));
-    }
+/// The sums along the middle axis; whether all fit.
+pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) -> bool {
     let mut fit = true;
-    let sums = reduction.whole(x, |x, [_, n, inner], out: &mut [i64]| {
-        for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
-            if inner > 1 {
-                fit &= columns(x, inner, out);
-            } else if let Some(sum) = total(x) {
-                out[0] = sum;
-            } else {
-                fit = false;
-            }
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        if inner > 1 {
+            fit &= columns(x, inner, out);
+        } else if let Some(sum) = total(x) {
+            out[0] = sum;
+        } else {
+            fit = false;
         }
-    });
-    fit.then_some(sums)
+    }
+    fit
 }
 
-fn join<T: Number>(op: Fold, a: T, b: T) -> T {
+fn join<T: Numeric>(op: Fold, a: T, b: T) -> T {
     let better = match op {
         Fold::Max => b > a,
         Fold::Min => b < a,
@@ -99,40 +92,27 @@ fn join<T: Number>(op: Fold, a: T, b: T) -> T {
     if better { b } else { a }
 }
 
-/// The extremes along axes, which are not empty.
-pub(crate) fn fold_axes<T: Number>(op: Fold, x: &Tensor<T>, reduction: Reduction) -> Tensor<T> {
-    if x.numel() == 0 {
-        return reduction.empty(T::default());
-    }
-    reduction.whole(x, |x, [_, n, inner], out| {
-        for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
-            out.copy_from_slice(&x[..inner]);
-            for row in x.chunks_exact(inner).skip(1) {
-                for (out, &x) in out.iter_mut().zip(row) {
-                    *out = join(op, *out, x);
-                }
+/// The extremes along the middle axis, which is not empty.
+pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [T]) {
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        out.copy_from_slice(&x[..inner]);
+        for row in x.chunks_exact(inner).skip(1) {
+            for (out, &x) in out.iter_mut().zip(row) {
+                *out = join(op, *out, x);
             }
         }
-    })
+    }
 }
 
-pub(crate) fn position_along<T: Number>(
-    op: Fold,
-    x: &Tensor<T>,
-    reduction: Reduction,
-) -> Tensor<i64> {
-    if x.numel() == 0 {
-        return reduction.empty(0);
-    }
-    reduction.whole(x, |x, [_, n, inner], out: &mut [i64]| {
-        for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
-            for (column, out) in out.iter_mut().enumerate() {
-                let at = |i: usize| x[i * inner + column];
-                let better = |best: usize, i: usize| {
-                    if join(op, at(best), at(i)) == at(best) { best } else { i }
-                };
-                *out = (1..n).fold(0, better) as i64;
-            }
+/// Where the first of the extremes is along the middle axis, which is not empty.
+pub(crate) fn positions<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) {
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        for (column, out) in out.iter_mut().enumerate() {
+            let at = |i: usize| x[i * inner + column];
+            let better = |best: usize, i: usize| {
+                if join(op, at(best), at(i)) == at(best) { best } else { i }
+            };
+            *out = (1..n).fold(0, better) as i64;
         }
-    })
+    }
 }

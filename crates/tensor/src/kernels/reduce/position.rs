@@ -2,57 +2,44 @@
 //! then the first element that equals it.
 
 use super::Fold;
-use super::kernel::{fold, pieces};
-use super::layout::Reduction;
-use super::reducer::Reducer;
-use crate::machine::PARALLEL;
-use crate::machine::simd;
-use crate::shapes::{self, OrPanic};
-use crate::tensor::Number;
-use crate::tensor::Tensor;
+use super::kernel::{Sizes, fold, pieces};
+use super::reducer::{Max, Min, Reducer};
+use crate::machine::{PARALLEL, simd};
+use crate::number::{Math, Numeric};
 use rayon::prelude::*;
 
-#[track_caller]
-pub(super) fn along<T: Number>(
-    op: &str,
-    which: Fold,
-    x: &Tensor<T>,
-    axis: isize,
-    keepdim: bool,
-) -> Tensor<i64> {
-    let reduced = shapes::extreme(op, &x.shape(), &[axis]).or_panic();
-    T::position(which, x, Reduction::new(x, &reduced, keepdim))
+/// Where the extremes are along the middle axis, which is not empty.
+pub(crate) fn positions<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [i64]) {
+    match op {
+        Fold::Min => find::<T, Min>(x, sizes, out),
+        Fold::Max => find::<T, Max>(x, sizes, out),
+    }
 }
 
-pub(super) fn find<T: Number, R: Reducer<T>>(x: &Tensor<T>, reduction: Reduction) -> Tensor<i64> {
-    if x.numel() == 0 {
-        return reduction.empty(0);
-    }
-    reduction.whole(x, |x, sizes, out| {
-        pieces(x, sizes, out, &|x, sizes, out: &mut [i64]| {
-            let [_, n, inner] = sizes;
-            let mut extremes = vec![T::default(); out.len()];
-            fold::<T, R>(x, sizes, &[], &mut extremes);
-            let planes = x.chunks_exact(n * inner).zip(extremes.chunks_exact(inner));
-            for ((x, extremes), out) in planes.zip(out.chunks_exact_mut(inner)) {
-                if inner == 1 {
-                    out[0] = first(x, extremes[0]) as i64;
-                } else {
-                    firsts(x, extremes, out);
-                }
+fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, out: &mut [i64]) {
+    pieces(x, sizes, out, &|x, sizes, out: &mut [i64]| {
+        let [_, n, inner] = sizes;
+        let mut extremes = vec![T::default(); out.len()];
+        fold::<T, R>(x, sizes, &[], &mut extremes);
+        let planes = x.chunks_exact(n * inner).zip(extremes.chunks_exact(inner));
+        for ((x, extremes), out) in planes.zip(out.chunks_exact_mut(inner)) {
+            if inner == 1 {
+                out[0] = first(x, extremes[0]) as i64;
+            } else {
+                firsts(x, extremes, out);
             }
-        });
-    })
+        }
+    });
 }
 
 /// Whether this is the extreme, which may be NaN.
 #[inline(always)]
-fn is<T: Number>(x: T, extreme: T) -> bool {
+fn is<T: Numeric>(x: T, extreme: T) -> bool {
     (x == extreme) | (x.is_nan_() & extreme.is_nan_())
 }
 
 /// Where in a row.
-fn first<T: Number>(x: &[T], extreme: T) -> usize {
+fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
     const PIECE: usize = 256;
     const BLOCK: usize = 1 << 15;
     let within = |x: &[T]| {
@@ -75,7 +62,7 @@ fn first<T: Number>(x: &[T], extreme: T) -> usize {
 }
 
 /// Where in each column.
-fn firsts<T: Number>(x: &[T], extremes: &[T], out: &mut [i64]) {
+fn firsts<T: Numeric>(x: &[T], extremes: &[T], out: &mut [i64]) {
     simd(
         #[inline(always)]
         move || {

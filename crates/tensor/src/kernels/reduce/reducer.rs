@@ -1,7 +1,7 @@
 //! What a reduction combines, and how: the part that differs from one to the next.
 
 use crate::machine::Isa;
-use crate::tensor::Float;
+use crate::number::Math;
 
 /// An associative operation, over numbers that are first mapped by `lift`.
 pub(super) trait Reducer<T>: Send + Sync {
@@ -17,7 +17,7 @@ pub(super) trait Reducer<T>: Send + Sync {
 
 /// Σx.
 pub(super) struct Sum;
-impl<T: Float> Reducer<T> for Sum {
+impl<T: Math> Reducer<T> for Sum {
     #[inline(always)]
     fn empty() -> T {
         T::default()
@@ -34,7 +34,7 @@ impl<T: Float> Reducer<T> for Sum {
 
 /// Σ exp(x - shift).
 pub(super) struct Exps;
-impl<T: Float> Reducer<T> for Exps {
+impl<T: Math> Reducer<T> for Exps {
     const SHIFTED: bool = true;
     #[inline(always)]
     fn empty() -> T {
@@ -52,10 +52,10 @@ impl<T: Float> Reducer<T> for Exps {
 
 /// The largest; NaN if there is one.
 pub(super) struct Max;
-impl<T: Float> Reducer<T> for Max {
+impl<T: Math> Reducer<T> for Max {
     #[inline(always)]
     fn empty() -> T {
-        T::NEG_INFINITY
+        T::K.neg_infinity
     }
     #[inline(always)]
     fn lift<I: Isa>(x: T, _: T) -> T {
@@ -71,10 +71,10 @@ impl<T: Float> Reducer<T> for Max {
 
 /// The smallest; NaN if there is one.
 pub(super) struct Min;
-impl<T: Float> Reducer<T> for Min {
+impl<T: Math> Reducer<T> for Min {
     #[inline(always)]
     fn empty() -> T {
-        T::INFINITY
+        T::K.infinity
     }
     #[inline(always)]
     fn lift<I: Isa>(x: T, _: T) -> T {

@@ -40,6 +40,7 @@ impl Real for f32 {
         one: 1.0,
         two: 2.0,
         infinity: f32::INFINITY,
+        neg_infinity: f32::NEG_INFINITY,
         nan: f32::NAN,
         magic: MAGIC,
         log2_e: std::f32::consts::LOG2_E,
@@ -57,6 +58,23 @@ impl Real for f32 {
         large: 1073741824.0,
     };
     const NEAR: f32 = 1e5;
+
+    #[inline(always)]
+    fn abs_(self) -> Self {
+        self.abs()
+    }
+    #[inline(always)]
+    fn add_(self, other: Self) -> Self {
+        self + other
+    }
+    #[inline(always)]
+    fn sub_(self, other: Self) -> Self {
+        self - other
+    }
+    #[inline(always)]
+    fn mul_(self, other: Self) -> Self {
+        self * other
+    }
 
     #[inline(always)]
     fn fused(self, b: f32, c: f32) -> f32 {

@@ -62,6 +62,7 @@ impl Real for f64 {
         one: 1.0,
         two: 2.0,
         infinity: f64::INFINITY,
+        neg_infinity: f64::NEG_INFINITY,
         nan: f64::NAN,
         magic: MAGIC,
         log2_e: LOG2_E,
@@ -101,6 +102,23 @@ impl Real for f64 {
         large: 1152921504606846976.0,
     };
     const NEAR: f64 = 1e5;
+
+    #[inline(always)]
+    fn abs_(self) -> Self {
+        self.abs()
+    }
+    #[inline(always)]
+    fn add_(self, other: Self) -> Self {
+        self + other
+    }
+    #[inline(always)]
+    fn sub_(self, other: Self) -> Self {
+        self - other
+    }
+    #[inline(always)]
+    fn mul_(self, other: Self) -> Self {
+        self * other
+    }
 
     #[inline(always)]
     fn fused(self, b: f64, c: f64) -> f64 {

@@ -2,7 +2,8 @@
 
 use super::Math;
 use crate::machine::Isa;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use crate::number::Numeric;
+use std::ops::Neg;
 
 /// The numbers that depend on the type. Angles, halves and the like are written out because a
 /// conversion would not be a constant.
@@ -13,6 +14,7 @@ pub struct Constants<T: 'static> {
     pub one: T,
     pub two: T,
     pub infinity: T,
+    pub neg_infinity: T,
     pub nan: T,
     /// 1.5 · 2^(digits - 1). Adding it rounds to an integer and leaves that in the low bits, which
     /// is how a number becomes an integer without a conversion that AVX2 lacks for `f64`.
@@ -48,20 +50,24 @@ pub struct Split<T> {
 }
 
 /// The bits and constants of a floating-point type.
-pub trait Real:
-    Copy
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-    + 'static
-{
+pub trait Real: Numeric + Neg<Output = Self> {
     /// Its constants.
     const K: Constants<Self>;
     /// Up to this magnitude `sin_near` and `cos_near` hold.
     const NEAR: Self;
+
+    // The arithmetic of loops that are compiled for several instruction sets: without optimisation, too,
+    // these are no calls, as `+` is in generic code.
+
+    /// |x|
+    #[doc(hidden)]
+    fn abs_(self) -> Self;
+    #[doc(hidden)]
+    fn add_(self, other: Self) -> Self;
+    #[doc(hidden)]
+    fn sub_(self, other: Self) -> Self;
+    #[doc(hidden)]
+    fn mul_(self, other: Self) -> Self;
 
     /// self · b + c rounded once: a library call unless the instruction set has it.
     fn fused(self, b: Self, c: Self) -> Self;

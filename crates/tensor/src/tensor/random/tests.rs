@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::Philox;
 use crate::testing::panics_here;
 use rand::TryRng;
 use rand::rand_core::Infallible;

@@ -1,16 +1,16 @@
 //! A map applied to every line of a row-major array.
 
-use super::Rows;
 use crate::machine::simd;
 use crate::machine::{Shared, cost, ranges};
-use crate::tensor::Float;
+use crate::maps::Rows;
+use crate::number::Real;
 
 /// `x` is [outer, n, inner], `out` [outer, rows, inner], neither empty but for n = 0.
-pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, out: &mut [T]) {
+pub(crate) fn map_lines<T: Real>(x: &[T], n: usize, inner: usize, rows: &Rows, out: &mut [T]) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
-    let weights: Vec<T> = rows.weights.iter().map(|&weight| T::of(weight)).collect();
-    let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::of(d)).collect();
+    let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();
+    let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::narrow(d)).collect();
     let cost = cost(&[outer, inner, rows.inputs.len() + m]);
     let to = Shared(out.as_mut_ptr());
     // Each row of the result is computed by itself, so where the ranges meet makes no difference.
@@ -39,12 +39,12 @@ pub(crate) fn map_lines<T: Float>(x: &[T], n: usize, inner: usize, rows: &Rows, 
 }
 
 #[inline(always)]
-fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut [T]) {
+fn line<T: Real>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut [T]) {
     for (o, (y, ends)) in out.iter_mut().zip(rows.starts.windows(2)).enumerate() {
         let entries = ends[0] as usize..ends[1] as usize;
-        let divisor = divisors.get(o).copied().filter(|d| *d != T::of(0.0));
+        let divisor = divisors.get(o).copied().filter(|d| *d != T::narrow(0.0));
         let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
-        let mut sum = T::of(0.0);
+        let mut sum = T::narrow(0.0);
         *y = if rows.even {
             for &input in inputs {
                 sum = sum.add_(x[input as usize]);
@@ -65,7 +65,7 @@ fn line<T: Float>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut
 
 /// The same with a vector for each number: sums in the same order.
 #[inline(always)]
-fn plane_of_lines<T: Float>(
+fn plane_of_lines<T: Real>(
     x: &[T],
     inner: usize,
     rows: &Rows,
@@ -75,12 +75,12 @@ fn plane_of_lines<T: Float>(
 ) {
     for (o, (y, ends)) in out.chunks_exact_mut(inner).zip(rows.starts.windows(2)).enumerate() {
         let entries = ends[0] as usize..ends[1] as usize;
-        let divisor = divisors.get(o).copied().filter(|d| *d != T::of(0.0));
+        let divisor = divisors.get(o).copied().filter(|d| *d != T::narrow(0.0));
         let (inputs, weights) = (&rows.inputs[entries.clone()], &weights[entries]);
-        let times = |w: T| if divisor.is_some() { T::of(1.0) } else { w };
+        let times = |w: T| if divisor.is_some() { T::narrow(1.0) } else { w };
         let row = |input: u32| &x[input as usize * inner..][..inner];
         match (inputs, weights) {
-            (&[], _) => y.fill(T::of(0.0)),
+            (&[], _) => y.fill(T::narrow(0.0)),
             (&[a], &[w, ..]) => {
                 let w = times(w);
                 for (y, &a) in y.iter_mut().zip(row(a)) {
@@ -90,7 +90,7 @@ fn plane_of_lines<T: Float>(
             (&[a, b, ref rest @ ..], &[w, ..]) if rows.even => {
                 let (last, between) = rest.split_last().map_or((None, rest), |(k, b)| (Some(k), b));
                 let w = times(w);
-                let w_of_two = if last.is_some() { T::of(1.0) } else { w };
+                let w_of_two = if last.is_some() { T::narrow(1.0) } else { w };
                 for ((y, &a), &b) in y.iter_mut().zip(row(a)).zip(row(b)) {
                     *y = w_of_two.mul_(a.add_(b));
                 }

@@ -1,11 +1,10 @@
 //! Bringing any layout and any set of axes to the kernels' form `[outer, n, inner]`.
 
-use super::kernel::{Sizes, fold};
-use super::reducer::Reducer;
+use crate::kernels::reduce::Sizes;
+use crate::kernels::reduce::plain::{self, Whole};
 use crate::layout::{MAX_RANK, Shape, Strides};
 use crate::shapes::Reduced;
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Number};
+use crate::tensor::{Element, Tensor};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 
@@ -117,9 +116,17 @@ impl Reduction {
     }
 
     /// Reduces one group of axes after the other, the innermost first.
-    pub(super) fn staged<T: Number, R: Reducer<T>>(self, x: &Tensor<T>) -> Tensor<T> {
+    ///
+    /// `of_nothing` is the result without numbers; `fold` reduces the middle axis: numbers, sizes
+    /// `[outer, n, inner]`, results.
+    pub(crate) fn staged<T: Element>(
+        self,
+        x: &Tensor<T>,
+        of_nothing: T,
+        fold: impl Fn(&[T], Sizes, &mut [T]),
+    ) -> Tensor<T> {
         if x.numel() == 0 {
-            return self.empty(R::empty());
+            return self.empty(of_nothing);
         }
         let mut groups = self.groups();
         if let Some(alone) = self.of_single_numbers(x) {
@@ -132,10 +139,10 @@ impl Reduction {
                 let more = groups[..at].iter().any(|&(_, chosen)| chosen);
                 let numbers = stage.as_slice().expect("a source is contiguous");
                 if !more {
-                    return fold::<T, R>(numbers, sizes, &[], out);
+                    return fold(numbers, sizes, out);
                 }
                 let mut next = Tensor::empty(Shape::new(&[sizes[0] * sizes[2]]));
-                fold::<T, R>(numbers, sizes, &[], next.fresh_mut());
+                fold(numbers, sizes, next.fresh_mut());
                 groups.remove(at);
                 stage = next;
             }
@@ -157,6 +164,16 @@ impl Reduction {
         let source = self.source(x);
         let numbers = source.as_slice().expect("a source is contiguous");
         self.result(|out| fill(numbers, sizes, out))
+    }
+
+    /// Sums in `i64`; `None` if one does not fit.
+    pub(crate) fn whole_sums<T: Element + Whole>(self, x: &Tensor<T>) -> Option<Tensor<i64>> {
+        if x.numel() == 0 {
+            return Some(self.empty(0));
+        }
+        let mut fit = true;
+        let sums = self.whole(x, |x, sizes, out| fit = plain::sums(x, sizes, out));
+        fit.then_some(sums)
     }
 
     /// The result where there is nothing to read.

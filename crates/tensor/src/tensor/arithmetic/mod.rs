@@ -1,13 +1,17 @@
 //! The tensor's pointwise operators and methods.
 
-use super::kernel::Step;
-use super::{Binary, Instruction, Opcode, Program, Unary};
+mod literals;
+mod logic;
+#[cfg(test)]
+mod tests;
+mod unary;
+mod whole;
+
+use crate::kernels::pointwise::Step;
+use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
 use crate::layout::Shape;
-use crate::machine::{PARALLEL, Shared, ranges};
 use crate::shapes::{self, OrPanic};
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Float, Number};
-use crate::tensor::{Figure, Given, Operand};
+use crate::tensor::{Element, Figure, Float, Given, Number, Operand, Tensor};
 use smallvec::smallvec;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ops;
@@ -58,7 +62,7 @@ pub trait Arithmetic: Sized {
 
 /// The shape of `a`, to which `b` must broadcast.
 #[track_caller]
-pub(super) fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let shape = a.shape();
     shapes::in_place(op.name(), &shape, &b.shape()).or_panic();
     shape
@@ -119,7 +123,7 @@ macro_rules! float_arithmetic {
 float_arithmetic! { f32 f64 }
 
 /// Each element by itself.
-pub(super) fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
+fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
     let x = x.contiguous();
     let mut out = Tensor::empty(x.shape());
     for (y, &x) in out.fresh_mut().iter_mut().zip(x.as_slice().unwrap_or_default()) {
@@ -129,7 +133,7 @@ pub(super) fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) ->
 }
 
 /// Element by element over operands that broadcast to `shape`.
-pub(super) fn zip<T: Element, U: Element>(
+fn zip<T: Element, U: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
     shape: Shape,
@@ -183,13 +187,8 @@ unsafe fn in_order<T: Float, const N: usize>(
         *arg = x.ptr();
     }
     let out_ptr = out.fresh_ptr();
-    if n < PARALLEL {
-        // SAFETY: all operands and the new result have `n` numbers.
-        unsafe { Step { op, args, out: out_ptr, n }.run() };
-    } else {
-        // SAFETY: as above.
-        unsafe { in_parallel(op, args, out_ptr, n) };
-    }
+    // SAFETY: all operands and the new result have `n` numbers.
+    unsafe { Step { op, args, out: out_ptr, n }.run_shared() };
     out
 }
 
@@ -198,23 +197,13 @@ fn too_few(op: Opcode, given: usize) -> ! {
     panic!("{op:?} reads {} operands, {given} are given", op.arity())
 }
 
-#[cold]
-unsafe fn in_parallel<T: Float>(op: Opcode, args: [*const T; 3], out: *mut T, n: usize) {
-    let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
-    ranges(n, n, 64, |range| {
-        let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
-        // SAFETY: as in `in_order`; ranges are disjoint.
-        unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
-    });
-}
-
 /// The shape two operands broadcast to.
 ///
 /// # Panics
 /// If they do not.
 #[inline]
 #[track_caller]
-pub(super) fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let (a, b) = (a.shape(), b.shape());
     if a == b {
         return a;

@@ -1,6 +1,6 @@
 //! Booleans: not, and, or, exclusive or.
 
-use super::ops::{common, each, zip};
+use super::{common, each, zip};
 use crate::tensor::Tensor;
 use std::ops;
 

@@ -1,11 +1,10 @@
 //! Arithmetic of integers: exact, or a panic that says what does not fit and how to mend it.
 
-use super::Binary;
-use super::ops::{Arithmetic, target_shape};
+use super::{Arithmetic, target_shape};
+use crate::kernels::Binary;
 use crate::layout::Shape;
-use crate::tensor::Figure;
-use crate::tensor::Tensor;
-use crate::tensor::{Dtype, Element, Number};
+use crate::number::Dtype;
+use crate::tensor::{Element, Figure, Number, Tensor};
 use std::fmt::Display;
 
 macro_rules! integer_arithmetic {

@@ -1,6 +1,5 @@
 use super::*;
-use crate::tensor::Float;
-use crate::tensor::Tensor;
+use crate::kernels::pointwise::meaning;
 use crate::testing::{panic_of, panics_here};
 use smallvec::smallvec;
 
@@ -79,7 +78,7 @@ fn every_operation_on_every_layout<T: Float>() {
             let y = x.unary(op);
             assert_eq!(y.shape(), x.shape());
             for (got, x) in y.to_vec().into_iter().zip(x.to_vec()) {
-                close(got, unary::meaning(op, x.to()), &format!("{op:?} {x}"));
+                close(got, meaning(op, x.to()), &format!("{op:?} {x}"));
             }
         }
     }

@@ -1,8 +1,33 @@
-//! How a convolution's options are written.
+//! How the kernel of a convolution moves over an image: stride, padding, dilation, groups.
 
-use super::Conv;
-use crate::shapes::Rule;
+use crate::layout::Rule;
 use std::fmt;
+
+/// How the kernel of a convolution moves over an image.
+///
+/// ```
+/// use wengert_tensor::Conv;
+/// let same = Conv { padding: [(1, 1), (1, 1)], ..Conv::default() };
+/// assert_eq!(same.stride, [1, 1]);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Conv {
+    /// Pixels between neighbouring windows: along H, along W.
+    pub stride: [usize; 2],
+    /// Zeros around the image, before and after it: along H, along W.
+    pub padding: [(usize, usize); 2],
+    /// Pixels between neighbouring taps of the kernel: along H, along W.
+    pub dilation: [usize; 2],
+    /// The channels are cut into so many groups that do not see each other.
+    pub groups: usize,
+}
+
+impl Default for Conv {
+    /// Stride 1, no padding, dilation 1, one group.
+    fn default() -> Self {
+        Conv { stride: [1; 2], padding: [(0, 0); 2], dilation: [1; 2], groups: 1 }
+    }
+}
 
 /// A number for each of the axes H and W: `2` means both, `[2, 1]` is 2 along H and 1 along W.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,6 +1,6 @@
 //! What a pooling operation is told: sizes per axis, with PyTorch's names and defaults.
 
-use crate::kernels::conv::Pair;
+use super::Pair;
 
 /// The windows of a pooling operation, as (height, width).
 ///

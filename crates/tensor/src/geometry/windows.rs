@@ -1,7 +1,6 @@
 //! Where the windows of a pool lie along one axis.
 
 use super::Pool;
-use crate::kernels::axis_map::AxisMap;
 
 /// The windows along one axis: a given number of them, already found to fit.
 #[derive(Clone, Copy, Debug)]
@@ -49,24 +48,12 @@ impl Windows {
     }
 
     /// By what the sum over window `o` is divided for an average.
-    fn divisor(self, n: usize, m: usize, o: usize) -> usize {
+    pub fn divisor(self, n: usize, m: usize, o: usize) -> usize {
         match self {
             Windows::Sliding { kernel, stride, padding, count_pad: true, .. } => {
                 kernel.min(n + 2 * padding - o * stride)
             }
             _ => self.span(n, m, o).1,
         }
-    }
-
-    /// The average of each window.
-    pub fn average(self, n: usize, m: usize) -> AxisMap {
-        AxisMap::new(
-            n,
-            (0..m).map(|o| {
-                let (first, count, step) = self.span(n, m, o);
-                let weight = 1.0 / self.divisor(n, m, o) as f64;
-                (0..count).map(move |k| (first + k * step, weight))
-            }),
-        )
     }
 }

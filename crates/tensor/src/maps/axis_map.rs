@@ -1,16 +1,6 @@
-//! Linear maps along one axis, each output from a few inputs: averages, interpolation, reflected
-//! borders, windows laid side by side. Images are mapped along one axis after the other.
-
-mod kernel;
-#[cfg(test)]
-mod tests;
-
-pub(crate) use kernel::map_lines;
+//! Linear maps along one axis, each output from a few inputs.
 
 use crate::layout::MAX_SIZE;
-use crate::shapes::{self, OrPanic};
-use crate::tensor::Float;
-use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -43,13 +33,13 @@ struct Entries {
 /// `starts[o + 1]`. Every input is below the size of the axis.
 #[derive(PartialEq)]
 pub struct Rows {
-    starts: Vec<u32>,
-    inputs: Vec<u32>,
-    weights: Vec<f64>,
+    pub(crate) starts: Vec<u32>,
+    pub(crate) inputs: Vec<u32>,
+    pub(crate) weights: Vec<f64>,
     /// Whether the entries of each row have the same weight: then sums come first.
-    even: bool,
+    pub(crate) even: bool,
     /// If so, by what each row's sum is divided, or 0 where it is multiplied by the weight.
-    divisors: Vec<f64>,
+    pub(crate) divisors: Vec<f64>,
 }
 
 impl AxisMap {
@@ -95,7 +85,7 @@ impl AxisMap {
         self.0.rows.len()
     }
 
-    fn rows(&self, transposed: bool) -> &Rows {
+    pub(crate) fn rows(&self, transposed: bool) -> &Rows {
         let entries = &*self.0;
         if !transposed {
             return &entries.rows;
@@ -113,7 +103,7 @@ fn divisor(weight: f64) -> f64 {
 }
 
 impl Rows {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.starts.len() - 1
     }
 
@@ -184,51 +174,8 @@ pub type AxisMaps = SmallVec<[(isize, AxisMap); 2]>;
 
 /// The maps of rows and columns in the order that costs least: where images shrink, the rows go
 /// first, for that is the faster direction, and the columns are then fewer.
-pub(crate) fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
+pub(super) fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
     let [rows, columns] = maps;
     let shrinks = rows.1.outputs() <= rows.1.inputs();
     SmallVec::from_buf(if shrinks { [rows, columns] } else { [columns, rows] })
-}
-
-impl<T: Float> Tensor<T> {
-    #[track_caller]
-    pub(crate) fn map_axes(&self, maps: &[(isize, AxisMap)]) -> Self {
-        maps.iter().fold(self.clone(), |x, (axis, map)| x.map_axis(*axis, map))
-    }
-
-    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i, weight)
-    /// of the map's row o.
-    ///
-    /// # Panics
-    /// If there is no such axis, or it has another size than the map takes.
-    #[track_caller]
-    pub fn map_axis(&self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
-        let (axis, _) = rule.or_panic();
-        self.mapped(axis, map.rows(false))
-    }
-
-    /// The adjoint of [`Tensor::map_axis`], from the axis the map makes to the axis it takes:
-    /// `y[…, i, …] += weight·self[…, o, …]` for every entry.
-    ///
-    /// # Panics
-    /// If there is no such axis, or it has another size than the map makes.
-    #[track_caller]
-    pub fn map_axis_transposed(&self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
-        let (axis, _) = rule.or_panic();
-        self.mapped(axis, map.rows(true))
-    }
-
-    fn mapped(&self, axis: usize, rows: &Rows) -> Self {
-        let shape = self.shape();
-        let mut out = Self::empty(shape.with(axis, rows.len()));
-        if out.numel() == 0 {
-            return out;
-        }
-        let x = self.contiguous();
-        let inner = shape[axis + 1..].iter().product();
-        T::map_lines(x.as_slice().unwrap_or_default(), shape[axis], inner, rows, out.fresh_mut());
-        out
-    }
 }
