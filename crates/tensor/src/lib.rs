@@ -1,16 +1,36 @@
 //! Dense strided tensors on the CPU, and every kernel that touches their numbers.
 
-// The rooms, from the ground up. A room imports only from rooms above it in this list: `tests/rooms.rs`.
-mod files;
-mod geometry;
-mod kernels;
+// The rooms, from the ground up. A room imports only from rooms above it in this list; `tests/rooms.rs`
+// checks that. Each `mod.rs` says what the room holds and what it may know.
+
+// Shapes, sizes, strides.
 mod layout;
+
+// Memory, threads, instruction sets.
 mod machine;
+
+// Element types and elementary functions.
+mod number;
+
+// Options of operations on images and signals.
+mod geometry;
+
+// Shape rules.
+pub mod shapes;
+
+// Linear maps along axes, which the tape uses, too.
 #[doc(hidden)]
 pub mod maps;
-mod number;
-pub mod shapes;
+
+// Loops over numbers.
+mod kernels;
+
+// The type and its methods.
 mod tensor;
+
+// Named tensors on disk.
+mod files;
+
 #[cfg(test)]
 mod testing;
 

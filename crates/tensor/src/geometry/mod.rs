@@ -1,4 +1,8 @@
-//! Geometry.
+//! Geometry: the options of operations on images and signals (convolutions, pools, interpolation,
+//! borders), and where the windows of a pool lie.
+//!
+//! Values that a user writes. This room knows layouts. It does not judge whether the options fit a
+//! shape: `shapes` does.
 
 mod border;
 mod conv;

@@ -3,12 +3,13 @@
 //! A generic function is compiled anew in every crate that uses it with a concrete type. For
 //! kernels of many instruction sets that would be minutes, in every program and every test. A
 //! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
-//! generic code above calls it.
+//! generic methods of the tensor call it. Kernels that other kernels call have traits of their own beside
+//! their loops ([`Pointwise`], [`Gemm`]), so that no kernel imports this list of all.
 //!
 //! The traits are public, because they are bounds of [`Float`](crate::Float), and so their methods
-//! can be called from any crate by way of `T: Float`. Nobody else can implement them:
-//! [`Element`] is sealed. A method that trusts its arguments is therefore `unsafe`, although its
-//! arguments can hardly be made elsewhere.
+//! can be called from any crate by way of `T: Float`. Nobody else can implement them for an element type:
+//! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
+//! although its arguments can hardly be made elsewhere.
 
 use super::conv::{self, Geometry};
 use super::gemm::{self, Gemm, MatRef};

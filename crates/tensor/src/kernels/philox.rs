@@ -40,12 +40,12 @@ fn block(key: u64, stream: u64, number: u64) -> [u64; 2] {
 
 /// Blocks made at a time where many are wanted, and their bytes.
 const BLOCKS: usize = 32;
-pub(crate) const BATCH: usize = 16 * BLOCKS;
+pub(super) const BATCH: usize = 16 * BLOCKS;
 
 /// Calls `take` with the bytes of a stream from the word at `position` on, up to [`BATCH`] at a time,
 /// `count` in all; the first argument says how many came before.
 #[inline(always)]
-pub(crate) fn for_bytes(
+pub(super) fn for_bytes(
     key: u64,
     stream: u64,
     position: u64,

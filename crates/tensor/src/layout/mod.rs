@@ -1,4 +1,7 @@
-//! Layout.
+//! Layout: shapes, the sizes that a call may write, strides, and the order in which elements are read.
+//!
+//! Plain integers. This room knows no memory, no element types and no operations, and imports from no
+//! other room.
 mod rule;
 mod shape;
 mod sizes;

@@ -1,4 +1,8 @@
-//! Machine.
+//! Machine: recycled blocks of memory (`storage`), work shared among threads (`parallel`), and code
+//! compiled for several instruction sets (`simd`).
+//!
+//! It knows layouts, because a block stores the shape and the strides of its tensor. It does not know what
+//! the bytes in a block mean.
 mod parallel;
 mod simd;
 mod storage;

@@ -1,4 +1,8 @@
-//! Maps.
+//! Maps: linear maps along one axis (`axis_map`), and which maps an average, an interpolation, a border
+//! or an unfolding consists of.
+//!
+//! It knows layouts, options and shape rules. A map is a list of weights; `kernels` applies it to numbers.
+//! The tape of automatic differentiation uses this room, too.
 
 mod average;
 mod axis_map;

@@ -1,4 +1,7 @@
-//! Numbers.
+//! Number: element types as values (`dtype`), what loops ask of a number (`scalar`), and elementary
+//! functions that turn into vectors (`math`).
+//!
+//! It knows the instruction sets of `machine`. It does not know that numbers lie in arrays.
 
 mod dtype;
 mod math;

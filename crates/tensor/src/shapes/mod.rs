@@ -5,6 +5,8 @@
 //! No rule panics, whatever it is given. Its text names the operation, the shapes, the axis and,
 //! where one is likely, the mend. Rules that are given an axis return it resolved, beside the shape
 //! of the result.
+//!
+//! This room knows layouts and the options in `geometry`, no numbers.
 
 // The error of every rule is the same: the text that says what does not fit.
 #![allow(clippy::missing_errors_doc)]

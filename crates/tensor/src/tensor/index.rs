@@ -8,14 +8,10 @@
 //! do not count from the end: here a negative number is far more often a label that was meant to
 //! say "none" than an index.
 
-use crate::layout::Shape;
-use crate::layout::{Collapsed, Cursor};
-use crate::machine::simd;
-use crate::machine::{Shared, ranges};
+use crate::kernels::index;
+use crate::layout::{Collapsed, MAX_RANK, Shape, Strides};
 use crate::shapes::{self, OrPanic};
-use crate::tensor::Operand;
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Number};
+use crate::tensor::{Element, Number, Operand, Tensor};
 use std::collections::HashMap;
 
 /// The indices in reading order, all of them checked.
@@ -63,25 +59,17 @@ impl<T: Element> Tensor<T> {
             return out;
         }
         let strides = self.strides();
+        let outer = Collapsed::new(&shape[..axis], &strides[..axis]);
         let rows = Collapsed::new(&shape[axis + 1..], &strides[axis + 1..]);
-        let mut outer = Cursor::new(Collapsed::new(&shape[..axis], &strides[..axis]), 0);
-        let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
-        let width = rows.numel();
-        for block in out.fresh_mut().chunks_exact_mut(index.numel() * width) {
-            let start = outer.next_run(1).0;
-            for (row, &i) in block.chunks_exact_mut(width).zip(indices(&index)) {
-                // SAFETY: the index was checked, the cursors stay within the layout of `self`.
-                unsafe {
-                    let from = self.ptr().offset(start + i as isize * strides[axis]);
-                    if width == 1 {
-                        row[0] = *from;
-                    } else if adjacent {
-                        std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), width);
-                    } else {
-                        Cursor::new(rows, 0).read(from, row);
-                    }
-                }
-            }
+        // SAFETY: the index was checked, and the layouts are those of the axes of `self`.
+        unsafe {
+            index::select(
+                self.ptr(),
+                [outer, rows],
+                strides[axis],
+                indices(&index),
+                out.fresh_mut(),
+            );
         }
         out
     }
@@ -108,18 +96,11 @@ impl<T: Element> Tensor<T> {
         let index = checked("gather", index, axis, &shape);
         let axis = at;
         let mut out = Self::empty(out);
-        let mut rest = indices(&index);
-        let (mut cursor, step) = places(index.shape(), axis, &self.strides());
-        let mut to = out.fresh_mut();
-        while !rest.is_empty() {
-            let (start, by, n) = cursor.next_run(rest.len());
-            let (now, later) = rest.split_at(n);
-            let (run, later_to) = to.split_at_mut(n);
-            for (j, (x, &i)) in run.iter_mut().zip(now).enumerate() {
-                // SAFETY: the index was checked along `axis`, its shape along the other axes.
-                *x = unsafe { *self.ptr().offset(start + j as isize * by + i as isize * step) };
-            }
-            (rest, to) = (later, later_to);
+        let of_index = index.shape();
+        // SAFETY: the index was checked along `axis`, its shape along the other axes.
+        unsafe {
+            let strides = self.strides();
+            index::gather(self.ptr(), &strides, of_index, axis, indices(&index), out.fresh_mut());
         }
         out
     }
@@ -142,7 +123,7 @@ impl<T: Element> Tensor<T> {
         let (at, out) = shapes::unslice(&shape, axis, start, step, size).or_panic();
         let len = shape[at];
         if step == 1 || len <= 1 {
-            let mut padding = [(0, 0); crate::layout::MAX_RANK];
+            let mut padding = [(0, 0); MAX_RANK];
             padding[at] = (start, (size - len).saturating_sub(start));
             if start + len <= size {
                 return self.padded(&padding[..shape.rank()], T::default());
@@ -155,18 +136,7 @@ impl<T: Element> Tensor<T> {
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
         let width = around(&shape, at).1;
-        for (block, rows) in
-            out.fresh_mut().chunks_exact_mut(size * width).zip(from.chunks_exact(len * width))
-        {
-            for (k, row) in rows.chunks_exact(width).enumerate() {
-                let to = (start as isize + k as isize * step) as usize * width;
-                if width == 1 {
-                    block[to] = row[0];
-                } else {
-                    block[to..to + width].copy_from_slice(row);
-                }
-            }
-        }
+        index::put_steps(from, len * width, (start, step), width, size * width, out.fresh_mut());
         out
     }
 
@@ -257,25 +227,7 @@ impl<T: Number> Tensor<T> {
         let from = source.as_slice().unwrap_or_default();
         let width = around(&shape, at).1;
         let (to, index) = (self.make_mut(), indices(&index));
-        let sums = &mut *to;
-        let wrapped = simd(
-            #[inline(always)]
-            move || {
-                let mut wrapped = false;
-                let blocks = sums.chunks_exact_mut(len * width);
-                for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
-                    for (row, &i) in rows.chunks_exact(width).zip(index) {
-                        let at = i as usize * width;
-                        for (x, &y) in block[at..at + width].iter_mut().zip(row) {
-                            let (sum, over) = x.adding(y);
-                            *x = sum;
-                            wrapped |= over;
-                        }
-                    }
-                }
-                wrapped
-            },
-        );
+        let wrapped = index::add_rows(to, len * width, width, index, from);
         if wrapped {
             let row = |k: usize| {
                 let (block, i) = (k / index.len(), index[k % index.len()] as usize);
@@ -315,25 +267,8 @@ impl<T: Number> Tensor<T> {
         let rows = shape[at];
         let to = self.make_mut();
         // Each place gets one number, so that no sum is wrapped on the way to another.
-        let mut too_large = false;
-        let mut add = |place: &mut [T], part: &[T]| {
-            for (x, &y) in place.iter_mut().zip(part) {
-                let (sum, over) = x.adding(y);
-                *x = sum;
-                too_large |= over;
-            }
-        };
-        for (block, rows) in to.chunks_exact_mut(size * width).zip(from.chunks_exact(rows * width))
-        {
-            if step == 1 {
-                add(&mut block[start * width..], rows);
-                continue;
-            }
-            for (k, row) in rows.chunks_exact(width).enumerate() {
-                let to = (start as isize + k as isize * step) as usize * width;
-                add(&mut block[to..to + width], row);
-            }
-        }
+        let too_large =
+            index::add_steps(from, rows * width, (start, step), width, size * width, to);
         assert!(!too_large, "{}", no_sum::<T>("slice_add"));
     }
 
@@ -372,18 +307,20 @@ impl<T: Number> Tensor<T> {
             }
         }
         let part = part.contiguous();
-        let strides = crate::layout::Strides::row_major(&shape);
+        let strides = Strides::row_major(&shape);
         let to = self.make_mut();
         let (index, from) = (indices(&index), part.as_slice().unwrap_or_default());
         let mut wrapped = false;
-        each_place(of_index, axis, &strides, index, from, |place, x| {
+        index::each_place(of_index, axis, &strides, index, from, |place, x| {
             let (sum, over) = to[place].adding(x);
             to[place] = sum;
             wrapped |= over;
         });
         if wrapped {
             let mut added = Vec::with_capacity(from.len());
-            each_place(of_index, axis, &strides, index, from, |place, x| added.push((place, x)));
+            index::each_place(of_index, axis, &strides, index, from, |place, x| {
+                added.push((place, x))
+            });
             totals_fit("scatter_add", to, added);
         }
     }
@@ -418,37 +355,6 @@ fn totals_fit<T: Number>(op: &str, to: &[T], added: impl IntoIterator<Item = (us
     assert!(fit, "{}", no_sum::<T>(op));
 }
 
-/// Each of these numbers, and its place in a tensor with these strides: that of its index along `axis`.
-#[inline]
-fn each_place<T: Copy>(
-    shape: Shape,
-    axis: usize,
-    strides: &crate::layout::Strides,
-    mut index: &[i64],
-    mut numbers: &[T],
-    mut meet: impl FnMut(usize, T),
-) {
-    let (mut cursor, step) = places(shape, axis, strides);
-    while !index.is_empty() {
-        let (start, by, n) = cursor.next_run(index.len());
-        for (j, (&i, &x)) in index[..n].iter().zip(numbers).enumerate() {
-            meet((start + j as isize * by + i as isize * step) as usize, x);
-        }
-        (index, numbers) = (&index[n..], &numbers[n..]);
-    }
-}
-
-/// Walks the places of an index tensor's elements in another tensor with these strides, as if all
-/// indices were zero; and what one index more along `axis` adds.
-fn places(index: Shape, axis: usize, strides: &crate::layout::Strides) -> (Cursor, isize) {
-    let mut others = *strides;
-    others[axis] = 0;
-    (Cursor::new(Collapsed::new(&index, &others), 0), strides[axis])
-}
-
-/// Elements handled at a time, small enough to stay in the cache.
-const BLOCK: usize = 512;
-
 /// `a` where the mask is true, else `b`, all repeated to `shape`.
 #[track_caller]
 fn choose<T: Element>(
@@ -458,44 +364,12 @@ fn choose<T: Element>(
     b: &Tensor<T>,
 ) -> Tensor<T> {
     let mut out = Tensor::<T>::empty(shape);
-    let n = out.numel();
-    let to = Shared(out.fresh_mut().as_mut_ptr());
     let masks = Collapsed::new(&shape, &mask.broadcast_strides(&shape));
-    let (of_a, of_b) = (
-        Collapsed::new(&shape, &a.broadcast_strides(&shape)),
-        Collapsed::new(&shape, &b.broadcast_strides(&shape)),
-    );
-    ranges(n, n, BLOCK, |range| {
-        let (mut masks, mut of_a, mut of_b) = (
-            Cursor::new(masks, range.start),
-            Cursor::new(of_a, range.start),
-            Cursor::new(of_b, range.start),
-        );
-        let (mut which, mut x, mut y) =
-            ([false; BLOCK], [T::default(); BLOCK], [T::default(); BLOCK]);
-        for start in range.clone().step_by(BLOCK) {
-            let len = BLOCK.min(range.end - start);
-            // SAFETY: each cursor walks the layout of its tensor, repeated to `shape`, and the
-            // ranges are disjoint parts of the result.
-            let out = unsafe {
-                masks.read(mask.ptr(), &mut which[..len]);
-                of_a.read(a.ptr(), &mut x[..len]);
-                of_b.read(b.ptr(), &mut y[..len]);
-                std::slice::from_raw_parts_mut(to.get().add(start), len)
-            };
-            let (which, x, y) = (&which[..len], &x[..len], &y[..len]);
-            simd(
-                #[inline(always)]
-                move || {
-                    for (i, to) in out.iter_mut().enumerate() {
-                        // Both are read whatever the mask says: a choice, not a branch.
-                        let (x, y) = (x[i], y[i]);
-                        *to = if which[i] { x } else { y };
-                    }
-                },
-            );
-        }
-    });
+    let [of_a, of_b] = [a, b].map(|x| Collapsed::new(&shape, &x.broadcast_strides(&shape)));
+    // SAFETY: each layout is that of its tensor, repeated to `shape`.
+    unsafe {
+        index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut())
+    }
     out
 }
 

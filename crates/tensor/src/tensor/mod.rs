@@ -1,4 +1,7 @@
-//! Tensor.
+//! Tensor: the type, its element types, and its methods.
+//!
+//! A method checks the shapes by a rule of `shapes`, makes the result, and calls a kernel. Views,
+//! operators, joining and printing live here as a whole. This room knows every room but `files`.
 
 mod any;
 mod arithmetic;

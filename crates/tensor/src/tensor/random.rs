@@ -4,20 +4,15 @@
 //! on every machine, in every version, with any number of threads. (Normal numbers go through the
 //! system's logarithm, sine and cosine, whose last bit may differ between platforms.)
 
-use crate::kernels::{BATCH, for_bytes};
-use crate::layout::Shape;
-use crate::layout::Sizes;
-use crate::machine::simd;
-use crate::machine::{Shared, ranges};
+use crate::kernels::random::{self, box_muller, draw, unit24, unit53};
+use crate::layout::{Shape, Sizes};
 use crate::number::Dtype;
 use crate::shapes::OrPanic;
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Float};
+use crate::tensor::{Element, Float, Tensor};
 use rand::Rng;
-use std::f64::consts::TAU;
 
 /// A tensor that holds one with probability `p`, else zero. Element `i` (in row-major order) is one
-/// if word `i` of this stream of [`Philox`] under this key lies below p·2³², so the mask is a
+/// if word `i` of this stream of [`Philox`](crate::Philox) under this key lies below p·2³², so the mask is a
 /// function of key and stream: it can be made again, in parts, and on any number of threads.
 ///
 /// # Panics
@@ -27,75 +22,9 @@ pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> 
     assert!((0.0..=1.0).contains(&p), "keep_mask: {p} is no probability (shape {shape:?})");
     // Compared as 32 bits: below p·2³² is up to the number before, if there is one.
     let below = (p * 4294967296.0).round() as u64;
-    let (some, last) = (below > 0, below.saturating_sub(1) as u32);
-    let (zero, one) = (T::default(), T::of(1.0));
     let mut out = Tensor::<T>::empty(Shape::new(shape));
-    let n = out.numel();
-    let to = Shared(out.fresh_mut().as_mut_ptr());
-    ranges(n, n, BATCH / 4, |range| {
-        // SAFETY: the ranges are disjoint parts of the result.
-        let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
-        simd(
-            #[inline(always)]
-            move || {
-                for_bytes(key, stream, range.start as u64, 4 * to.len(), move |done, bytes| {
-                    let words = bytes.as_chunks().0;
-                    for (x, &word) in to[done / 4..done / 4 + words.len()].iter_mut().zip(words) {
-                        *x = if u32::from_le_bytes(word) <= last && some { one } else { zero };
-                    }
-                });
-            },
-        );
-    });
+    random::keep(key, stream, below, [T::default(), T::of(1.0)], out.fresh_mut());
     out
-}
-
-/// Bytes asked from a generator at a time.
-const BYTES: usize = 2048;
-
-/// Overwrites `numbers` with `f` of groups of random words, `per` numbers to a group of `K` bytes.
-#[inline(always)]
-fn draw<T: Float, const K: usize>(
-    numbers: &mut [T],
-    per: usize,
-    rng: &mut (impl Rng + ?Sized),
-    f: impl Fn(&[u8; K], &mut [T]) + Copy,
-) {
-    let mut bytes = [0; BYTES];
-    for part in numbers.chunks_mut(BYTES / K * per) {
-        let bytes = &mut bytes[..part.len().div_ceil(per) * K];
-        rng.fill_bytes(bytes);
-        let groups = bytes.as_chunks().0;
-        simd(
-            #[inline(always)]
-            move || {
-                for (to, bytes) in part.chunks_mut(per).zip(groups) {
-                    f(bytes, to);
-                }
-            },
-        );
-    }
-}
-
-/// 24 random bits as a multiple of 2⁻²⁴ in [0, 1).
-#[inline(always)]
-fn unit24(word: u32) -> f64 {
-    f64::from(word >> 8) * 2f64.powi(-24)
-}
-
-/// 53 random bits as a multiple of 2⁻⁵³ in [0, 1).
-#[inline(always)]
-fn unit53(words: u64) -> f64 {
-    (words >> 11) as f64 * 2f64.powi(-53)
-}
-
-/// Two independent standard normal numbers from two uniform ones, the first in (0, 1]: √(-2 ln u)
-/// times cosine and sine of 2πv. G. E. P. Box, M. E. Muller, "A note on the generation of random
-/// normal deviates", 1958.
-fn box_muller(u: f64, v: f64) -> [f64; 2] {
-    let radius = (-2.0 * u.ln()).sqrt();
-    let (sin, cos) = (TAU * v).sin_cos();
-    [radius * cos, radius * sin]
 }
 
 impl<T: Float> Tensor<T> {

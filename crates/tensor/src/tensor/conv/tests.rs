@@ -133,7 +133,7 @@ fn kernels_agree_with_the_definition() {
 fn kernels_of_other_instruction_sets_agree() {
     let this = std::env::current_exe().unwrap();
     for isa in ["avx2", "baseline"] {
-        let test = "conv::tests::kernels_agree_with_the_definition";
+        let test = "tensor::conv::tests::kernels_agree_with_the_definition";
         let mut run = std::process::Command::new(&this);
         let out = run.args(["--exact", test]).env("WENGERT_ISA", isa).output().unwrap();
         let text = String::from_utf8_lossy(&out.stdout);
