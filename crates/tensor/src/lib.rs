@@ -12,13 +12,13 @@ mod machine;
 // Element types and elementary functions.
 mod number;
 
-// Options of operations on images and signals.
+// Options of operations on images and signals; linear maps along axes.
 mod geometry;
 
 // Shape rules.
 pub mod shapes;
 
-// Linear maps along axes, which the tape uses, too.
+// What operations consist of that are linear maps along axes, for the tape, too.
 #[doc(hidden)]
 pub mod maps;
 
@@ -36,14 +36,13 @@ mod testing;
 
 pub use files::{FileError, FileKind, FileProblem, NamedTensors, write_atomically};
 pub use geometry::{
-    Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
+    AxisMap, Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
 };
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
 pub use machine::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
-pub use maps::AxisMap;
 pub use number::Dtype;
 pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};
 #[doc(hidden)]

@@ -16,8 +16,8 @@ use super::gemm::{self, Gemm, MatRef};
 use super::map_lines;
 use super::pointwise::{Pointwise, Program, Source, Split};
 use super::pool::{self, Scene};
+use crate::geometry::Rows;
 use crate::machine::Shared;
-use crate::maps::Rows;
 
 /// Kernels of floating-point numbers.
 pub trait FloatKernels: Pointwise + Gemm {

@@ -1,8 +1,8 @@
 //! A map applied to every line of a row-major array.
 
+use crate::geometry::Rows;
 use crate::machine::simd;
 use crate::machine::{Shared, cost, ranges};
-use crate::maps::Rows;
 use crate::number::Real;
 
 /// `x` is [outer, n, inner], `out` [outer, rows, inner], neither empty but for n = 0.

@@ -1,7 +1,7 @@
 //! Averages over the windows of a pool.
 
-use super::{AxisMap, AxisMaps, cheapest_first};
-use crate::geometry::{Pool, Windows};
+use super::cheapest_first;
+use crate::geometry::{AxisMap, AxisMaps, Pool, Windows};
 use crate::shapes::{self, Rule};
 
 fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> AxisMaps {

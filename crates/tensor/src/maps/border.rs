@@ -1,7 +1,6 @@
 //! Borders made of the image itself.
 
-use super::{AxisMap, AxisMaps};
-use crate::geometry::PadMode;
+use crate::geometry::{AxisMap, AxisMaps, PadMode};
 use crate::shapes::{self, Rule};
 
 /// The maps of `pad_mode`, for the tape.

@@ -1,7 +1,7 @@
 //! Images in another size: maps of rows and columns.
 
-use super::{AxisMap, AxisMaps, cheapest_first};
-use crate::geometry::{Interpolate, InterpolateMode, InterpolateSize};
+use super::cheapest_first;
+use crate::geometry::{AxisMap, AxisMaps, Interpolate, InterpolateMode, InterpolateSize};
 use crate::shapes::{self, Rule};
 
 impl Interpolate {

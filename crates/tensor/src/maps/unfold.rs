@@ -1,8 +1,7 @@
 //! The windows of images laid side by side: a map of the rows, one of the columns, and another order
 //! of axes.
 
-use super::{AxisMap, AxisMaps};
-use crate::geometry::Conv;
+use crate::geometry::{AxisMap, AxisMaps, Conv};
 use crate::layout::Shape;
 use crate::shapes::{self, Rule};
 use smallvec::SmallVec;

@@ -319,7 +319,7 @@ impl<T: Number> Tensor<T> {
         if wrapped {
             let mut added = Vec::with_capacity(from.len());
             index::each_place(of_index, axis, &strides, index, from, |place, x| {
-                added.push((place, x))
+                added.push((place, x));
             });
             totals_fit("scatter_add", to, added);
         }
@@ -368,7 +368,7 @@ fn choose<T: Element>(
     let [of_a, of_b] = [a, b].map(|x| Collapsed::new(&shape, &x.broadcast_strides(&shape)));
     // SAFETY: each layout is that of its tensor, repeated to `shape`.
     unsafe {
-        index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut())
+        index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut());
     }
     out
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::maps::{AxisMap, Rows};
+use crate::geometry::{AxisMap, Rows};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 

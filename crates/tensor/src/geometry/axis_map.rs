@@ -171,11 +171,3 @@ impl PartialEq for AxisMap {
 /// Maps and the axes they are applied along, one after the other.
 #[doc(hidden)]
 pub type AxisMaps = SmallVec<[(isize, AxisMap); 2]>;
-
-/// The maps of rows and columns in the order that costs least: where images shrink, the rows go
-/// first, for that is the faster direction, and the columns are then fewer.
-pub(super) fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
-    let [rows, columns] = maps;
-    let shrinks = rows.1.outputs() <= rows.1.inputs();
-    SmallVec::from_buf(if shrinks { [rows, columns] } else { [columns, rows] })
-}
