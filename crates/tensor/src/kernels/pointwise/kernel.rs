@@ -2,7 +2,7 @@
 
 use super::binary::{self, Binary};
 use super::unary::{self, Unary};
-use crate::machine::{Isa, Kernel, PARALLEL, Shared, dispatch, ranges};
+use crate::machine::{Isa, Kernel, Shared, dispatch, ranges};
 use crate::number::Math;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -39,8 +39,6 @@ pub struct Step<T> {
 }
 
 impl<T: Pointwise> Step<T> {
-    /// On this thread.
-    ///
     /// # Safety
     /// Each operand that the opcode reads holds `n` numbers, `out` has room for `n` and overlaps
     /// no operand.
@@ -49,32 +47,25 @@ impl<T: Pointwise> Step<T> {
         // SAFETY: the same contract.
         unsafe { T::step(self) }
     }
+}
 
-    /// On several threads if there are many numbers.
-    ///
-    /// # Safety
-    /// As [`Step::run`].
-    #[inline]
-    pub unsafe fn run_shared(self) {
-        if self.n < PARALLEL {
-            // SAFETY: the same contract.
-            unsafe { self.run() }
-        } else {
-            // SAFETY: as above.
-            unsafe { self.in_parallel() }
-        }
-    }
-
-    #[cold]
-    unsafe fn in_parallel(self) {
-        let Step { op, args, out, n } = self;
-        let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
-        ranges(n, n, 64, |range| {
-            let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
-            // SAFETY: by the contract of `run_shared`; the ranges are disjoint.
-            unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
-        });
-    }
+/// One opcode over `n` numbers, on several threads.
+///
+/// # Safety
+/// As [`Step::run`].
+#[cold]
+pub(crate) unsafe fn in_parallel<T: Pointwise>(
+    op: Opcode,
+    args: [*const T; 3],
+    out: *mut T,
+    n: usize,
+) {
+    let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
+    ranges(n, n, 64, |range| {
+        let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
+        // SAFETY: by the contract; the ranges are disjoint.
+        unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
+    });
 }
 
 /// Floating-point numbers for which steps are compiled, once for each type.

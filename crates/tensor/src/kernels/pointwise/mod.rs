@@ -8,6 +8,7 @@ mod unary;
 
 pub use binary::Binary;
 
+pub(crate) use kernel::in_parallel;
 pub use kernel::{Opcode, Pointwise, Step};
 pub use program::{Expr, Instruction, Program, Source};
 pub use sum::Split;

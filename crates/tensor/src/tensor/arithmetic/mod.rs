@@ -7,9 +7,10 @@ mod tests;
 mod unary;
 mod whole;
 
-use crate::kernels::pointwise::Step;
+use crate::kernels::pointwise::{Step, in_parallel};
 use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
 use crate::layout::Shape;
+use crate::machine::PARALLEL;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Figure, Float, Given, Number, Operand, Tensor};
 use smallvec::smallvec;
@@ -187,8 +188,13 @@ unsafe fn in_order<T: Float, const N: usize>(
         *arg = x.ptr();
     }
     let out_ptr = out.fresh_ptr();
-    // SAFETY: all operands and the new result have `n` numbers.
-    unsafe { Step { op, args, out: out_ptr, n }.run_shared() };
+    if n < PARALLEL {
+        // SAFETY: all operands and the new result have `n` numbers.
+        unsafe { Step { op, args, out: out_ptr, n }.run() };
+    } else {
+        // SAFETY: as above.
+        unsafe { in_parallel(op, args, out_ptr, n) };
+    }
     out
 }
 
