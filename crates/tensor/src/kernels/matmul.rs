@@ -22,6 +22,7 @@ pub(crate) struct Operand<T> {
 
 impl<T> Operand<T> {
     /// The operand whose first element is at `ptr`.
+    #[inline]
     pub fn new(
         ptr: *const T,
         shape: &Shape,

@@ -12,10 +12,12 @@ pub(super) struct Scratch<T> {
 }
 
 impl<T: Numeric> Scratch<T> {
+    #[inline]
     pub fn new(n: usize) -> Self {
         Scratch { block: Block::new(&Shape::new(&[n]), size_of::<T>()), numbers: PhantomData }
     }
 
+    #[inline]
     pub fn numbers(&mut self) -> &mut [T] {
         // SAFETY: nobody else has the block, it has room for that many numbers, every byte in it was
         // written before, and every pattern of bits is a number.

@@ -251,6 +251,7 @@ unsafe impl<T: Sync> Sync for Source<T> {}
 
 impl<T> Source<T> {
     /// `layout`: `None` if the numbers lie in order from `base` on.
+    #[inline(always)]
     pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
         Source { base, layout }
     }

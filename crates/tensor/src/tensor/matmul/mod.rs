@@ -59,6 +59,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+#[inline]
 fn operand<T: Float>(x: &Tensor<T>, left: bool, transposed: bool) -> Operand<T> {
     Operand::new(x.ptr(), &x.shape(), &x.strides(), left, transposed)
 }
