@@ -1,70 +1,49 @@
 //! Dense strided tensors on the CPU, and every kernel that touches their numbers.
 
-mod any;
-mod axis_map;
-mod border;
-mod compiled;
-mod conv;
-mod display;
-mod element;
-mod error_text;
-mod file;
-mod file_kind;
-mod gemm;
-mod index;
-mod interpolate;
-mod join;
-mod math;
-mod matmul;
-mod named;
-mod operand;
-mod parallel;
-mod pointwise;
-mod pool;
-mod random;
-mod reduce;
-mod safetensors;
-mod shape;
+// The rooms, from the ground up. A room imports only from rooms above it in this list; `tests/rooms.rs`
+// checks that. Each `mod.rs` says what the room holds and what it may know.
+
+// Shapes, sizes, strides.
+mod layout;
+
+// Memory, threads, instruction sets.
+mod machine;
+
+// Element types and elementary functions.
+mod number;
+
+// Options of operations on images and signals; linear maps along axes.
+mod geometry;
+
+// Shape rules.
 pub mod shapes;
-mod simd;
-mod sizes;
-mod storage;
-mod strided;
+
+// What operations consist of that are linear maps along axes, for the tape, too.
+#[doc(hidden)]
+pub mod maps;
+
+// Loops over numbers.
+mod kernels;
+
+// The type and its methods.
 mod tensor;
+
+// Named tensors on disk.
+mod files;
+
 #[cfg(test)]
 mod testing;
-mod unfold;
-mod views;
 
-pub use any::AnyTensor;
-pub use axis_map::AxisMap;
-pub use border::PadMode;
-pub use conv::{Conv, Padding, Pair};
-pub use element::{Dtype, Element, Float, Number};
-pub use file::{FileError, FileProblem, write_atomically};
-pub use file_kind::FileKind;
-pub use interpolate::{Interpolate, InterpolateMode, InterpolateSize};
-pub use named::NamedTensors;
-pub use operand::Operand;
-#[doc(hidden)]
-pub use operand::{Figure, Given};
-pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
-pub use pool::Pool;
-/// What operations consist of that are linear maps along axes, for the tape.
-#[doc(hidden)]
-pub mod maps {
-    pub use crate::axis_map::AxisMaps;
-    pub use crate::border::border_maps;
-    pub use crate::interpolate::interpolation_maps;
-    pub use crate::pool::{adaptive_average_maps, average_maps};
-    pub use crate::unfold::Windows;
-}
-pub use random::{Philox, keep_mask};
-pub use shape::{MAX_RANK, Shape, broadcast_shapes};
-pub use sizes::{Size, SizeList, Sizes};
-pub use storage::{
+pub use files::{FileError, FileKind, FileProblem, NamedTensors, write_atomically};
+pub use geometry::{
+    AxisMap, Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
+};
+pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
+pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
+pub use machine::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
-pub use tensor::Tensor;
+pub use number::Dtype;
+pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};
 #[doc(hidden)]
-pub use views::copied_in_order;
+pub use tensor::{Figure, Given, copied_in_order};

@@ -1,7 +1,7 @@
 //! What the tests of several modules share: the six layouts, naive loops, and panics caught with
 //! their place.
 
-use crate::shape::{Shape, Strides};
+use crate::layout::{Shape, Strides};
 use crate::tensor::Tensor;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,7 @@
 //! Which images, kernels and gradients of a convolution belong together.
 
 use super::{Rule, ensure, product, shape_of, too_many};
-use crate::conv::Conv;
+use crate::geometry::Conv;
 use std::ops::Range;
 
 /// What the kernel moves over, as messages call it.

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::conv::{Space, convolution, transposed};
-use crate::conv::Conv;
+use crate::geometry::Conv;
 
 /// The shape of the convolution of a batch of signals `[N, C, L]` with a weight `[O, C/groups, k]` and
 /// perhaps a bias `[O]`: `[N, O, L']`. Of `conv`'s pairs the second counts.

@@ -1,7 +1,7 @@
 //! Positions that are data.
 
 use super::{Rule, axis, ensure, resized, shape_of};
-use crate::shape::Shape;
+use crate::layout::Shape;
 
 /// Slices of an axis by a vector of indices.
 pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {

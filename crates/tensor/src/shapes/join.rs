@@ -1,7 +1,7 @@
 //! Several into one, one into several, and borders.
 
 use super::{Rule, axis, ensure, resized, shape_of, too_many, with_new_axis};
-use crate::shape::{MAX_RANK, Shape};
+use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
 /// Tensors joined along an axis.

@@ -1,7 +1,7 @@
 //! The same elements, or some of them, laid out in another way.
 
 use super::{Rule, axis, count, ensure, product, resized, shape_of, too_many, with_new_axis};
-use crate::shape::{MAX_RANK, Shape};
+use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
 /// A target shape in which one size may be -1: what the others leave.

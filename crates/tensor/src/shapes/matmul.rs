@@ -1,7 +1,7 @@
 //! Which sizes of a matrix product meet, and which remain.
 
 use super::{Rule, broadcast, shape_of};
-use crate::shape::MAX_RANK;
+use crate::layout::MAX_RANK;
 use smallvec::SmallVec;
 
 /// The matrix in an operand's last two axes, as the product reads it.

@@ -1,8 +1,8 @@
 //! Windows that slide over images, and what they leave.
 
 use super::{Rule, axis, ensure, shape_of};
-use crate::pool::Pool;
-use crate::shape::{MAX_SIZE, Shape};
+use crate::geometry::Pool;
+use crate::layout::{MAX_SIZE, Shape};
 
 /// Pooling over the last two axes of images `[…, C, H, W]`.
 ///

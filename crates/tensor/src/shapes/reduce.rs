@@ -1,7 +1,7 @@
 //! Over which axes, and what is left of the shape.
 
 use super::{Rule, axis, ensure, shape_of};
-use crate::shape::{MAX_RANK, Shape, broadcasts_to};
+use crate::layout::{MAX_RANK, Shape, broadcasts_to};
 
 /// What a reduction makes of a shape.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use super::pool::{images, not_empty};
 use super::{Rule, ensure, pad, shape_of};
-use crate::border::PadMode;
-use crate::interpolate::{Interpolate, InterpolateSize};
+use crate::geometry::PadMode;
+use crate::geometry::{Interpolate, InterpolateSize};
 
 /// Each axis extended by (before, after), by elements of its own.
 ///

@@ -1,8 +1,8 @@
 use super::*;
-use crate::border::PadMode;
-use crate::conv::Conv;
-use crate::interpolate::Interpolate;
-use crate::pool::Pool;
+use crate::geometry::Conv;
+use crate::geometry::Interpolate;
+use crate::geometry::PadMode;
+use crate::geometry::Pool;
 
 /// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
 #[test]

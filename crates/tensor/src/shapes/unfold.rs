@@ -3,8 +3,8 @@
 use super::conv::{Space, windows};
 use super::pool::images;
 use super::{Rule, count, ensure, shape_of};
-use crate::conv::Conv;
-use crate::shape::Shape;
+use crate::geometry::Conv;
+use crate::layout::Shape;
 
 /// What `unfold` makes of images `[…, C, H, W]`: the shape with the windows apart,
 /// `[…, C, kh, H', kw, W']`, and that of the result, `[…, C·kh·kw, H'·W']`.

@@ -82,5 +82,5 @@ fn one_function_opens_files_for_writing() {
             }
         }
     }
-    assert!(found.len() == 1 && found[0].ends_with("crates/tensor/src/file.rs"), "{found:?}");
+    assert!(found.len() == 1 && found[0].ends_with("crates/tensor/src/files/file.rs"), "{found:?}");
 }

@@ -1,0 +1,207 @@
+//! Tensors by name: the state of a model or an optimizer, and what a file holds.
+
+use super::file::{FileError, FileProblem, write_atomically};
+use super::safetensors;
+use crate::tensor::AnyTensor;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Tensors by name, in the order in which they came, with notes: what a safetensors file holds.
+///
+/// A file has an order of its own: by element type, the wide ones first, then by name.
+///
+/// ```
+/// use wengert_tensor::{NamedTensors, Tensor};
+///
+/// let mut tensors = NamedTensors::new();
+/// tensors.insert("weight", Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]));
+/// tensors.insert("steps", Tensor::scalar_of(7i64));
+/// tensors.metadata.insert("made by".into(), "wengert".into());
+///
+/// let bytes = tensors.to_bytes();
+/// assert_eq!(NamedTensors::from_bytes(&bytes).unwrap(), tensors);
+/// assert!(NamedTensors::from_bytes(&bytes[1..]).is_err());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct NamedTensors {
+    tensors: Vec<(String, AnyTensor)>,
+    /// Where each name stands in `tensors`.
+    index: HashMap<String, usize>,
+    /// Notes that travel with the tensors.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl NamedTensors {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tensor, or replaces the one of this name.
+    ///
+    /// # Panics
+    /// If the name is `__metadata__`, which the format keeps for itself.
+    #[track_caller]
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        tensor: impl Into<AnyTensor>,
+    ) -> Option<AnyTensor> {
+        let (name, tensor) = (name.into(), tensor.into());
+        assert!(
+            name != safetensors::METADATA,
+            "insert: the name `{name}` is reserved by the safetensors format"
+        );
+        if let Some(&i) = self.index.get(&name) {
+            return Some(std::mem::replace(&mut self.tensors[i].1, tensor));
+        }
+        self.index.insert(name.clone(), self.tensors.len());
+        self.tensors.push((name, tensor));
+        None
+    }
+
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&AnyTensor> {
+        self.index.get(name).map(|&i| &self.tensors[i].1)
+    }
+
+    /// How many tensors there are.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// The tensors with their names, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AnyTensor)> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// The same with this taken away from the front of every name that has it, such as the `module.`
+    /// of PyTorch's parallel models.
+    ///
+    /// # Panics
+    /// If two names would be one then.
+    #[track_caller]
+    pub fn strip_prefix(self, prefix: &str) -> Self {
+        let mut out = NamedTensors { metadata: self.metadata, ..Self::new() };
+        for (name, tensor) in self.tensors {
+            let short = name.strip_prefix(prefix).unwrap_or(&name);
+            let taken = out.insert(short, tensor).is_some();
+            assert!(!taken, "strip_prefix: without `{prefix}`, two tensors are named `{short}`");
+        }
+        out
+    }
+
+    /// Returns the tensors and notes whose names begin with this, without it: the model of a training
+    /// checkpoint is its part `model.`.
+    ///
+    /// ```
+    /// use wengert_tensor::{NamedTensors, Tensor};
+    /// let all: NamedTensors =
+    ///     [("model.weight", Tensor::scalar(1.0)), ("best.weight", Tensor::scalar(2.0))]
+    ///         .into_iter()
+    ///         .collect();
+    /// let best = all.part("best.");
+    /// assert_eq!(best.get("weight"), all.get("best.weight"));
+    /// assert_eq!(best.len(), 1);
+    /// ```
+    pub fn part(&self, prefix: &str) -> Self {
+        let short = |name: &str| name.strip_prefix(prefix).map(String::from);
+        let tensors = self.iter();
+        let mut part: Self =
+            tensors.filter_map(|(name, tensor)| Some((short(name)?, tensor.clone()))).collect();
+        let notes = self.metadata.iter();
+        part.metadata = notes.filter_map(|(key, note)| Some((short(key)?, note.clone()))).collect();
+        part
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not a sound safetensors file. A file of another known kind is named:
+    /// of `torch.save`, a web page, and others of [`FileKind`](crate::FileKind).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let read = || Self::from_bytes(&std::fs::read(path)?);
+        read().map_err(|problem: FileProblem| problem.at(path))
+    }
+
+    /// Writes a file, as by [`write_atomically`].
+    ///
+    /// # Errors
+    /// If the system refuses, or names and notes together exceed the 100 MB that the format allows; a
+    /// file that was there before is then as it was.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        let write = || {
+            let bytes = safetensors::write(self).map_err(io::Error::other)?;
+            write_atomically(path, |out| out.write_all(&bytes))
+        };
+        write().map_err(|error| FileProblem::from(error).at(path))
+    }
+
+    /// The bytes of a file. They are the same for the same tensors; only several notes may come in any
+    /// order.
+    ///
+    /// # Panics
+    /// If names and notes together exceed the 100 MB that the format allows.
+    #[track_caller]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match safetensors::write(self) {
+            Ok(bytes) => bytes,
+            Err(error) => panic!("to_bytes: {error}"),
+        }
+    }
+
+    /// Reads the bytes of a file. Half-precision floats become `f32`, integers of 8, 16 and 32 bits
+    /// that tensors do not have become `i64`; neither changes a number.
+    ///
+    /// # Errors
+    /// If they are not a sound safetensors file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
+        safetensors::read(bytes).map_err(|problem| problem.explained_by(bytes))
+    }
+}
+
+/// Equal names, tensors and notes; the order does not count.
+impl PartialEq for NamedTensors {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self.metadata == other.metadata
+            && self.iter().all(|(name, tensor)| other.get(name) == Some(tensor))
+    }
+}
+
+impl<S: Into<String>, T: Into<AnyTensor>> Extend<(S, T)> for NamedTensors {
+    fn extend<I: IntoIterator<Item = (S, T)>>(&mut self, tensors: I) {
+        for (name, tensor) in tensors {
+            self.insert(name, tensor);
+        }
+    }
+}
+
+impl<S: Into<String>, T: Into<AnyTensor>> FromIterator<(S, T)> for NamedTensors {
+    fn from_iter<I: IntoIterator<Item = (S, T)>>(tensors: I) -> Self {
+        let mut out = Self::new();
+        out.extend(tensors);
+        out
+    }
+}
+
+impl IntoIterator for NamedTensors {
+    type Item = (String, AnyTensor);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.tensors.into_iter()
+    }
+}

@@ -1,0 +1,173 @@
+//! How the kernel of a convolution moves over an image: stride, padding, dilation, groups.
+
+use crate::layout::Rule;
+use std::fmt;
+
+/// How the kernel of a convolution moves over an image.
+///
+/// ```
+/// use wengert_tensor::Conv;
+/// let same = Conv { padding: [(1, 1), (1, 1)], ..Conv::default() };
+/// assert_eq!(same.stride, [1, 1]);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Conv {
+    /// Pixels between neighbouring windows: along H, along W.
+    pub stride: [usize; 2],
+    /// Zeros around the image, before and after it: along H, along W.
+    pub padding: [(usize, usize); 2],
+    /// Pixels between neighbouring taps of the kernel: along H, along W.
+    pub dilation: [usize; 2],
+    /// The channels are cut into so many groups that do not see each other.
+    pub groups: usize,
+}
+
+impl Default for Conv {
+    /// Stride 1, no padding, dilation 1, one group.
+    fn default() -> Self {
+        Conv { stride: [1; 2], padding: [(0, 0); 2], dilation: [1; 2], groups: 1 }
+    }
+}
+
+/// A number for each of the axes H and W: `2` means both, `[2, 1]` is 2 along H and 1 along W.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Pair(pub [usize; 2]);
+
+impl From<usize> for Pair {
+    fn from(both: usize) -> Self {
+        Pair([both; 2])
+    }
+}
+impl From<[usize; 2]> for Pair {
+    fn from(each: [usize; 2]) -> Self {
+        Pair(each)
+    }
+}
+
+/// What is put around the images of a convolution.
+///
+/// ```
+/// use wengert_tensor::Padding;
+/// assert_eq!(Padding::from(2), Padding::Each([(2, 2), (2, 2)]));
+/// assert_eq!(Padding::from([0, 1]), Padding::Each([(0, 0), (1, 1)]));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Padding {
+    /// Nothing: only windows that lie within the image.
+    #[default]
+    Valid,
+    /// As much as keeps the size; of an odd number the larger half comes after the image. Wants a
+    /// stride of 1.
+    Same,
+    /// So many before and after the image: along H, along W.
+    Each([(usize, usize); 2]),
+}
+
+impl From<usize> for Padding {
+    fn from(all: usize) -> Self {
+        Padding::Each([(all, all); 2])
+    }
+}
+impl From<[usize; 2]> for Padding {
+    fn from(each: [usize; 2]) -> Self {
+        Padding::Each(each.map(|n| (n, n)))
+    }
+}
+impl From<[(usize, usize); 2]> for Padding {
+    fn from(each: [(usize, usize); 2]) -> Self {
+        Padding::Each(each)
+    }
+}
+
+/// As it is written: `same`, `2`, `[2, 1]`, `[(2, 1), (0, 0)]`.
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Padding::Valid => f.write_str("valid"),
+            Padding::Same => f.write_str("same"),
+            Padding::Each([(a, b), (c, d)]) if a == b && b == c && c == d => write!(f, "{a}"),
+            Padding::Each([(a, b), (c, d)]) if a == b && c == d => write!(f, "[{a}, {c}]"),
+            Padding::Each(each) => write!(f, "{each:?}"),
+        }
+    }
+}
+
+impl Padding {
+    /// The numbers for a kernel of this size that moves as `conv` says: before and after the image,
+    /// along H and along W.
+    ///
+    /// ```
+    /// use wengert_tensor::{Conv, Padding};
+    /// let (same, conv) = (Padding::Same, Conv::new().dilation([1, 2]));
+    /// assert_eq!(same.around([5, 4], &conv).unwrap(), [(2, 2), (3, 3)]);
+    /// assert_eq!(same.around([4, 1], &conv).unwrap(), [(1, 2), (0, 0)]);
+    /// assert!(same.around([5, 4], &conv.stride(2)).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// If the size is to stay and the stride is not 1.
+    pub fn around(self, kernel: [usize; 2], conv: &Conv) -> Rule<[(usize, usize); 2]> {
+        match self {
+            Padding::Valid => Ok([(0, 0); 2]),
+            Padding::Each(each) => Ok(each),
+            Padding::Same if conv.stride != [1, 1] => Err(format!(
+                "padding: `Same` keeps the size of an image, a stride of {:?} does not; give the \
+                 padding in numbers",
+                conv.stride
+            )),
+            Padding::Same => Ok([0, 1].map(|axis| {
+                let all = conv.dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
+                (all / 2, all - all / 2)
+            })),
+        }
+    }
+}
+
+impl Conv {
+    /// Stride 1, no padding, dilation 1, one group: to be changed by what follows.
+    ///
+    /// ```
+    /// use wengert_tensor::Conv;
+    /// let conv = Conv::new().stride(2).padding([1, 0]).groups(4);
+    /// assert_eq!(conv, Conv { stride: [2, 2], padding: [(1, 1), (0, 0)], dilation: [1, 1], groups: 4 });
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With so many pixels between neighbouring windows.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        Conv { stride: stride.into().0, ..self }
+    }
+
+    /// With so many zeros before and after the image.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> Self {
+        Conv { padding: padding.into().0.map(|n| (n, n)), ..self }
+    }
+
+    /// With so many pixels between neighbouring taps of the kernel.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
+        Conv { dilation: dilation.into().0, ..self }
+    }
+
+    /// With so many groups of channels that do not see each other.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Self {
+        Conv { groups, ..self }
+    }
+
+    /// The same for signals that are images of height 1: only the numbers along W are left.
+    #[must_use]
+    pub fn of_signals(self) -> Self {
+        let [_, padding] = self.padding;
+        Conv {
+            stride: [1, self.stride[1]],
+            padding: [(0, 0), padding],
+            dilation: [1, self.dilation[1]],
+            ..self
+        }
+    }
+}

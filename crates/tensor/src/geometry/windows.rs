@@ -1,0 +1,59 @@
+//! Where the windows of a pool lie along one axis.
+
+use super::Pool;
+
+/// The windows along one axis: a given number of them, already found to fit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Windows {
+    /// Window o begins `padding` before `o·stride`.
+    Sliding { kernel: usize, stride: usize, padding: usize, dilation: usize, count_pad: bool },
+    /// Window o of m goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉, so that together they cover the axis.
+    Adaptive,
+}
+
+impl Windows {
+    /// Those of a pool along height (0) or width (1).
+    pub fn sliding(pool: &Pool, side: usize) -> Self {
+        Windows::Sliding {
+            kernel: pool.kernel[side],
+            stride: pool.stride[side],
+            padding: pool.padding[side],
+            dilation: pool.dilation[side],
+            count_pad: pool.count_include_pad,
+        }
+    }
+
+    /// Whether windows of two elements stand side by side.
+    #[inline]
+    pub fn is_pair(self) -> bool {
+        matches!(self, Windows::Sliding { kernel: 2, stride: 2, padding: 0, dilation: 1, .. })
+    }
+
+    /// The elements of window `o` of `m` on an axis of size `n`: the first, how many, and how far
+    /// apart.
+    pub fn span(self, n: usize, m: usize, o: usize) -> (usize, usize, usize) {
+        match self {
+            Windows::Sliding { kernel, stride, padding, dilation, .. } => {
+                // The first element that is not padding, and those from there on.
+                let skipped = padding.saturating_sub(o * stride).div_ceil(dilation).min(kernel);
+                let first = o * stride + skipped * dilation - padding;
+                let fit = n.saturating_sub(first).div_ceil(dilation);
+                (first, fit.min(kernel - skipped), dilation)
+            }
+            Windows::Adaptive => {
+                let first = o * n / m;
+                (first, ((o + 1) * n).div_ceil(m) - first, 1)
+            }
+        }
+    }
+
+    /// By what the sum over window `o` is divided for an average.
+    pub fn divisor(self, n: usize, m: usize, o: usize) -> usize {
+        match self {
+            Windows::Sliding { kernel, stride, padding, count_pad: true, .. } => {
+                kernel.min(n + 2 * padding - o * stride)
+            }
+            _ => self.span(n, m, o).1,
+        }
+    }
+}

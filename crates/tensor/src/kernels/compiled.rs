@@ -1,0 +1,125 @@
+//! The kernels, compiled here once for each number type.
+//!
+//! A generic function is compiled anew in every crate that uses it with a concrete type. For
+//! kernels of many instruction sets that would be minutes, in every program and every test. A
+//! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
+//! generic methods of the tensor call it. Kernels that other kernels call have traits of their own beside
+//! their loops ([`Pointwise`], [`Gemm`]), so that no kernel imports this list of all.
+//!
+//! The traits are public, because they are bounds of [`Float`](crate::Float), and so their methods
+//! can be called from any crate by way of `T: Float`. Nobody else can implement them for an element type:
+//! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
+//! although its arguments can hardly be made elsewhere.
+
+use super::conv::{self, Geometry};
+use super::gemm::{self, Gemm, MatRef};
+use super::map_lines;
+use super::pointwise::{Pointwise, Program, Source, Split};
+use super::pool::{self, Scene};
+use crate::geometry::Rows;
+use crate::machine::Shared;
+
+/// Kernels of floating-point numbers.
+pub trait FloatKernels: Pointwise + Gemm {
+    /// Safe code cannot call it:
+    ///
+    /// ```compile_fail,E0133
+    /// use wengert_tensor::{Float, Program};
+    /// fn anywhere<T: Float>(program: &Program) {
+    ///     T::evaluate(program, &[], &[], 1000);
+    /// }
+    /// ```
+    ///
+    /// # Safety
+    /// As [`Program::evaluate_here`].
+    #[doc(hidden)]
+    unsafe fn evaluate(
+        program: &Program,
+        sources: &[Source<Self>],
+        targets: &[Shared<Self>],
+        n: usize,
+    );
+    /// # Safety
+    /// As [`Program::sum_here`].
+    #[doc(hidden)]
+    unsafe fn program_sum(
+        program: &Program,
+        sources: &[Source<Self>],
+        split: Split,
+        sums: &mut [Self],
+    );
+    #[doc(hidden)]
+    fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
+    #[doc(hidden)]
+    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &Rows, out: &mut [Self]);
+    /// # Safety
+    /// As [`gemm::gemm`].
+    #[doc(hidden)]
+    unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    /// # Safety
+    /// The slices have the sizes of the geometry, which comes from shapes that fit.
+    #[doc(hidden)]
+    unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
+    #[doc(hidden)]
+    unsafe fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    /// # Safety
+    /// As [`conv2d`](FloatKernels::conv2d).
+    #[doc(hidden)]
+    unsafe fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
+}
+
+macro_rules! float_kernels {
+    ($($t:ident)*) => { $(
+        impl FloatKernels for $t {
+            unsafe fn evaluate(
+                program: &Program,
+                sources: &[Source<$t>],
+                targets: &[Shared<$t>],
+                n: usize,
+            ) {
+                // SAFETY: the same contract.
+                unsafe { program.evaluate_here(sources, targets, n) }
+            }
+            unsafe fn program_sum(
+                program: &Program,
+                sources: &[Source<$t>],
+                split: Split,
+                sums: &mut [$t],
+            ) {
+                // SAFETY: the same contract.
+                unsafe { program.sum_here(sources, split, sums) }
+            }
+            fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
+                pool::max_pool(x, scene, values, positions);
+            }
+            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &Rows, out: &mut [$t]) {
+                map_lines::map_lines(x, n, inner, rows, out);
+            }
+            unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
+                // SAFETY: the same contract.
+                unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
+            }
+            unsafe fn conv2d(
+                g: &Geometry,
+                x: &[$t],
+                w: &[$t],
+                bias: Option<&[$t]>,
+                y: &mut [$t],
+            ) {
+                // SAFETY: the same contract.
+                unsafe { conv::forward(g, x, w, bias, y) }
+            }
+            unsafe fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::input(g, gy, w, gx) }
+            }
+            unsafe fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { conv::weight(g, x, gy, gw) }
+            }
+        }
+    )* };
+}
+float_kernels! { f32 f64 }

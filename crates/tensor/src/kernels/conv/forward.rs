@@ -1,0 +1,50 @@
+//! The convolution itself.
+
+use super::Geometry;
+use super::correlation::{Correlation, Weights};
+use super::planes::Planes;
+use crate::kernels::gemm::Gemm;
+
+/// The planes of an image that the taps read, and for each tap which of them and where.
+fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
+    let mut phases = Vec::new();
+    let mut taps = Vec::with_capacity(g.taps());
+    let mut furthest = [0, 0];
+    for p in 0..g.kernel[0] {
+        for q in 0..g.kernel[1] {
+            let at = [p * g.dilation[0], q * g.dilation[1]];
+            let phase = [at[0] % g.stride[0], at[1] % g.stride[1]];
+            let known = phases.iter().position(|&known| known == phase);
+            let number = known.unwrap_or(phases.len());
+            if known.is_none() {
+                phases.push(phase);
+            }
+            let shift = [at[0] / g.stride[0], at[1] / g.stride[1]];
+            furthest = [furthest[0].max(shift[0]), furthest[1].max(shift[1])];
+            taps.push((number, shift));
+        }
+    }
+    let planes = Planes {
+        channels: g.c,
+        size: g.size,
+        stride: g.stride,
+        phases,
+        origin: [-(g.padding[0].0 as isize), -(g.padding[1].0 as isize)],
+        rows: g.out[0] + furthest[0],
+        pitch: g.out[1] + furthest[1],
+    };
+    (planes, taps)
+}
+
+/// By a correlation over the planes of each image.
+///
+/// # Safety
+/// As [`super::forward`]; nothing is empty.
+pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    let (planes, taps) = planes(g);
+    let correlation = Correlation::<T>::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
+    let steps = g.c * g.taps();
+    let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
+    // SAFETY: the planes and weights are those of the geometry, as are the slices.
+    unsafe { correlation.images(g.groups, &planes, &weights, [x, w], bias, y) }
+}

@@ -1,0 +1,67 @@
+//! Convolution of batches of images, and its two adjoints.
+
+mod correlation;
+mod forward;
+mod geometry;
+mod input;
+mod planes;
+mod weight;
+mod whole;
+
+pub(crate) use geometry::Geometry;
+
+use super::gemm::Gemm;
+
+/// The convolution: y from x, w and perhaps a bias.
+///
+/// # Safety
+/// The slices have the sizes of the geometry, which comes from shapes that fit.
+pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    if y.is_empty() {
+    } else if w.is_empty() {
+        nothing_but_bias(g, bias, y);
+    } else if whole::applies(g) {
+        whole::forward(g, x, w, bias, y);
+    } else {
+        // SAFETY: the same contract.
+        unsafe { forward::run(g, x, w, bias, y) }
+    }
+}
+
+/// The result without channels of the input: sums of nothing.
+fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
+    let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
+    for (map, y) in y.chunks_mut(pixels).enumerate() {
+        y.fill(bias.map_or(T::default(), |bias| bias[map % maps]));
+    }
+}
+
+/// Its adjoint in the image: gx from gy and w.
+///
+/// # Safety
+/// As [`forward`].
+pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+    if gx.is_empty() || gy.is_empty() || w.is_empty() {
+        gx.fill(T::default());
+    } else if whole::applies(g) {
+        whole::input(g, gy, w, gx);
+    } else {
+        // SAFETY: the same contract.
+        unsafe { input::run(g, gy, w, gx) }
+    }
+}
+
+/// Its adjoint in the weight: gw from x and gy.
+///
+/// # Safety
+/// As [`forward`].
+pub unsafe fn weight<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+    if x.is_empty() || gy.is_empty() || gw.is_empty() {
+        gw.fill(T::default());
+    } else if whole::applies(g) {
+        whole::weight(g, x, gy, gw);
+    } else {
+        // SAFETY: the same contract.
+        unsafe { weight::run(g, x, gy, gw) }
+    }
+}

@@ -1,0 +1,210 @@
+//! The inner loops compiled for each instruction set, as tables of functions, and the choice among
+//! them.
+
+use super::microkernel::{self, Inner, Outer};
+use super::pack::{self, Panel};
+use super::vector::Vector;
+use super::window::{self, Correlate, Dots, Gather, Weigh};
+
+type OuterFn<T> = unsafe fn(&Outer<T>);
+type InnerFn<T> = unsafe fn(&Inner<T>);
+type PackFn<T> = unsafe fn(&Panel<T>, *mut T);
+type CorrelateFn<T> = unsafe fn(&Correlate<T>);
+type GatherFn<T> = unsafe fn(&Gather<T>);
+type WeighFn<T> = unsafe fn(&Weigh<T>);
+type DotsFn<T> = unsafe fn(&Dots<T>);
+
+/// What one instruction set has for one element type.
+pub struct Kernels<T: 'static> {
+    /// For messages and benchmarks.
+    #[allow(dead_code)] // for the messages of tests
+    pub name: &'static str,
+    /// Elements in a vector.
+    pub lanes: usize,
+    /// The kernels with vectors of half the length, for results that fill no longer ones.
+    pub half: Option<&'static Kernels<T>>,
+    /// Vectors in the row of a tile of full size.
+    pub vectors: usize,
+    /// By whether A's elements of a step are contiguous, vectors - 1, and rows - 1; as many rows as
+    /// the registers hold.
+    pub outer: [[&'static [OuterFn<T>]; 4]; 2],
+    /// By rows - 1 and columns - 1.
+    pub inner: [[InnerFn<T>; 4]; 4],
+    /// Rows and columns of dot products whose sums fit the registers.
+    pub inner_tile: (usize, usize),
+    /// Packs a panel.
+    pub pack: PackFn<T>,
+    /// By whether vectors are joined, vectors - 1, and rows - 1, as many as in `outer`.
+    pub correlate: [[&'static [CorrelateFn<T>]; 4]; 2],
+    /// Likewise, rows being taps.
+    pub weigh: [&'static [WeighFn<T>]; 4],
+    /// By channels - 1 and taps - 1, as many as in `outer`.
+    pub dots: [&'static [DotsFn<T>]; 4],
+    /// Copies runs of pixels.
+    pub gather: GatherFn<T>,
+}
+
+/// The heights of a form of tile, of $nv vectors; some forms take one more constant.
+macro_rules! heights {
+    ($form:ident $v:ty, $nv:literal, [$flag:literal]: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv, $flag>),*] };
+    ($form:ident $v:ty, $nv:literal, []: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv>),*] };
+}
+macro_rules! inner {
+    ($v:ty: $($rows:literal)*) => {
+        [$([inner::<$v, $rows, 1>, inner::<$v, $rows, 2>, inner::<$v, $rows, 3>, inner::<$v, $rows, 4>]),*]
+    };
+}
+/// 16 vector registers: 12 sums, the vectors of B and one of A. With 3 vectors of B all 16 would
+/// be taken and some sums spilled.
+macro_rules! narrow {
+    ($form:ident $v:ty $(, $flag:literal)?) => {
+        [
+            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6),
+            heights!($form $v, 3, [$($flag)?]: 1 2 3),
+            heights!($form $v, 4, [$($flag)?]: 1 2),
+        ]
+    };
+}
+/// 32 vector registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! wide {
+    ($form:ident $v:ty $(, $flag:literal)?) => {
+        [
+            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
+            heights!($form $v, 3, [$($flag)?]: 1 2 3 4 5 6 7 8),
+            heights!($form $v, 4, [$($flag)?]: 1 2 3 4 5 6),
+        ]
+    };
+}
+
+/// A module with the tables of one instruction set.
+macro_rules! instruction_set {
+    ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty,
+        half $half32:expr, $half64:expr $(, #[$features:meta])?) => {
+        #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // the baseline is for others
+        mod $module {
+            use super::*;
+            #[allow(unused_imports)]
+            use std::arch::*;
+
+            // SAFETY: for all of them, as the functions that they call: the caller keeps the promises.
+            $(#[$features])?
+            unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(tile: &Outer<V::Scalar>) {
+                unsafe { microkernel::outer::<V, MR, NV, UNIT>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(tile: &Inner<V::Scalar>) {
+                unsafe { microkernel::inner::<V, MR, NR>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN: bool>(tile: &Correlate<V::Scalar>) {
+                unsafe { window::correlate::<V, MR, NV, JOIN>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(tile: &Weigh<V::Scalar>) {
+                unsafe { window::weigh::<V, MR, NV>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn dots<V: Vector, const MR: usize, const NV: usize>(tile: &Dots<V::Scalar>) {
+                unsafe { window::dots::<V, MR, NV>(tile) }
+            }
+            $(#[$features])?
+            unsafe fn gather<V: Vector>(pixels: &Gather<V::Scalar>) {
+                unsafe { window::gather::<V>(pixels) }
+            }
+            $(#[$features])?
+            unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
+                unsafe { pack::pack::<V>(panel, dst) }
+            }
+
+            pub static F32: Kernels<f32> = Kernels {
+                name: $name,
+                lanes: <$f32>::LANES,
+                half: $half32,
+                vectors: $vectors,
+                outer: [$outer!(outer $f32, false), $outer!(outer $f32, true)],
+                inner: inner!($f32: 1 2 3 4),
+                inner_tile: $inner,
+                pack: pack::<$p32>,
+                correlate: [$outer!(correlate $f32, false), $outer!(correlate $f32, true)],
+                weigh: $outer!(weigh $f32),
+                dots: $outer!(dots $f32),
+                gather: gather::<$f32>,
+            };
+            pub static F64: Kernels<f64> = Kernels {
+                name: $name,
+                lanes: <$f64>::LANES,
+                half: $half64,
+                vectors: $vectors,
+                outer: [$outer!(outer $f64, false), $outer!(outer $f64, true)],
+                inner: inner!($f64: 1 2 3 4),
+                inner_tile: $inner,
+                pack: pack::<$p64>,
+                correlate: [$outer!(correlate $f64, false), $outer!(correlate $f64, true)],
+                weigh: $outer!(weigh $f64),
+                dots: $outer!(dots $f64),
+                gather: gather::<$f64>,
+            };
+        }
+    };
+}
+
+instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2],
+    half None, None);
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx2 "avx2" narrow 2 (3, 4), x86_64::__m256, x86_64::__m256d, pack x86_64::__m256, x86_64::__m256d,
+    half None, None, #[target_feature(enable = "avx2,fma")]);
+// Packing waits for memory and needs no longer vectors.
+#[cfg(target_arch = "x86_64")]
+instruction_set!(avx512 "avx512" wide 4 (4, 4), x86_64::__m512, x86_64::__m512d, pack x86_64::__m256, x86_64::__m256d,
+    half Some(&avx2::F32), Some(&avx2::F64),
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]);
+#[cfg(target_arch = "aarch64")]
+instruction_set!(neon "neon" wide 4 (4, 4), aarch64::float32x4_t, aarch64::float64x2_t,
+    pack aarch64::float32x4_t, aarch64::float64x2_t, half None, None);
+
+macro_rules! gemm_types {
+    ($($t:ident $table:ident)*) => { $(
+        impl super::Gemm for $t {
+            #[inline]
+            fn kernels() -> &'static Kernels<$t> {
+                #[cfg(target_arch = "x86_64")]
+                match crate::machine::x86::level() {
+                    crate::machine::x86::AVX512 => &avx512::$table,
+                    crate::machine::x86::AVX2 => &avx2::$table,
+                    _ => &baseline::$table,
+                }
+                #[cfg(target_arch = "aarch64")]
+                {
+                    &neon::$table
+                }
+                #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+                {
+                    &baseline::$table
+                }
+            }
+        }
+
+        #[cfg(test)]
+        impl super::tests::EveryKernel for $t {
+            fn every() -> Vec<&'static Kernels<$t>> {
+                let mut all = vec![&baseline::$table];
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if crate::machine::x86::level() >= crate::machine::x86::AVX2 {
+                        all.push(&avx2::$table);
+                    }
+                    if crate::machine::x86::level() >= crate::machine::x86::AVX512 {
+                        all.push(&avx512::$table);
+                    }
+                }
+                #[cfg(target_arch = "aarch64")]
+                all.push(&neon::$table);
+                all
+            }
+        }
+    )* };
+}
+gemm_types! { f32 F32 f64 F64 }

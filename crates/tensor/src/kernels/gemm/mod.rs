@@ -1,0 +1,248 @@
+//! The matrix product, C = A·B, for `f32` and `f64`.
+//!
+//! Blocked and packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+//! Multiplication" (2008): a tile of C stays in registers, a panel of B in the first cache, a block
+//! of A in the second. Operands need not be packed where they are used only a few times.
+//!
+//! The result does not depend on the number of threads: how a product is computed is decided on
+//! its whole shape, k is never split among threads, and a tile's shape does not change the order in
+//! which the products of one element are added.
+
+mod blocked;
+mod kernels;
+mod microkernel;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod pack;
+#[cfg(test)]
+mod tests;
+mod vector;
+mod window;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::machine::cost;
+use crate::number::Real;
+pub use kernels::Kernels;
+pub(crate) use pack::{Panel, Use, with_buffer};
+pub(crate) use window::{Correlate, Dots, Gather, Run, Weigh};
+
+/// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
+/// Strides count elements and may be zero or negative.
+#[derive(Clone, Copy, Debug)]
+pub struct MatRef<T> {
+    /// Element (0, 0).
+    pub ptr: *const T,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub cols: usize,
+    /// From a row to the next.
+    pub row_stride: isize,
+    /// From a column to the next.
+    pub col_stride: isize,
+}
+
+// SAFETY: it is an address; whoever reads through it promises that this is allowed.
+unsafe impl<T: Sync> Send for MatRef<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for MatRef<T> {}
+
+impl<T> MatRef<T> {
+    /// The transpose, in the same memory.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Self {
+            ptr: self.ptr,
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
+
+    /// The address of element (i, j), inside or not.
+    #[inline(always)]
+    fn at(&self, i: usize, j: usize) -> *const T {
+        self.ptr.wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
+    }
+}
+
+/// Element types that have a matrix product: `f32` and `f64`.
+pub trait Gemm: Real {
+    #[doc(hidden)]
+    fn kernels() -> &'static Kernels<Self>;
+}
+
+/// C = A·B, or C += A·B when `accumulate`. C has A's rows and B's columns; its rows are contiguous,
+/// `ldc` apart. With nothing to add (k = 0) the product is zero.
+///
+/// Large products are shared among the threads of the current rayon pool.
+///
+/// # Safety
+/// `a.cols == b.rows`; all elements of A and B can be read, all of C written; C overlaps neither.
+/// C need not be initialised unless `accumulate`.
+pub unsafe fn gemm<T: Gemm>(a: MatRef<T>, b: MatRef<T>, c: *mut T, ldc: usize, accumulate: bool) {
+    debug_assert_eq!(a.cols, b.rows);
+    // SAFETY: the caller promises what `Product` asks for.
+    unsafe { Product::new(T::kernels(), a, b, c, ldc, accumulate).run() }
+}
+
+/// How a product is computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Method {
+    /// One element at a time: so few that anything else takes longer to begin.
+    Elements,
+    /// Dot products along k.
+    Inner,
+    /// Sums of outer products.
+    Outer,
+    /// The same for the transpose of a narrow C.
+    Swapped,
+}
+
+/// A product, or a part of one.
+#[derive(Clone, Copy)]
+struct Product<T: 'static> {
+    kernels: &'static Kernels<T>,
+    method: Method,
+    a: MatRef<T>,
+    b: MatRef<T>,
+    c: *mut T,
+    ldc: usize,
+    accumulate: bool,
+}
+
+// SAFETY: parts that go to different threads write different elements of C.
+unsafe impl<T: Sync> Send for Product<T> {}
+
+/// Products of at most this many multiplications are computed one element at a time.
+const FEW: usize = 100;
+/// Dot products are taken where one side of C is no longer than this.
+const NARROW: usize = 24;
+/// Where a side is no longer than this, vectors do not lie along it.
+const VERY_NARROW: usize = 12;
+/// A part for one thread has at least so many multiplications: some 20 us with AVX2, as much as
+/// waking another thread may take.
+const PART: usize = 1 << 20;
+/// The same where the caller is no thread of a pool, and has to wait for one to wake in any case.
+const PART_OUTSIDE: usize = 2 * PART;
+
+impl<T: Gemm> Product<T> {
+    fn new(
+        kernels: &'static Kernels<T>,
+        a: MatRef<T>,
+        b: MatRef<T>,
+        c: *mut T,
+        ldc: usize,
+        accumulate: bool,
+    ) -> Self {
+        let (m, n, k) = (a.rows, b.cols, a.cols);
+        // Dot products ask for a contiguous k. To copy the longer side for that is not worth it; to
+        // copy a very narrow one is, where the lanes of vectors along it would idle.
+        let worth =
+            |side: usize, contiguous: bool| side <= if contiguous { NARROW } else { VERY_NARROW };
+        let (a_k, b_k) = (a.col_stride == 1, b.row_stride == 1);
+        let method = if cost(&[m, n, k]) <= FEW {
+            Method::Elements
+        } else if k >= 2 * kernels.lanes && ((b_k && worth(m, a_k)) || (a_k && worth(n, b_k))) {
+            Method::Inner
+        } else if a.row_stride == 1 && n <= VERY_NARROW && !n.is_multiple_of(kernels.lanes) && m > n
+        {
+            Method::Swapped
+        } else {
+            Method::Outer
+        };
+        // Rows of C that fill no vector: half as long they need no mask, and B no packing.
+        let half = kernels.half.filter(|half| method == Method::Outer && n <= half.lanes);
+        Self { kernels: half.unwrap_or(kernels), method, a, b, c, ldc, accumulate }
+    }
+
+    /// # Safety
+    /// As [`gemm`]; the processor has the instructions of `kernels`.
+    unsafe fn run(self) {
+        let work = cost(&[self.a.rows, self.b.cols, self.a.cols]);
+        let parts = if work < 2 * PART {
+            1
+        } else {
+            let part = if rayon::current_thread_index().is_some() { PART } else { PART_OUTSIDE };
+            rayon::current_num_threads().min(work / part)
+        };
+        // SAFETY: the caller's promises.
+        unsafe { self.run_parts(parts) }
+    }
+
+    /// Halves the longer side of C until there are so many parts.
+    unsafe fn run_parts(self, parts: usize) {
+        let (m, n) = (self.a.rows, self.b.cols);
+        let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
+        let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
+        let (long, half) = (m.max(n), parts / 2);
+        let cut = (long * half).div_ceil(parts.max(1)).next_multiple_of(unit);
+        if parts < 2 || cut >= long {
+            // SAFETY: the caller's promises.
+            return unsafe { self.run_here() };
+        }
+        let (first, second) = if n >= m { self.split_columns(cut) } else { self.split_rows(cut) };
+        rayon::join(
+            // SAFETY: the caller's promises hold for each part; the parts of C are apart.
+            move || unsafe { first.run_parts(half) },
+            // SAFETY: as above.
+            move || unsafe { second.run_parts(parts - half) },
+        );
+    }
+
+    fn split_columns(self, cut: usize) -> (Self, Self) {
+        let b = self.b;
+        (
+            Self { b: MatRef { cols: cut, ..b }, ..self },
+            Self {
+                b: MatRef { cols: b.cols - cut, ptr: b.at(0, cut), ..b },
+                c: self.c.wrapping_add(cut),
+                ..self
+            },
+        )
+    }
+
+    fn split_rows(self, cut: usize) -> (Self, Self) {
+        let a = self.a;
+        (
+            Self { a: MatRef { rows: cut, ..a }, ..self },
+            Self {
+                a: MatRef { rows: a.rows - cut, ptr: a.at(cut, 0), ..a },
+                c: self.c.wrapping_add(cut * self.ldc),
+                ..self
+            },
+        )
+    }
+
+    /// On this thread.
+    unsafe fn run_here(&self) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            match self.method {
+                _ if self.a.rows == 0 || self.b.cols == 0 => {}
+                Method::Elements => self.elements(),
+                Method::Inner => blocked::inner(self),
+                Method::Outer => blocked::outer(self),
+                Method::Swapped => blocked::swapped(self),
+            }
+        }
+    }
+
+    unsafe fn elements(&self) {
+        let (m, n, k) = (self.a.rows, self.b.cols, self.a.cols);
+        for i in 0..m {
+            for j in 0..n {
+                let mut sum = T::default();
+                for p in 0..k {
+                    // SAFETY: inside A and B.
+                    sum = sum + unsafe { *self.a.at(i, p) * *self.b.at(p, j) };
+                }
+                let c = self.c.wrapping_add(i * self.ldc + j);
+                // SAFETY: inside C; it is read only where the caller has promised a value.
+                unsafe { *c = if self.accumulate { *c + sum } else { sum } };
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Elements by positions that are data: reading them, adding to them, and choosing by a mask. Whoever
+//! calls has checked the positions.
+
+use crate::layout::{Collapsed, Cursor, Shape, Strides};
+use crate::machine::{Shared, ranges, simd};
+use crate::number::{Numeric, Scalar};
+
+/// For each place of the outer axes the rows at these indices: `out` is `[outer, index, row]`.
+///
+/// # Safety
+/// `base` is the first element of a tensor whose layout before and behind an axis is `outer` and `rows`;
+/// `step` leads along this axis, in which the indices lie. `out` is not empty and has that many elements.
+pub(crate) unsafe fn select<T: Copy>(
+    base: *const T,
+    [outer, rows]: [Collapsed; 2],
+    step: isize,
+    index: &[i64],
+    out: &mut [T],
+) {
+    let mut outer = Cursor::new(outer, 0);
+    let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
+    let width = rows.numel();
+    for block in out.chunks_exact_mut(index.len() * width) {
+        let start = outer.next_run(1).0;
+        for (row, &i) in block.chunks_exact_mut(width).zip(index) {
+            // SAFETY: by the contract; the cursors stay within their layouts.
+            unsafe {
+                let from = base.offset(start + i as isize * step);
+                if width == 1 {
+                    row[0] = *from;
+                } else if adjacent {
+                    std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), width);
+                } else {
+                    Cursor::new(rows, 0).read(from, row);
+                }
+            }
+        }
+    }
+}
+
+/// The elements at the places of an index tensor of shape `of_index`, with its numbers along `axis`.
+///
+/// # Safety
+/// `base` is the first element of a tensor with these strides, in which the places lie. `out` has as many
+/// elements as `index`.
+pub(crate) unsafe fn gather<T: Copy>(
+    base: *const T,
+    strides: &Strides,
+    of_index: Shape,
+    axis: usize,
+    index: &[i64],
+    out: &mut [T],
+) {
+    let (mut rest, mut to) = (index, out);
+    let (mut cursor, step) = places(of_index, axis, strides);
+    while !rest.is_empty() {
+        let (start, by, n) = cursor.next_run(rest.len());
+        let (now, later) = rest.split_at(n);
+        let (run, later_to) = to.split_at_mut(n);
+        for (j, (x, &i)) in run.iter_mut().zip(now).enumerate() {
+            // SAFETY: by the contract.
+            *x = unsafe { *base.offset(start + j as isize * by + i as isize * step) };
+        }
+        (rest, to) = (later, later_to);
+    }
+}
+
+/// Each of these numbers, and its place in a tensor with these strides: that of its index along `axis`.
+#[inline]
+pub(crate) fn each_place<T: Copy>(
+    shape: Shape,
+    axis: usize,
+    strides: &Strides,
+    mut index: &[i64],
+    mut numbers: &[T],
+    mut meet: impl FnMut(usize, T),
+) {
+    let (mut cursor, step) = places(shape, axis, strides);
+    while !index.is_empty() {
+        let (start, by, n) = cursor.next_run(index.len());
+        for (j, (&i, &x)) in index[..n].iter().zip(numbers).enumerate() {
+            meet((start + j as isize * by + i as isize * step) as usize, x);
+        }
+        (index, numbers) = (&index[n..], &numbers[n..]);
+    }
+}
+
+/// Walks the places of an index tensor's elements in another tensor with these strides, as if all
+/// indices were zero; and what one index more along `axis` adds.
+fn places(index: Shape, axis: usize, strides: &Strides) -> (Cursor, isize) {
+    let mut others = *strides;
+    others[axis] = 0;
+    (Cursor::new(Collapsed::new(&index, &others), 0), strides[axis])
+}
+
+/// Adds rows of `width` numbers to the rows of `sums` at these indices, in each block of `block` sums;
+/// whether a sum was wrapped.
+pub(crate) fn add_rows<T: Numeric>(
+    sums: &mut [T],
+    block: usize,
+    width: usize,
+    index: &[i64],
+    from: &[T],
+) -> bool {
+    simd(
+        #[inline(always)]
+        move || {
+            let mut wrapped = false;
+            let blocks = sums.chunks_exact_mut(block);
+            for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
+                for (row, &i) in rows.chunks_exact(width).zip(index) {
+                    let at = i as usize * width;
+                    for (x, &y) in block[at..at + width].iter_mut().zip(row) {
+                        let (sum, over) = x.adding(y);
+                        *x = sum;
+                        wrapped |= over;
+                    }
+                }
+            }
+            wrapped
+        },
+    )
+}
+
+/// Puts the rows of each block of `from` into a block of `out`: row k at `start + k·step` rows.
+pub(crate) fn put_steps<T: Copy>(
+    from: &[T],
+    block: usize,
+    (start, step): (usize, isize),
+    width: usize,
+    block_out: usize,
+    out: &mut [T],
+) {
+    for (block, rows) in out.chunks_exact_mut(block_out).zip(from.chunks_exact(block)) {
+        for (k, row) in rows.chunks_exact(width).enumerate() {
+            let to = (start as isize + k as isize * step) as usize * width;
+            if width == 1 {
+                block[to] = row[0];
+            } else {
+                block[to..to + width].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+/// Adds the rows of each block of `from` to a block of `to`: row k at `start + k·step` rows; whether a
+/// sum was wrapped.
+pub(crate) fn add_steps<T: Numeric>(
+    from: &[T],
+    block: usize,
+    (start, step): (usize, isize),
+    width: usize,
+    block_to: usize,
+    to: &mut [T],
+) -> bool {
+    let mut wrapped = false;
+    let mut add = |place: &mut [T], part: &[T]| {
+        for (x, &y) in place.iter_mut().zip(part) {
+            let (sum, over) = x.adding(y);
+            *x = sum;
+            wrapped |= over;
+        }
+    };
+    for (block, rows) in to.chunks_exact_mut(block_to).zip(from.chunks_exact(block)) {
+        if step == 1 {
+            add(&mut block[start * width..], rows);
+            continue;
+        }
+        for (k, row) in rows.chunks_exact(width).enumerate() {
+            let to = (start as isize + k as isize * step) as usize * width;
+            add(&mut block[to..to + width], row);
+        }
+    }
+    wrapped
+}
+
+/// Elements handled at a time, small enough to stay in the cache.
+const BLOCK: usize = 512;
+
+/// In reading order the first of two where the mask is true, else the second.
+///
+/// # Safety
+/// Each pointer is to the first element of the tensor that the layout beside it belongs to; the layouts
+/// have as many elements as `out`.
+pub(crate) unsafe fn choose<T: Scalar>(
+    (mask, masks): (*const bool, Collapsed),
+    [(a, of_a), (b, of_b)]: [(*const T, Collapsed); 2],
+    out: &mut [T],
+) {
+    let n = out.len();
+    let to = Shared(out.as_mut_ptr());
+    let (mask, a, b) = (Shared(mask.cast_mut()), Shared(a.cast_mut()), Shared(b.cast_mut()));
+    ranges(n, n, BLOCK, |range| {
+        let (mut masks, mut of_a, mut of_b) = (
+            Cursor::new(masks, range.start),
+            Cursor::new(of_a, range.start),
+            Cursor::new(of_b, range.start),
+        );
+        let (mut which, mut x, mut y) =
+            ([false; BLOCK], [T::default(); BLOCK], [T::default(); BLOCK]);
+        for start in range.clone().step_by(BLOCK) {
+            let len = BLOCK.min(range.end - start);
+            // SAFETY: each cursor walks its layout, and the ranges are disjoint parts of the result.
+            let out = unsafe {
+                masks.read(mask.get().cast_const(), &mut which[..len]);
+                of_a.read(a.get().cast_const(), &mut x[..len]);
+                of_b.read(b.get().cast_const(), &mut y[..len]);
+                std::slice::from_raw_parts_mut(to.get().add(start), len)
+            };
+            let (which, x, y) = (&which[..len], &x[..len], &y[..len]);
+            simd(
+                #[inline(always)]
+                move || {
+                    for (i, to) in out.iter_mut().enumerate() {
+                        // Both are read whatever the mask says: a choice, not a branch.
+                        let (x, y) = (x[i], y[i]);
+                        *to = if which[i] { x } else { y };
+                    }
+                },
+            );
+        }
+    });
+}

@@ -1,0 +1,121 @@
+//! Batches of matrix products: how few calls of the kernel they take.
+
+use super::compiled::FloatKernels;
+use super::gemm::MatRef;
+use crate::layout::{Collapsed, Cursor, Shape, Strides};
+use crate::machine::{Shared, cost};
+use crate::shapes::{Face, face};
+use rayon::prelude::*;
+
+/// Products of fewer multiplications than this are dealt out whole to threads; the kernel splits
+/// larger ones itself.
+const SMALL: usize = 1 << 21;
+/// What is worth another thread, in multiplications.
+const WORTH: usize = 1 << 20;
+
+/// An operand: its first matrix, and how to get to the others.
+pub(crate) struct Operand<T> {
+    matrix: MatRef<T>,
+    batch: Shape,
+    steps: Strides,
+}
+
+impl<T> Operand<T> {
+    /// The operand whose first element is at `ptr`.
+    #[inline]
+    pub fn new(
+        ptr: *const T,
+        shape: &Shape,
+        strides: &Strides,
+        left: bool,
+        transposed: bool,
+    ) -> Self {
+        let Face { rows, cols, batch } = face(shape, left, transposed);
+        let (row_stride, col_stride) = match **strides {
+            [step] if left => (0, step),
+            [step] => (step, 0),
+            [.., row, col] if transposed => (col, row),
+            [.., row, col] => (row, col),
+            [] => (0, 0),
+        };
+        Operand {
+            matrix: MatRef { ptr, rows, cols, row_stride, col_stride },
+            batch: Shape::new(&shape[..batch]),
+            steps: Strides::new(&strides[..batch]),
+        }
+    }
+
+    /// Steps from matrix to matrix when the batch is repeated to `batch`.
+    fn broadcast(&self, batch: &Shape) -> Collapsed {
+        let lead = batch.rank() - self.batch.rank();
+        let steps: Shape = *batch;
+        let mut strides = Strides::row_major(&steps);
+        for axis in 0..batch.rank() {
+            let own = axis.checked_sub(lead).filter(|&own| self.batch[own] == batch[axis]);
+            strides[axis] = own.map_or(0, |own| self.steps[own]);
+        }
+        Collapsed::new(batch, &strides)
+    }
+}
+
+/// The products of all matrices of the batch.
+///
+/// # Safety
+/// The operands' elements exist, their inner dimensions agree, their batches broadcast to `batch`, and `out` holds the
+/// product.
+pub(crate) unsafe fn product<T: FloatKernels>(
+    a: &Operand<T>,
+    b: &Operand<T>,
+    batch: &Shape,
+    out: &mut [T],
+) {
+    let (m, n, k) = (a.matrix.rows, b.matrix.cols, a.matrix.cols);
+    let count = batch.numel();
+    if count == 1 {
+        // SAFETY: one product, by the contract.
+        return unsafe { T::gemm(a.matrix, b.matrix, out.as_mut_ptr(), n, false) };
+    }
+    let (steps_a, steps_b) = (a.broadcast(batch), b.broadcast(batch));
+    if steps_b.inner() == (count, 0)
+        && let Some(row_stride) = stacked(&steps_a, count, &a.matrix)
+    {
+        // One matrix on the right for all: those on the left are one tall matrix.
+        let tall = MatRef { rows: count * m, row_stride, ..a.matrix };
+        // SAFETY: its rows are those of the batch, in order, and so are those of the result.
+        return unsafe { T::gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
+    }
+    let to = Shared(out.as_mut_ptr());
+    let run = |from: usize, until: usize| {
+        let (mut at_a, mut at_b) = (Cursor::new(steps_a, from), Cursor::new(steps_b, from));
+        for i in from..until {
+            // SAFETY: the cursors step from matrix to matrix of each operand, and each product
+            // goes to a place of its own.
+            unsafe {
+                let x = MatRef { ptr: a.matrix.ptr.offset(at_a.next_run(1).0), ..a.matrix };
+                let y = MatRef { ptr: b.matrix.ptr.offset(at_b.next_run(1).0), ..b.matrix };
+                T::gemm(x, y, to.get().add(i * m * n), n, false);
+            }
+        }
+    };
+    let each = cost(&[m, n, k]).max(1);
+    if each < SMALL && cost(&[each, count]) >= WORTH {
+        let size = (WORTH / 4 / each).max(1);
+        (0..count.div_ceil(size))
+            .into_par_iter()
+            .for_each(|i| run(i * size, count.min((i + 1) * size)));
+    } else {
+        run(0, count);
+    }
+}
+
+/// The distance between rows if the matrices of a batch, one below the other, are one matrix.
+fn stacked<T>(steps: &Collapsed, count: usize, matrix: &MatRef<T>) -> Option<isize> {
+    let (len, step) = steps.inner();
+    if len != count {
+        None
+    } else if matrix.rows == 1 {
+        Some(step)
+    } else {
+        (step == matrix.rows as isize * matrix.row_stride).then_some(matrix.row_stride)
+    }
+}

@@ -1,0 +1,27 @@
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, pointwise programs,
+//! maps along axes, indexing, copies and random numbers.
+//!
+//! A kernel takes slices, pointers with strides, and sizes that fit; it writes into a slice of its caller.
+//! It knows everything below it and no tensor: whoever calls has checked the shapes and made the result.
+//!
+//! `compiled` lists what is compiled once for each type. Families of kernels import from `gemm` and `reduce`;
+//! `matmul` alone imports from `compiled`.
+
+mod compiled;
+pub(crate) mod conv;
+mod copy;
+pub(crate) mod gemm;
+pub(crate) mod index;
+mod map_lines;
+pub(crate) mod matmul;
+mod philox;
+pub(crate) mod pointwise;
+pub(crate) mod pool;
+pub(crate) mod random;
+pub(crate) mod reduce;
+mod scratch;
+
+pub use compiled::FloatKernels;
+pub(crate) use copy::copy;
+pub use philox::Philox;
+pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};

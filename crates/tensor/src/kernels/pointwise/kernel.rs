@@ -1,0 +1,111 @@
+//! One step of a program over neighbouring numbers, on the best instruction set there is.
+
+use super::binary::{self, Binary};
+use super::unary::{self, Unary};
+use crate::machine::{Isa, Kernel, Shared, dispatch, ranges};
+use crate::number::Math;
+use std::mem::MaybeUninit;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+
+/// A pointwise operation with one, two or three operands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Opcode {
+    /// One operand.
+    Unary(Unary),
+    /// Two operands.
+    Binary(Binary),
+    /// The second operand where the first is not zero, else the third.
+    Select,
+}
+
+impl Opcode {
+    /// How many operands it reads.
+    #[inline]
+    pub fn arity(self) -> usize {
+        match self {
+            Opcode::Unary(_) => 1,
+            Opcode::Binary(_) => 2,
+            Opcode::Select => 3,
+        }
+    }
+}
+
+/// One opcode over `n` numbers.
+pub struct Step<T> {
+    pub op: Opcode,
+    pub args: [*const T; 3],
+    pub out: *mut T,
+    pub n: usize,
+}
+
+impl<T: Pointwise> Step<T> {
+    /// # Safety
+    /// Each operand that the opcode reads holds `n` numbers, `out` has room for `n` and overlaps
+    /// no operand.
+    #[inline]
+    pub unsafe fn run(self) {
+        // SAFETY: the same contract.
+        unsafe { T::step(self) }
+    }
+}
+
+/// One opcode over `n` numbers, on several threads.
+///
+/// # Safety
+/// As [`Step::run`].
+#[cold]
+pub(crate) unsafe fn in_parallel<T: Pointwise>(
+    op: Opcode,
+    args: [*const T; 3],
+    out: *mut T,
+    n: usize,
+) {
+    let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
+    ranges(n, n, 64, |range| {
+        let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
+        // SAFETY: by the contract; the ranges are disjoint.
+        unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
+    });
+}
+
+/// Floating-point numbers for which steps are compiled, once for each type.
+pub trait Pointwise: Math {
+    /// # Safety
+    /// As [`Step::run`].
+    #[doc(hidden)]
+    unsafe fn step(step: Step<Self>);
+}
+
+macro_rules! pointwise {
+    ($($t:ident)*) => { $(
+        impl Pointwise for $t {
+            unsafe fn step(step: Step<$t>) {
+                dispatch(step);
+            }
+        }
+    )* };
+}
+pointwise! { f32 f64 }
+
+impl<T: Math> Kernel for Step<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let ([a, b, c], y, n) = (self.args, self.out, self.n);
+        // SAFETY: a `Step` is run by `Step::run` alone, whose contract this is.
+        unsafe {
+            match self.op {
+                Opcode::Unary(op) => unary::run::<T, I>(op, a, y, n),
+                Opcode::Binary(op) => binary::run::<T, I>(op, a, b, y, n),
+                Opcode::Select => {
+                    let [a, b, c] = [a, b, c].map(|p| from_raw_parts(p, n));
+                    let y = from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n);
+                    for (((y, &a), &b), &c) in y.iter_mut().zip(a).zip(b).zip(c) {
+                        y.write(if a == T::default() { c } else { b });
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Pointwise operations: the opcodes with their loops, and programs over them.
+
+mod binary;
+mod kernel;
+mod program;
+mod sum;
+mod unary;
+
+pub use binary::Binary;
+
+pub(crate) use kernel::in_parallel;
+pub use kernel::{Opcode, Pointwise, Step};
+pub use program::{Expr, Instruction, Program, Source};
+pub use sum::Split;
+pub use unary::Unary;
+#[cfg(test)]
+pub(crate) use unary::meaning;
+pub(crate) use unary::unary_operations;

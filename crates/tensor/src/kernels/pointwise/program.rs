@@ -1,0 +1,387 @@
+//! Programs: pointwise expressions evaluated in one pass over memory.
+//!
+//! The numbers are taken block by block. A block goes through all steps while it is in the
+//! innermost cache, so an expression of ten steps reads its inputs and writes its result once.
+
+use super::kernel::{Opcode, Pointwise, Step};
+use super::{Binary, Unary};
+use crate::kernels::scratch::Scratch;
+use crate::layout::{Collapsed, Cursor};
+use crate::machine::{Shared, cost, ranges};
+use smallvec::{SmallVec, smallvec};
+use std::cell::RefCell;
+use std::ops::{self, Range};
+
+/// Numbers per block: 2 KiB of `f32`.
+pub(super) const BLOCK: usize = 512;
+
+/// An operation and its operands by number: inputs come first, then the steps in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction {
+    /// What is done.
+    pub op: Opcode,
+    /// The operands; those past the arity are ignored.
+    pub args: [u8; 3],
+}
+
+/// A pointwise expression of some inputs, with one result or several.
+///
+/// ```
+/// use wengert_tensor::{Program, Tensor};
+/// // Momentum, in place: v ← 0.9 v + g, then p ← p - 0.1 v.
+/// let step = Program::new(|[p, v, g]| {
+///     let v = 0.9 * v + g;
+///     [p - 0.1 * v, v]
+/// });
+/// let (mut p, mut v) = (Tensor::ones(&[2]), Tensor::zeros(&[2]));
+/// step.update(&mut [&mut p, &mut v], &[&Tensor::full(&[2], 2.0)]);
+/// assert_eq!(p.to_vec(), [0.8, 0.8]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Program {
+    inputs: usize,
+    steps: SmallVec<[Instruction; 8]>,
+    /// Operand numbers.
+    results: SmallVec<[u8; 4]>,
+    /// For each step the register that takes its numbers.
+    registers: SmallVec<[u8; 8]>,
+    /// How many registers there are.
+    width: usize,
+}
+
+impl Program {
+    /// The program of an expression: a function from inputs to results.
+    ///
+    /// # Panics
+    /// With more than 255 inputs and steps together.
+    pub fn new<const N: usize, const M: usize>(
+        expression: impl for<'b> FnOnce([Expr<'b>; N]) -> [Expr<'b>; M],
+    ) -> Self {
+        let builder = Builder { inputs: N, steps: RefCell::default() };
+        let inputs = std::array::from_fn(|i| Expr { builder: &builder, id: i as u8 });
+        let results: SmallVec<[u8; 4]> = expression(inputs).iter().map(|e| e.id).collect();
+        Self::assemble(N, builder.steps.into_inner(), results)
+    }
+
+    /// A program from its parts. Operand `i` of a step is input `i`, or step `i - inputs`.
+    ///
+    /// # Panics
+    /// If a step or a result refers to what does not come before it.
+    pub fn assemble(
+        inputs: usize,
+        mut steps: SmallVec<[Instruction; 8]>,
+        mut results: SmallVec<[u8; 4]>,
+    ) -> Self {
+        // An input handed through becomes a step, so that results never lie where inputs lie.
+        for result in results.iter_mut().filter(|r| usize::from(**r) < inputs) {
+            let copy = Opcode::Unary(Unary::Scale(1.0));
+            steps.push(Instruction { op: copy, args: [*result, 0, 0] });
+            *result = (inputs + steps.len() - 1).min(255) as u8;
+        }
+        let operands = inputs + steps.len();
+        assert!(operands <= 255, "a program has at most 255 inputs and steps, this has {operands}");
+        for (k, step) in steps.iter().enumerate() {
+            let known = inputs + k;
+            assert!(
+                step.args[..step.op.arity()].iter().all(|&a| usize::from(a) < known),
+                "step {k} ({step:?}) reads what comes after it"
+            );
+        }
+        assert!(results.iter().all(|&r| usize::from(r) < operands), "no operand for {results:?}");
+        let (registers, width) = allocate(inputs, &steps, &results);
+        Program { inputs, steps, results, registers, width }
+    }
+
+    /// How many inputs it takes, those that are updated included.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// How many results there are.
+    pub(crate) fn results(&self) -> usize {
+        self.results.len()
+    }
+
+    #[track_caller]
+    pub(crate) fn check_inputs(&self, given: usize) {
+        assert!(given == self.inputs, "program: {} inputs wanted, {given} given", self.inputs);
+    }
+
+    #[track_caller]
+    pub(crate) fn check_result(&self) {
+        assert!(!self.results.is_empty(), "program: a result is wanted, there is none");
+    }
+
+    /// For each type behind [`FloatKernels`](crate::kernels::FloatKernels).
+    ///
+    /// # Safety
+    /// There is a source for each input, with `n` numbers in its layout, and no more targets than
+    /// results, each with room for `n` numbers. Targets overlap neither each other nor a source, but
+    /// target `i` may be source `i`, in order.
+    pub(crate) unsafe fn evaluate_here<T: Pointwise>(
+        &self,
+        sources: &[Source<T>],
+        targets: &[Shared<T>],
+        n: usize,
+    ) {
+        ranges(n, cost(&[n, self.steps.len() + 1]), BLOCK, |range| {
+            // SAFETY: the same contract; the ranges are disjoint.
+            unsafe { self.block_range(sources, targets, range, 0) }
+        });
+    }
+
+    /// The numbers in `range`; the one at `origin` goes to the start of each target.
+    ///
+    /// # Safety
+    /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
+    /// each target; nobody else uses these.
+    pub(super) unsafe fn block_range<T: Pointwise>(
+        &self,
+        sources: &[Source<T>],
+        targets: &[Shared<T>],
+        range: Range<usize>,
+        origin: usize,
+    ) {
+        // Registers, then a block for each input that does not lie in order.
+        let mut scratch = Scratch::<T>::new((self.width + sources.len()) * BLOCK);
+        let scratch = scratch.numbers().as_mut_ptr();
+        // SAFETY: `scratch` has that many blocks.
+        let block_of = |i: usize| unsafe { scratch.add(i * BLOCK) };
+        let mut readers: SmallVec<[Reader<T>; 6]> = sources
+            .iter()
+            .enumerate()
+            .map(|(i, source)| Reader::new(source, range.start, block_of(self.width + i)))
+            .collect();
+        let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
+        let direct = self.direct(targets.len(), in_place);
+        let mut at: SmallVec<[*const T; 16]> =
+            smallvec![std::ptr::null(); self.inputs + self.steps.len()];
+        for start in range.clone().step_by(BLOCK) {
+            let n = BLOCK.min(range.end - start);
+            for (at, reader) in at.iter_mut().zip(&mut readers) {
+                *at = reader.next(start, n);
+            }
+            for (k, step) in self.steps.iter().enumerate() {
+                let out = match direct[k] {
+                    // SAFETY: targets have room for every number of the range.
+                    Some(target) => unsafe {
+                        targets[usize::from(target)].get().add(start - origin)
+                    },
+                    None => block_of(usize::from(self.registers[k])),
+                };
+                let args =
+                    step.args.map(|a| at.get(usize::from(a)).copied().unwrap_or(std::ptr::null()));
+                // SAFETY: operands were set above or by earlier steps, each with `n` numbers; a
+                // register or target is written only when nobody reads what it held any more
+                // (`allocate`, `direct`).
+                unsafe { Step { op: step.op, args, out, n }.run() };
+                at[self.inputs + k] = out;
+            }
+            for (target, &result) in targets.iter().zip(&self.results) {
+                let (from, to) = (at[usize::from(result)], target.get());
+                // SAFETY: both have `n` numbers; equal pointers need no copy.
+                unsafe {
+                    let to = to.add(start - origin);
+                    if from != to {
+                        std::ptr::copy_nonoverlapping(from, to, n);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Which target a step may write at once: the step is that target's result, and neither it nor
+    /// a later step reads what the target held before.
+    fn direct(&self, targets: usize, in_place: bool) -> SmallVec<[Option<u8>; 8]> {
+        let mut out: SmallVec<[Option<u8>; 8]> = smallvec![None; self.steps.len()];
+        for (target, &result) in self.results[..targets].iter().enumerate() {
+            let Some(k) = usize::from(result).checked_sub(self.inputs) else { continue };
+            let reads = |s: &Instruction| s.args[..s.op.arity()].contains(&(target as u8));
+            if out[k].is_none() && !(in_place && self.steps[k..].iter().any(reads)) {
+                out[k] = Some(target as u8);
+            }
+        }
+        out
+    }
+}
+
+/// Gives each step a register that no later reader needs any more.
+fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
+    let mut last: SmallVec<[usize; 16]> = (0..steps.len()).collect();
+    for (k, step) in steps.iter().enumerate() {
+        for &a in &step.args[..step.op.arity()] {
+            if let Some(operand) = usize::from(a).checked_sub(inputs) {
+                last[operand] = k;
+            }
+        }
+    }
+    for &result in results {
+        if let Some(operand) = usize::from(result).checked_sub(inputs) {
+            last[operand] = usize::MAX;
+        }
+    }
+    let mut busy_until: SmallVec<[usize; 16]> = SmallVec::new();
+    let mut registers = SmallVec::new();
+    for (k, &last) in last.iter().enumerate() {
+        // Not the register of an operand: where result and operand may be one, loops are not
+        // turned into vectors.
+        let free = busy_until.iter().position(|&until| until < k);
+        let register = free.unwrap_or_else(|| {
+            busy_until.push(0);
+            busy_until.len() - 1
+        });
+        busy_until[register] = last;
+        registers.push(register as u8);
+    }
+    (registers, busy_until.len())
+}
+
+/// Where an input's numbers are: in order, or to be collected.
+pub struct Source<T> {
+    base: *const T,
+    layout: Option<Collapsed>,
+}
+// SAFETY: read only, or written where the same thread reads (updates in place).
+unsafe impl<T: Sync> Sync for Source<T> {}
+
+impl<T> Source<T> {
+    /// `layout`: `None` if the numbers lie in order from `base` on.
+    #[inline(always)]
+    pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
+        Source { base, layout }
+    }
+}
+
+/// Hands out an input block by block.
+#[allow(clippy::large_enum_variant)] // a few on the stack, none moved about
+enum Reader<T> {
+    InOrder(*const T),
+    Collect {
+        base: *const T,
+        cursor: Cursor,
+        block: *mut T,
+        /// Where the number lies that fills the whole block, if one does.
+        filled: Option<isize>,
+    },
+}
+
+impl<T: Copy> Reader<T> {
+    fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
+        let Some(layout) = source.layout else { return Reader::InOrder(source.base) };
+        let cursor = Cursor::new(layout, start);
+        Reader::Collect { base: source.base, cursor, block, filled: None }
+    }
+
+    #[inline]
+    fn next(&mut self, start: usize, n: usize) -> *const T {
+        match self {
+            // SAFETY: `start` is within the input.
+            Reader::InOrder(base) => unsafe { base.add(start) },
+            Reader::Collect { base, cursor, block, filled } => {
+                if let Some(offset) = cursor.adjacent(n) {
+                    cursor.next_run(n);
+                    // SAFETY: the cursor stays within the input.
+                    return unsafe { base.offset(offset) };
+                }
+                let repeated = cursor.repeated(n);
+                match repeated {
+                    Some(_) if *filled == repeated => _ = cursor.next_run(n),
+                    Some(offset) => {
+                        cursor.next_run(n);
+                        // SAFETY: the cursor stays within the input, and the block has room for
+                        // `BLOCK` numbers.
+                        unsafe {
+                            std::slice::from_raw_parts_mut(*block, BLOCK)
+                                .fill(*base.offset(offset));
+                        }
+                    }
+                    // SAFETY: the cursor belongs to this input, and `n` is `BLOCK` at most.
+                    None => unsafe {
+                        cursor.read(*base, std::slice::from_raw_parts_mut(*block, n));
+                    },
+                }
+                *filled = repeated;
+                *block
+            }
+        }
+    }
+}
+
+struct Builder {
+    inputs: usize,
+    steps: RefCell<SmallVec<[Instruction; 8]>>,
+}
+
+/// A value inside a [`Program`] under construction: write expressions with operators and methods.
+#[derive(Clone, Copy)]
+pub struct Expr<'b> {
+    builder: &'b Builder,
+    id: u8,
+}
+
+impl Expr<'_> {
+    fn push(self, op: Opcode, b: u8, c: u8) -> Self {
+        let mut steps = self.builder.steps.borrow_mut();
+        let id = self.builder.inputs + steps.len();
+        assert!(id < 255, "a program has at most 255 inputs and steps");
+        steps.push(Instruction { op, args: [self.id, b, c] });
+        Expr { id: id as u8, ..self }
+    }
+
+    /// Any operation of one operand.
+    pub fn unary(self, op: Unary) -> Self {
+        self.push(Opcode::Unary(op), 0, 0)
+    }
+
+    /// Any operation of two operands.
+    pub fn binary(self, op: Binary, other: Self) -> Self {
+        self.push(Opcode::Binary(op), other.id, 0)
+    }
+
+    /// `a` where this is not zero, else `b`.
+    pub fn select(self, a: Self, b: Self) -> Self {
+        self.push(Opcode::Select, a.id, b.id)
+    }
+}
+
+macro_rules! expression_operators {
+    ($($Trait:ident $method:ident: |$x:ident, $c:ident| $right:expr, $left:expr;)*) => { $(
+        impl<'b> ops::$Trait for Expr<'b> {
+            type Output = Expr<'b>;
+            fn $method(self, other: Expr<'b>) -> Expr<'b> {
+                self.binary(Binary::$Trait, other)
+            }
+        }
+        impl<'b> ops::$Trait<f64> for Expr<'b> {
+            type Output = Expr<'b>;
+            fn $method(self, $c: f64) -> Expr<'b> {
+                let $x = self;
+                $right
+            }
+        }
+        impl<'b> ops::$Trait<Expr<'b>> for f64 {
+            type Output = Expr<'b>;
+            fn $method(self, $x: Expr<'b>) -> Expr<'b> {
+                let $c = self;
+                $left
+            }
+        }
+    )* };
+}
+expression_operators! {
+    Add add: |x, c| x.unary(Unary::Shift(c)), x.unary(Unary::Shift(c));
+    Sub sub: |x, c| x.unary(Unary::Shift(-c)), (-x).unary(Unary::Shift(c));
+    Mul mul: |x, c| x.unary(Unary::Scale(c)), x.unary(Unary::Scale(c));
+    Div div: |x, c| x.unary(Unary::DivScalar(c)), x.unary(Unary::ScalarDiv(c));
+}
+impl<'b> ops::Neg for Expr<'b> {
+    type Output = Expr<'b>;
+    fn neg(self) -> Expr<'b> {
+        self.unary(Unary::Neg)
+    }
+}

@@ -1,0 +1,125 @@
+//! Programs that end in a sum: the numbers are added up while they are in the cache, and the
+//! tensor that would hold them is never made.
+
+use super::kernel::Pointwise;
+use super::program::{Program, Source};
+use crate::kernels::reduce::{Cut, cut, join, sum_middle};
+use crate::kernels::scratch::Scratch;
+use crate::machine::{Shared, cost};
+
+impl Program {
+    /// For each type behind [`FloatKernels`](crate::kernels::FloatKernels): sums along the middle
+    /// axis, [outer, inner].
+    ///
+    /// # Safety
+    /// There is a source for each input, with the numbers of the split in its layout, and a result;
+    /// `sums` is as long as [`Split::sums`] says.
+    pub(crate) unsafe fn sum_here<T: Pointwise>(
+        &self,
+        sources: &[Source<T>],
+        split: Split,
+        sums: &mut [T],
+    ) {
+        let Split { outer, n, inner, .. } = split;
+        // SAFETY: by the contract.
+        unsafe { self.add_up(sources, 0, [outer, n, inner], sums) };
+    }
+
+    /// Makes the numbers from `start` on and sums them, divided as the reduction of stored numbers
+    /// divides them: so the bits are the same, on any number of threads. What is made at once stays
+    /// in the second cache.
+    ///
+    /// # Safety
+    /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
+    unsafe fn add_up<T: Pointwise>(
+        &self,
+        sources: &[Source<T>],
+        start: usize,
+        [outer, n, inner]: [usize; 3],
+        out: &mut [T],
+    ) {
+        let numbers = outer * n * inner;
+        let cost = cost(&[numbers, self.len() + 1]);
+        match cut([outer, n, inner]) {
+            Cut::Whole => {
+                let mut made = Scratch::<T>::new(numbers);
+                let made = made.numbers();
+                let target = Shared(made.as_mut_ptr());
+                // SAFETY: by the contract; `made` has room for these numbers and is this call's.
+                unsafe { self.block_range(sources, &[target], start..start + numbers, start) };
+                sum_middle(made, [outer, n, inner], out);
+            }
+            Cut::Outer(half) => {
+                let (out1, out2) = out.split_at_mut(half * inner);
+                let second = start + half * n * inner;
+                // SAFETY: both are parts of what the caller has promised.
+                join(
+                    cost,
+                    || unsafe { self.add_up(sources, start, [half, n, inner], out1) },
+                    || unsafe { self.add_up(sources, second, [outer - half, n, inner], out2) },
+                );
+            }
+            Cut::Middle(half) => {
+                let mut rest = Scratch::<T>::new(inner);
+                let rest = rest.numbers();
+                let second = start + half * inner;
+                // SAFETY: both are parts of what the caller has promised.
+                join(
+                    cost,
+                    || unsafe { self.add_up(sources, start, [1, half, inner], out) },
+                    || unsafe { self.add_up(sources, second, [1, n - half, inner], rest) },
+                );
+                for (sum, &more) in out.iter_mut().zip(rest.iter()) {
+                    *sum = *sum + more;
+                }
+            }
+        }
+    }
+}
+
+/// The innermost axes that are summed, as the middle of three: `[outer, n, inner]`.
+#[derive(Clone, Copy)]
+pub struct Split {
+    outer: usize,
+    n: usize,
+    inner: usize,
+    /// Which axes the middle is.
+    axes: (usize, usize),
+}
+
+impl Split {
+    pub(crate) fn of(over: &[usize], shape: &[usize]) -> Self {
+        let lead = over.len() - shape.len().min(over.len());
+        let summed = |axis: usize| axis < lead || over[axis] != shape[axis - lead];
+        // Axes of one element belong to whatever is beside them.
+        let end = (0..over.len()).rfind(|&axis| summed(axis) && over[axis] != 1);
+        let end = end.map_or(over.len(), |axis| axis + 1);
+        let start = (0..end).rfind(|&axis| !summed(axis) && over[axis] != 1);
+        let start = start.map_or(0, |axis| axis + 1);
+        let product = |sizes: &[usize]| sizes.iter().product();
+        Split {
+            outer: product(&over[..start]),
+            n: product(&over[start..end]),
+            inner: product(&over[end..]),
+            axes: (start, end),
+        }
+    }
+
+    /// How many numbers each sum is of.
+    pub(crate) fn terms(self) -> usize {
+        self.n
+    }
+
+    /// How many sums there are: outer and inner ones.
+    pub(crate) fn sums(self) -> [usize; 2] {
+        [self.outer, self.inner]
+    }
+
+    /// The shape of the sums: the middle axes have one element each.
+    pub(crate) fn shape(self, over: &[usize]) -> Vec<isize> {
+        let (start, end) = self.axes;
+        let mut sizes: Vec<isize> = over.iter().map(|&n| n as isize).collect();
+        sizes[start..end].fill(1);
+        sizes
+    }
+}

@@ -1,0 +1,64 @@
+//! Elements of images by their positions, and the adjoint: elements added to images of zeros.
+
+use crate::machine::{Shared, ranges};
+use crate::number::Real;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// `out[…, o] = x[…, index[…, o]]`: one image of `size` elements after the other, with `area`
+/// positions each. Whether all of them lie in their images.
+pub(crate) fn pick<T: Real>(
+    x: &[T],
+    size: usize,
+    index: &[i64],
+    area: usize,
+    out: &mut [T],
+) -> bool {
+    let outside = AtomicBool::new(false);
+    let to = Shared(out.as_mut_ptr());
+    ranges(out.len() / area, out.len(), 1, |range| {
+        let (start, len) = (range.start * area, range.len() * area);
+        // SAFETY: the ranges are disjoint parts of the result.
+        let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(start), len) };
+        let images = x[range.start * size..range.end * size].chunks_exact(size);
+        let index = index[start..start + len].chunks_exact(area);
+        for ((out, index), x) in out.chunks_exact_mut(area).zip(index).zip(images) {
+            for (y, &i) in out.iter_mut().zip(index) {
+                match x.get(i as usize) {
+                    Some(&x) => *y = x,
+                    None => outside.store(true, Relaxed),
+                }
+            }
+        }
+    });
+    !outside.into_inner()
+}
+
+/// `out[…, index[…, o]] += x[…, o]`, from zero. Whether all positions lie in their images.
+pub(crate) fn place<T: Real>(
+    x: &[T],
+    area: usize,
+    index: &[i64],
+    size: usize,
+    out: &mut [T],
+) -> bool {
+    let outside = AtomicBool::new(false);
+    let to = Shared(out.as_mut_ptr());
+    ranges(out.len() / size, out.len(), 1, |range| {
+        // SAFETY: the ranges are disjoint parts of the result.
+        let out = unsafe {
+            std::slice::from_raw_parts_mut(to.get().add(range.start * size), range.len() * size)
+        };
+        let part = range.start * area..range.end * area;
+        let (x, index) = (x[part.clone()].chunks_exact(area), index[part].chunks_exact(area));
+        for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {
+            out.fill(T::default());
+            for (&x, &i) in x.iter().zip(index) {
+                match out.get_mut(i as usize) {
+                    Some(y) => *y = y.add_(x),
+                    None => outside.store(true, Relaxed),
+                }
+            }
+        }
+    });
+    !outside.into_inner()
+}

@@ -1,0 +1,83 @@
+//! Random numbers: bits of a generator made into masks, uniform and normal numbers.
+
+use super::philox::{BATCH, for_bytes};
+use crate::machine::{Shared, ranges, simd};
+use crate::number::Scalar;
+use rand::Rng;
+use std::f64::consts::TAU;
+
+/// `one` where the 32 bits of that number in the stream are below `below`, else `zero`.
+pub(crate) fn keep<T: Scalar>(
+    key: u64,
+    stream: u64,
+    below: u64,
+    [zero, one]: [T; 2],
+    out: &mut [T],
+) {
+    let (some, last) = (below > 0, below.saturating_sub(1) as u32);
+    let n = out.len();
+    let to = Shared(out.as_mut_ptr());
+    ranges(n, n, BATCH / 4, |range| {
+        // SAFETY: the ranges are disjoint parts of the result.
+        let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        simd(
+            #[inline(always)]
+            move || {
+                for_bytes(key, stream, range.start as u64, 4 * to.len(), move |done, bytes| {
+                    let words = bytes.as_chunks().0;
+                    for (x, &word) in to[done / 4..done / 4 + words.len()].iter_mut().zip(words) {
+                        *x = if u32::from_le_bytes(word) <= last && some { one } else { zero };
+                    }
+                });
+            },
+        );
+    });
+}
+
+/// Bytes asked from a generator at a time.
+const BYTES: usize = 2048;
+
+/// Overwrites `numbers` with `f` of groups of random words, `per` numbers to a group of `K` bytes.
+#[inline(always)]
+pub(crate) fn draw<T: Copy, const K: usize>(
+    numbers: &mut [T],
+    per: usize,
+    rng: &mut (impl Rng + ?Sized),
+    f: impl Fn(&[u8; K], &mut [T]) + Copy,
+) {
+    let mut bytes = [0; BYTES];
+    for part in numbers.chunks_mut(BYTES / K * per) {
+        let bytes = &mut bytes[..part.len().div_ceil(per) * K];
+        rng.fill_bytes(bytes);
+        let groups = bytes.as_chunks().0;
+        simd(
+            #[inline(always)]
+            move || {
+                for (to, bytes) in part.chunks_mut(per).zip(groups) {
+                    f(bytes, to);
+                }
+            },
+        );
+    }
+}
+
+/// 24 random bits as a multiple of 2⁻²⁴ in [0, 1).
+#[inline(always)]
+pub(crate) fn unit24(word: u32) -> f64 {
+    f64::from(word >> 8) * 2f64.powi(-24)
+}
+
+/// 53 random bits as a multiple of 2⁻⁵³ in [0, 1).
+#[inline(always)]
+pub(crate) fn unit53(words: u64) -> f64 {
+    (words >> 11) as f64 * 2f64.powi(-53)
+}
+
+/// Two independent standard normal numbers from two uniform ones, the first in (0, 1]: √(-2 ln u)
+/// times cosine and sine of 2πv. G. E. P. Box, M. E. Muller, "A note on the generation of random
+/// normal deviates", 1958.
+pub(crate) fn box_muller(u: f64, v: f64) -> [f64; 2] {
+    let radius = (-2.0 * u.ln()).sqrt();
+    let (sin, cos) = (TAU * v).sin_cos();
+    [radius * cos, radius * sin]
+}

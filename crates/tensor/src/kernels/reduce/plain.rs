@@ -1,0 +1,118 @@
+//! Reductions of integers and booleans: plain loops. Integers here are labels, indices and pixels
+//! on their way to floating point; kernels for every instruction set would cost each build more
+//! than they save.
+
+use super::{Fold, Sizes};
+use crate::number::{Numeric, Scalar};
+
+/// Elements that are summed in `i64`, exactly.
+pub(crate) trait Whole: Scalar {
+    /// Holds every sum of 2³¹ such elements.
+    type Wide: Copy + Default + std::ops::AddAssign + Into<i128>;
+    fn wide(self) -> Self::Wide;
+}
+
+macro_rules! whole {
+    ($($t:ident $wide:ident)*) => { $(
+        impl Whole for $t {
+            type Wide = $wide;
+            #[inline(always)]
+            fn wide(self) -> $wide {
+                self.into()
+            }
+        }
+    )* };
+}
+whole! { bool i64 u8 i64 u32 i64 i64 i128 }
+
+/// How many elements are added before the sum moves to an `i128`.
+const PIECE: usize = 1 << 31;
+
+/// The sum of all. The order makes no difference.
+pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
+    let piece = |x: &[T]| {
+        let mut sum = T::Wide::default();
+        for &x in x {
+            sum += x.wide();
+        }
+        sum.into()
+    };
+    x.chunks(PIECE).map(piece).sum()
+}
+
+/// The sum of all; `None` if it is no `i64`.
+pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
+    exact(x).try_into().ok()
+}
+
+/// The sum of each column of `inner`; whether all fit.
+fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
+    let mut totals = vec![0i128; inner];
+    for rows in x.chunks(PIECE.saturating_mul(inner)) {
+        let mut sums = vec![T::Wide::default(); inner];
+        for row in rows.chunks_exact(inner) {
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum += x.wide();
+            }
+        }
+        for (total, sum) in totals.iter_mut().zip(sums) {
+            *total += sum.into();
+        }
+    }
+    let mut fit = true;
+    for (out, total) in out.iter_mut().zip(totals) {
+        *out = total.try_into().unwrap_or_else(|_| {
+            fit = false;
+            0
+        });
+    }
+    fit
+}
+
+/// The sums along the middle axis; whether all fit.
+pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) -> bool {
+    let mut fit = true;
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        if inner > 1 {
+            fit &= columns(x, inner, out);
+        } else if let Some(sum) = total(x) {
+            out[0] = sum;
+        } else {
+            fit = false;
+        }
+    }
+    fit
+}
+
+fn join<T: Numeric>(op: Fold, a: T, b: T) -> T {
+    let better = match op {
+        Fold::Max => b > a,
+        Fold::Min => b < a,
+    };
+    if better { b } else { a }
+}
+
+/// The extremes along the middle axis, which is not empty.
+pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [T]) {
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        out.copy_from_slice(&x[..inner]);
+        for row in x.chunks_exact(inner).skip(1) {
+            for (out, &x) in out.iter_mut().zip(row) {
+                *out = join(op, *out, x);
+            }
+        }
+    }
+}
+
+/// Where the first of the extremes is along the middle axis, which is not empty.
+pub(crate) fn positions<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) {
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
+        for (column, out) in out.iter_mut().enumerate() {
+            let at = |i: usize| x[i * inner + column];
+            let better = |best: usize, i: usize| {
+                if join(op, at(best), at(i)) == at(best) { best } else { i }
+            };
+            *out = (1..n).fold(0, better) as i64;
+        }
+    }
+}

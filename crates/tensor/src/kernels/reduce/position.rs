@@ -1,0 +1,77 @@
+//! Where the extremes are: `argmax`, `argmin`. The extreme itself is found first, at full speed;
+//! then the first element that equals it.
+
+use super::Fold;
+use super::kernel::{Sizes, fold, pieces};
+use super::reducer::{Max, Min, Reducer};
+use crate::machine::{PARALLEL, simd};
+use crate::number::{Math, Numeric};
+use rayon::prelude::*;
+
+/// Where the extremes are along the middle axis, which is not empty.
+pub(crate) fn positions<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [i64]) {
+    match op {
+        Fold::Min => find::<T, Min>(x, sizes, out),
+        Fold::Max => find::<T, Max>(x, sizes, out),
+    }
+}
+
+fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, out: &mut [i64]) {
+    pieces(x, sizes, out, &|x, sizes, out: &mut [i64]| {
+        let [_, n, inner] = sizes;
+        let mut extremes = vec![T::default(); out.len()];
+        fold::<T, R>(x, sizes, &[], &mut extremes);
+        let planes = x.chunks_exact(n * inner).zip(extremes.chunks_exact(inner));
+        for ((x, extremes), out) in planes.zip(out.chunks_exact_mut(inner)) {
+            if inner == 1 {
+                out[0] = first(x, extremes[0]) as i64;
+            } else {
+                firsts(x, extremes, out);
+            }
+        }
+    });
+}
+
+/// Whether this is the extreme, which may be NaN.
+#[inline(always)]
+fn is<T: Numeric>(x: T, extreme: T) -> bool {
+    (x == extreme) | (x.is_nan_() & extreme.is_nan_())
+}
+
+/// Where in a row.
+fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
+    const PIECE: usize = 256;
+    const BLOCK: usize = 1 << 15;
+    let within = |x: &[T]| {
+        simd(
+            #[inline(always)]
+            || {
+                // Whole pieces are searched without looking where, which makes vectors.
+                let hit = |piece: &&[T]| piece.iter().fold(false, |hit, &x| hit | is(x, extreme));
+                let before = x.chunks(PIECE).take_while(|piece| !hit(piece)).count() * PIECE;
+                x[before.min(x.len())..].iter().position(|&x| is(x, extreme)).map(|at| before + at)
+            },
+        )
+    };
+    let found = if x.len() < PARALLEL {
+        within(x)
+    } else {
+        x.par_chunks(BLOCK).enumerate().find_map_first(|(i, x)| within(x).map(|at| i * BLOCK + at))
+    };
+    found.expect("the extreme is one of the elements")
+}
+
+/// Where in each column.
+fn firsts<T: Numeric>(x: &[T], extremes: &[T], out: &mut [i64]) {
+    simd(
+        #[inline(always)]
+        move || {
+            // From the last row up: what is written last is the first position.
+            for (r, row) in x.chunks_exact(out.len()).enumerate().rev() {
+                for ((out, &x), &extreme) in out.iter_mut().zip(row).zip(extremes) {
+                    *out = if is(x, extreme) { r as i64 } else { *out };
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,14 @@
+//! Layout: shapes, the sizes that a call may write, strides, and the order in which elements are read.
+//!
+//! Plain integers. This room knows no memory, no element types and no operations, and imports from no
+//! other room.
+mod rule;
+mod shape;
+mod sizes;
+mod strided;
+
+pub use rule::Rule;
+pub(crate) use shape::{MAX_NUMEL, MAX_SIZE, Strides, product};
+pub use shape::{MAX_RANK, Shape, broadcast_shapes, broadcasts_to};
+pub use sizes::{Size, SizeList, Sizes};
+pub(crate) use strided::{Collapsed, Cursor};

@@ -1,0 +1,20 @@
+//! Machine: recycled blocks of memory (`storage`), work shared among threads (`parallel`), and code
+//! compiled for several instruction sets (`simd`).
+//!
+//! It knows layouts, because a block stores the shape and the strides of its tensor. It does not know what
+//! the bytes in a block mean.
+mod parallel;
+mod simd;
+mod storage;
+
+pub use parallel::Shared;
+pub(crate) use parallel::{PARALLEL, cost, ranges};
+#[cfg(test)]
+pub use simd::Baseline;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use simd::x86;
+pub use simd::{Isa, Kernel, dispatch, simd};
+pub(crate) use storage::Block;
+pub use storage::{
+    max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
+};

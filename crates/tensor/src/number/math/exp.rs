@@ -1,0 +1,69 @@
+//! The exponential and what is made of it.
+//!
+//! x = k ln 2 + r with |r| ≤ ln(2)/2 and an integer k, so that eˣ = 2ᵏ eʳ; eʳ - 1 is a polynomial.
+
+use super::Math;
+use super::real::{clamp, polynomial};
+use crate::machine::Isa;
+
+/// eʳ - 1, and k + `magic`.
+#[inline(always)]
+fn reduce<T: Math, I: Isa>(x: T) -> (T, T) {
+    let k = x.fma::<I>(T::K.log2_e, T::K.magic);
+    let n = k - T::K.magic;
+    let [high, low] = T::K.ln_2;
+    let r = n.fma::<I>(-low, n.fma::<I>(-high, x));
+    let p = (r * r).fma::<I>(polynomial::<T, I>(r, T::K.exp), r);
+    (p, k)
+}
+
+#[inline(always)]
+pub fn exp<T: Math, I: Isa>(x: T) -> T {
+    let (p, k) = reduce::<T, I>(clamp(x, T::K.exp_range));
+    // 2ᵏ may be beyond the type where the result is not, or is subnormal. The first product is
+    // exact, so a subnormal result is rounded once.
+    let [a, b] = T::exp2_halves(k);
+    (T::K.one + p) * a * b
+}
+
+#[inline(always)]
+pub fn exp_m1<T: Math, I: Isa>(x: T) -> T {
+    let (p, k) = reduce::<T, I>(clamp(x, T::K.exp_m1_range));
+    // 2ᵏ⁻¹, as 2ᵏ may be infinite where the result is not.
+    let s = T::exp2(k, 1);
+    let y = p.fma::<I>(s, s - T::K.half) * T::K.two;
+    if x.magnitude() < T::K.tiny { x } else { y }
+}
+
+/// tanh |x| = (e²ˣ - 1) / (e²ˣ - 1 + 2), or a polynomial near zero, where that rounds too often.
+#[inline(always)]
+pub fn tanh<T: Math, I: Isa>(x: T) -> T {
+    let a = x.magnitude();
+    let a = if a > T::K.tanh_one { T::K.tanh_one } else { a };
+    let (p, k) = reduce::<T, I>(a + a);
+    let s = T::exp2(k, 0);
+    let e = p.fma::<I>(s, s - T::K.one);
+    let z = a * a;
+    let near = (a * z).fma::<I>(polynomial::<T, I>(z, T::K.tanh), a);
+    (if a < T::K.tanh_small { near } else { e / (e + T::K.two) }).signed_as(x)
+}
+
+/// With z = exp(-|x|), which cannot overflow: 1 / (1 + z) or, for negative x, z / (1 + z).
+#[inline(always)]
+pub fn sigmoid<T: Math, I: Isa>(x: T) -> T {
+    let z = exp::<T, I>(-x.magnitude());
+    (if x < T::K.zero { z } else { T::K.one }) / (T::K.one + z)
+}
+
+/// max(x, 0) + ln(1 + exp(-|x|))
+#[inline(always)]
+pub fn softplus<T: Math, I: Isa>(x: T) -> T {
+    let z = exp::<T, I>(-x.magnitude());
+    // 1 + z is 1 + f or, to stay near 1, 2 (1 + f).
+    let double = z > T::K.sqrt_2_less_1;
+    let f = if double { (z - T::K.one) * T::K.half } else { z };
+    let n = if double { T::K.one } else { T::K.zero };
+    let [high, low] = T::K.ln_2;
+    let l = n * high + (f + n.fma::<I>(low, T::ln_tail::<I>(f)));
+    l + if x > T::K.zero { x } else { T::K.zero }
+}

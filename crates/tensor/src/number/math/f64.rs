@@ -1,0 +1,234 @@
+//! Constants and bits of `f64`.
+
+#![allow(clippy::excessive_precision)] // the fitted coefficients' digits, as they came
+
+use super::Math;
+use super::real::{Constants, Real, Split, polynomial};
+use crate::machine::Isa;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, LOG2_E};
+
+/// (2 atanh(s) / s - 2) / s² as a polynomial in s², s = f / (2 + f) for 1 + f within [√½, √2):
+/// relative error 2⁻⁵⁹.
+const ATANH: [f64; 7] = [
+    0.666666666666673513,
+    0.399999999994093691,
+    0.285714287436812042,
+    0.222221984296270464,
+    0.181835723169749858,
+    0.153138332247272524,
+    0.147982474054098923,
+];
+/// (sin(r)/r - 1) / r² as a polynomial in r², |r| ≤ π/4: relative error of the sine 2⁻⁵⁸.
+const SIN: [f64; 6] = [
+    -0.166666666666666324,
+    0.00833333333332247211,
+    -0.000198412698298356635,
+    2.75573136973257202e-6,
+    -2.50507584859141014e-8,
+    1.58967960726828437e-10,
+];
+/// (cos r - 1 + r²/2) / r⁴ as a polynomial in r², |r| ≤ π/4: relative error of the cosine 2⁻⁶³·⁹.
+const COS: [f64; 6] = [
+    0.041666666666666595,
+    -0.00138888888888733246,
+    0.0000248015872889836783,
+    -2.75573142100730946e-7,
+    2.08757042704783594e-9,
+    -1.13586832914260315e-11,
+];
+/// π/2 in four pieces: three of 33 bits, whose products with a k < 2²⁰ are exact, and the rest.
+const FRAC_PI_2: [f64; 4] =
+    [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.478427660368898e-32];
+
+const ONE: u64 = 1f64.to_bits();
+/// Sign and exponent.
+const TOP: u64 = !0 << 52;
+const SQRT_HALF: u64 = FRAC_1_SQRT_2.to_bits();
+const MAGIC: f64 = 6755399441055744.0;
+/// 2⁵²: an integer below it in the low bits makes that integer plus 2⁵².
+const TWO_52: f64 = 4503599627370496.0;
+
+/// a + b and what its rounding lost, for |a| ≥ |b| or an exact sum.
+#[inline(always)]
+fn sum(a: f64, b: f64) -> (f64, f64) {
+    let s = a + b;
+    (s, (a - s) + b)
+}
+
+impl Real for f64 {
+    const K: Constants<f64> = Constants {
+        zero: 0.0,
+        half: 0.5,
+        one: 1.0,
+        two: 2.0,
+        infinity: f64::INFINITY,
+        neg_infinity: f64::NEG_INFINITY,
+        nan: f64::NAN,
+        magic: MAGIC,
+        log2_e: LOG2_E,
+        ln_2: [0.693147180559663, 2.8235290563031577e-13],
+        exp_range: [-746.0, 710.0],
+        exp_m1_range: [-40.0, 710.0],
+        // Relative error of tanh 2⁻⁶².
+        tanh: &[
+            -0.333333333333333148,
+            0.13333333333327424,
+            -0.0539682539618423843,
+            0.0218694881966759978,
+            -0.00886322537326695095,
+            0.00359194429396426538,
+            -0.00145377845217632066,
+            0.000576035704454899169,
+            -0.000185205984509326683,
+        ],
+        tanh_small: 0.36,
+        tanh_one: 20.0,
+        // Relative error of eʳ - 1: 2⁻⁵⁸·⁹.
+        exp: &[
+            0.5,
+            0.166666666666666768,
+            0.0416666666666662133,
+            0.00833333333332076688,
+            0.00138888888886912676,
+            0.000198412698906156253,
+            0.0000248015884939402264,
+            2.75572376309562923e-6,
+            2.75557265844238525e-7,
+            2.5111910959224934e-8,
+            2.1527940902622454e-9,
+        ],
+        tiny: 1.1e-16,
+        sqrt_2_less_1: 0.41421356237309503,
+        large: 1152921504606846976.0,
+    };
+    const NEAR: f64 = 1e5;
+
+    #[inline(always)]
+    fn abs_(self) -> Self {
+        self.abs()
+    }
+    #[inline(always)]
+    fn add_(self, other: Self) -> Self {
+        self + other
+    }
+    #[inline(always)]
+    fn sub_(self, other: Self) -> Self {
+        self - other
+    }
+    #[inline(always)]
+    fn mul_(self, other: Self) -> Self {
+        self * other
+    }
+
+    #[inline(always)]
+    fn fused(self, b: f64, c: f64) -> f64 {
+        self.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> f64 {
+        f64::abs(self)
+    }
+
+    #[inline(always)]
+    fn signed_as(self, sign: f64) -> f64 {
+        self.copysign(sign)
+    }
+
+    #[inline(always)]
+    fn root(self) -> f64 {
+        f64::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn exp2_halves(k: f64) -> [f64; 2] {
+        let sum = k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(2 * 1023);
+        let half = sum >> 1;
+        [f64::from_bits(half << 52), f64::from_bits(sum.wrapping_sub(half) << 52)]
+    }
+
+    #[inline(always)]
+    fn exp2(k: f64, less: u8) -> f64 {
+        f64::from_bits(
+            k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(1023 - u64::from(less)) << 52,
+        )
+    }
+
+    #[inline(always)]
+    fn split(self) -> Split<f64> {
+        let above = self.to_bits().wrapping_sub(SQRT_HALF);
+        let biased = above.wrapping_add(ONE) >> 52;
+        Split {
+            mantissa: f64::from_bits(self.to_bits().wrapping_sub(above & TOP)),
+            exponent: f64::from_bits(biased | TWO_52.to_bits()) - (TWO_52 + 1023.0),
+            unscale: f64::from_bits(ONE.wrapping_sub(above & TOP)),
+        }
+    }
+
+    #[inline(always)]
+    fn normaliser(self) -> (f64, f64) {
+        let subnormal = self < f64::MIN_POSITIVE;
+        (if subnormal { 18014398509481984.0 } else { 1.0 }, if subnormal { 54.0 } else { 0.0 })
+    }
+
+    /// With s = f / (2 + f): ln(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² A(s²)), as f - s f = 2 s.
+    #[inline(always)]
+    fn ln_tail<I: Isa>(f: f64) -> f64 {
+        let s = f / (2.0 + f);
+        let z = s * s;
+        let h = 0.5 * f * f;
+        s.fma::<I>(z.fma::<I>(polynomial::<f64, I>(z, &ATANH), h), -h)
+    }
+
+    #[inline(always)]
+    fn circle<I: Isa>(self) -> (f64, f64, f64) {
+        let k = self.fma::<I>(FRAC_2_PI, MAGIC);
+        let n = k - MAGIC;
+        let [a, b, c, d] = FRAC_PI_2;
+        // All but the last rounding is exact or kept: r + t has some 100 bits, as it must where x is
+        // so near a multiple of π/2 that the first 50 cancel.
+        let (r, lost) = sum(self - n * a, n * -b);
+        let (r, more) = sum(r, n * -c);
+        let (r, t) = sum(r, (lost + more) - n * d);
+        let s = r * r;
+        let sin = (r * s).fma::<I>(polynomial::<f64, I>(s, &SIN), (0.5 * s).fma::<I>(-t, t)) + r;
+        // 1 - s/2 and what its rounding lost.
+        let h = 0.5 * s;
+        let top = 1.0 - h;
+        let tail = r.fma::<I>(-t, (s * s) * polynomial::<f64, I>(s, &COS));
+        let cos = top + (((1.0 - top) - h) + tail);
+        (k, sin, cos)
+    }
+
+    #[inline(always)]
+    fn rotate(k: f64, quarters: u8, sin: f64, cos: f64) -> f64 {
+        let q = k.to_bits().wrapping_add(u64::from(quarters));
+        let y = if q & 1 == 0 { sin } else { cos };
+        f64::from_bits(y.to_bits() ^ ((q & 2) << 62))
+    }
+
+    #[inline(never)]
+    fn sin_far(self) -> f64 {
+        f64::sin(self)
+    }
+
+    #[inline(never)]
+    fn cos_far(self) -> f64 {
+        f64::cos(self)
+    }
+
+    #[inline(never)]
+    fn power(self, p: f64) -> f64 {
+        f64::powf(self, p)
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(x: f64) -> f64 {
+        x
+    }
+}

@@ -1,0 +1,211 @@
+//! Shape rules: what comes out of an operation on operands of these shapes, or why they do not
+//! fit. Tensors panic with the text, variables of a tape add where in a model it happened, and a
+//! run on shapes alone returns it.
+//!
+//! No rule panics, whatever it is given. Its text names the operation, the shapes, the axis and,
+//! where one is likely, the mend. Rules that are given an axis return it resolved, beside the shape
+//! of the result.
+//!
+//! This room knows layouts and the options in `geometry`, no numbers.
+
+// The error of every rule is the same: the text that says what does not fit.
+#![allow(clippy::missing_errors_doc)]
+
+mod conv;
+mod conv1d;
+mod index;
+mod join;
+mod layout;
+mod matmul;
+mod pool;
+mod reduce;
+mod resample;
+#[cfg(test)]
+mod tests;
+mod unfold;
+
+pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
+pub use conv1d::{conv_transpose1d, conv1d};
+pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
+pub use join::{chunk, concat, pad, split, stack};
+pub use layout::{
+    flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
+};
+pub use matmul::matmul;
+pub(crate) use matmul::{Face, face};
+pub use pool::{
+    adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
+    pool1d, pool2d,
+};
+pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
+pub use resample::{interpolate, pad_mode};
+pub use unfold::{fold, unfold};
+
+use crate::layout::{MAX_RANK, MAX_SIZE, Shape, broadcast_shapes, broadcasts_to, product};
+use std::fmt::{Debug, Write};
+
+pub use crate::layout::Rule;
+
+/// Panics at the caller's line with the text of a rule.
+pub(crate) trait OrPanic<R> {
+    fn or_panic(self) -> R;
+}
+impl<R> OrPanic<R> for Rule<R> {
+    #[inline]
+    #[track_caller]
+    fn or_panic(self) -> R {
+        match self {
+            Ok(answer) => answer,
+            Err(why) => fail(&why),
+        }
+    }
+}
+#[cold]
+#[track_caller]
+fn fail(why: &str) -> ! {
+    panic!("{why}")
+}
+
+#[inline]
+fn ensure(fits: bool, why: impl FnOnce() -> String) -> Rule<()> {
+    if fits { Ok(()) } else { Err(why()) }
+}
+
+/// The product of these sizes, or the text that they are too many.
+pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
+    product(sizes).ok_or_else(|| too_many(op, sizes))
+}
+
+/// These sizes as a shape, if a tensor can have it: an empty axis hides no sizes.
+///
+/// # Errors
+/// If there are too many axes, or indices along one, or elements.
+pub fn shape_of(op: &str, sizes: &[usize]) -> Rule {
+    ensure(sizes.len() <= MAX_RANK, || {
+        format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
+    })?;
+    count(op, sizes)?;
+    ensure(sizes.iter().all(|&size| size <= MAX_SIZE), || {
+        format!("{op}: shape {sizes:?} is too large: no axis has more than {MAX_SIZE} indices")
+    })?;
+    Ok(Shape::new(sizes))
+}
+
+fn too_many(op: &str, sizes: &(impl Debug + ?Sized)) -> String {
+    format!("{op}: shape {sizes:?} has more elements than can be counted")
+}
+
+/// A shape with another size along one axis.
+fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
+    let mut sizes = shape_of(op, shape)?;
+    sizes[axis] = size;
+    shape_of(op, &sizes)
+}
+
+/// Resolves an axis that may count from the end.
+///
+/// ```
+/// use wengert_tensor::shapes::axis;
+/// assert_eq!(axis("sum", -1, &[2, 3]), Ok(1));
+/// let why = "sum: axis 2 of a tensor of shape [2, 3]: it has axes -2..2";
+/// assert_eq!(axis("sum", 2, &[2, 3]), Err(why.into()));
+/// ```
+#[inline]
+pub fn axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
+    let rank = shape.len() as isize;
+    let resolved = if axis < 0 { axis + rank } else { axis };
+    if (0..rank).contains(&resolved) {
+        return Ok(resolved as usize);
+    }
+    Err(match rank {
+        0 => format!("{op}: axis {axis} of a scalar: it has no axes"),
+        _ => format!(
+            "{op}: axis {axis} of a tensor of shape {shape:?}: it has axes {}..{rank}",
+            -rank
+        ),
+    })
+}
+
+/// Resolves the place of a new axis: there is one more than there are axes, and -1 is the last.
+pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
+    let places = shape.len() as isize + 1;
+    let resolved = if axis < 0 { axis + places } else { axis };
+    ensure((0..places).contains(&resolved), || {
+        format!(
+            "{op}: no place {axis} for a new axis in shape {shape:?}: it has places {}..{places}",
+            -places
+        )
+    })?;
+    Ok(resolved as usize)
+}
+
+/// The shape with one more axis, and where it is.
+fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(usize, Shape)> {
+    let at = new_axis(op, named, shape)?;
+    ensure(shape.len() < MAX_RANK, || {
+        format!("{op}: shape {shape:?} has {MAX_RANK} axes already, the most there can be")
+    })?;
+    Ok((at, shape_of(op, &Shape::new(shape).inserted(at, size))?))
+}
+
+/// The shape that two operands broadcast to.
+///
+/// ```
+/// use wengert_tensor::shapes::broadcast;
+/// assert_eq!(broadcast("add", &[4, 1], &[3]).unwrap(), [4, 3]);
+/// ```
+#[inline]
+pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Rule {
+    if a.len().max(b.len()) > MAX_RANK {
+        shape_of(op, a)?;
+        shape_of(op, b)?;
+    }
+    match broadcast_shapes(a, b) {
+        Some(shape) if product(&shape).is_some() => Ok(shape),
+        Some(shape) => Err(too_many(op, &shape)),
+        None => Err(do_not_broadcast(op, a, b)),
+    }
+}
+
+/// What to say of two shapes that do not broadcast.
+#[cold]
+fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
+    let pairs = a.iter().rev().zip(b.iter().rev());
+    let mut differing = pairs.enumerate().filter(|&(_, (&x, &y))| x != y && x != 1 && y != 1);
+    let mut text = format!("{op}: shapes {a:?} and {b:?} do not broadcast");
+    if let Some((i, (x, y))) = differing.next() {
+        let _ = write!(text, ": axis -{} has {x} and {y}", i + 1);
+    }
+    // A vector meant for an outer axis is the usual reason.
+    let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
+    if let ([n], Some(axis)) = (short, long.iter().position(|size| short == [*size])) {
+        let ones = ", 1".repeat(long.len() - 1 - axis);
+        let _ = write!(text, " (to align with axis {axis}, reshape to [{n}{ones}])");
+    }
+    text
+}
+
+/// What a choice between two operands, element by element, gives: all three broadcast.
+pub fn select(op: &str, condition: &[usize], a: &[usize], b: &[usize]) -> Rule {
+    let both = broadcast(op, a, b)?;
+    broadcast(op, condition, &both)
+        .map_err(|why| format!("{why}; the first is that of the condition"))
+}
+
+/// An operand of an operation in place, whose result has the shape of its target.
+pub fn in_place(op: &str, target: &[usize], other: &[usize]) -> Rule<()> {
+    ensure(broadcasts_to(other, target), || {
+        format!("{op}: in place, {other:?} does not broadcast to {target:?}")
+    })
+}
+
+/// A larger shape to repeat to.
+pub fn broadcast_to(from: &[usize], to: &[usize]) -> Rule {
+    ensure(broadcasts_to(from, to), || {
+        format!(
+            "broadcast_to: shape {from:?} cannot be repeated to {to:?}: axes are matched from the \
+             last, and only size 1 repeats"
+        )
+    })?;
+    shape_of("broadcast_to", to)
+}

@@ -1,0 +1,81 @@
+//! Booleans: not, and, or, exclusive or.
+
+use super::{common, each, zip};
+use crate::tensor::Tensor;
+use std::ops;
+
+macro_rules! logic {
+    ($($(#[$doc:meta])* $Trait:ident as $name:ident: $method:ident $op:tt;)*) => {
+        /// Logic, with broadcasting. The operators `!`, `&`, `|` and `^` do the same.
+        impl Tensor<bool> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            #[must_use]
+            pub fn $name(&self, other: &Self) -> Self {
+                zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
+            }
+        )* }
+        $(
+            impl ops::$Trait<&Tensor<bool>> for &Tensor<bool> {
+                type Output = Tensor<bool>;
+                #[track_caller]
+                fn $method(self, other: &Tensor<bool>) -> Tensor<bool> {
+                    self.$name(other)
+                }
+            }
+            impl ops::$Trait<Tensor<bool>> for &Tensor<bool> {
+                type Output = Tensor<bool>;
+                #[track_caller]
+                fn $method(self, other: Tensor<bool>) -> Tensor<bool> {
+                    self.$name(&other)
+                }
+            }
+            impl ops::$Trait<&Tensor<bool>> for Tensor<bool> {
+                type Output = Tensor<bool>;
+                #[track_caller]
+                fn $method(self, other: &Tensor<bool>) -> Tensor<bool> {
+                    self.$name(other)
+                }
+            }
+            impl ops::$Trait<Tensor<bool>> for Tensor<bool> {
+                type Output = Tensor<bool>;
+                #[track_caller]
+                fn $method(self, other: Tensor<bool>) -> Tensor<bool> {
+                    self.$name(&other)
+                }
+            }
+        )*
+    };
+}
+logic! {
+    /// True where both are.
+    BitAnd as and: bitand &;
+    /// True where at least one of the two is.
+    BitOr as or: bitor |;
+    /// True where just one of the two is.
+    BitXor as xor: bitxor ^;
+}
+
+impl Tensor<bool> {
+    /// True where `self` is false.
+    #[must_use]
+    pub fn not(&self) -> Self {
+        each(self, |x| !x)
+    }
+}
+
+impl ops::Not for &Tensor<bool> {
+    type Output = Tensor<bool>;
+    fn not(self) -> Tensor<bool> {
+        Tensor::not(self)
+    }
+}
+impl ops::Not for Tensor<bool> {
+    type Output = Tensor<bool>;
+    fn not(self) -> Tensor<bool> {
+        Tensor::not(&self)
+    }
+}

@@ -1,0 +1,471 @@
+//! The tensor's pointwise operators and methods.
+
+mod literals;
+mod logic;
+#[cfg(test)]
+mod tests;
+mod unary;
+mod whole;
+
+use crate::kernels::pointwise::{Step, in_parallel};
+use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
+use crate::layout::Shape;
+use crate::machine::PARALLEL;
+use crate::shapes::{self, OrPanic};
+use crate::tensor::{Element, Figure, Float, Given, Number, Operand, Tensor};
+use smallvec::smallvec;
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::ops;
+
+/// How a type of numbers does arithmetic on whole tensors: floats by programs, integers by loops
+/// that are exact or panic.
+pub trait Arithmetic: Sized {
+    #[doc(hidden)]
+    #[track_caller]
+    fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self>
+    where
+        Self: Element;
+    /// `x op c` for the four operators.
+    #[doc(hidden)]
+    #[track_caller]
+    fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self>
+    where
+        Self: Element;
+    /// `x op c` for any operation.
+    #[doc(hidden)]
+    #[track_caller]
+    fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self>
+    where
+        Self: Element;
+    /// `c op x` for the four operators.
+    #[doc(hidden)]
+    #[track_caller]
+    fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self>
+    where
+        Self: Element;
+    #[doc(hidden)]
+    #[track_caller]
+    fn negate(x: &Tensor<Self>) -> Tensor<Self>
+    where
+        Self: Element;
+    #[doc(hidden)]
+    #[track_caller]
+    fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>)
+    where
+        Self: Element;
+    /// `x op= c` for the four operators.
+    #[doc(hidden)]
+    #[track_caller]
+    fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64)
+    where
+        Self: Element;
+}
+
+/// The shape of `a`, to which `b` must broadcast.
+#[track_caller]
+fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+    let shape = a.shape();
+    shapes::in_place(op.name(), &shape, &b.shape()).or_panic();
+    shape
+}
+
+macro_rules! float_arithmetic {
+    ($($t:ident)*) => { $(
+        impl Arithmetic for $t {
+            #[inline]
+            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
+                apply(Opcode::Binary(op), [a, b], shape)
+            }
+            #[inline]
+            fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self> {
+                match op {
+                    Binary::Add => x.unary(Unary::Shift(c)),
+                    Binary::Sub => x.unary(Unary::Shift(-c)),
+                    Binary::Mul => x.unary(Unary::Scale(c)),
+                    _ => Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape()),
+                }
+            }
+            fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
+                match (op, c) {
+                    (Binary::Pow, Figure::Float(p)) => x.unary(Unary::Powf(p)),
+                    (Binary::Pow, Figure::Whole(n)) => match i32::try_from(n) {
+                        Ok(n) => x.unary(Unary::Powi(n)),
+                        Err(_) => x.unary(Unary::Powf(n as f64)),
+                    },
+                    _ => {
+                        let c = Tensor::scalar_of(c.element::<$t>(op.name()));
+                        Self::binary(op, x, &c, x.shape())
+                    }
+                }
+            }
+            #[inline]
+            fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self> {
+                match op {
+                    Binary::Add => x.unary(Unary::Shift(c)),
+                    Binary::Sub => x.unary(Unary::Neg).unary(Unary::Shift(c)),
+                    Binary::Mul => x.unary(Unary::Scale(c)),
+                    _ => Self::binary(op, &Tensor::scalar_of(Self::of(c)), x, x.shape()),
+                }
+            }
+            #[inline]
+            fn negate(x: &Tensor<Self>) -> Tensor<Self> {
+                x.unary(Unary::Neg)
+            }
+            fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
+                target_shape(op, a, b);
+                Program::new(|[a, b]| [a.binary(op, b)]).update(&mut [a], &[b]);
+            }
+            fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64) {
+                Self::assign(op, x, &Tensor::scalar_of(Self::of(c)));
+            }
+        }
+    )* };
+}
+float_arithmetic! { f32 f64 }
+
+/// Each element by itself.
+fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
+    let x = x.contiguous();
+    let mut out = Tensor::empty(x.shape());
+    for (y, &x) in out.fresh_mut().iter_mut().zip(x.as_slice().unwrap_or_default()) {
+        *y = f(x);
+    }
+    out
+}
+
+/// Element by element over operands that broadcast to `shape`.
+fn zip<T: Element, U: Element>(
+    a: &Tensor<T>,
+    b: &Tensor<T>,
+    shape: Shape,
+    f: impl Fn(T, T) -> U,
+) -> Tensor<U> {
+    let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+    let mut out = Tensor::empty(shape);
+    let pairs = a.as_slice().unwrap_or_default().iter().zip(b.as_slice().unwrap_or_default());
+    for (y, (&a, &b)) in out.fresh_mut().iter_mut().zip(pairs) {
+        *y = f(a, b);
+    }
+    out
+}
+
+/// One opcode over operands that broadcast to `shape`.
+#[inline]
+#[track_caller]
+pub(crate) fn apply<T: Float, const N: usize>(
+    op: Opcode,
+    x: [&Tensor<T>; N],
+    shape: Shape,
+) -> Tensor<T> {
+    Tensor::pointwise(op, x, &shape)
+}
+
+/// The same where they do not lie in order, or have other shapes.
+#[inline(never)]
+#[track_caller]
+fn collected<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
+    let instruction = Instruction { op, args: [0, 1, 2] };
+    Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, shape)
+}
+
+/// One opcode over contiguous operands of equal shape.
+///
+/// # Safety
+/// The operands are contiguous and have this shape.
+#[inline]
+unsafe fn in_order<T: Float, const N: usize>(
+    op: Opcode,
+    x: [&Tensor<T>; N],
+    shape: &Shape,
+) -> Tensor<T> {
+    if op.arity() > N {
+        too_few(op, N)
+    }
+    let mut out = Tensor::empty_as(shape);
+    let n = out.numel();
+    let mut args = [std::ptr::null(); 3];
+    for (arg, x) in args.iter_mut().zip(x) {
+        *arg = x.ptr();
+    }
+    let out_ptr = out.fresh_ptr();
+    if n < PARALLEL {
+        // SAFETY: all operands and the new result have `n` numbers.
+        unsafe { Step { op, args, out: out_ptr, n }.run() };
+    } else {
+        // SAFETY: as above.
+        unsafe { in_parallel(op, args, out_ptr, n) };
+    }
+    out
+}
+
+#[cold]
+fn too_few(op: Opcode, given: usize) -> ! {
+    panic!("{op:?} reads {} operands, {given} are given", op.arity())
+}
+
+/// The shape two operands broadcast to.
+///
+/// # Panics
+/// If they do not.
+#[inline]
+#[track_caller]
+fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
+    let (a, b) = (a.shape(), b.shape());
+    if a == b {
+        return a;
+    }
+    shapes::broadcast(op, &a, &b).or_panic()
+}
+
+impl<T: Float> Tensor<T> {
+    /// Any pointwise operation of one operand.
+    #[doc(hidden)]
+    #[inline]
+    pub fn unary(&self, op: Unary) -> Self {
+        Self::pointwise(Opcode::Unary(op), [self], &self.shape())
+    }
+
+    /// Any pointwise operation of two operands, with broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[doc(hidden)]
+    #[inline]
+    #[track_caller]
+    pub fn binary(&self, op: Binary, other: &Self) -> Self {
+        apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
+    }
+
+    /// Any pointwise operation on operands that broadcast to this shape.
+    ///
+    /// # Panics
+    /// If one does not, or the operation has another number of operands.
+    #[doc(hidden)]
+    #[inline]
+    #[track_caller]
+    pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N], shape: &Shape) -> Self {
+        if operands.iter().all(|x| x.is_contiguous() && x.block.has_shape(shape)) {
+            // SAFETY: just checked.
+            return unsafe { in_order(op, operands, shape) };
+        }
+        collected(op, operands, shape)
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// min(max(x, low), high)
+    ///
+    /// # Panics
+    /// If `low > high`.
+    #[track_caller]
+    pub fn clamp(&self, low: f64, high: f64) -> Self {
+        assert!(low <= high, "clamp: {low} is greater than {high}");
+        self.clamp_min(low).clamp_max(high)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    #[track_caller]
+    fn with(&self, op: Binary, other: Given<'_, T>) -> Self {
+        match other {
+            Given::Tensor(other) => T::binary(op, self, other, common(op.name(), self, other)),
+            Given::Number(c) => T::with_figure(op, self, c),
+        }
+    }
+
+    /// The greater of two, element by element; NaN if either is NaN. The other is a tensor or a
+    /// number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn maximum(&self, other: impl Operand<T>) -> Self {
+        self.with(Binary::Maximum, other.operand())
+    }
+
+    /// The lesser of two, element by element; NaN if either is NaN. The other is a tensor or a
+    /// number.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn minimum(&self, other: impl Operand<T>) -> Self {
+        self.with(Binary::Minimum, other.operand())
+    }
+
+    /// aᵇ, element by element; the exponent is a tensor or a number. Of integers exactly: 2⁻¹ is no
+    /// integer and panics.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([4.0, 9.0]);
+    /// assert_eq!(x.pow(2).to_vec(), [16.0, 81.0]);
+    /// assert_eq!(x.pow(0.5).to_vec(), [2.0, 3.0]);
+    /// assert_eq!(x.pow(&Tensor::from([1.0, -1.0])).to_vec(), [4.0, 1.0 / 9.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or a power of integers is no integer or does not fit the
+    /// type.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn pow(&self, exponent: impl Operand<T>) -> Self {
+        self.with(Binary::Pow, exponent.operand())
+    }
+
+    /// x²; of integers exactly.
+    ///
+    /// # Panics
+    /// If the square of an integer does not fit the type.
+    #[track_caller]
+    pub fn square(&self) -> Self {
+        T::with_figure(Binary::Pow, self, Figure::Whole(2))
+    }
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $Op:ident as $name:ident: $op:tt ($orders:pat);)*) => {
+        /// Comparisons with a tensor or a number. Every comparison with NaN is false, but for `ne`.
+        ///
+        /// Integers and booleans (as 0 and 1) are compared with a number exactly; for floats the
+        /// number is first rounded to their type.
+        ///
+        /// ```
+        /// use wengert_tensor::Tensor;
+        /// let labels = Tensor::from([2i64, 0, 1]);
+        /// let predicted = Tensor::from([2i64, 1, 1]);
+        /// assert_eq!(labels.eq(&predicted).to_vec(), [true, false, true]);
+        /// assert_eq!(labels.gt(0).to_vec(), [true, false, true]);
+        /// assert_eq!(labels.lt(1.5).to_vec(), [false, true, true]);
+        /// ```
+        impl<T: Element> Tensor<T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+            pub fn $name(&self, other: impl Operand<T>) -> Tensor<bool> {
+                match other.operand() {
+                    Given::Tensor(other) => {
+                        let shape = common(stringify!($name), self, other);
+                        zip(self, other, shape, |a, b| a $op b)
+                    }
+                    Given::Number(c) => each(self, |x| matches!(c.order(x), $orders)),
+                }
+            }
+        )* }
+    };
+}
+comparisons! {
+    /// a > b
+    Gt as gt: > (Some(Greater));
+    /// a ≥ b
+    Ge as ge: >= (Some(Greater | Equal));
+    /// a < b
+    Lt as lt: < (Some(Less));
+    /// a ≤ b
+    Le as le: <= (Some(Less | Equal));
+    /// a = b, element by element, where `==` compares whole tensors.
+    Eq as eq: == (Some(Equal));
+    /// a ≠ b, element by element, where `!=` compares whole tensors.
+    Ne as ne: != (None | Some(Less | Greater));
+}
+
+macro_rules! operators {
+    ($($Trait:ident $method:ident $Assign:ident $assign:ident;)*) => { $(
+        impl<T: Number> ops::$Trait<&Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                T::binary(Binary::$Trait, self, other, common(stringify!($method), self, other))
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                self.$method(&other)
+            }
+        }
+        impl<T: Number> ops::$Trait<&Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                (&self).$method(other)
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                (&self).$method(&other)
+            }
+        }
+        impl<T: Number> ops::$Trait<f64> for &Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, c: f64) -> Tensor<T> {
+                T::with_number(Binary::$Trait, self, c)
+            }
+        }
+        impl<T: Number> ops::$Trait<f64> for Tensor<T> {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, c: f64) -> Tensor<T> {
+                (&self).$method(c)
+            }
+        }
+        impl<T: Number> ops::$Trait<&Tensor<T>> for f64 {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, x: &Tensor<T>) -> Tensor<T> {
+                T::of_number(Binary::$Trait, self, x)
+            }
+        }
+        impl<T: Number> ops::$Trait<Tensor<T>> for f64 {
+            type Output = Tensor<T>;
+            #[track_caller]
+            fn $method(self, x: Tensor<T>) -> Tensor<T> {
+                self.$method(&x)
+            }
+        }
+        /// On a panic the tensor is unchanged.
+        impl<T: Number> ops::$Assign<&Tensor<T>> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, other: &Tensor<T>) {
+                T::assign(Binary::$Trait, self, other);
+            }
+        }
+        /// On a panic the tensor is unchanged.
+        impl<T: Number> ops::$Assign<f64> for Tensor<T> {
+            #[track_caller]
+            fn $assign(&mut self, c: f64) {
+                T::assign_number(Binary::$Trait, self, c);
+            }
+        }
+    )* };
+}
+operators! {
+    Add add AddAssign add_assign;
+    Sub sub SubAssign sub_assign;
+    Mul mul MulAssign mul_assign;
+    Div div DivAssign div_assign;
+}
+
+impl<T: Number> ops::Neg for &Tensor<T> {
+    type Output = Tensor<T>;
+    #[track_caller]
+    fn neg(self) -> Tensor<T> {
+        T::negate(self)
+    }
+}
+impl<T: Number> ops::Neg for Tensor<T> {
+    type Output = Tensor<T>;
+    #[track_caller]
+    fn neg(self) -> Tensor<T> {
+        -&self
+    }
+}

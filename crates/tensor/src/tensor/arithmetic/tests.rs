@@ -1,0 +1,302 @@
+use super::*;
+use crate::kernels::pointwise::meaning;
+use crate::testing::{panic_of, panics_here};
+use smallvec::smallvec;
+
+/// What each operation means, from the standard library.
+fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
+    let one_if = |yes: bool| f64::from(u8::from(yes));
+    let nan = a.is_nan() || b.is_nan();
+    match op {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Pow => a.powf(b),
+        Binary::Maximum => {
+            if nan {
+                f64::NAN
+            } else {
+                a.max(b)
+            }
+        }
+        Binary::Minimum => {
+            if nan {
+                f64::NAN
+            } else {
+                a.min(b)
+            }
+        }
+        Binary::Gt => one_if(a > b),
+        Binary::Ge => one_if(a >= b),
+        Binary::Lt => one_if(a < b),
+        Binary::Le => one_if(a <= b),
+        Binary::Eq => one_if(a == b),
+        Binary::Ne => one_if(a != b),
+        Binary::Gate => {
+            if a == 0.0 {
+                b
+            } else {
+                0.0
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn close<T: Float>(got: T, wanted: f64, what: &str) {
+    let wanted = T::of(wanted);
+    let ok = got == wanted
+        || (got.is_nan_() && wanted.is_nan_())
+        || (got.to() - wanted.to()).abs() <= 8.0 * T::EPSILON * wanted.to().abs();
+    assert!(ok, "{what}: {got} for {wanted}");
+}
+
+/// The six layouts of a [3, 5] tensor with the same elements, and a scalar and an empty one.
+fn layouts<T: Float>(seed: usize) -> Vec<Tensor<T>> {
+    let numbers =
+        [0.3, -1.2, 0.25, 2.0, -0.0, 0.0, 1.0, -3.5, 0.75, f64::NAN, 5.0, 1e-3, -0.4, 8.0, 0.5];
+    let at = |i: usize| T::of(numbers[(i * (seed + 1) + seed) % numbers.len()]);
+    let x = Tensor::from_fn(&[3, 5], at);
+    let wide = Tensor::concat(&[&x, &x, &x], 1);
+    vec![
+        x.clone(),
+        x.t().contiguous().t(),
+        wide.narrow(1, 5, 5),
+        x.flip(0).contiguous().flip(0),
+        x.narrow(0, 1, 1).broadcast_to(&[3, 5]),
+        x.narrow(1, 2, 1).broadcast_to(&[3, 5]),
+        Tensor::from_fn(&[3, 0], at),
+        Tensor::from_fn((), at),
+        Tensor::from_fn(&[700], at),
+    ]
+}
+
+fn every_operation_on_every_layout<T: Float>() {
+    for &op in Unary::ALL {
+        for x in layouts::<T>(0) {
+            let y = x.unary(op);
+            assert_eq!(y.shape(), x.shape());
+            for (got, x) in y.to_vec().into_iter().zip(x.to_vec()) {
+                close(got, meaning(op, x.to()), &format!("{op:?} {x}"));
+            }
+        }
+    }
+    for &op in Binary::ALL {
+        for a in layouts::<T>(0) {
+            for b in layouts::<T>(1).into_iter().filter(|b| b.shape() == a.shape()) {
+                let y = a.binary(op, &b);
+                for ((got, a), b) in y.to_vec().into_iter().zip(a.to_vec()).zip(b.to_vec()) {
+                    close(got, meaning2(op, a.to(), b.to()), &format!("{op:?} {a} {b}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_on_layouts_f32() {
+    every_operation_on_every_layout::<f32>();
+}
+
+#[test]
+fn operations_on_layouts_f64() {
+    every_operation_on_every_layout::<f64>();
+}
+
+#[test]
+fn broadcasting_in_operators() {
+    let column = Tensor::from([[1.0f32], [2.0]]);
+    let row = Tensor::from([10.0f32, 20.0, 30.0]);
+    let sum = &column + &row;
+    assert_eq!(sum, Tensor::from([[11.0, 21.0, 31.0], [12.0, 22.0, 32.0]]));
+    assert_eq!((2.0 - &row * 0.1).to_vec(), [1.0, 0.0, -1.0]);
+    assert_eq!((6.0 / Tensor::from([2.0f64, 3.0])).to_vec(), [3.0, 2.0]);
+    let labels = Tensor::from([1i64, 2, 3]);
+    assert_eq!((&labels * 2.0 - &labels + 1.0).to_vec(), [2, 3, 4]);
+    assert_eq!(row.gt(&Tensor::scalar(15.0)).to_vec(), [false, true, true]);
+}
+
+#[test]
+fn writing_in_place() {
+    let mut x = Tensor::<f32>::from_fn(&[1000], |i| i as f32);
+    let before = x.as_slice().unwrap().as_ptr();
+    x += &Tensor::scalar(1.0);
+    x *= &Tensor::full(&[1000], 2.0);
+    assert_eq!((x.at(&[999]), x.as_slice().unwrap().as_ptr()), (2000.0, before));
+    let other = x.clone();
+    x -= &other;
+    assert_eq!((x.at(&[7]), other.at(&[7])), (0.0, 16.0));
+}
+
+/// A program of this many steps against the same steps one by one, over layouts and lengths.
+#[test]
+fn programs_equal_single_steps() {
+    let program = Program::new(|[a, b, c]| {
+        let s = (a * b + 0.5).tanh();
+        let t = s.select(s - c, c * 2.0);
+        [t / (1.0 + s * s) - a.maximum(b)]
+    });
+    for n in [0, 1, 511, 512, 513, 1000, 300_000] {
+        let a = Tensor::<f64>::from_fn(&[n], |i| (i as f64 * 0.37).sin());
+        let b = Tensor::<f64>::from_fn(&[2, n], |i| (i as f64 * 0.11).cos()).narrow(0, 1, 1);
+        let c = Tensor::<f64>::scalar_of(0.25);
+        let y = program.map(&[&a, &b, &c], &[1, n]);
+        let s = (&a * &b + 0.5).tanh();
+        let t = &s - &c;
+        let wanted = &t / &(1.0 + &s * &s) - a.maximum(&b);
+        for (y, w) in y.to_vec().iter().zip(wanted.to_vec()) {
+            assert!((y - w).abs() < 1e-12, "{n}: {y} {w}");
+        }
+        let sum = program.sum(&[&a, &b, &c], &[1, n]);
+        assert!((sum - wanted.sum_all()).abs() < 1e-9, "{n}");
+    }
+}
+
+/// A number per row: blocks within a row, across rows, and the first of a row again.
+#[test]
+fn programs_with_a_number_for_each_row() {
+    let program = Program::new(|[x, s]| [x * s + s]);
+    for row in [1, 100, 511, 512, 513, 1024, 1500, 5000] {
+        let x = Tensor::<f64>::from_fn(&[3, 4, row], |i| (i % 97) as f64);
+        let s = Tensor::<f64>::from_fn(&[4, 1], |i| i as f64 + 1.0);
+        let y = program.map(&[&x, &s], &[3, 4, row]).to_vec();
+        for (i, y) in y.into_iter().enumerate() {
+            let s = (i / row % 4) as f64 + 1.0;
+            assert_eq!(y, (i % 97) as f64 * s + s, "rows of {row}, number {i}");
+        }
+    }
+}
+
+/// Whole and part runs, several outer indices to a piece, few and many columns, axes of one element,
+/// rows too long for a piece, nothing at all: the bits of the stored result, on one thread and on
+/// several.
+#[test]
+fn sums_over_axes_are_those_of_the_stored_result() {
+    let program = Program::new(|[x, y]| [x * y + 0.5]);
+    let threads = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let (one, three) = (threads(1), threads(3));
+    for (over, to) in [
+        (&[4, 6, 9, 7][..], &[6, 1, 1][..]),
+        (&[4, 6, 9, 7], &[1, 6, 1, 1]),
+        (&[3, 5, 150, 130], &[5, 1, 1]),
+        (&[700, 90], &[90]),
+        (&[700, 90], &[700, 1]),
+        (&[2, 300, 1, 90], &[2, 1, 1, 90]),
+        (&[5, 1, 3], &[1, 3]),
+        (&[3, 20_000], &[20_000]),
+        (&[3, 20_000], &[]),
+        (&[3, 4], &[3, 4]),
+        (&[1, 4], &[4]),
+        (&[0, 4], &[4]),
+        (&[40_000, 1], &[1]),
+        (&[70_001], &[]),
+        (&[1001, 40], &[40]),
+        (&[3000, 31], &[31]),
+        (&[33, 31, 40], &[33, 1, 40]),
+        (&[9000, 3, 5], &[9000, 1, 5]),
+        (&[300, 1100], &[1100]),
+        (&[2001, 17], &[2001, 1]),
+        (&[5, 70_001], &[5, 1]),
+    ] {
+        let x = Tensor::<f64>::from_fn(over, |i| (i * 7 % 23) as f64 / 3.0 - 11.0);
+        let y = Tensor::<f64>::from_fn(&over[over.len() - 1..], |i| (i % 5) as f64);
+        let wanted = program.map(&[&x, &y], over).sum_to(to);
+        let sum = one.install(|| program.sum_to(&[&x, &y], over, to));
+        assert_eq!(sum.shape(), *to, "{over:?}");
+        let bits = |x: &Tensor<f64>| x.to_vec().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(&sum), bits(&wanted), "{over:?} to {to:?}");
+        let again = three.install(|| program.sum_to(&[&x, &y], over, to));
+        assert_eq!(sum.to_vec(), again.to_vec(), "{over:?} to {to:?}");
+    }
+}
+
+#[test]
+fn updates_of_several_targets() {
+    // Results that are other targets' old values: a swap, and an input handed through.
+    let swap = Program::new(|[a, b]| [b, a]);
+    let (mut a, mut b) = (Tensor::full(&[500], 1.0), Tensor::full(&[500], 2.0));
+    swap.update(&mut [&mut a, &mut b], &[]);
+    assert_eq!((a.at(&[499]), b.at(&[499])), (2.0, 1.0));
+    let rule = Program::new(|[p, v, g]| {
+        let v = 0.5 * v + g;
+        [p - v, v]
+    });
+    rule.update(&mut [&mut a, &mut b], &[&Tensor::scalar(3.0)]);
+    assert_eq!((a.at(&[0]), b.at(&[0])), (-1.5, 3.5));
+}
+
+#[test]
+fn registers_are_reused() {
+    let steps: smallvec::SmallVec<[Instruction; 8]> = (0..200u8)
+        .map(|i| Instruction { op: Opcode::Unary(Unary::Shift(1.0)), args: [i, 0, 0] })
+        .collect();
+    let program = Program::assemble(1, steps, smallvec![200]);
+    assert_eq!(program.map(&[&Tensor::zeros(&[3])], &[3]).to_vec(), [200.0; 3]);
+}
+
+#[test]
+#[should_panic(
+    expected = "add: shapes [2, 3] and [2] do not broadcast: axis -1 has 3 and 2 (to align with axis 0, reshape to [2, 1])"
+)]
+fn shapes_that_do_not_broadcast() {
+    let _ = Tensor::ones(&[2, 3]) + Tensor::ones(&[2]);
+}
+
+#[test]
+#[should_panic(expected = "add: in place, [3] does not broadcast to [2]")]
+fn in_place_the_target_keeps_its_shape() {
+    let mut x = Tensor::ones(&[2]);
+    x += &Tensor::ones(&[3]);
+}
+
+#[test]
+#[should_panic(expected = "program: 2 inputs wanted, 1 given")]
+fn programs_count_their_inputs() {
+    Program::new(|[a, b]| [a + b]).map(&[&Tensor::ones(&[1])], &[1]);
+}
+
+#[test]
+#[should_panic(expected = "clamp: 2 is greater than 1")]
+fn clamp_wants_an_interval() {
+    Tensor::ones(&[1]).clamp(2.0, 1.0);
+}
+
+/// Shapes and operands are checked, although this door is for the tape.
+#[test]
+fn the_hidden_door_is_checked() {
+    let (neg, add) = (Opcode::Unary(Unary::Neg), Opcode::Binary(Binary::Add));
+    let x = Tensor::from([1.0, 2.0]);
+    assert_eq!(Tensor::pointwise(neg, [&x], &[2].into()).to_vec(), [-1.0, -2.0]);
+    assert_eq!(Tensor::pointwise(neg, [&x], &[2, 2].into()).to_vec(), [-1.0, -2.0, -1.0, -2.0]);
+    panics_here("program: an input of shape [2] does not broadcast to [1]", || {
+        drop(Tensor::pointwise(neg, [&x], &[1].into()));
+    });
+    panics_here("program: an input of shape [2] does not broadcast to [67108864]", || {
+        drop(Tensor::pointwise(neg, [&x], &[1 << 26].into()));
+    });
+    let missing = panic_of(|| drop(Tensor::pointwise(add, [&x], &[2].into())));
+    assert!(missing.message.contains("reads 2 operands, 1 are given"), "{}", missing.message);
+    let missing = panic_of(|| drop(Tensor::pointwise(Opcode::Select, [&x, &x], &[3].into())));
+    assert!(missing.message.contains("reads what comes after it"), "{}", missing.message);
+}
+
+#[test]
+fn programs_over_what_cannot_be_counted() {
+    let program = Program::new(|[x]| [x.exp()]);
+    let x = Tensor::scalar(0.0);
+    panics_here(
+        "program: shape [4294967295, 4294967295] has more elements than can be counted",
+        || {
+            let _: f32 = program.sum(&[&x], &[u32::MAX as usize; 2]);
+        },
+    );
+    panics_here(
+        "sum_to: shape [2, 3] does not reduce to [2]: matched from the last axis, sizes must \
+                 be equal or 1",
+        || drop(program.sum_to(&[&x], &[2, 3], &[2])),
+    );
+    let nothing = Program::assemble(1, smallvec![], smallvec![]);
+    panics_here("program: a result is wanted, there is none", || drop(nothing.map(&[&x], &[])));
+    Program::assemble(0, smallvec![], smallvec![]).update::<f32>(&mut [], &[]);
+}

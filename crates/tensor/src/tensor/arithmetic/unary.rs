@@ -1,0 +1,26 @@
+//! The methods of one operand: a method for each row of the table of operations.
+
+use crate::kernels::Unary;
+use crate::kernels::pointwise::unary_operations;
+use crate::tensor::{Float, Tensor};
+
+/// The method of a tensor; none if the row says `in programs`: then the operators do it.
+macro_rules! method {
+    ([programs] $($row:tt)*) => {};
+    ([] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {
+        $(#[$doc])*
+        #[inline]
+        pub fn $method(&self $(, $c: $C)?) -> Self {
+            self.unary(Unary::$Op $(($c))?)
+        }
+    };
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
+        impl<T: Float> Tensor<T> {
+            $(method! { [$($programs)?] $(#[$doc])* $method $(($c: $C))? $Op })*
+        }
+    };
+}
+unary_operations! { methods }

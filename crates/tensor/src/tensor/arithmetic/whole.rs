@@ -1,0 +1,190 @@
+//! Arithmetic of integers: exact, or a panic that says what does not fit and how to mend it.
+
+use super::{Arithmetic, target_shape};
+use crate::kernels::Binary;
+use crate::layout::Shape;
+use crate::number::Dtype;
+use crate::tensor::{Element, Figure, Number, Tensor};
+use std::fmt::Display;
+
+macro_rules! integer_arithmetic {
+    ($($t:ident)*) => { $(
+        impl Arithmetic for $t {
+            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
+                let f: fn($t, $t) -> Option<$t> = match op {
+                    Binary::Add => $t::checked_add,
+                    Binary::Sub => $t::checked_sub,
+                    Binary::Mul => $t::checked_mul,
+                    Binary::Div => $t::checked_div,
+                    Binary::Pow => |a, b| power(a.into(), b.into())?.try_into().ok(),
+                    Binary::Maximum => |a, b| Some(a.max(b)),
+                    Binary::Minimum => |a, b| Some(a.min(b)),
+                    Binary::Gt => |a, b| Some((a > b).into()),
+                    Binary::Ge => |a, b| Some((a >= b).into()),
+                    Binary::Lt => |a, b| Some((a < b).into()),
+                    Binary::Le => |a, b| Some((a <= b).into()),
+                    Binary::Eq => |a, b| Some((a == b).into()),
+                    Binary::Ne => |a, b| Some((a != b).into()),
+                    Binary::Gate => |a, b| Some(if a == 0 { b } else { 0 }),
+                };
+                let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+                let mut out = Tensor::empty(shape);
+                let (a, b) = (numbers(&a), numbers(&b));
+                for (y, (&a, &b)) in out.fresh_mut().iter_mut().zip(a.iter().zip(b)) {
+                    match f(a, b) {
+                        Some(exact) => *y = exact,
+                        None => refuse::<$t>(op, [a.into(), b.into()], [&a, &b]),
+                    }
+                }
+                out
+            }
+            fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self> {
+                Self::with_figure(op, x, c.into())
+            }
+            fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
+                let whole = whole::<$t>(op, c);
+                if let Ok(c) = Self::try_from(whole) {
+                    return Self::binary(op, x, &Tensor::scalar_of(c), x.shape());
+                }
+                outside(op, x, |x| [x, whole], |x| [x, c.to_string()])
+            }
+            fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self> {
+                let c = Figure::Float(c);
+                let whole = whole::<$t>(op, c);
+                if let Ok(c) = Self::try_from(whole) {
+                    return Self::binary(op, &Tensor::scalar_of(c), x, x.shape());
+                }
+                outside(op, x, |x| [whole, x], |x| [c.to_string(), x])
+            }
+            fn negate(x: &Tensor<Self>) -> Tensor<Self> {
+                let x = x.contiguous();
+                let mut out = Tensor::empty(x.shape());
+                for (y, &x) in out.fresh_mut().iter_mut().zip(numbers(&x)) {
+                    match x.checked_neg() {
+                        Some(exact) => *y = exact,
+                        None => does_not_fit::<$t>("neg", &format!("the negative of {x}")),
+                    }
+                }
+                out
+            }
+            fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>) {
+                *a = Self::binary(op, a, b, target_shape(op, a, b));
+            }
+            fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64) {
+                *x = Self::with_number(op, x, c);
+            }
+        }
+        impl Range for $t {
+            const RANGE: [i128; 2] = [$t::MIN as i128, $t::MAX as i128];
+        }
+    )* };
+}
+integer_arithmetic! { i64 u32 u8 }
+
+/// The least and the largest number of a type.
+trait Range: Number + Into<i128> {
+    const RANGE: [i128; 2];
+}
+
+fn numbers<T: Element>(x: &Tensor<T>) -> &[T] {
+    x.as_slice().unwrap_or_default()
+}
+
+/// Arithmetic with a number outside the range of the type: only the results have to fit.
+#[track_caller]
+fn outside<T: Range>(
+    op: Binary,
+    x: &Tensor<T>,
+    operands: impl Fn(i128) -> [i128; 2],
+    texts: impl Fn(String) -> [String; 2],
+) -> Tensor<T> {
+    let x = x.contiguous();
+    let mut out = Tensor::empty(x.shape());
+    for (y, &x) in out.fresh_mut().iter_mut().zip(numbers(&x)) {
+        let [a, b] = operands(x.into());
+        if let Some(exact) = exact(op, a, b).and_then(T::exactly) {
+            *y = exact;
+        } else {
+            let [text_a, text_b] = texts(x.to_string());
+            refuse::<T>(op, [a, b], [&text_a, &text_b]);
+        }
+    }
+    out
+}
+
+/// The operations on numbers of any size, but for comparisons.
+fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
+    match op {
+        Binary::Add => a.checked_add(b),
+        Binary::Sub => a.checked_sub(b),
+        Binary::Mul => a.checked_mul(b),
+        Binary::Div => a.checked_div(b),
+        Binary::Pow => power(a, b),
+        Binary::Maximum => Some(a.max(b)),
+        Binary::Minimum => Some(a.min(b)),
+        _ => None,
+    }
+}
+
+/// aᵇ if it is whole and can be represented.
+fn power(a: i128, b: i128) -> Option<i128> {
+    match (a, b) {
+        (1, _) => Some(1),
+        (-1, _) => Some(if b % 2 == 0 { 1 } else { -1 }),
+        (0, 1..) => Some(0),
+        // What has another base overflows long before the exponent does.
+        _ => a.checked_pow(b.try_into().ok()?),
+    }
+}
+
+/// The number, which must be whole; as the nearest even `i128` where that is not far enough.
+#[track_caller]
+fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
+    match c.whole() {
+        Some(whole) => whole,
+        None => panic!(
+            "{}: {c} is not a whole number, and the tensor holds {}: cast first, for example \
+             x.cast::<f64>()",
+            op.name(),
+            T::DTYPE
+        ),
+    }
+}
+
+/// Says why an operation on integers has no result.
+#[cold]
+#[track_caller]
+fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Display; 2]) -> ! {
+    let sign = match op {
+        Binary::Div if b == 0 => panic!("div: division by zero: {text_a} / 0"),
+        Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {text_b} divides by zero"),
+        Binary::Pow if b < 0 => panic!(
+            "pow: {text_a} to the power of {text_b} is not a whole number: cast first, for example \
+             x.cast::<f64>()"
+        ),
+        Binary::Pow => "to the power of",
+        Binary::Maximum | Binary::Minimum => {
+            let first = (a > b) == (op == Binary::Maximum);
+            does_not_fit::<T>(op.name(), &(if first { text_a } else { text_b }).to_string())
+        }
+        Binary::Add => "+",
+        Binary::Sub => "-",
+        Binary::Mul => "*",
+        _ => "/",
+    };
+    does_not_fit::<T>(op.name(), &format!("{text_a} {sign} {text_b}"))
+}
+
+#[cold]
+#[track_caller]
+fn does_not_fit<T: Range>(op: &str, what: &str) -> ! {
+    let (dtype, [least, largest]) = (T::DTYPE, T::RANGE);
+    let wider = if dtype == Dtype::I64 { Dtype::F64 } else { Dtype::I64 };
+    panic!(
+        "{op}: {what} does not fit {dtype} ({least} to {largest}): cast first, for example \
+         x.cast::<{wider}>()"
+    )
+}
+
+#[cfg(test)]
+mod tests;

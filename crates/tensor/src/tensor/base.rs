@@ -1,0 +1,487 @@
+//! The tensor: construction, access to its numbers, copy on write.
+
+use crate::kernels;
+use crate::layout::{Shape, Sizes, Strides};
+use crate::machine::Block;
+use crate::number::Dtype;
+use crate::shapes::{self, OrPanic};
+use crate::tensor::Element;
+use std::marker::PhantomData;
+
+/// A dense array of numbers with any number of axes up to [`MAX_RANK`](crate::MAX_RANK).
+///
+/// A handle of eight bytes: `clone` and views ([`reshape`](Tensor::reshape),
+/// [`permute`](Tensor::permute), [`slice`](Tensor::slice), …) share the numbers, and a mutation
+/// copies them first if somebody else still reads them.
+///
+/// Constructors without a type make `f32`; those that end in `_of` make any [`Element`].
+///
+/// ```
+/// use wengert_tensor::Tensor;
+/// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], &[2, 2]);
+/// let y = x.t().matmul(&x) + 0.5;
+/// assert_eq!(y.to_vec(), [10.5, 14.5, 14.5, 20.5]);
+/// assert_eq!(Tensor::<f64>::ones_of(&[3]).sum_all(), 3.0);
+/// ```
+///
+/// # Numbers: what is exact, what rounds, what panics
+///
+/// Integers (`i64`, `u32`, `u8`) and `bool` are exact or panic with words, in debug and release
+/// builds alike. Nothing wraps but [`cast`](Tensor::cast).
+///
+/// | | `f32`, `f64` | `i64`, `u32`, `u8` | `bool` |
+/// |---|---|---|---|
+/// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | do not exist: `cast` first |
+/// | `/` | IEEE 754 | without the fraction, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
+/// | `+ - * /` with a number | the number is rounded to the type | a whole number of any size, and only the result has to fit; panics for fractions, infinities and NaN | |
+/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not whole or does not fit | |
+/// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if there is one | exact | |
+/// | comparisons of two tensors | IEEE 754: with NaN false, but for `ne` | exact | exact: `false < true` |
+/// | comparisons with a number | the number is rounded to the type | exact, for every number | exact, as 0 and 1 |
+/// | [`sum`](Tensor::sum), [`sum_all`](Tensor::sum_all) | rounded, of the same type | exact, of type `i64`; panics if the sum is no `i64` | exact: the number of true elements, `i64` |
+/// | [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
+/// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | do not exist: `cast` first | |
+/// | [`and`](Tensor::and), [`or`](Tensor::or), [`xor`](Tensor::xor), [`not`](Tensor::not), [`any`](Tensor::any), [`all`](Tensor::all), [`count`](Tensor::count) | | | exact |
+/// | [`arange_of`](Tensor::arange_of) | each number rounded once | exact; panics for what is not whole or does not fit | 0 and 1 only |
+/// | [`cast`](Tensor::cast) to … | the nearest, rounded once | from integers the low bits (-1 becomes 255 as `u8`), from floats saturating, NaN becomes 0 | whether it differs from zero |
+pub struct Tensor<T: Element = f32> {
+    pub(crate) block: Block,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Clone for Tensor<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Tensor { block: self.block.clone(), element: PhantomData }
+    }
+}
+
+/// Constructors. The generic ones end in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain
+/// `Tensor::zeros(&[2])` needs no annotation.
+impl<T: Element> Tensor<T> {
+    /// New memory of unspecified contents, to be overwritten through [`Tensor::make_mut`].
+    #[inline]
+    #[track_caller]
+    pub(crate) fn empty(shape: Shape) -> Self {
+        Self::empty_as(&shape)
+    }
+
+    /// The same, for a shape that lies somewhere already.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn empty_as(shape: &Shape) -> Self {
+        let block = Block::new(shape, size_of::<T>());
+        if T::DTYPE == Dtype::Bool {
+            // SAFETY: the block has room for that many bytes.
+            unsafe { block.data().write_bytes(0, shape.numel()) }
+        }
+        Tensor { block, element: PhantomData }
+    }
+
+    /// A tensor of these elements, in row-major order.
+    ///
+    /// # Panics
+    /// If the shape has another number of elements.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // the signature of every other constructor from a Vec
+    pub fn from_vec(elements: Vec<T>, shape: impl Sizes) -> Self {
+        Self::from_slice(&elements, shape)
+    }
+
+    /// A tensor of these elements, in row-major order.
+    ///
+    /// # Panics
+    /// If the shape has another number of elements.
+    #[track_caller]
+    pub fn from_slice(elements: &[T], shape: impl Sizes) -> Self {
+        let shape = shape.shape_for("from_slice").or_panic();
+        let wanted = shape.numel();
+        assert!(
+            wanted == elements.len(),
+            "from_slice: {} elements do not fill shape {shape}, which has {wanted}",
+            elements.len()
+        );
+        let mut tensor = Self::empty(shape);
+        tensor.fresh_mut().copy_from_slice(elements);
+        tensor
+    }
+
+    /// A tensor whose element at flat (row-major) position `i` is `f(i)`.
+    #[track_caller]
+    pub fn from_fn(shape: impl Sizes, mut f: impl FnMut(usize) -> T) -> Self {
+        let mut tensor = Self::empty(shape.shape_for("from_fn").or_panic());
+        for (i, x) in tensor.fresh_mut().iter_mut().enumerate() {
+            *x = f(i);
+        }
+        tensor
+    }
+
+    /// A tensor without axes.
+    #[inline]
+    pub fn scalar_of(x: T) -> Self {
+        let tensor = Self::empty(Shape::SCALAR);
+        // SAFETY: a new block with room for one element.
+        unsafe { tensor.block.data().cast::<T>().write(x) }
+        tensor
+    }
+
+    /// All elements equal.
+    #[track_caller]
+    pub fn full_of(shape: impl Sizes, x: T) -> Self {
+        let mut tensor = Self::empty(shape.shape_for("full").or_panic());
+        tensor.fresh_mut().fill(x);
+        tensor
+    }
+
+    /// All elements zero.
+    #[track_caller]
+    pub fn zeros_of(shape: impl Sizes) -> Self {
+        Self::full_of(shape.shape_for("zeros").or_panic(), T::default())
+    }
+
+    /// All elements one.
+    #[track_caller]
+    pub fn ones_of(shape: impl Sizes) -> Self {
+        Self::full_of(shape.shape_for("ones").or_panic(), T::of(1.0))
+    }
+
+    /// `start, start + step, …` while short of `end`; ⌈(end - start) / step⌉ elements. Integers
+    /// are exact.
+    ///
+    /// # Panics
+    /// If `step` is zero or not finite, or an element of a tensor of integers or booleans would not
+    /// be whole or not fit the type.
+    #[track_caller]
+    pub fn arange_of(start: f64, end: f64, step: f64) -> Self {
+        let count = ((end - start) / step).ceil();
+        assert!(
+            step != 0.0 && count.is_finite(),
+            "arange: no finite number of steps of {step} leads from {start} to {end}"
+        );
+        if matches!(T::DTYPE, Dtype::F32 | Dtype::F64) {
+            let count = count.max(0.0) as usize;
+            return Self::from_fn(&[count], |i| T::of(start + i as f64 * step));
+        }
+        for number in [start, step] {
+            assert!(
+                number.fract() == 0.0,
+                "arange: {number} is not a whole number, and the tensor is to hold {0}: make one \
+                 of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
+                T::DTYPE
+            );
+        }
+        let end = if step > 0.0 { end.ceil() } else { end.floor() };
+        // Numbers that do not fit an `i128` saturate, and fit no type.
+        let [start, end, step] = [start, end, step].map(|number| number as i128);
+        let distance = end.saturating_sub(start);
+        let count = if (distance > 0) == (step > 0) && distance != 0 {
+            distance.unsigned_abs().div_ceil(step.unsigned_abs())
+        } else {
+            0
+        };
+        let last = start.saturating_add(step.saturating_mul(count.saturating_sub(1) as i128));
+        for number in [start, last] {
+            assert!(
+                count == 0 || T::exactly(number).is_some(),
+                "arange: {number} does not fit {}: name a wider type",
+                T::DTYPE
+            );
+        }
+        Self::from_fn(&[count as usize], |i| {
+            T::exactly(start + i as i128 * step).unwrap_or_default()
+        })
+    }
+}
+
+/// The same for `f32`.
+impl Tensor {
+    /// A tensor without axes.
+    pub fn scalar(x: f64) -> Self {
+        Self::scalar_of(x as f32)
+    }
+
+    /// All elements equal.
+    #[track_caller]
+    pub fn full(shape: impl Sizes, x: f64) -> Self {
+        Self::full_of(shape, x as f32)
+    }
+
+    /// All elements zero.
+    #[track_caller]
+    pub fn zeros(shape: impl Sizes) -> Self {
+        Self::zeros_of(shape)
+    }
+
+    /// All elements one.
+    #[track_caller]
+    pub fn ones(shape: impl Sizes) -> Self {
+        Self::ones_of(shape)
+    }
+
+    /// `start, start + step, …` while short of `end`.
+    ///
+    /// # Panics
+    /// If `step` is zero or not finite.
+    #[track_caller]
+    pub fn arange(start: f64, end: f64, step: f64) -> Self {
+        Self::arange_of(start, end, step)
+    }
+}
+
+/// Access.
+impl<T: Element> Tensor<T> {
+    /// The sizes of the axes.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.block.shape()
+    }
+
+    /// How many axes there are.
+    #[inline]
+    pub fn rank(&self) -> usize {
+        self.block.rank()
+    }
+
+    /// The size of one axis, which may count from the end.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn size(&self, axis: isize) -> usize {
+        let shape = self.block.shape();
+        shape[shapes::axis("size", axis, &shape).or_panic()]
+    }
+
+    /// How many elements there are.
+    #[inline]
+    pub fn numel(&self) -> usize {
+        self.block.numel()
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> Dtype {
+        T::DTYPE
+    }
+
+    /// Whether the elements lie in memory in reading order.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.block.strides().is_none()
+    }
+
+    pub(crate) fn strides(&self) -> Strides {
+        self.block.strides().copied().unwrap_or_else(|| Strides::row_major(&self.block.shape()))
+    }
+
+    #[inline]
+    pub(crate) fn ptr(&self) -> *const T {
+        self.block.data().cast_const().cast()
+    }
+
+    /// The elements in row-major order, if they lie so in memory.
+    #[inline]
+    pub fn as_slice(&self) -> Option<&[T]> {
+        // SAFETY: a block without strides holds `numel` elements of type `T` one after the other
+        // (a view is checked when it is made), all of them written, and while `&self` lives
+        // nobody writes: that takes the only handle.
+        self.is_contiguous()
+            .then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })
+    }
+
+    /// The elements of a tensor that was just made, and so is contiguous and not shared.
+    #[inline]
+    pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
+        debug_assert!(self.is_contiguous() && self.block.is_unique());
+        // SAFETY: no other handle, and the elements lie one after the other.
+        unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.numel()) }
+    }
+
+    /// The first element of a tensor that was just made.
+    #[inline]
+    pub(crate) fn fresh_ptr(&mut self) -> *mut T {
+        debug_assert!(self.is_contiguous() && self.block.is_unique());
+        self.block.data().cast()
+    }
+
+    /// The elements in row-major order, for writing. If another tensor shares them, or they do not
+    /// lie in reading order, they are copied first.
+    pub fn make_mut(&mut self) -> &mut [T] {
+        if !(self.is_contiguous() && self.block.is_unique()) {
+            *self = self.copied();
+        }
+        self.fresh_mut()
+    }
+
+    /// The same elements in reading order; a copy only if they do not lie so already.
+    pub fn contiguous(&self) -> Self {
+        if self.is_contiguous() { self.clone() } else { self.copied() }
+    }
+
+    /// The same elements in memory of their own.
+    pub fn copied(&self) -> Self {
+        let mut out = Self::empty(self.shape());
+        // SAFETY: the layout is that of `self`.
+        unsafe { kernels::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
+        out
+    }
+
+    /// The elements in row-major order.
+    pub fn to_vec(&self) -> Vec<T> {
+        match self.as_slice() {
+            Some(elements) => elements.to_vec(),
+            None => self.copied().fresh_mut().to_vec(),
+        }
+    }
+
+    /// The element of a tensor that has just one.
+    ///
+    /// # Panics
+    /// If it has another number.
+    #[inline]
+    #[track_caller]
+    pub fn item(&self) -> T {
+        let n = self.numel();
+        assert!(n == 1, "item: one element wanted, this is {} (shape {})", n, self.shape());
+        // SAFETY: a tensor with one element reads it at its start, whatever its strides.
+        unsafe { self.ptr().read() }
+    }
+
+    /// The element at this index, one number per axis.
+    ///
+    /// # Panics
+    /// If the index has another number of axes or leads outside.
+    #[track_caller]
+    pub fn at(&self, index: &[usize]) -> T {
+        let shape = self.block.shape();
+        assert!(
+            index.len() == shape.rank() && index.iter().zip(shape.iter()).all(|(i, n)| i < n),
+            "at: no index {index:?} in shape {shape}"
+        );
+        let offset: isize =
+            index.iter().zip(self.strides().iter()).map(|(&i, &s)| i as isize * s).sum();
+        // SAFETY: an index within the shape leads to an element.
+        unsafe { self.ptr().offset(offset).read() }
+    }
+
+    /// Whether both read the same memory, perhaps in other ways. For reasoning about copies.
+    pub fn shares_storage<U: Element>(&self, other: &Tensor<U>) -> bool {
+        self.storage_id() == other.storage_id()
+    }
+
+    /// A number that tensors which share memory have in common, and no others that live now.
+    #[doc(hidden)]
+    pub fn storage_id(&self) -> usize {
+        self.block.owner()
+    }
+
+    /// A view of the same numbers.
+    ///
+    /// # Safety
+    /// Every element that shape and strides lead to, from element `offset` on, lies within the
+    /// numbers of `self`.
+    pub(crate) unsafe fn view(&self, shape: Shape, strides: Strides, offset: isize) -> Self {
+        let strides = (!strides.is_row_major(&shape)).then_some(strides);
+        // SAFETY: by the contract of this function.
+        let block = unsafe { self.block.view(shape, strides, offset * size_of::<T>() as isize) };
+        Tensor { block, element: PhantomData }
+    }
+
+    /// Each element as another type, as Rust's `as` converts numbers:
+    /// - to the same type: the same storage;
+    /// - between integers: the low bits, so that -1 becomes 255 as `u8`;
+    /// - to a float: the nearest one, rounded once;
+    /// - from a float to an integer: without the fraction, saturating at the ends of the range, and
+    ///   0 for NaN;
+    /// - to `bool`: whether the number differs from zero (NaN does); from `bool`: 0 or 1.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from_vec(vec![1.7f32, -2.2, 1e30, f32::NAN], &[4]);
+    /// assert_eq!(x.cast::<i64>().to_vec(), [1, -2, i64::MAX, 0]);
+    /// assert_eq!(Tensor::from([-1i64, 300]).cast::<u8>().to_vec(), [255, 44]);
+    /// ```
+    pub fn cast<U: Element>(&self) -> Tensor<U> {
+        if T::DTYPE == U::DTYPE {
+            return Tensor { block: self.block.clone(), element: PhantomData };
+        }
+        let source = self.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let mut out = Tensor::<U>::empty(self.shape());
+        for (to, &x) in out.fresh_mut().iter_mut().zip(from) {
+            *to = x.cast_();
+        }
+        out
+    }
+}
+
+impl<T: Element> PartialEq for Tensor<T> {
+    /// Same shape and equal elements (so a NaN differs from itself).
+    fn eq(&self, other: &Self) -> bool {
+        self.shape() == other.shape()
+            && self.contiguous().as_slice() == other.contiguous().as_slice()
+    }
+}
+
+impl<T: Element> From<T> for Tensor<T> {
+    fn from(x: T) -> Self {
+        Tensor::scalar_of(x)
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    /// A vector: one axis.
+    fn from(elements: Vec<T>) -> Self {
+        Tensor::from_slice(&elements, &[elements.len()])
+    }
+}
+
+impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
+    /// A vector: one axis.
+    fn from(elements: [T; N]) -> Self {
+        Tensor::from_slice(&elements, &[N])
+    }
+}
+
+impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T> {
+    /// A matrix: a row for each inner array.
+    fn from(rows: [[T; N]; M]) -> Self {
+        Tensor::from_slice(rows.as_flattened(), &[M, N])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::panics_here;
+
+    /// Strides are products of sizes, also of those behind a size of 0.
+    #[test]
+    fn empty_tensors_have_sizes_that_can_be_counted() {
+        for shape in [[0, 1usize << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
+            let message = format!(
+                "a tensor of shape {shape:?} is too large: its elements must fit the address space, \
+                 each axis 32 bits"
+            );
+            panics_here(&message, || drop(Tensor::zeros(&shape)));
+        }
+        assert_eq!(Tensor::zeros(&[0, 1usize << 31, 1 << 20]).numel(), 0);
+        panics_here(
+            "broadcast_to: shape [0, 4294967296] is too large: no axis has more than 4294967295 \
+             indices",
+            || drop(Tensor::zeros(&[0, 1]).broadcast_to(&[0, 1usize << 32])),
+        );
+        let repeated = Tensor::zeros(&[1]).broadcast_to(&[u32::MAX as usize]);
+        panics_here(
+            "concat: shape [8589934590] is too large: no axis has more than 4294967295 indices",
+            || drop(Tensor::concat(&[&repeated, &repeated], 0)),
+        );
+        panics_here(
+            "reshape: shape [4294967296] is too large: no axis has more than 4294967295 indices",
+            || drop(Tensor::zeros(&[1, 1]).broadcast_to(&[1 << 16, 1 << 16]).reshape(&[-1])),
+        );
+        panics_here(
+            "numel: shape [4294967296, 4294967296] has more elements than can be counted",
+            || drop(Tensor::<f32>::from_slice(&[], &[1usize << 32, 1 << 32])),
+        );
+    }
+}

@@ -1,0 +1,267 @@
+use super::*;
+use crate::testing::panics_here;
+
+/// Whole numbers, so that sums are exact in any order.
+fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
+    Tensor::from_fn(shape, |i| T::of(((i * 7919 + seed * 104_729) % 23) as f64 - 11.0))
+}
+
+#[test]
+fn by_hand() {
+    let x = Tensor::arange(0.0, 60.0, 1.0).reshape(&[1, 2, 5, 6]);
+    let w = (Tensor::arange(0.0, 24.0, 1.0) - 10.0).reshape(&[4, 1, 3, 2]);
+    let conv = Conv { stride: [2, 1], padding: [(1, 1), (2, 2)], dilation: [1, 3], groups: 2 };
+    let y = x.conv2d(&w, Some(&Tensor::from([1.0, 2.0, 3.0, 4.0])), &conv);
+    assert_eq!(y.shape(), [1, 4, 3, 7]);
+    let sum: f32 = y.to_vec().iter().sum();
+    let direct = {
+        // Taps at rows 2i - 1 + p, columns j - 2 + 3q.
+        let mut sum = 0.0;
+        for o in 0..4 {
+            for (i, j) in (0..3i32).flat_map(|i| (0..7i32).map(move |j| (i, j))) {
+                sum += (o + 1) as f32;
+                for (p, q) in (0..3).flat_map(|p| (0..2).map(move |q| (p, q))) {
+                    let (row, col) = (2 * i - 1 + p, j - 2 + 3 * q);
+                    if (0..5).contains(&row) && (0..6).contains(&col) {
+                        let x = (o / 2 * 30 + row * 6 + col) as f32;
+                        sum += x * ((o * 6 + p * 2 + q) as f32 - 10.0);
+                    }
+                }
+            }
+        }
+        sum
+    };
+    assert_eq!(sum, direct);
+}
+
+#[test]
+fn adjoints() {
+    let conv = Conv { stride: [2, 1], padding: [(1, 0), (2, 1)], dilation: [1, 2], groups: 2 };
+    let (x, w) = (numbers::<f64>(&[3, 4, 7, 9], 1), numbers::<f64>(&[6, 2, 3, 2], 2));
+    let y = x.conv2d(&w, None, &conv);
+    let g = numbers::<f64>(&y.shape(), 3);
+    let dot = |a: &Tensor<f64>, b: &Tensor<f64>| (a * b).sum_all();
+    assert_eq!(dot(&y, &g), dot(&x, &g.conv2d_input(&w, [7, 9], &conv)));
+    assert_eq!(dot(&y, &g), dot(&w, &x.conv2d_weight(&g, [3, 2], &conv)));
+}
+
+#[test]
+fn shapes_that_do_not_fit() {
+    let (x, w) = (Tensor::ones(&[1, 2, 4, 4]), Tensor::ones(&[3, 3, 2, 2]));
+    panics_here(
+        "conv2d: input [1, 2, 4, 4] has 2 channels, weight [3, 3, 2, 2] with groups 1 wants 3; a \
+         weight [3, 2, 2, 2] would fit",
+        || drop(x.conv2d(&w, None, &Conv::default())),
+    );
+}
+
+/// Convolutions of every kind: images, channels of a group (input, result), size, kernel, and how.
+fn cases() -> Vec<([usize; 7], Conv)> {
+    let conv = |stride, padding, dilation, groups| Conv { stride, padding, dilation, groups };
+    let plain = Conv::default();
+    let same = |p| Conv { padding: [(p, p); 2], ..plain };
+    vec![
+        ([3, 1, 6, 28, 28, 5, 5], same(2)),
+        ([2, 6, 16, 14, 14, 5, 5], plain),
+        ([2, 1, 32, 9, 28, 3, 3], plain),
+        ([1, 32, 7, 11, 26, 3, 3], plain),
+        ([2, 3, 16, 13, 32, 3, 3], same(1)),
+        ([3, 16, 13, 16, 16, 3, 3], same(1)),
+        ([5, 24, 24, 8, 8, 3, 3], same(1)),
+        ([2, 16, 32, 17, 16, 3, 3], conv([2, 2], [(1, 1); 2], [1, 1], 1)),
+        ([2, 5, 9, 16, 17, 1, 1], conv([2, 2], [(0, 0); 2], [1, 1], 1)),
+        ([2, 5, 9, 7, 11, 1, 1], plain),
+        ([3, 4, 10, 5, 7, 5, 7], plain),
+        ([1, 2, 3, 1, 1, 1, 1], plain),
+        ([2, 2, 3, 4, 6, 3, 2], conv([1, 1], [(0, 3), (2, 1)], [1, 1], 1)),
+        ([2, 2, 3, 4, 3, 3, 2], same(1)),
+        ([3, 2, 2, 7, 9, 3, 2], conv([2, 1], [(1, 0), (2, 1)], [1, 2], 3)),
+        ([2, 3, 2, 19, 23, 3, 4], conv([3, 2], [(2, 0), (0, 5)], [2, 3], 2)),
+        ([1, 2, 2, 10, 12, 2, 3], conv([2, 2], [(0, 0), (0, 0)], [2, 2], 1)),
+        ([1, 2, 3, 7, 9, 2, 2], conv([4, 5], [(0, 0), (1, 1)], [1, 1], 1)),
+        ([1, 1, 1, 20, 33, 3, 3], conv([1, 1], [(1, 1), (1, 1)], [1, 1], 5)),
+        ([2, 1, 2, 12, 9, 3, 5], conv([2, 2], [(1, 1), (2, 2)], [1, 1], 4)),
+        ([1, 1, 1, 2, 2, 3, 3], conv([1, 1], [(4, 4), (5, 3)], [1, 1], 2)),
+        ([1, 3, 2, 3, 3, 3, 3], same(3)),
+        ([1, 2, 1, 5, 6, 1, 1], conv([1, 1], [(2, 0), (1, 3)], [1, 1], 1)),
+        ([0, 2, 3, 5, 6, 3, 3], plain),
+        ([2, 0, 3, 5, 6, 3, 3], plain),
+        ([2, 3, 0, 5, 6, 3, 3], plain),
+        ([1, 150, 9, 5, 6, 3, 3], same(1)),
+    ]
+}
+
+/// x, weight, bias and a gradient for a case.
+fn operands<T: Float>(case: &([usize; 7], Conv)) -> [Tensor<T>; 4] {
+    let ([n, c, o, h, w, kh, kw], conv) = *case;
+    let (c_all, o_all) = (c * conv.groups, o * conv.groups);
+    let x = numbers(&[n, c_all, h, w], 1);
+    let weight = numbers::<T>(&[o_all, c, kh, kw], 2);
+    let shape = shapes::conv2d(&x.shape(), &weight.shape(), None, &conv).unwrap();
+    [x, weight, numbers(&[o_all], 3), numbers(&shape, 4)]
+}
+
+fn agrees_with_the_definition<T: Float>() {
+    for case in &cases() {
+        let [x, w, bias, gy] = operands::<T>(case);
+        let conv = &case.1;
+        let (h, kernel) = (x.shape(), w.shape());
+        let g = Geometry::new(&h, &kernel, &gy.shape(), conv);
+        let mut y = Tensor::zeros_of(&gy.shape());
+        naive::forward(&g, slice(&x), slice(&w), None, y.fresh_mut());
+        assert!(x.conv2d(&w, None, conv) == y, "forward {case:?}");
+        naive::forward(&g, slice(&x), slice(&w), Some(slice(&bias)), y.fresh_mut());
+        assert!(x.conv2d(&w, Some(&bias), conv) == y, "forward with bias {case:?}");
+        let mut gx = Tensor::zeros_of(&h);
+        naive::input(&g, slice(&gy), slice(&w), gx.fresh_mut());
+        assert!(gy.conv2d_input(&w, [h[2], h[3]], conv) == gx, "input {case:?}");
+        let mut gw = Tensor::zeros_of(&kernel);
+        naive::weight(&g, slice(&x), slice(&gy), gw.fresh_mut());
+        assert!(x.conv2d_weight(&gy, [kernel[2], kernel[3]], conv) == gw, "weight {case:?}");
+    }
+}
+
+/// Sums of whole numbers are exact in any order.
+#[test]
+fn kernels_agree_with_the_definition() {
+    agrees_with_the_definition::<f32>();
+    agrees_with_the_definition::<f64>();
+}
+
+/// Also with fewer instructions than this machine has: the test above, in processes of their own.
+#[test]
+fn kernels_of_other_instruction_sets_agree() {
+    let this = std::env::current_exe().unwrap();
+    for isa in ["avx2", "baseline"] {
+        let test = "tensor::conv::tests::kernels_agree_with_the_definition";
+        let mut run = std::process::Command::new(&this);
+        let out = run.args(["--exact", test]).env("WENGERT_ISA", isa).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.contains("1 passed"), "{isa}: {text}");
+    }
+}
+
+/// Numbers whose sums depend on the order.
+#[test]
+fn same_bits_for_any_number_of_threads() {
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let pools = [1, 2, 3].map(pool);
+    let plain = Conv::default();
+    let same = Conv { padding: [(1, 1); 2], ..plain };
+    let half = Conv { stride: [2, 2], ..same };
+    for (case, conv) in [
+        ([7, 20, 30, 17, 19, 3, 3], same),
+        ([1, 20, 30, 33, 19, 3, 3], same),
+        ([9, 20, 30, 17, 19, 3, 3], half),
+        ([1, 70, 70, 17, 19, 3, 3], half),
+        ([5, 40, 64, 16, 15, 1, 1], plain),
+        ([1, 1, 1, 64, 65, 3, 3], Conv { groups: 64, ..same }),
+    ] {
+        let [x, w, bias, gy] = operands::<f32>(&(case, conv)).map(|x| (&x * 0.37).sin());
+        let size = x.shape();
+        let all = || {
+            let forward = x.conv2d(&w, Some(&bias), &conv);
+            let input = gy.conv2d_input(&w, [size[2], size[3]], &conv);
+            [forward, input, x.conv2d_weight(&gy, [case[5], case[6]], &conv)]
+        };
+        let [one, two, three] = [0, 1, 2].map(|i| pools[i].install(all));
+        assert!(one == two && one == three, "{case:?}");
+    }
+}
+
+/// What is not contiguous is read as if it were.
+#[test]
+fn layouts() {
+    let (x, w) = (numbers::<f32>(&[6, 7, 2, 3], 1), numbers::<f32>(&[3, 2, 4, 3], 2));
+    let (x, w) = (x.permute(&[2, 3, 1, 0]), w.permute(&[2, 0, 3, 1]));
+    let (dense_x, dense_w) = (x.copied(), w.copied());
+    let conv = Conv::default();
+    let y = x.conv2d(&w, None, &conv);
+    assert!(y == dense_x.conv2d(&dense_w, None, &conv));
+    let gy = y.permute(&[1, 0, 2, 3]).copied().permute(&[1, 0, 2, 3]);
+    assert!(gy.conv2d_input(&w, [7, 6], &conv) == y.conv2d_input(&dense_w, [7, 6], &conv));
+    assert!(x.conv2d_weight(&gy, [3, 2], &conv) == dense_x.conv2d_weight(&y, [3, 2], &conv));
+}
+
+/// What one window sees needs no stride that can be multiplied.
+#[test]
+fn a_stride_beyond_the_image() {
+    let x = Tensor::arange(1.0, 10.0, 1.0).reshape(&[1, 1, 3, 3]);
+    let w = Tensor::from([[2.0, 3.0], [5.0, 7.0]]).reshape(&[1, 1, 2, 2]);
+    for stride in [5, 1 << 31, u32::MAX as usize / 3, isize::MAX as usize, usize::MAX] {
+        let conv = Conv { stride: [stride; 2], padding: [(1, 0), (0, 1)], ..Conv::default() };
+        // The window begins above the image: its lower row sees 1 and 2.
+        let y = x.conv2d(&w, None, &conv);
+        assert_eq!((y.shape(), y.to_vec()), ([1, 1, 1, 1].into(), vec![19.0]), "{stride}");
+        let gy = Tensor::full(&[1, 1, 1, 1], 10.0);
+        let gx = gy.conv2d_input(&w, [3, 3], &conv).to_vec();
+        assert_eq!(gx, [50.0, 70.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], "{stride}");
+        let gw = x.conv2d_weight(&gy, [2, 2], &conv).to_vec();
+        assert_eq!(gw, [0.0, 0.0, 10.0, 20.0], "{stride}");
+    }
+}
+
+/// Planes whose bytes cannot be counted were written to a buffer of no bytes.
+#[test]
+fn planes_that_cannot_be_counted_are_refused() {
+    let one = Tensor::ones(&[1, 1, 1, 1]);
+    let reach = (1 << 31) - 1;
+    let padding = [(1 << 30, (1 << 30) - 1); 2];
+    let conv = Conv { dilation: [reach; 2], padding, ..Conv::default() };
+    let w = Tensor::ones(&[1, 1, 2, 2]);
+    panics_here(
+        "conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), (1073741824, \
+         1073741823)] is too large: as [2147483648, 2147483648] it has more elements than can be \
+         counted",
+        || drop(one.conv2d(&w, None, &conv)),
+    );
+    panics_here(
+        "conv2d_input: conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), \
+         (1073741824, 1073741823)] is too large: as [2147483648, 2147483648] it has more elements \
+         than can be counted",
+        || drop(one.conv2d_input(&w, [1, 1], &conv)),
+    );
+    let stride = u32::MAX as usize / 3;
+    let padding = [(1 << 31, (1 << 31) - 1); 2];
+    let conv = Conv { stride: [stride; 2], padding, ..Conv::default() };
+    panics_here(
+        "conv2d_weight: conv2d: input [1, 1, 1, 1] with padding [(2147483648, 2147483647), \
+         (2147483648, 2147483647)] is too large: as [4294967296, 4294967296] it has more elements \
+         than can be counted",
+        || drop(one.conv2d_weight(&Tensor::ones(&[1, 1, 4, 4]), [1, 1], &conv)),
+    );
+}
+
+/// Phases of the stride that no tap meets: their maps are wider than the planes.
+#[test]
+fn one_tap_of_a_longer_stride() {
+    for size in 1..=7usize {
+        let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
+        let side = size.div_ceil(2) + 1;
+        let gy = numbers::<f32>(&[2, 3, side, side], 1);
+        let w = numbers::<f32>(&[3, 4, 1, 1], 2);
+        let gx = gy.conv2d_input(&w, [size, size], &conv);
+        for index in [[0, 0], [1, 1], [0, 1], [size - 1, size - 1]] {
+            let [i, j] = index.map(|i: usize| i.min(size - 1));
+            for (n, c) in [(0, 0), (1, 3)] {
+                let meets = i % 2 == 1 && j % 2 == 1;
+                let product =
+                    |o| gy.at(&[n, o, i.div_ceil(2), j.div_ceil(2)]) * w.at(&[o, c, 0, 0]);
+                let wanted = if meets { (0..3).map(product).sum() } else { 0.0 };
+                assert_eq!(gx.at(&[n, c, i, j]), wanted, "{size}: {n} {c} {i} {j}");
+            }
+        }
+    }
+}
+
+/// Without channels there is nothing to sum, however large the kernel.
+#[test]
+fn no_channels_give_the_bias() {
+    let conv = Conv::default().padding(1 << 20);
+    let (x, w) = (Tensor::zeros(&[2, 0, 3, 3]), Tensor::zeros(&[2, 0, 1 << 21, 1 << 21]));
+    let y = x.conv2d(&w, Some(&Tensor::from([1.5, -2.0])), &conv);
+    assert_eq!(y.shape(), [2, 2, 4, 4]);
+    assert_eq!((y.at(&[1, 0, 3, 2]), y.at(&[0, 1, 0, 0])), (1.5, -2.0));
+    assert_eq!(y.conv2d_input(&w, [3, 3], &conv).shape(), [2, 0, 3, 3]);
+    assert_eq!(x.conv2d_weight(&y, [1 << 21, 1 << 21], &conv).shape(), w.shape());
+}

@@ -1,0 +1,293 @@
+//! What tensors are made of.
+
+use super::Tensor;
+use super::arithmetic::Arithmetic;
+use super::operand::Figure;
+use super::reduce::{FloatReduce, Reduce, Reduction};
+use crate::kernels::{FloatKernels, reduce};
+use crate::number::{Dtype, Numeric, Scalar};
+use std::cmp::Ordering;
+use std::fmt::{Debug, Display};
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Anything a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
+#[diagnostic::on_unimplemented(
+    message = "tensors have no elements of type `{Self}`",
+    label = "no element type",
+    note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; `usize` and `i32` become `i64`"
+)]
+pub trait Element:
+    Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Debug
+    + Display
+    + Send
+    + Sync
+    + Scalar
+    + sealed::Sealed
+    + 'static
+{
+    /// The type as a value.
+    const DTYPE: Dtype;
+    /// The type of a sum of such elements: the type itself for floats, `i64` for integers and
+    /// `bool`.
+    type Sum: Number;
+    /// Converts a number as Rust's `as` does: to a float, the nearest one; to an integer, without
+    /// the fraction, saturating at the ends of the range, and 0 for NaN. To `bool`: whether the
+    /// number differs from zero, which NaN does.
+    fn of(x: f64) -> Self;
+    /// Converts to `f64`. Integers beyond 2⁵³ are rounded; `bool` gives 0 or 1.
+    fn to(self) -> f64;
+    /// Converts to another element type, see [`Tensor::cast`].
+    #[doc(hidden)]
+    fn cast_<U: Element>(self) -> U;
+    /// Converts from each number type as Rust's `as` does.
+    #[doc(hidden)]
+    fn from_f32(x: f32) -> Self;
+    #[doc(hidden)]
+    fn from_i64(x: i64) -> Self;
+    #[doc(hidden)]
+    fn from_u32(x: u32) -> Self;
+    #[doc(hidden)]
+    fn from_u8(x: u8) -> Self;
+    /// The element with exactly this value, if there is one; `None` for floats.
+    #[doc(hidden)]
+    fn exactly(x: i128) -> Option<Self>;
+    /// Compares with a number: exactly, but for floats, for which the number is first rounded to
+    /// this type.
+    #[doc(hidden)]
+    fn order(self, c: f64) -> Option<Ordering>;
+    /// The same with an integer.
+    #[doc(hidden)]
+    fn order_whole(self, c: i128) -> Option<Ordering>;
+    /// The float nearest to this number; else the element with exactly this value, if there is one.
+    #[doc(hidden)]
+    fn number(x: Figure) -> Option<Self>;
+    /// The mean of all.
+    #[doc(hidden)]
+    fn mean(x: &Tensor<Self>) -> f64;
+    /// Sums along axes; `None` if a sum does not fit.
+    #[doc(hidden)]
+    fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
+    /// The sum of all; `None` if it does not fit.
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Option<Self::Sum>;
+}
+
+/// Elements with arithmetic: all but `bool`. Arithmetic of integers is exact or panics; see the
+/// table of [`Tensor`].
+#[diagnostic::on_unimplemented(
+    message = "tensors of `{Self}` have no arithmetic",
+    label = "not a number",
+    note = "`cast` makes numbers of booleans: `x.cast::<f32>()`"
+)]
+pub trait Number:
+    Element
+    + Numeric
+    + Arithmetic
+    + Reduce
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+{
+}
+
+/// Elements that can be differentiated: `f32` and `f64`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be differentiated: `f32` and `f64` can",
+    label = "not a float",
+    note = "`cast` makes floats of other numbers: `x.cast::<f32>()`"
+)]
+pub trait Float:
+    Number + Element<Sum = Self> + FloatKernels + FloatReduce + Neg<Output = Self>
+{
+    /// The distance from 1 to the next number.
+    const EPSILON: f64;
+    /// Negative infinity, the neutral element of the maximum.
+    const NEG_INFINITY: Self;
+    /// Infinity, the neutral element of the minimum.
+    const INFINITY: Self;
+}
+
+/// Compares an integer with a number, without rounding either.
+#[inline(always)]
+fn order(x: i128, c: f64) -> Option<Ordering> {
+    if c.is_nan() {
+        return None;
+    }
+    // Saturates for infinities and huge numbers, which no `i64` reaches.
+    let below = c.floor();
+    Some(x.cmp(&(below as i128)).then(if below < c { Ordering::Less } else { Ordering::Equal }))
+}
+
+macro_rules! conversions {
+    () => {
+        #[inline(always)]
+        fn of(x: f64) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn to(self) -> f64 {
+            self as f64
+        }
+        #[inline(always)]
+        fn from_f32(x: f32) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_i64(x: i64) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_u32(x: u32) -> Self {
+            x as Self
+        }
+        #[inline(always)]
+        fn from_u8(x: u8) -> Self {
+            x as Self
+        }
+    };
+}
+
+macro_rules! floats {
+    ($($t:ident $dtype:ident $cast:ident)*) => { $(
+        impl sealed::Sealed for $t {}
+        impl Element for $t {
+            const DTYPE: Dtype = Dtype::$dtype;
+            type Sum = $t;
+            conversions!();
+            #[inline(always)]
+            fn cast_<U: Element>(self) -> U {
+                U::$cast(self)
+            }
+            fn exactly(_: i128) -> Option<Self> {
+                None
+            }
+            #[inline(always)]
+            fn order(self, c: f64) -> Option<Ordering> {
+                self.partial_cmp(&(c as $t))
+            }
+            #[inline(always)]
+            fn order_whole(self, c: i128) -> Option<Ordering> {
+                self.partial_cmp(&(c as $t))
+            }
+            fn number(x: Figure) -> Option<Self> {
+                Some(match x {
+                    Figure::Float(c) => c as $t,
+                    Figure::Whole(c) => c as $t,
+                })
+            }
+            fn mean(x: &Tensor<Self>) -> f64 {
+                (x.sum_all() / x.numel() as $t).into()
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
+                Some(reduction.staged(x, 0.0, reduce::sum_middle))
+            }
+            fn total(x: &[Self]) -> Option<Self> {
+                Some(reduce::total(x))
+            }
+        }
+        impl Number for $t {}
+        impl Float for $t {
+            const EPSILON: f64 = $t::EPSILON as f64;
+            const NEG_INFINITY: Self = $t::NEG_INFINITY;
+            const INFINITY: Self = $t::INFINITY;
+        }
+    )* };
+}
+floats! { f32 F32 from_f32 f64 F64 of }
+
+macro_rules! sums_in_i64 {
+    () => {
+        type Sum = i64;
+        fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<i64>> {
+            reduction.whole_sums(x)
+        }
+        fn total(x: &[Self]) -> Option<i64> {
+            reduce::plain::total(x)
+        }
+        #[inline(always)]
+        fn order_whole(self, c: i128) -> Option<Ordering> {
+            Some(i128::from(self).cmp(&c))
+        }
+        fn number(x: Figure) -> Option<Self> {
+            x.whole().and_then(Self::exactly)
+        }
+        fn mean(x: &Tensor<Self>) -> f64 {
+            let all = x.contiguous();
+            reduce::plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
+        }
+    };
+}
+
+macro_rules! integers {
+    ($($t:ident $dtype:ident $cast:ident)*) => { $(
+        impl sealed::Sealed for $t {}
+        impl Element for $t {
+            const DTYPE: Dtype = Dtype::$dtype;
+            conversions!();
+            sums_in_i64!();
+            #[inline(always)]
+            fn cast_<U: Element>(self) -> U {
+                U::$cast(self)
+            }
+            fn exactly(x: i128) -> Option<Self> {
+                x.try_into().ok()
+            }
+            #[inline(always)]
+            fn order(self, c: f64) -> Option<Ordering> {
+                order(self.into(), c)
+            }
+        }
+        impl Number for $t {}
+    )* };
+}
+integers! { i64 I64 from_i64 u32 U32 from_u32 u8 U8 from_u8 }
+
+impl sealed::Sealed for bool {}
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::Bool;
+    sums_in_i64!();
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        x != 0.0
+    }
+    #[inline(always)]
+    fn to(self) -> f64 {
+        f64::from(self)
+    }
+    #[inline(always)]
+    fn cast_<U: Element>(self) -> U {
+        U::from_u8(self.into())
+    }
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        x != 0.0
+    }
+    #[inline(always)]
+    fn from_i64(x: i64) -> Self {
+        x != 0
+    }
+    #[inline(always)]
+    fn from_u32(x: u32) -> Self {
+        x != 0
+    }
+    #[inline(always)]
+    fn from_u8(x: u8) -> Self {
+        x != 0
+    }
+    fn exactly(x: i128) -> Option<Self> {
+        [false, true].into_iter().find(|&it| i128::from(it) == x)
+    }
+    #[inline(always)]
+    fn order(self, c: f64) -> Option<Ordering> {
+        order(self.into(), c)
+    }
+}

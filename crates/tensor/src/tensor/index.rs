@@ -1,0 +1,377 @@
+//! Reading and adding at positions that are data: index tensors and masks.
+//!
+//! Each reading function has its adjoint beside it, a function that adds: `index_select` ↔
+//! `index_add_zeros`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. What is added to the same place
+//! more than once is added in reading order, so results do not depend on threads.
+//!
+//! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, they
+//! do not count from the end: here a negative number is far more often a label that was meant to
+//! say "none" than an index.
+
+use crate::kernels::index;
+use crate::layout::{Collapsed, MAX_RANK, Shape, Strides};
+use crate::shapes::{self, OrPanic};
+use crate::tensor::{Element, Number, Operand, Tensor};
+use std::collections::HashMap;
+
+/// The indices in reading order, all of them checked.
+#[track_caller]
+fn checked(op: &str, index: &Tensor<i64>, axis: isize, shape: &[usize]) -> Tensor<i64> {
+    let index = index.contiguous();
+    shapes::index_range(op, indices(&index), axis, shape).or_panic();
+    index
+}
+
+/// The numbers of an index tensor that [`checked`] put in order.
+fn indices(index: &Tensor<i64>) -> &[i64] {
+    index.as_slice().unwrap_or_default()
+}
+
+/// Of a row-major shape: how many rows there are before `axis`, and how many elements each index
+/// of it stands for.
+fn around(shape: &[usize], axis: usize) -> (usize, usize) {
+    (shape[..axis].iter().product(), shape[axis + 1..].iter().product())
+}
+
+impl<T: Element> Tensor<T> {
+    /// The indices `index[0], index[1], …` of one axis, in this order and as often as they occur:
+    /// `out[…, k, …] = self[…, index[k], …]`. Rows of an embedding, a batch of a data set.
+    /// The adjoint is `index_add_zeros`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// let rows = x.index_select(0, &Tensor::from([1, 0, 1]));
+    /// assert_eq!(rows, Tensor::from([[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has not one axis, or a number in it is negative or not
+    /// below the size of the axis.
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        let shape = self.shape();
+        let (at, out) = shapes::index_select(&shape, axis, &index.shape()).or_panic();
+        let index = checked("index_select", index, axis, &shape);
+        let axis = at;
+        let mut out = Self::empty(out);
+        if out.numel() == 0 {
+            return out;
+        }
+        let strides = self.strides();
+        let outer = Collapsed::new(&shape[..axis], &strides[..axis]);
+        let rows = Collapsed::new(&shape[axis + 1..], &strides[axis + 1..]);
+        // SAFETY: the index was checked, and the layouts are those of the axes of `self`.
+        unsafe {
+            index::select(
+                self.ptr(),
+                [outer, rows],
+                strides[axis],
+                indices(&index),
+                out.fresh_mut(),
+            );
+        }
+        out
+    }
+
+    /// One element for each of `index`, which gives its place along `axis`; its place along the
+    /// others is its own: for three axes and axis 1, `out[i, j, k] = self[i, index[i, j, k], k]`.
+    /// The result has the shape of `index`, which may be shorter than `self` along the other axes.
+    /// The adjoint is `scatter_add_zeros`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let scores = Tensor::from([[0.1, 0.9], [0.8, 0.2]]);
+    /// let of_labels = scores.gather(1, &Tensor::from([[1], [0]]));
+    /// assert_eq!(of_labels, Tensor::from([[0.9], [0.8]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has another number of axes or is longer along another
+    /// axis, or a number in it is negative or not below the size of the axis.
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
+        let shape = self.shape();
+        let (at, out) = shapes::gather(&shape, axis, &index.shape()).or_panic();
+        let index = checked("gather", index, axis, &shape);
+        let axis = at;
+        let mut out = Self::empty(out);
+        let of_index = index.shape();
+        // SAFETY: the index was checked along `axis`, its shape along the other axes.
+        unsafe {
+            let strides = self.strides();
+            index::gather(self.ptr(), &strides, of_index, axis, indices(&index), out.fresh_mut());
+        }
+        out
+    }
+
+    /// Zeros with the elements of `self` at the indices `start, start + step, …` along one axis of
+    /// this size: the adjoint of `slice_steps`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 2.0]).unslice(0, 4, -2, 6);
+    /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or an index leads outside.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn unslice(&self, axis: isize, start: usize, step: isize, size: usize) -> Self {
+        let shape = self.shape();
+        let (at, out) = shapes::unslice(&shape, axis, start, step, size).or_panic();
+        let len = shape[at];
+        if step == 1 || len <= 1 {
+            let mut padding = [(0, 0); MAX_RANK];
+            padding[at] = (start, (size - len).saturating_sub(start));
+            if start + len <= size {
+                return self.padded(&padding[..shape.rank()], T::default());
+            }
+        }
+        let mut out = Self::zeros_of(&out);
+        if self.numel() == 0 {
+            return out;
+        }
+        let source = self.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, at).1;
+        index::put_steps(from, len * width, (start, step), width, size * width, out.fresh_mut());
+        out
+    }
+
+    /// `value` where the mask is true, else the element of `self`. The value is a number or a
+    /// tensor. All broadcast.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([3.0, -1.0, 2.0]);
+    /// assert_eq!(x.masked_fill(&x.lt(0), 0).to_vec(), [3.0, 0.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the number does not fit integers.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn masked_fill(&self, mask: &Tensor<bool>, value: impl Operand<T>) -> Self {
+        let value = value.operand().tensor("masked_fill");
+        let shape = shapes::broadcast("masked_fill", &mask.shape(), &self.shape()).or_panic();
+        let shape = shapes::broadcast("masked_fill", &shape, &value.shape()).or_panic();
+        choose(shape, mask, &value, self)
+    }
+
+    /// The element of `a` where the condition is true, else that of `b`, each a tensor or a number.
+    /// All three broadcast.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let which = Tensor::from([[true], [false]]);
+    /// let x = Tensor::where_(&which, &Tensor::from([1.0, 2.0]), 0.0);
+    /// assert_eq!(x, Tensor::from([[1.0, 2.0], [0.0, 0.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or a number does not fit integers.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn where_(condition: &Tensor<bool>, a: impl Operand<T>, b: impl Operand<T>) -> Self {
+        let (a, b) = (a.operand().tensor("where_"), b.operand().tensor("where_"));
+        let shape = shapes::select("where_", &condition.shape(), &a.shape(), &b.shape());
+        choose(shape.or_panic(), condition, &a, &b)
+    }
+}
+
+impl<T: Number> Tensor<T> {
+    /// Zeros of size `len` along one axis, to which the rows of `self` are added:
+    /// `out[…, index[k], …] += self[…, k, …]`. The adjoint of [`Tensor::index_select`].
+    ///
+    /// # Panics
+    /// If there is no such axis, the index has not one axis of its size, a number in it is
+    /// negative or not below `len`, or a sum of integers does not fit their type.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn index_add_zeros(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
+        let (_, out) = shapes::index_add(&self.shape(), axis, &index.shape(), len).or_panic();
+        let mut out = Self::zeros_of(&out);
+        out.index_add_in_place(axis, index, self);
+        out
+    }
+
+    /// Adds the rows of `source` to rows of `self`, in place: `self[…, index[k], …] +=
+    /// source[…, k, …]`. A row that `index` names twice gets both. The cost depends on the size of
+    /// `source`, not on that of `self`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let mut table = Tensor::from([[1.0, 1.0], [2.0, 2.0]]);
+    /// table.index_add_in_place(0, &Tensor::from([1, 1]), &Tensor::from([[0.5, 0.0], [0.5, 1.0]]));
+    /// assert_eq!(table, Tensor::from([[1.0, 1.0], [3.0, 3.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, `source` differs from `self` along another axis, the index has not
+    /// one axis of the size of `source`'s, or a number in it is negative or not below the size of
+    /// the axis.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn index_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
+        let (shape, own) = (source.shape(), self.shape());
+        let len = shapes::axis("index_add", axis, &own).map(|at| own[at]).or_panic();
+        let (at, wanted) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
+        shapes::part_fits("index_add", &own, &shape, &wanted).or_panic();
+        let index = checked("index_add", index, axis, &own);
+        if source.numel() == 0 {
+            return;
+        }
+        let source = source.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, at).1;
+        let (to, index) = (self.make_mut(), indices(&index));
+        let wrapped = index::add_rows(to, len * width, width, index, from);
+        if wrapped {
+            let row = |k: usize| {
+                let (block, i) = (k / index.len(), index[k % index.len()] as usize);
+                (block * len + i) * width
+            };
+            let place = |(n, &x)| (row(n / width) + n % width, x);
+            totals_fit("index_add", to, from.iter().enumerate().map(place));
+        }
+    }
+
+    /// Adds `part` to the elements at the indices `start, start + step, …` along one axis, in place.
+    /// The cost depends on the size of `part`, not on that of `self`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let mut x = Tensor::zeros(&[6]);
+    /// x.slice_add_in_place(0, 4, -2, &Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, `part` differs from `self` along another axis, or an index leads
+    /// outside, or a sum of integers does not fit their type.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
+        let (shape, own) = (part.shape(), self.shape());
+        let size = shapes::axis("slice_add", axis, &own).map(|at| own[at]).or_panic();
+        let (at, wanted) = shapes::unslice(&shape, axis, start, step, size).or_panic();
+        shapes::part_fits("slice_add", &own, &shape, &wanted).or_panic();
+        if part.numel() == 0 {
+            return;
+        }
+        let source = part.contiguous();
+        let from = source.as_slice().unwrap_or_default();
+        let width = around(&shape, at).1;
+        let rows = shape[at];
+        let to = self.make_mut();
+        // Each place gets one number, so that no sum is wrapped on the way to another.
+        let too_large =
+            index::add_steps(from, rows * width, (start, step), width, size * width, to);
+        assert!(!too_large, "{}", no_sum::<T>("slice_add"));
+    }
+
+    /// `self` with an element of `source` added for each of `index`, which gives its place along
+    /// `axis`; its place along the others is its own: for three axes and axis 1,
+    /// `out[i, index[i, j, k], k] += source[i, j, k]`.
+    ///
+    /// # Panics
+    /// If there is no such axis, the numbers of axes differ, the index is longer than `source` along
+    /// any axis or than `self` along another than `axis`, a number in it is negative or not below
+    /// the size of the axis, or a sum of integers does not fit their type.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        let mut out = self.copied();
+        out.scatter_add_in_place(axis, index, source);
+        out
+    }
+
+    /// [`Tensor::scatter_add`] in place. The cost depends on the size of `index`, not on that of
+    /// `self`.
+    ///
+    /// # Panics
+    /// As [`Tensor::scatter_add`].
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn scatter_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
+        let shape = self.shape();
+        let (of_index, of_source) = (index.shape(), source.shape());
+        let at = shapes::scatter_add(&shape, axis, &of_index, &of_source).or_panic();
+        let index = checked("scatter_add", index, axis, &shape);
+        let axis = at;
+        let mut part = source.clone();
+        for (d, (&wanted, &size)) in of_index.iter().zip(of_source.iter()).enumerate() {
+            if wanted < size {
+                part = part.narrow(d as isize, 0, wanted);
+            }
+        }
+        let part = part.contiguous();
+        let strides = Strides::row_major(&shape);
+        let to = self.make_mut();
+        let (index, from) = (indices(&index), part.as_slice().unwrap_or_default());
+        let mut wrapped = false;
+        index::each_place(of_index, axis, &strides, index, from, |place, x| {
+            let (sum, over) = to[place].adding(x);
+            to[place] = sum;
+            wrapped |= over;
+        });
+        if wrapped {
+            let mut added = Vec::with_capacity(from.len());
+            index::each_place(of_index, axis, &strides, index, from, |place, x| {
+                added.push((place, x));
+            });
+            totals_fit("scatter_add", to, added);
+        }
+    }
+
+    /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
+    /// from a tensor of this shape.
+    ///
+    /// # Panics
+    /// As [`Tensor::scatter_add`].
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn scatter_add_zeros(&self, axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
+        // Repeated zeros cost no memory: the copy that is added to is the first.
+        Tensor::scalar_of(T::default()).broadcast_to(shape).scatter_add(axis, index, self)
+    }
+}
+
+fn no_sum<T: Element>(op: &str) -> String {
+    format!("{op}: a sum does not fit {}: cast to a wider type first", T::DTYPE)
+}
+
+/// Panics at the caller's line if a total of integers does not fit. `to` is what came of adding these
+/// numbers to their places one by one, wrapped where a sum on the way did not fit.
+#[cold]
+#[track_caller]
+fn totals_fit<T: Number>(op: &str, to: &[T], added: impl IntoIterator<Item = (usize, T)>) {
+    let mut totals = HashMap::<usize, i128>::new();
+    for (place, x) in added {
+        *totals.entry(place).or_default() += i128::from(x.cast_::<i64>());
+    }
+    let fit = totals.into_iter().all(|(place, total)| to[place].holds(total));
+    assert!(fit, "{}", no_sum::<T>(op));
+}
+
+/// `a` where the mask is true, else `b`, all repeated to `shape`.
+#[track_caller]
+fn choose<T: Element>(
+    shape: Shape,
+    mask: &Tensor<bool>,
+    a: &Tensor<T>,
+    b: &Tensor<T>,
+) -> Tensor<T> {
+    let mut out = Tensor::<T>::empty(shape);
+    let masks = Collapsed::new(&shape, &mask.broadcast_strides(&shape));
+    let [of_a, of_b] = [a, b].map(|x| Collapsed::new(&shape, &x.broadcast_strides(&shape)));
+    // SAFETY: each layout is that of its tensor, repeated to `shape`.
+    unsafe {
+        index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! Several tensors into one, and one into several.
+
+use crate::layout::Cursor;
+use crate::layout::Shape;
+use crate::shapes::{self, OrPanic};
+use crate::tensor::Element;
+use crate::tensor::Operand;
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::borrow::Borrow;
+
+/// Reads a tensor in reading order, piece by piece.
+pub(crate) struct Reader<'a, T: Element> {
+    tensor: &'a Tensor<T>,
+    cursor: Cursor,
+    left: usize,
+}
+
+impl<'a, T: Element> Reader<'a, T> {
+    pub fn new(tensor: &'a Tensor<T>) -> Self {
+        Reader { tensor, cursor: Cursor::new(tensor.collapsed(), 0), left: tensor.numel() }
+    }
+
+    /// Fills `out` with the elements that come next.
+    #[inline]
+    pub fn read(&mut self, out: &mut [T]) {
+        assert!(out.len() <= self.left, "no more elements to read");
+        self.left -= out.len();
+        // SAFETY: the layout is the tensor's, and that many elements are left.
+        unsafe { self.cursor.read(self.tensor.ptr(), out) }
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// Joins tensors along an axis they have; along all others they agree.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let (x, y) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[3.0, 4.0]]));
+    /// assert_eq!(Tensor::concat(&[&x, &y], 0).shape(), [2, 2]);
+    /// assert_eq!(Tensor::concat(&[x, y], 1).to_vec(), [1.0, 2.0, 3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are none, there is no such axis, or they differ along another.
+    #[track_caller]
+    pub fn concat<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
+        let (at, shape) = shapes::concat(&shapes_of(tensors), axis).or_panic();
+        Self::joined(tensors, shape, at)
+    }
+
+    /// Joins tensors of the same shape along a new axis, put in front of position `axis` (-1: the
+    /// last place).
+    ///
+    /// # Panics
+    /// If there are none, their shapes differ, or there is no such place.
+    #[track_caller]
+    pub fn stack<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
+        let (at, shape) = shapes::stack(&shapes_of(tensors), axis).or_panic();
+        Self::joined(tensors, shape, at)
+    }
+
+    /// One row of each in turn, where a row is what follows `axis`.
+    fn joined<B: Borrow<Self>>(tensors: &[B], shape: Shape, axis: usize) -> Self {
+        let outer: usize = shape[..axis].iter().product();
+        let mut out = Self::empty(shape);
+        if out.numel() == 0 {
+            return out;
+        }
+        let row = out.numel() / outer;
+        let numbers = out.fresh_mut();
+        let mut at = 0;
+        for tensor in tensors {
+            let tensor = tensor.borrow();
+            let width = tensor.numel() / outer;
+            if let (1, Some(elements)) = (width, tensor.as_slice()) {
+                for (row, &x) in numbers.chunks_exact_mut(row).zip(elements) {
+                    row[at] = x;
+                }
+                at += 1;
+                continue;
+            }
+            let mut reader = Reader::new(tensor);
+            for row in numbers.chunks_exact_mut(row) {
+                reader.read(&mut row[at..at + width]);
+            }
+            at += width;
+        }
+        out
+    }
+
+    /// Cuts an axis into pieces of these sizes: views.
+    ///
+    /// # Panics
+    /// If there is no such axis, or the sizes do not sum to its size.
+    #[track_caller]
+    pub fn split(&self, axis: isize, sizes: &[usize]) -> Vec<Self> {
+        let at = shapes::split(&self.shape(), axis, sizes).or_panic();
+        let mut start = 0;
+        let cut = |&size: &usize| {
+            start += size;
+            self.narrow(at as isize, start - size, size)
+        };
+        sizes.iter().map(cut).collect()
+    }
+
+    /// Cuts an axis into `count` pieces of ⌈size / count⌉ indices: views. The last piece may be
+    /// shorter, and there may be fewer pieces, as in PyTorch.
+    ///
+    /// # Panics
+    /// If there is no such axis, or `count` is zero.
+    #[track_caller]
+    pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
+        let shape = self.shape();
+        let (at, width) = shapes::chunk(&shape, axis, count).or_panic();
+        let starts = (0..shape[at].max(1)).step_by(width);
+        starts.map(|start| self.narrow(at as isize, start, width.min(shape[at] - start))).collect()
+    }
+
+    /// Surrounds the elements with others, all equal to `value`: `padding[i]` says how many indices
+    /// are added before and after on axis `i`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1i64, 2]]).pad(&[(0, 1), (1, 0)], 9);
+    /// assert_eq!(x, Tensor::from([[9, 1, 2], [9, 9, 9]]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is not one pair per axis, or the value does not fit integers, or is a tensor of
+    /// several elements.
+    #[track_caller]
+    #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
+    pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
+        let value = value.operand().tensor("pad");
+        let shape = value.shape();
+        assert!(shape.numel() == 1, "pad: one element wanted as the value, this has shape {shape}");
+        self.padded(padding, value.item())
+    }
+
+    #[track_caller]
+    pub(crate) fn padded(&self, padding: &[(usize, usize)], value: T) -> Self {
+        let shape = self.shape();
+        let mut out = Self::empty(shapes::pad(&shape, padding).or_panic());
+        if !out.shape().contains(&0) {
+            pad_axis(out.fresh_mut(), &shape, padding, value, &mut Reader::new(self));
+        }
+        out
+    }
+}
+
+fn shapes_of<T: Element, B: Borrow<Tensor<T>>>(tensors: &[B]) -> SmallVec<[Shape; 4]> {
+    tensors.iter().map(|tensor| tensor.borrow().shape()).collect()
+}
+
+/// Fills one row of a padded tensor: the padding of its first axis, and between, row by row, what
+/// the axes behind it make.
+fn pad_axis<T: Element>(
+    out: &mut [T],
+    shape: &[usize],
+    padding: &[(usize, usize)],
+    value: T,
+    reader: &mut Reader<'_, T>,
+) {
+    let Some(&(before, after)) = padding.first() else {
+        return reader.read(out);
+    };
+    let row = out.len() / (before + shape[0] + after);
+    let (front, rest) = out.split_at_mut(before * row);
+    let (middle, back) = rest.split_at_mut(shape[0] * row);
+    front.fill(value);
+    back.fill(value);
+    if padding[1..].iter().all(|&pair| pair == (0, 0)) {
+        return reader.read(middle);
+    }
+    for row in middle.chunks_exact_mut(row) {
+        pad_axis(row, &shape[1..], &padding[1..], value, reader);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{layouts, naive, panics_here};
+
+    #[test]
+    fn joins_against_loops() {
+        for (name, x) in layouts() {
+            let y = x.copied();
+            for axis in 0..x.rank() {
+                let size = x.shape()[axis];
+                let shape = x.shape().with(axis, 2 * size);
+                let expected = naive(&shape, |index| {
+                    let mut from = index.to_vec();
+                    from[axis] %= size;
+                    x.at(&from)
+                });
+                let joined = Tensor::concat(&[&x, &y], axis as isize);
+                assert_eq!((joined.shape(), joined.to_vec()), (shape, expected), "{name}");
+                let back = joined.split(axis as isize, &[size, size]);
+                assert!(
+                    back.iter().all(|part| *part == x && part.shares_storage(&joined)),
+                    "{name}"
+                );
+            }
+            for axis in 0..=x.rank() {
+                let stacked = Tensor::stack(&[&x, &y, &x], axis as isize);
+                assert_eq!(stacked.shape(), x.shape().inserted(axis, 3), "{name}");
+                for i in 0..3 {
+                    let part = stacked.narrow(axis as isize, i, 1).squeeze(axis as isize);
+                    assert_eq!(part, x, "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn joins_of_different_widths() {
+        let (x, y) = (Tensor::from([[1u8], [2]]), Tensor::from([[3u8, 4], [5, 6]]));
+        assert_eq!(Tensor::concat(&[&x, &y], -1), Tensor::from([[1, 3, 4], [2, 5, 6]]));
+        assert_eq!(Tensor::concat(&[&x, &y.narrow(1, 0, 0)], 1), x);
+        let rows = vec![Tensor::from([true, false]), Tensor::from([false, true])];
+        assert_eq!(Tensor::stack(&rows, -1), Tensor::from([[true, false], [false, true]]));
+    }
+
+    #[test]
+    fn chunks() {
+        let sizes = |size: usize, count| -> Vec<usize> {
+            Tensor::arange(0.0, size as f64, 1.0)
+                .chunk(0, count)
+                .iter()
+                .map(Tensor::numel)
+                .collect()
+        };
+        assert_eq!(sizes(7, 3), [3, 3, 1]);
+        assert_eq!(sizes(6, 4), [2, 2, 2]);
+        assert_eq!(sizes(2, 5), [1, 1]);
+        assert_eq!(sizes(0, 2), [0]);
+    }
+
+    #[test]
+    fn pads_against_loops() {
+        for (name, x) in layouts() {
+            for padding in [
+                [(0, 0); 3],
+                [(1, 2), (0, 0), (0, 0)],
+                [(0, 1), (2, 0), (1, 1)],
+                [(0, 0), (0, 3), (0, 0)],
+            ] {
+                let padding = &padding[..x.rank()];
+                let shape = shapes::pad(&x.shape(), padding).unwrap();
+                let expected = naive(&shape, |index| {
+                    let from: Option<Vec<usize>> = (index.iter().zip(padding))
+                        .zip(x.shape().iter())
+                        .map(|((&i, &(before, _)), &n)| i.checked_sub(before).filter(|&i| i < n))
+                        .collect();
+                    from.map_or(-7.0, |from| x.at(&from))
+                });
+                let padded = x.pad(padding, -7.0);
+                assert_eq!(
+                    (padded.shape(), padded.to_vec()),
+                    (shape, expected),
+                    "{name} {padding:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn panics_name_op_shape_and_caller() {
+        let (x, y) = (Tensor::zeros(&[2, 3]), Tensor::zeros(&[3, 2]));
+        panics_here(
+            "concat: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: only axis 0 may differ",
+            || {
+                drop(Tensor::concat(&[&x, &y], 0));
+            },
+        );
+        panics_here("concat: no tensors given", || {
+            drop(Tensor::<f32>::concat::<Tensor>(&[], 0));
+        });
+        panics_here("concat: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(Tensor::concat(&[&x, &x], 2));
+        });
+        panics_here("stack: no tensors given", || {
+            drop(Tensor::<f32>::stack::<Tensor>(&[], 0));
+        });
+        panics_here(
+            "stack: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: all must be equal",
+            || {
+                drop(Tensor::stack(&[&x, &y], 0));
+            },
+        );
+        panics_here(
+            "stack: no place -4 for a new axis in shape [2, 3]: it has places -3..3",
+            || {
+                drop(Tensor::stack(&[&x], -4));
+            },
+        );
+        panics_here("split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3", || {
+            drop(x.split(-1, &[1, 1]));
+        });
+        panics_here("split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(x.split(5, &[2]));
+        });
+        panics_here("chunk: no pieces of axis 0 of shape [2, 3] asked for", || drop(x.chunk(0, 0)));
+        panics_here("chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+            drop(x.chunk(5, 1));
+        });
+        panics_here(
+            "pad: 1 pairs given, a tensor of shape [2, 3] needs 2, one (before, after) per axis",
+            || drop(x.pad(&[(1, 1)], 0.0)),
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! Linear maps applied along the axes of a tensor.
+
+#[cfg(test)]
+mod tests;
+
+use crate::geometry::{AxisMap, Rows};
+use crate::shapes::{self, OrPanic};
+use crate::tensor::{Float, Tensor};
+
+impl<T: Float> Tensor<T> {
+    #[track_caller]
+    pub(crate) fn map_axes(&self, maps: &[(isize, AxisMap)]) -> Self {
+        maps.iter().fold(self.clone(), |x, (axis, map)| x.map_axis(*axis, map))
+    }
+
+    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i, weight)
+    /// of the map's row o.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map takes.
+    #[track_caller]
+    pub fn map_axis(&self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
+        let (axis, _) = rule.or_panic();
+        self.mapped(axis, map.rows(false))
+    }
+
+    /// The adjoint of [`Tensor::map_axis`], from the axis the map makes to the axis it takes:
+    /// `y[…, i, …] += weight·self[…, o, …]` for every entry.
+    ///
+    /// # Panics
+    /// If there is no such axis, or it has another size than the map makes.
+    #[track_caller]
+    pub fn map_axis_transposed(&self, axis: isize, map: &AxisMap) -> Self {
+        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
+        let (axis, _) = rule.or_panic();
+        self.mapped(axis, map.rows(true))
+    }
+
+    fn mapped(&self, axis: usize, rows: &Rows) -> Self {
+        let shape = self.shape();
+        let mut out = Self::empty(shape.with(axis, rows.len()));
+        if out.numel() == 0 {
+            return out;
+        }
+        let x = self.contiguous();
+        let inner = shape[axis + 1..].iter().product();
+        T::map_lines(x.as_slice().unwrap_or_default(), shape[axis], inner, rows, out.fresh_mut());
+        out
+    }
+}

@@ -1,0 +1,206 @@
+use crate::layout::{Shape, Strides};
+use crate::shapes;
+use crate::tensor::Tensor;
+use crate::testing::{naive, panics_here};
+
+/// Small whole numbers: products and sums are exact.
+fn numbers(shape: &[usize]) -> Tensor<f64> {
+    Tensor::from_fn(shape, |i| ((i * 7919 + shape.len()) % 13) as f64 - 6.0)
+}
+
+/// The same numbers in other layouts.
+fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
+    let mut out = vec![("contiguous", x.clone())];
+    let rank = x.rank() as isize;
+    if rank >= 2 {
+        out.push(("transposed", x.transpose(-1, -2).copied().transpose(-1, -2)));
+    }
+    if rank >= 3 {
+        out.push(("batch last", x.transpose(0, -1).copied().transpose(0, -1)));
+    }
+    let shape = x.shape();
+    // Every second column of a wider tensor, backwards.
+    let wide: Shape = shape.with(shape.rank() - 1, 2 * shape[shape.rank() - 1] + 1);
+    let last = shape.rank() - 1;
+    let mut spread = Tensor::<f64>::zeros_of(&wide);
+    let (own, row) = (x.to_vec(), shape[last].max(1));
+    for (i, &number) in own.iter().enumerate() {
+        spread.make_mut()[i / row * wide[last] + wide[last] - 1 - 2 * (i % row)] = number;
+    }
+    let mut steps = Strides::row_major(&wide);
+    steps[last] = -2;
+    if x.numel() > 0 {
+        // SAFETY: from the last column two to the left, as often as there were columns.
+        out.push(("backwards", unsafe { spread.view(shape, steps, wide[last] as isize - 1) }));
+    }
+    out
+}
+
+fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
+    let shape = shapes::matmul(&a.shape(), &b.shape(), ta, tb).unwrap();
+    // As matrices with batch axes.
+    let x = if a.rank() == 1 {
+        a.unsqueeze(0)
+    } else if ta {
+        a.transpose(-1, -2)
+    } else {
+        a.clone()
+    };
+    let y = if b.rank() == 1 {
+        b.unsqueeze(1)
+    } else if tb {
+        b.transpose(-1, -2)
+    } else {
+        b.clone()
+    };
+    let k = x.size(-1);
+    let read = |x: &Tensor<f64>, batch: &[usize], i: usize, j: usize| {
+        let own = x.shape();
+        let lead = batch.len() - (own.rank() - 2);
+        let mut index: Vec<usize> =
+            batch[lead..].iter().zip(own.iter()).map(|(&i, &n)| i.min(n - 1)).collect();
+        index.extend([i, j]);
+        x.at(&index)
+    };
+    let wanted = naive(&shape, |index| {
+        let (mut rest, mut i, mut j) = (index, 0, 0);
+        if b.rank() > 1 {
+            (j, rest) = (rest[rest.len() - 1], &rest[..rest.len() - 1]);
+        }
+        if a.rank() > 1 {
+            (i, rest) = (rest[rest.len() - 1], &rest[..rest.len() - 1]);
+        }
+        (0..k).map(|p| read(&x, rest, i, p) * read(&y, rest, p, j)).sum::<f64>()
+    });
+    for (layout_a, a) in layouts(a) {
+        for (layout_b, b) in layouts(b) {
+            let got = a.matmul_t(&b, ta, tb);
+            assert_eq!(got.shape(), shape);
+            let name = format!("{}{ta} {layout_a} · {}{tb} {layout_b}", a.shape(), b.shape());
+            assert_eq!(got.to_vec(), wanted, "{name}");
+            let small = a.cast::<f32>().matmul_t(&b.cast::<f32>(), ta, tb);
+            assert_eq!(small.cast::<f64>().to_vec(), wanted, "{name} in f32");
+        }
+    }
+}
+
+#[test]
+fn vectors_and_matrices() {
+    let shapes: [(&[usize], &[usize]); 9] = [
+        (&[5], &[5]),
+        (&[4, 5], &[5]),
+        (&[5], &[5, 3]),
+        (&[4, 5], &[5, 3]),
+        (&[1, 1], &[1, 1]),
+        (&[33, 70], &[70, 41]),
+        (&[4, 0], &[0, 3]),
+        (&[0, 4], &[4, 3]),
+        (&[0], &[0]),
+    ];
+    for (a, b) in shapes {
+        let (x, y) = (numbers(a), numbers(b));
+        check(&x, &y, false, false);
+        if a.len() == 2 {
+            check(&x.transpose(0, 1).copied(), &y, true, false);
+        }
+        if b.len() == 2 {
+            check(&x, &y.transpose(0, 1).copied(), false, true);
+        }
+        if a.len() == 2 && b.len() == 2 {
+            check(&x.transpose(0, 1).copied(), &y.transpose(0, 1).copied(), true, true);
+        }
+    }
+    // A vector has nothing to transpose.
+    check(&numbers(&[5]), &numbers(&[5]), true, true);
+}
+
+#[test]
+fn batches_broadcast() {
+    let shapes: [(&[usize], &[usize]); 12] = [
+        (&[2, 4, 5], &[2, 5, 3]),
+        (&[2, 4, 5], &[5, 3]),
+        (&[2, 4, 5], &[1, 5, 3]),
+        (&[2, 3, 1, 5], &[5, 3]),
+        (&[4, 5], &[2, 5, 3]),
+        (&[2, 1, 4, 5], &[3, 5, 2]),
+        (&[3, 4, 5], &[2, 1, 5, 2]),
+        (&[2, 4, 5], &[5]),
+        (&[5], &[3, 5, 2]),
+        (&[0, 4, 5], &[5, 2]),
+        (&[2, 0, 4, 5], &[1, 5, 2]),
+        (&[1, 2, 2], &[2, 2]),
+    ];
+    for (a, b) in shapes {
+        let (x, y) = (numbers(a), numbers(b));
+        check(&x, &y, false, false);
+        if a.len() > 1 {
+            check(&x.transpose(-1, -2).copied(), &y, true, false);
+        }
+        if b.len() > 1 {
+            check(&x, &y.transpose(-1, -2).copied(), false, true);
+        }
+    }
+    // Many small ones go to several threads.
+    check(&numbers(&[300, 16, 17]), &numbers(&[300, 17, 16]), false, false);
+    // Operands that are themselves repeated.
+    let (x, y) = (numbers(&[4, 5]), numbers(&[5, 3]));
+    let one = x.matmul(&y).to_vec();
+    let many = x.broadcast_to(&[6, 4, 5]).matmul(&y.broadcast_to(&[6, 5, 3]));
+    assert!(many.to_vec().chunks(12).all(|plane| plane == one));
+    let row = numbers(&[5]).broadcast_to(&[4, 5]);
+    assert_eq!(row.matmul(&y).to_vec(), row.copied().matmul(&y).to_vec());
+}
+
+#[test]
+fn shapes() {
+    let shape = |a: &[usize], b: &[usize]| shapes::matmul(a, b, false, false).unwrap();
+    assert_eq!(shape(&[3], &[3]), []);
+    assert_eq!(shape(&[7, 1, 2, 3], &[5, 3, 4]), [7, 5, 2, 4]);
+    assert_eq!(shape(&[3], &[5, 3, 4]), [5, 4]);
+    assert_eq!(shape(&[5, 2, 3], &[3]), [5, 2]);
+    assert_eq!(shapes::matmul(&[3, 2], &[4, 3], true, true).unwrap(), [2, 4]);
+}
+
+#[test]
+fn panics_name_what_is_wrong() {
+    let zeros = |shape: &[usize]| Tensor::zeros(shape);
+    let fails = |a: &[usize], b: &[usize], message: &str| {
+        assert_eq!(shapes::matmul(a, b, false, false).unwrap_err(), message);
+    };
+    let message = "matmul: inner dimensions differ: [64, 784] · [800, 10] (784 ≠ 800)";
+    panics_here(message, || {
+        drop(zeros(&[64, 784]).matmul(&zeros(&[800, 10])));
+    });
+    fails(
+        &[64, 784],
+        &[10, 784],
+        "matmul: inner dimensions differ: [64, 784] · [10, 784] (784 ≠ 10); did you mean b.t()?",
+    );
+    fails(
+        &[3, 5, 4],
+        &[3, 7, 4],
+        "matmul: inner dimensions differ: [3, 5, 4] · [3, 7, 4] (4 ≠ 7); did you mean b.transpose(-2, -1)?",
+    );
+    fails(
+        &[4, 5],
+        &[4],
+        "matmul: inner dimensions differ: [4, 5] · [4] (5 ≠ 4); did you mean a.t()?",
+    );
+    fails(
+        &[2, 3],
+        &[5, 2],
+        "matmul: inner dimensions differ: [2, 3] · [5, 2] (3 ≠ 5); did you mean the product in the other order?",
+    );
+    let message =
+        "matmul: inner dimensions differ: [2, 3]ᵀ · [3, 4] (2 ≠ 3); did you mean a not transposed?";
+    panics_here(message, || {
+        drop(zeros(&[2, 3]).matmul_t(&zeros(&[3, 4]), true, false));
+    });
+    let message = "matmul: shapes [2] and [5] do not broadcast: axis -1 has 2 and 5; \
+                   these are the batch axes of [2, 3, 4] and [5, 4, 6]";
+    panics_here(message, || {
+        drop(zeros(&[2, 3, 4]).matmul(&zeros(&[5, 4, 6])));
+    });
+    let message = "matmul: a scalar has no matrix product: [] · [2, 2]; did you mean `*`?";
+    panics_here(message, || drop(zeros(&[]).matmul(&zeros(&[2, 2]))));
+}

@@ -1,0 +1,31 @@
+//! Tensor: the type, its element types, and its methods.
+//!
+//! A method checks the shapes by a rule of `shapes`, makes the result, and calls a kernel. Views,
+//! operators, joining and printing live here as a whole. This room knows every room but `files`.
+
+mod any;
+mod arithmetic;
+mod base;
+mod border;
+mod conv;
+mod display;
+mod element;
+mod index;
+mod interpolate;
+mod join;
+mod map_axes;
+mod matmul;
+mod operand;
+mod pool;
+mod programs;
+mod random;
+mod reduce;
+mod unfold;
+mod views;
+
+pub use any::AnyTensor;
+pub use base::Tensor;
+pub use element::{Element, Float, Number};
+pub use operand::{Figure, Given, Operand};
+pub use random::keep_mask;
+pub use views::copied_in_order;

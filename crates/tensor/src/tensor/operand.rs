@@ -1,0 +1,180 @@
+//! The other side of a function of two operands: a tensor or a number.
+
+use crate::tensor::Tensor;
+use crate::tensor::{Element, Float};
+use std::cmp::Ordering;
+use std::fmt;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a function of two operands takes beside the tensor it is called on: a tensor of the same
+/// element type, by reference or by value, or a number: `f64` or an integer.
+///
+/// A number is rounded to the element type if that is a float. If it is an integer or `bool` (0 or
+/// 1), comparisons are exact, and functions that put the number into the result panic if it does
+/// not fit.
+///
+/// ```
+/// use wengert_tensor::Tensor;
+/// let x = Tensor::from([-1.0, 0.5, 2.0]);
+/// assert_eq!(x.gt(0).to_vec(), [false, true, true]);
+/// assert_eq!(x.le(0.5).to_vec(), [true, true, false]);
+/// assert_eq!(x.eq(&x.relu()).to_vec(), [false, true, true]);
+/// assert_eq!(x.maximum(0).to_vec(), [0.0, 0.5, 2.0]);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a tensor of `{T}` nor a number",
+    note = "operands are tensors of the same element type, `f64` and integers; \
+            `f64::from(x)` makes an `f64` of an `f32`, `cast` changes the type of a tensor"
+)]
+pub trait Operand<T: Element>: sealed::Sealed {
+    /// The operand.
+    #[doc(hidden)]
+    fn operand(&self) -> Given<'_, T>;
+}
+
+/// What an [`Operand`] is.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub enum Given<'a, T: Element> {
+    Tensor(&'a Tensor<T>),
+    Number(Figure),
+}
+
+impl<T: Element> Given<'_, T> {
+    /// The operand as a tensor: a number as one without axes.
+    #[track_caller]
+    pub(crate) fn tensor(self, op: &str) -> Tensor<T> {
+        match self {
+            Given::Tensor(x) => x.clone(),
+            Given::Number(c) => Tensor::scalar_of(c.element(op)),
+        }
+    }
+}
+
+/// A number as it was written.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Figure {
+    Float(f64),
+    Whole(i128),
+}
+
+impl Figure {
+    /// How an element compares with it.
+    #[inline(always)]
+    pub(crate) fn order<T: Element>(self, x: T) -> Option<Ordering> {
+        match self {
+            Figure::Float(c) => x.order(c),
+            Figure::Whole(c) => x.order_whole(c),
+        }
+    }
+
+    /// Its exact value, if it is an integer; huge floats become the nearest even `i128`, as all floats
+    /// from 2⁵³ on are even.
+    pub(crate) fn whole(self) -> Option<i128> {
+        match self {
+            Figure::Whole(c) => Some(c),
+            Figure::Float(c) if c.fract() != 0.0 => None,
+            Figure::Float(c) if c >= i128::MAX as f64 => Some(i128::MAX - 1),
+            Figure::Float(c) => Some(c as i128),
+        }
+    }
+
+    /// The number as an operation on these floats records it.
+    #[inline]
+    pub fn nearest<T: Float>(self) -> f64 {
+        match self {
+            Figure::Float(c) => c,
+            Figure::Whole(_) => self.element::<T>("").to(),
+        }
+    }
+
+    /// The element: the nearest float, or this integer.
+    ///
+    /// # Panics
+    /// If the type has no such element.
+    #[track_caller]
+    pub fn element<T: Element>(self, op: &str) -> T {
+        let dtype = T::DTYPE;
+        match T::number(self) {
+            Some(element) => element,
+            None if self.whole().is_none() => panic!(
+                "{op}: {self} is not a whole number, and the tensor holds {dtype}: cast first, for \
+                 example x.cast::<f64>()"
+            ),
+            None => {
+                panic!("{op}: {self} does not fit {dtype}: cast first, for example x.cast::<f64>()")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Figure::Whole(c) => write!(f, "{c}"),
+            Figure::Float(c) if c.abs() < 1e16 => write!(f, "{c}"),
+            // Without hundreds of zeros.
+            Figure::Float(c) => write!(f, "{c:e}"),
+        }
+    }
+}
+
+impl From<f64> for Figure {
+    fn from(c: f64) -> Self {
+        Figure::Float(c)
+    }
+}
+
+impl<T: Element> sealed::Sealed for Tensor<T> {}
+impl<T: Element> Operand<T> for Tensor<T> {
+    #[inline]
+    fn operand(&self) -> Given<'_, T> {
+        Given::Tensor(self)
+    }
+}
+impl<T: Element> sealed::Sealed for &Tensor<T> {}
+impl<T: Element> Operand<T> for &Tensor<T> {
+    #[inline]
+    fn operand(&self) -> Given<'_, T> {
+        Given::Tensor(self)
+    }
+}
+impl sealed::Sealed for f64 {}
+impl<T: Element> Operand<T> for f64 {
+    #[inline]
+    fn operand(&self) -> Given<'_, T> {
+        Given::Number(Figure::Float(*self))
+    }
+}
+// No `f32`: so a float literal is an `f64` without a choice.
+macro_rules! integers {
+    ($($t:ident)*) => { $(
+        impl From<$t> for Figure {
+            fn from(c: $t) -> Self {
+                Figure::Whole(c as i128)
+            }
+        }
+        impl sealed::Sealed for $t {}
+        impl<T: Element> Operand<T> for $t {
+            #[inline]
+            fn operand(&self) -> Given<'_, T> {
+                Given::Number(Figure::from(*self))
+            }
+        }
+    )* };
+}
+integers! { i32 i64 usize u8 u32 }
+impl sealed::Sealed for bool {}
+impl Operand<bool> for bool {
+    #[inline]
+    fn operand(&self) -> Given<'_, bool> {
+        Given::Number(Figure::Whole(i128::from(*self)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Pooling: what is left of the windows that slide over images. The maximum is the position of an
+//! element, and then the element there; averages are linear maps along one axis after the other.
+
+#[cfg(test)]
+mod tests;
+
+use crate::geometry::{Pair, Pool, Windows};
+use crate::kernels::pool::{Scene, pick, place};
+use crate::layout::Shape;
+use crate::maps::{adaptive_average_maps, average_maps};
+use crate::shapes::{self, OrPanic};
+use crate::tensor::{Float, Tensor};
+
+/// Pooling over the last two axes, height and width.
+impl<T: Float> Tensor<T> {
+    /// The greatest element of each window: `[…, C, H, W]` → `[…, C, H', W']`. Padding is -∞ and
+    /// never the result. NaN counts as the greatest.
+    ///
+    /// ```
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0);
+    /// assert_eq!(x.max_pool2d(&Pool::new(2)).to_vec(), [5.0]);
+    /// assert_eq!(x.max_pool2d(&Pool::new(2).stride(1)).to_vec(), [5.0, 6.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool2d(&self, pool: &Pool) -> Self {
+        self.max_pool2d_with_indices(pool).0
+    }
+
+    /// [`max_pool2d`](Tensor::max_pool2d), and the position of each result in its image, counted
+    /// row by row: of equal elements the first.
+    ///
+    /// ```
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0);
+    /// let (y, positions) = x.max_pool2d_with_indices(&Pool::new(2).stride(1));
+    /// assert_eq!(positions.to_vec(), [1, 5]);
+    /// assert_eq!(y.max_unpool2d(&positions, [2, 3]).to_vec(), [0.0, 5.0, 0.0, 0.0, 0.0, 6.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Tensor::max_pool2d).
+    #[track_caller]
+    pub fn max_pool2d_with_indices(&self, pool: &Pool) -> (Self, Tensor<i64>) {
+        let shape = shapes::pool2d("max_pool2d", &self.shape(), pool).or_panic();
+        self.maxima([Windows::sliding(pool, 0), Windows::sliding(pool, 1)], shape)
+    }
+
+    /// The greatest elements of so many windows that together cover each image: window o of m
+    /// goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With their positions.
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool2d_with_indices(&self, size: impl Into<Pair>) -> (Self, Tensor<i64>) {
+        let op = "adaptive_max_pool2d";
+        let shape = shapes::adaptive_pool2d(op, &self.shape(), size.into().0).or_panic();
+        self.maxima([Windows::Adaptive; 2], shape)
+    }
+
+    /// [`adaptive_max_pool2d_with_indices`](Tensor::adaptive_max_pool2d_with_indices) without the
+    /// positions.
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool2d(&self, size: impl Into<Pair>) -> Self {
+        self.adaptive_max_pool2d_with_indices(size).0
+    }
+
+    fn maxima(&self, windows: [Windows; 2], shape: Shape) -> (Self, Tensor<i64>) {
+        let (mut values, mut positions) = (Self::empty(shape), Tensor::empty(shape));
+        if values.numel() > 0 {
+            let own = self.shape();
+            let x = self.contiguous();
+            let at = own.rank() - 2;
+            let scene =
+                Scene { windows, from: [own[at], own[at + 1]], to: [shape[at], shape[at + 1]] };
+            let x = x.as_slice().unwrap_or_default();
+            T::max_pool(x, scene, values.fresh_mut(), positions.fresh_mut());
+        }
+        (values, positions)
+    }
+
+    /// The mean of each window: `[…, C, H, W]` → `[…, C, H', W']`.
+    ///
+    /// ```
+    /// use wengert_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([[1.0, 5.0, 1.0], [4.0, 2.0, 6.0]]).unsqueeze(0);
+    /// assert_eq!(x.avg_pool2d(&Pool::new(2)).to_vec(), [3.0]);
+    /// let pool = Pool::new([1, 3]).stride([1, 2]).padding([0, 1]);
+    /// assert_eq!(x.avg_pool2d(&pool).narrow(1, 0, 1).to_vec(), [2.0, 2.0]);
+    /// let inside = pool.count_include_pad(false);
+    /// assert_eq!(x.avg_pool2d(&inside).narrow(1, 0, 1).to_vec(), [3.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool2d(&self, pool: &Pool) -> Self {
+        self.map_axes(&average_maps("avg_pool2d", &self.shape(), pool).or_panic())
+    }
+
+    /// The means of so many windows that together cover each image: window o of m goes from
+    /// ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]);
+    /// assert_eq!(x.adaptive_avg_pool2d([1, 2]).to_vec(), [6.0, 8.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// With fewer than three axes, or if height or width is 0.
+    #[track_caller]
+    pub fn adaptive_avg_pool2d(&self, size: impl Into<Pair>) -> Self {
+        let size = size.into().0;
+        let maps = adaptive_average_maps("adaptive_avg_pool2d", &self.shape(), size).or_panic();
+        match size {
+            [1, 1] => self.mean(&[-2, -1], true), // one pass
+            _ => self.map_axes(&maps),
+        }
+    }
+
+    /// [`max_pool2d`](Tensor::max_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    #[track_caller]
+    pub fn max_pool1d(&self, pool: &Pool) -> Self {
+        shapes::pool1d("max_pool1d", &self.shape(), pool).or_panic();
+        self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// [`avg_pool2d`](Tensor::avg_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
+    /// number of each pair of the pool.
+    ///
+    /// # Panics
+    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// [`Pool`].
+    #[track_caller]
+    pub fn avg_pool1d(&self, pool: &Pool) -> Self {
+        shapes::no_dilation("avg_pool1d", &pool.of_signals()).or_panic();
+        shapes::pool1d("avg_pool1d", &self.shape(), pool).or_panic();
+        self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
+    }
+
+    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(&self, size: usize) -> Self {
+        shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size).or_panic();
+        self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// The greatest elements of so many windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
+    ///
+    /// # Panics
+    /// With fewer than two axes, or if the last is empty.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(&self, size: usize) -> Self {
+        shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size).or_panic();
+        self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
+    }
+
+    /// For each number of the index the element at that position of its image, whose last two
+    /// axes count as one: `y[…, o] = self[…, index[…, o]]`. The adjoint is
+    /// [`Tensor::max_unpool2d`].
+    ///
+    /// # Panics
+    /// If the shapes differ in another than the last two axes, or a number is negative or leads
+    /// outside.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn pick2d(&self, index: &Tensor<i64>) -> Self {
+        let own = self.shape();
+        let shape = shapes::pick2d("pick2d", &own, &index.shape()).or_panic();
+        let index = index.contiguous();
+        let numbers = index.as_slice().unwrap_or_default();
+        let mut out = Self::empty(shape);
+        if out.numel() > 0 {
+            let [size, area] = [own, shape].map(|s| s[s.rank() - 2..].iter().product());
+            let x = self.contiguous();
+            let x = x.as_slice().unwrap_or_default();
+            if !pick(x, size, numbers, area, out.fresh_mut()) {
+                shapes::pick2d_range("pick2d", numbers, &own).or_panic();
+            }
+        }
+        out
+    }
+
+    /// Images of zeros of this size, to which each element is added at its position: with the
+    /// indices of [`max_pool2d_with_indices`](Tensor::max_pool2d_with_indices) its partial inverse
+    /// and, since what comes to the same place is summed, the adjoint of [`Tensor::pick2d`].
+    ///
+    /// # Panics
+    /// If the index has another shape, or a number is negative or leads outside.
+    #[track_caller]
+    pub fn max_unpool2d(&self, index: &Tensor<i64>, size: impl Into<Pair>) -> Self {
+        let own = self.shape();
+        let shape = shapes::max_unpool2d(&own, &index.shape(), size.into().0).or_panic();
+        let index = index.contiguous();
+        let numbers = index.as_slice().unwrap_or_default();
+        if self.numel() == 0 || shape.numel() == 0 {
+            shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
+            return Self::zeros_of(&shape);
+        }
+        let mut out = Self::empty(shape);
+        let [size, area] = [shape, own].map(|s| s[s.rank() - 2..].iter().product());
+        let x = self.contiguous();
+        let x = x.as_slice().unwrap_or_default();
+        if !place(x, area, numbers, size, out.fresh_mut()) {
+            shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
+        }
+        out
+    }
+}

@@ -1,0 +1,159 @@
+//! Tensors of random numbers.
+//!
+//! Numbers are made in a way that is part of the interface: the same seed gives the same bits
+//! on every machine, in every version, with any number of threads. (Normal numbers go through the
+//! system's logarithm, sine and cosine, whose last bit may differ between platforms.)
+
+use crate::kernels::random::{self, box_muller, draw, unit24, unit53};
+use crate::layout::{Shape, Sizes};
+use crate::number::Dtype;
+use crate::shapes::OrPanic;
+use crate::tensor::{Element, Float, Tensor};
+use rand::Rng;
+
+/// A tensor that holds one with probability `p`, else zero. Element `i` (in row-major order) is one
+/// if word `i` of this stream of [`Philox`](crate::Philox) under this key lies below p·2³², so the mask is a
+/// function of key and stream: it can be made again, in parts, and on any number of threads.
+///
+/// # Panics
+/// If `p` does not lie in [0, 1].
+#[track_caller]
+pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> Tensor<T> {
+    assert!((0.0..=1.0).contains(&p), "keep_mask: {p} is no probability (shape {shape:?})");
+    // Compared as 32 bits: below p·2³² is up to the number before, if there is one.
+    let below = (p * 4294967296.0).round() as u64;
+    let mut out = Tensor::<T>::empty(Shape::new(shape));
+    random::keep(key, stream, below, [T::default(), T::of(1.0)], out.fresh_mut());
+    out
+}
+
+impl<T: Float> Tensor<T> {
+    /// Independent numbers, uniform in [low, high): `low + u·(high - low)`, where `u` has 24
+    /// random bits for `f32` (one word of the generator), 53 for `f64` (two words).
+    ///
+    /// # Panics
+    /// If `low` is above `high`, or the distance is not finite.
+    #[track_caller]
+    pub fn uniform_of(
+        shape: impl Sizes,
+        low: f64,
+        high: f64,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let shape = shape.shape_for("uniform").or_panic();
+        let single = T::DTYPE == Dtype::F32;
+        let width = T::of(high).sub_(T::of(low));
+        assert!(
+            low <= high && width.to().is_finite(),
+            "uniform: no numbers from {low} to below {high} (shape {shape:?})"
+        );
+        // Rounding may reach what must not be reached.
+        let below = if single { f64::from((high as f32).next_down()) } else { high.next_down() };
+        let (low, below) = (T::of(low), T::of(below.max(T::of(low).to())));
+        let mut out = Self::empty(shape);
+        let place = move |unit: f64| {
+            let x = low.add_(T::of(unit).mul_(width));
+            if x > below { below } else { x }
+        };
+        let numbers = out.fresh_mut();
+        if single {
+            draw(numbers, 1, rng, move |bytes: &[u8; 4], to| {
+                to[0] = place(unit24(u32::from_le_bytes(*bytes)));
+            });
+        } else {
+            draw(numbers, 1, rng, move |bytes: &[u8; 8], to| {
+                to[0] = place(unit53(u64::from_le_bytes(*bytes)));
+            });
+        }
+        out
+    }
+
+    /// Independent numbers of the normal distribution with this mean and standard deviation, by the
+    /// method of Box and Muller in `f64`: two numbers from two words of the generator for `f32`
+    /// (so none farther than 6.7 deviations), from four words for `f64`.
+    ///
+    /// # Panics
+    /// If the standard deviation is negative, or one of the two not finite.
+    #[track_caller]
+    pub fn normal_of(
+        shape: impl Sizes,
+        mean: f64,
+        std: f64,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        let shape = shape.shape_for("normal").or_panic();
+        assert!(
+            mean.is_finite() && std.is_finite() && std >= 0.0,
+            "normal: no distribution has mean {mean} and standard deviation {std} (shape {shape:?})"
+        );
+        let mut out = Self::empty(shape);
+        let numbers = out.fresh_mut();
+        let put = move |u: f64, v: f64, to: &mut [T]| {
+            for (x, z) in to.iter_mut().zip(box_muller(u, v)) {
+                *x = T::of(mean + std * z);
+            }
+        };
+        if T::DTYPE == Dtype::F32 {
+            draw(numbers, 2, rng, move |bytes: &[u8; 8], to| {
+                let words = u64::from_le_bytes(*bytes);
+                let (u, v) = (words as u32, (words >> 32) as u32);
+                put((f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32), to);
+            });
+        } else {
+            draw(numbers, 2, rng, move |bytes: &[u8; 16], to| {
+                let words = u128::from_le_bytes(*bytes);
+                put(unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64), to);
+            });
+        }
+        out
+    }
+}
+
+impl Tensor {
+    /// Independent numbers, uniform in [low, high).
+    ///
+    /// # Panics
+    /// If `low` is above `high`, or the distance is not finite.
+    #[track_caller]
+    pub fn uniform(shape: impl Sizes, low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::uniform_of(shape, low, high, rng)
+    }
+
+    /// Independent numbers of the normal distribution with this mean and standard deviation.
+    ///
+    /// # Panics
+    /// If the standard deviation is negative, or one of the two not finite.
+    #[track_caller]
+    pub fn normal(shape: impl Sizes, mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::normal_of(shape, mean, std, rng)
+    }
+}
+
+impl Tensor<i64> {
+    /// The numbers `0, …, n - 1` in random order, every order as likely as any other (R. Durstenfeld's
+    /// version of the shuffle of Fisher and Yates, 1964).
+    pub fn permutation(n: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let mut out = Self::from_fn(&[n], |i| i as i64);
+        let numbers = out.fresh_mut();
+        for last in (1..n).rev() {
+            numbers.swap(last, below(last as u64 + 1, rng) as usize);
+        }
+        out
+    }
+}
+
+/// A number below `bound`, each as likely as any other: the upper half of a product, drawn again
+/// where it would favour some. D. Lemire, "Fast random integer generation in an interval", 2019.
+fn below(bound: u64, rng: &mut (impl Rng + ?Sized)) -> u64 {
+    loop {
+        let product = u128::from(rng.next_u64()) * u128::from(bound);
+        let low = product as u64;
+        // The division is only needed where `low` is small.
+        if low >= bound || low >= bound.wrapping_neg() % bound {
+            return (product >> 64) as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

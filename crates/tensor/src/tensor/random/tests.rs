@@ -1,0 +1,140 @@
+use super::*;
+use crate::kernels::Philox;
+use crate::testing::panics_here;
+use rand::TryRng;
+use rand::rand_core::Infallible;
+
+/// Mean and variance of n numbers lie within five standard errors of those of the distribution.
+fn assert_moments(x: &[f64], mean: f64, variance: f64, kurtosis: f64) {
+    let n = x.len() as f64;
+    let m = x.iter().sum::<f64>() / n;
+    let v = x.iter().map(|x| (x - m).powi(2)).sum::<f64>() / n;
+    assert!((m - mean).abs() < 5.0 * (variance / n).sqrt(), "mean {m}");
+    assert!((v - variance).abs() < 5.0 * variance * ((kurtosis - 1.0) / n).sqrt(), "variance {v}");
+}
+
+#[test]
+fn uniform_numbers() {
+    let mut rng = Philox::new(11);
+    let x = Tensor::uniform(&[100, 1001], -1.0, 3.0, &mut rng);
+    let numbers: Vec<f64> = x.to_vec().into_iter().map(f64::from).collect();
+    assert!(numbers.iter().all(|x| (-1.0..3.0).contains(x)));
+    assert_moments(&numbers, 1.0, 16.0 / 12.0, 1.8);
+    let y = Tensor::<f64>::uniform_of(&[100_001], 0.0, 1.0, &mut rng);
+    assert_moments(&y.to_vec(), 0.5, 1.0 / 12.0, 1.8);
+    // One word each, so a part can be made again.
+    let tail = Tensor::uniform(&[7], -1.0, 3.0, &mut Philox::from_state([11, 0, 1001]));
+    assert_eq!(tail.to_vec(), x.to_vec()[1001..1008]);
+    assert_eq!(rng.state()[2], 100_100 + 2 * 100_001);
+}
+
+/// The bits themselves: they must not change.
+#[test]
+fn uniform_bits_are_fixed() {
+    let x = Tensor::uniform(&[4], 0.0, 1.0, &mut Philox::new(0));
+    let expected = [0x6627e8u32, 0xe169c5, 0xbc57ac, 0x9b00db].map(|bits| bits as f32 / 16777216.0);
+    assert_eq!(x.to_vec(), expected);
+    let x = Tensor::<f64>::uniform_of(&[1], 0.0, 1.0, &mut Philox::new(0));
+    assert_eq!(x.item(), (0xe169c58d_6627e8d5u64 >> 11) as f64 / 9007199254740992.0);
+}
+
+#[test]
+fn the_upper_end_is_not_reached() {
+    struct Ones;
+    impl TryRng for Ones {
+        type Error = Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(!0)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(!0)
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            bytes.fill(!0);
+            Ok(())
+        }
+    }
+    for (low, high) in [(0.0, 1.0), (1.0, 2.0), (-3.0, 100.0), (1e6, 1e6 + 1.0), (-1.0, 0.0)] {
+        let x = Tensor::uniform(&[3], low, high, &mut Ones).to_vec();
+        assert!(x.iter().all(|&x| (low as f32) <= x && x < high as f32), "{low} {high} {x:?}");
+        let x = Tensor::<f64>::uniform_of(&[3], low, high, &mut Ones).to_vec();
+        assert!(x.iter().all(|&x| low <= x && x < high), "{low} {high} {x:?}");
+    }
+    assert_eq!(Tensor::uniform(&[1], 2.0, 2.0, &mut Ones).item(), 2.0);
+    assert!(Tensor::normal(&[3], 0.0, 1.0, &mut Ones).to_vec().iter().all(|x| x.is_finite()));
+}
+
+#[test]
+fn normal_numbers() {
+    let mut rng = Philox::new(5);
+    let x = Tensor::normal(&[100_001], 2.0, 3.0, &mut rng);
+    let numbers: Vec<f64> = x.to_vec().into_iter().map(f64::from).collect();
+    assert_moments(&numbers, 2.0, 9.0, 3.0);
+    let inside = numbers.iter().filter(|x| (*x - 2.0).abs() < 3.0).count() as f64 / 100_001.0;
+    assert!((inside - 0.682_689).abs() < 0.0075, "{inside} within one deviation");
+    let y = Tensor::<f64>::normal_of(&[50_000, 2], 0.0, 1.0, &mut rng);
+    assert_moments(&y.to_vec(), 0.0, 1.0, 3.0);
+    let product: f64 = y.to_vec().chunks(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / 50_000.0;
+    assert!(
+        product.abs() < 5.0 / 50_000f64.sqrt(),
+        "the two of a pair are correlated by {product}"
+    );
+    assert_eq!(Tensor::normal(&[2], 1.5, 0.0, &mut rng).to_vec(), [1.5, 1.5]);
+    assert_eq!(Tensor::normal(&[0], 0.0, 1.0, &mut rng).numel(), 0);
+}
+
+#[test]
+fn permutations() {
+    let mut rng = Philox::new(9);
+    let mut x = Tensor::permutation(1000, &mut rng).to_vec();
+    assert_ne!(x[..5], [0, 1, 2, 3, 4]);
+    x.sort_unstable();
+    assert!(x.iter().enumerate().all(|(i, &x)| x == i as i64));
+    // Each of the six orders of three as often as the others.
+    let mut counts = [0; 27];
+    for _ in 0..6000 {
+        let x = Tensor::permutation(3, &mut rng).to_vec();
+        counts[(x[0] * 9 + x[1] * 3 + x[2]) as usize] += 1;
+    }
+    assert!(counts.iter().all(|&count| count == 0 || (850..1150).contains(&count)), "{counts:?}");
+    assert_eq!(
+        Tensor::permutation(0, &mut rng).numel() + Tensor::permutation(1, &mut rng).numel(),
+        1
+    );
+}
+
+#[test]
+fn masks_are_functions_of_the_counter() {
+    let mask = keep_mask::<f32>(&[600, 1000], 77, 3, 0.3);
+    let kept: f64 = mask.to_vec().iter().map(|&x| f64::from(x)).sum();
+    assert!((kept / 6e5 - 0.3).abs() < 5.0 * (0.21f64 / 6e5).sqrt());
+    let mut rng = Philox::with_stream(77, 3);
+    let threshold = (0.3 * 4294967296f64).round();
+    let expected: Vec<bool> = (0..600_000).map(|_| f64::from(rng.next_u32()) < threshold).collect();
+    assert_eq!(keep_mask::<bool>(&[600_000], 77, 3, 0.3).to_vec(), expected);
+    assert_eq!(mask.cast::<bool>().to_vec(), expected);
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(one_thread.install(|| keep_mask::<f32>(&[600, 1000], 77, 3, 0.3)), mask);
+    assert_eq!(keep_mask::<u8>(&[130], 1, 0, 1.0), Tensor::ones_of(&[130]));
+    assert_eq!(keep_mask::<u8>(&[130], 1, 0, 0.0), Tensor::zeros_of(&[130]));
+    assert_ne!(keep_mask::<f32>(&[600, 1000], 77, 4, 0.3), mask);
+}
+
+#[test]
+fn panics_name_op_shape_and_caller() {
+    let mut rng = Philox::new(0);
+    panics_here("uniform: no numbers from 2 to below 1 (shape [3])", || {
+        drop(Tensor::uniform(&[3], 2.0, 1.0, &mut rng));
+    });
+    let mut rng = Philox::new(0);
+    panics_here("uniform: no numbers from NaN to below 1 (shape [3])", || {
+        drop(Tensor::<f64>::uniform_of(&[3], f64::NAN, 1.0, &mut rng));
+    });
+    let mut rng = Philox::new(0);
+    panics_here("normal: no distribution has mean 0 and standard deviation -1 (shape [3])", || {
+        drop(Tensor::normal(&[3], 0.0, -1.0, &mut rng));
+    });
+    panics_here("keep_mask: 1.5 is no probability (shape [3])", || {
+        drop(keep_mask::<f32>(&[3], 0, 0, 1.5));
+    });
+}

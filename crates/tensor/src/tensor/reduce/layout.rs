@@ -1,0 +1,193 @@
+//! Bringing any layout and any set of axes to the kernels' form `[outer, n, inner]`.
+
+use crate::kernels::reduce::Sizes;
+use crate::kernels::reduce::plain::{self, Whole};
+use crate::layout::{MAX_RANK, Shape, Strides};
+use crate::shapes::Reduced;
+use crate::tensor::{Element, Tensor};
+use smallvec::SmallVec;
+use std::cmp::Reverse;
+
+type Axes = SmallVec<[usize; MAX_RANK]>;
+
+/// A reduction of some axes of a tensor: what is reduced, what is kept, and in which order the
+/// axes are best read.
+pub struct Reduction {
+    shape: Shape,
+    chosen: [bool; MAX_RANK],
+    /// The shape of the result.
+    out: Shape,
+    /// The axes that have more than one element, outermost first, in the order they are read.
+    order: Axes,
+}
+
+impl Reduction {
+    /// `keepdim`: reduced axes stay, with one element.
+    pub fn new<T: Element>(x: &Tensor<T>, reduced: &Reduced, keepdim: bool) -> Self {
+        let out = if keepdim { reduced.kept } else { reduced.dropped };
+        Self::onto(x, reduced.chosen, out)
+    }
+
+    /// The same with the result's shape given; kept axes appear there in their order.
+    pub fn onto<T: Element>(x: &Tensor<T>, chosen: [bool; MAX_RANK], out: Shape) -> Self {
+        let shape = x.shape();
+        let mut order: Axes = (0..shape.rank()).filter(|&axis| shape[axis] != 1).collect();
+        if !x.is_contiguous() {
+            // In the order of memory a transposed tensor needs no copy.
+            let strides = x.strides();
+            order.sort_by_key(|&axis| Reverse(strides[axis].unsigned_abs()));
+        }
+        Reduction { shape, chosen, out, order }
+    }
+
+    /// How many numbers become one.
+    pub fn count(&self) -> usize {
+        self.shape
+            .iter()
+            .zip(self.chosen)
+            .filter(|(_, chosen)| *chosen)
+            .map(|(size, _)| size)
+            .product()
+    }
+
+    /// Sizes of neighbouring axes that are all reduced, or all kept, as one.
+    fn groups(&self) -> SmallVec<[(usize, bool); MAX_RANK]> {
+        let mut groups = SmallVec::<[(usize, bool); MAX_RANK]>::new();
+        for &axis in &self.order {
+            match groups.last_mut() {
+                Some((size, chosen)) if *chosen == self.chosen[axis] => *size *= self.shape[axis],
+                _ => groups.push((self.shape[axis], self.chosen[axis])),
+            }
+        }
+        groups
+    }
+
+    /// The numbers, one after the other in the order chosen here.
+    fn source<T: Element>(&self, x: &Tensor<T>) -> Tensor<T> {
+        assert!(x.shape() == self.shape, "this reduction was made for another tensor");
+        if x.is_contiguous() && self.order.is_sorted() {
+            return x.clone();
+        }
+        let strides = x.strides();
+        let sizes: Shape = self.order.iter().map(|&axis| self.shape[axis]).collect();
+        let steps: SmallVec<[isize; MAX_RANK]> =
+            self.order.iter().map(|&axis| strides[axis]).collect();
+        // SAFETY: the same axes in another order (of this shape, as was checked) lead to the same
+        // elements; those left out have
+        // one element (a tensor with none takes another way).
+        unsafe { x.view(sizes, Strides::new(&steps), 0) }.contiguous()
+    }
+
+    fn kept(&self) -> impl Iterator<Item = usize> + '_ {
+        self.order.iter().copied().filter(|&axis| !self.chosen[axis])
+    }
+
+    /// Makes the result: `fill` writes it with the kept axes in the order they are read.
+    fn result<U: Element>(&self, fill: impl FnOnce(&mut [U])) -> Tensor<U> {
+        if self.kept().is_sorted() {
+            let mut out = Tensor::empty(self.out);
+            fill(out.fresh_mut());
+            return out;
+        }
+        let read: Axes = self.kept().collect();
+        let mut out = Tensor::empty(read.iter().map(|&axis| self.shape[axis]).collect());
+        fill(out.fresh_mut());
+        assert_eq!(out.numel(), self.out.numel());
+        // Axes of one element step nowhere; the others come back in ascending order.
+        let packed = out.strides();
+        let mut ascending = read.clone();
+        ascending.sort_unstable();
+        let mut kept = ascending.iter().map(|axis| {
+            packed[read.iter().position(|other| other == axis).expect("sorted from the same axes")]
+        });
+        let steps: SmallVec<[isize; MAX_RANK]> = self
+            .out
+            .iter()
+            .map(|&size| if size == 1 { 0 } else { kept.next().unwrap_or(0) })
+            .collect();
+        // SAFETY: a permutation of the axes of `out`, with axes of one element put in.
+        unsafe { out.view(self.out, Strides::new(&steps), 0) }.contiguous()
+    }
+
+    /// The result where every result is made of one number: that number, be it -0.
+    pub(super) fn of_single_numbers<T: Element>(&self, x: &Tensor<T>) -> Option<Tensor<T>> {
+        let single = self.order.iter().all(|&axis| !self.chosen[axis]);
+        single.then(|| x.with_shape(self.out))
+    }
+
+    /// Reduces one group of axes after the other, the innermost first.
+    ///
+    /// `of_nothing` is the result without numbers; `fold` reduces the middle axis: numbers, sizes
+    /// `[outer, n, inner]`, results.
+    pub(crate) fn staged<T: Element>(
+        self,
+        x: &Tensor<T>,
+        of_nothing: T,
+        fold: impl Fn(&[T], Sizes, &mut [T]),
+    ) -> Tensor<T> {
+        if x.numel() == 0 {
+            return self.empty(of_nothing);
+        }
+        let mut groups = self.groups();
+        if let Some(alone) = self.of_single_numbers(x) {
+            return alone;
+        }
+        let mut stage = self.source(x);
+        self.result(|out| {
+            loop {
+                let (at, sizes) = last_reduced(&groups);
+                let more = groups[..at].iter().any(|&(_, chosen)| chosen);
+                let numbers = stage.as_slice().expect("a source is contiguous");
+                if !more {
+                    return fold(numbers, sizes, out);
+                }
+                let mut next = Tensor::empty(Shape::new(&[sizes[0] * sizes[2]]));
+                fold(numbers, sizes, next.fresh_mut());
+                groups.remove(at);
+                stage = next;
+            }
+        })
+    }
+
+    /// Hands all numbers to `fill` at once: numbers, sizes `[outer, n, inner]`, results.
+    pub(super) fn whole<T: Element, U: Element>(
+        mut self,
+        x: &Tensor<T>,
+        fill: impl FnOnce(&[T], Sizes, &mut [U]),
+    ) -> Tensor<U> {
+        if self.groups().iter().filter(|(_, chosen)| *chosen).count() > 1 {
+            // Stable: within each kind the order stays.
+            let chosen = self.chosen;
+            self.order.sort_by_key(|&axis| chosen[axis]);
+        }
+        let (_, sizes) = last_reduced(&self.groups());
+        let source = self.source(x);
+        let numbers = source.as_slice().expect("a source is contiguous");
+        self.result(|out| fill(numbers, sizes, out))
+    }
+
+    /// Sums in `i64`; `None` if one does not fit.
+    pub(crate) fn whole_sums<T: Element + Whole>(self, x: &Tensor<T>) -> Option<Tensor<i64>> {
+        if x.numel() == 0 {
+            return Some(self.empty(0));
+        }
+        let mut fit = true;
+        let sums = self.whole(x, |x, sizes, out| fit = plain::sums(x, sizes, out));
+        fit.then_some(sums)
+    }
+
+    /// The result where there is nothing to read.
+    pub fn empty<U: Element>(&self, of_nothing: U) -> Tensor<U> {
+        Tensor::full_of(&self.out, of_nothing)
+    }
+}
+
+/// Where the innermost reduced group is, and the sizes around it; with none, a reduction of
+/// single elements.
+fn last_reduced(groups: &[(usize, bool)]) -> (usize, Sizes) {
+    let product = |groups: &[(usize, bool)]| groups.iter().map(|(size, _)| size).product::<usize>();
+    match groups.iter().rposition(|&(_, chosen)| chosen) {
+        Some(at) => (at, [product(&groups[..at]), groups[at].0, product(&groups[at + 1..])]),
+        None => (0, [product(groups), 1, 1]),
+    }
+}

@@ -1,0 +1,392 @@
+//! Reductions: sum, mean, extremes, variance, log-sum-exp over any axes.
+//!
+//! An axis may count from the end; an empty list names all axes. With `keepdim` the reduced axes
+//! stay, with size 1, so that the result broadcasts against what it came from. Nothing depends on
+//! the number of threads: the same numbers give the same bits.
+
+mod layout;
+#[cfg(test)]
+mod tests;
+mod truth;
+
+use super::{Element, Float, Number, Tensor};
+use crate::kernels::Program;
+use crate::kernels::reduce::{self, Fold, plain};
+use crate::layout::{MAX_RANK, Shape, Sizes};
+use crate::shapes::{self, OrPanic};
+pub use layout::Reduction;
+
+/// Sums.
+impl<T: Element> Tensor<T> {
+    /// Σx over these axes, all if none is named. The sum of nothing is 0.
+    ///
+    /// Integers and booleans (as 0 and 1) are summed exactly, and their sums are `i64`.
+    ///
+    /// Floating-point sums run pairwise. Over all axes of a contiguous tensor the error is at most
+    /// `(16 + log2 n)·u·Σ|x|`, where `n` numbers are added and `u` is half the distance from 1 to
+    /// the next number; over other axes at most `(40·r + log2 n)·u·Σ|x|`, where `r` counts the
+    /// runs of neighbouring axes among them.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.sum(&[0], false).to_vec(), [4.0, 6.0]);
+    /// assert_eq!(x.sum(&[-1], true).shape(), [2, 1]);
+    /// assert_eq!(x.sum(&[], false).item(), 10.0);
+    /// assert_eq!(Tensor::from([200u8, 100]).sum(&[], false).item(), 300i64);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn sum(&self, axes: &[isize], keepdim: bool) -> Tensor<T::Sum> {
+        let reduced = shapes::reduce("sum", &self.shape(), axes).or_panic();
+        fitting("sum", T::sum_along(self, Reduction::new(self, &reduced, keepdim)))
+    }
+
+    /// Σx over all elements, as a number. Integers and booleans are summed exactly, in `i64`.
+    ///
+    /// # Panics
+    /// If a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn sum_all(&self) -> T::Sum {
+        match self.as_slice() {
+            Some(elements) => fitting("sum_all", T::total(elements)),
+            None => self.sum(&[], false).item(),
+        }
+    }
+
+    /// Σx / n over all elements, as a number. The mean of nothing is NaN.
+    ///
+    /// Of floats the mean is computed in their type. Of integers and booleans (as 0 and 1) the sum
+    /// is exact, and need not be an `i64`.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let (labels, predicted) = (Tensor::from([2i64, 0, 1, 1]), Tensor::from([2i64, 0, 0, 1]));
+    /// assert_eq!(predicted.eq(&labels).mean_all(), 0.75);
+    /// ```
+    pub fn mean_all(&self) -> f64 {
+        T::mean(self)
+    }
+
+    /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
+    /// tensor of this shape would be repeated to the shape of `self`. Sums of integers and
+    /// booleans are `i64`.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or a sum of integers is no `i64`.
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl Sizes) -> Tensor<T::Sum> {
+        let shape = shape.shape_for("sum_to").or_panic();
+        let shape = shapes::reduce_to("sum_to", &self.shape(), &shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => fitting("sum_to", T::sum_along(self, reduction)),
+            None => self.cast(),
+        }
+    }
+}
+
+/// A sum that fits its type.
+#[inline]
+#[track_caller]
+fn fitting<S>(op: &str, sum: Option<S>) -> S {
+    match sum {
+        Some(sum) => sum,
+        None => panic!("{op}: a sum does not fit i64: cast to f64 first"),
+    }
+}
+
+/// Extremes.
+impl<T: Number> Tensor<T> {
+    /// The largest element over these axes, all if none is named; NaN if there is one.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or nothing lies along them.
+    #[track_caller]
+    pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction =
+            Reduction::new(self, &shapes::extreme("max", &self.shape(), axes).or_panic(), keepdim);
+        T::reduce(Fold::Max, self, reduction)
+    }
+
+    /// The smallest element over these axes, all if none is named; NaN if there is one.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or nothing lies along them.
+    #[track_caller]
+    pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction =
+            Reduction::new(self, &shapes::extreme("min", &self.shape(), axes).or_panic(), keepdim);
+        T::reduce(Fold::Min, self, reduction)
+    }
+
+    /// Where along this axis the largest element is: the first of several; a NaN counts as the
+    /// largest.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let scores = Tensor::from([[0.1, 0.7, 0.2], [0.5, 0.0, 0.5]]);
+    /// assert_eq!(scores.argmax(-1, false).to_vec(), [1, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or nothing lies along it.
+    #[track_caller]
+    pub fn argmax(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
+        position_along("argmax", Fold::Max, self, axis, keepdim)
+    }
+
+    /// Where along this axis the smallest element is: the first of several; a NaN counts as the
+    /// smallest.
+    ///
+    /// # Panics
+    /// If there is no such axis, or nothing lies along it.
+    #[track_caller]
+    pub fn argmin(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
+        position_along("argmin", Fold::Min, self, axis, keepdim)
+    }
+
+    /// The largest elements over the axes that `shape`, of the same rank, gives the size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn max_to(&self, shape: &[usize]) -> Self {
+        let shape = shapes::extreme_to("max_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => T::reduce(Fold::Max, self, reduction),
+            None => self.clone(),
+        }
+    }
+
+    /// The smallest elements over the axes that `shape`, of the same rank, gives the size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn min_to(&self, shape: &[usize]) -> Self {
+        let shape = shapes::extreme_to("min_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => T::reduce(Fold::Min, self, reduction),
+            None => self.clone(),
+        }
+    }
+}
+
+/// Reductions of floating-point numbers.
+impl<T: Float> Tensor<T> {
+    /// Σx / n over these axes, all if none is named. The mean of nothing is NaN.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduction =
+            Reduction::new(self, &shapes::reduce("mean", &self.shape(), axes).or_panic(), keepdim);
+        let count = T::of(reduction.count() as f64);
+        let mut out = fitting("mean", T::sum_along(self, reduction));
+        divide(out.make_mut(), count);
+        out
+    }
+
+    /// The variance Σ(x - mean)² / (n - correction) over these axes, all if none is named.
+    ///
+    /// `correction` 1 gives the unbiased estimate, `PyTorch`'s default; 0 the variance of the
+    /// numbers themselves. In two passes, so that a large mean cancels nothing (Chan, Golub and
+    /// `LeVeque`, Algorithms for Computing the Sample Variance, 1983). Where `n - correction` is not
+    /// positive: NaN if all numbers are equal, as with a single one, else infinity.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(x.var(&[], false, 0).item(), 1.25);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn var(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
+        let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
+        let count = Reduction::new(self, &reduced, true).count();
+        let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
+        let inputs = [self, &self.mean(axes, true)];
+        let mut out = squares.sum_to(&inputs, &self.shape(), &reduced.kept);
+        divide(out.make_mut(), T::of(count.saturating_sub(correction) as f64));
+        if keepdim { out } else { out.with_shape(reduced.dropped) }
+    }
+
+    /// ln Σ exp(x) over these axes, all if none is named: the smooth maximum.
+    ///
+    /// Shifted by the largest element, so that nothing overflows:
+    /// `m + ln Σ exp(x - m)`. A row of negative infinities gives negative infinity, as does an
+    /// empty one; an infinity gives infinity; a NaN gives NaN.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1e4f64, 1e4]);
+    /// assert_eq!(x.logsumexp(&[], false).item(), 1e4 + 2f64.ln());
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn logsumexp(&self, axes: &[isize], keepdim: bool) -> Self {
+        let reduced = shapes::reduce("logsumexp", &self.shape(), axes).or_panic();
+        T::log_sum_exp(self, Reduction::new(self, &reduced, keepdim))
+    }
+
+    /// ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that the small differences
+    /// that count are not rounded away beside large numbers.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Self {
+        shapes::axis("log_softmax", axis, &self.shape()).or_panic();
+        if self.numel() == 0 {
+            return self.clone();
+        }
+        let shifted = self - self.max(&[axis], true);
+        let norm = shifted.logsumexp(&[axis], true);
+        shifted - norm
+    }
+
+    /// eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum is 1.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1e4, 1e4]);
+    /// assert_eq!(x.softmax(0).to_vec(), [0.5, 0.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Self {
+        shapes::axis("softmax", axis, &self.shape()).or_panic();
+        self.log_softmax(axis).exp()
+    }
+
+    /// [`logsumexp`](Tensor::logsumexp) over the axes that `shape`, of the same rank, gives the
+    /// size 1.
+    ///
+    /// # Panics
+    /// If `shape` does not broadcast to the shape of `self`.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn logsumexp_to(&self, shape: &[usize]) -> Self {
+        let shape = shapes::reduce_to("logsumexp_to", &self.shape(), shape).or_panic();
+        match onto(self, shape) {
+            Some(reduction) => T::log_sum_exp(self, reduction),
+            None => self.clone(),
+        }
+    }
+}
+
+/// The reduction that leads to this shape, which fits; `None` if it is the tensor's own.
+fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
+    let own = x.shape();
+    if own == shape {
+        return None;
+    }
+    let lead = own.rank() - shape.rank();
+    let mut chosen = [false; MAX_RANK];
+    for axis in 0..own.rank() {
+        chosen[axis] = axis < lead || own[axis] != shape[axis - lead];
+    }
+    Some(Reduction::onto(x, chosen, shape))
+}
+
+fn divide<T: Float>(numbers: &mut [T], by: T) {
+    for x in numbers {
+        *x = *x / by;
+    }
+}
+
+#[track_caller]
+fn position_along<T: Number>(
+    op: &str,
+    which: Fold,
+    x: &Tensor<T>,
+    axis: isize,
+    keepdim: bool,
+) -> Tensor<i64> {
+    let reduced = shapes::extreme(op, &x.shape(), &[axis]).or_panic();
+    let reduction = Reduction::new(x, &reduced, keepdim);
+    if x.numel() == 0 {
+        return reduction.empty(0);
+    }
+    T::position(which, x, reduction)
+}
+
+/// Reductions that are compiled once for each number type.
+pub trait Reduce: Sized {
+    /// The extremes along axes.
+    #[doc(hidden)]
+    fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
+    where
+        Self: Element;
+    /// Where the extremes are along an axis, which is not empty.
+    #[doc(hidden)]
+    fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>
+    where
+        Self: Element;
+}
+
+/// The same for floating-point numbers alone.
+pub trait FloatReduce: Sized {
+    /// The log-sum-exp along axes.
+    #[doc(hidden)]
+    fn log_sum_exp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
+    where
+        Self: Element;
+}
+
+macro_rules! floats {
+    ($($t:ident)*) => { $(
+        impl Reduce for $t {
+            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                let of_nothing = match op {
+                    Fold::Max => $t::NEG_INFINITY,
+                    Fold::Min => $t::INFINITY,
+                };
+                reduction.staged(x, of_nothing, |x, sizes, out| reduce::extremes(op, x, sizes, out))
+            }
+            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+                reduction.whole(x, |x, sizes, out| reduce::positions(op, x, sizes, out))
+            }
+        }
+        impl FloatReduce for $t {
+            fn log_sum_exp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                if x.numel() == 0 {
+                    return reduction.empty($t::NEG_INFINITY);
+                }
+                match reduction.of_single_numbers(x) {
+                    Some(alone) => alone,
+                    None => reduction.whole(x, reduce::log_sum_exp),
+                }
+            }
+        }
+    )* };
+}
+floats! { f32 f64 }
+
+macro_rules! integers {
+    ($($t:ident)*) => { $(
+        impl Reduce for $t {
+            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+                if x.numel() == 0 {
+                    return reduction.empty(0);
+                }
+                reduction.whole(x, |x, sizes, out| plain::extremes(op, x, sizes, out))
+            }
+            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+                reduction.whole(x, |x, sizes, out| plain::positions(op, x, sizes, out))
+            }
+        }
+    )* };
+}
+integers! { i64 u32 u8 }
