@@ -1,6 +1,6 @@
 //! Dense strided tensors on the CPU, and every kernel that touches their numbers.
 
-// The rooms, from the ground up. A room imports only from rooms above it in this list; `tests/rooms.rs`
+// The rooms, from the ground up. A room imports only from rooms above it in this list; `tests/all/rooms.rs`
 // checks that. Each `mod.rs` says what the room holds and what it may know.
 
 // Shapes, sizes, strides.

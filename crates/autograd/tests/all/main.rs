@@ -21,6 +21,8 @@ mod report;
 mod rooms;
 mod rules;
 mod scalars;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;
 mod shapes;
 mod targets;
 mod testing;

@@ -1,28 +1,29 @@
-//! The rooms of this crate, from the ground up: a room may import from the rooms below it alone.
-//!
-//! The test reads the sources. It follows paths that begin with `crate::`, and with `super::` where they
-//! lead out of a room. Comments, strings and test modules are left out. `--nocapture` prints the arrows.
+//! Reads the sources of a crate whose modules lie in rooms, for the tests that say which room may import from
+//! which. It follows paths that begin with `crate::`, and with `super::` where they lead out of a module.
+//! Comments, strings and test modules are left out.
+
+#![allow(dead_code)] // each crate's test uses a part
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room may import from those before it.
-const ROOMS: [&str; 9] =
-    ["layout", "machine", "number", "geometry", "shapes", "maps", "kernels", "tensor", "files"];
+/// A file: its path below `src`, its module, and its code without comments, strings and test modules.
+pub struct File {
+    pub path: String,
+    pub module: Vec<String>,
+    pub code: String,
+}
 
-/// Modules without a room: only tests use them.
-const FOR_TESTS: [&str; 1] = ["testing"];
-
-/// Names at the root of the crate that are no rooms: macros that are exported.
-const MACROS: [(&str, &str); 1] = [("debug_is_display", "files")];
-
-/// One import: the room it leads to, and where it stands.
-type Arrows = BTreeMap<(String, String), BTreeSet<String>>;
+impl File {
+    /// The room that it lies in.
+    pub fn room(&self) -> &str {
+        &self.module[0]
+    }
+}
 
 /// The code without comments, strings and characters, each of which becomes a space.
-fn code_of(text: &str) -> String {
+pub fn code_of(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -57,9 +58,17 @@ fn code_of(text: &str) -> String {
 fn without_tests(code: &str) -> (String, BTreeSet<String>) {
     let (mut out, mut files) = (String::new(), BTreeSet::new());
     let mut rest = code;
-    while let Some(at) = rest.find("#[cfg(test)]") {
+    while let Some(at) = rest.find("#[cfg(") {
+        let end = at + rest[at..].find(']').unwrap() + 1;
+        let of_tests =
+            ["#[cfg(test)]", "#[cfg(all(test"].iter().any(|cfg| rest[at..].starts_with(cfg));
+        if !of_tests {
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
         out.push_str(&rest[..at]);
-        rest = rest[at..].trim_start_matches("#[cfg(test)]");
+        rest = &rest[end..];
         let end = rest.find([';', '{']).unwrap_or(rest.len());
         let item: Vec<&str> = rest[..end].split_whitespace().collect();
         if let Some(i) = item.iter().position(|&word| word == "mod")
@@ -68,12 +77,7 @@ fn without_tests(code: &str) -> (String, BTreeSet<String>) {
             files.insert(item[i + 1].to_owned());
         }
         rest = if rest[end..].starts_with('{') {
-            let mut depth = 0;
-            let close = rest[end..].find(|c| {
-                depth += i32::from(c == '{') - i32::from(c == '}');
-                depth == 0
-            });
-            &rest[close.map_or(rest.len(), |close| end + close + 1)..]
+            &rest[end + block(&rest[end..])..]
         } else {
             &rest[(end + 1).min(rest.len())..]
         };
@@ -82,8 +86,18 @@ fn without_tests(code: &str) -> (String, BTreeSet<String>) {
     (out, files)
 }
 
+/// The length of the block in braces that the code begins with.
+pub fn block(code: &str) -> usize {
+    let mut depth = 0;
+    let close = code.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    close.map_or(code.len(), |close| close + 1)
+}
+
 /// The names that may follow `::`: one, or those at the head of each path in braces.
-fn heads(rest: &str) -> Vec<String> {
+pub fn heads(rest: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
     };
@@ -109,7 +123,7 @@ fn heads(rest: &str) -> Vec<String> {
 }
 
 /// The names at the root of the crate that the code of a module leads to, with their lines.
-fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
+pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
     let mut found = vec![];
     let mut at = 0;
     let follows_a_name = |at: usize| {
@@ -147,22 +161,11 @@ fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
     found
 }
 
-/// All imports of the module in this file and of its children.
-fn walk(src: &Path, file: &Path, module: &[String], arrows: &mut Arrows) {
-    let text = fs::read_to_string(file).unwrap();
-    let (code, tests) = without_tests(&code_of(&text));
-    let place = file.strip_prefix(src).unwrap().display().to_string();
-    for (name, line) in roots(&code, module) {
-        let of_macro = MACROS.iter().find(|(known, _)| *known == name).map(|&(_, room)| room);
-        let to = of_macro.unwrap_or(&name).to_owned();
-        assert!(
-            ROOMS.contains(&&*to),
-            "{place}:{line}: `crate::{name}` is no room: import the name from the room it lives in"
-        );
-        if to != module[0] {
-            arrows.entry((module[0].clone(), to)).or_default().insert(format!("{place}:{line}"));
-        }
-    }
+/// Reads the module in this file and its children.
+fn walk(src: &Path, file: &Path, module: &[String], files: &mut Vec<File>) {
+    let (code, tests) = without_tests(&code_of(&fs::read_to_string(file).unwrap()));
+    let path = file.strip_prefix(src).unwrap().display().to_string();
+    files.push(File { path, module: module.to_vec(), code });
     let here = if file.ends_with("mod.rs") {
         file.parent().unwrap().to_owned()
     } else {
@@ -176,62 +179,64 @@ fn walk(src: &Path, file: &Path, module: &[String], arrows: &mut Arrows) {
     children.sort();
     for child in children {
         let name = child.file_stem().unwrap().to_str().unwrap().to_owned();
-        if name == "mod" || tests.contains(&name) {
-            continue;
-        }
+        // A folder without `mod.rs` belongs to the file of its name.
         let file = if child.is_dir() { child.join("mod.rs") } else { child };
-        if file.is_file() {
-            walk(src, &file, &[module, &[name]].concat(), arrows);
+        if name != "mod" && !tests.contains(&name) && file.is_file() {
+            walk(src, &file, &[module, &[name]].concat(), files);
         }
     }
 }
 
-fn arrows() -> Arrows {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut arrows = Arrows::new();
-    for room in ROOMS {
-        walk(&src, &src.join(room).join("mod.rs"), &[room.to_owned()], &mut arrows);
+/// The files of these rooms, without their test modules.
+pub fn files(src: &Path, rooms: &[&str]) -> Vec<File> {
+    let mut files = Vec::new();
+    for room in rooms {
+        walk(src, &src.join(room).join("mod.rs"), &[(*room).to_owned()], &mut files);
+    }
+    files
+}
+
+/// The arrows between rooms, from the room that imports to the other, with the places of the imports. What
+/// `room_of` gives for a name at the root of the crate is the room that it stands for.
+pub fn arrows(
+    files: &[File],
+    rooms: &[&str],
+    room_of: impl Fn(&str) -> Option<&'static str>,
+) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for file in files {
+        for (name, line) in roots(&file.code, &file.module) {
+            let place = format!("{}:{line}", file.path);
+            let to = room_of(&name).map_or(name.clone(), String::from);
+            assert!(
+                rooms.contains(&&*to),
+                "{place}: `crate::{name}` is no room: import the name from the room it lives in"
+            );
+            if to != file.room() {
+                arrows.entry((file.room().to_owned(), to)).or_default().insert(place);
+            }
+        }
     }
     arrows
 }
 
-#[test]
-fn rooms_import_from_those_below_them() {
-    let arrows = arrows();
-    let level = |room: &str| ROOMS.iter().position(|known| *known == room).unwrap();
-    let (mut all, mut upward) = (String::new(), 0);
-    for ((from, to), places) in &arrows {
-        let up = level(from) < level(to);
-        let first = places.iter().next().unwrap();
-        let note = if up { format!("UP, in {places:?}") } else { format!("from {first}") };
-        writeln!(all, "{from} → {to}: {} imports, {note}", places.len()).unwrap();
-        upward += usize::from(up);
-    }
-    println!("{} rooms, {} arrows\n{all}", ROOMS.len(), arrows.len());
-    assert!(
-        upward == 0,
-        "{upward} arrows point up: move the imported item to the room below, or the importing one up\n{all}"
-    );
-}
-
-#[test]
-fn the_crate_lists_its_rooms_from_the_ground_up() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// That `lib.rs` lists these rooms in this order, and that each module of the crate lies in one.
+pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
     let code = code_of(&fs::read_to_string(src.join("lib.rs")).unwrap());
     let modules: Vec<&str> = code
         .lines()
         .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("mod "))
         .map(|rest| rest.trim_end_matches(';'))
-        .filter(|name| !FOR_TESTS.contains(name))
+        .filter(|name| !for_tests.contains(name))
         .collect();
-    assert_eq!(modules, ROOMS);
-    let mut entries: Vec<String> = fs::read_dir(&src)
+    assert_eq!(modules, rooms);
+    let mut entries: Vec<String> = fs::read_dir(src)
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
-        .filter(|name| name != "lib" && !FOR_TESTS.contains(&&**name))
+        .filter(|name| name != "lib" && !for_tests.contains(&&**name))
         .collect();
     entries.sort();
-    let mut rooms = ROOMS;
+    let mut rooms = rooms.to_vec();
     rooms.sort_unstable();
     assert_eq!(entries, rooms, "each module lies in a room");
 }
@@ -240,6 +245,7 @@ fn the_crate_lists_its_rooms_from_the_ground_up() {
 fn the_scanner_finds_what_is_written() {
     let code = "use crate::{kernels::{a, b}, layout::Shape};\n// crate::files\nfn f() { crate::tensor::g(\"crate::maps\") }\n\
                 #[cfg(test)]\nmod tests { use crate::shapes; }\n#[cfg(test)]\nmod more;\nuse super::super::number::Real;\n\
+                #[cfg(all(test, debug_assertions))]\nmod debug { use crate::shapes; }\n\
                 use super::near; use wengert::crate_like::x;";
     let (code, files) = without_tests(&code_of(code));
     assert_eq!(files.into_iter().collect::<Vec<_>>(), ["more"]);

@@ -1,0 +1,45 @@
+//! The rooms of this crate, from the ground up: a room may import from the rooms below it alone.
+//!
+//! `--nocapture` prints the arrows.
+
+use crate::scan;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Each room may import from those before it.
+const ROOMS: [&str; 9] =
+    ["layout", "machine", "number", "geometry", "shapes", "maps", "kernels", "tensor", "files"];
+
+/// Modules without a room: only tests use them.
+const FOR_TESTS: [&str; 1] = ["testing"];
+
+/// Names at the root of the crate that are no rooms: macros that are exported.
+const MACROS: [(&str, &str); 1] = [("debug_is_display", "files")];
+
+#[test]
+fn rooms_import_from_those_below_them() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let of_macro =
+        |name: &str| MACROS.iter().find(|(known, _)| *known == name).map(|&(_, room)| room);
+    let arrows = scan::arrows(&scan::files(&src, &ROOMS), &ROOMS, of_macro);
+    let level = |room: &str| ROOMS.iter().position(|known| *known == room).unwrap();
+    let (mut all, mut upward) = (String::new(), 0);
+    for ((from, to), places) in &arrows {
+        let up = level(from) < level(to);
+        let first = places.iter().next().unwrap();
+        let note = if up { format!("UP, in {places:?}") } else { format!("from {first}") };
+        writeln!(all, "{from} → {to}: {} imports, {note}", places.len()).unwrap();
+        upward += usize::from(up);
+    }
+    println!("{} rooms, {} arrows\n{all}", ROOMS.len(), arrows.len());
+    assert!(
+        upward == 0,
+        "{upward} arrows point up: move the imported item to the room below, or the importing one up\n{all}"
+    );
+}
+
+#[test]
+fn the_crate_lists_its_rooms_from_the_ground_up() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    scan::check_list(&src, &ROOMS, &FOR_TESTS);
+}
