@@ -108,6 +108,9 @@ const RESERVED: &[&str] = &[
 /// Macros whose rows `… as name …` are methods. A row `… as name in programs …` is none.
 const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 
+/// Macros that hold a table of such rows for other macros, and the type whose methods the rows are.
+const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
+
 /// Macros that make public functions of other types, or that those of [`ROWS`] call.
 const OTHER_MACROS: &[&str] = &["method", "binary"];
 
@@ -176,7 +179,7 @@ fn without_attributes(tokens: proc_macro2::TokenStream) -> String {
                     tokens.next();
                 }
             }
-            TokenTree::Group(group) => text.extend([" ", &group.to_string(), " "]),
+            TokenTree::Group(group) => text.extend([" ", &without_attributes(group.stream()), " "]),
             other => text.extend([" ", &other.to_string(), " "]),
         }
     }
@@ -209,6 +212,10 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
                 }
                 Item::Macro(it) if it.mac.path.is_ident("macro_rules") => {
                     let name = it.ident.unwrap().to_string();
+                    if TABLES.contains(&(&*name, type_name)) {
+                        let names = rows(&without_attributes(it.mac.tokens.clone()));
+                        found.extend(names.into_iter().map(|name| (name, None)));
+                    }
                     let makes_functions = it.mac.tokens.to_string().contains("pub fn");
                     assert!(
                         !makes_functions
