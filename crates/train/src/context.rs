@@ -132,7 +132,7 @@ impl<T: Float> Context<'_, T> {
         Err(TrainError::Gradient {
             epoch: self.run.epoch + 1,
             step: self.run.step + 1,
-            loss: f64::NAN, // the step knows it
+            loss: f64::NAN, // the caller, StepContext::run, fills it in
             parameters: names::<T>(&*self.model, &bad),
             callback: Some(callback()),
         })

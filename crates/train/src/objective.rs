@@ -28,7 +28,7 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
 /// use wengert_nn::cross_entropy;
 /// use wengert_train::Objective;
 ///
-/// // Labels that are trusted less, and the nearest of several centres as the answer.
+/// // Outputs are distances to the centres of the classes: the predicted class is the nearest one.
 /// let objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
 ///     .predict(|distances| distances.argmin(1, false));
 /// # let _: Objective = objective;

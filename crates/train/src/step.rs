@@ -50,7 +50,7 @@ pub struct Step<T: Float = f32> {
 
 /// A logged number, summed over several batches: its mean is `sum / weight`.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::struct_field_names)] // the sum, and what it is divided by
+#[allow(clippy::struct_field_names)] // `sum` is the usual name of the numerator
 pub(crate) struct Sum {
     pub name: String,
     pub sum: f64,
