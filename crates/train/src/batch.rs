@@ -1,19 +1,19 @@
-//! What the training loop asks of one batch.
+//! Batches: the values that the training loop passes to a loss.
 
 use wengert_tensor::{Element, Tensor};
 
-/// What a model is trained on in one step: any type that can say a little about itself.
+/// A batch that a model can be trained on in one step.
 ///
 /// Implemented for tensors, numbers, `bool`, `String` and `()`, and for containers of batches:
 ///
 /// | | examples |
 /// |---|---|
-/// | `Tensor<E>` | the indices of its first axis; 1 without axes |
-/// | `(A,)` to `(A, B, C, D)`, `[A; N]` | those of the first part: the parts belong together |
-/// | `Vec<A>` | its elements: each is one example |
+/// | `Tensor<E>` | the size of the first axis; 1 for a tensor without axes |
+/// | `(A,)` to `(A, B, C, D)`, `[A; N]` | those of the first part: all parts describe the same examples |
+/// | `Vec<A>` | the number of elements: each element is one example |
 ///
-/// A type of your own says how many examples it holds. The other methods have defaults that suit a
-/// type of which the loop knows nothing; each says what the loop cannot do then.
+/// A type of your own must implement [`examples`](Batch::examples). The other methods are optional;
+/// each says what the loop cannot do with the default.
 ///
 /// ```
 /// use wengert_train::{Batch, Fingerprint};
@@ -50,26 +50,26 @@ use wengert_tensor::{Element, Tensor};
             examples it holds: `impl Batch for … {{ fn examples(&self) -> usize {{ … }} }}`"
 )]
 pub trait Batch {
-    /// How many examples the batch holds: the weight of its loss in the mean of an epoch.
+    /// Returns the number of examples, which is the weight of the batch in the mean loss of an epoch.
     fn examples(&self) -> usize;
 
-    /// Adds to the fingerprint what tells this batch from others. A checkpoint stores the fingerprint
-    /// of the first batch, and a run that is resumed on other data, or in another order, is refused.
-    /// Default: nothing, so that nothing is refused.
+    /// Adds the contents of the batch to a fingerprint. A checkpoint stores the fingerprint of the first
+    /// batch; a run that is resumed on other data, or in another order, is then refused. Default: adds
+    /// nothing, and other data are not detected.
     fn fingerprint(&self, _to: &mut Fingerprint) {}
 
-    /// The first example, counted from 0, that holds a NaN or an infinity: an error names it if the
-    /// loss is not finite. Default: not looked for.
+    /// Returns the index of the first example that holds a NaN or an infinity, counted from 0. If the
+    /// loss is not finite, the error names this example. Default: `None`.
     fn not_finite(&self) -> Option<usize> {
         None
     }
 
-    /// Shows the sizes of all tensors. A batch of sizes that were not seen yet is run on shapes before
-    /// its step. Default: none, so that the first batch alone is.
+    /// Calls `see` with the shape of each tensor. A batch whose shapes are new is run on shapes alone
+    /// before its step. Default: no shapes, so that only the first batch is run on shapes.
     fn shapes(&self, _see: &mut dyn FnMut(&[usize])) {}
 
-    /// The first `n` examples as a batch, to learn without making the last batch of an epoch whether
-    /// one of its size fits. Default: not known, so that the last batch is made.
+    /// Returns the first `n` examples as a batch. The loop uses it to check the last, smaller batch of an
+    /// epoch without loading that batch. Default: `None`, so that the last batch is loaded.
     fn first(&self, _n: usize) -> Option<Self>
     where
         Self: Sized,
@@ -78,7 +78,7 @@ pub trait Batch {
     }
 }
 
-/// A number that tells batches apart, made from their bytes (FNV-1a: Fowler, Noll, Vo, 1991).
+/// A hash that distinguishes batches, computed from their bytes (FNV-1a: Fowler, Noll, Vo, 1991).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 
@@ -89,14 +89,14 @@ impl Default for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Adds bytes.
+    /// Adds bytes to the hash.
     pub fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
-    /// The number.
+    /// Returns the hash.
     pub fn number(&self) -> u64 {
         self.0
     }
@@ -132,8 +132,8 @@ impl<E: Element> Batch for Tensor<E> {
     }
 }
 
-/// The first `n` of `all` examples in a part of a batch. Of a part of another length nobody knows
-/// which of it belongs to them.
+/// Returns the first `n` of `all` examples of a part of a batch; `None` if the part has another number
+/// of examples, since it is then not known which elements belong to which example.
 fn part<B: Batch>(part: &B, all: usize, n: usize) -> Option<B> {
     if part.examples() == all { part.first(n) } else { None }
 }
@@ -183,7 +183,7 @@ tuples! {
 
 impl<B: Batch, const N: usize> Batch for [B; N] {
     fn examples(&self) -> usize {
-        // `first` is a method of batches, too.
+        // `Batch::first` would hide the slice's method.
         <[B]>::first(self).map_or(0, Batch::examples)
     }
 
@@ -276,7 +276,7 @@ impl Batch for String {
     }
 }
 
-/// Nothing, for a part of a batch that is not used.
+/// An empty part of a batch, for a part that is not used.
 impl Batch for () {
     fn examples(&self) -> usize {
         1
@@ -335,7 +335,7 @@ mod tests {
         );
     }
 
-    /// Says nothing of itself.
+    /// A batch that implements only the required method.
     struct Own;
     impl Batch for Own {
         fn examples(&self) -> usize {

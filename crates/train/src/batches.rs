@@ -1,11 +1,11 @@
-//! What the training loop asks of data.
+//! Sources of batches for the training loop.
 
 use wengert_data::{DataLoader, Dataset};
 use wengert_tensor::Tensor;
 
-/// Batches of any type, epoch by epoch: what a model is trained on and evaluated with.
+/// A source of batches of any type, epoch by epoch, for training and evaluation.
 ///
-/// Every [`DataLoader`] is one, with what its data set gives for a batch.
+/// Every [`DataLoader`] implements it, with the batch type of its data set.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` gives no batches of `{B}`",
     label = "no batches of this kind",
@@ -13,29 +13,29 @@ use wengert_tensor::Tensor;
     note = "classifiers are trained with classes of `i64`: `labels.cast::<i64>()`"
 )]
 pub trait Batches<B = (Tensor, Tensor<i64>)> {
-    /// The batches of an epoch, without the first `skip`. The same epoch has the same batches
-    /// whenever it is asked for: that is what lets a run go on in the middle of one.
+    /// Returns the batches of an epoch, without the first `skip`. The same epoch must always have the
+    /// same batches, so that a run can be resumed in the middle of an epoch.
     fn batches(&self, epoch: u64, skip: usize) -> Box<dyn Iterator<Item = B> + '_>;
 
-    /// How many batches an epoch has.
+    /// Returns the number of batches of an epoch.
     fn len(&self) -> usize;
 
-    /// How many examples there are.
+    /// Returns the number of examples in the data.
     fn examples(&self) -> usize;
 
-    /// How many examples the last batch of an epoch has, if that is known without making it. Default:
-    /// not known.
+    /// Returns the number of examples of the last batch of an epoch, if it is known without loading the
+    /// batch. Default: `None`.
     fn last_batch(&self) -> Option<usize> {
         None
     }
 
-    /// The number in the data of sample `sample` of batch `batch` of an epoch, both counted from 0,
-    /// if it is known: errors name the example by it.
+    /// Returns the index in the data of sample `sample` of batch `batch` of an epoch, both counted from
+    /// 0, if it is known. Errors name the example by this index. Default: `None`.
     fn index(&self, _epoch: u64, _batch: usize, _sample: usize) -> Option<usize> {
         None
     }
 
-    /// Whether an epoch has no batch.
+    /// Returns whether an epoch has no batch.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

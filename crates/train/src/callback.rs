@@ -1,49 +1,51 @@
-//! What hooks into the training loop.
+//! Callbacks of the training loop.
 
 use crate::context::Context;
 use crate::error::TrainError;
 use wengert_tensor::{Float, NamedTensors, Tensor};
 
-/// What a callback's methods return.
+/// The result of a callback's method.
 pub type Outcome = Result<(), TrainError>;
 
-/// Something that happens beside the steps of training: it looks at the run or changes it through a
-/// [`Context`]. Every method has a default that does nothing.
+/// A hook into the training loop: it reads or changes the run through a [`Context`]. Every method has a
+/// default that does nothing.
 ///
-/// # When what is called
-/// | | | |
+/// # When each method is called
+/// | method | called | typical use |
 /// |---|---|---|
 /// | [`start`](Callback::start) | before the first step, or after a checkpoint was resumed | |
 /// | [`before_step`](Callback::before_step) | before a batch is computed | learning rates |
-/// | [`before_update`](Callback::before_update) | between gradients and optimizer, once for each update of a step | clipping |
+/// | [`before_update`](Callback::before_update) | after the gradients, before the optimizer; once for each update of a step | clipping |
 /// | [`after_step`](Callback::after_step) | after the weights have changed | stopping, averages of weights |
 /// | [`end_epoch`](Callback::end_epoch) | after the last step of an epoch, before its validation | |
-/// | [`after_epoch`](Callback::after_epoch) | after the validation; the epoch's record is in the history | rates that follow the validation |
+/// | [`after_epoch`](Callback::after_epoch) | after the validation; the epoch's record is in the history | learning rates that follow the validation |
 /// | [`finish`](Callback::finish) | after the last epoch, or when the run was stopped | |
 ///
-/// An error of a method ends the run.
+/// If a method returns an error, the run ends with this error.
 ///
-/// # In which order
-/// The callbacks of the trainer's own settings surround those that were added with
+/// # Order of callbacks
+/// The trainer's settings are callbacks, too. They are called before and after the callbacks of
 /// [`Trainer::callback`](crate::Trainer::callback), which keep the order in which they were added:
 ///
 /// 1. the schedule;
 /// 2. the request for a validation after each epoch;
-/// 3. yours, in order;
-/// 4. `keep_best`, 5. `stop_after`, 6. the progress line;
-/// 7. the checkpoint. It comes last, and holds what all the others have done.
+/// 3. your callbacks, in order;
+/// 4. `keep_best`;
+/// 5. `stop_after`;
+/// 6. the progress line;
+/// 7. the checkpoint: it is last, so that it holds what all other callbacks have done.
 ///
-/// `keep_best` keeps the weights that the model has when it is called. A callback that puts other weights
-/// into the model for the validation (averages of them, say, in [`end_epoch`](Callback::end_epoch)) and
-/// takes them out again in `after_epoch` has done so before `keep_best`: the weights that are kept are then
-/// not those that were measured. Without such an exchange, [`evaluate`](crate::evaluate) on a copy of the
-/// model measures the averages.
+/// `keep_best` keeps the weights that the model has when `keep_best` is called. Do not use it together
+/// with a callback that puts other weights into the model for the validation (for example averages, in
+/// [`end_epoch`](Callback::end_epoch)) and takes them out again in `after_epoch`: this callback runs
+/// before `keep_best`, so the weights that are kept are not those that were measured. Measure averages
+/// with [`evaluate`](crate::evaluate) on a copy of the model instead.
 ///
-/// # What is remembered
-/// A callback that remembers something says so in [`state`](Callback::state), and takes it back in
-/// [`load_state`](Callback::load_state), so that a run that was resumed goes on with the same bits. A
-/// callback that says nothing and has fields is refused by a run with a checkpoint, in words, since
-/// nobody knows what would be lost.
+/// # State and checkpoints
+/// A callback with a state returns it from [`state`](Callback::state), and restores it in
+/// [`load_state`](Callback::load_state), so that a resumed run continues with the same bits. If a
+/// callback has fields and does not implement `state`, a run with a checkpoint refuses it with an error,
+/// since the state would be lost.
 ///
 /// ```
 /// use wengert_tensor::{Float, NamedTensors};
@@ -101,60 +103,62 @@ pub type Outcome = Result<(), TrainError>;
 /// # Ok::<(), wengert_train::TrainError>(())
 /// ```
 pub trait Callback<T: Float = f32> {
-    /// Before the first step; after a checkpoint was resumed, with what was saved.
+    /// Called before the first step. If a checkpoint was resumed, the state is already restored.
     #[allow(clippy::missing_errors_doc)] // as the trait says
     fn start(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// Before a batch is computed.
+    /// Called before a batch is computed.
     #[allow(clippy::missing_errors_doc)]
     fn before_step(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// Between gradients and optimizer: [`Context::gradients`] has them. A step with several updates
-    /// has several calls; [`Context::updating`] says which optimizer it is. If the callback leaves
-    /// gradients that are not finite, the step is not made, and the error names the callback.
+    /// Called after the gradients are computed and before the optimizer uses them:
+    /// [`Context::gradients`] returns them. A step with several updates calls it once for each update;
+    /// [`Context::updating`] returns the number of the optimizer. If the callback leaves a NaN or an
+    /// infinity in the gradients, the step is not made, and the error names the callback.
     #[allow(clippy::missing_errors_doc)]
     fn before_update(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// After the weights have changed. The loss is the last of the history.
+    /// Called after the weights have changed. The loss of the step is the last of the history.
     #[allow(clippy::missing_errors_doc)]
     fn after_step(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// After the last step of an epoch, before the validation.
+    /// Called after the last step of an epoch, before the validation.
     #[allow(clippy::missing_errors_doc)]
     fn end_epoch(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// After the validation. The epoch's record is the last of the history.
+    /// Called after the validation. The epoch's record is the last of the history.
     #[allow(clippy::missing_errors_doc)]
     fn after_epoch(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// After the last epoch, or when the run was stopped. It is not called if the run ends with an error.
+    /// Called after the last epoch, or when the run was stopped. Not called if the run ends with an error.
     #[allow(clippy::missing_errors_doc)]
     fn finish(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
-    /// What the callback is called in checkpoints and errors; default: the type's name. Of several
-    /// callbacks of one name, the second is called `NAME_2` in checkpoints, and so on in their order.
+    /// Returns the name of the callback in checkpoints and errors. Default: the name of the type. If
+    /// several callbacks have the same name, checkpoints call the second `NAME_2`, the third `NAME_3`, and
+    /// so on in their order.
     fn name(&self) -> String {
         let name = std::any::type_name::<Self>();
         let name = name.split('<').next().unwrap_or(name);
         name.rsplit("::").next().unwrap_or(name).into()
     }
 
-    /// What the callback remembers, for checkpoints. Default: nothing if the type has no fields, else
-    /// a refusal.
+    /// Returns the state of the callback, for checkpoints. Default: [`CallbackState::Nothing`] if the type
+    /// has no fields, else [`CallbackState::Unsaved`].
     fn state(&self) -> CallbackState {
         if size_of_val(self) == 0 {
             return CallbackState::Nothing;
@@ -166,45 +170,45 @@ pub trait Callback<T: Float = f32> {
         )
     }
 
-    /// Takes back what [`state`](Callback::state) returned: called only if that was
+    /// Restores the state that [`state`](Callback::state) returned. Called only if that was
     /// [`CallbackState::Saved`].
     ///
     /// # Errors
-    /// In words, if what was saved does not fit. The run is then refused, and the callback gets the
-    /// state back that it had before.
+    /// A message, if the saved state does not fit. The run is then refused, and `load_state` is called
+    /// again with the state that the callback had before.
     fn load_state(&mut self, _saved: &NamedTensors) -> Result<(), String> {
         Err("load_state is not implemented".into())
     }
 
-    /// Whether it sets learning rates. A trainer with a schedule, which sets the rate of every step,
-    /// refuses it.
+    /// Returns whether the callback sets learning rates. A trainer with a schedule, which sets the
+    /// learning rate of every step, refuses such a callback. Default: `false`.
     fn sets_learning_rate(&self) -> bool {
         false
     }
 }
 
-/// What a [`Callback`] remembers.
+/// The state of a [`Callback`] in a checkpoint.
 #[derive(Clone, Debug)]
 pub enum CallbackState {
-    /// Nothing: what it does is a function of the run.
+    /// No state: the callback depends on the run alone.
     Nothing,
-    /// These tensors and notes.
+    /// These tensors and metadata.
     Saved(NamedTensors),
-    /// Something that cannot be saved, with the reason in words. A run with a checkpoint is refused.
+    /// A state that cannot be saved, with the reason. A run with a checkpoint refuses the callback.
     Unsaved(String),
 }
 
 impl CallbackState {
-    /// Numbers by name.
+    /// Creates a state of named numbers.
     pub fn numbers<const N: usize>(numbers: [(&str, f64); N]) -> Self {
         let tensors = numbers.into_iter().map(|(name, x)| (name, Tensor::scalar_of(x)));
         CallbackState::Saved(tensors.collect())
     }
 
-    /// One of these numbers, with the bits that it had.
+    /// Returns the number of this name from a state of [`CallbackState::numbers`], bit for bit.
     ///
     /// # Errors
-    /// If there is none of this name.
+    /// If there is no number of this name.
     pub fn number(saved: &NamedTensors, name: &str) -> Result<f64, String> {
         let tensor = saved.get(name).and_then(|tensor| tensor.get::<f64>());
         let tensor = tensor.filter(|tensor| tensor.rank() == 0);
@@ -253,7 +257,7 @@ macro_rules! forward {
 }
 forward!(&mut C, Box<C>);
 
-/// When callbacks are called.
+/// The method of [`Callback`] to call.
 #[derive(Clone, Copy)]
 pub(crate) enum Hook {
     Start,
@@ -265,12 +269,12 @@ pub(crate) enum Hook {
     Finish,
 }
 
-/// All callbacks of a run, whatever their lifetimes.
+/// All callbacks of a run. A trait, so that the lifetimes of the callbacks are hidden.
 pub(crate) trait Hooks<T: Float> {
     fn call(&mut self, hook: Hook, run: &mut Context<'_, T>) -> Outcome;
-    /// The name and the state of each, the names numbered where they occur twice.
+    /// Returns name and state of each callback. Equal names get numbers: `NAME`, `NAME_2`, ….
     fn states(&self) -> Vec<(String, CallbackState)>;
-    /// Gives the callback at a place its state back.
+    /// Restores the state of the callback at this index.
     fn load(&mut self, at: usize, saved: &NamedTensors) -> Result<(), String>;
 }
 

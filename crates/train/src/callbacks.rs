@@ -1,5 +1,5 @@
-//! The callbacks that the crate brings along: those that a [`Trainer`](crate::Trainer)'s settings add,
-//! and those that are added with [`Trainer::callback`](crate::Trainer::callback).
+//! The callbacks of this crate: those that the settings of a [`Trainer`](crate::Trainer) add, and those
+//! for [`Trainer::callback`](crate::Trainer::callback).
 
 mod clip;
 mod monitor;

@@ -1,8 +1,8 @@
-//! A run in a file, and back: what follows has the same bits as if it had not been interrupted.
+//! Checkpoints: a run in a file. A resumed run has the same bits as an uninterrupted run.
 //!
-//! One safetensors file: `model.…`, `optimizer.…` (of further ones `optimizer2.…`) and `best.…` are
-//! state dicts, `callback.….…` is what callbacks remember, `history.…` and `running…` are the figures;
-//! position, generator and hyperparameters stand in the metadata.
+//! A checkpoint is one safetensors file. `model.…`, `optimizer.…` (further optimizers: `optimizer2.…`) and
+//! `best.…` are state dicts; `callback.….…` is the state of callbacks; `history.…` and `running…` are the
+//! numbers of the history and of the running epoch. Position, generator and hyperparameters are metadata.
 
 use crate::callback::{CallbackState, Hooks};
 use crate::context::OptimizerList;
@@ -16,45 +16,45 @@ use wengert_autograd::Module;
 use wengert_nn::{Mismatch, StateDict, load_state_dict, state_dict};
 use wengert_tensor::{Float, NamedTensors, Philox, Tensor};
 
-/// The key of the metadata that says what the file is.
+/// The metadata key that marks a file as a checkpoint; its value is the version.
 const KIND: &str = "wengert.checkpoint";
-/// Counts up when an older program could not read what is written.
+/// Format version. Raised by every incompatible change.
 const VERSION: &str = "2";
 const MODEL: &str = "model.";
 const BEST: &str = "best.";
 const RNG: [&str; 3] = ["rng.key", "rng.stream", "rng.position"];
-/// What an epoch is in the table of them.
+/// The number of columns of the table of epochs: see `to_row`.
 const COLUMNS: usize = 6;
-/// What a logged number of an epoch is: whether it is there, and what it is, in training and in
-/// validation.
+/// The number of values stored for a logged number of an epoch: presence (0 or 1) and mean in training,
+/// presence and mean in validation.
 const LOGGED: usize = 4;
-/// The names of the callbacks that remember something, a line each.
+/// The metadata key of the names of the callbacks with a state, one per line.
 const CALLBACKS: &str = "callbacks";
 
-/// The prefix of an optimizer's state.
+/// Returns the name prefix of an optimizer's state.
 fn optimizer(number: usize) -> String {
     if number == 0 { "optimizer.".into() } else { format!("optimizer{}.", number + 1) }
 }
 
-/// The prefix of a callback's state.
+/// Returns the name prefix of a callback's state.
 fn callback(name: &str) -> String {
     format!("callback.{name}.")
 }
 
-/// What a checkpoint is made of, apart from where the run stands.
+/// The parts of a checkpoint, apart from the position and the history.
 pub(crate) struct Parts<'a, T: Float> {
     pub model: &'a mut dyn Module,
     pub optimizers: &'a mut dyn OptimizerList<T>,
     pub rng: &'a mut Philox,
     pub hooks: &'a mut dyn Hooks<T>,
-    /// Examples and batches of an epoch.
+    /// The numbers of examples and batches of an epoch.
     pub data: (usize, usize),
-    /// What the first batch is like.
+    /// The fingerprint of the first batch.
     pub first_batch: u64,
 }
 
 impl<T: Float> Parts<'_, T> {
-    /// The callbacks that remember something: place, name, state.
+    /// Returns index, name and state of each callback that has a state.
     fn remembered(
         &self,
         path: &Path,
@@ -73,12 +73,12 @@ impl<T: Float> Parts<'_, T> {
         Ok(all)
     }
 
-    /// That every callback can be part of a checkpoint.
+    /// Checks that the state of every callback can be saved.
     pub fn can_be_saved(&self, path: &Path) -> Result<(), CheckpointError> {
         self.remembered(path).map(drop)
     }
 
-    /// Writes all there is into a file, in one step.
+    /// Writes a checkpoint, and replaces an existing file atomically.
     pub fn save(&self, run: &Run, path: &Path) -> Result<(), CheckpointError> {
         let mut file = NamedTensors::new();
         put(&mut file, MODEL, state_dict(&*self.model));
@@ -134,8 +134,9 @@ impl<T: Float> Parts<'_, T> {
         Ok(file.save(path)?)
     }
 
-    /// Takes a file over, of a run whose steps had learning rates that `agrees` takes: else it gives what
-    /// the schedule says in their place, if anything. Nothing has changed if the file is refused.
+    /// Restores a checkpoint after comparing its learning rates with the schedule: `agrees` gets each step
+    /// and its learning rate, and returns as an error what the schedule gives instead. On error nothing is
+    /// modified.
     pub fn load(
         &mut self,
         path: &Path,
@@ -178,14 +179,14 @@ impl<T: Float> Parts<'_, T> {
         if saved != found {
             return Err(CheckpointError::Optimizers { path: path.into(), saved, found });
         }
-        // From here on something changes, and goes back if the next thing is refused.
+        // The first change. `load_callbacks` undoes its changes on error; nothing after it can fail.
         self.load_callbacks(&file)?;
         load_state_dict(self.model, &weights).expect("it was compared with the model");
         *self.rng = rng;
         Ok(run)
     }
 
-    /// Callbacks and optimizers: all of them, or none.
+    /// Restores the states of callbacks and optimizers: all of them, or none on error.
     fn load_callbacks(&mut self, file: &File<'_>) -> Result<(), CheckpointError> {
         let path = file.path;
         let before = self.remembered(path)?;
@@ -205,7 +206,7 @@ impl<T: Float> Parts<'_, T> {
             result = self.load_optimizers(file);
         }
         if result.is_err() {
-            // It is what they gave themselves.
+            // A failure is ignored: each callback gets the state that it returned itself.
             for (at, _, state) in &before {
                 drop(self.hooks.load(*at, state));
             }
@@ -213,7 +214,8 @@ impl<T: Float> Parts<'_, T> {
         result
     }
 
-    /// Every optimizer refuses what does not fit before it changes anything; those before it go back.
+    /// Restores the optimizers. Each checks its state before it changes anything; on error the optimizers
+    /// before it get their old states back.
     fn load_optimizers(&mut self, file: &File<'_>) -> Result<(), CheckpointError> {
         let mut before = Vec::new();
         for number in 0..self.optimizers.count() {
@@ -239,7 +241,7 @@ fn list(numbers: &[f64]) -> Tensor<f64> {
     Tensor::from_slice(numbers, &[numbers.len()])
 }
 
-/// Adds a state dict under a prefix, its notes too.
+/// Adds a state dict under a name prefix, with its metadata.
 fn put(file: &mut NamedTensors, prefix: &str, part: StateDict) {
     for (key, note) in &part.metadata {
         file.metadata.insert(format!("{prefix}{key}"), note.clone());
@@ -247,7 +249,7 @@ fn put(file: &mut NamedTensors, prefix: &str, part: StateDict) {
     file.extend(part.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
 }
 
-/// A file that was read, and its name for errors.
+/// The content of a file, and its path for errors.
 struct File<'a> {
     path: &'a Path,
     content: NamedTensors,
@@ -258,20 +260,20 @@ impl File<'_> {
         CheckpointError::Damaged { path: self.path.into(), name: name.into() }
     }
 
-    /// A number of the metadata.
+    /// Returns a value of the metadata.
     fn note<N: FromStr>(&self, key: &str) -> Result<N, CheckpointError> {
         let note = self.content.metadata.get(key);
         note.and_then(|note| note.parse().ok()).ok_or_else(|| self.damaged(key))
     }
 
-    /// The numbers of a tensor whose second and later axes are these.
+    /// Returns the numbers of a tensor whose axes after the first have the sizes `axes`.
     fn numbers(&self, name: &str, axes: &[usize]) -> Result<Vec<f64>, CheckpointError> {
         let tensor = self.content.get(name).and_then(|tensor| tensor.get::<f64>());
         let tensor = tensor.filter(|tensor| tensor.shape().get(1..) == Some(axes));
         tensor.map(Tensor::to_vec).ok_or_else(|| self.damaged(name))
     }
 
-    /// The names of a list in the metadata, one a line.
+    /// Returns the names of a list in the metadata, one per line.
     fn names(&self, key: &str) -> Result<Vec<String>, CheckpointError> {
         let names: String = self.note(key)?;
         Ok(names.lines().map(String::from).collect())
@@ -332,7 +334,8 @@ impl File<'_> {
     }
 }
 
-/// A validation loss may be no number by itself. Accuracies stand among what is logged.
+/// Presence of a validation has its own column, since a validation loss may be NaN. Accuracies are
+/// stored among the logged numbers.
 fn to_row(epoch: &EpochRecord) -> [f64; COLUMNS] {
     let EpochRecord { train, validation, learning_rate, seconds, examples, .. } = epoch;
     let (there, loss) = validation.map_or((0.0, 0.0), |score| (1.0, score.loss));

@@ -1,12 +1,13 @@
-//! Which classes are taken for which.
+//! Confusion matrices.
 
 use std::fmt::{self, Write};
 use wengert_tensor::Tensor;
 
-/// So many classes can be counted: the counts are then 8 GiB.
+/// The maximum number of classes: the counts then take 8 GiB.
 pub(crate) const MOST: usize = 1 << 15;
 
-/// How often examples of each class (a row) were taken for each class (a column).
+/// A confusion matrix: for each true class (a row), how many of its examples were classified as each
+/// class (a column).
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -31,20 +32,20 @@ pub(crate) const MOST: usize = 1 << 15;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: usize,
-    /// Row by row.
+    /// The counts in row-major order.
     counts: Vec<u64>,
 }
 
 impl ConfusionMatrix {
-    /// Nothing counted yet.
+    /// Creates a matrix for this number of classes, with all counts 0.
     pub fn new(classes: usize) -> Self {
         ConfusionMatrix { classes, counts: vec![0; classes * classes] }
     }
 
-    /// Counts a batch. Room is made for classes that were not expected.
+    /// Counts a batch. The matrix grows if a class is not smaller than the number of classes.
     ///
     /// # Panics
-    /// If the two differ in shape, or a class is negative or above 32767.
+    /// If `truth` and `predicted` differ in shape, or if a class is negative or above 32767.
     #[track_caller]
     pub fn record(&mut self, truth: &Tensor<i64>, predicted: &Tensor<i64>) {
         let (a, b) = (truth.shape(), predicted.shape());
@@ -63,7 +64,7 @@ impl ConfusionMatrix {
         }
     }
 
-    /// Makes room for this many classes.
+    /// Grows the matrix to this number of classes, if it is smaller.
     pub(crate) fn grow(&mut self, classes: usize) {
         if classes > self.classes {
             let mut larger = Self::new(classes);
@@ -74,62 +75,66 @@ impl ConfusionMatrix {
         }
     }
 
-    /// How many classes there are.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// How often examples of class `truth` were taken for class `predicted`; 0 for classes that do
+    /// Returns how many examples of class `truth` were classified as `predicted`; 0 for classes that do
     /// not exist.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         let known = truth < self.classes && predicted < self.classes;
         if known { self.counts[truth * self.classes + predicted] } else { 0 }
     }
 
-    /// For each true class, how often it was taken for each.
+    /// Returns the rows: for each true class, the counts of the predicted classes.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u64]> {
         self.counts.chunks(self.classes.max(1))
     }
 
-    /// How many examples were counted.
+    /// Returns the number of examples counted.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// How many of them were taken for what they are.
+    /// Returns the number of correctly classified examples.
     pub fn correct(&self) -> u64 {
         (0..self.classes).map(|class| self.count(class, class)).sum()
     }
 
-    /// Which part was taken for what it is; 0 if nothing was counted.
+    /// Returns the fraction of correctly classified examples; 0 if nothing was counted.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }
 
-    /// Of the examples taken for this class, which part is of it; 0 if none was.
+    /// Returns the precision of a class: the fraction of the examples classified as this class that belong
+    /// to it; 0 if no example was classified so.
     pub fn precision(&self, class: usize) -> f64 {
         let taken = (0..self.classes).map(|truth| self.count(truth, class)).sum();
         ratio(self.count(class, class), taken)
     }
 
-    /// Of the examples of this class, which part was recognised; 0 if there are none.
+    /// Returns the recall of a class: the fraction of the examples of this class that were classified
+    /// correctly; 0 if the class has no examples.
     pub fn recall(&self, class: usize) -> f64 {
         let there = (0..self.classes).map(|predicted| self.count(class, predicted)).sum();
         ratio(self.count(class, class), there)
     }
 
-    /// The harmonic mean of precision and recall, 2 p r / (p + r); 0 if both are.
+    /// Returns the F₁ score of a class: the harmonic mean of precision and recall, 2 p r / (p + r); 0 if
+    /// both are 0.
     pub fn f1(&self, class: usize) -> f64 {
         let (p, r) = (self.precision(class), self.recall(class));
         if p + r > 0.0 { 2.0 * p * r / (p + r) } else { 0.0 }
     }
 
-    /// The mean of all classes' [`f1`](ConfusionMatrix::f1), each with the same weight.
+    /// Returns the unweighted mean of [`f1`](ConfusionMatrix::f1) over all classes.
     pub fn macro_f1(&self) -> f64 {
         (0..self.classes).map(|class| self.f1(class)).sum::<f64>() / self.classes.max(1) as f64
     }
 
-    /// The confusions, most frequent first: true class, the class it was taken for, how often.
+    /// Returns the misclassifications, most frequent first: true class, predicted class, count. Pairs with
+    /// count 0 are left out.
     pub fn confusions(&self) -> Vec<(usize, usize, u64)> {
         let pairs = (0..self.classes).flat_map(|i| (0..self.classes).map(move |j| (i, j)));
         let mut all: Vec<_> =
@@ -139,8 +144,8 @@ impl ConfusionMatrix {
         all
     }
 
-    /// As [`Display`](fmt::Display) shows it, with the names of the classes in place of their
-    /// numbers. Classes beyond the names keep their numbers.
+    /// Returns the table of [`Display`](fmt::Display) with names of classes instead of numbers. Classes
+    /// without a name keep their numbers.
     pub fn table(&self, names: &[&str]) -> String {
         let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
         let names: Vec<String> = (0..self.classes).map(name).collect();
@@ -148,7 +153,7 @@ impl ConfusionMatrix {
         let recalls = (0..self.classes).map(|class| percent(self.recall(class)));
         let precisions = (0..self.classes).map(|class| percent(self.precision(class)));
 
-        // Every row a name, a cell for each class, and its recall.
+        // Each row: a name, one cell for each class, the recall.
         let mut rows = vec![("truth", names.clone(), "recall".into())];
         for ((row, recall), name) in self.rows().zip(recalls).zip(&names) {
             rows.push((name, row.iter().map(u64::to_string).collect(), recall));
@@ -156,7 +161,7 @@ impl ConfusionMatrix {
         rows.push(("precision", precisions.collect(), String::new()));
 
         let long = |text: &str| text.chars().count();
-        // The names on the left, numbers on the right.
+        // Names are left-aligned, numbers right-aligned.
         let first = rows.iter().map(|(name, ..)| long(name)).max().unwrap_or(0);
         let width = rows.iter().flat_map(|(_, cells, _)| cells).map(|cell| long(cell)).max();
         let width = width.unwrap_or(0);
@@ -178,7 +183,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The counts with recall and precision.
+/// Formats the counts as a table, with recall, precision and accuracy.
 impl fmt::Display for ConfusionMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.table(&[]))

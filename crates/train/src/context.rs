@@ -1,4 +1,4 @@
-//! What a callback sees of a run.
+//! The view of a run that callbacks get.
 
 use crate::callback::Outcome;
 use crate::error::TrainError;
@@ -12,19 +12,19 @@ use wengert_nn::{load_state_dict, state_dict};
 use wengert_optim::Optimizer;
 use wengert_tensor::Float;
 
-/// A run as its [`Callback`](crate::Callback)s see it: model, optimizers, gradients before they are
-/// used, history and position.
+/// The view of a run that a [`Callback`](crate::Callback) gets: model, optimizers, history, position, and
+/// the gradients before the optimizer uses them.
 pub struct Context<'c, T: Float = f32> {
     pub(crate) model: &'c mut dyn Module,
     pub(crate) optimizers: &'c mut dyn OptimizerList<T>,
-    /// The gradients, and which optimizer will use them.
+    /// The gradients, and the number of the optimizer that will use them.
     pub(crate) gradients: Option<(usize, &'c mut Gradients<T>)>,
-    /// Whether the gradients were handed out since they were looked at, and may have changed.
+    /// Whether a callback had mutable access to the gradients since the last check.
     pub(crate) lent: bool,
     pub(crate) run: &'c mut Run,
 }
 
-/// The optimizers of a run, whatever their lifetimes.
+/// The optimizers of a run. A trait, so that their lifetimes are hidden.
 pub(crate) trait OptimizerList<T: Float> {
     fn count(&self) -> usize;
     fn at(&self, index: usize) -> Option<&dyn Optimizer<T>>;
@@ -47,31 +47,31 @@ impl<T: Float> OptimizerList<T> for &mut [&mut dyn Optimizer<T>] {
 }
 
 impl<T: Float> Context<'_, T> {
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &dyn Module {
         self.model
     }
 
-    /// The model, to change it. While there are [`gradients`](Context::gradients), a parameter that
-    /// changes makes them stale, and the optimizer's step panics.
+    /// Returns the model, to change it. During [`Callback::before_update`](crate::Callback::before_update)
+    /// do not change parameters: the gradients would be stale, and the optimizer's step would panic.
     pub fn model_mut(&mut self) -> &mut dyn Module {
         self.model
     }
 
-    /// How many optimizers there are.
+    /// Returns the number of optimizers.
     pub fn optimizers(&self) -> usize {
         self.optimizers.count()
     }
 
-    /// The first optimizer: the only one, as a rule.
+    /// Returns the first optimizer, which is usually the only one.
     pub fn optimizer(&mut self) -> &mut dyn Optimizer<T> {
         self.optimizer_at(0)
     }
 
-    /// The optimizer of this number, counted from 0 in the order in which they were passed.
+    /// Returns the optimizer of this number, counted from 0 in the order in which they were passed.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no optimizer of this number.
     #[track_caller]
     pub fn optimizer_at(&mut self, index: usize) -> &mut dyn Optimizer<T> {
         let count = self.optimizers.count();
@@ -81,20 +81,20 @@ impl<T: Float> Context<'_, T> {
         }
     }
 
-    /// The learning rate of the first optimizer.
+    /// Returns the learning rate of the first optimizer.
     pub fn learning_rate(&self) -> f64 {
         self.optimizers.at(0).map_or(f64::NAN, Optimizer::learning_rate)
     }
 
-    /// The gradients of the update that is about to be made, to look at or to change. They are finite, and
-    /// must be finite afterwards: else the step is not made, and the run ends with
-    /// [`TrainError::Gradient`](crate::TrainError::Gradient). `None` outside
-    /// [`Callback::before_update`](crate::Callback::before_update).
+    /// Returns the gradients of the update that follows, to read or to change; `None` outside
+    /// [`Callback::before_update`](crate::Callback::before_update). They are finite. If the callback
+    /// leaves a NaN or an infinity in them, the step is not made, and the run ends with
+    /// [`TrainError::Gradient`](crate::TrainError::Gradient).
     pub fn gradients(&mut self) -> Option<&mut Gradients<T>> {
         self.model_and_gradients().1
     }
 
-    /// The model together with the [`gradients`](Context::gradients), for what needs both.
+    /// Returns the model together with the [`gradients`](Context::gradients).
     ///
     /// ```
     /// use wengert_tensor::Float;
@@ -121,7 +121,7 @@ impl<T: Float> Context<'_, T> {
         (&*self.model, gradients)
     }
 
-    /// That gradients that were handed out to a callback are finite still.
+    /// Checks that the gradients are still finite after a callback had access to them.
     pub(crate) fn check_gradients(&mut self, callback: impl Fn() -> String) -> Outcome {
         let lent = std::mem::take(&mut self.lent);
         let Some((_, gradients)) = self.gradients.as_ref().filter(|_| lent) else { return Ok(()) };
@@ -132,69 +132,70 @@ impl<T: Float> Context<'_, T> {
         Err(TrainError::Gradient {
             epoch: self.run.epoch + 1,
             step: self.run.step + 1,
-            loss: f64::NAN, // the step knows it
+            loss: f64::NAN, // the caller, StepContext::run, fills it in
             parameters: names::<T>(&*self.model, &bad),
             callback: Some(callback()),
         })
     }
 
-    /// The number of the optimizer that the gradients are for, counted from 0.
+    /// Returns the number of the optimizer that will use the gradients, counted from 0; `None` outside
+    /// [`Callback::before_update`](crate::Callback::before_update).
     pub fn updating(&self) -> Option<usize> {
         self.gradients.as_ref().map(|(optimizer, _)| *optimizer)
     }
 
-    /// What has happened so far. After an epoch, its record is the last.
+    /// Returns the history so far. After an epoch, the last record is that of this epoch.
     pub fn history(&self) -> &History {
         &self.run.history
     }
 
-    /// How many epochs were finished: the number of the running epoch, counted from 0.
+    /// Returns the number of finished epochs, which is the number of the running epoch, counted from 0.
     pub fn epoch(&self) -> u64 {
         self.run.epoch
     }
 
-    /// How many epochs there are to be.
+    /// Returns the number of epochs that the run will have.
     pub fn epochs(&self) -> u64 {
         self.run.epochs
     }
 
-    /// How many steps of the running epoch were made.
+    /// Returns the number of steps that the running epoch has made.
     pub fn step(&self) -> usize {
         self.run.step
     }
 
-    /// How many steps an epoch has.
+    /// Returns the number of steps of an epoch.
     pub fn steps_per_epoch(&self) -> usize {
         self.run.steps_per_epoch()
     }
 
-    /// How many steps were made since the start of the run, those before a resumption counted.
+    /// Returns the number of steps since the start of the run. Steps before a resumption count.
     pub fn steps(&self) -> usize {
         self.run.history.steps()
     }
 
-    /// Whether the run goes on from a checkpoint.
+    /// Returns whether the run was resumed from a checkpoint.
     pub fn resumed(&self) -> bool {
         self.run.resumed
     }
 
-    /// The mean loss, and the accuracy, of the running epoch so far.
+    /// Returns the mean loss and the accuracy of the running epoch so far.
     pub fn so_far(&self) -> Score {
         self.run.sums.score()
     }
 
-    /// The mean of a logged number over the running epoch so far; `None` if it was not logged.
+    /// Returns the mean of a logged number over the running epoch so far; `None` if it was not logged.
     pub fn logged_so_far(&self, name: &str) -> Option<f64> {
         self.run.sums.logged(name)
     }
 
-    /// Shows a number beside the loss, where [`Step::log`](crate::Step::log) shows its own: during an epoch
-    /// the epoch's number is the mean over all calls, each of which counts the same, whatever the size of
-    /// its batch; after an epoch ([`Callback::after_epoch`](crate::Callback::after_epoch)) it is the number
-    /// of that epoch.
+    /// Logs a number beside the loss, in the same places as [`Step::log`](crate::Step::log). During an epoch
+    /// the number of the epoch is the mean over all calls; each call has the same weight, whatever the
+    /// size of its batch. After an epoch ([`Callback::after_epoch`](crate::Callback::after_epoch)) the
+    /// value replaces the number of that epoch.
     ///
     /// # Panics
-    /// If the name is empty, `loss`, or holds a line break.
+    /// If the name is empty, is `loss`, or holds a line break.
     #[track_caller]
     pub fn log(&mut self, name: &str, value: f64) {
         check_name(name);
@@ -206,26 +207,26 @@ impl<T: Float> Context<'_, T> {
         }
     }
 
-    /// Ends the run: after this step, or after this epoch. The reason stands in
-    /// [`History::stopped`](crate::History::stopped). The first request counts. If the best weights
-    /// were kept, the model gets them, as at the end of a run that was not stopped.
+    /// Ends the run after this step or, in the methods at the end of an epoch, after this epoch. The
+    /// reason is stored in [`History::stopped`](crate::History::stopped); only the first request counts.
+    /// If the best weights were kept, the model gets them, as at the end of a run that was not stopped.
     pub fn stop(&mut self, why: impl Into<String>) {
         self.run.stop.get_or_insert(Stop { why: why.into(), pause: false });
     }
 
-    /// Whether the run is to end.
+    /// Returns whether a callback or a setting has asked to end the run.
     pub fn stopping(&self) -> bool {
         self.run.stop.is_some()
     }
 
-    /// Asks for a validation after the epoch that is ending: to be called in
+    /// Asks for a validation after the epoch that is ending. Call it in
     /// [`Callback::end_epoch`](crate::Callback::end_epoch). Without validation data nothing happens.
     pub fn validate(&mut self) {
         self.run.validate = true;
     }
 
-    /// Asks for a checkpoint in this file. It is written when all callbacks have been called, so that
-    /// it holds what they remember then.
+    /// Asks for a checkpoint in this file. It is written after all callbacks have been called, so that it
+    /// holds the state that they have then.
     pub fn save(&mut self, path: impl Into<PathBuf>) {
         let path = path.into();
         if !self.run.saves.contains(&path) {
@@ -233,14 +234,14 @@ impl<T: Float> Context<'_, T> {
         }
     }
 
-    /// Keeps the weights as those of the best epoch so far, which is the last one. After the last epoch
-    /// the model gets the weights that were kept.
+    /// Keeps the current weights as the best ones, and marks the last epoch as the best. At the end of the
+    /// run the model gets the weights that were kept.
     pub fn keep_as_best(&mut self) {
         self.run.history.best = self.run.history.epochs.len().checked_sub(1);
         self.run.best = Some(state_dict(&*self.model));
     }
 
-    /// Gives the model the weights that were kept, if any were.
+    /// Puts the kept weights into the model, if there are any.
     pub(crate) fn restore_best(&mut self) {
         if let Some(best) = &self.run.best {
             load_state_dict(self.model, best).expect("the weights are this model's");

@@ -1,4 +1,4 @@
-//! What can end a run early.
+//! Errors of a training run.
 
 use crate::batches::Batches;
 use std::fmt;
@@ -8,83 +8,81 @@ use wengert_nn::Mismatch;
 use wengert_optim::StateError;
 use wengert_tensor::FileError;
 
-/// Why a run ended before its last epoch.
+/// The reason why a run ended with an error.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// Data, model and loss do not fit each other. The weights are those of the step before.
+    /// Data, model and loss do not fit each other. The weights are those after the previous step.
     #[error(transparent)]
     Shape(#[from] ShapeError),
     /// There is no batch to train on or to validate with. Nothing has changed.
     #[error("{data}: {}", no_batch(*examples))]
     Empty {
-        /// Which data.
+        /// The data: training or validation.
         data: String,
-        /// How many examples there are: more than none if each batch was left out as the last and
-        /// smaller one.
+        /// The number of examples. It is positive if the only batch was incomplete and `drop_last` left it
+        /// out.
         examples: usize,
     },
-    /// The last batch of an epoch is smaller than the others, and does not fit the model and the
-    /// loss: one sample under batch norm, say. Nothing has changed.
+    /// The last batch of an epoch is smaller than the others, and does not fit the model and the loss;
+    /// for example, batch norm cannot train on one sample. Nothing has changed.
     #[error(
         "{error}. This is the last batch of {data}: it has {size} of the {usual} examples of the \
          others. Leave it out with DataLoader::drop_last(true), or take another batch size"
     )]
     LastBatch {
-        /// Which data.
+        /// The data: training or validation.
         data: String,
-        /// How many examples the last batch has.
+        /// The number of examples of the last batch.
         size: usize,
-        /// How many examples the others have.
+        /// The number of examples of the other batches.
         usual: usize,
-        /// What does not fit.
+        /// The error of the operation that refused the last batch.
         error: ShapeError,
     },
-    /// One example is not what model and loss expect: its class does not exist. The weights are
-    /// those of the step before.
+    /// The class of an example does not exist. The weights are those after the previous step.
     #[error("{example}: {error}")]
     Example {
-        /// Which one.
+        /// The example.
         example: Box<Example>,
-        /// What is wrong with it.
+        /// The error of the operation that refused the example.
         error: ShapeError,
     },
-    /// A class that cannot be counted in a confusion matrix. The weights are those of the step
-    /// before.
+    /// A class cannot be counted in a confusion matrix. The weights are those after the previous step.
     #[error("{example}: class {class}: a confusion matrix counts classes from 0 to {most}")]
     Class {
-        /// The example that has the class, or was taken for it.
+        /// The example with this true or predicted class.
         example: Box<Example>,
         /// The class.
         class: i64,
-        /// The greatest that can be counted.
+        /// The greatest class that can be counted.
         most: usize,
     },
-    /// The rule of [`Objective::predict`](crate::Objective::predict) gives classes of another shape
-    /// than the targets have.
+    /// The rule of [`Objective::predict`](crate::Objective::predict) returns classes whose shape is not
+    /// that of the targets.
     #[error(
         "the rule that maps outputs to classes gives the shape {predicted:?}, the targets have the shape \
          {truth:?}: one class for each target is wanted"
     )]
     Rule {
-        /// The shape of what the rule gives.
+        /// The shape of the classes that the rule returned.
         predicted: Vec<usize>,
         /// The shape of the targets.
         truth: Vec<usize>,
     },
-    /// An epoch ended before its last batch: [`Batches::len`](crate::Batches::len) is wrong.
+    /// An epoch ended before its last batch: [`Batches::len`](crate::Batches::len) is too large.
     #[error(
         "{data}: epoch {epoch} has fewer than the {batches} batches that Batches::len promises"
     )]
     Batches {
-        /// Which data.
+        /// The data: training or validation.
         data: String,
         /// The epoch, counted from 1.
         epoch: u64,
-        /// How many batches there should be.
+        /// The number of batches that [`Batches::len`](crate::Batches::len) returned.
         batches: usize,
     },
-    /// The loss is infinite or no number. The weights are those that gave it.
+    /// The loss is NaN or infinite. The weights are those with which this loss was computed.
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss} ({})",
         input.as_ref().map_or(
@@ -103,8 +101,8 @@ pub enum TrainError {
         /// The first example of the batch that holds a NaN or an infinity, if one does.
         input: Option<Box<Example>>,
     },
-    /// The loss is finite, but gradients are not. The weights, the buffers and what the optimizer
-    /// remembers are as they were before the step.
+    /// The loss is finite, but a gradient is NaN or infinite. The weights, the buffers and the state of
+    /// the optimizer are as they were before the step.
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss}, but the gradients of {} hold numbers that are \
          not finite{}. The weights are as before the step",
@@ -122,25 +120,25 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f64,
-        /// The names of the parameters.
+        /// The names of the parameters whose gradients are not finite.
         parameters: Vec<String>,
-        /// The callback that has changed finite gradients to these, if one has.
+        /// The callback that changed finite gradients to these, if a callback did.
         callback: Option<String>,
     },
-    /// A counter of the model, as that of batch norm, is at the end of `i64`. The weights, the
-    /// buffers and what the optimizer remembers are as they were before the step.
+    /// A counter of the model (as that of batch norm) has reached the maximum of `i64`. The weights, the
+    /// buffers and the state of the optimizer are as they were before the step.
     #[error("epoch {epoch}, step {step}: {counter}. The weights are as before the step")]
     Counter {
         /// The epoch, counted from 1.
         epoch: u64,
         /// The step within it, counted from 1.
         step: usize,
-        /// The counter by its name, where it is, and what to do.
+        /// The name of the counter, its place in the model, and the remedy.
         counter: String,
     },
-    /// The loss and the gradients are finite, but the step would leave a buffer with a NaN or an
-    /// infinity: the running variance of batch norm over inputs whose squares overflow, say. The
-    /// weights, the buffers and what the optimizer remembers are as they were before the step.
+    /// The loss and the gradients are finite, but the step would put a NaN or an infinity into a buffer;
+    /// for example, into the running variance of batch norm when the squares of the inputs overflow.
+    /// The weights, the buffers and the state of the optimizer are as they were before the step.
     #[error(
         "epoch {epoch}, step {step}: {buffer}. The loss is {loss}; the weights are as before the step"
     )]
@@ -151,24 +149,24 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f64,
-        /// The buffer by its name, what it would hold, why, and what to do.
+        /// The name of the buffer, the value that it would hold, the reason, and the remedy.
         buffer: String,
     },
-    /// A callback, or a step of your own, has ended the run.
+    /// A callback, or a step of your own, ended the run with an error.
     #[error("{name}: {error}")]
     Callback {
-        /// Which one.
+        /// The name of the callback or step.
         name: String,
-        /// Why.
+        /// The error.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A checkpoint could not be written or taken over.
+    /// A checkpoint could not be written or restored.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
 impl TrainError {
-    /// An error of a callback or a step of your own: its name, and an error or words.
+    /// Creates an error of a callback or of a step of your own, from its name and an error or a message.
     ///
     /// ```
     /// use wengert_train::TrainError;
@@ -183,23 +181,23 @@ impl TrainError {
     }
 }
 
-/// One example of the data, in a [`TrainError`].
+/// An example of the data, in a [`TrainError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Which data.
+    /// The data: training, validation, or the data of an evaluation.
     pub data: String,
-    /// Its number in the data, counted from 0, if [`Batches::index`](crate::Batches::index) knows it.
+    /// The index in the data, counted from 0, if [`Batches::index`](crate::Batches::index) returns it.
     pub index: Option<usize>,
     /// The epoch, counted from 1.
     pub epoch: u64,
     /// The batch within the epoch, counted from 1.
     pub batch: usize,
-    /// Its place in the batch, counted from 0.
+    /// The index in the batch, counted from 0.
     pub sample: usize,
 }
 
 impl Example {
-    /// Of a batch of an epoch, both counted from 0.
+    /// Creates the description of a sample. Epoch, batch and sample are counted from 0 here.
     pub(crate) fn of<B>(
         batches: &dyn Batches<B>,
         data: String,
@@ -237,36 +235,36 @@ fn no_batch(examples: usize) -> String {
     }
 }
 
-/// Why a checkpoint could not be written or taken over. Model, optimizer and generator are as they
-/// were.
+/// The reason why a checkpoint could not be written or restored. Model, optimizers, callbacks and
+/// generator are unchanged.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file cannot be read or written, or is damaged.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is sound, but no checkpoint: a model, say.
+    /// The file is a valid safetensors file, but not a checkpoint of a run; it may be a model.
     #[error("{}: a safetensors file, but no checkpoint of a run (nn::load reads models)", path.display())]
     NoCheckpoint {
         /// The file.
         path: PathBuf,
     },
-    /// The checkpoint is of a form that is not known.
+    /// The checkpoint has another format version than this program reads.
     #[error("{}: a checkpoint of version {found:?}, this program reads version {known}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// The version it claims.
+        /// The version of the file.
         found: String,
-        /// The version that can be read.
+        /// The version that this program reads.
         known: &'static str,
     },
-    /// Something that a checkpoint has is not there, or is not what it should be.
+    /// A part of the checkpoint is missing or malformed.
     #[error("{}: {name} is missing or not as it should be", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// The name of the part.
         name: String,
     },
     /// The checkpoint is of another model.
@@ -274,15 +272,15 @@ pub enum CheckpointError {
     Model {
         /// The file.
         path: PathBuf,
-        /// All that differs.
+        /// All differences.
         mismatch: Mismatch,
     },
-    /// The checkpoint is of another optimizer.
+    /// The checkpoint is of another optimizer, or its state does not fit.
     #[error("{}: {error}", path.display())]
     Optimizer {
         /// The file.
         path: PathBuf,
-        /// All that is wrong.
+        /// The error of the optimizer.
         error: StateError,
     },
     /// The checkpoint is of a run with another number of optimizers.
@@ -290,12 +288,12 @@ pub enum CheckpointError {
     Optimizers {
         /// The file.
         path: PathBuf,
-        /// How many the run had that was saved.
+        /// The number of optimizers of the saved run.
         saved: usize,
-        /// How many there are now.
+        /// The number of optimizers now.
         found: usize,
     },
-    /// The checkpoint is of a run with other callbacks, of those that remember something.
+    /// The checkpoint is of a run with other callbacks. Only callbacks with a state are compared.
     #[error(
         "{}: the run had callbacks that remember something: {}; now they are: {}: resume with the same \
          callbacks in the same order", path.display(), listed(saved), listed(found)
@@ -303,22 +301,22 @@ pub enum CheckpointError {
     Callbacks {
         /// The file.
         path: PathBuf,
-        /// Their names in the run that was saved.
+        /// The names of the callbacks of the saved run.
         saved: Vec<String>,
-        /// Their names now.
+        /// The names of the callbacks now.
         found: Vec<String>,
     },
-    /// A callback cannot be part of a checkpoint, or does not take back what was saved.
+    /// The state of a callback cannot be saved, or the callback refuses the saved state.
     #[error("{}: the callback {name}: {message}", path.display())]
     Callback {
         /// The file.
         path: PathBuf,
         /// The callback's name.
         name: String,
-        /// Why, in words.
+        /// The reason.
         message: String,
     },
-    /// The checkpoint was made on other data, so its position means nothing here.
+    /// The checkpoint was made on data of another size, so the saved position is not valid for them.
     #[error(
         "{}: the run had {} examples in {} batches, now there are {} in {}", path.display(),
         saved.0, saved.1, found.0, found.1
@@ -326,12 +324,13 @@ pub enum CheckpointError {
     Data {
         /// The file.
         path: PathBuf,
-        /// Examples and batches of the run that was saved.
+        /// The numbers of examples and batches of the saved run.
         saved: (usize, usize),
-        /// Examples and batches now.
+        /// The numbers of examples and batches now.
         found: (usize, usize),
     },
-    /// As many examples as before, but not the same, not in the same order, or not changed alike.
+    /// The data have the same size as before, but the first batch differs: other examples, another order,
+    /// or another augmentation.
     #[error(
         "{}: the first batch of the training data is not that of the saved run: resume with the same \
          data, order, seed and distortions", path.display()
@@ -340,8 +339,8 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
-    /// The steps that were made had other learning rates than the schedule now says, or it ends
-    /// before them.
+    /// The schedule gives a step that was made another learning rate than the step had, or it ends before
+    /// that step.
     #[error(
         "{}: step {step} had a learning rate of {saved}, the schedule {}: resume with the same schedule, \
          over as many steps", path.display(),
@@ -352,9 +351,9 @@ pub enum CheckpointError {
         path: PathBuf,
         /// The first step that differs, counted from 1.
         step: usize,
-        /// The learning rate of the run that was saved.
+        /// The learning rate of the step in the saved run.
         saved: f64,
-        /// The learning rate now; `None` if the schedule ends before the step.
+        /// The learning rate that the schedule gives now; `None` if it ends before the step.
         found: Option<f64>,
     },
 }

@@ -1,4 +1,4 @@
-//! How good a model is on data that it is not trained on.
+//! Loss, accuracy and logged numbers on data that the model is not trained on.
 
 use crate::batch::Batch;
 use crate::batches::Batches;
@@ -13,19 +13,19 @@ use wengert_autograd::{Cause, Module, ShapeError, Var};
 use wengert_nn::Layer;
 use wengert_tensor::{Float, Tensor};
 
-/// What [`evaluate`] finds.
+/// The result of [`evaluate`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// The mean loss of an example.
+    /// The mean loss over all examples.
     pub loss: f64,
-    /// How many examples were seen.
+    /// The number of examples.
     pub examples: usize,
-    /// What was taken for what; `None` if the objective has no rule for classes.
+    /// The confusion matrix; `None` if the objective does not classify.
     pub confusion: Option<ConfusionMatrix>,
 }
 
 impl Evaluation {
-    /// Which part of the examples was recognised.
+    /// Returns the fraction of correctly classified examples.
     ///
     /// # Panics
     /// If the objective does not classify.
@@ -34,7 +34,7 @@ impl Evaluation {
         self.confusion().accuracy()
     }
 
-    /// What was taken for what.
+    /// Returns the confusion matrix.
     ///
     /// # Panics
     /// If the objective does not classify.
@@ -47,8 +47,8 @@ impl Evaluation {
     }
 }
 
-/// Loss, accuracy and confusion matrix of a classifier, in evaluation mode and without history. The
-/// loss is the cross-entropy; for others see [`Objective::evaluate`].
+/// Computes loss, accuracy and confusion matrix of a classifier, in evaluation mode and without
+/// recording gradients. The loss is the cross-entropy; for other losses see [`Objective::evaluate`].
 ///
 /// ```
 /// use wengert_data::{DataLoader, Digits};
@@ -71,29 +71,29 @@ pub fn evaluate(model: &dyn Layer, data: &dyn Batches) -> Evaluation {
     Objective::classification().evaluate(model, data)
 }
 
-/// What [`measure`] finds.
+/// The result of [`measure`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// The mean loss of an example.
+    /// The mean loss over all examples.
     pub loss: f64,
-    /// Which part of the examples was recognised, if the loss logs an `accuracy`.
+    /// The fraction of correctly classified examples, if the loss logs an `accuracy`.
     pub accuracy: Option<f64>,
-    /// How many examples were seen.
+    /// The number of examples.
     pub examples: usize,
-    /// The means of all that was logged, by name.
+    /// Name and mean of each logged number.
     pub logs: Vec<(String, f64)>,
 }
 
 impl Measured {
-    /// The mean of what was logged under a name.
+    /// Returns the mean of the number that was logged under this name; `None` if there is none.
     pub fn logged(&self, name: &str) -> Option<f64> {
         self.logs.iter().find(|(known, _)| known == name).map(|(_, mean)| *mean)
     }
 }
 
-/// The mean over examples of a loss and of what it logs, in evaluation mode and without history: what
-/// [`Trainer::fit`](crate::Trainer::fit) does with validation data. For classifiers, [`evaluate`] gives
-/// a confusion matrix, too.
+/// Computes the mean over examples of a loss and of the numbers that it logs, in evaluation mode and
+/// without recording gradients, as [`Trainer::fit`](crate::Trainer::fit) does on validation data. For
+/// classifiers, [`evaluate`] also returns a confusion matrix.
 ///
 /// # Errors
 /// If the data have no batch, shapes do not fit, or a class does not exist.
@@ -110,7 +110,7 @@ pub fn measure<M: Module, B: Batch, T: Float>(
     Ok(Measured { loss, accuracy, examples: sums.examples as usize, logs })
 }
 
-/// [`measure`] with a name for the data, after this epoch of the training, counted from 0.
+/// [`measure`] with a name of the data for errors, after an epoch of the training, counted from 0.
 pub(crate) fn measure_named<B: Batch, T: Float>(
     model: &dyn Module,
     data: &dyn Batches<B>,
@@ -122,7 +122,7 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
     let mut any = false;
     for (place, batch) in data.batches(0, 0).enumerate() {
         any = true;
-        // The data are those of epoch 0, whichever epoch of training it comes after.
+        // Validation always reads the batches of epoch 0; only the reported epoch is that of the training.
         let example = |sample| Example {
             epoch: epoch + 1,
             ..Example::of(data, name.into(), 0, place, sample)
@@ -140,8 +140,8 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
 }
 
 impl<T: Float, Y: Batch> Objective<'_, T, Y> {
-    /// The mean loss of an example, and if outputs mean classes, what was taken for what: in
-    /// evaluation mode and without history.
+    /// Computes the mean loss over all examples and, if the objective classifies, the confusion matrix,
+    /// in evaluation mode and without recording gradients.
     ///
     /// # Panics
     /// If the data have no batch, shapes do not fit, or a class does not exist.
@@ -153,7 +153,7 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
         }
     }
 
-    /// As [`evaluate`](Objective::evaluate), for data of which one does not know whether they fit.
+    /// Computes what [`evaluate`](Objective::evaluate) computes, and returns errors instead of panicking.
     ///
     /// # Errors
     /// If the data have no batch, shapes do not fit, or a class does not exist.
@@ -181,7 +181,7 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
     }
 }
 
-/// What a run refused, with the example that it is about if it is about one.
+/// Turns an error of an operation into the error of the run, with the example if it concerns one.
 pub(crate) fn refused(
     error: ShapeError,
     model: &dyn Module,
@@ -194,7 +194,7 @@ pub(crate) fn refused(
     }
 }
 
-/// With the model's type for a path if it has none: a model may open no scopes.
+/// Sets the path to the type of the model if it is empty, as in models that open no scopes.
 pub(crate) fn named(mut error: ShapeError, model: &dyn Module) -> ShapeError {
     if error.path.is_empty() {
         error.path = model.outline().name().to_string();

@@ -18,7 +18,7 @@ use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
 use wengert_tensor::{Float, Philox};
 
-/// What a run works on.
+/// The model, optimizers, data, generator and step of a run.
 pub(crate) struct Work<'w, M, B, T: Float> {
     pub model: &'w mut M,
     pub optimizers: &'w mut dyn OptimizerList<T>,
@@ -27,20 +27,20 @@ pub(crate) struct Work<'w, M, B, T: Float> {
     pub task: &'w dyn TrainStep<M, B, T>,
 }
 
-/// A run under way.
+/// A running training loop.
 struct Loop<'w, 'k, M, B, T: Float> {
     work: Work<'w, M, B, T>,
     callbacks: Vec<&'k mut dyn Callback<T>>,
     run: Run,
-    /// Shapes of batches that were found to fit, and in which mode.
+    /// The modes and shapes of the batches that passed the shape-only run.
     fitting: Vec<(Mode, Vec<usize>)>,
     anomalies: Option<Anomalies>,
-    /// What the first batch is like, where a checkpoint must know.
+    /// The fingerprint of the first batch, for checkpoints.
     first_batch: u64,
 }
 
 impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
-    /// All epochs that are left.
+    /// Runs the remaining epochs.
     fn epochs(&mut self, validation: Option<&Validation<'_, B>>) -> Result<(), TrainError> {
         let (data, steps) = (self.work.data, self.work.data.len());
         self.call(Hook::Start)?;
@@ -65,14 +65,14 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             }
             self.call(Hook::AfterEpoch)?;
         }
-        // Whoever wanted to stop at the end got nothing less.
+        // A request to stop in the last step or epoch has no effect, since the run is complete.
         if self.run.epoch >= self.run.epochs {
             self.run.stop = None;
         }
         self.call(Hook::Finish)
     }
 
-    /// One step of the task, and its place in the history.
+    /// Runs the step of the task, and adds its loss and learning rate to the history.
     fn step(&mut self, batch: &B) -> Result<(), TrainError> {
         self.check(batch, Mode::Train)?;
         let Loop { work, callbacks, run, anomalies, .. } = self;
@@ -112,7 +112,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         Ok(())
     }
 
-    /// Calls all callbacks, and writes the checkpoints that they ask for.
+    /// Calls this method of all callbacks, and writes the checkpoints that they asked for.
     fn call(&mut self, hook: Hook) -> Result<(), TrainError> {
         let Loop { work, callbacks, run, .. } = self;
         let mut context = Context {
@@ -143,8 +143,8 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         }
     }
 
-    /// Tries the first and the last batch of an epoch without computing anything; returns what the
-    /// first is like.
+    /// Checks the first and the last batch of an epoch on shapes alone, and returns the fingerprint of the
+    /// first.
     fn check_data(
         &mut self,
         data: &dyn Batches<B>,
@@ -160,7 +160,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         self.check(&first, mode)?;
         let usual = first.examples();
         let known = data.last_batch();
-        // As a rule this says whether the last batch is like the others, and need not be made.
+        // Usually the sizes show whether the last batch has the size of the others. It is loaded only if not.
         let alike = match known {
             Some(size) => size == usual,
             None => usual.checked_mul(batches) == Some(all),
@@ -181,7 +181,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         Ok(Fingerprint::of(&first))
     }
 
-    /// Tries a batch of new shapes without computing anything.
+    /// Checks a batch on shapes alone, if its shapes are new.
     fn check(&mut self, batch: &B, mode: Mode) -> Result<(), TrainError> {
         let mut shapes = Vec::new();
         batch.shapes(&mut |shape| {
@@ -210,15 +210,15 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     }
 }
 
-/// What the data that a model is trained on are called in errors.
+/// The name of the training data in errors.
 pub(crate) const TRAINING: &str = "the training data";
 
-/// What validation data are called in errors.
+/// Returns the name of validation data in errors.
 pub(crate) fn described(name: &str) -> String {
     format!("the validation data `{name}`")
 }
 
-/// One of the trainer's own callbacks, if its settings ask for it.
+/// Returns one of the trainer's own callbacks as a trait object; `None` if the settings do not ask for it.
 fn dynamic<T: Float, C: Callback<T>>(own: &mut Option<C>) -> Option<&mut dyn Callback<T>> {
     own.as_mut().map(|own| own as _)
 }
@@ -237,8 +237,8 @@ impl Per {
 }
 
 impl<B: Batch, T: Float> Settings<'_, B, T> {
-    /// Trains: checks all that can be checked before the first step, resumes, and runs the loop with
-    /// all callbacks.
+    /// Trains: checks everything that can be checked before the first step, resumes a checkpoint, and runs
+    /// the loop with all callbacks.
     #[track_caller]
     pub(crate) fn train<M: Module>(&self, work: Work<'_, M, B, T>) -> Result<History, TrainError> {
         let (data, steps) = (work.data, work.data.len());
@@ -272,14 +272,14 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         let anomalies = self.anomalies;
         let mut training = Loop { work, callbacks, run, fitting, anomalies, first_batch: 0 };
         training.first_batch = training.check_data(data, TRAINING, Mode::Train)?;
-        // What would be found at the end of the first epoch only.
+        // Checks the validation shapes now rather than after the first epoch.
         if let Some(Validation { name, data }) = &self.validation {
             training.check_data(*data, &described(name), Mode::Eval)?;
         }
         if let Some(path) = self.checkpoint.as_ref().or(self.resume.as_ref()) {
             training.parts().can_be_saved(path)?;
         }
-        // Now that nothing stands against the run, the saved one may take the place of what is there.
+        // Loading the checkpoint is the last check, since it is the first to change model and optimizers.
         if let Some(path) = &self.resume {
             let agrees = |step, rate| self.agrees(step, rate, steps);
             training.run = training.parts().load(path, &agrees)?;
@@ -299,8 +299,9 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         Ok(run.history)
     }
 
-    /// Whether the schedule, if there is one, gives a step of this run the learning rate that it had;
-    /// else what it gives, or nothing if it ends before.
+    /// Checks that the schedule, if there is one, gives a step of the saved run the learning rate that the
+    /// step had. The error is the learning rate that the schedule gives, or `None` if it ends before the
+    /// step.
     fn agrees(&self, step: usize, rate: f64, steps_per_epoch: usize) -> Result<(), Option<f64>> {
         let epoch = (step / steps_per_epoch) as u64;
         let Some((schedule, per)) = self.schedule.as_ref().filter(|_| epoch < self.epochs) else {
@@ -316,7 +317,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
 
     #[track_caller]
     fn check(&self, steps: usize) {
-        // A schedule that is too short panics now, and not after hours.
+        // Makes a schedule that is too short panic before the first step rather than after hours.
         if let (Some((schedule, per)), Some(last)) = (&self.schedule, self.epochs.checked_sub(1)) {
             let steps = steps.saturating_mul(self.epochs as usize);
             let steps = steps.min(self.stop_after.unwrap_or(usize::MAX));
@@ -339,7 +340,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
     }
 }
 
-/// That accuracies are there to choose the best epoch by.
+/// Checks that there are accuracies if the best epoch is chosen by them.
 #[track_caller]
 pub(crate) fn check_accuracy(keep_best: Option<Criterion>, classifies: bool) {
     assert!(

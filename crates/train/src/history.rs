@@ -1,67 +1,70 @@
-//! What a run leaves behind.
+//! The record of a run.
 
-/// Every step and every epoch of a run, in their order; from [`Trainer::fit`](crate::Trainer::fit).
+/// The record of a run: every step and every epoch, in order. [`Trainer::fit`](crate::Trainer::fit)
+/// returns it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// The loss of each step, before its weights were changed; of a step with several updates, the sum of
-    /// their losses.
+    /// The loss of each step, computed before the step changed the weights. If a step makes several
+    /// updates, it is the sum of their losses.
     pub losses: Vec<f64>,
-    /// The learning rate of each step, of the first optimizer if there are several.
+    /// The learning rate of each step. If there are several optimizers, it is that of the first.
     pub learning_rates: Vec<f64>,
-    /// How many steps an epoch has.
+    /// The number of steps of an epoch.
     pub steps_per_epoch: usize,
-    /// The epochs that were finished.
+    /// The finished epochs.
     pub epochs: Vec<EpochRecord>,
-    /// Where in `epochs` the best one is, by the measure that was asked for with
-    /// [`keep_best`](crate::Trainer::keep_best): the earliest of those with the best score. Its
-    /// weights are in the model unless [`stop_after`](crate::Trainer::stop_after) ended the run.
-    /// `None` if no epoch has a finite score.
+    /// The index in `epochs` of the best epoch by the criterion of
+    /// [`keep_best`](crate::Trainer::keep_best): the earliest of those with the best score. At the end
+    /// of the run the model has the weights of this epoch, unless
+    /// [`stop_after`](crate::Trainer::stop_after) ended the run. `None` if no epoch has a finite score.
     pub best: Option<usize>,
-    /// Why the run ended before its last epoch, if it did.
+    /// The reason why the run ended before its last epoch; `None` if it did not.
     pub stopped: Option<String>,
 }
 
 /// One epoch of a [`History`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochRecord {
-    /// Loss and accuracy on the training data, as the weights were at each step.
+    /// Loss and accuracy on the training data: the means over the steps, each with the weights that the
+    /// model had before the step.
     pub train: Score,
     /// Loss and accuracy on the validation data, after the epoch.
     pub validation: Option<Score>,
-    /// The numbers that [`Step::log`](crate::Step::log) and
-    /// [`Context::log`](crate::Context::log) gave, in the order of their first appearance.
+    /// The numbers that were logged with [`Step::log`](crate::Step::log) and
+    /// [`Context::log`](crate::Context::log), in the order of their first appearance.
     pub logs: Vec<LogRecord>,
-    /// The learning rate of the last step, of the first optimizer if there are several.
+    /// The learning rate of the last step. If there are several optimizers, it is that of the first.
     pub learning_rate: f64,
-    /// How long training took; validation is not counted.
+    /// The time of the training in seconds, without the validation.
     pub seconds: f64,
-    /// How many examples were seen.
+    /// The number of examples of the epoch.
     pub examples: usize,
 }
 
 /// One logged number of an [`EpochRecord`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogRecord {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its mean on the training data, as the weights were at each step; `None` if it was not logged.
+    /// The mean on the training data, each step with the weights that the model had before the step;
+    /// `None` if the number was not logged.
     pub train: Option<f64>,
-    /// Its mean on the validation data, after the epoch; `None` if it was not logged.
+    /// The mean on the validation data, after the epoch; `None` if the number was not logged.
     pub validation: Option<f64>,
 }
 
 impl EpochRecord {
-    /// Examples per second of training.
+    /// Returns the number of examples per second of training.
     pub fn speed(&self) -> f64 {
         self.examples as f64 / self.seconds
     }
 
-    /// The logged number of this name.
+    /// Returns the logged number of this name; `None` if there is none.
     pub fn logged(&self, name: &str) -> Option<&LogRecord> {
         self.logs.iter().find(|log| log.name == name)
     }
 
-    /// The logged number of this name, to change it; a new one if there is none.
+    /// Returns the logged number of this name, to change it. Adds a new one if there is none.
     pub(crate) fn log_mut(&mut self, name: &str) -> &mut LogRecord {
         let at = self.logs.iter().position(|log| log.name == name).unwrap_or_else(|| {
             self.logs.push(LogRecord { name: name.into(), train: None, validation: None });
@@ -71,38 +74,39 @@ impl EpochRecord {
     }
 }
 
-/// How good a model is.
+/// Loss and accuracy of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// The mean loss of an example.
+    /// The mean loss over all examples.
     pub loss: f64,
-    /// Which part of the examples was recognised: the number that is logged as `accuracy`. `None` if
-    /// none is.
+    /// The fraction of correctly classified examples: the number that is logged as `accuracy`. `None`
+    /// if no accuracy is logged.
     pub accuracy: Option<f64>,
 }
 
 impl History {
-    /// How many steps were made.
+    /// Returns the number of steps.
     pub fn steps(&self) -> usize {
         self.losses.len()
     }
 
-    /// The last epoch that was finished.
+    /// Returns the last finished epoch; `None` if no epoch is finished.
     pub fn last(&self) -> Option<&EpochRecord> {
         self.epochs.last()
     }
 
-    /// The best epoch, if one was looked for.
+    /// Returns the best epoch; `None` if there is none, or if
+    /// [`keep_best`](crate::Trainer::keep_best) was not set.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.get(self.best?)
     }
 
-    /// How long training took; validation is not counted.
+    /// Returns the time of the training in seconds, without validations.
     pub fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// The names of all logged numbers, in the order of their first appearance.
+    /// Returns the names of all logged numbers, in the order of their first appearance.
     pub fn log_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for log in self.epochs.iter().flat_map(|epoch| &epoch.logs) {
@@ -113,7 +117,8 @@ impl History {
         names
     }
 
-    /// The number that was logged under a name in training, epoch by epoch.
+    /// Returns the training mean of the number of this name for each epoch; `None` for epochs in which
+    /// it was not logged.
     ///
     /// ```
     /// # use wengert_train::History;
@@ -124,7 +129,8 @@ impl History {
         self.epochs.iter().map(|epoch| epoch.logged(name)?.train).collect()
     }
 
-    /// The number that was logged under a name on validation data, epoch by epoch.
+    /// Returns the validation mean of the number of this name for each epoch; `None` for epochs in which
+    /// it was not logged.
     pub fn logged_in_validation(&self, name: &str) -> Vec<Option<f64>> {
         self.epochs.iter().map(|epoch| epoch.logged(name)?.validation).collect()
     }

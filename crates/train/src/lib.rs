@@ -1,19 +1,19 @@
-//! Training as people expect it: the loop over epochs with progress and validation, accuracy and
-//! confusion, runs that can be interrupted, and pictures of what was learnt.
+//! Training loops: epochs with progress and validation, accuracy and confusion matrices, checkpoints from
+//! which an interrupted run continues, and plots.
 //!
 //! - [`Trainer`] runs the loop over any model and any batches, and returns a [`History`];
-//! - what is learnt is an [`Objective`] (classes, values, the input itself), a loss closure on a
+//! - the loss is an [`Objective`] (classification, regression, reconstruction), a loss closure on a
 //!   [`Step`], or a [`TrainStep`] of your own with several optimizers;
 //! - [`Callback`]s hook into the loop: [`ClipNorm`], [`EarlyStopping`], [`OnPlateau`], [`TimeLimit`],
 //!   and your own;
-//! - [`evaluate`] gives loss, accuracy and [`ConfusionMatrix`] on other data, [`measure`] the mean of any
-//!   loss and of what it logs;
-//! - [`mistakes`] gives the examples that were taken for something else;
-//! - [`Trainer::checkpoint`] and [`Trainer::resume`] save a run and go on with the same bits;
+//! - [`evaluate`] returns loss, accuracy and [`ConfusionMatrix`] on other data; [`measure`] returns the
+//!   mean of any loss and of the numbers that the loss logs;
+//! - [`mistakes`] returns the misclassified examples;
+//! - [`Trainer::checkpoint`] saves a run, and [`Trainer::resume`] continues it with the same bits;
 //! - `plot` (feature `plots`, on by default) draws curves, confusion matrices and grids of images.
 //!
-//! Nothing here is needed to train a model: the loop is a page of calls of `wengert-autograd`,
-//! `wengert-data` and `wengert-optim`, and can be written by hand where it has to be another.
+//! You can train a model without this crate: a training loop is about a page of calls of
+//! `wengert-autograd`, `wengert-data` and `wengert-optim`. Write it by hand if you need another loop.
 
 mod batch;
 mod batches;

@@ -1,4 +1,4 @@
-//! What was taken for something else.
+//! Misclassified examples.
 
 use crate::batch::Batch;
 use crate::batches::Batches;
@@ -6,21 +6,21 @@ use crate::objective::Objective;
 use wengert_nn::Layer;
 use wengert_tensor::{Float, Tensor};
 
-/// An example that was taken for another class; from [`mistakes`].
+/// A misclassified example, as [`mistakes`] returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake<T: Float = f32> {
-    /// Its number in the data, counted from 0, whatever the order of the batches. Batches that do not
-    /// know it ([`Batches::index`]) are counted through.
+    /// The index in the data, counted from 0, whatever the order of the batches. If the batches do not
+    /// know it ([`Batches::index`]), it is the position in the order of the batches.
     pub index: usize,
-    /// The input, without the axis of the batch.
+    /// The input, without the batch axis.
     pub input: Tensor<T>,
-    /// What it is.
+    /// The true class.
     pub truth: usize,
-    /// What it was taken for.
+    /// The predicted class.
     pub predicted: usize,
 }
 
-/// The first `most` examples that a classifier takes for another class.
+/// Returns the first examples that a classifier misclassifies, at most `most`.
 ///
 /// ```
 /// use wengert_data::{DataLoader, Digits};
@@ -43,10 +43,10 @@ pub fn mistakes(model: &dyn Layer, data: &dyn Batches, most: usize) -> Vec<Mista
 }
 
 impl<T: Float, Y: Batch> Objective<'_, T, Y> {
-    /// The first `most` examples that are taken for another class, by this objective's rule.
+    /// Returns the first examples that are misclassified by the rule of this objective, at most `most`.
     ///
     /// # Panics
-    /// If shapes do not fit, or the objective does not give one class to each example.
+    /// If shapes do not fit, or if the objective does not map each example to one class.
     #[track_caller]
     pub fn mistakes(
         &self,

@@ -1,4 +1,4 @@
-//! What is learnt: the number that training makes small, and what counts as right.
+//! Objectives: a loss, and for classifiers the rule that maps outputs to classes.
 
 use crate::batch::Batch;
 use crate::confusion::MOST;
@@ -12,24 +12,23 @@ use wengert_tensor::{Float, Tensor};
 type Loss<'a, T, Y> = dyn for<'t> Fn(Var<'t, T>, &Tensor<T>, &Y) -> Var<'t, T> + 'a;
 type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
 
-/// What a model is trained for: a loss, and for classifiers the rule that turns outputs into
-/// classes.
+/// The goal of a training: a loss, and for classifiers the rule that maps outputs to classes.
 ///
-/// | | targets `Y` | |
+/// | | targets `Y` | loss |
 /// |---|---|---|
-/// | [`classification`](Objective::classification) | classes | cross-entropy, the class of the largest output |
-/// | [`regression`](Objective::regression) | tensors to hit | [`mse`](wengert_nn::mse), say |
-/// | [`reconstruction`](Objective::reconstruction) | any, not looked at | the target is the input: autoencoders |
-/// | [`new`](Objective::new) | any | a loss of your own |
+/// | [`classification`](Objective::classification) | classes | cross-entropy; the predicted class is that of the largest output |
+/// | [`regression`](Objective::regression) | tensors | of outputs and targets, for example [`mse`](wengert_nn::mse) |
+/// | [`reconstruction`](Objective::reconstruction) | any; they are ignored | of outputs and inputs: autoencoders |
+/// | [`new`](Objective::new) | any | your own |
 ///
 /// A loss is the mean over the examples of a batch. It is run on shapes alone before it is run on
-/// numbers; if it asks for a number ([`Var::value`], [`Var::item`]), that run ends there.
+/// numbers. If it asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 ///
 /// ```
 /// use wengert_nn::cross_entropy;
 /// use wengert_train::Objective;
 ///
-/// // Labels that are trusted less, and the nearest of several centres as the answer.
+/// // Outputs are distances to the centres of the classes: the predicted class is the nearest one.
 /// let objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
 ///     .predict(|distances| distances.argmin(1, false));
 /// # let _: Objective = objective;
@@ -39,22 +38,22 @@ pub struct Objective<'a, T: Float = f32, Y = Tensor<i64>> {
     judge: Option<Box<Judge<'a, T, Y>>>,
 }
 
-/// Which classes were given, and which are true.
+/// The predicted and the true classes of a batch.
 pub(crate) struct Verdict {
     pub predicted: Tensor<i64>,
     pub truth: Tensor<i64>,
-    /// How many classes there are, as far as it is known.
+    /// The number of classes; 0 if it is not known.
     pub classes: usize,
 }
 
 impl Verdict {
-    /// How many are right, and of how many.
+    /// Returns the number of correct predictions and the number of all predictions.
     pub fn right(&self) -> (usize, usize) {
         let right = self.predicted.eq(&self.truth).cast::<i64>().sum_all();
         (right as usize, self.truth.numel())
     }
 
-    /// That a confusion matrix can count all classes; `example` names a sample of the batch.
+    /// Checks that a confusion matrix can count all classes. `example` describes a sample of the batch.
     pub fn countable(&self, example: impl Fn(usize) -> Example) -> Result<(), TrainError> {
         let samples = self.truth.shape().first().copied().unwrap_or(1).max(1);
         for classes in [&self.truth, &self.predicted] {
@@ -71,12 +70,13 @@ impl Verdict {
 }
 
 impl Objective<'_> {
-    /// Cross-entropy between softmax(outputs) and the true classes; the answer is the class of the
-    /// largest output. Outputs are `[N, C]` (or `[N, C, d₁, …]`), classes `[N]`.
+    /// Creates the objective of a classifier: the loss is the cross-entropy between softmax(outputs) and
+    /// the true classes, and the predicted class is the index of the largest output. Outputs are `[N, C]`
+    /// (or `[N, C, d₁, …]`), classes `[N]` (or `[N, d₁, …]`).
     pub fn classification() -> Self {
         let loss = Self::new(|logits, labels| cross_entropy(logits, labels));
         let judge = |logits: &Tensor, truth: &Tensor<i64>| {
-            // The axis of the classes, as for the loss.
+            // The same axis as in the loss.
             let axis = usize::from(logits.rank() > 1);
             Verdict {
                 predicted: logits.argmax(axis as isize, false),
@@ -89,12 +89,12 @@ impl Objective<'_> {
 }
 
 impl<'a, Y: Batch> Objective<'a, f32, Y> {
-    /// A loss of outputs and targets, for `f32` models.
+    /// Creates an objective with a loss of outputs and targets, for `f32` models.
     pub fn new(loss: impl for<'t> Fn(Var<'t>, &Y) -> Var<'t> + 'a) -> Self {
         Self::of(loss)
     }
 
-    /// A loss of outputs and inputs: what comes out should be what went in. Targets are not looked at.
+    /// Creates an objective with a loss of outputs and inputs, for autoencoders. Targets are ignored.
     ///
     /// ```
     /// use wengert_nn::mse;
@@ -110,7 +110,7 @@ impl<'a, Y: Batch> Objective<'a, f32, Y> {
 }
 
 impl<'a> Objective<'a, f32, Tensor> {
-    /// A loss of outputs and the tensors that they should be.
+    /// Creates an objective with a loss of outputs and target tensors.
     ///
     /// ```
     /// use wengert_nn::mse;
@@ -123,13 +123,14 @@ impl<'a> Objective<'a, f32, Tensor> {
 }
 
 impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
-    /// As [`Objective::new`], for models of another element type:
-    /// `Objective::<f64, Tensor<i64>>::of(…)`.
+    /// Creates an objective with a loss of outputs and targets, as [`Objective::new`], for models of
+    /// another element type: `Objective::<f64, Tensor<i64>>::of(…)`.
     pub fn of(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
         Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
     }
 
-    /// The loss of a batch. If outputs mean classes, logs the accuracy, and gives the answers to `see`.
+    /// Returns the loss of a batch. If the objective classifies, logs the accuracy and passes the classes
+    /// to `see`.
     pub(crate) fn pass<'t>(
         &self,
         model: &dyn Layer<T>,
@@ -164,7 +165,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
         loss
     }
 
-    /// Which classes these outputs mean; `None` if nothing is classified.
+    /// Returns the predicted and the true classes; `None` if the objective does not classify.
     pub(crate) fn judge(&self, output: &Tensor<T>, y: &Y) -> Result<Option<Verdict>, TrainError> {
         let Some(judge) = &self.judge else { return Ok(None) };
         let verdict = judge(output, y);
@@ -176,15 +177,15 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
         Ok(Some(verdict))
     }
 
-    /// Whether outputs mean classes.
+    /// Returns whether the objective maps outputs to classes.
     pub fn classifies(&self) -> bool {
         self.judge.is_some()
     }
 }
 
 impl<T: Float> Objective<'_, T> {
-    /// The same loss; from now on outputs mean classes by this rule, so that there are accuracies
-    /// and a confusion matrix.
+    /// Adds a rule that maps outputs to classes. It enables the accuracy and the confusion matrix; the
+    /// loss stays the same.
     pub fn predict(self, rule: impl Fn(&Tensor<T>) -> Tensor<i64> + 'static) -> Self {
         let judge = move |output: &Tensor<T>, truth: &Tensor<i64>| Verdict {
             predicted: rule(output),

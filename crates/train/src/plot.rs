@@ -1,17 +1,17 @@
-//! Pictures of what was learnt, as SVG (curves, tables, pictures with words) and PNG (pixels).
-//! Everything stands on white and needs no font, library or program of the system to be drawn.
+//! Plots of training results, as SVG (curves, tables, images with text) and PNG (images only). The
+//! background is white. No fonts, libraries or programs of the system are needed.
 //!
-//! | | |
+//! | function | draws |
 //! |---|---|
-//! | [`curves`] | loss and accuracy of a run |
+//! | [`curves`] | loss, accuracy and logged numbers of a run |
 //! | [`confusion`] | a confusion matrix |
-//! | [`mistakes`] | images that were taken for something else, with both names |
+//! | [`mistakes`] | misclassified images, with the names of the true and the predicted class |
 //! | [`grid`] | images side by side |
 //! | [`filters`] | the weights of a convolution |
-//! | [`feature_maps`] | what a layer gives for one image |
-//! | [`reconstructions`] | images above what an autoencoder made of them |
+//! | [`feature_maps`] | the output of a layer for one image |
+//! | [`reconstructions`] | images above the outputs of an autoencoder |
 //!
-//! A folder that does not exist is made. A file is replaced in one step.
+//! Missing folders are created. An existing file is replaced atomically.
 
 mod axis;
 mod canvas;
@@ -33,7 +33,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use wengert_tensor::{FileError, FileProblem, write_atomically};
 
-/// Writes a picture into a file.
+/// Writes a plot to a file. Creates missing folders and replaces an existing file atomically.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let write = || -> io::Result<()> {
         if let Some(folder) = path.parent() {

@@ -1,5 +1,4 @@
-//! What is seen of a run while it runs: a line that moves, where there is a terminal, and a line
-//! that stays for each epoch.
+//! Progress of a run: in a terminal a progress bar, and for each finished epoch a printed line.
 
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::context::Context;
@@ -11,22 +10,22 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 use wengert_tensor::Float;
 
-/// How often the moving line is drawn.
+/// The minimum time between two updates of the progress bar.
 const EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) struct Progress {
-    /// Hidden by itself where there is no terminal.
+    /// `indicatif` hides it if there is no terminal.
     bar: ProgressBar,
-    /// What the validation set is called.
+    /// The name of the validation data.
     held_out: Option<String>,
-    /// What the best epoch is chosen by.
+    /// The criterion of the best epoch.
     criterion: Option<Criterion>,
     stop_after: Option<usize>,
     started: Instant,
     drawn: Instant,
-    /// Steps made since the start.
+    /// The number of steps since the start of this call, without those before a resumption.
     steps: usize,
-    /// The names of the columns, as they were printed last.
+    /// The header line that was printed last.
     header: String,
 }
 
@@ -49,7 +48,7 @@ impl Progress {
         self.bar.set_position(run.step() as u64);
     }
 
-    /// The moving line's numbers.
+    /// Returns the numbers beside the progress bar.
     fn message<T: Float>(&self, run: &Context<'_, T>) -> String {
         let sums = &run.run.sums;
         let logs: Vec<String> =
@@ -63,7 +62,7 @@ impl Progress {
         format!("loss {:.4}{logs}  {speed:.0}/s  {left} left", run.so_far().loss)
     }
 
-    /// The line of an epoch; before it, the names of the columns, if they are new.
+    /// Prints the line of an epoch, and before it the header if the columns have changed.
     fn end_epoch(&mut self, number: u64, epoch: &EpochRecord) {
         self.bar.finish_and_clear();
         let columns = columns(epoch, self.held_out.as_deref());
@@ -127,7 +126,7 @@ impl<T: Float> Callback<T> for Progress {
         if let Some(stop) = &run.run.stop {
             print(&format!("stopped after {} steps: {}", run.steps(), stop.why));
         }
-        // A run that is only paused keeps its last weights.
+        // A paused run keeps its last weights.
         let pause = run.run.stop.as_ref().is_some_and(|stop| stop.pause);
         if let (Some(criterion), false) = (self.criterion, pause) {
             print(&self.kept_line(run.history(), criterion));
@@ -140,7 +139,7 @@ impl<T: Float> Callback<T> for Progress {
     }
 }
 
-/// The moving line goes also when the run ends early.
+/// Clears the progress bar, also when the run ends with an error.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
@@ -148,11 +147,11 @@ impl Drop for Progress {
 }
 
 fn print(line: &str) {
-    // Whoever closed the other end does not want to know.
+    // Ignores errors: a closed pipe must not end the training.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Texts under each other.
+/// Joins the texts of the columns into a line, each right-aligned in its column.
 fn cells(columns: &[Column], text: impl Fn(&Column) -> String) -> String {
     let cell = |column: &Column| {
         let (text, width) = (text(column), column.name.chars().count().max(column.width));
@@ -161,7 +160,7 @@ fn cells(columns: &[Column], text: impl Fn(&Column) -> String) -> String {
     columns.iter().map(cell).collect::<Vec<_>>().join("  ")
 }
 
-/// What a column shows of an epoch.
+/// A function that returns the text of a column for an epoch and its number.
 type Cell = Box<dyn Fn(u64, &EpochRecord) -> String>;
 
 struct Column {
@@ -204,12 +203,12 @@ fn or_dash(name: &str, x: Option<f64>) -> String {
     x.map_or("-".into(), |x| number(name, x))
 }
 
-/// A logged number: accuracies in percent.
+/// Formats a logged number. Accuracies are shown in percent.
 fn number(name: &str, x: f64) -> String {
     if name == ACCURACY { format!("{:.2}%", 100.0 * x) } else { format!("{x:.4}") }
 }
 
-/// 75 as 1:15.
+/// Formats seconds as minutes and seconds, 75 as 1:15; from an hour on with hours.
 fn clock(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

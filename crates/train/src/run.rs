@@ -1,4 +1,4 @@
-//! Where a run stands.
+//! The position of a run.
 
 use crate::history::{EpochRecord, History, LogRecord, Score};
 use crate::step::{Sum, add_sums};
@@ -8,19 +8,19 @@ use wengert_nn::StateDict;
 /// The name under which accuracies are logged.
 pub(crate) const ACCURACY: &str = "accuracy";
 
-/// A run between two steps. With weights, optimizers, generator and what callbacks remember, the first
-/// five fields are all that the next step depends on.
+/// The state of a run between two steps. The next step depends on the first five fields, the weights,
+/// the optimizers, the generator and the states of the callbacks, and on nothing else.
 #[derive(Default)]
 pub(crate) struct Run {
-    /// The epoch that is running, counted from 0.
+    /// The running epoch, counted from 0.
     pub epoch: u64,
-    /// How many of its steps were made.
+    /// The number of steps that the running epoch has made.
     pub step: usize,
     pub sums: Sums,
     pub history: History,
     /// The weights after the best epoch.
     pub best: Option<StateDict>,
-    /// How many epochs there are to be.
+    /// The number of epochs of the run.
     pub epochs: u64,
     pub resumed: bool,
     /// Whether an epoch has begun and not ended.
@@ -32,19 +32,19 @@ pub(crate) struct Run {
     pub saves: Vec<PathBuf>,
 }
 
-/// Why a run ends early.
+/// A request to end the run early.
 pub(crate) struct Stop {
     pub why: String,
-    /// Whether it is to be gone on with, so that the model keeps the weights of the last step.
+    /// Whether the run will be resumed, so that the model must keep the weights of the last step.
     pub pause: bool,
 }
 
 /// Sums over the steps of the running epoch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sums {
-    /// Of losses, each multiplied with the number of its examples.
+    /// The sum of the losses, each multiplied by the number of its examples.
     pub loss: f64,
-    /// How many examples the losses were means of.
+    /// The number of examples in the batches that have a loss.
     pub weight: f64,
     pub examples: f64,
     pub seconds: f64,
@@ -52,7 +52,7 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// Adds a batch. A batch without a loss adds its logs alone.
+    /// Adds a batch. A batch without a loss adds only its logged numbers.
     pub fn add(&mut self, examples: usize, mean_loss: Option<f64>, logs: Vec<Sum>) {
         if let Some(loss) = mean_loss {
             self.loss += examples as f64 * loss;
@@ -62,13 +62,13 @@ impl Sums {
         add_sums(&mut self.logs, logs);
     }
 
-    /// The mean of what was logged under a name, if it was.
+    /// Returns the mean of the number of this name; `None` if it was not logged.
     pub fn logged(&self, name: &str) -> Option<f64> {
         let of = self.logs.iter().find(|sum| sum.name == name && sum.weight != 0.0)?;
         Some(of.sum / of.weight)
     }
 
-    /// Means of all that was logged.
+    /// Returns name and mean of each logged number.
     pub fn means(&self) -> impl Iterator<Item = (&str, f64)> {
         self.logs.iter().filter_map(|sum| Some((&*sum.name, self.logged(&sum.name)?)))
     }
@@ -83,7 +83,7 @@ impl Run {
         self.history.steps_per_epoch
     }
 
-    /// Closes the epoch. Its validation comes later.
+    /// Ends the epoch and adds its record to the history, without a validation.
     pub fn end_epoch(&mut self) {
         let sums = std::mem::take(&mut self.sums);
         let log = |(name, mean): (&str, f64)| LogRecord {
@@ -104,7 +104,7 @@ impl Run {
         self.running = false;
     }
 
-    /// Adds the validation of the last epoch.
+    /// Adds the validation to the record of the last epoch.
     pub fn validated(&mut self, sums: &Sums) {
         if let Some(epoch) = self.history.epochs.last_mut() {
             epoch.validation = Some(sums.score());

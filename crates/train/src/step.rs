@@ -1,4 +1,4 @@
-//! What a loss gets to compute with: the tape of the step, and what else is to be shown.
+//! The tape of one step, with logging.
 
 use crate::error::TrainError;
 use crate::run::ACCURACY;
@@ -7,13 +7,13 @@ use std::ops::Deref;
 use wengert_autograd::{Anomalies, Mode, Tape, Var};
 use wengert_tensor::{Float, Philox, Tensor};
 
-/// One pass of a loss over one batch. It is the [`Tape`] of the pass (it derefs to it), and takes the
-/// numbers that are to be shown beside the loss.
+/// One pass of a loss over one batch: the [`Tape`] of the pass, with methods to log numbers beside the
+/// loss. It dereferences to the tape.
 ///
 /// The same loss is run in training ([`Mode::Train`]), on validation data ([`Mode::Eval`], without
-/// history) and, before the first step, on shapes alone ([`Tape::is_abstract`]). A loss that asks for
-/// a number ([`Var::value`], [`Var::item`]) ends the run on shapes there; [`log`](Step::log) and
-/// [`log_accuracy`](Step::log_accuracy) do not ask on such a run.
+/// recording gradients) and, before the first step, on shapes alone ([`Tape::is_abstract`]). If a loss
+/// asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+/// [`log`](Step::log) and [`log_accuracy`](Step::log_accuracy) read no numbers on such a run.
 ///
 /// ```
 /// use wengert_autograd::{Mode, Var};
@@ -44,20 +44,20 @@ pub struct Step<T: Float = f32> {
     epoch: u64,
     number: usize,
     sums: RefCell<Vec<Sum>>,
-    /// What a loss of this crate refuses, apart from shapes.
+    /// The first error of an objective's loss that is not a shape error.
     fault: RefCell<Option<TrainError>>,
 }
 
-/// A logged number of several batches: its mean is sum by weight.
+/// A logged number, summed over several batches: its mean is `sum / weight`.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::struct_field_names)] // the sum, and what it is divided by
+#[allow(clippy::struct_field_names)] // `sum` is the usual name of the numerator
 pub(crate) struct Sum {
     pub name: String,
     pub sum: f64,
     pub weight: f64,
 }
 
-/// Adds sums to those of the same names, new names at the end.
+/// Adds each sum to the sum of the same name. New names are appended.
 pub(crate) fn add_sums(to: &mut Vec<Sum>, more: Vec<Sum>) {
     for more in more {
         match to.iter_mut().find(|known| known.name == more.name) {
@@ -70,8 +70,8 @@ pub(crate) fn add_sums(to: &mut Vec<Sum>, more: Vec<Sum>) {
     }
 }
 
-/// The generator of a step has a key of its own, so that it is independent of the tape's draws, which
-/// have the key that the run's generator gives.
+/// Makes the key of the step's generator differ from the key of the tape, which both come from the
+/// run's generator: their draws are then independent.
 const APART: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl<T: Float> Step<T> {
@@ -80,13 +80,13 @@ impl<T: Float> Step<T> {
         Self::on(Tape::train(rng), own.state()[0] ^ APART, examples, epoch, number)
     }
 
-    /// The same step, whose tape refuses the first NaN or infinity.
+    /// Returns the same step with a tape that refuses the first NaN or infinity.
     pub(crate) fn detecting_anomalies(self, which: Anomalies) -> Self {
         Step { tape: self.tape.detecting_anomalies(which), ..self }
     }
 
-    /// For numbers without history. What is random depends on the place of the batch alone, so that
-    /// epochs can be compared.
+    /// Creates a step that computes numbers without recording gradients. Its random numbers depend only
+    /// on the index of the batch, so that scores of different epochs can be compared.
     pub(crate) fn measure(examples: usize, epoch: u64, batch: usize) -> Self {
         Self::on(Tape::inference(), APART ^ batch as u64, examples, epoch, batch)
     }
@@ -100,19 +100,19 @@ impl<T: Float> Step<T> {
         Step { tape, rng, examples, epoch, number, sums, fault: RefCell::default() }
     }
 
-    /// The tape itself.
+    /// Returns the tape of the step.
     pub fn tape(&self) -> &Tape<T> {
         &self.tape
     }
 
-    /// Shows a number beside the loss: its mean over the examples of the epoch stands in the progress
-    /// line, in [`History`](crate::History), in the curves and in checkpoints. A variable of one element
-    /// is read at once, unless the run has shapes alone.
+    /// Logs a number beside the loss. Its mean over the examples of the epoch appears in the progress
+    /// line, in [`History`](crate::History), in the curves and in checkpoints. The value of a variable of
+    /// one element is computed and read at once; on a shape-only run nothing is read.
     ///
-    /// A loss that logs the same name twice in a step adds to the mean twice.
+    /// If a loss logs the same name twice in a step, both values count in the mean.
     ///
     /// # Panics
-    /// If the name is empty, `loss`, or holds a line break; if the variable has more than one element.
+    /// If the name is empty, is `loss`, or holds a line break; if the variable has more than one element.
     #[track_caller]
     pub fn log(&self, name: &str, value: impl Logged<T>) {
         if let Some(value) = value.number() {
@@ -121,12 +121,12 @@ impl<T: Float> Step<T> {
         }
     }
 
-    /// As [`log`](Step::log), for a mean that is not taken over examples: `sum` of `weight`. The number
-    /// of an epoch is the sum of all sums by the sum of all weights. An accuracy adds how many answers
-    /// were right, of how many.
+    /// Logs a number whose mean is not taken over examples: adds `sum` and `weight`. The number of an
+    /// epoch is the sum of all `sum`s divided by the sum of all `weight`s. An accuracy, for example, adds
+    /// the number of correct answers and the number of answers.
     ///
     /// # Panics
-    /// If the name is empty, `loss`, or holds a line break.
+    /// If the name is empty, is `loss`, or holds a line break.
     #[track_caller]
     pub fn log_sum(&self, name: &str, sum: f64, weight: f64) {
         check_name(name);
@@ -135,12 +135,12 @@ impl<T: Float> Step<T> {
         }
     }
 
-    /// Shows which part of the examples is recognised, under the name `accuracy`: the answer is the
-    /// class of the largest output. Outputs are `[N, C]` or `[N, C, d₁, …]`, classes the shape without
-    /// C. On shapes alone nothing is read.
+    /// Logs the fraction of correctly classified examples, under the name `accuracy`. The predicted class
+    /// is the index of the largest output. Outputs have the shape `[N, C]` or `[N, C, d₁, …]`, classes the
+    /// same shape without the axis `C`. On a shape-only run nothing is read.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shape of the classes is not that of the outputs without the axis `C`.
     #[track_caller]
     pub fn log_accuracy(&self, outputs: Var<'_, T>, classes: &Tensor<i64>) {
         let axis = usize::from(outputs.shape().rank() > 1) as isize;
@@ -159,9 +159,9 @@ impl<T: Float> Step<T> {
         }
     }
 
-    /// The generator of this step, for noise, negative samples and the like. Its numbers are a function
-    /// of the run's seed and the step, so that a run that is resumed draws the same; on validation data
-    /// they are a function of the batch's place.
+    /// Returns the generator of this step, for noise, negative samples and the like. Its numbers are a
+    /// function of the run's seed and the step, so that a resumed run draws the same numbers. On
+    /// validation data they are a function of the index of the batch.
     ///
     /// ```
     /// # use wengert_train::Step;
@@ -173,28 +173,30 @@ impl<T: Float> Step<T> {
     /// ```
     ///
     /// # Panics
-    /// If the generator of the call before is still held.
+    /// If the generator that an earlier call returned is still borrowed.
     #[track_caller]
     pub fn rng(&self) -> RefMut<'_, Philox> {
         self.rng.borrow_mut()
     }
 
-    /// How many examples the batch has.
+    /// Returns the number of examples of the batch.
     pub fn examples(&self) -> usize {
         self.examples
     }
 
-    /// The epoch, counted from 0: after it, for validation data.
+    /// Returns the epoch, counted from 0. On validation data it is the epoch after which the model is
+    /// validated.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// How many steps the run has made before; for validation data, how many batches came before.
+    /// Returns the number of steps that the run has made before this one. On validation data it is the
+    /// index of the batch.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Ends the step with this error. The first one counts.
+    /// Ends the step with this error. Only the first error is kept.
     pub(crate) fn refuse(&self, error: TrainError) {
         self.fault.borrow_mut().get_or_insert(error);
     }
@@ -224,14 +226,14 @@ pub(crate) fn check_name(name: &str) {
     assert!(name != "loss", "log: `loss` is the run's own number: log this under another name");
 }
 
-/// What [`Step::log`] takes: a number, or a variable of one element.
+/// A value that [`Step::log`] accepts: a number, or a variable of one element.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be logged",
     label = "expected `f64`, `f32` or a variable of one element",
     note = "counts become numbers with `as f64`"
 )]
 pub trait Logged<T: Float> {
-    /// The number; `None` for a variable of a run on shapes alone.
+    /// Returns the number; `None` for a variable of a shape-only run.
     ///
     /// # Panics
     /// If a variable has more than one element.

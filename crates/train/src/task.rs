@@ -1,4 +1,4 @@
-//! What is done with one batch.
+//! The computation of one step: loss, gradients, checks, update.
 
 use crate::callback::{Hook, Hooks};
 use crate::context::{Context, OptimizerList};
@@ -9,13 +9,13 @@ use crate::step::{Step, Sum, add_sums};
 use wengert_autograd::{Anomalies, Cause, Mode, Module, Param, ParamId, Path, Var};
 use wengert_tensor::{Float, Philox};
 
-/// One step of training: what is done with a batch, below the loss closure of
-/// [`Trainer::fit`](crate::Trainer::fit). It gets the model to change, so that it can make several
-/// updates with several optimizers, on parts of the model. [`Trainer::fit_steps`](crate::Trainer::fit_steps)
-/// runs it.
+/// One training step on one batch, for steps that a loss closure of
+/// [`Trainer::fit`](crate::Trainer::fit) cannot express. The step gets the model by `&mut`, so that it
+/// can make several updates with several optimizers on parts of the model.
+/// [`Trainer::fit_steps`](crate::Trainer::fit_steps) runs it.
 ///
-/// A step is a function of model, batch and [`StepContext`]: it has `&self`, and what a run must
-/// remember lies in the model or in a [`Callback`](crate::Callback).
+/// A step is a function of model, batch and [`StepContext`]: it takes `&self`. State that must survive
+/// from step to step belongs in the model or in a [`Callback`](crate::Callback).
 ///
 /// A generative adversarial network (Goodfellow and others, 2014) makes two updates for each batch:
 ///
@@ -39,7 +39,7 @@ use wengert_tensor::{Float, Philox};
 ///     }
 /// }
 ///
-/// /// How far the answers are from "all of these are real" or "none is".
+/// /// The loss of the answers "all of these are real" (1) or "none is real" (0).
 /// fn judged<'t>(answers: Var<'t>, real: f64) -> Var<'t> {
 ///     let wanted = answers.tape().constant(Tensor::full(&answers.shape(), real));
 ///     bce_with_logits(answers, wanted)
@@ -93,11 +93,12 @@ use wengert_tensor::{Float, Philox};
 /// # Ok::<(), wengert_train::TrainError>(())
 /// ```
 pub trait TrainStep<M, B, T: Float = f32> {
-    /// What is done with a batch: updates by [`StepContext::update`] or
+    /// Processes one batch: makes updates with [`StepContext::update`] or
     /// [`StepContext::update_part`].
     ///
     /// # Errors
-    /// Those of the updates, with `?`, and your own by [`TrainError::callback`]; they end the run.
+    /// Return the errors of the updates with `?`, and your own as [`TrainError::callback`]. An error
+    /// ends the run.
     fn step(
         &self,
         model: &mut M,
@@ -105,20 +106,21 @@ pub trait TrainStep<M, B, T: Float = f32> {
         batch: &B,
     ) -> Result<(), TrainError>;
 
-    /// The loss of a batch of validation data, in evaluation mode; `None` if there is no loss, but only
-    /// what is logged. Default: nothing is measured.
+    /// Returns the loss of a batch of validation data, in evaluation mode; `None` if the step only logs
+    /// numbers. Default: `None`, and nothing is logged.
     fn validate<'t>(&self, _model: &M, _step: &'t Step<T>, _batch: &B) -> Option<Var<'t, T>> {
         None
     }
 
-    /// Whether [`step`](TrainStep::step) may be run on shapes before the first step and for batches of
-    /// new shapes: say no if it changes anything itself, apart from updates. Default: yes.
+    /// Returns whether [`step`](TrainStep::step) may be run on shapes alone, before the first step and
+    /// for batches of new shapes. Return `false` if `step` changes anything apart from updates.
+    /// Default: `true`.
     fn runs_on_shapes(&self) -> bool {
         true
     }
 }
 
-/// A loss is a step with one update.
+/// The step of a loss closure: one update.
 pub(crate) struct ByLoss<F>(pub F);
 
 impl<M, B, T, F> TrainStep<M, B, T> for ByLoss<F>
@@ -141,42 +143,43 @@ where
     }
 }
 
-/// The run as a [`TrainStep`] sees it: what makes updates.
+/// The context of a [`TrainStep`]: it makes updates, and knows the position in the run.
 pub struct StepContext<'c, T: Float = f32> {
     pub(crate) kind: Kind<'c, T>,
     pub(crate) examples: usize,
 }
 
 pub(crate) enum Kind<'c, T: Float> {
-    /// Only shapes are looked at, and nothing is changed.
+    /// A shape-only run: nothing is computed and nothing is changed.
     Shapes(Mode),
     Numbers(Numbers<'c, T>),
 }
 
-/// What a step on numbers works on.
+/// The parts of the run that a step on numbers uses.
 pub(crate) struct Numbers<'c, T: Float> {
     pub optimizers: &'c mut dyn OptimizerList<T>,
     pub hooks: &'c mut dyn Hooks<T>,
     pub anomalies: Option<Anomalies>,
     pub run: &'c mut Run,
     pub rng: &'c mut Philox,
-    /// The example at a place of the batch, for errors.
+    /// Describes the example at an index of the batch, for errors.
     pub example: &'c dyn Fn(usize) -> Example,
-    /// The first example of the batch that is not finite.
+    /// Returns the index of the first example of the batch that holds a NaN or an infinity.
     pub not_finite: &'c dyn Fn() -> Option<usize>,
-    /// The sum of the losses of the updates so far.
+    /// The sum of the losses of the updates so far; `None` before the first update.
     pub loss: Option<f64>,
     pub logs: Vec<Sum>,
 }
 
 impl<T: Float> StepContext<'_, T> {
-    /// One update of the whole model by the first optimizer: runs the loss in training mode, takes the
-    /// gradients, shows them to the callbacks, and lets the optimizer change the parameters. Returns
-    /// the loss; NaN on a run on shapes, which changes nothing.
+    /// Makes one update of the whole model with the first optimizer, and returns the loss. It runs the
+    /// loss closure in training mode, computes the gradients, passes them to the callbacks
+    /// ([`Callback::before_update`](crate::Callback::before_update)), and lets the optimizer change the
+    /// parameters. On a shape-only run it changes nothing and returns NaN.
     ///
     /// # Errors
-    /// If shapes do not fit, or loss, gradients or buffers are not finite: the parameters are then as
-    /// before the update.
+    /// If shapes do not fit, or if the loss, a gradient or a buffer is NaN or infinite. The parameters
+    /// are then as before the update.
     #[track_caller]
     pub fn update<M: Module>(
         &mut self,
@@ -186,12 +189,14 @@ impl<T: Float> StepContext<'_, T> {
         self.run(model, 0, None, loss)
     }
 
-    /// As [`update`](StepContext::update), for a part of the model by the optimizer of this number,
-    /// counted from 0 in the order in which they were passed. The gradients of the other parts are not
-    /// computed, and updates of their buffers (running statistics) are not applied.
+    /// Makes one update of a part of the model, and returns the loss; otherwise as
+    /// [`update`](StepContext::update). `optimizer` is the number of the optimizer, counted from 0 in the
+    /// order in which they were passed to [`Trainer::fit_steps`](crate::Trainer::fit_steps). Gradients of
+    /// the other parts of the model are not computed, and updates of their buffers (running statistics)
+    /// are not applied.
     ///
     /// # Errors
-    /// As [`update`](StepContext::update).
+    /// The errors of [`update`](StepContext::update).
     ///
     /// # Panics
     /// If there is no such optimizer.
@@ -206,12 +211,12 @@ impl<T: Float> StepContext<'_, T> {
         self.run(model, optimizer, Some(&part), loss)
     }
 
-    /// How many examples the batch has.
+    /// Returns the number of examples of the batch.
     pub fn examples(&self) -> usize {
         self.examples
     }
 
-    /// How many steps the run has made before; 0 on a run on shapes.
+    /// Returns the number of steps that the run has made before this one; 0 on a shape-only run.
     pub fn number(&self) -> usize {
         match &self.kind {
             Kind::Shapes(_) => 0,
@@ -219,7 +224,7 @@ impl<T: Float> StepContext<'_, T> {
         }
     }
 
-    /// The epoch, counted from 0.
+    /// Returns the epoch, counted from 0.
     pub fn epoch(&self) -> u64 {
         match &self.kind {
             Kind::Shapes(_) => 0,
@@ -227,7 +232,7 @@ impl<T: Float> StepContext<'_, T> {
         }
     }
 
-    /// The epoch, and the place of the batch in it, both counted from 0.
+    /// Returns the epoch and the index of the batch in the epoch, both counted from 0.
     pub(crate) fn place(&self) -> (u64, usize) {
         match &self.kind {
             Kind::Shapes(_) => (0, 0),
@@ -235,7 +240,7 @@ impl<T: Float> StepContext<'_, T> {
         }
     }
 
-    /// Whether this is a run on shapes, which changes nothing.
+    /// Returns whether this is a shape-only run, which changes nothing.
     pub fn is_abstract(&self) -> bool {
         matches!(self.kind, Kind::Shapes(_))
     }
@@ -266,7 +271,7 @@ impl<T: Float> StepContext<'_, T> {
         if let Some(which) = cx.anomalies {
             step = step.detecting_anomalies(which);
         }
-        // As errors count them, from 1.
+        // Errors count epochs and steps from 1.
         let (epoch, number) = (cx.run.epoch + 1, cx.run.step + 1);
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
@@ -303,7 +308,8 @@ impl<T: Float> StepContext<'_, T> {
         }
         step.fault()?;
         add_sums(&mut cx.logs, step.take_sums());
-        // Nothing of the run is needed any more: the optimizer has the weights for itself.
+        // Frees the tape before the update, so that the optimizer is the only owner of the weights and can
+        // change them in place.
         drop(step);
         let mut context = Context {
             model: &mut *model,
@@ -328,7 +334,7 @@ impl<T: Float> StepContext<'_, T> {
     }
 }
 
-/// That a loss is one number, of this step.
+/// Checks that the loss is one number and lies on the tape of this step.
 fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     let (shape, tape) = (loss.shape(), loss.tape());
     if !std::ptr::eq(tape, &raw const **step) {
@@ -345,7 +351,7 @@ fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     }
 }
 
-/// That a loss is one number that depends on a parameter that is trained.
+/// Checks that the loss is one number and depends on a trainable parameter.
 fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     one_number(step, loss);
     if !loss.is_active() {
@@ -358,10 +364,11 @@ fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     }
 }
 
-/// Whether a batch fits the model and the loss, found out on shapes alone.
+/// Checks on shapes alone whether a batch fits the model and the loss.
 ///
-/// A model or a loss that asks for a number is taken at its word from there on. Where panics abort,
-/// no error can be returned from within a run, and none is made here: the run on numbers prints it.
+/// If the model or the loss asks for a number, the check ends there without an error. With
+/// `panic = "abort"` nothing is checked, since a panic cannot be turned into an error: the run on
+/// numbers prints the message.
 pub(crate) fn on_shapes<T: Float>(
     model: &dyn Module,
     mode: Mode,
@@ -383,7 +390,7 @@ pub(crate) fn on_shapes<T: Float>(
     }
 }
 
-/// The loss of a batch of data that is not trained on.
+/// Returns the loss of a batch of validation or test data.
 pub(crate) fn measured<T: Float>(
     step: &Step<T>,
     loss: impl for<'t> FnOnce(&'t Step<T>) -> Option<Var<'t, T>>,
@@ -395,7 +402,7 @@ pub(crate) fn measured<T: Float>(
     })
 }
 
-/// The names of these parameters, in visiting order.
+/// Returns the names of these parameters, in visiting order.
 pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
     let mut names = Vec::new();
     model.visit(&Path::root(), &mut |path, state| {

@@ -1,4 +1,4 @@
-//! What a run of training is to be.
+//! The builder of a training run.
 
 use crate::batch::Batch;
 use crate::batches::Batches;
@@ -16,9 +16,10 @@ use wengert_nn::Layer;
 use wengert_optim::{LambdaLr, Optimizer, Schedule};
 use wengert_tensor::{Float, Philox, Tensor};
 
-/// Trains a model: the loop over epochs and batches, with what else is asked for.
+/// Trains a model: runs the loop over epochs and batches, with validation, a learning-rate schedule,
+/// checkpoints and callbacks where you ask for them.
 ///
-/// | | model | batches | what is learnt |
+/// | | model | batches | loss |
 /// |---|---|---|---|
 /// | [`Trainer::classifier`] | a [`Layer`] | inputs and classes | cross-entropy, with accuracies |
 /// | [`Trainer::new`] | a [`Layer`] | inputs and targets | an [`Objective`] |
@@ -54,7 +55,7 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// # Ok::<(), wengert_train::TrainError>(())
 /// ```
 ///
-/// A model of two inputs, with a loss of its own:
+/// A model of two inputs, with its own loss:
 ///
 /// ```
 /// use wengert_autograd::Var;
@@ -97,20 +98,20 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// ```
 #[must_use = "nothing is trained before `fit` is called"]
 pub struct Trainer<'a, B = (Tensor, Tensor<i64>), T: Float = f32, G = Objective<'a>> {
-    /// What is learnt, if the trainer says so.
+    /// The objective, or [`Custom`] if the loss is passed to `fit`.
     pub(crate) goal: G,
     pub(crate) settings: Settings<'a, B, T>,
 }
 
-/// A [`Trainer`] towards an [`Objective`]: of layers, on pairs of inputs and targets.
+/// A [`Trainer`] with an [`Objective`]: it trains a [`Layer`] on pairs of inputs and targets.
 pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
     Trainer<'a, (Tensor<T>, Y), T, Objective<'a, T, Y>>;
 
-/// That what is learnt is said when the run starts; of [`Trainer::custom`].
+/// The marker type of [`Trainer::custom`]: the loss is not known yet and is passed to `fit`.
 #[derive(Clone, Copy, Debug)]
 pub struct Custom;
 
-/// What a run is to be, apart from what is learnt.
+/// The settings of a run, except the objective.
 pub(crate) struct Settings<'a, B, T: Float> {
     pub epochs: u64,
     pub schedule: Option<(Box<dyn Schedule + 'a>, Per)>,
@@ -143,74 +144,80 @@ impl<B, T: Float> Default for Settings<'_, B, T> {
     }
 }
 
-/// Data that is held out, and what to call it.
+/// Validation data and their name in messages.
 pub(crate) struct Validation<'a, B> {
     pub name: String,
     pub data: &'a dyn Batches<B>,
 }
 
-/// What a schedule counts.
+/// The unit that a schedule counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Per {
     Step,
     Epoch,
 }
 
-/// What makes one epoch better than another, on the validation data.
+/// The criterion by which [`Trainer::keep_best`] compares epochs on the validation data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criterion {
-    /// A lower loss. Of epochs with the same loss the earliest is kept; a loss that is not finite is
-    /// never the best.
+    /// The lowest loss. Among epochs with the same loss, the earliest is kept. A loss that is NaN or
+    /// infinite is never the best.
     Loss,
-    /// A higher accuracy: the number that is logged as `accuracy`. Of epochs with the same accuracy the
-    /// earliest is kept.
+    /// The highest accuracy: the number that is logged as `accuracy`. Among epochs with the same
+    /// accuracy, the earliest is kept.
     Accuracy,
 }
 
 impl<'a> Trainer<'a> {
-    /// Towards [`Objective::classification`].
+    /// Creates a trainer with [`Objective::classification`]: cross-entropy, with accuracies.
     pub fn classifier() -> Self {
         Self::new(Objective::classification())
     }
 }
 
 impl<'a, T: Float, Y> Trainer<'a, (Tensor<T>, Y), T, Objective<'a, T, Y>> {
-    /// One epoch towards this objective, without validation.
+    /// Creates a trainer with this objective. Defaults: one epoch, no validation.
     pub fn new(objective: Objective<'a, T, Y>) -> Self {
         Trainer { goal: objective, settings: Settings::default() }
     }
 
-    /// What is learnt: to evaluate by it, too.
+    /// Returns the objective. [`Objective::evaluate`] evaluates a model with the same loss.
     pub fn objective(&self) -> &Objective<'a, T, Y> {
         &self.goal
     }
 }
 
 impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
-    /// Trains the model.
+    /// Trains the model and returns the history of the run.
     ///
-    /// All that is random in the run comes from `rng` (dropout, say) and from the seed of the loader
-    /// (the order of the examples): the same seeds give the same bits.
+    /// All random numbers of the run come from `rng` (dropout, for example) and from the seed of the
+    /// loader (the order of the examples). The same seeds give the same bits.
     ///
-    /// Before the first step, the first and the last batch of an epoch are run on shapes alone, in
-    /// training mode, and those of the validation data in evaluation mode; so is every batch of a
-    /// new shape before its step. A model or a loss that asks for a number on the way is run so far
-    /// as it does not.
+    /// Before the first step, the trainer runs the first and the last batch of an epoch on shapes alone:
+    /// those of the training data in training mode, those of the validation data in evaluation mode. It
+    /// also runs every batch of a new shape on shapes alone before the step of that batch. If the model
+    /// or the loss asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
     ///
-    /// Gradients and the updates of buffers are looked at before a step: if one is not finite, though
-    /// the loss is, the step is not made.
+    /// Before the optimizer changes the parameters, the trainer checks the gradients and the new values
+    /// of the buffers. If one of them is NaN or infinite although the loss is finite, the step is not
+    /// made.
     ///
     /// # Errors
-    /// If data, model and loss do not fit each other, there is no batch, a class does not exist, loss,
-    /// gradients or buffers are no longer finite, a counter of the model is at the end of `i64`, a
-    /// callback ends the run, or a checkpoint cannot be written or taken over. What is found before the
-    /// first step has changed nothing; the state of a run that ends later is that of its last step.
-    /// Where panics abort (`panic = "abort"`), there is no run on shapes, and what an operation refuses
-    /// is printed before the process ends.
+    /// - if data, model and loss do not fit each other, or a class does not exist;
+    /// - if there is no batch;
+    /// - if the loss, a gradient or a buffer is NaN or infinite;
+    /// - if a counter of the model has reached the maximum of `i64`;
+    /// - if a callback ends the run with an error;
+    /// - if a checkpoint cannot be written or does not fit the run.
+    ///
+    /// An error that is found before the first step leaves everything unchanged. After an error in a
+    /// later step, the model is in the state after the last complete step. With `panic = "abort"` there
+    /// is no shape-only run: an operation that refuses its operands prints the message and ends the
+    /// process.
     ///
     /// # Panics
-    /// If the schedule is too short, or the best epoch is asked for by a measure that there is none
-    /// of.
+    /// If the schedule is too short, or if [`keep_best`](Trainer::keep_best) is set without validation
+    /// data or for an accuracy that the objective does not have.
     #[track_caller]
     pub fn fit(
         &self,
@@ -234,15 +241,15 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
 }
 
 impl<B> Trainer<'_, B, f32, Custom> {
-    /// One epoch of any model on any batches, without validation: what is learnt is passed to
-    /// [`fit`](Trainer::fit) or [`fit_steps`](Trainer::fit_steps). For `f32` models.
+    /// Creates a trainer for any `f32` model and any batches. The loss or the step is passed to
+    /// [`fit`](Trainer::fit) or [`fit_steps`](Trainer::fit_steps). Defaults: one epoch, no validation.
     pub fn custom() -> Self {
         Self::custom_of()
     }
 }
 
 impl<B, T: Float> Trainer<'_, B, T, Custom> {
-    /// As [`Trainer::custom`], for models of another element type:
+    /// Creates the trainer of [`Trainer::custom`] for models of another element type:
     /// `Trainer::<_, f64, _>::custom_of()`.
     pub fn custom_of() -> Self {
         Trainer { goal: Custom, settings: Settings::default() }
@@ -250,15 +257,16 @@ impl<B, T: Float> Trainer<'_, B, T, Custom> {
 }
 
 impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
-    /// Trains any model on any batches towards a loss, one number for a batch: the mean over its
-    /// examples. The loss computes on [`Step`], which is the tape of the step, and logs what else is
-    /// to be shown. It is run on training data, on validation data in evaluation mode, and before the
-    /// first step on shapes alone, as [`Trainer::classifier`]'s is; checks, errors and panics are the
-    /// same.
+    /// Trains any model on any batches with a loss closure, and returns the history of the run. The loss
+    /// of a batch is one number: the mean over the examples of the batch. The closure computes on a
+    /// [`Step`], which is the tape of the step, and logs other numbers there. It is run on training
+    /// data, on validation data in evaluation mode, and before the first step on shapes alone. Checks,
+    /// errors and panics are those of `fit` on [`Trainer::classifier`].
     ///
-    /// Write the closure in the call itself, so that the compiler learns from `fit` that the loss lives
-    /// as long as the step. A closure that is bound by `let` first is refused ("lifetime may not live
-    /// long enough"); a loss with a name is a function, generic in the lifetime:
+    /// Write the closure in the call itself: then the compiler learns from the signature of `fit` that
+    /// the loss lives as long as the step. A closure that is first bound by `let` is rejected ("lifetime
+    /// may not live long enough"). If the loss needs a name, write a function that is generic in the
+    /// lifetime:
     ///
     /// ```
     /// use wengert_autograd::Var;
@@ -288,7 +296,7 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// # Ok::<(), wengert_train::TrainError>(())
     /// ```
     ///
-    /// Bound first, it does not compile:
+    /// A closure that is bound first does not compile:
     ///
     /// ```compile_fail
     /// # use wengert_data::{DataLoader, Digits};
@@ -306,7 +314,7 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Trainer::classifier`].
+    /// The errors of `fit` on [`Trainer::classifier`].
     ///
     /// # Panics
     /// If the schedule is too short.
@@ -322,11 +330,12 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
         self.fit_steps(model, &mut [optimizer], train, rng, &ByLoss(loss))
     }
 
-    /// Trains with a step of your own, and any number of optimizers: see [`TrainStep`].
+    /// Trains with a [`TrainStep`] of your own and any number of optimizers, and returns the history of
+    /// the run.
     ///
     /// # Errors
-    /// As for [`Trainer::classifier`]. A step that has made one of several updates, and is refused
-    /// another, has changed what that one changes.
+    /// The errors of `fit` on [`Trainer::classifier`]. If a step makes several updates and a later one
+    /// fails, the changes of the earlier updates remain.
     ///
     /// # Panics
     /// If the schedule is too short.
@@ -344,7 +353,7 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     }
 }
 
-/// A layer of any size as a module of a known one.
+/// Wraps an unsized layer in a sized type, so that it can be passed as a module.
 struct Whole<'w, T: Float>(&'w mut dyn Layer<T>);
 
 impl<T: Float> Module for Whole<'_, T> {
@@ -359,12 +368,12 @@ impl<T: Float> Module for Whole<'_, T> {
     }
 }
 
-/// One update towards an objective.
+/// The step of a trainer with an objective: one update.
 struct ByObjective<'o, 'a, T: Float, Y> {
     objective: &'o Objective<'a, T, Y>,
     data: &'o dyn Batches<(Tensor<T>, Y)>,
-    /// If there is one, classes must be such as a confusion matrix can count: in training already, and
-    /// not at the end of the epoch.
+    /// The validation data. If there are some, classes that a confusion matrix cannot count are an
+    /// error in training already, not only at the end of the epoch.
     validation: Option<&'o Validation<'a, (Tensor<T>, Y)>>,
 }
 
@@ -395,7 +404,7 @@ impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
         batch: &(Tensor<T>, Y),
     ) -> Option<Var<'t, T>> {
         let Validation { name, data } = self.validation?;
-        // The data are those of epoch 0, whichever epoch of training it comes after.
+        // Validation always reads the batches of epoch 0; only the reported epoch is that of the training.
         let example = |sample| Example {
             epoch: step.epoch() + 1,
             ..Example::of(*data, described(name), 0, step.number(), sample)
@@ -405,108 +414,111 @@ impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
 }
 
 impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
-    /// How often every example is seen; default 1.
+    /// Sets the number of epochs: how often every example is seen. Default: 1.
     pub fn epochs(mut self, epochs: u64) -> Self {
         self.settings.epochs = epochs;
         self
     }
 
-    /// The learning rate, and the momentum if the schedule has one, of each step, counted from 0 over
-    /// all epochs; without a schedule, the optimizer's own. With several optimizers all get it. Groups of
-    /// parameters get it times their factor.
+    /// Sets the schedule: it gives the learning rate (and the momentum, if it has one) of each step.
+    /// Steps are counted from 0 over all epochs. All optimizers get the same learning rate; a parameter
+    /// group gets it times the factor of the group. Default: each optimizer keeps its own learning rate.
     pub fn schedule(mut self, schedule: impl Schedule + 'a) -> Self {
         self.settings.schedule = Some((Box::new(schedule), Per::Step));
         self
     }
 
-    /// As [`schedule`](Trainer::schedule), but what is counted are epochs: what PyTorch's examples
-    /// do, which call `scheduler.step()` after each.
+    /// Sets a schedule that counts epochs instead of steps, as PyTorch's examples that call
+    /// `scheduler.step()` after each epoch.
     pub fn schedule_by_epoch(mut self, schedule: impl Schedule + 'a) -> Self {
         self.settings.schedule = Some((Box::new(schedule), Per::Epoch));
         self
     }
 
-    /// The learning rate of each step as a function of its number.
+    /// Sets the learning rate of each step as a function of the step's number, counted from 0.
     pub fn learning_rate(self, of_step: impl Fn(usize) -> f64 + 'a) -> Self {
         self.schedule(LambdaLr::new(1.0, of_step))
     }
 
-    /// Adds a callback: what hooks into the run besides the settings here. Callbacks are called in the
-    /// order in which they were added; [`Callback`] says when, and what comes before and after them. A
-    /// callback that is to be looked at afterwards is passed as `&mut callback`.
+    /// Adds a callback. Callbacks are called in the order in which they were added; [`Callback`] lists
+    /// when each method is called, and which of the trainer's own callbacks run before and after. Pass
+    /// `&mut callback` if you need to read the callback after the run.
     pub fn callback(self, callback: impl Callback<T> + 'a) -> Self {
         self.settings.callbacks.borrow_mut().push(Box::new(callback));
         self
     }
 
-    /// Evaluates on this data after every epoch.
+    /// Sets the validation data: the model is evaluated on them after every epoch.
     pub fn validate(self, data: &'a dyn Batches<B>) -> Self {
         self.validate_as("valid", data)
     }
 
-    /// As [`validate`](Trainer::validate), under another name in what is printed.
+    /// Sets the validation data and their name in the printed lines. The name in
+    /// [`validate`](Trainer::validate) is `valid`.
     pub fn validate_as(mut self, name: &str, data: &'a dyn Batches<B>) -> Self {
         self.settings.validation = Some(Validation { name: name.into(), data });
         self
     }
 
-    /// Keeps the weights of the epoch that was best on the validation data, and puts them into the
-    /// model after the last epoch. Which epoch that was, [`History::best`](crate::History::best) and
-    /// the last line that is printed say. If no epoch has a finite score, the model keeps the weights
-    /// of the last.
+    /// Keeps the weights of the best epoch on the validation data, and puts them into the model at the
+    /// end of the run, unless [`stop_after`](Trainer::stop_after) ended it.
+    /// [`History::best`](crate::History::best) and the last printed line say which epoch it was. If no
+    /// epoch has a finite score, the model keeps the weights of the last epoch.
     pub fn keep_best(mut self, criterion: Criterion) -> Self {
         self.settings.keep_best = Some(criterion);
         self
     }
 
-    /// Saves the run into this file after every epoch, each time in one step: there is always a
-    /// whole checkpoint.
+    /// Saves the run into this file after every epoch. Each save replaces the file atomically, so that
+    /// the file is always a complete checkpoint.
     pub fn checkpoint(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.checkpoint = Some(path.into());
         self
     }
 
-    /// Saves the run also in the middle of epochs, whenever so many steps have been made since the
-    /// first.
+    /// Saves the run also in the middle of epochs: whenever the number of steps since the start of the
+    /// run is a multiple of `steps`.
     pub fn checkpoint_every(mut self, steps: usize) -> Self {
         self.settings.checkpoint_every = Some(steps);
         self
     }
 
-    /// Goes on where this checkpoint was saved: weights, buffers, optimizer, generator, position
-    /// and history are those of the saved run, and what follows has the same bits as if it had not
-    /// been interrupted (but for the [`seconds`](crate::EpochRecord::seconds) of the history). Model, optimizers, data and the settings here have to be made as they were
-    /// for that run: another model or optimizer, other data (or the same with another order, seed or
-    /// distortion), other callbacks of those that remember something, and a schedule with other
-    /// learning rates for the steps that were made are refused. A larger number of epochs makes the run
-    /// longer, if the schedule does not depend on it.
+    /// Continues the run that was saved in this checkpoint. Weights, buffers, optimizers, generator,
+    /// position and history are restored; the rest of the run has the same bits as an uninterrupted run
+    /// (except the [`seconds`](crate::EpochRecord::seconds) of the history).
+    ///
+    /// Create model, optimizers, data and settings as for the saved run. The run is refused if one of
+    /// these differs: the model, an optimizer, the data (also their order, seed or augmentation), the
+    /// callbacks that have a state, or the schedule's learning rates for the steps that were made. A
+    /// larger number of epochs makes the run longer, if the schedule does not depend on that number.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.resume = Some(path.into());
         self
     }
 
-    /// Ends the run after so many steps, those before a resumption counted, though epochs are left.
-    /// A checkpoint is saved then, if one was asked for.
+    /// Ends the run after this number of steps, even if epochs are left. Steps before
+    /// [`resume`](Trainer::resume) count. If [`checkpoint`](Trainer::checkpoint) is set, the run is saved
+    /// at that step.
     pub fn stop_after(mut self, steps: usize) -> Self {
         self.settings.stop_after = Some(steps);
         self
     }
 
-    /// Refuses the first NaN or infinity of a training step: the error is a
+    /// Makes the first NaN or infinity of a training step an error:
     /// [`TrainError::Shape`](crate::TrainError::Shape) with
-    /// [`Cause::NotFinite`](wengert_autograd::Cause::NotFinite), and names the operation, its scope, the
-    /// line that recorded it, and what its operands were like; see
-    /// [`Tape::detecting_anomalies`](wengert_autograd::Tape::detecting_anomalies). It is for finding an
-    /// error, not for training: steps are slower.
+    /// [`Cause::NotFinite`](wengert_autograd::Cause::NotFinite). The error names the operation, its scope,
+    /// the line that recorded it, and the state of its operands; see
+    /// [`Tape::detecting_anomalies`](wengert_autograd::Tape::detecting_anomalies). Use it to debug, not to
+    /// train: steps are slower.
     ///
-    /// With [`stop_after`](Trainer::stop_after) and [`resume`](Trainer::resume) the steps before the one in
-    /// question need not be run so.
+    /// To reach a late step faster, run the steps before it without this setting, save them with
+    /// [`stop_after`](Trainer::stop_after), and continue with [`resume`](Trainer::resume).
     pub fn detect_anomalies(mut self, which: Anomalies) -> Self {
         self.settings.anomalies = Some(which);
         self
     }
 
-    /// Prints nothing.
+    /// Turns off all printed lines.
     pub fn quiet(mut self) -> Self {
         self.settings.quiet = true;
         self

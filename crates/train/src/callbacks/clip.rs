@@ -1,12 +1,12 @@
-//! Gradients of bounded size.
+//! Gradient clipping.
 
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::context::Context;
 use wengert_tensor::Float;
 
-/// Scales the gradients of each update so that their norm, of all parameters together, is at most this:
-/// by min(1, `max_norm` / (norm + 1e-6)), as PyTorch's `clip_grad_norm_`. Logs the norm before, under
-/// `gradient norm`.
+/// Clips the norm of the gradients of each update: the gradients of all parameters are multiplied by
+/// min(1, `max_norm` / (norm + 1e-6)), where norm is that of all gradients together, as in PyTorch's
+/// `clip_grad_norm_`. The field is `max_norm`. Logs the norm before clipping as `gradient norm`.
 ///
 /// ```
 /// use wengert_train::{ClipNorm, Trainer};
@@ -30,8 +30,8 @@ impl<T: Float> Callback<T> for ClipNorm {
     }
 }
 
-/// Moves each number of the gradients into the range from `-max` to `max`, as PyTorch's
-/// `clip_grad_value_`.
+/// Clips each element of the gradients to the range from `-max` to `max`, as PyTorch's
+/// `clip_grad_value_`. The field is `max`.
 #[derive(Clone, Copy, Debug)]
 pub struct ClipValue(pub f64);
 

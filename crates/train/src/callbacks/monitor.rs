@@ -1,38 +1,40 @@
-//! Which number of an epoch is looked at.
+//! The quantity of an epoch that a callback monitors.
 
 use crate::error::TrainError;
 use crate::history::History;
 
-/// A number of each epoch, for callbacks that follow it.
+/// The quantity that [`EarlyStopping`](crate::EarlyStopping) and [`OnPlateau`](crate::OnPlateau) monitor:
+/// one number for each epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Monitor {
-    /// The loss on the validation data; without validation, the loss of training.
+    /// The loss on the validation data; without validation, the training loss.
     #[default]
     Loss,
-    /// The loss of training.
+    /// The training loss.
     TrainingLoss,
-    /// A number that was logged on the validation data, `accuracy` say.
+    /// The number of this name that is logged on the validation data, for example `accuracy`.
     Validation(String),
-    /// A number that was logged in training.
+    /// The number of this name that is logged in training.
     Training(String),
 }
 
 impl Monitor {
-    /// A number that is logged on the validation data under this name.
+    /// Monitors the number that is logged on the validation data under this name.
     pub fn validation(name: impl Into<String>) -> Self {
         Monitor::Validation(name.into())
     }
 
-    /// A number that is logged in training under this name.
+    /// Monitors the number that is logged in training under this name.
     pub fn training(name: impl Into<String>) -> Self {
         Monitor::Training(name.into())
     }
 
-    /// The number of the last epoch.
+    /// Returns the number of the last epoch.
     ///
     /// # Errors
-    /// If it was not logged, with the names that were. `who` asks for it.
+    /// If no epoch is finished, or if the number was not logged: the error lists the names that were
+    /// logged, and `who` as the callback that asked.
     pub fn last(&self, history: &History, who: &str) -> Result<f64, TrainError> {
         let Some(epoch) = history.last() else {
             return Err(TrainError::callback(who, "no epoch was finished yet"));

@@ -1,4 +1,4 @@
-//! What the settings of a trainer add.
+//! The callbacks that the trainer's settings add.
 
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::context::Context;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use wengert_optim::Schedule;
 use wengert_tensor::Float;
 
-/// The learning rate of each step, for every optimizer.
+/// Sets the learning rate of each step for all optimizers.
 pub(crate) struct Scheduled<'s> {
     pub schedule: &'s dyn Schedule,
     pub per: Per,
@@ -33,7 +33,7 @@ impl<T: Float> Callback<T> for Scheduled<'_> {
     }
 }
 
-/// A validation after every epoch.
+/// Asks for a validation after every epoch.
 pub(crate) struct Validate;
 
 impl<T: Float> Callback<T> for Validate {
@@ -43,13 +43,13 @@ impl<T: Float> Callback<T> for Validate {
     }
 }
 
-/// Keeps the weights of the best epoch. The weights are part of every checkpoint.
+/// Keeps the weights of the best epoch. Checkpoints contain these weights.
 pub(crate) struct KeepBest(pub Criterion);
 
 impl<T: Float> Callback<T> for KeepBest {
     fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
         let history = run.history();
-        // The larger the better; no merit in what is not finite.
+        // The score of an epoch, larger is better; `None` if it is NaN or infinite.
         let merit = |i: usize| {
             let score = history.epochs[i].validation;
             let merit = score.and_then(|score| match self.0 {
@@ -67,7 +67,7 @@ impl<T: Float> Callback<T> for KeepBest {
             return Err(TrainError::callback("keep_best", message));
         }
         let best = history.best.and_then(merit);
-        // A finite score beats having no best epoch. Of equal scores the earlier stays.
+        // A finite score beats having no best epoch. Among equal scores the earliest epoch is kept.
         if merit(last).is_some_and(|merit| best.is_none_or(|best| merit > best)) {
             run.keep_as_best();
         }
@@ -79,7 +79,7 @@ impl<T: Float> Callback<T> for KeepBest {
     }
 }
 
-/// Pauses the run after so many steps.
+/// Pauses the run after this number of steps.
 pub(crate) struct StopAfter(pub usize);
 
 impl StopAfter {
@@ -107,12 +107,12 @@ impl<T: Float> Callback<T> for StopAfter {
     }
 }
 
-/// A checkpoint after every epoch, at the end, and in between.
+/// Saves a checkpoint after every epoch, when the run stops, and optionally in the middle of epochs.
 pub(crate) struct Checkpoint {
     pub path: PathBuf,
-    /// After so many steps, in the middle of an epoch too.
+    /// The number of steps between checkpoints in the middle of epochs.
     pub every: Option<usize>,
-    /// The step of the last one.
+    /// The number of steps at the last checkpoint.
     pub saved: Option<usize>,
 }
 

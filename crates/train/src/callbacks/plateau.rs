@@ -1,4 +1,4 @@
-//! A learning rate that falls when the validation no longer improves.
+//! Lower learning rates when a monitored number stops improving.
 
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::callbacks::Monitor;
@@ -6,9 +6,9 @@ use crate::context::Context;
 use wengert_optim::ReduceLrOnPlateau;
 use wengert_tensor::{Float, NamedTensors};
 
-/// Lowers the learning rates of all optimizers when a number of the epochs stops improving:
-/// [`ReduceLrOnPlateau`], step by step as PyTorch's. It looks at the validation loss, or at what
-/// [`monitor`](OnPlateau::monitor) says.
+/// Lowers the learning rates of all optimizers when a monitored number stops improving, with the rule
+/// [`ReduceLrOnPlateau`], which follows PyTorch's step by step. It monitors the validation loss, unless
+/// [`monitor`](OnPlateau::monitor) sets another number.
 ///
 /// ```
 /// use wengert_optim::ReduceLrOnPlateau;
@@ -26,18 +26,18 @@ pub struct OnPlateau {
 }
 
 impl OnPlateau {
-    /// By this rule, looking at the validation loss.
+    /// Creates the callback with this rule; it monitors the validation loss.
     pub fn new(rule: ReduceLrOnPlateau) -> Self {
         OnPlateau { fresh: rule.clone(), rule, monitor: Monitor::default() }
     }
 
-    /// Sets the number that is looked at. An accuracy wants
+    /// Sets the monitored number. For an accuracy, the rule needs
     /// [`ReduceLrOnPlateau::maximize`].
     pub fn monitor(self, monitor: Monitor) -> Self {
         OnPlateau { monitor, ..self }
     }
 
-    /// The rule, with what it has seen.
+    /// Returns the rule in its current state.
     pub fn rule(&self) -> &ReduceLrOnPlateau {
         &self.rule
     }

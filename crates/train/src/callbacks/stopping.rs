@@ -1,4 +1,4 @@
-//! Ends of a run before its last epoch.
+//! Callbacks that end a run before its last epoch.
 
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::callbacks::Monitor;
@@ -6,10 +6,12 @@ use crate::context::Context;
 use std::time::{Duration, Instant};
 use wengert_tensor::{Float, NamedTensors};
 
-/// Stops when a number of the epochs has not improved for some epochs in a row. It looks at the
-/// validation loss, or at what [`monitor`](EarlyStopping::monitor) says. A NaN never improves.
+/// Stops the run when a monitored number has not improved for some epochs in a row. It monitors the
+/// validation loss, unless [`monitor`](EarlyStopping::monitor) sets another number. A NaN is never an
+/// improvement.
 ///
-/// With [`keep_best`](crate::Trainer::keep_best) the model gets the best weights at the end.
+/// With [`keep_best`](crate::Trainer::keep_best) the model gets the weights of the best epoch at the
+/// end.
 ///
 /// ```
 /// use wengert_train::{EarlyStopping, Monitor, Trainer};
@@ -29,7 +31,8 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Stops after `patience` epochs without an improvement; 0 and 1 stop after the first one.
+    /// Stops after `patience` epochs in a row without an improvement. A `patience` of 0 is treated as 1:
+    /// the run stops after the first such epoch.
     pub fn new(patience: u64) -> Self {
         EarlyStopping {
             patience: patience.max(1),
@@ -41,17 +44,18 @@ impl EarlyStopping {
         }
     }
 
-    /// Sets by how much a number must be better than the best to count; default 0: any is enough.
+    /// Sets the difference to the best number that an improvement must exceed. Default: 0, so that every
+    /// improvement counts.
     pub fn min_delta(self, min_delta: f64) -> Self {
         EarlyStopping { min_delta, ..self }
     }
 
-    /// Larger numbers are better; by default smaller ones are.
+    /// Treats larger numbers as better. Default: smaller numbers are better.
     pub fn maximize(self) -> Self {
         EarlyStopping { maximize: true, ..self }
     }
 
-    /// Sets the number that is looked at.
+    /// Sets the monitored number.
     pub fn monitor(self, monitor: Monitor) -> Self {
         EarlyStopping { monitor, ..self }
     }
@@ -65,7 +69,7 @@ impl EarlyStopping {
 }
 
 impl<T: Float> Callback<T> for EarlyStopping {
-    /// A run that was stopped already does not go on.
+    /// A resumed run that had already run out of patience stops at once.
     fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
         if !run.resumed() {
             (self.best, self.waited) = (None, 0);
@@ -106,9 +110,9 @@ impl<T: Float> Callback<T> for EarlyStopping {
     }
 }
 
-/// Stops after the step at which so much time has passed since the start of this call of
-/// [`fit`](crate::Trainer::fit): a run that is resumed has the whole time again. Which step that is
-/// depends on the machine.
+/// Stops after the first step that ends when this time has passed since the start of the call of
+/// [`fit`](crate::Trainer::fit). A resumed run has the whole time again. The step at which the run
+/// stops depends on the speed of the machine.
 #[derive(Clone, Debug)]
 pub struct TimeLimit {
     limit: Duration,
@@ -116,7 +120,7 @@ pub struct TimeLimit {
 }
 
 impl TimeLimit {
-    /// After this time.
+    /// Stops the run after this time.
     pub fn new(limit: Duration) -> Self {
         TimeLimit { limit, started: None }
     }

@@ -1,16 +1,17 @@
-//! An axis of a chart: a range of numbers, and marks at round ones.
+//! The axis of a chart: a range of numbers, with tick marks at round numbers.
 //!
-//! The axes of plotters 0.3 choose their marks by loops whose number of steps depends on the numbers:
-//! between 10⁻³⁰⁰ and 10³⁰⁰ they do not end. Here marks are counted first.
+//! The axes of plotters 0.3 find their marks with loops whose number of iterations depends on the range:
+//! for ranges such as 10⁻³⁰⁰ to 10³⁰⁰ they do not end. This axis limits the number of marks first.
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use std::ops::Range;
 
-/// The most marks of an axis.
+/// The maximum number of marks of an axis.
 const MARKS: usize = 12;
-/// The least width of a linear axis: steps are normal numbers.
+/// The minimum width of a linear axis. It keeps the step between marks a normal number.
 const NARROWEST: f64 = 1e-300;
-/// The least part of its numbers that the width of a linear axis is: marks differ.
+/// The minimum width of a linear axis, relative to the largest absolute value on it. It keeps the labels
+/// of the marks distinct.
 const FINEST: f64 = 1e-6;
 
 #[derive(Clone, Debug)]
@@ -19,14 +20,14 @@ pub(super) struct Axis {
     high: f64,
     log: bool,
     marks: Vec<f64>,
-    /// The distance of marks of a linear axis.
+    /// The distance between marks on a linear axis; 0 on a logarithmic axis.
     step: f64,
 }
 
 impl Axis {
-    /// A linear axis of about `wanted` marks, whose distance is 1, 2 or 5 times a power of ten, and
-    /// at least `least`. Infinite ends become the greatest numbers, NaN becomes zero; ends without
-    /// room between them move apart.
+    /// Creates a linear axis with about `wanted` marks. The distance between marks is 1, 2 or 5 times a
+    /// power of ten, and at least `least`. An infinite end becomes the largest finite number, a NaN
+    /// becomes 0. Ends that are too close are moved apart.
     pub fn linear(low: f64, high: f64, wanted: usize, least: f64) -> Self {
         let [mut low, mut high] = [low, high].map(finite);
         let reach = low.abs().max(high.abs());
@@ -34,7 +35,7 @@ impl Axis {
             let room = NARROWEST.max(1e-3 * reach);
             (low, high) = (finite(low - room), finite(high.max(low) + room));
         }
-        // The difference of two numbers may be infinite, half of it is not.
+        // `high - low` may overflow; half of it cannot.
         let half = high / 2.0 - low / 2.0;
         let intervals = wanted.clamp(2, MARKS) - 1;
         let step = round_step((half / intervals as f64 * 2.0).max(least).min(f64::MAX));
@@ -45,8 +46,8 @@ impl Axis {
         Axis { low, high, log: false, marks, step }
     }
 
-    /// A logarithmic axis of positive numbers, with marks at powers of ten. Ends without room between
-    /// them move apart.
+    /// Creates a logarithmic axis of positive numbers, with marks at powers of ten. Ends that are too
+    /// close are moved apart.
     pub fn log(low: f64, high: f64) -> Self {
         let positive = |x: f64| x.clamp(f64::from_bits(1), f64::MAX);
         let [mut low, mut high] = [low, high].map(positive);
@@ -54,28 +55,28 @@ impl Axis {
             (low, high) = (positive(low / 10.0), positive(low * 10.0));
         }
         let (first, last) = (low.log10().ceil() as i32, high.log10().floor() as i32);
-        // Subnormal numbers begin with 5·10⁻³²⁴.
+        // The smallest subnormal number is 5·10⁻³²⁴.
         let (first, last) = (first.max(-323), last.min(308));
-        // Marks at multiples of a number of decades, at most one each.
+        // Marks stand at every `every`-th power of ten.
         let every = ((last - first).max(0) / (MARKS as i32 - 4) + 1).max(1);
         let marks = (first.div_euclid(every)..=last.div_euclid(every)).map(|i| power(i * every));
         let marks = marks.filter(|mark| (low..=high).contains(mark)).collect();
         Axis { low, high, log: true, marks, step: 0.0 }
     }
 
-    /// Where a number stands: 0 at the low end, 1 at the high end, never beyond.
+    /// Returns the relative position of a number: 0 at the low end, 1 at the high end, clamped to 0..=1.
     fn place(&self, value: f64) -> f64 {
-        // Halves, so that differences are finite.
+        // Halves the numbers, so that their differences cannot overflow.
         let coordinate = |x: f64| if self.log { x.log10() } else { x / 2.0 };
         let [x, low, high] = [value, self.low, self.high].map(coordinate);
         let place = (x - low) / (high - low);
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
-    /// The name of a mark, with as many digits as tell it from the next: 0.05, 20, 1e-5.
+    /// Returns the label of a mark, with enough digits to distinguish it from the next: 0.05, 20, 1e-5.
     pub fn label(&self, mark: f64) -> String {
         let exponent = |x: f64| (x.abs().log10() + 1e-9).floor() as i32;
-        // The place of the last digit: 2 for hundredths.
+        // The number of decimals of the last digit: 2 for hundredths.
         let last = if self.log { -exponent(mark) } else { -exponent(self.step) };
         if mark == 0.0 {
             "0".into()
@@ -98,17 +99,17 @@ fn finite(x: f64) -> f64 {
     if x.is_nan() { 0.0 } else { x.clamp(f64::MIN, f64::MAX) }
 }
 
-/// 10ⁿ, the nearest number.
+/// Returns the `f64` nearest to 10ⁿ.
 fn power(n: i32) -> f64 {
     format!("1e{n}").parse().unwrap_or(f64::NAN)
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is not below this.
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is at least `step`.
 fn round_step(step: f64) -> f64 {
     let exponent = step.log10().floor() as i32;
     let steps = [(1.0, exponent), (2.0, exponent), (5.0, exponent), (1.0, exponent + 1)];
     let steps = steps.map(|(digit, exponent)| digit * power(exponent));
-    // Up to the rounding of the logarithm.
+    // The tolerance covers the rounding error of the logarithm.
     steps.into_iter().find(|&round| round >= step * (1.0 - 1e-9)).unwrap_or(step)
 }
 
@@ -132,7 +133,7 @@ impl Ranged for Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    /// Ends that have made axes hang or overflow, and what lies between them.
+    /// Ends that made axes hang or overflow, and values between them.
     const EXTREMES: [f64; 19] = [
         0.0,
         -0.0,
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn any_two_ends_give_few_marks_in_order() {
         let mut ends: Vec<f64> = EXTREMES.iter().flat_map(|&x| [x, -x]).collect();
-        // Bits of any kind: a multiplicative generator.
+        // Arbitrary bit patterns from a multiplicative generator.
         let bits = |i: u32| 0x9e37_79b9_7f4a_7c15u64.wrapping_pow(2 * i + 1);
         ends.extend((0..40).map(|i| f64::from_bits(bits(i))));
         let mut count = 0;

@@ -1,10 +1,10 @@
-//! A sheet on which images of numbers are put.
+//! A bitmap on which images are drawn.
 
 use super::grid::Colours;
 use super::png;
 use wengert_tensor::{Element, Tensor};
 
-/// Pixels, and how large each pixel of an image becomes.
+/// An RGB bitmap.
 pub(crate) struct Canvas {
     width: usize,
     height: usize,
@@ -12,12 +12,13 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A sheet of this grey: 255 is white.
+    /// Creates a bitmap filled with this grey: 255 is white.
     pub fn new(width: usize, height: usize, grey: u8) -> Self {
         Canvas { width, height, rgb: vec![grey; 3 * width * height] }
     }
 
-    /// Puts an image with its upper left corner at `(x, y)`, each pixel a square of `scale`.
+    /// Draws an image with its upper left corner at `(x, y)`. Each pixel of the image becomes a square
+    /// of `scale` × `scale` pixels.
     pub fn put(&mut self, image: &Image, (x, y): (usize, usize), scale: usize, paint: &Paint) {
         for row in 0..image.height * scale {
             for column in 0..image.width * scale {
@@ -33,16 +34,16 @@ impl Canvas {
     }
 }
 
-/// An image of one channel or three.
+/// An image of one or three channels.
 pub(crate) struct Image {
     pub height: usize,
     pub width: usize,
-    /// Channel by channel.
+    /// The pixels, channel by channel.
     numbers: Vec<f32>,
 }
 
 impl Image {
-    /// The images of `[n, h, w]`, `[n, 1, h, w]` or `[n, 3, h, w]`.
+    /// Returns the images of a tensor `[n, h, w]`, `[n, 1, h, w]` or `[n, 3, h, w]`.
     #[track_caller]
     pub fn all<T: Element>(op: &str, images: &Tensor<T>) -> Vec<Self> {
         let shape = images.shape();
@@ -73,7 +74,7 @@ impl Image {
         }
     }
 
-    /// The smallest and the largest number; those that are none do not count.
+    /// Returns the smallest and the largest finite number.
     pub fn range<'i>(images: impl IntoIterator<Item = &'i Image>) -> (f32, f32) {
         let numbers = images.into_iter().flat_map(|image| &image.numbers);
         let none = (f32::INFINITY, f32::NEG_INFINITY);
@@ -82,14 +83,14 @@ impl Image {
     }
 }
 
-/// Which colours numbers become.
+/// A map from numbers to colours.
 pub(crate) struct Paint {
     colours: Colours,
     low: f32,
     high: f32,
 }
 
-/// Below and above zero in [`Colours::Signed`].
+/// The colours of the most negative and the most positive numbers in [`Colours::Signed`].
 const NEGATIVE: [f32; 3] = [33.0, 102.0, 172.0];
 const POSITIVE: [f32; 3] = [178.0, 24.0, 43.0];
 
@@ -99,7 +100,7 @@ impl Paint {
     }
 
     fn colour(&self, pixel: [f32; 3]) -> [u8; 3] {
-        // Wide, since the difference of two f32 may be infinite.
+        // In f64, since the difference of two f32 may overflow.
         let [low, high] = [self.low, self.high].map(f64::from);
         let width = high - low;
         let unit = |x: f32| {

@@ -1,4 +1,4 @@
-//! A confusion matrix, as squares.
+//! The plot of a confusion matrix.
 
 use super::save;
 use crate::confusion::ConfusionMatrix;
@@ -9,13 +9,13 @@ use wengert_tensor::FileError;
 
 const CELL: i32 = 46;
 const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
-/// What is right, and what is not, at its strongest.
+/// The darkest colours of correct and of wrong classifications.
 const RIGHT: [f64; 3] = [49.0, 130.0, 100.0];
 const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
 
-/// Draws a confusion matrix as an SVG file: rows are true classes, columns what they were taken for.
-/// A cell is the darker the larger its part of its row; errors are shown on a scale of their own, so that few of
-/// them can be seen too. Classes beyond `names` are shown by their numbers.
+/// Draws a confusion matrix as an SVG file: rows are true classes, columns are predicted classes. The
+/// larger the fraction of its row, the darker is a cell. Errors have their own colour scale, so that
+/// rare errors are visible too. Classes without a name in `names` are shown by their numbers.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -48,7 +48,7 @@ fn draw(
     let n = confusion.classes() as i32;
     let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
     let longest = (0..confusion.classes()).map(|class| name(class).chars().count()).max();
-    // Letters are about 7 wide at this size.
+    // A letter is about 7 units wide at this font size.
     let left = 40 + 7 * longest.unwrap_or(0) as i32;
     let turned = longest.unwrap_or(0) > 5;
     let top = 40 + if turned { left - 40 } else { 16 };

@@ -1,4 +1,4 @@
-//! Loss and accuracy of a run.
+//! The plot of loss, accuracy and logged numbers of a run.
 
 use super::axis::Axis;
 use super::save;
@@ -9,39 +9,44 @@ use plotters::prelude::*;
 use std::path::Path;
 use wengert_tensor::FileError;
 
-/// Drawn twice as large as shown: the backend knows whole pixels only.
+/// The size of a row of two charts. It is drawn at twice the size at which it is shown, since the
+/// backend has integer coordinates only.
 const SIZE: (u32, u32) = (1720, 640);
 const TRAIN: RGBColor = RGBColor(0x3b, 0x6f, 0xb6);
 const HELD_OUT: RGBColor = RGBColor(0xd1, 0x60, 0x3d);
 const TEXT: RGBColor = RGBColor(0x44, 0x44, 0x44);
 const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
-/// About as many names stand beside the vertical axis.
+/// The approximate number of labels of the vertical axis.
 const LABELS: usize = 7;
-/// Single steps jump: so many points for a run, each the mean of the steps between.
+/// The maximum number of points of the training loss. The loss of single steps is noisy: each point is
+/// the mean over several steps.
 const POINTS: usize = 150;
 
-/// Draws a run as an SVG file: on the left the loss of training, step by step, and of the held-out
-/// data after each epoch, on a logarithmic axis where they span two powers of ten; on the right, for
-/// classifiers, both accuracies; then each number that was [logged](crate::Step::log), two to a row.
-/// The epoch whose weights were kept has a ring. Numbers that are infinite or NaN are left out; any
-/// others can be drawn.
+/// Draws the curves of a run as an SVG file.
+///
+/// - The first chart shows the training loss over the steps, and the loss on the validation data after
+///   each epoch. The axis is logarithmic if its range contains two powers of ten.
+/// - For classifiers, the second chart shows both accuracies.
+/// - Then follows one chart for each [logged](crate::Step::log) number, at most 16, two charts to a row.
+///
+/// A ring marks the epoch whose weights were kept. Numbers that are NaN or infinite are left out.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn curves(history: &History, path: impl AsRef<Path>) -> Result<(), FileError> {
     let mut text = String::new();
     draw(history, &mut text).expect("text can be written to a string");
-    // Shown at half the size; the view box keeps the coordinates.
+    // Halves the shown size; the view box keeps the coordinates.
     let (width, height) = (SIZE.0, SIZE.1 * rows(history) as u32);
     let whole = format!("width=\"{width}\" height=\"{height}\"");
     let half = format!("width=\"{}\" height=\"{}\"", width / 2, height / 2);
     save(path.as_ref(), text.replacen(&whole, &half, 1).as_bytes())
 }
 
-/// The most logged numbers that are drawn: the first ones.
+/// The maximum number of logged numbers that are drawn. Later ones are left out.
 const MOST: usize = 16;
 
-/// What is drawn beside loss and accuracy, by name.
+/// Returns the names of the logged numbers that get a chart.
 fn others(history: &History) -> Vec<&str> {
     let mut names = history.log_names();
     names.retain(|name| *name != ACCURACY);
@@ -56,7 +61,7 @@ fn classifies(history: &History) -> bool {
     })
 }
 
-/// How many rows of two charts there are.
+/// Returns the number of rows of two charts.
 fn rows(history: &History) -> usize {
     (1 + usize::from(classifies(history)) + others(history).len()).div_ceil(2)
 }
@@ -78,7 +83,7 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
     let (low, high) = range(&losses);
     let corner = SeriesLabelPosition::UpperRight;
     let panel = Panel { title: "loss", epochs, lines: &losses, corner };
-    // A logarithmic axis has names at powers of ten alone: two of them at least.
+    // A logarithmic axis has labels at powers of ten only: use it if there are at least two.
     let decades = |x: f64| x.log10().floor();
     let y = if low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0 {
         Axis::log(0.8 * low, 1.25 * high)
@@ -105,21 +110,21 @@ fn draw(history: &History, out: &mut String) -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
-/// An axis with a little room beyond these numbers.
+/// Returns a linear axis that extends a little beyond these numbers.
 fn linear(low: f64, high: f64) -> Axis {
     let room = 0.05 * width(low, high).max(0.1 * low.abs().max(high.abs()));
     let room = if room > 0.0 { room } else { 1.0 };
     Axis::linear(low - room, high + room, LABELS, 0.0)
 }
 
-/// A line of a chart, in epochs and in what the chart shows.
+/// A line of a chart. The x coordinate counts epochs.
 struct Line {
     name: &'static str,
     colour: RGBColor,
     points: Vec<(f64, f64)>,
-    /// Points that stand for epochs are shown, a line of steps is only a line.
+    /// Whether the points are marked: true for points of epochs, false for points of steps.
     dots: bool,
-    /// The point whose weights were kept.
+    /// The point of the epoch whose weights were kept.
     best: Option<(f64, f64)>,
 }
 
@@ -127,7 +132,7 @@ fn losses(history: &History) -> Vec<Line> {
     let window = history.losses.len().div_ceil(POINTS).max(1);
     let steps = history.losses.chunks(window).enumerate().map(|(i, part)| {
         let middle = i * window + part.len() / 2;
-        // The sum of great numbers may be infinite where their mean is not.
+        // Divides before summing: the sum of large numbers may overflow where their mean does not.
         (progress(history, middle), part.iter().map(|loss| loss / part.len() as f64).sum())
     });
     let train = Line {
@@ -148,7 +153,7 @@ fn accuracies(history: &History) -> Vec<Line> {
     vec![train, held_out(history, percent)]
 }
 
-/// A logged number, in training and on the held-out data.
+/// Returns the lines of a logged number: in training and on the validation data.
 fn logged(history: &History, name: &str) -> Vec<Line> {
     let line = |line, colour, of: fn(&LogRecord) -> Option<f64>| {
         let points = per_epoch(history, |epoch| epoch.logged(name).and_then(of));
@@ -173,8 +178,8 @@ fn per_epoch(history: &History, of: impl Fn(&EpochRecord) -> Option<f64>) -> Vec
     epochs.filter_map(|(i, epoch)| Some((i as f64 + 1.0, of(epoch)?))).collect()
 }
 
-/// How many epochs the first `steps` steps are. All have as many steps as the first; of a run that
-/// was stopped in its first, nobody knows.
+/// Returns the number of epochs that the first `steps` steps make. If the run was stopped in the first
+/// epoch, all its steps together count as one epoch.
 fn progress(history: &History, steps: usize) -> f64 {
     let per_epoch = if history.epochs.is_empty() {
         history.steps() as f64
@@ -192,7 +197,8 @@ fn range(lines: &[Line]) -> (f64, f64) {
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
-/// The distance of two numbers, at most half the greatest one: there is room beside them.
+/// Returns the distance of two numbers, at most half the largest finite number, so that a margin can be
+/// added.
 fn width(low: f64, high: f64) -> f64 {
     (high - low).min(f64::MAX / 2.0)
 }
@@ -201,7 +207,7 @@ struct Panel<'a> {
     title: &'a str,
     epochs: f64,
     lines: &'a [Line],
-    /// Where the names of the lines stand.
+    /// The position of the legend.
     corner: SeriesLabelPosition,
 }
 
@@ -209,7 +215,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 impl Panel<'_> {
     fn draw(&self, area: &Area<'_>, y: &Axis) -> Result<(), Box<dyn std::error::Error>> {
-        // Marks at whole epochs.
+        // Marks stand at whole epochs.
         let x = Axis::linear(0.0, self.epochs.max(1.0), 11, 1.0);
         let font = |size: i32| ("sans-serif", size).into_font().color(&TEXT);
         let mut chart = ChartBuilder::on(area)

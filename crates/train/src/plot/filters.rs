@@ -1,4 +1,4 @@
-//! What a convolution looks for, and what it finds.
+//! Plots of the weights and of the outputs of a convolution.
 
 use super::canvas::Image;
 use super::grid::{Colours, GridOptions, sheet};
@@ -6,9 +6,10 @@ use super::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
-/// Writes the weights `[out, in, kh, kw]` of a convolution as a PNG file: zero is white, below it
-/// blue, above it red. Filters of one or several channels stand in rows of eight or one row for
-/// each output; the strongest weight of all has the strongest colour.
+/// Writes the weights `[out, in, kh, kw]` of a convolution as a PNG file: zero is white, negative
+/// weights are blue, positive weights are red, and the weight with the largest absolute value has the
+/// darkest colour. Filters of one input channel stand in rows of eight; filters of several channels
+/// have one row for each output channel.
 ///
 /// ```
 /// use wengert_nn::Conv2d;
@@ -25,7 +26,7 @@ use wengert_tensor::{Element, FileError, Tensor};
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If the weights have another number of axes.
+/// If the weights do not have four axes.
 #[track_caller]
 pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result<(), FileError> {
     let shape = weight.shape();
@@ -39,9 +40,9 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
     save(path.as_ref(), &sheet(&Image::all("filters", &planes), &options).to_png())
 }
 
-/// Writes what a layer gives for one image, `[c, h, w]` or `[1, c, h, w]`, as a PNG file: zero is
-/// white, below it blue, above it red, each map on a scale of its own. A map that is white all over is
-/// silent.
+/// Writes the output of a layer for one image, `[c, h, w]` or `[1, c, h, w]`, as a PNG file: zero is
+/// white, negative numbers are blue, positive numbers are red. Each map has its own scale. A map that is
+/// zero everywhere is white.
 ///
 /// ```
 /// use wengert_nn::{Conv2d, Layer};
@@ -59,7 +60,7 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If these are not the maps of one image.
+/// If the shape is neither `[c, h, w]` nor `[1, c, h, w]`.
 #[track_caller]
 pub fn feature_maps<T: Element>(maps: &Tensor<T>, path: impl AsRef<Path>) -> Result<(), FileError> {
     let shape = maps.shape();

@@ -1,25 +1,25 @@
-//! Images side by side.
+//! Grids of images.
 
 use super::canvas::{Canvas, Image, Paint};
 use super::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
-/// How numbers are shown.
+/// A map from numbers to colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {
-    /// The smallest number black, the largest white: photographs.
+    /// The smallest number is black, the largest is white. For photographs.
     Light,
-    /// The smallest number white, the largest black: handwriting, as on paper. Images of three
-    /// channels are shown as [`Light`](Colours::Light) all the same.
+    /// The smallest number is white, the largest is black. For handwriting, as on paper. Images of three
+    /// channels are shown as with [`Light`](Colours::Light).
     #[default]
     Ink,
-    /// Zero white, below it blue, above it red, each the stronger the farther: weights. Of three
-    /// channels the first is shown.
+    /// Zero is white, negative numbers are blue, positive numbers are red; larger absolute values are
+    /// darker. For weights. Of three channels only the first is shown.
     Signed,
 }
 
-/// How a [`grid`] is laid out.
+/// The layout and the colours of a [`grid`].
 ///
 /// ```
 /// use wengert_train::plot::{Colours, GridOptions};
@@ -37,55 +37,56 @@ pub struct GridOptions {
 }
 
 impl GridOptions {
-    /// As many columns as make the sheet about square, images about 64 pixels wide, ink on paper.
+    /// Creates the default options: an approximately square grid, images about 64 pixels wide,
+    /// [`Colours::Ink`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many images stand in a row.
+    /// Sets the number of images in a row.
     ///
     /// # Panics
-    /// If none.
+    /// If `columns` is 0.
     #[track_caller]
     pub fn columns(self, columns: usize) -> Self {
         assert!(columns > 0, "columns: a row has at least one image");
         GridOptions { columns: Some(columns), ..self }
     }
 
-    /// How many pixels of the picture a pixel of an image is wide and high.
+    /// Sets the magnification: a pixel of an image becomes `scale` × `scale` pixels of the file.
     ///
     /// # Panics
-    /// If none.
+    /// If `scale` is 0.
     #[track_caller]
     pub fn scale(self, scale: usize) -> Self {
         assert!(scale > 0, "scale: a pixel is at least one pixel wide");
         GridOptions { scale: Some(scale), ..self }
     }
 
-    /// How many pixels lie between images.
+    /// Sets the distance between images in pixels.
     pub fn gap(self, gap: usize) -> Self {
         GridOptions { gap: Some(gap), ..self }
     }
 
-    /// How numbers are shown.
+    /// Sets the map from numbers to colours.
     pub fn colours(self, colours: Colours) -> Self {
         GridOptions { colours, ..self }
     }
 
-    /// The numbers that get the two extreme colours; by default the smallest and the largest of all
-    /// images.
+    /// Sets the numbers that get the two extreme colours. Default: the smallest and the largest number of
+    /// all images.
     pub fn range(self, low: f32, high: f32) -> Self {
         GridOptions { range: Some((low, high)), ..self }
     }
 
-    /// The smallest and the largest number of each image get the extreme colours there.
+    /// Gives each image its own scale: its smallest and its largest number get the extreme colours.
     pub fn each(self) -> Self {
         GridOptions { each: true, ..self }
     }
 }
 
-/// Writes images as a PNG file, one beside the other, row by row. They are `[n, h, w]`,
-/// `[n, 1, h, w]` or in colours `[n, 3, h, w]`, of numbers of any size.
+/// Writes images as a PNG file, side by side, row by row. The shape is `[n, h, w]`, `[n, 1, h, w]` or,
+/// for images in colour, `[n, 3, h, w]`. Numbers of any range are scaled to the colours.
 ///
 /// ```
 /// use wengert_data::Digits;
@@ -101,7 +102,7 @@ impl GridOptions {
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If the tensor is no set of images.
+/// If the shape is not one of these.
 #[track_caller]
 pub fn grid<T: Element>(
     images: &Tensor<T>,
@@ -112,8 +113,9 @@ pub fn grid<T: Element>(
     save(path.as_ref(), &sheet(&images, options).to_png())
 }
 
-/// Writes inputs of an autoencoder above its outputs as a PNG file. Both have one shape, as for
-/// [`grid`], and are shown on the scale of the inputs. [`GridOptions::columns`] is how many pairs stand side by side.
+/// Writes inputs of an autoencoder above its outputs as a PNG file. Both have the same shape, one of
+/// those of [`grid`]. The scale of the colours is that of the inputs. [`GridOptions::columns`] is the
+/// number of pairs in a row.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -137,7 +139,7 @@ pub fn reconstructions<T: Element>(
     if options.range.is_none() && range.0 < range.1 {
         options.range = Some(range);
     }
-    // A row of inputs, a row of outputs; what the last ones lack stays white.
+    // Alternates rows of inputs and of outputs. The last two rows are filled with empty cells.
     let mut images = Vec::new();
     for (inputs, outputs) in above.chunks(columns).zip(below.chunks(columns)) {
         for row in [inputs, outputs] {
@@ -148,7 +150,7 @@ pub fn reconstructions<T: Element>(
     save(path.as_ref(), &lay_out(&images, &options).to_png())
 }
 
-/// The images on one sheet.
+/// Draws the images on one bitmap.
 pub(super) fn sheet(images: &[Image], options: &GridOptions) -> Canvas {
     let images: Vec<_> = images.iter().map(Some).collect();
     lay_out(&images, options)
@@ -164,7 +166,7 @@ fn lay_out(images: &[Option<&Image>], options: &GridOptions) -> Canvas {
     let gap = options.gap.unwrap_or(4);
 
     let sheet = |n: usize, size: usize| n * (size * scale + gap) + gap;
-    // Where zero is white, white between the images would hide where one ends.
+    // Grey gaps for signed colours: zero is white there, and white gaps would hide the image borders.
     let between = if options.colours == Colours::Signed { 225 } else { 255 };
     let mut canvas = Canvas::new(sheet(columns, width), sheet(rows, height), between);
     let range = options.range.unwrap_or_else(|| Image::range(there()));

@@ -1,4 +1,4 @@
-//! Images that were taken for something else.
+//! The plot of misclassified images.
 
 use super::canvas::{Canvas, Image, Paint};
 use super::grid::Colours;
@@ -7,14 +7,14 @@ use crate::mistakes::Mistake;
 use std::path::Path;
 use wengert_tensor::{FileError, Float};
 
-/// How wide an image is at least, and how much room its words have.
+/// The minimum width of an image, the height of its text, and the distance between images.
 const SIDE: usize = 64;
 const WORDS: usize = 22;
 const GAP: usize = 10;
 
-/// Writes images that a classifier got wrong as an SVG file, each over what it is and what it was
-/// taken for. Classes beyond `names` are shown by their numbers. Inputs are `[h, w]` or
-/// `[1 or 3, h, w]`; each is shown on a scale of its own.
+/// Writes misclassified images as an SVG file, with the true and the predicted class below each image.
+/// Classes without a name in `names` are shown by their numbers. Inputs are `[h, w]` or
+/// `[1 or 3, h, w]`. Each image has its own scale.
 ///
 /// ```
 /// use wengert_data::{DataLoader, Digits};
@@ -34,7 +34,7 @@ const GAP: usize = 10;
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If an input is no image.
+/// If the shape of an input is not one of these.
 #[track_caller]
 pub fn mistakes<T: Float>(
     mistakes: &[Mistake<T>],
@@ -50,7 +50,7 @@ pub fn mistakes<T: Float>(
         mistakes.iter().flat_map(|mistake| Image::all("mistakes", &as_batch(mistake))).collect();
     let (height, width) = images.first().map_or((1, 1), |image| (image.height, image.width));
     let zoom = (SIDE / height.max(width).max(1)).max(1);
-    // Letters are about 7 wide at this size.
+    // A letter is about 7 units wide at this font size.
     let longest = mistakes.iter().map(|mistake| words(mistake).chars().count()).max().unwrap_or(0);
     let cell = (width * zoom).max(7 * longest) + GAP;
     let columns = (900 / cell).clamp(1, 10).min(images.len().max(1));
@@ -61,7 +61,7 @@ pub fn mistakes<T: Float>(
     for (i, (image, mistake)) in images.iter().zip(mistakes).enumerate() {
         let (left, top) = (GAP + i % columns * cell, GAP + i / columns * row);
         let colours = if image.channels() == 3 { Colours::Light } else { Colours::Ink };
-        // Enlarged here: not every reader of SVG leaves pixels as they are.
+        // Enlarges the image here, since some SVG viewers smooth enlarged pixels.
         let mut canvas = Canvas::new(width * zoom, height * zoom, 255);
         canvas.put(image, (0, 0), zoom, &Paint::new(colours, Image::range([image])));
         let middle = left + (cell - GAP) / 2;
@@ -72,7 +72,7 @@ pub fn mistakes<T: Float>(
     save(path.as_ref(), svg::end(out).as_bytes())
 }
 
-/// With the axes that a set of images has.
+/// Returns the input with a batch axis.
 #[track_caller]
 fn as_batch<T: Float>(mistake: &Mistake<T>) -> wengert_tensor::Tensor<T> {
     mistake.input.unsqueeze(0)

@@ -1,23 +1,23 @@
-//! Pixels as a PNG file: a header, the pixels packed by zlib, an end; each with its check sum.
-//! "Portable Network Graphics (PNG) Specification", W3C, third edition, 2025.
+//! A PNG encoder: a header chunk, a chunk of pixels compressed with zlib, and an end chunk, each with a
+//! checksum. "Portable Network Graphics (PNG) Specification", W3C, third edition, 2025.
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 use std::io::Write;
 
-/// A picture of `width` pixels to a row, red, green and blue a byte each.
+/// Encodes a picture whose rows have `width` pixels of three bytes: red, green and blue.
 pub(crate) fn encode(width: usize, height: usize, rgb: &[u8]) -> Vec<u8> {
     assert_eq!(rgb.len(), 3 * width * height, "three bytes a pixel");
     let mut header = Vec::new();
     for size in [width, height] {
         header.extend((size as u32).to_be_bytes());
     }
-    // Eight bits deep, true colour, the only packing and filtering there are, rows in order.
+    // Bit depth 8, colour type RGB, compression method 0, filter method 0, not interlaced.
     header.extend([8, 2, 0, 0, 0]);
 
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
     for row in rgb.chunks(3 * width.max(1)) {
-        // Rows begin with the number of their filter: none.
+        // Each row begins with its filter type: 0, none.
         let written = packed.write_all(&[0]).and_then(|()| packed.write_all(row));
         written.expect("a vector takes all bytes");
     }
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(file[..8], *b"\x89PNG\r\n\x1a\n");
         assert_eq!(file[8..16], *b"\0\0\0\x0dIHDR");
         assert_eq!(file[16..29], [0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
-        // The end is the same in every file, with the check sum of its name.
+        // The end chunk is the same in every file.
         assert_eq!(file[file.len() - 12..], *b"\0\0\0\0IEND\xae\x42\x60\x82");
         let start = 8 + 25;
         let length = u32::from_be_bytes(*file[start..].first_chunk().unwrap()) as usize;

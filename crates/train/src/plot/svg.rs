@@ -1,10 +1,10 @@
-//! The few elements of SVG that a picture with words needs.
+//! The SVG elements for pictures with text.
 
 use std::fmt::Write;
 
 pub(super) const FONT: &str = "system-ui, 'DejaVu Sans', Arial, sans-serif";
 
-/// A white sheet of this size, to be filled and closed.
+/// Returns the start of an SVG file: the root element and a white background. [`end`] closes it.
 pub(super) fn begin(width: usize, height: usize) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -18,7 +18,7 @@ pub(super) fn end(mut svg: String) -> String {
     svg
 }
 
-/// Words, centred on `x`.
+/// Adds a line of text, centred on `x`.
 pub(super) fn text(svg: &mut String, (x, y): (usize, usize), size: usize, words: &str) {
     let _ = writeln!(
         svg,
@@ -27,7 +27,7 @@ pub(super) fn text(svg: &mut String, (x, y): (usize, usize), size: usize, words:
     );
 }
 
-/// A PNG file, as part of the text.
+/// Adds a PNG file as an embedded image.
 pub(super) fn image(
     svg: &mut String,
     (x, y): (usize, usize),
@@ -46,7 +46,7 @@ fn escaped(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Three bytes as four letters. RFC 4648, 2006.
+/// Encodes bytes in Base64: three bytes become four letters. RFC 4648, 2006.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -65,7 +65,7 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The vectors of RFC 4648, section 10.
+    /// The test vectors of RFC 4648, section 10.
     #[test]
     fn base64_of_the_standard() {
         let pairs = [
