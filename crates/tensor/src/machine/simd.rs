@@ -145,13 +145,15 @@ pub(crate) mod x86 {
         level
     }
 
-    /// # Safety The processor has the instructions that are named in the attribute.
+    /// # Safety
+    /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     pub unsafe fn avx512<K: Kernel>(kernel: K) -> K::Output {
         kernel.run::<Avx512>()
     }
 
-    /// # Safety The processor has the instructions that are named in the attribute.
+    /// # Safety
+    /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx2,fma")]
     pub unsafe fn avx2<K: Kernel>(kernel: K) -> K::Output {
         kernel.run::<Avx2>()
