@@ -57,7 +57,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
     /// # Safety
-    /// The slices have the sizes of the geometry, which comes from shapes that fit.
+    /// The slices have the sizes of the geometry, which was made from checked shapes.
     #[doc(hidden)]
     unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// # Safety

@@ -32,7 +32,7 @@ pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<us
 /// A pointer that can be sent to other threads, so that they write disjoint parts of one result.
 #[derive(Clone, Copy)]
 pub struct Shared<T>(pub *mut T);
-// SAFETY: whoever writes through it keeps to a part of its own.
+// SAFETY: everyone who writes through it writes only to a part of its own.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}

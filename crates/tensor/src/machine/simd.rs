@@ -57,7 +57,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
         match x86::level() {
-            // SAFETY: `level` says so only where the processor has these instructions.
+            // SAFETY: `level` returns this value only if the processor has these instructions.
             x86::AVX512 => unsafe { x86::avx512(kernel) },
             // SAFETY: as above.
             x86::AVX2 => unsafe { x86::avx2(kernel) },

@@ -103,7 +103,7 @@ impl List {
     }
 
     /// # Safety
-    /// `block` is of this list's class and nobody else's.
+    /// `block` has the class of this list, and nobody else uses it.
     #[inline]
     unsafe fn push(&self, block: *mut Header, class: usize) {
         // SAFETY: the caller hands the block over.
@@ -320,7 +320,7 @@ impl Block {
     /// Returns a view of the elements of `self` with another shape, starting at byte `offset`.
     ///
     /// # Safety
-    /// Every element that shape and strides lead to lies within the numbers of `self`.
+    /// Every element of the view lies within the elements of `self`.
     #[track_caller]
     pub unsafe fn view(&self, shape: Shape, strides: Option<Strides>, offset: isize) -> Self {
         check_axes(&shape);

@@ -13,8 +13,8 @@ struct Phase {
     first: usize,
     /// Number of pixels.
     len: usize,
-    /// The taps that read these pixels, each with its distance: pixel first + u·stride contributes
-    /// to pixel u + distance of the gradient.
+    /// The taps that read these pixels, each with its distance: pixel first + u·stride reads
+    /// pixel u + distance of the gradient.
     taps: Vec<(usize, isize)>,
 }
 
@@ -160,7 +160,7 @@ unsafe fn interleaved<T: Gemm>(
 /// Copies the maps of all phases, which follow each other at `from`, to their pixels in the image.
 ///
 /// # Safety
-/// The maps are there, and `to` has room for the channels of an image.
+/// All maps are at `from`, and `to` has room for the channels of an image.
 #[inline(always)]
 unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
     let (step, across) = (g.stride, g.stride[1].min(g.size[1]));

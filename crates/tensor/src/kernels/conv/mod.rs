@@ -15,7 +15,7 @@ use super::gemm::Gemm;
 /// Computes the convolution y of x and w, plus an optional bias.
 ///
 /// # Safety
-/// The slices have the sizes of the geometry, which comes from shapes that fit.
+/// The slices have the sizes of the geometry, which was made from checked shapes.
 pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
     } else if w.is_empty() {

@@ -43,7 +43,7 @@ pub struct MatRef<T> {
     pub col_stride: isize,
 }
 
-// SAFETY: it is an address; whoever reads through it promises that this is allowed.
+// SAFETY: it is an address; a caller that reads through it promises that the read is allowed.
 unsafe impl<T: Sync> Send for MatRef<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for MatRef<T> {}

@@ -12,8 +12,8 @@ impl Program {
     /// [`FloatKernels`](crate::kernels::FloatKernels) instantiates it for each type.
     ///
     /// # Safety
-    /// There is a source for each input, with the numbers of the split in its layout, and a result;
-    /// `sums` is as long as [`Split::sums`] says.
+    /// There is a source for each input, and its layout has the numbers of the split. The program has a
+    /// result. `sums` has the length that [`Split::sums`] gives.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
         sources: &[Source<T>],

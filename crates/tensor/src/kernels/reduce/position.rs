@@ -1,5 +1,5 @@
 //! The positions of extremes: `argmax` and `argmin`. The extreme is computed first, at full speed;
-//! then the first element that equals it is searched.
+//! then the first element that equals it is located.
 
 use super::Fold;
 use super::kernel::{Sizes, fold, pieces};
