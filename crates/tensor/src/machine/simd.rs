@@ -1,8 +1,8 @@
 //! Compiles one kernel for several instruction sets.
 //!
 //! A kernel is written once as plain Rust. [`dispatch`] contains one copy of it compiled for each
-//! instruction set and selects a copy at run time, so the user does not need `-C
-//! target-cpu=native`.
+//! instruction set and selects a copy at run time, so the user does not need
+//! `-C target-cpu=native`.
 //!
 //! Every function that a kernel calls must be `#[inline(always)]`: a function that is not inlined
 //! is compiled for the baseline. A kernel captures pointers and slices by value (`move`): if it

@@ -16,9 +16,10 @@ const NC: usize = 4096;
 const NEAR: usize = 16 << 10;
 /// Length of a block along k for dot products.
 const INNER_KC: usize = 1024;
-/// An operand is packed if at least this many tiles read each of its panels,
+/// An operand is packed if at least this many tiles read each of its panels, and the panels have at
+/// least [`SHORT`] steps.
 const REUSE: usize = 5;
-/// and if its panels have at least this many steps. Shorter panels fit in the cache in any layout.
+/// Minimum number of steps of a panel that is packed. Shorter panels fit in the cache in any layout.
 const SHORT: usize = 32;
 
 /// Cuts `len` into `parts` nearly equal pieces. Yields the start and length of each.
