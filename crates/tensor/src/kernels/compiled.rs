@@ -1,15 +1,15 @@
-//! The kernels, compiled here once for each number type.
+//! Compiles the kernels in this crate, once for each number type.
 //!
-//! A generic function is compiled anew in every crate that uses it with a concrete type. For
-//! kernels of many instruction sets that would be minutes, in every program and every test. A
-//! method of a trait that is implemented for `f32` is an ordinary function of this crate; the
-//! generic methods of the tensor call it. Kernels that other kernels call have traits of their own beside
-//! their loops ([`Pointwise`], [`Gemm`]), so that no kernel imports this list of all.
+//! A generic function is compiled again in every crate that uses it with a concrete type. For
+//! kernels of several instruction sets that would cost minutes, in every program and every test. A
+//! method of a trait that is implemented for `f32` is an ordinary function of this crate, and the
+//! generic methods of the tensor call it. Kernels that other kernels call have their own traits
+//! next to their loops ([`Pointwise`], [`Gemm`]), so that no kernel imports this list.
 //!
-//! The traits are public, because they are bounds of [`Float`](crate::Float), and so their methods
-//! can be called from any crate by way of `T: Float`. Nobody else can implement them for an element type:
+//! The traits are public because they are bounds of [`Float`](crate::Float), so any crate can call
+//! their methods through `T: Float`. No other crate can implement them for an element type, because
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
-//! although its arguments can hardly be made elsewhere.
+//! although other crates can hardly construct its arguments.
 
 use super::conv::{self, Geometry};
 use super::gemm::{self, Gemm, MatRef};
@@ -21,7 +21,7 @@ use crate::machine::Shared;
 
 /// Kernels of floating-point numbers.
 pub trait FloatKernels: Pointwise + Gemm {
-    /// Safe code cannot call it:
+    /// Evaluates a program. Safe code cannot call it:
     ///
     /// ```compile_fail,E0133
     /// use wengert_tensor::{Float, Program};
@@ -57,7 +57,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
     /// # Safety
-    /// The slices have the sizes of the geometry, which comes from shapes that fit.
+    /// The slices have the sizes of the geometry, which was made from checked shapes.
     #[doc(hidden)]
     unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// # Safety

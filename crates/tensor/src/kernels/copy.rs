@@ -1,12 +1,12 @@
-//! Copies in reading order.
+//! Copies of strided tensors into row-major order.
 
 use crate::layout::{Collapsed, Cursor};
 
-/// Side of the square pieces in which a transposed matrix is copied: a piece of source and one of
-/// target stay in the cache.
+/// Side of the square tiles in which a transposed matrix is copied: a tile of the source and a tile
+/// of the target stay in the cache.
 const TILE: usize = 16;
 
-/// Writes the elements of a layout to `out` in reading order.
+/// Writes the elements of a layout to `out` in row-major order.
 ///
 /// # Safety
 /// `base` is the first element of the tensor that `layout` belongs to.
@@ -23,7 +23,8 @@ pub(crate) unsafe fn copy<T: Copy>(base: *const T, layout: Collapsed, out: &mut 
         unsafe { Cursor::new(layout, 0).read(base, out) };
         return;
     };
-    // Columns are contiguous where rows are wanted: copy by square pieces.
+    // The rows of the result are strided in memory, and its columns are contiguous: copy square
+    // tiles.
     let (height, _) = rows.inner();
     let mut planes = rows.outer().map(|planes| Cursor::new(planes, 0));
     for plane in out.chunks_exact_mut(height * len) {

@@ -1,15 +1,17 @@
-//! Elements by positions that are data: reading them, adding to them, and choosing by a mask. Whoever
-//! calls has checked the positions.
+//! Indexing by positions that are data: reading elements, adding to them, and choosing by a mask.
+//! The caller has checked the positions.
 
 use crate::layout::{Collapsed, Cursor, Shape, Strides};
 use crate::machine::{Shared, ranges, simd};
 use crate::number::{Numeric, Scalar};
 
-/// For each place of the outer axes the rows at these indices: `out` is `[outer, index, row]`.
+/// Copies the rows at these indices, for each position of the outer axes. `out` has shape
+/// `[outer, index, row]`.
 ///
 /// # Safety
-/// `base` is the first element of a tensor whose layout before and behind an axis is `outer` and `rows`;
-/// `step` leads along this axis, in which the indices lie. `out` is not empty and has that many elements.
+/// `base` is the first element of a tensor; `outer` and `rows` are its layouts before and behind
+/// the indexed axis, and `step` is the stride of this axis. Each index is within the axis. `out` is
+/// not empty and has as many elements as `[outer, index, row]`.
 pub(crate) unsafe fn select<T: Copy>(
     base: *const T,
     [outer, rows]: [Collapsed; 2],
@@ -38,11 +40,12 @@ pub(crate) unsafe fn select<T: Copy>(
     }
 }
 
-/// The elements at the places of an index tensor of shape `of_index`, with its numbers along `axis`.
+/// Reads one element for each element of an index tensor of shape `of_index`: the index replaces
+/// the position along `axis`.
 ///
 /// # Safety
-/// `base` is the first element of a tensor with these strides, in which the places lie. `out` has as many
-/// elements as `index`.
+/// `base` is the first element of a tensor with these strides that contains all these positions.
+/// `out` has as many elements as `index`.
 pub(crate) unsafe fn gather<T: Copy>(
     base: *const T,
     strides: &Strides,
@@ -65,7 +68,8 @@ pub(crate) unsafe fn gather<T: Copy>(
     }
 }
 
-/// Each of these numbers, and its place in a tensor with these strides: that of its index along `axis`.
+/// Calls `meet` for each of these numbers with its offset in a tensor with these strides: the index
+/// replaces the position along `axis`.
 #[inline]
 pub(crate) fn each_place<T: Copy>(
     shape: Shape,
@@ -85,16 +89,16 @@ pub(crate) fn each_place<T: Copy>(
     }
 }
 
-/// Walks the places of an index tensor's elements in another tensor with these strides, as if all
-/// indices were zero; and what one index more along `axis` adds.
+/// Returns a cursor over the offsets of an index tensor's elements in another tensor with these
+/// strides, as if all indices were zero, and the stride of `axis`.
 fn places(index: Shape, axis: usize, strides: &Strides) -> (Cursor, isize) {
     let mut others = *strides;
     others[axis] = 0;
     (Cursor::new(Collapsed::new(&index, &others), 0), strides[axis])
 }
 
-/// Adds rows of `width` numbers to the rows of `sums` at these indices, in each block of `block` sums;
-/// whether a sum was wrapped.
+/// Adds rows of `width` numbers to the rows of `sums` at these indices, in each block of `block`
+/// sums. Returns whether a sum was wrapped.
 pub(crate) fn add_rows<T: Numeric>(
     sums: &mut [T],
     block: usize,
@@ -122,7 +126,7 @@ pub(crate) fn add_rows<T: Numeric>(
     )
 }
 
-/// Puts the rows of each block of `from` into a block of `out`: row k at `start + k·step` rows.
+/// Copies the rows of each block of `from` to a block of `out`: row k goes to row `start + k·step`.
 pub(crate) fn put_steps<T: Copy>(
     from: &[T],
     block: usize,
@@ -143,8 +147,8 @@ pub(crate) fn put_steps<T: Copy>(
     }
 }
 
-/// Adds the rows of each block of `from` to a block of `to`: row k at `start + k·step` rows; whether a
-/// sum was wrapped.
+/// Adds the rows of each block of `from` to a block of `to`: row k is added to row
+/// `start + k·step`. Returns whether a sum was wrapped.
 pub(crate) fn add_steps<T: Numeric>(
     from: &[T],
     block: usize,
@@ -174,10 +178,11 @@ pub(crate) fn add_steps<T: Numeric>(
     wrapped
 }
 
-/// Elements handled at a time, small enough to stay in the cache.
+/// Elements per block, few enough to stay in the cache.
 const BLOCK: usize = 512;
 
-/// In reading order the first of two where the mask is true, else the second.
+/// Writes the element of the first tensor where the mask is true, else that of the second, in
+/// row-major order.
 ///
 /// # Safety
 /// Each pointer is to the first element of the tensor that the layout beside it belongs to; the layouts
@@ -212,7 +217,8 @@ pub(crate) unsafe fn choose<T: Scalar>(
                 #[inline(always)]
                 move || {
                     for (i, to) in out.iter_mut().enumerate() {
-                        // Both are read whatever the mask says: a choice, not a branch.
+                        // Both are read whatever the mask is, so that the compiler emits a select
+                        // and no branch.
                         let (x, y) = (x[i], y[i]);
                         *to = if which[i] { x } else { y };
                     }

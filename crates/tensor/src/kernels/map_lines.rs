@@ -1,11 +1,12 @@
-//! A map applied to every line of a row-major array.
+//! Applies a map along one axis of a row-major array.
 
 use crate::geometry::Rows;
 use crate::machine::simd;
 use crate::machine::{Shared, cost, ranges};
 use crate::number::Real;
 
-/// `x` is [outer, n, inner], `out` [outer, rows, inner], neither empty but for n = 0.
+/// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
+/// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
 pub(crate) fn map_lines<T: Real>(x: &[T], n: usize, inner: usize, rows: &Rows, out: &mut [T]) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
@@ -13,7 +14,8 @@ pub(crate) fn map_lines<T: Real>(x: &[T], n: usize, inner: usize, rows: &Rows, o
     let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::narrow(d)).collect();
     let cost = cost(&[outer, inner, rows.inputs.len() + m]);
     let to = Shared(out.as_mut_ptr());
-    // Each row of the result is computed by itself, so where the ranges meet makes no difference.
+    // Each row of the result is computed independently, so the boundaries of the ranges do not
+    // change it.
     ranges(outer * m, cost, m, |range| {
         // SAFETY: the ranges are disjoint parts of the result, which has outer·m·inner elements.
         let out = unsafe {
@@ -63,7 +65,8 @@ fn line<T: Real>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut 
     }
 }
 
-/// The same with a vector for each number: sums in the same order.
+/// Applies the map to `inner` lines at once, with vectors along the inner axis. The terms are added
+/// in the same order as in `line`.
 #[inline(always)]
 fn plane_of_lines<T: Real>(
     x: &[T],

@@ -1,4 +1,4 @@
-//! Batches of matrix products: how few calls of the kernel they take.
+//! Products of batches of matrices, with as few calls of the matrix kernel as possible.
 
 use super::compiled::FloatKernels;
 use super::gemm::MatRef;
@@ -7,13 +7,13 @@ use crate::machine::{Shared, cost};
 use crate::shapes::{Face, face};
 use rayon::prelude::*;
 
-/// Products of fewer multiplications than this are dealt out whole to threads; the kernel splits
-/// larger ones itself.
+/// A product of fewer multiplications than this is computed by one thread, and a batch of them is
+/// distributed over threads. The kernel splits larger products itself.
 const SMALL: usize = 1 << 21;
-/// What is worth another thread, in multiplications.
+/// A batch of fewer multiplications than this stays on one thread.
 const WORTH: usize = 1 << 20;
 
-/// An operand: its first matrix, and how to get to the others.
+/// An operand: its first matrix, and the shape and strides of its batch axes.
 pub(crate) struct Operand<T> {
     matrix: MatRef<T>,
     batch: Shape,
@@ -21,7 +21,7 @@ pub(crate) struct Operand<T> {
 }
 
 impl<T> Operand<T> {
-    /// The operand whose first element is at `ptr`.
+    /// Returns the operand whose first element is at `ptr`.
     #[inline]
     pub fn new(
         ptr: *const T,
@@ -45,7 +45,7 @@ impl<T> Operand<T> {
         }
     }
 
-    /// Steps from matrix to matrix when the batch is repeated to `batch`.
+    /// Returns the layout of the matrices when the batch is broadcast to `batch`.
     fn broadcast(&self, batch: &Shape) -> Collapsed {
         let lead = batch.rank() - self.batch.rank();
         let steps: Shape = *batch;
@@ -58,11 +58,11 @@ impl<T> Operand<T> {
     }
 }
 
-/// The products of all matrices of the batch.
+/// Computes the products of all matrices of the batch.
 ///
 /// # Safety
-/// The operands' elements exist, their inner dimensions agree, their batches broadcast to `batch`, and `out` holds the
-/// product.
+/// The operands' elements exist, their inner dimensions agree, their batches broadcast to `batch`, and
+/// `out` has the size of the product.
 pub(crate) unsafe fn product<T: FloatKernels>(
     a: &Operand<T>,
     b: &Operand<T>,
@@ -79,7 +79,8 @@ pub(crate) unsafe fn product<T: FloatKernels>(
     if steps_b.inner() == (count, 0)
         && let Some(row_stride) = stacked(&steps_a, count, &a.matrix)
     {
-        // One matrix on the right for all: those on the left are one tall matrix.
+        // All matrices on the left are multiplied with the same matrix on the right, so they form
+        // one tall matrix.
         let tall = MatRef { rows: count * m, row_stride, ..a.matrix };
         // SAFETY: its rows are those of the batch, in order, and so are those of the result.
         return unsafe { T::gemm(tall, b.matrix, out.as_mut_ptr(), n, false) };
@@ -108,7 +109,7 @@ pub(crate) unsafe fn product<T: FloatKernels>(
     }
 }
 
-/// The distance between rows if the matrices of a batch, one below the other, are one matrix.
+/// Returns the stride of the rows if the matrices of a batch, one below the other, are one matrix.
 fn stacked<T>(steps: &Collapsed, count: usize, matrix: &MatRef<T>) -> Option<isize> {
     let (len, step) = steps.inner();
     if len != count {

@@ -1,11 +1,12 @@
-//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, pointwise programs,
-//! maps along axes, indexing, copies and random numbers.
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, pointwise
+//! programs, maps along axes, indexing, copies and random numbers.
 //!
-//! A kernel takes slices, pointers with strides, and sizes that fit; it writes into a slice of its caller.
-//! It knows everything below it and no tensor: whoever calls has checked the shapes and made the result.
+//! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
+//! into a slice of the caller. This module knows the modules below it and no tensor: the caller has
+//! checked the shapes and allocated the result.
 //!
-//! `compiled` lists what is compiled once for each type. Families of kernels import from `gemm` and `reduce`;
-//! `matmul` alone imports from `compiled`.
+//! `compiled` lists the kernels that are compiled once for each type. Families of kernels import
+//! from `gemm` and `reduce`; only `matmul` imports from `compiled`.
 
 mod compiled;
 pub(crate) mod conv;

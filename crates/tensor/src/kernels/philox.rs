@@ -1,21 +1,21 @@
-//! The generator.
+//! The random number generator Philox4x32-10.
 
 use crate::machine::simd;
 use rand::rand_core::Infallible;
 use rand::{Rng, SeedableRng, TryRng};
 
-/// The bijection Philox4x32 with ten rounds: four random words for each (counter, key).
-/// J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2,
-/// 3", SC 2011.
+/// The bijection Philox4x32 with ten rounds: four random words for each (counter, key). J. K.
+/// Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
+/// 2011.
 ///
-/// Words stand in the lower halves of `u64`; the upper halves are of no account. So each step of
-/// many such computations side by side is one instruction on vectors of 64-bit lanes, whose
-/// multiplication reads lower halves only.
+/// Words are stored in the lower halves of `u64`; the upper halves are ignored. Each step of many
+/// such computations side by side is then one instruction on vectors of 64-bit lanes, whose
+/// multiplication reads only the lower halves.
 #[inline(always)]
 fn philox([mut c0, mut c1, mut c2, mut c3]: [u64; 4], key: u64) -> [u64; 4] {
     const ROUNDS: u32 = 10;
     const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    // The golden ratio and √3 - 1: what the keys grow by from round to round.
+    // The golden ratio and √3 - 1: the increments of the keys from round to round.
     const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
     let (k0, k1) = (key as u32, (key >> 32) as u32);
     for round in 0..ROUNDS {
@@ -31,19 +31,20 @@ fn philox([mut c0, mut c1, mut c2, mut c3]: [u64; 4], key: u64) -> [u64; 4] {
 
 const LOWER: u64 = 0xFFFF_FFFF;
 
-/// A block of a stream: two words in each number, the first in its lower half.
+/// Returns one block of a stream: each number holds two words, the first in its lower half.
 #[inline(always)]
 fn block(key: u64, stream: u64, number: u64) -> [u64; 2] {
     let [w0, w1, w2, w3] = philox([number, number >> 32, stream, stream >> 32], key);
     [(w0 & LOWER) | w1 << 32, (w2 & LOWER) | w3 << 32]
 }
 
-/// Blocks made at a time where many are wanted, and their bytes.
+/// Blocks that are computed at a time, and their size in bytes.
 const BLOCKS: usize = 32;
 pub(super) const BATCH: usize = 16 * BLOCKS;
 
-/// Calls `take` with the bytes of a stream from the word at `position` on, up to [`BATCH`] at a time,
-/// `count` in all; the first argument says how many came before.
+/// Calls `take` with the bytes of a stream, starting at the word at `position`: up to [`BATCH`]
+/// bytes at a time, `count` in all. The first argument of `take` is the number of bytes before
+/// these.
 #[inline(always)]
 pub(super) fn for_bytes(
     key: u64,
@@ -53,7 +54,7 @@ pub(super) fn for_bytes(
     mut take: impl FnMut(usize, &[u8]),
 ) {
     let mut done = 0;
-    // The first words may stand in the middle of a block.
+    // The first word may be in the middle of a block.
     let mut skip = (position % 4) as usize * 4;
     let mut first = position / 4;
     while done < count {
@@ -70,13 +71,16 @@ pub(super) fn for_bytes(
     }
 }
 
-/// The generator Philox4x32-10: word `4b + w` of a stream is word `w` of the bijection of (block
-/// `b`, stream) under the key. The state is the key, the stream and a position, so it can be stored
-/// in three numbers, and streams of other keys or numbers are independent. Passes the batteries of
-/// TestU01 (Salmon et al. 2011). Not for cryptography.
+/// The counter-based random number generator Philox4x32-10.
 ///
-/// Implements [`rand::Rng`], so all that `rand` offers works with it. The trait has to be in scope for a call
-/// such as `rng.next_u64()`: the package `wengert` has the crate as `wengert::rand`.
+/// Word `4b + w` of a stream is word `w` of the bijection of (block `b`, stream) under the key. The
+/// state is the key, the stream and a position, so three numbers store it. Streams with different
+/// keys or stream numbers are independent. The generator passes the test batteries of TestU01
+/// (Salmon et al. 2011). It is not suitable for cryptography.
+///
+/// It implements [`rand::Rng`], so everything that `rand` offers works with it. The trait must be
+/// in scope for a call such as `rng.next_u64()`: the package `wengert` exports the crate as
+/// `wengert::rand`.
 ///
 /// ```
 /// use wengert_tensor::{Philox, Tensor};
@@ -90,35 +94,38 @@ pub(super) fn for_bytes(
 pub struct Philox {
     key: u64,
     stream: u64,
-    /// Words handed out so far.
+    /// Number of words generated so far.
     position: u64,
-    /// The block that holds the next word, unless the next word is the first of its block.
+    /// The block that contains the next word, unless the next word is the first of its block.
     block: [u64; 2],
 }
 
 impl Philox {
-    /// A generator with this key, at the beginning of stream 0.
+    /// Creates a generator with the key `seed`, at the beginning of stream 0.
     pub fn new(seed: u64) -> Self {
         Self::with_stream(seed, 0)
     }
 
-    /// A generator with this key, at the beginning of a stream. Streams do not overlap.
+    /// Creates a generator with the key `seed`, at the beginning of a stream. Streams do not
+    /// overlap.
     pub fn with_stream(seed: u64, stream: u64) -> Self {
         Self::from_state([seed, stream, 0])
     }
 
-    /// A generator that is independent of this one and of all others split from it, now or later.
-    /// Its key is drawn from this one, which so moves on.
+    /// Returns a new generator, independent of this one and of all others split from it, before or
+    /// after. Its key is drawn from this generator, which advances by two words.
     pub fn split(&mut self) -> Self {
         Self::new(self.next_u64())
     }
 
-    /// All there is to know: key, stream, and how many words of 32 bits were handed out.
+    /// Returns the whole state: the key, the stream, and the number of 32-bit words generated so
+    /// far.
     pub fn state(&self) -> [u64; 3] {
         [self.key, self.stream, self.position]
     }
 
-    /// The generator that had this [`state`](Philox::state). Any three numbers are one.
+    /// Creates the generator that had this [`state`](Philox::state). Any three numbers are a valid
+    /// state.
     pub fn from_state([key, stream, position]: [u64; 3]) -> Self {
         let mut rng = Philox { key, stream, position, block: [0; 2] };
         if position % 4 != 0 {
@@ -127,7 +134,7 @@ impl Philox {
         rng
     }
 
-    /// Makes the block that the next word stands in.
+    /// Computes the block that contains the next word.
     #[inline]
     fn load(&mut self) {
         self.block = block(self.key, self.stream, self.position / 4);
@@ -152,14 +159,15 @@ impl TryRng for Philox {
         Ok(self.word())
     }
 
-    /// Two words, the lower half first.
+    /// Returns two words, the first in the lower half.
     #[inline]
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         let low = u64::from(self.word());
         Ok(low | u64::from(self.word()) << 32)
     }
 
-    /// The bytes of the next words, least significant first; what is left of the last is dropped.
+    /// Fills `bytes` with the next words, least significant byte first. Unused bytes of the last
+    /// word are dropped.
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         let Philox { key, stream, position, .. } = *self;
         let count = bytes.len().div_ceil(4) as u64;
@@ -179,12 +187,12 @@ impl TryRng for Philox {
 impl SeedableRng for Philox {
     type Seed = [u8; 8];
 
-    /// The key, least significant byte first.
+    /// Creates a generator whose key is `seed`, least significant byte first.
     fn from_seed(seed: [u8; 8]) -> Self {
         Self::new(u64::from_le_bytes(seed))
     }
 
-    /// The same as [`Philox::new`].
+    /// Creates the same generator as [`Philox::new`].
     fn seed_from_u64(seed: u64) -> Self {
         Self::new(seed)
     }
@@ -195,8 +203,7 @@ mod tests {
     use super::*;
     use rand::RngExt;
 
-    /// The vectors that the Random123 distribution of Salmon et al. ships for philox4x32 with ten
-    /// rounds.
+    /// Test vectors for philox4x32 with ten rounds from the Random123 distribution of Salmon et al.
     #[test]
     fn known_answers() {
         let answer = |counter: [u32; 4], key: [u32; 2]| {
@@ -248,7 +255,7 @@ mod tests {
         }
         assert_eq!(Philox::seed_from_u64(3), Philox::new(3));
         assert_eq!(Philox::from_seed([3, 0, 0, 0, 0, 0, 0, 0]), Philox::new(3));
-        // At the very end of a stream it begins again.
+        // The position wraps around at the end of a stream.
         let mut last = Philox::from_state([3, 0, u64::MAX]);
         last.next_u32();
         assert_eq!(last.next_u32(), Philox::new(3).next_u32());

@@ -1,4 +1,4 @@
-//! Random numbers: bits of a generator made into masks, uniform and normal numbers.
+//! Random numbers: masks, uniform and normal numbers from random bits.
 
 use super::philox::{BATCH, for_bytes};
 use crate::machine::{Shared, ranges, simd};
@@ -6,7 +6,8 @@ use crate::number::Scalar;
 use rand::Rng;
 use std::f64::consts::TAU;
 
-/// `one` where the 32 bits of that number in the stream are below `below`, else `zero`.
+/// Fills `out` with a random mask: element i is `one` if the 32-bit word i of the stream is less
+/// than `below`, else `zero`.
 pub(crate) fn keep<T: Scalar>(
     key: u64,
     stream: u64,
@@ -34,10 +35,11 @@ pub(crate) fn keep<T: Scalar>(
     });
 }
 
-/// Bytes asked from a generator at a time.
+/// Bytes that are requested from a generator at a time.
 const BYTES: usize = 2048;
 
-/// Overwrites `numbers` with `f` of groups of random words, `per` numbers to a group of `K` bytes.
+/// Overwrites `numbers` with random numbers: `f` computes `per` numbers from each group of `K`
+/// random bytes.
 #[inline(always)]
 pub(crate) fn draw<T: Copy, const K: usize>(
     numbers: &mut [T],
@@ -61,21 +63,21 @@ pub(crate) fn draw<T: Copy, const K: usize>(
     }
 }
 
-/// 24 random bits as a multiple of 2⁻²⁴ in [0, 1).
+/// Returns 24 random bits as a multiple of 2⁻²⁴ in [0, 1).
 #[inline(always)]
 pub(crate) fn unit24(word: u32) -> f64 {
     f64::from(word >> 8) * 2f64.powi(-24)
 }
 
-/// 53 random bits as a multiple of 2⁻⁵³ in [0, 1).
+/// Returns 53 random bits as a multiple of 2⁻⁵³ in [0, 1).
 #[inline(always)]
 pub(crate) fn unit53(words: u64) -> f64 {
     (words >> 11) as f64 * 2f64.powi(-53)
 }
 
-/// Two independent standard normal numbers from two uniform ones, the first in (0, 1]: √(-2 ln u)
-/// times cosine and sine of 2πv. G. E. P. Box, M. E. Muller, "A note on the generation of random
-/// normal deviates", 1958.
+/// Returns two independent standard normal numbers from two uniform numbers, of which the first is
+/// in (0, 1]: √(-2 ln u) times the cosine and the sine of 2πv. G. E. P. Box, M. E. Muller, "A note
+/// on the generation of random normal deviates", 1958.
 pub(crate) fn box_muller(u: f64, v: f64) -> [f64; 2] {
     let radius = (-2.0 * u.ln()).sqrt();
     let (sin, cos) = (TAU * v).sin_cos();

@@ -1,11 +1,11 @@
-//! Memory for the numbers of one call, recycled as that of tensors is.
+//! Temporary memory for the numbers of one call, recycled like the memory of tensors.
 
 use crate::layout::Shape;
 use crate::machine::Block;
 use crate::number::Numeric;
 use std::marker::PhantomData;
 
-/// Room for some numbers; what they are at first is not specified.
+/// A temporary array of numbers. Its initial contents are unspecified.
 pub(super) struct Scratch<T> {
     block: Block,
     numbers: PhantomData<T>,

@@ -1,8 +1,8 @@
-//! Machine: recycled blocks of memory (`storage`), work shared among threads (`parallel`), and code
-//! compiled for several instruction sets (`simd`).
+//! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
+//! (`parallel`), and kernels compiled for several instruction sets (`simd`).
 //!
-//! It knows layouts, because a block stores the shape and the strides of its tensor. It does not know what
-//! the bytes in a block mean.
+//! This module knows layouts, because a block stores the shape and the strides of its tensor. It
+//! does not know what the bytes in a block mean.
 mod parallel;
 mod simd;
 mod storage;

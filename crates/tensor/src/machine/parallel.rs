@@ -1,18 +1,19 @@
-//! Splitting work over threads.
+//! Distributes work over threads.
 
 use std::ops::Range;
 
-/// Below this many numbers (times steps) a call stays on its thread: waking another costs some
-/// 20 to 40 µs, in which one thread does this much by itself.
+/// Number of elementary steps below which a call stays on its thread. Waking another thread costs
+/// some 20 to 40 µs, and one thread computes about this many steps in that time.
 pub(crate) const PARALLEL: usize = 1 << 17;
 
-/// A number of elementary steps: a product, or the largest number if it cannot be counted.
+/// Returns the product of `factors`, a number of elementary steps. It saturates at `usize::MAX`.
 pub(crate) fn cost(factors: &[usize]) -> usize {
     factors.iter().fold(1usize, |product, &factor| product.saturating_mul(factor))
 }
 
-/// Calls `work` with ranges that together cover `0..n`, on several threads if `cost`, the number of
-/// elementary steps of the whole, is worth it. Ranges start at multiples of `align`.
+/// Calls `work` with ranges that together cover `0..n`. Uses several threads if `cost`, the number
+/// of elementary steps of the whole call, is at least [`PARALLEL`]. Every range starts at a
+/// multiple of `align`.
 pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<usize>) + Sync) {
     let threads = if cost < PARALLEL { 1 } else { rayon::current_num_threads() };
     if threads == 1 {
@@ -28,16 +29,17 @@ pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<us
     });
 }
 
-/// A pointer that may cross threads, for writing disjoint parts of one result.
+/// A pointer that can be sent to other threads, so that they write disjoint parts of one result.
 #[derive(Clone, Copy)]
 pub struct Shared<T>(pub *mut T);
-// SAFETY: whoever writes through it keeps to a part of its own.
+// SAFETY: everyone who writes through it writes only to a part of its own.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
-    /// The pointer; a method, so that a closure captures the whole.
+    /// Returns the pointer. It is a method so that a closure captures the whole struct, which is
+    /// `Send`.
     pub fn get(self) -> *mut T {
         self.0
     }

@@ -1,17 +1,19 @@
-//! One source, several instruction sets.
+//! Compiles one kernel for several instruction sets.
 //!
-//! A kernel is written once as plain Rust. [`dispatch`] holds a copy of it compiled for each
-//! instruction set and picks one at run time, so nobody needs `-C target-cpu=native` to be fast.
+//! A kernel is written once as plain Rust. [`dispatch`] contains one copy of it compiled for each
+//! instruction set and selects a copy at run time, so the user does not need
+//! `-C target-cpu=native`.
 //!
-//! Everything a kernel calls must be `#[inline(always)]`: a call that stays a call is baseline
-//! code. A kernel captures pointers and slices by value (`move`): through a reference the compiler
-//! assumes that a store may change the pointer, and gives up on vectors.
+//! Every function that a kernel calls must be `#[inline(always)]`: a function that is not inlined
+//! is compiled for the baseline. A kernel captures pointers and slices by value (`move`): if it
+//! captured them by reference, the compiler would assume that a store may change the pointer, and
+//! would not vectorise the loop.
 
-/// What a kernel may know about the instructions it is compiled for.
+/// Properties of the instruction set that a kernel is compiled for.
 pub trait Isa: Copy + 'static {
-    /// Whether a fused multiply-add is one instruction; without, `mul_add` is a slow library call.
+    /// Whether a fused multiply-add is one instruction. If not, `mul_add` is a slow library call.
     const FMA: bool;
-    /// For messages and benchmarks.
+    /// The name of the instruction set, for messages and benchmarks.
     const NAME: &'static str;
 }
 
@@ -28,7 +30,7 @@ macro_rules! isas {
 }
 isas! {
     #[cfg_attr(target_arch = "aarch64", allow(dead_code))]
-    /// What every processor of the target has.
+    /// The instructions that every processor of the target has.
     Baseline cfg!(target_feature = "fma");
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     /// AVX2 with FMA: 256-bit vectors.
@@ -37,25 +39,25 @@ isas! {
     /// AVX-512 F, VL, BW, DQ: 512-bit vectors.
     Avx512 true;
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
-    /// 128-bit vectors, part of every aarch64.
+    /// NEON: 128-bit vectors, part of every aarch64.
     Neon true;
 }
 
-/// A computation to be compiled once per instruction set; `run` is `#[inline(always)]`.
+/// A computation that is compiled once per instruction set. `run` must be `#[inline(always)]`.
 pub trait Kernel {
-    /// What it returns.
+    /// The type of the result.
     type Output;
-    /// The computation.
+    /// Runs the computation, compiled for the instruction set `I`.
     fn run<I: Isa>(self) -> Self::Output;
 }
 
-/// Runs the copy of the kernel for the best instruction set this processor has.
+/// Runs the copy of the kernel for the best instruction set that this processor has.
 #[inline(always)]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
         match x86::level() {
-            // SAFETY: `level` says so only where the processor has these instructions.
+            // SAFETY: `level` returns this value only if the processor has these instructions.
             x86::AVX512 => unsafe { x86::avx512(kernel) },
             // SAFETY: as above.
             x86::AVX2 => unsafe { x86::avx2(kernel) },
@@ -72,7 +74,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     }
 }
 
-/// [`dispatch`] for a closure, where the loop needs to know nothing about the instruction set.
+/// Runs a closure through [`dispatch`], for loops that do not depend on the instruction set.
 #[inline(always)]
 pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
     struct Closure<F>(F);
@@ -86,7 +88,7 @@ pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
     dispatch(Closure(loops))
 }
 
-/// The name of the instruction set that [`dispatch`] picks here.
+/// Returns the name of the instruction set that [`dispatch`] selects on this machine.
 #[cfg(test)]
 pub fn isa_name() -> &'static str {
     struct Name;
@@ -118,7 +120,8 @@ pub(crate) mod x86 {
         }
     }
 
-    /// `WENGERT_ISA=baseline|avx2` asks for less than the processor has: for tests and comparisons.
+    /// Detects the instruction set. The environment variable `WENGERT_ISA=baseline|avx2` selects a
+    /// smaller one than the processor has, for tests and comparisons.
     #[cold]
     fn detect() -> u8 {
         let most = if is_x86_feature_detected!("avx512f")
@@ -143,14 +146,14 @@ pub(crate) mod x86 {
     }
 
     /// # Safety
-    /// The processor has the instructions that are named here.
+    /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
     pub unsafe fn avx512<K: Kernel>(kernel: K) -> K::Output {
         kernel.run::<Avx512>()
     }
 
     /// # Safety
-    /// The processor has the instructions that are named here.
+    /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx2,fma")]
     pub unsafe fn avx2<K: Kernel>(kernel: K) -> K::Output {
         kernel.run::<Avx2>()

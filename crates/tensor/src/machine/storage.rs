@@ -1,15 +1,16 @@
-//! Memory: a tensor is one pointer to a counted block, and blocks are recycled.
+//! Memory of tensors: a tensor is one pointer to a reference-counted block, and freed blocks are
+//! recycled.
 //!
-//! A block is a header followed by the numbers. A view is a block that has an owner in place of
-//! numbers. Small blocks come from free lists, one per size class and thread: a scalar's whole life
-//! is a push and a pop. Large ones come from lists that all threads share, so that what one thread
-//! makes and another drops is not hoarded by the second. Both are capped; what is over goes back
-//! to the system.
+//! A block is a header followed by the elements. A view is a block that has an owner instead of
+//! elements. Small blocks come from free lists, one per size class and thread, so allocating and
+//! freeing a scalar is a pop and a push. Large blocks come from free lists that all threads share:
+//! otherwise blocks that one thread allocates and another frees would pile up in the second thread.
+//! The size of the lists is limited; blocks above the limit are returned to the system.
 //!
-//! **Every byte a block hands out has been written before**: fresh blocks are zeroed (which costs
-//! nothing where the system hands out zeroed pages), recycled ones hold what they held. Memory
-//! with unspecified contents is therefore still memory with *some* contents, and a slice of numbers
-//! over it is sound; only `bool`, for which most bytes are no value, must be cleared first.
+//! **Every byte of a block has been initialised**: new blocks are zeroed (which costs nothing where
+//! the system provides zeroed pages), and recycled blocks keep their old contents. "Unspecified
+//! contents" therefore still means initialised memory, and a slice of numbers over it is sound.
+//! Only `bool`, for which most byte values are invalid, must be cleared first.
 
 use crate::layout::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -23,37 +24,40 @@ struct Header {
     refs: AtomicU32,
     class: u16,
     rank: u16,
-    /// The first number; the next free block while on a list.
+    /// Pointer to the first element. While the block is on a free list: the next free block.
     data: *mut u8,
-    /// What only views have: strides, and the block that owns the numbers.
+    /// Only for views: the strides, and the block that owns the elements.
     view: Option<Box<View>>,
-    /// Narrow, so that a scalar and its header share one cache line.
+    /// The sizes of the axes, in 32 bits so that a scalar and its header share one cache line.
     sizes: [u32; MAX_RANK],
 }
 
 struct View {
-    /// `None`: row-major.
+    /// `None` if the view is row-major.
     strides: Option<Strides>,
     owner: Block,
 }
 
 const LINE: usize = 64;
 const HEADER: usize = size_of::<Header>();
-/// Large data starts here, on a line of its own.
+/// Offset of the elements of a large block, aligned to a cache line.
 const DATA: usize = HEADER.next_multiple_of(LINE);
-/// What fits between the header and the next line lies there: a scalar needs no second line.
+/// Bytes between the header and the next cache line. Elements that fit are stored there, so a
+/// scalar occupies one cache line.
 const INLINE: usize = DATA - HEADER;
 const _: () = assert!(HEADER + size_of::<f64>() == LINE);
 
-/// Four sizes to each doubling, from 40 bytes on (the least in use is one line).
+/// Number of size classes: four for each doubling of the size, from 40 bytes on. The smallest class
+/// in use is one cache line.
 const CLASSES: usize = 232;
-/// Blocks below this class (8 KiB) are small: listed per thread.
+/// Classes below this one (blocks of at most 8 KiB) are small: each thread has its own free lists.
 const SMALL: usize = 32;
-/// What a thread keeps of each small class, and all threads together of the large ones, in bytes.
+/// Limits of the free lists in bytes: `KEEP_SMALL` for each small class of a thread, `KEEP_LARGE`
+/// for all large classes of the process together.
 const KEEP_SMALL: usize = 4 << 20;
 const KEEP_LARGE: usize = 1 << 30;
 
-/// The bytes of the largest tensor.
+/// The size of the largest tensor in bytes.
 const MAX_BYTES: usize = 8 * MAX_NUMEL;
 
 #[inline]
@@ -70,20 +74,21 @@ fn class_size(class: usize) -> usize {
 
 fn class_layout(class: usize) -> Layout {
     let size = class_size(class);
-    // Lines of their own for what is read by vectors; small blocks would waste half their memory.
+    // Blocks that are read by vectors are aligned to a cache line. Small blocks would waste half of
+    // their memory that way.
     let align = if size <= 256 { 16 } else { LINE };
-    // Cannot fail: `Block::new` admits no size for which it would.
+    // This cannot fail: `Block::new` rejects every size for which it would.
     Layout::from_size_align(size, align).expect("sizes of classes are valid")
 }
 
-/// Free blocks, chained through `Header::data`.
+/// A list of free blocks, linked through `Header::data`.
 struct List {
     head: Cell<*mut Header>,
     bytes: Cell<usize>,
 }
 
 impl List {
-    #[allow(clippy::declare_interior_mutable_const)] // each use is a list of its own, as meant
+    #[allow(clippy::declare_interior_mutable_const)] // every use makes a new list, as intended
     const EMPTY: List = List { head: Cell::new(null_mut()), bytes: Cell::new(0) };
 
     #[inline]
@@ -98,7 +103,7 @@ impl List {
     }
 
     /// # Safety
-    /// `block` is of this list's class and nobody else's.
+    /// `block` has the class of this list, and nobody else uses it.
     #[inline]
     unsafe fn push(&self, block: *mut Header, class: usize) {
         // SAFETY: the caller hands the block over.
@@ -136,18 +141,18 @@ struct Large(UnsafeCell<[List; CLASSES]>);
 unsafe impl Send for Large {}
 static LARGE: Mutex<Large> = Mutex::new(Large(UnsafeCell::new([List::EMPTY; CLASSES])));
 static LARGE_BYTES: AtomicUsize = AtomicUsize::new(0);
-/// The bytes of large blocks in use, and the most there were at a time.
+/// Bytes of large blocks in use now, and the maximum so far.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static MOST_IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-/// How many bytes the tensors of this process hold that take 8 KiB or more each: the smaller ones are not
-/// counted, nor is memory that is kept for reuse. Sizes are rounded up as memory is handed out, by a
-/// quarter at most.
+/// Returns the number of bytes that the tensors of this process hold, counting only tensors of 8
+/// KiB or more. Memory that is kept for reuse is not counted. Sizes are those of the allocated
+/// blocks, which are rounded up by at most a quarter.
 pub fn memory_allocated() -> usize {
     IN_USE.load(Ordering::Relaxed)
 }
 
-/// The most that [`memory_allocated`] was since the process began or since
+/// Returns the maximum of [`memory_allocated`] since the process began or since the last call of
 /// [`reset_max_memory_allocated`].
 ///
 /// ```
@@ -161,13 +166,13 @@ pub fn max_memory_allocated() -> usize {
     MOST_IN_USE.load(Ordering::Relaxed)
 }
 
-/// From now on [`max_memory_allocated`] is the most since now.
+/// Resets [`max_memory_allocated`] to the memory that is in use now.
 pub fn reset_max_memory_allocated() {
     MOST_IN_USE.store(memory_allocated(), Ordering::Relaxed);
 }
 
-/// Gives the memory that is kept for reuse back to the system: this thread's small blocks and all
-/// large ones. Tensors in use are not touched.
+/// Returns the memory that is kept for reuse to the system: the small blocks of this thread and all
+/// large blocks. Tensors in use are not affected.
 pub fn release_memory() {
     let _ = POOL.try_with(|pool| {
         for (class, list) in pool.0.iter().enumerate() {
@@ -213,8 +218,9 @@ fn fresh(class: usize) -> *mut Header {
     block.cast()
 }
 
-/// Field by field: a header that is put together elsewhere and copied in wider pieces waits for the
-/// narrow stores to reach the cache, which takes longer than everything else here.
+/// Writes the header field by field. A header that is built elsewhere and copied in wider pieces
+/// causes a store-forwarding stall: the wide loads wait until the narrow stores have reached the
+/// cache, which takes longer than the rest of the allocation.
 ///
 /// # Safety
 /// `block` came from `obtain(class)`, and its header holds nothing to drop.
@@ -273,7 +279,7 @@ unsafe fn give_back(block: *mut Header, class: usize) {
     }
 }
 
-/// A counted handle to a block. Knows nothing of the type of the numbers.
+/// A reference-counted handle to a block. It does not know the element type.
 pub(crate) struct Block(NonNull<Header>);
 
 // SAFETY: the header is immutable while shared, the count is atomic, and the numbers are written
@@ -283,7 +289,8 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// Room for the elements of `shape`, of `size` bytes each. The contents are unspecified.
+    /// Allocates a block for the elements of `shape`, `size` bytes each. The contents are
+    /// unspecified.
     #[inline(always)]
     #[track_caller]
     pub fn new(shape: &Shape, size: usize) -> Self {
@@ -310,16 +317,16 @@ impl Block {
         }
     }
 
-    /// The numbers of `self`, from byte `offset` on, under another shape.
+    /// Returns a view of the elements of `self` with another shape, starting at byte `offset`.
     ///
     /// # Safety
-    /// Every element that shape and strides lead to lies within the numbers of `self`.
+    /// Every element of the view lies within the elements of `self`.
     #[track_caller]
     pub unsafe fn view(&self, shape: Shape, strides: Option<Strides>, offset: isize) -> Self {
         check_axes(&shape);
         let class = class_of(HEADER);
         let block = obtain(class);
-        // A view of a view refers to the owner itself: no chains.
+        // A view of a view refers to the owner of the elements, so there are no chains of views.
         let owner = self.header().view.as_ref().map_or(self, |view| &view.owner).clone();
         // SAFETY: `obtain` gives room for a header; the offset is in bounds by the contract.
         unsafe {
@@ -341,7 +348,7 @@ impl Block {
         usize::from(self.header().rank)
     }
 
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     #[inline]
     fn sizes(&self) -> &[u32] {
         &self.header().sizes[..self.rank()]
@@ -363,7 +370,7 @@ impl Block {
         self.sizes().iter().map(|&n| n as usize).product()
     }
 
-    /// `None`: row-major.
+    /// Returns the strides, or `None` if the block is row-major.
     #[inline]
     pub fn strides(&self) -> Option<&Strides> {
         self.header().view.as_ref().and_then(|view| view.strides.as_ref())
@@ -374,7 +381,7 @@ impl Block {
         self.header().data
     }
 
-    /// Whether this handle is the only way to its numbers.
+    /// Returns whether this handle is the only one through which the elements can be reached.
     #[inline]
     pub fn is_unique(&self) -> bool {
         let sole = |header: &Header| header.refs.load(Ordering::Acquire) == 1;
@@ -382,7 +389,8 @@ impl Block {
             && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
     }
 
-    /// Where the block lies that owns the numbers: blocks that share memory give the same.
+    /// Returns the address of the block that owns the elements. It is equal for blocks that share
+    /// memory.
     pub fn owner(&self) -> usize {
         self.header().view.as_ref().map_or(self.0, |view| view.owner.0).as_ptr() as usize
     }
@@ -396,7 +404,8 @@ fn check_axes(shape: &Shape) {
     }
 }
 
-/// Zeros hide nothing: strides are products of the sizes behind them.
+/// Checks the shape of an empty tensor. An axis of size 0 does not make the other sizes irrelevant:
+/// the strides are products of the sizes of later axes and must not overflow.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -415,7 +424,7 @@ fn too_large(shape: Shape) -> ! {
 impl Clone for Block {
     #[inline]
     fn clone(&self) -> Self {
-        // Relaxed is enough: whoever clones has a handle already. An overflow would need 2³² handles.
+        // Relaxed is enough: the caller already has a handle. An overflow would need 2³² handles.
         let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
         if before > u32::MAX / 2 {
             std::process::abort()
@@ -428,7 +437,8 @@ impl Drop for Block {
     #[inline]
     fn drop(&mut self) {
         let header = self.header();
-        // The last owner needs no locked instruction: nobody else can count up from one.
+        // If this is the last handle, no atomic read-modify-write is needed: no other thread can
+        // clone a handle that it does not have.
         if header.refs.load(Ordering::Acquire) != 1 {
             if header.refs.fetch_sub(1, Ordering::Release) != 1 {
                 return;

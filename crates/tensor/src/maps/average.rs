@@ -12,7 +12,7 @@ fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> AxisMaps {
     cheapest_first([map(0), map(1)])
 }
 
-/// The maps of `avg_pool2d`, for the tape.
+/// Returns the maps of `avg_pool2d`, for the tape.
 #[doc(hidden)]
 pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<AxisMaps> {
     shapes::no_dilation(op, pool)?;
@@ -20,14 +20,14 @@ pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<AxisMaps> {
     Ok(averages(shape, &out, [Windows::sliding(pool, 0), Windows::sliding(pool, 1)]))
 }
 
-/// The maps of `adaptive_avg_pool2d`, for the tape.
+/// Returns the maps of `adaptive_avg_pool2d`, for the tape.
 #[doc(hidden)]
 pub fn adaptive_average_maps(op: &str, shape: &[usize], size: [usize; 2]) -> Rule<AxisMaps> {
     let out = shapes::adaptive_pool2d(op, shape, size)?;
     Ok(averages(shape, &out, [Windows::Adaptive; 2]))
 }
 
-/// The average of each window.
+/// Returns the map that averages the elements of each window.
 fn average(windows: Windows, n: usize, m: usize) -> AxisMap {
     AxisMap::new(
         n,

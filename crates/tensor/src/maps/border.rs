@@ -1,9 +1,9 @@
-//! Borders made of the image itself.
+//! Padding with elements of the image itself.
 
 use crate::geometry::{AxisMap, AxisMaps, PadMode};
 use crate::shapes::{self, Rule};
 
-/// The maps of `pad_mode`, for the tape.
+/// Returns the maps of `pad_mode`, for the tape.
 #[doc(hidden)]
 pub fn border_maps(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> Rule<AxisMaps> {
     shapes::pad_mode(shape, padding, mode)?;

@@ -1,17 +1,17 @@
-//! Images in another size: maps of rows and columns.
+//! Interpolation of images to another size, as maps of rows and columns.
 
 use super::cheapest_first;
 use crate::geometry::{AxisMap, AxisMaps, Interpolate, InterpolateMode, InterpolateSize};
 use crate::shapes::{self, Rule};
 
 impl Interpolate {
-    /// The map from an axis of size `n` to one of size `m`, along height (0) or width (1).
+    /// Returns the map from an axis of size `n` to one of size `m`, along height (0) or width (1).
     fn map(&self, n: usize, m: usize, side: usize) -> AxisMap {
         let step = match self.to {
             InterpolateSize::To(_) => n as f64 / m as f64,
             InterpolateSize::By(scale) => 1.0 / scale[side],
         };
-        // Whatever the scale, an axis that keeps its size keeps its pixels.
+        // An axis that keeps its size keeps its pixels, whatever the scale is.
         let whole = |i: usize| [(i, 1.0), (i, 0.0)];
         let between = |at: f64| {
             let i = (at as usize).min(n - 1);
@@ -20,7 +20,8 @@ impl Interpolate {
         };
         let row = |o: usize| match self.mode {
             _ if n == m => whole(o),
-            // In 32 bits, as PyTorch: where o·n/m is a whole number this decides which pixel it is.
+            // In `f32`, as in PyTorch: where o·n/m is an integer, rounding decides which pixel is
+            // read.
             InterpolateMode::Nearest => whole(((o as f32 * step as f32) as usize).min(n - 1)),
             InterpolateMode::Bilinear { align_corners: true } => {
                 between(if m > 1 { o as f64 * ((n - 1) as f64 / (m - 1) as f64) } else { 0.0 })
@@ -33,7 +34,7 @@ impl Interpolate {
     }
 }
 
-/// The maps of `interpolate`, for the tape.
+/// Returns the maps of `interpolate`, for the tape.
 #[doc(hidden)]
 pub fn interpolation_maps(shape: &[usize], how: &Interpolate) -> Rule<AxisMaps> {
     let out = shapes::interpolate(shape, how)?;

@@ -1,8 +1,8 @@
-//! Maps: the linear maps along axes that an average, an interpolation, a border or an unfolding consists
-//! of.
+//! Maps: linear maps along axes, of which average pooling, interpolation, padding modes and
+//! unfolding consist.
 //!
-//! It knows layouts, options and shape rules, and no numbers: `kernels` applies a map. The tape of
-//! automatic differentiation uses this room, too.
+//! This module knows layouts, options and shape rules, and no numbers: `kernels` applies a map. The
+//! tape of automatic differentiation uses this module, too.
 
 mod average;
 mod border;
@@ -18,8 +18,8 @@ pub use unfold::Windows;
 use crate::geometry::AxisMap;
 use smallvec::SmallVec;
 
-/// The maps of rows and columns in the order that costs least: where images shrink, the rows go
-/// first, for that is the faster direction, and the columns are then fewer.
+/// Orders the maps of rows and columns by cost. Where images shrink, the map of rows goes first: it
+/// is the faster direction, and fewer rows remain for the map of columns.
 fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
     let [rows, columns] = maps;
     let shrinks = rows.1.outputs() <= rows.1.inputs();

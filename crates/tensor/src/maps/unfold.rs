@@ -1,25 +1,24 @@
-//! The windows of images laid side by side: a map of the rows, one of the columns, and another order
-//! of axes.
+//! `unfold` and `fold`: a map of the rows, a map of the columns, and a permutation of the axes.
 
 use crate::geometry::{AxisMap, AxisMaps, Conv};
 use crate::layout::Shape;
 use crate::shapes::{self, Rule};
 use smallvec::SmallVec;
 
-/// What `unfold` and `fold` are made of, for the tape.
+/// The maps, shapes and permutation that `unfold` and `fold` consist of, for the tape.
 #[doc(hidden)]
 pub struct Windows {
-    /// From height to kh·H', from width to kw·W'.
+    /// The maps from height to kh·H' and from width to kw·W'.
     pub maps: AxisMaps,
-    /// Images after the maps: `[…, C, kh·H', kw·W']`.
+    /// The shape of the images after the maps: `[…, C, kh·H', kw·W']`.
     pub mapped: SmallVec<[isize; 8]>,
-    /// The same with windows apart: `[…, C, kh, H', kw, W']`.
+    /// The same with separate axes for the taps: `[…, C, kh, H', kw, W']`.
     pub apart: SmallVec<[isize; 8]>,
-    /// To `[…, C, kh, kw, H', W']`, and back: it is its own inverse.
+    /// The permutation to `[…, C, kh, kw, H', W']`. It is its own inverse.
     pub order: SmallVec<[isize; 8]>,
-    /// `[…, C, kh, kw, H', W']`.
+    /// The shape after the permutation: `[…, C, kh, kw, H', W']`.
     pub ordered: SmallVec<[isize; 8]>,
-    /// `[…, C·kh·kw, H'·W']` of `unfold`, `[…, C, H, W]` of `fold`.
+    /// The shape of the result: `[…, C·kh·kw, H'·W']` of `unfold`, `[…, C, H, W]` of `fold`.
     pub out: SmallVec<[isize; 8]>,
 }
 
@@ -33,7 +32,7 @@ impl Windows {
         let map = |side: usize| {
             let (n, around) = (size[side], conv.padding[side].0 as isize);
             let [taps, places] = [apart[channel + 1 + 2 * side], apart[channel + 2 + 2 * side]];
-            // Row tap·places + place of the map.
+            // The input index that row tap·places + place of the map reads.
             let place = move |row: usize| {
                 let (tap, place) = (row / places, row % places);
                 (place * conv.stride[side] + tap * conv.dilation[side]) as isize - around
@@ -56,7 +55,7 @@ impl Windows {
         }
     }
 
-    /// Those of `unfold`.
+    /// Returns the parts of `unfold`.
     #[allow(clippy::missing_errors_doc)] // a shape rule
     pub fn of_unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<Self> {
         let (apart, out) = shapes::unfold(shape, kernel, conv)?;
@@ -64,7 +63,7 @@ impl Windows {
         Ok(Self::new(size, apart, out, conv))
     }
 
-    /// Those of `fold`.
+    /// Returns the parts of `fold`.
     #[allow(clippy::missing_errors_doc)] // a shape rule
     pub fn of_fold(
         shape: &[usize],

@@ -1,7 +1,7 @@
-//! Number: element types as values (`dtype`), what loops ask of a number (`scalar`), and elementary
-//! functions that turn into vectors (`math`).
+//! Number types: element types as values (`dtype`), the traits that loops need (`scalar`), and
+//! elementary functions that vectorise (`math`).
 //!
-//! It knows the instruction sets of `machine`. It does not know that numbers lie in arrays.
+//! This module knows the instruction sets of `machine`. It does not know about arrays.
 
 mod dtype;
 mod math;

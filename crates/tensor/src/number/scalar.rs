@@ -1,26 +1,27 @@
-//! What loops ask of the numbers they run over.
+//! The traits of elements that loops need.
 
 use std::ops::{Add, Div, Mul, Sub};
 
-/// Whatever a tensor can store, as loops see it.
+/// A type that a tensor can store, as loops see it.
 pub trait Scalar: Copy + Default + PartialEq + PartialOrd + Send + Sync + 'static {
     #[doc(hidden)]
     #[inline(always)]
-    #[allow(clippy::eq_op)] // what it means to be no number
+    #[allow(clippy::eq_op)] // the definition of NaN
     fn is_nan_(self) -> bool {
         self != self
     }
 }
 
-/// Scalars with arithmetic: floats and integers. Every pattern of bits is such a number.
+/// Scalars with arithmetic: floats and integers. Every bit pattern is a valid value.
 pub trait Numeric:
     Scalar + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
-    /// The sum, and whether it does not fit (then the sum is wrapped).
+    /// Returns the sum, and whether it overflowed. A sum that overflowed is wrapped.
     #[doc(hidden)]
     fn adding(self, other: Self) -> (Self, bool);
-    /// Whether this number is a true sum: `added` was added to some other number by
-    /// [`adding`](Numeric::adding), in parts whose sums may have been wrapped on the way.
+    /// Returns whether this number is the true sum after `added` was added to some number by
+    /// [`adding`](Numeric::adding). `added` may have been added in several parts, whose
+    /// intermediate sums may have been wrapped.
     #[doc(hidden)]
     fn holds(self, added: i128) -> bool;
 }
@@ -53,7 +54,7 @@ macro_rules! integers {
             }
             fn holds(self, added: i128) -> bool {
                 let sum = i128::from(self);
-                let before = (sum - added) as $t; // wrapped as the sums were
+                let before = (sum - added) as $t; // wrapped, as the intermediate sums were
                 i128::from(before) + added == sum
             }
         }

@@ -1,4 +1,5 @@
-//! A correlation of stride 1 over planes: what the convolution is, and its adjoint in the input.
+//! A correlation of stride 1 over planes. The convolution and its adjoint in the input are computed
+//! with it.
 
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
@@ -6,17 +7,20 @@ use crate::kernels::gemm::{Correlate, Gather, Kernels, Run, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
-/// Steps of the sum that a tile takes at once, where its pixels are gathered: bytes that stay in
-/// the first cache, and steps for which sums are worth a way to memory and back.
+/// Block size along the steps for tiles whose pixels are gathered. `NEAR` bytes of gathered pixels
+/// stay in the L1 cache. A block has at least `WORTH` steps: with fewer, writing the sums to memory
+/// and reading them again would not pay.
 const NEAR: usize = 20 << 10;
 const WORTH: usize = 192;
-/// The same, in steps, where pixels are read in place. Neighbouring steps read neighbouring pixels.
+/// Block size along the steps for tiles whose pixels are read in place. Neighbouring steps read
+/// neighbouring pixels.
 const STEPS: usize = 400;
-/// Rows that cross the end of a row of pixels are joined anew for every panel of weights; for more
-/// panels than this they are gathered once.
+/// Maximum number of panels of weights for which vectors that cross the end of a row of pixels are
+/// joined in registers. Joining is repeated for every panel; with more panels the pixels are
+/// gathered once.
 const JOINED: usize = 3;
 
-/// Cuts `len` into `parts` nearly equal pieces, longer ones first: where each starts and ends.
+/// Cuts `len` into `parts` nearly equal ranges, the longer ones first.
 pub fn pieces(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     let (each, longer) = (len / parts.max(1), len % parts.max(1));
     (0..parts).map(move |i| {
@@ -25,54 +29,59 @@ pub fn pieces(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Where to find a weight: that of map i in step p is at `i*map + steps[p]`, in each group.
+/// The layout of the weights: the weight of map i in step p is at `i*map + steps[p]`, in each
+/// group.
 pub struct Weights {
     pub group: usize,
     pub map: usize,
     pub steps: Vec<usize>,
 }
 
-/// Maps of `pixels` pixels, each the sum over steps of a weight times the planes, shifted.
+/// A correlation that computes maps of `pixels` pixels. Each pixel is the sum over steps of a
+/// weight times a shifted pixel of the planes.
 pub struct Correlation<T: 'static> {
     kernels: &'static Kernels<T>,
-    /// Maps.
+    /// Number of maps.
     maps: usize,
     pub pixels: usize,
-    /// For each step, how far on from the first pixel of a tile it reads.
+    /// For each step, the offset from the first pixel of a tile.
     shifts: Vec<usize>,
-    /// The same in a tile whose pixels have been gathered.
+    /// The same offsets in the buffer of a tile whose pixels have been gathered.
     gathered: Vec<usize>,
-    /// Steps in a block.
+    /// Maximum number of steps in a block.
     longest: usize,
-    /// Height and number of the panels of weights; the second are one lower.
+    /// Height and number of the panels of weights, for two heights. The second is smaller by one.
     panels: [(usize, usize); 2],
     tiles: Vec<Tile>,
     runs: Vec<Run>,
 }
 
-/// Columns of the result that one call of a kernel computes.
+/// A tile: the columns of the result that one call of a micro-kernel computes.
 struct Tile {
     vectors: usize,
-    /// Its first pixel.
+    /// The first pixel.
     first: usize,
-    /// Lanes in use in the last vector.
+    /// Number of lanes in use in the last vector.
     last: usize,
-    /// Where its vectors begin in a plane, if none crosses the end of a row.
+    /// Offsets of the vectors in a plane, if no vector crosses the end of a row.
     begins: [isize; 4],
-    /// Whether some do and are joined: from the given lane on they are in the next row. The place is
-    /// that of lane 0, which lies before the row by as many pixels as the vector has in the row
-    /// above: of planes that no tap reads, and so are narrower than the result, before the plane.
+    /// Whether some vectors cross the end of a row and are joined from two rows. `next` has, for
+    /// each vector, the offset of the second load and the first lane that is taken from it. The
+    /// offset is that of lane 0, so it lies before the start of the row by the number of pixels
+    /// that the vector has in the row above. If no tap reads the planes, which are then narrower
+    /// than the result, the offset may lie before the plane.
     joined: bool,
     next: [(isize, usize); 4],
-    /// The runs to be gathered otherwise.
+    /// The runs to be gathered if the vectors are not joined.
     runs: Range<usize>,
 }
 
 impl<T: Gemm> Correlation<T> {
-    /// For maps of `out` pixels over planes with this distance between rows.
+    /// Creates a correlation for maps of `out` pixels over planes whose rows have the stride
+    /// `pitch`.
     pub fn new(maps: usize, shifts: Vec<usize>, out: [usize; 2], pitch: usize) -> Self {
         let kernels = T::kernels();
-        // Few maps leave registers for more pixels.
+        // With few maps, registers are free for more pixels.
         let heights = |vectors: usize| kernels.correlate[0][vectors - 1].len();
         let vectors = if maps <= heights(4) { 4 } else { kernels.vectors };
         let parts = maps.div_ceil(heights(vectors)).max(1);
@@ -135,22 +144,22 @@ impl<T: Gemm> Correlation<T> {
         }
     }
 
-    /// How many tiles there are: what can be shared among threads.
+    /// Returns the number of tiles. Tiles are distributed over threads.
     pub fn tiles(&self) -> usize {
         self.tiles.len()
     }
 
-    /// Elements of the packed weights of a group.
+    /// Returns the number of elements of the packed weights of a group.
     pub fn packed_len(&self) -> usize {
         self.maps * self.shifts.len()
     }
 
-    /// Elements of a buffer for gathered pixels.
+    /// Returns the number of elements of the buffer for gathered pixels.
     pub fn gathered_len(&self) -> usize {
         self.gathered.last().map_or(0, |last| last + 5 * self.kernels.lanes)
     }
 
-    /// Elements behind the planes that are read, but do not count.
+    /// Returns the number of elements behind the planes that are loaded but not used.
     pub fn excess() -> usize {
         T::kernels().lanes
     }
@@ -182,7 +191,7 @@ impl<T: Gemm> Correlation<T> {
         }
     }
 
-    /// The maps of all images and groups, one after the other in `to`.
+    /// Computes the maps of all images and groups, one after the other in `to`.
     ///
     /// # Safety
     /// The shifts were made for these planes; `from` holds an image of them for each map of `to`.
@@ -218,7 +227,8 @@ impl<T: Gemm> Correlation<T> {
                     // buffer, and no other call writes these tiles.
                     unsafe {
                         let mut image = from.as_ptr().add(unit * source);
-                        // An image that is its own plane is read in place, if enough follows it.
+                        // An image that equals its plane is read in place, if enough elements
+                        // follow it.
                         if !planes.is_image() || (unit + 1) * source + Self::excess() > from.len() {
                             planes.fill(image, buffer);
                             image = buffer;
@@ -231,7 +241,7 @@ impl<T: Gemm> Correlation<T> {
         });
     }
 
-    /// Computes the tiles of this range, in all maps. `start`: what the sums begin with, if not zero.
+    /// Computes the tiles of this range, in all maps. The sums begin with `start`, or with zero.
     ///
     /// # Safety
     /// `planes` are those that the shifts were made for, with [`excess`](Self::excess) behind;
@@ -291,8 +301,9 @@ impl<T: Gemm> Correlation<T> {
     }
 }
 
-/// Shares the maps of `units` images, each in `parts`, among threads: calls `work` with an image,
-/// a range of its parts, and a buffer of `room` elements that were zero for the first image.
+/// Distributes the maps of `units` images, each with `parts` parts, over threads. Calls `work` with
+/// an image, a range of its parts, and a buffer of `room` elements. The buffer is zero for the
+/// first image of a thread's range, and later images see the contents that the previous one left.
 pub fn share<T: Gemm>(
     [units, parts]: [usize; 2],
     products: usize,
@@ -315,7 +326,8 @@ pub fn share<T: Gemm>(
 }
 
 impl Planes {
-    /// The shifts of all steps, channel by channel: `taps` are a phase and a distance in its plane.
+    /// Returns the offsets of all steps, channel by channel. `taps` has a phase and a shift in its
+    /// plane for each tap.
     pub fn shifts(&self, taps: &[(usize, [usize; 2])]) -> Vec<usize> {
         let tap = |channel, &(phase, [row, col]): &(usize, [usize; 2])| {
             self.plane(channel, phase) + row * self.pitch + col

@@ -1,11 +1,12 @@
-//! The convolution itself.
+//! The convolution.
 
 use super::Geometry;
 use super::correlation::{Correlation, Weights};
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
 
-/// The planes of an image that the taps read, and for each tap which of them and where.
+/// Returns the planes of an image that the taps read, and for each tap its plane and its shift
+/// there.
 fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
     let mut phases = Vec::new();
     let mut taps = Vec::with_capacity(g.taps());
@@ -36,7 +37,7 @@ fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
     (planes, taps)
 }
 
-/// By a correlation over the planes of each image.
+/// Computes the convolution as a correlation over the planes of each image.
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.

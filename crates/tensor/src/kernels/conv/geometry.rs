@@ -1,32 +1,32 @@
-//! The sizes of a convolution, in one place.
+//! The sizes of a convolution.
 
 use crate::geometry::Conv;
 
-/// All sizes of a convolution. Arrays of two are along H and along W.
+/// All sizes of a convolution. Arrays of two elements are along H and along W.
 #[derive(Clone, Copy, Debug)]
 pub struct Geometry {
-    /// Images.
+    /// Number of images.
     pub n: usize,
-    /// Groups of channels.
+    /// Number of groups of channels.
     pub groups: usize,
-    /// Channels of the input in a group.
+    /// Channels of the input in each group.
     pub c: usize,
-    /// Channels of the result in a group.
+    /// Channels of the result in each group.
     pub o: usize,
-    /// Of an input image.
+    /// Size of an input image.
     pub size: [usize; 2],
-    /// Of an image of the result.
+    /// Size of an image of the result.
     pub out: [usize; 2],
-    /// Taps.
+    /// Size of the kernel in taps.
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
-    /// Zeros before and after the image.
+    /// Rows and columns of zeros before and after the image.
     pub padding: [(usize, usize); 2],
 }
 
 impl Geometry {
-    /// For the shapes of an input, a weight and a result that belong together.
+    /// Returns the geometry for the shapes of an input, a weight and a result that belong together.
     pub fn new(x: &[usize], w: &[usize], y: &[usize], conv: &Conv) -> Self {
         let mut this = Geometry {
             n: x[0],
@@ -41,30 +41,32 @@ impl Geometry {
             padding: conv.padding,
         };
         for axis in 0..2 {
-            // A longer stride leads from the one window to none, too, and multiples of it could not
-            // be counted.
+            // A stride longer than the padded image gives one window, as a stride of its length
+            // does. The stride is limited to this length, because multiples of a longer one could
+            // overflow.
             let (before, after) = this.padding[axis];
             this.stride[axis] = this.stride[axis].min((before + this.size[axis] + after).max(1));
         }
         if this.kernel == [1, 1] && this.stride == [1, 1] && this.padding == [(0, 0); 2] {
-            // Where pixels do not meet, an image is one row of them.
+            // A 1×1 kernel combines no neighbouring pixels, so an image is treated as one row of
+            // pixels.
             let row = [1, this.pixels()];
             (this.size, this.out) = (row, row);
         }
         this
     }
 
-    /// Pixels of an input image.
+    /// Returns the number of pixels of an input image.
     pub fn pixels(&self) -> usize {
         self.size[0] * self.size[1]
     }
 
-    /// Pixels of an image of the result.
+    /// Returns the number of pixels of an image of the result.
     pub fn out_pixels(&self) -> usize {
         self.out[0] * self.out[1]
     }
 
-    /// Taps of a kernel.
+    /// Returns the number of taps of a kernel.
     pub fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }

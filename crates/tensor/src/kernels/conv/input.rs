@@ -8,17 +8,17 @@ use crate::kernels::gemm::{Use, with_buffer};
 use crate::machine::simd;
 use crate::machine::{Shared, cost};
 
-/// Along an axis, the pixels i ≡ `first` (mod stride) of an input image.
+/// The pixels i ≡ `first` (mod stride) of an input image, along one axis.
 struct Phase {
     first: usize,
-    /// How many pixels.
+    /// Number of pixels.
     len: usize,
-    /// The taps that touch them, each with its distance: pixel first + u·stride meets pixel
-    /// u + distance of the gradient.
+    /// The taps that read these pixels, each with its distance: pixel first + u·stride reads
+    /// pixel u + distance of the gradient.
     taps: Vec<(usize, isize)>,
 }
 
-/// The phases of an axis, and the least distance of all.
+/// Returns the phases of an axis, and the least distance of all taps.
 fn phases(g: &Geometry, axis: usize) -> (Vec<Phase>, isize) {
     let stride = g.stride[axis];
     let phase = |first: usize| {
@@ -35,7 +35,7 @@ fn phases(g: &Geometry, axis: usize) -> (Vec<Phase>, isize) {
     (phases, least)
 }
 
-/// How many pixels of a gradient with its borders the phases of an axis reach.
+/// Returns the number of pixels of the padded gradient that the phases of an axis read.
 fn reach(phases: &[Phase], least: isize) -> usize {
     let ends = phases.iter().flat_map(|phase| {
         phase.taps.iter().map(|&(_, distance)| phase.len + (distance - least) as usize)
@@ -43,7 +43,7 @@ fn reach(phases: &[Phase], least: isize) -> usize {
     ends.max().unwrap_or_default()
 }
 
-/// See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
+/// Computes the adjoint. See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
@@ -93,17 +93,17 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     }
 }
 
-/// The input pixels of one phase.
+/// The input pixels of one phase along each axis.
 struct Part<T: 'static> {
     correlation: Correlation<T>,
     weights: Weights,
-    /// How many.
+    /// Number of rows and columns.
     size: [usize; 2],
-    /// The first of them.
+    /// The first row and column.
     first: [usize; 2],
 }
 
-/// Several phases: each is computed on its own, image by image, and all are put together.
+/// Computes several phases, each on its own, image by image, and interleaves them.
 ///
 /// # Safety
 /// As [`run`]; planes and parts are those of the geometry.
@@ -157,15 +157,15 @@ unsafe fn interleaved<T: Gemm>(
     });
 }
 
-/// Writes the maps of all phases, which follow each other at `from`, to their places.
+/// Copies the maps of all phases, which follow each other at `from`, to their pixels in the image.
 ///
 /// # Safety
-/// The maps are there, and `to` has room for the channels of an image.
+/// All maps are at `from`, and `to` has room for the channels of an image.
 #[inline(always)]
 unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
     let (step, across) = (g.stride, g.stride[1].min(g.size[1]));
     let mut from = from;
-    // Parts that differ in their column only stand next to each other.
+    // Parts that differ only in their columns follow each other.
     for parts in parts.chunks(across) {
         let rows = parts[0].size[0];
         for line in 0..g.c * rows {
@@ -201,7 +201,7 @@ unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[Part<T>], from: *const T, t
     }
 }
 
-/// The same for a stride of 2 along the rows: rows of pairs.
+/// Interleaves one row of two phases, for a stride of 2 along the rows: writes pairs.
 #[inline(always)]
 unsafe fn pairs<T: Gemm>(even: *const T, odd: *const T, to: *mut T, n: usize) {
     // SAFETY: the caller's promise.

@@ -1,4 +1,4 @@
-//! Convolution of batches of images, and its two adjoints.
+//! Convolution of batches of images, and its adjoints in the input and in the weight.
 
 mod correlation;
 mod forward;
@@ -12,10 +12,10 @@ pub(crate) use geometry::Geometry;
 
 use super::gemm::Gemm;
 
-/// The convolution: y from x, w and perhaps a bias.
+/// Computes the convolution y of x and w, plus an optional bias.
 ///
 /// # Safety
-/// The slices have the sizes of the geometry, which comes from shapes that fit.
+/// The slices have the sizes of the geometry, which was made from checked shapes.
 pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
     } else if w.is_empty() {
@@ -28,7 +28,7 @@ pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]
     }
 }
 
-/// The result without channels of the input: sums of nothing.
+/// Writes the result for an input without channels: empty sums plus the bias.
 fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
     let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
     for (map, y) in y.chunks_mut(pixels).enumerate() {
@@ -36,7 +36,7 @@ fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
     }
 }
 
-/// Its adjoint in the image: gx from gy and w.
+/// Computes the adjoint in the input: gx from gy and w.
 ///
 /// # Safety
 /// As [`forward`].
@@ -51,7 +51,7 @@ pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     }
 }
 
-/// Its adjoint in the weight: gw from x and gy.
+/// Computes the adjoint in the weight: gw from x and gy.
 ///
 /// # Safety
 /// As [`forward`].

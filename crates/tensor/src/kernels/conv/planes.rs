@@ -1,60 +1,62 @@
-//! Images with their borders, laid out so that every tap of a kernel is a constant distance.
+//! Padded images, laid out so that every tap of a kernel is at a constant offset.
 
 use crate::machine::simd;
 use crate::number::Real;
 use std::ops::Range;
 
-/// The planes of an image, in a buffer: for each channel one plane, or one for each phase of the
-/// stride that some tap reads. Pixel (i, j) of the plane of phase (a, b) is pixel
-/// (i·stride + a + origin, j·stride + b + origin) of the image, zero where there is none.
+/// The planes of an image, in a buffer. Each channel has one plane for each phase of the stride
+/// that some tap reads. Pixel (i, j) of the plane of phase (a, b) is pixel (i·stride + a + origin,
+/// j·stride + b + origin) of the image, or zero outside the image.
 pub struct Planes {
     pub channels: usize,
-    /// Of the image.
+    /// Size of the image.
     pub size: [usize; 2],
     pub stride: [usize; 2],
     pub phases: Vec<[usize; 2]>,
-    /// Negative: the image has a border before its first row, or column. Positive: it is cropped.
+    /// Negative: the image has padding before its first row, or column. Positive: the image is
+    /// cropped.
     pub origin: [isize; 2],
-    /// Of a plane.
+    /// Number of rows of a plane. The stride of its rows is `pitch`.
     pub rows: usize,
     pub pitch: usize,
 }
 
 impl Planes {
-    /// Elements of all planes.
+    /// Returns the number of elements of all planes.
     pub fn len(&self) -> usize {
         self.channels * self.phases.len() * self.rows * self.pitch
     }
 
-    /// Elements of the channels of an image.
+    /// Returns the number of elements of all channels of an image.
     pub fn image_len(&self) -> usize {
         self.channels * self.size[0] * self.size[1]
     }
 
-    /// Whether the planes are the image itself.
+    /// Returns whether the planes are equal to the image.
     pub fn is_image(&self) -> bool {
         let same = self.stride == [1, 1] && self.origin == [0, 0];
         same && self.size == [self.rows, self.pitch]
     }
 
-    /// Where a plane begins.
+    /// Returns the offset of a plane.
     pub fn plane(&self, channel: usize, phase: usize) -> usize {
         (channel * self.phases.len() + phase) * self.rows * self.pitch
     }
 
-    /// Along an axis, for a phase: which pixels of a plane of `len` lie in the image, and where the
-    /// first of them comes from.
+    /// Returns, for a phase along an axis, the range of pixels of a plane of `len` that lie in the
+    /// image, and the image pixel that the first of them comes from.
     fn inside(&self, axis: usize, phase: usize, len: usize) -> (Range<usize>, usize) {
         let stride = self.stride[axis] as isize;
         let first = self.origin[axis] + phase as isize;
-        // The least i, and the least too large, with first + i·stride not below 0, or the size.
+        // The least i for which first + i·stride is at least `bound`.
         let below = |bound: isize| (bound - first + stride - 1).div_euclid(stride).max(0) as usize;
         let (from, until) = (below(0).min(len), below(self.size[axis] as isize).min(len));
         let source = if from < until { (first + from as isize * stride) as usize } else { 0 };
         (from..until.max(from), source)
     }
 
-    /// Writes the pixels of an image. The borders are not touched: zero from the start, they stay.
+    /// Copies the pixels of an image to the planes. The padding is not written: it must be zero
+    /// before.
     ///
     /// # Safety
     /// `buffer` has room for all planes, and `image` for the channels of an image.
@@ -86,7 +88,7 @@ impl Planes {
     }
 }
 
-/// Rows of several channels to be copied. Distances in elements.
+/// A copy of the rows of several channels. Distances are in elements.
 #[derive(Clone, Copy)]
 struct Copy {
     channels: usize,
@@ -94,7 +96,7 @@ struct Copy {
     cols: usize,
     from_channel: usize,
     from_row: usize,
-    /// From a pixel to the next in the source.
+    /// Distance from a pixel to the next in the source.
     step: usize,
     to_channel: usize,
     to_row: usize,
@@ -102,10 +104,10 @@ struct Copy {
 
 impl Copy {
     /// # Safety
-    /// Both sides have the rows.
+    /// Both source and target have these rows.
     unsafe fn run<T: Real>(mut self, from: *const T, to: *mut T) {
         if self.step == 1 && self.from_row == self.cols && self.to_row == self.cols {
-            // Rows without a gap on either side are one.
+            // Rows without a gap on both sides are copied as one.
             (self.rows, self.cols) = (1, self.rows * self.cols);
         }
         let cols = self.cols;
@@ -131,7 +133,7 @@ impl Copy {
         }
     }
 
-    /// Calls `copy` with the place of each row on both sides.
+    /// Calls `copy` with the offset of each row in the source and in the target.
     #[inline(always)]
     fn rows(&self, copy: impl Fn(usize, usize)) {
         for channel in 0..self.channels {
@@ -146,7 +148,7 @@ impl Copy {
 }
 
 /// # Safety
-/// `from` has 2n - 1 elements, `to` n.
+/// `from` has 2n - 1 elements, and `to` has n.
 #[inline(always)]
 unsafe fn every_second<T: Real>(from: *const T, to: *mut T, n: usize) {
     // SAFETY: the caller's promise; the last pair may lack its second, which is not read.

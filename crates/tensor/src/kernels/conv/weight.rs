@@ -1,8 +1,10 @@
-//! The adjoint in the weight: pixels times gradients, summed over all pixels of all images.
+//! The adjoint in the weight: products of pixels and gradients, summed over all pixels of all
+//! images.
 //!
-//! The sum is a matrix product: one row for each channel and tap, whose pixels are read where they
-//! lie, times the gradient with its channels side by side, which are the lanes of vectors. Where
-//! they are too few for that, vectors lie along the pixels.
+//! The sum is a matrix product. Its left side has one row for each channel and tap, and its pixels
+//! are read in place. Its right side is the gradient, packed with its channels next to each other,
+//! which are the lanes of the vectors. Where there are too few channels, the vectors lie along the
+//! pixels.
 
 use super::Geometry;
 use super::correlation::pieces;
@@ -12,35 +14,37 @@ use crate::kernels::gemm::{Dots, Kernels, Panel, Use, Weigh, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
-/// Pixels of a block: their gradients of one tile stay in the first cache.
+/// Pixels in a block. The gradients of one tile for this many pixels stay in the L1 cache.
 const PIXELS: usize = 256;
-/// The same where vectors lie along the pixels: channels are read one by one.
+/// Pixels in a block if vectors lie along the pixels and channels are read one at a time.
 const PIXELS_ALONG: usize = 2048;
-/// A chunk, the sum of some blocks, has at least so many products,
+/// Minimum number of products in a chunk, which is the sum of some blocks.
 const CHUNK: usize = 1 << 21;
-/// and so many for each weight; adding chunks up takes time too.
+/// Minimum number of products for each weight in a chunk, because adding up the chunks takes time,
+/// too.
 const REUSE: usize = 256;
-/// There are no more chunks than this: what can be shared among threads.
+/// Maximum number of chunks. Chunks are the units that are distributed over threads.
 const CHUNKS: usize = 16;
 
-/// Where the pixels are, and in which order they are summed.
+/// The layout of the pixels, and the order in which they are summed.
 struct Plan<T: 'static> {
     kernels: &'static Kernels<T>,
     g: Geometry,
-    /// Images with their borders; none where images have no border.
+    /// The padded images, or `None` if the convolution has no padding.
     planes: Option<Planes>,
-    /// For each channel and tap, where its first pixel is.
+    /// For each channel and tap, the offset of its first pixel.
     taps: Vec<usize>,
     /// Elements from an image to the next, and from a row of windows to the next.
     image: usize,
     row: usize,
-    /// A block is so many images and,
+    /// Images in a block.
     images: usize,
-    /// of each, so many rows of the result.
+    /// Rows of the result in a block, for each of its images.
     rows: usize,
     /// Whether vectors lie along the pixels.
     along: bool,
-    /// Sums for each channel and tap: channels of the result, with what fills the last vector.
+    /// Number of sums for each channel and tap: the channels of the result, rounded up to whole
+    /// vectors unless vectors lie along the pixels.
     width: usize,
 }
 
@@ -49,14 +53,15 @@ struct Block<'a, T> {
     group: usize,
     images: Range<usize>,
     rows: Range<usize>,
-    /// Where the rows of windows begin; of the first image alone where vectors lie along them.
+    /// Offsets of the rows of windows. If vectors lie along the pixels, only those of the first
+    /// image.
     segments: &'a [usize],
     x: *const T,
     gy: *const T,
     sums: *mut T,
 }
 
-/// See [`Tensor::conv2d_weight`](crate::Tensor::conv2d_weight).
+/// Computes the adjoint. See [`Tensor::conv2d_weight`](crate::Tensor::conv2d_weight).
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
@@ -121,7 +126,7 @@ impl<T: Gemm> Plan<T> {
                 taps.extend((0..g.kernel[1]).map(|q| row + q * g.dilation[1]));
             }
         }
-        // The share of lanes in use is larger along the pixels.
+        // Vectors lie along the pixels if that uses a larger share of their lanes.
         let filled = |len: usize| len.next_multiple_of(kernels.lanes);
         let along = g.stride[1] == 1 && g.o * filled(g.out[1]) < g.out[1] * filled(g.o);
         let (pixels, width) = if along { (PIXELS_ALONG, g.o) } else { (PIXELS, filled(g.o)) };
@@ -141,12 +146,13 @@ impl<T: Gemm> Plan<T> {
         }
     }
 
-    /// Elements of the sums of a group: for each channel and tap, one for each channel of the result.
+    /// Returns the number of sums of a group: one for each channel, tap and channel of the result,
+    /// with the padding of the last vector.
     fn sums(&self) -> usize {
         self.taps.len() * self.width
     }
 
-    /// Blocks of an image, or of several.
+    /// Returns the number of blocks that an image, or a group of images, is cut into.
     fn bands(&self) -> usize {
         self.g.out[0].div_ceil(self.rows)
     }
@@ -224,13 +230,14 @@ impl<T: Gemm> Plan<T> {
         });
     }
 
-    /// Where the gradient of an image begins, in a channel of the block's group.
+    /// Returns the address of the gradient of an image, in a channel of the block's group.
     fn gradient(&self, block: &Block<T>, image: usize, channel: usize) -> *const T {
         let map = (image * self.g.groups + block.group) * self.g.o + channel;
         block.gy.wrapping_add(map * self.g.out_pixels() + block.rows.start * self.g.out[1])
     }
 
-    /// Vectors along the channels of the gradient, which are packed.
+    /// Adds the products of a block, with vectors along the channels of the gradient, which are
+    /// packed.
     ///
     /// # Safety
     /// The pixels of the block exist, and `packed` has room for its gradients.
@@ -276,7 +283,7 @@ impl<T: Gemm> Plan<T> {
         }
     }
 
-    /// Vectors along the pixels.
+    /// Adds the products of a block, with vectors along the pixels.
     ///
     /// # Safety
     /// The pixels of the block exist.
@@ -304,10 +311,11 @@ impl<T: Gemm> Plan<T> {
         }
     }
 
-    /// Writes the sums of a group as weights: channels of the result first.
+    /// Writes the sums of a group as weights, with the channels of the result as the first axis.
     fn transpose(&self, sums: &[T], gw: &mut [T]) {
         let taps = self.taps.len();
-        // A packed row runs a vector's length into the next: the last is written one by one.
+        // Packing writes up to one vector beyond the end of a row. Therefore the last row, or every
+        // row if rows are shorter than a vector, is written element by element.
         let rows = if taps >= self.kernels.lanes { self.g.o - 1 } else { 0 };
         let panel = Panel {
             src: sums.as_ptr(),

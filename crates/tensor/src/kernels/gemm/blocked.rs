@@ -1,26 +1,28 @@
-//! The loops around the micro-kernels, for one thread.
+//! The loops over cache blocks and panels around the micro-kernels, for one thread.
 
 use super::microkernel::{Inner, Outer};
 use super::pack::{Panel, Use, with_buffer};
 use super::{Gemm, MatRef, Product};
 
-/// Steps of k in a block: a panel of B this long stays in the first cache, a block of A in the
-/// second. A longer k is cut into blocks of nearly equal length.
+/// Length of a cache block along k. A panel of B of this length stays in the L1 cache, and a block
+/// of A in the L2 cache. A longer k is cut into blocks of nearly equal length.
 const KC: usize = 400;
-/// Rows of A in a block.
+/// Rows of A in a cache block.
 const MC: usize = 192;
-/// Columns of B in a block: the last cache has room for it.
+/// Columns of B in a cache block, which fits in the last-level cache.
 const NC: usize = 4096;
-/// Bytes of B that stay in the first cache beside the rows of C that pass.
+/// Size in bytes of a block of B that stays in the L1 cache together with the rows of C that are
+/// being computed. For such a block the loop over the panels of A is the outer one.
 const NEAR: usize = 16 << 10;
-/// Steps of k in a block of dot products.
+/// Length of a block along k for dot products.
 const INNER_KC: usize = 1024;
-/// A and B are packed where that many tiles and more read the same panel,
+/// An operand is packed if at least this many tiles read each of its panels, and the panels have at
+/// least [`SHORT`] steps.
 const REUSE: usize = 5;
-/// and it has that many steps: shorter panels fit the cache however they lie.
+/// Minimum number of steps of a panel that is packed. Shorter panels fit in the cache in any layout.
 const SHORT: usize = 32;
 
-/// Cuts `len` into `parts` nearly equal pieces: the start and length of each.
+/// Cuts `len` into `parts` nearly equal pieces. Yields the start and length of each.
 #[inline(always)]
 fn pieces(len: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
     let (each, longer) = (len / parts, len % parts);
@@ -32,19 +34,20 @@ fn pieces(len: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Cuts k into blocks of at most `longest` steps (a multiple of 16), nearly equal, that begin at whole cache lines.
+/// Cuts k into nearly equal blocks of at most `longest` steps (a multiple of 16). Each block begins
+/// at a multiple of 16, a whole number of cache lines.
 #[inline(always)]
 fn k_blocks(k: usize, longest: usize) -> impl Iterator<Item = (usize, usize)> {
     let kc = k_block(k, longest);
     (0..k.div_ceil(kc).max(1)).map(move |i| (i * kc, kc.min(k - i * kc)))
 }
 
-/// The longest of these blocks.
+/// Returns the length of the longest of these blocks.
 fn k_block(k: usize, longest: usize) -> usize {
     k.div_ceil(k.div_ceil(longest).max(1)).next_multiple_of(16).max(16)
 }
 
-/// C (+)= A·B by outer products of panels.
+/// Computes C (+)= A·B by outer products of panels.
 ///
 /// # Safety
 /// As [`super::gemm`], with C not empty.
@@ -81,9 +84,9 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
 /// How `outer` cuts its operands, and where it packs them. Ranges are pairs of start and length.
 struct Blocks<'a, T: 'static> {
     product: &'a Product<T>,
-    /// Width of a panel of B, at most.
+    /// Maximum width of a panel of B, in vectors.
     vectors: usize,
-    /// Height of a panel of A, at most.
+    /// Maximum height of a panel of A.
     rows: usize,
     packs_a: bool,
     packs_b: bool,
@@ -92,13 +95,13 @@ struct Blocks<'a, T: 'static> {
 }
 
 impl<T: Gemm> Blocks<'_, T> {
-    /// First row and height of the panels in a block of A.
+    /// Yields the first row and the height of each panel in a block of A.
     #[inline(always)]
     fn panels_of_a(&self, mc: usize) -> impl Iterator<Item = (usize, usize)> {
         pieces(mc, mc.div_ceil(self.rows))
     }
 
-    /// First column, vectors and columns of the panels in a block of B.
+    /// Yields the first column, the vectors and the columns of each panel in a block of B.
     #[inline(always)]
     fn panels_of_b(&self, nc: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let lanes = self.product.kernels.lanes;
@@ -147,7 +150,7 @@ impl<T: Gemm> Blocks<'_, T> {
         }
     }
 
-    /// C (+)= a block of A times a block of B.
+    /// Computes C (+)= a block of A times a block of B.
     unsafe fn multiply(
         &self,
         (p0, kc): (usize, usize),
@@ -215,7 +218,7 @@ impl<T: Gemm> Blocks<'_, T> {
     }
 }
 
-/// C (+)= A·B where C is narrow: computed as Bᵀ·Aᵀ, whose rows are long, and then transposed.
+/// Computes C (+)= A·B where C is narrow: computes Bᵀ·Aᵀ, whose rows are long, and transposes it.
 ///
 /// # Safety
 /// As [`super::gemm`], with C not empty.
@@ -238,7 +241,7 @@ pub unsafe fn swapped<T: Gemm>(product: &Product<T>) {
     });
 }
 
-/// C (+)= A·B by dot products. An operand whose k is not contiguous is copied.
+/// Computes C (+)= A·B by dot products. An operand whose k is not contiguous is copied.
 ///
 /// # Safety
 /// As [`super::gemm`].
@@ -262,7 +265,8 @@ pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
             // SAFETY: the tile is inside C, its operands inside A and B or their copies.
             unsafe { (kernels.inner[rows - 1][columns - 1])(&tile) };
         };
-        // The panel of the longer side stays in the first cache while the shorter side passes.
+        // The panel of the longer side stays in the L1 cache while the tiles of the shorter side
+        // are processed.
         if m > n {
             for i in pieces(m, a_panels) {
                 for j in pieces(n, b_panels) {
@@ -285,7 +289,7 @@ pub unsafe fn inner<T: Gemm>(product: &Product<T>) {
         for (p0, kc) in k_blocks(k, INNER_KC) {
             let mut a = MatRef { ptr: a.at(0, p0), ..a };
             let mut b = MatRef { ptr: b.at(p0, 0), ..b };
-            // Each row of A, or column of B, is a step of a panel that is `kc` wide.
+            // Pack each row of A, or column of B, as one step of a panel of width `kc`.
             let contiguous = |from: *const T, stride, k_stride, lines, to: *mut T| {
                 let panel = Panel { src: from, stride, k_stride, width: kc, valid: kc, k: lines };
                 // SAFETY: inside A or B, and the buffer.

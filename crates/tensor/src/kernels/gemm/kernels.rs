@@ -1,5 +1,4 @@
-//! The inner loops compiled for each instruction set, as tables of functions, and the choice among
-//! them.
+//! Tables of the micro-kernels compiled for each instruction set, and the selection of a table.
 
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
@@ -14,37 +13,42 @@ type GatherFn<T> = unsafe fn(&Gather<T>);
 type WeighFn<T> = unsafe fn(&Weigh<T>);
 type DotsFn<T> = unsafe fn(&Dots<T>);
 
-/// What one instruction set has for one element type.
+/// The micro-kernels of one instruction set for one element type.
 pub struct Kernels<T: 'static> {
-    /// For messages and benchmarks.
+    /// The name of the instruction set, for messages and benchmarks.
     #[allow(dead_code)] // for the messages of tests
     pub name: &'static str,
     /// Elements in a vector.
     pub lanes: usize,
-    /// The kernels with vectors of half the length, for results that fill no longer ones.
+    /// The kernels with vectors of half the length, for results that do not fill longer ones.
     pub half: Option<&'static Kernels<T>>,
-    /// Vectors in the row of a tile of full size.
+    /// Vectors in a row of a register tile of full size.
     pub vectors: usize,
-    /// By whether A's elements of a step are contiguous, vectors - 1, and rows - 1; as many rows as
-    /// the registers hold.
+    /// Micro-kernels of outer products, indexed by whether A's elements of a step are contiguous (0
+    /// or 1), by vectors - 1, and by rows - 1. There are as many rows as the registers hold.
     pub outer: [[&'static [OuterFn<T>]; 4]; 2],
-    /// By rows - 1 and columns - 1.
+    /// Micro-kernels of dot products, indexed by rows - 1 and columns - 1.
     pub inner: [[InnerFn<T>; 4]; 4],
-    /// Rows and columns of dot products whose sums fit the registers.
+    /// Rows and columns of the largest tile of dot products whose accumulators fit in the
+    /// registers.
     pub inner_tile: (usize, usize),
     /// Packs a panel.
     pub pack: PackFn<T>,
-    /// By whether vectors are joined, vectors - 1, and rows - 1, as many as in `outer`.
+    /// Correlations, indexed by whether vectors are joined (0 or 1), vectors - 1, and rows - 1.
+    /// There are as many rows as in `outer`.
     pub correlate: [[&'static [CorrelateFn<T>]; 4]; 2],
-    /// Likewise, rows being taps.
+    /// Products of pixels and gradients, indexed by vectors - 1 and taps - 1. There are as many
+    /// taps as rows in `outer`.
     pub weigh: [&'static [WeighFn<T>]; 4],
-    /// By channels - 1 and taps - 1, as many as in `outer`.
+    /// Dot products of pixels and gradients, indexed by channels - 1 and taps - 1. There are as
+    /// many taps as rows in `outer`.
     pub dots: [&'static [DotsFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
 }
 
-/// The heights of a form of tile, of $nv vectors; some forms take one more constant.
+/// The micro-kernels of one form with tiles of $nv vectors, for each number of rows. Some forms
+/// take one more constant.
 macro_rules! heights {
     ($form:ident $v:ty, $nv:literal, [$flag:literal]: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv, $flag>),*] };
     ($form:ident $v:ty, $nv:literal, []: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv>),*] };
@@ -54,8 +58,8 @@ macro_rules! inner {
         [$([inner::<$v, $rows, 1>, inner::<$v, $rows, 2>, inner::<$v, $rows, 3>, inner::<$v, $rows, 4>]),*]
     };
 }
-/// 16 vector registers: 12 sums, the vectors of B and one of A. With 3 vectors of B all 16 would
-/// be taken and some sums spilled.
+/// For 16 vector registers: up to 12 accumulators, the vectors of B and one vector of A. With 3
+/// vectors of B, 12 accumulators would need all 16 registers, and some would be spilled.
 macro_rules! narrow {
     ($form:ident $v:ty $(, $flag:literal)?) => {
         [
@@ -66,7 +70,7 @@ macro_rules! narrow {
         ]
     };
 }
-/// 32 vector registers.
+/// For 32 vector registers.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! wide {
     ($form:ident $v:ty $(, $flag:literal)?) => {
@@ -79,11 +83,11 @@ macro_rules! wide {
     };
 }
 
-/// A module with the tables of one instruction set.
+/// Defines a module with the tables of one instruction set.
 macro_rules! instruction_set {
     ($module:ident $name:literal $outer:ident $vectors:literal $inner:expr, $f32:ty, $f64:ty, pack $p32:ty, $p64:ty,
         half $half32:expr, $half64:expr $(, #[$features:meta])?) => {
-        #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // the baseline is for others
+        #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // aarch64 does not use the baseline
         mod $module {
             use super::*;
             #[allow(unused_imports)]
@@ -156,7 +160,7 @@ instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx2 "avx2" narrow 2 (3, 4), x86_64::__m256, x86_64::__m256d, pack x86_64::__m256, x86_64::__m256d,
     half None, None, #[target_feature(enable = "avx2,fma")]);
-// Packing waits for memory and needs no longer vectors.
+// Packing is memory-bound, so 256-bit vectors are enough.
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx512 "avx512" wide 4 (4, 4), x86_64::__m512, x86_64::__m512d, pack x86_64::__m256, x86_64::__m256d,
     half Some(&avx2::F32), Some(&avx2::F64),

@@ -1,34 +1,35 @@
-//! The inner loops: a tile of C that stays in registers while k runs.
+//! The micro-kernels: they accumulate a tile of C in registers over all steps of k.
 //!
-//! Two forms. [`outer`] adds one column of A times one row of B per step, vectors lying along the
-//! rows of B and C. [`inner`] takes dot products, vectors lying along k: for operands whose k is
-//! contiguous on both sides, and too small to be worth packing.
+//! There are two forms. [`outer`] adds the product of one column of A and one row of B per step;
+//! vectors lie along the rows of B and C. [`inner`] computes dot products; vectors lie along k. It
+//! is for operands whose k is contiguous on both sides and that are too small to be worth packing.
 
-#![allow(clippy::needless_range_loop)] // indices say what is multiplied with what
+#![allow(clippy::needless_range_loop)] // the indices show which elements are multiplied
 
 use super::vector::Vector;
 
-/// A tile for [`outer`]: `MR` rows of `NV` vectors.
+/// The arguments of [`outer`]: a tile of `MR` rows of `NV` vectors.
 pub struct Outer<T> {
-    /// Steps.
+    /// Number of steps.
     pub k: usize,
-    /// Element (i, p) of A at `a + i*a_row + p*a_col`.
+    /// Element (i, p) of A is at `a + i*a_row + p*a_col`.
     pub a: *const T,
     pub a_row: isize,
     pub a_col: isize,
-    /// Row p of B at `b + p*b_row`, contiguous and whole vectors long.
+    /// Row p of B is at `b + p*b_row`, contiguous and a whole number of vectors long.
     pub b: *const T,
     pub b_row: isize,
-    /// Row i of C at `c + i*ldc`.
+    /// Row i of C is at `c + i*ldc`.
     pub c: *mut T,
     pub ldc: usize,
-    /// How many lanes of a row's last vector belong to C.
+    /// Number of lanes of a row's last vector that belong to C.
     pub last: usize,
-    /// Whether to add to C.
+    /// Whether the product is added to C.
     pub accumulate: bool,
 }
 
-/// The product of `MR` rows of A with `NV` vectors of columns of B. With `UNIT`, `a_row` is 1.
+/// Computes the product of `MR` rows of A and `NV` vectors of columns of B. With `UNIT`, `a_row`
+/// must be 1.
 #[inline(always)]
 pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(
     t: &Outer<V::Scalar>,
@@ -39,8 +40,8 @@ pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: boo
     // Pointers past the last step are made but not read.
     unsafe {
         let mut acc = [[V::zero(); NV]; MR];
-        // A pointer for each row: from one pointer the compiler would derive the others one after
-        // the other, and the chain takes as long as the products.
+        // Keep one pointer for each row. From a single pointer the compiler would derive the others
+        // one after the other, and this chain of dependent additions takes as long as the products.
         let mut rows = [a; MR];
         for i in 0..MR {
             rows[i] = a.wrapping_offset(i as isize * a_row);
@@ -61,8 +62,9 @@ pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: boo
             step += a_col;
             b = b.wrapping_offset(b_row);
         }
-        // Loops without a branch inside: they unroll, and `acc` stays in registers. One loop with
-        // the branches inside keeps `acc` in memory from the start, at a third of the speed.
+        // These loops have no branch inside, so they unroll, and `acc` stays in registers. One loop
+        // with the branches inside keeps `acc` in memory from the start and runs at a third of the
+        // speed.
         if last == V::LANES {
             if accumulate {
                 for i in 0..MR {
@@ -95,24 +97,24 @@ pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: boo
     }
 }
 
-/// A tile for [`inner`]: `MR` rows of A times `NR` columns of B.
+/// The arguments of [`inner`]: a tile of `MR` rows of A times `NR` columns of B.
 pub struct Inner<T> {
     /// Length of the dot products.
     pub k: usize,
-    /// Row i of A at `a + i*a_row`, contiguous.
+    /// Row i of A is at `a + i*a_row`, contiguous.
     pub a: *const T,
     pub a_row: isize,
-    /// Column j of B at `b + j*b_col`, contiguous.
+    /// Column j of B is at `b + j*b_col`, contiguous.
     pub b: *const T,
     pub b_col: isize,
-    /// Element (i, j) of C at `c + i*ldc + j`.
+    /// Element (i, j) of C is at `c + i*ldc + j`.
     pub c: *mut T,
     pub ldc: usize,
-    /// Whether to add to C.
+    /// Whether the dot products are added to C.
     pub accumulate: bool,
 }
 
-/// `MR` x `NR` dot products.
+/// Computes `MR` x `NR` dot products.
 #[inline(always)]
 pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Scalar>) {
     let Inner { k, mut a, a_row, mut b, b_col, c, ldc, accumulate } = *t;
@@ -161,8 +163,8 @@ pub unsafe fn inner<V: Vector, const MR: usize, const NR: usize>(t: &Inner<V::Sc
     }
 }
 
-/// Adds a(i)·b(j) to `acc[i][j]`. The vectors of the shorter side are held while the others pass:
-/// it needs the fewest registers.
+/// Adds a(i)·b(j) to `acc[i][j]`. The vectors of the shorter side stay in registers while those of
+/// the longer side are loaded one by one, which needs the fewest registers.
 #[inline(always)]
 unsafe fn add_products<V: Vector, const MR: usize, const NR: usize>(
     acc: &mut [[V; NR]; MR],

@@ -1,12 +1,12 @@
 //! The matrix product, C = A·B, for `f32` and `f64`.
 //!
-//! Blocked and packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix
-//! Multiplication" (2008): a tile of C stays in registers, a panel of B in the first cache, a block
-//! of A in the second. Operands need not be packed where they are used only a few times.
+//! It is blocked and packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix
+//! Multiplication" (2008): a tile of C stays in registers, a panel of B in the L1 cache, a block of
+//! A in the L2 cache. Operands that are read only a few times are not packed.
 //!
-//! The result does not depend on the number of threads: how a product is computed is decided on
-//! its whole shape, k is never split among threads, and a tile's shape does not change the order in
-//! which the products of one element are added.
+//! The result does not depend on the number of threads: the method is chosen from the whole shape,
+//! k is never split among threads, and the shape of a tile does not change the order in which the
+//! products of one element are added.
 
 mod blocked;
 mod kernels;
@@ -37,19 +37,19 @@ pub struct MatRef<T> {
     pub rows: usize,
     /// Number of columns.
     pub cols: usize,
-    /// From a row to the next.
+    /// Stride from a row to the next.
     pub row_stride: isize,
-    /// From a column to the next.
+    /// Stride from a column to the next.
     pub col_stride: isize,
 }
 
-// SAFETY: it is an address; whoever reads through it promises that this is allowed.
+// SAFETY: it is an address; a caller that reads through it promises that the read is allowed.
 unsafe impl<T: Sync> Send for MatRef<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for MatRef<T> {}
 
 impl<T> MatRef<T> {
-    /// The transpose, in the same memory.
+    /// Returns the transpose, in the same memory.
     #[must_use]
     pub fn t(self) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl<T> MatRef<T> {
         }
     }
 
-    /// The address of element (i, j), inside or not.
+    /// Returns the address of element (i, j), which may be outside the matrix.
     #[inline(always)]
     fn at(&self, i: usize, j: usize) -> *const T {
         self.ptr.wrapping_offset(i as isize * self.row_stride + j as isize * self.col_stride)
@@ -74,10 +74,10 @@ pub trait Gemm: Real {
     fn kernels() -> &'static Kernels<Self>;
 }
 
-/// C = A·B, or C += A·B when `accumulate`. C has A's rows and B's columns; its rows are contiguous,
-/// `ldc` apart. With nothing to add (k = 0) the product is zero.
+/// Computes C = A·B, or C += A·B if `accumulate`. C has the rows of A and the columns of B. Its
+/// rows are contiguous, with stride `ldc`. If k = 0, the product is zero.
 ///
-/// Large products are shared among the threads of the current rayon pool.
+/// Large products are distributed over the threads of the current rayon pool.
 ///
 /// # Safety
 /// `a.cols == b.rows`; all elements of A and B can be read, all of C written; C overlaps neither.
@@ -88,16 +88,16 @@ pub unsafe fn gemm<T: Gemm>(a: MatRef<T>, b: MatRef<T>, c: *mut T, ldc: usize, a
     unsafe { Product::new(T::kernels(), a, b, c, ldc, accumulate).run() }
 }
 
-/// How a product is computed.
+/// The method by which a product is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Method {
-    /// One element at a time: so few that anything else takes longer to begin.
+    /// One element at a time, for products so small that any other method costs more to set up.
     Elements,
-    /// Dot products along k.
+    /// Dot products along k, with vectors along k.
     Inner,
-    /// Sums of outer products.
+    /// Sums of outer products, with vectors along the rows of C.
     Outer,
-    /// The same for the transpose of a narrow C.
+    /// Sums of outer products for the transpose of C, where C is narrow.
     Swapped,
 }
 
@@ -116,16 +116,16 @@ struct Product<T: 'static> {
 // SAFETY: parts that go to different threads write different elements of C.
 unsafe impl<T: Sync> Send for Product<T> {}
 
-/// Products of at most this many multiplications are computed one element at a time.
+/// A product of at most this many multiplications is computed one element at a time.
 const FEW: usize = 100;
-/// Dot products are taken where one side of C is no longer than this.
+/// Dot products are used only if one side of C is no longer than this.
 const NARROW: usize = 24;
-/// Where a side is no longer than this, vectors do not lie along it.
+/// Vectors do not lie along a side of C that is no longer than this.
 const VERY_NARROW: usize = 12;
-/// A part for one thread has at least so many multiplications: some 20 us with AVX2, as much as
+/// Minimum number of multiplications in the part of one thread: about 20 µs with AVX2, as much as
 /// waking another thread may take.
 const PART: usize = 1 << 20;
-/// The same where the caller is no thread of a pool, and has to wait for one to wake in any case.
+/// The same for a caller outside the pool, which always has to wait for a thread to wake up.
 const PART_OUTSIDE: usize = 2 * PART;
 
 impl<T: Gemm> Product<T> {
@@ -138,8 +138,9 @@ impl<T: Gemm> Product<T> {
         accumulate: bool,
     ) -> Self {
         let (m, n, k) = (a.rows, b.cols, a.cols);
-        // Dot products ask for a contiguous k. To copy the longer side for that is not worth it; to
-        // copy a very narrow one is, where the lanes of vectors along it would idle.
+        // Dot products need operands whose k is contiguous. Copying the operand of the longer side
+        // for this does not pay. Copying a very narrow operand does, because vectors along its
+        // narrow side would leave lanes idle.
         let worth =
             |side: usize, contiguous: bool| side <= if contiguous { NARROW } else { VERY_NARROW };
         let (a_k, b_k) = (a.col_stride == 1, b.row_stride == 1);
@@ -153,7 +154,8 @@ impl<T: Gemm> Product<T> {
         } else {
             Method::Outer
         };
-        // Rows of C that fill no vector: half as long they need no mask, and B no packing.
+        // Where the rows of C do not fill a vector, vectors of half the length need no mask, and B
+        // needs no packing.
         let half = kernels.half.filter(|half| method == Method::Outer && n <= half.lanes);
         Self { kernels: half.unwrap_or(kernels), method, a, b, c, ldc, accumulate }
     }
@@ -172,7 +174,7 @@ impl<T: Gemm> Product<T> {
         unsafe { self.run_parts(parts) }
     }
 
-    /// Halves the longer side of C until there are so many parts.
+    /// Splits the longer side of C in halves until there are `parts` parts.
     unsafe fn run_parts(self, parts: usize) {
         let (m, n) = (self.a.rows, self.b.cols);
         let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
@@ -216,7 +218,7 @@ impl<T: Gemm> Product<T> {
         )
     }
 
-    /// On this thread.
+    /// Computes the product on this thread.
     unsafe fn run_here(&self) {
         // SAFETY: the caller's promises.
         unsafe {

@@ -1,5 +1,5 @@
 //! Vectors of NEON.
-#![allow(unused_unsafe)] // the arithmetic is safe where every processor has it
+#![allow(unused_unsafe)] // the arithmetic intrinsics are safe where every processor has them
 
 use super::vector::{Vector, intrinsics};
 use std::arch::aarch64::{
@@ -8,7 +8,7 @@ use std::arch::aarch64::{
     vld1q_f32, vld1q_f64, vld1q_u32, vld1q_u64, vst1q_f32, vst1q_f64,
 };
 
-/// The numbers of the lanes.
+/// The index of each lane.
 static LANES32: [u32; 4] = [0, 1, 2, 3];
 static LANES64: [u64; 2] = [0, 1];
 

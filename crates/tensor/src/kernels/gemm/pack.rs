@@ -1,9 +1,9 @@
-//! Copies blocks of A and B into the order in which the micro-kernels read them.
+//! Packing: copies blocks of A and B into the order in which the micro-kernels read them.
 
 use super::vector::Vector;
 use std::cell::Cell;
 
-/// A panel to be packed: `width` elements for each of `k` steps, element (w, p) of the source at
+/// A panel to be packed: `width` elements for each of `k` steps. Element (w, p) of the source is at
 /// `src + w*stride + p*k_stride`. Elements from `valid` on do not exist in the source.
 pub struct Panel<T> {
     pub src: *const T,
@@ -14,8 +14,8 @@ pub struct Panel<T> {
     pub k: usize,
 }
 
-/// Writes the panel to `dst` as `k` rows of `width`, zero where the source ends.
-/// Up to a vector beyond the panel's end is overwritten too: panels are packed in ascending order.
+/// Writes the panel to `dst` as `k` rows of `width` elements, with zeros where the source ends. Up
+/// to one vector beyond the panel's end is overwritten, so panels are packed in ascending order.
 #[inline(always)]
 pub unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     // SAFETY: the caller promises the source's elements, room at `dst`, and the instructions.
@@ -30,7 +30,7 @@ pub unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     }
 }
 
-/// The elements of a step are contiguous.
+/// Packs a panel in which the elements of a step are contiguous.
 #[inline(always)]
 unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     let &Panel { src, k_stride, width, valid, k, .. } = panel;
@@ -43,7 +43,7 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
                 V::load(src.add(w)).store(dst.add(w));
                 w += V::LANES;
             }
-            // What exists of the last vector, then zeros up to the end of the row.
+            // The valid elements of the last vector, then zeros up to the end of the row.
             while w < width {
                 let rest = valid.saturating_sub(w);
                 V::load_first(src.wrapping_add(w), rest).store(dst.add(w));
@@ -53,7 +53,7 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     }
 }
 
-/// The steps are contiguous.
+/// Packs a panel whose steps are contiguous, by transposing blocks of vectors.
 #[inline(always)]
 unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     let &Panel { src, stride, width, valid, k, .. } = panel;
@@ -64,7 +64,7 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
         while p + V::LANES <= k {
             for block in (0..width.div_ceil(V::LANES)).rev() {
                 let w = block * V::LANES;
-                // A block of which no row exists is not read: its place is only computed.
+                // If no row of a block exists, the block is not read: only its address is computed.
                 let src = src.wrapping_offset(w as isize * stride + p as isize);
                 V::transpose(src, stride, valid.saturating_sub(w), dst.add(p * width + w), width);
             }
@@ -74,7 +74,7 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
     }
 }
 
-/// Any strides, one element at a time, from step `first` on.
+/// Packs a panel with any strides, one element at a time, from step `first` on.
 #[inline(always)]
 unsafe fn pack_any<V: Vector>(panel: &Panel<V::Scalar>, first: usize, dst: *mut V::Scalar) {
     let &Panel { src, stride, k_stride, width, valid, k } = panel;
@@ -96,14 +96,14 @@ unsafe fn pack_any<V: Vector>(panel: &Panel<V::Scalar>, first: usize, dst: *mut 
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [u8; 64]);
 
-/// What a buffer is for: one call may hold one for each use.
+/// The purpose of a buffer. One call may hold one buffer for each purpose.
 #[derive(Clone, Copy)]
 pub enum Use {
     Panels,
     Result,
     /// The packed weights of a convolution.
     Weights,
-    /// The images of a convolution, and what is computed from one.
+    /// The planes of the images of a convolution, and intermediate results of one image.
     Images,
 }
 
@@ -111,8 +111,8 @@ thread_local! {
     static BUFFERS: [Cell<Vec<Line>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
 }
 
-/// Calls `f` with room for `len` elements, aligned to a cache line, that this thread keeps from
-/// call to call. Their contents are what the last user left.
+/// Calls `f` with a buffer of `len` elements, aligned to a cache line. The thread keeps the buffer
+/// from call to call, and its contents are those that the last user left.
 pub fn with_buffer<T: Copy, R>(purpose: Use, len: usize, f: impl FnOnce(*mut T) -> R) -> R {
     BUFFERS.with(|buffers| {
         let buffer = &buffers[purpose as usize];

@@ -1,12 +1,12 @@
 use super::*;
 use std::fmt::Debug;
 
-/// All tables that this machine can run, and numbers for tests.
+/// All tables of micro-kernels that this machine can run.
 pub trait EveryKernel: Gemm + PartialEq + Debug {
     fn every() -> Vec<&'static Kernels<Self>>;
 }
 
-/// Conversions that the tests need.
+/// The conversions that the tests need.
 trait Number: EveryKernel {
     const EPSILON: f64;
     fn of(x: f64) -> Self;
@@ -27,26 +27,26 @@ macro_rules! numbers {
 }
 numbers! { f32 f64 }
 
-/// Numbers in -1..1 with a few bits, different for each seed.
+/// Returns a number in -1..1 with few significant bits, different for each seed.
 fn number(seed: &mut u64) -> f64 {
     *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
     ((*seed >> 52) as f64 - 2048.0) / 2048.0
 }
 
-/// How a test matrix lies in memory.
+/// The layout of a test matrix in memory.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Rows,
     Columns,
-    /// Rows in a larger matrix.
+    /// Rows of a larger matrix.
     Window,
-    /// Columns in a larger matrix.
+    /// Columns of a larger matrix.
     WindowOfColumns,
     /// Neither rows nor columns contiguous.
     Strided,
-    /// Rows last to first.
+    /// Rows in reverse order.
     RowsReversed,
-    /// Columns last to first.
+    /// Columns in reverse order.
     ColumnsReversed,
     /// One row, broadcast.
     OneRow,
@@ -66,8 +66,8 @@ const LAYOUTS: [Layout; 9] = [
     OneColumn,
 ];
 
-/// A matrix whose memory has no element before or behind those that it names, so that Miri or a
-/// sanitizer sees every read outside.
+/// A matrix whose memory has no element before or behind those that it uses, so that Miri or a
+/// sanitizer detects every read outside.
 struct Matrix<T> {
     memory: Vec<T>,
     first: usize,
@@ -121,22 +121,22 @@ impl<T: Number> Matrix<T> {
     }
 }
 
-/// Around and between the rows of C; must survive.
+/// Written around C and between its rows. It must not change.
 const CANARY: f64 = -7777.0;
-/// In C where it is to be overwritten: a product that reads it is not a number.
+/// Initial value of C where C is to be overwritten. A product that reads it becomes NaN.
 const POISON: f64 = f64::NAN;
 
 const GUARD: usize = 19;
 
-/// Compares products with three loops in f64: every method of every instruction set, overwriting C
-/// and adding to it.
+/// Compares products with three nested loops in `f64`: every method of every instruction set,
+/// overwriting C and adding to it.
 fn check<T: Number>((m, n, k): (usize, usize, usize), (la, lb): (Layout, Layout)) {
     let mut seed = (m * 31 + n * 17 + k) as u64;
     let a = Matrix::<T>::new(m, k, la, &mut seed);
     let b = Matrix::<T>::new(k, n, lb, &mut seed);
     let ldc = n + 3;
     let size = 2 * GUARD + m * ldc;
-    // What is in C before, what is expected there, and how much rounding may change it.
+    // The initial contents of C, the expected contents, and the permitted rounding error.
     let mut overwritten = vec![(CANARY, CANARY, 0.0); size];
     let mut added = overwritten.clone();
     for i in 0..m {

@@ -1,39 +1,39 @@
-//! The few vector operations that the micro-kernels need, for each instruction set.
+//! The vector operations that the micro-kernels need, for each instruction set.
 //!
-//! Every method is `#[inline(always)]`, and must end up in a function compiled with the
-//! instruction set's `#[target_feature]`: that the processor has the instructions is what their
-//! caller promises, together with the pointers being valid for the elements that are named.
+//! Every method is `#[inline(always)]` and must be inlined into a function that is compiled with
+//! the `#[target_feature]` of the instruction set. The caller promises that the processor has the
+//! instructions, and that the pointers are valid for the elements that each method names.
 //!
-//! An intrinsic becomes an instruction only inside such a function. A closure is a function of its
-//! own, compiled without the instructions, unless it is inlined: handed to `array::map`,
-//! `array::from_fn` or an iterator it may stay a call, and so does every intrinsic in it. So the
-//! code here and in the micro-kernels consists of loops, and its closures are `#[inline(always)]`.
-//! `.ci/run` looks through a release binary for intrinsics that stayed functions.
-#![allow(clippy::needless_range_loop)] // lanes and vectors have numbers
+//! An intrinsic becomes an instruction only inside such a function. A closure is a separate
+//! function, compiled without the target feature, unless it is inlined: passed to `array::map`,
+//! `array::from_fn` or an iterator it may stay a call, and so does every intrinsic in it. Therefore
+//! the code of this module and of the micro-kernels uses loops, and its closures are
+//! `#[inline(always)]`. `.ci/run` searches a release binary for intrinsics that were not inlined.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes and vectors
 
 use std::ops::{Add, Mul};
 
-/// A register of [`Vector::LANES`] elements.
+/// A vector register of [`Vector::LANES`] elements.
 pub trait Vector: Copy {
     /// The type of one element.
     type Scalar: Copy + Default + Add<Output = Self::Scalar> + Mul<Output = Self::Scalar>;
-    /// How many elements it holds.
+    /// The number of elements.
     const LANES: usize;
 
-    /// Zero in every lane.
+    /// Returns zero in every lane.
     unsafe fn zero() -> Self;
-    /// The element at `p` in every lane.
+    /// Returns the element at `p` in every lane.
     unsafe fn splat(p: *const Self::Scalar) -> Self;
-    /// The `LANES` elements from `p` on.
+    /// Loads the `LANES` elements from `p` on.
     unsafe fn load(p: *const Self::Scalar) -> Self;
-    /// Writes all lanes from `p` on.
+    /// Stores all lanes from `p` on.
     unsafe fn store(self, p: *mut Self::Scalar);
-    /// self + a·b, rounded once where the instruction set has a fused multiply-add.
+    /// Returns self + a·b, rounded once if the instruction set has a fused multiply-add.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
-    /// self + other.
+    /// Returns self + other.
     unsafe fn plus(self, other: Self) -> Self;
 
-    /// The first `n <= LANES` elements from `p` on, zero in the other lanes.
+    /// Loads the first `n <= LANES` elements from `p` on, and zero into the other lanes.
     #[inline(always)]
     unsafe fn load_first(p: *const Self::Scalar, n: usize) -> Self {
         // SAFETY: the caller promises n elements at `p`; `lanes` has LANES.
@@ -46,11 +46,11 @@ pub trait Vector: Copy {
         }
     }
 
-    /// The elements from `p` on in the first `n <= LANES` lanes; in the others those from `q` on,
-    /// lane i from `q + i`. All `LANES` elements exist at both places.
+    /// Loads the first `n <= LANES` lanes from `p` on, and the other lanes from `q` on: lane i from
+    /// `q + i`. All `LANES` elements must exist at both addresses.
     unsafe fn join(p: *const Self::Scalar, q: *const Self::Scalar, n: usize) -> Self;
 
-    /// Writes the first `n <= LANES` lanes from `p` on.
+    /// Stores the first `n <= LANES` lanes from `p` on.
     #[inline(always)]
     unsafe fn store_first(self, p: *mut Self::Scalar, n: usize) {
         // SAFETY: as `load_first`.
@@ -63,7 +63,7 @@ pub trait Vector: Copy {
         }
     }
 
-    /// The sums of the lanes of four vectors.
+    /// Returns the sum of the lanes of each of four vectors.
     #[inline(always)]
     unsafe fn sums(vectors: [Self; 4]) -> [Self::Scalar; 4] {
         let mut sums = [Self::Scalar::default(); 4];
@@ -84,9 +84,9 @@ pub trait Vector: Copy {
     }
 
     /// Transposes a block of `LANES` x `LANES` elements: element i of output row q is element q of
-    /// input row i. Rows are contiguous, `src_stride` and `dst_stride` apart. Input rows from
-    /// `rows` on are not read, they count as zero. Output rows are written whole and in ascending
-    /// order, so they may overlap.
+    /// input row i. Rows are contiguous, with strides `src_stride` and `dst_stride`. Input rows
+    /// from `rows` on are not read and count as zero. Output rows are written whole and in
+    /// ascending order, so they may overlap.
     #[inline(always)]
     unsafe fn transpose(
         src: *const Self::Scalar,
@@ -134,7 +134,7 @@ macro_rules! array_methods {
         #[inline(always)]
         unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
             for i in 0..N {
-                // Without the instruction `mul_add` is a call into the mathematical library.
+                // Without the instruction, `mul_add` is a call into the mathematical library.
                 self[i] = if cfg!(target_feature = "fma") {
                     a[i].mul_add(b[i], self[i])
                 } else {
@@ -162,7 +162,7 @@ macro_rules! array_methods {
         }
     };
 }
-/// The baseline: an array, and whatever the compiler makes of it.
+/// The baseline: an array, which the compiler vectorises as the target allows.
 impl<const N: usize> Vector for [f32; N] {
     type Scalar = f32;
     const LANES: usize = N;
@@ -175,7 +175,7 @@ impl<const N: usize> Vector for [f64; N] {
     array_methods!(f64);
 }
 
-/// The methods whose intrinsics differ by name only.
+/// Defines the methods whose intrinsics differ only in their names.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! intrinsics {
     ($t:ident: $zero:expr, $splat:ident, $load:ident, $store:ident, $add:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {

@@ -1,40 +1,41 @@
-//! The inner loops of convolutions: matrix products in which one operand is read in place from an
-//! image, by tables of distances, in place of a copy of all its windows.
+//! The micro-kernels of convolutions. They are matrix products in which one operand is read in
+//! place from an image, through tables of offsets, so no copy of its windows (im2col) is needed.
 //!
-//! [`correlate`] multiplies packed weights with shifted rows of pixels, vectors lying along the
-//! pixels. [`weigh`] multiplies pixels with gradients, vectors lying along the channels of the
+//! [`correlate`] multiplies packed weights with shifted rows of pixels; vectors lie along the
+//! pixels. [`weigh`] multiplies pixels with gradients; vectors lie along the channels of the
 //! gradient.
 
-#![allow(clippy::needless_range_loop)] // indices say what is multiplied with what
+#![allow(clippy::needless_range_loop)] // the indices show which elements are multiplied
 
 use super::vector::Vector;
 
-/// Tiles for [`correlate`]: `panels` panels of `MR` rows, one below the other, by `NV` vectors.
+/// The arguments of [`correlate`]: `panels` panels of `MR` rows, one below the other, by `NV`
+/// vectors.
 pub struct Correlate<T> {
-    /// Steps.
+    /// Number of steps.
     pub k: usize,
-    /// The weights: `MR` of a panel for each step, panel after panel.
+    /// The packed weights: `MR` weights for each step of a panel, panel after panel.
     pub a: *const T,
     pub panels: usize,
-    /// Where the pixels of each vector begin; step p reads `shifts[p]` elements further on.
+    /// The address of the first pixel of each vector. Step p reads `shifts[p]` elements further on.
     pub b: [*const T; 4],
-    /// With `JOIN`: lanes of a vector from the given one on are those behind this place instead,
-    /// where the next row of pixels lies.
+    /// With `JOIN`: an address and a lane for each vector. Lanes from this lane on are loaded from
+    /// this address, where the next row of pixels lies.
     pub next: [(*const T, usize); 4],
     pub shifts: *const usize,
-    /// What the sums of row i begin with: `start[i*start_step]`.
+    /// The accumulators of row i start with `start[i*start_step]`.
     pub start: *const T,
     pub start_step: usize,
-    /// Row i of the result at `c + i*ldc`.
+    /// Row i of the result is at `c + i*ldc`.
     pub c: *mut T,
     pub ldc: usize,
-    /// How many lanes of a row's last vector belong to the result.
+    /// Number of lanes of a row's last vector that belong to the result.
     pub last: usize,
-    /// Whether to add to the result (then `start` is not read).
+    /// Whether the sums are added to the result. Then `start` is not read.
     pub accumulate: bool,
 }
 
-/// Weights times shifted pixels.
+/// Computes the sums of weights times shifted pixels.
 #[inline(always)]
 pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN: bool>(
     t: &Correlate<V::Scalar>,
@@ -69,7 +70,7 @@ pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN:
                 }
                 a = a.add(MR);
             }
-            // Loops without a branch inside, as in `outer`.
+            // These loops have no branch inside, for the same reason as in `outer`.
             let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
             if accumulate {
                 for i in 0..MR {
@@ -99,27 +100,28 @@ pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN:
     }
 }
 
-/// A run of neighbouring pixels: from lane `lane` of a tile on, to be read at `from`.
+/// A run of contiguous pixels, read at `from` and written from lane `lane` of a tile on.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub lane: usize,
     pub from: usize,
 }
 
-/// Pixels of a tile whose vectors are made of several runs.
+/// The arguments of [`gather`]: the pixels of a tile whose vectors consist of several runs.
 pub struct Gather<'a, T> {
-    /// In ascending order; none longer than a vector.
+    /// The runs in ascending order, each at most one vector long.
     pub runs: &'a [Run],
     pub src: *const T,
-    /// One distance for each step.
+    /// The offset of each step.
     pub shifts: &'a [usize],
-    /// Elements from a step to the next in `dst`.
+    /// Elements from one step to the next in `dst`.
     pub pitch: usize,
     pub dst: *mut T,
 }
 
-/// Copies the runs of every step side by side. Each is written as a whole vector, whose excess the
-/// next overwrites: `dst` has room for one vector more, and so has `src`.
+/// Copies the runs of every step next to each other. Each run is written as a whole vector, and the
+/// next run overwrites the excess. Therefore `src` and `dst` must have one vector more than the
+/// runs.
 #[inline(always)]
 pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
     // SAFETY: the caller promises the instructions and room on both sides.
@@ -142,7 +144,7 @@ pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
     }
 }
 
-/// So few that their places stay in registers.
+/// Copies `R` runs, few enough that their addresses stay in registers.
 #[inline(always)]
 unsafe fn gather_few<V: Vector, const R: usize>(g: &Gather<V::Scalar>) {
     let &Gather { runs, src, shifts, pitch, dst } = g;
@@ -161,24 +163,24 @@ unsafe fn gather_few<V: Vector, const R: usize>(g: &Gather<V::Scalar>) {
     }
 }
 
-/// A tile for [`weigh`]: `MR` taps by `NV` vectors of channels.
+/// The arguments of [`weigh`]: a tile of `MR` taps by `NV` vectors of channels.
 pub struct Weigh<T> {
-    /// Pixel (s, w) under tap i at `x + taps[i] + segments[s] + w*step`.
+    /// Pixel (s, w) under tap i is at `x + taps[i] + segments[s] + w*step`.
     pub x: *const T,
     pub taps: *const usize,
     pub segments: *const usize,
     pub count: usize,
-    /// Pixels of a segment.
+    /// Number of pixels in a segment.
     pub width: usize,
     pub step: usize,
     /// The gradients: `NV` vectors for each pixel.
     pub b: *const T,
-    /// Row i of the result at `c + i*ldc`, `NV` whole vectors.
+    /// Row i of the result is at `c + i*ldc` and has `NV` whole vectors.
     pub c: *mut T,
     pub ldc: usize,
 }
 
-/// Adds the products of pixels with gradients, summed over the pixels.
+/// Adds the products of pixels and gradients to the result, summed over the pixels.
 #[inline(always)]
 pub unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(t: &Weigh<V::Scalar>) {
     let &Weigh { x, taps, segments, count, width, step, mut b, c, ldc } = t;
@@ -220,25 +222,25 @@ pub unsafe fn weigh<V: Vector, const MR: usize, const NV: usize>(t: &Weigh<V::Sc
     }
 }
 
-/// A tile for [`dots`]: `MR` taps by `NV` channels of the gradient.
+/// The arguments of [`dots`]: a tile of `MR` taps by `NV` channels of the gradient.
 pub struct Dots<T> {
-    /// Pixel (s, w) under tap i at `x + taps[i] + segments[s] + w`.
+    /// Pixel (s, w) under tap i is at `x + taps[i] + segments[s] + w`.
     pub x: *const T,
     pub taps: *const usize,
     pub segments: *const usize,
     pub count: usize,
-    /// Pixels of a segment.
+    /// Number of pixels in a segment.
     pub width: usize,
-    /// The gradient in channel j at `y + j*channel`, segment after segment.
+    /// The gradient in channel j is at `y + j*channel`, segment after segment.
     pub y: *const T,
     pub channel: usize,
-    /// Sum (i, j) at `c + i*ldc + j`.
+    /// Sum (i, j) is at `c + i*ldc + j`.
     pub c: *mut T,
     pub ldc: usize,
 }
 
-/// As [`weigh`], by dot products along the pixels: for so few channels that lanes along them would
-/// idle.
+/// Computes the same as [`weigh`] by dot products along the pixels, for few channels: vectors along
+/// the channels would leave lanes idle.
 #[inline(always)]
 pub unsafe fn dots<V: Vector, const MR: usize, const NV: usize>(t: &Dots<V::Scalar>) {
     let &Dots { x, taps, segments, count, width, y, channel, c, ldc } = t;

@@ -1,23 +1,23 @@
-//! Vectors of AVX2 with FMA, and of AVX-512.
-#![allow(clippy::needless_range_loop)] // lanes and rows have numbers
+//! Vectors of AVX2 with FMA and of AVX-512.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes and rows
 
 use super::vector::{Vector, intrinsics};
 #[allow(clippy::wildcard_imports)] // two dozen names that begin with _mm
 use std::arch::x86_64::*;
 
-/// A mask for `maskload` and `maskstore`: the eight numbers from `8 - n` on begin with n times -1.
+/// Masks for `maskload` and `maskstore`: of the eight numbers from `8 - n` on, the first n are -1.
 static MASK32: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 /// The same for four lanes of 64 bits.
 static MASK64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
-/// A window of `MASK32` whose first n <= 8 lanes are set.
+/// Returns a mask whose first n <= 8 lanes are set, read from `MASK32`.
 #[inline(always)]
 unsafe fn mask32(n: usize) -> __m256i {
     // SAFETY: n <= 8, and the caller promises the instructions.
     unsafe { _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()) }
 }
 
-/// A window of `MASK64` whose first n <= 4 lanes are set.
+/// Returns a mask whose first n <= 4 lanes are set, read from `MASK64`.
 #[inline(always)]
 unsafe fn mask64(n: usize) -> __m256i {
     // SAFETY: n <= 4, and the caller promises the instructions.
@@ -49,7 +49,7 @@ impl Vector for __m256 {
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f32; 4] {
         // SAFETY: the caller promises the instructions.
         unsafe {
-            // In each half: a, b, a, b; then a, b, c, d.
+            // Each half holds partial sums of a, b, a, b; then of a, b, c, d.
             let ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
@@ -84,7 +84,7 @@ impl Vector for __m256 {
                     }
                 }
             }
-            // Pairs of rows, then fours, interleaved inside each half of the register.
+            // Interleave pairs of rows, then groups of four, within each half of the register.
             let mut t = r;
             for i in 0..4 {
                 t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -131,7 +131,7 @@ impl Vector for __m256d {
     unsafe fn sums([a, b, c, d]: [Self; 4]) -> [f64; 4] {
         // SAFETY: the caller promises the instructions.
         unsafe {
-            // a and b in each half.
+            // Each half holds partial sums of a and b.
             let ab = _mm256_add_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
             let cd = _mm256_add_pd(_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
             let low = _mm256_permute2f128_pd::<0x20>(ab, cd);
@@ -166,14 +166,14 @@ impl Vector for __m256d {
     }
 }
 
-/// The sum of both halves.
+/// Returns the sum of both halves.
 #[inline(always)]
 unsafe fn halves_ps(v: __m512) -> __m256 {
     // SAFETY: the caller promises the instructions.
     unsafe { _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)) }
 }
 
-/// The sum of both halves.
+/// Returns the sum of both halves.
 #[inline(always)]
 unsafe fn halves_pd(v: __m512d) -> __m256d {
     // SAFETY: the caller promises the instructions.

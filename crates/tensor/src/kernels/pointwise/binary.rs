@@ -1,4 +1,5 @@
-//! The operations of two operands, a row each: what it means, its name, its loop.
+//! The operations of two operands. Each row of the table has the documentation, the name and the
+//! formula.
 
 use super::program::Expr;
 use super::unary::one_if;
@@ -7,15 +8,16 @@ use crate::number::{Math, Scalar, block};
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $Op:ident as $method:ident: |$a:ident, $b:ident| $y:expr;)*) => {
-        /// An operation of two operands of equal shape (broadcasting is a view made before).
+        /// A pointwise operation of two operands of equal shape. The caller broadcasts them
+        /// with views.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Binary { $($(#[$doc])* $Op,)* }
 
         impl Binary {
-            /// Every operation.
+            /// All operations.
             pub const ALL: &'static [Binary] = &[$(Binary::$Op,)*];
 
-            /// The operation's name.
+            /// Returns the name of the operation.
             pub fn name(self) -> &'static str {
                 match self { $(Binary::$Op => stringify!($method),)* }
             }
@@ -23,7 +25,7 @@ macro_rules! binary {
 
         impl Expr<'_> { $(
             $(#[$doc])*
-            #[allow(clippy::should_implement_trait)] // the operators are there too
+            #[allow(clippy::should_implement_trait)] // the operators exist as well
             pub fn $method(self, other: Self) -> Self {
                 self.binary(Binary::$Op, other)
             }
@@ -49,45 +51,47 @@ macro_rules! binary {
     };
 }
 
-/// The greater; NaN if either is NaN (the order of the tests lets one in either operand through).
+/// Returns the greater number; NaN if either is NaN. The order of the tests passes NaN through from
+/// either operand.
 #[inline(always)]
 fn greater<T: Scalar>(a: T, b: T) -> T {
     if a > b || a.is_nan_() { a } else { b }
 }
 
-/// The lesser; NaN if either is NaN.
+/// Returns the lesser number; NaN if either is NaN.
 #[inline(always)]
 fn lesser<T: Scalar>(a: T, b: T) -> T {
     if a < b || a.is_nan_() { a } else { b }
 }
 
 binary! {
-    /// a + b
+    /// Computes a + b.
     Add as add: |a, b| a + b;
-    /// a - b
+    /// Computes a - b.
     Sub as sub: |a, b| a - b;
-    /// a · b
+    /// Computes a · b.
     Mul as mul: |a, b| a * b;
-    /// a / b
+    /// Computes a / b.
     Div as div: |a, b| a / b;
-    /// aᵇ; NaN for negative a unless b is whole.
+    /// Computes aᵇ. It is NaN for negative a unless b is an integer.
     Pow as pow: |a, b| a.powf::<I>(b);
-    /// The greater; NaN if either is NaN.
+    /// Returns the greater number; NaN if either is NaN.
     Maximum as maximum: |a, b| greater(a, b);
-    /// The lesser; NaN if either is NaN.
+    /// Returns the lesser number; NaN if either is NaN.
     Minimum as minimum: |a, b| lesser(a, b);
-    /// 1 where a > b, else 0.
+    /// Returns 1 where a > b, else 0.
     Gt as gt: |a, b| one_if(a > b);
-    /// 1 where a ≥ b, else 0.
+    /// Returns 1 where a ≥ b, else 0.
     Ge as ge: |a, b| one_if(a >= b);
-    /// 1 where a < b, else 0.
+    /// Returns 1 where a < b, else 0.
     Lt as lt: |a, b| one_if(a < b);
-    /// 1 where a ≤ b, else 0.
+    /// Returns 1 where a ≤ b, else 0.
     Le as le: |a, b| one_if(a <= b);
-    /// 1 where a = b, else 0.
+    /// Returns 1 where a = b, else 0.
     Eq as eq: |a, b| one_if(a == b);
-    /// 1 where a ≠ b, else 0.
+    /// Returns 1 where a ≠ b, else 0.
     Ne as ne: |a, b| one_if(a != b);
-    /// b where a is 0, else 0, whatever b is: the gate through which a cotangent passes, or does not.
+    /// Returns b where a is 0, else 0, whatever b is. Rules use it to pass a cotangent or to block
+    /// it.
     Gate as gate: |a, b| if a == T::default() { b } else { T::default() };
 }

@@ -1,4 +1,4 @@
-//! One step of a program over neighbouring numbers, on the best instruction set there is.
+//! One step of a program over contiguous numbers, with the best instruction set of this machine.
 
 use super::binary::{self, Binary};
 use super::unary::{self, Unary};
@@ -14,12 +14,12 @@ pub enum Opcode {
     Unary(Unary),
     /// Two operands.
     Binary(Binary),
-    /// The second operand where the first is not zero, else the third.
+    /// Returns the second operand where the first is not zero, else the third.
     Select,
 }
 
 impl Opcode {
-    /// How many operands it reads.
+    /// Returns the number of operands.
     #[inline]
     pub fn arity(self) -> usize {
         match self {
@@ -30,7 +30,7 @@ impl Opcode {
     }
 }
 
-/// One opcode over `n` numbers.
+/// One opcode applied to `n` numbers.
 pub struct Step<T> {
     pub op: Opcode,
     pub args: [*const T; 3],
@@ -49,7 +49,7 @@ impl<T: Pointwise> Step<T> {
     }
 }
 
-/// One opcode over `n` numbers, on several threads.
+/// Applies one opcode to `n` numbers, on several threads.
 ///
 /// # Safety
 /// As [`Step::run`].
@@ -68,7 +68,7 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
     });
 }
 
-/// Floating-point numbers for which steps are compiled, once for each type.
+/// Floating-point types for which the steps are compiled, once for each type.
 pub trait Pointwise: Math {
     /// # Safety
     /// As [`Step::run`].

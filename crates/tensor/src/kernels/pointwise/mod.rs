@@ -1,4 +1,4 @@
-//! Pointwise operations: the opcodes with their loops, and programs over them.
+//! Pointwise operations: the opcodes with their loops, and programs of them.
 
 mod binary;
 mod kernel;

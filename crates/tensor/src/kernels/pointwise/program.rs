@@ -1,7 +1,7 @@
-//! Programs: pointwise expressions evaluated in one pass over memory.
+//! Programs: pointwise expressions that are evaluated in one pass over memory.
 //!
-//! The numbers are taken block by block. A block goes through all steps while it is in the
-//! innermost cache, so an expression of ten steps reads its inputs and writes its result once.
+//! The numbers are processed block by block. A block goes through all steps while it is in the
+//! innermost cache, so an expression of ten steps reads its inputs once and writes its result once.
 
 use super::kernel::{Opcode, Pointwise, Step};
 use super::{Binary, Unary};
@@ -15,16 +15,18 @@ use std::ops::{self, Range};
 /// Numbers per block: 2 KiB of `f32`.
 pub(super) const BLOCK: usize = 512;
 
-/// An operation and its operands by number: inputs come first, then the steps in order.
+/// An operation and the numbers of its operands. Inputs have the first numbers, then the steps in
+/// order.
 #[derive(Clone, Copy, Debug)]
 pub struct Instruction {
-    /// What is done.
+    /// The operation.
     pub op: Opcode,
-    /// The operands; those past the arity are ignored.
+    /// The numbers of the operands. Entries from the arity on are ignored.
     pub args: [u8; 3],
 }
 
-/// A pointwise expression of some inputs, with one result or several.
+/// A pointwise expression of some inputs, with one or several results, evaluated in one pass over
+/// memory.
 ///
 /// ```
 /// use wengert_tensor::{Program, Tensor};
@@ -41,19 +43,19 @@ pub struct Instruction {
 pub struct Program {
     inputs: usize,
     steps: SmallVec<[Instruction; 8]>,
-    /// Operand numbers.
+    /// The operand numbers of the results.
     results: SmallVec<[u8; 4]>,
-    /// For each step the register that takes its numbers.
+    /// For each step, the register that its result is written to.
     registers: SmallVec<[u8; 8]>,
-    /// How many registers there are.
+    /// The number of registers.
     width: usize,
 }
 
 impl Program {
-    /// The program of an expression: a function from inputs to results.
+    /// Builds a program from an expression: a function from inputs to results.
     ///
     /// # Panics
-    /// With more than 255 inputs and steps together.
+    /// If there are more than 255 inputs and steps together.
     pub fn new<const N: usize, const M: usize>(
         expression: impl for<'b> FnOnce([Expr<'b>; N]) -> [Expr<'b>; M],
     ) -> Self {
@@ -63,16 +65,18 @@ impl Program {
         Self::assemble(N, builder.steps.into_inner(), results)
     }
 
-    /// A program from its parts. Operand `i` of a step is input `i`, or step `i - inputs`.
+    /// Builds a program from its parts. Operand `i` of a step is input `i`, or step `i - inputs`.
     ///
     /// # Panics
-    /// If a step or a result refers to what does not come before it.
+    /// If a step reads an operand that does not come before it, if a result is no operand, or if
+    /// there are more than 255 inputs and steps together.
     pub fn assemble(
         inputs: usize,
         mut steps: SmallVec<[Instruction; 8]>,
         mut results: SmallVec<[u8; 4]>,
     ) -> Self {
-        // An input handed through becomes a step, so that results never lie where inputs lie.
+        // A result that is an input becomes a step that copies it, so that results never share
+        // memory with inputs.
         for result in results.iter_mut().filter(|r| usize::from(**r) < inputs) {
             let copy = Opcode::Unary(Unary::Scale(1.0));
             steps.push(Instruction { op: copy, args: [*result, 0, 0] });
@@ -92,17 +96,17 @@ impl Program {
         Program { inputs, steps, results, registers, width }
     }
 
-    /// How many inputs it takes, those that are updated included.
+    /// Returns the number of inputs, including those that are updated in place.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// How many steps there are.
+    /// Returns the number of steps.
     pub(super) fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// How many results there are.
+    /// Returns the number of results.
     pub(crate) fn results(&self) -> usize {
         self.results.len()
     }
@@ -117,7 +121,8 @@ impl Program {
         assert!(!self.results.is_empty(), "program: a result is wanted, there is none");
     }
 
-    /// For each type behind [`FloatKernels`](crate::kernels::FloatKernels).
+    /// Evaluates the program over `n` numbers. [`FloatKernels`](crate::kernels::FloatKernels)
+    /// instantiates it for each type.
     ///
     /// # Safety
     /// There is a source for each input, with `n` numbers in its layout, and no more targets than
@@ -135,7 +140,7 @@ impl Program {
         });
     }
 
-    /// The numbers in `range`; the one at `origin` goes to the start of each target.
+    /// Evaluates the numbers in `range`. The number at `origin` goes to the start of each target.
     ///
     /// # Safety
     /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
@@ -147,7 +152,7 @@ impl Program {
         range: Range<usize>,
         origin: usize,
     ) {
-        // Registers, then a block for each input that does not lie in order.
+        // The registers, then one block for each input that is not contiguous.
         let mut scratch = Scratch::<T>::new((self.width + sources.len()) * BLOCK);
         let scratch = scratch.numbers().as_mut_ptr();
         // SAFETY: `scratch` has that many blocks.
@@ -195,8 +200,8 @@ impl Program {
         }
     }
 
-    /// Which target a step may write at once: the step is that target's result, and neither it nor
-    /// a later step reads what the target held before.
+    /// Returns for each step the target that it may write directly: the step is the target's
+    /// result, and neither this step nor a later one reads the old contents of the target.
     fn direct(&self, targets: usize, in_place: bool) -> SmallVec<[Option<u8>; 8]> {
         let mut out: SmallVec<[Option<u8>; 8]> = smallvec![None; self.steps.len()];
         for (target, &result) in self.results[..targets].iter().enumerate() {
@@ -210,7 +215,7 @@ impl Program {
     }
 }
 
-/// Gives each step a register that no later reader needs any more.
+/// Assigns a register to each step. A register is reused after the last reader of its contents.
 fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
     let mut last: SmallVec<[usize; 16]> = (0..steps.len()).collect();
     for (k, step) in steps.iter().enumerate() {
@@ -228,8 +233,8 @@ fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[
     let mut busy_until: SmallVec<[usize; 16]> = SmallVec::new();
     let mut registers = SmallVec::new();
     for (k, &last) in last.iter().enumerate() {
-        // Not the register of an operand: where result and operand may be one, loops are not
-        // turned into vectors.
+        // Do not use the register of an operand: a loop whose result may be the same memory as its
+        // operand does not vectorise.
         let free = busy_until.iter().position(|&until| until < k);
         let register = free.unwrap_or_else(|| {
             busy_until.push(0);
@@ -241,7 +246,7 @@ fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[
     (registers, busy_until.len())
 }
 
-/// Where an input's numbers are: in order, or to be collected.
+/// The location of an input's numbers: contiguous, or to be collected by a layout.
 pub struct Source<T> {
     base: *const T,
     layout: Option<Collapsed>,
@@ -250,22 +255,22 @@ pub struct Source<T> {
 unsafe impl<T: Sync> Sync for Source<T> {}
 
 impl<T> Source<T> {
-    /// `layout`: `None` if the numbers lie in order from `base` on.
+    /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
     #[inline(always)]
     pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
         Source { base, layout }
     }
 }
 
-/// Hands out an input block by block.
-#[allow(clippy::large_enum_variant)] // a few on the stack, none moved about
+/// Provides an input block by block.
+#[allow(clippy::large_enum_variant)] // a few on the stack, and none is moved
 enum Reader<T> {
     InOrder(*const T),
     Collect {
         base: *const T,
         cursor: Cursor,
         block: *mut T,
-        /// Where the number lies that fills the whole block, if one does.
+        /// The offset of the number that fills the whole block, if one number does.
         filled: Option<isize>,
     },
 }
@@ -317,7 +322,8 @@ struct Builder {
     steps: RefCell<SmallVec<[Instruction; 8]>>,
 }
 
-/// A value inside a [`Program`] under construction: write expressions with operators and methods.
+/// A value inside a [`Program`] under construction. Expressions are written with operators and
+/// methods.
 #[derive(Clone, Copy)]
 pub struct Expr<'b> {
     builder: &'b Builder,
@@ -333,17 +339,17 @@ impl Expr<'_> {
         Expr { id: id as u8, ..self }
     }
 
-    /// Any operation of one operand.
+    /// Applies an operation of one operand.
     pub fn unary(self, op: Unary) -> Self {
         self.push(Opcode::Unary(op), 0, 0)
     }
 
-    /// Any operation of two operands.
+    /// Applies an operation of two operands.
     pub fn binary(self, op: Binary, other: Self) -> Self {
         self.push(Opcode::Binary(op), other.id, 0)
     }
 
-    /// `a` where this is not zero, else `b`.
+    /// Returns `a` where `self` is not zero, else `b`.
     pub fn select(self, a: Self, b: Self) -> Self {
         self.push(Opcode::Select, a.id, b.id)
     }

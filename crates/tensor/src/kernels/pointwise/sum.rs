@@ -1,5 +1,5 @@
-//! Programs that end in a sum: the numbers are added up while they are in the cache, and the
-//! tensor that would hold them is never made.
+//! Programs that end in a sum. The numbers are added while they are in the cache; the tensor that
+//! would hold them is never allocated.
 
 use super::kernel::Pointwise;
 use super::program::{Program, Source};
@@ -8,12 +8,12 @@ use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost};
 
 impl Program {
-    /// For each type behind [`FloatKernels`](crate::kernels::FloatKernels): sums along the middle
-    /// axis, [outer, inner].
+    /// Sums the program's result along the middle axis. The sums have shape [outer, inner].
+    /// [`FloatKernels`](crate::kernels::FloatKernels) instantiates it for each type.
     ///
     /// # Safety
-    /// There is a source for each input, with the numbers of the split in its layout, and a result;
-    /// `sums` is as long as [`Split::sums`] says.
+    /// There is a source for each input, and its layout has the numbers of the split. The program has a
+    /// result. `sums` has the length that [`Split::sums`] gives.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
         sources: &[Source<T>],
@@ -25,9 +25,9 @@ impl Program {
         unsafe { self.add_up(sources, 0, [outer, n, inner], sums) };
     }
 
-    /// Makes the numbers from `start` on and sums them, divided as the reduction of stored numbers
-    /// divides them: so the bits are the same, on any number of threads. What is made at once stays
-    /// in the second cache.
+    /// Evaluates the numbers from `start` on and sums them. The work is divided as in the reduction
+    /// of stored numbers, so the bits are the same, on any number of threads. The numbers of one
+    /// piece stay in the second-level cache.
     ///
     /// # Safety
     /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
@@ -77,13 +77,13 @@ impl Program {
     }
 }
 
-/// The innermost axes that are summed, as the middle of three: `[outer, n, inner]`.
+/// The innermost summed axes as the middle of three axes: `[outer, n, inner]`.
 #[derive(Clone, Copy)]
 pub struct Split {
     outer: usize,
     n: usize,
     inner: usize,
-    /// Which axes the middle is.
+    /// The range of axes that the middle axis consists of.
     axes: (usize, usize),
 }
 
@@ -91,7 +91,7 @@ impl Split {
     pub(crate) fn of(over: &[usize], shape: &[usize]) -> Self {
         let lead = over.len() - shape.len().min(over.len());
         let summed = |axis: usize| axis < lead || over[axis] != shape[axis - lead];
-        // Axes of one element belong to whatever is beside them.
+        // Axes of one element belong to either neighbour.
         let end = (0..over.len()).rfind(|&axis| summed(axis) && over[axis] != 1);
         let end = end.map_or(over.len(), |axis| axis + 1);
         let start = (0..end).rfind(|&axis| !summed(axis) && over[axis] != 1);
@@ -105,17 +105,17 @@ impl Split {
         }
     }
 
-    /// How many numbers each sum is of.
+    /// Returns the number of terms of each sum.
     pub(crate) fn terms(self) -> usize {
         self.n
     }
 
-    /// How many sums there are: outer and inner ones.
+    /// Returns the numbers of outer and inner sums.
     pub(crate) fn sums(self) -> [usize; 2] {
         [self.outer, self.inner]
     }
 
-    /// The shape of the sums: the middle axes have one element each.
+    /// Returns the shape of the sums: the middle axes have one element each.
     pub(crate) fn shape(self, over: &[usize]) -> Vec<isize> {
         let (start, end) = self.axes;
         let mut sizes: Vec<isize> = over.iter().map(|&n| n as isize).collect();

@@ -1,8 +1,9 @@
-//! The operations of one operand, a row each: what it means, its name, its loop.
+//! The operations of one operand. Each row of the table has the documentation, the name and the
+//! formula.
 //!
-//! A new row here (and its rule in the rule book of `autograd`) is all a new operation takes: the
-//! opcode, the tensor's method (but for a row marked `in programs`) and the one for programs come from
-//! it.
+//! To add an operation, add a row to the table and a rule to the rule book of `autograd`. The row
+//! generates the opcode, the method of the tensor (unless the row is marked `in programs`) and the
+//! method of [`Expr`].
 
 use super::program::Expr;
 use crate::machine::Isa;
@@ -19,20 +20,20 @@ macro_rules! constant {
 
 macro_rules! unary {
     ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
-        /// An operation of one operand.
+        /// A pointwise operation of one operand.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Unary { $($(#[$doc])* $Op $(($C))?,)* }
 
         impl Unary {
-            /// Every operation; those with a constant carry an example of it.
+            /// All operations. Operations with a constant have an example of it.
             pub const ALL: &'static [Unary] = &[$(Unary::$Op $(($example))?,)*];
 
-            /// The operation's name.
+            /// Returns the name of the operation.
             pub fn name(self) -> &'static str {
                 match self { $(Unary::$Op { .. } => stringify!($method),)* }
             }
 
-            /// The number that the operation carries, if it carries one.
+            /// Returns the constant that the operation carries, if it carries one.
             pub fn constant(self) -> Option<f64> {
                 match self { $(Unary::$Op $(($c))? => constant!($($c)?),)* }
             }
@@ -48,12 +49,13 @@ macro_rules! unary {
         /// # Safety
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
         #[inline(always)]
-        #[allow(unreachable_patterns)] // what has a loop of its own is in the table as well
+        #[allow(unreachable_patterns)] // the table also contains the operations with their own loops
         pub(super) unsafe fn run<T: Math, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
             // SAFETY: by the contract.
             unsafe {
                 match op {
-                    // Loops of their own: these branch, on the size of the argument or on the exponent.
+                    // These have their own loops, because they branch on the size of the argument
+                    // or on the exponent.
                     Unary::Sin => block::sin::<T, I>(x, y, n),
                     Unary::Cos => block::cos::<T, I>(x, y, n),
                     Unary::Powi(k) if k != 2 => block::powi::<T, I>(x, y, n, k),
@@ -67,7 +69,8 @@ macro_rules! unary {
     };
 }
 
-/// Constants are `f64` at the surface and of the tensor's type in the loop; exponents stay whole.
+/// Converts the constant of an operation for the loop: `f64` becomes the tensor's type, and an
+/// integer exponent stays an integer.
 trait Constant<T> {
     type Lowered;
     fn lower(self) -> Self::Lowered;
@@ -92,63 +95,64 @@ pub(super) fn one_if<T: Math>(yes: bool) -> T {
     if yes { T::narrow(1.0) } else { T::default() }
 }
 
-/// The table, handed to a macro: to [`unary`] here, to the one that writes the methods of the tensor there.
+/// Passes the table to a macro: to [`unary`] in this file, and to the macro that generates the
+/// methods of the tensor.
 macro_rules! unary_operations {
     ($with:ident) => {
         $with! {
-            /// -x
+            /// Computes -x.
             Neg as negative in programs: |x| -x;
-            /// |x|
+            /// Computes |x|, the absolute value.
             Abs as abs: |x| x.abs_();
-            /// -1, 0 or 1; NaN for NaN.
+            /// Computes the sign of x: -1, 0 or 1; NaN for NaN.
             Sign as sign: |x| if x > T::default() { T::narrow(1.0) } else if x < T::default() { T::narrow(-1.0) } else { x };
-            /// eˣ
+            /// Computes eˣ.
             Exp as exp: |x| x.exp::<I>();
-            /// Natural logarithm.
+            /// Computes the natural logarithm of x.
             Ln as ln: |x| x.ln::<I>();
-            /// √x
+            /// Computes √x.
             Sqrt as sqrt: |x| x.sqrt::<I>();
-            /// 1 / x
+            /// Computes 1 / x.
             Recip as recip: |x| T::narrow(1.0) / x;
-            /// Sine of radians.
+            /// Computes the sine of x in radians.
             Sin as sin: |x| x.sin::<I>();
-            /// Cosine of radians.
+            /// Computes the cosine of x in radians.
             Cos as cos: |x| x.cos::<I>();
-            /// Hyperbolic tangent.
+            /// Computes the hyperbolic tangent of x.
             Tanh as tanh: |x| x.tanh::<I>();
-            /// The logistic function, 1 / (1 + e⁻ˣ).
+            /// Computes the logistic function of x, 1 / (1 + e⁻ˣ).
             Sigmoid as sigmoid: |x| x.sigmoid::<I>();
-            /// ln(1 + eˣ), without overflow.
+            /// Computes ln(1 + eˣ) without overflow.
             Softplus as softplus: |x| x.softplus::<I>();
-            /// max(x, 0); NaN stays NaN.
+            /// Computes max(x, 0); NaN gives NaN.
             Relu as relu: |x| if x < T::default() { T::default() } else { x };
-            /// x · c
+            /// Computes x · c.
             Scale(c: f64 = -1.5) as scale in programs: |x| x * c;
-            /// x + c
+            /// Computes x + c.
             Shift(c: f64 = 0.75) as shift in programs: |x| x + c;
-            /// x / c, rounded once.
+            /// Computes x / c, rounded once.
             DivScalar(c: f64 = -1.7) as div_scalar in programs: |x| x / c;
-            /// c / x, rounded once.
+            /// Computes c / x, rounded once.
             ScalarDiv(c: f64 = -1.7) as scalar_div in programs: |x| c / x;
-            /// xⁿ
+            /// Computes xⁿ for an integer n.
             Powi(n: i32 = 3) as powi: |x| if n == 2 { x * x } else { x.powi::<I>(n) };
-            /// xᵖ; NaN for negative x unless p is whole.
+            /// Computes xᵖ; NaN for negative x unless p is an integer.
             Powf(p: f64 = 1.7) as powf: |x| x.powf::<I>(p);
-            /// max(x, c); NaN stays NaN.
+            /// Computes max(x, c); NaN gives NaN.
             ClampMin(c: f64 = 0.25) as clamp_min: |x| if x < c { c } else { x };
-            /// min(x, c); NaN stays NaN.
+            /// Computes min(x, c); NaN gives NaN.
             ClampMax(c: f64 = 0.25) as clamp_max: |x| if x > c { c } else { x };
-            /// 1 where x > c, else 0.
+            /// Returns 1 where x > c, else 0.
             Gt(c: f64 = 0.25) as indicator_gt in programs: |x| one_if(x > c);
-            /// 1 where x ≥ c, else 0.
+            /// Returns 1 where x ≥ c, else 0.
             Ge(c: f64 = 0.25) as indicator_ge in programs: |x| one_if(x >= c);
-            /// 1 where x < c, else 0.
+            /// Returns 1 where x < c, else 0.
             Lt(c: f64 = 0.25) as indicator_lt in programs: |x| one_if(x < c);
-            /// 1 where x ≤ c, else 0.
+            /// Returns 1 where x ≤ c, else 0.
             Le(c: f64 = 0.25) as indicator_le in programs: |x| one_if(x <= c);
-            /// 1 where x = c, else 0.
+            /// Returns 1 where x = c, else 0.
             Eq(c: f64 = 0.25) as indicator_eq in programs: |x| one_if(x == c);
-            /// 1 where x ≠ c, else 0.
+            /// Returns 1 where x ≠ c, else 0.
             Ne(c: f64 = 0.25) as indicator_ne in programs: |x| one_if(x != c);
         }
     };
@@ -157,7 +161,7 @@ pub(crate) use unary_operations;
 
 unary_operations! { unary }
 
-/// What each operation means, from the standard library.
+/// Computes each operation with the standard library, as a reference for tests.
 #[cfg(test)]
 pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));

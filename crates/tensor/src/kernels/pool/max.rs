@@ -1,12 +1,12 @@
-//! The greatest element of each window, and where in its image it is: the first in reading order
-//! of equal ones; NaN counts as the greatest.
+//! The maximum of each window and its position in the image: the first in row-major order of equal
+//! elements. NaN counts as the maximum.
 
 use crate::geometry::Windows;
 use crate::machine::simd;
 use crate::machine::{Shared, ranges};
 use crate::number::Real;
 
-/// Windows over the two axes of images, and the sizes of the images and the results.
+/// The windows along the two axes of images, and the sizes of the images and the results.
 #[derive(Clone, Copy)]
 pub struct Scene {
     pub(crate) windows: [Windows; 2],
@@ -15,13 +15,13 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Whether windows of two by two stand side by side, none hanging over.
+    /// Returns whether the windows are two by two with stride 2, and none extends beyond the image.
     fn is_two_by_two(&self) -> bool {
         (0..2).all(|side| self.windows[side].is_pair() && 2 * self.to[side] <= self.from[side])
     }
 }
 
-/// For each image of `x` one of `values` and of `positions`, none of them empty.
+/// Computes the maxima and their positions for each image of `x`. None of the slices is empty.
 pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     assert_eq!(values.len(), positions.len());
     let size = scene.from[0] * scene.from[1];
@@ -40,7 +40,7 @@ pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positio
         let images = x.chunks_exact(size);
         let work = images.zip(values.chunks_exact_mut(area).zip(positions.chunks_exact_mut(area)));
         match scene.windows {
-            // Within an image the fast ways count with 32 bits.
+            // Within an image the fast variants use 32-bit positions.
             _ if u32::try_from(size).is_err() => {
                 for (x, (values, positions)) in work {
                     each_by_itself(x, scene, values, positions);
@@ -75,13 +75,14 @@ pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positio
     });
 }
 
-/// Whether `x` takes the place of the greatest so far: not if they are equal, and NaN stays.
+/// Returns whether `x` replaces the current maximum. An equal element does not replace it, and
+/// nothing replaces NaN.
 #[inline(always)]
 fn beats<T: Real>(x: T, best: T) -> bool {
     (x > best) | (x.is_nan_() & !best.is_nan_())
 }
 
-/// The commonest pool: both rows of a window are read in one pass over vectors.
+/// The most common pool: both rows of a window are read in one pass, in vectors.
 #[inline(always)]
 fn two_by_two<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     let ([_, width], [_, wide]) = (scene.from, scene.to);
@@ -105,12 +106,13 @@ fn two_by_two<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut 
     }
 }
 
-/// Windows at equal steps: of each row of results, one element of every window at a time.
+/// Windows at equal steps. For each row of results, one element of every window is processed at a
+/// time.
 struct Sliding {
-    /// For each column of a window: the first and the behind-the-last result that it counts for,
-    /// and the column of the image it then stands on.
+    /// For each column of a window that meets the image: the range of results (first, end) whose
+    /// window has this column inside the image, and the image column of the first of them.
     columns: Vec<[usize; 3]>,
-    /// The column where the window of each result begins.
+    /// The image column at which the window of each result begins.
     firsts: Vec<u32>,
     step: usize,
 }
@@ -121,8 +123,8 @@ impl Sliding {
             unreachable!("only sliding windows have a stride")
         };
         let (n, m) = (scene.from[1], scene.to[1]);
-        // Those columns that meet the image under some window, of result o at
-        // o·stride + k·dilation - padding: a kernel may be much larger than the image.
+        // The columns that meet the image in some window. Column k of result o is image column
+        // o·stride + k·dilation - padding. A kernel may be much larger than the image.
         let first = padding.saturating_sub((m - 1) * stride) / dilation;
         let end = (n + padding).div_ceil(dilation).min(kernel);
         let column = |k: usize| {
@@ -162,7 +164,7 @@ impl Sliding {
                     let (values, places) = (&mut values[low..high], &mut places[low..high]);
                     let at = (base + start) as u32;
                     let from = row.get(start..).unwrap_or_default();
-                    // A step that the compiler knows makes vectors.
+                    // A step that is known at compile time lets the loop vectorise.
                     match self.step {
                         1 => column::<T, 1>(from, values, places, at),
                         2 => column::<T, 2>(from, values, places, at),
@@ -180,7 +182,7 @@ impl Sliding {
 #[inline(always)]
 fn column<T: Real, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [u32], at: u32) {
     let n = values.len();
-    // The last element may stand in a piece that is not whole.
+    // The last element may be in a chunk that is shorter than the step.
     let whole = n.saturating_sub(1);
     let (x, last) = x.split_at_checked(whole * STEP).unwrap_or_default();
     let pieces = x.as_chunks::<STEP>().0.iter();
@@ -205,7 +207,7 @@ fn any_column<T: Real>(x: &[T], step: usize, values: &mut [T], places: &mut [u32
     }
 }
 
-/// Windows of any sizes.
+/// Windows of any sizes, one at a time.
 fn each_by_itself<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
     let Scene { windows, from, to } = scene;
     let mut outs = values.iter_mut().zip(positions);

@@ -1,5 +1,5 @@
-//! Pooling: the greatest element of each window, elements by their position in an image, and the
-//! adjoint, elements put at their positions.
+//! Pooling: the maximum of each window, reading elements by their position in an image, and its
+//! adjoint, which adds elements at their positions.
 
 mod max;
 mod pick;

@@ -1,11 +1,11 @@
-//! Elements of images by their positions, and the adjoint: elements added to images of zeros.
+//! Reads elements of images by their positions; the adjoint adds elements to images of zeros.
 
 use crate::machine::{Shared, ranges};
 use crate::number::Real;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// `out[…, o] = x[…, index[…, o]]`: one image of `size` elements after the other, with `area`
-/// positions each. Whether all of them lie in their images.
+/// Computes `out[…, o] = x[…, index[…, o]]` for images of `size` elements with `area` positions
+/// each. Returns whether all positions are within their images.
 pub(crate) fn pick<T: Real>(
     x: &[T],
     size: usize,
@@ -33,7 +33,8 @@ pub(crate) fn pick<T: Real>(
     !outside.into_inner()
 }
 
-/// `out[…, index[…, o]] += x[…, o]`, from zero. Whether all positions lie in their images.
+/// Computes `out[…, index[…, o]] += x[…, o]`, starting from zero. Returns whether all positions are
+/// within their images.
 pub(crate) fn place<T: Real>(
     x: &[T],
     area: usize,

@@ -1,5 +1,5 @@
-//! Reducing the first axis of a matrix: rows are combined column by column, in vectors that run
-//! along the rows.
+//! Reductions of the first axis of a matrix: rows are combined column by column, with vectors along
+//! the rows.
 
 use super::kernel::{BLOCK, LANES, join, split};
 use super::reducer::Reducer;
@@ -7,14 +7,14 @@ use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Numeric;
 use std::marker::PhantomData;
 
-/// Rows that a column kernel combines one after the other.
+/// Maximum number of rows that a column kernel combines one after the other.
 pub(super) const LEAF_ROWS: usize = 128;
-/// Columns are dealt to several threads in pieces no narrower than this.
+/// Minimum width of the pieces in which columns are distributed over threads.
 const WIDE: usize = 512;
-/// Fewer columns than this do not fill vectors.
+/// Fewer columns than this do not fill the vectors.
 pub(super) const NARROW: usize = 32;
 
-/// `out[c]` combines `x[r*stride + c]` over the `n ≥ 1` rows `r`.
+/// Combines `x[r*stride + c]` over the `n ≥ 1` rows `r` into `out[c]`.
 pub(super) fn columns<T: Numeric, R: Reducer<T>>(
     x: &[T],
     stride: usize,
@@ -55,7 +55,7 @@ fn combine<T: Numeric, R: Reducer<T>>(out: &mut [T], other: &[T]) {
     }
 }
 
-/// Few columns: several rows are read as one wide row, and its parts combined at the end.
+/// Reduces few columns: several rows are read as one wide row, whose parts are combined at the end.
 fn narrow<T: Numeric, R: Reducer<T>>(x: &[T], n: usize, shifts: &[T], out: &mut [T]) {
     let width = out.len();
     let rows = (2 * NARROW).div_ceil(width).next_power_of_two();
@@ -96,7 +96,7 @@ impl<T: Numeric, R: Reducer<T>> Kernel for Columns<'_, T, R> {
     }
 }
 
-/// `out[c]` combines `x[r*stride + c]` over the `n ≥ 1` rows `r`.
+/// Combines `x[r*stride + c]` over the `n ≥ 1` rows `r` into `out[c]`.
 #[inline(always)]
 pub(super) fn down<T: Numeric, R: Reducer<T>, I: Isa>(
     x: &[T],
@@ -112,8 +112,9 @@ pub(super) fn down<T: Numeric, R: Reducer<T>, I: Isa>(
         out[c] = R::lift::<I>(first[c], shift(c));
     }
     let mut r = 1;
-    // Four rows at a time: a result is read and written once for four numbers. Results in memory
-    // and no sum that is carried from one step to the next make loops that turn into vectors.
+    // Four rows at a time, so that each result is read and written once for four numbers. The loop
+    // vectorises because the results are in memory and no sum is carried from one iteration to the
+    // next.
     while r + 4 <= n {
         let (x0, x1, x2, x3) = (row(r), row(r + 1), row(r + 2), row(r + 3));
         for c in 0..width {

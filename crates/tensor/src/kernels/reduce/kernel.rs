@@ -1,10 +1,11 @@
-//! The loops of the reductions: `[outer, n, inner] → [outer, inner]` over neighbouring numbers.
+//! The loops of the reductions: `[outer, n, inner] → [outer, inner]` over numbers in row-major
+//! order.
 //!
-//! Every result is combined along a tree that depends on the sizes alone, never on the number of
-//! threads, so the same numbers give the same bits on any of them. A number
-//! passes through at most `16 + log2 n` combinations when all of a tensor becomes one number, and
-//! at most `40 + log2 n` otherwise, so a sum errs by no more than that many units of rounding times
-//! `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
+//! Every result is combined along a tree that depends only on the sizes, not on the number of
+//! threads, so the same numbers give the same bits with any number of threads. A number passes
+//! through at most `16 + log2 n` combinations if a whole tensor is reduced to one number, and
+//! through at most `40 + log2 n` otherwise. The error of a sum is therefore at most that many units
+//! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
 use super::columns::{LEAF_ROWS, NARROW, columns, down};
 use super::reducer::Reducer;
@@ -14,18 +15,18 @@ use crate::number::Numeric;
 use std::array::from_fn;
 use std::marker::PhantomData;
 
-/// Accumulators side by side: enough vectors to hide the latency of an addition.
+/// Number of accumulators: enough vectors to hide the latency of an addition.
 pub(super) const LANES: usize = 64;
-/// How many of them a short rest fills up.
+/// Number of accumulators that are processed at a time for the tail.
 const STEP: usize = 16;
-/// What the accumulators take up before they are combined.
+/// Number of elements that are added to the accumulators before the accumulators are combined.
 const LEAF: usize = 16 * LANES;
-/// Pieces that one call of a kernel works through, in elements; a multiple of `LEAF` by a power
-/// of two, so that the tree is the same above and below.
+/// Maximum number of elements in one call of a kernel. It is `LEAF` times a power of two, so that
+/// the tree inside a block is built like the tree above the blocks.
 pub(super) const BLOCK: usize = 32 * LEAF;
-/// Rows below this length are reduced many at a time, one in each lane.
+/// Rows shorter than this are reduced many at a time, one row in each lane.
 const SHORT: usize = 32;
-/// How many of them.
+/// Number of rows that are reduced at a time.
 const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(crate) type Sizes = [usize; 3];
@@ -39,11 +40,11 @@ pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + 
     }
 }
 
-/// Numbers, sizes, results.
+/// The work on a piece: reads numbers of these sizes and writes results.
 type Work<'a, T, U> = &'a (dyn Fn(&[T], Sizes, &mut [U]) + Sync);
 
-/// Splits the outer axis until a piece is small or has one element there, and hands each piece to
-/// `work` (numbers, sizes, results), on several threads if there are many numbers.
+/// Splits the outer axis until a piece is small or has one outer index, and calls `work` (numbers,
+/// sizes, results) for each piece. Uses several threads if there are many numbers.
 pub(super) fn pieces<T: Numeric, U: Send>(
     x: &[T],
     sizes: Sizes,
@@ -64,31 +65,34 @@ pub(super) fn pieces<T: Numeric, U: Send>(
     );
 }
 
-/// How [`fold`] divides its work, for whoever makes the numbers piece by piece and wants its bits.
+/// How [`fold`] divides its work. A caller that computes the numbers piece by piece divides them in
+/// the same way to get the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// One call.
+    /// The sizes are reduced in one call.
     Whole,
-    /// So many outer indices first, then the rest.
+    /// The first part has this many outer indices; the second has the rest.
     Outer(usize),
-    /// So many of the middle axis, added to the rest.
+    /// The first part has this many indices of the middle axis. Its results and those of the rest
+    /// are added.
     Middle(usize),
 }
 
-/// Where sums of these sizes are cut.
+/// Returns how sums of these sizes are divided.
 pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
     if outer * n * inner <= BLOCK {
         Cut::Whole
     } else if outer > 1 {
         Cut::Outer(outer / 2)
     } else if inner == 1 || (inner >= NARROW && n > LEAF_ROWS) {
-        Cut::Middle(1 << (n - 1).ilog2()) // as `line` and `columns`
+        Cut::Middle(1 << (n - 1).ilog2()) // the same split as in `line` and `columns`
     } else {
         Cut::Whole
     }
 }
 
-/// Reduces the middle axis. `shifts` has one number for each result, or none if `R` takes none.
+/// Reduces the middle axis. `shifts` has one number for each result, or is empty if `R` takes no
+/// shift.
 pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T], out: &mut [T]) {
     let [outer, n, inner] = sizes;
     debug_assert!(x.len() == outer * n * inner && out.len() == outer * inner);
@@ -112,7 +116,7 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T
     } else if inner == 1 {
         dispatch(Rows::<T, R> { x, n, shifts, out, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
-        // Few columns, many times: turned round they are rows.
+        // Few columns in many planes: transposed, they are rows.
         let turned = turned(x, n, inner);
         dispatch(Rows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
     } else {
@@ -128,7 +132,7 @@ pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T]
     if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
-/// `[outer, n, inner] → [outer, inner, n]`.
+/// Transposes `[outer, n, inner] → [outer, inner, n]`.
 fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
     let mut out = Vec::with_capacity(x.len());
     for plane in x.chunks_exact(n * inner) {
@@ -139,7 +143,7 @@ fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
     out
 }
 
-/// One row of any length, halved at powers of two down to blocks.
+/// Reduces one row of any length: it is split at powers of two down to blocks.
 pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     if x.len() <= BLOCK {
         return dispatch(Line::<T, R> { x, shift, reducer: PhantomData });
@@ -164,8 +168,8 @@ impl<T: Numeric, R: Reducer<T>> Kernel for Line<'_, T, R> {
     }
 }
 
-/// At most `BLOCK` numbers: leaves are combined as the bits of a counter carry, which makes the
-/// tree of `line` without recursion.
+/// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
+/// the tree of `line` without recursion.
 #[inline(always)]
 fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     if x.len() <= LEAF {
@@ -202,7 +206,7 @@ fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     if rows > 0 {
         down::<T, R, I>(x, LANES, rows, |_| shift, &mut sums);
     }
-    // The rest is padded, so that it runs in vectors too.
+    // The tail is padded, so that it is processed in vectors, too.
     let rest = &x[rows * LANES..];
     let mut padded = [R::empty(); LANES];
     padded[..rest.len()].copy_from_slice(rest);
@@ -221,7 +225,7 @@ fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     across::<T, R>(&sums)
 }
 
-/// Combines the accumulators, halving them.
+/// Combines the accumulators by repeated halving.
 #[inline(always)]
 fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
     let half: [T; 32] = from_fn(|lane| R::join(sums[lane], sums[lane + 32]));
@@ -252,7 +256,7 @@ impl<T: Numeric, R: Reducer<T>> Kernel for Rows<'_, T, R> {
             }
             return;
         }
-        // A row in each lane.
+        // One row in each lane.
         let mut square = [T::default(); SHORT * SIDE];
         let mut lane_shifts = [T::default(); SIDE];
         for (k, (rows, out)) in x.chunks(n * SIDE).zip(out.chunks_mut(SIDE)).enumerate() {

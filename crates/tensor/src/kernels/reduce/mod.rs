@@ -1,7 +1,7 @@
-//! Reductions of numbers in row-major order along the middle of three axes, `[outer, n, inner]`: sums,
-//! extremes and where they are, log-sum-exp.
+//! Reductions along the middle of three axes `[outer, n, inner]` of numbers in row-major order:
+//! sums, extremes and their positions, log-sum-exp.
 //!
-//! Nothing depends on the number of threads: the same numbers give the same bits.
+//! The results do not depend on the number of threads: the same numbers give the same bits.
 
 mod columns;
 mod kernel;
@@ -16,14 +16,14 @@ use kernel::{fold, line, pieces};
 pub(crate) use position::positions;
 use reducer::{Exps, Max, Min, Sum};
 
-/// Which element along the reduced axes is taken.
+/// The extreme that a reduction takes along the reduced axis.
 #[derive(Clone, Copy)]
 pub enum Fold {
     Max,
     Min,
 }
 
-/// The extremes along the middle axis.
+/// Computes the extremes along the middle axis.
 pub(crate) fn extremes<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [T]) {
     match op {
         Fold::Max => fold::<T, Max>(x, sizes, &[], out),
@@ -31,7 +31,7 @@ pub(crate) fn extremes<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [T]) 
     }
 }
 
-/// The sums along the middle axis.
+/// Computes the sums along the middle axis.
 pub(crate) fn sum_middle<T: Math>(x: &[T], sizes: Sizes, out: &mut [T]) {
     fold::<T, Sum>(x, sizes, &[], out);
 }
@@ -40,13 +40,13 @@ pub(crate) fn total<T: Math>(x: &[T]) -> T {
     line::<T, Sum>(x, T::default())
 }
 
-/// The log-sum-exp along the middle axis.
+/// Computes the log-sum-exp along the middle axis.
 pub(crate) fn log_sum_exp<T: Math>(x: &[T], sizes: Sizes, out: &mut [T]) {
     pieces(x, sizes, out, &|x, sizes, out| {
         fold::<T, Max>(x, sizes, &[], out);
         let mut shifts = out.to_vec();
         for m in &mut shifts {
-            // Infinity less itself would be NaN; without a shift an infinity comes out right.
+            // ∞ - ∞ would be NaN. Without a shift the result is correct for infinities.
             if *m == T::K.infinity || *m == T::K.neg_infinity {
                 *m = T::default();
             }

@@ -1,13 +1,13 @@
-//! Reductions of integers and booleans: plain loops. Integers here are labels, indices and pixels
-//! on their way to floating point; kernels for every instruction set would cost each build more
-//! than they save.
+//! Reductions of integers and booleans, as plain loops. Integers are labels, indices, and pixels
+//! before their conversion to floating point. Kernels for every instruction set would cost more
+//! build time than they save.
 
 use super::{Fold, Sizes};
 use crate::number::{Numeric, Scalar};
 
-/// Elements that are summed in `i64`, exactly.
+/// Elements that are summed exactly in `i64` or `i128`.
 pub(crate) trait Whole: Scalar {
-    /// Holds every sum of 2³¹ such elements.
+    /// A type that holds every sum of 2³¹ such elements.
     type Wide: Copy + Default + std::ops::AddAssign + Into<i128>;
     fn wide(self) -> Self::Wide;
 }
@@ -25,10 +25,10 @@ macro_rules! whole {
 }
 whole! { bool i64 u8 i64 u32 i64 i64 i128 }
 
-/// How many elements are added before the sum moves to an `i128`.
+/// Number of elements that are added before the sum moves to an `i128`.
 const PIECE: usize = 1 << 31;
 
-/// The sum of all. The order makes no difference.
+/// Returns the sum of all elements. The sum is exact, so the order makes no difference.
 pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
     let piece = |x: &[T]| {
         let mut sum = T::Wide::default();
@@ -40,12 +40,12 @@ pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
     x.chunks(PIECE).map(piece).sum()
 }
 
-/// The sum of all; `None` if it is no `i64`.
+/// Returns the sum of all elements, or `None` if it does not fit in an `i64`.
 pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
     exact(x).try_into().ok()
 }
 
-/// The sum of each column of `inner`; whether all fit.
+/// Computes the sum of each of `inner` columns. Returns whether all sums fit in an `i64`.
 fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
     let mut totals = vec![0i128; inner];
     for rows in x.chunks(PIECE.saturating_mul(inner)) {
@@ -69,7 +69,7 @@ fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
     fit
 }
 
-/// The sums along the middle axis; whether all fit.
+/// Computes the sums along the middle axis. Returns whether all sums fit in an `i64`.
 pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) -> bool {
     let mut fit = true;
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
@@ -92,7 +92,7 @@ fn join<T: Numeric>(op: Fold, a: T, b: T) -> T {
     if better { b } else { a }
 }
 
-/// The extremes along the middle axis, which is not empty.
+/// Computes the extremes along the middle axis, which is not empty.
 pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [T]) {
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         out.copy_from_slice(&x[..inner]);
@@ -104,7 +104,7 @@ pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out:
     }
 }
 
-/// Where the first of the extremes is along the middle axis, which is not empty.
+/// Computes the position of the first extreme along the middle axis, which is not empty.
 pub(crate) fn positions<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) {
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         for (column, out) in out.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! Where the extremes are: `argmax`, `argmin`. The extreme itself is found first, at full speed;
-//! then the first element that equals it.
+//! The positions of extremes: `argmax` and `argmin`. The extreme is computed first, at full speed;
+//! then the first element that equals it is located.
 
 use super::Fold;
 use super::kernel::{Sizes, fold, pieces};
@@ -8,7 +8,7 @@ use crate::machine::{PARALLEL, simd};
 use crate::number::{Math, Numeric};
 use rayon::prelude::*;
 
-/// Where the extremes are along the middle axis, which is not empty.
+/// Computes the positions of the extremes along the middle axis, which is not empty.
 pub(crate) fn positions<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [i64]) {
     match op {
         Fold::Min => find::<T, Min>(x, sizes, out),
@@ -32,13 +32,13 @@ fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, out: &mut [i64]) {
     });
 }
 
-/// Whether this is the extreme, which may be NaN.
+/// Returns whether `x` equals the extreme. NaN equals NaN here.
 #[inline(always)]
 fn is<T: Numeric>(x: T, extreme: T) -> bool {
     (x == extreme) | (x.is_nan_() & extreme.is_nan_())
 }
 
-/// Where in a row.
+/// Returns the first position of the extreme in a row.
 fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
     const PIECE: usize = 256;
     const BLOCK: usize = 1 << 15;
@@ -46,7 +46,8 @@ fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
         simd(
             #[inline(always)]
             || {
-                // Whole pieces are searched without looking where, which makes vectors.
+                // Each piece is tested as a whole, without the position, so that the loop
+                // vectorises.
                 let hit = |piece: &&[T]| piece.iter().fold(false, |hit, &x| hit | is(x, extreme));
                 let before = x.chunks(PIECE).take_while(|piece| !hit(piece)).count() * PIECE;
                 x[before.min(x.len())..].iter().position(|&x| is(x, extreme)).map(|at| before + at)
@@ -61,12 +62,12 @@ fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
     found.expect("the extreme is one of the elements")
 }
 
-/// Where in each column.
+/// Computes the first position of the extreme in each column.
 fn firsts<T: Numeric>(x: &[T], extremes: &[T], out: &mut [i64]) {
     simd(
         #[inline(always)]
         move || {
-            // From the last row up: what is written last is the first position.
+            // From the last row to the first, so that the first position is written last.
             for (r, row) in x.chunks_exact(out.len()).enumerate().rev() {
                 for ((out, &x), &extreme) in out.iter_mut().zip(row).zip(extremes) {
                     *out = if is(x, extreme) { r as i64 } else { *out };

@@ -1,17 +1,18 @@
-//! What a reduction combines, and how: the part that differs from one to the next.
+//! The operations by which a reduction combines numbers.
 
 use crate::machine::Isa;
 use crate::number::Math;
 
-/// An associative operation, over numbers that are first mapped by `lift`.
+/// An associative operation on numbers that are first mapped by `lift`.
 pub(super) trait Reducer<T>: Send + Sync {
     /// Whether `lift` reads its second argument.
     const SHIFTED: bool = false;
-    /// The neutral element.
+    /// Returns the neutral element.
     fn empty() -> T;
-    /// What becomes of a number before it is combined; `shift` belongs to its result.
+    /// Maps a number before it is combined. `shift` belongs to the result that the number
+    /// contributes to.
     fn lift<I: Isa>(x: T, shift: T) -> T;
-    /// Combines two.
+    /// Combines two numbers.
     fn join(a: T, b: T) -> T;
 }
 
@@ -50,7 +51,7 @@ impl<T: Math> Reducer<T> for Exps {
     }
 }
 
-/// The largest; NaN if there is one.
+/// The largest number; NaN if there is one.
 pub(super) struct Max;
 impl<T: Math> Reducer<T> for Max {
     #[inline(always)]
@@ -63,13 +64,13 @@ impl<T: Math> Reducer<T> for Max {
     }
     #[inline(always)]
     fn join(a: T, b: T) -> T {
-        // An instruction of its own, which passes a NaN in `b` on but not one in `a`.
+        // This is one instruction. It passes on a NaN in `b`, but not a NaN in `a`.
         let greater = if a > b { a } else { b };
         if a.is_nan_() { a } else { greater }
     }
 }
 
-/// The smallest; NaN if there is one.
+/// The smallest number; NaN if there is one.
 pub(super) struct Min;
 impl<T: Math> Reducer<T> for Min {
     #[inline(always)]
@@ -82,7 +83,7 @@ impl<T: Math> Reducer<T> for Min {
     }
     #[inline(always)]
     fn join(a: T, b: T) -> T {
-        // An instruction of its own, which passes a NaN in `b` on but not one in `a`.
+        // This is one instruction. It passes on a NaN in `b`, but not a NaN in `a`.
         let lesser = if a < b { a } else { b };
         if a.is_nan_() { a } else { lesser }
     }

@@ -1,18 +1,19 @@
-//! Loops over blocks of numbers.
+//! Elementary functions over blocks of numbers.
 //!
-//! They run over slices: a loop through pointers does not vectorise under `debug_assertions`, whose
-//! checks of every access are branches. [`sin`], [`cos`] and [`powi`] vectorise only by the block:
-//! they branch on the size of the arguments or on an exponent that all numbers share.
+//! The loops run over slices: a loop through pointers does not vectorise under `debug_assertions`,
+//! because the checks of every access are branches. [`sin`], [`cos`] and [`powi`] vectorise only
+//! for whole blocks: they branch on the size of the arguments, or on an exponent that all numbers
+//! share.
 
 use super::Math;
 use crate::machine::Isa;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Numbers per decision, for sine and cosine.
+/// Numbers per check of the argument size, for sine and cosine.
 const SPAN: usize = 256;
 
-/// y = f(x), number by number.
+/// Computes y = f(x) for each number.
 ///
 /// # Safety
 /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
@@ -26,7 +27,7 @@ pub unsafe fn map<T: Copy>(x: *const T, y: *mut T, n: usize, f: impl Fn(T) -> T)
     }
 }
 
-/// y = f(a, b), number by number.
+/// Computes y = f(a, b) for each pair of numbers.
 ///
 /// # Safety
 /// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
@@ -45,7 +46,8 @@ pub unsafe fn zip<T: Copy>(a: *const T, b: *const T, y: *mut T, n: usize, f: imp
     }
 }
 
-/// `near` over a span where all arguments allow it, else `any`.
+/// Applies `near` to each span in which all arguments are within `Real::NEAR`, and `any` to the
+/// other spans.
 ///
 /// # Safety
 /// As [`map`].
@@ -77,7 +79,7 @@ unsafe fn by_size<T: Math>(
     }
 }
 
-/// y = sin x, number by number.
+/// Computes y = sin x for each number.
 ///
 /// # Safety
 /// As [`map`].
@@ -89,7 +91,7 @@ pub unsafe fn sin<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize) {
     }
 }
 
-/// y = cos x, number by number.
+/// Computes y = cos x for each number.
 ///
 /// # Safety
 /// As [`map`].
@@ -101,13 +103,13 @@ pub unsafe fn cos<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize) {
     }
 }
 
-/// y = xᵏ, number by number, as [`Math::powi`].
+/// Computes y = xᵏ for each number, as [`Math::powi`] does.
 ///
 /// # Safety
 /// As [`map`].
 #[inline(always)]
 pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
-    /// Numbers per step: a few registers' worth.
+    /// Numbers per iteration, enough to fill a few vector registers.
     const LANES: usize = 16;
     let whole = n - n % LANES;
     for start in (0..whole).step_by(LANES) {

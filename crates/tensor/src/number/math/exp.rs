@@ -1,4 +1,4 @@
-//! The exponential and what is made of it.
+//! The exponential and the functions that are computed from it.
 //!
 //! x = k ln 2 + r with |r| ≤ ln(2)/2 and an integer k, so that eˣ = 2ᵏ eʳ; eʳ - 1 is a polynomial.
 
@@ -6,7 +6,7 @@ use super::Math;
 use super::real::{clamp, polynomial};
 use crate::machine::Isa;
 
-/// eʳ - 1, and k + `magic`.
+/// Returns eʳ - 1 and k + `magic`.
 #[inline(always)]
 fn reduce<T: Math, I: Isa>(x: T) -> (T, T) {
     let k = x.fma::<I>(T::K.log2_e, T::K.magic);
@@ -20,8 +20,9 @@ fn reduce<T: Math, I: Isa>(x: T) -> (T, T) {
 #[inline(always)]
 pub fn exp<T: Math, I: Isa>(x: T) -> T {
     let (p, k) = reduce::<T, I>(clamp(x, T::K.exp_range));
-    // 2ᵏ may be beyond the type where the result is not, or is subnormal. The first product is
-    // exact, so a subnormal result is rounded once.
+    // 2ᵏ may be outside the range of the type although the result is not, and it may be subnormal.
+    // Therefore the result is multiplied by two powers of two. The first product is exact, so a
+    // subnormal result is rounded once.
     let [a, b] = T::exp2_halves(k);
     (T::K.one + p) * a * b
 }
@@ -29,13 +30,14 @@ pub fn exp<T: Math, I: Isa>(x: T) -> T {
 #[inline(always)]
 pub fn exp_m1<T: Math, I: Isa>(x: T) -> T {
     let (p, k) = reduce::<T, I>(clamp(x, T::K.exp_m1_range));
-    // 2ᵏ⁻¹, as 2ᵏ may be infinite where the result is not.
+    // Scale by 2ᵏ⁻¹, because 2ᵏ may be infinite where the result is finite.
     let s = T::exp2(k, 1);
     let y = p.fma::<I>(s, s - T::K.half) * T::K.two;
     if x.magnitude() < T::K.tiny { x } else { y }
 }
 
-/// tanh |x| = (e²ˣ - 1) / (e²ˣ - 1 + 2), or a polynomial near zero, where that rounds too often.
+/// Computes tanh |x| = (e²ˣ - 1) / (e²ˣ - 1 + 2), or a polynomial near zero, where the quotient has
+/// too many rounding errors, and applies the sign of x.
 #[inline(always)]
 pub fn tanh<T: Math, I: Isa>(x: T) -> T {
     let a = x.magnitude();
@@ -48,18 +50,18 @@ pub fn tanh<T: Math, I: Isa>(x: T) -> T {
     (if a < T::K.tanh_small { near } else { e / (e + T::K.two) }).signed_as(x)
 }
 
-/// With z = exp(-|x|), which cannot overflow: 1 / (1 + z) or, for negative x, z / (1 + z).
+/// With z = exp(-|x|), which cannot overflow: 1 / (1 + z), or z / (1 + z) for negative x.
 #[inline(always)]
 pub fn sigmoid<T: Math, I: Isa>(x: T) -> T {
     let z = exp::<T, I>(-x.magnitude());
     (if x < T::K.zero { z } else { T::K.one }) / (T::K.one + z)
 }
 
-/// max(x, 0) + ln(1 + exp(-|x|))
+/// Computes max(x, 0) + ln(1 + exp(-|x|)).
 #[inline(always)]
 pub fn softplus<T: Math, I: Isa>(x: T) -> T {
     let z = exp::<T, I>(-x.magnitude());
-    // 1 + z is 1 + f or, to stay near 1, 2 (1 + f).
+    // Write 1 + z as 1 + f, or as 2 (1 + f) if it is above √2, so that 1 + f stays near 1.
     let double = z > T::K.sqrt_2_less_1;
     let f = if double { (z - T::K.one) * T::K.half } else { z };
     let n = if double { T::K.one } else { T::K.zero };

@@ -1,6 +1,6 @@
-//! Constants and bits of `f32`.
+//! Constants and bit operations of `f32`.
 
-#![allow(clippy::excessive_precision)] // the fitted coefficients' digits, as they came
+#![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::Math;
 use super::real::{Constants, Real, Split, polynomial};
@@ -22,13 +22,13 @@ const LN: [f32; 8] = [
 const SIN: [f32; 3] = [-0.1666665524, 0.008332188241, -0.0001951809536];
 /// (cos r - 1 + r²/2) / r⁴ as a polynomial in r², |r| ≤ π/4: relative error of the cosine 2⁻³³.
 const COS: [f32; 3] = [0.04166664556, -0.001388730947, 2.443232734e-5];
-/// π/2 in three pieces, each the rest of those before, rounded.
+/// π/2 in three parts, each the rounded remainder of the parts before it.
 const FRAC_PI_2: [f32; 3] = [1.57079637051, -4.37113882867e-8, -1.71512451001e-15];
-/// π/2 in two pieces; the first has 33 bits, so that its product with a k < 2²⁰ is exact in `f64`.
+/// π/2 in two parts. The first has 33 bits, so that its product with a k < 2²⁰ is exact in `f64`.
 const FRAC_PI_2_WIDE: [f64; 2] = [1.5707963267341256, 6.077100506506192e-11];
 
 const ONE: u32 = 1f32.to_bits();
-/// Sign and exponent.
+/// The bits of sign and exponent.
 const TOP: u32 = !0 << 23;
 const SQRT_HALF: u32 = std::f32::consts::FRAC_1_SQRT_2.to_bits();
 const MAGIC: f32 = 12582912.0;
@@ -140,7 +140,8 @@ impl Real for f32 {
             let [a, b, c] = FRAC_PI_2;
             (k, n.fma::<I>(-c, n.fma::<I>(-b, n.fma::<I>(-a, self))))
         } else {
-            // Without it the products would have to be exact, in too many pieces.
+            // Without FMA the products would have to be exact, which would take too many parts of
+            // π/2.
             let k = self * FRAC_2_PI as f32 + MAGIC;
             let (x, n) = (f64::from(self), f64::from(k - MAGIC));
             let [a, b] = FRAC_PI_2_WIDE;

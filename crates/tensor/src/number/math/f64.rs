@@ -1,6 +1,6 @@
-//! Constants and bits of `f64`.
+//! Constants and bit operations of `f64`.
 
-#![allow(clippy::excessive_precision)] // the fitted coefficients' digits, as they came
+#![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::Math;
 use super::real::{Constants, Real, Split, polynomial};
@@ -36,19 +36,19 @@ const COS: [f64; 6] = [
     2.08757042704783594e-9,
     -1.13586832914260315e-11,
 ];
-/// π/2 in four pieces: three of 33 bits, whose products with a k < 2²⁰ are exact, and the rest.
+/// π/2 in four parts: three of 33 bits, whose products with a k < 2²⁰ are exact, and the remainder.
 const FRAC_PI_2: [f64; 4] =
     [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.478427660368898e-32];
 
 const ONE: u64 = 1f64.to_bits();
-/// Sign and exponent.
+/// The bits of sign and exponent.
 const TOP: u64 = !0 << 52;
 const SQRT_HALF: u64 = FRAC_1_SQRT_2.to_bits();
 const MAGIC: f64 = 6755399441055744.0;
-/// 2⁵²: an integer below it in the low bits makes that integer plus 2⁵².
+/// 2⁵². Storing an integer below 2⁵² in its low bits gives 2⁵² plus this integer.
 const TWO_52: f64 = 4503599627370496.0;
 
-/// a + b and what its rounding lost, for |a| ≥ |b| or an exact sum.
+/// Returns a + b and its rounding error, for |a| ≥ |b| or an exact sum.
 #[inline(always)]
 fn sum(a: f64, b: f64) -> (f64, f64) {
     let s = a + b;
@@ -171,7 +171,8 @@ impl Real for f64 {
         (if subnormal { 18014398509481984.0 } else { 1.0 }, if subnormal { 54.0 } else { 0.0 })
     }
 
-    /// With s = f / (2 + f): ln(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² A(s²)), as f - s f = 2 s.
+    /// With s = f / (2 + f): ln(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² A(s²)), because f - s
+    /// f = 2 s.
     #[inline(always)]
     fn ln_tail<I: Isa>(f: f64) -> f64 {
         let s = f / (2.0 + f);
@@ -185,14 +186,15 @@ impl Real for f64 {
         let k = self.fma::<I>(FRAC_2_PI, MAGIC);
         let n = k - MAGIC;
         let [a, b, c, d] = FRAC_PI_2;
-        // All but the last rounding is exact or kept: r + t has some 100 bits, as it must where x is
-        // so near a multiple of π/2 that the first 50 cancel.
+        // Every operation but the last is exact or its rounding error is kept, so r + t has about
+        // 100 bits. Where x is so near a multiple of π/2 that the first 50 bits cancel, this
+        // precision is needed.
         let (r, lost) = sum(self - n * a, n * -b);
         let (r, more) = sum(r, n * -c);
         let (r, t) = sum(r, (lost + more) - n * d);
         let s = r * r;
         let sin = (r * s).fma::<I>(polynomial::<f64, I>(s, &SIN), (0.5 * s).fma::<I>(-t, t)) + r;
-        // 1 - s/2 and what its rounding lost.
+        // 1 - s/2 and its rounding error.
         let h = 0.5 * s;
         let top = 1.0 - h;
         let tail = r.fma::<I>(-t, (s * s) * polynomial::<f64, I>(s, &COS));

@@ -5,14 +5,14 @@
 use super::Math;
 use crate::machine::Isa;
 
-/// k ln 2 + ln(1 + f), the small parts first.
+/// Returns k ln 2 + ln(1 + f), adding the small parts first.
 #[inline(always)]
 fn compose<T: Math, I: Isa>(k: T, f: T) -> T {
     let [high, low] = T::K.ln_2;
     k.fma::<I>(high, f + k.fma::<I>(low, T::ln_tail::<I>(f)))
 }
 
-/// y, but for what has no finite logarithm.
+/// Returns y, or the special result where x has no finite logarithm: -∞ for 0, ∞ for ∞, else NaN.
 #[inline(always)]
 fn or_special<T: Math>(x: T, y: T) -> T {
     let edge = if x == T::K.zero { -T::K.infinity } else { T::K.nan };
@@ -30,7 +30,7 @@ pub fn ln<T: Math, I: Isa>(x: T) -> T {
 #[inline(always)]
 pub fn ln_1p<T: Math, I: Isa>(x: T) -> T {
     let u = T::K.one + x;
-    // What the sum lost; it matters at the scale of the mantissa.
+    // The rounding error of the sum. It is added at the scale of the mantissa.
     let lost = if x > T::K.one { T::K.one - (u - x) } else { x - (u - T::K.one) };
     let s = u.split();
     let lost = if u < T::K.large { lost * s.unscale } else { T::K.zero };

@@ -1,18 +1,19 @@
 //! Elementary functions that vectorise.
 //!
 //! The standard library's `exp`, `ln`, `tanh`, … are calls into the C library, one number at a
-//! time. Those here are plain arithmetic without branches, calls or tables, `#[inline(always)]`,
-//! so that a loop over them inside [`dispatch`](crate::machine::dispatch) turns into vectors.
+//! time. The functions of this module are plain arithmetic without branches, calls or tables, and
+//! `#[inline(always)]`, so that the compiler vectorises a loop over them inside
+//! [`dispatch`](crate::machine::dispatch).
 //!
-//! Each function is an argument reduction to a small interval and a polynomial there. The
-//! polynomials are minimax in relative error, found with the Remez exchange; after each coefficient
-//! was rounded to the type, those of higher order were fitted again.
+//! Each function reduces its argument to a small interval and evaluates a polynomial there. The
+//! polynomials are minimax in relative error, computed with the Remez exchange; after each
+//! coefficient was rounded to the type, the coefficients of higher order were fitted again.
 //!
-//! Error bounds are in ulp, the distance between neighbouring numbers at the exact result; the
-//! tests measure them, with and without fused multiply-add. Subnormal numbers are not flushed,
-//! neither as arguments nor as results, and NaN gives NaN.
+//! Error bounds are in ulp, the distance between neighbouring numbers at the exact result. The
+//! tests measure them, with and without fused multiply-add. Subnormal arguments and results are not
+//! flushed to zero. NaN gives NaN.
 //!
-//! `sin`, `cos` and `powi` do not vectorise as they stand; [`block`] has loops over them that do.
+//! Loops over `sin`, `cos` and `powi` do not vectorise; the functions of [`block`] do.
 
 pub(crate) mod block;
 mod exp;
@@ -26,109 +27,117 @@ mod tests;
 use crate::machine::Isa;
 pub use real::Real;
 
-/// Elementary functions of `f32` and `f64`. On a concrete type, where the standard library's
-/// methods have the same names, write `Math::exp::<I>(x)`.
+/// Elementary functions of `f32` and `f64`. On a concrete type, where the standard library has
+/// methods of the same names, write `Math::exp::<I>(x)`.
 pub trait Math: Real {
-    /// self · b + c, rounded once where the instruction set has it ([`Isa::FMA`]), else twice.
+    /// Returns self · b + c. It is rounded once if the instruction set has a fused multiply-add
+    /// ([`Isa::FMA`]), else twice.
     #[inline(always)]
     fn fma<I: Isa>(self, b: Self, c: Self) -> Self {
         if I::FMA { self.fused(b, c) } else { self * b + c }
     }
 
-    /// |x|, exact.
+    /// Returns |x|, exactly.
     #[inline(always)]
     fn abs<I: Isa>(self) -> Self {
         self.magnitude()
     }
 
-    /// √x, correctly rounded; NaN below zero.
+    /// Returns √x, correctly rounded; NaN for negative x.
     #[inline(always)]
     fn sqrt<I: Isa>(self) -> Self {
         self.root()
     }
 
-    /// 1 / x, correctly rounded.
+    /// Returns 1 / x, correctly rounded.
     #[inline(always)]
     fn recip<I: Isa>(self) -> Self {
         Self::K.one / self
     }
 
-    /// eˣ; error at most 1.1 ulp, also where the result is subnormal.
+    /// Returns eˣ. The error is at most 1.1 ulp, also where the result is subnormal.
     #[inline(always)]
     fn exp<I: Isa>(self) -> Self {
         exp::exp::<Self, I>(self)
     }
 
-    /// eˣ - 1, precise near zero; error at most 2 ulp, for `f64` 2.2.
+    /// Returns eˣ - 1, precise near zero. The error is at most 2 ulp for `f32` and 2.2 ulp for
+    /// `f64`.
     #[inline(always)]
     fn exp_m1<I: Isa>(self) -> Self {
         exp::exp_m1::<Self, I>(self)
     }
 
-    /// Natural logarithm; error at most 1 ulp. -∞ at zero, NaN below.
+    /// Returns the natural logarithm. The error is at most 1 ulp. ln 0 is -∞; negative x give NaN.
     #[inline(always)]
     fn ln<I: Isa>(self) -> Self {
         ln::ln::<Self, I>(self)
     }
 
-    /// ln(1 + x), precise near zero; error at most 1.5 ulp. -∞ at -1, NaN below.
+    /// Returns ln(1 + x), precise near zero. The error is at most 1.5 ulp. x = -1 gives -∞; smaller
+    /// x give NaN.
     #[inline(always)]
     fn ln_1p<I: Isa>(self) -> Self {
         ln::ln_1p::<Self, I>(self)
     }
 
-    /// Hyperbolic tangent; error at most 2 ulp.
+    /// Returns the hyperbolic tangent. The error is at most 2 ulp.
     #[inline(always)]
     fn tanh<I: Isa>(self) -> Self {
         exp::tanh::<Self, I>(self)
     }
 
-    /// 1 / (1 + e⁻ˣ); error at most 2.5 ulp.
+    /// Returns the logistic function, 1 / (1 + e⁻ˣ). The error is at most 2.5 ulp.
     #[inline(always)]
     fn sigmoid<I: Isa>(self) -> Self {
         exp::sigmoid::<Self, I>(self)
     }
 
-    /// ln(1 + eˣ) without overflow, precise for very negative x; error at most 2 ulp.
+    /// Returns ln(1 + eˣ) without overflow, precise for very negative x. The error is at most 2
+    /// ulp.
     #[inline(always)]
     fn softplus<I: Isa>(self) -> Self {
         exp::softplus::<Self, I>(self)
     }
 
-    /// Sine of radians; error at most 2 ulp, for `f64` 1. Beyond [`Real::NEAR`] it is the standard library's.
-    /// A loop vectorises only as [`block::sin`].
+    /// Returns the sine of x in radians. The error is at most 2 ulp for `f32` and 1 ulp for `f64`.
+    /// For |x| above [`Real::NEAR`] it calls the standard library. A loop over it does not
+    /// vectorise; [`block::sin`] does.
     #[inline(always)]
     fn sin<I: Isa>(self) -> Self {
         if self.magnitude() <= Self::NEAR { self.sin_near::<I>() } else { self.sin_far() }
     }
 
-    /// Cosine of radians; error at most 2 ulp, for `f64` 1. Beyond [`Real::NEAR`] it is the standard
-    /// library's. A loop vectorises only as [`block::cos`].
+    /// Returns the cosine of x in radians. The error is at most 2 ulp for `f32` and 1 ulp for
+    /// `f64`. For |x| above [`Real::NEAR`] it calls the standard library. A loop over it does not
+    /// vectorise; [`block::cos`] does.
     #[inline(always)]
     fn cos<I: Isa>(self) -> Self {
         if self.magnitude() <= Self::NEAR { self.cos_near::<I>() } else { self.cos_far() }
     }
 
-    /// [`sin`](Math::sin) for |x| ≤ [`Real::NEAR`], without a branch; meaningless beyond.
+    /// Returns [`sin`](Math::sin) for |x| ≤ [`Real::NEAR`], without a branch. For larger |x| the
+    /// result is meaningless.
     #[inline(always)]
     fn sin_near<I: Isa>(self) -> Self {
         let (quarter, sin, cos) = self.circle::<I>();
         let y = Self::rotate(quarter, 0, sin, cos);
-        // sin x = x here; keeps the sign of -0.
+        // sin x rounds to x here. Returning x keeps the sign of -0.
         if self.magnitude() < Self::K.tiny { self } else { y }
     }
 
-    /// [`cos`](Math::cos) for |x| ≤ [`Real::NEAR`], without a branch; meaningless beyond.
+    /// Returns [`cos`](Math::cos) for |x| ≤ [`Real::NEAR`], without a branch. For larger |x| the
+    /// result is meaningless.
     #[inline(always)]
     fn cos_near<I: Isa>(self) -> Self {
         let (quarter, sin, cos) = self.circle::<I>();
         Self::rotate(quarter, 1, sin, cos)
     }
 
-    /// xᵏ by repeated squaring, in `f64` for either type. For `f32` the error is at most 0.6 ulp
-    /// (|k| ≤ 2²⁰), for `f64` at most |k| + 1 ulp; there, with k < 0, results below 2⁻¹⁰²² are
-    /// flushed to zero and those from 2¹⁰²² lose digits. x⁰ is 1 even for NaN. A loop vectorises only as
-    /// [`block::powi`].
+    /// Returns xᵏ by repeated squaring, computed in `f64` for both types. The error is at most 0.6
+    /// ulp for `f32` (|k| ≤ 2²⁰) and at most |k| + 1 ulp for `f64`. For `f64` with k < 0, results
+    /// below 2⁻¹⁰²² are flushed to zero, and results from 2¹⁰²² on lose digits. x⁰ is 1 even for
+    /// NaN. A loop over it does not vectorise; [`block::powi`] does.
     #[inline(always)]
     fn powi<I: Isa>(self, k: i32) -> Self {
         let (mut power, mut square, mut bits) = (1.0, self.widen(), k.unsigned_abs());
@@ -142,8 +151,8 @@ pub trait Math: Real {
         Self::narrow(if k < 0 { 1.0 / power } else { power })
     }
 
-    /// xᵖ: 1 for p = 0, NaN for negative x unless p is an integer. The standard library's, one call
-    /// per number: not vectorised.
+    /// Returns xᵖ: 1 for p = 0, NaN for negative x unless p is an integer. It calls the standard
+    /// library once per number and does not vectorise.
     #[inline(always)]
     fn powf<I: Isa>(self, p: Self) -> Self {
         self.power(p)

@@ -1,12 +1,12 @@
-//! What the algorithms need to know about a floating-point type.
+//! What the algorithms of this module need to know about a floating-point type.
 
 use super::Math;
 use crate::machine::Isa;
 use crate::number::Numeric;
 use std::ops::Neg;
 
-/// The numbers that depend on the type. Angles, halves and the like are written out because a
-/// conversion would not be a constant.
+/// Constants that depend on the type. All of them are written out, because a conversion would not
+/// be a constant.
 #[derive(Debug)]
 pub struct Constants<T: 'static> {
     pub zero: T,
@@ -16,33 +16,35 @@ pub struct Constants<T: 'static> {
     pub infinity: T,
     pub neg_infinity: T,
     pub nan: T,
-    /// 1.5 · 2^(digits - 1). Adding it rounds to an integer and leaves that in the low bits, which
-    /// is how a number becomes an integer without a conversion that AVX2 lacks for `f64`.
+    /// 1.5 · 2^(digits - 1). Adding it rounds a number to an integer and leaves the integer in the
+    /// low bits. This replaces the conversion to an integer, which AVX2 lacks for `f64`.
     pub magic: T,
     pub log2_e: T,
-    /// ln 2 in two pieces; the high one times any exponent is exact.
+    /// ln 2 in two parts. The product of the first part and any exponent is exact.
     pub ln_2: [T; 2],
-    /// From here to there eˣ is not yet surely zero or infinite.
+    /// The range of x in which eˣ may be neither zero nor infinite. Arguments are clamped to it.
     pub exp_range: [T; 2],
-    /// From here to there eˣ - 1 is not yet surely -1 or infinite.
+    /// The range of x in which eˣ - 1 may be neither -1 nor infinite. Arguments are clamped to it.
     pub exp_m1_range: [T; 2],
     /// (tanh(x)/x - 1) / x² as a polynomial in x², for x up to 0.36.
     pub tanh: &'static [T],
-    /// 0.36
+    /// 0.36: the polynomial of tanh is used below this magnitude.
     pub tanh_small: T,
-    /// From here on tanh is 1.
+    /// From this number on tanh rounds to 1.
     pub tanh_one: T,
-    /// (eʳ - 1 - r) / r² on |r| ≤ ln(2) / 2.
+    /// (eʳ - 1 - r) / r² as a polynomial in r, for |r| ≤ ln(2) / 2.
     pub exp: &'static [T],
-    /// Below this, f(x) = x for every odd f with f'(0) = 1, and for eˣ - 1 and ln(1 + x).
+    /// Below this magnitude f(x) rounds to x for every odd f with f'(0) = 1, and for eˣ - 1 and
+    /// ln(1 + x).
     pub tiny: T,
     /// √2 - 1
     pub sqrt_2_less_1: T,
-    /// 2³⁰, where 1 + x ≈ x for `f32`; for `f64` 2⁶⁰.
+    /// 2³⁰ for `f32`, 2⁶⁰ for `f64`: where 1 + x ≈ x.
     pub large: T,
 }
 
-/// A mantissa within [√½, √2), its exponent, and 2 to the minus exponent (for moderate ones).
+/// A number split into a mantissa within [√½, √2), its exponent, and 2 to the minus exponent (valid
+/// for moderate exponents).
 pub struct Split<T> {
     pub mantissa: T,
     pub exponent: T,
@@ -51,15 +53,15 @@ pub struct Split<T> {
 
 /// The bits and constants of a floating-point type.
 pub trait Real: Numeric + Neg<Output = Self> {
-    /// Its constants.
+    /// The constants of this type.
     const K: Constants<Self>;
-    /// Up to this magnitude `sin_near` and `cos_near` hold.
+    /// The largest magnitude for which `sin_near` and `cos_near` are valid.
     const NEAR: Self;
 
-    // The arithmetic of loops that are compiled for several instruction sets: without optimisation, too,
-    // these are no calls, as `+` is in generic code.
+    // Arithmetic for loops that are compiled for several instruction sets. Without optimisation,
+    // `+` in generic code is a call; these methods are not.
 
-    /// |x|
+    /// Returns |x|.
     #[doc(hidden)]
     fn abs_(self) -> Self;
     #[doc(hidden)]
@@ -69,48 +71,52 @@ pub trait Real: Numeric + Neg<Output = Self> {
     #[doc(hidden)]
     fn mul_(self, other: Self) -> Self;
 
-    /// self · b + c rounded once: a library call unless the instruction set has it.
+    /// Returns self · b + c, rounded once. It is a library call unless the instruction set has the
+    /// instruction.
     fn fused(self, b: Self, c: Self) -> Self;
-    /// |x|
+    /// Returns |x|.
     fn magnitude(self) -> Self;
-    /// |x| with the sign of the other.
+    /// Returns |x| with the sign of `sign`.
     fn signed_as(self, sign: Self) -> Self;
-    /// √x
+    /// Returns √x.
     fn root(self) -> Self;
 
-    /// From k + `magic`: two powers of two, each normal, whose product is 2ᵏ.
+    /// Returns two powers of two, each normal, whose product is 2ᵏ. The argument is k + `magic`.
     fn exp2_halves(k: Self) -> [Self; 2];
-    /// From k + `magic`: 2^(k - less), where that is normal.
+    /// Returns 2^(k - less), where it is normal. The argument is k + `magic`.
     fn exp2(k: Self, less: u8) -> Self;
-    /// Takes a positive, normal, finite number apart.
+    /// Splits a positive, normal, finite number into mantissa and exponent.
     fn split(self) -> Split<Self>;
-    /// A power of two and its logarithm, to make a subnormal number normal; 1 and 0 for others.
+    /// Returns a power of two that makes a subnormal number normal, and its binary logarithm; 1 and
+    /// 0 for other numbers.
     fn normaliser(self) -> (Self, Self);
-    /// ln(1 + f) - f for 1 + f within [√½, √2).
+    /// Returns ln(1 + f) - f for 1 + f within [√½, √2).
     fn ln_tail<I: Isa>(f: Self) -> Self;
 
-    /// x = k · π/2 + r: gives k + `magic`, sin r and cos r.
+    /// Returns k + `magic`, sin r and cos r, where x = k · π/2 + r.
     fn circle<I: Isa>(self) -> (Self, Self, Self);
-    /// From k + `magic`, sin r and cos r: sin(r + (k + quarters) · π/2).
+    /// Returns sin(r + (k + quarters) · π/2), given k + `magic`, sin r and cos r.
     fn rotate(k: Self, quarters: u8, sin: Self, cos: Self) -> Self;
-    // These three are never inlined: a loop around a plain call stays a plain loop, while one around
-    // the C library's sine, which the compiler knows, became half vectors, at up to twice the time.
+    // The next three methods are never inlined. A loop around an ordinary call stays scalar. The compiler
+    // knows the C library's sine, and it vectorised a loop around it in part, which took up to
+    // twice the time.
 
-    /// The standard library's sine.
+    /// Returns the standard library's sine.
     fn sin_far(self) -> Self;
-    /// The standard library's cosine.
+    /// Returns the standard library's cosine.
     fn cos_far(self) -> Self;
 
-    /// The standard library's xᵖ.
+    /// Returns the standard library's xᵖ.
     fn power(self, p: Self) -> Self;
-    /// As `f64`.
+    /// Converts to `f64`.
     fn widen(self) -> f64;
-    /// From `f64`, rounded.
+    /// Converts from `f64`, with rounding.
     fn narrow(x: f64) -> Self;
 }
 
-/// c₀ + c₁ x + c₂ x² + … Even and odd powers of a long one go apart: two short chains of dependent
-/// operations instead of one long (Estrin, "Organization of computer systems", 1960).
+/// Evaluates c₀ + c₁ x + c₂ x² + … The even and the odd powers of a long polynomial are summed
+/// separately: two short chains of dependent operations instead of a long one (Estrin,
+/// "Organization of computer systems", 1960).
 #[inline(always)]
 pub(super) fn polynomial<T: Math, I: Isa>(x: T, c: &[T]) -> T {
     if c.len() < 6 {
@@ -120,7 +126,7 @@ pub(super) fn polynomial<T: Math, I: Isa>(x: T, c: &[T]) -> T {
     every::<T, I>(s, &c[1..], 2).fma::<I>(x, every::<T, I>(s, c, 2))
 }
 
-/// The polynomial with every `step`th of the coefficients.
+/// Evaluates the polynomial whose coefficients are every `step`th element of `c`.
 #[inline(always)]
 fn every<T: Math, I: Isa>(x: T, c: &[T], step: usize) -> T {
     let mut i = (c.len() - 1) / step * step;
@@ -132,7 +138,7 @@ fn every<T: Math, I: Isa>(x: T, c: &[T], step: usize) -> T {
     y
 }
 
-/// Between the limits; NaN stays NaN.
+/// Clamps x to the limits. NaN stays NaN.
 #[inline(always)]
 pub(super) fn clamp<T: Real>(x: T, [low, high]: [T; 2]) -> T {
     let x = if x < low { low } else { x };

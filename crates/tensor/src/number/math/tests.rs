@@ -1,6 +1,6 @@
-//! The error bounds that [`Math`](super::Math) states, measured: `f32` against the standard
-//! library's `f64`, `f64` against double-double arithmetic; each with the best instruction set
-//! there is and with the baseline's.
+//! Measures the error bounds that [`Math`](super::Math) states: `f32` against the standard
+//! library's `f64`, `f64` against double-double arithmetic. Each is measured with the best
+//! instruction set of this machine and with the baseline.
 
 mod reference;
 
@@ -25,7 +25,7 @@ enum Function {
 }
 use Function::{Cos, Exp, ExpM1, Ln, Ln1p, Powi, Recip, Sigmoid, Sin, Softplus, Sqrt, Tanh};
 
-/// A function over many numbers.
+/// A function applied to many numbers.
 struct Apply<'a, T> {
     function: Function,
     x: &'a [T],
@@ -71,7 +71,7 @@ impl<T: Math> Kernel for Apply<'_, T> {
     }
 }
 
-/// The results with the best instruction set and with the baseline's.
+/// Returns the results with the best instruction set and with the baseline.
 fn both<T: Math>(function: Function, x: &[T]) -> [Vec<T>; 2] {
     let (mut best, mut baseline) = (vec![T::K.zero; x.len()], vec![T::K.zero; x.len()]);
     dispatch(Apply { function, x, y: &mut best });
@@ -97,7 +97,8 @@ fn exact_f32(function: Function, x: f64) -> f64 {
     }
 }
 
-/// Error in ulp of the exact result. One infinity or NaN where there should be none is infinite.
+/// Returns the error in ulp of the exact result. An unexpected infinity or NaN gives an infinite
+/// error.
 fn ulps_f32(got: f32, exact: f64) -> f64 {
     let nearest = exact as f32;
     if nearest.is_nan() {
@@ -106,7 +107,7 @@ fn ulps_f32(got: f32, exact: f64) -> f64 {
     if got == nearest
         && (got != 0.0 || got.is_sign_negative() == nearest.is_sign_negative() || exact != 0.0)
     {
-        // Also where the exact result is beyond the type.
+        // This includes exact results beyond the range of the type.
         if !nearest.is_finite() || got == 0.0 {
             return 0.0;
         }
@@ -114,9 +115,9 @@ fn ulps_f32(got: f32, exact: f64) -> f64 {
     let bits = (nearest.abs().min(f32::MAX)).to_bits().max(f32::MIN_POSITIVE.to_bits());
     let ulp = f64::from(f32::from_bits(bits & (!0 << 23))) * f64::from(f32::EPSILON);
     if got == nearest && exact == 0.0 {
-        return f64::INFINITY; // the wrong zero
+        return f64::INFINITY; // a zero of the wrong sign
     }
-    // The number that would follow the largest stands for infinity.
+    // Infinity counts as the number that would follow the largest finite one.
     let value =
         if got.is_infinite() { f64::from(got.signum()) * 2f64.powi(128) } else { f64::from(got) };
     let exact = exact.clamp(-(2f64.powi(128)), 2f64.powi(128));
@@ -124,7 +125,8 @@ fn ulps_f32(got: f32, exact: f64) -> f64 {
     if error.is_nan() { f64::INFINITY } else { error }
 }
 
-/// Largest error over every `stride`th bit pattern, in either variant, and where.
+/// Returns the largest error over every `stride`th bit pattern, and its argument, with either
+/// instruction set.
 fn worst_f32(function: Function, stride: usize) -> [(f64, f32); 2] {
     let mut worst = [(0.0, 0.0); 2];
     let mut patterns = (0..=u32::MAX).step_by(stride).map(f32::from_bits);
@@ -144,7 +146,7 @@ fn worst_f32(function: Function, stride: usize) -> [(f64, f32); 2] {
     }
 }
 
-/// The bounds for `f32` and for `f64`.
+/// The error bounds for `f32` and for `f64`.
 const BOUNDS: [(Function, f64, f64); 14] = [
     (Exp, 1.1, 1.1),
     (ExpM1, 2.0, 2.2),
@@ -183,7 +185,7 @@ fn f32_bounds_hold_for_every_number() {
     check_f32(1);
 }
 
-/// xorshift64*: 64 random bits.
+/// Returns 64 random bits (xorshift64*).
 fn random(state: &mut u64) -> u64 {
     *state ^= *state >> 12;
     *state ^= *state << 25;
@@ -191,7 +193,8 @@ fn random(state: &mut u64) -> u64 {
     state.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
-/// Numbers of every size, many where the functions bend, many near multiples of π/2 and powers of 2.
+/// Returns numbers of all magnitudes, many where the functions bend and many near multiples of π/2
+/// and powers of 2.
 fn sample(count: usize) -> Vec<f64> {
     let state = &mut 0x9e37_79b9_7f4a_7c15;
     (0..count)
@@ -239,7 +242,7 @@ fn exact_f64(function: Function, x: f64) -> Wide {
     }
 }
 
-/// Where the reference holds: neither over- nor underflow of its parts.
+/// Returns whether the reference is valid at `x`: no part of it overflows or underflows.
 fn covered(function: Function, x: f64) -> bool {
     let size = x.abs();
     x.is_finite()
@@ -280,7 +283,8 @@ fn f64_bounds_hold() {
     }
 }
 
-/// Results known exactly, the same for both types; NaN stands for any NaN, zeros have their signs.
+/// Checks results that are known exactly and are the same for both types. NaN stands for any NaN;
+/// zeros have signs.
 #[allow(clippy::too_many_lines)] // a table
 fn special<T: Math + std::fmt::Debug>() {
     let inf = f64::INFINITY;
@@ -359,8 +363,8 @@ fn special_values() {
     special::<f64>();
 }
 
-/// Where the double-double reference does not reach: subnormal results, the last finite ones, and
-/// subnormal arguments. The standard library's error there is at most 1 ulp.
+/// Checks arguments that the double-double reference does not cover: subnormal results, the last
+/// finite results, and subnormal arguments. The standard library's error there is at most 1 ulp.
 #[test]
 fn f64_edges_agree_with_std() {
     type Case<'a> = (Function, fn(f64) -> f64, &'a [f64]);
@@ -387,7 +391,8 @@ fn f64_edges_agree_with_std() {
     }
 }
 
-/// A block with one far argument is as precise as one without; alone or in a block makes no odds.
+/// A far argument does not change the precision in its block, and it gives the same result alone
+/// and in a block.
 #[test]
 fn far_angles() {
     for x in [1e5_f64, 1.0001e5, 3e7, 1e22, -1e30] {
@@ -407,7 +412,7 @@ fn far_angles() {
     }
 }
 
-/// Whole steps and the rest.
+/// Blocks with and without a tail.
 #[test]
 fn blocks_of_any_length() {
     for n in [0, 1, 31, 32, 33, 64, 257, 300] {

@@ -1,13 +1,13 @@
 //! Double-double arithmetic (Dekker, "A floating-point technique for extending the available
-//! precision", 1971): some 100 bits, to judge 53 by.
+//! precision", 1971): about 100 bits, as a reference for 53 bits.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// The unevaluated sum of two numbers, the first rounded from the whole.
+/// The unevaluated sum of two numbers. The first is the rounded value of the whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Wide(f64, f64);
 
-/// ln 2 and π/2 as three numbers.
+/// ln 2 and π/2 as sums of three numbers.
 const LN_2: [f64; 3] = [std::f64::consts::LN_2, 2.3190468138462996e-17, 5.707708438416212e-34];
 const FRAC_PI_2: [f64; 3] =
     [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591833e-33];
@@ -73,17 +73,18 @@ impl Div for Wide {
 }
 
 impl Wide {
-    /// Times a power of two or its negative.
+    /// Multiplies by a power of two or its negative.
     pub fn scale(self, by: f64) -> Wide {
         Wide(self.0 * by, self.1 * by)
     }
 
-    /// x - n c without the loss that cancellation would bring.
+    /// Returns x - n c without loss of precision by cancellation.
     fn less(x: Wide, n: f64, c: [f64; 3]) -> Wide {
         c.iter().fold(x, |r, &c| r - product(n, c))
     }
 
-    /// 2ᵏ (1 + p) - 1, where p = eʳ - 1 is (1 + q)²⁵⁶ - 1 with q the Taylor series at r / 256.
+    /// Returns 2ᵏ (1 + p) - 1, where p = eʳ - 1 is (1 + q)²⁵⁶ - 1 and q is the Taylor series of eʳ
+    /// - 1 at r / 256.
     pub fn exp_m1(x: Wide) -> Wide {
         let (p, k) = Wide::exp_parts(x);
         p.scale(2f64.powi(k)) + Wide::from(2f64.powi(k)) - Wide::from(1.0)
@@ -107,7 +108,7 @@ impl Wide {
         (Wide::from(1.0) + p).scale(2f64.powi(k))
     }
 
-    /// One Newton step from `f64`'s: y + δ - δ²/2 with δ = (1 + x) e⁻ʸ - 1.
+    /// One Newton step from the result in `f64`: y + δ - δ²/2 with δ = (1 + x) e⁻ʸ - 1.
     pub fn ln_1p(x: Wide) -> Wide {
         if x.0 > 1e3 {
             let scale = 2f64.powi(-(x.0.log2() as i32));
@@ -123,13 +124,13 @@ impl Wide {
 
     pub fn ln(x: f64) -> Wide {
         let k = x.log2().round();
-        // In two steps, as 2⁻ᵏ may be infinite.
+        // In two steps, because 2⁻ᵏ may be infinite.
         let (half, rest) = ((-k / 2.0).floor(), -k - (-k / 2.0).floor());
         let m = x * 2f64.powf(half) * 2f64.powf(rest);
         Wide::less(Wide::ln_1p(Wide::from(m) - Wide::from(1.0)), -k, LN_2)
     }
 
-    /// Taylor series after taking off multiples of π/2.
+    /// Subtracts a multiple of π/2, then evaluates the Taylor series.
     pub fn sin_cos(x: f64) -> (Wide, Wide) {
         let n = (x / FRAC_PI_2[0]).round();
         let r = Wide::less(Wide::from(x), n, FRAC_PI_2);
@@ -151,7 +152,7 @@ impl Wide {
         }
     }
 
-    /// How far `y` is off, in the distance of neighbours at this number.
+    /// Returns the error of `y` in units of the distance between neighbouring numbers.
     pub fn ulps(self, y: f64) -> f64 {
         if self.0 == 0.0 {
             return if y == 0.0 { 0.0 } else { f64::INFINITY };
