@@ -89,8 +89,8 @@ impl<T: Float> Adam<T> {
         checked(Adam { weight_decay, ..self }, "weight_decay")
     }
 
-    /// Sets whether the denominator uses the maximum of all second moment estimates so far (AMSGrad); default
-    /// `false`.
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
+    /// default `false`.
     pub fn amsgrad(self, amsgrad: bool) -> Self {
         Adam { amsgrad, ..self }
     }

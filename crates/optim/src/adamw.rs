@@ -72,8 +72,8 @@ impl<T: Float> AdamW<T> {
         AdamW(self.0.weight_decay(weight_decay))
     }
 
-    /// Sets whether the denominator uses the maximum of all second moment estimates so far (AMSGrad); default
-    /// `false`.
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
+    /// default `false`.
     pub fn amsgrad(self, amsgrad: bool) -> Self {
         AdamW(self.0.amsgrad(amsgrad))
     }

@@ -50,7 +50,7 @@ pub trait Optimizer<T: Float = f32> {
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
-    /// Sets the momentum (β₁ of Adam and AdamW), from the next step on. Schedules that change the momentum
+    /// Sets the momentum (β₁ of `Adam` and `AdamW`), from the next step on. Schedules that change the momentum
     /// call this method.
     ///
     /// # Panics
