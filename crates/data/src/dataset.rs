@@ -206,8 +206,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         self
     }
 
-    /// Returns a data set whose inputs are computed from all inputs by a function, for example padded, cropped
-    /// or reshaped.
+    /// Returns a data set whose inputs are computed from all inputs by a function, for example padded,
+    /// cropped or reshaped.
     ///
     /// ```
     /// use wengert_data::{Dataset, Digits};

@@ -1,6 +1,6 @@
 //! Data sets and loaders for wengert.
 //!
-//! - [`Digits`] (included in the crate), [`Mnist`] and [`Zipcode`] (read from files): real handwritten digits;
+//! - [`Digits`] (part of the crate), [`Mnist`] and [`Zipcode`] (read from files): real handwritten digits;
 //!   [`FashionMnist`]: pictures of clothes in the format of MNIST; [`Cifar10`]: photographs;
 //! - [`Dataset`]: the trait of data sets; [`TensorDataset`]: a data set of inputs and targets. A tensor or a
 //!   tuple of tensors is also a data set: `DataLoader::new((questions, hints, answers), 32)`;

@@ -130,8 +130,8 @@ impl<D: Dataset> DataLoader<D> {
     /// equivalent.
     ///
     /// # Panics
-    /// If the loader shuffles or the data set is augmented, because every loop would get the same batches. Use
-    /// [`DataLoader::epoch`] with a different epoch index for each loop.
+    /// If the loader shuffles or the data set is augmented, because every loop would get the same batches.
+    /// Use [`DataLoader::epoch`] with a different epoch index for each loop.
     #[track_caller]
     pub fn iter(&self) -> Epoch<'_, D> {
         assert!(

@@ -50,8 +50,8 @@ pub trait Optimizer<T: Float = f32> {
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
-    /// Sets the momentum (β₁ of `Adam` and `AdamW`), from the next step on. Schedules that change the momentum
-    /// call this method.
+    /// Sets the momentum (β₁ of `Adam` and `AdamW`), from the next step on. Schedules that change the
+    /// momentum call this method.
     ///
     /// # Panics
     /// If the optimizer has no momentum, or if `momentum` is out of range. The momentum is then unchanged.
