@@ -199,7 +199,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         numbers
             .clone()
             .for_each(|(mean, std)| check_normalization("normalize_channels", mean, std));
-        // Without a channel there is nothing to convert.
+        // Zero channels: the inputs are empty, and no value must be converted.
         if !means.is_empty() {
             self.normalization = Normalization::new(numbers.collect());
         }
@@ -211,7 +211,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     ///
     /// ```
     /// use wengert_data::{Dataset, Digits};
-    /// // A channel, and two pixels of background all around.
+    /// // Add a channel axis, and two pixels of background on each side.
     /// let set = Digits::load().dataset();
     /// let set = set.map_inputs(|x| x.unsqueeze(1).pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], 0.0));
     /// assert_eq!(set.batch(&[0, 1]).0.shape(), [2, 1, 12, 12]);

@@ -23,7 +23,7 @@ use std::iter::FusedIterator;
 ///     }
 /// }
 ///
-/// // Without a shuffle all epochs are the same, and the loader itself can be looped over.
+/// // Without shuffling, all epochs are the same and `iter` needs no epoch index.
 /// let test = DataLoader::new(&digits, 1000);
 /// let sizes: Vec<usize> = test.iter().map(|(_, labels)| labels.numel()).collect();
 /// assert_eq!(sizes, [1000, 797]);

@@ -63,7 +63,7 @@ impl Zipcode {
     /// 3. `wengert/usps` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on
     ///    macOS, `%LOCALAPPDATA%` on Windows.
     ///
-    /// The files are `zip.train` and `zip.test`, compressed (`.gz`) or not.
+    /// The files are `zip.train` and `zip.test`, and may be compressed (`.gz`).
     ///
     /// # Errors
     /// If no folder contains both files (the message lists the folders and says where to get the files), or a

@@ -1,4 +1,4 @@
-//! Adadelta.
+//! The Adadelta optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};
@@ -14,7 +14,7 @@ use wengert_tensor::{Float, Program};
 /// u ← rho · u + (1 - rho) · Δ²
 /// p ← p - lr · Δ
 /// ```
-/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (with lr = 1 throughout).
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (there lr is always 1).
 ///
 /// ```
 /// use wengert_optim::Adadelta;

@@ -1,4 +1,4 @@
-//! Adagrad.
+//! The Adagrad optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};

@@ -1,4 +1,4 @@
-//! Adam.
+//! The Adam optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};

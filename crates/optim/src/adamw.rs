@@ -1,4 +1,4 @@
-//! `AdamW`.
+//! The `AdamW` optimizer.
 
 use crate::adam::Adam;
 use crate::base::Base;

@@ -286,7 +286,7 @@ impl Groups {
             let kind: Vec<usize> =
                 all.filter(|(_, group)| group.has(&name, rank)).map(|(i, _)| i).collect();
             names.push(name);
-            // A tied parameter has the groups of its first name.
+            // A tied parameter belongs to the groups that match its first name.
             if self.kind_of.contains_key(&param.id()) {
                 return;
             }

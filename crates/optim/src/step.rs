@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(sgd.base().memories.len(), 3);
         step(&mut sgd, &mut model);
         assert_eq!(sgd.base().memories.len(), 1);
-        // A copy in its place is another parameter.
+        // A clone is another parameter, with new state.
         model = model.clone();
         step(&mut sgd, &mut model);
         assert_eq!(sgd.base().memories.len(), 1);

@@ -7,7 +7,7 @@ use super::Schedule;
 ///
 /// ```text
 /// lr(t) = s(0) · (t + 1) / (steps + 1)   for t < steps
-///         s(t - steps)                   from there on
+///         s(t - steps)                   for t ≥ steps
 /// ```
 /// The momentum, if the schedule changes it, is shifted too: it has its first value for t < steps, and the
 /// value of step t - steps of the schedule after that.
