@@ -1,4 +1,4 @@
-//! Images changed a little, in another way in each epoch.
+//! Random changes of images, different in each epoch.
 
 mod affine;
 mod angle;
@@ -41,17 +41,17 @@ use wengert_tensor::{Philox, Tensor};
     note = "a change of your own is a type that implements `Augmentation`; a closure is none"
 )]
 pub trait Augmentation: Debug + Send + Sync {
-    /// Changes an image in place. Whatever is random comes from `rng`.
+    /// Changes an image in place. All random numbers must come from `rng`.
     fn apply(&self, image: &mut Image<'_>, rng: &mut Philox);
 
-    /// What stands where the image has no pixel, in the values that it has before it is
-    /// normalised; default 0. [`Image::fill`] has it as the image does.
+    /// Returns the value of pixels outside of the image, before normalisation; default 0. [`Image::fill`]
+    /// returns the normalised value.
     fn fill(&self) -> f32 {
         0.0
     }
 }
 
-/// An image on its way into a batch.
+/// An image of a batch, while it is augmented.
 #[derive(Debug)]
 pub struct Image<'a> {
     pixels: &'a mut [f32],
@@ -61,29 +61,29 @@ pub struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// How many channels, rows and columns it has.
+    /// Returns the numbers of channels, rows and columns.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// All pixels, channel by channel, row by row.
+    /// Returns all pixels, channel by channel and row by row.
     pub fn pixels_mut(&mut self) -> &mut [f32] {
         self.pixels
     }
 
-    /// What stands where a channel has no pixel; see [`Augmentation::fill`].
+    /// Returns the normalised value of pixels outside of a channel; see [`Augmentation::fill`].
     pub fn fill(&self, channel: usize) -> f32 {
         self.fill[channel]
     }
 
-    /// A number from `low` up to `high`, all equally likely: 53 random bits.
+    /// Draws a number uniformly from `low` to `high`, with 53 random bits.
     pub fn uniform(low: f64, high: f64, rng: &mut Philox) -> f64 {
         const STEP: f64 = 1.0 / (1u64 << 53) as f64;
         low + (high - low) * ((rng.next_u64() >> 11) as f64 * STEP)
     }
 
-    /// Hands out each channel: a copy with `before` and `after` rows and columns of fill around it,
-    /// and the pixels to write.
+    /// Calls `f` for each channel, with a copy that has `before` and `after` rows and columns of fill around
+    /// it, and with the pixels to write.
     fn for_channels(&mut self, before: usize, after: usize, mut f: impl FnMut(&[f32], &mut [f32])) {
         let [_, height, width] = self.shape;
         let wide = width + before + after;
@@ -102,17 +102,17 @@ impl Image<'_> {
     }
 }
 
-/// A data set whose images are changed at random; from [`Dataset::augment`].
+/// A data set whose images are changed at random, created by [`Dataset::augment`].
 ///
-/// What happens to an image depends on the seed, the number of the epoch, and the number of the
-/// image in the set that is augmented alone: not on the batch it is in, nor on the number of
-/// threads. A [`DataLoader`](crate::DataLoader) passes the epoch on, so that no two epochs are
-/// alike, and each can be repeated.
+/// The change of an image depends only on the seed, the epoch index, and the index of the image in the
+/// augmented data set. It depends neither on the batch nor on the number of threads. A
+/// [`DataLoader`](crate::DataLoader) passes the epoch index, so that epochs differ and each epoch can be
+/// repeated.
 ///
 /// ```
 /// use wengert_data::{DataLoader, Dataset, Digits, RandomAffine, RandomCrop, random_split};
 ///
-/// // Split first: what validates stays as it is.
+/// // Split first: the validation images must not be changed.
 /// let [train, valid] = random_split(Digits::load().dataset(), [1500, 297], 0);
 /// let affine = RandomAffine::new().degrees(10.0).translate(0.1, 0.1).scale(0.9..=1.1).shear(5.0);
 /// let train = train.augment(affine, 42).then(RandomCrop::padding(1));
@@ -129,10 +129,10 @@ pub struct Augmented<D> {
     seed: u64,
 }
 
-/// Below this many pixels a batch stays on its thread.
+/// Batches with fewer pixels are processed on the calling thread.
 const PARALLEL: usize = 1 << 14;
-/// Of the streams that the seed has, the first that is used here; a shuffle with the same seed has
-/// others.
+/// The first random stream of the seed that augmentation uses. A shuffle with the same seed uses other
+/// streams.
 const FIRST_STREAM: u64 = 0b101 << 61;
 
 impl<D> Augmented<D> {
@@ -140,13 +140,13 @@ impl<D> Augmented<D> {
         Augmented { dataset, steps: vec![Arc::new(step)], seed }
     }
 
-    /// Another change after those before.
+    /// Adds another change, which is applied after the previous ones.
     pub fn then(mut self, step: impl Augmentation + 'static) -> Self {
         self.steps.push(Arc::new(step));
         self
     }
 
-    /// The set without the changes.
+    /// Returns the data set without the changes.
     pub fn dataset(&self) -> &D {
         &self.dataset
     }
@@ -201,7 +201,7 @@ impl<D: Dataset<Batch = (Tensor<f32>, Y)>, Y> Dataset for Augmented<D> {
         self.dataset.len()
     }
 
-    /// As in epoch 0.
+    /// Returns the examples as in epoch 0.
     #[track_caller]
     fn batch(&self, indices: &[usize]) -> Self::Batch {
         self.batch_in_epoch(indices, 0)

@@ -1,4 +1,4 @@
-//! CIFAR-10.
+//! The CIFAR-10 data set.
 
 use crate::dataset::TensorDataset;
 use crate::error::DataError;
@@ -10,16 +10,16 @@ use wengert_tensor::Tensor;
 const CHANNELS: usize = 3;
 const SIDE: usize = 32;
 const CLASSES: usize = 10;
-/// A label and an image.
+/// The number of bytes of a row: a label and an image.
 const ROW: usize = 1 + CHANNELS * SIDE * SIDE;
-/// How many of them are read at a time.
+/// The number of rows that are read at a time.
 const ROWS: usize = 256;
 
-/// CIFAR-10: small colour photographs of ten kinds of things, 50,000 to train on and 10,000 to test
-/// with.
+/// The CIFAR-10 data set: small colour photographs of ten classes of objects, with 50,000 training images and
+/// 10,000 test images.
 ///
-/// Images are bytes `[n, 3, 32, 32]`, red, green and blue, that become `f32` in `0..=1` batch by
-/// batch; labels are `i64` from 0 to 9, whose names are [`Cifar10::CLASSES`].
+/// Images are bytes `[n, 3, 32, 32]` with channels red, green and blue. In batches they are `f32` in `0..=1`.
+/// Labels are `i64` from 0 to 9; [`Cifar10::CLASSES`] has the names of the classes.
 ///
 /// ```no_run
 /// use wengert_data::{Cifar10, DataLoader, Dataset, RandomCrop, RandomHorizontalFlip};
@@ -31,14 +31,14 @@ const ROWS: usize = 256;
 /// # Ok::<(), wengert_data::DataError>(())
 /// ```
 ///
-/// The files are those of the "binary version": rows of 3,073 bytes, the label and the pixels.
+/// The files are those of the "binary version": each row has 3,073 bytes, the label and the pixels.
 ///
 /// A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 #[derive(Debug, Clone)]
 pub struct Cifar10 {
-    /// The images to train on.
+    /// The training images and their labels.
     pub train: TensorDataset<u8>,
-    /// The images to test with.
+    /// The test images and their labels.
     pub test: TensorDataset<u8>,
 }
 
@@ -58,29 +58,29 @@ impl Cifar10 {
             "test_batch.bin",
         ],
     };
-    /// Means of the training pixels, scaled to `0..=1`, of each channel.
+    /// Mean of each channel of the training pixels, scaled to `0..=1`.
     pub const MEAN: [f32; CHANNELS] = [0.491400, 0.482158, 0.446531];
-    /// Standard deviations of the training pixels, scaled to `0..=1`, of each channel.
+    /// Standard deviation of each channel of the training pixels, scaled to `0..=1`.
     pub const STD: [f32; CHANNELS] = [0.247032, 0.243485, 0.261588];
     /// The names of the classes.
     pub const CLASSES: [&str; CLASSES] =
         ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-    /// Loads CIFAR-10 from the first of these places that has it:
+    /// Loads CIFAR-10 from the first of these folders that contains the files:
     ///
-    /// 1. if the environment variable `WENGERT_DATA` is set, that folder or its sub-folder
-    ///    `cifar-10-batches-bin`, `cifar-10` or `cifar10`, and no other;
+    /// 1. if the environment variable `WENGERT_DATA` is set: only the folder that it names, or its sub-folder
+    ///    `cifar-10-batches-bin`, `cifar-10` or `cifar10`;
     /// 2. `data/cifar-10-batches-bin` in the current folder or one above it, or in the clone of the
-    ///    repository that this crate was built from (which does not bring the files);
+    ///    repository that this crate was built from (the repository does not contain the files);
     /// 3. `wengert/cifar-10-batches-bin` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
     ///    `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
     ///
-    /// The files keep their names, `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`,
-    /// and may be compressed (`.gz`) or not.
+    /// The files must have their original names, `data_batch_1.bin` to `data_batch_5.bin` and
+    /// `test_batch.bin`, and may be compressed (`.gz`).
     ///
     /// # Errors
-    /// If no place has all six files (the message lists the places and says where to get them), or
-    /// a file is not as it should be.
+    /// If no folder contains all six files (the message lists the folders and says where to get the files),
+    /// or a file is invalid.
     pub fn load() -> Result<Self, DataError> {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
@@ -89,15 +89,17 @@ impl Cifar10 {
     /// `cifar10`.
     ///
     /// # Errors
-    /// If a file is missing or not as it should be.
+    /// If a file is missing or invalid.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::read(&Self::FILES.in_folder(folder.as_ref())?)
     }
 
-    /// Batches with `(x - mean) / std` in place of `x`, see [`TensorDataset::normalize_channels`].
+    /// Normalises the images of batches to `(x - mean) / std` per channel; see
+    /// [`TensorDataset::normalize_channels`].
     ///
     /// # Panics
-    /// If there are not three of each, an `std` is zero or negative, or a number is not finite.
+    /// If there are not three means and three standard deviations, if a standard deviation is zero or
+    /// negative, or if a number is not finite.
     #[track_caller]
     pub fn normalize_channels(self, means: &[f32], stds: &[f32]) -> Self {
         Cifar10 {
@@ -113,9 +115,9 @@ impl Cifar10 {
     }
 }
 
-/// The rows of these files, one file after the other.
+/// Reads the rows of these files, one file after the other.
 fn images(paths: &[PathBuf]) -> Result<TensorDataset<u8>, DataError> {
-    // A file of another kind has no labels and no rows.
+    // If the file is of another kind, report the kind and not the invalid labels or rows.
     let expected = "rows of a label and 3,072 pixels";
     let wrong = |path: &PathBuf, error| match kind(path) {
         Some(kind) => DataError::Kind { path: path.clone(), expected, kind },

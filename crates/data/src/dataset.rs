@@ -1,11 +1,11 @@
-//! What a loader asks of a data set, and the data set that most are: tensors.
+//! The trait of data sets, and a data set of tensors.
 
 use crate::augment::{Augmentation, Augmented};
 use crate::feature::{Feature, Normalization};
 use std::sync::Arc;
 use wengert_tensor::{Element, Tensor};
 
-/// A finite set of examples that gives batches of them.
+/// A finite set of examples that can be read in batches.
 ///
 /// ```
 /// use wengert_data::{DataLoader, Dataset};
@@ -35,45 +35,47 @@ use wengert_tensor::{Element, Tensor};
             a `train` and a `test`"
 )]
 pub trait Dataset {
-    /// What a batch is, as a rule a pair of tensors whose first axes count the examples.
+    /// The type of a batch, usually a pair of tensors whose first axis is the batch axis.
     type Batch;
 
-    /// How many examples there are.
+    /// Returns the number of examples.
     fn len(&self) -> usize;
 
-    /// The examples with these numbers, in this order; a number may occur more than once.
+    /// Returns the examples with these indices, in this order. An index may occur more than once.
     ///
     /// # Panics
-    /// If a number is not below [`len`](Dataset::len).
+    /// If an index is not below [`len`](Dataset::len).
     fn batch(&self, indices: &[usize]) -> Self::Batch;
 
-    /// Whether there is no example.
+    /// Whether the data set has no examples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// As [`batch`](Dataset::batch), for this epoch: what a loader calls. Only sets that change from
-    /// epoch to epoch need one of their own.
+    /// Returns the examples with these indices in a given epoch. Loaders call this method.
+    ///
+    /// The default calls [`batch`](Dataset::batch). Implement it only for a data set whose examples differ
+    /// between epochs.
     ///
     /// # Panics
-    /// If a number is not below [`len`](Dataset::len).
+    /// If an index is not below [`len`](Dataset::len).
     #[track_caller]
     fn batch_in_epoch(&self, indices: &[usize], _epoch: u64) -> Self::Batch {
         self.batch(indices)
     }
 
-    /// Whether epochs differ.
+    /// Whether examples differ between epochs; default `false`.
     fn varies(&self) -> bool {
         false
     }
 
-    /// What a value of the inputs (bytes from 0 to 1) is in batches, where they are normalised: so
-    /// that an augmentation finds the background.
+    /// Returns the normalised value, as it appears in batches, of an input value (bytes are scaled to 0..=1).
+    /// Augmentations use it for the value of the background.
     fn normalized(&self, value: f32, _channel: usize) -> f32 {
         value
     }
 
-    /// The set with its images changed at random, in another way in each epoch; see [`Augmented`].
+    /// Returns a data set whose images are changed at random, differently in each epoch; see [`Augmented`].
     fn augment(self, step: impl Augmentation + 'static, seed: u64) -> Augmented<Self>
     where
         Self: Sized,
@@ -108,12 +110,12 @@ macro_rules! forward {
 }
 forward!(&D, Box<D>, Arc<D>);
 
-/// Inputs and targets held as tensors, one example per index of the first axis.
+/// A data set of two tensors, inputs and targets, with one example per index of the first axis.
 ///
-/// A batch is a pair: inputs as `f32`, targets as they are (`i64` class numbers, `f32` values to
-/// fit). Inputs may be kept as bytes, a quarter of the memory, and become `f32` batch by batch:
-/// a byte `b` is read as `b / 255`. With [`normalize`](TensorDataset::normalize), `x` becomes
-/// `(x - mean) / std`.
+/// A batch is a pair of inputs as `f32` and targets in their own type (`i64` class indices, or `f32` values
+/// for regression). Inputs may be stored as bytes, which takes a quarter of the memory. They are converted
+/// to `f32` batch by batch: a byte `b` becomes `b / 255`. With [`normalize`](TensorDataset::normalize), `x`
+/// becomes `(x - mean) / std`.
 ///
 /// ```
 /// use wengert_data::{Dataset, TensorDataset};
@@ -135,10 +137,10 @@ pub struct TensorDataset<X: Feature = f32, Y: Element = i64> {
 }
 
 impl<X: Feature, Y: Element> TensorDataset<X, Y> {
-    /// The set of the pairs `inputs[i]`, `targets[i]`. Shares the tensors' memory.
+    /// Creates the data set of the pairs `inputs[i]`, `targets[i]`. The data set shares the tensors' memory.
     ///
     /// # Panics
-    /// If a tensor has no axis, or their first axes differ.
+    /// If a tensor has no axis, or the first axes of the tensors differ in length.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // the set takes the tensors, whatever `contiguous` does
     pub fn new(inputs: Tensor<X>, targets: Tensor<Y>) -> Self {
@@ -155,11 +157,11 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         }
     }
 
-    /// Batches with `(x - mean) / std` in place of `x`. For bytes, `x` is in `0..=1`: MNIST has
+    /// Normalises the inputs of batches to `(x - mean) / std`. For bytes, `x` is in `0..=1`: MNIST has
     /// mean 0.1307 and standard deviation 0.3081. A second call replaces the first.
     ///
     /// # Panics
-    /// If `std` is zero or negative, or one of the two is not finite.
+    /// If `std` is zero or negative, or `mean` or `std` is not finite.
     #[track_caller]
     pub fn normalize(mut self, mean: f32, std: f32) -> Self {
         check_normalization("normalize", mean, std);
@@ -167,8 +169,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         self
     }
 
-    /// As [`normalize`](TensorDataset::normalize), with a mean and a standard deviation for each
-    /// channel: inputs are `[n, channels, …]`.
+    /// Normalises the inputs of batches with a mean and a standard deviation for each channel. Inputs are
+    /// `[n, channels, …]`. See [`normalize`](TensorDataset::normalize).
     ///
     /// ```
     /// use wengert_data::{Dataset, TensorDataset};
@@ -181,8 +183,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     /// ```
     ///
     /// # Panics
-    /// If the inputs have another number of channels, an `std` is zero or negative, or a number is
-    /// not finite.
+    /// If the inputs have another number of channels, a standard deviation is zero or negative, or a number
+    /// is not finite.
     #[track_caller]
     pub fn normalize_channels(mut self, means: &[f32], stds: &[f32]) -> Self {
         let shape = self.inputs.shape();
@@ -197,25 +199,26 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         numbers
             .clone()
             .for_each(|(mean, std)| check_normalization("normalize_channels", mean, std));
-        // Without a channel there is nothing to convert.
+        // Zero channels: the inputs are empty, and no value must be converted.
         if !means.is_empty() {
             self.normalization = Normalization::new(numbers.collect());
         }
         self
     }
 
-    /// The set with other inputs made from these: padded, cropped, of another shape.
+    /// Returns a data set whose inputs are computed from all inputs by a function, for example padded,
+    /// cropped or reshaped.
     ///
     /// ```
     /// use wengert_data::{Dataset, Digits};
-    /// // A channel, and two pixels of background all around.
+    /// // Add a channel axis, and two pixels of background on each side.
     /// let set = Digits::load().dataset();
     /// let set = set.map_inputs(|x| x.unsqueeze(1).pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], 0.0));
     /// assert_eq!(set.batch(&[0, 1]).0.shape(), [2, 1, 12, 12]);
     /// ```
     ///
     /// # Panics
-    /// If their number changes, or that of the channels after
+    /// If the number of examples changes, or if the number of channels changes after
     /// [`normalize_channels`](TensorDataset::normalize_channels).
     #[track_caller]
     pub fn map_inputs(mut self, f: impl FnOnce(&Tensor<X>) -> Tensor<X>) -> Self {
@@ -235,11 +238,11 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         self
     }
 
-    /// Images `[n, height, width]` as `[n, 1, height, width]`, the shape that convolutions take. No
-    /// copy.
+    /// Returns the data set with images `[n, height, width]` reshaped to `[n, 1, height, width]`, the shape
+    /// that convolutions expect. The images are not copied.
     ///
     /// # Panics
-    /// If the inputs have not three axes.
+    /// If the inputs do not have three axes.
     #[track_caller]
     pub fn with_channel(self) -> Self {
         let shape = self.inputs.shape();
@@ -250,22 +253,22 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         self.map_inputs(|inputs| inputs.unsqueeze(1))
     }
 
-    /// All inputs as they are kept: without normalisation, bytes as bytes.
+    /// Returns all inputs as stored: not normalised, bytes as bytes.
     pub fn inputs(&self) -> &Tensor<X> {
         &self.inputs
     }
 
-    /// All targets.
+    /// Returns all targets.
     pub fn targets(&self) -> &Tensor<Y> {
         &self.targets
     }
 
-    /// How many examples there are.
+    /// Returns the number of examples.
     pub fn len(&self) -> usize {
         self.inputs.shape()[0]
     }
 
-    /// Whether there is no example.
+    /// Whether the data set has no examples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -302,7 +305,7 @@ fn check_normalization(what: &str, mean: f32, std: f32) {
     );
 }
 
-/// The rows with these numbers, each passed through `convert` on its way.
+/// Returns the rows with these indices, each converted by `convert`.
 fn gather<A: Element, B: Element>(
     rows: &Tensor<A>,
     indices: &[usize],

@@ -1,15 +1,15 @@
-//! Small real data that needs no file.
+//! A small data set that is part of the crate.
 
 use crate::dataset::TensorDataset;
 use flate2::read::GzDecoder;
 use std::io::Read;
 use wengert_tensor::Tensor;
 
-/// 1,797 handwritten digits of 8×8 pixels, part of this crate: for tests, documentation and first
-/// steps.
+/// A data set of 1,797 handwritten digits of 8×8 pixels, included in this crate for tests, documentation and
+/// first experiments.
 ///
-/// The test set of the UCI repository's "Optical Recognition of Handwritten Digits" (E. Alpaydin
-/// and C. Kaynak, 1998) as scikit-learn carries it; see `assets/README.md` for source and licence.
+/// It is the test set of the UCI repository's "Optical Recognition of Handwritten Digits" (E. Alpaydin
+/// and C. Kaynak, 1998), as distributed with scikit-learn; see `assets/README.md` for source and licence.
 ///
 /// ```
 /// use wengert_data::Digits;
@@ -29,10 +29,11 @@ const FILE: &[u8] = include_bytes!("../assets/digits.csv.gz");
 const SIDE: usize = 8;
 
 impl Digits {
-    /// How many images there are.
+    /// The number of images.
     pub const LEN: usize = 1797;
 
-    /// Unpacks the digits. Cannot fail: the file is part of the program, and a test reads it.
+    /// Loads the digits. Loading cannot fail, because the file is compiled into the program and a test reads
+    /// it.
     pub fn load() -> Self {
         let mut text = String::new();
         GzDecoder::new(FILE).read_to_string(&mut text).expect("the embedded file is sound");
@@ -51,13 +52,13 @@ impl Digits {
         }
     }
 
-    /// The images with pixels from 0 to 1.
+    /// Returns the images with pixels scaled to 0 to 1.
     pub fn scaled_images(&self) -> Tensor<f32> {
         let scaled = self.images.to_vec().into_iter().map(|x| x / 16.0).collect();
         Tensor::from_vec(scaled, &self.images.shape())
     }
 
-    /// The images with pixels from 0 to 1, and the labels, as a data set for a loader.
+    /// Returns the images, with pixels scaled to 0 to 1, and the labels as a data set.
     pub fn dataset(&self) -> TensorDataset<f32> {
         TensorDataset::new(self.scaled_images(), self.labels.clone())
     }

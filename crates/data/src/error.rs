@@ -1,4 +1,4 @@
-//! What can be wrong with data from outside.
+//! Errors of reading data sets.
 
 use crate::idx::IdxType;
 use std::fmt;
@@ -6,26 +6,26 @@ use std::io;
 use std::path::PathBuf;
 use wengert_tensor::FileKind;
 
-/// Why a data set could not be read. Every variant names the file and what was expected of it.
+/// The error for a data set that could not be read. The message names the file and what was expected.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The gzip stream is damaged or cut short.
+    /// The gzip stream is damaged or truncated.
     #[error("{}: the gzip stream is damaged after {read} good bytes ({source}); fetch the file again", path.display())]
     Gzip {
         /// The file.
         path: PathBuf,
-        /// How many bytes came out before the damage.
+        /// The number of bytes that were decompressed before the damage.
         read: usize,
-        /// What the decompressor says.
+        /// The error of the decompressor.
         source: io::Error,
     },
     /// The file is of another kind.
@@ -33,12 +33,12 @@ pub enum DataError {
     Kind {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The expected kind.
         expected: &'static str,
-        /// What it is.
+        /// The kind of the file.
         kind: FileKind,
     },
-    /// The file does not begin as an IDX file does.
+    /// The file does not begin with the bytes of an IDX file.
     #[error(
         "{}: not an IDX file: expected two zero bytes, the code of the element type and the number of axes \
          (in a gzip stream or not), it begins with {found:02x?}",
@@ -47,7 +47,7 @@ pub enum DataError {
     NotIdx {
         /// The file.
         path: PathBuf,
-        /// Its first bytes.
+        /// The first four bytes of the file.
         found: [u8; 4],
     },
     /// The header names an element type that IDX does not have.
@@ -61,17 +61,17 @@ pub enum DataError {
         /// The third byte of the file.
         code: u8,
     },
-    /// The header claims more axes than a tensor has.
+    /// The header claims more axes than a tensor can have.
     #[error("{}: {rank} axes, expected at most {max}", path.display())]
     TooManyAxes {
         /// The file.
         path: PathBuf,
         /// The fourth byte of the file.
         rank: usize,
-        /// The most axes of a tensor.
+        /// The maximum number of axes of a tensor.
         max: usize,
     },
-    /// The header claims more elements than any memory holds; an empty axis hides no other sizes.
+    /// The header claims more elements than fit in memory. The other sizes count even if one axis is empty.
     #[error("{}: the header claims shape {shape:?} of {element}, which no memory holds", path.display())]
     TooLarge {
         /// The file.
@@ -86,12 +86,12 @@ pub enum DataError {
     ShortHeader {
         /// The file.
         path: PathBuf,
-        /// The length of the header, as far as it is known.
+        /// The length of the header, as far as it is known from the bytes that were read.
         expected: usize,
-        /// How many bytes there are.
+        /// The number of bytes in the file.
         found: usize,
     },
-    /// Fewer elements than the header claims.
+    /// The file has fewer elements than the header claims.
     #[error(
         "{}: cut short: shape {shape:?} of {element} takes {expected} bytes after the header, it has {found}",
         path.display()
@@ -103,12 +103,12 @@ pub enum DataError {
         shape: Vec<usize>,
         /// The claimed element type.
         element: IdxType,
-        /// How many bytes of elements the header claims.
+        /// The number of bytes of elements that the header claims.
         expected: usize,
-        /// How many there are.
+        /// The number of bytes of elements in the file.
         found: usize,
     },
-    /// More bytes than the header claims.
+    /// The file has more bytes than the header claims.
     #[error(
         "{}: too long: shape {shape:?} of {element} takes {expected} bytes after the header, and more follow",
         path.display()
@@ -120,64 +120,64 @@ pub enum DataError {
         shape: Vec<usize>,
         /// The claimed element type.
         element: IdxType,
-        /// How many bytes of elements the header claims.
+        /// The number of bytes of elements that the header claims.
         expected: usize,
     },
-    /// The elements are of a type that the wanted one does not hold exactly.
+    /// The requested type cannot represent the elements of the file exactly.
     #[error("{}: the elements are {found}, which {wanted} does not hold exactly", path.display())]
     ElementType {
         /// The file.
         path: PathBuf,
-        /// The type asked for.
+        /// The requested type.
         wanted: &'static str,
         /// The type in the file.
         found: IdxType,
     },
-    /// A valid array of another shape than the data set has.
+    /// The array has another shape than the data set requires.
     #[error("{}: expected {expected}, found shape {found:?}", path.display())]
     WrongShape {
         /// The file.
         path: PathBuf,
-        /// What the data set has.
+        /// The expected shape.
         expected: &'static str,
-        /// What is in the file.
+        /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A label that is no class.
+    /// A label is not a class.
     #[error("{}: label {label} at position {position}, expected 0 to {}", path.display(), classes - 1)]
     LabelOutOfRange {
         /// The file.
         path: PathBuf,
-        /// Which label, counted from 0.
+        /// The index of the label, counted from 0.
         position: usize,
         /// Its value.
         label: u8,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
     },
-    /// Not as many labels as images.
+    /// The numbers of labels and images differ.
     #[error("{}: {labels} labels, expected one for each of the {images} images in {}", path.display(), images_path.display())]
     CountMismatch {
         /// The file with the labels.
         path: PathBuf,
-        /// How many labels it has.
+        /// The number of labels.
         labels: usize,
         /// The file with the images.
         images_path: PathBuf,
-        /// How many images it has.
+        /// The number of images.
         images: usize,
     },
-    /// A line of a text file is not as it should be.
+    /// A line of a text file is invalid.
     #[error("{}: line {line}: {problem}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// Which line, counted from 1.
+        /// The number of the line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem of the line.
         problem: LineProblem,
     },
-    /// The length of the file is no multiple of the length of a row.
+    /// The length of the file is not a multiple of the length of a row.
     #[error(
         "{}: {found} bytes, expected rows of {row}; the file was cut short, or is of another kind",
         path.display()
@@ -185,85 +185,85 @@ pub enum DataError {
     Rows {
         /// The file.
         path: PathBuf,
-        /// How many bytes a row has.
+        /// The number of bytes of a row.
         row: usize,
-        /// How many bytes were read, up to the place where a row is not whole.
+        /// The number of bytes that were read, up to the end of the incomplete row.
         found: usize,
     },
-    /// There is nothing in the file.
+    /// The file has no examples.
     #[error("{}: no example in it; fetch the file again", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// The data set is in none of the places where it may be.
+    /// The data set was found in none of the folders that were searched.
     #[error("{set} not found. Looked in:\n{}{advice}", list(looked))]
     NotFound {
         /// The name of the data set.
         set: &'static str,
-        /// Every place, in the order of the search.
+        /// The searched folders, in the order of the search.
         looked: Vec<Place>,
-        /// What to do.
+        /// Advice on what to do.
         advice: String,
     },
 }
 
-/// What can be wrong with a line of numbers.
+/// A problem of a line of numbers.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LineProblem {
-    /// Too few numbers, or too many.
+    /// The line has too few or too many numbers.
     #[error("{found} numbers, expected {expected}")]
     Count {
-        /// How many there are.
+        /// The number of numbers in the line.
         found: usize,
-        /// How many there should be.
+        /// The expected number of numbers.
         expected: usize,
     },
-    /// A word that is no number.
+    /// A word is not a number.
     #[error("word {position} is {text:?}, expected a number")]
     NotANumber {
-        /// Which word, counted from 1.
+        /// The index of the word, counted from 1.
         position: usize,
-        /// Its beginning.
+        /// The beginning of the word.
         text: String,
     },
-    /// A number that is too small or too large.
+    /// A number is out of range.
     #[error("word {position} is {text}, expected a number from {low} to {high}")]
     OutOfRange {
-        /// Which word, counted from 1.
+        /// The index of the word, counted from 1.
         position: usize,
-        /// Its beginning.
+        /// The beginning of the word.
         text: String,
-        /// The least value.
+        /// The smallest valid value.
         low: f32,
-        /// The greatest value.
+        /// The largest valid value.
         high: f32,
     },
-    /// A label that is no class.
+    /// A label is not a class.
     #[error("the label is {text}, expected a whole number from 0 to {}", classes - 1)]
     Label {
-        /// Its beginning.
+        /// The beginning of the word.
         text: String,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
     },
-    /// A line that goes on and on.
+    /// The line is too long.
     #[error("longer than {limit} bytes; the file is no text of this kind")]
     TooLong {
-        /// The most that a line may have.
+        /// The maximum number of bytes of a line.
         limit: usize,
     },
 }
 
 wengert_tensor::debug_is_display!(DataError, LineProblem);
 
-/// A place that was searched in vain.
+/// A folder that was searched without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The folder.
     pub folder: PathBuf,
-    /// Which files of the set it lacks; empty if there is no such folder.
+    /// The names of the files that it lacks. The list is empty if the folder does not exist.
     pub missing: Vec<String>,
 }
 

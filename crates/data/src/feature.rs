@@ -1,20 +1,20 @@
-//! What inputs can be kept as, and how they become `f32`.
+//! The element types in which inputs can be stored, and their conversion to `f32`.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use wengert_tensor::Element;
 
-/// Types that inputs can be kept as: `f32` and `u8`. Batches are `f32` in either case.
+/// Element types in which inputs can be stored: `f32` and `u8`. Batches are `f32` in both cases.
 #[diagnostic::on_unimplemented(
     message = "inputs of a data set are `f32` or `u8`, not `{Self}`",
     label = "not `f32` or `u8`",
     note = "`cast` changes the type: `inputs.cast::<f32>()`"
 )]
 pub trait Feature: Element + sealed::Sealed {
-    /// What is prepared once to convert the values of a channel.
+    /// The data, computed once, for the conversion of the values of a channel.
     #[doc(hidden)]
     type Channel: Clone + Debug + Send + Sync;
-    /// Prepares `(x - mean) / std`.
+    /// Prepares the conversion of `x` to `(x - mean) / std`.
     #[doc(hidden)]
     fn channel(mean: f32, std: f32) -> Self::Channel;
     /// Converts values of a channel.
@@ -29,7 +29,7 @@ mod sealed {
 }
 
 impl Feature for f32 {
-    /// `None` leaves the bits alone.
+    /// Mean and standard deviation. `None` copies the values unchanged.
     type Channel = Option<(f32, f32)>;
 
     fn channel(mean: f32, std: f32) -> Self::Channel {
@@ -49,8 +49,8 @@ impl Feature for f32 {
 }
 
 impl Feature for u8 {
-    /// What each of the 256 bytes becomes: two divisions per byte value instead of per pixel, and
-    /// so the same bits as dividing, at the speed of a look-up.
+    /// A table of the converted values of all 256 bytes. It takes two divisions per byte value instead of two
+    /// per pixel, and gives the same bits.
     type Channel = Arc<[f32; 256]>;
 
     fn channel(mean: f32, std: f32) -> Self::Channel {
@@ -65,11 +65,10 @@ impl Feature for u8 {
     }
 }
 
-/// How the inputs of a set become those of its batches: the same way for all values, or each
-/// channel in its own.
+/// The normalisation of inputs: the same for all values, or different for each channel.
 #[derive(Debug, Clone)]
 pub(crate) struct Normalization<X: Feature> {
-    /// Mean and standard deviation: of one channel, for all, or of each.
+    /// Mean and standard deviation: one pair for all values, or one pair per channel.
     numbers: Vec<(f32, f32)>,
     prepared: Vec<X::Channel>,
 }
@@ -80,12 +79,12 @@ impl<X: Feature> Normalization<X> {
         Normalization { numbers, prepared }
     }
 
-    /// How many channels there must be, if it matters.
+    /// Returns the required number of channels, or `None` if any number is accepted.
     pub fn channels(&self) -> Option<usize> {
         (self.numbers.len() > 1).then_some(self.numbers.len())
     }
 
-    /// What a value of a channel becomes.
+    /// Returns the normalised value of a value of a channel.
     pub fn of(&self, value: f32, channel: usize) -> f32 {
         let (mean, std) = self.numbers[channel.min(self.numbers.len() - 1)];
         (value - mean) / std

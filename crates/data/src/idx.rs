@@ -1,4 +1,4 @@
-//! The IDX format of MNIST and its relatives: dense arrays with a short header.
+//! The IDX file format of MNIST and similar data sets: dense arrays with a short header.
 //!
 //! ```text
 //! 00 00        always
@@ -12,8 +12,8 @@
 //!
 //! (Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", 1998.)
 //!
-//! Files may be compressed with gzip; their first bytes tell. Whatever the bytes are, reading ends
-//! with an array or a [`DataError`], and memory grows with what is really there, not with what a
+//! Files may be compressed with gzip, which is detected from their first bytes. For any input, reading
+//! returns an array or a [`DataError`]. Memory use is bounded by the actual data, not by the sizes that the
 //! header claims.
 //!
 //! ```
@@ -40,7 +40,7 @@ use wengert_tensor::{Element, Shape, Tensor, shapes, write_atomically};
 mod read;
 pub use read::{parse, read, read_tensor};
 
-/// The code and six element types of the format, once: the enums and all that match on them.
+/// Defines the enums for the six element types, and all functions that match on them, from one list.
 macro_rules! element_types {
     ($($variant:ident $type:ty = $code:literal),*) => {
         /// The type of the elements of an IDX file.
@@ -67,12 +67,12 @@ macro_rules! element_types {
                 match self { $(IdxType::$variant => $code),* }
             }
 
-            /// How many bytes an element takes.
+            /// Returns the number of bytes of an element.
             pub fn size(self) -> usize {
                 match self { $(IdxType::$variant => size_of::<$type>()),* }
             }
 
-            /// Reads big-endian elements. `bytes` holds a whole number of them.
+            /// Decodes big-endian elements. The length of `bytes` is a multiple of the element size.
             fn decode(self, bytes: Vec<u8>) -> IdxData {
                 if self == IdxType::U8 {
                     return IdxData::U8(bytes); // as they are: no copy
@@ -93,12 +93,12 @@ macro_rules! element_types {
         }
 
         impl IdxData {
-            /// The type of the elements.
+            /// Returns the type of the elements.
             pub fn element(&self) -> IdxType {
                 match self { $(IdxData::$variant(_) => IdxType::$variant),* }
             }
 
-            /// How many elements there are.
+            /// Returns the number of elements.
             pub fn len(&self) -> usize {
                 match self { $(IdxData::$variant(elements) => elements.len()),* }
             }
@@ -114,13 +114,13 @@ macro_rules! element_types {
 element_types!(U8 u8 = 0x08, I8 i8 = 0x09, I16 i16 = 0x0b, I32 i32 = 0x0c, F32 f32 = 0x0d, F64 f64 = 0x0e);
 
 impl IdxData {
-    /// Whether there is no element.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What an IDX file holds: a shape and elements of the type that the file has.
+/// The content of an IDX file: a shape, and elements of the file's element type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IdxArray {
     shape: Shape,
@@ -128,11 +128,11 @@ pub struct IdxArray {
 }
 
 impl IdxArray {
-    /// An array of these elements in row-major order.
+    /// Creates an array with these elements in row-major order.
     ///
     /// # Panics
-    /// If the shape has another number of elements, or no tensor has it, or a size does not fit in
-    /// 32 bits.
+    /// If the number of elements does not match the shape, if a tensor cannot have the shape, or if a size
+    /// does not fit in 32 bits.
     #[track_caller]
     pub fn new(data: IdxData, shape: &[usize]) -> Self {
         assert!(
@@ -151,28 +151,28 @@ impl IdxArray {
         IdxArray { shape, data }
     }
 
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// The type of the elements.
+    /// Returns the type of the elements.
     pub fn element(&self) -> IdxType {
         self.data.element()
     }
 
-    /// The elements in row-major order.
+    /// Returns the elements in row-major order.
     pub fn data(&self) -> &IdxData {
         &self.data
     }
 
-    /// The array as a tensor, if `T` holds every value of the element type exactly; see
-    /// [`FromIdx`].
+    /// Converts the array to a tensor, or returns `None` if `T` cannot represent every value of the element
+    /// type exactly; see [`FromIdx`].
     pub fn into_tensor<T: FromIdx>(self) -> Option<Tensor<T>> {
         T::from_idx(self.data).map(|elements| Tensor::from_vec(elements, &self.shape))
     }
 
-    /// The bytes of a file with this array, not compressed.
+    /// Returns the bytes of an uncompressed IDX file with this array.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![0, 0, self.element().code(), self.shape.len() as u8];
         bytes.extend(self.shape.iter().flat_map(|&size| (size as u32).to_be_bytes()));
@@ -181,7 +181,7 @@ impl IdxArray {
     }
 }
 
-/// Element types of tensors that an IDX array can be read as: those that hold all its values.
+/// Element types of tensors to which an IDX array can be converted exactly.
 ///
 /// | tensor | IDX |
 /// |---|---|
@@ -194,10 +194,10 @@ impl IdxArray {
     label = "expected `u8`, `i64`, `f32` or `f64`"
 )]
 pub trait FromIdx: Element + sealed::Sealed {
-    /// The name of the type, for messages.
+    /// Returns the name of the type, for messages.
     #[doc(hidden)]
     const NAME: &'static str;
-    /// The elements as this type, `None` if it does not hold them.
+    /// Converts the elements to this type, or returns `None` if the conversion would not be exact.
     #[doc(hidden)]
     fn from_idx(data: IdxData) -> Option<Vec<Self>>;
 }
@@ -217,7 +217,7 @@ impl FromIdx for u8 {
     }
 }
 
-/// The conversions that `From` has, and only they, are exact.
+/// Implements the exact conversions. These are the conversions for which `From` is implemented.
 macro_rules! from_idx {
     ($type:ident: $($variant:ident)*) => {
         impl sealed::Sealed for $type {}
@@ -226,7 +226,7 @@ macro_rules! from_idx {
             fn from_idx(data: IdxData) -> Option<Vec<$type>> {
                 match data {
                     $(IdxData::$variant(elements) => Some(elements.into_iter().map($type::from).collect()),)*
-                    #[allow(unreachable_patterns)] // f64 holds all of them
+                    #[allow(unreachable_patterns)] // f64 can represent all element types
                     _ => None,
                 }
             }
@@ -249,10 +249,10 @@ macro_rules! to_idx {
 }
 to_idx!(u8 U8, f32 F32, f64 F64);
 
-/// Writes an IDX file in one step (see [`write_atomically`]), compressed if its name ends in `.gz`.
+/// Writes an IDX file atomically (see [`write_atomically`]), compressed if its name ends in `.gz`.
 ///
 /// # Errors
-/// If the file cannot be written; it is then as it was.
+/// If the file cannot be written. An existing file is then unchanged.
 pub fn write(path: impl AsRef<Path>, array: &IdxArray) -> Result<(), DataError> {
     let path = path.as_ref();
     let bytes = array.to_bytes();

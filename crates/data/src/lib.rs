@@ -1,13 +1,13 @@
 //! Data sets and loaders for wengert.
 //!
-//! - [`Digits`] (in the crate), [`Mnist`] and [`Zipcode`] (from files): real handwritten digits;
-//!   [`FashionMnist`]: clothes in the form of MNIST; [`Cifar10`]: photographs;
-//! - [`Dataset`], what a loader asks of a data set, and [`TensorDataset`], which holds inputs and targets; a
-//!   tensor or a tuple of tensors is a data set by itself: `DataLoader::new((questions, hints, answers), 32)`;
+//! - [`Digits`] (part of the crate), [`Mnist`] and [`Zipcode`] (read from files): real handwritten digits;
+//!   [`FashionMnist`]: pictures of clothes in the format of MNIST; [`Cifar10`]: photographs;
+//! - [`Dataset`]: the trait of data sets; [`TensorDataset`]: a data set of inputs and targets. A tensor or a
+//!   tuple of tensors is also a data set: `DataLoader::new((questions, hints, answers), 32)`;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
 //! - [`random_split`] and [`stratified_split`]: parts for training and validation;
-//! - [`Dataset::augment`]: images turned, shifted, mirrored at random, in another way in each epoch;
-//! - [`idx`]: the file format of MNIST and its relatives.
+//! - [`Dataset::augment`]: random rotations, shifts and flips of images, different in each epoch;
+//! - [`idx`]: the file format of MNIST and similar data sets.
 //!
 //! ```
 //! use wengert_data::{DataLoader, Digits, random_split};

@@ -4,11 +4,11 @@ use crate::dataset::Dataset;
 use crate::permutation::permutation;
 use std::iter::FusedIterator;
 
-/// Gives the batches of a data set, epoch by epoch.
+/// Splits a data set into batches, epoch by epoch.
 ///
-/// The order of an epoch depends on the seed and the number of the epoch alone: it can be repeated,
-/// and training can go on at any epoch, or in the middle of one with `epoch(e).skip(n)`, which
-/// makes none of the skipped batches.
+/// The order of the examples in an epoch depends only on the seed and the epoch index. An epoch can
+/// therefore be repeated, and training can be resumed at any epoch, or in the middle of one with
+/// `epoch(e).skip(n)`, which does not compute the skipped batches.
 ///
 /// ```
 /// use wengert_data::{DataLoader, Digits};
@@ -23,7 +23,7 @@ use std::iter::FusedIterator;
 ///     }
 /// }
 ///
-/// // Without a shuffle all epochs are the same, and the loader itself can be looped over.
+/// // Without shuffling, all epochs are the same and `iter` needs no epoch index.
 /// let test = DataLoader::new(&digits, 1000);
 /// let sizes: Vec<usize> = test.iter().map(|(_, labels)| labels.numel()).collect();
 /// assert_eq!(sizes, [1000, 797]);
@@ -37,8 +37,8 @@ pub struct DataLoader<D> {
 }
 
 impl<D: Dataset> DataLoader<D> {
-    /// Batches of `batch_size` examples in the order of the data set, the last one smaller if the
-    /// number does not divide. A `&dataset` is a data set too.
+    /// Creates a loader of batches of `batch_size` examples, in the order of the data set. The last batch is
+    /// smaller if the number of examples is not a multiple of `batch_size`. A `&dataset` is a data set too.
     ///
     /// # Panics
     /// If `batch_size` is zero.
@@ -48,41 +48,41 @@ impl<D: Dataset> DataLoader<D> {
         DataLoader { dataset, batch_size, seed: None, drop_last: false }
     }
 
-    /// A new random order in each epoch.
+    /// Shuffles the examples, with a different random order in each epoch.
     pub fn shuffle(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Whether to leave out a last batch that is smaller than the others.
+    /// Sets whether to omit a last batch that is smaller than the others; default `false`.
     pub fn drop_last(mut self, drop_last: bool) -> Self {
         self.drop_last = drop_last;
         self
     }
 
-    /// How many batches an epoch has.
+    /// Returns the number of batches of an epoch.
     pub fn len(&self) -> usize {
         let n = self.dataset.len();
         if self.drop_last { n / self.batch_size } else { n.div_ceil(self.batch_size) }
     }
 
-    /// Whether an epoch has no batch.
+    /// Whether an epoch has no batches.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The data set.
+    /// Returns the data set.
     pub fn dataset(&self) -> &D {
         &self.dataset
     }
 
-    /// How many examples a batch has (the last one may have fewer).
+    /// Returns the number of examples of a batch (the last batch may have fewer).
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// How many examples the last batch of an epoch has; `None` if an epoch has no batch. No batch is
-    /// made.
+    /// Returns the number of examples of the last batch of an epoch, or `None` if an epoch has no batches. No
+    /// batch is computed.
     ///
     /// ```
     /// # use wengert_data::{DataLoader, Digits};
@@ -96,8 +96,8 @@ impl<D: Dataset> DataLoader<D> {
         Some((self.dataset.len() - before).min(self.batch_size))
     }
 
-    /// The batches of one epoch. Each example occurs once, but for those that `drop_last` leaves
-    /// out.
+    /// Returns an iterator over the batches of one epoch. Each example occurs once, except those that
+    /// `drop_last` omits.
     pub fn epoch(&self, epoch: u64) -> Epoch<'_, D> {
         let n = self.dataset.len();
         let order = match self.seed {
@@ -107,7 +107,7 @@ impl<D: Dataset> DataLoader<D> {
         Epoch { loader: self, number: epoch, order, next: 0, end: self.len() }
     }
 
-    /// The numbers in the data set of the examples of one batch of an epoch, in the batch's order.
+    /// Returns the indices in the data set of the examples of one batch, in the order of the batch.
     ///
     /// ```
     /// # use wengert_data::{DataLoader, Digits};
@@ -116,7 +116,7 @@ impl<D: Dataset> DataLoader<D> {
     /// ```
     ///
     /// # Panics
-    /// If the epoch has no such batch.
+    /// If the epoch has no batch with this index.
     #[track_caller]
     pub fn indices(&self, epoch: u64, batch: usize) -> Vec<usize> {
         let n = self.len();
@@ -126,11 +126,12 @@ impl<D: Dataset> DataLoader<D> {
         order[start..order.len().min(start.saturating_add(self.batch_size))].to_vec()
     }
 
-    /// The batches of a loader that does not shuffle; `for (x, y) in &loader` is the same.
+    /// Returns an iterator over the batches of a loader that does not shuffle. `for (x, y) in &loader` is
+    /// equivalent.
     ///
     /// # Panics
-    /// If the loader shuffles, or the data set is augmented: each loop would see the same.
-    /// [`DataLoader::epoch`] takes the number that makes them differ.
+    /// If the loader shuffles or the data set is augmented, because every loop would get the same batches.
+    /// Use [`DataLoader::epoch`] with a different epoch index for each loop.
     #[track_caller]
     pub fn iter(&self) -> Epoch<'_, D> {
         assert!(
@@ -158,7 +159,8 @@ impl<'a, D: Dataset> IntoIterator for &'a DataLoader<D> {
     }
 }
 
-/// The batches of one epoch, made one by one; from [`DataLoader::epoch`].
+/// An iterator over the batches of one epoch, created by [`DataLoader::epoch`]. Each batch is computed when
+/// it is requested.
 #[derive(Debug)]
 pub struct Epoch<'a, D> {
     loader: &'a DataLoader<D>,
@@ -182,7 +184,7 @@ impl<D: Dataset> Iterator for Epoch<'_, D> {
         Some(self.loader.dataset.batch_in_epoch(&self.order[start..stop], self.number))
     }
 
-    /// Passes over `n` batches without making them.
+    /// Skips `n` batches without computing them, and returns the next one.
     fn nth(&mut self, n: usize) -> Option<D::Batch> {
         self.next = self.next.saturating_add(n).min(self.end);
         self.next()

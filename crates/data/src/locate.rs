@@ -1,4 +1,4 @@
-//! Where the files of a data set may lie.
+//! The search for the files of a data set.
 
 use crate::error::{DataError, Place};
 use std::env;
@@ -10,22 +10,22 @@ pub(crate) const VARIABLE: &str = "WENGERT_DATA";
 
 /// A data set of several files.
 pub(crate) struct Files<const N: usize> {
-    /// What people call it.
+    /// The name of the data set in messages.
     pub set: &'static str,
-    /// The folder of its own that it has in a folder of data sets.
+    /// The name of its sub-folder in a folder of data sets.
     pub folder: &'static str,
-    /// Where to get the files, a sentence.
+    /// A sentence that says where to get the files.
     pub source: &'static str,
-    /// Other sub-folders where other libraries put it.
+    /// Names of the sub-folder that other libraries use.
     pub elsewhere: &'static [&'static str],
-    /// Whether other sets have files of the same names: then a folder is not taken for this set's
-    /// by its files alone.
+    /// Whether other data sets have files with the same names. If so, the folder that the environment
+    /// variable names is accepted only if it is called `folder` or has a name of `elsewhere`.
     pub ambiguous: bool,
-    /// Its files as they are published.
+    /// The names of the files, as published.
     pub names: [&'static str; N],
 }
 
-/// What the search looks at of the process it runs in; given by hand in tests.
+/// The properties of the process that the search depends on. Tests set them.
 pub(crate) struct Surroundings {
     pub variable: Option<OsString>,
     pub current_dir: Option<PathBuf>,
@@ -35,8 +35,8 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     pub fn of_process() -> Self {
-        // In a clone of the repository (or cargo's checkout of it) the data lie two folders above
-        // this crate. In a published crate there is no such folder, and none is looked for.
+        // In a clone of the repository (or cargo's checkout of it) the data folder is two folders above
+        // this crate. A published crate has no such folder, and none is searched.
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
         Surroundings {
             variable: env::var_os(VARIABLE).filter(|value| !value.is_empty()),
@@ -47,8 +47,8 @@ impl Surroundings {
     }
 }
 
-/// The folder for files that can be fetched again: `$XDG_CACHE_HOME` or `~/.cache`,
-/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows; in it, `wengert`.
+/// Returns the folder `wengert` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
+/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
 fn user_cache() -> Option<PathBuf> {
     let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = if cfg!(windows) {
@@ -62,15 +62,15 @@ fn user_cache() -> Option<PathBuf> {
 }
 
 impl<const N: usize> Files<N> {
-    /// The files in a folder, or in its sub-folder for this set.
+    /// Finds the files in a folder or in its sub-folder for this data set.
     pub fn in_folder(&self, folder: &Path) -> Result<[PathBuf; N], DataError> {
         self.first_complete(self.in_or_under(folder), || "Check the folder's name.".into())
     }
 
-    /// The files in the first place that has them all.
+    /// Finds the files in the first folder that contains all of them.
     ///
-    /// The variable, where it is set, is the user's word: nothing else is tried then, so that a
-    /// slip in it does not quietly train on other data.
+    /// If the environment variable is set, no other folder is searched. A mistake in it must be an error and
+    /// must not silently load other data.
     pub fn find(&self, surroundings: &Surroundings) -> Result<[PathBuf; N], DataError> {
         if let Some(folder) = &surroundings.variable {
             let folder = Path::new(folder);
@@ -141,12 +141,12 @@ impl<const N: usize> Files<N> {
     }
 }
 
-/// The name of a file that is not compressed.
+/// Returns the name of the uncompressed file.
 fn plain(name: &'static str) -> &'static str {
     name.strip_suffix(".gz").unwrap_or(name)
 }
 
-/// The names that a file goes by: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, and both
+/// Returns the accepted names of a file: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`, and both
 /// with `.gz`.
 fn spellings(name: &'static str) -> impl Iterator<Item = String> {
     ["", ".gz"].into_iter().flat_map(move |gz| {
@@ -175,7 +175,8 @@ mod tests {
         folder
     }
 
-    /// Variable, folders above the current one, workspace, cache: each is found, in this order.
+    /// The search finds the variable's folder, folders above the current one, the workspace and the cache,
+    /// in this order.
     #[test]
     fn places_in_order() {
         let root = tempfile::tempdir().unwrap();
@@ -215,7 +216,7 @@ mod tests {
         let near = put(at("home/project/src/deep/data/pair"));
         assert_eq!(found(&around).unwrap(), Some(near));
 
-        // The variable is binding, also if it leads nowhere.
+        // If the variable is set, no other folder is searched, even if the variable's folder does not exist.
         around.variable = Some(at("mine").into());
         let error = found(&around).unwrap_err().to_string();
         assert!(
@@ -228,7 +229,7 @@ mod tests {
         assert_eq!(found(&around).unwrap(), Some(itself));
     }
 
-    /// The files of another set with the same names do not pass for this one's.
+    /// Files of another data set with the same names are not accepted.
     #[test]
     fn names_that_several_sets_have() {
         let root = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! MNIST and the sets made in its image: the same files with other pictures.
+//! MNIST and Fashion-MNIST, which has the same file format.
 
 use crate::dataset::TensorDataset;
 use crate::error::DataError;
@@ -15,10 +15,10 @@ const NAMES: [&str; 4] = [
 const SIDE: usize = 28;
 const CLASSES: usize = 10;
 
-/// The MNIST database of handwritten digits: 60,000 images to train on and 10,000 to test with.
+/// The MNIST data set of handwritten digits: 60,000 training images and 10,000 test images.
 ///
-/// Images are bytes `[n, 28, 28]` (0 is background, 255 ink) that become `f32` in `0..=1` batch by
-/// batch; labels are `i64` from 0 to 9.
+/// Images are bytes `[n, 28, 28]` (0 is background, 255 is ink). In batches they are `f32` in `0..=1`. Labels
+/// are `i64` from 0 to 9.
 ///
 /// ```no_run
 /// use wengert_data::{DataLoader, Mnist};
@@ -30,15 +30,16 @@ const CLASSES: usize = 10;
 /// # Ok::<(), wengert_data::DataError>(())
 /// ```
 ///
-/// Sets with the same files, such as KMNIST, load with [`Mnist::from_folder`].
+/// Data sets with the same file names and format, such as KMNIST, can be loaded with
+/// [`Mnist::from_folder`].
 ///
 /// Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
 /// recognition", Proc. IEEE 86(11), 1998.
 #[derive(Debug, Clone)]
 pub struct Mnist {
-    /// The images to train on.
+    /// The training images and their labels.
     pub train: TensorDataset<u8>,
-    /// The images to test with.
+    /// The test images and their labels.
     pub test: TensorDataset<u8>,
 }
 
@@ -47,9 +48,9 @@ impl Mnist {
         set: "MNIST",
         folder: "mnist",
         source: concat!("They are in data/mnist of ", env!("CARGO_PKG_REPOSITORY"), "."),
-        // Where torchvision puts it.
+        // The sub-folder that torchvision uses.
         elsewhere: &["MNIST/raw"],
-        // Whoever names a folder with such files means these, unless another set is asked for.
+        // Other sets have the same file names. A folder named by the user is taken for MNIST all the same.
         ambiguous: false,
         names: NAMES,
     };
@@ -58,21 +59,20 @@ impl Mnist {
     /// Standard deviation of the training pixels, scaled to `0..=1`.
     pub const STD: f32 = 0.308108;
 
-    /// Loads MNIST from the first of these places that has it:
+    /// Loads MNIST from the first of these folders that contains the files:
     ///
-    /// 1. if the environment variable `WENGERT_DATA` is set, that folder or its sub-folder `mnist`
-    ///    or `MNIST/raw`, and no other;
+    /// 1. if the environment variable `WENGERT_DATA` is set: only the folder that it names, or its sub-folder
+    ///    `mnist` or `MNIST/raw`;
     /// 2. `data/mnist` in the current folder or one above it;
     /// 3. `data/mnist` in the clone of the repository that this crate was built from;
     /// 4. `wengert/mnist` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
     ///    `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
     ///
-    /// The files keep their names, `train-images-idx3-ubyte` or `train-images.idx3-ubyte` &c., and
-    /// may be compressed (`.gz`) or not.
+    /// The files must have their original names, such as `train-images-idx3-ubyte` or
+    /// `train-images.idx3-ubyte`, and may be compressed (`.gz`).
     ///
     /// # Errors
-    /// If no place has all four files (the message lists the places), or a file is not as it
-    /// should be.
+    /// If no folder contains all four files (the message lists the folders), or a file is invalid.
     pub fn load() -> Result<Self, DataError> {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
@@ -80,17 +80,18 @@ impl Mnist {
     /// Loads the four files from this folder or its sub-folder `mnist` or `MNIST/raw`.
     ///
     /// # Errors
-    /// If a file is missing or not as it should be.
+    /// If a file is missing or invalid.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::read(&Self::FILES.in_folder(folder.as_ref())?)
     }
 }
 
-/// Fashion-MNIST: pictures of ten kinds of clothing in the form of [`Mnist`], and harder: 60,000 to
-/// train on and 10,000 to test with, 6,000 and 1,000 of each kind.
+/// The Fashion-MNIST data set: pictures of ten kinds of clothing in the format of [`Mnist`], with 60,000
+/// training images and 10,000 test images, 6,000 and 1,000 per class.
 ///
-/// Images are bytes `[n, 28, 28]` (0 is background) that become `f32` in `0..=1` batch by batch;
-/// labels are `i64` from 0 to 9, whose names are [`FashionMnist::CLASSES`].
+/// The data set is harder to classify than MNIST. Images are bytes `[n, 28, 28]` (0 is background). In
+/// batches they are `f32` in `0..=1`. Labels are `i64` from 0 to 9; [`FashionMnist::CLASSES`] has the names
+/// of the classes.
 ///
 /// ```no_run
 /// use wengert_data::{DataLoader, FashionMnist};
@@ -105,9 +106,9 @@ impl Mnist {
 /// learning algorithms", 2017.
 #[derive(Debug, Clone)]
 pub struct FashionMnist {
-    /// The images to train on.
+    /// The training images and their labels.
     pub train: TensorDataset<u8>,
-    /// The images to test with.
+    /// The test images and their labels.
     pub test: TensorDataset<u8>,
 }
 
@@ -116,7 +117,7 @@ impl FashionMnist {
         set: "Fashion-MNIST",
         folder: "fashion-mnist",
         source: "They are in data/fashion of https://github.com/zalandoresearch/fashion-mnist.",
-        // Where torchvision puts it.
+        // The sub-folder that torchvision uses.
         elsewhere: &["FashionMNIST/raw"],
         ambiguous: true,
         names: NAMES,
@@ -139,21 +140,21 @@ impl FashionMnist {
         "Ankle boot",
     ];
 
-    /// Loads Fashion-MNIST from the first of these places that has it:
+    /// Loads Fashion-MNIST from the first of these folders that contains the files:
     ///
-    /// 1. if the environment variable `WENGERT_DATA` is set, that folder if it is named
-    ///    `fashion-mnist` or `FashionMNIST/raw`, or its sub-folder of such a name, and no other;
+    /// 1. if the environment variable `WENGERT_DATA` is set: only the folder that it names, if that is called
+    ///    `fashion-mnist` or `FashionMNIST/raw`, or its sub-folder with one of these names;
     /// 2. `data/fashion-mnist` in the current folder or one above it, or in the clone of the
-    ///    repository that this crate was built from (which does not bring the files);
+    ///    repository that this crate was built from (the repository does not contain the files);
     /// 3. `wengert/fashion-mnist` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
     ///    `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
     ///
-    /// The files have the names of MNIST's, and may be compressed (`.gz`) or not. Since the names
-    /// are the same, only the folder's name tells one set from the other.
+    /// The files have the same names as those of MNIST and may be compressed (`.gz`). Only the name of the
+    /// folder distinguishes the two data sets.
     ///
     /// # Errors
-    /// If no place has all four files (the message lists the places and says where to get them), or
-    /// a file is not as it should be.
+    /// If no folder contains all four files (the message lists the folders and says where to get the files),
+    /// or a file is invalid.
     pub fn load() -> Result<Self, DataError> {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
@@ -162,7 +163,7 @@ impl FashionMnist {
     /// `FashionMNIST/raw`.
     ///
     /// # Errors
-    /// If a file is missing or not as it should be.
+    /// If a file is missing or invalid.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::read(&Self::FILES.in_folder(folder.as_ref())?)
     }
@@ -171,20 +172,20 @@ impl FashionMnist {
 macro_rules! in_the_image_of_mnist {
     ($($Set:ident),*) => {
         $(impl $Set {
-            /// Batches with `(x - mean) / std` in place of `x`, see [`TensorDataset::normalize`].
+            /// Normalises the images of batches to `(x - mean) / std`; see [`TensorDataset::normalize`].
             ///
             /// # Panics
-            /// If `std` is zero or negative, or one of the two is not finite.
+            /// If `std` is zero or negative, or `mean` or `std` is not finite.
             #[track_caller]
             pub fn normalize(self, mean: f32, std: f32) -> Self {
                 $Set { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
             }
 
-            /// Images `[n, 1, 28, 28]`, as convolutions take them; see
+            /// Reshapes the images to `[n, 1, 28, 28]`, the shape that convolutions expect; see
             /// [`TensorDataset::with_channel`].
             ///
             /// # Panics
-            /// If they have a channel already.
+            /// If the images already have a channel axis.
             #[track_caller]
             pub fn with_channel(self) -> Self {
                 $Set { train: self.train.with_channel(), test: self.test.with_channel() }
@@ -202,14 +203,14 @@ macro_rules! in_the_image_of_mnist {
 }
 in_the_image_of_mnist!(Mnist, FashionMnist);
 
-/// Images with their labels, checked.
+/// Reads images and labels, and checks them.
 fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, DataError> {
     let wrong_shape = |path: &Path, expected, found: &[usize]| DataError::WrongShape {
         path: path.into(),
         expected,
         found: found.into(),
     };
-    // The labels first: they are small, and an error in them shows at once.
+    // Read the labels first: the file is small, so that an error in it is found quickly.
     let labels = idx::read_tensor::<u8>(labels_path)?;
     if labels.rank() != 1 {
         return Err(wrong_shape(labels_path, "labels of shape [n]", &labels.shape()));

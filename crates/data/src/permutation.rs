@@ -1,17 +1,17 @@
-//! Random orders that depend on a seed alone, and stay the same from one release to the next.
+//! Random permutations that depend only on the seed and the stream, and are the same in all releases.
 
 use rand::Rng;
 use wengert_tensor::Philox;
 
-/// Of the streams that a seed has, those from here on are used here: a program that makes its own
-/// generator from the same seed gets other numbers.
+/// The first random stream of a seed that permutations use. A program that creates its own generator from
+/// the same seed therefore gets different numbers.
 const FIRST_STREAM: u64 = 1 << 63;
 
-/// The numbers `0..n` in the order that belongs to this seed and stream.
+/// Returns the random permutation of `0..n` for this seed and stream.
 ///
-/// Fisher and Yates' shuffle (R. Durstenfeld, CACM 7(7), 1964) with numbers from Philox4x32-10
-/// (J. K. Salmon et al., 2011), brought into range without bias (D. Lemire, 2019). Written out
-/// because the shuffle of a library may change with its version, and with it every training run.
+/// This is the Fisher-Yates shuffle (R. Durstenfeld, CACM 7(7), 1964) with random numbers from Philox4x32-10
+/// (J. K. Salmon et al., 2011), reduced to the range without bias (D. Lemire, 2019). The shuffle of a library
+/// is not used, because a new version of the library could change the results of training.
 pub(crate) fn permutation(n: usize, seed: u64, stream: u64) -> Vec<usize> {
     let mut rng = Philox::with_stream(seed, FIRST_STREAM ^ stream);
     let mut order: Vec<usize> = (0..n).collect();
@@ -21,8 +21,8 @@ pub(crate) fn permutation(n: usize, seed: u64, stream: u64) -> Vec<usize> {
     order
 }
 
-/// A number in `0..bound`, all equally likely: the high half of a product, where the few low
-/// halves that would favour some numbers are drawn again.
+/// Returns a uniform random number in `0..bound`: the high half of the product of a random number and
+/// `bound`. Products whose low half would bias the result are drawn again.
 pub(crate) fn below(rng: &mut impl Rng, bound: u64) -> u64 {
     let unfair = bound.wrapping_neg() % bound;
     loop {
@@ -51,12 +51,12 @@ mod tests {
         assert_eq!(permutation(50, 1, 2), permutation(50, 1, 2));
         assert_ne!(permutation(50, 1, 2), permutation(50, 2, 2));
         assert_ne!(permutation(50, 1, 2), permutation(50, 1, 3));
-        // Seed and stream are not added to each other.
+        // Seed and stream must not simply be added.
         assert_ne!(permutation(50, 1, 2), permutation(50, 2, 1));
     }
 
-    /// Three quarters of 2⁶⁴ bounds: the upper half of a product alone would give every third number
-    /// twice as often as the others, so 3000 of 6000 draws.
+    /// With a bound of ¾ · 2⁶⁴, the high half of the product without rejection would give every third number
+    /// twice as often as the others, in 3000 of 6000 draws.
     #[test]
     fn numbers_below_a_large_bound_are_equally_likely() {
         let mut rng = Philox::new(5);
@@ -64,7 +64,8 @@ mod tests {
         assert!((1850..2150).contains(&thirds), "{thirds}"); // four standard deviations
     }
 
-    /// Chi-squared of the 24 orders of four numbers, 23 degrees of freedom: over 49.7 once in 1000.
+    /// The chi-squared statistic of the 24 permutations of four numbers, with 23 degrees of freedom, exceeds
+    /// 49.7 once in 1000 cases.
     #[test]
     fn all_orders_are_equally_likely() {
         let mut counts = std::collections::HashMap::new();

@@ -1,10 +1,10 @@
-//! Parts of a data set.
+//! Subsets of a data set, and random splits.
 
 use crate::dataset::Dataset;
 use crate::permutation::permutation;
 use std::sync::Arc;
 
-/// Some examples of a data set: numbers into it, no copy.
+/// A subset of a data set. It stores the indices of the examples and does not copy them.
 ///
 /// ```
 /// use wengert_data::{Dataset, Digits, Subset};
@@ -20,10 +20,10 @@ pub struct Subset<D> {
 }
 
 impl<D: Dataset> Subset<D> {
-    /// The examples with these numbers, in this order.
+    /// Creates a subset of the examples with these indices, in this order.
     ///
     /// # Panics
-    /// If `dataset` has no example of that number.
+    /// If an index is not below the length of `dataset`.
     #[track_caller]
     pub fn new(dataset: D, indices: impl IntoIterator<Item = usize>) -> Self {
         let indices: Vec<usize> = indices.into_iter().collect();
@@ -34,17 +34,17 @@ impl<D: Dataset> Subset<D> {
         Subset { dataset, indices }
     }
 
-    /// The set that this is a part of.
+    /// Returns the whole data set.
     pub fn dataset(&self) -> &D {
         &self.dataset
     }
 
-    /// The numbers of the examples in that set.
+    /// Returns the indices of the examples in the whole data set.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
 
-    /// What some examples of the part are in the whole.
+    /// Converts indices into the subset to indices into the whole data set.
     #[track_caller]
     fn inner(&self, indices: &[usize]) -> Vec<usize> {
         let n = self.indices.len();
@@ -82,8 +82,8 @@ impl<D: Dataset> Dataset for Subset<D> {
     }
 }
 
-/// Splits a data set at random into parts of these lengths that have no example in common, and
-/// together have all. The same seed gives the same parts on every machine.
+/// Splits a data set at random into disjoint subsets of these lengths. Each example is in exactly one
+/// subset. The same seed gives the same subsets on every machine.
 ///
 /// ```
 /// use wengert_data::{Dataset, Digits, random_split};
@@ -92,7 +92,7 @@ impl<D: Dataset> Dataset for Subset<D> {
 /// ```
 ///
 /// # Panics
-/// If the lengths do not add up to that of the set.
+/// If the sum of the lengths is not the length of the data set.
 #[track_caller]
 pub fn random_split<D: Dataset, const N: usize>(
     dataset: D,
@@ -106,7 +106,7 @@ pub fn random_split<D: Dataset, const N: usize>(
         "random_split: the lengths {lengths:?} must add up to the {n} examples of the set"
     );
     let dataset = Arc::new(dataset);
-    // A stream that no epoch has: a loader with the same seed shuffles in another way.
+    // No epoch uses this stream, so that a loader with the same seed shuffles differently.
     let mut order = permutation(n, seed, 1 << 62).into_iter();
     lengths.map(|length| Subset {
         dataset: Arc::clone(&dataset),

@@ -1,4 +1,4 @@
-//! Parts of a data set that are like the whole.
+//! Splits of a data set that keep the proportions of the classes.
 
 use crate::dataset::{Dataset, TensorDataset};
 use crate::feature::Feature;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 /// A data set whose examples belong to classes.
 pub trait Labeled: Dataset {
-    /// The class of each example, in order.
+    /// Returns the class of each example, in order.
     fn labels(&self) -> Vec<i64>;
 }
 
 impl<X: Feature> Labeled for TensorDataset<X, i64> {
     /// # Panics
-    /// If the targets are not one number for each example.
+    /// If the targets do not have one number for each example.
     #[track_caller]
     fn labels(&self) -> Vec<i64> {
         let shape = self.targets().shape();
@@ -44,9 +44,9 @@ macro_rules! forward {
 }
 forward!(&D, Box<D>, Arc<D>);
 
-/// How large a part is: a number of examples (`usize`) or a fraction of all (`f64`).
+/// The size of a subset: a number of examples (`usize`) or a fraction of all examples (`f64`).
 pub trait Share: Copy + sealed::Sealed {
-    /// The lengths of the parts of `n` examples, if they are all of them.
+    /// Returns the lengths of the subsets of `n` examples, or an error if their sum is not `n`.
     #[doc(hidden)]
     fn lengths<const N: usize>(shares: [Self; N], n: usize) -> Result<[usize; N], String>;
 }
@@ -68,14 +68,14 @@ impl Share for usize {
 }
 
 impl Share for f64 {
-    /// Each fraction of the whole rounded down, and one more for those that lost most.
+    /// Rounds each fraction of `n` down, and adds one to those that lost most, until the sum is `n`.
     fn lengths<const N: usize>(shares: [f64; N], n: usize) -> Result<[usize; N], String> {
         let sum: f64 = shares.iter().sum();
         if !shares.iter().all(|&share| share >= 0.0) || (sum - 1.0).abs() > 1e-9 {
             return Err(format!("the fractions {shares:?} must be at least 0 and add up to 1"));
         }
         let exact = shares.map(|share| share * n as f64);
-        // 0.3 of 10 is three, though the product is a little less.
+        // 0.3 of 10 must be 3, although the rounded product may be a little less.
         let mut lengths =
             exact.map(|exact| (exact + 1e-9 * n as f64).floor().min(n as f64) as usize);
         let mut lost: Vec<usize> = (0..N).collect();
@@ -87,9 +87,11 @@ impl Share for f64 {
     }
 }
 
-/// As [`random_split`](crate::random_split), with the classes in the same proportions in every part
-/// as in the whole: of each class, a part has its exact share rounded up or down. Parts are given
-/// as lengths or as fractions.
+/// Splits a data set at random into disjoint subsets in which the classes have the same proportions as in
+/// the whole data set.
+///
+/// Of each class, a subset gets its exact share, rounded up or down. The sizes of the subsets are lengths
+/// or fractions. See also [`random_split`](crate::random_split).
 ///
 /// ```
 /// use wengert_data::{Dataset, Digits, Labeled, stratified_split};
@@ -101,7 +103,7 @@ impl Share for f64 {
 /// ```
 ///
 /// # Panics
-/// If the lengths do not add up to that of the set, or the fractions to 1.
+/// If the sum of the lengths is not the length of the data set, or the sum of the fractions is not 1.
 #[track_caller]
 pub fn stratified_split<D: Labeled, S: Share, const N: usize>(
     dataset: D,
@@ -127,7 +129,7 @@ pub fn stratified_split<D: Labeled, S: Share, const N: usize>(
         sizes.into_keys().zip(quotas(&counts, lengths)).collect();
 
     let mut parts: [Vec<usize>; N] = std::array::from_fn(|_| Vec::new());
-    // A stream that neither an epoch nor `random_split` has.
+    // Neither an epoch nor `random_split` uses this stream.
     for index in permutation(n, seed, (1 << 62) + 1) {
         let left = left.get_mut(&labels[index]).expect("every label was counted");
         let part = left.iter().position(|&left| left > 0).expect("quotas are of all examples");
@@ -138,13 +140,14 @@ pub fn stratified_split<D: Labeled, S: Share, const N: usize>(
     parts.map(|indices| Subset::new(Arc::clone(&dataset), indices))
 }
 
-/// How many examples of each class go to each part. Rows add up to the sizes of the classes, columns
-/// to the lengths of the parts, and each number is its exact share rounded up or down.
+/// Returns how many examples of each class (row) go to each subset (column).
 ///
-/// Such a table exists (L. R. Ford, D. R. Fulkerson, "Flows in networks", 1962: a flow whose
-/// bounds are whole numbers has a whole solution). All shares are rounded down; then what is
-/// missing of each class is handed out, one at a time, along a path on which others move to make
-/// room.
+/// The sum of a row is the size of the class, the sum of a column is the length of the subset, and each
+/// number is the exact share rounded up or down. Such a table exists (L. R. Ford, D. R. Fulkerson, "Flows in
+/// networks", 1962: a flow problem with integer bounds has an integer solution).
+///
+/// All shares are rounded down first. Then the missing examples of each class are assigned one at a time
+/// along an augmenting path, on which other classes move an example to another subset.
 fn quotas<const N: usize>(classes: &[usize], lengths: [usize; N]) -> Vec<[usize; N]> {
     let n: usize = lengths.iter().sum();
     let share = |class: usize, part: usize| classes[class] as u128 * lengths[part] as u128;
@@ -173,17 +176,17 @@ fn quotas<const N: usize>(classes: &[usize], lengths: [usize; N]) -> Vec<[usize;
     table
 }
 
-/// Which shares are rounded up.
+/// The shares that are rounded up.
 struct Rounding<const N: usize> {
-    /// Which shares are no whole numbers.
+    /// Whether each share is not an integer.
     fractional: Vec<[bool; N]>,
     up: Vec<[bool; N]>,
-    /// How many examples each part still lacks.
+    /// The number of examples that each subset still lacks.
     room: [usize; N],
 }
 
 impl<const N: usize> Rounding<N> {
-    /// Rounds one more share of a class up; whether that could be done.
+    /// Rounds one more share of a class up. Returns whether this was possible.
     fn place(&mut self, class: usize, seen: &mut [bool; N]) -> bool {
         for part in 0..N {
             if !self.fractional[class][part] || self.up[class][part] || seen[part] {
@@ -213,7 +216,7 @@ mod tests {
     use rand::RngExt;
     use wengert_tensor::Philox;
 
-    /// Tables of all sorts: sums right, every number within one of the exact share.
+    /// Random tables have the right sums, and every number is within one of the exact share.
     #[test]
     fn quotas_are_exact_shares_rounded() {
         let mut rng = Philox::new(3);

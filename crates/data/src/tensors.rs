@@ -1,9 +1,9 @@
-//! Tensors as data sets by themselves: any number of inputs, of any element types.
+//! Tensors and tuples of tensors as data sets, with any number of inputs of any element types.
 
 use crate::dataset::Dataset;
 use wengert_tensor::{Element, Tensor};
 
-/// The numbers of examples as an index.
+/// Converts indices of examples to a tensor for `index_select`.
 fn at(indices: &[usize]) -> Tensor<i64> {
     Tensor::from_fn(&[indices.len()], |i| indices[i] as i64)
 }
@@ -28,7 +28,7 @@ fn rows<E: Element>(of: &Tensor<E>, indices: &[usize]) -> Tensor<E> {
     of.index_select(0, &at(indices))
 }
 
-/// The rows of a tensor: examples without a target.
+/// A data set of the rows of a tensor, without targets.
 impl<E: Element> Dataset for Tensor<E> {
     type Batch = Tensor<E>;
 
@@ -45,13 +45,13 @@ impl<E: Element> Dataset for Tensor<E> {
 
 macro_rules! tuples {
     ($(($($E:ident $x:ident),*);)*) => {
-        /// Tensors of one length: example `i` is the row `i` of each. Nothing is converted; bytes that are
-        /// to become numbers from 0 to 1 are kept by a [`TensorDataset`](crate::TensorDataset).
+        /// A data set of tensors of the same length: example `i` is row `i` of each tensor. Elements are
+        /// not converted; use [`TensorDataset`](crate::TensorDataset) to scale bytes to 0..=1.
         $(impl<$($E: Element),*> Dataset for ($(Tensor<$E>,)*) {
             type Batch = ($(Tensor<$E>,)*);
 
             /// # Panics
-            /// If a tensor has no axis, or their first axes differ.
+            /// If a tensor has no axis, or the first axes of the tensors differ in length.
             #[track_caller]
             fn len(&self) -> usize {
                 let ($($x,)*) = self;
@@ -89,7 +89,7 @@ mod tests {
         let y = Tensor::from([7i64, 8, 9]);
         let z = Tensor::from([true, false, true]);
         assert_eq!(y.batch(&[2, 0, 2]).to_vec(), [9, 7, 9]);
-        // Also of a view that is not contiguous.
+        // A view that is not contiguous works too.
         let set = (x.t().t(), y.clone(), z);
         let (a, b, c) = set.batch(&[2, 1]);
         assert_eq!((a.to_vec(), a.shape().to_vec()), (vec![5.0, 6.0, 3.0, 4.0], vec![2, 2]));

@@ -1,4 +1,4 @@
-//! Bytes of files, compressed with gzip or not.
+//! Reading files that may be compressed with gzip.
 
 use crate::error::DataError;
 use flate2::bufread::GzDecoder;
@@ -7,17 +7,17 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use wengert_tensor::FileKind;
 
-/// What a file holds when it is unpacked.
+/// The decompressed content of a file.
 pub(crate) struct Unpacked<'a> {
     source: Box<dyn Read + 'a>,
     gzip: bool,
-    /// How many bytes came out so far.
+    /// The number of decompressed bytes that were read so far.
     read: usize,
     path: &'a Path,
 }
 
 impl<'a> Unpacked<'a> {
-    /// Opens a file. Its first bytes tell whether it is compressed, not its name.
+    /// Opens a file. Compression is detected from its first bytes, not from its name.
     pub fn open(path: &'a Path) -> Result<Self, DataError> {
         let mut file = File::open(path).map_err(|error| failure(path, false, 0, error))?;
         let (magic, found) = magic(&mut file).map_err(|error| failure(path, false, 0, error))?;
@@ -28,8 +28,8 @@ impl<'a> Unpacked<'a> {
         Ok(Unpacked { source, gzip, read: 0, path })
     }
 
-    /// The next bytes up to `limit` in number, appended to `bytes`; how many there were. Fewer than
-    /// asked for only at the end. Memory grows with what is there.
+    /// Appends up to `limit` bytes to `bytes` and returns their number, which is less than `limit` only at
+    /// the end of the file. Memory grows with the bytes that are read, not with `limit`.
     pub fn read_up_to(&mut self, limit: usize, bytes: &mut Vec<u8>) -> Result<usize, DataError> {
         let result = self.source.by_ref().take(limit as u64).read_to_end(bytes);
         self.count(result)
@@ -42,18 +42,18 @@ impl<'a> Unpacked<'a> {
     }
 }
 
-/// Returns the kind of a file that is not what it should be, unpacked if it is compressed. What is
-/// empty or begins with zeros is of no kind here: pixels are often zero.
+/// Returns the kind of a file with unexpected content, after decompression. Returns `None` if the content is
+/// empty or begins with zeros, because pixels are often zero.
 pub(crate) fn kind(path: &Path) -> Option<FileKind> {
     let mut head = Vec::new();
     Unpacked::open(path).ok()?.read_up_to(FileKind::HEAD, &mut head).ok()?;
     FileKind::of(&head).filter(|kind| !matches!(kind, FileKind::Empty | FileKind::Zeros))
 }
 
-/// The content of a gzip stream of one part or several. Zeros between the parts and behind the last
-/// are padding, as for `gzip`; other bytes are an error.
+/// The decompressed content of a gzip stream with one or more members. Zeros after a member are padding, as
+/// for `gzip`; other bytes are an error.
 pub(crate) struct Gunzip<R> {
-    /// `None` after the last part.
+    /// The current member; `None` after the last one.
     part: Option<GzDecoder<BufReader<R>>>,
 }
 
@@ -93,14 +93,14 @@ fn next_part<R: Read>(mut source: BufReader<R>) -> io::Result<Option<GzDecoder<B
     }
 }
 
-/// The lines of an unpacked file, one after the other.
+/// The lines of a decompressed file.
 pub(crate) struct Lines<'a> {
     unpacked: Unpacked<'a>,
     bytes: Vec<u8>,
     start: usize,
 }
 
-/// How many bytes are read at a time.
+/// The number of bytes that are read at a time.
 const CHUNK: usize = 1 << 16;
 
 impl<'a> Lines<'a> {
@@ -108,8 +108,8 @@ impl<'a> Lines<'a> {
         Lines { unpacked, bytes: Vec::new(), start: 0 }
     }
 
-    /// The next line without its end, `None` after the last; at most `limit` bytes of it, and so a
-    /// longer one comes in pieces.
+    /// Returns the next line without its line end, or `None` after the last line. A line longer than `limit`
+    /// bytes is returned in pieces of at most `limit` bytes.
     pub fn next(&mut self, limit: usize) -> Result<Option<&[u8]>, DataError> {
         let mut searched = self.start;
         let (stop, next) = loop {
@@ -138,14 +138,14 @@ impl<'a> Lines<'a> {
 /// The first bytes of a gzip stream.
 pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The first two bytes, and how many of them there are.
+/// Returns the first two bytes, and how many of them exist.
 pub(crate) fn magic(source: &mut impl Read) -> io::Result<([u8; 2], usize)> {
     let mut magic = [0; 2];
     let found = fill(source, &mut magic)?;
     Ok((magic, found))
 }
 
-/// Reads until the buffer is full or the source ends; how many bytes there were.
+/// Reads until the buffer is full or the source ends. Returns the number of bytes read.
 pub(crate) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -159,7 +159,8 @@ pub(crate) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usiz
     Ok(filled)
 }
 
-/// An error from below: of the system, or of the decompressor, whose errors have no system's code.
+/// Converts an I/O error of the operating system or of the decompressor. Errors of the decompressor have no
+/// OS error code.
 pub(crate) fn failure(path: &Path, gzip: bool, read: usize, source: io::Error) -> DataError {
     let damage =
         gzip && source.raw_os_error().is_none() && source.kind() != io::ErrorKind::OutOfMemory;
@@ -200,7 +201,7 @@ mod tests {
         assert_eq!(lines("abc\nde", 2), ["ab", "c", "de"]);
     }
 
-    /// A line without end does not fill the memory.
+    /// An endless line does not fill the memory.
     #[test]
     fn a_long_line_is_read_in_pieces() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Digits from envelopes.
+//! Handwritten zip-code digits (USPS).
 
 use crate::dataset::TensorDataset;
 use crate::error::{DataError, LineProblem};
@@ -9,14 +9,15 @@ use wengert_tensor::{FileKind, Tensor};
 
 const SIDE: usize = 16;
 const CLASSES: usize = 10;
-/// No line is longer: 257 numbers of at most 30 characters, each with a blank.
+/// The maximum length of a line: 257 numbers of at most 30 characters, each followed by a blank.
 const LONGEST: usize = 8192;
 
-/// Handwritten digits from envelopes of the U.S. Postal Service: 7,291 images to train on and 2,007
-/// to test with; the zip-code digits of LeCun et al. 1989, often called USPS.
+/// The data set of handwritten digits from envelopes of the U.S. Postal Service: 7,291 training images and
+/// 2,007 test images.
 ///
-/// Images are `f32` `[n, 16, 16]` from -1 (background) to 1 (ink), deslanted and of one size;
-/// labels are `i64` from 0 to 9. Some 2.5 % of the test images are misread by people.
+/// These are the zip-code digits of LeCun et al. 1989, often called USPS. Images are `f32` `[n, 16, 16]` from
+/// -1 (background) to 1 (ink), deslanted and scaled to the same size. Labels are `i64` from 0 to 9. People
+/// misread about 2.5 % of the test images.
 ///
 /// ```no_run
 /// use wengert_data::{DataLoader, Zipcode};
@@ -27,8 +28,8 @@ const LONGEST: usize = 8192;
 /// # Ok::<(), wengert_data::DataError>(())
 /// ```
 ///
-/// Each line of a file is one image: its label, then 256 numbers, row by row, with blanks between
-/// them. Blank lines, ends of lines of Windows and a byte-order mark are passed over.
+/// Each line of a file is one image: its label, then 256 numbers, row by row, separated by blanks. Blank
+/// lines, Windows line ends and a byte-order mark are ignored.
 ///
 /// Y. LeCun, B. Boser, J. S. Denker, D. Henderson, R. E. Howard, W. Hubbard, L. D. Jackel,
 /// "Backpropagation applied to handwritten zip code recognition", Neural Computation 1(4), 1989.
@@ -36,9 +37,9 @@ const LONGEST: usize = 8192;
 /// 11.7.
 #[derive(Debug, Clone)]
 pub struct Zipcode {
-    /// The images to train on.
+    /// The training images and their labels.
     pub train: TensorDataset<f32>,
-    /// The images to test with.
+    /// The test images and their labels.
     pub test: TensorDataset<f32>,
 }
 
@@ -53,20 +54,20 @@ impl Zipcode {
         names: ["zip.train.gz", "zip.test.gz"],
     };
 
-    /// Loads the digits from the first of these places that has them:
+    /// Loads the digits from the first of these folders that contains the files:
     ///
-    /// 1. if the environment variable `WENGERT_DATA` is set, that folder or its sub-folder `usps`
-    ///    or `zipcode`, and no other;
+    /// 1. if the environment variable `WENGERT_DATA` is set: only the folder that it names, or its sub-folder
+    ///    `usps` or `zipcode`;
     /// 2. `data/usps` in the current folder or one above it, or in the clone of the repository that
-    ///    this crate was built from (which does not bring the files);
+    ///    this crate was built from (the repository does not contain the files);
     /// 3. `wengert/usps` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on
     ///    macOS, `%LOCALAPPDATA%` on Windows.
     ///
-    /// The files are `zip.train` and `zip.test`, compressed (`.gz`) or not.
+    /// The files are `zip.train` and `zip.test`, and may be compressed (`.gz`).
     ///
     /// # Errors
-    /// If no place has both files (the message lists the places and says where to get them), or a
-    /// file is not as it should be.
+    /// If no folder contains both files (the message lists the folders and says where to get the files), or a
+    /// file is invalid.
     pub fn load() -> Result<Self, DataError> {
         Self::read(&Self::FILES.find(&Surroundings::of_process())?)
     }
@@ -74,22 +75,23 @@ impl Zipcode {
     /// Loads the two files from this folder or its sub-folder `usps` or `zipcode`.
     ///
     /// # Errors
-    /// If a file is missing or not as it should be.
+    /// If a file is missing or invalid.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::read(&Self::FILES.in_folder(folder.as_ref())?)
     }
 
-    /// Images `[n, 1, 16, 16]`, as convolutions take them; see [`TensorDataset::with_channel`].
+    /// Reshapes the images to `[n, 1, 16, 16]`, the shape that convolutions expect; see
+    /// [`TensorDataset::with_channel`].
     ///
     /// # Panics
-    /// If they have a channel already.
+    /// If the images already have a channel axis.
     #[track_caller]
     pub fn with_channel(self) -> Self {
         Zipcode { train: self.train.with_channel(), test: self.test.with_channel() }
     }
 
     fn read([train, test]: &[PathBuf; 2]) -> Result<Self, DataError> {
-        // The smaller one first: an error in it shows sooner.
+        // Read the smaller file first, so that an error in it is found sooner.
         let test = images(test)?;
         Ok(Zipcode { train: images(train)?, test })
     }
@@ -122,10 +124,10 @@ fn images(path: &Path) -> Result<TensorDataset<f32>, DataError> {
     ))
 }
 
-/// What editors on Windows put in front of a text in UTF-8.
+/// The byte-order mark that editors on Windows write at the start of UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The error of a line, or of the whole file where it is of another kind.
+/// Returns the error for a line, or for the whole file if it is of another kind.
 fn wrong(path: &Path, line: usize, problem: LineProblem) -> DataError {
     let path = path.to_path_buf();
     match kind(&path).filter(|&kind| kind != FileKind::Text) {
@@ -137,12 +139,12 @@ fn wrong(path: &Path, line: usize, problem: LineProblem) -> DataError {
     }
 }
 
-/// Appends the pixels of a line; its label.
+/// Appends the pixels of a line to `pixels`. Returns the label.
 fn image(line: &[u8], pixels: &mut Vec<f32>) -> Result<i64, LineProblem> {
     if line.len() >= LONGEST {
         return Err(LineProblem::TooLong { limit: LONGEST });
     }
-    // How many there are comes first: it tells a line that was cut short, or another file.
+    // Check the count first: it reveals a truncated line, or a file of another kind.
     let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (found, expected) = (words().count(), 1 + SIDE * SIDE);
     if found != expected {
@@ -157,7 +159,7 @@ fn image(line: &[u8], pixels: &mut Vec<f32>) -> Result<i64, LineProblem> {
             return Err(LineProblem::NotANumber { position, text: text() });
         };
         if i == 0 {
-            // 6 or 6.0000.
+            // A label is written as 6 or 6.0000.
             if value.fract() != 0.0 || !(0.0..CLASSES as f32).contains(&value) {
                 return Err(LineProblem::Label { text: text(), classes: CLASSES });
             }

@@ -1,10 +1,11 @@
-//! Adadelta.
+//! The Adadelta optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
-/// Adadelta: steps of the size of the recent steps, so that there is hardly a rate to choose.
+/// Adadelta: the gradient is multiplied by the root mean square of recent updates and divided by the root
+/// mean square of recent gradients, so that results depend little on the learning rate.
 ///
 /// ```text
 /// g ← g + weight_decay · p
@@ -13,7 +14,7 @@ use wengert_tensor::{Float, Program};
 /// u ← rho · u + (1 - rho) · Δ²
 /// p ← p - lr · Δ
 /// ```
-/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (with lr = 1 throughout).
+/// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (there lr is always 1).
 ///
 /// ```
 /// use wengert_optim::Adadelta;
@@ -27,10 +28,10 @@ pub struct Adadelta<T: Float = f32> {
 }
 
 impl Adadelta {
-    /// With this learning rate (PyTorch's default is 1), for `f32` models.
+    /// Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 1).
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
         Self::of(lr)
@@ -38,43 +39,45 @@ impl Adadelta {
 }
 
 impl<T: Float> Adadelta<T> {
-    /// As [`Adadelta::new`], for models of another type: `Adadelta::<f64>::of(1.0)`.
+    /// Creates the optimizer for models of element type `T`: `Adadelta::<f64>::of(1.0)`. See
+    /// [`Adadelta::new`].
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn of(lr: f64) -> Self {
         checked(Adadelta { base: Base::new(lr), rho: 0.9, eps: 1e-6, weight_decay: 0.0 }, "lr")
     }
 
-    /// How much of the averages of squares stays; default 0.9.
+    /// Sets `rho`, the decay rate of the running averages of squares; default 0.9.
     ///
     /// # Panics
-    /// If it is not in [0, 1].
+    /// If `rho` is not in [0, 1].
     #[track_caller]
     pub fn rho(self, rho: f64) -> Self {
         checked(Adadelta { rho, ..self }, "rho")
     }
 
-    /// What the first step begins with, and what keeps the divisor from zero; default 1e-6.
+    /// Sets `eps`, the term added to both running averages before their roots are taken; default 1e-6. It
+    /// determines the size of the first step and avoids a division by zero.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `eps` is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adadelta { eps, ..self }, "eps")
     }
 
-    /// The factor of the penalty ½ ‖p‖²; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `weight_decay` is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adadelta { weight_decay, ..self }, "weight_decay")
     }
 
-    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
     pub fn allow_missing(mut self) -> Self {
         self.base.allow_missing();
         self

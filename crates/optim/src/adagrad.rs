@@ -1,14 +1,14 @@
-//! Adagrad.
+//! The Adagrad optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
-/// Adagrad: each number's steps shrink with the gradients it has seen.
+/// Adagrad: each element's gradient is divided by the root of the sum of its squared gradients.
 ///
 /// ```text
 /// g ← g + weight_decay · p
-/// s ← s + g²                                   (from initial_accumulator_value on)
+/// s ← s + g²                                   (s starts at initial_accumulator_value)
 /// p ← p - lr / (1 + (t - 1) · lr_decay) · g / (√s + eps)
 /// ```
 ///
@@ -28,10 +28,10 @@ pub struct Adagrad<T: Float = f32> {
 }
 
 impl Adagrad {
-    /// With this learning rate (PyTorch's default is 0.01), for `f32` models.
+    /// Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.01).
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
         Self::of(lr)
@@ -39,10 +39,11 @@ impl Adagrad {
 }
 
 impl<T: Float> Adagrad<T> {
-    /// As [`Adagrad::new`], for models of another type: `Adagrad::<f64>::of(0.01)`.
+    /// Creates the optimizer for models of element type `T`: `Adagrad::<f64>::of(0.01)`. See
+    /// [`Adagrad::new`].
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn of(lr: f64) -> Self {
         let (base, eps) = (Base::new(lr), 1e-10);
@@ -51,43 +52,43 @@ impl<T: Float> Adagrad<T> {
         checked(rule, "lr")
     }
 
-    /// How fast the learning rate falls with the number of steps; default 0.
+    /// Sets the decay of the learning rate: step t uses `lr / (1 + (t - 1) · lr_decay)`; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `lr_decay` is negative or not finite.
     #[track_caller]
     pub fn lr_decay(self, lr_decay: f64) -> Self {
         checked(Adagrad { lr_decay, ..self }, "lr_decay")
     }
 
-    /// The factor of the penalty ½ ‖p‖²; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `weight_decay` is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adagrad { weight_decay, ..self }, "weight_decay")
     }
 
-    /// Where the sums of squares begin; default 0.
+    /// Sets the initial value of the sums of squared gradients; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `value` is negative or not finite.
     #[track_caller]
     pub fn initial_accumulator_value(self, value: f64) -> Self {
         checked(Adagrad { initial_accumulator_value: value, ..self }, "initial_accumulator_value")
     }
 
-    /// What keeps the divisor from zero; default 1e-10.
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-10.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `eps` is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adagrad { eps, ..self }, "eps")
     }
 
-    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
     pub fn allow_missing(mut self) -> Self {
         self.base.allow_missing();
         self

@@ -1,10 +1,11 @@
-//! Adam.
+//! The Adam optimizer.
 
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Expr, Float, Program};
 
-/// Adam: momentum, each number's step scaled by the recent size of its gradients.
+/// Adam: each element's step is a running mean of its gradients, divided by the root of a running mean of
+/// their squares.
 ///
 /// ```text
 /// g ← g + weight_decay · p
@@ -12,8 +13,8 @@ use wengert_tensor::{Expr, Float, Program};
 /// v ← β₂ v + (1 - β₂) g²
 /// p ← p - lr · m̂ / (√v̂ + eps)                 with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
 /// ```
-/// With `amsgrad`, v̂ is taken of the greatest v so far. [`AdamW`](crate::AdamW) has the better
-/// weight decay.
+/// With `amsgrad`, v̂ is computed from the elementwise maximum of all v so far. Weight decay is an L2 penalty
+/// on the loss; [`AdamW`](crate::AdamW) has the better weight decay, decoupled from the gradients.
 ///
 /// Kingma, Ba, "Adam: a method for stochastic optimization", 2015. With `amsgrad`: Reddi, Kale, Kumar,
 /// "On the convergence of Adam and beyond", 2018.
@@ -29,15 +30,15 @@ pub struct Adam<T: Float = f32> {
     eps: f64,
     weight_decay: f64,
     amsgrad: bool,
-    /// Whether weight decay is `AdamW`'s.
+    /// Whether weight decay is decoupled from the gradients, as in `AdamW`.
     decoupled: bool,
 }
 
 impl Adam {
-    /// With this learning rate (PyTorch's default is 0.001), for `f32` models.
+    /// Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.001).
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
         Self::of(lr)
@@ -45,10 +46,10 @@ impl Adam {
 }
 
 impl<T: Float> Adam<T> {
-    /// As [`Adam::new`], for models of another type: `Adam::<f64>::of(1e-3)`.
+    /// Creates the optimizer for models of element type `T`: `Adam::<f64>::of(1e-3)`. See [`Adam::new`].
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn of(lr: f64) -> Self {
         Self::with(lr, 0.0, false)
@@ -61,39 +62,40 @@ impl<T: Float> Adam<T> {
         checked(Adam { base, beta1, beta2, eps, weight_decay, amsgrad, decoupled }, "lr")
     }
 
-    /// How much of the averages of gradients and of their squares stays; default 0.9, 0.999.
+    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates; default 0.9 and 0.999.
     ///
     /// # Panics
-    /// If one is not in [0, 1).
+    /// If `beta1` or `beta2` is not in [0, 1).
     #[track_caller]
     pub fn betas(self, beta1: f64, beta2: f64) -> Self {
         checked(checked(Adam { beta1, beta2, ..self }, "beta1"), "beta2")
     }
 
-    /// What keeps the divisor from zero; default 1e-8.
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-8.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `eps` is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked(Adam { eps, ..self }, "eps")
     }
 
-    /// The factor of the penalty ½ ‖p‖²; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `weight_decay` is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Adam { weight_decay, ..self }, "weight_decay")
     }
 
-    /// Whether steps are scaled by the greatest average of squares so far; default no.
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
+    /// default `false`.
     pub fn amsgrad(self, amsgrad: bool) -> Self {
         Adam { amsgrad, ..self }
     }
 
-    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
     pub fn allow_missing(mut self) -> Self {
         self.base.allow_missing();
         self
@@ -101,7 +103,7 @@ impl<T: Float> Adam<T> {
 }
 
 impl<T: Float> Adam<T> {
-    /// Weight decay, and the two averages.
+    /// Applies weight decay. Returns the parameter and the new first and second moment estimates.
     fn moments<'b>(
         &self,
         p: Expr<'b>,
@@ -118,7 +120,7 @@ impl<T: Float> Adam<T> {
         (p, lerp(m, g, 1.0 - beta1), beta2 * v + (1.0 - beta2) * g * g)
     }
 
-    /// The step, after the averages' pull towards their start at zero is taken out.
+    /// Returns the parameter after the step, with bias-corrected moment estimates.
     fn descend<'b>(&self, t: u64, p: Expr<'b>, m: Expr<'b>, v: Expr<'b>) -> Expr<'b> {
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
         let step = self.base.learning_rate / correction(self.beta1);
@@ -126,7 +128,7 @@ impl<T: Float> Adam<T> {
     }
 }
 
-/// a + w (b - a), from the nearer end as PyTorch does: exactly b for w = 1.
+/// Returns a + w (b - a), computed from the nearer end as in PyTorch: for w = 1 the result is exactly b.
 fn lerp<'b>(a: Expr<'b>, b: Expr<'b>, w: f64) -> Expr<'b> {
     if w < 0.5 { a + w * (b - a) } else { b - (b - a) * (1.0 - w) }
 }

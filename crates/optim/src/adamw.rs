@@ -1,11 +1,12 @@
-//! `AdamW`.
+//! The `AdamW` optimizer.
 
 use crate::adam::Adam;
 use crate::base::Base;
 use crate::rule::{Invalid, Rule, Setting};
 use wengert_tensor::{Float, Program};
 
-/// `AdamW`: [`Adam`] with weight decay apart from the gradients, so that it is not scaled with them.
+/// `AdamW`: [`Adam`] with decoupled weight decay. The decay is applied to the parameter directly, so that it
+/// is not divided by the second moment estimate.
 ///
 /// ```text
 /// p ← (1 - lr · weight_decay) · p
@@ -13,7 +14,7 @@ use wengert_tensor::{Float, Program};
 /// v ← β₂ v + (1 - β₂) g²
 /// p ← p - lr · m̂ / (√v̂ + eps)                 with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
 /// ```
-/// With `amsgrad`, v̂ is taken of the greatest v so far.
+/// With `amsgrad`, v̂ is computed from the elementwise maximum of all v so far.
 ///
 /// Loshchilov, Hutter, "Decoupled weight decay regularization", 2019.
 ///
@@ -24,10 +25,10 @@ use wengert_tensor::{Float, Program};
 pub struct AdamW<T: Float = f32>(Adam<T>);
 
 impl AdamW {
-    /// With this learning rate (PyTorch's default is 0.001), for `f32` models.
+    /// Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.001).
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
         Self::of(lr)
@@ -35,48 +36,49 @@ impl AdamW {
 }
 
 impl<T: Float> AdamW<T> {
-    /// As [`AdamW::new`], for models of another type: `AdamW::<f64>::of(1e-3)`.
+    /// Creates the optimizer for models of element type `T`: `AdamW::<f64>::of(1e-3)`. See [`AdamW::new`].
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn of(lr: f64) -> Self {
         AdamW(Adam::with(lr, 0.01, true))
     }
 
-    /// How much of the averages of gradients and of their squares stays; default 0.9, 0.999.
+    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates; default 0.9 and 0.999.
     ///
     /// # Panics
-    /// If one is not in [0, 1).
+    /// If `beta1` or `beta2` is not in [0, 1).
     #[track_caller]
     pub fn betas(self, beta1: f64, beta2: f64) -> Self {
         AdamW(self.0.betas(beta1, beta2))
     }
 
-    /// What keeps the divisor from zero; default 1e-8.
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-8.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `eps` is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         AdamW(self.0.eps(eps))
     }
 
-    /// How fast parameters shrink, in units of the learning rate; default 0.01.
+    /// Sets the weight decay: each step multiplies the parameters by `1 - lr · weight_decay`; default 0.01.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `weight_decay` is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         AdamW(self.0.weight_decay(weight_decay))
     }
 
-    /// Whether steps are scaled by the greatest average of squares so far; default no.
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
+    /// default `false`.
     pub fn amsgrad(self, amsgrad: bool) -> Self {
         AdamW(self.0.amsgrad(amsgrad))
     }
 
-    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
     pub fn allow_missing(self) -> Self {
         AdamW(self.0.allow_missing())
     }

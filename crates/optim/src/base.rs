@@ -1,4 +1,4 @@
-//! What all optimizers have.
+//! The data that all optimizers have in common.
 
 use crate::group::{Group, Groups};
 use smallvec::SmallVec;
@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use wengert_autograd::{Param, ParamHandle, ParamId};
 use wengert_tensor::{Float, Tensor};
 
-/// The part that all optimizers share: the learning rate, whether gradients may be missing, and what
-/// is remembered of each parameter.
+/// The part that all optimizers share: the learning rate, whether gradients may be missing, the parameter
+/// groups, and the state of each parameter.
 pub struct Base<T: Float = f32> {
     pub(crate) learning_rate: f64,
     pub(crate) allow_missing: bool,
@@ -15,15 +15,14 @@ pub struct Base<T: Float = f32> {
     pub(crate) groups: Groups,
 }
 
-/// What is remembered of one parameter.
+/// The optimizer state of one parameter.
 #[derive(Clone)]
 pub(crate) struct Memory<T: Float> {
-    /// How often it was updated.
+    /// The number of updates of the parameter.
     pub steps: u64,
-    /// One tensor for each of the rule's slots that was in use at one of these updates or before a
-    /// slot that was.
+    /// The state tensors: one for each of the rule's slots, up to the last slot that an update has used.
     pub slots: SmallVec<[Tensor<T>; 3]>,
-    /// What is remembered goes with the parameter.
+    /// Tells whether the parameter still exists. When it is dropped, the next step removes its state.
     pub param: ParamHandle,
 }
 
@@ -34,24 +33,25 @@ impl<T: Float> Memory<T> {
 }
 
 impl<T: Float> Base<T> {
-    /// A learning rate; every trainable parameter must have a gradient; nothing remembered yet.
+    /// Creates the base with this learning rate, no groups and no state. Every trainable parameter must have
+    /// a gradient; [`allow_missing`](Base::allow_missing) changes that.
     pub fn new(learning_rate: f64) -> Self {
         let (memories, groups) = (HashMap::new(), Groups::default());
         Base { learning_rate, allow_missing: false, memories, groups }
     }
 
-    /// The learning rate of the next step.
+    /// Returns the learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// Gives some parameters hyperparameters of their own. What the group sets is looked at in the next
-    /// step.
+    /// Sets different hyperparameters for some parameters. The next step checks the values that the group
+    /// sets.
     pub fn group(&mut self, group: Group) {
         self.groups.push(group);
     }
 
-    /// From now on a step passes over trainable parameters that got no gradient.
+    /// Makes steps skip trainable parameters that have no gradient.
     pub fn allow_missing(&mut self) {
         self.allow_missing = true;
     }

@@ -1,4 +1,4 @@
-//! Parameters with hyperparameters of their own.
+//! Groups of parameters with different hyperparameters.
 
 use crate::rule::{Invalid, Rule, Setting};
 use crate::{Adadelta, Adagrad, Adam, AdamW, Sgd};
@@ -8,12 +8,13 @@ use std::ops::{Deref, DerefMut};
 use wengert_autograd::{Module, Param, ParamId, Path};
 use wengert_tensor::Float;
 
-/// Some parameters of a model, chosen by name or by rank, and the hyperparameters that are theirs.
-/// Added to an optimizer with its method `group`; the optimizer's own hyperparameters are those of all
-/// other parameters.
+/// A group of parameters, chosen by name or by rank, with hyperparameters that apply to this group only.
 ///
-/// No weight decay on biases and on the scales and shifts of norms, and a smaller learning rate for the
-/// body of a model whose head is new:
+/// Add a group to an optimizer with the optimizer's method `group`. All other parameters use the
+/// optimizer's own hyperparameters.
+///
+/// This example applies no weight decay to biases and to the scales and shifts of norms, and uses a smaller
+/// learning rate for the body of a model whose head is new:
 ///
 /// ```
 /// use wengert_optim::{AdamW, Group};
@@ -24,24 +25,25 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Which parameters
-/// A name is that of [`Module::named_parameters`], of the model that is passed to the step. In a
-/// pattern `*` stands for any number of characters, dots included, and `?` for one; all others stand for
-/// themselves. `*.bias` matches `fc1.bias` and `block.0.norm.bias`.
+/// The names are those of [`Module::named_parameters`] of the model that is passed to `step`. In a pattern,
+/// `*` matches any number of characters, dots included, and `?` matches one character. All other characters
+/// match themselves. `*.bias` matches `fc1.bias` and `block.0.norm.bias`.
 ///
-/// A parameter may be in several groups. It takes what each of them sets; if two set the same, the
-/// later one counts. Above, `body.fc1.bias` has a rate of 1e-4 and no decay.
+/// A parameter may be in several groups. The settings of all its groups apply to it; if two groups set the
+/// same hyperparameter, the group that was added later wins. In the example, `body.fc1.bias` has a learning
+/// rate of 1e-4 and no weight decay.
 ///
 /// # Learning rates
-/// A schedule sets the optimizer's rate. The rate of a group keeps its proportion to it: with
-/// [`learning_rate`](Group::learning_rate), the proportion that it has to the optimizer's rate when the
-/// group is added; with [`learning_rate_scale`](Group::learning_rate_scale), this factor.
+/// A schedule sets the optimizer's learning rate. The learning rate of a group is proportional to it. With
+/// [`learning_rate`](Group::learning_rate), the factor is the ratio of the two rates when the group is
+/// added. With [`learning_rate_scale`](Group::learning_rate_scale), the factor is given.
 ///
 /// # Panics
-/// A step panics if no parameter of the model is in a group: the pattern has a mistake, and what it
-/// sets would be lost.
+/// A step panics if a group contains no parameter of the model: its pattern is probably misspelled, and
+/// its settings would have no effect.
 ///
 /// # In checkpoints
-/// Groups are saved with the optimizer's state. A state whose groups differ is refused.
+/// Groups are saved with the optimizer's state. Loading a state with different groups returns an error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     members: Vec<Members>,
@@ -49,18 +51,18 @@ pub struct Group {
     settings: Vec<(String, Setting)>,
 }
 
-/// What chooses parameters.
+/// A condition that selects parameters.
 #[derive(Clone, Debug, PartialEq)]
 enum Members {
     Named(String),
-    /// Of at most so many axes.
+    /// Parameters with at most this number of axes.
     Rank(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rate {
     Scale(f64),
-    /// This rate while the optimizer's is `of`; `None` until the group is added.
+    /// The learning rate is `rate` when the optimizer's is `of`. `of` is `None` until the group is added.
     Rate {
         rate: f64,
         of: Option<f64>,
@@ -72,43 +74,45 @@ impl Group {
         Group { members: vec![members], rate: None, settings: Vec::new() }
     }
 
-    /// The parameters whose name matches this pattern.
+    /// Creates a group of the parameters whose name matches this pattern.
     pub fn matching(pattern: impl Into<String>) -> Self {
         Self::of(Members::Named(pattern.into()))
     }
 
-    /// The parameters of at most one axis: biases, and the scales and shifts of norms. Weights of
-    /// layers have two axes or more.
+    /// Creates a group of the parameters with at most one axis: biases, and the scales and shifts of norms.
+    /// Weights of layers have two axes or more.
     pub fn biases_and_norms() -> Self {
         Self::up_to_rank(1)
     }
 
-    /// The parameters of at most so many axes.
+    /// Creates a group of the parameters with at most `rank` axes.
     pub fn up_to_rank(rank: usize) -> Self {
         Self::of(Members::Rank(rank))
     }
 
-    /// Adds the parameters whose name matches this pattern.
+    /// Adds the parameters whose name matches this pattern to the group.
     pub fn or_matching(mut self, pattern: impl Into<String>) -> Self {
         self.members.push(Members::Named(pattern.into()));
         self
     }
 
-    /// Sets the learning rate of these parameters, while the optimizer has the rate that it has now.
+    /// Sets the learning rate of these parameters. When the optimizer's learning rate changes after the group
+    /// was added, this learning rate changes by the same factor.
     ///
     /// # Panics
-    /// If it is negative or not finite. When the group is added, if the optimizer's rate is 0: no
-    /// proportion to it is known then, so give [`learning_rate_scale`](Group::learning_rate_scale).
+    /// If `rate` is negative or not finite. The optimizer's method `group` panics if the optimizer's learning
+    /// rate is 0, because the ratio of the two rates is then undefined; use
+    /// [`learning_rate_scale`](Group::learning_rate_scale) in this case.
     #[track_caller]
     pub fn learning_rate(self, rate: f64) -> Self {
         check("learning_rate", rate);
         Group { rate: Some(Rate::Rate { rate, of: None }), ..self }
     }
 
-    /// Sets what the optimizer's learning rate is multiplied with for these parameters.
+    /// Sets the factor by which the optimizer's learning rate is multiplied for these parameters.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `scale` is negative or not finite.
     #[track_caller]
     pub fn learning_rate_scale(self, scale: f64) -> Self {
         check("learning_rate_scale", scale);
@@ -120,14 +124,14 @@ impl Group {
         self.set("weight_decay", Setting::Number(weight_decay))
     }
 
-    /// Sets the momentum of these parameters, for optimizers that call it so. A schedule that cycles the
-    /// momentum leaves theirs as it is.
+    /// Sets the momentum of these parameters, for optimizers that have a hyperparameter `momentum`. Schedules
+    /// that change the optimizer's momentum do not change the momentum of the group.
     pub fn momentum(self, momentum: f64) -> Self {
         self.set("momentum", Setting::Number(momentum))
     }
 
-    /// Sets any other hyperparameter of the optimizer, by the name that it has in saved states: `eps`,
-    /// `beta1`. When the group is added, the optimizer panics if it has none of this name.
+    /// Sets any other hyperparameter of the optimizer by its name in saved states, such as `eps` or `beta1`.
+    /// The optimizer's method `group` panics if the optimizer has no hyperparameter of this name.
     ///
     /// ```
     /// use wengert_optim::{Adam, Group, Setting};
@@ -141,7 +145,7 @@ impl Group {
         self
     }
 
-    /// Whether a parameter is one of these.
+    /// Whether the group contains a parameter with this name and rank.
     fn has(&self, name: &str, rank: usize) -> bool {
         self.members.iter().any(|members| match members {
             Members::Named(pattern) => matches(pattern.as_bytes(), name.as_bytes()),
@@ -149,7 +153,7 @@ impl Group {
         })
     }
 
-    /// Which parameters, in words.
+    /// Describes the parameters of the group in words, for messages.
     fn who(&self) -> String {
         let words = self.members.iter().map(|members| match members {
             Members::Named(pattern) => format!("`{pattern}`"),
@@ -158,7 +162,7 @@ impl Group {
         words.collect::<Vec<_>>().join(" or ")
     }
 
-    /// The learning rate, if it is one of the group's own.
+    /// Returns the group's learning rate when the optimizer's is `base`, or `None` if the group sets none.
     fn rate(&self, base: f64) -> Option<f64> {
         Some(match self.rate? {
             Rate::Scale(scale) => base * scale,
@@ -168,7 +172,7 @@ impl Group {
     }
 }
 
-/// As it is saved, in one line.
+/// Writes the line that describes the group in saved states.
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.who())?;
@@ -192,10 +196,10 @@ fn check(name: &str, value: f64) {
     );
 }
 
-/// Whether a text matches a pattern: `*` is any number of bytes, `?` is one.
+/// Whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // The last star, and up to where it reaches.
+    // The position of the last star in the pattern, and the end of the text that it matches.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {
@@ -219,15 +223,15 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|&c| c == b'*')
 }
 
-/// The groups of an optimizer, and who is in which.
+/// The groups of an optimizer, and the groups of each parameter.
 #[derive(Default)]
 pub(crate) struct Groups {
     all: Vec<Group>,
-    /// Whether a group has had a member.
+    /// For each group, whether a parameter was ever assigned to it.
     used: Vec<bool>,
-    /// Sets of groups that occur together; the first is that of the parameters in none.
+    /// The distinct sets of groups that parameters have, as indices into `all`. The first set is empty.
     kinds: Vec<Vec<usize>>,
-    /// Which of the sets is a parameter's.
+    /// The index into `kinds` for each parameter.
     kind_of: HashMap<ParamId, usize>,
 }
 
@@ -242,22 +246,22 @@ impl Groups {
         self.all.is_empty()
     }
 
-    /// How many different sets of hyperparameters there are.
+    /// Returns the number of different sets of hyperparameters.
     pub fn kinds(&self) -> usize {
         self.kinds.len().max(1)
     }
 
-    /// Which of them a parameter has.
+    /// Returns the index of the set of hyperparameters that a parameter uses.
     pub fn kind_of(&self, param: ParamId) -> usize {
         self.kind_of.get(&param).copied().unwrap_or(0)
     }
 
-    /// A line for each.
+    /// Returns one line for each group.
     pub fn describe(&self) -> Vec<String> {
         self.all.iter().map(Group::to_string).collect()
     }
 
-    /// Finds out which parameters are in which groups, if one is new.
+    /// Assigns the parameters of the model to groups, if a parameter or a group is new.
     #[track_caller]
     pub fn assign<T: Float>(&mut self, model: &dyn Module) {
         if self.all.is_empty() {
@@ -282,7 +286,7 @@ impl Groups {
             let kind: Vec<usize> =
                 all.filter(|(_, group)| group.has(&name, rank)).map(|(i, _)| i).collect();
             names.push(name);
-            // A tied parameter has the groups of its first name.
+            // A tied parameter belongs to the groups that match its first name.
             if self.kind_of.contains_key(&param.id()) {
                 return;
             }
@@ -298,7 +302,7 @@ impl Groups {
         let unused = self.all.iter().zip(&self.used).find(|(_, used)| !**used);
         if let Some((group, _)) = unused {
             let who = group.who();
-            // So that the next step says it again.
+            // Assign again in the next step, so that it panics too.
             (self.kinds, self.kind_of) = (Vec::new(), HashMap::new());
             panic!(
                 "step: no parameter is in the group {who}; the parameters are: {}",
@@ -307,7 +311,7 @@ impl Groups {
         }
     }
 
-    /// The rule with the hyperparameters of one kind, until it is dropped.
+    /// Returns the rule with one set of hyperparameters applied, until the result is dropped.
     pub fn applied<'r, T: Float, R: Rule<T>>(
         &self,
         rule: &'r mut R,
@@ -318,7 +322,7 @@ impl Groups {
     }
 }
 
-/// A rule with other hyperparameters; with its own again when dropped.
+/// A rule with the hyperparameters of some groups applied. `drop` restores the rule's own.
 pub(crate) struct Applied<'r, T: Float, R: Rule<T>> {
     rule: &'r mut R,
     before: Option<(f64, Vec<(&'static str, Setting)>)>,
@@ -363,7 +367,7 @@ impl<T: Float, R: Rule<T>> Drop for Applied<'_, T, R> {
     }
 }
 
-/// Adds a group to a rule, after looking at what it sets.
+/// Adds a group to a rule, after checking the group's settings.
 #[track_caller]
 fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
     let base = rule.base().learning_rate;
@@ -396,7 +400,7 @@ fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
     }
     let message = {
         let applied = apply(rule, std::iter::once(&group));
-        // What needs another setting is looked at in the step, as with the optimizer's own.
+        // Only the settings of this group are checked. A conflict with another setting is found by the step.
         let own = |name| group.settings.iter().any(|(set, _)| set == name);
         let invalid = Invalid::of(&*applied).filter(|invalid| own(invalid.name));
         invalid.map(|invalid| invalid.message(&*applied))
@@ -410,10 +414,11 @@ fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
 macro_rules! grouped {
     ($($Rule:ident),*) => {
         $(impl<T: Float> $Rule<T> {
-            /// Gives some parameters hyperparameters of their own; see [`Group`].
+            /// Sets different hyperparameters for some parameters; see [`Group`].
             ///
             /// # Panics
-            /// If the group sets a hyperparameter that there is not, or one that is out of range.
+            /// If the group sets a hyperparameter that the optimizer does not have, or a value that is out of
+            /// range, or a learning rate while the optimizer's is 0.
             #[track_caller]
             pub fn group(mut self, group: Group) -> Self {
                 add(&mut self, group);
@@ -428,7 +433,7 @@ grouped!(Sgd, Adadelta, Adagrad, Adam, AdamW);
 mod tests {
     use super::*;
 
-    /// By trying all ways: what a star takes is any number of characters.
+    /// The definition: a star matches any number of characters, and all numbers are tried.
     fn slowly(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern, text) {
             ([], []) => true,

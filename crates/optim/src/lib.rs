@@ -1,9 +1,9 @@
-//! Optimizers: from gradients to better parameters.
+//! Optimizers and learning rate schedules.
 //!
-//! An optimizer is a set of hyperparameters and an update rule; what it remembers of each parameter
-//! is keyed by the parameter's identity and saved under its name. Formulas, argument names,
-//! defaults and the order of operations are PyTorch's. Updates are in-place pointwise programs: in
-//! steady state a step asks for no memory for tensors.
+//! An optimizer has hyperparameters, an update rule, and state tensors for each parameter (a momentum
+//! buffer, for example). The state tensors are keyed by the parameter's identity and saved under the
+//! parameter's name. Formulas, argument names, defaults and the order of operations are PyTorch's. Updates
+//! are in-place pointwise programs: in steady state a step allocates no tensor memory.
 //!
 //! ```
 //! use wengert_autograd::{Param, Tape};
@@ -21,31 +21,32 @@
 //! assert!((w.value().item() - 3.0).abs() < 1e-5);
 //! ```
 //!
-//! | | rule | remembers |
+//! | | rule | state tensors |
 //! |---|---|---|
-//! | [`Sgd`] | steepest descent, with momentum | `momentum_buffer`, once there was momentum |
-//! | [`Adadelta`] | steps of the size of the recent steps | `square_avg`, `acc_delta` |
-//! | [`Adagrad`] | steps shrink with the gradients seen | `sum` |
-//! | [`Adam`] | momentum, scaled by the recent size of the gradients | `exp_avg`, `exp_avg_sq` |
-//! | [`AdamW`] | Adam, weight decay apart from the gradients | `exp_avg`, `exp_avg_sq` |
+//! | [`Sgd`] | gradient descent, with optional momentum | `momentum_buffer`, with momentum only |
+//! | [`Adadelta`] | gradient · RMS of recent updates / RMS of gradients | `square_avg`, `acc_delta` |
+//! | [`Adagrad`] | gradient divided by the root of the sum of squared gradients | `sum` |
+//! | [`Adam`] | momentum divided by the root of the mean squared gradient | `exp_avg`, `exp_avg_sq` |
+//! | [`AdamW`] | Adam with decoupled weight decay | `exp_avg`, `exp_avg_sq` |
 //!
-//! Learning rates that change with the step are [`Schedule`]s:
+//! A [`Schedule`] gives a learning rate for each step:
 //!
-//! | | the rate |
+//! | | the learning rate |
 //! |---|---|
 //! | [`StepLr`], [`MultiStepLr`], [`ExponentialLr`] | falls by a factor: every n steps, at given steps, at every step |
 //! | [`CosineAnnealingLr`] | falls along half a cosine wave |
-//! | [`OneCycleLr`] | rises, then falls to nearly nothing; the momentum goes the other way |
-//! | [`LinearLr`], [`ConstantLr`] | rises in a straight line, or at once |
-//! | [`LambdaLr`] | is what a function says |
-//! | [`warmup`](Schedule::warmup) of any | rises to the schedule's beginning first |
+//! | [`OneCycleLr`] | rises, then falls to almost 0; the momentum falls, then rises |
+//! | [`LinearLr`], [`ConstantLr`] | changes linearly, or in one step, and is then constant |
+//! | [`LambdaLr`] | is a multiple given by a function of the step |
+//! | [`warmup`](Schedule::warmup) of any schedule | first rises linearly to the schedule's first value |
 //!
-//! [`ReduceLrOnPlateau`] follows a measure, the validation loss as a rule, and is no function of the
-//! step: it is asked after each epoch.
+//! [`ReduceLrOnPlateau`] lowers the learning rate when a metric, usually the validation loss, stops
+//! improving. It is not a `Schedule`, because it depends on the metric and not on the step. Call it after
+//! each epoch.
 //!
-//! A [`Group`] gives some parameters, chosen by name or rank, hyperparameters of their own.
+//! A [`Group`] sets different hyperparameters for some parameters, chosen by name or rank.
 //!
-//! One's own optimizer is a [`Rule`]: its formula and a few names.
+//! To write your own optimizer, implement [`Rule`].
 
 mod adadelta;
 mod adagrad;

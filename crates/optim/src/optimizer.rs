@@ -1,4 +1,4 @@
-//! What one can do with any optimizer.
+//! The trait that all optimizers implement.
 
 use crate::rule::{Invalid, Rule, Setting};
 use crate::state::{self, StateError};
@@ -6,66 +6,75 @@ use crate::step;
 use wengert_autograd::{Gradients, Module};
 use wengert_tensor::{Float, NamedTensors};
 
-/// Changes parameters by their gradients. `Box<dyn Optimizer>` lets the user choose one at run time.
+/// An algorithm that updates parameters with their gradients.
 ///
-/// Every [`Rule`] is one.
+/// Every [`Rule`] is an `Optimizer`. Use `Box<dyn Optimizer>` to choose the optimizer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer of models of `{T}`",
     label = "not an `Optimizer<{T}>`",
     note = "optimizers have the element type of their model: `Adam::<f64>::of(1e-3)` for `f64`"
 )]
 pub trait Optimizer<T: Float = f32> {
-    /// Changes each trainable parameter of the model by its gradient, in visiting order, and
-    /// applies the buffer updates of the run, each once. Frozen parameters stay as they are, also if
-    /// there is a gradient from before they were frozen: no weight decay, no momentum.
+    /// Updates each trainable parameter of the model with its gradient, in visiting order, and applies the
+    /// buffer updates recorded with the gradients, each once.
     ///
-    /// One optimizer may step several modules in turn. What it remembers of a parameter (momentum, say)
-    /// stays as long as the parameter exists, in whatever module, and goes at the next step after that:
-    /// a layer that is replaced starts anew. Numbers that are loaded or copied
-    /// ([`Module::copy_from`]) into a parameter leave what is remembered as it is.
+    /// Frozen parameters do not change, even if `gradients` has a gradient from before they were frozen:
+    /// neither weight decay nor momentum is applied to them.
+    ///
+    /// One optimizer may step several modules in turn. The state of a parameter (its momentum buffer, for
+    /// example) is kept as long as the parameter exists, whatever module it is in. The first step after the
+    /// parameter is dropped removes its state. A layer that replaces another starts with new state. Loading
+    /// or copying values into a parameter ([`Module::copy_from`]) does not change its state.
     ///
     /// # Panics
-    /// If a trainable parameter has no gradient (unless that is allowed), or is of another element
-    /// type than the gradients, or its gradient of another shape, or has changed since the gradient
-    /// was computed (unless the gradients are marked with [`Gradients::allow_stale`]); all names are
-    /// listed, and nothing has changed. If a counter of the model would exceed `i64`
-    /// ([`Gradients::full_counter`]); nothing has changed. If hyperparameters do not go together.
+    /// - If a trainable parameter has no gradient, unless the optimizer was built with `allow_missing`.
+    /// - If a trainable parameter has another element type than the gradients.
+    /// - If a gradient has another shape than its parameter.
+    /// - If a parameter has changed since its gradient was computed, unless the gradients are marked with
+    ///   [`Gradients::allow_stale`].
+    /// - If a counter of the model would exceed `i64` ([`Gradients::full_counter`]).
+    /// - If hyperparameters contradict each other.
+    ///
+    /// In the first five cases nothing has been modified. The first four messages list all parameters that
+    /// are concerned.
     #[track_caller]
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
 
-    /// The learning rate of the next step.
+    /// Returns the learning rate of the next step.
     fn learning_rate(&self) -> f64;
 
-    /// From the next step on this is the learning rate: what schedules call.
+    /// Sets the learning rate, from the next step on. Schedules call this method.
     ///
     /// # Panics
-    /// If it is negative or not finite. The learning rate is then as it was.
+    /// If `learning_rate` is negative or not finite. The learning rate is then unchanged.
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
-    /// From the next step on this is the momentum (β₁ of Adam and AdamW): what schedules call that
-    /// cycle it.
+    /// Sets the momentum (β₁ of `Adam` and `AdamW`), from the next step on. Schedules that change the
+    /// momentum call this method.
     ///
     /// # Panics
-    /// If the rule has no momentum, or it is out of range. The momentum is then as it was.
+    /// If the optimizer has no momentum, or if `momentum` is out of range. The momentum is then unchanged.
     #[track_caller]
     fn set_momentum(&mut self, momentum: f64);
 
-    /// What the optimizer remembers of a model's parameters, under names such as
-    /// `exp_avg.fc1.weight`, with the number of steps (`step.fc1.weight`); the hyperparameters
-    /// stand in the metadata. Later steps do not change it.
+    /// Returns the optimizer's state for the parameters of a model, to be saved.
+    ///
+    /// It contains the state tensors under names such as `exp_avg.fc1.weight`, and the numbers of steps
+    /// (`step.fc1.weight`). The hyperparameters are in the metadata. Later steps do not change the returned
+    /// tensors.
     ///
     /// # Panics
-    /// If two parameters have one name.
+    /// If two parameters have the same name.
     #[track_caller]
     fn state_dict(&self, model: &dyn Module) -> NamedTensors;
 
-    /// Goes on where a saved state was taken, with its hyperparameters: what follows has the same
-    /// bits as if training had not been interrupted.
+    /// Loads a state that [`state_dict`](Optimizer::state_dict) returned, including the hyperparameters.
+    /// Training continues with the same bits as if it had not been interrupted.
     ///
     /// # Errors
-    /// If the state is of another optimizer or model, or damaged; all that is wrong is reported at
-    /// once, and nothing has changed.
+    /// If the state is damaged or belongs to another optimizer or model. The error lists all problems.
+    /// Nothing is then modified.
     fn load_state_dict(
         &mut self,
         model: &dyn Module,

@@ -1,22 +1,24 @@
-//! A learning rate that falls when a measure stops improving.
+//! A learning rate that falls when a metric stops improving.
 
 use crate::optimizer::Optimizer;
 use crate::rule::not_negative;
 use wengert_tensor::Float;
 
-/// Lowers a learning rate when a measure, the loss on validation data as a rule, has stopped improving.
+/// Lowers the learning rate when a metric, usually the validation loss, has stopped improving.
 ///
-/// Names, defaults and the order of what is done are PyTorch's `ReduceLROnPlateau`. After each epoch:
+/// Names, defaults and the order of operations are those of PyTorch's `ReduceLROnPlateau`. After each epoch:
 ///
-/// 1. the measure is compared with the best so far: it must be below best · (1 - threshold), or with
-///    [`maximize`](ReduceLrOnPlateau::maximize) above best · (1 + threshold); with
-///    [`absolute_threshold`](ReduceLrOnPlateau::absolute_threshold) below best - threshold, or above
-///    best + threshold. If it is, it is the best, and the count of bad epochs is 0, else it grows by one;
-/// 2. during a cooldown the count of bad epochs is 0;
-/// 3. if more than `patience` epochs in a row were bad, the rate becomes max(rate · factor, `min_lr`), and
-///    the cooldown begins. A change of at most `eps` is not made.
+/// 1. The metric is compared with the best value so far. The epoch is good if the metric is below
+///    best · (1 - threshold), or, with [`maximize`](ReduceLrOnPlateau::maximize), above
+///    best · (1 + threshold). With [`absolute_threshold`](ReduceLrOnPlateau::absolute_threshold) the bounds
+///    are best - threshold and best + threshold. After a good epoch the metric is the new best value and the
+///    count of bad epochs is 0. After a bad epoch the count grows by one.
+/// 2. During a cooldown the count of bad epochs is set to 0.
+/// 3. If more than `patience` epochs in a row were bad, the learning rate becomes
+///    max(lr · factor, `min_lr`), and a cooldown begins. A change of at most `eps` is not made.
 ///
-/// A NaN is no improvement. The rate of a [group](crate::Group) falls in proportion.
+/// A NaN metric is never an improvement. The learning rate of a [group](crate::Group) falls by the same
+/// factor.
 ///
 /// ```
 /// use wengert_optim::{Optimizer, ReduceLrOnPlateau, Sgd};
@@ -52,7 +54,8 @@ impl Default for ReduceLrOnPlateau {
 }
 
 impl ReduceLrOnPlateau {
-    /// By a factor of 0.1 after more than 10 bad epochs, for a measure that is to become small.
+    /// Creates a schedule that multiplies the learning rate by 0.1 after more than 10 bad epochs in a row,
+    /// for a metric that is minimized.
     pub fn new() -> Self {
         ReduceLrOnPlateau {
             maximize: false,
@@ -69,15 +72,15 @@ impl ReduceLrOnPlateau {
         }
     }
 
-    /// For a measure that is to become large: an accuracy.
+    /// Treats larger values of the metric as better, as for an accuracy. The default is smaller.
     pub fn maximize(self) -> Self {
         ReduceLrOnPlateau { maximize: true, best: f64::NEG_INFINITY, ..self }
     }
 
-    /// Sets what the rate is multiplied with; default 0.1.
+    /// Sets the factor by which the learning rate is multiplied; default 0.1.
     ///
     /// # Panics
-    /// If it is not in [0, 1).
+    /// If `factor` is not in [0, 1).
     #[track_caller]
     pub fn factor(self, factor: f64) -> Self {
         assert!(
@@ -87,58 +90,58 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { factor, ..self }
     }
 
-    /// Sets how many bad epochs in a row pass without a change; default 10.
+    /// Sets the number of bad epochs in a row after which the learning rate is still unchanged; default 10.
     pub fn patience(self, patience: u64) -> Self {
         ReduceLrOnPlateau { patience, ..self }
     }
 
-    /// Sets by which part of the best a measure must be better to count; default 1e-4.
+    /// Sets the minimum relative improvement over the best value; default 1e-4.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `threshold` is negative or not finite.
     #[track_caller]
     pub fn threshold(self, threshold: f64) -> Self {
         checked("threshold", threshold);
         ReduceLrOnPlateau { threshold, absolute: false, ..self }
     }
 
-    /// Sets by how much a measure must be better to count, whatever the best is.
+    /// Sets the minimum absolute improvement over the best value. It replaces the relative threshold.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `threshold` is negative or not finite.
     #[track_caller]
     pub fn absolute_threshold(self, threshold: f64) -> Self {
         checked("threshold", threshold);
         ReduceLrOnPlateau { threshold, absolute: true, ..self }
     }
 
-    /// Sets how many epochs after a change do not count as bad; default 0.
+    /// Sets the number of epochs after a reduction that do not count as bad; default 0.
     pub fn cooldown(self, cooldown: u64) -> Self {
         ReduceLrOnPlateau { cooldown, ..self }
     }
 
-    /// Sets the rate below which none falls; default 0.
+    /// Sets the lower bound of the learning rate; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `min_lr` is negative or not finite.
     #[track_caller]
     pub fn min_lr(self, min_lr: f64) -> Self {
         checked("min_lr", min_lr);
         ReduceLrOnPlateau { min_lr, ..self }
     }
 
-    /// Sets the change up to which none is made; default 1e-8.
+    /// Sets the largest change of the learning rate that is ignored; default 1e-8.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `eps` is negative or not finite.
     #[track_caller]
     pub fn eps(self, eps: f64) -> Self {
         checked("eps", eps);
         ReduceLrOnPlateau { eps, ..self }
     }
 
-    /// After an epoch: takes the measure, and lowers the optimizer's rate if it is time. Returns
-    /// whether it was time.
+    /// Records the metric of an epoch and lowers the optimizer's learning rate if a reduction is due. Returns
+    /// whether a reduction was due. Call this method after each epoch.
     pub fn step<T: Float, O: Optimizer<T> + ?Sized>(
         &mut self,
         measure: f64,
@@ -151,8 +154,10 @@ impl ReduceLrOnPlateau {
         time
     }
 
-    /// Takes the measure of an epoch, and says whether rates are to be lowered now: the first half of
-    /// [`step`](ReduceLrOnPlateau::step), for several optimizers.
+    /// Records the metric of an epoch and returns whether learning rates must be lowered now.
+    ///
+    /// This is the first half of [`step`](ReduceLrOnPlateau::step). With several optimizers, call it once and
+    /// then [`reduce`](ReduceLrOnPlateau::reduce) for each optimizer.
     pub fn observe(&mut self, measure: f64) -> bool {
         let better = match (self.maximize, self.absolute) {
             (false, false) => measure < self.best * (1.0 - self.threshold),
@@ -178,7 +183,8 @@ impl ReduceLrOnPlateau {
         time
     }
 
-    /// Lowers the rate of an optimizer: the second half of [`step`](ReduceLrOnPlateau::step).
+    /// Lowers the learning rate of an optimizer. This is the second half of
+    /// [`step`](ReduceLrOnPlateau::step).
     pub fn reduce<T: Float, O: Optimizer<T> + ?Sized>(&self, optimizer: &mut O) {
         let old = optimizer.learning_rate();
         let new = (old * self.factor).max(self.min_lr);
@@ -187,18 +193,18 @@ impl ReduceLrOnPlateau {
         }
     }
 
-    /// The best measure so far; infinite before the first.
+    /// Returns the best metric so far. Before the first epoch it is infinite.
     pub fn best(&self) -> f64 {
         self.best
     }
 
-    /// What it remembers, by name, to be saved.
+    /// Returns the state by name, to be saved.
     pub fn state(&self) -> [(&'static str, f64); 3] {
         let (bad, cooling) = (self.bad_epochs as f64, self.cooling as f64);
         [("best", self.best), ("bad_epochs", bad), ("cooldown_counter", cooling)]
     }
 
-    /// Goes on from a [`state`](ReduceLrOnPlateau::state), in its order.
+    /// Restores the values that [`state`](ReduceLrOnPlateau::state) returned, in the same order.
     pub fn set_state(&mut self, [best, bad_epochs, cooling]: [f64; 3]) {
         (self.best, self.bad_epochs, self.cooling) = (best, bad_epochs as u64, cooling as u64);
     }

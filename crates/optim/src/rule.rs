@@ -1,12 +1,13 @@
-//! Update rules: what distinguishes one optimizer from another.
+//! Update rules. Optimizers differ only in their rule.
 
 use crate::base::Base;
 use std::fmt;
 use wengert_tensor::{Float, Program};
 
-/// An update rule with its hyperparameters. Whoever has one is an [`Optimizer`](crate::Optimizer).
+/// An update rule with its hyperparameters. Every type that implements it is an
+/// [`Optimizer`](crate::Optimizer).
 ///
-/// Your own takes a formula and a few names:
+/// An optimizer of your own needs a formula and a few names:
 ///
 /// ```
 /// use wengert_autograd::{Param, Tape};
@@ -37,60 +38,62 @@ use wengert_tensor::{Float, Program};
 /// assert_eq!(w.value().to_vec(), [1.5, -2.5]);
 /// ```
 pub trait Rule<T: Float> {
-    /// What the optimizer is called, in messages and saved states.
+    /// Returns the name of the optimizer in messages and saved states.
     fn name(&self) -> &'static str;
 
-    /// Learning rate and memory.
+    /// Returns the learning rate and the state.
     fn base(&self) -> &Base<T>;
 
-    /// Learning rate and memory, to change them.
+    /// Returns the learning rate and the state, mutably.
     fn base_mut(&mut self) -> &mut Base<T>;
 
-    /// The names of the tensors that may be remembered for each parameter, all of its shape. They
-    /// do not depend on the hyperparameters.
+    /// Returns the names of the state tensors that a parameter may have; default none. Each has the shape of
+    /// its parameter. The names do not depend on the hyperparameters.
     fn slots(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// How many of the [`slots`](Rule::slots), counted from the first, an update uses with the
-    /// present hyperparameters. Tensors of the others keep their numbers; default: all slots are
-    /// used.
+    /// Returns how many of the [`slots`](Rule::slots), counted from the first, an update uses with the
+    /// present hyperparameters; default all. The state tensors of the other slots do not change.
     fn slots_in_use(&self) -> usize {
         self.slots().len()
     }
 
-    /// What a remembered tensor is filled with before its first use.
+    /// Returns the initial value of the elements of state tensors; default 0.
     fn initial(&self) -> f64 {
         0.0
     }
 
-    /// The `t`-th update of a parameter, `t` counting from 1: from the parameter, the remembered
-    /// tensors in use in order, and the gradient, to the new parameter and the new remembered
-    /// tensors.
+    /// Returns the program of the `t`-th update of a parameter; `t` counts from 1.
+    ///
+    /// The inputs are the parameter, the state tensors in use in the order of [`slots`](Rule::slots), and the
+    /// gradient. The outputs are the new parameter and the new state tensors in the same order.
     fn program(&self, t: u64) -> Program;
 
-    /// As [`program`](Rule::program), for an update that uses a remembered tensor for the first
-    /// time: the first update of a parameter, and the first one after a hyperparameter brought a
-    /// slot into use. Default: no difference.
+    /// Returns the program of an update that uses a state tensor for the first time; default
+    /// [`program`](Rule::program).
+    ///
+    /// Such an update is the first one of a parameter, and the first one after a change of hyperparameters
+    /// that brought a slot into use.
     fn first_program(&self, t: u64) -> Program {
         self.program(t)
     }
 
-    /// The hyperparameters but for the learning rate, as they are saved with the state.
+    /// Returns the hyperparameters without the learning rate. They are saved with the state.
     fn settings(&self) -> Vec<(&'static str, Setting)> {
         Vec::new()
     }
 
-    /// Sets one of them.
+    /// Sets the hyperparameter with this name.
     fn set(&mut self, _name: &str, _to: Setting) {}
 
-    /// Which of them is the momentum: what
-    /// [`Optimizer::set_momentum`](crate::Optimizer::set_momentum) sets.
+    /// Returns the name of the hyperparameter that
+    /// [`Optimizer::set_momentum`](crate::Optimizer::set_momentum) sets; default `None`.
     fn momentum_setting(&self) -> Option<&'static str> {
         None
     }
 
-    /// The first hyperparameter that is out of range.
+    /// Returns the first hyperparameter that is out of range, or `None`.
     fn invalid(&self) -> Option<Invalid> {
         None
     }
@@ -106,7 +109,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// A value of this kind from its text.
+    /// Parses a value of the same variant as `self`.
     pub(crate) fn parse(self, text: &str) -> Option<Self> {
         match self {
             Setting::Number(_) => text.parse().ok().map(Setting::Number),
@@ -115,7 +118,7 @@ impl Setting {
     }
 }
 
-/// The shortest text that gives the same number again.
+/// Writes the shortest text that parses to the same value.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,26 +131,26 @@ impl fmt::Display for Setting {
 /// A hyperparameter that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// Which one.
+    /// The name of the hyperparameter.
     pub name: &'static str,
-    /// What it must be.
+    /// The condition that its value must meet.
     pub must: &'static str,
 }
 
 impl Invalid {
-    /// The first of these for which the condition does not hold.
+    /// Returns the first entry (name, condition, description of the condition) whose condition is false.
     pub fn first<const N: usize>(of: [(&'static str, bool, &'static str); N]) -> Option<Self> {
         let (name, _, must) = of.into_iter().find(|(_, holds, _)| !holds)?;
         Some(Invalid { name, must })
     }
 
-    /// What is out of range in a rule, the learning rate included.
+    /// Returns the first hyperparameter of a rule that is out of range, the learning rate included.
     pub(crate) fn of<T: Float, R: Rule<T>>(rule: &R) -> Option<Self> {
         let rate = rule.base().learning_rate;
         Self::first([("lr", not_negative(rate), "a number not below 0")]).or_else(|| rule.invalid())
     }
 
-    /// What is said of it.
+    /// Returns the error message.
     pub(crate) fn message<T: Float, R: Rule<T>>(self, rule: &R) -> String {
         let (optimizer, lr) = (rule.name(), Setting::Number(rule.base().learning_rate));
         let found = rule.settings().into_iter().find(|(name, _)| *name == self.name);
@@ -162,12 +165,12 @@ impl Invalid {
     }
 }
 
-/// Whether a hyperparameter that must not be negative is a finite number and not negative.
+/// Whether a hyperparameter is finite and not negative.
 pub(crate) fn not_negative(x: f64) -> bool {
     x >= 0.0 && x.is_finite()
 }
 
-/// Hands a rule on if the hyperparameter that was just set is in range.
+/// Returns the rule. Panics if the hyperparameter `name`, which was just set, is out of range.
 #[track_caller]
 pub(crate) fn checked<T: Float, R: Rule<T>>(rule: R, name: &str) -> R {
     match Invalid::of(&rule) {
@@ -176,7 +179,7 @@ pub(crate) fn checked<T: Float, R: Rule<T>>(rule: R, name: &str) -> R {
     }
 }
 
-/// `settings` and `set` of fields by name.
+/// Implements `Rule::settings` and `Rule::set` for the named fields.
 macro_rules! settings {
     ($($name:ident: $Kind:ident),*) => {
         fn settings(&self) -> Vec<(&'static str, crate::Setting)> {

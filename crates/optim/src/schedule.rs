@@ -1,4 +1,4 @@
-//! Learning rates that change as training goes on.
+//! Learning rate schedules.
 
 mod cosine;
 mod linear;
@@ -17,11 +17,11 @@ use crate::rule::not_negative;
 use std::sync::Arc;
 use wengert_tensor::Float;
 
-/// A learning rate for each step, and a momentum if the schedule has one.
+/// A function that gives the learning rate of each step, and the momentum if the schedule changes it.
 ///
-/// A schedule is a function of the step's number, counted from 0, and remembers nothing: training
-/// goes on anywhere with that number alone. What a step is, one of the optimizer or an epoch, is up
-/// to whoever calls [`apply`](Schedule::apply) before it.
+/// A schedule depends only on the index of the step, counted from 0, and has no state. To resume training,
+/// the index is enough. A step is an optimizer step or an epoch: call [`apply`](Schedule::apply) before
+/// each one.
 ///
 /// ```
 /// use wengert_optim::{CosineAnnealingLr, Optimizer, Schedule, Sgd};
@@ -35,55 +35,58 @@ use wengert_tensor::Float;
 /// assert!(optimizer.learning_rate() < 1e-4);
 /// ```
 ///
-/// Names, formulas and defaults are PyTorch's; what is its `base_lr`, taken from the optimizer, is
-/// the first argument here.
+/// Names, formulas and defaults are PyTorch's. PyTorch takes the base learning rate from the optimizer;
+/// here it is the first argument of the constructor.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a schedule",
     label = "not a `Schedule`",
     note = "a rate of your own is set at each step: `optimizer.set_learning_rate(rate)`"
 )]
 pub trait Schedule {
-    /// The learning rate of this step.
+    /// Returns the learning rate of this step.
     ///
     /// # Panics
-    /// If the schedule ends before it.
+    /// If the schedule ends before this step.
     #[track_caller]
     fn learning_rate(&self, step: usize) -> f64;
 
-    /// The momentum of this step, if the schedule changes it.
+    /// Returns the momentum of this step, or `None` if the schedule does not change the momentum.
     ///
     /// # Panics
-    /// If the schedule ends before it.
+    /// If the schedule ends before this step.
     #[track_caller]
     fn momentum(&self, _step: usize) -> Option<f64> {
         None
     }
 
-    /// The last step that has a learning rate; `None` if the schedule has no end.
+    /// Returns the last step that has a learning rate, or `None` if the schedule has no end.
     fn last_step(&self) -> Option<usize> {
         None
     }
 
-    /// Gives an optimizer the learning rate and the momentum of this step. (A `Box<dyn Schedule>` or
-    /// a reference is a schedule too: `(&schedule).apply(…)` for a `schedule: &dyn Schedule`.)
+    /// Sets the learning rate and the momentum of an optimizer to those of this step.
+    ///
+    /// A `Box<dyn Schedule>` or a reference is a schedule too: call `(&schedule).apply(…)` for a
+    /// `schedule: &dyn Schedule`.
     ///
     /// # Panics
-    /// If the schedule ends before the step, if there is a momentum and the optimizer has none, or
-    /// if one of the two is out of range. The optimizer is then as it was.
+    /// If the schedule ends before the step, if the schedule changes the momentum and the optimizer has none,
+    /// or if the learning rate or the momentum is out of range. The optimizer is then unchanged.
     #[track_caller]
     fn apply<T: Float, O: Optimizer<T> + ?Sized>(&self, optimizer: &mut O, step: usize)
     where
         Self: Sized,
     {
         let (rate, momentum) = (self.learning_rate(step), self.momentum(step));
-        // A rate that the optimizer refuses is not preceded by a momentum that it takes.
+        // If the optimizer will reject the rate, do not set the momentum before.
         if let Some(momentum) = momentum.filter(|_| not_negative(rate)) {
             optimizer.set_momentum(momentum);
         }
         optimizer.set_learning_rate(rate);
     }
 
-    /// This schedule after `steps` steps in which the rate rises to its first value; see [`Warmup`].
+    /// Returns this schedule, preceded by `steps` steps in which the learning rate rises linearly to the
+    /// schedule's first value; see [`Warmup`].
     fn warmup(self, steps: usize) -> Warmup<Self>
     where
         Self: Sized,
@@ -111,7 +114,7 @@ macro_rules! forward {
 }
 forward!(&S, Box<S>, Arc<S>);
 
-/// Panics if a learning rate or a factor is negative or no number.
+/// Panics if a learning rate or a factor is negative or not finite.
 #[track_caller]
 fn check(schedule: &str, name: &str, value: f64) {
     assert!(

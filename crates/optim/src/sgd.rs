@@ -4,19 +4,19 @@ use crate::base::Base;
 use crate::rule::{Invalid, Rule, checked, not_negative, settings};
 use wengert_tensor::{Float, Program};
 
-/// Stochastic gradient descent, with momentum if asked for.
+/// Stochastic gradient descent, with optional momentum.
 ///
 /// ```text
 /// g ← g + weight_decay · p
-/// v ← momentum · v + (1 - dampening) · g       (the first time: v ← g)
+/// v ← momentum · v + (1 - dampening) · g       (in the first step: v ← g)
 /// p ← p - lr · v                               (nesterov: p ← p - lr · (g + momentum · v))
 /// ```
-/// Without momentum v = g, and v is not stored. Momentum that is switched on later begins with
-/// v ← g at the next step, whatever the dampening. Momentum that is set to 0 and then switched on
-/// again goes on from the v that it left behind. PyTorch does the same.
+/// With momentum 0, v = g and v is not stored. If the momentum is set to a positive value later, the next
+/// step sets v ← g, whatever the dampening. If the momentum is set to 0 and then to a positive value again,
+/// updates continue with the v that was stored before. PyTorch does the same.
 ///
-/// Momentum: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964. The
-/// form of Nesterov's: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and
+/// Momentum: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964. This form
+/// of Nesterov momentum: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and
 /// momentum in deep learning", 2013.
 ///
 /// ```
@@ -33,10 +33,10 @@ pub struct Sgd<T: Float = f32> {
 }
 
 impl Sgd {
-    /// With this learning rate, no momentum and no weight decay, for `f32` models.
+    /// Creates the optimizer for `f32` models, with learning rate `lr`, no momentum and no weight decay.
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64) -> Self {
         Self::of(lr)
@@ -44,10 +44,10 @@ impl Sgd {
 }
 
 impl<T: Float> Sgd<T> {
-    /// As [`Sgd::new`], for models of another type: `Sgd::<f64>::of(0.1)`.
+    /// Creates the optimizer for models of element type `T`: `Sgd::<f64>::of(0.1)`. See [`Sgd::new`].
     ///
     /// # Panics
-    /// If the learning rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn of(lr: f64) -> Self {
         let base = Base::new(lr);
@@ -55,40 +55,40 @@ impl<T: Float> Sgd<T> {
         checked(rule, "lr")
     }
 
-    /// How much of the last step's direction stays; default 0, usual 0.9.
+    /// Sets the momentum factor; default 0. A usual value is 0.9.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `momentum` is negative or not finite.
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Self {
         checked(Sgd { momentum, ..self }, "momentum")
     }
 
-    /// How much of the gradient is kept out of the momentum; default 0.
+    /// Sets the dampening of the momentum: the gradient is multiplied by `1 - dampening`; default 0.
     ///
     /// # Panics
-    /// If it is no number.
+    /// If `dampening` is not finite.
     #[track_caller]
     pub fn dampening(self, dampening: f64) -> Self {
         checked(Sgd { dampening, ..self }, "dampening")
     }
 
-    /// The factor of the penalty ½ ‖p‖²; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
     ///
     /// # Panics
-    /// If it is negative or not finite.
+    /// If `weight_decay` is negative or not finite.
     #[track_caller]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         checked(Sgd { weight_decay, ..self }, "weight_decay")
     }
 
-    /// Whether the step looks ahead along the momentum; default no. A step panics if there is no
-    /// momentum, or dampening.
+    /// Sets whether Nesterov momentum is used; default `false`. With `true`, a step panics if the momentum is
+    /// 0 or the dampening is not 0.
     pub fn nesterov(self, nesterov: bool) -> Self {
         Sgd { nesterov, ..self }
     }
 
-    /// Steps pass over trainable parameters that got no gradient; by default they panic.
+    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
     pub fn allow_missing(mut self) -> Self {
         self.base.allow_missing();
         self
@@ -96,7 +96,7 @@ impl<T: Float> Sgd<T> {
 }
 
 impl<T: Float> Sgd<T> {
-    /// The update. `first`: the momentum buffer is used for the first time.
+    /// Returns the program of an update. `first`: the momentum buffer is used for the first time.
     fn update(&self, first: bool) -> Program {
         let &Sgd { momentum, dampening, weight_decay, nesterov, ref base } = self;
         let lr = base.learning_rate;

@@ -1,4 +1,4 @@
-//! What an optimizer remembers, as named tensors and back.
+//! Saving and loading the state of an optimizer as named tensors.
 
 use crate::base::Memory;
 use crate::rule::{Invalid, Rule, Setting};
@@ -7,89 +7,89 @@ use std::fmt;
 use wengert_autograd::{Misfit, Module, Param, ParamId, State};
 use wengert_tensor::{Dtype, Float, NamedTensors, Tensor};
 
-/// The name before the number of steps of a parameter.
+/// The prefix of the names of the numbers of steps.
 const STEP: &str = "step";
 /// The key of the optimizer's name in the metadata.
 const OPTIMIZER: &str = "optimizer";
 /// The key of the learning rate in the metadata.
 const LR: &str = "lr";
-/// The key in the metadata of the tensors that the hyperparameters ask for and no step has used yet:
-/// their names, a line each. Only a state that was saved between a change of the hyperparameters and
-/// the next step has some.
+/// The key in the metadata of the names, one per line, of the state tensors that the hyperparameters
+/// require but no step has used yet. Only a state that was saved between a change of the hyperparameters
+/// and the next step has such tensors.
 const UNUSED: &str = "unused";
-/// The key in the metadata of the groups, a line each.
+/// The key in the metadata of the groups, one per line.
 const GROUPS: &str = "groups";
 
-/// Why a saved state could not be taken over: all that is wrong with it.
+/// The error for a saved state that could not be loaded. It lists all problems.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state does not fit this {optimizer} and its model:{}", Lines(problems))]
 pub struct StateError {
-    /// The optimizer that should have taken it.
+    /// The name of the optimizer that should load the state.
     pub optimizer: &'static str,
-    /// At least one.
+    /// The problems; at least one.
     pub problems: Vec<StateProblem>,
 }
 
-/// One thing that is wrong with a saved state.
+/// A problem of a saved state.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateProblem {
-    /// It is of another optimizer, or of none.
+    /// The state belongs to another optimizer, or is not the state of an optimizer.
     #[error("it is the state of {}", found.as_deref().unwrap_or("no optimizer"))]
     Optimizer {
-        /// Whose it is.
+        /// The name of the optimizer that saved the state, if there is one.
         found: Option<String>,
     },
-    /// A hyperparameter is not there.
+    /// A hyperparameter is missing.
     #[error("the metadata lacks {name}")]
     NoSetting {
-        /// Which one.
+        /// The name of the hyperparameter.
         name: &'static str,
     },
-    /// A hyperparameter has a value that it cannot have.
+    /// A hyperparameter has an invalid value.
     #[error("{name} is {found:?}, it must be {must}")]
     Setting {
-        /// Which one.
+        /// The name of the hyperparameter.
         name: &'static str,
-        /// The value, as it stands in the metadata.
+        /// The value, as written in the metadata.
         found: String,
-        /// What it must be.
+        /// The condition that the value must meet.
         must: &'static str,
     },
-    /// A tensor is not there.
+    /// A tensor is missing.
     #[error("missing: {name}")]
     Missing {
-        /// Its name.
+        /// The name of the tensor.
         name: String,
     },
     /// A tensor belongs to no parameter of the model.
     #[error("unexpected: {name}")]
     Unexpected {
-        /// Its name.
+        /// The name of the tensor.
         name: String,
     },
-    /// A tensor has another shape or element type than it should.
+    /// A tensor has the wrong shape or element type.
     #[error("{name}: {misfit}")]
     Misfit {
-        /// Its name.
+        /// The name of the tensor.
         name: String,
-        /// Both sides.
+        /// The expected and the actual shape and element type.
         misfit: Misfit,
     },
-    /// It is of an optimizer with other groups of parameters.
+    /// The state belongs to an optimizer with other groups of parameters.
     #[error("its groups are: {}; those of this optimizer are: {}", listed(saved), listed(found))]
     Groups {
-        /// Those of the state, a line each.
+        /// The groups of the saved state, one line each.
         saved: Vec<String>,
-        /// Those of the optimizer.
+        /// The groups of the optimizer, one line each.
         found: Vec<String>,
     },
-    /// A number of steps below zero.
+    /// A number of steps is negative.
     #[error("{name} counts {found} steps")]
     Steps {
-        /// Its name.
+        /// The name of the tensor.
         name: String,
-        /// The number.
+        /// The number of steps in the state.
         found: i64,
     },
 }
@@ -107,17 +107,19 @@ fn listed(groups: &[String]) -> String {
     if groups.is_empty() { "none".into() } else { groups.join("; ") }
 }
 
-/// `exp_avg.fc1.weight`; a model that is a parameter itself has no name.
+/// Returns the name of a tensor, such as `exp_avg.fc1.weight`. `path` is empty if the model is itself a
+/// parameter.
 fn join(slot: &str, path: &str) -> String {
     if path.is_empty() { slot.into() } else { format!("{slot}.{path}") }
 }
 
-/// What a message calls a parameter.
+/// Returns the name of a parameter for messages.
 fn called(path: &str) -> String {
     if path.is_empty() { "the model itself".into() } else { format!("`{path}`") }
 }
 
-/// Every parameter once, by the first of its names. Frozen ones count: they may have been trained.
+/// Returns every parameter once, with the first of its names. Frozen parameters are included, because they
+/// may have been trained before.
 fn parameters<T: Float>(model: &dyn Module) -> Vec<(String, &Param<T>)> {
     let mut seen = HashSet::new();
     let all = model.named_state().into_iter();
@@ -169,7 +171,7 @@ pub(crate) fn load<T: Float, R: Rule<T>>(
         return Err(StateError { optimizer, problems });
     }
     let mut problems = Vec::new();
-    // The hyperparameters come first, since what is remembered depends on them.
+    // Load the hyperparameters first: the state tensors in use depend on them.
     let before = (rule.base().learning_rate, rule.settings());
     load_settings(rule, state, &mut problems);
     let saved = state.metadata.get(GROUPS).map_or("", String::as_str);
@@ -236,7 +238,7 @@ fn load_memories<T: Float, R: Rule<T>>(
         let steps = read_steps(&name, state).map_err(|problem| problems.push(problem)).ok();
         known.insert(name);
         let mut memory = Memory { steps: steps.unwrap_or(0), ..Memory::new(param) };
-        // State tensors are allocated by the first step that uses them: in the order of the slots.
+        // The first step that uses a state tensor allocates it, so that slots are filled in order.
         let slots = if steps == Some(0) { &[] } else { rule.slots() };
         for (i, slot) in slots.iter().enumerate() {
             let name = join(slot, &path);

@@ -1,4 +1,4 @@
-//! The walk over a model that all optimizers share.
+//! The step of all optimizers: a walk over the parameters and buffers of a model.
 
 use crate::base::Memory;
 use crate::group::Groups;
@@ -18,7 +18,7 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
     let mut lent = Lent::from(rule);
     lent.groups.assign::<T>(model);
     let Lent { rule, memories, groups } = &mut lent;
-    // Parameters of one age with the same hyperparameters share a program.
+    // Parameters with the same number of steps and the same hyperparameters share a program.
     let mut kinds: SmallVec<[KindOfStep<T>; 2]> = SmallVec::new();
     for kind in 0..groups.kinds() {
         let rule = groups.applied(&mut **rule, kind);
@@ -29,7 +29,7 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
         kinds.push(KindOfStep { in_use, initial, program: None });
     }
     let mut updated = 0;
-    // Each is met once: the walk hands out `&mut` for as long as it lasts.
+    // Each parameter is visited once: the `&mut` references of the walk cannot alias.
     model.visit_mut(&Path::root(), &mut |_, state| {
         if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
             gradients.apply_to(buffer);
@@ -69,22 +69,23 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             program.update(&mut targets, &[gradient]);
         });
     });
-    // The others belong to parameters of another module, to frozen ones, or to none any more.
+    // The other entries belong to parameters of another module, to frozen parameters, or to dropped ones.
     if memories.len() > updated {
         memories.retain(|_, memory| memory.param.is_alive());
     }
 }
 
-/// What a step needs of one set of hyperparameters.
+/// The values that a step needs for one set of hyperparameters.
 struct KindOfStep<T: Float> {
     in_use: usize,
     initial: T,
-    /// The last program, and for which age of a parameter.
+    /// The last program with its key: the number of steps, and whether state tensors are used for the first
+    /// time.
     program: Option<((u64, bool), Program)>,
 }
 
-/// What a rule remembers, out of it while its programs are asked for; back in it at the end, also when a
-/// panic passes through.
+/// The state and the groups of a rule, moved out so that the rule can be borrowed while they are mutated.
+/// `drop` moves them back, also during a panic.
 struct Lent<'r, T: Float, R: Rule<T>> {
     rule: &'r mut R,
     memories: HashMap<ParamId, Memory<T>>,
@@ -107,12 +108,13 @@ impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
     }
 }
 
-/// What a message calls a parameter.
+/// Returns the name of a parameter for messages.
 fn name(path: &Path<'_>) -> String {
     path.name_or("the parameter itself")
 }
 
-/// Panics if a gradient does not fit its parameter, or a count its counter, before anything has changed.
+/// Panics if a gradient does not fit its parameter, or if a counter would overflow. Nothing has been
+/// modified yet.
 #[track_caller]
 fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
     let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
@@ -193,7 +195,7 @@ mod tests {
         Param::new(Tensor::from(values))
     }
 
-    /// A step with gradients that are all 1.
+    /// Takes a step with gradients that are all 1.
     #[allow(clippy::ptr_arg)] // a slice is no `dyn Module`
     fn step(optimizer: &mut dyn Optimizer, model: &mut Vec<Param>) {
         let tape = Tape::new();
@@ -202,7 +204,7 @@ mod tests {
         optimizer.step(model, &gradients);
     }
 
-    /// How often each parameter was updated.
+    /// Returns the number of updates of each parameter.
     #[allow(clippy::ptr_arg)] // likewise
     fn steps(optimizer: &dyn Optimizer, model: &Vec<Param>) -> Vec<i64> {
         let state = optimizer.state_dict(model);
@@ -219,26 +221,26 @@ mod tests {
         assert_eq!(model[1].value().to_vec(), [0.5, 1.5]); // 1, then 1.5
         assert_eq!(sgd.base().memories.len(), 3);
 
-        // Moved and set: still there.
+        // The state survives moving a parameter and setting its value.
         model.swap(0, 2);
         model[1].set(Tensor::zeros(&[2]));
         step(&mut sgd, &mut model);
         assert_eq!(model[1].value().to_vec(), [-1.75, -1.75]);
         assert_eq!(sgd.base().memories.len(), 3);
 
-        // Replaced: the new parameter begins with a momentum of its own.
+        // A parameter that replaces another starts with a new momentum buffer.
         model[1] = param([0.0, 0.0]);
         step(&mut sgd, &mut model);
         assert_eq!(model[1].value().to_vec(), [-1.0, -1.0]);
         assert_eq!(sgd.base().memories.len(), 3);
         assert_eq!(steps(&sgd, &model), [4, 1, 4]);
 
-        // Removed: forgotten at the next step.
+        // The next step removes the state of a removed parameter.
         model.truncate(1);
         assert_eq!(sgd.base().memories.len(), 3);
         step(&mut sgd, &mut model);
         assert_eq!(sgd.base().memories.len(), 1);
-        // A copy in its place is another parameter.
+        // A clone is another parameter, with new state.
         model = model.clone();
         step(&mut sgd, &mut model);
         assert_eq!(sgd.base().memories.len(), 1);
@@ -256,7 +258,7 @@ mod tests {
         step(&mut sgd, &mut b);
         assert_eq!(b[0].value().to_vec(), [-2.5, -2.5]); // 1, then 1.5
         assert_eq!(sgd.base().memories.len(), 3);
-        // Out of its model for a while, and frozen for a while.
+        // The state survives while a parameter is outside of its model, and while one is frozen.
         let aside = b.pop().unwrap();
         b[0].freeze();
         step(&mut sgd, &mut a);
@@ -269,7 +271,7 @@ mod tests {
         assert_eq!(sgd.base().memories.len(), 1);
     }
 
-    /// θ ← θ + t (θ' − θ) keeps the identities: restoring a snapshot leaves the momentum.
+    /// θ ← θ + t (θ' − θ) keeps the identities of the parameters: restoring a snapshot keeps the momentum.
     #[test]
     fn copies_between_models_leave_what_is_remembered() {
         let mut model = vec![param([0.0, 0.0])];

@@ -1,11 +1,11 @@
-//! Turned, shifted, scaled, slanted.
+//! Random affine transformations: rotation, translation, scaling and shear.
 
 use super::angle::sin_cos;
 use super::{Augmentation, Image};
 use std::ops::RangeInclusive;
 use wengert_tensor::Philox;
 
-/// A range to draw from. A number `a` stands for -a to a.
+/// A range from which a number is drawn uniformly. A number `a` is converted to the range from -a to a.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
     low: f64,
@@ -29,7 +29,7 @@ impl Span {
         Image::uniform(self.low, self.high, rng)
     }
 
-    /// Panics if it is empty, or goes beyond these limits.
+    /// Panics if the range is empty or exceeds these limits.
     #[track_caller]
     fn check(self, what: &str, low: f64, high: f64) -> Self {
         assert!(
@@ -42,20 +42,21 @@ impl Span {
     }
 }
 
-/// Turns, shifts, scales and slants images at random, about their centres: torchvision's
-/// `RandomAffine`, but that shifts need not be whole pixels. Each amount is drawn uniformly from
-/// its range; what is not mentioned stays.
+/// A random affine transformation of images about their centre: rotation, translation, scaling and shear.
 ///
-/// With θ the angle, s the scale, φ and ψ the angles of the slants along x and y, c the centre and
-/// t the shift, the point p goes to
+/// It equals torchvision's `RandomAffine`, except that translations need not be whole pixels. Each parameter
+/// is drawn uniformly from its range. Parameters that are not set change nothing.
+///
+/// With θ the angle of rotation, s the scale, φ and ψ the angles of the shears along x and y, c the centre
+/// and t the translation, the point p is mapped to
 ///
 /// ```text
 /// p' = c + t + s · [cos θ  -sin θ] · [   1     0] · [1  -tan φ] · (p - c)
 ///                  [sin θ   cos θ]   [-tan ψ   1]   [0     1  ]
 /// ```
-/// in pixels, x to the right, y down, so that θ > 0 turns clockwise. A pixel of the new image is
-/// interpolated linearly between the four of the old one where it comes from; outside of the image
-/// there is [`fill`](RandomAffine::fill).
+/// in pixels, with x to the right and y down, so that θ > 0 rotates clockwise. A pixel of the new image is
+/// interpolated bilinearly from four pixels of the old image. Pixels outside of the old image have the value
+/// [`fill`](RandomAffine::fill).
 ///
 /// ```
 /// use wengert_data::RandomAffine;
@@ -81,7 +82,7 @@ impl Default for RandomAffine {
 }
 
 impl RandomAffine {
-    /// Changes nothing yet.
+    /// Creates the identity transformation. The other methods set the ranges of its parameters.
     pub fn new() -> Self {
         let zero = Span::from(0.0);
         RandomAffine {
@@ -93,7 +94,7 @@ impl RandomAffine {
         }
     }
 
-    /// The angle of rotation, in degrees, clockwise.
+    /// Sets the range of the angle of rotation, in degrees, clockwise.
     ///
     /// # Panics
     /// If the range is empty or not finite.
@@ -103,11 +104,11 @@ impl RandomAffine {
         RandomAffine { degrees, ..self }
     }
 
-    /// The shifts to the right and down, as fractions of the width and the height: on images of 28
-    /// pixels, `2.0 / 28.0` is at most two pixels either way.
+    /// Sets the ranges of the translations to the right and down, as fractions of the width and the height.
+    /// For images of 28 × 28 pixels, `2.0 / 28.0` shifts by at most two pixels in each direction.
     ///
     /// # Panics
-    /// If a range is empty or goes beyond 1.
+    /// If a range is empty or exceeds -1 to 1.
     #[track_caller]
     pub fn translate(self, x: impl Into<Span>, y: impl Into<Span>) -> Self {
         let translate =
@@ -115,42 +116,44 @@ impl RandomAffine {
         RandomAffine { translate, ..self }
     }
 
-    /// The scale: 2 is twice as large.
+    /// Sets the range of the scale. A scale of 2 doubles the size.
     ///
     /// # Panics
-    /// If the range is empty or goes beyond 0.001 to 1000.
+    /// If the range is empty or exceeds 0.001 to 1000.
     #[track_caller]
     pub fn scale(self, scale: RangeInclusive<f64>) -> Self {
         RandomAffine { scale: Span::from(scale).check("scale", 1e-3, 1e3), ..self }
     }
 
-    /// The angle of the slant along the rows, in degrees: upright strokes lean to the right.
+    /// Sets the range of the angle of the shear along the rows, in degrees. A positive angle makes upright
+    /// strokes lean to the right.
     ///
     /// # Panics
-    /// If the range is empty or goes beyond 89°.
+    /// If the range is empty or exceeds -89° to 89°.
     #[track_caller]
     pub fn shear(self, degrees: impl Into<Span>) -> Self {
         let shear = [degrees.into().check("shear", -89.0, 89.0), self.shear[1]];
         RandomAffine { shear, ..self }
     }
 
-    /// The angle of the slant along the columns, in degrees.
+    /// Sets the range of the angle of the shear along the columns, in degrees.
     ///
     /// # Panics
-    /// If the range is empty or goes beyond 89°.
+    /// If the range is empty or exceeds -89° to 89°.
     #[track_caller]
     pub fn shear_y(self, degrees: impl Into<Span>) -> Self {
         let shear = [self.shear[0], degrees.into().check("shear_y", -89.0, 89.0)];
         RandomAffine { shear, ..self }
     }
 
-    /// What stands outside of the image, in the values of pixels before they are normalised (bytes
-    /// from 0 to 1); default 0. The zip-code digits' background is -1.
+    /// Sets the value of pixels outside of the image, before normalisation (bytes are scaled to 0..=1);
+    /// default 0. The background of the zip-code digits is -1.
     pub fn fill(self, fill: f32) -> Self {
         RandomAffine { fill, ..self }
     }
 
-    /// Where the pixels come from: `u = m[0] x + m[1] y + m[2]`, `v = m[3] x + m[4] y + m[5]`.
+    /// Draws the parameters. Returns the inverse map `m`: pixel (x, y) of the new image comes from
+    /// `u = m[0] x + m[1] y + m[2]`, `v = m[3] x + m[4] y + m[5]`.
     fn draw(&self, [_, height, width]: [usize; 3], rng: &mut Philox) -> [f64; 6] {
         let (sin, cos) = sin_cos(self.degrees.draw(rng));
         let [dx, dy] = self.translate.map(|span| span.draw(rng));
@@ -159,7 +162,7 @@ impl RandomAffine {
             let (sin, cos) = sin_cos(span.draw(rng));
             sin / cos
         });
-        // The inverses in the opposite order: the slant along x, that along y, the turn.
+        // The inverse matrices in reverse order: shear along x, shear along y, rotation.
         let slant = [1.0 + tan_x * tan_y, tan_x, tan_y, 1.0];
         let a = (slant[0] * cos - slant[1] * sin) / scale;
         let b = (slant[0] * sin + slant[1] * cos) / scale;
@@ -190,11 +193,11 @@ impl Augmentation for RandomAffine {
     }
 }
 
-/// Fills `new` from `old`, which has one row and column of fill before it and two after. Beyond
-/// them there is nothing else, so no point need be farther out than the first of them.
+/// Fills `new` from `old`, which is surrounded by one row and column of fill before and two after. Beyond
+/// this border there is only fill, so that points farther out can be clamped to the border.
 ///
-/// Points are whole numbers of 2⁻³² pixels: parts and remainders take less time than those of
-/// floating-point numbers.
+/// Coordinates are fixed-point numbers in units of 2⁻³² pixels: integer and fractional parts are faster to
+/// compute than those of floating-point numbers.
 fn resample(old: &[f32], new: &mut [f32], [_, height, width]: [usize; 3], m: [f64; 6]) {
     const UNIT: f64 = (1u64 << 32) as f64;
     let stride = width + 3;

@@ -2,12 +2,12 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-/// Sine and cosine; exact at multiples of 90°.
+/// Returns sine and cosine. They are exact at multiples of 90°.
 ///
-/// Those of the standard library come from the system, and differ from one to the next.
+/// The functions of the standard library differ between platforms, so they are not used.
 pub(super) fn sin_cos(degrees: f64) -> (f64, f64) {
     let quarters = (degrees / 90.0).round();
-    // At most an eighth of a turn is left, where the series are short.
+    // The remainder is at most an eighth of a turn, for which few terms of the series suffice.
     let x = (degrees - 90.0 * quarters) / 90.0 * FRAC_PI_2;
     let square = x * x;
     let series = |first: f64| {

@@ -1,11 +1,11 @@
-//! Shifted by whole pixels.
+//! Random crops of padded images.
 
 use super::{Augmentation, Image};
 use crate::permutation::below;
 use wengert_tensor::Philox;
 
-/// Pads images on all sides, and cuts a piece of the old size from a random place: torchvision's
-/// `RandomCrop(size, padding)` with the size that the images have.
+/// Pads images on all sides and crops them to their original size at a random position. It equals
+/// torchvision's `RandomCrop(size, padding)`, where `size` is the size of the images.
 ///
 /// ```
 /// use wengert_data::{Dataset, Digits, RandomCrop};
@@ -19,13 +19,12 @@ pub struct RandomCrop {
 }
 
 impl RandomCrop {
-    /// With this many pixels on each side: CIFAR-10 is trained with 4.
+    /// Creates a crop with `padding` pixels on each side. CIFAR-10 is usually trained with a padding of 4.
     pub fn padding(padding: usize) -> Self {
         RandomCrop { padding, fill: 0.0 }
     }
 
-    /// What the padding is, in the values of pixels before they are normalised (bytes from 0 to
-    /// 1); default 0.
+    /// Sets the value of the padding, before normalisation (bytes are scaled to 0..=1); default 0.
     pub fn fill(self, fill: f32) -> Self {
         RandomCrop { fill, ..self }
     }

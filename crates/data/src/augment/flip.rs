@@ -1,9 +1,9 @@
-//! Left and right exchanged.
+//! Random horizontal flips.
 
 use super::{Augmentation, Image};
 use wengert_tensor::Philox;
 
-/// Mirrors some images, left to right.
+/// Flips images horizontally at random.
 ///
 /// ```
 /// use wengert_data::{Dataset, Digits, RandomHorizontalFlip};
@@ -16,10 +16,10 @@ pub struct RandomHorizontalFlip {
 }
 
 impl RandomHorizontalFlip {
-    /// Each image with this probability (PyTorch's default is 0.5).
+    /// Creates a flip that is applied to each image with this probability (PyTorch's default is 0.5).
     ///
     /// # Panics
-    /// If it is not from 0 to 1.
+    /// If the probability is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
         assert!((0.0..=1.0).contains(&p), "RandomHorizontalFlip: p is {p}, expected 0 to 1");

@@ -1,4 +1,4 @@
-//! Reading: what the bytes of a file promise, and whether they keep it.
+//! Reading IDX files: parsing the header, and checking the length of the data.
 
 use super::{FromIdx, IdxArray, IdxType};
 use crate::error::DataError;
@@ -8,7 +8,8 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use wengert_tensor::{FileKind, MAX_RANK, Tensor, shapes};
 
-/// Reads an IDX file, plain or compressed with gzip (its bytes tell, not its name).
+/// Reads an IDX file, uncompressed or compressed with gzip. Compression is detected from the first bytes,
+/// not from the name.
 ///
 /// # Errors
 /// If the file cannot be read or is not exactly one IDX array.
@@ -23,7 +24,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<IdxArray, DataError> {
 /// Reads an IDX file as a tensor of a type that holds its elements exactly; see [`FromIdx`].
 ///
 /// # Errors
-/// If the file cannot be read, is not exactly one IDX array, or has elements of a wider type.
+/// If the file cannot be read, is not exactly one IDX array, or has elements that `T` cannot represent
+/// exactly.
 pub fn read_tensor<T: FromIdx>(path: impl AsRef<Path>) -> Result<Tensor<T>, DataError> {
     let path = path.as_ref();
     let array = read(path)?;
@@ -35,7 +37,7 @@ pub fn read_tensor<T: FromIdx>(path: impl AsRef<Path>) -> Result<Tensor<T>, Data
     })
 }
 
-/// Reads the bytes of an IDX file, plain or compressed with gzip. Errors call them by `name`.
+/// Parses the bytes of an IDX file, uncompressed or compressed with gzip. Errors use `name` as the path.
 ///
 /// # Errors
 /// If the bytes are not exactly one IDX array.
@@ -43,7 +45,8 @@ pub fn parse(bytes: &[u8], name: impl AsRef<Path>) -> Result<IdxArray, DataError
     parse_reader(bytes, Some(bytes.len() as u64), name.as_ref())
 }
 
-/// Looks at the first bytes and reads what they announce. `length` is that of the whole source.
+/// Parses the source, after decompression if its first bytes are those of gzip. `length` is the length of
+/// the whole source.
 fn parse_reader(
     mut source: impl Read,
     length: Option<u64>,
@@ -58,11 +61,11 @@ fn parse_reader(
     }
 }
 
-/// The plain content of a file, and what is known about it.
+/// The decompressed content of a file, with the properties of the file.
 struct Body<'a, R> {
     source: R,
     gzip: bool,
-    /// Of the file, compressed as it is.
+    /// The length of the file, before decompression.
     length: Option<u64>,
     path: &'a Path,
 }
@@ -71,7 +74,7 @@ impl<R: Read> Body<'_, R> {
     fn read(mut self) -> Result<IdxArray, DataError> {
         let (element, shape) = self.header()?;
         let path = self.path;
-        // A shape that a tensor can have: an empty axis hides no sizes.
+        // A tensor must be able to have the shape: the other sizes count even if one axis is empty.
         let Ok(sizes) = shapes::shape_of("idx", &shape) else {
             return Err(DataError::TooLarge { path: path.into(), shape, element });
         };
@@ -98,7 +101,7 @@ impl<R: Read> Body<'_, R> {
         let found = self.fill(&mut magic, 0)?;
         if magic[..2] != [0, 0] {
             let mut head = magic[..found].to_vec();
-            // What could be read tells the kind, also if an error follows.
+            // The bytes read before an error are enough to detect the kind of the file.
             let _ = self.source.by_ref().take(FileKind::HEAD as u64).read_to_end(&mut head);
             let path = self.path.into();
             return Err(match FileKind::of(&head) {
@@ -122,18 +125,18 @@ impl<R: Read> Body<'_, R> {
         Ok((element, sizes.iter().map(|size| u32::from_be_bytes(*size) as usize).collect()))
     }
 
-    /// What follows the header, up to one byte more than expected: that byte shows that there is
-    /// more, and its absence makes the decompressor check its sums.
+    /// Reads the data after the header, up to one byte more than expected. The additional byte reveals
+    /// trailing data; if there is none, the decompressor reaches the end and verifies its checksum.
     fn elements(&mut self, expected: usize, header: usize) -> Result<Vec<u8>, DataError> {
-        // Room for no more than the file can hold; for a compressed one, for no more than images
-        // gain as a rule, and what a better one holds is reserved as it comes.
+        // Reserve at most what the file can hold. For a compressed file, assume a ratio of at most 16,
+        // which is enough for typical images; more memory is allocated as data is read.
         let most = match self.length {
             Some(length) if self.gzip => length.saturating_mul(16),
             Some(length) => length.saturating_sub(header as u64),
             None => 0,
         };
         let mut bytes = Vec::new();
-        // If this fails, reading fails too, and says so.
+        // If the reservation fails, reading fails too and returns the error.
         let _ = bytes.try_reserve_exact(expected.min(usize::try_from(most).unwrap_or(usize::MAX)));
         let result = self.source.by_ref().take(expected as u64 + 1).read_to_end(&mut bytes);
         match result {
@@ -159,7 +162,7 @@ mod tests {
     use super::*;
     use std::io;
 
-    /// Zeros without end, which counts how many were asked for.
+    /// An endless source of zeros that counts the requested bytes.
     struct Endless<'a>(&'a mut usize);
     impl Read for Endless<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -181,8 +184,8 @@ mod tests {
 
     #[test]
     fn reserves_no_more_than_the_file_justifies() {
-        // 2^31 bytes claimed, none there: plain and compressed. The reservation is what `elements`
-        // makes, so look at its result.
+        // The header claims 2^31 bytes and none follow, uncompressed and compressed. `elements` makes the
+        // reservation, so check its result.
         for gzip in [false, true] {
             let mut body =
                 Body { source: io::empty(), gzip, length: Some(100), path: Path::new("small") };

@@ -1,14 +1,14 @@
-//! Half a cosine wave.
+//! Cosine annealing of the learning rate.
 
 use super::{Schedule, check, check_steps};
 use std::f64::consts::PI;
 
-/// The rate falls along half a cosine wave:
+/// Cosine annealing: the learning rate falls along half a cosine wave:
 ///
 /// ```text
 /// lr(t) = eta_min + (lr - eta_min) · (1 + cos(π t / t_max)) / 2
 /// ```
-/// After `t_max` steps it rises again, as PyTorch's does.
+/// After `t_max` steps the learning rate rises again, as in PyTorch.
 ///
 /// Loshchilov, Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017 (without the
 /// restarts).
@@ -28,10 +28,10 @@ pub struct CosineAnnealingLr {
 }
 
 impl CosineAnnealingLr {
-    /// From this rate down to 0 within `t_max` steps.
+    /// Creates a schedule from `lr` down to 0 in `t_max` steps.
     ///
     /// # Panics
-    /// If the rate is negative or no number, or `t_max` is zero.
+    /// If `lr` is negative or not finite, or `t_max` is zero.
     #[track_caller]
     pub fn new(lr: f64, t_max: usize) -> Self {
         check("CosineAnnealingLr", "lr", lr);
@@ -39,10 +39,10 @@ impl CosineAnnealingLr {
         CosineAnnealingLr { lr, t_max, eta_min: 0.0 }
     }
 
-    /// The least rate; default 0.
+    /// Sets the minimum learning rate; default 0.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `eta_min` is negative or not finite.
     #[track_caller]
     pub fn eta_min(self, eta_min: f64) -> Self {
         check("CosineAnnealingLr", "eta_min", eta_min);
@@ -53,7 +53,7 @@ impl CosineAnnealingLr {
 impl Schedule for CosineAnnealingLr {
     fn learning_rate(&self, step: usize) -> f64 {
         let CosineAnnealingLr { lr, t_max, eta_min } = *self;
-        // The wave repeats: what is left of it keeps the argument small, and so exact.
+        // The wave has period 2 · t_max. The remainder keeps the argument of the cosine small, and so exact.
         let angle = PI * (step % t_max.saturating_mul(2)) as f64 / t_max as f64;
         eta_min + (lr - eta_min) * (1.0 + angle.cos()) / 2.0
     }

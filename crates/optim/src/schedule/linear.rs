@@ -1,8 +1,9 @@
-//! Rates that rise or fall in a straight line, and rates that wait.
+//! Learning rates that change linearly or are scaled by a constant for some steps.
 
 use super::{Schedule, check, check_steps};
 
-/// The rate goes from one multiple of itself to another in a straight line, then stays:
+/// A learning rate that changes linearly from `lr · start_factor` to `lr · end_factor` and then stays
+/// constant:
 ///
 /// ```text
 /// lr(t) = lr · (start_factor + (end_factor - start_factor) · min(t, total_iters) / total_iters)
@@ -24,10 +25,10 @@ pub struct LinearLr {
 }
 
 impl LinearLr {
-    /// From a third of this rate to the whole within `total_iters` steps (PyTorch's default is 5).
+    /// Creates a schedule from `lr / 3` to `lr` in `total_iters` steps (PyTorch's default is 5).
     ///
     /// # Panics
-    /// If the rate is negative or no number, or `total_iters` is zero.
+    /// If `lr` is negative or not finite, or `total_iters` is zero.
     #[track_caller]
     pub fn new(lr: f64, total_iters: usize) -> Self {
         check("LinearLr", "lr", lr);
@@ -35,20 +36,20 @@ impl LinearLr {
         LinearLr { lr, total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
     }
 
-    /// Where it begins; default 1/3.
+    /// Sets the factor of the learning rate at step 0; default 1/3.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `start_factor` is negative or not finite.
     #[track_caller]
     pub fn start_factor(self, start_factor: f64) -> Self {
         check("LinearLr", "start_factor", start_factor);
         LinearLr { start_factor, ..self }
     }
 
-    /// Where it ends; default 1.
+    /// Sets the factor of the learning rate from step `total_iters` on; default 1.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `end_factor` is negative or not finite.
     #[track_caller]
     pub fn end_factor(self, end_factor: f64) -> Self {
         check("LinearLr", "end_factor", end_factor);
@@ -64,7 +65,7 @@ impl Schedule for LinearLr {
     }
 }
 
-/// A multiple of the rate at first, then the rate:
+/// A learning rate that is multiplied by `factor` for the first `total_iters` steps:
 ///
 /// ```text
 /// lr(t) = lr · (factor if t < total_iters, else 1)
@@ -83,21 +84,21 @@ pub struct ConstantLr {
 }
 
 impl ConstantLr {
-    /// A third of this rate for `total_iters` steps (PyTorch's default is 5), then the whole.
-    /// With `total_iters` zero the rate never changes.
+    /// Creates a schedule with `lr / 3` for `total_iters` steps (PyTorch's default is 5), then `lr`.
+    /// If `total_iters` is zero, the learning rate is always `lr`.
     ///
     /// # Panics
-    /// If the rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64, total_iters: usize) -> Self {
         check("ConstantLr", "lr", lr);
         ConstantLr { lr, total_iters, factor: 1.0 / 3.0 }
     }
 
-    /// The multiple of the first steps; default 1/3.
+    /// Sets the factor of the first `total_iters` steps; default 1/3.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `factor` is negative or not finite.
     #[track_caller]
     pub fn factor(self, factor: f64) -> Self {
         check("ConstantLr", "factor", factor);

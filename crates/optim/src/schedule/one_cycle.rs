@@ -1,11 +1,13 @@
-//! One cycle: up, and down to nearly nothing.
+//! The one-cycle policy.
 
 use super::{Schedule, check, check_steps};
 use std::f64::consts::PI;
 
-/// The rate rises to `max_lr`, then falls to far below where it began; the momentum goes the other
-/// way. With `lr₀ = max_lr / div_factor`, at the steps in between along half a cosine wave (or in
-/// a straight line):
+/// The one-cycle policy: the learning rate rises to `max_lr`, then falls far below its initial value, while
+/// the momentum falls and rises.
+///
+/// With `lr₀ = max_lr / div_factor`, the values are as follows. Between these steps they follow half a cosine
+/// wave, or a straight line with [`linear`](OneCycleLr::linear).
 ///
 /// ```text
 /// step                          rate                        momentum
@@ -13,8 +15,8 @@ use std::f64::consts::PI;
 /// pct_start · total_steps - 1   max_lr                      base_momentum
 /// total_steps - 1               lr₀ / final_div_factor      max_momentum
 /// ```
-/// With `three_phase` it comes back to lr₀ at step `2 · pct_start · total_steps - 2`, as fast as it
-/// rose, and falls from there.
+/// With `three_phase`, the learning rate returns to lr₀ at step `2 · pct_start · total_steps - 2`, as fast as
+/// it rose, and then falls to its final value.
 ///
 /// Smith, Topin, "Super-convergence: very fast training of neural networks using large learning
 /// rates", 2018.
@@ -43,10 +45,10 @@ pub struct OneCycleLr {
 }
 
 impl OneCycleLr {
-    /// A cycle of `total_steps` steps, up to `max_lr` and down.
+    /// Creates a cycle of `total_steps` steps with the maximum learning rate `max_lr`.
     ///
     /// # Panics
-    /// If the rate is negative or no number, or `total_steps` is zero.
+    /// If `max_lr` is negative or not finite, or `total_steps` is zero.
     #[track_caller]
     pub fn new(max_lr: f64, total_steps: usize) -> Self {
         check("OneCycleLr", "max_lr", max_lr);
@@ -65,10 +67,11 @@ impl OneCycleLr {
         }
     }
 
-    /// Which part of the cycle the rate rises in, from 0 to 1 in spite of the name; default 0.3.
+    /// Sets the fraction of the cycle in which the learning rate rises; default 0.3. Despite its name, it is
+    /// not in percent but from 0 to 1.
     ///
     /// # Panics
-    /// If it is not from 0 to 1.
+    /// If `pct_start` is not from 0 to 1.
     #[track_caller]
     pub fn pct_start(self, pct_start: f64) -> Self {
         assert!(
@@ -78,66 +81,69 @@ impl OneCycleLr {
         OneCycleLr { pct_start, ..self }
     }
 
-    /// Straight lines in place of cosine waves.
+    /// Uses straight lines instead of cosine waves.
     pub fn linear(self) -> Self {
         OneCycleLr { linear: true, ..self }
     }
 
-    /// The momentum at the greatest rate; default 0.85.
+    /// Sets the momentum at the maximum learning rate; default 0.85.
     ///
     /// # Panics
-    /// If it is not in [0, 1).
+    /// If `base_momentum` is not in [0, 1).
     #[track_caller]
     pub fn base_momentum(self, base_momentum: f64) -> Self {
         fraction("base_momentum", base_momentum);
         OneCycleLr { base_momentum, ..self }
     }
 
-    /// The momentum at both ends; default 0.95.
+    /// Sets the momentum at the first and the last step; default 0.95.
     ///
     /// # Panics
-    /// If it is not in [0, 1).
+    /// If `max_momentum` is not in [0, 1).
     #[track_caller]
     pub fn max_momentum(self, max_momentum: f64) -> Self {
         fraction("max_momentum", max_momentum);
         OneCycleLr { max_momentum, ..self }
     }
 
-    /// Whether the momentum changes; default yes. If not, it stays as the optimizer has it.
+    /// Sets whether the schedule changes the momentum; default `true`. With `false`, the optimizer keeps its
+    /// momentum.
     pub fn cycle_momentum(self, cycle_momentum: bool) -> Self {
         OneCycleLr { cycle_momentum, ..self }
     }
 
-    /// How much lower the rate begins; default 25.
+    /// Sets the initial learning rate to `max_lr / div_factor`; default 25.
     ///
     /// # Panics
-    /// If it is not above 0.
+    /// If `div_factor` is not above 0.
     #[track_caller]
     pub fn div_factor(self, div_factor: f64) -> Self {
         positive("div_factor", div_factor);
         OneCycleLr { div_factor, ..self }
     }
 
-    /// How much lower than it begins the rate ends; default 1e4.
+    /// Sets the final learning rate to the initial learning rate divided by `final_div_factor`; default 1e4.
     ///
     /// # Panics
-    /// If it is not above 0.
+    /// If `final_div_factor` is not above 0.
     #[track_caller]
     pub fn final_div_factor(self, final_div_factor: f64) -> Self {
         positive("final_div_factor", final_div_factor);
         OneCycleLr { final_div_factor, ..self }
     }
 
-    /// Whether the rate falls as fast as it rose, and then to its end in a third phase; default
-    /// no.
+    /// Sets whether the learning rate falls to its initial value as fast as it rose, and then to its final
+    /// value in a third phase; default `false`.
     ///
     /// # Panics
-    /// The rate of a step, if `pct_start` is above 0.5: the third phase would begin after the end.
+    /// With `true`, [`learning_rate`](Schedule::learning_rate) and [`momentum`](Schedule::momentum) panic if
+    /// `pct_start` is above 0.5: the third phase would begin after the end of the cycle.
     pub fn three_phase(self, three_phase: bool) -> Self {
         OneCycleLr { three_phase, ..self }
     }
 
-    /// The value at a step of what is `low` at first, `high` at the top, `last` at the end.
+    /// Returns the value at a step of a quantity that starts at `low`, is `high` when the learning rate is at
+    /// its maximum, and ends at `last`.
     #[track_caller]
     fn at(&self, step: usize, low: f64, high: f64, last: f64) -> f64 {
         let OneCycleLr { total_steps, pct_start, three_phase, .. } = *self;
@@ -150,7 +156,7 @@ impl OneCycleLr {
             !three_phase || pct_start <= 0.5,
             "OneCycleLr: pct_start is {pct_start:?}, with three phases it must be at most 0.5"
         );
-        // PyTorch counts the ends of the phases so, in fractions of a step.
+        // As in PyTorch, phases end at fractional steps.
         let rise = pct_start * total_steps as f64;
         let end = (total_steps - 1) as f64;
         let phases = if three_phase {
@@ -158,7 +164,7 @@ impl OneCycleLr {
         } else {
             [(rise - 1.0, low, high), (end, high, last), (end, high, last)]
         };
-        // The step after the last, at which a loop has ended, is like the last.
+        // Step `total_steps`, requested when a loop has ended, has the values of the last step.
         let step = (step as f64).min(end);
         let mut start = 0.0;
         for (stop, from, to) in phases {
@@ -210,7 +216,7 @@ impl Schedule for OneCycleLr {
     }
 
     fn last_step(&self) -> Option<usize> {
-        // As PyTorch, which asks for one more rate than there are steps.
+        // As in PyTorch, which requests one more learning rate than there are steps.
         Some(self.total_steps)
     }
 }

@@ -1,8 +1,8 @@
-//! Rates that fall by a factor now and then, and rates of one's own.
+//! Learning rates that are multiplied by a factor at certain steps, and learning rates given by a function.
 
 use super::{Schedule, check, check_steps};
 
-/// The rate falls by a factor every so many steps:
+/// A learning rate that is multiplied by `gamma` every `step_size` steps:
 ///
 /// ```text
 /// lr(t) = lr · gamma^⌊t / step_size⌋
@@ -21,10 +21,10 @@ pub struct StepLr {
 }
 
 impl StepLr {
-    /// From this rate on, falling every `step_size` steps.
+    /// Creates a schedule that starts at `lr` and changes every `step_size` steps.
     ///
     /// # Panics
-    /// If the rate is negative or no number, or `step_size` is zero.
+    /// If `lr` is negative or not finite, or `step_size` is zero.
     #[track_caller]
     pub fn new(lr: f64, step_size: usize) -> Self {
         check("StepLr", "lr", lr);
@@ -32,10 +32,10 @@ impl StepLr {
         StepLr { lr, step_size, gamma: 0.1 }
     }
 
-    /// The factor; default 0.1.
+    /// Sets the factor; default 0.1.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `gamma` is negative or not finite.
     #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
         check("StepLr", "gamma", gamma);
@@ -49,7 +49,7 @@ impl Schedule for StepLr {
     }
 }
 
-/// The rate falls by a factor at each of these steps:
+/// A learning rate that is multiplied by `gamma` at each of the given steps:
 ///
 /// ```text
 /// lr(t) = lr · gamma^(number of milestones not above t)
@@ -68,11 +68,11 @@ pub struct MultiStepLr {
 }
 
 impl MultiStepLr {
-    /// From this rate on, falling at these steps, in whatever order they are given; one that
-    /// occurs twice counts twice.
+    /// Creates a schedule that starts at `lr` and changes at these steps. Their order does not matter; a step
+    /// that occurs twice counts twice.
     ///
     /// # Panics
-    /// If the rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64, milestones: impl IntoIterator<Item = usize>) -> Self {
         check("MultiStepLr", "lr", lr);
@@ -81,10 +81,10 @@ impl MultiStepLr {
         MultiStepLr { lr, milestones, gamma: 0.1 }
     }
 
-    /// The factor; default 0.1.
+    /// Sets the factor; default 0.1.
     ///
     /// # Panics
-    /// If it is negative or no number.
+    /// If `gamma` is negative or not finite.
     #[track_caller]
     pub fn gamma(self, gamma: f64) -> Self {
         check("MultiStepLr", "gamma", gamma);
@@ -99,7 +99,7 @@ impl Schedule for MultiStepLr {
     }
 }
 
-/// The rate falls by a factor with every step:
+/// A learning rate that is multiplied by `gamma` at every step:
 ///
 /// ```text
 /// lr(t) = lr · gamma^t
@@ -116,10 +116,10 @@ pub struct ExponentialLr {
 }
 
 impl ExponentialLr {
-    /// From this rate on, by this factor.
+    /// Creates a schedule that starts at `lr`, with the factor `gamma`.
     ///
     /// # Panics
-    /// If one is negative or no number.
+    /// If `lr` or `gamma` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64, gamma: f64) -> Self {
         check("ExponentialLr", "lr", lr);
@@ -134,7 +134,7 @@ impl Schedule for ExponentialLr {
     }
 }
 
-/// A rate times a function of the step.
+/// A learning rate that is a base value times a function of the step.
 ///
 /// ```
 /// use wengert_optim::{LambdaLr, Schedule};
@@ -148,10 +148,10 @@ pub struct LambdaLr<F> {
 }
 
 impl<F: Fn(usize) -> f64> LambdaLr<F> {
-    /// This rate times that factor.
+    /// Creates a schedule whose learning rate at step `t` is `lr · factor(t)`.
     ///
     /// # Panics
-    /// If the rate is negative or no number.
+    /// If `lr` is negative or not finite.
     #[track_caller]
     pub fn new(lr: f64, factor: F) -> Self {
         check("LambdaLr", "lr", lr);

@@ -1,15 +1,16 @@
-//! A slow start for any schedule.
+//! Linear warmup for any schedule.
 
 use super::Schedule;
 
-/// A schedule after `steps` steps in which the rate rises in a straight line to its first value:
+/// A schedule preceded by a linear warmup: for `steps` steps the learning rate rises linearly to the first
+/// value of the schedule s:
 ///
 /// ```text
 /// lr(t) = s(0) · (t + 1) / (steps + 1)   for t < steps
-///         s(t - steps)                   from there on
+///         s(t - steps)                   for t ≥ steps
 /// ```
-/// The momentum, if the schedule has one, is shifted with the rate: it stays at its first value for
-/// t < steps, and is that of step t - steps of the schedule from there on.
+/// The momentum, if the schedule changes it, is shifted too: it has its first value for t < steps, and the
+/// value of step t - steps of the schedule after that.
 ///
 /// Goyal et al., "Accurate, large minibatch SGD: training `ImageNet` in 1 hour", 2017.
 ///
