@@ -91,7 +91,7 @@ impl<T: Float> Layer<T> for Dropout2d {
             tape.shape_error(format!("dropout2d: expected [N, C, H, W], got {shape}"))
         };
         if tape.expect_mode("dropout2d") == Mode::Eval || self.p == 0.0 {
-            return x.dropout(0.0); // a variable of its own
+            return x.dropout(0.0); // a new variable
         }
         // `where_` rather than a product alone: a dropped channel is zero even if it contains
         // infinity.

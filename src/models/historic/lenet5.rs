@@ -121,7 +121,7 @@ impl LeNet5 {
 impl Layer for LeNet5 {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("LeNet5", x, 1, Some(32));
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // a function here, without a scope
+        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
         let x = squash(self.c1.forward(x));
         let x = squash(self.s2.forward(x));
         let x = squash(self.c3.forward(x));

@@ -75,7 +75,7 @@ impl Layer for ZipcodeNet {
         const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
         check_images("ZipcodeNet", x, 1, Some(16));
         let tape = x.tape();
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // a function here, without a scope
+        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
         let x = self.h1.forward(x.pad(&BORDER, -1.0));
         let x = squash(x + tape.param(&self.h1_bias));
         let x = self.h2.forward(x.pad(&BORDER, -1.0));
