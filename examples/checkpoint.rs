@@ -2,7 +2,7 @@
 //! time of a training step of a perceptron with 100 layers and of ResNet-20, without checkpoints
 //! and with checkpoints of several sizes.
 //!
-//! cargo run --release --example checkpoint
+//! `cargo run --release --example checkpoint`
 
 use std::time::{Duration, Instant};
 use wengert::autograd::Gradients;

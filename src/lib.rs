@@ -20,9 +20,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`tensor`] | dense strided tensors on the CPU and every kernel that touches their numbers |
+//! | [`tensor`] | dense strided tensors on the CPU, and the kernels that compute with them |
 //! | [`autograd`] | tape, variables, derivative rules, parameters, gradient checking |
-//! | [`nn`] | layers, losses, initialisation, saved models |
+//! | [`nn`] | layers, losses, initialisation, saved models; it contains no derivative rules |
 //! | [`optim`] | optimizers and learning rate schedules |
 //! | [`data`] | data sets, and the loader that makes batches |
 //! | [`train`] | the training loop, evaluation, checkpoints, plots |

@@ -16,8 +16,8 @@
 //! | | |
 //! |---|---|
 //! | [`TableConv2d`] | a convolution in which each output map reads some of the input maps |
-//! | [`Subsampling`] | 2×2 sums with a trained coefficient and bias |
-//! | [`Rbf`] | squared distances to centres |
+//! | [`Subsampling`] | sums over 2×2 windows, with a trained coefficient and bias |
+//! | [`Rbf`] | squared distances to trained or fixed centres |
 //! | [`ScaledTanh`] | 1.7159 tanh(2x/3) |
 //!
 //! Each model is a struct of layers with a `call` method. Branches and shortcuts in it are plain

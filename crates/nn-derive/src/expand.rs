@@ -12,7 +12,7 @@ use syn::{
 
 /// A struct, or one variant of an enum.
 struct Shape<'a> {
-    /// `Self` or `Self::Variant`.
+    /// The pattern of the match arm: `Self` or `Self::Variant`.
     pattern: TokenStream,
     name: String,
     fields: Vec<Field<'a>>,

@@ -99,7 +99,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// this layer. [`Tape::enter`] describes the path of the scope.
     ///
     /// # Panics
-    /// As [`call`](Layer::call).
+    /// Under the same conditions as [`call`](Layer::call).
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let scope = x.tape().open(self);
@@ -109,7 +109,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// Returns the output as a tensor, computed in evaluation mode and without recording history.
     ///
     /// # Panics
-    /// As [`call`](Layer::call).
+    /// Under the same conditions as [`call`](Layer::call).
     #[track_caller]
     fn predict(&self, x: &Tensor<T>) -> Tensor<T> {
         let tape = Tape::inference();

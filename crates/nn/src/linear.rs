@@ -20,9 +20,9 @@ use wengert_tensor::{Float, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Linear<T: Float = f32> {
-    /// W: [outputs, inputs].
+    /// The weight W: [outputs, inputs].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
 }
 

@@ -49,7 +49,7 @@ pub fn mse<'t, T: Float>(input: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
 /// Computes [`mse`] with another reduction; [`Reduction::None`] keeps the shape.
 ///
 /// # Panics
-/// As [`mse`].
+/// Under the same conditions as [`mse`].
 #[track_caller]
 pub fn mse_with<'t, T: Float>(
     input: Var<'t, T>,
@@ -84,7 +84,7 @@ pub fn bce_with_logits<'t, T: Float>(logits: Var<'t, T>, targets: Var<'t, T>) ->
 /// Computes [`bce_with_logits`] with another reduction; [`Reduction::None`] keeps the shape.
 ///
 /// # Panics
-/// As [`bce_with_logits`].
+/// Under the same conditions as [`bce_with_logits`].
 #[track_caller]
 pub fn bce_with_logits_with<'t, T: Float>(
     logits: Var<'t, T>,
@@ -126,7 +126,7 @@ pub fn cross_entropy<'t, T: Float>(
 /// classes.
 ///
 /// # Panics
-/// As [`cross_entropy`].
+/// Under the same conditions as [`cross_entropy`].
 #[track_caller]
 pub fn cross_entropy_with<'t, T: Float>(
     logits: Var<'t, T>,
@@ -155,7 +155,7 @@ pub fn nll<'t, T: Float>(log_probs: Var<'t, T>, classes: impl IntoIndex<'t, T>) 
 /// Computes [`nll`] with another reduction; [`Reduction::None`] returns the shape of the classes.
 ///
 /// # Panics
-/// As [`nll`].
+/// Under the same conditions as [`nll`].
 #[track_caller]
 pub fn nll_with<'t, T: Float>(
     log_probs: Var<'t, T>,

@@ -28,7 +28,7 @@ pub struct Summary {
     pub kind: String,
     /// The shape of the input.
     pub input: Shape,
-    /// The shape that comes out.
+    /// The shape of the output.
     pub output: Shape,
     /// The layers in the order in which they run; an outer layer comes before the layers in it.
     pub layers: Vec<LayerSummary>,

@@ -25,9 +25,9 @@ use wengert_tensor::{Conv, Float, PadMode, Padding};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conv1d<T: Float = f32> {
-    /// w: [outputs, inputs / groups, k].
+    /// The weight w: [outputs, inputs / groups, k].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
     /// A convolution of images of height 1: the second entry of each pair applies to the signal.
     /// The same holds for `padding`.

@@ -36,9 +36,9 @@ use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conv2d<T: Float = f32> {
-    /// w: [outputs, inputs / groups, kh, kw].
+    /// The weight w: [outputs, inputs / groups, kh, kw].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
     conv: Conv,
     padding: Padding,

@@ -24,9 +24,9 @@ use wengert_tensor::{Conv, Float, PadMode, Padding, Pair};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConvTranspose2d<T: Float = f32> {
-    /// w: [inputs, outputs / groups, kh, kw].
+    /// The weight w: [inputs, outputs / groups, kh, kw].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
     conv: Conv,
     output_padding: [usize; 2],

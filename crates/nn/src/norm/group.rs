@@ -25,9 +25,9 @@ use wengert_tensor::{Float, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct GroupNorm<T: Float = f32> {
-    /// γ: \[channels\].
+    /// The weight γ: \[channels\].
     pub weight: Option<Param<T>>,
-    /// β: \[channels\].
+    /// The bias β: \[channels\].
     pub bias: Option<Param<T>>,
     groups: usize,
     channels: usize,

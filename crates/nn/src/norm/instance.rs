@@ -20,13 +20,13 @@ macro_rules! instance_norm {
         #[derive(Clone, Debug, Module)]
         #[module(crate = "wengert_autograd")]
         pub struct $Layer<T: Float = f32> {
-            /// γ: \[channels\].
+            /// The weight γ: \[channels\].
             pub weight: Option<Param<T>>,
-            /// β: \[channels\].
+            /// The bias β: \[channels\].
             pub bias: Option<Param<T>>,
-            /// \[channels\].
+            /// The running mean: \[channels\].
             pub running_mean: Option<Buffer<T>>,
-            /// \[channels\].
+            /// The running variance: \[channels\].
             pub running_var: Option<Buffer<T>>,
             /// Always 0: PyTorch saves this buffer but does not count batches in it.
             pub num_batches_tracked: Option<Buffer<i64>>,

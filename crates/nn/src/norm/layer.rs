@@ -24,9 +24,9 @@ use wengert_tensor::{Float, Shape, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LayerNorm<T: Float = f32> {
-    /// γ, in the normalised shape.
+    /// The weight γ, in the normalised shape.
     pub weight: Option<Param<T>>,
-    /// β, in the normalised shape.
+    /// The bias β, in the normalised shape.
     pub bias: Option<Param<T>>,
     normalized_shape: Shape,
     eps: f64,

@@ -24,7 +24,7 @@ use wengert_tensor::{Float, Shape, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct RmsNorm<T: Float = f32> {
-    /// γ, in the normalised shape.
+    /// The weight γ, in the normalised shape.
     pub weight: Option<Param<T>>,
     normalized_shape: Shape,
     eps: f64,
