@@ -4,6 +4,7 @@
 //! order of execution (R. E. Wengert, "A simple automatic derivative evaluation program", 1964). In
 //! this library the list is a [`Tape`](autograd::Tape). The values on a tape are
 //! [`Var`](autograd::Var)s. They compute like numbers, and they have derivatives of any order:
+//!
 //! ```
 //! use wengert::prelude::*;
 //!
@@ -77,6 +78,7 @@
 //! profile` shows a profile. [`Tape::detecting_anomalies`](autograd::Tape::detecting_anomalies)
 //! panics at the first NaN or infinity, in a value or in a gradient, and names the operation that
 //! produced it, its layer and its source line.
+//!
 //! # Features
 //! Both features are enabled by default. The last column is the number of packages that a program
 //! compiles, including the seven or eight packages of this library.

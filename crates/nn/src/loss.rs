@@ -9,12 +9,12 @@ use wengert_tensor::{Float, Shape};
 /// Selects how the losses of single elements or samples are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// Returns their mean. This is the default.
+    /// Returns the mean of the losses. This is the default.
     #[default]
     Mean,
-    /// Returns their sum.
+    /// Returns the sum of the losses.
     Sum,
-    /// Returns all losses, without combining them.
+    /// Returns every loss, without combining them.
     None,
 }
 

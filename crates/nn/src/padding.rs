@@ -71,8 +71,8 @@ borders! {
     /// assert!(Layer::<f32>::summary(&layer, &[1, 4, 2]).is_err());
     /// ```
     ReflectionPad2d: "reflection_pad2d", Reflect;
-    /// Pads images [N, C, H, W] (or [C, H, W]) by repeating their border pixels: `a a | a b c d | d
-    /// d`.
+    /// Pads images [N, C, H, W] (or [C, H, W]) by repeating their border pixels:
+    /// `a a | a b c d | d d`.
     ///
     /// ```
     /// use wengert_nn::{Layer, ReplicationPad2d};
@@ -82,8 +82,8 @@ borders! {
     /// assert_eq!(layer.predict(&image).to_vec(), [1.0, 1.0, 1.0, 2.0, 2.0]);
     /// ```
     ReplicationPad2d: "replication_pad2d", Replicate;
-    /// Pads images [N, C, H, W] (or [C, H, W]) by continuing them as on a circle: `c d | a b c d |
-    /// a b`. The padding must not be larger than the image along each axis.
+    /// Pads images [N, C, H, W] (or [C, H, W]) by continuing them as on a circle:
+    /// `c d | a b c d | a b`. The padding must not be larger than the image along each axis.
     ///
     /// ```
     /// use wengert_nn::{CircularPad2d, Layer};

@@ -92,8 +92,8 @@ pub fn load<M: Module + ?Sized>(model: &mut M, path: impl AsRef<Path>) -> Result
     LoadOptions::new().load(model, path).map(drop)
 }
 
-/// Options for loading: which differences between the model and the file are allowed. By default
-/// none is.
+/// Options for loading: which differences between the model and the file are allowed. By
+/// default, no difference is allowed.
 ///
 /// ```no_run
 /// # let mut model = wengert_autograd::Param::new(wengert_tensor::Tensor::zeros(&[2]));
@@ -209,7 +209,7 @@ pub struct Mismatch {
     pub missing: Vec<String>,
     /// Names in the state dict that the model does not have.
     pub unexpected: Vec<String>,
-    /// Names in both, with different shapes or element types.
+    /// Names in both the model and the state dict, with different shapes or element types.
     pub misfits: Vec<(String, Misfit)>,
 }
 

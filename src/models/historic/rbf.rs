@@ -11,6 +11,7 @@ use rand::Rng;
 /// The sum runs over the inputs i. The differences are computed and squared directly, and summed
 /// without being stored. The formula |x|² − 2·x·w + |w|² would lose digits of small distances, and
 /// small distances decide the class.
+///
 /// In the output layer of LeNet-5, the centres are bitmaps of the ten digits, and the nearest
 /// bitmap is the answer. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to
 /// document recognition", 1998.)
@@ -29,8 +30,8 @@ pub struct Rbf<T: Float = f32> {
 }
 
 impl Rbf {
-    /// Creates a layer of `f32` whose centres are random corners of a cube: each component is −1 or
-    /// 1.
+    /// Creates a layer of `f32` whose centres are random corners of a cube: each component is −1
+    /// or 1.
     pub fn new(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::of(inputs, outputs, rng)
     }
