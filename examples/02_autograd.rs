@@ -1,12 +1,13 @@
 //! Lesson 2: derivatives. `cargo run --example 02_autograd`
 //!
-//! Every operation on a variable is written on a tape. Read backwards, the tape gives derivatives;
-//! the derivatives are variables again, so it can be read as often as one likes.
+//! Every operation on a variable is recorded on a tape. Walking the tape backwards gives the
+//! derivatives. The derivatives are variables again, so they can be differentiated as often as
+//! needed.
 
 use wengert::prelude::*;
 
 fn main() {
-    // A graph: two numbers in, one out. f64, to compare with pencil and paper.
+    // A function of two numbers, in f64 for an accurate comparison with the closed forms.
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::scalar_of(0.7));
     let y = tape.watch(Tensor::scalar_of(1.3));
@@ -17,21 +18,21 @@ fn main() {
     println!("f(x, y) = sin(x y) + y eˣ at x = 0.7, y = 1.3: {:.12}", f.item());
     println!("the tape has {} entries\n", tape.len());
 
-    // One walk back gives the derivative by everything.
+    // One backward pass computes the derivatives with respect to all inputs.
     let [fx, fy] = f.grad(&[x, y])[..] else { unreachable!("as many as were asked for") };
     let (u, v) = (0.7f64, 1.3f64);
     compare("∂f/∂x = y cos(x y) + y eˣ", fx.item(), v * (u * v).cos() + v * u.exp());
     compare("∂f/∂y = x cos(x y) + eˣ", fy.item(), u * (u * v).cos() + u.exp());
 
-    // The derivatives went onto the tape too: derive them again.
+    // The derivatives are recorded on the tape too, so they can be differentiated again.
     let [fxx, fxy] = fx.grad(&[x, y])[..] else { unreachable!("as many as were asked for") };
     compare("∂²f/∂x² = -y² sin(x y) + y eˣ", fxx.item(), -v * v * (u * v).sin() + v * u.exp());
     let mixed = (u * v).cos() - u * v * (u * v).sin() + u.exp();
     compare("∂²f/∂x∂y = cos(x y) - x y sin(x y) + eˣ", fxy.item(), mixed);
     println!("the tape now has {} entries\n", tape.len());
 
-    // What training needs: parameters, one loss, all gradients as numbers, a step downhill. Here a
-    // line is laid through points of y = 2 x - 1.
+    // Training needs parameters, one loss, all gradients as tensors, and an update of the
+    // parameters against the gradient. This example fits a line to points of y = 2 x - 1.
     let points = Tensor::arange(0.0, 2.0, 0.25);
     let heights = &points * 2.0 - 1.0;
     let (mut slope, mut offset) =

@@ -1,7 +1,7 @@
-//! A convolutional autoencoder squeezes handwritten digits through a code of a few numbers.
+//! A convolutional autoencoder compresses handwritten digits to a code of a few numbers.
 //!
-//! `cargo run --release --example autoencoder` trains on MNIST and draws what comes out again:
-//! inputs above reconstructions. `-- --help` lists what can be changed.
+//! `cargo run --release --example autoencoder` trains on MNIST and draws inputs above their
+//! reconstructions. `-- --help` lists the options.
 
 mod common;
 
@@ -17,7 +17,7 @@ use wengert::train::plot;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// How many numbers a digit becomes
+    /// Length of the code: the numbers that represent a digit
     #[arg(long, default_value_t = 16)]
     code: usize,
 }
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 fn run(Args { flags, code }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    // Pixels from 0 to 1: how likely there is ink.
+    // Pixels are from 0 to 1. A pixel is the probability of ink.
     let mnist = flags.mnist_bytes()?;
     let sets = flags.divide(mnist.train, mnist.test);
     let (epochs, batch) = (flags.epochs, flags.batch);

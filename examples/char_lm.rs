@@ -1,9 +1,10 @@
-//! A language model of characters, with whole numbers as inputs: the next character from the sixteen
-//! before it (Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural probabilistic language model",
-//! 2003). Compared on text that was held out with a bigram model: what follows a character, counted.
+//! A character-level language model with integer inputs: it predicts the next character from the
+//! sixteen characters before it (Y. Bengio, R. Ducharme, P. Vincent, C. Jauvin, "A neural
+//! probabilistic language model", 2003). The example compares it, on held-out text, with a bigram
+//! model, which counts the characters that follow each character.
 //!
-//! `cargo run --release --example char_lm` trains on a part of Shakespeare's plays; `-- --data FILE` takes
-//! another text, `-- --help` lists what can be changed.
+//! `cargo run --release --example char_lm` trains on a part of Shakespeare's plays. `-- --data
+//! FILE` uses another text, and `-- --help` lists the options.
 
 mod common;
 
@@ -14,7 +15,7 @@ use wengert::prelude::*;
 use wengert::train::measure;
 
 const SAMPLE: &str = include_str!("data/shakespeare.txt");
-/// How many characters the next one is told from.
+/// The number of characters from which the model predicts the next one.
 const CONTEXT: usize = 16;
 
 #[derive(Parser)]
@@ -30,13 +31,13 @@ fn main() -> ExitCode {
 
 #[derive(Module)]
 struct Bengio {
-    /// A row for each character.
+    /// One row per character.
     embedding: Param,
     hidden: Linear,
     output: Linear,
 }
 
-/// A text as numbers; an example is a place in it.
+/// A text as character numbers. An example of the data set is a position in the text.
 struct Text(Vec<i64>);
 
 impl Dataset for Text {
@@ -51,7 +52,8 @@ impl Dataset for Text {
     }
 }
 
-/// The mean of -ln p(next | character) on a text, p from the counts of another, one added to each.
+/// Returns the mean of -ln p(next | character) over `test`, where p comes from the counts in
+/// `train`, each increased by one.
 fn bigram(train: &Text, test: &Text, characters: usize) -> f64 {
     let mut counts = vec![vec![1.0; characters]; characters];
     train.0.windows(2).for_each(|pair| counts[pair[0] as usize][pair[1] as usize] += 1.0);
@@ -60,7 +62,7 @@ fn bigram(train: &Text, test: &Text, characters: usize) -> f64 {
         let [a, b] = [pair[0] as usize, pair[1] as usize];
         -(counts[a][b] / rows[a]).ln()
     };
-    // The same characters are predicted as by the other model.
+    // Predict the same characters as the other model.
     let pairs = test.0[CONTEXT - 1..].windows(2);
     pairs.map(loss).sum::<f64>() / test.len() as f64
 }

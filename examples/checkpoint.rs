@@ -1,7 +1,8 @@
-//! What checkpoints save and what they cost: the most memory that a training step holds, and its time, of
-//! a perceptron of 100 layers and of ResNet-20, without checkpoints and with checkpoints of several sizes.
+//! Measures the memory that checkpoints save and the time that they cost: the peak memory and the
+//! time of a training step of a perceptron with 100 layers and of ResNet-20, without checkpoints
+//! and with checkpoints of several sizes.
 //!
-//! cargo run --release --example checkpoint
+//! `cargo run --release --example checkpoint`
 
 use std::time::{Duration, Instant};
 use wengert::autograd::Gradients;
@@ -10,7 +11,8 @@ use wengert::nn::cross_entropy;
 use wengert::prelude::*;
 use wengert::tensor::{max_memory_allocated, memory_allocated, reset_max_memory_allocated};
 
-/// A hundred layers of 256 units, in checkpoints of `size`; 0: none.
+/// Runs a hundred layers of 256 units in checkpoints of `size` layers; `size` 0 means no
+/// checkpoints.
 fn perceptron<'t>(layers: &[Linear], x: Var<'t>, size: usize) -> Var<'t> {
     let run = |layers: &[Linear], x: Var<'t>| layers.iter().fold(x, |x, fc| fc.forward(x).tanh());
     if size == 0 {
@@ -19,7 +21,7 @@ fn perceptron<'t>(layers: &[Linear], x: Var<'t>, size: usize) -> Var<'t> {
     layers.chunks(size).fold(x, |x, part| x.tape().checkpoint(|| run(part, x)))
 }
 
-/// The network of `ResNet`, each so many blocks a checkpoint; 0: none.
+/// Runs a `ResNet` in checkpoints of `size` blocks; `size` 0 means no checkpoints.
 fn resnet<'t>(model: &ResNet, x: Var<'t>, size: usize) -> Var<'t> {
     let tape = x.tape();
     tape.enter(model, || {
@@ -36,7 +38,8 @@ fn resnet<'t>(model: &ResNet, x: Var<'t>, size: usize) -> Var<'t> {
     })
 }
 
-/// The most memory beyond what was there before, and the shortest time, of three steps.
+/// Returns the peak memory of a step (in MiB, above the memory in use before the step) and the
+/// shortest time of three steps.
 fn measured(mut step: impl FnMut() -> Gradients) -> (f64, Duration) {
     let mut best = Duration::MAX;
     let mut most = 0;

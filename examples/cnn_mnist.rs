@@ -1,9 +1,10 @@
-//! The convolutional network of PyTorch's own MNIST example.
+//! The convolutional network of PyTorch's MNIST example.
 //!
-//! By default `AdamW` trains it with a rate that rises and falls once, so that few epochs do; with
-//! `--pytorch` Adadelta, as in that example: 14 epochs, a rate of 1 that falls by 0.7 after each.
+//! By default, `AdamW` trains the network with a learning rate that rises and falls once, so few
+//! epochs are enough. With `--pytorch`, Adadelta trains it as in PyTorch's example: 14 epochs, with
+//! a learning rate that starts at 1 and is multiplied by 0.7 after each epoch.
 //!
-//! `cargo run --release --example cnn_mnist`; `-- --help` lists what can be changed.
+//! `cargo run --release --example cnn_mnist`; `-- --help` lists the options.
 
 mod common;
 
@@ -22,10 +23,10 @@ struct Args {
     /// The settings of PyTorch's example: Adadelta, 14 epochs, a first learning rate of 1
     #[arg(long)]
     pytorch: bool,
-    /// What Adadelta's rate is multiplied with after every epoch
+    /// Factor of Adadelta's learning rate after every epoch
     #[arg(long, default_value_t = 0.7, requires = "pytorch")]
     gamma: f64,
-    /// Images in the order of the file in every epoch
+    /// Use the images in the order of the file in every epoch
     #[arg(long)]
     in_order: bool,
 }

@@ -1,8 +1,8 @@
-//! 99 % of MNIST's test digits in as little time as two cores allow.
+//! Reaches 99 % accuracy on MNIST's test digits in as little time as two cores allow.
 //!
-//! A small network of strided and pooled convolutions with batch normalisation, few epochs, a
-//! learning rate that rises and falls once; all images in memory.
-//! `cargo run --release --example fast_mnist`; the time counts from the first step to the last.
+//! The network is small: strided and pooled convolutions with batch normalisation. It trains for
+//! few epochs, with a learning rate that rises and falls once, and with all images in memory.
+//! `cargo run --release --example fast_mnist` reports the time from the first step to the last.
 
 mod common;
 
@@ -17,12 +17,12 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Maps of the three convolutions
+    /// Number of maps of the three convolutions
     #[arg(long, value_delimiter = ',', default_value = "12,24,48")]
     maps: Vec<usize>,
 }
 
-/// 28×28 → 14×14 → 12×12 → 6×6 → 4×4 → 2×2, and a linear layer.
+/// The sizes of the maps are 28×28 → 14×14 → 12×12 → 6×6 → 4×4 → 2×2; a linear layer follows.
 #[derive(Debug, Clone, Module)]
 struct FastNet {
     conv1: Conv2d,
@@ -37,7 +37,7 @@ struct FastNet {
 impl FastNet {
     fn new(maps: [usize; 3], rng: &mut impl Rng) -> Self {
         let [a, b, c] = maps;
-        // Normalisation has a bias of its own.
+        // No bias: the normalisation that follows has one.
         let conv =
             |from, to, kernel, rng: &mut _| Conv2d::new(from, to, kernel, rng).without_bias();
         FastNet {
@@ -56,7 +56,7 @@ impl Layer for FastNet {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let half = Pool::new(2);
         let x = self.bn1.forward(self.conv1.forward(x)).relu();
-        // Pooling first leaves a quarter of the numbers to be normalised.
+        // Pooling before the normalisation leaves a quarter of the values to normalise.
         let x = self.conv2.forward(x).max_pool2d(&half);
         let x = self.bn2.forward(x).relu();
         let x = self.conv3.forward(x).max_pool2d(&half);

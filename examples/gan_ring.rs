@@ -1,11 +1,13 @@
-//! A generative adversarial network learns a ring of eight Gaussians: two networks, two optimizers, two
-//! updates for each batch. At the end the points of the generator are counted at each of the eight.
+//! A generative adversarial network learns a ring of eight Gaussians, with two networks, two
+//! optimizers and two updates per batch. At the end, the example counts the generated points near
+//! each Gaussian.
 //!
-//! The discriminator's gradient by real points is kept small (the penalty R1 of L. Mescheder, A. Geiger,
-//! S. Nowozin, "Which training methods for GANs do actually converge?", 2018), so that none of the
-//! eight is lost: a derivative within a loss.
+//! The penalty R1 (L. Mescheder, A. Geiger, S. Nowozin, "Which training methods for GANs do
+//! actually converge?", 2018) keeps the gradient of the discriminator with respect to real points
+//! small, so that the generator covers all eight Gaussians. The loss therefore contains a
+//! derivative.
 //!
-//! `cargo run --release --example gan_ring`; `-- --help` lists what can be changed.
+//! `cargo run --release --example gan_ring`; `-- --help` lists the options.
 
 mod common;
 
@@ -28,11 +30,11 @@ fn main() -> ExitCode {
     common::main(common::command::<Args>(["40", "256", "0.002"]), run)
 }
 
-/// The distance of the Gaussians from the centre, and their standard deviation.
+/// The distance of the Gaussians from the centre, and (in `WIDTH`) their standard deviation.
 const RADIUS: f32 = 2.0;
 const WIDTH: f32 = 0.1;
 
-/// Points around eight places on a circle.
+/// Returns points around eight centres on a circle.
 fn ring(n: usize) -> Tensor {
     let noise = Tensor::normal(&[n, 2], 0.0, WIDTH.into(), &mut Philox::new(17)).to_vec();
     Tensor::from_fn(&[n, 2], |at| place(at / 2 % 8)[at % 2] + noise[at])
@@ -120,7 +122,7 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
             counts[i] += 1;
         }
     }
-    // A tenth of its share is enough to be found.
+    // A Gaussian counts as found with 50 points, a tenth of its share.
     let found = counts.iter().filter(|&&count| count >= 50).count();
     println!(
         "\nof 4000 points, {} within three widths of a centre: {counts:?}",

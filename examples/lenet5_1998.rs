@@ -1,8 +1,8 @@
-//! LeNet-5 as it was published in 1998: trainable sub-sampling, the sparse connections of C3, scaled
-//! hyperbolic tangents, radial output units with fixed bitmaps, and the paper's criterion.
+//! LeNet-5 as published in 1998: trainable sub-sampling, the sparse connections of C3, scaled
+//! hyperbolic tangents, radial output units with fixed bitmaps, and the criterion of the paper.
 //!
-//! `cargo run --release --example lenet5_1998`; `-- --help` lists what can be changed. The paper's
-//! second-order learning rates are replaced by `AdamW` with a learning rate that rises and falls.
+//! `cargo run --release --example lenet5_1998`; `-- --help` lists the options. `AdamW` with a
+//! learning rate that rises and falls replaces the second-order learning rates of the paper.
 
 mod common;
 
@@ -17,7 +17,7 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Draws the weights towards 0
+    /// Weight decay, which pulls the weights towards 0
     #[arg(long, default_value_t = 0.05)]
     weight_decay: f64,
 }
@@ -28,7 +28,8 @@ fn main() -> ExitCode {
 
 fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
     flags.set_threads()?;
-    // 32×32 pixels, -0.1 the background and 1.175 the ink: (x - m) / s with these m and s.
+    // The network expects 32×32 pixels, with -0.1 for the background and 1.175 for the ink: (x - m)
+    // / s with this m and s.
     let (m, s) = (0.1 / 1.275, 1.0 / 1.275);
     let border = [(0, 0), (0, 0), (2, 2), (2, 2)];
     let wide = |set: TensorDataset<u8>| set.map_inputs(|x| x.pad(&border, 0));

@@ -1,8 +1,8 @@
 //! LeNet learns to read handwritten digits.
 //!
-//! `cargo run --release --example lenet_mnist` trains on the 60,000 images of MNIST and tests once on
-//! the 10,000 that it never saw. `-- --augment` moves, turns and bends the images a little, in
-//! another way in each epoch. `-- --help` lists what can be changed.
+//! `cargo run --release --example lenet_mnist` trains on the 60,000 training images of MNIST and
+//! tests once on the 10,000 test images. `-- --augment` distorts the training images a little,
+//! differently in each epoch. `-- --help` lists the options.
 
 mod common;
 
@@ -18,7 +18,7 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Distort the training images: rotation, shift, scale and shear, in another way in each epoch
+    /// Distort the training images: rotation, shift, scale and shear, different in each epoch
     #[arg(long)]
     augment: bool,
 }
@@ -37,11 +37,11 @@ fn run(Args { flags, augment }: Args) -> Result<(), Failure> {
     let distorted = sets.train.clone().augment(small, flags.seed);
     let distorted = DataLoader::new(&distorted, batch).shuffle(flags.seed);
 
-    // One seed decides all that is random, so a run can be repeated bit for bit.
+    // One seed determines all random choices, so a run can be repeated bit for bit.
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet::new(&mut rng);
     let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(5e-4);
-    // Slowly to long steps, then slowly down to none.
+    // The learning rate rises slowly to its maximum, then falls slowly to 0.
     let steps = epochs as usize * plain.len();
     let schedule = OneCycleLr::new(flags.lr, steps).pct_start(0.2).cycle_momentum(false);
     Task {

@@ -1,7 +1,7 @@
 //! A multilayer perceptron learns to read handwritten digits.
 //!
-//! `cargo run --release --example mnist_mlp` trains on the 60,000 images of MNIST and tests on the
-//! 10,000 that it never saw in training. `-- --help` lists what can be changed.
+//! `cargo run --release --example mnist_mlp` trains on the 60,000 training images of MNIST and
+//! tests on the 10,000 test images. `-- --help` lists the options.
 
 mod common;
 
@@ -19,17 +19,17 @@ struct Args {
     /// Sizes of the hidden layers
     #[arg(long, value_delimiter = ',', default_value = "512,256")]
     layers: Vec<usize>,
-    /// What stands between two layers
+    /// Activation function between two layers
     #[arg(long, value_enum, default_value_t = Activation::Relu)]
     activation: Activation,
-    /// What turns gradients into steps, with a learning rate of 0.05 (sgd), 0.01 (adagrad) or 0.001 if
-    /// none is given; it falls in a straight line towards 0 after the last epoch
+    /// Optimizer. Its default learning rate is 0.05 (sgd), 0.01 (adagrad) or 0.001 (adam, adamw);
+    /// the rate falls linearly and reaches 0 after the last epoch
     #[arg(long, value_enum, default_value_t = Rule::Sgd)]
     optimizer: Rule,
     /// Momentum of sgd
     #[arg(long, default_value_t = 0.9)]
     momentum: f64,
-    /// Weight decay of sgd: draws the weights towards 0, against learning by heart
+    /// Weight decay of sgd: pulls the weights towards 0, against overfitting
     #[arg(long, default_value_t = 0.0)]
     weight_decay: f64,
 }
@@ -65,11 +65,11 @@ fn run(args: &Args) -> Result<(), Failure> {
     let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
     let held_out = DataLoader::new(&sets.held_out, 1000);
 
-    // One seed decides all that is random, so a run can be repeated bit for bit.
+    // One seed determines all random choices, so a run can be repeated bit for bit.
     let mut rng = Philox::new(flags.seed);
     let mut model = mlp(args, &mut rng);
     let mut optimizer = optimizer(args);
-    // Long steps first, to get near; short ones later, to settle.
+    // The learning rate falls linearly per epoch: large steps at first, small steps at the end.
     let epoch = train.len();
     let falling = |step| 1.0 - (step / epoch) as f64 / epochs as f64;
     Task {
@@ -85,8 +85,8 @@ fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each hidden layer is a matrix product and a bend; without the bend, all layers together would
-/// be one matrix.
+/// Each hidden layer is a matrix product and a nonlinear function. Without the nonlinear function,
+/// all layers together would equal a single matrix.
 fn mlp(args: &Args, rng: &mut Philox) -> Sequential {
     let mut model = Sequential::new().add(Flatten::new());
     let mut inputs = 28 * 28;

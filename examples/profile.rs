@@ -1,10 +1,11 @@
-//! Where the time of a training step goes. `cargo run --release --example profile`
+//! Shows where the time of a training step goes. `cargo run --release --example profile`
 //!
-//! A tape that is `profiled()` notes each kernel that it executes: what it computed, in which layer, how long
-//! it took and how many bytes it read and wrote. Kernels of the walk back are charged to the operations of
-//! the forward pass whose derivative they compute.
+//! A `profiled()` tape records each kernel that it runs: what it computed, in which layer, how long
+//! it took, and how many bytes it read and wrote. Kernels of the backward pass are charged to the
+//! operations of the forward pass whose derivatives they compute.
 //!
-//! `-- FILE.json` also writes the run over time: open it in `chrome://tracing` or <https://ui.perfetto.dev>.
+//! `-- FILE.json` also writes a timeline of the run: open it in `chrome://tracing` or
+//! <https://ui.perfetto.dev>.
 
 use std::error::Error;
 use wengert::models::LeNet;
@@ -25,14 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         optimizer.step(&mut model, &gradients);
         profiled.then(|| tape.profile())
     };
-    // The first steps ask the system for memory, which the later ones use again.
+    // The first steps allocate memory, which later steps reuse.
     for _ in 0..3 {
         step(false);
     }
     let profile = step(true).ok_or("a profile was asked for")?;
     println!("LeNet, one step on 64 images\n{profile}");
 
-    // The rows behind the table: the kernels that took longest.
+    // The rows of the table: the kernels with the longest times.
     let mut rows: Vec<_> = profile.rows().iter().collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.time));
     println!("The five longest kernels:");

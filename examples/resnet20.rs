@@ -1,8 +1,8 @@
 //! A residual network of twenty layers, on Fashion-MNIST or CIFAR-10.
 //!
-//! `cargo run --release --example resnet20 -- --data FOLDER` with the four files of Fashion-MNIST, or
-//! `-- --cifar FOLDER` with the binary files of CIFAR-10; without a flag, Fashion-MNIST is searched in
-//! the usual places. Training images are mirrored at random.
+//! `cargo run --release --example resnet20 -- --data FOLDER` uses the four files of Fashion-MNIST,
+//! and `-- --cifar FOLDER` uses the binary files of CIFAR-10. Without a flag, the example searches
+//! the usual places for Fashion-MNIST. Training images are mirrored at random.
 
 mod common;
 

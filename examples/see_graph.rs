@@ -1,7 +1,8 @@
-//! Draws what models record. `cargo run --example see_graph -- [directory]`
+//! Draws the graphs that models record. `cargo run --example see_graph -- [directory]`
 //!
-//! Writes the programs of LeNet and of a residual block, forward alone and with the gradients of all
-//! parameters, as pictures for Graphviz (`.dot`) and as data (`.json`, see `docs/graph-json.md`).
+//! Writes the graphs of LeNet and of a residual block, for the forward pass alone and with the
+//! gradients of all parameters: as pictures for Graphviz (`.dot`) and as data (`.json`, see
+//! `docs/graph-json.md`).
 
 use std::error::Error;
 use std::fs;
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Records a training step of a model and writes its program, without gradients and with.
+/// Records a training step of a model and writes its graph, without and with gradients.
 fn draw(
     directory: &Path,
     name: &str,
@@ -49,12 +50,12 @@ fn draw(
     let forward = tape.graph();
     write(directory, name, &forward)?;
 
-    // Gradients that are variables: the derivative rules record what they compute.
+    // `grad` returns variables, so the derivative rules record their operations.
     loss.grad(&tape.params(model));
     let both = tape.graph();
     write(directory, &format!("{name}_with_gradients"), &both)?;
 
-    // The same, with a node for each layer.
+    // The same graph, with one node per layer.
     let path = directory.join(format!("{name}_layers.dot"));
     put(&path, &Dot::new(&both).depth(0).to_string())?;
     println!("{}: the layers alone", path.display());

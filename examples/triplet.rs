@@ -1,11 +1,11 @@
-//! A triplet embedding: a network maps images to points, so that images of a character are near each
-//! other and far from those of other characters (F. Schroff, D. Kalenichenko, J. Philbin, "A unified
-//! embedding for face recognition and clustering", 2015). The characters are invented: a few curved
-//! strokes, drawn by a shaky hand. The network is trained on some of them and tested on others that it
-//! has never seen: how often are two drawings of one character nearer to each other than two drawings of
-//! different characters?
+//! A triplet embedding: a network maps images to points, so that images of one character are close
+//! to each other and far from images of other characters (F. Schroff, D. Kalenichenko, J. Philbin,
+//! "A unified embedding for face recognition and clustering", 2015). The characters are random: a
+//! few curved strokes, with small random changes in each drawing. The example trains on some
+//! characters and tests on others: how often are two drawings of one character closer to each other
+//! than two drawings of different characters?
 //!
-//! `cargo run --release --example triplet`; `-- --help` lists what can be changed.
+//! `cargo run --release --example triplet`; `-- --help` lists the options.
 
 mod common;
 
@@ -19,7 +19,7 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// How many characters are trained on
+    /// Number of characters to train on
     #[arg(long, default_value_t = 500)]
     characters: usize,
 }
@@ -28,14 +28,14 @@ fn main() -> ExitCode {
     common::main(common::command::<Args>(["12", "12", "0.002"]), run)
 }
 
-/// Characters, each with some drawings of it: [characters, drawings, 1, 8, 8].
+/// Characters, each with several drawings: [characters, drawings, 1, 8, 8].
 struct Alphabet(Tensor);
 
 const DRAWINGS: usize = 8;
 
 impl Alphabet {
-    /// Invents characters of three strokes. A stroke is a Bézier curve of three points; each drawing moves
-    /// them a little.
+    /// Creates random characters of three strokes. A stroke is a Bézier curve of three points. Each
+    /// drawing moves the points a little.
     fn new(characters: usize, rng: &mut Philox) -> Self {
         let mut pixels = vec![];
         for _ in 0..characters {
@@ -50,7 +50,8 @@ impl Alphabet {
     }
 }
 
-/// The ink of strokes on 8×8 pixels: that of the nearest point of a stroke.
+/// Draws strokes on 8×8 pixels. The ink of a pixel depends on its distance to the nearest point of
+/// a stroke.
 fn drawn(points: &[f32]) -> Vec<f32> {
     let mut pixels = vec![0.0f32; 64];
     for stroke in points.chunks(6) {
@@ -70,7 +71,8 @@ fn drawn(points: &[f32]) -> Vec<f32> {
     pixels
 }
 
-/// An example is a character: a batch has all drawings of each, with the character's number.
+/// An example is a character. A batch contains all drawings of its characters, with the number of
+/// the character for each drawing.
 impl Dataset for Alphabet {
     type Batch = (Tensor, Tensor<i64>);
     fn len(&self) -> usize {
@@ -83,17 +85,18 @@ impl Dataset for Alphabet {
     }
 }
 
-/// Points on the unit sphere.
+/// Maps images to points on the unit sphere.
 fn embed<'t>(model: &Sequential, images: Var<'t>) -> Var<'t> {
     let x = model.forward(images);
     x / (x.square().sum(&[1], true) + 1e-6).sqrt()
 }
 
-/// All triplets of a batch: the mean of max(0, d(a, p)² - d(a, n)² + 0.2) over those that are not yet 0.
+/// Returns the triplet loss over all triplets of a batch: the mean of max(0, d(a, p)² - d(a, n)² +
+/// 0.2) over the triplets for which it is above 0.
 fn triplets<'t>(model: &Sequential, step: &'t Step, batch: &(Tensor, Tensor<i64>)) -> Var<'t> {
     let (images, labels) = batch;
     let x = embed(model, step.constant(images.clone()));
-    // On the sphere, d² is 2 - 2 cos.
+    // On the unit sphere, d² is 2 - 2 cos.
     let distances = 2.0 - 2.0 * x.matmul_t(x, false, true);
     let same = labels.unsqueeze(1).eq(&labels.unsqueeze(0));
     let hinge = (distances.unsqueeze(2) - distances.unsqueeze(1) + 0.2).relu();
@@ -107,8 +110,8 @@ fn triplets<'t>(model: &Sequential, step: &'t Step, batch: &(Tensor, Tensor<i64>
     hinge.sum_all() / (active.sum_all() + 1.0)
 }
 
-/// How often, of two pairs, the one of the same class is nearer: the area under the curve of hits and
-/// false alarms. Equal distances count half.
+/// Returns the probability that a pair of one class is closer than a pair of different classes: the
+/// area under the ROC curve. Equal distances count half.
 fn area(points: &Tensor, labels: &Tensor<i64>) -> f64 {
     let (distances, labels) = (points.matmul(&points.t()).to_vec(), labels.to_vec());
     let n = labels.len();
@@ -117,7 +120,7 @@ fn area(points: &Tensor, labels: &Tensor<i64>) -> f64 {
         .map(|(a, b)| (-distances[a * n + b], labels[a] == labels[b]))
         .collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // Ranks of the pairs of one class (H. B. Mann, D. R. Whitney, 1947).
+    // The rank sum of the pairs of one class (H. B. Mann, D. R. Whitney, 1947).
     let (mut ranks, mut same) = (0.0, 0.0);
     let mut first = 0;
     for equal in pairs.chunk_by(|a, b| a.0 == b.0) {

@@ -1,8 +1,8 @@
-//! A model with two inputs adds handwritten digits: it sees two images, and says which of the sums 0 to
-//! 18 it is. The digits are part of the library; pairs for the test are of digits that were not
-//! trained on.
+//! A model with two inputs adds handwritten digits: it gets two images and classifies their sum,
+//! from 0 to 18. The digits are part of the library. The test pairs consist of digits that are not
+//! used in training.
 //!
-//! `cargo run --release --example two_inputs`; `-- --help` lists what can be changed.
+//! `cargo run --release --example two_inputs`; `-- --help` lists the options.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     common::main(common::command::<Args>(["30", "64", "0.003"]), run)
 }
 
-/// Both digits are read by the same layers; what was read of them is added.
+/// The same layers read both digits; the model adds the two results.
 #[derive(Module)]
 struct Adder {
     reader: Linear,
@@ -39,7 +39,7 @@ impl Adder {
     }
 }
 
-/// Pairs of these digits, drawn by their number, and their sum.
+/// Pairs of digits with their sum. The number of a pair determines its digits.
 struct Pairs {
     digits: Subset<std::sync::Arc<TensorDataset>>,
     len: usize,
@@ -60,7 +60,7 @@ impl Dataset for Pairs {
     }
 }
 
-/// A random number for each number, of one stream or another.
+/// Returns a random number that is determined by `stream` and `number`.
 fn random(stream: u64, number: usize) -> usize {
     (Philox::with_stream(stream, number as u64).next_u64() >> 32) as usize
 }

@@ -1,7 +1,8 @@
-//! The network of 1989 that read zip codes, on the digits from envelopes (USPS): 9,760 parameters.
+//! The network of 1989 for handwritten zip codes, trained on digits from envelopes (USPS): 9,760
+//! parameters.
 //!
-//! `cargo run --release --example zipcode_1989 -- --data FOLDER`, where the folder holds zip.train
-//! and zip.test; without the flag, the usual places are searched.
+//! `cargo run --release --example zipcode_1989 -- --data FOLDER`, where the folder contains
+//! zip.train and zip.test. Without the flag, the example searches the usual places.
 
 mod common;
 
@@ -16,10 +17,10 @@ use wengert::prelude::*;
 struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Train on the digits as they are, neither moved nor turned
+    /// Train on the original digits, without random shifts and rotations
     #[arg(long)]
     plain: bool,
-    /// Draws the weights towards 0
+    /// Weight decay, which pulls the weights towards 0
     #[arg(long, default_value_t = 0.0)]
     weight_decay: f64,
 }
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
     common::main(common::command::<Args>(["40", "8", "0.03"]), run)
 }
 
-/// The mean squared distance from 1 for the right class and -1 for the others: the paper's
-/// criterion.
+/// Returns the mean squared distance from 1 for the true class and from -1 for the other classes:
+/// the criterion of the paper.
 fn squared_error<'t>(scores: Var<'t>, classes: &Tensor<i64>) -> Var<'t> {
     let shape = scores.shape();
     let twos = Tensor::full(&[shape[0], 1], 2.0);
@@ -48,7 +49,8 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
     let (epochs, batch) = (flags.epochs, flags.batch);
     let held_out = DataLoader::new(&sets.held_out, 500);
     let as_written = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
-    // A little moved, turned and sized anew in every epoch; what comes into view is background.
+    // Small random shifts, rotations, scales and shears, different in every epoch. New pixels at
+    // the border have the value of the background.
     let small = RandomAffine::new()
         .degrees(7.0)
         .translate(0.06, 0.06)

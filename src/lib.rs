@@ -1,9 +1,9 @@
 //! Reverse-mode automatic differentiation and neural networks in pure Rust.
 //!
-//! A Wengert list is the tape of reverse-mode differentiation: every operation, in the order it
-//! happened (R. E. Wengert, "A simple automatic derivative evaluation program", 1964). Here it is a
-//! [`Tape`](autograd::Tape). Values on it are [`Var`](autograd::Var)s, which compute like numbers
-//! and know their derivatives, of any order:
+//! A Wengert list is the tape of reverse-mode differentiation: it records every operation in the
+//! order of execution (R. E. Wengert, "A simple automatic derivative evaluation program", 1964). In
+//! this library the list is a [`Tape`](autograd::Tape). The values on a tape are
+//! [`Var`](autograd::Var)s. They compute like numbers, and they have derivatives of any order:
 //!
 //! ```
 //! use wengert::prelude::*;
@@ -16,25 +16,26 @@
 //! assert!((curvature.value().at(&[1]) - (2.0 * 1f32.cos() - 1f32.sin())).abs() < 1e-6);
 //! ```
 //!
-//! This package holds the parts together; [`prelude`] has the names that most programs use.
+//! This package combines the parts of the library. [`prelude`] contains the names that most
+//! programs use.
 //!
 //! | | |
 //! |---|---|
-//! | [`tensor`] | dense strided tensors on the CPU and every kernel that touches their numbers |
-//! | [`autograd`] | tape, variables, the rules of derivatives, parameters, gradient checking |
-//! | [`nn`] | layers, losses, initialisation, saved models; no derivative is written there |
-//! | [`optim`] | what makes better parameters from gradients |
-//! | [`data`] | data sets and the loader that makes batches of them |
-//! | [`train`] | the training loop, evaluation, checkpoints, pictures |
-//! | [`models`] | networks known by name |
-//! | [`testing`] | tests of operations of your own |
+//! | [`tensor`] | dense strided tensors on the CPU, and the kernels that compute with them |
+//! | [`autograd`] | tape, variables, derivative rules, parameters, gradient checking |
+//! | [`nn`] | layers, losses, initialisation, saved models; it contains no derivative rules |
+//! | [`optim`] | optimizers and learning rate schedules |
+//! | [`data`] | data sets, and the loader that makes batches |
+//! | [`train`] | the training loop, evaluation, checkpoints, plots |
+//! | [`models`] | well-known networks |
+//! | [`testing`] | tests for operations that you define |
 //!
 //! # Training a model
-//! A tape is one step: make one, run the model, take the gradients, let the optimizer change the
-//! parameters. The tape says how layers such as dropout behave: as in training on
-//! [`Tape::train`](autograd::Tape::train), as in evaluation on [`Tape::eval`](autograd::Tape::eval)
-//! and [`Tape::inference`](autograd::Tape::inference). On [`Tape::new`](autograd::Tape::new), which
-//! is for calculus, they refuse to run.
+//! One tape is one step: create a tape, run the model, compute the gradients, and let the optimizer
+//! update the parameters. The tape has a mode, which layers such as dropout follow: training on
+//! [`Tape::train`](autograd::Tape::train), evaluation on [`Tape::eval`](autograd::Tape::eval) and
+//! [`Tape::inference`](autograd::Tape::inference). A tape of [`Tape::new`](autograd::Tape::new) is
+//! for calculus and has no mode: these layers panic on it.
 //!
 //! ```
 //! use wengert::prelude::*;
@@ -68,27 +69,28 @@
 //! assert!(losses[19] < 0.6 * losses[0]);
 //! ```
 //!
-//! The loop of epochs and batches need not be written again: [`train::Trainer`] runs it, with
-//! progress, validation and checkpoints, and [`train::plot`] draws what came of it.
+//! [`train::Trainer`] runs the loop over epochs and batches, with a progress line, validation and
+//! checkpoints. [`train::plot`] draws the results.
 //!
 //! # Where time goes, and where NaN comes from
-//! [`Tape::profiled`](autograd::Tape::profiled) notes each kernel of a run: a table per operation and per
-//! layer, and a trace for Chrome and Perfetto. `cargo run --release --example profile` shows one.
-//! [`Tape::detecting_anomalies`](autograd::Tape::detecting_anomalies) refuses the first NaN or infinity, in
-//! a value or in a gradient, and names the operation that made it, its layer and its line.
+//! [`Tape::profiled`](autograd::Tape::profiled) records each kernel of a run. It gives a table per
+//! operation and per layer, and a trace for Chrome and Perfetto. `cargo run --release --example
+//! profile` shows a profile. [`Tape::detecting_anomalies`](autograd::Tape::detecting_anomalies)
+//! panics at the first NaN or infinity, in a value or in a gradient, and names the operation that
+//! produced it, its layer and its source line.
 //!
 //! # Features
-//! Both are on by default; numbers are the packages that a program compiles, this library's own seven
-//! or eight included.
+//! Both features are enabled by default. The last column is the number of packages that a program
+//! compiles, including the seven or eight packages of this library.
 //!
 //! | feature | | packages |
 //! |---|---|---|
 //! | | tensors, derivatives, layers, optimizers, data | 40 |
-//! | `train` | [`train`]: the loop with its progress line | 46 |
-//! | `plots` | [`train::plot`]: SVG and PNG pictures, nothing of the system is needed | 51 |
+//! | `train` | [`train`]: the training loop with its progress line | 46 |
+//! | `plots` | [`train::plot`]: SVG and PNG plots, without system libraries | 51 |
 
-/// The traits of random generators: [`Philox`](tensor::Philox) is an [`Rng`](rand::Rng), whose methods need the
-/// trait in scope.
+/// The traits of random number generators. [`Philox`](tensor::Philox) implements
+/// [`Rng`](rand::Rng); import this trait to call its methods.
 pub use rand;
 pub use wengert_autograd as autograd;
 pub use wengert_autograd::testing;
@@ -102,12 +104,12 @@ pub use wengert_train as train;
 pub mod models;
 pub mod prelude;
 
-/// The program of the README is a test.
+/// Runs the programs of the README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So are the programs of the page on messages of the compiler.
+/// Runs the programs of the page on compiler messages as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/what-rustc-says.md")]
 struct WhatRustcSays;

@@ -1,8 +1,8 @@
 //! The names that most programs use: `use wengert::prelude::*;`
 //!
-//! No name of the standard library is among them. What is needed less often stands in the parts:
-//! [`nn::init`](crate::nn::init), [`autograd::gradcheck`](crate::autograd::gradcheck()),
-//! [`optim::Rule`](crate::optim::Rule).
+//! The prelude contains no name of the standard library. Names that are needed less often are in
+//! the modules of the library: [`nn::init`](crate::nn::init),
+//! [`autograd::gradcheck`](crate::autograd::gradcheck()), [`optim::Rule`](crate::optim::Rule).
 
 pub use wengert_autograd::{
     Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,

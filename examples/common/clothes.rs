@@ -1,4 +1,4 @@
-//! What the examples on small pictures share: Fashion-MNIST or CIFAR-10, mirrored at random.
+//! Shared code of the examples on small pictures: Fashion-MNIST or CIFAR-10, mirrored at random.
 
 use super::{Failure, Flags, Sets, Task};
 use clap::Args;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use wengert::data::{Cifar10, RandomHorizontalFlip};
 use wengert::prelude::*;
 
-/// Which pictures, and how they are changed.
+/// Flags that select the pictures and their augmentation.
 #[derive(Args, Clone, Debug)]
 pub struct Clothes {
-    /// Folder with the binary files of CIFAR-10, to be used in place of Fashion-MNIST
+    /// Folder with the binary files of CIFAR-10, used in place of Fashion-MNIST
     #[arg(long, value_name = "DIR")]
     pub cifar: Option<PathBuf>,
-    /// Train on the pictures as they are, not mirrored
+    /// Train on the original pictures, without random mirroring
     #[arg(long)]
     pub plain: bool,
 }
@@ -25,7 +25,7 @@ impl Clothes {
         }
     }
 
-    /// SGD with momentum and weight decay, a learning rate that rises and falls.
+    /// Trains with SGD with momentum and weight decay, and a learning rate that rises and falls.
     pub fn classify(
         &self,
         name: &'static str,

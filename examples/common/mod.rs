@@ -1,4 +1,4 @@
-//! What the examples on images share: the flags, the division of the data, the run, its pictures.
+//! Shared code of the examples on images: the flags, the split of the data, the run, the pictures.
 
 #![allow(dead_code, unused_imports)] // each example uses a part
 
@@ -16,10 +16,10 @@ pub use clothes::Clothes;
 
 pub type Failure = Box<dyn Error>;
 
-/// Flags that every example has.
+/// The flags of every example.
 #[derive(Args, Clone, Debug)]
 pub struct Flags {
-    /// How often every image is seen
+    /// Number of epochs: how often each image is used
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub epochs: u64,
     /// Images per step
@@ -28,32 +28,33 @@ pub struct Flags {
     /// The largest learning rate
     #[arg(long, value_parser = above_zero)]
     pub lr: f64,
-    /// Decides the initial weights, the order of the images and all else that is random
+    /// Random seed: determines the initial weights, the order of the images and all other random
+    /// choices
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Folder with the data
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Threads [default: one per core]
+    /// Number of threads [default: one per core]
     #[arg(long)]
     pub threads: Option<usize>,
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
-    /// Test on a sixth of the training images, held out: what the choice of hyperparameters may
-    /// look at, so that the test images stay unseen
+    /// Hold out a sixth of the training images and test on them. Use this to choose
+    /// hyperparameters, so that the test images stay unseen
     #[arg(long)]
     pub validate: bool,
-    /// Where the pictures go [default: target/<name of the example>]
+    /// Folder for the pictures [default: target/<name of the example>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Save the run into this file after every epoch
+    /// Save a checkpoint of the run in this file after every epoch
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// Go on with the run in this file
+    /// Resume the run from this file
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
-    /// No pictures
+    /// Draw no pictures
     #[arg(long)]
     pub no_pictures: bool,
 }
@@ -74,7 +75,8 @@ fn above_zero(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The command line of an example, with its own defaults for `--epochs`, `--batch` and `--lr`.
+/// Returns the command line of an example, with its own defaults for `--epochs`, `--batch` and
+/// `--lr`.
 pub fn command<A: clap::Parser>(defaults: [&'static str; 3]) -> Command {
     ["epochs", "batch", "lr"].into_iter().zip(defaults).fold(
         A::command(),
@@ -84,7 +86,7 @@ pub fn command<A: clap::Parser>(defaults: [&'static str; 3]) -> Command {
     )
 }
 
-/// Runs an example, and prints what went wrong as a sentence.
+/// Runs an example, and prints an error as a sentence.
 pub fn main<A: clap::Parser>(
     command: Command,
     run: impl FnOnce(A) -> Result<(), Failure>,
@@ -99,14 +101,14 @@ pub fn main<A: clap::Parser>(
     }
 }
 
-/// Images to train on, and those to be tested with.
+/// The images to train on, and the images to test on.
 pub struct Sets<X: Feature> {
     pub train: Subset<Arc<TensorDataset<X>>>,
     pub held_out: Subset<Arc<TensorDataset<X>>>,
 }
 
 impl Flags {
-    /// As many threads as asked for.
+    /// Sets the number of threads, if the flag is given.
     pub fn set_threads(&self) -> Result<(), Failure> {
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
@@ -114,20 +116,20 @@ impl Flags {
         Ok(())
     }
 
-    /// `validation` or `test`: what the images that are not trained on are.
+    /// Returns the name of the held-out set: `validation` or `test`.
     pub fn held_out(&self) -> &'static str {
         if self.validate { "validation" } else { "test" }
     }
 
-    /// The training images and the test images, or with `--validate` the training images in two
-    /// parts, each with the same share of every class.
+    /// Returns the training images and the test images. With `--validate`, it splits the training
+    /// images in two parts instead, each with the same share of every class.
     pub fn divide<X: Feature>(&self, train: TensorDataset<X>, test: TensorDataset<X>) -> Sets<X> {
         let whole = |set: TensorDataset<X>| {
             let n = set.len();
             Subset::new(Arc::new(set), 0..n)
         };
         let (train, held_out) = if self.validate {
-            // Always the same images, whatever the seed of the run.
+            // A fixed seed: the split does not depend on the seed of the run.
             let [train, valid] = stratified_split(train, [5.0 / 6.0, 1.0 / 6.0], 0);
             (train, valid)
         } else {
@@ -138,7 +140,7 @@ impl Flags {
         Sets { train: Subset::new(Arc::clone(train.dataset()), first), held_out }
     }
 
-    /// MNIST as images of one channel, as bytes.
+    /// Returns MNIST as images of one channel, as bytes.
     pub fn mnist_bytes(&self) -> Result<Mnist, Failure> {
         let mnist = match &self.data {
             Some(folder) => Mnist::from_folder(folder)?,
@@ -147,13 +149,14 @@ impl Flags {
         Ok(mnist.with_channel())
     }
 
-    /// MNIST with pixels of mean 0 and variance 1: that suits the scale of the initial weights.
+    /// Returns MNIST with pixels of mean 0 and variance 1, which suits the scale of the initial
+    /// weights.
     pub fn mnist(&self) -> Result<Sets<u8>, Failure> {
         let mnist = self.mnist_bytes()?.normalize(Mnist::MEAN, Mnist::STD);
         Ok(self.divide(mnist.train, mnist.test))
     }
 
-    /// Fashion-MNIST in the same form.
+    /// Returns Fashion-MNIST in the same form.
     pub fn fashion(&self) -> Result<Sets<u8>, Failure> {
         let fashion = match &self.data {
             Some(folder) => FashionMnist::from_folder(folder)?,
@@ -164,7 +167,8 @@ impl Flags {
     }
 }
 
-/// CIFAR-10 from its binary files in a folder: pixels of mean 0 and variance 1 in each channel.
+/// Returns CIFAR-10 from its binary files in a folder, with pixels of mean 0 and variance 1 in each
+/// channel.
 pub fn cifar(flags: &Flags, folder: &std::path::Path) -> Result<Sets<u8>, Failure> {
     let cifar = Cifar10::from_folder(folder)?.normalize_channels(&Cifar10::MEAN, &Cifar10::STD);
     Ok(flags.divide(cifar.train, cifar.test))
@@ -173,11 +177,11 @@ pub fn cifar(flags: &Flags, folder: &std::path::Path) -> Result<Sets<u8>, Failur
 /// The names of the ten digits.
 pub const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/// A classifier to be trained, from the first step to the pictures.
+/// A classification task: the data, the objective and the schedule of a run.
 pub struct Task<'a> {
     pub name: &'static str,
     pub flags: &'a Flags,
-    /// What is learnt.
+    /// The loss and the metrics.
     pub objective: Objective<'a>,
     pub schedule: &'a dyn Schedule,
     pub train: &'a dyn Batches,
@@ -186,8 +190,8 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Trains, evaluates once on what was held out, and writes curves, confusion matrix and
-    /// mistakes.
+    /// Trains the model, evaluates it once on the held-out set, and draws curves, confusion matrix
+    /// and mistakes.
     pub fn classify(
         self,
         model: &mut dyn Layer,
@@ -224,8 +228,8 @@ impl Task<'_> {
 }
 
 impl Flags {
-    /// A run towards this objective. The test images are looked at once, at the end; what is held out
-    /// of the training images, after every epoch.
+    /// Returns a trainer for this objective. Test images are evaluated only once, at the end; a
+    /// validation set is evaluated after every epoch.
     pub fn trainer<'a>(&self, objective: Objective<'a>, held_out: &'a dyn Batches) -> Trainer<'a> {
         let mut trainer = Trainer::new(objective);
         if self.validate {
@@ -240,7 +244,8 @@ impl Flags {
         trainer
     }
 
-    /// A run of any model on any batches, which saves a checkpoint into the folder of its pictures.
+    /// Returns a trainer for any model and any batches. It saves a checkpoint in the folder of the
+    /// pictures.
     pub fn custom<'a, B>(&self, name: &str) -> Result<Trainer<'a, B, f32, Custom>, Failure> {
         let out = self.out(name);
         std::fs::create_dir_all(&out)?;
@@ -260,12 +265,13 @@ impl Flags {
         Ok(())
     }
 
-    /// Where the pictures go.
+    /// Returns the folder for the pictures.
     pub fn out(&self, name: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| PathBuf::from("target").join(name))
     }
 
-    /// The weights of the first convolution, and what the first layers make of an image.
+    /// Draws the weights of the first convolution, and the outputs of the first layers for one
+    /// image.
     pub fn look_inside(
         &self,
         name: &str,

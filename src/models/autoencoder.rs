@@ -1,12 +1,14 @@
-//! An image through a narrow code and back.
+//! A convolutional autoencoder.
 
 use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
-/// A convolutional autoencoder of 28×28 images: two convolutions with stride 2 and a linear layer
-/// make the code, a linear layer and two transposed convolutions the image again. \[N, 1, 28, 28\] →
-/// \[N, 1, 28, 28\] logits of the pixels: their sigmoid is the image.
+/// A convolutional autoencoder of 28×28 images: \[N, 1, 28, 28\] → \[N, 1, 28, 28\] logits of the
+/// pixels.
+///
+/// Two convolutions with stride 2 and a linear layer encode the image. A linear layer and two
+/// transposed convolutions decode it. The sigmoid of the logits is the image.
 ///
 /// ```
 /// use wengert::models::Autoencoder;
@@ -21,22 +23,22 @@ use rand::Rng;
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Autoencoder {
-    /// 28×28 → 14×14.
+    /// The first convolution: 28×28 → 14×14.
     pub conv1: Conv2d,
-    /// 14×14 → 7×7.
+    /// The second convolution: 14×14 → 7×7.
     pub conv2: Conv2d,
-    /// The code.
+    /// The linear layer to the code.
     pub encode: Linear,
-    /// From the code.
+    /// The linear layer from the code.
     pub decode: Linear,
-    /// 7×7 → 14×14.
+    /// The first transposed convolution: 7×7 → 14×14.
     pub deconv1: ConvTranspose2d,
-    /// 14×14 → 28×28.
+    /// The second transposed convolution: 14×14 → 28×28.
     pub deconv2: ConvTranspose2d,
 }
 
 impl Autoencoder {
-    /// With a code of so many numbers.
+    /// Creates an autoencoder with a code of `code` numbers.
     pub fn new(code: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Autoencoder {
             conv1: Conv2d::new(1, 16, 3, rng).stride(2).padding(1),
@@ -48,10 +50,10 @@ impl Autoencoder {
         }
     }
 
-    /// The codes of images: \[N, 1, 28, 28\] → \[N, code\].
+    /// Returns the codes of images: \[N, 1, 28, 28\] → \[N, code\].
     ///
     /// # Panics
-    /// If the images have another shape.
+    /// If the images do not have the shape \[N, 1, 28, 28\].
     #[track_caller]
     pub fn code<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("Autoencoder", x, 1, Some(28));
@@ -62,7 +64,8 @@ impl Autoencoder {
         })
     }
 
-    /// The logits of the pixels of images with these codes.
+    /// Returns the logits of the pixels of the images with these codes: \[N, code\] → \[N, 1, 28,
+    /// 28\].
     pub fn image<'t>(&self, code: Var<'t>) -> Var<'t> {
         code.tape().enter(self, || {
             let x = self.decode.forward(code).relu().reshape(&[-1, 32, 7, 7]);

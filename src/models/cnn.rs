@@ -4,9 +4,12 @@ use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
-/// conv 32, conv 64, max-pooling, dropout, linear 128, dropout, linear 10: \[N, 1, 28, 28\] →
-/// \[N, 10\] logits, with 1,199,882 parameters. Names, shapes and initial values are those of
-/// PyTorch's `examples/mnist`, which trains it with Adadelta.
+/// The network of PyTorch's `examples/mnist`: \[N, 1, 28, 28\] → \[N, 10\] logits, with 1,199,882
+/// parameters.
+///
+/// It consists of convolutions with 32 and 64 maps, max-pooling, dropout, a linear layer of 128
+/// units, dropout, and a linear layer of 10 units. Names, shapes and initial values are those of
+/// PyTorch's example, which trains the network with Adadelta.
 ///
 /// ```
 /// use wengert::models::Cnn;
@@ -17,22 +20,22 @@ use rand::Rng;
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Cnn {
-    /// 1 → 32 maps, 3×3.
+    /// The convolution from 1 to 32 maps: 3×3.
     pub conv1: Conv2d,
-    /// 32 → 64 maps, 3×3.
+    /// The convolution from 32 to 64 maps: 3×3.
     pub conv2: Conv2d,
-    /// After the pooling.
+    /// The dropout after the pooling.
     pub dropout1: Dropout,
-    /// 64·12·12 → 128.
+    /// The linear layer from 64·12·12 to 128 units.
     pub fc1: Linear,
-    /// Before the last layer.
+    /// The dropout before the last layer.
     pub dropout2: Dropout,
-    /// 128 → 10.
+    /// The linear layer from 128 units to the 10 classes.
     pub fc2: Linear,
 }
 
 impl Cnn {
-    /// A network with PyTorch's initial values.
+    /// Creates a network with PyTorch's initial values.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         Cnn {
             conv1: Conv2d::new(1, 32, 3, rng),

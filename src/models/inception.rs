@@ -1,20 +1,21 @@
-//! Branches side by side.
+//! Inception blocks: parallel branches with different kernel sizes.
 
 use crate::prelude::*;
 use rand::Rng;
 
-/// A convolution, batch normalisation and ReLU.
+/// A convolution followed by batch normalisation and ReLU.
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct ConvUnit {
-    /// Keeps height and width.
+    /// The convolution; it keeps height and width.
     pub conv: Conv2d,
-    /// After `conv`.
+    /// The normalisation after `conv`.
     pub bn: BatchNorm2d,
 }
 
 impl ConvUnit {
-    /// `kernel` is odd.
+    /// Creates a unit from `inputs` to `outputs` maps. `kernel` must be odd, so that height and
+    /// width are kept.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -32,9 +33,12 @@ impl Layer for ConvUnit {
     }
 }
 
-/// Four views of the same input, joined along the channels: 1×1; 3×3 and 5×5 behind a narrow 1×1;
-/// max-pooling before a 1×1 (Szegedy et al., "Going Deeper with Convolutions", 2015).
-/// \[N, C, H, W\] → \[N, 4·width, H, W\].
+/// Four parallel branches on the same input, joined along the channels: \[N, C, H, W\] → \[N,
+/// 4·width, H, W\].
+///
+/// The branches are a 1×1 convolution; a narrow 1×1 and then a 3×3 convolution; a narrow 1×1 and
+/// then a 5×5 convolution; and max-pooling and then a 1×1 convolution. (Szegedy et al., "Going
+/// Deeper with Convolutions", 2015.)
 ///
 /// ```
 /// use wengert::models::Inception;
@@ -46,18 +50,18 @@ impl Layer for ConvUnit {
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Inception {
-    /// 1×1.
+    /// The branch with a 1×1 convolution.
     pub one: ConvUnit,
-    /// 1×1, then 3×3.
+    /// The branch with a 1×1 and then a 3×3 convolution.
     pub three: (ConvUnit, ConvUnit),
-    /// 1×1, then 5×5.
+    /// The branch with a 1×1 and then a 5×5 convolution.
     pub five: (ConvUnit, ConvUnit),
-    /// 1×1 on the maxima of 3×3 windows.
+    /// The branch with a 1×1 convolution on the maxima of 3×3 windows.
     pub pool: ConvUnit,
 }
 
 impl Inception {
-    /// Each branch gives `width` maps.
+    /// Creates a block in which each branch returns `width` maps.
     pub fn new(inputs: usize, width: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let narrow = width.div_ceil(2);
         Inception {
@@ -94,16 +98,16 @@ impl Layer for Inception {
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct InceptionNet {
-    /// From the image to 16 maps.
+    /// The first convolution, from the image to 16 maps.
     pub stem: ConvUnit,
-    /// A max-pooling after each.
+    /// The blocks; max-pooling follows each block.
     pub blocks: Vec<Inception>,
-    /// From the means of the maps to the classes.
+    /// The linear layer from the means of the maps to the classes.
     pub fc: Linear,
 }
 
 impl InceptionNet {
-    /// Two blocks with branches of 12 and 24 maps.
+    /// Creates a network of two blocks, with branches of 12 and 24 maps.
     pub fn new(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         InceptionNet {
             stem: ConvUnit::new(channels, 16, 3, rng),

@@ -4,10 +4,12 @@ use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
-/// Two convolutions with max-pooling, three linear layers, ReLU between them: \[N, 1, 28, 28\] →
-/// \[N, 10\] logits, with 61,706 parameters. The layers of LeNet-5 (LeCun, Bottou, Bengio, Haffner,
-/// "Gradient-Based Learning Applied to Document Recognition", 1998) in the form in which it is taught
-/// today; [`LeNet5`](crate::models::LeNet5) is the published one.
+/// LeNet with ReLU and max-pooling, as it is taught today: \[N, 1, 28, 28\] → \[N, 10\] logits,
+/// with 61,706 parameters.
+///
+/// It has two convolutions with max-pooling and three linear layers, with ReLU between them. The
+/// layers are those of LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to
+/// Document Recognition", 1998); [`LeNet5`](crate::models::LeNet5) is the network as published.
 ///
 /// ```
 /// use wengert::models::LeNet;
@@ -19,27 +21,27 @@ use rand::Rng;
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LeNet<T: Float = f32> {
-    /// 1 → 6 maps, 5×5, on the image with a border of 2.
+    /// The convolution from 1 to 6 maps: 5×5, padding 2.
     pub conv1: Conv2d<T>,
-    /// 6 → 16 maps, 5×5.
+    /// The convolution from 6 to 16 maps: 5×5.
     pub conv2: Conv2d<T>,
-    /// 16·5·5 → 120.
+    /// The linear layer from 16·5·5 to 120 units.
     pub fc1: Linear<T>,
-    /// 120 → 84.
+    /// The linear layer from 120 to 84 units.
     pub fc2: Linear<T>,
-    /// 84 → 10.
+    /// The linear layer from 84 units to the 10 classes.
     pub fc3: Linear<T>,
 }
 
 impl LeNet {
-    /// A network of `f32` with PyTorch's initial values.
+    /// Creates a network of `f32` with PyTorch's initial values.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::of(rng)
     }
 }
 
 impl<T: Float> LeNet<T> {
-    /// [`LeNet::new`] for any element type.
+    /// Creates a network of any element type, as [`LeNet::new`] does for `f32`.
     pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
         LeNet {
             conv1: Conv2d::of(1, 6, 5, rng).padding(2),

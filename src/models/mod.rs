@@ -1,26 +1,27 @@
-//! Models that are known by name, to be trained, taken apart or built upon.
+//! Well-known models, to train, to take apart or to build upon.
 //!
 //! | | |
 //! |---|---|
 //! | [`LeNet`] | the modern form of LeNet-5: ReLU, max-pooling, cross-entropy |
-//! | [`LeNet5`] | LeNet-5 as published in 1998: trainable sub-sampling, sparse C3, radial output |
-//! | [`ZipcodeNet`] | the network that read zip codes in 1989 |
+//! | [`LeNet5`] | LeNet-5 as published in 1998: trainable sub-sampling, sparse C3, radial output units |
+//! | [`ZipcodeNet`] | the network of 1989 for reading zip codes |
 //! | [`Cnn`] | two convolutions, dropout, two linear layers: PyTorch's MNIST example |
 //! | [`ResNet`] | residual networks for small images: [`ResNet::resnet20`] |
 //! | [`Vgg`] | stacks of 3×3 convolutions |
-//! | [`Inception`] | branches side by side |
-//! | [`Autoencoder`] | an image through a narrow code and back |
+//! | [`Inception`] | parallel branches with different kernel sizes |
+//! | [`Autoencoder`] | a convolutional autoencoder with a short code |
 //!
-//! The layers that only the networks of 1989 and 1998 have stand beside them:
+//! These layers are used only by the networks of 1989 and 1998:
 //!
 //! | | |
 //! |---|---|
-//! | [`TableConv2d`] | a convolution whose maps read some of the maps before |
-//! | [`Subsampling`] | 2×2 sums with a trained coefficient and bias |
-//! | [`Rbf`] | squared distances to centres |
+//! | [`TableConv2d`] | a convolution in which each output map reads some of the input maps |
+//! | [`Subsampling`] | sums over 2×2 windows, with a trained coefficient and bias |
+//! | [`Rbf`] | squared distances to trained or fixed centres |
 //! | [`ScaledTanh`] | 1.7159 tanh(2x/3) |
 //!
-//! Each is a struct of layers with a `call` to read: branches and shortcuts are plain Rust.
+//! Each model is a struct of layers with a `call` method. Branches and shortcuts in it are plain
+//! Rust.
 
 mod autoencoder;
 mod cnn;
@@ -40,9 +41,10 @@ pub use vgg::Vgg;
 
 use crate::prelude::*;
 
-/// Refuses an input that is no batch of such images, before anything is computed; `None` is any
-/// size. Strides and pooling drop a row that is too many without a word, so that what a model says
-/// of an image of another size is about a part of it.
+/// Reports a shape error if the input is not a batch of images with this number of channels and
+/// this height and width; `None` allows any size. The check runs before anything is computed.
+/// Without the check, strides and pooling would silently drop the last row of a larger image, and
+/// the output would describe only a part of it.
 #[track_caller]
 fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Option<usize>) {
     let fits = |size: usize| side.is_none_or(|side| size == side);
@@ -77,7 +79,8 @@ mod tests {
         model.summary(input).unwrap_err().to_string()
     }
 
-    /// One more row or column would be dropped by a stride or a pooling, one less be border.
+    /// Checks sizes at which a stride or a pooling would drop a row or column, or would read
+    /// padding instead.
     #[test]
     fn images_of_another_size_are_refused() {
         let rng = &mut Philox::new(0);
@@ -128,7 +131,8 @@ mod tests {
         ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
     }
 
-    /// Trains on one batch: a step changes every parameter and buffer, some steps lower the loss.
+    /// Trains on one batch, and checks that one step changes every parameter and buffer, and that
+    /// ten steps lower the loss.
     fn learns(mut model: impl Layer, x: &Tensor, loss: impl for<'t> Fn(Var<'t>) -> Var<'t>) {
         let rng = &mut Philox::new(1);
         let mut optimizer = Adam::new(3e-3);

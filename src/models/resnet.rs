@@ -4,26 +4,27 @@ use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init::{self, Fan, gain};
 
-/// Two 3×3 convolutions with batch normalisation, and a shortcut around them:
-/// y = relu(F(x) + S(x)). The shortcut is the identity, or a 1×1 convolution where the
-/// shape changes.
+/// A residual block: two 3×3 convolutions with batch normalisation, and a shortcut around them.
+///
+/// y = relu(F(x) + S(x)), where F is the two convolutions. The shortcut S is the identity, or a 1×1
+/// convolution where the shape changes.
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct BasicBlock {
-    /// May step by 2.
+    /// The first convolution; it has the stride of the block.
     pub conv1: Conv2d,
-    /// After `conv1`.
+    /// The normalisation after `conv1`.
     pub bn1: BatchNorm2d,
-    /// Keeps the shape.
+    /// The second convolution; it keeps the shape.
     pub conv2: Conv2d,
-    /// After `conv2`.
+    /// The normalisation after `conv2`.
     pub bn2: BatchNorm2d,
-    /// 1×1 and its normalisation, where input and output differ in shape.
+    /// A 1×1 convolution and its normalisation, if input and output differ in shape.
     pub shortcut: Option<(Conv2d, BatchNorm2d)>,
 }
 
 impl BasicBlock {
-    /// A block from `inputs` to `outputs` maps that steps by `stride`.
+    /// Creates a block from `inputs` to `outputs` maps with this stride.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -44,7 +45,7 @@ impl BasicBlock {
     }
 }
 
-/// The normalisation that follows has a bias of its own.
+/// Creates a 3×3 convolution without bias, because the normalisation that follows has a bias.
 fn conv3x3(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Conv2d {
     let mut conv = Conv2d::new(inputs, outputs, 3, rng).padding(1).without_bias();
     init::kaiming_normal(&mut conv.weight, Fan::Out, gain::RELU, rng);
@@ -63,9 +64,11 @@ impl Layer for BasicBlock {
     }
 }
 
-/// A residual network for small images (He, Zhang, Ren, Sun, "Deep Residual Learning for Image
-/// Recognition", 2016, section 4.2): a 3×3 convolution, three stages of blocks with 16, 32 and 64
-/// maps, the mean of each map, a linear layer. \[N, C, H, W\] → \[N, classes\] logits.
+/// A residual network for small images: \[N, C, H, W\] → \[N, classes\] logits.
+///
+/// It consists of a 3×3 convolution, stages of [`BasicBlock`]s (in the paper three, with 16, 32 and
+/// 64 maps), the mean of each map, and a linear layer. (He, Zhang, Ren, Sun, "Deep Residual
+/// Learning for Image Recognition", 2016, section 4.2.)
 ///
 /// ```
 /// use wengert::models::ResNet;
@@ -76,21 +79,22 @@ impl Layer for BasicBlock {
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct ResNet {
-    /// From the image to the maps of the first stage.
+    /// The convolution from the image to the maps of the first stage.
     pub conv1: Conv2d,
-    /// After `conv1`.
+    /// The normalisation after `conv1`.
     pub bn1: BatchNorm2d,
-    /// Blocks by stage; each stage but the first begins with a step of 2.
+    /// The blocks of each stage. Each stage but the first begins with stride 2.
     pub stages: Vec<Vec<BasicBlock>>,
-    /// From the means of the maps to the classes.
+    /// The linear layer from the means of the maps to the classes.
     pub fc: Linear,
 }
 
 impl ResNet {
-    /// `blocks` in each of as many stages as `widths` has numbers of maps.
+    /// Creates a network with one stage for each number of maps in `widths`, and with `blocks`
+    /// blocks in each stage.
     ///
     /// # Panics
-    /// If there is no stage.
+    /// If `widths` is empty.
     #[track_caller]
     pub fn new(
         channels: usize,
@@ -124,7 +128,8 @@ impl ResNet {
         }
     }
 
-    /// Twenty layers: three stages of three blocks, with 16, 32 and 64 maps.
+    /// Creates ResNet-20, a network of twenty layers: three stages of three blocks, with 16, 32 and
+    /// 64 maps.
     pub fn resnet20(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::new(channels, classes, 3, &[16, 32, 64], rng)
     }

@@ -1,13 +1,14 @@
-//! Stacks of small convolutions.
+//! Networks of stacked 3×3 convolutions.
 
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init::{self, Fan, gain};
 
-/// Stages of 3×3 convolutions, each with batch normalisation and ReLU, a max-pooling after each
-/// stage, then a linear layer on the means of the maps (after Simonyan, Zisserman, "Very Deep
-/// Convolutional Networks for Large-Scale Image Recognition", 2015).
-/// \[N, C, H, W\] → \[N, classes\] logits.
+/// A network of stacked 3×3 convolutions: \[N, C, H, W\] → \[N, classes\] logits.
+///
+/// Batch normalisation and ReLU follow each convolution, and max-pooling follows each stage. A
+/// linear layer on the means of the maps is the last layer. (After Simonyan, Zisserman, "Very Deep
+/// Convolutional Networks for Large-Scale Image Recognition", 2015.)
 ///
 /// ```
 /// use wengert::models::Vgg;
@@ -19,19 +20,19 @@ use wengert_nn::init::{self, Fan, gain};
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Vgg {
-    /// The convolutions of each stage.
+    /// The convolutions of each stage, with their normalisations.
     pub stages: Vec<Vec<(Conv2d, BatchNorm2d)>>,
-    /// Before the last layer.
+    /// The dropout before the last layer.
     pub dropout: Dropout,
-    /// From the means of the maps to the classes.
+    /// The linear layer from the means of the maps to the classes.
     pub fc: Linear,
 }
 
 impl Vgg {
-    /// A stage of two convolutions for each of these numbers of maps.
+    /// Creates a network with one stage of two convolutions for each number of maps in `widths`.
     ///
     /// # Panics
-    /// If there is no stage.
+    /// If `widths` is empty.
     #[track_caller]
     pub fn new(
         channels: usize,

@@ -1,17 +1,17 @@
-//! What stands in `#[module(…)]`.
+//! Parses the attributes `#[module(…)]`.
 
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parse;
 use syn::{Attribute, LitStr, Path, Result, parse_quote};
 
-/// On the type.
+/// The attributes of a type.
 pub struct TypeAttributes {
-    /// Where the trait lives.
+    /// The path of the crate or module that contains the trait.
     pub krate: Path,
     pub display: bool,
 }
 
-/// On a field.
+/// The attributes of a field.
 #[derive(Default)]
 pub struct FieldAttributes {
     pub skip: bool,
@@ -59,7 +59,7 @@ impl FieldAttributes {
     }
 }
 
-/// A variant adds nothing to a path, so there is nothing to say about it.
+/// Refuses all attributes on a variant: a variant adds nothing to a path.
 pub fn none_on_variant(attributes: &[Attribute]) -> Result<()> {
     each(attributes, |meta| Err(unknown(meta, "a variant takes none; its fields do")))
 }
@@ -74,7 +74,7 @@ fn each(
         .try_for_each(|attribute| attribute.parse_nested_meta(|meta| read(&meta)))
 }
 
-/// A path, in quotes or not.
+/// Parses a path, with or without quotes.
 fn path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
     let value = meta.value()?;
     if value.peek(LitStr) { value.parse::<LitStr>()?.parse() } else { Path::parse(value) }

@@ -1,4 +1,4 @@
-//! The code that the derive writes.
+//! Generates the code of the derive macro.
 
 use crate::attributes::{FieldAttributes, TypeAttributes, none_on_variant};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -12,7 +12,7 @@ use syn::{
 
 /// A struct, or one variant of an enum.
 struct Shape<'a> {
-    /// `Self` or `Self::Variant`.
+    /// The pattern of the match arm: `Self` or `Self::Variant`.
     pattern: TokenStream,
     name: String,
     fields: Vec<Field<'a>>,
@@ -21,17 +21,17 @@ struct Shape<'a> {
 /// A field that is not skipped.
 struct Field<'a> {
     member: Member,
-    /// What the pattern binds it to.
+    /// The variable to which the pattern binds the field.
     binding: Ident,
     ty: &'a Type,
     place: Place,
 }
 
-/// What a field adds to the path.
+/// The part of the path that a field adds.
 enum Place {
     Child(LitStr),
     Index(usize),
-    /// Nothing: the one field of a variant.
+    /// No part: the only field of a variant.
     Same,
 }
 
@@ -128,7 +128,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// A `match` with one arm for each variant.
+/// Generates a `match` with one arm for each variant.
 fn arms(shapes: &[Shape<'_>], body: impl Fn(&Shape<'_>) -> TokenStream) -> TokenStream {
     if shapes.is_empty() {
         return quote!(match *self {});
@@ -140,7 +140,7 @@ fn arms(shapes: &[Shape<'_>], body: impl Fn(&Shape<'_>) -> TokenStream) -> Token
             shape.fields.iter().map(|field| &field.binding),
         );
         let body = body(shape);
-        // Braces fit tuple and unit variants too.
+        // The syntax with braces is valid for tuple and unit variants too.
         quote!(#pattern { #(#members: #bindings,)* .. } => #body)
     });
     quote!(match self { #(#arms),* })
@@ -205,8 +205,9 @@ fn fields(fields: &Fields, in_variant: bool) -> Result<Vec<Field<'_>>> {
     Ok(out)
 }
 
-/// The types of fields that depend on a parameter of the type, which become bounds. One that mentions
-/// the type itself does not: the bound would ask for the impl that it stands on.
+/// Returns the field types that become bounds of the impl: those that mention a type parameter. A
+/// field type that mentions the type itself is left out, because its bound would require the impl
+/// that it belongs to.
 fn bounds<'a>(input: &DeriveInput, shapes: &[Shape<'a>]) -> Vec<&'a Type> {
     let is_parameter = |ident: &Ident| {
         input

@@ -1,18 +1,18 @@
-//! `#[derive(Module)]` for wengert.
+//! The derive macro `Module` of wengert.
 
 mod attributes;
 mod expand;
 
 use proc_macro::TokenStream;
 
-/// Derives `Module` for a struct or an enum, and `Display` with it.
+/// Derives `Module` and `Display` for a struct or an enum.
 ///
-/// Every field is a module: a `Param`, a `Buffer`, another module, an `Option`, `Box`, `Vec`, array,
-/// tuple or `BTreeMap` of modules, or a number, string and the like with nothing in it. A parameter
-/// is found under the names of the fields that lead to it (`conv1.weight`), elements of
-/// lists and tuples under their numbers (`layers.0.weight`), as in PyTorch. A variant of an enum
-/// adds nothing to the name, and neither does its field if it is `Variant(module)`: what stands in
-/// one place has one name.
+/// Every field must be a module: a `Param`, a `Buffer`, another module, an `Option`, `Box`, `Vec`,
+/// array, tuple or `BTreeMap` of modules, or a number, string or similar value without parameters.
+/// The name of a parameter consists of the field names that lead to it (`conv1.weight`). Elements
+/// of lists and tuples are named by their numbers (`layers.0.weight`), as in PyTorch. An enum
+/// variant adds nothing to the name, and neither does the field of a variant of the form
+/// `Variant(module)`: different variants in one place use the same name.
 ///
 /// ```
 /// use wengert_autograd::{Module, Param};
@@ -52,17 +52,18 @@ use proc_macro::TokenStream;
 ///
 /// # Attributes
 /// On a field:
-/// - `#[module(skip)]`: it holds nothing to train or save, and is not printed;
-/// - `#[module(rename = "x")]`: its name in paths.
+/// - `#[module(skip)]`: the field holds nothing to train or save, and is not printed;
+/// - `#[module(rename = "x")]`: sets the name of the field in paths.
 ///
 /// On the type:
-/// - `#[module(no_display)]`: leaves `Display` to you;
-/// - `#[module(crate = "path")]`: where `Module` comes from, if not from `::wengert::autograd`.
+/// - `#[module(no_display)]`: does not derive `Display`;
+/// - `#[module(crate = "path")]`: sets the path from which `Module` comes. The default is
+///   `::wengert::autograd`.
 ///
 /// # What does not compile
-/// A field that is no module, so that no parameter is lost in silence. The error points at the
-/// field and says what can be done: "`HashMap<String, Param>` is not a `Module`, so parameters
-/// in it would be lost in silence".
+/// A field that is not a module does not compile, so that no parameter is left out silently. The
+/// error points at the field and says what to do: "`HashMap<String, Param>` is not a `Module`, so
+/// parameters in it would be lost in silence".
 ///
 /// ```compile_fail,E0277
 /// # use wengert_autograd::{Module, Param};
@@ -74,8 +75,8 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// A bare tensor, which would be neither trained nor saved ("a bare tensor goes into a `Param`
-/// (trained) or a `Buffer` (only saved)"):
+/// A bare tensor does not compile: it would be neither trained nor saved ("a bare tensor goes into
+/// a `Param` (trained) or a `Buffer` (only saved)").
 ///
 /// ```compile_fail,E0277
 /// # use wengert_autograd::Module;
@@ -88,7 +89,7 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// Two fields of one name ("two fields are named `weight`"):
+/// Two fields with the same name do not compile ("two fields are named `weight`").
 ///
 /// ```compile_fail
 /// # use wengert_autograd::{Module, Param};
@@ -102,8 +103,8 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// An attribute that does not exist ("unknown attribute `frozen`; a field takes `skip` or
-/// `rename = "…"`"):
+/// An unknown attribute does not compile ("unknown attribute `frozen`; a field takes `skip` or
+/// `rename = "…"`").
 ///
 /// ```compile_fail
 /// # use wengert_autograd::{Module, Param};
@@ -116,7 +117,7 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// A union ("unions have no fields of their own to visit"):
+/// A union does not compile ("unions have no fields of their own to visit").
 ///
 /// ```compile_fail
 /// # use wengert_nn_derive::Module;

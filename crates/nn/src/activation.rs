@@ -1,4 +1,4 @@
-//! Nonlinear functions as layers. Without parameters, so they are the same for every element type.
+//! Nonlinear functions as layers. They have no parameters, so one type serves every element type.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
@@ -21,23 +21,24 @@ macro_rules! activations {
     )* };
 }
 activations! {
-    /// max(x, 0), the rectified linear unit.
+    /// Computes the rectified linear unit, max(x, 0).
     Relu: |x| x.relu();
-    /// The hyperbolic tangent.
+    /// Computes the hyperbolic tangent.
     Tanh: |x| x.tanh();
-    /// The logistic function, 1 / (1 + e⁻ˣ).
+    /// Computes the logistic function, 1 / (1 + e⁻ˣ).
     Sigmoid: |x| x.sigmoid();
-    /// ln(1 + eˣ), a smooth relu.
+    /// Computes ln(1 + eˣ), a smooth version of the rectified linear unit.
     Softplus: |x| x.softplus();
-    /// x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural
-    /// network function approximation in reinforcement learning", 2017.)
+    /// Computes x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units
+    /// for neural network function approximation in reinforcement learning", 2017.)
     Silu: |x| x * x.sigmoid();
-    /// The numbers of x, in a variable of its own: a place kept for something else.
+    /// Returns the values of x in a new variable. Use it as a placeholder for another layer.
     Identity: |x| x.reshape(x.shape());
 }
 
-/// x where it is positive, else so many times x; PyTorch's default is 0.01. At 0 the derivative is the
-/// slope. (Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.)
+/// Computes x where x is positive, and slope · x elsewhere. The field is the slope; PyTorch's
+/// default is 0.01. At 0 the derivative is the slope. (Maas, Hannun, Ng, "Rectifier nonlinearities
+/// improve neural network acoustic models", 2013.)
 #[derive(Clone, Copy, Debug, PartialEq, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LeakyRelu(pub f64);
@@ -49,7 +50,8 @@ impl<T: Float> Layer<T> for LeakyRelu {
     }
 }
 
-/// eˣ / Σ eˣ along an axis (-1: the last), stable for inputs of any size.
+/// Computes eˣ / Σ eˣ along an axis (-1: the last). The computation is stable for inputs of any
+/// size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Softmax(pub isize);
@@ -61,7 +63,8 @@ impl<T: Float> Layer<T> for Softmax {
     }
 }
 
-/// ln(eˣ / Σ eˣ) along an axis (-1: the last), stable for inputs of any size.
+/// Computes ln(eˣ / Σ eˣ) along an axis (-1: the last). The computation is stable for inputs of any
+/// size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LogSoftmax(pub isize);

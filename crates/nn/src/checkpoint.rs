@@ -1,12 +1,15 @@
-//! A layer that spends a second forward pass to save memory.
+//! The [`Checkpoint`] layer, which saves memory by a second forward pass.
 
 use crate::layer::Layer;
 use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::Float;
 
-/// The layer in it, whose values are dropped when it has run and computed once more when gradients come to
-/// it: see [`Tape::checkpoint`](wengert_autograd::Tape::checkpoint). Outputs and gradients are the same, bit
-/// for bit. Names of parameters are those of the layer in it, so that saved models fit with and without.
+/// Wraps a layer and recomputes its intermediate values in the backward pass instead of keeping
+/// them.
+///
+/// Outputs and gradients are the same as those of the inner layer, bit for bit; see
+/// [`Tape::checkpoint`](wengert_autograd::Tape::checkpoint). Parameters keep the names that they
+/// have in the inner layer, so a saved model can be loaded with and without checkpoints.
 ///
 /// ```
 /// use wengert_nn::{Checkpoint, Layer, Linear, Sequential, Tanh, sequential};
@@ -26,7 +29,7 @@ use wengert_tensor::Float;
 #[derive(Clone, Debug)]
 pub struct Checkpoint<L>(pub L);
 
-/// That of the layer in it.
+/// Delegates to the inner layer.
 impl<L: Module> Module for Checkpoint<L> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         self.0.visit(path, see);

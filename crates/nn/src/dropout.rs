@@ -1,16 +1,18 @@
-//! Units and channels left out at random.
+//! Dropout layers.
 
 use crate::layer::Layer;
 use wengert_autograd::{Mode, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::Float;
 
-/// In training each element is zero with probability p and otherwise divided by 1 - p, so that its
-/// expected value stays; in evaluation nothing happens. (Srivastava, Hinton, Krizhevsky, Sutskever,
-/// Salakhutdinov, "Dropout: a simple way to prevent neural networks from overfitting", 2014.)
+/// Sets each element to zero with probability p in training, and returns the input values in
+/// evaluation. Elements that are kept are divided by 1 - p, so that the expected value does not
+/// change. (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to
+/// prevent neural networks from overfitting", 2014.)
 ///
-/// The mode and the random numbers are the tape's: [`Tape::train`](wengert_autograd::Tape::train)
-/// gives each step another mask. On a tape without mode `forward` panics, whatever p is.
+/// The mode and the random numbers come from the tape: with
+/// [`Tape::train`](wengert_autograd::Tape::train), each step has a new mask. `forward` panics on a
+/// tape without a mode, whatever p is.
 #[derive(Clone, Copy, Debug, PartialEq, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Dropout {
@@ -18,17 +20,17 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Drops with probability `p`.
+    /// Creates a layer with drop probability `p`.
     ///
     /// # Panics
-    /// If `p` is not within 0 to 1.
+    /// If `p` is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
         assert!((0.0..=1.0).contains(&p), "Dropout: p is a probability, this is {p}");
         Dropout { p }
     }
 
-    /// The probability with which an element is dropped.
+    /// Returns the probability with which an element is dropped.
     pub fn p(self) -> f64 {
         self.p
     }
@@ -41,11 +43,13 @@ impl<T: Float> Layer<T> for Dropout {
     }
 }
 
-/// In training each channel of each image of [N, C, H, W] is zero as a whole with probability p and
-/// otherwise divided by 1 - p; in evaluation nothing happens; on a tape without mode `forward` panics.
-/// Neighbouring pixels say much the same, so
-/// that dropping single ones would leave the information where it is. (Tompson, Goroshin, Jain, LeCun,
-/// Bregler, "Efficient object localization using convolutional networks", 2015.)
+/// Sets each channel of each image of [N, C, H, W] to zero as a whole with probability p in
+/// training, and returns the input values in evaluation.
+///
+/// Channels that are kept are divided by 1 - p. `forward` panics on a tape without a mode.
+/// Neighbouring pixels carry similar information, so dropping single pixels would remove little of
+/// it. (Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient object localization using convolutional
+/// networks", 2015.)
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -63,17 +67,17 @@ pub struct Dropout2d {
 }
 
 impl Dropout2d {
-    /// Drops with probability `p`.
+    /// Creates a layer with drop probability `p`.
     ///
     /// # Panics
-    /// If `p` is not within 0 to 1.
+    /// If `p` is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
         assert!((0.0..=1.0).contains(&p), "Dropout2d: p is a probability, this is {p}");
         Dropout2d { p }
     }
 
-    /// The probability with which a channel is dropped.
+    /// Returns the probability with which a channel is dropped.
     pub fn p(self) -> f64 {
         self.p
     }
@@ -87,9 +91,10 @@ impl<T: Float> Layer<T> for Dropout2d {
             tape.shape_error(format!("dropout2d: expected [N, C, H, W], got {shape}"))
         };
         if tape.expect_mode("dropout2d") == Mode::Eval || self.p == 0.0 {
-            return x.dropout(0.0); // a variable of its own
+            return x.dropout(0.0); // a new variable
         }
-        // Selected: what is dropped is zero, though it be infinite.
+        // `where_` rather than a product alone: a dropped channel is zero even if it contains
+        // infinity.
         let kept = tape.ones(&[n, c, 1, 1]).dropout(self.p);
         Var::where_(kept.ne(0), x * kept, 0)
     }

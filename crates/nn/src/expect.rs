@@ -1,10 +1,10 @@
-//! What a layer expects of its input, said before its first operation runs.
+//! Checks of a layer's input, made before its first operation runs.
 
 use wengert_autograd::Var;
 use wengert_tensor::Float;
 
-/// Refuses an input whose axes or channels are not those of the layer; `axes` is what they are
-/// called, the channels second.
+/// Reports a shape error if the axes or the channels of the input do not fit the layer. `axes`
+/// holds the names of the axes; the channels are the second.
 #[track_caller]
 pub(crate) fn check_channels<T: Float>(op: &str, axes: &str, x: Var<'_, T>, channels: usize) {
     let (shape, rank) = (x.shape(), axes.split(", ").count());
@@ -30,7 +30,8 @@ pub(crate) fn check_channels<T: Float>(op: &str, axes: &str, x: Var<'_, T>, chan
     x.tape().shape_error(format!("{op}: expected [{wanted}], got {shape}{mend}"))
 }
 
-/// Refuses an input whose last axes have other sizes; names them, counted from the end.
+/// Reports a shape error if the last axes of the input do not have these sizes. Returns these axes,
+/// counted from the end.
 #[track_caller]
 pub(crate) fn check_last_axes<T: Float>(op: &str, x: Var<'_, T>, sizes: &[usize]) -> Vec<isize> {
     let shape = x.shape();

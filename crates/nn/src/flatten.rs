@@ -1,11 +1,11 @@
-//! Axes merged into one.
+//! The [`Flatten`] layer, which merges axes.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
 use wengert_nn_derive::Module;
 use wengert_tensor::Float;
 
-/// Merges axes into one: by default all but the first, which counts the samples.
+/// Merges axes into one. The default is all axes but the first, which is the batch axis.
 ///
 /// ```
 /// use wengert_nn::{Flatten, Layer};
@@ -22,12 +22,13 @@ pub struct Flatten {
 }
 
 impl Flatten {
-    /// All axes but the first.
+    /// Creates a layer that merges all axes but the first.
     pub fn new() -> Self {
         Self::axes(1, -1)
     }
 
-    /// The axes from `start` to `end`, both included; they may count from the end.
+    /// Creates a layer that merges the axes from `start` to `end`, both included. Negative axes
+    /// count from the end.
     pub fn axes(start: isize, end: isize) -> Self {
         Flatten { start, end }
     }

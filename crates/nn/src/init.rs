@@ -1,4 +1,4 @@
-//! What parameters start from.
+//! Initial values for parameters.
 //!
 //! ```
 //! use wengert_nn::{Linear, init};
@@ -13,34 +13,35 @@ use rand::Rng;
 use wengert_autograd::Param;
 use wengert_tensor::{Float, Tensor};
 
-/// By how much an initialisation stretches, to make up for the nonlinearity after the layer.
+/// Gains: factors that make up for the effect of the nonlinearity after a layer on the variance.
 pub mod gain {
     use std::f64::consts::SQRT_2;
 
-    /// Nothing, or the logistic function.
+    /// The gain without a nonlinearity, or with the logistic function: 1.
     pub const LINEAR: f64 = 1.0;
-    /// The hyperbolic tangent: 5/3.
+    /// The gain for the hyperbolic tangent: 5/3.
     pub const TANH: f64 = 5.0 / 3.0;
-    /// The rectifier: √2, because it lets half through.
+    /// The gain for the rectifier: √2, because half of the inputs pass through it.
     pub const RELU: f64 = SQRT_2;
 
-    /// A rectifier that multiplies negative inputs by `slope`: √(2 / (1 + slope²)).
+    /// Returns the gain for a rectifier that multiplies negative inputs by `slope`: √(2 / (1 +
+    /// slope²)).
     pub fn leaky_relu(slope: f64) -> f64 {
         (2.0 / (1.0 + slope * slope)).sqrt()
     }
 }
 
-/// Which of its two numbers of connections a unit's scale follows.
+/// Selects the number of connections that determines the scale of a unit's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fan {
-    /// Those that come in: values keep their variance on the way forward.
+    /// The connections into a unit. Values keep their variance in the forward pass.
     In,
-    /// Those that go out: gradients keep theirs on the way back.
+    /// The connections out of a unit. Gradients keep their variance in the backward pass.
     Out,
 }
 
-/// How many connections come into and go out of a unit, for a weight [out, in, …] whose further
-/// axes are those of a kernel.
+/// Returns the numbers of connections into and out of a unit, for a weight [out, in, …]. Axes after
+/// the second are those of a kernel.
 ///
 /// # Panics
 /// If the shape has fewer than two axes.
@@ -55,22 +56,22 @@ pub fn fans(shape: &[usize]) -> (usize, usize) {
     (inputs * area, out * area)
 }
 
-/// All 0.
+/// Sets all values to 0.
 pub fn zeros<T: Float>(param: &mut Param<T>) {
     constant(param, 0.0);
 }
 
-/// All 1.
+/// Sets all values to 1.
 pub fn ones<T: Float>(param: &mut Param<T>) {
     constant(param, 1.0);
 }
 
-/// All equal.
+/// Sets all values to `value`.
 pub fn constant<T: Float>(param: &mut Param<T>, value: f64) {
     param.set(Tensor::full_of(&param.shape(), T::of(value)));
 }
 
-/// Uniform in [low, high).
+/// Draws the values uniformly from [low, high).
 ///
 /// # Panics
 /// If `low` is above `high`.
@@ -79,7 +80,7 @@ pub fn uniform<T: Float>(param: &mut Param<T>, low: f64, high: f64, rng: &mut (i
     param.set(Tensor::uniform_of(&param.shape(), low, high, rng));
 }
 
-/// Normal with this mean and standard deviation.
+/// Draws the values from a normal distribution with this mean and standard deviation.
 ///
 /// # Panics
 /// If the standard deviation is negative.
@@ -88,9 +89,10 @@ pub fn normal<T: Float>(param: &mut Param<T>, mean: f64, std: f64, rng: &mut (im
     param.set(Tensor::normal_of(&param.shape(), mean, std, rng));
 }
 
-/// Uniform with the variance 2 gain² / (fan in + fan out), a compromise between values on the way
-/// forward and gradients on the way back. (Glorot, Bengio, "Understanding the difficulty of
-/// training deep feedforward neural networks", 2010.)
+/// Draws the values uniformly with variance 2 gain² / (fan in + fan out). This is a compromise
+/// between the variance of values in the forward pass and of gradients in the backward pass.
+/// (Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+/// 2010.)
 ///
 /// # Panics
 /// If the parameter has fewer than two axes.
@@ -100,7 +102,7 @@ pub fn xavier_uniform<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl
     uniform(param, -bound, bound, rng);
 }
 
-/// As [`xavier_uniform`], but normal.
+/// Draws the values from a normal distribution with mean 0 and the variance of [`xavier_uniform`].
 ///
 /// # Panics
 /// If the parameter has fewer than two axes.
@@ -109,8 +111,8 @@ pub fn xavier_normal<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl 
     normal(param, 0.0, xavier(param, gain), rng);
 }
 
-/// Uniform with the variance gain² / fan. (He, Zhang, Ren, Sun, "Delving deep into rectifiers",
-/// 2015.)
+/// Draws the values uniformly with variance gain² / fan. (He, Zhang, Ren, Sun, "Delving deep into
+/// rectifiers", 2015.)
 ///
 /// # Panics
 /// If the parameter has fewer than two axes.
@@ -125,7 +127,7 @@ pub fn kaiming_uniform<T: Float>(
     uniform(param, -bound, bound, rng);
 }
 
-/// As [`kaiming_uniform`], but normal.
+/// Draws the values from a normal distribution with mean 0 and the variance of [`kaiming_uniform`].
 ///
 /// # Panics
 /// If the parameter has fewer than two axes.
@@ -139,7 +141,8 @@ pub fn kaiming_normal<T: Float>(
     normal(param, 0.0, kaiming(param, fan, gain), rng);
 }
 
-/// The standard deviation; 1 connection at least, so that empty weights are no error.
+/// Returns the standard deviation. At least 1 connection is assumed, so that empty weights are no
+/// error.
 #[track_caller]
 fn xavier<T: Float>(param: &Param<T>, gain: f64) -> f64 {
     let (inputs, outputs) = fans(&param.shape());
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
     use wengert_tensor::Philox;
 
-    /// Mean, standard deviation and largest size of a parameter's numbers.
+    /// Returns the mean, the standard deviation and the largest absolute value of a parameter.
     fn statistics(param: &Param<f64>) -> [f64; 3] {
         let numbers = param.value().to_vec();
         let n = numbers.len() as f64;
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn spreads_follow_the_papers() {
         let rng = &mut Philox::new(4);
-        // 30 maps from 20, by kernels of 3 × 5: fans of 300 and 450.
+        // 30 output channels, 20 input channels, 3×5 kernels: the fans are 300 and 450.
         let param = &mut Param::<f64>::new(Tensor::zeros_of(&[30, 20, 3, 5]));
         assert_eq!(fans(&param.shape()), (300, 450));
 

@@ -1,25 +1,28 @@
-//! What maps one variable to one.
+//! The [`Layer`] trait: a module with one input and one output.
 
 use crate::summary::Summary;
 use std::fmt;
 use wengert_autograd::{Module, ShapeError, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
-/// A module with one input and one output: what [`Sequential`](crate::Sequential) chains, and what
-/// can be asked for predictions and a summary.
+/// A module with one input and one output.
 ///
-/// A layer of your own writes [`call`](Layer::call); whoever uses it calls
-/// [`forward`](Layer::forward), which opens the layer's scope around it: errors and summaries name the
-/// layer by its fields (`blocks.3.fc1`), and what it computed on the way is released at the end.
-/// The names are those of the field declarations and stand nowhere else.
+/// [`Sequential`](crate::Sequential) chains layers. Every layer has [`predict`](Layer::predict) and
+/// [`summary`](Layer::summary).
 ///
-/// The trait is object safe: `Box<dyn Layer>` is a layer too. `forward` takes `&self`, so a model
-/// can serve several threads at once; what differs between training and use lies on the tape. Layers
-/// can be cloned, boxed ones too; a clone has parameters of its own.
-/// A module with other inputs (indices, states, pairs) has a `forward` of its own instead, which
-/// begins with [`Tape::enter`].
+/// To define a layer, implement [`call`](Layer::call). To use a layer, call
+/// [`forward`](Layer::forward): it opens the layer's scope around `call`. Error messages and
+/// summaries then name the layer by its field path (`blocks.3.fc1`), and intermediate values are
+/// released when the scope closes. The names come from the field declarations and are not repeated
+/// anywhere else.
 ///
-/// A model of your own is a struct of layers:
+/// The trait is object safe: `Box<dyn Layer>` is a layer too. `forward` takes `&self`, so several
+/// threads can use one model at once; the mode (training or evaluation) belongs to the tape. Every
+/// layer can be cloned, boxed layers included; the clone has parameters of its own. A module with
+/// other inputs (indices, states, pairs) defines its own `forward` method instead, which begins
+/// with [`Tape::enter`].
+///
+/// A model is a struct of layers:
 ///
 /// ```
 /// use wengert_autograd::Var;
@@ -47,7 +50,7 @@ use wengert_tensor::{Float, Tensor};
 /// assert_eq!(error.path, "fc1");
 /// ```
 ///
-/// A tied weight is a field that is used twice. A clone uses its own field twice:
+/// To tie weights, use one field twice. In a clone, both uses share the clone's field:
 ///
 /// ```
 /// # use wengert_autograd::{Tape, Var};
@@ -77,42 +80,47 @@ use wengert_tensor::{Float, Tensor};
     note = "layers have the element type of their model: `Linear::<f64>::of(…)` for `f64`"
 )]
 pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static {
-    /// The output for this input, on the input's tape: what a layer writes. Layers in it are used by
-    /// their [`forward`](Layer::forward); so is this one.
+    /// Computes the output for `x`, on the tape of `x`. Every layer implements this method.
     ///
-    /// Layers of this crate return a variable of its own, never `x`: a gradient by the output does
-    /// not count other uses of the input. A layer of your own that has nothing to do returns
-    /// [`Identity`](crate::Identity)`.forward(x)`.
+    /// To use a layer, also inside another layer's `call`, use [`forward`](Layer::forward), which
+    /// calls this method.
+    ///
+    /// Layers of this crate always return a new variable, never `x` itself. The gradient with
+    /// respect to the output then excludes other uses of the input. A layer of your own that has
+    /// nothing to compute returns [`Identity`](crate::Identity)`.forward(x)`.
     ///
     /// # Panics
-    /// If the input's shape does not fit. If a layer behaves differently in training and evaluation,
-    /// and the tape has no mode ([`Tape::new`]).
+    /// - If the shape of the input does not fit.
+    /// - If the layer behaves differently in training and evaluation, and the tape has no mode
+    ///   ([`Tape::new`]).
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
 
-    /// The output for this input, on the input's tape: [`call`](Layer::call) in the scope of this
-    /// layer. [`Tape::enter`] says which path the scope has.
+    /// Computes the output for `x`, on the tape of `x`: runs [`call`](Layer::call) in the scope of
+    /// this layer. [`Tape::enter`] describes the path of the scope.
     ///
     /// # Panics
-    /// As [`call`](Layer::call).
+    /// Under the same conditions as [`call`](Layer::call).
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let scope = x.tape().open(self);
         scope.close(self.call(x))
     }
 
-    /// The output as numbers, in evaluation mode and without history.
+    /// Returns the output as a tensor, computed in evaluation mode and without recording history.
     ///
     /// # Panics
-    /// As [`call`](Layer::call).
+    /// Under the same conditions as [`call`](Layer::call).
     #[track_caller]
     fn predict(&self, x: &Tensor<T>) -> Tensor<T> {
         let tape = Tape::inference();
         self.forward(tape.constant(x.clone())).value()
     }
 
-    /// As [`predict`](Layer::predict), for inputs of others: what an operation refuses is returned, with
-    /// the layer's name, and the program goes on. The model is as it was, and so is every thread that
-    /// uses it.
+    /// Computes the same as [`predict`](Layer::predict), but returns a shape error instead of
+    /// panicking. Use it for inputs that you do not control.
+    ///
+    /// The error contains the path of the layer. After an error, the model is unchanged and every
+    /// thread can go on using it.
     ///
     /// ```
     /// use wengert_nn::{Layer, Linear, Relu, sequential};
@@ -125,21 +133,24 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// ```
     ///
     /// # Errors
-    /// The first operation that refuses its operands. The error unwinds to here. Where panics abort
-    /// (`panic = "abort"`) it cannot: its text is printed and the process ends, as with
-    /// [`predict`](Layer::predict). A server that is built so compares the sizes of an input with
-    /// those that it knows to fit, before it calls this; [`summary`](Layer::summary) finds them
-    /// out at the start. Panics of a layer of your own that are no refusals pass through.
+    /// Returns the error of the first operation whose operands do not fit. Other panics, such as
+    /// those of your own layers, pass through.
+    ///
+    /// The error travels to this method as a panic. In a program built with `panic = "abort"`, the
+    /// message is printed and the process ends, as with [`predict`](Layer::predict). In such a
+    /// program, find the accepted sizes at the start with [`summary`](Layer::summary), and compare
+    /// the sizes of each input with them before calling this method.
     fn try_predict(&self, x: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         let tape = Tape::inference();
         tape.catch(|| self.forward(tape.constant(x.clone())).value())
     }
 
-    /// Path, type, output shape and parameters of each layer, for an input of this shape (batch
-    /// axis included). Nothing is computed. The mode is left open, as in [`Tape::check`].
+    /// Returns the path, type, output shape and number of parameters of each layer, for an input of
+    /// this shape (batch axis included). The run is shape-only: it computes no values, and it needs
+    /// no mode, as in [`Tape::check`].
     ///
     /// # Errors
-    /// If the shape does not fit: the same text that the panic of a real run has.
+    /// If the shape does not fit. The message is the same as that of the panic in a real run.
     fn summary(&self, input: &[usize]) -> Result<Summary, ShapeError> {
         let run =
             |tape: &Tape<T>| (self.forward(tape.input(input)).shape(), tape.scope_summaries());
@@ -160,7 +171,8 @@ where
     }
 }
 
-/// Lets a boxed layer be cloned. Every layer that is `Clone` has it.
+/// Clones a layer into a box. Every [`Layer`] that is `Clone` implements it, so that boxed layers
+/// can be cloned.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Clone`, and layers are",
     label = "not `Clone`",
@@ -177,7 +189,7 @@ impl<T: Float, L: Layer<T> + Clone> CloneLayer<T> for L {
     }
 }
 
-/// A layer with the same numbers and parameters of its own.
+/// The clone holds the same values, in parameters of its own.
 impl<T: Float> Clone for Box<dyn Layer<T>> {
     fn clone(&self) -> Self {
         (**self).clone_layer()

@@ -1,8 +1,10 @@
-//! Layers, losses and initialisation, built from differentiable operations alone: no derivative is
-//! written here.
+//! Layers, losses and initialisation for neural networks.
 //!
-//! A model is a [`Layer`]: a [`Sequential`], or a struct with `#[derive(Clone, Module)]` and a `call`.
-//! Here a perceptron learns to tell random points by the sign of their sum.
+//! Everything in this crate is built from differentiable operations, so the crate contains no
+//! derivative rules of its own.
+//!
+//! A model is a [`Layer`]: a [`Sequential`], or a struct with `#[derive(Clone, Module)]` and a
+//! `call` method. The perceptron in this example learns the sign of the sum of each random point.
 //!
 //! ```
 //! use wengert_autograd::{Param, Path, Tape};
@@ -21,7 +23,7 @@
 //!     losses.push(loss.item());
 //!     let gradients = loss.backward();
 //!     drop(tape);
-//!     // What an optimizer does, by hand:
+//!     // An optimizer does this step for you:
 //!     model.visit_mut(&Path::root(), &mut |_, state| {
 //!         let param = state.downcast_mut::<Param>().unwrap();
 //!         let step = gradients.get(param).unwrap() * -0.5;
@@ -31,8 +33,8 @@
 //! assert!(losses[49] < 0.3 * losses[0]);
 //! ```
 //!
-//! Constructors called `new` give `f32`; those called `of` take the type from the context, as in
-//! `Linear::<f64>::of(…)`.
+//! Constructors called `new` return layers of `f32`. Constructors called `of` take any element
+//! type, as in `Linear::<f64>::of(…)`.
 
 mod activation;
 mod checkpoint;
@@ -84,6 +86,6 @@ pub use state_dict::{
 pub use summary::{LayerSummary, Summary};
 pub use unfold::{Fold, Unfold};
 pub use upsample::Upsample;
-/// The trait of everything with parameters, and the derive macro that implements it.
+/// The trait of every type that holds parameters, and the derive macro that implements it.
 pub use wengert_autograd::Module;
 pub use wengert_nn_derive::Module;

@@ -6,7 +6,7 @@ use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
-/// y = x Wᵀ + b along the last axis: \[…, inputs\] → \[…, outputs\].
+/// Applies y = x Wᵀ + b along the last axis: \[…, inputs\] → \[…, outputs\].
 ///
 /// ```
 /// use wengert_nn::{Layer, Linear};
@@ -20,18 +20,19 @@ use wengert_tensor::{Float, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Linear<T: Float = f32> {
-    /// W: [outputs, inputs].
+    /// The weight W: [outputs, inputs].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
 }
 
 impl Linear {
-    /// A layer of `f32` with weight and bias uniform in ±1/√inputs: PyTorch's default, which is
-    /// [`kaiming_uniform`](crate::init::kaiming_uniform) with the gain √⅓ for the weight.
+    /// Creates a layer of `f32`. Weight and bias are drawn uniformly from ±1/√inputs, PyTorch's
+    /// default. For the weight, this equals [`kaiming_uniform`](crate::init::kaiming_uniform) with
+    /// gain √⅓.
     ///
     /// # Panics
-    /// If there are no inputs.
+    /// If `inputs` is 0.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::of(inputs, outputs, rng)
@@ -39,10 +40,11 @@ impl Linear {
 }
 
 impl<T: Float> Linear<T> {
-    /// [`Linear::new`] for any element type: `Linear::<f64>::of(…)`.
+    /// Creates a layer of any element type, as [`Linear::new`] does for `f32`:
+    /// `Linear::<f64>::of(…)`.
     ///
     /// # Panics
-    /// If there are no inputs.
+    /// If `inputs` is 0.
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         assert!(inputs > 0, "Linear: a layer without inputs has no scale to draw its weights from");
@@ -52,16 +54,16 @@ impl<T: Float> Linear<T> {
         Linear { weight: weight.into(), bias: Some(bias.into()) }
     }
 
-    /// The same layer without bias: y = x Wᵀ.
+    /// Removes the bias: y = x Wᵀ.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Linear { bias: None, ..self }
     }
 
-    /// A layer with this weight [outputs, inputs] and bias \[outputs\].
+    /// Creates a layer from a weight [outputs, inputs] and a bias \[outputs\].
     ///
     /// # Panics
-    /// If they have other shapes.
+    /// If the weight or the bias has another shape.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
         let shape = weight.shape();
@@ -77,12 +79,12 @@ impl<T: Float> Linear<T> {
         Linear { weight: weight.into(), bias: bias.map(Into::into) }
     }
 
-    /// The size of the input's last axis.
+    /// Returns the size of the input's last axis.
     pub fn inputs(&self) -> usize {
         self.weight.shape()[1]
     }
 
-    /// The size of the output's last axis.
+    /// Returns the size of the output's last axis.
     pub fn outputs(&self) -> usize {
         self.weight.shape()[0]
     }
@@ -106,7 +108,7 @@ impl<T: Float> Layer<T> for Linear<T> {
     }
 }
 
-/// What the caller has probably forgotten.
+/// Returns a hint for the error message: the probable mistake of the caller.
 fn mend(shape: &[usize], inputs: usize) -> &'static str {
     let ends_in_them = |from: usize| shape[from..].iter().product::<usize>() == inputs;
     match shape.len() {

@@ -1,18 +1,20 @@
-//! What training makes small. Each loss is the mean over a batch; its twin with `_with` takes
-//! another [`Reduction`].
+//! Loss functions.
+//!
+//! Each loss returns the mean over a batch. The variant whose name ends in `_with` takes another
+//! [`Reduction`].
 
 use wengert_autograd::{Index, IntoIndex, Var};
 use wengert_tensor::{Float, Shape};
 
-/// What becomes of the losses of single elements or samples.
+/// Selects how the losses of single elements or samples are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// Their mean.
+    /// Returns the mean of the losses. This is the default.
     #[default]
     Mean,
-    /// Their sum.
+    /// Returns the sum of the losses.
     Sum,
-    /// They stay as they are.
+    /// Returns every loss, without combining them.
     None,
 }
 
@@ -26,7 +28,7 @@ impl Reduction {
     }
 }
 
-/// The mean squared error, mean of (input - target)².
+/// Computes the mean squared error: mean of (input - target)².
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -38,16 +40,16 @@ impl Reduction {
 /// ```
 ///
 /// # Panics
-/// If the shapes differ: `[n]` against `[n, 1]` would broadcast to n² differences.
+/// If the shapes differ. (`[n]` and `[n, 1]` would broadcast to n² differences.)
 #[track_caller]
 pub fn mse<'t, T: Float>(input: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
     mse_with(input, target, Reduction::Mean)
 }
 
-/// [`mse`] with another reduction; [`Reduction::None`] keeps the shape.
+/// Computes [`mse`] with another reduction; [`Reduction::None`] keeps the shape.
 ///
 /// # Panics
-/// As [`mse`].
+/// Under the same conditions as [`mse`].
 #[track_caller]
 pub fn mse_with<'t, T: Float>(
     input: Var<'t, T>,
@@ -58,10 +60,10 @@ pub fn mse_with<'t, T: Float>(
     input.tape().scope("mse", || reduction.apply((input - target).square()))
 }
 
-/// The binary cross-entropy between σ(logit) and a target t within 0 to 1, in nats: mean of
-/// t · ln(1 + e⁻ˣ) + (1 - t) · ln(1 + eˣ).
+/// Computes the binary cross-entropy between σ(logit) and a target t from 0 to 1, in nats: mean of
+/// t · ln(1 + e⁻ˣ) + (1 - t) · ln(1 + eˣ), where x is the logit.
 ///
-/// Neither term is negative, so nothing cancels, however large the logits.
+/// Neither term is negative, so no digits cancel, however large the logits are.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -79,10 +81,10 @@ pub fn bce_with_logits<'t, T: Float>(logits: Var<'t, T>, targets: Var<'t, T>) ->
     bce_with_logits_with(logits, targets, Reduction::Mean)
 }
 
-/// [`bce_with_logits`] with another reduction; [`Reduction::None`] keeps the shape.
+/// Computes [`bce_with_logits`] with another reduction; [`Reduction::None`] keeps the shape.
 ///
 /// # Panics
-/// As [`bce_with_logits`].
+/// Under the same conditions as [`bce_with_logits`].
 #[track_caller]
 pub fn bce_with_logits_with<'t, T: Float>(
     logits: Var<'t, T>,
@@ -94,12 +96,12 @@ pub fn bce_with_logits_with<'t, T: Float>(
     logits.tape().scope("bce_with_logits", || reduction.apply(loss()))
 }
 
-/// The cross-entropy between softmax(logits) and the true classes, in nats: mean over samples of
-/// ln Σⱼ exp(xⱼ) - xᵢ, where i is the class.
+/// Computes the cross-entropy between softmax(logits) and the true classes, in nats: mean over
+/// samples of ln Σⱼ exp(xⱼ) - xᵢ, where i is the class.
 ///
-/// Logits are `[C]`, `[N, C]` or `[N, C, d₁, …]` with the classes on the second axis (on the only one of
-/// `[C]`); classes are the shape without that axis, numbers from 0 to C - 1. Stable for logits of any
-/// size.
+/// The logits are `[C]`, `[N, C]` or `[N, C, d₁, …]`, with the classes on the second axis (on the
+/// only axis of `[C]`). `classes` has the shape of the logits without the class axis and contains
+/// numbers from 0 to C - 1. The computation is stable for logits of any size.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -111,7 +113,7 @@ pub fn bce_with_logits_with<'t, T: Float>(
 /// ```
 ///
 /// # Panics
-/// If the shapes do not fit, or a class is not below C.
+/// If the shapes do not fit, or a class is not from 0 to C - 1.
 #[track_caller]
 pub fn cross_entropy<'t, T: Float>(
     logits: Var<'t, T>,
@@ -120,10 +122,11 @@ pub fn cross_entropy<'t, T: Float>(
     cross_entropy_with(logits, classes, Reduction::Mean)
 }
 
-/// [`cross_entropy`] with another reduction; [`Reduction::None`] gives the shape of the classes.
+/// Computes [`cross_entropy`] with another reduction; [`Reduction::None`] returns the shape of the
+/// classes.
 ///
 /// # Panics
-/// As [`cross_entropy`].
+/// Under the same conditions as [`cross_entropy`].
 #[track_caller]
 pub fn cross_entropy_with<'t, T: Float>(
     logits: Var<'t, T>,
@@ -136,21 +139,23 @@ pub fn cross_entropy_with<'t, T: Float>(
     })
 }
 
-/// The negative log-likelihood of the true classes, mean over samples of -xᵢ, where i is the class: with
-/// [`LogSoftmax`](crate::LogSoftmax) before it, the [`cross_entropy`]. Shapes are those of
-/// [`cross_entropy`].
+/// Computes the negative log-likelihood of the true classes: mean over samples of -xᵢ, where i is
+/// the class.
+///
+/// After [`LogSoftmax`](crate::LogSoftmax) it equals the [`cross_entropy`] of the logits. The
+/// shapes are those of [`cross_entropy`].
 ///
 /// # Panics
-/// If the shapes do not fit, or a class is not below C.
+/// If the shapes do not fit, or a class is not from 0 to C - 1.
 #[track_caller]
 pub fn nll<'t, T: Float>(log_probs: Var<'t, T>, classes: impl IntoIndex<'t, T>) -> Var<'t, T> {
     nll_with(log_probs, classes, Reduction::Mean)
 }
 
-/// [`nll`] with another reduction; [`Reduction::None`] gives the shape of the classes.
+/// Computes [`nll`] with another reduction; [`Reduction::None`] returns the shape of the classes.
 ///
 /// # Panics
-/// As [`nll`].
+/// Under the same conditions as [`nll`].
 #[track_caller]
 pub fn nll_with<'t, T: Float>(
     log_probs: Var<'t, T>,
@@ -173,7 +178,7 @@ fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
     input.tape().shape_error(format!("{op}: input and target differ in shape: {a} and {b}{mend}"))
 }
 
-/// The axis of the classes, and their numbers as an index along it.
+/// Returns the class axis, and the class numbers as an index along this axis.
 #[track_caller]
 fn classes_of<'t, T: Float>(
     op: &'static str,

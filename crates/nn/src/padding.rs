@@ -1,4 +1,4 @@
-//! Borders as layers.
+//! Padding layers.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
@@ -16,13 +16,13 @@ macro_rules! borders {
         }
 
         impl $Name {
-            /// So many pixels on all four sides.
+            /// Creates a layer that adds `all` pixels on all four sides.
             pub fn new(all: usize) -> Self {
                 Self::around([(all, all); 2])
             }
 
-            /// So many pixels before and after the image: along the height (above, below), and along
-            /// the width (left, right).
+            /// Creates a layer that adds these numbers of pixels along the height (above, below)
+            /// and along the width (left, right).
             pub fn around([height, width]: [(usize, usize); 2]) -> Self {
                 $Name { height, width }
             }
@@ -47,7 +47,7 @@ macro_rules! borders {
     )* };
 }
 borders! {
-    /// Images [N, C, H, W] (or [C, H, W]) with zeros around them.
+    /// Pads images [N, C, H, W] (or [C, H, W]) with zeros.
     ///
     /// ```
     /// use wengert_nn::{Layer, ZeroPad2d};
@@ -58,8 +58,9 @@ borders! {
     /// assert_eq!(layer.to_string(), "ZeroPad2d(height: (0, 1), width: (2, 0))");
     /// ```
     ZeroPad2d: "zero_pad2d", Zeros;
-    /// Images [N, C, H, W] (or [C, H, W]) mirrored at their outermost pixels, which are not repeated:
-    /// `c b | a b c d | c b`. There must be one pixel less around an image than in it.
+    /// Pads images [N, C, H, W] (or [C, H, W]) by mirroring them at their border pixels, which are
+    /// not repeated: `c b | a b c d | c b`. The padding must be smaller than the image along each
+    /// axis.
     ///
     /// ```
     /// use wengert_nn::{Layer, ReflectionPad2d};
@@ -70,7 +71,7 @@ borders! {
     /// assert!(Layer::<f32>::summary(&layer, &[1, 4, 2]).is_err());
     /// ```
     ReflectionPad2d: "reflection_pad2d", Reflect;
-    /// Images [N, C, H, W] (or [C, H, W]) with their outermost pixels repeated:
+    /// Pads images [N, C, H, W] (or [C, H, W]) by repeating their border pixels:
     /// `a a | a b c d | d d`.
     ///
     /// ```
@@ -81,8 +82,8 @@ borders! {
     /// assert_eq!(layer.predict(&image).to_vec(), [1.0, 1.0, 1.0, 2.0, 2.0]);
     /// ```
     ReplicationPad2d: "replication_pad2d", Replicate;
-    /// Images [N, C, H, W] (or [C, H, W]) that begin again behind their end: `c d | a b c d | a b`.
-    /// There can be no more pixels around an image than in it.
+    /// Pads images [N, C, H, W] (or [C, H, W]) by continuing them as on a circle:
+    /// `c d | a b c d | a b`. The padding must not be larger than the image along each axis.
     ///
     /// ```
     /// use wengert_nn::{CircularPad2d, Layer};

@@ -1,4 +1,4 @@
-//! Layers in a row.
+//! The [`Sequential`] container: layers that run one after the other.
 
 use crate::activation::Identity;
 use crate::layer::Layer;
@@ -7,11 +7,11 @@ use std::ops::{Index, IndexMut};
 use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::Float;
 
-/// Layers that run one after the other, each on the output of the one before.
+/// Runs layers one after the other, each on the output of the previous layer.
 ///
-/// Their names are their positions (`0.weight`), as in PyTorch, or those given to
-/// [`add_named`](Sequential::add_named). A layer's output goes as soon as the next layer has run,
-/// unless a derivative rule will read it.
+/// The layers are named by their positions (`0.weight`), as in PyTorch, or by the names given to
+/// [`add_named`](Sequential::add_named). The output of a layer is released as soon as the next
+/// layer has run, unless a derivative rule reads it.
 ///
 /// ```
 /// use wengert_nn::{Layer, Linear, Relu, Sequential};
@@ -34,8 +34,8 @@ pub struct Sequential<T: Float = f32> {
     layers: Vec<(String, Box<dyn Layer<T>>)>,
 }
 
-/// A [`Sequential`] of these layers. Its element type is that of the layers; if none of them has
-/// parameters, say which: `let model: Sequential = sequential![Flatten::new(), Relu];`
+/// Creates a [`Sequential`] of these layers. Its element type is that of the layers. If no layer
+/// has parameters, name the type: `let model: Sequential = sequential![Flatten::new(), Relu];`
 ///
 /// ```
 /// use wengert_nn::{Linear, Relu, sequential};
@@ -50,19 +50,19 @@ macro_rules! sequential {
 }
 
 impl Sequential {
-    /// No layers yet, for `f32`.
+    /// Creates an empty container of `f32` layers.
     pub fn new() -> Self {
         Self::of()
     }
 }
 
 impl<T: Float> Sequential<T> {
-    /// No layers yet, for any element type.
+    /// Creates an empty container of layers of any element type.
     pub fn of() -> Self {
         Sequential { layers: Vec::new() }
     }
 
-    /// With one more layer, named by its position.
+    /// Appends a layer, named by its position.
     #[allow(clippy::should_implement_trait)] // PyTorch's `add_module`; `+` would say nothing
     #[must_use]
     #[track_caller]
@@ -71,10 +71,10 @@ impl<T: Float> Sequential<T> {
         self.add_named(&name, layer)
     }
 
-    /// With one more layer of this name.
+    /// Appends a layer with this name.
     ///
     /// # Panics
-    /// If another layer has the name, or it is empty or contains a dot.
+    /// If another layer has this name, or the name is empty or contains a dot.
     #[must_use]
     #[track_caller]
     pub fn add_named(mut self, name: &str, layer: impl Layer<T>) -> Self {
@@ -87,22 +87,23 @@ impl<T: Float> Sequential<T> {
         self
     }
 
-    /// How many layers there are.
+    /// Returns the number of layers.
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// Whether there is none: the output has the numbers of the input then.
+    /// Returns whether there are no layers. The output of an empty container has the values of its
+    /// input.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// The layer of this name.
+    /// Returns the layer with this name.
     pub fn get(&self, name: &str) -> Option<&dyn Layer<T>> {
         self.layers.iter().find(|(other, _)| other == name).map(|(_, layer)| &**layer)
     }
 
-    /// The layers in their order.
+    /// Iterates over the layers in the order in which they run.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &dyn Layer<T>> {
         self.layers.iter().map(|(_, layer)| &**layer)
     }
@@ -114,14 +115,14 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let mut x = input;
         for (name, layer) in &self.layers {
             let y = x.tape().enter_as(name, layer, || layer.call(x));
-            // Nobody else knows `x`, unless it is the caller's or a layer of the user's returned it
+            // `x` is private to this loop unless it is the caller's input or the layer returned it
             // unchanged.
             if !x.is(input) && !x.is(y) {
                 x.release();
             }
             x = y;
         }
-        // Of no layers the result is a variable of its own, too.
+        // Without layers, too, the result must be a new variable.
         if x.is(input) { Identity.call(x) } else { x }
     }
 }

@@ -1,7 +1,7 @@
 //! The state of a model as named tensors, in memory and in files.
 //!
-//! Names and layouts are PyTorch's (`fc1.weight` of shape `[out, in]`) and the files are safetensors,
-//! so that models go both ways. In Python:
+//! Names and layouts are those of PyTorch (`fc1.weight` with shape `[out, in]`) and the files are
+//! safetensors files, so models can be exchanged with PyTorch in both directions. In Python:
 //!
 //! ```python
 //! from safetensors.torch import load_file, save_file
@@ -15,14 +15,16 @@ use std::path::{Path, PathBuf};
 use wengert_autograd::{Misfit, Module, Path as Place};
 use wengert_tensor::{FileError, NamedTensors};
 
-/// The parameters and buffers of a model by name, in visiting order.
+/// The parameters and buffers of a model by name, in the order in which the model visits them.
 pub type StateDict = NamedTensors;
 
-/// All parameters and buffers of a model, as they are now: training it further does not change them.
-/// They share storage with the model until then.
+/// Returns the current values of all parameters and buffers of a model, by name.
+///
+/// Later training does not change the returned tensors. They share storage with the model until the
+/// model's values change.
 ///
 /// # Panics
-/// If two have one name, which `#[module(rename = "…")]` can do.
+/// If two parameters or buffers have the same name, which `#[module(rename = "…")]` can cause.
 ///
 /// ```
 /// use wengert_autograd::Param;
@@ -48,16 +50,17 @@ pub fn state_dict<M: Module + ?Sized>(model: &M) -> StateDict {
         );
         dict.insert(name, state.value());
     }
-    // What Python's libraries expect of a file of PyTorch's names and layouts.
+    // Python libraries expect this entry in files with PyTorch's names and layouts.
     dict.metadata.insert("format".into(), "pt".into());
     dict
 }
 
-/// Replaces all parameters and buffers of a model. Floats are converted to the model's width.
+/// Replaces the values of all parameters and buffers of a model. Floating-point values are
+/// converted to the model's element type.
 ///
 /// # Errors
-/// If anything is missing, unexpected or of another shape; all of it is reported at once, and the model
-/// is as it was. [`LoadOptions`] can be more lenient.
+/// If a name is missing or unexpected, or a shape or element type differs. The error lists all
+/// differences, and the model is unchanged. [`LoadOptions`] can allow differences.
 pub fn load_state_dict<M: Module + ?Sized>(
     model: &mut M,
     dict: &StateDict,
@@ -65,33 +68,37 @@ pub fn load_state_dict<M: Module + ?Sized>(
     LoadOptions::new().load_state_dict(model, dict).map(drop)
 }
 
-/// Saves all parameters and buffers of a model. The file is replaced in one step: whoever reads it
-/// finds the old model or the new one, even if the machine stops halfway.
+/// Saves all parameters and buffers of a model in a safetensors file.
+///
+/// The file is replaced atomically: a reader finds the old model or the new one, even if the
+/// machine stops during the write.
 ///
 /// # Errors
-/// If the system refuses.
+/// If the file cannot be written.
 ///
 /// # Panics
-/// If two parameters or buffers have one name.
+/// If two parameters or buffers have the same name.
 #[track_caller]
 pub fn save<M: Module + ?Sized>(model: &M, path: impl AsRef<Path>) -> Result<(), FileError> {
     state_dict(model).save(path)
 }
 
-/// Loads all parameters and buffers of a model from a file, of ours or of PyTorch's.
+/// Loads all parameters and buffers of a model from a safetensors file, written by this library or
+/// by PyTorch.
 ///
 /// # Errors
-/// If the file cannot be read, or does not fit the model as for [`load_state_dict`].
+/// If the file cannot be read, or if it does not fit the model, as in [`load_state_dict`].
 pub fn load<M: Module + ?Sized>(model: &mut M, path: impl AsRef<Path>) -> Result<(), LoadError> {
     LoadOptions::new().load(model, path).map(drop)
 }
 
-/// How strict loading is: all differences between model and file are errors unless allowed.
+/// Options for loading: which differences between the model and the file are allowed. By
+/// default, no difference is allowed.
 ///
 /// ```no_run
 /// # let mut model = wengert_autograd::Param::new(wengert_tensor::Tensor::zeros(&[2]));
 /// use wengert_nn::LoadOptions;
-/// // Pretrained features under a new head.
+/// // Pretrained features, with a new head.
 /// let passed_over = LoadOptions::new().allow_missing().load(&mut model, "features.safetensors")?;
 /// println!("kept as initialised: {:?}", passed_over.missing);
 /// # Ok::<(), wengert_nn::LoadError>(())
@@ -105,33 +112,35 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Nothing is allowed.
+    /// Creates options that allow no difference.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the model has and the file lacks stays as it is.
+    /// Allows names that are missing in the file. The model keeps its values for these names.
     pub fn allow_missing(mut self) -> Self {
         self.missing = true;
         self
     }
 
-    /// What the file has and the model lacks is ignored.
+    /// Allows names that the model does not have. They are ignored.
     pub fn allow_unexpected(mut self) -> Self {
         self.unexpected = true;
         self
     }
 
-    /// What has another shape or element type in the file stays as it is.
+    /// Allows tensors with another shape or element type. The model keeps its values for these
+    /// names.
     pub fn allow_misfits(mut self) -> Self {
         self.misfits = true;
         self
     }
 
-    /// As [`load_state_dict`], and says what was passed over.
+    /// Replaces the values of a model as [`load_state_dict`] does, and returns the differences that
+    /// were allowed.
     ///
     /// # Errors
-    /// If there are differences that are not allowed; the model is then as it was.
+    /// If there are differences that are not allowed. The model is then unchanged.
     pub fn load_state_dict<M: Module + ?Sized>(
         self,
         model: &mut M,
@@ -146,17 +155,18 @@ impl LoadOptions {
         }
         model.visit_mut(&Place::root(), &mut |path, state| {
             if let Some(value) = dict.get(&path.to_string()) {
-                // A misfit is allowed if we come here, and changes nothing.
+                // A misfit is allowed at this point. `set` then returns an error and changes
+                // nothing.
                 let _ = state.set(value);
             }
         });
         Ok(mismatch)
     }
 
-    /// As [`load`], and says what was passed over.
+    /// Loads a model as [`load`] does, and returns the differences that were allowed.
     ///
     /// # Errors
-    /// If the file cannot be read, or there are differences that are not allowed.
+    /// If the file cannot be read, or if there are differences that are not allowed.
     pub fn load<M: Module + ?Sized>(
         self,
         model: &mut M,
@@ -173,38 +183,38 @@ impl LoadOptions {
     }
 }
 
-/// Why a model could not be loaded.
+/// The error of loading a model.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file, or the state dict, belongs to another model.
+    /// The file or the state dict does not fit the model.
     #[error("{} does not fit the model:{mismatch}", Source(path.as_deref()))]
     Mismatch {
-        /// The file, if there is one.
+        /// The file; `None` for a state dict in memory.
         path: Option<PathBuf>,
-        /// All that differs.
+        /// The differences.
         mismatch: Mismatch,
     },
 }
 
 wengert_tensor::debug_is_display!(LoadError);
 
-/// All that differs between a model and a state dict.
+/// The differences between a model and a state dict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The model has it, the state dict does not.
+    /// Names in the model that the state dict does not have.
     pub missing: Vec<String>,
-    /// The state dict has it, the model does not.
+    /// Names in the state dict that the model does not have.
     pub unexpected: Vec<String>,
-    /// Both have it, with other shapes or element types.
+    /// Names in both the model and the state dict, with different shapes or element types.
     pub misfits: Vec<(String, Misfit)>,
 }
 
 impl Mismatch {
-    /// Compares them.
+    /// Compares a model with a state dict.
     pub fn between<M: Module + ?Sized>(model: &M, dict: &StateDict) -> Self {
         let mut mismatch = Mismatch::default();
         let mut known = HashSet::new();
@@ -221,12 +231,13 @@ impl Mismatch {
         mismatch
     }
 
-    /// Whether there is nothing.
+    /// Returns whether there are no differences.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.misfits.is_empty()
     }
 
-    /// What the names tell about a dict that has all that the model has, under other names.
+    /// Returns a hint for the message, if the state dict contains all names of the model under
+    /// other names.
     fn advice(&self) -> Option<String> {
         let first = self.missing.first()?;
         let unexpected: HashSet<_> = self.unexpected.iter().map(String::as_str).collect();
@@ -281,7 +292,8 @@ impl Mismatch {
         self.unexpected.iter().any(|name| name.starts_with(prefix))
     }
 
-    /// What every unexpected name lacks in front to be a missing one.
+    /// Returns the prefix that turns every unexpected name into a missing one, if there is such a
+    /// prefix.
     fn inner(&self) -> Option<&str> {
         let first = self.unexpected.first()?;
         let missing: HashSet<_> = self.missing.iter().map(String::as_str).collect();
@@ -314,7 +326,7 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Where the tensors come from.
+/// The origin of the tensors, for messages: a file or a state dict.
 struct Source<'a>(Option<&'a Path>);
 impl fmt::Display for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

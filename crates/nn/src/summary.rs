@@ -1,10 +1,11 @@
-//! What a model consists of, as a table.
+//! Summaries of models as tables.
 
 use std::fmt;
 use wengert_autograd::{Kind, Module, Outline, ScopeSummary};
 use wengert_tensor::Shape;
 
-/// The layers of a model in the order they run; from [`Layer::summary`](crate::Layer::summary).
+/// The layers of a model in the order in which they run, with shapes and numbers of parameters.
+/// [`Layer::summary`](crate::Layer::summary) returns it, and `Display` prints it as a table.
 ///
 /// ```
 /// use wengert_nn::{Layer, Linear, Tanh, sequential};
@@ -23,38 +24,39 @@ use wengert_tensor::Shape;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// The model's type.
+    /// The type of the model.
     pub kind: String,
-    /// The shape that was given.
+    /// The shape of the input.
     pub input: Shape,
-    /// The shape that comes out.
+    /// The shape of the output.
     pub output: Shape,
-    /// The layers: an outer one before those in it, otherwise in the order they run.
+    /// The layers in the order in which they run; an outer layer comes before the layers in it.
     pub layers: Vec<LayerSummary>,
-    /// How many numbers the parameters hold together. Tied ones count once.
+    /// The total number of values in the parameters. A tied parameter counts once.
     pub parameters: usize,
-    /// How many of them are not frozen.
+    /// The number of these values that are not frozen.
     pub trainable: usize,
 }
 
-/// A line of a [`Summary`]: a layer that ran, a named scope of the run, or parameters that belong to none.
+/// One line of a [`Summary`]: a layer that ran, a named scope, or parameters that belong to
+/// neither.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSummary {
-    /// The names that lead to it, joined by dots; empty for the model itself.
+    /// The path: field names joined by dots. It is empty for the model itself.
     pub path: String,
-    /// The layer's type; empty for a scope of [`Tape::scope`](wengert_autograd::Tape::scope) whose name
-    /// is not that of a field.
+    /// The type of the layer. It is empty for a [`Tape::scope`](wengert_autograd::Tape::scope)
+    /// whose name is not that of a field.
     pub kind: String,
-    /// The shape that comes out; `None` for parameters whose layer opened no scope.
+    /// The shape of the output; `None` for parameters whose layer opened no scope.
     pub output: Option<Shape>,
-    /// How many numbers its parameters hold, without those of layers inside it. A layer that runs
-    /// several times has them in its first line.
+    /// The number of values in the layer's parameters, without those of layers inside it. If a
+    /// layer runs several times, its first line counts them.
     pub parameters: usize,
-    /// How many of them are not frozen.
+    /// The number of these values that are not frozen.
     pub trainable: usize,
 }
 
-/// Whether a parameter of this name lies in the module at this place.
+/// Returns whether the module at `place` contains the parameter `name`.
 fn holds(place: &str, name: &str) -> bool {
     let rest = name.strip_prefix(place);
     rest.is_some_and(|rest| place.is_empty() || rest.starts_with('.') || rest.is_empty())
@@ -79,7 +81,8 @@ impl Summary {
             parameters: 0,
             trainable: 0,
         };
-        // Each with its place in the model, where that is not its path.
+        // Each line with the path of its module in the model, where that differs from the path of
+        // its scope.
         let mut layers: Vec<(Option<String>, LayerSummary)> = Vec::new();
         for ScopeSummary { path, shape, kind: entered, module_path: place, .. } in
             outer_first(scopes)
@@ -122,9 +125,10 @@ impl Summary {
     }
 }
 
-/// Puts each scope before the scopes within it: they come in the order in which they ended, inner ones first.
+/// Puts each scope before the scopes in it. The input is in the order in which scopes ended, inner
+/// scopes first.
 fn outer_first(scopes: Vec<ScopeSummary>) -> Vec<ScopeSummary> {
-    // Scopes whose outer one has not ended yet, each with what lies in it.
+    // Scopes whose enclosing scope has not ended yet, each followed by the scopes in it.
     let mut open: Vec<Vec<ScopeSummary>> = Vec::new();
     for scope in scopes {
         let inner =
@@ -160,7 +164,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// 1234567 as 1,234,567.
+/// Formats 1234567 as 1,234,567.
 fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();

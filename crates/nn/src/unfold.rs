@@ -1,27 +1,28 @@
-//! Windows of images as columns, and back, as layers.
+//! The [`Unfold`] and [`Fold`] layers, which turn windows of images into columns and back.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
 use wengert_nn_derive::Module;
 use wengert_tensor::{Conv, Float, Pair};
 
-/// The fields of both, as methods.
+/// Adds the options that `Unfold` and `Fold` share.
 macro_rules! windows {
     ($Name:ident) => {
         impl $Name {
-            /// With so many pixels between neighbouring windows.
+            /// Sets the stride: the distance between neighbouring windows. The default is 1.
             #[must_use]
             pub fn stride(self, stride: impl Into<Pair>) -> Self {
                 $Name { stride: stride.into().0, ..self }
             }
 
-            /// With so many zeros on both sides of the image.
+            /// Sets the padding: the number of zeros on both sides of the image. The default is 0.
             #[must_use]
             pub fn padding(self, padding: impl Into<Pair>) -> Self {
                 $Name { padding: padding.into().0, ..self }
             }
 
-            /// With so many pixels between neighbouring elements of a window.
+            /// Sets the dilation: the distance between neighbouring elements of a window. The
+            /// default is 1.
             #[must_use]
             pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
                 $Name { dilation: dilation.into().0, ..self }
@@ -34,8 +35,8 @@ macro_rules! windows {
     };
 }
 
-/// The windows of images as columns: [N, C, H, W] becomes [N, C·kh·kw, L] with L windows, as
-/// [`Var::unfold`] defines it.
+/// Extracts the windows of images as columns: [N, C, H, W] → [N, C·kh·kw, L] with L windows.
+/// [`Var::unfold`] defines the result.
 ///
 /// ```
 /// use wengert_nn::{Layer, Unfold};
@@ -54,7 +55,7 @@ pub struct Unfold {
 windows! { Unfold }
 
 impl Unfold {
-    /// Windows of this size at every place: stride 1, no padding, no gaps.
+    /// Creates a layer with windows of this size, stride 1, no padding and dilation 1.
     pub fn new(kernel: impl Into<Pair>) -> Self {
         Unfold { kernel: kernel.into().0, stride: [1; 2], padding: [0; 2], dilation: [1; 2] }
     }
@@ -67,8 +68,8 @@ impl<T: Float> Layer<T> for Unfold {
     }
 }
 
-/// Images as sums of windows: [N, C·kh·kw, L] becomes [N, C, H, W], as [`Var::fold`] defines it. It
-/// undoes [`Unfold`] where windows do not overlap.
+/// Sums windows into images: [N, C·kh·kw, L] → [N, C, H, W]. It inverts [`Unfold`] where windows do
+/// not overlap. [`Var::fold`] defines the result.
 ///
 /// ```
 /// use wengert_nn::{Fold, Layer, Unfold};
@@ -89,8 +90,8 @@ pub struct Fold {
 windows! { Fold }
 
 impl Fold {
-    /// To images of this size, from windows of this size at every place: stride 1, no padding, no
-    /// gaps.
+    /// Creates a layer for images and windows of these sizes, with stride 1, no padding and
+    /// dilation 1.
     pub fn new(size: impl Into<Pair>, kernel: impl Into<Pair>) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
         Fold { size, kernel, stride: [1; 2], padding: [0; 2], dilation: [1; 2] }

@@ -1,12 +1,14 @@
-//! Images in another size, as a layer.
+//! The [`Upsample`] layer, which resizes images.
 
 use crate::layer::Layer;
 use std::fmt;
 use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::{Float, Interpolate, InterpolateMode, InterpolateSize, Pair};
 
-/// Images [N, C, H, W] (or [C, H, W]) in another size, by the nearest pixel if nothing else is said,
-/// with the coordinates that [`Interpolate`] has.
+/// Resizes images [N, C, H, W] (or [C, H, W]) to a given size or by a given factor.
+///
+/// The default takes the nearest pixel; [`bilinear`](Upsample::bilinear) interpolates.
+/// [`Interpolate`] defines the coordinates.
 ///
 /// ```
 /// use wengert_nn::{Layer, Upsample};
@@ -26,28 +28,29 @@ pub struct Upsample {
 }
 
 impl Upsample {
-    /// To this height and width: `14`, or `[14, 20]`.
+    /// Creates a layer with this output height and width: `14`, or `[14, 20]`.
     pub fn size(size: impl Into<Pair>) -> Self {
         Upsample { how: Interpolate::size(size) }
     }
 
-    /// To so many times height and width.
+    /// Creates a layer that multiplies height and width by `scale`.
     pub fn scale(scale: f64) -> Self {
         Upsample { how: Interpolate::scale(scale) }
     }
 
-    /// To so many times the height, and so many times the width.
+    /// Creates a layer that multiplies the height and the width by one factor each.
     pub fn scales(scales: [f64; 2]) -> Self {
         Upsample { how: Interpolate::scales(scales) }
     }
 
-    /// By straight lines between pixels.
+    /// Selects bilinear interpolation.
     #[must_use]
     pub fn bilinear(self) -> Self {
         Upsample { how: self.how.bilinear() }
     }
 
-    /// Bilinear, and whether the centres of the outer pixels stay where they are.
+    /// Selects bilinear interpolation, and sets whether the centres of the corner pixels of input
+    /// and output coincide. The default is `false`: the outer edges coincide.
     #[must_use]
     pub fn align_corners(self, align_corners: bool) -> Self {
         Upsample { how: self.how.align_corners(align_corners) }

@@ -1,26 +1,28 @@
-//! LeNet-5 as published.
+//! LeNet-5 as published in 1998.
 
 use crate::models::{Rbf, ScaledTanh, Subsampling, TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;
 
-/// LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document
-/// Recognition", Proc. IEEE 86(11), 1998, section II.B): \[N, 1, 32, 32\] → \[N, 10\] scores.
+/// LeNet-5 as published in 1998: \[N, 1, 32, 32\] → \[N, 10\] scores. (LeCun, Bottou, Bengio,
+/// Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 86(11), 1998,
+/// section II.B.)
 ///
 /// | layer | maps | size | parameters |
 /// |---|---|---|---|
 /// | C1: 5×5 convolution | 6 | 28×28 | 156 |
 /// | S2: trainable sub-sampling | 6 | 14×14 | 12 |
-/// | C3: 5×5 convolution, each map reads some of S2's ([`LeNet5::C3`]) | 16 | 10×10 | 1,516 |
+/// | C3: 5×5 convolution, each map reads some maps of S2 ([`LeNet5::C3`]) | 16 | 10×10 | 1,516 |
 /// | S4: trainable sub-sampling | 16 | 5×5 | 32 |
 /// | C5: 5×5 convolution | 120 | 1×1 | 48,120 |
 /// | F6: linear | 84 | | 10,164 |
 /// | radial units with fixed centres: 7×12 bitmaps of the digits | 10 | | 0 |
 ///
-/// Every layer but the last is squashed by 1.7159 tanh(2a/3). The score of a class is minus the
-/// squared distance of F6 from its bitmap, so that the best is the greatest; [`map_loss`] is the
-/// paper's criterion. Pixels are expected as there: -0.1 the background, 1.175 the ink.
+/// The function 1.7159 tanh(2a/3) follows every layer but the last. The score of a class is the
+/// negative squared distance between the output of F6 and the bitmap of the class, so the best
+/// class has the largest score. [`map_loss`] is the criterion of the paper. Pixels are expected as
+/// in the paper: -0.1 for the background, 1.175 for the ink.
 ///
 /// ```
 /// use wengert::models::LeNet5;
@@ -32,23 +34,23 @@ use wengert_nn::init;
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LeNet5 {
-    /// 1 → 6 maps.
+    /// C1, from 1 to 6 maps.
     pub c1: Conv2d,
-    /// 28×28 → 14×14.
+    /// S2, from 28×28 to 14×14.
     pub s2: Subsampling,
-    /// 6 → 16 maps.
+    /// C3, from 6 to 16 maps.
     pub c3: TableConv2d,
-    /// 10×10 → 5×5.
+    /// S4, from 10×10 to 5×5.
     pub s4: Subsampling,
-    /// 16 → 120 maps.
+    /// C5, from 16 to 120 maps.
     pub c5: Conv2d,
-    /// 120 → 84.
+    /// F6, from 120 to 84 units.
     pub f6: Linear,
-    /// Squared distances from the bitmaps.
+    /// The output layer: squared distances to the bitmaps.
     pub output: Rbf,
 }
 
-/// The digits as they are printed: 7×12 pixels each, side by side, after figure 3 of the paper.
+/// The printed digits, 7×12 pixels each, side by side, after figure 3 of the paper.
 const BITMAPS: [&str; 12] = [
     "....... ....... ....... ####### ....... ....... ..####. ####### .#####. .#####.",
     "....... ...##.. ....... .....## ....... ....... .##.... .....## ##...## ##...##",
@@ -65,7 +67,7 @@ const BITMAPS: [&str; 12] = [
 ];
 
 impl LeNet5 {
-    /// Which maps of S2 each map of C3 reads: table I of the paper.
+    /// The maps of S2 that each map of C3 reads: table I of the paper.
     pub const C3: [&[usize]; 16] = [
         &[0, 1, 2],
         &[1, 2, 3],
@@ -85,8 +87,9 @@ impl LeNet5 {
         &[0, 1, 2, 3, 4, 5],
     ];
 
-    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit and its bias;
-    /// biases are 0. The sub-sampling has initial values of its own, see [`Subsampling::new`].
+    /// Creates a network with weights drawn uniformly from ±2.4/F, where F is the number of inputs
+    /// of a unit, its bias included. The biases are 0. The sub-sampling layers have other initial
+    /// values, see [`Subsampling::new`].
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut c1 = Conv2d::new(1, 6, 5, rng);
         let s2 = Subsampling::new(6, rng);
@@ -106,7 +109,7 @@ impl LeNet5 {
         LeNet5 { c1, s2, c3, s4, c5, f6, output: Rbf::from_centres(Self::bitmaps()).fixed() }
     }
 
-    /// The centres of the radial units: \[10, 84\], 1 for ink and -1 for paper.
+    /// Returns the centres of the radial units: \[10, 84\], with 1 for ink and -1 for paper.
     pub fn bitmaps() -> Tensor {
         let ink = |(row, digit, column): (usize, usize, usize)| {
             if BITMAPS[row].as_bytes()[8 * digit + column] == b'#' { 1.0 } else { -1.0 }
@@ -118,7 +121,7 @@ impl LeNet5 {
 impl Layer for LeNet5 {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         check_images("LeNet5", x, 1, Some(32));
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // a function here, without a scope
+        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
         let x = squash(self.c1.forward(x));
         let x = squash(self.s2.forward(x));
         let x = squash(self.c3.forward(x));
@@ -129,10 +132,12 @@ impl Layer for LeNet5 {
     }
 }
 
-/// The criterion of LeNet-5, "maximum a posteriori" (equation 9 of the paper), as a mean over the
-/// images: y + ln(e⁻ʲ + Σᵢ e⁻ʸⁱ), where yᵢ are the penalties (minus the scores), y that of the right
-/// class, and e⁻ʲ, with j = 0.1, stands for all that is no digit: it keeps classes from being pushed
-/// away that are far enough. Scores \[N, classes\], classes \[N\].
+/// Computes the "maximum a posteriori" criterion of LeNet-5 (equation 9 of the paper), as a mean
+/// over the images: y + ln(e⁻ʲ + Σᵢ e⁻ʸⁱ).
+///
+/// yᵢ are the penalties (the negative scores), and y is the penalty of the true class. The term
+/// e⁻ʲ, with j = 0.1, stands for inputs that are not digits; with this term, the loss no longer
+/// pushes away classes that are already far. The scores are \[N, classes\], the classes \[N\].
 ///
 /// ```
 /// use wengert::models::map_loss;

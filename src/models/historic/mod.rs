@@ -1,4 +1,4 @@
-//! Networks as they were published, with the layers that only they have.
+//! Networks as they were published, and the layers that only these networks use.
 
 mod lenet5;
 mod rbf;

@@ -1,19 +1,20 @@
-//! Radial units.
+//! Radial basis function units.
 
 use crate::prelude::*;
 use rand::Rng;
 
-/// The squared distance to each of several centres, along the last axis: \[…, inputs\] →
+/// Computes the squared distance to each of several centres, along the last axis: \[…, inputs\] →
 /// \[…, outputs\] with
 ///
 /// y\[j\] = Σ (x\[i\] − w\[j, i\])²
 ///
-/// summed over the inputs i. The differences are taken and squared as they are (|x|² − 2·x·w + |w|²
-/// would lose the digits of small distances, which decide), and summed without being stored.
+/// The sum runs over the inputs i. The differences are computed and squared directly, and summed
+/// without being stored. The formula |x|² − 2·x·w + |w|² would lose digits of small distances, and
+/// small distances decide the class.
 ///
-/// As the output of LeNet-5 the centres are bitmaps of the ten digits, and the nearest one is the
-/// answer. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
-/// 1998.)
+/// In the output layer of LeNet-5, the centres are bitmaps of the ten digits, and the nearest
+/// bitmap is the answer. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to
+/// document recognition", 1998.)
 ///
 /// ```
 /// use wengert::models::Rbf;
@@ -29,23 +30,24 @@ pub struct Rbf<T: Float = f32> {
 }
 
 impl Rbf {
-    /// A layer of `f32` whose centres are corners of the cube: −1 or 1 in each component, at random.
+    /// Creates a layer of `f32` whose centres are random corners of a cube: each component is −1
+    /// or 1.
     pub fn new(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::of(inputs, outputs, rng)
     }
 }
 
 impl<T: Float> Rbf<T> {
-    /// [`Rbf::new`] for any element type.
+    /// Creates a layer of any element type, as [`Rbf::new`] does for `f32`.
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut sign = || if rng.next_u32() & 1 == 0 { -1.0 } else { 1.0 };
         Self::from_centres(Tensor::from_fn(&[outputs, inputs], |_| T::of(sign())))
     }
 
-    /// A layer with these centres: [outputs, inputs].
+    /// Creates a layer from its centres [outputs, inputs].
     ///
     /// # Panics
-    /// If they are no matrix.
+    /// If `centres` does not have two axes.
     #[track_caller]
     pub fn from_centres(centres: Tensor<T>) -> Self {
         let shape = centres.shape();
@@ -53,7 +55,7 @@ impl<T: Float> Rbf<T> {
         Rbf { weight: centres.into() }
     }
 
-    /// With centres that training leaves alone: the parameter is frozen.
+    /// Freezes the centres, so that training does not change them.
     #[must_use]
     pub fn fixed(mut self) -> Self {
         self.weight.freeze();

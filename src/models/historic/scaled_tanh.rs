@@ -1,9 +1,9 @@
-//! The squashing function of the nineties.
+//! The scaled hyperbolic tangent.
 
 use crate::prelude::*;
 
-/// 1.7159 · tanh(2x/3), which is ±1 at ±1 (to 3e-6). (LeCun, Bottou, Bengio, Haffner, "Gradient-based
-/// learning applied to document recognition", 1998, appendix A.)
+/// Computes 1.7159 · tanh(2x/3), which maps ±1 to ±1 (to within 3e-6). (LeCun, Bottou, Bengio,
+/// Haffner, "Gradient-based learning applied to document recognition", 1998, appendix A.)
 ///
 /// ```
 /// use wengert::models::ScaledTanh;

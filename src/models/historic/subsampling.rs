@@ -1,17 +1,20 @@
-//! Sub-sampling as it was before pooling: with a trained coefficient and bias.
+//! Trainable sub-sampling, the predecessor of pooling.
 
 use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
-/// Halves the maps of [N, C, H, W]: the sum over windows of 2×2 that do not overlap, times
-/// a coefficient of the map, plus a bias of the map. H and W are even.
+/// Halves the height and width of maps [N, C, H, W], with a trained coefficient and a trained bias
+/// per map. H and W must be even.
+///
+/// Each output is the sum over a 2×2 window, times the coefficient of the map, plus the bias of the
+/// map. The windows do not overlap:
 ///
 /// y\[c, i, j\] = weight\[c\] · (x\[c, 2i, 2j\] + x\[c, 2i, 2j+1\] + x\[c, 2i+1, 2j\] + x\[c, 2i+1, 2j+1\]) + bias\[c\]
 ///
-/// These are the layers S2 and S4 of LeNet-5 (12 and 32 parameters), in front of their squashing
-/// function. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
-/// recognition", 1998.)
+/// S2 and S4 of LeNet-5 are layers of this type, with 12 and 32 parameters; their squashing
+/// function is not part of the layer. (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning
+/// applied to document recognition", 1998.)
 ///
 /// ```
 /// use wengert::models::Subsampling;
@@ -27,28 +30,28 @@ use rand::Rng;
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct Subsampling<T: Float = f32> {
-    /// \[channels\].
+    /// One value per map: \[channels\].
     pub weight: Param<T>,
-    /// \[channels\].
+    /// One value per map: \[channels\].
     pub bias: Param<T>,
 }
 
 impl Subsampling {
-    /// A layer of `f32` for so many maps. Coefficients and biases are uniform in ±2.4/4, as the
-    /// paper draws those of a unit with four inputs.
+    /// Creates a layer of `f32` for `channels` maps. Coefficients and biases are drawn uniformly
+    /// from ±2.4/4, the range of the paper for a unit with four inputs.
     pub fn new(channels: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::of(channels, rng)
     }
 }
 
 impl<T: Float> Subsampling<T> {
-    /// [`Subsampling::new`] for any element type.
+    /// Creates a layer of any element type, as [`Subsampling::new`] does for `f32`.
     pub fn of(channels: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut draw = || Tensor::uniform_of(&[channels], -0.6, 0.6, rng).into();
         Subsampling { weight: draw(), bias: draw() }
     }
 
-    /// How many maps there are.
+    /// Returns the number of maps.
     pub fn channels(&self) -> usize {
         self.weight.shape()[0]
     }

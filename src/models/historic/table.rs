@@ -1,14 +1,15 @@
-//! A convolution whose maps read only some of the maps before.
+//! A convolution with a connection table.
 
 use crate::models::check_images;
 use crate::prelude::*;
 use rand::Rng;
 
-/// A convolution with a connection table: map o reads the maps `table[o]` alone, and only these
-/// connections have weights. \[N, C, H, W\] → \[N, O, H', W'\].
+/// A convolution with a connection table: \[N, C, H, W\] → \[N, O, H', W'\].
 ///
-/// The weights lie connection by connection, \[connections, kh, kw\], and are laid out with zeros
-/// between them before the convolution.
+/// Output map o reads only the input maps in `table[o]`. Only these connections have weights.
+///
+/// The weights are stored per connection, \[connections, kh, kw\]. `call` expands them, with zeros
+/// for missing connections, before the convolution.
 ///
 /// ```
 /// use wengert::models::TableConv2d;
@@ -21,11 +22,12 @@ use rand::Rng;
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct TableConv2d {
-    /// One kernel for each connection, \[connections, kh, kw\].
+    /// One kernel per connection: \[connections, kh, kw\].
     pub weight: Param,
-    /// One for each map, \[O\].
+    /// One bias per output map: \[O\].
     pub bias: Option<Param>,
-    /// For each map and each map before, the place of their kernel; that of none is one past the end.
+    /// For each output map and each input map, the index of their kernel. A missing connection has
+    /// the index one past the last kernel.
     #[module(skip)]
     places: Tensor<i64>,
     #[module(skip)]
@@ -35,12 +37,15 @@ pub struct TableConv2d {
 }
 
 impl TableConv2d {
-    /// A convolution over `inputs` maps, with square kernels. Weights are uniform in ±2.4/F, as
-    /// in LeCun et al., 1998, appendix A, and biases 0. F counts what comes into a unit of the map, its
-    /// bias with it: kernel² for each map that it reads, and 1.
+    /// Creates a convolution over `inputs` maps with square kernels.
+    ///
+    /// The weights are drawn uniformly from ±2.4/F, as in LeCun et al., 1998, appendix A, and the
+    /// biases are 0. F is the number of inputs of a unit of the output map, its bias included:
+    /// kernel² for each map that it reads, plus 1.
     ///
     /// # Panics
-    /// If a row of the table is empty, or names a map that is not there, or one map twice.
+    /// If a row of the table is empty, contains an index that is not below `inputs`, or contains an
+    /// index twice.
     #[track_caller]
     pub fn new(
         inputs: usize,
@@ -80,12 +85,12 @@ impl TableConv2d {
         }
     }
 
-    /// Steps of so many pixels.
+    /// Sets the stride: the distance between neighbouring windows. The default is 1.
     pub fn stride(self, stride: usize) -> Self {
         TableConv2d { conv: self.conv.stride(stride), ..self }
     }
 
-    /// Without biases.
+    /// Removes the biases.
     pub fn without_bias(self) -> Self {
         TableConv2d { bias: None, ..self }
     }

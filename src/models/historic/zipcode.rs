@@ -1,23 +1,24 @@
-//! The network that read zip codes.
+//! The network of 1989 for handwritten zip codes.
 
 use crate::models::{ScaledTanh, TableConv2d, check_images};
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;
 
-/// The network of LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition",
-/// Neural Computation 1(4), 1989: \[N, 1, 16, 16\] → \[N, 10\] scores.
+/// The network of 1989 for handwritten zip codes: \[N, 1, 16, 16\] → \[N, 10\] scores. (LeCun et
+/// al., "Backpropagation Applied to Handwritten Zip Code Recognition", Neural Computation 1(4),
+/// 1989.)
 ///
 /// | layer | | parameters |
 /// |---|---|---|
-/// | H1: 12 maps of 8×8 | 5×5 kernels, steps of 2, a bias for every unit | 1,068 |
-/// | H2: 12 maps of 4×4 | 5×5 kernels on 8 maps of H1, steps of 2, a bias for every unit | 2,592 |
+/// | H1: 12 maps of 8×8 | 5×5 kernels, stride 2, a bias for every unit | 1,068 |
+/// | H2: 12 maps of 4×4 | 5×5 kernels on 8 maps of H1, stride 2, a bias for every unit | 2,592 |
 /// | H3: 30 units | linear | 5,790 |
 /// | output: 10 units | linear | 310 |
 ///
-/// Every layer is squashed by 1.7159 tanh(2a/3); beyond the border everything is background, -1.
-/// The paper does not say which 8 maps each map of H2 reads: here map i reads the maps i to i + 7,
-/// counted in a circle.
+/// The function 1.7159 tanh(2a/3) follows every layer. Positions beyond the border have the value
+/// of the background, -1. The paper does not say which 8 maps of H1 each map of H2 reads. Here map
+/// i reads the maps i to i + 7, modulo 12.
 ///
 /// ```
 /// use wengert::models::ZipcodeNet;
@@ -37,15 +38,15 @@ pub struct ZipcodeNet {
     pub h2: TableConv2d,
     /// The biases of H2: \[12, 4, 4\].
     pub h2_bias: Param,
-    /// 12·4·4 → 30.
+    /// H3, from 12·4·4 to 30 units.
     pub h3: Linear,
-    /// 30 → 10.
+    /// The output layer, from 30 to 10 units.
     pub output: Linear,
 }
 
 impl ZipcodeNet {
-    /// A network with weights uniform in ±2.4/F, where F counts the inputs of a unit and its bias;
-    /// biases are 0.
+    /// Creates a network with weights drawn uniformly from ±2.4/F, where F is the number of inputs
+    /// of a unit, its bias included. The biases are 0.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
         let all: Vec<_> = (0..12).map(|_| vec![0]).collect();
         let some: Vec<_> = (0..12).map(|map| (map..map + 8).map(|i| i % 12).collect()).collect();
@@ -74,7 +75,7 @@ impl Layer for ZipcodeNet {
         const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
         check_images("ZipcodeNet", x, 1, Some(16));
         let tape = x.tape();
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // a function here, without a scope
+        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
         let x = self.h1.forward(x.pad(&BORDER, -1.0));
         let x = squash(x + tape.param(&self.h1_bias));
         let x = self.h2.forward(x.pad(&BORDER, -1.0));

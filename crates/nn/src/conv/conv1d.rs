@@ -1,4 +1,4 @@
-//! The convolution of signals.
+//! The convolution of signals, as a layer.
 
 use super::{bordered, draw, module, outline, regroup};
 use crate::expect::check_channels;
@@ -7,8 +7,11 @@ use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
 use wengert_tensor::{Conv, Float, PadMode, Padding};
 
-/// The convolution of signals [N, C, L] with a kernel per pair of channels, plus a bias per channel:
-/// [N, O, L′], as [`Var::conv1d`] defines it.
+/// A convolution of signals: [N, C, L] → [N, O, L′], with one kernel per pair of channels and one
+/// bias per output channel.
+///
+/// [`Var::conv1d`] defines the result. The defaults are stride 1, no padding, dilation 1 and one
+/// group; builder methods change them.
 ///
 /// ```
 /// use wengert_nn::{Conv1d, Layer};
@@ -22,11 +25,12 @@ use wengert_tensor::{Conv, Float, PadMode, Padding};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conv1d<T: Float = f32> {
-    /// w: [outputs, inputs / groups, k].
+    /// The weight w: [outputs, inputs / groups, k].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
-    /// Of its pairs the second counts, and so of the padding's.
+    /// A convolution of images of height 1: the second entry of each pair applies to the signal.
+    /// The same holds for `padding`.
     conv: Conv,
     padding: Padding,
     mode: PadMode,
@@ -34,11 +38,11 @@ pub struct Conv1d<T: Float = f32> {
 module! { Conv1d }
 
 impl Conv1d {
-    /// A layer of `f32` from `inputs` channels to `outputs`, with a kernel of this size. Weight and
-    /// bias are uniform in ±1/√(inputs / groups · kernel), PyTorch's default.
+    /// Creates a layer of `f32` from `inputs` to `outputs` channels with this kernel size. Weight
+    /// and bias are drawn uniformly from ±1/√(inputs / groups · kernel), PyTorch's default.
     ///
     /// # Panics
-    /// If there are no inputs, or the kernel is empty.
+    /// If `inputs` or `kernel` is 0.
     #[track_caller]
     pub fn new(
         inputs: usize,
@@ -51,24 +55,25 @@ impl Conv1d {
 }
 
 impl<T: Float> Conv1d<T> {
-    /// [`Conv1d::new`] for any element type: `Conv1d::<f64>::of(…)`.
+    /// Creates a layer of any element type, as [`Conv1d::new`] does for `f32`:
+    /// `Conv1d::<f64>::of(…)`.
     ///
     /// # Panics
-    /// If there are no inputs, or the kernel is empty.
+    /// If `inputs` or `kernel` is 0.
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, kernel: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let (weight, bias) = draw("Conv1d", &[outputs, inputs, kernel], outputs, rng);
         Conv1d { weight, bias, conv: Conv::new(), padding: Padding::Valid, mode: PadMode::Zeros }
     }
 
-    /// With so many elements between neighbouring windows.
+    /// Sets the stride: the distance between neighbouring windows. The default is 1.
     #[must_use]
     pub fn stride(self, stride: usize) -> Self {
         Conv1d { conv: self.conv.stride([1, stride]), ..self }
     }
 
-    /// With so many zeros on both sides, or [`Padding::Same`]. Of a padding with two pairs the second
-    /// counts: (before, after).
+    /// Sets the padding: the number of zeros on both sides, or [`Padding::Same`]. If the padding
+    /// has two pairs, the second one applies: (before, after). The default is no padding.
     #[must_use]
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         let padding = match padding.into() {
@@ -78,24 +83,24 @@ impl<T: Float> Conv1d<T> {
         Conv1d { padding, ..self }
     }
 
-    /// With this where the padding is, in place of zeros: the signal mirrored, its last element
-    /// repeated, or the signal again as on a circle.
+    /// Sets what the padding contains instead of zeros: the mirrored signal, its repeated last
+    /// element, or the signal continued as on a circle. The default is zeros.
     #[must_use]
     pub fn padding_mode(self, mode: PadMode) -> Self {
         Conv1d { mode, ..self }
     }
 
-    /// With so many elements between neighbouring taps of the kernel.
+    /// Sets the dilation: the distance between neighbouring kernel elements. The default is 1.
     #[must_use]
     pub fn dilation(self, dilation: usize) -> Self {
         Conv1d { conv: self.conv.dilation([1, dilation]), ..self }
     }
 
-    /// With so many groups of channels that do not see each other. Of a new layer: a part of its
-    /// weights stays.
+    /// Sets the number of groups. An output channel is connected to the input channels of its group
+    /// only. Call it on a newly created layer: it keeps a part of the weights and rescales them.
     ///
     /// # Panics
-    /// If inputs and outputs do not both divide into them, or there are groups already.
+    /// If `inputs` or `outputs` is not a multiple of `groups`, or if the layer already has groups.
     #[must_use]
     #[track_caller]
     pub fn groups(mut self, groups: usize) -> Self {
@@ -103,23 +108,23 @@ impl<T: Float> Conv1d<T> {
         self
     }
 
-    /// Without bias: before a normalisation, which would take it away again.
+    /// Removes the bias. Use it before a normalisation layer, which would cancel the bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Conv1d { bias: None, ..self }
     }
 
-    /// The channels that come in.
+    /// Returns the number of input channels.
     pub fn inputs(&self) -> usize {
         self.weight.shape()[1] * self.conv.groups
     }
 
-    /// The channels that go out.
+    /// Returns the number of output channels.
     pub fn outputs(&self) -> usize {
         self.weight.shape()[0]
     }
 
-    /// The size of the kernel.
+    /// Returns the size of the kernel.
     pub fn kernel(&self) -> usize {
         self.weight.shape()[2]
     }

@@ -1,4 +1,4 @@
-//! The convolution of images.
+//! The convolution of images, as a layer.
 
 use super::{bordered, draw, module, options, outline, regroup};
 use crate::expect::check_channels;
@@ -7,11 +7,13 @@ use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
 use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
 
-/// The convolution of images [N, C, H, W] with a kernel per pair of channels, plus a bias per
-/// channel: [N, O, H′, W′], as [`Var::conv2d`] defines it. (LeCun, Boser, Denker, Henderson, Howard,
-/// Hubbard, Jackel, "Backpropagation applied to handwritten zip code recognition", 1989.)
+/// A convolution of images: [N, C, H, W] → [N, O, H′, W′], with one kernel per pair of channels and
+/// one bias per output channel.
 ///
-/// What differs from stride 1, no padding, dilation 1 and one group is said after `new`:
+/// [`Var::conv2d`] defines the result. (LeCun, Boser, Denker, Henderson, Howard, Hubbard, Jackel,
+/// "Backpropagation applied to handwritten zip code recognition", 1989.)
+///
+/// The defaults are stride 1, no padding, dilation 1 and one group. Builder methods change them:
 ///
 /// ```
 /// use wengert_nn::{Conv2d, Layer};
@@ -34,9 +36,9 @@ use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conv2d<T: Float = f32> {
-    /// w: [outputs, inputs / groups, kh, kw].
+    /// The weight w: [outputs, inputs / groups, kh, kw].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
     conv: Conv,
     padding: Padding,
@@ -45,13 +47,13 @@ pub struct Conv2d<T: Float = f32> {
 module! { Conv2d }
 
 impl Conv2d {
-    /// A layer of `f32` from `inputs` channels to `outputs`, with a kernel of this size (`5`, or
-    /// `[5, 3]` for 5 along H and 3 along W). Weight and bias are uniform in
-    /// ±1/√(inputs / groups · kh · kw): PyTorch's default, which is
-    /// [`kaiming_uniform`](crate::init::kaiming_uniform) with the gain √⅓ for the weight.
+    /// Creates a layer of `f32` from `inputs` to `outputs` channels with this kernel size (`5`, or
+    /// `[5, 3]` for 5 along H and 3 along W). Weight and bias are drawn uniformly from ±1/√(inputs
+    /// / groups · kh · kw), PyTorch's default. For the weight, this equals
+    /// [`kaiming_uniform`](crate::init::kaiming_uniform) with gain √⅓.
     ///
     /// # Panics
-    /// If there are no inputs, or the kernel is empty.
+    /// If `inputs` or a size of the kernel is 0.
     #[track_caller]
     pub fn new(
         inputs: usize,
@@ -64,10 +66,11 @@ impl Conv2d {
 }
 
 impl<T: Float> Conv2d<T> {
-    /// [`Conv2d::new`] for any element type: `Conv2d::<f64>::of(…)`.
+    /// Creates a layer of any element type, as [`Conv2d::new`] does for `f32`:
+    /// `Conv2d::<f64>::of(…)`.
     ///
     /// # Panics
-    /// If there are no inputs, or the kernel is empty.
+    /// If `inputs` or a size of the kernel is 0.
     #[track_caller]
     pub fn of(
         inputs: usize,
@@ -80,10 +83,12 @@ impl<T: Float> Conv2d<T> {
         Conv2d { weight, bias, conv: Conv::new(), padding: Padding::Valid, mode: PadMode::Zeros }
     }
 
-    /// A layer with this weight [outputs, inputs / groups, kh, kw] and bias \[outputs\].
+    /// Creates a layer from a weight [outputs, inputs / groups, kh, kw] and a bias \[outputs\].
+    /// `conv` gives stride, padding, dilation and groups.
     ///
     /// # Panics
-    /// If they have other shapes, or the outputs do not divide into the groups.
+    /// If the weight or the bias has another shape, or if the number of outputs is not a multiple
+    /// of the number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
         let shape = weight.shape();
@@ -104,36 +109,37 @@ impl<T: Float> Conv2d<T> {
         Conv2d { weight: weight.into(), bias: bias.map(Into::into), conv, padding, mode }
     }
 
-    /// With so many pixels between neighbouring windows.
+    /// Sets the stride: the distance between neighbouring windows. The default is 1.
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Conv2d { conv: self.conv.stride(stride), ..self }
     }
 
-    /// With this around the images: numbers, or [`Padding::Same`].
+    /// Sets the padding: numbers of pixels, or [`Padding::Same`]. The default is no padding.
     #[must_use]
     pub fn padding(self, padding: impl Into<Padding>) -> Self {
         Conv2d { padding: padding.into(), ..self }
     }
 
-    /// With this where the padding is, in place of zeros: the image mirrored, its last pixels
-    /// repeated, or the image again as on a circle.
+    /// Sets what the padding contains instead of zeros: the mirrored image, its repeated border
+    /// pixels, or the image continued as on a circle. The default is zeros.
     #[must_use]
     pub fn padding_mode(self, mode: PadMode) -> Self {
         Conv2d { mode, ..self }
     }
 
-    /// With so many pixels between neighbouring taps of the kernel.
+    /// Sets the dilation: the distance between neighbouring kernel elements. The default is 1.
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         Conv2d { conv: self.conv.dilation(dilation), ..self }
     }
 
-    /// With so many groups of channels that do not see each other: as many as inputs is a depthwise
-    /// convolution. Of a new layer: a part of its weights stays.
+    /// Sets the number of groups. An output channel is connected to the input channels of its group
+    /// only; `groups` equal to `inputs` gives a depthwise convolution. Call it on a newly created
+    /// layer: it keeps a part of the weights and rescales them.
     ///
     /// # Panics
-    /// If inputs and outputs do not both divide into them, or there are groups already.
+    /// If `inputs` or `outputs` is not a multiple of `groups`, or if the layer already has groups.
     #[must_use]
     #[track_caller]
     pub fn groups(mut self, groups: usize) -> Self {
@@ -141,23 +147,23 @@ impl<T: Float> Conv2d<T> {
         self
     }
 
-    /// Without bias: before a normalisation, which would take it away again.
+    /// Removes the bias. Use it before a normalisation layer, which would cancel the bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Conv2d { bias: None, ..self }
     }
 
-    /// The channels that come in.
+    /// Returns the number of input channels.
     pub fn inputs(&self) -> usize {
         self.weight.shape()[1] * self.conv.groups
     }
 
-    /// The channels that go out.
+    /// Returns the number of output channels.
     pub fn outputs(&self) -> usize {
         self.weight.shape()[0]
     }
 
-    /// The size of the kernel.
+    /// Returns the height and width of the kernel.
     pub fn kernel(&self) -> [usize; 2] {
         let shape = self.weight.shape();
         [shape[2], shape[3]]

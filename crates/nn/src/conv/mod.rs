@@ -1,4 +1,4 @@
-//! Convolutional layers, and what they share: initial values, options, how they print.
+//! Convolutional layers, and their shared code for initial values, options and printing.
 
 mod conv1d;
 mod conv2d;
@@ -12,7 +12,7 @@ use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
 use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
 
-/// Weight and bias of a new layer, uniform in ±1/√(connections that come into a unit).
+/// Draws the weight and bias of a new layer uniformly from ±1/√(number of connections into a unit).
 #[track_caller]
 fn draw<T: Float>(
     layer: &str,
@@ -32,8 +32,9 @@ fn draw<T: Float>(
     (weight.into(), Some(bias.into()))
 }
 
-/// Cuts the channels of a new layer into groups: each unit keeps the connections to one of them, and
-/// as there are fewer, they grow by √groups. So they are spread as if drawn for that number.
+/// Divides the channels of a new layer into groups. Each unit keeps its connections to one group,
+/// and weights and biases are multiplied by √groups. The result has the distribution of values
+/// drawn for the smaller number of connections.
 #[track_caller]
 fn regroup<T: Float>(
     layer: &str,
@@ -52,7 +53,8 @@ fn regroup<T: Float>(
     }
     conv.groups = groups;
     let growth = (groups as f64).sqrt();
-    // A parameter keeps its shape for life: this is another one, frozen if that was.
+    // The shape of a parameter cannot change, so a new parameter replaces it. It is frozen if the
+    // old one was.
     let frozen = weight.frozen();
     *weight = (weight.value().narrow(1, 0, shape[1] / groups) * growth).into();
     if frozen {
@@ -63,16 +65,16 @@ fn regroup<T: Float>(
     }
 }
 
-/// A name, a value, and whether that is the default.
+/// Name, value, and whether the value is the default.
 type Options = Vec<(&'static str, String, bool)>;
 
-/// The layer's fields, then what is not as it is by default.
+/// Returns the layer's fields, then the options that differ from their defaults.
 fn outline(fields: Outline, options: Options) -> Outline {
     let unusual = options.into_iter().filter(|(_, _, usual)| !usual);
     unusual.fold(fields, |outline, (name, value, _)| outline.with(name, Outline::value(value)))
 }
 
-/// As a user writes it.
+/// Formats a pair as a user writes it: one number if both are equal.
 pub(crate) fn pair([h, w]: [usize; 2]) -> String {
     if h == w { h.to_string() } else { format!("[{h}, {w}]") }
 }
@@ -88,8 +90,8 @@ fn options(conv: &Conv, padding: Padding, mode: PadMode) -> Options {
     ]
 }
 
-/// The images, and how the kernel moves over them, with the padding in numbers: zeros are left to the
-/// convolution, another border is put around the images here.
+/// Resolves the padding into numbers. Zero padding is left to the convolution; for any other mode,
+/// the input returned here is already padded and the returned `Conv` has padding 0.
 #[track_caller]
 fn bordered<'t, T: Float>(
     x: Var<'t, T>,
@@ -116,7 +118,8 @@ fn bordered<'t, T: Float>(
     (x.pad_mode(&each, mode), conv.padding(0))
 }
 
-/// Parameters are `weight` and `bias`; how the layer prints comes from its own `outline`.
+/// Implements `Module` and `Display` for a layer with the parameters `weight` and `bias`. Printing
+/// uses the layer's `shown` method.
 macro_rules! module {
     ($Layer:ident) => {
         impl<T: Float> wengert_autograd::Module for $Layer<T> {

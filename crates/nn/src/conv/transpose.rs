@@ -1,4 +1,4 @@
-//! The transposed convolution of images.
+//! The transposed convolution of images, as a layer.
 
 use super::{draw, module, options, outline, pair, regroup};
 use crate::expect::check_channels;
@@ -7,10 +7,12 @@ use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
 use wengert_tensor::{Conv, Float, PadMode, Padding, Pair};
 
-/// The transposed convolution of images [N, C, H, W], as [`Var::conv_transpose2d`] defines it:
-/// [N, O, H′, W′] with H′ = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output padding + 1. With a
-/// stride it enlarges images, with trained weights. (Zeiler, Krishnan, Taylor, Fergus,
-/// "Deconvolutional networks", 2010.)
+/// A transposed convolution of images: [N, C, H, W] → [N, O, H′, W′], with one bias per output
+/// channel.
+///
+/// H′ = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output padding + 1, and likewise W′.
+/// [`Var::conv_transpose2d`] defines the result. With a stride above 1, the layer enlarges images
+/// with trained weights. (Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", 2010.)
 ///
 /// ```
 /// use wengert_nn::{ConvTranspose2d, Layer};
@@ -22,9 +24,9 @@ use wengert_tensor::{Conv, Float, PadMode, Padding, Pair};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConvTranspose2d<T: Float = f32> {
-    /// w: [inputs, outputs / groups, kh, kw].
+    /// The weight w: [inputs, outputs / groups, kh, kw].
     pub weight: Param<T>,
-    /// b: \[outputs\].
+    /// The bias b: \[outputs\].
     pub bias: Option<Param<T>>,
     conv: Conv,
     output_padding: [usize; 2],
@@ -32,11 +34,11 @@ pub struct ConvTranspose2d<T: Float = f32> {
 module! { ConvTranspose2d }
 
 impl ConvTranspose2d {
-    /// A layer of `f32` from `inputs` channels to `outputs`, with a kernel of this size. Weight and
-    /// bias are uniform in ±1/√(outputs / groups · kh · kw), PyTorch's default.
+    /// Creates a layer of `f32` from `inputs` to `outputs` channels with this kernel size. Weight
+    /// and bias are drawn uniformly from ±1/√(outputs / groups · kh · kw), PyTorch's default.
     ///
     /// # Panics
-    /// If there are no outputs, or the kernel is empty.
+    /// If `outputs` or a size of the kernel is 0.
     #[track_caller]
     pub fn new(
         inputs: usize,
@@ -49,10 +51,11 @@ impl ConvTranspose2d {
 }
 
 impl<T: Float> ConvTranspose2d<T> {
-    /// [`ConvTranspose2d::new`] for any element type: `ConvTranspose2d::<f64>::of(…)`.
+    /// Creates a layer of any element type, as [`ConvTranspose2d::new`] does for `f32`:
+    /// `ConvTranspose2d::<f64>::of(…)`.
     ///
     /// # Panics
-    /// If there are no outputs, or the kernel is empty.
+    /// If `outputs` or a size of the kernel is 0.
     #[track_caller]
     pub fn of(
         inputs: usize,
@@ -65,35 +68,37 @@ impl<T: Float> ConvTranspose2d<T> {
         ConvTranspose2d { weight, bias, conv: Conv::new(), output_padding: [0, 0] }
     }
 
-    /// With so many pixels of the result between the windows of neighbouring pixels.
+    /// Sets the stride: the distance, in the output, between the windows of neighbouring input
+    /// pixels. The default is 1.
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         ConvTranspose2d { conv: self.conv.stride(stride), ..self }
     }
 
-    /// Without so many pixels on each side of the result: those that the convolution would pad.
+    /// Sets the padding: crops this many pixels from each side of the output. The default is 0.
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         ConvTranspose2d { conv: self.conv.padding(padding), ..self }
     }
 
-    /// With so many pixels more at the end of the result; fewer than the stride or the dilation.
+    /// Sets the output padding: adds this many pixels at the end of each output axis. It must be
+    /// smaller than the stride or the dilation. The default is 0.
     #[must_use]
     pub fn output_padding(self, output_padding: impl Into<Pair>) -> Self {
         ConvTranspose2d { output_padding: output_padding.into().0, ..self }
     }
 
-    /// With so many pixels between neighbouring taps of the kernel.
+    /// Sets the dilation: the distance between neighbouring kernel elements. The default is 1.
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         ConvTranspose2d { conv: self.conv.dilation(dilation), ..self }
     }
 
-    /// With so many groups of channels that do not see each other. Of a new layer: a part of its
-    /// weights stays.
+    /// Sets the number of groups. An output channel is connected to the input channels of its group
+    /// only. Call it on a newly created layer: it keeps a part of the weights and rescales them.
     ///
     /// # Panics
-    /// If inputs and outputs do not both divide into them, or there are groups already.
+    /// If `inputs` or `outputs` is not a multiple of `groups`, or if the layer already has groups.
     #[must_use]
     #[track_caller]
     pub fn groups(mut self, groups: usize) -> Self {
@@ -101,23 +106,23 @@ impl<T: Float> ConvTranspose2d<T> {
         self
     }
 
-    /// Without bias: before a normalisation, which would take it away again.
+    /// Removes the bias. Use it before a normalisation layer, which would cancel the bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         ConvTranspose2d { bias: None, ..self }
     }
 
-    /// The channels that come in.
+    /// Returns the number of input channels.
     pub fn inputs(&self) -> usize {
         self.weight.shape()[0]
     }
 
-    /// The channels that go out.
+    /// Returns the number of output channels.
     pub fn outputs(&self) -> usize {
         self.weight.shape()[1] * self.conv.groups
     }
 
-    /// The size of the kernel.
+    /// Returns the height and width of the kernel.
     pub fn kernel(&self) -> [usize; 2] {
         let shape = self.weight.shape();
         [shape[2], shape[3]]

@@ -1,4 +1,4 @@
-//! Normalisation of each channel over a batch.
+//! Batch normalisation.
 
 use super::running::Running;
 use super::{Normal, per_channel};
@@ -12,29 +12,33 @@ macro_rules! batch_norm {
     ($(#[$doc:meta])* $Layer:ident) => {
         $(#[$doc])*
         ///
-        /// In training the statistics are those of the batch (the variance with 1 / n). Running ones,
-        /// mean ← (1 − momentum)·mean + momentum·mean of the batch, and likewise the variance (with
-        /// 1 / (n − 1)), are results of the run: the optimizer's step applies them, or
-        /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates), once. In evaluation they
-        /// stand in for those of the batch. Which of the two, the tape says; on a tape without mode
-        /// `forward` panics. A layer without running statistics does the same in both modes, and
-        /// needs none.
-        /// (Ioffe, Szegedy, "Batch normalization: accelerating deep network training by reducing
-        /// internal covariate shift", 2015.)
+        /// In training, mean and variance are those of the batch (the variance with 1 / n). The
+        /// layer also records updates of its running statistics: running mean ← (1 −
+        /// momentum)·running mean + momentum·mean of the batch, and likewise for the variance (with
+        /// 1 / (n − 1)). The optimizer's step applies these updates once; without an optimizer,
+        /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates) does. In evaluation, the
+        /// layer normalises with the running statistics. A layer without running statistics uses
+        /// those of the batch in both modes. (Ioffe, Szegedy, "Batch normalization: accelerating
+        /// deep network training by reducing internal covariate shift", 2015.)
         ///
-        /// Weights start at 1, biases at 0. ε is 1e-5 and the momentum 0.1, as in PyTorch.
+        /// The weights start at 1 and the biases at 0. By default ε is 1e-5 and the momentum is
+        /// 0.1, as in PyTorch.
+        ///
+        /// The mode is that of the tape. `forward` panics on a tape without a mode, unless the
+        /// layer has no running statistics. It also panics if it would have to normalise with the
+        /// statistics of one value per channel.
         #[derive(Clone, Debug, Module)]
         #[module(crate = "wengert_autograd")]
         pub struct $Layer<T: Float = f32> {
-            /// γ: \[channels\].
+            /// The weight γ: \[channels\].
             pub weight: Option<Param<T>>,
-            /// β: \[channels\].
+            /// The bias β: \[channels\].
             pub bias: Option<Param<T>>,
-            /// \[channels\].
+            /// The running mean: \[channels\].
             pub running_mean: Option<Buffer<T>>,
-            /// \[channels\].
+            /// The running variance: \[channels\].
             pub running_var: Option<Buffer<T>>,
-            /// How many batches the running statistics have seen.
+            /// The number of batches recorded in the running statistics.
             pub num_batches_tracked: Option<Buffer<i64>>,
             eps: f64,
             momentum: Option<f64>,
@@ -43,14 +47,14 @@ macro_rules! batch_norm {
         }
 
         impl $Layer {
-            /// A layer of `f32` for so many channels.
+            /// Creates a layer of `f32` for this number of channels.
             pub fn new(channels: usize) -> Self {
                 Self::of(channels)
             }
         }
 
         impl<T: Float> $Layer<T> {
-            /// A layer of any element type.
+            /// Creates a layer of any element type.
             pub fn of(channels: usize) -> Self {
                 $Layer {
                     weight: Some(Tensor::ones_of(&[channels]).into()),
@@ -64,33 +68,34 @@ macro_rules! batch_norm {
                 }
             }
 
-            /// With another ε, which is added to the variance.
+            /// Sets ε, which is added to the variance. The default is 1e-5.
             #[must_use]
             pub fn eps(self, eps: f64) -> Self {
                 $Layer { eps, ..self }
             }
 
-            /// With another momentum: how much of a batch's statistics goes into the running ones.
-            /// `None` makes those the mean over all batches.
+            /// Sets the momentum: the weight of a batch's statistics in the update of the running
+            /// statistics. `None` makes the running statistics the mean over all batches. The
+            /// default is 0.1.
             #[must_use]
             pub fn momentum(self, momentum: impl Into<Option<f64>>) -> Self {
                 $Layer { momentum: momentum.into(), ..self }
             }
 
-            /// Without weight and bias.
+            /// Removes weight and bias.
             #[must_use]
             pub fn without_affine(self) -> Self {
                 $Layer { weight: None, bias: None, ..self }
             }
 
-            /// Without running statistics: evaluation, too, takes those of the batch, and so wants
-            /// two values per channel at least.
+            /// Removes the running statistics. Evaluation then uses the statistics of the batch,
+            /// too, and needs at least two values per channel.
             #[must_use]
             pub fn without_running_statistics(self) -> Self {
                 $Layer { running_mean: None, running_var: None, num_batches_tracked: None, ..self }
             }
 
-            /// How many channels there are.
+            /// Returns the number of channels.
             pub fn channels(&self) -> usize {
                 self.channels
             }
@@ -143,8 +148,8 @@ macro_rules! batch_norm {
 
 batch_norm! {
     /// Normalises each feature of [N, C], or each channel of signals [N, C, L], to mean 0 and
-    /// variance 1 over the batch (and the positions), then scales and shifts it by a weight and a
-    /// bias of its own:
+    /// variance 1 over the batch (and the positions), then scales and shifts it by its own weight
+    /// and bias:
     ///
     /// y = (x − mean) / √(variance + ε) · weight + bias
     ///
@@ -162,8 +167,8 @@ batch_norm! {
 }
 
 batch_norm! {
-    /// Normalises each channel of images [N, C, H, W] to mean 0 and variance 1 over the batch and the
-    /// pixels, then scales and shifts it by a weight and a bias of its own:
+    /// Normalises each channel of images [N, C, H, W] to mean 0 and variance 1 over the batch and
+    /// the pixels, then scales and shifts it by its own weight and bias:
     ///
     /// y = (x − mean) / √(variance + ε) · weight + bias
     ///
@@ -180,7 +185,7 @@ batch_norm! {
     /// y.square().sum_all().backward().apply_updates(&mut layer); // what an optimizer's step does
     /// assert_eq!(layer.num_batches_tracked.as_ref().unwrap().value().item(), 1);
     ///
-    /// // A tenth of the batch's mean: the running statistics have seen one batch.
+    /// // After one batch, the running mean is a tenth of the batch's mean.
     /// assert!((layer.running_mean.as_ref().unwrap().value().at(&[0]) - 1.0).abs() < 0.1);
     /// assert_eq!(layer.predict(&images).shape(), [8, 3, 5, 7]);
     /// ```

@@ -1,4 +1,4 @@
-//! Normalisation of groups of channels of each sample.
+//! Group normalisation.
 
 use super::{Normal, per_channel};
 use crate::layer::Layer;
@@ -6,13 +6,14 @@ use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
-/// Cuts the channels of [N, C, …] into groups and normalises each group of each sample to mean 0 and
-/// variance 1, then scales and shifts channel by channel:
+/// Divides the channels of [N, C, …] into groups and normalises each group of each sample to mean 0
+/// and variance 1, then scales and shifts each channel by its own weight and bias:
 ///
 /// y = (x − mean) / √(variance + ε) · weight + bias
 ///
-/// Training and evaluation are the same, and a batch may be of one sample. Weights start at 1, biases
-/// at 0; ε is 1e-5, as in PyTorch. (Wu, He, "Group normalization", 2018.)
+/// The layer does the same in training and evaluation, and accepts batches of one sample. The
+/// weights start at 1 and the biases at 0. By default ε is 1e-5, as in PyTorch. (Wu, He, "Group
+/// normalization", 2018.)
 ///
 /// ```
 /// use wengert_nn::{GroupNorm, Layer};
@@ -24,9 +25,9 @@ use wengert_tensor::{Float, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct GroupNorm<T: Float = f32> {
-    /// γ: \[channels\].
+    /// The weight γ: \[channels\].
     pub weight: Option<Param<T>>,
-    /// β: \[channels\].
+    /// The bias β: \[channels\].
     pub bias: Option<Param<T>>,
     groups: usize,
     channels: usize,
@@ -34,10 +35,10 @@ pub struct GroupNorm<T: Float = f32> {
 }
 
 impl GroupNorm {
-    /// A layer of `f32` for so many channels in so many groups.
+    /// Creates a layer of `f32` for `channels` channels in `groups` groups.
     ///
     /// # Panics
-    /// If the channels do not divide into the groups.
+    /// If `channels` is not a multiple of `groups`.
     #[track_caller]
     pub fn new(groups: usize, channels: usize) -> Self {
         Self::of(groups, channels)
@@ -45,10 +46,10 @@ impl GroupNorm {
 }
 
 impl<T: Float> GroupNorm<T> {
-    /// A layer of any element type.
+    /// Creates a layer of any element type.
     ///
     /// # Panics
-    /// If the channels do not divide into the groups.
+    /// If `channels` is not a multiple of `groups`.
     #[track_caller]
     pub fn of(groups: usize, channels: usize) -> Self {
         assert!(
@@ -64,13 +65,13 @@ impl<T: Float> GroupNorm<T> {
         }
     }
 
-    /// With another ε, which is added to the variance.
+    /// Sets ε, which is added to the variance. The default is 1e-5.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {
         GroupNorm { eps, ..self }
     }
 
-    /// Without weight and bias.
+    /// Removes weight and bias.
     #[must_use]
     pub fn without_affine(self) -> Self {
         GroupNorm { weight: None, bias: None, ..self }
@@ -89,7 +90,8 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
         let rest: usize = shape[2..].iter().product();
         let grouped = x.reshape(&[n, groups, each * rest].map(|size| size as isize));
         let normal = Normal::over(grouped, &[2]);
-        // The statistics of a group are repeated for its channels: one pass over x in its own shape.
+        // Repeats the statistics of a group for each of its channels, so that x is read once, in
+        // its own shape.
         let mut axes = vec![1; rank];
         (axes[0], axes[1]) = (n as isize, channels as isize);
         let spread =

@@ -1,4 +1,4 @@
-//! Normalisation of each channel of each sample.
+//! Instance normalisation.
 
 use super::running::Running;
 use super::{Normal, per_channel};
@@ -12,22 +12,23 @@ macro_rules! instance_norm {
     ($(#[$doc:meta])* $Layer:ident) => {
         $(#[$doc])*
         ///
-        /// By default without weight, bias and running statistics, as in PyTorch: what evaluation
-        /// does is what training does. With running statistics, `forward` panics on a tape without
-        /// mode. (Ulyanov, Vedaldi, Lempitsky, "Instance normalization: the missing ingredient for
-        /// fast stylization", 2016.)
+        /// By default the layer has no weight, bias or running statistics, as in PyTorch, and does
+        /// the same in training and evaluation. [`affine`](Self::affine) and
+        /// [`running_statistics`](Self::running_statistics) add them. With running statistics,
+        /// `forward` panics on a tape without a mode. (Ulyanov, Vedaldi, Lempitsky, "Instance
+        /// normalization: the missing ingredient for fast stylization", 2016.)
         #[derive(Clone, Debug, Module)]
         #[module(crate = "wengert_autograd")]
         pub struct $Layer<T: Float = f32> {
-            /// γ: \[channels\].
+            /// The weight γ: \[channels\].
             pub weight: Option<Param<T>>,
-            /// β: \[channels\].
+            /// The bias β: \[channels\].
             pub bias: Option<Param<T>>,
-            /// \[channels\].
+            /// The running mean: \[channels\].
             pub running_mean: Option<Buffer<T>>,
-            /// \[channels\].
+            /// The running variance: \[channels\].
             pub running_var: Option<Buffer<T>>,
-            /// Always 0: PyTorch saves it, and does not count here.
+            /// Always 0: PyTorch saves this buffer but does not count batches in it.
             pub num_batches_tracked: Option<Buffer<i64>>,
             eps: f64,
             momentum: f64,
@@ -36,14 +37,14 @@ macro_rules! instance_norm {
         }
 
         impl $Layer {
-            /// A layer of `f32` for so many channels.
+            /// Creates a layer of `f32` for this number of channels.
             pub fn new(channels: usize) -> Self {
                 Self::of(channels)
             }
         }
 
         impl<T: Float> $Layer<T> {
-            /// A layer of any element type.
+            /// Creates a layer of any element type.
             pub fn of(channels: usize) -> Self {
                 $Layer {
                     weight: None,
@@ -57,14 +58,14 @@ macro_rules! instance_norm {
                 }
             }
 
-            /// With another ε, which is added to the variance.
+            /// Sets ε, which is added to the variance. The default is 1e-5.
             #[must_use]
             pub fn eps(self, eps: f64) -> Self {
                 $Layer { eps, ..self }
             }
 
-            /// With a weight (at first 1) and a bias (at first 0) per channel. Those that the layer
-            /// has already stay as they are.
+            /// Adds a weight (starting at 1) and a bias (starting at 0) per channel. A weight or
+            /// bias that the layer already has is kept.
             #[must_use]
             pub fn affine(self) -> Self {
                 let channels = [self.channels];
@@ -75,9 +76,12 @@ macro_rules! instance_norm {
                 }
             }
 
-            /// With running statistics, which evaluation takes in place of the sample's: the means
-            /// over a batch of those of its samples. As much of each batch's goes in as `momentum`
-            /// says; PyTorch's default is 0.1. Statistics that the layer has already stay as they are.
+            /// Adds running statistics, which evaluation uses in place of the statistics of each
+            /// sample.
+            ///
+            /// Each training batch contributes the means, over its samples, of the samples'
+            /// statistics. `momentum` is the weight of the batch in the update; PyTorch's default
+            /// is 0.1. Statistics that the layer already has are kept.
             #[must_use]
             pub fn running_statistics(self, momentum: f64) -> Self {
                 let channels = [self.channels];
@@ -92,7 +96,7 @@ macro_rules! instance_norm {
                 }
             }
 
-            /// How many channels there are.
+            /// Returns the number of channels.
             pub fn channels(&self) -> usize {
                 self.channels
             }

@@ -1,4 +1,4 @@
-//! Normalisation of each sample over its last axes.
+//! Layer normalisation.
 
 use super::{Normal, plus, times};
 use crate::expect::check_last_axes;
@@ -7,12 +7,13 @@ use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// Normalises to mean 0 and variance 1 over the last axes, then scales and shifts element by element:
+/// Normalises each sample to mean 0 and variance 1 over its last axes, then scales and shifts
+/// element by element:
 ///
 /// y = (x − mean) / √(variance + ε) · weight + bias
 ///
-/// Training and evaluation are the same. Weights start at 1, biases at 0; ε is 1e-5, as in PyTorch.
-/// (Ba, Kiros, Hinton, "Layer normalization", 2016.)
+/// The layer does the same in training and evaluation. The weights start at 1 and the biases at 0.
+/// By default ε is 1e-5, as in PyTorch. (Ba, Kiros, Hinton, "Layer normalization", 2016.)
 ///
 /// ```
 /// use wengert_nn::{Layer, LayerNorm};
@@ -23,19 +24,20 @@ use wengert_tensor::{Float, Shape, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct LayerNorm<T: Float = f32> {
-    /// γ: of the normalised shape.
+    /// The weight γ, in the normalised shape.
     pub weight: Option<Param<T>>,
-    /// β: of the normalised shape.
+    /// The bias β, in the normalised shape.
     pub bias: Option<Param<T>>,
     normalized_shape: Shape,
     eps: f64,
 }
 
 impl LayerNorm {
-    /// A layer of `f32` over the last axes, which have these sizes.
+    /// Creates a layer of `f32` that normalises over the last axes; `normalized_shape` gives their
+    /// sizes.
     ///
     /// # Panics
-    /// If none is named.
+    /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn new(normalized_shape: &[usize]) -> Self {
         Self::of(normalized_shape)
@@ -43,10 +45,10 @@ impl LayerNorm {
 }
 
 impl<T: Float> LayerNorm<T> {
-    /// A layer of any element type.
+    /// Creates a layer of any element type.
     ///
     /// # Panics
-    /// If no axis is named.
+    /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn of(normalized_shape: &[usize]) -> Self {
         assert!(!normalized_shape.is_empty(), "LayerNorm: the sizes of the last axes are wanted");
@@ -58,19 +60,19 @@ impl<T: Float> LayerNorm<T> {
         }
     }
 
-    /// With another ε, which is added to the variance.
+    /// Sets ε, which is added to the variance. The default is 1e-5.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {
         LayerNorm { eps, ..self }
     }
 
-    /// Without weight and bias.
+    /// Removes weight and bias.
     #[must_use]
     pub fn without_affine(self) -> Self {
         LayerNorm { weight: None, bias: None, ..self }
     }
 
-    /// Without bias.
+    /// Removes the bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         LayerNorm { bias: None, ..self }
@@ -82,7 +84,8 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = check_last_axes("layer_norm", x, &self.normalized_shape);
         let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
-        // Statistics are one number per sample, weight and bias one per element.
+        // Weight and bias are applied outside `scaled`: they have one value per element, the
+        // statistics one per sample.
         let y = Normal::over(x, &axes).scaled(self.eps, None, None);
         plus(times(y, param(&self.weight)), param(&self.bias))
     }

@@ -1,6 +1,8 @@
-//! Normalisation. All of it is built alike: statistics by reductions that keep their axes, then one
-//! chain of pointwise operations, (x − c)·scale + shift, which takes one pass over memory, together with
-//! a rectifier or a residual sum that follows.
+//! Normalisation layers.
+//!
+//! All of them have the same structure: reductions compute the statistics and keep the reduced
+//! axes; then one chain of pointwise operations computes (x − c)·scale + shift. This chain takes
+//! one pass over memory, together with a rectifier or a residual sum that follows.
 
 mod batch;
 mod group;
@@ -20,24 +22,25 @@ pub use rms::RmsNorm;
 use wengert_autograd::{Param, Var};
 use wengert_tensor::Float;
 
-/// x, and the statistics to normalise it by, which broadcast to it.
+/// The input x, and the statistics to normalise it with, which broadcast to x.
 ///
-/// A number c stands for the mean: x − mean = (x − c) − (mean − c), and the variance is the mean of
-/// (x − c)² less (mean − c)². Both hold for any c, so it is no variable: gradients of every order are
-/// exact without passing through it, which saves a sum over x on the way back. As c has the value of
-/// the mean, mean − c is 0 but for its derivative, and nothing cancels.
+/// `c` is a detached copy of the mean. These identities hold for every constant c: x − mean = (x −
+/// c) − (mean − c), and the variance is the mean of (x − c)² minus (mean − c)². Detaching c
+/// therefore changes no derivative of any order, and it saves a sum over x in the backward pass.
+/// Since c equals the mean, the value of mean − c is 0 (its derivative is not), and no digits
+/// cancel.
 #[derive(Clone, Copy)]
 struct Normal<'t, T: Float> {
     /// x − c
     x: Var<'t, T>,
     c: Var<'t, T>,
     mean: Var<'t, T>,
-    /// That of the numbers at hand: not corrected for being a sample.
+    /// The variance with the factor 1 / n, without correction for the sample size.
     variance: Var<'t, T>,
 }
 
 impl<'t, T: Float> Normal<'t, T> {
-    /// By the statistics over these axes, which stay with size 1.
+    /// Computes the statistics over `axes`; these axes keep size 1.
     fn over(x: Var<'t, T>, axes: &[isize]) -> Self {
         let mean = x.mean(axes, true);
         let c = mean.detach();
@@ -46,8 +49,8 @@ impl<'t, T: Float> Normal<'t, T> {
         Normal { x, c, mean, variance }
     }
 
-    /// With variance 1, scaled by the weight and shifted by the bias: (x − mean) / √(variance + ε) ·
-    /// weight + bias. These are of the size of the statistics.
+    /// Returns (x − mean) / √(variance + ε) · weight + bias. Weight and bias have the size of the
+    /// statistics.
     fn scaled(self, eps: f64, weight: Option<Var<'t, T>>, bias: Option<Var<'t, T>>) -> Var<'t, T> {
         let scale = times((self.variance + eps).sqrt().recip(), weight);
         let y = self.x * scale;
@@ -67,7 +70,8 @@ fn times<'t, T: Float>(scale: Var<'t, T>, weight: Option<Var<'t, T>>) -> Var<'t,
     weight.map_or(scale, |weight| scale * weight)
 }
 
-/// A parameter per channel, on axis 1 of an input of this rank.
+/// Reshapes a parameter with one value per channel so that its values lie on axis 1 of an input of
+/// this rank.
 fn per_channel<'t, T: Float>(
     param: Option<&Param<T>>,
     x: Var<'t, T>,
@@ -77,7 +81,7 @@ fn per_channel<'t, T: Float>(
     param.map(|param| x.tape().param(param).reshape(&shape))
 }
 
-/// A vector of channels reshaped so that it stands on axis 1: [-1, 1, …].
+/// Returns the shape [-1, 1, …] that puts a vector of channels on axis 1 of an input of this rank.
 fn channels_of_rank(rank: usize) -> Vec<isize> {
     let mut shape = vec![1; rank - 1];
     shape[0] = -1;

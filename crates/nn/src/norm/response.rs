@@ -1,17 +1,17 @@
-//! Normalisation of each pixel by the channels around it.
+//! Local response normalisation.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
 use wengert_nn_derive::Module;
 use wengert_tensor::Float;
 
-/// Divides each element of [N, C, …] by a power of the squares in neighbouring channels:
+/// Divides each element of [N, C, …] by a power of the sum of squares over neighbouring channels:
 ///
 /// y\[c\] = x\[c\] / (k + α / size · Σ x\[c′\]²)^β
 ///
-/// over the `size` channels c′ around c (⌊size / 2⌋ before it), those outside being zero; α is divided
-/// by the size, as in PyTorch. (Krizhevsky, Sutskever, Hinton, "`ImageNet` classification with deep
-/// convolutional neural networks", 2012.)
+/// The sum runs over `size` channels c′ around c, of which ⌊size / 2⌋ lie before c. Channels
+/// outside the input count as zero. α is divided by `size`, as in PyTorch. (Krizhevsky, Sutskever,
+/// Hinton, "`ImageNet` classification with deep convolutional neural networks", 2012.)
 ///
 /// ```
 /// use wengert_nn::{Layer, LocalResponseNorm};
@@ -30,29 +30,29 @@ pub struct LocalResponseNorm {
 }
 
 impl LocalResponseNorm {
-    /// Over so many channels, with α = 1e-4, β = 0.75 and k = 1.
+    /// Creates a layer that sums over `size` channels, with α = 1e-4, β = 0.75 and k = 1.
     ///
     /// # Panics
-    /// If that is none.
+    /// If `size` is 0.
     #[track_caller]
     pub fn new(size: usize) -> Self {
         assert!(size > 0, "LocalResponseNorm: at least one channel is wanted");
         LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
     }
 
-    /// With another factor of the squares.
+    /// Sets α, the factor of the sum of squares. The default is 1e-4.
     #[must_use]
     pub fn alpha(self, alpha: f64) -> Self {
         LocalResponseNorm { alpha, ..self }
     }
 
-    /// With another exponent.
+    /// Sets β, the exponent. The default is 0.75.
     #[must_use]
     pub fn beta(self, beta: f64) -> Self {
         LocalResponseNorm { beta, ..self }
     }
 
-    /// With another number added to the squares.
+    /// Sets k, which is added to the scaled sum of squares. The default is 1.
     #[must_use]
     pub fn k(self, k: f64) -> Self {
         LocalResponseNorm { k, ..self }

@@ -1,4 +1,4 @@
-//! Normalisation of each sample by its root mean square.
+//! Root mean square normalisation.
 
 use super::times;
 use crate::expect::check_last_axes;
@@ -7,13 +7,13 @@ use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// Divides by the root of the mean square over the last axes, then scales element by element:
+/// Divides each sample by the root mean square over its last axes, then scales element by element:
 ///
 /// y = x / √(mean of x² + ε) · weight
 ///
-/// Training and evaluation are the same. Weights start at 1; ε is the distance from 1 to the next
-/// number of the element type, as in PyTorch. (Zhang, Sennrich, "Root mean square layer
-/// normalization", 2019.)
+/// The layer does the same in training and evaluation. The weights start at 1. By default ε is the
+/// distance from 1 to the next number of the element type, as in PyTorch. (Zhang, Sennrich, "Root
+/// mean square layer normalization", 2019.)
 ///
 /// ```
 /// use wengert_nn::{Layer, RmsNorm};
@@ -24,17 +24,18 @@ use wengert_tensor::{Float, Shape, Tensor};
 #[derive(Clone, Debug, Module)]
 #[module(crate = "wengert_autograd")]
 pub struct RmsNorm<T: Float = f32> {
-    /// γ: of the normalised shape.
+    /// The weight γ, in the normalised shape.
     pub weight: Option<Param<T>>,
     normalized_shape: Shape,
     eps: f64,
 }
 
 impl RmsNorm {
-    /// A layer of `f32` over the last axes, which have these sizes.
+    /// Creates a layer of `f32` that normalises over the last axes; `normalized_shape` gives their
+    /// sizes.
     ///
     /// # Panics
-    /// If none is named.
+    /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn new(normalized_shape: &[usize]) -> Self {
         Self::of(normalized_shape)
@@ -42,10 +43,10 @@ impl RmsNorm {
 }
 
 impl<T: Float> RmsNorm<T> {
-    /// A layer of any element type.
+    /// Creates a layer of any element type.
     ///
     /// # Panics
-    /// If no axis is named.
+    /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn of(normalized_shape: &[usize]) -> Self {
         assert!(!normalized_shape.is_empty(), "RmsNorm: the sizes of the last axes are wanted");
@@ -56,13 +57,13 @@ impl<T: Float> RmsNorm<T> {
         }
     }
 
-    /// With another ε, which is added to the mean square.
+    /// Sets ε, which is added to the mean square.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {
         RmsNorm { eps, ..self }
     }
 
-    /// Without weight.
+    /// Removes the weight.
     #[must_use]
     pub fn without_affine(self) -> Self {
         RmsNorm { weight: None, ..self }
@@ -74,7 +75,7 @@ impl<T: Float> Layer<T> for RmsNorm<T> {
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let axes = check_last_axes("rms_norm", x, &self.normalized_shape);
         let scale = (x.square().mean(&axes, true) + self.eps).sqrt().recip();
-        // Two products: the scale is one number per sample, the weight one per element.
+        // Two separate products: the scale has one value per sample, the weight one per element.
         times(x * scale, self.weight.as_ref().map(|weight| x.tape().param(weight)))
     }
 }

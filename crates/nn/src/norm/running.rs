@@ -1,20 +1,20 @@
-//! Means and variances gathered in training, for use in evaluation.
+//! Running means and variances: recorded in training, used in evaluation.
 
 use super::{Normal, channels_of_rank};
 use wengert_autograd::{Buffer, Var};
 use wengert_tensor::Float;
 
-/// The buffers of a layer.
+/// The running statistics of a layer.
 pub(super) struct Running<'a, T: Float> {
     pub mean: &'a Buffer<T>,
     pub variance: &'a Buffer<T>,
     pub batches: &'a Buffer<i64>,
-    /// How much of a new value is taken; `None`: the mean of all so far.
+    /// The weight of the new value in the update; `None` keeps the mean over all batches.
     pub momentum: Option<f64>,
 }
 
 impl<T: Float> Running<'_, T> {
-    /// Instead of the statistics of `x`.
+    /// Returns `x` with the running statistics in place of its own.
     pub fn normal<'t>(&self, x: Var<'t, T>) -> Normal<'t, T> {
         let shape = channels_of_rank(x.shape().rank());
         let constant = |buffer: &Buffer<T>| x.tape().buffer(buffer).reshape(&shape);
@@ -22,8 +22,9 @@ impl<T: Float> Running<'_, T> {
         Normal { x: x - mean, c: mean, mean, variance }
     }
 
-    /// Records new ones, [1, C, 1, …], taken of `n` numbers each, as results of the run. The variance
-    /// is corrected: it estimates that of all data from a sample.
+    /// Records new statistics of shape [1, C, 1, …], taken over `n` values each, as buffer updates
+    /// of the tape. The variance is multiplied by n / (n − 1), which makes it the unbiased
+    /// estimate.
     pub fn record<'t>(&self, mean: Var<'t, T>, variance: Var<'t, T>, n: usize) {
         let tape = mean.tape();
         let correction = n as f64 / (n as f64 - 1.0);

@@ -1,4 +1,4 @@
-//! Pooling to a size that is given.
+//! Pooling layers with a given output size.
 
 use crate::layer::Layer;
 use wengert_autograd::Var;
@@ -15,7 +15,7 @@ macro_rules! of_images {
         }
 
         impl $Name {
-            /// To images of this size: `1`, or `[7, 5]` for height 7 and width 5.
+            /// Creates a layer with this output size: `1`, or `[7, 5]` for height 7 and width 5.
             pub fn new(size: impl Into<Pair>) -> Self {
                 $Name { size: size.into().0 }
             }
@@ -30,9 +30,12 @@ macro_rules! of_images {
     )* };
 }
 of_images! {
-    /// The means of so many windows that together cover each image: [N, C, H, W] (or [C, H, W])
-    /// becomes [N, C, size], whatever H and W are. Window o of m goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
-    /// With size 1: the mean of each channel ("global average pooling").
+    /// Averages over windows that together cover each image: [N, C, H, W] (or [C, H, W]) → [N, C,
+    /// size], for any H and W.
+    ///
+    /// Along an axis of length n, window o of m covers the positions from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉,
+    /// the end excluded. With size 1, the layer returns the mean of each channel ("global average
+    /// pooling").
     ///
     /// ```
     /// use wengert_nn::{AdaptiveAvgPool2d, Layer};
@@ -43,8 +46,8 @@ of_images! {
     /// assert_eq!(layer.to_string(), "AdaptiveAvgPool2d(size: [3, 4])");
     /// ```
     AdaptiveAvgPool2d: adaptive_avg_pool2d;
-    /// The greatest elements of so many windows that together cover each image, as
-    /// [`AdaptiveAvgPool2d`] has them.
+    /// Takes the largest element of each of `size` windows that together cover an image. The
+    /// windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
     /// use wengert_nn::{AdaptiveMaxPool2d, Layer};
@@ -65,7 +68,7 @@ macro_rules! of_signals {
         }
 
         impl $Name {
-            /// To signals of this length.
+            /// Creates a layer with this output length.
             pub fn new(size: usize) -> Self {
                 $Name { size }
             }
@@ -80,8 +83,8 @@ macro_rules! of_signals {
     )* };
 }
 of_signals! {
-    /// The means of so many windows that together cover each signal: [N, C, L] (or [C, L]) becomes
-    /// [N, C, size], with windows as [`AdaptiveAvgPool2d`] has them.
+    /// Averages over windows that together cover each signal: [N, C, L] (or [C, L]) → [N, C, size].
+    /// The windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
     /// use wengert_nn::{AdaptiveAvgPool1d, Layer};
@@ -90,7 +93,8 @@ of_signals! {
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [1.5, 4.0]);
     /// ```
     AdaptiveAvgPool1d: adaptive_avg_pool1d;
-    /// The greatest elements of so many windows that together cover each signal.
+    /// Takes the largest element of each of `size` windows that together cover a signal. The
+    /// windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
     /// use wengert_nn::{AdaptiveMaxPool1d, Layer};

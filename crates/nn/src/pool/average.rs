@@ -1,10 +1,10 @@
-//! The mean of each window.
+//! Average-pooling layers.
 
 use super::{layer, options};
 use wengert_tensor::{Pair, Pool};
 
-/// The mean of each window: images [N, C, H, W] (or [C, H, W]) become [N, C, H′, W′], as
-/// [`Var::avg_pool2d`](wengert_autograd::Var::avg_pool2d) defines it.
+/// Takes the mean of each window of images: [N, C, H, W] (or [C, H, W]) → [N, C, H′, W′].
+/// [`Var::avg_pool2d`](wengert_autograd::Var::avg_pool2d) defines the result.
 ///
 /// ```
 /// use wengert_nn::{AvgPool2d, Layer};
@@ -29,20 +29,21 @@ layer! { AvgPool2d, false, avg_pool2d }
 options! { AvgPool2d, impl Into<Pair>, numbers => numbers }
 
 impl AvgPool2d {
-    /// Windows of this size (`2`, or `[3, 2]` for 3 along H and 2 along W) side by side.
+    /// Creates a layer with windows of this size (`2`, or `[3, 2]` for 3 along H and 2 along W),
+    /// side by side.
     pub fn new(kernel: impl Into<Pair>) -> Self {
         AvgPool2d { pool: Pool::new(kernel) }
     }
 
-    /// With means that count padding as elements (as they do if nothing is said), or do not.
+    /// Sets whether a mean counts padded positions as elements. The default is `true`.
     #[must_use]
     pub fn count_include_pad(self, count: bool) -> Self {
         AvgPool2d { pool: self.pool.count_include_pad(count) }
     }
 }
 
-/// The mean of each window: signals [N, C, L] (or [C, L]) become [N, C, L′], as
-/// [`Var::avg_pool1d`](wengert_autograd::Var::avg_pool1d) defines it.
+/// Takes the mean of each window of signals: [N, C, L] (or [C, L]) → [N, C, L′].
+/// [`Var::avg_pool1d`](wengert_autograd::Var::avg_pool1d) defines the result.
 ///
 /// ```
 /// use wengert_nn::{AvgPool1d, Layer};
@@ -59,12 +60,12 @@ layer! { AvgPool1d, true, avg_pool1d }
 options! { AvgPool1d, usize, number => [1, number] }
 
 impl AvgPool1d {
-    /// Windows of this size side by side.
+    /// Creates a layer with windows of this size, side by side.
     pub fn new(kernel: usize) -> Self {
         AvgPool1d { pool: Pool::new([1, kernel]) }
     }
 
-    /// With means that count padding as elements (as they do if nothing is said), or do not.
+    /// Sets whether a mean counts padded positions as elements. The default is `true`.
     #[must_use]
     pub fn count_include_pad(self, count: bool) -> Self {
         AvgPool1d { pool: self.pool.count_include_pad(count) }

@@ -1,10 +1,10 @@
-//! The greatest of each window.
+//! Max-pooling layers.
 
 use super::{layer, options};
 use wengert_tensor::{Pair, Pool};
 
-/// The greatest element of each window: images [N, C, H, W] (or [C, H, W]) become [N, C, H′, W′],
-/// as [`Var::max_pool2d`](wengert_autograd::Var::max_pool2d) defines it.
+/// Takes the largest element of each window of images: [N, C, H, W] (or [C, H, W]) → [N, C, H′,
+/// W′]. [`Var::max_pool2d`](wengert_autograd::Var::max_pool2d) defines the result.
 ///
 /// ```
 /// use wengert_nn::{Layer, MaxPool2d};
@@ -28,20 +28,21 @@ layer! { MaxPool2d, false, max_pool2d }
 options! { MaxPool2d, impl Into<Pair>, numbers => numbers }
 
 impl MaxPool2d {
-    /// Windows of this size (`2`, or `[3, 2]` for 3 along H and 2 along W) side by side.
+    /// Creates a layer with windows of this size (`2`, or `[3, 2]` for 3 along H and 2 along W),
+    /// side by side.
     pub fn new(kernel: impl Into<Pair>) -> Self {
         MaxPool2d { pool: Pool::new(kernel) }
     }
 
-    /// With this distance between the elements of a window.
+    /// Sets the dilation: the distance between neighbouring elements of a window. The default is 1.
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         MaxPool2d { pool: self.pool.dilation(dilation) }
     }
 }
 
-/// The greatest element of each window: signals [N, C, L] (or [C, L]) become [N, C, L′], as
-/// [`Var::max_pool1d`](wengert_autograd::Var::max_pool1d) defines it.
+/// Takes the largest element of each window of signals: [N, C, L] (or [C, L]) → [N, C, L′].
+/// [`Var::max_pool1d`](wengert_autograd::Var::max_pool1d) defines the result.
 ///
 /// ```
 /// use wengert_nn::{Layer, MaxPool1d};
@@ -58,12 +59,12 @@ layer! { MaxPool1d, true, max_pool1d }
 options! { MaxPool1d, usize, number => [1, number] }
 
 impl MaxPool1d {
-    /// Windows of this size side by side.
+    /// Creates a layer with windows of this size, side by side.
     pub fn new(kernel: usize) -> Self {
         MaxPool1d { pool: Pool::new([1, kernel]) }
     }
 
-    /// With this distance between the elements of a window.
+    /// Sets the dilation: the distance between neighbouring elements of a window. The default is 1.
     #[must_use]
     pub fn dilation(self, dilation: usize) -> Self {
         MaxPool1d { pool: self.pool.dilation([1, dilation]) }

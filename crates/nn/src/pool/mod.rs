@@ -1,4 +1,4 @@
-//! Pooling layers: no parameters, so they are the same for every element type.
+//! Pooling layers. They have no parameters, so one type serves every element type.
 
 mod adaptive;
 mod average;
@@ -12,7 +12,8 @@ use crate::conv::pair;
 use wengert_autograd::Outline;
 use wengert_tensor::Pool;
 
-/// The kernel, and what is not as it is by default. Of signals the second numbers are shown.
+/// Returns the kernel and the options that differ from their defaults. For signals, only the second
+/// number of each pair is shown.
 fn outline(name: &str, pool: &Pool, signals: bool) -> Outline {
     let show = |pair_of: [usize; 2]| pair(if signals { [pair_of[1]; 2] } else { pair_of });
     let usual = Pool::new(pool.kernel);
@@ -29,7 +30,7 @@ fn outline(name: &str, pool: &Pool, signals: bool) -> Outline {
     unusual.fold(kernel, |outline, (name, value, _)| outline.with(name, Outline::value(value)))
 }
 
-/// A layer around a [`Pool`], and how it prints.
+/// Implements `Module`, `Display` and `Layer` for a layer around a [`Pool`].
 macro_rules! layer {
     ($Layer:ident, $signals:literal, $op:ident) => {
         impl wengert_autograd::Module for $Layer {
@@ -69,33 +70,35 @@ macro_rules! layer {
 }
 use layer;
 
-/// The options of a [`Pool`] as methods of the layer; signals have one number where images have
-/// two.
+/// Adds the options of a [`Pool`] as methods of the layer. Layers of signals take one number where
+/// layers of images take a pair.
 macro_rules! options {
     ($Layer:ident, $Sizes:ty, $some:ident => $pool:expr) => {
         impl $Layer {
-            /// With this distance between windows; without, they stand side by side.
+            /// Sets the stride: the distance between neighbouring windows. The default is the
+            /// kernel size.
             #[must_use]
             pub fn stride(mut self, $some: $Sizes) -> Self {
                 self.pool = self.pool.stride($pool);
                 self
             }
 
-            /// With this padding on both sides, at most half a kernel.
+            /// Sets the padding on both sides: at most half the kernel size. The default is 0.
             #[must_use]
             pub fn padding(mut self, $some: $Sizes) -> Self {
                 self.pool = self.pool.padding($pool);
                 self
             }
 
-            /// With a last window that may hang over the far end.
+            /// Sets the ceil mode. If `true`, the last window may extend beyond the end of the
+            /// input. The default is `false`.
             #[must_use]
             pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
                 self.pool = self.pool.ceil_mode(ceil_mode);
                 self
             }
 
-            /// The windows.
+            /// Returns the options of the pooling: kernel, stride, padding and so on.
             pub fn pool(&self) -> Pool {
                 self.pool
             }

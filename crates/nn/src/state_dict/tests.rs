@@ -1,4 +1,4 @@
-//! Saving and loading: PyTorch's files, what does not fit, what is damaged.
+//! Tests of saving and loading: PyTorch's files, misfits, damaged files.
 
 use super::*;
 use wengert_autograd::{Buffer, Param};
@@ -35,7 +35,7 @@ fn reference(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../tests/reference", name].iter().collect()
 }
 
-/// `x · weightᵀ + bias` for one row, from the definition.
+/// Computes `x · weightᵀ + bias` for one row, by the definition.
 fn apply<T: Float>(layer: &Linear<T>, x: &[f64]) -> Vec<f64> {
     let (w, b) = (layer.weight.value(), layer.bias.value());
     let row = |j: usize| x.iter().enumerate().map(|(i, x)| x * w.at(&[j, i]).to()).sum::<f64>();
@@ -111,7 +111,7 @@ fn loading_raises_versions_and_keeps_ids() {
     assert_eq!(model.0.weight.version(), 1);
 }
 
-/// One name missing, two unexpected, two that do not fit.
+/// A dict with one missing name, two unexpected names and two misfits.
 fn wrong_dict() -> StateDict {
     [
         ("0.weight", Tensor::ones(&[6, 5]).into()),
@@ -176,7 +176,7 @@ fn a_common_prefix_is_pointed_out() {
     assert_eq!(model.2.bias.value().at(&[0]), 2.0);
 }
 
-/// The dict under a prefix, beside other tensors.
+/// Returns the dict under a prefix, together with other tensors.
 fn within(prefix: &str, others: &[&str]) -> StateDict {
     let dict = state_dict(&mlp::<f32>(2.0));
     let inner = dict.iter().map(|(name, x)| (format!("{prefix}{name}"), x.clone()));
@@ -241,14 +241,15 @@ fn a_damaged_file_is_named_and_changes_nothing() {
     let bytes = std::fs::read(reference("mlp.safetensors")).unwrap();
     let mut model = mlp::<f32>(0.5);
     let before = state_dict(&model);
-    // Every length and every byte are tried in memory, beside the format; here it is the way to the message.
+    // The tests of the format try every length and every byte in memory. This test checks the path
+    // to the message.
     for length in (0..bytes.len()).step_by(13) {
         std::fs::write(&path, &bytes[..length]).unwrap();
         let error = load(&mut model, &path).unwrap_err();
         assert!(matches!(error, LoadError::File(_)), "{error}");
         assert!(error.to_string().contains("damaged.safetensors: "), "{error}");
     }
-    // One byte of the header that is another: either the file is unsound, or it speaks of another model.
+    // With one byte of the header changed, the file is either unsound or describes another model.
     let header = bytes.len() - 4 * model_size(&before);
     for at in (0..header).step_by(13) {
         let mut damaged = bytes.clone();
