@@ -50,9 +50,9 @@ impl<T: Float> Tensor<T> {
         self.maxima([Windows::sliding(pool, 0), Windows::sliding(pool, 1)], shape)
     }
 
-    /// Computes the maximum of each of `size` windows that together cover an image, and the position of each
-    /// maximum: `[…, C, H, W]` → `[…, C, size]`. Along an axis of n elements, window o of m goes from
-    /// ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
+    /// Computes the maximum of each of a given number of windows that together cover an image, and the
+    /// position of each maximum: `[…, C, H, W]` → `[…, C, H', W']`, where `size` is H' and W'. Along an axis
+    /// of n elements, window o of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
     ///
     /// # Panics
     /// If the tensor has fewer than three axes, or height or width is 0.
@@ -63,8 +63,9 @@ impl<T: Float> Tensor<T> {
         self.maxima([Windows::Adaptive; 2], shape)
     }
 
-    /// Computes the maximum of each of `size` windows that together cover an image, without the positions
-    /// that [`adaptive_max_pool2d_with_indices`](Tensor::adaptive_max_pool2d_with_indices) returns.
+    /// Computes the maximum of each of a given number of windows that together cover an image, without the
+    /// positions that
+    /// [`adaptive_max_pool2d_with_indices`](Tensor::adaptive_max_pool2d_with_indices) returns.
     ///
     /// # Panics
     /// If the tensor has fewer than three axes, or height or width is 0.
@@ -107,9 +108,9 @@ impl<T: Float> Tensor<T> {
         self.map_axes(&average_maps("avg_pool2d", &self.shape(), pool).or_panic())
     }
 
-    /// Computes the mean of each of `size` windows that together cover an image:
-    /// `[…, C, H, W]` → `[…, C, size]`. Along an axis of n elements, window o of m goes from ⌊o·n/m⌋ to
-    /// before ⌈(o + 1)·n/m⌉.
+    /// Computes the mean of each of a given number of windows that together cover an image:
+    /// `[…, C, H, W]` → `[…, C, H', W']`, where `size` is H' and W'. Along an axis of n elements, window o
+    /// of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -175,8 +176,8 @@ impl<T: Float> Tensor<T> {
         self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
     }
 
-    /// Reads one element of an image for each position in `index`: `y[…, o] = self[…, index[…, o]]`, where the
-    /// last two axes count as one. The adjoint is [`Tensor::max_unpool2d`].
+    /// Reads one element of an image for each position in `index`: `y[…, o] = self[…, index[…, o]]`, where
+    /// the last two axes count as one. The adjoint is [`Tensor::max_unpool2d`].
     ///
     /// # Panics
     /// If the shapes differ in an axis before the last two, or a position is negative or lies outside the
