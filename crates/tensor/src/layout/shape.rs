@@ -345,7 +345,7 @@ mod tests {
         );
     }
 
-    /// The rank of a scalar went below zero.
+    /// Removing an axis of a scalar once made the rank negative.
     #[test]
     fn what_is_not_there_is_not_removed() {
         panics_here("removed: no axis 0 in shape []: it has axes 0..0", || {

@@ -485,7 +485,7 @@ mod tests {
         );
     }
 
-    /// Numbers from the ends of their type. In tests an overflow is a panic.
+    /// Tests the largest and smallest numbers of their types. An overflow panics in tests.
     #[test]
     fn no_rule_panics() {
         let sizes = [0, 1, 2, isize::MAX as usize, usize::MAX];

@@ -1,4 +1,4 @@
-//! The tensor: construction, access to its numbers, copy on write.
+//! The type [`Tensor`]: constructors, access to the elements, copy on write.
 
 use crate::kernels;
 use crate::layout::{Shape, Sizes, Strides};

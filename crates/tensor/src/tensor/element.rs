@@ -33,7 +33,7 @@ pub trait Element:
     + sealed::Sealed
     + 'static
 {
-    /// The type as a value.
+    /// The element type as a value.
     const DTYPE: Dtype;
     /// The type of a sum of such elements: the type itself for floats, `i64` for integers and
     /// `bool`.
@@ -124,7 +124,7 @@ fn order(x: i128, c: f64) -> Option<Ordering> {
     if c.is_nan() {
         return None;
     }
-    // Saturates for infinities and huge numbers, which no `i64` reaches.
+    // The cast saturates for infinities and huge numbers, which are beyond the range of every element type.
     let below = c.floor();
     Some(x.cmp(&(below as i128)).then(if below < c { Ordering::Less } else { Ordering::Equal }))
 }

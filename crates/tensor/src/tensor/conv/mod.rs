@@ -40,7 +40,7 @@ impl<T: Float> Tensor<T> {
         let mut out = Self::empty(shape);
         let (x, w, bias) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let bias = bias.as_ref().map(slice);
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut()) }
         out
     }
@@ -147,7 +147,7 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&shape, &w, &gy, conv);
         let mut out = Self::empty(shape);
         let (gy, w) = (self.contiguous(), weight.contiguous());
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut()) }
         out
     }
@@ -173,7 +173,7 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&x, &shape, &gy_shape, conv);
         let mut out = Self::empty(shape);
         let (x, gy) = (self.contiguous(), gy.contiguous());
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut()) }
         out
     }

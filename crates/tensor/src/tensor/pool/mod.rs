@@ -1,4 +1,4 @@
-//! Pooling: the maximum or the average of each window that slides over an image. Maximum pooling finds the
+//! Pooling: the maximum or the average of each window that slides over an image. Max pooling finds the
 //! position of an element and reads the element there. Average pooling applies a linear map along one axis
 //! after the other.
 
