@@ -15,7 +15,8 @@ use std::marker::PhantomData;
 /// A method that modifies a tensor copies the elements first if another tensor shares them.
 ///
 /// Constructors such as [`zeros`](Tensor::zeros) make tensors of `f32`. Constructors whose name ends in
-/// `_of` make tensors of any [`Element`] type.
+/// `_of` make tensors of any [`Element`] type. Constructors such as [`from_vec`](Tensor::from_vec) take the
+/// element type from their argument.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -57,8 +58,8 @@ impl<T: Element> Clone for Tensor<T> {
     }
 }
 
-/// Constructors for any element type. Their names end in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that
-/// plain `Tensor::zeros(&[2])` needs no type annotation.
+/// Constructors for any element type. Those whose arguments do not determine the type have names that end
+/// in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain `Tensor::zeros(&[2])` needs no type annotation.
 impl<T: Element> Tensor<T> {
     /// Returns a tensor with unspecified elements, to be overwritten through [`Tensor::make_mut`].
     #[inline]
