@@ -1,7 +1,7 @@
-//! Dense strided tensors on the CPU, and every kernel that touches their numbers.
+//! Dense strided tensors on the CPU, and the kernels that compute on their elements.
 
-// The rooms, from the ground up. A room imports only from rooms above it in this list; `tests/all/rooms.rs`
-// checks that. Each `mod.rs` says what the room holds and what it may know.
+// The modules ("rooms"), lowest layer first. A module imports only from modules above it in this list;
+// `tests/all/rooms.rs` checks that. Each `mod.rs` says what the module holds and what it may import.
 
 // Shapes, sizes, strides.
 mod layout;
@@ -18,7 +18,7 @@ mod geometry;
 // Shape rules.
 pub mod shapes;
 
-// What operations consist of that are linear maps along axes, for the tape, too.
+// The linear maps of which pooling, padding, interpolation and unfolding consist. The tape uses them too.
 #[doc(hidden)]
 pub mod maps;
 

@@ -1,12 +1,13 @@
-//! The text of errors, also where Rust asks for `Debug`.
+//! A macro that makes `Debug` of an error print its text.
 
-/// Makes `Debug` of error types print what `Display` does: `fn main() -> Result<(), E>`, `unwrap` and
-/// `expect` print `Debug`. The text of an error contains that of its source.
+/// Implements `Debug` for error types so that it prints the same as `Display`, because
+/// `fn main() -> Result<(), E>`, `unwrap` and `expect` print `Debug`. The text of an error contains the text
+/// of its source.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_is_display {
     ($($Error:ty),* $(,)?) => { $(
-        /// The text of the error: what `main` and `unwrap` print.
+        /// Prints the text of the error, so that `main` and `unwrap` show it.
         impl ::std::fmt::Debug for $Error {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 ::std::fmt::Display::fmt(self, f)

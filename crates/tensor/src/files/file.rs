@@ -1,4 +1,4 @@
-//! Files with tensors in them: what can be wrong with one, and how to write one safely.
+//! The errors of reading and writing files of tensors, and atomic writing.
 
 use super::file_kind::FileKind;
 use std::fmt;
@@ -7,68 +7,69 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that could not be read or written, and why.
+/// The error of a file that could not be read or written.
 #[derive(thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct FileError {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     #[source]
     pub problem: FileProblem,
 }
 
-/// What can be wrong with a file of tensors.
+/// The reasons why a file of tensors cannot be read or written.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FileProblem {
-    /// The system refused.
+    /// The operating system returned an error.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A file of another kind.
+    /// The file is of another known kind.
     #[error("not a safetensors file, but {}", Foreign(*.0))]
     Kind(FileKind),
-    /// A file of a kind that is not known. The first 8 bytes are no length of a header.
+    /// The kind of the file is not known. Its first 8 bytes are not the length of a header.
     #[error("not a safetensors file: it begins with the bytes {0:02x?}")]
     Unknown([u8; 8]),
-    /// The file is not as long as it says.
+    /// The file does not have the length that its header gives.
     #[error("cut short or damaged: {expected} bytes expected, there are {found}")]
     Length {
-        /// The bytes that the file speaks of.
+        /// The number of bytes according to the header.
         expected: u64,
-        /// The bytes that it has.
+        /// The number of bytes in the file.
         found: u64,
     },
-    /// The header is not what it should be: text in JSON that gives each tensor an element type, a shape
-    /// and a place in the data that fits both and follows on the one before.
+    /// The header is not valid. A valid header is JSON that gives each tensor an element type, a shape
+    /// and a range of the data. The range must fit the type and the shape, and must begin at the end of the
+    /// range before it.
     #[error("not a safetensors file, or a damaged one: {0}")]
     Header(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// An element type that no tensor has.
+    /// A tensor in the file has an element type that [`Dtype`](crate::Dtype) does not support.
     #[error("tensor `{name}` has elements of type {dtype:?}, which cannot be read")]
     Dtype {
-        /// The tensor.
+        /// The name of the tensor.
         name: String,
-        /// The type, as the file calls it.
+        /// The name of the type in the file.
         dtype: String,
     },
-    /// A shape that no tensor has.
+    /// A tensor in the file has more axes or more elements than a tensor can have.
     #[error("tensor `{name}` has shape {shape:?}: more axes or elements than a tensor can have")]
     Shape {
-        /// The tensor.
+        /// The name of the tensor.
         name: String,
-        /// The claimed sizes.
+        /// The sizes of the axes according to the header.
         shape: Vec<usize>,
     },
 }
 
 impl FileProblem {
-    /// With the name of the file.
+    /// Adds the path of the file.
     pub fn at(self, path: impl Into<PathBuf>) -> FileError {
         FileError { path: path.into(), problem: self }
     }
 
-    /// Replaces a problem with the length or the header by the kind of the file where `bytes` do
-    /// not begin as a safetensors file does: with the length of a header, and a brace.
+    /// Replaces an error of the length or the header by the kind of the file, if `bytes` do not begin like
+    /// a safetensors file: with the length of a header, and a brace.
     pub(crate) fn explained_by(self, bytes: &[u8]) -> Self {
         let length = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));
         let is_length = length.is_none_or(|length| length <= MAX_HEADER);
@@ -84,10 +85,10 @@ impl FileProblem {
     }
 }
 
-/// The most bytes of a header that the format allows.
+/// The largest number of bytes of a header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// What a file is, and how to make a safetensors file of it or to get the one that was meant.
+/// Displays the kind of a file, and how to convert the file to safetensors or how to get the right file.
 struct Foreign(FileKind);
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,24 +125,24 @@ impl fmt::Display for Foreign {
     }
 }
 
-/// Writes a file in one step: others see what was there before or all of the new, never a part, even
-/// if the machine stops halfway. The bytes go to a temporary file beside it, which takes its name
-/// once they have reached the disk.
+/// Writes a file atomically: a reader sees the old content or the whole new content, never a part, even
+/// if the machine stops while writing. The bytes are written to a temporary file in the same folder, which
+/// is renamed to `path` once they have reached the disk.
 ///
-/// A file that was there before keeps its permissions and, where the system allows it, its owner; a
-/// hard link to it keeps the old content. A symbolic link stays a link, and the file that it names
-/// is replaced. What is no file of a disk, such as a pipe, is written to as it is.
+/// If a file existed before, its permissions are kept, and its owner too where the system allows it. A
+/// hard link to the old file keeps the old content. A symbolic link remains a link, and the file to which it
+/// points is replaced. Anything other than a regular file, such as a pipe, is written to directly.
 ///
 /// # Errors
-/// What the system or `write` says; the file is then as it was. A file that the process may not
-/// write to is not replaced.
+/// If the system or `write` returns an error, or the process has no permission to write to an existing
+/// file. An existing file then remains unchanged.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
     let before = match fs::metadata(path) {
         Ok(before) if before.is_file() => Some(before),
-        // A folder refuses.
+        // Opening a folder for writing fails.
         Ok(_) => return fill(OpenOptions::new().write(true).open(path)?, write),
         Err(_) => None,
     };
@@ -150,7 +151,7 @@ pub fn write_atomically(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
     }
     if before.is_some() {
-        // To take the place of a file asks for rights on its folder alone.
+        // Renaming needs permissions on the folder only, so check that the file itself is writable.
         drop(OpenOptions::new().write(true).open(path)?);
     }
     let (temporary, file) = create_beside(path)?;
@@ -162,8 +163,8 @@ pub fn write_atomically(
         let _ = fs::remove_file(&temporary);
         return result;
     }
-    // The new name is an entry of the folder, which has to reach the disk too. Not every system can
-    // do that; the file itself is safe by now.
+    // The new name is an entry of the folder, which must reach the disk too. Not every system supports
+    // this. An error is ignored, because the content of the file is on the disk already.
     #[cfg(unix)]
     if let Ok(folder) =
         File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
@@ -173,7 +174,7 @@ pub fn write_atomically(
     Ok(())
 }
 
-/// Writes into an open file, up to the disk.
+/// Writes to an open file and waits until the bytes have reached the disk.
 fn fill(file: File, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let on_disk = file.metadata()?.is_file();
     let mut out = BufWriter::with_capacity(1 << 16, file);
@@ -182,27 +183,27 @@ fn fill(file: File, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) 
     if on_disk { out.get_ref().sync_all() } else { Ok(()) }
 }
 
-/// Returns the path that a chain of symbolic links ends at, whether there is a file or not.
+/// Returns the path at the end of a chain of symbolic links, whether a file exists there or not.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
-    // As many as Linux follows.
+    // The number of links that Linux follows.
     const LINKS: usize = 40;
     let mut path = path.to_path_buf();
     for _ in 0..=LINKS {
-        // Fails where the path is no link.
+        // Fails if the path is not a link.
         let Ok(target) = fs::read_link(&path) else { return Ok(path) };
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// Creates a file of a new name in the folder of `path`.
+/// Creates a file with a new name in the folder of `path`.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // A run that was killed may have had the same process number, and left its file.
+    // A killed process with the same process id may have left files with these names.
     const TRIES: usize = 1000;
     let mut tries = 0;
     loop {
-        // Without the name of the file, which may be as long as the system allows.
+        // The name of the target is left out, because it may be as long as the system allows already.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!(".wengert.{}.{count}.tmp", std::process::id());
         let temporary = path.with_file_name(name);
@@ -215,8 +216,8 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Gives a new file the permissions of the one that it replaces, and its owner if the system allows
-/// it. That comes before the first byte: what is private was never readable.
+/// Gives a new file the permissions of the file that it replaces, and its owner if the system allows it.
+/// It is called before the first byte is written, so that private content is never readable by others.
 fn take_over(before: &fs::Metadata, file: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -311,12 +312,12 @@ mod tests {
                 assert_eq!(fs::read_to_string(at("store/v1")).unwrap(), text);
                 assert_eq!(mode(&at("store/v1")), 0o640);
             }
-            // The file that a link names may not be there yet; then it is made.
+            // The file to which a link points may not exist yet; then it is created.
             symlink("store/v2", at("next")).unwrap();
             put(&at("next"), "three").unwrap();
             assert_eq!(fs::read_to_string(at("store/v2")).unwrap(), "three");
             assert!(fs::symlink_metadata(at("next")).unwrap().is_symlink());
-            // What fails changes nothing.
+            // A failed write changes nothing.
             assert!(write_atomically(&at("far"), |_| Err(io::Error::other("no"))).is_err());
             assert_eq!(fs::read_to_string(at("far")).unwrap(), "two");
             symlink("round", at("round")).unwrap();
@@ -339,7 +340,7 @@ mod tests {
         fn names_of_any_length_and_files_of_a_killed_run() {
             let folder = tempfile::tempdir().unwrap();
             put(&folder.path().join("x".repeat(255)), "").unwrap();
-            // Names that the next calls would have taken.
+            // Create files with the names that the next calls would use.
             let (last, _) = create_beside(&folder.path().join("model")).unwrap();
             let name = last.file_name().unwrap().to_str().unwrap();
             let count: u64 = name.split('.').rev().nth(1).unwrap().parse().unwrap();

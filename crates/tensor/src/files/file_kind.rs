@@ -1,9 +1,9 @@
-//! What a file is, by its first bytes.
+//! Finds the kind of a file from its first bytes.
 
 use std::fmt;
 
-/// The kind of a file, told by its first bytes. Errors use it to name a file that is not what the
-/// caller asked for.
+/// The kind of a file, found from its first bytes. Errors use it to name a file that is not of the kind that
+/// the caller expected.
 ///
 /// ```
 /// use wengert_tensor::FileKind;
@@ -13,11 +13,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
-    /// No bytes.
+    /// An empty file.
     Empty,
     /// At least 16 bytes, and only zeros where [`FileKind::of`] looks.
     Zeros,
-    /// A pointer of Git LFS in place of the file that it names.
+    /// A pointer of Git LFS in place of the file itself.
     GitLfs,
     /// A web page.
     Html,
@@ -29,8 +29,7 @@ pub enum FileKind {
     Utf16,
     /// A text in UTF-8 or ASCII.
     Text,
-    /// What `torch.save` or `torch.jit.save` writes: a zip archive, or the pickle of versions before
-    /// 1.6.
+    /// A file of `torch.save` or `torch.jit.save`: a zip archive, or the pickle of versions before 1.6.
     Torch,
     /// A Python pickle.
     Pickle,
@@ -61,7 +60,7 @@ use FileKind::{
     Text, Torch, Utf16, Xml, Zeros, Zip,
 };
 
-/// Where bytes stand that a format begins with.
+/// The position and the bytes by which each format is recognised.
 const SIGNATURES: [(usize, &[u8], FileKind); 21] = [
     (0, b"\x1f\x8b", Compressed("gzip")),
     (0, b"BZh", Compressed("bzip2")),
@@ -81,18 +80,18 @@ const SIGNATURES: [(usize, &[u8], FileKind); 21] = [
     (0, b"%PDF-", Pdf),
     (0, b"version https://git-lfs.github.com/spec/", GitLfs),
     (0, b"version https://hawser.github.com/spec/", GitLfs),
-    // A number of 10 bytes that no other pickle begins with; torch.save before 1.6.
+    // A number of 10 bytes with which no other pickle begins: torch.save before 1.6.
     (2, b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", Torch),
     (0, b"\xff\xfe", Utf16),
     (0, b"\xfe\xff", Utf16),
 ];
 
 impl FileKind {
-    /// As many bytes as [`FileKind::of`] looks at.
+    /// The number of bytes that [`FileKind::of`] reads.
     pub const HEAD: usize = 512;
 
-    /// Returns the kind of a file that begins with these bytes, if it is a known one. It looks at
-    /// the first [`FileKind::HEAD`] of them.
+    /// Returns the kind of a file that begins with these bytes, or `None` if the kind is not known. It reads
+    /// only the first [`FileKind::HEAD`] bytes.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let head = &bytes[..bytes.len().min(Self::HEAD)];
         let at = |place: usize, signature: &[u8]| {
@@ -120,8 +119,8 @@ impl FileKind {
         text(head)
     }
 
-    /// Returns what to do about a file of this kind where data is wanted; an empty text where that
-    /// depends on what it holds.
+    /// Returns advice for a user who gave a file of this kind instead of data. The text is empty if the
+    /// advice depends on the content of the file.
     pub fn remedy(self) -> &'static str {
         match self {
             Empty | Zeros => "fetch the file again: the download did not finish",
@@ -164,7 +163,8 @@ impl fmt::Display for FileKind {
     }
 }
 
-/// Whose zip archive it is: the first entry tells. Its name stands at 30, the name's length at 26.
+/// Returns the kind of a zip archive, found from the name of its first entry. The name is at byte 30, its
+/// length at byte 26.
 fn zip(head: &[u8]) -> FileKind {
     let Some(&[low, high]) = head.get(26..28) else { return Zip };
     let end = 30 + usize::from(u16::from_le_bytes([low, high]));
@@ -183,24 +183,25 @@ fn zip(head: &[u8]) -> FileKind {
     }
 }
 
-/// Protocols 2 to 5 begin with their number; then comes an instruction, never a zero byte.
+/// Returns whether these bytes begin a pickle of protocol 2 to 5: the number of the protocol and then an
+/// instruction, which is never a zero byte.
 fn pickle(head: &[u8]) -> bool {
     matches!(head, [0x80, 2..=5, instruction, _, ..] if *instruction != 0)
 }
 
-/// Field 1 of the message is the version, a small number; field 2 the name of the program that
-/// wrote it.
+/// Returns whether these bytes begin an ONNX model: field 1 of the message is the version, a small number,
+/// and field 2 is the name of the program that wrote it.
 fn onnx(head: &[u8]) -> bool {
     let &[0x08, 1..=30, 0x12, length, ref rest @ ..] = head else { return false };
     let name = rest.get(..usize::from(length)).unwrap_or_default();
     !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
-/// Whether these bytes are the beginning of a text, and of which kind.
+/// Returns the kind of text that begins with these bytes, or `None` if they are not text.
 fn text(head: &[u8]) -> Option<FileKind> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // A letter may be cut in two at the end.
+        // The last character may be incomplete.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
         }
@@ -223,7 +224,7 @@ fn text(head: &[u8]) -> Option<FileKind> {
 mod tests {
     use super::*;
 
-    /// The beginning of a zip archive with one stored file.
+    /// Returns the beginning of a zip archive with one stored file.
     fn zip_with(name: &str) -> Vec<u8> {
         let mut bytes = b"PK\x03\x04\x00\x00\x08\x08\x00\x00".to_vec();
         bytes.resize(26, 0);

@@ -1,7 +1,6 @@
-//! Files: named tensors in safetensors files, files written as a whole or not at all, and the errors of
-//! reading and writing.
+//! Named tensors in safetensors files, atomic writing of files, and the errors of reading and writing.
 //!
-//! It knows tensors by their public methods. No other room knows files.
+//! This module uses the public methods of tensors only. No other module imports it.
 mod error_text;
 mod file;
 mod file_kind;

@@ -1,4 +1,4 @@
-//! Tensors by name: the state of a model or an optimizer, and what a file holds.
+//! Tensors with names: the state of a model or an optimizer, and the content of a file.
 
 use super::file::{FileError, FileProblem, write_atomically};
 use super::safetensors;
@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Tensors by name, in the order in which they came, with notes: what a safetensors file holds.
+/// A list of tensors with names, and notes: the content of a safetensors file.
 ///
-/// A file has an order of its own: by element type, the wide ones first, then by name.
+/// The tensors are in the order in which they were inserted. A file orders them by element type, the widest
+/// type first, then by name.
 ///
 /// ```
 /// use wengert_tensor::{NamedTensors, Tensor};
@@ -26,22 +27,22 @@ use std::path::Path;
 #[derive(Clone, Debug, Default)]
 pub struct NamedTensors {
     tensors: Vec<(String, AnyTensor)>,
-    /// Where each name stands in `tensors`.
+    /// The position of each name in `tensors`.
     index: HashMap<String, usize>,
-    /// Notes that travel with the tensors.
+    /// Notes, stored together with the tensors.
     pub metadata: BTreeMap<String, String>,
 }
 
 impl NamedTensors {
-    /// Nothing yet.
+    /// Returns an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a tensor, or replaces the one of this name.
+    /// Adds a tensor, or replaces the tensor with this name.
     ///
     /// # Panics
-    /// If the name is `__metadata__`, which the format keeps for itself.
+    /// If the name is `__metadata__`, which the format reserves.
     #[track_caller]
     pub fn insert(
         &mut self,
@@ -61,36 +62,36 @@ impl NamedTensors {
         None
     }
 
-    /// The tensor of this name.
+    /// Returns the tensor with this name.
     pub fn get(&self, name: &str) -> Option<&AnyTensor> {
         self.index.get(name).map(|&i| &self.tensors[i].1)
     }
 
-    /// How many tensors there are.
+    /// Returns the number of tensors.
     pub fn len(&self) -> usize {
         self.tensors.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no tensors.
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }
 
-    /// The tensors with their names, in order.
+    /// Returns the tensors with their names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AnyTensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.iter().map(|(name, _)| name)
     }
 
-    /// The same with this taken away from the front of every name that has it, such as the `module.`
-    /// of PyTorch's parallel models.
+    /// Removes a prefix from every name that begins with it, such as the `module.` of PyTorch's parallel
+    /// models. Other names stay as they are.
     ///
     /// # Panics
-    /// If two names would be one then.
+    /// If two names would become equal.
     #[track_caller]
     pub fn strip_prefix(self, prefix: &str) -> Self {
         let mut out = NamedTensors { metadata: self.metadata, ..Self::new() };
@@ -102,8 +103,8 @@ impl NamedTensors {
         out
     }
 
-    /// Returns the tensors and notes whose names begin with this, without it: the model of a training
-    /// checkpoint is its part `model.`.
+    /// Returns the tensors and notes whose names begin with this prefix, with the prefix removed. The model
+    /// of a training checkpoint is its part `model.`.
     ///
     /// ```
     /// use wengert_tensor::{NamedTensors, Tensor};
@@ -125,22 +126,23 @@ impl NamedTensors {
         part
     }
 
-    /// Reads a file.
+    /// Reads a safetensors file.
     ///
     /// # Errors
-    /// If it cannot be read or is not a sound safetensors file. A file of another known kind is named:
-    /// of `torch.save`, a web page, and others of [`FileKind`](crate::FileKind).
+    /// If the file cannot be read or is not a valid safetensors file. The error names the kind of the file if
+    /// it is another known one: a file of `torch.save`, a web page, and others of
+    /// [`FileKind`](crate::FileKind).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let read = || Self::from_bytes(&std::fs::read(path)?);
         read().map_err(|problem: FileProblem| problem.at(path))
     }
 
-    /// Writes a file, as by [`write_atomically`].
+    /// Writes a safetensors file, as [`write_atomically`] does.
     ///
     /// # Errors
-    /// If the system refuses, or names and notes together exceed the 100 MB that the format allows; a
-    /// file that was there before is then as it was.
+    /// If the system returns an error, or names and notes together exceed the 100 MB that the format allows.
+    /// An existing file then remains unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
         let write = || {
@@ -150,8 +152,8 @@ impl NamedTensors {
         write().map_err(|error| FileProblem::from(error).at(path))
     }
 
-    /// The bytes of a file. They are the same for the same tensors; only several notes may come in any
-    /// order.
+    /// Returns the bytes of a safetensors file. Equal tensors give equal bytes, except that the order of
+    /// several notes is not specified.
     ///
     /// # Panics
     /// If names and notes together exceed the 100 MB that the format allows.
@@ -163,17 +165,17 @@ impl NamedTensors {
         }
     }
 
-    /// Reads the bytes of a file. Half-precision floats become `f32`, integers of 8, 16 and 32 bits
-    /// that tensors do not have become `i64`; neither changes a number.
+    /// Reads the bytes of a safetensors file. Half-precision floats become `f32`. Integer types of 8, 16 and
+    /// 32 bits that tensors do not support become `i64`. These conversions are exact.
     ///
     /// # Errors
-    /// If they are not a sound safetensors file.
+    /// If the bytes are not a valid safetensors file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
         safetensors::read(bytes).map_err(|problem| problem.explained_by(bytes))
     }
 }
 
-/// Equal names, tensors and notes; the order does not count.
+/// Two lists are equal if their names, tensors and notes are equal. The order does not matter.
 impl PartialEq for NamedTensors {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()

@@ -1,7 +1,8 @@
-//! Named tensors as safetensors files (<https://github.com/huggingface/safetensors#format>): eight bytes
-//! with the length of a JSON header, the header, the elements of all tensors, little-endian.
+//! Named tensors as safetensors files (<https://github.com/huggingface/safetensors#format>). A file consists
+//! of eight bytes with the length of a JSON header, the header, and the elements of all tensors,
+//! little-endian.
 //!
-//! The `safetensors` crate reads and checks the header, and writes files; here its tensors become ours.
+//! The `safetensors` crate reads and checks the header, and writes files. This module converts its tensors.
 
 use super::file::FileProblem;
 use super::named::NamedTensors;
@@ -14,17 +15,17 @@ use crate::tensor::Tensor;
 use ::safetensors::tensor::{Dtype as FileDtype, Metadata, SafeTensorError, TensorInfo, View};
 use std::borrow::Cow;
 
-/// The key of the header under which the notes stand.
+/// The key of the notes in the header.
 pub(crate) const METADATA: &str = "__metadata__";
 
-/// The length of the header stands in the first bytes.
+/// The number of bytes, at the start of the file, that hold the length of the header.
 const LENGTH: usize = 8;
 
 /// Reads the bytes of a file.
 ///
-/// The split into header and data is done here, because `SafeTensors::deserialize` (0.8) adds the length
-/// of the header to that of the data, which a damaged header can make overflow: a panic where
-/// overflow is checked.
+/// The file is split into header and data here, because `SafeTensors::deserialize` (0.8) adds the length
+/// of the header to that of the data. With a damaged header the sum can overflow, which panics in builds
+/// with overflow checks.
 pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     let found = bytes.len() as u64;
     let cut_short = |expected| FileProblem::Length { expected, found };
@@ -36,8 +37,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
         .and_then(|length| rest.split_at_checked(length))
         .ok_or_else(|| cut_short(length.saturating_add(LENGTH as u64)))?;
 
-    // This also makes sure that each tensor is as long as its shape says and begins where the one
-    // before ends; what is left is that the last ends where the data does.
+    // `Metadata` checks that each tensor has the length of its shape and begins at the end of the one
+    // before. The check that the last tensor ends at the end of the data follows below.
     let header: Metadata =
         serde_json::from_slice(header).map_err(|error| FileProblem::Header(error.into()))?;
     if header.data_len() != data.len() {
@@ -45,7 +46,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
         return Err(cut_short(before.saturating_add(header.data_len() as u64)));
     }
 
-    // In the order of the data; tensors without elements share a place.
+    // Sort by the position in the data, then by name, because tensors without elements share a position.
     let mut entries: Vec<_> = header.tensors().into_iter().collect();
     entries.sort_by(|(a, x), (b, y)| (x.data_offsets, a).cmp(&(y.data_offsets, b)));
     let mut out = NamedTensors::new();
@@ -59,7 +60,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     Ok(out)
 }
 
-/// The bytes of a file. Fails if names and notes fill more than the 100 MB that the format allows.
+/// Returns the bytes of a file. Fails if names and notes exceed the 100 MB that the format allows.
 pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
     let entries = tensors.iter().map(|(name, tensor)| (name, Entry::of(tensor)));
     let notes = (!tensors.metadata.is_empty())
@@ -67,7 +68,7 @@ pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> 
     ::safetensors::serialize(entries, notes)
 }
 
-/// A tensor on its way into a file.
+/// A tensor to be written to a file.
 struct Entry<'a> {
     tensor: &'a AnyTensor,
     shape: Shape,
@@ -112,7 +113,7 @@ impl View for Entry<'_> {
     }
 }
 
-/// The elements in row-major order.
+/// Returns the bytes of the elements in row-major order.
 fn to_bytes<T: Element, const N: usize>(
     tensor: &Tensor<T>,
     bytes: impl Fn(T) -> [u8; N],
@@ -133,7 +134,7 @@ fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, File
         FileDtype::F32 => from_bytes(bytes, shape, f32::from_le_bytes),
         FileDtype::F64 => from_bytes(bytes, shape, f64::from_le_bytes),
         FileDtype::F16 => from_bytes(bytes, shape, |x| f32_of_half(u16::from_le_bytes(x))),
-        // The upper half of an f32.
+        // A bfloat16 number has the upper 16 bits of an `f32`.
         FileDtype::BF16 => {
             from_bytes(bytes, shape, |x| f32::from_bits(u32::from(u16::from_le_bytes(x)) << 16))
         }
@@ -160,7 +161,7 @@ fn from_bytes<T: Element, const N: usize>(
     Tensor::from_fn(shape, |i| element(elements[i])).into()
 }
 
-/// IEEE 754 binary16: sign, five bits of exponent (bias 15), ten of fraction.
+/// Converts an IEEE 754 binary16 number: a sign bit, five bits of exponent (bias 15), ten bits of fraction.
 fn f32_of_half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));

@@ -1,14 +1,14 @@
-//! Linear maps along one axis, each output from a few inputs.
+//! Sparse linear maps along one axis: each output depends on a few inputs.
 
 use crate::layout::MAX_SIZE;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// A matrix with few entries in each row, to be applied along an axis:
-/// `y[…, o, …] = Σ weight·x[…, i, …]` over the entries (i, weight) of row o.
+/// A linear map along one axis, given as a sparse matrix: `y[…, o, …] = Σ weight·x[…, i, …]` over the
+/// entries (i, weight) of row o.
 ///
-/// A handle: copies share the entries.
+/// `clone` is cheap: copies share the entries.
 ///
 /// ```
 /// use wengert_tensor::{AxisMap, Tensor};
@@ -25,25 +25,26 @@ pub struct AxisMap(Arc<Entries>);
 struct Entries {
     inputs: usize,
     rows: Rows,
-    /// The same entries column by column, made when first needed.
+    /// The transposed matrix, computed when it is first needed.
     columns: OnceLock<Rows>,
 }
 
-/// The entries of each row one after the other: row o has those from `starts[o]` to
+/// The entries of all rows, one row after the other. Row o has the entries from `starts[o]` to before
 /// `starts[o + 1]`. Every input is below the size of the axis.
 #[derive(PartialEq)]
 pub struct Rows {
     pub(crate) starts: Vec<u32>,
     pub(crate) inputs: Vec<u32>,
     pub(crate) weights: Vec<f64>,
-    /// Whether the entries of each row have the same weight: then sums come first.
+    /// Whether all entries of a row have the same weight, for every row. Then the inputs of a row are summed
+    /// first, and the sum is multiplied once.
     pub(crate) even: bool,
-    /// If so, by what each row's sum is divided, or 0 where it is multiplied by the weight.
+    /// If `even`, the divisor of the sum of each row, or 0 if the sum is multiplied by the weight instead.
     pub(crate) divisors: Vec<f64>,
 }
 
 impl AxisMap {
-    /// The map with these rows of (input, weight), for an axis of size `inputs`. A row without
+    /// Returns the map with these rows of (input, weight), for an axis of size `inputs`. A row without
     /// entries gives zero.
     ///
     /// # Panics
@@ -75,12 +76,12 @@ impl AxisMap {
         AxisMap(Arc::new(Entries { inputs, rows: entries, columns: OnceLock::new() }))
     }
 
-    /// The size of the axis it takes.
+    /// Returns the size of the axis to which the map is applied.
     pub fn inputs(&self) -> usize {
         self.0.inputs
     }
 
-    /// The size of the axis it makes.
+    /// Returns the size of the axis in the result, which is the number of rows.
     pub fn outputs(&self) -> usize {
         self.0.rows.len()
     }
@@ -94,8 +95,9 @@ impl AxisMap {
     }
 }
 
-/// The whole number of which a weight is the reciprocal: an average is the sum divided by it, and that
-/// of ones is one. 0 if there is none, or if the weight is exact.
+/// Returns the whole number whose reciprocal is this weight, or 0 if there is none or if the weight is a
+/// power of two. Dividing a sum by this number rounds less than multiplying by the rounded weight: the
+/// average of ones is exactly one.
 fn divisor(weight: f64) -> f64 {
     let whole = (1.0 / weight).round();
     let exact = weight.to_bits() << 12 == 0; // a power of two
@@ -119,7 +121,8 @@ impl Rows {
         }
     }
 
-    /// Sorted by column, and within a column by row: sums have a fixed order.
+    /// Returns the transposed matrix. The entries of a column are sorted by row, so that sums have a fixed
+    /// order.
     fn transposed(&self, columns: usize) -> Rows {
         let mut starts = vec![0u32; columns + 1];
         for &input in &self.inputs {
@@ -143,7 +146,7 @@ impl Rows {
     }
 }
 
-/// Sizes alone: there may be thousands of entries.
+/// Prints the sizes only, because a map may have thousands of entries.
 impl fmt::Debug for AxisMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AxisMap({} → {})", self.inputs(), self.outputs())
@@ -151,8 +154,7 @@ impl fmt::Debug for AxisMap {
 }
 
 impl AxisMap {
-    /// A number that is another one for other entries, but for coincidences (FNV-1a: Fowler, Noll, Vo,
-    /// 1991).
+    /// Returns a hash of the entries (FNV-1a: Fowler, Noll, Vo, 1991).
     #[doc(hidden)]
     pub fn fingerprint(&self) -> u64 {
         let Rows { starts, inputs, weights, .. } = &self.0.rows;
@@ -168,6 +170,6 @@ impl PartialEq for AxisMap {
     }
 }
 
-/// Maps and the axes they are applied along, one after the other.
+/// Linear maps, applied one after the other, each with its axis.
 #[doc(hidden)]
 pub type AxisMaps = SmallVec<[(isize, AxisMap); 2]>;

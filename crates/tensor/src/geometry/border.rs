@@ -1,21 +1,22 @@
-//! What stands beyond the ends of an axis.
+//! Padding modes: the elements beyond the ends of an axis.
 
-/// What stands beyond the ends of an axis `a b c d`.
+/// A padding mode: the elements beyond the ends of an axis `a b c d`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum PadMode {
-    /// `0 0 | a b c d | 0 0`
+    /// `0 0 | a b c d | 0 0`: zeros.
     #[default]
     Zeros,
-    /// `c b | a b c d | c b`: mirrored at the last element, which is not repeated.
+    /// `c b | a b c d | c b`: mirrored at the first and the last element, which are not repeated.
     Reflect,
-    /// `a a | a b c d | d d`
+    /// `a a | a b c d | d d`: the first and the last element are repeated.
     Replicate,
-    /// `c d | a b c d | a b`
+    /// `c d | a b c d | a b`: the axis is repeated periodically.
     Circular,
 }
 
 impl PadMode {
-    /// Which element of an axis of size `n` stands at `i`, counted from the start of the axis.
+    /// Returns the index of the element of an axis of size `n` that stands at position `i`, counted from
+    /// the start of the axis; `None` for a zero.
     pub(crate) fn element(self, i: isize, n: usize) -> Option<usize> {
         let n = n as isize;
         let at = match self {

@@ -1,9 +1,9 @@
-//! How the kernel of a convolution moves over an image: stride, padding, dilation, groups.
+//! The options of a convolution: stride, padding, dilation, groups.
 
 use crate::layout::Rule;
 use std::fmt;
 
-/// How the kernel of a convolution moves over an image.
+/// The options of a convolution: stride, padding, dilation and groups.
 ///
 /// ```
 /// use wengert_tensor::Conv;
@@ -12,13 +12,14 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Conv {
-    /// Pixels between neighbouring windows: along H, along W.
+    /// The stride: the distance between neighbouring windows in pixels, along H and along W.
     pub stride: [usize; 2],
-    /// Zeros around the image, before and after it: along H, along W.
+    /// The padding: the number of zeros (before, after) the image, along H and along W.
     pub padding: [(usize, usize); 2],
-    /// Pixels between neighbouring taps of the kernel: along H, along W.
+    /// The dilation: the distance between neighbouring kernel elements in pixels, along H and along W.
     pub dilation: [usize; 2],
-    /// The channels are cut into so many groups that do not see each other.
+    /// The number of groups. Channels are split into groups; each output channel sees only the input
+    /// channels of its group.
     pub groups: usize,
 }
 
@@ -29,7 +30,7 @@ impl Default for Conv {
     }
 }
 
-/// A number for each of the axes H and W: `2` means both, `[2, 1]` is 2 along H and 1 along W.
+/// One number for each of the axes H and W: `2` is 2 along both, `[2, 1]` is 2 along H and 1 along W.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Pair(pub [usize; 2]);
 
@@ -44,7 +45,7 @@ impl From<[usize; 2]> for Pair {
     }
 }
 
-/// What is put around the images of a convolution.
+/// The padding around the images of a convolution, as the user writes it.
 ///
 /// ```
 /// use wengert_tensor::Padding;
@@ -53,13 +54,13 @@ impl From<[usize; 2]> for Pair {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Padding {
-    /// Nothing: only windows that lie within the image.
+    /// No padding: every window lies within the image.
     #[default]
     Valid,
-    /// As much as keeps the size; of an odd number the larger half comes after the image. Wants a
-    /// stride of 1.
+    /// As much padding as keeps the size of the image. If the number is odd, the larger half comes after
+    /// the image. The stride must be 1.
     Same,
-    /// So many before and after the image: along H, along W.
+    /// The number of zeros (before, after) the image, along H and along W.
     Each([(usize, usize); 2]),
 }
 
@@ -79,7 +80,7 @@ impl From<[(usize, usize); 2]> for Padding {
     }
 }
 
-/// As it is written: `same`, `2`, `[2, 1]`, `[(2, 1), (0, 0)]`.
+/// Prints the padding as the user writes it: `same`, `2`, `[2, 1]`, `[(2, 1), (0, 0)]`.
 impl fmt::Display for Padding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -93,8 +94,8 @@ impl fmt::Display for Padding {
 }
 
 impl Padding {
-    /// The numbers for a kernel of this size that moves as `conv` says: before and after the image,
-    /// along H and along W.
+    /// Returns the padding in numbers for a kernel of this size and the stride and dilation of `conv`:
+    /// (before, after) the image, along H and along W.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Padding};
@@ -105,7 +106,7 @@ impl Padding {
     /// ```
     ///
     /// # Errors
-    /// If the size is to stay and the stride is not 1.
+    /// If the padding is `Same` and the stride is not 1.
     pub fn around(self, kernel: [usize; 2], conv: &Conv) -> Rule<[(usize, usize); 2]> {
         match self {
             Padding::Valid => Ok([(0, 0); 2]),
@@ -124,7 +125,7 @@ impl Padding {
 }
 
 impl Conv {
-    /// Stride 1, no padding, dilation 1, one group: to be changed by what follows.
+    /// Returns the default options: stride 1, no padding, dilation 1, one group.
     ///
     /// ```
     /// use wengert_tensor::Conv;
@@ -135,31 +136,32 @@ impl Conv {
         Self::default()
     }
 
-    /// With so many pixels between neighbouring windows.
+    /// Sets the stride: the distance between neighbouring windows in pixels.
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Conv { stride: stride.into().0, ..self }
     }
 
-    /// With so many zeros before and after the image.
+    /// Sets the padding: the number of zeros both before and after the image.
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         Conv { padding: padding.into().0.map(|n| (n, n)), ..self }
     }
 
-    /// With so many pixels between neighbouring taps of the kernel.
+    /// Sets the dilation: the distance between neighbouring kernel elements in pixels.
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         Conv { dilation: dilation.into().0, ..self }
     }
 
-    /// With so many groups of channels that do not see each other.
+    /// Sets the number of groups. Each output channel sees only the input channels of its group.
     #[must_use]
     pub fn groups(self, groups: usize) -> Self {
         Conv { groups, ..self }
     }
 
-    /// The same for signals that are images of height 1: only the numbers along W are left.
+    /// Returns the options for signals, treated as images of height 1: the options along H are set to
+    /// stride 1, no padding and dilation 1.
     #[must_use]
     pub fn of_signals(self) -> Self {
         let [_, padding] = self.padding;

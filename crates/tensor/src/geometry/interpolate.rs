@@ -1,34 +1,36 @@
-//! How images get another size.
+//! The options of resizing images: the new size and the interpolation mode.
 
 use super::Pair;
 
-/// How large an image becomes.
+/// The size of an image after interpolation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum InterpolateSize {
-    /// Height and width.
+    /// The new height and width.
     To([usize; 2]),
-    /// So many times its height and width, rounded down.
+    /// Factors of the height and of the width. The new sizes are rounded down.
     By([f64; 2]),
 }
 
-/// Between which pixels.
+/// The interpolation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterpolateMode {
     /// The nearest pixel.
     Nearest,
-    /// Straight lines between pixels, along one axis and then the other.
+    /// Linear interpolation between neighbouring pixels, along one axis and then the other.
     Bilinear {
-        /// Whether the centres of the outer pixels stay where they are; without, the edges do.
+        /// If true, the centres of the corner pixels of both images coincide; if false, the edges of the
+        /// images coincide.
         align_corners: bool,
     },
 }
 
-/// How images get another size, with PyTorch's coordinates. By the nearest pixel if nothing else is
-/// said.
+/// The options of resizing images: the new size and the interpolation mode. The mode is
+/// [`InterpolateMode::Nearest`] unless another is set.
 ///
-/// Of m pixels of the result along an axis of n, number o lies at o·n/m (nearest, rounded down), at
-/// (o + ½)·n/m - ½ (bilinear), or at o·(n - 1)/(m - 1) (bilinear with aligned corners). If a scale s
-/// is given, 1/s stands for n/m, which differs where n·s is no whole number.
+/// Coordinates are those of PyTorch. Along an axis that is resized from n to m pixels, pixel o of the
+/// result lies at o·n/m (nearest, rounded down), at (o + ½)·n/m - ½ (bilinear), or at
+/// o·(n - 1)/(m - 1) (bilinear with aligned corners). If a scale factor s is given, 1/s replaces n/m. The
+/// two differ where n·s is not a whole number.
 ///
 /// ```
 /// use wengert_tensor::{Interpolate, Tensor};
@@ -41,35 +43,36 @@ pub enum InterpolateMode {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interpolate {
-    /// How large.
+    /// The new size.
     pub to: InterpolateSize,
-    /// Between which pixels.
+    /// The interpolation mode.
     pub mode: InterpolateMode,
 }
 
 impl Interpolate {
-    /// To this height and width: `14`, or `[14, 20]`.
+    /// Resizes to this height and width: `14` for both, or `[14, 20]`.
     pub fn size(size: impl Into<Pair>) -> Self {
         Interpolate { to: InterpolateSize::To(size.into().0), mode: InterpolateMode::Nearest }
     }
 
-    /// To so many times height and width.
+    /// Resizes height and width by this factor.
     pub fn scale(scale: f64) -> Self {
         Self::scales([scale; 2])
     }
 
-    /// To so many times the height, and so many times the width.
+    /// Resizes by these factors of the height and of the width.
     pub fn scales(scales: [f64; 2]) -> Self {
         Interpolate { to: InterpolateSize::By(scales), mode: InterpolateMode::Nearest }
     }
 
-    /// By straight lines between pixels.
+    /// Sets the mode to bilinear interpolation, without aligned corners.
     #[must_use]
     pub fn bilinear(self) -> Self {
         Interpolate { mode: InterpolateMode::Bilinear { align_corners: false }, ..self }
     }
 
-    /// Bilinear, and whether the centres of the outer pixels stay where they are.
+    /// Sets the mode to bilinear interpolation. If `align_corners` is true, the centres of the corner pixels
+    /// of both images coincide.
     #[must_use]
     pub fn align_corners(self, align_corners: bool) -> Self {
         Interpolate { mode: InterpolateMode::Bilinear { align_corners }, ..self }

@@ -1,8 +1,8 @@
-//! Geometry: the options of operations on images and signals (convolutions, pools, interpolation,
-//! borders), where the windows of a pool lie, and linear maps along one axis as lists of weights.
+//! Options of operations on images and signals (convolutions, pools, interpolation, padding modes), the
+//! positions of the windows of a pool, and linear maps along one axis as lists of weights.
 //!
-//! Values that a user writes. This room knows layouts. It does not judge whether the options fit a
-//! shape: `shapes` does.
+//! The options are values that a user writes. This module may import `layout`. It does not check whether
+//! the options fit a shape; the rules in `shapes` do.
 
 mod axis_map;
 mod border;

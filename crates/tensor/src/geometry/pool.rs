@@ -1,13 +1,13 @@
-//! What a pooling operation is told: sizes per axis, with PyTorch's names and defaults.
+//! The options of a pooling operation, with the names and defaults of PyTorch.
 
 use super::Pair;
 
-/// The windows of a pooling operation, as (height, width).
+/// The options of a pooling operation: the size and the positions of its windows, as (height, width).
 ///
 /// Along an axis of size n there are
-/// ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1 of them; with `ceil_mode` the
-/// quotient is rounded up, but a last window that would start behind the image and its padding in
-/// front is left out. One-dimensional pooling takes the second number of each pair.
+/// ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1 windows. With `ceil_mode` the
+/// quotient is rounded up, but a last window that would start in the padding after the image is left
+/// out. One-dimensional pooling uses the second number of each pair.
 ///
 /// ```
 /// use wengert_tensor::{Pool, Tensor};
@@ -20,21 +20,21 @@ use super::Pair;
 pub struct Pool {
     /// The size of a window.
     pub kernel: [usize; 2],
-    /// From one window to the next; the size of a window if not given.
+    /// The distance from one window to the next. The default is the size of a window.
     pub stride: [usize; 2],
-    /// On both sides of an axis: of -∞ for the maximum, of 0 for the average.
+    /// The padding on both sides of an axis: of -∞ for the maximum, of 0 for the average.
     pub padding: [usize; 2],
-    /// From one element of a window to the next. Averages have no dilation.
+    /// The distance from one element of a window to the next. Average pooling requires 1.
     pub dilation: [usize; 2],
-    /// Whether a last window may hang over the far end.
+    /// Whether a last window may reach beyond the end of the padded axis.
     pub ceil_mode: bool,
-    /// Whether an average counts padding among its elements; what hangs over the padding it never
-    /// counts.
+    /// Whether the padding counts as elements of an average. Positions beyond the padding never count.
     pub count_include_pad: bool,
 }
 
 impl Pool {
-    /// Windows of this size side by side.
+    /// Returns a pool with windows of this size side by side: the stride is the size of a window, without
+    /// padding, dilation or `ceil_mode`, and averages count padding.
     pub fn new(kernel: impl Into<Pair>) -> Self {
         let kernel = kernel.into().0;
         Pool {
@@ -47,42 +47,43 @@ impl Pool {
         }
     }
 
-    /// With this distance between windows.
+    /// Sets the stride: the distance from one window to the next.
     #[must_use]
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.stride = stride.into().0;
         self
     }
 
-    /// With this padding on both sides.
+    /// Sets the padding on both sides of an axis.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
         self.padding = padding.into().0;
         self
     }
 
-    /// With this distance between the elements of a window.
+    /// Sets the dilation: the distance from one element of a window to the next.
     #[must_use]
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
         self.dilation = dilation.into().0;
         self
     }
 
-    /// With a last window that may hang over the far end.
+    /// Sets whether a last window may reach beyond the end of the padded axis.
     #[must_use]
     pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
         self.ceil_mode = ceil_mode;
         self
     }
 
-    /// With averages that count padding or do not.
+    /// Sets whether the padding counts as elements of an average.
     #[must_use]
     pub fn count_include_pad(mut self, count: bool) -> Self {
         self.count_include_pad = count;
         self
     }
 
-    /// The same for signals that are images of height 1: only the numbers along the width are left.
+    /// Returns the options for signals, treated as images of height 1: the options along the height are set
+    /// to kernel 1, stride 1, no padding and dilation 1.
     #[must_use]
     pub fn of_signals(mut self) -> Self {
         (self.kernel[0], self.stride[0], self.padding[0], self.dilation[0]) = (1, 1, 0, 1);

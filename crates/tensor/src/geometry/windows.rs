@@ -1,18 +1,18 @@
-//! Where the windows of a pool lie along one axis.
+//! The positions of the windows of a pool along one axis.
 
 use super::Pool;
 
-/// The windows along one axis: a given number of them, already found to fit.
+/// The windows along one axis. Their number was checked by a shape rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Windows {
     /// Window o begins `padding` before `o·stride`.
     Sliding { kernel: usize, stride: usize, padding: usize, dilation: usize, count_pad: bool },
-    /// Window o of m goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉, so that together they cover the axis.
+    /// Window o of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉. Together the windows cover the axis.
     Adaptive,
 }
 
 impl Windows {
-    /// Those of a pool along height (0) or width (1).
+    /// Returns the windows of a pool along height (`side` 0) or width (`side` 1).
     pub fn sliding(pool: &Pool, side: usize) -> Self {
         Windows::Sliding {
             kernel: pool.kernel[side],
@@ -23,18 +23,18 @@ impl Windows {
         }
     }
 
-    /// Whether windows of two elements stand side by side.
+    /// Returns whether the windows have two elements each and stand side by side.
     #[inline]
     pub fn is_pair(self) -> bool {
         matches!(self, Windows::Sliding { kernel: 2, stride: 2, padding: 0, dilation: 1, .. })
     }
 
-    /// The elements of window `o` of `m` on an axis of size `n`: the first, how many, and how far
-    /// apart.
+    /// Returns the elements of window `o` of `m` on an axis of size `n`, without padding: the index of the
+    /// first, their number, and the distance between them.
     pub fn span(self, n: usize, m: usize, o: usize) -> (usize, usize, usize) {
         match self {
             Windows::Sliding { kernel, stride, padding, dilation, .. } => {
-                // The first element that is not padding, and those from there on.
+                // Elements in the padding before the axis are skipped, and those after its end are cut off.
                 let skipped = padding.saturating_sub(o * stride).div_ceil(dilation).min(kernel);
                 let first = o * stride + skipped * dilation - padding;
                 let fit = n.saturating_sub(first).div_ceil(dilation);
@@ -47,7 +47,7 @@ impl Windows {
         }
     }
 
-    /// By what the sum over window `o` is divided for an average.
+    /// Returns the number by which the sum over window `o` is divided for an average.
     pub fn divisor(self, n: usize, m: usize, o: usize) -> usize {
         match self {
             Windows::Sliding { kernel, stride, padding, count_pad: true, .. } => {

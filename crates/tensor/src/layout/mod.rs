@@ -1,7 +1,7 @@
-//! Layout: shapes, the sizes that a call may write, strides, and the order in which elements are read.
+//! Shapes, the ways to write sizes in a call, strides, and the order in which elements are read.
 //!
-//! Plain integers. This room knows no memory, no element types and no operations, and imports from no
-//! other room.
+//! This module computes with integers only. It knows no memory, no element types and no operations, and
+//! imports no other module.
 mod rule;
 mod shape;
 mod sizes;

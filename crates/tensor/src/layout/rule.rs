@@ -1,6 +1,6 @@
-//! What every shape rule returns.
+//! The return type of every shape rule.
 
 use super::Shape;
 
-/// A shape rule's answer, or what does not fit and how to mend it.
+/// The result of a shape rule, or a text that says what does not fit and how to correct it.
 pub type Rule<R = Shape> = Result<R, String>;

@@ -1,25 +1,26 @@
-//! Shapes, axes, and the two questions asked everywhere: do these shapes broadcast, and is this
-//! layout contiguous? Each has one answer, here.
+//! Shapes and strides, and the only definitions of "these shapes broadcast" and "this layout is
+//! contiguous".
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// The most axes a tensor can have.
+/// The largest number of axes of a tensor.
 pub const MAX_RANK: usize = 8;
 
 /// The largest size of an axis.
 pub(crate) const MAX_SIZE: usize = u32::MAX as usize;
 
-/// The most elements that a tensor can have: their bytes, eight each, fill half the address space. So
-/// numbers of elements, offsets in bytes and steps from element to element can be multiplied, added
-/// and negated.
+/// The largest number of elements of a tensor. At eight bytes each they fill half of `isize::MAX` bytes. So
+/// numbers of elements, offsets in bytes and strides can be multiplied by the size of an element, added and
+/// negated without overflow.
 pub(crate) const MAX_NUMEL: usize = isize::MAX as usize / 16;
 
-/// The product of these sizes, if it is at most [`MAX_NUMEL`]. A size of 0 makes the product 0 and
-/// hides nothing: strides are products of the sizes behind it.
+/// Returns the product of these sizes, or `None` if the product of the sizes other than 0 exceeds
+/// [`MAX_NUMEL`]. Sizes of 0 are left out of this check because a stride, the product of the later sizes,
+/// must not overflow either.
 ///
-/// Whoever multiplies sizes that no tensor has already asks this function (or, for a rule,
-/// [`count`](crate::shapes::count)).
+/// Use this function (or [`count`](crate::shapes::count) in a rule) to multiply sizes that do not come from
+/// an existing tensor.
 #[inline]
 pub(crate) fn product(sizes: &[usize]) -> Option<usize> {
     let (mut all, mut others) = (1usize, 1usize);
@@ -27,11 +28,11 @@ pub(crate) fn product(sizes: &[usize]) -> Option<usize> {
         others = others.checked_mul(size.max(1))?;
         all = all.wrapping_mul(size);
     }
-    // Without a zero `all` is `others`; with one it is zero.
+    // Without a size of 0, `all` equals `others`; else `all` is 0.
     (others <= MAX_NUMEL).then_some(all)
 }
 
-/// The sizes of a tensor's axes. `Copy`, inline, read as a slice.
+/// The sizes of the axes of a tensor. A shape is `Copy`, needs no heap memory, and dereferences to a slice.
 ///
 /// ```
 /// use wengert_tensor::Shape;
@@ -45,7 +46,8 @@ pub struct Shape {
     sizes: [usize; MAX_RANK],
 }
 
-/// Steps in elements from one index to the next along each axis; they may be zero or negative.
+/// The strides of a tensor: the distance in elements from one index to the next along each axis. A stride
+/// may be zero or negative.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Strides {
     rank: u32,
@@ -56,10 +58,10 @@ impl Shape {
     /// The shape of a scalar: no axes, one element.
     pub const SCALAR: Shape = Shape { rank: 0, sizes: [0; MAX_RANK] };
 
-    /// A shape with these sizes.
+    /// Returns a shape with these sizes.
     ///
     /// # Panics
-    /// With more than [`MAX_RANK`] axes.
+    /// If there are more than [`MAX_RANK`] sizes.
     #[inline]
     #[track_caller]
     pub fn new(sizes: &[usize]) -> Self {
@@ -67,14 +69,14 @@ impl Shape {
             too_many_axes(sizes)
         }
         let mut shape = Shape { rank: sizes.len() as u32, sizes: [0; MAX_RANK] };
-        // A plain loop: a call of memcpy costs more than it moves.
+        // A plain loop, because a call of memcpy costs more than copying at most 8 numbers.
         for (to, &from) in shape.sizes.iter_mut().zip(sizes) {
             *to = from;
         }
         shape
     }
 
-    /// A shape from sizes as tensors keep them.
+    /// Returns a shape from the 32-bit sizes that tensors store.
     #[inline]
     pub(crate) fn from_narrow(sizes: &[u32]) -> Self {
         let mut shape = Shape { rank: sizes.len() as u32, sizes: [0; MAX_RANK] };
@@ -84,18 +86,18 @@ impl Shape {
         shape
     }
 
-    /// Whether these are the sizes, as tensors keep them.
+    /// Returns whether the shape equals these 32-bit sizes that tensors store.
     #[inline(always)]
     pub(crate) fn is_narrow(&self, rank: usize, sizes: &[u32; MAX_RANK]) -> bool {
-        // Counted to 8 at most, which spares the checks of the indices.
+        // `min` shows the compiler that no index is out of bounds.
         rank == self.rank()
             && (0..rank.min(MAX_RANK)).all(|axis| sizes[axis] as usize == self.sizes[axis])
     }
 
-    /// How many elements a tensor of this shape has.
+    /// Returns the number of elements of a tensor of this shape.
     ///
     /// # Panics
-    /// If they cannot be counted: a shape may name sizes that no tensor has.
+    /// If the number overflows `usize`. A shape may have sizes that no tensor can have.
     #[inline]
     #[track_caller]
     pub fn numel(&self) -> usize {
@@ -110,16 +112,16 @@ impl Shape {
         product
     }
 
-    /// How many axes there are.
+    /// Returns the number of axes.
     #[inline]
     pub fn rank(&self) -> usize {
         self.rank as usize
     }
 
-    /// The same with one more axis of this size in front of position `axis`.
+    /// Returns the shape with one more axis of this size, which becomes axis `axis`.
     ///
     /// # Panics
-    /// If there is no such position, or there are [`MAX_RANK`] axes already.
+    /// If `axis` is greater than the number of axes, or the shape has [`MAX_RANK`] axes already.
     #[track_caller]
     pub fn inserted(&self, axis: usize, size: usize) -> Self {
         let rank = self.rank();
@@ -132,10 +134,10 @@ impl Shape {
         Shape::new(&sizes)
     }
 
-    /// The same without this axis.
+    /// Returns the shape without this axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the shape has no such axis.
     #[track_caller]
     pub fn removed(&self, axis: usize) -> Self {
         let rank = self.rank();
@@ -146,10 +148,10 @@ impl Shape {
         shape
     }
 
-    /// The same with another size along one axis.
+    /// Returns the shape with another size along one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the shape has no such axis.
     #[track_caller]
     pub fn with(&self, axis: usize, size: usize) -> Self {
         let rank = self.rank();
@@ -212,7 +214,7 @@ impl FromIterator<usize> for Shape {
 impl PartialEq for Shape {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        // A plain loop: a call of memcmp costs more than it compares.
+        // A plain loop, because a call of memcmp costs more than comparing at most 8 numbers.
         self.rank == other.rank
             && (0..self.rank()).all(|axis| self.sizes[axis] == other.sizes[axis])
     }
@@ -251,7 +253,8 @@ impl Strides {
         strides
     }
 
-    /// The last axis runs through neighbours, each axis before it steps over all that follow.
+    /// Returns the strides of a contiguous tensor: the last axis has stride 1, and the stride of each other
+    /// axis is the product of the sizes after it.
     pub fn row_major(shape: &[usize]) -> Self {
         let mut strides = Strides { rank: shape.len() as u32, steps: [0; MAX_RANK] };
         let mut step = 1;
@@ -262,8 +265,8 @@ impl Strides {
         strides
     }
 
-    /// Whether elements in reading order are neighbours in memory: axes of size one may step as
-    /// they like, and nothing at all is always in order.
+    /// Returns whether elements that follow each other in row-major order are neighbours in memory. The
+    /// stride of an axis of size 1 does not matter. A tensor without elements is always contiguous.
     pub fn is_row_major(&self, shape: &[usize]) -> bool {
         let mut step = 1;
         for axis in (0..shape.len()).rev() {
@@ -288,8 +291,8 @@ impl DerefMut for Strides {
     }
 }
 
-/// The shape that both broadcast to: axes are matched from the last; each pair is equal, or one of
-/// the two is 1 or absent. `None` where they do not fit.
+/// Returns the shape to which two shapes broadcast, or `None` if they do not. Axes are matched from the
+/// last. The two sizes of a pair must be equal, or one of them must be 1 or missing.
 pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Shape> {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     let mut out = Shape::new(long);
@@ -342,7 +345,7 @@ mod tests {
         );
     }
 
-    /// The rank of a scalar went below zero.
+    /// Removing an axis of a scalar once made the rank negative.
     #[test]
     fn what_is_not_there_is_not_removed() {
         panics_here("removed: no axis 0 in shape []: it has axes 0..0", || {

@@ -1,4 +1,4 @@
-//! Sizes of axes as a call writes them: `[2, 3]`, `(n, -1)`, another tensor's shape.
+//! The ways to write sizes of axes in a call: `[2, 3]`, `(n, -1)`, the shape of another tensor.
 
 use crate::layout::Rule;
 use crate::layout::{MAX_RANK, Shape};
@@ -11,7 +11,8 @@ use std::ops::Deref;
     note = "sizes are integers: usize, isize, i32, i64 or u32"
 )]
 pub trait Size: Copy {
-    /// The size as `isize`. A larger number gives `isize::MAX`, which no tensor has room for.
+    /// Returns the size as `isize`. A number that does not fit gives `isize::MAX`, which is too large for any
+    /// tensor.
     fn size(self) -> isize;
 }
 
@@ -33,7 +34,7 @@ macro_rules! sizes {
 }
 sizes! { usize isize i32 i64 u32 }
 
-/// Sizes of axes, as functions that take a shape accept them:
+/// The sizes of axes, in every form that a function with a shape argument accepts:
 /// - arrays, slices and vectors of integers, by value or by reference: `[2, 3]`, `&[n, 3]`;
 /// - tuples of integers of different types: `(n, 3, -1)` with an `n` of `usize`;
 /// - a [`Shape`], by value or by reference: `x.shape()`;
@@ -57,17 +58,17 @@ sizes! { usize isize i32 i64 u32 }
             of a scalar"
 )]
 pub trait Sizes {
-    /// The sizes in order. Negative ones are kept: [`Tensor::reshape`](crate::Tensor::reshape)
+    /// Returns the sizes in order. Negative sizes are kept: [`Tensor::reshape`](crate::Tensor::reshape)
     /// infers a size given as -1, other functions panic.
     fn sizes(&self) -> SizeList;
 
-    /// The sizes as a shape.
+    /// Returns the sizes as a shape.
     ///
     /// # Errors
-    /// The text that names `op` and the axis, if a size is negative.
+    /// If a size is negative. The text names `op` and the axis.
     ///
     /// # Panics
-    /// With more than [`MAX_RANK`] sizes.
+    /// If there are more than [`MAX_RANK`] sizes.
     #[track_caller]
     fn shape_for(&self, op: &str) -> Rule {
         let sizes = self.sizes();
@@ -84,12 +85,12 @@ pub trait Sizes {
     }
 }
 
-/// Sizes of axes, each of which may be negative. Read as a slice.
+/// A list of sizes of axes, each of which may be negative. It dereferences to a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SizeList(SmallVec<[isize; MAX_RANK]>);
 
 impl SizeList {
-    /// These sizes.
+    /// Returns a list of these sizes.
     #[inline]
     pub fn new(sizes: impl IntoIterator<Item = isize>) -> Self {
         SizeList(sizes.into_iter().collect())

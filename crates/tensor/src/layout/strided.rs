@@ -1,10 +1,10 @@
-//! Reading tensors whose elements do not lie in order: axes are collapsed as far as the layout
-//! allows, and what remains is walked in inner runs of one step.
+//! Reading of tensors that are not contiguous. Axes are merged as far as the layout allows. The merged
+//! layout is read in inner runs of elements with a constant stride.
 
 use super::MAX_RANK;
 
-/// One operand's layout with its axes merged where one continues the other, so that
-/// the inner run is as long as it can be.
+/// The layout of an operand with neighbouring axes merged where possible, so that the inner run is as long
+/// as possible.
 #[derive(Clone, Copy)]
 pub(crate) struct Collapsed {
     rank: usize,
@@ -34,7 +34,7 @@ impl Collapsed {
         out
     }
 
-    /// Size and step of each merged axis.
+    /// Returns the size and the stride of each merged axis.
     pub fn axes(&self) -> impl DoubleEndedIterator<Item = (usize, isize)> {
         self.sizes.into_iter().zip(self.steps).take(self.rank)
     }
@@ -43,28 +43,28 @@ impl Collapsed {
         self.sizes[..self.rank].iter().product()
     }
 
-    /// Length and step of the innermost axis.
+    /// Returns the size and the stride of the innermost axis.
     pub fn inner(&self) -> (usize, isize) {
         (self.sizes[self.rank - 1], self.steps[self.rank - 1])
     }
 
-    /// The same without the innermost axis.
+    /// Returns the layout without the innermost axis; `None` if it is the only one.
     pub fn outer(&self) -> Option<Self> {
         (self.rank > 1).then(|| Collapsed { rank: self.rank - 1, ..*self })
     }
 }
 
-/// Walks the elements of one operand in reading order.
+/// Reads the elements of one operand in row-major order.
 pub(crate) struct Cursor {
     layout: Collapsed,
-    /// Position on each axis.
+    /// The index along each axis.
     index: [usize; MAX_RANK],
-    /// Where the current inner run starts.
+    /// The offset of the start of the current inner run.
     start: isize,
 }
 
 impl Cursor {
-    /// Starts at the element that is `position`-th in reading order.
+    /// Returns a cursor at the element with this position in row-major order.
     pub fn new(layout: Collapsed, mut position: usize) -> Self {
         let mut cursor = Cursor { layout, index: [0; MAX_RANK], start: 0 };
         for axis in (0..layout.rank).rev() {
@@ -77,8 +77,8 @@ impl Cursor {
         cursor
     }
 
-    /// The next piece of at most `most` elements that lie at one step: offset of the first, step,
-    /// and how many.
+    /// Returns the next run of at most `most` elements with a constant stride: the offset of the first
+    /// element, the stride, and the number of elements.
     #[inline]
     pub fn next_run(&mut self, most: usize) -> (isize, isize, usize) {
         let last = self.layout.rank - 1;
@@ -107,7 +107,7 @@ impl Cursor {
         }
     }
 
-    /// Whether the next `n` elements are neighbours in memory; then the offset of the first.
+    /// Returns the offset of the next element if the next `n` elements are neighbours in memory.
     #[inline]
     pub fn adjacent(&self, n: usize) -> Option<isize> {
         let (len, step) = self.layout.inner();
@@ -115,7 +115,7 @@ impl Cursor {
         (step == 1 && at + n <= len).then(|| self.start + at as isize)
     }
 
-    /// Whether the next `n` elements are one and the same; then its offset.
+    /// Returns the offset of the next element if the next `n` elements are the same element in memory.
     #[inline]
     pub fn repeated(&self, n: usize) -> Option<isize> {
         let (len, step) = self.layout.inner();
@@ -125,15 +125,16 @@ impl Cursor {
     /// Writes the next `out.len()` elements to `out`.
     ///
     /// # Safety
-    /// `base` is the first element of the tensor this layout belongs to, which holds at least that
-    /// many more elements.
+    /// `base` must point to the first element of a tensor with this layout, which must have at least
+    /// `out.len()` more elements.
     #[inline]
     pub unsafe fn read<T: Copy>(&mut self, base: *const T, out: &mut [T]) {
         let mut done = 0;
         while done < out.len() {
             let (offset, step, n) = self.next_run(out.len() - done);
             let to = &mut out[done..done + n];
-            // SAFETY: the cursor stays within the layout, whose elements exist by the contract.
+            // SAFETY: the cursor stays within the layout, whose elements exist by the contract of this
+            // function.
             unsafe {
                 let from = base.offset(offset);
                 match step {

@@ -1,10 +1,10 @@
-//! Which images, kernels and gradients of a convolution belong together.
+//! Convolutions of images: the shapes of images, weights and gradients that fit together.
 
 use super::{Rule, ensure, product, shape_of, too_many};
 use crate::geometry::Conv;
 use std::ops::Range;
 
-/// What the kernel moves over, as messages call it.
+/// The kind of data over which the kernel moves; messages name it.
 #[derive(Clone, Copy)]
 pub(super) struct Space {
     op: &'static str,
@@ -24,7 +24,7 @@ impl Space {
         Space { op, thing: "signal", axes: &["length"], batch: "[N, C, L]", kernel: "k" }
     }
 
-    /// The places of its axes in a [`Conv`]'s pairs: of signals the second.
+    /// Returns the positions of the axes in the pairs of a [`Conv`]. Signals use the second.
     fn sides(self) -> Range<usize> {
         2 - self.axes.len()..2
     }
@@ -33,14 +33,14 @@ impl Space {
         self.axes[self.axes.len() + side - 2]
     }
 
-    /// The place in a shape.
+    /// Returns the position of the axis in a shape.
     fn at(self, side: usize) -> usize {
         self.axes.len() + side
     }
 }
 
-/// The shape of the convolution of a batch of images `[N, C, H, W]` with a weight
-/// `[O, C/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
+/// Returns the shape `[N, O, H', W']` of the convolution of a batch of images `[N, C, H, W]` with a weight
+/// `[O, C/groups, kh, kw]` and an optional bias `[O]`. Along each axis
 /// `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`.
 ///
 /// ```
@@ -52,8 +52,8 @@ impl Space {
 /// ```
 ///
 /// # Errors
-/// If an operand has another number of axes, the channels differ or do not divide into the groups,
-/// a stride, dilation, kernel size or the number of groups is zero, or the padded image is smaller
+/// If an operand has a wrong number of axes, the channels differ or are not divisible by the number of
+/// groups, a stride, dilation, kernel size or the number of groups is zero, or the padded image is smaller
 /// than the kernel.
 pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> Rule {
     convolution(Space::images("conv2d"), x, weight, bias, conv)
@@ -111,12 +111,13 @@ pub(super) fn convolution(
     shape_of(op, &out)
 }
 
-/// The kernels lay images out with borders (`conv/planes.rs`): along each axis no more than
-/// `2·padded + kernel + 3` pixels, which is at most six times the padded image.
+/// The bound for the buffer in which the kernels store padded images (`conv/planes.rs`), as a multiple of
+/// the padded image. Along each axis the buffer has at most `2·padded + kernel + 3` pixels, which is at
+/// most six times the padded axis.
 const PLANES: usize = 36;
 
-/// The shape of the transposed convolution of `[N, I, H, W]` with a weight
-/// `[I, O/groups, kh, kw]` and perhaps a bias `[O]`: `[N, O, H', W']`, where along each axis
+/// Returns the shape `[N, O, H', W']` of the transposed convolution of `[N, I, H, W]` with a weight
+/// `[I, O/groups, kh, kw]` and an optional bias `[O]`. Along each axis
 /// `H' = (H - 1)·stride - before - after + dilation·(kh - 1) + output_padding + 1`.
 ///
 /// ```
@@ -127,9 +128,9 @@ const PLANES: usize = 36;
 /// ```
 ///
 /// # Errors
-/// If an operand has another number of axes, the channels differ or do not divide into the groups,
-/// a stride, dilation, kernel size or the number of groups is zero, the output padding is smaller
-/// neither than the stride nor than the dilation, or nothing would remain.
+/// If an operand has a wrong number of axes, the channels differ or are not divisible by the number of
+/// groups, a stride, dilation, kernel size or the number of groups is zero, the output padding is neither
+/// smaller than the stride nor smaller than the dilation, or the result would have no pixels.
 pub fn conv_transpose2d(
     x: &[usize],
     weight: &[usize],
@@ -179,11 +180,11 @@ pub(super) fn transposed(
     shape_of(op, &out)
 }
 
-/// The shape of the gradient of a convolution by its input: `[N, C, H, W]` for a gradient
-/// `[N, O, H', W']` of its result, a weight `[O, C/groups, kh, kw]` and `size`, H and W.
+/// Returns the shape `[N, C, H, W]` of the gradient of a convolution with respect to its input, for a
+/// gradient `[N, O, H', W']` of its result and a weight `[O, C/groups, kh, kw]`. `size` is H and W.
 ///
 /// # Errors
-/// As [`conv2d`]; or if the convolution of such images has a result of another shape.
+/// As [`conv2d`], or if `gy` does not have the shape of the convolution of such images.
 pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Conv) -> Rule {
     let op = "conv2d_input";
     let [n, o] = batch(Space::images(op), "gradient", gy)?;
@@ -197,11 +198,11 @@ pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Con
     Ok(x)
 }
 
-/// The shape of the gradient of a convolution by its weight: `[O, C/groups, kh, kw]` for an input
-/// `[N, C, H, W]`, a gradient `[N, O, H', W']` of its result and `kernel`, kh and kw.
+/// Returns the shape `[O, C/groups, kh, kw]` of the gradient of a convolution with respect to its weight,
+/// for an input `[N, C, H, W]` and a gradient `[N, O, H', W']` of its result. `kernel` is kh and kw.
 ///
 /// # Errors
-/// As [`conv2d`]; or if the convolution with such a weight has a result of another shape.
+/// As [`conv2d`], or if `gy` does not have the shape of the convolution with such a weight.
 pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule {
     let op = "conv2d_weight";
     let [_, c] = batch(Space::images(op), "input", x)?;
@@ -217,7 +218,7 @@ pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv)
     Ok(weight)
 }
 
-/// That `gy` has the shape of the result.
+/// Checks that `gy` has the shape of the result.
 fn check_result(op: &str, gy: &[usize], x: &[usize], weight: &[usize], conv: &Conv) -> Rule<()> {
     let result = conv2d(x, weight, None, conv).map_err(|why| format!("{op}: {why}"))?;
     ensure(*result == *gy, || {
@@ -228,7 +229,7 @@ fn check_result(op: &str, gy: &[usize], x: &[usize], weight: &[usize], conv: &Co
     })
 }
 
-/// Samples and channels of a batch.
+/// Returns the number of samples and of channels of a batch.
 fn batch(space: Space, what: &str, shape: &[usize]) -> Rule<[usize; 2]> {
     let op = space.op;
     if let &[n, c, ..] = shape
@@ -254,7 +255,8 @@ fn batch(space: Space, what: &str, shape: &[usize]) -> Rule<[usize; 2]> {
     ))
 }
 
-/// The channels of a weight, those of a group second; and that it can move as `conv` says.
+/// Returns the first two sizes of a weight: its channels, and its channels per group. Checks that `conv` has
+/// valid options for it.
 fn kernels(space: Space, first: &str, weight: &[usize], conv: &Conv) -> Rule<[usize; 2]> {
     let (op, sides) = (space.op, space.sides());
     let (&[o, per_group, ref kernel @ ..], true) = (weight, weight.len() == 2 + sides.len()) else {
@@ -290,7 +292,7 @@ fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usiz
     })
 }
 
-/// How many places a window has along an axis.
+/// Returns the number of positions of a window along an axis.
 pub(super) fn windows(
     space: Space,
     x: &[usize],
@@ -321,7 +323,7 @@ pub(super) fn windows(
     Ok((padded - span) / conv.stride[side] + 1)
 }
 
-/// The size of an axis with its padding.
+/// Returns the size of an axis with its padding.
 fn padded(op: &str, size: usize, side: usize, conv: &Conv) -> Rule<usize> {
     let (before, after) = conv.padding[side];
     before
@@ -333,7 +335,8 @@ fn padded(op: &str, size: usize, side: usize, conv: &Conv) -> Rule<usize> {
         })
 }
 
-/// The size of the result along an axis on which a window has `size` places.
+/// Returns the size of the result of a transposed convolution along an axis on which the input has `size`
+/// elements.
 fn spread(
     space: Space,
     x: &[usize],
@@ -363,7 +366,7 @@ fn spread(
     Ok(full - border)
 }
 
-/// How far a kernel reaches.
+/// Returns the extent of a kernel with dilation: the distance from its first to its last element, plus 1.
 fn span(op: &str, kernel: usize, dilation: usize) -> Rule<usize> {
     (kernel - 1)
         .checked_mul(dilation)
@@ -482,7 +485,7 @@ mod tests {
         );
     }
 
-    /// Numbers from the ends of their type. In tests an overflow is a panic.
+    /// Tests the largest and smallest numbers of their types. An overflow panics in tests.
     #[test]
     fn no_rule_panics() {
         let sizes = [0, 1, 2, isize::MAX as usize, usize::MAX];

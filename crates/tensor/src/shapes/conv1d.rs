@@ -1,11 +1,11 @@
-//! Convolution of signals: the rules are those of images, with an axis less.
+//! Convolutions of signals. The rules are those of images with one axis less.
 
 use super::Rule;
 use super::conv::{Space, convolution, transposed};
 use crate::geometry::Conv;
 
-/// The shape of the convolution of a batch of signals `[N, C, L]` with a weight `[O, C/groups, k]` and
-/// perhaps a bias `[O]`: `[N, O, L']`. Of `conv`'s pairs the second counts.
+/// Returns the shape `[N, O, L']` of the convolution of a batch of signals `[N, C, L]` with a weight
+/// `[O, C/groups, k]` and an optional bias `[O]`. It uses the second number of each pair of `conv`.
 ///
 /// ```
 /// use wengert_tensor::{Conv, shapes::conv1d};
@@ -19,8 +19,8 @@ pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv
     convolution(Space::signals("conv1d"), x, weight, bias, conv)
 }
 
-/// The shape of the transposed convolution of `[N, I, L]` with a weight `[I, O/groups, k]` and
-/// perhaps a bias `[O]`: `[N, O, L']`. Of `conv`'s pairs the second counts.
+/// Returns the shape `[N, O, L']` of the transposed convolution of `[N, I, L]` with a weight
+/// `[I, O/groups, k]` and an optional bias `[O]`. It uses the second number of each pair of `conv`.
 ///
 /// ```
 /// use wengert_tensor::{Conv, shapes::conv_transpose1d};

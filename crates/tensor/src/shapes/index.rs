@@ -1,16 +1,17 @@
-//! Positions that are data.
+//! Reading and adding at positions that are data.
 
 use super::{Rule, axis, ensure, resized, shape_of};
 use crate::layout::Shape;
 
-/// Slices of an axis by a vector of indices.
+/// Returns the axis from which a vector of indices selects, and the shape of the result.
 pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {
     let at = axis("index_select", named, shape)?;
     let len = vector("index_select", index)?;
     Ok((at, resized("index_select", shape, at, len)?))
 }
 
-/// Slices added to those of an axis of size `len`, by a vector of indices.
+/// Returns the axis of size `len` to which slices are added at a vector of indices, and the shape of the
+/// result.
 pub fn index_add(
     shape: &[usize],
     named: isize,
@@ -28,21 +29,22 @@ pub fn index_add(
     Ok((at, resized("index_add", shape, at, len)?))
 }
 
-/// A part that is added to elements of `own` in place: `wanted` is the shape that it would make.
+/// Checks that a part can be added in place to elements of `own`. `wanted` is the shape that results from
+/// adding it to zeros.
 pub fn part_fits(op: &str, own: &[usize], part: &[usize], wanted: &[usize]) -> Rule<()> {
     ensure(own == wanted, || {
         format!("{op}: a part of shape {part:?} does not fit into shape {own:?}")
     })
 }
 
-/// One element per index.
+/// Returns the axis along which one element is read per index, and the shape of the result.
 pub fn gather(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {
     let at = axis("gather", named, shape)?;
     within("gather", shape, at, index)?;
     Ok((at, shape_of("gather", index)?))
 }
 
-/// Elements of `source` added at indices; the axis along which they count.
+/// Returns the axis along which elements of `source` are added at indices.
 pub fn scatter_add(
     shape: &[usize],
     named: isize,
@@ -61,12 +63,12 @@ pub fn scatter_add(
     Ok(at)
 }
 
-/// That every number of an index lies within the axis. They do not count from the end.
+/// Checks that every index lies within the axis. Negative indices are errors.
 pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> Rule<()> {
     let size = shape[axis(op, named, shape)?];
-    // A negative number is a large one, too.
+    // As `u64` a negative number is a large number, so one comparison is enough.
     let fits = |i: i64| (i as u64) < size as u64;
-    // Without a way out of the loop it becomes vector code.
+    // Without an early exit the compiler vectorises the loop.
     if index.iter().fold(true, |all, &i| all & fits(i)) {
         return Ok(());
     }
@@ -90,7 +92,8 @@ fn vector(op: &str, index: &[usize]) -> Rule<usize> {
     }
 }
 
-/// Along `axis` an index may have any length, along the others not more than there is.
+/// Checks the shape of an index: it may have any size along `axis`, and at most the size of `shape` along
+/// the other axes.
 fn within(op: &str, shape: &[usize], axis: usize, index: &[usize]) -> Rule<()> {
     let fits = index.len() == shape.len()
         && (0..shape.len()).all(|other| other == axis || index[other] <= shape[other]);

@@ -1,10 +1,10 @@
-//! Several into one, one into several, and borders.
+//! Joining, splitting and padding.
 
 use super::{Rule, axis, ensure, resized, shape_of, too_many, with_new_axis};
 use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
-/// Tensors joined along an axis.
+/// Returns the axis along which tensors are joined, and the shape of the result.
 pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     let Some(first) = shapes.first() else {
         return Err("concat: no tensors given".into());
@@ -24,7 +24,7 @@ pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     Ok((at, resized("concat", first, at, size)?))
 }
 
-/// Tensors of equal shape along a new axis.
+/// Returns the new axis along which tensors of equal shape are stacked, and the shape of the result.
 pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     let Some(first) = shapes.first() else {
         return Err("stack: no tensors given".into());
@@ -38,7 +38,7 @@ pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     }
 }
 
-/// Consecutive parts of these sizes; the axis they are parts of.
+/// Returns the axis that is split into consecutive parts of these sizes.
 pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
     let at = axis("split", named, shape)?;
     let sum: u128 = sizes.iter().map(|&size| size as u128).sum();
@@ -51,14 +51,15 @@ pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
     Ok(at)
 }
 
-/// `count` parts of equal size but for the last: the axis, and the size of a part.
+/// Returns the axis that is split into at most `count` parts, and the size of a part. The last part may be
+/// smaller.
 pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)> {
     let at = axis("chunk", named, shape)?;
     ensure(count > 0, || format!("chunk: no pieces of axis {named} of shape {shape:?} asked for"))?;
     Ok((at, shape[at].div_ceil(count).max(1)))
 }
 
-/// Each axis extended by (before, after).
+/// Returns the shape with each axis extended by (before, after).
 pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> Rule {
     ensure(padding.len() == shape.len(), || {
         format!(

@@ -1,10 +1,10 @@
-//! The same elements, or some of them, laid out in another way.
+//! Views: the same elements, or some of them, with another shape.
 
 use super::{Rule, axis, count, ensure, product, resized, shape_of, too_many, with_new_axis};
 use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
-/// A target shape in which one size may be -1: what the others leave.
+/// Returns the new shape of a reshape. One size of `to` may be -1; it is inferred from the other sizes.
 ///
 /// ```
 /// use wengert_tensor::shapes::reshape;
@@ -37,7 +37,8 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
     shape_of("reshape", &sizes)
 }
 
-/// The axes from `start` to `end`, both included, merged. A scalar becomes a vector of one.
+/// Returns the shape with the axes from `start` to `end`, both included, merged. A scalar becomes a vector
+/// of one element.
 pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
     if shape.is_empty() && [0, -1].contains(&start) && [0, -1].contains(&end) {
         return shape_of("flatten", &[1]);
@@ -54,7 +55,7 @@ pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
     shape_of("flatten", &sizes)
 }
 
-/// An order of axes: position `i` of the result names the axis that comes to stand there.
+/// Resolves an order of axes: entry `i` of the result is the old axis that becomes axis `i`.
 pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> {
     shape_of("permute", shape)?;
     ensure(named.len() == shape.len(), || {
@@ -77,7 +78,7 @@ pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> 
     Ok(order)
 }
 
-/// That there is a matrix to transpose.
+/// Checks that the tensor has at least two axes, so that it can be transposed.
 pub fn t(shape: &[usize]) -> Rule<()> {
     ensure(shape.len() >= 2, || {
         format!(
@@ -88,7 +89,7 @@ pub fn t(shape: &[usize]) -> Rule<()> {
     })
 }
 
-/// Without an axis of size 1.
+/// Returns the shape without an axis of size 1.
 pub fn squeeze(shape: &[usize], named: isize) -> Rule {
     let at = axis("squeeze", named, shape)?;
     ensure(shape[at] == 1, || {
@@ -97,12 +98,12 @@ pub fn squeeze(shape: &[usize], named: isize) -> Rule {
     Ok(shape_of("squeeze", shape)?.removed(at))
 }
 
-/// With a new axis of size 1.
+/// Returns the shape with a new axis of size 1.
 pub fn unsqueeze(shape: &[usize], named: isize) -> Rule {
     Ok(with_new_axis("unsqueeze", shape, named, 1)?.1)
 }
 
-/// `len` indices from `start` on.
+/// Returns the axis from which `len` indices are taken, from `start` on, and the shape of the result.
 pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(usize, Shape)> {
     let at = axis("narrow", named, shape)?;
     let size = shape[at];
@@ -115,10 +116,12 @@ pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(
     Ok((at, resized("narrow", shape, at, len)?))
 }
 
-/// Resolves `[start:end:step]` on an axis of this size as Python does: negative bounds count from
-/// the end, bounds outside are moved to the nearest end, and a negative step walks backwards, from
-/// `start` down to what comes before `end` is reached. A bound that is `None` is the end of the
-/// axis on its side. Returns the first index, the step and how many indices there are.
+/// Resolves `[start:end:step]` on an axis of this size as Python does. Returns the first index, the step
+/// and the number of indices.
+///
+/// A negative bound counts from the end. A bound outside the axis is moved to the nearest end. A bound that
+/// is `None` is the end of the axis on its side. A negative step goes backwards, from `start` down to
+/// `end`, which is excluded.
 ///
 /// ```
 /// use wengert_tensor::shapes::slice_range;
@@ -135,7 +138,7 @@ pub fn slice_range(
 ) -> Rule<(usize, isize, usize)> {
     ensure(step != 0, || "slice: the step must not be 0".into())?;
     let n = isize::try_from(size).map_err(|_| too_many("slice", &[size]))?;
-    // Where a walk in this direction may begin, and the first place behind its last.
+    // The lowest and the highest bound: all indices, and one position beyond the end of the slice.
     let (lowest, highest) = if step > 0 { (0, n) } else { (-1, n - 1) };
     let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
     let position = |index: isize| if index < 0 { index + n } else { index }.clamp(lowest, highest);
@@ -149,7 +152,8 @@ pub fn slice_range(
     Ok((start as usize, step, len))
 }
 
-/// The indices `start, start + step, …`, `len` of them.
+/// Returns the axis from which the `len` indices `start, start + step, …` are taken, and the shape of the
+/// result.
 pub fn slice_steps(
     shape: &[usize],
     named: isize,
@@ -168,7 +172,8 @@ pub fn slice_steps(
     Ok((at, resized("slice_steps", shape, at, len)?))
 }
 
-/// The indices of an axis spread to `start, start + step, …` of one of this size.
+/// Returns the axis whose indices are spread to `start, start + step, …` of an axis of this size, and the
+/// shape of the result.
 pub fn unslice(
     shape: &[usize],
     named: isize,
@@ -178,7 +183,7 @@ pub fn unslice(
 ) -> Rule<(usize, Shape)> {
     let at = axis("unslice", named, shape)?;
     let len = shape[at];
-    // Two elements at one place would have to be added.
+    // With step 0, several elements would have the same position.
     let apart = step != 0 || len <= 1;
     ensure(apart && steps_fit(start, step, len, size), || {
         format!(
@@ -189,7 +194,7 @@ pub fn unslice(
     Ok((at, resized("unslice", shape, at, size)?))
 }
 
-/// Whether all of `start, start + step, …` (`len` of them) are indices of an axis of this size.
+/// Returns whether the `len` numbers `start, start + step, …` are all indices of an axis of this size.
 pub(super) fn steps_fit(start: usize, step: isize, len: usize, size: usize) -> bool {
     let Some(steps) = len.checked_sub(1) else {
         return true;

@@ -1,19 +1,20 @@
-//! Which sizes of a matrix product meet, and which remain.
+//! Matrix products: which sizes must be equal, and the shape of the result.
 
 use super::{Rule, broadcast, shape_of};
 use crate::layout::MAX_RANK;
 use smallvec::SmallVec;
 
-/// The matrix in an operand's last two axes, as the product reads it.
+/// The matrix in the last two axes of an operand, as the product reads it.
 #[derive(Clone, Copy)]
 pub(crate) struct Face {
     pub rows: usize,
     pub cols: usize,
-    /// How many axes stand before the matrix.
+    /// The number of axes before the matrix.
     pub batch: usize,
 }
 
-/// `left`: a vector is a row there, else a column. A vector has nothing to transpose.
+/// Returns the matrix of an operand. A vector is a row if `left` is true, else a column. `transposed` has no
+/// effect on a vector.
 pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
     match *shape {
         [k] if left => Face { rows: 1, cols: k, batch: 0 },
@@ -24,9 +25,9 @@ pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
     }
 }
 
-/// The shape of the matrix product of tensors of these shapes; `ta`, `tb`: the last two axes are
-/// read transposed. Axes before them are batches and broadcast; a vector on the left is a row, on
-/// the right a column, and its axis is absent from the result.
+/// Returns the shape of the matrix product of tensors of these shapes. `ta` and `tb` say whether the last
+/// two axes of an operand are read transposed. The axes before them are batch axes and broadcast. A vector
+/// on the left is a row, a vector on the right is a column, and the result has no axis for it.
 ///
 /// ```
 /// use wengert_tensor::shapes::matmul;
@@ -35,8 +36,8 @@ pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
 /// ```
 ///
 /// # Errors
-/// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast: the
-/// text that [`Tensor::matmul`](crate::Tensor::matmul) panics with.
+/// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast.
+/// [`Tensor::matmul`](crate::Tensor::matmul) panics with the same text.
 pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Rule {
     if a.is_empty() || b.is_empty() {
         return Err(format!(
@@ -68,7 +69,7 @@ fn mark(transposed: bool, shape: &[usize]) -> &'static str {
     if transposed && shape.len() > 1 { "ᵀ" } else { "" }
 }
 
-/// What was probably meant, where one change makes the inner dimensions fit.
+/// Returns a suggestion if one change makes the inner dimensions fit.
 fn mend(a: &[usize], b: &[usize], ta: bool, tb: bool) -> String {
     let inner =
         |a: &[usize], b: &[usize], ta, tb| face(a, true, ta).cols == face(b, false, tb).rows;

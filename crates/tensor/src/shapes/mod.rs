@@ -1,14 +1,14 @@
-//! Shape rules: what comes out of an operation on operands of these shapes, or why they do not
-//! fit. Tensors panic with the text, variables of a tape add where in a model it happened, and a
-//! run on shapes alone returns it.
+//! Shape rules: each rule returns the shape of the result of an operation, or a text that says why the
+//! shapes of the operands do not fit. A tensor panics with the text. A variable of a tape adds the place in
+//! the model. A shape-only run returns the text as an error.
 //!
-//! No rule panics, whatever it is given. Its text names the operation, the shapes, the axis and,
-//! where one is likely, the mend. Rules that are given an axis return it resolved, beside the shape
-//! of the result.
+//! No rule panics, whatever its arguments are. The text names the operation, the shapes, the axis and,
+//! where one is likely, the correction. A rule with an axis as argument also returns the resolved axis,
+//! counted from the front.
 //!
-//! This room knows layouts and the options in `geometry`, no numbers.
+//! This module may import `layout` and the options in `geometry`. It knows no elements of tensors.
 
-// The error of every rule is the same: the text that says what does not fit.
+// The error of every rule is a text that says what does not fit.
 #![allow(clippy::missing_errors_doc)]
 
 mod conv;
@@ -46,7 +46,7 @@ use std::fmt::{Debug, Write};
 
 pub use crate::layout::Rule;
 
-/// Panics at the caller's line with the text of a rule.
+/// Unwraps the result of a rule: an error panics at the caller's line with the text of the rule.
 pub(crate) trait OrPanic<R> {
     fn or_panic(self) -> R;
 }
@@ -71,15 +71,16 @@ fn ensure(fits: bool, why: impl FnOnce() -> String) -> Rule<()> {
     if fits { Ok(()) } else { Err(why()) }
 }
 
-/// The product of these sizes, or the text that they are too many.
+/// Returns the product of these sizes, or an error if there would be too many elements.
 pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
     product(sizes).ok_or_else(|| too_many(op, sizes))
 }
 
-/// These sizes as a shape, if a tensor can have it: an empty axis hides no sizes.
+/// Returns these sizes as a shape, if a tensor can have this shape. The other sizes are checked even if an
+/// axis has size 0.
 ///
 /// # Errors
-/// If there are too many axes, or indices along one, or elements.
+/// If there are too many axes, too many indices along an axis, or too many elements.
 pub fn shape_of(op: &str, sizes: &[usize]) -> Rule {
     ensure(sizes.len() <= MAX_RANK, || {
         format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
@@ -95,14 +96,14 @@ fn too_many(op: &str, sizes: &(impl Debug + ?Sized)) -> String {
     format!("{op}: shape {sizes:?} has more elements than can be counted")
 }
 
-/// A shape with another size along one axis.
+/// Returns the shape with another size along one axis.
 fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
     let mut sizes = shape_of(op, shape)?;
     sizes[axis] = size;
     shape_of(op, &sizes)
 }
 
-/// Resolves an axis that may count from the end.
+/// Resolves an axis, which may be negative and then counts from the end.
 ///
 /// ```
 /// use wengert_tensor::shapes::axis;
@@ -126,7 +127,7 @@ pub fn axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
     })
 }
 
-/// Resolves the place of a new axis: there is one more than there are axes, and -1 is the last.
+/// Resolves the position of a new axis. There is one position more than there are axes; -1 is the last.
 pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
     let places = shape.len() as isize + 1;
     let resolved = if axis < 0 { axis + places } else { axis };
@@ -139,7 +140,7 @@ pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
     Ok(resolved as usize)
 }
 
-/// The shape with one more axis, and where it is.
+/// Returns the position of a new axis of this size, and the shape that contains it.
 fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(usize, Shape)> {
     let at = new_axis(op, named, shape)?;
     ensure(shape.len() < MAX_RANK, || {
@@ -148,7 +149,7 @@ fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(
     Ok((at, shape_of(op, &Shape::new(shape).inserted(at, size))?))
 }
 
-/// The shape that two operands broadcast to.
+/// Returns the shape to which two operands broadcast.
 ///
 /// ```
 /// use wengert_tensor::shapes::broadcast;
@@ -167,7 +168,7 @@ pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Rule {
     }
 }
 
-/// What to say of two shapes that do not broadcast.
+/// Returns the error text for two shapes that do not broadcast.
 #[cold]
 fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
     let pairs = a.iter().rev().zip(b.iter().rev());
@@ -176,7 +177,7 @@ fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
     if let Some((i, (x, y))) = differing.next() {
         let _ = write!(text, ": axis -{} has {x} and {y}", i + 1);
     }
-    // A vector meant for an outer axis is the usual reason.
+    // The usual reason is a vector that was meant for an outer axis.
     let (long, short) = if a.len() > b.len() { (a, b) } else { (b, a) };
     if let ([n], Some(axis)) = (short, long.iter().position(|size| short == [*size])) {
         let ones = ", 1".repeat(long.len() - 1 - axis);
@@ -185,21 +186,22 @@ fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
     text
 }
 
-/// What a choice between two operands, element by element, gives: all three broadcast.
+/// Returns the shape of an elementwise choice between two operands: the shape to which the condition and
+/// both operands broadcast.
 pub fn select(op: &str, condition: &[usize], a: &[usize], b: &[usize]) -> Rule {
     let both = broadcast(op, a, b)?;
     broadcast(op, condition, &both)
         .map_err(|why| format!("{why}; the first is that of the condition"))
 }
 
-/// An operand of an operation in place, whose result has the shape of its target.
+/// Checks the operand of an in-place operation: it must broadcast to the shape of the target.
 pub fn in_place(op: &str, target: &[usize], other: &[usize]) -> Rule<()> {
     ensure(broadcasts_to(other, target), || {
         format!("{op}: in place, {other:?} does not broadcast to {target:?}")
     })
 }
 
-/// A larger shape to repeat to.
+/// Returns `to`, if `from` broadcasts to it.
 pub fn broadcast_to(from: &[usize], to: &[usize]) -> Rule {
     ensure(broadcasts_to(from, to), || {
         format!(

@@ -1,10 +1,10 @@
-//! Windows that slide over images, and what they leave.
+//! Pooling: windows that slide over images, and linear maps along an axis.
 
 use super::{Rule, axis, ensure, shape_of};
 use crate::geometry::Pool;
 use crate::layout::{MAX_SIZE, Shape};
 
-/// Pooling over the last two axes of images `[…, C, H, W]`.
+/// Returns the shape of the result of pooling over the last two axes of images `[…, C, H, W]`.
 ///
 /// ```
 /// use wengert_tensor::{Pool, shapes::pool2d};
@@ -22,7 +22,8 @@ pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
     shape_of(op, &out)
 }
 
-/// Pooling over the last axis of signals `[…, C, L]`: with the second number of each pair.
+/// Returns the shape of the result of pooling over the last axis of signals `[…, C, L]`. It uses the second
+/// number of each pair of the pool.
 pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
     let at = signals(op, shape)?;
     let mut out = shape_of(op, shape)?;
@@ -30,7 +31,7 @@ pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
     shape_of(op, &out)
 }
 
-/// That a pool can average: its windows have no gaps.
+/// Checks that the pool has no dilation, which average pooling does not support.
 pub fn no_dilation(op: &str, pool: &Pool) -> Rule<()> {
     ensure(pool.dilation == [1, 1], || {
         format!(
@@ -40,7 +41,7 @@ pub fn no_dilation(op: &str, pool: &Pool) -> Rule<()> {
     })
 }
 
-/// Pooling to a given number of windows over the last two axes.
+/// Returns the shape of the result of pooling to a given number of windows over the last two axes.
 pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> Rule {
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;
@@ -51,7 +52,7 @@ pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> Rule {
     shape_of(op, &out)
 }
 
-/// Pooling to a given number of windows over the last axis.
+/// Returns the shape of the result of pooling to a given number of windows over the last axis.
 pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> Rule {
     let at = signals(op, shape)?;
     not_empty(op, shape, at)?;
@@ -60,7 +61,8 @@ pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> Rule {
     shape_of(op, &out)
 }
 
-/// One element per index, each out of an image of its own: the last two axes count as one.
+/// Returns the shape of the result of reading one element of an image per index. The last two axes count
+/// as one.
 pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> Rule {
     let at = images(op, shape)?;
     ensure(index.len() == shape.len() && index[..at] == shape[..at], || {
@@ -72,7 +74,7 @@ pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> Rule {
     shape_of(op, index)
 }
 
-/// Elements added at indices, each in an image of its own of this size.
+/// Returns the shape of images of this size to which elements are added at indices.
 pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule {
     let at = images("max_unpool2d", shape)?;
     ensure(index == shape, || {
@@ -86,11 +88,10 @@ pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule 
     shape_of("max_unpool2d", &out)
 }
 
-/// That every number of an index lies within an image of this shape, whose last two axes count as
-/// one.
+/// Checks that every index lies within an image of this shape, whose last two axes count as one.
 pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
     let size = shape[images(op, shape)?..].iter().fold(1usize, |n, &size| n.saturating_mul(size));
-    // A negative number is a large one, too.
+    // A negative number is out of range too: as `u64` it is a large number.
     match index.iter().find(|&&i| i as u64 >= size as u64) {
         None => Ok(()),
         Some(i) => Err(format!(
@@ -100,7 +101,7 @@ pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
     }
 }
 
-/// A linear map of one axis, between these sizes.
+/// Returns the axis to which a linear map between these sizes is applied, and the shape of the result.
 pub fn map_axis(
     shape: &[usize],
     named: isize,
@@ -119,7 +120,7 @@ pub fn map_axis(
     Ok((at, shape_of("map_axis", &out)?))
 }
 
-/// The axis of the rows of images.
+/// Returns the axis of the rows of images, the second to last.
 pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
     ensure(shape.len() >= 3, || {
         let mend = match shape {
@@ -131,7 +132,7 @@ pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
     Ok(shape.len() - 2)
 }
 
-/// The axis of signals.
+/// Returns the axis of signals, the last.
 pub(super) fn signals(op: &str, shape: &[usize]) -> Rule<usize> {
     ensure(shape.len() >= 2, || {
         format!("{op}: signals [N, C, L] or [C, L] wanted, got shape {shape:?}")
@@ -145,7 +146,7 @@ pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> Rule<()> {
     })
 }
 
-/// How many windows there are along an axis.
+/// Returns the number of windows along an axis.
 fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> Rule<usize> {
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
     let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
@@ -167,7 +168,7 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
              no axis has more than {MAX_SIZE} indices"
         )
     })?;
-    // Sizes may be the largest there are.
+    // In `i128`, because the options may be as large as `usize::MAX`.
     let [n, kernel, stride, padding, dilation] =
         [n, kernel, stride, padding, dilation].map(|x| x as i128);
     let span = dilation.saturating_mul(kernel - 1).saturating_add(1);
@@ -177,7 +178,7 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
     if pool.ceil_mode && (count - 1) * stride >= n + padding {
         count -= 1;
     }
-    // The first element that is not padding: beyond the axis only where there is one window.
+    // The first element that is not padding. It lies beyond the axis only if there is one window.
     let first = (dilation - padding % dilation) % dilation;
     ensure(count > 0 && first < n, || {
         format!(

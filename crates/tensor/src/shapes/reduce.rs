@@ -1,20 +1,20 @@
-//! Over which axes, and what is left of the shape.
+//! Reductions: the reduced axes, and the shape of the result.
 
 use super::{Rule, axis, ensure, shape_of};
 use crate::layout::{MAX_RANK, Shape, broadcasts_to};
 
-/// What a reduction makes of a shape.
+/// The reduced axes of a reduction, and the shape of its result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reduced {
     /// Whether each axis is reduced.
     pub chosen: [bool; MAX_RANK],
     /// The shape with the reduced axes at size 1.
     pub kept: Shape,
-    /// The shape without them.
+    /// The shape without the reduced axes.
     pub dropped: Shape,
 }
 
-/// A reduction over the axes named, or all if none is.
+/// Resolves a reduction over the named axes, or over all axes if `named` is empty.
 ///
 /// ```
 /// use wengert_tensor::shapes::reduce;
@@ -36,7 +36,7 @@ pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
         chosen[..shape.len()].fill(true);
     }
     let mut dropped = kept;
-    // From the last on, so that the places of the others stay.
+    // Axes are removed from the last on, so that the positions of earlier axes stay valid.
     for at in (0..shape.len()).rev().filter(|&at| chosen[at]) {
         kept[at] = 1;
         dropped = dropped.removed(at);
@@ -44,15 +44,15 @@ pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
     Ok(Reduced { chosen, kept, dropped })
 }
 
-/// The same for operations whose result is one of the elements, so that nothing has none. Where
-/// there are no results either, none is missing.
+/// [`reduce`] for an operation whose result is one of the elements, such as the maximum. A result over
+/// no elements is an error. If the result has no elements either, nothing is missing.
 pub fn extreme(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
     let reduced = reduce(op, shape, named)?;
     some(op, shape, &reduced.kept)?;
     Ok(reduced)
 }
 
-/// A smaller shape to reduce to: one that would broadcast to this one.
+/// Returns `to`, if it broadcasts to `from`, so that `from` can be reduced to it.
 pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
     ensure(broadcasts_to(to, from), || {
         format!(
@@ -63,14 +63,14 @@ pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
     shape_of(op, to)
 }
 
-/// The same for operations whose result is one of the elements.
+/// [`reduce_to`] for an operation whose result is one of the elements.
 pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
     let to = reduce_to(op, from, to)?;
     some(op, from, &to)?;
     Ok(to)
 }
 
-/// That each element of the result has something it can be.
+/// Checks that each result has at least one element to choose from.
 fn some(op: &str, from: &[usize], to: &[usize]) -> Rule<()> {
     if to.contains(&0) {
         return Ok(());

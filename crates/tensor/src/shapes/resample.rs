@@ -1,11 +1,11 @@
-//! Images of another size: borders and interpolation.
+//! Padding modes and interpolation.
 
 use super::pool::{images, not_empty};
 use super::{Rule, ensure, pad, shape_of};
 use crate::geometry::PadMode;
 use crate::geometry::{Interpolate, InterpolateSize};
 
-/// Each axis extended by (before, after), by elements of its own.
+/// Returns the shape with each axis extended by (before, after) elements of the axis itself.
 ///
 /// ```
 /// use wengert_tensor::{PadMode, shapes::pad_mode};
@@ -34,7 +34,7 @@ pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> R
     Ok(out)
 }
 
-/// Images `[…, C, H, W]` in another size.
+/// Returns the shape of images `[…, C, H, W]` after resizing.
 ///
 /// ```
 /// use wengert_tensor::{Interpolate, shapes::interpolate};

@@ -4,7 +4,7 @@ use crate::geometry::Interpolate;
 use crate::geometry::PadMode;
 use crate::geometry::Pool;
 
-/// All of Python's slices of axes up to 5 with bounds and steps up to 7 against a walk by hand.
+/// Compares all slices of axes up to size 5, with bounds and steps up to 7, with a loop by Python's rule.
 #[test]
 fn ranges_are_pythons() {
     let bounds: Vec<Option<isize>> = (-7..=7).map(Some).chain([None]).collect();
@@ -60,7 +60,8 @@ fn nothing_has_an_extreme_only_where_one_is_asked_for() {
     assert_eq!(reduce("sum", &[0, 3], &[0]).unwrap().dropped, [3]);
 }
 
-/// Every rule on shapes and numbers from the ends of their types. In tests an overflow is a panic.
+/// Runs every rule on the largest and smallest sizes and numbers of their types. An overflow panics in
+/// tests.
 #[test]
 fn no_rule_panics() {
     let (most, huge) = (usize::MAX, isize::MAX as usize);

@@ -1,4 +1,4 @@
-//! Windows of images laid side by side, and images from windows.
+//! Unfolding of images into columns of windows, and folding of such columns into images.
 
 use super::conv::{Space, windows};
 use super::pool::images;
@@ -6,8 +6,8 @@ use super::{Rule, count, ensure, shape_of};
 use crate::geometry::Conv;
 use crate::layout::Shape;
 
-/// What `unfold` makes of images `[…, C, H, W]`: the shape with the windows apart,
-/// `[…, C, kh, H', kw, W']`, and that of the result, `[…, C·kh·kw, H'·W']`.
+/// Returns two shapes for `unfold` of images `[…, C, H, W]`: the shape with separate axes for the windows,
+/// `[…, C, kh, H', kw, W']`, and the shape of the result, `[…, C·kh·kw, H'·W']`.
 ///
 /// ```
 /// use wengert_tensor::{Conv, shapes::unfold};
@@ -27,8 +27,8 @@ pub fn unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<(Shape, 
     Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
 }
 
-/// What `fold` makes of windows `[…, C·kh·kw, H'·W']`: the shape with the windows apart,
-/// `[…, C, kh, H', kw, W']`, and that of the images, `[…, C, H, W]`.
+/// Returns two shapes for `fold` of windows `[…, C·kh·kw, H'·W']`: the shape with separate axes for the
+/// windows, `[…, C, kh, H', kw, W']`, and the shape of the images, `[…, C, H, W]`.
 pub fn fold(
     shape: &[usize],
     size: [usize; 2],
@@ -65,14 +65,14 @@ pub fn fold(
     Ok((shape_of(op, &apart)?, shape_of(op, &out)?))
 }
 
-/// That the images with their windows side by side, `[…, C, kh·H', kw·W']`, are a tensor.
+/// Checks that a tensor can have the shape of the intermediate result, `[…, C, kh·H', kw·W']`.
 fn check_mapped(op: &str, lead: &[usize], channels: usize, along: [usize; 4]) -> Rule<()> {
     let [kh, h, kw, w] = along;
     let mapped = [lead, &[channels, count(op, &[kh, h])?, count(op, &[kw, w])?]].concat();
     shape_of(op, &mapped).map(drop)
 }
 
-/// How many places the window has along both axes.
+/// Returns the number of positions of the window along both axes.
 fn places(
     op: &'static str,
     shape: &[usize],

@@ -7,7 +7,7 @@ use crate::tensor::Tensor;
 use std::any::Any;
 use std::fmt;
 
-/// A tensor of any element type, as files and the state of models hold them.
+/// A tensor whose element type is known only at run time. Files and the state of models hold such tensors.
 ///
 /// ```
 /// use wengert_tensor::{AnyTensor, Dtype, Tensor};
@@ -27,7 +27,7 @@ pub enum AnyTensor {
     Bool(Tensor<bool>),
 }
 
-/// The same expression for whichever type is there.
+/// Evaluates the same expression for each element type.
 macro_rules! each {
     ($any:expr, $tensor:ident => $result:expr) => {
         match $any {
@@ -42,28 +42,28 @@ macro_rules! each {
 }
 
 impl AnyTensor {
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     pub fn shape(&self) -> Shape {
         each!(self, tensor => tensor.shape())
     }
 
-    /// The type of the elements.
+    /// Returns the type of the elements.
     pub fn dtype(&self) -> Dtype {
         each!(self, tensor => tensor.dtype())
     }
 
-    /// How many elements there are.
+    /// Returns the number of elements.
     pub fn numel(&self) -> usize {
         self.shape().numel()
     }
 
-    /// The tensor, if its elements are of type `T`.
+    /// Returns the tensor if its elements are of type `T`, else `None`.
     pub fn get<T: Element>(&self) -> Option<&Tensor<T>> {
         each!(self, tensor => (tensor as &dyn Any).downcast_ref())
     }
 
-    /// The tensor with elements of type `T`: the same storage if they are so already, else each
-    /// converted as by [`Tensor::cast`].
+    /// Returns the tensor with elements of type `T`. If they have this type already, the result shares the
+    /// memory. Else each element is converted as by [`Tensor::cast`].
     pub fn cast<T: Element>(&self) -> Tensor<T> {
         self.get().cloned().unwrap_or_else(|| each!(self, tensor => tensor.cast()))
     }
@@ -88,7 +88,7 @@ impl<T: Element> From<Tensor<T>> for AnyTensor {
     }
 }
 
-/// Element type and shape, such as `AnyTensor(f32 [2, 3])`.
+/// Prints the element type and the shape, such as `AnyTensor(f32 [2, 3])`.
 impl fmt::Debug for AnyTensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AnyTensor({} {})", self.dtype(), self.shape())

@@ -1,4 +1,4 @@
-//! The tensor: construction, access to its numbers, copy on write.
+//! The type [`Tensor`]: constructors, access to the elements, copy on write.
 
 use crate::kernels;
 use crate::layout::{Shape, Sizes, Strides};
@@ -8,13 +8,15 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::Element;
 use std::marker::PhantomData;
 
-/// A dense array of numbers with any number of axes up to [`MAX_RANK`](crate::MAX_RANK).
+/// A dense array of numbers with up to [`MAX_RANK`](crate::MAX_RANK) axes.
 ///
-/// A handle of eight bytes: `clone` and views ([`reshape`](Tensor::reshape),
-/// [`permute`](Tensor::permute), [`slice`](Tensor::slice), …) share the numbers, and a mutation
-/// copies them first if somebody else still reads them.
+/// A tensor is a handle of eight bytes. `clone` and views ([`reshape`](Tensor::reshape),
+/// [`permute`](Tensor::permute), [`slice`](Tensor::slice), …) share the elements with the original.
+/// A method that modifies a tensor copies the elements first if another tensor shares them.
 ///
-/// Constructors without a type make `f32`; those that end in `_of` make any [`Element`].
+/// Constructors such as [`zeros`](Tensor::zeros) make tensors of `f32`. Constructors whose name ends in
+/// `_of` make tensors of any [`Element`] type. Constructors such as [`from_vec`](Tensor::from_vec) take the
+/// element type from their argument.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -24,26 +26,26 @@ use std::marker::PhantomData;
 /// assert_eq!(Tensor::<f64>::ones_of(&[3]).sum_all(), 3.0);
 /// ```
 ///
-/// # Numbers: what is exact, what rounds, what panics
+/// # Exact results, rounding and panics
 ///
-/// Integers (`i64`, `u32`, `u8`) and `bool` are exact or panic with words, in debug and release
-/// builds alike. Nothing wraps but [`cast`](Tensor::cast).
+/// Operations on integers (`i64`, `u32`, `u8`) and `bool` give the exact result or panic with a message,
+/// in debug and in release builds. Only [`cast`](Tensor::cast) wraps around.
 ///
 /// | | `f32`, `f64` | `i64`, `u32`, `u8` | `bool` |
 /// |---|---|---|---|
-/// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | do not exist: `cast` first |
-/// | `/` | IEEE 754 | without the fraction, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
-/// | `+ - * /` with a number | the number is rounded to the type | a whole number of any size, and only the result has to fit; panics for fractions, infinities and NaN | |
-/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not whole or does not fit | |
-/// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if there is one | exact | |
-/// | comparisons of two tensors | IEEE 754: with NaN false, but for `ne` | exact | exact: `false < true` |
+/// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | not available: `cast` first |
+/// | `/` | IEEE 754 | rounds toward zero, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
+/// | `+ - * /` with a number | the number is rounded to the element type | the number may be a whole number of any size, only the result must fit the type; panics for fractions, infinities and NaN | |
+/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not a whole number or does not fit the type | |
+/// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if an operand is NaN | exact | |
+/// | comparisons of two tensors | IEEE 754: every comparison with NaN is false, except `ne` | exact | exact: `false < true` |
 /// | comparisons with a number | the number is rounded to the type | exact, for every number | exact, as 0 and 1 |
-/// | [`sum`](Tensor::sum), [`sum_all`](Tensor::sum_all) | rounded, of the same type | exact, of type `i64`; panics if the sum is no `i64` | exact: the number of true elements, `i64` |
+/// | [`sum`](Tensor::sum), [`sum_all`](Tensor::sum_all) | rounded, of the same type | exact, of type `i64`; panics if the sum does not fit `i64` | exact: the number of true elements, `i64` |
 /// | [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
-/// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | do not exist: `cast` first | |
+/// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | not available: `cast` first | |
 /// | [`and`](Tensor::and), [`or`](Tensor::or), [`xor`](Tensor::xor), [`not`](Tensor::not), [`any`](Tensor::any), [`all`](Tensor::all), [`count`](Tensor::count) | | | exact |
-/// | [`arange_of`](Tensor::arange_of) | each number rounded once | exact; panics for what is not whole or does not fit | 0 and 1 only |
-/// | [`cast`](Tensor::cast) to … | the nearest, rounded once | from integers the low bits (-1 becomes 255 as `u8`), from floats saturating, NaN becomes 0 | whether it differs from zero |
+/// | [`arange_of`](Tensor::arange_of) | each element rounded once | exact; panics if an element is not a whole number or does not fit the type | 0 and 1 only |
+/// | [`cast`](Tensor::cast) to … | the nearest float, rounded once | from integers: the low bits (-1 becomes 255 as `u8`); from floats: saturates, NaN becomes 0 | true if the element differs from zero |
 pub struct Tensor<T: Element = f32> {
     pub(crate) block: Block,
     element: PhantomData<T>,
@@ -56,42 +58,43 @@ impl<T: Element> Clone for Tensor<T> {
     }
 }
 
-/// Constructors. The generic ones end in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain
-/// `Tensor::zeros(&[2])` needs no annotation.
+/// Constructors for any element type. Those whose arguments do not determine the type have names that end
+/// in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain `Tensor::zeros(&[2])` needs no type annotation.
 impl<T: Element> Tensor<T> {
-    /// New memory of unspecified contents, to be overwritten through [`Tensor::make_mut`].
+    /// Returns a tensor with unspecified elements, to be overwritten through [`Tensor::make_mut`].
     #[inline]
     #[track_caller]
     pub(crate) fn empty(shape: Shape) -> Self {
         Self::empty_as(&shape)
     }
 
-    /// The same, for a shape that lies somewhere already.
+    /// [`Tensor::empty`] for a shape given by reference, which saves a copy of the shape.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn empty_as(shape: &Shape) -> Self {
         let block = Block::new(shape, size_of::<T>());
         if T::DTYPE == Dtype::Bool {
-            // SAFETY: the block has room for that many bytes.
+            // A byte that is neither 0 nor 1 would be an invalid `bool`.
+            // SAFETY: the block has room for `numel` elements of one byte.
             unsafe { block.data().write_bytes(0, shape.numel()) }
         }
         Tensor { block, element: PhantomData }
     }
 
-    /// A tensor of these elements, in row-major order.
+    /// Returns a tensor with this shape and these elements, given in row-major order.
     ///
     /// # Panics
-    /// If the shape has another number of elements.
+    /// If the number of elements differs from the number that the shape has.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // the signature of every other constructor from a Vec
     pub fn from_vec(elements: Vec<T>, shape: impl Sizes) -> Self {
         Self::from_slice(&elements, shape)
     }
 
-    /// A tensor of these elements, in row-major order.
+    /// Returns a tensor with this shape and these elements, given in row-major order.
     ///
     /// # Panics
-    /// If the shape has another number of elements.
+    /// If the number of elements differs from the number that the shape has.
     #[track_caller]
     pub fn from_slice(elements: &[T], shape: impl Sizes) -> Self {
         let shape = shape.shape_for("from_slice").or_panic();
@@ -106,7 +109,7 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// A tensor whose element at flat (row-major) position `i` is `f(i)`.
+    /// Returns a tensor whose element at flat (row-major) position `i` is `f(i)`.
     #[track_caller]
     pub fn from_fn(shape: impl Sizes, mut f: impl FnMut(usize) -> T) -> Self {
         let mut tensor = Self::empty(shape.shape_for("from_fn").or_panic());
@@ -116,7 +119,7 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// A tensor without axes.
+    /// Returns a scalar: a tensor with one element and no axes.
     #[inline]
     pub fn scalar_of(x: T) -> Self {
         let tensor = Self::empty(Shape::SCALAR);
@@ -125,7 +128,7 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// All elements equal.
+    /// Returns a tensor whose elements are all equal to `x`.
     #[track_caller]
     pub fn full_of(shape: impl Sizes, x: T) -> Self {
         let mut tensor = Self::empty(shape.shape_for("full").or_panic());
@@ -133,24 +136,24 @@ impl<T: Element> Tensor<T> {
         tensor
     }
 
-    /// All elements zero.
+    /// Returns a tensor of zeros.
     #[track_caller]
     pub fn zeros_of(shape: impl Sizes) -> Self {
         Self::full_of(shape.shape_for("zeros").or_panic(), T::default())
     }
 
-    /// All elements one.
+    /// Returns a tensor of ones.
     #[track_caller]
     pub fn ones_of(shape: impl Sizes) -> Self {
         Self::full_of(shape.shape_for("ones").or_panic(), T::of(1.0))
     }
 
-    /// `start, start + step, …` while short of `end`; ⌈(end - start) / step⌉ elements. Integers
-    /// are exact.
+    /// Returns a vector of the numbers `start, start + step, …` before `end`, which is excluded. It has
+    /// ⌈(end - start) / step⌉ elements. Integers are exact.
     ///
     /// # Panics
-    /// If `step` is zero or not finite, or an element of a tensor of integers or booleans would not
-    /// be whole or not fit the type.
+    /// If `step` is zero or not finite, or if an element of a tensor of integers or booleans would not
+    /// be a whole number or would not fit the type.
     #[track_caller]
     pub fn arange_of(start: f64, end: f64, step: f64) -> Self {
         let count = ((end - start) / step).ceil();
@@ -171,7 +174,7 @@ impl<T: Element> Tensor<T> {
             );
         }
         let end = if step > 0.0 { end.ceil() } else { end.floor() };
-        // Numbers that do not fit an `i128` saturate, and fit no type.
+        // Numbers that do not fit an `i128` saturate. The saturated number fits no element type.
         let [start, end, step] = [start, end, step].map(|number| number as i128);
         let distance = end.saturating_sub(start);
         let count = if (distance > 0) == (step > 0) && distance != 0 {
@@ -193,32 +196,33 @@ impl<T: Element> Tensor<T> {
     }
 }
 
-/// The same for `f32`.
+/// Constructors for `f32`.
 impl Tensor {
-    /// A tensor without axes.
+    /// Returns a scalar: a tensor with one element and no axes.
     pub fn scalar(x: f64) -> Self {
         Self::scalar_of(x as f32)
     }
 
-    /// All elements equal.
+    /// Returns a tensor whose elements are all equal to `x`.
     #[track_caller]
     pub fn full(shape: impl Sizes, x: f64) -> Self {
         Self::full_of(shape, x as f32)
     }
 
-    /// All elements zero.
+    /// Returns a tensor of zeros.
     #[track_caller]
     pub fn zeros(shape: impl Sizes) -> Self {
         Self::zeros_of(shape)
     }
 
-    /// All elements one.
+    /// Returns a tensor of ones.
     #[track_caller]
     pub fn ones(shape: impl Sizes) -> Self {
         Self::ones_of(shape)
     }
 
-    /// `start, start + step, …` while short of `end`.
+    /// Returns a vector of the numbers `start, start + step, …` before `end`, which is excluded. It has
+    /// ⌈(end - start) / step⌉ elements.
     ///
     /// # Panics
     /// If `step` is zero or not finite.
@@ -228,42 +232,42 @@ impl Tensor {
     }
 }
 
-/// Access.
+/// Properties, and access to the elements.
 impl<T: Element> Tensor<T> {
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     #[inline]
     pub fn shape(&self) -> Shape {
         self.block.shape()
     }
 
-    /// How many axes there are.
+    /// Returns the number of axes.
     #[inline]
     pub fn rank(&self) -> usize {
         self.block.rank()
     }
 
-    /// The size of one axis, which may count from the end.
+    /// Returns the size of one axis. A negative `axis` counts from the end.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the tensor has no such axis.
     #[track_caller]
     pub fn size(&self, axis: isize) -> usize {
         let shape = self.block.shape();
         shape[shapes::axis("size", axis, &shape).or_panic()]
     }
 
-    /// How many elements there are.
+    /// Returns the number of elements.
     #[inline]
     pub fn numel(&self) -> usize {
         self.block.numel()
     }
 
-    /// The type of the elements.
+    /// Returns the type of the elements.
     pub fn dtype(&self) -> Dtype {
         T::DTYPE
     }
 
-    /// Whether the elements lie in memory in reading order.
+    /// Returns whether the elements lie in memory one after the other in row-major order.
     #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.block.strides().is_none()
@@ -278,17 +282,17 @@ impl<T: Element> Tensor<T> {
         self.block.data().cast_const().cast()
     }
 
-    /// The elements in row-major order, if they lie so in memory.
+    /// Returns the elements in row-major order if the tensor is contiguous, else `None`.
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
         // SAFETY: a block without strides holds `numel` elements of type `T` one after the other
-        // (a view is checked when it is made), all of them written, and while `&self` lives
-        // nobody writes: that takes the only handle.
+        // (a view is checked when it is made), and all of them are initialised. Nobody writes to
+        // them while `&self` lives, because writing needs exclusive access to the only handle.
         self.is_contiguous()
             .then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })
     }
 
-    /// The elements of a tensor that was just made, and so is contiguous and not shared.
+    /// Returns the elements of a newly allocated tensor, which is contiguous and not shared.
     #[inline]
     pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
         debug_assert!(self.is_contiguous() && self.block.is_unique());
@@ -296,15 +300,15 @@ impl<T: Element> Tensor<T> {
         unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.numel()) }
     }
 
-    /// The first element of a tensor that was just made.
+    /// Returns a pointer to the first element of a newly allocated tensor.
     #[inline]
     pub(crate) fn fresh_ptr(&mut self) -> *mut T {
         debug_assert!(self.is_contiguous() && self.block.is_unique());
         self.block.data().cast()
     }
 
-    /// The elements in row-major order, for writing. If another tensor shares them, or they do not
-    /// lie in reading order, they are copied first.
+    /// Returns the elements in row-major order, for writing. They are copied first if another tensor shares
+    /// them or if the tensor is not contiguous.
     pub fn make_mut(&mut self) -> &mut [T] {
         if !(self.is_contiguous() && self.block.is_unique()) {
             *self = self.copied();
@@ -312,12 +316,13 @@ impl<T: Element> Tensor<T> {
         self.fresh_mut()
     }
 
-    /// The same elements in reading order; a copy only if they do not lie so already.
+    /// Returns a contiguous tensor with the same elements. The elements are copied only if the tensor is not
+    /// contiguous.
     pub fn contiguous(&self) -> Self {
         if self.is_contiguous() { self.clone() } else { self.copied() }
     }
 
-    /// The same elements in memory of their own.
+    /// Returns a contiguous copy that shares no memory with this tensor.
     pub fn copied(&self) -> Self {
         let mut out = Self::empty(self.shape());
         // SAFETY: the layout is that of `self`.
@@ -325,7 +330,7 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// The elements in row-major order.
+    /// Returns a copy of the elements in row-major order.
     pub fn to_vec(&self) -> Vec<T> {
         match self.as_slice() {
             Some(elements) => elements.to_vec(),
@@ -333,23 +338,23 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// The element of a tensor that has just one.
+    /// Returns the element of a tensor that has exactly one element.
     ///
     /// # Panics
-    /// If it has another number.
+    /// If the number of elements is not 1.
     #[inline]
     #[track_caller]
     pub fn item(&self) -> T {
         let n = self.numel();
         assert!(n == 1, "item: one element wanted, this is {} (shape {})", n, self.shape());
-        // SAFETY: a tensor with one element reads it at its start, whatever its strides.
+        // SAFETY: the only element lies at the start, whatever the strides are.
         unsafe { self.ptr().read() }
     }
 
-    /// The element at this index, one number per axis.
+    /// Returns the element at this index, which has one number per axis.
     ///
     /// # Panics
-    /// If the index has another number of axes or leads outside.
+    /// If the index does not have one number per axis, or a number is not below the size of its axis.
     #[track_caller]
     pub fn at(&self, index: &[usize]) -> T {
         let shape = self.block.shape();
@@ -363,22 +368,24 @@ impl<T: Element> Tensor<T> {
         unsafe { self.ptr().offset(offset).read() }
     }
 
-    /// Whether both read the same memory, perhaps in other ways. For reasoning about copies.
+    /// Returns whether both tensors share memory, as a tensor and its view do. Use it to check that no copy
+    /// was made.
     pub fn shares_storage<U: Element>(&self, other: &Tensor<U>) -> bool {
         self.storage_id() == other.storage_id()
     }
 
-    /// A number that tensors which share memory have in common, and no others that live now.
+    /// Returns a number that identifies the memory: two living tensors have the same number exactly if they
+    /// share memory.
     #[doc(hidden)]
     pub fn storage_id(&self) -> usize {
         self.block.owner()
     }
 
-    /// A view of the same numbers.
+    /// Returns a view that shares the elements.
     ///
     /// # Safety
-    /// Every element that shape and strides lead to, from element `offset` on, lies within the
-    /// numbers of `self`.
+    /// Every element that `shape` and `strides` reach, counted from element `offset`, must be an element
+    /// of `self`.
     pub(crate) unsafe fn view(&self, shape: Shape, strides: Strides, offset: isize) -> Self {
         let strides = (!strides.is_row_major(&shape)).then_some(strides);
         // SAFETY: by the contract of this function.
@@ -386,13 +393,13 @@ impl<T: Element> Tensor<T> {
         Tensor { block, element: PhantomData }
     }
 
-    /// Each element as another type, as Rust's `as` converts numbers:
-    /// - to the same type: the same storage;
-    /// - between integers: the low bits, so that -1 becomes 255 as `u8`;
-    /// - to a float: the nearest one, rounded once;
-    /// - from a float to an integer: without the fraction, saturating at the ends of the range, and
-    ///   0 for NaN;
-    /// - to `bool`: whether the number differs from zero (NaN does); from `bool`: 0 or 1.
+    /// Converts each element to another type, as Rust's `as` does:
+    /// - to the same type: the result shares the memory, nothing is copied;
+    /// - between integers: keeps the low bits, so that -1 becomes 255 as `u8`;
+    /// - to a float: gives the nearest float, rounded once;
+    /// - from a float to an integer: drops the fraction, saturates at the ends of the range, and gives 0
+    ///   for NaN;
+    /// - to `bool`: gives true if the number differs from zero (NaN does); from `bool`: gives 0 or 1.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -415,7 +422,7 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Element> PartialEq for Tensor<T> {
-    /// Same shape and equal elements (so a NaN differs from itself).
+    /// Returns whether the shapes and all elements are equal. NaN is not equal to itself.
     fn eq(&self, other: &Self) -> bool {
         self.shape() == other.shape()
             && self.contiguous().as_slice() == other.contiguous().as_slice()
@@ -429,21 +436,21 @@ impl<T: Element> From<T> for Tensor<T> {
 }
 
 impl<T: Element> From<Vec<T>> for Tensor<T> {
-    /// A vector: one axis.
+    /// Returns a vector: a tensor with one axis.
     fn from(elements: Vec<T>) -> Self {
         Tensor::from_slice(&elements, &[elements.len()])
     }
 }
 
 impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
-    /// A vector: one axis.
+    /// Returns a vector: a tensor with one axis.
     fn from(elements: [T; N]) -> Self {
         Tensor::from_slice(&elements, &[N])
     }
 }
 
 impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T> {
-    /// A matrix: a row for each inner array.
+    /// Returns a matrix with one row for each inner array.
     fn from(rows: [[T; N]; M]) -> Self {
         Tensor::from_slice(rows.as_flattened(), &[M, N])
     }
@@ -454,7 +461,7 @@ mod tests {
     use super::*;
     use crate::testing::panics_here;
 
-    /// Strides are products of sizes, also of those behind a size of 0.
+    /// A stride is a product of the sizes of later axes. It must not overflow even if another size is 0.
     #[test]
     fn empty_tensors_have_sizes_that_can_be_counted() {
         for shape in [[0, 1usize << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {

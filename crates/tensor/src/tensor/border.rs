@@ -1,4 +1,4 @@
-//! Borders made of the image itself: linear maps along each axis.
+//! Padding with elements of the image itself, as a linear map along each axis.
 
 use crate::geometry::PadMode;
 use crate::maps::border_maps;
@@ -6,7 +6,7 @@ use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
-    /// Each axis extended by (before, after) elements, which `mode` takes from the axis itself.
+    /// Extends each axis by (before, after) elements. `mode` says from where in the axis they are taken.
     ///
     /// ```
     /// use wengert_tensor::{PadMode, Tensor};
@@ -19,8 +19,9 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is not one pair per axis, or an axis has not enough elements: reflection gives at
-    /// most one less than its size, a circle its size, replication of nothing nothing.
+    /// If `padding` does not have one pair per axis, or an axis has too few elements. On each side
+    /// `Reflect` adds at most the size of the axis minus one, and `Circular` at most the size of the axis.
+    /// `Replicate` needs at least one element.
     #[track_caller]
     pub fn pad_mode(&self, padding: &[(usize, usize)], mode: PadMode) -> Self {
         if mode == PadMode::Zeros {
@@ -38,7 +39,7 @@ mod tests {
     const MODES: [PadMode; 4] =
         [PadMode::Zeros, PadMode::Reflect, PadMode::Replicate, PadMode::Circular];
 
-    /// The axis written out by hand, element by element away from it.
+    /// Lists the indices of the extended axis, adding one element per side and step. `None` is a zero.
     fn extended(n: usize, before: usize, after: usize, mode: PadMode) -> Vec<Option<usize>> {
         let mut places: Vec<_> = (0..n).map(Some).collect();
         for k in 0..before.max(after) {

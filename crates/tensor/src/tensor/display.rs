@@ -1,4 +1,4 @@
-//! Tensors as text, laid out as NumPy lays them out.
+//! Printing of tensors, in the layout of NumPy.
 
 use crate::number::Dtype;
 use crate::tensor::Element;
@@ -8,16 +8,19 @@ use std::fmt::{self, Write};
 /// Tensors with more elements are shortened to [`EDGE`] indices at each end of every long axis.
 const THRESHOLD: usize = 1000;
 const EDGE: usize = 3;
-/// Rows longer than this many characters are broken.
+/// Rows with more characters are broken into several lines.
 const LINE: usize = 75;
-/// Most digits behind the point, unless the format string says otherwise.
+/// The largest number of digits after the decimal point, unless the format string gives another.
 const PRECISION: usize = 4;
 
-/// As NumPy prints: brackets for axes, columns aligned, and no more digits than it takes. At most
-/// four digits behind the point (PyTorch's choice; NumPy's eight do not fit a row of ten), more or
-/// fewer with `{:.2}`; scientific notation if the largest number is 10⁸ or more, the smallest below
-/// 10⁻⁴, or one more than a thousand times the other. More than 1000 elements are shortened to the
-/// first and last three of each long axis. A scalar prints as a plain number in full.
+/// Prints the tensor in the layout of NumPy: brackets for axes, aligned columns, and no more digits than
+/// are needed.
+///
+/// There are at most four digits after the decimal point, as in PyTorch (with the eight digits of NumPy,
+/// ten numbers do not fit a row). `{:.2}` sets another number of digits. Scientific notation is used if the
+/// largest number is at least 10⁸, the smallest is below 10⁻⁴, or their ratio is above 1000. A tensor with
+/// more than 1000 elements shows only the first and the last three indices of each long axis. A scalar
+/// prints as a plain number with all its digits.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -31,7 +34,7 @@ impl<T: Element> fmt::Display for Tensor<T> {
     }
 }
 
-/// The text of [`Display`](fmt::Display) with shape and type.
+/// Prints the text of [`Display`](fmt::Display), the shape and the element type.
 impl<T: Element> fmt::Debug for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = "Tensor(";
@@ -40,7 +43,7 @@ impl<T: Element> fmt::Debug for Tensor<T> {
     }
 }
 
-/// The whole, written from column `indent` on.
+/// Returns the text of the whole tensor, whose first line starts at column `indent`.
 fn text<T: Element>(tensor: &Tensor<T>, precision: Option<usize>, indent: usize) -> String {
     if tensor.rank() == 0 {
         return scalar(tensor.item(), precision);
@@ -65,7 +68,7 @@ fn text<T: Element>(tensor: &Tensor<T>, precision: Option<usize>, indent: usize)
     out
 }
 
-/// The indices of an axis that are shown; `None` stands for those left out.
+/// Returns the indices of an axis that are shown; `None` stands for the omitted ones.
 fn indices(size: usize, shorten: bool) -> Vec<Option<usize>> {
     if shorten && size > 2 * EDGE {
         (0..EDGE).map(Some).chain([None]).chain((size - EDGE..size).map(Some)).collect()
@@ -74,7 +77,7 @@ fn indices(size: usize, shorten: bool) -> Vec<Option<usize>> {
     }
 }
 
-/// The elements at all combinations of shown indices, in reading order.
+/// Collects the elements at all combinations of shown indices, in row-major order.
 fn collect<T: Element>(
     tensor: &Tensor<T>,
     shown: &[Vec<Option<usize>>],
@@ -92,7 +95,7 @@ fn collect<T: Element>(
     }
 }
 
-/// Writes one bracket and what is in it.
+/// Writes one pair of brackets and its contents.
 fn write_axis<'a>(
     out: &mut String,
     shown: &[Vec<Option<usize>>],
@@ -112,10 +115,10 @@ fn write_axis<'a>(
             Some(_) => "",
         };
         let width = word.chars().count();
-        // Brackets of all axes may follow the last word.
+        // The closing brackets of all axes may follow the last word.
         let full = inner && column + 1 + width + rank > LINE && i > 0;
         if full || (!inner && i > 0) {
-            // Matrices stand apart by an empty line, stacks of them by two.
+            // An empty line separates matrices; two empty lines separate stacks of matrices.
             let lines = if inner { 1 } else { rank - axis - 1 };
             out.extend(std::iter::repeat_n('\n', lines));
             out.extend(std::iter::repeat_n(' ', margin));
@@ -133,7 +136,7 @@ fn write_axis<'a>(
     out.push(']');
 }
 
-/// Pads on the left to the width of the longest.
+/// Pads the words on the left to the width of the longest word.
 fn align(mut words: Vec<String>) -> Vec<String> {
     let width = words.iter().map(String::len).max().unwrap_or(0);
     for word in &mut words {
@@ -163,7 +166,7 @@ fn special(x: f64) -> String {
     name.to_owned()
 }
 
-/// Numbers with their points in one column (once they are aligned on the right).
+/// Formats numbers so that their decimal points are in one column after alignment on the right.
 fn float_words(numbers: &[f64], precision: usize) -> Vec<String> {
     let sizes = || numbers.iter().map(|x| x.abs()).filter(|&x| x.is_finite() && x != 0.0);
     let largest = sizes().fold(0.0, f64::max);
@@ -189,7 +192,8 @@ fn float_words(numbers: &[f64], precision: usize) -> Vec<String> {
     numbers.iter().map(word).collect()
 }
 
-/// Like `2.5 `: rounded to `precision` digits, trailing zeros replaced by spaces up to `places`.
+/// Formats a number like `2.5 `: rounded to `precision` digits, with trailing zeros replaced by spaces up to
+/// `places` digits.
 fn fixed_word(x: f64, precision: usize, places: usize) -> String {
     let text = format!("{x:.precision$}");
     let (whole, digits) = text.split_once('.').unwrap_or((&text, ""));
@@ -197,7 +201,7 @@ fn fixed_word(x: f64, precision: usize, places: usize) -> String {
     format!("{whole}.{digits:places$}")
 }
 
-/// Like `2.50e-07`: `places` digits behind the point, at least two in the exponent.
+/// Formats a number like `2.50e-07`: `places` digits after the decimal point, at least two in the exponent.
 fn scientific_word(x: f64, places: usize) -> String {
     let text = format!("{x:.places$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

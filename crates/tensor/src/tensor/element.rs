@@ -1,4 +1,4 @@
-//! What tensors are made of.
+//! The element types of tensors, and the traits that group them.
 
 use super::Tensor;
 use super::arithmetic::Arithmetic;
@@ -14,7 +14,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Anything a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
+/// A type of elements that a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
 #[diagnostic::on_unimplemented(
     message = "tensors have no elements of type `{Self}`",
     label = "no element type",
@@ -33,14 +33,14 @@ pub trait Element:
     + sealed::Sealed
     + 'static
 {
-    /// The type as a value.
+    /// The element type as a value.
     const DTYPE: Dtype;
     /// The type of a sum of such elements: the type itself for floats, `i64` for integers and
     /// `bool`.
     type Sum: Number;
-    /// Converts a number as Rust's `as` does: to a float, the nearest one; to an integer, without
-    /// the fraction, saturating at the ends of the range, and 0 for NaN. To `bool`: whether the
-    /// number differs from zero, which NaN does.
+    /// Converts a number as Rust's `as` does. A float type gives the nearest float. An integer type
+    /// drops the fraction, saturates at the ends of its range, and gives 0 for NaN. `bool` gives true
+    /// if the number differs from zero, which NaN does.
     fn of(x: f64) -> Self;
     /// Converts to `f64`. Integers beyond 2⁵³ are rounded; `bool` gives 0 or 1.
     fn to(self) -> f64;
@@ -56,32 +56,34 @@ pub trait Element:
     fn from_u32(x: u32) -> Self;
     #[doc(hidden)]
     fn from_u8(x: u8) -> Self;
-    /// The element with exactly this value, if there is one; `None` for floats.
+    /// Returns the integer or `bool` with exactly this value, or `None` if the type has no such value.
+    /// Floats always give `None`.
     #[doc(hidden)]
     fn exactly(x: i128) -> Option<Self>;
-    /// Compares with a number: exactly, but for floats, for which the number is first rounded to
-    /// this type.
+    /// Compares with a number. Integers and `bool` compare exactly; for floats the number is first
+    /// rounded to the float type.
     #[doc(hidden)]
     fn order(self, c: f64) -> Option<Ordering>;
-    /// The same with an integer.
+    /// Compares with an integer, by the same rule.
     #[doc(hidden)]
     fn order_whole(self, c: i128) -> Option<Ordering>;
-    /// The float nearest to this number; else the element with exactly this value, if there is one.
+    /// Returns the float nearest to this number, or the integer or `bool` with exactly this value.
+    /// `None` if the type has no such value.
     #[doc(hidden)]
     fn number(x: Figure) -> Option<Self>;
-    /// The mean of all.
+    /// Returns the mean of all elements.
     #[doc(hidden)]
     fn mean(x: &Tensor<Self>) -> f64;
-    /// Sums along axes; `None` if a sum does not fit.
+    /// Sums along axes; `None` if a sum does not fit the type of sums.
     #[doc(hidden)]
     fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
-    /// The sum of all; `None` if it does not fit.
+    /// Sums all elements; `None` if the sum does not fit the type of sums.
     #[doc(hidden)]
     fn total(x: &[Self]) -> Option<Self::Sum>;
 }
 
-/// Elements with arithmetic: all but `bool`. Arithmetic of integers is exact or panics; see the
-/// table of [`Tensor`].
+/// An element type with arithmetic: every type except `bool`. Integer arithmetic gives the exact result or
+/// panics; see the table of [`Tensor`].
 #[diagnostic::on_unimplemented(
     message = "tensors of `{Self}` have no arithmetic",
     label = "not a number",
@@ -99,7 +101,7 @@ pub trait Number:
 {
 }
 
-/// Elements that can be differentiated: `f32` and `f64`.
+/// An element type that can be differentiated: `f32` or `f64`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be differentiated: `f32` and `f64` can",
     label = "not a float",
@@ -108,7 +110,7 @@ pub trait Number:
 pub trait Float:
     Number + Element<Sum = Self> + FloatKernels + FloatReduce + Neg<Output = Self>
 {
-    /// The distance from 1 to the next number.
+    /// The distance from 1 to the next larger number of this type.
     const EPSILON: f64;
     /// Negative infinity, the neutral element of the maximum.
     const NEG_INFINITY: Self;
@@ -116,13 +118,13 @@ pub trait Float:
     const INFINITY: Self;
 }
 
-/// Compares an integer with a number, without rounding either.
+/// Compares an integer with a number without rounding either of them.
 #[inline(always)]
 fn order(x: i128, c: f64) -> Option<Ordering> {
     if c.is_nan() {
         return None;
     }
-    // Saturates for infinities and huge numbers, which no `i64` reaches.
+    // The cast saturates for infinities and huge numbers, which are beyond the range of every element type.
     let below = c.floor();
     Some(x.cmp(&(below as i128)).then(if below < c { Ordering::Less } else { Ordering::Equal }))
 }

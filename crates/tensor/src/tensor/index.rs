@@ -1,12 +1,12 @@
 //! Reading and adding at positions that are data: index tensors and masks.
 //!
-//! Each reading function has its adjoint beside it, a function that adds: `index_select` ↔
-//! `index_add_zeros`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. What is added to the same place
-//! more than once is added in reading order, so results do not depend on threads.
+//! The adjoint of each function that reads is a function that adds: `index_select` ↔
+//! `index_add_zeros`, `gather` ↔ `scatter_add`, `slice` ↔ `unslice`. Elements that are added to the same
+//! position are added in row-major order, so results do not depend on the number of threads.
 //!
-//! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, they
-//! do not count from the end: here a negative number is far more often a label that was meant to
-//! say "none" than an index.
+//! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, negative
+//! indices do not count from the end. A negative number in an index tensor is most often a label that means
+//! "no class".
 
 use crate::kernels::index;
 use crate::layout::{Collapsed, MAX_RANK, Shape, Strides};
@@ -14,7 +14,7 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Number, Operand, Tensor};
 use std::collections::HashMap;
 
-/// The indices in reading order, all of them checked.
+/// Returns the indices as a contiguous tensor. Panics if an index lies outside the axis.
 #[track_caller]
 fn checked(op: &str, index: &Tensor<i64>, axis: isize, shape: &[usize]) -> Tensor<i64> {
     let index = index.contiguous();
@@ -22,21 +22,20 @@ fn checked(op: &str, index: &Tensor<i64>, axis: isize, shape: &[usize]) -> Tenso
     index
 }
 
-/// The numbers of an index tensor that [`checked`] put in order.
+/// Returns the numbers of an index tensor that [`checked`] returned.
 fn indices(index: &Tensor<i64>) -> &[i64] {
     index.as_slice().unwrap_or_default()
 }
 
-/// Of a row-major shape: how many rows there are before `axis`, and how many elements each index
-/// of it stands for.
+/// Returns the product of the sizes before `axis` and the product of the sizes after it.
 fn around(shape: &[usize], axis: usize) -> (usize, usize) {
     (shape[..axis].iter().product(), shape[axis + 1..].iter().product())
 }
 
 impl<T: Element> Tensor<T> {
-    /// The indices `index[0], index[1], …` of one axis, in this order and as often as they occur:
-    /// `out[…, k, …] = self[…, index[k], …]`. Rows of an embedding, a batch of a data set.
-    /// The adjoint is `index_add_zeros`.
+    /// Selects the indices `index[0], index[1], …` along one axis: `out[…, k, …] = self[…, index[k], …]`.
+    /// An index may occur more than once. Use it to look up rows of an embedding or to take a batch from a
+    /// data set. The adjoint is `index_add_zeros`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -46,8 +45,8 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, the index has not one axis, or a number in it is negative or not
-    /// below the size of the axis.
+    /// If the tensor has no such axis, `index` does not have exactly one axis, or an index is negative or
+    /// not below the size of the axis.
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let shape = self.shape();
@@ -74,8 +73,10 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// One element for each of `index`, which gives its place along `axis`; its place along the
-    /// others is its own: for three axes and axis 1, `out[i, j, k] = self[i, index[i, j, k], k]`.
+    /// Reads one element for each number of `index`, which gives the position along `axis`. The positions
+    /// along the other axes are those of the number itself: for three axes and axis 1,
+    /// `out[i, j, k] = self[i, index[i, j, k], k]`.
+    ///
     /// The result has the shape of `index`, which may be shorter than `self` along the other axes.
     /// The adjoint is `scatter_add_zeros`.
     ///
@@ -87,8 +88,9 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, the index has another number of axes or is longer along another
-    /// axis, or a number in it is negative or not below the size of the axis.
+    /// If the tensor has no such axis, `index` has another number of axes than `self` or is longer than
+    /// `self` along another axis than `axis`, or a number in `index` is negative or not below the size of
+    /// the axis.
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let shape = self.shape();
@@ -105,8 +107,8 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// Zeros with the elements of `self` at the indices `start, start + step, …` along one axis of
-    /// this size: the adjoint of `slice_steps`.
+    /// Returns zeros of this size along one axis, with the elements of `self` at the indices
+    /// `start, start + step, …`. It is the adjoint of `slice_steps`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -115,7 +117,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or an index leads outside.
+    /// If the tensor has no such axis, or an index lies outside the axis.
     #[doc(hidden)]
     #[track_caller]
     pub fn unslice(&self, axis: isize, start: usize, step: isize, size: usize) -> Self {
@@ -140,8 +142,8 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// `value` where the mask is true, else the element of `self`. The value is a number or a
-    /// tensor. All broadcast.
+    /// Returns `value` where the mask is true, else the element of `self`. `value` is a tensor or a number.
+    /// The mask, `value` and `self` broadcast.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -150,7 +152,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the number does not fit integers.
+    /// If the shapes do not broadcast, or `value` is a number that does not fit the integer type.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn masked_fill(&self, mask: &Tensor<bool>, value: impl Operand<T>) -> Self {
@@ -160,8 +162,8 @@ impl<T: Element> Tensor<T> {
         choose(shape, mask, &value, self)
     }
 
-    /// The element of `a` where the condition is true, else that of `b`, each a tensor or a number.
-    /// All three broadcast.
+    /// Returns the element of `a` where the condition is true, else the element of `b`. `a` and `b` are
+    /// tensors or numbers. The condition, `a` and `b` broadcast.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -171,7 +173,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or a number does not fit integers.
+    /// If the shapes do not broadcast, or a number does not fit the integer type.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn where_(condition: &Tensor<bool>, a: impl Operand<T>, b: impl Operand<T>) -> Self {
@@ -182,12 +184,12 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// Zeros of size `len` along one axis, to which the rows of `self` are added:
-    /// `out[…, index[k], …] += self[…, k, …]`. The adjoint of [`Tensor::index_select`].
+    /// Returns zeros of size `len` along one axis, to which the rows of `self` are added:
+    /// `out[…, index[k], …] += self[…, k, …]`. It is the adjoint of [`Tensor::index_select`].
     ///
     /// # Panics
-    /// If there is no such axis, the index has not one axis of its size, a number in it is
-    /// negative or not below `len`, or a sum of integers does not fit their type.
+    /// If the tensor has no such axis, `index` does not have exactly one axis of the size of that axis, a
+    /// number in `index` is negative or not below `len`, or a sum of integers does not fit their type.
     #[doc(hidden)]
     #[track_caller]
     pub fn index_add_zeros(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
@@ -198,7 +200,7 @@ impl<T: Number> Tensor<T> {
     }
 
     /// Adds the rows of `source` to rows of `self`, in place: `self[…, index[k], …] +=
-    /// source[…, k, …]`. A row that `index` names twice gets both. The cost depends on the size of
+    /// source[…, k, …]`. If `index` names a row twice, both rows are added. The cost depends on the size of
     /// `source`, not on that of `self`.
     ///
     /// ```
@@ -209,9 +211,9 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, `source` differs from `self` along another axis, the index has not
-    /// one axis of the size of `source`'s, or a number in it is negative or not below the size of
-    /// the axis.
+    /// If the tensor has no such axis, `source` and `self` differ along another axis, `index` does not have
+    /// exactly one axis of the size that `source` has along `axis`, or a number in `index` is negative or
+    /// not below the size of the axis.
     #[doc(hidden)]
     #[track_caller]
     pub fn index_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
@@ -249,8 +251,8 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, `part` differs from `self` along another axis, or an index leads
-    /// outside, or a sum of integers does not fit their type.
+    /// If the tensor has no such axis, `part` and `self` differ along another axis, an index lies outside
+    /// the axis, or a sum of integers does not fit their type.
     #[doc(hidden)]
     #[track_caller]
     pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
@@ -266,20 +268,20 @@ impl<T: Number> Tensor<T> {
         let width = around(&shape, at).1;
         let rows = shape[at];
         let to = self.make_mut();
-        // Each place gets one number, so that no sum is wrapped on the way to another.
+        // Each position gets exactly one number, so a sum that overflows is the final sum.
         let too_large =
             index::add_steps(from, rows * width, (start, step), width, size * width, to);
         assert!(!too_large, "{}", no_sum::<T>("slice_add"));
     }
 
-    /// `self` with an element of `source` added for each of `index`, which gives its place along
-    /// `axis`; its place along the others is its own: for three axes and axis 1,
-    /// `out[i, index[i, j, k], k] += source[i, j, k]`.
+    /// Returns `self` with one element of `source` added for each number of `index`, which gives the position
+    /// along `axis`. The positions along the other axes are those of the number itself: for three axes and
+    /// axis 1, `out[i, index[i, j, k], k] += source[i, j, k]`.
     ///
     /// # Panics
-    /// If there is no such axis, the numbers of axes differ, the index is longer than `source` along
-    /// any axis or than `self` along another than `axis`, a number in it is negative or not below
-    /// the size of the axis, or a sum of integers does not fit their type.
+    /// If the tensor has no such axis, the numbers of axes differ, `index` is longer than `source` along any
+    /// axis or longer than `self` along another axis than `axis`, a number in `index` is negative or not
+    /// below the size of the axis, or a sum of integers does not fit their type.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         let mut out = self.copied();
@@ -325,15 +327,15 @@ impl<T: Number> Tensor<T> {
         }
     }
 
-    /// [`Tensor::scatter_add`] of `self` to zeros of this shape: the adjoint of [`Tensor::gather`]
-    /// from a tensor of this shape.
+    /// Adds elements of `self` to zeros of this shape, as [`Tensor::scatter_add`] does. It is the adjoint of
+    /// [`Tensor::gather`] from a tensor of this shape.
     ///
     /// # Panics
     /// As [`Tensor::scatter_add`].
     #[doc(hidden)]
     #[track_caller]
     pub fn scatter_add_zeros(&self, axis: isize, index: &Tensor<i64>, shape: &[usize]) -> Self {
-        // Repeated zeros cost no memory: the copy that is added to is the first.
+        // The broadcast zeros need no memory of their own; `scatter_add` makes the only copy.
         Tensor::scalar_of(T::default()).broadcast_to(shape).scatter_add(axis, index, self)
     }
 }
@@ -342,8 +344,8 @@ fn no_sum<T: Element>(op: &str) -> String {
     format!("{op}: a sum does not fit {}: cast to a wider type first", T::DTYPE)
 }
 
-/// Panics at the caller's line if a total of integers does not fit. `to` is what came of adding these
-/// numbers to their places one by one, wrapped where a sum on the way did not fit.
+/// Panics at the caller's line if a total of integers does not fit their type. `to` holds the results of
+/// adding the numbers of `added` one by one; intermediate sums that did not fit were wrapped.
 #[cold]
 #[track_caller]
 fn totals_fit<T: Number>(op: &str, to: &[T], added: impl IntoIterator<Item = (usize, T)>) {
@@ -355,7 +357,7 @@ fn totals_fit<T: Number>(op: &str, to: &[T], added: impl IntoIterator<Item = (us
     assert!(fit, "{}", no_sum::<T>(op));
 }
 
-/// `a` where the mask is true, else `b`, all repeated to `shape`.
+/// Returns `a` where the mask is true, else `b`, all broadcast to `shape`.
 #[track_caller]
 fn choose<T: Element>(
     shape: Shape,
@@ -366,7 +368,7 @@ fn choose<T: Element>(
     let mut out = Tensor::<T>::empty(shape);
     let masks = Collapsed::new(&shape, &mask.broadcast_strides(&shape));
     let [of_a, of_b] = [a, b].map(|x| Collapsed::new(&shape, &x.broadcast_strides(&shape)));
-    // SAFETY: each layout is that of its tensor, repeated to `shape`.
+    // SAFETY: each layout is that of its tensor, broadcast to `shape`.
     unsafe {
         index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut());
     }

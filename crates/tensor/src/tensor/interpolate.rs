@@ -1,5 +1,5 @@
-//! Images in another size, by the nearest pixel or by straight lines between pixels: linear maps of
-//! rows and columns.
+//! Resizing images, by the nearest pixel or by bilinear interpolation, as linear maps along rows and
+//! columns.
 
 use crate::geometry::Interpolate;
 use crate::maps::interpolation_maps;
@@ -7,10 +7,10 @@ use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
-    /// Images `[…, C, H, W]` in another size: see [`Interpolate`].
+    /// Resizes images `[…, C, H, W]` to `[…, C, H', W']`. [`Interpolate`] gives the size and the mode.
     ///
     /// # Panics
-    /// With fewer than three axes, if height or width is 0 or would be.
+    /// If the tensor has fewer than three axes, or a height or width is 0, before or after resizing.
     #[track_caller]
     pub fn interpolate(&self, how: &Interpolate) -> Self {
         self.map_axes(&interpolation_maps(&self.shape(), how).or_panic())
@@ -29,13 +29,13 @@ mod tests {
         let y = x.interpolate(&Interpolate::scales([3.0, 0.5]));
         let expected = naive(&[2, 3, 12, 3], |at| x.at(&[at[0], at[1], at[2] / 3, 2 * at[3]]));
         assert_eq!((y.shape(), y.to_vec()), ([2, 3, 12, 3].into(), expected));
-        // 23·14/46 is 7, but not in 32 bits.
+        // 23·14/46 is 7. In 32 bits it rounds to less, so pixel 23 reads pixel 6.
         let line = Tensor::arange(0.0, 14.0, 1.0).reshape(&[1, 1, 14]);
         let pixels = line.interpolate(&Interpolate::size([1, 46])).to_vec();
         assert_eq!((pixels[22], pixels[23], pixels[45]), (6.0, 6.0, 13.0));
     }
 
-    /// Straight lines stay what they are, within the image.
+    /// Bilinear interpolation reproduces a linear function inside the image.
     #[test]
     fn lines_stay_lines() {
         let x = Tensor::<f64>::from_fn(&[1, 5, 7], |i| 2.0 * (i / 7) as f64 - 0.5 * (i % 7) as f64);

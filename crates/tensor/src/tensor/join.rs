@@ -1,4 +1,4 @@
-//! Several tensors into one, and one into several.
+//! Joining several tensors into one, splitting one into several, and padding with a constant.
 
 use crate::layout::Cursor;
 use crate::layout::Shape;
@@ -9,7 +9,7 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::borrow::Borrow;
 
-/// Reads a tensor in reading order, piece by piece.
+/// Reads a tensor in row-major order, piece by piece.
 pub(crate) struct Reader<'a, T: Element> {
     tensor: &'a Tensor<T>,
     cursor: Cursor,
@@ -21,18 +21,18 @@ impl<'a, T: Element> Reader<'a, T> {
         Reader { tensor, cursor: Cursor::new(tensor.collapsed(), 0), left: tensor.numel() }
     }
 
-    /// Fills `out` with the elements that come next.
+    /// Fills `out` with the next elements.
     #[inline]
     pub fn read(&mut self, out: &mut [T]) {
         assert!(out.len() <= self.left, "no more elements to read");
         self.left -= out.len();
-        // SAFETY: the layout is the tensor's, and that many elements are left.
+        // SAFETY: the layout is the tensor's, and at least `out.len()` elements are left.
         unsafe { self.cursor.read(self.tensor.ptr(), out) }
     }
 }
 
 impl<T: Element> Tensor<T> {
-    /// Joins tensors along an axis they have; along all others they agree.
+    /// Joins tensors along an existing axis. The sizes of all other axes must be equal.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -42,25 +42,26 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are none, there is no such axis, or they differ along another.
+    /// If `tensors` is empty, the tensors have no such axis, or their sizes differ along another axis.
     #[track_caller]
     pub fn concat<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
         let (at, shape) = shapes::concat(&shapes_of(tensors), axis).or_panic();
         Self::joined(tensors, shape, at)
     }
 
-    /// Joins tensors of the same shape along a new axis, put in front of position `axis` (-1: the
-    /// last place).
+    /// Joins tensors of the same shape along a new axis, which becomes axis `axis` of the result. -1 makes it
+    /// the last axis.
     ///
     /// # Panics
-    /// If there are none, their shapes differ, or there is no such place.
+    /// If `tensors` is empty, the shapes differ, or the result has no such axis.
     #[track_caller]
     pub fn stack<B: Borrow<Self>>(tensors: &[B], axis: isize) -> Self {
         let (at, shape) = shapes::stack(&shapes_of(tensors), axis).or_panic();
         Self::joined(tensors, shape, at)
     }
 
-    /// One row of each in turn, where a row is what follows `axis`.
+    /// Copies one row of each tensor in turn. A row consists of the elements with the same indices before
+    /// `axis`.
     fn joined<B: Borrow<Self>>(tensors: &[B], shape: Shape, axis: usize) -> Self {
         let outer: usize = shape[..axis].iter().product();
         let mut out = Self::empty(shape);
@@ -89,10 +90,10 @@ impl<T: Element> Tensor<T> {
         out
     }
 
-    /// Cuts an axis into pieces of these sizes: views.
+    /// Splits an axis into parts of these sizes. The parts are views.
     ///
     /// # Panics
-    /// If there is no such axis, or the sizes do not sum to its size.
+    /// If the tensor has no such axis, or the sum of the sizes is not the size of the axis.
     #[track_caller]
     pub fn split(&self, axis: isize, sizes: &[usize]) -> Vec<Self> {
         let at = shapes::split(&self.shape(), axis, sizes).or_panic();
@@ -104,11 +105,11 @@ impl<T: Element> Tensor<T> {
         sizes.iter().map(cut).collect()
     }
 
-    /// Cuts an axis into `count` pieces of ⌈size / count⌉ indices: views. The last piece may be
-    /// shorter, and there may be fewer pieces, as in PyTorch.
+    /// Splits an axis into `count` parts of ⌈size / count⌉ indices. The parts are views. As in PyTorch, the
+    /// last part may be shorter, and there may be fewer than `count` parts.
     ///
     /// # Panics
-    /// If there is no such axis, or `count` is zero.
+    /// If the tensor has no such axis, or `count` is zero.
     #[track_caller]
     pub fn chunk(&self, axis: isize, count: usize) -> Vec<Self> {
         let shape = self.shape();
@@ -117,8 +118,8 @@ impl<T: Element> Tensor<T> {
         starts.map(|start| self.narrow(at as isize, start, width.min(shape[at] - start))).collect()
     }
 
-    /// Surrounds the elements with others, all equal to `value`: `padding[i]` says how many indices
-    /// are added before and after on axis `i`.
+    /// Pads each axis with elements equal to `value`: `padding[i]` is the number of indices added before and
+    /// after axis `i`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -127,8 +128,8 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is not one pair per axis, or the value does not fit integers, or is a tensor of
-    /// several elements.
+    /// If `padding` does not have one pair per axis, or `value` does not fit the integer type, or `value` is
+    /// a tensor that does not have exactly one element.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
@@ -153,8 +154,8 @@ fn shapes_of<T: Element, B: Borrow<Tensor<T>>>(tensors: &[B]) -> SmallVec<[Shape
     tensors.iter().map(|tensor| tensor.borrow().shape()).collect()
 }
 
-/// Fills one row of a padded tensor: the padding of its first axis, and between, row by row, what
-/// the axes behind it make.
+/// Fills a part of a padded tensor: the padding of the first axis of `shape`, and between it the rows,
+/// each of which is filled by a recursive call for the remaining axes.
 fn pad_axis<T: Element>(
     out: &mut [T],
     shape: &[usize],

@@ -1,7 +1,8 @@
-//! Tensor: the type, its element types, and its methods.
+//! The type [`Tensor`], its element types, and its methods.
 //!
-//! A method checks the shapes by a rule of `shapes`, makes the result, and calls a kernel. Views,
-//! operators, joining and printing live here as a whole. This room knows every room but `files`.
+//! A method checks the shapes with a rule of `shapes`, allocates the result, and calls a kernel. Views,
+//! operators, joining and printing are implemented here without kernels of their own. This module may
+//! import every other module except `files`.
 
 mod any;
 mod arithmetic;

@@ -1,4 +1,4 @@
-//! The other side of a function of two operands: a tensor or a number.
+//! The second operand of a function of two operands: a tensor or a number.
 
 use crate::tensor::Tensor;
 use crate::tensor::{Element, Float};
@@ -9,12 +9,12 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What a function of two operands takes beside the tensor it is called on: a tensor of the same
-/// element type, by reference or by value, or a number: `f64` or an integer.
+/// The second operand of a function of two operands: a tensor of the same element type, by reference or by
+/// value, or a number (`f64` or an integer).
 ///
-/// A number is rounded to the element type if that is a float. If it is an integer or `bool` (0 or
-/// 1), comparisons are exact, and functions that put the number into the result panic if it does
-/// not fit.
+/// If the element type is a float, a number is rounded to it. If the element type is an integer or `bool`
+/// (0 or 1), comparisons are exact, and a function that puts the number into its result panics if the
+/// number does not fit the type.
 ///
 /// ```
 /// use wengert_tensor::Tensor;
@@ -30,12 +30,12 @@ mod sealed {
             `f64::from(x)` makes an `f64` of an `f32`, `cast` changes the type of a tensor"
 )]
 pub trait Operand<T: Element>: sealed::Sealed {
-    /// The operand.
+    /// Returns the operand as a tensor or a number.
     #[doc(hidden)]
     fn operand(&self) -> Given<'_, T>;
 }
 
-/// What an [`Operand`] is.
+/// The two kinds of [`Operand`].
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub enum Given<'a, T: Element> {
@@ -44,7 +44,7 @@ pub enum Given<'a, T: Element> {
 }
 
 impl<T: Element> Given<'_, T> {
-    /// The operand as a tensor: a number as one without axes.
+    /// Returns the operand as a tensor. A number becomes a scalar tensor.
     #[track_caller]
     pub(crate) fn tensor(self, op: &str) -> Tensor<T> {
         match self {
@@ -54,7 +54,7 @@ impl<T: Element> Given<'_, T> {
     }
 }
 
-/// A number as it was written.
+/// A number as the caller wrote it: a float or an integer.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Figure {
@@ -63,7 +63,7 @@ pub enum Figure {
 }
 
 impl Figure {
-    /// How an element compares with it.
+    /// Compares an element with this number.
     #[inline(always)]
     pub(crate) fn order<T: Element>(self, x: T) -> Option<Ordering> {
         match self {
@@ -72,8 +72,8 @@ impl Figure {
         }
     }
 
-    /// Its exact value, if it is an integer; huge floats become the nearest even `i128`, as all floats
-    /// from 2⁵³ on are even.
+    /// Returns the exact value if the number is whole. A float outside the range of `i128` becomes the
+    /// nearest even `i128`, because all floats from 2⁵³ on are even.
     pub(crate) fn whole(self) -> Option<i128> {
         match self {
             Figure::Whole(c) => Some(c),
@@ -83,7 +83,7 @@ impl Figure {
         }
     }
 
-    /// The number as an operation on these floats records it.
+    /// Returns the number as an operation on floats of type `T` records it.
     #[inline]
     pub fn nearest<T: Float>(self) -> f64 {
         match self {
@@ -92,7 +92,7 @@ impl Figure {
         }
     }
 
-    /// The element: the nearest float, or this integer.
+    /// Returns the number as an element: the nearest float, or the integer with this value.
     ///
     /// # Panics
     /// If the type has no such element.
@@ -117,7 +117,7 @@ impl fmt::Display for Figure {
         match *self {
             Figure::Whole(c) => write!(f, "{c}"),
             Figure::Float(c) if c.abs() < 1e16 => write!(f, "{c}"),
-            // Without hundreds of zeros.
+            // Scientific notation, which avoids hundreds of zeros.
             Figure::Float(c) => write!(f, "{c:e}"),
         }
     }
@@ -150,7 +150,7 @@ impl<T: Element> Operand<T> for f64 {
         Given::Number(Figure::Float(*self))
     }
 }
-// No `f32`: so a float literal is an `f64` without a choice.
+// `f32` is not implemented, so that a float literal is an `f64` without ambiguity.
 macro_rules! integers {
     ($($t:ident)*) => { $(
         impl From<$t> for Figure {

@@ -1,4 +1,4 @@
-//! Programs run on tensors.
+//! Runs a [`Program`] on tensors.
 
 use crate::kernels::Program;
 use crate::kernels::pointwise::{Source, Split};
@@ -9,10 +9,11 @@ use crate::tensor::{Float, Tensor};
 use smallvec::SmallVec;
 
 impl Program {
-    /// The result (the first of several) over inputs that broadcast to `shape`.
+    /// Computes the first result of the program, element by element, over inputs that broadcast to `shape`.
     ///
     /// # Panics
-    /// If the number of inputs is another, one does not broadcast to `shape`, or there is no result.
+    /// If the number of inputs is not that of the program, an input does not broadcast to `shape`, or the
+    /// program has no result.
     #[track_caller]
     pub fn map<T: Float>(&self, inputs: &[&Tensor<T>], shape: &[usize]) -> Tensor<T> {
         self.check_inputs(inputs.len());
@@ -25,12 +26,13 @@ impl Program {
         out
     }
 
-    /// Writes the results over the first inputs: `targets` are read as inputs `0..`, `inputs`
-    /// follow them, and result `i` replaces target `i`. Memory is allocated only if a target
-    /// shares its numbers.
+    /// Computes the program in place: `targets` are its first inputs, `inputs` are the further ones, and
+    /// result `i` replaces target `i`. A target is copied first if it shares its elements with another
+    /// tensor or is not contiguous; else no memory is allocated.
     ///
     /// # Panics
-    /// If numbers of inputs or results, or shapes, do not agree.
+    /// If the number of inputs or results does not agree with the program, the shapes of the targets differ,
+    /// or an input does not broadcast to their shape.
     #[track_caller]
     pub fn update<T: Float>(&self, targets: &mut [&mut Tensor<T>], inputs: &[&Tensor<T>]) {
         assert!(
@@ -52,12 +54,12 @@ impl Program {
             .collect();
         let flat = outs.iter().map(|out| Source::new(out.0.cast_const(), None));
         let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
-        // SAFETY: a source for each input, read with `shape`; each target has this shape, belongs
-        // to its handle alone, and is read at the places that are written.
+        // SAFETY: a source for each input, read with `shape`. Each target has this shape, is not
+        // shared with another handle, and is read only at the position that is written.
         unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
     }
 
-    /// The sum of the first result over all elements of `shape`, without storing them.
+    /// Sums the first result over all elements of `shape` without storing the result.
     ///
     /// # Panics
     /// As [`Program::map`].
@@ -66,8 +68,9 @@ impl Program {
         self.sum_to(inputs, shape, &[]).item()
     }
 
-    /// The first result over inputs that broadcast to `over`, summed to a smaller `shape` as
-    /// [`Tensor::sum_to`] does, without storing it: bit for bit the sum of the stored result.
+    /// Computes the first result over inputs that broadcast to `over` and sums it to a smaller `shape`, as
+    /// [`Tensor::sum_to`] does. The result before summation is not stored; the sum has the same bits as if
+    /// it were.
     ///
     /// ```
     /// use wengert_tensor::{Program, Tensor};
@@ -88,7 +91,7 @@ impl Program {
         let over = shapes::shape_of("program", over).or_panic();
         shapes::reduce_to("sum_to", &over, shape).or_panic();
         let split = Split::of(&over, shape);
-        // With nothing to add, or one number alone, there is nothing to gain.
+        // Without at least two numbers to add, summing on the fly saves nothing.
         if split.terms() == 1 || over.contains(&0) {
             return self.map(inputs, &over).sum_to(shape);
         }
@@ -96,7 +99,8 @@ impl Program {
         self.check_result();
         let sources = sources(inputs, over);
         let mut partial = Tensor::empty(Shape::new(&split.sums()));
-        // SAFETY: a source for each input, read with the shape that was split; room for the sums.
+        // SAFETY: a source for each input, read with the shape that was split; `partial` has room
+        // for the sums.
         unsafe { T::program_sum(self, &sources, split, partial.fresh_mut()) };
         partial.reshape(&split.shape(&over)).sum_to(shape)
     }

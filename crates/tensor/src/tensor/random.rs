@@ -1,8 +1,8 @@
 //! Tensors of random numbers.
 //!
-//! Numbers are made in a way that is part of the interface: the same seed gives the same bits
-//! on every machine, in every version, with any number of threads. (Normal numbers go through the
-//! system's logarithm, sine and cosine, whose last bit may differ between platforms.)
+//! How the numbers are generated is a part of the interface: the same seed gives the same bits on every
+//! machine, in every version, with any number of threads. Normal numbers are an exception: they are
+//! computed with the system's logarithm, sine and cosine, whose last bit may differ between platforms.
 
 use crate::kernels::random::{self, box_muller, draw, unit24, unit53};
 use crate::layout::{Shape, Sizes};
@@ -11,16 +11,18 @@ use crate::shapes::OrPanic;
 use crate::tensor::{Element, Float, Tensor};
 use rand::Rng;
 
-/// A tensor that holds one with probability `p`, else zero. Element `i` (in row-major order) is one
-/// if word `i` of this stream of [`Philox`](crate::Philox) under this key lies below p·2³², so the mask is a
-/// function of key and stream: it can be made again, in parts, and on any number of threads.
+/// Returns a tensor of independent elements that are 1 with probability `p`, else 0.
+///
+/// Element `i` (in row-major order) is 1 if word `i` of this stream of [`Philox`](crate::Philox) with this
+/// key is less than p·2³². So the mask is a function of the key and the stream. It can be generated again,
+/// in parts, and on any number of threads.
 ///
 /// # Panics
 /// If `p` does not lie in [0, 1].
 #[track_caller]
 pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> Tensor<T> {
     assert!((0.0..=1.0).contains(&p), "keep_mask: {p} is no probability (shape {shape:?})");
-    // Compared as 32 bits: below p·2³² is up to the number before, if there is one.
+    // The words have 32 bits, the bound may be 2³².
     let below = (p * 4294967296.0).round() as u64;
     let mut out = Tensor::<T>::empty(Shape::new(shape));
     random::keep(key, stream, below, [T::default(), T::of(1.0)], out.fresh_mut());
@@ -28,11 +30,13 @@ pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> 
 }
 
 impl<T: Float> Tensor<T> {
-    /// Independent numbers, uniform in [low, high): `low + u·(high - low)`, where `u` has 24
-    /// random bits for `f32` (one word of the generator), 53 for `f64` (two words).
+    /// Returns independent random numbers of the uniform distribution on [low, high).
+    ///
+    /// A number is `low + u·(high - low)`, where `u` has 24 random bits for `f32` (one word of the
+    /// generator) and 53 for `f64` (two words).
     ///
     /// # Panics
-    /// If `low` is above `high`, or the distance is not finite.
+    /// If `low` is greater than `high`, or `high - low` is not finite.
     #[track_caller]
     pub fn uniform_of(
         shape: impl Sizes,
@@ -47,7 +51,7 @@ impl<T: Float> Tensor<T> {
             low <= high && width.to().is_finite(),
             "uniform: no numbers from {low} to below {high} (shape {shape:?})"
         );
-        // Rounding may reach what must not be reached.
+        // Rounding may give `high`, which is excluded.
         let below = if single { f64::from((high as f32).next_down()) } else { high.next_down() };
         let (low, below) = (T::of(low), T::of(below.max(T::of(low).to())));
         let mut out = Self::empty(shape);
@@ -68,12 +72,14 @@ impl<T: Float> Tensor<T> {
         out
     }
 
-    /// Independent numbers of the normal distribution with this mean and standard deviation, by the
-    /// method of Box and Muller in `f64`: two numbers from two words of the generator for `f32`
-    /// (so none farther than 6.7 deviations), from four words for `f64`.
+    /// Returns independent random numbers of the normal distribution with this mean and standard deviation.
+    ///
+    /// They are computed in `f64` by the method of Box and Muller: two numbers from two words of the
+    /// generator for `f32`, from four words for `f64`. So no `f32` is farther from the mean than 6.7 standard
+    /// deviations.
     ///
     /// # Panics
-    /// If the standard deviation is negative, or one of the two not finite.
+    /// If the standard deviation is negative, or the mean or the standard deviation is not finite.
     #[track_caller]
     pub fn normal_of(
         shape: impl Sizes,
@@ -110,19 +116,19 @@ impl<T: Float> Tensor<T> {
 }
 
 impl Tensor {
-    /// Independent numbers, uniform in [low, high).
+    /// Returns independent random numbers of the uniform distribution on [low, high).
     ///
     /// # Panics
-    /// If `low` is above `high`, or the distance is not finite.
+    /// If `low` is greater than `high`, or `high - low` is not finite.
     #[track_caller]
     pub fn uniform(shape: impl Sizes, low: f64, high: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::uniform_of(shape, low, high, rng)
     }
 
-    /// Independent numbers of the normal distribution with this mean and standard deviation.
+    /// Returns independent random numbers of the normal distribution with this mean and standard deviation.
     ///
     /// # Panics
-    /// If the standard deviation is negative, or one of the two not finite.
+    /// If the standard deviation is negative, or the mean or the standard deviation is not finite.
     #[track_caller]
     pub fn normal(shape: impl Sizes, mean: f64, std: f64, rng: &mut (impl Rng + ?Sized)) -> Self {
         Self::normal_of(shape, mean, std, rng)
@@ -130,8 +136,8 @@ impl Tensor {
 }
 
 impl Tensor<i64> {
-    /// The numbers `0, …, n - 1` in random order, every order as likely as any other (R. Durstenfeld's
-    /// version of the shuffle of Fisher and Yates, 1964).
+    /// Returns the numbers `0, …, n - 1` in random order. Every order has the same probability (R.
+    /// Durstenfeld's version of the shuffle of Fisher and Yates, 1964).
     pub fn permutation(n: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut out = Self::from_fn(&[n], |i| i as i64);
         let numbers = out.fresh_mut();
@@ -142,13 +148,14 @@ impl Tensor<i64> {
     }
 }
 
-/// A number below `bound`, each as likely as any other: the upper half of a product, drawn again
-/// where it would favour some. D. Lemire, "Fast random integer generation in an interval", 2019.
+/// Returns a random number below `bound`; every number has the same probability. It is the upper half of
+/// the product of a random word and `bound`. Words that would make some numbers more probable are rejected.
+/// D. Lemire, "Fast random integer generation in an interval", 2019.
 fn below(bound: u64, rng: &mut (impl Rng + ?Sized)) -> u64 {
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(bound);
         let low = product as u64;
-        // The division is only needed where `low` is small.
+        // The division is only needed if `low < bound`.
         if low >= bound || low >= bound.wrapping_neg() % bound {
             return (product >> 64) as u64;
         }

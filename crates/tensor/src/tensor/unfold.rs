@@ -1,5 +1,5 @@
-//! The windows of images laid side by side, and images as sums of windows: a map of the rows, one of
-//! the columns, and another order of axes.
+//! Windows of images as columns of a matrix (im2col), and images as sums of such windows (col2im). Both are
+//! a linear map along the rows, one along the columns, and a permutation of axes.
 
 use crate::geometry::{Conv, Pair};
 use crate::maps::Windows;
@@ -7,10 +7,12 @@ use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
-    /// The windows of images `[…, C, H, W]` as columns, what a convolution multiplies by its
-    /// kernel ("im2col"): `[…, C·kh·kw, H'·W']`, with a row for each channel and place of the
-    /// window, a column for each window. Beyond the image are zeros. The adjoint is
-    /// [`Tensor::fold`].
+    /// Returns the windows of images as columns of a matrix (im2col):
+    /// `[…, C, H, W]` → `[…, C·kh·kw, H'·W']`.
+    ///
+    /// The result has one row for each channel and position in the window, and one column for each window. A
+    /// convolution is the product of its weight and this matrix. Pixels outside the image are zeros. The
+    /// adjoint is [`Tensor::fold`].
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -21,7 +23,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, more than six, with groups, or if the windows do not fit.
+    /// If the tensor has fewer than three axes or more than six, `conv` has groups, or the windows do not
+    /// fit.
     #[track_caller]
     pub fn unfold(&self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let windows = Windows::of_unfold(&self.shape(), kernel.into().0, conv).or_panic();
@@ -29,8 +32,11 @@ impl<T: Float> Tensor<T> {
         mapped.reshape(&windows.apart[..]).permute(&windows.order).reshape(&windows.out[..])
     }
 
-    /// Images of this size as sums of windows: each element of `[…, C·kh·kw, H'·W']` is added where
-    /// [`Tensor::unfold`] would have taken it from, and what lies beyond the image is dropped.
+    /// Returns images as sums of windows (col2im): `[…, C·kh·kw, H'·W']` → `[…, C, H, W]`. It is the adjoint
+    /// of [`Tensor::unfold`].
+    ///
+    /// Each element is added to the pixel from which [`Tensor::unfold`] would read it. Elements outside the
+    /// image are dropped.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -40,7 +46,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If these are not the windows of images of this size.
+    /// If the shape of `self` is not that of the windows of images of this size.
     #[track_caller]
     pub fn fold(&self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
@@ -82,7 +88,7 @@ mod tests {
             };
             let [h, w] = [count(0), count(1)];
             let area = kernel[0] * kernel[1];
-            // Image, row and column of an element of the result.
+            // The index in the images of an element of the result.
             let place = |at: &[usize]| -> Option<Vec<usize>> {
                 let (row, column) = (at[lead], at[lead + 1]);
                 let along = |side: usize, o: usize, k: usize, n: usize| {

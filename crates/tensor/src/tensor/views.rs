@@ -1,5 +1,6 @@
-//! Views: other ways to read the same numbers. Only [`Tensor::reshape`] and [`Tensor::flatten`]
-//! ever copy, and only where no strides can say what is wanted.
+//! Views: tensors that share their elements with another tensor and have their own shape and strides.
+//! Only [`Tensor::reshape`] and [`Tensor::flatten`] may copy, and only where no strides can describe the
+//! result.
 
 use crate::kernels;
 use crate::layout::{Collapsed, MAX_RANK, Shape, Sizes, Strides};
@@ -7,14 +8,14 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Tensor};
 use std::cmp::Reverse;
 
-/// The strides with which elements that lie in layout `old` are read under shape `new` in the same
-/// order; `None` if there are none and only a copy helps.
+/// Returns the strides with which the elements of layout `old` are read in the same order under shape
+/// `new`; `None` if no such strides exist, so that a copy is needed.
 fn reshaped_strides(old: &Collapsed, new: &[usize]) -> Option<Strides> {
     let mut out = Strides::row_major(new);
     if new.contains(&0) {
         return Some(out);
     }
-    // Collapsed axes cannot be merged further, so each new axis must come out of a single one.
+    // Collapsed axes cannot be merged further, so each new axis must be a part of a single one.
     let mut pieces = old.axes().rev();
     let (mut rest, mut step) = (1, 0);
     for (axis, &size) in new.iter().enumerate().rev() {
@@ -35,9 +36,11 @@ fn reshaped_strides(old: &Collapsed, new: &[usize]) -> Option<Strides> {
 }
 
 impl<T: Element> Tensor<T> {
-    /// The same elements in the same (row-major) order under another shape, written in any of the
-    /// ways of [`Sizes`]. One size may be -1: what the others leave. A view wherever strides can say
-    /// it (always if the elements lie in reading order, often otherwise); else a copy.
+    /// Returns a tensor with the same elements in the same (row-major) order and another shape, written in
+    /// any of the ways of [`Sizes`]. One size may be -1; it is inferred from the other sizes.
+    ///
+    /// The result is a view where strides can describe it: always if the tensor is contiguous, often
+    /// otherwise. Else the elements are copied.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -51,13 +54,13 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the numbers of elements differ, or more than one size is -1.
+    /// If the new shape has another number of elements, or more than one size is -1.
     #[track_caller]
     pub fn reshape(&self, shape: impl Sizes) -> Self {
         self.with_shape(shapes::reshape(&self.shape(), &shape.sizes()).or_panic())
     }
 
-    /// [`Tensor::reshape`] to a shape that is known to fit.
+    /// [`Tensor::reshape`] to a shape that was checked before.
     pub(crate) fn with_shape(&self, shape: Shape) -> Self {
         debug_assert_eq!(shape.numel(), self.numel());
         let strides = if self.is_contiguous() {
@@ -78,16 +81,16 @@ impl<T: Element> Tensor<T> {
     /// Merges the axes from `start` to `end`, both included, into one. A scalar becomes a vector.
     ///
     /// # Panics
-    /// If there is no such axis, or `end` comes before `start`.
+    /// If the tensor has no such axis, or `end` comes before `start`.
     #[track_caller]
     pub fn flatten(&self, start: isize, end: isize) -> Self {
         self.with_shape(shapes::flatten(&self.shape(), start, end).or_panic())
     }
 
-    /// Puts the axes in another order: axis `i` of the result is axis `axes[i]` of `self`.
+    /// Returns a view with the axes in another order: axis `i` of the result is axis `axes[i]` of `self`.
     ///
     /// # Panics
-    /// If `axes` does not name every axis once.
+    /// If `axes` does not name every axis exactly once.
     #[track_caller]
     pub fn permute(&self, axes: &[isize]) -> Self {
         let (old, steps) = (self.shape(), self.strides());
@@ -101,10 +104,10 @@ impl<T: Element> Tensor<T> {
         unsafe { self.view(shape, strides, 0) }
     }
 
-    /// Exchanges two axes.
+    /// Returns a view with two axes exchanged.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the tensor has no such axis.
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Self {
         let (mut shape, mut strides) = (self.shape(), self.strides());
@@ -116,47 +119,50 @@ impl<T: Element> Tensor<T> {
         unsafe { self.view(shape, strides, 0) }
     }
 
-    /// Exchanges the last two axes: each matrix of a stack transposed.
+    /// Returns a view with the last two axes exchanged: it transposes a matrix, or each matrix of a stack.
     ///
     /// # Panics
-    /// With fewer than two axes.
+    /// If the tensor has fewer than two axes.
     #[track_caller]
     pub fn t(&self) -> Self {
         shapes::t(&self.shape()).or_panic();
         self.transpose(-2, -1)
     }
 
-    /// Removes an axis of size 1.
+    /// Returns a view without this axis, whose size must be 1.
     ///
     /// # Panics
-    /// If there is no such axis, or its size is not 1.
+    /// If the tensor has no such axis, or its size is not 1.
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Self {
         self.with_shape(shapes::squeeze(&self.shape(), axis).or_panic())
     }
 
-    /// Puts an axis of size 1 in front of position `axis`; -1 makes it the last.
+    /// Returns a view with a new axis of size 1, which becomes axis `axis` of the result. -1 makes it the
+    /// last axis.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the result has no such axis.
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Self {
         self.with_shape(shapes::unsqueeze(&self.shape(), axis).or_panic())
     }
 
-    /// The `len` indices from `start` on along one axis.
+    /// Returns a view of the indices from `start` to `start + len - 1` along one axis.
     ///
     /// # Panics
-    /// If there is no such axis, or it is shorter than `start + len`.
+    /// If the tensor has no such axis, or the axis is shorter than `start + len`.
     #[track_caller]
     pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Self {
         let (at, shape) = shapes::narrow(&self.shape(), axis, start, len).or_panic();
         self.stepped(at, start, 1, shape)
     }
 
-    /// The indices from `start` to before `end`, `step` apart, along one axis, as Python's
-    /// `[start:end:step]`: negative bounds count from the end, bounds outside are moved to the
-    /// nearest end, `None` is the end of the axis, a negative step walks backwards (see
+    /// Returns a view of the indices `start, start + step, …` before `end` along one axis, as Python's
+    /// `[start:end:step]`.
+    ///
+    /// A negative bound counts from the end of the axis. A bound outside the axis is moved to the nearest
+    /// end. `None` stands for the end of the axis on that side. A negative step reads the axis backwards (see
     /// [`shapes::slice_range`]).
     ///
     /// ```
@@ -168,7 +174,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or `step` is zero.
+    /// If the tensor has no such axis, or `step` is zero.
     #[track_caller]
     pub fn slice(
         &self,
@@ -184,11 +190,11 @@ impl<T: Element> Tensor<T> {
         self.stepped(at, start, step, shape.with(at, len))
     }
 
-    /// The indices `start, start + step, …` along one axis, `len` of them: a slice whose range is
+    /// Returns a view of the `len` indices `start, start + step, …` along one axis: a slice whose bounds are
     /// resolved already. The adjoint is [`Tensor::unslice`].
     ///
     /// # Panics
-    /// If there is no such axis, or an index leads outside.
+    /// If the tensor has no such axis, or an index lies outside it.
     #[doc(hidden)]
     #[track_caller]
     pub fn slice_steps(&self, axis: isize, start: usize, step: isize, len: usize) -> Self {
@@ -197,10 +203,10 @@ impl<T: Element> Tensor<T> {
         self.stepped(at, start, step, shape)
     }
 
-    /// A slice whose indices are known to lie within the axis; `shape` is that of the result.
+    /// [`Tensor::slice_steps`] with checked indices and the shape of the result.
     fn stepped(&self, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
         let mut strides = self.strides();
-        // Of nothing, no element need be found: the start may lie behind the last one.
+        // An empty result reads no element, so `start` may lie behind the end of the axis.
         let offset = if shape.contains(&0) { 0 } else { start as isize * strides[axis] };
         if shape[axis] > 1 {
             strides[axis] *= step;
@@ -209,24 +215,24 @@ impl<T: Element> Tensor<T> {
         unsafe { self.view(shape, strides, offset) }
     }
 
-    /// Repeats to a larger shape without a copy: axes are matched from the last; new axes and axes
-    /// of size 1 are repeated.
+    /// Returns a view that repeats the elements to a larger shape. Axes are matched from the last. New axes
+    /// and axes of size 1 are repeated with stride 0, without a copy.
     ///
     /// # Panics
-    /// If an axis that is not of size 1 would change.
+    /// If the size of an axis would change that is not 1.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Sizes) -> Self {
         let shape = shape.shape_for("broadcast_to").or_panic();
         let to = shapes::broadcast_to(&self.shape(), &shape).or_panic();
-        // SAFETY: repeated axes do not step, the others are those of `self`. A target without
-        // elements reads none.
+        // SAFETY: repeated axes have stride 0, the others have the strides of `self`. A target
+        // without elements reads none.
         unsafe { self.view(to, self.broadcast_strides(&to), 0) }
     }
 
-    /// Reverses the order along one axis.
+    /// Returns a view with the order of the indices reversed along one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the tensor has no such axis.
     #[track_caller]
     pub fn flip(&self, axis: isize) -> Self {
         let shape = self.shape();
@@ -240,7 +246,7 @@ impl<T: Element> Tensor<T> {
         Collapsed::new(&self.shape(), &self.strides())
     }
 
-    /// The layout this tensor has when it is repeated to `shape`: repeated axes do not step.
+    /// Returns the strides of this tensor repeated to `shape`. Repeated axes have stride 0.
     pub(crate) fn broadcast_strides(&self, shape: &Shape) -> Strides {
         let (own, strides) = (self.shape(), self.strides());
         let lead = shape.rank() - own.rank();
@@ -255,8 +261,8 @@ impl<T: Element> Tensor<T> {
 #[cfg(test)]
 mod tests;
 
-/// The same elements in memory of their own, with the axes in the order that they have in this tensor's
-/// memory. What depends on that order, as the rounding of sums does, is the same for the copy.
+/// Returns a copy that shares no memory with `x` and whose axes have the same order in memory as those of
+/// `x`. The rounding of a sum depends on that order, so sums of the copy and of `x` have the same bits.
 pub fn copied_in_order<T: Element>(x: &Tensor<T>) -> Tensor<T> {
     let strides = x.strides();
     let mut order: Vec<isize> = (0..x.rank() as isize).collect();

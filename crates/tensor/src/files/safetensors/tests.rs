@@ -1,4 +1,4 @@
-//! There and back, every element type, and every way a file can be wrong.
+//! Round trips, every element type, and invalid files of every kind.
 
 use super::*;
 use ::safetensors::tensor::TensorView;
@@ -133,7 +133,7 @@ fn no_damage_makes_it_panic() {
         for damage in [0, 1, 0x20, 0x22, 0x2c, 0x39, 0x5b, 0x5d, 0x7d, 0x80, 0xff] {
             let mut damaged = bytes.clone();
             damaged[at] = damage;
-            // Some damage gives another sound file: a letter of a name.
+            // Some damage gives another valid file, for example in a letter of a name.
             let _ = NamedTensors::from_bytes(&damaged);
             damaged[at] = bytes[at] ^ damage;
             let _ = NamedTensors::from_bytes(&damaged);
@@ -179,7 +179,7 @@ fn lies_in_the_header() {
     fails(one("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), "more axes or elements");
     fails(one("F32", "[99999999999999999999]", "[0,8]"), "expected usize");
 
-    // No elements, but strides beyond all numbers.
+    // No elements, but strides that overflow.
     let vast = r#"{"x":{"dtype":"F32","shape":[0,9223372036854775808,4],"data_offsets":[0,0]}}"#;
     assert!(matches!(with_header(vast, 0), Err(FileProblem::Shape { .. })));
     // No elements, but an axis longer than any tensor has.
@@ -219,7 +219,7 @@ fn a_length_beyond_all_memory_allocates_nothing() {
             wrong.to_string().starts_with("not a safetensors file: it begins with the bytes [")
         );
     }
-    // The format allows such a header, so that a part of the file may have been lost.
+    // The format allows a header of this length, so the file may have been cut short.
     let bytes = [&100_000_000u64.to_le_bytes()[..], b"{}"].concat();
     assert!(matches!(
         NamedTensors::from_bytes(&bytes),
@@ -227,7 +227,7 @@ fn a_length_beyond_all_memory_allocates_nothing() {
     ));
 }
 
-/// Files that people give in place of a safetensors file, and a word of the advice that they get.
+/// Files that users give in place of a safetensors file, each with a word of the advice in the error.
 #[test]
 fn what_is_no_safetensors_file_is_named_for_what_it_is() {
     let zip = |name: &str| {
@@ -256,7 +256,7 @@ fn what_is_no_safetensors_file_is_named_for_what_it_is() {
             "fetch the file again",
         ),
         ("gone.safetensors", b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey".into(), "XML", "again"),
-        // Flags and time are zero: a length that some file could have.
+        // Flags and time are zero, so that the first 8 bytes are a possible length.
         ("model.gz", b"\x1f\x8b\x08\0\0\0\0\0\x02\xff{".into(), "compressed with gzip", "unpack"),
         ("model.pkl", b"\x80\x04\x95\x1c\0\0\0\0\0\0\0}\x94\x8c".into(), "a Python pickle", "trust"),
         ("model.h5", b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0".into(), "an HDF5 file", "h5py"),
@@ -285,7 +285,7 @@ fn what_is_no_safetensors_file_is_named_for_what_it_is() {
         let text = error.to_string();
         let (_, text) = text.split_once(&format!("{name}: not a safetensors file, but ")).unwrap();
         assert!(text.contains(what) && text.contains(advice), "{text}");
-        // No length that the first bytes would mean.
+        // The text does not interpret the first bytes as a length.
         assert!(!text.contains("bytes"), "{text}");
     }
 }
@@ -293,7 +293,7 @@ fn what_is_no_safetensors_file_is_named_for_what_it_is() {
 #[test]
 fn a_safetensors_file_that_was_cut_short_is_one() {
     let bytes = some_of_everything().to_bytes();
-    // Fewer bytes than a length may be a text.
+    // Files of fewer than 8 bytes are left out: they may be text.
     for length in 8..bytes.len() {
         let wrong = NamedTensors::from_bytes(&bytes[..length]).unwrap_err();
         let FileProblem::Length { expected, found } = wrong else { panic!("{length}: {wrong}") };
@@ -303,7 +303,8 @@ fn a_safetensors_file_that_was_cut_short_is_one() {
 
 #[test]
 fn sizes_whose_sum_is_just_below_all_numbers() {
-    // The most bytes whose bits can be counted; eight times that and the length of the header overflow.
+    // The largest number of bytes whose number of bits fits 64 bits. Eight times this number plus the length
+    // of the header overflows.
     let size = (1u64 << 61) - 1;
     let entry = |i| {
         let (from, to) = (size * i, size * (i + 1));
@@ -363,7 +364,7 @@ fn the_reserved_name_is_refused() {
     NamedTensors::new().insert("__metadata__", Tensor::scalar(0.0));
 }
 
-/// Each size is one that a tensor may have, and together they are too many.
+/// Each size alone is valid for a tensor, but the product of the sizes is too large.
 #[test]
 fn an_empty_axis_hides_no_sizes() {
     for dtype in ["BOOL", "U8", "F16", "I32", "F64"] {

@@ -1,7 +1,7 @@
 //! Operators with whole numbers: `&x * 2` is `&x * 2.0`.
 //!
-//! `i32` alone, the type of a whole number that has none: with a second type, `x * 2` would no longer
-//! say which is meant.
+//! The operators exist for `i32` only, the default type of an integer literal. With a second integer type,
+//! the type of the literal in `x * 2` would be ambiguous.
 
 use crate::tensor::Number;
 use crate::tensor::Tensor;

@@ -1,4 +1,4 @@
-//! Booleans: not, and, or, exclusive or.
+//! Logic of booleans: not, and, or, exclusive or.
 
 use super::{common, each, zip};
 use crate::tensor::Tensor;
@@ -6,7 +6,7 @@ use std::ops;
 
 macro_rules! logic {
     ($($(#[$doc:meta])* $Trait:ident as $name:ident: $method:ident $op:tt;)*) => {
-        /// Logic, with broadcasting. The operators `!`, `&`, `|` and `^` do the same.
+        /// Logic of booleans, with broadcasting. The operators `!`, `&`, `|` and `^` do the same.
         impl Tensor<bool> { $(
             $(#[$doc])*
             ///
@@ -51,16 +51,16 @@ macro_rules! logic {
     };
 }
 logic! {
-    /// True where both are.
+    /// Returns true where both elements are true.
     BitAnd as and: bitand &;
-    /// True where at least one of the two is.
+    /// Returns true where at least one of the two elements is true.
     BitOr as or: bitor |;
-    /// True where just one of the two is.
+    /// Returns true where exactly one of the two elements is true.
     BitXor as xor: bitxor ^;
 }
 
 impl Tensor<bool> {
-    /// True where `self` is false.
+    /// Returns true where `self` is false.
     #[must_use]
     pub fn not(&self) -> Self {
         each(self, |x| !x)

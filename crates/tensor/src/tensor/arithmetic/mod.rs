@@ -1,4 +1,4 @@
-//! The tensor's pointwise operators and methods.
+//! Pointwise operators and methods of [`Tensor`].
 
 mod literals;
 mod logic;
@@ -17,8 +17,8 @@ use smallvec::smallvec;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ops;
 
-/// How a type of numbers does arithmetic on whole tensors: floats by programs, integers by loops
-/// that are exact or panic.
+/// Arithmetic on whole tensors of one element type. Floats run compiled programs. Integers run loops
+/// that give the exact result or panic.
 pub trait Arithmetic: Sized {
     #[doc(hidden)]
     #[track_caller]
@@ -61,7 +61,7 @@ pub trait Arithmetic: Sized {
         Self: Element;
 }
 
-/// The shape of `a`, to which `b` must broadcast.
+/// Returns the shape of `a`. Panics if `b` does not broadcast to it.
 #[track_caller]
 fn target_shape<T: Element>(op: Binary, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
     let shape = a.shape();
@@ -123,7 +123,7 @@ macro_rules! float_arithmetic {
 }
 float_arithmetic! { f32 f64 }
 
-/// Each element by itself.
+/// Applies `f` to each element.
 fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
     let x = x.contiguous();
     let mut out = Tensor::empty(x.shape());
@@ -133,7 +133,7 @@ fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> 
     out
 }
 
-/// Element by element over operands that broadcast to `shape`.
+/// Applies `f` to each pair of elements of two operands, both broadcast to `shape`.
 fn zip<T: Element, U: Element>(
     a: &Tensor<T>,
     b: &Tensor<T>,
@@ -149,7 +149,7 @@ fn zip<T: Element, U: Element>(
     out
 }
 
-/// One opcode over operands that broadcast to `shape`.
+/// Applies one opcode to operands that broadcast to `shape`.
 #[inline]
 #[track_caller]
 pub(crate) fn apply<T: Float, const N: usize>(
@@ -160,7 +160,7 @@ pub(crate) fn apply<T: Float, const N: usize>(
     Tensor::pointwise(op, x, &shape)
 }
 
-/// The same where they do not lie in order, or have other shapes.
+/// Applies one opcode to operands of any layout that broadcast to `shape`.
 #[inline(never)]
 #[track_caller]
 fn collected<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
@@ -168,10 +168,10 @@ fn collected<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &S
     Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, shape)
 }
 
-/// One opcode over contiguous operands of equal shape.
+/// Applies one opcode to contiguous operands of equal shape.
 ///
 /// # Safety
-/// The operands are contiguous and have this shape.
+/// The operands must be contiguous and have this shape.
 #[inline]
 unsafe fn in_order<T: Float, const N: usize>(
     op: Opcode,
@@ -203,10 +203,10 @@ fn too_few(op: Opcode, given: usize) -> ! {
     panic!("{op:?} reads {} operands, {given} are given", op.arity())
 }
 
-/// The shape two operands broadcast to.
+/// Returns the shape to which two operands broadcast.
 ///
 /// # Panics
-/// If they do not.
+/// If the shapes do not broadcast.
 #[inline]
 #[track_caller]
 fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
@@ -218,14 +218,14 @@ fn common<T: Element>(op: &str, a: &Tensor<T>, b: &Tensor<T>) -> Shape {
 }
 
 impl<T: Float> Tensor<T> {
-    /// Any pointwise operation of one operand.
+    /// Applies a pointwise operation of one operand.
     #[doc(hidden)]
     #[inline]
     pub fn unary(&self, op: Unary) -> Self {
         Self::pointwise(Opcode::Unary(op), [self], &self.shape())
     }
 
-    /// Any pointwise operation of two operands, with broadcasting.
+    /// Applies a pointwise operation of two operands, with broadcasting.
     ///
     /// # Panics
     /// If the shapes do not broadcast.
@@ -236,10 +236,11 @@ impl<T: Float> Tensor<T> {
         apply(Opcode::Binary(op), [self, other], common(op.name(), self, other))
     }
 
-    /// Any pointwise operation on operands that broadcast to this shape.
+    /// Applies a pointwise operation to operands that broadcast to this shape.
     ///
     /// # Panics
-    /// If one does not, or the operation has another number of operands.
+    /// If an operand does not broadcast to this shape, or the number of operands is not the one that the
+    /// operation reads.
     #[doc(hidden)]
     #[inline]
     #[track_caller]
@@ -253,7 +254,7 @@ impl<T: Float> Tensor<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// min(max(x, low), high)
+    /// Returns each element limited to the range from `low` to `high`: min(max(x, low), high).
     ///
     /// # Panics
     /// If `low > high`.
@@ -273,30 +274,30 @@ impl<T: Number> Tensor<T> {
         }
     }
 
-    /// The greater of two, element by element; NaN if either is NaN. The other is a tensor or a
-    /// number.
+    /// Returns the greater of two elements, element by element; NaN if either is NaN. `other` is a tensor or
+    /// a number.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
+    /// If the shapes do not broadcast, or the result contains the number and the integer type cannot hold it.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn maximum(&self, other: impl Operand<T>) -> Self {
         self.with(Binary::Maximum, other.operand())
     }
 
-    /// The lesser of two, element by element; NaN if either is NaN. The other is a tensor or a
-    /// number.
+    /// Returns the lesser of two elements, element by element; NaN if either is NaN. `other` is a tensor or
+    /// a number.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or a result that is the number does not fit integers.
+    /// If the shapes do not broadcast, or the result contains the number and the integer type cannot hold it.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn minimum(&self, other: impl Operand<T>) -> Self {
         self.with(Binary::Minimum, other.operand())
     }
 
-    /// aᵇ, element by element; the exponent is a tensor or a number. Of integers exactly: 2⁻¹ is no
-    /// integer and panics.
+    /// Computes aᵇ, element by element. The exponent is a tensor or a number. Powers of integers are exact:
+    /// 2⁻¹ is not an integer and panics.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -307,7 +308,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or a power of integers is no integer or does not fit the
+    /// If the shapes do not broadcast, or a power of integers is not an integer or does not fit the
     /// type.
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
@@ -315,7 +316,7 @@ impl<T: Number> Tensor<T> {
         self.with(Binary::Pow, exponent.operand())
     }
 
-    /// x²; of integers exactly.
+    /// Computes x², element by element. Squares of integers are exact.
     ///
     /// # Panics
     /// If the square of an integer does not fit the type.
@@ -327,10 +328,10 @@ impl<T: Number> Tensor<T> {
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $Op:ident as $name:ident: $op:tt ($orders:pat);)*) => {
-        /// Comparisons with a tensor or a number. Every comparison with NaN is false, but for `ne`.
+        /// Comparisons with a tensor or a number. Every comparison with NaN is false, except `ne`.
         ///
-        /// Integers and booleans (as 0 and 1) are compared with a number exactly; for floats the
-        /// number is first rounded to their type.
+        /// Integers and booleans (as 0 and 1) are compared with a number exactly. If the elements are
+        /// floats, the number is first rounded to the element type.
         ///
         /// ```
         /// use wengert_tensor::Tensor;
@@ -360,17 +361,17 @@ macro_rules! comparisons {
     };
 }
 comparisons! {
-    /// a > b
+    /// Returns a > b, element by element.
     Gt as gt: > (Some(Greater));
-    /// a ≥ b
+    /// Returns a ≥ b, element by element.
     Ge as ge: >= (Some(Greater | Equal));
-    /// a < b
+    /// Returns a < b, element by element.
     Lt as lt: < (Some(Less));
-    /// a ≤ b
+    /// Returns a ≤ b, element by element.
     Le as le: <= (Some(Less | Equal));
-    /// a = b, element by element, where `==` compares whole tensors.
+    /// Returns a = b, element by element. The operator `==` compares whole tensors instead.
     Eq as eq: == (Some(Equal));
-    /// a ≠ b, element by element, where `!=` compares whole tensors.
+    /// Returns a ≠ b, element by element. The operator `!=` compares whole tensors instead.
     Ne as ne: != (None | Some(Less | Greater));
 }
 
@@ -432,14 +433,14 @@ macro_rules! operators {
                 self.$method(&x)
             }
         }
-        /// On a panic the tensor is unchanged.
+        /// If the operation panics, the tensor is unchanged.
         impl<T: Number> ops::$Assign<&Tensor<T>> for Tensor<T> {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
                 T::assign(Binary::$Trait, self, other);
             }
         }
-        /// On a panic the tensor is unchanged.
+        /// If the operation panics, the tensor is unchanged.
         impl<T: Number> ops::$Assign<f64> for Tensor<T> {
             #[track_caller]
             fn $assign(&mut self, c: f64) {

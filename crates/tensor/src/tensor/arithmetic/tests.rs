@@ -3,7 +3,7 @@ use crate::kernels::pointwise::meaning;
 use crate::testing::{panic_of, panics_here};
 use smallvec::smallvec;
 
-/// What each operation means, from the standard library.
+/// Computes each operation with the standard library.
 fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));
     let nan = a.is_nan() || b.is_nan();
@@ -52,7 +52,7 @@ fn close<T: Float>(got: T, wanted: f64, what: &str) {
     assert!(ok, "{what}: {got} for {wanted}");
 }
 
-/// The six layouts of a [3, 5] tensor with the same elements, and a scalar and an empty one.
+/// Returns a [3, 5] tensor in six layouts with the same elements, a scalar and an empty tensor.
 fn layouts<T: Float>(seed: usize) -> Vec<Tensor<T>> {
     let numbers =
         [0.3, -1.2, 0.25, 2.0, -0.0, 0.0, 1.0, -3.5, 0.75, f64::NAN, 5.0, 1e-3, -0.4, 8.0, 0.5];
@@ -129,7 +129,7 @@ fn writing_in_place() {
     assert_eq!((x.at(&[7]), other.at(&[7])), (0.0, 16.0));
 }
 
-/// A program of this many steps against the same steps one by one, over layouts and lengths.
+/// Compares a program of several steps with the same steps run one by one, for several layouts and lengths.
 #[test]
 fn programs_equal_single_steps() {
     let program = Program::new(|[a, b, c]| {
@@ -153,7 +153,8 @@ fn programs_equal_single_steps() {
     }
 }
 
-/// A number per row: blocks within a row, across rows, and the first of a row again.
+/// One operand has one number per row. The lengths of rows make blocks that lie within a row, that cross
+/// rows, and that begin at the start of a row again.
 #[test]
 fn programs_with_a_number_for_each_row() {
     let program = Program::new(|[x, s]| [x * s + s]);
@@ -168,9 +169,9 @@ fn programs_with_a_number_for_each_row() {
     }
 }
 
-/// Whole and part runs, several outer indices to a piece, few and many columns, axes of one element,
-/// rows too long for a piece, nothing at all: the bits of the stored result, on one thread and on
-/// several.
+/// Sums have the bits of the sum of the stored result, on one thread and on several. The cases are whole
+/// and partial runs, several outer indices per piece, few and many columns, axes of size 1, rows too long
+/// for a piece, and empty tensors.
 #[test]
 fn sums_over_axes_are_those_of_the_stored_result() {
     let program = Program::new(|[x, y]| [x * y + 0.5]);
@@ -213,7 +214,7 @@ fn sums_over_axes_are_those_of_the_stored_result() {
 
 #[test]
 fn updates_of_several_targets() {
-    // Results that are other targets' old values: a swap, and an input handed through.
+    // Results that are old values of other targets: a swap, and an input returned unchanged.
     let swap = Program::new(|[a, b]| [b, a]);
     let (mut a, mut b) = (Tensor::full(&[500], 1.0), Tensor::full(&[500], 2.0));
     swap.update(&mut [&mut a, &mut b], &[]);
@@ -262,7 +263,7 @@ fn clamp_wants_an_interval() {
     Tensor::ones(&[1]).clamp(2.0, 1.0);
 }
 
-/// Shapes and operands are checked, although this door is for the tape.
+/// The hidden functions for the tape check shapes and operands too.
 #[test]
 fn the_hidden_door_is_checked() {
     let (neg, add) = (Opcode::Unary(Unary::Neg), Opcode::Binary(Binary::Add));

@@ -1,10 +1,10 @@
-//! The methods of one operand: a method for each row of the table of operations.
+//! Methods of one operand. The macro makes one method for each row of the table of operations.
 
 use crate::kernels::Unary;
 use crate::kernels::pointwise::unary_operations;
 use crate::tensor::{Float, Tensor};
 
-/// The method of a tensor; none if the row says `in programs`: then the operators do it.
+/// Makes the method of a tensor. A row marked `in programs` gets no method, because operators compute it.
 macro_rules! method {
     ([programs] $($row:tt)*) => {};
     ([] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {

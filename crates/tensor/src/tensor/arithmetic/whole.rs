@@ -1,4 +1,5 @@
-//! Arithmetic of integers: exact, or a panic that says what does not fit and how to mend it.
+//! Arithmetic of integers. The result is exact, or the operation panics with a message that says what does
+//! not fit and how to correct it.
 
 use super::{Arithmetic, target_shape};
 use crate::kernels::Binary;
@@ -81,7 +82,7 @@ macro_rules! integer_arithmetic {
 }
 integer_arithmetic! { i64 u32 u8 }
 
-/// The least and the largest number of a type.
+/// The smallest and the largest number of an integer type.
 trait Range: Number + Into<i128> {
     const RANGE: [i128; 2];
 }
@@ -90,7 +91,7 @@ fn numbers<T: Element>(x: &Tensor<T>) -> &[T] {
     x.as_slice().unwrap_or_default()
 }
 
-/// Arithmetic with a number outside the range of the type: only the results have to fit.
+/// Computes with a number outside the range of the type. Only the results must fit the type.
 #[track_caller]
 fn outside<T: Range>(
     op: Binary,
@@ -112,7 +113,8 @@ fn outside<T: Range>(
     out
 }
 
-/// The operations on numbers of any size, but for comparisons.
+/// Computes an operation exactly in `i128`; `None` if the result does not fit, and for `Gate` and
+/// comparisons.
 fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
     match op {
         Binary::Add => a.checked_add(b),
@@ -126,18 +128,20 @@ fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
     }
 }
 
-/// aᵇ if it is whole and can be represented.
+/// Returns aᵇ if it is a whole number and fits `i128`.
 fn power(a: i128, b: i128) -> Option<i128> {
     match (a, b) {
         (1, _) => Some(1),
         (-1, _) => Some(if b % 2 == 0 { 1 } else { -1 }),
         (0, 1..) => Some(0),
-        // What has another base overflows long before the exponent does.
+        // With |a| ≥ 2 the power overflows long before the exponent exceeds `u32`. A negative
+        // exponent gives `None`.
         _ => a.checked_pow(b.try_into().ok()?),
     }
 }
 
-/// The number, which must be whole; as the nearest even `i128` where that is not far enough.
+/// Returns the number as an `i128`. Panics if it is not a whole number. A number outside the range of
+/// `i128` gives the nearest even `i128`.
 #[track_caller]
 fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
     match c.whole() {
@@ -151,7 +155,7 @@ fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
     }
 }
 
-/// Says why an operation on integers has no result.
+/// Panics with the reason why an operation on integers has no result.
 #[cold]
 #[track_caller]
 fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Display; 2]) -> ! {

@@ -11,13 +11,16 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
-    /// The convolution (as everywhere in this field: the cross-correlation) of a batch of images
-    /// `[N, C, H, W]` with a weight `[O, C/groups, kh, kw]`, plus a bias `[O]`: `[N, O, H', W']`,
+    /// Computes a convolution over a batch of images. Like other deep-learning libraries, it computes the
+    /// cross-correlation: the kernel is not flipped.
     ///
     /// `y[n, o, i, j] = bias[o] + Σ_{c, p, q} x[n, c, i·stride + p·dilation - before, …]·weight[o, c, p, q]`,
     ///
-    /// where pixels outside the image count as zero and c runs over the channels of o's group.
-    /// Along each axis `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`.
+    /// where pixels outside the image count as zero and c runs over the channels of the group of o.
+    ///
+    /// Shapes: images `[N, C, H, W]`, weight `[O, C/groups, kh, kw]`, bias `[O]`, result `[N, O, H', W']`.
+    /// Along each axis `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`, where `before` and
+    /// `after` are the padding.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -27,7 +30,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit: [`shapes::conv2d`].
+    /// If the shapes do not fit: see [`shapes::conv2d`].
     #[track_caller]
     pub fn conv2d(&self, weight: &Self, bias: Option<&Self>, conv: &Conv) -> Self {
         let (x, w) = (self.shape(), weight.shape());
@@ -37,13 +40,15 @@ impl<T: Float> Tensor<T> {
         let mut out = Self::empty(shape);
         let (x, w, bias) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let bias = bias.as_ref().map(slice);
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut()) }
         out
     }
 
-    /// [`conv2d`](Tensor::conv2d) of signals `[N, C, L]` with a weight `[O, C/groups, k]`:
-    /// `[N, O, L']`. Of `conv`'s pairs the second counts.
+    /// Computes a convolution over a batch of signals, as [`conv2d`](Tensor::conv2d) does over images. It
+    /// uses the second number of each pair of `conv`.
+    ///
+    /// Shapes: signals `[N, C, L]`, weight `[O, C/groups, k]`, bias `[O]`, result `[N, O, L']`.
     ///
     /// # Panics
     /// As [`conv2d`](Tensor::conv2d), with three axes.
@@ -55,13 +60,15 @@ impl<T: Float> Tensor<T> {
         x.conv2d(&weight, bias, &conv.of_signals()).squeeze(2)
     }
 
-    /// The transposed convolution, the adjoint of [`conv2d`](Tensor::conv2d) in its image: from
-    /// `[N, C, H, W]`, a weight `[C, O/groups, kh, kw]` and perhaps a bias `[O]` to
-    /// `[N, O, H', W']` with `H' = (H - 1)·stride - before - after + dilation·(kh - 1) +
-    /// output_padding + 1`.
+    /// Computes a transposed convolution: the adjoint of [`conv2d`](Tensor::conv2d) with respect to its
+    /// images.
     ///
-    /// Several sizes have a convolution of size H; the output padding chooses among them. It is
-    /// below the stride or below the dilation, as in PyTorch.
+    /// Shapes: images `[N, C, H, W]`, weight `[C, O/groups, kh, kw]`, bias `[O]`, result `[N, O, H', W']`
+    /// with `H' = (H - 1)·stride - before - after + dilation·(kh - 1) + output_padding + 1`.
+    ///
+    /// With a stride above 1, convolutions of images of several sizes H' have the same size H. The output
+    /// padding chooses one of these sizes. It must be smaller than the stride or than the dilation, as in
+    /// PyTorch.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -72,7 +79,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit: [`shapes::conv_transpose2d`].
+    /// If the shapes do not fit: see [`shapes::conv_transpose2d`].
     #[track_caller]
     pub fn conv_transpose2d(
         &self,
@@ -84,7 +91,8 @@ impl<T: Float> Tensor<T> {
         let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Tensor::shape));
         let rule = shapes::conv_transpose2d(&x, &w, bias_shape.as_deref(), conv, output_padding);
         let shape = rule.or_panic();
-        // Whole strides of output padding are zeros behind the result: see the tape's function.
+        // The adjoint needs `output_padding < stride`. Whole strides of output padding are appended
+        // to the images as rows and columns of zeros. The tape's function does the same.
         let [h, w] = [0, 1].map(|side| (0, output_padding[side] / conv.stride[side]));
         let x = self.pad(&[(0, 0), (0, 0), h, w], 0);
         let y = x.conv2d_input(weight, [shape[2], shape[3]], conv);
@@ -94,8 +102,10 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// [`conv_transpose2d`](Tensor::conv_transpose2d) of signals `[N, C, L]` with a weight
-    /// `[C, O/groups, k]`: `[N, O, L']`. Of `conv`'s pairs the second counts.
+    /// Computes a transposed convolution of signals, as [`conv_transpose2d`](Tensor::conv_transpose2d) does
+    /// of images. It uses the second number of each pair of `conv`.
+    ///
+    /// Shapes: signals `[N, C, L]`, weight `[C, O/groups, k]`, bias `[O]`, result `[N, O, L']`.
     ///
     /// # Panics
     /// As [`conv_transpose2d`](Tensor::conv_transpose2d), with three axes.
@@ -114,10 +124,11 @@ impl<T: Float> Tensor<T> {
         x.conv_transpose2d(&weight, bias, &conv, [0, output_padding]).squeeze(2)
     }
 
-    /// The adjoint of [`conv2d`](Tensor::conv2d) in its input: for a gradient `[N, O, H', W']` of
-    /// the result, the gradient `[N, C, H, W]` of the images, whose `size` is H and W. It is also
-    /// the transposed convolution, of `size` [`shapes::conv_transpose2d`] with an output padding below
-    /// the stride.
+    /// Computes the gradient of [`conv2d`](Tensor::conv2d) with respect to its images: from a gradient
+    /// `[N, O, H', W']` of the result, the gradient `[N, C, H, W]` of the images. `size` is H and W.
+    ///
+    /// It is also the transposed convolution without bias, if `size` is that of
+    /// [`shapes::conv_transpose2d`] with an output padding below the stride.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -127,7 +138,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit: [`shapes::conv2d_input`].
+    /// If the shapes do not fit: see [`shapes::conv2d_input`].
     #[doc(hidden)]
     #[track_caller]
     pub fn conv2d_input(&self, weight: &Self, size: [usize; 2], conv: &Conv) -> Self {
@@ -136,14 +147,14 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&shape, &w, &gy, conv);
         let mut out = Self::empty(shape);
         let (gy, w) = (self.contiguous(), weight.contiguous());
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut()) }
         out
     }
 
-    /// The adjoint of [`conv2d`](Tensor::conv2d) in its weight: for the images `[N, C, H, W]` and a
-    /// gradient `[N, O, H', W']` of the result, the gradient `[O, C/groups, kh, kw]` of the weight,
-    /// whose `kernel` is kh and kw.
+    /// Computes the gradient of [`conv2d`](Tensor::conv2d) with respect to its weight: from the images
+    /// `[N, C, H, W]` and a gradient `[N, O, H', W']` of the result, the gradient `[O, C/groups, kh, kw]` of
+    /// the weight. `kernel` is kh and kw.
     ///
     /// ```
     /// use wengert_tensor::{Conv, Tensor};
@@ -153,7 +164,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit: [`shapes::conv2d_weight`].
+    /// If the shapes do not fit: see [`shapes::conv2d_weight`].
     #[doc(hidden)]
     #[track_caller]
     pub fn conv2d_weight(&self, gy: &Self, kernel: [usize; 2], conv: &Conv) -> Self {
@@ -162,13 +173,13 @@ impl<T: Float> Tensor<T> {
         let geometry = Geometry::new(&x, &shape, &gy_shape, conv);
         let mut out = Self::empty(shape);
         let (x, gy) = (self.contiguous(), gy.contiguous());
-        // SAFETY: the shapes fit, and the geometry is theirs.
+        // SAFETY: the shapes fit, and the geometry was computed from them.
         unsafe { T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut()) }
         out
     }
 }
 
-/// The numbers of a contiguous tensor.
+/// Returns the elements of a contiguous tensor.
 fn slice<T: Float>(x: &Tensor<T>) -> &[T] {
     x.as_slice().unwrap_or_default()
 }

@@ -1,9 +1,10 @@
-//! The definitions as loops: slow, and what the tests compare with.
+//! The definitions of convolutions as plain loops. They are slow, and the tests compare the kernels with
+//! them.
 
 use super::Geometry;
 use crate::tensor::Float;
 
-/// Calls `f` with the positions of every product in x, w and y.
+/// Calls `f` for every product of the convolution with its positions in x, w and y.
 fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     let [kh, kw] = g.kernel;
     let [out_h, out_w] = g.out;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::panics_here;
 
-/// Whole numbers, so that sums are exact in any order.
+/// Returns whole numbers, so that sums are exact in any order.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     Tensor::from_fn(shape, |i| T::of(((i * 7919 + seed * 104_729) % 23) as f64 - 11.0))
 }
@@ -15,7 +15,7 @@ fn by_hand() {
     assert_eq!(y.shape(), [1, 4, 3, 7]);
     let sum: f32 = y.to_vec().iter().sum();
     let direct = {
-        // Taps at rows 2i - 1 + p, columns j - 2 + 3q.
+        // The kernel elements lie at rows 2i - 1 + p and columns j - 2 + 3q.
         let mut sum = 0.0;
         for o in 0..4 {
             for (i, j) in (0..3i32).flat_map(|i| (0..7i32).map(move |j| (i, j))) {
@@ -55,7 +55,7 @@ fn shapes_that_do_not_fit() {
     );
 }
 
-/// Convolutions of every kind: images, channels of a group (input, result), size, kernel, and how.
+/// Convolutions of every kind: images, channels per group (input, result), size, kernel, and options.
 fn cases() -> Vec<([usize; 7], Conv)> {
     let conv = |stride, padding, dilation, groups| Conv { stride, padding, dilation, groups };
     let plain = Conv::default();
@@ -91,7 +91,7 @@ fn cases() -> Vec<([usize; 7], Conv)> {
     ]
 }
 
-/// x, weight, bias and a gradient for a case.
+/// Returns x, weight, bias and a gradient for a case.
 fn operands<T: Float>(case: &([usize; 7], Conv)) -> [Tensor<T>; 4] {
     let ([n, c, o, h, w, kh, kw], conv) = *case;
     let (c_all, o_all) = (c * conv.groups, o * conv.groups);
@@ -128,7 +128,7 @@ fn kernels_agree_with_the_definition() {
     agrees_with_the_definition::<f64>();
 }
 
-/// Also with fewer instructions than this machine has: the test above, in processes of their own.
+/// Runs the test above in separate processes with smaller instruction sets than the machine has.
 #[test]
 fn kernels_of_other_instruction_sets_agree() {
     let this = std::env::current_exe().unwrap();
@@ -141,7 +141,7 @@ fn kernels_of_other_instruction_sets_agree() {
     }
 }
 
-/// Numbers whose sums depend on the order.
+/// The sums of these numbers depend on the order, so equal bits mean an equal order.
 #[test]
 fn same_bits_for_any_number_of_threads() {
     let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
@@ -169,7 +169,7 @@ fn same_bits_for_any_number_of_threads() {
     }
 }
 
-/// What is not contiguous is read as if it were.
+/// Operands that are not contiguous give the same results as contiguous ones.
 #[test]
 fn layouts() {
     let (x, w) = (numbers::<f32>(&[6, 7, 2, 3], 1), numbers::<f32>(&[3, 2, 4, 3], 2));
@@ -183,14 +183,14 @@ fn layouts() {
     assert!(x.conv2d_weight(&gy, [3, 2], &conv) == dense_x.conv2d_weight(&y, [3, 2], &conv));
 }
 
-/// What one window sees needs no stride that can be multiplied.
+/// With a single window the stride may be so large that multiplying it would overflow.
 #[test]
 fn a_stride_beyond_the_image() {
     let x = Tensor::arange(1.0, 10.0, 1.0).reshape(&[1, 1, 3, 3]);
     let w = Tensor::from([[2.0, 3.0], [5.0, 7.0]]).reshape(&[1, 1, 2, 2]);
     for stride in [5, 1 << 31, u32::MAX as usize / 3, isize::MAX as usize, usize::MAX] {
         let conv = Conv { stride: [stride; 2], padding: [(1, 0), (0, 1)], ..Conv::default() };
-        // The window begins above the image: its lower row sees 1 and 2.
+        // The window begins above the image. Its lower row sees 1 and 2.
         let y = x.conv2d(&w, None, &conv);
         assert_eq!((y.shape(), y.to_vec()), ([1, 1, 1, 1].into(), vec![19.0]), "{stride}");
         let gy = Tensor::full(&[1, 1, 1, 1], 10.0);
@@ -201,7 +201,7 @@ fn a_stride_beyond_the_image() {
     }
 }
 
-/// Planes whose bytes cannot be counted were written to a buffer of no bytes.
+/// If the number of bytes of the planes overflowed, they were once written to a buffer of no bytes.
 #[test]
 fn planes_that_cannot_be_counted_are_refused() {
     let one = Tensor::ones(&[1, 1, 1, 1]);
@@ -232,7 +232,7 @@ fn planes_that_cannot_be_counted_are_refused() {
     );
 }
 
-/// Phases of the stride that no tap meets: their maps are wider than the planes.
+/// Some phases of the stride have no kernel element. Their maps are wider than the planes.
 #[test]
 fn one_tap_of_a_longer_stride() {
     for size in 1..=7usize {
@@ -254,7 +254,7 @@ fn one_tap_of_a_longer_stride() {
     }
 }
 
-/// Without channels there is nothing to sum, however large the kernel.
+/// Without channels the result is the bias, however large the kernel is.
 #[test]
 fn no_channels_give_the_bias() {
     let conv = Conv::default().padding(1 << 20);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{layouts, naive, panics_here};
 
-/// An index tensor whose numbers lie below `size`, in a layout that is not contiguous.
+/// Returns an index tensor with numbers below `size` that is not contiguous.
 fn some_indices(shape: &[usize], size: usize) -> Tensor<i64> {
     let mut wide = shape.to_vec();
     wide.push(2);
@@ -232,7 +232,7 @@ fn panics_name_op_shape_and_caller() {
     );
 }
 
-/// The totals of what is added to each place, in `i128`.
+/// Returns the total at each position in `i128`.
 fn totals<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) -> Vec<i128> {
     let mut totals: Vec<i128> = before.iter().map(|&x| x.into()).collect();
     for &(place, x) in added {
@@ -241,13 +241,14 @@ fn totals<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) -> Vec<i12
     totals
 }
 
-/// `index_add`, `scatter_add` and their forms in place: each total, or a refusal if one does not fit.
+/// Checks `index_add`, `scatter_add` and their in-place forms: they give each total, or panic if a total
+/// does not fit the type.
 fn adds_exactly<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) {
     let wanted: Option<Vec<T>> = totals(before, added).into_iter().map(T::exactly).collect();
     let x = Tensor::from(before.to_vec());
     let index = Tensor::from(added.iter().map(|&(place, _)| place as i64).collect::<Vec<_>>());
     let parts = Tensor::from(added.iter().map(|&(_, part)| part).collect::<Vec<T>>());
-    // Along the last axis, and in rows of two.
+    // Along the last axis, and with rows of two elements.
     let twice = |x: &Tensor<T>| Tensor::stack(&[x, x], 1);
     let (wide, wide_parts) = (twice(&x), twice(&parts));
     let rows = |index: &Tensor<i64>| Tensor::stack(&[index, index], 1);
@@ -281,25 +282,25 @@ fn adds_exactly<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) {
 fn sums_of_integers_are_refused_only_if_a_total_does_not_fit() {
     const MAX: i64 = i64::MAX;
     const MIN: i64 = i64::MIN;
-    // On the way beyond the type, and back.
+    // An intermediate sum does not fit the type, but the total does.
     adds_exactly(&[MAX, 0], &[(0, 1), (0, -1)]);
     adds_exactly(&[MIN, 5], &[(0, -1), (1, 2), (0, 1)]);
     adds_exactly(&[MAX], &[(0, MAX), (0, MAX), (0, -MAX), (0, -MAX)]);
     adds_exactly(&[MIN], &[(0, MIN), (0, MIN), (0, MAX), (0, MAX), (0, 2)]);
     adds_exactly(&[0, -1], &[(1, MIN), (0, MAX), (1, MAX), (0, 1), (0, MIN), (1, 3)]);
-    // The total is one beyond, or wraps as a whole.
+    // The total exceeds the range by one, or wraps around completely.
     adds_exactly(&[MAX, 0], &[(0, 1)]);
     adds_exactly(&[MAX, 0], &[(0, 2), (0, -1)]);
     adds_exactly(&[0, MIN], &[(1, 1), (1, -2)]);
     adds_exactly(&[0], &[(0, MIN), (0, MIN)]);
     adds_exactly(&[0], &[(0, MAX), (0, MAX), (0, 2)]);
-    // Types without a sign never come back.
+    // Sums of unsigned types never decrease, so a sum that left the range stays outside.
     adds_exactly(&[250u8, 0], &[(0, 5), (1, 255)]);
     adds_exactly(&[250u8, 0], &[(0, 5), (0, 1)]);
     adds_exactly(&[200u8], &[(0, 200), (0, 200), (0, 168)]);
     adds_exactly(&[u32::MAX - 1], &[(0, 1)]);
     adds_exactly(&[u32::MAX], &[(0, 1), (0, u32::MAX)]);
-    // At random.
+    // Random numbers.
     let mut state = 1u64;
     let mut next = || {
         state =
@@ -314,7 +315,7 @@ fn sums_of_integers_are_refused_only_if_a_total_does_not_fit() {
     }
 }
 
-/// Each place gets one number: there are no sums on the way.
+/// Each position gets exactly one number, so there are no intermediate sums.
 #[test]
 fn slices_of_integers_are_added_exactly() {
     let mut x = Tensor::from([i64::MAX, i64::MIN, 3]);

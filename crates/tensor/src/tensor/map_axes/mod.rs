@@ -13,11 +13,11 @@ impl<T: Float> Tensor<T> {
         maps.iter().fold(self.clone(), |x, (axis, map)| x.map_axis(*axis, map))
     }
 
-    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i, weight)
-    /// of the map's row o.
+    /// Applies a linear map along one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries
+    /// (i, weight) of row o of the map.
     ///
     /// # Panics
-    /// If there is no such axis, or it has another size than the map takes.
+    /// If the tensor has no such axis, or the size of the axis is not [`AxisMap::inputs`].
     #[track_caller]
     pub fn map_axis(&self, axis: isize, map: &AxisMap) -> Self {
         let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
@@ -25,11 +25,11 @@ impl<T: Float> Tensor<T> {
         self.mapped(axis, map.rows(false))
     }
 
-    /// The adjoint of [`Tensor::map_axis`], from the axis the map makes to the axis it takes:
-    /// `y[…, i, …] += weight·self[…, o, …]` for every entry.
+    /// Applies the transpose of a linear map along one axis: `y[…, i, …] += weight·self[…, o, …]` for every
+    /// entry (i, weight) of every row o. It is the adjoint of [`Tensor::map_axis`].
     ///
     /// # Panics
-    /// If there is no such axis, or it has another size than the map makes.
+    /// If the tensor has no such axis, or the size of the axis is not [`AxisMap::outputs`].
     #[track_caller]
     pub fn map_axis_transposed(&self, axis: isize, map: &AxisMap) -> Self {
         let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());

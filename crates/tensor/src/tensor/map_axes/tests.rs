@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{layouts, naive, panics_here};
 
-/// Rows of none, one and several entries, some for the same input.
+/// Returns a map with rows of no, one and several entries, some of which have the same input.
 fn some_map(inputs: usize) -> AxisMap {
     let row = |o: usize| {
         let entries = if inputs == 0 { 0 } else { (o * 3) % 5 };
@@ -94,7 +94,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
     );
 }
 
-/// Inputs are kept in 32 bits.
+/// The indices of inputs are stored in 32 bits.
 #[test]
 fn more_inputs_than_an_axis_has() {
     panics_here("AxisMap: 4294967296 inputs: no axis has more than 4294967295 indices", || {

@@ -1,5 +1,5 @@
-//! Matrix products of tensors: which axes are the matrix, which are the batch, and how few calls
-//! of the kernel they take.
+//! Matrix products of tensors: finds the axes of the matrices and of the batch, and merges a batch into
+//! one call of the kernel where that is possible.
 
 #[cfg(test)]
 mod tests;
@@ -10,7 +10,7 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
 impl<T: Float> Tensor<T> {
-    /// The matrix product: `y[…, i, j] = Σₖ self[…, i, k]·other[…, k, j]`.
+    /// Computes the matrix product `y[…, i, j] = Σₖ self[…, i, k]·other[…, k, j]`.
     ///
     /// | `self` | `other` | result |
     /// |---|---|---|
@@ -20,7 +20,7 @@ impl<T: Float> Tensor<T> {
     /// | `[m, k]` | `[k, n]` | `[m, n]` |
     /// | `[…, m, k]` | `[…, k, n]` | `[…, m, n]`, leading axes broadcast |
     ///
-    /// Transposed operands, and any other strides, are read where they lie.
+    /// Transposed operands, and operands with any other strides, are read in place, without a copy.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -36,8 +36,9 @@ impl<T: Float> Tensor<T> {
         self.matmul_t(other, false, false)
     }
 
-    /// [`matmul`](Tensor::matmul), each operand's last two axes read transposed where its flag
-    /// says so: `matmul_t(b, true, false)` is `aᵀ·b`. A vector has nothing to transpose.
+    /// Computes the matrix product as [`matmul`](Tensor::matmul) does, with the last two axes of `self`
+    /// transposed if `ta` is true and those of `other` if `tb` is true: `a.matmul_t(&b, true, false)` is
+    /// `aᵀ·b`. The flags have no effect on vectors.
     ///
     /// # Panics
     /// As [`matmul`](Tensor::matmul).
@@ -45,14 +46,14 @@ impl<T: Float> Tensor<T> {
     pub fn matmul_t(&self, other: &Self, ta: bool, tb: bool) -> Self {
         let shape = shapes::matmul(&self.shape(), &other.shape(), ta, tb).or_panic();
         if self.rank() > 2 && other.rank() == 2 && !ta {
-            // Batches share the right operand: their rows are rows of one product.
+            // All matrices of the batch share the right operand, so their rows form one left matrix.
             return self.flatten(0, -2).matmul_t(other, false, tb).with_shape(shape);
         }
         let (a, b) = (operand(self, true, ta), operand(other, false, tb));
         let batch = Shape::new(&shape[..self.rank().max(other.rank()).saturating_sub(2)]);
         let mut out = Self::empty(shape);
         if out.numel() > 0 {
-            // SAFETY: the shapes fit, and the result was just made for theirs.
+            // SAFETY: the shapes fit, and the result was allocated with the shape of the product.
             unsafe { product(&a, &b, &batch, out.fresh_mut()) }
         }
         out

@@ -3,12 +3,12 @@ use crate::shapes;
 use crate::tensor::Tensor;
 use crate::testing::{naive, panics_here};
 
-/// Small whole numbers: products and sums are exact.
+/// Returns small whole numbers, so that products and sums are exact.
 fn numbers(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| ((i * 7919 + shape.len()) % 13) as f64 - 6.0)
 }
 
-/// The same numbers in other layouts.
+/// Returns the same numbers in several layouts.
 fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
     let mut out = vec![("contiguous", x.clone())];
     let rank = x.rank() as isize;
@@ -19,7 +19,7 @@ fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
         out.push(("batch last", x.transpose(0, -1).copied().transpose(0, -1)));
     }
     let shape = x.shape();
-    // Every second column of a wider tensor, backwards.
+    // Every second column of a wider tensor, in reverse order.
     let wide: Shape = shape.with(shape.rank() - 1, 2 * shape[shape.rank() - 1] + 1);
     let last = shape.rank() - 1;
     let mut spread = Tensor::<f64>::zeros_of(&wide);
@@ -30,7 +30,8 @@ fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
     let mut steps = Strides::row_major(&wide);
     steps[last] = -2;
     if x.numel() > 0 {
-        // SAFETY: from the last column two to the left, as often as there were columns.
+        // SAFETY: the view starts at column `wide[last] - 1` and goes two columns to the left per index, so
+        // its columns lie within `spread`.
         out.push(("backwards", unsafe { spread.view(shape, steps, wide[last] as isize - 1) }));
     }
     out
@@ -38,7 +39,7 @@ fn layouts(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
 
 fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
     let shape = shapes::matmul(&a.shape(), &b.shape(), ta, tb).unwrap();
-    // As matrices with batch axes.
+    // Convert the operands to matrices with batch axes.
     let x = if a.rank() == 1 {
         a.unsqueeze(0)
     } else if ta {
@@ -110,7 +111,7 @@ fn vectors_and_matrices() {
             check(&x.transpose(0, 1).copied(), &y.transpose(0, 1).copied(), true, true);
         }
     }
-    // A vector has nothing to transpose.
+    // The flags have no effect on vectors.
     check(&numbers(&[5]), &numbers(&[5]), true, true);
 }
 
@@ -140,9 +141,9 @@ fn batches_broadcast() {
             check(&x, &y.transpose(-1, -2).copied(), false, true);
         }
     }
-    // Many small ones go to several threads.
+    // Many small products are distributed to several threads.
     check(&numbers(&[300, 16, 17]), &numbers(&[300, 17, 16]), false, false);
-    // Operands that are themselves repeated.
+    // Operands that are broadcast views.
     let (x, y) = (numbers(&[4, 5]), numbers(&[5, 3]));
     let one = x.matmul(&y).to_vec();
     let many = x.broadcast_to(&[6, 4, 5]).matmul(&y.broadcast_to(&[6, 5, 3]));

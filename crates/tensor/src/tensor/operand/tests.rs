@@ -1,7 +1,7 @@
 use crate::Tensor;
 use crate::testing::panic_of;
 
-/// Checks how the message of a panic begins, and that it points at this file.
+/// Checks how the message of a panic begins, and that its location is in this file.
 #[track_caller]
 fn panics(message: &str, f: impl FnOnce()) {
     let panic = panic_of(f);
@@ -11,7 +11,7 @@ fn panics(message: &str, f: impl FnOnce()) {
 
 const FAR: i64 = (1 << 53) + 1;
 
-/// Beyond 2⁵³ an integer and the nearest `f64` are not the same number.
+/// Beyond 2⁵³ an integer and the nearest `f64` may differ.
 #[test]
 fn integers_meet_integers_exactly() {
     let x = Tensor::from([FAR - 1, FAR, FAR + 1]);
@@ -30,7 +30,7 @@ fn integers_meet_integers_exactly() {
     assert_eq!(x.pad(&[(1, 0)], FAR).to_vec(), [FAR, FAR - 1, FAR, FAR + 1]);
 }
 
-/// Literals without a type, typed integers of every kind, tensors by reference and by value.
+/// Literals without a type suffix, integers of every type, tensors by reference and by value.
 #[test]
 fn every_kind_of_operand() {
     let x = Tensor::from([-1.0, 0.0, 2.0]);
@@ -46,7 +46,7 @@ fn every_kind_of_operand() {
     assert_eq!(Tensor::from([3u8, 7]).eq(7u8).to_vec(), [false, true]);
     assert_eq!(Tensor::from([3u32, 7]).eq(7u32).to_vec(), [false, true]);
     assert_eq!(Tensor::from([true, false]).eq(false).to_vec(), [false, true]);
-    // A receiver that is a reference, and the whole tensor.
+    // The receiver is a reference.
     let y = &x;
     assert_eq!(y.eq(y).to_vec(), [true; 3]);
     assert_eq!(y.ne(2).to_vec(), [true, true, false]);
@@ -55,7 +55,7 @@ fn every_kind_of_operand() {
 
 #[test]
 fn integers_are_rounded_for_floats() {
-    // 2²⁴ + 1 is no `f32`.
+    // 2²⁴ + 1 is not an `f32`.
     let x = Tensor::from([16_777_216f32]);
     assert_eq!(x.eq(16_777_217).to_vec(), [true]);
     assert_eq!(x.maximum(16_777_219).to_vec(), [16_777_220f32]);
@@ -69,7 +69,7 @@ fn greater_and_lesser_numbers() {
     let y = x.minimum(0.5).to_vec();
     assert!(y[0].is_nan() && y[1..] == [-1.0, 0.5], "{y:?}");
     assert!(x.maximum(f64::NAN).to_vec().iter().all(|x| x.is_nan()));
-    // Only the results have to fit.
+    // Only the results must fit the type.
     let bytes = Tensor::from([0u8, 200]);
     assert_eq!(bytes.maximum(-1).to_vec(), [0, 200]);
     assert_eq!(bytes.minimum(300).to_vec(), [0, 200]);
@@ -88,7 +88,7 @@ fn powers_with_numbers() {
     assert_eq!(x.square().to_vec(), [4.0, 9.0]);
     let y = x.pow(0.5).to_vec();
     assert!(y[0].is_nan() && (y[1] - 3f32.sqrt()).abs() < 1e-6, "{y:?}");
-    // An exponent beyond `i32`, on a base that is not 1 by more than a rounding error.
+    // The exponent exceeds `i32`, and the base differs from 1 by one rounding error.
     let growth = Tensor::from([1.0 + f64::EPSILON]).pow(1i64 << 33).item();
     assert!((growth - (f64::EPSILON * 2f64.powi(33)).exp()).abs() < 1e-12, "{growth}");
     let whole = Tensor::from([-3i64, 2]);
@@ -114,7 +114,7 @@ fn choices_between_numbers() {
     let x = Tensor::from([1i64, 2]);
     assert_eq!(Tensor::where_(&which, &x, 0), Tensor::from([[1, 2], [0, 0]]));
     assert_eq!(Tensor::where_(&which, 7, x.clone()), Tensor::from([[7, 7], [1, 2]]));
-    // The value may be a tensor, and larger.
+    // The value may be a tensor, also one that is larger than `x`.
     let y = x.masked_fill(&which, &Tensor::from([8i64, 9]));
     assert_eq!(y, Tensor::from([[8, 9], [1, 2]]));
     let flags = Tensor::from([true, false]);
@@ -139,7 +139,7 @@ fn means_as_numbers() {
     assert_eq!(Tensor::from([255u8, 0]).mean_all(), 127.5);
     // 2⁵³ + 1.5: the nearest `f64` is 2⁵³ + 2.
     assert_eq!(Tensor::from([FAR, FAR + 1]).mean_all(), (FAR + 1) as f64);
-    // Computed as the type does: 0.1f32 three times.
+    // The mean is computed in the element type: 0.1f32 three times.
     let third = (0.1f32 + 0.1 + 0.1) / 3.0;
     assert_eq!(Tensor::from([0.1f32; 3]).mean_all(), f64::from(third));
     assert!(Tensor::zeros([0, 3]).mean_all().is_nan());

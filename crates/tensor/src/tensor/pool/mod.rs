@@ -1,5 +1,6 @@
-//! Pooling: what is left of the windows that slide over images. The maximum is the position of an
-//! element, and then the element there; averages are linear maps along one axis after the other.
+//! Pooling: the maximum or the average of each window that slides over an image. Max pooling finds the
+//! position of an element and reads the element there. Average pooling applies a linear map along one axis
+//! after the other.
 
 #[cfg(test)]
 mod tests;
@@ -11,10 +12,10 @@ use crate::maps::{adaptive_average_maps, average_maps};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
-/// Pooling over the last two axes, height and width.
+/// Pooling over the last two axes, which are height and width.
 impl<T: Float> Tensor<T> {
-    /// The greatest element of each window: `[…, C, H, W]` → `[…, C, H', W']`. Padding is -∞ and
-    /// never the result. NaN counts as the greatest.
+    /// Computes the maximum of each window (max pooling): `[…, C, H, W]` → `[…, C, H', W']`. Padding counts
+    /// as -∞ and is never the result. NaN counts as the greatest element.
     ///
     /// ```
     /// use wengert_tensor::{Pool, Tensor};
@@ -24,14 +25,14 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, or if the windows do not fit: see [`Pool`].
+    /// If the tensor has fewer than three axes, or the windows do not fit: see [`Pool`].
     #[track_caller]
     pub fn max_pool2d(&self, pool: &Pool) -> Self {
         self.max_pool2d_with_indices(pool).0
     }
 
-    /// [`max_pool2d`](Tensor::max_pool2d), and the position of each result in its image, counted
-    /// row by row: of equal elements the first.
+    /// Returns the result of [`max_pool2d`](Tensor::max_pool2d) and the position of each maximum in its
+    /// image, counted row by row. Of equal elements the first counts.
     ///
     /// ```
     /// use wengert_tensor::{Pool, Tensor};
@@ -49,11 +50,12 @@ impl<T: Float> Tensor<T> {
         self.maxima([Windows::sliding(pool, 0), Windows::sliding(pool, 1)], shape)
     }
 
-    /// The greatest elements of so many windows that together cover each image: window o of m
-    /// goes from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With their positions.
+    /// Computes the maximum of each of a given number of windows that together cover an image, and the
+    /// position of each maximum: `[…, C, H, W]` → `[…, C, H', W']`, where `size` is H' and W'. Along an axis
+    /// of n elements, window o of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
     ///
     /// # Panics
-    /// With fewer than three axes, or if height or width is 0.
+    /// If the tensor has fewer than three axes, or height or width is 0.
     #[track_caller]
     pub fn adaptive_max_pool2d_with_indices(&self, size: impl Into<Pair>) -> (Self, Tensor<i64>) {
         let op = "adaptive_max_pool2d";
@@ -61,11 +63,12 @@ impl<T: Float> Tensor<T> {
         self.maxima([Windows::Adaptive; 2], shape)
     }
 
-    /// [`adaptive_max_pool2d_with_indices`](Tensor::adaptive_max_pool2d_with_indices) without the
-    /// positions.
+    /// Computes the maximum of each of a given number of windows that together cover an image, without the
+    /// positions that
+    /// [`adaptive_max_pool2d_with_indices`](Tensor::adaptive_max_pool2d_with_indices) returns.
     ///
     /// # Panics
-    /// With fewer than three axes, or if height or width is 0.
+    /// If the tensor has fewer than three axes, or height or width is 0.
     #[track_caller]
     pub fn adaptive_max_pool2d(&self, size: impl Into<Pair>) -> Self {
         self.adaptive_max_pool2d_with_indices(size).0
@@ -85,7 +88,7 @@ impl<T: Float> Tensor<T> {
         (values, positions)
     }
 
-    /// The mean of each window: `[…, C, H, W]` → `[…, C, H', W']`.
+    /// Computes the mean of each window (average pooling): `[…, C, H, W]` → `[…, C, H', W']`.
     ///
     /// ```
     /// use wengert_tensor::{Pool, Tensor};
@@ -98,15 +101,16 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, if the pool has a dilation, or its windows do not fit: see
+    /// If the tensor has fewer than three axes, the pool has a dilation, or its windows do not fit: see
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool2d(&self, pool: &Pool) -> Self {
         self.map_axes(&average_maps("avg_pool2d", &self.shape(), pool).or_panic())
     }
 
-    /// The means of so many windows that together cover each image: window o of m goes from
-    /// ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    /// Computes the mean of each of a given number of windows that together cover an image:
+    /// `[…, C, H, W]` → `[…, C, H', W']`, where `size` is H' and W'. Along an axis of n elements, window o
+    /// of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -115,7 +119,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, or if height or width is 0.
+    /// If the tensor has fewer than three axes, or height or width is 0.
     #[track_caller]
     pub fn adaptive_avg_pool2d(&self, size: impl Into<Pair>) -> Self {
         let size = size.into().0;
@@ -126,22 +130,22 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// [`max_pool2d`](Tensor::max_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
-    /// number of each pair of the pool.
+    /// Computes the maximum of each window of signals, as [`max_pool2d`](Tensor::max_pool2d) does of images:
+    /// `[…, C, L]` → `[…, C, L']`. It uses the second number of each pair of the pool.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    /// If the tensor has fewer than two axes, or the windows do not fit: see [`Pool`].
     #[track_caller]
     pub fn max_pool1d(&self, pool: &Pool) -> Self {
         shapes::pool1d("max_pool1d", &self.shape(), pool).or_panic();
         self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
-    /// [`avg_pool2d`](Tensor::avg_pool2d) of signals, `[…, C, L]` → `[…, C, L']`, by the second
-    /// number of each pair of the pool.
+    /// Computes the mean of each window of signals, as [`avg_pool2d`](Tensor::avg_pool2d) does of images:
+    /// `[…, C, L]` → `[…, C, L']`. It uses the second number of each pair of the pool.
     ///
     /// # Panics
-    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// If the tensor has fewer than two axes, the pool has a dilation, or its windows do not fit: see
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool1d(&self, pool: &Pool) -> Self {
@@ -150,34 +154,34 @@ impl<T: Float> Tensor<T> {
         self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
-    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    /// Computes the mean of each of `size` windows that together cover a signal:
+    /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the last is empty.
+    /// If the tensor has fewer than two axes, or the last axis is empty.
     #[track_caller]
     pub fn adaptive_avg_pool1d(&self, size: usize) -> Self {
         shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size).or_panic();
         self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
     }
 
-    /// The greatest elements of so many windows that together cover each signal:
+    /// Computes the maximum of each of `size` windows that together cover a signal:
     /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the last is empty.
+    /// If the tensor has fewer than two axes, or the last axis is empty.
     #[track_caller]
     pub fn adaptive_max_pool1d(&self, size: usize) -> Self {
         shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size).or_panic();
         self.unsqueeze(-2).adaptive_max_pool2d([1, size]).squeeze(-2)
     }
 
-    /// For each number of the index the element at that position of its image, whose last two
-    /// axes count as one: `y[…, o] = self[…, index[…, o]]`. The adjoint is
-    /// [`Tensor::max_unpool2d`].
+    /// Reads one element of an image for each position in `index`: `y[…, o] = self[…, index[…, o]]`, where
+    /// the last two axes count as one. The adjoint is [`Tensor::max_unpool2d`].
     ///
     /// # Panics
-    /// If the shapes differ in another than the last two axes, or a number is negative or leads
-    /// outside.
+    /// If the shapes differ in an axis before the last two, or a position is negative or lies outside the
+    /// image.
     #[doc(hidden)]
     #[track_caller]
     pub fn pick2d(&self, index: &Tensor<i64>) -> Self {
@@ -197,12 +201,14 @@ impl<T: Float> Tensor<T> {
         out
     }
 
-    /// Images of zeros of this size, to which each element is added at its position: with the
-    /// indices of [`max_pool2d_with_indices`](Tensor::max_pool2d_with_indices) its partial inverse
-    /// and, since what comes to the same place is summed, the adjoint of [`Tensor::pick2d`].
+    /// Returns images of zeros of this size, to which each element of `self` is added at its position in
+    /// `index`. Elements with the same position are summed.
+    ///
+    /// With the positions that [`max_pool2d_with_indices`](Tensor::max_pool2d_with_indices) returns, it is a
+    /// partial inverse of max pooling. It is the adjoint of [`Tensor::pick2d`].
     ///
     /// # Panics
-    /// If the index has another shape, or a number is negative or leads outside.
+    /// If the index has another shape than `self`, or a position is negative or lies outside the image.
     #[track_caller]
     pub fn max_unpool2d(&self, index: &Tensor<i64>, size: impl Into<Pair>) -> Self {
         let own = self.shape();

@@ -1,12 +1,13 @@
 use super::*;
 use crate::testing::{naive, panics_here};
 
-/// Numbers in no order, many of them equal.
+/// Returns unordered numbers, many of them equal.
 fn image(shape: &[usize], distinct: usize) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| ((i * 7919 + i / 3) % distinct) as f64 - distinct as f64 / 2.0)
 }
 
-/// Kernel, stride, padding, dilation, for every combination of the two modes.
+/// Returns pools with several kernels, strides, paddings and dilations, for every combination of the two
+/// flags.
 fn pools() -> Vec<Pool> {
     let table = [
         ([2, 2], [2, 2], [0, 0], [1, 1]),
@@ -38,15 +39,15 @@ fn pools() -> Vec<Pool> {
 
 const SIZES: [[usize; 2]; 6] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 40]];
 
-/// Every place of a window along one axis, as it is defined, padding included: positions from the
-/// start of the image on.
+/// Returns every position of a window along one axis by the definition, including padding. Positions count
+/// from the start of the image.
 fn places(pool: &Pool, side: usize, o: usize) -> Vec<isize> {
     let start = (o * pool.stride[side]) as isize - pool.padding[side] as isize;
     (0..pool.kernel[side]).map(|k| start + (k * pool.dilation[side]) as isize).collect()
 }
 
-/// How many windows, by trying: each must end within the padded axis, or in ceil mode start before
-/// the padding behind it while the one before has not reached its end.
+/// Counts the windows by trial. Each window must end within the padded axis. In ceil mode it must start
+/// before the padding after the image, and the window before it must not have reached the end.
 fn count(pool: &Pool, side: usize, n: usize) -> usize {
     let (n, padding) = (n as isize, pool.padding[side] as isize);
     let span = (pool.dilation[side] * (pool.kernel[side] - 1)) as isize;
@@ -257,14 +258,14 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
         "pick2d: index 24 does not lie in 0..24, the last two axes of shape [2, 3, 4, 6] counted as one",
         || drop(x.pick2d(&Tensor::full_of(&[2, 3, 1, 1], 24))),
     );
-    // Of windows with gaps none may lie in the padding alone.
+    // No window with gaps may have all its elements in the padding.
     assert!(
         shapes::pool2d("", &[1, 9, 1], &Pool::new([1, 2]).padding([0, 1]).dilation([1, 2]))
             .is_err()
     );
 }
 
-/// Numbers from the ends of their type, where the first window alone meets the image.
+/// Tests the largest options, with which only the first window has elements in the image.
 #[test]
 fn windows_beyond_the_image() {
     let x = Tensor::from([[1.0, 7.0, 3.0], [4.0, 5.0, 6.0], [9.0, 8.0, 2.0]]).unsqueeze(0);

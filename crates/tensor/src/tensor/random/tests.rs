@@ -4,7 +4,7 @@ use crate::testing::panics_here;
 use rand::TryRng;
 use rand::rand_core::Infallible;
 
-/// Mean and variance of n numbers lie within five standard errors of those of the distribution.
+/// Checks that mean and variance of n numbers lie within five standard errors of those of the distribution.
 fn assert_moments(x: &[f64], mean: f64, variance: f64, kurtosis: f64) {
     let n = x.len() as f64;
     let m = x.iter().sum::<f64>() / n;
@@ -22,13 +22,13 @@ fn uniform_numbers() {
     assert_moments(&numbers, 1.0, 16.0 / 12.0, 1.8);
     let y = Tensor::<f64>::uniform_of(&[100_001], 0.0, 1.0, &mut rng);
     assert_moments(&y.to_vec(), 0.5, 1.0 / 12.0, 1.8);
-    // One word each, so a part can be made again.
+    // Each number takes one word of the generator, so a part can be generated again.
     let tail = Tensor::uniform(&[7], -1.0, 3.0, &mut Philox::from_state([11, 0, 1001]));
     assert_eq!(tail.to_vec(), x.to_vec()[1001..1008]);
     assert_eq!(rng.state()[2], 100_100 + 2 * 100_001);
 }
 
-/// The bits themselves: they must not change.
+/// The bits of the numbers must not change.
 #[test]
 fn uniform_bits_are_fixed() {
     let x = Tensor::uniform(&[4], 0.0, 1.0, &mut Philox::new(0));
@@ -90,7 +90,7 @@ fn permutations() {
     assert_ne!(x[..5], [0, 1, 2, 3, 4]);
     x.sort_unstable();
     assert!(x.iter().enumerate().all(|(i, &x)| x == i as i64));
-    // Each of the six orders of three as often as the others.
+    // All six orders of three numbers must be equally frequent.
     let mut counts = [0; 27];
     for _ in 0..6000 {
         let x = Tensor::permutation(3, &mut rng).to_vec();

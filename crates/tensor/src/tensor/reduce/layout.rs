@@ -1,4 +1,4 @@
-//! Bringing any layout and any set of axes to the kernels' form `[outer, n, inner]`.
+//! Brings any layout and any set of reduced axes to the form that kernels read: `[outer, n, inner]`.
 
 use crate::kernels::reduce::Sizes;
 use crate::kernels::reduce::plain::{self, Whole};
@@ -10,37 +10,38 @@ use std::cmp::Reverse;
 
 type Axes = SmallVec<[usize; MAX_RANK]>;
 
-/// A reduction of some axes of a tensor: what is reduced, what is kept, and in which order the
-/// axes are best read.
+/// A reduction of some axes of a tensor: which axes are reduced, which are kept, and in which order the
+/// axes are read.
 pub struct Reduction {
     shape: Shape,
     chosen: [bool; MAX_RANK],
     /// The shape of the result.
     out: Shape,
-    /// The axes that have more than one element, outermost first, in the order they are read.
+    /// The axes whose size is not 1, outermost first, in the order in which they are read.
     order: Axes,
 }
 
 impl Reduction {
-    /// `keepdim`: reduced axes stay, with one element.
+    /// Returns a reduction of the axes in `reduced`. `keepdim` keeps the reduced axes with size 1.
     pub fn new<T: Element>(x: &Tensor<T>, reduced: &Reduced, keepdim: bool) -> Self {
         let out = if keepdim { reduced.kept } else { reduced.dropped };
         Self::onto(x, reduced.chosen, out)
     }
 
-    /// The same with the result's shape given; kept axes appear there in their order.
+    /// Returns a reduction of the `chosen` axes to a result of shape `out`, in which the kept axes appear
+    /// in their order.
     pub fn onto<T: Element>(x: &Tensor<T>, chosen: [bool; MAX_RANK], out: Shape) -> Self {
         let shape = x.shape();
         let mut order: Axes = (0..shape.rank()).filter(|&axis| shape[axis] != 1).collect();
         if !x.is_contiguous() {
-            // In the order of memory a transposed tensor needs no copy.
+            // If the axes are read in the order of memory, a transposed tensor needs no copy.
             let strides = x.strides();
             order.sort_by_key(|&axis| Reverse(strides[axis].unsigned_abs()));
         }
         Reduction { shape, chosen, out, order }
     }
 
-    /// How many numbers become one.
+    /// Returns the number of elements that are reduced to one result.
     pub fn count(&self) -> usize {
         self.shape
             .iter()
@@ -50,7 +51,8 @@ impl Reduction {
             .product()
     }
 
-    /// Sizes of neighbouring axes that are all reduced, or all kept, as one.
+    /// Merges neighbouring axes that are all reduced, or all kept, into groups: the size of each group and
+    /// whether it is reduced.
     fn groups(&self) -> SmallVec<[(usize, bool); MAX_RANK]> {
         let mut groups = SmallVec::<[(usize, bool); MAX_RANK]>::new();
         for &axis in &self.order {
@@ -62,7 +64,7 @@ impl Reduction {
         groups
     }
 
-    /// The numbers, one after the other in the order chosen here.
+    /// Returns the elements of `x` as a contiguous tensor, with the axes in the order of this reduction.
     fn source<T: Element>(&self, x: &Tensor<T>) -> Tensor<T> {
         assert!(x.shape() == self.shape, "this reduction was made for another tensor");
         if x.is_contiguous() && self.order.is_sorted() {
@@ -72,9 +74,8 @@ impl Reduction {
         let sizes: Shape = self.order.iter().map(|&axis| self.shape[axis]).collect();
         let steps: SmallVec<[isize; MAX_RANK]> =
             self.order.iter().map(|&axis| strides[axis]).collect();
-        // SAFETY: the same axes in another order (of this shape, as was checked) lead to the same
-        // elements; those left out have
-        // one element (a tensor with none takes another way).
+        // SAFETY: the shape was checked. The same axes in another order reach the same elements.
+        // The axes that are left out have size 1 (callers treat tensors without elements before).
         unsafe { x.view(sizes, Strides::new(&steps), 0) }.contiguous()
     }
 
@@ -82,7 +83,7 @@ impl Reduction {
         self.order.iter().copied().filter(|&axis| !self.chosen[axis])
     }
 
-    /// Makes the result: `fill` writes it with the kept axes in the order they are read.
+    /// Allocates the result and lets `fill` write it with the kept axes in the order in which they are read.
     fn result<U: Element>(&self, fill: impl FnOnce(&mut [U])) -> Tensor<U> {
         if self.kept().is_sorted() {
             let mut out = Tensor::empty(self.out);
@@ -93,7 +94,7 @@ impl Reduction {
         let mut out = Tensor::empty(read.iter().map(|&axis| self.shape[axis]).collect());
         fill(out.fresh_mut());
         assert_eq!(out.numel(), self.out.numel());
-        // Axes of one element step nowhere; the others come back in ascending order.
+        // Axes of size 1 get stride 0. The other axes are put back in ascending order.
         let packed = out.strides();
         let mut ascending = read.clone();
         ascending.sort_unstable();
@@ -105,11 +106,12 @@ impl Reduction {
             .iter()
             .map(|&size| if size == 1 { 0 } else { kept.next().unwrap_or(0) })
             .collect();
-        // SAFETY: a permutation of the axes of `out`, with axes of one element put in.
+        // SAFETY: a permutation of the axes of `out`, with axes of size 1 inserted.
         unsafe { out.view(self.out, Strides::new(&steps), 0) }.contiguous()
     }
 
-    /// The result where every result is made of one number: that number, be it -0.
+    /// Returns `x` in the shape of the result if every result is made of a single number. The number keeps
+    /// its bits, also if it is -0.
     pub(super) fn of_single_numbers<T: Element>(&self, x: &Tensor<T>) -> Option<Tensor<T>> {
         let single = self.order.iter().all(|&axis| !self.chosen[axis]);
         single.then(|| x.with_shape(self.out))
@@ -117,8 +119,8 @@ impl Reduction {
 
     /// Reduces one group of axes after the other, the innermost first.
     ///
-    /// `of_nothing` is the result without numbers; `fold` reduces the middle axis: numbers, sizes
-    /// `[outer, n, inner]`, results.
+    /// `of_nothing` is the result for no elements. `fold` reduces the middle axis; its arguments are the
+    /// numbers, the sizes `[outer, n, inner]` and the results.
     pub(crate) fn staged<T: Element>(
         self,
         x: &Tensor<T>,
@@ -149,14 +151,15 @@ impl Reduction {
         })
     }
 
-    /// Hands all numbers to `fill` at once: numbers, sizes `[outer, n, inner]`, results.
+    /// Reduces all groups of axes in one call of `fill`, whose arguments are the numbers, the sizes
+    /// `[outer, n, inner]` and the results.
     pub(super) fn whole<T: Element, U: Element>(
         mut self,
         x: &Tensor<T>,
         fill: impl FnOnce(&[T], Sizes, &mut [U]),
     ) -> Tensor<U> {
         if self.groups().iter().filter(|(_, chosen)| *chosen).count() > 1 {
-            // Stable: within each kind the order stays.
+            // The sort is stable: kept axes stay in their order, and so do reduced axes.
             let chosen = self.chosen;
             self.order.sort_by_key(|&axis| chosen[axis]);
         }
@@ -166,7 +169,7 @@ impl Reduction {
         self.result(|out| fill(numbers, sizes, out))
     }
 
-    /// Sums in `i64`; `None` if one does not fit.
+    /// Sums in `i64`; `None` if a sum does not fit.
     pub(crate) fn whole_sums<T: Element + Whole>(self, x: &Tensor<T>) -> Option<Tensor<i64>> {
         if x.numel() == 0 {
             return Some(self.empty(0));
@@ -176,14 +179,14 @@ impl Reduction {
         fit.then_some(sums)
     }
 
-    /// The result where there is nothing to read.
+    /// Returns the result for a tensor without elements, filled with `of_nothing`.
     pub fn empty<U: Element>(&self, of_nothing: U) -> Tensor<U> {
         Tensor::full_of(&self.out, of_nothing)
     }
 }
 
-/// Where the innermost reduced group is, and the sizes around it; with none, a reduction of
-/// single elements.
+/// Returns the position of the innermost reduced group and the sizes `[outer, n, inner]` around it. If no
+/// group is reduced, `n` is 1.
 fn last_reduced(groups: &[(usize, bool)]) -> (usize, Sizes) {
     let product = |groups: &[(usize, bool)]| groups.iter().map(|(size, _)| size).product::<usize>();
     match groups.iter().rposition(|&(_, chosen)| chosen) {

@@ -1,8 +1,8 @@
-//! Reductions: sum, mean, extremes, variance, log-sum-exp over any axes.
+//! Reductions over any axes: sum, mean, extremes, variance, log-sum-exp.
 //!
-//! An axis may count from the end; an empty list names all axes. With `keepdim` the reduced axes
-//! stay, with size 1, so that the result broadcasts against what it came from. Nothing depends on
-//! the number of threads: the same numbers give the same bits.
+//! A negative axis counts from the end. An empty list of axes reduces all axes. With `keepdim` the
+//! reduced axes are kept with size 1, so that the result broadcasts against the operand. Results do not
+//! depend on the number of threads: the same numbers give the same bits.
 
 mod layout;
 #[cfg(test)]
@@ -18,14 +18,15 @@ pub use layout::Reduction;
 
 /// Sums.
 impl<T: Element> Tensor<T> {
-    /// Σx over these axes, all if none is named. The sum of nothing is 0.
+    /// Returns the sum Σx over these axes, or over all axes if `axes` is empty. The sum of no elements is 0.
+    /// `keepdim` keeps the reduced axes with size 1.
     ///
     /// Integers and booleans (as 0 and 1) are summed exactly, and their sums are `i64`.
     ///
-    /// Floating-point sums run pairwise. Over all axes of a contiguous tensor the error is at most
+    /// Floating-point numbers are summed pairwise. Over all axes of a contiguous tensor the error is at most
     /// `(16 + log2 n)·u·Σ|x|`, where `n` numbers are added and `u` is half the distance from 1 to
-    /// the next number; over other axes at most `(40·r + log2 n)·u·Σ|x|`, where `r` counts the
-    /// runs of neighbouring axes among them.
+    /// the next number. Over other axes the error is at most `(40·r + log2 n)·u·Σ|x|`, where `r` is the
+    /// number of runs of neighbouring axes among the reduced axes.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -37,17 +38,17 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or a sum of integers is no `i64`.
+    /// If the tensor has no such axis, an axis is named twice, or a sum of integers does not fit `i64`.
     #[track_caller]
     pub fn sum(&self, axes: &[isize], keepdim: bool) -> Tensor<T::Sum> {
         let reduced = shapes::reduce("sum", &self.shape(), axes).or_panic();
         fitting("sum", T::sum_along(self, Reduction::new(self, &reduced, keepdim)))
     }
 
-    /// Σx over all elements, as a number. Integers and booleans are summed exactly, in `i64`.
+    /// Returns the sum Σx of all elements as a number. Integers and booleans are summed exactly, in `i64`.
     ///
     /// # Panics
-    /// If a sum of integers is no `i64`.
+    /// If a sum of integers does not fit `i64`.
     #[track_caller]
     pub fn sum_all(&self) -> T::Sum {
         match self.as_slice() {
@@ -56,10 +57,10 @@ impl<T: Element> Tensor<T> {
         }
     }
 
-    /// Σx / n over all elements, as a number. The mean of nothing is NaN.
+    /// Returns the mean Σx / n of all elements as a number. The mean of no elements is NaN.
     ///
-    /// Of floats the mean is computed in their type. Of integers and booleans (as 0 and 1) the sum
-    /// is exact, and need not be an `i64`.
+    /// The mean of floats is computed in their type. The sum of integers and booleans (as 0 and 1) is
+    /// exact and may exceed `i64`.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -70,12 +71,12 @@ impl<T: Element> Tensor<T> {
         T::mean(self)
     }
 
-    /// The adjoint of [`broadcast_to`](Tensor::broadcast_to): sums over the axes along which a
-    /// tensor of this shape would be repeated to the shape of `self`. Sums of integers and
-    /// booleans are `i64`.
+    /// Sums to a smaller shape: over the axes along which a tensor of this shape would be repeated to the
+    /// shape of `self`. Sums of integers and booleans are `i64`. It is the adjoint of
+    /// [`broadcast_to`](Tensor::broadcast_to).
     ///
     /// # Panics
-    /// If `shape` does not broadcast to the shape of `self`, or a sum of integers is no `i64`.
+    /// If `shape` does not broadcast to the shape of `self`, or a sum of integers does not fit `i64`.
     #[track_caller]
     pub fn sum_to(&self, shape: impl Sizes) -> Tensor<T::Sum> {
         let shape = shape.shape_for("sum_to").or_panic();
@@ -87,7 +88,7 @@ impl<T: Element> Tensor<T> {
     }
 }
 
-/// A sum that fits its type.
+/// Returns the sum, or panics if it does not fit its type.
 #[inline]
 #[track_caller]
 fn fitting<S>(op: &str, sum: Option<S>) -> S {
@@ -99,10 +100,11 @@ fn fitting<S>(op: &str, sum: Option<S>) -> S {
 
 /// Extremes.
 impl<T: Number> Tensor<T> {
-    /// The largest element over these axes, all if none is named; NaN if there is one.
+    /// Returns the largest element over these axes, or over all axes if `axes` is empty. The result is NaN
+    /// if an element is NaN. `keepdim` keeps the reduced axes with size 1.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or nothing lies along them.
+    /// If the tensor has no such axis, an axis is named twice, or a result has no elements to choose from.
     #[track_caller]
     pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
         let reduction =
@@ -110,10 +112,11 @@ impl<T: Number> Tensor<T> {
         T::reduce(Fold::Max, self, reduction)
     }
 
-    /// The smallest element over these axes, all if none is named; NaN if there is one.
+    /// Returns the smallest element over these axes, or over all axes if `axes` is empty. The result is NaN
+    /// if an element is NaN. `keepdim` keeps the reduced axes with size 1.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or nothing lies along them.
+    /// If the tensor has no such axis, an axis is named twice, or a result has no elements to choose from.
     #[track_caller]
     pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
         let reduction =
@@ -121,8 +124,8 @@ impl<T: Number> Tensor<T> {
         T::reduce(Fold::Min, self, reduction)
     }
 
-    /// Where along this axis the largest element is: the first of several; a NaN counts as the
-    /// largest.
+    /// Returns the index of the largest element along this axis. Of equal elements the first counts. NaN
+    /// counts as the largest.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -131,26 +134,26 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or nothing lies along it.
+    /// If the tensor has no such axis, or a result has no elements to choose from.
     #[track_caller]
     pub fn argmax(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
         position_along("argmax", Fold::Max, self, axis, keepdim)
     }
 
-    /// Where along this axis the smallest element is: the first of several; a NaN counts as the
-    /// smallest.
+    /// Returns the index of the smallest element along this axis. Of equal elements the first counts. NaN
+    /// counts as the smallest.
     ///
     /// # Panics
-    /// If there is no such axis, or nothing lies along it.
+    /// If the tensor has no such axis, or a result has no elements to choose from.
     #[track_caller]
     pub fn argmin(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
         position_along("argmin", Fold::Min, self, axis, keepdim)
     }
 
-    /// The largest elements over the axes that `shape`, of the same rank, gives the size 1.
+    /// Returns the largest elements over the axes to which `shape`, of the same rank, gives the size 1.
     ///
     /// # Panics
-    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    /// If `shape` does not broadcast to the shape of `self`, or a result has no elements to choose from.
     #[doc(hidden)]
     #[track_caller]
     pub fn max_to(&self, shape: &[usize]) -> Self {
@@ -161,10 +164,10 @@ impl<T: Number> Tensor<T> {
         }
     }
 
-    /// The smallest elements over the axes that `shape`, of the same rank, gives the size 1.
+    /// Returns the smallest elements over the axes to which `shape`, of the same rank, gives the size 1.
     ///
     /// # Panics
-    /// If `shape` does not broadcast to the shape of `self`, or nothing lies along such an axis.
+    /// If `shape` does not broadcast to the shape of `self`, or a result has no elements to choose from.
     #[doc(hidden)]
     #[track_caller]
     pub fn min_to(&self, shape: &[usize]) -> Self {
@@ -178,10 +181,11 @@ impl<T: Number> Tensor<T> {
 
 /// Reductions of floating-point numbers.
 impl<T: Float> Tensor<T> {
-    /// Σx / n over these axes, all if none is named. The mean of nothing is NaN.
+    /// Returns the mean Σx / n over these axes, or over all axes if `axes` is empty. The mean of no elements
+    /// is NaN. `keepdim` keeps the reduced axes with size 1.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
         let reduction =
@@ -192,12 +196,15 @@ impl<T: Float> Tensor<T> {
         out
     }
 
-    /// The variance Σ(x - mean)² / (n - correction) over these axes, all if none is named.
+    /// Returns the variance Σ(x - mean)² / (n - correction) over these axes, or over all axes if `axes` is
+    /// empty. `keepdim` keeps the reduced axes with size 1.
     ///
-    /// `correction` 1 gives the unbiased estimate, `PyTorch`'s default; 0 the variance of the
-    /// numbers themselves. In two passes, so that a large mean cancels nothing (Chan, Golub and
-    /// `LeVeque`, Algorithms for Computing the Sample Variance, 1983). Where `n - correction` is not
-    /// positive: NaN if all numbers are equal, as with a single one, else infinity.
+    /// `correction` 1 gives the unbiased estimate, the default of `PyTorch`. `correction` 0 gives the
+    /// variance of the numbers themselves. If `n - correction` is not positive, the result is NaN where all
+    /// numbers are equal (a single number is), else infinity.
+    ///
+    /// The mean is computed in a first pass and the squares in a second, which avoids cancellation where
+    /// the mean is large (Chan, Golub and `LeVeque`, Algorithms for Computing the Sample Variance, 1983).
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -206,7 +213,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
@@ -218,11 +225,12 @@ impl<T: Float> Tensor<T> {
         if keepdim { out } else { out.with_shape(reduced.dropped) }
     }
 
-    /// ln Σ exp(x) over these axes, all if none is named: the smooth maximum.
+    /// Returns ln Σ exp(x), a smooth maximum, over these axes, or over all axes if `axes` is empty.
+    /// `keepdim` keeps the reduced axes with size 1.
     ///
-    /// Shifted by the largest element, so that nothing overflows:
-    /// `m + ln Σ exp(x - m)`. A row of negative infinities gives negative infinity, as does an
-    /// empty one; an infinity gives infinity; a NaN gives NaN.
+    /// The largest element m is subtracted first, so that nothing overflows: `m + ln Σ exp(x - m)`.
+    /// The result is negative infinity if all elements are negative infinity or there are none, infinity
+    /// if an element is infinity, and NaN if an element is NaN.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -231,18 +239,18 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn logsumexp(&self, axes: &[isize], keepdim: bool) -> Self {
         let reduced = shapes::reduce("logsumexp", &self.shape(), axes).or_panic();
         T::log_sum_exp(self, Reduction::new(self, &reduced, keepdim))
     }
 
-    /// ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that the small differences
-    /// that count are not rounded away beside large numbers.
+    /// Computes ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that small differences
+    /// between large numbers keep their precision.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the tensor has no such axis.
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
         shapes::axis("log_softmax", axis, &self.shape()).or_panic();
@@ -254,7 +262,7 @@ impl<T: Float> Tensor<T> {
         shifted - norm
     }
 
-    /// eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum is 1.
+    /// Computes eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum along the axis is 1.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -263,14 +271,14 @@ impl<T: Float> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the tensor has no such axis.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
         shapes::axis("softmax", axis, &self.shape()).or_panic();
         self.log_softmax(axis).exp()
     }
 
-    /// [`logsumexp`](Tensor::logsumexp) over the axes that `shape`, of the same rank, gives the
+    /// [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
     /// size 1.
     ///
     /// # Panics
@@ -286,7 +294,8 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The reduction that leads to this shape, which fits; `None` if it is the tensor's own.
+/// Returns the reduction to this shape, which must broadcast to the shape of `x`; `None` if the shapes
+/// are equal.
 fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
     let own = x.shape();
     if own == shape {
@@ -322,23 +331,23 @@ fn position_along<T: Number>(
     T::position(which, x, reduction)
 }
 
-/// Reductions that are compiled once for each number type.
+/// Reductions that are compiled once for each element type.
 pub trait Reduce: Sized {
-    /// The extremes along axes.
+    /// Returns the extremes along axes.
     #[doc(hidden)]
     fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
     where
         Self: Element;
-    /// Where the extremes are along an axis, which is not empty.
+    /// Returns the indices of the extremes along an axis, which must have elements.
     #[doc(hidden)]
     fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>
     where
         Self: Element;
 }
 
-/// The same for floating-point numbers alone.
+/// Reductions for floating-point types only, compiled once for each type.
 pub trait FloatReduce: Sized {
-    /// The log-sum-exp along axes.
+    /// Returns the log-sum-exp along axes.
     #[doc(hidden)]
     fn log_sum_exp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
     where

@@ -3,7 +3,7 @@ use crate::tensor::Tensor;
 use crate::tensor::{Element, Float, Number};
 use crate::testing::{layouts, naive, panics_here};
 
-/// Numbers between -1 and 1 without a pattern.
+/// Returns pseudo-random numbers between -1 and 1.
 fn noise<T: Number>(shape: &[usize]) -> Tensor<T> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     Tensor::from_fn(shape, |_| {
@@ -14,13 +14,13 @@ fn noise<T: Number>(shape: &[usize]) -> Tensor<T> {
     })
 }
 
-/// All sets of axes of a tensor of this rank, but for the empty one, which names them all.
+/// Returns all sets of axes of a tensor of this rank, except the empty set, which stands for all axes.
 fn subsets(rank: usize) -> impl Iterator<Item = Vec<isize>> {
     (0..1usize << rank)
         .map(move |set| (0..rank as isize).filter(|axis| set >> axis & 1 == 1).collect())
 }
 
-/// The elements behind each result, in reading order.
+/// Returns the elements that are reduced to each result, in row-major order.
 fn gathered(x: &Tensor<f64>, reduced: &Reduced) -> Vec<Vec<f64>> {
     let (shape, chosen) = (x.shape(), reduced.chosen);
     naive(&reduced.kept, |kept| {
@@ -109,7 +109,7 @@ fn every_layout_over_every_set_of_axes() {
 
 #[test]
 fn lengths_around_the_edges_of_the_kernels() {
-    // Small whole numbers: sums are exact in any order.
+    // Sums of small whole numbers are exact in any order.
     let number = |i: usize| ((i * 7919) % 17) as f64 - 8.0;
     for n in [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 321, 1000, 1023, 1024, 1025, 5000]
     {
@@ -156,7 +156,7 @@ fn lengths_around_the_edges_of_the_kernels() {
     }
 }
 
-/// The bound in `Tensor::sum`, on 10⁸ numbers in both orders in which a kernel can meet them.
+/// Tests the error bound of `Tensor::sum` on 10⁸ numbers, in both orders in which a kernel can read them.
 #[test]
 fn the_error_of_a_hundred_million_terms_is_bounded() {
     let n = 100_000_000;
@@ -166,7 +166,7 @@ fn the_error_of_a_hundred_million_terms_is_bounded() {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 24) as f32
     });
-    // Multiples of 2⁻²⁴: their sum is exact in f64.
+    // The elements are multiples of 2⁻²⁴, so their sum is exact in f64.
     let elements = x.as_slice().unwrap();
     let exact: f64 =
         elements.chunks(1000).map(|x| x.iter().map(|&x| f64::from(x)).sum::<f64>()).sum();
@@ -174,7 +174,7 @@ fn the_error_of_a_hundred_million_terms_is_bounded() {
     let log = (n as f64).log2().ceil();
     let error = (f64::from(x.sum_all()) - exact).abs();
     assert!(error <= (16.0 + log) * unit * exact, "{error}");
-    // What is seen is far below the bound.
+    // The measured error is far below the bound.
     assert!(error <= 4.0 * unit * exact, "{error}");
     let by_columns: f64 = x.sum(&[0], false).to_vec().into_iter().map(f64::from).sum();
     assert!((by_columns - exact).abs() <= (40.0 + log) * unit * exact);
@@ -256,7 +256,7 @@ fn nan_and_infinity() {
     assert_eq!(ties.argmax(1, false).to_vec(), [1, 0, 0]);
     assert_eq!(ties.argmin(0, true).to_vec(), [2, 2, 2]);
     assert!(Tensor::from([3.0f32]).var(&[], false, 1).item().is_nan());
-    // A mean that is large against the spread.
+    // The mean is large compared with the standard deviation.
     assert_eq!(Tensor::from([1e6f32, 1e6 + 1.0, 1e6 + 2.0]).var(&[], false, 1).item(), 1.0);
 }
 
@@ -268,7 +268,7 @@ fn nothing_to_reduce() {
     assert!(none.mean(&[1], true).to_vec().iter().all(|x| x.is_nan()) && none.mean_all().is_nan());
     assert!(none.var(&[1], false, 1).to_vec().iter().all(|x| x.is_nan()));
     assert_eq!(none.logsumexp(&[1], false).to_vec(), [f32::NEG_INFINITY; 6]);
-    // No results, so no largest element is wanted.
+    // There are no results, so no largest element is needed.
     assert_eq!(none.max(&[2], false).shape(), [2, 0]);
     assert_eq!(none.argmin(0, true).shape(), [1, 0, 3]);
     assert_eq!(none.sum_to(&[3]).to_vec(), [0.0; 3]);
@@ -287,7 +287,7 @@ fn integers() {
     assert_eq!(Tensor::from([i64::MIN, i64::MIN + 1]).argmax(0, false).item(), 1);
 }
 
-/// Elements of this type and shape in layouts that are read in different orders.
+/// Returns elements of this type in layouts that are read in different orders.
 fn whole_layouts<T: Element>(f: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
     let x = Tensor::from_fn([3, 4, 5], f);
     vec![
@@ -335,7 +335,7 @@ fn sums_of_integers_and_booleans_are_exact() {
 #[test]
 fn sums_that_are_no_i64() {
     let (large, one) = (i64::MAX, 1);
-    // Only the result has to fit.
+    // Only the result must fit the type.
     assert_eq!(Tensor::from([large, one, -1, large, -large]).sum_all(), large);
     let x = Tensor::from([[large, one, -1], [large, one, 0]]);
     assert_eq!(x.narrow(0, 0, 1).sum(&[1], false).to_vec(), [large]);
@@ -449,7 +449,7 @@ fn panics_name_what_is_wrong() {
     panics_here(&fits("logsumexp_to"), || drop(x.logsumexp_to(&[4])));
 }
 
-/// A mean lies between the elements: it is there although the sum is no `i64`.
+/// The mean exists even if the sum does not fit `i64`.
 #[test]
 fn means_of_integers_whose_sum_is_no_i64() {
     let max = i64::MAX as f64;
@@ -459,7 +459,7 @@ fn means_of_integers_whose_sum_is_no_i64() {
     assert_eq!(Tensor::from([[i64::MAX, 1], [i64::MAX, 2]]).t().narrow(0, 0, 1).mean_all(), max);
     assert_eq!(Tensor::from([i64::MAX, 1, i64::MIN]).mean_all(), 0.0);
     assert!(Tensor::<i64>::zeros_of(&[0]).mean_all().is_nan());
-    // Sums whose parts are no `i64`, but whose total is.
+    // Partial sums do not fit `i64`, but the total does.
     let x = Tensor::from([[i64::MAX, 1], [1, i64::MAX], [-2, i64::MIN]]);
     assert_eq!(x.sum(&[0], false).to_vec(), [i64::MAX - 1, 0]);
     assert_eq!(x.t().sum(&[1], false).to_vec(), [i64::MAX - 1, 0]);

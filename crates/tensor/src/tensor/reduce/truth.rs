@@ -1,13 +1,13 @@
-//! Reductions of booleans: whether any is true, whether all are, how many.
+//! Reductions of booleans: whether any element is true, whether all are true, how many are true.
 
 use super::Reduction;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 
-/// Reductions of booleans; [`sum`](Tensor::sum) counts along axes.
+/// Reductions of booleans. [`sum`](Tensor::sum) counts the true elements along axes.
 impl Tensor<bool> {
-    /// Whether at least one element over these axes is true; all axes if none is named. Of nothing:
-    /// false.
+    /// Returns whether at least one element over these axes is true, or over all axes if `axes` is empty.
+    /// The result for no elements is false. `keepdim` keeps the reduced axes with size 1.
     ///
     /// ```
     /// use wengert_tensor::Tensor;
@@ -16,37 +16,38 @@ impl Tensor<bool> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn any(&self, axes: &[isize], keepdim: bool) -> Self {
         self.ended("any", axes, keepdim, true)
     }
 
-    /// Whether every element over these axes is true; all axes if none is named. Of nothing: true.
+    /// Returns whether every element over these axes is true, or over all axes if `axes` is empty. The
+    /// result for no elements is true. `keepdim` keeps the reduced axes with size 1.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn all(&self, axes: &[isize], keepdim: bool) -> Self {
         self.ended("all", axes, keepdim, false)
     }
 
-    /// Whether at least one element is true.
+    /// Returns whether at least one element is true.
     pub fn is_any(&self) -> bool {
         self.contiguous().as_slice().unwrap_or_default().contains(&true)
     }
 
-    /// Whether every element is true.
+    /// Returns whether every element is true.
     pub fn is_all(&self) -> bool {
         !self.contiguous().as_slice().unwrap_or_default().contains(&false)
     }
 
-    /// How many elements are true.
+    /// Returns the number of true elements.
     pub fn count(&self) -> usize {
         self.contiguous().as_slice().unwrap_or_default().iter().filter(|&&x| x).count()
     }
 
-    /// `end` where an element equals it, else the contrary.
+    /// Reduces to `end` where an element equals `end`, else to `!end`.
     #[track_caller]
     fn ended(&self, op: &str, axes: &[isize], keepdim: bool, end: bool) -> Self {
         let reduced = shapes::reduce(op, &self.shape(), axes).or_panic();

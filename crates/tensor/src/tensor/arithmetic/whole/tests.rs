@@ -1,5 +1,5 @@
-//! Integers and booleans against `i128`, against Rust's own conversions and against `f64` taken
-//! apart into its bits.
+//! Compares arithmetic of integers and booleans with `i128`, with Rust's own conversions, and with `f64`
+//! decomposed into its bits.
 
 use crate::tensor::Tensor;
 use crate::tensor::{Element, Number};
@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 const MANTISSA: i64 = 1 << 53;
 
-/// A finite number as `mantissa · 2^exponent`.
+/// Returns the mantissa and the exponent of a finite number `mantissa · 2^exponent`.
 fn apart(c: f64) -> (i128, i32) {
     let bits = c.to_bits();
     let (exponent, fraction) = ((bits >> 52 & 0x7ff) as i32, (bits & ((1 << 52) - 1)) as i128);
@@ -17,7 +17,7 @@ fn apart(c: f64) -> (i128, i32) {
     (if c < 0.0 { -mantissa } else { mantissa }, exponent)
 }
 
-/// The order of `x`, which has at most 64 bits, and a number.
+/// Compares `x`, which has at most 64 bits, with a number.
 fn order(x: i128, c: f64) -> Option<Ordering> {
     if c.is_nan() {
         return None;
@@ -27,17 +27,17 @@ fn order(x: i128, c: f64) -> Option<Ordering> {
     }
     let (mantissa, exponent) = apart(c);
     Some(match exponent {
-        // Beyond all that `x` can be.
+        // The number is beyond the range of `x`.
         70.. => 0.cmp(&mantissa),
         0..70 => x.cmp(&(mantissa << exponent)),
         -60..0 => (x << -exponent).cmp(&mantissa),
-        // Between -1 and 1.
+        // The number lies between -1 and 1.
         _ if x == 0 => 0.cmp(&mantissa),
         _ => x.cmp(&0),
     })
 }
 
-/// The number as an integer, if it is one below 2¹²⁰.
+/// Returns the number as an integer if it is a whole number below 2¹²⁰.
 fn integer(c: f64) -> Option<i128> {
     if !c.is_finite() {
         return None;
@@ -89,7 +89,7 @@ const NUMBERS: [f64; 36] = [
     f64::NAN,
 ];
 
-/// The elements at which something happens.
+/// Returns elements near the limits of types and near other special values.
 fn edges<T: Element>() -> Vec<T> {
     let near = |x: i128| (-2..=2).map(move |d| x + d);
     [
@@ -147,7 +147,7 @@ fn comparisons_are_exact() {
     comparisons_of::<u32>();
     comparisons_of::<u8>();
     comparisons_of::<bool>();
-    // By hand.
+    // Examples computed by hand.
     assert_eq!(Tensor::from([2i64, 3]).lt(2.5).to_vec(), [true, false]);
     assert_eq!(Tensor::from([0i64, 1, 2, 3]).ge(1.5).to_vec(), [false, false, true, true]);
     assert_eq!(Tensor::from([255u8]).lt(300.0).to_vec(), [true]);
@@ -159,7 +159,7 @@ fn comparisons_are_exact() {
     assert_eq!(Tensor::from([true, false]).lt(0.5).to_vec(), [false, true]);
 }
 
-/// Every comparison with NaN is false but "not equal". Of floats, the number is one of theirs.
+/// Every comparison with NaN is false except "not equal". For floats the number is rounded to their type.
 #[test]
 fn comparisons_of_floats() {
     let x = Tensor::from([0.1f32, f32::NAN, f32::INFINITY]);
@@ -172,7 +172,7 @@ fn comparisons_of_floats() {
     assert_eq!(Tensor::from([0.1f64]).lt(0.2).to_vec(), [true]);
 }
 
-/// What the operators should give, or `None`.
+/// Returns the expected result of an operator, or `None` if it must panic.
 fn wanted(op: &str, a: i128, b: i128) -> Option<i128> {
     match op {
         "add" => Some(a + b),
@@ -222,10 +222,10 @@ fn arithmetic_of<T: Number + Into<i128>>() {
     }
 }
 
-/// Repeated multiplication; what does not fit any type is `None`.
+/// Computes a power by repeated multiplication; `None` if it fits no type.
 fn naive_power(a: i128, b: i128) -> Option<i128> {
     if b < 0 {
-        // 1 / aᵇ is whole for 1 and -1 only.
+        // 1 / aᵇ is a whole number only if a is 1 or -1.
         return if a.abs() == 1 { naive_power(a, -b) } else { None };
     }
     if a.abs() <= 1 {
@@ -363,7 +363,7 @@ fn powers_of_zero_and_one_fit_any_exponent() {
     assert_eq!(Tensor::from([-2i64]).pow(&Tensor::from([63i64])).to_vec(), [i64::MIN]);
 }
 
-/// Every `f64` from 2⁵³ on is even. Integers are not.
+/// Every `f64` from 2⁵³ on is even; integers of that size may be odd.
 #[test]
 fn signs_of_powers_with_huge_numbers_as_exponents() {
     const BEYOND: i64 = MANTISSA + 1;
@@ -404,7 +404,7 @@ fn after_a_refusal_the_target_is_as_before() {
     assert_eq!(x.to_vec(), [0, 100, 1]);
 }
 
-/// In place with a number is the operation with a number, bit for bit.
+/// An in-place operation with a number gives the same bits as the operation with a number.
 #[test]
 fn floats_in_place_with_a_number() {
     let x = Tensor::<f32>::from_fn([700], |i| (i as f32 - 350.0) / 7.0);
@@ -425,7 +425,7 @@ fn conversions_are_those_of_rust() {
         ($x:ident: $from:ident => $($to:ident)*) => { $(
             for &x in &$x {
                 let (got, wanted) = (Tensor::from([x]).cast::<$to>().item(), x as $to);
-                // As text: NaN is one then.
+                // Compared as text, because NaN is not equal to itself.
                 let name = concat!(stringify!($from), " to ", stringify!($to));
                 assert_eq!(format!("{got:?}"), format!("{wanted:?}"), "{name}: {x}");
             }
@@ -445,13 +445,14 @@ fn conversions_are_those_of_rust() {
     assert_eq!(Tensor::from(i64s.clone()).cast::<bool>(), Tensor::from(i64s).ne(0.0));
     assert_eq!(Tensor::from([256u32, 0]).cast::<bool>().to_vec(), [true, false]);
     assert_eq!(Tensor::from([f32::NAN, 1e-40, -0.0]).cast::<bool>().to_vec(), [true, true, false]);
-    // By hand: 2⁶⁰ + 2³⁶ + 1 lies just above the middle of two f32, in the middle for f64.
+    // Computed by hand: 2⁶⁰ + 2³⁶ + 1 lies just above the middle of two neighbouring f32, so it rounds up.
+    // Converted to f64 first, it would become the middle itself and then round down.
     let x = Tensor::from([(1i64 << 60) + (1 << 36) + 1]);
     assert_eq!(f64::from(x.cast::<f32>().item()), 2f64.powi(60) + 2f64.powi(37));
     assert_eq!(Tensor::from([MANTISSA + 1]).cast::<i64>().item(), MANTISSA + 1);
     assert_eq!(Tensor::from([-1i64, 300]).cast::<u8>().to_vec(), [255, 44]);
     assert_eq!(Tensor::from([f64::NAN, -1e9, 1e9]).cast::<u8>().to_vec(), [0, 0, 255]);
-    // The same type costs nothing, whatever the layout.
+    // A cast to the same type copies nothing, whatever the layout is.
     let x = Tensor::<i64>::from_fn([2, 3], |i| i as i64).t();
     assert!(x.cast::<i64>().shares_storage(&x));
     assert_eq!(x.cast::<f64>().to_vec(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
