@@ -1,5 +1,5 @@
-//! The recorded program: the tape and its arena of nodes, the handles of users (variables, masks, indices),
-//! the parameters and buffers that are bound, the scopes, refusals, and what an observer is told.
+//! The recorded program: the tape and its arena of nodes, the handles of users (variables, masks,
+//! indices), the bound parameters and buffers, scopes, errors, and the interface of observers.
 //!
 //! Part of the core: `graph`, `rules` and `engine` know each other. An [`Op`] is one enum over the families of
 //! `rules`, whose rules are written in variables. `graph` imports nothing of `engine`; it calls a few methods
