@@ -2,7 +2,7 @@ use super::{grad, jacobian};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
-/// The second derivatives of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`, of shape `x.shape()` twice.
+/// Returns the Hessian of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`. Its shape is `x.shape()` twice.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -17,7 +17,7 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// As [`grad`]; and if the result would have more axes than a tensor has.
+/// Under the conditions of [`grad`], or if the Hessian would have more axes than a tensor can have.
 #[track_caller]
 pub fn hessian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,
