@@ -743,7 +743,8 @@ mod tests {
     use std::sync::Arc;
     use wengert_tensor::Shape;
 
-    /// tanh with its rule scaled: at first order, and (through `inner`) only at second order.
+    /// tanh with a wrong rule: its gradient is scaled by `factor`, and through `inner` only its second
+    /// derivative is wrong.
     struct Scaled {
         factor: f64,
         inner: f64,
@@ -760,7 +761,7 @@ mod tests {
         }
         fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
             let y = c.y(0);
-            // The value is right whatever `inner`, the derivative only for 1.
+            // The value is right for every `inner`, the derivative only for `inner` = 1.
             let y = self.inner * y + (1.0 - self.inner) * y.detach();
             smallvec![Some(self.factor * c.gy() * (1.0 - y * y))]
         }
@@ -829,7 +830,7 @@ mod tests {
         assert!(
             text.contains("input 1: the rules give") && text.contains("more than 1.0e-6 apart")
         );
-        // What is linear in the cotangent, and wrong there.
+        // Only the second derivative is wrong.
         let error = Gradcheck::new().order(2).run(any_tape(|x| apply(1.0, 0.0, x)), &[x]);
         assert!(matches!(error.unwrap_err().at, GradcheckPlace::Entry { input: 0, .. }));
     }
@@ -850,8 +851,8 @@ mod tests {
             }
             full
         };
-        // Where the central difference is the slope that the rules give, and where it is not; next to
-        // the kink on both sides, nearer than one step and than two.
+        // Points at which the central difference equals the slope of the rules, and points at which it
+        // does not. They are on both sides of the kink, nearer than one step and nearer than two steps.
         for x in [0.0, 1e-9, 3e-4, -3e-4, 8e-4, 1.3e-3, -1.7e-3] {
             at(|x| x.abs(), x).unwrap_err();
             at(|x| x.relu(), x).unwrap_err();
@@ -866,15 +867,15 @@ mod tests {
             at(|x| x.abs(), x).unwrap();
             at(|x| x.maximum(0.0) * x.exp(), x).unwrap();
         }
-        // Curvature is no kink.
+        // Curvature must not be reported as a kink.
         for x in [0.1, 0.05] {
             at(|x| x.ln().square(), x)
                 .unwrap_or_else(|e| assert!(!matches!(e.at, GradcheckPlace::Kink { .. })));
             at(|x| (20.0 * x).sin(), x)
                 .unwrap_or_else(|e| assert!(!matches!(e.at, GradcheckPlace::Kink { .. })));
         }
-        at(|x| x * x.abs(), 0.0).unwrap_err(); // its second derivative jumps
-        at(|x| x.square() * x.abs(), 0.0).unwrap(); // its third
+        at(|x| x * x.abs(), 0.0).unwrap_err(); // its second derivative has a jump
+        at(|x| x.square() * x.abs(), 0.0).unwrap(); // its third derivative has a jump
     }
 
     #[test]
@@ -926,7 +927,7 @@ mod tests {
         assert!(matches!(error.at, GradcheckPlace::Kink { input: 0, element: 1, .. }), "{error}");
     }
 
-    /// The identity with one wrong entry: the Jacobian has 1 + δ at one place.
+    /// The sine with one wrong entry in its Jacobian: the entry is multiplied by a factor.
     struct OneWrong(usize, f64);
     impl<T: Float> CustomOp<T> for OneWrong {
         fn name(&self) -> &'static str {
@@ -985,7 +986,7 @@ mod tests {
         let x = x.cast::<f32>();
         let f = any_tape(|x| x[0].sin().dropout(0.5) * x[0]);
         Gradcheck::new().order(2).train(7).run(f, &[x]).unwrap();
-        // A wrong rule behind the dropout.
+        // A wrong rule after the dropout.
         let f = any_tape(|x| apply(1.01, 1.0, &[x[0].dropout(0.3)]));
         Gradcheck::new().train(7).run(f, &[Tensor::from([0.5, 0.2, 0.4, 0.9])]).unwrap_err();
     }

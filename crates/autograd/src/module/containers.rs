@@ -237,7 +237,7 @@ mod tests {
         names
     }
 
-    /// A module whose first state is found by a walk.
+    /// A module without its own `first_state`: the default finds it by a visit.
     struct Walked<'a>(&'a mut dyn Module);
     impl Module for Walked<'_> {
         fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(ids(&to), before);
         assert!(to.0.frozen() && !from.0.frozen());
         assert_eq!((to.0.version(), from.0.version()), (1, 0));
-        // What happens to one of them later is not seen by the other.
+        // A later change of one of them does not affect the other.
         from.0.update(|w| *w += 1.0);
         to.2.update(|b| *b += 1.0);
         assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 31.0, 5, true));
@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(numbers(&to), expected, "{t}");
             assert_eq!(ids(&to), before);
         }
-        // The ends are exact, also where the difference is not.
+        // Both ends are exact, even where the difference is not.
         let mut to = Param::new(Tensor::from([1e8f32, 0.1, f32::INFINITY]));
         to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3, 5.0])), 0.0);
         assert_eq!(to.value().to_vec(), [1e8, 0.1, f32::INFINITY]);
