@@ -18,7 +18,7 @@ impl<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Function<T> for F {}
 /// use wengert_tensor::Tensor;
 /// let x = Tensor::from([0.3, -0.7, 1.2]);
 /// gradcheck(|x| x[0].tanh() * x[0], &[x.clone()]).unwrap();
-/// // Second derivatives too:
+/// // First and second derivatives:
 /// Gradcheck::new().order(2).run(|x| x[0].sigmoid(), &[x]).unwrap();
 /// ```
 ///

@@ -26,20 +26,20 @@
 //!         let inverse = root.recip();
 //!         [root, inverse].into_iter().collect()
 //!     }
-//!     // y₀ = x^½, y₁ = x^(-½): ∂y₀/∂x = y₁/2, ∂y₁/∂x = -y₁³/2. A cotangent that is missing is 0.
+//!     // y₀ = x^½, y₁ = x^(-½): ∂y₀/∂x = y₁/2, ∂y₁/∂x = -y₁³/2. A missing cotangent is 0.
 //!     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
 //!         let by_root = c.gy_of(0).map(|g| 0.5 * g * c.y(1));
 //!         let by_inverse = c.gy_of(1).map(|g| -0.5 * g * c.y(1).powi(3));
 //!         let sum = by_root.into_iter().chain(by_inverse).reduce(|a, b| a + b);
 //!         [sum].into_iter().collect()
 //!     }
-//!     // The second output, and nothing else: the input and the root may be dropped.
+//!     // The rule reads only the second output: the input and the root may be dropped.
 //!     fn reads(&self, _: usize) -> Reads {
 //!         Reads::Y1
 //!     }
 //! }
 //!
-//! // At points of its domain, away from 0.
+//! // The points are in the domain, away from 0.
 //! let x = spread(&[3, 5], &[(0.5, 3.0)], 1);
 //! check_op("roots", &[x], |x| x[0].tape().custom(Arc::new(Roots), &[x[0]]).to_vec()).unwrap();
 //! ```

@@ -130,7 +130,7 @@ impl<T: Float> Gradients<T> {
     /// ```
     /// use wengert_autograd::{Param, Tape};
     /// use wengert_tensor::Tensor;
-    /// // The gradient at w + 1, for a step from w.
+    /// // The gradient at w + 1 is used for a step from w.
     /// let mut w = Param::new(Tensor::scalar(2.0));
     /// w.update(|w| *w += &Tensor::scalar(1.0));
     /// let gradients = Tape::new().param(&w).square().backward();
@@ -299,7 +299,7 @@ impl<T: Float> Gradients<T> {
     /// use wengert_autograd::{Buffer, Tape};
     /// use wengert_tensor::Tensor;
     ///
-    /// // The square of 1e25 is no f32, though the loss and its gradient are.
+    /// // The square of 1e25 overflows f32. The loss and its gradient are finite.
     /// let energy: Buffer = Buffer::new(Tensor::scalar(1.0));
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::scalar(1e25));

@@ -105,7 +105,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// let x = tape.watch(Tensor::from([3.0f32, 100.0]));
     /// let y = x.square();
     /// let loss = y.square().sum_all();
-    /// // The cotangent of y, 2·y, clipped.
+    /// // The cotangent of y is 2·y. It is clipped.
     /// let gradients = loss.hooks().replace(y, |g, _| g.clamp(-50.0, 50.0)).backward();
     /// assert_eq!(gradients.wrt(x).unwrap().to_vec(), [18.0 * 6.0, 50.0 * 200.0]);
     /// ```

@@ -18,7 +18,7 @@ impl<T: Float> Gradients<T> {
     ///     println!("{name} {} {gradient}", param.shape());
     /// }
     /// let names: Vec<_> = gradients.of(&model).into_iter().map(|(name, ..)| name).collect();
-    /// assert_eq!(names, ["0"]); // the loss does not depend on the other
+    /// assert_eq!(names, ["0"]); // the loss does not depend on the other parameter
     /// ```
     pub fn of<'m>(&self, model: &'m dyn Module) -> Vec<(String, &'m Param<T>, &Tensor<T>)> {
         let mut found = Vec::new();
@@ -47,7 +47,7 @@ impl<T: Float> Gradients<T> {
     /// use wengert_tensor::Tensor;
     /// let w = Param::new(Tensor::from([1.5f64, 2.0]));
     /// let mut gradients = Tape::new().param(&w).square().sum_all().backward();
-    /// assert_eq!(gradients.clip_norm(1.0), 5.0); // of 3 and 4
+    /// assert_eq!(gradients.clip_norm(1.0), 5.0); // √(3² + 4²)
     /// assert!((gradients.norm() - 1.0).abs() < 1e-6);
     /// ```
     ///
@@ -95,7 +95,7 @@ impl<T: Float> Gradients<T> {
     ///     let x = tape.constant(Tensor::from(part.to_vec()));
     ///     (x * tape.param(&w)).square().mean_all().backward()
     /// };
-    /// let parts: Vec<&[f64]> = batch.chunks(2).collect(); // as many as you like, but always the same
+    /// let parts: Vec<&[f64]> = batch.chunks(2).collect(); // use the same number in each run
     /// let gradients = std::thread::scope(|threads| {
     ///     let runs = parts.iter().map(|&part| threads.spawn(move || of_part(part)));
     ///     let runs: Vec<_> = runs.collect();

@@ -72,7 +72,7 @@ impl<T: Float> Tape<T> {
     /// use wengert_autograd::{Buffer, Tape};
     /// use wengert_tensor::Tensor;
     ///
-    /// // The mean of a stream of batches: no gradients, no history.
+    /// // The mean of a stream of batches, without gradients and history.
     /// let mut mean = (Buffer::new(Tensor::scalar(0.0)), Buffer::<i64>::new(0.into()));
     /// for batch in [[1.0f32, 3.0], [5.0, 7.0]] {
     ///     let tape = Tape::inference();
@@ -80,7 +80,7 @@ impl<T: Float> Tape<T> {
     ///     tape.average_buffer(&mean.0, &mean.1, x.mean_all());
     ///     tape.count_buffer(&mean.1, 1);
     ///     tape.apply_updates(&mut mean);
-    ///     tape.apply_updates(&mut mean); // nothing is left to apply
+    ///     tape.apply_updates(&mut mean); // all updates have been applied: no change
     /// }
     /// assert_eq!(mean.0.value().item(), 4.0);
     /// ```

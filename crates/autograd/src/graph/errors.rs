@@ -14,7 +14,7 @@ pub struct ShapeError {
     pub path: String,
     /// Operation, shapes, axis, and how to fix the error.
     pub message: String,
-    /// What kind of error it is.
+    /// The kind of error.
     pub cause: Cause,
 }
 

@@ -47,7 +47,7 @@ impl<T: Float> Copy for Mask<'_, T> {}
 /// ```
 /// use wengert_autograd::{IntoMask, Tape, Var};
 /// use wengert_tensor::Tensor;
-/// /// Weights that attention gives to the positions that `seen` allows.
+/// /// Returns the attention weights of the positions that `seen` allows.
 /// fn attend<'t>(scores: Var<'t>, seen: impl IntoMask<'t, f32>) -> Var<'t> {
 ///     let seen = seen.into_mask(scores.tape());
 ///     scores.masked_fill(!seen, f64::NEG_INFINITY).softmax(-1)

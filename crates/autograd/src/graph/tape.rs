@@ -43,7 +43,7 @@ pub enum Policy {
     Fused,
 }
 
-/// What a tape stores.
+/// The data that a tape stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunKind {
     /// Values and history: gradients can be computed.
@@ -117,7 +117,7 @@ impl<T: Float> Tape<T> {
     /// # use wengert_autograd::Tape;
     /// # use wengert_tensor::Tensor;
     /// let tape = Tape::new();
-    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // drop, or not?
+    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // panics: the tape has no mode
     /// ```
     #[allow(clippy::new_without_default)] // a default would hide which kind of run is meant
     pub fn new() -> Self {

@@ -227,7 +227,7 @@ impl<T: Float> Tape<T> {
     /// use wengert_tensor::Tensor;
     /// let tape = Tape::new().detecting_anomalies(Anomalies::All);
     /// let x = tape.watch(Tensor::from([4.0f32, 0.0]));
-    /// let loss = x.sqrt().sum_all(); // fine, but not its derivative at 0
+    /// let loss = x.sqrt().sum_all(); // finite, but its derivative at 0 is not
     /// let error = tape.catch(|| loss.backward()).err().unwrap();
     /// assert!(error.message.starts_with(
     ///     "sqrt: its derivative gives operand 0 a cotangent with 1 +∞ among 2 numbers"

@@ -77,7 +77,7 @@ impl<T: Float> Gradients<T> {
     /// let tape = Tape::new();
     /// let report = tape.param(&model[0]).square().sum_all().backward().report(&model);
     /// assert_eq!(report.rows[0].ratio, Some(2.0));
-    /// assert_eq!(report.rows[1].remark, Some(Remark::Missing)); // a layer that nobody calls
+    /// assert_eq!(report.rows[1].remark, Some(Remark::Missing)); // a layer that is not called
     /// println!("{report}");
     /// ```
     pub fn report(&self, model: &dyn Module) -> GradientReport {

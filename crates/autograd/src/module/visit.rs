@@ -227,13 +227,13 @@ pub trait Module {
     /// use wengert_tensor::Tensor;
     ///
     /// let mut model = (Param::new(Tensor::zeros(&[2])), Param::new(Tensor::ones(&[3])));
-    /// // A snapshot, and the way back.
+    /// // Take a snapshot and restore it.
     /// let best = model.clone();
     /// model.0.set(Tensor::full(&[2], 7.0));
     /// model.copy_from(&best);
     /// assert_eq!(model.0.value().to_vec(), [0.0, 0.0]);
     ///
-    /// // A target network: the values of some steps ago.
+    /// // A target network holds the values of an earlier step.
     /// let mut target = model.clone();
     /// for step in 1..=25 {
     ///     model.0.update(|w| *w += 1.0);

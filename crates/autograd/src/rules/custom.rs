@@ -44,7 +44,7 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 /// let y = tape.custom(Arc::new(Cube), &[x])[0];
 /// let dy = y.grad(&[x])[0];
 /// assert_eq!(dy.item(), 12.0);
-/// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative is free
+/// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative needs no further rule
 /// ```
 ///
 /// The next example has two outputs: polar coordinates. The rule of an operation with several outputs

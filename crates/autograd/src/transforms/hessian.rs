@@ -12,7 +12,7 @@ use wengert_tensor::Float;
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
 /// let h = hessian(|x| (x.sum_all() * x.square().sum_all()), x);
 /// assert_eq!(h.shape(), [2, 2]);
-/// // 2·(xᵢ + xⱼ), and 2·Σx more on the diagonal
+/// // 2·(xᵢ + xⱼ), plus 2·Σx on the diagonal
 /// assert_eq!(h.value().to_vec(), [10.0, 6.0, 6.0, 14.0]);
 /// ```
 ///

@@ -22,7 +22,7 @@
 //! use wengert_autograd::transforms::{grad, hessian};
 //! use wengert_autograd::{Tape, Var};
 //! use wengert_tensor::Tensor;
-//! /// x₀²·x₁
+//! /// Returns x₀²·x₁.
 //! fn f<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
 //!     (x.narrow(0, 0, 1).square() * x.narrow(0, 1, 1)).sum_all()
 //! }
@@ -60,7 +60,7 @@
 //! let each = y.square().sum_all().grad(&[own])[0].value();
 //! assert_eq!(each.to_vec(), [2.0, 0.0, 0.0, 4.0, 30.0, 10.0]); // 2·y·x
 //!
-//! // One after the other.
+//! // One run for each sample.
 //! for i in 0..3 {
 //!     let tape = Tape::new();
 //!     let one = tape.constant(x.narrow(0, i, 1));
