@@ -23,8 +23,8 @@ pub struct ScopeSummary {
     pub module_path: Option<String>,
 }
 
-/// What a scope may return: variables, masks and indices in any number. When the scope ends, the other values that it
-/// computed are released, unless a derivative rule reads them.
+/// The result of a scope: variables, masks and indices in any number. When the scope ends, the other
+/// values that it computed are released, unless a derivative rule reads them.
 #[diagnostic::on_unimplemented(
     message = "a scope returns variables, not `{Self}`",
     label = "expected a variable, or a tuple, array or `Vec` of them"
@@ -196,8 +196,8 @@ impl<T: Float> Tape<T> {
     ///   second one in the same scope. A container can give such a module a name with
     ///   [`enter_as`](Tape::enter_as).
     ///
-    /// A training loop that runs parts of a model enters the whole model first: `tape.enter(&model, ||
-    /// model.decoder.forward(model.encoder.forward(x)))`.
+    /// A training loop that runs parts of a model enters the whole model first:
+    /// `tape.enter(&model, || model.decoder.forward(model.encoder.forward(x)))`.
     ///
     /// # Panics
     /// If a result is on another tape.

@@ -7,8 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// The results of an operation. For one result write `[y].into()`, for several `[y,
-/// z].into_iter().collect()`.
+/// The results of an operation. For one result write `[y].into()`, for several
+/// `[y, z].into_iter().collect()`.
 pub type Outputs<X> = SmallVec<[X; 1]>;
 
 /// A custom operation. An implementation for `T: Float` serves `f32` and `f64`, and can be tested by the

@@ -80,8 +80,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::Index(op), &[self, index], shape)
     }
 
-    /// Returns the slices of an axis at these indices, in the order of `index`: `y[…, i, …] = x[…,
-    /// index[i], …]`.
+    /// Returns the slices of an axis at these indices, in the order of `index`:
+    /// `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
     /// If `index` is not a vector, or an index is out of range.
@@ -92,8 +92,9 @@ impl<'t, T: Float> Var<'t, T> {
         self.indexed(IndexSelect { axis: at as u8 }, index, out)
     }
 
-    /// Returns one element along an axis for each entry of `index`: `y[…, i, …] = x[…, index[…, i, …],
-    /// …]`. `index` has the rank of `self`, and its other axes are no larger than those of `self`.
+    /// Returns one element along an axis for each entry of `index`:
+    /// `y[…, i, …] = x[…, index[…, i, …], …]`. `index` has the rank of `self`, and its other axes are no
+    /// larger than those of `self`.
     ///
     /// # Panics
     /// If the shapes do not fit, or an index is out of range.
@@ -104,8 +105,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.indexed(Gather { axis: at as u8 }, index, out)
     }
 
-    /// Returns `self` with the elements of `source` added at these indices along an axis: `y[…, index[…,
-    /// i, …], …] += source[…, i, …]`. Where an index occurs several times, all its elements are added.
+    /// Returns `self` with the elements of `source` added at these indices along an axis:
+    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Where an index occurs several times, all its elements are added.
     ///
     /// # Panics
     /// If the shapes do not fit, or an index is out of range.

@@ -381,8 +381,8 @@ impl<'t, T: Float> Mask<'t, T> {
         Mask::concat(&parts, axis)
     }
 
-    /// Returns the slices of an axis at these indices, in the order of `index`: `y[…, i, …] = x[…,
-    /// index[i], …]`.
+    /// Returns the slices of an axis at these indices, in the order of `index`:
+    /// `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
     /// If `index` is not a vector, or an index is out of range.

@@ -215,8 +215,8 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
-    /// Returns the means of `size` windows that together cover each signal: `[…, C, L]` → `[…, C,
-    /// size]`.
+    /// Returns the means of `size` windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
     /// If there are fewer than two axes, or the last axis is empty.
@@ -226,8 +226,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
     }
 
-    /// Returns the maxima of `size` windows that together cover each signal: `[…, C, L]` → `[…, C,
-    /// size]`.
+    /// Returns the maxima of `size` windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
     /// If there are fewer than two axes, or the last axis is empty.
