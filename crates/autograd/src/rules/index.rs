@@ -106,7 +106,8 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Returns `self` with the elements of `source` added at these indices along an axis:
-    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Where an index occurs several times, all its elements are added.
+    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Where an index occurs several times, all its
+    /// elements are added.
     ///
     /// # Panics
     /// If the shapes do not fit, or an index is out of range.
