@@ -37,8 +37,9 @@ impl<T: Float> Tape<T> {
     }
 
     /// Declares that this run adds a value to a buffer that holds a mean:
-    /// b ← b + (value − b) / (seen + 1). The change is applied like that of [`update_buffer`](Tape::update_buffer). `seen` is a
-    /// counter of one element: the present number of values in the mean (a negative number counts as 0).
+    /// b ← b + (value − b) / (seen + 1). The change is applied like that of
+    /// [`update_buffer`](Tape::update_buffer). `seen` is a counter of one element: the present number of
+    /// values in the mean (a negative number counts as 0).
     /// Values that are added before this one is applied, by this run or another, are counted as well.
     /// The counter is not changed; call [`count_buffer`](Tape::count_buffer) for that.
     ///
