@@ -1,21 +1,22 @@
 //! Reverse-mode automatic differentiation on a tape.
 
-// The rooms, from the ground up: a room knows those above it in this list. `graph` and `rules` know each other,
-// and call a few methods of `engine`: the three are the core. `tests/all/rooms.rs` holds what may know what.
+// The modules in order of dependency: a module may import the modules above it in this list. The core is
+// an exception: `graph` and `rules` import each other and call a few methods of `engine`.
+// `tests/all/rooms.rs` lists the permitted imports.
 
-mod module; // what a model holds: parameters, buffers, names
+mod module; // parameters, buffers and their names
 
 mod graph; // the recorded program: tape, nodes, variables
 
 mod rules; // the operations and their derivatives
 
-mod engine; // values when they are needed, gradients, replays
+mod engine; // computes values on demand, gradients, replays
 
-mod inspect; // graphs, profiles and reports for people
+mod inspect; // graphs, profiles and reports
 
 pub mod transforms;
 
-mod check; // derivatives against finite differences
+mod check; // checks derivatives against finite differences
 
 pub use check::{Function, Gradcheck, GradcheckError, GradcheckPlace, gradcheck, testing};
 pub use engine::{

@@ -1,5 +1,5 @@
-//! Checks derivatives against finite differences: public, because your own functions and
-//! [`CustomOp`](crate::CustomOp)s deserve it too.
+//! Checks derivatives against finite differences. The check is public, for your functions and
+//! [`CustomOp`](crate::CustomOp)s.
 
 use crate::graph::{Policy, Tape, Var};
 use rand::Rng;
@@ -11,19 +11,19 @@ use wengert_tensor::{Element, Float, Philox, Tensor};
 pub trait Function<T: Float = f64>: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T> {}
 impl<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Function<T> for F {}
 
-/// Checks first derivatives of `f` at these inputs with the defaults of [`Gradcheck`].
+/// Checks the first derivatives of `f` at these inputs, with the default settings of [`Gradcheck`].
 ///
 /// ```
 /// use wengert_autograd::{Gradcheck, gradcheck};
 /// use wengert_tensor::Tensor;
 /// let x = Tensor::from([0.3, -0.7, 1.2]);
 /// gradcheck(|x| x[0].tanh() * x[0], &[x.clone()]).unwrap();
-/// // Second derivatives too:
+/// // First and second derivatives:
 /// Gradcheck::new().order(2).run(|x| x[0].sigmoid(), &[x]).unwrap();
 /// ```
 ///
 /// # Errors
-/// The first derivative that is off.
+/// If a derivative differs from the finite difference. The error is that of the first such derivative.
 pub fn gradcheck<T: Float>(
     f: impl Function<T>,
     inputs: &[Tensor<T>],
@@ -34,75 +34,76 @@ pub fn gradcheck<T: Float>(
 /// A derivative that differs from the finite difference.
 #[derive(Clone, PartialEq)]
 pub struct GradcheckError {
-    /// What was checked, if it was [named](Gradcheck::named).
+    /// The name of the checked function, if it was [named](Gradcheck::named).
     pub name: String,
-    /// 1: the gradient of the function is off; 2: the gradient of its gradient; …
+    /// The order of the wrong derivative. 1: the gradient of the function is wrong; 2: the gradient of
+    /// its gradient; …
     pub order: usize,
-    /// Which derivative.
+    /// The place of the wrong derivative.
     pub at: GradcheckPlace,
-    /// What the rules say. At a kink: the slope to the left. At an edge of the domain: the function's value
-    /// at the point.
+    /// The derivative by the rules. At a kink: the slope on the left. At an edge of the domain: the
+    /// function's value at the point.
     pub analytic: f64,
-    /// What differences of the function say. At a kink: the slope to the right. At an edge of the domain:
-    /// the function's value next to the point. Where the function is not finite: its value.
+    /// The finite difference. At a kink: the slope on the right. At an edge of the domain: the
+    /// function's value next to the point. Where the function is not finite: its value.
     pub numeric: f64,
-    /// The largest difference of the two that would have passed.
+    /// The largest permitted difference of the two.
     pub bound: f64,
-    /// How many inputs the function has. The gradient of order n - 1, which is checked at order n, has
-    /// more: the cotangents of the orders before.
+    /// The number of inputs of the function. The gradient of order n - 1, which is checked at order n,
+    /// has more inputs: the cotangents of the lower orders.
     pub inputs: usize,
 }
 
-/// Where a derivative was found to be off.
+/// The place of a wrong derivative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GradcheckPlace {
     /// Along a random direction through all inputs at once.
     Direction,
-    /// Of one element of the output by one element of an input.
+    /// The derivative of one element of the output with respect to one element of an input.
     Entry {
-        /// Which input.
+        /// The number of the input.
         input: usize,
-        /// Its element, counted row by row.
+        /// The element of the input, counted row by row.
         element: usize,
-        /// The output's element.
+        /// The element of the output.
         output: usize,
     },
-    /// The point lies next to a kink or a jump: it has no derivative there, or differences do not see
-    /// it. Nothing is said about the rules. Another point is wanted.
+    /// The point is next to a kink or a jump. The derivative does not exist there, or finite differences
+    /// cannot compute it. The rules may be right: choose another point.
     Kink {
-        /// Which input.
+        /// The number of the input.
         input: usize,
-        /// Its element, counted row by row.
+        /// The element of the input, counted row by row.
         element: usize,
-        /// The output's element that has the kink.
+        /// The element of the output that has the kink.
         output: usize,
     },
-    /// The function is finite at the point and NaN or infinite next to it: the point lies at the edge of
-    /// the function's domain, and no differences can be taken. Nothing is said about the rules.
+    /// The function is finite at the point, and NaN or infinite next to it. The point is at the edge of
+    /// the domain, and finite differences cannot be computed. The rules may be right.
     Edge {
-        /// Which input.
+        /// The number of the input.
         input: usize,
-        /// Its element, counted row by row.
+        /// The element of the input, counted row by row.
         element: usize,
-        /// The output's element that is not finite.
+        /// The element of the output that is not finite.
         output: usize,
     },
-    /// The function itself is NaN or infinite at the point. Nothing is said about the rules.
+    /// The function is NaN or infinite at the point. The rules may be right.
     Value {
-        /// The output's element that is not finite.
+        /// The element of the output that is not finite.
         output: usize,
     },
-    /// Gradients as numbers (`backward`) and as variables (`grad`) differ, or those of the eager
-    /// and the fusing policy.
+    /// Two ways to compute the gradient differ: as tensors (`backward`) and as variables (`grad`), or
+    /// with the eager and the fusing policy.
     Paths {
-        /// Which input.
+        /// The number of the input.
         input: usize,
     },
 }
 
 impl GradcheckError {
-    /// The element of the output that the error is about, if it is about one.
+    /// Returns the element of the output that the error is about, if there is one.
     pub(crate) fn output_element(&self) -> Option<usize> {
         match self.at {
             GradcheckPlace::Entry { output, .. }
@@ -178,10 +179,10 @@ impl fmt::Display for GradcheckError {
 impl std::error::Error for GradcheckError {}
 wengert_tensor::debug_is_display!(GradcheckError);
 
-/// How much of the Jacobian is checked.
+/// The extent of the check of a Jacobian.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Extent {
-    /// By its size.
+    /// Depends on the size of the Jacobian.
     Automatic,
     Full,
     Directions(usize),
@@ -190,35 +191,37 @@ enum Extent {
 /// A check of derivatives with settings.
 ///
 /// # What is compared
-/// Each entry of the Jacobian if there are at most 2,048 (another number: [`entries`](Gradcheck::entries);
-/// forced: [`full`](Gradcheck::full)), and the derivative along one random direction. Of larger Jacobians
-/// the derivatives of a random weighted sum of the outputs along three random directions
-/// (forced: [`directions`](Gradcheck::directions)). No weight and no component of a direction is smaller
-/// than 0.5, so that one wrong entry shows unless others cancel it in each of the three.
+/// A Jacobian of at most 2,048 entries is checked entry by entry, and along one random direction.
+/// ([`entries`](Gradcheck::entries) sets another limit, [`full`](Gradcheck::full) removes it.) For a
+/// larger Jacobian, the derivatives of a random weighted sum of the outputs are checked along three
+/// random directions. ([`directions`](Gradcheck::directions) does so for every size.) No weight and no
+/// component of a direction is smaller than 0.5. A wrong entry is therefore found unless other wrong
+/// entries cancel it in each of the three directions.
 ///
-/// The check of order n is that of order n - 1 applied to the gradient, as a function of the inputs and of
-/// the cotangent. `backward` and `grad`, eager and fused, are compared with each other.
+/// The check of order n is the check of order n - 1 of the gradient, as a function of the inputs and of
+/// the cotangent. In addition, the results of `backward` and `grad`, and of both policies, are compared.
 ///
-/// # How far apart the two may be
-/// Differences are central, of fourth order, with the step h. Two numbers a and b may be apart by
+/// # Tolerance
+/// Differences are central, of fourth order, with the step h. Two numbers a and b may differ by
 ///
 /// tolerance · max(|a|, |b|, 1) + 16·ε·(M/h + A)
 ///
-/// - The tolerance is for the truncation error, h⁴/30 times the fifth derivative. The step is by default
-///   about ε^(1/5), where truncation and rounding are in balance, and the tolerance h²: h = 10⁻³ and 10⁻⁶ in
-///   `f64`, h = 0.04 and 1.6·10⁻³ in `f32`.
-/// - The second term is the rounding of the values, of size M, divided by the step, and that of the sum
-///   of size A which the rules give. Sizes of sums are the root of the sum of squares. It matters in `f32`.
+/// - The tolerance covers the truncation error, h⁴/30 times the fifth derivative. The default step is
+///   about ε^(1/5), which balances truncation and rounding, and the default tolerance is h². In `f64` h
+///   = 10⁻³ and the tolerance is 10⁻⁶; in `f32` h = 0.04 and the tolerance is 1.6·10⁻³.
+/// - The second term covers two rounding errors: that of the values, of size M, divided by the step, and
+///   that of the sum of size A that the rules compute. The size of a sum is the root of the sum of
+///   squares. This term matters in `f32`.
 ///
 /// # Kinks
-/// A function that is not smooth within two steps of the point cannot be compared with differences. A kink
-/// or a jump is told from curvature by how differences of the values shrink with the step: of a smooth function
-/// the fourth difference divided by the step is an eighth for half the step. Such a point is refused, with the argument and the
-/// element ([`GradcheckPlace::Kink`]).
+/// A function that is not smooth within two steps of the point cannot be compared with finite
+/// differences. The check distinguishes a kink or a jump from curvature with a second, smaller step. For
+/// a smooth function, half the step reduces the fourth difference divided by the step to an eighth. For
+/// a kink or a jump, the check fails with the argument and the element ([`GradcheckPlace::Kink`]).
 ///
 /// # Mode
-/// Layers run in evaluation mode, or in [training mode](Gradcheck::train) with the same random numbers at each
-/// evaluation: the function must be the same at every call.
+/// Layers run in evaluation mode, or in [training mode](Gradcheck::train) with the same random numbers
+/// in each evaluation: the function must be the same at every call.
 #[derive(Clone, Debug)]
 pub struct Gradcheck {
     name: String,
@@ -247,70 +250,71 @@ impl Default for Gradcheck {
 }
 
 impl Gradcheck {
-    /// First order, step and tolerance by the type of the numbers, Jacobians up to 2,048 entries in full.
+    /// Returns the default settings: first order, step and tolerance by element type, Jacobians of up to
+    /// 2,048 entries in full.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Names what is checked, for messages.
+    /// Sets the name of the checked function, for messages.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Check derivatives up to this order.
+    /// Sets the highest order of the checked derivatives. Default: 1.
     #[must_use]
     pub fn order(mut self, order: usize) -> Self {
         self.order = order;
         self
     }
 
-    /// The distance between points of the difference. For functions that are linear in each input
-    /// any step is exact, and 1 has the least rounding.
+    /// Sets the step of the finite differences. For functions that are linear in each input every step
+    /// is exact, and a step of 1 has the smallest rounding error.
     #[must_use]
     pub fn step(mut self, step: f64) -> Self {
         self.step = Some(step);
         self
     }
 
-    /// The error allowed, relative to the derivative or to 1 if that is more.
+    /// Sets the permitted error, relative to the derivative, or to 1 if that is larger.
     #[must_use]
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = Some(tolerance);
         self
     }
 
-    /// The largest Jacobian that is computed in full.
+    /// Sets the largest number of entries of a Jacobian that is checked in full.
     #[must_use]
     pub fn entries(mut self, entries: usize) -> Self {
         self.entries = entries;
         self
     }
 
-    /// The Jacobian in full, whatever its size.
+    /// Checks the Jacobian in full, whatever its size.
     #[must_use]
     pub fn full(mut self) -> Self {
         self.extent = Extent::Full;
         self
     }
 
-    /// Random directions only, so many, whatever the size of the Jacobian.
+    /// Checks along this number of random directions only, whatever the size of the Jacobian.
     #[must_use]
     pub fn directions(mut self, directions: usize) -> Self {
         self.extent = Extent::Directions(directions);
         self
     }
 
-    /// Layers run in training mode. Each evaluation draws the same random numbers, those of a tape
-    /// made with this seed: dropout drops the same units.
+    /// Runs layers in training mode. Each evaluation draws the same random numbers, those of a tape made
+    /// with this seed. Dropout thus always drops the same elements.
     #[must_use]
     pub fn train(mut self, seed: u64) -> Self {
         self.train = Some(seed);
         self
     }
 
-    /// Another seed for directions and weights.
+    /// Sets the seed of directions and weights.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -320,7 +324,8 @@ impl Gradcheck {
     /// Checks `f` at these inputs.
     ///
     /// # Errors
-    /// The first derivative that is off.
+    /// If a derivative differs from the finite difference. The error is that of the first such
+    /// derivative.
     pub fn run<T: Float>(
         &self,
         f: impl Function<T>,
@@ -340,13 +345,13 @@ impl Gradcheck {
     }
 }
 
-/// The check of one order: of this function at these inputs.
+/// The check of one order: of one function at its inputs.
 struct Run<'a, T: Float> {
     set: &'a Gradcheck,
     f: &'a dyn Function<T>,
     inputs: &'a [Tensor<T>],
     order: usize,
-    /// How many inputs the function has that the user gave.
+    /// The number of inputs that the user gave.
     arity: usize,
     step: f64,
     tolerance: f64,
@@ -355,7 +360,7 @@ struct Run<'a, T: Float> {
 /// Values at -2h, -h, 0, h, 2h.
 type Points = [f64; 5];
 
-/// Where they are, in steps.
+/// The positions of these values, in steps.
 const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
 
 impl<T: Float> Run<'_, T> {
@@ -396,7 +401,8 @@ impl<T: Float> Run<'_, T> {
         GradcheckError { name, order: self.order, at, analytic, numeric, bound, inputs }
     }
 
-    /// How far apart two numbers may be. `values` and `sum`: the sizes of what was rounded.
+    /// Returns the permitted difference of two numbers. `values` and `sum` are the sizes of what was
+    /// rounded.
     fn bound(&self, analytic: f64, numeric: f64, values: f64, sum: f64) -> f64 {
         let scale = analytic.abs().max(numeric.abs()).max(1.0);
         self.tolerance * scale + 16.0 * T::EPSILON * (values / self.step + sum)
@@ -410,7 +416,7 @@ impl<T: Float> Run<'_, T> {
         sum: f64,
     ) -> Result<(), GradcheckError> {
         let bound = self.bound(analytic, numeric, values, sum);
-        // Not `>`: a NaN is an error too.
+        // `<=` instead of a negated `>`: a NaN is an error, too.
         if (analytic - numeric).abs() <= bound {
             Ok(())
         } else {
@@ -431,7 +437,7 @@ impl<T: Float> Run<'_, T> {
         (self.f)(&x).value()
     }
 
-    /// The values with one element of an input moved.
+    /// Returns the values with one element of an input changed by `t`.
     fn moved(&self, input: usize, element: usize, t: f64) -> Vec<f64> {
         let mut inputs = self.inputs.to_vec();
         let x = &mut inputs[input].make_mut()[element];
@@ -439,7 +445,7 @@ impl<T: Float> Run<'_, T> {
         numbers(&self.value(&inputs))
     }
 
-    /// The values with all inputs moved, each along its direction.
+    /// Returns the values with all inputs moved by `t` along their directions.
     fn moved_along(&self, directions: &[Tensor<T>], t: f64) -> Vec<f64> {
         let pairs = self.inputs.iter().zip(directions);
         let moved: Vec<_> = pairs.map(|(x, v)| x + &(v * &Tensor::scalar_of(T::of(t)))).collect();
@@ -473,8 +479,8 @@ impl<T: Float> Run<'_, T> {
         self.compare(GradcheckPlace::Direction, [analytic, numeric], values, sum.sqrt())
     }
 
-    /// Whether a function has a kink or a jump between the points: its values there, and those for other
-    /// steps. `off`: the derivative is not what differences say.
+    /// Returns whether a function has a kink or a jump between the points. `points` returns its values
+    /// for a step. `off` tells whether the derivative differs from the finite difference.
     fn is_kink(&self, off: bool, bound: f64, mut points: impl FnMut(f64) -> Points) -> bool {
         let mut whole = unsmooth(points(self.step)) / self.step;
         for part in [0.5, 0.25] {
@@ -483,7 +489,7 @@ impl<T: Float> Run<'_, T> {
             }
             let step = part * self.step;
             let half = unsmooth(points(step)) / step;
-            // Of a smooth function, 1/8.
+            // The ratio is 1/8 for a smooth function.
             if !(0.02..=0.3).contains(&(half / whole)) {
                 return true;
             }
@@ -492,7 +498,8 @@ impl<T: Float> Run<'_, T> {
         if !off {
             return false;
         }
-        // Where the two sides are opposites of each other. Of a smooth function, 1/4.
+        // The fourth difference is zero for a function that is odd about the point, such as a jump. The third
+        // difference finds it. The ratio is 1/4 for a smooth function.
         let [whole, half] = [1.0, 0.5].map(|part| {
             let step = part * self.step;
             lopsided(points(step)) / step
@@ -500,13 +507,13 @@ impl<T: Float> Run<'_, T> {
         whole > bound && half > 0.4 * whole
     }
 
-    /// The values of one output along directions, with the step h.
+    /// Returns the values of one output along directions, with the step h.
     fn along(&self, directions: &[Tensor<T>], output: usize, h: f64) -> Points {
         OFFSETS.map(|k| self.moved_along(directions, k * h)[output])
     }
 
-    /// Refuses a point if a kink of an output lies next to it along these directions: finds the element of
-    /// the inputs by halving.
+    /// Fails if an output has a kink next to the point along these directions. Finds the element of the
+    /// inputs by bisection.
     fn find_kink(&self, directions: &[Tensor<T>], bound: f64) -> Result<(), GradcheckError> {
         let h = self.step;
         let steps = [1.0, 0.5, 0.25]
@@ -526,7 +533,7 @@ impl<T: Float> Run<'_, T> {
         Err(self.kink(GradcheckPlace::Kink { input, element, output }, moved, bound))
     }
 
-    /// An output that is not finite along these directions.
+    /// Returns the error for an output that is not finite along these directions.
     fn edge(&self, directions: &[Tensor<T>], output: usize) -> GradcheckError {
         let not_finite = |points: Points| points.into_iter().find(|y| !y.is_finite());
         let along = |part: &[Tensor<T>]| not_finite(self.along(part, output, self.step));
@@ -596,9 +603,10 @@ impl<T: Float> Run<'_, T> {
         Ok(())
     }
 
-    /// `backward`, `grad` and both policies must agree far more closely than any difference.
+    /// Checks that `backward`, `grad` and both policies agree, much more closely than finite differences
+    /// do.
     fn paths(&self, weights: &Tensor<T>) -> Result<(), GradcheckError> {
-        // 10⁻¹⁰ in f64 and 4·10⁻⁵ in f32.
+        // The result is 10⁻¹⁰ in f64 and 4·10⁻⁵ in f32.
         let tolerance = T::EPSILON.powf(0.64);
         let numbers = self.gradients(weights, Policy::Fused, false);
         for (policy, variables) in
@@ -609,7 +617,7 @@ impl<T: Float> Run<'_, T> {
                 let largest = a.iter().chain(b).fold(1.0, |m: f64, x| m.max(x.abs()));
                 let bound = tolerance * largest.min(f64::MAX);
                 for (&analytic, &numeric) in a.iter().zip(b) {
-                    // Not `>`: infinities and NaN are no agreement.
+                    // Not `>`: infinities and NaN are errors, too.
                     if analytic != numeric
                         && (analytic - numeric).abs().partial_cmp(&bound) != Some(Ordering::Less)
                     {
@@ -626,7 +634,8 @@ impl<T: Float> Run<'_, T> {
         Ok(())
     }
 
-    /// The gradient of Σ weights · f by each input; zeros where it does not depend on one.
+    /// Returns the gradient of Σ weights · f with respect to each input; zeros for inputs that f does
+    /// not depend on.
     fn gradients(&self, weights: &Tensor<T>, policy: Policy, variables: bool) -> Vec<Vec<f64>> {
         let tape = self.tape().with_policy(policy);
         let x: Vec<_> = self.inputs.iter().map(|x| tape.watch(x.clone())).collect();
@@ -643,8 +652,8 @@ impl<T: Float> Run<'_, T> {
     }
 }
 
-/// The element of the inputs by which a function of directions is largest: found by halving. Returns the
-/// input and its element.
+/// Finds, by bisection, the element of the inputs for which a function of directions is largest. Returns
+/// the input and its element.
 fn largest_element<T: Float>(
     directions: &[Tensor<T>],
     sharpness: impl Fn(&[Tensor<T>]) -> f64,
@@ -656,7 +665,7 @@ fn largest_element<T: Float>(
             Some(*end)
         })
         .collect();
-    // The directions with zeros outside of a range of elements, counted over all inputs.
+    // The directions, with zeros outside a range of elements. Elements are counted over all inputs.
     let within = |low: usize, high: usize| -> Vec<Tensor<T>> {
         let cut = |(v, end): (&Tensor<T>, &usize)| {
             let (first, v_of) = (end - v.numel(), v.to_vec());
@@ -676,18 +685,19 @@ fn largest_element<T: Float>(
     (input, low - (ends[input] - directions[input].numel()))
 }
 
-/// The derivative from values at -2h, -h, h, 2h; its error is of fourth order in h.
+/// Returns the derivative from the values at -2h, -h, h, 2h. Its error is of fourth order in h.
 fn stencil([a, b, _, d, e]: Points, h: f64) -> f64 {
     (8.0 * (d - b) - (e - a)) / (12.0 * h)
 }
 
-/// The fourth difference: of a smooth function h⁴ times its fourth derivative, of one with a kink
-/// of the order of h.
+/// Returns the fourth difference. It is h⁴ times the fourth derivative of a smooth function, and of
+/// order h for a kink.
 fn unsmooth([a, b, c, d, e]: Points) -> f64 {
     (a - 4.0 * b + 6.0 * c - 4.0 * d + e).abs()
 }
 
-/// The third difference from the outer points: of a smooth function 2·h³ times its third derivative.
+/// Returns the third difference of the outer points: 2·h³ times the third derivative of a smooth
+/// function.
 fn lopsided([a, b, _, d, e]: Points) -> f64 {
     (e - 2.0 * d + 2.0 * b - a).abs()
 }
@@ -698,7 +708,7 @@ fn gradient<'t, T: Float>(f: &dyn Function<T>, x: &[Var<'t, T>], n: usize) -> Va
     Var::concat(&parts, 0)
 }
 
-/// The closure itself: spelled out so that it is seen to serve every lifetime.
+/// Returns the closure itself. The bound makes its type serve every lifetime.
 fn any_tape<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>>(f: F) -> F {
     f
 }
@@ -711,12 +721,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// √Σ (a·b)²
+/// Returns √Σ (a·b)².
 fn size_of(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a * b).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Uniform in ±[0.5, 1.5): no weight so small that it would hide an error.
+/// Returns numbers uniform in ±[0.5, 1.5). No weight is so small that it could hide an error.
 fn random_like<T: Float>(x: &Tensor<T>, rng: &mut Philox) -> Tensor<T> {
     Tensor::from_fn(&x.shape(), |_| {
         let bits = rng.next_u64();
@@ -733,7 +743,8 @@ mod tests {
     use std::sync::Arc;
     use wengert_tensor::Shape;
 
-    /// tanh with its rule scaled: at first order, and (through `inner`) only at second order.
+    /// tanh with a wrong rule: its gradient is scaled by `factor`, and through `inner` only its second
+    /// derivative is wrong.
     struct Scaled {
         factor: f64,
         inner: f64,
@@ -750,7 +761,7 @@ mod tests {
         }
         fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
             let y = c.y(0);
-            // The value is right whatever `inner`, the derivative only for 1.
+            // The value is right for every `inner`, the derivative only for `inner` = 1.
             let y = self.inner * y + (1.0 - self.inner) * y.detach();
             smallvec![Some(self.factor * c.gy() * (1.0 - y * y))]
         }
@@ -819,7 +830,7 @@ mod tests {
         assert!(
             text.contains("input 1: the rules give") && text.contains("more than 1.0e-6 apart")
         );
-        // What is linear in the cotangent, and wrong there.
+        // Only the second derivative is wrong.
         let error = Gradcheck::new().order(2).run(any_tape(|x| apply(1.0, 0.0, x)), &[x]);
         assert!(matches!(error.unwrap_err().at, GradcheckPlace::Entry { input: 0, .. }));
     }
@@ -840,8 +851,8 @@ mod tests {
             }
             full
         };
-        // Where the central difference is the slope that the rules give, and where it is not; next to
-        // the kink on both sides, nearer than one step and than two.
+        // Points at which the central difference equals the slope of the rules, and points at which it
+        // does not. They are on both sides of the kink, nearer than one step and nearer than two steps.
         for x in [0.0, 1e-9, 3e-4, -3e-4, 8e-4, 1.3e-3, -1.7e-3] {
             at(|x| x.abs(), x).unwrap_err();
             at(|x| x.relu(), x).unwrap_err();
@@ -856,15 +867,15 @@ mod tests {
             at(|x| x.abs(), x).unwrap();
             at(|x| x.maximum(0.0) * x.exp(), x).unwrap();
         }
-        // Curvature is no kink.
+        // Curvature must not be reported as a kink.
         for x in [0.1, 0.05] {
             at(|x| x.ln().square(), x)
                 .unwrap_or_else(|e| assert!(!matches!(e.at, GradcheckPlace::Kink { .. })));
             at(|x| (20.0 * x).sin(), x)
                 .unwrap_or_else(|e| assert!(!matches!(e.at, GradcheckPlace::Kink { .. })));
         }
-        at(|x| x * x.abs(), 0.0).unwrap_err(); // its second derivative jumps
-        at(|x| x.square() * x.abs(), 0.0).unwrap(); // its third
+        at(|x| x * x.abs(), 0.0).unwrap_err(); // its second derivative has a jump
+        at(|x| x.square() * x.abs(), 0.0).unwrap(); // its third derivative has a jump
     }
 
     #[test]
@@ -916,7 +927,7 @@ mod tests {
         assert!(matches!(error.at, GradcheckPlace::Kink { input: 0, element: 1, .. }), "{error}");
     }
 
-    /// The identity with one wrong entry: the Jacobian has 1 + δ at one place.
+    /// The sine with one wrong entry in its Jacobian: the entry is multiplied by a factor.
     struct OneWrong(usize, f64);
     impl<T: Float> CustomOp<T> for OneWrong {
         fn name(&self) -> &'static str {
@@ -975,7 +986,7 @@ mod tests {
         let x = x.cast::<f32>();
         let f = any_tape(|x| x[0].sin().dropout(0.5) * x[0]);
         Gradcheck::new().order(2).train(7).run(f, &[x]).unwrap();
-        // A wrong rule behind the dropout.
+        // A wrong rule after the dropout.
         let f = any_tape(|x| apply(1.01, 1.0, &[x[0].dropout(0.3)]));
         Gradcheck::new().train(7).run(f, &[Tensor::from([0.5, 0.2, 0.4, 0.9])]).unwrap_err();
     }

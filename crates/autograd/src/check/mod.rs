@@ -1,6 +1,7 @@
 //! Checks of derivatives: finite differences, and the tests that every operation must pass.
 //!
-//! Knows the core and `transforms`, for users' operations as for those of this crate. Nothing knows it.
+//! This module depends on the core and on `transforms`, and serves custom operations as well as those of
+//! this crate. No other module depends on it.
 
 mod gradcheck;
 pub mod testing;

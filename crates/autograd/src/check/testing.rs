@@ -1,11 +1,11 @@
-//! Tests of operations: what this library's own operations are tested with, for yours.
+//! Tests of operations: the tests of this library's own operations, for custom operations.
 //!
-//! [`check_op`] runs all of them on an operation ([`CustomOp`](crate::CustomOp)) or on any function. What it
-//! is made of can be used alone: [`spread`] (points in a domain), [`layouts`] (the same numbers laid out in
-//! memory in six ways), [`check_layouts`], [`check_cuts`], [`check_adjoint`], [`check_reads`],
+//! [`check_op`] runs all tests on an operation ([`CustomOp`](crate::CustomOp)) or on any function. Its
+//! parts can be used separately: [`spread`] (points in a domain), [`layouts`] (the same elements in six
+//! memory layouts), [`check_layouts`], [`check_cuts`], [`check_adjoint`], [`check_reads`],
 //! [`check_replay`], and [`Gradcheck`].
 //!
-//! An operation with two outputs, the root and its reciprocal:
+//! The example is an operation with two outputs, the square root and its reciprocal:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -26,20 +26,20 @@
 //!         let inverse = root.recip();
 //!         [root, inverse].into_iter().collect()
 //!     }
-//!     // y₀ = x^½, y₁ = x^(-½): ∂y₀/∂x = y₁/2, ∂y₁/∂x = -y₁³/2. A cotangent that is missing is 0.
+//!     // y₀ = x^½, y₁ = x^(-½): ∂y₀/∂x = y₁/2, ∂y₁/∂x = -y₁³/2. A missing cotangent is 0.
 //!     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
 //!         let by_root = c.gy_of(0).map(|g| 0.5 * g * c.y(1));
 //!         let by_inverse = c.gy_of(1).map(|g| -0.5 * g * c.y(1).powi(3));
 //!         let sum = by_root.into_iter().chain(by_inverse).reduce(|a, b| a + b);
 //!         [sum].into_iter().collect()
 //!     }
-//!     // The second output, and nothing else: the input and the root may be dropped.
+//!     // The rule reads only the second output: the input and the root may be dropped.
 //!     fn reads(&self, _: usize) -> Reads {
 //!         Reads::Y1
 //!     }
 //! }
 //!
-//! // At points of its domain, away from 0.
+//! // The points are in the domain, away from 0.
 //! let x = spread(&[3, 5], &[(0.5, 3.0)], 1);
 //! check_op("roots", &[x], |x| x[0].tape().custom(Arc::new(Roots), &[x[0]]).to_vec()).unwrap();
 //! ```
@@ -57,15 +57,15 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>> Operation for F {}
 
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
-/// A test that an operation does not pass.
+/// A test that an operation fails.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[error("{}{test}: {message}", if name.is_empty() { String::new() } else { format!("{name}: ") })]
 pub struct OpError {
     /// The operation's name.
     pub name: String,
-    /// Which test.
+    /// The failed test.
     pub test: Test,
-    /// What is wrong.
+    /// The reason.
     pub message: String,
 }
 
@@ -75,7 +75,7 @@ wengert_tensor::debug_is_display!(OpError);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Test {
-    /// [`Gradcheck`] to the second order, of all results together.
+    /// [`Gradcheck`] up to the second order, of all results together.
     Derivatives,
     /// [`check_layouts`].
     Layouts,
@@ -102,18 +102,19 @@ impl fmt::Display for Test {
     }
 }
 
-/// Runs all tests of this module on an operation, at these inputs: see [`Test`]. The inputs lie in the
-/// domain, away from kinks, and so do the same numbers in the opposite order ([`check_replay`] takes
-/// them). Few elements are enough, but one input should have more than 8: values of up to 8 elements are
-/// computed when they are recorded, and their release is not tested. Tests run with both policies,
-/// [`Eager`](Policy::Eager) and [`Fused`](Policy::Fused); messages say with which a test failed.
+/// Runs all tests of this module on an operation, at these inputs: see [`Test`]. Choose inputs inside
+/// the domain and away from kinks, and such that the same elements in reverse order are so, too
+/// ([`check_replay`] uses them). Few elements are enough, but one input should have more than 8: values
+/// of up to 8 elements are computed when they are recorded, so their release would not be tested. Tests
+/// run with both policies, [`Eager`](Policy::Eager) and [`Fused`](Policy::Fused). Messages name the
+/// policy of a failed test.
 ///
 /// # Errors
-/// The first test that fails.
+/// If a test fails. The error is that of the first such test.
 ///
 /// # Panics
-/// If the function panics, or an operation breaks its contract: outputs or cotangents of another number or
-/// shape than promised.
+/// If the function panics, or an operation breaks its contract: if the number or the shapes of outputs
+/// or cotangents are not those that it declared.
 pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let named = |error: OpError| OpError { name: name.into(), ..error };
     let results = || -> Vec<Vec<u64>> {
@@ -126,7 +127,7 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         return Err(named(error_in(Test::Derivatives, message)));
     }
     Gradcheck::new().order(2).run(function(|x| joined(&f(x))), inputs).map_err(|error| {
-        // The results are one vector to the check.
+        // The check sees the results as one vector.
         let of = error.output_element().filter(|_| sizes.len() > 1 && error.order == 1);
         let of = of.map_or(String::new(), |mut element| {
             let mut result = 0;
@@ -145,7 +146,7 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
     check_replay(inputs, &f).map_err(named)
 }
 
-/// The closure itself, which serves every lifetime.
+/// Returns the closure itself. Its type is thereby inferred to serve every lifetime.
 fn function<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
     f
 }
@@ -154,8 +155,8 @@ fn error_in(test: Test, message: String) -> OpError {
     OpError { name: String::new(), test, message }
 }
 
-/// Random numbers, the elements in turn from each of these intervals: points of a domain, on both sides of
-/// a kink.
+/// Returns a tensor of random numbers whose elements are taken from these intervals in turn. Use
+/// intervals on both sides of a kink.
 ///
 /// ```
 /// use wengert_autograd::testing::spread;
@@ -170,10 +171,11 @@ pub fn spread(shape: &[usize], intervals: &[(f64, f64)], seed: u64) -> Tensor<f6
     })
 }
 
-/// The same numbers in six layouts: contiguous; with the axes stored in the opposite order; every second
-/// element of the last axis of a larger tensor; stored backwards along the first axis; inside a larger
-/// tensor, behind other numbers; repeated along the first axis without memory of its own (these are other
-/// numbers: the first row at each place). A scalar has the first and the fifth only.
+/// Returns the same elements in six memory layouts: contiguous; with the axes stored in reverse order;
+/// every second element of the last axis of a larger tensor; stored in reverse along the first axis;
+/// inside a larger tensor, after other elements; and repeated along the first axis without additional
+/// memory. The last layout has other elements: it repeats the first row. A scalar has only the first and
+/// the fifth layout.
 pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     let x = x.contiguous();
     let (shape, rank) = (x.shape(), x.rank());
@@ -202,11 +204,12 @@ pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     found
 }
 
-/// Results and gradients do not depend on how the inputs lie in memory ([`layouts`]), nor on whether
-/// operations are computed at once or fused: but for the rounding of sums that are taken in another order.
+/// Checks that results and gradients do not depend on the memory layout of the inputs ([`layouts`]), nor
+/// on the policy, eager or fused. Rounding errors of sums in another order are permitted.
 ///
 /// # Errors
-/// The first layout with other results than the same numbers in one piece.
+/// If the results for a layout differ from those for contiguous inputs. The error is that of the first
+/// such layout.
 pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let run = |inputs: &[Tensor<f64>], policy| {
         let tape = Tape::eval().with_policy(policy);
@@ -238,12 +241,13 @@ pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
     Ok(())
 }
 
-/// The derivative may be cut at each input and at each output: the gradient by one input is the same if the
-/// others are constants; that of all results together is the sum of those of each result; the gradient by a
-/// result is the cotangent that it was given, and no result is an input.
+/// Checks derivatives that are cut off at an input or an output. The gradient with respect to one input
+/// must be the same if the other inputs are constants. The gradient of all results together must be the
+/// sum of the gradients of the results. The gradient with respect to a result must be its given
+/// cotangent. No result may be the same node as an input.
 ///
 /// # Errors
-/// The first cut that gives other numbers.
+/// If one of these gradients differs. The error is that of the first one.
 pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let fail = |message: String| Err(error_in(Test::Cuts, message));
     for policy in POLICIES {
@@ -298,8 +302,8 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
     Ok(())
 }
 
-/// ⟨u, J·t⟩ = ⟨Jᵀ·u, t⟩ for random t and u, where J·t is computed forwards ([`jvp`]) and as the derivative
-/// of Jᵀ·u by u. A rule that reads its cotangent in another than a linear way does not pass.
+/// Checks ⟨u, J·t⟩ = ⟨Jᵀ·u, t⟩ for random t and u. J·t is computed in forward mode ([`jvp`]), and as the
+/// derivative of Jᵀ·u with respect to u. A rule that is not linear in its cotangent fails.
 ///
 /// # Errors
 /// If the two sides differ by more than rounding.
@@ -344,9 +348,9 @@ pub fn check_adjoint(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
     Ok(())
 }
 
-/// Rules read what they declare to read ([`CustomOp::reads`](crate::CustomOp::reads)) and nothing else:
-/// gradients of first and second order stay what they are when each value that no rule declared is NaN. With
-/// all inputs watched, and each alone.
+/// Checks that rules read only what they declare ([`CustomOp::reads`](crate::CustomOp::reads)). Every
+/// value that no rule declared is replaced by NaN, and gradients of first and second order must not
+/// change. The check runs with all inputs watched, and with each input watched alone.
 ///
 /// # Errors
 /// If a gradient changes.
@@ -364,7 +368,7 @@ pub fn check_reads(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpEr
     Ok(())
 }
 
-/// The message if a gradient of this order reads what no rule declared.
+/// Returns a message if a gradient of this order reads a value that no rule declared.
 pub(crate) fn reads_of_order(
     inputs: &[Tensor<f64>],
     f: &dyn Operation,
@@ -397,7 +401,7 @@ pub(crate) fn reads_of_order(
         let of = |&x: &Var<'_, f64>| gradients.wrt(x).map(|g| bits(&g.to_vec()));
         leaves.iter().map(of).collect::<Vec<_>>()
     };
-    // Slopes through comparisons are active, and reach no leaf.
+    // Gradients through comparisons are active but reach no leaf.
     let Ok(clean) = tape.catch(numbers) else { return Ok(()) };
     tape.poison();
     if numbers() == clean {
@@ -411,8 +415,8 @@ pub(crate) fn reads_of_order(
 }
 
 impl Tape<f64> {
-    /// Replaces each value that no rule has declared to read: numbers by NaN, whole numbers by one that
-    /// lies outside of every axis.
+    /// Replaces each value that no rule has declared to read: numbers by NaN, integers by one that is
+    /// out of range for every axis.
     pub(crate) fn poison(&self) {
         let arena = &mut *self.arena.borrow_mut();
         for id in 0..arena.len() {
@@ -430,8 +434,9 @@ impl Tape<f64> {
     }
 }
 
-/// A run that is replayed on other numbers, those of the inputs in the opposite order, gives the results and
-/// gradients of first and second order of a new run, bit for bit, and a second replay does so.
+/// Checks replays. A run is replayed with the elements of the inputs in reverse order. Its results and
+/// gradients of first and second order must be those of a new run, bit for bit. The same holds for a
+/// second replay.
 ///
 /// # Errors
 /// If they differ: the operation has computed something from values while it was recorded.
@@ -461,7 +466,8 @@ pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpE
     Ok(())
 }
 
-/// The elements in the opposite order: within the same domain, and others are the greatest.
+/// Returns the elements in reverse order: they are in the same domain, but the maxima are at other
+/// positions.
 pub(crate) fn reversed(x: &Tensor<f64>) -> Tensor<f64> {
     Tensor::from_vec(x.to_vec().into_iter().rev().collect(), &x.shape())
 }
@@ -491,14 +497,15 @@ impl<'t> Recording<'t> {
         Recording { tape, leaves, loss, results }
     }
 
-    /// The same program on other inputs.
+    /// Replays the program with other inputs.
     pub fn replay(&self, inputs: &[Tensor<f64>]) {
         let replay = self.tape.replay(&()).allow_reads();
         let leaves = self.leaves.iter().zip(inputs);
         leaves.fold(replay, |replay, (&x, value)| replay.set(x, value.clone())).run();
     }
 
-    /// The bits of all values, then of the gradients as numbers: once with the history kept, once to its end.
+    /// Returns the bits of all values, and of the gradients as tensors: first with the history kept,
+    /// then with the history ended.
     pub fn numbers(&self) -> Vec<Vec<u64>> {
         let mut all: Vec<_> = self.results.iter().map(|y| bits(&y.value().to_vec())).collect();
         if self.loss.is_active() {
@@ -511,23 +518,23 @@ impl<'t> Recording<'t> {
     }
 }
 
-/// The inputs on a tape, to be differentiated by.
+/// Puts the inputs on a tape as watched variables.
 fn watched<'t>(tape: &'t Tape<f64>, inputs: &[Tensor<f64>]) -> Vec<Var<'t, f64>> {
     inputs.iter().map(|x| tape.watch(x.clone())).collect()
 }
 
-/// Weights of a sum in which every element counts, each differently.
+/// Returns weights for a sum to which every element contributes differently.
 pub(crate) fn weights(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| 0.7 + 0.3 * ((i * 5 + 1) % 7) as f64)
 }
 
-/// A scalar in which every element counts, each differently.
+/// Returns a scalar to which every element contributes differently.
 pub(crate) fn weighted<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
     let sums = y.iter().map(|y| (*y * y.tape().constant(weights(&y.shape()))).sum_all());
     sums.reduce(|a, b| a + b).expect("an operation has one result at least")
 }
 
-/// All results, one behind the other.
+/// Concatenates all results.
 fn joined<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
     let parts: Vec<_> = y.iter().map(|y| y.reshape(&[-1])).collect();
     Var::concat(&parts, 0)
@@ -542,7 +549,7 @@ fn bits(x: &[f64]) -> Vec<u64> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Whether numbers differ by no more than the rounding of the largest.
+/// Returns whether the numbers differ by no more than the rounding of the largest.
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     let largest = a.iter().chain(b).fold(1.0, |m: f64, x| m.max(x.abs()));
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * largest)

@@ -1,4 +1,4 @@
-//! The gradients of a variable: as numbers, and as variables of the same tape.
+//! The gradients of a variable: as tensors, or as variables of the same tape.
 
 use super::gradients::{Gradients, NotFinite};
 use super::hooks::Hooks;
@@ -10,21 +10,21 @@ use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Shape, Tensor};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// Returns the gradients of this scalar as numbers. Ends the tape's history: values that were not requested with
-    /// [`value`](Var::value) are dropped, and parameters can be updated in place.
+    /// Returns the gradients of this scalar as tensors. Ends the tape's history: values that were not
+    /// requested with [`value`](Var::value) are dropped, and parameters can be updated in place.
     ///
     /// # Panics
-    /// If this is no scalar (give a seed with [`backward_from`](Var::backward_from)), depends on
-    /// nothing that is watched, or the history has ended already.
+    /// If this variable is not a scalar (use [`backward_from`](Var::backward_from) with a seed), depends
+    /// on no watched variable or trainable parameter, or the history has ended already.
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
         self.check_scalar("backward");
         self.numbers("backward", None, false)
     }
 
-    /// [`backward`](Var::backward) that refuses gradients that are not finite: so that they do not
-    /// reach the weights, though the loss is finite. Each gradient is looked at when it is complete,
-    /// while the cache still holds it.
+    /// Computes gradients as [`backward`](Var::backward), and returns an error if one is not finite. The
+    /// loss may be finite even then, and the check keeps such gradients away from the weights. Each
+    /// gradient is checked when it is complete, while it is still in the CPU cache.
     ///
     /// ```
     /// # use wengert_autograd::{Param, Tape};
@@ -38,10 +38,10 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Errors
-    /// If the gradient of a parameter or of a watched variable holds a NaN or an infinity.
+    /// If the gradient of a parameter or of a watched variable contains a NaN or an infinity.
     ///
     /// # Panics
-    /// As [`backward`](Var::backward).
+    /// Under the conditions of [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_checked(self) -> Result<Gradients<T>, NotFinite> {
         self.checked(None)
@@ -70,19 +70,21 @@ impl<'t, T: Float> Var<'t, T> {
         Err(NotFinite { params, watched })
     }
 
-    /// [`backward`](Var::backward) that leaves the history as it was: it can be called again.
+    /// Computes gradients as [`backward`](Var::backward), and keeps the history, so that gradients can
+    /// be computed again.
     ///
     /// # Panics
-    /// As [`backward`](Var::backward).
+    /// Under the conditions of [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_retain(self) -> Gradients<T> {
         self.check_scalar("backward_retain");
         self.numbers("backward_retain", None, true)
     }
 
-    /// [`backward`](Var::backward) for the parameters of a model alone: nothing is computed for others
-    /// that the loss depends on, nor for watched variables. The step of a generator goes through the
-    /// discriminator and needs no gradient of its weights.
+    /// Computes gradients as [`backward`](Var::backward), for the parameters of one model only.
+    /// Gradients of other parameters and of watched variables are not computed. For example, the
+    /// training step of a generator passes through the discriminator and does not need the gradients of
+    /// its weights.
     ///
     /// ```
     /// # use wengert_autograd::{Param, Tape};
@@ -96,7 +98,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If this depends on no parameter of the model that is not frozen; else as
+    /// If this variable depends on no trainable parameter of the model, or under the conditions of
     /// [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_for(self, model: &dyn Module) -> Gradients<T> {
@@ -123,28 +125,29 @@ impl<'t, T: Float> Var<'t, T> {
         self.inspected("backward_for", None, false, Some(&targets), hooks, |_, _| ())
     }
 
-    /// The gradients of Σ seed · self, for a value of any shape: the vector-Jacobian product.
+    /// Returns the gradients of Σ seed · self, for a variable of any shape. They are the vector-Jacobian
+    /// product.
     ///
     /// # Panics
-    /// If the seed has another shape; else as [`backward`](Var::backward).
+    /// If the shape of the seed differs, or under the conditions of [`backward`](Var::backward).
     #[track_caller]
     pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
         self.check_seed("backward_from", seed.shape());
         self.numbers("backward_from", Some(seed), false)
     }
 
-    /// The gradients of this scalar with respect to some variables, as variables of the same tape:
-    /// they can be differentiated again, to any order. Computes nothing that they do not need.
+    /// Returns the gradients of this scalar with respect to some variables, as variables of the same
+    /// tape. They can be differentiated again, to any order. Computes only what these gradients need.
     ///
     /// # Panics
-    /// If this is no scalar, or does not depend on one of them.
+    /// If this variable is not a scalar, or does not depend on one of `wrt`.
     #[track_caller]
     pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
         self.all_found(self.variables(wrt, None))
     }
 
-    /// [`grad`](Var::grad) of a value of any shape: the derivatives of Σ seed · self, where the seed is a
-    /// variable, too. [`transforms::vjp`](crate::transforms::vjp) takes several values.
+    /// Returns the gradients of Σ seed · self as [`grad`](Var::grad) does, for a variable of any shape.
+    /// The seed is also a variable. [`transforms::vjp`](crate::transforms::vjp) takes several values.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -158,7 +161,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the seed has another shape, or this does not depend on one of the variables.
+    /// If the shape of the seed differs, or this variable does not depend on one of `wrt`.
     #[track_caller]
     pub fn grad_from(self, seed: Self, wrt: &[Self]) -> Vec<Self> {
         self.tape.same_tape("grad_from", seed.tape);
@@ -166,10 +169,11 @@ impl<'t, T: Float> Var<'t, T> {
         self.all_found(Var::grad_of(&[self], &[seed], wrt))
     }
 
-    /// [`grad`](Var::grad) with zeros where this value does not depend on a variable.
+    /// Returns gradients as [`grad`](Var::grad), and zeros with respect to variables that this scalar
+    /// does not depend on.
     ///
     /// # Panics
-    /// If this is no scalar.
+    /// If this variable is not a scalar, or was computed from one of `wrt` that is a constant.
     #[track_caller]
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
         self.or_zero(self.variables(wrt, None), wrt)
@@ -220,8 +224,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.inspected(op, seed, retain, None, None, |_, _| ())
     }
 
-    /// The gradients: by all leaves, or by these, in ascending order. `see` is called with each as soon as
-    /// it is complete.
+    /// Returns the gradients with respect to all leaves, or to the given ones, which are in ascending
+    /// order. Calls `see` with each gradient as soon as it is complete.
     #[track_caller]
     pub(crate) fn inspected(
         self,
@@ -290,7 +294,7 @@ impl<'t, T: Float> Var<'t, T> {
         Gradients::new(tape, leaves, only.is_some())
     }
 
-    /// One gradient for each variable, or a refusal.
+    /// Returns one gradient for each variable, or fails if one is missing.
     #[track_caller]
     pub(crate) fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
         if let Some(i) = found.iter().position(Option::is_none) {
@@ -310,12 +314,12 @@ impl<'t, T: Float> Var<'t, T> {
         hooks: Option<&mut Hooks<'_, 't, T>>,
     ) -> Vec<Option<Self>> {
         self.check_scalar("grad");
-        self.tape.check_history("grad"); // before the seed is recorded
+        self.tape.check_history("grad"); // must run before the seed is recorded
         Var::grad_through(&[self], &[self.tape.ones(&self.shape())], wrt, hooks)
     }
 
-    /// The gradients of Σ seed · result over several results of any shape; `None` where none depends
-    /// on a variable.
+    /// Returns the gradients of Σ seed · result over several results of any shape; `None` for a variable
+    /// on which no result depends.
     #[track_caller]
     pub(crate) fn grad_of(results: &[Self], seeds: &[Self], wrt: &[Self]) -> Vec<Option<Self>> {
         Var::grad_through(results, seeds, wrt, None)
@@ -412,8 +416,8 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// The nodes that the results depend on and that depend on a target themselves, targets among
-    /// them. The targets are in ascending order, up to `top`, the last of the results.
+    /// Returns the nodes that the results depend on and that depend on a target themselves, including
+    /// the targets. The targets are in ascending order. `top` is the last of the results.
     pub(crate) fn depends(
         &self,
         targets: &[u32],
@@ -422,9 +426,9 @@ impl<T: Float> Tape<T> {
     ) -> NodeSet {
         let arena = self.arena.borrow();
         let floor = targets[0];
-        // History is kept of active nodes alone: nothing depends on a constant.
+        // Only active nodes keep history: nothing depends on a constant.
         let within = |&p: &u32| p >= floor && arena.nodes[p as usize].has(ACTIVE);
-        // An output depends on what its op depends on, not on the first output.
+        // An output depends on the operands of its operation, not on the first output.
         let operands = |id: u32| arena.parents(arena.first_output(id)).iter().copied();
         let mut below = NodeSet::up_to(top);
         results.for_each(|y| below.insert(y));
@@ -443,7 +447,8 @@ impl<T: Float> Tape<T> {
         depends
     }
 
-    /// The nodes from which the value of node `top` was computed, though history may not say so.
+    /// Returns the nodes from which the value of node `top` was computed, including those that the
+    /// history does not record.
     fn sources(&self, top: u32) -> NodeSet {
         let arena = self.arena.borrow();
         let mut sources = NodeSet::up_to(top);
@@ -460,10 +465,9 @@ impl<T: Float> Tape<T> {
         sources
     }
 
-    /// Drops every value but those that stay readable: what was given, what was asked for, and what
-    /// is tiny. Parameters, buffers and large views of them are read from the model: nothing that stays shares
-    /// their memory unless the user put it there, so that the optimizer writes in place while the
-    /// tape lives.
+    /// Drops every value except given, requested and tiny values. Parameters, buffers and large views of
+    /// them are read from the model: no remaining value shares their memory, unless the user gave it to
+    /// the tape. The optimizer can therefore update them in place while the tape is alive.
     fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();

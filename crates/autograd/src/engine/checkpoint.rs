@@ -1,17 +1,18 @@
-//! Checkpoints: regions of a program whose values are dropped when the region ends, though derivative rules
-//! will read them, and computed again when a walk back comes to the region.
+//! Checkpoints: regions of a program whose values are dropped when the region ends, even if derivative
+//! rules will read them. A walk that reaches the region computes them again.
 //!
-//! A checkpoint is a policy of release, not another recording: nodes stay what they are, so that every order
-//! of derivative works as without it, with the same bits. These are its rules (*Regions* in `engine/mod.rs`):
+//! A checkpoint changes only when values are released, not what is recorded. The nodes are the same, so
+//! derivatives of every order work as without a checkpoint and have the same bits. The rules (*Regions*
+//! in `engine/mod.rs`):
 //!
-//! - When a region ends, its results are computed, and so are its inputs that were pending. The inputs stay
-//!   until the walk has passed them, as if a rule read them.
-//! - When a walk enters a region, all that rules will read in it is computed at once, in the order of the
-//!   program and with the same fusion. (Node by node, from the last to the first, each would need all before
-//!   it again.)
-//! - When the walk leaves the region, its values are dropped again. What [`grad`](crate::Var::grad) recorded
-//!   meanwhile reads them, too: it is computed before they go, and a later walk over it enters the region
-//!   again.
+//! - When a region ends, its results are computed, and so are its inputs that were pending. The inputs
+//!   are kept until the walk has passed them, as if a rule read them.
+//! - When a walk enters a region, all values that rules will read in it are computed at once, in program
+//!   order and with the same fusion. (If they were computed one by one, from the last to the first, each
+//!   would compute all earlier values again.)
+//! - When the walk leaves the region, its values are dropped again. Nodes that
+//!   [`grad`](crate::Var::grad) recorded meanwhile may read these values: such nodes are computed before
+//!   the values are dropped. A later walk over them enters the region again.
 
 use crate::graph::{
     Arena, CLOSED, Op, PENDING, RELEASED, RETAINED, Region, RegionSpan, RunKind, SAVED,
@@ -21,7 +22,7 @@ use smallvec::SmallVec;
 use std::cell::Cell;
 use wengert_tensor::Float;
 
-/// The region is being recorded, until this is dropped.
+/// Marks that a checkpoint is being recorded, until it is dropped.
 struct RecordingCheckpoint<'a>(&'a Cell<bool>);
 impl Drop for RecordingCheckpoint<'_> {
     fn drop(&mut self) {
@@ -30,15 +31,17 @@ impl Drop for RecordingCheckpoint<'_> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Runs `body` as a checkpoint: what it computes is dropped when it ends, but for its results, also what
-    /// derivative rules will read. When gradients come to it, it is computed once more, and kept until they
-    /// have passed. That costs a second forward pass of `body`, and saves the memory of its values while
-    /// others are computed. The numbers are the same, bit for bit, and so are gradients of every order.
+    /// Runs `body` as a checkpoint. When it ends, all values that it computed are dropped except its
+    /// results, even values that derivative rules will read. When gradients reach the checkpoint, its
+    /// values are computed again and kept until the gradients have passed. This costs a second forward
+    /// pass of `body`, and saves the memory of its values in the meantime. Values and gradients of every
+    /// order are the same, bit for bit.
     ///
-    /// A network of n equal layers needs the memory of n layers. In checkpoints of √n layers it needs that
-    /// of about 2·√n. (Griewank, "Achieving logarithmic growth of temporal and spatial complexity in reverse
-    /// automatic differentiation", 1992; Chen, Xu, Zhang, Guestrin, "Training deep nets with sublinear memory
-    /// cost", 2016.) `wengert_nn::Checkpoint` is a layer that does this for the layer in it.
+    /// A network of n equal layers needs the memory of n layers. In checkpoints of √n layers each it
+    /// needs the memory of about 2·√n layers. (Griewank, "Achieving logarithmic growth of temporal and
+    /// spatial complexity in reverse automatic differentiation", 1992; Chen, Xu, Zhang, Guestrin,
+    /// "Training deep nets with sublinear memory cost", 2016.) `wengert_nn::Checkpoint` is a layer that
+    /// runs another layer as a checkpoint.
     ///
     /// ```
     /// use wengert_autograd::{Param, Tape};
@@ -56,13 +59,13 @@ impl<T: Float> Tape<T> {
     /// assert_eq!(gradients.get(&weight).unwrap().shape(), [2, 2]);
     /// ```
     ///
-    /// Values that were asked for with [`value`](Var::value), and those of at most eight elements, stay.
-    /// A checkpoint within another is a part of it. Changes of buffers (batch norm's statistics) are those
-    /// of the first pass. On a tape without history nothing is kept for derivatives, and a checkpoint is just
-    /// its body.
+    /// Values that were requested with [`value`](Var::value), and values of at most eight elements, are
+    /// kept. A checkpoint within another is a part of the outer one. Changes of buffers (the running
+    /// statistics of batch norm) are those of the first pass. On a tape without history no values are
+    /// kept for derivatives, and a checkpoint only runs its body.
     ///
     /// # Panics
-    /// If a result is of another tape.
+    /// If a result is on another tape.
     #[track_caller]
     pub fn checkpoint<'t, R: ScopeResult<'t, T>>(&'t self, body: impl FnOnce() -> R) -> R {
         if self.run_kind != RunKind::Recording || self.walks.get() > 0 || self.in_checkpoint.get() {
@@ -92,7 +95,7 @@ impl<T: Float> Tape<T> {
         result
     }
 
-    /// Drops what a region has computed, once its inputs and results are there.
+    /// Drops the values of a region after its inputs and results have been computed.
     #[track_caller]
     pub(crate) fn end_region(&self, region: &Region) {
         let mut wanted: SmallVec<[u32; 16]> = region.results.iter().copied().collect();
@@ -105,7 +108,7 @@ impl<T: Float> Tape<T> {
                 .collect();
             inputs.sort_unstable();
             inputs.dedup();
-            // A region without rules is not computed again.
+            // A region in which no rule reads a value is not computed again.
             if (region.first..region.end).any(|id| arena.nodes[id as usize].has(SAVED)) {
                 for &input in &inputs {
                     arena.nodes[input as usize].flags |= SAVED;
@@ -120,7 +123,7 @@ impl<T: Float> Tape<T> {
         self.arena.borrow_mut().drop_region(region);
     }
 
-    /// A walk comes to a region: computes what rules will read in it.
+    /// Called when a walk reaches a region: computes the values that rules will read in it.
     #[track_caller]
     pub(crate) fn enter_region(&self, place: u32) {
         let (region, wanted, lasts) = {
@@ -142,7 +145,7 @@ impl<T: Float> Tape<T> {
             let begins = {
                 let node = &mut self.arena.borrow_mut().nodes[id as usize];
                 node.flags &= !RELEASED;
-                // What is pending already is read from outside of the region.
+                // A node that is pending already is read from outside the region.
                 !matches!(node.op, Op::Output(_)) && !node.has(PENDING)
             };
             if begins {
@@ -158,7 +161,8 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A walk leaves a region. `keeps_history`: the walk did not release the values on the way.
+    /// Called when a walk leaves a region. `keeps_history` tells whether the walk kept the values of the
+    /// history.
     pub(crate) fn leave_region(&self, place: u32, keeps_history: bool) {
         let arena = &mut *self.arena.borrow_mut();
         let region = &mut arena.regions[place as usize];
@@ -169,7 +173,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A replay comes to a checkpoint, or to what rules recorded for one.
+    /// Called when a replay reaches a checkpoint, or nodes that rules recorded for one.
     #[track_caller]
     pub(crate) fn begin_span(&self, span: &RegionSpan) {
         if !self.arena.borrow().is_region(span) {
@@ -177,7 +181,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A replay has computed the nodes of a span.
+    /// Called when a replay has computed the nodes of a span.
     #[track_caller]
     pub(crate) fn end_span(&self, span: &RegionSpan) {
         if self.arena.borrow().is_region(span) {
@@ -201,7 +205,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
-    /// Drops the values of a region but for its results, though rules have declared to read them.
+    /// Drops the values of a region except its results, even if rules have declared to read them.
     fn drop_region(&mut self, region: &Region) {
         for id in (region.first..region.end).rev() {
             self.nodes[id as usize].flags |= CLOSED;
@@ -215,8 +219,8 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// Which nodes of a region have to be computed so that rules can read what they declared, and which of
-    /// them reads each last.
+    /// Returns which nodes of a region must be computed so that rules can read the declared values, and
+    /// the last of these nodes that reads each node.
     fn read_in_region(&self, region: &Region) -> (Vec<bool>, Vec<u32>) {
         let at = |id: u32| (id - region.first) as usize;
         let count = (region.end - region.first) as usize;
@@ -239,12 +243,12 @@ impl<T: Float> Arena<T> {
         (wanted, lasts)
     }
 
-    /// Whether a span is the region itself.
+    /// Returns whether a span is the region itself.
     fn is_region(&self, span: &RegionSpan) -> bool {
         self.regions[span.region as usize].first == span.first
     }
 
-    /// The span that a node lies in.
+    /// Returns the span that contains a node.
     pub fn span_of(&self, id: u32) -> Option<RegionSpan> {
         let place = self.spans.partition_point(|span| span.first <= id).checked_sub(1)?;
         Some(self.spans[place]).filter(|span| id < span.end)

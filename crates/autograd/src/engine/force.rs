@@ -1,5 +1,5 @@
-//! Computes values: every number is read through [`Tape::force`]. Nothing recurses, however long the chain. The
-//! invariants are listed in `engine/mod.rs`: *Pending*, *Pure operations*, *No borrow*.
+//! Computes values: every value is read through [`Tape::force`]. Nothing recurses, however long a chain
+//! is. `engine/mod.rs` lists the invariants: *Pending*, *Pure operations*, *No borrow*.
 
 use crate::graph::{
     Arena, Cause, Op, PENDING, Policy, RELEASED, RETAINED, Ran, RunKind, SAVED, TINY, Tape,
@@ -9,31 +9,31 @@ use smallvec::{SmallVec, smallvec};
 use std::time::Instant;
 use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
 
-/// A pending pointwise chain this long is computed, so that programs stay short and a value that
-/// several programs share is not computed again and again.
+/// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
+/// value that several programs share is not computed many times.
 const LONG: u16 = 32;
 
-/// What it takes to compute a node.
+/// The work that is needed to compute a node.
 enum Plan<T: Float> {
     Done,
-    /// These first.
+    /// Compute these nodes first.
     After(SmallVec<[u32; 4]>),
-    /// One pointwise op whose operands are there.
+    /// One pointwise operation whose operands are computed.
     Step(Opcode, Inputs<T>),
-    /// Several in one pass.
+    /// Several pointwise operations in one pass.
     Program(Program, Inputs<T>, Shape),
-    /// A program over the first shape that ends in a sum to the second.
+    /// A program over the first shape, followed by a sum to the second shape.
     Sum(Program, Inputs<T>, Shape, Shape),
-    /// Anything else, with the node of its first output.
+    /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
-/// What an operation gives: numbers, and whole numbers with their place.
+/// The results of an operation: numbers, and integers with their place.
 type Made<T> = (SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>);
 type Ids = SmallVec<[u32; 4]>;
 
 impl<T: Float> Tape<T> {
-    /// The value of a node.
+    /// Returns the value of a node, and computes it if necessary.
     #[track_caller]
     pub(crate) fn force(&self, id: u32) -> Tensor<T> {
         if self.run_kind == RunKind::Abstract {
@@ -60,7 +60,7 @@ impl<T: Float> Tape<T> {
         self.compute(id);
     }
 
-    /// Makes a new node pending, if it may be. Returns whether it is.
+    /// Makes a new node pending, if that is permitted. Returns whether it is pending.
     fn defer(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
         let pointwise = arena.nodes[id as usize].op.opcode().is_some();
@@ -122,7 +122,7 @@ impl<T: Float> Tape<T> {
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
                     {
-                        // Tiny values stay readable: they must not keep a large operand alive.
+                        // A tiny value is retained, so it must not share the memory of a large operand.
                         y[0] = copied_in_order(&y[0]);
                     }
                     if let Op::Custom(_) = op {
@@ -160,7 +160,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// What the operation whose first output is the node `first` gives; wanted is the node `id`.
+    /// Computes the operation whose first output is the node `first`. The requested node is `id`.
     #[track_caller]
     fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
         match op {
@@ -218,7 +218,8 @@ impl<T: Float> Tape<T> {
         (values, None)
     }
 
-    /// Pending pointwise parents join the program of the node that reads them.
+    /// Plans the computation of a node. Pending pointwise operands join the program of the node that
+    /// reads them.
     #[track_caller]
     fn plan(&self, id: u32) -> Plan<T> {
         let arena = self.arena.borrow();
@@ -233,7 +234,8 @@ impl<T: Float> Tape<T> {
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
-            // The sum of a pending expression that no other pending node reads needs no memory.
+            // The sum of a pending expression that no other pending node reads is computed without
+            // storing the expression.
             let x = parents[0];
             let below = arena.nodes[x as usize];
             let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);
@@ -273,7 +275,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Says why a value cannot be read any more.
+    /// Fails with the reason why a value cannot be read any more.
     #[cold]
     #[track_caller]
     fn freed(&self, id: u32) -> ! {
@@ -291,7 +293,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
-    /// Whether a node is computed inside the program of its reader.
+    /// Returns whether a node is computed inside the program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
         id >= self.ended
@@ -300,8 +302,8 @@ impl<T: Float> Arena<T> {
             && node.op.opcode().is_some()
     }
 
-    /// The program that computes a pointwise node and the nodes it reads, or the nodes that must
-    /// be computed before.
+    /// Returns the program that computes a pointwise node together with the pending nodes that it reads,
+    /// or the nodes that must be computed before.
     fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
         let mut inputs: SmallVec<[u32; 4]> = smallvec![];
         let mut joined: SmallVec<[u32; 8]> = smallvec![id];

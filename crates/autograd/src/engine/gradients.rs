@@ -1,35 +1,35 @@
-//! Gradients as numbers.
+//! Gradients as tensors.
 
 use crate::graph::{Binding, Op, Tape, Var};
 use crate::module::{Buffer, Module, Param, ParamId, Updates, is_finite};
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map, hash_map};
 use wengert_tensor::{Float, Tensor};
 
-/// What [`backward`](Var::backward) returns: a gradient for each trainable parameter and watched
-/// variable that the loss depends on, and the buffer updates of the run. Plain data that outlives
-/// the tape and can be sent to another thread.
+/// The result of [`backward`](Var::backward): a gradient for each trainable parameter and watched
+/// variable that the loss depends on, and the buffer updates of the run. Gradients are plain data: they
+/// outlive the tape and can be sent to another thread.
 ///
-/// All gradients of a run, and their clones, share its buffer updates: each update is applied to its
-/// buffer once, with the first step that reaches the buffer.
+/// All gradients of a run, and their clones, share its buffer updates. Each update is applied to its
+/// buffer once, by the first optimizer step that reaches the buffer.
 ///
-/// They know the [version](Param::version) of each parameter that they are of. An optimizer refuses
-/// gradients of parameters that have changed since, and so does [`accumulate`](Gradients::accumulate);
-/// [`allow_stale`](Gradients::allow_stale) is the door for algorithms that mean it.
+/// Gradients store the [version](Param::version) of each parameter for which they were computed. An
+/// optimizer and [`accumulate`](Gradients::accumulate) refuse gradients of parameters that have changed
+/// since. Algorithms that need such gradients call [`allow_stale`](Gradients::allow_stale).
 #[derive(Clone)]
 pub struct Gradients<T: Float = f32> {
     tape: u64,
-    /// In the order in which the parameters were made.
+    /// In the order in which the parameters were created.
     params: BTreeMap<ParamId, OfParam<T>>,
     /// Parameters that were constants of the run.
     frozen: HashSet<ParamId>,
     watched: HashMap<u32, Tensor<T>>,
     pub(crate) buffers: Updates<T>,
     allow_stale: bool,
-    /// Of `backward_for`: watched variables have none.
+    /// Whether these are the gradients of `backward_for`, which computes none for watched variables.
     params_alone: bool,
 }
 
-/// The gradient of a parameter, and the version of the parameter that it is of.
+/// The gradient of a parameter, and the version of the parameter when it was computed.
 #[derive(Clone)]
 struct OfParam<T: Float> {
     gradient: Tensor<T>,
@@ -54,24 +54,26 @@ impl<T: Float> Gradients<T> {
         Gradients { tape, params, frozen, watched, buffers, allow_stale: false, params_alone }
     }
 
-    /// The gradient of a parameter; `None` if the loss does not depend on it, or it was frozen.
+    /// Returns the gradient of a parameter; `None` if the loss does not depend on it or it was frozen.
     pub fn get(&self, param: &Param<T>) -> Option<&Tensor<T>> {
         self.params.get(&param.id()).map(|of| &of.gradient)
     }
 
-    /// The same, to change it: for clipping, say.
+    /// Returns the gradient of a parameter for changes, such as clipping; `None` as for
+    /// [`get`](Gradients::get).
     pub fn get_mut(&mut self, param: &Param<T>) -> Option<&mut Tensor<T>> {
         self.params.get_mut(&param.id()).map(|of| &mut of.gradient)
     }
 
-    /// The gradient of a variable of [`Tape::watch`] or [`Tape::param`]; `None` if the loss does not
-    /// depend on it. For a parameter it is what [`get`](Gradients::get) returns: `None` also if the
-    /// parameter was frozen.
+    /// Returns the gradient of a variable of [`Tape::watch`] or [`Tape::param`]; `None` if the loss does
+    /// not depend on it. For a parameter the result is that of [`get`](Gradients::get): `None` also if
+    /// the parameter was frozen.
     ///
     /// # Panics
-    /// If the variable lies on another tape than the loss, is a constant, was computed from others, or
-    /// is watched and the gradients are of [`backward_for`](Var::backward_for): no gradient of it is
-    /// kept. [`Var::grad`] gives the derivative by any variable.
+    /// If no gradient is stored for the variable: it is on another tape than the loss, is a constant,
+    /// was computed from others, or is watched and the gradients are those of
+    /// [`backward_for`](Var::backward_for). [`Var::grad`] returns the derivative with respect to any
+    /// variable.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
@@ -111,24 +113,24 @@ impl<T: Float> Gradients<T> {
         }
     }
 
-    /// Whether a parameter has changed since its gradient was computed.
+    /// Returns whether a parameter has changed since its gradient was computed.
     pub fn is_stale(&self, param: &Param<T>) -> bool {
         self.params.get(&param.id()).is_some_and(|of| of.version != param.version())
     }
 
-    /// Whether a parameter was frozen in the run: a constant, without a gradient.
+    /// Returns whether a parameter was frozen in the run: a constant without a gradient.
     pub fn was_frozen(&self, param: &Param<T>) -> bool {
         self.frozen.contains(&param.id())
     }
 
-    /// The same gradients, marked as usable for parameters that have changed since: for line searches,
-    /// sharpness-aware minimisation, asynchronous training. Clones keep the mark, and so do sums
-    /// with one that has it.
+    /// Marks these gradients as usable for parameters that have changed since. Line searches,
+    /// sharpness-aware minimisation and asynchronous training need this. Clones keep the mark. A sum has
+    /// the mark if one of its terms has it.
     ///
     /// ```
     /// use wengert_autograd::{Param, Tape};
     /// use wengert_tensor::Tensor;
-    /// // The gradient at w + 1, for a step from w.
+    /// // The gradient at w + 1 is used for a step from w.
     /// let mut w = Param::new(Tensor::scalar(2.0));
     /// w.update(|w| *w += &Tensor::scalar(1.0));
     /// let gradients = Tape::new().param(&w).square().backward();
@@ -143,24 +145,24 @@ impl<T: Float> Gradients<T> {
         self
     }
 
-    /// Whether these gradients are marked with [`allow_stale`](Gradients::allow_stale).
+    /// Returns whether these gradients are marked with [`allow_stale`](Gradients::allow_stale).
     pub fn allows_stale(&self) -> bool {
         self.allow_stale
     }
 
-    /// How many parameters have a gradient.
+    /// Returns the number of parameters with a gradient.
     pub fn len(&self) -> usize {
         self.params.len()
     }
 
-    /// Whether no parameter has one.
+    /// Returns whether no parameter has a gradient.
     pub fn is_empty(&self) -> bool {
         self.params.is_empty()
     }
 
-    /// The parameters whose gradient holds a NaN or an infinity, in no particular order; an empty list
-    /// is the rule. Gradients of watched variables are not looked at. This reads all gradients;
-    /// [`Var::backward_checked`] finds it out on the way.
+    /// Returns the parameters whose gradient contains a NaN or an infinity, in no particular order. The
+    /// list is normally empty. Gradients of watched variables are not checked. This function reads all
+    /// gradients; [`Var::backward_checked`] checks them during the backward pass, at less cost.
     ///
     /// ```
     /// # use wengert_autograd::{Param, Tape};
@@ -177,15 +179,15 @@ impl<T: Float> Gradients<T> {
         bad.map(|(&id, _)| id).collect()
     }
 
-    /// Adds the gradients of another run of the same model, so that micro-batches compose. Its
-    /// buffer updates follow those of this one; gradients of the same run share theirs, and each is
-    /// applied once. Gradients of watched variables belong to one tape: those of another stay out of
-    /// the sum.
+    /// Adds the gradients of another run of the same model. Use it to accumulate the gradients of
+    /// micro-batches. The buffer updates of `other` follow those of `self`. Gradients of the same run
+    /// share their updates, and each update is applied once. Gradients of watched variables belong to
+    /// one tape: those of another tape are not added.
     ///
     /// # Panics
-    /// If a parameter has changed between the two runs, so that its gradients are of two versions,
-    /// unless one of the two is marked with [`allow_stale`](Gradients::allow_stale). Nothing has
-    /// changed then.
+    /// If a parameter has changed between the two runs, so that its gradients belong to two versions,
+    /// unless one of the two is marked with [`allow_stale`](Gradients::allow_stale). In that case
+    /// nothing is changed.
     #[track_caller]
     pub fn accumulate(&mut self, other: Self) {
         self.allow_stale |= other.allow_stale;
@@ -195,7 +197,7 @@ impl<T: Float> Gradients<T> {
                 btree_map::Entry::Occupied(mut sum) => {
                     let sum = sum.get_mut();
                     sum.gradient += &of.gradient;
-                    // Stale as soon as a part is.
+                    // The sum is stale if one of its terms is.
                     sum.version = sum.version.min(of.version);
                 }
                 btree_map::Entry::Vacant(slot) => drop(slot.insert(of)),
@@ -239,7 +241,7 @@ impl<T: Float> Gradients<T> {
         )
     }
 
-    /// The parameters' gradients.
+    /// Returns the gradients of the parameters.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Tensor<T>> {
         self.params.values().map(|of| &of.gradient)
     }
@@ -248,7 +250,7 @@ impl<T: Float> Gradients<T> {
         self.params.values_mut().map(|of| &mut of.gradient)
     }
 
-    /// Multiplies every parameter's gradient (not those of watched variables) by a number.
+    /// Multiplies the gradient of every parameter (but not those of watched variables) by a number.
     pub fn scale(&mut self, factor: f64) {
         for gradient in self.each_mut() {
             *gradient *= &Tensor::scalar_of(T::of(factor));
@@ -256,18 +258,19 @@ impl<T: Float> Gradients<T> {
     }
 }
 
-/// The updates of buffers.
+/// Updates of buffers.
 impl<T: Float> Gradients<T> {
-    /// Applies the updates of the run that were not applied yet to a buffer; whether there were any.
+    /// Applies the updates of the run to a buffer, except those applied before. Returns whether there
+    /// were any.
     pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
         self.buffers.apply_to(buffer)
     }
 
-    /// Applies the updates of the run that were not applied yet to a counter; whether there were
-    /// any.
+    /// Applies the updates of the run to a counter, except those applied before. Returns whether there
+    /// were any.
     ///
     /// # Panics
-    /// If the counter would exceed `i64`; nothing has changed.
+    /// If the counter would exceed `i64`. In that case nothing is changed.
     #[track_caller]
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> bool {
         match self.buffers.apply_to_counter(buffer) {
@@ -276,26 +279,27 @@ impl<T: Float> Gradients<T> {
         }
     }
 
-    /// The first counter of a model that the updates of the run would take beyond `i64`, in words:
-    /// its name, where it is, and by how much it is to grow. An optimizer's step and
-    /// [`apply_updates`](Gradients::apply_updates) panic on it.
+    /// Returns a description of the first counter of a model that the updates of the run would take
+    /// beyond `i64`: its name, its value, and the increment. An optimizer's step and
+    /// [`apply_updates`](Gradients::apply_updates) panic if there is such a counter.
     pub fn full_counter(&self, model: &dyn Module) -> Option<String> {
         self.buffers.full_counter(model)
     }
 
-    /// The first buffer of a model that the updates of the run would leave with a NaN or an infinity,
-    /// in words: its name, the number, and what causes it. Updates that were applied already do not
-    /// count, and nothing is changed. The cost is that of the updates: parameters are not read.
+    /// Returns a description of the first buffer of a model that would contain a NaN or an infinity
+    /// after the updates of the run: its name, the value, and the cause. Updates that were applied
+    /// before do not count, and nothing is changed. The cost is that of the updates: parameters are not
+    /// read.
     ///
-    /// The loss and the gradients may be finite nevertheless: batch norm divides by a variance that
-    /// overflowed, and gets zeros. An optimizer's step and
-    /// [`apply_updates`](Gradients::apply_updates) apply such updates as any.
+    /// The loss and the gradients may be finite even so. For example, batch norm divides by a variance
+    /// that overflowed, and gets zeros. An optimizer's step and
+    /// [`apply_updates`](Gradients::apply_updates) apply such updates like others.
     ///
     /// ```
     /// use wengert_autograd::{Buffer, Tape};
     /// use wengert_tensor::Tensor;
     ///
-    /// // The square of 1e25 is no f32, though the loss and its gradient are.
+    /// // The square of 1e25 overflows f32. The loss and its gradient are finite.
     /// let energy: Buffer = Buffer::new(Tensor::scalar(1.0));
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::scalar(1e25));
@@ -307,35 +311,35 @@ impl<T: Float> Gradients<T> {
         self.buffers.not_finite_buffer(model)
     }
 
-    /// Applies the updates of the run that were not applied yet to the buffers of a model, as an
-    /// optimizer's step does: for training without one, and for steps that were not made.
+    /// Applies the updates of the run to the buffers of a model, except those applied before. An
+    /// optimizer's step does the same. Call this function if you train without an optimizer, or after a
+    /// run without a step.
     ///
     /// # Panics
-    /// If a counter would exceed `i64`; nothing has changed.
+    /// If a counter would exceed `i64`. In that case nothing is changed.
     #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         self.buffers.apply(model);
     }
 }
 
-/// Gradients that hold a NaN or an infinity: why [`backward_checked`](Var::backward_checked) returns
-/// none.
+/// The error of [`backward_checked`](Var::backward_checked): gradients contain a NaN or an infinity.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the gradients of {} parameters and {watched} watched variables hold numbers that are not finite",
     params.len()
 )]
 pub struct NotFinite {
-    /// The parameters, each once.
+    /// The parameters with such a gradient, each once.
     pub params: Vec<ParamId>,
-    /// How many watched variables.
+    /// The number of watched variables with such a gradient.
     pub watched: usize,
 }
 
 wengert_tensor::debug_is_display!(NotFinite);
 
-/// A value and its gradients in one call. Takes the run's random key from `rng`, so that every call
-/// drops other units.
+/// Computes a value and its gradients in one call. Takes the run's random key from `rng`, so that every
+/// call drops other units.
 ///
 /// ```
 /// use wengert_autograd::{Param, value_and_grad};
@@ -347,7 +351,7 @@ wengert_tensor::debug_is_display!(NotFinite);
 /// ```
 ///
 /// # Panics
-/// As [`Var::backward`].
+/// Under the conditions of [`Var::backward`].
 #[track_caller]
 pub fn value_and_grad<T: Float>(
     rng: &mut impl rand::Rng,
@@ -359,10 +363,11 @@ pub fn value_and_grad<T: Float>(
     (loss.item(), loss.backward())
 }
 
-/// [`value_and_grad`] of a function that also returns something else: predictions, say.
+/// Computes a value and its gradients as [`value_and_grad`], for a function that also returns something
+/// else, such as predictions.
 ///
 /// # Panics
-/// As [`Var::backward`].
+/// Under the conditions of [`Var::backward`].
 #[track_caller]
 pub fn value_and_grad_with<T: Float, A>(
     rng: &mut impl rand::Rng,

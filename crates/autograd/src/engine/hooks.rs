@@ -1,4 +1,4 @@
-//! Functions that see cotangents on the way back, and may replace them.
+//! Functions that see cotangents during the backward pass, and may replace them.
 
 use super::gradients::{Gradients, NotFinite};
 use crate::graph::{ACTIVE, NodeSet, Tape, Var};
@@ -6,15 +6,15 @@ use crate::module::Module;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Tensor};
 
-/// Which cotangent a hook is called with.
+/// Describes the cotangent that a hook is called with.
 pub struct HookSite<'t, T: Float = f32> {
-    /// The variable whose cotangent it is.
+    /// The variable to which the cotangent belongs.
     pub variable: Var<'t, T>,
-    /// The path of the scope that the hook is on; empty for a hook on a variable.
+    /// The path of the scope with the hook; empty for a hook on a variable.
     pub scope: String,
-    /// Which run of the scope, counted from 0 in the order of the forward pass.
+    /// The number of the scope's run, counted from 0 in the order of the forward pass.
     pub call: usize,
-    /// Which result of the scope, counted from 0.
+    /// The number of the scope's result, counted from 0.
     pub result: usize,
 }
 
@@ -40,26 +40,26 @@ impl<T: Float> Hook<'_, '_, T> {
     }
 }
 
-/// A value whose gradients are about to be computed, and functions that are called on the way: made by
-/// [`Var::hooks`], started by [`backward`](Hooks::backward), [`grad`](Hooks::grad) and their variants.
+/// A value with hooks: functions that are called while its gradients are computed. [`Var::hooks`] makes
+/// it. [`backward`](Hooks::backward), [`grad`](Hooks::grad) and their variants compute the gradients.
 ///
 /// A hook is on a variable or on the results of a scope. It is called once for each of them, with the
-/// complete cotangent ∂loss/∂variable (summed over all uses of the variable) and with the
-/// [place](HookSite). A hook that replaces returns the cotangent that the walk goes on with: the rules
-/// of the operations before the variable get it, and a gradient that is asked for by the variable itself
-/// is the replaced one. Any variable may have hooks: a parameter, a watched variable, one that was computed,
-/// each output of an operation with several.
+/// complete cotangent ∂loss/∂variable (summed over all uses of the variable) and its [place](HookSite).
+/// A replacing hook returns the cotangent that the backward pass continues with. The rules of the
+/// operations before the variable get the replaced cotangent, and so does a requested gradient with
+/// respect to the variable itself. Any variable may have hooks: a parameter, a watched variable, a
+/// computed variable, each output of an operation with several outputs.
 ///
-/// Several hooks on one variable are called in the order in which they were added; each gets what
-/// the one before returned. Variables are met in the opposite order of the forward pass.
+/// Several hooks on one variable are called in the order in which they were added. Each gets what the
+/// previous hook returned. Variables are reached in the reverse order of the forward pass.
 ///
-/// What a replacing hook gets is a variable: under [`grad`](Hooks::grad) what it returns is differentiated
-/// again like everything else, with respect also to other variables that it uses. Under
-/// [`backward`](Hooks::backward) it exists while the hook runs. The compiler refuses a hook that keeps it.
-/// A hook draws no random numbers from the tape and starts no `backward`.
+/// The argument of a replacing hook is a variable. Under [`grad`](Hooks::grad) the result of the hook
+/// can be differentiated again, also with respect to other variables that the hook uses. Under
+/// [`backward`](Hooks::backward) the argument exists only while the hook runs, and a hook that stores it
+/// does not compile. A hook must not draw random numbers from the tape or start a `backward`.
 ///
-/// Gradient reversal (Y. Ganin and V. Lempitsky, "Unsupervised domain adaptation by backpropagation",
-/// 2015), and the largest cotangent of a layer:
+/// The example shows gradient reversal (Y. Ganin and V. Lempitsky, "Unsupervised domain adaptation by
+/// backpropagation", 2015), and the largest cotangent of a layer:
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -78,7 +78,7 @@ impl<T: Float> Hook<'_, '_, T> {
 /// assert_eq!(largest, 1.0);
 /// ```
 ///
-/// A hook may use other variables, but not keep its own:
+/// A hook may use other variables, but must not store its own:
 ///
 /// ```compile_fail,E0521
 /// # use wengert_autograd::Tape;
@@ -96,7 +96,7 @@ pub struct Hooks<'h, 't, T: Float = f32> {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// The gradients of this value, with functions that see or replace cotangents on the way.
+    /// Returns this value with an empty list of hooks: functions that see or replace cotangents.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -105,7 +105,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// let x = tape.watch(Tensor::from([3.0f32, 100.0]));
     /// let y = x.square();
     /// let loss = y.square().sum_all();
-    /// // The cotangent of y, 2·y, clipped.
+    /// // The cotangent of y is 2·y. It is clipped.
     /// let gradients = loss.hooks().replace(y, |g, _| g.clamp(-50.0, 50.0)).backward();
     /// assert_eq!(gradients.wrt(x).unwrap().to_vec(), [18.0 * 6.0, 50.0 * 200.0]);
     /// ```
@@ -115,7 +115,7 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 impl<'h, 't, T: Float> Hooks<'h, 't, T> {
-    /// Calls `see` with the cotangent of a variable, as numbers.
+    /// Calls `see` with the cotangent of a variable, as a tensor.
     ///
     /// # Panics
     /// If the variable is on another tape.
@@ -128,8 +128,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         self.on(x, Box::new(move |g, site| shown(g, site, &mut see)))
     }
 
-    /// Calls `replace` with the cotangent of a variable, and goes on with what it returns: a variable of the
-    /// same shape.
+    /// Calls `replace` with the cotangent of a variable, and continues with its result: a variable of
+    /// the same shape.
     ///
     /// # Panics
     /// If the variable is on another tape.
@@ -142,13 +142,13 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         self.on(x, Box::new(move |g, site| Some(replace(g, site))))
     }
 
-    /// Calls `see` with the cotangents of the results of a scope, as numbers: of each result of each run
-    /// of a scope with this path, such as `blocks.3.conv1`. A scope is a module that was entered or a name of
-    /// [`Tape::scope`]. A result that the scope was given and returned unchanged is the variable
-    /// that it was given.
+    /// Calls `see` with the cotangents of the results of a scope, as tensors: of each result of each run
+    /// of a scope with this path, such as `blocks.3.conv1`. A scope is a module that was entered or a
+    /// name of [`Tape::scope`]. If a scope returned an input unchanged, the result is the input variable
+    /// itself.
     ///
     /// # Panics
-    /// If no scope with this path has ended that computed something.
+    /// If no scope with this path has ended that computed a value.
     #[track_caller]
     pub fn see_scope(
         self,
@@ -159,10 +159,10 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     }
 
     /// Calls `replace` with the cotangents of the results of a scope, as [`see_scope`](Hooks::see_scope)
-    /// does, and goes on with what it returns.
+    /// does, and continues with its result.
     ///
     /// # Panics
-    /// As [`see_scope`](Hooks::see_scope).
+    /// Under the conditions of [`see_scope`](Hooks::see_scope).
     #[track_caller]
     pub fn replace_scope(
         self,
@@ -172,68 +172,69 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         self.on_scope(path, Box::new(move |g, site| Some(replace(g, site))))
     }
 
-    /// Allows hooks that are not called because the walk does not come to their variables. Without it such
-    /// a hook is refused.
+    /// Allows hooks on variables that the backward pass does not reach. By default such a hook is an
+    /// error.
     pub fn allow_unreached(mut self) -> Self {
         self.allow_unreached = true;
         self
     }
 
-    /// [`Var::backward`] with these hooks.
+    /// Computes gradients as [`Var::backward`], with these hooks.
     ///
     /// # Panics
-    /// If a hook's variable, or each result of its scope, is one that the value does not depend on; if a
-    /// hook returns a cotangent of another shape or tape; else as [`Var::backward`].
+    /// If the value does not depend on the variable of a hook, or on any result of its scope; if a hook
+    /// returns a cotangent of another shape or tape; or under the conditions of [`Var::backward`].
     #[track_caller]
     pub fn backward(mut self) -> Gradients<T> {
         self.value.check_scalar("backward");
         self.value.inspected("backward", None, false, None, Some(&mut self), |_, _| ())
     }
 
-    /// [`Var::backward_retain`] with these hooks.
+    /// Computes gradients as [`Var::backward_retain`], with these hooks.
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward).
+    /// Under the conditions of [`backward`](Hooks::backward).
     #[track_caller]
     pub fn backward_retain(mut self) -> Gradients<T> {
         self.value.check_scalar("backward_retain");
         self.value.inspected("backward_retain", None, true, None, Some(&mut self), |_, _| ())
     }
 
-    /// [`Var::backward_checked`] with these hooks: what they return is looked at.
+    /// Computes gradients as [`Var::backward_checked`], with these hooks. The results of hooks are
+    /// checked, too.
     ///
     /// # Errors
-    /// As [`Var::backward_checked`].
+    /// Under the conditions of [`Var::backward_checked`].
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward).
+    /// Under the conditions of [`backward`](Hooks::backward).
     #[track_caller]
     pub fn backward_checked(mut self) -> Result<Gradients<T>, NotFinite> {
         self.value.checked(Some(&mut self))
     }
 
-    /// [`Var::backward_for`] with these hooks. The walk comes to the variables between the value and the
-    /// parameters of the model.
+    /// Computes gradients as [`Var::backward_for`], with these hooks. The backward pass reaches the
+    /// variables between the value and the parameters of the model.
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward) and [`Var::backward_for`].
+    /// Under the conditions of [`backward`](Hooks::backward) and [`Var::backward_for`].
     #[track_caller]
     pub fn backward_for(mut self, model: &dyn Module) -> Gradients<T> {
         self.value.for_model(model, Some(&mut self))
     }
 
-    /// [`Var::backward_from`] with these hooks.
+    /// Computes gradients as [`Var::backward_from`], with these hooks.
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward) and [`Var::backward_from`].
+    /// Under the conditions of [`backward`](Hooks::backward) and [`Var::backward_from`].
     #[track_caller]
     pub fn backward_from(mut self, seed: Tensor<T>) -> Gradients<T> {
         self.value.check_seed("backward_from", seed.shape());
         self.value.inspected("backward_from", Some(seed), false, None, Some(&mut self), |_, _| ())
     }
 
-    /// [`Var::grad`] with these hooks: what they return can be differentiated again. The walk comes to the
-    /// variables between the value and those of `wrt`.
+    /// Returns gradients as [`Var::grad`], with these hooks. The results of hooks can be differentiated
+    /// again. The backward pass reaches the variables between the value and `wrt`.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -248,27 +249,27 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     /// ```
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward) and [`Var::grad`].
+    /// Under the conditions of [`backward`](Hooks::backward) and [`Var::grad`].
     #[track_caller]
     pub fn grad(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let value = self.value;
         value.all_found(value.variables(wrt, Some(&mut self)))
     }
 
-    /// [`Var::grad_or_zero`] with these hooks.
+    /// Returns gradients as [`Var::grad_or_zero`], with these hooks.
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward) and [`Var::grad_or_zero`].
+    /// Under the conditions of [`backward`](Hooks::backward) and [`Var::grad_or_zero`].
     #[track_caller]
     pub fn grad_or_zero(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let value = self.value;
         value.or_zero(value.variables(wrt, Some(&mut self)), wrt)
     }
 
-    /// [`Var::grad_from`] with these hooks.
+    /// Returns gradients as [`Var::grad_from`], with these hooks.
     ///
     /// # Panics
-    /// As [`backward`](Hooks::backward) and [`Var::grad_from`].
+    /// Under the conditions of [`backward`](Hooks::backward) and [`Var::grad_from`].
     #[track_caller]
     pub fn grad_from(mut self, seed: Var<'t, T>, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let value = self.value;
@@ -310,7 +311,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         self
     }
 
-    /// The nodes with a hook up to `top`, in ascending order, each once.
+    /// Returns the nodes up to `top` with a hook, in ascending order, each once.
     pub(crate) fn nodes(&self, top: u32) -> SmallVec<[u32; 8]> {
         let sites = self.list.iter().flat_map(|hook| &hook.sites);
         let mut nodes: SmallVec<[u32; 8]> =
@@ -320,8 +321,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         nodes
     }
 
-    /// Refuses hooks that the walk will not come to. `reached`: the nodes that it comes to, if they are
-    /// known.
+    /// Refuses hooks on nodes that the walk does not reach. `reached` holds the nodes that the walk
+    /// reaches, if they are known.
     #[track_caller]
     pub(crate) fn check_reached(&self, op: &str, top: u32, reached: Option<&NodeSet>) {
         if self.allow_unreached || self.list.is_empty() {
@@ -354,7 +355,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         }
     }
 
-    /// Calls the hooks of a node; what they made of its cotangent, if they replaced it.
+    /// Calls the hooks of a node. Returns the new cotangent if they replaced it.
     #[track_caller]
     pub(crate) fn call(&mut self, id: u32, g: Var<'t, T>) -> Option<Var<'t, T>> {
         let tape: &'t Tape<T> = self.value.tape;
@@ -382,8 +383,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     }
 }
 
-/// Shows the numbers of a cotangent. Within `backward` the program has not read them: nothing of it is recorded
-/// afterwards. Within `grad` it has.
+/// Returns the values of a cotangent. Within `backward` this does not count as a read by the program,
+/// because nothing that depends on it can be recorded afterwards. Within `grad` it counts.
 fn shown<'a, 't, T: Float>(
     g: Var<'a, T>,
     site: &'a HookSite<'t, T>,

@@ -1,14 +1,15 @@
-//! Debug assertions of the invariants of an arena (the list is in `engine/mod.rs`): checked where a scope, a walk
-//! back or a tape ends. Release builds check nothing.
+//! Debug assertions of the invariants of an arena (listed in `engine/mod.rs`). They are checked when a
+//! scope, a walk or a tape ends. Release builds check nothing.
 
 use crate::graph::{ACTIVE, Arena, Op, PENDING, RELEASED, RETAINED, Slot, TEMPORARY, ValueKind};
 use wengert_tensor::Float;
 
-/// Longer tapes are not checked as a whole: a loop of many walks over one tape stays linear.
+/// Longer tapes are not checked as a whole, so that the time of many walks over one tape stays linear.
 const LONGEST: u32 = 4096;
 
 impl<T: Float> Arena<T> {
-    /// Checks the whole arena, unless it is long. `in_walk`: a walk is under way, whose slots count as readers.
+    /// Checks the whole arena, unless it is long. `in_walk` tells whether a walk is running, whose slots
+    /// count as readers.
     pub fn check_invariants(&self, in_walk: bool) {
         if !cfg!(debug_assertions) || self.len() > LONGEST {
             return;
@@ -32,7 +33,7 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// Checks what each node from this one on tells of itself.
+    /// Checks the invariants that concern single nodes, from this node on.
     pub fn check_nodes_since(&self, first: u32) {
         if !cfg!(debug_assertions) {
             return;
@@ -68,8 +69,8 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use wengert_tensor::Tensor;
 
-    /// What the check says of a tape with x, exp x (pending) and its sum (of no more than 8 numbers,
-    /// and so computed), after this change of node `id`'s flags and readers.
+    /// Returns the message of the check after a change of node `id`'s flags and readers. The tape holds
+    /// x, exp x (pending) and its sum, which has at most 8 elements and is therefore computed.
     fn complaint(id: usize, flags: u8, readers: i32) -> Option<String> {
         let tape = Tape::<f32>::new();
         let x = tape.watch(Tensor::ones(&[4, 4]));
@@ -82,7 +83,7 @@ mod tests {
         }
         let check = || tape.arena.borrow().check_invariants(false);
         let result = catch_unwind(AssertUnwindSafe(check));
-        // The tape checks once more where it ends.
+        // The tape is checked again when it is dropped.
         let node = &mut tape.arena.borrow_mut().nodes[id];
         (node.flags, node.readers) = (before, (node.readers as i32 - readers) as u32);
         let _ = y;

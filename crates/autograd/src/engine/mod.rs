@@ -1,40 +1,48 @@
-//! The engine: computes values when they are needed, releases them when they are not, walks back through the
-//! recorded program, and runs it again. Knows `graph`, `rules` and `module`; nothing below it imports it.
+//! The engine. It computes values when they are needed, releases values that are no longer needed,
+//! computes gradients in a backward walk over the recorded program, and replays the program. It depends
+//! on `graph`, `rules` and `module`; these do not import it.
 //!
 //! # When values are computed and released
-//! The value of a node is a cache. `force.rs` fills it, `release.rs` empties it, `walk.rs` and `checkpoint.rs` say
-//! when. Each rule below has a name, and the test or the debug assertion (`invariants.rs`) that holds it.
+//! The value of a node is a cache. `force.rs` fills it, and `release.rs` empties it. `walk.rs` and
+//! `checkpoint.rs` decide when. Each rule below has a name, and the test or the debug assertion
+//! (`invariants.rs`) that checks it.
 //!
 //! - **Pure operations.** An operation is a function of its payload and its operands. A dropped value is computed
 //!   again on demand, with the same bits. (`tests/all/programs`; `tests/all/checkpoint.rs`,
 //!   `derivatives_of_every_order_have_the_same_bits`)
-//! - **Pending.** A pointwise node may stay without a value until something reads it (`PENDING`): it is then
-//!   computed in one program with the pending nodes that it reads. A node that has a value is not pending. (`rules/
-//!   tests/memory.rs`, `pointwise_operations_wait_for_a_reader`; `check_nodes_since`)
-//! - **Reference count.** `readers` counts the pending nodes that have the node as an operand, and during a walk the
-//!   slots and rule inputs that hold it. Who stops to be pending releases its operands, at any depth
-//!   (`clear_pending`). (`check_invariants`; `invariants.rs`, `wrong_counts_and_flags_are_found`)
-//! - **Unused.** `drop_unused` drops a value only if no new reader is expected (`CLOSED`: its scope has ended, the
-//!   user released it, or `backward` has begun), no rule reads it (`SAVED`), nobody asked for it and it is not tiny
-//!   (`RETAINED`), its reference count is 0, and it can be computed again or is a temporary of a walk (`TEMPORARY`).
-//!   (`rules/tests/memory.rs`, `a_scope_releases_what_no_rule_reads`, `released_by_hand`,
+//! - **Pending.** A pointwise node may stay without a value until something reads it (`PENDING`). It is
+//!   then computed in one program with the pending nodes that it reads. A node that has a value is not
+//!   pending. (`rules/tests/memory.rs`, `pointwise_operations_wait_for_a_reader`; `check_nodes_since`)
+//! - **Reference count.** `readers` counts the pending nodes that have the node as an operand, and
+//!   during a walk the slots and rule inputs that hold it. A node that is no longer pending releases its
+//!   operands, at any depth (`clear_pending`). (`check_invariants`; `invariants.rs`,
+//!   `wrong_counts_and_flags_are_found`)
+//! - **Unused.** `drop_unused` drops a value only if all of these hold: no new reader is expected
+//!   (`CLOSED`: its scope has ended, the user released it, or `backward` has begun); no rule reads it
+//!   (`SAVED`); it was not requested and is not tiny (`RETAINED`); its reference count is 0; and it can
+//!   be computed again or is a temporary of a walk (`TEMPORARY`). (`rules/tests/memory.rs`,
+//!   `a_scope_releases_what_no_rule_reads`, `released_by_hand`,
 //!   `what_no_rule_reads_goes_before_the_walk_back`)
-//! - **Dropped is marked.** A value that was dropped leaves `RELEASED`: its node is stored when it is computed
-//!   again, and not fused into a reader's program. (`check_nodes_since`)
-//! - **Saved until passed.** A rule reads only what its operation has declared to read. `SAVED` goes when the walk
-//!   has passed the node: the rules of all its readers, which come later on the tape, have run. (`rules/tests/mod.rs`,
-//!   `reads_only_what_it_declares`; `rules/tests/memory.rs`, `backward_leaves_what_was_given_and_asked_for`)
-//! - **Scratch.** In a walk for numbers, rules write above a mark. The region above it is truncated after a rule
-//!   when no slot holds one of its nodes, and when the walk ends, also by a panic. (`rules/tests/memory.rs`,
-//!   `backward_leaves_no_nodes`, `cotangents_go_when_nobody_waits_for_them`; `tests/all/failures.rs`,
+//! - **Dropped is marked.** A dropped value leaves the flag `RELEASED`: when it is computed again, it is
+//!   stored and not fused into a reader's program. (`check_nodes_since`)
+//! - **Saved until passed.** A rule reads only the values that its operation has declared. `SAVED` is
+//!   removed when the walk has passed the node: the rules of all its readers, which come later on the
+//!   tape, have run. (`rules/tests/mod.rs`, `reads_only_what_it_declares`; `rules/tests/memory.rs`,
+//!   `backward_leaves_what_was_given_and_asked_for`)
+//! - **Scratch.** In a walk for numbers, the nodes that rules record are above a mark. The region above
+//!   the mark is truncated after a rule if no slot holds one of its nodes, and when the walk ends, even
+//!   by a panic. (`rules/tests/memory.rs`, `backward_leaves_no_nodes`,
+//!   `cotangents_go_when_nobody_waits_for_them`; `tests/all/failures.rs`,
 //!   `the_tape_works_on_after_a_panic`)
 //! - **Empty slots.** Between walks every slot is empty. (`check_invariants`)
-//! - **Regions.** Outside of walks, a checkpoint keeps its results, what was given and what is retained. A walk
-//!   computes the rest once when it enters the region, and drops it when it leaves. (`tests/all/checkpoint.rs`,
-//!   `an_operation_is_computed_twice_at_most`, `a_replay_drops_and_computes_again`)
-//! - **Ended history.** Nodes before `ended` are not computed again. Their values stay only if they were given or are
-//!   retained, and share no memory with a parameter. (`check_nodes_since`; `tests/all/failures.rs`,
-//!   `backward_ends_the_history`; `tests/all/engine.rs`, `parameters_are_updated_in_place_while_the_tape_lives`)
+//! - **Regions.** Outside of walks, a checkpoint keeps its results, given values and retained values. A
+//!   walk computes the other values once when it enters the region, and drops them when it leaves.
+//!   (`tests/all/checkpoint.rs`, `an_operation_is_computed_twice_at_most`,
+//!   `a_replay_drops_and_computes_again`)
+//! - **Ended history.** Nodes before `ended` are not computed again. Their values are kept only if they
+//!   were given or are retained, and share no memory with a parameter. (`check_nodes_since`;
+//!   `tests/all/failures.rs`, `backward_ends_the_history`; `tests/all/engine.rs`,
+//!   `parameters_are_updated_in_place_while_the_tape_lives`)
 //! - **No borrow.** The arena is not borrowed while a kernel, a rule or a hook runs, except for kernels of a few
 //!   numbers. (A second borrow panics: every test of a custom operation.)
 

@@ -1,12 +1,12 @@
-//! Gradients as one long vector: walked, measured, clipped, averaged.
+//! Gradients as one long vector: lists, norms, clipping, means.
 
 use super::gradients::Gradients;
 use crate::module::{Module, Param, each_param};
 use wengert_tensor::{Float, Tensor};
 
 impl<T: Float> Gradients<T> {
-    /// The parameters of a model that have a gradient, each once and in the order of the model: name,
-    /// parameter, gradient.
+    /// Returns the parameters of a model that have a gradient, each once and in the order of the model:
+    /// name, parameter, gradient.
     ///
     /// ```
     /// use wengert_autograd::{Param, Tape};
@@ -18,7 +18,7 @@ impl<T: Float> Gradients<T> {
     ///     println!("{name} {} {gradient}", param.shape());
     /// }
     /// let names: Vec<_> = gradients.of(&model).into_iter().map(|(name, ..)| name).collect();
-    /// assert_eq!(names, ["0"]); // the loss does not depend on the other
+    /// assert_eq!(names, ["0"]); // the loss does not depend on the other parameter
     /// ```
     pub fn of<'m>(&self, model: &'m dyn Module) -> Vec<(String, &'m Param<T>, &Tensor<T>)> {
         let mut found = Vec::new();
@@ -30,23 +30,24 @@ impl<T: Float> Gradients<T> {
         found
     }
 
-    /// The norm √Σ g² of all parameters' gradients together (not those of watched variables). The sum
-    /// is taken in the order in which the parameters were made, so that it has the same bits in each run.
+    /// Returns the norm √Σ g² of the gradients of all parameters (but not of watched variables). The
+    /// terms are added in the order in which the parameters were created, so that the result has the
+    /// same bits in each run.
     pub fn norm(&self) -> f64 {
         norm(&self.each().collect::<Vec<_>>())
     }
 
     /// Scales the gradients of all parameters by min(1, `max_norm` / (norm + 1e-6)), as PyTorch's
-    /// `clip_grad_norm_` does, so that their [`norm`](Gradients::norm) is at most `max_norm`. Returns the
-    /// norm before. A norm that is not finite makes the gradients NaN or 0: look at what is returned, or
-    /// use [`backward_checked`](crate::Var::backward_checked).
+    /// `clip_grad_norm_` does, so that their [`norm`](Gradients::norm) is at most `max_norm`. Returns
+    /// the norm before scaling. If the norm is not finite, the gradients become NaN or 0: check the
+    /// returned norm, or use [`backward_checked`](crate::Var::backward_checked).
     ///
     /// ```
     /// use wengert_autograd::{Param, Tape};
     /// use wengert_tensor::Tensor;
     /// let w = Param::new(Tensor::from([1.5f64, 2.0]));
     /// let mut gradients = Tape::new().param(&w).square().sum_all().backward();
-    /// assert_eq!(gradients.clip_norm(1.0), 5.0); // of 3 and 4
+    /// assert_eq!(gradients.clip_norm(1.0), 5.0); // √(3² + 4²)
     /// assert!((gradients.norm() - 1.0).abs() < 1e-6);
     /// ```
     ///
@@ -57,15 +58,15 @@ impl<T: Float> Gradients<T> {
         assert!(max_norm >= 0.0, "clip_norm: a norm of at least 0 wanted, this is {max_norm}");
         let norm = self.norm();
         let factor = max_norm / (norm + 1e-6);
-        // A norm that is NaN shows in the gradients.
+        // A NaN norm must not be hidden: it makes the gradients NaN.
         if factor.is_nan() || factor < 1.0 {
             self.scale(factor);
         }
         norm
     }
 
-    /// Moves each number of the parameters' gradients into the range from `-max` to `max`, as PyTorch's
-    /// `clip_grad_value_` does. NaN stays.
+    /// Clamps each element of the parameters' gradients to the range from `-max` to `max`, as PyTorch's
+    /// `clip_grad_value_` does. NaN is kept.
     ///
     /// # Panics
     /// If `max` is negative or NaN.
@@ -77,12 +78,12 @@ impl<T: Float> Gradients<T> {
         }
     }
 
-    /// The mean of the gradients of several runs of a model, each with its weight: how many samples its
-    /// loss is the mean of. So parts of a batch give what the whole batch would. They are added in the
-    /// order given, whoever computed them: the same bits for any number of threads. `None` if there is
-    /// none.
+    /// Returns the weighted mean of the gradients of several runs of a model; `None` if `runs` is empty.
+    /// The weight of a run is the number of samples over which its loss is a mean. The result for the
+    /// parts of a batch is then the gradient of the whole batch. The gradients are added in the given
+    /// order, so the result has the same bits for any number of threads.
     ///
-    /// A step on several threads, over one model and as many tapes as there are parts:
+    /// The example computes a step on several threads, with one model and one tape per part:
     ///
     /// ```
     /// use wengert_autograd::{Gradients, Param, Tape};
@@ -94,7 +95,7 @@ impl<T: Float> Gradients<T> {
     ///     let x = tape.constant(Tensor::from(part.to_vec()));
     ///     (x * tape.param(&w)).square().mean_all().backward()
     /// };
-    /// let parts: Vec<&[f64]> = batch.chunks(2).collect(); // as many as you like, but always the same
+    /// let parts: Vec<&[f64]> = batch.chunks(2).collect(); // use the same number in each run
     /// let gradients = std::thread::scope(|threads| {
     ///     let runs = parts.iter().map(|&part| threads.spawn(move || of_part(part)));
     ///     let runs: Vec<_> = runs.collect();
@@ -108,7 +109,8 @@ impl<T: Float> Gradients<T> {
     /// ```
     ///
     /// # Panics
-    /// As [`accumulate`](Gradients::accumulate); and if a weight is negative or not finite, or all are 0.
+    /// Under the conditions of [`accumulate`](Gradients::accumulate), if a weight is negative or not
+    /// finite, or if all weights are 0.
     #[track_caller]
     pub fn mean(runs: impl IntoIterator<Item = (Self, f64)>) -> Option<Self> {
         let mut sum: Option<Self> = None;
@@ -132,15 +134,15 @@ impl<T: Float> Gradients<T> {
     }
 }
 
-/// √Σx² over all numbers of these tensors, in the precision of `f64`.
+/// Returns √Σx² over all elements of these tensors, computed in `f64`.
 pub(crate) fn norm<T: Float>(all: &[&Tensor<T>]) -> f64 {
     let squares = |scale: f64| all.iter().map(|x| sum_of_squares(x, scale)).sum::<f64>();
     let sum = squares(1.0);
     if sum.is_normal() || sum.is_nan() {
         return sum.sqrt();
     }
-    // Squares of numbers this small or large vanish or overflow: those of their shares of the largest do
-    // not.
+    // The squares of such small or large numbers underflow or overflow. The numbers are therefore
+    // divided by the largest of them.
     let numbers = all.iter().flat_map(|x| x.to_vec());
     let largest = numbers.fold(0.0, |most: f64, x| most.max(x.to().abs()));
     if largest == 0.0 || largest.is_infinite() {

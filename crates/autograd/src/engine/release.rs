@@ -1,4 +1,5 @@
-//! Releases values: the invariants *Unused*, *Reference count* and *Saved until passed* of `engine/mod.rs`.
+//! Releases values. The invariants *Unused*, *Reference count* and *Saved until passed* are listed in
+//! `engine/mod.rs`.
 
 use crate::graph::{ACTIVE, Arena, CLOSED, Op, PENDING, RELEASED, RETAINED, SAVED, TEMPORARY};
 use smallvec::{SmallVec, smallvec};
@@ -31,8 +32,8 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// The node is not pending any more: it was computed, or will not be. Releases its operands, which may release
-    /// theirs.
+    /// Marks the node as not pending: it was computed, or will not be computed. Releases its operands,
+    /// which may release their operands.
     #[inline]
     pub fn clear_pending(&mut self, id: u32) {
         if self.nodes[id as usize].has(PENDING) {
@@ -64,22 +65,22 @@ impl<T: Float> Arena<T> {
         self.drop_unused(id);
     }
 
-    /// No new reader is expected of any node from this one on.
+    /// Marks that no new reader is expected of any node from this one on.
     pub fn close_since(&mut self, first: u32) {
         for id in (first..self.len()).rev() {
             self.close(id);
         }
     }
 
-    /// Nothing from this node on will be differentiated: no rule reads these values.
+    /// Marks the nodes from this one on as not differentiable: no rule will read their values.
     pub fn end_history_since(&mut self, first: u32) {
         for node in &mut self.nodes[first as usize..] {
             node.flags &= !(ACTIVE | SAVED);
         }
     }
 
-    /// Corrects `ACTIVE` from this node on: a node is active if one of its operands is. While a custom rule runs,
-    /// all cotangents that it is given are active.
+    /// Clears `ACTIVE` of nodes from this one on that have no active operand. Called after a custom rule or
+    /// a function of `transforms`, which get active aliases of their arguments.
     pub fn recompute_active_since(&mut self, first: u32) {
         for id in first..self.len() {
             if matches!(self.nodes[id as usize].op, Op::Leaf) {
@@ -92,8 +93,8 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// The walk has passed this node: its rule and those of all its readers are done. (All nodes were closed when
-    /// the walk began.)
+    /// Releases a node that the walk has passed: its rule and the rules of all its readers have run.
+    /// (All nodes were closed when the walk began.)
     #[inline]
     pub fn release(&mut self, id: u32) {
         self.nodes[id as usize].flags &= !SAVED;

@@ -1,4 +1,4 @@
-//! Running a recorded program again with other numbers.
+//! Replays: runs a recorded program again with other values.
 
 use crate::graph::{
     ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, MASK, Mask, Op, RETAINED, RunKind,
@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Element, Float, Shape, Tensor};
 
-/// A run of a recorded program with other numbers: made by [`Tape::replay`], started by
-/// [`run`](Replay::run).
+/// A replay of a recorded program with other values. [`Tape::replay`] makes it, and [`run`](Replay::run)
+/// starts it.
 #[must_use = "nothing is computed before run()"]
 pub struct Replay<'t, T: Float> {
     tape: &'t Tape<T>,
@@ -23,20 +23,20 @@ pub struct Replay<'t, T: Float> {
 }
 
 impl<T: Float> Tape<T> {
-    /// The program that this tape has recorded, to be run again: on new parameters and buffers of the
-    /// model, on new inputs ([`set`](Replay::set), [`set_index`](Replay::set_index),
-    /// [`set_mask`](Replay::set_mask)), with other random
-    /// numbers ([`rng`](Replay::rng)). What is not set stays: other inputs, and the random numbers.
+    /// Returns a replay of the recorded program. It reads the present parameters and buffers of the
+    /// model, and accepts new inputs ([`set`](Replay::set), [`set_index`](Replay::set_index),
+    /// [`set_mask`](Replay::set_mask)) and new random numbers ([`rng`](Replay::rng)). Inputs and random
+    /// numbers that are not set remain as they were.
     ///
-    /// Values, gradients and updates of buffers have the bits of a new run of the same code, if that run
-    /// would record the same operations. The tape cannot see all that the code looked at. It refuses if the
-    /// program read a number ([`value`](Var::value), [`item`](Var::item)) and recorded more afterwards:
-    /// the code may have chosen by that number what to do, or put it back on the tape as a constant. It
-    /// does not notice what was read from the model itself, from [`Gradients`](crate::Gradients), or from
-    /// tensors before they came on the tape.
+    /// Values, gradients and updates of buffers have the same bits as those of a new run of the same
+    /// code, if that run would record the same operations. The tape cannot check this completely. It
+    /// refuses a replay if the program read a value ([`value`](Var::value), [`item`](Var::item)) and
+    /// recorded operations afterwards: the code may have branched on that value, or put it on the tape
+    /// as a constant. The tape does not notice values that were read from the model itself, from
+    /// [`Gradients`](crate::Gradients), or from tensors before they were put on the tape.
     ///
-    /// The variables are those of the recorded run, gradients that were recorded by [`grad`](Var::grad)
-    /// among them. [`backward`](Var::backward) may have ended the history: a replay begins it again.
+    /// The variables of the recorded run remain valid, including gradients that [`grad`](Var::grad)
+    /// recorded. If [`backward`](Var::backward) has ended the history, the replay starts it again.
     ///
     /// ```
     /// use wengert_autograd::{Param, Tape};
@@ -54,7 +54,7 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// On an abstract run, which has no numbers, and within the rule of an operation.
+    /// On a shape-only run, which has no values, and within the rule of an operation.
     #[track_caller]
     pub fn replay<'t>(&'t self, model: &'t dyn Module) -> Replay<'t, T> {
         if self.run_kind == RunKind::Abstract {
@@ -70,11 +70,11 @@ impl<T: Float> Tape<T> {
 }
 
 impl<'t, T: Float> Replay<'t, T> {
-    /// Another value for a constant or a watched variable.
+    /// Sets another value for a constant or a watched variable.
     ///
     /// # Panics
-    /// If the variable is on another tape, was computed, is a parameter or buffer (they are read from the
-    /// model), or has another shape.
+    /// If the variable is on another tape, was computed, is a parameter or buffer (these are read from
+    /// the model), or has another shape.
     #[track_caller]
     pub fn set(mut self, x: Var<'t, T>, value: Tensor<T>) -> Self {
         let tape = self.tape;
@@ -91,7 +91,7 @@ impl<'t, T: Float> Replay<'t, T> {
         self
     }
 
-    /// Other whole numbers for an index that was given.
+    /// Sets other values for an index that was given.
     ///
     /// # Panics
     /// If the index is on another tape, was computed, or has another shape.
@@ -106,7 +106,7 @@ impl<'t, T: Float> Replay<'t, T> {
         self
     }
 
-    /// Other truth values for a mask that was given.
+    /// Sets other values for a mask that was given.
     ///
     /// # Panics
     /// If the mask is on another tape, was computed, or has another shape.
@@ -133,24 +133,24 @@ impl<'t, T: Float> Replay<'t, T> {
         }
     }
 
-    /// Another key for random numbers: dropout drops other units.
+    /// Sets another key for random numbers, so that dropout drops other elements.
     pub fn rng(self, rng: &mut impl rand::Rng) -> Self {
         Replay { key: Some(rng.next_u64()), ..self }
     }
 
-    /// Replays although the program read a number and went on: the numbers it read did not decide what
-    /// it recorded.
+    /// Permits a replay although the program read a value and recorded operations afterwards. Call it
+    /// only if that value did not influence what was recorded.
     pub fn allow_reads(self) -> Self {
         Replay { allow_reads: true, ..self }
     }
 
-    /// Computes the program again. If an operation refuses the new numbers, gradients are refused until a
-    /// replay has come to its end.
+    /// Computes the program again. If an operation refuses the new values, gradients are refused until a
+    /// replay has been completed.
     ///
     /// # Panics
-    /// If a parameter or buffer of the recorded run is not in the model, was frozen or unfrozen since; if
-    /// the program read a number before its end (see [`Tape::replay`]); or if an operation refuses the
-    /// new numbers (an index that leads outside).
+    /// If a parameter or buffer of the recorded run is not in the model, or was frozen or unfrozen
+    /// since; if the program read a value before its end (see [`Tape::replay`]); or if an operation
+    /// refuses the new values (for example an index that is out of range).
     #[track_caller]
     pub fn run(self) {
         let tape = self.tape;
@@ -215,7 +215,7 @@ impl<'t, T: Float> Replay<'t, T> {
         }
     }
 
-    /// Gives the nodes of parameters and buffers the values of the model.
+    /// Sets the nodes of parameters and buffers to the values of the model.
     #[track_caller]
     fn bind(&self) {
         let tape = self.tape;
@@ -243,7 +243,7 @@ impl<'t, T: Float> Replay<'t, T> {
             };
             found.push((version, value.clone()));
         }
-        // Nothing changes before all is found.
+        // All states are looked up before anything changes.
         let arena = &mut *tape.arena.borrow_mut();
         for (binding, (version, value)) in bound.iter_mut().zip(found) {
             binding.version = version;
@@ -253,7 +253,7 @@ impl<'t, T: Float> Replay<'t, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// The change that a declaration means now, with the buffers of a replay.
+    /// Declares a change of a buffer again, with the values of the replay.
     #[track_caller]
     fn declare_again(&self, declaration: &Declaration, states: &States<'_, T>) {
         let change = match declaration.what {
@@ -268,7 +268,7 @@ impl<T: Float> Tape<T> {
     }
 }
 
-/// The parameters and buffers of a model by their identities.
+/// The parameters and buffers of a model, by identity.
 struct States<'m, T: Float> {
     params: HashMap<ParamId, &'m Param<T>>,
     buffers: HashMap<BufferId, &'m Buffer<T>>,
@@ -323,7 +323,7 @@ fn found<'m, T: Float, E: Element>(
     }
 }
 
-/// The name of a parameter or buffer, in brackets, if the run entered its model.
+/// Returns the name of a parameter or buffer in brackets, if the run entered its model.
 fn called<T: Float>(tape: &Tape<T>, id: impl Into<StateId>) -> String {
     tape.scopes.name_of(id.into()).map_or(String::new(), |name| format!(" (`{name}`)"))
 }
@@ -335,10 +335,11 @@ fn missing(what: &str) -> String {
 }
 
 impl<T: Float> Arena<T> {
-    /// Drops what was computed, clears the reference counts, and declares again what rules read.
+    /// Drops all computed values, clears the reference counts, and marks again the values that rules
+    /// read.
     fn begin_again(&mut self) {
         self.ended = 0;
-        // A replay that was refused halfway may have left some open.
+        // A replay that was refused halfway may have left regions active.
         self.regions.iter_mut().for_each(|region| region.active_walks = 0);
         for id in 0..self.nodes.len() {
             let node = &mut self.nodes[id];
@@ -361,7 +362,7 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// For each node the last that has it for an operand; itself, if none has.
+    /// Returns for each node the last node that has it as an operand; the node itself if there is none.
     fn last_readers(&self) -> Vec<u32> {
         let mut lasts: Vec<u32> = (0..self.len()).collect();
         for id in 0..self.len() {
@@ -372,7 +373,7 @@ impl<T: Float> Arena<T> {
         lasts
     }
 
-    /// Closes the nodes that were closed when the program was recorded, and whose last reader this is.
+    /// Drops the values of node `id` and its operands that are closed and that no later node reads.
     fn close_read(&mut self, id: u32, lasts: &[u32]) {
         let parents: SmallVec<[u32; 4]> = self.parents(id).into();
         for p in parents.into_iter().chain([id]) {

@@ -1,5 +1,5 @@
-//! The walk back: one function for gradients that are numbers and gradients that are variables. The invariants
-//! *Scratch*, *Empty slots* and *Reference count* are listed in `engine/mod.rs`.
+//! The backward walk: one function for gradients as tensors and gradients as variables. `engine/mod.rs`
+//! lists the invariants *Scratch*, *Empty slots* and *Reference count*.
 
 use super::hooks::Hooks;
 use crate::graph::{Arena, Derivative, Mark, Node, NodeSet, Op, RegionSpan, Slot, Tape, Var};
@@ -9,56 +9,59 @@ use std::collections::HashMap;
 use std::ops::Range;
 use wengert_tensor::{Float, Tensor};
 
-/// What the walk is for.
+/// The kind of gradients that a walk computes.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Aim {
-    /// Gradients that can be differentiated again: what the rules write is recorded.
+    /// Gradients that can be differentiated again. The nodes that rules record stay on the tape.
     Variables,
-    /// Numbers: what the rules write is scratch, above a mark of the tape. Without `retain`, values of the history
-    /// are released on the way.
+    /// Gradients as tensors. The nodes that rules record are scratch, above a mark of the tape. Without
+    /// `retain`, the walk releases values of the history that it has passed.
     Numbers { retain: bool },
 }
 
 /// Pending cotangents are computed when the scratch has this many nodes, so that it stays short.
 const SCRATCH_LIMIT: usize = 4096;
 
-/// Counts down from the node `top` to `floor`, calls each rule once and reports each cotangent when
-/// it is complete.
+/// A backward walk. Counts down from the node `top` to `floor`, calls each rule once, and reports each
+/// cotangent when it is complete.
 pub(crate) struct Walk<'t, T: Float> {
     tape: &'t Tape<T>,
     aim: Aim,
     floor: u32,
-    /// The node whose cotangent the walk begins with: the greatest that has one.
+    /// The node at which the walk begins: the last node with a cotangent.
     top: u32,
-    /// The nodes whose cotangents are asked for as variables, and those with hooks, in ascending order.
+    /// The nodes whose cotangents are requested as variables, and the nodes with hooks, in ascending
+    /// order.
     targets: SmallVec<[u32; 8]>,
     mark: Mark,
     slots: Vec<Slot<T>>,
-    /// Views that are slices: of which node, along which axis, from where and with what step.
+    /// For views that are slices: the sliced node, the axis, the start and the step.
     slices: HashMap<u32, (u32, u8, i64, i64)>,
-    /// The nodes that were given a cotangent, and the ops of further outputs that were. Empty once
-    /// the walk has come to its end.
+    /// The nodes that have got a cotangent, and the first outputs of operations of which a further
+    /// output has. Empty when the walk has ended.
     reached: NodeSet,
-    /// The slots that hold pending nodes, and some that did.
+    /// The slots that hold pending nodes. Slots that held one before may be included.
     pending: Vec<u32>,
-    /// How many slots hold pending nodes. While it is not 0, the scratch must not be truncated.
+    /// The number of slots that hold pending nodes. While it is not 0, the scratch must not be
+    /// truncated.
     pending_slots: usize,
     /// Pending cotangents passed to the current rule: retained until the rule returns.
     rule_inputs: SmallVec<[u32; 4]>,
-    /// The first node that the current rule wrote.
+    /// The first node that the current rule recorded.
     rule_start: u32,
-    /// The operands of those nodes, in ascending order, and the `rule_start` that they were collected for.
+    /// The operands of the nodes from `rule_start` on, in ascending order, and the `rule_start` for
+    /// which they were collected.
     reads: (u32, Vec<u32>),
-    /// Whether the tape recorded before.
+    /// Whether the tape was recording before the walk.
     recorded: bool,
-    /// Whether there are checkpoints; the one that the walk is in, and how many nodes there were when the walk
-    /// entered it.
+    /// Whether there are checkpoints. `region` is the checkpoint that the walk is in, with the number of
+    /// nodes when the walk entered it.
     checkpoints: bool,
     region: Option<(RegionSpan, u32)>,
 }
 
 impl<'t, T: Float> Walk<'t, T> {
-    /// A walk from the node `top`, the last that is given a seed. The gradients of `targets` will be
+    /// Makes a walk from the node `top`, the last node with a seed. The gradients of `targets` will be
     /// variables.
     pub fn new(tape: &'t Tape<T>, aim: Aim, targets: SmallVec<[u32; 8]>, top: u32) -> Self {
         let recorded = tape.recording.replace(aim == Aim::Variables);
@@ -94,19 +97,19 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// These nodes have hooks.
+    /// Adds nodes with hooks.
     pub fn hook(&mut self, nodes: &[u32]) {
         self.targets.extend_from_slice(nodes);
         self.targets.sort_unstable();
         self.targets.dedup();
     }
 
-    /// Gives a node a cotangent to begin with, a number.
+    /// Sets the initial cotangent of a node to a tensor.
     pub fn seed(&mut self, id: u32, seed: Tensor<T>) {
         self.store(id, Slot::Value(seed));
     }
 
-    /// Gives a node a cotangent to begin with, a variable.
+    /// Sets the initial cotangent of a node to a variable.
     pub fn seed_variable(&mut self, id: u32, seed: Var<'t, T>) {
         self.accumulate(id, seed, false);
     }
@@ -116,7 +119,7 @@ impl<'t, T: Float> Walk<'t, T> {
         &mut self.slots[id as usize]
     }
 
-    /// The cotangent of a node, as a variable to write rules with.
+    /// Returns the cotangent of a node as a variable for rules.
     #[inline]
     fn variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
@@ -136,8 +139,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// `wanted` says of a node whether it is to have a cotangent; `complete` is called with each
-    /// cotangent when it is complete. Before that, `hooks` may replace it.
+    /// Runs the walk. `wanted` returns whether a node needs a cotangent. `complete` is called with each
+    /// cotangent when it is complete, after `hooks` may have replaced it.
     #[track_caller]
     pub fn run(
         &mut self,
@@ -157,8 +160,8 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             let node = tape.arena.borrow().nodes[id as usize];
             if let Op::Output(back) = node.op {
-                // Leave the complete cotangent in its slot: `visit` collects it when the walk reaches the
-                // operation. That may lie below the floor.
+                // Leave the complete cotangent in its slot: `visit` collects it when the walk reaches
+                // the operation. The operation may be below the floor.
                 if self.aim == Aim::Variables {
                     let slot = std::mem::take(self.slot(id));
                     if let Some(mut g) = self.variable(slot, id) {
@@ -201,7 +204,8 @@ impl<'t, T: Float> Walk<'t, T> {
         self.reached.clear(); // all slots are empty
     }
 
-    /// What the hooks of a node make of its complete cotangent.
+    /// Calls the hooks of a node with its complete cotangent. Returns the cotangent with which the walk
+    /// continues.
     #[cold]
     #[track_caller]
     fn hooked(&self, hooks: &mut Hooks<'_, 't, T>, id: u32, g: Var<'t, T>) -> Var<'t, T> {
@@ -212,14 +216,15 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             let first = tape.len() as u32;
             return match hooks.call(id, g) {
-                // The gradient is a variable of its own: the user may differentiate by both.
+                // The gradient must be a separate variable: the user may differentiate with respect to
+                // both.
                 Some(new) if new.id < first => new.same(),
                 Some(new) => new,
                 None => g,
             };
         }
-        // As numbers: what the hook writes is forgotten with what the rule writes, and what it reads has no
-        // part in the recorded program.
+        // In a walk for numbers, the nodes that the hook records are dropped with those of the rule.
+        // Values that the hook reads do not count as reads by the program.
         let read = tape.first_read.get();
         let g = tape.constant_like(tape.force(g.id), id);
         let new = hooks.call(id, g);
@@ -227,7 +232,8 @@ impl<'t, T: Float> Walk<'t, T> {
         new.map_or(g, |new| tape.constant_like(tape.force(new.id), id))
     }
 
-    /// Leaves the checkpoint that the walk is in, if this node lies before it, and enters that of the node.
+    /// Leaves the checkpoint that the walk is in, if this node is before it, and enters the checkpoint
+    /// of the node.
     #[cold]
     fn change_region(&mut self, id: u32) {
         if let Some((span, _)) = self.region {
@@ -248,15 +254,15 @@ impl<'t, T: Float> Walk<'t, T> {
         let tape = self.tape;
         let keeps_history = self.aim != (Aim::Numbers { retain: false });
         if self.aim == Aim::Variables {
-            // What was recorded reads values of the region: it is computed before they go, and a walk over
-            // it comes to the region again.
+            // The recorded nodes read values of the region. They are computed before these values are
+            // dropped, and a later walk over them enters the region again.
             tape.compute_pending_since(first);
             let end = tape.len() as u32;
             if end > first && tape.walks.get() == 1 {
                 tape.arena.borrow_mut().spans.push(RegionSpan { first, end, region });
             }
         } else if keeps_history {
-            // Nothing above the mark reads values of the region any more.
+            // Computes the pending cotangents, so that no scratch node needs values of the region.
             self.materialise_pending();
             self.release_scratch();
         }
@@ -264,7 +270,7 @@ impl<'t, T: Float> Walk<'t, T> {
         tape.leave_region(region, keeps_history);
     }
 
-    /// A step of the walk at a node: its cotangent is complete. How many outputs the node has.
+    /// Handles one node, whose cotangent is complete. Returns the number of outputs of its operation.
     #[inline(always)]
     #[track_caller]
     fn step<const OBSERVED: bool>(
@@ -289,7 +295,7 @@ impl<'t, T: Float> Walk<'t, T> {
         self.visit::<OBSERVED>(id, node, gy, wanted)
     }
 
-    /// The same on a tape with an observer, kept apart so that the step without one stays small.
+    /// Handles one node on a tape with an observer. Kept separate so that `step` stays small.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -305,8 +311,8 @@ impl<'t, T: Float> Walk<'t, T> {
         self.step::<true>(id, node, wanted, hooks, complete)
     }
 
-    /// Notes which nodes were recorded for this one, unless a rule has started this walk: then they are
-    /// recorded for that of the rule.
+    /// Notes which nodes were recorded for this node's rule. If a rule has started this walk, the nodes
+    /// belong to that rule instead.
     #[inline(never)]
     fn note_rule(&self, first: u32, of: u32) {
         let arena = &mut *self.tape.arena.borrow_mut();
@@ -316,7 +322,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// These nodes have no cotangent.
+    /// Passes nodes without a cotangent.
     #[inline]
     fn pass_over(&self, nodes: Range<u32>) {
         if self.aim == (Aim::Numbers { retain: false }) {
@@ -326,8 +332,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// Calls the rule of a node, if one of its operands wants a cotangent, and distributes what it
-    /// returns. How many outputs the node has.
+    /// Calls the rule of a node, if one of its operands needs a cotangent, and distributes the results.
+    /// Returns the number of outputs.
     #[inline]
     fn visit<const OBSERVED: bool>(
         &mut self,
@@ -339,7 +345,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let tape = self.tape;
         let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
         if node.arity <= 2 && !node.op.has_outputs() {
-            // Nearly every op: two operands at most, and one output. Those need no lists.
+            // Most operations have at most two operands and one output. They need no lists.
             let parents = &node.parents[..node.arity as usize];
             let mut wants = [false; 2];
             {
@@ -376,7 +382,7 @@ impl<'t, T: Float> Walk<'t, T> {
         outputs
     }
 
-    /// Calls the rule of an operation, and accumulates what it returns into the cotangents of the operands.
+    /// Calls the rule of an operation, and adds its results to the cotangents of the operands.
     #[inline(always)]
     fn apply<const OBSERVED: bool>(&mut self, op: Op, call: &Call<'_, 't, T>) {
         if self.aim == Aim::Variables {
@@ -400,13 +406,13 @@ impl<'t, T: Float> Walk<'t, T> {
         self.release_scratch();
     }
 
-    /// Calls the rule of an op.
+    /// Calls the rule of an operation.
     #[inline]
     fn rule(&mut self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         if !matches!(op, Op::Custom(_)) {
             return rules::vjp(op, call);
         }
-        // A user's rule may differentiate what it computes, also where the walk keeps_history no history.
+        // A custom rule may differentiate what it computes, even in a walk that records no history.
         let tape = self.tape;
         let first = tape.len() as u32;
         let recorded = tape.recording.replace(true);
@@ -420,7 +426,7 @@ impl<'t, T: Float> Walk<'t, T> {
         cotangents
     }
 
-    /// Accumulates the cotangent of each operand.
+    /// Adds to the cotangent of each operand.
     fn distribute(&mut self, parents: &[u32], want: &[bool], cotangents: &[Option<Var<'t, T>>]) {
         let variables = self.aim == Aim::Variables;
         let mut given: SmallVec<[(u32, usize); 4]> = SmallVec::new();
@@ -428,25 +434,27 @@ impl<'t, T: Float> Walk<'t, T> {
             let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
             given.push((g.id, arg));
         }
-        // Operands that get the same cotangent stand side by side.
+        // Sorting places operands with the same cotangent next to each other.
         given.sort_unstable();
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
             let g = cotangents[arg].expect("as above");
             let at = given.partition_point(|&other| other < (g.id, arg));
             let same = |at: usize| given.get(at).is_some_and(|&(id, _)| id == g.id);
             let [earlier, later] = [same(at.wrapping_sub(1)), same(at + 1)];
-            // A value is copied for all operands but the last. A variable of a target belongs to that target alone.
+            // A tensor is copied for all operands except the last. A variable must not be shared by a
+            // target and another operand.
             let shared = later || variables && earlier;
             if shared && !variables {
-                // Several will read it: it is computed once, not in the program of each.
+                // Several slots will read it. It is computed once here, instead of in each of their
+                // programs.
                 self.tape.force(g.id);
             }
             self.accumulate(parents[arg], g, shared);
         }
     }
 
-    /// Adds `g` to the cotangent of a node. `shared`: another operand gets the same cotangent, so that its value is
-    /// copied, not moved.
+    /// Adds `g` to the cotangent of a node. `shared` tells that another operand gets the same cotangent,
+    /// so that its value must be copied instead of moved.
     #[inline]
     fn accumulate(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
@@ -479,9 +487,9 @@ impl<'t, T: Float> Walk<'t, T> {
         *self.slot(to) = slot;
     }
 
-    /// The cotangent of a target as a variable of its own, by which the user may differentiate. Rules of this node
-    /// and of earlier nodes read this variable; what the current rule computed from `g` for other operands does
-    /// not.
+    /// Returns the cotangent of a target as a separate variable, with respect to which the user may
+    /// differentiate. Rules of this node and of earlier nodes read this variable. Nodes that the current
+    /// rule computed from `g` for other operands do not.
     #[inline(never)] // gradients that are numbers do not come here
     fn as_target(&mut self, to: u32, g: Var<'t, T>, shared: bool) -> Var<'t, T> {
         if self.targets.binary_search(&to).is_err() {
@@ -491,7 +499,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if is_others { g.same() } else { g }
     }
 
-    /// Whether a node that the current rule wrote reads this one.
+    /// Returns whether a node that the current rule recorded reads this node.
     fn is_read(&mut self, id: u32) -> bool {
         let (of, reads) = &mut self.reads;
         if *of != self.rule_start {
@@ -506,7 +514,8 @@ impl<'t, T: Float> Walk<'t, T> {
         reads.binary_search(&id).is_ok()
     }
 
-    /// Adds `g` to a part of the cotangent of a node. Costs as much as the part, if the slot is not empty.
+    /// Adds `g` to a part of the cotangent of a node. If the slot is not empty, the cost is that of the
+    /// part only.
     fn accumulate_part(&mut self, mut to: u32, mut part: Part, mut g: Var<'t, T>) {
         loop {
             (to, part) = self.through_slices(to, part);
@@ -539,7 +548,8 @@ impl<'t, T: Float> Walk<'t, T> {
         self.store(to, Slot::Value(sum));
     }
 
-    /// The operand of a node that is a view whose cotangent nobody asked for.
+    /// Returns the view and the operand of a node that is a view, if the cotangent of the view is not
+    /// requested.
     fn viewed(&self, arena: &Arena<T>, id: u32) -> Option<(View, u32)> {
         let (Op::View(view), &[x]) = (arena.nodes[id as usize].op, arena.parents(id)) else {
             return None;
@@ -548,7 +558,7 @@ impl<'t, T: Float> Walk<'t, T> {
         passes.then_some((view, x))
     }
 
-    /// Of such a view: the same contribution as one to its operand.
+    /// Converts a contribution to such a view into one to its operand.
     fn through_view(&self, to: u32, part: Part, g: Var<'t, T>) -> Option<(u32, Part, Var<'t, T>)> {
         let arena = self.tape.arena.borrow();
         let (view, x) = self.viewed(&arena, to)?;
@@ -558,8 +568,8 @@ impl<'t, T: Float> Walk<'t, T> {
         Some((x, part, g))
     }
 
-    /// A slice of slices of slices, all along one axis, is a slice of the first operand. What was found
-    /// for a view is kept: a loop that cuts one element after the other from what is left stays linear.
+    /// Converts a slice of nested slices along one axis into a slice of the first operand. The results
+    /// are cached, so that a loop that repeatedly cuts one element off the rest takes linear time.
     fn through_slices(&mut self, to: u32, part: Part) -> (u32, Part) {
         let Part::Slice { axis, start, step } = part else { return (to, part) };
         let arena = self.tape.arena.borrow();
@@ -594,7 +604,7 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// The sum of two cotangents as a number, or as a pending node if one of them is pending.
+    /// Returns the sum of two cotangents: a tensor, or a pending node if one of them is pending.
     fn sum(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
         match (before, self.take_value(g, shared)) {
             (Slot::Value(mut sum), Some(g)) => {
@@ -610,7 +620,8 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// The value of a cotangent, if it is computed: moved out of its node if nothing else reads it.
+    /// Returns the value of a cotangent, if it is computed. The value is moved out of its node if
+    /// nothing else reads it.
     #[inline]
     fn take_value(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
@@ -622,19 +633,20 @@ impl<'t, T: Float> Walk<'t, T> {
         }
     }
 
-    /// A slot for a pending cotangent. Counts the slot as a reader of the node.
+    /// Returns a slot for a pending cotangent, and counts the slot as a reader of the node.
     fn retain(&mut self, g: Var<'t, T>) -> Slot<T> {
         self.pending_slots += 1;
         self.tape.arena.borrow_mut().nodes[g.id as usize].readers += 1;
         Slot::Node(g.id)
     }
 
-    /// Truncates the scratch if no slot holds a node of it; else closes what the rule wrote.
+    /// Truncates the scratch if no slot holds one of its nodes. Otherwise closes the nodes that the rule
+    /// recorded.
     #[inline]
     fn release_scratch(&mut self) {
         let tape = self.tape;
         if self.aim == Aim::Variables {
-            return; // what the rules wrote is the result
+            return; // the recorded nodes are the result
         }
         self.release_rule_inputs();
         if self.pending_slots > 0 && tape.len() > self.mark.nodes + SCRATCH_LIMIT {
@@ -667,7 +679,7 @@ impl<'t, T: Float> Walk<'t, T> {
         self.release_rule_inputs();
     }
 
-    /// Releases the pending cotangents that the rule was called with.
+    /// Releases the pending cotangents that were passed to the rule.
     #[inline]
     fn release_rule_inputs(&mut self) {
         if !self.rule_inputs.is_empty() {
@@ -685,7 +697,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == (Aim::Numbers { retain: false }) {
             let arena = &mut *self.tape.arena.borrow_mut();
             if outputs == 1 && matches!(arena.nodes[id as usize].op, Op::Output(_)) {
-                return; // its op's rule is still to come
+                return; // the rule of its operation has not run yet
             }
             for id in id..id + outputs as u32 {
                 arena.release(id);
@@ -695,8 +707,8 @@ impl<'t, T: Float> Walk<'t, T> {
 }
 
 impl<T: Float> Drop for Walk<'_, T> {
-    /// Restores the tape, also when a rule panics: truncates the scratch, empties the slots, releases what they
-    /// held, and records again.
+    /// Restores the tape, also when a rule panics: truncates the scratch, empties the slots, releases
+    /// the nodes that they held, and restores recording.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
             if let Some((span, _)) = self.region {

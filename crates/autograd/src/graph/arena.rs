@@ -1,4 +1,4 @@
-//! The arena: the nodes of a tape, their values, and the tables that larger payloads lie in.
+//! The arena: the nodes of a tape, their values, and tables for larger payloads.
 
 use super::op::Op;
 use crate::rules::{CustomOp, Part, PoolWindows, Reads};
@@ -6,42 +6,44 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
 
-/// A node, without its value. Kept small: the arrays of a long tape should fit the caches.
+/// A node without its value. It is small, so that the arrays of a long tape fit the caches.
 #[derive(Clone, Copy)]
 pub(crate) struct Node {
     pub op: Op,
-    /// The parents if they are two at most, else where they start in `Arena::more`.
+    /// The parents, if there are at most two; otherwise the start of the parents in `Arena::more`.
     pub parents: [u32; 2],
     pub arity: u32,
-    /// An entry of `Arena::shapes`.
+    /// The index of the shape in `Arena::shapes`.
     pub shape: u32,
     /// Reference count: the pending nodes, and the slots of a walk, that will read this value.
     pub readers: u32,
-    /// An upper bound, perhaps stale, for the length of the program that would compute this pending node.
+    /// An upper bound of the length of the program that would compute this pending node. It may be out
+    /// of date.
     pub program_len: u16,
     pub flags: u8,
 }
 const _: () = assert!(size_of::<Node>() == 40);
 
-/// The number of elements up to which a value is tiny: it is computed at once, since leaving it pending would cost
-/// more, and is retained.
+/// The number of elements up to which a value is tiny. A tiny value is computed at once, because a
+/// pending node would cost more, and it is retained.
 pub(crate) const TINY: usize = 8;
 
-/// Depends on a leaf, and history is kept.
+/// The node depends on a leaf, and history is kept.
 pub(crate) const ACTIVE: u8 = 1;
 /// A rule that may run has declared to read the value.
 pub(crate) const SAVED: u8 = 2;
-/// The value stays: the user asked for it, or it is tiny.
+/// The value must not be dropped: the user requested it, or it is tiny.
 pub(crate) const RETAINED: u8 = 4;
 /// No new reader is expected: its scope has ended, the user released it, or `backward` has begun.
 pub(crate) const CLOSED: u8 = 8;
-/// Not computed yet: counted among the readers of its operands.
+/// The node is not computed yet. It counts as a reader of its operands.
 pub(crate) const PENDING: u8 = 16;
-/// Dropped after it was computed: stored when it is computed again, not fused into a program.
+/// The value was dropped after it was computed. When it is computed again, it is stored and not fused
+/// into a program.
 pub(crate) const RELEASED: u8 = 32;
 /// Temporary constant of a walk. Unlike a user's constant, it may be dropped.
 pub(crate) const TEMPORARY: u8 = 64;
-/// Its numbers are truth values. Comparisons are masks without this flag, by their operation.
+/// The values are booleans. Comparisons are masks without this flag, because their operation tells it.
 pub(crate) const MASK: u8 = 128;
 
 impl Node {
@@ -51,35 +53,36 @@ impl Node {
 }
 
 pub(crate) struct Arena<T: Float> {
-    /// `None`: pending or released.
+    /// `None` if the node is pending or released.
     pub values: Vec<Option<Tensor<T>>>,
     pub nodes: Vec<Node>,
-    /// Nodes of equal shape mostly share an entry with a parent.
+    /// A node mostly shares the entry of a parent with an equal shape.
     pub shapes: Vec<Shape>,
     /// Parents of nodes that have more than two.
     pub more: Vec<u32>,
-    /// Whole numbers, in the order of the nodes that make them.
+    /// Integers, in the order of the nodes that hold them.
     pub wholes: Vec<Option<Tensor<i64>>>,
-    /// Whose classes there are, and how many, each once.
+    /// The names of losses with their numbers of classes, without duplicates.
     pub classes: Vec<(&'static str, u32)>,
-    /// What indices of slices are multiplied by, and what is added.
+    /// The factors and summands of indices of slices.
     pub affine: Vec<(i64, i64)>,
-    /// The windows of pools, each once.
+    /// The windows of pools, without duplicates.
     pub pools: Vec<PoolWindows>,
-    /// The geometries of convolutions, each once.
+    /// The geometries of convolutions, without duplicates.
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
     pub customs: Vec<Arc<dyn CustomOp<T>>>,
-    /// Where the operands of sums of parts go.
+    /// The positions of the operands of `Assemble`.
     pub parts: Vec<Arc<[Part]>>,
-    /// What a walk recorded for which node: from the first node to before the second, for the third.
+    /// The nodes that the rules of a walk recorded: first node, end, and the node of the rule.
     pub rules: Vec<(u32, u32, u32)>,
-    /// Checkpoints, and which nodes are computed while they are open, in ascending order.
+    /// Checkpoints. `spans` holds the nodes that are computed while a checkpoint is open, in ascending
+    /// order.
     pub regions: Vec<Region>,
     pub spans: Vec<RegionSpan>,
-    /// Which nodes `grad` returned as gradients, and of which nodes.
+    /// The nodes that `grad` returned as gradients, each with the node of which it is the gradient.
     pub gradients: Vec<(u32, u32)>,
-    /// How many nodes there were when `backward` consumed the history; 0 while it has not.
+    /// The number of nodes when `backward` ended the history; 0 before.
     pub ended: u32,
     /// The cotangents of a walk, one for each node. Empty between walks.
     pub slots: Vec<Slot<T>>,
@@ -123,7 +126,7 @@ impl<T: Float> Arena<T> {
         &self.shapes[self.nodes[id as usize].shape as usize]
     }
 
-    /// The node of the op that `id` is an output of: itself, unless it is a further one.
+    /// Returns the first output of the operation that has `id` as an output.
     #[inline]
     pub fn first_output(&self, id: u32) -> u32 {
         match self.nodes[id as usize].op {
@@ -132,7 +135,7 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// How many outputs the op at `id` has.
+    /// Returns the number of outputs of the operation at `id`.
     #[inline]
     pub fn outputs(&self, id: u32) -> usize {
         let further = &self.nodes[id as usize + 1..];
@@ -143,7 +146,7 @@ impl<T: Float> Arena<T> {
         self.nodes.len() as u32
     }
 
-    /// Where the value of a node lies among the whole numbers, if it is whole numbers.
+    /// Returns the place of a node's value in the column of integers, if it holds integers.
     #[inline]
     pub fn place_of_whole(&self, id: u32) -> Option<u32> {
         match self.nodes[id as usize].op {
@@ -156,7 +159,7 @@ impl<T: Float> Arena<T> {
         }
     }
 
-    /// Whether the value of a node is there.
+    /// Returns whether the value of a node is computed.
     #[inline]
     pub fn is_computed(&self, id: u32) -> bool {
         self.values[id as usize].is_some()
@@ -178,7 +181,7 @@ impl<T: Float> Arena<T> {
         Mark { nodes, shapes, more: self.more.len(), tables }
     }
 
-    /// Forgets what came after the mark.
+    /// Removes all nodes and table entries that were added after the mark.
     #[inline]
     pub fn truncate(&mut self, mark: Mark) {
         self.values.truncate(mark.nodes);
@@ -217,7 +220,7 @@ impl<T: Float> Arena<T> {
     }
 }
 
-/// The place of a value in a table of the arena that holds each once.
+/// Returns the place of a value in a table without duplicates. Adds the value if it is new.
 pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
     let known = table.iter().position(|known| *known == value);
     known.unwrap_or_else(|| {
@@ -226,13 +229,14 @@ pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
     }) as u32
 }
 
-/// How long the arena's arrays were.
+/// The lengths of the arena's arrays at one moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
     more: usize,
-    /// Whole numbers, and the tables of maps, custom ops, parts and affine maps of indices.
+    /// The lengths of the column of integers and of the tables of maps, custom operations, parts and
+    /// affine maps of indices.
     tables: [usize; 5],
 }
 
@@ -241,27 +245,28 @@ pub(crate) struct Mark {
 pub(crate) enum Slot<T: Float> {
     #[default]
     Empty,
-    /// A tensor that belongs to the slot: cotangents are added in place.
+    /// A tensor that the slot owns: cotangents are added to it in place.
     Value(Tensor<T>),
-    /// A recorded variable (walks for variables) or a pending node (walks for numbers).
+    /// A recorded variable (in walks for variables) or a pending node (in walks for numbers).
     Node(u32),
     /// Recorded nodes that are cotangents of parts of the value.
     #[allow(clippy::box_collection)] // a slot stays small
     Parts(Box<Vec<(Part, u32)>>),
 }
 
-/// Nodes whose values are dropped at the end of the region.
+/// A checkpoint: nodes whose values are dropped when the region ends.
 #[derive(Clone)]
 pub(crate) struct Region {
     pub first: u32,
     pub end: u32,
-    /// The nodes in it whose values stay.
+    /// The nodes of the region whose values are kept.
     pub results: SmallVec<[u32; 4]>,
-    /// How many walks are in it.
+    /// The number of walks that are in the region.
     pub active_walks: u32,
 }
 
-/// Nodes that are computed while a region is open: the region itself, or what rules recorded for it.
+/// Nodes that are computed while a region is open: the region itself, or nodes that rules recorded for
+/// it.
 #[derive(Clone, Copy)]
 pub(crate) struct RegionSpan {
     pub first: u32,
@@ -303,7 +308,7 @@ impl<T: Float> Arena<T> {
         id
     }
 
-    /// A node without parents.
+    /// Adds a node without parents.
     #[inline]
     pub fn push_shaped(
         &mut self,
@@ -318,7 +323,7 @@ impl<T: Float> Arena<T> {
         self.push(op, &[], self.shapes.len() as u32 - 1, flags, value)
     }
 
-    /// A new node, active if history is kept and it depends on a leaf.
+    /// Adds a node. It is active if history is kept and it depends on a leaf.
     #[inline]
     pub fn add(
         &mut self,
@@ -330,7 +335,7 @@ impl<T: Float> Arena<T> {
     ) -> u32 {
         let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
         let active = recording && parents.iter().any(depends) && op.is_differentiable();
-        // Only tiny nodes have a value from the start.
+        // Only tiny nodes get a value when they are recorded.
         let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
         let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
@@ -340,7 +345,7 @@ impl<T: Float> Arena<T> {
         id
     }
 
-    /// Marks the values that the rule of this op will read for the arguments that are active.
+    /// Marks the values that the rule of this operation will read for its active arguments.
     #[inline(always)]
     pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
         for (arg, &p) in parents.iter().enumerate() {
@@ -356,14 +361,14 @@ impl<T: Float> Arena<T> {
                     self.nodes[p as usize].flags |= SAVED;
                 }
             }
-            // Further outputs do not exist before `apply_outputs` makes them.
+            // `apply_outputs` makes the further outputs later.
             if reads.output(0) {
                 self.nodes[id as usize].flags |= SAVED;
             }
         }
     }
 
-    /// Marks the further outputs that the rule of this op will read.
+    /// Marks the further outputs that the rule of this operation will read.
     pub fn declare_outputs(&mut self, op: Op, id: u32) {
         for i in 1..self.outputs(id) {
             let parents = self.parents(id).iter().enumerate();

@@ -4,8 +4,8 @@ use crate::module::{BufferId, ParamId, StateId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Spreads the identities of parameters and buffers, which count up: the usual hash, which withstands
-/// chosen keys, costs more than the rest of a binding.
+/// A hash for the identities of parameters and buffers, which are consecutive numbers. The standard
+/// hash, which resists chosen keys, would cost more than the rest of a binding.
 #[derive(Default)]
 pub(crate) struct OfIdentity(u64);
 
@@ -17,16 +17,16 @@ impl Hasher for OfIdentity {
     }
     #[inline]
     fn write_u64(&mut self, n: u64) {
-        // 2⁶⁴ divided by the golden ratio: neighbours end far apart.
+        // 2⁶⁴ divided by the golden ratio: consecutive numbers get distant hashes.
         self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
     fn finish(&self) -> u64 {
-        // The table takes its place from the low bits.
+        // The hash table uses the low bits.
         self.0.rotate_left(32)
     }
 }
 
-/// A parameter or buffer on a tape.
+/// A parameter or buffer on a tape, with its node.
 #[derive(Clone, Copy)]
 pub(crate) struct Binding {
     pub of: Bound,
@@ -34,7 +34,7 @@ pub(crate) struct Binding {
     pub version: u64,
 }
 
-/// What a node stands for.
+/// The parameter or buffer of a node.
 #[derive(Clone, Copy)]
 pub(crate) enum Bound {
     Param { id: ParamId, frozen: bool },
@@ -51,7 +51,7 @@ impl Bound {
 }
 
 impl Binding {
-    /// Which parameter it is of; `None` for a buffer.
+    /// Returns the id of the parameter; `None` for a buffer.
     pub fn param(&self) -> Option<ParamId> {
         match self.of {
             Bound::Param { id, .. } => Some(id),
@@ -59,7 +59,7 @@ impl Binding {
         }
     }
 
-    /// Whether it is of a parameter that is a constant of the run.
+    /// Returns whether this is a frozen parameter: a constant of the run.
     pub fn is_frozen(&self) -> bool {
         matches!(self.of, Bound::Param { frozen: true, .. })
     }
@@ -70,15 +70,15 @@ impl Binding {
 pub(crate) struct Bindings {
     list: Vec<Binding>,
     places: HashMap<StateId, u32, BuildHasherDefault<OfIdentity>>,
-    /// Nodes in place of parameters, while `with_params` runs.
+    /// The nodes that replace parameters while `with_params` runs.
     substitutes: HashMap<ParamId, u32>,
 }
 
 impl Bindings {
-    /// Adds one whose node is the last on the tape.
+    /// Adds a binding whose node is the last on the tape.
     pub fn push(&mut self, binding: Binding) {
         if self.list.is_empty() {
-            // Small models need no more.
+            // This is enough for small models.
             self.list.reserve(16);
             self.places.reserve(16);
         }
@@ -86,7 +86,7 @@ impl Bindings {
         self.list.push(binding);
     }
 
-    /// Removes the bindings of the nodes from this one on, which are truncated.
+    /// Removes the bindings of truncated nodes, from this node on.
     #[inline]
     pub fn truncate(&mut self, nodes: usize) {
         while let Some(last) = self.list.last()
@@ -101,18 +101,18 @@ impl Bindings {
         self.places.get(&state.into()).map(|&place| self.list[place as usize])
     }
 
-    /// The binding whose node this is.
+    /// Returns the binding of this node.
     pub fn at(&self, node: u32) -> Option<Binding> {
         let place = self.list.binary_search_by_key(&node, |binding| binding.node).ok()?;
         Some(self.list[place])
     }
 
-    /// The node that stands for a parameter at present, if it is not the parameter itself.
+    /// Returns the node that replaces a parameter at present, if there is one.
     pub fn substitute_of(&self, param: ParamId) -> Option<u32> {
         self.substitutes.get(&param).copied()
     }
 
-    /// From now on these nodes stand for these parameters, too. What did before, to be put back.
+    /// Replaces these parameters by these nodes. Returns the previous substitutes, to be restored.
     pub fn substitute(
         &mut self,
         pairs: impl Iterator<Item = (ParamId, u32)>,
@@ -126,7 +126,7 @@ impl Bindings {
         self.substitutes = before;
     }
 
-    /// Whether other nodes stand for parameters at present.
+    /// Returns whether any parameter is replaced at present.
     pub fn substitutes(&self) -> bool {
         !self.substitutes.is_empty()
     }

@@ -1,11 +1,11 @@
-//! Changes of buffers as a part of the program.
+//! Changes of buffers as part of the program.
 
 use super::tape::Tape;
 use super::var::Var;
 use crate::module::{Buffer, BufferId, Change, Module};
 use wengert_tensor::Float;
 
-/// A change of a buffer as a part of the program: what it is computed from.
+/// A change of a buffer in the program, with the nodes from which it is computed.
 #[derive(Clone, Copy)]
 pub(crate) enum Declared {
     Blend { keep: f64, change: u32 },
@@ -13,7 +13,7 @@ pub(crate) enum Declared {
     Count(i64),
 }
 
-/// Where in the program a change of a buffer was declared: before the node `at`.
+/// The declaration of a change of a buffer, at its position in the program: before the node `at`.
 #[derive(Clone, Copy)]
 pub(crate) struct Declaration {
     pub at: u32,
@@ -22,12 +22,13 @@ pub(crate) struct Declaration {
 }
 
 impl<T: Float> Tape<T> {
-    /// Says that this run changes a buffer: b ← keep · b + change, applied when the optimizer steps
-    /// with the run's gradients, or by [`apply_updates`](Tape::apply_updates), once. Those of several
-    /// runs whose gradients are [accumulated](crate::Gradients::accumulate) follow each other.
+    /// Declares that this run changes a buffer: b ← keep · b + change. The change is applied once, by
+    /// the optimizer's step with the run's gradients or by [`apply_updates`](Tape::apply_updates).
+    /// Changes of several runs whose gradients are [accumulated](crate::Gradients::accumulate) are
+    /// applied one after the other.
     ///
     /// # Panics
-    /// If the change has another shape than the buffer.
+    /// If the shape of the change differs from that of the buffer.
     #[track_caller]
     pub fn update_buffer(&self, buffer: &Buffer<T>, keep: f64, change: Var<'_, T>) {
         let Some(id) = self.declared("update_buffer", buffer, change) else { return };
@@ -35,15 +36,16 @@ impl<T: Float> Tape<T> {
         self.declare(buffer.id(), Declared::Blend { keep, change: id }, change);
     }
 
-    /// Says that this run gives a buffer that is the mean of all its values one more:
-    /// b ← b + (value − b) / (seen + 1), applied as those of
-    /// [`update_buffer`](Tape::update_buffer). `seen` is a counter of one number: how many values the
-    /// mean is taken of now (a negative number is 0). Those that are applied before this one, of this
-    /// run or of another, count one more each. The counter is not changed:
-    /// [`count_buffer`](Tape::count_buffer) does that.
+    /// Declares that this run adds a value to a buffer that holds a mean:
+    /// b ← b + (value − b) / (seen + 1). The change is applied like that of
+    /// [`update_buffer`](Tape::update_buffer). `seen` is a counter of one element: the present number of
+    /// values in the mean (a negative number counts as 0).
+    /// Values that are added before this one is applied, by this run or another, are counted as well.
+    /// The counter is not changed; call [`count_buffer`](Tape::count_buffer) for that.
     ///
     /// # Panics
-    /// If the value has another shape than the buffer, or the counter is not one number.
+    /// If the shape of the value differs from that of the buffer, or the counter does not have one
+    /// element.
     #[track_caller]
     pub fn average_buffer(&self, buffer: &Buffer<T>, seen: &Buffer<i64>, value: Var<'_, T>) {
         if seen.value().numel() != 1 {
@@ -55,24 +57,23 @@ impl<T: Float> Tape<T> {
         self.declare(buffer.id(), Declared::Average { seen: seen.id(), value: id }, change);
     }
 
-    /// Says that this run adds to a counter: b ← b + n, applied as those of
-    /// [`update_buffer`](Tape::update_buffer). A total that is no `i64` is refused when it is
-    /// applied.
+    /// Declares that this run adds to a counter: b ← b + n. The change is applied like that of
+    /// [`update_buffer`](Tape::update_buffer). A total outside `i64` is refused when it is applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
         if !self.is_abstract() && self.walks.get() == 0 {
             self.declare(buffer.id(), Declared::Count(n), Change::Count(n));
         }
     }
 
-    /// Applies the updates of this run that were not applied yet to the buffers of a model: for runs
-    /// without a loss, and for steps that an optimizer did not make (over gradients that are not
-    /// finite, say). Only buffers of this model are changed; updates of other buffers stay pending.
+    /// Applies the updates of this run to the buffers of a model, except those applied before. For runs
+    /// without a loss, and for steps that the optimizer skipped (for example because gradients were not
+    /// finite). Only buffers of this model are changed. Updates of other buffers remain to be applied.
     ///
     /// ```
     /// use wengert_autograd::{Buffer, Tape};
     /// use wengert_tensor::Tensor;
     ///
-    /// // The mean of a stream of batches: no gradients, no history.
+    /// // The mean of a stream of batches, without gradients and history.
     /// let mut mean = (Buffer::new(Tensor::scalar(0.0)), Buffer::<i64>::new(0.into()));
     /// for batch in [[1.0f32, 3.0], [5.0, 7.0]] {
     ///     let tape = Tape::inference();
@@ -80,20 +81,20 @@ impl<T: Float> Tape<T> {
     ///     tape.average_buffer(&mean.0, &mean.1, x.mean_all());
     ///     tape.count_buffer(&mean.1, 1);
     ///     tape.apply_updates(&mut mean);
-    ///     tape.apply_updates(&mut mean); // nothing is left to apply
+    ///     tape.apply_updates(&mut mean); // all updates have been applied: no change
     /// }
     /// assert_eq!(mean.0.value().item(), 4.0);
     /// ```
     ///
     /// # Panics
-    /// If a counter would exceed `i64`; nothing has changed.
+    /// If a counter would exceed `i64`. In that case nothing is changed.
     #[track_caller]
     pub fn apply_updates(&self, model: &mut dyn Module) {
         let updates = self.buffers.borrow().clone();
         updates.apply(model);
     }
 
-    /// The node that a change of a buffer is read from, if the change is to be recorded.
+    /// Returns the node from which a change of a buffer is computed, if the change must be recorded.
     #[track_caller]
     fn declared(&self, op: &str, buffer: &Buffer<T>, value: Var<'_, T>) -> Option<u32> {
         self.same_tape(op, value.tape);
@@ -101,11 +102,11 @@ impl<T: Float> Tape<T> {
         if has != gets {
             self.fail(format!("{op}: a change of shape {gets} for a buffer of shape {has}"))
         }
-        // A rule may evaluate a layer again: the forward pass has said what changes.
+        // A rule may evaluate a layer again. The forward pass has already declared its changes.
         (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)
     }
 
-    /// Notes a change, and for replays where in the program it was declared.
+    /// Notes a change, and its position in the program for replays.
     fn declare(&self, buffer: BufferId, what: Declared, change: Change<T>) {
         let at = self.arena.borrow().len();
         self.declared.borrow_mut().push(Declaration { at, buffer, what });
@@ -138,7 +139,7 @@ mod tests {
         first.accumulate(run(&model, &[[4.0, 7.0], [8.0, 7.0]]));
         first.apply_updates(&mut model);
         assert_eq!(model.1.value().item(), 5);
-        // Two values of 0 before.
+        // The buffer has taken two values of 0 before.
         for (mean, wanted) in model.0.value().to_vec().into_iter().zip([3.0, 7.0]) {
             assert!((mean - wanted).abs() < 1e-6);
         }

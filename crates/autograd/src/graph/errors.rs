@@ -1,44 +1,45 @@
-//! Errors of shape: a panic at the caller's line, or from the same code a `Result`.
+//! Shape errors: a panic at the caller's line, or a `Result` from the same code.
 
 use super::tape::{Mode, Tape};
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
-/// Operands that do not fit: what [`Tape::check`] and [`Tape::catch`] return, and what the panic of
-/// any other run says.
+/// An operation that refuses its operands. [`Tape::check`] and [`Tape::catch`] return it; other runs
+/// panic with its text.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
 pub struct ShapeError {
-    /// The scopes around the operation, joined by dots: where in a model it happened.
+    /// The scopes around the operation, joined by dots: the place in the model.
     pub path: String,
-    /// Operation, shapes, axis, and what would mend it.
+    /// Operation, shapes, axis, and how to fix the error.
     pub message: String,
-    /// What kind of error it is.
+    /// The kind of error.
     pub cause: Cause,
 }
 
-/// What a [`ShapeError`] comes from.
+/// The cause of a [`ShapeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Operands do not fit each other or the operation.
+    /// The operands do not fit each other or the operation.
     Operands,
-    /// The run has shapes but no numbers, and it asked for one: [`Var::value`](crate::Var::value) or
-    /// [`Var::item`](crate::Var::item) within [`Tape::check`]. The shapes up to there fit.
+    /// A shape-only run requested a value, with [`Var::value`](crate::Var::value) or
+    /// [`Var::item`](crate::Var::item) within [`Tape::check`]. All shapes before this point fit.
     Number,
-    /// A number that belongs to this sample of the batch, counted from 0: a class that does not
-    /// exist.
+    /// A value of this sample of the batch is wrong, such as a class that does not exist. Samples count
+    /// from 0.
     Sample(usize),
-    /// A NaN or an infinity: [`Tape::detecting_anomalies`]. [`Tape::anomaly`] has the parts.
+    /// A NaN or an infinity was found by [`Tape::detecting_anomalies`]. [`Tape::anomaly`] returns the
+    /// details.
     NotFinite,
 }
 
 wengert_tensor::debug_is_display!(ShapeError);
 
 impl<T: Float> Tape<T> {
-    /// Panics with the path and this message; unwinds to [`Tape::check`] or [`Tape::catch`], if the
-    /// run is within one.
+    /// Panics with the path and this message. Unwinds to [`Tape::check`] or [`Tape::catch`] if the run
+    /// is within one of them.
     #[cold]
     #[track_caller]
     pub(crate) fn fail(&self, message: String) -> ! {
@@ -51,7 +52,7 @@ impl<T: Float> Tape<T> {
         self.refuse_at(self.path(), message, cause)
     }
 
-    /// Refuses a variable of another tape.
+    /// Refuses a variable that is on another tape.
     #[inline]
     #[track_caller]
     pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
@@ -62,7 +63,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// The answer of a shape rule, or its refusal.
+    /// Returns the result of a shape rule, or fails with its message.
     #[inline]
     #[track_caller]
     pub(crate) fn fits<R>(&self, rule: Result<R, String>) -> R {
@@ -72,21 +73,21 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Refuses with the path of a scope that has ended.
+    /// Fails with the path of a scope that has ended.
     #[cold]
     #[track_caller]
     pub(crate) fn refuse_at(&self, path: String, message: String, cause: Cause) -> ! {
         let error = ShapeError { path, message, cause };
-        // Where panics abort, an unwind without a message would end the process without a word.
+        // With `panic = "abort"`, an unwind without a message would end the process silently.
         if (self.is_abstract() || self.catching.get()) && cfg!(panic = "unwind") {
-            panic::resume_unwind(Box::new(error)) // typed, and silent: no panic hook runs
+            panic::resume_unwind(Box::new(error)) // runs no panic hook, so nothing is printed
         }
         panic!("{error}")
     }
 
-    /// Refuses operands that do not fit, as the operations themselves do: panics with the path of
-    /// the open scopes and this message; on an abstract run, [`Tape::check`] returns both. For
-    /// layers and functions that can say better than their first operation what they expect.
+    /// Panics with this message and the path of the open scopes, as operations do for operands that do
+    /// not fit. On a shape-only run, [`Tape::check`] returns both. For layers and functions that can
+    /// describe their inputs better than their first operation can.
     ///
     /// ```should_panic
     /// # use wengert_autograd::Tape;
@@ -106,8 +107,8 @@ impl<T: Float> Tape<T> {
         self.fail(message.into())
     }
 
-    /// As [`shape_error`](Tape::shape_error), for a number that belongs to one sample of the batch,
-    /// counted from 0: a class that does not exist.
+    /// Panics as [`shape_error`](Tape::shape_error) does, for a wrong value of one sample of the batch,
+    /// such as a class that does not exist. Samples count from 0.
     ///
     /// # Panics
     /// Always.
@@ -117,11 +118,10 @@ impl<T: Float> Tape<T> {
         self.refuse(message.into(), Cause::Sample(sample))
     }
 
-    /// Runs `body`, and returns what an operation on this tape refuses instead of panicking. Other
-    /// panics pass through. For programs that run on data of others and go on without them.
+    /// Runs `body`, and returns an error where an operation on this tape would panic. Other panics pass
+    /// through. For programs that run on untrusted data and must continue after an error.
     ///
-    /// Where panics abort (`panic = "abort"`), the refusal is a panic after all: its text is printed,
-    /// and the process ends.
+    /// With `panic = "abort"` the error is a panic: its text is printed, and the process ends.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -134,9 +134,9 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Errors
-    /// The first operation on this tape that refuses its operands.
+    /// If an operation on this tape refuses its operands. The error is that of the first such operation.
     pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
-        /// Also when a panic passes through.
+        /// Restores the flag, also when a panic passes through.
         struct Restore<'a>(&'a Cell<bool>, bool);
         impl Drop for Restore<'_> {
             fn drop(&mut self) {
@@ -147,13 +147,13 @@ impl<T: Float> Tape<T> {
         caught(body)
     }
 
-    /// Runs `body` on shapes alone, without computing anything, and returns a shape error instead
-    /// of panicking. Other panics pass through. Where panics abort (`panic = "abort"`), the error is
-    /// a panic after all: its text is printed, and the process ends.
+    /// Runs `body` on shapes alone, without computing values, and returns a shape error instead of
+    /// panicking. Other panics pass through. With `panic = "abort"` the error is a panic: its text is
+    /// printed, and the process ends.
     ///
-    /// The mode is left open: layers that behave differently in training and evaluation run, and
-    /// refuse only what they refuse in evaluation. To find what training refuses (a batch of one
-    /// sample under batch norm), name the mode with [`Tape::check_in`].
+    /// The mode is left open: layers that behave differently in training and evaluation run, and refuse
+    /// only what they refuse in evaluation. To find what training refuses (a batch of one sample under
+    /// batch norm), name the mode with [`Tape::check_in`].
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -167,15 +167,15 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Errors
-    /// The first operation whose operands do not fit, or that asks for a number
-    /// ([`Cause::Number`]).
+    /// If the operands of an operation do not fit, or `body` requests a value ([`Cause::Number`]). The
+    /// error is that of the first such operation.
     pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
         let tape = Tape::shapes_only(None);
         caught(|| body(&tape))
     }
 
-    /// [`Tape::check`] with layers in this mode, so that what the real run would refuse is refused
-    /// here.
+    /// Runs `body` on shapes alone as [`Tape::check`] does, with layers in `mode`. Finds everything that
+    /// a real run in this mode would refuse.
     ///
     /// ```
     /// # use wengert_autograd::{Mode, Tape};
@@ -184,14 +184,14 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`Tape::check`].
+    /// Under the conditions of [`Tape::check`].
     pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
         let tape = Tape::shapes_only(Some(mode));
         caught(|| body(&tape))
     }
 }
 
-/// Calls `body`; a refusal that unwinds is the error, other panics pass through.
+/// Calls `body`, and returns the error of an operation that unwinds. Other panics pass through.
 fn caught<R>(body: impl FnOnce() -> R) -> Result<R, ShapeError> {
     panic::catch_unwind(AssertUnwindSafe(body)).map_err(|cause| {
         match cause.downcast::<ShapeError>() {

@@ -1,4 +1,4 @@
-//! Indices: whole numbers on the tape. They choose, and are never differentiated.
+//! Indices: integers on the tape. They select elements and are never differentiated.
 
 use super::arena::RETAINED;
 use super::errors::Cause;
@@ -19,7 +19,7 @@ impl<T: Float> Clone for Index<'_, T> {
 }
 impl<T: Float> Copy for Index<'_, T> {}
 
-/// What can serve as an index: an [`Index`], or a tensor of whole numbers.
+/// A value that can serve as an index: an [`Index`], or a tensor of integers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot serve as indices or classes",
     label = "expected `&Tensor<i64>`, `Tensor<i64>` or `Index`",
@@ -27,10 +27,10 @@ impl<T: Float> Copy for Index<'_, T> {}
     note = "one-hot rows and probabilities become classes with `&rows.argmax(1, false)`"
 )]
 pub trait IntoIndex<'t, T: Float> {
-    /// The index on this tape.
+    /// Returns the index on this tape.
     ///
     /// # Panics
-    /// If it lies on another.
+    /// If the index is on another tape.
     fn into_index(self, tape: &'t Tape<T>) -> Index<'t, T>;
 }
 impl<'t, T: Float> IntoIndex<'t, T> for Index<'t, T> {
@@ -68,7 +68,7 @@ impl<T: Float> Tape<T> {
         Index { tape: self, id }
     }
 
-    /// The whole numbers of a node.
+    /// Returns the integers of a node, and computes them if necessary.
     #[track_caller]
     pub(crate) fn force_whole(&self, id: u32) -> Tensor<i64> {
         if self.run_kind == RunKind::Abstract {
@@ -82,15 +82,15 @@ impl<T: Float> Tape<T> {
 }
 
 impl<'t, T: Float> Index<'t, T> {
-    /// The sizes of the axes.
+    /// Returns the sizes of the axes.
     pub fn shape(self) -> Shape {
         *self.tape.arena.borrow().shape(self.id)
     }
 
-    /// The numbers.
+    /// Returns the integers, and computes them if necessary.
     ///
     /// # Panics
-    /// On an abstract run, which has none.
+    /// On a shape-only run, which has no values.
     #[track_caller]
     pub fn value(self) -> Tensor<i64> {
         self.tape.note_read();

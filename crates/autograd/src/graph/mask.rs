@@ -1,8 +1,8 @@
-//! Masks: whether something holds, for each element. They choose, and are never differentiated.
+//! Masks: tensors of booleans on the tape. They select elements and are never differentiated.
 //!
-//! A mask is a node whose numbers are 1 and 0, so that comparisons, logic and what they choose between
-//! are steps of one fused program. The type of the handle keeps the two apart, and a mark on the node
-//! (`MASK`) where its op does not say what it is.
+//! A mask is a node whose values are 1 and 0. Comparisons, logic and the selected values can therefore
+//! be steps of one fused program. The type of the handle distinguishes masks from variables. A node
+//! whose operation does not tell that it is a mask has the flag `MASK`.
 
 use super::arena::{Arena, MASK};
 use super::op::Op;
@@ -12,13 +12,13 @@ use super::var::Var;
 use std::fmt;
 use wengert_tensor::{Binary, Dtype, Float, Shape, Tensor, Unary};
 
-/// A tensor of booleans on a [`Tape`]: a comparison of variables ([`Var::gt`]), or given
-/// ([`Tape::mask`]). [`Var::where_`] and [`Var::masked_fill`] choose by it. No gradient flows through a
-/// mask.
+/// A tensor of booleans on a [`Tape`]. It is the result of a comparison ([`Var::gt`]) or is given
+/// ([`Tape::mask`]). [`Var::where_`] and [`Var::masked_fill`] select elements by a mask. No gradient
+/// flows through a mask.
 ///
-/// There is no product of a variable and a mask, since 0 · ∞ is NaN, in values and in gradients.
-/// `where_` and `masked_fill` put 0, or another number, in the place of what was not chosen, even of ∞.
-/// [`cast`](Mask::cast) gives the numbers 1 and 0, to count with.
+/// A variable and a mask cannot be multiplied, because 0 · ∞ is NaN, in values and in gradients.
+/// `where_` and `masked_fill` replace the elements that are not selected by 0 or another number, even
+/// where they are ∞. [`cast`](Mask::cast) returns the numbers 1 and 0, for counting.
 ///
 /// ```
 /// use wengert_autograd::{Tape, Var};
@@ -42,12 +42,12 @@ impl<T: Float> Clone for Mask<'_, T> {
 }
 impl<T: Float> Copy for Mask<'_, T> {}
 
-/// What can serve as a mask: a [`Mask`], or a tensor of booleans.
+/// A value that can serve as a mask: a [`Mask`], or a tensor of booleans.
 ///
 /// ```
 /// use wengert_autograd::{IntoMask, Tape, Var};
 /// use wengert_tensor::Tensor;
-/// /// Weights that attention gives to the positions that `seen` allows.
+/// /// Returns the attention weights of the positions that `seen` allows.
 /// fn attend<'t>(scores: Var<'t>, seen: impl IntoMask<'t, f32>) -> Var<'t> {
 ///     let seen = seen.into_mask(scores.tape());
 ///     scores.masked_fill(!seen, f64::NEG_INFINITY).softmax(-1)
@@ -63,13 +63,13 @@ impl<T: Float> Copy for Mask<'_, T> {}
     note = "numbers become a mask by a comparison: `x.ne(0)` holds where x is not zero"
 )]
 pub trait IntoMask<'t, T: Float> {
-    /// The mask on this tape.
+    /// Returns the mask on this tape.
     ///
     /// # Panics
-    /// If it lies on another.
+    /// If the mask is on another tape.
     fn into_mask(self, tape: &'t Tape<T>) -> Mask<'t, T>;
 
-    /// The tape that it lies on already.
+    /// Returns the tape of the mask, if it is on one.
     #[doc(hidden)]
     fn home(&self) -> Option<&'t Tape<T>> {
         None
@@ -96,19 +96,19 @@ impl<'t, T: Float> IntoMask<'t, T> for Tensor<bool> {
     }
 }
 
-/// What the value of a node is.
+/// The kind of the value of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueKind {
     /// Numbers of the tape's type.
     Number,
-    /// Whole numbers, in their column.
+    /// Integers, stored in a separate column of the arena.
     Whole,
-    /// Numbers of the tape's type, each 1 or 0, that say whether something holds.
+    /// Numbers of the tape's type, each 1 or 0, that stand for booleans.
     Mask,
 }
 
 impl Op {
-    /// Whether the result is a mask, whatever the operands are.
+    /// Returns whether the result is a mask, whatever the operands are.
     pub fn is_comparison(self) -> bool {
         use Binary as B;
         use Unary as U;
@@ -124,7 +124,7 @@ impl Op {
 }
 
 impl<T: Float> Arena<T> {
-    /// What the value of this node is.
+    /// Returns the kind of the value of this node.
     pub fn kind(&self, id: u32) -> ValueKind {
         let node = &self.nodes[id as usize];
         if node.has(MASK) || node.op.is_comparison() {
@@ -152,7 +152,7 @@ impl<T: Float> Tape<T> {
         self.constant(holds.cast()).marked()
     }
 
-    /// This mask on this tape, for an operation.
+    /// Returns this mask on this tape; `op` is the operation in the message of a refusal.
     #[track_caller]
     pub(crate) fn mask_for<'t>(&'t self, op: &str, mask: impl IntoMask<'t, T>) -> Mask<'t, T> {
         if let Some(home) = mask.home() {
@@ -163,103 +163,105 @@ impl<T: Float> Tape<T> {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// A comparison as a mask.
+    /// Returns the result of a comparison as a mask.
     #[inline]
     pub(crate) fn compared(self) -> Mask<'t, T> {
         debug_assert!(self.op().is_comparison(), "{self:?}");
         Mask { tape: self.tape, id: self.id }
     }
 
-    /// A new node whose numbers are 1 and 0, as a mask.
+    /// Marks a new node of ones and zeros as a mask.
     pub(crate) fn marked(self) -> Mask<'t, T> {
         self.tape.arena.borrow_mut().nodes[self.id as usize].flags |= MASK;
         Mask { tape: self.tape, id: self.id }
     }
 }
 
-/// What it is and holds.
+/// Tape, shape and value.
 impl<'t, T: Float> Mask<'t, T> {
-    /// The tape it lies on.
+    /// Returns the tape of this mask.
     pub fn tape(self) -> &'t Tape<T> {
         self.tape
     }
 
-    /// The sizes of the axes. Never computes anything.
+    /// Returns the sizes of the axes. Computes nothing.
     #[inline]
     pub fn shape(self) -> Shape {
         self.numbers().shape()
     }
 
-    /// How many axes it has. Computes nothing.
+    /// Returns the number of axes. Computes nothing.
     pub fn rank(self) -> usize {
         self.shape().rank()
     }
 
-    /// The size of one axis, which may count from the end. Computes nothing.
+    /// Returns the size of one axis. A negative `axis` counts from the end. Computes nothing.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn size(self, axis: isize) -> usize {
         self.numbers().size(axis)
     }
 
-    /// How many elements it has. Computes nothing.
+    /// Returns the number of elements. Computes nothing.
     pub fn numel(self) -> usize {
         self.shape().numel()
     }
 
-    /// The type of its elements, [`Dtype::Bool`]. Computes nothing.
+    /// Returns the type of the elements, [`Dtype::Bool`]. Computes nothing.
     pub fn dtype(self) -> Dtype {
         Dtype::Bool
     }
 
-    /// The booleans.
+    /// Returns the booleans, and computes them if necessary.
     ///
     /// # Panics
-    /// On an abstract run, and if `backward` has freed them, as [`Var::value`].
+    /// On a shape-only run, or if `backward` has dropped them, as for [`Var::value`].
     #[track_caller]
     pub fn value(self) -> Tensor<bool> {
         self.numbers().value().cast()
     }
 
-    /// The boolean of a mask that has just one.
+    /// Returns the boolean of a mask of one element.
     ///
     /// # Panics
-    /// If it has several; else as [`value`](Mask::value).
+    /// If the mask has several elements, or under the conditions of [`value`](Mask::value).
     #[track_caller]
     pub fn item(self) -> bool {
         self.numbers().item() != 0.0
     }
 
-    /// Whether at least one element holds.
+    /// Returns whether at least one element is true.
     ///
     /// # Panics
-    /// As [`value`](Mask::value).
+    /// Under the conditions of [`value`](Mask::value).
     #[track_caller]
     pub fn is_any(self) -> bool {
         self.value().is_any()
     }
 
-    /// Whether every element holds.
+    /// Returns whether every element is true.
     ///
     /// # Panics
-    /// As [`value`](Mask::value).
+    /// Under the conditions of [`value`](Mask::value).
     #[track_caller]
     pub fn is_all(self) -> bool {
         self.value().is_all()
     }
 
-    /// How many elements hold. [`cast`](Mask::cast) and [`Var::sum`] count along axes, and on the tape.
+    /// Returns the number of true elements. To count along axes, or on the tape, use
+    /// [`cast`](Mask::cast) and [`Var::sum`].
     ///
     /// # Panics
-    /// As [`value`](Mask::value).
+    /// Under the conditions of [`value`](Mask::value).
     #[track_caller]
     pub fn count(self) -> usize {
         self.value().count()
     }
 
-    /// The same node as a variable: only inside of an operation, as users hold each node as one thing.
+    /// Returns the same node as a variable. For operations only: a user must hold a node either as a
+    /// mask or as a variable.
     #[inline]
     pub(crate) fn numbers(self) -> Var<'t, T> {
         Var { tape: self.tape, id: self.id }
@@ -273,7 +275,7 @@ impl<'t, T: Float> ScopeResult<'t, T> for Mask<'t, T> {
 }
 
 impl<T: Float> fmt::Debug for Mask<'_, T> {
-    /// Op, shape, and the value if it is there: printing computes nothing.
+    /// Writes the operation, the shape, and the value if it is computed. Computes nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mask({:?}, {}", self.numbers().op(), self.shape())?;
         match &self.tape.arena.borrow().values[self.id as usize] {

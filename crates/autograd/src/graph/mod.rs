@@ -1,9 +1,10 @@
-//! The recorded program: the tape and its arena of nodes, the handles of users (variables, masks, indices),
-//! the parameters and buffers that are bound, the scopes, refusals, and what an observer is told.
+//! The recorded program: the tape and its arena of nodes, the handles of users (variables, masks,
+//! indices), the bound parameters and buffers, scopes, errors, and the interface of observers.
 //!
-//! Part of the core: `graph`, `rules` and `engine` know each other. An [`Op`] is one enum over the families of
-//! `rules`, whose rules are written in variables. `graph` imports nothing of `engine`; it calls a few methods
-//! that the engine adds to the tape and the arena (`tests/all/rooms.rs` lists them). It knows `module`.
+//! `graph`, `rules` and `engine` are the core and depend on each other. An [`Op`] is one enum over the
+//! families of `rules`, and rules are written in terms of variables. `graph` imports nothing of
+//! `engine`, but calls a few methods that the engine adds to the tape and the arena
+//! (`tests/all/rooms.rs` lists them). It also depends on `module`.
 
 mod arena;
 mod bindings;

@@ -1,18 +1,18 @@
-//! A set of nodes of a tape, read from the last to the first while members are added.
+//! A set of nodes of a tape that is read from the last to the first while members are added.
 
-/// Node numbers up to a greatest one, a bit each: a walk over a few nodes of a long tape costs a
-/// sixty-fourth of a step for each node that it passes over.
+/// A bit set of node numbers. A walk that reaches few nodes of a long tape passes over 64 nodes in one
+/// step.
 pub(crate) struct NodeSet {
     words: Vec<u64>,
 }
 
 impl NodeSet {
-    /// The empty set of nodes up to `last`.
+    /// Returns the empty set of nodes up to `last`.
     pub fn up_to(last: u32) -> Self {
         NodeSet { words: vec![0; last as usize / 64 + 1] }
     }
 
-    /// Takes all members out, for good.
+    /// Removes all members. The set cannot be used afterwards.
     pub fn clear(&mut self) {
         self.words.clear();
     }
@@ -27,7 +27,7 @@ impl NodeSet {
         self.words[id as usize / 64] >> (id % 64) & 1 == 1
     }
 
-    /// The greatest member less than `end`.
+    /// Returns the greatest member less than `end`.
     #[inline]
     pub fn last_before(&self, end: u32) -> Option<u32> {
         let last = end.checked_sub(1)?;
@@ -44,7 +44,7 @@ impl NodeSet {
         }
     }
 
-    /// The members, from the least to the greatest.
+    /// Returns the members in ascending order.
     pub fn ascending(&self) -> impl Iterator<Item = u32> {
         self.words.iter().enumerate().flat_map(|(at, &word)| {
             let without_least = |word: &u64| Some(word & word.checked_sub(1)?);

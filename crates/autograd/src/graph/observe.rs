@@ -1,9 +1,9 @@
-//! What the engine tells an observer of a tape: which nodes are recorded, which values are given, which kernels
-//! run, which cotangents rules return. The seam between the engine and the room `inspect`, which implements
-//! [`Observer`]. A tape without an observer tells nothing, and pays for one comparison.
+//! The interface between the engine and an observer of a tape. The engine reports recorded nodes, given
+//! values, executed kernels and the cotangents of rules. The module `inspect` implements [`Observer`].
+//! Without an observer the cost is one comparison.
 //!
-//! An observer may refuse a number. It returns the refusal, and the tape panics with it, so that the panic has
-//! the caller's line.
+//! An observer may refuse a value. It returns the refusal, and the tape panics with it, so that the
+//! panic has the caller's line.
 
 use super::errors::Cause;
 use super::tape::Tape;
@@ -15,48 +15,50 @@ use std::panic::Location;
 use std::time::Instant;
 use wengert_tensor::{Float, Tensor};
 
-/// Observes a tape: collects a profile, looks for numbers that are not finite.
+/// Observes a tape, to collect a profile or to detect anomalies.
 pub(crate) trait Observer<T: Float>: Any + Send {
-    /// A node was recorded, at this line; without a line by the engine itself.
+    /// Called when a node was recorded at this line. Nodes that the engine itself records have no line.
     fn recorded(&self, tape: &Tape<T>, id: u32, location: Option<&'static Location<'static>>);
 
-    /// A value was put on the tape by the operation `op`, for this parameter or buffer if it is one.
+    /// Called when a value was put on the tape by the method `op`. `state` is its parameter or buffer,
+    /// if it is one.
     fn given(&self, tape: &Tape<T>, id: u32, op: &str, state: Option<StateId>) -> Verdict;
 
-    /// A replay has put other values in the place of all that were given.
+    /// Called when a replay has replaced given values.
     fn given_again(&self, tape: &Tape<T>) -> Verdict;
 
-    /// A kernel has run; its values are not stored yet.
+    /// Called when a kernel has run, before its values are stored.
     fn computed(&self, tape: &Tape<T>, ran: &Ran<'_, T>) -> Verdict;
 
-    /// A cotangent was added in place to that of the node `to`: begun then, so many bytes long.
+    /// Called when a cotangent was added in place to that of the node `to`, with the start time and the
+    /// number of bytes.
     fn added(&self, tape: &Tape<T>, to: u32, begun: Instant, bytes: u64);
 
-    /// The rule of this node begins. False if it is a step of another node's rule.
+    /// Called when the rule of this node begins. Returns false if it is a step of another node's rule.
     fn begin_rule(&self, id: u32) -> bool;
 
-    /// The rule that began last is done.
+    /// Called when the rule that began last has ended.
     fn end_rule(&self);
 
-    /// A rule has returned these cotangents.
+    /// Called when a rule has returned these cotangents.
     fn cotangents(&self, tape: &Tape<T>, call: &Call<'_, '_, T>, cotangents: &[Option<Var<'_, T>>]);
 
-    /// A derivative of a node is complete.
+    /// Called when a derivative of a node is complete.
     fn complete(&self, tape: &Tape<T>, id: u32, what: Derivative, g: Var<'_, T>);
 
-    /// A walk has come to its end: what it found is refused now.
+    /// Called when a walk has ended. Returns the refusal of what was found in the walk.
     fn end_walk(&self) -> Verdict;
 
-    /// Whether it wants each operation to be computed at once.
+    /// Returns whether each operation must be computed at once.
     fn wants_eager(&self) -> bool;
 }
 
-/// Whether the tape may go on.
+/// Tells whether the tape may continue.
 pub(crate) type Verdict = Result<(), Refusal>;
 
-/// Why an observer refuses a number.
+/// The reason why an observer refuses a value.
 pub(crate) struct Refusal {
-    /// The scope that the number is from.
+    /// The scope of the value.
     pub path: String,
     pub message: String,
 }
@@ -72,7 +74,7 @@ pub(crate) enum Derivative {
 pub(crate) struct Ran<'a, T: Float> {
     pub begun: Instant,
     pub ended: Instant,
-    /// The node that was asked for, and the first output of its operation.
+    /// The requested node; `first` is the first output of its operation.
     pub id: u32,
     pub first: u32,
     pub inputs: &'a [Tensor<T>],
@@ -80,7 +82,7 @@ pub(crate) struct Ran<'a, T: Float> {
     pub whole: Option<&'a Tensor<i64>>,
 }
 
-/// The rule of a node runs until this is dropped.
+/// Marks that the rule of a node is running, until it is dropped.
 pub(crate) struct RunningRule<'t, T: Float>(&'t dyn Observer<T>);
 impl<T: Float> Drop for RunningRule<'_, T> {
     fn drop(&mut self) {
@@ -89,7 +91,7 @@ impl<T: Float> Drop for RunningRule<'_, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Notes where a new node was recorded: the last one of the tape.
+    /// Reports the last node of the tape, with the caller's line.
     #[inline]
     #[track_caller]
     pub(crate) fn note(&self, id: u32) {
@@ -98,7 +100,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Notes a node that the engine itself has put on the tape.
+    /// Reports a node that the engine itself has put on the tape.
     #[inline]
     pub(crate) fn note_own(&self, id: u32) {
         if let Some(observer) = &self.observer {
@@ -117,8 +119,8 @@ impl<T: Float> Tape<T> {
         observer.recorded(self, id, location);
     }
 
-    /// Refuses a value that was given, if the observer does. `op` is what put it on the tape, `state` the
-    /// parameter or buffer that it is of.
+    /// Panics if the observer refuses a given value. `op` is the method that put it on the tape, `state`
+    /// is its parameter or buffer.
     #[inline]
     #[track_caller]
     pub(crate) fn check_given(&self, id: u32, op: &str, state: Option<StateId>) {
@@ -127,7 +129,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// [`check_given`](Tape::check_given) of all values, after a replay has replaced them.
+    /// Calls [`check_given`](Tape::check_given) for all given values, after a replay has replaced them.
     #[track_caller]
     pub(crate) fn check_all_given(&self) {
         if let Some(observer) = &self.observer {
@@ -135,7 +137,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Shows a kernel's values to the observer.
+    /// Reports a kernel's values to the observer.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -143,15 +145,15 @@ impl<T: Float> Tape<T> {
         self.heed(observer.computed(self, ran));
     }
 
-    /// What is recorded and computed until the answer is dropped belongs to this node's rule. Rules within
-    /// rules belong to the outermost.
+    /// Marks that the rule of this node is running. Nodes that are recorded and computed until the
+    /// result is dropped belong to this rule. A rule inside a rule belongs to the outermost.
     #[inline]
     pub(crate) fn running_rule(&self, id: u32) -> Option<RunningRule<'_, T>> {
         let observer = self.observer.as_deref()?;
         observer.begin_rule(id).then(|| RunningRule(observer))
     }
 
-    /// Shows the cotangents that a rule has returned to the observer.
+    /// Reports the cotangents that a rule has returned.
     #[inline]
     pub(crate) fn check_rule(&self, call: &Call<'_, '_, T>, cotangents: &[Option<Var<'_, T>>]) {
         if let Some(observer) = &self.observer {
@@ -159,7 +161,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Shows a complete cotangent or tangent of a node to the observer.
+    /// Reports a complete cotangent or tangent of a node.
     #[inline]
     pub(crate) fn check_complete(&self, id: u32, what: Derivative, g: Option<Var<'_, T>>) {
         if let (Some(observer), Some(g)) = (&self.observer, g) {
@@ -176,7 +178,7 @@ impl<T: Float> Tape<T> {
         observer.added(self, to, begun, g.numel() as u64 * size_of::<T>() as u64);
     }
 
-    /// Refuses what the observer has found in a walk.
+    /// Panics if the observer has found a value to be refused in a walk.
     #[inline]
     #[track_caller]
     pub(crate) fn check_walk(&self) {
@@ -185,7 +187,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Panics with a refusal.
+    /// Panics if the verdict is a refusal.
     #[cold]
     #[track_caller]
     fn heed(&self, verdict: Verdict) {

@@ -1,4 +1,4 @@
-//! The operations of nodes: one enum over the families of the rule book.
+//! The operations of nodes: one enum over the families of `rules`.
 
 use crate::rules::{
     self, Assemble, ConvOp, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce,
@@ -6,30 +6,30 @@ use crate::rules::{
 };
 use wengert_tensor::{Binary, Opcode, Unary};
 
-/// The operation behind a node. Payloads are small and `Copy`: target shapes are the node's own,
-/// what is larger lies in a table of the tape.
+/// The operation of a node. Payloads are small and `Copy`. The target shape is the shape of the node,
+/// and larger payloads are in a table of the tape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Op {
     /// A given value, not differentiated.
     Constant,
-    /// A given value whose gradient may be asked for: a watched tensor or a parameter.
+    /// A given value whose gradient can be computed: a watched tensor or a parameter.
     Leaf,
     /// A constant with all elements equal to this number.
     Fill(f64),
     /// The value of its operand, through which no gradient flows.
     Detach,
-    /// A further output of the op so many nodes before.
+    /// A further output of an operation. The number is the distance to the node of the first output.
     Output(u32),
-    /// Whole numbers, at this place of their column.
+    /// Integers; `place` is their place in the column of integers.
     Whole {
         op: WholeOp,
         place: u32,
     },
-    /// A comparison of two whole numbers.
+    /// A comparison of two tensors of integers.
     Compare(Binary),
     Unary(Unary),
     Binary(Binary),
-    /// The second operand where the first is not zero, else the third.
+    /// The second operand where the first is not zero, otherwise the third.
     Select,
     View(View),
     Assemble(Assemble),
@@ -42,15 +42,15 @@ pub(crate) enum Op {
     MapAxis(MapAxis),
     Random(Random),
     Draw(Draw),
-    /// An entry in the tape's table of custom operations.
+    /// A custom operation: an entry in the tape's table.
     Custom(u32),
 }
 
-/// A node holds one; tapes of a million nodes are meant to be possible.
+/// Every node contains an `Op`, and tapes may have millions of nodes.
 const _: () = assert!(size_of::<Op>() == 16);
 
 impl Op {
-    /// The step this op is in a pointwise program.
+    /// Returns the instruction of this operation in a pointwise program.
     #[inline]
     pub fn opcode(self) -> Option<Opcode> {
         match self {
@@ -61,19 +61,20 @@ impl Op {
         }
     }
 
-    /// Whether the node's value came from outside and cannot be computed again.
+    /// Returns whether the node's value was given and cannot be computed again.
     #[inline]
     pub fn is_given(self) -> bool {
         matches!(self, Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. })
     }
 
-    /// Whether the op may have further outputs.
+    /// Returns whether the operation may have further outputs.
     #[inline]
     pub fn has_outputs(self) -> bool {
         matches!(self, Op::Custom(_) | Op::MaxPool(_))
     }
 
-    /// Whether the derivative is not zero everywhere: comparisons and the like end a graph.
+    /// Returns whether the derivative can differ from zero. No gradient flows through other operations,
+    /// such as comparisons.
     #[inline]
     pub fn is_differentiable(self) -> bool {
         match self {

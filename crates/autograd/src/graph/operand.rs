@@ -1,4 +1,4 @@
-//! The other side of a function of two operands: a variable or a number.
+//! The second operand of a function: a variable or a number.
 
 use super::var::Var;
 use wengert_tensor::{Figure, Float};
@@ -7,8 +7,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What a function of two operands takes beside the variable it is called on: a variable of the same
-/// tape, or a number, `f64` or an integer, which is rounded to the tape's type.
+/// The second operand of a function: a variable of the same tape, or a number. A number is an `f64` or
+/// an integer and is rounded to the type of the tape.
 ///
 /// ```
 /// use wengert_autograd::{Tape, Var};
@@ -26,12 +26,12 @@ mod sealed {
             tape.constant(x) makes a variable of a tensor, `f64::from(x)` an `f64` of an `f32`"
 )]
 pub trait Operand<'t, T: Float>: sealed::Sealed {
-    /// The operand.
+    /// Returns the operand as a variable or a number.
     #[doc(hidden)]
     fn operand(self) -> Given<'t, T>;
 }
 
-/// What an [`Operand`] is.
+/// An [`Operand`] as a variable or a number.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub enum Given<'t, T: Float> {
@@ -57,5 +57,5 @@ macro_rules! numbers {
         }
     )* };
 }
-// No `f32`: so a float literal is an `f64` without a choice.
+// `f32` is left out on purpose: the type of a float literal is then always inferred as `f64`.
 numbers! { f64 i32 i64 usize u8 u32 }

@@ -1,19 +1,19 @@
-//! Recycles the arrays of finished tapes, per thread and element type: a new tape would pay for page faults as its
-//! arrays grow.
+//! Recycles the arrays of finished tapes, per thread and element type. A new tape would otherwise pay
+//! for page faults while its arrays grow.
 
 use super::arena::Arena;
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use wengert_tensor::Float;
 
-/// More tapes than this are rarely alive at once.
+/// The maximal number of recycled arenas: more tapes are rarely alive at once.
 const MAX_RECYCLED: usize = 4;
 
 thread_local! {
     static RECYCLED: RefCell<Vec<(TypeId, Box<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty arena: a recycled one, if there is one.
+/// Returns an empty arena, a recycled one if there is one.
 pub(crate) fn acquire<T: Float>() -> Arena<T> {
     RECYCLED
         .try_with(|recycled| {
@@ -26,7 +26,7 @@ pub(crate) fn acquire<T: Float>() -> Arena<T> {
         .unwrap_or_default()
 }
 
-/// Keeps an arena, which must be empty, for a later tape.
+/// Stores an arena, which must be empty, for a later tape.
 pub(crate) fn recycle<T: Float>(arena: Arena<T>) {
     let _ = RECYCLED.try_with(|recycled| {
         let mut recycled = recycled.borrow_mut();

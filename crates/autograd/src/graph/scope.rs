@@ -1,4 +1,4 @@
-//! Named scopes: errors, summaries and profiles speak of `conv2`, not of node 17.
+//! Named scopes: errors, summaries and profiles name the scope (`conv2`) instead of a node number.
 
 use super::index::Index;
 use super::tape::Tape;
@@ -7,24 +7,24 @@ use crate::module::Module;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};
 
-/// A scope that has ended on an abstract run: what a model summary is made of.
+/// A scope that has ended on a shape-only run. Model summaries are made of these.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScopeSummary {
-    /// The names of the scopes around it and its own, joined by dots.
+    /// The names of the enclosing scopes and of this scope, joined by dots.
     pub path: String,
-    /// How many scopes it lies in.
+    /// The number of enclosing scopes.
     pub depth: usize,
-    /// The shape of its (first) result.
+    /// The shape of the first result.
     pub shape: Option<Shape>,
     /// The type of the module that was entered; empty for a scope of [`Tape::scope`].
     pub kind: &'static str,
-    /// Where that module lies in the first model that the tape entered, if it is not `path`: without
-    /// the names of scopes of [`Tape::scope`].
+    /// The path of that module in the first model that the tape entered, if it differs from `path`.
+    /// Names of [`Tape::scope`] are not part of it.
     pub module_path: Option<String>,
 }
 
-/// What a scope may return: variables, masks and indices in any number. When the scope ends, the other values that it
-/// computed are released, unless a derivative rule reads them.
+/// The result of a scope: variables, masks and indices in any number. When the scope ends, the other
+/// values that it computed are released, unless a derivative rule reads them.
 #[diagnostic::on_unimplemented(
     message = "a scope returns variables, not `{Self}`",
     label = "expected a variable, or a tuple, array or `Vec` of them"
@@ -73,23 +73,23 @@ impl<'t, T: Float, A: ScopeResult<'t, T>, B: ScopeResult<'t, T>, C: ScopeResult<
     }
 }
 
-/// The scope of a module that is entered: from [`Tape::open`].
+/// The open scope of a module, from [`Tape::open`].
 ///
-/// It ends with [`close`](OpenScope::close). Where it is dropped instead (a panic passes through),
-/// the name ends, and nothing is released.
+/// End it with [`close`](OpenScope::close). If it is dropped instead, for example by a panic, the scope
+/// ends and no value is released.
 #[must_use = "a scope ends with `close(result)`"]
 pub struct OpenScope<'t, T: Float> {
     tape: &'t Tape<T>,
-    /// How many nodes there were before.
+    /// The number of nodes when the scope was opened.
     first: u32,
 }
 
 impl<'t, T: Float> OpenScope<'t, T> {
-    /// Ends the scope. What it computed is released unless it is a result, a derivative rule will
-    /// read it, or [`value`](Var::value) asked for it.
+    /// Ends the scope and releases the values that were computed in it, except results, values that a
+    /// derivative rule will read, and values that [`value`](Var::value) requested.
     ///
     /// # Panics
-    /// If a result is of another tape.
+    /// If a result is on another tape.
     #[track_caller]
     #[inline]
     pub fn close<R: ScopeResult<'t, T>>(self, result: R) -> R {
@@ -103,7 +103,7 @@ impl<'t, T: Float> OpenScope<'t, T> {
             let shape = results.first().map(|v| v.shape());
             tape.scopes.summarise(shape);
         }
-        // What the rules of a walk enter is theirs, and may be forgotten with what they record.
+        // Scopes that a rule enters during a walk are not noted: their nodes may be truncated.
         if tape.walks.get() == 0 {
             tape.scopes.record(first, tape.arena.borrow().len(), &results);
         }
@@ -121,11 +121,11 @@ impl<T: Float> Drop for OpenScope<'_, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Runs `body` under a name. What it computes is released at its end unless it is a result, a
-    /// derivative rule will read it, or [`value`](Var::value) asked for it.
+    /// Runs `body` under a name. At the end, the values that it computed are released, except results,
+    /// values that a derivative rule will read, and values that [`value`](Var::value) requested.
     ///
-    /// Modules need no name: [`enter`](Tape::enter) finds theirs. A name around them leads to theirs:
-    /// `generator.fc1`.
+    /// A module needs no name, because [`enter`](Tape::enter) finds its path. The name of an enclosing
+    /// scope precedes that path: `generator.fc1`.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -137,7 +137,7 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If a result is of another tape.
+    /// If a result is on another tape.
     #[track_caller]
     pub fn scope<'t, R: ScopeResult<'t, T>>(&'t self, name: &str, body: impl FnOnce() -> R) -> R {
         self.scopes.scope(name);
@@ -146,12 +146,12 @@ impl<T: Float> Tape<T> {
         scope.close(result)
     }
 
-    /// Runs `body` in the scope of a module: what fails in it, and what a summary shows of it, has the
-    /// module's path, such as `blocks.3.fc1`. What `body` computes is released at its end as by
+    /// Runs `body` in the scope of a module. Errors in the scope and its entry in a summary have the
+    /// module's path, such as `blocks.3.fc1`. At the end, values that `body` computed are released as by
     /// [`scope`](Tape::scope).
     ///
-    /// `Layer::forward` does so for layers, which have one input. A module with other inputs begins
-    /// each of its methods with it:
+    /// `Layer::forward` calls it for layers, which have one input. A module with other inputs calls it
+    /// at the beginning of each of its methods:
     ///
     /// ```
     /// # use wengert_autograd::{Module, Param, Path, See, SeeMut, Tape, Var};
@@ -181,26 +181,26 @@ impl<T: Float> Tape<T> {
     /// assert_eq!(error.unwrap_err().path, "0");
     /// ```
     ///
-    /// # Which path it is
+    /// # Which path a module gets
     /// The path is found by the identity of the module's first parameter or buffer
-    /// ([`Module::first_state`]), so that models may move, and names are written in field
-    /// declarations only.
+    /// ([`Module::first_state`]). Models may therefore move in memory, and names come from field
+    /// declarations alone.
     ///
-    /// - The first model that a tape enters adds no name, and neither does the first one in a
-    ///   [`scope`](Tape::scope) that lies in no module. A model is a module that lies in no module
-    ///   that was entered before.
-    /// - A module in such a model has its path in the model. Within a scope, which lies in the scope
-    ///   of another module, the names follow each other: `block.attention.fc1`.
+    /// - The first model that a tape enters adds no name. The same holds for the first model in a
+    ///   [`scope`](Tape::scope) that is not inside a module. A model is a module that is not part of a
+    ///   module that was entered before.
+    /// - A module in such a model has its path in the model. In a scope inside the scope of another
+    ///   module, the names are joined: `block.attention.fc1`.
     /// - Another model has the name of its type: `Discriminator.fc1`.
-    /// - A module without parameters and buffers has the name of its type: `Relu`, the second one in
-    ///   the same scope `Relu_2`. A container that knows better says so with
+    /// - A module without parameters and buffers has the name of its type: `Relu`, and `Relu_2` for the
+    ///   second one in the same scope. A container can give such a module a name with
     ///   [`enter_as`](Tape::enter_as).
     ///
-    /// A training loop that runs parts of a model enters the model around them:
+    /// A training loop that runs parts of a model enters the whole model first:
     /// `tape.enter(&model, || model.decoder.forward(model.encoder.forward(x)))`.
     ///
     /// # Panics
-    /// If a result is of another tape.
+    /// If a result is on another tape.
     #[track_caller]
     pub fn enter<'t, M: Module + ?Sized, R: ScopeResult<'t, T>>(
         &'t self,
@@ -212,11 +212,11 @@ impl<T: Float> Tape<T> {
         scope.close(result)
     }
 
-    /// As [`enter`](Tape::enter), for a container of modules that has names for them, also for those
-    /// without parameters and buffers.
+    /// Runs `body` in the scope of a module as [`enter`](Tape::enter) does, under a name that its
+    /// container gives. The name also serves modules without parameters and buffers.
     ///
     /// # Panics
-    /// If a result is of another tape.
+    /// If a result is on another tape.
     #[track_caller]
     pub fn enter_as<'t, M: Module + ?Sized, R: ScopeResult<'t, T>>(
         &'t self,
@@ -231,8 +231,8 @@ impl<T: Float> Tape<T> {
         scope.close(result)
     }
 
-    /// The first half of [`enter`](Tape::enter), for functions that are `#[track_caller]`: a closure
-    /// would lose the caller's line.
+    /// Opens the scope of a module: the first half of [`enter`](Tape::enter). For functions that are
+    /// `#[track_caller]`, because a closure would lose the caller's line.
     #[inline]
     pub fn open<M: Module + ?Sized>(&self, module: &M) -> OpenScope<'_, T> {
         self.scopes.enter(module);
@@ -266,13 +266,13 @@ impl<T: Float> Tape<T> {
         arena.check_nodes_since(first);
     }
 
-    /// The names of the open scopes, joined by dots.
+    /// Returns the names of the open scopes, joined by dots.
     pub fn path(&self) -> String {
         self.scopes.path()
     }
 
-    /// The scopes that have ended on an abstract run, inner before outer. Those that add no name are
-    /// not among them.
+    /// Returns the scopes that have ended on a shape-only run, inner before outer. Scopes that add no
+    /// name are left out.
     pub fn scope_summaries(&self) -> Vec<ScopeSummary> {
         self.scopes.summaries()
     }

@@ -1,4 +1,4 @@
-//! The names of the open scopes, and a record of those that have ended.
+//! The names of the open scopes, and a record of the scopes that have ended.
 
 use super::scope::ScopeSummary;
 use super::var::Var;
@@ -9,32 +9,32 @@ use std::mem;
 use std::ops::Range;
 use wengert_tensor::{Float, Shape};
 
-/// The open scopes, and on abstract runs what each gave.
+/// The open scopes, and on shape-only runs the summaries of ended scopes.
 pub(crate) struct Scopes {
     names: RefCell<Names>,
     summaries: RefCell<Vec<ScopeSummary>>,
 }
 
-/// The scopes that have ended, and which nodes were recorded in them.
+/// The scopes that have ended, and the nodes that were recorded in them.
 #[derive(Default)]
 struct Recorded {
-    /// Their paths, one behind the other.
+    /// Their concatenated paths.
     text: String,
     scopes: Vec<ScopeSpan>,
-    /// Their results, one scope behind the other.
+    /// Their results, one scope after the other.
     results: Vec<u32>,
 }
 
 struct ScopeSpan {
-    /// Where the path ends in `Recorded::text`: it begins where that of the scope before ends.
+    /// The end of the path in `Recorded::text`. It begins at the end of the previous path.
     path: u32,
     nodes: (u32, u32),
-    /// Where its results end in `Recorded::results`.
+    /// The end of its results in `Recorded::results`.
     results: u32,
 }
 
 impl Recorded {
-    /// Each scope with its path and its results, in the order in which they ended.
+    /// Returns each scope with its path and its results, in the order in which the scopes ended.
     fn each(&self) -> impl Iterator<Item = (&str, &ScopeSpan, &[u32])> {
         let (mut start, mut first) = (0, 0);
         self.scopes.iter().map(move |span| {
@@ -48,11 +48,11 @@ impl Recorded {
 
 /// The names of the open scopes.
 struct Names {
-    /// The path of the innermost scope, behind those that it does not continue.
+    /// The path of the innermost scope, after the paths that it does not continue.
     text: String,
     /// The tape itself, then the open scopes.
     open: Vec<Level>,
-    /// How often layers of a type were named in the open scopes, by scope.
+    /// The number of uses of each type name, by open scope.
     counts: Vec<(&'static str, u32)>,
     register: Register,
     recorded: Recorded,
@@ -61,32 +61,32 @@ struct Names {
 /// The tape itself or an open scope.
 #[derive(Clone, Copy)]
 struct Level {
-    /// Where its path starts in `Names::text`.
+    /// The start of its path in `Names::text`.
     start: u32,
-    /// How long `Names::text` and `Names::counts` were when it was opened.
+    /// The lengths of `Names::text` and `Names::counts` when it was opened.
     text: u32,
     counts: u32,
-    /// How many scopes with a name lead to it, its own included.
+    /// The number of named scopes that contain it, including itself.
     depth: u32,
     /// Whether it has a name of its own.
     named: bool,
     lies: Lies,
     /// Whether a model without a name was entered in it.
     rooted: bool,
-    /// Where the module lies in its model, if it has any state.
+    /// The path of the module in its model, if the module has parameters or buffers.
     place: Option<ModelPath>,
-    /// The type of the module, on abstract runs.
+    /// The type of the module, on shape-only runs.
     kind: &'static str,
 }
 
-/// Where a scope lies.
+/// The position of a scope relative to modules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lies {
-    /// In no module.
+    /// Not inside a module.
     Outside,
-    /// In a module.
+    /// Inside a module.
     Inside,
-    /// It is the scope of a module.
+    /// The scope of a module itself.
     Module,
 }
 
@@ -104,7 +104,7 @@ const BOTTOM: Level = Level {
 };
 
 thread_local! {
-    /// The memory of a finished run, for the next one.
+    /// The memory of a finished run, reused by the next one.
     static RECYCLED: Cell<Option<Names>> = const { Cell::new(None) };
 }
 
@@ -172,17 +172,17 @@ impl Scopes {
         self.names.borrow_mut().leave();
     }
 
-    /// The path of the innermost scope.
+    /// Returns the path of the innermost scope.
     pub fn path(&self) -> String {
         self.names.borrow().path().to_string()
     }
 
-    /// The scopes that have ended on an abstract run.
+    /// Returns the scopes that have ended on a shape-only run.
     pub fn summaries(&self) -> Vec<ScopeSummary> {
         self.summaries.borrow().clone()
     }
 
-    /// Notes the nodes of the innermost scope as it ends.
+    /// Records the nodes of the innermost scope when it ends.
     #[inline]
     pub fn record<T: Float>(&self, first: u32, end: u32, results: &[Var<'_, T>]) {
         let names = &mut *self.names.borrow_mut();
@@ -197,27 +197,27 @@ impl Scopes {
         }
     }
 
-    /// Shows the path of the innermost scope.
+    /// Calls `see` with the path of the innermost scope.
     pub fn see_path(&self, see: impl FnOnce(&str)) {
         see(self.names.borrow().path());
     }
 
-    /// Shows each scope that has ended, in the order in which they ended: its path, and the nodes that were
-    /// recorded in it.
+    /// Calls `see` for each scope that has ended, in the order in which they ended, with its path and
+    /// its nodes.
     pub fn see_ended(&self, mut see: impl FnMut(&str, Range<u32>)) {
         for (path, span, _) in self.names.borrow().recorded.each() {
             see(path, span.nodes.0..span.nodes.1);
         }
     }
 
-    /// The results of the scopes with this path, in the order in which they ended.
+    /// Returns the results of the scopes with this path, in the order in which the scopes ended.
     pub fn results_of(&self, path: &str) -> Vec<Vec<u32>> {
         let recorded = &self.names.borrow().recorded;
         let of_path = recorded.each().filter(|(known, ..)| *known == path);
         of_path.map(|(_, _, results)| results.to_vec()).collect()
     }
 
-    /// The paths of the scopes that have ended, in alphabetic order, each once.
+    /// Returns the paths of the scopes that have ended, in alphabetical order, without duplicates.
     pub fn paths(&self) -> Vec<String> {
         let recorded = &self.names.borrow().recorded;
         let mut paths: Vec<String> = recorded.each().map(|(path, ..)| path.into()).collect();
@@ -226,7 +226,7 @@ impl Scopes {
         paths
     }
 
-    /// The path of a parameter or buffer of a model that was entered.
+    /// Returns the path of a parameter or buffer of a model that was entered.
     pub fn name_of(&self, state: StateId) -> Option<String> {
         let names = self.names.borrow();
         let place = names.register.find(FirstState::at(state, 0))?;
@@ -234,7 +234,7 @@ impl Scopes {
         Some(if model.is_empty() { path.into() } else { format!("{model}.{path}") })
     }
 
-    /// Notes the innermost scope as it ends.
+    /// Adds a summary of the innermost scope when it ends.
     pub fn summarise(&self, shape: Option<Shape>) {
         let names = self.names.borrow();
         let level = names.top();
@@ -269,7 +269,7 @@ impl Names {
         &self.text[self.top().start as usize..]
     }
 
-    /// A level in the innermost one that adds nothing yet.
+    /// Returns a level inside the innermost one that adds no name yet.
     #[inline]
     fn level(&self) -> Level {
         Level {
@@ -293,7 +293,7 @@ impl Names {
         self.push(level, name);
     }
 
-    /// Opens a level with this name behind its path; none if it is empty.
+    /// Opens a level with this name appended to its path. An empty name is not appended.
     #[inline]
     fn push(&mut self, mut level: Level, name: &str) {
         append(&mut self.text, level.start, name);
@@ -315,7 +315,7 @@ impl Names {
         let Some(first) = module.first_state() else { return self.enter_stateless(module) };
         let Some(place) = self.register.find(first) else { return self.enter_unknown(module) };
         let level = Level { place: Some(place), ..self.level() };
-        // The nearest module around it, and its path from there.
+        // The innermost enclosing module, and the path from it.
         let near = self.open.iter().rev().find_map(|level| level.place);
         if let Some(name) = near.and_then(|near| self.register.relative(near, place)) {
             append(&mut self.text, level.start, name);
@@ -326,11 +326,11 @@ impl Names {
         }
     }
 
-    /// Opens the level of a module that does not lie in the nearest one around it.
+    /// Opens the level of a module that is not part of the innermost enclosing module.
     #[cold]
     fn enter_elsewhere(&mut self, mut level: Level, place: ModelPath) {
         let Names { text, open, register, .. } = self;
-        // What lies between the two is no part of its path.
+        // Scopes between the two are not part of its path.
         let around = (1..open.len())
             .rev()
             .find_map(|i| Some((i, register.relative(open[i].place?, place)?)));
@@ -348,7 +348,8 @@ impl Names {
         self.push(level, "");
     }
 
-    /// A module without parameters and buffers: named by its type, unless it is no part of anything.
+    /// Opens the level of a module without parameters and buffers. It is named by its type, unless it is
+    /// outside all modules and models.
     fn enter_stateless<M: Module + ?Sized>(&mut self, module: &M) {
         let (top, level) = (self.top(), self.level());
         if top.lies != Lies::Outside || top.rooted {
@@ -358,7 +359,7 @@ impl Names {
         }
     }
 
-    /// A model: it lies in no module that was entered before.
+    /// Opens the level of a model: a module that is not part of a module that was entered before.
     #[cold]
     fn enter_unknown<M: Module + ?Sized>(&mut self, module: &M) {
         let (place, part) = self.register.add(module);
@@ -390,7 +391,8 @@ impl Names {
         self.push(Level { place, ..self.level() }, name);
     }
 
-    /// Opens a level named by a type, with a number from the second one in the same scope on.
+    /// Opens a level named by a type. From the second such level in the same scope on, a number is
+    /// appended.
     fn count(&mut self, name: &'static str, mut level: Level) {
         let first = self.top().counts as usize;
         let of_scope = &mut self.counts[first..];
@@ -411,7 +413,7 @@ impl Names {
     }
 }
 
-/// Writes a name behind the path that starts there.
+/// Appends a name to the path that begins at `start`.
 #[inline]
 fn append(text: &mut String, start: u32, name: &str) {
     if !name.is_empty() {
@@ -422,7 +424,7 @@ fn append(text: &mut String, start: u32, name: &str) {
     }
 }
 
-/// Lets the path of a new level begin with that of an open one that is not the innermost.
+/// Starts the path of a new level with that of an open level that is not the innermost.
 fn continue_at(text: &mut String, open: &[Level], at: usize, level: &mut Level) {
     level.start = text.len() as u32;
     text.extend_from_within(open[at].start as usize..open[at + 1].text as usize);

@@ -1,8 +1,9 @@
 //! The tape: records operations as nodes of an arena.
 //!
-//! Parents precede children, so reverse topological order is counting down. A node has an operation, parents and
-//! a shape. Its value is a cache: every operation is a pure function, and can be computed again. When values are
-//! computed and released is described in `engine/mod.rs`; it changes no number.
+//! The parents of a node have smaller numbers than the node. Counting the numbers down is therefore a
+//! reverse topological order. A node has an operation, parents and a shape. Its value is a cache: every
+//! operation is a pure function and can be computed again. `engine/mod.rs` describes when values are
+//! computed and released. The choice changes no value.
 
 use super::arena::{ACTIVE, Arena, PENDING, TEMPORARY, TINY};
 use super::bindings::{Binding, Bindings, Bound};
@@ -19,53 +20,53 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::{Float, Opcode, Shape, Sizes, Tensor};
 
-/// A tape for inference closes a node when this many later nodes have been recorded.
+/// A tape for inference closes a node after this many later nodes have been recorded.
 const WINDOW: u32 = 128;
 
-/// How layers that behave differently in training and evaluation behave on a tape. The mode is
-/// always explicit: a tape of [`Tape::new`] has none, and such layers refuse to run on it.
+/// How layers such as dropout and batch norm, which differ between training and evaluation, behave on a
+/// tape. The mode is always explicit: a tape of [`Tape::new`] has no mode, and such layers panic on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Training: dropout drops, batch norm normalises by the statistics of the batch.
+    /// Training: dropout drops elements, batch norm normalises by the statistics of the batch.
     Train,
     /// Evaluation: dropout does nothing, batch norm normalises by its running statistics.
     Eval,
 }
 
-/// When values are computed; never what they are.
+/// When values are computed. The policy does not change the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Each operation is computed at once.
+    /// Each operation is computed when it is recorded.
     Eager,
     /// Pointwise operations stay pending until an operation reads them, and are computed with it in one pass over
     /// memory.
     Fused,
 }
 
-/// What a tape keeps.
+/// The data that a tape stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunKind {
-    /// Values and history.
+    /// Values and history: gradients can be computed.
     Recording,
-    /// Values only: nothing can be differentiated.
+    /// Values without history: nothing can be differentiated.
     Inference,
-    /// Shapes only.
+    /// Shapes without values.
     Abstract,
 }
 
 /// One run of a program, from inputs and parameters to a loss.
 ///
 /// Make a tape, put values on it ([`watch`](Tape::watch), [`constant`](Tape::constant),
-/// [`param`](Tape::param)), compute with the [`Var`]s, and ask for gradients. A tape serves one
-/// step: after parameters changed, make a new one (it costs nothing: a dropped tape leaves its
-/// memory to the next).
+/// [`param`](Tape::param)), compute with the [`Var`]s, and ask for gradients. A tape serves one step:
+/// after parameters have changed, make a new one. A new tape is cheap, because it reuses the memory of a
+/// dropped tape.
 ///
 /// | | history | layers behave as in | for |
 /// |---|---|---|---|
 /// | [`Tape::train`] | recorded | training | a step of training |
 /// | [`Tape::eval`] | recorded | evaluation | gradients of a trained model |
 /// | [`Tape::inference`] | none | evaluation | predictions |
-/// | [`Tape::new`] | recorded | neither: those that differ refuse | calculus |
+/// | [`Tape::new`] | recorded | neither: such layers panic | calculus |
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -82,54 +83,55 @@ pub struct Tape<T: Float = f32> {
     pub(crate) run_kind: RunKind,
     mode: Option<Mode>,
     pub(crate) policy: Policy,
-    /// Whether what is applied now becomes history. Off inside `backward`, but for custom rules.
+    /// Whether applied operations become part of the history. Off inside `backward`, except in custom
+    /// rules.
     pub(crate) recording: Cell<bool>,
-    /// How many walks and rules of custom operations are running: one may start another.
+    /// The number of running walks and rules of custom operations. A rule may start another walk.
     pub(crate) walks: Cell<u32>,
-    /// The key of this run's random numbers, and how many streams were taken from it.
+    /// The key of this run's random numbers. `streams` counts the streams that were taken from it.
     pub(crate) key: Cell<Option<u64>>,
     streams: Cell<u32>,
-    /// How many nodes there were when the program first read a number; `u32::MAX` while it has not.
+    /// The number of nodes when the program first read a value; `u32::MAX` before the first read.
     pub(crate) first_read: Cell<u32>,
-    /// Whether a replay has begun and was refused before its end.
+    /// Whether a replay has begun and was refused before it was complete.
     pub(crate) replay_incomplete: Cell<bool>,
     /// Whether a checkpoint is being recorded.
     pub(crate) in_checkpoint: Cell<bool>,
-    /// Whether refusals unwind to [`Tape::catch`].
+    /// Whether an error unwinds to [`Tape::catch`].
     pub(crate) catching: Cell<bool>,
     pub(crate) params: RefCell<Bindings>,
     pub(crate) buffers: RefCell<Updates<T>>,
-    /// The changes of buffers in the order of the program.
+    /// The changes of buffers, in program order.
     pub(crate) declared: RefCell<Vec<Declaration>>,
     pub(crate) scopes: Scopes,
-    /// Who is told what the run does: `inspect`, if a profile or the search for anomalies was asked for.
+    /// Receives what the run does. `inspect` sets it for profiles and for the detection of anomalies.
     pub(crate) observer: Option<Box<dyn Observer<T>>>,
 }
 
 impl<T: Float> Tape<T> {
-    /// A tape that records and has no mode: for calculus. A layer that behaves differently in
-    /// training and evaluation, such as dropout or batch norm, panics on it: models run on
-    /// [`Tape::train`], [`Tape::eval`] or [`Tape::inference`].
+    /// Returns a tape that records and has no mode. Use it to differentiate functions. A layer that
+    /// behaves differently in training and evaluation, such as dropout or batch norm, panics on it: run
+    /// models on [`Tape::train`], [`Tape::eval`] or [`Tape::inference`].
     ///
     /// ```should_panic
     /// # use wengert_autograd::Tape;
     /// # use wengert_tensor::Tensor;
     /// let tape = Tape::new();
-    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // drop, or not?
+    /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // panics: the tape has no mode
     /// ```
     #[allow(clippy::new_without_default)] // a default would hide which kind of run is meant
     pub fn new() -> Self {
         Self::with(RunKind::Recording, None, None)
     }
 
-    /// A tape that records, with layers in training mode. Takes the key of this run's random
+    /// Returns a tape that records, with layers in training mode. Takes the key of this run's random
     /// numbers from `rng`, so that every step drops other units.
     pub fn train(rng: &mut impl rand::Rng) -> Self {
         Self::with(RunKind::Recording, Some(Mode::Train), Some(rng.next_u64()))
     }
 
-    /// A tape that records, with layers in evaluation mode: for gradients of a trained model, and
-    /// for training that leaves running statistics as they are and drops nothing.
+    /// Returns a tape that records, with layers in evaluation mode. Use it for gradients of a trained
+    /// model, and for training without dropout and with fixed running statistics.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -143,14 +145,14 @@ impl<T: Float> Tape<T> {
         Self::with(RunKind::Recording, Some(Mode::Eval), None)
     }
 
-    /// A tape that keeps no history, with layers in evaluation mode: for predictions.
+    /// Returns a tape that keeps no history, with layers in evaluation mode. Use it for predictions.
     pub fn inference() -> Self {
         Self::with(RunKind::Inference, Some(Mode::Eval), None)
     }
 
-    /// A tape of shapes without numbers, with layers in this mode or with the mode left open: what
-    /// [`Tape::check_in`] and [`Tape::check`] run on. For programs that keep the tape themselves; they
-    /// take what does not fit from [`Tape::catch`].
+    /// Returns a tape that computes shapes only, with layers in `mode`; `None` leaves the mode open.
+    /// [`Tape::check_in`] and [`Tape::check`] run on such a tape. Use this function if your program must
+    /// keep the tape, and take shape errors from [`Tape::catch`].
     pub fn shapes_only(mode: Option<Mode>) -> Self {
         Self::with(RunKind::Abstract, mode, Some(0))
     }
@@ -179,8 +181,8 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// The same tape with another policy for when values are computed. A tape that
-    /// [detects anomalies](Tape::detecting_anomalies) stays eager.
+    /// Sets the policy, which decides when values are computed. A tape that [detects
+    /// anomalies](Tape::detecting_anomalies) stays eager.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         if !self.observer.as_ref().is_some_and(|observer| observer.wants_eager()) {
@@ -189,8 +191,8 @@ impl<T: Float> Tape<T> {
         self
     }
 
-    /// The same tape with layers in training mode and random numbers from `rng`: dropout at
-    /// inference, say.
+    /// Sets layers to training mode, with random numbers from `rng`. One use is dropout on a tape for
+    /// inference.
     #[must_use]
     pub fn training(mut self, rng: &mut impl rand::Rng) -> Self {
         self.mode = Some(Mode::Train);
@@ -198,22 +200,22 @@ impl<T: Float> Tape<T> {
         self
     }
 
-    /// The same tape with layers in evaluation mode.
+    /// Sets layers to evaluation mode.
     #[must_use]
     pub fn evaluating(mut self) -> Self {
         self.mode = Some(Mode::Eval);
         self
     }
 
-    /// How layers behave on this tape; `None` on a tape of [`Tape::new`] and within
-    /// [`Tape::check`]. A layer that needs one asks with [`Tape::expect_mode`].
+    /// Returns how layers behave on this tape; `None` on a tape of [`Tape::new`] and within
+    /// [`Tape::check`]. A layer that needs a mode calls [`Tape::expect_mode`].
     pub fn mode(&self) -> Option<Mode> {
         self.mode
     }
 
-    /// The mode of this tape, for a layer that behaves differently in training and evaluation.
-    /// `layer` is its name in the message. Within [`Tape::check`], where the mode is open, it is
-    /// [`Mode::Eval`]: the shapes are those of both.
+    /// Returns the mode of this tape, for a layer that behaves differently in training and evaluation.
+    /// `layer` is the name of the layer in the panic message. Within [`Tape::check`], where the mode is
+    /// open, the result is [`Mode::Eval`]: shapes are the same in both modes.
     ///
     /// ```
     /// # use wengert_autograd::{Mode, Tape, Var};
@@ -244,22 +246,23 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Whether this run has shapes but no numbers.
+    /// Returns whether this run computes shapes without values.
     pub fn is_abstract(&self) -> bool {
         self.run_kind == RunKind::Abstract
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub fn len(&self) -> usize {
         self.arena.borrow().nodes.len()
     }
 
-    /// Whether nothing was put on the tape yet.
+    /// Returns whether the tape has no nodes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The key of this run's random numbers and a number no other op of it has.
+    /// Returns the key of this run's random numbers and a stream number that no other operation of the
+    /// run has.
     #[track_caller]
     pub(crate) fn stream(&self) -> (u64, u32) {
         if self.walks.get() > 0 {
@@ -282,7 +285,7 @@ impl<T: Float> Tape<T> {
         self.key.get().unwrap_or_default()
     }
 
-    /// The program reads a number, and may go on otherwise if it were another.
+    /// Notes that the program reads a value and may depend on it, for example in an `if`.
     #[inline]
     pub(crate) fn note_read(&self) {
         if self.first_read.get() == u32::MAX {
@@ -290,7 +293,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A value that is not differentiated: data, targets.
+    /// Puts a value on the tape that is not differentiated, such as data or targets.
     #[inline]
     #[track_caller]
     pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
@@ -299,7 +302,7 @@ impl<T: Float> Tape<T> {
         x
     }
 
-    /// A value whose gradient will be asked for.
+    /// Puts a value on the tape whose gradient can be computed.
     #[inline]
     #[track_caller]
     pub fn watch(&self, value: Tensor<T>) -> Var<'_, T> {
@@ -308,10 +311,10 @@ impl<T: Float> Tape<T> {
         x
     }
 
-    /// An operand of an abstract run: a shape.
+    /// Returns an operand of a shape-only run: a variable of this shape without a value.
     ///
     /// # Panics
-    /// On a tape with numbers.
+    /// If the tape computes values.
     #[track_caller]
     pub fn input(&self, shape: impl Sizes) -> Var<'_, T> {
         assert!(
@@ -323,8 +326,8 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// A parameter as a variable. Each is bound once, so tied weights and unrolled loops cost one
-    /// leaf. A frozen parameter is a constant and costs no backward work.
+    /// Returns a parameter as a variable. A tape binds each parameter once, so tied weights and unrolled
+    /// loops share one leaf. A frozen parameter is a constant: `backward` does no work for it.
     ///
     /// # Panics
     /// If the parameter changed, was frozen or was unfrozen since this tape bound it: the values
@@ -351,7 +354,7 @@ impl<T: Float> Tape<T> {
         self.bind("param", Bound::Param { id, frozen }, op, param.value(), version)
     }
 
-    /// A buffer as a variable: a constant. Each is bound once.
+    /// Returns a buffer as a constant variable. A tape binds each buffer once.
     ///
     /// ```
     /// use wengert_autograd::{Buffer, Tape};
@@ -380,7 +383,7 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id: bound.node }
     }
 
-    /// Puts the value of a parameter or buffer on the tape, for the first time.
+    /// Puts the value of a parameter or buffer on the tape, when the tape first uses it.
     #[inline]
     #[track_caller]
     fn bind(&self, what: &str, of: Bound, op: Op, value: &Tensor<T>, version: u64) -> Var<'_, T> {
@@ -421,7 +424,7 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// A new node. Its value is computed now or later as the policy says.
+    /// Adds a node. The policy decides whether its value is computed now or later.
     #[inline]
     #[track_caller]
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
@@ -482,8 +485,8 @@ impl<T: Float> Tape<T> {
         id
     }
 
-    /// A new pointwise node, of the shape of its operands. Tiny ones are computed at once (with the
-    /// arena borrowed: their kernel is a handful of instructions).
+    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
+    /// arena is borrowed: its kernel is a handful of instructions.
     #[inline]
     #[track_caller]
     pub(crate) fn pointwise<const N: usize>(
@@ -497,7 +500,7 @@ impl<T: Float> Tape<T> {
         let shape = arena.nodes[parents[0] as usize].shape;
         let sizes = &arena.shapes[shape as usize];
         let mut value = None;
-        // An observer sees all that `compute_or_defer` computes.
+        // An observer must see every computation, and only `compute_or_defer` reports to it.
         if sizes.numel() <= TINY && self.run_kind != RunKind::Abstract && self.observer.is_none() {
             let operands = parents.map(|p| arena.values[p as usize].as_ref());
             if operands.iter().all(Option::is_some) {

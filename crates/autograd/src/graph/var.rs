@@ -6,8 +6,9 @@ use super::tape::Tape;
 use std::fmt;
 use wengert_tensor::{Dtype, Float, Shape, Sizes, Tensor, shapes};
 
-/// A value on a [`Tape`]. Compute with it as with a number: operators, methods, `f64` scalars; no
-/// `clone()`, no `?`. Shapes broadcast as in NumPy.
+/// A value on a [`Tape`]. Compute with it as with a number: with operators, methods and `f64` scalars. A
+/// `Var` is `Copy`, so no `clone()` is needed, and operations return no `Result`. Shapes broadcast as in
+/// NumPy.
 ///
 /// ```
 /// # use wengert_autograd::Tape;
@@ -30,57 +31,58 @@ impl<T: Float> Clone for Var<'_, T> {
 impl<T: Float> Copy for Var<'_, T> {}
 
 impl<'t, T: Float> Var<'t, T> {
-    /// The tape it lies on.
+    /// Returns the tape of this variable.
     pub fn tape(self) -> &'t Tape<T> {
         self.tape
     }
 
-    /// The sizes of the axes. Never computes anything.
+    /// Returns the sizes of the axes. Computes nothing.
     #[inline]
     pub fn shape(self) -> Shape {
         *self.tape.arena.borrow().shape(self.id)
     }
 
-    /// How many axes it has. Computes nothing.
+    /// Returns the number of axes. Computes nothing.
     pub fn rank(self) -> usize {
         self.shape().rank()
     }
 
-    /// The size of one axis, which may count from the end. Computes nothing.
+    /// Returns the size of one axis. A negative `axis` counts from the end. Computes nothing.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn size(self, axis: isize) -> usize {
         let shape = self.shape();
         shape[self.fits(shapes::axis("size", axis, &shape))]
     }
 
-    /// How many elements it has. Computes nothing.
+    /// Returns the number of elements. Computes nothing.
     pub fn numel(self) -> usize {
         self.shape().numel()
     }
 
-    /// The type of its elements, that of the tape. Computes nothing.
+    /// Returns the type of the elements, which is that of the tape. Computes nothing.
     pub fn dtype(self) -> Dtype {
         T::DTYPE
     }
 
-    /// The numbers.
+    /// Returns the value as a tensor, and computes it if necessary.
     ///
-    /// After [`backward`](Var::backward) these can be read: the loss, constants and watched variables,
-    /// every variable of at most eight elements, and every variable whose value was asked for before.
-    /// A parameter, or a view of one, is read from the model.
+    /// After [`backward`](Var::backward) the following values can still be read: the loss, constants and
+    /// watched variables, every variable of at most eight elements, and every variable whose value was
+    /// requested before. Read a parameter, or a view of one, from the model.
     ///
     /// # Panics
-    /// On an abstract run, and if `backward` has freed the numbers.
+    /// On a shape-only run, or if `backward` has dropped the value.
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
         self.tape.note_read();
         self.retained_value()
     }
 
-    /// The numbers, which stay readable. What the engine itself reads is no reading of the program.
+    /// Returns the value and keeps it readable. Does not count as a read by the program: the engine uses
+    /// it.
     #[track_caller]
     pub(crate) fn retained_value(self) -> Tensor<T> {
         let value = self.tape.force(self.id);
@@ -88,10 +90,10 @@ impl<'t, T: Float> Var<'t, T> {
         value
     }
 
-    /// The number of a variable that has just one.
+    /// Returns the number in a variable of one element.
     ///
     /// # Panics
-    /// If it has several; else as [`value`](Var::value).
+    /// If the variable has several elements, or under the conditions of [`value`](Var::value).
     #[track_caller]
     pub fn item(self) -> f64 {
         let shape = self.shape();
@@ -101,8 +103,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.value().item().to()
     }
 
-    /// The same value, through which no gradient flows: a constant to derivatives, though it is computed
-    /// from others.
+    /// Returns a variable with the same value through which no gradient flows. Derivatives treat it as a
+    /// constant, although it may be computed from other variables.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -117,12 +119,13 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::Detach, &[self], self.shape())
     }
 
-    /// Whether gradients flow through it: it depends on a watched value or a trainable parameter.
+    /// Returns whether gradients flow through this variable: it depends on a watched value or a
+    /// trainable parameter.
     pub fn is_active(self) -> bool {
         self.tape.arena.borrow().nodes[self.id as usize].has(ACTIVE)
     }
 
-    /// Whether the two are one node of one tape; says nothing about their numbers.
+    /// Returns whether the two are the same node of the same tape. Does not compare values.
     pub fn is(self, other: Self) -> bool {
         std::ptr::eq(self.tape, other.tape) && self.id == other.id
     }
@@ -139,7 +142,8 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// A constant with all elements equal; one number in memory, whatever the shape.
+    /// Returns a constant of this shape with all elements equal to `x`. It stores one number, whatever
+    /// the shape.
     #[track_caller]
     pub fn full(&self, shape: impl Sizes, x: f64) -> Var<'_, T> {
         self.filled("full", shape, x)
@@ -155,13 +159,13 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// A constant of zeros.
+    /// Returns a constant of zeros.
     #[track_caller]
     pub fn zeros(&self, shape: impl Sizes) -> Var<'_, T> {
         self.filled("zeros", shape, 0.0)
     }
 
-    /// A constant of ones.
+    /// Returns a constant of ones.
     #[track_caller]
     pub fn ones(&self, shape: impl Sizes) -> Var<'_, T> {
         self.filled("ones", shape, 1.0)
@@ -169,7 +173,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> fmt::Debug for Var<'_, T> {
-    /// Op, shape, and the value if it is there: printing computes nothing.
+    /// Writes the operation, the shape, and the value if it is computed. Computes nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Var({:?}, {}", self.op(), self.shape())?;
         match &self.tape.arena.borrow().values[self.id as usize] {

@@ -1,4 +1,4 @@
-//! Where the first NaN or infinity of a run comes from.
+//! Finds the origin of the first NaN or infinity of a run.
 
 use super::observer::Inspection;
 use crate::graph::{Bound, Op, Policy, RELEASED, Ran, Refusal, Tape, Var, Verdict};
@@ -8,83 +8,85 @@ use std::fmt;
 use std::panic::Location;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// What [`Tape::detecting_anomalies`] refuses.
+/// The values that [`Tape::detecting_anomalies`] refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Anomalies {
-    /// NaN and infinities, in everything that is given and computed.
+    /// NaN and infinities, in given and computed values.
     All,
-    /// As [`All`](Anomalies::All), but infinities may be given, and may come from infinite operands: for
-    /// programs that mask with -∞. Refused is the operation that makes an infinity of finite operands.
+    /// As [`All`](Anomalies::All), but given values may be infinite, and so may results of infinite
+    /// operands. For programs that mask with -∞. An operation is refused if it returns an infinity for
+    /// finite operands.
     NewInfinities,
-    /// NaN alone.
+    /// NaN only.
     NanOnly,
 }
 
-/// A NaN or an infinity, and where it comes from: what [`Tape::anomaly`] returns. Its `Display` is the
-/// message of the refusal.
+/// A NaN or an infinity, and its origin. [`Tape::anomaly`] returns it. Its `Display` is the message of
+/// the panic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anomaly {
-    /// The operation that made it: a method's name such as `div`, a custom operation's name; `constant`,
-    /// `watch`, `param` or `buffer` for a value that was given. In a walk back it is the forward operation.
-    pub op: String,
-    /// The id of its node.
-    pub node: usize,
-    /// The scope in which it was recorded, such as `blocks.3.fc1`.
-    pub scope: String,
-    /// The line that recorded it. An operation that a derivative rule has recorded has that of the forward
+    /// The operation that computed it: the name of a method such as `div`, or of a custom operation. For
+    /// a given value: `constant`, `watch`, `param` or `buffer`. In the backward pass: the forward
     /// operation.
+    pub op: String,
+    /// The id of the operation's node.
+    pub node: usize,
+    /// The scope in which the operation was recorded, such as `blocks.3.fc1`.
+    pub scope: String,
+    /// The line that recorded the operation. For an operation that a derivative rule has recorded: the
+    /// line of the forward operation.
     pub location: Option<&'static Location<'static>>,
-    /// The path of the parameter or buffer, if it was one and a model was entered on the tape.
+    /// The path of the parameter or buffer, if the value is one and its model was entered on the tape.
     pub name: Option<String>,
-    /// The operation whose derivative rule has recorded this operation, if one did: where a gradient is
-    /// differentiated again.
+    /// The operation whose derivative rule has recorded this operation, if a rule did. This occurs when
+    /// a gradient is differentiated again.
     pub rule_of: Option<String>,
-    /// In which of its numbers it was found.
+    /// The value of the operation in which it was found.
     pub place: AnomalyPlace,
-    /// The numbers in which it was found.
+    /// A summary of that value.
     pub found: ValueSummary,
-    /// The operands of the operation, indices left out.
+    /// Summaries of the operands, without indices.
     pub operands: Vec<ValueSummary>,
-    /// In a walk back: the cotangents of its outputs. `None` is zero.
+    /// In the backward pass: summaries of the cotangents of the outputs. `None` is zero.
     pub cotangents: Vec<Option<ValueSummary>>,
 }
 
-/// In which numbers of an operation an [`Anomaly`] was found.
+/// The value of an operation in which an [`Anomaly`] was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnomalyPlace {
-    /// A value that was given: a constant, a watched value, a parameter, a buffer.
+    /// A given value: a constant, a watched value, a parameter, a buffer.
     Given,
     /// An output, counted from 0.
     Output(usize),
-    /// The cotangent that its derivative rule returned for this operand, counted from 0.
+    /// The cotangent that the derivative rule returned for this operand, counted from 0.
     Cotangent(usize),
-    /// The cotangent of its output, which is a sum of finite ones, or was given to begin with.
+    /// The cotangent of the output. It is a sum of finite cotangents, or a given seed.
     Sum,
-    /// The tangent of its output, in forward mode.
+    /// The tangent of the output, in forward mode.
     Tangent,
 }
 
-/// What the numbers of a tensor are like.
+/// A summary of the elements of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ValueSummary {
     /// The sizes of the axes.
     pub shape: Shape,
-    /// The least finite number; `None` if there is none.
+    /// The smallest finite element; `None` if there is none.
     pub min: Option<f64>,
-    /// The greatest finite number.
+    /// The largest finite element; `None` if there is none.
     pub max: Option<f64>,
-    /// How many NaN there are.
+    /// The number of NaN elements.
     pub nan: usize,
-    /// How many there are of +∞.
+    /// The number of elements that are +∞.
     pub positive_infinite: usize,
-    /// How many there are of -∞.
+    /// The number of elements that are -∞.
     pub negative_infinite: usize,
 }
 
 impl ValueSummary {
-    /// Looks at each number of a tensor.
+    /// Summarises the elements of a tensor.
     pub fn of<T: Float>(x: &Tensor<T>) -> Self {
         let (shape, min, max) = (x.shape(), None, None);
         let (nan, positive_infinite, negative_infinite) = (0, 0, 0);
@@ -104,17 +106,17 @@ impl ValueSummary {
         all
     }
 
-    /// How many infinities there are.
+    /// Returns the number of infinite elements.
     pub fn infinite(&self) -> usize {
         self.positive_infinite + self.negative_infinite
     }
 
-    /// Whether all numbers are finite.
+    /// Returns whether all elements are finite.
     pub fn is_finite(&self) -> bool {
         self.nan + self.infinite() == 0
     }
 
-    /// How many there are of each kind that is not finite.
+    /// Returns the counts of each kind of element that is not finite.
     fn special(&self) -> String {
         let kinds =
             [(self.nan, "NaN"), (self.positive_infinite, "+∞"), (self.negative_infinite, "-∞")];
@@ -184,7 +186,8 @@ impl fmt::Display for Anomaly {
 }
 
 impl Anomalies {
-    /// Whether such numbers are refused where they are computed from these, and the operation's own.
+    /// Returns whether these values are refused. `operands` are summaries of the operands, and `own` is
+    /// a number of the operation itself.
     fn refuses(self, found: &ValueSummary, operands: &[ValueSummary], own: Option<f64>) -> bool {
         let infinite = match self {
             Anomalies::All => found.infinite() > 0,
@@ -200,28 +203,31 @@ impl Anomalies {
 }
 
 impl<T: Float> Tape<T> {
-    /// The same tape, which refuses the first NaN or infinity: with the operation that made it, its scope,
-    /// the line that recorded it, and what its operands were like. The refusal is a panic, within
-    /// [`Tape::catch`] an error with [`Cause::NotFinite`](crate::Cause::NotFinite); [`anomaly`](Tape::anomaly) has the parts.
+    /// Makes the tape refuse the first NaN or infinity. The message names the operation that computed
+    /// it, its scope, the line that recorded it, and a summary of its operands. The refusal is a panic,
+    /// or within [`Tape::catch`] an error with [`Cause::NotFinite`](crate::Cause::NotFinite).
+    /// [`anomaly`](Tape::anomaly) returns the details.
     ///
-    /// - A value that is given ([`constant`](Tape::constant), [`watch`](Tape::watch),
-    ///   [`param`](Tape::param), …) is refused where it is put on the tape.
-    /// - An operation is refused where it is applied: the tape is [eager](Policy::Eager), whatever
+    /// - A given value ([`constant`](Tape::constant), [`watch`](Tape::watch), [`param`](Tape::param), …)
+    ///   is refused when it is put on the tape.
+    /// - An operation is refused when it is applied: the tape is [eager](Policy::Eager), whatever
     ///   [`with_policy`](Tape::with_policy) says.
-    /// - In a walk back ([`backward`](Var::backward), [`grad`](Var::grad)) the cotangents are looked at: what
-    ///   each rule returns for each operand, and their sums. The forward operation whose rule returned the
-    ///   first that is not finite is named, with its line. Steps within a rule may be infinite.
-    /// - In forward mode ([`jvp`](crate::transforms::jvp)) so are the tangents.
+    /// - In the backward pass ([`backward`](Var::backward), [`grad`](Var::grad)) cotangents are checked:
+    ///   the results of each rule, and their sums. The message names the forward operation whose rule
+    ///   returned the first value that is not finite, and its line. Intermediate values of a rule may be
+    ///   infinite.
+    /// - In forward mode ([`jvp`](crate::transforms::jvp)) tangents are checked in the same way.
     ///
-    /// It is for finding an error, not for training: each value is read once more, and a walk may compute
-    /// operands again for the message. For infinities that are meant, see [`Anomalies`].
+    /// Use it to find an error, not for training: each value is read once more, and the backward pass
+    /// may compute operands again for the message. For programs with intended infinities, see
+    /// [`Anomalies`].
     ///
     /// ```
     /// use wengert_autograd::{Anomalies, AnomalyPlace, Tape};
     /// use wengert_tensor::Tensor;
     /// let tape = Tape::new().detecting_anomalies(Anomalies::All);
     /// let x = tape.watch(Tensor::from([4.0f32, 0.0]));
-    /// let loss = x.sqrt().sum_all(); // fine, but not its derivative at 0
+    /// let loss = x.sqrt().sum_all(); // finite, but its derivative at 0 is not
     /// let error = tape.catch(|| loss.backward()).err().unwrap();
     /// assert!(error.message.starts_with(
     ///     "sqrt: its derivative gives operand 0 a cotangent with 1 +∞ among 2 numbers"
@@ -238,15 +244,15 @@ impl<T: Float> Tape<T> {
         self
     }
 
-    /// The NaN or infinity that this tape refused last; `None` if it has refused none, or does not look:
-    /// see [`detecting_anomalies`](Tape::detecting_anomalies).
+    /// Returns the NaN or infinity that this tape refused last; `None` if it has refused none, or does
+    /// not [detect](Tape::detecting_anomalies) them.
     pub fn anomaly(&self) -> Option<Anomaly> {
         self.inspection()?.found.borrow().clone()
     }
 }
 
 impl Inspection {
-    /// Records the first anomaly of a walk: it is refused when the walk ends.
+    /// Stores the first anomaly of a walk. It is refused when the walk ends.
     fn record_first(&self, anomaly: impl FnOnce() -> Anomaly) {
         if !self.unreported.get() {
             *self.found.borrow_mut() = Some(anomaly());
@@ -254,7 +260,7 @@ impl Inspection {
         }
     }
 
-    /// An anomaly of a node, without what it was computed from.
+    /// Returns an anomaly of a node, without operands and cotangents.
     fn anomaly_at<T: Float>(
         &self,
         tape: &Tape<T>,
@@ -278,7 +284,7 @@ impl Inspection {
         }
     }
 
-    /// The refusal of an anomaly, which is kept for [`Tape::anomaly`].
+    /// Returns the refusal of an anomaly, and stores the anomaly for [`Tape::anomaly`].
     #[cold]
     fn refusal(&self, anomaly: Anomaly) -> Refusal {
         let refusal = Refusal { path: anomaly.scope.clone(), message: anomaly.to_string() };
@@ -286,8 +292,8 @@ impl Inspection {
         refusal
     }
 
-    /// Refuses a value that was given, if it is to be refused. `op` is what put it on the tape, `state` the
-    /// parameter or buffer that it is of.
+    /// Checks a value that was given. `op` is the method that put it on the tape, `state` is its
+    /// parameter or buffer.
     pub(super) fn check_given<T: Float>(
         &self,
         tape: &Tape<T>,
@@ -311,7 +317,7 @@ impl Inspection {
         Err(self.refusal(anomaly))
     }
 
-    /// Looks at all values that were given: a replay has other ones.
+    /// Checks all given values again, after a replay has changed them.
     pub(super) fn check_all_given<T: Float>(&self, tape: &Tape<T>) -> Verdict {
         if self.anomalies.is_none() {
             return Ok(());
@@ -331,14 +337,15 @@ impl Inspection {
         Ok(())
     }
 
-    /// Refuses what an operation has computed, if it is to be refused: before it is stored, so that it will
-    /// be refused again if it is asked for again.
+    /// Checks the result of an operation before it is stored, so that it is refused again if it is
+    /// requested again.
     pub(super) fn check_computed<T: Float>(&self, tape: &Tape<T>, ran: &Ran<'_, T>) -> Verdict {
         let Some(which) = self.anomalies else { return Ok(()) };
         let bad = ran.values.iter().position(|y| !is_finite(y));
         let Some(output) = bad else { return Ok(()) };
         {
-            // Rules answer for their cotangents alone. What was released has been looked at.
+            // Of the nodes of a rule, only its cotangents are checked. Released values have been checked
+            // before.
             let again = tape.arena.borrow().nodes[ran.id as usize].has(RELEASED);
             let of_rule = self.note_of(ran.id).rule_of().is_some();
             if self.current_rule().is_some() || of_rule || again {
@@ -363,7 +370,7 @@ impl Inspection {
         Ok(())
     }
 
-    /// Looks at what the rule of an operation has returned for its operands.
+    /// Checks the cotangents that the rule of an operation has returned.
     #[cold]
     #[inline(never)]
     pub(super) fn check_rule<T: Float>(
@@ -373,7 +380,7 @@ impl Inspection {
         cotangents: &[Option<Var<'_, T>>],
     ) {
         let Some(which) = self.anomalies else { return };
-        // A rule within a rule is a step of it.
+        // A rule that is called by a rule counts as a step of the outer rule.
         if self.unreported.get() || self.current_rule() != Some(call.id) {
             return;
         }
@@ -396,7 +403,7 @@ impl Inspection {
         }
     }
 
-    /// Looks at a complete cotangent of a walk, or at a tangent.
+    /// Checks a complete cotangent of a walk, or a tangent.
     #[cold]
     #[inline(never)]
     pub(super) fn check_complete<T: Float>(
@@ -415,13 +422,14 @@ impl Inspection {
             return;
         }
         let found = ValueSummary::of(&value);
-        // An infinity may have come from one: then it was allowed where it came from.
+        // An infinity may be caused by an earlier one, which was permitted.
         if found.nan > 0 || which == Anomalies::All {
             self.record_first(|| self.anomaly_at(tape, id, place, found));
         }
     }
 
-    /// Refuses what a walk has found, if no rule runs: a walk that a rule starts is a step of the rule.
+    /// Refuses what a walk has found, unless a rule is running: a walk that a rule starts is a step of
+    /// the rule.
     pub(super) fn refuse_found(&self) -> Verdict {
         if self.current_rule().is_some() || !self.unreported.take() {
             return Ok(());
@@ -431,7 +439,7 @@ impl Inspection {
     }
 }
 
-/// The numbers of a node, if it has numbers.
+/// Summarises the value of a node, if it is a tensor of numbers.
 fn numbers_of<T: Float>(tape: &Tape<T>, id: u32) -> Option<ValueSummary> {
     let is_whole = tape.arena.borrow().place_of_whole(id).is_some();
     (!is_whole).then(|| ValueSummary::of(&tape.force(id)))

@@ -1,8 +1,8 @@
-//! Text as JSON, for what is exported.
+//! JSON strings, for exports.
 
 use std::fmt::{self, Display, Formatter};
 
-/// A JSON string.
+/// Prints text as a JSON string.
 pub(crate) struct Quoted<'a>(pub &'a str);
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,8 @@
-//! Views of a run for people and other programs: the recorded program as data, as a picture and as JSON, the
-//! profile, the search for the first NaN, the report of gradients.
+//! Views of a run for people and other programs: the recorded program as data, as a picture and as JSON,
+//! the profile, the search for the first NaN, and the report of gradients.
 //!
-//! Knows the core. The core does not know it: it tells an [`Observer`](crate::graph::Observer), which this room
-//! implements.
+//! This module depends on the core. The core does not depend on it: the core calls an
+//! [`Observer`](crate::graph::Observer), which this module implements.
 
 mod anomaly;
 mod json;

@@ -1,5 +1,5 @@
-//! The observer of a tape: notes where each node was recorded, for the profile (`profile`) and for finding the
-//! first NaN (`anomaly.rs`).
+//! The observer of a tape. It notes where each node was recorded, for the profile (`profile`) and for
+//! the detection of anomalies (`anomaly.rs`).
 
 use super::anomaly::{Anomalies, Anomaly, AnomalyPlace};
 use crate::graph::{Arena, Derivative, Observer, Op, Ran, Tape, Var, Verdict};
@@ -12,26 +12,26 @@ use std::panic::Location;
 use std::time::Instant;
 use wengert_tensor::Float;
 
-/// No node.
+/// Stands for no node.
 const NO_NODE: u32 = u32::MAX;
 
-/// The notes about the nodes of a tape, and what they are for.
+/// Notes about the nodes of a tape, and the tools that use them.
 pub(crate) struct Inspection {
     notes: RefCell<Notes>,
-    /// The forward node whose rule is at work.
+    /// The forward node whose rule is running.
     current_rule: Cell<u32>,
     pub recorder: Option<RefCell<Recorder>>,
     pub anomalies: Option<Anomalies>,
     /// The anomaly that was refused last.
     pub found: RefCell<Option<Anomaly>>,
-    /// Whether it was found in a walk that goes on: it is refused when the walk ends.
+    /// Whether it was found in a walk that has not ended. It is refused when the walk ends.
     pub unreported: Cell<bool>,
 }
 
 #[derive(Default)]
 struct Notes {
     of: Vec<Note>,
-    /// The scopes of the nodes, without those that only repeat the one before.
+    /// The scopes of the nodes. Consecutive equal scopes are stored once.
     paths: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ impl Default for Inspection {
 }
 
 impl Inspection {
-    /// The forward node whose rule is at work.
+    /// Returns the forward node whose rule is running.
     pub fn current_rule(&self) -> Option<u32> {
         Some(self.current_rule.get()).filter(|&id| id != NO_NODE)
     }
@@ -75,7 +75,8 @@ impl Inspection {
         self.notes.borrow().of.get(id as usize).copied().unwrap_or(none)
     }
 
-    /// The scope in which a node was recorded; that of the forward node if a rule recorded it.
+    /// Returns the scope in which a node was recorded. For a node that a rule recorded: the scope of the
+    /// forward node.
     pub fn path_of(&self, id: u32) -> String {
         let path = self.note_of(id).path as usize;
         self.notes.borrow().paths.get(path).cloned().unwrap_or_default()
@@ -83,13 +84,13 @@ impl Inspection {
 }
 
 impl<T: Float> Tape<T> {
-    /// The inspection of this tape, which begins now if there is none.
+    /// Returns the inspection of this tape, and starts it if there is none.
     pub(super) fn inspected(&mut self) -> &mut Inspection {
         let observer = self.observer.get_or_insert_with(|| Box::<Inspection>::default());
         (&mut **observer as &mut dyn Any).downcast_mut().expect("the only kind of observer")
     }
 
-    /// The inspection of this tape, if there is one.
+    /// Returns the inspection of this tape, if there is one.
     pub(super) fn inspection(&self) -> Option<&Inspection> {
         (self.observer.as_deref()? as &dyn Any).downcast_ref()
     }
@@ -100,7 +101,8 @@ impl<T: Float> Observer<T> for Inspection {
         let rule_of = self.current_rule.get();
         let note = if let Some(of) = self.current_rule() {
             let of_rule = self.note_of(of);
-            // The line of a user's own rule says more than that of the operation.
+            // For custom operations the line in the user's rule is more informative than that of the
+            // operation.
             let custom = |_: &_| matches!(tape.arena.borrow().nodes[of as usize].op, Op::Custom(_));
             let location = location.filter(custom).or(of_rule.location);
             Note { location, rule_of, path: of_rule.path }
@@ -114,7 +116,7 @@ impl<T: Float> Observer<T> for Inspection {
             Note { location, rule_of, path: paths.len() as u32 - 1 }
         };
         let notes = &mut self.notes.borrow_mut().of;
-        // The scratch of a walk may have been truncated.
+        // The nodes of a walk's scratch may have been truncated.
         notes.truncate(id as usize);
         notes.resize(id as usize + 1, note);
     }
@@ -179,8 +181,8 @@ impl<T: Float> Observer<T> for Inspection {
 }
 
 impl<T: Float> Arena<T> {
-    /// The nodes that the kernel computes that is about to give these nodes their values: with them
-    /// those that were fused with them.
+    /// Returns the nodes that a kernel computes, which is about to give these nodes their values. Nodes
+    /// that are fused with them are included.
     pub(crate) fn computed_with(&self, id: u32, first: u32, outputs: u32) -> Vec<u32> {
         let mut nodes: Vec<u32> =
             if outputs > 0 { (first..first + outputs).collect() } else { vec![id] };

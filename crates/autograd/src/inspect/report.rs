@@ -1,26 +1,28 @@
-//! Which gradients of a model look wrong: missing, zero, not finite, far from the others.
+//! Reports gradients that look wrong: missing, zero, not finite, or far from the others.
 
 use crate::engine::{Gradients, norm};
 use crate::module::{Module, each_param, is_finite};
 use std::fmt::{self, Write};
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// What is remarkable about the gradient of a parameter.
+/// A remark on the gradient of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Remark {
     /// The parameter was frozen in the run: it has no gradient, on purpose.
     Frozen,
-    /// The loss does not depend on the parameter: a layer that was not called, or a detached value.
+    /// The loss does not depend on the parameter. Possible causes are a layer that was not called, and a
+    /// detached value.
     Missing,
-    /// Each number is 0: dead units, a saturated activation, a product with zero.
+    /// Each element is 0. Possible causes are dead units, a saturated activation, and a product with
+    /// zero.
     Zero,
-    /// There is a NaN or an infinity.
+    /// The gradient contains a NaN or an infinity.
     NotFinite,
-    /// So many times as large as the median, by the ratio ‖g‖/‖w‖; for a parameter of zeros, by the
-    /// root mean square of g.
+    /// The ratio ‖g‖/‖w‖ is this many times the median. For a parameter of zeros, the root mean square
+    /// of g is compared instead.
     Large(f64),
-    /// The same, so many times as large as the median, less than 1.
+    /// As `Large`, with a number below 1.
     Small(f64),
 }
 
@@ -39,22 +41,22 @@ pub struct GradientRow {
     pub ratio: Option<f64>,
     /// The share of elements of the gradient that are 0; `None` if there is no gradient.
     pub zeros: Option<f64>,
-    /// What is remarkable, if anything is.
+    /// The remark, if there is one.
     pub remark: Option<Remark>,
 }
 
-/// The gradients of a model's parameters beside each other: what [`Gradients::report`] returns. Its
-/// `Display` is a table.
+/// The gradients of a model's parameters in a table. [`Gradients::report`] returns it, and its `Display`
+/// prints it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradientReport {
-    /// A row for each parameter, in the order of the model.
+    /// One row for each parameter, in the order of the model.
     pub rows: Vec<GradientRow>,
     /// The median of the ratios ‖g‖/‖w‖ of the gradients that are finite and not 0; `None` if there are none.
     pub median_ratio: Option<f64>,
 }
 
 impl GradientReport {
-    /// The rows with a remark, but for frozen parameters.
+    /// Returns the rows with a remark, except those of frozen parameters.
     pub fn remarkable(&self) -> impl Iterator<Item = &GradientRow> {
         let told = |row: &&GradientRow| !matches!(row.remark, None | Some(Remark::Frozen));
         self.rows.iter().filter(told)
@@ -62,11 +64,11 @@ impl GradientReport {
 }
 
 impl<T: Float> Gradients<T> {
-    /// Each parameter of a model with the size of its gradient, and a [remark](Remark) where the gradient is
-    /// missing, 0, not finite, or far from the others: where the ratio ‖g‖/‖w‖ is more than 1000 times
-    /// the median of the ratios, or less than a thousandth of it.
-    /// [`report_within`](Gradients::report_within) takes another factor. Weights are those that the
-    /// model has now.
+    /// Returns the size of the gradient of each parameter of a model. A [remark](Remark) marks gradients
+    /// that are missing, 0, not finite, or far from the others: the ratio ‖g‖/‖w‖ is more than 1000
+    /// times the median of the ratios, or less than a thousandth of it.
+    /// [`report_within`](Gradients::report_within) takes another factor. Weights are the present values
+    /// of the model.
     ///
     /// ```
     /// use wengert_autograd::{Param, Remark, Tape};
@@ -75,14 +77,14 @@ impl<T: Float> Gradients<T> {
     /// let tape = Tape::new();
     /// let report = tape.param(&model[0]).square().sum_all().backward().report(&model);
     /// assert_eq!(report.rows[0].ratio, Some(2.0));
-    /// assert_eq!(report.rows[1].remark, Some(Remark::Missing)); // a layer that nobody calls
+    /// assert_eq!(report.rows[1].remark, Some(Remark::Missing)); // a layer that is not called
     /// println!("{report}");
     /// ```
     pub fn report(&self, model: &dyn Module) -> GradientReport {
         self.report_within(model, 1000.0)
     }
 
-    /// [`report`](Gradients::report) with another factor from the median.
+    /// Returns a report as [`report`](Gradients::report), with another factor from the median.
     ///
     /// # Panics
     /// If the factor is less than 1 or NaN.
@@ -131,7 +133,7 @@ impl<T: Float> Gradients<T> {
 }
 
 impl GradientRow {
-    /// The root mean square of the gradient.
+    /// Returns the root mean square of the gradient.
     fn size(&self) -> Option<f64> {
         let n = self.shape.numel();
         self.gradient_norm.filter(|_| n > 0).map(|norm| norm / (n as f64).sqrt())
@@ -143,7 +145,7 @@ fn share_of_zeros<T: Float>(x: &Tensor<T>) -> f64 {
     zeros as f64 / x.numel().max(1) as f64
 }
 
-/// The middle one; of an even number, the geometric mean of the two in the middle.
+/// Returns the median. For an even number of values it is the geometric mean of the two in the middle.
 fn median(mut x: Vec<f64>) -> Option<f64> {
     x.sort_unstable_by(f64::total_cmp);
     let n = x.len();
@@ -190,7 +192,7 @@ impl fmt::Display for GradientReport {
             let mut line = String::new();
             for (column, text) in row.iter().enumerate() {
                 let width = widths[column];
-                // Names to the left, numbers to the right.
+                // Names are aligned left, numbers right.
                 let _ = match column {
                     0 => write!(line, "{text:width$}"),
                     6 => write!(line, "  {text}"),

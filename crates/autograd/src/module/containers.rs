@@ -1,4 +1,4 @@
-//! Modules made of modules, and values that are modules with nothing in them.
+//! Containers of modules, and values that are modules without parameters.
 
 use super::names::FirstState;
 use super::outline::Outline;
@@ -57,7 +57,7 @@ impl<M: Module + ?Sized> Module for Box<M> {
     }
 }
 
-/// What is there has the name of the field itself.
+/// The content of an `Option` has the name of the field itself.
 impl<M: Module> Module for Option<M> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         if let Some(module) = self {
@@ -138,7 +138,7 @@ impl<M: Module, const N: usize> Module for [M; N] {
     }
 }
 
-/// Names are the keys, in their order.
+/// Elements are named by their keys, in the order of the keys.
 impl<M: Module> Module for BTreeMap<String, M> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         for (name, module) in self {
@@ -193,7 +193,7 @@ tuples! {
     A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
 }
 
-/// Configuration: nothing to train, nothing to save.
+/// Configuration values: nothing to train and nothing to save.
 macro_rules! plain {
     ($($t:ty)*) => { $(
         impl Module for $t {
@@ -203,7 +203,8 @@ macro_rules! plain {
                 None
             }
             fn outline(&self) -> Outline {
-                // Not Display: 1e-5 rather than 0.00001, and strings in quotes.
+                // `Debug` instead of `Display`: it prints 1e-5 instead of 0.00001, and strings in
+                // quotes.
                 Outline::value(format_args!("{self:?}"))
             }
         }
@@ -236,7 +237,7 @@ mod tests {
         names
     }
 
-    /// A module whose first state is found by a walk.
+    /// A module without its own `first_state`: the default finds it by a visit.
     struct Walked<'a>(&'a mut dyn Module);
     impl Module for Walked<'_> {
         fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {

@@ -22,7 +22,7 @@ pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64
     if t == 0.0 {
         return;
     }
-    // As PyTorch's `lerp`: exact at both ends.
+    // As PyTorch's `lerp`: exact for t = 0 and t = 1.
     let program =
         Program::new(|[a, b]| [if t < 0.5 { a + t * (b - a) } else { b - (1.0 - t) * (b - a) }]);
     each(model, &states, &mut |state, other| {
@@ -32,7 +32,7 @@ pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64
     });
 }
 
-/// The states of the other model by name, if they are those of this one.
+/// Returns the states of the other model by name. Fails if they do not match those of this model.
 #[track_caller]
 fn matched<'m, M: Module + ?Sized>(
     op: &str,
@@ -62,7 +62,7 @@ fn matched<'m, M: Module + ?Sized>(
     there
 }
 
-/// What two states must have in common.
+/// Describes the properties in which two states must agree.
 fn words(state: Option<&dyn State>) -> String {
     let Some(state) = state else { return "missing".into() };
     let kind = match state.kind() {
@@ -72,12 +72,12 @@ fn words(state: Option<&dyn State>) -> String {
     format!("a {kind} {} {}", state.dtype(), state.shape())
 }
 
-/// A model that is a parameter itself has no name.
+/// Returns the name for messages. A model that is itself a parameter has no name.
 fn called(name: &str) -> String {
     if name.is_empty() { "the model itself".into() } else { format!("`{name}`") }
 }
 
-/// Calls `change` with each state of the model and that of its name.
+/// Calls `change` with each state of the model and the state of the same name in the other model.
 fn each<M: Module + ?Sized>(
     model: &mut M,
     others: &HashMap<String, &dyn State>,
@@ -94,7 +94,7 @@ fn copy_value(state: &mut dyn State, other: &dyn State) {
     state.set(&other.value()).expect("`matched` compares types and shapes");
 }
 
-/// Moves a state of these numbers, if it is one.
+/// Interpolates a state of element type `T`. Returns whether it is one.
 fn blend<T: Float>(state: &mut dyn State, other: &dyn State, program: &Program) -> bool {
     let change = |value: &mut Tensor<T>, other: &Tensor<T>| program.update(&mut [value], &[other]);
     if let (Some(param), Some(other)) =
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(ids(&to), before);
         assert!(to.0.frozen() && !from.0.frozen());
         assert_eq!((to.0.version(), from.0.version()), (1, 0));
-        // What happens to one of them later is not seen by the other.
+        // A later change of one of them does not affect the other.
         from.0.update(|w| *w += 1.0);
         to.2.update(|b| *b += 1.0);
         assert_eq!(numbers(&to), (vec![3.0, -3.0], 3.0, 31.0, 5, true));
@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(numbers(&to), expected, "{t}");
             assert_eq!(ids(&to), before);
         }
-        // The ends are exact, also where the difference is not.
+        // Both ends are exact, even where the difference is not.
         let mut to = Param::new(Tensor::from([1e8f32, 0.1, f32::INFINITY]));
         to.lerp_from(&Param::new(Tensor::from([1.0f32, 0.3, 5.0])), 0.0);
         assert_eq!(to.value().to_vec(), [1e8, 0.1, f32::INFINITY]);

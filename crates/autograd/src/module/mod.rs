@@ -1,7 +1,7 @@
 //! What a model holds: parameters and buffers, the [`Module`] trait that visits them, their names and saved
 //! state, the printed form of a model, and the changes of buffers that a run produces.
 //!
-//! Knows tensors alone: no tape, no variable, no derivative.
+//! This module depends on tensors only. It does not know tapes, variables or derivatives.
 
 mod containers;
 mod copies;

@@ -1,13 +1,13 @@
-//! Names from identities: where in its model a module lies that a run enters.
+//! Names from identities: finds the path of an entered module in its model.
 
 use super::param::StateId;
 use super::state::State;
 use super::visit::{Module, Path};
 
-/// The first parameter or buffer of a module, and how many steps below the module it lies: what
-/// [`Module::first_state`] returns.
+/// The first parameter or buffer of a module, and its depth below the module. [`Module::first_state`]
+/// returns it.
 ///
-/// It says which module it is without its address: `conv1.weight` less one step is `conv1`.
+/// It identifies the module without its address: `conv1.weight` without its last step is `conv1`.
 ///
 /// ```
 /// use wengert_autograd::{FirstState, Module, Param};
@@ -23,7 +23,7 @@ pub struct FirstState {
 }
 
 impl FirstState {
-    /// The first state of a parameter or buffer: itself.
+    /// Returns the first state of a parameter or buffer: itself, at depth 0.
     #[inline]
     pub fn of(state: &dyn State) -> Self {
         Self::at(state.id(), 0)
@@ -34,7 +34,8 @@ impl FirstState {
         FirstState { id, depth }
     }
 
-    /// The first state of a module that holds it under a name or a position: one step deeper.
+    /// Returns the first state of a module that contains this one under a name or a position: one step
+    /// deeper.
     #[inline]
     #[must_use]
     pub fn below(self) -> Self {
@@ -42,14 +43,14 @@ impl FirstState {
     }
 }
 
-/// The paths of the parameters and buffers of the models that a run has entered.
+/// The paths of all parameters and buffers of the models that a run has entered.
 #[derive(Default)]
 pub(crate) struct Register {
-    /// The paths, one behind the other.
+    /// The concatenated paths.
     text: String,
-    /// Where each of their steps ends in `text`: a step itself may contain a dot.
+    /// The end of each step in `text`. A step may contain a dot, so dots do not separate steps.
     ends: Vec<u32>,
-    /// Sorted by identity, each identity once.
+    /// Sorted by identity, with one entry per identity.
     entries: Vec<Entry>,
     /// The names of the models, as ranges of `text`.
     models: Vec<(u32, u32)>,
@@ -60,16 +61,16 @@ struct Entry {
     id: StateId,
     model: u32,
     start: u32,
-    /// The first of its steps in `ends`.
+    /// The index of its first step in `ends`.
     first: u32,
     steps: u32,
 }
 
-/// The place of a module in a registered model.
+/// The path of a module in a registered model.
 #[derive(Clone, Copy)]
 pub(crate) struct ModelPath {
     pub model: u32,
-    /// Its path in the model, a range of `Register::text`.
+    /// The path in the model, as a range of `Register::text`.
     start: u32,
     end: u32,
     steps: u32,
@@ -83,7 +84,7 @@ impl Register {
         self.models.clear();
     }
 
-    /// The place of the module with this first state, if it lies in a registered model.
+    /// Returns the path of the module with this first state, if it is in a registered model.
     pub fn find(&self, first: FirstState) -> Option<ModelPath> {
         let found = self.entries.binary_search_by_key(&first.id, |entry| entry.id).ok()?;
         let Entry { model, start, first: ends, steps, .. } = self.entries[found];
@@ -95,7 +96,8 @@ impl Register {
         Some(ModelPath { model, start, end, steps })
     }
 
-    /// Registers what a module holds. Its place, and an earlier model that is a part of it.
+    /// Registers the parameters and buffers of a module. Returns its path, and an earlier model that is
+    /// a part of it.
     pub fn add<M: Module + ?Sized>(&mut self, module: &M) -> (ModelPath, Option<u32>) {
         let Register { text, ends, entries, models } = self;
         let model = models.len() as u32;
@@ -110,7 +112,7 @@ impl Register {
         models.push((start, start));
         let mut part = None;
         if !sorted {
-            // The latest model that holds a state counts, and in it the first of its paths.
+            // If several models contain a state, the latest model counts, with the first of its paths.
             entries.sort_by_key(|entry| (entry.id, std::cmp::Reverse(entry.model)));
             entries.dedup_by(|later, first| {
                 let same = later.id == first.id;
@@ -123,14 +125,14 @@ impl Register {
         (ModelPath { model, start, end: start, steps: 0 }, part)
     }
 
-    /// Names a model, which has no name at first.
+    /// Names a model. A new model has no name.
     pub fn name(&mut self, model: u32, name: &str) {
         let start = self.text.len() as u32;
         self.text.push_str(name);
         self.models[model as usize] = (start, self.text.len() as u32);
     }
 
-    /// Gives a model the name of another one.
+    /// Gives a model the name of another model.
     pub fn name_as(&mut self, model: u32, other: u32) {
         self.models[model as usize] = self.models[other as usize];
     }
@@ -140,13 +142,13 @@ impl Register {
         &self.text[start as usize..end as usize]
     }
 
-    /// The path of a module in its model.
+    /// Returns the path of a module in its model.
     #[inline]
     pub fn path(&self, place: ModelPath) -> &str {
         &self.text[place.start as usize..place.end as usize]
     }
 
-    /// The path that leads from one module to another that lies in it; empty if they are the same.
+    /// Returns the path from a module to a module in it; empty if they are the same.
     #[inline]
     pub fn relative(&self, outer: ModelPath, inner: ModelPath) -> Option<&str> {
         if outer.model != inner.model || outer.steps > inner.steps {
@@ -157,7 +159,7 @@ impl Register {
     }
 }
 
-/// The name of a type without its module and its parameters.
+/// Returns the name of a type without its path and its type parameters.
 pub(crate) fn short(name: &str) -> &str {
     let end = name.bytes().position(|byte| matches!(byte, b'<' | b'(' | b'['));
     let name = &name[..end.unwrap_or(name.len())];

@@ -1,11 +1,11 @@
-//! How a model reads when it is printed.
+//! The printed form of a model.
 
 use super::visit::Module;
 use std::fmt;
 
-/// The printed form of a module, as a tree. A module that holds only values stays on its line;
-/// one that holds named modules gives each a line of its own. Equal neighbours in a list
-/// are counted.
+/// The printed form of a module, as a tree. A module that contains only values is printed on one line. A
+/// module that contains named modules prints each on a line of its own. Equal consecutive elements of a
+/// list are printed once, with their number.
 ///
 /// ```
 /// use wengert_autograd::Outline;
@@ -21,7 +21,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {
-    /// A value, or what stands before the bracket.
+    /// The text of a value, or the text before the bracket.
     name: String,
     brackets: Option<(&'static str, &'static str)>,
     fields: Vec<(String, Outline)>,
@@ -32,50 +32,50 @@ impl Outline {
         Outline { name, brackets: Some((open, close)), fields: Vec::new() }
     }
 
-    /// A module of this name: `Relu`, or `Linear(…)` once it has fields.
+    /// Makes the outline of a module with this name: `Relu`, or `Linear(…)` once fields are added.
     pub fn new(name: &str) -> Self {
         Self::group(name.to_string(), "(", ")")
     }
 
-    /// Something on one line, such as a number or a shape.
+    /// Makes the outline of a value on one line, such as a number or a shape.
     pub fn value(value: impl fmt::Display) -> Self {
         Outline { name: value.to_string(), brackets: None, fields: Vec::new() }
     }
 
-    /// Elements in square brackets.
+    /// Makes an outline with its elements in square brackets.
     pub fn list() -> Self {
         Self::group(String::new(), "[", "]")
     }
 
-    /// Elements in parentheses.
+    /// Makes an outline with its elements in parentheses.
     pub fn tuple() -> Self {
         Self::group(String::new(), "(", ")")
     }
 
-    /// Named entries in braces.
+    /// Makes an outline with its named entries in braces.
     pub fn map() -> Self {
         Self::group(String::new(), "{", "}")
     }
 
-    /// With one more field, which shows the outline of this module.
+    /// Adds a field with the outline of this module.
     #[must_use]
     pub fn field(self, name: impl fmt::Display, module: &(impl Module + ?Sized)) -> Self {
         self.with(name, module.outline())
     }
 
-    /// With one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: impl fmt::Display, outline: Outline) -> Self {
         self.push(name.to_string(), outline);
         self
     }
 
-    /// A module's type, or the value itself; empty for lists and tuples.
+    /// Returns the type of a module, or the text of a value; empty for lists and tuples.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The outline of what stands at a path of field names, such as `layers.0`.
+    /// Returns the outline at a path of field names, such as `layers.0`.
     pub fn at(&self, path: &str) -> Option<&Outline> {
         path.split('.').try_fold(self, |outline, step| {
             outline.fields.iter().find(|(name, _)| name == step).map(|(_, field)| field)
@@ -86,7 +86,7 @@ impl Outline {
         self.fields.push((name, outline));
     }
 
-    /// Whether it holds values alone, at any depth.
+    /// Returns whether it contains only values, at any depth.
     fn is_flat(&self) -> bool {
         let named = |outline: &Outline| outline.brackets.is_some() && !outline.name.is_empty();
         self.fields.iter().all(|(_, field)| !named(field) && field.is_flat())
@@ -129,7 +129,7 @@ impl Outline {
     }
 }
 
-/// Whether a field's name is its position, which nobody needs to read on one line.
+/// Returns whether a field's name is its position, which is not printed on one line.
 fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,25 +1,25 @@
-//! What a model holds: parameters, which are trained, and buffers, which are only saved.
+//! Parameters, which are trained, and buffers, which are only saved.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use wengert_tensor::{Element, Float, Shape, Tensor};
 
-/// Numbers for identities; no two calls in a process give the same.
+/// Returns a new identity: each call in a process returns another number.
 fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Which parameter: unique within the process, kept when the parameter moves, new in a clone.
+/// Identifies a parameter: unique within the process, kept when the parameter moves, new in a clone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ParamId(u64);
 
-/// Which buffer: unique within the process, kept when the buffer moves, new in a clone.
+/// Identifies a buffer: unique within the process, kept when the buffer moves, new in a clone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BufferId(u64);
 
-/// Which parameter or buffer: unique among both.
+/// Identifies a parameter or a buffer: unique among both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StateId(u64);
 
@@ -35,9 +35,10 @@ impl From<BufferId> for StateId {
     }
 }
 
-/// Tells whether a parameter still exists, wherever it has moved; from [`Param::handle`].
+/// Tells whether a parameter still exists, even after it has moved. [`Param::handle`] returns it.
 ///
-/// What is remembered of a parameter under its [`ParamId`], as by an optimizer, can go with it.
+/// An optimizer, for example, can delete the state that it stores under a [`ParamId`] when the parameter
+/// no longer exists.
 ///
 /// ```
 /// use wengert_autograd::Param;
@@ -55,7 +56,7 @@ impl From<BufferId> for StateId {
 pub struct ParamHandle(Weak<()>);
 
 impl ParamHandle {
-    /// Whether the parameter exists.
+    /// Returns whether the parameter still exists.
     pub fn is_alive(&self) -> bool {
         self.0.strong_count() > 0
     }
@@ -63,10 +64,10 @@ impl ParamHandle {
 
 /// A tensor that training adjusts, such as the weight of a layer.
 ///
-/// Gradients and the state of optimizers refer to it by its [`id`](Param::id). Every change of the
-/// value raises the [`version`](Param::version), by which a tape notices that what it recorded is
-/// out of date. A clone is another parameter with an id of its own: two layers that share
-/// a weight use one field twice, and threads that run the same model share `&model`.
+/// Gradients and the state of optimizers refer to a parameter by its [`id`](Param::id). Every change of
+/// the value raises the [`version`](Param::version). A tape compares versions to detect that its
+/// recorded values are out of date. A clone is another parameter with an id of its own. Two layers share
+/// a weight if the model uses one field twice. Threads that run the same model share `&model`.
 ///
 /// ```
 /// use wengert_autograd::Param;
@@ -80,7 +81,7 @@ impl ParamHandle {
 /// ```
 pub struct Param<T: Float = f32> {
     id: ParamId,
-    /// Never cloned: handles see by it whether the parameter exists.
+    /// Never cloned: handles detect by its count whether the parameter exists.
     alive: Arc<()>,
     version: u64,
     value: Tensor<T>,
@@ -88,64 +89,66 @@ pub struct Param<T: Float = f32> {
 }
 
 impl<T: Float> Param<T> {
-    /// A trainable parameter that starts with this value.
+    /// Makes a trainable parameter with this value.
     pub fn new(value: Tensor<T>) -> Self {
         Param { id: ParamId(fresh()), alive: Arc::new(()), version: 0, value, frozen: false }
     }
 
-    /// Its identity.
+    /// Returns the identity of this parameter.
     #[inline]
     pub fn id(&self) -> ParamId {
         self.id
     }
 
-    /// Tells later whether this parameter still exists.
+    /// Returns a handle that tells later whether this parameter still exists.
     pub fn handle(&self) -> ParamHandle {
         ParamHandle(Arc::downgrade(&self.alive))
     }
 
-    /// How often the value has changed.
+    /// Returns the number of changes of the value.
     #[inline]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// The numbers.
+    /// Returns the value.
     #[inline]
     pub fn value(&self) -> &Tensor<T> {
         &self.value
     }
 
-    /// The sizes of the axes; they never change.
+    /// Returns the sizes of the axes. They never change.
     #[inline]
     pub fn shape(&self) -> Shape {
         self.value.shape()
     }
 
-    /// Whether training leaves it alone.
+    /// Returns whether the parameter is frozen, so that training does not change it.
     #[inline]
     pub fn frozen(&self) -> bool {
         self.frozen
     }
 
-    /// From now on it takes part in the forward pass as a constant: no gradient, no update.
+    /// Freezes the parameter: in the forward pass it is a constant, without gradient and update.
     pub fn freeze(&mut self) {
         self.frozen = true;
     }
 
-    /// From now on it is trained.
+    /// Makes the parameter trainable.
     pub fn unfreeze(&mut self) {
         self.frozen = false;
     }
 
-    /// Changes the value, in place where nobody else reads it: this is the only door. What `change`
-    /// writes through [`Tensor::make_mut`] is copied first only if some other tensor shares it.
+    /// Changes the value. This is the only way to change it, together with [`set`](Param::set), which
+    /// calls it. If another tensor shares the memory, [`Tensor::make_mut`] copies it before `change`
+    /// writes to it. Otherwise the value changes in place.
     ///
     /// # Panics
-    /// If `change` leaves another shape behind.
+    /// If `change` changes the shape.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
-        // First, so that a panic in `change` does not leave a new value under an old version.
+        // The version is raised first: a panic in `change` then cannot leave a new value with an old
+        // version.
         self.version += 1;
         update(&mut self.value, "Param", change)
     }
@@ -160,8 +163,8 @@ impl<T: Float> Param<T> {
     }
 }
 
-/// A tensor that belongs to a model's state but is not trained by gradients, such as a running
-/// mean. It is saved and loaded with the parameters.
+/// A tensor that is part of a model's state but is not trained by gradients, such as a running mean. It
+/// is saved and loaded with the parameters.
 ///
 /// ```
 /// use wengert_autograd::Buffer;
@@ -174,44 +177,44 @@ pub struct Buffer<T: Element = f32> {
     id: BufferId,
     version: u64,
     value: Tensor<T>,
-    /// How many updates of [`Tape::average_buffer`](crate::Tape::average_buffer) were applied.
+    /// The number of applied updates of [`Tape::average_buffer`](crate::Tape::average_buffer).
     pub(crate) averaged: u64,
 }
 
 impl<T: Element> Buffer<T> {
-    /// A buffer that starts with this value.
+    /// Makes a buffer with this value.
     pub fn new(value: Tensor<T>) -> Self {
         Buffer { id: BufferId(fresh()), version: 0, value, averaged: 0 }
     }
 
-    /// Its identity.
+    /// Returns the identity of this buffer.
     #[inline]
     pub fn id(&self) -> BufferId {
         self.id
     }
 
-    /// How often the value has changed.
+    /// Returns the number of changes of the value.
     #[inline]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// The numbers.
+    /// Returns the value.
     #[inline]
     pub fn value(&self) -> &Tensor<T> {
         &self.value
     }
 
-    /// The sizes of the axes; they never change.
+    /// Returns the sizes of the axes. They never change.
     #[inline]
     pub fn shape(&self) -> Shape {
         self.value.shape()
     }
 
-    /// Changes the value, in place where nobody else reads it.
+    /// Changes the value, in place if no other tensor shares the memory.
     ///
     /// # Panics
-    /// If `change` leaves another shape behind.
+    /// If `change` changes the shape.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
         self.version += 1;
@@ -245,7 +248,8 @@ fn update<T: Element, R>(
     result
 }
 
-/// Another parameter with the same value (shared until one of the two changes) and a new id.
+/// Makes another parameter with the same value and a new id. The memory is shared until one of the two
+/// changes.
 impl<T: Float> Clone for Param<T> {
     fn clone(&self) -> Self {
         let mut copy = Param::new(self.value.clone());
@@ -254,7 +258,8 @@ impl<T: Float> Clone for Param<T> {
     }
 }
 
-/// Another buffer with the same value (shared until one of the two changes) and a new id.
+/// Makes another buffer with the same value and a new id. The memory is shared until one of the two
+/// changes.
 impl<T: Element> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         Buffer::new(self.value.clone())
@@ -273,7 +278,7 @@ impl<T: Element> From<Tensor<T>> for Buffer<T> {
     }
 }
 
-/// Element type and shape, such as `Param(f32 [512, 784])`: the numbers are in [`Param::value`].
+/// Writes element type and shape, such as `Param(f32 [512, 784])`. [`Param::value`] returns the values.
 impl<T: Float> fmt::Display for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frozen = if self.frozen { ", frozen" } else { "" };
@@ -281,21 +286,21 @@ impl<T: Float> fmt::Display for Param<T> {
     }
 }
 
-/// Element type and shape, such as `Buffer(i64 [])`: the numbers are in [`Buffer::value`].
+/// Writes element type and shape, such as `Buffer(i64 [])`. [`Buffer::value`] returns the values.
 impl<T: Element> fmt::Display for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Buffer({} {})", T::DTYPE, self.shape())
     }
 }
 
-/// As `Display`: short enough for the `Debug` of a whole model.
+/// Writes the same as `Display`, which is short enough for the `Debug` of a whole model.
 impl<T: Float> fmt::Debug for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// As `Display`: short enough for the `Debug` of a whole model.
+/// Writes the same as `Display`, which is short enough for the `Debug` of a whole model.
 impl<T: Element> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

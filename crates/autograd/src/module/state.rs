@@ -1,4 +1,4 @@
-//! What a module holds, seen without its element type.
+//! Parameters and buffers without their element type.
 
 use super::outline::Outline;
 use super::param::{Buffer, Param, StateId};
@@ -10,45 +10,44 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Which of the two kinds of state it is.
+/// The two kinds of state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
-    /// Trained, unless it is frozen: a [`Param`].
+    /// A [`Param`]: trained, unless it is frozen.
     Param,
-    /// Saved, not trained: a [`Buffer`].
+    /// A [`Buffer`]: saved, but not trained.
     Buffer,
 }
 
-/// A [`Param`] or [`Buffer`] of any element type: what
-/// [`Module::visit`](crate::Module::visit) shows. Code that knows the type gets at the original by
-/// `state.downcast_ref::<Param<f32>>()`.
+/// A [`Param`] or [`Buffer`] of any element type, as [`Module::visit`](crate::Module::visit) shows it.
+/// Code that knows the type calls `state.downcast_ref::<Param<f32>>()` to get the original.
 pub trait State: Any + Send + Sync + sealed::Sealed {
-    /// Parameter or buffer.
+    /// Returns whether it is a parameter or a buffer.
     fn kind(&self) -> Kind;
 
-    /// Its identity: kept when it moves, another one in a clone.
+    /// Returns its identity: kept when it moves, new in a clone.
     fn id(&self) -> StateId;
 
-    /// The type of its elements.
+    /// Returns the type of the elements.
     fn dtype(&self) -> Dtype;
 
-    /// The sizes of its axes.
+    /// Returns the sizes of the axes.
     fn shape(&self) -> Shape;
 
-    /// The numbers, in the storage they have.
+    /// Returns the value. It shares memory with this state.
     fn value(&self) -> AnyTensor;
 
-    /// Replaces the numbers. An `f32` state takes `f64` numbers and the other way round; apart
-    /// from that element type and shape must be its own.
+    /// Replaces the value. An `f32` state accepts `f64` values, and the reverse. Otherwise the element
+    /// type must match, and the shape always must.
     ///
     /// # Errors
-    /// If they are not. Nothing has changed then.
+    /// If element type or shape do not match. In that case nothing is changed.
     fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit>;
 
-    /// Whether [`State::set`] would take this value.
+    /// Checks whether [`State::set`] would accept this value.
     ///
     /// # Errors
-    /// What [`State::set`] would say.
+    /// Under the conditions of [`State::set`].
     fn fits(&self, value: &AnyTensor) -> Result<(), Misfit> {
         let float = |dtype| matches!(dtype, Dtype::F32 | Dtype::F64);
         let types = (self.dtype(), value.dtype());
@@ -59,43 +58,43 @@ pub trait State: Any + Send + Sync + sealed::Sealed {
         Err(Misfit { wanted: (types.0, shapes.0.to_vec()), found: (types.1, shapes.1.to_vec()) })
     }
 
-    /// Whether it is a parameter that training leaves alone.
+    /// Returns whether it is a frozen parameter.
     fn frozen(&self) -> bool;
 
-    /// Freezes or unfreezes a parameter; for a buffer there is nothing to do.
+    /// Freezes or unfreezes a parameter. Does nothing to a buffer.
     fn set_frozen(&mut self, frozen: bool);
 }
 
 impl dyn State {
-    /// The `Param<T>` or `Buffer<T>` itself, if that is what it is.
+    /// Returns the `Param<T>` or `Buffer<T>` if this is of type `S`.
     pub fn downcast_ref<S: State>(&self) -> Option<&S> {
         (self as &dyn Any).downcast_ref()
     }
 
-    /// The `Param<T>` or `Buffer<T>` itself, if that is what it is.
+    /// Returns the `Param<T>` or `Buffer<T>` if this is of type `S`.
     pub fn downcast_mut<S: State>(&mut self) -> Option<&mut S> {
         (self as &mut dyn Any).downcast_mut()
     }
 
-    /// Whether it is a parameter that is not frozen.
+    /// Returns whether it is a parameter that is not frozen.
     pub fn trainable(&self) -> bool {
         self.kind() == Kind::Param && !self.frozen()
     }
 
-    /// How [`Outline`] shows it: its shape.
+    /// Returns its entry in an [`Outline`]: the shape.
     pub(crate) fn outline(&self) -> Outline {
         let frozen = if self.frozen() { " frozen" } else { "" };
         Outline::value(format_args!("{}{frozen}", self.shape()))
     }
 }
 
-/// Why a tensor cannot become the value of a parameter or buffer.
+/// The error for a tensor that cannot become the value of a parameter or buffer.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wanted {} {:?}, found {} {:?}", wanted.0, wanted.1, found.0, found.1)]
 pub struct Misfit {
-    /// What the model has.
+    /// Element type and shape of the parameter or buffer.
     pub wanted: (Dtype, Vec<usize>),
-    /// What was offered.
+    /// Element type and shape of the given tensor.
     pub found: (Dtype, Vec<usize>),
 }
 

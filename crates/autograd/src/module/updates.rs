@@ -1,8 +1,9 @@
-//! Changes to buffers: results of a run, applied with the optimizer's step. `forward` stays pure.
+//! Updates of buffers: results of a run that the optimizer's step applies, so that `forward` changes
+//! nothing.
 //!
-//! The run owns its updates, each with a mark that says whether it was applied. Every `Gradients` of
-//! the run shares them, so that however often gradients are computed, cloned, added or stepped, each
-//! update is applied once.
+//! The run owns its updates. Each update records whether it was applied. All `Gradients` of the run
+//! share the updates. Each update is therefore applied once, however often gradients are computed,
+//! cloned, added or used for a step.
 
 use super::finite::is_finite;
 use super::param::{Buffer, BufferId};
@@ -12,21 +13,22 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert_tensor::{Float, Tensor};
 
-/// What a run does to a buffer; `None` once it was applied.
+/// An update of a buffer by a run; `None` after it was applied.
 pub(crate) struct Update<T: Float>(Mutex<Option<Change<T>>>);
 
 impl<T: Float> Update<T> {
-    /// A panic in who applies it leaves buffer and mark as they were, so poison means nothing.
+    /// A panic while an update is applied leaves the buffer and the update as they were, so a poisoned
+    /// lock is safe to use.
     fn change(&self) -> MutexGuard<'_, Option<Change<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The updates of one run or of several: those of each buffer in order.
+/// The updates of one run or several, in order for each buffer.
 #[derive(Clone)]
 pub(crate) struct Updates<T: Float> {
     of: HashMap<BufferId, Vec<Arc<Update<T>>>>,
-    /// All of them, by address.
+    /// The addresses of all updates.
     known: HashSet<usize>,
 }
 
@@ -40,22 +42,22 @@ impl<T: Float> Default for Updates<T> {
 pub(crate) enum Change<T: Float> {
     /// b ← keep · b + change
     Blend { keep: f64, change: Tensor<T> },
-    /// b ← b + (value − b) / (seen + 1). `averaged` is how many averages the buffer had taken when
-    /// `seen` was read: those since then count, too.
+    /// b ← b + (value − b) / (seen + 1). `averaged` is the number of averages that the buffer had taken
+    /// when `seen` was read. Averages that were applied since then are added to `seen`.
     Average { seen: u64, averaged: u64, value: Tensor<T> },
     /// b ← b + n
     Count(i64),
 }
 
 impl<T: Float> Change<T> {
-    /// One more value of a mean, which was taken of `seen` values when the change was declared.
+    /// Returns one more term of a mean. The mean had `seen` terms when the change was declared.
     pub fn average(buffer: &Buffer<T>, seen: &Buffer<i64>, value: Tensor<T>) -> Self {
         let seen = seen.value().item().max(0) as u64;
         Change::Average { seen, averaged: buffer.averaged, value }
     }
 
-    /// The value of a buffer after this change. `averages` is how many averages the buffer has taken;
-    /// the change may add one.
+    /// Returns the value of a buffer after this change. `averages` is the number of averages that the
+    /// buffer has taken; the change may raise it by one.
     fn of(&self, b: &Tensor<T>, averages: &mut u64) -> Tensor<T> {
         match self {
             Change::Blend { keep, change } => b * *keep + change,
@@ -82,7 +84,7 @@ impl<T: Float> Updates<T> {
         }
     }
 
-    /// Takes over the updates of other runs, after its own; those of the same run are here already.
+    /// Appends the updates of other runs. Updates of the same run are present already and are skipped.
     pub fn extend(&mut self, others: Self) {
         for (buffer, updates) in others.of {
             for update in updates {
@@ -107,7 +109,8 @@ impl<T: Float> Updates<T> {
             if let Some(buffer) = state.downcast_mut::<Buffer<T>>() {
                 self.apply_to(buffer);
             } else if let Some(counter) = state.downcast_mut::<Buffer<i64>>() {
-                // Refused above, unless another thread counts the same model's passes meanwhile.
+                // `full_counter` has excluded this error, unless another thread updates the same model
+                // at the same time.
                 if let Err(full) = self.apply_to_counter(counter) {
                     panic!("apply_updates: {full}")
                 }
@@ -115,7 +118,7 @@ impl<T: Float> Updates<T> {
         });
     }
 
-    /// The first parameter or buffer of a model of which there is something to say, by its name.
+    /// Returns the first message of `say` for the parameters and buffers of a model, with the name.
     fn first(
         &self,
         model: &dyn Module,
@@ -133,7 +136,7 @@ impl<T: Float> Updates<T> {
         first
     }
 
-    /// The first counter that does not hold what is to be added to it.
+    /// Returns a message about the first counter that would overflow.
     pub fn full_counter(&self, model: &dyn Module) -> Option<String> {
         self.first(model, |updates, state| {
             let counter = state.downcast_ref::<Buffer<i64>>()?;
@@ -145,7 +148,8 @@ impl<T: Float> Updates<T> {
         })
     }
 
-    /// The first buffer that the updates which were not applied yet leave with a NaN or an infinity.
+    /// Returns a message about the first buffer that would contain a NaN or an infinity after the
+    /// updates that were not applied before.
     pub fn not_finite_buffer(&self, model: &dyn Module) -> Option<String> {
         self.first(model, |updates, state| {
             let buffer = state.downcast_ref::<Buffer<T>>()?;
@@ -165,7 +169,8 @@ impl<T: Float> Updates<T> {
         })
     }
 
-    /// The value of a buffer after the updates that were not applied yet; `None` if there are none.
+    /// Returns the value of a buffer after the updates that were not applied before; `None` if there are
+    /// none.
     fn after(&self, buffer: &Buffer<T>) -> Option<Tensor<T>> {
         let (mut value, mut averages) = (None, buffer.averaged);
         for update in self.of(buffer.id()) {
@@ -176,8 +181,8 @@ impl<T: Float> Updates<T> {
         value
     }
 
-    /// Applies each change of a buffer that was not applied yet, in order, and marks it; whether there
-    /// were any.
+    /// Applies the changes of a buffer that were not applied before, in order, and marks them as
+    /// applied. Returns whether there were any.
     pub fn apply_to(&self, buffer: &mut Buffer<T>) -> bool {
         let mut any = false;
         for update in self.of(buffer.id()) {
@@ -192,10 +197,10 @@ impl<T: Float> Updates<T> {
         any
     }
 
-    /// Whether there was anything to count; or that the counter cannot, and is as it was. Only the
-    /// total has to fit.
+    /// Applies the changes of a counter that were not applied before. Returns whether there were any, or
+    /// an error if the total overflows; the counter is unchanged then.
     pub fn apply_to_counter(&self, buffer: &mut Buffer<i64>) -> Result<bool, String> {
-        // Taken first, so that no other thread counts the same changes.
+        // The changes are taken first, so that no other thread counts them.
         let counts = self.of(buffer.id()).filter_map(|update| match update.change().take() {
             Some(Change::Count(n)) => Some((update, n)),
             Some(_) => unreachable!("only counters are whole numbers"),
@@ -218,13 +223,13 @@ impl<T: Float> Updates<T> {
     }
 }
 
-/// Words about a buffer, after its name. A buffer that is the whole model has none.
+/// Adds the name of a buffer before a message. A buffer that is the whole model has no name.
 fn about(path: &Path<'_>, words: &str) -> String {
     let name = path.to_string();
     if name.is_empty() { words.into() } else { format!("{name}: {words}") }
 }
 
-/// A counter that has counted; or in words that it cannot.
+/// Returns the new value of a counter, or a message if it overflows.
 fn counted(counter: &Buffer<i64>, by: i128) -> Result<Tensor<i64>, String> {
     let all = counter.value().to_vec().into_iter();
     let all: Result<Vec<i64>, String> = all

@@ -1,4 +1,4 @@
-//! Modules: whatever holds parameters and buffers, by name.
+//! Modules: types that hold named parameters and buffers.
 
 use super::names::FirstState;
 use super::outline::Outline;
@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::fmt::{self, Write};
 use wengert_tensor::Float;
 
-/// A place in a model, as a chain on the stack of the walk: it becomes a string such as
-/// `conv1.weight` only when somebody asks for it.
+/// The path of a parameter or buffer in a model. It is a linked chain on the stack of the visit, and
+/// becomes a string such as `conv1.weight` only when it is formatted.
 ///
 /// ```
 /// use wengert_autograd::Path;
@@ -32,24 +32,24 @@ enum Step<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// The place of the model itself. Its name is empty.
+    /// Returns the path of the model itself. Its name is empty.
     pub const fn root() -> Self {
         Path { parent: None, step: Step::Root }
     }
 
-    /// The place of a field.
+    /// Returns the path of a field.
     pub fn child(&'a self, name: &'a str) -> Self {
         Path { parent: Some(self), step: Step::Child(name) }
     }
 
-    /// The place of an element of a list.
+    /// Returns the path of an element of a list.
     pub fn index(&'a self, index: usize) -> Self {
         Path { parent: Some(self), step: Step::Index(index) }
     }
 }
 
 impl Path<'_> {
-    /// The name, or other words at the place of the model itself, which has none: in messages.
+    /// Returns the name, for messages. The model itself has no name; its path returns `whole`.
     ///
     /// ```
     /// use wengert_autograd::Path;
@@ -63,12 +63,12 @@ impl Path<'_> {
 }
 
 impl Path<'_> {
-    /// How many steps lead here from the model.
+    /// Returns the number of steps from the model to this path.
     fn steps(&self) -> u32 {
         self.parent.map_or(0, |parent| parent.steps() + 1)
     }
 
-    /// Writes it behind other paths, and where each step ends.
+    /// Appends the path to `text`, and the end of each step to `ends`.
     pub(crate) fn write_to(&self, text: &mut String, ends: &mut Vec<u32>) {
         let Some(parent) = self.parent else { return };
         parent.write_to(text, ends);
@@ -101,24 +101,26 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// What [`Module::visit`] calls with every parameter and buffer, and where it stands.
+/// The function that [`Module::visit`] calls with every parameter and buffer, and its path.
 pub type See<'s, 'm> = dyn FnMut(&Path<'_>, &'m dyn State) + 's;
 
-/// What [`Module::visit_mut`] calls with every parameter and buffer, and where it stands.
+/// The function that [`Module::visit_mut`] calls with every parameter and buffer, and its path.
 pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
 
-/// Something with parameters and buffers in it: a [`Param`](crate::Param), a layer, a list of
-/// layers, a whole model.
+/// A type that holds parameters and buffers: a [`Param`](crate::Param), a layer, a list of layers, a
+/// whole model.
 ///
-/// `#[derive(Module)]` writes [`visit`](Module::visit), [`visit_mut`](Module::visit_mut) and
-/// [`first_state`](Module::first_state) and [`outline`](Module::outline) from the fields; the other methods stand on these. Numbers, strings
-/// and the like are modules with nothing in them, so that configuration can stand beside
-/// parameters. `Option`, `Box`, `Vec`, arrays, tuples and `BTreeMap`s of modules are modules.
-/// `HashMap` is not, because two walks must meet everything in the same order.
+/// `#[derive(Module)]` writes [`visit`](Module::visit), [`visit_mut`](Module::visit_mut),
+/// [`first_state`](Module::first_state) and [`outline`](Module::outline) from the fields. The other
+/// methods have default implementations that use these. Numbers, strings and similar types are modules
+/// without parameters, so that configuration fields may stand beside parameters. `Option`, `Box`, `Vec`,
+/// arrays, tuples and `BTreeMap`s of modules are modules. `HashMap` is not a module, because two visits
+/// must see its elements in the same order.
 ///
-/// Names follow PyTorch: fields by name, elements of lists and tuples by number, joined by dots.
+/// Names are those of PyTorch: the name of a field, the number of an element of a list or tuple, joined
+/// by dots.
 ///
-/// Written by hand, it looks like this:
+/// An implementation by hand:
 ///
 /// ```
 /// use wengert_autograd::{Module, Param, Path, See, SeeMut};
@@ -157,19 +159,19 @@ pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
     note = "a field with nothing in it to train or save says so: `#[module(skip)]`"
 )]
 pub trait Module {
-    /// Shows every parameter and buffer, always in the same order, with its place under `path`.
+    /// Calls `see` with every parameter and buffer and its path under `path`, always in the same order.
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>);
 
-    /// The same walk, with leave to change them.
+    /// Calls `see` as [`visit`](Module::visit) does, with mutable references.
     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>);
 
-    /// The first parameter or buffer that [`visit`](Module::visit) shows, and how deep it lies:
-    /// by it a run knows where in its model a module lies that it enters
-    /// ([`Tape::enter`](crate::Tape::enter)). It is asked for whenever the module runs. If not written
-    /// or derived, it costs a whole walk.
+    /// Returns the first parameter or buffer that [`visit`](Module::visit) shows, and its depth below
+    /// this module. A run uses it to find the path of a module that it enters
+    /// ([`Tape::enter`](crate::Tape::enter)). It is called whenever the module runs. The default
+    /// implementation visits the whole module.
     ///
-    /// Written by hand, it asks the fields in the order of `visit`, and adds a step where `visit`
-    /// does:
+    /// An implementation by hand asks the fields in the order of `visit`, and adds a step where `visit`
+    /// adds one:
     ///
     /// ```
     /// # use wengert_autograd::{FirstState, Module, Param, Path, See, SeeMut};
@@ -201,12 +203,13 @@ pub trait Module {
         first
     }
 
-    /// The name of the type, such as `Linear`: without its module and its parameters.
+    /// Returns the name of the type without its path and its type parameters, such as `Linear`.
     fn type_name(&self) -> &'static str {
         names::short(std::any::type_name::<Self>())
     }
 
-    /// What `Display` shows. If not written or derived: the type's name and all that it holds.
+    /// Returns what `Display` shows. The default is the name of the type with its parameters and
+    /// buffers.
     fn outline(&self) -> Outline {
         let mut outline = Outline::new(self.type_name());
         self.visit(&Path::root(), &mut |path, state| {
@@ -215,22 +218,22 @@ pub trait Module {
         outline
     }
 
-    /// Takes over the numbers of another model of the same structure: of a copy, a snapshot, a network
-    /// that is trained. Identities stay, so that optimizers go on with what they remember of these
-    /// parameters, and so does what is frozen.
+    /// Copies the values of another model of the same structure, such as a clone, a snapshot or a
+    /// network that is being trained. The ids of the parameters do not change, so optimizers keep their
+    /// state for them. Frozen parameters are copied and remain frozen.
     ///
     /// ```
     /// use wengert_autograd::{Module, Param};
     /// use wengert_tensor::Tensor;
     ///
     /// let mut model = (Param::new(Tensor::zeros(&[2])), Param::new(Tensor::ones(&[3])));
-    /// // A snapshot, and the way back.
+    /// // Take a snapshot and restore it.
     /// let best = model.clone();
     /// model.0.set(Tensor::full(&[2], 7.0));
     /// model.copy_from(&best);
     /// assert_eq!(model.0.value().to_vec(), [0.0, 0.0]);
     ///
-    /// // A target network: the values of some steps ago.
+    /// // A target network holds the values of an earlier step.
     /// let mut target = model.clone();
     /// for step in 1..=25 {
     ///     model.0.update(|w| *w += 1.0);
@@ -242,20 +245,20 @@ pub trait Module {
     /// ```
     ///
     /// # Panics
-    /// If one of the models has a parameter or buffer that the other has not, or one of another kind,
-    /// element type or shape. All are listed, and nothing has changed.
+    /// If one of the models has a parameter or buffer that the other lacks, or one of another kind,
+    /// element type or shape. The message lists all of them. In that case nothing is changed.
     #[track_caller]
     fn copy_from(&mut self, other: &dyn Module) {
         copies::copy(self, other);
     }
 
-    /// Moves the numbers a share of the way to those of another model of the same structure:
-    /// θ ← θ + t · (θ′ − θ), for parameters and buffers of floating point numbers. `t` = 0 changes
-    /// nothing, `t` = 1 is [`copy_from`](Module::copy_from). Other buffers, such as counters, are copied
-    /// if `t` > 0. Identities stay, and so does what is frozen.
+    /// Moves the values towards those of another model of the same structure: θ ← θ + t · (θ′ − θ), for
+    /// parameters and buffers of floating point numbers. `t` = 0 changes nothing, and `t` = 1 is
+    /// [`copy_from`](Module::copy_from). Other buffers, such as counters, are copied if `t` > 0. Ids do
+    /// not change, and frozen parameters remain frozen.
     ///
-    /// Running statistics move with the parameters, so that they belong to the same average of models
-    /// (PyTorch: `AveragedModel(…, use_buffers=True)`).
+    /// Running statistics are interpolated together with the parameters, so that they belong to the same
+    /// average of models (PyTorch: `AveragedModel(…, use_buffers=True)`).
     ///
     /// ```
     /// use wengert_autograd::{Module, Param};
@@ -272,37 +275,37 @@ pub trait Module {
     /// ```
     ///
     /// # Panics
-    /// As [`copy_from`](Module::copy_from), and if `t` is not within 0 to 1.
+    /// Under the conditions of [`copy_from`](Module::copy_from), or if `t` is not between 0 and 1.
     #[track_caller]
     fn lerp_from(&mut self, other: &dyn Module, t: f64) {
         copies::lerp(self, other, t);
     }
 
-    /// Every parameter and buffer with its name: what a state dict holds.
+    /// Returns every parameter and buffer with its name: the content of a state dict.
     fn named_state(&self) -> Vec<(String, &dyn State)> {
         let mut all = Vec::new();
         self.visit(&Path::root(), &mut |path, state| all.push((path.to_string(), state)));
         all
     }
 
-    /// Every parameter with its name.
+    /// Returns every parameter with its name.
     fn named_parameters(&self) -> Vec<(String, &dyn State)> {
         let mut all = self.named_state();
         all.retain(|(_, state)| state.kind() == Kind::Param);
         all
     }
 
-    /// How many numbers the parameters hold together.
+    /// Returns the total number of elements of the parameters.
     fn parameter_count(&self) -> usize {
         count(self, |state| state.kind() == Kind::Param)
     }
 
-    /// How many numbers the parameters that are not frozen hold together.
+    /// Returns the total number of elements of the parameters that are not frozen.
     fn trainable_count(&self) -> usize {
         count(self, <dyn State>::trainable)
     }
 
-    /// Freezes every parameter: from now on each is a constant to training.
+    /// Freezes every parameter: training treats it as a constant.
     fn freeze(&mut self) {
         self.visit_mut(&Path::root(), &mut |_, state| state.set_frozen(true));
     }
@@ -312,11 +315,10 @@ pub trait Module {
         self.visit_mut(&Path::root(), &mut |_, state| state.set_frozen(false));
     }
 
-    /// Freezes the parameters under a name, such as `conv1` (which does not mean `conv10`) or
-    /// `conv1.weight`.
+    /// Freezes the parameters under a name, such as `conv1` (but not `conv10`) or `conv1.weight`.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no parameter under the name.
     #[track_caller]
     fn freeze_under(&mut self, name: &str) {
         if !set_frozen_under(self, name, true) {
@@ -327,7 +329,7 @@ pub trait Module {
     /// Makes the parameters under a name trainable.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no parameter under the name.
     #[track_caller]
     fn unfreeze_under(&mut self, name: &str) {
         if !set_frozen_under(self, name, false) {
@@ -336,7 +338,7 @@ pub trait Module {
     }
 }
 
-/// Calls `see` with each parameter of these numbers, once, in the order of the model.
+/// Calls `see` with each parameter of element type `T`, once, in the order of the model.
 pub(crate) fn each_param<'m, T: Float>(
     model: &'m dyn Module,
     mut see: impl FnMut(&Path<'_>, &'m Param<T>),
@@ -361,7 +363,7 @@ fn count<M: Module + ?Sized>(module: &M, counts: impl Fn(&dyn State) -> bool) ->
     total
 }
 
-/// Whether there was anything to set.
+/// Returns whether there was a parameter under the name.
 fn set_frozen_under<M: Module + ?Sized>(module: &mut M, name: &str, frozen: bool) -> bool {
     let mut found = false;
     module.visit_mut(&Path::root(), &mut |path, state| {

@@ -1,6 +1,6 @@
-//! The cotangent of a value that was read in parts: of a sequence that was cut into steps, of a
-//! table whose rows were looked up. Each part adds to its places, so n parts cost what they hold
-//! together, and not n times the whole.
+//! The cotangent of a value that was read in parts, such as a sequence that was split into steps, or a
+//! table from which rows were looked up. Each part is added at its positions. The cost of n parts is
+//! therefore their total size, and not n times the size of the whole value.
 
 use super::call::{Call, Cotangents, Reads};
 use super::index::IndexOp;
@@ -9,26 +9,28 @@ use crate::graph::{Index, Op, Tape, Var};
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// Where an operand of the sum goes.
+/// The positions of an operand in the sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Part {
-    /// Everywhere: it has the shape of the result.
+    /// All positions: the operand has the shape of the result.
     Whole,
-    /// To the elements `start, start + step, …` along one axis.
+    /// The elements `start, start + step, …` along one axis.
     Slice { axis: u8, start: u32, step: i32 },
-    /// To the rows of an axis that an index, a node, names.
+    /// The rows along an axis that an index selects; `index` is its node.
     Rows { axis: u8, index: u32 },
-    /// To the element along an axis that an index, a node, names for each element of the operand.
+    /// For each element of the operand, the element along an axis that an index selects; `index` is its
+    /// node.
     Elements { axis: u8, index: u32 },
 }
 
-/// y = Σᵢ Aᵢ·xᵢ, where Aᵢ puts the elements of xᵢ at the places of a part and zeros elsewhere. The
-/// parts are an entry in a table of the tape. The operands are the xᵢ, then the indices of the parts.
+/// y = Σᵢ Aᵢ·xᵢ, where Aᵢ puts the elements of xᵢ at the positions of part i, and zeros elsewhere. The
+/// parts are an entry in a table of the tape. The operands of the node are first the xᵢ, then the
+/// indices of the parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Assemble(pub u32);
 
 impl Part {
-    /// The part of its operand that an op reads, if it reads just a part.
+    /// Returns the part of its operand that an operation reads, if it does not read the whole.
     #[inline]
     pub fn read_by(op: Op, operands: &[u32]) -> Option<Part> {
         match op {
@@ -43,7 +45,7 @@ impl Part {
         }
     }
 
-    /// The node of the index that names the places.
+    /// Returns the node of the index that selects the positions.
     pub fn index(self) -> Option<u32> {
         match self {
             Part::Rows { index, .. } | Part::Elements { index, .. } => Some(index),
@@ -51,7 +53,7 @@ impl Part {
         }
     }
 
-    /// This part of a variable.
+    /// Reads this part of a variable.
     #[track_caller]
     pub fn read<'t, T: Float>(self, y: Var<'t, T>, shape: Shape) -> Var<'t, T> {
         let tape = y.tape;
@@ -67,7 +69,7 @@ impl Part {
         }
     }
 
-    /// A variable at the places of this part, among zeros.
+    /// Puts the elements of a variable at the positions of this part, and zeros elsewhere.
     #[track_caller]
     fn put<'t, T: Float>(self, x: Var<'t, T>, shape: Shape) -> Var<'t, T> {
         let tape = x.tape;
@@ -83,9 +85,9 @@ impl Part {
         }
     }
 
-    /// Where this part of y = view(x) lies in x, if it is a part of x, too: that part, and `g`, a cotangent
-    /// of the part, laid out for it. Steps that are cut out of `x.transpose(0, 1)`, each out of a view
-    /// of its own, cost what they hold and not n times the whole.
+    /// Maps a part of y = view(x) to a part of x, if that is possible. Returns the part of x, and `g`, a
+    /// cotangent of the part of y, rearranged for it. Without this, steps that are each cut out of their
+    /// own view `x.transpose(0, 1)` would cost n times the size of x instead of their total size.
     pub fn in_operand<'t, T: Float>(
         self,
         view: View,
@@ -126,7 +128,7 @@ impl Part {
                 };
                 Some((part, g.view(View::Reshape, x.with(at, whole(len)?))))
             }
-            // Along another axis: the elements that the view left out are zero.
+            // The slice is along another axis: the elements that it left out have the cotangent zero.
             View::Slice { axis: cut, start, step } if cut != axis => {
                 let whole = View::Unslice { axis: cut, start, step };
                 Some((along(axis), g.view(whole, x.with(axis as usize, len))))
@@ -141,7 +143,7 @@ impl Part {
         }
     }
 
-    /// Adds an operand to its places.
+    /// Adds an operand at its positions.
     #[track_caller]
     pub fn add<T: Float>(self, sum: &mut Tensor<T>, x: &Tensor<T>, tape: &Tape<T>) {
         match self {
@@ -163,24 +165,24 @@ impl Part {
     }
 }
 
-/// How an axis of y = x.reshape(…) and an axis of x share their elements.
+/// The relation between an axis of y = x.reshape(…) and an axis of x.
 struct Shared {
     /// The axis of x.
     at: usize,
-    /// Into so many indices of x each index of y falls apart, because y has cut the axis of x,
+    /// How many indices of this axis of x one index of y covers, if y splits the axis of x; else 1.
     split: usize,
-    /// or so many indices of y are one of x, because y has joined axes of x.
+    /// How many indices of y one index of this axis of x covers, if y merges axes of x; else 1.
     merged: usize,
 }
 
 impl Shared {
-    /// The axis of x behind as many elements as this axis of y, if one of the two is a multiple of the
-    /// other by the sizes of the axes that follow it.
+    /// Finds the axis of x with as many elements before it as this axis of y. One of the two sizes must
+    /// be a multiple of the other, by the sizes of the axes that follow it.
     fn of(x: &[usize], y: &[usize], axis: usize) -> Option<Shared> {
         let outer: usize = y[..axis].iter().product();
         let outer_of = |at: usize| x[..at].iter().product::<usize>();
         let at = (0..x.len()).find(|&at| outer_of(at) == outer && (x[at] > 1 || y[axis] == 1))?;
-        // The ratio of sizes must be a product of the axes behind the larger.
+        // The ratio of sizes must be the product of the axes that follow the smaller axis.
         let behind = |sizes: &[usize], ratio: usize| {
             let mut product = 1;
             sizes.iter().any(|size| {
@@ -203,7 +205,7 @@ impl Shared {
 }
 
 impl Assemble {
-    /// The indices are read for the cotangents of their parts.
+    /// The rule reads the indices of the parts.
     pub const READS: Reads = Reads::ALL;
 
     #[track_caller]
@@ -228,7 +230,7 @@ impl Assemble {
 }
 
 impl<T: Float> Tape<T> {
-    /// The sum of these parts, each with the node that it takes its elements from.
+    /// Returns the sum of these parts. Each part comes with the node that holds its elements.
     #[track_caller]
     pub(crate) fn assemble(&self, parts: &[(Part, u32)], shape: Shape) -> Var<'_, T> {
         let operand = |&(_, id): &(Part, u32)| Var { tape: self, id };

@@ -1,5 +1,5 @@
-//! Operations of two operands, and selection. Their operands have equal shapes: broadcasting is an
-//! op of its own, put before them here, so no rule knows about it.
+//! Operations of two operands, and selection. The operands of a node have equal shapes: broadcasting is
+//! a separate operation that the methods here insert, so no rule needs to handle it.
 
 use super::call::{Call, Cotangents, Reads, two};
 use crate::graph::{Given, Mask, Op, Operand, Tape, Var};
@@ -8,12 +8,12 @@ use smallvec::smallvec;
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
 use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
 
-/// Whether the derivative is not zero everywhere.
+/// Returns whether the derivative can differ from zero.
 pub(crate) fn is_differentiable(op: Binary) -> bool {
     !matches!(op, Gt | Ge | Lt | Le | Eq | Ne)
 }
 
-/// What the rule reads for the gradient of this argument.
+/// Returns the values that the rule reads for the gradient of this argument.
 pub(super) fn reads(op: Binary, arg: usize) -> Reads {
     match (op, arg) {
         (Mul, 0) | (Div, 0) => Reads::X1,
@@ -28,13 +28,13 @@ pub(super) fn reads(op: Binary, arg: usize) -> Reads {
     }
 }
 
-/// The derivative rules.
+/// Returns the cotangents of both operands.
 #[inline]
 pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     let (gy, a, b, y) = (c.gy(), c.x(0), c.x(1), c.y(0));
     let (wants_a, wants_b) = (c.wants(0), c.wants(1));
-    // Equal operands get half each. A side that was not chosen is behind a gate, closed by a
-    // comparison that is false for NaN.
+    // Equal operands get half of the gradient each. The operand that was not chosen is behind a gate,
+    // closed by a comparison that is false for NaN.
     let share = || a.eq(b).choose("where_", 0.5 * gy, gy);
     match op {
         Add => two(Some(gy), Some(gy)),
@@ -42,7 +42,8 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
         Mul => two(wants_a.then(|| gy * b), wants_b.then(|| gy * a)),
         Div => two(wants_a.then(|| gy / b), wants_b.then(|| -gy * y / b)),
         Pow => {
-            // Whether the mixed derivative can be asked for: nothing else sees the difference.
+            // Whether the mixed derivative may be requested. Without it the simpler formula gives the
+            // same result.
             let bent = c.tape.recording.get() && a.is_active() && b.is_active();
             two(
                 wants_a.then(|| pow_by_base(gy, a, b, bent)),
@@ -65,13 +66,14 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
     }
 }
 
-/// gy b aᵇ⁻¹. At a = b = 0 that is 0 · ∞, where a⁰ = 1 is flat. The base is exchanged before the
-/// singular power, not only the product after it: the derivative of a value that is masked
-/// afterwards would still be computed, and be NaN.
+/// Computes gy b aᵇ⁻¹. At a = b = 0, where a⁰ = 1 is constant, the formula gives 0 · ∞. The base is
+/// replaced before the singular power. Masking the product afterwards would not be enough: the
+/// derivative of the masked value would still be computed and be NaN.
 ///
-/// By b this is aᵇ⁻¹ (1 + b ln a), which goes to -∞ with a if 0 < b ≤ 1. The rule of the product would
-/// make it ∞ - ∞, or 1. So at a = 0 the factor b is one with the same product, where `bent`: ±1 for b < 1,
-/// beside an infinite power, and 1 - √(b - 1), which falls vertically, at b = 1.
+/// The derivative of b aᵇ⁻¹ by b is aᵇ⁻¹ (1 + b ln a), which tends to -∞ as a tends to 0, if 0 < b ≤ 1.
+/// The product rule would give ∞ - ∞, or 1. If `bent`, the factor b at a = 0 is therefore replaced by a
+/// factor with the same product: by ±1 for b < 1, where the power is infinite, and by 1 - √(b - 1),
+/// whose derivative is -∞, for b = 1.
 fn pow_by_base<'t, T: Float>(
     gy: Var<'t, T>,
     a: Var<'t, T>,
@@ -92,11 +94,12 @@ fn pow_by_base<'t, T: Float>(
     flat.gate(gy * factor * safe.pow(less))
 }
 
-/// gy aᵇ ln a, which is 0 at a = 0 with b > 0 (the limit) and with b = 0 (as `PyTorch` has it).
+/// Computes gy aᵇ ln a. At a = 0 the result is 0 for b > 0 (the limit) and for b = 0 (as in `PyTorch`).
 ///
-/// By a this is aᵇ⁻¹ (1 + b ln a), as above. So if 0 < b ≤ 1, -√a stands beside the zero, where `bent`: it
-/// is 0, too, and falls vertically. It needs no size, only the sign of gy, which may be infinite. The power
-/// is that of the base exchanged at 0, as y would get a cotangent of 0 and make 0 · ∞ of it.
+/// The derivative of aᵇ ln a by a is aᵇ⁻¹ (1 + b ln a), as above. If `bent` and 0 < b ≤ 1, the term -√a
+/// is added at a = 0: its value is 0, and its derivative is -∞. The factor of the term is only the sign
+/// of gy, because gy may be infinite. The power is computed from the replaced base: y would get a
+/// cotangent of 0 and turn it into 0 · ∞.
 fn pow_by_power<'t, T: Float>(
     gy: Var<'t, T>,
     a: Var<'t, T>,
@@ -115,7 +118,7 @@ fn pow_by_power<'t, T: Float>(
     flat.gate(gy) * safe.pow(b) * safe.ln() - gy.sign() * root
 }
 
-/// Each side gets the gradient where it was selected, the condition none.
+/// Each side gets the gradient where it was selected. The condition gets none.
 pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     let (gy, condition) = (c.gy(), c.x_mask(0));
     smallvec![
@@ -126,7 +129,7 @@ pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T>
 }
 
 impl<T: Float> Tape<T> {
-    /// An operand as a variable: a number as a constant without axes.
+    /// Returns an operand as a variable. A number becomes a constant without axes.
     #[track_caller]
     pub(crate) fn operand<'t>(&'t self, op: &str, given: Given<'t, T>) -> Var<'t, T> {
         match given {
@@ -159,31 +162,32 @@ impl<'t, T: Float> Var<'t, T> {
         Var { tape, id }
     }
 
-    /// The greater of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is
-    /// a variable or a number.
+    /// Returns the elementwise maximum of this variable and a variable or number. The result is NaN if
+    /// either is NaN. Equal elements share the gradient evenly.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
+    /// If the shapes do not broadcast, or the variables are on different tapes.
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
         self.binary(Maximum, self.tape.operand("maximum", other.operand()))
     }
 
-    /// The lesser of two; NaN if either is NaN. Equal ones share the gradient evenly. The other is a
-    /// variable or a number.
+    /// Returns the elementwise minimum of this variable and a variable or number. The result is NaN if
+    /// either is NaN. Equal elements share the gradient evenly.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
+    /// If the shapes do not broadcast, or the variables are on different tapes.
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
         self.binary(Minimum, self.tape.operand("minimum", other.operand()))
     }
 
-    /// aᵇ; NaN for negative a unless b is whole. The exponent is a variable or a number:
-    /// [`powi`](Var::powi) if it is an integer, [`powf`](Var::powf) if it is `f64`.
+    /// Returns aᵇ. The result is NaN for negative a unless b is an integer. The exponent is a variable
+    /// or a number. An integer exponent is computed by [`powi`](Var::powi), an `f64` by
+    /// [`powf`](Var::powf).
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
+    /// If the shapes do not broadcast, or the variables are on different tapes.
     #[track_caller]
     pub fn pow(self, exponent: impl Operand<'t, T>) -> Self {
         match exponent.operand() {
@@ -199,13 +203,13 @@ impl<'t, T: Float> Var<'t, T> {
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
-        /// Comparisons with a variable or a number, which give a [`Mask`]. Every comparison with NaN is
-        /// false, but for `ne`.
+        /// Comparisons with a variable or a number. They return a [`Mask`]. Every comparison with NaN is
+        /// false, except `ne`.
         impl<'t, T: Float> Var<'t, T> { $(
             $(#[$doc])*
             ///
             /// # Panics
-            /// If the shapes do not broadcast, or the variables are of two tapes.
+            /// If the shapes do not broadcast, or the variables are on different tapes.
             #[inline]
             #[track_caller]
             #[allow(clippy::should_implement_trait)] // element by element
@@ -219,17 +223,17 @@ macro_rules! comparisons {
     };
 }
 comparisons! {
-    /// a > b
+    /// Returns whether a > b, elementwise.
     Gt as gt;
-    /// a ≥ b
+    /// Returns whether a ≥ b, elementwise.
     Ge as ge;
-    /// a < b
+    /// Returns whether a < b, elementwise.
     Lt as lt;
-    /// a ≤ b
+    /// Returns whether a ≤ b, elementwise.
     Le as le;
-    /// a = b, element by element.
+    /// Returns whether a = b, elementwise.
     Eq as eq;
-    /// a ≠ b, element by element.
+    /// Returns whether a ≠ b, elementwise.
     Ne as ne;
 }
 
@@ -261,8 +265,8 @@ macro_rules! operators {
                 $left
             }
         }
-        // The type of a whole number that has none. With a second such type, `x * 2` would no longer
-        // say which is meant.
+        // `i32` is the default type of an integer literal. With implementations for two integer types,
+        // the type of the literal in `x * 2` would be ambiguous.
         impl<'t, T: Float> std::ops::$Trait<i32> for Var<'t, T> {
             type Output = Var<'t, T>;
             #[inline]

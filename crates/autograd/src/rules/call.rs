@@ -1,18 +1,18 @@
-//! What a derivative rule sees, what it declares to read, and what it returns.
+//! The inputs of a derivative rule, the values that it declares to read, and its results.
 
 use crate::graph::{Index, Mask, Tape, Var};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use wengert_tensor::{Float, Shape};
 
-/// What the gradient of an argument reads: values of inputs (`X0`, …) and outputs (`Y0`, …).
-/// Shapes are always known and need no declaration. A value that no rule declares to read is released
-/// early: a rule that reads it all the same gets it computed again, at that cost each time.
+/// The values that a rule reads for the gradient of an argument: inputs (`X0`, …) and outputs (`Y0`, …).
+/// Shapes are always known and need no declaration. A value that no rule declares is released early. If
+/// a rule reads such a value, it is computed again each time.
 /// [`check_reads`](crate::testing::check_reads) finds such a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reads(u8);
 
-#[allow(missing_docs)] // the type's documentation says it
+#[allow(missing_docs)] // described by the type
 impl Reads {
     pub const NOTHING: Reads = Reads(0);
     pub const X0: Reads = Reads(1);
@@ -21,10 +21,10 @@ impl Reads {
     pub const X3: Reads = Reads(8);
     pub const Y0: Reads = Reads(16);
     pub const Y1: Reads = Reads(32);
-    /// Every input, however many, and every output.
+    /// All inputs and all outputs, whatever their number.
     pub const ALL: Reads = Reads(255);
 
-    /// Both.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn and(self, other: Reads) -> Reads {
         Reads(self.0 | other.0)
@@ -39,78 +39,78 @@ impl Reads {
     }
 }
 
-/// The cotangents a rule returns, one per argument; `None` for those not wanted
-/// ([`Call::wants`]). A wanted cotangent that is zero is a variable of zeros. From an array:
+/// The cotangents that a rule returns, one per argument; `None` for arguments that are not wanted
+/// ([`Call::wants`]). If a wanted cotangent is zero, return a variable of zeros. An array converts with
 /// `[Some(a), None].into_iter().collect()`.
 pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
 
-/// The cotangent of the only argument.
+/// Returns the cotangent of the only argument.
 #[inline]
 pub(crate) fn one<'t, T: Float>(g: Var<'t, T>) -> Cotangents<'t, T> {
     SmallVec::from_buf_and_len([Some(g), None], 1)
 }
 
-/// The cotangents of two arguments.
+/// Returns the cotangents of two arguments.
 #[inline]
 pub(crate) fn two<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Cotangents<'t, T> {
     SmallVec::from_buf([a, b])
 }
 
-/// One call of a derivative rule: the op's inputs, outputs and their cotangents as variables.
+/// One call of a derivative rule: the operation's inputs, outputs and cotangents as variables.
 ///
-/// A rule writes with them what the cotangents of the inputs are. The same rule serves first-order
-/// gradients, where what it writes is forgotten once it is computed, and gradients that are
-/// variables themselves.
+/// From these a rule computes the cotangents of the inputs. The same rule serves first-order gradients,
+/// where the nodes that it records are dropped once they are computed, and gradients that are variables
+/// themselves.
 pub struct Call<'a, 't, T: Float> {
     pub(crate) tape: &'t Tape<T>,
     pub(crate) id: u32,
     pub(crate) parents: &'a [u32],
     pub(crate) wanted: &'a [bool],
     pub(crate) gy: &'a [Option<Var<'t, T>>],
-    /// For the rule of a custom op: a node for each input that it reads.
+    /// Only for the rule of a custom operation: a node for each input that the rule has read.
     pub(crate) inputs: Option<&'a RefCell<SmallVec<[Option<u32>; 4]>>>,
 }
 
 impl<'t, T: Float> Call<'_, 't, T> {
-    /// The tape, for constants.
+    /// Returns the tape, for example to make constants.
     pub fn tape(&self) -> &'t Tape<T> {
         self.tape
     }
 
-    /// How many inputs there are.
+    /// Returns the number of inputs.
     pub fn arity(&self) -> usize {
         self.parents.len()
     }
 
-    /// Whether somebody wants the cotangent of this input.
+    /// Returns whether the cotangent of this input is needed.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If the input does not exist.
     #[track_caller]
     pub fn wants(&self, arg: usize) -> bool {
         self.input(arg);
         self.wanted[arg]
     }
 
-    /// The cotangent of the only output.
+    /// Returns the cotangent of the only output.
     ///
     /// # Panics
-    /// If the operation has several outputs: their cotangents are had with [`gy_of`](Call::gy_of).
+    /// If the operation has several outputs: use [`gy_of`](Call::gy_of).
     #[inline]
     #[track_caller]
     pub fn gy(&self) -> Var<'t, T> {
         match *self.gy {
             [Some(gy)] => gy,
-            // The positions of a pool's maxima have no cotangent.
+            // The second output of a max pool holds positions, which have no cotangent.
             [Some(gy), ..] if self.inputs.is_none() => gy,
             _ => self.several(),
         }
     }
 
-    /// The cotangent of one of several outputs, counted from 0; `None` is zero.
+    /// Returns the cotangent of one of several outputs, counted from 0; `None` means zero.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// If the output does not exist.
     #[track_caller]
     pub fn gy_of(&self, output: usize) -> Option<Var<'t, T>> {
         match self.gy.get(output) {
@@ -136,7 +136,7 @@ impl<'t, T: Float> Call<'_, 't, T> {
         ))
     }
 
-    /// The node of an input.
+    /// Returns the node of an input.
     #[inline]
     #[track_caller]
     fn input(&self, arg: usize) -> u32 {
@@ -146,14 +146,14 @@ impl<'t, T: Float> Call<'_, 't, T> {
         }
     }
 
-    /// An input.
+    /// Returns an input.
     ///
-    /// To the rule of a [`CustomOp`](crate::CustomOp) it is a variable of its own: the rule may
-    /// differentiate what it computes from it with [`Var::grad`], whether its own cotangent is wanted
-    /// or not. The outputs are constants then.
+    /// In the rule of a [`CustomOp`](crate::CustomOp) the input is a separate variable. The rule may use
+    /// [`Var::grad`] to differentiate what it computes from the input, even if the cotangent of the
+    /// input is not wanted. The outputs are constants for such a derivative.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If the input does not exist.
     #[inline]
     #[track_caller]
     pub fn x(&self, arg: usize) -> Var<'t, T> {
@@ -165,10 +165,10 @@ impl<'t, T: Float> Call<'_, 't, T> {
         Var { tape, id }
     }
 
-    /// An output.
+    /// Returns an output.
     ///
     /// # Panics
-    /// If there is no such output.
+    /// If the output does not exist.
     #[inline]
     #[track_caller]
     pub fn y(&self, output: usize) -> Var<'t, T> {
@@ -178,25 +178,25 @@ impl<'t, T: Float> Call<'_, 't, T> {
         Var { tape: self.tape, id: self.id + output as u32 }
     }
 
-    /// An input that is a mask.
+    /// Returns an input that is a mask.
     pub(crate) fn x_mask(&self, arg: usize) -> Mask<'t, T> {
         Mask { tape: self.tape, id: self.parents[arg] }
     }
 
-    /// An input that is an index.
+    /// Returns an input that is an index.
     pub(crate) fn x_index(&self, arg: usize) -> Index<'t, T> {
         Index { tape: self.tape, id: self.parents[arg] }
     }
 
-    /// An output that is an index.
+    /// Returns an output that is an index.
     pub(crate) fn y_index(&self, output: usize) -> Index<'t, T> {
         Index { tape: self.tape, id: self.id + output as u32 }
     }
 
-    /// The shape of an input.
+    /// Returns the shape of an input.
     ///
     /// # Panics
-    /// If there is no such input.
+    /// If the input does not exist.
     #[track_caller]
     pub fn x_shape(&self, arg: usize) -> Shape {
         *self.tape.arena.borrow().shape(self.input(arg))

@@ -1,4 +1,5 @@
-//! Comparisons of whole numbers, exact for all of `i64`: padding tokens, right predictions.
+//! Comparisons of integers, exact for all of `i64`. They serve, for example, for padding tokens and
+//! correct predictions.
 
 use crate::graph::{Index, IntoIndex, Mask, Op, Tape};
 use smallvec::SmallVec;
@@ -8,13 +9,13 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What an [`Index`] is compared with: an `Index`, a tensor of whole numbers, or one whole number.
+/// The other side of a comparison with an [`Index`]: an `Index`, a tensor of integers, or one integer.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no index and no whole number",
     label = "expected `Index`, `&Tensor<i64>`, `Tensor<i64>` or an integer"
 )]
 pub trait WholeOperand<'t, T: Float>: sealed::Sealed {
-    /// The operand as an index on this tape; `op` is the name in messages.
+    /// Returns the operand as an index on this tape. `op` is the name of the operation in messages.
     #[doc(hidden)]
     fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T>;
 }
@@ -61,7 +62,7 @@ impl<'t, T: Float> WholeOperand<'t, T> for usize {
     }
 }
 
-/// 1 where the comparison holds, else 0.
+/// Returns 1 where the comparison holds, else 0.
 pub(crate) fn compare<T: Float>(
     op: Binary,
     a: &Tensor<i64>,
@@ -82,7 +83,7 @@ pub(crate) fn compare<T: Float>(
 }
 
 impl<T: Float> Tape<T> {
-    /// The whole numbers among what a node reads.
+    /// Returns the values of the operands of a node that are integers.
     pub(crate) fn wholes_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
         let arena = self.arena.borrow();
         let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_whole(p));
@@ -93,8 +94,8 @@ impl<T: Float> Tape<T> {
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
-        /// Comparisons with an index, a tensor of whole numbers or one number, which give a [`Mask`].
-        /// They are exact, unlike those of floats that hold whole numbers.
+        /// Comparisons with an index, a tensor of integers or one integer. They return a [`Mask`] and
+        /// are exact, unlike comparisons of floats that hold integers.
         ///
         /// ```
         /// use wengert_autograd::Tape;
@@ -109,7 +110,7 @@ macro_rules! comparisons {
             $(#[$doc])*
             ///
             /// # Panics
-            /// If the shapes do not broadcast, or the indices are of two tapes.
+            /// If the shapes do not broadcast, or the indices are on different tapes.
             #[track_caller]
             #[allow(clippy::should_implement_trait)] // element by element
             pub fn $method(self, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
@@ -119,17 +120,17 @@ macro_rules! comparisons {
     };
 }
 comparisons! {
-    /// a > b
+    /// Returns whether a > b, elementwise.
     Gt as gt;
-    /// a ≥ b
+    /// Returns whether a ≥ b, elementwise.
     Ge as ge;
-    /// a < b
+    /// Returns whether a < b, elementwise.
     Lt as lt;
-    /// a ≤ b
+    /// Returns whether a ≤ b, elementwise.
     Le as le;
-    /// a = b, element by element.
+    /// Returns whether a = b, elementwise.
     Eq as eq;
-    /// a ≠ b, element by element.
+    /// Returns whether a ≠ b, elementwise.
     Ne as ne;
 }
 

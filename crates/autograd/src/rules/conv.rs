@@ -1,5 +1,5 @@
-//! Convolution. It is one trilinear form in image, weight and cotangent, ⟨conv(x, w), gy⟩: its three
-//! partial derivatives are the members of this family, and the rule of each is the other two.
+//! Convolution. It is the trilinear form ⟨conv(x, w), gy⟩ of image, weight and cotangent. The operations
+//! of this family are its three partial derivatives, and the rule of each operation uses the other two.
 
 use super::call::{Call, Cotangents, Reads};
 use crate::graph::{Op, Tape, Var, place_in};
@@ -7,13 +7,13 @@ use ConvOp::{Forward, Input, Weight};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Conv, Float, Shape, Tensor, shapes};
 
-/// Each with its geometry's place in a table of the tape. The size of the image and that of the
-/// kernel are read from the node's own shape.
+/// The number is the place of the geometry in a table of the tape. The node's shape gives the size of
+/// the image or kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ConvOp {
-    /// The image from x, w and, if there is a third operand, a bias per output channel.
+    /// The convolution of x with w and, if there is a third operand, a bias per output channel.
     Forward(u32),
-    /// The cotangent of x from gy and w: also the transposed convolution.
+    /// The cotangent of x from gy and w. This is also the transposed convolution.
     Input(u32),
     /// The cotangent of w from x and gy.
     Weight(u32),
@@ -65,21 +65,21 @@ impl ConvOp {
 }
 
 impl<T: Float> Tape<T> {
-    /// The geometry's place in the table, which holds each once.
+    /// Returns the place of the geometry in the table. Equal geometries share one place.
     pub(super) fn geometry(&self, conv: &Conv) -> u32 {
         place_in(&mut self.arena.borrow_mut().convs, *conv)
     }
 }
 
-/// Convolution, as it is called: cross-correlation in fact, as in PyTorch.
+/// Convolution: in fact cross-correlation, as in PyTorch.
 impl<'t, T: Float> Var<'t, T> {
-    /// The convolution of images [N, C, H, W] with a weight [O, C / groups, kh, kw] and, if there is
-    /// one, a bias \[O\] added to each pixel of its channel: [N, O, H′, W′] with
+    /// Returns the convolution of images [N, C, H, W] with a weight [O, C / groups, kh, kw]. The
+    /// optional bias \[O\] is added to each pixel of its channel. The result is [N, O, H′, W′] with
     ///
     /// y\[n, o, i, j\] = bias\[o\] + Σ w\[o, c, k, l\] · x\[n, c, i·stride + k·dilation − padding, …\]
     ///
-    /// over the channels c of o's group and the places k, l of the kernel; outside x is zero.
-    /// H′ = ⌊(H + padding before and after − dilation·(kh − 1) − 1) / stride⌋ + 1.
+    /// where the sum is over the channels c of o's group and the kernel positions k, l, and x is zero
+    /// outside the image. H′ = ⌊(H + padding before and after − dilation·(kh − 1) − 1) / stride⌋ + 1.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -110,11 +110,11 @@ impl<'t, T: Float> Var<'t, T> {
         tape.apply(Op::Conv(Forward(tape.geometry(conv))), &operands, shape)
     }
 
-    /// [`conv2d`](Var::conv2d) of signals [N, C, L] with a weight [O, C / groups, k]: [N, O, L′].
-    /// Of `conv`'s pairs the second counts.
+    /// Returns the convolution of signals [N, C, L] with a weight [O, C / groups, k]: [N, O, L′]. It is
+    /// [`conv2d`](Var::conv2d) with the second number of each pair of `conv`.
     ///
     /// # Panics
-    /// As [`conv2d`](Var::conv2d), with three axes.
+    /// Under the conditions of [`conv2d`](Var::conv2d), with three axes.
     #[track_caller]
     pub fn conv1d(self, weight: Self, bias: Option<Self>, conv: &Conv) -> Self {
         let shape = bias.map(Self::shape);
@@ -123,13 +123,14 @@ impl<'t, T: Float> Var<'t, T> {
         y.squeeze(2)
     }
 
-    /// The transposed convolution, the adjoint of [`conv2d`](Var::conv2d) in its image: from
-    /// [N, C, H, W], a weight [C, O / groups, kh, kw] and perhaps a bias \[O\] to [N, O, H′, W′] with
-    /// H′ = (H − 1)·stride − padding before and after + dilation·(kh − 1) + output padding + 1.
+    /// Returns the transposed convolution, the adjoint of [`conv2d`](Var::conv2d) with respect to its
+    /// image. It maps [N, C, H, W], with a weight [C, O / groups, kh, kw] and an optional bias \[O\], to
+    /// [N, O, H′, W′] with H′ = (H − 1)·stride − padding before and after + dilation·(kh − 1) + output
+    /// padding + 1.
     ///
-    /// With a stride it enlarges images. Several sizes then have a convolution of size H; the output
-    /// padding chooses among them: it is added to the size at the end. It is below the stride or
-    /// below the dilation, as in PyTorch.
+    /// A stride above 1 enlarges images. Several image sizes then have a convolution of size H. The
+    /// output padding selects one of them: it is added to the size at the end. It must be less than the
+    /// stride or less than the dilation, as in PyTorch.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -143,8 +144,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not four axes, the channels do not fit, the output padding is too large, or
-    /// nothing would be left.
+    /// If there are not four axes, the channels do not fit, the output padding is too large, or the
+    /// result would have an empty axis.
     #[track_caller]
     pub fn conv_transpose2d(
         self,
@@ -163,8 +164,8 @@ impl<'t, T: Float> Var<'t, T> {
             conv,
             output_padding,
         ));
-        // Only of a rest below the stride is the convolution of the result as large as the image: whole
-        // strides are zeros behind it.
+        // The adjoint needs `output_padding < stride`. Larger paddings are appended to the input as
+        // whole rows of zeros.
         let [h, w] = [0, 1].map(|side| (0, output_padding[side] / conv.stride[side]));
         let operands = [self.pad(&[(0, 0), (0, 0), h, w], 0.0), weight];
         let y = tape.apply(Op::Conv(Input(tape.geometry(conv))), &operands, shape);
@@ -173,11 +174,12 @@ impl<'t, T: Float> Var<'t, T> {
         y + bias.reshape(&[-1, 1, 1])
     }
 
-    /// [`conv_transpose2d`](Var::conv_transpose2d) of signals [N, C, L] with a weight
-    /// [C, O / groups, k]: [N, O, L′]. Of `conv`'s pairs the second counts.
+    /// Returns the transposed convolution of signals [N, C, L] with a weight [C, O / groups, k]: [N, O,
+    /// L′]. It is [`conv_transpose2d`](Var::conv_transpose2d) with the second number of each pair of
+    /// `conv`.
     ///
     /// # Panics
-    /// As [`conv_transpose2d`](Var::conv_transpose2d), with three axes.
+    /// Under the conditions of [`conv_transpose2d`](Var::conv_transpose2d), with three axes.
     #[track_caller]
     pub fn conv_transpose1d(
         self,

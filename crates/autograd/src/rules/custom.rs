@@ -1,4 +1,4 @@
-//! Operations of users: a forward computation on tensors and a rule on variables.
+//! Custom operations: a forward computation on tensors and a derivative rule on variables.
 
 use super::call::{Call, Cotangents, Reads};
 use crate::graph::{ACTIVE, Op, RETAINED, TINY, Tape, Var};
@@ -7,14 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// What an operation returns: mostly one, `[y].into()`; several are `[y, z].into_iter().collect()`.
+/// The results of an operation. For one result write `[y].into()`, for several
+/// `[y, z].into_iter().collect()`.
 pub type Outputs<X> = SmallVec<[X; 1]>;
 
-/// An operation that this crate does not have. Written for `T: Float`, it serves `f32` and `f64`, and the
-/// tests of [`testing`](crate::testing), which run in `f64`.
+/// A custom operation. An implementation for `T: Float` serves `f32` and `f64`, and can be tested by the
+/// functions of [`testing`](crate::testing), which run in `f64`.
 ///
-/// A value that depends smoothly on the inputs and that the rule reads must be an output: hidden in the
-/// operation it would make second derivatives silently wrong.
+/// If the rule reads a value that depends smoothly on the inputs, make that value an output. If the
+/// operation stored it internally, second derivatives would be wrong without an error.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,11 +44,11 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 /// let y = tape.custom(Arc::new(Cube), &[x])[0];
 /// let dy = y.grad(&[x])[0];
 /// assert_eq!(dy.item(), 12.0);
-/// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative is free
+/// assert_eq!(dy.grad(&[x])[0].item(), 12.0); // the second derivative needs no further rule
 /// ```
 ///
-/// With two outputs: polar coordinates. A rule of an operation with several outputs asks for the cotangent
-/// of each ([`Call::gy_of`]), which is `None` where nobody uses the output.
+/// The next example has two outputs: polar coordinates. The rule of an operation with several outputs
+/// calls [`Call::gy_of`] for the cotangent of each output. It is `None` if the output is not used.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -91,36 +92,37 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 /// check_op("polar", &[x, y], |x| x[0].tape().custom(Arc::new(Polar), x).to_vec()).unwrap();
 /// ```
 pub trait CustomOp<T: Float>: Send + Sync {
-    /// For messages.
+    /// Returns the name of the operation, for messages.
     fn name(&self) -> &str;
 
-    /// The shapes of the outputs.
+    /// Returns the shapes of the outputs.
     ///
     /// # Errors
-    /// What does not fit, with the shapes and what would mend it.
+    /// If the inputs do not fit. Name the shapes and how to fix them.
     fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String>;
 
-    /// The outputs: a pure function of the inputs. The inputs may lie in memory in any way
-    /// ([`Tensor::is_contiguous`]); [`Tensor::to_vec`] gives their numbers row by row, and
-    /// [`Element::to`](wengert_tensor::Element::to) and [`of`](wengert_tensor::Element::of) convert a number
-    /// of the generic type to `f64` and back.
+    /// Computes the outputs. This must be a pure function of the inputs. The inputs may have any memory
+    /// layout ([`Tensor::is_contiguous`]). [`Tensor::to_vec`] returns the elements in row-major order.
+    /// [`Element::to`](wengert_tensor::Element::to) converts an element of the generic type to `f64`,
+    /// and [`of`](wengert_tensor::Element::of) converts back.
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
 
-    /// The cotangents of the wanted inputs, written in variables: a pure function, called once by each
-    /// derivative that passes the operation. It may call [`grad`](Var::grad), and read parameters. Random
-    /// numbers are refused; changes of buffers are those of the forward pass, and not made again. A rule
-    /// that asks for numbers (`value()`, `item()`) writes what fits these numbers alone: its derivative may
-    /// be wrong, and a [replay](Tape::replay) of it is refused.
+    /// Computes the cotangents of the wanted inputs from variables. This must be a pure function; each
+    /// derivative that passes the operation calls it once. It may call [`grad`](Var::grad) and read
+    /// parameters. Random numbers are refused. Buffers are changed by the forward pass only: changes in
+    /// a rule have no effect. If the rule requests values (`value()`, `item()`), its result is valid for
+    /// these values only: the derivative of the rule may be wrong, and a [replay](Tape::replay) is
+    /// refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
-    /// Returns what [`vjp`](CustomOp::vjp) reads for the gradient of this input; default: everything. A
-    /// value that no rule reads is released early.
+    /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. Default: all
+    /// inputs and outputs. A value that no rule reads is released early.
     fn reads(&self, _arg: usize) -> Reads {
         Reads::ALL
     }
 }
 
-/// A rule is running: counted among the walks, and taken off also when it panics.
+/// Counts a running rule among the walks until it is dropped, also by a panic.
 struct Running<'a>(&'a Cell<u32>);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -129,10 +131,10 @@ impl Drop for Running<'_> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Applies an operation of the user's; returns its outputs.
+    /// Applies a custom operation and returns its outputs.
     ///
     /// # Panics
-    /// If its shape rule refuses the operands, or they are of two tapes.
+    /// If the operation's shape rule refuses the inputs, or the inputs are on different tapes.
     #[track_caller]
     pub fn custom<'t>(&'t self, op: Arc<dyn CustomOp<T>>, x: &[Var<'t, T>]) -> Outputs<Var<'t, T>> {
         for v in x {
@@ -154,8 +156,9 @@ impl<T: Float> Tape<T> {
         self.apply_outputs(Op::Custom(place), x, &shapes)
     }
 
-    /// Calls a user's rule. It may differentiate what it computes: the cotangents that it is given are
-    /// active variables of their own until the caller ends that.
+    /// Calls the rule of a custom operation. The rule may call `grad` on values that it computes from
+    /// its cotangents. The cotangents are therefore passed as separate, active variables, until the
+    /// caller deactivates them.
     #[track_caller]
     pub(crate) fn custom_vjp<'t>(&'t self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let Op::Custom(place) = op else { unreachable!("a user's operation") };
@@ -171,7 +174,8 @@ impl<T: Float> Tape<T> {
         cotangents
     }
 
-    /// A user's rule is not trusted: one cotangent per input, of its shape and on this tape if it is wanted.
+    /// Checks the result of a custom rule: a cotangent for each wanted input, with its shape and on this
+    /// tape.
     pub(crate) fn check_cotangents(
         &self,
         op: Op,
@@ -191,7 +195,7 @@ impl<T: Float> Tape<T> {
             let wanted = *self.arena.borrow().shape(p);
             let given = cotangents.get(arg).copied().flatten();
             if let Some(given) = given {
-                // On another tape its number would name another node, or none.
+                // A variable of another tape has a node number that is invalid here.
                 self.same_tape(&self.custom_name(op), given.tape);
             }
             let given = given.map(Var::shape);
@@ -205,7 +209,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A user's kernel is not trusted either: one tensor per declared output, of its shape.
+    /// Checks the result of a custom kernel: one tensor per declared output, with its shape.
     pub(crate) fn check_outputs(&self, op: Op, first: u32, values: &[Tensor<T>]) {
         let declared: Outputs<Shape> = {
             let arena = self.arena.borrow();
@@ -227,7 +231,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// A node for each output, side by side.
+    /// Records a node for each output, one after the other.
     #[track_caller]
     pub(crate) fn apply_outputs<'t>(
         &'t self,
@@ -244,7 +248,7 @@ impl<T: Float> Tape<T> {
                 arena.shapes.push(shape);
                 let shape = arena.shapes.len() as u32 - 1;
                 let tiny = arena.shapes[shape as usize].numel() <= TINY;
-                // Positions are whole numbers: they are not differentiated, and not computed unasked.
+                // Positions are integers: they are not differentiated, and computed only on demand.
                 let whole = matches!(op, Op::MaxPool(_));
                 let own = if whole { 0 } else { active | if tiny { RETAINED } else { 0 } };
                 arena.push(Op::Output(i as u32), &[first], shape, own, None);

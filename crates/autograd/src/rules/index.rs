@@ -1,6 +1,6 @@
-//! Picking elements by index, and adding them back. The indices are the second operand; they are whole
-//! numbers and have no cotangent. The family is closed under vjp: `index_select` ↔ `index_add`,
-//! gather ↔ `scatter_add`, pick ↔ place.
+//! Selects elements by index, and adds elements at indices. The second operand is the index: it holds
+//! integers and has no cotangent. The family is closed under vjp: `index_select` ↔ `index_add`, `gather`
+//! ↔ `scatter_add`, pick ↔ unpool.
 
 use super::assemble::Part;
 use super::call::{Call, Reads};
@@ -12,20 +12,21 @@ use wengert_tensor::{Float, Shape, Tensor, shapes};
 pub(crate) enum IndexOp {
     /// y[…, i, …] = x[…, index[i], …]
     IndexSelect { axis: u8 },
-    /// y[…, index[i], …] += x[…, i, …], from zero
+    /// y[…, index[i], …] += x[…, i, …], where y is zero at first
     IndexAdd { axis: u8 },
     /// y[…, i, …] = x[…, index[…, i, …], …]
     Gather { axis: u8 },
-    /// y[…, index[…, i, …], …] += x[…, i, …], from zero
+    /// y[…, index[…, i, …], …] += x[…, i, …], where y is zero at first
     ScatterAdd { axis: u8 },
-    /// y[…, o] = x[…, index[…, o]], the last two axes of each counted as one
+    /// y[…, o] = x[…, index[…, o]], where the last two axes of x, y and the index are flattened into one
     Pick,
-    /// y[…, index[…, o]] += x[…, o], from zero, the last two axes of each counted as one
+    /// y[…, index[…, o]] += x[…, o], where y is zero at first and the last two axes of x, y and the
+    /// index are flattened into one
     Unpool,
 }
 
 impl IndexOp {
-    /// The index is read for the cotangent of the elements.
+    /// The rule reads the index.
     pub const READS: Reads = Reads::X1;
 
     pub fn eval<T: Float>(self, x: &Tensor<T>, index: &Tensor<i64>, shape: Shape) -> Tensor<T> {
@@ -39,7 +40,7 @@ impl IndexOp {
         }
     }
 
-    /// Whether every index is within the axis that it counts along.
+    /// Checks that every index is within its axis.
     #[track_caller]
     pub fn check<T: Float>(self, tape: &Tape<T>, x: &[usize], index: &Tensor<i64>, y: &[usize]) {
         let index = index.contiguous();
@@ -71,7 +72,7 @@ impl IndexOp {
     }
 }
 
-/// Elements by index. Indices count from 0; an index outside panics.
+/// Selection by index. Indices count from 0.
 impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub(crate) fn indexed(self, op: IndexOp, index: Index<'t, T>, shape: Shape) -> Self {
@@ -79,10 +80,11 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::Index(op), &[self, index], shape)
     }
 
-    /// The slices of an axis at these positions, in their order: `y[…, i, …] = x[…, index[i], …]`.
+    /// Returns the slices of an axis at these indices, in the order of `index`:
+    /// `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
-    /// If `index` is no vector, or leads outside.
+    /// If `index` is not a vector, or an index is out of range.
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         let (shape, index) = (self.shape(), index.into_index(self.tape));
@@ -90,12 +92,12 @@ impl<'t, T: Float> Var<'t, T> {
         self.indexed(IndexSelect { axis: at as u8 }, index, out)
     }
 
-    /// One element per entry of `index`, chosen along an axis:
-    /// `y[…, i, …] = x[…, index[…, i, …], …]`. `index` has the rank of `self` and is no larger along
-    /// the other axes.
+    /// Returns one element along an axis for each entry of `index`:
+    /// `y[…, i, …] = x[…, index[…, i, …], …]`. `index` has the rank of `self`, and its other axes are no
+    /// larger than those of `self`.
     ///
     /// # Panics
-    /// If the shapes do not fit, or an index leads outside.
+    /// If the shapes do not fit, or an index is out of range.
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         let (shape, index) = (self.shape(), index.into_index(self.tape));
@@ -103,11 +105,12 @@ impl<'t, T: Float> Var<'t, T> {
         self.indexed(Gather { axis: at as u8 }, index, out)
     }
 
-    /// `self` with the elements of `source` added at the places that `index` names along an axis:
-    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Places named twice get both.
+    /// Returns `self` with the elements of `source` added at these indices along an axis:
+    /// `y[…, index[…, i, …], …] += source[…, i, …]`. Where an index occurs several times, all its
+    /// elements are added.
     ///
     /// # Panics
-    /// If the shapes do not fit, or an index leads outside.
+    /// If the shapes do not fit, or an index is out of range.
     #[track_caller]
     pub fn scatter_add(self, axis: isize, index: impl IntoIndex<'t, T>, source: Self) -> Self {
         self.tape.same_tape("scatter_add", source.tape);

@@ -1,4 +1,4 @@
-//! Operations on masks, and choices by them: each is recorded as operations on the numbers 1 and 0.
+//! Operations on masks, and selection by masks. Each is recorded as operations on the numbers 1 and 0.
 
 use crate::graph::{Given, IntoIndex, IntoMask, Mask, Op, Operand, Var};
 use smallvec::SmallVec;
@@ -6,9 +6,9 @@ use std::ops;
 use wengert_tensor::{Binary, Float, Opcode, Shape, Sizes, Unary, shapes};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// `a` where the condition holds, else `b`, each a variable or a number; the three broadcast. No
-    /// gradient reaches the condition. The side that was not chosen gets the gradient 0, even where the
-    /// result's is infinite.
+    /// Returns `a` where the condition holds, else `b`. Each is a variable or a number, and the three
+    /// broadcast. No gradient flows into the condition. The side that was not selected gets the gradient
+    /// 0, even where the gradient of the result is infinite.
     ///
     /// ```
     /// use wengert_autograd::{Tape, Var};
@@ -20,8 +20,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 8.0]);
     /// ```
     ///
-    /// Both sides are computed everywhere. A function whose derivative is infinite where it is not chosen
-    /// makes 0 · ∞ = NaN of that gradient 0, so choose its operand, too:
+    /// Both sides are computed everywhere. If a side is a function whose derivative is infinite at an
+    /// element that is not selected, the gradient 0 becomes 0 · ∞ = NaN. Select its operand as well:
     ///
     /// ```
     /// # use wengert_autograd::{Tape, Var};
@@ -34,8 +34,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast, the variables are of two tapes, or the condition is a tensor and
-    /// both sides are numbers, so that nothing is on a tape.
+    /// If the shapes do not broadcast, the variables are on different tapes, or the condition is a
+    /// tensor and both sides are numbers, so that there is no tape.
     #[track_caller]
     pub fn where_(
         condition: impl IntoMask<'t, T>,
@@ -58,7 +58,8 @@ impl<'t, T: Float> Var<'t, T> {
         condition.choose("where_", a, b)
     }
 
-    /// `value`, a number or a variable, where the mask holds, `self` elsewhere. All broadcast.
+    /// Returns `value` where the mask is true, and `self` elsewhere. `value` is a number or a variable.
+    /// All broadcast.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -71,7 +72,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the variables are of two tapes.
+    /// If the shapes do not broadcast, or the variables are on different tapes.
     #[track_caller]
     pub fn masked_fill(self, mask: impl IntoMask<'t, T>, value: impl Operand<'t, T>) -> Self {
         let mask = self.tape.mask_for("masked_fill", mask);
@@ -81,17 +82,17 @@ impl<'t, T: Float> Var<'t, T> {
     }
 }
 
-/// For rules.
+/// Methods for derivative rules.
 impl<'t, T: Float> Mask<'t, T> {
-    /// `gy` where the mask does not hold, else 0 whatever `gy` is: how rules close a gate. A product
-    /// with 0 would make NaN of an infinite cotangent.
+    /// Returns `gy` where the mask is false, and 0 where it is true, even if `gy` is infinite. Rules use
+    /// it to close gates. A product with 0 would turn an infinite cotangent into NaN.
     #[inline]
     #[track_caller]
     pub(crate) fn gate(self, gy: Var<'t, T>) -> Var<'t, T> {
         self.numbers().binary(Binary::Gate, gy)
     }
 
-    /// `a` where the mask holds, else `b`, on one tape.
+    /// Returns `a` where the mask is true, else `b`. All are on one tape.
     #[track_caller]
     pub(crate) fn choose(self, op: &str, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
         let tape = self.tape;
@@ -102,14 +103,15 @@ impl<'t, T: Float> Mask<'t, T> {
         Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
     }
 
-    /// Holds where this one does and the other does not, of one shape: one step.
+    /// Returns true where `self` is true and `other` is false, in one operation. The shapes are equal.
     #[inline]
     #[track_caller]
     pub(crate) fn and_not(self, other: Self) -> Self {
         self.numbers().binary(Binary::Gt, other.numbers()).compared()
     }
 
-    /// Repeated to a larger shape that fits; itself if the shape is its own. For operands.
+    /// Broadcasts to a larger shape, which the caller has checked. Returns the mask itself if the shapes
+    /// are equal. For operands.
     #[inline]
     fn broadcast_shape(self, shape: Shape) -> Self {
         if self.shape() == shape { self } else { self.numbers().broadcast_shape(shape).marked() }
@@ -127,37 +129,37 @@ impl<'t, T: Float> Mask<'t, T> {
     }
 }
 
-/// Logic, with broadcasting. The operators `!`, `&`, `|` and `^` do the same.
+/// Logic, with broadcasting. The operators `!`, `&`, `|` and `^` are equivalent.
 #[allow(clippy::should_implement_trait)] // they are implemented, too
 impl<'t, T: Float> Mask<'t, T> {
-    /// Holds where both do. The other is a mask or a tensor of booleans.
+    /// Returns true where both are true. `other` is a mask or a tensor of booleans.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the masks are of two tapes.
+    /// If the shapes do not broadcast, or the masks are on different tapes.
     #[track_caller]
     pub fn and(self, other: impl IntoMask<'t, T>) -> Self {
         self.logic("and", Binary::Mul, other)
     }
 
-    /// Holds where at least one of the two does. The other is a mask or a tensor of booleans.
+    /// Returns true where at least one of the two is true. `other` is a mask or a tensor of booleans.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the masks are of two tapes.
+    /// If the shapes do not broadcast, or the masks are on different tapes.
     #[track_caller]
     pub fn or(self, other: impl IntoMask<'t, T>) -> Self {
         self.logic("or", Binary::Maximum, other)
     }
 
-    /// Holds where just one of the two does. The other is a mask or a tensor of booleans.
+    /// Returns true where exactly one of the two is true. `other` is a mask or a tensor of booleans.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or the masks are of two tapes.
+    /// If the shapes do not broadcast, or the masks are on different tapes.
     #[track_caller]
     pub fn xor(self, other: impl IntoMask<'t, T>) -> Self {
         self.logic("xor", Binary::Ne, other)
     }
 
-    /// Holds where `self` does not.
+    /// Returns true where `self` is false.
     #[inline]
     #[track_caller]
     pub fn not(self) -> Self {
@@ -189,10 +191,10 @@ impl<'t, T: Float> ops::Not for Mask<'t, T> {
     }
 }
 
-/// Reductions, and the mask as numbers.
+/// Reductions, and conversion to numbers.
 impl<'t, T: Float> Mask<'t, T> {
-    /// Whether at least one element over these axes holds; all axes if none is named. Of nothing:
-    /// false.
+    /// Returns whether at least one element is true, over these axes or, if `axes` is empty, over all.
+    /// The result is false for an empty axis.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -204,33 +206,34 @@ impl<'t, T: Float> Mask<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn any(self, axes: &[isize], keepdim: bool) -> Self {
         self.tally("any", axes);
         self.numbers().sum(axes, keepdim).ne(0)
     }
 
-    /// Whether every element over these axes holds; all axes if none is named. Of nothing: true.
+    /// Returns whether every element is true, over these axes or, if `axes` is empty, over all. The
+    /// result is true for an empty axis.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn all(self, axes: &[isize], keepdim: bool) -> Self {
         self.tally("all", axes);
-        // A sum of ones and zeros is 0 only if all are, however it is rounded.
+        // A sum of ones and zeros is 0 only if all terms are 0, whatever the rounding.
         self.not().numbers().sum(axes, keepdim).eq(0)
     }
 
-    /// Refuses axes that are not there, in the name of the method.
+    /// Refuses axes that do not exist, with the name of the method in the message.
     #[track_caller]
     fn tally(self, name: &str, axes: &[isize]) {
         self.numbers().fits(shapes::reduce(name, &self.shape(), axes));
     }
 
-    /// The numbers 1, where the mask holds, and 0, as a variable. Its derivative is zero.
+    /// Returns a variable that is 1 where the mask is true and 0 elsewhere. Its derivative is zero.
     ///
-    /// To leave elements out, do not multiply by it (0 · ∞ is NaN): choose by the mask, with
+    /// To leave elements out, do not multiply by this variable (0 · ∞ is NaN): select with
     /// [`Var::where_`] or [`Var::masked_fill`].
     ///
     /// ```
@@ -242,23 +245,23 @@ impl<'t, T: Float> Mask<'t, T> {
     /// ```
     #[track_caller]
     pub fn cast(self) -> Var<'t, T> {
-        // A node of its own, which is a number, and a step of a fused program.
+        // The result needs a node without the flag `MASK`. A shift by 0 can be fused.
         self.numbers().unary(Unary::Shift(0.0))
     }
 }
 
-/// Axes and layouts, as of variables ([`Var`]). Axes may count from the end.
+/// Axes and layouts, as for variables ([`Var`]). Negative axes count from the end.
 impl<'t, T: Float> Mask<'t, T> {
-    /// Repeated to a larger shape.
+    /// Broadcasts to a larger shape, by repeating elements.
     ///
     /// # Panics
-    /// If the shape does not broadcast to the other.
+    /// If the shape of this mask does not broadcast to `shape`.
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Sizes) -> Self {
         self.numbers().broadcast_to(shape).marked()
     }
 
-    /// The same elements under another shape; one size may be -1 and is inferred.
+    /// Returns the same elements in another shape. One size may be -1 and is inferred.
     ///
     /// # Panics
     /// If the numbers of elements differ.
@@ -267,16 +270,16 @@ impl<'t, T: Float> Mask<'t, T> {
         self.numbers().reshape(shape).marked()
     }
 
-    /// The axes from `start` to `end`, both included, as one.
+    /// Merges the axes from `start` to `end`, both included, into one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If an axis does not exist.
     #[track_caller]
     pub fn flatten(self, start: isize, end: isize) -> Self {
         self.numbers().flatten(start, end).marked()
     }
 
-    /// The axes in another order: position i of the result is axis `axes[i]`.
+    /// Permutes the axes: axis i of the result is axis `axes[i]`.
     ///
     /// # Panics
     /// If `axes` does not name every axis once.
@@ -285,55 +288,55 @@ impl<'t, T: Float> Mask<'t, T> {
         self.numbers().permute(axes).marked()
     }
 
-    /// Two axes change places.
+    /// Exchanges two axes.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If an axis does not exist.
     #[track_caller]
     pub fn transpose(self, a: isize, b: isize) -> Self {
         self.numbers().transpose(a, b).marked()
     }
 
-    /// The last two axes change places.
+    /// Exchanges the last two axes.
     ///
     /// # Panics
-    /// With fewer than two axes.
+    /// If there are fewer than two axes.
     #[track_caller]
     pub fn t(self) -> Self {
         self.numbers().t().marked()
     }
 
-    /// Without this axis of size 1.
+    /// Removes an axis of size 1.
     ///
     /// # Panics
-    /// If its size is not 1.
+    /// If the axis does not exist, or its size is not 1.
     #[track_caller]
     pub fn squeeze(self, axis: isize) -> Self {
         self.numbers().squeeze(axis).marked()
     }
 
-    /// With a new axis of size 1 at this position.
+    /// Inserts an axis of size 1 at this position.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the position does not exist.
     #[track_caller]
     pub fn unsqueeze(self, axis: isize) -> Self {
         self.numbers().unsqueeze(axis).marked()
     }
 
-    /// `len` elements from `start` on along an axis.
+    /// Returns the `len` elements from index `start` along an axis.
     ///
     /// # Panics
-    /// If they lie outside.
+    /// If the axis does not exist, or the range is not within it.
     #[track_caller]
     pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
         self.numbers().narrow(axis, start, len).marked()
     }
 
-    /// Elements along an axis as Python's `[start:end:step]`, as [`Var::slice`].
+    /// Returns elements along an axis, as Python's `[start:end:step]` and [`Var::slice`].
     ///
     /// # Panics
-    /// If there is no such axis, or the step is 0.
+    /// If the axis does not exist, or the step is 0.
     #[track_caller]
     pub fn slice(
         self,
@@ -345,29 +348,29 @@ impl<'t, T: Float> Mask<'t, T> {
         self.numbers().slice(axis, start, end, step).marked()
     }
 
-    /// The order along one axis reversed.
+    /// Reverses the order along one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn flip(self, axis: isize) -> Self {
         self.numbers().flip(axis).marked()
     }
 
-    /// Several masks joined along an axis.
+    /// Joins several masks along an axis.
     ///
     /// # Panics
-    /// If there is none, they differ along another axis, or are of two tapes.
+    /// If `parts` is empty, the shapes differ along another axis, or the masks are on different tapes.
     #[track_caller]
     pub fn concat(parts: &[Self], axis: isize) -> Self {
         let parts: SmallVec<[Var<'t, T>; 4]> = parts.iter().map(|part| part.numbers()).collect();
         Var::concat(&parts, axis).marked()
     }
 
-    /// Several masks of equal shape along a new axis.
+    /// Joins several masks of equal shape along a new axis.
     ///
     /// # Panics
-    /// If there is none, their shapes differ, or they are of two tapes.
+    /// If `parts` is empty, the shapes differ, or the masks are on different tapes.
     #[track_caller]
     pub fn stack(parts: &[Self], axis: isize) -> Self {
         let shapes: SmallVec<[Shape; 4]> = parts.iter().map(|part| part.shape()).collect();
@@ -378,19 +381,20 @@ impl<'t, T: Float> Mask<'t, T> {
         Mask::concat(&parts, axis)
     }
 
-    /// The slices of an axis at these positions, in their order: `y[…, i, …] = x[…, index[i], …]`.
+    /// Returns the slices of an axis at these indices, in the order of `index`:
+    /// `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
-    /// If `index` is no vector, or leads outside.
+    /// If `index` is not a vector, or an index is out of range.
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         self.numbers().index_select(axis, index).marked()
     }
 
-    /// One element per entry of `index`, chosen along an axis, as [`Var::gather`].
+    /// Returns one element along an axis for each entry of `index`, as [`Var::gather`].
     ///
     /// # Panics
-    /// If the shapes do not fit, or an index leads outside.
+    /// If the shapes do not fit, or an index is out of range.
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         self.numbers().gather(axis, index).marked()

@@ -1,5 +1,5 @@
-//! Linear maps along one axis. The map lies in a table of the tape, and the op carries its place;
-//! its adjoint is the same op, transposed.
+//! Linear maps along one axis. The operation holds the place of the map in a table of the tape. Its
+//! adjoint is the same operation with `transposed` set.
 
 use super::call::Call;
 use crate::graph::{Op, Var};
@@ -29,8 +29,8 @@ impl MapAxis {
 }
 
 impl<T: Float> Var<'_, T> {
-    /// A linear map of one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries
-    /// (i, weight) of the map's row o.
+    /// Applies a linear map along one axis: `y[…, o, …] = Σ weight·self[…, i, …]` over the entries (i,
+    /// weight) of row o of the map.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -44,7 +44,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or it has another size than the map takes.
+    /// If the axis does not exist, or its size is not the input size of the map.
     #[track_caller]
     pub fn map_axis(self, axis: isize, map: &AxisMap) -> Self {
         let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
@@ -52,11 +52,11 @@ impl<T: Float> Var<'_, T> {
         self.mapped(axis, false, map, shape)
     }
 
-    /// The adjoint of [`map_axis`](Var::map_axis), from the axis the map makes to the axis it
-    /// takes: `y[…, i, …] += weight·self[…, o, …]` for every entry.
+    /// Applies the adjoint of [`map_axis`](Var::map_axis), from the output size of the map to its input
+    /// size: `y[…, i, …] += weight·self[…, o, …]` for every entry.
     ///
     /// # Panics
-    /// If there is no such axis, or it has another size than the map makes.
+    /// If the axis does not exist, or its size is not the output size of the map.
     #[track_caller]
     pub fn map_axis_transposed(self, axis: isize, map: &AxisMap) -> Self {
         let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
@@ -64,7 +64,7 @@ impl<T: Float> Var<'_, T> {
         self.mapped(axis, true, map, shape)
     }
 
-    /// One map after the other.
+    /// Applies the maps one after the other.
     #[track_caller]
     pub(super) fn map_axes(self, maps: &[(isize, AxisMap)]) -> Self {
         let mut x = self;

@@ -1,7 +1,6 @@
-//! The matrix product. Operands are read transposed where a flag says so, or where their strides
-//! say so: there are no transposed copies. The gradient of an operand that is the transpose of
-//! another variable is laid out transposed as well, so that the gradient of that variable is
-//! contiguous.
+//! The matrix product. An operand is read transposed if a flag or its strides say so, without a
+//! transposed copy. If an operand is the transpose of another variable, its gradient is also stored
+//! transposed, so that the gradient of that variable is contiguous.
 
 use super::call::{Call, Cotangents, Reads};
 use super::view::View;
@@ -9,12 +8,12 @@ use crate::graph::{Op, Var};
 use smallvec::smallvec;
 use wengert_tensor::{Float, Tensor, shapes};
 
-/// Both operands have two axes at least, and equal batch axes before them.
+/// Both operands have at least two axes, and their batch axes are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MatMul {
     pub ta: bool,
     pub tb: bool,
-    /// The result lies in memory column by column.
+    /// Whether the result is stored column by column.
     by_columns: bool,
 }
 
@@ -50,14 +49,14 @@ impl MatMul {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// The op itself: shapes fit already.
+    /// Records the operation. The batch axes are equal already.
     #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool, by_columns: bool) -> Self {
         let shape = self.fits(shapes::matmul(&self.shape(), &other.shape(), ta, tb));
         self.tape.apply(Op::MatMul(MatMul { ta, tb, by_columns }), &[self, other], shape)
     }
 
-    /// Whether it was made by exchanging the last two axes of another variable.
+    /// Returns whether this variable was made by exchanging the last two axes of another variable.
     fn is_transpose(self) -> bool {
         let arena = self.tape.arena.borrow();
         match arena.nodes[self.id as usize].op {
@@ -66,8 +65,8 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
-    /// The matrix product, as PyTorch's: of matrices; of batches of them, whose axes before the
-    /// last two broadcast; a vector on the left is a row, on the right a column.
+    /// Returns the matrix product, as PyTorch's `matmul`. Axes before the last two are batch axes and
+    /// broadcast. A vector on the left is a row, and a vector on the right is a column.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -78,23 +77,23 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the inner dimensions differ, or batch axes do not broadcast.
+    /// If the inner dimensions differ, or the batch axes do not broadcast.
     #[track_caller]
     pub fn matmul(self, other: Self) -> Self {
         self.matmul_t(other, false, false)
     }
 
-    /// [`matmul`](Var::matmul) with an operand's last two axes read transposed where its flag says
-    /// so: `x.matmul_t(w, false, true)` is x·wᵀ.
+    /// Returns the matrix product as [`matmul`](Var::matmul), with the last two axes of an operand read
+    /// transposed if its flag `ta` or `tb` is set: `x.matmul_t(w, false, true)` is x·wᵀ.
     ///
     /// # Panics
-    /// If the inner dimensions differ, or batch axes do not broadcast.
+    /// If the inner dimensions differ, or the batch axes do not broadcast.
     #[track_caller]
     pub fn matmul_t(self, other: Self, ta: bool, tb: bool) -> Self {
         self.tape.same_tape("matmul", other.tape);
         let (mut a, mut b, mut ta, mut tb) = (self, other, ta, tb);
         let shape = a.fits(shapes::matmul(&a.shape(), &b.shape(), ta, tb));
-        // A vector becomes a matrix, and the result loses that axis at the end.
+        // A vector becomes a matrix. The last step removes that axis from the result.
         if a.shape().rank() == 1 {
             (a, ta) = (a.unsqueeze(0), false);
         }
@@ -103,7 +102,7 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let (sa, sb) = (a.shape(), b.shape());
         if sa.rank() > 2 && sb.rank() == 2 && !ta {
-            // Batches share the right operand: their rows are rows of one product.
+            // All batches have the same right operand: their rows are the rows of one product.
             a = a.flatten(0, -2);
         } else if sa[..sa.rank() - 2] != sb[..sb.rank() - 2] {
             let batch =

@@ -1,37 +1,40 @@
-//! The rule book: a file per family of operations. In each stand side by side the operations, their
-//! shape rules, the calls of their kernels, their derivative rules, what those read, and the domains on which
-//! they are checked.
+//! The operations, in one file per family. Each file holds the operations of the family, their shape
+//! rules, the calls of their kernels, their derivative rules, the values that these rules read, and the
+//! domains on which they are checked.
 //!
 //! # A result is not its operand
-//! Every operation records a node of its own, also where it has nothing to do (the sum over an axis of
-//! size 1, dropout in evaluation): a variable that a user holds is a target of `grad` and means just
-//! itself. Such a node is a reshape to the same shape, which shares the numbers (`Var::same`). Only what
-//! rules and operands use (`broadcast_shape`, `sum_shape`) may hand the operand back.
+//! Every operation records its own node, even if it does nothing (the sum over an axis of size 1,
+//! dropout in evaluation). A user's variable is a target of `grad`, and two variables with one node
+//! would share one gradient. A node that does nothing is a reshape to the same shape, which shares the
+//! memory of its operand (`Var::same`). Only helpers of rules and operands (`broadcast_shape`,
+//! `sum_shape`) may return their operand.
 //!
-//! # The tensor's operation of the same name
-//! gives the same bits. A number beside a variable is rounded once, to the type of the elements, and
-//! divides as itself: `x / c` is not `x * (1 / c)`.
+//! # Agreement with tensors
+//! An operation of variables gives the same bits as the operation of tensors with the same name. A
+//! number that is combined with a variable is rounded once, to the type of the elements. A division by a
+//! number is a division: `x / c` is not `x * (1 / c)`.
 //!
 //! # Where a derivative does not exist
 //! - relu′(0) = abs′(0) = sign′ = 0.
-//! - `clamp_min`, `clamp_max` pass the gradient at the bound itself.
-//! - `maximum`, `minimum`: equal operands get half each. `max`, `min` over axes: equal elements
-//!   share evenly. (Both as in PyTorch.)
-//! - `max_pool1d`, `max_pool2d` and the adaptive ones: of equal elements of a window the first, row
-//!   by row, gets the whole gradient. (As in PyTorch.)
-//! - Comparisons have derivative zero everywhere: a graph ends there.
-//! - aᵇ at a = 0: by b it is 0 for b ≥ 0 (the limit for b > 0), by a at b = 0 it is 0 (a⁰ = 1 is flat).
-//!   (Both as in PyTorch.) Second derivatives are the limits where those are finite; for b ≤ 1 the mixed
-//!   one has none.
-//! - `logsumexp` of nothing but -∞ passes no gradient; at +∞ it is NaN. (PyTorch: NaN for both.)
+//! - `clamp_min` and `clamp_max` pass the gradient at the bound itself.
+//! - `maximum`, `minimum`: equal operands get half of the gradient each. `max`, `min` over axes: equal
+//!   elements share it evenly. (Both as in PyTorch.)
+//! - `max_pool1d`, `max_pool2d` and the adaptive variants: among equal elements of a window, the first
+//!   in row-major order gets the whole gradient. (As in PyTorch.)
+//! - Comparisons have derivative zero everywhere. No gradient flows through them.
+//! - aᵇ at a = 0: the derivative by b is 0 for b ≥ 0 (the limit for b > 0), and the derivative by a is 0
+//!   at b = 0, where a⁰ = 1 is constant. (Both as in PyTorch.) Second derivatives are the limits where
+//!   those are finite. For b ≤ 1 the mixed derivative has no finite limit.
+//! - `logsumexp`: if all elements are -∞, it passes no gradient. An element +∞ gets the gradient NaN.
+//!   (PyTorch: NaN for both.)
 //!
 //! # Gates
-//! Where an operation passes some numbers on and not others, its rule *selects* between the cotangent and
-//! 0 (`Var::gate`); it does not multiply by a mask, since 0 · ∞ is NaN: d √(relu x) at x < 0 is 0. The
-//! comparison that closes a gate is false for NaN, so at NaN a gate is open, and a NaN of the forward
-//! pass is seen in the gradient. Comparisons have no derivative: nothing flows into what closes a gate.
-//! Users meet the same choice: there is no product of a variable and a `Mask`, only `where_` and
-//! `masked_fill`.
+//! An operation such as `relu` passes some elements on and drops others. Its rule *selects* between the
+//! cotangent and 0 (`Var::gate`). It does not multiply by a mask, since 0 · ∞ is NaN: d √(relu x) at x <
+//! 0 is 0. The comparison that closes a gate is false for NaN. At NaN a gate is therefore open, and a
+//! NaN of the forward pass reaches the gradient. No gradient flows into the comparison itself. The
+//! public methods follow the same principle: `where_` and `masked_fill` select, and there is no product
+//! of a variable and a `Mask`.
 //!
 //! | operation | closed where | at NaN | PyTorch at NaN |
 //! |---|---|---|---|
@@ -44,9 +47,9 @@
 //! | `where_`, `masked_fill` | not selected | by the mask: a comparison with NaN is false | by the mask |
 //! | `dropout` | dropped | by the mask | by the mask (a product) |
 //!
-//! The same holds inside a rule. Masking its *value* afterwards does not mask the derivative of the branch
-//! not taken, which is computed all the same: what would be singular gets a safe operand before the
-//! singular function (`pow`), and a gate behind it where its own derivative is infinite.
+//! The same holds inside a rule. Masking the *value* of a branch does not mask its derivative, which is
+//! computed and may be NaN. A rule therefore replaces the operand before a singular function (`pow`),
+//! and adds a gate after a function whose derivative is infinite.
 
 mod assemble;
 mod binary;
@@ -94,7 +97,7 @@ pub(crate) use whole::WholeOp;
 use crate::graph::Op;
 use wengert_tensor::Float;
 
-/// What the rule of `op` reads for the gradient of this argument.
+/// Returns the values that the rule of `op` reads for the gradient of this argument.
 #[inline]
 pub(crate) fn reads(op: Op, arg: usize) -> Reads {
     match op {
@@ -115,7 +118,7 @@ pub(crate) fn reads(op: Op, arg: usize) -> Reads {
     }
 }
 
-/// The cotangents of the wanted arguments. Called once per node.
+/// Returns the cotangents of the wanted arguments. A walk calls it once per node.
 #[inline]
 pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     match op {

@@ -1,5 +1,5 @@
-//! Pooling. A maximum is an element: one kernel finds values and positions, which are two outputs; the
-//! cotangent goes to the positions. An average is a linear map along each axis.
+//! Pooling. The maximum of a window is one of its elements: one kernel returns values and positions as
+//! two outputs, and the cotangent goes to the positions. An average is a linear map along each axis.
 
 use super::call::{Call, Reads};
 use super::index::IndexOp::{Pick, Unpool};
@@ -11,23 +11,23 @@ use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum PoolWindows {
     Sliding(Pool),
-    /// As many as the node's shape says.
+    /// The node's shape gives the number of windows.
     Adaptive,
 }
 
-/// The greatest element of each window, and its position as a second output.
+/// The maximum of each window, and its position as a second output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MaxPool {
-    /// The place of the windows.
+    /// The place of the windows in the tape's table.
     pub windows: u32,
-    /// The place of the positions in the column of whole numbers.
+    /// The place of the positions in the column of integers.
     pub positions: u32,
 }
 
 impl MaxPool {
     pub const READS: Reads = Reads::Y1;
 
-    /// The elements, and their positions if somebody wants them.
+    /// Returns the maxima, and their positions if `positions` is true.
     pub fn eval<T: Float>(
         x: &Tensor<T>,
         windows: PoolWindows,
@@ -48,7 +48,7 @@ impl MaxPool {
         c.gy().indexed(Unpool, c.y_index(1), c.x_shape(0))
     }
 
-    /// The tangent of the elements: that of the operand at their positions.
+    /// Returns the tangent of the maxima: the tangent of the operand at their positions.
     pub fn jvp<'t, T: Float>(t: Var<'t, T>, positions: Index<'t, T>) -> Var<'t, T> {
         t.indexed(Pick, positions, positions.shape())
     }
@@ -56,8 +56,8 @@ impl MaxPool {
 
 /// Pooling over the last axes: `[…, C, H, W]` → `[…, C, H', W']`.
 impl<'t, T: Float> Var<'t, T> {
-    /// The greatest element of each window of an image. Padding is -∞ and never the result; NaN
-    /// counts as the greatest; of equal elements the first gets the gradient.
+    /// Returns the maximum of each window of an image. Padding counts as -∞ and is never the result. NaN
+    /// counts as the maximum. Among equal elements the first gets the gradient.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -71,38 +71,38 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, or if the windows do not fit: see [`Pool`].
+    /// If there are fewer than three axes, or the windows do not fit: see [`Pool`].
     #[track_caller]
     pub fn max_pool2d(self, pool: &Pool) -> Self {
         self.max_pool2d_with_indices(pool).0
     }
 
-    /// [`max_pool2d`](Var::max_pool2d), and the position of each result in its image, counted row
-    /// by row: what [`max_unpool2d`](Var::max_unpool2d) takes.
+    /// Returns the result of [`max_pool2d`](Var::max_pool2d), and the position of each maximum in its
+    /// image. Positions count row by row, as [`max_unpool2d`](Var::max_unpool2d) expects them.
     ///
     /// # Panics
-    /// As [`max_pool2d`](Var::max_pool2d).
+    /// Under the conditions of [`max_pool2d`](Var::max_pool2d).
     #[track_caller]
     pub fn max_pool2d_with_indices(self, pool: &Pool) -> (Self, Index<'t, T>) {
         let shape = self.fits(shapes::pool2d("max_pool2d", &self.shape(), pool));
         self.pooled(PoolWindows::Sliding(*pool), shape)
     }
 
-    /// The greatest elements of so many windows that together cover each image: window o of m goes
-    /// from ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
+    /// Returns the maxima of windows that together cover each image, `size` windows per axis. Of m
+    /// windows along an axis of size n, window o covers ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉.
     ///
     /// # Panics
-    /// With fewer than three axes, or if height or width is 0.
+    /// If there are fewer than three axes, or height or width is 0.
     #[track_caller]
     pub fn adaptive_max_pool2d(self, size: impl Into<Pair>) -> Self {
         self.adaptive_max_pool2d_with_indices(size).0
     }
 
-    /// [`adaptive_max_pool2d`](Var::adaptive_max_pool2d), and the position of each result in its
-    /// image, counted row by row.
+    /// Returns the result of [`adaptive_max_pool2d`](Var::adaptive_max_pool2d), and the position of each
+    /// maximum in its image, counted row by row.
     ///
     /// # Panics
-    /// As [`adaptive_max_pool2d`](Var::adaptive_max_pool2d).
+    /// Under the conditions of [`adaptive_max_pool2d`](Var::adaptive_max_pool2d).
     #[track_caller]
     pub fn adaptive_max_pool2d_with_indices(self, size: impl Into<Pair>) -> (Self, Index<'t, T>) {
         let size = size.into().0;
@@ -123,8 +123,9 @@ impl<'t, T: Float> Var<'t, T> {
         (outputs[0], Index { tape: self.tape, id: outputs[1].id })
     }
 
-    /// Images of zeros of this size, to which each element is added at its position: with the
-    /// indices of [`max_pool2d_with_indices`](Var::max_pool2d_with_indices) its partial inverse.
+    /// Returns images of zeros of this size, with each element added at its position. With the indices
+    /// of [`max_pool2d_with_indices`](Var::max_pool2d_with_indices) it is the partial inverse of that
+    /// function.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -136,7 +137,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the index has another shape, or a number is negative or leads outside.
+    /// If the shape of the index differs, or a position is negative or outside the image.
     #[track_caller]
     pub fn max_unpool2d(self, index: impl IntoIndex<'t, T>, size: impl Into<Pair>) -> Self {
         let index = index.into_index(self.tape);
@@ -145,18 +146,18 @@ impl<'t, T: Float> Var<'t, T> {
         self.indexed(Unpool, index, shape)
     }
 
-    /// The greatest element of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second
-    /// number of each pair of the pool.
+    /// Returns the maximum of each window of a signal: `[…, C, L]` → `[…, C, L']`. The second number of
+    /// each pair of the pool applies.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the windows do not fit: see [`Pool`].
+    /// If there are fewer than two axes, or the windows do not fit: see [`Pool`].
     #[track_caller]
     pub fn max_pool1d(self, pool: &Pool) -> Self {
         self.fits(shapes::pool1d("max_pool1d", &self.shape(), pool));
         self.unsqueeze(-2).max_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
-    /// The mean of each window of an image.
+    /// Returns the mean of each window of an image.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -169,7 +170,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, if the pool has a dilation, or its windows do not fit: see
+    /// If there are fewer than three axes, the pool has a dilation, or its windows do not fit: see
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool2d(self, pool: &Pool) -> Self {
@@ -177,11 +178,11 @@ impl<'t, T: Float> Var<'t, T> {
         self.map_axes(&maps)
     }
 
-    /// The mean of each window of a signal: `[…, C, L]` → `[…, C, L']`, by the second number of
-    /// each pair of the pool.
+    /// Returns the mean of each window of a signal: `[…, C, L]` → `[…, C, L']`. The second number of
+    /// each pair of the pool applies.
     ///
     /// # Panics
-    /// With fewer than two axes, if the pool has a dilation, or its windows do not fit: see
+    /// If there are fewer than two axes, the pool has a dilation, or its windows do not fit: see
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool1d(self, pool: &Pool) -> Self {
@@ -190,8 +191,9 @@ impl<'t, T: Float> Var<'t, T> {
         self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
     }
 
-    /// The means of so many windows that together cover each image: window o of m goes from
-    /// ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With size 1, the mean of the image.
+    /// Returns the means of windows that together cover each image, `size` windows per axis. Of m
+    /// windows along an axis of size n, window o covers ⌊o·n/m⌋ to ⌈(o + 1)·n/m⌉. With size 1 the result
+    /// is the mean of the image.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -202,7 +204,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, or if height or width is 0.
+    /// If there are fewer than three axes, or height or width is 0.
     #[track_caller]
     pub fn adaptive_avg_pool2d(self, size: impl Into<Pair>) -> Self {
         let (op, size) = ("adaptive_avg_pool2d", size.into().0);
@@ -213,21 +215,22 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
-    /// The means of so many windows that together cover each signal: `[…, C, L]` → `[…, C, size]`.
+    /// Returns the means of `size` windows that together cover each signal:
+    /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the last is empty.
+    /// If there are fewer than two axes, or the last axis is empty.
     #[track_caller]
     pub fn adaptive_avg_pool1d(self, size: usize) -> Self {
         self.fits(shapes::adaptive_pool1d("adaptive_avg_pool1d", &self.shape(), size));
         self.unsqueeze(-2).adaptive_avg_pool2d([1, size]).squeeze(-2)
     }
 
-    /// The greatest elements of so many windows that together cover each signal:
+    /// Returns the maxima of `size` windows that together cover each signal:
     /// `[…, C, L]` → `[…, C, size]`.
     ///
     /// # Panics
-    /// With fewer than two axes, or if the last is empty.
+    /// If there are fewer than two axes, or the last axis is empty.
     #[track_caller]
     pub fn adaptive_max_pool1d(self, size: usize) -> Self {
         self.fits(shapes::adaptive_pool1d("adaptive_max_pool1d", &self.shape(), size));

@@ -1,5 +1,5 @@
-//! Random operations. They carry their place in the run's random numbers, so they are pure: the
-//! same node gives the same numbers whenever it is computed.
+//! Random operations. They are pure: each holds the number of its random stream, so a node always gives
+//! the same values when it is computed again.
 
 use super::call::Call;
 use crate::graph::{Mode, Op, Tape, Var};
@@ -7,11 +7,11 @@ use wengert_tensor::{Float, Philox, Program, Sizes, Tensor, keep_mask};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Random {
-    /// Linear in its operand, and its own adjoint.
+    /// Dropout is linear in its operand and is its own adjoint.
     Dropout { p: Probability, stream: u32 },
 }
 
-/// Random numbers of no operand.
+/// Random numbers without an operand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Draw {
     pub from: Distribution,
@@ -36,7 +36,7 @@ impl Draw {
     }
 }
 
-/// An `f64` in two halves, so that an op stays as small as it is.
+/// An `f64` as two `u32`: an aligned `f64` would make `Op` larger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Probability([u32; 2]);
 
@@ -56,7 +56,7 @@ impl Random {
         let Random::Dropout { p, stream } = self;
         let (shape, keep) = (x.shape(), 1.0 - p.get());
         let mask = keep_mask::<T>(&shape, key, u64::from(stream), keep);
-        // Selected, not multiplied: an infinity that is dropped is zero, too.
+        // Dropped elements are selected, not multiplied by 0, so that a dropped infinity becomes 0.
         let kept = Program::new(|[mask, x]| [mask.indicator_eq(0.0).gate(x / keep)]);
         kept.map(&[&mask, x], &shape)
     }
@@ -68,8 +68,8 @@ impl Random {
 }
 
 impl<T: Float> Tape<T> {
-    /// Independent random numbers, uniform in [0, 1), in training and in evaluation: a node of the
-    /// tape, whose numbers are a function of the tape's key and of how many draws came before it.
+    /// Returns independent random numbers, uniform in [0, 1), in training and in evaluation. The values
+    /// depend only on the tape's key and on how many random operations the tape recorded before.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -80,17 +80,18 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// On a tape without random numbers: see [`Tape::train`]; and in the rule of an operation.
+    /// If the tape has no random numbers (see [`Tape::train`]), or in the rule of an operation.
     #[track_caller]
     pub fn rand(&self, shape: impl Sizes) -> Var<'_, T> {
         self.draw("rand", shape, Distribution::Uniform)
     }
 
-    /// Independent random numbers of the standard normal distribution, as [`rand`](Tape::rand): noise of
-    /// a generator, say, or of a variational autoencoder, `mean + std * tape.randn(&mean.shape())`.
+    /// Returns independent random numbers of the standard normal distribution, as [`rand`](Tape::rand)
+    /// does for the uniform distribution. They serve, for example, as the noise of a generator, or of a
+    /// variational autoencoder: `mean + std * tape.randn(&mean.shape())`.
     ///
     /// # Panics
-    /// As [`rand`](Tape::rand).
+    /// Under the conditions of [`rand`](Tape::rand).
     #[track_caller]
     pub fn randn(&self, shape: impl Sizes) -> Var<'_, T> {
         self.draw("randn", shape, Distribution::Normal)
@@ -105,13 +106,14 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Var<'_, T> {
-    /// On a tape in training mode, each element is zero with probability `p` and otherwise divided
-    /// by 1 - p, so that the expected value stays; in evaluation mode it stays.
-    /// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, 2014.)
+    /// Sets elements to zero at random on a tape in training mode. Each element is zero with probability
+    /// `p` and is otherwise divided by 1 - p, so that its expected value does not change. In evaluation
+    /// mode the result equals the input. (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov,
+    /// 2014.)
     ///
     /// # Panics
-    /// If `p` is not within 0 to 1, or the tape has no mode ([`Tape::train`](crate::Tape::train) or
-    /// [`Tape::eval`](crate::Tape::eval)), whatever `p` is.
+    /// If `p` is not between 0 and 1, or if the tape has no mode, for every `p` (use
+    /// [`Tape::train`](crate::Tape::train) or [`Tape::eval`](crate::Tape::eval)).
     #[track_caller]
     pub fn dropout(self, p: f64) -> Self {
         assert!((0.0..=1.0).contains(&p), "dropout: p is a probability, this is {p}");

@@ -1,4 +1,4 @@
-//! Reductions. The op reduces to a shape (that of its node); which axes went is read from it.
+//! Reductions. The node's shape is the shape of the result. The reduced axes follow from it.
 
 use super::call::{Call, Reads};
 use crate::graph::{Op, Var};
@@ -6,7 +6,7 @@ use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reduce {
-    /// The adjoint of broadcasting.
+    /// The sum: the adjoint of broadcasting.
     Sum,
     Max,
     Min,
@@ -35,15 +35,17 @@ impl Reduce {
         match self {
             Reduce::Sum => gy.broadcast_shape(shape),
             Reduce::Max | Reduce::Min => {
-                // Equal elements share the gradient evenly; where the result is NaN, the NaNs do:
-                // x ≠ y and not x ≠ x shuts the others out.
+                // Equal elements share the gradient evenly. Where the result is NaN, the NaNs among the
+                // elements share it. `others` marks the elements without a share: x ≠ y and x is not
+                // NaN.
                 let (x, y) = (c.x(0), c.y(0));
                 let others = x.ne(y).and_not(x.ne(x));
                 let count = others.not().numbers().sum_shape(y.shape());
                 others.gate(gy / count)
             }
             Reduce::LogSumExp => {
-                // Where all elements are -∞ the sum is of zeros: x itself, not x + ∞, is in the exponent.
+                // If all elements are -∞, so is y. Then y is replaced by 0: the factor is e^x = 0
+                // instead of NaN.
                 let y = c.y(0);
                 let y = y.eq(f64::NEG_INFINITY).gate(y);
                 gy * (c.x(0) - y).exp()
@@ -52,10 +54,10 @@ impl Reduce {
     }
 }
 
-/// Reductions. An empty list of axes means all; axes may count from the end; with `keepdim` the
-/// reduced axes stay, with size 1.
+/// Reductions. An empty list of axes means all axes. Negative axes count from the end. With `keepdim`
+/// the reduced axes are kept with size 1.
 impl<T: Float> Var<'_, T> {
-    /// The reduction, and how many elements became one.
+    /// Returns the reduction, and the number of elements that each result combines.
     #[track_caller]
     fn reduce(self, op: Reduce, axes: &[isize], keepdim: bool, name: &str) -> (Self, usize) {
         let shape = self.shape();
@@ -72,61 +74,62 @@ impl<T: Float> Var<'_, T> {
         (reduced.apart_from(self), count)
     }
 
-    /// The sum over axes.
+    /// Returns the sum over axes.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn sum(self, axes: &[isize], keepdim: bool) -> Self {
         self.reduce(Reduce::Sum, axes, keepdim, "sum").0
     }
 
-    /// The sum of all elements: a scalar.
+    /// Returns the sum of all elements, as a scalar.
     #[inline]
     #[track_caller]
     pub fn sum_all(self) -> Self {
         self.sum_shape(Shape::new(&[])).apart_from(self)
     }
 
-    /// The mean over axes.
+    /// Returns the mean over axes.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn mean(self, axes: &[isize], keepdim: bool) -> Self {
         let (sum, count) = self.reduce(Reduce::Sum, axes, keepdim, "mean");
         sum / count as f64
     }
 
-    /// The mean of all elements: a scalar.
+    /// Returns the mean of all elements, as a scalar.
     #[track_caller]
     pub fn mean_all(self) -> Self {
         self.sum_shape(Shape::new(&[])) / self.shape().numel() as f64
     }
 
-    /// The greatest element over axes. Equal ones share the gradient evenly.
+    /// Returns the maximum over axes. Equal maxima share the gradient evenly.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or an axis is empty.
+    /// If an axis does not exist, is named twice, or is empty.
     #[track_caller]
     pub fn max(self, axes: &[isize], keepdim: bool) -> Self {
         self.reduce(Reduce::Max, axes, keepdim, "max").0
     }
 
-    /// The least element over axes. Equal ones share the gradient evenly.
+    /// Returns the minimum over axes. Equal minima share the gradient evenly.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or an axis is empty.
+    /// If an axis does not exist, is named twice, or is empty.
     #[track_caller]
     pub fn min(self, axes: &[isize], keepdim: bool) -> Self {
         self.reduce(Reduce::Min, axes, keepdim, "min").0
     }
 
-    /// The variance over axes, Σ(x - mean)² / (n - correction). A correction of 1 (Bessel's)
-    /// estimates the variance of a population from a sample, 0 gives that of the numbers at hand.
+    /// Returns the variance over axes, Σ(x - mean)² / (n - correction). `correction` = 1 (Bessel's
+    /// correction) estimates the variance of a population from a sample. `correction` = 0 gives the
+    /// variance of the elements themselves.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn var(self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         self.fits(shapes::reduce("var", &self.shape(), axes));
@@ -135,19 +138,19 @@ impl<T: Float> Var<'_, T> {
         sum / count.saturating_sub(correction) as f64
     }
 
-    /// ln Σ eˣ over axes, without overflow.
+    /// Returns ln Σ eˣ over axes, computed without overflow.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn logsumexp(self, axes: &[isize], keepdim: bool) -> Self {
         self.reduce(Reduce::LogSumExp, axes, keepdim, "logsumexp").0
     }
 
-    /// Sums to a smaller shape: the adjoint of [`broadcast_to`](Var::broadcast_to).
+    /// Sums to a smaller shape. This is the adjoint of [`broadcast_to`](Var::broadcast_to).
     ///
     /// # Panics
-    /// If `shape` does not broadcast to this one's.
+    /// If `shape` does not broadcast to the shape of this variable.
     #[inline]
     #[track_caller]
     pub fn sum_to(self, shape: impl Sizes) -> Self {
@@ -156,8 +159,8 @@ impl<T: Float> Var<'_, T> {
         self.sum_shape(shape).apart_from(self)
     }
 
-    /// Summed to a smaller shape that fits; itself if the shape is its own. For rules, not for
-    /// results.
+    /// Sums to a smaller shape, which the caller has checked. Returns the operand itself if the shapes
+    /// are equal. For rules, not for results.
     #[inline]
     #[track_caller]
     pub(crate) fn sum_shape(self, shape: Shape) -> Self {

@@ -1,13 +1,13 @@
-//! Images with borders of their own, in another size, or as columns of windows. All of them are
-//! linear maps along axes and other orders of the numbers, so there is no rule here.
+//! Padding modes, interpolation, and windows as columns. All are composed of linear maps along axes and
+//! views, so no derivative rules are needed here.
 
 use crate::graph::Var;
 use wengert_tensor::maps::{Windows, border_maps, interpolation_maps};
 use wengert_tensor::{Conv, Float, Interpolate, PadMode, Pair};
 
-/// Images in another size.
+/// Padding, interpolation, and windows as columns.
 impl<T: Float> Var<'_, T> {
-    /// Each axis extended by (before, after) elements, which `mode` takes from the axis itself.
+    /// Pads each axis with `(before, after)` elements, which `mode` takes from the axis itself.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -20,8 +20,9 @@ impl<T: Float> Var<'_, T> {
     /// ```
     ///
     /// # Panics
-    /// If there is not one pair per axis, or an axis has not enough elements: reflection gives at
-    /// most one less than its size, a circle its size, replication of nothing nothing.
+    /// If there is not one pair per axis, or an axis has too few elements. Reflection can add at most
+    /// one element less than the size of the axis, circular padding at most the size, and replication
+    /// cannot extend an empty axis.
     #[track_caller]
     pub fn pad_mode(self, padding: &[(usize, usize)], mode: PadMode) -> Self {
         match mode {
@@ -30,8 +31,7 @@ impl<T: Float> Var<'_, T> {
         }
     }
 
-    /// Images `[…, C, H, W]` in another size, by the nearest pixel or by straight lines between
-    /// pixels: see [`Interpolate`].
+    /// Resizes images `[…, C, H, W]`, by nearest-neighbour or linear interpolation: see [`Interpolate`].
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -44,17 +44,18 @@ impl<T: Float> Var<'_, T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, if height or width is 0 or would be.
+    /// If there are fewer than three axes, or if height or width is 0 before or after resizing.
     #[track_caller]
     pub fn interpolate(self, how: &Interpolate) -> Self {
         self.map_axes(&self.fits(interpolation_maps(&self.shape(), how)))
     }
 
-    /// The windows of images `[…, C, H, W]` as columns ("im2col"): `[…, C·kh·kw, H'·W']`, with a
-    /// row for each channel and place of the window, a column for each window. Beyond the image are
-    /// zeros. The adjoint is [`fold`](Var::fold).
+    /// Returns the windows of images `[…, C, H, W]` as columns ("im2col"): `[…, C·kh·kw, H'·W']`, with a
+    /// row for each channel and kernel position, and a column for each window. Elements outside the
+    /// image are zero. The adjoint is [`fold`](Var::fold).
     ///
-    /// A convolution is a matrix product with it (but needs less memory when asked for as such):
+    /// A convolution is a matrix product with this matrix, but [`conv2d`](Var::conv2d) needs less
+    /// memory:
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -69,7 +70,8 @@ impl<T: Float> Var<'_, T> {
     /// ```
     ///
     /// # Panics
-    /// With fewer than three axes, more than six, with groups, or if the windows do not fit.
+    /// If there are fewer than three or more than six axes, if `conv` has groups, or if the windows do
+    /// not fit.
     #[track_caller]
     pub fn unfold(self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let windows = self.fits(Windows::of_unfold(&self.shape(), kernel.into().0, conv));
@@ -77,8 +79,8 @@ impl<T: Float> Var<'_, T> {
         apart.permute(&windows.order).reshape(&windows.out[..])
     }
 
-    /// Images of this size as sums of windows: each element of `[…, C·kh·kw, H'·W']` is added where
-    /// [`unfold`](Var::unfold) would have taken it from, and what lies beyond the image is dropped.
+    /// Returns images of this size as sums of windows. Each element of `[…, C·kh·kw, H'·W']` is added at
+    /// the pixel from which [`unfold`](Var::unfold) reads it. Elements outside the image are dropped.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -90,7 +92,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     ///
     /// # Panics
-    /// If these are not the windows of images of this size.
+    /// If the shape is not that of windows of images of this size.
     #[track_caller]
     pub fn fold(self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);

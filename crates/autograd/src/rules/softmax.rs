@@ -1,11 +1,11 @@
-//! The logarithm of softmax. An op of its own, not x - logsumexp(x): beside large inputs that
-//! difference loses the digits that matter, and this rule reads the output alone.
+//! The logarithm of softmax. It is an operation of its own, because x - logsumexp(x) loses digits for
+//! large inputs. Its rule reads only the output.
 
 use super::call::{Call, Reads};
 use crate::graph::{Op, Var};
 use wengert_tensor::{Float, Tensor, shapes};
 
-/// Along this axis.
+/// The logarithm of softmax along this axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LogSoftmax {
     pub axis: u8,
@@ -25,10 +25,10 @@ impl LogSoftmax {
 }
 
 impl<T: Float> Var<'_, T> {
-    /// ln (eˣ / Σ eˣ) along an axis, exact for inputs of any size.
+    /// Returns ln (eˣ / Σ eˣ) along an axis, exact for inputs of any size.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Self {
         let shape = self.shape();
@@ -36,10 +36,10 @@ impl<T: Float> Var<'_, T> {
         self.tape.apply(Op::LogSoftmax(LogSoftmax { axis }), &[self], shape)
     }
 
-    /// eˣ / Σ eˣ along an axis, exact for inputs of any size.
+    /// Returns eˣ / Σ eˣ along an axis, exact for inputs of any size.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
         self.fits(shapes::axis("softmax", axis, &self.shape()));

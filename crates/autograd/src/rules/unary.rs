@@ -8,12 +8,12 @@ use Unary::{
 };
 use wengert_tensor::{Float, Opcode, Unary};
 
-/// Whether the derivative is not zero everywhere.
+/// Returns whether the derivative can differ from zero.
 pub(crate) fn is_differentiable(op: Unary) -> bool {
     !matches!(op, Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_))
 }
 
-/// What the rule reads.
+/// Returns the values that the rule reads.
 pub(super) fn reads(op: Unary) -> Reads {
     match op {
         Abs | Ln | Sin | Cos | Softplus | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => {
@@ -26,7 +26,7 @@ pub(super) fn reads(op: Unary) -> Reads {
     }
 }
 
-/// The derivative rules.
+/// Returns the cotangent of the operand.
 #[inline]
 pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
     let (gy, x, y) = (c.gy(), c.x(0), c.y(0));
@@ -48,9 +48,9 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
         Shift(_) => gy,
         DivScalar(k) => gy / k,
         ScalarDiv(_) => -gy * y / x,
-        // x⁰ is constant, also at 0, where 0 · x⁻¹ would not be a number.
+        // x⁰ is constant, also at 0, where the formula would give 0 · x⁻¹ = NaN.
         Powi(0) | Powf(0.0) => zero(),
-        // A power of 1 would be computed as one.
+        // Avoids a power with exponent 1.
         Powi(2) => 2.0 * gy * x,
         Powi(i32::MIN) => f64::from(i32::MIN) * gy * x.powf(f64::from(i32::MIN) - 1.0),
         Powi(n) => f64::from(n) * gy * x.powi(n - 1),
@@ -63,7 +63,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $Op:ident $(($n:tt))? as $method:ident $(($c:ident: $C:ty))?;)*) => {
-        /// Functions of each element.
+        /// Elementwise functions.
         impl<T: Float> Var<'_, T> { $(
             $(#[$doc])*
             #[inline]
@@ -75,44 +75,44 @@ macro_rules! methods {
     };
 }
 methods! {
-    /// |x|
+    /// Returns |x|, elementwise.
     Abs as abs;
-    /// -1, 0 or 1. Derivative zero.
+    /// Returns the sign of x: -1, 0 or 1. Its derivative is zero.
     Sign as sign;
-    /// eˣ
+    /// Returns eˣ.
     Exp as exp;
-    /// Natural logarithm.
+    /// Returns the natural logarithm.
     Ln as ln;
-    /// √x
+    /// Returns √x.
     Sqrt as sqrt;
-    /// 1 / x
+    /// Returns 1 / x.
     Recip as recip;
-    /// Sine of radians.
+    /// Returns the sine of an angle in radians.
     Sin as sin;
-    /// Cosine of radians.
+    /// Returns the cosine of an angle in radians.
     Cos as cos;
-    /// Hyperbolic tangent.
+    /// Returns the hyperbolic tangent.
     Tanh as tanh;
-    /// The logistic function, 1 / (1 + e⁻ˣ).
+    /// Returns the logistic function, 1 / (1 + e⁻ˣ).
     Sigmoid as sigmoid;
-    /// ln(1 + eˣ), without overflow.
+    /// Returns ln(1 + eˣ), computed without overflow.
     Softplus as softplus;
-    /// max(x, 0)
+    /// Returns max(x, 0).
     Relu as relu;
-    /// xⁿ
+    /// Returns xⁿ.
     Powi as powi(n: i32);
-    /// xᵖ; NaN for negative x unless p is whole.
+    /// Returns xᵖ. The result is NaN for negative x unless p is an integer.
     Powf as powf(p: f64);
-    /// x²
+    /// Returns x².
     Powi(2) as square;
-    /// max(x, k)
+    /// Returns max(x, k).
     ClampMin as clamp_min(k: f64);
-    /// min(x, k)
+    /// Returns min(x, k).
     ClampMax as clamp_max(k: f64);
 }
 
 impl<T: Float> Var<'_, T> {
-    /// min(max(x, low), high)
+    /// Returns min(max(x, low), high).
     ///
     /// # Panics
     /// If `low > high`.
@@ -130,8 +130,8 @@ impl<T: Float> Var<'_, T> {
     }
 }
 
-/// Where each derivative is checked: where it is large, and away from kinks by more than the
-/// stencil reaches. `None` where it is zero everywhere.
+/// The intervals on which each derivative is checked: the derivative is large there, and kinks are
+/// farther away than the finite differences reach. `None` if the derivative is zero everywhere.
 #[cfg(test)]
 pub(super) fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
     let apart = |k: f64| vec![(k - 1.5, k - 0.2), (k + 0.2, k + 1.5)];

@@ -1,24 +1,25 @@
-//! Other ways to lay the same numbers out, and their adjoints. All are linear and read nothing but
-//! shapes; the family is closed under vjp: broadcast ↔ sum, slice ↔ unslice, concat ↔ slice.
+//! Views: other arrangements of the same elements, and their adjoints. All are linear, and their rules
+//! read only shapes. The family is closed under vjp, except that the adjoint of a broadcast is a sum:
+//! slice ↔ unslice, concat ↔ slice.
 
 use super::call::{Call, Cotangents};
 use crate::graph::{Given, Op, Operand, Var};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
-/// Target shapes are those of the node.
+/// The shape of the node is the target shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum View {
     BroadcastTo,
     Reshape,
     Permute(Order),
-    /// Elements `start, start + step, …` along one axis; how many, the shape says.
+    /// Elements `start, start + step, …` along one axis. The node's shape gives their number.
     Slice {
         axis: u8,
         start: u32,
         step: i32,
     },
-    /// Zeros with the operand's elements at these places: the adjoint of `Slice`.
+    /// Zeros with the operand's elements at these positions: the adjoint of `Slice`.
     Unslice {
         axis: u8,
         start: u32,
@@ -29,7 +30,7 @@ pub(crate) enum View {
     },
 }
 
-/// Position i of the result shows axis `self.0[i]` of the operand.
+/// Axis i of the result is axis `self.0[i]` of the operand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Order([u8; wengert_tensor::MAX_RANK]);
 
@@ -42,7 +43,7 @@ impl Order {
         inverse
     }
 
-    /// The axis of the operand that an axis of the result shows.
+    /// Returns the axis of the operand that becomes this axis of the result.
     pub fn shown_by(self, axis: u8) -> u8 {
         self.0[axis as usize]
     }
@@ -51,7 +52,7 @@ impl Order {
         self.0[..rank].iter().map(|&axis| axis as isize).collect()
     }
 
-    /// Whether only the last two axes change places.
+    /// Returns whether the order exchanges the last two axes and changes nothing else.
     pub fn swaps_last_two(self, rank: usize) -> bool {
         let at = |i: usize| self.0[i] as usize;
         rank >= 2
@@ -100,7 +101,7 @@ impl View {
     }
 }
 
-/// Axes and layouts. Axes may count from the end.
+/// Axes and layouts. Negative axes count from the end.
 impl<'t, T: Float> Var<'t, T> {
     #[inline]
     #[track_caller]
@@ -108,38 +109,38 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.apply(Op::View(view), &[self], shape)
     }
 
-    /// A node of its own with the same value, which shares the numbers: what an operation records
-    /// that has nothing to do. Returned as it is, the operand would be two variables in one, and the
-    /// gradient by either that by both.
+    /// Returns a new node with the same value and shared memory. Operations that do nothing record such
+    /// a node. If they returned the operand, two of the user's variables would be one node, and the
+    /// gradients by both would be added.
     #[inline]
     pub(crate) fn same(self) -> Self {
         self.view(View::Reshape, self.shape())
     }
 
-    /// This result, or a node of its own if it is still the operand.
+    /// Returns this result, or a new node if the result is the operand itself.
     #[inline]
     pub(crate) fn apart_from(self, operand: Self) -> Self {
         if self.is(operand) { self.same() } else { self }
     }
 
-    /// Repeated to a larger shape that fits; itself if the shape is its own. For rules and operands,
-    /// not for results.
+    /// Broadcasts to a larger shape, which the caller has checked. Returns the operand itself if the
+    /// shapes are equal. For rules and operands, not for results.
     #[inline]
     pub(crate) fn broadcast_shape(self, shape: Shape) -> Self {
         if self.shape() == shape { self } else { self.view(View::BroadcastTo, shape) }
     }
 
-    /// The shape rule's answer, or a panic with its text.
+    /// Returns the result of a shape rule, or panics with its message.
     #[inline]
     #[track_caller]
     pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
         self.tape.fits(rule)
     }
 
-    /// Repeated to a larger shape.
+    /// Broadcasts to a larger shape, by repeating elements.
     ///
     /// # Panics
-    /// If the shape does not broadcast to the other.
+    /// If the shape of this variable does not broadcast to `shape`.
     #[inline]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Sizes) -> Self {
@@ -148,7 +149,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.broadcast_shape(shape).apart_from(self)
     }
 
-    /// The same elements under another shape; one size may be -1 and is inferred.
+    /// Returns the same elements in another shape. One size may be -1 and is inferred.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -169,17 +170,17 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Reshape, shape)
     }
 
-    /// The axes from `start` to `end`, both included, as one.
+    /// Merges the axes from `start` to `end`, both included, into one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If an axis does not exist.
     #[track_caller]
     pub fn flatten(self, start: isize, end: isize) -> Self {
         let shape = self.fits(shapes::flatten(&self.shape(), start, end));
         self.view(View::Reshape, shape)
     }
 
-    /// The axes in another order: position i of the result is axis `axes[i]`.
+    /// Permutes the axes: axis i of the result is axis `axes[i]`.
     ///
     /// # Panics
     /// If `axes` does not name every axis once.
@@ -191,10 +192,10 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Permute(Order(order.map(|axis| axis as u8))), permuted)
     }
 
-    /// Two axes change places.
+    /// Exchanges two axes.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If an axis does not exist.
     #[track_caller]
     pub fn transpose(self, a: isize, b: isize) -> Self {
         let shape = self.shape();
@@ -205,49 +206,49 @@ impl<'t, T: Float> Var<'t, T> {
         self.permute(&axes)
     }
 
-    /// The last two axes change places: a matrix transposed.
+    /// Exchanges the last two axes: transposes a matrix.
     ///
     /// # Panics
-    /// With fewer than two axes.
+    /// If there are fewer than two axes.
     #[track_caller]
     pub fn t(self) -> Self {
         self.fits(shapes::t(&self.shape()));
         self.transpose(-2, -1)
     }
 
-    /// Without this axis of size 1.
+    /// Removes an axis of size 1.
     ///
     /// # Panics
-    /// If its size is not 1.
+    /// If the axis does not exist, or its size is not 1.
     #[track_caller]
     pub fn squeeze(self, axis: isize) -> Self {
         let shape = self.fits(shapes::squeeze(&self.shape(), axis));
         self.view(View::Reshape, shape)
     }
 
-    /// With a new axis of size 1 at this position.
+    /// Inserts an axis of size 1 at this position.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the position does not exist.
     #[track_caller]
     pub fn unsqueeze(self, axis: isize) -> Self {
         let shape = self.fits(shapes::unsqueeze(&self.shape(), axis));
         self.view(View::Reshape, shape)
     }
 
-    /// `len` elements from `start` on along an axis.
+    /// Returns the `len` elements from index `start` along an axis.
     ///
     /// # Panics
-    /// If they lie outside.
+    /// If the axis does not exist, or the range is not within it.
     #[track_caller]
     pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
         let (axis, shape) = self.fits(shapes::narrow(&self.shape(), axis, start, len));
         self.steps("narrow", axis, start, 1, shape)
     }
 
-    /// Elements along an axis as Python's `[start:end:step]`: negative bounds count from the end,
-    /// bounds outside are moved to the nearest end, `None` is the end of the axis, a negative step
-    /// walks backwards.
+    /// Returns elements along an axis, as Python's `[start:end:step]`. Negative bounds count from the
+    /// end. Bounds outside the axis are moved to its nearest end. `None` is the end of the axis. A
+    /// negative step reverses the order.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -259,7 +260,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such axis, or the step is 0.
+    /// If the axis does not exist, or the step is 0.
     #[track_caller]
     pub fn slice(
         self,
@@ -275,10 +276,12 @@ impl<'t, T: Float> Var<'t, T> {
         self.steps("slice", axis, start, step, shape.with(axis, len))
     }
 
-    /// The elements at `start`, `start + step`, … along an axis; `shape` is that of the result.
+    /// Returns the elements at `start`, `start + step`, … along an axis. `shape` is the shape of the
+    /// result.
     #[track_caller]
     fn steps(self, op: &str, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
-        // Of at most one element no step is taken: it may be larger than any axis.
+        // With at most one element the step is not used. It is set to 1, because it may be too large for
+        // 32 bits.
         let (start, step) = match shape[axis] {
             0 => (0, 1),
             1 => (start, 1),
@@ -294,7 +297,8 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Slice { axis: axis as u8, start, step }, shape)
     }
 
-    /// Zeros of size `size` along an axis, with these elements from `start` on.
+    /// Returns zeros of size `size` along an axis, with the elements of this variable from index
+    /// `start`.
     #[track_caller]
     fn unslice(self, op: &str, axis: usize, start: usize, size: usize) -> Self {
         let shape = self.shape().with(axis, size);
@@ -308,10 +312,10 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Unslice { axis: axis as u8, start, step: 1 }, shape)
     }
 
-    /// The order along one axis reversed.
+    /// Reverses the order along one axis.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis does not exist.
     #[track_caller]
     pub fn flip(self, axis: isize) -> Self {
         let shape = self.shape();
@@ -319,11 +323,11 @@ impl<'t, T: Float> Var<'t, T> {
         self.steps("flip", axis, shape[axis].saturating_sub(1), -1, shape)
     }
 
-    /// Each axis extended by (before, after) elements of this value, a number or a variable of one
-    /// element.
+    /// Pads each axis with `(before, after)` elements of a value. The value is a number or a variable of
+    /// one element.
     ///
     /// # Panics
-    /// If there is not one pair per axis, or the value has several elements or is of another tape.
+    /// If there is not one pair per axis, or if the value has several elements or is on another tape.
     #[track_caller]
     pub fn pad(self, padding: &[(usize, usize)], value: impl Operand<'t, T>) -> Self {
         let shape = self.shape();
@@ -346,7 +350,7 @@ impl<'t, T: Float> Var<'t, T> {
             if (before, after) == (0, 0) {
                 continue;
             }
-            // Zeros (but not -0) are what unslicing gives; other values are joined on.
+            // `unslice` pads with 0 (but not -0). Other values are concatenated.
             x = if number.is_some_and(|c| c.to_bits() == 0) {
                 x.unslice("pad", axis, before, before + shape[axis] + after)
             } else {
@@ -367,10 +371,11 @@ impl<'t, T: Float> Var<'t, T> {
         x.apart_from(self)
     }
 
-    /// Several variables joined along an axis.
+    /// Joins several variables along an axis.
     ///
     /// # Panics
-    /// If there is none, or they differ along another axis.
+    /// If `parts` is empty, the shapes differ along another axis, or the variables are on different
+    /// tapes.
     #[track_caller]
     pub fn concat(parts: &[Self], axis: isize) -> Self {
         let first = parts.first().expect("concat: no variables given");
@@ -382,10 +387,10 @@ impl<'t, T: Float> Var<'t, T> {
         first.tape.apply(Op::View(View::Concat { axis: axis as u8 }), parts, shape)
     }
 
-    /// Several variables of equal shape along a new axis.
+    /// Joins several variables of equal shape along a new axis.
     ///
     /// # Panics
-    /// If there is none, or their shapes differ.
+    /// If `parts` is empty, the shapes differ, or the variables are on different tapes.
     #[track_caller]
     pub fn stack(parts: &[Self], axis: isize) -> Self {
         let first = parts.first().expect("stack: no variables given");
@@ -395,17 +400,17 @@ impl<'t, T: Float> Var<'t, T> {
         Var::concat(&parts, axis)
     }
 
-    /// Consecutive parts of these sizes along an axis.
+    /// Splits an axis into consecutive parts of these sizes.
     ///
     /// # Panics
-    /// If the sizes do not add up to that of the axis.
+    /// If the sizes do not add up to the size of the axis.
     #[track_caller]
     pub fn split(self, axis: isize, sizes: &[usize]) -> Vec<Self> {
         let shape = self.shape();
         let axis = self.fits(shapes::split(&shape, axis, sizes));
         let mut start = 0;
         let mut parts = Vec::with_capacity(sizes.len());
-        // A loop, not a closure: a panic points at the caller's line.
+        // A loop instead of a closure: a panic then reports the caller's line.
         for &size in sizes {
             parts.push(self.steps("split", axis, start, 1, shape.with(axis, size)));
             start += size;
@@ -413,11 +418,11 @@ impl<'t, T: Float> Var<'t, T> {
         parts
     }
 
-    /// An axis cut into `count` pieces of ⌈size / count⌉ indices. The last piece may be shorter, and
-    /// there may be fewer pieces, as in PyTorch.
+    /// Splits an axis into parts of ⌈size / count⌉ indices. The last part may be smaller, and there may
+    /// be fewer than `count` parts, as in PyTorch.
     ///
     /// # Panics
-    /// If there is no such axis, or `count` is zero.
+    /// If the axis does not exist, or `count` is zero.
     #[track_caller]
     pub fn chunk(self, axis: isize, count: usize) -> Vec<Self> {
         let shape = self.shape();

@@ -1,29 +1,29 @@
-//! Operations whose results are whole numbers: positions, classes, and arithmetic of indices.
+//! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
 use crate::graph::{Index, Op, Tape, Var, place_in};
 use wengert_tensor::{Float, Shape, Tensor, shapes};
 
-/// Where whole numbers come from.
+/// The source of the integers of a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum WholeOp {
-    /// From outside.
+    /// Given by the user.
     Given,
-    /// The position of the greatest element along an axis; the shape of the node says whether the axis
-    /// stays.
+    /// The position of the maximum along an axis. The node's shape tells whether the axis is kept.
     ArgMax { axis: u8 },
-    /// The position of the least element along an axis.
+    /// The position of the minimum along an axis.
     ArgMin { axis: u8 },
-    /// Another index with one more axis, of size 1.
+    /// Another index with an additional axis of size 1.
     Unsqueeze { axis: u8 },
-    /// The classes of samples as an index along an axis; an entry of the tape's table says whose they
-    /// are, and how many there are.
+    /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
+    /// the loss and the number of classes.
     Classes { axis: u8, of: u32 },
-    /// Another index times a number, plus a number: an entry of the tape's table.
+    /// Another index, multiplied by a number, plus a number. An entry of the tape's table holds the two
+    /// numbers.
     Affine { of: u32 },
 }
 
 impl<T: Float> Tape<T> {
-    /// A new node of whole numbers.
+    /// Adds a node of integers.
     #[track_caller]
     fn whole(&self, op: WholeOp, parent: u32, shape: Shape) -> Index<'_, T> {
         let place = {
@@ -36,12 +36,12 @@ impl<T: Float> Tape<T> {
 }
 
 impl<'t, T: Float> Index<'t, T> {
-    /// As the classes of samples, of which there are so many: an index along a new axis of size 1. `loss` is
-    /// the name in the message where a class does not exist. For losses; the check is made when the
-    /// numbers are computed.
+    /// Returns the classes of samples as an index along a new axis of size 1, for losses. `count` is the
+    /// number of classes. `loss` is the name in the message if a class does not exist. Classes are
+    /// checked when the integers are computed.
     ///
     /// # Panics
-    /// If there is no such position, or a class does not exist.
+    /// If the position of the axis does not exist, or a class does not exist.
     #[track_caller]
     pub fn classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
         let shape = self.shape().inserted(axis, 1);
@@ -50,7 +50,8 @@ impl<'t, T: Float> Index<'t, T> {
         self.tape.whole(WholeOp::Classes { axis: axis as u8, of }, self.id, shape)
     }
 
-    /// Each number times `by`, plus `add`: the places of slices of an axis within the axis.
+    /// Returns each number multiplied by `by`, plus `add`: the positions of a slice's elements within
+    /// the axis.
     pub(crate) fn affine(self, by: i64, add: i64) -> Self {
         let of = {
             let table = &mut self.tape.arena.borrow_mut().affine;
@@ -60,10 +61,10 @@ impl<'t, T: Float> Index<'t, T> {
         self.tape.whole(WholeOp::Affine { of }, self.id, self.shape())
     }
 
-    /// With a new axis of size 1 at this position.
+    /// Inserts an axis of size 1 at this position.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// If the position does not exist.
     #[track_caller]
     pub fn unsqueeze(self, axis: isize) -> Self {
         let own = self.shape();
@@ -73,14 +74,14 @@ impl<'t, T: Float> Index<'t, T> {
     }
 }
 
-/// Says which class is out of range, and of which sample.
+/// Refuses a class that is out of range; the message names the class and its sample.
 #[track_caller]
 fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: &Tensor<i64>) {
     let classes = classes.contiguous();
     let all = classes.as_slice().unwrap_or_default();
     let within = |class: &i64| (0..i64::from(count)).contains(class);
     if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
-        // The first axis counts the samples; without it there is only one.
+        // The first axis counts the samples. Without axes there is one sample.
         let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
         tape.sample_error(
             sample,
@@ -92,7 +93,7 @@ fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: 
 }
 
 impl WholeOp {
-    /// From numbers, or from whole numbers.
+    /// Computes the integers, from a tensor of numbers or from another index.
     #[track_caller]
     pub fn eval<T: Float>(
         self,
@@ -121,19 +122,19 @@ impl WholeOp {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// The position of the greatest element along an axis, the first of equal ones.
+    /// Returns the position of the maximum along an axis. Of equal maxima, the first counts.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmax(self, axis: isize, keepdim: bool) -> Index<'t, T> {
         self.position("argmax", axis, keepdim, |axis| WholeOp::ArgMax { axis })
     }
 
-    /// The position of the least element along an axis, the first of equal ones.
+    /// Returns the position of the minimum along an axis. Of equal minima, the first counts.
     ///
     /// # Panics
-    /// If there is no such axis, or it is empty.
+    /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmin(self, axis: isize, keepdim: bool) -> Index<'t, T> {
         self.position("argmin", axis, keepdim, |axis| WholeOp::ArgMin { axis })

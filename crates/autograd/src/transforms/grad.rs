@@ -2,7 +2,7 @@ use super::{Evaluated, Evaluation, Variables, in_place_of};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
-/// The gradient of a scalar function at `x`: ∂f/∂x, in the structure of `x`.
+/// Returns the gradient of a scalar function at `x`: ∂f/∂x, in the structure of `x`.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -16,13 +16,14 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// If the function returns no scalar, there is no variable in `x`, or the variables are of two tapes.
+/// If the function does not return a scalar, `x` contains no variable, or the variables are on different
+/// tapes.
 #[track_caller]
 pub fn grad<'t, T: Float, X: Variables<'t, T>>(f: impl FnOnce(X) -> Var<'t, T>, x: X) -> X {
     value_and_grad(f, x).1
 }
 
-/// A scalar function at `x`, and its gradient there.
+/// Returns the value of a scalar function at `x`, and its gradient there.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -35,7 +36,7 @@ pub fn grad<'t, T: Float, X: Variables<'t, T>>(f: impl FnOnce(X) -> Var<'t, T>, 
 /// ```
 ///
 /// # Panics
-/// As [`grad`].
+/// Under the conditions of [`grad`].
 #[track_caller]
 pub fn value_and_grad<'t, T: Float, X: Variables<'t, T>>(
     f: impl FnOnce(X) -> Var<'t, T>,

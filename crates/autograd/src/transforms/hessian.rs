@@ -2,7 +2,7 @@ use super::{grad, jacobian};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
-/// The second derivatives of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`, of shape `x.shape()` twice.
+/// Returns the Hessian of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`. Its shape is `x.shape()` twice.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -12,12 +12,12 @@ use wengert_tensor::Float;
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
 /// let h = hessian(|x| (x.sum_all() * x.square().sum_all()), x);
 /// assert_eq!(h.shape(), [2, 2]);
-/// // 2·(xᵢ + xⱼ), and 2·Σx more on the diagonal
+/// // 2·(xᵢ + xⱼ), plus 2·Σx on the diagonal
 /// assert_eq!(h.value().to_vec(), [10.0, 6.0, 6.0, 14.0]);
 /// ```
 ///
 /// # Panics
-/// As [`grad`]; and if the result would have more axes than a tensor has.
+/// Under the conditions of [`grad`], or if the Hessian would have more axes than a tensor can have.
 #[track_caller]
 pub fn hessian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,

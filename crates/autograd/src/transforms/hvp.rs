@@ -2,8 +2,8 @@ use super::{Variables, grad, jvp};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
-/// The product of a scalar function's Hessian with a vector, ∂²f/∂x²·v, in the structure of `x`: the
-/// derivative of the gradient along `v`. The Hessian itself is not made.
+/// Returns the product of a scalar function's Hessian and a vector, ∂²f/∂x²·v, in the structure of `x`.
+/// It is the derivative of the gradient along `v`, and the Hessian itself is not computed.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -17,7 +17,7 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// If the vector does not have the shapes of `x`; else as [`grad`].
+/// If the shapes of `v` differ from those of `x`, or under the conditions of [`grad`].
 #[track_caller]
 pub fn hvp<'t, T: Float, X: Variables<'t, T>>(f: impl FnOnce(X) -> Var<'t, T>, x: X, v: X) -> X {
     jvp(|x| grad(f, x), x, v).1

@@ -4,9 +4,9 @@ use crate::graph::Var;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};
 
-/// All derivatives of a function: `j[…i, …j] = ∂fᵢ/∂xⱼ`, of the shape of the result followed by that of
-/// `x`. By passes forwards, one for each element of `x`, or backwards, one for each element of the
-/// result, whichever are fewer.
+/// Returns the Jacobian of a function: `j[…i, …j] = ∂fᵢ/∂xⱼ`. Its shape is the shape of the result
+/// followed by the shape of `x`. It takes one forward pass for each element of `x`, or one backward pass
+/// for each element of the result, whichever number is smaller.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -21,7 +21,7 @@ use wengert_tensor::{Float, Shape};
 /// ```
 ///
 /// # Panics
-/// If the variables are of two tapes, or the result would have more axes than a tensor has.
+/// If the variables are on different tapes, or the Jacobian would have more axes than a tensor can have.
 #[track_caller]
 pub fn jacobian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,

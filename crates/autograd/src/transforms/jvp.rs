@@ -2,9 +2,9 @@ use super::pushforward::Pushforward;
 use super::{Evaluated, Evaluation, Variables, check_like, in_place_of};
 use wengert_tensor::Float;
 
-/// The function at `x`, and its derivative along `t`, the Jacobian-vector product ∂f/∂x·t, in the
-/// structure of the result. One pass forwards along the recorded operations: for a function of few
-/// numbers that returns many it costs less than [`vjp`](super::vjp) for each result.
+/// Returns the function at `x`, and its derivative along `t`: the Jacobian-vector product ∂f/∂x·t, in
+/// the structure of the result. It takes one forward pass over the recorded operations. For a function
+/// with few inputs and many results it costs less than one [`vjp`](super::vjp) per result.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -19,8 +19,8 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// If the direction does not have the shapes of `x`; else as [`grad`](super::grad), but that the
-/// function may return anything.
+/// If the shapes of `t` differ from those of `x`, or under the conditions of [`grad`](super::grad),
+/// except that the result need not be a scalar.
 #[track_caller]
 #[allow(clippy::needless_pass_by_value)] // as `x` is given
 pub fn jvp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(

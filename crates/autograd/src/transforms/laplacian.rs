@@ -3,7 +3,7 @@ use super::{Evaluated, Evaluation, grad, unit_vectors};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
-/// The sum of the pure second derivatives of a scalar function, Σ ∂²f/∂xᵢ²: the trace of its Hessian.
+/// Returns the Laplacian of a scalar function, Σ ∂²f/∂xᵢ²: the trace of its Hessian.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -16,7 +16,7 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// As [`grad`].
+/// Under the conditions of [`grad`].
 #[track_caller]
 pub fn laplacian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,

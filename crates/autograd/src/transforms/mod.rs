@@ -1,28 +1,28 @@
 //! Derivatives of functions of variables, as variables: each can be differentiated again, to any order.
 //!
-//! A function takes one [`Var`], or several in a tuple, an array or a `Vec` ([`Variables`]), and may use
-//! any other variable beside them. The derivative is by what it takes, at the point that it is given:
-//! also by a constant, and not by other uses of the same variables.
+//! A function takes and returns one [`Var`], or several in a tuple, an array or a `Vec` ([`Variables`]).
+//! It may use any other variable besides. The derivative is with respect to the arguments, at the given
+//! point. The point may be a constant. Other uses of the same variables do not contribute.
 //!
-//! | function | of f at x | passes over f |
+//! | function | derivative of f at x | passes over f |
 //! |---|---|---|
-//! | [`grad`], [`value_and_grad`] | ∂f/∂x of a scalar f | one, backwards |
-//! | [`vjp`] | uᵀ·∂f/∂x | one, backwards |
-//! | [`jvp`] | ∂f/∂x·t | one, forwards |
-//! | [`jacobian`] | ∂fᵢ/∂xⱼ | one for each xⱼ, or for each fᵢ if those are fewer |
-//! | [`hvp`] | ∂²f/∂x²·v | one of each |
-//! | [`hessian`] | ∂²f/∂xᵢ∂xⱼ | one, and one forwards for each xⱼ |
+//! | [`grad`], [`value_and_grad`] | ∂f/∂x of a scalar f | one backward |
+//! | [`vjp`] | uᵀ·∂f/∂x | one backward |
+//! | [`jvp`] | ∂f/∂x·t | one forward |
+//! | [`jacobian`] | ∂fᵢ/∂xⱼ | one forward for each xⱼ, or one backward for each fᵢ if those are fewer |
+//! | [`hvp`] | ∂²f/∂x²·v | one backward and one forward |
+//! | [`hessian`] | ∂²f/∂xᵢ∂xⱼ | one backward, and one forward for each xⱼ |
 //! | [`laplacian`] | Σ ∂²f/∂xᵢ² | as `hessian` |
 //!
-//! Functions of a model's parameters: [`Tape::params`](crate::Tape::params) gives the point, and
-//! [`Tape::with_params`](crate::Tape::with_params) evaluates the model with variables in place of its
-//! parameters.
+//! To differentiate with respect to a model's parameters, [`Tape::params`](crate::Tape::params) returns
+//! the point, and [`Tape::with_params`](crate::Tape::with_params) evaluates the model with variables in
+//! place of its parameters.
 //!
 //! ```
 //! use wengert_autograd::transforms::{grad, hessian};
 //! use wengert_autograd::{Tape, Var};
 //! use wengert_tensor::Tensor;
-//! /// x₀²·x₁
+//! /// Returns x₀²·x₁.
 //! fn f<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
 //!     (x.narrow(0, 0, 1).square() * x.narrow(0, 1, 1)).sum_all()
 //! }
@@ -33,17 +33,18 @@
 //! ```
 //!
 //! # Gradients of each sample
-//! The gradient of a loss that is a sum over the samples of a batch is a sum, too (of a mean, such as
-//! `cross_entropy` without a reduction of its own, each term is divided by N). The terms are wanted to clip each (differential privacy),
-//! to measure their variance, to find samples that are wrong.
+//! If a loss is a sum over the samples of a batch, its gradient is a sum of one gradient per sample. (In
+//! a mean, such as the default of `cross_entropy`, each term is divided by N.) These gradients are
+//! needed to clip each of them (differential privacy), to measure their variance, or to find wrong
+//! samples.
 //!
-//! - *Any model:* a run for each sample. [`value_and_grad`](crate::value_and_grad()) or `backward` of a batch of
-//!   one; on several threads if there are many, since each run has a tape of its own.
-//! - *In one pass:* give each sample parameters of its own, the same numbers [N, …] by
-//!   [`broadcast_to`](Var::broadcast_to), which takes no memory, and ask for the gradient by these. It is the
-//!   formula that takes them, not a layer: a linear layer with weights [N, outputs, inputs] and biases
-//!   [N, outputs] is `x.unsqueeze(1).matmul_t(weights, false, true) + biases.unsqueeze(1)`, a
-//!   convolution one of N groups of channels of one image: `x.reshape(&[1, N·C, H, W])` with the weights
+//! - *Any model:* one run for each sample. Use [`value_and_grad`](crate::value_and_grad()) or `backward`
+//!   of a batch of one. Several threads can share the samples, since each run has its own tape.
+//! - *In one pass:* give each sample its own parameters with [`broadcast_to`](Var::broadcast_to), of
+//!   shape [N, …], which takes no memory, and compute the gradient with respect to these. Layers do not
+//!   accept such parameters, so write the formula. A linear layer with weights [N, outputs, inputs] and
+//!   biases [N, outputs] is `x.unsqueeze(1).matmul_t(weights, false, true) + biases.unsqueeze(1)`. A
+//!   convolution is one with N groups on a single image: `x.reshape(&[1, N·C, H, W])` with the weights
 //!   `[N·O, C, kh, kw]`. The gradients are N times as large as the parameters.
 //!
 //! ```
@@ -59,7 +60,7 @@
 //! let each = y.square().sum_all().grad(&[own])[0].value();
 //! assert_eq!(each.to_vec(), [2.0, 0.0, 0.0, 4.0, 30.0, 10.0]); // 2·y·x
 //!
-//! // One after the other.
+//! // One run for each sample.
 //! for i in 0..3 {
 //!     let tape = Tape::new();
 //!     let one = tape.constant(x.narrow(0, i, 1));
@@ -91,18 +92,18 @@ pub use vjp::vjp;
 use crate::graph::{ScopeResult, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
-/// An evaluation of a function at stand-ins for its arguments. While it lasts, these are active whatever
-/// they stand for; when it ends, what depends on no leaf is a constant again.
+/// An evaluation of a function at aliases of its arguments. While it exists, the aliases are active,
+/// whatever the arguments are. When it ends, nodes that depend on no leaf become constants again.
 struct Evaluation<'t, T: Float> {
     tape: &'t Tape<T>,
-    /// Where the nodes of the evaluation begin.
+    /// The first node of the evaluation.
     first: u32,
 }
 
-/// What an evaluation gives.
+/// The result of an evaluation.
 struct Evaluated<'t, T: Float, X, Y> {
     evaluation: Evaluation<'t, T>,
-    /// The variables that stand in for the arguments.
+    /// The aliases of the arguments.
     x: Vec<Var<'t, T>>,
     /// The structure of the arguments.
     form: X,
@@ -110,7 +111,7 @@ struct Evaluated<'t, T: Float, X, Y> {
 }
 
 impl<'t, T: Float> Evaluation<'t, T> {
-    /// Evaluates `f` at `x`.
+    /// Evaluates `f` at aliases of `x`.
     #[track_caller]
     fn of<X: Variables<'t, T>, Y: ScopeResult<'t, T>>(
         name: &str,
@@ -138,14 +139,14 @@ impl<'t, T: Float> Evaluation<'t, T> {
     }
 }
 
-/// Other variables in the structure of these.
+/// Returns other variables in the same structure.
 fn in_place_of<'t, T: Float, X: Variables<'t, T>>(form: X, list: Vec<Var<'t, T>>) -> X {
     let mut list = list.into_iter();
     form.map(&mut |_| list.next().expect("as many as in the structure"))
 }
 
 impl<T: Float> Drop for Evaluation<'_, T> {
-    /// Also where the function panics.
+    /// Runs also when the function panics.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {
             arena.recompute_active_since(self.first);
@@ -153,7 +154,7 @@ impl<T: Float> Drop for Evaluation<'_, T> {
     }
 }
 
-/// The gradients of Σ weight · result, zeros where none depends on a variable.
+/// Returns the gradients of Σ weight · result, and zeros for variables on which no result depends.
 #[track_caller]
 fn pulled<'t, T: Float>(
     results: &[Var<'t, T>],
@@ -165,7 +166,7 @@ fn pulled<'t, T: Float>(
     found.zip(x).map(|(g, x)| g.unwrap_or_else(|| zeros(x))).collect()
 }
 
-/// Checks that a direction or a seed is like what it belongs to, variable by variable.
+/// Checks that directions or seeds have the shapes of the variables that they belong to.
 #[track_caller]
 fn check_like<T: Float>(
     name: &str,
@@ -188,7 +189,7 @@ fn check_like<T: Float>(
     }
 }
 
-/// The unit vectors of a shape: 1 at one element and 0 elsewhere.
+/// Returns the unit vectors of a shape: 1 at one element and 0 elsewhere.
 fn unit_vectors<'t, T: Float>(like: Var<'t, T>) -> impl Iterator<Item = Var<'t, T>> {
     let (tape, shape) = (like.tape, like.shape());
     (0..shape.numel()).map(move |i| {

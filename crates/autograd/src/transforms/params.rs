@@ -1,11 +1,11 @@
-//! The parameters of a model as a point that functions are differentiated at.
+//! The parameters of a model as the point at which functions are differentiated.
 
 use crate::graph::{Tape, Var};
 use crate::module::{Module, Param, ParamId, each_param};
 use std::collections::HashMap;
 use wengert_tensor::Float;
 
-/// The parameters of a model that are not frozen, each once, in the order of the model.
+/// Returns the parameters of a model that are not frozen, each once, in the order of the model.
 fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
     let mut found = Vec::new();
     each_param(model, |_, param| {
@@ -16,7 +16,7 @@ fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
     found
 }
 
-/// Puts the earlier substitutes back, also when the body panics.
+/// Restores the earlier substitutes, also when the body panics.
 struct Restore<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
 impl<T: Float> Drop for Restore<'_, T> {
     fn drop(&mut self) {
@@ -26,11 +26,11 @@ impl<T: Float> Drop for Restore<'_, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// The parameters of a model as variables: those that are not frozen, each once, in the order of
+    /// Returns the parameters of a model that are not frozen as variables, each once, in the order of
     /// the model.
     ///
     /// # Panics
-    /// As [`param`](Tape::param).
+    /// Under the conditions of [`param`](Tape::param).
     #[track_caller]
     pub fn params(&self, model: &dyn Module) -> Vec<Var<'_, T>> {
         let mut vars = Vec::new();
@@ -40,8 +40,9 @@ impl<T: Float> Tape<T> {
         vars
     }
 
-    /// Runs `body` with these variables in place of the parameters that [`params`](Tape::params) gives:
-    /// wherever it uses one of those, it gets the variable. So a model is a function of its parameters.
+    /// Runs `body` with these variables in place of the parameters that [`params`](Tape::params)
+    /// returns. Wherever `body` uses one of these parameters, it gets the variable. A model thereby
+    /// becomes a function of its parameters.
     ///
     /// ```
     /// use wengert_autograd::transforms::hvp;
@@ -59,7 +60,7 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If there are not as many variables as parameters, or one has another shape.
+    /// If the number of variables differs from the number of parameters, or a shape differs.
     #[track_caller]
     pub fn with_params<'t, R>(
         &'t self,

@@ -1,10 +1,11 @@
-//! Forward mode, from the rule book of the backward mode.
+//! Forward mode, derived from the rules of reverse mode.
 //!
-//! - Elementwise operations have a diagonal Jacobian, which is its own transpose: the derivative along
+//! - Elementwise operations have a diagonal Jacobian, which is its own transpose. Their derivative along
 //!   a tangent is the rule applied to the tangent, summed over the operands.
-//! - Of operations that are linear in an operand (views, sums, products, convolutions, look-ups, dropout)
-//!   it is the operation itself, with the tangent in place of the operand.
-//! - Of all others it is the rule, which is linear in the cotangent, differentiated by it.
+//! - For operations that are linear in an operand (views, sums, products, convolutions, look-ups,
+//!   dropout), the derivative is the operation itself, with the tangent in place of the operand.
+//! - For all other operations, the rule is differentiated with respect to the cotangent, in which it is
+//!   linear.
 
 use crate::graph::{Derivative, Index, NodeSet, Op, Tape, Var};
 use crate::rules::{self, Call, ConvOp, MaxPool, Reduce, View};
@@ -12,7 +13,7 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Unary};
 
-/// The recorded evaluation of a function, along which tangents are pushed forward.
+/// The recorded evaluation of a function, through which tangents are pushed forward.
 pub(super) struct Pushforward<'t, T: Float> {
     tape: &'t Tape<T>,
     results: Vec<Var<'t, T>>,
@@ -23,7 +24,7 @@ pub(super) struct Pushforward<'t, T: Float> {
 type Tangents<'t, T> = HashMap<u32, Var<'t, T>>;
 
 impl<'t, T: Float> Pushforward<'t, T> {
-    /// Of the evaluation that begins with the node `first`.
+    /// Makes the pushforward of the evaluation that begins with node `first`.
     pub fn new(tape: &'t Tape<T>, first: u32, results: &[Var<'t, T>]) -> Self {
         let arena = tape.arena.borrow();
         let last = results.iter().map(|y| y.id).max().unwrap_or(0);
@@ -41,7 +42,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
         Pushforward { tape, results: results.to_vec(), needed }
     }
 
-    /// The derivatives of the results along these directions of these variables.
+    /// Returns the derivatives of the results along these directions of `x`.
     #[track_caller]
     pub fn along(&self, x: &[Var<'t, T>], directions: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let mut tangents: Tangents<'t, T> =
@@ -62,7 +63,8 @@ impl<'t, T: Float> Pushforward<'t, T> {
         self.results.iter().map(of).collect()
     }
 
-    /// Computes the tangent of a node from those of its operands; an operand without one does not move.
+    /// Computes the tangent of a node from those of its operands. An operand without a tangent is
+    /// constant.
     #[track_caller]
     fn push(&self, id: u32, tangents: &mut Tangents<'t, T>) {
         let tape = self.tape;
@@ -77,7 +79,8 @@ impl<'t, T: Float> Pushforward<'t, T> {
             return;
         }
         let var = |p: u32| Var { tape, id: p };
-        // The operation with the tangent of one operand in its place, for each that has one.
+        // The sum, over the operands with a tangent, of the operation with the tangent in place of that
+        // operand.
         let multilinear = |arity: usize| {
             let term = |arg: usize| {
                 let mut operands: SmallVec<[Var<'t, T>; 4]> =
@@ -123,14 +126,15 @@ impl<'t, T: Float> Pushforward<'t, T> {
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
             Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => None,
             Op::Detach | Op::Whole { .. } | Op::Compare(_) => None,
-            Op::Output(_) => return, // came with its operation
+            Op::Output(_) => return, // the operation itself has set it
         };
         if let Some(t) = tangent {
             tangents.insert(id, t);
         }
     }
 
-    /// Of an elementwise operation: each operand's cotangent where the result's is its tangent.
+    /// Computes the tangent of an elementwise operation: the sum of the cotangents that its rule returns
+    /// for the tangent.
     fn diagonal(
         &self,
         op: Op,
@@ -139,7 +143,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
         of: &[Option<Var<'t, T>>],
     ) -> Option<Var<'t, T>> {
         let term = |arg: usize| {
-            // The condition of a choice, and what opens a gate, have no derivative.
+            // The condition of a selection or of a gate has no derivative.
             let chooses = matches!(op, Op::Select | Op::Binary(wengert_tensor::Binary::Gate));
             if arg == 0 && chooses {
                 return None;
@@ -154,8 +158,9 @@ impl<'t, T: Float> Pushforward<'t, T> {
         (0..parents.len()).filter_map(term).reduce(|a, b| a + b)
     }
 
-    /// The rule gives the operands' cotangents as a linear function of the result's, u. The sum of their
-    /// products with the tangents is then uᵀ·J·t, and its derivative by u is J·t.
+    /// The rule returns the cotangents of the operands as a linear function of the result's cotangent u.
+    /// The sum of their products with the tangents is uᵀ·J·t, and its derivative with respect to u is
+    /// J·t.
     #[track_caller]
     fn by_the_rule(
         &self,

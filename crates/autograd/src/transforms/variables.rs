@@ -1,16 +1,17 @@
-//! What functions take and return: one variable, or several in a tuple, an array or a list.
+//! The arguments and results of functions: one variable, or several in a tuple, an array or a list.
 
 use crate::graph::{ScopeResult, Var};
 use wengert_tensor::Float;
 
-/// One variable, or a tuple, an array or a `Vec` of them: what a function to be differentiated takes
-/// and returns. Derivatives come in the same structure.
+/// One variable, or a tuple, an array or a `Vec` of them: the arguments and results of a function to be
+/// differentiated. Derivatives have the same structure.
 pub trait Variables<'t, T: Float>: ScopeResult<'t, T> + Clone {
-    /// The same structure with `f` of each variable, from the first to the last.
+    /// Applies `f` to each variable, from the first to the last, and returns the results in the same
+    /// structure.
     #[must_use]
     fn map(self, f: &mut dyn FnMut(Var<'t, T>) -> Var<'t, T>) -> Self;
 
-    /// The variables, from the first to the last.
+    /// Returns the variables, from the first to the last.
     fn list(&self) -> Vec<Var<'t, T>> {
         let mut list = Vec::new();
         self.each(&mut |x| list.push(x));

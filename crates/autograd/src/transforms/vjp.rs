@@ -1,8 +1,8 @@
 use super::{Evaluated, Evaluation, Variables, check_like, in_place_of, pulled};
 use wengert_tensor::Float;
 
-/// The function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. `u` gives the
-/// function's results their weights, and may depend on them: it is made by a function.
+/// Returns the function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. The
+/// function `u` takes the results of `f` and returns their weights.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -17,7 +17,8 @@ use wengert_tensor::Float;
 /// ```
 ///
 /// # Panics
-/// If the weights do not have the shapes of the results; else as [`grad`](super::grad).
+/// If the shapes of the weights differ from those of the results, or under the conditions of
+/// [`grad`](super::grad), except that the result need not be a scalar.
 #[track_caller]
 pub fn vjp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
     f: impl FnOnce(X) -> Y,

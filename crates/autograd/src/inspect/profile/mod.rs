@@ -1,4 +1,4 @@
-//! Which kernels a run has executed, what they computed, and how long they took.
+//! The executed kernels of a run, the nodes that they computed, and their times.
 
 mod table;
 mod trace;
@@ -9,80 +9,83 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use wengert_tensor::{Float, Tensor};
 
-/// The kernels that a tape has executed: what [`Tape::profile`] returns. Plain data that outlives the tape.
+/// The kernels that a tape has executed. [`Tape::profile`] returns it. It is plain data and outlives the
+/// tape.
 ///
-/// Its `Display` is a table of the operations and one of the scopes, the most expensive first.
-/// [`to_trace_json`](Profile::to_trace_json) draws the run over time.
+/// Its `Display` prints a table of operations and a table of scopes, the most expensive first.
+/// [`to_trace_json`](Profile::to_trace_json) shows the run over time.
 #[derive(Clone, Debug)]
 pub struct Profile {
     rows: Vec<ProfileRow>,
-    /// The moment from which the rows count.
+    /// The start of the times of the rows.
     origin: Instant,
-    /// The time that the profile itself took between the first kernel and the last.
+    /// The time that the profile itself took between the first and the last kernel.
     own: Duration,
 }
 
 /// An executed kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileRow {
-    /// The nodes that it computed, in ascending order: several if pointwise operations were fused, or the
-    /// operation has several outputs; none if it [added cotangents](ProfileRow::accumulates). Nodes that
-    /// [`backward`](crate::Var::backward) puts on the tape go again, and later ones get their ids.
+    /// The nodes that the kernel computed, in ascending order. There are several if pointwise operations
+    /// were fused, or if the operation has several outputs. There is none if the kernel [added
+    /// cotangents](ProfileRow::accumulates). Nodes that [`backward`](crate::Var::backward) puts on the
+    /// tape are removed again, and later nodes get their ids.
     pub nodes: Vec<usize>,
-    /// The operations of the nodes, in order, each output's once. For an addition of cotangents: `add`.
+    /// The operations of the nodes, in order. An operation with several outputs occurs once. For an
+    /// addition of cotangents: `add`.
     pub ops: Vec<String>,
-    /// The scope of the last of them, such as `blocks.3.fc1`: where it was recorded. For kernels of a
-    /// derivative rule that of the forward node.
+    /// The scope in which the last of these nodes was recorded, such as `blocks.3.fc1`. For kernels of a
+    /// derivative rule: the scope of the forward node.
     pub scope: String,
-    /// The forward node whose derivative rule has written this kernel; `None` in a forward pass.
+    /// The forward node whose derivative rule recorded this kernel; `None` in a forward pass.
     pub charged_to: Option<Charged>,
-    /// When it started, counted from the moment when the tape was made.
+    /// The start time, counted from the moment when the tape was made.
     pub start: Duration,
-    /// How long it took.
+    /// The duration.
     pub time: Duration,
-    /// The bytes of its operands: number of elements times their size, those of a broadcast operand as often
-    /// as they are read. 0 for a view, which shares the memory of its operand.
+    /// The bytes of its operands: number of elements times their size. A broadcast operand counts as
+    /// often as it is read. 0 for a view, which shares the memory of its operand.
     pub read: u64,
     /// The bytes of its results; 0 for a view.
     pub written: u64,
     /// Whether it computed values again that had been released.
     pub again: bool,
-    /// Whether it added a cotangent to what a node had got from other rules, in place.
+    /// Whether it added a cotangent in place to the cotangent that a node had from other rules.
     pub accumulates: bool,
 }
 
-/// The forward node that a kernel of a walk back is charged to.
+/// The forward node to which a kernel of the backward pass is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charged {
-    /// Its id.
+    /// The id of the node.
     pub node: usize,
-    /// Its operation.
+    /// The operation of the node.
     pub op: String,
 }
 
-/// What some kernels cost together.
+/// The total cost of some kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// How many kernels there were.
+    /// The number of kernels.
     pub calls: usize,
-    /// How long they took.
+    /// The total time.
     pub time: Duration,
-    /// How many bytes they read.
+    /// The bytes read.
     pub read: u64,
-    /// How many bytes they wrote.
+    /// The bytes written.
     pub written: u64,
 }
 
 /// A line of [`Profile::by_op`] or [`Profile::by_scope`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileLine {
-    /// The operation or scope. Fused operations are joined by spaces, in the order of the program.
+    /// The operation or scope. Fused operations are joined by spaces, in program order.
     pub name: String,
     /// The kernels of forward passes.
     pub forward: Cost,
-    /// The kernels that derivative rules wrote.
+    /// The kernels that derivative rules recorded.
     pub backward: Cost,
-    /// Its part of the time of all kernels, from 0 to 1.
+    /// The share of the time of all kernels, from 0 to 1.
     pub share: f64,
 }
 
@@ -108,15 +111,16 @@ impl std::ops::Add for Cost {
 }
 
 impl ProfileLine {
-    /// Forward and backward together.
+    /// Returns the sum of forward and backward.
     pub fn both(&self) -> Cost {
         self.forward + self.backward
     }
 }
 
 impl ProfileRow {
-    /// The name that [`Profile::by_op`] knows it by: of a forward kernel its operations, of a backward
-    /// kernel the operation that it is charged to.
+    /// Returns the name of the line in [`Profile::by_op`] to which the kernel belongs. For a forward
+    /// kernel these are its operations, for a backward kernel it is the operation to which it is
+    /// charged.
     pub fn op(&self) -> String {
         match &self.charged_to {
             Some(charged) => charged.op.clone(),
@@ -130,10 +134,10 @@ impl ProfileRow {
 }
 
 impl<T: Float> Tape<T> {
-    /// The same tape, which notes each kernel that it executes: [`profile`](Tape::profile) shows them.
+    /// Makes the tape record each kernel that it executes. [`profile`](Tape::profile) returns them.
     ///
-    /// The numbers, and which operations are fused, stay as they are. Noting a kernel takes about a
-    /// microsecond, which is not counted as its time. Tapes that are not profiled pay nothing.
+    /// Values and the fusion of operations do not change. Recording a kernel takes about a microsecond,
+    /// which is not counted as its time. Tapes without a profile have no additional cost.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -155,9 +159,9 @@ impl<T: Float> Tape<T> {
         self
     }
 
-    /// The kernels that this tape has executed so far, in order.
+    /// Returns the kernels that this tape has executed so far, in order.
     ///
-    /// Pending operations have executed none: [`value`](crate::Var::value) computes them.
+    /// Pending operations have executed no kernel: [`value`](crate::Var::value) computes them.
     ///
     /// # Panics
     /// If the tape is not [`profiled`](Tape::profiled).
@@ -177,7 +181,7 @@ impl<T: Float> Tape<T> {
     }
 }
 
-/// What a tape notes while it runs.
+/// Collects the rows of the profile while a tape runs.
 pub(crate) struct Recorder {
     rows: Vec<ProfileRow>,
     origin: Instant,
@@ -189,7 +193,7 @@ impl Recorder {
         Recorder { rows: Vec::new(), origin: Instant::now(), own: Duration::ZERO }
     }
 
-    /// Notes a kernel that has run.
+    /// Records a kernel that has run.
     pub fn kernel<T: Float>(&mut self, tape: &Tape<T>, observer: &Inspection, ran: &Ran<'_, T>) {
         let arena = tape.arena.borrow();
         let outputs = if ran.values.is_empty() {
@@ -232,7 +236,8 @@ impl Recorder {
         self.push(row, ran.ended);
     }
 
-    /// Notes a cotangent that was added in place: two numbers are read for each that is written.
+    /// Records the addition of a cotangent in place: two numbers are read for each number that is
+    /// written.
     pub fn addition<T: Float>(
         &mut self,
         tape: &Tape<T>,
@@ -266,20 +271,20 @@ impl Recorder {
 }
 
 impl Profile {
-    /// The kernels, in the order in which they ran.
+    /// Returns the kernels, in the order in which they ran.
     pub fn rows(&self) -> &[ProfileRow] {
         &self.rows
     }
 
-    /// What all kernels cost together.
+    /// Returns the total cost of all kernels.
     pub fn total(&self) -> Cost {
         let mut total = Cost::default();
         self.rows.iter().for_each(|row| total.count(row));
         total
     }
 
-    /// The time from the start of the first kernel to the end of the last, without that which the profile
-    /// itself took. What is between the kernels is the program's own code and that of the tape.
+    /// Returns the time from the start of the first kernel to the end of the last, without the time of
+    /// the profile itself. The time between kernels is spent by the program and by the tape.
     pub fn wall(&self) -> Duration {
         let start = self.rows.iter().map(|row| row.start).min();
         let end = self.rows.iter().map(ProfileRow::end).max();
@@ -287,23 +292,26 @@ impl Profile {
         wall.saturating_sub(self.own).max(self.total().time)
     }
 
-    /// The part of [`wall`](Profile::wall) in which kernels ran, from 0 to 1: 1 for an empty profile.
+    /// Returns the share of [`wall`](Profile::wall) in which kernels ran, from 0 to 1. It is 1 for an
+    /// empty profile.
     pub fn coverage(&self) -> f64 {
         let wall = self.wall();
         if wall.is_zero() { 1.0 } else { self.total().time.as_secs_f64() / wall.as_secs_f64() }
     }
 
-    /// The costs per operation, the greatest time first. Backward kernels count for the forward operation
-    /// whose rule wrote them, whatever they compute: those of a product are products, too.
+    /// Returns the cost per operation, the longest time first. Backward kernels count for the forward
+    /// operation whose rule recorded them, whatever they compute: for example, the backward kernels of a
+    /// matrix product are matrix products as well.
     ///
-    /// Pointwise operations that ran in one kernel are one line, such as `add relu`; each has its own line
-    /// for the backward pass.
+    /// Pointwise operations that ran in one kernel share one line, such as `add relu`. In the backward
+    /// pass each of them has its own line.
     pub fn by_op(&self) -> Vec<ProfileLine> {
         self.lines(ProfileRow::op)
     }
 
-    /// The costs per scope, the greatest time first. A scope does not count what ran in the scopes within
-    /// it, so that the lines add up to the total. The scope without a name is what ran outside of all.
+    /// Returns the cost per scope, the longest time first. The cost of a scope excludes the scopes
+    /// inside it, so the lines add up to the total. The scope without a name holds the kernels outside
+    /// all scopes.
     pub fn by_scope(&self) -> Vec<ProfileLine> {
         self.lines(|row| row.scope.clone())
     }
@@ -331,8 +339,8 @@ impl Profile {
         lines
     }
 
-    /// Adds the kernels of another run: so that a profile shows the steps of an epoch. The ids of nodes are
-    /// those of each run's own tape.
+    /// Appends the kernels of another run, for example to profile all steps of an epoch. The ids of
+    /// nodes remain those of each run's own tape.
     ///
     /// ```
     /// # use wengert_autograd::Tape;

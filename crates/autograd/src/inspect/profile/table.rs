@@ -1,16 +1,16 @@
-//! The profile as a table for people.
+//! Prints the profile as a table.
 
 use super::{Cost, Profile, ProfileLine};
 use std::fmt;
 use std::time::Duration;
 
-/// How many characters a name has.
+/// The width of a name in characters.
 const NAME: usize = 34;
-/// More lines would hide what matters.
+/// The maximal number of lines. More lines would hide the important ones.
 const LINES: usize = 24;
 
 impl fmt::Display for Profile {
-    /// A table per operation and one per scope, of 100 columns at most.
+    /// Prints a table per operation and one per scope, at most 100 columns wide.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Cost { calls, time, read, written } = self.total();
         writeln!(
@@ -79,7 +79,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, line: &ProfileLine) -> fmt::Resul
     )
 }
 
-/// A name that fits the column: a long one keeps its beginning and its end.
+/// Returns a name that fits the column. A long name keeps its beginning and its end.
 fn shortened(name: &str) -> String {
     if name.is_empty() {
         return "(outside of all scopes)".into();
@@ -92,7 +92,7 @@ fn shortened(name: &str) -> String {
     letters[..begin].iter().chain(&['…']).chain(&letters[letters.len() - end..]).collect()
 }
 
-/// A time of three digits or so.
+/// Prints a time with about three digits.
 struct Span(Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,7 +106,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A number of bytes of three digits or so; 1 kB is 1000 bytes.
+/// Prints a number of bytes with about three digits. 1 kB is 1000 bytes.
 struct Bytes(u64);
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

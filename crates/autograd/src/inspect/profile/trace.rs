@@ -1,4 +1,4 @@
-//! The profile over time, in the trace event format of Chrome, which Perfetto reads, too.
+//! The profile over time, in Chrome's trace event format, which Perfetto also reads.
 
 use super::{Profile, ProfileRow};
 use crate::inspect::json::Quoted;
@@ -8,24 +8,24 @@ use std::path::Path;
 use std::time::Duration;
 use wengert_tensor::{FileError, FileProblem, write_atomically};
 
-/// A bar of the picture.
+/// A bar in the trace.
 struct Bar {
     name: String,
     category: &'static str,
     start: Duration,
     end: Duration,
-    /// What is shown of it when it is chosen: names, and values in JSON.
+    /// The details of the selected bar: names, and values in JSON.
     details: Vec<(&'static str, String)>,
 }
 
 impl Profile {
-    /// The run over time as a trace: JSON in the trace event format, which `chrome://tracing` and
-    /// <https://ui.perfetto.dev> open. Each kernel is a complete event (`"ph": "X"`, times in microseconds)
-    /// with its nodes, operations and bytes in `args`. It lies in the bars of its scopes, and these in a
-    /// bar `forward` or `backward`. Kernels of derivative rules lie in the scopes of the forward nodes that
-    /// they are charged to.
+    /// Returns the run over time as a trace: JSON in the trace event format, which `chrome://tracing`
+    /// and <https://ui.perfetto.dev> open. Each kernel is a complete event (`"ph": "X"`, times in
+    /// microseconds) with its nodes, operations and bytes in `args`. It is nested in the bars of its
+    /// scopes, and these in a bar `forward` or `backward`. Kernels of derivative rules are in the scopes
+    /// of the forward nodes to which they are charged.
     ///
-    /// The format: "Trace Event Format", Google, 2016.
+    /// Format: "Trace Event Format", Google, 2016.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -47,8 +47,8 @@ impl Profile {
         json
     }
 
-    /// Writes the trace to a file: [`to_trace_json`](Profile::to_trace_json). Others see the whole file or
-    /// what was there before.
+    /// Writes the trace of [`to_trace_json`](Profile::to_trace_json) to a file. The write is atomic:
+    /// other processes see the whole new file or the previous one.
     ///
     /// # Errors
     /// If the system cannot write the file.
@@ -58,10 +58,10 @@ impl Profile {
             .map_err(|error| FileProblem::Io(error).at(path))
     }
 
-    /// The bars, each before those that lie in it.
+    /// Returns the bars, each before the bars nested in it.
     fn bars(&self) -> Vec<Bar> {
         let mut bars: Vec<Bar> = Vec::new();
-        // The bars around the last kernel, outer ones first.
+        // The bars that contain the last kernel, outer bars first.
         let mut open: Vec<usize> = Vec::new();
         for row in &self.rows {
             let direction = if row.charged_to.is_some() { "backward" } else { "forward" };

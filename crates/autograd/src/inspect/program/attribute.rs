@@ -1,25 +1,25 @@
-//! What an operation depends on besides its operands.
+//! Parameters of operations.
 
 use std::fmt;
 
-/// What an operation depends on besides its operands: a number, an axis, sizes.
+/// A parameter of an operation besides its operands: a number, an axis, sizes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Attribute {
     /// A number.
     Number(f64),
-    /// A whole number: an axis, a step.
+    /// An integer: an axis, a step.
     Whole(i64),
-    /// Whole numbers: an order of axes, a stride in each direction.
+    /// Integers: an order of axes, a stride in each direction.
     List(Vec<i64>),
-    /// A switch.
+    /// A boolean.
     Switch(bool),
-    /// Words.
+    /// A text.
     Text(String),
 }
 
 impl Attribute {
-    /// Whether it says the same: a NaN is the same as itself.
+    /// Returns whether the two are equal. A NaN equals itself.
     pub(super) fn is_same(&self, other: &Attribute) -> bool {
         match (self, other) {
             (Attribute::Number(a), Attribute::Number(b)) => a.to_bits() == b.to_bits(),

@@ -10,7 +10,7 @@ use wengert_tensor::{Conv, Float, Pool, Unary};
 
 type Attributes = Vec<(&'static str, Attribute)>;
 
-/// The name and the attributes of the operation whose first output is this node.
+/// Returns the name and the attributes of the operation whose first output is this node.
 pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String, Attributes) {
     let axis = |axis: u8| vec![("axis", axis.into())];
     let (name, attributes) = match op {
@@ -72,7 +72,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
 }
 
 impl<T: Float> Arena<T> {
-    /// The name of the operation of a node.
+    /// Returns the name of the operation of a node.
     pub(crate) fn op_name(&self, id: u32) -> String {
         let first = self.first_output(id);
         operation(self, self.nodes[first as usize].op, first).0

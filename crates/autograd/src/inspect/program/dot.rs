@@ -31,22 +31,22 @@ impl Graph {
 ///
 /// | in the picture | is |
 /// |---|---|
-/// | a box with a title | a scope; scopes lie in one another |
-/// | a yellow node | a parameter, by its name; a buffer is paler, a frozen parameter says so |
-/// | a green ellipse | a tensor that was given; the node of an index is violet |
+/// | a box with a title | a scope; scopes are nested |
+/// | a yellow node | a parameter, by its name; a buffer is paler, a frozen parameter is labelled as such |
+/// | a green ellipse | a given tensor; the node of an index is violet |
 /// | a number without a border | a filled constant |
-/// | a white node | an operation, with the attributes that are not those of most programs |
+/// | a white node | an operation, with the attributes that differ from the common values |
 /// | an orange node with a double border | a result: a value that no operation reads, such as a loss |
-/// | a red node, in a dashed red box | an operation that [`grad`](crate::Var::grad) recorded, beside the scope of the operation whose derivative rule wrote it |
-/// | a solid edge | numbers, of the shape that it is labelled with |
+/// | a red node, in a dashed red box | an operation that [`grad`](crate::Var::grad) recorded, beside the scope of the operation whose derivative rule recorded it |
+/// | a solid edge | numbers; the label is their shape |
 /// | a dashed violet edge | indices |
-/// | a dotted grey edge | truth values |
+/// | a dotted grey edge | booleans |
 ///
-/// The forward program flows downwards, the gradients flow upwards beside it. Reshaping, permuting and
-/// broadcasting are written on the edges ([`views`](Dot::views) makes them nodes). The further outputs
-/// of an operation are edges from its node.
+/// The forward program flows downwards, and the gradients flow upwards beside it. Reshaping, permuting
+/// and broadcasting are written on the edges ([`views`](Dot::views) draws them as nodes). Further
+/// outputs of an operation are edges from its node.
 ///
-/// The text depends on the graph alone.
+/// The text depends only on the graph.
 ///
 /// ```
 /// # use wengert_autograd::Tape;
@@ -73,25 +73,25 @@ pub struct Dot<'g> {
 }
 
 impl<'g> Dot<'g> {
-    /// A picture of the whole graph.
+    /// Makes a picture of the whole graph.
     pub fn new(graph: &'g Graph) -> Self {
         Dot { graph, rules: true, views: false, attributes: true, legend: true, depth: usize::MAX }
     }
 
-    /// Sets whether to draw what [`grad`](crate::Var::grad) recorded. Default: true. Without, a gradient
-    /// that the program goes on with is a node without operands.
+    /// Sets whether to draw the nodes that [`grad`](crate::Var::grad) recorded. Default: true. If false,
+    /// a gradient that the program uses is a node without operands.
     pub fn rules(self, rules: bool) -> Self {
         Dot { rules, ..self }
     }
 
-    /// Sets whether `reshape`, `permute` and `broadcast_to` are nodes. Default: false, they are written
-    /// on the edges.
+    /// Sets whether `reshape`, `permute` and `broadcast_to` are drawn as nodes. Default: false, they are
+    /// written on the edges.
     pub fn views(self, views: bool) -> Self {
         Dot { views, ..self }
     }
 
-    /// Sets whether nodes show their attributes, such as `stride 2`. Default: true. What most programs
-    /// have (a stride of 1, one group) and random streams are never shown.
+    /// Sets whether nodes show their attributes, such as `stride 2`. Default: true. Common values (a
+    /// stride of 1, one group) and random streams are never shown.
     pub fn attributes(self, attributes: bool) -> Self {
         Dot { attributes, ..self }
     }
@@ -101,14 +101,14 @@ impl<'g> Dot<'g> {
         Dot { legend, ..self }
     }
 
-    /// Draws each scope that lies in this many others as one node. Default: scopes of any depth are
-    /// drawn as boxes. 0: each outermost scope is a node.
+    /// Draws each scope that is nested in this many scopes as one node. Default: scopes of any depth are
+    /// boxes. With 0 each outermost scope is a node.
     pub fn depth(self, depth: usize) -> Self {
         Dot { depth, ..self }
     }
 }
 
-/// The colours: border and inside.
+/// Colours of border and inside.
 mod colour {
     pub const OPERATION: [&str; 2] = ["#4a6785", "#ffffff"];
     pub const PARAMETER: [&str; 2] = ["#b58900", "#ffe9a8"];
@@ -120,7 +120,7 @@ mod colour {
     pub const RESULT: [&str; 2] = ["#b3541e", "#ffd9bd"];
 }
 
-/// What a line of the legend explains.
+/// An entry of the legend.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Look {
     Input,
@@ -200,13 +200,13 @@ impl fmt::Display for Dot<'_> {
     }
 }
 
-/// A graph and how it is drawn.
+/// A graph and the settings of its picture.
 struct Picture<'p> {
     dot: &'p Dot<'p>,
     plan: &'p Plan,
 }
 
-/// What lies in each box, by the scope and the level of derivation.
+/// The content of each box, by the scope and the level of derivation.
 type Boxes = BTreeMap<(Option<usize>, usize), Vec<Face>>;
 
 impl Picture<'_> {
@@ -218,7 +218,7 @@ impl Picture<'_> {
         self.write_box(f, &boxes, None, 1, looks)
     }
 
-    /// Writes what lies in a scope: its nodes, the gradients of its operations, the scopes in it.
+    /// Writes the content of a scope: its nodes, the gradients of its operations, and nested scopes.
     fn write_box(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -230,7 +230,7 @@ impl Picture<'_> {
         let graph = self.dot.graph;
         let space = "  ".repeat(indent);
         for (&(_, level), faces) in boxes.range((scope, 0)..=(scope, usize::MAX)) {
-            // Gradients of what lies in no scope need no box.
+            // Gradients of nodes outside all scopes need no box.
             let boxed = scope.filter(|_| level > 0);
             if let Some(scope) = boxed {
                 let name = Escaped(self.name(scope));
@@ -274,7 +274,7 @@ impl Picture<'_> {
         Ok(())
     }
 
-    /// The path of a scope as seen from the scope around it.
+    /// Returns the path of a scope relative to the enclosing scope.
     fn name(&self, scope: usize) -> &str {
         let scopes = self.dot.graph.scopes();
         let path = scopes[scope].path.as_str();
@@ -341,7 +341,7 @@ impl Picture<'_> {
         writeln!(f, ", tooltip=\"{}\"];", Tip(id, node))
     }
 
-    /// What stands in a node, line by line.
+    /// Returns the label of a node, line by line.
     fn label(&self, node: &GraphNode, result: bool) -> String {
         let mut lines = Vec::new();
         if let Some(of) = node.gradient_of {
@@ -374,7 +374,7 @@ impl Picture<'_> {
         if edge.flow != Flow::Across {
             let views = edge.views.iter().map(|&view| &*nodes[view].op);
             words.extend(views.filter(|&op| op != "broadcast_to").map(str::to_string));
-            // What was given shows its shape itself.
+            // A given value shows its shape in its node.
             let given = source.source != Source::Computed || source.op == "full";
             if !given || !words.is_empty() {
                 words.push(sizes(&value.shape));
@@ -383,18 +383,18 @@ impl Picture<'_> {
         let mut says: Vec<String> = Vec::new();
         let (mut from, mut to) = (edge.from, edge.to);
         match edge.flow {
-            // The way of what is computed is straighter than that of parameters.
+            // Edges of computed values are drawn straighter than edges of parameters.
             Flow::Down if source.source == Source::Computed => {
                 says.push("weight=2".into());
-                // Leaves a rank for the parameters in the box that it enters: without, they push
-                // the node above aside.
+                // Leaves a rank for the parameters in the box that the edge enters. Otherwise they push
+                // the node above to the side.
                 if self.enters(from, to) {
                     says.push("minlen=2".into());
                 }
             }
             Flow::Down => {}
             Flow::Up => {
-                // The reader stands above what it reads.
+                // The reader is above the value that it reads.
                 (from, to) = (to, from);
                 says.push("dir=back".into());
             }
@@ -408,14 +408,14 @@ impl Picture<'_> {
             (NodeKind::Mask, _) => Some("style=dotted, color=\"#777777\"".into()),
         });
         if !words.is_empty() {
-            // The blank keeps the words off the line.
+            // The blank separates the label from the line.
             says.push(format!("label=\" {}\"", Escaped(&words.join("\n"))));
         }
         let says = if says.is_empty() { String::new() } else { format!(" [{}]", says.join(", ")) };
         writeln!(f, "  {from} -> {to}{says};")
     }
 
-    /// Whether an edge leads into a box.
+    /// Returns whether an edge leads into a box.
     fn enters(&self, from: Face, to: Face) -> bool {
         let graph = self.dot.graph;
         let [outer, inner] = [from, to].map(|face| self.plan.place(graph, face).0);
@@ -438,7 +438,7 @@ fn write_legend(f: &mut fmt::Formatter<'_>, looks: &BTreeSet<Look>) -> fmt::Resu
     f.write_str("</TABLE>>];\n")
 }
 
-/// An attribute as it stands in a node; `None` where it is what most programs have.
+/// Returns the text of an attribute in a node; `None` for a common value.
 fn told(name: &str, value: &Attribute) -> Option<String> {
     let all = |list: &[i64], n: i64| list.iter().all(|&x| x == n);
     let usual = match (name, value) {
@@ -465,7 +465,7 @@ fn told(name: &str, value: &Attribute) -> Option<String> {
     })
 }
 
-/// A number with six digits, or all that a whole one has.
+/// Returns a number with six digits, or with all digits if it is an integer.
 fn digits(x: f64) -> String {
     let short = if x.fract() == 0.0 { x } else { format!("{x:.5e}").parse().unwrap_or(x) };
     if short == 0.0 || (1e-3..1e9).contains(&short.abs()) {
@@ -475,7 +475,8 @@ fn digits(x: f64) -> String {
     }
 }
 
-/// Text within a quoted string. Graphviz gives a backslash a meaning, so it is doubled; lines are kept.
+/// Prints text inside a quoted string. Backslashes are doubled, because Graphviz interprets them. Line
+/// breaks are kept.
 struct Escaped<'a>(&'a str);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -492,12 +493,12 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// A shape as it stands in a picture.
+/// Returns the text of a shape.
 fn sizes(shape: &Shape) -> String {
     if shape.is_empty() { "scalar".into() } else { shape.to_string() }
 }
 
-/// What a picture in a browser shows where the pointer rests.
+/// The tooltip of a node in a browser.
 struct Tip<'a>(usize, &'a GraphNode);
 impl fmt::Display for Tip<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

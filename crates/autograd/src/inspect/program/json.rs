@@ -11,7 +11,7 @@ impl Graph {
     /// Returns the graph as JSON, one line for each scope and node. `docs/graph-json.md` describes the
     /// format.
     ///
-    /// Numbers that JSON does not have are objects: `{"number": "nan"}`, `"inf"`, `"-inf"`.
+    /// Numbers that JSON cannot represent are objects: `{"number": "nan"}`, `"inf"`, `"-inf"`.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -114,7 +114,7 @@ fn state(state: ValueState) -> &'static str {
     }
 }
 
-/// `null` for none.
+/// Prints `null` for `None`.
 struct Or<'a, V>(Option<&'a V>);
 impl<V: Display> Display for Or<'_, V> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -129,7 +129,7 @@ struct Value<'a>(&'a Attribute);
 impl Display for Value<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
-            // With a point or an exponent, and as many digits as tell it from its neighbours.
+            // With a point or an exponent, and with enough digits to read back the same number.
             Attribute::Number(x) if x.is_finite() => write!(f, "{x:?}"),
             Attribute::Number(x) if x.is_nan() => f.write_str("{\"number\":\"nan\"}"),
             Attribute::Number(x) if *x > 0.0 => f.write_str("{\"number\":\"inf\"}"),

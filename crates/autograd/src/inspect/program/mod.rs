@@ -1,15 +1,15 @@
-//! The recorded program as data: [`Tape::graph`] copies the tape's nodes into a [`Graph`], which knows names
-//! and shapes and no numbers.
+//! The recorded program as data. [`Tape::graph`] copies the tape's nodes into a [`Graph`], which stores
+//! names and shapes but no values.
 //!
 //! | file | |
 //! |---|---|
-//! | `describe.rs` | the name and the attributes of each operation; the only place that knows them |
-//! | `attribute.rs` | what an attribute may be |
-//! | `dot.rs`, `dot/plan.rs` | a picture: what stands where, and the text for Graphviz |
-//! | `json.rs` | the same as data for other programs; `docs/graph-json.md` describes the format |
+//! | `describe.rs` | the name and the attributes of each operation; the only file that knows them |
+//! | `attribute.rs` | the types of attributes |
+//! | `dot.rs`, `dot/plan.rs` | a picture: its layout, and the text for Graphviz |
+//! | `json.rs` | the same data for other programs; `docs/graph-json.md` describes the format |
 //!
-//! What is drawn and exported reads the public fields of [`GraphNode`] and [`GraphScope`] alone: users can
-//! write such functions of their own.
+//! Pictures and exports use only the public fields of [`GraphNode`] and [`GraphScope`], so that users
+//! can write such functions themselves.
 
 mod attribute;
 mod describe;
@@ -28,117 +28,118 @@ use std::collections::HashMap;
 use std::fmt;
 use wengert_tensor::{Dtype, Float, Shape};
 
-/// A recorded program: what [`Tape::graph`] returns. It is a copy, of names and shapes and not of
-/// numbers, and knows nothing of what the tape records later.
+/// A recorded program. [`Tape::graph`] returns it. It is a copy of names and shapes without values, and
+/// does not change when the tape records more.
 ///
-/// Nodes are in the order in which they were recorded: operands come before what is computed from them.
-/// The id of a node is its place in [`nodes`](Graph::nodes). Scopes that have not ended are not in it.
+/// Nodes are in the order in which they were recorded: operands come before the nodes that read them.
+/// The id of a node is its position in [`nodes`](Graph::nodes). Open scopes are not included.
 ///
-/// [`to_dot`](Graph::to_dot) draws it, [`to_json`](Graph::to_json) exports it.
+/// [`to_dot`](Graph::to_dot) draws the graph, and [`to_json`](Graph::to_json) exports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
     nodes: Vec<GraphNode>,
     scopes: Vec<GraphScope>,
     dtype: Dtype,
-    /// The parameters and buffers that are nodes, by node.
+    /// The nodes of parameters and buffers, with their identities.
     states: Vec<(usize, StateId)>,
 }
 
-/// A node of a [`Graph`]: a value, and how it comes about.
+/// A node of a [`Graph`]: a value, and the operation that computes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphNode {
-    /// The name of the operation: that of the method where there is one, such as `matmul`.
+    /// The name of the operation: the name of the method if there is one, such as `matmul`.
     pub op: String,
     /// The nodes that the operation reads, in order.
     pub operands: Vec<usize>,
-    /// Which output of the operation this is, counted from 0. The nodes of further outputs follow that of
-    /// the first; they have its operation, operands and attributes.
+    /// The number of this output of the operation, counted from 0. The nodes of further outputs follow
+    /// that of the first. They have the same operation, operands and attributes.
     pub output: usize,
-    /// What else the operation depends on: `axis`, `stride`, a number.
+    /// Further parameters of the operation, such as `axis`, `stride`, or a number.
     pub attributes: Vec<(&'static str, Attribute)>,
     /// The sizes of the axes.
     pub shape: Shape,
-    /// What the elements are.
+    /// The type of the elements.
     pub kind: NodeKind,
-    /// Where the value comes from.
+    /// The origin of the value.
     pub source: Source,
-    /// The path of the parameter or buffer, such as `conv1.weight`: where a model was entered on the tape,
-    /// or the graph was [named](Graph::named) after one.
+    /// The path of the parameter or buffer, such as `conv1.weight`. It is known if a model was entered
+    /// on the tape, or if the graph was [named](Graph::named) after one.
     pub name: Option<String>,
-    /// The innermost scope around it, in [`Graph::scopes`].
+    /// The innermost scope that contains the node, as an index into [`Graph::scopes`].
     pub scope: Option<usize>,
-    /// The node whose derivative rule recorded this one: what [`grad`](crate::Var::grad) records.
+    /// The node whose derivative rule recorded this one, for nodes that [`grad`](crate::Var::grad)
+    /// recorded.
     pub rule_of: Option<usize>,
-    /// The node with respect to which this is a gradient: [`grad`](crate::Var::grad) returned it.
+    /// The node with respect to which this node is a gradient that [`grad`](crate::Var::grad) returned.
     pub gradient_of: Option<usize>,
-    /// Whether gradients flow through it.
+    /// Whether gradients flow through the node.
     pub active: bool,
     /// Whether a derivative rule has declared to read its value.
     pub read_by_rules: bool,
-    /// Whether the value stays because somebody asked for it, or because it is small.
+    /// Whether the value is kept because it was requested, or because it is tiny.
     pub kept: bool,
-    /// Whether the value is there.
+    /// Whether the value is computed.
     pub state: ValueState,
 }
 
-/// What the elements of a node are.
+/// The type of the elements of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// Numbers of the tape's type.
     Number,
-    /// Whole numbers (`i64`): indices and classes.
+    /// Integers (`i64`): indices and classes.
     Index,
-    /// Truth values.
+    /// Booleans.
     Mask,
 }
 
-/// Where the value of a node comes from.
+/// The origin of a node's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Given and not differentiated: [`Tape::constant`], [`Tape::index`].
     Constant,
-    /// Given, with a gradient that may be asked for: [`Tape::watch`].
+    /// Given, with a gradient that can be computed: [`Tape::watch`].
     Watched,
-    /// A parameter of a model; frozen, or not.
+    /// A parameter of a model.
     Parameter {
-        /// Whether it is a constant of the run.
+        /// Whether it is frozen: a constant of the run.
         frozen: bool,
     },
     /// A buffer of a model.
     Buffer,
-    /// An operation.
+    /// Computed by an operation.
     Computed,
 }
 
-/// Whether the value of a node is there.
+/// Whether a node's value is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValueState {
-    /// It is there.
+    /// The value is stored.
     Computed,
-    /// It is computed when something reads it. It may be fused into a program of several operations, and never be
-    /// stored.
+    /// The value is computed when something reads it. The node may be fused into a program of several
+    /// operations, so that its value is never stored.
     Pending,
-    /// It was computed and dropped; it is computed again if it is asked for.
+    /// The value was computed and dropped. It is computed again if it is requested.
     Released,
-    /// [`backward`](crate::Var::backward) ended the history, and dropped it for good.
+    /// [`backward`](crate::Var::backward) ended the history and dropped the value permanently.
     Freed,
 }
 
 /// A scope of a [`Graph`]: a module that was entered, or a name of [`Tape::scope`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct GraphScope {
-    /// Its path, such as `blocks.3.fc1`.
+    /// The path of the scope, such as `blocks.3.fc1`.
     pub path: String,
-    /// The scope around it.
+    /// The enclosing scope.
     pub parent: Option<usize>,
-    /// The nodes that were recorded in it, those of scopes in it included.
+    /// The nodes that were recorded in the scope, including those in nested scopes.
     pub nodes: std::ops::Range<usize>,
 }
 
-/// What stands for a node of a tape: a [`Var`](crate::Var), an [`Index`](crate::Index), a
+/// A handle of a node on a tape: a [`Var`](crate::Var), an [`Index`](crate::Index), or a
 /// [`Mask`](crate::Mask).
 pub trait Handle {
-    /// The place of the node on its tape.
+    /// Returns the position of the node on its tape.
     #[doc(hidden)]
     fn place(&self) -> usize;
 }
@@ -159,7 +160,7 @@ impl<T: Float> Handle for Mask<'_, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// The program recorded so far, as data. Nothing is computed.
+    /// Returns the program recorded so far, as data. Computes nothing.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -179,7 +180,7 @@ impl<T: Float> Tape<T> {
             (0..arena.len()).map(|id| Self::described(&arena, id)).collect();
         let scopes = self.ended_scopes(nodes.len());
         for (i, scope) in scopes.iter().enumerate() {
-            // Scopes around others stand before them.
+            // Outer scopes come before inner ones, so the innermost scope is written last.
             nodes[scope.nodes.clone()].iter_mut().for_each(|node| node.scope = Some(i));
         }
         for &(first, end, of) in &arena.rules {
@@ -208,7 +209,7 @@ impl<T: Float> Tape<T> {
         Graph { nodes, scopes, dtype: T::DTYPE, states }
     }
 
-    /// The scopes that have ended, those around others before them.
+    /// Returns the scopes that have ended, outer scopes before inner ones.
     fn ended_scopes(&self, nodes: usize) -> Vec<GraphScope> {
         let mut scopes: Vec<GraphScope> = Vec::new();
         self.scopes.see_ended(|path, range| {
@@ -216,7 +217,7 @@ impl<T: Float> Tape<T> {
             let nodes = (range.start as usize).min(end)..end;
             scopes.push(GraphScope { path: path.into(), parent: None, nodes });
         });
-        // Inner ones ended before outer ones.
+        // Inner scopes ended before outer ones.
         scopes.reverse();
         scopes.sort_by_key(|scope| (scope.nodes.start, std::cmp::Reverse(scope.nodes.end)));
         let mut open: Vec<usize> = Vec::new();
@@ -273,34 +274,34 @@ impl<T: Float> Tape<T> {
 }
 
 impl Graph {
-    /// The nodes, in the order in which they were recorded.
+    /// Returns the nodes, in the order in which they were recorded.
     pub fn nodes(&self) -> &[GraphNode] {
         &self.nodes
     }
 
-    /// The scopes, each before those that lie in it.
+    /// Returns the scopes, each before the scopes nested in it.
     pub fn scopes(&self) -> &[GraphScope] {
         &self.scopes
     }
 
-    /// The type of the numbers.
+    /// Returns the type of the numbers.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// The node of a variable, an index or a mask.
+    /// Returns the node of a variable, an index or a mask.
     ///
     /// # Panics
-    /// If it was recorded after this graph was made, or on another tape with more nodes.
+    /// If the node was recorded after this graph was made, or on another tape with more nodes.
     #[track_caller]
     pub fn node(&self, x: impl Handle) -> &GraphNode {
         &self.nodes[self.id(x)]
     }
 
-    /// The id of the node of a variable, an index or a mask.
+    /// Returns the id of the node of a variable, an index or a mask.
     ///
     /// # Panics
-    /// As [`node`](Graph::node).
+    /// Under the conditions of [`node`](Graph::node).
     #[allow(clippy::needless_pass_by_value)] // handles are `Copy`
     #[track_caller]
     pub fn id(&self, x: impl Handle) -> usize {
@@ -313,7 +314,7 @@ impl Graph {
         id
     }
 
-    /// With the names that the parameters and buffers have in this model.
+    /// Names the parameters and buffers by their paths in this model.
     #[must_use]
     pub fn named(mut self, model: &dyn Module) -> Self {
         let mut names = HashMap::new();
@@ -328,10 +329,10 @@ impl Graph {
         self
     }
 
-    /// Whether two runs recorded the same program: the same operations with the same attributes on the
-    /// same operands, of the same shapes and kinds, with parameters and buffers at the same places. Numbers
-    /// that were given, names, scopes, changes of buffers and what is in memory at present do not count. Of
-    /// operations of users' own only the name is known.
+    /// Returns whether two runs recorded the same program: the same operations with the same attributes
+    /// on the same operands, of the same shapes and kinds, with parameters and buffers at the same
+    /// places. Given values, names, scopes, changes of buffers and the state of values are not compared.
+    /// Custom operations are compared by name only.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -349,8 +350,8 @@ impl Graph {
         self.difference(other).is_none()
     }
 
-    /// The first node at which the programs differ, and in what; `None` if they are the same in the sense of
-    /// [`same_structure`](Graph::same_structure).
+    /// Returns a description of the first node at which the programs differ; `None` if
+    /// [`same_structure`](Graph::same_structure) holds.
     pub fn difference(&self, other: &Graph) -> Option<String> {
         if self.dtype != other.dtype {
             return Some(format!("numbers of {} and of {}", self.dtype, other.dtype));

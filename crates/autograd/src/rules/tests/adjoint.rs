@@ -1,24 +1,25 @@
-//! ⟨u, J t⟩ = ⟨Jᵀ u, t⟩ for every row, and J t by differences of the values: the rule and the rule of the
-//! rule are one Jacobian, and that of the function.
+//! Checks ⟨u, J t⟩ = ⟨Jᵀ u, t⟩ for every row, with J t from finite differences. The rule, and the rule
+//! of the rule, must agree with the Jacobian of the function.
 
 use super::{Form, Row, dot, every_row, spread};
 use crate::graph::{Policy, Tape, Var};
 use crate::transforms::jvp;
 use wengert_tensor::Tensor;
 
-/// Random numbers that are not small.
+/// Returns random elements that are not close to 0.
 fn random(shape: &[usize], seed: usize) -> Tensor<f64> {
     spread(shape, &[(-1.0, -0.3), (0.3, 1.0)], 900 + seed as u64)
 }
 
-/// The values of a row's function at its inputs, moved along `t` by `h`.
+/// Returns the values of a row's function at its inputs, moved along `t` by `h`.
 fn moved(row: &Row, t: &[Tensor<f64>], h: f64) -> Tensor<f64> {
     let tape = Tape::new();
     let x: Vec<_> = row.inputs.iter().zip(t).map(|(x, t)| tape.constant(x + &(t * h))).collect();
     row.run(&x).value()
 }
 
-/// The derivative along `t`: exact for the quadratic functions, else with the error of h⁴.
+/// Returns the derivative along `t`. It is exact for quadratic functions; otherwise its error is of
+/// order h⁴.
 fn differences(row: &Row, t: &[Tensor<f64>]) -> Tensor<f64> {
     let central = |h: f64| (moved(row, t, h) - moved(row, t, -h)) / (2.0 * h);
     match row.form {
@@ -36,7 +37,7 @@ fn is_adjoint(row: &Row) {
     let t: Vec<_> = x.iter().enumerate().map(|(i, x)| random(&x.shape(), i + 1)).collect();
     let along = pulled.iter().zip(&t).map(|(&g, t)| (g * tape.constant(t.clone())).sum_all());
     let left = along.reduce(|a, b| a + b).expect("a row has inputs");
-    // Linear in u, so that its gradient by u is J t.
+    // `left` is linear in u, so its gradient with respect to u is J t.
     let pushed = left.grad(&[u])[0].value();
     let (left, right) = (left.item(), dot(&u.value(), &pushed));
     let size: f64 =
@@ -55,7 +56,7 @@ fn is_adjoint(row: &Row) {
     }
 }
 
-/// Forward mode agrees with backward mode twice, also in what is derived from it.
+/// Checks that forward mode agrees with backward mode applied twice, also in derivatives of its result.
 fn is_pushed_forward(row: &Row, policy: Policy) {
     let tape = Tape::new().with_policy(policy);
     let x = row.place(&tape, &vec![true; row.inputs.len()]);
@@ -81,7 +82,7 @@ fn is_pushed_forward(row: &Row, policy: Policy) {
     for (i, (a, b)) in forward.into_iter().zip(backward).enumerate() {
         near(&format!("its slope {i}"), &a.value().to_vec(), &b.value().to_vec());
     }
-    // Only one operand moves.
+    // Only one operand has a tangent.
     for (i, only) in t.iter().enumerate() {
         let one: Vec<_> =
             (0..t.len()).map(|j| if i == j { *only } else { tape.zeros(&t[j].shape()) }).collect();

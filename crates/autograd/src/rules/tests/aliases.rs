@@ -1,4 +1,4 @@
-//! The same variable in several places of one operation.
+//! The same variable as several operands of one operation.
 
 use super::spread;
 use crate::check::Gradcheck;

@@ -1,11 +1,11 @@
-//! Rows of sums of parts, and what they are for: values that are read in parts.
+//! Test rows of sums of parts, and of values that are read in parts.
 
 use super::{POLICIES, Row, any};
 use crate::graph::{Op, Tape, Var};
 use crate::rules::{Assemble, Part};
 use wengert_tensor::{Shape, Tensor};
 
-/// Parts of every kind, whole ones among them, that overlap.
+/// Reads overlapping parts of every kind, including the whole.
 fn parts<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
     let tape = x[0].tape();
     let rows = tape.index(Tensor::from([3i64, 0, 3])).id;
@@ -44,7 +44,7 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
     ]
 }
 
-/// Plain loops.
+/// Compares with plain loops.
 #[test]
 #[allow(clippy::needless_range_loop)] // i and j are indices of several tensors
 fn parts_are_added_to_their_places() {
@@ -72,7 +72,7 @@ fn parts_are_added_to_their_places() {
     assert_eq!(parts(&x).value().to_vec(), sum.concat());
 }
 
-/// Whatever order parts and the whole are read in, three ways give the same gradient.
+/// In whatever order the parts and the whole are read, three ways to compute the gradient agree.
 #[test]
 fn a_value_read_in_parts_and_as_a_whole() {
     for policy in POLICIES {
@@ -96,7 +96,7 @@ fn a_value_read_in_parts_and_as_a_whole() {
             }
             let variable = sum.grad(&[x])[0];
             let retained = sum.backward_retain().wrt(x).unwrap().to_vec();
-            // The second order, by parts of the gradient.
+            // The second order, from parts of the gradient.
             let slope = (0..6).map(|i| variable.narrow(0, i, 1).square().sum_all());
             let second = slope.reduce(|a, b| a + b).unwrap();
             let again = second.grad(&[x])[0].value().to_vec();

@@ -1,5 +1,6 @@
-//! Rows of convolution over a table of strides, paddings, dilations and groups, no case square. All
-//! three members are bilinear (the bias adds a linear term), so differences with a step of 1 are exact.
+//! Test rows of convolution over a table of strides, paddings, dilations and groups, none of them
+//! square. All three members are bilinear (the bias adds a linear term), so differences with a step of 1
+//! are exact.
 
 use super::{Row, any};
 use crate::check::Gradcheck;
@@ -80,7 +81,8 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
                 rows.push(row.bilinear());
             }
             ConvOp::Input(_) => {
-                // Transposed, y is the smaller image; what it gives may fall short of x.
+                // In the transposed convolution y is the smaller image. Its result may be smaller than
+                // x.
                 let least = shapes::conv_transpose2d(&y, &w, None, &conv, [0, 0]).unwrap();
                 let output_padding = [x[2] - least[2], x[3] - least[3]];
                 let inputs = vec![any(&y, 1), any(&w, 2)];
@@ -146,7 +148,7 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
     rows
 }
 
-/// Each pixel of the image puts the kernel into the result; `size` is that of the result.
+/// Adds the kernel to the result for each pixel of the image; `size` is the size of the result.
 fn transposed(
     x: &Tensor<f64>,
     w: &Tensor<f64>,
@@ -215,7 +217,7 @@ fn every_output_padding_has_the_values_of_plain_loops() {
     assert_eq!(compared, 9 + 12 + 15 + 15 + 9);
 }
 
-/// An image as its own weight, and as its own cotangent.
+/// An image that is also the weight, and an image that is also the cotangent.
 #[test]
 fn the_same_variable_in_both_places() {
     fn with_itself<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
@@ -232,7 +234,7 @@ fn the_same_variable_in_both_places() {
     }
 }
 
-/// Third derivatives of the trilinear form loss are those of its factors: the family is closed.
+/// Third derivatives of the trilinear form are derivatives of its factors: the family is closed.
 #[test]
 fn any_order() {
     fn f<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
@@ -242,7 +244,7 @@ fn any_order() {
     Gradcheck::new().order(3).run(f, &inputs).unwrap();
 }
 
-/// A geometry is kept once, and the rules use their forward convolution's.
+/// A geometry is stored once, and the rules use that of their forward convolution.
 #[test]
 fn geometries_do_not_pile_up() {
     let tape = Tape::<f64>::new();
@@ -254,7 +256,7 @@ fn geometries_do_not_pile_up() {
     assert_eq!(tape.arena.borrow().convs, [conv]);
 }
 
-/// Nothing but what was asked for.
+/// Only requested gradients are computed.
 #[test]
 fn the_gradient_of_a_first_layer_needs_none_of_the_image() {
     let tape = Tape::<f64>::new();

@@ -1,6 +1,6 @@
-//! Every variable that a user can hold is a legal target of `grad`, and means just itself: no operation
-//! returns its operand, and the gradient by any variable is the effect of adding a small number to it and
-//! computing again what follows.
+//! Every variable of a user is a valid target of `grad` and is distinct from other variables: no
+//! operation returns its operand. The gradient with respect to a variable must be the effect of adding a
+//! small number to it and recomputing the later operations.
 
 use super::{Row, any, every_row, spread, weighted};
 use crate::graph::{Op, Tape, Var};
@@ -15,12 +15,13 @@ macro_rules! methods {
     };
 }
 
-/// The only index there is.
+/// Returns the index of a single element: 0.
 fn first() -> Tensor<i64> {
     Tensor::zeros_of(&[1, 1, 1])
 }
 
-/// Every method that returns variables, where it has least to do. `x` is [1, 1, 1].
+/// Every method that returns variables, called so that it has as little to do as possible. `x` is [1, 1,
+/// 1].
 const METHODS: &[(&str, Method)] = methods! {
     abs: |x| x.abs();
     sign: |x| x.sign();
@@ -116,7 +117,7 @@ const METHODS: &[(&str, Method)] = methods! {
     operators: |x| x + 0.0, x - 0.0, x * 1.0, x / 1.0, 0.0 + x, 1.0 * x, -x, x + x, x - 2.0 * x, x * x, x / (2.0 * x);
 };
 
-/// The names of public methods of `Var` in the sources that return variables.
+/// Returns the names of public methods of `Var` in the sources that return variables.
 fn methods_in_the_sources() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in [
@@ -172,7 +173,7 @@ fn the_list_of_methods_is_complete() {
     assert!(METHODS.len() > 70);
 }
 
-/// Variables, constants and watched values, on tapes that record and that do not.
+/// Checks variables, constants and watched values, on tapes with and without history.
 #[test]
 fn no_method_returns_its_operand() {
     for (name, f) in METHODS {
@@ -190,7 +191,7 @@ fn no_method_returns_its_operand() {
     }
 }
 
-/// Where a method has nothing to do, its result shares the operand's memory.
+/// A method that has nothing to do returns a result that shares the operand's memory.
 #[test]
 fn nothing_to_do_copies_nothing() {
     let tape = Tape::<f64>::eval();
@@ -212,8 +213,8 @@ fn nothing_to_do_copies_nothing() {
 
 type View = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
 
-/// Ways for a variable of these numbers to come from a leaf of others. The row's function then reads
-/// a view whose parent is used by itself, too.
+/// Returns ways to compute a variable with these elements from a leaf with other elements. The row's
+/// function then reads a view whose parent is also used directly.
 fn origins(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>, View)> {
     let mut origins: Vec<(&'static str, Tensor<f64>, View)> = vec![
         ("itself, broadcast to its own shape", x.clone(), |x| x.broadcast_to(&x.shape())),
@@ -231,7 +232,7 @@ fn origins(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>, View)> {
     origins
 }
 
-/// What of a row may be cut: each input, and the output.
+/// The places at which a row's derivative can be cut: each input, and the output.
 struct Cut {
     place: usize,
     added: Tensor<f64>,
@@ -251,7 +252,7 @@ fn loss<'t>(
     let moved_inputs: Vec<_> = held.iter().enumerate().map(|(i, &v)| moved(v, i)).collect();
     let y = row.run(&moved_inputs);
     let moved_y = moved(y, held.len());
-    // Each is used again, by itself: the leaf, the view, the result.
+    // The leaf, the view and the result are each used a second time.
     let by_itself = |v: &Var<'t, f64>| weighted(v.sin());
     let used = leaves.iter().chain(&moved_inputs).map(by_itself).fold(None, |sum, term| {
         Some(match sum {
@@ -285,7 +286,7 @@ fn cut_everywhere(row: &Row) -> usize {
                     loss(row, &leaves, &views, Some(&cut)).0.item()
                 };
                 let h = 1e-4;
-                // Central differences with the error of h² removed.
+                // Central differences of fourth order: the error of order h² is eliminated.
                 (8.0 * (value(h) - value(-h)) - (value(2.0 * h) - value(-2.0 * h))) / (12.0 * h)
             };
             let slope = slope.value();
@@ -335,7 +336,7 @@ fn all_other_operations_are_cut() {
     assert!(cuts > 500, "{cuts}");
 }
 
-/// d/ds of Σ s·x counts x as a constant: it is x, not 2 x, whatever made s of x.
+/// d/ds of Σ s·x treats x as a constant. The result is x and not 2 x, whatever operation made s from x.
 #[test]
 fn the_gradient_by_a_result_leaves_its_operand_alone() {
     let x = Tensor::<f64>::from_fn(&[1, 3, 4], |i| 0.1 + 0.3 * i as f64);

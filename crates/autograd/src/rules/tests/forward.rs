@@ -1,7 +1,7 @@
-//! Values against plain loops and the standard library. A rule is compared with differences of its own
-//! function, so a function that is wrong in the same way in both would pass. Every node of every row, and
-//! of its gradient, is computed again here from its operands, by code that knows no kernel. The match
-//! over the operations has no wildcard.
+//! Checks values against plain loops and the standard library. A rule is compared with differences of
+//! its own function, so a function that is wrong in the same way in both would pass those tests. Here
+//! every node of every row, and of its gradient, is computed again from its operands, by code that uses
+//! no kernel. The match over the operations has no wildcard.
 
 use super::{POLICIES, every_row, weighted};
 use crate::graph::{Op, Tape, Var};
@@ -9,7 +9,7 @@ use crate::rules::{ConvOp, IndexOp, LogSoftmax, Part, PoolWindows, Random, Reduc
 use std::collections::BTreeMap;
 use wengert_tensor::{Binary, Conv, Interpolate, PadMode, Pool, Tensor, Unary, keep_mask};
 
-/// Every index of a shape, in reading order.
+/// Returns every index of a shape, in row-major order.
 fn indices(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<'_> {
     (0..shape.iter().product()).map(move |mut position: usize| {
         let mut index = vec![0; shape.len()];
@@ -24,7 +24,7 @@ fn position(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |at, (&i, &size)| at * size + i)
 }
 
-/// The last axes of an index, with 0 where this shape has one element.
+/// Returns the last axes of an index, with 0 for axes of one element in this shape.
 fn within(index: &[usize], shape: &[usize]) -> Vec<usize> {
     let index = &index[index.len() - shape.len()..];
     index.iter().zip(shape).map(|(&i, &size)| if size == 1 { 0 } else { i }).collect()
@@ -97,7 +97,7 @@ fn binary(op: Binary, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The numbers of an operation, from its operands. `None`: they were given.
+/// Returns the result of an operation, computed from its operands; `None` for given values.
 #[allow(clippy::too_many_lines)] // an arm for each operation
 fn reference(
     tape: &Tape<f64>,
@@ -107,7 +107,7 @@ fn reference(
     shape: &[usize],
 ) -> Option<Vec<f64>> {
     let each = |f: &dyn Fn(&[usize]) -> f64| indices(shape).map(|i| f(&i)).collect();
-    // Adds to places: `place` of an operand's index is one of the result's.
+    // Adds elements at positions. `place` maps an index of an operand to an index of the result.
     let add = |x: &Tensor<f64>, sum: &mut [f64], place: &dyn Fn(&[usize]) -> Vec<usize>| {
         for index in indices(&x.shape()) {
             sum[position(&place(&index), shape)] += x.at(&index);
@@ -128,7 +128,7 @@ fn reference(
         Op::Detach => each(&|i| x[0].at(i)),
         Op::Compare(op) => {
             let sides = [numbers(parent(0)), numbers(parent(1))];
-            // These are small enough to be `f64`.
+            // These integers are small enough for `f64`.
             let at = |x: &Tensor<i64>, i: &[usize]| x.at(&within(i, &x.shape())) as f64;
             each(&|i| binary(op, at(&sides[0], i), at(&sides[1], i)))
         }
@@ -212,7 +212,7 @@ fn reference(
                 x.at(&within(&index, &x.shape()))
             };
             let inner = x[0].shape()[x[0].rank() - if op.ta { 2 } else { 1 }];
-            // An axis of one element is read at 0 whatever the index: the inner one has its size.
+            // `within` reads axes of one element at index 0. `inner` is the size of the inner axis.
             (0..inner)
                 .map(|k| read(&x[0], op.ta, i[n - 2], k) * read(&x[1], op.tb, k, i[n - 1]))
                 .sum()
@@ -230,7 +230,8 @@ fn reference(
                 ConvOp::Input(_) => x[0].shape().to_vec(),
                 ConvOp::Weight(_) => x[1].shape().to_vec(),
             };
-            // Each product of the trilinear form ⟨conv(x, w), y⟩ goes to the member that is wanted.
+            // Each product of the trilinear form ⟨conv(x, w), y⟩ is added to the requested partial
+            // derivative.
             for (x_at, w_at, y_at) in products(&image, &kernel, &out, &conv) {
                 match op {
                     ConvOp::Forward(_) => {
@@ -253,7 +254,7 @@ fn reference(
         }
         Op::Index(op) => {
             let (index, mut sum) = (numbers(parent(1)), zeros());
-            // The last two axes as one.
+            // Flattens the last two axes into one.
             let flat = |i: &[usize], of: &[usize], at: i64| {
                 let (n, wide) = (i.len(), of[of.len() - 1]);
                 [&i[..n - 2], &[at as usize / wide, at as usize % wide]].concat()
@@ -285,7 +286,7 @@ fn reference(
         Op::MaxPool(op) => {
             let windows = tape.arena.borrow().pools[op.windows as usize];
             let (image, rank) = (x[0].shape(), shape.len());
-            // The indices along an axis that a window covers.
+            // Returns the indices along an axis that a window covers.
             let covered = |side: usize, o: usize| -> Vec<usize> {
                 let (n, m) = (image[rank - 2 + side], shape[rank - 2 + side]);
                 match windows {
@@ -327,7 +328,7 @@ fn reference(
     Some(values)
 }
 
-/// The rows' own operations.
+/// The custom operations of the rows.
 fn custom(tape: &Tape<f64>, id: u32, output: u32, x: &[Tensor<f64>]) -> Vec<f64> {
     let arena = tape.arena.borrow();
     let Op::Custom(place) = arena.nodes[id as usize].op else {
@@ -342,8 +343,8 @@ fn custom(tape: &Tape<f64>, id: u32, output: u32, x: &[Tensor<f64>]) -> Vec<f64>
     }
 }
 
-/// The matrix of a map, by what it makes of unit vectors: it has no door to its entries. That says only
-/// that maps are linear and act along their axis; what the map of each method is, `METHODS` says.
+/// Returns the matrix of a map, from its results for unit vectors, because its entries are private. This
+/// checks only that maps are linear and act along their axis. `METHODS` checks the map of each method.
 fn entries(map: &wengert_tensor::AxisMap) -> Vec<Vec<f64>> {
     let unit = |i: usize| Tensor::from_fn(&[map.inputs()], |k| one_if(k == i));
     let columns: Vec<Vec<f64>> =
@@ -351,7 +352,7 @@ fn entries(map: &wengert_tensor::AxisMap) -> Vec<Vec<f64>> {
     (0..map.outputs()).map(|o| columns.iter().map(|column| column[o]).collect()).collect()
 }
 
-/// The places of image, kernel and result of every product in a convolution.
+/// Returns the positions in image, kernel and result of every product in a convolution.
 fn products(
     image: &[usize],
     kernel: &[usize],
@@ -375,7 +376,7 @@ fn products(
     all
 }
 
-/// Of a node and of its operands; no value was asked for before.
+/// Compares a node with the reference, from its operands. No value was requested before.
 fn compare(tape: &Tape<f64>, id: u32, name: &str, counts: &mut BTreeMap<String, usize>) {
     let (op, shape, parents) = {
         let arena = tape.arena.borrow();
@@ -394,7 +395,7 @@ fn compare(tape: &Tape<f64>, id: u32, name: &str, counts: &mut BTreeMap<String, 
     let Some(wanted) = reference(tape, id, op, &x, &shape) else { return };
     let got = tape.force(id);
     assert_eq!((got.shape(), got.numel()), (shape, wanted.len()), "{name}: {op:?}");
-    // The terms of sums may cancel: what rounds is their size.
+    // The terms of a sum may cancel: the rounding error depends on the size of the terms.
     let size = x.iter().flat_map(Tensor::to_vec).fold(1.0, |m: f64, x| m.max(x.abs()));
     for (i, (got, wanted)) in got.to_vec().into_iter().zip(wanted).enumerate() {
         let close = (got - wanted).abs() <= 1e-13 * wanted.abs().max(size * size);
@@ -427,7 +428,8 @@ fn every_node_of_every_row_and_of_its_gradient_has_the_values_of_plain_loops() {
     let nodes: usize = counts.values().sum();
     println!("{nodes} nodes of {rows} rows: {counts:?}");
     assert!(rows > 470 && nodes > 8000, "{nodes} nodes of {rows} rows");
-    // Of each family and member some, but for comparisons: they end a graph and have no row.
+    // Of each family and member there must be some nodes. Comparisons are left out: they have no
+    // derivative and no row.
     for member in [
         "View BroadcastTo",
         "View Reshape",
@@ -462,7 +464,8 @@ fn every_node_of_every_row_and_of_its_gradient_has_the_values_of_plain_loops() {
     }
 }
 
-/// Comparisons end a graph and have no row. Numbers at their constants, ties, zeros and negative ones.
+/// Comparisons have no derivative and no row. The elements include constants of the operations, ties,
+/// zeros and negative numbers.
 #[test]
 fn every_pointwise_operation_means_what_its_name_says() {
     let (mut counts, quarters) = (BTreeMap::new(), |i: usize, n: usize| (i % n) as f64 / 4.0 - 1.0);
@@ -486,7 +489,7 @@ fn every_pointwise_operation_means_what_its_name_says() {
 }
 
 type Method = for<'t> fn(&[Var<'t, f64>]) -> Var<'t, f64>;
-/// The shape of the result, and its numbers.
+/// Returns the shape and the elements of the result.
 type Meaning = fn(&[Tensor<f64>]) -> (Vec<usize>, Vec<f64>);
 
 fn each(shape: &[usize], f: impl Fn(&[usize]) -> f64) -> (Vec<usize>, Vec<f64>) {
@@ -508,23 +511,23 @@ fn variance(x: &[f64], correction: f64) -> f64 {
     x.iter().map(|a| (a - mean(x)).powi(2)).sum::<f64>() / (x.len() as f64 - correction)
 }
 
-/// A row of [3, 5].
+/// Returns a row of a [3, 5] tensor.
 fn row(x: &Tensor<f64>, i: usize) -> Vec<f64> {
     (0..5).map(|j| x.at(&[i, j])).collect()
 }
 
-/// The window of output o of kernel k, stride s, padding p on an axis of n.
+/// Returns the window of output o, with kernel k, stride s and padding p, on an axis of size n.
 fn window(n: usize, o: usize, [k, s, p]: [usize; 3]) -> impl Iterator<Item = usize> {
     (0..k).filter_map(move |i| (o * s + i).checked_sub(p).filter(|&at| at < n))
 }
 
-/// Window o of m that together cover n elements.
+/// Returns window o of m windows that together cover n elements.
 fn share(n: usize, o: usize, m: usize) -> std::ops::Range<usize> {
     o * n / m..((o + 1) * n).div_ceil(m)
 }
 
-/// What methods compose of the operations, or choose by flags. Inputs: [3, 5], [3, 5] (the second
-/// positive), [2, 3, 4, 6].
+/// Methods that are composed of several operations, or depend on flags. The inputs have the shapes [3,
+/// 5], [3, 5] (the second is positive), and [2, 3, 4, 6].
 const METHODS: &[(&str, Method, Meaning)] = &[
     ("mean", |x| x[0].mean(&[1], false), |x| each(&[3], |i| mean(&row(&x[0], i[0])))),
     ("mean_all", |x| x[0].mean_all(), |x| each(&[], |_| mean(&x[0].to_vec()))),
@@ -796,7 +799,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         |x| x[0].unsqueeze(0).interpolate(&Interpolate::size([3, 10]).bilinear()),
         |x| {
             each(&[1, 3, 10], |i| {
-                // Output o lies at (o + ½)/2 - ½, within the axis.
+                // Output o is at position (o + ½)/2 - ½, within the axis.
                 let at = (0.5 * i[2] as f64 - 0.25).clamp(0.0, 4.0);
                 let (low, rest) = (at.floor() as usize, at.fract());
                 let r = row(&x[0], i[1]);
@@ -820,7 +823,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         "fold",
         |x| x[2].unfold(2, &Conv::new()).fold([4, 6], 2, &Conv::new()),
         |x| {
-            // Each pixel comes back once from every window that it lies in.
+            // Each pixel is added once for every window that contains it.
             let inside = |at: usize, n: usize| if at == 0 || at == n - 1 { 1.0 } else { 2.0 };
             each(&[2, 3, 4, 6], |i| x[2].at(i) * inside(i[2], 4) * inside(i[3], 6))
         },

@@ -1,4 +1,4 @@
-//! Gates: a closed one lets nothing through, not even an infinity; at NaN it is open.
+//! Gates: a closed gate passes nothing, not even an infinity. At NaN a gate is open.
 
 use super::POLICIES;
 use crate::graph::{Tape, Var};
@@ -7,14 +7,15 @@ use wengert_tensor::{Philox, Pool, Tensor};
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 
-/// The gradient of Σ f at these numbers, and the second derivative's diagonal by Σ of it.
+/// Returns the gradient of Σ f at these elements, and the diagonal of the second derivative, by the
+/// gradient of its sum.
 fn slope<F>(at: &[f64], f: F) -> [Vec<f64>; 2]
 where
     F: for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>,
 {
     let mut found = vec![];
     for policy in POLICIES {
-        // Few are computed at once, many wait.
+        // Few elements are computed at once, many stay pending.
         for copies in [1, 9] {
             let tape = Tape::new().with_policy(policy);
             let x = tape.watch(Tensor::from(at.to_vec()).broadcast_to(&[copies, at.len()]));
@@ -33,7 +34,7 @@ where
     found.swap_remove(0)
 }
 
-/// NaN equals itself in print, and -0 is 0.
+/// Prints the elements such that NaN equals itself, and -0 is 0.
 fn text(x: &[f64]) -> String {
     format!("{:?}", x.iter().map(|x| x + 0.0).collect::<Vec<_>>())
 }
@@ -43,7 +44,8 @@ fn is(got: &[f64], wanted: &[f64]) {
     assert_eq!(text(got), text(wanted));
 }
 
-/// 1/x at 2 is ½, 1/(2√x) at 4 is ¼; second derivatives -1/x² and -1/(4 x√x).
+/// The slope of ln is 1/x, ½ at 2. The slope of the root is 1/(2√x), ¼ at 4. The second derivatives are
+/// -1/x² and -1/(4 x√x).
 #[test]
 fn a_closed_gate_shuts_out_an_infinite_slope() {
     let [first, second] = slope(&[-1.0, 2.0], |x| x.relu().ln());
@@ -67,7 +69,8 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     is(&first, &[0.0, -0.25]);
     let [first, _] = slope(&[0.0, 4.0], |x| x.abs().sqrt());
     is(&first, &[0.0, 0.25]);
-    // max over an axis: the elements that were not chosen. √max at (-1, 0): the chosen one has ∞.
+    // max over an axis: a gate is closed for the elements that were not chosen. For √max at (-1, 0), the
+    // chosen element has the slope ∞.
     let [first, _] = slope(&[-1.0, 0.0], |x| x.max(&[-1], false).sqrt());
     is(&first, &[0.0, INF]);
     let [first, _] = slope(&[1.0, 0.0], |x| x.min(&[-1], false).sqrt());
@@ -86,8 +89,8 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     is(&first, &[0.0]);
 }
 
-/// `PyTorch`: relu, maximum, minimum, and `max` of all elements let the gradient through at NaN, abs
-/// gives NaN or 0. `clamp` is closed there; here it is open as the others.
+/// `PyTorch`: relu, maximum, minimum, and `max` of all elements pass the gradient at NaN; abs returns
+/// NaN or 0. `clamp` is closed there, but here it is open as the others are.
 #[test]
 fn at_nan_a_gate_is_open() {
     for (name, [first, _]) in [
@@ -105,7 +108,7 @@ fn at_nan_a_gate_is_open() {
     }
     is(&slope(&[NAN, 1.0, NAN], |x| x.max(&[-1], false))[0], &[0.5, 0.0, 0.5]);
     is(&slope(&[NAN, -2.0], |x| x.abs())[0], &[NAN, -1.0]);
-    // And a NaN of the forward pass is seen.
+    // A NaN of the forward pass is visible in the gradient.
     for [first, _] in [
         slope(&[NAN], |x| x.relu().square()),
         slope(&[NAN], |x| x.clamp(0.0, 1.0).square()),
@@ -114,7 +117,7 @@ fn at_nan_a_gate_is_open() {
     ] {
         is(&first, &[NAN]);
     }
-    // Both sides of maximum: the other one sees the NaN, too.
+    // Both operands of maximum: the other operand gets the NaN, too.
     let tape = Tape::<f64>::new();
     let (a, b) = (tape.watch(Tensor::from([NAN, 1.0])), tape.watch(Tensor::from([1.0, NAN])));
     for y in [a.maximum(b), a.minimum(b)] {
@@ -134,7 +137,7 @@ fn infinities_in_extremes_share_as_other_ties_do() {
     assert_eq!(slopes[1].value().to_vec(), [0.5, 1.0]);
 }
 
-/// What is dropped is zero, and so is its cotangent, whatever they were.
+/// A dropped element is zero, and so is its cotangent, even if they were infinite.
 #[test]
 fn what_dropout_drops_may_be_infinite() {
     let tape = Tape::<f64>::train(&mut Philox::new(1));
@@ -149,7 +152,8 @@ fn what_dropout_drops_may_be_infinite() {
     assert_eq!(slope, numbers, "the same are dropped");
 }
 
-/// The rule of relu as it was: a comparison and a product, in one pass. Now a comparison and a gate.
+/// Compares the rule of relu with its earlier form, a comparison and a product in one pass. Now it is a
+/// comparison and a gate.
 #[test]
 fn the_gate_of_relu_costs_two_steps() {
     for (name, steps, f) in [
@@ -166,7 +170,7 @@ fn the_gate_of_relu_costs_two_steps() {
         let slope = loss.grad(&[x])[0];
         let arena = tape.arena.borrow();
         let written = &arena.nodes[before..];
-        // The seed, its broadcasting, the product with w, and then the rule.
+        // The written values are the seed, its broadcast, the product with w, and those of the rule.
         assert_eq!(written.len(), 3 + steps, "{name}");
         assert!(written[3..].iter().all(|node| node.op.opcode().is_some()), "{name}");
         drop(arena);

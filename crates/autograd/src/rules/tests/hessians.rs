@@ -1,5 +1,5 @@
-//! Second derivatives against mathematics: at zeros, ones, ties and negative numbers, where rules
-//! meet 0 · ∞. The formula stands beside each table.
+//! Second derivatives against exact formulas: at zeros, ones, ties and negative numbers, where rules
+//! meet 0 · ∞. Each table has its formula beside it.
 
 use super::POLICIES;
 use crate::graph::{Tape, Var};
@@ -15,7 +15,8 @@ fn same(a: f64, b: f64) -> bool {
     a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= 1e-12 * b.abs().max(1.0)
 }
 
-/// First and second derivative by one number: f, f′, f″ at x, alone and among others.
+/// Checks first and second derivatives with respect to one number: f, f′, f″ at x, for one element and
+/// among others.
 fn one<F>(name: &str, f: F, table: &[(f64, f64, f64)])
 where
     F: for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>,
@@ -27,7 +28,8 @@ where
                 let x = tape.watch(Tensor::full_of(&[n], at));
                 let slope = f(x).sum_all().grad_or_zero(&[x])[0];
                 let bend = slope.sum_all().grad_or_zero(&[x])[0];
-                // A Jacobian-vector product: the rule, linear in its cotangent, differentiated by it.
+                // The Jacobian-vector product: the rule is differentiated with respect to its cotangent,
+                // in which it is linear.
                 let u = tape.watch(Tensor::ones_of(&[n]));
                 let pulled = (f(x) * u).sum_all().grad_or_zero(&[x])[0];
                 let pushed = pulled.sum_all().grad_or_zero(&[u])[0];
@@ -49,7 +51,8 @@ where
 /// A point, the gradient, and the Hessian [aa, ab, bb] of a function of two numbers.
 type Bent = ([f64; 2], [f64; 2], [f64; 3]);
 
-/// First and second derivatives by two numbers, the mixed one in both orders.
+/// Checks first and second derivatives with respect to two numbers. The mixed derivative is checked in
+/// both orders.
 fn two<F>(name: &str, f: F, table: &[Bent])
 where
     F: for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>,
@@ -94,11 +97,12 @@ fn of_powers_with_a_variable_exponent() {
             ([0.0, 2.0], [0.0, 0.0], [2.0, 0.0, 0.0]),
             ([0.0, 3.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
             ([0.0, 2.5], [0.0, 0.0], [0.0, 0.0, 0.0]),
-            // a⁰ = 1 is flat.
+            // a⁰ = 1 is constant.
             ([0.0, 0.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
         ],
     );
-    // By a alone, also where there is no derivative by b: b aᵇ⁻¹, b(b-1) aᵇ⁻².
+    // With respect to a only, also where the derivative with respect to b does not exist: b aᵇ⁻¹, b(b-1)
+    // aᵇ⁻².
     for (b, table) in [
         (1.0, [(0.0, 1.0, 0.0), (-2.0, 1.0, 0.0)]),
         (2.0, [(0.0, 0.0, 2.0), (-2.0, -4.0, 2.0)]),
@@ -110,7 +114,7 @@ fn of_powers_with_a_variable_exponent() {
         one("powf", |a| a.powf(b), &table);
         one("powi", |a| a.powi(b as i32), &table);
     }
-    // By b alone: aᵇ ln a, aᵇ ln²a.
+    // With respect to b only: aᵇ ln a, aᵇ ln²a.
     one(
         "2 to a power",
         |b| b.tape().full((), 2.0).pow(b),
@@ -128,7 +132,8 @@ fn of_powers_with_a_variable_exponent() {
 ///   or is 1, and the second goes to -∞; for b > 1 it is aᵇ⁻¹ + (b/(b-1)) aᵇ⁻¹ ln aᵇ⁻¹, which goes to 0;
 /// - aᵇ ln²a: ∞ for b < 0, else 0.
 ///
-/// At b = 0 there is no limit: aᵇ is 1 along a⁰ and 0 along 0ᵇ. There it is flat.
+/// At b = 0 the limit does not exist: aᵇ is 1 along a⁰ and 0 along 0ᵇ. The derivatives are defined as
+/// those of a constant.
 #[test]
 fn of_powers_of_zero() {
     let table = [
@@ -143,11 +148,11 @@ fn of_powers_of_zero() {
         ([0.0, 3.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
     ];
     two("pow", |a, b| a.pow(b), &table);
-    // The sign of the cotangent goes through; one of 3 multiplies what is finite.
+    // The sign of the cotangent is passed on. A cotangent of 3 multiplies finite derivatives.
     let scaled = |k: f64| table.map(|(at, g, h)| (at, g.map(|x| k * x), h.map(|x| k * x)));
     two("3 pow", |a, b| 3.0 * a.pow(b), &scaled(3.0));
     two("-pow", |a, b| -a.pow(b), &scaled(-1.0));
-    // Beside numbers where nothing is singular, which keep their own derivatives.
+    // Among other elements that are not singular and have their usual derivatives.
     let tape = Tape::new();
     let (at_a, at_b) = ([0.0, 2.0, 0.0, 1.0, 2.0, 0.5], [1.0, 1.0, 0.5, 1.0, 0.0, -1.0]);
     let [a, b] = [at_a, at_b].map(|at| tape.watch(Tensor::from(at)));
@@ -166,7 +171,8 @@ fn of_powers_of_zero() {
     }
 }
 
-/// What comes back to a power of zero may be infinite: the first derivatives are those without a history.
+/// The cotangent of a power of zero may be infinite. First derivatives must equal those without a
+/// history.
 #[test]
 fn of_powers_of_zero_under_infinite_cotangents() {
     for b in [0.5, 1.0, 2.0] {
@@ -210,13 +216,14 @@ fn of_pieces_that_are_straight() {
     one("clamp_min", |x| x.clamp_min(1.0), &[(0.5, 0.0, 0.0), (1.0, 1.0, 0.0), (2.0, 1.0, 0.0)]);
     one("clamp_max", |x| x.clamp_max(1.0), &[(0.5, 1.0, 0.0), (1.0, 1.0, 0.0), (2.0, 0.0, 0.0)]);
     one("clamp", |x| x.clamp(-1.0, 1.0), &[(-2.0, 0.0, 0.0), (-1.0, 1.0, 0.0), (0.0, 1.0, 0.0)]);
-    // x² of each piece: 2 x g, 2 g² (of the slope g, where it exists).
+    // x² of each piece: 2 x g and 2 g², where g is the slope, if it exists.
     one("relu²", |x| x.relu().square(), &[(-2.0, 0.0, 0.0), (0.0, 0.0, 0.0), (3.0, 6.0, 2.0)]);
     one("abs²", |x| x.abs().square(), &[(-2.0, -4.0, 2.0), (0.0, 0.0, 0.0), (3.0, 6.0, 2.0)]);
 }
 
-/// m² of the greater or lesser: (2 m, 0) or (0, 2 m), second derivative 2 in its own place. At a tie
-/// each has half of the slope: m gₐ = m, and 2 · ½ · ½ in every place.
+/// m² of the maximum or minimum m: the gradient is (2 m, 0) or (0, 2 m), and the second derivative is 2
+/// at its own position. At a tie each operand has half of the slope: m gₐ = m, and 2 · ½ · ½ at every
+/// position.
 #[test]
 fn of_the_greater_and_the_lesser() {
     let table: &[Bent] = &[
@@ -255,8 +262,8 @@ fn of_quotients() {
     one("recip", |x| x.recip(), &[(1.0, -1.0, 2.0), (-2.0, -0.25, -0.25)]);
 }
 
-/// ln(eᵃ + eᵇ): p, q = shares; p q, -p q, p q. The share of a alone: p q; p q (q - p), and by b
-/// the opposite.
+/// ln(eᵃ + eᵇ), with the shares p and q: the gradient is p, q, and the second derivatives are p q, -p q,
+/// p q. The share of a alone: p q and p q (q - p), and the opposite with respect to b.
 #[test]
 fn of_sums_of_exponentials() {
     let table: &[Bent] = &[
@@ -264,7 +271,7 @@ fn of_sums_of_exponentials() {
         ([3f64.ln(), 0.0], [0.75, 0.25], [0.1875, -0.1875, 0.1875]),
         ([0.0, 1e4], [0.0, 1.0], [0.0, 0.0, 0.0]),
         ([-INF, 0.0], [0.0, 1.0], [0.0, 0.0, 0.0]),
-        // Of sums of nothing: no slope reaches -∞.
+        // The sum of exponentials is zero: no gradient reaches -∞.
         ([-INF, -INF], [0.0, 0.0], [0.0, 0.0, 0.0]),
     ];
     two("logsumexp", |a, b| pair(a, b).logsumexp(&[0], false), table);
@@ -276,7 +283,7 @@ fn of_sums_of_exponentials() {
     two("softmax", |a, b| pair(a, b).softmax(0).narrow(0, 0, 1), table);
 }
 
-/// (a - b)² / 2 is the unbiased variance of two numbers; (a - b)² / 4 that of the numbers.
+/// (a - b)² / 2 is the unbiased variance of two numbers, and (a - b)² / 4 their biased variance.
 #[test]
 fn of_variances() {
     two(
@@ -291,7 +298,7 @@ fn of_variances() {
     );
 }
 
-/// -aᵇ at a = 0: the mixed derivative goes to +∞ for 0 < b ≤ 1, as that of aᵇ goes to -∞.
+/// -aᵇ at a = 0: the mixed derivative tends to +∞ for 0 < b ≤ 1, because that of aᵇ tends to -∞.
 #[test]
 fn of_negative_powers_of_zero() {
     for policy in POLICIES {

@@ -1,4 +1,4 @@
-//! Rows of picking and adding by index, with indices that repeat.
+//! Test rows of selecting and adding by index, with repeated indices.
 
 use super::{Row, any, pool};
 use crate::graph::{Op, Var};

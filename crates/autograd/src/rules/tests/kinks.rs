@@ -1,10 +1,10 @@
-//! What the derivative is where there is none: the policy that the rule book states, in numbers.
+//! The derivative at points where it does not exist: the policy of `rules/mod.rs`, in numbers.
 
 use super::POLICIES;
 use crate::graph::{Tape, Var};
 use wengert_tensor::{Pool, Tensor};
 
-/// The gradient of Σ f, as numbers and as variables, for few and for many elements.
+/// Returns the gradient of Σ f, as tensors and as variables, for few and for many elements.
 fn slopes<F>(inputs: &[&[f64]], f: F) -> Vec<Vec<f64>>
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
@@ -117,7 +117,7 @@ fn sums_of_exponentials_do_not_overflow() {
     assert_eq!(slopes(&[&[1e4, -1e4]], |x| x[0].sigmoid())[0], [0.0, 0.0]);
 }
 
-/// A branch that was not taken may hold anything.
+/// A branch that was not selected may contain any value.
 #[test]
 fn selection_shuts_out_what_was_not_selected() {
     let at = &[&[-1.0, 4.0][..]];

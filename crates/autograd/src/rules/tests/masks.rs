@@ -1,5 +1,5 @@
-//! Masks: each node of one is known as a mask, none is its operand, and what is chosen by composed ones has
-//! the right derivatives.
+//! Masks: each node of a mask is marked as a mask, and no result is its operand. Selection by composed
+//! masks has the right derivatives.
 
 use super::{POLICIES, any};
 use crate::check::Gradcheck;
@@ -15,7 +15,7 @@ macro_rules! methods {
     };
 }
 
-/// Every method that returns a mask, where it has least to do. `m` is [1, 1].
+/// Every method that returns a mask, called so that it has as little to do as possible. `m` is [1, 1].
 const METHODS: &[(&str, Method)] = methods! {
     and: |m| m.and(m);
     or: |m| m.or(m);
@@ -77,7 +77,7 @@ fn every_result_is_a_mask_of_its_own() {
     }
 }
 
-/// Of masks that are repeated on the way, too; and of what is no mask.
+/// Includes masks that are broadcast, and nodes that are not masks.
 #[test]
 fn nodes_know_their_kinds() {
     for policy in POLICIES {
@@ -98,7 +98,7 @@ fn nodes_know_their_kinds() {
         for mask in [x.gt(0), x.ne(x), tokens.eq(3), tokens.lt(&Tensor::from([[4]])), m] {
             assert_eq!(kind(&tape, mask.id), ValueKind::Mask, "{mask:?}");
         }
-        // The condition that is repeated is one, what is chosen is not.
+        // The broadcast condition is a mask, the selected values are not.
         let first = tape.len() as u32;
         let chosen = Var::where_(x.narrow(0, 0, 1).gt(0), x, 0);
         let masks: Vec<u32> =
@@ -112,7 +112,7 @@ fn nodes_know_their_kinds() {
     }
 }
 
-/// A rule's comparisons are masks as well, and none of them is active.
+/// The comparisons inside rules are masks as well, and none of them is active.
 #[test]
 fn masks_in_rules_are_not_differentiated() {
     let tape = Tape::<f64>::new();
@@ -127,7 +127,7 @@ fn masks_in_rules_are_not_differentiated() {
     assert!(masks.iter().all(|&id| !arena.nodes[id as usize].has(ACTIVE)));
 }
 
-/// Away from the kinks, all of which are at multiples of ½.
+/// The points are away from the kinks, which are all at multiples of ½.
 #[test]
 fn gradients_by_composed_masks_agree_with_differences() {
     let x = Tensor::from_fn(&[4, 6], |i| 0.5 * (i % 9) as f64 - 2.25 + 0.01 * (i % 5) as f64);
@@ -160,8 +160,8 @@ fn gradients_by_composed_masks_agree_with_differences() {
     });
 }
 
-/// A gate shuts out an infinite cotangent, and an infinite value; a product with the numbers of the mask
-/// makes NaN of both. d √x at 0 is ∞.
+/// A gate drops an infinite cotangent and an infinite value. A product with the numbers of the mask
+/// would turn both into NaN. d √x at 0 is ∞.
 #[test]
 fn a_choice_shuts_out_what_a_product_does_not() {
     for policy in POLICIES {
@@ -177,13 +177,13 @@ fn a_choice_shuts_out_what_a_product_does_not() {
         let there = x.gt(0) & x.lt(9);
         assert_eq!(Var::where_(there, x.recip(), 0).value().to_vec(), [0.0, 0.25]);
         assert!((x.recip() * there.cast()).value().at(&[0]).is_nan());
-        // A function that is singular where it is not chosen gets another operand there.
+        // A function that is singular where it is not selected gets another operand there.
         let root = Var::where_(there, Var::where_(there, x, 1).sqrt(), 0);
         assert_eq!(root.sum_all().grad(&[x])[0].value().to_vec(), [0.0, 0.25]);
     }
 }
 
-/// Logic is a step of the program that reads it: nothing between is stored.
+/// Logic is a step of the program that reads it: intermediate masks are not stored.
 #[test]
 fn logic_waits_for_its_reader() {
     let tape = Tape::<f64>::new();

@@ -1,11 +1,11 @@
-//! Rows of the matrix product: bilinear, so differences with a step of 1 are exact.
+//! Test rows of the matrix product. It is bilinear, so differences with a step of 1 are exact.
 
 use super::{Row, any as numbers};
 use crate::graph::{Op, Tape};
 use crate::rules::MatMul;
 use wengert_tensor::Tensor;
 
-/// One of them, whatever its flags.
+/// Returns an example, with arbitrary flags.
 pub(super) fn any() -> MatMul {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::zeros_of(&[2, 2]));
@@ -66,8 +66,8 @@ pub(super) fn rows(op: MatMul) -> Vec<Row> {
     rows
 }
 
-/// A transposition is a view, and the gradient of what was transposed is contiguous: the rule
-/// writes the product in the layout that the operand has.
+/// A transposition is a view, and the gradient of the transposed variable is contiguous: the rule writes
+/// the product in the layout of the operand.
 #[test]
 fn transposed_operands_are_not_copied_and_have_contiguous_gradients() {
     let (xs, ws) = (numbers(&[2, 6, 4], 1), numbers(&[5, 4], 2));

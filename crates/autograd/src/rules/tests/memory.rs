@@ -1,4 +1,4 @@
-//! What a tape computes and keeps, seen from inside.
+//! Which values a tape computes and keeps, checked through internals.
 
 use super::{POLICIES, any};
 use crate::graph::{Op, Policy, Tape, Var};
@@ -101,7 +101,7 @@ fn backward_leaves_what_was_given_and_asked_for() {
     }
 }
 
-/// The identity, whose rule notes how many values the tape holds during the walk back.
+/// The identity. Its rule notes how many values the tape holds during the backward walk.
 #[derive(Default)]
 struct Probe(Mutex<Vec<usize>>);
 impl CustomOp<f64> for Probe {
@@ -131,14 +131,16 @@ fn cotangents_go_when_nobody_waits_for_them() {
         let probe = Arc::new(Probe::default());
         let (mut before, mut x) = (tape.constant(any(&[4, 4], 2)), tape.constant(any(&[4, 4], 3)));
         for _ in 0..12 {
-            // Over each layer goes a shortcut whose cotangent is still pending at the layer before.
+            // A shortcut around each layer: its cotangent is still pending when the walk reaches the
+            // layer.
             let bent = tape.custom(probe.clone(), &[x.matmul(tape.param(&w))])[0];
             (before, x) = (x, (0.5 * before + bent).relu());
         }
         let loss = x.sum_all();
         loss.value();
         loss.backward();
-        // In the first block: what was given, the loss, and what that block itself needs.
+        // In the first block the tape holds given values, the loss, and the values that this block
+        // needs.
         let held = probe.0.lock().unwrap();
         assert!(*held.last().unwrap() <= 8, "{policy:?}: {held:?}");
     }
@@ -154,7 +156,7 @@ fn what_no_rule_reads_goes_before_the_walk_back() {
         let loss = tape.custom(probe.clone(), &[sum.tanh()])[0].sum_all();
         loss.value();
         loss.backward();
-        // x, the output of tanh, the loss, the cotangent.
+        // x, the output of tanh, the loss, and the cotangent.
         assert!(probe.0.lock().unwrap()[0] <= 4, "{policy:?}: {:?}", probe.0);
     }
 }
@@ -214,7 +216,7 @@ fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
     (h.matmul(w) * 0.3 + 0.1).tanh()
 }
 
-/// A loop on a tape for inference holds the values of its last steps, not of all.
+/// A loop on a tape for inference holds only the values of its last steps.
 #[test]
 fn inference_forgets_old_values() {
     let start = Tensor::<f64>::from_fn(&[4, 4], |i| 0.1 + i as f64 / 16.0);
@@ -234,13 +236,13 @@ fn inference_forgets_old_values() {
         states.push(h);
     }
     assert!(tape.held() < 200, "{} values", tape.held());
-    // What was forgotten is computed again.
+    // Dropped values are computed again.
     for at in [499, 3, 250, 0, 499] {
         assert_eq!(states[at].value().to_vec(), wanted[at], "step {at}");
     }
 }
 
-/// Parts of a sequence cost one node of the whole, however many they are.
+/// The gradients of the parts of a sequence are one node of the full size, for any number of parts.
 #[test]
 fn gradients_of_parts_are_one_node() {
     let tape = Tape::<f64>::new();
@@ -249,7 +251,7 @@ fn gradients_of_parts_are_one_node() {
     let mut h = tape.zeros(&[1, 10]);
     for (t, part) in x.split(0, &[1; 200]).into_iter().enumerate() {
         let index = Tensor::from([t as i64 % 7]);
-        // Also through views made at each step.
+        // The same holds for parts of views that are made at each step.
         let viewed =
             x.t().narrow(1, t, 1).t() + table.unsqueeze(0).index_select(1, &index).squeeze(0);
         let flipped = x.flip(0).index_select(0, &index) + x.narrow(1, 0, 10).narrow(0, t, 1);
@@ -259,7 +261,7 @@ fn gradients_of_parts_are_one_node() {
         let viewed = viewed + flipped + joined + cut + spread;
         h = (h + part + table.index_select(0, &index) + x.narrow(0, t, 1) + viewed).tanh();
     }
-    // What is left is cut again and again.
+    // One element is cut off the rest repeatedly.
     let mut rest = x;
     for t in 0..199 {
         h = (h + rest.narrow(0, 0, 1)).tanh();
@@ -272,7 +274,7 @@ fn gradients_of_parts_are_one_node() {
         (from as u32..arena.len()).filter(|&id| arena.shape(id).numel() == size).count()
     };
     assert_eq!((whole(2000), whole(3000)), (1, 1));
-    // And so at the second order.
+    // The same holds for second derivatives.
     let from = tape.len();
     let loss = slopes[0].square().sum_all() + slopes[1].square().sum_all();
     loss.grad(&[x, table]);

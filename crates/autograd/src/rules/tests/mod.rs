@@ -1,6 +1,6 @@
-//! One row per operation: what it is checked on, and how. Every family's rows come from a `match`
-//! without a wildcard, and each member of a family leads to the next, so that a new operation does
-//! not compile before it has its row.
+//! One row per operation: its test points and checks. The rows of every family come from a `match`
+//! without a wildcard, and each member of a family leads to the next. A new operation therefore does not
+//! compile before it has a row.
 
 mod adjoint;
 mod aliases;
@@ -34,7 +34,7 @@ use wengert_tensor::{Binary, Philox, Tensor, Unary};
 
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
-/// What is known of a function's form: what differences of it are exact for.
+/// The form of a function. It determines for which steps differences are exact.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Curved,
@@ -116,7 +116,7 @@ impl Row {
         assert!(there, "{}: the function does not use the operation", self.name);
     }
 
-    /// A rule that returns zero must not pass.
+    /// A rule that returns zero must fail.
     fn is_steep(&self) {
         let tape = Tape::new();
         let x = self.place(&tape, &vec![true; self.inputs.len()]);
@@ -158,7 +158,7 @@ impl Row {
         }
     }
 
-    /// Values that no rule has declared to read may be poison, at first and at second order.
+    /// Replaces values that no rule has declared to read by poison, for first and second order.
     fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
         for order in 1..=2 {
             let f = operation(|x| vec![self.run(x)]);
@@ -168,19 +168,19 @@ impl Row {
     }
 }
 
-/// The family and the member, without their constants.
+/// Returns the family and the member, without their constants.
 fn kind(op: Op) -> Vec<String> {
     let text = format!("{op:?}");
     let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
     words.take(2).map(str::to_string).collect()
 }
 
-/// A scalar in which every element counts, each differently.
+/// Returns a scalar to which every element contributes differently.
 fn weighted(y: Var<'_, f64>) -> Var<'_, f64> {
     testing::weighted(&[y])
 }
 
-/// The closure itself: spelled out so that it is seen to serve every lifetime.
+/// Returns the closure itself. The bound makes its type serve every lifetime.
 fn operation<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>>(f: F) -> F {
     f
 }
@@ -193,10 +193,10 @@ fn any(shape: &[usize], seed: u64) -> Tensor<f64> {
     spread(shape, &[(-2.0, 2.0)], seed)
 }
 
-/// The rows of an operation's family.
+/// Returns the rows of an operation's family.
 fn rows(family: Op) -> Vec<Row> {
     match family {
-        // What has no derivative.
+        // These have no derivative.
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => vec![],
         Op::Detach | Op::Whole { .. } => vec![],
         Op::Compare(_) => others::comparisons(),
@@ -226,7 +226,7 @@ fn rows(family: Op) -> Vec<Row> {
     }
 }
 
-/// Each family leads to the next, with its first member.
+/// Returns the first member of the next family.
 fn after(family: Op) -> Option<Op> {
     match family {
         Op::Constant => Some(Op::Leaf),
@@ -254,13 +254,13 @@ fn after(family: Op) -> Option<Op> {
     }
 }
 
-/// The rows of these families.
+/// Returns the rows of these families.
 fn every_row(wanted: impl Fn(Op) -> bool) -> Vec<Row> {
     let families = successors(Some(Op::Constant), |&op| after(op)).filter(|&op| wanted(op));
     families.flat_map(rows).collect()
 }
 
-/// All families; a test of its own for each, so that a failure says where.
+/// Checks all rows of these families. Each family has a test of its own, so that a failure names it.
 fn check(wanted: impl Fn(Op) -> bool) {
     let rows = every_row(wanted);
     assert!(!rows.is_empty());

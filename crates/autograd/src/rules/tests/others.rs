@@ -1,4 +1,4 @@
-//! Rows of random operations, of operations with several outputs, and of users' own.
+//! Test rows of random operations, of operations with several outputs, and of custom operations.
 
 use super::{Row, any};
 use crate::graph::{Op, Var};
@@ -21,7 +21,7 @@ pub(super) fn random(op: Random) -> Vec<Row> {
     }
 }
 
-/// What is chosen by whole numbers.
+/// Selection by comparisons of integers.
 pub(super) fn comparisons() -> Vec<Row> {
     let op = Op::Compare(Binary::Gt);
     vec![
@@ -36,7 +36,8 @@ pub(super) fn comparisons() -> Vec<Row> {
     ]
 }
 
-/// sin x and cos x, each the other's derivative: the rule reads both outputs and no input.
+/// sin x and cos x. Each is the derivative of the other up to the sign: the rule reads both outputs and
+/// no input.
 struct SinCos;
 impl CustomOp<f64> for SinCos {
     fn name(&self) -> &'static str {
@@ -62,7 +63,7 @@ fn sin_cos(x: Var<'_, f64>) -> Outputs<Var<'_, f64>> {
     x.tape().custom(Arc::new(SinCos), &[x])
 }
 
-/// a b + c: every argument's gradient reads something else.
+/// a b + c. The gradient of each argument reads other values.
 struct MulAdd;
 impl CustomOp<f64> for MulAdd {
     fn name(&self) -> &'static str {
@@ -86,7 +87,7 @@ fn mul_add<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
     x[0].tape().custom(Arc::new(MulAdd), x)[0]
 }
 
-/// Only the first output, only a further one, and both.
+/// Uses only the first output, only a further output, and both.
 pub(super) fn outputs() -> Vec<Row> {
     let op = Op::Output(1);
     let mut rows = vec![];

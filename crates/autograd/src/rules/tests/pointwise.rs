@@ -1,4 +1,4 @@
-//! Rows of the operations of each element.
+//! Test rows of the elementwise operations.
 
 use super::{Form, Row, any, spread};
 use crate::graph::{Op, Tape, Var};
@@ -12,7 +12,7 @@ fn form(op: Unary) -> Form {
     }
 }
 
-/// An operation with its constant, and others that its rule treats differently.
+/// Returns an operation with its constant, and with other constants that its rule treats differently.
 fn variants(op: Unary) -> Vec<Unary> {
     match op {
         Unary::Powi(_) => [1, 2, 3, 4, -1, -2].map(Unary::Powi).to_vec(),
@@ -23,14 +23,14 @@ fn variants(op: Unary) -> Vec<Unary> {
 
 pub(super) fn unary(op: Unary) -> Vec<Row> {
     let Some(domain) = domain(op) else {
-        // With numbers at the constants of the comparisons, 0 and ¼.
+        // The elements include the constants of the comparisons, 0 and ¼.
         let quarters = Tensor::from_fn(&[3, 5], |i| (i % 5) as f64 / 4.0 - 0.5);
         stops(&[quarters], move |x| x[0].unary(op));
         return vec![];
     };
     let mut rows = vec![];
     for op in variants(op) {
-        // Many numbers wait and are computed in one pass, few are computed at once.
+        // Many elements stay pending and are computed in one pass, few are computed at once.
         for (shape, order) in [(&[3, 5][..], 2), (&[1, 3], 3)] {
             let x = spread(shape, &domain, 1);
             let row = Row::new(Op::Unary(op), "", vec![x], move |x| x[0].unary(op)).order(order);
@@ -40,7 +40,7 @@ pub(super) fn unary(op: Unary) -> Vec<Row> {
     rows
 }
 
-/// An operation that ends a graph.
+/// Checks an operation through which no gradient flows.
 fn stops<F>(inputs: &[Tensor<f64>], f: F)
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
@@ -54,10 +54,10 @@ where
     assert_eq!(slope.value().to_vec(), (y + 0.0 * x[0]).sum_to(&x[0].shape()).value().to_vec());
 }
 
-/// Two operands of these shapes; `None` where the derivative is zero everywhere.
+/// Returns two operands of these shapes; `None` where the derivative is zero everywhere.
 fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, Form)> {
     use Binary::*;
-    // No element of one comes near an element of the other.
+    // No element of one operand is close to an element of the other.
     let steps = |shape: &[usize], [offset, step]: [usize; 2], first: f64| {
         Tensor::from_fn(shape, |i| first + 0.4 * ((i * step + offset) % 7) as f64)
     };
@@ -78,7 +78,7 @@ fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, F
     }
 }
 
-/// By comparisons, as rules use them: the first operand has no derivative.
+/// Gates with comparisons, as rules use them: the first operand has no derivative.
 fn gates() -> Vec<Row> {
     let apart = || vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1), any(&[3, 5], 2)];
     let op = Op::Binary(Binary::Gate);
@@ -111,7 +111,7 @@ pub(super) fn binary(op: Binary) -> Vec<Row> {
             }
             None if a != b || a.len() < 2 => {}
             None => {
-                // Equal in places, so that none of the comparisons is zero everywhere.
+                // Some elements are equal, so that no comparison is zero everywhere.
                 let few =
                     |shape: &[usize], of: usize| Tensor::from_fn(shape, |i| (i % of) as f64 - 1.0);
                 stops(&[few(a, 4), few(b, 3)], move |x| x[0].binary(op, x[1]));

@@ -1,12 +1,12 @@
-//! Rows of pooling and of linear maps along axes, none of them square. Inputs of maxima are far
-//! enough apart that no difference reaches the next kink.
+//! Test rows of pooling and of linear maps along axes. No window is square. Inputs of maxima differ
+//! enough that no finite difference reaches a kink.
 
 use super::{Row, any};
 use crate::graph::Op;
 use crate::rules::{IndexOp, MapAxis};
 use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
 
-/// Numbers between -2 and 2 at equal distances, in no order.
+/// Returns equidistant numbers between -2 and 2, in a mixed order.
 pub(super) fn distinct(shape: &[usize]) -> Tensor<f64> {
     fn common(a: usize, b: usize) -> usize {
         if b == 0 { a } else { common(b, a % b) }
@@ -77,7 +77,7 @@ pub(super) fn maxima(op: Op) -> Vec<Row> {
 
 pub(super) fn maps() -> Vec<Row> {
     let op = Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 });
-    // Rows of none, one and three entries, two of them for the same input.
+    // Map rows with no, one and three entries. Two of the entries are for the same input.
     let map = || AxisMap::new(4, [vec![], vec![(2, 0.5)], vec![(3, 1.0), (0, -2.0), (3, 0.25)]]);
     let mut rows = vec![];
     for (axis, shape) in [(0, &[4, 5][..]), (-1, &[3, 4]), (1, &[2, 4, 3])] {
@@ -127,7 +127,7 @@ pub(super) fn maps() -> Vec<Row> {
     rows
 }
 
-/// Borders, other sizes and windows: linear, too.
+/// Padding modes, interpolation and windows, which are linear, too.
 fn resampled(op: Op) -> Vec<Row> {
     let mut rows = vec![];
     for mode in [PadMode::Reflect, PadMode::Replicate, PadMode::Circular] {

@@ -1,4 +1,4 @@
-//! Rows of the reductions.
+//! Test rows of the reductions.
 
 use super::{Row, any};
 use crate::graph::Op;
@@ -14,7 +14,7 @@ pub(super) fn after(op: Reduce) -> Option<Reduce> {
     }
 }
 
-/// No two elements come near each other.
+/// Returns elements that all differ clearly.
 fn distinct(shape: &[usize]) -> Tensor<f64> {
     let n: usize = shape.iter().product();
     Tensor::from_fn(shape, |i| 0.3 * ((i * 7 + 3) % n) as f64 - 1.0)

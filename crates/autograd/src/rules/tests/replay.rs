@@ -1,10 +1,10 @@
-//! A recorded program that is run again on other numbers against a new run of the same code.
+//! Replays of a recorded program with other values, compared with a new run of the same code.
 
 use super::*;
 use crate::check::testing::{Recording, reversed};
 use crate::graph::Index;
 
-/// All numbers, bit for bit.
+/// Returns the bits of all elements.
 fn bits(x: &Tensor<f64>) -> Vec<u64> {
     x.to_vec().into_iter().map(f64::to_bits).collect()
 }
@@ -22,7 +22,7 @@ fn every_operation_can_be_replayed() {
             let program = Recording::of(&f, &tape, &row.inputs);
             let first = program.numbers();
             assert_eq!(first, fresh(&row.inputs), "{}", row.name);
-            // Twice on other numbers, then on the first again.
+            // Replays twice with other inputs, then with the first inputs again.
             for inputs in [&other, &other, &row.inputs] {
                 program.replay(inputs);
                 assert_eq!(program.numbers(), fresh(inputs), "{}", row.name);
@@ -33,8 +33,8 @@ fn every_operation_can_be_replayed() {
     assert!(moved > 300, "the numbers of {moved} rows changed");
 }
 
-/// What depends on rows that an index chooses, on the places of the greatest and the least elements, and on
-/// a detached value.
+/// Returns values that depend on rows selected by an index, on the positions of maxima and minima, and
+/// on a detached value.
 fn chosen<'t>(x: Var<'t, f64>, rows: Index<'t, f64>) -> [Var<'t, f64>; 3] {
     // The rows are read through a slice.
     let picked = x.flip(0).index_select(0, rows);
@@ -69,7 +69,7 @@ fn indices_and_what_chooses_them() {
     }
 }
 
-/// What scopes dropped is dropped again, so that a replay holds no more than a new run.
+/// Values that scopes dropped are dropped again, so that a replay holds no more values than a new run.
 #[test]
 fn a_replay_releases_what_the_scopes_released() {
     let program = |tape: &Tape<f64>| {
@@ -99,11 +99,11 @@ fn draws_are_functions_of_key_and_place() {
     assert_ne!(draw(4)[0], u);
     assert_ne!(u, v);
     let mean = |x: &Tensor<f64>| x.mean_all();
-    // Four standard deviations of the mean of 4000 numbers.
+    // The bound is four standard deviations of the mean of 4000 numbers.
     assert!((mean(&u) - 0.5).abs() < 4.0 * (1.0f64 / 12.0 / 4000.0).sqrt());
     assert!(mean(&z).abs() < 4.0 / 4000f64.sqrt());
     assert!((mean(&z.square()) - 1.0).abs() < 4.0 * (2.0f64 / 4000.0).sqrt());
     assert!(u.to_vec().iter().all(|u| (0.0..1.0).contains(u)));
-    // On an abstract run they have shapes.
+    // On a shape-only run they have shapes.
     assert_eq!(Tape::<f64>::check(|tape| tape.randn([2, 3]).shape()).unwrap(), [2, 3]);
 }

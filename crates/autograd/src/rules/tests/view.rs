@@ -1,4 +1,4 @@
-//! Rows of the views.
+//! Test rows of the views.
 
 use super::{Row, any};
 use crate::graph::{Op, Tape, Var};

@@ -1,10 +1,10 @@
-//! What stands where in a picture, before a line of it is written.
+//! The layout of a picture, computed before its text is written.
 
 use crate::inspect::program::Graph;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-/// What represents a node in the picture.
+/// The element of the picture that represents a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Face {
     /// The node, with further outputs of its operation.
@@ -23,20 +23,21 @@ impl fmt::Display for Face {
     }
 }
 
-/// Which way an edge leads on paper.
+/// The direction of an edge in the picture.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
     Down,
     /// Among gradients.
     Up,
-    /// Between the program and its gradients: it leaves the layout alone.
+    /// Between the program and its gradients. Such an edge does not influence the layout.
     Across,
 }
 
 pub(super) struct Edge {
     pub from: Face,
     pub to: Face,
-    /// The node that made the value, and the one that is read: the last of the views between them.
+    /// The node that computed the value. `value` is the node that is read: the last of the views after
+    /// `source`.
     pub source: usize,
     pub value: usize,
     /// The views that are written on the edge, in the order in which they are applied.
@@ -45,25 +46,27 @@ pub(super) struct Edge {
 }
 
 pub(super) struct Plan {
-    /// How often the node was derived: 0 in the program, 1 in its gradients, 2 in those of gradients.
+    /// How often the node was derived: 0 in the program, 1 in its gradients, 2 in gradients of
+    /// gradients.
     pub level: Vec<usize>,
-    /// The scope that each node is drawn in.
+    /// The scope in which each node is drawn.
     home: Vec<Option<usize>>,
-    /// Which run of `grad` recorded each node; 0: the program.
+    /// The number of the `grad` run that recorded each node; 0 for the program.
     walk: Vec<usize>,
     /// The operations that read each node.
     readers: Vec<Vec<usize>>,
     hidden: Vec<bool>,
     /// Views that are written on edges.
     folded: Vec<bool>,
-    /// How many scopes are around each.
+    /// The number of scopes around each scope.
     depths: Vec<usize>,
     deepest: usize,
-    /// Whether there is something in a scope to be drawn.
+    /// Whether a scope contains anything that is drawn.
     pub shown: Vec<bool>,
     pub faces: Vec<Face>,
     pub edges: Vec<Edge>,
-    /// Gradients that stand beside the operations whose rules wrote them, or below.
+    /// Pairs of gradients and the operations whose rules recorded them. They are placed side by side, or
+    /// one below the other.
     pub beside: Vec<[Face; 2]>,
 }
 
@@ -90,7 +93,7 @@ impl Plan {
         };
         plan.derive(graph);
         if !rules {
-            // A gradient that the program goes on with stays, as a node without operands.
+            // A gradient that the program uses is kept, as a node without operands.
             for id in 0..n {
                 let read_on = plan.readers[id].iter().any(|&reader| plan.level[reader] == 0);
                 plan.hidden[id] = plan.level[id] > 0 && !read_on;
@@ -106,7 +109,7 @@ impl Plan {
     /// Finds the level, the run of `grad` and the home of each node.
     fn derive(&mut self, graph: &Graph) {
         let nodes = graph.nodes();
-        // In a walk back the nodes are written for ever earlier ones.
+        // Within one walk, nodes are recorded for ever earlier nodes.
         let (mut walks, mut last) = (0, None);
         for (id, node) in nodes.iter().enumerate() {
             self.home[id] = node.scope;
@@ -120,7 +123,7 @@ impl Plan {
             }
             last = node.rule_of;
         }
-        // A filled constant that only gradients read, such as a seed, is one of them.
+        // A filled constant that only gradients read, such as a seed, belongs to the gradients.
         for (id, node) in nodes.iter().enumerate() {
             let Some(&first) = self.readers[id].first() else { continue };
             let gradients = self.readers[id].iter().all(|&reader| self.level[reader] > 0);
@@ -132,7 +135,7 @@ impl Plan {
         }
     }
 
-    /// Finds the views that somebody reads and that are nobody's result.
+    /// Finds the views that an operation reads and that are not results.
     fn fold(&mut self, graph: &Graph) {
         for (id, node) in graph.nodes().iter().enumerate() {
             let view = matches!(&*node.op, "reshape" | "permute" | "broadcast_to");
@@ -142,7 +145,7 @@ impl Plan {
         }
     }
 
-    /// What represents a node.
+    /// Returns the element that represents a node.
     fn face(&self, graph: &Graph, id: usize) -> Face {
         let id = id - graph.nodes()[id].output;
         let mut scope = self.home[id];
@@ -155,7 +158,7 @@ impl Plan {
         Face::Node(id)
     }
 
-    /// The box that something lies in: the scope and the level of derivation.
+    /// Returns the box that contains an element: the scope and the level of derivation.
     pub fn place(&self, graph: &Graph, face: Face) -> (Option<usize>, usize) {
         match face {
             Face::Node(id) => (self.home[id], self.level[id]),
@@ -183,8 +186,8 @@ impl Plan {
                 if edge.from == edge.to {
                     continue;
                 }
-                // Scopes that are one node hide which of their nodes reads a value, and from which
-                // a gradient reads.
+                // A scope that is drawn as one node hides which of its nodes reads a value, and which
+                // node a gradient reads.
                 let single = matches!((edge.from, edge.to), (Face::Node(_), Face::Node(_)));
                 let value = (edge.flow != Flow::Across).then_some(edge.value);
                 let kind = nodes[edge.value].kind;
@@ -221,14 +224,14 @@ impl Plan {
         let flow = if above == below {
             if above.0 % 2 == 0 { Flow::Down } else { Flow::Up }
         } else if below.0 == 0 {
-            Flow::Down // the program goes on with a gradient
+            Flow::Down // the program uses a gradient
         } else {
             Flow::Across
         };
         Edge { from: self.face(graph, source), to, source, value: operand, views, flow }
     }
 
-    /// Whether nobody reads what an operation computed, apart from derivative rules.
+    /// Returns whether no operation reads the result of an operation. Derivative rules do not count.
     pub fn is_result(&self, graph: &Graph, id: usize) -> bool {
         let further = graph.nodes()[id + 1..].iter().take_while(|node| node.output > 0).count();
         let mut readers = self.readers[id..=id + further].iter().flatten();
@@ -236,7 +239,7 @@ impl Plan {
     }
 }
 
-/// Which operations read each node.
+/// Returns the operations that read each node.
 fn readers(graph: &Graph) -> Vec<Vec<usize>> {
     let mut readers = vec![Vec::new(); graph.nodes().len()];
     for (id, node) in graph.nodes().iter().enumerate().filter(|(_, node)| node.output == 0) {
