@@ -160,7 +160,7 @@ fn run(Args { flags, characters }: Args) -> Result<(), Failure> {
     )?;
     flags.curves("triplet", &history)?;
 
-    let (images, labels) = Alphabet::new(100, rng).batch(&Vec::from_iter(0..100));
+    let (images, labels) = Alphabet::new(100, rng).batch(&(0..100).collect::<Vec<_>>());
     let tape = Tape::inference();
     let points = embed(&model, tape.constant(images.clone())).value();
     let pixels = images.flatten(1, -1);
