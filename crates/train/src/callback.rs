@@ -69,7 +69,7 @@ pub type Outcome = Result<(), TrainError>;
 ///     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
 ///         let good = run.history().losses.last().is_some_and(|loss| *loss < self.bound);
 ///         self.seen = if good { self.seen + 1 } else { 0 };
-///         if self.seen == self.wanted {
+///         if self.seen >= self.wanted {
 ///             run.stop(format!("the loss is below {}", self.bound));
 ///         }
 ///         Ok(())

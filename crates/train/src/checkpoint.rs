@@ -36,6 +36,16 @@ fn optimizer(number: usize) -> String {
     if number == 0 { "optimizer.".into() } else { format!("optimizer{}.", number + 1) }
 }
 
+/// Returns the name of a callback without the characters that separate names in the file: `ema.w` must not
+/// look like the entry `w` of `ema`.
+fn escaped(name: &str) -> String {
+    let coded = |c: char| match c {
+        '.' | '%' | '\n' | '\r' => format!("%{:02X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    name.chars().map(coded).collect()
+}
+
 /// Returns the name prefix of a callback's state.
 fn callback(name: &str) -> String {
     format!("callback.{name}.")
@@ -61,6 +71,7 @@ impl<T: Float> Parts<'_, T> {
     ) -> Result<Vec<(usize, String, NamedTensors)>, CheckpointError> {
         let mut all = Vec::new();
         for (at, (name, state)) in self.hooks.states().into_iter().enumerate() {
+            let name = escaped(&name);
             match state {
                 CallbackState::Nothing => {}
                 CallbackState::Saved(state) => all.push((at, name, state)),

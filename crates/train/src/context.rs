@@ -225,7 +225,8 @@ impl<T: Float> Context<'_, T> {
         self.run.validate = true;
     }
 
-    /// Asks for a checkpoint in this file. It is written after all callbacks have been called, so that it
+    /// Asks for a checkpoint in this file. In [`Callback::end_epoch`](crate::Callback::end_epoch) the file is
+    /// written after the validation and [`after_epoch`](crate::Callback::after_epoch). It is written after all callbacks have been called, so that it
     /// holds the state that they have then.
     pub fn save(&mut self, path: impl Into<PathBuf>) {
         let path = path.into();

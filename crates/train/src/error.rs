@@ -82,6 +82,13 @@ pub enum TrainError {
         /// The number of batches that [`Batches::len`](crate::Batches::len) returned.
         batches: usize,
     },
+    /// There are validation data, and [`TrainStep::validate`](crate::TrainStep::validate) returns no loss and
+    /// logs nothing.
+    #[error(
+        "there are validation data, but the step measures nothing on them: implement TrainStep::validate, or \
+         leave out Trainer::validate"
+    )]
+    NothingMeasured,
     /// The loss is NaN or infinite. The weights are those with which this loss was computed.
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss} ({})",

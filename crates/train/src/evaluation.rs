@@ -103,19 +103,22 @@ pub fn measure<M: Module, B: Batch, T: Float>(
     loss: impl for<'t> Fn(&M, &'t Step<T>, &B) -> Var<'t, T>,
 ) -> Result<Measured, TrainError> {
     let pass = ByLoss(loss);
-    let sums =
-        measure_named(model, data, "the data", 0, |step, batch| pass.validate(model, step, batch))?;
+    let sums = measure_named(model, data, "the data", 0, true, |step, batch| {
+        pass.validate(model, step, batch)
+    })?;
     let crate::Score { loss, accuracy } = sums.score();
     let logs = sums.means().map(|(name, mean)| (name.to_owned(), mean)).collect();
     Ok(Measured { loss, accuracy, examples: sums.examples as usize, logs })
 }
 
 /// [`measure`] with a name of the data for errors, after an epoch of the training, counted from 0.
+/// `history`: whether the loss may take derivatives.
 pub(crate) fn measure_named<B: Batch, T: Float>(
     model: &dyn Module,
     data: &dyn Batches<B>,
     name: &str,
     epoch: u64,
+    history: bool,
     loss: impl for<'t> Fn(&'t Step<T>, &B) -> Option<Var<'t, T>>,
 ) -> Result<Sums, TrainError> {
     let mut sums = Sums::default();
@@ -127,7 +130,7 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
             epoch: epoch + 1,
             ..Example::of(data, name.into(), 0, place, sample)
         };
-        let step = Step::measure(batch.examples(), epoch, place);
+        let step = Step::measure(batch.examples(), epoch, place, history);
         let found = measured(&step, |step| loss(step, &batch));
         let found = found.map_err(|error| refused(error, model, example))?;
         step.fault()?;
@@ -164,7 +167,7 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
     ) -> Result<Evaluation, TrainError> {
         let name = "the data";
         let confusion = RefCell::new(self.classifies().then(ConfusionMatrix::default));
-        let sums = measure_named(model, data, name, 0, |step, batch| {
+        let sums = measure_named(model, data, name, 0, false, |step, batch| {
             let place = step.number();
             let example = |sample| Example::of(data, name.into(), 0, place, sample);
             Some(self.pass(model, step, batch, |verdict| {

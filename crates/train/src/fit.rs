@@ -105,9 +105,14 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         self.run.validate = false;
         let Work { model, task, .. } = &self.work;
         let (name, epoch) = (described(&validation.name), self.run.epoch - 1);
-        let sums = measure_named(&**model, validation.data, &name, epoch, |step, batch| {
-            task.validate(&**model, step, batch)
-        })?;
+        let sums = measure_named(
+            &**model,
+            validation.data,
+            &name,
+            epoch,
+            task.records(),
+            |step, batch| task.validate(&**model, step, batch),
+        )?;
         self.run.validated(&sums);
         Ok(())
     }
@@ -123,6 +128,11 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             run,
         };
         callbacks.call(hook, &mut context)?;
+        if matches!(hook, Hook::EndEpoch) {
+            // The epoch is counted, and its validation is not made yet: nothing could resume from here.
+            // `AfterEpoch` writes the files.
+            return Ok(());
+        }
         for path in std::mem::take(&mut self.run.saves) {
             let run = std::mem::take(&mut self.run);
             let saved = self.parts().save(&run, &path);

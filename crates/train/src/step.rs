@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use crate::run::ACCURACY;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::ops::Deref;
 use wengert_autograd::{Anomalies, Mode, Tape, Var};
 use wengert_tensor::{Float, Philox, Tensor};
@@ -44,6 +44,8 @@ pub struct Step<T: Float = f32> {
     epoch: u64,
     number: usize,
     sums: RefCell<Vec<Sum>>,
+    /// Whether anything was logged, also on shapes alone.
+    logged: Cell<bool>,
     /// The first error of an objective's loss that is not a shape error.
     fault: RefCell<Option<TrainError>>,
 }
@@ -85,10 +87,12 @@ impl<T: Float> Step<T> {
         Step { tape: self.tape.detecting_anomalies(which), ..self }
     }
 
-    /// Creates a step that computes numbers without recording gradients. Its random numbers depend only
+    /// Creates a step that computes numbers in evaluation mode, with or without a history. Its random numbers depend only
     /// on the index of the batch, so that scores of different epochs can be compared.
-    pub(crate) fn measure(examples: usize, epoch: u64, batch: usize) -> Self {
-        Self::on(Tape::inference(), APART ^ batch as u64, examples, epoch, batch)
+    pub(crate) fn measure(examples: usize, epoch: u64, batch: usize, history: bool) -> Self {
+        let key = APART ^ batch as u64;
+        let tape = if history { Tape::eval() } else { Tape::inference() };
+        Self::on(tape.with_rng(&mut Philox::new(key)), key, examples, epoch, batch)
     }
 
     pub(crate) fn shapes(mode: Mode, examples: usize) -> Self {
@@ -97,7 +101,16 @@ impl<T: Float> Step<T> {
 
     fn on(tape: Tape<T>, key: u64, examples: usize, epoch: u64, number: usize) -> Self {
         let (rng, sums) = (RefCell::new(Philox::new(key)), RefCell::default());
-        Step { tape, rng, examples, epoch, number, sums, fault: RefCell::default() }
+        Step {
+            tape,
+            rng,
+            examples,
+            epoch,
+            number,
+            sums,
+            logged: Cell::new(false),
+            fault: RefCell::default(),
+        }
     }
 
     /// Returns the tape of the step.
@@ -115,6 +128,7 @@ impl<T: Float> Step<T> {
     /// If the name is empty, is `loss`, or holds a line break; if the variable has more than one element.
     #[track_caller]
     pub fn log(&self, name: &str, value: impl Logged<T>) {
+        self.logged.set(true);
         if let Some(value) = value.number() {
             let weight = self.examples as f64;
             self.log_sum(name, value * weight, weight);
@@ -130,6 +144,7 @@ impl<T: Float> Step<T> {
     #[track_caller]
     pub fn log_sum(&self, name: &str, sum: f64, weight: f64) {
         check_name(name);
+        self.logged.set(true);
         if !self.tape.is_abstract() {
             add_sums(&mut self.sums.borrow_mut(), vec![Sum { name: name.into(), sum, weight }]);
         }
@@ -143,6 +158,7 @@ impl<T: Float> Step<T> {
     /// If the shape of the classes is not that of the outputs without the axis `C`.
     #[track_caller]
     pub fn log_accuracy(&self, outputs: Var<'_, T>, classes: &Tensor<i64>) {
+        self.logged.set(true);
         let axis = usize::from(outputs.shape().rank() > 1) as isize;
         let answers = outputs.argmax(axis, false);
         let (given, wanted) = (answers.shape(), classes.shape());
@@ -203,6 +219,11 @@ impl<T: Float> Step<T> {
 
     pub(crate) fn fault(&self) -> Result<(), TrainError> {
         self.fault.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// Whether anything was logged.
+    pub(crate) fn has_logged(&self) -> bool {
+        self.logged.get()
     }
 
     pub(crate) fn take_sums(&self) -> Vec<Sum> {

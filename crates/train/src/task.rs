@@ -118,6 +118,12 @@ pub trait TrainStep<M, B, T: Float = f32> {
     fn runs_on_shapes(&self) -> bool {
         true
     }
+
+    /// Whether [`validate`](TrainStep::validate) may take derivatives: its tape then keeps a history, and the
+    /// values that derivatives read. Default: yes. Say no if it takes none, and memory is short.
+    fn records(&self) -> bool {
+        true
+    }
 }
 
 /// The step of a loss closure: one update.
@@ -379,14 +385,18 @@ pub(crate) fn on_shapes<T: Float>(
         return Ok(());
     }
     let step = Step::shapes(mode, examples);
-    let run = step.catch(|| {
-        if let Some(loss) = loss(&step) {
+    let run = step.catch(|| match loss(&step) {
+        Some(loss) => {
             one_number(&step, loss);
+            true
         }
+        None => step.has_logged(),
     });
     match run {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(TrainError::NothingMeasured),
         Err(error) if error.cause == Cause::Number => Ok(()),
-        run => run.map_err(|error| TrainError::Shape(named(error, model))),
+        Err(error) => Err(TrainError::Shape(named(error, model))),
     }
 }
 

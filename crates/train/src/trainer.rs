@@ -397,6 +397,10 @@ impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
         Ok(())
     }
 
+    fn records(&self) -> bool {
+        false
+    }
+
     fn validate<'t>(
         &self,
         model: &Whole<'w, T>,

@@ -371,7 +371,13 @@ impl<T: Float> Run<'_, T> {
             return Err(self.error(GradcheckPlace::Value { output: o }, f64::NAN, center[o], 0.0));
         }
         let weights = random_like(&output, rng);
-        self.paths(&weights)?;
+        if let Err(error) = self.paths(&weights) {
+            // A derivative that is NaN at the edge of a domain or at a kink: the point is the reason.
+            if error.analytic.is_nan() && error.numeric.is_nan() {
+                self.jacobian(&output)?;
+            }
+            return Err(error);
+        }
         let size: usize = self.inputs.iter().map(Tensor::numel).sum();
         let (full, directions) = match self.set.extent {
             Extent::Full => (true, 1),
@@ -578,7 +584,9 @@ impl<T: Float> Run<'_, T> {
                     let points = of(&whole, o);
                     let (analytic, numeric) = (row[input][element], stencil(points, h));
                     let values = points.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-                    let bound = self.bound(analytic, numeric, values, analytic.abs());
+                    // A derivative that is NaN says nothing about sizes.
+                    let size = if analytic.is_finite() { analytic } else { numeric };
+                    let bound = self.bound(size, numeric, values, size.abs());
                     let off = (analytic - numeric).abs();
                     let at_step = |step: f64| {
                         let place = match step / h {
@@ -913,6 +921,14 @@ mod tests {
             let error = at(f, x);
             assert_eq!(error.at, GradcheckPlace::Value { output: 1 }, "{error}");
         }
+        // Where the derivative is NaN because of it.
+        let x = [Tensor::from([0.0, 1.0])];
+        let root = |f: fn(Var<'_, f64>) -> Var<'_, f64>| {
+            Gradcheck::new().run(any_tape(move |x| f(x[0])), &x).unwrap_err().at
+        };
+        let edge = GradcheckPlace::Edge { input: 0, element: 0, output: 0 };
+        assert_eq!(root(|x| x.sqrt() * x), edge);
+        assert_eq!(root(|x| x.sqrt() * x.sqrt()), edge);
         let text = at(|x| x.ln(), 0.0).to_string();
         assert!(text.contains("output element 1: the function is -inf at this point"), "{text}");
     }

@@ -113,24 +113,26 @@ impl<T: Float> Gradients<T> {
     /// finite, or if all weights are 0.
     #[track_caller]
     pub fn mean(runs: impl IntoIterator<Item = (Self, f64)>) -> Option<Self> {
-        let mut sum: Option<Self> = None;
-        let mut total = 0.0;
-        for (mut run, weight) in runs {
+        let runs: Vec<_> = runs.into_iter().collect();
+        for (_, weight) in &runs {
             assert!(
-                weight >= 0.0 && weight.is_finite(),
+                *weight >= 0.0 && weight.is_finite(),
                 "mean: a weight is a number of samples, this is {weight}"
             );
-            total += weight;
-            run.scale(weight);
-            match &mut sum {
-                Some(sum) => sum.accumulate(run),
-                None => sum = Some(run),
-            }
         }
-        let mut sum = sum?;
-        assert!(total > 0.0, "mean: all weights are 0");
-        sum.scale(1.0 / total);
-        Some(sum)
+        // Shares of the largest weight: a sum of weights could overflow, and with weights far from 1 the
+        // products of gradients and weights could, too.
+        let largest = runs.iter().map(|(_, weight)| *weight).reduce(f64::max)?;
+        assert!(largest > 0.0, "mean: all weights are 0");
+        let total: f64 = runs.iter().map(|(_, weight)| weight / largest).sum();
+        let weighted = runs.into_iter().map(|(mut run, weight)| {
+            run.scale(weight / largest / total);
+            run
+        });
+        weighted.reduce(|mut sum, run| {
+            sum.accumulate(run);
+            sum
+        })
     }
 }
 

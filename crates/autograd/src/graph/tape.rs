@@ -200,6 +200,21 @@ impl<T: Float> Tape<T> {
         self
     }
 
+    /// Takes the key of this run's random numbers from `rng`, and leaves the mode as it is: for
+    /// [`rand`](Tape::rand) and [`randn`](Tape::randn) in evaluation.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::Philox;
+    /// let draw = || Tape::<f32>::eval().with_rng(&mut Philox::new(3)).randn(&[2, 2]).value();
+    /// assert_eq!(draw(), draw());
+    /// ```
+    #[must_use]
+    pub fn with_rng(self, rng: &mut impl rand::Rng) -> Self {
+        self.key.set(Some(rng.next_u64()));
+        self
+    }
+
     /// Sets layers to evaluation mode.
     #[must_use]
     pub fn evaluating(mut self) -> Self {
@@ -275,7 +290,9 @@ impl<T: Float> Tape<T> {
         }
         let Some(key) = self.key.get() else {
             self.fail(
-                "random numbers on a tape without a key: make it with Tape::train(&mut rng)".into(),
+                "random numbers on a tape without a key: make it with Tape::train(&mut rng), or add \
+                 with_rng(&mut rng)"
+                    .into(),
             )
         };
         (key, self.streams.replace(self.streams.get() + 1))

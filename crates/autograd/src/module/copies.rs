@@ -22,6 +22,10 @@ pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64
     if t == 0.0 {
         return;
     }
+    if t == 1.0 {
+        // Of infinities and NaN, too, of which the formula below would make NaN.
+        return each(model, &states, &mut |state, other| copy_value(state, other));
+    }
     // As PyTorch's `lerp`: exact for t = 0 and t = 1.
     let program =
         Program::new(|[a, b]| [if t < 0.5 { a + t * (b - a) } else { b - (1.0 - t) * (b - a) }]);
@@ -42,6 +46,14 @@ fn matched<'m, M: Module + ?Sized>(
     let here: HashMap<_, _> = model.named_state().into_iter().collect();
     let there: HashMap<_, _> = other.named_state().into_iter().collect();
     let mut wrong = Vec::new();
+    for (states, whose) in [(model.named_state(), "here"), (other.named_state(), "in the other")] {
+        let mut known = HashMap::new();
+        for (name, state) in states {
+            if known.insert(name.clone(), state.id()).is_some_and(|id| id != state.id()) {
+                wrong.push(format!("{} names two states {whose}", called(&name)));
+            }
+        }
+    }
     for (name, mine) in model.named_state() {
         let (mine, theirs) = (words(Some(mine)), words(there.get(&name).copied()));
         if mine != theirs {

@@ -144,21 +144,22 @@ impl<T: Float> Param<T> {
     /// writes to it. Otherwise the value changes in place.
     ///
     /// # Panics
-    /// If `change` changes the shape.
+    /// If `change` changes the shape. The old value is then lost: a parameter becomes NaN, a buffer 0.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
         // The version is raised first: a panic in `change` then cannot leave a new value with an old
         // version.
         self.version += 1;
-        update(&mut self.value, "Param", change)
+        update(&mut self.value, "Param", T::of(f64::NAN), change)
     }
 
     /// Replaces the value.
     ///
     /// # Panics
-    /// If the shape differs.
+    /// If the shape differs. The value is then as before.
     #[track_caller]
     pub fn set(&mut self, value: Tensor<T>) {
+        check_shape("Param", value.shape(), self.shape());
         self.update(|old| *old = value);
     }
 }
@@ -214,38 +215,60 @@ impl<T: Element> Buffer<T> {
     /// Changes the value, in place if no other tensor shares the memory.
     ///
     /// # Panics
-    /// If `change` changes the shape.
+    /// If `change` changes the shape. The old value is then lost: a parameter becomes NaN, a buffer 0.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
         self.version += 1;
-        update(&mut self.value, "Buffer", change)
+        update(&mut self.value, "Buffer", T::default(), change)
     }
 
     /// Replaces the value.
     ///
     /// # Panics
-    /// If the shape differs.
+    /// If the shape differs. The value is then as before.
     #[track_caller]
     pub fn set(&mut self, value: Tensor<T>) {
+        check_shape("Buffer", value.shape(), self.shape());
         self.update(|old| *old = value);
     }
 }
 
+/// Calls `change` with the value, whose shape must stay. If it does not, also after a panic in `change`,
+/// the value becomes `lost` in the old shape: the old value no longer exists.
 #[track_caller]
 fn update<T: Element, R>(
     value: &mut Tensor<T>,
     owner: &str,
+    lost: T,
     change: impl FnOnce(&mut Tensor<T>) -> R,
 ) -> R {
-    let before = value.shape();
-    let result = change(value);
-    let after = value.shape();
+    struct Restore<'v, T: Element> {
+        value: &'v mut Tensor<T>,
+        shape: Shape,
+        lost: T,
+    }
+    impl<T: Element> Drop for Restore<'_, T> {
+        fn drop(&mut self) {
+            if self.value.shape() != self.shape {
+                let lost = self.lost;
+                *self.value = Tensor::from_fn(&self.shape, |_| lost);
+            }
+        }
+    }
+    let shape = value.shape();
+    let guard = Restore { value, shape, lost };
+    let result = change(guard.value);
+    check_shape(owner, guard.value.shape(), shape);
+    result
+}
+
+#[track_caller]
+fn check_shape(owner: &str, after: Shape, before: Shape) {
     assert!(
         before == after,
         "{owner}: the new value has shape {after}, the old one {before}; a shape stays for life, \
          so reshape the new value or make a new {owner}"
     );
-    result
 }
 
 /// Makes another parameter with the same value and a new id. The memory is shared until one of the two

@@ -123,3 +123,19 @@ fn backward_for_a_part() {
     panics!(gradients.wrt(watched), "none was computed by this watched variable of shape [7, 6]");
     panics!(loss.backward_for(&model.1), "backward() ended this tape's history");
 }
+
+/// Means of gradients that overflow when they are multiplied with weights, or vanish.
+#[test]
+fn means_of_huge_and_tiny_gradients() {
+    let w = Param::new(Tensor::from([1.0f32]));
+    let of = |slope: f32| {
+        let tape = Tape::new();
+        (tape.constant(Tensor::scalar_of(slope)) * tape.param(&w)).sum_all().backward()
+    };
+    for (slope, weight) in [(2e38f32, 4.0), (1e-37, 1e-3), (3e38, 1e300), (1.0, f64::MAX)] {
+        let mean = Gradients::mean([(of(slope), weight), (of(slope), weight)]).unwrap();
+        assert_eq!(mean.get(&w).unwrap().to_vec(), [slope], "{weight}");
+    }
+    let mean = Gradients::mean([(of(1.0), 3.0), (of(5.0), 1.0), (of(9.0), 0.0)]).unwrap();
+    assert_eq!(mean.get(&w).unwrap().to_vec(), [2.0]);
+}

@@ -1,7 +1,7 @@
 //! Gradients know which values of the parameters they are of, and tapes which state.
 
 use crate::common::{panic_of, panics};
-use wengert_autograd::{Gradients, Param, Tape};
+use wengert_autograd::{Buffer, Gradients, Module, Param, Tape};
 use wengert_tensor::Tensor;
 
 /// 2 w each.
@@ -113,4 +113,56 @@ fn frozen_parameters_have_no_gradient() {
     assert!(!gradients.was_frozen(&w));
     frozen.unfreeze();
     assert!(gradients.was_frozen(&frozen) && !gradients.is_stale(&frozen));
+}
+
+/// A value of another shape is refused, and the shape is as before: of what is set, the value, too.
+#[test]
+fn a_refused_value_leaves_the_shape() {
+    let mut w = Param::new(Tensor::from([1.0f32, 2.0, 3.0]));
+    let tape = Tape::new();
+    let y = (tape.watch(Tensor::from([1.0f32, 2.0, 3.0])) * tape.param(&w)).sum_all();
+    let text = panic_of(|| w.set(Tensor::from([7.0]))).0;
+    assert!(text.contains("Param: the new value has shape [1], the old one [3]"), "{text}");
+    assert_eq!(w.value().to_vec(), [1.0, 2.0, 3.0]);
+    tape.replay(&w).run();
+    assert_eq!(y.item(), 14.0);
+    // In place the old value is lost: it is NaN, not another one.
+    let text = panic_of(|| w.update(|value| *value = Tensor::from([[7.0]]))).0;
+    assert!(text.contains("Param: the new value has shape [1, 1]"), "{text}");
+    assert!(w.shape() == [3] && w.value().to_vec().iter().all(|x| x.is_nan()));
+    let text = panic_of(|| {
+        w.update(|value| {
+            *value = Tensor::from([7.0]);
+            panic!("halfway")
+        });
+    });
+    assert_eq!((&*text.0, w.shape().to_vec()), ("halfway", vec![3]));
+    let mut n = Buffer::new(Tensor::from([4i64, 5]));
+    assert!(
+        panic_of(|| n.set(Tensor::scalar_of(1))).0.contains("Buffer: the new value has shape []")
+    );
+    assert_eq!(n.value().to_vec(), [4, 5]);
+    panic_of(|| n.update(|value| *value = Tensor::scalar_of(1)));
+    assert_eq!(n.value().to_vec(), [0, 0]);
+}
+
+/// The whole way is a copy, whatever was there; one name is one state.
+#[test]
+fn the_whole_way_is_a_copy() {
+    let of = |x: [f32; 4]| (Param::new(Tensor::from(x)), Buffer::new(Tensor::from(x)));
+    let mut far = of([f32::INFINITY, f32::NAN, -3e38, 1.0]);
+    far.lerp_from(&of([5.0, 6.0, 3e38, 2.0]), 1.0);
+    assert_eq!(far.0.value().to_vec(), [5.0, 6.0, 3e38, 2.0]);
+    assert_eq!(far.1.value().to_vec(), [5.0, 6.0, 3e38, 2.0]);
+    let twice = |x: f32| {
+        let [a, b] = [x, x + 1.0].map(|x| Param::new(Tensor::scalar_of(x)));
+        [("a", vec![("b.c", a)]), ("a.b", vec![("c", b)])]
+            .map(|(name, inner)| (name.to_string(), inner.into_iter().map(|(n, p)| (n.to_string(), p)).collect()))
+            .into_iter()
+            .collect::<std::collections::BTreeMap<String, std::collections::BTreeMap<String, Param>>>()
+    };
+    let (mut here, there) = (twice(1.0), twice(3.0));
+    let text = panic_of(|| here.copy_from(&there)).0;
+    assert!(text.contains("copy_from: the models differ: `a.b.c` names two states here"), "{text}");
+    assert_eq!(here["a"]["b.c"].value().item(), 1.0);
 }

@@ -682,3 +682,76 @@ fn anomalies_of_a_run_are_named() {
         "{text}"
     );
 }
+
+/// Asks for a checkpoint when an epoch ends, before its validation.
+struct SavesAtTheEnd<'p>(&'p Path);
+impl Callback for SavesAtTheEnd<'_> {
+    fn end_epoch(&mut self, run: &mut Context<'_>) -> Outcome {
+        if run.epoch() == 1 {
+            run.save(self.0);
+        }
+        Ok(())
+    }
+    fn state(&self) -> CallbackState {
+        CallbackState::Nothing
+    }
+}
+
+#[test]
+fn a_checkpoint_asked_for_before_the_validation_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let digits = digits();
+    let data = DataLoader::new(&digits, 20).shuffle(1);
+    let run = |resume: bool| {
+        let mut model = model();
+        let trainer = Trainer::classifier().epochs(3).quiet().validate(&data);
+        let trainer = trainer.keep_best(Criterion::Loss).callback(SavesAtTheEnd(&path));
+        let trainer = if resume { trainer.resume(&path) } else { trainer };
+        let mut optimizer = Sgd::new(0.1).momentum(0.9);
+        let history = trainer.fit(&mut model, &mut optimizer, &data, &mut Philox::new(2)).unwrap();
+        (without_times(&history), state_dict(&model))
+    };
+    let whole = run(false);
+    assert!(whole.0.epochs.iter().all(|epoch| epoch.validation.is_some()));
+    assert!(run(true) == whole);
+}
+
+/// Remembers a number, under any name.
+struct Called(&'static str, f64);
+impl Callback for Called {
+    fn name(&self) -> String {
+        self.0.into()
+    }
+    fn state(&self) -> CallbackState {
+        CallbackState::numbers([("w.x", self.1)])
+    }
+    fn load_state(&mut self, saved: &NamedTensors) -> Result<(), String> {
+        assert_eq!(saved.iter().count(), 1);
+        self.1 = CallbackState::number(saved, "w.x")?;
+        Ok(())
+    }
+}
+
+#[test]
+fn names_of_callbacks_may_have_any_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let data = DataLoader::new(digits(), 20);
+    let names = ["ema", "ema.w", "ema%2Ew", "two\nlines", "", "ema"];
+    let run = |shift: f64, resume: bool| {
+        let mut all: Vec<_> =
+            names.iter().zip(1..).map(|(name, i)| Called(name, shift + f64::from(i))).collect();
+        let mut trainer = Trainer::classifier().epochs(1).quiet().checkpoint(&path);
+        for callback in &mut all {
+            trainer = trainer.callback(callback);
+        }
+        let trainer = if resume { trainer.resume(&path) } else { trainer };
+        let mut optimizer = Sgd::new(0.1);
+        trainer.fit(&mut model(), &mut optimizer, &data, &mut Philox::new(2)).unwrap();
+        drop(trainer);
+        all.iter().map(|callback| callback.1).collect::<Vec<_>>()
+    };
+    assert_eq!(run(0.0, false), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(run(10.0, true), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+}

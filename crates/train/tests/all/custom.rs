@@ -725,3 +725,68 @@ fn a_loss_on_another_tape_is_an_error() {
     let text = run.unwrap_err().to_string();
     assert!(text.contains("on another tape than the step"), "{text}");
 }
+
+/// Losses with derivatives and with random numbers are measured on validation data as well.
+#[test]
+fn a_loss_with_derivatives_is_validated() {
+    let x = Tensor::normal(&[40, 3], 0.0, 1.0, &mut Philox::new(1));
+    let (train, valid) = (DataLoader::new(x.clone(), 8), DataLoader::new(x, 16));
+    let run = |loss: for<'t> fn(&Sequential, &'t Step, &Tensor) -> Var<'t>| {
+        let rng = &mut Philox::new(0);
+        let mut model = sequential![Linear::new(3, 4, rng), Tanh, Linear::new(4, 1, rng)];
+        let trainer = Trainer::custom().epochs(2).quiet().validate(&valid);
+        let history = trainer.fit(&mut model, &mut Sgd::new(0.01), &train, rng, loss).unwrap();
+        let measured = measure(&model, &valid, loss).unwrap();
+        let last = history.epochs[1].validation.unwrap().loss;
+        assert_eq!(measured.loss, last);
+        last
+    };
+    // The slope of a critic is to be 1 (Gulrajani and others, 2017).
+    let penalty = run(|model, step, x| {
+        let x = step.watch(x.clone());
+        let y = model.forward(x);
+        let slope = y.sum_all().grad(&[x])[0];
+        y.mean_all() + (slope.square().sum(&[1], false).sqrt() - 1.0).square().mean_all()
+    });
+    assert!(penalty.is_finite());
+    let noisy = |scale: f32| {
+        run(if scale == 0.0 {
+            |model, step, x| model.forward(step.constant(x.clone())).square().mean_all()
+        } else {
+            |model, step, x| {
+                let x = step.constant(x.clone());
+                model.forward(x + 0.5 * step.randn(x.shape())).square().mean_all()
+            }
+        })
+    };
+    assert_ne!(noisy(0.0), noisy(1.0));
+}
+
+/// Validation data with a step that measures nothing.
+#[test]
+fn a_step_without_a_validation_refuses_validation_data() {
+    struct Plain;
+    impl TrainStep<Linear, Tensor> for Plain {
+        fn step(
+            &self,
+            model: &mut Linear,
+            run: &mut StepContext<'_>,
+            x: &Tensor,
+        ) -> Result<(), TrainError> {
+            run.update(model, |model, step| {
+                model.forward(step.constant(x.clone())).square().mean_all()
+            })?;
+            Ok(())
+        }
+    }
+    let data = DataLoader::new(Tensor::ones(&[6, 3]), 2);
+    let rng = &mut Philox::new(0);
+    let mut model = Linear::new(3, 2, rng);
+    let before = state_dict(&model);
+    let mut optimizer = Sgd::new(0.1);
+    let trainer = Trainer::custom().quiet().validate(&data);
+    let error = trainer.fit_steps(&mut model, &mut [&mut optimizer], &data, rng, &Plain);
+    let error = error.unwrap_err();
+    assert!(matches!(error, TrainError::NothingMeasured), "{error}");
+    assert_eq!(state_dict(&model), before);
+}
