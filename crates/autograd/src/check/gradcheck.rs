@@ -89,6 +89,14 @@ pub enum GradcheckPlace {
         /// The element of the output that is not finite.
         output: usize,
     },
+    /// The point is so large that a step is lost in rounding: no differences can be taken. The rules may
+    /// be right.
+    Step {
+        /// Which input.
+        input: usize,
+        /// Its element, counted row by row.
+        element: usize,
+    },
     /// The function is NaN or infinite at the point. The rules may be right.
     Value {
         /// The element of the output that is not finite.
@@ -110,7 +118,9 @@ impl GradcheckError {
             | GradcheckPlace::Kink { output, .. }
             | GradcheckPlace::Edge { output, .. }
             | GradcheckPlace::Value { output } => Some(output),
-            GradcheckPlace::Direction | GradcheckPlace::Paths { .. } => None,
+            GradcheckPlace::Direction
+            | GradcheckPlace::Paths { .. }
+            | GradcheckPlace::Step { .. } => None,
         }
     }
 }
@@ -149,6 +159,14 @@ impl fmt::Display for GradcheckError {
                     "of output element {output} by element {element} of {input}: the function is {analytic:e} \
                      at this point and {numeric} next to it: choose a point farther from the edge of the \
                      function's domain, or smaller steps"
+                );
+            }
+            GradcheckPlace::Step { input, element } => {
+                let input = argument(input);
+                return write!(
+                    f,
+                    "by element {element} of {input}: a step of {numeric:e} from {analytic:e} is lost in \
+                     rounding: choose a point nearer to 0, or a larger step"
                 );
             }
             GradcheckPlace::Value { output } => {
@@ -366,6 +384,15 @@ const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
 impl<T: Float> Run<'_, T> {
     fn check(&self, rng: &mut Philox) -> Result<(), GradcheckError> {
         let output = self.value(self.inputs);
+        for (input, x) in self.inputs.iter().enumerate() {
+            let error = |x: f64| (T::of(x + self.step).to() - x - self.step).abs();
+            // Not `>=`: NaN is an error too.
+            let kept = |x: &f64| error(*x) < 0.1 * self.step;
+            if let Some(element) = numbers(x).iter().position(|x| !kept(x)) {
+                let at = GradcheckPlace::Step { input, element };
+                return Err(self.error(at, numbers(x)[element], self.step, 0.0));
+            }
+        }
         let center = numbers(&output);
         if let Some(o) = center.iter().position(|y| !y.is_finite()) {
             return Err(self.error(GradcheckPlace::Value { output: o }, f64::NAN, center[o], 0.0));
@@ -931,6 +958,27 @@ mod tests {
         assert_eq!(root(|x| x.sqrt() * x.sqrt()), edge);
         let text = at(|x| x.ln(), 0.0).to_string();
         assert!(text.contains("output element 1: the function is -inf at this point"), "{text}");
+    }
+
+    #[test]
+    fn points_where_a_step_is_lost_are_refused_by_name() {
+        // Its gradient is half of what it should be.
+        fn wrong<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
+            x[0].detach() * x[0]
+        }
+        for x in [1e7f32, 1e12] {
+            let error = Gradcheck::new().run(wrong, &[Tensor::from([1.0, x])]).unwrap_err();
+            assert_eq!(error.at, GradcheckPlace::Step { input: 0, element: 1 }, "{error}");
+            assert!(error.to_string().contains("is lost in rounding: choose a point"), "{error}");
+        }
+        let error = Gradcheck::new().run(wrong, &[Tensor::from([1e15f64])]).unwrap_err();
+        assert_eq!(error.at, GradcheckPlace::Step { input: 0, element: 0 });
+        let error = Gradcheck::new().step(1e-20).run(wrong, &[Tensor::from([1.0f64])]).unwrap_err();
+        assert_eq!(error.at, GradcheckPlace::Step { input: 0, element: 0 });
+        for x in [300.0f32, 2.0] {
+            let error = Gradcheck::new().run(wrong, &[Tensor::from([x])]).unwrap_err();
+            assert!(matches!(error.at, GradcheckPlace::Entry { .. }), "{error}");
+        }
     }
 
     #[test]

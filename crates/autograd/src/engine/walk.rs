@@ -215,7 +215,9 @@ impl<'t, T: Float> Walk<'t, T> {
         let tape = self.tape;
         if self.aim == Aim::Variables {
             let first = tape.len() as u32;
-            return match hooks.call(id, g) {
+            let new = hooks.call(id, g);
+            tape.check_complete(id, Derivative::Hooked, new);
+            return match new {
                 // The gradient must be a separate variable: the user may differentiate with respect to
                 // both.
                 Some(new) if new.id < first => new.same(),
@@ -229,6 +231,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let g = tape.constant_like(tape.force(g.id), id);
         let new = hooks.call(id, g);
         tape.first_read.set(read);
+        tape.check_complete(id, Derivative::Hooked, new);
         new.map_or(g, |new| tape.constant_like(tape.force(new.id), id))
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct Refusal {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Derivative {
     Cotangent,
+    /// A cotangent that a hook has returned.
+    Hooked,
     Tangent,
 }
 

@@ -66,6 +66,8 @@ pub enum AnomalyPlace {
     Sum,
     /// The tangent of the output, in forward mode.
     Tangent,
+    /// The cotangent that a [hook](crate::Hooks) has returned in place of that of its output.
+    Hook,
 }
 
 /// A summary of the elements of a tensor.
@@ -154,6 +156,9 @@ impl fmt::Display for Anomaly {
                 write!(f, "{op}: the sum of the cotangents of its result has {count}")?;
             }
             AnomalyPlace::Tangent => write!(f, "{op}: the tangent of its result has {count}")?,
+            AnomalyPlace::Hook => {
+                write!(f, "{op}: a hook replaced the cotangent of its result by one with {count}")?;
+            }
         }
         if let Some(rule_of) = &self.rule_of {
             write!(f, "; it was recorded by the derivative rule of {rule_of}")?;
@@ -199,6 +204,16 @@ impl Anomalies {
             Anomalies::NanOnly => false,
         };
         found.nan > 0 || infinite
+    }
+
+    /// Returns whether these values, whose operands are not known, are refused. `permitted`: an infinity
+    /// was permitted before, and may be their cause.
+    fn refuses_after(self, found: &ValueSummary, permitted: bool) -> bool {
+        match self {
+            Anomalies::All => true,
+            Anomalies::NewInfinities => found.nan > 0 || !permitted,
+            Anomalies::NanOnly => found.nan > 0,
+        }
     }
 }
 
@@ -309,6 +324,7 @@ impl Inspection {
         }
         let found = ValueSummary::of(&value);
         if found.nan == 0 && which != Anomalies::All {
+            self.permitted.set(true);
             return Ok(());
         }
         let mut anomaly = self.anomaly_at(tape, id, AnomalyPlace::Given, found);
@@ -348,7 +364,12 @@ impl Inspection {
             // before.
             let again = tape.arena.borrow().nodes[ran.id as usize].has(RELEASED);
             let of_rule = self.note_of(ran.id).rule_of().is_some();
-            if self.current_rule().is_some() || of_rule || again {
+            let skipped = self.current_rule().is_some() || again;
+            if of_rule && !skipped {
+                // A replay computes the cotangents of rules again.
+                return self.check_again(tape, ran.id, &ran.values[output], which);
+            }
+            if skipped {
                 return Ok(());
             }
         }
@@ -366,6 +387,30 @@ impl Inspection {
                 anomaly.operands = operands;
                 return Err(self.refusal(anomaly));
             }
+            self.permitted.set(true);
+        }
+        Ok(())
+    }
+
+    /// Checks a value that is not finite and was computed by a replay, if a rule returned it as a
+    /// cotangent.
+    fn check_again<T: Float>(
+        &self,
+        tape: &Tape<T>,
+        id: u32,
+        value: &Tensor<T>,
+        which: Anomalies,
+    ) -> Verdict {
+        let returned = self.cotangents.borrow().get(&id).copied();
+        let Some((of, arg)) = returned else { return Ok(()) };
+        let found = ValueSummary::of(value);
+        if which.refuses_after(&found, self.permitted.get()) {
+            return Err(self.refusal(self.anomaly_at(
+                tape,
+                of,
+                AnomalyPlace::Cotangent(arg),
+                found,
+            )));
         }
         Ok(())
     }
@@ -386,6 +431,7 @@ impl Inspection {
         }
         let wanted = cotangents.iter().enumerate().filter(|&(arg, _)| call.wanted[arg]);
         for (arg, g) in wanted.filter_map(|(arg, g)| Some((arg, (*g)?))) {
+            self.cotangents.borrow_mut().insert(g.id, (call.id, arg));
             let value = tape.force(g.id);
             if is_finite(&value) {
                 continue;
@@ -399,6 +445,8 @@ impl Inspection {
                     cotangents: given,
                     ..self.anomaly_at(tape, call.id, AnomalyPlace::Cotangent(arg), found)
                 });
+            } else {
+                self.permitted.set(true);
             }
         }
     }
@@ -414,7 +462,9 @@ impl Inspection {
         g: Var<'_, T>,
     ) {
         let Some(which) = self.anomalies else { return };
-        if self.unreported.get() || self.current_rule() != Some(id) {
+        // Hooks are called by the walk of a user, never by that of a rule.
+        let of_walk = place == AnomalyPlace::Hook || self.current_rule() == Some(id);
+        if self.unreported.get() || !of_walk {
             return;
         }
         let value = tape.force(g.id);
@@ -422,8 +472,7 @@ impl Inspection {
             return;
         }
         let found = ValueSummary::of(&value);
-        // An infinity may be caused by an earlier one, which was permitted.
-        if found.nan > 0 || which == Anomalies::All {
+        if which.refuses_after(&found, self.permitted.get()) {
             self.record_first(|| self.anomaly_at(tape, id, place, found));
         }
     }

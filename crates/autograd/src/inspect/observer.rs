@@ -8,6 +8,7 @@ use crate::module::StateId;
 use crate::rules::{Call, Reduce};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::time::Instant;
 use wengert_tensor::Float;
@@ -26,6 +27,11 @@ pub(crate) struct Inspection {
     pub found: RefCell<Option<Anomaly>>,
     /// Whether it was found in a walk that has not ended. It is refused when the walk ends.
     pub unreported: Cell<bool>,
+    /// Whether an infinity was permitted before. Sums and tangents may be infinite because of it.
+    pub permitted: Cell<bool>,
+    /// The nodes that rules have returned as cotangents: the node of the rule, and the operand. A replay
+    /// checks them again.
+    pub cotangents: RefCell<BTreeMap<u32, (u32, usize)>>,
 }
 
 #[derive(Default)]
@@ -60,6 +66,8 @@ impl Default for Inspection {
             anomalies: None,
             found: RefCell::default(),
             unreported: Cell::new(false),
+            permitted: Cell::new(false),
+            cotangents: RefCell::default(),
         }
     }
 }
@@ -118,6 +126,7 @@ impl<T: Float> Observer<T> for Inspection {
         let notes = &mut self.notes.borrow_mut().of;
         // The nodes of a walk's scratch may have been truncated.
         notes.truncate(id as usize);
+        self.cotangents.borrow_mut().split_off(&id);
         notes.resize(id as usize + 1, note);
     }
 
@@ -166,6 +175,7 @@ impl<T: Float> Observer<T> for Inspection {
     fn complete(&self, tape: &Tape<T>, id: u32, what: Derivative, g: Var<'_, T>) {
         let place = match what {
             Derivative::Cotangent => AnomalyPlace::Sum,
+            Derivative::Hooked => AnomalyPlace::Hook,
             Derivative::Tangent => AnomalyPlace::Tangent,
         };
         self.check_complete(tape, id, place, g);

@@ -622,3 +622,63 @@ fn every_kind_of_operation_knows_its_line() {
         assert_eq!(line_of(anomaly), line + 1 + i, "{anomaly}");
     }
 }
+
+/// Where infinities may be given, those that sums of cotangents and tangents make are refused still, unless
+/// one was given before.
+#[test]
+fn infinities_of_sums_and_tangents_are_new() {
+    let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
+    let v = tape.watch(Tensor::zeros(&[1]));
+    let loss = (v * 3e38).sum_all() + (v * 3e38).sum_all();
+    assert_eq!(anomaly_of(&tape, || loss.backward_retain()).place, AnomalyPlace::Sum);
+    let x = tape.watch(Tensor::zeros(&[1]));
+    let root = |x: Var<'_>| jvp(|x: Var<'_>| x.sqrt(), x, x.tape().full([1], 1.0)).1.value();
+    let anomaly = anomaly_of(&tape, || root(x));
+    assert_eq!((anomaly.op.as_str(), anomaly.place), ("sqrt", AnomalyPlace::Tangent));
+    // A mask of -∞ was given: what is infinite may come from it.
+    let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
+    let mask = tape.constant(Tensor::from([0.0, f32::NEG_INFINITY]));
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let y = (x + mask).sum_all();
+    assert_eq!(tape.catch(|| y.backward().wrt(x).unwrap().to_vec()), Ok(vec![1.0, 1.0]));
+}
+
+/// The cotangents that `grad` has recorded are looked at when a replay computes them again.
+#[test]
+fn a_replay_looks_at_gradients() {
+    for after in [false, true] {
+        let tape = detecting();
+        let x = tape.watch(Tensor::from([4.0, 1.0]));
+        let (line, y) = here!(x.sqrt());
+        let g = y.sum_all().grad(&[x])[0];
+        if after {
+            let _ = (g * 2.0).sum_all();
+        }
+        tape.replay(&()).set(x, Tensor::from([9.0, 4.0])).run();
+        let replay = || tape.replay(&()).set(x, Tensor::from([9.0, 0.0])).run();
+        let anomaly = anomaly_of(&tape, replay);
+        assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("sqrt", line));
+        assert_eq!(anomaly.place, AnomalyPlace::Cotangent(0));
+        assert_eq!(anomaly.found.infinite(), 1);
+    }
+}
+
+/// What a hook returns is looked at, and the hook is named.
+#[test]
+fn hooks_that_return_no_numbers_are_named() {
+    for leaf in [true, false] {
+        for retain in [true, false] {
+            let tape = detecting();
+            let x = tape.watch(Tensor::from([4.0, 1.0]));
+            let y = x * 3.0;
+            let loss = y.square().sum_all();
+            let seen = if leaf { x } else { y };
+            let hooked = loss.hooks().replace(seen, |g, _| g * f64::NAN);
+            let anomaly = anomaly_of(&tape, || {
+                if retain { hooked.backward_retain() } else { hooked.backward() }
+            });
+            assert_eq!(anomaly.place, AnomalyPlace::Hook, "{anomaly}");
+            assert!(anomaly.to_string().contains("a hook replaced the cotangent"), "{anomaly}");
+        }
+    }
+}
