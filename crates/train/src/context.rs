@@ -17,11 +17,19 @@ use wengert_tensor::Float;
 pub struct Context<'c, T: Float = f32> {
     pub(crate) model: &'c mut dyn Module,
     pub(crate) optimizers: &'c mut dyn OptimizerList<T>,
-    /// The gradients, and the number of the optimizer that will use them.
-    pub(crate) gradients: Option<(usize, &'c mut Gradients<T>)>,
-    /// Whether a callback had mutable access to the gradients since the last check.
-    pub(crate) lent: bool,
+    /// The update that is about to be made, if one is.
+    pub(crate) update: Option<Update<'c, T>>,
     pub(crate) run: &'c mut Run,
+}
+
+/// An update between gradients and optimizer.
+pub(crate) struct Update<'c, T: Float> {
+    /// The index of the optimizer that will use the gradients.
+    pub optimizer: usize,
+    pub gradients: &'c mut Gradients<T>,
+    pub loss: f64,
+    /// Whether a callback had mutable access to the gradients since the last check.
+    pub lent: bool,
 }
 
 /// The optimizers of a run. A trait, so that their lifetimes are hidden.
@@ -116,23 +124,27 @@ impl<T: Float> Context<'_, T> {
     /// # let _: CallbackState = Callback::<f32>::state(&Norms);
     /// ```
     pub fn model_and_gradients(&mut self) -> (&dyn Module, Option<&mut Gradients<T>>) {
-        self.lent = self.gradients.is_some();
-        let gradients = self.gradients.as_mut().map(|(_, gradients)| &mut **gradients);
+        let gradients = self.update.as_mut().map(|update| {
+            update.lent = true;
+            &mut *update.gradients
+        });
         (&*self.model, gradients)
     }
 
     /// Checks that the gradients are still finite after a callback had access to them.
     pub(crate) fn check_gradients(&mut self, callback: impl Fn() -> String) -> Outcome {
-        let lent = std::mem::take(&mut self.lent);
-        let Some((_, gradients)) = self.gradients.as_ref().filter(|_| lent) else { return Ok(()) };
-        let bad = gradients.not_finite();
+        let Some(update) = &mut self.update else { return Ok(()) };
+        if !std::mem::take(&mut update.lent) {
+            return Ok(());
+        }
+        let bad = update.gradients.not_finite();
         if bad.is_empty() {
             return Ok(());
         }
         Err(TrainError::Gradient {
             epoch: self.run.epoch + 1,
             step: self.run.step + 1,
-            loss: f64::NAN, // the caller, StepContext::run, fills it in
+            loss: update.loss,
             parameters: names::<T>(&*self.model, &bad),
             callback: Some(callback()),
         })
@@ -141,7 +153,7 @@ impl<T: Float> Context<'_, T> {
     /// Returns the number of the optimizer that will use the gradients, counted from 0; `None` outside
     /// [`Callback::before_update`](crate::Callback::before_update).
     pub fn updating(&self) -> Option<usize> {
-        self.gradients.as_ref().map(|(optimizer, _)| *optimizer)
+        self.update.as_ref().map(|update| update.optimizer)
     }
 
     /// Returns the history so far. After an epoch, the last record is that of this epoch.

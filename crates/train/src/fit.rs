@@ -123,8 +123,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         let mut context = Context {
             model: &mut *work.model,
             optimizers: &mut *work.optimizers,
-            gradients: None,
-            lent: false,
+            update: None,
             run,
         };
         callbacks.call(hook, &mut context)?;
@@ -302,8 +301,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         let Loop { work, mut run, .. } = training;
         if run.stop.as_ref().is_none_or(|stop| !stop.pause) {
             let (model, optimizers) = (work.model, work.optimizers);
-            Context { model, optimizers, gradients: None, lent: false, run: &mut run }
-                .restore_best();
+            Context { model, optimizers, update: None, run: &mut run }.restore_best();
         }
         run.history.stopped = run.stop.map(|stop| stop.why);
         Ok(run.history)

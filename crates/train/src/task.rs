@@ -1,7 +1,7 @@
 //! The computation of one step: loss, gradients, checks, update.
 
 use crate::callback::{Hook, Hooks};
-use crate::context::{Context, OptimizerList};
+use crate::context::{Context, OptimizerList, Update};
 use crate::error::{Example, TrainError};
 use crate::evaluation::{named, refused};
 use crate::run::Run;
@@ -320,16 +320,10 @@ impl<T: Float> StepContext<'_, T> {
         let mut context = Context {
             model: &mut *model,
             optimizers: &mut *cx.optimizers,
-            gradients: Some((optimizer, &mut gradients)),
-            lent: false,
+            update: Some(Update { optimizer, gradients: &mut gradients, loss, lent: false }),
             run: &mut *cx.run,
         };
-        cx.hooks.call(Hook::BeforeUpdate, &mut context).map_err(|error| match error {
-            TrainError::Gradient { parameters, callback, .. } => {
-                TrainError::Gradient { epoch, step: number, loss, parameters, callback }
-            }
-            error => error,
-        })?;
+        cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
         let optimizer = cx.optimizers.at_mut(optimizer).expect("counted above");
         match part {
             None => optimizer.step(model, &gradients),

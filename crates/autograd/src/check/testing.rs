@@ -121,8 +121,9 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         let bits = |y: &Var<'_, f64>| y.value().to_vec().into_iter().map(f64::to_bits).collect();
         f(&watched(&Tape::eval(), inputs)).iter().map(bits).collect()
     };
-    let sizes: Vec<usize> = results().iter().map(Vec::len).collect();
-    if let Some(i) = results().iter().zip(results()).position(|(a, b)| *a != b) {
+    let first = results();
+    let sizes: Vec<usize> = first.iter().map(Vec::len).collect();
+    if let Some(i) = first.into_iter().zip(results()).position(|(a, b)| a != b) {
         let message = format!("result {i} has other numbers each time: a pure function is wanted");
         return Err(named(error_in(Test::Derivatives, message)));
     }

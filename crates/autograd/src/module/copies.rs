@@ -43,17 +43,9 @@ fn matched<'m, M: Module + ?Sized>(
     model: &M,
     other: &'m dyn Module,
 ) -> HashMap<String, &'m dyn State> {
-    let here: HashMap<_, _> = model.named_state().into_iter().collect();
-    let there: HashMap<_, _> = other.named_state().into_iter().collect();
     let mut wrong = Vec::new();
-    for (states, whose) in [(model.named_state(), "here"), (other.named_state(), "in the other")] {
-        let mut known = HashMap::new();
-        for (name, state) in states {
-            if known.insert(name.clone(), state.id()).is_some_and(|id| id != state.id()) {
-                wrong.push(format!("{} names two states {whose}", called(&name)));
-            }
-        }
-    }
+    let here = by_name(model.named_state(), "here", &mut wrong);
+    let there = by_name(other.named_state(), "in the other", &mut wrong);
     for (name, mine) in model.named_state() {
         let (mine, theirs) = (words(Some(mine)), words(there.get(&name).copied()));
         if mine != theirs {
@@ -72,6 +64,22 @@ fn matched<'m, M: Module + ?Sized>(
         wrong.join("; ")
     );
     there
+}
+
+/// Returns the states by name, and notes the names of more than one state.
+fn by_name<'m>(
+    states: Vec<(String, &'m dyn State)>,
+    whose: &str,
+    wrong: &mut Vec<String>,
+) -> HashMap<String, &'m dyn State> {
+    let mut known = HashMap::<String, &dyn State>::new();
+    for (name, state) in states {
+        if known.get(&name).is_some_and(|other| other.id() != state.id()) {
+            wrong.push(format!("{} names two states {whose}", called(&name)));
+        }
+        known.insert(name, state);
+    }
+    known
 }
 
 /// Describes the properties in which two states must agree.
