@@ -41,7 +41,8 @@ impl LeNet {
 }
 
 impl<T: Float> LeNet<T> {
-    /// Creates a network of any element type, as [`LeNet::new`] does for `f32`.
+    /// Creates a network of any element type, as [`LeNet::new`] does for `f32`:
+    /// `LeNet::<f64>::of(…)`.
     pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
         LeNet {
             conv1: Conv2d::of(1, 6, 5, rng).padding(2),

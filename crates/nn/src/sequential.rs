@@ -57,7 +57,8 @@ impl Sequential {
 }
 
 impl<T: Float> Sequential<T> {
-    /// Creates an empty container of layers of any element type.
+    /// Creates an empty container of layers of any element type, as [`Sequential::new`] does for
+    /// `f32`: `Sequential::<f64>::of()`.
     pub fn of() -> Self {
         Sequential { layers: Vec::new() }
     }

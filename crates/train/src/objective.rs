@@ -123,8 +123,8 @@ impl<'a> Objective<'a, f32, Tensor> {
 }
 
 impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
-    /// Creates an objective with a loss of outputs and targets, as [`Objective::new`], for models of
-    /// another element type: `Objective::<f64, Tensor<i64>>::of(…)`.
+    /// Creates an objective with a loss of outputs and targets for models of any element type, as
+    /// [`Objective::new`] does for `f32`: `Objective::<f64, Tensor<i64>>::of(…)`.
     pub fn of(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
         Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
     }

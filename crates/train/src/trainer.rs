@@ -249,7 +249,7 @@ impl<B> Trainer<'_, B, f32, Custom> {
 }
 
 impl<B, T: Float> Trainer<'_, B, T, Custom> {
-    /// Creates the trainer of [`Trainer::custom`] for models of another element type:
+    /// Creates a trainer for models of any element type, as [`Trainer::custom`] does for `f32`:
     /// `Trainer::<_, f64, _>::custom_of()`.
     pub fn custom_of() -> Self {
         Trainer { goal: Custom, settings: Settings::default() }

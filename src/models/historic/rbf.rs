@@ -38,7 +38,8 @@ impl Rbf {
 }
 
 impl<T: Float> Rbf<T> {
-    /// Creates a layer of any element type, as [`Rbf::new`] does for `f32`.
+    /// Creates a layer of any element type, as [`Rbf::new`] does for `f32`:
+    /// `Rbf::<f64>::of(…)`.
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut sign = || if rng.next_u32() & 1 == 0 { -1.0 } else { 1.0 };
         Self::from_centres(Tensor::from_fn(&[outputs, inputs], |_| T::of(sign())))

@@ -45,7 +45,8 @@ impl Subsampling {
 }
 
 impl<T: Float> Subsampling<T> {
-    /// Creates a layer of any element type, as [`Subsampling::new`] does for `f32`.
+    /// Creates a layer of any element type, as [`Subsampling::new`] does for `f32`:
+    /// `Subsampling::<f64>::of(…)`.
     pub fn of(channels: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let mut draw = || Tensor::uniform_of(&[channels], -0.6, 0.6, rng).into();
         Subsampling { weight: draw(), bias: draw() }

@@ -46,7 +46,8 @@ impl GroupNorm {
 }
 
 impl<T: Float> GroupNorm<T> {
-    /// Creates a layer of any element type.
+    /// Creates a layer of any element type, as [`GroupNorm::new`] does for `f32`:
+    /// `GroupNorm::<f64>::of(…)`.
     ///
     /// # Panics
     /// If `channels` is not a multiple of `groups`.

@@ -44,7 +44,10 @@ macro_rules! instance_norm {
         }
 
         impl<T: Float> $Layer<T> {
-            /// Creates a layer of any element type.
+            #[doc = concat!(
+                "Creates a layer of any element type, as [`", stringify!($Layer), "::new`] does for \
+                 `f32`: `", stringify!($Layer), "::<f64>::of(…)`."
+            )]
             pub fn of(channels: usize) -> Self {
                 $Layer {
                     weight: None,

@@ -45,7 +45,8 @@ impl LayerNorm {
 }
 
 impl<T: Float> LayerNorm<T> {
-    /// Creates a layer of any element type.
+    /// Creates a layer of any element type, as [`LayerNorm::new`] does for `f32`:
+    /// `LayerNorm::<f64>::of(…)`.
     ///
     /// # Panics
     /// If `normalized_shape` is empty.

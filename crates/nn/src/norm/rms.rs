@@ -43,7 +43,8 @@ impl RmsNorm {
 }
 
 impl<T: Float> RmsNorm<T> {
-    /// Creates a layer of any element type.
+    /// Creates a layer of any element type, as [`RmsNorm::new`] does for `f32`:
+    /// `RmsNorm::<f64>::of(…)`.
     ///
     /// # Panics
     /// If `normalized_shape` is empty.
