@@ -40,6 +40,8 @@ pub use geometry::{
 };
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
+#[doc(hidden)]
+pub use machine::Instant;
 pub use machine::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };

@@ -13,10 +13,9 @@ use crate::progress::Progress;
 use crate::run::Run;
 use crate::task::{Kind, Numbers, StepContext, TrainStep, on_shapes};
 use crate::trainer::{Criterion, Per, Settings, Validation};
-use std::time::Instant;
 use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
-use wengert_tensor::{Float, Philox};
+use wengert_tensor::{Float, Instant, Philox};
 
 /// The model, optimizers, data, generator and step of a run.
 pub(crate) struct Work<'w, M, B, T: Float> {

@@ -7,8 +7,8 @@ use crate::run::ACCURACY;
 use crate::trainer::Criterion;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
-use std::time::{Duration, Instant};
-use wengert_tensor::Float;
+use std::time::Duration;
+use wengert_tensor::{Float, Instant};
 
 /// The minimum time between two updates of the progress bar.
 const EVERY: Duration = Duration::from_millis(100);

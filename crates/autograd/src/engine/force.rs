@@ -6,8 +6,9 @@ use crate::graph::{
 };
 use crate::rules::{MaxPool, Reduce, compare};
 use smallvec::{SmallVec, smallvec};
-use std::time::Instant;
-use wengert_tensor::{Float, Instruction, Opcode, Program, Shape, Tensor, copied_in_order};
+use wengert_tensor::{
+    Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order,
+};
 
 /// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
 /// value that several programs share is not computed many times.

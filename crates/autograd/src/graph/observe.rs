@@ -12,8 +12,7 @@ use crate::module::StateId;
 use crate::rules::Call;
 use std::any::Any;
 use std::panic::Location;
-use std::time::Instant;
-use wengert_tensor::{Float, Tensor};
+use wengert_tensor::{Float, Instant, Tensor};
 
 /// Observes a tape, to collect a profile or to detect anomalies.
 pub(crate) trait Observer<T: Float>: Any + Send {

@@ -10,8 +10,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::time::Instant;
-use wengert_tensor::Float;
+use wengert_tensor::{Float, Instant};
 
 /// Stands for no node.
 const NO_NODE: u32 = u32::MAX;

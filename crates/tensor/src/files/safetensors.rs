@@ -109,7 +109,7 @@ impl View for Entry<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.shape.numel() * self.dtype().bitsize() / 8
+        self.shape.numel() * (self.dtype().bitsize() / 8)
     }
 }
 

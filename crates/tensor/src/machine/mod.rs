@@ -1,12 +1,14 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
-//! (`parallel`), and kernels compiled for several instruction sets (`simd`).
+//! (`parallel`), kernels compiled for several instruction sets (`simd`), and a clock (`clock`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
 //! does not know what the bytes in a block mean.
+mod clock;
 mod parallel;
 mod simd;
 mod storage;
 
+pub use clock::Instant;
 pub use parallel::Shared;
 pub(crate) use parallel::{PARALLEL, cost, ranges};
 #[cfg(test)]

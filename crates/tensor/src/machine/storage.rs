@@ -45,20 +45,22 @@ const DATA: usize = HEADER.next_multiple_of(LINE);
 /// Bytes between the header and the next cache line. Elements that fit are stored there, so a
 /// scalar occupies one cache line.
 const INLINE: usize = DATA - HEADER;
-const _: () = assert!(HEADER + size_of::<f64>() == LINE);
+// The element of a scalar of any type follows the header in the first cache line. With pointers of
+// 64 bits an `f64` fills the rest of that line.
+const _: () = assert!(INLINE >= size_of::<f64>() && HEADER.is_multiple_of(size_of::<f64>()));
+const _: () = assert!(DATA == LINE);
 
 /// Number of size classes: four for each doubling of the size, from 40 bytes on. The smallest class
-/// in use is one cache line.
-const CLASSES: usize = 232;
+/// in use is one cache line. The largest class holds `isize::MAX` bytes: 232 classes where an address
+/// has 64 bits, 104 where it has 32.
+const CLASSES: usize = (usize::BITS as usize - 6) * 4;
 /// Classes below this one (blocks of at most 8 KiB) are small: each thread has its own free lists.
 const SMALL: usize = 32;
 /// Limits of the free lists in bytes: `KEEP_SMALL` for each small class of a thread, `KEEP_LARGE`
-/// for all large classes of the process together.
+/// for all large classes of the process together. A process with addresses of 32 bits has 2 to 4 GiB,
+/// so it keeps less.
 const KEEP_SMALL: usize = 4 << 20;
-const KEEP_LARGE: usize = 1 << 30;
-
-/// The size of the largest tensor in bytes.
-const MAX_BYTES: usize = 8 * MAX_NUMEL;
+const KEEP_LARGE: usize = if usize::BITS >= 64 { 1 << 30 } else { 256 << 20 };
 
 #[inline]
 fn class_of(bytes: usize) -> usize {
@@ -300,7 +302,7 @@ impl Block {
             bytes = product;
             fits = fits && !over && n <= MAX_SIZE;
         }
-        if !fits || bytes > MAX_BYTES {
+        if !fits || bytes > size * MAX_NUMEL {
             too_large(*shape)
         }
         if bytes == 0 {
@@ -417,7 +419,8 @@ fn check_empty(shape: &Shape) {
 #[track_caller]
 fn too_large(shape: Shape) -> ! {
     panic!(
-        "a tensor of shape {shape} is too large: its elements must fit the address space, each axis 32 bits"
+        "allocation: a tensor of shape {shape} is too large: it may have at most {MAX_NUMEL} elements, and at \
+         most {MAX_SIZE} along an axis"
     )
 }
 

@@ -3,8 +3,8 @@
 use crate::callback::{Callback, CallbackState, Outcome};
 use crate::callbacks::Monitor;
 use crate::context::Context;
-use std::time::{Duration, Instant};
-use wengert_tensor::{Float, NamedTensors};
+use std::time::Duration;
+use wengert_tensor::{Float, Instant, NamedTensors};
 
 /// Stops the run when a monitored number has not improved for some epochs in a row. It monitors the
 /// validation loss, unless [`monitor`](EarlyStopping::monitor) sets another number. A NaN is never an

@@ -6,8 +6,8 @@ mod trace;
 use crate::graph::{RELEASED, Ran, Tape};
 use crate::inspect::observer::Inspection;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
-use wengert_tensor::{Float, Tensor};
+use std::time::Duration;
+use wengert_tensor::{Float, Instant, Tensor};
 
 /// The kernels that a tape has executed. [`Tape::profile`] returns it. It is plain data and outlives the
 /// tape.

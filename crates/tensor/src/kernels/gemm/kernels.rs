@@ -194,6 +194,10 @@ macro_rules! gemm_types {
         #[cfg(test)]
         impl super::tests::EveryKernel for $t {
             fn every() -> Vec<&'static Kernels<$t>> {
+                #[cfg_attr(
+                    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+                    allow(unused_mut)
+                )]
                 let mut all = vec![&baseline::$table];
                 #[cfg(target_arch = "x86_64")]
                 {
