@@ -49,6 +49,7 @@ mod loss;
 mod norm;
 mod padding;
 mod pool;
+mod print;
 mod sequential;
 mod state_dict;
 mod summary;
