@@ -283,8 +283,8 @@ impl Mismatch {
             }),
             [prefix] if self.unexpected.iter().all(|name| name.starts_with(prefix)) => {
                 Some(format!(
-                    "all that is missing is there with `{prefix}` in front of its name: \
-                     `StateDict::strip_prefix` removes it"
+                    "hint: each missing name exists with the prefix `{prefix}`: remove the prefix with \
+                     `StateDict::strip_prefix`"
                 ))
             }
             [prefix] => Some(format!(

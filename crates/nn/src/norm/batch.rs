@@ -1,15 +1,13 @@
 //! Batch normalisation.
 
+use super::Normalizer;
 use super::channel::channel_norm;
 use super::running::RunningStatistics;
-use super::{Normalizer, per_channel};
-use crate::expect::check_channels;
-use crate::layer::Layer;
 use wengert_autograd::{Buffer, Mode, Param, Var};
 use wengert_tensor::{Float, Tensor};
 
 macro_rules! batch_norm {
-    ($(#[$doc:meta])* $Layer:ident) => {
+    ($(#[$doc:meta])* $Layer:ident: $op:literal, |$x:ident| $axes:expr) => {
         channel_norm! {
             $(#[$doc])*
             ///
@@ -29,7 +27,7 @@ macro_rules! batch_norm {
             /// The mode is that of the tape. `forward` panics on a tape without a mode, unless the
             /// layer has no running statistics. It also panics if it would have to normalise with
             /// the statistics of one value per channel.
-            $Layer: "batch_norm", of_the_batch;
+            $Layer: $op, |$x| $axes, "batch_norm", of_the_batch;
             /// The number of batches recorded in the running statistics.
             num_batches_tracked
         }
@@ -108,7 +106,7 @@ batch_norm! {
     /// let y = layer.forward(x).value();
     /// assert!((y.at(&[2, 0]) - 2f32.sqrt()).abs() < 1e-6);
     /// ```
-    BatchNorm1d
+    BatchNorm1d: "batch_norm1d", |x| if x.shape().rank() == 2 { "N, C" } else { "N, C, L" }
 }
 
 batch_norm! {
@@ -134,22 +132,5 @@ batch_norm! {
     /// assert!((layer.running_mean.as_ref().unwrap().value().at(&[0]) - 1.0).abs() < 0.1);
     /// assert_eq!(layer.predict(&images).shape(), [8, 3, 5, 7]);
     /// ```
-    BatchNorm2d
-}
-
-impl<T: Float> Layer<T> for BatchNorm1d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let axes = if x.shape().rank() == 2 { "N, C" } else { "N, C, L" };
-        check_channels("batch_norm1d", axes, x, self.channels);
-        self.normalised(x)
-    }
-}
-
-impl<T: Float> Layer<T> for BatchNorm2d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        check_channels("batch_norm2d", "N, C, H, W", x, self.channels);
-        self.normalised(x)
-    }
+    BatchNorm2d: "batch_norm2d", |x| "N, C, H, W"
 }

@@ -1,16 +1,16 @@
 //! What batch and instance normalisation share: one weight, bias, running mean and running variance
 //! per channel.
 
-/// Defines a layer that normalises channels: its type, constructor, shared builder methods, and the
-/// method `normalised`.
+/// Defines a layer that normalises channels: its type, constructor, shared builder methods and
+/// `Layer`.
 ///
-/// The arguments are: the documentation and the name of the layer; the name of the operation, for
-/// messages; the function that computes the statistics of the input and records them; and the
-/// documentation of `num_batches_tracked`.
+/// The arguments are: the documentation and the name of the layer; the name of the operation and the
+/// axes of an input, for messages; the name of the group of layers; the function that computes the
+/// statistics of the input and records them; and the documentation of `num_batches_tracked`.
 macro_rules! channel_norm {
     (
         $(#[$doc:meta])*
-        $Layer:ident: $op:literal, $statistics:ident;
+        $Layer:ident: $op:literal, |$x:ident| $axes:expr, $group:literal, $statistics:ident;
         $(#[$tracked:meta])*
         num_batches_tracked
     ) => {
@@ -90,27 +90,28 @@ macro_rules! channel_norm {
                 self.channels
             }
 
-            fn running(&self) -> Option<RunningStatistics<'_, T>> {
-                Some(RunningStatistics {
+            fn running(&self) -> Option<super::running::RunningStatistics<'_, T>> {
+                Some(super::running::RunningStatistics {
                     mean: self.running_mean.as_ref()?,
                     variance: self.running_var.as_ref()?,
                     batches: self.num_batches_tracked.as_ref()?,
                     momentum: self.momentum,
                 })
             }
+        }
 
-            /// Normalises with the running statistics in evaluation, otherwise with those of the
-            /// input; then scales and shifts each channel.
+        impl<T: Float> crate::layer::Layer<T> for $Layer<T> {
             #[track_caller]
-            fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+            fn call<'t>(&self, $x: Var<'t, T>) -> Var<'t, T> {
+                crate::expect::check_channels($op, $axes, $x, self.channels);
                 let normalizer = match self.running() {
-                    Some(running) if x.tape().expect_mode($op) == Mode::Eval => {
-                        running.normalizer(x)
+                    Some(running) if $x.tape().expect_mode($group) == Mode::Eval => {
+                        running.normalizer($x)
                     }
-                    running => $statistics(x, running),
+                    running => $statistics($x, running),
                 };
                 let [weight, bias] =
-                    [&self.weight, &self.bias].map(|param| per_channel(param.as_ref(), x));
+                    [&self.weight, &self.bias].map(|param| super::per_channel(param.as_ref(), $x));
                 normalizer.scaled(self.eps, weight, bias)
             }
         }

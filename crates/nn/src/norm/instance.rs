@@ -1,15 +1,13 @@
 //! Instance normalisation.
 
+use super::Normalizer;
 use super::channel::channel_norm;
 use super::running::RunningStatistics;
-use super::{Normalizer, per_channel};
-use crate::expect::check_channels;
-use crate::layer::Layer;
 use wengert_autograd::{Buffer, Mode, Param, Var};
 use wengert_tensor::{Float, Tensor};
 
 macro_rules! instance_norm {
-    ($(#[$doc:meta])* $Layer:ident) => {
+    ($(#[$doc:meta])* $Layer:ident: $op:literal, |$x:ident| $axes:expr) => {
         channel_norm! {
             $(#[$doc])*
             ///
@@ -18,7 +16,7 @@ macro_rules! instance_norm {
             /// [`running_statistics`](Self::running_statistics) add them. With running statistics,
             /// `forward` panics on a tape without a mode. (Ulyanov, Vedaldi, Lempitsky, "Instance
             /// normalization: the missing ingredient for fast stylization", 2016.)
-            $Layer: "instance_norm", of_each_sample;
+            $Layer: $op, |$x| $axes, "instance_norm", of_each_sample;
             /// Always 0: PyTorch saves this buffer but does not count batches in it.
             num_batches_tracked
         }
@@ -86,7 +84,7 @@ instance_norm! {
     /// let y = InstanceNorm1d::new(2).eps(0.0).predict(&x);
     /// assert_eq!(y.to_vec(), [-1.0, 1.0, -1.0, 1.0]);
     /// ```
-    InstanceNorm1d
+    InstanceNorm1d: "instance_norm1d", |x| "N, C, L"
 }
 
 instance_norm! {
@@ -100,21 +98,5 @@ instance_norm! {
     /// let y = InstanceNorm2d::new(3).affine().predict(&x);
     /// assert!(y.mean(&[2, 3], false).to_vec().iter().all(|mean| mean.abs() < 1e-6));
     /// ```
-    InstanceNorm2d
-}
-
-impl<T: Float> Layer<T> for InstanceNorm1d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        check_channels("instance_norm1d", "N, C, L", x, self.channels);
-        self.normalised(x)
-    }
-}
-
-impl<T: Float> Layer<T> for InstanceNorm2d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        check_channels("instance_norm2d", "N, C, H, W", x, self.channels);
-        self.normalised(x)
-    }
+    InstanceNorm2d: "instance_norm2d", |x| "N, C, H, W"
 }
