@@ -49,25 +49,25 @@ use crate::prelude::*;
 fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Option<usize>) {
     let fits = |size: usize| side.is_none_or(|side| size == side);
     let shape = x.shape();
-    let mend = match *shape {
+    let hint = match *shape {
         [_, c, h, w] if c == channels && fits(h) && fits(w) => return,
         [_, c, _, _] if c == channels => " (resize, pad or crop the images first)",
         [_, h, w, c] if c == channels && fits(h) && fits(w) => {
-            " (the channels stand last: move them to axis 1 with permute first)"
+            " (the channels are on the last axis: move them to axis 1 with permute)"
         }
         [c, h, w] if c == channels && fits(h) && fits(w) => {
-            " (one sample becomes a batch with unsqueeze(0))"
+            " (for one sample, add the batch axis with unsqueeze(0))"
         }
         [_, h, w] if channels == 1 && fits(h) && fits(w) => {
-            " (the one channel is an axis with unsqueeze(1))"
+            " (for one channel, add the channel axis with unsqueeze(1))"
         }
         [_, n] if side.is_some_and(|side| n == channels * side * side) => {
-            " (flat samples: reshape them first)"
+            " (the samples are flat: restore their axes with reshape)"
         }
         _ => "",
     };
     let size = side.map_or("H, W".into(), |side| format!("{side}, {side}"));
-    x.tape().shape_error(format!("{model}: expected [N, {channels}, {size}], got {shape}{mend}"))
+    x.tape().shape_error(format!("{model}: expected [N, {channels}, {size}], got {shape}{hint}"))
 }
 
 #[cfg(test)]
@@ -129,6 +129,20 @@ mod tests {
     #[should_panic(expected = "ZipcodeNet: expected [N, 1, 16, 16], got [2, 1, 15, 15]")]
     fn images_of_another_size_panic() {
         ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "ResNet: widths must contain the number of maps of at least one stage"
+    )]
+    fn a_resnet_without_stages() {
+        let _ = ResNet::new(3, 10, 2, &[], &mut Philox::new(0));
+    }
+
+    #[test]
+    #[should_panic(expected = "Vgg: widths must contain the number of maps of at least one stage")]
+    fn a_vgg_without_stages() {
+        let _ = Vgg::new(3, 10, &[], &mut Philox::new(0));
     }
 
     /// Trains on one batch, and checks that one step changes every parameter and buffer, and that

@@ -103,8 +103,9 @@ impl ResNet {
         widths: &[usize],
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
-        let (&first, &last) =
-            (widths.first().expect("ResNet: a stage"), widths.last().expect("as above"));
+        let (&[first, ..], &[.., last]) = (widths, widths) else {
+            panic!("ResNet: widths must contain the number of maps of at least one stage, got []")
+        };
         let mut inputs = first;
         let stages = widths
             .iter()

@@ -40,7 +40,9 @@ impl Vgg {
         widths: &[usize],
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
-        let last = *widths.last().expect("Vgg: a stage");
+        let &[.., last] = widths else {
+            panic!("Vgg: widths must contain the number of maps of at least one stage, got []")
+        };
         let mut inputs = channels;
         let mut layer = |outputs: usize| {
             let mut conv = Conv2d::new(inputs, outputs, 3, rng).padding(1).without_bias();

@@ -96,11 +96,11 @@ fn inputs_that_do_not_fit_are_refused() {
     let layer = Subsampling::new(3, rng);
     assert_eq!(
         refusal(&layer, &[3, 4, 4]),
-        "Subsampling: expected [N, 3, H, W], got [3, 4, 4] (one sample becomes a batch with \
+        "Subsampling: expected [N, 3, H, W], got [3, 4, 4] (for one sample, add the batch axis with \
          unsqueeze(0))"
     );
     assert_eq!(
         refusal(&layer, &[1, 3, 5, 4]),
-        "Subsampling: windows of 2×2 do not fill images of odd size: [1, 3, 5, 4]; pad or crop them first"
+        "Subsampling: height and width must be even, got [1, 3, 5, 4]: pad or crop the images first"
     );
 }

@@ -15,6 +15,8 @@ pub struct TypeAttributes {
 #[derive(Default)]
 pub struct FieldAttributes {
     pub skip: bool,
+    /// The path of the function that prints the field.
+    pub print_with: Option<Path>,
     pub rename: Option<LitStr>,
 }
 
@@ -27,7 +29,7 @@ impl TypeAttributes {
             } else if meta.path.is_ident("no_display") {
                 this.display = false;
             } else {
-                return Err(unknown(meta, "a type takes `crate = \"path\"` or `no_display`"));
+                return Err(unknown(meta, "a type accepts `crate = \"path\"` and `no_display`"));
             }
             Ok(())
         })?;
@@ -41,17 +43,29 @@ impl FieldAttributes {
         each(attributes, |meta| {
             if meta.path.is_ident("skip") {
                 this.skip = true;
+            } else if meta.path.is_ident("print_with") {
+                this.print_with = Some(path(meta)?);
             } else if meta.path.is_ident("rename") {
                 let name: LitStr = meta.value()?.parse()?;
                 if name.value().is_empty() {
-                    return Err(syn::Error::new(name.span(), "a name cannot be empty"));
+                    return Err(syn::Error::new(
+                        name.span(),
+                        "`rename`: the name must not be empty",
+                    ));
                 }
                 this.rename = Some(name);
             } else {
-                return Err(unknown(meta, "a field takes `skip` or `rename = \"…\"`"));
+                return Err(unknown(
+                    meta,
+                    "a field accepts `skip`, `print_with = path` and `rename = \"…\"`",
+                ));
             }
-            if this.skip && this.rename.is_some() {
-                return Err(meta.error("a skipped field needs no name"));
+            let chosen = [this.skip, this.print_with.is_some(), this.rename.is_some()];
+            if chosen.into_iter().filter(|&chosen| chosen).count() > 1 {
+                return Err(meta.error(
+                    "`skip`, `print_with` and `rename` exclude each other: a field with `skip` or \
+                     `print_with` holds no parameters, so it has no name in paths",
+                ));
             }
             Ok(())
         })?;
@@ -61,7 +75,9 @@ impl FieldAttributes {
 
 /// Refuses all attributes on a variant: a variant adds nothing to a path.
 pub fn none_on_variant(attributes: &[Attribute]) -> Result<()> {
-    each(attributes, |meta| Err(unknown(meta, "a variant takes none; its fields do")))
+    each(attributes, |meta| {
+        Err(unknown(meta, "a variant accepts no attributes: put them on its fields"))
+    })
 }
 
 fn each(
@@ -80,7 +96,7 @@ fn path(meta: &ParseNestedMeta<'_>) -> Result<Path> {
     if value.peek(LitStr) { value.parse::<LitStr>()?.parse() } else { Path::parse(value) }
 }
 
-fn unknown(meta: &ParseNestedMeta<'_>, instead: &str) -> syn::Error {
+fn unknown(meta: &ParseNestedMeta<'_>, accepted: &str) -> syn::Error {
     let name = meta.path.get_ident().map_or_else(String::new, |name| format!(" `{name}`"));
-    meta.error(format!("unknown attribute{name}; {instead}"))
+    meta.error(format!("unknown attribute{name}: {accepted}"))
 }

@@ -7,88 +7,125 @@ use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Data, DeriveInput, Error, Fields, GenericParam, Index, LitStr, Member, Result, Type, Variant,
+    Data, DeriveInput, Error, Fields, GenericParam, Index, LitStr, Member, Path, Result, Type,
+    Variant,
 };
 
-/// A struct, or one variant of an enum.
-struct Shape<'a> {
-    /// The pattern of the match arm: `Self` or `Self::Variant`.
+/// An arm of the generated `match` expressions: a struct, or one variant of an enum.
+struct Arm<'a> {
+    /// The pattern: `Self` or `Self::Variant`.
     pattern: TokenStream,
     name: String,
     fields: Vec<Field<'a>>,
 }
 
-/// A field that is not skipped.
+/// A field without the attribute `skip`.
 struct Field<'a> {
     member: Member,
     /// The variable to which the pattern binds the field.
     binding: Ident,
-    ty: &'a Type,
-    place: Place,
+    content: Content<'a>,
 }
 
-/// The part of the path that a field adds.
-enum Place {
+enum Content<'a> {
+    /// A module of this type.
+    Module(&'a Type, Naming),
+    /// A value that holds no parameters, and the path of the function that prints it.
+    Printed(Path),
+}
+
+/// The name that a field adds to the path of its parameters.
+enum Naming {
     Child(LitStr),
     Index(usize),
-    /// No part: the only field of a variant.
+    /// No name: the only field of a variant.
     Same,
+}
+
+impl<'a> Field<'a> {
+    /// Returns the type and the naming of a field that is a module.
+    fn module(&self) -> Option<(&'a Type, &Naming)> {
+        match &self.content {
+            Content::Module(ty, naming) => Some((ty, naming)),
+            Content::Printed(_) => None,
+        }
+    }
+}
+
+impl<'a> Arm<'a> {
+    /// Returns the binding, type and naming of each field that is a module.
+    fn modules(&self) -> impl Iterator<Item = (&Ident, &'a Type, &Naming)> {
+        self.fields
+            .iter()
+            .filter_map(|field| field.module().map(|(ty, naming)| (&field.binding, ty, naming)))
+    }
+
+    /// Generates the arm. The pattern binds the fields that `is_read` selects.
+    fn expand(&self, is_read: impl Fn(&Field<'_>) -> bool, body: &TokenStream) -> TokenStream {
+        let pattern = &self.pattern;
+        let fields = self.fields.iter().filter(|field| is_read(field));
+        let bound = fields.map(|Field { member, binding, .. }| quote!(#member: #binding));
+        // The syntax with braces is valid for tuple and unit variants too.
+        quote!(#pattern { #(#bound,)* .. } => #body)
+    }
 }
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let TypeAttributes { krate, display } = TypeAttributes::parse(&input.attrs)?;
-    let shapes = shapes(input)?;
+    let arms = arms(input)?;
     let name = &input.ident;
+    let is_module = |field: &Field<'_>| field.module().is_some();
 
     let walk = |method: &str| {
         let method = Ident::new(method, Span::call_site());
-        arms(&shapes, |shape| {
-            let visits = shape.fields.iter().map(|Field { binding, ty, place, .. }| {
-                let path = match place {
-                    Place::Child(name) => quote!(&__path.child(#name)),
-                    Place::Index(index) => quote!(&__path.index(#index)),
-                    Place::Same => quote!(__path),
+        match_self(arms.iter().map(|arm| {
+            let visits = arm.modules().map(|(binding, ty, naming)| {
+                let path = match naming {
+                    Naming::Child(name) => quote!(&__path.child(#name)),
+                    Naming::Index(index) => quote!(&__path.index(#index)),
+                    Naming::Same => quote!(__path),
                 };
                 quote!(<#ty as #krate::Module>::#method(#binding, #path, __see);)
             });
-            quote!({ let _ = (__path, &__see); #(#visits)* })
-        })
+            arm.expand(is_module, &quote!({ let _ = (__path, &__see); #(#visits)* }))
+        }))
     };
     let (visit, visit_mut) = (walk("visit"), walk("visit_mut"));
-    let first_state = arms(&shapes, |shape| {
-        let asked = shape.fields.iter().map(|Field { binding, ty, place, .. }| {
+    let first_state = match_self(arms.iter().map(|arm| {
+        let asked = arm.modules().map(|(binding, ty, naming)| {
             let first = quote!(<#ty as #krate::Module>::first_state(#binding));
-            match place {
-                Place::Child(_) | Place::Index(_) => {
+            match naming {
+                Naming::Child(_) | Naming::Index(_) => {
                     quote!(.or_else(|| #first.map(#krate::FirstState::below)))
                 }
-                Place::Same => quote!(.or_else(|| #first)),
+                Naming::Same => quote!(.or_else(|| #first)),
             }
         });
-        quote!(::core::option::Option::None #(#asked)*)
-    });
-    let outline = arms(&shapes, |shape| match &shape.fields[..] {
-        [Field { binding, ty, place: Place::Same, .. }] => {
-            quote!(<#ty as #krate::Module>::outline(#binding))
-        }
-        fields => {
-            let name = &shape.name;
-            let fields = fields.iter().map(|Field { binding, ty, place, .. }| match place {
-                Place::Child(name) => {
-                    quote!(.with(#name, <#ty as #krate::Module>::outline(#binding)))
+        arm.expand(is_module, &quote!(::core::option::Option::None #(#asked)*))
+    }));
+    let outline = match_self(arms.iter().map(|arm| {
+        let name = &arm.name;
+        let fields =
+            arm.fields.iter().fold(quote!(#krate::Outline::new(#name)), |outline, field| {
+                let binding = &field.binding;
+                match &field.content {
+                    Content::Module(ty, naming) => {
+                        let printed = quote!(<#ty as #krate::Module>::outline(#binding));
+                        match naming {
+                            Naming::Child(name) => quote!(#outline.with(#name, #printed)),
+                            Naming::Index(index) => quote!(#outline.with(#index, #printed)),
+                            Naming::Same => printed,
+                        }
+                    }
+                    Content::Printed(function) => quote!(#function(#binding, #outline)),
                 }
-                Place::Index(index) => {
-                    quote!(.with(#index, <#ty as #krate::Module>::outline(#binding)))
-                }
-                Place::Same => unreachable!("only a single field stands in place of its variant"),
             });
-            quote!(#krate::Outline::new(#name)#(#fields)*)
-        }
-    });
+        arm.expand(|_| true, &fields)
+    }));
 
     let (params, arguments, own) = input.generics.split_for_impl();
     let own = own.iter().flat_map(|clause| &clause.predicates);
-    let found = bounds(input, &shapes);
+    let found = bounds(input, &arms);
     let bounds = quote!(where #(#own,)* #(#found: #krate::Module,)*);
     let display = display.then(|| {
         quote! {
@@ -128,27 +165,14 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// Generates a `match` with one arm for each variant.
-fn arms(shapes: &[Shape<'_>], body: impl Fn(&Shape<'_>) -> TokenStream) -> TokenStream {
-    if shapes.is_empty() {
-        return quote!(match *self {});
-    }
-    let arms = shapes.iter().map(|shape| {
-        let pattern = &shape.pattern;
-        let (members, bindings) = (
-            shape.fields.iter().map(|field| &field.member),
-            shape.fields.iter().map(|field| &field.binding),
-        );
-        let body = body(shape);
-        // The syntax with braces is valid for tuple and unit variants too.
-        quote!(#pattern { #(#members: #bindings,)* .. } => #body)
-    });
-    quote!(match self { #(#arms),* })
+/// Generates a `match` with these arms.
+fn match_self(arms: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
+    if arms.len() == 0 { quote!(match *self {}) } else { quote!(match self { #(#arms),* }) }
 }
 
-fn shapes(input: &DeriveInput) -> Result<Vec<Shape<'_>>> {
+fn arms(input: &DeriveInput) -> Result<Vec<Arm<'_>>> {
     match &input.data {
-        Data::Struct(data) => Ok(vec![Shape {
+        Data::Struct(data) => Ok(vec![Arm {
             pattern: quote!(Self),
             name: input.ident.unraw().to_string(),
             fields: fields(&data.fields, false)?,
@@ -156,15 +180,16 @@ fn shapes(input: &DeriveInput) -> Result<Vec<Shape<'_>>> {
         Data::Enum(data) => data.variants.iter().map(variant).collect(),
         Data::Union(data) => Err(Error::new(
             data.union_token.span(),
-            "`Module` is derived for structs and enums; unions have no fields of their own to visit",
+            "`Module` can be derived for structs and enums, not for unions: the fields of a union \
+             cannot be visited",
         )),
     }
 }
 
-fn variant(variant: &Variant) -> Result<Shape<'_>> {
+fn variant(variant: &Variant) -> Result<Arm<'_>> {
     none_on_variant(&variant.attrs)?;
     let ident = &variant.ident;
-    Ok(Shape {
+    Ok(Arm {
         pattern: quote!(Self::#ident),
         name: ident.unraw().to_string(),
         fields: fields(&variant.fields, true)?,
@@ -181,34 +206,46 @@ fn fields(fields: &Fields, in_variant: bool) -> Result<Vec<Field<'_>>> {
         if attributes.skip {
             continue;
         }
-        let place = match (attributes.rename, &field.ident) {
-            (Some(name), _) => Place::Child(name),
-            (None, Some(ident)) => {
-                Place::Child(LitStr::new(&ident.unraw().to_string(), ident.span()))
+        let content = if let Some(function) = attributes.print_with {
+            Content::Printed(function)
+        } else {
+            let naming = naming(field, i, attributes.rename, alone);
+            let name = match &naming {
+                Naming::Child(name) => name.value(),
+                Naming::Index(index) => index.to_string(),
+                Naming::Same => String::new(),
+            };
+            if !seen.insert(name.clone()) {
+                let message = format!(
+                    "two fields are named `{name}`: give one of them another name with \
+                     `#[module(rename = \"…\")]`"
+                );
+                return Err(Error::new(field.span(), message));
             }
-            (None, None) if alone => Place::Same,
-            (None, None) => Place::Index(i),
+            Content::Module(&field.ty, naming)
         };
-        let name = match &place {
-            Place::Child(name) => name.value(),
-            Place::Index(index) => index.to_string(),
-            Place::Same => String::new(),
-        };
-        if !seen.insert(name.clone()) {
-            let message = format!("two fields are named `{name}`: give one of them another name");
-            return Err(Error::new(field.span(), message));
-        }
         let member =
             field.ident.clone().map_or_else(|| Member::Unnamed(Index::from(i)), Member::Named);
-        out.push(Field { member, binding: format_ident!("__field{i}"), ty: &field.ty, place });
+        out.push(Field { member, binding: format_ident!("__field{i}"), content });
     }
     Ok(out)
+}
+
+/// Returns the name that the field with number `i` adds to a path. `alone` says whether it is the
+/// only field of a variant.
+fn naming(field: &syn::Field, i: usize, rename: Option<LitStr>, alone: bool) -> Naming {
+    match (rename, &field.ident) {
+        (Some(name), _) => Naming::Child(name),
+        (None, Some(ident)) => Naming::Child(LitStr::new(&ident.unraw().to_string(), ident.span())),
+        (None, None) if alone => Naming::Same,
+        (None, None) => Naming::Index(i),
+    }
 }
 
 /// Returns the field types that become bounds of the impl: those that mention a type parameter. A
 /// field type that mentions the type itself is left out, because its bound would require the impl
 /// that it belongs to.
-fn bounds<'a>(input: &DeriveInput, shapes: &[Shape<'a>]) -> Vec<&'a Type> {
+fn bounds<'a>(input: &DeriveInput, arms: &[Arm<'a>]) -> Vec<&'a Type> {
     let is_parameter = |ident: &Ident| {
         input
             .generics
@@ -219,7 +256,7 @@ fn bounds<'a>(input: &DeriveInput, shapes: &[Shape<'a>]) -> Vec<&'a Type> {
     let is_self = |ident: &Ident| *ident == input.ident || *ident == "Self";
     let mut seen = HashSet::new();
     let mut types: Vec<_> =
-        shapes.iter().flat_map(|shape| &shape.fields).map(|field| field.ty).collect();
+        arms.iter().flat_map(|arm| arm.modules().map(|(_, ty, _)| ty)).collect();
     types.retain(|ty| {
         let tokens = ty.to_token_stream();
         mentions(&tokens, &is_parameter)

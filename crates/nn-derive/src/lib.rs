@@ -53,12 +53,46 @@ use proc_macro::TokenStream;
 /// # Attributes
 /// On a field:
 /// - `#[module(skip)]`: the field holds nothing to train or save, and is not printed;
+/// - `#[module(print_with = path)]`: the field holds nothing to train or save, and the function at
+///   this path prints it;
 /// - `#[module(rename = "x")]`: sets the name of the field in paths.
 ///
 /// On the type:
 /// - `#[module(no_display)]`: does not derive `Display`;
 /// - `#[module(crate = "path")]`: sets the path from which `Module` comes. The default is
 ///   `::wengert::autograd`.
+///
+/// # Printing the options of a layer
+/// A field with `print_with` may have any type. The function has the signature `fn(&Field, Outline)
+/// -> Outline`. It receives the printed form of the fields before this field, and adds any number of
+/// entries to it. A layer can thus print only the options that differ from their defaults:
+///
+/// ```
+/// use wengert_autograd::{Outline, Param};
+/// use wengert_nn_derive::Module;
+/// use wengert_tensor::{Conv, Tensor};
+///
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Convolution {
+///     weight: Param,
+///     #[module(print_with = print)]
+///     conv: Conv,
+/// }
+///
+/// fn print(conv: &Conv, outline: Outline) -> Outline {
+///     match conv.groups {
+///         1 => outline,
+///         groups => outline.with("groups", Outline::value(groups)),
+///     }
+/// }
+///
+/// let weight = Param::new(Tensor::zeros(&[8, 2, 3, 3]));
+/// let mut layer = Convolution { weight, conv: Conv::new() };
+/// assert_eq!(layer.to_string(), "Convolution(weight: [8, 2, 3, 3])");
+/// layer.conv = layer.conv.groups(2);
+/// assert_eq!(layer.to_string(), "Convolution(weight: [8, 2, 3, 3], groups: 2)");
+/// ```
 ///
 /// # What does not compile
 /// A field that is not a module does not compile, so that no parameter is left out silently. The
@@ -103,8 +137,8 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// An unknown attribute does not compile ("unknown attribute `frozen`; a field takes `skip` or
-/// `rename = "…"`").
+/// An unknown attribute does not compile ("unknown attribute `frozen`: a field accepts
+/// `skip`, `print_with = path` and `rename = "…"`").
 ///
 /// ```compile_fail
 /// # use wengert_autograd::{Module, Param};
@@ -117,7 +151,22 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// A union does not compile ("unions have no fields of their own to visit").
+/// `skip`, `print_with` and `rename` on one field do not compile ("`skip`, `print_with` and
+/// `rename` exclude each other").
+///
+/// ```compile_fail
+/// # use wengert_autograd::{Module, Param};
+/// # use wengert_nn_derive::Module;
+/// #[derive(Module)]
+/// #[module(crate = "wengert_autograd")]
+/// struct Scale {
+///     weight: Param,
+///     #[module(skip, rename = "factor")]
+///     by: f64,
+/// }
+/// ```
+///
+/// A union does not compile ("`Module` can be derived for structs and enums, not for unions").
 ///
 /// ```compile_fail
 /// # use wengert_nn_derive::Module;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use wengert_autograd::{Buffer, Module, Param, Path, See, SeeMut};
+use wengert_autograd::{Buffer, Module, Outline, Param, Path, See, SeeMut};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
@@ -200,6 +200,58 @@ fn a_variant_adds_nothing_to_the_path() {
             "Named(scale: [4])"
         ]
     );
+}
+
+/// Options of any type, of which those that are set are printed.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    stride: Option<usize>,
+    groups: Option<usize>,
+}
+
+impl Options {
+    fn print(&self, outline: Outline) -> Outline {
+        let options = [("stride", self.stride), ("groups", self.groups)];
+        options.into_iter().fold(outline, |outline, (name, value)| match value {
+            Some(value) => outline.with(name, Outline::value(value)),
+            None => outline,
+        })
+    }
+}
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd")]
+struct Convolution<T: Float = f32> {
+    weight: Param<T>,
+    #[module(print_with = Options::print)]
+    options: Options,
+    bias: Option<Param<T>>,
+}
+
+#[derive(Module)]
+#[module(crate = "wengert_autograd")]
+enum Window {
+    Pool(#[module(print_with = "Options::print")] Options),
+    Conv(Param, #[module(print_with = Options::print)] Options),
+}
+
+#[test]
+fn a_field_can_be_printed_by_a_function() {
+    let none = Options::default();
+    let mut conv = Convolution { weight: param(&[4, 2]), options: none, bias: None };
+    assert_eq!(names(&mut conv), ["weight"]);
+    assert_eq!(conv.to_string(), "Convolution(weight: [4, 2], bias: None)");
+    conv.options = Options { stride: Some(2), groups: Some(3) };
+    conv.bias = Some(param(&[4]));
+    assert_eq!(names(&mut conv), ["weight", "bias"]);
+    assert_eq!(conv.to_string(), "Convolution(weight: [4, 2], stride: 2, groups: 3, bias: [4])");
+
+    let groups = Options { groups: Some(3), ..none };
+    let mut windows =
+        [Window::Pool(groups), Window::Conv(param(&[1]), none), Window::Conv(param(&[1]), groups)];
+    assert_eq!(names(&mut windows), ["1.0", "2.0"]);
+    let shown = windows.map(|window| window.to_string());
+    assert_eq!(shown, ["Pool(groups: 3)", "Conv([1])", "Conv([1], groups: 3)"]);
 }
 
 #[derive(Module)]

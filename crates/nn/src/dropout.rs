@@ -26,7 +26,7 @@ impl Dropout {
     /// If `p` is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        assert!((0.0..=1.0).contains(&p), "Dropout: p is a probability, this is {p}");
+        assert!((0.0..=1.0).contains(&p), "Dropout: p must be from 0 to 1, got {p}");
         Dropout { p }
     }
 
@@ -73,7 +73,7 @@ impl Dropout2d {
     /// If `p` is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        assert!((0.0..=1.0).contains(&p), "Dropout2d: p is a probability, this is {p}");
+        assert!((0.0..=1.0).contains(&p), "Dropout2d: p must be from 0 to 1, got {p}");
         Dropout2d { p }
     }
 

@@ -48,9 +48,7 @@ pub enum Fan {
 #[track_caller]
 pub fn fans(shape: &[usize]) -> (usize, usize) {
     let &[out, inputs, ref kernel @ ..] = shape else {
-        panic!(
-            "init: a weight [out, in, …] wanted, shape {shape:?} has no fan; use uniform or normal"
-        )
+        panic!("init: expected a weight [out, in, …], got {shape:?}: use uniform or normal")
     };
     let area: usize = kernel.iter().product();
     (inputs * area, out * area)
@@ -219,7 +217,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "init: a weight [out, in, …] wanted, shape [3] has no fan")]
+    #[should_panic(
+        expected = "init: expected a weight [out, in, …], got [3]: use uniform or normal"
+    )]
     fn a_bias_has_no_fan() {
         xavier_normal(&mut Param::new(Tensor::zeros(&[3])), 1.0, &mut Philox::new(0));
     }

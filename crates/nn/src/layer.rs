@@ -75,9 +75,10 @@ use wengert_tensor::{Float, Tensor};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}`",
     label = "not a `Layer<{T}>`",
-    note = "a layer of your own derives `Module` and implements `Layer`; a closure is no layer, since it \
-            cannot show its parameters",
-    note = "layers have the element type of their model: `Linear::<f64>::of(…)` for `f64`"
+    note = "to define a layer, implement `Layer` for a type with `#[derive(Clone, Module)]`; a closure \
+            cannot be a layer, because its parameters cannot be visited",
+    note = "all layers of a model have one element type: for `f64`, create them with \
+            `Linear::<f64>::of(…)`"
 )]
 pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static {
     /// Computes the output for `x`, on the tape of `x`. Every layer implements this method.
@@ -174,9 +175,9 @@ where
 /// Clones a layer into a box. Every [`Layer`] that is `Clone` implements it, so that boxed layers
 /// can be cloned.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not `Clone`, and layers are",
-    label = "not `Clone`",
-    note = "`#[derive(Clone)]` on the layer; a clone has parameters of its own"
+    message = "`{Self}` is a layer, and layers must implement `Clone`",
+    label = "does not implement `Clone`",
+    note = "add `#[derive(Clone)]` to the layer; a clone has parameters of its own"
 )]
 pub trait CloneLayer<T: Float> {
     #[doc(hidden)]

@@ -33,6 +33,139 @@
 //! assert!(losses[49] < 0.3 * losses[0]);
 //! ```
 //!
+//! # Overview
+//! The column "PyTorch" gives the name there, if it is another one.
+//!
+//! ## Models
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Layer`] | the trait of modules with one input and one output: `forward`, `predict`, `summary` | `Module` |
+//! | [`Module`](trait@Module) | the trait of types that hold parameters, and its derive macro | `Module` |
+//! | [`Summary`] | the layers of a model with shapes and numbers of parameters | |
+//! | [`LayerSummary`] | one line of a summary | |
+//!
+//! ## Containers
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Sequential`] | layers that run one after the other | |
+//! | [`sequential!`] | creates a `Sequential` of these layers | `Sequential(…)` |
+//! | [`Checkpoint`] | a layer whose intermediate values are recomputed in the backward pass | `utils.checkpoint` |
+//!
+//! ## Linear layers
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Linear`] | y = x Wᵀ + b along the last axis | |
+//!
+//! ## Convolution
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Conv1d`] | convolution of signals [N, C, L] | |
+//! | [`Conv2d`] | convolution of images [N, C, H, W] | |
+//! | [`ConvTranspose2d`] | transposed convolution of images | |
+//! | [`Unfold`] | extracts the windows of images as columns | |
+//! | [`Fold`] | sums windows into images | |
+//!
+//! ## Pooling
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`MaxPool1d`] | largest element of each window of signals | |
+//! | [`MaxPool2d`] | largest element of each window of images | |
+//! | [`AvgPool1d`] | mean of each window of signals | |
+//! | [`AvgPool2d`] | mean of each window of images | |
+//! | [`AdaptiveMaxPool1d`] | maxima of signals, with a given output length | |
+//! | [`AdaptiveMaxPool2d`] | maxima of images, with a given output size | |
+//! | [`AdaptiveAvgPool1d`] | means of signals, with a given output length | |
+//! | [`AdaptiveAvgPool2d`] | means of images, with a given output size | |
+//!
+//! ## Padding and shape
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`ZeroPad2d`] | pads images with zeros | |
+//! | [`ReflectionPad2d`] | pads images by mirroring them | |
+//! | [`ReplicationPad2d`] | pads images by repeating their border pixels | |
+//! | [`CircularPad2d`] | pads images by continuing them as on a circle | |
+//! | [`Upsample`] | resizes images: nearest pixel or bilinear | |
+//! | [`Flatten`] | merges axes into one | |
+//!
+//! ## Normalisation
+//! | | statistics over | PyTorch |
+//! |---|---|---|
+//! | [`BatchNorm1d`] | batch (and positions), for each channel | |
+//! | [`BatchNorm2d`] | batch and pixels, for each channel | |
+//! | [`InstanceNorm1d`] | positions, for each channel of each sample | |
+//! | [`InstanceNorm2d`] | pixels, for each channel of each sample | |
+//! | [`GroupNorm`] | groups of channels of each sample | |
+//! | [`LayerNorm`] | the last axes of each sample | |
+//! | [`RmsNorm`] | the last axes of each sample: mean square, without the mean | `RMSNorm` |
+//! | [`LocalResponseNorm`] | squares over neighbouring channels | |
+//!
+//! ## Activation
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Relu`] | max(x, 0) | `ReLU` |
+//! | [`LeakyRelu`] | x where x is positive, slope · x elsewhere | `LeakyReLU` |
+//! | [`Silu`] | x · σ(x) | `SiLU` |
+//! | [`Softplus`] | ln(1 + eˣ) | |
+//! | [`Sigmoid`] | 1 / (1 + e⁻ˣ) | |
+//! | [`Tanh`] | tanh x | |
+//! | [`Softmax`] | eˣ / Σ eˣ along an axis | |
+//! | [`LogSoftmax`] | ln(eˣ / Σ eˣ) along an axis | |
+//! | [`Identity`] | the values of x in a new variable | |
+//!
+//! ## Regularisation
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Dropout`] | sets single elements to zero in training | |
+//! | [`Dropout2d`] | sets whole channels to zero in training | |
+//!
+//! ## Losses
+//! Each loss is a function that returns the mean; the variant with the suffix `_with` takes a
+//! [`Reduction`].
+//!
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`mse`] | mean squared error | `MSELoss` |
+//! | [`mse_with`] | `mse` with another reduction | `MSELoss(reduction=…)` |
+//! | [`cross_entropy`] | cross-entropy between softmax(logits) and classes | `CrossEntropyLoss` |
+//! | [`cross_entropy_with`] | `cross_entropy` with another reduction | `CrossEntropyLoss(reduction=…)` |
+//! | [`nll`] | negative log-likelihood of the classes | `NLLLoss` |
+//! | [`nll_with`] | `nll` with another reduction | `NLLLoss(reduction=…)` |
+//! | [`bce_with_logits`] | binary cross-entropy between σ(logits) and targets | `BCEWithLogitsLoss` |
+//! | [`bce_with_logits_with`] | `bce_with_logits` with another reduction | `BCEWithLogitsLoss(reduction=…)` |
+//! | [`Reduction`] | mean, sum, or every loss by itself | `reduction="mean"` |
+//!
+//! ## Initial values
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`init::zeros`] | 0 | `init.zeros_` |
+//! | [`init::ones`] | 1 | `init.ones_` |
+//! | [`init::constant`] | one value | `init.constant_` |
+//! | [`init::uniform`] | uniform from low to high | `init.uniform_` |
+//! | [`init::normal`] | normal, with mean and standard deviation | `init.normal_` |
+//! | [`init::xavier_uniform`] | uniform, with variance 2 gain² / (fan in + fan out) | `init.xavier_uniform_` |
+//! | [`init::xavier_normal`] | normal, with the same variance | `init.xavier_normal_` |
+//! | [`init::kaiming_uniform`] | uniform, with variance gain² / fan | `init.kaiming_uniform_` |
+//! | [`init::kaiming_normal`] | normal, with the same variance | `init.kaiming_normal_` |
+//! | [`init::fans`] | the numbers of connections into and out of a unit | |
+//! | [`init::Fan`] | selects one of these two numbers | `mode="fan_in"` |
+//! | [`init::gain::LINEAR`] | gain without a nonlinearity: 1 | `init.calculate_gain` |
+//! | [`init::gain::TANH`] | gain for tanh: 5/3 | `init.calculate_gain` |
+//! | [`init::gain::RELU`] | gain for the rectifier: √2 | `init.calculate_gain` |
+//! | [`init::gain::leaky_relu`] | gain for a leaky rectifier | `init.calculate_gain` |
+//!
+//! ## State
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`save`] | saves a model in a safetensors file | `save_file(model.state_dict(), …)` |
+//! | [`load`] | loads a model from a safetensors file | `model.load_state_dict(load_file(…))` |
+//! | [`state_dict()`] | parameters and buffers by name | `Module.state_dict` |
+//! | [`load_state_dict`] | replaces parameters and buffers | `Module.load_state_dict` |
+//! | [`StateDict`] | the type of parameters and buffers by name | |
+//! | [`LoadOptions`] | loading that allows differences | `strict=False` |
+//! | [`Mismatch`] | the differences between a model and a state dict | |
+//! | [`LoadError`] | the error of loading | |
+//!
+//! # Element types
 //! Constructors called `new` return layers of `f32`. Constructors called `of` take any element
 //! type, as in `Linear::<f64>::of(…)`.
 
@@ -49,6 +182,7 @@ mod loss;
 mod norm;
 mod padding;
 mod pool;
+mod print;
 mod sequential;
 mod state_dict;
 mod summary;

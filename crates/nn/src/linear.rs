@@ -1,5 +1,6 @@
 //! The fully connected layer.
 
+use crate::expect::check_bias;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Param, Var};
@@ -47,7 +48,10 @@ impl<T: Float> Linear<T> {
     /// If `inputs` is 0.
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        assert!(inputs > 0, "Linear: a layer without inputs has no scale to draw its weights from");
+        assert!(
+            inputs > 0,
+            "Linear: inputs must be at least 1, because the weights are drawn from ±1/√inputs"
+        );
         let bound = 1.0 / (inputs as f64).sqrt();
         let weight = Tensor::uniform_of(&[outputs, inputs], -bound, bound, rng);
         let bias = Tensor::uniform_of(&[outputs], -bound, bound, rng);
@@ -67,15 +71,8 @@ impl<T: Float> Linear<T> {
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
         let shape = weight.shape();
-        assert!(shape.rank() == 2, "Linear: a weight [outputs, inputs] wanted, got {shape}");
-        if let Some(bias) = &bias {
-            let got = bias.shape();
-            assert!(
-                *got == shape[..1],
-                "Linear: a weight {shape} wants a bias [{}], got {got}",
-                shape[0]
-            );
-        }
+        assert!(shape.rank() == 2, "Linear: expected a weight [outputs, inputs], got {shape}");
+        check_bias("Linear", &weight, bias.as_ref());
         Linear { weight: weight.into(), bias: bias.map(Into::into) }
     }
 
@@ -96,8 +93,8 @@ impl<T: Float> Layer<T> for Linear<T> {
         let (tape, shape, inputs) = (x.tape(), x.shape(), self.inputs());
         if shape.last() != Some(&inputs) {
             tape.shape_error(format!(
-                "linear: expected last axis {inputs}, got {shape}{}",
-                mend(&shape, inputs)
+                "linear: expected […, {inputs}], got {shape}{}",
+                hint(&shape, inputs)
             ))
         }
         let y = x.matmul_t(tape.param(&self.weight), false, true);
@@ -109,15 +106,13 @@ impl<T: Float> Layer<T> for Linear<T> {
 }
 
 /// Returns a hint for the error message: the probable mistake of the caller.
-fn mend(shape: &[usize], inputs: usize) -> &'static str {
+fn hint(shape: &[usize], inputs: usize) -> &'static str {
     let ends_in_them = |from: usize| shape[from..].iter().product::<usize>() == inputs;
     match shape.len() {
         0 => "",
-        rank if (0..rank - 1).any(ends_in_them) => {
-            " (flatten the axes that make up one input first)"
-        }
+        rank if (0..rank - 1).any(ends_in_them) => " (flatten the axes of each sample first)",
         rank if shape[..rank - 1].contains(&inputs) => {
-            " (another axis has that size: transpose first?)"
+            " (another axis has this size: transpose first)"
         }
         _ => "",
     }

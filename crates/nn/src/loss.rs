@@ -174,8 +174,10 @@ fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
     if a == b {
         return;
     }
-    let mend = if a.numel() == b.numel() { " (reshape one of them)" } else { "" };
-    input.tape().shape_error(format!("{op}: input and target differ in shape: {a} and {b}{mend}"))
+    let hint = if a.numel() == b.numel() { " (reshape one of them)" } else { "" };
+    input.tape().shape_error(format!(
+        "{op}: input and target must have the same shape, got {a} and {b}{hint}"
+    ))
 }
 
 /// Returns the class axis, and the class numbers as an index along this axis.
@@ -190,17 +192,14 @@ fn classes_of<'t, T: Float>(
     let got = classes.shape();
     let axis = usize::from(shape.rank() > 1);
     if shape.rank() == 0 {
-        tape.shape_error(format!("{op}: [N, C] wanted, N samples and C classes; this has shape []"))
+        tape.shape_error(format!("{op}: expected [N, C] for N samples and C classes, got []"))
     }
-    let wanted: Shape = shape[..axis].iter().chain(&shape[axis + 1..]).copied().collect();
-    if got != wanted {
-        let mend = if got == shape {
-            ": one number per sample says which class it is (argmax of a one-hot row gives it)"
-        } else {
-            ""
-        };
+    let expected: Shape = shape[..axis].iter().chain(&shape[axis + 1..]).copied().collect();
+    if got != expected {
+        let hint =
+            if got == shape { " (convert one-hot rows to class numbers with argmax)" } else { "" };
         tape.shape_error(format!(
-            "{op}: {shape} has its classes on axis {axis}, so class numbers of shape {wanted} are wanted, got {got}{mend}"
+            "{op}: scores {shape} with classes on axis {axis} require class numbers {expected}, got {got}{hint}"
         ))
     }
     (axis as isize, classes.classes(op, axis, shape[axis]))

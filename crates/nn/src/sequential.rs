@@ -81,9 +81,9 @@ impl<T: Float> Sequential<T> {
     pub fn add_named(mut self, name: &str, layer: impl Layer<T>) -> Self {
         assert!(
             !name.is_empty() && !name.contains('.'),
-            "Sequential: {name:?} is no name of a layer"
+            "Sequential: the name of a layer must not be empty or contain a dot, got {name:?}"
         );
-        assert!(self.get(name).is_none(), "Sequential: two layers are named {name:?}");
+        assert!(self.get(name).is_none(), "Sequential: a layer named {name:?} already exists");
         self.layers.push((name.to_string(), Box::new(layer)));
         self
     }
@@ -169,15 +169,28 @@ impl<T: Float> FromIterator<Box<dyn Layer<T>>> for Sequential<T> {
 
 impl<T: Float> Index<usize> for Sequential<T> {
     type Output = dyn Layer<T>;
+    /// Returns the layer at position `i`.
+    ///
+    /// # Panics
+    /// If there are not more than `i` layers.
+    #[track_caller]
     fn index(&self, i: usize) -> &Self::Output {
+        check_position(i, self.len());
         &*self.layers[i].1
     }
 }
 
 impl<T: Float> IndexMut<usize> for Sequential<T> {
+    #[track_caller]
     fn index_mut(&mut self, i: usize) -> &mut Self::Output {
+        check_position(i, self.len());
         &mut *self.layers[i].1
     }
+}
+
+#[track_caller]
+fn check_position(i: usize, layers: usize) {
+    assert!(i < layers, "Sequential: layer {i} does not exist: the number of layers is {layers}");
 }
 
 impl<T: Float> fmt::Display for Sequential<T> {

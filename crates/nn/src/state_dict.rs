@@ -11,8 +11,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use wengert_autograd::{Misfit, Module, Path as Place};
+use std::path::{self, PathBuf};
+use wengert_autograd::{Misfit, Module, Path};
 use wengert_tensor::{FileError, NamedTensors};
 
 /// The parameters and buffers of a model by name, in the order in which the model visits them.
@@ -46,7 +46,8 @@ pub fn state_dict<M: Module + ?Sized>(model: &M) -> StateDict {
     for (name, state) in model.named_state() {
         assert!(
             dict.get(&name).is_none(),
-            "state_dict: two parameters or buffers are named `{name}`"
+            "state_dict: two parameters or buffers are named `{name}`: give one of them another name with \
+             `#[module(rename = \"…\")]`"
         );
         dict.insert(name, state.value());
     }
@@ -79,7 +80,7 @@ pub fn load_state_dict<M: Module + ?Sized>(
 /// # Panics
 /// If two parameters or buffers have the same name.
 #[track_caller]
-pub fn save<M: Module + ?Sized>(model: &M, path: impl AsRef<Path>) -> Result<(), FileError> {
+pub fn save<M: Module + ?Sized>(model: &M, path: impl AsRef<path::Path>) -> Result<(), FileError> {
     state_dict(model).save(path)
 }
 
@@ -88,7 +89,10 @@ pub fn save<M: Module + ?Sized>(model: &M, path: impl AsRef<Path>) -> Result<(),
 ///
 /// # Errors
 /// If the file cannot be read, or if it does not fit the model, as in [`load_state_dict`].
-pub fn load<M: Module + ?Sized>(model: &mut M, path: impl AsRef<Path>) -> Result<(), LoadError> {
+pub fn load<M: Module + ?Sized>(
+    model: &mut M,
+    path: impl AsRef<path::Path>,
+) -> Result<(), LoadError> {
     LoadOptions::new().load(model, path).map(drop)
 }
 
@@ -153,7 +157,7 @@ impl LoadOptions {
         if !allowed {
             return Err(LoadError::Mismatch { path: None, mismatch });
         }
-        model.visit_mut(&Place::root(), &mut |path, state| {
+        model.visit_mut(&Path::root(), &mut |path, state| {
             if let Some(value) = dict.get(&path.to_string()) {
                 // A misfit is allowed at this point. `set` then returns an error and changes
                 // nothing.
@@ -170,7 +174,7 @@ impl LoadOptions {
     pub fn load<M: Module + ?Sized>(
         self,
         model: &mut M,
-        path: impl AsRef<Path>,
+        path: impl AsRef<path::Path>,
     ) -> Result<Mismatch, LoadError> {
         let path = path.as_ref();
         let dict = StateDict::load(path)?;
@@ -191,7 +195,7 @@ pub enum LoadError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file or the state dict does not fit the model.
-    #[error("{} does not fit the model:{mismatch}", Source(path.as_deref()))]
+    #[error("{} does not fit the model:{mismatch}", Origin(path.as_deref()))]
     Mismatch {
         /// The file; `None` for a state dict in memory.
         path: Option<PathBuf>,
@@ -245,15 +249,21 @@ impl Mismatch {
             self.missing.iter().all(|name| unexpected.contains(format!("{prefix}{name}").as_str()))
         };
         if unexpected.contains("history.losses") && self.has_prefix("model.") {
-            let best = if self.has_prefix("best.") { "; `best.` is the best epoch's" } else { "" };
+            let best = if self.has_prefix("best.") {
+                "; use `best.` for the model of the best epoch"
+            } else {
+                ""
+            };
             return Some(format!(
-                "this is a checkpoint of a training run. Its model has `model.` in front of each name: \
-                 load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")){best}"
+                "hint: the file is a checkpoint of a training run, in which the names of the model start \
+                 with `model.`: load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")){best}"
             ));
         }
         if under("step.") {
             return Some(
-                "this is the state of an optimizer: `Optimizer::load_state_dict` takes it".into(),
+                "hint: the tensors are the state of an optimizer: load them with \
+                 `Optimizer::load_state_dict`"
+                    .into(),
             );
         }
         let mut prefixes: Vec<_> = self
@@ -267,22 +277,23 @@ impl Mismatch {
         match prefixes[..] {
             [] => self.inner().map(|prefix| {
                 format!(
-                    "all that is unexpected is in the model with `{prefix}` in front of its name: load it into \
+                    "hint: the model has each unexpected name with the prefix `{prefix}`: load the tensors into \
                      that part of the model"
                 )
             }),
             [prefix] if self.unexpected.iter().all(|name| name.starts_with(prefix)) => {
                 Some(format!(
-                    "all that is missing is there with `{prefix}` in front of its name: \
-                     `StateDict::strip_prefix` removes it"
+                    "hint: each missing name exists with the prefix `{prefix}`: remove the prefix with \
+                     `StateDict::strip_prefix`"
                 ))
             }
             [prefix] => Some(format!(
-                "all that is missing is there with `{prefix}` in front of its name: \
-                 `StateDict::part(\"{prefix}\")` takes it out"
+                "hint: each missing name exists with the prefix `{prefix}`: select these tensors with \
+                 `StateDict::part(\"{prefix}\")`"
             )),
             _ => Some(format!(
-                "all that is missing is there under each of `{}`: `StateDict::part` takes one out",
+                "hint: each missing name exists with each of the prefixes `{}`: select one of them with \
+                 `StateDict::part`",
                 prefixes.join("`, `")
             )),
         }
@@ -327,8 +338,8 @@ impl fmt::Display for Mismatch {
 }
 
 /// The origin of the tensors, for messages: a file or a state dict.
-struct Source<'a>(Option<&'a Path>);
-impl fmt::Display for Source<'_> {
+struct Origin<'a>(Option<&'a path::Path>);
+impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(path) => path.display().fmt(f),

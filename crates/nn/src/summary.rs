@@ -56,10 +56,10 @@ pub struct LayerSummary {
     pub trainable: usize,
 }
 
-/// Returns whether the module at `place` contains the parameter `name`.
-fn holds(place: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(place);
-    rest.is_some_and(|rest| place.is_empty() || rest.starts_with('.') || rest.is_empty())
+/// Returns whether the module at `module_path` contains the parameter `name`.
+fn holds(module_path: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(module_path);
+    rest.is_some_and(|rest| module_path.is_empty() || rest.starts_with('.') || rest.is_empty())
 }
 
 impl Summary {
@@ -84,21 +84,21 @@ impl Summary {
         // Each line with the path of its module in the model, where that differs from the path of
         // its scope.
         let mut layers: Vec<(Option<String>, LayerSummary)> = Vec::new();
-        for ScopeSummary { path, shape, kind: entered, module_path: place, .. } in
-            outer_first(scopes)
-        {
-            let kind = kind(place.as_ref().unwrap_or(&path)).unwrap_or(entered);
-            layers.push((place, line(path, kind, shape)));
+        for ScopeSummary { path, shape, kind: entered, module_path, .. } in outer_first(scopes) {
+            let kind = kind(module_path.as_ref().unwrap_or(&path)).unwrap_or(entered);
+            layers.push((module_path, line(path, kind, shape)));
         }
         for (name, state) in model.named_state() {
             if state.kind() != Kind::Param {
                 continue;
             }
             let mut owner: Option<(usize, usize)> = None;
-            for (i, (place, layer)) in layers.iter().enumerate() {
-                let place = place.as_ref().unwrap_or(&layer.path);
-                if holds(place, &name) && owner.is_none_or(|(best, _)| place.len() > best) {
-                    owner = Some((place.len(), i));
+            for (i, (module_path, layer)) in layers.iter().enumerate() {
+                let module_path = module_path.as_ref().unwrap_or(&layer.path);
+                if holds(module_path, &name)
+                    && owner.is_none_or(|(best, _)| module_path.len() > best)
+                {
+                    owner = Some((module_path.len(), i));
                 }
             }
             let owner = owner.map_or_else(

@@ -1,8 +1,8 @@
 //! The [`Upsample`] layer, which resizes images.
 
 use crate::layer::Layer;
-use std::fmt;
-use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
+use wengert_autograd::{Outline, Var};
+use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Interpolate, InterpolateMode, InterpolateSize, Pair};
 
 /// Resizes images [N, C, H, W] (or [C, H, W]) to a given size or by a given factor.
@@ -22,8 +22,10 @@ use wengert_tensor::{Float, Interpolate, InterpolateMode, InterpolateSize, Pair}
 /// assert_eq!(layer.predict(&images).shape(), [8, 3, 9, 9]);
 /// assert_eq!(layer.to_string(), "Upsample(size: [9, 9], mode: bilinear, align_corners: true)");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Module)]
+#[module(crate = "wengert_autograd")]
 pub struct Upsample {
+    #[module(print_with = print)]
     how: Interpolate,
 }
 
@@ -57,36 +59,20 @@ impl Upsample {
     }
 }
 
-impl Module for Upsample {
-    fn visit<'m>(&'m self, _: &Path<'_>, _: &mut See<'_, 'm>) {}
-    fn visit_mut<'m>(&'m mut self, _: &Path<'_>, _: &mut SeeMut<'_, 'm>) {}
-    fn first_state(&self) -> Option<FirstState> {
-        None
-    }
-    fn outline(&self) -> Outline {
-        let outline = Outline::new("Upsample");
-        let outline = match self.how.to {
-            InterpolateSize::To(size) => {
-                outline.with("size", Outline::value(format_args!("{size:?}")))
-            }
-            InterpolateSize::By([h, w]) if h == w => outline.with("scale", Outline::value(h)),
-            InterpolateSize::By(scales) => {
-                outline.with("scales", Outline::value(format_args!("{scales:?}")))
-            }
-        };
-        match self.how.mode {
-            InterpolateMode::Nearest => outline.with("mode", Outline::value("nearest")),
-            InterpolateMode::Bilinear { align_corners } => {
-                let outline = outline.with("mode", Outline::value("bilinear"));
-                if align_corners { outline.field("align_corners", &true) } else { outline }
-            }
+fn print(how: &Interpolate, outline: Outline) -> Outline {
+    let outline = match how.to {
+        InterpolateSize::To(size) => outline.with("size", Outline::value(format_args!("{size:?}"))),
+        InterpolateSize::By([h, w]) if h == w => outline.with("scale", Outline::value(h)),
+        InterpolateSize::By(scales) => {
+            outline.with("scales", Outline::value(format_args!("{scales:?}")))
         }
-    }
-}
-
-impl fmt::Display for Upsample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.outline().fmt(f)
+    };
+    match how.mode {
+        InterpolateMode::Nearest => outline.with("mode", Outline::value("nearest")),
+        InterpolateMode::Bilinear { align_corners } => {
+            let outline = outline.with("mode", Outline::value("bilinear"));
+            if align_corners { outline.field("align_corners", &true) } else { outline }
+        }
     }
 }
 

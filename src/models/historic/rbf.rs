@@ -52,7 +52,7 @@ impl<T: Float> Rbf<T> {
     #[track_caller]
     pub fn from_centres(centres: Tensor<T>) -> Self {
         let shape = centres.shape();
-        assert!(shape.rank() == 2, "Rbf: centres [outputs, inputs] wanted, got {shape}");
+        assert!(shape.rank() == 2, "Rbf: expected centres [outputs, inputs], got {shape}");
         Rbf { weight: centres.into() }
     }
 

@@ -65,8 +65,7 @@ impl<T: Float> Layer<T> for Subsampling<T> {
         check_images("Subsampling", x, self.channels(), None);
         if !(shape[2].is_multiple_of(2) && shape[3].is_multiple_of(2)) {
             tape.shape_error(format!(
-                "Subsampling: windows of 2×2 do not fill images of odd size: {shape}; pad or crop \
-                 them first"
+                "Subsampling: height and width must be even, got {shape}: pad or crop the images first"
             ))
         }
         let [weight, bias] =

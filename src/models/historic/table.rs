@@ -29,7 +29,7 @@ pub struct TableConv2d {
     /// For each output map and each input map, the index of their kernel. A missing connection has
     /// the index one past the last kernel.
     #[module(skip)]
-    places: Tensor<i64>,
+    kernels: Tensor<i64>,
     #[module(skip)]
     maps: [usize; 2],
     #[module(skip)]
@@ -56,30 +56,31 @@ impl TableConv2d {
         let mut weights = vec![];
         let mut connections = 0;
         let none = table.iter().map(Vec::len).sum::<usize>() as i64;
-        let mut places = vec![none; table.len() * inputs];
+        let mut kernels = vec![none; table.len() * inputs];
         for (output, read) in table.iter().enumerate() {
             assert!(
                 !read.is_empty() && read.iter().all(|&map| map < inputs),
-                "TableConv2d: map {output} reads {read:?}: of {inputs} maps it wants one at least"
+                "TableConv2d: row {output} of the table must contain at least one input map below \
+                 {inputs} and no other numbers, got {read:?}"
             );
             if let Some(twice) = (1..read.len()).find(|&i| read[..i].contains(&read[i])) {
                 panic!(
-                    "TableConv2d: map {output} reads {read:?}: map {} stands there twice, and has \
-                     one kernel",
+                    "TableConv2d: row {output} of the table must contain each input map once, got \
+                     {read:?} with map {} twice",
                     read[twice]
                 )
             }
             let bound = 2.4 / (read.len() * kernel * kernel + 1) as f64;
             for &map in read {
                 weights.push(Tensor::uniform(&[kernel, kernel], -bound, bound, rng));
-                places[output * inputs + map] = connections;
+                kernels[output * inputs + map] = connections;
                 connections += 1;
             }
         }
         TableConv2d {
             weight: Tensor::stack(&weights, 0).into(),
             bias: Some(Tensor::zeros(&[table.len()]).into()),
-            places: Tensor::from_vec(places, &[table.len() * inputs]),
+            kernels: Tensor::from_vec(kernels, &[table.len() * inputs]),
             maps: [table.len(), inputs],
             conv: Conv::default(),
         }
@@ -104,7 +105,7 @@ impl Layer for TableConv2d {
         let dense = tape
             .param(&self.weight)
             .pad(&[(0, 1), (0, 0), (0, 0)], 0.0)
-            .index_select(0, &self.places)
+            .index_select(0, &self.kernels)
             .reshape(&[outputs, inputs, kernel, kernel]);
         x.conv2d(dense, self.bias.as_ref().map(|bias| tape.param(bias)), &self.conv)
     }
@@ -125,9 +126,9 @@ mod tests {
             (&[2, 4, 8, 8][..], "[2, 4, 8, 8]"),
             (
                 &[2, 8, 8, 3],
-                "[2, 8, 8, 3] (the channels stand last: move them to axis 1 with permute first)",
+                "[2, 8, 8, 3] (the channels are on the last axis: move them to axis 1 with permute)",
             ),
-            (&[3, 8, 8], "[3, 8, 8] (one sample becomes a batch with unsqueeze(0))"),
+            (&[3, 8, 8], "[3, 8, 8] (for one sample, add the batch axis with unsqueeze(0))"),
             (&[2, 192], "[2, 192]"),
         ] {
             let error = conv.summary(shape).unwrap_err();
@@ -148,14 +149,16 @@ mod tests {
 
     #[test]
     #[should_panic(
-        expected = "map 1 reads [2, 0, 2]: map 2 stands there twice, and has one kernel"
+        expected = "row 1 of the table must contain each input map once, got [2, 0, 2] with map 2 twice"
     )]
     fn a_map_named_twice() {
         conv(&[vec![0, 1], vec![2, 0, 2]]);
     }
 
     #[test]
-    #[should_panic(expected = "map 1 reads [3]: of 3 maps it wants one at least")]
+    #[should_panic(
+        expected = "row 1 of the table must contain at least one input map below 3 and no other numbers, got [3]"
+    )]
     fn a_map_that_is_not_there() {
         conv(&[vec![0, 1], vec![3]]);
     }

@@ -1,4 +1,4 @@
-//! Convolutional layers, and their shared code for initial values, options and printing.
+//! Convolutional layers, and the code that they share: constructors, builder methods, printing.
 
 mod conv1d;
 mod conv2d;
@@ -8,9 +8,83 @@ pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
 pub use transpose::ConvTranspose2d;
 
+use crate::print::{along, changed, pair};
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
 use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
+
+/// The options of a convolutional layer. Layers of signals are convolutions of images of height 1:
+/// the second entry of each pair applies to the signal.
+#[derive(Clone, Copy, Debug, Default)]
+struct ConvOptions {
+    /// Stride, dilation and groups. The padding in it is not used.
+    conv: Conv,
+    padding: Padding,
+    mode: PadMode,
+    output_padding: [usize; 2],
+}
+
+impl ConvOptions {
+    /// Returns stride, dilation and groups, with the padding in numbers.
+    #[track_caller]
+    fn conv<T: Float>(&self, op: &str, x: Var<'_, T>, kernel: [usize; 2]) -> Conv {
+        let Ok(padding) = self.padding.around(kernel, &self.conv) else {
+            let show = if x.shape().rank() == 3 { along } else { pair };
+            x.tape().shape_error(format!(
+                "{op}: `Padding::Same` requires stride 1, got stride {}: give the padding in numbers",
+                show(self.conv.stride)
+            ))
+        };
+        Conv { padding, ..self.conv }
+    }
+
+    /// Returns the input and the options of its convolution. Zero padding is left to the
+    /// convolution; for any other mode, the input returned here is already padded and the options
+    /// have padding 0.
+    #[track_caller]
+    fn padded<'t, T: Float>(
+        &self,
+        op: &str,
+        x: Var<'t, T>,
+        kernel: [usize; 2],
+    ) -> (Var<'t, T>, Conv) {
+        let conv = self.conv(op, x, kernel);
+        if self.mode == PadMode::Zeros {
+            return (x, conv);
+        }
+        let mut each = vec![(0, 0); 2];
+        each.extend(&conv.padding[usize::from(x.shape().rank() == 3)..]);
+        (x.pad_mode(&each, self.mode), conv.padding(0))
+    }
+
+    /// Adds the options of a layer of images to its printed form.
+    fn print_images(&self, outline: Outline) -> Outline {
+        self.print(outline, pair, self.padding.to_string())
+    }
+
+    /// Adds the options of a layer of signals to its printed form.
+    fn print_signals(&self, outline: Outline) -> Outline {
+        let padding = match self.padding {
+            Padding::Each([_, (before, after)]) if before == after => before.to_string(),
+            Padding::Each([_, both]) => format!("{both:?}"),
+            other => other.to_string(),
+        };
+        self.print(outline, along, padding)
+    }
+
+    fn print(&self, outline: Outline, show: fn([usize; 2]) -> String, padding: String) -> Outline {
+        let padding = if self.padding == Padding::Valid { "0".into() } else { padding };
+        let options = [
+            ("stride", show(self.conv.stride), "1"),
+            ("padding", padding, "0"),
+            ("dilation", show(self.conv.dilation), "1"),
+            ("groups", self.conv.groups.to_string(), "1"),
+            ("padding_mode", format!("{:?}", self.mode), "Zeros"),
+            ("output_padding", show(self.output_padding), "0"),
+        ];
+        changed(outline, &options)
+    }
+}
 
 /// Draws the weight and bias of a new layer uniformly from ±1/√(number of connections into a unit).
 #[track_caller]
@@ -23,8 +97,8 @@ fn draw<T: Float>(
     let connections: usize = shape[1..].iter().product();
     assert!(
         connections > 0,
-        "{layer}: a weight {shape:?} has no connections to draw its scale from: every size is at \
-         least 1"
+        "{layer}: the sizes after the first of the weight {shape:?} must be at least 1, because they \
+         set the range of the initial values"
     );
     let bound = 1.0 / (connections as f64).sqrt();
     let weight = Tensor::uniform_of(shape, -bound, bound, rng);
@@ -44,11 +118,16 @@ fn regroup<T: Float>(
     groups: usize,
 ) {
     let shape = weight.shape();
-    assert!(conv.groups == 1, "{layer}: its channels are in {} groups already", conv.groups);
+    assert!(
+        conv.groups == 1,
+        "{layer}: cannot set groups to {groups}: the layer already has {} groups",
+        conv.groups
+    );
     for channels in &shape[..2] {
         assert!(
             groups > 0 && channels.is_multiple_of(groups),
-            "{layer}: {channels} channels do not divide into {groups} groups (weight {shape})"
+            "{layer}: the number of channels must be a multiple of groups, got {channels} channels \
+             and {groups} groups (weight {shape})"
         );
     }
     conv.groups = groups;
@@ -65,93 +144,96 @@ fn regroup<T: Float>(
     }
 }
 
-/// Name, value, and whether the value is the default.
-type Options = Vec<(&'static str, String, bool)>;
-
-/// Returns the layer's fields, then the options that differ from their defaults.
-fn outline(fields: Outline, options: Options) -> Outline {
-    let unusual = options.into_iter().filter(|(_, _, usual)| !usual);
-    unusual.fold(fields, |outline, (name, value, _)| outline.with(name, Outline::value(value)))
-}
-
-/// Formats a pair as a user writes it: one number if both are equal.
-pub(crate) fn pair([h, w]: [usize; 2]) -> String {
-    if h == w { h.to_string() } else { format!("[{h}, {w}]") }
-}
-
-fn options(conv: &Conv, padding: Padding, mode: PadMode) -> Options {
-    let none = padding == Padding::Valid || padding == Padding::from(0);
-    vec![
-        ("stride", pair(conv.stride), conv.stride == [1, 1]),
-        ("padding", padding.to_string(), none),
-        ("dilation", pair(conv.dilation), conv.dilation == [1, 1]),
-        ("groups", conv.groups.to_string(), conv.groups == 1),
-        ("padding_mode", format!("{mode:?}"), mode == PadMode::Zeros),
-    ]
-}
-
-/// Resolves the padding into numbers. Zero padding is left to the convolution; for any other mode,
-/// the input returned here is already padded and the returned `Conv` has padding 0.
-#[track_caller]
-fn bordered<'t, T: Float>(
-    x: Var<'t, T>,
-    conv: &Conv,
-    padding: Padding,
-    mode: PadMode,
-    kernel: [usize; 2],
-) -> (Var<'t, T>, Conv) {
-    let signals = x.shape().rank() == 3;
-    let around = match padding.around(kernel, conv) {
-        Ok(around) => around,
-        Err(_) if signals => x.tape().shape_error(format!(
-            "padding: `Same` keeps the length of a signal, a stride of {} does not; give the padding \
-             in numbers",
-            conv.stride[1]
-        )),
-        Err(why) => x.tape().shape_error(why),
-    };
-    if mode == PadMode::Zeros {
-        return (x, Conv { padding: around, ..*conv });
-    }
-    let mut each = vec![(0, 0); 2];
-    each.extend(&around[usize::from(signals)..]);
-    (x.pad_mode(&each, mode), conv.padding(0))
-}
-
-/// Implements `Module` and `Display` for a layer with the parameters `weight` and `bias`. Printing
-/// uses the layer's `shown` method.
-macro_rules! module {
-    ($Layer:ident) => {
-        impl<T: Float> wengert_autograd::Module for $Layer<T> {
-            fn visit<'m>(
-                &'m self,
-                path: &wengert_autograd::Path<'_>,
-                see: &mut wengert_autograd::See<'_, 'm>,
-            ) {
-                self.weight.visit(&path.child("weight"), see);
-                self.bias.visit(&path.child("bias"), see);
-            }
-            fn visit_mut<'m>(
-                &'m mut self,
-                path: &wengert_autograd::Path<'_>,
-                see: &mut wengert_autograd::SeeMut<'_, 'm>,
-            ) {
-                self.weight.visit_mut(&path.child("weight"), see);
-                self.bias.visit_mut(&path.child("bias"), see);
-            }
-            fn first_state(&self) -> Option<wengert_autograd::FirstState> {
-                self.weight.first_state().map(wengert_autograd::FirstState::below)
-            }
-            fn outline(&self) -> wengert_autograd::Outline {
-                self.shown()
+/// Adds the constructors and the builder methods that convolutional layers share, to a layer with
+/// the fields `weight`, `bias` and `options`.
+///
+/// The arguments are: the documentation of `new` and `of`; the name of the layer; the arguments of
+/// its constructors, with the shape of the weight; the documentation of a size, with its type; the
+/// side on which windows lie; and for layers of signals, the method of `Conv` that sets the height to
+/// 1.
+macro_rules! convolution {
+    (
+        $(#[$new:meta])*
+        $Layer:ident |$inputs:ident, $outputs:ident, $kernel:ident| $shape:expr;
+        $(#[$size:meta])*
+        $Size:ty, windows in the $side:ident $(, .$of_signals:ident())?
+    ) => {
+        impl $Layer {
+            /// Creates a layer of `f32` from `inputs` to `outputs` channels with this kernel size.
+            $(#[$size])*
+            $(#[$new])*
+            #[track_caller]
+            pub fn new(
+                $inputs: usize,
+                $outputs: usize,
+                $kernel: $Size,
+                rng: &mut (impl rand::Rng + ?Sized),
+            ) -> Self {
+                Self::of($inputs, $outputs, $kernel, rng)
             }
         }
 
-        impl<T: Float> std::fmt::Display for $Layer<T> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(&self.shown(), f)
+        impl<T: Float> $Layer<T> {
+            #[doc = concat!(
+                "Creates a layer of any element type, as [`", stringify!($Layer), "::new`] does for \
+                 `f32`: `", stringify!($Layer), "::<f64>::of(…)`."
+            )]
+            $(#[$size])*
+            $(#[$new])*
+            #[track_caller]
+            pub fn of(
+                $inputs: usize,
+                $outputs: usize,
+                $kernel: $Size,
+                rng: &mut (impl rand::Rng + ?Sized),
+            ) -> Self {
+                let (weight, bias) = super::draw(stringify!($Layer), &$shape, $outputs, rng);
+                $Layer { weight, bias, options: super::ConvOptions::default() }
+            }
+
+            #[doc = concat!(
+                "Sets the stride: the distance between neighbouring windows in the ",
+                stringify!($side), ". The default is 1."
+            )]
+            $(#[$size])*
+            #[must_use]
+            pub fn stride(mut self, stride: $Size) -> Self {
+                self.options.conv = self.options.conv.stride(stride)$(.$of_signals())?;
+                self
+            }
+
+            /// Sets the dilation: the distance between neighbouring kernel elements. The default is
+            /// 1.
+            $(#[$size])*
+            #[must_use]
+            pub fn dilation(mut self, dilation: $Size) -> Self {
+                self.options.conv = self.options.conv.dilation(dilation)$(.$of_signals())?;
+                self
+            }
+
+            /// Sets the number of groups. An output channel is connected to the input channels of
+            /// its group only; `groups` equal to `inputs` gives a depthwise convolution. The default
+            /// is 1.
+            ///
+            /// Call it on a newly created layer: it keeps a part of the weights and rescales them.
+            ///
+            /// # Panics
+            /// If `inputs` or `outputs` is not a multiple of `groups`, or if the layer already has
+            /// groups.
+            #[must_use]
+            #[track_caller]
+            pub fn groups(mut self, groups: usize) -> Self {
+                let (weight, bias) = (&mut self.weight, &mut self.bias);
+                super::regroup(stringify!($Layer), weight, bias, &mut self.options.conv, groups);
+                self
+            }
+
+            /// Removes the bias. Use it before a normalisation layer, which would cancel the bias.
+            #[must_use]
+            pub fn without_bias(self) -> Self {
+                $Layer { bias: None, ..self }
             }
         }
     };
 }
-use module;
+use convolution;

@@ -1,56 +1,35 @@
 //! Batch normalisation.
 
-use super::running::Running;
-use super::{Normal, per_channel};
-use crate::expect::check_channels;
-use crate::layer::Layer;
+use super::Normalizer;
+use super::channel::channel_norm;
+use super::running::RunningStatistics;
 use wengert_autograd::{Buffer, Mode, Param, Var};
-use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
 macro_rules! batch_norm {
-    ($(#[$doc:meta])* $Layer:ident) => {
-        $(#[$doc])*
-        ///
-        /// In training, mean and variance are those of the batch (the variance with 1 / n). The
-        /// layer also records updates of its running statistics: running mean ← (1 −
-        /// momentum)·running mean + momentum·mean of the batch, and likewise for the variance (with
-        /// 1 / (n − 1)). The optimizer's step applies these updates once; without an optimizer,
-        /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates) does. In evaluation, the
-        /// layer normalises with the running statistics. A layer without running statistics uses
-        /// those of the batch in both modes. (Ioffe, Szegedy, "Batch normalization: accelerating
-        /// deep network training by reducing internal covariate shift", 2015.)
-        ///
-        /// The weights start at 1 and the biases at 0. By default ε is 1e-5 and the momentum is
-        /// 0.1, as in PyTorch.
-        ///
-        /// The mode is that of the tape. `forward` panics on a tape without a mode, unless the
-        /// layer has no running statistics. It also panics if it would have to normalise with the
-        /// statistics of one value per channel.
-        #[derive(Clone, Debug, Module)]
-        #[module(crate = "wengert_autograd")]
-        pub struct $Layer<T: Float = f32> {
-            /// The weight γ: \[channels\].
-            pub weight: Option<Param<T>>,
-            /// The bias β: \[channels\].
-            pub bias: Option<Param<T>>,
-            /// The running mean: \[channels\].
-            pub running_mean: Option<Buffer<T>>,
-            /// The running variance: \[channels\].
-            pub running_var: Option<Buffer<T>>,
+    ($(#[$doc:meta])* $Layer:ident: $op:literal, |$x:ident| $axes:expr) => {
+        channel_norm! {
+            $(#[$doc])*
+            ///
+            /// In training, mean and variance are those of the batch (the variance with 1 / n). The
+            /// layer also records updates of its running statistics: running mean ← (1 −
+            /// momentum)·running mean + momentum·mean of the batch, and likewise for the variance
+            /// (with 1 / (n − 1)). The optimizer's step applies these updates once; without an
+            /// optimizer, [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates) does. In
+            /// evaluation, the layer normalises with the running statistics. A layer without running
+            /// statistics uses those of the batch in both modes. (Ioffe, Szegedy, "Batch
+            /// normalization: accelerating deep network training by reducing internal covariate
+            /// shift", 2015.)
+            ///
+            /// The weights start at 1 and the biases at 0. By default ε is 1e-5 and the momentum is
+            /// 0.1, as in PyTorch.
+            ///
+            /// The mode is that of the tape. `forward` panics on a tape without a mode, unless the
+            /// layer has no running statistics. It also panics if it would have to normalise with
+            /// the statistics of one value per channel.
+            $Layer: $op, |$x| $axes, "batch_norm", of_the_batch;
             /// The number of batches recorded in the running statistics.
-            pub num_batches_tracked: Option<Buffer<i64>>,
-            eps: f64,
-            momentum: Option<f64>,
-            #[module(skip)]
-            channels: usize,
-        }
-
-        impl $Layer {
-            /// Creates a layer of `f32` for this number of channels.
-            pub fn new(channels: usize) -> Self {
-                Self::of(channels)
-            }
+            num_batches_tracked
         }
 
         impl<T: Float> $Layer<T> {
@@ -59,22 +38,7 @@ macro_rules! batch_norm {
                  `f32`: `", stringify!($Layer), "::<f64>::of(…)`."
             )]
             pub fn of(channels: usize) -> Self {
-                $Layer {
-                    weight: Some(Tensor::ones_of(&[channels]).into()),
-                    bias: Some(Tensor::zeros_of(&[channels]).into()),
-                    running_mean: Some(Tensor::zeros_of(&[channels]).into()),
-                    running_var: Some(Tensor::ones_of(&[channels]).into()),
-                    num_batches_tracked: Some(Tensor::scalar_of(0).into()),
-                    eps: 1e-5,
-                    momentum: Some(0.1),
-                    channels,
-                }
-            }
-
-            /// Sets ε, which is added to the variance. The default is 1e-5.
-            #[must_use]
-            pub fn eps(self, eps: f64) -> Self {
-                $Layer { eps, ..self }
+                Self::plain(channels).with_affine().with_running_statistics()
             }
 
             /// Sets the momentum: the weight of a batch's statistics in the update of the running
@@ -97,56 +61,35 @@ macro_rules! batch_norm {
             pub fn without_running_statistics(self) -> Self {
                 $Layer { running_mean: None, running_var: None, num_batches_tracked: None, ..self }
             }
-
-            /// Returns the number of channels.
-            pub fn channels(&self) -> usize {
-                self.channels
-            }
-
-            fn running(&self) -> Option<Running<'_, T>> {
-                Some(Running {
-                    mean: self.running_mean.as_ref()?,
-                    variance: self.running_var.as_ref()?,
-                    batches: self.num_batches_tracked.as_ref()?,
-                    momentum: self.momentum,
-                })
-            }
-
-            #[track_caller]
-            fn normalised<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-                let (tape, shape) = (x.tape(), x.shape());
-                let normal = match self.running() {
-                    Some(running) if tape.expect_mode("batch_norm") == Mode::Eval => running.normal(x),
-                    running => {
-                        let n = shape.numel() / self.channels.max(1);
-                        if n == 1 {
-                            let purpose = if running.is_some() {
-                                " to train with"
-                            } else {
-                                ", and the layer has no running statistics"
-                            };
-                            tape.shape_error(format!(
-                                "batch_norm: one value per channel in {shape} has no variance{purpose}: \
-                                 take batches of two samples at least"
-                            ))
-                        }
-                        let axes: Vec<isize> =
-                            (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
-                        let normal = Normal::over(x, &axes);
-                        if let Some(running) = running.filter(|_| n > 1) {
-                            running.record(normal.mean, normal.variance, n);
-                            tape.count_buffer(running.batches, 1);
-                        }
-                        normal
-                    }
-                };
-                let rank = shape.rank();
-                let (weight, bias) =
-                    (per_channel(self.weight.as_ref(), x, rank), per_channel(self.bias.as_ref(), x, rank));
-                normal.scaled(self.eps, weight, bias)
-            }
         }
     };
+}
+
+/// Computes the statistics of each channel over the batch and the positions, and records them.
+#[track_caller]
+fn of_the_batch<'t, T: Float>(
+    x: Var<'t, T>,
+    running: Option<RunningStatistics<'_, T>>,
+) -> Normalizer<'t, T> {
+    let (tape, shape) = (x.tape(), x.shape());
+    let n = shape.numel() / shape[1].max(1);
+    if n == 1 {
+        let remedy = if running.is_some() {
+            "to train, use a batch of at least 2 samples"
+        } else {
+            "without running statistics, the layer needs at least 2 values per channel"
+        };
+        tape.shape_error(format!(
+            "batch_norm: the variance of one value per channel is undefined, got {shape}: {remedy}"
+        ))
+    }
+    let axes: Vec<isize> = (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
+    let normalizer = Normalizer::over(x, &axes);
+    if let Some(running) = running.filter(|_| n > 1) {
+        running.record(normalizer.mean, normalizer.variance, n);
+        tape.count_buffer(running.batches, 1);
+    }
+    normalizer
 }
 
 batch_norm! {
@@ -166,7 +109,7 @@ batch_norm! {
     /// let y = layer.forward(x).value();
     /// assert!((y.at(&[2, 0]) - 2f32.sqrt()).abs() < 1e-6);
     /// ```
-    BatchNorm1d
+    BatchNorm1d: "batch_norm1d", |x| if x.shape().rank() == 2 { "N, C" } else { "N, C, L" }
 }
 
 batch_norm! {
@@ -192,22 +135,5 @@ batch_norm! {
     /// assert!((layer.running_mean.as_ref().unwrap().value().at(&[0]) - 1.0).abs() < 0.1);
     /// assert_eq!(layer.predict(&images).shape(), [8, 3, 5, 7]);
     /// ```
-    BatchNorm2d
-}
-
-impl<T: Float> Layer<T> for BatchNorm1d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let axes = if x.shape().rank() == 2 { "N, C" } else { "N, C, L" };
-        check_channels("batch_norm1d", axes, x, self.channels);
-        self.normalised(x)
-    }
-}
-
-impl<T: Float> Layer<T> for BatchNorm2d<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        check_channels("batch_norm2d", "N, C, H, W", x, self.channels);
-        self.normalised(x)
-    }
+    BatchNorm2d: "batch_norm2d", |x| "N, C, H, W"
 }

@@ -1,6 +1,6 @@
 //! Group normalisation.
 
-use super::{Normal, per_channel};
+use super::{Normalizer, per_channel};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
@@ -55,7 +55,8 @@ impl<T: Float> GroupNorm<T> {
     pub fn of(groups: usize, channels: usize) -> Self {
         assert!(
             groups > 0 && channels.is_multiple_of(groups),
-            "GroupNorm: {channels} channels do not divide into {groups} groups"
+            "GroupNorm: the number of channels must be a multiple of groups, got {channels} channels and \
+             {groups} groups"
         );
         GroupNorm {
             weight: Some(Tensor::ones_of(&[channels]).into()),
@@ -90,7 +91,7 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
         let (n, groups, each) = (shape[0], self.groups, channels / self.groups);
         let rest: usize = shape[2..].iter().product();
         let grouped = x.reshape(&[n, groups, each * rest].map(|size| size as isize));
-        let normal = Normal::over(grouped, &[2]);
+        let normal = Normalizer::over(grouped, &[2]);
         // Repeats the statistics of a group for each of its channels, so that x is read once, in
         // its own shape.
         let mut axes = vec![1; rank];
@@ -98,8 +99,7 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
         let spread =
             |of_group: Var<'t, T>| of_group.broadcast_to(&[n, groups, each]).reshape(&axes);
         let [c, mean, variance] = [normal.c, normal.mean, normal.variance].map(spread);
-        let [weight, bias] =
-            [&self.weight, &self.bias].map(|param| per_channel(param.as_ref(), x, rank));
-        Normal { x: x - c, c, mean, variance }.scaled(self.eps, weight, bias)
+        let [weight, bias] = [&self.weight, &self.bias].map(|param| per_channel(param.as_ref(), x));
+        Normalizer { x: x - c, c, mean, variance }.scaled(self.eps, weight, bias)
     }
 }

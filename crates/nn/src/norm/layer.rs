@@ -1,6 +1,6 @@
 //! Layer normalisation.
 
-use super::{Normal, plus, times};
+use super::{Normalizer, plus, times};
 use crate::expect::check_last_axes;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
@@ -52,7 +52,10 @@ impl<T: Float> LayerNorm<T> {
     /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn of(normalized_shape: &[usize]) -> Self {
-        assert!(!normalized_shape.is_empty(), "LayerNorm: the sizes of the last axes are wanted");
+        assert!(
+            !normalized_shape.is_empty(),
+            "LayerNorm: normalized_shape must contain the size of at least one axis, got []"
+        );
         LayerNorm {
             weight: Some(Tensor::ones_of(normalized_shape).into()),
             bias: Some(Tensor::zeros_of(normalized_shape).into()),
@@ -87,7 +90,7 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
         let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
         // Weight and bias are applied outside `scaled`: they have one value per element, the
         // statistics one per sample.
-        let y = Normal::over(x, &axes).scaled(self.eps, None, None);
+        let y = Normalizer::over(x, &axes).scaled(self.eps, None, None);
         plus(times(y, param(&self.weight)), param(&self.bias))
     }
 }

@@ -5,6 +5,7 @@
 //! one pass over memory, together with a rectifier or a residual sum that follows.
 
 mod batch;
+mod channel;
 mod group;
 mod instance;
 mod layer;
@@ -30,7 +31,7 @@ use wengert_tensor::Float;
 /// Since c equals the mean, the value of mean − c is 0 (its derivative is not), and no digits
 /// cancel.
 #[derive(Clone, Copy)]
-struct Normal<'t, T: Float> {
+struct Normalizer<'t, T: Float> {
     /// x − c
     x: Var<'t, T>,
     c: Var<'t, T>,
@@ -39,14 +40,14 @@ struct Normal<'t, T: Float> {
     variance: Var<'t, T>,
 }
 
-impl<'t, T: Float> Normal<'t, T> {
+impl<'t, T: Float> Normalizer<'t, T> {
     /// Computes the statistics over `axes`; these axes keep size 1.
     fn over(x: Var<'t, T>, axes: &[isize]) -> Self {
         let mean = x.mean(axes, true);
         let c = mean.detach();
         let x = x - c;
         let variance = x.square().mean(axes, true) - (mean - c).square();
-        Normal { x, c, mean, variance }
+        Normalizer { x, c, mean, variance }
     }
 
     /// Returns (x − mean) / √(variance + ε) · weight + bias. Weight and bias have the size of the
@@ -71,13 +72,9 @@ fn times<'t, T: Float>(scale: Var<'t, T>, weight: Option<Var<'t, T>>) -> Var<'t,
 }
 
 /// Reshapes a parameter with one value per channel so that its values lie on axis 1 of an input of
-/// this rank.
-fn per_channel<'t, T: Float>(
-    param: Option<&Param<T>>,
-    x: Var<'t, T>,
-    rank: usize,
-) -> Option<Var<'t, T>> {
-    let shape = channels_of_rank(rank);
+/// the rank of `x`.
+fn per_channel<'t, T: Float>(param: Option<&Param<T>>, x: Var<'t, T>) -> Option<Var<'t, T>> {
+    let shape = channels_of_rank(x.shape().rank());
     param.map(|param| x.tape().param(param).reshape(&shape))
 }
 

@@ -36,7 +36,7 @@ impl LocalResponseNorm {
     /// If `size` is 0.
     #[track_caller]
     pub fn new(size: usize) -> Self {
-        assert!(size > 0, "LocalResponseNorm: at least one channel is wanted");
+        assert!(size > 0, "LocalResponseNorm: size must be at least 1, got {size}");
         LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
     }
 

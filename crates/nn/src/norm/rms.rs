@@ -50,7 +50,10 @@ impl<T: Float> RmsNorm<T> {
     /// If `normalized_shape` is empty.
     #[track_caller]
     pub fn of(normalized_shape: &[usize]) -> Self {
-        assert!(!normalized_shape.is_empty(), "RmsNorm: the sizes of the last axes are wanted");
+        assert!(
+            !normalized_shape.is_empty(),
+            "RmsNorm: normalized_shape must contain the size of at least one axis, got []"
+        );
         RmsNorm {
             weight: Some(Tensor::ones_of(normalized_shape).into()),
             normalized_shape: Shape::new(normalized_shape),

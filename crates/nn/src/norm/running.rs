@@ -1,11 +1,11 @@
 //! Running means and variances: recorded in training, used in evaluation.
 
-use super::{Normal, channels_of_rank};
+use super::{Normalizer, channels_of_rank};
 use wengert_autograd::{Buffer, Var};
 use wengert_tensor::Float;
 
 /// The running statistics of a layer.
-pub(super) struct Running<'a, T: Float> {
+pub(super) struct RunningStatistics<'a, T: Float> {
     pub mean: &'a Buffer<T>,
     pub variance: &'a Buffer<T>,
     pub batches: &'a Buffer<i64>,
@@ -13,13 +13,13 @@ pub(super) struct Running<'a, T: Float> {
     pub momentum: Option<f64>,
 }
 
-impl<T: Float> Running<'_, T> {
+impl<T: Float> RunningStatistics<'_, T> {
     /// Returns `x` with the running statistics in place of its own.
-    pub fn normal<'t>(&self, x: Var<'t, T>) -> Normal<'t, T> {
+    pub fn normalizer<'t>(&self, x: Var<'t, T>) -> Normalizer<'t, T> {
         let shape = channels_of_rank(x.shape().rank());
         let constant = |buffer: &Buffer<T>| x.tape().buffer(buffer).reshape(&shape);
         let (mean, variance) = (constant(self.mean), constant(self.variance));
-        Normal { x: x - mean, c: mean, mean, variance }
+        Normalizer { x: x - mean, c: mean, mean, variance }
     }
 
     /// Records new statistics of shape [1, C, 1, …], taken over `n` values each, as buffer updates

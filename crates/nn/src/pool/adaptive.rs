@@ -5,23 +5,28 @@ use wengert_autograd::Var;
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Pair};
 
-macro_rules! of_images {
-    ($($(#[$doc:meta])* $Name:ident: $op:ident;)*) => { $(
+/// Defines layers: the documentation and the name; the documentation of an output size, with its
+/// type; the type and the value of the field; and the operation.
+macro_rules! adaptive {
+    ($(
+        $(#[$doc:meta])*
+        $Layer:ident($(#[$new:meta])* $size:ident: $Size:ty => $Field:ty: $value:expr): $op:ident;
+    )*) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
         #[module(crate = "wengert_autograd")]
-        pub struct $Name {
-            size: [usize; 2],
+        pub struct $Layer {
+            size: $Field,
         }
 
-        impl $Name {
-            /// Creates a layer with this output size: `1`, or `[7, 5]` for height 7 and width 5.
-            pub fn new(size: impl Into<Pair>) -> Self {
-                $Name { size: size.into().0 }
+        impl $Layer {
+            $(#[$new])*
+            pub fn new($size: $Size) -> Self {
+                $Layer { size: $value }
             }
         }
 
-        impl<T: Float> Layer<T> for $Name {
+        impl<T: Float> Layer<T> for $Layer {
             #[track_caller]
             fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
                 x.$op(self.size)
@@ -29,7 +34,7 @@ macro_rules! of_images {
         }
     )* };
 }
-of_images! {
+adaptive! {
     /// Averages over windows that together cover each image: [N, C, H, W] (or [C, H, W]) → [N, C,
     /// size], for any H and W.
     ///
@@ -45,7 +50,10 @@ of_images! {
     /// assert_eq!(layer.predict(&Tensor::zeros(&[6, 9, 7])).shape(), [6, 3, 4]);
     /// assert_eq!(layer.to_string(), "AdaptiveAvgPool2d(size: [3, 4])");
     /// ```
-    AdaptiveAvgPool2d: adaptive_avg_pool2d;
+    AdaptiveAvgPool2d(
+        /// Creates a layer with this output size: `1`, or `[7, 5]` for height 7 and width 5.
+        size: impl Into<Pair> => [usize; 2]: size.into().0
+    ): adaptive_avg_pool2d;
     /// Takes the largest element of each of `size` windows that together cover an image. The
     /// windows are those of [`AdaptiveAvgPool2d`].
     ///
@@ -55,34 +63,10 @@ of_images! {
     /// let image = Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]);
     /// assert_eq!(AdaptiveMaxPool2d::new([1, 2]).predict(&image).to_vec(), [12.0, 14.0]);
     /// ```
-    AdaptiveMaxPool2d: adaptive_max_pool2d;
-}
-
-macro_rules! of_signals {
-    ($($(#[$doc:meta])* $Name:ident: $op:ident;)*) => { $(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
-        #[module(crate = "wengert_autograd")]
-        pub struct $Name {
-            size: usize,
-        }
-
-        impl $Name {
-            /// Creates a layer with this output length.
-            pub fn new(size: usize) -> Self {
-                $Name { size }
-            }
-        }
-
-        impl<T: Float> Layer<T> for $Name {
-            #[track_caller]
-            fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-                x.$op(self.size)
-            }
-        }
-    )* };
-}
-of_signals! {
+    AdaptiveMaxPool2d(
+        /// Creates a layer with this output size: `1`, or `[7, 5]` for height 7 and width 5.
+        size: impl Into<Pair> => [usize; 2]: size.into().0
+    ): adaptive_max_pool2d;
     /// Averages over windows that together cover each signal: [N, C, L] (or [C, L]) → [N, C, size].
     /// The windows are those of [`AdaptiveAvgPool2d`].
     ///
@@ -92,7 +76,10 @@ of_signals! {
     /// let layer = AdaptiveAvgPool1d::new(2);
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [1.5, 4.0]);
     /// ```
-    AdaptiveAvgPool1d: adaptive_avg_pool1d;
+    AdaptiveAvgPool1d(
+        /// Creates a layer with this output length.
+        size: usize => usize: size
+    ): adaptive_avg_pool1d;
     /// Takes the largest element of each of `size` windows that together cover a signal. The
     /// windows are those of [`AdaptiveAvgPool2d`].
     ///
@@ -102,5 +89,8 @@ of_signals! {
     /// let layer = AdaptiveMaxPool1d::new(2);
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [2.0, 6.0]);
     /// ```
-    AdaptiveMaxPool1d: adaptive_max_pool1d;
+    AdaptiveMaxPool1d(
+        /// Creates a layer with this output length.
+        size: usize => usize: size
+    ): adaptive_max_pool1d;
 }

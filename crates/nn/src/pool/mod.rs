@@ -8,55 +8,82 @@ pub use adaptive::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, Adap
 pub use average::{AvgPool1d, AvgPool2d};
 pub use max::{MaxPool1d, MaxPool2d};
 
-use crate::conv::pair;
+use crate::print::{along, changed, pair};
 use wengert_autograd::Outline;
 use wengert_tensor::Pool;
 
-/// Returns the kernel and the options that differ from their defaults. For signals, only the second
-/// number of each pair is shown.
-fn outline(name: &str, pool: &Pool, signals: bool) -> Outline {
-    let show = |pair_of: [usize; 2]| pair(if signals { [pair_of[1]; 2] } else { pair_of });
-    let usual = Pool::new(pool.kernel);
-    let of_pair = |name, own, usual| (name, show(own), show(own) == show(usual));
-    let options = [
-        of_pair("stride", pool.stride, usual.stride),
-        of_pair("padding", pool.padding, usual.padding),
-        of_pair("dilation", pool.dilation, usual.dilation),
-        ("ceil_mode", "true".into(), !pool.ceil_mode),
-        ("count_include_pad", "false".into(), pool.count_include_pad),
-    ];
-    let kernel = Outline::new(name).with("kernel", Outline::value(show(pool.kernel)));
-    let unusual = options.into_iter().filter(|&(_, _, usual)| !usual);
-    unusual.fold(kernel, |outline, (name, value, _)| outline.with(name, Outline::value(value)))
+/// Adds the options of a layer of images to its printed form.
+fn print_images(pool: &Pool, outline: Outline) -> Outline {
+    print(pool, outline, pair)
 }
 
-/// Implements `Module`, `Display` and `Layer` for a layer around a [`Pool`].
-macro_rules! layer {
-    ($Layer:ident, $signals:literal, $op:ident) => {
-        impl wengert_autograd::Module for $Layer {
-            fn visit<'m>(
-                &'m self,
-                _: &wengert_autograd::Path<'_>,
-                _: &mut wengert_autograd::See<'_, 'm>,
-            ) {
-            }
-            fn visit_mut<'m>(
-                &'m mut self,
-                _: &wengert_autograd::Path<'_>,
-                _: &mut wengert_autograd::SeeMut<'_, 'm>,
-            ) {
-            }
-            fn first_state(&self) -> Option<wengert_autograd::FirstState> {
-                None
-            }
-            fn outline(&self) -> wengert_autograd::Outline {
-                super::outline(stringify!($Layer), &self.pool, $signals)
-            }
+/// Adds the options of a layer of signals to its printed form.
+fn print_signals(pool: &Pool, outline: Outline) -> Outline {
+    print(pool, outline, along)
+}
+
+fn print(pool: &Pool, outline: Outline, show: fn([usize; 2]) -> String) -> Outline {
+    let kernel = show(pool.kernel);
+    let options = [
+        ("stride", show(pool.stride), &*kernel),
+        ("padding", show(pool.padding), "0"),
+        ("dilation", show(pool.dilation), "1"),
+        ("ceil_mode", pool.ceil_mode.to_string(), "false"),
+        ("count_include_pad", pool.count_include_pad.to_string(), "true"),
+    ];
+    changed(outline.with("kernel", Outline::value(&kernel)), &options)
+}
+
+/// Defines a pooling layer: its type, constructor, shared builder methods and `Layer`.
+///
+/// The arguments are: the documentation and the name of the layer; the documentation of a size, with
+/// its type; the operation; the function that prints the options; and for layers of signals, the
+/// method of `Pool` that sets the height to 1.
+macro_rules! pooling {
+    (
+        $(#[$doc:meta])*
+        $Layer:ident($(#[$size:meta])* $Size:ty): $op:ident, $print:ident $(, .$of_signals:ident())?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, wengert_nn_derive::Module)]
+        #[module(crate = "wengert_autograd")]
+        pub struct $Layer {
+            #[module(print_with = super::$print)]
+            pool: Pool,
         }
 
-        impl std::fmt::Display for $Layer {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(&wengert_autograd::Module::outline(self), f)
+        impl $Layer {
+            /// Creates a layer with windows of this size, side by side.
+            $(#[$size])*
+            pub fn new(kernel: $Size) -> Self {
+                $Layer { pool: Pool::new(kernel)$(.$of_signals())? }
+            }
+
+            /// Sets the stride: the distance between neighbouring windows. The default is the
+            /// kernel size.
+            $(#[$size])*
+            #[must_use]
+            pub fn stride(self, stride: $Size) -> Self {
+                $Layer { pool: self.pool.stride(stride)$(.$of_signals())? }
+            }
+
+            /// Sets the padding on both sides: at most half the kernel size. The default is 0.
+            $(#[$size])*
+            #[must_use]
+            pub fn padding(self, padding: $Size) -> Self {
+                $Layer { pool: self.pool.padding(padding)$(.$of_signals())? }
+            }
+
+            /// Sets the ceil mode. If `true`, the last window may extend beyond the end of the
+            /// input. The default is `false`.
+            #[must_use]
+            pub fn ceil_mode(self, ceil_mode: bool) -> Self {
+                $Layer { pool: self.pool.ceil_mode(ceil_mode) }
+            }
+
+            /// Returns the options of the pooling: kernel, stride, padding and so on.
+            pub fn pool(&self) -> Pool {
+                self.pool
             }
         }
 
@@ -68,41 +95,4 @@ macro_rules! layer {
         }
     };
 }
-use layer;
-
-/// Adds the options of a [`Pool`] as methods of the layer. Layers of signals take one number where
-/// layers of images take a pair.
-macro_rules! options {
-    ($Layer:ident, $Sizes:ty, $some:ident => $pool:expr) => {
-        impl $Layer {
-            /// Sets the stride: the distance between neighbouring windows. The default is the
-            /// kernel size.
-            #[must_use]
-            pub fn stride(mut self, $some: $Sizes) -> Self {
-                self.pool = self.pool.stride($pool);
-                self
-            }
-
-            /// Sets the padding on both sides: at most half the kernel size. The default is 0.
-            #[must_use]
-            pub fn padding(mut self, $some: $Sizes) -> Self {
-                self.pool = self.pool.padding($pool);
-                self
-            }
-
-            /// Sets the ceil mode. If `true`, the last window may extend beyond the end of the
-            /// input. The default is `false`.
-            #[must_use]
-            pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
-                self.pool = self.pool.ceil_mode(ceil_mode);
-                self
-            }
-
-            /// Returns the options of the pooling: kernel, stride, padding and so on.
-            pub fn pool(&self) -> Pool {
-                self.pool
-            }
-        }
-    };
-}
-use options;
+use pooling;

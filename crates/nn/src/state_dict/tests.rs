@@ -169,7 +169,10 @@ fn a_common_prefix_is_pointed_out() {
         .collect();
     let error = load_state_dict(&mut model, &dict).unwrap_err().to_string();
     assert!(
-        error.contains("with `module.` in front of its name: `StateDict::strip_prefix`"),
+        error.ends_with(
+            "hint: each missing name exists with the prefix `module.`: remove the prefix with \
+             `StateDict::strip_prefix`"
+        ),
         "{error}"
     );
     load_state_dict(&mut model, &dict.strip_prefix("module.")).unwrap();
@@ -194,20 +197,21 @@ fn a_part_of_a_file_is_pointed_out() {
     let dict = within("encoder.", &["head.weight"]);
     assert_eq!(
         advice(&dict),
-        "all that is missing is there with `encoder.` in front of its name: \
-         `StateDict::part(\"encoder.\")` takes it out"
+        "hint: each missing name exists with the prefix `encoder.`: select these tensors with \
+         `StateDict::part(\"encoder.\")`"
     );
     let mut two = within("a.", &[]);
     two.extend(within("b.", &["c"]));
     assert_eq!(
         advice(&two),
-        "all that is missing is there under each of `a.`, `b.`: `StateDict::part` takes one out"
+        "hint: each missing name exists with each of the prefixes `a.`, `b.`: select one of them with \
+         `StateDict::part`"
     );
     let mut adam = within("step.", &[]);
     adam.extend(within("exp_avg.", &[]));
     assert_eq!(
         advice(&adam),
-        "this is the state of an optimizer: `Optimizer::load_state_dict` takes it"
+        "hint: the tensors are the state of an optimizer: load them with `Optimizer::load_state_dict`"
     );
     load_state_dict(&mut model, &dict.part("encoder.")).unwrap();
     assert_eq!(model.2.bias.value().at(&[0]), 2.0);
@@ -218,7 +222,7 @@ fn the_part_of_the_model_that_a_file_belongs_to_is_pointed_out() {
     let mut model = (mlp::<f32>(0.5), Linear::<f32>::filled(3, 2, 0.0));
     let dict = state_dict(&mlp::<f32>(2.0));
     let error = load_state_dict(&mut model, &dict).unwrap_err().to_string();
-    let expected = "all that is unexpected is in the model with `0.` in front of its name: load it into \
+    let expected = "hint: the model has each unexpected name with the prefix `0.`: load the tensors into \
                     that part of the model";
     assert!(error.ends_with(expected), "{error}");
     load_state_dict(&mut model.0, &dict).unwrap();

@@ -1,7 +1,7 @@
 //! Layers by their formulas in plain loops, and dicts that lack one entry or have one too many.
 
 use wengert_autograd::Tape;
-use wengert_nn::{Dropout2d, Layer, Linear, load_state_dict, state_dict};
+use wengert_nn::{Conv1d, Dropout2d, Layer, Linear, load_state_dict, state_dict};
 use wengert_tensor::{Philox, Tensor};
 
 #[test]
@@ -16,6 +16,23 @@ fn channel_dropout_drops_channels_and_not_samples() {
         }
         // All alike: once in 2¹⁵.
         assert!(channels.contains(&0.0) && channels.contains(&2.0), "{channels:?}");
+    }
+}
+
+#[test]
+fn signals_are_padded_before_and_after() {
+    let (before, after, dilation) = (2, 1, 2);
+    let layer = Conv1d::<f64>::of(1, 1, 3, &mut Philox::new(0))
+        .padding([(7, 7), (before, after)])
+        .dilation(dilation);
+    let x: Vec<f64> = (0..6).map(|i| f64::from(i * i + 1)).collect();
+    let y = layer.predict(&Tensor::from_slice(&x, &[1, 1, 6])).to_vec();
+    let (w, b) = (layer.weight.value().to_vec(), layer.bias.as_ref().unwrap().value().to_vec());
+    let padded = [vec![0.0; before], x, vec![0.0; after]].concat();
+    assert_eq!(y.len(), padded.len() - 2 * dilation);
+    for (i, y) in y.into_iter().enumerate() {
+        let sum = b[0] + (0..3).map(|j| w[j] * padded[i + j * dilation]).sum::<f64>();
+        assert!((y - sum).abs() < 1e-12, "{i}: {y} for {sum}");
     }
 }
 

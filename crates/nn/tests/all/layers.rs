@@ -1,13 +1,15 @@
 //! How layers behave as parts of a model: names, modes, errors, memory.
 
+use crate::common::panic_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
 use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Policy, Reads, Tape, Var};
 use wengert_nn::{
-    Dropout, Flatten, Identity, Layer, Linear, Module, Relu, Sequential, Sigmoid, Softmax, Tanh,
-    bce_with_logits, cross_entropy, mse, nll, sequential,
+    Conv1d, Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, GroupNorm, Identity, Layer,
+    LayerNorm, Linear, LocalResponseNorm, Module, Relu, RmsNorm, Sequential, Sigmoid, Softmax,
+    Tanh, bce_with_logits, cross_entropy, mse, nll, sequential,
 };
-use wengert_tensor::{Philox, Shape, Tensor};
+use wengert_tensor::{Conv, Philox, Shape, Tensor};
 
 #[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
@@ -187,7 +189,7 @@ fn predictions_are_outputs_in_evaluation_mode() {
 fn messages_name_the_layer() {
     let model = Mlp::new();
     let x = Tensor::zeros(&[64, 800]);
-    let expected = "fc1: linear: expected last axis 784, got [64, 800]";
+    let expected = "fc1: linear: expected […, 784], got [64, 800]";
     assert_eq!(panic_text(|| model.predict(&x)), expected);
     let error = model.summary(&[64, 800]).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.path.as_str()), (expected, "fc1"));
@@ -195,16 +197,15 @@ fn messages_name_the_layer() {
     let model = sequential![sequential![Tanh, Linear::new(784, 10, &mut Philox::new(0))]];
     assert_eq!(
         model.summary(&[64, 28, 28]).unwrap_err().to_string(),
-        "0.1: linear: expected last axis 784, got [64, 28, 28] (flatten the axes that make up one \
-         input first)"
+        "0.1: linear: expected […, 784], got [64, 28, 28] (flatten the axes of each sample first)"
     );
     assert_eq!(
         model.summary(&[784, 64]).unwrap_err().to_string(),
-        "0.1: linear: expected last axis 784, got [784, 64] (another axis has that size: transpose first?)"
+        "0.1: linear: expected […, 784], got [784, 64] (another axis has this size: transpose first)"
     );
     assert_eq!(
         model.summary(&[]).unwrap_err().to_string(),
-        "0.1: linear: expected last axis 784, got []"
+        "0.1: linear: expected […, 784], got []"
     );
 }
 
@@ -215,11 +216,11 @@ fn losses_say_what_does_not_fit() {
     let flat = tape.constant(Tensor::zeros(&[4]));
     assert_eq!(
         panic_text(|| mse(a, flat)),
-        "mse: input and target differ in shape: [4, 1] and [4] (reshape one of them)"
+        "mse: input and target must have the same shape, got [4, 1] and [4] (reshape one of them)"
     );
     assert_eq!(
         panic_text(|| bce_with_logits(a, b)),
-        "bce_with_logits: input and target differ in shape: [4, 1] and [4, 2]"
+        "bce_with_logits: input and target must have the same shape, got [4, 1] and [4, 2]"
     );
     assert_eq!(
         panic_text(|| cross_entropy(b, Tensor::from([0i64, 1, 2, 1]))),
@@ -231,17 +232,17 @@ fn losses_say_what_does_not_fit() {
     );
     assert_eq!(
         panic_text(|| cross_entropy(b, Tensor::from([0i64, 1]))),
-        "cross_entropy: [4, 2] has its classes on axis 1, so class numbers of shape [4] are wanted, got [2]"
+        "cross_entropy: scores [4, 2] with classes on axis 1 require class numbers [4], got [2]"
     );
     assert_eq!(
         panic_text(|| cross_entropy(b, Tensor::<i64>::zeros_of(&[4, 2]))),
-        "cross_entropy: [4, 2] has its classes on axis 1, so class numbers of shape [4] are wanted, \
-         got [4, 2]: one number per sample says which class it is (argmax of a one-hot row gives it)"
+        "cross_entropy: scores [4, 2] with classes on axis 1 require class numbers [4], got [4, 2] \
+         (convert one-hot rows to class numbers with argmax)"
     );
     let scalar = tape.constant(Tensor::scalar(0.0));
-    assert!(
-        panic_text(|| cross_entropy(scalar, Tensor::scalar_of(0i64)))
-            .starts_with("cross_entropy: [N, C]")
+    assert_eq!(
+        panic_text(|| cross_entropy(scalar, Tensor::scalar_of(0i64))),
+        "cross_entropy: expected [N, C] for N samples and C classes, got []"
     );
 }
 
@@ -254,7 +255,7 @@ fn losses_run_on_shapes_alone() {
     assert_eq!(shape.unwrap().rank(), 0);
     let error =
         Tape::check(|tape| cross_entropy(model.forward(tape.input(&[9, 784])), &classes).shape());
-    assert!(error.unwrap_err().message.starts_with("cross_entropy: [9, 10] has its classes"));
+    assert!(error.unwrap_err().message.starts_with("cross_entropy: scores [9, 10] with classes"));
 }
 
 #[test]
@@ -268,9 +269,12 @@ fn classes_computed_on_the_tape() {
 #[test]
 fn names_in_a_sequential_are_unique() {
     let twice = || Sequential::new().add_named("fc", Relu).add_named("fc", Relu);
-    assert_eq!(panic_text(twice), r#"Sequential: two layers are named "fc""#);
+    assert_eq!(panic_text(twice), r#"Sequential: a layer named "fc" already exists"#);
     let dotted = || Sequential::new().add_named("a.b", Relu);
-    assert_eq!(panic_text(dotted), r#"Sequential: "a.b" is no name of a layer"#);
+    assert_eq!(
+        panic_text(dotted),
+        r#"Sequential: the name of a layer must not be empty or contain a dot, got "a.b""#
+    );
 }
 
 #[test]
@@ -324,8 +328,92 @@ fn every_step_has_a_mask_of_its_own() {
 }
 
 #[test]
-fn dropout_wants_a_probability() {
-    assert_eq!(panic_text(|| Dropout::new(1.5)), "Dropout: p is a probability, this is 1.5");
+fn dropout_requires_a_probability() {
+    assert_eq!(panic_text(|| Dropout::new(1.5)), "Dropout: p must be from 0 to 1, got 1.5");
+}
+
+/// What constructors and builders refuse, with the line of the caller.
+#[test]
+fn constructors_say_what_is_allowed_and_given() {
+    let conv = || Conv2d::new(4, 6, 3, &mut Philox::new(0));
+    let zeros = |shape: &[usize]| Tensor::zeros(shape);
+    let refusals: [(&dyn Fn(), &str); 13] = [
+        (
+            &|| drop(Linear::new(0, 2, &mut Philox::new(0))),
+            "Linear: inputs must be at least 1, because the weights are drawn from ±1/√inputs",
+        ),
+        (
+            &|| drop(Linear::from_tensors(zeros(&[3]), None)),
+            "Linear: expected a weight [outputs, inputs], got [3]",
+        ),
+        (
+            &|| drop(Linear::from_tensors(zeros(&[3, 2]), Some(zeros(&[2])))),
+            "Linear: a weight [3, 2] requires a bias [3], got [2]",
+        ),
+        (
+            &|| drop(Conv2d::from_tensors(zeros(&[3, 2, 1, 1]), Some(zeros(&[1])), Conv::new())),
+            "Conv2d: a weight [3, 2, 1, 1] requires a bias [3], got [1]",
+        ),
+        (
+            &|| drop(Conv2d::from_tensors(zeros(&[3, 2, 1, 1]), None, Conv::new().groups(2))),
+            "Conv2d: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
+             groups, got [3, 2, 1, 1] and 2 groups",
+        ),
+        (
+            &|| drop(Conv1d::new(2, 3, 0, &mut Philox::new(0))),
+            "Conv1d: the sizes after the first of the weight [3, 2, 0] must be at least 1, because \
+             they set the range of the initial values",
+        ),
+        (
+            &|| drop(conv().groups(4)),
+            "Conv2d: the number of channels must be a multiple of groups, got 6 channels and 4 groups \
+             (weight [6, 4, 3, 3])",
+        ),
+        (
+            &|| drop(conv().groups(2).groups(2)),
+            "Conv2d: cannot set groups to 2: the layer already has 2 groups",
+        ),
+        (
+            &|| drop(ConvTranspose2d::new(3, 2, 1, &mut Philox::new(0)).groups(2)),
+            "ConvTranspose2d: the number of channels must be a multiple of groups, got 3 channels and \
+             2 groups (weight [3, 2, 1, 1])",
+        ),
+        (
+            &|| drop(GroupNorm::new(4, 6)),
+            "GroupNorm: the number of channels must be a multiple of groups, got 6 channels and 4 \
+             groups",
+        ),
+        (
+            &|| drop(LayerNorm::new(&[])),
+            "LayerNorm: normalized_shape must contain the size of at least one axis, got []",
+        ),
+        (
+            &|| drop(RmsNorm::new(&[])),
+            "RmsNorm: normalized_shape must contain the size of at least one axis, got []",
+        ),
+        (&|| _ = Dropout2d::new(-0.5), "Dropout2d: p must be from 0 to 1, got -0.5"),
+    ];
+    for (refused, expected) in refusals {
+        let (text, file, _) = panic_of(refused);
+        assert_eq!(text, expected);
+        assert!(file.ends_with("layers.rs"), "{expected}: {file}");
+    }
+    let size = panic_of(|| _ = LocalResponseNorm::new(0)).0;
+    assert_eq!(size, "LocalResponseNorm: size must be at least 1, got 0");
+    let layers: Sequential = sequential![Relu, Tanh];
+    let (text, file, _) = panic_of(|| _ = layers[2].outline());
+    assert_eq!(text, "Sequential: layer 2 does not exist: the number of layers is 2");
+    assert!(file.ends_with("layers.rs"), "{file}");
+}
+
+/// The options of signals are those of the signal's axis; the height of the window is 1.
+#[test]
+fn pools_of_signals_have_height_one() {
+    use wengert_nn::MaxPool1d;
+    use wengert_tensor::Pool;
+    let pool = MaxPool1d::new(5).stride(3).padding(2).dilation(2).pool();
+    let expected = Pool::new([1, 5]).stride([1, 3]).padding([0, 2]).dilation([1, 2]);
+    assert_eq!(pool, expected);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod layers;
 mod modes;
 mod names;
 mod operands;
+mod overview;
 mod pooling;
 mod pytorch;
 mod references;

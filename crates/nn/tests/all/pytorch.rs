@@ -276,17 +276,20 @@ fn messages_say_what_is_expected_and_given() {
     let texts = [
         (
             &[64, 28, 28][..],
-            "expected [N, 1, H, W], got [64, 28, 28] (the one channel is an axis with unsqueeze(1))",
+            "expected [N, 1, H, W], got [64, 28, 28] (for one channel, add the channel axis with unsqueeze(1))",
         ),
         (
             &[1, 28, 28],
-            "expected [N, 1, H, W], got [1, 28, 28] (one sample becomes a batch with unsqueeze(0))",
+            "expected [N, 1, H, W], got [1, 28, 28] (for one sample, add the batch axis with unsqueeze(0))",
         ),
         (
             &[64, 28, 28, 1],
-            "expected [N, 1, H, W], got [64, 28, 28, 1] (the channels stand last: move them to axis 1 with permute first)",
+            "expected [N, 1, H, W], got [64, 28, 28, 1] (the channels are on the last axis: move them to axis 1 with permute)",
         ),
-        (&[64, 784], "expected [N, 1, H, W], got [64, 784] (flat samples: reshape them first)"),
+        (
+            &[64, 784],
+            "expected [N, 1, H, W], got [64, 784] (the samples are flat: restore their axes with reshape)",
+        ),
         (
             &[64, 1, 28, 4],
             "input [64, 1, 28, 4] has width 4, a kernel of 5 does not fit; pad the image by 1 more in all, or take a smaller kernel",
@@ -298,8 +301,7 @@ fn messages_say_what_is_expected_and_given() {
     let strided = Conv2d::new(1, 6, 5, rng).padding(Padding::Same).stride([1, 2]);
     assert_eq!(
         error_of(&strided, &[1, 1, 8, 8]),
-        "padding: `Same` keeps the size of an image, a stride of [1, 2] does not; give the padding in \
-         numbers"
+        "conv2d: `Padding::Same` requires stride 1, got stride [1, 2]: give the padding in numbers"
     );
     let conv = Conv1d::new(2, 6, 5, rng);
     assert_eq!(
@@ -309,8 +311,7 @@ fn messages_say_what_is_expected_and_given() {
     );
     assert_eq!(
         error_of(&conv.padding(Padding::Same).stride(2), &[8, 2, 9]),
-        "padding: `Same` keeps the length of a signal, a stride of 2 does not; give the padding in \
-         numbers"
+        "conv1d: `Padding::Same` requires stride 1, got stride 2: give the padding in numbers"
     );
     let norms: [(&dyn Layer, &[usize], &str); 5] = [
         (&BatchNorm1d::new(3), &[5, 4], "batch_norm1d: expected [N, 3], got [5, 4]"),
@@ -324,14 +325,14 @@ fn messages_say_what_is_expected_and_given() {
     }
     assert_eq!(
         error_of(&BatchNorm2d::new(3).without_running_statistics(), &[1, 3, 1, 1]),
-        "batch_norm: one value per channel in [1, 3, 1, 1] has no variance, and the layer has no \
-         running statistics: take batches of two samples at least"
+        "batch_norm: the variance of one value per channel is undefined, got [1, 3, 1, 1]: without \
+         running statistics, the layer needs at least 2 values per channel"
     );
     assert_eq!(BatchNorm2d::new(3).summary(&[1, 3, 1, 1]).unwrap().output, [1, 3, 1, 1]);
     assert_eq!(
         error_of(&InstanceNorm1d::new(3), &[4, 3, 1]),
-        "instance_norm: one value per channel of each sample in [4, 3, 1] has no variance: two \
-         positions at least are wanted"
+        "instance_norm: the variance of one value per channel of each sample is undefined, got \
+         [4, 3, 1]: use inputs with at least 2 positions"
     );
     let tracked = InstanceNorm1d::new(3).running_statistics(0.1);
     assert_eq!(tracked.summary(&[4, 3, 1]).unwrap().output, [4, 3, 1]);
@@ -341,15 +342,15 @@ fn messages_say_what_is_expected_and_given() {
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(train)).err().unwrap();
     assert_eq!(
         panic.downcast_ref::<String>().unwrap(),
-        "batch_norm: one value per channel in [1, 3] has no variance to train with: take batches of \
-         two samples at least"
+        "batch_norm: the variance of one value per channel is undefined, got [1, 3]: to train, use a \
+         batch of at least 2 samples"
     );
 }
 
 #[test]
 fn layers_print_what_is_unusual() {
     let rng = &mut Philox::new(0);
-    let layers: [(&dyn Layer, &str); 5] = [
+    let layers: [(&dyn Layer, &str); 9] = [
         (
             &Conv2d::new(4, 6, 3, rng).stride(2).groups(2),
             "Conv2d(weight: [6, 2, 3, 3], bias: [6], stride: 2, groups: 2)",
@@ -365,6 +366,22 @@ fn layers_print_what_is_unusual() {
         (
             &Conv1d::new(1, 2, 3, rng).padding(4).stride(2),
             "Conv1d(weight: [2, 1, 3], bias: [2], stride: 2, padding: 4)",
+        ),
+        (
+            &Conv1d::new(1, 2, 3, rng).dilation(2).padding([(9, 8), (2, 1)]),
+            "Conv1d(weight: [2, 1, 3], bias: [2], padding: (2, 1), dilation: 2)",
+        ),
+        (
+            &Conv1d::new(2, 2, 3, rng).groups(2).padding(1).padding_mode(PadMode::Circular),
+            "Conv1d(weight: [2, 1, 3], bias: [2], padding: 1, groups: 2, padding_mode: Circular)",
+        ),
+        (
+            &Conv2d::new(1, 2, 3, rng).padding([(2, 1), (0, 0)]),
+            "Conv2d(weight: [2, 1, 3, 3], bias: [2], padding: [(2, 1), (0, 0)])",
+        ),
+        (
+            &ConvTranspose2d::new(1, 2, 3, rng).padding([0, 1]).dilation(2),
+            "ConvTranspose2d(weight: [1, 2, 3, 3], bias: [2], padding: [0, 1], dilation: 2)",
         ),
         (
             &ConvTranspose2d::new(1, 2, 3, rng).stride(2).output_padding([0, 1]),

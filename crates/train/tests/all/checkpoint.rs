@@ -74,8 +74,9 @@ fn a_checkpoint_loaded_as_a_model_advises_its_part() {
     let error = wengert_nn::load(&mut other, &path).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with(&format!("{} does not fit the model:", path.display())), "{text}");
-    let advice = "this is a checkpoint of a training run. Its model has `model.` in front of each name: \
-                  load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")); `best.` is";
+    let advice = "hint: the file is a checkpoint of a training run, in which the names of the model start \
+                  with `model.`: load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")); \
+                  use `best.`";
     assert!(text.contains(advice), "{text}");
     // As advised.
     let dict = NamedTensors::load(&path).unwrap();

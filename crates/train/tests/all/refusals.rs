@@ -630,7 +630,9 @@ fn values_to_hit_of_another_shape() {
     let set = TensorDataset::new(x, Tensor::<f32>::zeros_of(&[6]));
     let trainer = Trainer::new(Objective::regression(mse)).quiet();
     let error = refused(&mut Linear::new(4, 1, rng), &trainer, &DataLoader::new(&set, 3));
-    assert!(error.to_string().contains("input and target differ in shape: [3, 1] and [3]"));
+    assert!(
+        error.to_string().contains("input and target must have the same shape, got [3, 1] and [3]")
+    );
     // No number among the targets makes no loss that is one.
     let y = Tensor::full(&[6, 1], f64::NAN);
     let set = TensorDataset::new(set.inputs().clone(), y);
