@@ -48,7 +48,7 @@ fn the_tables_list_every_public_item_once() {
         if let Some(row) = line.strip_prefix("//! | [`") {
             let name = row.split('`').next().unwrap().trim_end_matches(['!', '(', ')']);
             *listed.entry(name.to_string()).or_insert(0) += 1;
-            assert_eq!(line.matches(" | ").count(), 2, "three columns: {line}");
+            assert_eq!(line.matches('|').count(), 4, "three columns: {line}");
         }
     }
     let mut public = exports(source);
@@ -56,7 +56,7 @@ fn the_tables_list_every_public_item_once() {
     public.extend(initialisers(include_str!("../../src/init.rs")));
     public.sort();
     public.dedup(); // `Module` is a trait and a macro
-    assert!(public.len() > 80, "{public:?}");
+    assert!(public.len() > 70, "{public:?}");
     for name in &public {
         assert_eq!(listed.remove(name), Some(1), "{name}");
     }
