@@ -53,7 +53,7 @@ const MATMUL: &[Case] = cases! {
 
 const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[64, 3, 28, 28]).conv2d(v(t, &[6, 1, 5, 5]), None, &Conv::new()) =>
-        "conv2d: input [64, 3, 28, 28] has 3 channels", "[6, 1, 5, 5] with groups 1 wants 1";
+        "conv2d: input [64, 3, 28, 28] has 3 channels", "[6, 1, 5, 5] with groups 1 expects 1";
     |t| v(t, &[3, 28, 28]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
         "conv2d: ", "[3, 28, 28]", "[N, C, H, W]", "unsqueeze(0)";
     |t| v(t, &[1, 3, 28, 4]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
@@ -63,7 +63,7 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
         "conv2d: stride [1, 0]";
     |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
-        "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 wants 2";
+        "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 expects 2";
     |t| v(t, &[8, 3, 4]).conv1d(v(t, &[6, 3, 5]), None, &Conv::new()) =>
         "conv1d: ", "length 4, a kernel of 5 does not fit; pad the signal";
     |t| v(t, &[8, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) => "conv1d: ", "[N, C, L]";

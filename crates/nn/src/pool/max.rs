@@ -18,7 +18,7 @@ use wengert_tensor::{Pair, Pool};
 /// assert_eq!(layer.predict(&images).shape(), [64, 6, 15, 10]);
 ///
 /// let error = Layer::<f32>::summary(&layer, &[64, 784]).unwrap_err().to_string();
-/// assert!(error.starts_with("max_pool2d: images [N, C, H, W] or [C, H, W] wanted, got shape [64, 784]"));
+/// assert!(error.starts_with("max_pool2d: expected images [N, C, H, W] or [C, H, W], got shape [64, 784]"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool2d {

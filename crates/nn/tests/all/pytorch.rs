@@ -298,8 +298,7 @@ fn messages_say_what_is_expected_and_given() {
     let strided = Conv2d::new(1, 6, 5, rng).padding(Padding::Same).stride([1, 2]);
     assert_eq!(
         error_of(&strided, &[1, 1, 8, 8]),
-        "padding: `Same` keeps the size of an image, a stride of [1, 2] does not; give the padding in \
-         numbers"
+        "padding: `Same` needs stride 1, got stride [1, 2]; give the padding in numbers"
     );
     let conv = Conv1d::new(2, 6, 5, rng);
     assert_eq!(
