@@ -45,10 +45,11 @@ fn a_case_in_its_process() {
             set_num_threads(threads.parse().unwrap()).unwrap();
             let x = numbers(300);
             let y = x.matmul(&x.t());
-            let sum = (&y * 0.7).exp().sum_all();
-            let bits = y.to_vec().iter().fold(sum.to_bits(), |all, y| {
-                all.wrapping_mul(31).wrapping_add(u64::from(y.to_bits()))
-            });
+            let sum: f32 = (&y * 0.7).exp().sum(&[0, 1], false).item();
+            let mut bits = u64::from(sum.to_bits());
+            for y in y.to_vec() {
+                bits = bits.wrapping_mul(31).wrapping_add(u64::from(y.to_bits()));
+            }
             println!("bits {bits}");
         }
         Err(_) => {}
