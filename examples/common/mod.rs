@@ -111,7 +111,7 @@ impl Flags {
     /// Sets the number of threads, if the flag is given.
     pub fn set_threads(&self) -> Result<(), Failure> {
         if let Some(threads) = self.threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+            wengert::tensor::set_num_threads(threads)?;
         }
         Ok(())
     }

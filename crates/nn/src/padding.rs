@@ -37,7 +37,7 @@ macro_rules! borders {
                     3 | 4 => padding[shape.rank() - 2..shape.rank()]
                         .copy_from_slice(&[self.height, self.width]),
                     _ => x.tape().shape_error(format!(
-                        "{}: expected [N, C, H, W] or [C, H, W], got {shape}",
+                        "{}: expected images [N, C, H, W] or [C, H, W], got shape {shape}",
                         $op
                     )),
                 }

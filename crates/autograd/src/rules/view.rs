@@ -338,9 +338,8 @@ impl<'t, T: Float> Var<'t, T> {
                 self.tape.same_tape("pad", x.tape);
                 let shape = x.shape();
                 if shape.numel() != 1 {
-                    self.tape.fail(format!(
-                        "pad: one element wanted as the value, this has shape {shape}"
-                    ))
+                    self.tape
+                        .fail(format!("pad: the value must have one element, it has shape {shape}"))
                 }
                 (None, Some(x.reshape(())))
             }

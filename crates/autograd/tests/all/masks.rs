@@ -393,7 +393,7 @@ fn masks_are_refused_at_the_callers_line() {
         "on no tape",
         "tape.mask(condition)"
     );
-    panics!(m.item(), "item: one element wanted", "[2, 3]");
+    panics!(m.item(), "item: the tensor must have one element", "[2, 3]");
     panics!(m.any(&[2], false), "any: ", "axis 2", "[2, 3]");
     panics!(m.all(&[0, 0], false), "all: ");
     panics!(m.reshape(7), "reshape", "[2, 3]");

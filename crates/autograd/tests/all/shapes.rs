@@ -53,17 +53,17 @@ const MATMUL: &[Case] = cases! {
 
 const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[64, 3, 28, 28]).conv2d(v(t, &[6, 1, 5, 5]), None, &Conv::new()) =>
-        "conv2d: input [64, 3, 28, 28] has 3 channels", "[6, 1, 5, 5] with groups 1 wants 1";
+        "conv2d: input [64, 3, 28, 28] has 3 channels", "[6, 1, 5, 5] with groups 1 expects 1";
     |t| v(t, &[3, 28, 28]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
         "conv2d: ", "[3, 28, 28]", "[N, C, H, W]", "unsqueeze(0)";
     |t| v(t, &[1, 3, 28, 4]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new()) =>
         "conv2d: ", "width 4, a kernel of 5 does not fit";
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), Some(v(t, &[5])), &Conv::new()) =>
-        "conv2d: bias [5]", "[6] wanted";
+        "conv2d: bias [5]", "expected [6]";
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
         "conv2d: stride [1, 0]";
     |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
-        "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 wants 2";
+        "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 expects 2";
     |t| v(t, &[8, 3, 4]).conv1d(v(t, &[6, 3, 5]), None, &Conv::new()) =>
         "conv1d: ", "length 4, a kernel of 5 does not fit; pad the signal";
     |t| v(t, &[8, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) => "conv1d: ", "[N, C, L]";
@@ -74,7 +74,7 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 4, 5]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new(), 0) =>
         "conv_transpose1d: input [1, 4, 5] has 4 channels", "wants 3";
     |t| v(t, &[1, 3, 2]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new().padding(2), 0) =>
-        "conv_transpose1d: nothing remains: the length of the result is 3";
+        "conv_transpose1d: the result is empty: its length is 3";
 };
 
 const VIEWS: &[Case] = cases! {
@@ -92,7 +92,7 @@ const VIEWS: &[Case] = cases! {
     |t| v(t, &[3]).t() => "t: ", "two axes", "[3]", "unsqueeze(0)";
     |t| v(t, &[2, 3]).squeeze(0) => "squeeze: ", "axis 0", "[2, 3]", "size 2, not 1";
     |t| v(t, &[2, 3]).squeeze(-3) => "squeeze: ", "axis -3", "[2, 3]";
-    |t| v(t, &[2, 3]).unsqueeze(3) => "unsqueeze: ", "no place 3", "[2, 3]";
+    |t| v(t, &[2, 3]).unsqueeze(3) => "unsqueeze: ", "position 3", "[2, 3]";
     |t| v(t, &[1; 8]).unsqueeze(0) => "unsqueeze: ", "8 axes already";
     |t| v(t, &[2, 3]).narrow(1, 2, 2) => "narrow: ", "from 2 on", "axis 1", "[2, 3]", "3";
     |t| v(t, &[2, 3]).narrow(2, 0, 1) => "narrow: ", "axis 2", "[2, 3]";
@@ -102,7 +102,7 @@ const VIEWS: &[Case] = cases! {
     |t| Var::concat(&[v(t, &[2, 3]), v(t, &[3, 2])], 0) => "concat: ", "tensor 1", "[3, 2]", "[2, 3]", "axis 0";
     |t| Var::concat(&[v(t, &[2, 3])], 2) => "concat: ", "axis 2", "[2, 3]";
     |t| Var::stack(&[v(t, &[2, 3]), v(t, &[2, 4])], 0) => "stack: ", "tensor 1", "[2, 4]", "[2, 3]";
-    |t| Var::stack(&[v(t, &[2, 3])], 4) => "stack: ", "no place 4", "[2, 3]";
+    |t| Var::stack(&[v(t, &[2, 3])], 4) => "stack: ", "position 4", "[2, 3]";
     |t| v(t, &[2, 3]).split(1, &[1, 1]) => "split: ", "[1, 1] sum to 2", "axis 1", "[2, 3]", "3";
     |t| v(t, &[2, 3]).split(2, &[1, 1]) => "split: ", "axis 2", "[2, 3]";
 };

@@ -32,7 +32,7 @@ pub enum FileProblem {
     #[error("not a safetensors file: it begins with the bytes {0:02x?}")]
     Unknown([u8; 8]),
     /// The file does not have the length that its header gives.
-    #[error("cut short or damaged: {expected} bytes expected, there are {found}")]
+    #[error("cut short or damaged: expected {expected} bytes, found {found}")]
     Length {
         /// The number of bytes according to the header.
         expected: u64,

@@ -56,7 +56,7 @@ impl AxisMap {
     {
         assert!(
             inputs <= MAX_SIZE,
-            "AxisMap: {inputs} inputs: no axis has more than {MAX_SIZE} indices"
+            "AxisMap: {inputs} inputs are too many: an axis has at most {MAX_SIZE} indices"
         );
         let mut entries =
             Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true, divisors: vec![] };
@@ -64,8 +64,7 @@ impl AxisMap {
             for (input, weight) in row {
                 assert!(
                     input < inputs && u32::try_from(entries.inputs.len() + 1).is_ok(),
-                    "AxisMap: row {o} takes input {input}, there are {inputs} (and at most 2³² - 1 \
-                     entries)"
+                    "AxisMap: row {o} reads input {input}, but there are {inputs} inputs; a map has at most 2³² - 1 entries"
                 );
                 entries.inputs.push(input as u32);
                 entries.weights.push(weight);

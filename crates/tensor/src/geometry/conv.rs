@@ -112,8 +112,7 @@ impl Padding {
             Padding::Valid => Ok([(0, 0); 2]),
             Padding::Each(each) => Ok(each),
             Padding::Same if conv.stride != [1, 1] => Err(format!(
-                "padding: `Same` keeps the size of an image, a stride of {:?} does not; give the \
-                 padding in numbers",
+                "padding: `Same` needs stride 1, got stride {:?}; give the padding in numbers",
                 conv.stride
             )),
             Padding::Same => Ok([0, 1].map(|axis| {

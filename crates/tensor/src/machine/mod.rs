@@ -9,8 +9,8 @@ mod simd;
 mod storage;
 
 pub use clock::Instant;
-pub use parallel::Shared;
 pub(crate) use parallel::{PARALLEL, cost, ranges};
+pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
 #[cfg(test)]
 pub use simd::Baseline;
 #[cfg(target_arch = "x86_64")]

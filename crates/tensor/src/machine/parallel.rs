@@ -1,6 +1,97 @@
 //! Distributes work over threads.
 
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
+use std::error::Error as _;
 use std::ops::Range;
+use std::thread::available_parallelism;
+
+/// The reason why [`set_num_threads`] did not set the number of threads.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ThreadsError {
+    /// The number was 0.
+    #[error("set_num_threads: the number of threads must be at least 1, got 0")]
+    Zero,
+    /// The threads have started already, and their number cannot change.
+    #[error(
+        "set_num_threads: {wanted} threads requested, but {running} have started already: call it before \
+         the first operation on tensors, or run the operations in a `rayon::ThreadPool` of {wanted} threads \
+         (`pool.install(|| …)`)"
+    )]
+    Started {
+        /// The number that was requested.
+        wanted: usize,
+        /// The number of threads that run.
+        running: usize,
+    },
+    /// The system does not start that many threads. `wasm32-unknown-unknown` has one thread.
+    #[error("set_num_threads: the system cannot start {wanted} threads: {cause}")]
+    System {
+        /// The number that was requested.
+        wanted: usize,
+        /// What the system reports.
+        #[source]
+        cause: ThreadPoolBuildError,
+    },
+}
+
+/// Sets the number of threads of this process that compute large operations, including the calling thread
+/// while it waits.
+///
+/// Call this function at the start of a program. The first large operation, the first call of
+/// [`num_threads`] and the first use of rayon by other code start the threads; after that their number is
+/// fixed, and this function succeeds only for the number that runs. The same bits come out for every number
+/// of threads.
+///
+/// The threads are rayon's global pool, which all users of rayon in the process share:
+/// - Without a call, the number is that of the environment variable `RAYON_NUM_THREADS`; if it is not set,
+///   the number of processors that the process may use. A call overrides both.
+/// - Inside `pool.install(|| …)` of a `rayon::ThreadPool`, operations use the threads of that pool. This is
+///   the way to compute one part of a program with another number of threads.
+///
+/// ```
+/// use wengert_tensor::{num_threads, set_num_threads};
+/// set_num_threads(2)?;
+/// assert_eq!(num_threads(), 2);
+/// assert!(set_num_threads(3).is_err()); // two threads have started
+/// # Ok::<(), wengert_tensor::ThreadsError>(())
+/// ```
+///
+/// # Errors
+/// If `threads` is 0, if another number of threads has started already, or if the system cannot start so many
+/// threads.
+pub fn set_num_threads(threads: usize) -> Result<(), ThreadsError> {
+    if threads == 0 {
+        return Err(ThreadsError::Zero);
+    }
+    let system = |cause| ThreadsError::System { wanted: threads, cause };
+    // The global pool has one chance: after a failed start, every later use of it panics. So numbers that the
+    // system may refuse are tried in another pool first.
+    if threads > available_parallelism().map_or(1, usize::from) {
+        drop(pool(threads).build().map_err(system)?);
+    }
+    match pool(threads).build_global() {
+        Ok(()) => Ok(()),
+        // Errors of the system have a source.
+        Err(cause) if cause.source().is_some() => Err(system(cause)),
+        Err(_) if num_threads() == threads => Ok(()),
+        Err(_) => Err(ThreadsError::Started { wanted: threads, running: num_threads() }),
+    }
+}
+
+/// Returns a pool of this many threads. Where the system has no threads, a pool of one is the caller.
+fn pool(threads: usize) -> ThreadPoolBuilder {
+    let builder = ThreadPoolBuilder::new().num_threads(threads);
+    let one = cfg!(all(target_family = "wasm", target_os = "unknown")) && threads == 1;
+    if one { builder.use_current_thread() } else { builder }
+}
+
+/// Returns the number of threads that compute large operations called from here: that of the `rayon` pool
+/// whose thread is the caller, or else of the global pool. It starts the global pool if needed, so
+/// [`set_num_threads`] comes first.
+pub fn num_threads() -> usize {
+    rayon::current_num_threads()
+}
 
 /// Number of elementary steps below which a call stays on its thread. Waking another thread costs
 /// some 20 to 40 µs, and one thread computes about this many steps in that time.
@@ -15,7 +106,7 @@ pub(crate) fn cost(factors: &[usize]) -> usize {
 /// of elementary steps of the whole call, is at least [`PARALLEL`]. Every range starts at a
 /// multiple of `align`.
 pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<usize>) + Sync) {
-    let threads = if cost < PARALLEL { 1 } else { rayon::current_num_threads() };
+    let threads = if cost < PARALLEL { 1 } else { num_threads() };
     if threads == 1 {
         return work(0..n);
     }

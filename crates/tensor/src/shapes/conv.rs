@@ -86,8 +86,7 @@ pub(super) fn convolution(
             String::new()
         };
         format!(
-            "{op}: input {x:?} has {c} channels, weight {weight:?} with groups {groups} wants \
-             {wanted}{mend}"
+            "{op}: input {x:?} has {c} channels, weight {weight:?} with groups {groups} expects {wanted}{mend}"
         )
     })?;
     check_bias(op, weight, bias, o)?;
@@ -102,8 +101,7 @@ pub(super) fn convolution(
     }
     ensure(product(&planes).is_some_and(|len| product(&[len, PLANES]).is_some()), || {
         format!(
-            "{op}: input {x:?} with padding {:?} is too large: as {:?} it has more elements than can \
-             be counted",
+            "{op}: input {x:?} with padding {:?} is too large: as {:?} it has more elements than a tensor can have",
             &conv.padding[space.sides()],
             &planes[2..],
         )
@@ -158,7 +156,7 @@ pub(super) fn transposed(
         } else {
             ""
         };
-        format!("{op}: input {x:?} has {c} channels, weight {weight:?} wants {i}{mend}")
+        format!("{op}: input {x:?} has {c} channels, weight {weight:?} expects {i}{mend}")
     })?;
     let o = per_group.checked_mul(conv.groups).ok_or_else(|| too_many(op, weight))?;
     check_bias(op, weight, bias, o)?;
@@ -190,7 +188,7 @@ pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Con
     let [n, o] = batch(Space::images(op), "gradient", gy)?;
     let [_, per_group] = kernels(Space::images(op), "channels", weight, conv)?;
     ensure(o == weight[0], || {
-        format!("{op}: gradient {gy:?} has {o} channels, weight {weight:?} wants {}", weight[0])
+        format!("{op}: gradient {gy:?} has {o} channels, weight {weight:?} expects {}", weight[0])
     })?;
     let c = per_group.checked_mul(conv.groups).ok_or_else(|| too_many(op, weight))?;
     let x = shape_of(op, &[n, c, size[0], size[1]])?;
@@ -248,11 +246,7 @@ fn batch(space: Space, what: &str, shape: &[usize]) -> Rule<[usize; 2]> {
         ("signal", 4) => "; images go to conv2d",
         _ => "",
     };
-    Err(format!(
-        "{op}: {what} {shape:?} has {} axes, wanted are {}{mend}",
-        shape.len(),
-        space.batch
-    ))
+    Err(format!("{op}: {what} {shape:?} has {} axes, expected {}{mend}", shape.len(), space.batch))
 }
 
 /// Returns the first two sizes of a weight: its channels, and its channels per group. Checks that `conv` has
@@ -261,7 +255,7 @@ fn kernels(space: Space, first: &str, weight: &[usize], conv: &Conv) -> Rule<[us
     let (op, sides) = (space.op, space.sides());
     let (&[o, per_group, ref kernel @ ..], true) = (weight, weight.len() == 2 + sides.len()) else {
         return Err(format!(
-            "{op}: weight {weight:?} has {} axes, wanted are {}: {first}, channels of a group, {}",
+            "{op}: weight {weight:?} has {} axes, expected {}: {first}, channels of a group, {}",
             weight.len(),
             2 + sides.len(),
             space.kernel
@@ -286,7 +280,7 @@ fn kernels(space: Space, first: &str, weight: &[usize], conv: &Conv) -> Rule<[us
 fn check_bias(op: &str, weight: &[usize], bias: Option<&[usize]>, channels: usize) -> Rule<()> {
     ensure(bias.is_none_or(|bias| bias == [channels]), || {
         format!(
-            "{op}: bias {:?} does not fit weight {weight:?}: [{channels}] wanted",
+            "{op}: bias {:?} does not fit weight {weight:?}: expected [{channels}]",
             bias.unwrap_or_default()
         )
     })
@@ -330,9 +324,7 @@ fn padded(op: &str, size: usize, side: usize, conv: &Conv) -> Rule<usize> {
         .checked_add(after)
         .and_then(|border| border.checked_add(size))
         .filter(|&padded| isize::try_from(padded).is_ok())
-        .ok_or_else(|| {
-            format!("{op}: padding {:?} is more than can be counted", conv.padding[side])
-        })
+        .ok_or_else(|| format!("{op}: padding {:?} is too large", conv.padding[side]))
 }
 
 /// Returns the size of the result of a transposed convolution along an axis on which the input has `size`
@@ -358,8 +350,7 @@ fn spread(
     let (full, border) = counted().ok_or_else(|| too_many(op, x))?;
     ensure(full > border, || {
         format!(
-            "{op}: nothing remains: the {axis} of the result is {full}, and padding {:?} crops \
-             {border} of it",
+            "{op}: the result is empty: its {axis} is {full} before padding {:?} crops {border}",
             conv.padding[side]
         )
     })?;
@@ -372,11 +363,7 @@ fn span(op: &str, kernel: usize, dilation: usize) -> Rule<usize> {
         .checked_mul(dilation)
         .and_then(|reach| reach.checked_add(1))
         .filter(|&span| isize::try_from(span).is_ok())
-        .ok_or_else(|| {
-            format!(
-                "{op}: a kernel of {kernel} with dilation {dilation} is more than can be counted"
-            )
-        })
+        .ok_or_else(|| format!("{op}: a kernel of {kernel} with dilation {dilation} is too large"))
 }
 
 #[cfg(test)]
@@ -432,17 +419,15 @@ mod tests {
         let x = [64, 3, 28, 28];
         assert_eq!(
             why(conv2d(&x, &[6, 1, 5, 5], None, &one)),
-            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [6, 1, 5, 5] with groups 1 wants \
-             1; did you mean groups 3?"
+            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [6, 1, 5, 5] with groups 1 expects 1; did you mean groups 3?"
         );
         assert_eq!(
             why(conv2d(&x, &[8, 1, 5, 5], None, &one)),
-            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [8, 1, 5, 5] with groups 1 wants \
-             1; a weight [8, 3, 5, 5] would fit"
+            "conv2d: input [64, 3, 28, 28] has 3 channels, weight [8, 1, 5, 5] with groups 1 expects 1; a weight [8, 3, 5, 5] would fit"
         );
         assert_eq!(
             why(conv2d(&[3, 28, 28], &[6, 3, 5, 5], None, &one)),
-            "conv2d: input [3, 28, 28] has 3 axes, wanted are [N, C, H, W]; one image becomes a \
+            "conv2d: input [3, 28, 28] has 3 axes, expected [N, C, H, W]; one image becomes a \
              batch with unsqueeze(0)"
         );
         assert_eq!(
@@ -458,7 +443,7 @@ mod tests {
         );
         assert_eq!(
             why(conv2d(&x, &[6, 3, 3, 3], Some(&[1, 6]), &one)),
-            "conv2d: bias [1, 6] does not fit weight [6, 3, 3, 3]: [6] wanted"
+            "conv2d: bias [1, 6] does not fit weight [6, 3, 3, 3]: expected [6]"
         );
         assert_eq!(
             why(conv2d(&x, &[6, 3, 3, 3], None, &Conv { stride: [0, 1], ..one })),
@@ -470,7 +455,7 @@ mod tests {
         );
         assert_eq!(
             why(conv_transpose2d(&[1, 4, 5, 5], &[3, 4, 2, 2], None, &one, [0, 0])),
-            "conv_transpose2d: input [1, 4, 5, 5] has 4 channels, weight [3, 4, 2, 2] wants 3; did \
+            "conv_transpose2d: input [1, 4, 5, 5] has 4 channels, weight [3, 4, 2, 2] expects 3; did \
              you mean the weight with its first two axes exchanged?"
         );
         assert_eq!(

@@ -56,8 +56,7 @@ pub fn scatter_add(
     let covered = index.len() == source.len() && index.iter().zip(source).all(|(i, s)| i <= s);
     ensure(covered, || {
         format!(
-            "scatter_add: an index of shape {index:?} asks for more than there is in the source of \
-             shape {source:?}: it needs as many axes, none longer"
+            "scatter_add: an index of shape {index:?} does not fit the source of shape {source:?}: it must have as many axes, none of them longer"
         )
     })?;
     Ok(at)
@@ -75,8 +74,8 @@ pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> Ru
     match index.iter().enumerate().find(|&(_, &i)| !fits(i)) {
         None => Ok(()),
         Some((at, i)) => Err(format!(
-            "{op}: index {i} (number {at} of {}) does not lie in 0..{size}, axis {named} of shape \
-             {shape:?}; indices do not count from the end",
+            "{op}: index {i} (number {at} of {}) is out of range 0..{size} of axis {named} of shape \
+             {shape:?}; negative indices are not allowed",
             index.len()
         )),
     }
@@ -99,8 +98,7 @@ fn within(op: &str, shape: &[usize], axis: usize, index: &[usize]) -> Rule<()> {
         && (0..shape.len()).all(|other| other == axis || index[other] <= shape[other]);
     ensure(fits, || {
         format!(
-            "{op}: an index of shape {index:?} does not fit shape {shape:?}: it needs as many axes, \
-             none but axis {axis} longer"
+            "{op}: an index of shape {index:?} does not fit shape {shape:?}: it must have as many axes, and only axis {axis} may be longer"
         )
     })
 }

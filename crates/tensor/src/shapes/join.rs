@@ -55,7 +55,9 @@ pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
 /// smaller.
 pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)> {
     let at = axis("chunk", named, shape)?;
-    ensure(count > 0, || format!("chunk: no pieces of axis {named} of shape {shape:?} asked for"))?;
+    ensure(count > 0, || {
+        format!("chunk: the number of pieces must be at least 1 (axis {named} of shape {shape:?})")
+    })?;
     Ok((at, shape[at].div_ceil(count).max(1)))
 }
 
@@ -74,7 +76,9 @@ pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> Rule {
         .map(|(size, &(before, after))| size.checked_add(before)?.checked_add(after))
         .collect();
     let sizes = padded.ok_or_else(|| {
-        format!("pad: shape {shape:?} padded by {padding:?} has more elements than can be counted")
+        format!(
+            "pad: shape {shape:?} padded by {padding:?} has more elements than a tensor can have"
+        )
     })?;
     shape_of("pad", &sizes)
 }

@@ -25,8 +25,7 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
         None => ensure(known == total, misfit)?,
         Some(_) if known == 0 && total == 0 => {
             return Err(format!(
-                "reshape: beside a size of 0 any size would fit for the -1 in {to:?} (shape \
-                 {from:?}): name it"
+                "reshape: the size -1 in {to:?} is ambiguous, because another size is 0 (shape {from:?}): give all sizes"
             ));
         }
         Some(at) => {
@@ -82,7 +81,7 @@ pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> 
 pub fn t(shape: &[usize]) -> Rule<()> {
     ensure(shape.len() >= 2, || {
         format!(
-            "t: two axes needed, shape {shape:?} has {}; a vector becomes a column with \
+            "t: expected two axes, shape {shape:?} has {}; a vector becomes a column with \
              unsqueeze(-1), a row with unsqueeze(0)",
             shape.len()
         )
@@ -187,7 +186,7 @@ pub fn unslice(
     let apart = step != 0 || len <= 1;
     ensure(apart && steps_fit(start, step, len, size), || {
         format!(
-            "unslice: {len} indices from {start} in steps of {step} do not lie apart within axis \
+            "unslice: {len} indices from {start} in steps of {step} must be distinct and lie within axis \
              {named} of size {size} (shape {shape:?})"
         )
     })?;

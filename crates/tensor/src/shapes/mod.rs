@@ -93,7 +93,7 @@ pub fn shape_of(op: &str, sizes: &[usize]) -> Rule {
 }
 
 fn too_many(op: &str, sizes: &(impl Debug + ?Sized)) -> String {
-    format!("{op}: shape {sizes:?} has more elements than can be counted")
+    format!("{op}: shape {sizes:?} has more elements than a tensor can have")
 }
 
 /// Returns the shape with another size along one axis.
@@ -133,7 +133,7 @@ pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
     let resolved = if axis < 0 { axis + places } else { axis };
     ensure((0..places).contains(&resolved), || {
         format!(
-            "{op}: no place {axis} for a new axis in shape {shape:?}: it has places {}..{places}",
+            "{op}: position {axis} of a new axis is out of range for shape {shape:?}: allowed are {}..{places}",
             -places
         )
     })?;
@@ -144,7 +144,7 @@ pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
 fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(usize, Shape)> {
     let at = new_axis(op, named, shape)?;
     ensure(shape.len() < MAX_RANK, || {
-        format!("{op}: shape {shape:?} has {MAX_RANK} axes already, the most there can be")
+        format!("{op}: shape {shape:?} has {MAX_RANK} axes already, the maximum")
     })?;
     Ok((at, shape_of(op, &Shape::new(shape).inserted(at, size))?))
 }
@@ -191,7 +191,7 @@ fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
 pub fn select(op: &str, condition: &[usize], a: &[usize], b: &[usize]) -> Rule {
     let both = broadcast(op, a, b)?;
     broadcast(op, condition, &both)
-        .map_err(|why| format!("{why}; the first is that of the condition"))
+        .map_err(|why| format!("{why}; the first shape is that of the condition"))
 }
 
 /// Checks the operand of an in-place operation: it must broadcast to the shape of the target.

@@ -34,10 +34,7 @@ pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
 /// Checks that the pool has no dilation, which average pooling does not support.
 pub fn no_dilation(op: &str, pool: &Pool) -> Rule<()> {
     ensure(pool.dilation == [1, 1], || {
-        format!(
-            "{op}: the elements of an average lie side by side, this pool has dilation {:?}",
-            pool.dilation
-        )
+        format!("{op}: average pooling has no dilation, got dilation {:?}", pool.dilation)
     })
 }
 
@@ -79,8 +76,7 @@ pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule 
     let at = images("max_unpool2d", shape)?;
     ensure(index == shape, || {
         format!(
-            "max_unpool2d: an index of shape {index:?} for elements of shape {shape:?}: one for each \
-             is wanted"
+            "max_unpool2d: the index has shape {index:?}, the elements have shape {shape:?}: both must be equal"
         )
     })?;
     let mut out = shape_of("max_unpool2d", shape)?;
@@ -95,8 +91,7 @@ pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
     match index.iter().find(|&&i| i as u64 >= size as u64) {
         None => Ok(()),
         Some(i) => Err(format!(
-            "{op}: index {i} does not lie in 0..{size}, the last two axes of shape {shape:?} counted \
-             as one"
+            "{op}: index {i} is out of range 0..{size} of the last two axes of shape {shape:?}, counted as one"
         )),
     }
 }
@@ -127,7 +122,7 @@ pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
             [n, _] => format!("; reshape it to [{n}, C, H, W]?"),
             _ => String::new(),
         };
-        format!("{op}: images [N, C, H, W] or [C, H, W] wanted, got shape {shape:?}{mend}")
+        format!("{op}: expected images [N, C, H, W] or [C, H, W], got shape {shape:?}{mend}")
     })?;
     Ok(shape.len() - 2)
 }
@@ -135,14 +130,16 @@ pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
 /// Returns the axis of signals, the last.
 pub(super) fn signals(op: &str, shape: &[usize]) -> Rule<usize> {
     ensure(shape.len() >= 2, || {
-        format!("{op}: signals [N, C, L] or [C, L] wanted, got shape {shape:?}")
+        format!("{op}: expected signals [N, C, L] or [C, L], got shape {shape:?}")
     })?;
     Ok(shape.len() - 1)
 }
 
 pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> Rule<()> {
     ensure(shape[axis] > 0, || {
-        format!("{op}: axis {axis} of shape {shape:?} is empty, a window has nothing to look at")
+        format!(
+            "{op}: axis {axis} of shape {shape:?} has size 0: a window needs at least one element"
+        )
     })
 }
 
@@ -151,7 +148,9 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
     let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
     for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
-        ensure(number > 0, || format!("{op}: {name} 0 along axis {axis} of shape {shape:?}"))?;
+        ensure(number > 0, || {
+            format!("{op}: {name} must be at least 1, it is 0 along axis {axis} of shape {shape:?}")
+        })?;
     }
     ensure(padding <= kernel / 2, || {
         format!(

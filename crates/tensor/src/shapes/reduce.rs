@@ -78,7 +78,7 @@ fn some(op: &str, from: &[usize], to: &[usize]) -> Rule<()> {
     match from.iter().position(|&size| size == 0) {
         None => Ok(()),
         Some(empty) => Err(format!(
-            "{op}: axis {empty} of shape {from:?} is empty, and of no elements there is no {op}"
+            "{op}: axis {empty} of shape {from:?} has size 0: {op} of no elements is not defined"
         )),
     }
 }

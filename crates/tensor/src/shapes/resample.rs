@@ -54,14 +54,17 @@ pub fn interpolate(shape: &[usize], how: &Interpolate) -> Rule {
                 let size = shape[axis] as f64 * scale[side];
                 ensure(scale[side] > 0.0 && size < u32::MAX as f64, || {
                     format!(
-                        "{op}: scale {scale:?} of images of shape {shape:?}: no size has that many rows or columns"
+                        "{op}: scale {scale:?} of images of shape {shape:?} is out of range: a scale must be positive, and the result must have fewer than 2³² rows and columns"
                     )
                 })?;
                 size as usize
             }
         };
         ensure(size > 0, || {
-            format!("{op}: nothing would be left of axis {axis} of shape {shape:?}: {:?}", how.to)
+            format!(
+                "{op}: the result would be empty along axis {axis} of shape {shape:?}: {:?}",
+                how.to
+            )
         })?;
         out[axis] = size;
     }

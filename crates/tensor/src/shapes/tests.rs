@@ -44,7 +44,7 @@ fn reshaping() {
     assert_eq!(reshape(&[0, 6], &[0, 5]).unwrap(), [0, 5]);
     assert_eq!(reshape(&[0, 6], &[-1, 6]).unwrap(), [0, 6]);
     assert_eq!(flatten(&[2, 3, 4, 5], 1, 2).unwrap(), [2, 12, 5]);
-    let why = "reshape: beside a size of 0 any size would fit for the -1 in [0, -1] (shape [0, 6]): name it";
+    let why = "reshape: the size -1 in [0, -1] is ambiguous, because another size is 0 (shape [0, 6]): give all sizes";
     assert_eq!(reshape(&[0, 6], &[0, -1]), Err(why.into()));
     let why = "reshape: 6 elements of shape [2, 3] do not fit [-2, 3]";
     assert_eq!(reshape(&[2, 3], &[-2, 3]), Err(why.into()));

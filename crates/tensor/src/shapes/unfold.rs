@@ -37,7 +37,7 @@ pub fn fold(
 ) -> Rule<(Shape, Shape)> {
     let op = "fold";
     let &[ref lead @ .., rows, windows] = shape else {
-        return Err(format!("{op}: windows [N, C·kh·kw, L] wanted, got shape {shape:?}"));
+        return Err(format!("{op}: expected windows [N, C·kh·kw, L], got shape {shape:?}"));
     };
     let [h, w] = places(op, &size, size, kernel, conv)?;
     let area = count(op, &kernel)?;
@@ -85,7 +85,7 @@ fn places(
         ensure(!value.contains(&0), || format!("{op}: {name} {value:?} must be at least 1"))?;
     }
     ensure(conv.groups == 1, || {
-        format!("{op}: windows have no groups of channels, {} are given", conv.groups)
+        format!("{op}: windows have no groups: groups must be 1, got {}", conv.groups)
     })?;
     let space = Space::images(op);
     let along = |side: usize| windows(space, shape, size[side], kernel[side], side, conv);

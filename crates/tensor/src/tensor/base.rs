@@ -159,7 +159,7 @@ impl<T: Element> Tensor<T> {
         let count = ((end - start) / step).ceil();
         assert!(
             step != 0.0 && count.is_finite(),
-            "arange: no finite number of steps of {step} leads from {start} to {end}"
+            "arange: steps of {step} do not lead from {start} to {end}: the step must not be 0, and all must be finite"
         );
         if matches!(T::DTYPE, Dtype::F32 | Dtype::F64) {
             let count = count.max(0.0) as usize;
@@ -168,8 +168,7 @@ impl<T: Element> Tensor<T> {
         for number in [start, step] {
             assert!(
                 number.fract() == 0.0,
-                "arange: {number} is not a whole number, and the tensor is to hold {0}: make one \
-                 of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
+                "arange: {number} is not a whole number, but the elements are {0}: make a tensor of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
                 T::DTYPE
             );
         }
@@ -346,7 +345,12 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn item(&self) -> T {
         let n = self.numel();
-        assert!(n == 1, "item: one element wanted, this is {} (shape {})", n, self.shape());
+        assert!(
+            n == 1,
+            "item: the tensor must have one element, it has {} (shape {})",
+            n,
+            self.shape()
+        );
         // SAFETY: the only element lies at the start, whatever the strides are.
         unsafe { self.ptr().read() }
     }
@@ -360,7 +364,7 @@ impl<T: Element> Tensor<T> {
         let shape = self.block.shape();
         assert!(
             index.len() == shape.rank() && index.iter().zip(shape.iter()).all(|(i, n)| i < n),
-            "at: no index {index:?} in shape {shape}"
+            "at: index {index:?} is out of range for shape {shape}"
         );
         let offset: isize =
             index.iter().zip(self.strides().iter()).map(|(&i, &s)| i as isize * s).sum();
@@ -462,12 +466,30 @@ mod tests {
     use crate::testing::panics_here;
 
     /// A stride is a product of the sizes of later axes. It must not overflow even if another size is 0.
+    /// The largest number of elements is the same for all types, so that a tensor can be cast.
     #[test]
+    fn more_elements_than_a_tensor_can_have_are_refused() {
+        let most = isize::MAX as usize / 16;
+        let bits = usize::BITS / 2;
+        let shape = [2, 1usize << (bits - 4), 1 << (bits - 2)];
+        assert_eq!(shape.iter().product::<usize>(), most + 1);
+        let message = format!(
+            "allocation: a tensor of shape {shape:?} is too large: it may have at most {most} elements, and \
+             at most 4294967295 along an axis"
+        );
+        panics_here(&message, || drop(Tensor::<u8>::zeros_of(&shape)));
+        panics_here(&message, || drop(Tensor::<f32>::zeros_of(&shape)));
+        panics_here(&message, || drop(Tensor::<f64>::zeros_of(&shape)));
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
     fn empty_tensors_have_sizes_that_can_be_counted() {
         for shape in [[0, 1usize << 31, 1 << 31, 1 << 31], [1 << 31, 1 << 31, 1 << 31, 0]] {
             let message = format!(
-                "a tensor of shape {shape:?} is too large: its elements must fit the address space, \
-                 each axis 32 bits"
+                "allocation: a tensor of shape {shape:?} is too large: it may have at most {} elements, and \
+                 at most 4294967295 along an axis",
+                isize::MAX / 16
             );
             panics_here(&message, || drop(Tensor::zeros(&shape)));
         }
@@ -487,7 +509,7 @@ mod tests {
             || drop(Tensor::zeros(&[1, 1]).broadcast_to(&[1 << 16, 1 << 16]).reshape(&[-1])),
         );
         panics_here(
-            "numel: shape [4294967296, 4294967296] has more elements than can be counted",
+            "numel: shape [4294967296, 4294967296] has more elements than a tensor can have",
             || drop(Tensor::<f32>::from_slice(&[], &[1usize << 32, 1 << 32])),
         );
     }

@@ -5,7 +5,7 @@
 //! position are added in row-major order, so results do not depend on the number of threads.
 //!
 //! Indices count from 0 and must lie within the axis. Unlike axes and the bounds of a slice, negative
-//! indices do not count from the end. A negative number in an index tensor is most often a label that means
+//! negative indices are not allowed. A negative number in an index tensor is most often a label that means
 //! "no class".
 
 use crate::kernels::index;

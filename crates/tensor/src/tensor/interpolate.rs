@@ -70,13 +70,13 @@ mod tests {
     fn nothing_has_no_pixels() {
         let x = Tensor::zeros(&[2, 3, 5]);
         panics_here(
-            "interpolate: nothing would be left of axis 1 of shape [2, 3, 5]: By([0.3, 0.3])",
+            "interpolate: the result would be empty along axis 1 of shape [2, 3, 5]: By([0.3, 0.3])",
             || {
                 drop(x.interpolate(&Interpolate::scale(0.3)));
             },
         );
         panics_here(
-            "interpolate: axis 1 of shape [2, 0, 5] is empty, a window has nothing to look at",
+            "interpolate: axis 1 of shape [2, 0, 5] has size 0: a window needs at least one element",
             || drop(Tensor::zeros(&[2, 0, 5]).interpolate(&Interpolate::size(2))),
         );
         assert!(shapes::interpolate(&[2, 3, 5], &Interpolate::scale(f64::NAN)).is_err());

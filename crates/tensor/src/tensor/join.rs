@@ -135,7 +135,7 @@ impl<T: Element> Tensor<T> {
     pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
         let value = value.operand().tensor("pad");
         let shape = value.shape();
-        assert!(shape.numel() == 1, "pad: one element wanted as the value, this has shape {shape}");
+        assert!(shape.numel() == 1, "pad: the value must have one element, it has shape {shape}");
         self.padded(padding, value.item())
     }
 
@@ -292,7 +292,7 @@ mod tests {
             },
         );
         panics_here(
-            "stack: no place -4 for a new axis in shape [2, 3]: it has places -3..3",
+            "stack: position -4 of a new axis is out of range for shape [2, 3]: allowed are -3..3",
             || {
                 drop(Tensor::stack(&[&x], -4));
             },
@@ -303,7 +303,10 @@ mod tests {
         panics_here("split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
             drop(x.split(5, &[2]));
         });
-        panics_here("chunk: no pieces of axis 0 of shape [2, 3] asked for", || drop(x.chunk(0, 0)));
+        panics_here(
+            "chunk: the number of pieces must be at least 1 (axis 0 of shape [2, 3])",
+            || drop(x.chunk(0, 0)),
+        );
         panics_here("chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
             drop(x.chunk(5, 1));
         });

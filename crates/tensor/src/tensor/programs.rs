@@ -48,7 +48,11 @@ impl Program {
         let outs: SmallVec<[Shared<T>; 4]> = targets
             .iter_mut()
             .map(|t| {
-                assert!(t.shape() == shape, "update: targets of shapes {shape} and {}", t.shape());
+                assert!(
+                    t.shape() == shape,
+                    "program: targets must have equal shapes, got {shape} and {}",
+                    t.shape()
+                );
                 Shared(t.make_mut().as_mut_ptr())
             })
             .collect();

@@ -21,7 +21,10 @@ use rand::Rng;
 /// If `p` does not lie in [0, 1].
 #[track_caller]
 pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> Tensor<T> {
-    assert!((0.0..=1.0).contains(&p), "keep_mask: {p} is no probability (shape {shape:?})");
+    assert!(
+        (0.0..=1.0).contains(&p),
+        "keep_mask: the probability must lie in 0..=1, got {p} (shape {shape:?})"
+    );
     // The words have 32 bits, the bound may be 2³².
     let below = (p * 4294967296.0).round() as u64;
     let mut out = Tensor::<T>::empty(Shape::new(shape));
@@ -49,7 +52,7 @@ impl<T: Float> Tensor<T> {
         let width = T::of(high).sub_(T::of(low));
         assert!(
             low <= high && width.to().is_finite(),
-            "uniform: no numbers from {low} to below {high} (shape {shape:?})"
+            "uniform: the bounds must be finite and in order, got {low} and {high} (shape {shape:?})"
         );
         // Rounding may give `high`, which is excluded.
         let below = if single { f64::from((high as f32).next_down()) } else { high.next_down() };
@@ -90,7 +93,7 @@ impl<T: Float> Tensor<T> {
         let shape = shape.shape_for("normal").or_panic();
         assert!(
             mean.is_finite() && std.is_finite() && std >= 0.0,
-            "normal: no distribution has mean {mean} and standard deviation {std} (shape {shape:?})"
+            "normal: the mean must be finite, and the standard deviation finite and at least 0; got mean {mean} and standard deviation {std} (shape {shape:?})"
         );
         let mut out = Self::empty(shape);
         let numbers = out.fresh_mut();

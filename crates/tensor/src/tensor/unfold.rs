@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_at_the_callers_line() {
         let x = Tensor::zeros(&[2, 3, 4, 6]);
-        panics_here("unfold: windows have no groups of channels, 3 are given", || {
+        panics_here("unfold: windows have no groups: groups must be 1, got 3", || {
             drop(x.unfold(2, &Conv::new().groups(3)));
         });
         panics_here("unfold: stride [0, 0] must be at least 1", || {
@@ -132,7 +132,7 @@ mod tests {
             "fold: axis 2 of shape [2, 12, 8] has 8 windows, images of 4 × 4 have 3 × 3",
             || drop(Tensor::zeros(&[2, 12, 8]).fold(4, 2, &Conv::new())),
         );
-        panics_here("fold: windows [N, C·kh·kw, L] wanted, got shape [12]", || {
+        panics_here("fold: expected windows [N, C·kh·kw, L], got shape [12]", || {
             drop(Tensor::zeros(&[12]).fold(4, 2, &Conv::new()));
         });
         assert!(

@@ -4,3 +4,4 @@
 mod geometry;
 mod rooms;
 mod scan;
+mod threads;

@@ -168,7 +168,7 @@ fn lies_in_the_header() {
     assert_eq!(one("F32", " [ 2 , 1 ] ", "[ 0, 8 ]"), Ok(()));
     fails(one("F32", "[3]", "[0,8]"), "invalid shape, data type, or offset");
     fails(one("F32", "[1]", "[4,8]"), "invalid offset for tensor `x`");
-    fails(one("F32", "[1]", "[0,4]"), "bytes expected");
+    fails(one("F32", "[1]", "[0,4]"), "bytes, found");
     fails(one("F32", "[2]", "[8,0]"), "invalid offset for tensor `x`");
     fails(one("F32", "[2]", "[0,8,9]"), "invalid length 3");
     fails(one("F32", "[-2]", "[0,8]"), "expected usize");

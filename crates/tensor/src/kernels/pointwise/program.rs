@@ -88,10 +88,13 @@ impl Program {
             let known = inputs + k;
             assert!(
                 step.args[..step.op.arity()].iter().all(|&a| usize::from(a) < known),
-                "step {k} ({step:?}) reads what comes after it"
+                "program: step {k} ({step:?}) reads an operand that is not computed before it"
             );
         }
-        assert!(results.iter().all(|&r| usize::from(r) < operands), "no operand for {results:?}");
+        assert!(
+            results.iter().all(|&r| usize::from(r) < operands),
+            "program: results {results:?} must be among its {operands} operands"
+        );
         let (registers, width) = allocate(inputs, &steps, &results);
         Program { inputs, steps, results, registers, width }
     }
@@ -113,12 +116,12 @@ impl Program {
 
     #[track_caller]
     pub(crate) fn check_inputs(&self, given: usize) {
-        assert!(given == self.inputs, "program: {} inputs wanted, {given} given", self.inputs);
+        assert!(given == self.inputs, "program: expected {} inputs, got {given}", self.inputs);
     }
 
     #[track_caller]
     pub(crate) fn check_result(&self) {
-        assert!(!self.results.is_empty(), "program: a result is wanted, there is none");
+        assert!(!self.results.is_empty(), "program: the program must have at least one result");
     }
 
     /// Evaluates the program over `n` numbers. [`FloatKernels`](crate::kernels::FloatKernels)

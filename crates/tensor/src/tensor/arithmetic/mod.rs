@@ -260,7 +260,7 @@ impl<T: Float> Tensor<T> {
     /// If `low > high`.
     #[track_caller]
     pub fn clamp(&self, low: f64, high: f64) -> Self {
-        assert!(low <= high, "clamp: {low} is greater than {high}");
+        assert!(low <= high, "clamp: the lower bound {low} is greater than the upper bound {high}");
         self.clamp_min(low).clamp_max(high)
     }
 }

@@ -252,13 +252,13 @@ fn in_place_the_target_keeps_its_shape() {
 }
 
 #[test]
-#[should_panic(expected = "program: 2 inputs wanted, 1 given")]
+#[should_panic(expected = "program: expected 2 inputs, got 1")]
 fn programs_count_their_inputs() {
     Program::new(|[a, b]| [a + b]).map(&[&Tensor::ones(&[1])], &[1]);
 }
 
 #[test]
-#[should_panic(expected = "clamp: 2 is greater than 1")]
+#[should_panic(expected = "clamp: the lower bound 2 is greater than the upper bound 1")]
 fn clamp_wants_an_interval() {
     Tensor::ones(&[1]).clamp(2.0, 1.0);
 }
@@ -279,7 +279,11 @@ fn the_hidden_door_is_checked() {
     let missing = panic_of(|| drop(Tensor::pointwise(add, [&x], &[2].into())));
     assert!(missing.message.contains("reads 2 operands, 1 are given"), "{}", missing.message);
     let missing = panic_of(|| drop(Tensor::pointwise(Opcode::Select, [&x, &x], &[3].into())));
-    assert!(missing.message.contains("reads what comes after it"), "{}", missing.message);
+    assert!(
+        missing.message.contains("reads an operand that is not computed before it"),
+        "{}",
+        missing.message
+    );
 }
 
 #[test]
@@ -287,7 +291,7 @@ fn programs_over_what_cannot_be_counted() {
     let program = Program::new(|[x]| [x.exp()]);
     let x = Tensor::scalar(0.0);
     panics_here(
-        "program: shape [4294967295, 4294967295] has more elements than can be counted",
+        "program: shape [4294967295, 4294967295] has more elements than a tensor can have",
         || {
             let _: f32 = program.sum(&[&x], &[u32::MAX as usize; 2]);
         },
@@ -298,6 +302,8 @@ fn programs_over_what_cannot_be_counted() {
         || drop(program.sum_to(&[&x], &[2, 3], &[2])),
     );
     let nothing = Program::assemble(1, smallvec![], smallvec![]);
-    panics_here("program: a result is wanted, there is none", || drop(nothing.map(&[&x], &[])));
+    panics_here("program: the program must have at least one result", || {
+        drop(nothing.map(&[&x], &[]))
+    });
     Program::assemble(0, smallvec![], smallvec![]).update::<f32>(&mut [], &[]);
 }

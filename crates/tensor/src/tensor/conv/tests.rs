@@ -49,7 +49,7 @@ fn adjoints() {
 fn shapes_that_do_not_fit() {
     let (x, w) = (Tensor::ones(&[1, 2, 4, 4]), Tensor::ones(&[3, 3, 2, 2]));
     panics_here(
-        "conv2d: input [1, 2, 4, 4] has 2 channels, weight [3, 3, 2, 2] with groups 1 wants 3; a \
+        "conv2d: input [1, 2, 4, 4] has 2 channels, weight [3, 3, 2, 2] with groups 1 expects 3; a \
          weight [3, 2, 2, 2] would fit",
         || drop(x.conv2d(&w, None, &Conv::default())),
     );
@@ -211,14 +211,13 @@ fn planes_that_cannot_be_counted_are_refused() {
     let w = Tensor::ones(&[1, 1, 2, 2]);
     panics_here(
         "conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), (1073741824, \
-         1073741823)] is too large: as [2147483648, 2147483648] it has more elements than can be \
-         counted",
+         1073741823)] is too large: as [2147483648, 2147483648] it has more elements than a tensor can have",
         || drop(one.conv2d(&w, None, &conv)),
     );
     panics_here(
         "conv2d_input: conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), \
          (1073741824, 1073741823)] is too large: as [2147483648, 2147483648] it has more elements \
-         than can be counted",
+         than a tensor can have",
         || drop(one.conv2d_input(&w, [1, 1], &conv)),
     );
     let stride = u32::MAX as usize / 3;
@@ -227,7 +226,7 @@ fn planes_that_cannot_be_counted_are_refused() {
     panics_here(
         "conv2d_weight: conv2d: input [1, 1, 1, 1] with padding [(2147483648, 2147483647), \
          (2147483648, 2147483647)] is too large: as [4294967296, 4294967296] it has more elements \
-         than can be counted",
+         than a tensor can have",
         || drop(one.conv2d_weight(&Tensor::ones(&[1, 1, 4, 4]), [1, 1], &conv)),
     );
 }

@@ -147,13 +147,13 @@ fn panics_name_op_shape_and_caller() {
     let x = Tensor::zeros(&[2, 3]);
     let index = |numbers: &[i64], shape: &[usize]| Tensor::from_slice(numbers, shape);
     panics_here(
-        "index_select: index 3 (number 1 of 2) does not lie in 0..3, axis -1 of shape [2, 3]; \
-         indices do not count from the end",
+        "index_select: index 3 (number 1 of 2) is out of range 0..3 of axis -1 of shape [2, 3]; \
+         negative indices are not allowed",
         || drop(x.index_select(-1, &index(&[0, 3], &[2]))),
     );
     panics_here(
-        "index_select: index -1 (number 0 of 1) does not lie in 0..2, axis 0 of shape [2, 3]; \
-         indices do not count from the end",
+        "index_select: index -1 (number 0 of 1) is out of range 0..2 of axis 0 of shape [2, 3]; \
+         negative indices are not allowed",
         || drop(x.index_select(0, &index(&[-1], &[1]))),
     );
     panics_here("index_select: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
@@ -171,46 +171,43 @@ fn panics_name_op_shape_and_caller() {
         drop(x.index_add_zeros(0, &index(&[0], &[1]), 3));
     });
     panics_here(
-        "index_add: index 5 (number 1 of 2) does not lie in 0..5, axis 0 of shape [5, 3]; \
-         indices do not count from the end",
+        "index_add: index 5 (number 1 of 2) is out of range 0..5 of axis 0 of shape [5, 3]; \
+         negative indices are not allowed",
         || drop(x.index_add_zeros(0, &index(&[0, 5], &[2]), 5)),
     );
     panics_here("index_add: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
         drop(x.index_add_zeros(2, &index(&[0], &[1]), 1));
     });
     panics_here(
-        "gather: an index of shape [3, 1] does not fit shape [2, 3]: \
-         it needs as many axes, none but axis 1 longer",
+        "gather: an index of shape [3, 1] does not fit shape [2, 3]: it must have as many axes, and only axis 1 may be longer",
         || drop(x.gather(1, &index(&[0, 0, 0], &[3, 1]))),
     );
     panics_here(
-        "gather: index 7 (number 0 of 1) does not lie in 0..3, axis 1 of shape [2, 3]; \
-         indices do not count from the end",
+        "gather: index 7 (number 0 of 1) is out of range 0..3 of axis 1 of shape [2, 3]; \
+         negative indices are not allowed",
         || drop(x.gather(1, &index(&[7], &[1, 1]))),
     );
     panics_here("gather: axis 0 of a scalar: it has no axes", || {
         drop(Tensor::scalar(1.0).gather(0, &index(&[0], &[])));
     });
     panics_here(
-        "scatter_add: an index of shape [1] does not fit shape [2, 3]: \
-         it needs as many axes, none but axis 0 longer",
+        "scatter_add: an index of shape [1] does not fit shape [2, 3]: it must have as many axes, and only axis 0 may be longer",
         || drop(x.scatter_add(0, &index(&[0], &[1]), &x)),
     );
     panics_here(
-        "scatter_add: an index of shape [4, 1] asks for more than there is in the source of shape [2, 3]: \
-         it needs as many axes, none longer",
+        "scatter_add: an index of shape [4, 1] does not fit the source of shape [2, 3]: it must have as many axes, none of them longer",
         || drop(x.scatter_add(0, &index(&[0; 4], &[4, 1]), &x)),
     );
     panics_here(
-        "scatter_add: index -2 (number 0 of 1) does not lie in 0..2, axis 0 of shape [2, 3]; \
-         indices do not count from the end",
+        "scatter_add: index -2 (number 0 of 1) is out of range 0..2 of axis 0 of shape [2, 3]; \
+         negative indices are not allowed",
         || drop(x.scatter_add(0, &index(&[-2], &[1, 1]), &x)),
     );
     panics_here("scatter_add: axis 4 of a tensor of shape [2, 3]: it has axes -2..2", || {
         drop(x.scatter_add_zeros(4, &index(&[0], &[1, 1]), &[2, 3]));
     });
     panics_here(
-        "unslice: 3 indices from 0 in steps of 2 do not lie apart within axis 1 of size 4 (shape [2, 3])",
+        "unslice: 3 indices from 0 in steps of 2 must be distinct and lie within axis 1 of size 4 (shape [2, 3])",
         || drop(x.unslice(1, 0, 2, 4)),
     );
     panics_here("unslice: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
@@ -225,7 +222,7 @@ fn panics_name_op_shape_and_caller() {
     );
     panics_here(
         "where_: shapes [2] and [2, 3] do not broadcast: axis -1 has 2 and 3 \
-         (to align with axis 0, reshape to [2, 1]); the first is that of the condition",
+         (to align with axis 0, reshape to [2, 1]); the first shape is that of the condition",
         || {
             drop(Tensor::where_(&Tensor::ones_of(&[2]), &x, &x));
         },

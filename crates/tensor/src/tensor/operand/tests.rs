@@ -127,7 +127,7 @@ fn choices_between_numbers() {
         drop(Tensor::where_(&which, &Tensor::from([1u8]), 256));
     });
     panics("pad: 2 does not fit bool", || drop(flags.pad(&[(0, 1)], 2)));
-    panics("pad: one element wanted as the value, this has shape [2]", || {
+    panics("pad: the value must have one element, it has shape [2]", || {
         drop(x.pad(&[(0, 1)], &x));
     });
     panics("masked_fill: ", || drop(x.masked_fill(&which, &Tensor::from([1i64, 2, 3]))));

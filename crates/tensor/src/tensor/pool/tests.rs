@@ -230,7 +230,7 @@ fn nothing_gives_nothing() {
 fn what_does_not_fit_is_said_at_the_callers_line() {
     let x = Tensor::zeros(&[2, 3, 4, 6]);
     panics_here(
-        "max_pool2d: images [N, C, H, W] or [C, H, W] wanted, got shape [64, 784]; reshape it to [64, C, H, W]?",
+        "max_pool2d: expected images [N, C, H, W] or [C, H, W], got shape [64, 784]; reshape it to [64, C, H, W]?",
         || drop(Tensor::zeros(&[64, 784]).max_pool2d(&Pool::new(2))),
     );
     panics_here(
@@ -243,19 +243,21 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
          most 1 is allowed",
         || drop(x.avg_pool2d(&Pool::new(3).padding([0, 2]))),
     );
-    panics_here("max_pool2d: stride 0 along axis 3 of shape [2, 3, 4, 6]", || {
-        drop(x.max_pool2d(&Pool::new(2).stride([1, 0])));
+    panics_here(
+        "max_pool2d: stride must be at least 1, it is 0 along axis 3 of shape [2, 3, 4, 6]",
+        || {
+            drop(x.max_pool2d(&Pool::new(2).stride([1, 0])));
+        },
+    );
+    panics_here("avg_pool2d: average pooling has no dilation, got dilation [2, 2]", || {
+        drop(x.avg_pool2d(&Pool::new(2).dilation(2)))
     });
     panics_here(
-        "avg_pool2d: the elements of an average lie side by side, this pool has dilation [2, 2]",
-        || drop(x.avg_pool2d(&Pool::new(2).dilation(2))),
-    );
-    panics_here(
-        "adaptive_max_pool2d: axis 1 of shape [2, 0, 6] is empty, a window has nothing to look at",
+        "adaptive_max_pool2d: axis 1 of shape [2, 0, 6] has size 0: a window needs at least one element",
         || drop(Tensor::zeros(&[2, 0, 6]).adaptive_max_pool2d(1)),
     );
     panics_here(
-        "pick2d: index 24 does not lie in 0..24, the last two axes of shape [2, 3, 4, 6] counted as one",
+        "pick2d: index 24 is out of range 0..24 of the last two axes of shape [2, 3, 4, 6], counted as one",
         || drop(x.pick2d(&Tensor::full_of(&[2, 3, 1, 1], 24))),
     );
     // No window with gaps may have all its elements in the padding.
@@ -277,14 +279,16 @@ fn windows_beyond_the_image() {
     assert_eq!(max(Pool::new(2).stride(most).padding(1)), (vec![1.0], vec![0]));
     assert_eq!(max(Pool::new(2).stride(most).padding(1).ceil_mode(true)), (vec![1.0], vec![0]));
     assert_eq!(max(Pool::new(3).stride(most).dilation(half).ceil_mode(true)), (vec![1.0], vec![0]));
-    assert_eq!(max(Pool::new(1 << 40).ceil_mode(true)), (vec![9.0], vec![6]));
-    let mean: f64 = x.avg_pool2d(&Pool::new(1 << 40).ceil_mode(true)).item();
+    assert_eq!(max(Pool::new(most >> 24).ceil_mode(true)), (vec![9.0], vec![6]));
+    let mean: f64 = x.avg_pool2d(&Pool::new(most >> 24).ceil_mode(true)).item();
     assert!((mean - 5.0).abs() < 1e-14, "{mean}");
+    #[cfg(target_pointer_width = "64")]
     panics_here(
         "max_pool2d: axis 1 of shape [1, 3, 3] with padding 9223372036854775807 on both sides is too \
          large: no axis has more than 4294967295 indices",
         || drop(x.max_pool2d(&Pool::new(most).padding(half))),
     );
+    #[cfg(target_pointer_width = "64")]
     panics_here(
         "avg_pool2d: axis 1 of shape [1, 3, 3] with padding 4294967296 on both sides is too large: no \
          axis has more than 4294967295 indices",

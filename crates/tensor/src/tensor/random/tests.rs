@@ -123,18 +123,24 @@ fn masks_are_functions_of_the_counter() {
 #[test]
 fn panics_name_op_shape_and_caller() {
     let mut rng = Philox::new(0);
-    panics_here("uniform: no numbers from 2 to below 1 (shape [3])", || {
+    panics_here("uniform: the bounds must be finite and in order, got 2 and 1 (shape [3])", || {
         drop(Tensor::uniform(&[3], 2.0, 1.0, &mut rng));
     });
     let mut rng = Philox::new(0);
-    panics_here("uniform: no numbers from NaN to below 1 (shape [3])", || {
-        drop(Tensor::<f64>::uniform_of(&[3], f64::NAN, 1.0, &mut rng));
-    });
+    panics_here(
+        "uniform: the bounds must be finite and in order, got NaN and 1 (shape [3])",
+        || {
+            drop(Tensor::<f64>::uniform_of(&[3], f64::NAN, 1.0, &mut rng));
+        },
+    );
     let mut rng = Philox::new(0);
-    panics_here("normal: no distribution has mean 0 and standard deviation -1 (shape [3])", || {
-        drop(Tensor::normal(&[3], 0.0, -1.0, &mut rng));
-    });
-    panics_here("keep_mask: 1.5 is no probability (shape [3])", || {
+    panics_here(
+        "normal: the mean must be finite, and the standard deviation finite and at least 0; got mean 0 and standard deviation -1 (shape [3])",
+        || {
+            drop(Tensor::normal(&[3], 0.0, -1.0, &mut rng));
+        },
+    );
+    panics_here("keep_mask: the probability must lie in 0..=1, got 1.5 (shape [3])", || {
         drop(keep_mask::<f32>(&[3], 0, 0, 1.5));
     });
 }

@@ -493,11 +493,13 @@ fn ranges_of_integers_are_exact() {
         drop(Tensor::<u32>::arange_of(3.0, -2.0, -1.0));
     });
     panics_here(
-        "arange: 0.5 is not a whole number, and the tensor is to hold i64: make one of f64 and \
-         cast it, for example Tensor::<f64>::arange_of(…).cast::<i64>()",
+        "arange: 0.5 is not a whole number, but the elements are i64: make a tensor of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<i64>()",
         || drop(Tensor::<i64>::arange_of(0.0, 2.0, 0.5)),
     );
-    panics_here("arange: no finite number of steps of 1 leads from 0 to inf", || {
-        drop(Tensor::<i64>::arange_of(0.0, f64::INFINITY, 1.0));
-    });
+    panics_here(
+        "arange: steps of 1 do not lead from 0 to inf: the step must not be 0, and all must be finite",
+        || {
+            drop(Tensor::<i64>::arange_of(0.0, f64::INFINITY, 1.0));
+        },
+    );
 }
