@@ -17,7 +17,10 @@
 //! ```
 //!
 //! This package combines the parts of the library. [`prelude`] contains the names that most
-//! programs use.
+//! programs use. The page [How it works, in ten minutes][how] explains tapes, modes, memory and
+//! reproducibility, and defines the terms of this documentation.
+//!
+//! [how]: https://github.com/wengert-rs/wengert/blob/main/docs/how-it-works.md
 //!
 //! | | |
 //! |---|---|
@@ -108,6 +111,11 @@ pub mod prelude;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Runs the programs of the introduction as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/how-it-works.md")]
+struct HowItWorks;
 
 /// Runs the programs of the page on compiler messages as tests.
 #[cfg(doctest)]

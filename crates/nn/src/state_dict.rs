@@ -208,6 +208,7 @@ wengert_tensor::debug_is_display!(LoadError);
 
 /// The differences between a model and a state dict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mismatch {
     /// Names in the model that the state dict does not have.
     pub missing: Vec<String>,

@@ -23,6 +23,7 @@ use wengert_tensor::Shape;
 /// trainable                          22");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Summary {
     /// The type of the model.
     pub kind: String,
@@ -41,6 +42,7 @@ pub struct Summary {
 /// One line of a [`Summary`]: a layer that ran, a named scope, or parameters that belong to
 /// neither.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LayerSummary {
     /// The path: field names joined by dots. It is empty for the model itself.
     pub path: String,

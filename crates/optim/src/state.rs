@@ -23,6 +23,7 @@ const GROUPS: &str = "groups";
 /// The error for a saved state that could not be loaded. It lists all problems.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state does not fit this {optimizer} and its model:{}", Lines(problems))]
+#[non_exhaustive]
 pub struct StateError {
     /// The name of the optimizer that should load the state.
     pub optimizer: &'static str,

@@ -190,6 +190,7 @@ impl TrainError {
 
 /// An example of the data, in a [`TrainError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Example {
     /// The data: training, validation, or the data of an evaluation.
     pub data: String,

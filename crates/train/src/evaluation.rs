@@ -15,6 +15,7 @@ use wengert_tensor::{Float, Tensor};
 
 /// The result of [`evaluate`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The mean loss over all examples.
     pub loss: f64,
@@ -73,6 +74,7 @@ pub fn evaluate(model: &dyn Layer, data: &dyn Batches) -> Evaluation {
 
 /// The result of [`measure`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Measured {
     /// The mean loss over all examples.
     pub loss: f64,

@@ -33,6 +33,7 @@ pub fn gradcheck<T: Float>(
 
 /// A derivative that differs from the finite difference.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct GradcheckError {
     /// The name of the checked function, if it was [named](Gradcheck::named).
     pub name: String,

@@ -60,6 +60,7 @@ const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 /// A test that an operation fails.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[error("{}{test}: {message}", if name.is_empty() { String::new() } else { format!("{name}: ") })]
+#[non_exhaustive]
 pub struct OpError {
     /// The operation's name.
     pub name: String,

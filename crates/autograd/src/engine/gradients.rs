@@ -329,6 +329,7 @@ impl<T: Float> Gradients<T> {
     "the gradients of {} parameters and {watched} watched variables hold numbers that are not finite",
     params.len()
 )]
+#[non_exhaustive]
 pub struct NotFinite {
     /// The parameters with such a gradient, each once.
     pub params: Vec<ParamId>,

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use wengert_tensor::{Float, Tensor};
 
 /// Describes the cotangent that a hook is called with.
+#[non_exhaustive]
 pub struct HookSite<'t, T: Float = f32> {
     /// The variable to which the cotangent belongs.
     pub variable: Var<'t, T>,

@@ -9,6 +9,7 @@ use wengert_tensor::Float;
 /// panic with its text.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
+#[non_exhaustive]
 pub struct ShapeError {
     /// The scopes around the operation, joined by dots: the place in the model.
     pub path: String,

@@ -60,6 +60,7 @@ pub(crate) enum RunKind {
 /// [`param`](Tape::param)), compute with the [`Var`]s, and ask for gradients. A tape serves one step:
 /// after parameters have changed, make a new one. A new tape is cheap, because it reuses the memory of a
 /// dropped tape.
+/// [How it works](https://github.com/wengert-rs/wengert/blob/main/docs/how-it-works.md) explains the terms.
 ///
 /// | | history | layers behave as in | for |
 /// |---|---|---|---|

@@ -25,6 +25,7 @@ pub enum Anomalies {
 /// A NaN or an infinity, and its origin. [`Tape::anomaly`] returns it. Its `Display` is the message of
 /// the panic.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Anomaly {
     /// The operation that computed it: the name of a method such as `div`, or of a custom operation. For
     /// a given value: `constant`, `watch`, `param` or `buffer`. In the backward pass: the forward
@@ -72,6 +73,7 @@ pub enum AnomalyPlace {
 
 /// A summary of the elements of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ValueSummary {
     /// The sizes of the axes.
     pub shape: Shape,

@@ -28,6 +28,7 @@ pub enum Remark {
 
 /// The gradient of one parameter in a [`GradientReport`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GradientRow {
     /// The path of the parameter.
     pub name: String,
@@ -48,6 +49,7 @@ pub struct GradientRow {
 /// The gradients of a model's parameters in a table. [`Gradients::report`] returns it, and its `Display`
 /// prints it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GradientReport {
     /// One row for each parameter, in the order of the model.
     pub rows: Vec<GradientRow>,

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The error of a file that could not be read or written.
 #[derive(thiserror::Error)]
 #[error("{}: {problem}", path.display())]
+#[non_exhaustive]
 pub struct FileError {
     /// The path of the file.
     pub path: PathBuf,

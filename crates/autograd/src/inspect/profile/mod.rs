@@ -25,6 +25,7 @@ pub struct Profile {
 
 /// An executed kernel.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ProfileRow {
     /// The nodes that the kernel computed, in ascending order. There are several if pointwise operations
     /// were fused, or if the operation has several outputs. There is none if the kernel [added
@@ -56,6 +57,7 @@ pub struct ProfileRow {
 
 /// The forward node to which a kernel of the backward pass is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Charged {
     /// The id of the node.
     pub node: usize,
@@ -65,6 +67,7 @@ pub struct Charged {
 
 /// The total cost of some kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
     /// The number of kernels.
     pub calls: usize,
@@ -78,6 +81,7 @@ pub struct Cost {
 
 /// A line of [`Profile::by_op`] or [`Profile::by_scope`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ProfileLine {
     /// The operation or scope. Fused operations are joined by spaces, in program order.
     pub name: String,

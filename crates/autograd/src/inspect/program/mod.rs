@@ -46,6 +46,7 @@ pub struct Graph {
 
 /// A node of a [`Graph`]: a value, and the operation that computes it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GraphNode {
     /// The name of the operation: the name of the method if there is one, such as `matmul`.
     pub op: String,
@@ -84,6 +85,7 @@ pub struct GraphNode {
 
 /// The type of the elements of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NodeKind {
     /// Numbers of the tape's type.
     Number,
@@ -95,6 +97,7 @@ pub enum NodeKind {
 
 /// The origin of a node's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
     /// Given and not differentiated: [`Tape::constant`], [`Tape::index`].
     Constant,
@@ -113,6 +116,7 @@ pub enum Source {
 
 /// Whether a node's value is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ValueState {
     /// The value is stored.
     Computed,
@@ -127,6 +131,7 @@ pub enum ValueState {
 
 /// A scope of a [`Graph`]: a module that was entered, or a name of [`Tape::scope`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct GraphScope {
     /// The path of the scope, such as `blocks.3.fc1`.
     pub path: String,
