@@ -775,7 +775,6 @@ fn random_like<T: Float>(x: &Tensor<T>, rng: &mut Philox) -> Tensor<T> {
 mod tests {
     use super::*;
     use crate::rules::{Call, Cotangents, CustomOp, Outputs};
-    use smallvec::smallvec;
     use std::sync::Arc;
     use wengert_tensor::Shape;
 
@@ -790,16 +789,16 @@ mod tests {
             "scaled"
         }
         fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-            Ok(smallvec![x[0]])
+            Ok([x[0]].into())
         }
         fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
-            smallvec![x[0].tanh()]
+            [x[0].tanh()].into()
         }
         fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
             let y = c.y(0);
             // The value is right for every `inner`, the derivative only for `inner` = 1.
             let y = self.inner * y + (1.0 - self.inner) * y.detach();
-            smallvec![Some(self.factor * c.gy() * (1.0 - y * y))]
+            [Some(self.factor * c.gy() * (1.0 - y * y))].into()
         }
     }
 
@@ -999,15 +998,15 @@ mod tests {
             "one_wrong"
         }
         fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-            Ok(smallvec![x[0]])
+            Ok([x[0]].into())
         }
         fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
-            smallvec![x[0].sin()]
+            [x[0].sin()].into()
         }
         fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
             let off = |i| T::of(if i == self.0 { self.1 } else { 1.0 });
             let factor = Tensor::from_fn(&c.x_shape(0), off);
-            smallvec![Some(c.gy() * c.x(0).cos() * c.tape().constant(factor))]
+            [Some(c.gy() * c.x(0).cos() * c.tape().constant(factor))].into()
         }
     }
 

@@ -19,19 +19,19 @@
 //!         "roots"
 //!     }
 //!     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-//!         Ok([x[0], x[0]].into_iter().collect())
+//!         Ok([x[0], x[0]].into())
 //!     }
 //!     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
 //!         let root = x[0].sqrt();
 //!         let inverse = root.recip();
-//!         [root, inverse].into_iter().collect()
+//!         [root, inverse].into()
 //!     }
 //!     // y₀ = x^½, y₁ = x^(-½): ∂y₀/∂x = y₁/2, ∂y₁/∂x = -y₁³/2. A missing cotangent is 0.
 //!     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
 //!         let by_root = c.gy_of(0).map(|g| 0.5 * g * c.y(1));
 //!         let by_inverse = c.gy_of(1).map(|g| -0.5 * g * c.y(1).powi(3));
 //!         let sum = by_root.into_iter().chain(by_inverse).reduce(|a, b| a + b);
-//!         [sum].into_iter().collect()
+//!         [sum].into()
 //!     }
 //!     // The rule reads only the second output: the input and the root may be dropped.
 //!     fn reads(&self, _: usize) -> Reads {
@@ -123,6 +123,9 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         f(&watched(&Tape::eval(), inputs)).iter().map(bits).collect()
     };
     let first = results();
+    if first.is_empty() {
+        return Err(named(no_results(Test::Derivatives)));
+    }
     let sizes: Vec<usize> = first.iter().map(Vec::len).collect();
     if let Some(i) = first.into_iter().zip(results()).position(|(a, b)| a != b) {
         let message = format!("result {i} has other numbers each time: a pure function is wanted");
@@ -157,6 +160,11 @@ fn error_in(test: Test, message: String) -> OpError {
     OpError { name: String::new(), test, message }
 }
 
+/// The error of an operation without results: there is nothing to differentiate.
+fn no_results(test: Test) -> OpError {
+    error_in(test, "the function returned no results: return at least one variable".into())
+}
+
 /// Returns a tensor of random numbers whose elements are taken from these intervals in turn. Use
 /// intervals on both sides of a kink.
 ///
@@ -165,7 +173,12 @@ fn error_in(test: Test, message: String) -> OpError {
 /// let x = spread(&[4], &[(-2.0, -1.0), (1.0, 2.0)], 0);
 /// assert!(x.to_vec().iter().enumerate().all(|(i, x)| (i % 2 == 1) == (*x > 0.0)));
 /// ```
+///
+/// # Panics
+/// If there are no intervals.
+#[track_caller]
 pub fn spread(shape: &[usize], intervals: &[(f64, f64)], seed: u64) -> Tensor<f64> {
+    assert!(!intervals.is_empty(), "spread: expected at least one interval (low, high), got none");
     let mut rng = Philox::new(seed);
     Tensor::from_fn(shape, |i| {
         let (low, high) = intervals[i % intervals.len()];
@@ -213,6 +226,9 @@ pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
 /// If the results for a layout differ from those for contiguous inputs. The error is that of the first
 /// such layout.
 pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
+    if f(&watched(&Tape::eval(), inputs)).is_empty() {
+        return Err(no_results(Test::Layouts));
+    }
     let run = |inputs: &[Tensor<f64>], policy| {
         let tape = Tape::eval().with_policy(policy);
         let x = watched(&tape, inputs);
@@ -256,6 +272,9 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
         let tape = Tape::eval().with_policy(policy);
         let x = watched(&tape, inputs);
         let y = f(&x);
+        if y.is_empty() {
+            return Err(no_results(Test::Cuts));
+        }
         if let Some(i) = y.iter().position(|y| x.iter().any(|x| x.is(*y))) {
             return fail(format!("result {i} is an input: a variable of its own is wanted"));
         }
@@ -317,6 +336,9 @@ pub fn check_adjoint(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
         };
         let x = watched(&tape, inputs);
         let y = f(&x);
+        if y.is_empty() {
+            return Err(no_results(Test::Adjoint));
+        }
         let u: Vec<_> = y.iter().enumerate().map(|(i, y)| tape.watch(random(y, i))).collect();
         let t: Vec<_> =
             x.iter().enumerate().map(|(i, x)| tape.constant(random(x, 50 + i))).collect();
@@ -384,7 +406,11 @@ pub(crate) fn reads_of_order(
     };
     let x: Vec<_> = inputs.iter().zip(watched).map(put).collect();
     let leaves: Vec<_> = x.iter().copied().filter(|x| x.is_active()).collect();
-    let mut loss = weighted(&f(&x));
+    let y = f(&x);
+    if y.is_empty() {
+        return Err(no_results(Test::Reads).message);
+    }
+    let mut loss = weighted(&y);
     if order == 2 {
         if !loss.is_active() {
             return Ok(());
@@ -443,6 +469,9 @@ impl Tape<f64> {
 /// # Errors
 /// If they differ: the operation has computed something from values while it was recorded.
 pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
+    if f(&watched(&Tape::train(&mut Philox::new(5)), inputs)).is_empty() {
+        return Err(no_results(Test::Replay));
+    }
     let other: Vec<_> = inputs.iter().map(reversed).collect();
     for policy in POLICIES {
         let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
@@ -533,7 +562,7 @@ pub(crate) fn weights(shape: &[usize]) -> Tensor<f64> {
 /// Returns a scalar to which every element contributes differently.
 pub(crate) fn weighted<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
     let sums = y.iter().map(|y| (*y * y.tape().constant(weights(&y.shape()))).sum_all());
-    sums.reduce(|a, b| a + b).expect("an operation has one result at least")
+    sums.reduce(|a, b| a + b).expect("the callers refuse operations without results")
 }
 
 /// Concatenates all results.

@@ -253,9 +253,13 @@ impl<'t, T: Float> Var<'t, T> {
             drop(tape.force(self.id));
         } else {
             if tape.walks.get() > 0 {
+                let (caller, instead) = match tape.in_hook.get() {
+                    true => ("a hook", "grad()"),
+                    false => ("a derivative rule", "grad() or backward_retain()"),
+                };
                 tape.fail(format!(
-                    "{op}: a derivative rule cannot end the history that calls it: use grad() or \
-                     backward_retain() in a rule"
+                    "{op}: {caller} called it, but {op}() ends the history that the running gradient \
+                     computation needs: call {instead} instead"
                 ))
             }
             drop(self.retained_value());
@@ -398,6 +402,12 @@ fn depends_on_nothing(op: &str) -> String {
 impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn check_history(&self, op: &str) {
+        if self.in_hook.get() && !self.recording.get() {
+            self.fail(format!(
+                "{op}: a hook of backward() called it, but backward() records no history: call {op}() \
+                 before backward(), or compute the gradients with hooks().grad()"
+            ))
+        }
         if self.replay_incomplete.get() {
             self.fail(format!(
                 "{op}: a replay was refused halfway, so that some values are new and others missing: \

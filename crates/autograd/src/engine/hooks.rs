@@ -4,6 +4,7 @@ use super::gradients::{Gradients, NotFinite};
 use crate::graph::{ACTIVE, NodeSet, Tape, Var};
 use crate::module::Module;
 use smallvec::SmallVec;
+use std::cell::Cell;
 use wengert_tensor::{Float, Tensor};
 
 /// Describes the cotangent that a hook is called with.
@@ -19,12 +20,12 @@ pub struct HookSite<'t, T: Float = f32> {
     pub result: usize,
 }
 
-type Function<'h, 't, T> =
+type HookFunction<'h, 't, T> =
     Box<dyn for<'a> FnMut(Var<'a, T>, &'a HookSite<'t, T>) -> Option<Var<'a, T>> + 'h>;
 
 struct Hook<'h, 't, T: Float> {
     sites: Vec<HookSite<'t, T>>,
-    function: Function<'h, 't, T>,
+    function: HookFunction<'h, 't, T>,
 }
 
 impl<T: Float> Hook<'_, '_, T> {
@@ -57,7 +58,8 @@ impl<T: Float> Hook<'_, '_, T> {
 /// The argument of a replacing hook is a variable. Under [`grad`](Hooks::grad) the result of the hook
 /// can be differentiated again, also with respect to other variables that the hook uses. Under
 /// [`backward`](Hooks::backward) the argument exists only while the hook runs, and a hook that stores it
-/// does not compile. A hook must not draw random numbers from the tape or start a `backward`.
+/// does not compile. A hook must not draw random numbers from the tape or call `backward`. A hook of
+/// `backward` must not call `grad` either, because `backward` records no history.
 ///
 /// The example shows gradient reversal (Y. Ganin and V. Lempitsky, "Unsupervised domain adaptation by
 /// backpropagation", 2015), and the largest cotangent of a layer:
@@ -280,7 +282,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     }
 
     #[track_caller]
-    fn on(mut self, x: Var<'t, T>, function: Function<'h, 't, T>) -> Self {
+    fn on(mut self, x: Var<'t, T>, function: HookFunction<'h, 't, T>) -> Self {
         self.value.tape.same_tape("hooks", x.tape);
         let site = HookSite { variable: x, scope: String::new(), call: 0, result: 0 };
         self.list.push(Hook { sites: vec![site], function });
@@ -288,7 +290,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     }
 
     #[track_caller]
-    fn on_scope(mut self, path: &str, function: Function<'h, 't, T>) -> Self {
+    fn on_scope(mut self, path: &str, function: HookFunction<'h, 't, T>) -> Self {
         let tape = self.value.tape;
         let runs = tape.scopes.results_of(path);
         if runs.is_empty() {
@@ -360,6 +362,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub(crate) fn call(&mut self, id: u32, g: Var<'t, T>) -> Option<Var<'t, T>> {
         let tape: &'t Tape<T> = self.value.tape;
+        let _running = RunningHook { flag: &tape.in_hook, before: tape.in_hook.replace(true) };
         let mut last = None;
         for Hook { sites, function } in &mut self.list {
             for site in sites.iter().filter(|site| site.variable.id == id) {
@@ -381,6 +384,17 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
             }
         }
         last
+    }
+}
+
+/// Marks that a hook runs, until it is dropped, also by a panic.
+struct RunningHook<'a> {
+    flag: &'a Cell<bool>,
+    before: bool,
+}
+impl Drop for RunningHook<'_> {
+    fn drop(&mut self) {
+        self.flag.set(self.before);
     }
 }
 

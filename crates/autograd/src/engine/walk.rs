@@ -338,6 +338,7 @@ impl<'t, T: Float> Walk<'t, T> {
     /// Calls the rule of a node, if one of its operands needs a cotangent, and distributes the results.
     /// Returns the number of outputs.
     #[inline]
+    #[track_caller]
     fn visit<const OBSERVED: bool>(
         &mut self,
         id: u32,
@@ -387,6 +388,7 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Calls the rule of an operation, and adds its results to the cotangents of the operands.
     #[inline(always)]
+    #[track_caller]
     fn apply<const OBSERVED: bool>(&mut self, op: Op, call: &Call<'_, 't, T>) {
         if self.aim == Aim::Variables {
             self.rule_start = self.tape.len() as u32;
@@ -411,6 +413,7 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Calls the rule of an operation.
     #[inline]
+    #[track_caller]
     fn rule(&mut self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         if !matches!(op, Op::Custom(_)) {
             return rules::vjp(op, call);
@@ -419,7 +422,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let tape = self.tape;
         let first = tape.len() as u32;
         let recorded = tape.recording.replace(true);
-        let cotangents = rules::vjp(op, call);
+        let cotangents = tape.custom_vjp(op, call);
         tape.recording.set(recorded);
         let arena = &mut *tape.arena.borrow_mut();
         match self.aim {

@@ -1,7 +1,7 @@
 //! The arena: the nodes of a tape, their values, and tables for larger payloads.
 
 use super::op::Op;
-use crate::rules::{CustomOp, Part, PoolWindows, Reads};
+use crate::rules::{Custom, Part, PoolWindows, Reads};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
@@ -71,7 +71,7 @@ pub(crate) struct Arena<T: Float> {
     /// The geometries of convolutions, without duplicates.
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
-    pub customs: Vec<Arc<dyn CustomOp<T>>>,
+    pub customs: Vec<Custom<T>>,
     /// The positions of the operands of `Assemble`.
     pub parts: Vec<Arc<[Part]>>,
     /// The nodes that the rules of a walk recorded: first node, end, and the node of the rule.
@@ -153,6 +153,10 @@ impl<T: Float> Arena<T> {
             Op::Whole { place, .. } => Some(place),
             Op::Output(back) => match self.nodes[(id - back) as usize].op {
                 Op::MaxPool(pool) => Some(pool.positions),
+                Op::Custom(place) => {
+                    let custom = &self.customs[place as usize];
+                    back.checked_sub(custom.numbers).map(|at| custom.first_whole + at)
+                }
                 _ => None,
             },
             _ => None,
@@ -381,7 +385,7 @@ impl<T: Float> Arena<T> {
 
     pub fn reads(&self, op: Op, arg: usize) -> Reads {
         match op {
-            Op::Custom(i) => self.customs[i as usize].reads(arg),
+            Op::Custom(i) => self.customs[i as usize].op.reads(arg),
             op => crate::rules::reads(op, arg),
         }
     }

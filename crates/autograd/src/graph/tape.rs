@@ -89,6 +89,8 @@ pub struct Tape<T: Float = f32> {
     pub(crate) recording: Cell<bool>,
     /// The number of running walks and rules of custom operations. A rule may start another walk.
     pub(crate) walks: Cell<u32>,
+    /// Whether a hook runs.
+    pub(crate) in_hook: Cell<bool>,
     /// The key of this run's random numbers. `streams` counts the streams that were taken from it.
     pub(crate) key: Cell<Option<u64>>,
     streams: Cell<u32>,
@@ -173,6 +175,7 @@ impl<T: Float> Tape<T> {
             replay_incomplete: Cell::new(false),
             in_checkpoint: Cell::new(false),
             walks: Cell::new(0),
+            in_hook: Cell::new(false),
             catching: Cell::new(false),
             params: RefCell::default(),
             buffers: RefCell::default(),

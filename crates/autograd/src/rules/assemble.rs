@@ -2,8 +2,9 @@
 //! table from which rows were looked up. Each part is added at its positions. The cost of n parts is
 //! therefore their total size, and not n times the size of the whole value.
 
-use super::call::{Call, Cotangents, Reads};
+use super::call::{Call, Reads};
 use super::index::IndexOp;
+use super::lists::Cotangents;
 use super::view::View;
 use crate::graph::{Index, Op, Tape, Var};
 use smallvec::SmallVec;

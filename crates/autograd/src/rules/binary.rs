@@ -1,7 +1,8 @@
 //! Operations of two operands, and selection. The operands of a node have equal shapes: broadcasting is
 //! a separate operation that the methods here insert, so no rule needs to handle it.
 
-use super::call::{Call, Cotangents, Reads, two};
+use super::call::{Call, Reads};
+use super::lists::{Cotangents, two};
 use crate::graph::{Given, Mask, Op, Operand, Tape, Var};
 use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
 use smallvec::smallvec;
@@ -121,11 +122,11 @@ fn pow_by_power<'t, T: Float>(
 /// Each side gets the gradient where it was selected. The condition gets none.
 pub(super) fn select_vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     let (gy, condition) = (c.gy(), c.x_mask(0));
-    smallvec![
+    Cotangents(smallvec![
         c.wants(0).then(|| c.tape.zeros(&gy.shape())),
         c.wants(1).then(|| condition.not().gate(gy)),
         c.wants(2).then(|| condition.gate(gy)),
-    ]
+    ])
 }
 
 impl<T: Float> Tape<T> {

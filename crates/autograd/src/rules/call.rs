@@ -39,23 +39,6 @@ impl Reads {
     }
 }
 
-/// The cotangents that a rule returns, one per argument; `None` for arguments that are not wanted
-/// ([`Call::wants`]). If a wanted cotangent is zero, return a variable of zeros. An array converts with
-/// `[Some(a), None].into_iter().collect()`.
-pub type Cotangents<'t, T> = SmallVec<[Option<Var<'t, T>>; 2]>;
-
-/// Returns the cotangent of the only argument.
-#[inline]
-pub(crate) fn one<'t, T: Float>(g: Var<'t, T>) -> Cotangents<'t, T> {
-    SmallVec::from_buf_and_len([Some(g), None], 1)
-}
-
-/// Returns the cotangents of two arguments.
-#[inline]
-pub(crate) fn two<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Cotangents<'t, T> {
-    SmallVec::from_buf([a, b])
-}
-
 /// One call of a derivative rule: the operation's inputs, outputs and cotangents as variables.
 ///
 /// From these a rule computes the cotangents of the inputs. The same rule serves first-order gradients,
@@ -92,7 +75,7 @@ impl<'t, T: Float> Call<'_, 't, T> {
         self.wanted[arg]
     }
 
-    /// Returns the cotangent of the only output.
+    /// Returns the cotangent of the only output. Index outputs have no cotangent and do not count.
     ///
     /// # Panics
     /// If the operation has several outputs: use [`gy_of`](Call::gy_of).
@@ -123,7 +106,8 @@ impl<'t, T: Float> Call<'_, 't, T> {
     #[track_caller]
     fn several(&self) -> ! {
         self.tape.fail(format!(
-            "Call::gy: the operation has {} outputs: use gy_of(0), gy_of(1), … in its rule",
+            "Call::gy: the operation has {} outputs, and gy() returns the cotangent of a single one: \
+             call gy_of(0), gy_of(1), … in its rule",
             self.gy.len()
         ))
     }
@@ -132,7 +116,7 @@ impl<'t, T: Float> Call<'_, 't, T> {
     #[track_caller]
     fn missing(&self, what: &str, place: usize, count: usize) -> ! {
         self.tape.fail(format!(
-            "Call: the rule asks for {what} {place}, counted from 0, of an operation with {count}"
+            "Call: the rule requested {what} {place}, but the operation has {count}, counted from 0"
         ))
     }
 
@@ -188,9 +172,24 @@ impl<'t, T: Float> Call<'_, 't, T> {
         Index { tape: self.tape, id: self.parents[arg] }
     }
 
-    /// Returns an output that is an index.
-    pub(crate) fn y_index(&self, output: usize) -> Index<'t, T> {
-        Index { tape: self.tape, id: self.id + output as u32 }
+    /// Returns an [index output](crate::CustomOp::index_shapes) of a custom operation, counted from 0
+    /// among the index outputs.
+    ///
+    /// # Panics
+    /// If the output does not exist.
+    #[track_caller]
+    pub fn y_index(&self, output: usize) -> Index<'t, T> {
+        let numbers = self.gy.len();
+        let count = self.tape.arena.borrow().outputs(self.id) - numbers;
+        if output >= count {
+            self.missing("index output", output, count)
+        }
+        Index { tape: self.tape, id: self.id + (numbers + output) as u32 }
+    }
+
+    /// Returns the second output of a max pool: the positions.
+    pub(crate) fn positions(&self) -> Index<'t, T> {
+        Index { tape: self.tape, id: self.id + 1 }
     }
 
     /// Returns the shape of an input.

@@ -1,7 +1,8 @@
 //! Convolution. It is the trilinear form ⟨conv(x, w), gy⟩ of image, weight and cotangent. The operations
 //! of this family are its three partial derivatives, and the rule of each operation uses the other two.
 
-use super::call::{Call, Cotangents, Reads};
+use super::call::{Call, Reads};
+use super::lists::{Cotangents, two};
 use crate::graph::{Op, Tape, Var, place_in};
 use ConvOp::{Forward, Input, Weight};
 use smallvec::{SmallVec, smallvec};
@@ -47,19 +48,19 @@ impl ConvOp {
             left.tape.apply(Op::Conv(op), &[left, right], c.x_shape(like))
         };
         match self {
-            Forward(place) => smallvec![
+            Forward(place) => Cotangents(smallvec![
                 c.wants(0).then(|| apply(Input(place), g, b, 0)),
                 c.wants(1).then(|| apply(Weight(place), a, g, 1)),
                 (c.arity() > 2 && c.wants(2)).then(|| g.sum(&[0, 2, 3], false)),
-            ],
-            Input(place) => smallvec![
+            ]),
+            Input(place) => two(
                 c.wants(0).then(|| apply(Forward(place), g, b, 0)),
                 c.wants(1).then(|| apply(Weight(place), g, a, 1)),
-            ],
-            Weight(place) => smallvec![
+            ),
+            Weight(place) => two(
                 c.wants(0).then(|| apply(Input(place), b, g, 0)),
                 c.wants(1).then(|| apply(Forward(place), a, g, 1)),
-            ],
+            ),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Custom operations: a forward computation on tensors and a derivative rule on variables.
 
-use super::call::{Call, Cotangents, Reads};
-use crate::graph::{ACTIVE, Op, RETAINED, TINY, Tape, Var};
+use super::call::{Call, Reads};
+use super::lists::{Cotangents, Outputs};
+use crate::graph::{ACTIVE, Index, Op, RELEASED, RETAINED, SAVED, TINY, Tape, Var};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
-
-/// The results of an operation. For one result write `[y].into()`, for several
-/// `[y, z].into_iter().collect()`.
-pub type Outputs<X> = SmallVec<[X; 1]>;
 
 /// A custom operation. An implementation for `T: Float` serves `f32` and `f64`, and can be tested by the
 /// functions of [`testing`](crate::testing), which run in `f64`.
@@ -35,7 +33,7 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 ///     }
 ///     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
 ///         let x = c.x(0);
-///         [Some(3.0 * c.gy() * x * x)].into_iter().collect()
+///         [Some(3.0 * c.gy() * x * x)].into()
 ///     }
 /// }
 ///
@@ -63,8 +61,8 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 ///     }
 ///     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
 ///         match x {
-///             [x, y] if x == y => Ok([*x, *x].into_iter().collect()),
-///             x => Err(format!("two values of one shape wanted, got {x:?}")),
+///             [x, y] if x == y => Ok([*x, *x].into()),
+///             x => Err(format!("expected two values of one shape, got {x:?}")),
 ///         }
 ///     }
 ///     fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
@@ -72,7 +70,7 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 ///         // Functions of the standard library are applied to f64: `to` and `of` convert.
 ///         let angle = |i: usize| T::of(second[i].to().atan2(first[i].to()));
 ///         let radius = (x[0].square() + x[1].square()).sqrt();
-///         [radius, Tensor::from_fn(&x[0].shape(), angle)].into_iter().collect()
+///         [radius, Tensor::from_fn(&x[0].shape(), angle)].into()
 ///     }
 ///     // ∂r/∂x = x/r, ∂r/∂y = y/r, ∂θ/∂x = -y/r², ∂θ/∂y = x/r².
 ///     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
@@ -81,7 +79,7 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 ///         let (by_r, by_angle) = (c.gy_of(0).map(|g| g / r), c.gy_of(1).map(|g| g / r.square()));
 ///         let by_x = sum([by_r.map(|g| g * x), by_angle.map(|g| -g * y)]);
 ///         let by_y = sum([by_r.map(|g| g * y), by_angle.map(|g| g * x)]);
-///         [by_x, by_y].into_iter().collect()
+///         [by_x, by_y].into()
 ///     }
 ///     fn reads(&self, _arg: usize) -> Reads {
 ///         Reads::X0.and(Reads::X1).and(Reads::Y0) // the angle is not read
@@ -91,11 +89,64 @@ pub type Outputs<X> = SmallVec<[X; 1]>;
 /// let [x, y] = [1, 2].map(|seed| spread(&[3, 4], &[(0.5, 2.0), (-2.0, -0.5)], seed));
 /// check_op("polar", &[x, y], |x| x[0].tape().custom(Arc::new(Polar), x).to_vec()).unwrap();
 /// ```
+///
+/// The last example has an output of whole numbers: the sorted vector, and the position of each element
+/// before. Such an output is an [`Index`]. It has no derivative, and the rule reads it with
+/// [`Call::y_index`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Tape};
+/// use wengert_tensor::{Float, Shape, Tensor};
+///
+/// fn positions<T: Float>(x: &Tensor<T>) -> Tensor<i64> {
+///     let x = x.to_vec();
+///     let mut order: Vec<usize> = (0..x.len()).collect();
+///     order.sort_by(|&a, &b| x[a].to().total_cmp(&x[b].to()));
+///     Tensor::from_fn(&[x.len()], |i| order[i] as i64)
+/// }
+///
+/// struct Sort;
+/// impl<T: Float> CustomOp<T> for Sort {
+///     fn name(&self) -> &str {
+///         "sort"
+///     }
+///     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+///         match x {
+///             [x] if x.rank() == 1 => Ok([*x].into()),
+///             x => Err(format!("expected one vector, got {x:?}")),
+///         }
+///     }
+///     fn forward(&self, x: &[Tensor<T>]) -> Outputs<Tensor<T>> {
+///         [x[0].index_select(0, &positions(&x[0]))].into()
+///     }
+///     fn index_shapes(&self, x: &[Shape]) -> Outputs<Shape> {
+///         [x[0]].into()
+///     }
+///     fn forward_with_indices(&self, x: &[Tensor<T>]) -> (Outputs<Tensor<T>>, Outputs<Tensor<i64>>) {
+///         (self.forward(x), [positions(&x[0])].into())
+///     }
+///     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+///         // Each cotangent goes back to the position from which its element came.
+///         [Some(c.tape().zeros(&c.x_shape(0)).scatter_add(0, c.y_index(0), c.gy()))].into()
+///     }
+///     fn reads(&self, _arg: usize) -> Reads {
+///         Reads::Y1 // the index outputs follow the others
+///     }
+/// }
+///
+/// let tape = Tape::new();
+/// let x = tape.watch(Tensor::from([3.0, 1.0, 2.0]));
+/// let (sorted, order) = tape.custom_with_indices(Arc::new(Sort), &[x]);
+/// assert_eq!(order[0].value().to_vec(), [1, 2, 0]);
+/// let loss = (sorted[0] * tape.constant(Tensor::from([10.0, 20.0, 30.0]))).sum_all();
+/// assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [30.0, 10.0, 20.0]);
+/// ```
 pub trait CustomOp<T: Float>: Send + Sync {
     /// Returns the name of the operation, for messages.
     fn name(&self) -> &str;
 
-    /// Returns the shapes of the outputs.
+    /// Returns the shapes of the outputs. At least one is needed.
     ///
     /// # Errors
     /// If the inputs do not fit. Name the shapes and how to fix them.
@@ -106,6 +157,23 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// [`Element::to`](wengert_tensor::Element::to) converts an element of the generic type to `f64`,
     /// and [`of`](wengert_tensor::Element::of) converts back.
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
+
+    /// Returns the shapes of the index outputs: whole numbers without a derivative, such as positions.
+    /// They follow the outputs of [`shapes`](CustomOp::shapes), whose result has accepted the inputs.
+    /// Default: none.
+    fn index_shapes(&self, _inputs: &[Shape]) -> Outputs<Shape> {
+        [].into()
+    }
+
+    /// Computes the outputs together with the index outputs. Called instead of
+    /// [`forward`](CustomOp::forward) when an index output is needed. An operation with index outputs
+    /// must implement it.
+    fn forward_with_indices(
+        &self,
+        inputs: &[Tensor<T>],
+    ) -> (Outputs<Tensor<T>>, Outputs<Tensor<i64>>) {
+        (self.forward(inputs), [].into())
+    }
 
     /// Computes the cotangents of the wanted inputs from variables. This must be a pure function; each
     /// derivative that passes the operation calls it once. It may call [`grad`](Var::grad) and read
@@ -122,6 +190,23 @@ pub trait CustomOp<T: Float>: Send + Sync {
     }
 }
 
+/// A custom operation that was applied: an entry in the tape's table.
+pub(crate) struct Custom<T: Float> {
+    pub op: Arc<dyn CustomOp<T>>,
+    /// The number of outputs that are not indices. The index outputs follow them.
+    pub numbers: u32,
+    /// The place of the first index output in the column of integers.
+    pub first_whole: u32,
+    /// The line that applied the operation, for messages.
+    applied_at: &'static Location<'static>,
+}
+
+impl<T: Float> Clone for Custom<T> {
+    fn clone(&self) -> Self {
+        Custom { op: self.op.clone(), ..*self }
+    }
+}
+
 /// Counts a running rule among the walks until it is dropped, also by a panic.
 struct Running<'a>(&'a Cell<u32>);
 impl Drop for Running<'_> {
@@ -131,29 +216,127 @@ impl Drop for Running<'_> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Applies a custom operation and returns its outputs.
+    /// Applies a custom operation and returns its outputs, without index outputs.
     ///
     /// # Panics
-    /// If the operation's shape rule refuses the inputs, or the inputs are on different tapes.
+    /// If the operation's shape rule refuses the inputs, the inputs are on different tapes, or the
+    /// results of the operation do not have the declared shapes.
     #[track_caller]
     pub fn custom<'t>(&'t self, op: Arc<dyn CustomOp<T>>, x: &[Var<'t, T>]) -> Outputs<Var<'t, T>> {
+        self.custom_with_indices(op, x).0
+    }
+
+    /// Applies a custom operation and returns its outputs and its
+    /// [index outputs](CustomOp::index_shapes).
+    ///
+    /// # Panics
+    /// Under the conditions of [`custom`](Tape::custom).
+    #[track_caller]
+    pub fn custom_with_indices<'t>(
+        &'t self,
+        op: Arc<dyn CustomOp<T>>,
+        x: &[Var<'t, T>],
+    ) -> (Outputs<Var<'t, T>>, Outputs<Index<'t, T>>) {
         for v in x {
             self.same_tape(op.name(), v.tape);
         }
         let inputs: SmallVec<[Shape; 4]> = x.iter().map(|v| v.shape()).collect();
-        let shapes = match op.shapes(&inputs) {
-            Ok(shapes) if shapes.is_empty() => {
-                self.fail(format!("{}: an op has one output at least", op.name()))
-            }
-            Ok(shapes) => shapes,
+        let mut shapes = match op.shapes(&inputs) {
+            Ok(shapes) if shapes.is_empty() => self.fail(format!(
+                "{}: `shapes` returned no outputs: an operation needs at least one output that is not \
+                 an index",
+                op.name()
+            )),
+            Ok(shapes) => shapes.0,
             Err(why) => self.fail(format!("{}: {why}", op.name())),
         };
+        let numbers = shapes.len() as u32;
+        shapes.extend(op.index_shapes(&inputs));
+        let (all, applied_at) = (shapes.len() as u32, Location::caller());
         let place = {
-            let customs = &mut self.arena.borrow_mut().customs;
-            customs.push(op);
-            customs.len() as u32 - 1
+            let arena = &mut *self.arena.borrow_mut();
+            let first_whole = arena.wholes.len() as u32;
+            arena.wholes.extend((numbers..all).map(|_| None));
+            arena.customs.push(Custom { op, numbers, first_whole, applied_at });
+            arena.customs.len() as u32 - 1
         };
-        self.apply_outputs(Op::Custom(place), x, &shapes)
+        let first = self.apply_outputs(Op::Custom(place), x, &shapes, numbers);
+        let outputs = (first..first + numbers).map(|id| Var { tape: self, id });
+        let indices = (first + numbers..first + all).map(|id| Index { tape: self, id });
+        (outputs.collect(), indices.collect())
+    }
+
+    /// Computes the outputs of a custom operation whose first output is the node `first`, and stores its
+    /// index outputs if one of them is needed. The requested node is `id`.
+    #[track_caller]
+    pub(crate) fn run_custom(
+        &self,
+        place: u32,
+        first: u32,
+        id: u32,
+        x: &[Tensor<T>],
+    ) -> SmallVec<[Tensor<T>; 1]> {
+        let custom = self.custom_at(place);
+        let (declared, indices): (SmallVec<[Shape; 4]>, _) = {
+            let arena = self.arena.borrow();
+            let ids = first..first + arena.outputs(first) as u32;
+            let indices = first + custom.numbers..ids.end;
+            (ids.map(|id| *arena.shape(id)).collect(), indices)
+        };
+        let wanted = {
+            let arena = self.arena.borrow();
+            let needed = |index: u32| {
+                let node = &arena.nodes[index as usize];
+                index == id || node.has(SAVED | RETAINED) || node.readers > 0
+            };
+            indices.clone().any(needed)
+        };
+        let (declared, of_indices) = declared.split_at(custom.numbers as usize);
+        let (values, wholes) = if wanted {
+            custom.op.forward_with_indices(x)
+        } else {
+            (custom.op.forward(x), [].into())
+        };
+        let shapes: Outputs<Shape> = values.iter().map(Tensor::shape).collect();
+        self.check_outputs(
+            &custom,
+            if wanted { "forward_with_indices" } else { "forward" },
+            "shapes",
+            [&shapes, declared],
+        );
+        if wanted {
+            let shapes: Outputs<Shape> = wholes.iter().map(Tensor::shape).collect();
+            self.check_outputs(
+                &custom,
+                "forward_with_indices",
+                "index_shapes",
+                [&shapes, of_indices],
+            );
+            let arena = &mut *self.arena.borrow_mut();
+            for (i, whole) in wholes.into_iter().enumerate() {
+                arena.wholes[custom.first_whole as usize + i] = Some(whole);
+                arena.nodes[indices.start as usize + i].flags &= !RELEASED;
+            }
+        }
+        values.0
+    }
+
+    /// Checks the result of a custom kernel: one tensor per declared output, with its shape.
+    #[track_caller]
+    fn check_outputs(
+        &self,
+        custom: &Custom<T>,
+        computed_by: &str,
+        declared_by: &str,
+        [given, declared]: [&[Shape]; 2],
+    ) {
+        if declared != given {
+            self.fail(format!(
+                "{}: `{computed_by}` returned tensors of shapes {given:?}, but `{declared_by}` declared \
+                 {declared:?}: the two must agree",
+                custom.op.name()
+            ))
+        }
     }
 
     /// Calls the rule of a custom operation. The rule may call `grad` on values that it computes from
@@ -162,33 +345,37 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn custom_vjp<'t>(&'t self, op: Op, call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let Op::Custom(place) = op else { unreachable!("a user's operation") };
-        let rule = self.arena.borrow().customs[place as usize].clone();
+        let custom = self.custom_at(place);
         let alias =
             |g: &Option<Var<'t, T>>| g.map(|g| Var { tape: self, id: self.alias(g.id, true) });
-        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = call.gy.iter().map(alias).collect();
+        // Index outputs have no cotangents.
+        let gy = &call.gy[..custom.numbers as usize];
+        let gy: SmallVec<[Option<Var<'t, T>>; 4]> = gy.iter().map(alias).collect();
         self.walks.set(self.walks.get() + 1);
         let _running = Running(&self.walks);
         let inputs = RefCell::new(SmallVec::from_elem(None, call.parents.len()));
-        let cotangents = rule.vjp(&Call { gy: &gy, inputs: Some(&inputs), ..*call });
-        self.check_cotangents(op, call.parents, call.wanted, &cotangents);
+        let cotangents = custom.op.vjp(&Call { gy: &gy, inputs: Some(&inputs), ..*call });
+        self.check_cotangents(&custom, call.parents, call.wanted, &cotangents);
         cotangents
     }
 
     /// Checks the result of a custom rule: a cotangent for each wanted input, with its shape and on this
     /// tape.
-    pub(crate) fn check_cotangents(
+    #[track_caller]
+    fn check_cotangents(
         &self,
-        op: Op,
+        custom: &Custom<T>,
         parents: &[u32],
         wanted: &[bool],
         cotangents: &[Option<Var<'_, T>>],
     ) {
+        let (name, applied_at) = (custom.op.name(), custom.applied_at);
         if cotangents.len() > parents.len() {
             self.fail(format!(
-                "{}: its rule must return a cotangent for each of its {} inputs, it returned {}",
-                self.custom_name(op),
+                "{name}: `vjp` returned {} cotangents for {} inputs: return one for each input (the \
+                 operation was applied at {applied_at})",
+                cotangents.len(),
                 parents.len(),
-                cotangents.len()
             ))
         }
         for (arg, &p) in parents.iter().enumerate().filter(|&(arg, _)| wanted[arg]) {
@@ -196,49 +383,34 @@ impl<T: Float> Tape<T> {
             let given = cotangents.get(arg).copied().flatten();
             if let Some(given) = given {
                 // A variable of another tape has a node number that is invalid here.
-                self.same_tape(&self.custom_name(op), given.tape);
+                self.same_tape(name, given.tape);
             }
             let given = given.map(Var::shape);
             if given != Some(wanted) {
-                let given = given.map_or("none".into(), |shape| format!("one of shape {shape}"));
+                let given = given
+                    .map_or("no cotangent".into(), |shape| format!("a cotangent of shape {shape}"));
                 self.fail(format!(
-                    "{}: its rule must return a cotangent of shape {wanted} for input {arg}, it returned {given}",
-                    self.custom_name(op)
+                    "{name}: `vjp` returned {given} for input {arg} of shape {wanted}: return one of \
+                     that shape (the operation was applied at {applied_at})"
                 ))
             }
         }
     }
 
-    /// Checks the result of a custom kernel: one tensor per declared output, with its shape.
-    pub(crate) fn check_outputs(&self, op: Op, first: u32, values: &[Tensor<T>]) {
-        let declared: Outputs<Shape> = {
-            let arena = self.arena.borrow();
-            (first..first + arena.outputs(first) as u32).map(|id| *arena.shape(id)).collect()
-        };
-        let given: Outputs<Shape> = values.iter().map(Tensor::shape).collect();
-        if declared != given {
-            self.fail(format!(
-                "{}: forward returned shapes {given:?}, its shape rule promised {declared:?}",
-                self.custom_name(op)
-            ))
-        }
+    fn custom_at(&self, place: u32) -> Custom<T> {
+        self.arena.borrow().customs[place as usize].clone()
     }
 
-    fn custom_name(&self, op: Op) -> String {
-        match op {
-            Op::Custom(i) => self.arena.borrow().customs[i as usize].name().to_string(),
-            op => format!("{op:?}"),
-        }
-    }
-
-    /// Records a node for each output, one after the other.
+    /// Records a node for each output, one after the other, and returns the first. The outputs after the
+    /// first `numbers` are integers.
     #[track_caller]
     pub(crate) fn apply_outputs<'t>(
         &'t self,
         op: Op,
         x: &[Var<'t, T>],
         shapes: &[Shape],
-    ) -> Outputs<Var<'t, T>> {
+        numbers: u32,
+    ) -> u32 {
         let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
         let first = self.record(op, &parents, shapes[0]);
         {
@@ -248,8 +420,8 @@ impl<T: Float> Tape<T> {
                 arena.shapes.push(shape);
                 let shape = arena.shapes.len() as u32 - 1;
                 let tiny = arena.shapes[shape as usize].numel() <= TINY;
-                // Positions are integers: they are not differentiated, and computed only on demand.
-                let whole = matches!(op, Op::MaxPool(_));
+                // Integers are not differentiated, and computed only on demand.
+                let whole = i >= numbers as usize;
                 let own = if whole { 0 } else { active | if tiny { RETAINED } else { 0 } };
                 arena.push(Op::Output(i as u32), &[first], shape, own, None);
             }
@@ -261,6 +433,6 @@ impl<T: Float> Tape<T> {
             self.note(first + shapes.len() as u32 - 1);
         }
         self.compute_or_defer(first);
-        (0..shapes.len() as u32).map(|i| Var { tape: self, id: first + i }).collect()
+        first
     }
 }

@@ -2,10 +2,10 @@
 //! transposed copy. If an operand is the transpose of another variable, its gradient is also stored
 //! transposed, so that the gradient of that variable is contiguous.
 
-use super::call::{Call, Cotangents, Reads};
+use super::call::{Call, Reads};
+use super::lists::{Cotangents, two};
 use super::view::View;
 use crate::graph::{Op, Var};
-use smallvec::smallvec;
 use wengert_tensor::{Float, Tensor, shapes};
 
 /// Both operands have at least two axes, and their batch axes are equal.
@@ -33,18 +33,22 @@ impl MatMul {
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
         let MatMul { ta, tb, .. } = self;
-        smallvec![
-            c.wants(0).then(|| if ta {
-                b.product(gy, tb, true, a.is_transpose())
-            } else {
-                gy.product(b, false, !tb, a.is_transpose())
+        two(
+            c.wants(0).then(|| {
+                if ta {
+                    b.product(gy, tb, true, a.is_transpose())
+                } else {
+                    gy.product(b, false, !tb, a.is_transpose())
+                }
             }),
-            c.wants(1).then(|| if tb {
-                gy.product(a, true, ta, b.is_transpose())
-            } else {
-                a.product(gy, !ta, false, b.is_transpose())
+            c.wants(1).then(|| {
+                if tb {
+                    gy.product(a, true, ta, b.is_transpose())
+                } else {
+                    a.product(gy, !ta, false, b.is_transpose())
+                }
             }),
-        ]
+        )
     }
 }
 

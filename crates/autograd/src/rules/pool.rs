@@ -45,7 +45,7 @@ impl MaxPool {
     }
 
     pub fn vjp<'t, T: Float>(c: &Call<'_, 't, T>) -> Var<'t, T> {
-        c.gy().indexed(Unpool, c.y_index(1), c.x_shape(0))
+        c.gy().indexed(Unpool, c.positions(), c.x_shape(0))
     }
 
     /// Returns the tangent of the maxima: the tangent of the operand at their positions.
@@ -119,8 +119,8 @@ impl<'t, T: Float> Var<'t, T> {
             let windows = place_in(&mut arena.pools, windows);
             MaxPool { windows, positions: arena.wholes.len() as u32 - 1 }
         };
-        let outputs = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape]);
-        (outputs[0], Index { tape: self.tape, id: outputs[1].id })
+        let id = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape], 1);
+        (Var { tape: self.tape, id }, Index { tape: self.tape, id: id + 1 })
     }
 
     /// Returns images of zeros of this size, with each element added at its position. With the indices

@@ -2,9 +2,10 @@
 //! read only shapes. The family is closed under vjp, except that the adjoint of a broadcast is a sum:
 //! slice ↔ unslice, concat ↔ slice.
 
-use super::call::{Call, Cotangents};
+use super::call::Call;
+use super::lists::{Cotangents, one};
 use crate::graph::{Given, Op, Operand, Var};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
 /// The shape of the node is the target shape.
@@ -80,14 +81,14 @@ impl View {
 
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let (gy, shape) = (c.gy(), c.x_shape(0));
-        let one = |view| smallvec![Some(gy.view(view, shape))];
+        let viewed = |view| one(gy.view(view, shape));
         match self {
-            View::BroadcastTo => smallvec![Some(gy.sum_shape(shape))],
-            View::Reshape if gy.shape() == shape => smallvec![Some(gy)],
-            View::Reshape => one(View::Reshape),
-            View::Permute(order) => one(View::Permute(order.inverse(shape.rank()))),
-            View::Slice { axis, start, step } => one(View::Unslice { axis, start, step }),
-            View::Unslice { axis, start, step } => one(View::Slice { axis, start, step }),
+            View::BroadcastTo => one(gy.sum_shape(shape)),
+            View::Reshape if gy.shape() == shape => one(gy),
+            View::Reshape => viewed(View::Reshape),
+            View::Permute(order) => viewed(View::Permute(order.inverse(shape.rank()))),
+            View::Slice { axis, start, step } => viewed(View::Unslice { axis, start, step }),
+            View::Unslice { axis, start, step } => viewed(View::Slice { axis, start, step }),
             View::Concat { axis } => {
                 let mut start = 0;
                 let part = |arg: usize| {

@@ -173,7 +173,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
         let tape = self.tape;
         let outputs = {
             let arena = tape.arena.borrow();
-            if let Op::Custom(_) = op { arena.outputs(id) as u32 } else { 1 }
+            if let Op::Custom(place) = op { arena.customs[place as usize].numbers } else { 1 }
         };
         let u: SmallVec<[Var<'t, T>; 4]> = (id..id + outputs)
             .map(|output| {
@@ -184,7 +184,10 @@ impl<'t, T: Float> Pushforward<'t, T> {
         let wanted: SmallVec<[bool; 4]> = of.iter().map(Option::is_some).collect();
         let gy: SmallVec<[Option<Var<'t, T>>; 4]> = u.iter().copied().map(Some).collect();
         let call = Call { tape, id, parents, wanted: &wanted, gy: &gy, inputs: None };
-        let cotangents = rules::vjp(op, &call);
+        let cotangents = match op {
+            Op::Custom(_) => tape.custom_vjp(op, &call),
+            op => rules::vjp(op, &call),
+        };
         let moving = cotangents.iter().zip(of).filter_map(|(g, t)| Some((*g)? * (*t)?));
         let product = moving.map(Var::sum_all).reduce(|a, b| a + b);
         if let Some(product) = product.filter(|product| product.is_active()) {

@@ -2,7 +2,6 @@
 #![allow(clippy::items_after_statements)] // helpers stand beside what they help
 
 use crate::common::panics;
-use smallvec::smallvec;
 use std::sync::Arc;
 use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Param, Policy, Tape, Var};
 use wengert_tensor::{Philox, Pool, Shape, Tensor};
@@ -27,15 +26,15 @@ impl CustomOp<f64> for SinCos {
         "sin_cos"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok(smallvec![x[0], x[0]])
+        Ok([x[0], x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
-        smallvec![x[0].sin(), x[0].cos()]
+        [x[0].sin(), x[0].cos()].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let by_sin = c.gy_of(0).map(|g| g * c.y(1));
         let by_cos = c.gy_of(1).map(|g| -g * c.y(0));
-        smallvec![by_sin.into_iter().chain(by_cos).reduce(|a, b| a + b)]
+        [by_sin.into_iter().chain(by_cos).reduce(|a, b| a + b)].into()
     }
 }
 
@@ -430,4 +429,46 @@ fn hooks_inside_of_a_checkpoint() {
             near(a, &b);
         }
     }
+}
+
+/// A hook cannot compute further gradients inside `backward`. Inside `grad` it can, without ending the
+/// history.
+#[test]
+fn gradients_inside_of_a_hook() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::from([1.0, 2.0]));
+    let y = x.square();
+    let (loss, other) = (y.sum_all(), (x * x * x).sum_all());
+    let reason = "a hook of backward() called it, but backward() records no history";
+    panics!(
+        loss.hooks().replace(y, |g, _| other.grad(&[x])[0] * g.item()).backward_retain(),
+        "grad: ",
+        reason
+    );
+    panics!(
+        loss.hooks().see(y, |_, _| drop(x.square().sum_all().grad(&[x]))).backward_retain(),
+        "grad: ",
+        reason
+    );
+    panics!(
+        loss.hooks().see(y, |_, _| drop(other.backward())).backward_retain(),
+        "backward: ",
+        reason
+    );
+    panics!(
+        loss.hooks().see(y, |_, _| drop(other.backward_retain())).backward_retain(),
+        "backward_retain: ",
+        reason
+    );
+    panics!(
+        loss.hooks().see(y, |_, _| drop(other.backward())).grad(&[x]),
+        "backward: a hook called it, but backward() ends the history",
+        "call grad() instead"
+    );
+    // Inside `grad`: 3·x² instead of the cotangent 1, times 2·x.
+    let slope = loss.hooks().replace(y, |_, _| other.grad(&[x])[0]).grad(&[x])[0];
+    assert_eq!(slope.value().to_vec(), [6.0, 48.0]);
+    assert_eq!(slope.sum_all().grad(&[x])[0].value().to_vec(), [18.0, 72.0]);
+    // The refusals have left everything as it was.
+    assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
 }

@@ -3,7 +3,10 @@
 
 use crate::common::{panic_of, panics};
 use std::sync::Arc;
-use wengert_autograd::{Buffer, Call, Cotangents, CustomOp, Outputs, Param, Policy, Tape, Var};
+use wengert_autograd::transforms::jvp;
+use wengert_autograd::{
+    Buffer, Call, Cotangents, CustomOp, Outputs, Param, Policy, Reads, Tape, Var,
+};
 use wengert_tensor::{Philox, Shape, Tensor};
 
 /// 5 x, whose rule does what is asked for: with `p` = 5 it is right.
@@ -18,13 +21,13 @@ where
         "times"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok([x[0]].into_iter().collect())
+        Ok([x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
-        [&x[0] * 5.0].into_iter().collect()
+        [&x[0] * 5.0].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
-        std::iter::once(Some((self.rule)(c))).collect()
+        [Some((self.rule)(c))].into()
     }
 }
 
@@ -145,10 +148,10 @@ where
         "both"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok([x[0], x[0]].into_iter().collect())
+        Ok([x[0], x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
-        [&x[0] + &x[1], &x[0] - &x[1]].into_iter().collect()
+        [&x[0] + &x[1], &x[0] - &x[1]].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         (self.rule)(c)
@@ -178,17 +181,190 @@ fn a_rule_asks_for_what_is_there() {
             }
         }
     }
-    let several = "Call::gy: the operation has 2 outputs: use gy_of(0), gy_of(1)";
-    check(|c| [Some(c.gy()), Some(c.gy())].into_iter().collect(), line!(), several);
-    let output = "the rule asks for output 2, counted from 0, of an operation with 2";
-    check(|c| [c.gy_of(2), None].into_iter().collect(), line!(), output);
-    check(|c| [Some(c.y(2)), None].into_iter().collect(), line!(), output);
-    let input = "the rule asks for input 2, counted from 0, of an operation with 2";
-    check(|c| [Some(c.x(2)), None].into_iter().collect(), line!(), input);
-    check(|c| [Some(c.tape().zeros(&c.x_shape(2))), None].into_iter().collect(), line!(), input);
+    let several = "Call::gy: the operation has 2 outputs, and gy() returns the cotangent of a single one: call gy_of(0)";
+    check(|c| [Some(c.gy()), Some(c.gy())].into(), line!(), several);
+    let output = "the rule requested output 2, but the operation has 2";
+    check(|c| [c.gy_of(2), None].into(), line!(), output);
+    check(|c| [Some(c.y(2)), None].into(), line!(), output);
+    let input = "the rule requested input 2, but the operation has 2";
+    check(|c| [Some(c.x(2)), None].into(), line!(), input);
+    check(|c| [Some(c.tape().zeros(&c.x_shape(2))), None].into(), line!(), input);
     check(|c| c.wants(2).then_some(None).into_iter().collect(), line!(), input);
-    let three = "both: its rule must return a cotangent for each of its 2 inputs, it returned 3";
+    let three = "both: `vjp` returned 3 cotangents for 2 inputs: return one for each input";
     check(|c| std::iter::repeat_n(Some(c.x(0)), 3).collect(), 0, three);
-    let none = "both: its rule must return a cotangent of shape [9] for input 1, it returned none";
-    check(|c| [Some(c.x(0))].into_iter().collect(), 0, none);
+    let none =
+        "both: `vjp` returned no cotangent for input 1 of shape [9]: return one of that shape";
+    check(|c| [Some(c.x(0))].into(), 0, none);
+}
+
+/// The operation is applied, and the gradient is computed, in lines of the user. The messages say both.
+#[test]
+fn refused_cotangents_point_at_the_users_line() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::full_of(&[9], 2.0));
+    let y = times(x, |c| c.gy().sum_all());
+    let refused = "times: `vjp` returned a cotangent of shape [] for input 0 of shape [9]";
+    panics!(y.sum_all().backward_retain(), refused, "the operation was applied at");
+    panics!(y.sum_all().grad(&[x]), refused);
+    panics!(y.sum_all().hooks().grad(&[x]), refused);
+    panics!(jvp(|x| times(x, |c| c.gy().sum_all()), x, x), refused);
+    // `times` is a function of this file, in which the line of the call is.
+    let (text, ..) = panic_of(|| drop(y.sum_all().backward()));
+    assert!(text.contains(&format!("applied at {}:", file!())), "{text}");
+}
+
+/// x with results of these shapes, whatever the declared ones are.
+struct Shaped {
+    numbers: Vec<usize>,
+    indices: Option<Vec<usize>>,
+}
+impl CustomOp<f64> for Shaped {
+    fn name(&self) -> &'static str {
+        "shaped"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0]].into())
+    }
+    fn forward(&self, _: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        [Tensor::zeros_of(&self.numbers)].into()
+    }
+    fn index_shapes(&self, x: &[Shape]) -> Outputs<Shape> {
+        self.indices.iter().map(|_| x[0]).collect()
+    }
+    fn forward_with_indices(
+        &self,
+        x: &[Tensor<f64>],
+    ) -> (Outputs<Tensor<f64>>, Outputs<Tensor<i64>>) {
+        let indices = self.indices.iter().filter(|shape| !shape.is_empty());
+        (self.forward(x), indices.map(|shape| Tensor::zeros_of(shape)).collect())
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        [Some(c.gy())].into()
+    }
+}
+
+#[test]
+fn refused_results_point_at_the_users_line() {
+    for n in [3, 20] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(Tensor::zeros_of(&[n]));
+        let shaped = |numbers: usize, indices: Option<Vec<usize>>| {
+            Arc::new(Shaped { numbers: vec![numbers], indices })
+        };
+        panics!(
+            tape.custom(shaped(4, None), &[x]),
+            "shaped: `forward` returned tensors of shapes [[4]], but `shapes` declared"
+        );
+        let (_, at) = tape.custom_with_indices(shaped(n, Some(vec![2])), &[x]);
+        panics!(
+            at[0].value(),
+            "shaped: `forward_with_indices` returned tensors of shapes [[2]], but `index_shapes` declared"
+        );
+        let (_, at) = tape.custom_with_indices(shaped(n, Some(vec![])), &[x]);
+        panics!(at[0].value(), "`forward_with_indices` returned tensors of shapes [], but");
+        let (y, at) = tape.custom_with_indices(shaped(n, Some(vec![n])), &[x]);
+        assert_eq!((y.len(), at.len(), at[0].value().to_vec()), (1, 1, vec![0; n]));
+        assert!(tape.custom_with_indices(shaped(n, None), &[x]).1.is_empty());
+    }
+}
+
+/// The sorted elements of a vector and their sum, with two index outputs: the position of each element
+/// before, and the negative position.
+struct Sorted {
+    asked: Arc<std::sync::atomic::AtomicUsize>,
+}
+fn order(x: &Tensor<f64>) -> Vec<usize> {
+    let x = x.to_vec();
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+    order
+}
+impl CustomOp<f64> for Sorted {
+    fn name(&self) -> &'static str {
+        "sorted"
+    }
+    fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
+        Ok([x[0], Tensor::scalar_of(0.0).shape()].into())
+    }
+    fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
+        let elements = x[0].to_vec();
+        let sorted: Vec<f64> = order(&x[0]).into_iter().map(|i| elements[i]).collect();
+        [Tensor::from_vec(sorted, &x[0].shape()), Tensor::scalar_of(x[0].sum_all())].into()
+    }
+    fn index_shapes(&self, x: &[Shape]) -> Outputs<Shape> {
+        [x[0], x[0]].into()
+    }
+    fn forward_with_indices(
+        &self,
+        x: &[Tensor<f64>],
+    ) -> (Outputs<Tensor<f64>>, Outputs<Tensor<i64>>) {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let order = order(&x[0]);
+        let of = |sign: i64| Tensor::from_fn(&x[0].shape(), |i| sign * order[i] as i64);
+        (self.forward(x), [of(1), of(-1)].into())
+    }
+    fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
+        let zeros = c.tape().zeros(&c.x_shape(0));
+        let sorted = c.gy_of(0).map(|g| zeros.scatter_add(0, c.y_index(0), g));
+        let sum = c.gy_of(1).map(|g| zeros + g);
+        [sorted.into_iter().chain(sum).reduce(|a, b| a + b)].into()
+    }
+    fn reads(&self, _: usize) -> Reads {
+        Reads::ALL
+    }
+}
+
+/// Sorting with positions: values, positions, and the first and second derivative, compared with a sort
+/// of the standard library.
+#[test]
+fn an_operation_has_outputs_of_whole_numbers() {
+    for (policy, n) in
+        [(Policy::Eager, 5), (Policy::Fused, 5), (Policy::Eager, 40), (Policy::Fused, 40)]
+    {
+        let data: Vec<f64> = (0..n).map(|i| ((i * 7 + 3) % n) as f64 - 2.0).collect();
+        let weights: Vec<f64> = (0..n).map(|i| 1.0 + (i * i) as f64).collect();
+        let mut pairs: Vec<(f64, usize)> = data.iter().copied().zip(0..).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let asked = Arc::<std::sync::atomic::AtomicUsize>::default();
+        let op = Arc::new(Sorted { asked: asked.clone() });
+        let tape = Tape::<f64>::new().with_policy(policy);
+        let x = tape.watch(Tensor::from_vec(data.clone(), &[n]));
+        let (y, at) = tape.custom_with_indices(op.clone(), &[x]);
+        assert_eq!((y.len(), at.len()), (2, 2));
+        assert_eq!(y[0].value().to_vec(), pairs.iter().map(|p| p.0).collect::<Vec<_>>());
+        let positions: Vec<i64> = pairs.iter().map(|p| p.1 as i64).collect();
+        assert_eq!(at[0].value().to_vec(), positions);
+        assert_eq!(at[1].value().to_vec(), positions.iter().map(|at| -at).collect::<Vec<_>>());
+        // Indices select, and the graph knows what they are.
+        assert_eq!(x.index_select(0, at[0]).value().to_vec(), y[0].value().to_vec());
+        assert_eq!(tape.graph().node(at[1]).kind, wengert_autograd::NodeKind::Index);
+        assert_eq!(tape.graph().node(at[1]).output, 3);
+        // Σ w·sorted² + 3·sum: the slope is 2·w·x at the sorted place, plus 3.
+        let w = tape.constant(Tensor::from_vec(weights.clone(), &[n]));
+        let loss = (w * y[0].square()).sum_all() + 3.0 * y[1];
+        let (mut slope, mut bend) = (vec![0.0; n], vec![0.0; n]);
+        for (place, &(value, from)) in pairs.iter().enumerate() {
+            slope[from] = 2.0 * weights[place] * value + 3.0;
+            bend[from] = 2.0 * weights[place];
+        }
+        let by_x = loss.grad(&[x])[0];
+        assert_eq!(by_x.value().to_vec(), slope);
+        assert_eq!(by_x.sum_all().grad(&[x])[0].value().to_vec(), bend);
+        let (_, pushed) = jvp(|x| tape.custom(op.clone(), &[x])[0], x, w);
+        assert_eq!(pushed.value().to_vec(), pairs.iter().map(|p| weights[p.1]).collect::<Vec<_>>());
+        assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), slope);
+        // Without a gradient nobody needs the positions.
+        let before = asked.load(std::sync::atomic::Ordering::Relaxed);
+        let tape = Tape::<f64>::inference().with_policy(policy);
+        let x = tape.constant(Tensor::from_vec(data, &[n]));
+        let (y, at) = tape.custom_with_indices(op, &[x]);
+        let _ = y[0].value();
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), before);
+        assert_eq!(at[0].value().to_vec(), positions);
+    }
+    let x = Tensor::from([0.3, -2.0, 1.7, 0.9, 5.0, -0.4, 2.2, 3.1, -1.1, 4.2]);
+    wengert_autograd::testing::check_op("sorted", &[x], |x| {
+        x[0].tape().custom(Arc::new(Sorted { asked: Arc::default() }), x).to_vec()
+    })
+    .unwrap();
 }

@@ -1,6 +1,6 @@
 //! The tests of operations find each kind of mistake, and pass what is right.
 
-use smallvec::smallvec;
+use crate::common::panics;
 use std::sync::Arc;
 use wengert_autograd::testing::{
     Test, check_adjoint, check_cuts, check_layouts, check_op, check_reads, check_replay, layouts,
@@ -35,7 +35,7 @@ impl CustomOp<f64> for ProductAndSum {
         "product_and_sum"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok(smallvec![x[0], x[0]])
+        Ok([x[0], x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
         let calls = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl CustomOp<f64> for ProductAndSum {
             Mistake::Impure => &x[0] * (1.0 + calls as f64),
             _ => x[0].clone(),
         };
-        smallvec![&a * &x[1], &a + &x[1]]
+        [&a * &x[1], &a + &x[1]].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let both = c.gy_of(0).is_some() && c.gy_of(1).is_some();
@@ -66,7 +66,7 @@ impl CustomOp<f64> for ProductAndSum {
         if self.0 == Mistake::Bent {
             by_a = by_a.map(|g| g * g.abs());
         }
-        smallvec![by_a, by_b]
+        [by_a, by_b].into()
     }
     fn reads(&self, arg: usize) -> Reads {
         match self.0 {
@@ -180,4 +180,36 @@ fn messages_of_operations_with_several_results() {
     let error = check_op("f", &[Tensor::zeros_of(&[9])], |x| vec![(x[0] * 0.0).sqrt() * 0.0]);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("the rules give NaN, differences 0e0"), "{error}");
+}
+
+#[test]
+fn operations_without_results_are_refused_in_words() {
+    use wengert_autograd::testing::{
+        check_adjoint, check_cuts, check_layouts, check_reads, check_replay,
+    };
+    fn nothing<'t>(_: &[Var<'t, f64>]) -> Vec<Var<'t, f64>> {
+        vec![]
+    }
+    let x = [spread(&[3, 4], &[(0.5, 2.0)], 1)];
+    let error = check_op("nothing", &x, nothing).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "nothing: derivatives: the function returned no results: return at least one variable"
+    );
+    for error in [
+        check_layouts(&x, nothing),
+        check_cuts(&x, nothing),
+        check_adjoint(&x, nothing),
+        check_reads(&x, nothing),
+        check_replay(&x, nothing),
+    ] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.ends_with("the function returned no results: return at least one variable"));
+    }
+}
+
+#[test]
+fn points_need_an_interval() {
+    panics!(spread(&[3], &[], 0), "spread: expected at least one interval (low, high), got none");
+    panics!(spread(&[0], &[], 0), "spread: expected at least one interval");
 }

@@ -66,7 +66,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
             };
             (name, vec![("stream", draw.stream.into())])
         }
-        Op::Custom(place) => return (arena.customs[place as usize].name().to_string(), vec![]),
+        Op::Custom(place) => return (arena.customs[place as usize].op.name().to_string(), vec![]),
     };
     (name.to_string(), attributes)
 }

@@ -41,6 +41,7 @@ impl Graph {
 /// | a solid edge | numbers; the label is their shape |
 /// | a dashed violet edge | indices |
 /// | a dotted grey edge | booleans |
+/// | a word or a number in brackets on an edge | the operand, if the order of the operands matters: `[left]`, `[right]`, or its number counted from 0 |
 ///
 /// The forward program flows downwards, and the gradients flow upwards beside it. Reshaping, permuting
 /// and broadcasting are written on the edges ([`views`](Dot::views) draws them as nodes). Further
@@ -365,9 +366,12 @@ impl Picture<'_> {
         let nodes = self.dot.graph.nodes();
         let (source, value) = (&nodes[edge.source], &nodes[edge.value]);
         let mut words: Vec<String> = Vec::new();
+        if let Face::Node(_) = edge.to {
+            words.extend(operand_name(&nodes[edge.reader], edge.operand));
+        }
         if source.output > 0 {
             words.push(match source.kind {
-                NodeKind::Index => "positions".into(),
+                NodeKind::Index if source.op.contains("max_pool") => "positions".into(),
                 _ => format!("output {}", source.output),
             });
         }
@@ -376,7 +380,7 @@ impl Picture<'_> {
             words.extend(views.filter(|&op| op != "broadcast_to").map(str::to_string));
             // A given value shows its shape in its node.
             let given = source.source != Source::Computed || source.op == "full";
-            if !given || !words.is_empty() {
+            if !given || words.iter().any(|word| !word.starts_with('[')) {
                 words.push(sizes(&value.shape));
             }
         }
@@ -436,6 +440,23 @@ fn write_legend(f: &mut fmt::Formatter<'_>, looks: &BTreeSet<Look>) -> fmt::Resu
         write!(f, "<TR><TD BGCOLOR=\"{}\">{}</TD></TR>", look.colours()[1], look.words())?;
     }
     f.write_str("</TABLE>>];\n")
+}
+
+/// Returns the name of an operand in brackets, or its number; `None` if the operation has one operand or
+/// gives the same result for any order of its operands.
+fn operand_name(reader: &GraphNode, arg: usize) -> Option<String> {
+    if reader.operands.len() < 2 {
+        return None;
+    }
+    let names: &[&str] = match &*reader.op {
+        "add" | "mul" | "maximum" | "minimum" | "eq" | "ne" | "sum_of_parts" => return None,
+        "sub" | "div" | "matmul" | "gt" | "ge" | "lt" | "le" => &["left", "right"],
+        "pow" => &["base", "exponent"],
+        "where_" => &["condition", "if true", "if false"],
+        "conv2d" | "conv_transpose2d" => &["input", "weight", "bias"],
+        _ => &[],
+    };
+    Some(names.get(arg).map_or_else(|| format!("[{arg}]"), |name| format!("[{name}]")))
 }
 
 /// Returns the text of an attribute in a node; `None` for a common value.

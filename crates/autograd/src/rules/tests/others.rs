@@ -3,7 +3,6 @@
 use super::{Row, any};
 use crate::graph::{Op, Var};
 use crate::rules::{Call, Cotangents, CustomOp, Outputs, Random, Reads};
-use smallvec::smallvec;
 use std::sync::Arc;
 use wengert_tensor::{Binary, Shape, Tensor};
 
@@ -44,16 +43,16 @@ impl CustomOp<f64> for SinCos {
         "sin_cos"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok(smallvec![x[0], x[0]])
+        Ok([x[0], x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
-        smallvec![x[0].sin(), x[0].cos()]
+        [x[0].sin(), x[0].cos()].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let by_sin = c.gy_of(0).map(|g| g * c.y(1));
         let by_cos = c.gy_of(1).map(|g| -g * c.y(0));
         let both = |a, b| a + b;
-        smallvec![by_sin.into_iter().chain(by_cos).reduce(both)]
+        [by_sin.into_iter().chain(by_cos).reduce(both)].into()
     }
     fn reads(&self, _: usize) -> Reads {
         Reads::Y0.and(Reads::Y1)
@@ -70,14 +69,14 @@ impl CustomOp<f64> for MulAdd {
         "mul_add"
     }
     fn shapes(&self, x: &[Shape]) -> Result<Outputs<Shape>, String> {
-        Ok(smallvec![x[0]])
+        Ok([x[0]].into())
     }
     fn forward(&self, x: &[Tensor<f64>]) -> Outputs<Tensor<f64>> {
-        smallvec![&x[0] * &x[1] + &x[2]]
+        [&x[0] * &x[1] + &x[2]].into()
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let gy = c.gy();
-        smallvec![c.wants(0).then(|| gy * c.x(1)), c.wants(1).then(|| gy * c.x(0)), Some(gy)]
+        [c.wants(0).then(|| gy * c.x(1)), c.wants(1).then(|| gy * c.x(0)), Some(gy)].into()
     }
     fn reads(&self, arg: usize) -> Reads {
         [Reads::X1, Reads::X0, Reads::NOTHING][arg]

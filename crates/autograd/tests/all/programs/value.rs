@@ -257,7 +257,7 @@ impl Value for Tensor<f64> {
         if stack { Tensor::stack(parts, axis) } else { Tensor::concat(parts, axis) }
     }
     fn custom((): (), which: u8, x: &[Self]) -> Vec<Self> {
-        customs::custom(which).forward(x).into_vec()
+        customs::custom(which).forward(x).to_vec()
     }
     fn detach(&self, base: Option<&Tensor<f64>>) -> Self {
         base.unwrap_or(self).clone()
@@ -298,7 +298,7 @@ impl<'t> Value for Var<'t, f64> {
         if stack { Var::stack(parts, axis) } else { Var::concat(parts, axis) }
     }
     fn custom(tape: &'t Tape<f64>, which: u8, x: &[Self]) -> Vec<Self> {
-        tape.custom(customs::custom(which), x).into_vec()
+        tape.custom(customs::custom(which), x).to_vec()
     }
     fn detach(&self, base: Option<&Tensor<f64>>) -> Self {
         match base {

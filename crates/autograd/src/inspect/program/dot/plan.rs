@@ -43,6 +43,9 @@ pub(super) struct Edge {
     /// The views that are written on the edge, in the order in which they are applied.
     pub views: Vec<usize>,
     pub flow: Flow,
+    /// The operation that reads the value, and the number of the operand.
+    pub reader: usize,
+    pub operand: usize,
 }
 
 pub(super) struct Plan {
@@ -181,8 +184,8 @@ impl Plan {
             if !rules && self.level[id] > 0 {
                 continue;
             }
-            for &operand in &node.operands {
-                let edge = self.edge(graph, operand, face, id);
+            for arg in 0..node.operands.len() {
+                let edge = self.edge(graph, arg, face, id);
                 if edge.from == edge.to {
                     continue;
                 }
@@ -213,7 +216,8 @@ impl Plan {
         self.beside = beside.into_iter().collect();
     }
 
-    fn edge(&self, graph: &Graph, operand: usize, to: Face, reader: usize) -> Edge {
+    fn edge(&self, graph: &Graph, arg: usize, to: Face, reader: usize) -> Edge {
+        let operand = graph.nodes()[reader].operands[arg];
         let (mut source, mut views) = (operand, Vec::new());
         while self.folded[source] {
             views.push(source);
@@ -228,7 +232,8 @@ impl Plan {
         } else {
             Flow::Across
         };
-        Edge { from: self.face(graph, source), to, source, value: operand, views, flow }
+        let from = self.face(graph, source);
+        Edge { from, to, source, value: operand, views, flow, reader, operand: arg }
     }
 
     /// Returns whether no operation reads the result of an operation. Derivative rules do not count.
