@@ -285,7 +285,7 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
     fn batch(&self, indices: &[usize]) -> Self::Batch {
         let n = self.len();
         if let Some(index) = indices.iter().find(|&&index| index >= n) {
-            panic!("batch: no example {index} in a set of {n}");
+            panic!("batch: index {index} is out of range for a data set of {n} examples");
         }
         let inputs = gather(&self.inputs, indices, |from, to| self.normalization.convert(from, to));
         let targets = gather(&self.targets, indices, |from, to| to.copy_from_slice(from));

@@ -41,7 +41,8 @@ pub use geometry::{
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
 pub use machine::{
-    max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
+    ThreadsError, max_memory_allocated, memory_allocated, release_memory,
+    reset_max_memory_allocated, set_num_threads,
 };
 pub use number::Dtype;
 pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};

@@ -20,6 +20,22 @@ pub struct Mistake<T: Float = f32> {
     pub predicted: usize,
 }
 
+impl<T: Float> Mistake<T> {
+    /// Returns the image and its caption, as `wengert_plot::captioned` draws them: the true class, an arrow,
+    /// and the predicted class. Classes without a name in `names` are shown by their numbers.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// use wengert_train::Mistake;
+    /// let mistake = Mistake { index: 7, input: Tensor::zeros(&[8, 8]), truth: 1, predicted: 2 };
+    /// assert_eq!(mistake.captioned(&["cat", "dog"]).1, "dog → 2");
+    /// ```
+    pub fn captioned(&self, names: &[&str]) -> (Tensor<T>, String) {
+        let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
+        (self.input.clone(), format!("{} → {}", name(self.truth), name(self.predicted)))
+    }
+}
+
 /// Returns the first examples that a classifier misclassifies, at most `most`.
 ///
 /// ```

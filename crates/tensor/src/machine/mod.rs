@@ -7,8 +7,8 @@ mod parallel;
 mod simd;
 mod storage;
 
-pub use parallel::Shared;
 pub(crate) use parallel::{PARALLEL, cost, ranges};
+pub use parallel::{Shared, ThreadsError, set_num_threads};
 #[cfg(test)]
 pub use simd::Baseline;
 #[cfg(target_arch = "x86_64")]

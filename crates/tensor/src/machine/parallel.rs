@@ -29,6 +29,31 @@ pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<us
     });
 }
 
+/// Sets the number of threads that operations use, for the whole process; 0 means one thread per core, which
+/// is the default. Call it before the first operation. The environment variable `RAYON_NUM_THREADS` sets the
+/// number without a call.
+///
+/// # Errors
+/// If the threads are already running: after a large operation, or after an earlier call.
+pub fn set_num_threads(threads: usize) -> Result<(), ThreadsError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| ThreadsError { threads, reason: error.to_string() })
+}
+
+/// The error of [`set_num_threads`].
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "set_num_threads: {threads} threads cannot be set: {reason}; call it once, before the first operation"
+)]
+pub struct ThreadsError {
+    threads: usize,
+    reason: String,
+}
+
+crate::debug_is_display!(ThreadsError);
+
 /// A pointer that can be sent to other threads, so that they write disjoint parts of one result.
 #[derive(Clone, Copy)]
 pub struct Shared<T>(pub *mut T);
