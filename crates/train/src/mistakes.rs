@@ -78,14 +78,17 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
             let verdict = match self.judge(&model.predict(&x), &y) {
                 Ok(Some(verdict)) => verdict,
                 Ok(None) => {
-                    panic!("this objective has no classes: give it a rule with Objective::predict")
+                    panic!(
+                        "mistakes: the objective does not classify; Objective::predict sets a rule that maps \
+                         outputs to classes"
+                    )
                 }
                 Err(error) => panic!("mistakes: {error}"),
             };
             let (n, given) = (x.shape()[0], verdict.predicted.shape());
             assert!(
                 given == [n],
-                "mistakes: one class for each of {n} examples wanted, got {given}"
+                "mistakes: expected one class for each of {n} examples, given classes of shape {given}"
             );
             let pairs = verdict.truth.to_vec().into_iter().zip(verdict.predicted.to_vec());
             let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);

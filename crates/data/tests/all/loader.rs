@@ -124,7 +124,7 @@ fn loop_over_a_loader_that_does_not_shuffle() {
 }
 
 #[test]
-#[should_panic(expected = "loop over loader.epoch(epoch)")]
+#[should_panic(expected = "order of epoch 0; use loader.epoch(epoch)")]
 fn loop_over_a_loader_that_shuffles() {
     let _ = DataLoader::new(numbers(5), 2).shuffle(0).iter();
 }
