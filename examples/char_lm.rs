@@ -6,12 +6,12 @@
 //! `cargo run --release --example char_lm` trains on a part of Shakespeare's plays. `-- --data
 //! FILE` uses another text, and `-- --help` lists the options.
 
-mod common;
-
 use clap::Parser;
-use common::{Failure, Flags};
-use std::process::ExitCode;
+use std::error::Error;
+use std::path::PathBuf;
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
 use wengert::train::measure;
 
 const SAMPLE: &str = include_str!("data/shakespeare.txt");
@@ -21,12 +21,37 @@ const CONTEXT: usize = 16;
 #[derive(Parser)]
 #[command(about = "A language model of characters")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
-}
-
-fn main() -> ExitCode {
-    common::main(common::command::<Args>(["10", "256", "0.003"]), run)
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Examples per step
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.003)]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A text file, used in place of the plays
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/char_lm")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch [default: in the folder of the pictures]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
 }
 
 #[derive(Module)]
@@ -79,9 +104,12 @@ fn loss<'t>(
     cross_entropy(logits, next)
 }
 
-fn run(Args { flags }: Args) -> Result<(), Failure> {
-    flags.set_threads()?;
-    let text = match &flags.data {
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let text = match &args.data {
         Some(path) => std::fs::read_to_string(path)?,
         None => SAMPLE.into(),
     };
@@ -98,25 +126,33 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
     let counted = bigram(&train, &test, letters.len());
     println!("{} characters, {} different ones\n", text.chars().count(), letters.len());
 
-    let train = DataLoader::new(train, flags.batch).shuffle(flags.seed);
+    let train = DataLoader::new(train, args.batch).shuffle(args.seed);
     let test = DataLoader::new(test, 2000);
-    let rng = &mut Philox::new(flags.seed);
+    let rng = &mut Philox::new(args.seed);
     let mut model = Bengio {
         embedding: Param::new(Tensor::normal(&[letters.len(), 24], 0.0, 1.0, rng)),
         hidden: Linear::new(CONTEXT * 24, 256, rng),
         output: Linear::new(256, letters.len(), rng),
     };
-    let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
+    let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len());
     let groups = Group::biases_and_norms().weight_decay(0.0);
     let mut optimizer = AdamW::new(0.0).weight_decay(0.1).group(groups);
-    let history = flags
-        .custom("char_lm")?
+    std::fs::create_dir_all(&args.out)?;
+    let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
+    let mut trainer = Trainer::custom()
+        .epochs(args.epochs)
+        .checkpoint(checkpoint)
         .validate_as("held-out", &test)
         .schedule(schedule.cycle_momentum(false))
         .keep_best(Criterion::Loss)
-        .callback(ClipNorm(1.0))
-        .fit(&mut model, &mut optimizer, &train, rng, loss)?;
-    flags.curves("char_lm", &history)?;
+        .callback(ClipNorm(1.0));
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    let history = trainer.fit(&mut model, &mut optimizer, &train, rng, loss)?;
+    if !args.no_pictures {
+        plot::charts(&history.charts(), args.out.join("curves.svg"))?;
+    }
     let found = measure(&model, &test, loss)?;
     println!("\nheld-out loss {:.4}; of a bigram model {counted:.4}", found.loss);
     Ok(())

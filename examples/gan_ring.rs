@@ -9,25 +9,47 @@
 //!
 //! `cargo run --release --example gan_ring`; `-- --help` lists the options.
 
-mod common;
-
 use clap::Parser;
-use common::{Failure, Flags};
+use std::error::Error;
 use std::f32::consts::TAU;
-use std::process::ExitCode;
+use std::path::PathBuf;
 use wengert::nn::LeakyRelu;
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
 use wengert::train::Outcome;
 
 #[derive(Parser)]
 #[command(about = "A generative adversarial network learns a ring of eight Gaussians")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
-}
-
-fn main() -> ExitCode {
-    common::main(common::command::<Args>(["40", "256", "0.002"]), run)
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Examples per step
+    #[arg(long, default_value_t = 256)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.002)]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/gan_ring")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch [default: in the folder of the pictures]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
 }
 
 /// The distance of the Gaussians from the centre, and (in `WIDTH`) their standard deviation.
@@ -91,25 +113,31 @@ impl TrainStep<Gan, Tensor> for Adversarial {
     }
 }
 
-fn run(Args { flags }: Args) -> Result<(), Failure> {
-    flags.set_threads()?;
-    let ring = DataLoader::new(ring(16_384), flags.batch).shuffle(flags.seed);
-    let rng = &mut Philox::new(flags.seed);
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let ring = DataLoader::new(ring(16_384), args.batch).shuffle(args.seed);
+    let rng = &mut Philox::new(args.seed);
     let mut network = |inputs, outputs| {
         let [a, b] = [Linear::new(inputs, 64, rng), Linear::new(64, 64, rng)];
         sequential![a, LeakyRelu(0.2), b, LeakyRelu(0.2), Linear::new(64, outputs, rng)]
     };
     let mut gan = Gan { generator: network(8, 2), discriminator: network(2, 1) };
-    let [mut g, mut d] = [0, 1].map(|_| Adam::new(flags.lr).betas(0.0, 0.99));
-    let schedule = CosineAnnealingLr::new(flags.lr, flags.epochs as usize * ring.len());
-    let history = flags.custom("gan_ring")?.schedule(schedule).fit_steps(
-        &mut gan,
-        &mut [&mut g, &mut d],
-        &ring,
-        rng,
-        &Adversarial,
-    )?;
-    flags.curves("gan_ring", &history)?;
+    let [mut g, mut d] = [0, 1].map(|_| Adam::new(args.lr).betas(0.0, 0.99));
+    let schedule = CosineAnnealingLr::new(args.lr, args.epochs as usize * ring.len());
+    std::fs::create_dir_all(&args.out)?;
+    let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
+    let mut trainer =
+        Trainer::custom().epochs(args.epochs).checkpoint(checkpoint).schedule(schedule);
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    let history = trainer.fit_steps(&mut gan, &mut [&mut g, &mut d], &ring, rng, &Adversarial)?;
+    if !args.no_pictures {
+        plot::charts(&history.charts(), args.out.join("curves.svg"))?;
+    }
 
     let points = gan.generator.predict(&Tensor::normal(&[4000, 8], 0.0, 1.0, rng)).to_vec();
     let mut counts = [0; 8];

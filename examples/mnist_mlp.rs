@@ -3,19 +3,64 @@
 //! `cargo run --release --example mnist_mlp` trains on the 60,000 training images of MNIST and
 //! tests on the 10,000 test images. `-- --help` lists the options.
 
-mod common;
-
 use clap::{Parser, ValueEnum};
-use common::{DIGITS, Failure, Flags, Task};
-use std::process::ExitCode;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
 use wengert::optim::LambdaLr;
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
 
 #[derive(Parser)]
 #[command(about = "A multilayer perceptron learns to read handwritten digits (MNIST)")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Images per step
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// The first learning rate
+    #[arg(
+        long,
+        default_value = "0.05",
+        default_value_ifs([
+            ("optimizer", "adam", "0.001"),
+            ("optimizer", "adamw", "0.001"),
+            ("optimizer", "adagrad", "0.01"),
+        ])
+    )]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Hold out a sixth of the training images and test on them. Use this to choose
+    /// hyperparameters, so that the test images stay unseen
+    #[arg(long)]
+    validate: bool,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/mnist_mlp")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
     /// Sizes of the hidden layers
     #[arg(long, value_delimiter = ',', default_value = "512,256")]
     layers: Vec<usize>,
@@ -49,39 +94,66 @@ enum Rule {
     Adagrad,
 }
 
-fn main() -> ExitCode {
-    let rates = [("adam", "0.001"), ("adamw", "0.001"), ("adagrad", "0.01")];
-    let command = common::command::<Args>(["10", "64", "0.05"]).mut_arg("lr", |lr| {
-        lr.default_value_ifs(rates.map(|(rule, rate)| ("optimizer", rule, rate)))
-    });
-    common::main(command, |args| run(&args))
-}
-
-fn run(args: &Args) -> Result<(), Failure> {
-    let flags = &args.flags;
-    flags.set_threads()?;
-    let sets = flags.mnist()?;
-    let (epochs, batch) = (flags.epochs, flags.batch);
-    let train = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
-    let held_out = DataLoader::new(&sets.held_out, 1000);
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let mnist = match &args.data {
+        Some(folder) => Mnist::from_folder(folder)?,
+        None => Mnist::load()?,
+    };
+    let mnist = mnist.normalize(Mnist::MEAN, Mnist::STD).with_channel();
+    let (train, held_out, name) = if args.validate {
+        // A fixed seed: the split does not depend on the seed of the run.
+        let [train, valid] = stratified_split(mnist.train, [5.0 / 6.0, 1.0 / 6.0], 0);
+        (train, valid, "validation")
+    } else {
+        (Subset::all(Arc::new(mnist.train)), Subset::all(Arc::new(mnist.test)), "test")
+    };
+    let train = train.take(args.limit.unwrap_or(usize::MAX));
+    let train = DataLoader::new(train, args.batch).shuffle(args.seed);
+    let held_out = DataLoader::new(held_out, 1000);
 
     // One seed determines all random choices, so a run can be repeated bit for bit.
-    let mut rng = Philox::new(flags.seed);
-    let mut model = mlp(args, &mut rng);
-    let mut optimizer = optimizer(args);
+    let mut rng = Philox::new(args.seed);
+    let mut model = mlp(&args, &mut rng);
+    let mut optimizer = optimizer(&args);
     // The learning rate falls linearly per epoch: large steps at first, small steps at the end.
     let epoch = train.len();
-    let falling = |step| 1.0 - (step / epoch) as f64 / epochs as f64;
-    Task {
-        name: "mnist_mlp",
-        flags,
-        objective: Objective::classification(),
-        schedule: &LambdaLr::new(optimizer.learning_rate(), falling),
-        train: &train,
-        held_out: &held_out,
-        classes: &DIGITS,
+    let falling = |step| 1.0 - (step / epoch) as f64 / args.epochs as f64;
+    let schedule = LambdaLr::new(args.lr, falling);
+    let mut trainer = Trainer::classifier().epochs(args.epochs).schedule(schedule);
+    if args.validate {
+        trainer = trainer.validate(&held_out);
     }
-    .classify(&mut model, &mut *optimizer, &mut rng)?;
+    if let Some(path) = &args.checkpoint {
+        trainer = trainer.checkpoint(path);
+    }
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    println!("{}\n", model.summary(&[args.batch, 1, 28, 28])?);
+    let history = trainer.fit(&mut model, &mut *optimizer, &train, &mut rng)?;
+
+    let found = trainer.objective().evaluate(&model, &held_out);
+    let (right, all) = (found.confusion().correct(), found.confusion().total());
+    println!(
+        "\n{name} accuracy: {:.2}%  ({} of {all} wrong, {:.1} s of training)",
+        100.0 * found.accuracy(),
+        all - right,
+        history.seconds()
+    );
+
+    if !args.no_pictures {
+        let out = &args.out;
+        plot::charts(&history.charts(), out.join("curves.svg"))?;
+        plot::confusion(found.confusion().rows(), &[], out.join("confusion.svg"))?;
+        let wrong = trainer.objective().mistakes(&model, &held_out, 60);
+        let wrong = wrong.iter().map(|mistake| mistake.captioned(&[]));
+        plot::captioned(wrong, out.join("mistakes.svg"))?;
+        println!("pictures: {}", out.display());
+    }
     Ok(())
 }
 
@@ -103,7 +175,7 @@ fn mlp(args: &Args, rng: &mut Philox) -> Sequential {
 }
 
 fn optimizer(args: &Args) -> Box<dyn Optimizer> {
-    let lr = args.flags.lr;
+    let lr = args.lr;
     match args.optimizer {
         Rule::Sgd => {
             let sgd = Sgd::new(lr).momentum(args.momentum);

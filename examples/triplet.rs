@@ -7,25 +7,47 @@
 //!
 //! `cargo run --release --example triplet`; `-- --help` lists the options.
 
-mod common;
-
 use clap::Parser;
-use common::{Failure, Flags};
-use std::process::ExitCode;
+use std::error::Error;
+use std::path::PathBuf;
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
 
 #[derive(Parser)]
 #[command(about = "A triplet embedding of invented characters, tested on others")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Characters per step
+    #[arg(long, default_value_t = 12)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.002)]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/triplet")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch [default: in the folder of the pictures]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
     /// Number of characters to train on
     #[arg(long, default_value_t = 500)]
     characters: usize,
-}
-
-fn main() -> ExitCode {
-    common::main(common::command::<Args>(["12", "12", "0.002"]), run)
 }
 
 /// Characters, each with several drawings: [characters, drawings, 1, 8, 8].
@@ -134,11 +156,14 @@ fn area(points: &Tensor, labels: &Tensor<i64>) -> f64 {
     1.0 - (ranks - same * (same + 1.0) / 2.0) / (same * others)
 }
 
-fn run(Args { flags, characters }: Args) -> Result<(), Failure> {
-    flags.set_threads()?;
-    let rng = &mut Philox::new(flags.seed);
-    let train = DataLoader::new(Alphabet::new(characters, rng), flags.batch);
-    let train = train.shuffle(flags.seed).drop_last(true);
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let rng = &mut Philox::new(args.seed);
+    let train = DataLoader::new(Alphabet::new(args.characters, rng), args.batch);
+    let train = train.shuffle(args.seed).drop_last(true);
     let mut model = sequential![
         Conv2d::new(1, 32, 3, rng).padding(1),
         BatchNorm2d::new(32),
@@ -150,15 +175,21 @@ fn run(Args { flags, characters }: Args) -> Result<(), Failure> {
         Flatten::new(),
         Linear::new(576, 64, rng),
     ];
-    let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
-    let history = flags.custom("triplet")?.schedule(schedule.cycle_momentum(false)).fit(
-        &mut model,
-        &mut AdamW::new(0.0).weight_decay(0.01),
-        &train,
-        rng,
-        triplets,
-    )?;
-    flags.curves("triplet", &history)?;
+    let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len());
+    std::fs::create_dir_all(&args.out)?;
+    let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
+    let mut trainer = Trainer::custom()
+        .epochs(args.epochs)
+        .checkpoint(checkpoint)
+        .schedule(schedule.cycle_momentum(false));
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    let history =
+        trainer.fit(&mut model, &mut AdamW::new(0.0).weight_decay(0.01), &train, rng, triplets)?;
+    if !args.no_pictures {
+        plot::charts(&history.charts(), args.out.join("curves.svg"))?;
+    }
 
     let (images, labels) = Alphabet::new(100, rng).batch(&(0..100).collect::<Vec<_>>());
     let tape = Tape::inference();

@@ -4,24 +4,47 @@
 //!
 //! `cargo run --release --example two_inputs`; `-- --help` lists the options.
 
-mod common;
-
 use clap::Parser;
-use common::{Failure, Flags};
-use rand::Rng;
-use std::process::ExitCode;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::rand::Rng;
+use wengert::tensor::set_num_threads;
 use wengert::train::measure;
 
 #[derive(Parser)]
 #[command(about = "A model with two inputs adds handwritten digits")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
-}
-
-fn main() -> ExitCode {
-    common::main(common::command::<Args>(["30", "64", "0.003"]), run)
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Pairs per step
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.003)]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/two_inputs")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch [default: in the folder of the pictures]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
 }
 
 /// The same layers read both digits; the model adds the two results.
@@ -41,7 +64,7 @@ impl Adder {
 
 /// Pairs of digits with their sum. The number of a pair determines its digits.
 struct Pairs {
-    digits: Subset<std::sync::Arc<TensorDataset>>,
+    digits: Subset<Arc<TensorDataset>>,
     len: usize,
 }
 
@@ -72,26 +95,37 @@ fn loss<'t>(model: &Adder, step: &'t Step, (a, b, sum): &(Tensor, Tensor, Tensor
     cross_entropy(logits, sum)
 }
 
-fn run(Args { flags }: Args) -> Result<(), Failure> {
-    flags.set_threads()?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
     let [train, test] = stratified_split(Digits::load().dataset(), [0.8, 0.2], 0);
-    let train =
-        DataLoader::new(Pairs { digits: train, len: 8000 }, flags.batch).shuffle(flags.seed);
+    let train = DataLoader::new(Pairs { digits: train, len: 8000 }, args.batch).shuffle(args.seed);
     let test = DataLoader::new(Pairs { digits: test, len: 2000 }, 500);
-    let rng = &mut Philox::new(flags.seed);
+    let rng = &mut Philox::new(args.seed);
     let mut model = Adder {
         reader: Linear::new(64, 64, rng),
         digit: Linear::new(64, 16, rng),
         hidden: Linear::new(16, 64, rng),
         sum: Linear::new(64, 19, rng),
     };
-    let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
-    let history = flags
-        .custom("two_inputs")?
+    let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len());
+    std::fs::create_dir_all(&args.out)?;
+    let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
+    let mut trainer = Trainer::custom()
+        .epochs(args.epochs)
+        .checkpoint(checkpoint)
         .validate_as("test", &test)
-        .schedule(schedule.cycle_momentum(false))
-        .fit(&mut model, &mut AdamW::new(0.0).weight_decay(0.01), &train, rng, loss)?;
-    flags.curves("two_inputs", &history)?;
+        .schedule(schedule.cycle_momentum(false));
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    let history =
+        trainer.fit(&mut model, &mut AdamW::new(0.0).weight_decay(0.01), &train, rng, loss)?;
+    if !args.no_pictures {
+        plot::charts(&history.charts(), args.out.join("curves.svg"))?;
+    }
     let found = measure(&model, &test, loss)?;
     println!(
         "\n{:.2}% of {} sums of unseen digits are right",

@@ -4,29 +4,63 @@
 //! `cargo run --release --example zipcode_1989 -- --data FOLDER`, where the folder contains
 //! zip.train and zip.test. Without the flag, the example searches the usual places.
 
-mod common;
-
 use clap::Parser;
-use common::{DIGITS, Failure, Flags, Task};
-use std::process::ExitCode;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
 use wengert::models::{ScaledTanh, ZipcodeNet};
+use wengert::plot;
 use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
+use wengert::train::Batches;
 
 #[derive(Parser)]
 #[command(about = "The network of 1989 learns to read zip codes (USPS)")]
 struct Args {
-    #[command(flatten)]
-    flags: Flags,
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Images per step
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.03)]
+    lr: f64,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Train on the first N images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Hold out a sixth of the training images and test on them. Use this to choose
+    /// hyperparameters, so that the test images stay unseen
+    #[arg(long)]
+    validate: bool,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "target/zipcode_1989")]
+    out: PathBuf,
+    /// Save a checkpoint of the run in this file after every epoch
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Resume the run from this file
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
     /// Train on the original digits, without random shifts and rotations
     #[arg(long)]
     plain: bool,
     /// Weight decay, which pulls the weights towards 0
     #[arg(long, default_value_t = 0.0)]
     weight_decay: f64,
-}
-
-fn main() -> ExitCode {
-    common::main(common::command::<Args>(["40", "8", "0.03"]), run)
 }
 
 /// Returns the mean squared distance from 1 for the true class and from -1 for the other classes:
@@ -38,17 +72,26 @@ fn squared_error<'t>(scores: Var<'t>, classes: &Tensor<i64>) -> Var<'t> {
     mse(scores, scores.tape().constant(target))
 }
 
-fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
-    flags.set_threads()?;
-    let zipcode = match &flags.data {
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let zipcode = match &args.data {
         Some(folder) => Zipcode::from_folder(folder)?,
         None => Zipcode::load()?,
     };
     let zipcode = zipcode.with_channel();
-    let sets = flags.divide(zipcode.train, zipcode.test);
-    let (epochs, batch) = (flags.epochs, flags.batch);
-    let held_out = DataLoader::new(&sets.held_out, 500);
-    let as_written = DataLoader::new(&sets.train, batch).shuffle(flags.seed);
+    let (train, held_out, name) = if args.validate {
+        // A fixed seed: the split does not depend on the seed of the run.
+        let [train, valid] = stratified_split(zipcode.train, [5.0 / 6.0, 1.0 / 6.0], 0);
+        (train, valid, "validation")
+    } else {
+        (Subset::all(Arc::new(zipcode.train)), Subset::all(Arc::new(zipcode.test)), "test")
+    };
+    let train = train.take(args.limit.unwrap_or(usize::MAX));
+    let held_out = DataLoader::new(held_out, 500);
+    let plain = DataLoader::new(&train, args.batch).shuffle(args.seed);
     // Small random shifts, rotations, scales and shears, different in every epoch. New pixels at
     // the border have the value of the background.
     let small = RandomAffine::new()
@@ -57,29 +100,53 @@ fn run(Args { flags, plain, weight_decay }: Args) -> Result<(), Failure> {
         .scale(0.92..=1.08)
         .shear(6.0)
         .fill(-1.0);
-    let moved = sets.train.clone().augment(small, flags.seed);
-    let moved = DataLoader::new(&moved, batch).shuffle(flags.seed);
+    let moved = DataLoader::new((&train).augment(small, args.seed), args.batch).shuffle(args.seed);
+    let train: &dyn Batches = if args.plain { &plain } else { &moved };
 
-    let mut rng = Philox::new(flags.seed);
+    let mut rng = Philox::new(args.seed);
     let mut model = ZipcodeNet::new(&mut rng);
-    let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(weight_decay);
-    let schedule = OneCycleLr::new(flags.lr, epochs as usize * as_written.len())
+    let mut optimizer = Sgd::new(0.0).momentum(0.9).weight_decay(args.weight_decay);
+    let schedule = OneCycleLr::new(args.lr, args.epochs as usize * plain.len())
         .pct_start(0.2)
         .cycle_momentum(false);
-    Task {
-        name: "zipcode_1989",
-        flags: &flags,
-        objective: Objective::new(squared_error).predict(|scores| scores.argmax(1, false)),
-        schedule: &schedule,
-        train: if plain { &as_written } else { &moved },
-        held_out: &held_out,
-        classes: &DIGITS,
+    let objective = Objective::new(squared_error).predict(|scores| scores.argmax(1, false));
+    let mut trainer = Trainer::new(objective).epochs(args.epochs).schedule(schedule);
+    if args.validate {
+        trainer = trainer.validate(&held_out);
     }
-    .classify(&mut model, &mut optimizer, &mut rng)?;
+    if let Some(path) = &args.checkpoint {
+        trainer = trainer.checkpoint(path);
+    }
+    if let Some(path) = &args.resume {
+        trainer = trainer.resume(path);
+    }
+    println!("{}\n", model.summary(&[args.batch, 1, 16, 16])?);
+    let history = trainer.fit(&mut model, &mut optimizer, train, &mut rng)?;
 
-    let filters = model.h1.weight.value().unsqueeze(1);
-    let (digit, _) = sets.held_out.batch(&[0]);
-    let sums = model.h1.predict(&digit.pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], -1.0));
-    let h1 = ScaledTanh.predict(&(&sums + model.h1_bias.value()));
-    flags.look_inside("zipcode_1989", &filters, &[("h1", h1)])
+    let found = trainer.objective().evaluate(&model, &held_out);
+    let (right, all) = (found.confusion().correct(), found.confusion().total());
+    println!(
+        "\n{name} accuracy: {:.2}%  ({} of {all} wrong, {:.1} s of training)",
+        100.0 * found.accuracy(),
+        all - right,
+        history.seconds()
+    );
+
+    if !args.no_pictures {
+        let out = &args.out;
+        plot::charts(&history.charts(), out.join("curves.svg"))?;
+        plot::confusion(found.confusion().rows(), &[], out.join("confusion.svg"))?;
+        let wrong = trainer.objective().mistakes(&model, &held_out, 60);
+        let wrong = wrong.iter().map(|mistake| mistake.captioned(&[]));
+        plot::captioned(wrong, out.join("mistakes.svg"))?;
+        println!("pictures: {}", out.display());
+
+        // The weights of the first convolution, and the outputs of the first layers for one image.
+        let (digit, _) = held_out.dataset().batch(&[0]);
+        let sums = model.h1.predict(&digit.pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], -1.0));
+        let h1 = ScaledTanh.predict(&(&sums + model.h1_bias.value()));
+        plot::filters(&model.h1.weight.value().unsqueeze(1), out.join("filters.png"))?;
+        plot::feature_maps(&h1, out.join("maps_h1.png"))?;
+    }
+    Ok(())
 }

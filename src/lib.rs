@@ -29,7 +29,8 @@
 //! | [`nn`] | layers, losses, initialisation, saved models; it contains no derivative rules |
 //! | [`optim`] | optimizers and learning rate schedules |
 //! | [`data`] | data sets, and the loader that makes batches |
-//! | [`train`] | the training loop, evaluation, checkpoints, plots |
+//! | [`train`] | the training loop, evaluation, checkpoints |
+//! | [`plot`] | charts, confusion matrices and images as SVG and PNG |
 //! | [`models`] | well-known networks |
 //! | [`testing`] | tests for operations that you define |
 //!
@@ -73,7 +74,7 @@
 //! ```
 //!
 //! [`train::Trainer`] runs the loop over epochs and batches, with a progress line, validation and
-//! checkpoints. [`train::plot`] draws the results.
+//! checkpoints. [`plot`] draws the results.
 //!
 //! # Where time goes, and where NaN comes from
 //! [`Tape::profiled`](autograd::Tape::profiled) records each kernel of a run. It gives a table per
@@ -84,13 +85,14 @@
 //!
 //! # Features
 //! Both features are enabled by default. The last column is the number of packages that a program
-//! compiles, including the seven or eight packages of this library.
+//! compiles, including the seven to nine packages of this library.
 //!
 //! | feature | | packages |
 //! |---|---|---|
 //! | | tensors, derivatives, layers, optimizers, data | 40 |
 //! | `train` | [`train`]: the training loop with its progress line | 46 |
-//! | `plots` | [`train::plot`]: SVG and PNG plots, without system libraries | 51 |
+//! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
+//! | both | | 52 |
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
 /// [`Rng`](rand::Rng); import this trait to call its methods.
@@ -100,6 +102,8 @@ pub use wengert_autograd::testing;
 pub use wengert_data as data;
 pub use wengert_nn as nn;
 pub use wengert_optim as optim;
+#[cfg(feature = "plots")]
+pub use wengert_plot as plot;
 pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]
 pub use wengert_train as train;

@@ -226,13 +226,13 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         let (before, after) = (self.inputs.shape(), inputs.shape());
         assert!(
             !after.is_empty() && before[0] == after[0],
-            "map_inputs: inputs of shape {before} became {after}: their number must stay"
+            "map_inputs: expected as many inputs as before, shape {before}, given {after}"
         );
         let channels = self.normalization.channels();
         assert!(
             channels.is_none_or(|channels| after.get(1) == Some(&channels)),
-            "map_inputs: inputs of shape {before} became {after}, but each channel is normalised in \
-             its own way: map them first, then normalise"
+            "map_inputs: inputs of shape {before} became {after}, but the normalisation has one mean and \
+             standard deviation for each channel; call map_inputs before normalize_channels"
         );
         self.inputs = inputs.contiguous();
         self
@@ -285,7 +285,7 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
     fn batch(&self, indices: &[usize]) -> Self::Batch {
         let n = self.len();
         if let Some(index) = indices.iter().find(|&&index| index >= n) {
-            panic!("batch: no example {index} in a set of {n}");
+            panic!("batch: index {index} is out of range for a data set of {n} examples");
         }
         let inputs = gather(&self.inputs, indices, |from, to| self.normalization.convert(from, to));
         let targets = gather(&self.targets, indices, |from, to| to.copy_from_slice(from));

@@ -72,7 +72,7 @@ pub enum DataError {
         max: usize,
     },
     /// The header claims more elements than fit in memory. The other sizes count even if one axis is empty.
-    #[error("{}: the header claims shape {shape:?} of {element}, which no memory holds", path.display())]
+    #[error("{}: the header claims shape {shape:?} of {element}, which is larger than the address space", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -191,7 +191,7 @@ pub enum DataError {
         found: usize,
     },
     /// The file has no examples.
-    #[error("{}: no example in it; fetch the file again", path.display())]
+    #[error("{}: the file has no examples; fetch it again", path.display())]
     Empty {
         /// The file.
         path: PathBuf,

@@ -136,13 +136,13 @@ impl<D: Dataset> DataLoader<D> {
     pub fn iter(&self) -> Epoch<'_, D> {
         assert!(
             self.seed.is_none(),
-            "this DataLoader shuffles, and each loop over it would see the same order: \
-             loop over loader.epoch(epoch)"
+            "DataLoader::iter: the loader shuffles, and each loop would get the order of epoch 0; use \
+             loader.epoch(epoch)"
         );
         assert!(
             !self.dataset.varies(),
-            "the data set changes from epoch to epoch, and each loop over this DataLoader would see \
-             the same: loop over loader.epoch(epoch)"
+            "DataLoader::iter: the data set differs between epochs, and each loop would get the examples of \
+             epoch 0; use loader.epoch(epoch)"
         );
         self.epoch(0)
     }

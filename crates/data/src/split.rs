@@ -29,9 +29,26 @@ impl<D: Dataset> Subset<D> {
         let indices: Vec<usize> = indices.into_iter().collect();
         let n = dataset.len();
         if let Some(index) = indices.iter().find(|&&index| index >= n) {
-            panic!("Subset::new: no example {index} in a set of {n}");
+            panic!("Subset::new: index {index} is out of range for a data set of {n} examples");
         }
         Subset { dataset, indices }
+    }
+
+    /// Creates the subset of all examples of `dataset`, in their order.
+    ///
+    /// ```
+    /// use wengert_data::{Dataset, Digits, Subset};
+    /// assert_eq!(Subset::all(Digits::load().dataset()).take(100).len(), 100);
+    /// ```
+    pub fn all(dataset: D) -> Self {
+        let indices = (0..dataset.len()).collect();
+        Subset { dataset, indices }
+    }
+
+    /// Returns the first `n` examples of this subset, or all if it has fewer.
+    pub fn take(mut self, n: usize) -> Self {
+        self.indices.truncate(n);
+        self
     }
 
     /// Returns the whole data set.
@@ -50,7 +67,7 @@ impl<D: Dataset> Subset<D> {
         let n = self.indices.len();
         let inner = indices.iter().map(|&index| match self.indices.get(index) {
             Some(&inner) => inner,
-            None => panic!("batch: no example {index} in a subset of {n}"),
+            None => panic!("batch: index {index} is out of range for a subset of {n} examples"),
         });
         inner.collect()
     }

@@ -23,7 +23,7 @@ fn examples<E: Element>(of: &Tensor<E>) -> usize {
 fn rows<E: Element>(of: &Tensor<E>, indices: &[usize]) -> Tensor<E> {
     let n = examples(of);
     if let Some(index) = indices.iter().find(|&&index| index >= n) {
-        panic!("batch: no example {index} in a set of {n}");
+        panic!("batch: index {index} is out of range for a data set of {n} examples");
     }
     of.index_select(0, &at(indices))
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "batch: no example 3 in a set of 3")]
+    #[should_panic(expected = "batch: index 3 is out of range for a data set of 3 examples")]
     fn no_such_example() {
         let _ = Tensor::zeros(&[3, 2]).batch(&[3]);
     }

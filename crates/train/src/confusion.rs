@@ -49,14 +49,19 @@ impl ConfusionMatrix {
     #[track_caller]
     pub fn record(&mut self, truth: &Tensor<i64>, predicted: &Tensor<i64>) {
         let (a, b) = (truth.shape(), predicted.shape());
-        assert!(a == b, "ConfusionMatrix::record: true classes {a} and predicted ones {b}");
+        assert!(
+            a == b,
+            "ConfusionMatrix::record: expected the same shape, given true classes {a} and predicted classes {b}"
+        );
         let (truth, predicted) = (truth.to_vec(), predicted.to_vec());
         let classes = truth.iter().chain(&predicted).copied();
         if let Some(class) = classes.clone().find(|&class| class < 0) {
-            panic!("ConfusionMatrix::record: class {class}: classes count from 0");
+            panic!("ConfusionMatrix::record: class {class} is negative, expected classes from 0");
         }
         if let Some(class) = classes.clone().find(|&class| class >= MOST as i64) {
-            panic!("ConfusionMatrix::record: class {class}: there is room for {MOST} classes");
+            panic!(
+                "ConfusionMatrix::record: class {class} is too large, expected classes below {MOST}"
+            );
         }
         self.grow(classes.max().map_or(0, |largest| largest as usize + 1));
         for (truth, predicted) in truth.into_iter().zip(predicted) {

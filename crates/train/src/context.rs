@@ -85,7 +85,7 @@ impl<T: Float> Context<'_, T> {
         let count = self.optimizers.count();
         match self.optimizers.at_mut(index) {
             Some(optimizer) => optimizer,
-            None => panic!("optimizer_at: no optimizer {index} among {count}"),
+            None => panic!("optimizer_at: index {index} is out of range for {count} optimizers"),
         }
     }
 

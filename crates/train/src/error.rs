@@ -61,8 +61,8 @@ pub enum TrainError {
     /// The rule of [`Objective::predict`](crate::Objective::predict) returns classes whose shape is not
     /// that of the targets.
     #[error(
-        "the rule that maps outputs to classes gives the shape {predicted:?}, the targets have the shape \
-         {truth:?}: one class for each target is wanted"
+        "Objective::predict: expected one class for each target, shape {truth:?}, given classes of shape \
+         {predicted:?}"
     )]
     Rule {
         /// The shape of the classes that the rule returned.
@@ -252,13 +252,13 @@ pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file is a valid safetensors file, but not a checkpoint of a run; it may be a model.
-    #[error("{}: a safetensors file, but no checkpoint of a run (nn::load reads models)", path.display())]
+    #[error("{}: expected a checkpoint of a run, found another safetensors file; nn::load reads models", path.display())]
     NoCheckpoint {
         /// The file.
         path: PathBuf,
     },
     /// The checkpoint has another format version than this program reads.
-    #[error("{}: a checkpoint of version {found:?}, this program reads version {known}", path.display())]
+    #[error("{}: expected a checkpoint of version {known}, found version {found:?}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -268,7 +268,7 @@ pub enum CheckpointError {
         known: &'static str,
     },
     /// A part of the checkpoint is missing or malformed.
-    #[error("{}: {name} is missing or not as it should be", path.display())]
+    #[error("{}: {name} is missing or malformed; the file is damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -292,7 +292,7 @@ pub enum CheckpointError {
         error: StateError,
     },
     /// The checkpoint is of a run with another number of optimizers.
-    #[error("{}: the run had {saved} optimizers, now there are {found}", path.display())]
+    #[error("{}: the saved run had {saved} optimizers, this run has {found}", path.display())]
     Optimizers {
         /// The file.
         path: PathBuf,
@@ -303,8 +303,8 @@ pub enum CheckpointError {
     },
     /// The checkpoint is of a run with other callbacks. Only callbacks with a state are compared.
     #[error(
-        "{}: the run had callbacks that remember something: {}; now they are: {}: resume with the same \
-         callbacks in the same order", path.display(), listed(saved), listed(found)
+        "{}: the saved run had the callbacks with a state: {}; this run has: {}; resume with the same callbacks \
+         in the same order", path.display(), listed(saved), listed(found)
     )]
     Callbacks {
         /// The file.
@@ -326,7 +326,7 @@ pub enum CheckpointError {
     },
     /// The checkpoint was made on data of another size, so the saved position is not valid for them.
     #[error(
-        "{}: the run had {} examples in {} batches, now there are {} in {}", path.display(),
+        "{}: the saved run had {} examples in {} batches, this run has {} in {}", path.display(),
         saved.0, saved.1, found.0, found.1
     )]
     Data {

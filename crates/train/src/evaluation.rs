@@ -42,7 +42,10 @@ impl Evaluation {
     #[track_caller]
     pub fn confusion(&self) -> &ConfusionMatrix {
         let Some(confusion) = &self.confusion else {
-            panic!("this objective has no classes: give it a rule with Objective::predict")
+            panic!(
+                "Evaluation: the objective does not classify; Objective::predict sets a rule that maps \
+                 outputs to classes"
+            )
         };
         confusion
     }

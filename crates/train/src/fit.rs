@@ -342,7 +342,8 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         }
         assert!(
             self.keep_best.is_none() || self.validation.is_some(),
-            "keep_best: the best epoch is found on validation data: give some with validate()"
+            "keep_best: expected validation data, on which epochs are compared, given none; Trainer::validate \
+             sets them"
         );
     }
 }
@@ -352,7 +353,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
 pub(crate) fn check_accuracy(keep_best: Option<Criterion>, classifies: bool) {
     assert!(
         keep_best != Some(Criterion::Accuracy) || classifies,
-        "keep_best: this objective has no accuracy: use Criterion::Loss, or give it a rule with \
-         Objective::predict()"
+        "keep_best: the objective has no accuracy; use Criterion::Loss, or set a rule that maps outputs to \
+         classes with Objective::predict"
     );
 }

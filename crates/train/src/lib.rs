@@ -1,5 +1,5 @@
 //! Training loops: epochs with progress and validation, accuracy and confusion matrices, checkpoints from
-//! which an interrupted run continues, and plots.
+//! which an interrupted run continues.
 //!
 //! - [`Trainer`] runs the loop over any model and any batches, and returns a [`History`];
 //! - the loss is an [`Objective`] (classification, regression, reconstruction), a loss closure on a
@@ -10,7 +10,8 @@
 //!   mean of any loss and of the numbers that the loss logs;
 //! - [`mistakes`] returns the misclassified examples;
 //! - [`Trainer::checkpoint`] saves a run, and [`Trainer::resume`] continues it with the same bits;
-//! - `plot` (feature `plots`, on by default) draws curves, confusion matrices and grids of images.
+//! - `History::charts` (feature `plots`, on by default), [`ConfusionMatrix::rows`] and
+//!   [`Mistake::captioned`] convert results for `wengert-plot`, which draws them.
 //!
 //! You can train a model without this crate: a training loop is about a page of calls of
 //! `wengert-autograd`, `wengert-data` and `wengert-optim`. Write it by hand if you need another loop.
@@ -19,6 +20,8 @@ mod batch;
 mod batches;
 mod callback;
 mod callbacks;
+#[cfg(feature = "plots")]
+mod charts;
 mod checkpoint;
 mod confusion;
 mod context;
@@ -28,8 +31,6 @@ mod fit;
 mod history;
 mod mistakes;
 mod objective;
-#[cfg(feature = "plots")]
-pub mod plot;
 mod progress;
 mod run;
 mod step;

@@ -21,6 +21,22 @@ pub struct Mistake<T: Float = f32> {
     pub predicted: usize,
 }
 
+impl<T: Float> Mistake<T> {
+    /// Returns the image and its caption, as `wengert_plot::captioned` draws them: the true class, an arrow,
+    /// and the predicted class. Classes without a name in `names` are shown by their numbers.
+    ///
+    /// ```
+    /// use wengert_tensor::Tensor;
+    /// use wengert_train::Mistake;
+    /// let mistake = Mistake { index: 7, input: Tensor::zeros(&[8, 8]), truth: 1, predicted: 2 };
+    /// assert_eq!(mistake.captioned(&["cat", "dog"]).1, "dog → 2");
+    /// ```
+    pub fn captioned(&self, names: &[&str]) -> (Tensor<T>, String) {
+        let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
+        (self.input.clone(), format!("{} → {}", name(self.truth), name(self.predicted)))
+    }
+}
+
 /// Returns the first examples that a classifier misclassifies, at most `most`.
 ///
 /// ```
@@ -63,14 +79,17 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
             let verdict = match self.judge(&model.predict(&x), &y) {
                 Ok(Some(verdict)) => verdict,
                 Ok(None) => {
-                    panic!("this objective has no classes: give it a rule with Objective::predict")
+                    panic!(
+                        "mistakes: the objective does not classify; Objective::predict sets a rule that maps \
+                         outputs to classes"
+                    )
                 }
                 Err(error) => panic!("mistakes: {error}"),
             };
             let (n, given) = (x.shape()[0], verdict.predicted.shape());
             assert!(
                 given == [n],
-                "mistakes: one class for each of {n} examples wanted, got {given}"
+                "mistakes: expected one class for each of {n} examples, given classes of shape {given}"
             );
             let pairs = verdict.truth.to_vec().into_iter().zip(verdict.predicted.to_vec());
             let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);

@@ -242,9 +242,12 @@ impl<T: Float> Deref for Step<T> {
 pub(crate) fn check_name(name: &str) {
     assert!(
         !name.is_empty() && !name.contains(['\n', '\r']),
-        "log: the name {name:?} is empty or holds a line break: give it a word, as `accuracy`"
+        "log: expected a name of one line, such as `accuracy`, given {name:?}"
     );
-    assert!(name != "loss", "log: `loss` is the run's own number: log this under another name");
+    assert!(
+        name != "loss",
+        "log: the name `loss` is reserved for the loss of the run; use another name"
+    );
 }
 
 /// A value that [`Step::log`] accepts: a number, or a variable of one element.

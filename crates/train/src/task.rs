@@ -272,7 +272,10 @@ impl<T: Float> StepContext<'_, T> {
             Kind::Numbers(cx) => cx,
         };
         let count = cx.optimizers.count();
-        assert!(optimizer < count, "update: no optimizer {optimizer} among {count}");
+        assert!(
+            optimizer < count,
+            "update: index {optimizer} is out of range for {count} optimizers"
+        );
         let mut step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
         if let Some(which) = cx.anomalies {
             step = step.detecting_anomalies(which);

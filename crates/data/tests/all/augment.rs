@@ -301,7 +301,7 @@ fn sets_without_pixels() {
 }
 
 #[test]
-#[should_panic(expected = "the data set changes from epoch to epoch")]
+#[should_panic(expected = "the data set differs between epochs")]
 fn loops_that_would_all_be_the_same() {
     let _ = DataLoader::new(busy(0), 10).iter();
 }

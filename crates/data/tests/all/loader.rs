@@ -124,7 +124,7 @@ fn loop_over_a_loader_that_does_not_shuffle() {
 }
 
 #[test]
-#[should_panic(expected = "loop over loader.epoch(epoch)")]
+#[should_panic(expected = "order of epoch 0; use loader.epoch(epoch)")]
 fn loop_over_a_loader_that_shuffles() {
     let _ = DataLoader::new(numbers(5), 2).shuffle(0).iter();
 }
@@ -202,7 +202,7 @@ fn inputs_and_targets_that_differ_in_number() {
 }
 
 #[test]
-#[should_panic(expected = "no example 64 in a set of 64")]
+#[should_panic(expected = "index 64 is out of range for a data set of 64 examples")]
 fn batch_out_of_range() {
     let _ = bytes().batch(&[0, 64]);
 }
@@ -277,13 +277,13 @@ fn subsets_nest() {
 }
 
 #[test]
-#[should_panic(expected = "no example 5 in a set of 5")]
+#[should_panic(expected = "index 5 is out of range for a data set of 5 examples")]
 fn subset_out_of_range() {
     let _ = Subset::new(numbers(5), [0, 5]);
 }
 
 #[test]
-#[should_panic(expected = "no example 2 in a subset of 2")]
+#[should_panic(expected = "index 2 is out of range for a subset of 2 examples")]
 fn batch_out_of_a_subset() {
     let _ = Subset::new(numbers(5), [0, 1]).batch(&[2]);
 }

@@ -469,7 +469,7 @@ fn callbacks_that_differ_are_refused_and_nothing_changes() {
     let error = refused(vec![]);
     assert!(matches!(&error, CheckpointError::Callbacks { .. }));
     assert!(
-        error.to_string().contains("remember something: Nudge; now they are: none: resume with"),
+        error.to_string().contains("with a state: Nudge; this run has: none; resume with"),
         "{error}"
     );
     let error = refused(vec![Box::new(Nudge::default()), Box::new(EarlyStopping::new(1))]);

@@ -348,7 +348,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     };
     let error = with_note("wengert.checkpoint", "7");
     assert!(
-        error.to_string().ends_with(r#"a checkpoint of version "7", this program reads version 2"#),
+        error.to_string().ends_with(r#"expected a checkpoint of version 2, found version "7""#),
         "{error}"
     );
     let error = with_note("first_batch", "1");
@@ -357,7 +357,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     assert!(
         error
             .to_string()
-            .ends_with("the run had 60000 examples in 11 batches, now there are 330 in 11"),
+            .ends_with("the saved run had 60000 examples in 11 batches, this run has 330 in 11"),
         "{error}"
     );
     for (key, note) in [

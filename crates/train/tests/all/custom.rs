@@ -551,7 +551,10 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
     }
     let error = trainer().fit_steps(&mut model, &mut [&mut *g], &loader, &mut rng, &One);
     let error = error.unwrap_err();
-    assert!(error.to_string().ends_with("the run had 2 optimizers, now there are 1"), "{error}");
+    assert!(
+        error.to_string().ends_with("the saved run had 2 optimizers, this run has 1"),
+        "{error}"
+    );
     // The first one fits and has taken the state over; it goes back.
     let mut other = Adam::new(0.5);
     let error =

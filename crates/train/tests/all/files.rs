@@ -8,8 +8,8 @@ use wengert_data::idx::{self, IdxArray};
 use wengert_data::{DataLoader, Digits};
 use wengert_nn::{Flatten, Linear, save, sequential, state_dict};
 use wengert_optim::{Adam, Optimizer, Sgd};
+use wengert_plot::{self as plot, GridOptions};
 use wengert_tensor::{Philox, Tensor};
-use wengert_train::plot::{self, GridOptions};
 use wengert_train::{ConfusionMatrix, History, Trainer};
 
 fn checkpoint(path: &Path) {
@@ -34,8 +34,8 @@ fn every_writer_keeps_modes_and_links() {
         ("checkpoint", &checkpoint),
         ("idx", &|path| idx::write(path, &IdxArray::from(&images)).unwrap()),
         ("idx.gz", &|path| idx::write(path, &IdxArray::from(&images)).unwrap()),
-        ("curves", &|path| plot::curves(&History::default(), path).unwrap()),
-        ("confusion", &|path| plot::confusion(&confusion, &[], path).unwrap()),
+        ("curves", &|path| plot::charts(&History::default().charts(), path).unwrap()),
+        ("confusion", &|path| plot::confusion(confusion.rows(), &[], path).unwrap()),
         ("grid", &|path| plot::grid(&images, &GridOptions::new(), path).unwrap()),
     ];
     let folder = tempfile::tempdir().unwrap();

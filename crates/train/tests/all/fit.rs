@@ -267,7 +267,9 @@ fn a_run_in_double_precision() {
 }
 
 #[test]
-#[should_panic(expected = "keep_best: the best epoch is found on validation data")]
+#[should_panic(
+    expected = "keep_best: expected validation data, on which epochs are compared, given none; Trainer::validate"
+)]
 fn the_best_of_nothing() {
     let digits = Digits::load().dataset();
     let mut rng = Philox::new(0);
@@ -309,7 +311,7 @@ fn a_schedule_that_is_too_short_panics_at_the_start() {
 }
 
 #[test]
-#[should_panic(expected = "this objective has no classes")]
+#[should_panic(expected = "Evaluation: the objective does not classify; Objective::predict")]
 fn no_accuracy_without_classes() {
     let digits = Digits::load().dataset();
     let model = mlp(&mut Philox::new(0));

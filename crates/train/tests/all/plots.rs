@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use wengert_data::{DataLoader, Digits, TensorDataset, random_split};
 use wengert_nn::{Conv2d, Flatten, Layer, Linear, Relu, mse, sequential};
 use wengert_optim::Sgd;
+use wengert_plot::{self as plot, GridOptions};
 use wengert_tensor::{Philox, Tensor};
-use wengert_train::plot::{self, Colours, GridOptions};
 use wengert_train::{
-    ConfusionMatrix, Criterion, EpochRecord, History, Objective, Score, Trainer, evaluate, mistakes,
+    Criterion, EpochRecord, History, Objective, Score, Trainer, evaluate, mistakes,
 };
 
 /// A folder that goes at the end, unless it was asked for.
@@ -61,7 +61,7 @@ fn pictures_of_a_run() {
         .quiet()
         .fit(&mut model, &mut Sgd::new(0.03).momentum(0.9), &train, &mut rng)
         .unwrap();
-    plot::curves(&history, folder.file("curves.svg")).unwrap();
+    plot::charts(&history.charts(), folder.file("curves.svg")).unwrap();
     let svg = folder.svg("curves.svg");
     assert!(svg.contains("width=\"860\" height=\"320\" viewBox=\"0 0 1720 640\""));
     for word in ["loss", "accuracy, %", "epochs", "held-out data"] {
@@ -69,12 +69,14 @@ fn pictures_of_a_run() {
     }
 
     let found = evaluate(&model, &valid);
-    plot::confusion(found.confusion(), &[], folder.file("confusion.svg")).unwrap();
+    plot::confusion(found.confusion().rows(), &[], folder.file("confusion.svg")).unwrap();
     assert!(folder.svg("confusion.svg").contains("true class"));
 
     let wrong = mistakes(&model, &valid, 30);
     assert_eq!(wrong.len() as u64, found.confusion().total() - found.confusion().correct());
-    plot::mistakes(&wrong, &["zero", "one & only"], folder.file("mistakes.svg")).unwrap();
+    let names = ["zero", "one & only"];
+    let captioned = wrong.iter().map(|mistake| mistake.captioned(&names));
+    plot::captioned(captioned, folder.file("mistakes.svg")).unwrap();
     assert_eq!(folder.svg("mistakes.svg").matches("<image").count(), wrong.len());
 
     let some = images.images.narrow(0, 0, 30);
@@ -100,7 +102,7 @@ fn reconstructions_stand_below_their_inputs() {
     let trainer = Trainer::new(Objective::reconstruction(mse)).epochs(5).quiet();
     let mut optimizer = Sgd::new(1.0).momentum(0.9);
     let history = trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
-    plot::curves(&history, folder.file("autoencoder.svg")).unwrap();
+    plot::charts(&history.charts(), folder.file("autoencoder.svg")).unwrap();
     assert!(!folder.svg("autoencoder.svg").contains("accuracy"));
     let inputs = digits.images.narrow(0, 0, 13);
     let outputs = model.predict(&(&inputs.flatten(1, -1) / &Tensor::scalar(16.0)));
@@ -109,34 +111,6 @@ fn reconstructions_stand_below_their_inputs() {
     plot::reconstructions(&inputs, &outputs, &options, folder.file("again.png")).unwrap();
     // Ten pairs in two rows, three in two more.
     assert_eq!(folder.png("again.png"), (10 * 68 + 4, 4 * 68 + 4));
-}
-
-#[test]
-fn names_and_colours() {
-    let folder = Folder::new();
-    let names = ["T-shirt", "trouser", "ankle boot", "<bag>"];
-    let mut confusion = ConfusionMatrix::new(5);
-    let truth = Tensor::from_fn(&[400], |i| (i % 4) as i64);
-    let predicted = Tensor::from_fn(&[400], |i| if i % 37 == 0 { 0 } else { (i % 4) as i64 });
-    confusion.record(&truth, &predicted);
-    plot::confusion(&confusion, &names, folder.file("names.svg")).unwrap();
-    assert!(folder.svg("names.svg").contains("&lt;bag&gt;"));
-
-    let colours = Tensor::from_fn(&[4, 3, 5, 7], |i| {
-        (i % 35) as f32 * if i / 35 % 3 == 1 { 0.5 } else { 1.0 }
-    });
-    let path = folder.file("colours.png");
-    plot::grid(&colours, &GridOptions::new().scale(5).gap(2).columns(3).each(), path).unwrap();
-    assert_eq!(folder.png("colours.png"), (3 * 37 + 2, 2 * 27 + 2));
-    let signed = GridOptions::new().colours(Colours::Signed).scale(8);
-    let weights = Tensor::from_fn(&[3, 4, 4], |i| i as f32 / 24.0 - 1.0);
-    plot::grid(&weights, &signed, folder.file("signed.png")).unwrap();
-    // Numbers that are none, and none at all.
-    let odd = Tensor::from_vec(vec![f32::NAN, f32::INFINITY, 0.0, 1.0], &[1, 2, 2]);
-    plot::grid(&odd, &GridOptions::new(), folder.file("odd.png")).unwrap();
-    plot::grid(&Tensor::zeros(&[0, 2, 2]), &GridOptions::new(), folder.file("empty.png")).unwrap();
-    plot::mistakes::<f32>(&[], &[], folder.file("none.svg")).unwrap();
-    plot::confusion(&ConfusionMatrix::new(0), &[], folder.file("nothing.svg")).unwrap();
 }
 
 #[test]
@@ -178,7 +152,7 @@ fn curves_of_odd_runs() {
         let learning_rates = losses.iter().map(|_| 0.1).collect();
         let history =
             History { losses, learning_rates, steps_per_epoch, epochs, best: None, stopped: None };
-        plot::curves(&history, folder.file(name)).unwrap();
+        plot::charts(&history.charts(), folder.file(name)).unwrap();
         folder.svg(name);
     }
 }
@@ -197,7 +171,7 @@ fn curves_of_any_numbers() {
             best,
             stopped: None,
         };
-        plot::curves(&history, &path).unwrap();
+        plot::charts(&history.charts(), &path).unwrap();
         let svg = folder.svg("any.svg");
         assert!(svg.len() < 100_000, "{} bytes for {losses:?}", svg.len());
         assert!(svg.matches("<text").count() <= 60, "{losses:?}");
@@ -264,37 +238,4 @@ fn curves_of_any_numbers() {
         let positive: Vec<_> = losses.iter().map(|x| x.abs()).collect();
         draw(&positive, vec![epoch(losses[0], Some(positive[0]))], Some(3));
     }
-}
-
-#[test]
-fn images_of_any_numbers() {
-    let folder = Folder::new();
-    let (tiny, most) = (f32::from_bits(1), f32::MAX);
-    for numbers in [[-most, most, 0.0, 1.0], [tiny, 0.0, 0.0, -tiny], [f32::NAN; 4], [most; 4]] {
-        let images = Tensor::from_vec(numbers.to_vec(), &[1, 2, 2]);
-        for colours in [Colours::Ink, Colours::Light, Colours::Signed] {
-            let options = GridOptions::new().colours(colours).scale(1);
-            plot::grid(&images, &options, folder.file("any.png")).unwrap();
-            assert_eq!(folder.png("any.png"), (10, 10));
-        }
-    }
-}
-
-#[test]
-fn a_file_that_cannot_be_written() {
-    let folder = Folder::new();
-    std::fs::create_dir_all(&folder.path).unwrap();
-    std::fs::write(folder.file("file"), "").unwrap();
-    let path = folder.file("file/picture.png");
-    let error = plot::grid(&Tensor::zeros(&[1, 2, 2]), &GridOptions::new(), &path).unwrap_err();
-    assert_eq!(error.path, path);
-}
-
-#[test]
-#[should_panic(
-    expected = "grid: images of 6 channels, shape [1, 6, 4, 4]: colours have 3, others 1 (flatten(0, 1)"
-)]
-fn six_colours() {
-    let folder = Folder::new();
-    let _ = plot::grid(&Tensor::zeros(&[1, 6, 4, 4]), &GridOptions::new(), folder.file("x.png"));
 }

@@ -1,33 +1,39 @@
-//! Plots of training results, as SVG (curves, tables, images with text) and PNG (images only). The
+//! Plots of numbers and tensors, as SVG (charts, tables, images with text) and PNG (images only). The
 //! background is white. No fonts, libraries or programs of the system are needed.
 //!
 //! | function | draws |
 //! |---|---|
-//! | [`curves`] | loss, accuracy and logged numbers of a run |
+//! | [`charts`] | lines of points, in one or several charts: the curves of a run |
 //! | [`confusion`] | a confusion matrix |
-//! | [`mistakes`] | misclassified images, with the names of the true and the predicted class |
 //! | [`grid`] | images side by side |
+//! | [`captioned`] | images with a line of text below each |
+//! | [`reconstructions`] | images above the outputs of an autoencoder |
 //! | [`filters`] | the weights of a convolution |
 //! | [`feature_maps`] | the output of a layer for one image |
-//! | [`reconstructions`] | images above the outputs of an autoencoder |
 //!
 //! Missing folders are created. An existing file is replaced atomically.
+//!
+//! The functions take tensors and numbers, so plots need no training loop. The training loop of
+//! `wengert-train` converts its results: `History::charts`, `ConfusionMatrix::rows` and
+//! `Mistake::captioned` return the arguments of [`charts`], [`confusion`] and [`captioned`].
 
 mod axis;
 mod canvas;
+mod captioned;
+mod chart;
 mod confusion;
-mod curves;
+mod draw;
 mod filters;
 mod grid;
-mod mistakes;
 mod png;
 mod svg;
 
+pub use captioned::captioned;
+pub use chart::{Chart, Corner, Line, Scale};
 pub use confusion::confusion;
-pub use curves::curves;
+pub use draw::charts;
 pub use filters::{feature_maps, filters};
 pub use grid::{Colours, GridOptions, grid, reconstructions};
-pub use mistakes::mistakes;
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// Encodes a picture whose rows have `width` pixels of three bytes: red, green and blue.
 pub(crate) fn encode(width: usize, height: usize, rgb: &[u8]) -> Vec<u8> {
-    assert_eq!(rgb.len(), 3 * width * height, "three bytes a pixel");
+    assert_eq!(rgb.len(), 3 * width * height, "png: expected three bytes for each pixel");
     let mut header = Vec::new();
     for size in [width, height] {
         header.extend((size as u32).to_be_bytes());
@@ -19,9 +19,9 @@ pub(crate) fn encode(width: usize, height: usize, rgb: &[u8]) -> Vec<u8> {
     for row in rgb.chunks(3 * width.max(1)) {
         // Each row begins with its filter type: 0, none.
         let written = packed.write_all(&[0]).and_then(|()| packed.write_all(row));
-        written.expect("a vector takes all bytes");
+        written.expect("a vector accepts all bytes");
     }
-    let pixels = packed.finish().expect("a vector takes all bytes");
+    let pixels = packed.finish().expect("a vector accepts all bytes");
 
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
     for (name, content) in [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", vec![])] {

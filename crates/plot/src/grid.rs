@@ -1,7 +1,7 @@
 //! Grids of images.
 
-use super::canvas::{Canvas, Image, Paint};
-use super::save;
+use crate::canvas::{Canvas, Image, Paint};
+use crate::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
@@ -22,7 +22,7 @@ pub enum Colours {
 /// The layout and the colours of a [`grid`].
 ///
 /// ```
-/// use wengert_train::plot::{Colours, GridOptions};
+/// use wengert_plot::{Colours, GridOptions};
 /// let options = GridOptions::new().columns(8).scale(3).colours(Colours::Light).range(0.0, 1.0);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl GridOptions {
     /// If `columns` is 0.
     #[track_caller]
     pub fn columns(self, columns: usize) -> Self {
-        assert!(columns > 0, "columns: a row has at least one image");
+        assert!(columns > 0, "GridOptions::columns: given 0, expected at least 1 image in a row");
         GridOptions { columns: Some(columns), ..self }
     }
 
@@ -59,7 +59,7 @@ impl GridOptions {
     /// If `scale` is 0.
     #[track_caller]
     pub fn scale(self, scale: usize) -> Self {
-        assert!(scale > 0, "scale: a pixel is at least one pixel wide");
+        assert!(scale > 0, "GridOptions::scale: given 0, expected a magnification of at least 1");
         GridOptions { scale: Some(scale), ..self }
     }
 
@@ -89,12 +89,12 @@ impl GridOptions {
 /// for images in colour, `[n, 3, h, w]`. Numbers of any range are scaled to the colours.
 ///
 /// ```
-/// use wengert_data::Digits;
-/// use wengert_train::plot::{self, GridOptions};
+/// use wengert_plot::GridOptions;
+/// use wengert_tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("digits.png");
-/// let digits = Digits::load();
-/// plot::grid(&digits.images.narrow(0, 0, 20), &GridOptions::new().columns(10), path)?;
+/// let images = Tensor::uniform(&[20, 8, 8], 0.0, 1.0, &mut Philox::new(0));
+/// wengert_plot::grid(&images, &GridOptions::new().columns(10), path)?;
 /// # Ok::<(), wengert_tensor::FileError>(())
 /// ```
 ///
@@ -130,7 +130,11 @@ pub fn reconstructions<T: Element>(
     path: impl AsRef<Path>,
 ) -> Result<(), FileError> {
     let (a, b) = (inputs.shape(), outputs.shape());
-    assert!(a == b, "reconstructions: inputs {a} and outputs {b} differ in shape");
+    assert!(
+        a == b,
+        "reconstructions: expected inputs and outputs of the same shape, given inputs {a} and outputs {b}; \
+         `reshape` makes the outputs images"
+    );
     let op = "reconstructions";
     let (above, below) = (Image::all(op, inputs), Image::all(op, outputs));
     let columns = options.columns.unwrap_or(above.len().clamp(1, 10));
@@ -151,7 +155,7 @@ pub fn reconstructions<T: Element>(
 }
 
 /// Draws the images on one bitmap.
-pub(super) fn sheet(images: &[Image], options: &GridOptions) -> Canvas {
+pub(crate) fn sheet(images: &[Image], options: &GridOptions) -> Canvas {
     let images: Vec<_> = images.iter().map(Some).collect();
     lay_out(&images, options)
 }

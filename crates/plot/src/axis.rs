@@ -15,7 +15,7 @@ const NARROWEST: f64 = 1e-300;
 const FINEST: f64 = 1e-6;
 
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     log: bool,
@@ -71,6 +71,11 @@ impl Axis {
         let [x, low, high] = [value, self.low, self.high].map(coordinate);
         let place = (x - low) / (high - low);
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
+    }
+
+    /// Whether a number can be drawn on the axis: 0 and negative numbers have no place on a logarithmic axis.
+    pub fn holds(&self, value: f64) -> bool {
+        !self.log || value > 0.0
     }
 
     /// Returns the label of a mark, with enough digits to distinguish it from the next: 0.05, 20, 1e-5.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-pub(super) const FONT: &str = "system-ui, 'DejaVu Sans', Arial, sans-serif";
+pub(crate) const FONT: &str = "system-ui, 'DejaVu Sans', Arial, sans-serif";
 
 /// Returns the start of an SVG file: the root element and a white background. [`end`] closes it.
-pub(super) fn begin(width: usize, height: usize) -> String {
+pub(crate) fn begin(width: usize, height: usize) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" font-family=\"{FONT}\">\n\
@@ -13,13 +13,13 @@ pub(super) fn begin(width: usize, height: usize) -> String {
     )
 }
 
-pub(super) fn end(mut svg: String) -> String {
+pub(crate) fn end(mut svg: String) -> String {
     svg.push_str("</svg>\n");
     svg
 }
 
 /// Adds a line of text, centred on `x`.
-pub(super) fn text(svg: &mut String, (x, y): (usize, usize), size: usize, words: &str) {
+pub(crate) fn text(svg: &mut String, (x, y): (usize, usize), size: usize, words: &str) {
     let _ = writeln!(
         svg,
         "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" text-anchor=\"middle\" fill=\"#222\">{}</text>",
@@ -28,7 +28,7 @@ pub(super) fn text(svg: &mut String, (x, y): (usize, usize), size: usize, words:
 }
 
 /// Adds a PNG file as an embedded image.
-pub(super) fn image(
+pub(crate) fn image(
     svg: &mut String,
     (x, y): (usize, usize),
     (width, height): (usize, usize),

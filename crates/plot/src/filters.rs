@@ -1,8 +1,8 @@
 //! Plots of the weights and of the outputs of a convolution.
 
-use super::canvas::Image;
-use super::grid::{Colours, GridOptions, sheet};
-use super::save;
+use crate::canvas::Image;
+use crate::grid::{Colours, GridOptions, sheet};
+use crate::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
@@ -12,13 +12,11 @@ use wengert_tensor::{Element, FileError, Tensor};
 /// have one row for each output channel.
 ///
 /// ```
-/// use wengert_nn::Conv2d;
-/// use wengert_tensor::Philox;
-/// use wengert_train::plot;
+/// use wengert_tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("filters.png");
-/// let conv1 = Conv2d::new(1, 6, 5, &mut Philox::new(0));
-/// plot::filters(conv1.weight.value(), path)?;
+/// let weight = Tensor::normal(&[6, 1, 5, 5], 0.0, 0.2, &mut Philox::new(0));
+/// wengert_plot::filters(&weight, path)?;
 /// # Ok::<(), wengert_tensor::FileError>(())
 /// ```
 ///
@@ -32,7 +30,7 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
     let shape = weight.shape();
     assert!(
         shape.rank() == 4,
-        "filters: the weights [out, in, kh, kw] of a convolution wanted, this has shape {shape}"
+        "filters: expected the weights [out, in, kh, kw] of a convolution, given shape {shape}"
     );
     let columns = if shape[1] == 1 { shape[0].clamp(1, 8) } else { shape[1] };
     let options = GridOptions::new().columns(columns.max(1)).colours(Colours::Signed);
@@ -45,14 +43,11 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
 /// zero everywhere is white.
 ///
 /// ```
-/// use wengert_nn::{Conv2d, Layer};
 /// use wengert_tensor::{Philox, Tensor};
-/// use wengert_train::plot;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("maps.png");
-/// let conv1 = Conv2d::new(1, 6, 5, &mut Philox::new(0));
-/// let image = Tensor::uniform(&[1, 1, 28, 28], 0.0, 1.0, &mut Philox::new(1));
-/// plot::feature_maps(&conv1.predict(&image), path)?;
+/// let output = Tensor::normal(&[1, 6, 24, 24], 0.0, 1.0, &mut Philox::new(0));
+/// wengert_plot::feature_maps(&output, path)?;
 /// # Ok::<(), wengert_tensor::FileError>(())
 /// ```
 ///
@@ -68,7 +63,8 @@ pub fn feature_maps<T: Element>(maps: &Tensor<T>, path: impl AsRef<Path>) -> Res
         [_, _, _] => maps.clone(),
         [1, _, _, _] => maps.squeeze(0),
         _ => panic!(
-            "feature_maps: the maps [c, h, w] or [1, c, h, w] of one image wanted, this has shape {shape}"
+            "feature_maps: expected the output [c, h, w] or [1, c, h, w] for one image, given shape {shape}; \
+             narrow(0, i, 1) selects image i of a batch"
         ),
     };
     let columns = shape[shape.rank() - 3].clamp(1, 8);

@@ -1,7 +1,6 @@
 //! The plot of a confusion matrix.
 
-use super::save;
-use crate::confusion::ConfusionMatrix;
+use crate::save;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;
@@ -13,41 +12,53 @@ const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const RIGHT: [f64; 3] = [49.0, 130.0, 100.0];
 const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
 
-/// Draws a confusion matrix as an SVG file: rows are true classes, columns are predicted classes. The
-/// larger the fraction of its row, the darker is a cell. Errors have their own colour scale, so that
-/// rare errors are visible too. Classes without a name in `names` are shown by their numbers.
+/// Draws a confusion matrix as an SVG file. `rows` are the counts of the examples of each true class, one
+/// count for each predicted class. The larger the fraction of its row, the darker is a cell. Errors have
+/// their own colour scale, so that rare errors are visible too. Classes without a name in `names` are shown
+/// by their numbers.
 ///
 /// ```
-/// use wengert_tensor::Tensor;
-/// use wengert_train::{ConfusionMatrix, plot};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("confusion.svg");
-/// let mut confusion = ConfusionMatrix::new(2);
-/// confusion.record(&Tensor::from([0i64, 0, 1]), &Tensor::from([0i64, 1, 1]));
-/// plot::confusion(&confusion, &["cat", "dog"], path)?;
+/// // Of 12 cats, 2 were classified as dogs.
+/// wengert_plot::confusion([[10, 2], [1, 7]], &["cat", "dog"], path)?;
 /// # Ok::<(), wengert_tensor::FileError>(())
 /// ```
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn confusion(
-    confusion: &ConfusionMatrix,
+///
+/// # Panics
+/// If a row does not have one count for each class.
+#[track_caller]
+pub fn confusion<R: AsRef<[u64]>>(
+    rows: impl IntoIterator<Item = R>,
     names: &[&str],
     path: impl AsRef<Path>,
 ) -> Result<(), FileError> {
+    let rows: Vec<R> = rows.into_iter().collect();
+    let counts: Vec<&[u64]> = rows.iter().map(AsRef::as_ref).collect();
+    for (class, row) in counts.iter().enumerate() {
+        assert!(
+            row.len() == counts.len(),
+            "confusion: expected a square matrix, given {} rows and {} counts in row {class}",
+            counts.len(),
+            row.len()
+        );
+    }
     let mut text = String::new();
-    draw(confusion, names, &mut text).expect("text can be written to a string");
+    draw(&counts, names, &mut text).expect("a string accepts all text");
     save(path.as_ref(), text.as_bytes())
 }
 
 fn draw(
-    confusion: &ConfusionMatrix,
+    counts: &[&[u64]],
     names: &[&str],
     out: &mut String,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let n = confusion.classes() as i32;
+    let n = counts.len() as i32;
     let name = |class: usize| names.get(class).map_or(class.to_string(), ToString::to_string);
-    let longest = (0..confusion.classes()).map(|class| name(class).chars().count()).max();
+    let longest = (0..counts.len()).map(|class| name(class).chars().count()).max();
     // A letter is about 7 units wide at this font size.
     let left = 40 + 7 * longest.unwrap_or(0) as i32;
     let turned = longest.unwrap_or(0) > 5;
@@ -60,11 +71,13 @@ fn draw(
         ("sans-serif", size).into_font().color(colour).pos(Pos::new(h, v))
     };
     let middle = style(14, &TEXT, HPos::Center, VPos::Center);
-    let totals: Vec<u64> = confusion.rows().map(|row| row.iter().sum()).collect();
-    let part = |i: usize, j: usize| confusion.count(i, j) as f64 / totals[i].max(1) as f64;
-    let worst = confusion.confusions().iter().map(|&(i, j, _)| part(i, j)).fold(0.0, f64::max);
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.map(u128::from).sum::<u128>();
+    let totals: Vec<u128> = counts.iter().map(|row| sum(&mut row.iter().copied())).collect();
+    let part = |i: usize, j: usize| counts[i][j] as f64 / totals[i].max(1) as f64;
+    let cells = (0..counts.len()).flat_map(|i| (0..counts.len()).map(move |j| (i, j)));
+    let worst = cells.filter(|(i, j)| i != j).map(|(i, j)| part(i, j)).fold(0.0, f64::max);
 
-    for (i, row) in confusion.rows().enumerate() {
+    for (i, row) in counts.iter().enumerate() {
         let y = top + CELL * i as i32;
         let at = (left - 8, y + CELL / 2);
         let right = style(14, &TEXT, HPos::Right, VPos::Center);
@@ -86,7 +99,7 @@ fn draw(
             }
         }
     }
-    for j in 0..confusion.classes() {
+    for j in 0..counts.len() {
         let x = left + CELL * j as i32 + CELL / 2;
         let label = if turned {
             let up = ("sans-serif", 14).into_font().transform(FontTransform::Rotate270);
@@ -98,12 +111,14 @@ fn draw(
         sheet.draw(&Text::new(name(j), (x, y), label))?;
     }
     let centre = left + CELL * n / 2;
-    sheet.draw(&Text::new("taken for", (centre, 16), middle.clone()))?;
+    sheet.draw(&Text::new("predicted class", (centre, 16), middle.clone()))?;
     let up = ("sans-serif", 14).into_font().transform(FontTransform::Rotate270);
     let up = up.color(&TEXT).pos(Pos::new(HPos::Center, VPos::Center));
     sheet.draw(&Text::new("true class", (16, top + CELL * n / 2), up))?;
-    let (right, all) = (confusion.correct(), confusion.total());
-    let line = format!("{:.2} %: {right} of {all}", 100.0 * confusion.accuracy());
+    let right = sum(&mut (0..counts.len()).map(|class| counts[class][class]));
+    let all: u128 = totals.iter().sum();
+    let accuracy = if all == 0 { 0.0 } else { right as f64 / all as f64 };
+    let line = format!("accuracy {:.2} %: {right} of {all}", 100.0 * accuracy);
     sheet.draw(&Text::new(line, (centre, top + CELL * n + 20), middle))?;
     sheet.present()?;
     Ok(())

@@ -1,7 +1,7 @@
 //! A bitmap on which images are drawn.
 
-use super::grid::Colours;
-use super::png;
+use crate::grid::Colours;
+use crate::png;
 use wengert_tensor::{Element, Tensor};
 
 /// An RGB bitmap.
@@ -50,10 +50,10 @@ impl Image {
         let (height, width) = match shape[..] {
             [_, h, w] | [_, 1 | 3, h, w] => (h, w),
             [_, c, _, _] => panic!(
-                "{op}: images of {c} channels, shape {shape}: colours have 3, others 1 \
-                 (flatten(0, 1) shows the channels one by one)"
+                "{op}: expected images of 1 channel (grey) or 3 channels (red, green, blue), given {c} \
+                 channels, shape {shape}; flatten(0, 1) makes each channel an image of its own"
             ),
-            _ => panic!("{op}: images [n, h, w] or [n, c, h, w] wanted, this has shape {shape}"),
+            _ => panic!("{op}: expected images [n, h, w] or [n, c, h, w], given shape {shape}"),
         };
         let size = shape[1..].iter().product::<usize>().max(1);
         let numbers = images.cast::<f32>().to_vec();

@@ -1,0 +1,166 @@
+//! The drawing of charts.
+
+use crate::axis::Axis;
+use crate::chart::{Chart, Corner, Line, Scale};
+use crate::save;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::path::Path;
+use wengert_tensor::FileError;
+
+/// The size of a row of two charts. It is drawn at twice the size at which it is shown, since the
+/// backend has integer coordinates only.
+const SIZE: (u32, u32) = (1720, 640);
+/// The colours of the lines of a chart.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0x3b, 0x6f, 0xb6),
+    RGBColor(0xd1, 0x60, 0x3d),
+    RGBColor(0x3d, 0x8f, 0x5f),
+    RGBColor(0x85, 0x5c, 0xa8),
+    RGBColor(0xc9, 0x9a, 0x2e),
+    RGBColor(0x4a, 0xa3, 0xb5),
+    RGBColor(0xb6, 0x4f, 0x7f),
+    RGBColor(0x7a, 0x7a, 0x7a),
+];
+const TEXT: RGBColor = RGBColor(0x44, 0x44, 0x44);
+const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+/// The approximate numbers of labels of the horizontal and of the vertical axis.
+const LABELS: (usize, usize) = (11, 7);
+
+/// Draws charts as an SVG file, two charts to a row. A single chart takes the whole row.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn charts(charts: &[Chart], path: impl AsRef<Path>) -> Result<(), FileError> {
+    let rows = charts.len().div_ceil(2).max(1);
+    let (width, height) = (SIZE.0, SIZE.1 * rows as u32);
+    let mut text = String::new();
+    draw(charts, rows, (width, height), &mut text).expect("a string accepts all text");
+    // Halves the shown size; the view box keeps the coordinates.
+    let whole = format!("width=\"{width}\" height=\"{height}\"");
+    let half = format!("width=\"{}\" height=\"{}\"", width / 2, height / 2);
+    save(path.as_ref(), text.replacen(&whole, &half, 1).as_bytes())
+}
+
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn draw(charts: &[Chart], rows: usize, size: (u32, u32), out: &mut String) -> Drawn {
+    let sheet = SVGBackend::with_string(out, size).into_drawing_area();
+    sheet.fill(&WHITE)?;
+    let areas = if charts.len() < 2 { vec![sheet.clone()] } else { sheet.split_evenly((rows, 2)) };
+    for (chart, area) in charts.iter().zip(areas) {
+        chart.draw(&area)?;
+    }
+    sheet.present()?;
+    Ok(())
+}
+
+impl Chart {
+    /// Returns the smallest and the largest of these numbers of all lines; `None` if there is none.
+    fn range(&self, of: impl Fn((f64, f64)) -> f64) -> Option<(f64, f64)> {
+        let points = self.lines.iter().flat_map(|line| finite(&line.points));
+        points.map(of).fold(None, |range, z| {
+            let (low, high) = range.unwrap_or((z, z));
+            Some((low.min(z), high.max(z)))
+        })
+    }
+
+    fn x_axis(&self) -> Axis {
+        let (low, high) = self.x_range.or(self.range(|(x, _)| x)).unwrap_or((0.0, 1.0));
+        Axis::linear(low, high, LABELS.0, f64::from(u8::from(self.integer_x)))
+    }
+
+    fn y_axis(&self) -> Axis {
+        let given = self.y_range;
+        let (low, high) = given.or(self.range(|(_, y)| y)).unwrap_or((0.0, 1.0));
+        // A logarithmic axis has labels at powers of ten only: use it if there are at least two.
+        let decades = |x: f64| x.log10().floor();
+        let wide = || low > 0.0 && decades(1.25 * high) > decades(0.8 * low) + 1.0;
+        if self.y_scale == Scale::Log || self.y_scale == Scale::Auto && wide() {
+            let positive = |y: f64| if y > 0.0 { y } else { f64::INFINITY };
+            // The smallest positive number; 1 if there is none.
+            let least =
+                if low > 0.0 { Some((low, high)) } else { self.range(|(_, y)| positive(y)) };
+            let low = least.map_or(1.0, |(least, _)| least);
+            let (low, high) = if low.is_finite() { (low, high.max(low)) } else { (1.0, 10.0) };
+            return if given.is_some() {
+                Axis::log(low, high)
+            } else {
+                Axis::log(0.8 * low, 1.25 * high)
+            };
+        }
+        if given.is_some() {
+            return Axis::linear(low, high, LABELS.1, 0.0);
+        }
+        // At most half the largest finite number, so that the margin can be added.
+        let width = (high - low).min(f64::MAX / 2.0);
+        let room = 0.05 * width.max(0.1 * low.abs().max(high.abs()));
+        let room = if room > 0.0 { room } else { 1.0 };
+        Axis::linear(low - room, high + room, LABELS.1, 0.0)
+    }
+
+    fn draw(&self, area: &Area<'_>) -> Drawn {
+        let (x, y) = (self.x_axis(), self.y_axis());
+        let font = |size: i32| ("sans-serif", size).into_font().color(&TEXT);
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.title, font(30))
+            .margin(24)
+            .x_label_area_size(64)
+            .y_label_area_size(90)
+            .build_cartesian_2d(x.clone(), y.clone())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID.stroke_width(2))
+            .axis_style(TEXT.stroke_width(2))
+            .label_style(font(24))
+            .x_desc(&self.x_label)
+            .x_label_formatter(&|mark| x.label(*mark))
+            .y_label_formatter(&|mark| y.label(*mark))
+            .draw()?;
+        let coloured = self.lines.iter().zip(COLOURS.into_iter().cycle());
+        for (line, colour) in coloured.filter(|(line, _)| !line.points.is_empty()) {
+            let points = || finite(&line.points).filter(|&(_, value)| y.holds(value));
+            chart
+                .draw_series(LineSeries::new(points(), colour.stroke_width(4)))?
+                .label(&line.name)
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 40, y)], colour.stroke_width(5))
+                });
+            if line.markers {
+                chart.draw_series(points().map(|at| Circle::new(at, 6, colour.filled())))?;
+            }
+            let ring = line.ring.as_slice();
+            let ring = finite(ring).filter(|&(_, value)| y.holds(value));
+            chart.draw_series(ring.map(|at| Circle::new(at, 13, colour.stroke_width(3))))?;
+        }
+        if self.lines.iter().any(Line::is_drawn) {
+            chart
+                .configure_series_labels()
+                .position(match self.legend {
+                    Corner::UpperLeft => SeriesLabelPosition::UpperLeft,
+                    Corner::UpperRight => SeriesLabelPosition::UpperRight,
+                    Corner::LowerLeft => SeriesLabelPosition::LowerLeft,
+                    Corner::LowerRight => SeriesLabelPosition::LowerRight,
+                })
+                .margin(16)
+                .label_font(font(24))
+                .legend_area_size(56)
+                .background_style(WHITE.mix(0.85))
+                .draw()?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// Whether the line appears in the legend.
+    fn is_drawn(&self) -> bool {
+        !self.points.is_empty()
+    }
+}
+
+fn finite(points: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {
+    points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
+}

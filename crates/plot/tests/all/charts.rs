@@ -1,0 +1,89 @@
+//! Charts of lines.
+
+use crate::common::Folder;
+use wengert_plot::{Chart, Corner, Line, Scale, charts};
+
+fn drawn(list: &[Chart]) -> String {
+    let folder = Folder::new();
+    charts(list, folder.file("charts.svg")).unwrap();
+    folder.svg("charts.svg")
+}
+
+#[test]
+fn one_chart_takes_a_row_and_others_stand_in_pairs() {
+    let chart = |title: &str| Chart::new(title).line(Line::new("line", [(0.0, 1.0), (1.0, 2.0)]));
+    for (n, height) in [(0, 320), (1, 320), (2, 320), (3, 640), (4, 640), (5, 960)] {
+        let titles: Vec<String> = (0..n).map(|i| format!("title {i}")).collect();
+        let list: Vec<Chart> = titles.iter().map(|title| chart(title)).collect();
+        let svg = drawn(&list);
+        assert!(svg.contains(&format!("width=\"860\" height=\"{height}\"")), "{n} charts");
+        assert!(titles.iter().all(|title| svg.contains(&format!("\n{title}\n"))));
+    }
+}
+
+/// A logarithmic axis has marks at powers of ten, and no place for 0.
+#[test]
+fn scales() {
+    let marks = |scale: Scale, numbers: [f64; 3]| {
+        let points = numbers.into_iter().enumerate().map(|(i, y)| (i as f64, y));
+        let line = Line::new("line", points).markers();
+        let svg = drawn(&[Chart::new("title").y_scale(scale).line(line)]);
+        let dots = svg.matches("<circle").count();
+        (svg.contains("\n0.1\n") && svg.contains("\n10\n") && !svg.contains("\n20\n"), dots)
+    };
+    assert_eq!(marks(Scale::Linear, [0.01, 1.0, 100.0]), (false, 3));
+    assert_eq!(marks(Scale::Log, [0.01, 1.0, 100.0]), (true, 3));
+    assert_eq!(marks(Scale::Auto, [0.01, 1.0, 100.0]), (true, 3));
+    assert_eq!(marks(Scale::Log, [0.01, 0.0, 100.0]), (true, 2));
+    assert_eq!(marks(Scale::Auto, [0.01, 0.0, 100.0]), (false, 3));
+    assert_eq!(marks(Scale::Auto, [50.0, 51.0, 100.0]), (false, 3));
+    assert_eq!(marks(Scale::Log, [-1.0, 0.0, -100.0]).1, 0);
+}
+
+#[test]
+fn lines_have_names_colours_markers_and_rings() {
+    let points = [(0.0, 1.0), (1.0, f64::NAN), (2.0, 3.0)];
+    let chart = Chart::new("title")
+        .x_label("seconds")
+        .x_range(0.0, 3.0)
+        .y_range(0.0, 4.0)
+        .legend(Corner::LowerLeft)
+        .integer_x()
+        .line(Line::new("first", []))
+        .line(Line::new("second", points).markers().ring(2.0, 3.0));
+    assert_eq!((chart.title(), chart.lines()[1].name()), ("title", "second"));
+    let svg = drawn(&[chart]);
+    // Two finite points and the ring; the second colour, as the first line has no points.
+    assert_eq!(svg.matches("<circle").count(), 3);
+    assert!(svg.to_uppercase().contains("#D1603D") && !svg.to_uppercase().contains("#3B6FB6"));
+    for word in ["seconds", "second", "0", "1", "2", "3"] {
+        assert!(svg.contains(&format!("\n{word}\n")), "{word}");
+    }
+    assert!(!svg.contains("first") && !svg.contains("NaN"));
+}
+
+/// Numbers of any size draw in bounded time and space, on every scale.
+#[test]
+fn any_numbers() {
+    let (tiny, most) = (f64::from_bits(1), f64::MAX);
+    let series: &[&[f64]] = &[
+        &[],
+        &[0.0],
+        &[f64::NAN, f64::INFINITY],
+        &[tiny, most],
+        &[-most, most],
+        &[1e-300, 1e300, 1.0],
+        &[-5.0, -5e-5, -5e5],
+        &[1e16, 1e16 + 2.0],
+    ];
+    for numbers in series {
+        for scale in [Scale::Linear, Scale::Log, Scale::Auto] {
+            let points = numbers.iter().map(|&z| (z, z));
+            let line = Line::new("line", points).markers();
+            let chart = Chart::new("").y_scale(scale).line(line);
+            let svg = drawn(&[chart.clone(), chart.x_range(f64::NAN, most).y_range(most, -1.0)]);
+            assert!(svg.len() < 50_000 && svg.matches("<text").count() < 100, "{numbers:?}");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{numbers:?}");
+        }
+    }
+}
