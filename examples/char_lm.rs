@@ -108,7 +108,7 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
     };
     let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
     let groups = Group::biases_and_norms().weight_decay(0.0);
-    let mut optimizer = AdamW::new(0.0).weight_decay(0.1).group(groups);
+    let mut optimizer = Adam::adamw(0.0).weight_decay(0.1).group(groups);
     let history = flags
         .custom("char_lm")?
         .validate_as("held-out", &test)

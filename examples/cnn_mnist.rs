@@ -54,7 +54,7 @@ fn run(Args { flags, pytorch, gamma, in_order }: Args) -> Result<(), Failure> {
     let stairs = LambdaLr::new(flags.lr, |step| gamma.powi((step / epoch) as i32));
     let cycle = OneCycleLr::new(flags.lr, epochs as usize * epoch);
     let cycle = cycle.pct_start(0.2).cycle_momentum(false);
-    let (mut adadelta, mut adamw) = (Adadelta::new(1.0), AdamW::new(0.0).weight_decay(0.05));
+    let (mut adadelta, mut adamw) = (Adadelta::new(1.0), Adam::adamw(0.0).weight_decay(0.05));
     let (optimizer, schedule): (&mut dyn Optimizer, &dyn Schedule) =
         if pytorch { (&mut adadelta, &stairs) } else { (&mut adamw, &cycle) };
     Task {

@@ -41,7 +41,7 @@ fn run(Args { flags, weight_decay }: Args) -> Result<(), Failure> {
 
     let mut rng = Philox::new(flags.seed);
     let mut model = LeNet5::new(&mut rng);
-    let mut optimizer = AdamW::new(0.0).weight_decay(weight_decay);
+    let mut optimizer = Adam::adamw(0.0).weight_decay(weight_decay);
     let schedule = OneCycleLr::new(flags.lr, epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);

@@ -153,7 +153,7 @@ fn run(Args { flags, characters }: Args) -> Result<(), Failure> {
     let schedule = OneCycleLr::new(flags.lr, flags.epochs as usize * train.len());
     let history = flags.custom("triplet")?.schedule(schedule.cycle_momentum(false)).fit(
         &mut model,
-        &mut AdamW::new(0.0).weight_decay(0.01),
+        &mut Adam::adamw(0.0).weight_decay(0.01),
         &train,
         rng,
         triplets,

@@ -90,7 +90,7 @@ fn run(Args { flags }: Args) -> Result<(), Failure> {
         .custom("two_inputs")?
         .validate_as("test", &test)
         .schedule(schedule.cycle_momentum(false))
-        .fit(&mut model, &mut AdamW::new(0.0).weight_decay(0.01), &train, rng, loss)?;
+        .fit(&mut model, &mut Adam::adamw(0.0).weight_decay(0.01), &train, rng, loss)?;
     flags.curves("two_inputs", &history)?;
     let found = measure(&model, &test, loss)?;
     println!(
