@@ -103,7 +103,7 @@ fn two_optimizers_over_a_shared_part_count_once() {
     first.step(&mut model.0, &gradients);
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
     let text = panic_text(|| second.step(&mut model, &gradients));
-    assert!(text.contains("stale, 0.weight, 0.bias changed"), "{text}");
+    assert!(text.contains("were computed: 0.weight, 0.bias; compute"), "{text}");
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
     second.step(&mut model, &gradients.clone().allow_stale());
     assert_eq!((model.0.counted(), model.1.counted()), (1, 1));
@@ -236,8 +236,8 @@ fn parameters_that_were_frozen_in_the_run_are_named() {
         let text = panic_text(|| optimizer.step(&mut model, &gradients));
         assert_eq!(
             text,
-            "step: no gradient for bias: they were frozen when the gradients were computed; run \
-             forward and backward again, or make the optimizer with `.allow_missing()`"
+            "step: no gradient for bias: these parameters were frozen when the gradients were computed; compute \
+         the gradients again, or build the optimizer with `.allow_missing()`"
         );
         assert_eq!((model.numbers(), model.counted()), ([2.0, 4.0], 0));
         let gradients = model.gradients();
