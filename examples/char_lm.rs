@@ -136,7 +136,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len());
     let groups = Group::biases_and_norms().weight_decay(0.0);
-    let mut optimizer = AdamW::new(0.0).weight_decay(0.1).group(groups);
+    let mut optimizer = Adam::adamw(0.0).weight_decay(0.1).group(groups);
     std::fs::create_dir_all(&args.out)?;
     let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
     let mut trainer = Trainer::custom()

@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let stairs = LambdaLr::new(args.lr, |step| args.gamma.powi((step / epoch) as i32));
     let cycle = OneCycleLr::new(args.lr, args.epochs as usize * epoch);
     let cycle = cycle.pct_start(0.2).cycle_momentum(false);
-    let (mut adadelta, mut adamw) = (Adadelta::new(1.0), AdamW::new(0.0).weight_decay(0.05));
+    let (mut adadelta, mut adamw) = (Adadelta::new(1.0), Adam::adamw(0.0).weight_decay(0.05));
     let (optimizer, schedule): (&mut dyn Optimizer, &dyn Schedule) =
         if args.pytorch { (&mut adadelta, &stairs) } else { (&mut adamw, &cycle) };
     let mut trainer = Trainer::classifier().epochs(args.epochs).schedule(schedule);

@@ -88,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut rng = Philox::new(args.seed);
     let mut model = LeNet5::new(&mut rng);
-    let mut optimizer = AdamW::new(0.0).weight_decay(args.weight_decay);
+    let mut optimizer = Adam::adamw(0.0).weight_decay(args.weight_decay);
     let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);

@@ -182,7 +182,7 @@ fn optimizer(args: &Args) -> Box<dyn Optimizer> {
             Box::new(sgd.weight_decay(args.weight_decay))
         }
         Rule::Adam => Box::new(Adam::new(lr)),
-        Rule::Adamw => Box::new(AdamW::new(lr)),
+        Rule::Adamw => Box::new(Adam::adamw(lr)),
         Rule::Adagrad => Box::new(Adagrad::new(lr)),
     }
 }

@@ -186,7 +186,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         trainer = trainer.resume(path);
     }
     let history =
-        trainer.fit(&mut model, &mut AdamW::new(0.0).weight_decay(0.01), &train, rng, triplets)?;
+        trainer.fit(&mut model, &mut Adam::adamw(0.0).weight_decay(0.01), &train, rng, triplets)?;
     if !args.no_pictures {
         plot::charts(&history.charts(), args.out.join("curves.svg"))?;
     }

@@ -2,7 +2,7 @@
 //!
 //! The prelude contains no name of the standard library. Names that are needed less often are in
 //! the modules of the library: [`nn::init`](crate::nn::init),
-//! [`autograd::gradcheck`](crate::autograd::gradcheck()), [`optim::Rule`](crate::optim::Rule).
+//! [`autograd::gradcheck`](crate::autograd::gradcheck()), [`optim::UpdateRule`](crate::optim::UpdateRule).
 
 pub use wengert_autograd::{
     Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,
@@ -19,8 +19,8 @@ pub use wengert_nn::{
     sequential, state_dict,
 };
 pub use wengert_optim::{
-    Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, Group, OneCycleLr, Optimizer,
-    ReduceLrOnPlateau, Schedule, Sgd, StepLr,
+    Adadelta, Adagrad, Adam, CosineAnnealingLr, Group, OneCycleLr, Optimizer, ReduceLrOnPlateau,
+    Schedule, Sgd, StepLr,
 };
 pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Pool, Shape, Tensor};
 #[cfg(feature = "train")]

@@ -1,104 +1,82 @@
-//! The Adam optimizer.
+//! The Adam optimizer, with weight decay as a penalty or decoupled from the gradients (`AdamW`).
 
 use crate::base::Base;
-use crate::rule::{Invalid, Rule, checked, not_negative, settings};
+use crate::hyperparameters::{checked, declared, optimizer};
+use crate::update_rule::{Invalid, UpdateRule, penalized};
 use wengert_tensor::{Expr, Float, Program};
 
-/// Adam: each element's step is a running mean of its gradients, divided by the root of a running mean of
-/// their squares.
-///
-/// ```text
-/// g ← g + weight_decay · p
-/// m ← β₁ m + (1 - β₁) g
-/// v ← β₂ v + (1 - β₂) g²
-/// p ← p - lr · m̂ / (√v̂ + eps)                 with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
-/// ```
-/// With `amsgrad`, v̂ is computed from the elementwise maximum of all v so far. Weight decay is an L2 penalty
-/// on the loss; [`AdamW`](crate::AdamW) has the better weight decay, decoupled from the gradients.
-///
-/// Kingma, Ba, "Adam: a method for stochastic optimization", 2015. With `amsgrad`: Reddi, Kale, Kumar,
-/// "On the convergence of Adam and beyond", 2018.
-///
-/// ```
-/// use wengert_optim::Adam;
-/// let optimizer = Adam::new(1e-3).betas(0.9, 0.99);
-/// ```
-pub struct Adam<T: Float = f32> {
-    base: Base<T>,
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
-    weight_decay: f64,
-    amsgrad: bool,
-    /// Whether weight decay is decoupled from the gradients, as in `AdamW`.
-    decoupled: bool,
+optimizer! {
+    /// Adam and `AdamW`: each element's step is a running mean of its gradients, divided by the root of a running
+    /// mean of their squares.
+    ///
+    /// ```text
+    /// Adam::new     g ← g + weight_decay · p                  Adam::adamw   p ← p - lr · weight_decay · p
+    ///
+    /// m ← β₁ m + (1 - β₁) g
+    /// v ← β₂ v + (1 - β₂) g²
+    /// p ← p - lr · m̂ / (√v̂ + eps)                 with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
+    /// ```
+    /// With `amsgrad`, v̂ is computed from the elementwise maximum of all v so far.
+    ///
+    /// | constructor | PyTorch | weight decay | default |
+    /// |---|---|---|---|
+    /// | [`Adam::new`] | `torch.optim.Adam` | an L2 penalty: it is part of g, and is divided by √v̂ | 0 |
+    /// | [`Adam::adamw`] | `torch.optim.AdamW` | decoupled: it is applied to the parameter itself | 0.01 |
+    ///
+    /// The constructors give optimizers of one type. Saved states name the algorithm: an `AdamW` optimizer refuses
+    /// the state of an `Adam` optimizer, and conversely.
+    ///
+    /// Adam: Kingma, Ba, "Adam: a method for stochastic optimization", 2015. `AdamW`: Loshchilov, Hutter, "Decoupled
+    /// weight decay regularization", 2019. With `amsgrad`: Reddi, Kale, Kumar, "On the convergence of Adam and
+    /// beyond", 2018.
+    ///
+    /// ```
+    /// use wengert_optim::Adam;
+    /// let adam = Adam::new(1e-3).betas(0.9, 0.99);
+    /// let adamw = Adam::adamw(1e-3).weight_decay(0.05);
+    /// ```
+    #[doc(alias = "AdamW")]
+    Adam, PyTorch lr = "0.001", with decoupled: bool = false;
+
+    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates; default 0.9 and 0.999.
+    betas(beta1: f64 = 0.9, beta2: f64 = 0.999) in BELOW_ONE;
+
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-8.
+    eps(eps: f64 = 1e-8) in NOT_NEGATIVE;
+
+    /// Sets the weight decay. For [`Adam::new`] it is the factor of an L2 penalty ½ ‖p‖² on the loss; default
+    /// 0. For [`Adam::adamw`] each step multiplies the parameters by `1 - lr · weight_decay`; default 0.01.
+    weight_decay(weight_decay: f64 = 0.0) in NOT_NEGATIVE;
+
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
+    /// default `false`.
+    amsgrad(amsgrad: bool = false);
 }
 
 impl Adam {
-    /// Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.001).
+    /// Creates an `AdamW` optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.001):
+    /// Adam with weight decay that is decoupled from the gradients; default 0.01.
     ///
     /// # Panics
     /// If `lr` is negative or not finite.
+    #[doc(alias = "AdamW")]
     #[track_caller]
-    pub fn new(lr: f64) -> Self {
-        Self::of(lr)
+    pub fn adamw(lr: f64) -> Self {
+        Self::adamw_of(lr)
     }
 }
 
 impl<T: Float> Adam<T> {
-    /// Creates the optimizer for models of element type `T`: `Adam::<f64>::of(1e-3)`. See [`Adam::new`].
+    /// Creates an `AdamW` optimizer for models of element type `T`: `Adam::<f64>::adamw_of(0.001)`. See
+    /// [`adamw`](Adam::adamw).
     ///
     /// # Panics
     /// If `lr` is negative or not finite.
+    #[doc(alias = "AdamW")]
     #[track_caller]
-    pub fn of(lr: f64) -> Self {
-        Self::with(lr, 0.0, false)
-    }
-
-    #[track_caller]
-    pub(crate) fn with(lr: f64, weight_decay: f64, decoupled: bool) -> Self {
-        let (base, beta1, beta2, eps) = (Base::new(lr), 0.9, 0.999, 1e-8);
-        let amsgrad = false;
-        checked(Adam { base, beta1, beta2, eps, weight_decay, amsgrad, decoupled }, "lr")
-    }
-
-    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates; default 0.9 and 0.999.
-    ///
-    /// # Panics
-    /// If `beta1` or `beta2` is not in [0, 1).
-    #[track_caller]
-    pub fn betas(self, beta1: f64, beta2: f64) -> Self {
-        checked(checked(Adam { beta1, beta2, ..self }, "beta1"), "beta2")
-    }
-
-    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-8.
-    ///
-    /// # Panics
-    /// If `eps` is negative or not finite.
-    #[track_caller]
-    pub fn eps(self, eps: f64) -> Self {
-        checked(Adam { eps, ..self }, "eps")
-    }
-
-    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
-    ///
-    /// # Panics
-    /// If `weight_decay` is negative or not finite.
-    #[track_caller]
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        checked(Adam { weight_decay, ..self }, "weight_decay")
-    }
-
-    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
-    /// default `false`.
-    pub fn amsgrad(self, amsgrad: bool) -> Self {
-        Adam { amsgrad, ..self }
-    }
-
-    /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
-    pub fn allow_missing(mut self) -> Self {
-        self.base.allow_missing();
-        self
+    pub fn adamw_of(lr: f64) -> Self {
+        let (base, weight_decay) = (Base::new(lr), 0.01);
+        checked(Adam { base, weight_decay, decoupled: true, ..Self::of(0.0) }, "lr")
     }
 }
 
@@ -115,7 +93,7 @@ impl<T: Float> Adam<T> {
         let (p, g) = match weight_decay {
             0.0 => (p, g),
             _ if self.decoupled => (p * (1.0 - self.base.learning_rate * weight_decay), g),
-            _ => (p, g + weight_decay * p),
+            _ => (p, penalized(g, p, weight_decay)),
         };
         (p, lerp(m, g, 1.0 - beta1), beta2 * v + (1.0 - beta2) * g * g)
     }
@@ -133,7 +111,7 @@ fn lerp<'b>(a: Expr<'b>, b: Expr<'b>, w: f64) -> Expr<'b> {
     if w < 0.5 { a + w * (b - a) } else { b - (b - a) * (1.0 - w) }
 }
 
-impl<T: Float> Rule<T> for Adam<T> {
+impl<T: Float> UpdateRule<T> for Adam<T> {
     fn program(&self, t: u64) -> Program {
         if self.amsgrad {
             return Program::new(|[p, m, v, max, g]| {
@@ -157,15 +135,10 @@ impl<T: Float> Rule<T> for Adam<T> {
     }
 
     fn invalid(&self) -> Option<Invalid> {
-        Invalid::first([
-            ("beta1", (0.0..1.0).contains(&self.beta1), "at least 0 and below 1"),
-            ("beta2", (0.0..1.0).contains(&self.beta2), "at least 0 and below 1"),
-            ("eps", not_negative(self.eps), "a number not below 0"),
-            ("weight_decay", not_negative(self.weight_decay), "a number not below 0"),
-        ])
+        self.out_of_range()
     }
 
-    settings!(beta1: Number, beta2: Number, eps: Number, weight_decay: Number, amsgrad: Switch);
+    declared!(beta1, beta2, eps, weight_decay, amsgrad);
 
     fn momentum_setting(&self) -> Option<&'static str> {
         Some("beta1")
@@ -173,11 +146,5 @@ impl<T: Float> Rule<T> for Adam<T> {
 
     fn name(&self) -> &'static str {
         if self.decoupled { "AdamW" } else { "Adam" }
-    }
-    fn base(&self) -> &Base<T> {
-        &self.base
-    }
-    fn base_mut(&mut self) -> &mut Base<T> {
-        &mut self.base
     }
 }

@@ -11,13 +11,13 @@ use wengert_tensor::{Float, Tensor};
 pub struct Base<T: Float = f32> {
     pub(crate) learning_rate: f64,
     pub(crate) allow_missing: bool,
-    pub(crate) memories: HashMap<ParamId, Memory<T>>,
+    pub(crate) states: HashMap<ParamId, ParamState<T>>,
     pub(crate) groups: Groups,
 }
 
 /// The optimizer state of one parameter.
 #[derive(Clone)]
-pub(crate) struct Memory<T: Float> {
+pub(crate) struct ParamState<T: Float> {
     /// The number of updates of the parameter.
     pub steps: u64,
     /// The state tensors: one for each of the rule's slots, up to the last slot that an update has used.
@@ -26,9 +26,9 @@ pub(crate) struct Memory<T: Float> {
     pub param: ParamHandle,
 }
 
-impl<T: Float> Memory<T> {
+impl<T: Float> ParamState<T> {
     pub fn new(param: &Param<T>) -> Self {
-        Memory { steps: 0, slots: SmallVec::new(), param: param.handle() }
+        ParamState { steps: 0, slots: SmallVec::new(), param: param.handle() }
     }
 }
 
@@ -36,8 +36,8 @@ impl<T: Float> Base<T> {
     /// Creates the base with this learning rate, no groups and no state. Every trainable parameter must have
     /// a gradient; [`allow_missing`](Base::allow_missing) changes that.
     pub fn new(learning_rate: f64) -> Self {
-        let (memories, groups) = (HashMap::new(), Groups::default());
-        Base { learning_rate, allow_missing: false, memories, groups }
+        let (states, groups) = (HashMap::new(), Groups::default());
+        Base { learning_rate, allow_missing: false, states, groups }
     }
 
     /// Returns the learning rate of the next step.

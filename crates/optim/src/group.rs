@@ -1,7 +1,7 @@
 //! Groups of parameters with different hyperparameters.
 
-use crate::rule::{Invalid, Rule, Setting};
-use crate::{Adadelta, Adagrad, Adam, AdamW, Sgd};
+use crate::hyperparameters::Range;
+use crate::update_rule::{Invalid, Setting, UpdateRule};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -17,8 +17,8 @@ use wengert_tensor::Float;
 /// learning rate for the body of a model whose head is new:
 ///
 /// ```
-/// use wengert_optim::{AdamW, Group};
-/// let optimizer = AdamW::new(1e-3)
+/// use wengert_optim::{Adam, Group};
+/// let optimizer = Adam::adamw(1e-3)
 ///     .weight_decay(0.05)
 ///     .group(Group::biases_and_norms().weight_decay(0.0))
 ///     .group(Group::matching("body.*").learning_rate(1e-4));
@@ -121,25 +121,25 @@ impl Group {
 
     /// Sets the weight decay of these parameters.
     pub fn weight_decay(self, weight_decay: f64) -> Self {
-        self.set("weight_decay", Setting::Number(weight_decay))
+        self.set("weight_decay", weight_decay)
     }
 
     /// Sets the momentum of these parameters, for optimizers that have a hyperparameter `momentum`. Schedules
     /// that change the optimizer's momentum do not change the momentum of the group.
     pub fn momentum(self, momentum: f64) -> Self {
-        self.set("momentum", Setting::Number(momentum))
+        self.set("momentum", momentum)
     }
 
     /// Sets any other hyperparameter of the optimizer by its name in saved states, such as `eps` or `beta1`.
     /// The optimizer's method `group` panics if the optimizer has no hyperparameter of this name.
     ///
     /// ```
-    /// use wengert_optim::{Adam, Group, Setting};
-    /// let embeddings = Group::matching("embedding.*").set("eps", Setting::Number(1e-6));
+    /// use wengert_optim::{Adam, Group};
+    /// let embeddings = Group::matching("embedding.*").set("eps", 1e-6);
     /// let optimizer = Adam::new(1e-3).group(embeddings);
     /// ```
-    pub fn set(mut self, name: impl Into<String>, to: Setting) -> Self {
-        let name = name.into();
+    pub fn set(mut self, name: impl Into<String>, to: impl Into<Setting>) -> Self {
+        let (name, to) = (name.into(), to.into());
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, to));
         self
@@ -190,10 +190,7 @@ impl fmt::Display for Group {
 
 #[track_caller]
 fn check(name: &str, value: f64) {
-    assert!(
-        crate::rule::not_negative(value),
-        "Group: {name} is {value:?}, it must be a number not below 0"
-    );
+    Range::NOT_NEGATIVE.check("Group", name, value);
 }
 
 /// Whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.
@@ -230,16 +227,16 @@ pub(crate) struct Groups {
     /// For each group, whether a parameter was ever assigned to it.
     used: Vec<bool>,
     /// The distinct sets of groups that parameters have, as indices into `all`. The first set is empty.
-    kinds: Vec<Vec<usize>>,
-    /// The index into `kinds` for each parameter.
-    kind_of: HashMap<ParamId, usize>,
+    combinations: Vec<Vec<usize>>,
+    /// The index into `combinations` for each parameter.
+    combination_of: HashMap<ParamId, usize>,
 }
 
 impl Groups {
     pub fn push(&mut self, group: Group) {
         self.all.push(group);
         self.used.push(false);
-        (self.kinds, self.kind_of) = (Vec::new(), HashMap::new());
+        (self.combinations, self.combination_of) = (Vec::new(), HashMap::new());
     }
 
     pub fn is_empty(&self) -> bool {
@@ -247,13 +244,13 @@ impl Groups {
     }
 
     /// Returns the number of different sets of hyperparameters.
-    pub fn kinds(&self) -> usize {
-        self.kinds.len().max(1)
+    pub fn combinations(&self) -> usize {
+        self.combinations.len().max(1)
     }
 
     /// Returns the index of the set of hyperparameters that a parameter uses.
-    pub fn kind_of(&self, param: ParamId) -> usize {
-        self.kind_of.get(&param).copied().unwrap_or(0)
+    pub fn combination_of(&self, param: ParamId) -> usize {
+        self.combination_of.get(&param).copied().unwrap_or(0)
     }
 
     /// Returns one line for each group.
@@ -270,66 +267,69 @@ impl Groups {
         let mut new = false;
         model.visit(&Path::root(), &mut |_, state| {
             let param = state.downcast_ref::<Param<T>>();
-            new |= param.is_some_and(|param| !self.kind_of.contains_key(&param.id()));
+            new |= param.is_some_and(|param| !self.combination_of.contains_key(&param.id()));
         });
-        if !new && !self.kinds.is_empty() {
+        if !new && !self.combinations.is_empty() {
             return;
         }
-        if self.kinds.is_empty() {
-            self.kinds.push(Vec::new());
+        if self.combinations.is_empty() {
+            self.combinations.push(Vec::new());
         }
         let mut names = Vec::new();
         model.visit(&Path::root(), &mut |path, state| {
             let Some(param) = state.downcast_ref::<Param<T>>() else { return };
             let name = path.to_string();
             let (all, rank) = (self.all.iter().enumerate(), param.shape().rank());
-            let kind: Vec<usize> =
+            let combination: Vec<usize> =
                 all.filter(|(_, group)| group.has(&name, rank)).map(|(i, _)| i).collect();
             names.push(name);
             // A tied parameter belongs to the groups that match its first name.
-            if self.kind_of.contains_key(&param.id()) {
+            if self.combination_of.contains_key(&param.id()) {
                 return;
             }
-            for &group in &kind {
+            for &group in &combination {
                 self.used[group] = true;
             }
-            let at = self.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
-                self.kinds.push(kind);
-                self.kinds.len() - 1
-            });
-            self.kind_of.insert(param.id(), at);
+            let at =
+                self.combinations.iter().position(|known| *known == combination).unwrap_or_else(
+                    || {
+                        self.combinations.push(combination);
+                        self.combinations.len() - 1
+                    },
+                );
+            self.combination_of.insert(param.id(), at);
         });
         let unused = self.all.iter().zip(&self.used).find(|(_, used)| !**used);
         if let Some((group, _)) = unused {
             let who = group.who();
             // Assign again in the next step, so that it panics too.
-            (self.kinds, self.kind_of) = (Vec::new(), HashMap::new());
+            (self.combinations, self.combination_of) = (Vec::new(), HashMap::new());
             panic!(
-                "step: no parameter is in the group {who}; the parameters are: {}",
+                "step: the group {who} contains no parameter of the model; the parameters are: {}",
                 names.join(", ")
             )
         }
     }
 
     /// Returns the rule with one set of hyperparameters applied, until the result is dropped.
-    pub fn applied<'r, T: Float, R: Rule<T>>(
+    pub fn applied<'r, T: Float, R: UpdateRule<T>>(
         &self,
         rule: &'r mut R,
-        kind: usize,
+        combination: usize,
     ) -> Applied<'r, T, R> {
-        let groups = self.kinds.get(kind).map_or(&[][..], Vec::as_slice);
+        let groups = self.combinations.get(combination).map_or(&[][..], Vec::as_slice);
         apply(rule, groups.iter().map(|&group| &self.all[group]))
     }
 }
 
 /// A rule with the hyperparameters of some groups applied. `drop` restores the rule's own.
-pub(crate) struct Applied<'r, T: Float, R: Rule<T>> {
+pub(crate) struct Applied<'r, T: Float, R: UpdateRule<T>> {
     rule: &'r mut R,
     before: Option<(f64, Vec<(&'static str, Setting)>)>,
     _type: std::marker::PhantomData<T>,
 }
 
-fn apply<'r, 'g, T: Float, R: Rule<T>>(
+fn apply<'r, 'g, T: Float, R: UpdateRule<T>>(
     rule: &'r mut R,
     groups: impl Iterator<Item = &'g Group>,
 ) -> Applied<'r, T, R> {
@@ -345,18 +345,18 @@ fn apply<'r, 'g, T: Float, R: Rule<T>>(
     Applied { rule, before, _type: std::marker::PhantomData }
 }
 
-impl<T: Float, R: Rule<T>> Deref for Applied<'_, T, R> {
+impl<T: Float, R: UpdateRule<T>> Deref for Applied<'_, T, R> {
     type Target = R;
     fn deref(&self) -> &R {
         self.rule
     }
 }
-impl<T: Float, R: Rule<T>> DerefMut for Applied<'_, T, R> {
+impl<T: Float, R: UpdateRule<T>> DerefMut for Applied<'_, T, R> {
     fn deref_mut(&mut self) -> &mut R {
         self.rule
     }
 }
-impl<T: Float, R: Rule<T>> Drop for Applied<'_, T, R> {
+impl<T: Float, R: UpdateRule<T>> Drop for Applied<'_, T, R> {
     fn drop(&mut self) {
         if let Some((rate, settings)) = self.before.take() {
             self.rule.base_mut().learning_rate = rate;
@@ -369,13 +369,13 @@ impl<T: Float, R: Rule<T>> Drop for Applied<'_, T, R> {
 
 /// Adds a group to a rule, after checking the group's settings.
 #[track_caller]
-fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
+pub(crate) fn add<T: Float, R: UpdateRule<T>>(rule: &mut R, mut group: Group) {
     let base = rule.base().learning_rate;
     if let Some(Rate::Rate { of, .. }) = &mut group.rate {
         assert!(
             base > 0.0,
-            "{}: the group {} has a learning rate, and the optimizer's is 0, so that their proportion is \
-             unknown: give learning_rate_scale",
+            "{}: the group {} sets a learning rate, but the optimizer's learning rate is 0, so that the \
+             ratio of the two is undefined; use `learning_rate_scale`",
             rule.name(),
             group.who()
         );
@@ -388,7 +388,7 @@ fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
             .is_some_and(|(_, kind)| std::mem::discriminant(kind) == std::mem::discriminant(value));
         assert!(
             fits,
-            "{}: the group {} sets {name} to {value}; what a group can set: {}",
+            "{}: the group {} sets {name} to {value}, but a group can only set: {}",
             rule.name(),
             group.who(),
             known
@@ -406,28 +406,10 @@ fn add<T: Float, R: Rule<T>>(rule: &mut R, mut group: Group) {
         invalid.map(|invalid| invalid.message(&*applied))
     };
     if let Some(message) = message {
-        panic!("{message} (group {})", group.who())
+        panic!("{message} in the group {}", group.who())
     }
     rule.base_mut().groups.push(group);
 }
-
-macro_rules! grouped {
-    ($($Rule:ident),*) => {
-        $(impl<T: Float> $Rule<T> {
-            /// Sets different hyperparameters for some parameters; see [`Group`].
-            ///
-            /// # Panics
-            /// If the group sets a hyperparameter that the optimizer does not have, or a value that is out of
-            /// range, or a learning rate while the optimizer's is 0.
-            #[track_caller]
-            pub fn group(mut self, group: Group) -> Self {
-                add(&mut self, group);
-                self
-            }
-        })*
-    };
-}
-grouped!(Sgd, Adadelta, Adagrad, Adam, AdamW);
 
 #[cfg(test)]
 mod tests {

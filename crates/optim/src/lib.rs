@@ -27,7 +27,7 @@
 //! | [`Adadelta`] | gradient · RMS of recent updates / RMS of gradients | `square_avg`, `acc_delta` |
 //! | [`Adagrad`] | gradient divided by the root of the sum of squared gradients | `sum` |
 //! | [`Adam`] | momentum divided by the root of the mean squared gradient | `exp_avg`, `exp_avg_sq` |
-//! | [`AdamW`] | Adam with decoupled weight decay | `exp_avg`, `exp_avg_sq` |
+//! | [`Adam::adamw`] | `AdamW`: Adam with decoupled weight decay | `exp_avg`, `exp_avg_sq` |
 //!
 //! A [`Schedule`] gives a learning rate for each step:
 //!
@@ -46,34 +46,35 @@
 //!
 //! A [`Group`] sets different hyperparameters for some parameters, chosen by name or rank.
 //!
-//! To write your own optimizer, implement [`Rule`].
+//! To write your own optimizer, implement [`UpdateRule`].
 
 mod adadelta;
 mod adagrad;
 mod adam;
-mod adamw;
 mod base;
 mod group;
+mod hyperparameters;
 mod optimizer;
 mod plateau;
-mod rule;
 mod schedule;
 mod sgd;
 mod state;
 mod step;
+mod update_error;
+mod update_rule;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
-pub use adamw::AdamW;
 pub use base::Base;
 pub use group::Group;
 pub use optimizer::Optimizer;
 pub use plateau::ReduceLrOnPlateau;
-pub use rule::{Invalid, Rule, Setting};
 pub use schedule::{
     ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, OneCycleLr,
     Schedule, StepLr, Warmup,
 };
 pub use sgd::Sgd;
 pub use state::{StateError, StateProblem};
+pub use update_error::UpdateError;
+pub use update_rule::{Invalid, Setting, UpdateRule};

@@ -1,14 +1,15 @@
 //! The trait that all optimizers implement.
 
-use crate::rule::{Invalid, Rule, Setting};
 use crate::state::{self, StateError};
 use crate::step;
+use crate::update_error::UpdateError;
+use crate::update_rule::{Invalid, Setting, UpdateRule};
 use wengert_autograd::{Gradients, Module};
 use wengert_tensor::{Float, NamedTensors};
 
 /// An algorithm that updates parameters with their gradients.
 ///
-/// Every [`Rule`] is an `Optimizer`. Use `Box<dyn Optimizer>` to choose the optimizer at run time.
+/// Every [`UpdateRule`] is an `Optimizer`. Use `Box<dyn Optimizer>` to choose the optimizer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer of models of `{T}`",
     label = "not an `Optimizer<{T}>`",
@@ -27,18 +28,39 @@ pub trait Optimizer<T: Float = f32> {
     /// or copying values into a parameter ([`Module::copy_from`]) does not change its state.
     ///
     /// # Panics
-    /// - If a trainable parameter has no gradient, unless the optimizer was built with `allow_missing`.
-    /// - If a trainable parameter has another element type than the gradients.
-    /// - If a gradient has another shape than its parameter.
-    /// - If a parameter has changed since its gradient was computed, unless the gradients are marked with
-    ///   [`Gradients::allow_stale`].
-    /// - If a counter of the model would exceed `i64` ([`Gradients::full_counter`]).
-    /// - If hyperparameters contradict each other.
-    ///
-    /// In the first five cases nothing has been modified. The first four messages list all parameters that
-    /// are concerned.
+    /// Under the conditions in which [`try_step`](Optimizer::try_step) returns an error or panics.
     #[track_caller]
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>);
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>) {
+        if let Err(error) = self.try_step(model, gradients) {
+            panic!("step: {error}")
+        }
+    }
+
+    /// Updates the parameters as [`step`](Optimizer::step), and returns an error if a gradient is missing or
+    /// does not fit.
+    ///
+    /// # Errors
+    /// In these cases nothing has been modified. The message lists all parameters that are concerned.
+    /// - A trainable parameter has no gradient, unless the optimizer was built with `allow_missing`.
+    /// - A trainable parameter has another element type than the gradients.
+    /// - A gradient has another shape than its parameter.
+    /// - A parameter has changed since its gradient was computed, unless the gradients are marked with
+    ///   [`Gradients::allow_stale`].
+    /// - A counter of the model would exceed `i64` ([`Gradients::full_counter`]).
+    ///
+    /// # Panics
+    /// If hyperparameters contradict each other, or if a [`Group`](crate::Group) contains no parameter of the
+    /// model.
+    #[track_caller]
+    fn try_step(
+        &mut self,
+        model: &mut dyn Module,
+        gradients: &Gradients<T>,
+    ) -> Result<(), UpdateError>;
+
+    /// Returns whether the optimizer was built with `allow_missing`: its steps skip trainable parameters
+    /// without a gradient.
+    fn allows_missing(&self) -> bool;
 
     /// Returns the learning rate of the next step.
     fn learning_rate(&self) -> f64;
@@ -50,7 +72,7 @@ pub trait Optimizer<T: Float = f32> {
     #[track_caller]
     fn set_learning_rate(&mut self, learning_rate: f64);
 
-    /// Sets the momentum (β₁ of `Adam` and `AdamW`), from the next step on. Schedules that change the
+    /// Sets the momentum (β₁ of `Adam`), from the next step on. Schedules that change the
     /// momentum call this method.
     ///
     /// # Panics
@@ -82,9 +104,17 @@ pub trait Optimizer<T: Float = f32> {
     ) -> Result<(), StateError>;
 }
 
-impl<T: Float, R: Rule<T>> Optimizer<T> for R {
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients<T>) {
-        step::step(self, model, gradients);
+impl<T: Float, R: UpdateRule<T>> Optimizer<T> for R {
+    fn try_step(
+        &mut self,
+        model: &mut dyn Module,
+        gradients: &Gradients<T>,
+    ) -> Result<(), UpdateError> {
+        step::step(self, model, gradients)
+    }
+
+    fn allows_missing(&self) -> bool {
+        self.base().allow_missing
     }
 
     fn learning_rate(&self) -> f64 {
@@ -103,7 +133,8 @@ impl<T: Float, R: Rule<T>> Optimizer<T> for R {
     fn set_momentum(&mut self, momentum: f64) {
         let Some(name) = self.momentum_setting() else {
             panic!(
-                "{} has no momentum to set; with a schedule that cycles it, say `.cycle_momentum(false)`",
+                "set_momentum: {} has no momentum; if a `OneCycleLr` schedule sets it, build the schedule \
+                 with `.cycle_momentum(false)`",
                 self.name()
             )
         };

@@ -1,7 +1,7 @@
 //! A learning rate that falls when a metric stops improving.
 
+use crate::hyperparameters::Range;
 use crate::optimizer::Optimizer;
-use crate::rule::not_negative;
 use wengert_tensor::Float;
 
 /// Lowers the learning rate when a metric, usually the validation loss, has stopped improving.
@@ -83,10 +83,7 @@ impl ReduceLrOnPlateau {
     /// If `factor` is not in [0, 1).
     #[track_caller]
     pub fn factor(self, factor: f64) -> Self {
-        assert!(
-            (0.0..1.0).contains(&factor),
-            "ReduceLrOnPlateau: factor is {factor:?}, it must be at least 0 and below 1"
-        );
+        Range::BELOW_ONE.check("ReduceLrOnPlateau", "factor", factor);
         ReduceLrOnPlateau { factor, ..self }
     }
 
@@ -212,8 +209,5 @@ impl ReduceLrOnPlateau {
 
 #[track_caller]
 fn checked(name: &str, value: f64) {
-    assert!(
-        not_negative(value),
-        "ReduceLrOnPlateau: {name} is {value:?}, it must be a number not below 0"
-    );
+    Range::NOT_NEGATIVE.check("ReduceLrOnPlateau", name, value);
 }

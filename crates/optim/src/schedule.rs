@@ -12,8 +12,8 @@ pub use one_cycle::OneCycleLr;
 pub use steps::{ExponentialLr, LambdaLr, MultiStepLr, StepLr};
 pub use warmup::Warmup;
 
+use crate::hyperparameters::Range;
 use crate::optimizer::Optimizer;
-use crate::rule::not_negative;
 use std::sync::Arc;
 use wengert_tensor::Float;
 
@@ -40,7 +40,7 @@ use wengert_tensor::Float;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a schedule",
     label = "not a `Schedule`",
-    note = "a rate of your own is set at each step: `optimizer.set_learning_rate(rate)`"
+    note = "to compute the learning rate yourself, call `optimizer.set_learning_rate(rate)` before each step"
 )]
 pub trait Schedule {
     /// Returns the learning rate of this step.
@@ -79,7 +79,7 @@ pub trait Schedule {
     {
         let (rate, momentum) = (self.learning_rate(step), self.momentum(step));
         // If the optimizer will reject the rate, do not set the momentum before.
-        if let Some(momentum) = momentum.filter(|_| not_negative(rate)) {
+        if let Some(momentum) = momentum.filter(|_| (Range::NOT_NEGATIVE.contains)(rate)) {
             optimizer.set_momentum(momentum);
         }
         optimizer.set_learning_rate(rate);
@@ -117,14 +117,11 @@ forward!(&S, Box<S>, Arc<S>);
 /// Panics if a learning rate or a factor is negative or not finite.
 #[track_caller]
 fn check(schedule: &str, name: &str, value: f64) {
-    assert!(
-        not_negative(value),
-        "{schedule}: {name} is {value:?}, it must be a number not below 0"
-    );
+    Range::NOT_NEGATIVE.check(schedule, name, value);
 }
 
 /// Panics if a number of steps is zero.
 #[track_caller]
 fn check_steps(schedule: &str, name: &str, steps: usize) {
-    assert!(steps > 0, "{schedule}: {name} is 0, it must be at least 1");
+    assert!(steps > 0, "{schedule}: {name} must be at least 1, but is 0");
 }

@@ -1,7 +1,7 @@
 //! Saving and loading the state of an optimizer as named tensors.
 
-use crate::base::Memory;
-use crate::rule::{Invalid, Rule, Setting};
+use crate::base::ParamState;
+use crate::update_rule::{Invalid, Setting, UpdateRule};
 use std::collections::HashSet;
 use std::fmt;
 use wengert_autograd::{Misfit, Module, Param, ParamId, State};
@@ -22,7 +22,10 @@ const GROUPS: &str = "groups";
 
 /// The error for a saved state that could not be loaded. It lists all problems.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the state does not fit this {optimizer} and its model:{}", Lines(problems))]
+#[error(
+    "the saved state does not fit this {optimizer} optimizer and its model:{}",
+    Lines(problems)
+)]
 #[non_exhaustive]
 pub struct StateError {
     /// The name of the optimizer that should load the state.
@@ -36,19 +39,19 @@ pub struct StateError {
 #[non_exhaustive]
 pub enum StateProblem {
     /// The state belongs to another optimizer, or is not the state of an optimizer.
-    #[error("it is the state of {}", found.as_deref().unwrap_or("no optimizer"))]
+    #[error("it was saved by {}", found.as_deref().unwrap_or("something that is not an optimizer"))]
     Optimizer {
         /// The name of the optimizer that saved the state, if there is one.
         found: Option<String>,
     },
     /// A hyperparameter is missing.
-    #[error("the metadata lacks {name}")]
+    #[error("hyperparameter {name}: missing in the metadata")]
     NoSetting {
         /// The name of the hyperparameter.
         name: &'static str,
     },
     /// A hyperparameter has an invalid value.
-    #[error("{name} is {found:?}, it must be {must}")]
+    #[error("hyperparameter {name}: must be {must}, but is {found:?}")]
     Setting {
         /// The name of the hyperparameter.
         name: &'static str,
@@ -58,13 +61,13 @@ pub enum StateProblem {
         must: &'static str,
     },
     /// A tensor is missing.
-    #[error("missing: {name}")]
+    #[error("missing tensor: {name}")]
     Missing {
         /// The name of the tensor.
         name: String,
     },
     /// A tensor belongs to no parameter of the model.
-    #[error("unexpected: {name}")]
+    #[error("unexpected tensor: {name}")]
     Unexpected {
         /// The name of the tensor.
         name: String,
@@ -78,7 +81,11 @@ pub enum StateProblem {
         misfit: Misfit,
     },
     /// The state belongs to an optimizer with other groups of parameters.
-    #[error("its groups are: {}; those of this optimizer are: {}", listed(saved), listed(found))]
+    #[error(
+        "it has the groups: {}; this optimizer has the groups: {}",
+        listed(saved),
+        listed(found)
+    )]
     Groups {
         /// The groups of the saved state, one line each.
         saved: Vec<String>,
@@ -86,7 +93,7 @@ pub enum StateProblem {
         found: Vec<String>,
     },
     /// A number of steps is negative.
-    #[error("{name} counts {found} steps")]
+    #[error("{name}: the number of steps must be at least 0, but is {found}")]
     Steps {
         /// The name of the tensor.
         name: String,
@@ -130,17 +137,21 @@ fn parameters<T: Float>(model: &dyn Module) -> Vec<(String, &Param<T>)> {
 }
 
 #[track_caller]
-pub(crate) fn save<T: Float, R: Rule<T>>(rule: &R, model: &dyn Module) -> NamedTensors {
+pub(crate) fn save<T: Float, R: UpdateRule<T>>(rule: &R, model: &dyn Module) -> NamedTensors {
     let (base, mut out) = (rule.base(), NamedTensors::new());
     let mut unused = Vec::new();
     for (path, param) in parameters::<T>(model) {
-        let memory = base.memories.get(&param.id());
-        let steps = memory.map_or(0, |memory| memory.steps);
+        let own = base.states.get(&param.id());
+        let steps = own.map_or(0, |own| own.steps);
         let taken = out.insert(join(STEP, &path), Tensor::scalar_of(steps as i64)).is_some();
-        assert!(!taken, "state_dict: two parameters have one name: {}", called(&path));
+        assert!(
+            !taken,
+            "state_dict: two parameters have the same name: {}; names must be unique",
+            called(&path)
+        );
         for (i, slot) in rule.slots().iter().enumerate() {
             let name = join(slot, &path);
-            match memory.and_then(|memory| memory.slots.get(i)) {
+            match own.and_then(|own| own.slots.get(i)) {
                 Some(tensor) => drop(out.insert(name, tensor.clone())),
                 None if steps > 0 && i < rule.slots_in_use() => unused.push(name),
                 None => {}
@@ -160,7 +171,7 @@ pub(crate) fn save<T: Float, R: Rule<T>>(rule: &R, model: &dyn Module) -> NamedT
     out
 }
 
-pub(crate) fn load<T: Float, R: Rule<T>>(
+pub(crate) fn load<T: Float, R: UpdateRule<T>>(
     rule: &mut R,
     model: &dyn Module,
     state: &NamedTensors,
@@ -180,9 +191,9 @@ pub(crate) fn load<T: Float, R: Rule<T>>(
     if saved != found {
         problems.push(StateProblem::Groups { saved, found });
     }
-    let memories = load_memories(rule, model, state, &mut problems);
+    let states = load_states(rule, model, state, &mut problems);
     if problems.is_empty() {
-        rule.base_mut().memories.extend(memories);
+        rule.base_mut().states.extend(states);
         return Ok(());
     }
     rule.base_mut().learning_rate = before.0;
@@ -190,7 +201,7 @@ pub(crate) fn load<T: Float, R: Rule<T>>(
     Err(StateError { optimizer, problems })
 }
 
-fn load_settings<T: Float, R: Rule<T>>(
+fn load_settings<T: Float, R: UpdateRule<T>>(
     rule: &mut R,
     state: &NamedTensors,
     problems: &mut Vec<StateProblem>,
@@ -223,12 +234,12 @@ fn load_settings<T: Float, R: Rule<T>>(
     }
 }
 
-fn load_memories<T: Float, R: Rule<T>>(
+fn load_states<T: Float, R: UpdateRule<T>>(
     rule: &R,
     model: &dyn Module,
     state: &NamedTensors,
     problems: &mut Vec<StateProblem>,
-) -> Vec<(ParamId, Memory<T>)> {
+) -> Vec<(ParamId, ParamState<T>)> {
     let unused: HashSet<&str> =
         state.metadata.get(UNUSED).map_or("", String::as_str).lines().collect();
     let in_use = rule.slots_in_use();
@@ -238,7 +249,7 @@ fn load_memories<T: Float, R: Rule<T>>(
         let name = join(STEP, &path);
         let steps = read_steps(&name, state).map_err(|problem| problems.push(problem)).ok();
         known.insert(name);
-        let mut memory = Memory { steps: steps.unwrap_or(0), ..Memory::new(param) };
+        let mut own = ParamState { steps: steps.unwrap_or(0), ..ParamState::new(param) };
         // The first step that uses a state tensor allocates it, so that slots are filled in order.
         let slots = if steps == Some(0) { &[] } else { rule.slots() };
         for (i, slot) in slots.iter().enumerate() {
@@ -251,12 +262,12 @@ fn load_memories<T: Float, R: Rule<T>>(
                 continue;
             };
             match param.fits(tensor) {
-                Ok(()) => memory.slots.push(tensor.cast()),
+                Ok(()) => own.slots.push(tensor.cast()),
                 Err(misfit) => problems.push(StateProblem::Misfit { name: name.clone(), misfit }),
             }
             known.insert(name);
         }
-        out.push((param.id(), memory));
+        out.push((param.id(), own));
     }
     let strange = state.names().filter(|name| !known.contains(*name));
     problems.extend(strange.map(|name| StateProblem::Unexpected { name: name.into() }));

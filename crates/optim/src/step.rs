@@ -1,32 +1,33 @@
 //! The step of all optimizers: a walk over the parameters and buffers of a model.
 
-use crate::base::Memory;
+use crate::base::ParamState;
 use crate::group::Groups;
-use crate::rule::{Invalid, Rule};
+use crate::update_error::UpdateError;
+use crate::update_rule::{Invalid, UpdateRule};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_autograd::{Buffer, Gradients, Kind, Module, Param, ParamId, Path};
 use wengert_tensor::{Float, Program, Tensor};
 
 #[track_caller]
-pub(crate) fn step<T: Float, R: Rule<T>>(
+pub(crate) fn step<T: Float, R: UpdateRule<T>>(
     rule: &mut R,
     model: &mut dyn Module,
     gradients: &Gradients<T>,
-) {
-    check(model, gradients, rule.base().allow_missing);
-    let mut lent = Lent::from(rule);
-    lent.groups.assign::<T>(model);
-    let Lent { rule, memories, groups } = &mut lent;
+) -> Result<(), UpdateError> {
+    check(model, gradients, rule.base().allow_missing)?;
+    let mut moved = MovedOut::from(rule);
+    moved.groups.assign::<T>(model);
+    let MovedOut { rule, states, groups } = &mut moved;
     // Parameters with the same number of steps and the same hyperparameters share a program.
-    let mut kinds: SmallVec<[KindOfStep<T>; 2]> = SmallVec::new();
-    for kind in 0..groups.kinds() {
-        let rule = groups.applied(&mut **rule, kind);
+    let mut plans: SmallVec<[StepPlan<T>; 2]> = SmallVec::new();
+    for combination in 0..groups.combinations() {
+        let rule = groups.applied(&mut **rule, combination);
         if let Some(invalid) = Invalid::of(&*rule) {
             invalid.panic(&*rule)
         }
         let (in_use, initial) = (rule.slots_in_use(), T::of(rule.initial()));
-        kinds.push(KindOfStep { in_use, initial, program: None });
+        plans.push(StepPlan { in_use, initial, program: None });
     }
     let mut updated = 0;
     // Each parameter is visited once: the `&mut` references of the walk cannot alias.
@@ -43,21 +44,21 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
             return;
         };
         let Some(gradient) = gradients.get(param) else { return };
-        let kind = groups.kind_of(param.id());
-        let KindOfStep { in_use, initial, program } = &mut kinds[kind];
+        let combination = groups.combination_of(param.id());
+        let StepPlan { in_use, initial, program } = &mut plans[combination];
         let in_use = *in_use;
-        let memory = memories.entry(param.id()).or_insert_with(|| Memory::new(param));
-        memory.steps += 1;
+        let own = states.entry(param.id()).or_insert_with(|| ParamState::new(param));
+        own.steps += 1;
         updated += 1;
-        let (shape, t) = (param.shape(), memory.steps);
-        let first = memory.slots.len() < in_use;
+        let (shape, t) = (param.shape(), own.steps);
+        let first = own.slots.len() < in_use;
         if first {
-            memory.slots.resize_with(in_use, || Tensor::full_of(&shape, *initial));
+            own.slots.resize_with(in_use, || Tensor::full_of(&shape, *initial));
         }
         let (_, program) = match program {
             Some(known) if known.0 == (t, first) => known,
             other => {
-                let rule = groups.applied(&mut **rule, kind);
+                let rule = groups.applied(&mut **rule, combination);
                 let program = if first { rule.first_program(t) } else { rule.program(t) };
                 other.insert(((t, first), program))
             }
@@ -65,18 +66,19 @@ pub(crate) fn step<T: Float, R: Rule<T>>(
         param.update(|value| {
             let mut targets: SmallVec<[&mut Tensor<T>; 4]> = SmallVec::new();
             targets.push(value);
-            targets.extend(&mut memory.slots[..in_use]);
+            targets.extend(&mut own.slots[..in_use]);
             program.update(&mut targets, &[gradient]);
         });
     });
     // The other entries belong to parameters of another module, to frozen parameters, or to dropped ones.
-    if memories.len() > updated {
-        memories.retain(|_, memory| memory.param.is_alive());
+    if states.len() > updated {
+        states.retain(|_, own| own.param.is_alive());
     }
+    Ok(())
 }
 
 /// The values that a step needs for one set of hyperparameters.
-struct KindOfStep<T: Float> {
+struct StepPlan<T: Float> {
     in_use: usize,
     initial: T,
     /// The last program with its key: the number of steps, and whether state tensors are used for the first
@@ -86,24 +88,24 @@ struct KindOfStep<T: Float> {
 
 /// The state and the groups of a rule, moved out so that the rule can be borrowed while they are mutated.
 /// `drop` moves them back, also during a panic.
-struct Lent<'r, T: Float, R: Rule<T>> {
+struct MovedOut<'r, T: Float, R: UpdateRule<T>> {
     rule: &'r mut R,
-    memories: HashMap<ParamId, Memory<T>>,
+    states: HashMap<ParamId, ParamState<T>>,
     groups: Groups,
 }
 
-impl<'r, T: Float, R: Rule<T>> From<&'r mut R> for Lent<'r, T, R> {
+impl<'r, T: Float, R: UpdateRule<T>> From<&'r mut R> for MovedOut<'r, T, R> {
     fn from(rule: &'r mut R) -> Self {
-        let memories = std::mem::take(&mut rule.base_mut().memories);
+        let states = std::mem::take(&mut rule.base_mut().states);
         let groups = std::mem::take(&mut rule.base_mut().groups);
-        Lent { rule, memories, groups }
+        MovedOut { rule, states, groups }
     }
 }
 
-impl<T: Float, R: Rule<T>> Drop for Lent<'_, T, R> {
+impl<T: Float, R: UpdateRule<T>> Drop for MovedOut<'_, T, R> {
     fn drop(&mut self) {
         let base = self.rule.base_mut();
-        base.memories = std::mem::take(&mut self.memories);
+        base.states = std::mem::take(&mut self.states);
         base.groups = std::mem::take(&mut self.groups);
     }
 }
@@ -113,10 +115,13 @@ fn name(path: &Path<'_>) -> String {
     path.name_or("the parameter itself")
 }
 
-/// Panics if a gradient does not fit its parameter, or if a counter would overflow. Nothing has been
-/// modified yet.
-#[track_caller]
-fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: bool) {
+/// Returns the reason why a step is not possible: a gradient that does not fit its parameter, or a counter
+/// that would overflow.
+fn check<T: Float>(
+    model: &dyn Module,
+    gradients: &Gradients<T>,
+    allow_missing: bool,
+) -> Result<(), UpdateError> {
     let (mut foreign, mut missing, mut misshaped) = (Vec::new(), Vec::new(), Vec::new());
     let (mut stale, mut were_frozen) = (Vec::new(), Vec::new());
     let mut found = 0;
@@ -135,7 +140,7 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
                 found += 1;
                 let (wanted, has) = (param.shape(), gradient.shape());
                 if wanted != has {
-                    misshaped.push(format!("{} ({has} instead of {wanted})", name(path)));
+                    misshaped.push(format!("{} (gradient {has}, parameter {wanted})", name(path)));
                 }
                 if gradients.is_stale(param) && !gradients.allows_stale() {
                     stale.push(name(path));
@@ -143,51 +148,34 @@ fn check<T: Float>(model: &dyn Module, gradients: &Gradients<T>, allow_missing: 
             }
         }
     });
-    assert!(
-        foreign.is_empty(),
-        "step: the gradients are of type {}, these parameters are not: {}; model, tape and optimizer \
-         must be of one type (`Sgd::<f64>::of(0.1)`)",
-        T::DTYPE,
-        foreign.join(", ")
-    );
-    assert!(
-        misshaped.is_empty(),
-        "step: gradients of the wrong shape: {}; what changes a gradient must keep its shape",
-        misshaped.join(", ")
-    );
-    assert!(
-        stale.is_empty(),
-        "step: these gradients are stale, {} changed since they were computed (by another step, say): \
-         run forward and backward again, or mark them with `.allow_stale()` if the algorithm means it",
-        stale.join(", ")
-    );
-    assert!(
-        were_frozen.is_empty(),
-        "step: no gradient for {}: they were frozen when the gradients were computed; run forward and \
-         backward again, or make the optimizer with `.allow_missing()`",
-        were_frozen.join(", ")
-    );
-    if let Some(full) = gradients.full_counter(model) {
-        panic!("step: {full}")
+    if !foreign.is_empty() {
+        return Err(UpdateError::ElementType { gradients: T::DTYPE, parameters: foreign });
     }
-    if missing.is_empty() {
-        return;
+    if !misshaped.is_empty() {
+        return Err(UpdateError::Shape { parameters: misshaped });
     }
-    let names = missing.join(", ");
-    assert!(
-        found > 0 || gradients.is_empty(),
-        "step: these gradients are of another model, nothing is known of {names}; a clone has \
-         parameters of its own"
-    );
-    panic!(
-        "step: no gradient for {names}: the loss does not depend on them; freeze what is not to be \
-         trained, or make the optimizer with `.allow_missing()`"
-    )
+    if !stale.is_empty() {
+        return Err(UpdateError::Stale { parameters: stale });
+    }
+    if !were_frozen.is_empty() {
+        return Err(UpdateError::WasFrozen { parameters: were_frozen });
+    }
+    if let Some(counter) = gradients.full_counter(model) {
+        return Err(UpdateError::Counter { counter });
+    }
+    let parameters = missing;
+    if parameters.is_empty() {
+        Ok(())
+    } else if found > 0 || gradients.is_empty() {
+        Err(UpdateError::Missing { parameters })
+    } else {
+        Err(UpdateError::OtherModel { parameters })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Adam, Optimizer, Rule, Sgd};
+    use crate::{Adam, Optimizer, Sgd, UpdateRule};
     use wengert_autograd::{Module, Param, Tape};
     use wengert_tensor::Tensor;
 
@@ -219,31 +207,31 @@ mod tests {
         step(&mut sgd, &mut model);
         step(&mut sgd, &mut model);
         assert_eq!(model[1].value().to_vec(), [0.5, 1.5]); // 1, then 1.5
-        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(sgd.base().states.len(), 3);
 
         // The state survives moving a parameter and setting its value.
         model.swap(0, 2);
         model[1].set(Tensor::zeros(&[2]));
         step(&mut sgd, &mut model);
         assert_eq!(model[1].value().to_vec(), [-1.75, -1.75]);
-        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(sgd.base().states.len(), 3);
 
         // A parameter that replaces another starts with a new momentum buffer.
         model[1] = param([0.0, 0.0]);
         step(&mut sgd, &mut model);
         assert_eq!(model[1].value().to_vec(), [-1.0, -1.0]);
-        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(sgd.base().states.len(), 3);
         assert_eq!(steps(&sgd, &model), [4, 1, 4]);
 
         // The next step removes the state of a removed parameter.
         model.truncate(1);
-        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(sgd.base().states.len(), 3);
         step(&mut sgd, &mut model);
-        assert_eq!(sgd.base().memories.len(), 1);
+        assert_eq!(sgd.base().states.len(), 1);
         // A clone is another parameter, with new state.
         model = model.clone();
         step(&mut sgd, &mut model);
-        assert_eq!(sgd.base().memories.len(), 1);
+        assert_eq!(sgd.base().states.len(), 1);
         assert_eq!(steps(&sgd, &model), [1]);
     }
 
@@ -257,7 +245,7 @@ mod tests {
         }
         step(&mut sgd, &mut b);
         assert_eq!(b[0].value().to_vec(), [-2.5, -2.5]); // 1, then 1.5
-        assert_eq!(sgd.base().memories.len(), 3);
+        assert_eq!(sgd.base().states.len(), 3);
         // The state survives while a parameter is outside of its model, and while one is frozen.
         let aside = b.pop().unwrap();
         b[0].freeze();
@@ -268,7 +256,7 @@ mod tests {
         assert_eq!(b[1].value().to_vec(), [-4.25, -4.25]); // then 1.75
         drop(b);
         step(&mut sgd, &mut a);
-        assert_eq!(sgd.base().memories.len(), 1);
+        assert_eq!(sgd.base().states.len(), 1);
     }
 
     /// θ ← θ + t (θ' − θ) keeps the identities of the parameters: restoring a snapshot keeps the momentum.
@@ -284,7 +272,7 @@ mod tests {
         model.lerp_from(&best, 0.5);
         step(&mut sgd, &mut model);
         assert_eq!(model[0].value().to_vec(), [-2.5, -2.5]); // -0.75, less 1.75
-        assert_eq!(sgd.base().memories.len(), 1);
+        assert_eq!(sgd.base().states.len(), 1);
     }
 
     #[test]
@@ -295,10 +283,10 @@ mod tests {
         let state = adam.state_dict(&model);
         let mut other = Adam::new(0.5);
         other.load_state_dict(&model, &state).unwrap();
-        assert_eq!(other.base().memories.len(), 2);
+        assert_eq!(other.base().states.len(), 2);
         model.pop();
         step(&mut other, &mut model);
-        assert_eq!(other.base().memories.len(), 1);
+        assert_eq!(other.base().states.len(), 1);
         assert_eq!(steps(&other, &model), [2]);
     }
 }

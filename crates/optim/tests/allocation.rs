@@ -3,7 +3,7 @@
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use wengert_autograd::{Param, Tape};
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, Optimizer, Sgd};
 use wengert_tensor::Tensor;
 
 #[global_allocator]
@@ -26,7 +26,7 @@ fn no_memory_for_tensors_in_steady_state() {
         Box::new(Adadelta::new(1e-3).weight_decay(0.1)),
         Box::new(Adagrad::new(1e-3).weight_decay(0.1)),
         Box::new(Adam::new(1e-3).weight_decay(0.1).amsgrad(true)),
-        Box::new(AdamW::new(1e-3)),
+        Box::new(Adam::adamw(1e-3)),
     ];
     for mut optimizer in optimizers {
         let mut model = (Param::new(Tensor::ones(&WEIGHT)), Param::new(Tensor::ones(&[512])));

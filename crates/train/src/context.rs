@@ -61,7 +61,8 @@ impl<T: Float> Context<'_, T> {
     }
 
     /// Returns the model, to change it. During [`Callback::before_update`](crate::Callback::before_update)
-    /// do not change parameters: the gradients would be stale, and the optimizer's step would panic.
+    /// do not change parameters: the gradients would be stale, and the run would end with
+    /// [`TrainError::Update`](crate::TrainError::Update).
     pub fn model_mut(&mut self) -> &mut dyn Module {
         self.model
     }

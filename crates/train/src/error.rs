@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use wengert_autograd::ShapeError;
 use wengert_nn::Mismatch;
-use wengert_optim::StateError;
+use wengert_optim::{StateError, UpdateError};
 use wengert_tensor::FileError;
 
 /// The reason why a run ended with an error.
@@ -158,6 +158,20 @@ pub enum TrainError {
         loss: f64,
         /// The name of the buffer, the value that it would hold, the reason, and the remedy.
         buffer: String,
+    },
+    /// An optimizer refused an update, for example because the loss does not depend on a parameter that is to
+    /// be trained. If the step can be run on shapes, a missing gradient is found before the first update of the
+    /// step. The weights, the buffers and the state of the optimizer are as they were before the update.
+    #[error("epoch {epoch}, step {step}: update with optimizer {optimizer}: {error}")]
+    Update {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The number of the optimizer, counted from 0.
+        optimizer: usize,
+        /// The reason.
+        error: UpdateError,
     },
     /// A callback, or a step of your own, ended the run with an error.
     #[error("{name}: {error}")]

@@ -11,7 +11,7 @@ use crate::evaluation::measure_named;
 use crate::history::History;
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::task::{Kind, Numbers, StepContext, TrainStep, on_shapes};
+use crate::task::{Kind, Numbers, Shapes, StepContext, TrainStep, on_shapes};
 use crate::trainer::{Criterion, Per, Settings, Validation};
 use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
@@ -200,12 +200,19 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         if self.fitting.contains(&shapes) {
             return Ok(());
         }
-        let Work { model, task, .. } = &mut self.work;
+        let Work { model, optimizers, task, .. } = &mut self.work;
         let examples = batch.examples();
         match mode {
             Mode::Train if task.runs_on_shapes() => {
-                let mut cx = StepContext { kind: Kind::Shapes(mode), examples };
-                task.step(&mut **model, &mut cx, batch)?;
+                let optimizers = &**optimizers;
+                let place = (self.run.epoch + 1, self.run.step + 1);
+                let kind = Kind::Shapes(Shapes { mode, optimizers, place });
+                match task.step(&mut **model, &mut StepContext { kind, examples }, batch) {
+                    // Callbacks may still freeze the parameters that the loss misses: the first step checks
+                    // again.
+                    Err(TrainError::Update { .. }) if !self.run.running => return Ok(()),
+                    done => done?,
+                }
             }
             Mode::Train => {}
             Mode::Eval => {

@@ -7,6 +7,7 @@ use crate::evaluation::{named, refused};
 use crate::run::Run;
 use crate::step::{Step, Sum, add_sums};
 use wengert_autograd::{Anomalies, Cause, Mode, Module, Param, ParamId, Path, Var};
+use wengert_optim::{Optimizer, UpdateError};
 use wengert_tensor::{Float, Philox};
 
 /// One training step on one batch, for steps that a loss closure of
@@ -157,8 +158,16 @@ pub struct StepContext<'c, T: Float = f32> {
 
 pub(crate) enum Kind<'c, T: Float> {
     /// A shape-only run: nothing is computed and nothing is changed.
-    Shapes(Mode),
+    Shapes(Shapes<'c, T>),
     Numbers(Numbers<'c, T>),
+}
+
+/// The parts of the run that a step on shapes uses.
+pub(crate) struct Shapes<'c, T: Float> {
+    pub mode: Mode,
+    pub optimizers: &'c dyn OptimizerList<T>,
+    /// The epoch and the step within it, counted from 1.
+    pub place: (u64, usize),
 }
 
 /// The parts of the run that a step on numbers uses.
@@ -184,7 +193,8 @@ impl<T: Float> StepContext<'_, T> {
     /// parameters. On a shape-only run it changes nothing and returns NaN.
     ///
     /// # Errors
-    /// If shapes do not fit, or if the loss, a gradient or a buffer is NaN or infinite. The parameters
+    /// If shapes do not fit, if the loss, a gradient or a buffer is NaN or infinite, or if the loss does not
+    /// depend on a trainable parameter (unless the optimizer was built with `allow_missing`). The parameters
     /// are then as before the update.
     #[track_caller]
     pub fn update<M: Module>(
@@ -261,13 +271,25 @@ impl<T: Float> StepContext<'_, T> {
     ) -> Result<f64, TrainError> {
         let examples = self.examples;
         let cx = match &mut self.kind {
-            Kind::Shapes(mode) => {
-                on_shapes(&*model, *mode, examples, |step| {
+            Kind::Shapes(shapes) => {
+                let ids = part.map(|part| trained::<T>(&*part(&mut *model)));
+                let ids = ids.unwrap_or_else(|| trained::<T>(&*model));
+                let mut missed = Vec::new();
+                on_shapes(&*model, shapes.mode, examples, |step| {
                     let root = loss(&*model, step);
                     trainable(step, root);
+                    missed = root.independent_of(&*model);
                     Some(root)
                 })?;
-                return Ok(f64::NAN);
+                missed.retain(|id| ids.contains(id));
+                let lenient =
+                    shapes.optimizers.at(optimizer).is_some_and(Optimizer::allows_missing);
+                if missed.is_empty() || (lenient && missed.len() < ids.len()) {
+                    return Ok(f64::NAN);
+                }
+                let error = UpdateError::Missing { parameters: names::<T>(&*model, &missed) };
+                let (epoch, step) = shapes.place;
+                return Err(TrainError::Update { epoch, step, optimizer, error });
             }
             Kind::Numbers(cx) => cx,
         };
@@ -291,6 +313,15 @@ impl<T: Float> StepContext<'_, T> {
         if !loss.is_finite() {
             let input = (cx.not_finite)().map(cx.example).map(Box::new);
             return Err(TrainError::NotFinite { epoch, step: number, loss, input });
+        }
+        let refused_update = |error| TrainError::Update { epoch, step: number, optimizer, error };
+        if let Some(part) = part {
+            let part = &*part(&mut *model);
+            let missed = root.independent_of(part);
+            if !missed.is_empty() && missed.len() == trained::<T>(part).len() {
+                let parameters = names::<T>(&*model, &missed);
+                return Err(refused_update(UpdateError::Missing { parameters }));
+            }
         }
         let gradients = step.catch(|| match part {
             None => root.backward_checked().map_err(|bad| bad.params),
@@ -327,11 +358,12 @@ impl<T: Float> StepContext<'_, T> {
             run: &mut *cx.run,
         };
         cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
-        let optimizer = cx.optimizers.at_mut(optimizer).expect("counted above");
-        match part {
-            None => optimizer.step(model, &gradients),
-            Some(part) => optimizer.step(part(model), &gradients),
-        }
+        let by = cx.optimizers.at_mut(optimizer).expect("counted above");
+        let updated = match part {
+            None => by.try_step(model, &gradients),
+            Some(part) => by.try_step(part(model), &gradients),
+        };
+        updated.map_err(refused_update)?;
         cx.loss = Some(cx.loss.map_or(loss, |before| before + loss));
         Ok(loss)
     }
@@ -407,6 +439,15 @@ pub(crate) fn measured<T: Float>(
         one_number(step, loss);
         Some(loss.item())
     })
+}
+
+/// Returns the trainable parameters of a model.
+fn trained<T: Float>(model: &dyn Module) -> Vec<ParamId> {
+    let mut ids = Vec::new();
+    model.visit(&Path::root(), &mut |_, state| {
+        ids.extend(state.downcast_ref::<Param<T>>().filter(|p| !p.frozen()).map(Param::id));
+    });
+    ids
 }
 
 /// Returns the names of these parameters, in visiting order.

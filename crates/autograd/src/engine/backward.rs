@@ -4,7 +4,7 @@ use super::gradients::{Gradients, NotFinite};
 use super::hooks::Hooks;
 use super::walk::{Aim, Walk};
 use crate::graph::{ACTIVE, NodeSet, Op, RETAINED, RunKind, TINY, Tape, Var};
-use crate::module::{Module, each_param, is_finite};
+use crate::module::{Module, ParamId, each_param, is_finite};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use wengert_tensor::{Float, Shape, Tensor};
@@ -123,6 +123,36 @@ impl<'t, T: Float> Var<'t, T> {
             .collect();
         targets.sort_unstable();
         self.inspected("backward_for", None, false, Some(&targets), hooks, |_, _| ())
+    }
+
+    /// Returns the trainable parameters of a model on which this variable does not depend, in visiting order:
+    /// [`backward`](Var::backward) finds no gradient for them. Computes nothing, so that it can be called on a
+    /// shape-only tape.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Param, Tape};
+    /// # use wengert_tensor::Tensor;
+    /// let model = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
+    /// let tape = Tape::<f32>::new();
+    /// let loss = tape.param(&model.0).square() + tape.param(&model.1).detach();
+    /// assert_eq!(loss.independent_of(&model), [model.1.id()]);
+    /// ```
+    pub fn independent_of(self, model: &dyn Module) -> Vec<ParamId> {
+        let bound = self.tape.params.borrow();
+        let mut all = Vec::new();
+        each_param::<T>(model, |_, param| {
+            if !param.frozen() {
+                let node = bound.of(param.id()).filter(|b| !b.is_frozen()).map(|b| b.node);
+                all.push((param.id(), node.filter(|&node| node <= self.id)));
+            }
+        });
+        let mut targets: Vec<u32> = all.iter().filter_map(|(_, node)| *node).collect();
+        targets.sort_unstable();
+        if !targets.is_empty() {
+            let depends = self.tape.depends(&targets, [self.id].into_iter(), self.id);
+            all.retain(|(_, node)| !node.is_some_and(|node| depends.contains(node)));
+        }
+        all.into_iter().map(|(id, _)| id).collect()
     }
 
     /// Returns the gradients of Σ seed · self, for a variable of any shape. They are the vector-Jacobian

@@ -39,7 +39,7 @@ impl<T: Float> Gradients<T> {
 
     /// Scales the gradients of all parameters by min(1, `max_norm` / (norm + 1e-6)), as PyTorch's
     /// `clip_grad_norm_` does, so that their [`norm`](Gradients::norm) is at most `max_norm`. Returns
-    /// the norm before scaling. If the norm is not finite, the gradients become NaN or 0: check the
+    /// the norm before scaling. If a gradient is not finite, the gradients become NaN or 0: check the
     /// returned norm, or use [`backward_checked`](crate::Var::backward_checked).
     ///
     /// ```
@@ -56,11 +56,26 @@ impl<T: Float> Gradients<T> {
     #[track_caller]
     pub fn clip_norm(&mut self, max_norm: f64) -> f64 {
         assert!(max_norm >= 0.0, "clip_norm: a norm of at least 0 wanted, this is {max_norm}");
-        let norm = self.norm();
+        let (unit, multiple) = norm_in_parts(&self.each().collect::<Vec<_>>());
+        let norm = unit * multiple;
         let factor = max_norm / (norm + 1e-6);
+        let is_f64 = T::of(f64::MIN_POSITIVE).to() > 0.0;
+        let normal = if is_f64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
+        if factor >= 1.0 {
+            return norm;
+        }
         // A NaN norm must not be hidden: it makes the gradients NaN.
-        if factor.is_nan() || factor < 1.0 {
+        if factor.is_nan() || factor >= normal {
             self.scale(factor);
+            return norm;
+        }
+        // The factor underflows, although its product with a large gradient need not. The norm itself may
+        // exceed `f64`, then 1e-6 is below its last digit.
+        let (unit, multiple) = if norm.is_finite() { (norm + 1e-6, 1.0) } else { (unit, multiple) };
+        for gradient in self.each_mut() {
+            for x in gradient.make_mut() {
+                *x = T::of(x.to() / unit / multiple * max_norm);
+            }
         }
         norm
     }
@@ -138,19 +153,26 @@ impl<T: Float> Gradients<T> {
 
 /// Returns √Σx² over all elements of these tensors, computed in `f64`.
 pub(crate) fn norm<T: Float>(all: &[&Tensor<T>]) -> f64 {
+    let (unit, multiple) = norm_in_parts(all);
+    unit * multiple
+}
+
+/// Returns two numbers whose product is √Σx². They are finite if all elements are, even if the product is
+/// beyond `f64`.
+fn norm_in_parts<T: Float>(all: &[&Tensor<T>]) -> (f64, f64) {
     let squares = |scale: f64| all.iter().map(|x| sum_of_squares(x, scale)).sum::<f64>();
     let sum = squares(1.0);
     if sum.is_normal() || sum.is_nan() {
-        return sum.sqrt();
+        return (sum.sqrt(), 1.0);
     }
     // The squares of such small or large numbers underflow or overflow. The numbers are therefore
     // divided by the largest of them.
     let numbers = all.iter().flat_map(|x| x.to_vec());
     let largest = numbers.fold(0.0, |most: f64, x| most.max(x.to().abs()));
     if largest == 0.0 || largest.is_infinite() {
-        return largest;
+        return (largest, 1.0);
     }
-    largest * squares(largest).sqrt()
+    (largest, squares(largest).sqrt())
 }
 
 fn sum_of_squares<T: Float>(x: &Tensor<T>, scale: f64) -> f64 {

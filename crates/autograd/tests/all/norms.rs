@@ -4,7 +4,7 @@ use crate::common::panics;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wengert_autograd::{Gradients, Param, Tape};
-use wengert_tensor::{Philox, Tensor};
+use wengert_tensor::{Float, Philox, Tensor};
 
 type Model = (Param, (Param, Param));
 
@@ -62,6 +62,71 @@ fn clipping() {
     assert!((large.norm() / (norm * 1e30) - 1.0).abs() < 1e-6);
     panics!(large.clip_norm(-1.0), "clip_norm: a norm of at least 0 wanted, this is -1");
     panics!(large.clip_value(f64::NAN), "clip_value: a bound of at least 0 wanted");
+}
+
+/// The gradient of a parameter, set to these numbers.
+fn gradients_of<T: Float>(numbers: &[T]) -> (Param<T>, Gradients<T>) {
+    let w = Param::new(Tensor::from(numbers.to_vec()));
+    let mut gradients = Tape::new().param(&w).sum_all().backward();
+    *gradients.get_mut(&w).unwrap() = w.value().clone();
+    (w, gradients)
+}
+
+/// The factor is far below the smallest f32; the clipped gradients are not.
+#[test]
+fn clipping_huge_gradients_to_a_tiny_norm() {
+    for max in [1e-8, 1e-6, 1e-3, 1.0, 1e-30] {
+        // Norm 5 · 2¹²⁵: the clipped gradients are 0.6 max and -0.8 max.
+        let unit = 2f32.powi(125);
+        let (w, mut gradients) = gradients_of(&[3.0 * unit, -4.0 * unit, 0.0]);
+        assert_eq!(gradients.clip_norm(max), 5.0 * f64::from(unit));
+        let clipped = gradients.get(&w).unwrap().to_vec();
+        for (g, wanted) in clipped.into_iter().zip([0.6 * max, -0.8 * max, 0.0]) {
+            assert!((f64::from(g) - wanted).abs() <= 1.2e-7 * max, "{g} {wanted}");
+        }
+    }
+    let (w, mut gradients) = gradients_of(&[f32::MAX; 4]);
+    gradients.clip_norm(1e-8);
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [0.5e-8f32; 4]);
+    // f64: the factor underflows, and then the norm overflows.
+    let unit = 2f64.powi(1021);
+    for max in [1e-20, 1e-3, 1e3] {
+        let (w, mut gradients) = gradients_of(&[3.0 * unit, -4.0 * unit]);
+        assert_eq!(gradients.clip_norm(max), f64::INFINITY); // 5 · 2¹⁰²¹ > f64::MAX
+        for (g, wanted) in gradients.get(&w).unwrap().to_vec().into_iter().zip([0.6, -0.8]) {
+            assert!((g - wanted * max).abs() <= 4e-16 * max, "{g} {wanted}");
+        }
+        let (w, mut gradients) = gradients_of(&[3.0 * unit / 2.0, -2.0 * unit]);
+        assert_eq!(gradients.clip_norm(max), 2.5 * unit);
+        for (g, wanted) in gradients.get(&w).unwrap().to_vec().into_iter().zip([0.6, -0.8]) {
+            assert!((g - wanted * max).abs() <= 4e-16 * max, "{g} {wanted}");
+        }
+    }
+    // A norm of 0 is allowed, and what is not finite is not hidden.
+    let (w, mut gradients) = gradients_of(&[f32::MAX, 1.0]);
+    gradients.clip_norm(0.0);
+    assert_eq!(gradients.get(&w).unwrap().to_vec(), [0.0, 0.0]);
+    let (w, mut gradients) = gradients_of(&[f32::INFINITY, 1.0]);
+    assert_eq!(gradients.clip_norm(1e-8), f64::INFINITY);
+    assert!(gradients.get(&w).unwrap().to_vec()[0].is_nan());
+}
+
+/// The parameters on which a loss does not depend: not used, used elsewhere, detached, or recorded later.
+#[test]
+fn parameters_that_a_loss_misses() {
+    let model = model();
+    for abstractly in [false, true] {
+        let tape = if abstractly { Tape::shapes_only(None) } else { Tape::new() };
+        let [a, b] = [&model.0, &model.1.0].map(|param| tape.param(param));
+        let [first, second, third] = [&model.0, &model.1.0, &model.1.1].map(Param::id);
+        assert_eq!(a.sum_all().independent_of(&model), [second, third]);
+        assert_eq!((a.detach().sum_all() + b.sum_all()).independent_of(&model), [first, third]);
+        assert_eq!((a.sum_all() + b.sum_all()).independent_of(&model.1), [third]);
+        let constant = tape.constant(Tensor::scalar(1.0));
+        assert_eq!(constant.independent_of(&model), [first, second, third]);
+        let c = tape.param(&model.1.1);
+        assert!((a.sum_all() + b.sum_all() + c.sum_all()).independent_of(&model).is_empty());
+    }
 }
 
 /// Parts of a batch on threads: the same bits for any number of them, and the mean over the batch.

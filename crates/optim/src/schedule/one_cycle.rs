@@ -1,6 +1,7 @@
 //! The one-cycle policy.
 
 use super::{Schedule, check, check_steps};
+use crate::hyperparameters::Range;
 use std::f64::consts::PI;
 
 /// The one-cycle policy: the learning rate rises to `max_lr`, then falls far below its initial value, while
@@ -74,10 +75,7 @@ impl OneCycleLr {
     /// If `pct_start` is not from 0 to 1.
     #[track_caller]
     pub fn pct_start(self, pct_start: f64) -> Self {
-        assert!(
-            (0.0..=1.0).contains(&pct_start),
-            "OneCycleLr: pct_start is {pct_start:?}, it must be from 0 to 1"
-        );
+        Range::UNIT.check("OneCycleLr", "pct_start", pct_start);
         OneCycleLr { pct_start, ..self }
     }
 
@@ -149,12 +147,12 @@ impl OneCycleLr {
         let OneCycleLr { total_steps, pct_start, three_phase, .. } = *self;
         assert!(
             step <= total_steps,
-            "OneCycleLr: step {step} of a cycle of {total_steps}; total_steps must be the number of \
-             steps of the whole training"
+            "OneCycleLr: the step must be at most total_steps = {total_steps}, but is {step}; set \
+             total_steps to the number of steps of the whole training"
         );
         assert!(
             !three_phase || pct_start <= 0.5,
-            "OneCycleLr: pct_start is {pct_start:?}, with three phases it must be at most 0.5"
+            "OneCycleLr: pct_start must be at most 0.5 with three phases, but is {pct_start:?}"
         );
         // As in PyTorch, phases end at fractional steps.
         let rise = pct_start * total_steps as f64;
@@ -188,17 +186,14 @@ impl OneCycleLr {
 
 #[track_caller]
 fn fraction(name: &str, value: f64) {
-    assert!(
-        (0.0..1.0).contains(&value),
-        "OneCycleLr: {name} is {value:?}, it must be at least 0 and below 1"
-    );
+    Range::BELOW_ONE.check("OneCycleLr", name, value);
 }
 
 #[track_caller]
 fn positive(name: &str, value: f64) {
     assert!(
         value > 0.0 && value.is_finite(),
-        "OneCycleLr: {name} is {value:?}, it must be a number above 0"
+        "OneCycleLr: {name} must be finite and above 0, but is {value:?}"
     );
 }
 

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::{Gradients, Param, Tape};
 use wengert_nn_derive::Module;
 use wengert_optim::{
-    Adadelta, Adagrad, Adam, AdamW, CosineAnnealingLr, Group, LambdaLr, Optimizer, Schedule,
-    Setting, Sgd, StateProblem,
+    Adadelta, Adagrad, Adam, CosineAnnealingLr, Group, LambdaLr, Optimizer, Schedule, Sgd,
+    StateProblem,
 };
 use wengert_tensor::{Philox, Tensor};
 
@@ -83,8 +83,8 @@ const ALL: [(Make, Make); 5] = [
         |lr, wd| Box::new(grouped!(Adam::of(lr).weight_decay(wd))),
     ),
     (
-        |lr, wd| Box::new(AdamW::of(lr).weight_decay(wd)),
-        |lr, wd| Box::new(grouped!(AdamW::of(lr).weight_decay(wd))),
+        |lr, wd| Box::new(Adam::adamw_of(lr).weight_decay(wd)),
+        |lr, wd| Box::new(grouped!(Adam::adamw_of(lr).weight_decay(wd))),
     ),
     (
         |lr, wd| Box::new(Adagrad::of(lr).weight_decay(wd)),
@@ -135,7 +135,7 @@ fn groups_are_optimizers_of_their_own() {
 fn adamw_with_groups_is_pytorchs_algorithm() {
     let (lr, beta1, beta2, eps, decay) = (0.01, 0.9, 0.999, 1e-8, 0.05);
     let mut model = net();
-    let mut optimizer = AdamW::of(lr)
+    let mut optimizer = Adam::adamw_of(lr)
         .weight_decay(decay)
         .group(Group::biases_and_norms().weight_decay(0.0))
         .group(Group::matching("body.*").learning_rate(1e-3));
@@ -228,8 +228,8 @@ fn a_group_without_parameters_is_refused_in_words() {
         let text = *step.unwrap_err().downcast::<String>().unwrap();
         assert_eq!(
             text,
-            "step: no parameter is in the group `*.bais`; the parameters are: body.weight, body.bias, \
-             head.weight, head.bias"
+            "step: the group `*.bais` contains no parameter of the model; the parameters are: body.weight, \
+             body.bias, head.weight, head.bias"
         );
         assert_eq!(model.values(), before);
     }
@@ -242,14 +242,13 @@ fn what_a_group_cannot_set_is_refused_in_words() {
     };
     for (make, words) in [
         (
-            &(|| drop(Sgd::new(0.1).group(Group::matching("a").set("eps", Setting::Number(1.0)))))
-                as &dyn Fn(),
-            "Sgd: the group `a` sets eps to 1.0; what a group can set: momentum (0.0), dampening (0.0), \
+            &(|| drop(Sgd::new(0.1).group(Group::matching("a").set("eps", 1.0)))) as &dyn Fn(),
+            "Sgd: the group `a` sets eps to 1.0, but a group can only set: momentum (0.0), dampening (0.0), \
              weight_decay (0.0), nesterov (false)",
         ),
         (
             &|| drop(Adam::new(0.1).group(Group::up_to_rank(1).weight_decay(-1.0))),
-            "Adam: weight_decay is -1.0, it must be a number not below 0 (group rank up to 1)",
+            "Adam: weight_decay must be finite and at least 0, but is -1.0 in the group rank up to 1",
         ),
         (
             &|| {
@@ -257,12 +256,12 @@ fn what_a_group_cannot_set_is_refused_in_words() {
                     Adam::new(0.0).group(Group::matching("a").or_matching("b").learning_rate(0.1)),
                 );
             },
-            "Adam: the group `a` or `b` has a learning rate, and the optimizer's is 0, so that their \
-             proportion is unknown: give learning_rate_scale",
+            "Adam: the group `a` or `b` sets a learning rate, but the optimizer's learning rate is 0, so that \
+             the ratio of the two is undefined; use `learning_rate_scale`",
         ),
         (
             &|| drop(Group::matching("a").learning_rate_scale(f64::NAN)),
-            "Group: learning_rate_scale is NaN, it must be a number not below 0",
+            "Group: learning_rate_scale must be finite and at least 0, but is NaN",
         ),
     ] {
         assert_eq!(text(make), words);
@@ -318,7 +317,7 @@ fn groups_are_saved_and_refused_when_they_differ() {
         let error = other.load_state_dict(&second, &state).unwrap_err();
         assert!(matches!(&error.problems[..], [StateProblem::Groups { .. }]), "{error}");
         assert!(
-            error.to_string().contains("its groups are: rank up to 1: weight_decay 0.0; `body")
+            error.to_string().contains("it has the groups: rank up to 1: weight_decay 0.0; `body")
         );
         assert_eq!(other.state_dict(&second), before);
     }
@@ -326,6 +325,8 @@ fn groups_are_saved_and_refused_when_they_differ() {
     let plain = Adam::<f64>::of(0.01).state_dict(&second);
     let error = make().load_state_dict(&second, &plain).unwrap_err();
     assert!(
-        error.to_string().contains("its groups are: none; those of this optimizer are: rank up")
+        error
+            .to_string()
+            .contains("it has the groups: none; this optimizer has the groups: rank up")
     );
 }

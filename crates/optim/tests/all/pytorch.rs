@@ -2,7 +2,7 @@
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn_derive::Module;
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, Optimizer, Sgd};
 use wengert_tensor::{Float, NamedTensors};
 
 const FILE: &str =
@@ -70,7 +70,7 @@ fn optimizer<T: Float>(name: &str, a: &Arguments) -> Box<dyn Optimizer<T>> {
         }
         "adamw" => {
             let (beta1, beta2) = a.pair("betas");
-            let adam = AdamW::of(lr).betas(beta1, beta2).eps(a.number("eps"));
+            let adam = Adam::adamw_of(lr).betas(beta1, beta2).eps(a.number("eps"));
             Box::new(adam.weight_decay(a.number("weight_decay")).amsgrad(a.switch("amsgrad")))
         }
         _ => panic!("an optimizer named {name}"),
@@ -84,7 +84,7 @@ fn defaults(name: &str, configuration: &str, lr: f64) -> Option<Box<dyn Optimize
         ("adadelta", "default") => Box::new(Adadelta::of(lr)),
         ("adagrad", "default") => Box::new(Adagrad::of(lr)),
         ("adam", "default" | "lr") => Box::new(Adam::of(lr)),
-        ("adamw", "default" | "lr") => Box::new(AdamW::of(lr)),
+        ("adamw", "default" | "lr") => Box::new(Adam::adamw_of(lr)),
         _ => return None,
     })
 }

@@ -1,8 +1,9 @@
 //! Saving and loading what optimizers remember.
 
-use wengert_autograd::{Module, Param, Tape};
+use crate::common::panic_of;
+use wengert_autograd::{Module, Param, Path, See, SeeMut, Tape};
 use wengert_nn_derive::Module;
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Rule, Setting, Sgd, StateProblem};
+use wengert_optim::{Adadelta, Adagrad, Adam, Optimizer, Setting, Sgd, StateProblem, UpdateRule};
 use wengert_tensor::{NamedTensors, Philox, Tensor};
 
 #[derive(Module)]
@@ -50,7 +51,7 @@ fn bits(model: &Mlp) -> Vec<u32> {
 fn copy(from: &Mlp, to: &mut Mlp) {
     let values: Vec<_> = from.named_state().into_iter().map(|(_, state)| state.value()).collect();
     let mut values = values.iter();
-    to.visit_mut(&wengert_autograd::Path::root(), &mut |_, state| {
+    to.visit_mut(&Path::root(), &mut |_, state| {
         state.set(values.next().unwrap()).unwrap();
     });
 }
@@ -67,7 +68,7 @@ const ALL: [Makers; 7] = [
     (|| Box::new(Adagrad::new(0.1).lr_decay(0.1).eps(1e-7)), || Box::new(Adagrad::new(9.0))),
     (|| Box::new(Adam::new(0.01).betas(0.8, 0.9)), || Box::new(Adam::new(9.0).amsgrad(true))),
     (|| Box::new(Adam::new(0.01).amsgrad(true)), || Box::new(Adam::new(9.0))),
-    (|| Box::new(AdamW::new(0.01).weight_decay(0.3)), || Box::new(AdamW::new(9.0))),
+    (|| Box::new(Adam::adamw(0.01).weight_decay(0.3)), || Box::new(Adam::adamw(9.0))),
 ];
 
 #[test]
@@ -173,16 +174,16 @@ fn all_problems_at_once_and_nothing_changed() {
     let error = sgd.load_state_dict(&model, &bad).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the state does not fit this Sgd and its model:\n  \
-         lr is \"fast\", it must be a number\n  \
-         the metadata lacks dampening\n  \
-         nesterov is \"1\", it must be true or false\n  \
-         step.fc1.weight counts -3 steps\n  \
+        "the saved state does not fit this Sgd optimizer and its model:\n  \
+         hyperparameter lr: must be a number, but is \"fast\"\n  \
+         hyperparameter dampening: missing in the metadata\n  \
+         hyperparameter nesterov: must be true or false, but is \"1\"\n  \
+         step.fc1.weight: the number of steps must be at least 0, but is -3\n  \
          momentum_buffer.fc1.weight: wanted f32 [8, 4], found f32 [4, 8]\n  \
          step.fc1.bias: wanted i64 [], found f32 []\n  \
-         missing: momentum_buffer.fc2.weight\n  \
-         missing: step.fc2.bias\n  \
-         unexpected: momentum_buffer.fc3.weight"
+         missing tensor: momentum_buffer.fc2.weight\n  \
+         missing tensor: step.fc2.bias\n  \
+         unexpected tensor: momentum_buffer.fc3.weight"
     );
     assert_eq!(sgd.state_dict(&model), before);
 }
@@ -213,17 +214,41 @@ fn hyperparameters_from_a_file_are_checked_too() {
     assert_eq!(adam.state_dict(&model), before);
 }
 
+/// Two parameters with the same name.
+struct SameName([Param; 2]);
+impl Module for SameName {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        self.0.iter().for_each(|param| param.visit(&path.child("w"), see));
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.iter_mut().for_each(|param| param.visit_mut(&path.child("w"), see));
+    }
+}
+
 #[test]
 fn the_state_of_another_optimizer() {
     let model = mlp();
     let state = Adam::new(0.1).state_dict(&model);
-    let error = AdamW::new(0.1).load_state_dict(&model, &state).unwrap_err();
+    let error = Adam::adamw(0.1).load_state_dict(&model, &state).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the state does not fit this AdamW and its model:\n  it is the state of Adam"
+        "the saved state does not fit this AdamW optimizer and its model:\n  it was saved by Adam"
+    );
+    let state = Adam::adamw(0.1).state_dict(&model);
+    let error = Adam::new(0.1).load_state_dict(&model, &state).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the saved state does not fit this Adam optimizer and its model:\n  it was saved by AdamW"
     );
     let error = Sgd::new(0.1).load_state_dict(&model, &NamedTensors::new()).unwrap_err();
     assert_eq!(error.problems, [StateProblem::Optimizer { found: None }]);
+    assert!(error.to_string().ends_with("\n  it was saved by something that is not an optimizer"));
+    // Two parameters with the same name cannot be saved.
+    let (message, ..) = panic_of(|| {
+        let same = SameName([Tensor::ones(&[1]).into(), Tensor::ones(&[1]).into()]);
+        Sgd::new(0.1).state_dict(&same);
+    });
+    assert_eq!(message, "state_dict: two parameters have the same name: `w`; names must be unique");
 }
 
 #[test]
@@ -348,7 +373,7 @@ fn momentum_switched_on_late_off_and_on_again() {
             let set = |sgd: &mut Sgd<f64>, momentum: f64| {
                 sgd.set_momentum(momentum);
                 let nesterov = Setting::Switch(nesterov && momentum != 0.0);
-                Rule::set(sgd, "nesterov", nesterov);
+                UpdateRule::set(sgd, "nesterov", nesterov);
             };
             let new = || Sgd::<f64>::of(0.0625).dampening(dampening).weight_decay(0.125);
             let wanted = by_hand(momenta, dampening, nesterov);

@@ -4,7 +4,7 @@ use crate::common::panic_of;
 use std::panic::Location;
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
 use wengert_optim::{
-    Adadelta, Adagrad, Adam, AdamW, Base, OneCycleLr, Optimizer, Rule, Schedule, Sgd,
+    Adadelta, Adagrad, Adam, Base, OneCycleLr, Optimizer, Schedule, Sgd, UpdateError, UpdateRule,
 };
 use wengert_tensor::{Program, Tensor};
 
@@ -36,8 +36,8 @@ fn missing_gradients_are_named_and_nothing_changes() {
     });
     assert_eq!(
         message,
-        "step: no gradient for 0, 2: the loss does not depend on them; freeze what is not to be \
-         trained, or make the optimizer with `.allow_missing()`"
+        "step: no gradient for 0, 2: the loss does not depend on these parameters; freeze them if they are \
+         not to be trained, or build the optimizer with `.allow_missing()`"
     );
     assert_eq!(at, expected, "the panic points at the caller");
     assert_eq!(model[1].version(), 0);
@@ -56,7 +56,6 @@ fn missing_gradients_are_named_and_nothing_changes() {
 /// A parameter that is the whole model has an empty name: messages call it something else.
 #[test]
 fn a_parameter_without_a_name_is_called_the_parameter_itself() {
-    let rest = "freeze what is not to be trained, or make the optimizer with `.allow_missing()`";
     let says = |model: &mut Param, gradients: &Gradients| {
         let before = model.version();
         let (message, ..) = panic_of(|| Sgd::new(0.25).step(model, gradients));
@@ -68,9 +67,8 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     let none = Tape::new().watch(Tensor::scalar(1.0)).backward();
     assert_eq!(
         says(&mut model, &none),
-        format!(
-            "step: no gradient for the parameter itself: the loss does not depend on them; {rest}"
-        )
+        "step: no gradient for the parameter itself: the loss does not depend on these parameters; freeze \
+         them if they are not to be trained, or build the optimizer with `.allow_missing()`"
     );
     let frozen = {
         model.freeze();
@@ -80,35 +78,36 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     };
     assert_eq!(
         says(&mut model, &frozen),
-        "step: no gradient for the parameter itself: they were frozen when the gradients were computed; \
-         run forward and backward again, or make the optimizer with `.allow_missing()`"
+        "step: no gradient for the parameter itself: these parameters were frozen when the gradients were \
+         computed; compute the gradients again, or build the optimizer with `.allow_missing()`"
     );
     assert_eq!(
         says(&mut model, &gradients(&[&param([3.0, 4.0])])),
-        "step: these gradients are of another model, nothing is known of the parameter itself; a clone has \
-         parameters of its own"
+        "step: no gradient for the parameter itself: the gradients belong to another model; pass the model \
+         with which the loss was computed (a clone is another model)"
     );
     let mut misshaped = gradients(&[&model]);
     *misshaped.get_mut(&model).unwrap() = Tensor::scalar(1.0);
     assert_eq!(
         says(&mut model, &misshaped),
-        "step: gradients of the wrong shape: the parameter itself ([] instead of [2]); what changes a \
-         gradient must keep its shape"
+        "step: these gradients do not have the shape of their parameters: the parameter itself (gradient \
+         [], parameter [2]); code that changes a gradient must keep its shape"
     );
     let stale = gradients(&[&model]);
     model.set(Tensor::from([5.0, 6.0]));
     assert_eq!(
         says(&mut model, &stale),
-        "step: these gradients are stale, the parameter itself changed since they were computed (by another \
-         step, say): run forward and backward again, or mark them with `.allow_stale()` if the algorithm \
-         means it"
+        "step: the gradients are stale: these parameters have changed since the gradients were computed: \
+         the parameter itself; compute the gradients again, or mark them with `.allow_stale()` if the \
+         algorithm uses stale gradients"
     );
     let mut double = Param::new(Tensor::from([1.0f64, 2.0]));
     let (message, ..) = panic_of(|| Sgd::new(0.25).step(&mut double, &stale));
     assert_eq!(
         message,
-        "step: the gradients are of type f32, these parameters are not: the parameter itself (f64); model, \
-         tape and optimizer must be of one type (`Sgd::<f64>::of(0.1)`)"
+        "step: the gradients have the element type f32, but these parameters have another: the parameter \
+         itself (f64); model, tape and optimizer must have the same element type (for `f64`: \
+         `Sgd::<f64>::of(0.1)`)"
     );
     // And a counter that is the whole model.
     let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
@@ -122,6 +121,57 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     );
 }
 
+/// `try_step` returns what `step` panics with, and changes nothing.
+#[test]
+fn a_refused_step_is_an_error() {
+    let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0]), param([5.0, 6.0])];
+    let first = gradients(&[&model[1]]);
+    let optimizers: [Box<dyn Optimizer>; 3] = [
+        Box::new(Sgd::new(0.25).momentum(0.5)),
+        Box::new(Adam::new(0.1)),
+        Box::new(Adam::adamw(0.1)),
+    ];
+    for mut optimizer in optimizers {
+        assert!(!optimizer.allows_missing());
+        let before = optimizer.state_dict(&model);
+        let error = optimizer.try_step(&mut model, &first).unwrap_err();
+        let parameters = vec!["0".to_string(), "2".to_string()];
+        assert_eq!(error, UpdateError::Missing { parameters });
+        let (message, ..) = panic_of(|| optimizer.step(&mut model, &first));
+        assert_eq!(message, format!("step: {error}"));
+        assert_eq!(optimizer.state_dict(&model), before);
+        assert_eq!(model.iter().map(Param::version).collect::<Vec<_>>(), [0, 0, 0]);
+    }
+    let mut lenient = Sgd::new(0.25).allow_missing();
+    assert!(lenient.allows_missing());
+    lenient.try_step(&mut model, &first).unwrap();
+    assert_eq!(model[1].value().to_vec(), [1.5, 2.0]);
+    let error = lenient.try_step(&mut model, &first).unwrap_err();
+    assert_eq!(error, UpdateError::Stale { parameters: vec!["1".into()] });
+}
+
+/// Both constructors give one type, whatever the algorithm.
+#[test]
+fn adam_and_adamw_are_one_type() {
+    // The first step goes by lr against the sign of g = 1, whatever the decay. Decoupled decay multiplies the
+    // parameter by 1 - lr · decay; an L2 penalty changes g, but not its sign.
+    for (adam, decay) in [
+        (Adam::new(0.125), 0.0),
+        (Adam::new(0.125).weight_decay(0.5), 0.0),
+        (Adam::adamw(0.125), 0.01),
+        (Adam::adamw(0.125).weight_decay(0.5), 0.5),
+        (Adam::adamw_of(0.125).weight_decay(0.0), 0.0),
+    ] {
+        let (mut adam, mut model): (Adam, _) = (adam, param([2.0, 4.0]));
+        let gradients = Tape::new().param(&model).sum_all().backward();
+        adam.step(&mut model, &gradients);
+        for (start, now) in [2.0f32, 4.0].into_iter().zip(model.value().to_vec()) {
+            let wanted = start * (1.0 - 0.125 * decay) - 0.125;
+            assert!((now - wanted).abs() < 1e-5, "{decay}: {now} {wanted}");
+        }
+    }
+}
+
 #[test]
 fn gradients_of_a_clone_are_of_another_model() {
     let mut model = vec![param([1.0, 2.0])];
@@ -129,8 +179,8 @@ fn gradients_of_a_clone_are_of_another_model() {
     let (message, ..) = panic_of(|| Adam::new(0.1).step(&mut model, &gradients));
     assert_eq!(
         message,
-        "step: these gradients are of another model, nothing is known of 0; a clone has parameters \
-         of its own"
+        "step: no gradient for 0: the gradients belong to another model; pass the model with which the \
+         loss was computed (a clone is another model)"
     );
 }
 
@@ -141,8 +191,8 @@ fn element_types_must_agree() {
     let (message, ..) = panic_of(|| Adagrad::new(0.1).step(&mut model, &gradients));
     assert_eq!(
         message,
-        "step: the gradients are of type f32, these parameters are not: 1 (f64); model, tape and \
-         optimizer must be of one type (`Sgd::<f64>::of(0.1)`)"
+        "step: the gradients have the element type f32, but these parameters have another: 1 (f64); model, \
+         tape and optimizer must have the same element type (for `f64`: `Sgd::<f64>::of(0.1)`)"
     );
     assert_eq!(model.0.version(), 0);
     model.1.freeze();
@@ -155,11 +205,11 @@ fn a_gradient_keeps_its_shape() {
     let mut model = vec![param([1.0, 2.0])];
     let mut gradients = gradients(&[&model[0]]);
     *gradients.get_mut(&model[0]).unwrap() = Tensor::scalar(1.0);
-    let (message, ..) = panic_of(|| AdamW::new(0.1).step(&mut model, &gradients));
+    let (message, ..) = panic_of(|| Adam::adamw(0.1).step(&mut model, &gradients));
     assert_eq!(
         message,
-        "step: gradients of the wrong shape: 0 ([] instead of [2]); what changes a gradient must \
-         keep its shape"
+        "step: these gradients do not have the shape of their parameters: 0 (gradient [], parameter [2]); \
+         code that changes a gradient must keep its shape"
     );
     assert_eq!(model[0].version(), 0);
 }
@@ -171,29 +221,29 @@ fn hyperparameters_out_of_range() {
         expected = line() + 1;
         Sgd::new(-0.1);
     });
-    assert_eq!(message, "Sgd: lr is -0.1, it must be a number not below 0");
+    assert_eq!(message, "Sgd: lr must be finite and at least 0, but is -0.1");
     assert_eq!(at, expected);
 
     let says = |f: fn()| panic_of(f).0;
     assert_eq!(
         says(|| drop(Adagrad::new(f64::NAN))),
-        "Adagrad: lr is NaN, it must be a number not below 0"
+        "Adagrad: lr must be finite and at least 0, but is NaN"
     );
     assert_eq!(
         says(|| Adam::new(0.1).set_learning_rate(f64::INFINITY)),
-        "Adam: lr is inf, it must be a number not below 0"
+        "Adam: lr must be finite and at least 0, but is inf"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).momentum(-1.0))),
-        "Sgd: momentum is -1.0, it must be a number not below 0"
+        "Sgd: momentum must be finite and at least 0, but is -1.0"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).dampening(f64::NAN))),
-        "Sgd: dampening is NaN, it must be a number"
+        "Sgd: dampening must be finite, but is NaN"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).weight_decay(-1.0))),
-        "Sgd: weight_decay is -1.0, it must be a number not below 0"
+        "Sgd: weight_decay must be finite and at least 0, but is -1.0"
     );
     for optimizer in [
         || drop(Adadelta::new(0.1).eps(-1.0)) as (),
@@ -204,11 +254,11 @@ fn hyperparameters_out_of_range() {
         || drop(Adagrad::new(0.1).eps(-1.0)),
         || drop(Adam::new(0.1).eps(-1.0)),
         || drop(Adam::new(0.1).weight_decay(-1.0)),
-        || drop(AdamW::new(0.1).eps(-1.0)),
-        || drop(AdamW::new(0.1).weight_decay(-1.0)),
+        || drop(Adam::adamw(0.1).eps(-1.0)),
+        || drop(Adam::adamw(0.1).weight_decay(-1.0)),
     ] as [fn(); 10]
     {
-        assert!(says(optimizer).ends_with(" is -1.0, it must be a number not below 0"));
+        assert!(says(optimizer).ends_with(" must be finite and at least 0, but is -1.0"));
     }
     for optimizer in [
         || drop(Sgd::new(f64::INFINITY)) as (),
@@ -222,27 +272,27 @@ fn hyperparameters_out_of_range() {
         || drop(Adagrad::new(0.1).eps(f64::INFINITY)),
         || drop(Adam::new(0.1).eps(f64::INFINITY)),
         || drop(Adam::new(0.1).weight_decay(f64::INFINITY)),
-        || drop(AdamW::new(0.1).eps(f64::INFINITY)),
-        || drop(AdamW::new(0.1).weight_decay(f64::INFINITY)),
+        || drop(Adam::adamw(0.1).eps(f64::INFINITY)),
+        || drop(Adam::adamw(0.1).weight_decay(f64::INFINITY)),
     ] as [fn(); 13]
     {
-        assert!(says(optimizer).ends_with(" is inf, it must be a number not below 0"));
+        assert!(says(optimizer).ends_with(" must be finite and at least 0, but is inf"));
     }
     assert_eq!(
         says(|| drop(Sgd::new(0.1).dampening(f64::INFINITY))),
-        "Sgd: dampening is inf, it must be a number"
+        "Sgd: dampening must be finite, but is inf"
     );
     assert_eq!(
         says(|| drop(Adadelta::new(0.1).rho(1.5))),
-        "Adadelta: rho is 1.5, it must be from 0 to 1"
+        "Adadelta: rho must be from 0 to 1, but is 1.5"
     );
     assert_eq!(
         says(|| drop(Adam::new(0.1).betas(1.0, 0.5))),
-        "Adam: beta1 is 1.0, it must be at least 0 and below 1"
+        "Adam: beta1 must be at least 0 and below 1, but is 1.0"
     );
     assert_eq!(
-        says(|| drop(AdamW::new(0.1).betas(0.5, -0.5))),
-        "AdamW: beta2 is -0.5, it must be at least 0 and below 1"
+        says(|| drop(Adam::adamw(0.1).betas(0.5, -0.5))),
+        "AdamW: beta2 must be at least 0 and below 1, but is -0.5"
     );
 }
 
@@ -253,7 +303,7 @@ fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
     let (message, ..) = panic_of(|| Sgd::new(0.1).nesterov(true).step(&mut model, &gradients));
     assert_eq!(
         message,
-        "Sgd: nesterov is true, it must be false unless there is momentum and no dampening"
+        "Sgd: nesterov must be false unless momentum is above 0 and dampening is 0, but is true"
     );
     assert_eq!(model[0].version(), 0);
     Sgd::new(0.1).nesterov(true).momentum(0.9).step(&mut model, &gradients);
@@ -330,18 +380,21 @@ fn a_refused_setter_changes_nothing() {
     let optimizers: [fn() -> Box<dyn Optimizer>; 3] = [
         || Box::new(Sgd::new(0.5).momentum(0.25)),
         || Box::new(Adam::new(0.5)),
-        || Box::new(AdamW::new(0.5)),
+        || Box::new(Adam::adamw(0.5)),
     ];
     for make in optimizers {
         let mut optimizer = make();
         let before = optimizer.state_dict(&()).metadata;
         for lr in [-0.1, f64::NAN, f64::INFINITY] {
             let (message, ..) = panic_of(|| optimizer.set_learning_rate(lr));
-            assert!(message.contains(&format!("lr is {lr:?}, it must be")), "{message}");
+            assert!(
+                message.ends_with(&format!("lr must be finite and at least 0, but is {lr:?}")),
+                "{message}"
+            );
         }
         for momentum in [-0.1, f64::NAN, f64::INFINITY] {
             let (message, ..) = panic_of(|| optimizer.set_momentum(momentum));
-            assert!(message.contains(&format!(" is {momentum:?}, it must be")), "{message}");
+            assert!(message.ends_with(&format!(", but is {momentum:?}")), "{message}");
         }
         // A schedule sets both or neither.
         panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
@@ -351,7 +404,12 @@ fn a_refused_setter_changes_nothing() {
     }
     // Adagrad has no momentum: the rate of such a schedule is not taken either.
     let mut adagrad = Adagrad::new(0.5);
-    panic_of(|| OneCycleLr::new(0.1, 10).apply(&mut adagrad, 0));
+    let (message, ..) = panic_of(|| OneCycleLr::new(0.1, 10).apply(&mut adagrad, 0));
+    assert_eq!(
+        message,
+        "set_momentum: Adagrad has no momentum; if a `OneCycleLr` schedule sets it, build the schedule with \
+         `.cycle_momentum(false)`"
+    );
     assert_eq!(adagrad.learning_rate(), 0.5);
 }
 
@@ -406,7 +464,7 @@ fn a_counter_at_its_end_costs_no_state() {
     let optimizers: [fn() -> Box<dyn Optimizer>; 5] = [
         || Box::new(Sgd::new(0.5).momentum(0.25)),
         || Box::new(Adam::new(0.5)),
-        || Box::new(AdamW::new(0.5)),
+        || Box::new(Adam::adamw(0.5)),
         || Box::new(Adagrad::new(0.5)),
         || Box::new(Adadelta::new(0.5)),
     ];
@@ -447,7 +505,7 @@ fn a_counter_at_its_end_costs_no_state() {
 
 /// A rule that breaks off: p <- p - g, with the sum of gradients remembered.
 struct Breaks(Base);
-impl Rule<f32> for Breaks {
+impl UpdateRule<f32> for Breaks {
     fn name(&self) -> &'static str {
         "Breaks"
     }

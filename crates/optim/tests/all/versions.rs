@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
-use wengert_optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, Sgd};
+use wengert_optim::{Adadelta, Adagrad, Adam, Optimizer, Sgd};
 use wengert_tensor::Tensor;
 
 struct Layer {
@@ -62,15 +62,15 @@ fn stale_gradients_are_refused_by_name() {
     assert_eq!((model[0].numbers(), model[0].counted()), ([1.0, 2.0], 1));
     assert_eq!(
         panic_text(|| sgd.step(&mut model, &gradients[0])),
-        "step: these gradients are stale, 0.weight, 0.bias changed since they were computed (by \
-         another step, say): run forward and backward again, or mark them with `.allow_stale()` if \
-         the algorithm means it"
+        "step: the gradients are stale: these parameters have changed since the gradients were computed: \
+         0.weight, 0.bias; compute the gradients again, or mark them with `.allow_stale()` if the algorithm \
+         uses stale gradients"
     );
     assert_eq!((model[0].numbers(), model[0].counted()), ([1.0, 2.0], 1), "nothing has changed");
     // A loaded value, too.
     model[1].bias.set(Tensor::from([7.0]));
     let text = panic_text(|| sgd.step(&mut model, &gradients[1]));
-    assert!(text.contains("stale, 1.bias changed"), "{text}");
+    assert!(text.contains("were computed: 1.bias; compute"), "{text}");
     assert_eq!((model[1].numbers(), model[1].counted()), ([2.0, 7.0], 0));
     // What is frozen is not asked about.
     model[1].bias.freeze();
@@ -103,7 +103,7 @@ fn two_optimizers_over_a_shared_part_count_once() {
     first.step(&mut model.0, &gradients);
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
     let text = panic_text(|| second.step(&mut model, &gradients));
-    assert!(text.contains("stale, 0.weight, 0.bias changed"), "{text}");
+    assert!(text.contains("were computed: 0.weight, 0.bias; compute"), "{text}");
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
     second.step(&mut model, &gradients.clone().allow_stale());
     assert_eq!((model.0.counted(), model.1.counted()), (1, 1));
@@ -187,7 +187,7 @@ fn all() -> Vec<Box<dyn Optimizer>> {
         Box::new(Adadelta::new(0.1).weight_decay(0.5)),
         Box::new(Adagrad::new(0.1).weight_decay(0.5)),
         Box::new(Adam::new(0.1).weight_decay(0.5).amsgrad(true)),
-        Box::new(AdamW::new(0.1).weight_decay(0.5)),
+        Box::new(Adam::adamw(0.1).weight_decay(0.5)),
     ]
 }
 
@@ -236,8 +236,8 @@ fn parameters_that_were_frozen_in_the_run_are_named() {
         let text = panic_text(|| optimizer.step(&mut model, &gradients));
         assert_eq!(
             text,
-            "step: no gradient for bias: they were frozen when the gradients were computed; run \
-             forward and backward again, or make the optimizer with `.allow_missing()`"
+            "step: no gradient for bias: these parameters were frozen when the gradients were computed; compute \
+         the gradients again, or build the optimizer with `.allow_missing()`"
         );
         assert_eq!((model.numbers(), model.counted()), ([2.0, 4.0], 0));
         let gradients = model.gradients();

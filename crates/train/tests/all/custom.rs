@@ -55,6 +55,129 @@ fn the_classifier_is_a_short_form_of_the_closure() {
     assert!(long.logged_in_validation("accuracy")[1] > Some(0.8));
 }
 
+/// Two layers, of which a loss may miss the second.
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Pair {
+    used: Linear,
+    missed: Linear,
+}
+
+fn pair() -> Pair {
+    let mut rng = Philox::new(5);
+    Pair { used: Linear::new(64, 10, &mut rng), missed: Linear::new(64, 10, &mut rng) }
+}
+
+fn loss_of<'t>(layer: &Linear, step: &'t Step, (x, y): &(Tensor, Tensor<i64>)) -> Var<'t> {
+    cross_entropy(layer.forward(step.constant(x.clone()).flatten(1, -1)), y)
+}
+
+/// Freezes the layer that the loss misses, if it is to.
+struct FreezeMissed(bool);
+impl wengert_train::Callback for FreezeMissed {
+    fn start(&mut self, run: &mut wengert_train::Context<'_>) -> wengert_train::Outcome {
+        run.model_mut().visit_mut(&wengert_autograd::Path::root(), &mut |path, state| {
+            if self.0 && path.to_string().starts_with("missed") {
+                state.set_frozen(true);
+            }
+        });
+        Ok(())
+    }
+}
+
+#[test]
+fn a_loss_that_misses_a_layer_is_an_error() {
+    let train = DataLoader::new(Digits::load().dataset(), 600);
+    let fit = |model: &mut Pair, mut optimizer: Adam, freeze: bool| {
+        let callback = FreezeMissed(freeze);
+        let trainer = Trainer::custom().epochs(1).quiet().callback(callback);
+        let mut rng = Philox::new(0);
+        let done = trainer.fit(model, &mut optimizer, &train, &mut rng, |model, step, batch| {
+            loss_of(&model.used, step, batch)
+        });
+        (done, optimizer.state_dict(model))
+    };
+    let (mut model, start) = (pair(), state_dict(&pair()));
+    let (error, state) = fit(&mut model, Adam::new(0.01), false);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "epoch 1, step 1: update with optimizer 0: no gradient for missed.weight, missed.bias: the loss does \
+         not depend on these parameters; freeze them if they are not to be trained, or build the optimizer \
+         with `.allow_missing()`"
+    );
+    assert!(state_dict(&model) == start, "nothing has changed");
+    assert!(!state.names().any(|name| name.starts_with("exp_avg")), "no state either");
+
+    for (optimizer, freeze) in [(Adam::new(0.01).allow_missing(), false), (Adam::new(0.01), true)] {
+        let mut model = pair();
+        fit(&mut model, optimizer, freeze).0.unwrap();
+        assert_ne!(model.used.weight.value().to_vec(), pair().used.weight.value().to_vec());
+        assert_eq!(model.missed.weight.value().to_vec(), pair().missed.weight.value().to_vec());
+    }
+}
+
+/// Updates both layers by the loss of the first: the second update misses its part.
+struct MissesItsPart {
+    on_shapes: bool,
+}
+impl TrainStep<Pair, (Tensor, Tensor<i64>)> for MissesItsPart {
+    fn step(
+        &self,
+        model: &mut Pair,
+        run: &mut StepContext<'_>,
+        batch: &(Tensor, Tensor<i64>),
+    ) -> Result<(), TrainError> {
+        run.update_part(
+            model,
+            0,
+            |pair| &mut pair.used,
+            |pair, step| loss_of(&pair.used, step, batch),
+        )?;
+        run.update_part(
+            model,
+            1,
+            |pair| &mut pair.missed,
+            |pair, step| loss_of(&pair.used, step, batch),
+        )?;
+        Ok(())
+    }
+    fn runs_on_shapes(&self) -> bool {
+        self.on_shapes
+    }
+}
+
+#[test]
+fn an_update_whose_loss_misses_its_part_is_refused_before_the_step() {
+    let train = DataLoader::new(Digits::load().dataset(), 600);
+    for (on_shapes, lenient) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (mut model, mut first, mut second) = (pair(), Sgd::new(0.1), Sgd::new(0.1));
+        if lenient {
+            second = second.allow_missing();
+        }
+        let error = Trainer::custom()
+            .epochs(1)
+            .quiet()
+            .fit_steps(
+                &mut model,
+                &mut [&mut first, &mut second],
+                &train,
+                &mut Philox::new(0),
+                &MissesItsPart { on_shapes },
+            )
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with(
+                "epoch 1, step 1: update with optimizer 1: no gradient for missed.weight, missed.bias:"
+            ),
+            "{error}"
+        );
+        let (before, after) = (state_dict(&pair()), state_dict(&model));
+        // On shapes the fault is found before the first update, on numbers with the second.
+        assert_eq!(before == after, on_shapes);
+        assert_eq!(model.missed.weight.version(), 0);
+    }
+}
+
 /// Characters in, characters out: a table of logits for each pair of letters.
 #[derive(Module)]
 #[module(crate = "wengert_autograd")]

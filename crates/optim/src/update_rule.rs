@@ -1,8 +1,9 @@
 //! Update rules. Optimizers differ only in their rule.
 
 use crate::base::Base;
+use crate::hyperparameters::Range;
 use std::fmt;
-use wengert_tensor::{Float, Program};
+use wengert_tensor::{Expr, Float, Program};
 
 /// An update rule with its hyperparameters. Every type that implements it is an
 /// [`Optimizer`](crate::Optimizer).
@@ -11,13 +12,13 @@ use wengert_tensor::{Float, Program};
 ///
 /// ```
 /// use wengert_autograd::{Param, Tape};
-/// use wengert_optim::{Base, Optimizer, Rule};
+/// use wengert_optim::{Base, Optimizer, UpdateRule};
 /// use wengert_tensor::{Float, Program, Tensor};
 ///
 /// /// p ← p - lr · sign(g)
 /// struct SignSgd<T: Float = f32>(Base<T>);
 ///
-/// impl<T: Float> Rule<T> for SignSgd<T> {
+/// impl<T: Float> UpdateRule<T> for SignSgd<T> {
 ///     fn name(&self) -> &'static str {
 ///         "SignSgd"
 ///     }
@@ -37,7 +38,7 @@ use wengert_tensor::{Float, Program};
 /// SignSgd(Base::new(0.5)).step(&mut w, &gradients);
 /// assert_eq!(w.value().to_vec(), [1.5, -2.5]);
 /// ```
-pub trait Rule<T: Float> {
+pub trait UpdateRule<T: Float> {
     /// Returns the name of the optimizer in messages and saved states.
     fn name(&self) -> &'static str;
 
@@ -53,7 +54,7 @@ pub trait Rule<T: Float> {
         &[]
     }
 
-    /// Returns how many of the [`slots`](Rule::slots), counted from the first, an update uses with the
+    /// Returns how many of the [`slots`](UpdateRule::slots), counted from the first, an update uses with the
     /// present hyperparameters; default all. The state tensors of the other slots do not change.
     fn slots_in_use(&self) -> usize {
         self.slots().len()
@@ -66,12 +67,12 @@ pub trait Rule<T: Float> {
 
     /// Returns the program of the `t`-th update of a parameter; `t` counts from 1.
     ///
-    /// The inputs are the parameter, the state tensors in use in the order of [`slots`](Rule::slots), and the
+    /// The inputs are the parameter, the state tensors in use in the order of [`slots`](UpdateRule::slots), and the
     /// gradient. The outputs are the new parameter and the new state tensors in the same order.
     fn program(&self, t: u64) -> Program;
 
     /// Returns the program of an update that uses a state tensor for the first time; default
-    /// [`program`](Rule::program).
+    /// [`program`](UpdateRule::program).
     ///
     /// Such an update is the first one of a parameter, and the first one after a change of hyperparameters
     /// that brought a slot into use.
@@ -108,13 +109,49 @@ pub enum Setting {
     Switch(bool),
 }
 
+impl From<f64> for Setting {
+    fn from(x: f64) -> Self {
+        Setting::Number(x)
+    }
+}
+
+impl From<bool> for Setting {
+    fn from(x: bool) -> Self {
+        Setting::Switch(x)
+    }
+}
+
 impl Setting {
+    /// Stores the value in a hyperparameter, if the hyperparameter has the same type.
+    pub(crate) fn store<H: Hyperparameter>(self, to: &mut H) {
+        if let Some(value) = H::from_setting(self) {
+            *to = value;
+        }
+    }
+
     /// Parses a value of the same variant as `self`.
     pub(crate) fn parse(self, text: &str) -> Option<Self> {
         match self {
             Setting::Number(_) => text.parse().ok().map(Setting::Number),
             Setting::Switch(_) => text.parse().ok().map(Setting::Switch),
         }
+    }
+}
+
+/// The type of a hyperparameter: a number or a switch.
+pub(crate) trait Hyperparameter: Sized {
+    fn from_setting(setting: Setting) -> Option<Self>;
+}
+
+impl Hyperparameter for f64 {
+    fn from_setting(setting: Setting) -> Option<Self> {
+        if let Setting::Number(x) = setting { Some(x) } else { None }
+    }
+}
+
+impl Hyperparameter for bool {
+    fn from_setting(setting: Setting) -> Option<Self> {
+        if let Setting::Switch(x) = setting { Some(x) } else { None }
     }
 }
 
@@ -145,52 +182,28 @@ impl Invalid {
     }
 
     /// Returns the first hyperparameter of a rule that is out of range, the learning rate included.
-    pub(crate) fn of<T: Float, R: Rule<T>>(rule: &R) -> Option<Self> {
+    pub(crate) fn of<T: Float, R: UpdateRule<T>>(rule: &R) -> Option<Self> {
         let rate = rule.base().learning_rate;
-        Self::first([("lr", not_negative(rate), "a number not below 0")]).or_else(|| rule.invalid())
+        let range = Range::NOT_NEGATIVE;
+        Self::first([("lr", (range.contains)(rate), range.must)]).or_else(|| rule.invalid())
     }
 
     /// Returns the error message.
-    pub(crate) fn message<T: Float, R: Rule<T>>(self, rule: &R) -> String {
+    pub(crate) fn message<T: Float, R: UpdateRule<T>>(self, rule: &R) -> String {
         let (optimizer, lr) = (rule.name(), Setting::Number(rule.base().learning_rate));
         let found = rule.settings().into_iter().find(|(name, _)| *name == self.name);
         let found = found.map_or(lr, |(_, value)| value);
-        format!("{optimizer}: {} is {found}, it must be {}", self.name, self.must)
+        format!("{optimizer}: {} must be {}, but is {found}", self.name, self.must)
     }
 
     #[cold]
     #[track_caller]
-    pub(crate) fn panic<T: Float, R: Rule<T>>(self, rule: &R) -> ! {
+    pub(crate) fn panic<T: Float, R: UpdateRule<T>>(self, rule: &R) -> ! {
         panic!("{}", self.message(rule))
     }
 }
 
-/// Whether a hyperparameter is finite and not negative.
-pub(crate) fn not_negative(x: f64) -> bool {
-    x >= 0.0 && x.is_finite()
+/// Returns the gradient `g` with that of an L2 penalty ½ `weight_decay` ‖p‖² added.
+pub(crate) fn penalized<'b>(g: Expr<'b>, p: Expr<'b>, weight_decay: f64) -> Expr<'b> {
+    if weight_decay == 0.0 { g } else { g + weight_decay * p }
 }
-
-/// Returns the rule. Panics if the hyperparameter `name`, which was just set, is out of range.
-#[track_caller]
-pub(crate) fn checked<T: Float, R: Rule<T>>(rule: R, name: &str) -> R {
-    match Invalid::of(&rule) {
-        Some(invalid) if invalid.name == name => invalid.panic(&rule),
-        _ => rule,
-    }
-}
-
-/// Implements `Rule::settings` and `Rule::set` for the named fields.
-macro_rules! settings {
-    ($($name:ident: $Kind:ident),*) => {
-        fn settings(&self) -> Vec<(&'static str, crate::Setting)> {
-            vec![$((stringify!($name), crate::Setting::$Kind(self.$name))),*]
-        }
-        fn set(&mut self, name: &str, to: crate::Setting) {
-            match (name, to) {
-                $((stringify!($name), crate::Setting::$Kind(value)) => self.$name = value,)*
-                _ => {}
-            }
-        }
-    };
-}
-pub(crate) use settings;

@@ -1,0 +1,167 @@
+//! The declaration of an optimizer: each hyperparameter is declared once, with its default, its range and
+//! its documentation.
+
+use crate::update_rule::{Invalid, UpdateRule};
+use wengert_tensor::Float;
+
+/// The range of a hyperparameter.
+pub(crate) struct Range {
+    pub contains: fn(f64) -> bool,
+    /// The condition in messages, after "must be".
+    pub must: &'static str,
+}
+
+impl Range {
+    pub const NOT_NEGATIVE: Self =
+        Range { contains: |x| x >= 0.0 && x.is_finite(), must: "finite and at least 0" };
+    pub const FINITE: Self = Range { contains: f64::is_finite, must: "finite" };
+    pub const UNIT: Self = Range { contains: |x| (0.0..=1.0).contains(&x), must: "from 0 to 1" };
+    pub const BELOW_ONE: Self =
+        Range { contains: |x| (0.0..1.0).contains(&x), must: "at least 0 and below 1" };
+
+    /// Panics if the argument `name` of a constructor or setter of `of` is out of range.
+    #[track_caller]
+    pub fn check(&self, of: &str, name: &str, value: f64) {
+        assert!((self.contains)(value), "{of}: {name} must be {}, but is {value:?}", self.must);
+    }
+}
+
+/// Returns the rule. Panics if the hyperparameter `name`, which was just set, is out of range.
+#[track_caller]
+pub(crate) fn checked<T: Float, R: UpdateRule<T>>(rule: R, name: &str) -> R {
+    match Invalid::of(&rule) {
+        Some(invalid) if invalid.name == name => invalid.panic(&rule),
+        _ => rule,
+    }
+}
+
+/// Defines the type of an optimizer, its constructors `new` and `of`, one builder method for each
+/// hyperparameter, and the builder methods that all optimizers have.
+///
+/// `name(name: f64 = default) in RANGE;` declares a hyperparameter and its builder method. A method may set
+/// several hyperparameters of one range. Switches (`bool`) have no range. `with` declares fields that no
+/// method sets.
+macro_rules! optimizer {
+    (
+        $(#[$about:meta])*
+        $Name:ident, PyTorch lr = $lr:literal $(, with $other:ident: $Other:ty = $initial:expr)*;
+        $($(#[$doc:meta])*
+        $set:ident($($field:ident: $kind:ident = $default:expr),+) $(in $range:ident)?;)*
+    ) => {
+        $(#[$about])*
+        pub struct $Name<T: wengert_tensor::Float = f32> {
+            base: crate::Base<T>,
+            $($($field: $kind,)+)*
+            $($other: $Other,)*
+        }
+
+        impl $Name {
+            #[doc = concat!(
+                "Creates the optimizer for `f32` models, with learning rate `lr` (PyTorch's default is ",
+                $lr, ")."
+            )]
+            ///
+            /// # Panics
+            /// If `lr` is negative or not finite.
+            #[track_caller]
+            pub fn new(lr: f64) -> Self {
+                Self::of(lr)
+            }
+        }
+
+        impl<T: wengert_tensor::Float> $Name<T> {
+            #[doc = concat!(
+                "Creates the optimizer for models of element type `T`: `", stringify!($Name),
+                "::<f64>::of(", $lr, ")`. See [`new`](", stringify!($Name), "::new)."
+            )]
+            ///
+            /// # Panics
+            /// If `lr` is negative or not finite.
+            #[track_caller]
+            pub fn of(lr: f64) -> Self {
+                let base = crate::Base::new(lr);
+                let made = $Name { base, $($($field: $default,)+)* $($other: $initial,)* };
+                crate::hyperparameters::checked(made, "lr")
+            }
+
+            $(optimizer!(@setter [$(#[$doc])*] $set($($field: $kind),+) $($range)?);)*
+
+            /// Sets different hyperparameters for some parameters; see [`Group`](crate::Group).
+            ///
+            /// # Panics
+            /// If the group sets a hyperparameter that the optimizer does not have, or a value that is out of
+            /// range, or a learning rate while the optimizer's is 0.
+            #[track_caller]
+            pub fn group(mut self, group: crate::Group) -> Self {
+                crate::group::add(&mut self, group);
+                self
+            }
+
+            /// Makes `step` skip trainable parameters that have no gradient. By default `step` panics.
+            pub fn allow_missing(mut self) -> Self {
+                self.base.allow_missing();
+                self
+            }
+
+            /// Returns the first hyperparameter that is outside of the range of its declaration.
+            fn out_of_range(&self) -> Option<crate::Invalid> {
+                None$(.or_else(|| optimizer!(@check self $($field),+ $(; $range)?)))*
+            }
+        }
+    };
+
+    (@setter [$(#[$doc:meta])*] $set:ident($($field:ident: $kind:ident),+) $range:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Panics
+        #[doc = concat!("If an argument ", optimizer!(@refused $range), ".")]
+        #[track_caller]
+        pub fn $set(mut self, $($field: $kind),+) -> Self {
+            $(self.$field = $field;
+            self = crate::hyperparameters::checked(self, stringify!($field));)+
+            self
+        }
+    };
+    (@setter [$(#[$doc:meta])*] $set:ident($field:ident: bool)) => {
+        $(#[$doc])*
+        pub fn $set(self, $field: bool) -> Self {
+            Self { $field, ..self }
+        }
+    };
+
+    (@check $self:ident $($field:ident),+; $range:ident) => {{
+        let range = crate::hyperparameters::Range::$range;
+        crate::Invalid::first([
+            $((stringify!($field), (range.contains)($self.$field), range.must)),+
+        ])
+    }};
+    (@check $self:ident $($switch:ident),+) => { None };
+
+    (@refused NOT_NEGATIVE) => { "is negative or not finite" };
+    (@refused FINITE) => { "is not finite" };
+    (@refused UNIT) => { "is not in [0, 1]" };
+    (@refused BELOW_ONE) => { "is not in [0, 1)" };
+}
+pub(crate) use optimizer;
+
+/// Implements the methods of `UpdateRule` that depend only on the names of the hyperparameters.
+macro_rules! declared {
+    ($($name:ident),*) => {
+        fn settings(&self) -> Vec<(&'static str, crate::Setting)> {
+            vec![$((stringify!($name), self.$name.into())),*]
+        }
+        fn set(&mut self, name: &str, to: crate::Setting) {
+            match name {
+                $(stringify!($name) => to.store(&mut self.$name),)*
+                _ => {}
+            }
+        }
+        fn base(&self) -> &crate::Base<T> {
+            &self.base
+        }
+        fn base_mut(&mut self) -> &mut crate::Base<T> {
+            &mut self.base
+        }
+    };
+}
+pub(crate) use declared;
