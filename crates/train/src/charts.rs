@@ -104,6 +104,6 @@ fn percent_range<'a>(points: impl Iterator<Item = &'a (f64, f64)>) -> (f64, f64)
     let (low, high) = numbers.fold(none, |(low, high), y| (low.min(y), high.max(y)));
     let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
     // At most half the largest finite number, so that the margin can be added.
-    let room = 0.08 * (high - low).min(f64::MAX / 2.0).max(0.5);
+    let room = 0.08 * (high - low).clamp(0.5, f64::MAX / 2.0);
     (low - room, (high + room).min(if high <= 100.0 { 100.0 } else { f64::MAX }))
 }

@@ -283,9 +283,10 @@ impl<'t, T: Float> Var<'t, T> {
             drop(tape.force(self.id));
         } else {
             if tape.walks.get() > 0 {
-                let (caller, instead) = match tape.in_hook.get() {
-                    true => ("a hook", "grad()"),
-                    false => ("a derivative rule", "grad() or backward_retain()"),
+                let (caller, instead) = if tape.in_hook.get() {
+                    ("a hook", "grad()")
+                } else {
+                    ("a derivative rule", "grad() or backward_retain()")
                 };
                 tape.fail(format!(
                     "{op}: {caller} called it, but {op}() ends the history that the running gradient \

@@ -303,7 +303,7 @@ fn programs_over_what_cannot_be_counted() {
     );
     let nothing = Program::assemble(1, smallvec![], smallvec![]);
     panics_here("program: the program must have at least one result", || {
-        drop(nothing.map(&[&x], &[]))
+        drop(nothing.map(&[&x], &[]));
     });
     Program::assemble(0, smallvec![], smallvec![]).update::<f32>(&mut [], &[]);
 }

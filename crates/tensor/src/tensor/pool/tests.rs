@@ -250,7 +250,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
         },
     );
     panics_here("avg_pool2d: average pooling has no dilation, got dilation [2, 2]", || {
-        drop(x.avg_pool2d(&Pool::new(2).dilation(2)))
+        drop(x.avg_pool2d(&Pool::new(2).dilation(2)));
     });
     panics_here(
         "adaptive_max_pool2d: axis 1 of shape [2, 0, 6] has size 0: a window needs at least one element",
