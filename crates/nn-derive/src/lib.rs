@@ -15,19 +15,17 @@ use proc_macro::TokenStream;
 /// `Variant(module)`: different variants in one place use the same name.
 ///
 /// ```
-/// use wengert_autograd::{Module, Param};
-/// use wengert_nn_derive::Module;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
+/// use wengert::tensor::Tensor;
 ///
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Linear {
 ///     weight: Param,
 ///     bias: Option<Param>,
 /// }
 ///
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Mlp {
 ///     layers: Vec<Linear>,
 ///     dropout: f64,
@@ -66,10 +64,9 @@ use proc_macro::TokenStream;
 /// parameters in it would be lost in silence".
 ///
 /// ```compile_fail,E0277
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Table {
 ///     rows: std::collections::HashMap<String, Param>,
 /// }
@@ -79,11 +76,9 @@ use proc_macro::TokenStream;
 /// a `Param` (trained) or a `Buffer` (only saved)").
 ///
 /// ```compile_fail,E0277
-/// # use wengert_autograd::Module;
-/// # use wengert_nn_derive::Module;
-/// # use wengert_tensor::Tensor;
+/// use wengert::nn::Module;
+/// use wengert::tensor::Tensor;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Scale {
 ///     weight: Tensor,
 /// }
@@ -92,10 +87,9 @@ use proc_macro::TokenStream;
 /// Two fields with the same name do not compile ("two fields are named `weight`").
 ///
 /// ```compile_fail
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Twice {
 ///     weight: Param,
 ///     #[module(rename = "weight")]
@@ -107,10 +101,9 @@ use proc_macro::TokenStream;
 /// `rename = "…"`").
 ///
 /// ```compile_fail
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Scale {
 ///     #[module(frozen)]
 ///     weight: Param,
@@ -120,9 +113,8 @@ use proc_macro::TokenStream;
 /// A union does not compile ("unions have no fields of their own to visit").
 ///
 /// ```compile_fail
-/// # use wengert_nn_derive::Module;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// union Bits {
 ///     float: f32,
 ///     word: u32,
