@@ -17,6 +17,7 @@ use wengert::prelude::*;
 use wengert::tensor::set_num_threads;
 
 #[derive(Parser)]
+#[allow(clippy::struct_excessive_bools)] // they are flags
 #[command(about = "A larger convolutional network learns to read handwritten digits (MNIST)")]
 struct Args {
     /// Number of epochs: how often each example is used

@@ -34,6 +34,9 @@
 //! | [`models`] | well-known networks |
 //! | [`testing`] | tests for operations that you define |
 //!
+//! The page [From PyTorch and NumPy](https://github.com/wengert-rs/wengert/blob/main/docs/from-pytorch.md)
+//! lists what each function of those libraries is called here.
+//!
 //! # Training a model
 //! One tape is one step: create a tape, run the model, compute the gradients, and let the optimizer
 //! update the parameters. The tape has a mode, which layers such as dropout follow: training on
@@ -97,15 +100,22 @@
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
 /// [`Rng`](rand::Rng); import this trait to call its methods.
 pub use rand;
+#[doc(inline)]
 pub use wengert_autograd as autograd;
 pub use wengert_autograd::testing;
+#[doc(inline)]
 pub use wengert_data as data;
+#[doc(inline)]
 pub use wengert_nn as nn;
+#[doc(inline)]
 pub use wengert_optim as optim;
 #[cfg(feature = "plots")]
+#[doc(inline)]
 pub use wengert_plot as plot;
+#[doc(inline)]
 pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]
+#[doc(inline)]
 pub use wengert_train as train;
 
 pub mod models;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use syn::{Attribute, FnArg, ImplItem, Item, Type, Visibility};
 
 const BOOLEANS: &str = "of booleans, which on a tape are a `Mask`";
@@ -106,10 +107,10 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Macros whose rows `… as name …` are methods. A row `… as name in programs …` is none.
-const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
+pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 
 /// Macros that hold a table of such rows for other macros, and the type whose methods the rows are.
-const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
+pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
 
 /// Macros that make public functions of other types, or that those of [`ROWS`] call.
 const OTHER_MACROS: &[&str] = &["method", "binary"];
@@ -117,7 +118,7 @@ const OTHER_MACROS: &[&str] = &["method", "binary"];
 /// Names, and how many arguments each takes beside `self`; those from macros do not say.
 type Methods = BTreeMap<String, Option<usize>>;
 
-fn sources(crate_name: &str) -> Vec<PathBuf> {
+pub(super) fn sources(crate_name: &str) -> Vec<PathBuf> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -135,14 +136,14 @@ fn sources(crate_name: &str) -> Vec<PathBuf> {
     found
 }
 
-fn is_hidden(attributes: &[Attribute]) -> bool {
+pub(super) fn hidden(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|it| match &it.meta {
         syn::Meta::List(list) => list.path.is_ident("doc") && list.tokens.to_string() == "hidden",
         _ => false,
     })
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(super) fn under_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|it| match &it.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => false,
@@ -150,7 +151,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 }
 
 /// The names in a macro's rows: what follows `as`, but for `as name in programs`.
-fn rows(tokens: &str) -> Vec<String> {
+pub(super) fn rows_of_macro(tokens: &str) -> Vec<String> {
     let words: Vec<&str> = tokens.split_whitespace().collect();
     let mut names = Vec::new();
     for (i, word) in words.iter().enumerate() {
@@ -166,7 +167,7 @@ fn rows(tokens: &str) -> Vec<String> {
 }
 
 /// Without attributes: doc comments are prose.
-fn without_attributes(tokens: proc_macro2::TokenStream) -> String {
+pub(super) fn text_without_attributes(tokens: proc_macro2::TokenStream) -> String {
     use proc_macro2::{Delimiter, TokenTree};
     let mut text = String::new();
     let mut tokens = tokens.into_iter().peekable();
@@ -179,7 +180,9 @@ fn without_attributes(tokens: proc_macro2::TokenStream) -> String {
                     tokens.next();
                 }
             }
-            TokenTree::Group(group) => text.extend([" ", &without_attributes(group.stream()), " "]),
+            TokenTree::Group(group) => {
+                text.extend([" ", &text_without_attributes(group.stream()), " "])
+            }
             other => text.extend([" ", &other.to_string(), " "]),
         }
     }
@@ -194,15 +197,14 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
         let file = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         for item in file.items {
             match item {
-                Item::Impl(block) if block.trait_.is_none() && !is_test(&block.attrs) => {
+                Item::Impl(block) if block.trait_.is_none() && !under_test(&block.attrs) => {
                     let Type::Path(of) = &*block.self_ty else { continue };
                     if of.path.segments.last().is_none_or(|it| it.ident != type_name) {
                         continue;
                     }
                     for item in block.items {
                         let ImplItem::Fn(method) = item else { continue };
-                        if matches!(method.vis, Visibility::Public(_)) && !is_hidden(&method.attrs)
-                        {
+                        if matches!(method.vis, Visibility::Public(_)) && !hidden(&method.attrs) {
                             let inputs = &method.sig.inputs;
                             let takes =
                                 inputs.iter().filter(|it| matches!(it, FnArg::Typed(_))).count();
@@ -213,7 +215,7 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
                 Item::Macro(it) if it.mac.path.is_ident("macro_rules") => {
                     let name = it.ident.unwrap().to_string();
                     if TABLES.contains(&(&*name, type_name)) {
-                        let names = rows(&without_attributes(it.mac.tokens.clone()));
+                        let names = rows_of_macro(&text_without_attributes(it.mac.tokens.clone()));
                         found.extend(names.into_iter().map(|name| (name, None)));
                     }
                     let makes_functions = it.mac.tokens.to_string().contains("pub fn");
@@ -226,7 +228,7 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
                     );
                 }
                 Item::Macro(it) if ROWS.iter().any(|name| it.mac.path.is_ident(name)) => {
-                    let names = rows(&without_attributes(it.mac.tokens));
+                    let names = rows_of_macro(&text_without_attributes(it.mac.tokens));
                     assert!(!names.is_empty(), "{}: a macro without rows", path.display());
                     found.extend(names.into_iter().map(|name| (name, None)));
                 }
@@ -235,6 +237,26 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
         }
     }
     found
+}
+
+/// The public methods of `Tensor`, `Var`, `Mask` or `Index`.
+pub(super) fn public_methods(type_name: &str) -> BTreeSet<String> {
+    static KNOWN: OnceLock<BTreeMap<&str, BTreeSet<String>>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let names =
+            |part: &str, of: &str| -> BTreeSet<String> { methods(part, of).into_keys().collect() };
+        // What macros write for variables is none of the methods of masks and indices.
+        let of_macros = names("autograd", "Nothing");
+        let own = |of: &str| &names("autograd", of) - &of_macros;
+        [
+            ("Tensor", names("tensor", "Tensor")),
+            ("Var", names("autograd", "Var")),
+            ("Mask", own("Mask")),
+            ("Index", own("Index")),
+        ]
+        .into()
+    });
+    known[type_name].clone()
 }
 
 /// What is wrong with the exceptions of one side.

@@ -20,8 +20,8 @@ use wengert_tensor::{Philox, Tensor};
 /// A random change of an image.
 ///
 /// ```
-/// use wengert_data::{Augmentation, Dataset, Digits, Image};
-/// use wengert_tensor::Philox;
+/// use wengert::data::{Augmentation, Dataset, Digits, Image};
+/// use wengert::tensor::Philox;
 ///
 /// /// Some light, some dark.
 /// #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Image<'_> {
 /// repeated.
 ///
 /// ```
-/// use wengert_data::{DataLoader, Dataset, Digits, RandomAffine, RandomCrop, random_split};
+/// use wengert::data::{DataLoader, Dataset, Digits, RandomAffine, RandomCrop, random_split};
 ///
 /// // Split first: the validation images must not be changed.
 /// let [train, valid] = random_split(Digits::load().dataset(), [1500, 297], 0);

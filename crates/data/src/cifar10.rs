@@ -22,13 +22,13 @@ const ROWS: usize = 256;
 /// Labels are `i64` from 0 to 9; [`Cifar10::CLASSES`] has the names of the classes.
 ///
 /// ```no_run
-/// use wengert_data::{Cifar10, DataLoader, Dataset, RandomCrop, RandomHorizontalFlip};
+/// use wengert::data::{Cifar10, DataLoader, Dataset, RandomCrop, RandomHorizontalFlip};
 /// let cifar = Cifar10::load()?.normalize_channels(&Cifar10::MEAN, &Cifar10::STD);
 /// let train = cifar.train.augment(RandomCrop::padding(4), 0).then(RandomHorizontalFlip::new(0.5));
 /// for (images, labels) in DataLoader::new(train, 128).shuffle(0).epoch(0) {
 ///     assert_eq!(images.shape()[1..], [3, 32, 32]);
 /// }
-/// # Ok::<(), wengert_data::DataError>(())
+/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// The files are those of the "binary version": each row has 3,073 bytes, the label and the pixels.

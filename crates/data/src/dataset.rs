@@ -8,8 +8,8 @@ use wengert_tensor::{Element, Tensor};
 /// A finite set of examples that can be read in batches.
 ///
 /// ```
-/// use wengert_data::{DataLoader, Dataset};
-/// use wengert_tensor::Tensor;
+/// use wengert::data::{DataLoader, Dataset};
+/// use wengert::tensor::Tensor;
 ///
 /// /// x and sin(x) on a grid, computed when asked for.
 /// struct Sine;
@@ -118,8 +118,8 @@ forward!(&D, Box<D>, Arc<D>);
 /// becomes `(x - mean) / std`.
 ///
 /// ```
-/// use wengert_data::{Dataset, TensorDataset};
-/// use wengert_tensor::Tensor;
+/// use wengert::data::{Dataset, TensorDataset};
+/// use wengert::tensor::Tensor;
 ///
 /// let images = Tensor::from_vec(vec![0u8, 51, 102, 255], &[2, 1, 2]);
 /// let labels = Tensor::from_vec(vec![3i64, 7], &[2]);
@@ -173,8 +173,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     /// `[n, channels, …]`. See [`normalize`](TensorDataset::normalize).
     ///
     /// ```
-    /// use wengert_data::{Dataset, TensorDataset};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::data::{Dataset, TensorDataset};
+    /// use wengert::tensor::Tensor;
     ///
     /// let images = Tensor::from_vec(vec![1.0, 2.0, 30.0, 40.0], &[1, 2, 1, 2]);
     /// let set = TensorDataset::new(images, Tensor::from_vec(vec![0i64], &[1]));
@@ -210,7 +210,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     /// cropped or reshaped.
     ///
     /// ```
-    /// use wengert_data::{Dataset, Digits};
+    /// use wengert::data::{Dataset, Digits};
     /// // Add a channel axis, and two pixels of background on each side.
     /// let set = Digits::load().dataset();
     /// let set = set.map_inputs(|x| x.unsqueeze(1).pad(&[(0, 0), (0, 0), (2, 2), (2, 2)], 0.0));

@@ -12,7 +12,7 @@ use wengert_tensor::Tensor;
 /// and C. Kaynak, 1998), as distributed with scikit-learn; see `assets/README.md` for source and licence.
 ///
 /// ```
-/// use wengert_data::Digits;
+/// use wengert::data::Digits;
 /// let digits = Digits::load();
 /// assert_eq!(digits.images.shape(), [1797, 8, 8]);
 /// assert_eq!(digits.labels.to_vec()[..5], [0, 1, 2, 3, 4]);

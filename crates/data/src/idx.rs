@@ -17,8 +17,8 @@
 //! header claims.
 //!
 //! ```
-//! use wengert_data::idx::{self, IdxArray};
-//! use wengert_tensor::Tensor;
+//! use wengert::data::idx::{self, IdxArray};
+//! use wengert::tensor::Tensor;
 //!
 //! let x = Tensor::from_vec(vec![1.0f32, -2.5, 1e-3], &[3]);
 //! let bytes = IdxArray::from(&x).to_bytes();
@@ -26,7 +26,7 @@
 //! assert_eq!(array.shape(), [3]);
 //! assert_eq!(array.into_tensor::<f32>().unwrap(), x);
 //! assert!(idx::parse(&bytes[..9], "an example").is_err());
-//! # Ok::<(), wengert_data::DataError>(())
+//! # Ok::<(), wengert::data::DataError>(())
 //! ```
 
 use crate::error::DataError;

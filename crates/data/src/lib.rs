@@ -10,7 +10,7 @@
 //! - [`idx`]: the file format of MNIST and similar data sets.
 //!
 //! ```
-//! use wengert_data::{DataLoader, Digits, random_split};
+//! use wengert::data::{DataLoader, Digits, random_split};
 //!
 //! let [train, valid] = random_split(Digits::load().dataset(), [1500, 297], 0);
 //! let loader = DataLoader::new(train, 64).shuffle(42);

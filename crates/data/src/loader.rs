@@ -11,7 +11,7 @@ use std::iter::FusedIterator;
 /// `epoch(e).skip(n)`, which does not compute the skipped batches.
 ///
 /// ```
-/// use wengert_data::{DataLoader, Digits};
+/// use wengert::data::{DataLoader, Digits};
 ///
 /// let digits = Digits::load().dataset();
 /// let train = DataLoader::new(&digits, 128).shuffle(42).drop_last(true);
@@ -85,7 +85,7 @@ impl<D: Dataset> DataLoader<D> {
     /// batch is computed.
     ///
     /// ```
-    /// # use wengert_data::{DataLoader, Digits};
+    /// use wengert::data::{DataLoader, Digits};
     /// let digits = Digits::load().dataset();
     /// let loader = DataLoader::new(&digits, 1000);
     /// assert_eq!(loader.last_batch_size(), Some(797));
@@ -110,7 +110,7 @@ impl<D: Dataset> DataLoader<D> {
     /// Returns the indices in the data set of the examples of one batch, in the order of the batch.
     ///
     /// ```
-    /// # use wengert_data::{DataLoader, Digits};
+    /// use wengert::data::{DataLoader, Digits};
     /// let loader = DataLoader::new(Digits::load().dataset(), 1000);
     /// assert_eq!(loader.indices(0, 1), (1000..1797).collect::<Vec<_>>());
     /// ```

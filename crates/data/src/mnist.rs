@@ -21,13 +21,13 @@ const CLASSES: usize = 10;
 /// are `i64` from 0 to 9.
 ///
 /// ```no_run
-/// use wengert_data::{DataLoader, Mnist};
+/// use wengert::data::{DataLoader, Mnist};
 /// let mnist = Mnist::load()?;
 /// let loader = DataLoader::new(&mnist.train, 128).shuffle(0);
 /// for (images, labels) in loader.epoch(0) {
 ///     assert_eq!(images.shape()[1..], [28, 28]);
 /// }
-/// # Ok::<(), wengert_data::DataError>(())
+/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// Data sets with the same file names and format, such as KMNIST, can be loaded with
@@ -94,12 +94,12 @@ impl Mnist {
 /// of the classes.
 ///
 /// ```no_run
-/// use wengert_data::{DataLoader, FashionMnist};
+/// use wengert::data::{DataLoader, FashionMnist};
 /// let fashion = FashionMnist::load()?.normalize(FashionMnist::MEAN, FashionMnist::STD);
 /// for (images, labels) in DataLoader::new(&fashion.train, 128).shuffle(0).epoch(0) {
 ///     println!("{:?}: {}", images.shape(), FashionMnist::CLASSES[labels.at(&[0]) as usize]);
 /// }
-/// # Ok::<(), wengert_data::DataError>(())
+/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A subset of a data set. It stores the indices of the examples and does not copy them.
 ///
 /// ```
-/// use wengert_data::{Dataset, Digits, Subset};
+/// use wengert::data::{Dataset, Digits, Subset};
 /// let digits = Digits::load().dataset();
 /// let first = Subset::new(&digits, 0..100);
 /// assert_eq!(first.len(), 100);
@@ -37,7 +37,7 @@ impl<D: Dataset> Subset<D> {
     /// Creates the subset of all examples of `dataset`, in their order.
     ///
     /// ```
-    /// use wengert_data::{Dataset, Digits, Subset};
+    /// use wengert::data::{Dataset, Digits, Subset};
     /// assert_eq!(Subset::all(Digits::load().dataset()).take(100).len(), 100);
     /// ```
     pub fn all(dataset: D) -> Self {
@@ -103,7 +103,7 @@ impl<D: Dataset> Dataset for Subset<D> {
 /// subset. The same seed gives the same subsets on every machine.
 ///
 /// ```
-/// use wengert_data::{Dataset, Digits, random_split};
+/// use wengert::data::{Dataset, Digits, random_split};
 /// let [train, valid, test] = random_split(Digits::load().dataset(), [1400, 197, 200], 42);
 /// assert_eq!((train.len(), valid.len(), test.len()), (1400, 197, 200));
 /// ```

@@ -94,7 +94,7 @@ impl Share for f64 {
 /// or fractions. See also [`random_split`](crate::random_split).
 ///
 /// ```
-/// use wengert_data::{Dataset, Digits, Labeled, stratified_split};
+/// use wengert::data::{Dataset, Digits, Labeled, stratified_split};
 /// let [train, valid] = stratified_split(Digits::load().dataset(), [0.9, 0.1], 42);
 /// assert_eq!((train.len(), valid.len()), (1617, 180));
 /// // There are 178 zeros, and 17.83 belong to the smaller part.

@@ -20,12 +20,12 @@ const LONGEST: usize = 8192;
 /// misread about 2.5 % of the test images.
 ///
 /// ```no_run
-/// use wengert_data::{DataLoader, Zipcode};
+/// use wengert::data::{DataLoader, Zipcode};
 /// let zipcode = Zipcode::load()?.with_channel();
 /// for (images, labels) in DataLoader::new(&zipcode.train, 10).shuffle(0).epoch(0) {
 ///     assert_eq!(images.shape()[1..], [1, 16, 16]);
 /// }
-/// # Ok::<(), wengert_data::DataError>(())
+/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// Each line of a file is one image: its label, then 256 numbers, row by row, separated by blanks. Blank

@@ -15,19 +15,17 @@ use proc_macro::TokenStream;
 /// `Variant(module)`: different variants in one place use the same name.
 ///
 /// ```
-/// use wengert_autograd::{Module, Param};
-/// use wengert_nn_derive::Module;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
+/// use wengert::tensor::Tensor;
 ///
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Linear {
 ///     weight: Param,
 ///     bias: Option<Param>,
 /// }
 ///
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Mlp {
 ///     layers: Vec<Linear>,
 ///     dropout: f64,
@@ -68,12 +66,11 @@ use proc_macro::TokenStream;
 /// entries to it. A layer can thus print only the options that differ from their defaults:
 ///
 /// ```
-/// use wengert_autograd::{Outline, Param};
-/// use wengert_nn_derive::Module;
-/// use wengert_tensor::{Conv, Tensor};
+/// use wengert::autograd::{Outline, Param};
+/// use wengert::nn::Module;
+/// use wengert::tensor::{Conv, Tensor};
 ///
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Convolution {
 ///     weight: Param,
 ///     #[module(print_with = print)]
@@ -100,10 +97,9 @@ use proc_macro::TokenStream;
 /// parameters in it would be lost in silence".
 ///
 /// ```compile_fail,E0277
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Table {
 ///     rows: std::collections::HashMap<String, Param>,
 /// }
@@ -113,11 +109,9 @@ use proc_macro::TokenStream;
 /// a `Param` (trained) or a `Buffer` (only saved)").
 ///
 /// ```compile_fail,E0277
-/// # use wengert_autograd::Module;
-/// # use wengert_nn_derive::Module;
-/// # use wengert_tensor::Tensor;
+/// use wengert::nn::Module;
+/// use wengert::tensor::Tensor;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Scale {
 ///     weight: Tensor,
 /// }
@@ -126,10 +120,9 @@ use proc_macro::TokenStream;
 /// Two fields with the same name do not compile ("two fields are named `weight`").
 ///
 /// ```compile_fail
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Twice {
 ///     weight: Param,
 ///     #[module(rename = "weight")]
@@ -141,10 +134,9 @@ use proc_macro::TokenStream;
 /// `skip`, `print_with = path` and `rename = "…"`").
 ///
 /// ```compile_fail
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Scale {
 ///     #[module(frozen)]
 ///     weight: Param,
@@ -155,10 +147,9 @@ use proc_macro::TokenStream;
 /// `rename` exclude each other").
 ///
 /// ```compile_fail
-/// # use wengert_autograd::{Module, Param};
-/// # use wengert_nn_derive::Module;
+/// use wengert::autograd::Param;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// struct Scale {
 ///     weight: Param,
 ///     #[module(skip, rename = "factor")]
@@ -169,9 +160,8 @@ use proc_macro::TokenStream;
 /// A union does not compile ("`Module` can be derived for structs and enums, not for unions").
 ///
 /// ```compile_fail
-/// # use wengert_nn_derive::Module;
+/// use wengert::nn::Module;
 /// #[derive(Module)]
-/// #[module(crate = "wengert_autograd")]
 /// union Bits {
 ///     float: f32,
 ///     word: u32,

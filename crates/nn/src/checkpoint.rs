@@ -12,8 +12,8 @@ use wengert_tensor::Float;
 /// have in the inner layer, so a saved model can be loaded with and without checkpoints.
 ///
 /// ```
-/// use wengert_nn::{Checkpoint, Layer, Linear, Sequential, Tanh, sequential};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::nn::{Checkpoint, Layer, Linear, Sequential, Tanh, sequential};
+/// use wengert::tensor::{Philox, Tensor};
 /// let rng = &mut Philox::new(0);
 /// // 36 layers in checkpoints of 6.
 /// let mut model = Sequential::new();

@@ -52,9 +52,9 @@ impl<T: Float> Layer<T> for Dropout {
 /// networks", 2015.)
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_nn::{Dropout2d, Layer};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::autograd::Tape;
+/// use wengert::nn::{Dropout2d, Layer};
+/// use wengert::tensor::{Philox, Tensor};
 /// let tape = Tape::train(&mut Philox::new(0));
 /// let x = tape.constant(Tensor::ones(&[2, 3, 4, 5]));
 /// let sums = Dropout2d::new(0.5).forward(x).sum(&[2, 3], false).value();

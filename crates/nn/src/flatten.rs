@@ -8,8 +8,8 @@ use wengert_tensor::Float;
 /// Merges axes into one. The default is all axes but the first, which is the batch axis.
 ///
 /// ```
-/// use wengert_nn::{Flatten, Layer};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Flatten, Layer};
+/// use wengert::tensor::Tensor;
 /// let images = Tensor::zeros(&[32, 1, 28, 28]);
 /// assert_eq!(Flatten::new().predict(&images).shape(), [32, 784]);
 /// assert_eq!(Flatten::axes(-2, -1).predict(&images).shape(), [32, 1, 784]);

@@ -1,8 +1,8 @@
 //! Initial values for parameters.
 //!
 //! ```
-//! use wengert_nn::{Linear, init};
-//! use wengert_tensor::Philox;
+//! use wengert::nn::{Linear, init};
+//! use wengert::tensor::Philox;
 //! let mut rng = Philox::new(0);
 //! let mut layer = Linear::new(784, 256, &mut rng);
 //! init::kaiming_normal(&mut layer.weight, init::Fan::In, init::gain::RELU, &mut rng);

@@ -25,12 +25,11 @@ use wengert_tensor::{Float, Tensor};
 /// A model is a struct of layers:
 ///
 /// ```
-/// use wengert_autograd::Var;
-/// use wengert_nn::{Layer, Linear, Module};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::autograd::Var;
+/// use wengert::nn::{Layer, Linear, Module};
+/// use wengert::tensor::{Philox, Tensor};
 ///
 /// #[derive(Clone, Module)]
-/// # #[module(crate = "wengert_autograd")]
 /// struct Mlp {
 ///     fc1: Linear,
 ///     fc2: Linear,
@@ -53,11 +52,10 @@ use wengert_tensor::{Float, Tensor};
 /// To tie weights, use one field twice. In a clone, both uses share the clone's field:
 ///
 /// ```
-/// # use wengert_autograd::{Tape, Var};
-/// # use wengert_nn::{Layer, Linear, Module};
-/// # use wengert_tensor::{Philox, Tensor};
+/// use wengert::autograd::{Tape, Var};
+/// use wengert::nn::{Layer, Linear, Module};
+/// use wengert::tensor::{Philox, Tensor};
 /// #[derive(Clone, Module)]
-/// # #[module(crate = "wengert_autograd")]
 /// struct Tied {
 ///     inner: Linear,
 /// }
@@ -124,8 +122,8 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// thread can go on using it.
     ///
     /// ```
-    /// use wengert_nn::{Layer, Linear, Relu, sequential};
-    /// use wengert_tensor::{Philox, Tensor};
+    /// use wengert::nn::{Layer, Linear, Relu, sequential};
+    /// use wengert::tensor::{Philox, Tensor};
     /// let mut rng = Philox::new(0);
     /// let model = sequential![Linear::new(4, 8, &mut rng), Relu, Linear::new(8, 2, &mut rng)];
     /// let error = model.try_predict(&Tensor::zeros(&[5, 3])).unwrap_err();

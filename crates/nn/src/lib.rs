@@ -7,9 +7,9 @@
 //! `call` method. The perceptron in this example learns the sign of the sum of each random point.
 //!
 //! ```
-//! use wengert_autograd::{Param, Path, Tape};
-//! use wengert_nn::{Layer, Linear, Module, Tanh, cross_entropy, sequential};
-//! use wengert_tensor::{Philox, Tensor};
+//! use wengert::autograd::{Param, Path, Tape};
+//! use wengert::nn::{Layer, Linear, Module, Tanh, cross_entropy, sequential};
+//! use wengert::tensor::{Philox, Tensor};
 //!
 //! let mut rng = Philox::new(0);
 //! let mut model = sequential![Linear::new(8, 16, &mut rng), Tanh, Linear::new(16, 2, &mut rng)];

@@ -10,8 +10,8 @@ use wengert_tensor::{Float, Tensor};
 /// Applies y = x Wᵀ + b along the last axis: \[…, inputs\] → \[…, outputs\].
 ///
 /// ```
-/// use wengert_nn::{Layer, Linear};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, Linear};
+/// use wengert::tensor::Tensor;
 /// let layer = Linear::from_tensors(
 ///     Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
 ///     Some(Tensor::from([0.5, 0.0, -0.5])),

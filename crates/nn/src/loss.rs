@@ -31,12 +31,12 @@ impl Reduction {
 /// Computes the mean squared error: mean of (input - target)².
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let input = tape.watch(Tensor::from([1.0f32, 2.0]));
 /// let target = tape.constant(Tensor::from([0.0, 4.0]));
-/// assert_eq!(wengert_nn::mse(input, target).item(), 2.5);
+/// assert_eq!(wengert::nn::mse(input, target).item(), 2.5);
 /// ```
 ///
 /// # Panics
@@ -66,12 +66,12 @@ pub fn mse_with<'t, T: Float>(
 /// Neither term is negative, so no digits cancel, however large the logits are.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let logits = tape.watch(Tensor::from([1e4f32, -1e4, 1e4]));
 /// let targets = tape.constant(Tensor::from([1.0, 0.0, 0.25]));
-/// assert_eq!(wengert_nn::bce_with_logits(logits, targets).item(), 2500.0);
+/// assert_eq!(wengert::nn::bce_with_logits(logits, targets).item(), 2500.0);
 /// ```
 ///
 /// # Panics
@@ -104,11 +104,11 @@ pub fn bce_with_logits_with<'t, T: Float>(
 /// numbers from 0 to C - 1. The computation is stable for logits of any size.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let logits = tape.watch(Tensor::from([[2.0f32, 0.0, 0.0], [0.0, 0.0, 1e4]]));
-/// let loss = wengert_nn::cross_entropy(logits, &Tensor::from([0i64, 2]));
+/// let loss = wengert::nn::cross_entropy(logits, &Tensor::from([0i64, 2]));
 /// assert!((loss.item() - 0.5 * (1.0 + 2.0 * (-2.0f64).exp()).ln()).abs() < 1e-6);
 /// ```
 ///

@@ -50,8 +50,8 @@ borders! {
     /// Pads images [N, C, H, W] (or [C, H, W]) with zeros.
     ///
     /// ```
-    /// use wengert_nn::{Layer, ZeroPad2d};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{Layer, ZeroPad2d};
+    /// use wengert::tensor::Tensor;
     /// let image = Tensor::from([[1.0, 2.0]]).unsqueeze(0);
     /// let layer = ZeroPad2d::around([(0, 1), (2, 0)]);
     /// assert_eq!(layer.predict(&image).to_vec(), [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
@@ -63,8 +63,8 @@ borders! {
     /// axis.
     ///
     /// ```
-    /// use wengert_nn::{Layer, ReflectionPad2d};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{Layer, ReflectionPad2d};
+    /// use wengert::tensor::Tensor;
     /// let image = Tensor::from([[1.0, 2.0, 3.0]]).unsqueeze(0);
     /// let layer = ReflectionPad2d::around([(0, 0), (2, 1)]);
     /// assert_eq!(layer.predict(&image).to_vec(), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
@@ -75,8 +75,8 @@ borders! {
     /// `a a | a b c d | d d`.
     ///
     /// ```
-    /// use wengert_nn::{Layer, ReplicationPad2d};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{Layer, ReplicationPad2d};
+    /// use wengert::tensor::Tensor;
     /// let image = Tensor::from([[1.0, 2.0]]).unsqueeze(0);
     /// let layer = ReplicationPad2d::around([(0, 0), (2, 1)]);
     /// assert_eq!(layer.predict(&image).to_vec(), [1.0, 1.0, 1.0, 2.0, 2.0]);
@@ -86,8 +86,8 @@ borders! {
     /// `c d | a b c d | a b`. The padding must not be larger than the image along each axis.
     ///
     /// ```
-    /// use wengert_nn::{CircularPad2d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{CircularPad2d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let image = Tensor::from([[1.0, 2.0, 3.0]]).unsqueeze(0);
     /// let layer = CircularPad2d::around([(0, 0), (2, 1)]);
     /// assert_eq!(layer.predict(&image).to_vec(), [2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);

@@ -14,8 +14,8 @@ use wengert_tensor::Float;
 /// layer has run, unless a derivative rule reads it.
 ///
 /// ```
-/// use wengert_nn::{Layer, Linear, Relu, Sequential};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::nn::{Layer, Linear, Relu, Sequential};
+/// use wengert::tensor::{Philox, Tensor};
 /// let mut rng = Philox::new(0);
 /// let model = Sequential::new()
 ///     .add(Linear::new(784, 128, &mut rng))
@@ -38,8 +38,8 @@ pub struct Sequential<T: Float = f32> {
 /// has parameters, name the type: `let model: Sequential = sequential![Flatten::new(), Relu];`
 ///
 /// ```
-/// use wengert_nn::{Linear, Relu, sequential};
-/// use wengert_tensor::Philox;
+/// use wengert::nn::{Linear, Relu, sequential};
+/// use wengert::tensor::Philox;
 /// let mut rng = Philox::new(0);
 /// let model = sequential![Linear::new(4, 8, &mut rng), Relu, Linear::new(8, 1, &mut rng)];
 /// assert_eq!(model.len(), 3);

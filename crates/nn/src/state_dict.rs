@@ -27,9 +27,9 @@ pub type StateDict = NamedTensors;
 /// If two parameters or buffers have the same name, which `#[module(rename = "…")]` can cause.
 ///
 /// ```
-/// use wengert_autograd::Param;
-/// use wengert_nn::{load_state_dict, state_dict};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Param;
+/// use wengert::nn::{load_state_dict, state_dict};
+/// use wengert::tensor::Tensor;
 ///
 /// let trained = vec![Param::new(Tensor::ones(&[2, 3])), Param::new(Tensor::ones(&[2]))];
 /// let dict = state_dict(&trained);
@@ -38,7 +38,7 @@ pub type StateDict = NamedTensors;
 /// let mut fresh = vec![Param::new(Tensor::zeros(&[2, 3])), Param::new(Tensor::zeros(&[2]))];
 /// load_state_dict(&mut fresh, &dict)?;
 /// assert_eq!(fresh[1].value().to_vec(), [1.0, 1.0]);
-/// # Ok::<(), wengert_nn::LoadError>(())
+/// # Ok::<(), wengert::nn::LoadError>(())
 /// ```
 #[track_caller]
 pub fn state_dict<M: Module + ?Sized>(model: &M) -> StateDict {
@@ -100,12 +100,12 @@ pub fn load<M: Module + ?Sized>(
 /// default, no difference is allowed.
 ///
 /// ```no_run
-/// # let mut model = wengert_autograd::Param::new(wengert_tensor::Tensor::zeros(&[2]));
-/// use wengert_nn::LoadOptions;
+/// # let mut model = wengert::autograd::Param::new(wengert::tensor::Tensor::zeros(&[2]));
+/// use wengert::nn::LoadOptions;
 /// // Pretrained features, with a new head.
 /// let passed_over = LoadOptions::new().allow_missing().load(&mut model, "features.safetensors")?;
 /// println!("kept as initialised: {:?}", passed_over.missing);
-/// # Ok::<(), wengert_nn::LoadError>(())
+/// # Ok::<(), wengert::nn::LoadError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]

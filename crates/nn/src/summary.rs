@@ -8,8 +8,8 @@ use wengert_tensor::Shape;
 /// [`Layer::summary`](crate::Layer::summary) returns it, and `Display` prints it as a table.
 ///
 /// ```
-/// use wengert_nn::{Layer, Linear, Tanh, sequential};
-/// use wengert_tensor::Philox;
+/// use wengert::nn::{Layer, Linear, Tanh, sequential};
+/// use wengert::tensor::Philox;
 /// let mut rng = Philox::new(0);
 /// let model = sequential![Linear::new(5, 3, &mut rng), Tanh, Linear::new(3, 1, &mut rng)];
 /// let summary = model.summary(&[8, 5]).unwrap();

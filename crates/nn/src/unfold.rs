@@ -39,8 +39,8 @@ macro_rules! windows {
 /// [`Var::unfold`] defines the result.
 ///
 /// ```
-/// use wengert_nn::{Layer, Unfold};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, Unfold};
+/// use wengert::tensor::Tensor;
 /// let layer = Unfold::new([3, 2]).stride(2).padding([1, 0]);
 /// assert_eq!(layer.predict(&Tensor::zeros(&[8, 3, 7, 6])).shape(), [8, 18, 12]);
 /// ```
@@ -72,8 +72,8 @@ impl<T: Float> Layer<T> for Unfold {
 /// not overlap. [`Var::fold`] defines the result.
 ///
 /// ```
-/// use wengert_nn::{Fold, Layer, Unfold};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Fold, Layer, Unfold};
+/// use wengert::tensor::Tensor;
 /// let images = Tensor::arange(0.0, 48.0, 1.0).reshape(&[2, 1, 4, 6]);
 /// let columns = Unfold::new(2).stride(2).predict(&images);
 /// assert_eq!(Fold::new([4, 6], 2).stride(2).predict(&columns), images);

@@ -11,8 +11,8 @@ use wengert_tensor::{Float, Interpolate, InterpolateMode, InterpolateSize, Pair}
 /// [`Interpolate`] defines the coordinates.
 ///
 /// ```
-/// use wengert_nn::{Layer, Upsample};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, Upsample};
+/// use wengert::tensor::Tensor;
 /// let images = Tensor::zeros(&[8, 3, 7, 5]);
 /// let layer = Upsample::scale(2.0);
 /// assert_eq!(layer.predict(&images).shape(), [8, 3, 14, 10]);

@@ -18,7 +18,7 @@ optimizer! {
     /// Zeiler, "ADADELTA: an adaptive learning rate method", 2012 (there lr is always 1).
     ///
     /// ```
-    /// use wengert_optim::Adadelta;
+    /// use wengert::optim::Adadelta;
     /// let optimizer = Adadelta::new(1.0).rho(0.95);
     /// ```
     Adadelta, PyTorch lr = "1.0";

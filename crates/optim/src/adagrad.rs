@@ -17,7 +17,7 @@ optimizer! {
     /// optimization", 2011.
     ///
     /// ```
-    /// use wengert_optim::Adagrad;
+    /// use wengert::optim::Adagrad;
     /// let optimizer = Adagrad::new(0.01).lr_decay(1e-3);
     /// ```
     Adagrad, PyTorch lr = "0.01";

@@ -31,7 +31,7 @@ optimizer! {
     /// beyond", 2018.
     ///
     /// ```
-    /// use wengert_optim::Adam;
+    /// use wengert::optim::Adam;
     /// let adam = Adam::new(1e-3).betas(0.9, 0.99);
     /// let adamw = Adam::adamw(1e-3).weight_decay(0.05);
     /// ```

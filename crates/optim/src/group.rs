@@ -17,7 +17,7 @@ use wengert_tensor::Float;
 /// learning rate for the body of a model whose head is new:
 ///
 /// ```
-/// use wengert_optim::{Adam, Group};
+/// use wengert::optim::{Adam, Group};
 /// let optimizer = Adam::adamw(1e-3)
 ///     .weight_decay(0.05)
 ///     .group(Group::biases_and_norms().weight_decay(0.0))
@@ -134,7 +134,7 @@ impl Group {
     /// The optimizer's method `group` panics if the optimizer has no hyperparameter of this name.
     ///
     /// ```
-    /// use wengert_optim::{Adam, Group};
+    /// use wengert::optim::{Adam, Group};
     /// let embeddings = Group::matching("embedding.*").set("eps", 1e-6);
     /// let optimizer = Adam::new(1e-3).group(embeddings);
     /// ```

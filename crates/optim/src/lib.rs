@@ -6,9 +6,9 @@
 //! are in-place pointwise programs: in steady state a step allocates no tensor memory.
 //!
 //! ```
-//! use wengert_autograd::{Param, Tape};
-//! use wengert_optim::{Optimizer, Sgd};
-//! use wengert_tensor::Tensor;
+//! use wengert::autograd::{Param, Tape};
+//! use wengert::optim::{Optimizer, Sgd};
+//! use wengert::tensor::Tensor;
 //!
 //! // The minimum of (w - 3)².
 //! let mut w = Param::new(Tensor::scalar(0.0));

@@ -21,7 +21,7 @@ use wengert_tensor::Float;
 /// factor.
 ///
 /// ```
-/// use wengert_optim::{Optimizer, ReduceLrOnPlateau, Sgd};
+/// use wengert::optim::{Optimizer, ReduceLrOnPlateau, Sgd};
 ///
 /// let mut optimizer: Sgd = Sgd::new(0.1);
 /// let mut schedule = ReduceLrOnPlateau::new().patience(2);

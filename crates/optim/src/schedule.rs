@@ -24,7 +24,7 @@ use wengert_tensor::Float;
 /// each one.
 ///
 /// ```
-/// use wengert_optim::{CosineAnnealingLr, Optimizer, Schedule, Sgd};
+/// use wengert::optim::{CosineAnnealingLr, Optimizer, Schedule, Sgd};
 ///
 /// let mut optimizer = Sgd::new(0.1);
 /// let schedule = CosineAnnealingLr::new(0.1, 100).warmup(5);

@@ -21,7 +21,7 @@ optimizer! {
     /// momentum in deep learning", 2013.
     ///
     /// ```
-    /// use wengert_optim::Sgd;
+    /// use wengert::optim::Sgd;
     /// let optimizer = Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4);
     /// let in_f64 = Sgd::<f64>::of(0.1);
     /// ```

@@ -11,9 +11,9 @@ use wengert_tensor::{Expr, Float, Program};
 /// An optimizer of your own needs a formula and a few names:
 ///
 /// ```
-/// use wengert_autograd::{Param, Tape};
-/// use wengert_optim::{Base, Optimizer, UpdateRule};
-/// use wengert_tensor::{Float, Program, Tensor};
+/// use wengert::autograd::{Param, Tape};
+/// use wengert::optim::{Base, Optimizer, UpdateRule};
+/// use wengert::tensor::{Float, Program, Tensor};
 ///
 /// /// p ← p - lr · sign(g)
 /// struct SignSgd<T: Float = f32>(Base<T>);

@@ -16,15 +16,15 @@ const GAP: usize = 10;
 /// black, as in [`Colours::Ink`]; in colour, as in [`Colours::Light`].
 ///
 /// ```
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("noise.svg");
 /// let mut rng = Philox::new(0);
 /// let images = (1..=5).map(|i| {
 ///     (Tensor::uniform(&[8, 8], 0.0, 1.0, &mut rng), format!("image {i}"))
 /// });
-/// wengert_plot::captioned(images, path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::captioned(images, path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 ///
 /// # Errors

@@ -3,14 +3,14 @@
 /// A chart of one or several lines, drawn by [`charts`](crate::charts).
 ///
 /// ```
-/// use wengert_plot::{Chart, Line, Scale};
+/// use wengert::plot::{Chart, Line, Scale};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("curves.svg");
 /// let losses = [2.3, 0.9, 0.4, 0.02];
 /// let points = (1..).map(f64::from).zip(losses);
 /// let chart = Chart::new("loss").x_label("epochs").y_scale(Scale::Auto).integer_x();
-/// wengert_plot::charts(&[chart.line(Line::new("training", points).markers())], path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::charts(&[chart.line(Line::new("training", points).markers())], path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use = "a chart is drawn by `charts`"]

@@ -21,8 +21,8 @@ const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("confusion.svg");
 /// // Of 12 cats, 2 were classified as dogs.
-/// wengert_plot::confusion([[10, 2], [1, 7]], &["cat", "dog"], path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::confusion([[10, 2], [1, 7]], &["cat", "dog"], path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 ///
 /// # Errors

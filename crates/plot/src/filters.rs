@@ -12,12 +12,12 @@ use wengert_tensor::{Element, FileError, Tensor};
 /// have one row for each output channel.
 ///
 /// ```
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("filters.png");
 /// let weight = Tensor::normal(&[6, 1, 5, 5], 0.0, 0.2, &mut Philox::new(0));
-/// wengert_plot::filters(&weight, path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::filters(&weight, path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 ///
 /// # Errors
@@ -43,12 +43,12 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
 /// zero everywhere is white.
 ///
 /// ```
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("maps.png");
 /// let output = Tensor::normal(&[1, 6, 24, 24], 0.0, 1.0, &mut Philox::new(0));
-/// wengert_plot::feature_maps(&output, path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::feature_maps(&output, path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub enum Colours {
 /// The layout and the colours of a [`grid`].
 ///
 /// ```
-/// use wengert_plot::{Colours, GridOptions};
+/// use wengert::plot::{Colours, GridOptions};
 /// let options = GridOptions::new().columns(8).scale(3).colours(Colours::Light).range(0.0, 1.0);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -89,13 +89,13 @@ impl GridOptions {
 /// for images in colour, `[n, 3, h, w]`. Numbers of any range are scaled to the colours.
 ///
 /// ```
-/// use wengert_plot::GridOptions;
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::plot::GridOptions;
+/// use wengert::tensor::{Philox, Tensor};
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("digits.png");
 /// let images = Tensor::uniform(&[20, 8, 8], 0.0, 1.0, &mut Philox::new(0));
-/// wengert_plot::grid(&images, &GridOptions::new().columns(10), path)?;
-/// # Ok::<(), wengert_tensor::FileError>(())
+/// wengert::plot::grid(&images, &GridOptions::new().columns(10), path)?;
+/// # Ok::<(), wengert::tensor::FileError>(())
 /// ```
 ///
 /// # Errors

@@ -16,8 +16,8 @@ use wengert_tensor::{Element, Tensor};
 /// each says what the loop cannot do with the default.
 ///
 /// ```
-/// use wengert_train::{Batch, Fingerprint};
-/// use wengert_tensor::Tensor;
+/// use wengert::train::{Batch, Fingerprint};
+/// use wengert::tensor::Tensor;
 ///
 /// /// Sentences of several lengths.
 /// struct Sentences {

@@ -48,8 +48,8 @@ pub type Outcome = Result<(), TrainError>;
 /// since the state would be lost.
 ///
 /// ```
-/// use wengert_tensor::{Float, NamedTensors};
-/// use wengert_train::{Callback, CallbackState, Context, Outcome};
+/// use wengert::tensor::{Float, NamedTensors};
+/// use wengert::train::{Callback, CallbackState, Context, Outcome};
 ///
 /// /// Stops when the loss has been below a bound for some steps in a row.
 /// struct GoodEnough {
@@ -85,11 +85,11 @@ pub type Outcome = Result<(), TrainError>;
 ///     }
 /// }
 ///
-/// # use wengert_data::{DataLoader, Digits};
-/// # use wengert_nn::{Flatten, Linear, sequential};
-/// # use wengert_optim::Sgd;
-/// # use wengert_tensor::Philox;
-/// # use wengert_train::Trainer;
+/// use wengert::data::{DataLoader, Digits};
+/// use wengert::nn::{Flatten, Linear, sequential};
+/// use wengert::optim::Sgd;
+/// use wengert::tensor::Philox;
+/// use wengert::train::Trainer;
 /// # let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
 /// # let mut rng = Philox::new(0);
 /// # let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
@@ -100,7 +100,7 @@ pub type Outcome = Result<(), TrainError>;
 ///     .fit(&mut model, &mut Sgd::new(0.5), &train, &mut rng)?;
 /// assert!(history.epochs.len() < 100);
 /// assert_eq!(history.stopped.unwrap(), "the loss is below 0.3");
-/// # Ok::<(), wengert_train::TrainError>(())
+/// # Ok::<(), wengert::train::TrainError>(())
 /// ```
 pub trait Callback<T: Float = f32> {
     /// Called before the first step. If a checkpoint was resumed, the state is already restored.

@@ -25,12 +25,12 @@ impl History {
     /// A ring marks the epoch whose weights were kept.
     ///
     /// ```
-    /// # use wengert_train::History;
+    /// use wengert::train::History;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("curves.svg");
     /// # let history = History::default();
-    /// wengert_plot::charts(&history.charts(), path)?;
-    /// # Ok::<(), wengert_tensor::FileError>(())
+    /// wengert::plot::charts(&history.charts(), path)?;
+    /// # Ok::<(), wengert::tensor::FileError>(())
     /// ```
     pub fn charts(&self) -> Vec<Chart> {
         let epochs = (self.epochs.len() as f64).max(self.progress(self.steps())).max(1.0);

@@ -10,8 +10,8 @@ pub(crate) const MOST: usize = 1 << 15;
 /// class (a column).
 ///
 /// ```
-/// use wengert_tensor::Tensor;
-/// use wengert_train::ConfusionMatrix;
+/// use wengert::tensor::Tensor;
+/// use wengert::train::ConfusionMatrix;
 ///
 /// let mut confusion = ConfusionMatrix::new(3);
 /// let truth = Tensor::from([0i64, 0, 1, 2, 2, 2]);

@@ -106,8 +106,8 @@ impl<T: Float> Context<'_, T> {
     /// Returns the model together with the [`gradients`](Context::gradients).
     ///
     /// ```
-    /// use wengert_tensor::Float;
-    /// use wengert_train::{Callback, CallbackState, Context, Outcome};
+    /// use wengert::tensor::Float;
+    /// use wengert::train::{Callback, CallbackState, Context, Outcome};
     ///
     /// /// Logs the norm of each parameter's gradient.
     /// struct Norms;
@@ -115,7 +115,7 @@ impl<T: Float> Context<'_, T> {
     ///     fn before_update(&mut self, run: &mut Context<'_, T>) -> Outcome {
     ///         let (model, gradients) = run.model_and_gradients();
     ///         let Some(gradients) = gradients else { return Ok(()) };
-    ///         let norm = |gradient: &wengert_tensor::Tensor<T>| gradient.square().sum_all().to().sqrt();
+    ///         let norm = |gradient: &wengert::tensor::Tensor<T>| gradient.square().sum_all().to().sqrt();
     ///         let all = gradients.of(model).into_iter();
     ///         let norms: Vec<_> = all.map(|(name, _, g)| (format!("|{name}|"), norm(g))).collect();
     ///         norms.iter().for_each(|(name, norm)| run.log(name, *norm));

@@ -190,7 +190,7 @@ impl TrainError {
     /// Creates an error of a callback or of a step of your own, from its name and an error or a message.
     ///
     /// ```
-    /// use wengert_train::TrainError;
+    /// use wengert::train::TrainError;
     /// let error = TrainError::callback("GoodEnough", "no loss is that good");
     /// assert_eq!(error.to_string(), "GoodEnough: no loss is that good");
     /// ```

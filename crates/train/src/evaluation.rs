@@ -55,13 +55,13 @@ impl Evaluation {
 /// recording gradients. The loss is the cross-entropy; for other losses see [`Objective::evaluate`].
 ///
 /// ```
-/// use wengert_data::{DataLoader, Digits};
-/// use wengert_nn::{Flatten, Linear, sequential};
-/// use wengert_tensor::Philox;
+/// use wengert::data::{DataLoader, Digits};
+/// use wengert::nn::{Flatten, Linear, sequential};
+/// use wengert::tensor::Philox;
 ///
 /// let digits = Digits::load().dataset();
 /// let model = sequential![Flatten::new(), Linear::new(64, 10, &mut Philox::new(0))];
-/// let untrained = wengert_train::evaluate(&model, &DataLoader::new(&digits, 500));
+/// let untrained = wengert::train::evaluate(&model, &DataLoader::new(&digits, 500));
 /// assert_eq!(untrained.examples, 1797);
 /// assert!(untrained.accuracy() < 0.3 && untrained.loss > 2.0);
 /// assert_eq!(untrained.confusion().rows().len(), 10);

@@ -121,7 +121,7 @@ impl History {
     /// it was not logged.
     ///
     /// ```
-    /// # use wengert_train::History;
+    /// use wengert::train::History;
     /// # let history = History::default();
     /// assert_eq!(history.logged("accuracy"), []); // no epoch was finished
     /// ```

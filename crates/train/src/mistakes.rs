@@ -22,12 +22,12 @@ pub struct Mistake<T: Float = f32> {
 }
 
 impl<T: Float> Mistake<T> {
-    /// Returns the image and its caption, as `wengert_plot::captioned` draws them: the true class, an arrow,
+    /// Returns the image and its caption, as `wengert::plot::captioned` draws them: the true class, an arrow,
     /// and the predicted class. Classes without a name in `names` are shown by their numbers.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
-    /// use wengert_train::Mistake;
+    /// use wengert::tensor::Tensor;
+    /// use wengert::train::Mistake;
     /// let mistake = Mistake { index: 7, input: Tensor::zeros(&[8, 8]), truth: 1, predicted: 2 };
     /// assert_eq!(mistake.captioned(&["cat", "dog"]).1, "dog → 2");
     /// ```
@@ -40,13 +40,13 @@ impl<T: Float> Mistake<T> {
 /// Returns the first examples that a classifier misclassifies, at most `most`.
 ///
 /// ```
-/// use wengert_data::{DataLoader, Digits};
-/// use wengert_nn::{Flatten, Linear, sequential};
-/// use wengert_tensor::Philox;
+/// use wengert::data::{DataLoader, Digits};
+/// use wengert::nn::{Flatten, Linear, sequential};
+/// use wengert::tensor::Philox;
 ///
 /// let digits = Digits::load().dataset();
 /// let untrained = sequential![Flatten::new(), Linear::new(64, 10, &mut Philox::new(0))];
-/// let wrong = wengert_train::mistakes(&untrained, &DataLoader::new(&digits, 500), 20);
+/// let wrong = wengert::train::mistakes(&untrained, &DataLoader::new(&digits, 500), 20);
 /// assert_eq!(wrong.len(), 20);
 /// assert!(wrong.iter().all(|mistake| mistake.truth != mistake.predicted));
 /// assert_eq!(wrong[0].input.shape(), [8, 8]);

@@ -25,8 +25,8 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
 /// numbers. If it asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 ///
 /// ```
-/// use wengert_nn::cross_entropy;
-/// use wengert_train::Objective;
+/// use wengert::nn::cross_entropy;
+/// use wengert::train::Objective;
 ///
 /// // Outputs are distances to the centres of the classes: the predicted class is the nearest one.
 /// let objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
@@ -97,8 +97,8 @@ impl<'a, Y: Batch> Objective<'a, f32, Y> {
     /// Creates an objective with a loss of outputs and inputs, for autoencoders. Targets are ignored.
     ///
     /// ```
-    /// use wengert_nn::mse;
-    /// use wengert_train::Objective;
+    /// use wengert::nn::mse;
+    /// use wengert::train::Objective;
     /// let objective: Objective = Objective::reconstruction(mse);
     /// ```
     pub fn reconstruction(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {
@@ -113,8 +113,8 @@ impl<'a> Objective<'a, f32, Tensor> {
     /// Creates an objective with a loss of outputs and target tensors.
     ///
     /// ```
-    /// use wengert_nn::mse;
-    /// use wengert_train::Objective;
+    /// use wengert::nn::mse;
+    /// use wengert::train::Objective;
     /// let objective = Objective::regression(mse);
     /// ```
     pub fn regression(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {

@@ -16,11 +16,11 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// [`log`](Step::log) and [`log_accuracy`](Step::log_accuracy) read no numbers on such a run.
 ///
 /// ```
-/// use wengert_autograd::{Mode, Var};
-/// use wengert_nn::{Linear, Layer, cross_entropy};
-/// use wengert_tensor::{Philox, Tensor};
-/// use wengert_train::{Step, measure};
-/// # use wengert_data::{DataLoader, Digits, Dataset, TensorDataset};
+/// use wengert::autograd::{Mode, Var};
+/// use wengert::nn::{Linear, Layer, cross_entropy};
+/// use wengert::tensor::{Philox, Tensor};
+/// use wengert::train::{Step, measure};
+/// use wengert::data::{DataLoader, Digits, Dataset, TensorDataset};
 ///
 /// fn loss<'t>(model: &Linear, step: &'t Step, batch: &(Tensor, Tensor<i64>)) -> Var<'t> {
 ///     let (images, classes) = batch;
@@ -35,7 +35,7 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// let digits = DataLoader::new(Digits::load().dataset(), 600);
 /// let found = measure(&model, &digits, loss)?;
 /// assert!(found.accuracy.unwrap() < 0.3 && found.logged("size").unwrap() > 0.0);
-/// # Ok::<(), wengert_train::TrainError>(())
+/// # Ok::<(), wengert::train::TrainError>(())
 /// ```
 pub struct Step<T: Float = f32> {
     tape: Tape<T>,
@@ -180,8 +180,8 @@ impl<T: Float> Step<T> {
     /// validation data they are a function of the index of the batch.
     ///
     /// ```
-    /// # use wengert_train::Step;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::train::Step;
+    /// use wengert::tensor::Tensor;
     /// fn noise(step: &Step, n: usize) -> Tensor {
     ///     Tensor::normal(&[n, 16], 0.0, 1.0, &mut *step.rng())
     /// }

@@ -21,13 +21,12 @@ use wengert_tensor::{Float, Philox};
 /// A generative adversarial network (Goodfellow and others, 2014) makes two updates for each batch:
 ///
 /// ```
-/// use wengert_autograd::Var;
-/// use wengert_nn::{Layer, Linear, Module, Sequential, Tanh, bce_with_logits, sequential};
-/// use wengert_tensor::{Philox, Tensor};
-/// use wengert_train::{Outcome, Step, StepContext, TrainStep};
+/// use wengert::autograd::Var;
+/// use wengert::nn::{Layer, Linear, Module, Sequential, Tanh, bce_with_logits, sequential};
+/// use wengert::tensor::{Philox, Tensor};
+/// use wengert::train::{Outcome, Step, StepContext, TrainStep};
 ///
 /// #[derive(Module)]
-/// # #[module(crate = "wengert_autograd")]
 /// struct Gan {
 ///     generator: Sequential,
 ///     discriminator: Sequential,
@@ -68,9 +67,9 @@ use wengert_tensor::{Float, Philox};
 ///     }
 /// }
 ///
-/// # use wengert_data::{DataLoader, Dataset};
-/// # use wengert_optim::Adam;
-/// # use wengert_train::Trainer;
+/// use wengert::data::{DataLoader, Dataset};
+/// use wengert::optim::Adam;
+/// use wengert::train::Trainer;
 /// # struct Ring;
 /// # impl Dataset for Ring {
 /// #     type Batch = Tensor;
@@ -91,7 +90,7 @@ use wengert_tensor::{Float, Philox};
 ///     .quiet()
 ///     .fit_steps(&mut gan, &mut [&mut g, &mut d], &train, &mut rng, &Adversarial)?;
 /// assert_eq!(history.logged("generator").len(), 2);
-/// # Ok::<(), wengert_train::TrainError>(())
+/// # Ok::<(), wengert::train::TrainError>(())
 /// ```
 pub trait TrainStep<M, B, T: Float = f32> {
     /// Processes one batch: makes updates with [`StepContext::update`] or

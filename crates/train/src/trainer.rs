@@ -28,11 +28,11 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// A classifier:
 ///
 /// ```
-/// use wengert_data::{DataLoader, Digits, random_split};
-/// use wengert_nn::{Flatten, Linear, Relu, sequential};
-/// use wengert_optim::{OneCycleLr, Sgd};
-/// use wengert_tensor::Philox;
-/// use wengert_train::{Criterion, Trainer, evaluate};
+/// use wengert::data::{DataLoader, Digits, random_split};
+/// use wengert::nn::{Flatten, Linear, Relu, sequential};
+/// use wengert::optim::{OneCycleLr, Sgd};
+/// use wengert::tensor::Philox;
+/// use wengert::train::{Criterion, Trainer, evaluate};
 ///
 /// let [train, valid, test] = random_split(Digits::load().dataset(), [1200, 297, 300], 0);
 /// let train = DataLoader::new(&train, 32).shuffle(0);
@@ -52,21 +52,20 @@ use wengert_tensor::{Float, Philox, Tensor};
 ///     .fit(&mut model, &mut optimizer, &train, &mut rng)?;
 /// assert_eq!(history.epochs.len(), 5);
 /// assert!(evaluate(&model, &DataLoader::new(&test, 500)).accuracy() > 0.9);
-/// # Ok::<(), wengert_train::TrainError>(())
+/// # Ok::<(), wengert::train::TrainError>(())
 /// ```
 ///
 /// A model of two inputs, with its own loss:
 ///
 /// ```
-/// use wengert_autograd::Var;
-/// use wengert_data::DataLoader;
-/// use wengert_nn::{Layer, Linear, Module, mse};
-/// use wengert_optim::Adam;
-/// use wengert_tensor::{Philox, Tensor};
-/// use wengert_train::Trainer;
+/// use wengert::autograd::Var;
+/// use wengert::data::DataLoader;
+/// use wengert::nn::{Layer, Linear, Module, mse};
+/// use wengert::optim::Adam;
+/// use wengert::tensor::{Philox, Tensor};
+/// use wengert::train::Trainer;
 ///
 /// #[derive(Module)]
-/// # #[module(crate = "wengert_autograd")]
 /// struct TwoInputs {
 ///     left: Linear,
 ///     right: Linear,
@@ -94,7 +93,7 @@ use wengert_tensor::{Float, Philox, Tensor};
 ///     })?;
 /// assert!(history.last().unwrap().train.loss < 0.1 * history.epochs[0].train.loss);
 /// assert!(history.logged("worst")[29] < history.logged("worst")[0]);
-/// # Ok::<(), wengert_train::TrainError>(())
+/// # Ok::<(), wengert::train::TrainError>(())
 /// ```
 #[must_use = "nothing is trained before `fit` is called"]
 pub struct Trainer<'a, B = (Tensor, Tensor<i64>), T: Float = f32, G = Objective<'a>> {
@@ -269,12 +268,12 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// lifetime:
     ///
     /// ```
-    /// use wengert_autograd::Var;
-    /// use wengert_data::{DataLoader, Digits};
-    /// use wengert_nn::{Layer, Linear, cross_entropy};
-    /// use wengert_optim::Sgd;
-    /// use wengert_tensor::{Philox, Tensor};
-    /// use wengert_train::{Step, Trainer};
+    /// use wengert::autograd::Var;
+    /// use wengert::data::{DataLoader, Digits};
+    /// use wengert::nn::{Layer, Linear, cross_entropy};
+    /// use wengert::optim::Sgd;
+    /// use wengert::tensor::{Philox, Tensor};
+    /// use wengert::train::{Step, Trainer};
     ///
     /// fn loss<'t>(model: &Linear, step: &'t Step, (x, y): &(Tensor, Tensor<i64>)) -> Var<'t> {
     ///     let logits = model.forward(step.constant(x.clone()).flatten(1, -1));
@@ -293,17 +292,17 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// trainer.fit(&mut model, &mut Sgd::new(0.1), &digits, &mut rng, |model, step, (x, y)| {
     ///     cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
     /// })?;
-    /// # Ok::<(), wengert_train::TrainError>(())
+    /// # Ok::<(), wengert::train::TrainError>(())
     /// ```
     ///
     /// A closure that is bound first does not compile:
     ///
     /// ```compile_fail
-    /// # use wengert_data::{DataLoader, Digits};
-    /// # use wengert_nn::{Layer, Linear, cross_entropy};
-    /// # use wengert_optim::Sgd;
-    /// # use wengert_tensor::{Philox, Tensor};
-    /// # use wengert_train::{Step, Trainer};
+    /// use wengert::data::{DataLoader, Digits};
+    /// use wengert::nn::{Layer, Linear, cross_entropy};
+    /// use wengert::optim::Sgd;
+    /// use wengert::tensor::{Philox, Tensor};
+    /// use wengert::train::{Step, Trainer};
     /// # let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
     /// # let mut rng = Philox::new(0);
     /// # let mut model = Linear::new(64, 10, &mut rng);

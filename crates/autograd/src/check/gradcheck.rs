@@ -14,8 +14,8 @@ impl<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Function<T> for F {}
 /// Checks the first derivatives of `f` at these inputs, with the default settings of [`Gradcheck`].
 ///
 /// ```
-/// use wengert_autograd::{Gradcheck, gradcheck};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{Gradcheck, gradcheck};
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::from([0.3, -0.7, 1.2]);
 /// gradcheck(|x| x[0].tanh() * x[0], &[x.clone()]).unwrap();
 /// // First and second derivatives:

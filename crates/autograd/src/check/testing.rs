@@ -9,9 +9,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use wengert_autograd::testing::{check_op, spread};
-//! use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads};
-//! use wengert_tensor::{Shape, Tensor};
+//! use wengert::autograd::testing::{check_op, spread};
+//! use wengert::autograd::{Call, Cotangents, CustomOp, Outputs, Reads};
+//! use wengert::tensor::{Shape, Tensor};
 //!
 //! struct Roots;
 //! impl CustomOp<f64> for Roots {
@@ -169,7 +169,7 @@ fn no_results(test: Test) -> OpError {
 /// intervals on both sides of a kink.
 ///
 /// ```
-/// use wengert_autograd::testing::spread;
+/// use wengert::autograd::testing::spread;
 /// let x = spread(&[4], &[(-2.0, -1.0), (1.0, 2.0)], 0);
 /// assert!(x.to_vec().iter().enumerate().all(|(i, x)| (i % 2 == 1) == (*x > 0.0)));
 /// ```

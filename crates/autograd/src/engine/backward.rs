@@ -27,8 +27,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// gradient is checked when it is complete, while it is still in the CPU cache.
     ///
     /// ```
-    /// # use wengert_autograd::{Param, Tape};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
     /// let tape = Tape::new();
     /// let loss = tape.param(&w).sqrt().sum_all();
@@ -87,8 +87,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// its weights.
     ///
     /// ```
-    /// # use wengert_autograd::{Param, Tape};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let (generator, critic) = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
     /// let tape = Tape::<f32>::new();
     /// let loss = (tape.param(&generator) * tape.param(&critic)).square();
@@ -130,8 +130,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// shape-only tape.
     ///
     /// ```
-    /// # use wengert_autograd::{Param, Tape};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let model = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
     /// let tape = Tape::<f32>::new();
     /// let loss = tape.param(&model.0).square() + tape.param(&model.1).detach();
@@ -180,8 +180,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// The seed is also a variable. [`transforms::vjp`](crate::transforms::vjp) takes several values.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([1.0f64, 2.0]));
     /// let seed = tape.watch(Tensor::from([1.0f64, 10.0]));

@@ -40,12 +40,12 @@ impl<T: Float> Tape<T> {
     /// A network of n equal layers needs the memory of n layers. In checkpoints of √n layers each it
     /// needs the memory of about 2·√n layers. (Griewank, "Achieving logarithmic growth of temporal and
     /// spatial complexity in reverse automatic differentiation", 1992; Chen, Xu, Zhang, Guestrin,
-    /// "Training deep nets with sublinear memory cost", 2016.) `wengert_nn::Checkpoint` is a layer that
+    /// "Training deep nets with sublinear memory cost", 2016.) `wengert::nn::Checkpoint` is a layer that
     /// runs another layer as a checkpoint.
     ///
     /// ```
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let weight = Param::new(Tensor::from([[0.5f32, -1.0], [2.0, 0.25]]));
     /// let tape = Tape::new();
     /// let mut x = tape.constant(Tensor::ones(&[8, 2]));

@@ -128,8 +128,8 @@ impl<T: Float> Gradients<T> {
     /// the mark if one of its terms has it.
     ///
     /// ```
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// // The gradient at w + 1 is used for a step from w.
     /// let mut w = Param::new(Tensor::scalar(2.0));
     /// w.update(|w| *w += &Tensor::scalar(1.0));
@@ -165,8 +165,8 @@ impl<T: Float> Gradients<T> {
     /// gradients; [`Var::backward_checked`] checks them during the backward pass, at less cost.
     ///
     /// ```
-    /// # use wengert_autograd::{Param, Tape};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let w = Param::new(Tensor::from([0.0f32, 4.0]));
     /// let tape = Tape::new();
     /// let loss = tape.param(&w).sqrt().sum_all();
@@ -296,8 +296,8 @@ impl<T: Float> Gradients<T> {
     /// [`apply_updates`](Gradients::apply_updates) apply such updates like others.
     ///
     /// ```
-    /// use wengert_autograd::{Buffer, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Buffer, Tape};
+    /// use wengert::tensor::Tensor;
     ///
     /// // The square of 1e25 overflows f32. The loss and its gradient are finite.
     /// let energy: Buffer = Buffer::new(Tensor::scalar(1.0));
@@ -343,8 +343,8 @@ wengert_tensor::debug_is_display!(NotFinite);
 /// call drops other units.
 ///
 /// ```
-/// use wengert_autograd::{Param, value_and_grad};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::autograd::{Param, value_and_grad};
+/// use wengert::tensor::{Philox, Tensor};
 /// let (mut rng, w) = (Philox::new(0), Param::new(Tensor::from([1.0f32, 2.0])));
 /// let (loss, gradients) = value_and_grad(&mut rng, |tape| tape.param(&w).square().sum_all());
 /// assert_eq!(loss, 5.0);

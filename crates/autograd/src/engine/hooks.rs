@@ -65,8 +65,8 @@ impl<T: Float> Hook<'_, '_, T> {
 /// backpropagation", 2015), and the largest cotangent of a layer:
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([0.5f64, 2.0]));
 /// let features = tape.scope("body", || x.square());
@@ -84,8 +84,8 @@ impl<T: Float> Hook<'_, '_, T> {
 /// A hook may use other variables, but must not store its own:
 ///
 /// ```compile_fail,E0521
-/// # use wengert_autograd::Tape;
-/// # use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([0.5f64, 2.0]));
 /// let mut kept = None;
@@ -102,8 +102,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// Returns this value with an empty list of hooks: functions that see or replace cotangents.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([3.0f32, 100.0]));
     /// let y = x.square();
@@ -240,8 +240,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     /// again. The backward pass reaches the variables between the value and `wrt`.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let (x, scale) = (tape.watch(Tensor::scalar(3.0)), tape.watch(Tensor::scalar(2.0)));
     /// let y = x.square();

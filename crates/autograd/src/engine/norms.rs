@@ -9,8 +9,8 @@ impl<T: Float> Gradients<T> {
     /// name, parameter, gradient.
     ///
     /// ```
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let model = (Param::new(Tensor::from([3.0f32, 4.0])), Param::new(Tensor::scalar(1.0)));
     /// let tape = Tape::new();
     /// let gradients = tape.param(&model.0).square().sum_all().backward();
@@ -43,8 +43,8 @@ impl<T: Float> Gradients<T> {
     /// returned norm, or use [`backward_checked`](crate::Var::backward_checked).
     ///
     /// ```
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let w = Param::new(Tensor::from([1.5f64, 2.0]));
     /// let mut gradients = Tape::new().param(&w).square().sum_all().backward();
     /// assert_eq!(gradients.clip_norm(1.0), 5.0); // √(3² + 4²)
@@ -101,8 +101,8 @@ impl<T: Float> Gradients<T> {
     /// The example computes a step on several threads, with one model and one tape per part:
     ///
     /// ```
-    /// use wengert_autograd::{Gradients, Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Gradients, Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let w = Param::new(Tensor::from([2.0f64]));
     /// let batch = [1.0, 2.0, 3.0, 4.0, 5.0];
     /// let of_part = |part: &[f64]| {

@@ -39,8 +39,8 @@ impl<T: Float> Tape<T> {
     /// recorded. If [`backward`](Var::backward) has ended the history, the replay starts it again.
     ///
     /// ```
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let mut w = Param::new(Tensor::from([1.0f32, 2.0]));
     /// let tape = Tape::new();
     /// let x = tape.constant(Tensor::from([3.0, 4.0]));

@@ -70,8 +70,8 @@ impl<T: Float> Tape<T> {
     /// finite). Only buffers of this model are changed. Updates of other buffers remain to be applied.
     ///
     /// ```
-    /// use wengert_autograd::{Buffer, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Buffer, Tape};
+    /// use wengert::tensor::Tensor;
     ///
     /// // The mean of a stream of batches, without gradients and history.
     /// let mut mean = (Buffer::new(Tensor::scalar(0.0)), Buffer::<i64>::new(0.into()));

@@ -125,8 +125,8 @@ impl<T: Float> Tape<T> {
     /// With `panic = "abort"` the error is a panic: its text is printed, and the process ends.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::ones(&[3, 2]));
     /// let error = tape.catch(|| x.matmul(x).sum_all().item()).unwrap_err();
@@ -157,7 +157,7 @@ impl<T: Float> Tape<T> {
     /// batch norm), name the mode with [`Tape::check_in`].
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
+    /// use wengert::autograd::Tape;
     /// let error = Tape::<f32>::check(|tape| {
     ///     let x = tape.input(&[64, 784]);
     ///     let w = tape.input(&[800, 10]);
@@ -179,7 +179,7 @@ impl<T: Float> Tape<T> {
     /// a real run in this mode would refuse.
     ///
     /// ```
-    /// # use wengert_autograd::{Mode, Tape};
+    /// use wengert::autograd::{Mode, Tape};
     /// let mode = Tape::<f32>::check_in(Mode::Train, |tape| tape.mode());
     /// assert_eq!(mode, Ok(Some(Mode::Train)));
     /// ```

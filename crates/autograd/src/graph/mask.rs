@@ -21,8 +21,8 @@ use wengert_tensor::{Binary, Dtype, Float, Shape, Tensor, Unary};
 /// where they are ∞. [`cast`](Mask::cast) returns the numbers 1 and 0, for counting.
 ///
 /// ```
-/// use wengert_autograd::{Tape, Var};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{Tape, Var};
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([-2.0, 0.5, 3.0]));
 /// let inside = x.ge(-1) & !x.gt(1);
@@ -45,8 +45,8 @@ impl<T: Float> Copy for Mask<'_, T> {}
 /// A value that can serve as a mask: a [`Mask`], or a tensor of booleans.
 ///
 /// ```
-/// use wengert_autograd::{IntoMask, Tape, Var};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{IntoMask, Tape, Var};
+/// use wengert::tensor::Tensor;
 /// /// Returns the attention weights of the positions that `seen` allows.
 /// fn attend<'t>(scores: Var<'t>, seen: impl IntoMask<'t, f32>) -> Var<'t> {
 ///     let seen = seen.into_mask(scores.tape());
@@ -141,8 +141,8 @@ impl<T: Float> Tape<T> {
     /// Puts a mask on the tape.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::<f32>::new();
     /// let padding = tape.mask(Tensor::from([false, false, true]));
     /// assert_eq!(padding.not().count(), 2);

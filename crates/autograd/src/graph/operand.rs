@@ -11,8 +11,8 @@ mod sealed {
 /// an integer and is rounded to the type of the tape.
 ///
 /// ```
-/// use wengert_autograd::{Tape, Var};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{Tape, Var};
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([-1.0, 0.5, 2.0]));
 /// assert_eq!(x.gt(0).value().to_vec(), [false, true, true]);

@@ -128,8 +128,8 @@ impl<T: Float> Tape<T> {
     /// scope precedes that path: `generator.fc1`.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::ones(&[2, 3]));
     /// let y = tape.scope("attention", || x.tanh() * x);
@@ -154,8 +154,8 @@ impl<T: Float> Tape<T> {
     /// at the beginning of each of its methods:
     ///
     /// ```
-    /// # use wengert_autograd::{Module, Param, Path, See, SeeMut, Tape, Var};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Module, Param, Path, See, SeeMut, Tape, Var};
+    /// use wengert::tensor::Tensor;
     /// struct Distance {
     ///     weight: Param,
     /// }

@@ -70,8 +70,8 @@ pub(crate) enum RunKind {
 /// | [`Tape::new`] | recorded | neither: such layers panic | calculus |
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([1.0f32, 2.0, 3.0]));
 /// let y = (x * x).sum_all();
@@ -137,8 +137,8 @@ impl<T: Float> Tape<T> {
     /// model, and for training without dropout and with fixed running statistics.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::eval();
     /// let x = tape.watch(Tensor::from([1.0f32, 2.0]));
     /// let loss = x.dropout(0.5).square().sum_all();
@@ -208,8 +208,8 @@ impl<T: Float> Tape<T> {
     /// [`rand`](Tape::rand) and [`randn`](Tape::randn) in evaluation.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Philox;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Philox;
     /// let draw = || Tape::<f32>::eval().with_rng(&mut Philox::new(3)).randn(&[2, 2]).value();
     /// assert_eq!(draw(), draw());
     /// ```
@@ -237,8 +237,8 @@ impl<T: Float> Tape<T> {
     /// open, the result is [`Mode::Eval`]: shapes are the same in both modes.
     ///
     /// ```
-    /// # use wengert_autograd::{Mode, Tape, Var};
-    /// # use wengert_tensor::{Philox, Tensor};
+    /// use wengert::autograd::{Mode, Tape, Var};
+    /// use wengert::tensor::{Philox, Tensor};
     /// /// Adds noise in training.
     /// fn noisy<'t>(x: Var<'t>, rng: &mut Philox) -> Var<'t> {
     ///     match x.tape().expect_mode("noisy") {
@@ -378,8 +378,8 @@ impl<T: Float> Tape<T> {
     /// Returns a buffer as a constant variable. A tape binds each buffer once.
     ///
     /// ```
-    /// use wengert_autograd::{Buffer, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Buffer, Tape};
+    /// use wengert::tensor::Tensor;
     /// let mean = Buffer::new(Tensor::from([1.0f32, 2.0]));
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([4.0, 4.0]));

@@ -11,13 +11,36 @@ use wengert_tensor::{Dtype, Float, Shape, Sizes, Tensor, shapes};
 /// NumPy.
 ///
 /// ```
-/// # use wengert_autograd::Tape;
-/// # use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::from([0.5, -1.0]));
 /// let y = (2.0 * x + 1.0).tanh() * x;
 /// assert_eq!(y.shape(), [2]);
 /// ```
+///
+/// # Methods by kind
+///
+/// The operators `+ - * /` and unary `-` take numbers too.
+///
+/// | | |
+/// |---|---|
+/// | random numbers | [`dropout`](Self::dropout) |
+/// | shape and type | [`shape`](Self::shape), [`rank`](Self::rank), [`size`](Self::size), [`numel`](Self::numel), [`dtype`](Self::dtype) |
+/// | value and tape | [`value`](Self::value), [`item`](Self::item), [`tape`](Self::tape), [`is`](Self::is), [`is_active`](Self::is_active), [`detach`](Self::detach), [`release`](Self::release) |
+/// | gradients | [`backward`](Self::backward), [`backward_retain`](Self::backward_retain), [`backward_from`](Self::backward_from), [`backward_for`](Self::backward_for), [`backward_checked`](Self::backward_checked), [`hooks`](Self::hooks), [`grad`](Self::grad), [`grad_from`](Self::grad_from), [`grad_or_zero`](Self::grad_or_zero) |
+/// | views | [`reshape`](Self::reshape), [`flatten`](Self::flatten), [`permute`](Self::permute), [`transpose`](Self::transpose), [`t`](Self::t), [`squeeze`](Self::squeeze), [`unsqueeze`](Self::unsqueeze), [`broadcast_to`](Self::broadcast_to), [`narrow`](Self::narrow), [`slice`](Self::slice), [`flip`](Self::flip) |
+/// | joining, splitting, padding | [`concat`](Self::concat), [`stack`](Self::stack), [`split`](Self::split), [`chunk`](Self::chunk), [`pad`](Self::pad), [`pad_mode`](Self::pad_mode) |
+/// | indexing | [`index_select`](Self::index_select), [`gather`](Self::gather), [`scatter_add`](Self::scatter_add) |
+/// | selection by a mask | [`where_`](Self::where_), [`masked_fill`](Self::masked_fill) |
+/// | arithmetic | [`pow`](Self::pow), [`powi`](Self::powi), [`powf`](Self::powf), [`square`](Self::square), [`recip`](Self::recip), [`maximum`](Self::maximum), [`minimum`](Self::minimum), [`clamp`](Self::clamp), [`clamp_min`](Self::clamp_min), [`clamp_max`](Self::clamp_max) |
+/// | elementary functions | [`abs`](Self::abs), [`sign`](Self::sign), [`exp`](Self::exp), [`ln`](Self::ln), [`sqrt`](Self::sqrt), [`sin`](Self::sin), [`cos`](Self::cos), [`tanh`](Self::tanh), [`sigmoid`](Self::sigmoid), [`softplus`](Self::softplus), [`relu`](Self::relu), [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax) |
+/// | reductions | [`sum`](Self::sum), [`sum_all`](Self::sum_all), [`mean`](Self::mean), [`mean_all`](Self::mean_all), [`var`](Self::var), [`max`](Self::max), [`min`](Self::min), [`argmax`](Self::argmax), [`argmin`](Self::argmin), [`logsumexp`](Self::logsumexp), [`sum_to`](Self::sum_to) |
+/// | comparisons | [`gt`](Self::gt), [`ge`](Self::ge), [`lt`](Self::lt), [`le`](Self::le), [`eq`](Self::eq), [`ne`](Self::ne) |
+/// | matrix products | [`matmul`](Self::matmul), [`matmul_t`](Self::matmul_t) |
+/// | convolution | [`conv1d`](Self::conv1d), [`conv2d`](Self::conv2d), [`conv_transpose1d`](Self::conv_transpose1d), [`conv_transpose2d`](Self::conv_transpose2d), [`unfold`](Self::unfold), [`fold`](Self::fold) |
+/// | pooling | [`max_pool1d`](Self::max_pool1d), [`max_pool2d`](Self::max_pool2d), [`max_pool2d_with_indices`](Self::max_pool2d_with_indices), [`max_unpool2d`](Self::max_unpool2d), [`avg_pool1d`](Self::avg_pool1d), [`avg_pool2d`](Self::avg_pool2d), [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), [`adaptive_max_pool1d`](Self::adaptive_max_pool1d), [`adaptive_max_pool2d`](Self::adaptive_max_pool2d), [`adaptive_max_pool2d_with_indices`](Self::adaptive_max_pool2d_with_indices) |
+/// | resampling | [`interpolate`](Self::interpolate), [`map_axis`](Self::map_axis), [`map_axis_transposed`](Self::map_axis_transposed) |
 pub struct Var<'t, T: Float = f32> {
     pub(crate) tape: &'t Tape<T>,
     pub(crate) id: u32,
@@ -107,8 +130,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// constant, although it may be computed from other variables.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([3.0f32]));
     /// let slope = (x * x.detach()).sum_all().grad(&[x])[0];

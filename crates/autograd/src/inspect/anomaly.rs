@@ -240,8 +240,8 @@ impl<T: Float> Tape<T> {
     /// [`Anomalies`].
     ///
     /// ```
-    /// use wengert_autograd::{Anomalies, AnomalyPlace, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Anomalies, AnomalyPlace, Tape};
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new().detecting_anomalies(Anomalies::All);
     /// let x = tape.watch(Tensor::from([4.0f32, 0.0]));
     /// let loss = x.sqrt().sum_all(); // finite, but its derivative at 0 is not

@@ -73,8 +73,8 @@ impl<T: Float> Gradients<T> {
     /// of the model.
     ///
     /// ```
-    /// use wengert_autograd::{Param, Remark, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Param, Remark, Tape};
+    /// use wengert::tensor::Tensor;
     /// let model = [Param::new(Tensor::from([3.0f32, 4.0])), Param::new(Tensor::from([1.0f32]))];
     /// let tape = Tape::new();
     /// let report = tape.param(&model[0]).square().sum_all().backward().report(&model);

@@ -10,8 +10,8 @@ use super::visit::{Module, Path};
 /// It identifies the module without its address: `conv1.weight` without its last step is `conv1`.
 ///
 /// ```
-/// use wengert_autograd::{FirstState, Module, Param};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{FirstState, Module, Param};
+/// use wengert::tensor::Tensor;
 /// let layer: (Param, Param) = (Tensor::zeros(&[2, 3]).into(), Tensor::zeros(&[2]).into());
 /// assert_eq!(layer.first_state(), Some(FirstState::of(&layer.0).below()));
 /// assert_eq!((1.5, "configuration").first_state(), None);

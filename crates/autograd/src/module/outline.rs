@@ -8,7 +8,7 @@ use std::fmt;
 /// list are printed once, with their number.
 ///
 /// ```
-/// use wengert_autograd::Outline;
+/// use wengert::autograd::Outline;
 ///
 /// let linear = |shape| Outline::new("Linear").field("weight", &shape);
 /// let model = Outline::new("Mlp").with("fc", linear([512, 784])).with("act", Outline::new("Relu"));

@@ -41,8 +41,8 @@ impl From<BufferId> for StateId {
 /// no longer exists.
 ///
 /// ```
-/// use wengert_autograd::Param;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Param;
+/// use wengert::tensor::Tensor;
 /// let weight = Param::new(Tensor::zeros(&[2]));
 /// let handle = weight.handle();
 /// let moved = Box::new(weight);
@@ -70,8 +70,8 @@ impl ParamHandle {
 /// a weight if the model uses one field twice. Threads that run the same model share `&model`.
 ///
 /// ```
-/// use wengert_autograd::Param;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Param;
+/// use wengert::tensor::Tensor;
 ///
 /// let mut weight = Param::new(Tensor::zeros(&[2]));
 /// weight.update(|w| w.make_mut().copy_from_slice(&[0.5, -0.5]));
@@ -168,8 +168,8 @@ impl<T: Float> Param<T> {
 /// is saved and loaded with the parameters.
 ///
 /// ```
-/// use wengert_autograd::Buffer;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Buffer;
+/// use wengert::tensor::Tensor;
 ///
 /// let steps: Buffer<i64> = Buffer::new(Tensor::scalar_of(0));
 /// assert_eq!(steps.value().item(), 0);

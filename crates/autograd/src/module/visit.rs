@@ -13,7 +13,7 @@ use wengert_tensor::Float;
 /// becomes a string such as `conv1.weight` only when it is formatted.
 ///
 /// ```
-/// use wengert_autograd::Path;
+/// use wengert::autograd::Path;
 /// let root = Path::root();
 /// let layers = root.child("layers");
 /// assert_eq!(layers.index(3).child("weight").to_string(), "layers.3.weight");
@@ -52,7 +52,7 @@ impl Path<'_> {
     /// Returns the name, for messages. The model itself has no name; its path returns `whole`.
     ///
     /// ```
-    /// use wengert_autograd::Path;
+    /// use wengert::autograd::Path;
     /// let root = Path::root();
     /// assert_eq!(root.child("weight").name_or("the parameter itself"), "weight");
     /// assert_eq!(root.name_or("the parameter itself"), "the parameter itself");
@@ -123,8 +123,8 @@ pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
 /// An implementation by hand:
 ///
 /// ```
-/// use wengert_autograd::{Module, Param, Path, See, SeeMut};
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::{Module, Param, Path, See, SeeMut};
+/// use wengert::tensor::Tensor;
 ///
 /// struct Linear {
 ///     weight: Param,
@@ -174,8 +174,8 @@ pub trait Module {
     /// adds one:
     ///
     /// ```
-    /// # use wengert_autograd::{FirstState, Module, Param, Path, See, SeeMut};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{FirstState, Module, Param, Path, See, SeeMut};
+    /// use wengert::tensor::Tensor;
     /// struct Linear {
     ///     weight: Param,
     /// }
@@ -223,8 +223,8 @@ pub trait Module {
     /// state for them. Frozen parameters are copied and remain frozen.
     ///
     /// ```
-    /// use wengert_autograd::{Module, Param};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Module, Param};
+    /// use wengert::tensor::Tensor;
     ///
     /// let mut model = (Param::new(Tensor::zeros(&[2])), Param::new(Tensor::ones(&[3])));
     /// // Take a snapshot and restore it.
@@ -261,8 +261,8 @@ pub trait Module {
     /// average of models (PyTorch: `AveragedModel(…, use_buffers=True)`).
     ///
     /// ```
-    /// use wengert_autograd::{Module, Param};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Module, Param};
+    /// use wengert::tensor::Tensor;
     ///
     /// let mut model = Param::new(Tensor::zeros(&[1]));
     /// // The exponential moving average of a model: decay 0.75.

@@ -98,8 +98,8 @@ macro_rules! comparisons {
         /// are exact, unlike comparisons of floats that hold integers.
         ///
         /// ```
-        /// use wengert_autograd::Tape;
-        /// use wengert_tensor::Tensor;
+        /// use wengert::autograd::Tape;
+        /// use wengert::tensor::Tensor;
         /// let tape = Tape::new();
         /// let tokens = tape.index(Tensor::from([[5i64, 7, 0, 0]]));
         /// let scores = tape.watch(Tensor::zeros(&[1, 4]));

@@ -83,8 +83,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// outside the image. H′ = ⌊(H + padding before and after − dilation·(kh − 1) − 1) / stride⌋ + 1.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::{Conv, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Conv, Tensor};
     /// let tape = Tape::new();
     /// let images = tape.constant(Tensor::ones(&[8, 3, 17, 32]));
     /// let weight = tape.watch(Tensor::ones(&[6, 3, 5, 3]));
@@ -134,8 +134,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// stride or less than the dilation, as in PyTorch.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::{Conv, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Conv, Tensor};
     /// let tape = Tape::new();
     /// let small = tape.constant(Tensor::ones(&[1, 4, 5, 7]));
     /// let weight = tape.watch(Tensor::ones(&[4, 2, 2, 2]));

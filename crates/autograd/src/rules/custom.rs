@@ -17,8 +17,8 @@ use wengert_tensor::{Float, Shape, Tensor};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Tape};
-/// use wengert_tensor::{Float, Shape, Tensor};
+/// use wengert::autograd::{Call, Cotangents, CustomOp, Outputs, Tape};
+/// use wengert::tensor::{Float, Shape, Tensor};
 ///
 /// struct Cube;
 /// impl<T: Float> CustomOp<T> for Cube {
@@ -50,9 +50,9 @@ use wengert_tensor::{Float, Shape, Tensor};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use wengert_autograd::testing::{check_op, spread};
-/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Var};
-/// use wengert_tensor::{Element, Float, Shape, Tensor};
+/// use wengert::autograd::testing::{check_op, spread};
+/// use wengert::autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Var};
+/// use wengert::tensor::{Element, Float, Shape, Tensor};
 ///
 /// struct Polar;
 /// impl<T: Float> CustomOp<T> for Polar {
@@ -96,8 +96,8 @@ use wengert_tensor::{Float, Shape, Tensor};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Tape};
-/// use wengert_tensor::{Float, Shape, Tensor};
+/// use wengert::autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Tape};
+/// use wengert::tensor::{Float, Shape, Tensor};
 ///
 /// fn positions<T: Float>(x: &Tensor<T>) -> Tensor<i64> {
 ///     let x = x.to_vec();

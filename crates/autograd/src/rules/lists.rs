@@ -9,7 +9,7 @@ use wengert_tensor::Float;
 /// iterator. `[y].into()` is one output, `[y, z].into()` are two.
 ///
 /// ```
-/// use wengert_autograd::Outputs;
+/// use wengert::autograd::Outputs;
 /// let outputs: Outputs<i32> = [3, 4].into();
 /// assert_eq!(outputs[1], 4);
 /// assert_eq!(outputs, (3..5).collect());

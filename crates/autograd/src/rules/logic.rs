@@ -11,8 +11,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// 0, even where the gradient of the result is infinite.
     ///
     /// ```
-    /// use wengert_autograd::{Tape, Var};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Tape, Var};
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([-1.0, 4.0]));
     /// let y = Var::where_(x.gt(0), x.square(), 0);
@@ -24,8 +24,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// element that is not selected, the gradient 0 becomes 0 · ∞ = NaN. Select its operand as well:
     ///
     /// ```
-    /// # use wengert_autograd::{Tape, Var};
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::{Tape, Var};
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([0.0, 4.0]));
     /// let positive = x.gt(0);
@@ -62,8 +62,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// All broadcast.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let scores = tape.watch(Tensor::from([[1.0, 1.0, 5.0]]));
     /// let padding = Tensor::from([false, false, true]);
@@ -197,8 +197,8 @@ impl<'t, T: Float> Mask<'t, T> {
     /// The result is false for an empty axis.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, -1.0], [2.0, 3.0]]));
     /// assert_eq!(x.gt(0).any(&[1], false).value().to_vec(), [true, true]);
@@ -237,8 +237,8 @@ impl<'t, T: Float> Mask<'t, T> {
     /// [`Var::where_`] or [`Var::masked_fill`].
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, -1.0], [2.0, 3.0]]));
     /// assert_eq!(x.gt(0).cast().sum(&[1], false).value().to_vec(), [1.0, 2.0]);

@@ -33,8 +33,8 @@ impl<T: Float> Var<'_, T> {
     /// weight) of row o of the map.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{AxisMap, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{AxisMap, Tensor};
     /// let differences = AxisMap::new(3, (0..2).map(|o| [(o, -1.0), (o + 1, 1.0)]));
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([1.0, 4.0, 9.0]));

@@ -73,8 +73,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// broadcast. A vector on the left is a row, and a vector on the right is a column.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let (x, w) = (tape.watch(Tensor::ones(&[5, 2, 3])), tape.watch(Tensor::ones(&[3, 4])));
     /// assert_eq!(x.matmul(w).shape(), [5, 2, 4]);

@@ -60,8 +60,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// counts as the maximum. Among equal elements the first gets the gradient.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Pool, Tensor};
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0));
     /// let y = x.max_pool2d(&Pool::new(2).stride(1));
@@ -128,8 +128,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// function.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Pool, Tensor};
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, 5.0], [4.0, 3.0]]).unsqueeze(0));
     /// let (y, index) = x.max_pool2d_with_indices(&Pool::new(2));
@@ -160,8 +160,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// Returns the mean of each window of an image.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Pool, Tensor};
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, 5.0, 2.0], [4.0, 2.0, 6.0]]).unsqueeze(0));
     /// assert_eq!(x.avg_pool2d(&Pool::new(2)).value().to_vec(), [3.0]);
@@ -196,8 +196,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// is the mean of the image.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]));
     /// assert_eq!(x.adaptive_avg_pool2d([1, 2]).value().to_vec(), [6.0, 8.0]);

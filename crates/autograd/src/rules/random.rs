@@ -72,8 +72,8 @@ impl<T: Float> Tape<T> {
     /// depend only on the tape's key and on how many random operations the tape recorded before.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Philox;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Philox;
     /// let tape = Tape::<f32>::train(&mut Philox::new(0));
     /// let u = tape.rand([2, 3]).value();
     /// assert!(u.to_vec().iter().all(|u| (0.0..1.0).contains(u)));

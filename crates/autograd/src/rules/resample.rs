@@ -10,8 +10,8 @@ impl<T: Float> Var<'_, T> {
     /// Pads each axis with `(before, after)` elements, which `mode` takes from the axis itself.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{PadMode, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{PadMode, Tensor};
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([1.0, 2.0, 3.0]));
     /// let y = x.pad_mode(&[(2, 1)], PadMode::Reflect);
@@ -34,8 +34,8 @@ impl<T: Float> Var<'_, T> {
     /// Resizes images `[…, C, H, W]`, by nearest-neighbour or linear interpolation: see [`Interpolate`].
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Interpolate, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Interpolate, Tensor};
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([[1.0, 3.0]]).unsqueeze(0));
     /// let y = x.interpolate(&Interpolate::size([1, 4]).bilinear());
@@ -58,8 +58,8 @@ impl<T: Float> Var<'_, T> {
     /// memory:
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Conv, Philox, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Conv, Philox, Tensor};
     /// let (tape, mut rng) = (Tape::new(), Philox::new(0));
     /// let x = tape.constant(Tensor::normal(&[2, 3, 6, 5], 0.0, 1.0, &mut rng));
     /// let w = tape.constant(Tensor::normal(&[4, 3, 3, 3], 0.0, 1.0, &mut rng));
@@ -83,8 +83,8 @@ impl<T: Float> Var<'_, T> {
     /// the pixel from which [`unfold`](Var::unfold) reads it. Elements outside the image are dropped.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Conv, Tensor};
     /// let tape = Tape::new();
     /// let columns = tape.watch(Tensor::ones(&[4, 2]));
     /// let counts = columns.fold([2, 3], 2, &Conv::new());

@@ -153,8 +153,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// Returns the same elements in another shape. One size may be -1 and is inferred.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::zeros([4, 3, 5]));
     /// let (n, l) = (x.size(0), x.size(1));
@@ -252,8 +252,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// negative step reverses the order.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.constant(Tensor::arange(0.0, 6.0, 1.0));
     /// assert_eq!(x.slice(0, 1, -1, 2).value().to_vec(), [1.0, 3.0]);

@@ -5,8 +5,8 @@ use wengert_tensor::Float;
 /// Returns the gradient of a scalar function at `x`: ∂f/∂x, in the structure of `x`.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::grad;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::grad;
 /// let tape = Tape::<f64>::new();
 /// let (x, y) = (tape.full((), 2.0), tape.full((), 5.0));
 /// let (by_x, by_y) = grad(|(x, y)| x.powi(3) * y, (x, y));
@@ -26,9 +26,9 @@ pub fn grad<'t, T: Float, X: Variables<'t, T>>(f: impl FnOnce(X) -> Var<'t, T>, 
 /// Returns the value of a scalar function at `x`, and its gradient there.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::value_and_grad;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::value_and_grad;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
 /// let (y, slopes) = value_and_grad(|x| x.square().sum_all(), x);

@@ -5,9 +5,9 @@ use wengert_tensor::Float;
 /// Returns the Hessian of a scalar function: `h[…i, …j] = ∂²f/∂xᵢ∂xⱼ`. Its shape is `x.shape()` twice.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::hessian;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::hessian;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
 /// let h = hessian(|x| (x.sum_all() * x.square().sum_all()), x);

@@ -6,9 +6,9 @@ use wengert_tensor::Float;
 /// It is the derivative of the gradient along `v`, and the Hessian itself is not computed.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::hvp;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::hvp;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0]));
 /// let v = tape.constant(Tensor::from([10.0, 1.0]));

@@ -9,9 +9,9 @@ use wengert_tensor::{Float, Shape};
 /// for each element of the result, whichever number is smaller.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::jacobian;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::jacobian;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([2.0f64, 3.0]));
 /// let a = tape.constant(Tensor::from([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]));

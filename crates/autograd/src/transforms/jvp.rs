@@ -7,9 +7,9 @@ use wengert_tensor::Float;
 /// with few inputs and many results it costs less than one [`vjp`](super::vjp) per result.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::jvp;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::jvp;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0, 3.0]));
 /// let t = tape.constant(Tensor::from([1.0, 0.0, -1.0]));

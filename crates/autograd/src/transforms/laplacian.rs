@@ -6,9 +6,9 @@ use wengert_tensor::Float;
 /// Returns the Laplacian of a scalar function, Σ ∂²f/∂xᵢ²: the trace of its Hessian.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::laplacian;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::laplacian;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0, 3.0]));
 /// // Σ 12·xᵢ²

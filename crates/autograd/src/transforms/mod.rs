@@ -19,9 +19,9 @@
 //! place of its parameters.
 //!
 //! ```
-//! use wengert_autograd::transforms::{grad, hessian};
-//! use wengert_autograd::{Tape, Var};
-//! use wengert_tensor::Tensor;
+//! use wengert::autograd::transforms::{grad, hessian};
+//! use wengert::autograd::{Tape, Var};
+//! use wengert::tensor::Tensor;
 //! /// Returns x₀²·x₁.
 //! fn f<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
 //!     (x.narrow(0, 0, 1).square() * x.narrow(0, 1, 1)).sum_all()
@@ -48,8 +48,8 @@
 //!   `[N·O, C, kh, kw]`. The gradients are N times as large as the parameters.
 //!
 //! ```
-//! use wengert_autograd::{Param, Tape};
-//! use wengert_tensor::Tensor;
+//! use wengert::autograd::{Param, Tape};
+//! use wengert::tensor::Tensor;
 //! let w = Param::new(Tensor::from([[1.0f64], [2.0]])); // 2 inputs, 1 output
 //! let x = Tensor::from([[1.0, 0.0], [0.0, 1.0], [3.0, 1.0]]);
 //!

@@ -45,9 +45,9 @@ impl<T: Float> Tape<T> {
     /// becomes a function of its parameters.
     ///
     /// ```
-    /// use wengert_autograd::transforms::hvp;
-    /// use wengert_autograd::{Param, Tape};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::transforms::hvp;
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
     /// let model = (Param::new(Tensor::from([1.0f64, 2.0])), Param::new(Tensor::scalar_of(3.0)));
     /// let tape = Tape::new();
     /// // b·Σ a²

@@ -5,9 +5,9 @@ use wengert_tensor::Float;
 /// function `u` takes the results of `f` and returns their weights.
 ///
 /// ```
-/// use wengert_autograd::Tape;
-/// use wengert_autograd::transforms::vjp;
-/// use wengert_tensor::Tensor;
+/// use wengert::autograd::Tape;
+/// use wengert::autograd::transforms::vjp;
+/// use wengert::tensor::Tensor;
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::from([1.0f64, 2.0, 3.0]));
 /// let u = tape.constant(Tensor::from([1.0, 10.0, 100.0]));

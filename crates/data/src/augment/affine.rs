@@ -59,7 +59,7 @@ impl Span {
 /// [`fill`](RandomAffine::fill).
 ///
 /// ```
-/// use wengert_data::RandomAffine;
+/// use wengert::data::RandomAffine;
 /// let small = RandomAffine::new().degrees(10.0).translate(0.1, 0.1).scale(0.9..=1.1).shear(5.0);
 /// let clockwise = RandomAffine::new().degrees(0.0..=30.0);
 /// ```

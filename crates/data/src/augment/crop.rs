@@ -8,7 +8,7 @@ use wengert_tensor::Philox;
 /// torchvision's `RandomCrop(size, padding)`, where `size` is the size of the images.
 ///
 /// ```
-/// use wengert_data::{Dataset, Digits, RandomCrop};
+/// use wengert::data::{Dataset, Digits, RandomCrop};
 /// let digits = Digits::load().dataset().augment(RandomCrop::padding(2), 0);
 /// assert_eq!(digits.batch(&[7]).0.shape(), [1, 8, 8]);
 /// ```

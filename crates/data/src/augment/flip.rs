@@ -6,7 +6,7 @@ use wengert_tensor::Philox;
 /// Flips images horizontally at random.
 ///
 /// ```
-/// use wengert_data::{Dataset, Digits, RandomHorizontalFlip};
+/// use wengert::data::{Dataset, Digits, RandomHorizontalFlip};
 /// let digits = Digits::load().dataset().augment(RandomHorizontalFlip::new(1.0), 0);
 /// assert_eq!(digits.batch(&[7]).0, digits.dataset().batch(&[7]).0.flip(-1));
 /// ```

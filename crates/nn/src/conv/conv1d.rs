@@ -14,8 +14,8 @@ use wengert_tensor::{Float, PadMode, Padding};
 /// group; builder methods change them.
 ///
 /// ```
-/// use wengert_nn::{Conv1d, Layer};
-/// use wengert_tensor::{Padding, Philox, Tensor};
+/// use wengert::nn::{Conv1d, Layer};
+/// use wengert::tensor::{Padding, Philox, Tensor};
 /// let mut rng = Philox::new(0);
 /// let signals = Tensor::zeros(&[8, 2, 100]);
 /// let layer = Conv1d::new(2, 16, 9, &mut rng).stride(2).padding(4);

@@ -16,8 +16,8 @@ use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
 /// The defaults are stride 1, no padding, dilation 1 and one group. Builder methods change them:
 ///
 /// ```
-/// use wengert_nn::{Conv2d, Layer};
-/// use wengert_tensor::{Padding, Philox, Tensor};
+/// use wengert::nn::{Conv2d, Layer};
+/// use wengert::tensor::{Padding, Philox, Tensor};
 /// let mut rng = Philox::new(0);
 /// let images = Tensor::zeros(&[64, 3, 28, 20]);
 ///

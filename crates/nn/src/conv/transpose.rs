@@ -15,8 +15,8 @@ use wengert_tensor::{Float, Padding, Pair};
 /// with trained weights. (Zeiler, Krishnan, Taylor, Fergus, "Deconvolutional networks", 2010.)
 ///
 /// ```
-/// use wengert_nn::{ConvTranspose2d, Layer};
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::nn::{ConvTranspose2d, Layer};
+/// use wengert::tensor::{Philox, Tensor};
 /// let mut rng = Philox::new(0);
 /// let layer = ConvTranspose2d::new(16, 8, 3, &mut rng).stride(2).padding(1).output_padding(1);
 /// assert_eq!(layer.weight.shape(), [16, 8, 3, 3]);

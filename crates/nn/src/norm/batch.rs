@@ -100,9 +100,9 @@ batch_norm! {
     /// y = (x − mean) / √(variance + ε) · weight + bias
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_nn::{BatchNorm1d, Layer};
-    /// use wengert_tensor::{Philox, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::nn::{BatchNorm1d, Layer};
+    /// use wengert::tensor::{Philox, Tensor};
     /// let layer = BatchNorm1d::new(1).eps(0.0);
     /// let tape = Tape::train(&mut Philox::new(0));
     /// let x = tape.constant(Tensor::from([[1.0], [3.0], [5.0], [3.0]]));
@@ -119,9 +119,9 @@ batch_norm! {
     /// y = (x − mean) / √(variance + ε) · weight + bias
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_nn::{BatchNorm2d, Layer};
-    /// use wengert_tensor::{Philox, Tensor};
+    /// use wengert::autograd::Tape;
+    /// use wengert::nn::{BatchNorm2d, Layer};
+    /// use wengert::tensor::{Philox, Tensor};
     /// let (mut rng, mut layer) = (Philox::new(0), BatchNorm2d::new(3));
     /// let images = Tensor::normal(&[8, 3, 5, 7], 10.0, 2.0, &mut rng);
     ///

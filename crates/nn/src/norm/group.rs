@@ -16,8 +16,8 @@ use wengert_tensor::{Float, Tensor};
 /// normalization", 2018.)
 ///
 /// ```
-/// use wengert_nn::{GroupNorm, Layer};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{GroupNorm, Layer};
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::arange(0.0, 24.0, 1.0).reshape(&[1, 6, 4]);
 /// let y = GroupNorm::new(2, 6).predict(&x).reshape(&[2, 12]);
 /// assert!(y.mean(&[1], false).to_vec().iter().all(|mean| mean.abs() < 1e-6));

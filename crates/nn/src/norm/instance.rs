@@ -81,8 +81,8 @@ instance_norm! {
     /// positions.
     ///
     /// ```
-    /// use wengert_nn::{InstanceNorm1d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{InstanceNorm1d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([[1.0, 3.0], [-5.0, 5.0]]).reshape(&[1, 2, 2]);
     /// let y = InstanceNorm1d::new(2).eps(0.0).predict(&x);
     /// assert_eq!(y.to_vec(), [-1.0, 1.0, -1.0, 1.0]);
@@ -95,8 +95,8 @@ instance_norm! {
     /// pixels.
     ///
     /// ```
-    /// use wengert_nn::{InstanceNorm2d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{InstanceNorm2d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::arange(0.0, 24.0, 1.0).reshape(&[1, 3, 2, 4]);
     /// let y = InstanceNorm2d::new(3).affine().predict(&x);
     /// assert!(y.mean(&[2, 3], false).to_vec().iter().all(|mean| mean.abs() < 1e-6));

@@ -16,8 +16,8 @@ use wengert_tensor::{Float, Shape, Tensor};
 /// By default ε is 1e-5, as in PyTorch. (Ba, Kiros, Hinton, "Layer normalization", 2016.)
 ///
 /// ```
-/// use wengert_nn::{Layer, LayerNorm};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, LayerNorm};
+/// use wengert::tensor::Tensor;
 /// let y = LayerNorm::new(&[2]).eps(0.0).predict(&Tensor::from([[1.0, 3.0], [-5.0, 5.0]]));
 /// assert_eq!(y.to_vec(), [-1.0, 1.0, -1.0, 1.0]);
 /// ```

@@ -14,8 +14,8 @@ use wengert_tensor::Float;
 /// Hinton, "`ImageNet` classification with deep convolutional neural networks", 2012.)
 ///
 /// ```
-/// use wengert_nn::{Layer, LocalResponseNorm};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, LocalResponseNorm};
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::from([[1.0, 2.0, 3.0]]);
 /// let y = LocalResponseNorm::new(2).alpha(2.0).beta(1.0).k(0.0).predict(&x);
 /// assert_eq!(y.to_vec(), [1.0, 2.0 / 5.0, 3.0 / 13.0]);

@@ -16,8 +16,8 @@ use wengert_tensor::{Float, Shape, Tensor};
 /// mean square layer normalization", 2019.)
 ///
 /// ```
-/// use wengert_nn::{Layer, RmsNorm};
-/// use wengert_tensor::Tensor;
+/// use wengert::nn::{Layer, RmsNorm};
+/// use wengert::tensor::Tensor;
 /// let y = RmsNorm::new(&[2]).eps(0.0).predict(&Tensor::from([[1.0, 7.0], [-5.0, 5.0]]));
 /// assert_eq!(y.to_vec(), [0.2, 1.4, -1.0, 1.0]);
 /// ```

@@ -43,8 +43,8 @@ adaptive! {
     /// pooling").
     ///
     /// ```
-    /// use wengert_nn::{AdaptiveAvgPool2d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AdaptiveAvgPool2d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let layer = AdaptiveAvgPool2d::new([3, 4]);
     /// assert_eq!(layer.predict(&Tensor::zeros(&[64, 6, 28, 20])).shape(), [64, 6, 3, 4]);
     /// assert_eq!(layer.predict(&Tensor::zeros(&[6, 9, 7])).shape(), [6, 3, 4]);
@@ -58,8 +58,8 @@ adaptive! {
     /// windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
-    /// use wengert_nn::{AdaptiveMaxPool2d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AdaptiveMaxPool2d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let image = Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]);
     /// assert_eq!(AdaptiveMaxPool2d::new([1, 2]).predict(&image).to_vec(), [12.0, 14.0]);
     /// ```
@@ -71,8 +71,8 @@ adaptive! {
     /// The windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
-    /// use wengert_nn::{AdaptiveAvgPool1d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AdaptiveAvgPool1d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let layer = AdaptiveAvgPool1d::new(2);
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [1.5, 4.0]);
     /// ```
@@ -84,8 +84,8 @@ adaptive! {
     /// windows are those of [`AdaptiveAvgPool2d`].
     ///
     /// ```
-    /// use wengert_nn::{AdaptiveMaxPool1d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AdaptiveMaxPool1d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let layer = AdaptiveMaxPool1d::new(2);
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 2.0, 6.0]])).to_vec(), [2.0, 6.0]);
     /// ```

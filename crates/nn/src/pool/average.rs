@@ -8,8 +8,8 @@ pooling! {
     /// [`Var::avg_pool2d`](wengert_autograd::Var::avg_pool2d) defines the result.
     ///
     /// ```
-    /// use wengert_nn::{AvgPool2d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AvgPool2d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let images = Tensor::ones(&[64, 6, 28, 20]);
     /// assert_eq!(AvgPool2d::new(2).predict(&images).shape(), [64, 6, 14, 10]);
     ///
@@ -41,8 +41,8 @@ pooling! {
     /// [`Var::avg_pool1d`](wengert_autograd::Var::avg_pool1d) defines the result.
     ///
     /// ```
-    /// use wengert_nn::{AvgPool1d, Layer};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{AvgPool1d, Layer};
+    /// use wengert::tensor::Tensor;
     /// let layer = AvgPool1d::new(2);
     /// assert_eq!(layer.predict(&Tensor::from([[1.0, 3.0, 4.0, 8.0, 0.0]])).to_vec(), [2.0, 6.0]);
     /// assert_eq!(layer.to_string(), "AvgPool1d(kernel: 2)");

@@ -8,8 +8,8 @@ pooling! {
     /// W′]. [`Var::max_pool2d`](wengert_autograd::Var::max_pool2d) defines the result.
     ///
     /// ```
-    /// use wengert_nn::{Layer, MaxPool2d};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{Layer, MaxPool2d};
+    /// use wengert::tensor::Tensor;
     /// let images = Tensor::zeros(&[64, 6, 28, 20]);
     /// let layer = MaxPool2d::new(2);
     /// assert_eq!(layer.predict(&images).shape(), [64, 6, 14, 10]);
@@ -40,8 +40,8 @@ pooling! {
     /// [`Var::max_pool1d`](wengert_autograd::Var::max_pool1d) defines the result.
     ///
     /// ```
-    /// use wengert_nn::{Layer, MaxPool1d};
-    /// use wengert_tensor::Tensor;
+    /// use wengert::nn::{Layer, MaxPool1d};
+    /// use wengert::tensor::Tensor;
     /// let layer = MaxPool1d::new(3).stride(2).padding(1);
     /// assert_eq!(layer.predict(&Tensor::zeros(&[8, 2, 100])).shape(), [8, 2, 50]);
     /// assert_eq!(layer.to_string(), "MaxPool1d(kernel: 3, stride: 2, padding: 1)");

@@ -14,7 +14,7 @@ use std::f64::consts::PI;
 /// restarts).
 ///
 /// ```
-/// use wengert_optim::{CosineAnnealingLr, Schedule};
+/// use wengert::optim::{CosineAnnealingLr, Schedule};
 /// let schedule = CosineAnnealingLr::new(0.1, 100).eta_min(0.01);
 /// assert_eq!(schedule.learning_rate(0), 0.1);
 /// assert!((schedule.learning_rate(50) - 0.055).abs() < 1e-15);

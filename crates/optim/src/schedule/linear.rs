@@ -10,7 +10,7 @@ use super::{Schedule, check, check_steps};
 /// ```
 ///
 /// ```
-/// use wengert_optim::{LinearLr, Schedule};
+/// use wengert::optim::{LinearLr, Schedule};
 /// let schedule = LinearLr::new(0.1, 4).start_factor(0.5);
 /// assert_eq!(schedule.learning_rate(0), 0.05);
 /// assert_eq!(schedule.learning_rate(4), 0.1);
@@ -72,7 +72,7 @@ impl Schedule for LinearLr {
 /// ```
 ///
 /// ```
-/// use wengert_optim::{ConstantLr, Schedule};
+/// use wengert::optim::{ConstantLr, Schedule};
 /// let schedule = ConstantLr::new(0.5, 10).factor(0.25);
 /// assert_eq!([9, 10].map(|step| schedule.learning_rate(step)), [0.125, 0.5]);
 /// ```

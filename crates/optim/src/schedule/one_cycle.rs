@@ -23,7 +23,7 @@ use std::f64::consts::PI;
 /// rates", 2018.
 ///
 /// ```
-/// use wengert_optim::{OneCycleLr, Schedule};
+/// use wengert::optim::{OneCycleLr, Schedule};
 /// let schedule = OneCycleLr::new(0.1, 100);
 /// let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
 /// assert!(close(schedule.learning_rate(0), 0.1 / 25.0));

@@ -9,7 +9,7 @@ use super::{Schedule, check, check_steps};
 /// ```
 ///
 /// ```
-/// use wengert_optim::{Schedule, StepLr};
+/// use wengert::optim::{Schedule, StepLr};
 /// let schedule = StepLr::new(1.0, 30).gamma(0.5);
 /// assert_eq!([0, 29, 30, 60].map(|step| schedule.learning_rate(step)), [1.0, 1.0, 0.5, 0.25]);
 /// ```
@@ -56,7 +56,7 @@ impl Schedule for StepLr {
 /// ```
 ///
 /// ```
-/// use wengert_optim::{MultiStepLr, Schedule};
+/// use wengert::optim::{MultiStepLr, Schedule};
 /// let schedule = MultiStepLr::new(1.0, [30, 80]).gamma(0.5);
 /// assert_eq!([29, 30, 79, 80].map(|step| schedule.learning_rate(step)), [1.0, 0.5, 0.5, 0.25]);
 /// ```
@@ -106,7 +106,7 @@ impl Schedule for MultiStepLr {
 /// ```
 ///
 /// ```
-/// use wengert_optim::{ExponentialLr, Schedule};
+/// use wengert::optim::{ExponentialLr, Schedule};
 /// assert_eq!(ExponentialLr::new(1.0, 0.5).learning_rate(3), 0.125);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -137,7 +137,7 @@ impl Schedule for ExponentialLr {
 /// A learning rate that is a base value times a function of the step.
 ///
 /// ```
-/// use wengert_optim::{LambdaLr, Schedule};
+/// use wengert::optim::{LambdaLr, Schedule};
 /// let schedule = LambdaLr::new(0.5, |step| 1.0 / (1.0 + step as f64));
 /// assert_eq!(schedule.learning_rate(3), 0.125);
 /// ```

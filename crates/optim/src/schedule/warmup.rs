@@ -15,7 +15,7 @@ use super::Schedule;
 /// Goyal et al., "Accurate, large minibatch SGD: training `ImageNet` in 1 hour", 2017.
 ///
 /// ```
-/// use wengert_optim::{Schedule, StepLr};
+/// use wengert::optim::{Schedule, StepLr};
 /// let schedule = StepLr::new(1.0, 100).warmup(3);
 /// assert_eq!(
 ///     [0, 1, 2, 3, 102, 103].map(|step| schedule.learning_rate(step)),

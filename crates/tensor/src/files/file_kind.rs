@@ -6,7 +6,7 @@ use std::fmt;
 /// the caller expected.
 ///
 /// ```
-/// use wengert_tensor::FileKind;
+/// use wengert::tensor::FileKind;
 /// assert_eq!(FileKind::of(b"<!DOCTYPE html><title>404</title>"), Some(FileKind::Html));
 /// assert_eq!(FileKind::of(&[3, 1, 4]), None);
 /// ```

@@ -13,7 +13,7 @@ use std::path::Path;
 /// type first, then by name.
 ///
 /// ```
-/// use wengert_tensor::{NamedTensors, Tensor};
+/// use wengert::tensor::{NamedTensors, Tensor};
 ///
 /// let mut tensors = NamedTensors::new();
 /// tensors.insert("weight", Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]));
@@ -107,7 +107,7 @@ impl NamedTensors {
     /// of a training checkpoint is its part `model.`.
     ///
     /// ```
-    /// use wengert_tensor::{NamedTensors, Tensor};
+    /// use wengert::tensor::{NamedTensors, Tensor};
     /// let all: NamedTensors =
     ///     [("model.weight", Tensor::scalar(1.0)), ("best.weight", Tensor::scalar(2.0))]
     ///         .into_iter()

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 /// `clone` is cheap: copies share the entries.
 ///
 /// ```
-/// use wengert_tensor::{AxisMap, Tensor};
+/// use wengert::tensor::{AxisMap, Tensor};
 /// // Differences of neighbours.
 /// let map = AxisMap::new(4, (0..3).map(|o| [(o, -1.0), (o + 1, 1.0)]));
 /// let x = Tensor::from([[1.0, 4.0, 9.0, 16.0]]);

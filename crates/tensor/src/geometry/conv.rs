@@ -6,7 +6,7 @@ use std::fmt;
 /// The options of a convolution: stride, padding, dilation and groups.
 ///
 /// ```
-/// use wengert_tensor::Conv;
+/// use wengert::tensor::Conv;
 /// let same = Conv { padding: [(1, 1), (1, 1)], ..Conv::default() };
 /// assert_eq!(same.stride, [1, 1]);
 /// ```
@@ -48,7 +48,7 @@ impl From<[usize; 2]> for Pair {
 /// The padding around the images of a convolution, as the user writes it.
 ///
 /// ```
-/// use wengert_tensor::Padding;
+/// use wengert::tensor::Padding;
 /// assert_eq!(Padding::from(2), Padding::Each([(2, 2), (2, 2)]));
 /// assert_eq!(Padding::from([0, 1]), Padding::Each([(0, 0), (1, 1)]));
 /// ```
@@ -98,7 +98,7 @@ impl Padding {
     /// (before, after) the image, along H and along W.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Padding};
+    /// use wengert::tensor::{Conv, Padding};
     /// let (same, conv) = (Padding::Same, Conv::new().dilation([1, 2]));
     /// assert_eq!(same.around([5, 4], &conv).unwrap(), [(2, 2), (3, 3)]);
     /// assert_eq!(same.around([4, 1], &conv).unwrap(), [(1, 2), (0, 0)]);
@@ -127,7 +127,7 @@ impl Conv {
     /// Returns the default options: stride 1, no padding, dilation 1, one group.
     ///
     /// ```
-    /// use wengert_tensor::Conv;
+    /// use wengert::tensor::Conv;
     /// let conv = Conv::new().stride(2).padding([1, 0]).groups(4);
     /// assert_eq!(conv, Conv { stride: [2, 2], padding: [(1, 1), (0, 0)], dilation: [1, 1], groups: 4 });
     /// ```

@@ -33,7 +33,7 @@ pub enum InterpolateMode {
 /// two differ where n·s is not a whole number.
 ///
 /// ```
-/// use wengert_tensor::{Interpolate, Tensor};
+/// use wengert::tensor::{Interpolate, Tensor};
 /// let x = Tensor::from([[1.0, 3.0]]).unsqueeze(0);
 /// assert_eq!(x.interpolate(&Interpolate::scale(2.0)).narrow(1, 0, 1).to_vec(), [1.0, 1.0, 3.0, 3.0]);
 /// let wide = Interpolate::size([1, 4]).bilinear();

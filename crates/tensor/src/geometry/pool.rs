@@ -10,7 +10,7 @@ use super::Pair;
 /// out. One-dimensional pooling uses the second number of each pair.
 ///
 /// ```
-/// use wengert_tensor::{Pool, Tensor};
+/// use wengert::tensor::{Pool, Tensor};
 /// let image = Tensor::arange(0.0, 24.0, 1.0).reshape(&[1, 1, 4, 6]);
 /// assert_eq!(image.max_pool2d(&Pool::new(2)).to_vec(), [7.0, 9.0, 11.0, 19.0, 21.0, 23.0]);
 /// let wide = Pool::new([1, 3]).stride([2, 1]).padding([0, 1]);

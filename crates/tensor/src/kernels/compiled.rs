@@ -24,7 +24,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     /// Evaluates a program. Safe code cannot call it:
     ///
     /// ```compile_fail,E0133
-    /// use wengert_tensor::{Float, Program};
+    /// use wengert::tensor::{Float, Program};
     /// fn anywhere<T: Float>(program: &Program) {
     ///     T::evaluate(program, &[], &[], 1000);
     /// }

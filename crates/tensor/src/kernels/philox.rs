@@ -83,7 +83,7 @@ pub(super) fn for_bytes(
 /// `wengert::rand`.
 ///
 /// ```
-/// use wengert_tensor::{Philox, Tensor};
+/// use wengert::tensor::{Philox, Tensor};
 /// let mut rng = Philox::new(7);
 /// let saved = rng.state();
 /// let x = Tensor::uniform(&[2, 2], 0.0, 1.0, &mut rng);

@@ -35,7 +35,7 @@ pub(crate) fn product(sizes: &[usize]) -> Option<usize> {
 /// The sizes of the axes of a tensor. A shape is `Copy`, needs no heap memory, and dereferences to a slice.
 ///
 /// ```
-/// use wengert_tensor::Shape;
+/// use wengert::tensor::Shape;
 /// let shape = Shape::from([2, 3]);
 /// assert_eq!(shape.numel(), 6);
 /// assert_eq!(shape, [2, 3]);

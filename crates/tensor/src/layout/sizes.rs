@@ -44,7 +44,7 @@ sizes! { usize isize i32 i64 u32 }
 /// An empty array names no integer type, so `&[]` does not compile; write `()`.
 ///
 /// ```
-/// use wengert_tensor::Tensor;
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::zeros([4, 6]);
 /// let n = x.size(0);
 /// assert_eq!(x.reshape((n, 2, -1)).shape(), [4, 2, 3]);

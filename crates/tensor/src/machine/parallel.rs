@@ -50,11 +50,11 @@ pub enum ThreadsError {
 ///   the way to compute one part of a program with another number of threads.
 ///
 /// ```
-/// use wengert_tensor::{num_threads, set_num_threads};
+/// use wengert::tensor::{num_threads, set_num_threads};
 /// set_num_threads(2)?;
 /// assert_eq!(num_threads(), 2);
 /// assert!(set_num_threads(3).is_err()); // two threads have started
-/// # Ok::<(), wengert_tensor::ThreadsError>(())
+/// # Ok::<(), wengert::tensor::ThreadsError>(())
 /// ```
 ///
 /// # Errors

@@ -158,7 +158,7 @@ pub fn memory_allocated() -> usize {
 /// [`reset_max_memory_allocated`].
 ///
 /// ```
-/// use wengert_tensor::{Tensor, max_memory_allocated, memory_allocated, reset_max_memory_allocated};
+/// use wengert::tensor::{Tensor, max_memory_allocated, memory_allocated, reset_max_memory_allocated};
 /// reset_max_memory_allocated();
 /// let before = memory_allocated();
 /// drop(Tensor::zeros(&[1000, 1000])); // four million bytes

@@ -44,7 +44,7 @@ impl Space {
 /// `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`.
 ///
 /// ```
-/// use wengert_tensor::{Conv, shapes::conv2d};
+/// use wengert::tensor::{Conv, shapes::conv2d};
 /// let same = Conv { padding: [(2, 2); 2], ..Conv::default() };
 /// assert_eq!(conv2d(&[64, 1, 28, 28], &[6, 1, 5, 5], Some(&[6]), &same).unwrap(), [64, 6, 28, 28]);
 /// let why = conv2d(&[64, 3, 28, 28], &[6, 1, 5, 5], None, &same).unwrap_err();
@@ -119,7 +119,7 @@ const PLANES: usize = 36;
 /// `H' = (H - 1)·stride - before - after + dilation·(kh - 1) + output_padding + 1`.
 ///
 /// ```
-/// use wengert_tensor::{Conv, shapes::conv_transpose2d};
+/// use wengert::tensor::{Conv, shapes::conv_transpose2d};
 /// let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
 /// let shape = conv_transpose2d(&[8, 16, 7, 7], &[16, 4, 3, 3], None, &conv, [1, 1]);
 /// assert_eq!(shape.unwrap(), [8, 4, 14, 14]);

@@ -8,7 +8,7 @@ use crate::geometry::Conv;
 /// `[O, C/groups, k]` and an optional bias `[O]`. It uses the second number of each pair of `conv`.
 ///
 /// ```
-/// use wengert_tensor::{Conv, shapes::conv1d};
+/// use wengert::tensor::{Conv, shapes::conv1d};
 /// let shape = conv1d(&[8, 3, 100], &[16, 3, 9], Some(&[16]), &Conv::new().stride(2));
 /// assert_eq!(shape.unwrap(), [8, 16, 46]);
 /// ```
@@ -23,7 +23,7 @@ pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv
 /// `[I, O/groups, k]` and an optional bias `[O]`. It uses the second number of each pair of `conv`.
 ///
 /// ```
-/// use wengert_tensor::{Conv, shapes::conv_transpose1d};
+/// use wengert::tensor::{Conv, shapes::conv_transpose1d};
 /// let shape = conv_transpose1d(&[8, 16, 50], &[16, 3, 4], None, &Conv::new().stride(2), 1);
 /// assert_eq!(shape.unwrap(), [8, 3, 103]);
 /// ```

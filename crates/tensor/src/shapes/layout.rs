@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 /// Returns the new shape of a reshape. One size of `to` may be -1; it is inferred from the other sizes.
 ///
 /// ```
-/// use wengert_tensor::shapes::reshape;
+/// use wengert::tensor::shapes::reshape;
 /// assert_eq!(reshape(&[2, 6], &[-1, 4]).unwrap(), [3, 4]);
 /// ```
 pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
@@ -123,7 +123,7 @@ pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(
 /// `end`, which is excluded.
 ///
 /// ```
-/// use wengert_tensor::shapes::slice_range;
+/// use wengert::tensor::shapes::slice_range;
 /// assert_eq!(slice_range(10, Some(2), Some(8), 3), Ok((2, 3, 2))); // 2 5
 /// assert_eq!(slice_range(10, Some(-3), None, 1), Ok((7, 1, 3))); // 7 8 9
 /// assert_eq!(slice_range(10, None, None, -4), Ok((9, -4, 3))); // 9 5 1

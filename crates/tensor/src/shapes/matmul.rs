@@ -30,7 +30,7 @@ pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
 /// on the left is a row, a vector on the right is a column, and the result has no axis for it.
 ///
 /// ```
-/// use wengert_tensor::shapes::matmul;
+/// use wengert::tensor::shapes::matmul;
 /// assert_eq!(matmul(&[8, 1, 2, 3], &[5, 3, 4], false, false).unwrap(), [8, 5, 2, 4]);
 /// assert_eq!(matmul(&[3], &[4, 3], false, true).unwrap(), [4]);
 /// ```

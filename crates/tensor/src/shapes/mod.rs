@@ -106,7 +106,7 @@ fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
 /// Resolves an axis, which may be negative and then counts from the end.
 ///
 /// ```
-/// use wengert_tensor::shapes::axis;
+/// use wengert::tensor::shapes::axis;
 /// assert_eq!(axis("sum", -1, &[2, 3]), Ok(1));
 /// let why = "sum: axis 2 of a tensor of shape [2, 3]: it has axes -2..2";
 /// assert_eq!(axis("sum", 2, &[2, 3]), Err(why.into()));
@@ -152,7 +152,7 @@ fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(
 /// Returns the shape to which two operands broadcast.
 ///
 /// ```
-/// use wengert_tensor::shapes::broadcast;
+/// use wengert::tensor::shapes::broadcast;
 /// assert_eq!(broadcast("add", &[4, 1], &[3]).unwrap(), [4, 3]);
 /// ```
 #[inline]

@@ -7,7 +7,7 @@ use crate::layout::{MAX_SIZE, Shape};
 /// Returns the shape of the result of pooling over the last two axes of images `[…, C, H, W]`.
 ///
 /// ```
-/// use wengert_tensor::{Pool, shapes::pool2d};
+/// use wengert::tensor::{Pool, shapes::pool2d};
 /// let pool = Pool::new([3, 2]).stride(2).padding([1, 0]);
 /// assert_eq!(pool2d("max_pool2d", &[8, 6, 28, 27], &pool).unwrap(), [8, 6, 14, 13]);
 /// let why = pool2d("max_pool2d", &[8, 6, 4, 1], &Pool::new(2)).unwrap_err();

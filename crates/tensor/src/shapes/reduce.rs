@@ -17,7 +17,7 @@ pub struct Reduced {
 /// Resolves a reduction over the named axes, or over all axes if `named` is empty.
 ///
 /// ```
-/// use wengert_tensor::shapes::reduce;
+/// use wengert::tensor::shapes::reduce;
 /// let reduced = reduce("sum", &[2, 3, 4], &[-1, 0]).unwrap();
 /// assert_eq!(reduced.kept, [1, 3, 1]);
 /// assert_eq!(reduced.dropped, [3]);

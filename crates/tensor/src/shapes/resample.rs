@@ -8,7 +8,7 @@ use crate::geometry::{Interpolate, InterpolateSize};
 /// Returns the shape with each axis extended by (before, after) elements of the axis itself.
 ///
 /// ```
-/// use wengert_tensor::{PadMode, shapes::pad_mode};
+/// use wengert::tensor::{PadMode, shapes::pad_mode};
 /// assert_eq!(pad_mode(&[2, 5], &[(0, 0), (1, 4)], PadMode::Reflect).unwrap(), [2, 10]);
 /// let why = pad_mode(&[2, 5], &[(0, 0), (5, 0)], PadMode::Reflect).unwrap_err();
 /// assert!(why.contains("axis 1 of shape [2, 5] has size 5: reflection gives at most 4"));
@@ -37,7 +37,7 @@ pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> R
 /// Returns the shape of images `[…, C, H, W]` after resizing.
 ///
 /// ```
-/// use wengert_tensor::{Interpolate, shapes::interpolate};
+/// use wengert::tensor::{Interpolate, shapes::interpolate};
 /// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::scale(2.5)).unwrap(), [8, 3, 17, 12]);
 /// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::size([4, 9])).unwrap(), [8, 3, 4, 9]);
 /// ```

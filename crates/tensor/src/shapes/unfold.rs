@@ -10,7 +10,7 @@ use crate::layout::Shape;
 /// `[…, C, kh, H', kw, W']`, and the shape of the result, `[…, C·kh·kw, H'·W']`.
 ///
 /// ```
-/// use wengert_tensor::{Conv, shapes::unfold};
+/// use wengert::tensor::{Conv, shapes::unfold};
 /// let conv = Conv::new().padding([1, 0]);
 /// assert_eq!(unfold(&[8, 3, 7, 5], [3, 2], &conv).unwrap().1, [8, 18, 28]);
 /// ```

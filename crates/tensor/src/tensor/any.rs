@@ -10,7 +10,7 @@ use std::fmt;
 /// A tensor whose element type is known only at run time. Files and the state of models hold such tensors.
 ///
 /// ```
-/// use wengert_tensor::{AnyTensor, Dtype, Tensor};
+/// use wengert::tensor::{AnyTensor, Dtype, Tensor};
 /// let any = AnyTensor::from(Tensor::from([1.5f64, 2.5]));
 /// assert_eq!(any.dtype(), Dtype::F64);
 /// assert_eq!(any.cast::<f32>().to_vec(), [1.5f32, 2.5]);

@@ -19,12 +19,36 @@ use std::marker::PhantomData;
 /// element type from their argument.
 ///
 /// ```
-/// use wengert_tensor::Tensor;
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::from_vec(vec![1.0, 2.0, 3.0, 4.0], &[2, 2]);
 /// let y = x.t().matmul(&x) + 0.5;
 /// assert_eq!(y.to_vec(), [10.5, 14.5, 14.5, 20.5]);
 /// assert_eq!(Tensor::<f64>::ones_of(&[3]).sum_all(), 3.0);
 /// ```
+///
+/// # Methods by kind
+///
+/// The operators `+ - * /` and unary `-` take numbers too.
+///
+/// | | |
+/// |---|---|
+/// | creation | [`scalar`](Self::scalar), [`full`](Self::full), [`zeros`](Self::zeros), [`ones`](Self::ones), [`arange`](Self::arange), [`scalar_of`](Self::scalar_of), [`full_of`](Self::full_of), [`zeros_of`](Self::zeros_of), [`ones_of`](Self::ones_of), [`arange_of`](Self::arange_of), [`from_vec`](Self::from_vec), [`from_slice`](Self::from_slice), [`from_fn`](Self::from_fn) |
+/// | random numbers | [`uniform`](Self::uniform), [`uniform_of`](Self::uniform_of), [`normal`](Self::normal), [`normal_of`](Self::normal_of), [`permutation`](Self::permutation) |
+/// | shape and type | [`shape`](Self::shape), [`rank`](Self::rank), [`size`](Self::size), [`numel`](Self::numel), [`dtype`](Self::dtype), [`cast`](Self::cast) |
+/// | elements and memory | [`item`](Self::item), [`at`](Self::at), [`to_vec`](Self::to_vec), [`as_slice`](Self::as_slice), [`make_mut`](Self::make_mut), [`is_contiguous`](Self::is_contiguous), [`contiguous`](Self::contiguous), [`copied`](Self::copied), [`shares_storage`](Self::shares_storage) |
+/// | views | [`reshape`](Self::reshape), [`flatten`](Self::flatten), [`permute`](Self::permute), [`transpose`](Self::transpose), [`t`](Self::t), [`squeeze`](Self::squeeze), [`unsqueeze`](Self::unsqueeze), [`broadcast_to`](Self::broadcast_to), [`narrow`](Self::narrow), [`slice`](Self::slice), [`flip`](Self::flip) |
+/// | joining, splitting, padding | [`concat`](Self::concat), [`stack`](Self::stack), [`split`](Self::split), [`chunk`](Self::chunk), [`pad`](Self::pad), [`pad_mode`](Self::pad_mode) |
+/// | indexing | [`index_select`](Self::index_select), [`gather`](Self::gather), [`scatter_add`](Self::scatter_add) |
+/// | selection by a mask | [`where_`](Self::where_), [`masked_fill`](Self::masked_fill) |
+/// | arithmetic | [`pow`](Self::pow), [`powi`](Self::powi), [`powf`](Self::powf), [`square`](Self::square), [`recip`](Self::recip), [`maximum`](Self::maximum), [`minimum`](Self::minimum), [`clamp`](Self::clamp), [`clamp_min`](Self::clamp_min), [`clamp_max`](Self::clamp_max) |
+/// | elementary functions | [`abs`](Self::abs), [`sign`](Self::sign), [`exp`](Self::exp), [`ln`](Self::ln), [`sqrt`](Self::sqrt), [`sin`](Self::sin), [`cos`](Self::cos), [`tanh`](Self::tanh), [`sigmoid`](Self::sigmoid), [`softplus`](Self::softplus), [`relu`](Self::relu), [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax) |
+/// | reductions | [`sum`](Self::sum), [`sum_all`](Self::sum_all), [`mean`](Self::mean), [`mean_all`](Self::mean_all), [`var`](Self::var), [`max`](Self::max), [`min`](Self::min), [`argmax`](Self::argmax), [`argmin`](Self::argmin), [`logsumexp`](Self::logsumexp), [`sum_to`](Self::sum_to) |
+/// | comparisons | [`gt`](Self::gt), [`ge`](Self::ge), [`lt`](Self::lt), [`le`](Self::le), [`eq`](Self::eq), [`ne`](Self::ne) |
+/// | logic of booleans | [`and`](Self::and), [`or`](Self::or), [`xor`](Self::xor), [`not`](Self::not), [`any`](Self::any), [`all`](Self::all), [`is_any`](Self::is_any), [`is_all`](Self::is_all), [`count`](Self::count) |
+/// | matrix products | [`matmul`](Self::matmul), [`matmul_t`](Self::matmul_t) |
+/// | convolution | [`conv1d`](Self::conv1d), [`conv2d`](Self::conv2d), [`conv_transpose1d`](Self::conv_transpose1d), [`conv_transpose2d`](Self::conv_transpose2d), [`unfold`](Self::unfold), [`fold`](Self::fold) |
+/// | pooling | [`max_pool1d`](Self::max_pool1d), [`max_pool2d`](Self::max_pool2d), [`max_pool2d_with_indices`](Self::max_pool2d_with_indices), [`max_unpool2d`](Self::max_unpool2d), [`avg_pool1d`](Self::avg_pool1d), [`avg_pool2d`](Self::avg_pool2d), [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), [`adaptive_max_pool1d`](Self::adaptive_max_pool1d), [`adaptive_max_pool2d`](Self::adaptive_max_pool2d), [`adaptive_max_pool2d_with_indices`](Self::adaptive_max_pool2d_with_indices) |
+/// | resampling | [`interpolate`](Self::interpolate), [`map_axis`](Self::map_axis), [`map_axis_transposed`](Self::map_axis_transposed) |
 ///
 /// # Exact results, rounding and panics
 ///
@@ -406,7 +430,7 @@ impl<T: Element> Tensor<T> {
     /// - to `bool`: gives true if the number differs from zero (NaN does); from `bool`: gives 0 or 1.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from_vec(vec![1.7f32, -2.2, 1e30, f32::NAN], &[4]);
     /// assert_eq!(x.cast::<i64>().to_vec(), [1, -2, i64::MAX, 0]);
     /// assert_eq!(Tensor::from([-1i64, 300]).cast::<u8>().to_vec(), [255, 44]);

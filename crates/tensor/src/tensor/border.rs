@@ -9,7 +9,7 @@ impl<T: Float> Tensor<T> {
     /// Extends each axis by (before, after) elements. `mode` says from where in the axis they are taken.
     ///
     /// ```
-    /// use wengert_tensor::{PadMode, Tensor};
+    /// use wengert::tensor::{PadMode, Tensor};
     /// let x = Tensor::from([1.0, 2.0, 3.0]);
     /// let with = |mode| x.pad_mode(&[(2, 1)], mode).to_vec();
     /// assert_eq!(with(PadMode::Reflect), [3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);

@@ -23,7 +23,7 @@ const PRECISION: usize = 4;
 /// prints as a plain number with all its digits.
 ///
 /// ```
-/// use wengert_tensor::Tensor;
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::from([[1.0, -2.5], [0.25, 10.0]]);
 /// assert_eq!(x.to_string(), "[[ 1.   -2.5 ]\n [ 0.25 10.  ]]");
 /// assert_eq!(format!("{:.1}", Tensor::scalar(0.125).reshape(&[1])), "[0.1]");

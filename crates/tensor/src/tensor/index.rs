@@ -38,7 +38,7 @@ impl<T: Element> Tensor<T> {
     /// data set. The adjoint is `index_add_zeros`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
     /// let rows = x.index_select(0, &Tensor::from([1, 0, 1]));
     /// assert_eq!(rows, Tensor::from([[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]));
@@ -81,7 +81,7 @@ impl<T: Element> Tensor<T> {
     /// The adjoint is `scatter_add_zeros`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let scores = Tensor::from([[0.1, 0.9], [0.8, 0.2]]);
     /// let of_labels = scores.gather(1, &Tensor::from([[1], [0]]));
     /// assert_eq!(of_labels, Tensor::from([[0.9], [0.8]]));
@@ -111,7 +111,7 @@ impl<T: Element> Tensor<T> {
     /// `start, start + step, …`. It is the adjoint of `slice_steps`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([1.0, 2.0]).unslice(0, 4, -2, 6);
     /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);
     /// ```
@@ -146,7 +146,7 @@ impl<T: Element> Tensor<T> {
     /// The mask, `value` and `self` broadcast.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([3.0, -1.0, 2.0]);
     /// assert_eq!(x.masked_fill(&x.lt(0), 0).to_vec(), [3.0, 0.0, 2.0]);
     /// ```
@@ -166,7 +166,7 @@ impl<T: Element> Tensor<T> {
     /// tensors or numbers. The condition, `a` and `b` broadcast.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let which = Tensor::from([[true], [false]]);
     /// let x = Tensor::where_(&which, &Tensor::from([1.0, 2.0]), 0.0);
     /// assert_eq!(x, Tensor::from([[1.0, 2.0], [0.0, 0.0]]));
@@ -204,7 +204,7 @@ impl<T: Number> Tensor<T> {
     /// `source`, not on that of `self`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let mut table = Tensor::from([[1.0, 1.0], [2.0, 2.0]]);
     /// table.index_add_in_place(0, &Tensor::from([1, 1]), &Tensor::from([[0.5, 0.0], [0.5, 1.0]]));
     /// assert_eq!(table, Tensor::from([[1.0, 1.0], [3.0, 3.0]]));
@@ -244,7 +244,7 @@ impl<T: Number> Tensor<T> {
     /// The cost depends on the size of `part`, not on that of `self`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let mut x = Tensor::zeros(&[6]);
     /// x.slice_add_in_place(0, 4, -2, &Tensor::from([1.0, 2.0]));
     /// assert_eq!(x.to_vec(), [0.0, 0.0, 2.0, 0.0, 1.0, 0.0]);

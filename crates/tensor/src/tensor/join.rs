@@ -35,7 +35,7 @@ impl<T: Element> Tensor<T> {
     /// Joins tensors along an existing axis. The sizes of all other axes must be equal.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let (x, y) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[3.0, 4.0]]));
     /// assert_eq!(Tensor::concat(&[&x, &y], 0).shape(), [2, 2]);
     /// assert_eq!(Tensor::concat(&[x, y], 1).to_vec(), [1.0, 2.0, 3.0, 4.0]);
@@ -122,7 +122,7 @@ impl<T: Element> Tensor<T> {
     /// after axis `i`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([[1i64, 2]]).pad(&[(0, 1), (1, 0)], 9);
     /// assert_eq!(x, Tensor::from([[9, 1, 2], [9, 9, 9]]));
     /// ```

@@ -17,7 +17,7 @@ mod sealed {
 /// number does not fit the type.
 ///
 /// ```
-/// use wengert_tensor::Tensor;
+/// use wengert::tensor::Tensor;
 /// let x = Tensor::from([-1.0, 0.5, 2.0]);
 /// assert_eq!(x.gt(0).to_vec(), [false, true, true]);
 /// assert_eq!(x.le(0.5).to_vec(), [true, true, false]);

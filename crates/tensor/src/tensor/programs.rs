@@ -77,7 +77,7 @@ impl Program {
     /// it were.
     ///
     /// ```
-    /// use wengert_tensor::{Program, Tensor};
+    /// use wengert::tensor::{Program, Tensor};
     /// let product = Program::new(|[x, y]| [x * y]);
     /// let (x, y) = (Tensor::from([[1.0, 2.0], [3.0, 4.0]]), Tensor::from([10.0, 1.0]));
     /// assert_eq!(product.sum_to(&[&x, &y], &[2, 2], &[2, 1]).to_vec(), [12.0, 34.0]);

@@ -15,7 +15,7 @@ impl<T: Float> Tensor<T> {
     /// adjoint is [`Tensor::fold`].
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).unsqueeze(0);
     /// let columns = x.unfold([2, 2], &Conv::new());
     /// assert_eq!(columns.shape(), [4, 2]);
@@ -39,7 +39,7 @@ impl<T: Float> Tensor<T> {
     /// image are dropped.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let columns = Tensor::ones(&[4, 2]);
     /// let counts = columns.fold([2, 3], [2, 2], &Conv::new());
     /// assert_eq!(counts.to_vec(), [1.0, 2.0, 1.0, 1.0, 2.0, 1.0]);

@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
     /// otherwise. Else the elements are copied.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::arange(0.0, 12.0, 1.0).reshape([2, -1]);
     /// assert_eq!(x.shape(), [2, 6]);
     /// let (n, l) = (x.size(0), 3);
@@ -166,7 +166,7 @@ impl<T: Element> Tensor<T> {
     /// [`shapes::slice_range`]).
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::arange(0.0, 6.0, 1.0);
     /// assert_eq!(x.slice(0, 1, -1, 2).to_vec(), [1.0, 3.0]);
     /// assert_eq!(x.slice(0, -2, None, 1).to_vec(), [4.0, 5.0]);

@@ -9,7 +9,7 @@ use wengert_tensor::Float;
 /// `clip_grad_norm_`. The field is `max_norm`. Logs the norm before clipping as `gradient norm`.
 ///
 /// ```
-/// use wengert_train::{ClipNorm, Trainer};
+/// use wengert::train::{ClipNorm, Trainer};
 /// let trainer = Trainer::classifier().callback(ClipNorm(1.0));
 /// # drop(trainer);
 /// ```

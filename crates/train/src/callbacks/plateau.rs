@@ -11,8 +11,8 @@ use wengert_tensor::{Float, NamedTensors};
 /// [`monitor`](OnPlateau::monitor) sets another number.
 ///
 /// ```
-/// use wengert_optim::ReduceLrOnPlateau;
-/// use wengert_train::{Monitor, OnPlateau, Trainer};
+/// use wengert::optim::ReduceLrOnPlateau;
+/// use wengert::train::{Monitor, OnPlateau, Trainer};
 /// let rule = ReduceLrOnPlateau::new().factor(0.5).patience(3).maximize();
 /// let trainer = Trainer::classifier()
 ///     .callback(OnPlateau::new(rule).monitor(Monitor::validation("accuracy")));

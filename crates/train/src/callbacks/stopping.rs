@@ -14,7 +14,7 @@ use wengert_tensor::{Float, Instant, NamedTensors};
 /// end.
 ///
 /// ```
-/// use wengert_train::{EarlyStopping, Monitor, Trainer};
+/// use wengert::train::{EarlyStopping, Monitor, Trainer};
 /// let trainer = Trainer::classifier()
 ///     .epochs(1000)
 ///     .callback(EarlyStopping::new(5).monitor(Monitor::validation("accuracy")).maximize());

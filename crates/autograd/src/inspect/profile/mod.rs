@@ -144,8 +144,8 @@ impl<T: Float> Tape<T> {
     /// which is not counted as its time. Tapes without a profile have no additional cost.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new().profiled();
     /// let x = tape.watch(Tensor::<f32>::ones(&[16, 16]));
     /// let y = tape.scope("square", || x.matmul(x).tanh());
@@ -347,8 +347,8 @@ impl Profile {
     /// nodes remain those of each run's own tape.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let step = || {
     ///     let tape = Tape::new().profiled();
     ///     tape.watch(Tensor::<f32>::ones(&[64])).square().sum_all().backward();

@@ -28,8 +28,8 @@ impl Profile {
     /// Format: "Trace Event Format", Google, 2016.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new().profiled();
     /// tape.watch(Tensor::<f32>::ones(&[64])).sin().value();
     /// assert!(tape.profile().to_trace_json().contains("\"name\":\"sin\""));

@@ -12,8 +12,8 @@ impl Graph {
     /// Returns the picture of the program in the language of Graphviz, as [`Dot`] draws it by default.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
     /// let _ = tape.scope("norm", || x - x.mean(&[1], true));
@@ -50,9 +50,9 @@ impl Graph {
 /// The text depends only on the graph.
 ///
 /// ```
-/// # use wengert_autograd::Tape;
-/// # use wengert_tensor::Tensor;
-/// use wengert_autograd::Dot;
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
+/// use wengert::autograd::Dot;
 /// let tape = Tape::new();
 /// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
 /// let loss = x.square().sum_all();

@@ -14,8 +14,8 @@ impl Graph {
     /// Numbers that JSON cannot represent are objects: `{"number": "nan"}`, `"inf"`, `"-inf"`.
     ///
     /// ```
-    /// # use wengert_autograd::Tape;
-    /// # use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::from([1.0f32, 2.0]));
     /// let _ = x.clamp_min(0.5);

@@ -168,8 +168,8 @@ impl<T: Float> Tape<T> {
     /// Returns the program recorded so far, as data. Computes nothing.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.watch(Tensor::<f32>::ones(&[4, 3]));
     /// let y = tape.scope("norm", || x - x.mean(&[1], true));
@@ -340,8 +340,8 @@ impl Graph {
     /// Custom operations are compared by name only.
     ///
     /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let run = |x: f64| {
     ///     let tape = Tape::new();
     ///     let x = tape.watch(Tensor::scalar_of(x));

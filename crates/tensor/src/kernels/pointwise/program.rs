@@ -29,7 +29,7 @@ pub struct Instruction {
 /// memory.
 ///
 /// ```
-/// use wengert_tensor::{Program, Tensor};
+/// use wengert::tensor::{Program, Tensor};
 /// // Momentum, in place: v ← 0.9 v + g, then p ← p - 0.1 v.
 /// let step = Program::new(|[p, v, g]| {
 ///     let v = 0.9 * v + g;

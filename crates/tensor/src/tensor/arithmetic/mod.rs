@@ -300,7 +300,7 @@ impl<T: Number> Tensor<T> {
     /// 2⁻¹ is not an integer and panics.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([4.0, 9.0]);
     /// assert_eq!(x.pow(2).to_vec(), [16.0, 81.0]);
     /// assert_eq!(x.pow(0.5).to_vec(), [2.0, 3.0]);
@@ -334,7 +334,7 @@ macro_rules! comparisons {
         /// floats, the number is first rounded to the element type.
         ///
         /// ```
-        /// use wengert_tensor::Tensor;
+        /// use wengert::tensor::Tensor;
         /// let labels = Tensor::from([2i64, 0, 1]);
         /// let predicted = Tensor::from([2i64, 1, 1]);
         /// assert_eq!(labels.eq(&predicted).to_vec(), [true, false, true]);

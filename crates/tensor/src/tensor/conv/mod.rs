@@ -23,7 +23,7 @@ impl<T: Float> Tensor<T> {
     /// `after` are the padding.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let x = Tensor::arange(0.0, 9.0, 1.0).reshape(&[1, 1, 3, 3]);
     /// let y = x.conv2d(&Tensor::ones(&[1, 1, 2, 2]), None, &Conv::default());
     /// assert_eq!(y.to_vec(), [8.0, 12.0, 20.0, 24.0]);
@@ -71,7 +71,7 @@ impl<T: Float> Tensor<T> {
     /// PyTorch.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let x = Tensor::from([[1.0, 2.0]]).reshape([1, 1, 1, 2]);
     /// let w = Tensor::from([[1.0, 10.0]]).reshape([1, 1, 1, 2]);
     /// let y = x.conv_transpose2d(&w, None, &Conv::new(), [0, 0]);
@@ -131,7 +131,7 @@ impl<T: Float> Tensor<T> {
     /// [`shapes::conv_transpose2d`] with an output padding below the stride.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let gy = Tensor::from([[1.0, 2.0]]).reshape(&[1, 1, 1, 2]);
     /// let w = Tensor::from([[1.0, 10.0]]).reshape(&[1, 1, 1, 2]);
     /// assert_eq!(gy.conv2d_input(&w, [1, 3], &Conv::default()).to_vec(), [1.0, 12.0, 20.0]);
@@ -157,7 +157,7 @@ impl<T: Float> Tensor<T> {
     /// the weight. `kernel` is kh and kw.
     ///
     /// ```
-    /// use wengert_tensor::{Conv, Tensor};
+    /// use wengert::tensor::{Conv, Tensor};
     /// let x = Tensor::from([[1.0, 2.0, 3.0]]).reshape(&[1, 1, 1, 3]);
     /// let gy = Tensor::from([[1.0, 10.0]]).reshape(&[1, 1, 1, 2]);
     /// assert_eq!(x.conv2d_weight(&gy, [1, 2], &Conv::default()).to_vec(), [21.0, 32.0]);

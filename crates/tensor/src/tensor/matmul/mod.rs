@@ -23,7 +23,7 @@ impl<T: Float> Tensor<T> {
     /// Transposed operands, and operands with any other strides, are read in place, without a copy.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let a = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
     /// assert_eq!(a.matmul(&Tensor::from([1.0, 1.0])).to_vec(), [3.0, 7.0]);
     /// assert_eq!(a.matmul(&a).to_vec(), [7.0, 10.0, 15.0, 22.0]);

@@ -18,7 +18,7 @@ impl<T: Float> Tensor<T> {
     /// as -∞ and is never the result. NaN counts as the greatest element.
     ///
     /// ```
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::tensor::{Pool, Tensor};
     /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0);
     /// assert_eq!(x.max_pool2d(&Pool::new(2)).to_vec(), [5.0]);
     /// assert_eq!(x.max_pool2d(&Pool::new(2).stride(1)).to_vec(), [5.0, 6.0]);
@@ -35,7 +35,7 @@ impl<T: Float> Tensor<T> {
     /// image, counted row by row. Of equal elements the first counts.
     ///
     /// ```
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::tensor::{Pool, Tensor};
     /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]).unsqueeze(0);
     /// let (y, positions) = x.max_pool2d_with_indices(&Pool::new(2).stride(1));
     /// assert_eq!(positions.to_vec(), [1, 5]);
@@ -91,7 +91,7 @@ impl<T: Float> Tensor<T> {
     /// Computes the mean of each window (average pooling): `[…, C, H, W]` → `[…, C, H', W']`.
     ///
     /// ```
-    /// use wengert_tensor::{Pool, Tensor};
+    /// use wengert::tensor::{Pool, Tensor};
     /// let x = Tensor::from([[1.0, 5.0, 1.0], [4.0, 2.0, 6.0]]).unsqueeze(0);
     /// assert_eq!(x.avg_pool2d(&Pool::new(2)).to_vec(), [3.0]);
     /// let pool = Pool::new([1, 3]).stride([1, 2]).padding([0, 1]);
@@ -113,7 +113,7 @@ impl<T: Float> Tensor<T> {
     /// of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::arange(0.0, 15.0, 1.0).reshape(&[1, 3, 5]);
     /// assert_eq!(x.adaptive_avg_pool2d([1, 2]).to_vec(), [6.0, 8.0]);
     /// ```

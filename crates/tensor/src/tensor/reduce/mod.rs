@@ -29,7 +29,7 @@ impl<T: Element> Tensor<T> {
     /// number of runs of neighbouring axes among the reduced axes.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
     /// assert_eq!(x.sum(&[0], false).to_vec(), [4.0, 6.0]);
     /// assert_eq!(x.sum(&[-1], true).shape(), [2, 1]);
@@ -63,7 +63,7 @@ impl<T: Element> Tensor<T> {
     /// exact and may exceed `i64`.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let (labels, predicted) = (Tensor::from([2i64, 0, 1, 1]), Tensor::from([2i64, 0, 0, 1]));
     /// assert_eq!(predicted.eq(&labels).mean_all(), 0.75);
     /// ```
@@ -128,7 +128,7 @@ impl<T: Number> Tensor<T> {
     /// counts as the largest.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let scores = Tensor::from([[0.1, 0.7, 0.2], [0.5, 0.0, 0.5]]);
     /// assert_eq!(scores.argmax(-1, false).to_vec(), [1, 0]);
     /// ```
@@ -207,7 +207,7 @@ impl<T: Float> Tensor<T> {
     /// the mean is large (Chan, Golub and `LeVeque`, Algorithms for Computing the Sample Variance, 1983).
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0]);
     /// assert_eq!(x.var(&[], false, 0).item(), 1.25);
     /// ```
@@ -233,7 +233,7 @@ impl<T: Float> Tensor<T> {
     /// if an element is infinity, and NaN if an element is NaN.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([1e4f64, 1e4]);
     /// assert_eq!(x.logsumexp(&[], false).item(), 1e4 + 2f64.ln());
     /// ```
@@ -265,7 +265,7 @@ impl<T: Float> Tensor<T> {
     /// Computes eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum along the axis is 1.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([1e4, 1e4]);
     /// assert_eq!(x.softmax(0).to_vec(), [0.5, 0.5]);
     /// ```

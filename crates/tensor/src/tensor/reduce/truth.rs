@@ -10,7 +10,7 @@ impl Tensor<bool> {
     /// The result for no elements is false. `keepdim` keeps the reduced axes with size 1.
     ///
     /// ```
-    /// use wengert_tensor::Tensor;
+    /// use wengert::tensor::Tensor;
     /// let x = Tensor::from([[true, false], [false, false]]);
     /// assert_eq!(x.any(&[1], false).to_vec(), [true, false]);
     /// ```

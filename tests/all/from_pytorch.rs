@@ -1,0 +1,344 @@
+//! The page `docs/from-pytorch.md` and the overview tables of `Tensor` and `Var` name what the sources
+//! have: each public method, layer, loss, optimizer and schedule, and nothing that does not exist.
+
+use crate::api::{constructors, exports, functions, known, members};
+use crate::vocabulary::public_methods;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The types whose methods the page lists, with the letter of each in the column "on".
+const TYPES: &[(&str, &str)] = &[("T", "Tensor"), ("V", "Var"), ("M", "Mask"), ("I", "Index")];
+
+/// Names of Rust and of NumPy's world that stand in code and are none of this library.
+const FOREIGN: &[&str] = &[
+    "Box",
+    "Clone",
+    "Copy",
+    "From",
+    "None",
+    "Ok",
+    "Option",
+    "Result",
+    "Rng",
+    "Some",
+    "String",
+    "Vec",
+    "RAYON_NUM_THREADS",
+    "ThreadPoolBuilder",
+];
+
+#[derive(Debug, Default)]
+struct Row {
+    /// The text, for messages.
+    text: String,
+    /// Code in the column "wengert".
+    code: Vec<String>,
+    /// Letters in the column "on", if the table has one.
+    on: Option<BTreeSet<String>>,
+}
+
+/// The code between backticks.
+fn spans(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_string).collect()
+}
+
+/// The rows of the tables of a page that have a column "wengert".
+fn rows(page: &str) -> Vec<Row> {
+    let mut found = Vec::new();
+    let mut columns: Option<(usize, Option<usize>)> = None;
+    for line in page.lines() {
+        let Some(line) = line.strip_prefix('|') else {
+            columns = None;
+            continue;
+        };
+        let cells: Vec<&str> = line.trim_end().trim_end_matches('|').split(" | ").collect();
+        let at = |name: &str| cells.iter().position(|cell| cell.trim() == name);
+        match columns {
+            None => columns = at("wengert").map(|column| (column, at("on"))),
+            Some(_) if line.starts_with("---") => {}
+            Some((code, on)) => found.push(Row {
+                text: line.to_string(),
+                code: spans(cells.get(code).unwrap_or_else(|| panic!("too few columns: {line}"))),
+                on: on.map(|on| cells[on].split_whitespace().map(str::to_string).collect()),
+            }),
+        }
+    }
+    found
+}
+
+/// The identifiers of a piece of code, each with what stands before it.
+fn identifiers(code: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let (mut word, mut before, mut path) = (String::new(), String::new(), String::new());
+    for c in code.chars().chain([' ']) {
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        if !word.is_empty() {
+            let start = if before.ends_with("::") { path.clone() } else { String::new() };
+            let mark = if before.ends_with("::") {
+                start
+            } else if before.ends_with('.') && !before.ends_with("..") {
+                ".".to_string()
+            } else {
+                String::new()
+            };
+            found.push((mark, word.clone()));
+            path = std::mem::take(&mut word);
+            before.clear();
+        }
+        before.push(c);
+    }
+    found
+}
+
+/// What a piece of code names: methods (`.sum`), members of types (`Tensor::zeros`), types and functions.
+#[derive(Debug, Default, PartialEq)]
+struct Named {
+    methods: BTreeSet<String>,
+    members: BTreeSet<(String, String)>,
+    words: BTreeSet<String>,
+}
+
+fn named(code: &str) -> Named {
+    let mut named = Named::default();
+    for (before, word) in identifiers(code) {
+        let is_type = |word: &str| word.starts_with(|c: char| c.is_ascii_uppercase());
+        if before == "." && !word.starts_with(|c: char| c.is_ascii_digit()) {
+            named.methods.insert(word);
+        } else if is_type(&before) && before.len() > 1 {
+            named.members.insert((before, word));
+        } else if is_type(&word) && word.len() > 1 {
+            named.words.insert(word);
+        } else if before.is_empty() && code.starts_with(&format!("{word}(")) || code == word {
+            named.words.insert(word);
+        } else if !before.is_empty() && before != "." {
+            named.words.insert(word);
+        }
+    }
+    named
+}
+
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/from-pytorch.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The names that the page has to have: exported by `nn` and `optim`, the initialisations, and the
+/// constructors of optimizers with names of their own.
+fn required() -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = exports("nn");
+    names.extend(exports("optim"));
+    names.extend(functions("nn", "init.rs"));
+    names.extend(constructors("optim"));
+    names
+}
+
+/// What is wrong with a page, against the methods of the types and the names that it has to have.
+fn faults(
+    page: &str,
+    methods: &BTreeMap<&str, BTreeSet<String>>,
+    required: &BTreeSet<String>,
+    exists: &dyn Fn(&Named) -> Vec<String>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut covered: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut words = BTreeSet::new();
+    for row in rows(page) {
+        for code in &row.code {
+            let named = named(code);
+            wrong.extend(
+                exists(&named).into_iter().map(|fault| format!("{fault} in: {}", row.text)),
+            );
+            words.extend(named.words.iter().cloned());
+            words.extend(named.members.iter().map(|(_, name)| name.clone()));
+            let Some(on) = &row.on else { continue };
+            let of_types = named.members.iter().filter_map(|(of, name)| {
+                TYPES.iter().any(|(_, known)| known == of).then_some(name)
+            });
+            for name in named.methods.iter().chain(of_types) {
+                for (letter, of) in TYPES {
+                    if on.contains(*letter) {
+                        covered.entry(of).or_default().insert(name.clone());
+                        if !methods[of].contains(name) {
+                            wrong.push(format!("{of} has no method {name}, in: {}", row.text));
+                        }
+                    } else if methods[of].contains(name) {
+                        wrong.push(format!("{of} has {name} too, in: {}", row.text));
+                    }
+                }
+            }
+        }
+    }
+    for (of, all) in methods {
+        for name in all {
+            if !covered.get(of).is_some_and(|names| names.contains(name)) {
+                wrong.push(format!("{of}::{name} is missing in the page"));
+            }
+        }
+    }
+    for name in required {
+        if !words.contains(name) {
+            wrong.push(format!("{name} is missing in the page"));
+        }
+    }
+    wrong
+}
+
+fn all_methods() -> BTreeMap<&'static str, BTreeSet<String>> {
+    TYPES.iter().map(|(_, of)| (*of, public_methods(of))).collect()
+}
+
+/// The names in this code that the library does not have.
+fn unknown(named: &Named) -> Vec<String> {
+    let known = known();
+    let mut wrong = Vec::new();
+    for name in &named.methods {
+        if !known.members.contains(name) {
+            wrong.push(format!("no method {name}"));
+        }
+    }
+    for name in &named.words {
+        if !known.items.contains(name) && !FOREIGN.contains(&&**name) {
+            wrong.push(format!("no item {name}"));
+        }
+    }
+    for (of, name) in &named.members {
+        if FOREIGN.contains(&&**of) {
+            continue;
+        }
+        match members(of) {
+            _ if TYPES.iter().any(|(_, it)| it == of) => {
+                if !public_methods(of).contains(name) {
+                    wrong.push(format!("no {of}::{name}"));
+                }
+            }
+            Some(names) if !names.contains(name) => wrong.push(format!("no {of}::{name}")),
+            None if !known.items.contains(of) => wrong.push(format!("no type {of}")),
+            // Written by a macro: its methods are known only together.
+            None if !known.members.contains(name) => wrong.push(format!("no {of}::{name}")),
+            _ => {}
+        }
+    }
+    wrong
+}
+
+#[test]
+fn the_page_names_everything_and_nothing_else() {
+    let wrong = faults(&page(), &all_methods(), &required(), &unknown);
+    assert!(wrong.is_empty(), "docs/from-pytorch.md:\n{}", wrong.join("\n"));
+}
+
+/// A page without one row, and a page with a row too many, are refused: one of each kind.
+#[test]
+fn what_is_missing_or_too_much_is_seen() {
+    let page = page();
+    let (methods, required) = (all_methods(), required());
+    let kinds = [
+        "Tensor::permutation",
+        "dropout",
+        "xor",
+        "Index::classes",
+        "Conv2d",
+        "cross_entropy",
+        "Sgd",
+        "CosineAnnealingLr",
+        "kaiming_normal",
+    ];
+    for missing in kinds {
+        let name = missing.rsplit("::").next().unwrap();
+        let without: String = page
+            .lines()
+            .filter(|line| {
+                let names = rows(&format!("| wengert |\n|---|\n{line}\n"));
+                !names.iter().any(|_| {
+                    spans(line)
+                        .iter()
+                        .any(|code| identifiers(code).iter().any(|(_, word)| word == name))
+                })
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let wrong = faults(&without, &methods, &required, &unknown);
+        assert!(
+            wrong.iter().any(|it| it.contains(name) && it.contains("is missing")),
+            "{missing}: {wrong:?}"
+        );
+    }
+    for (row, fault) in [
+        ("`.frobnicate()` | T V", "no method frobnicate"),
+        ("`Tensor::zeroes(shape)` | T", "no Tensor::zeroes"),
+        ("`Conv4d` | T", "no item Conv4d"),
+        ("`hinge_loss(x, y)` | T", "no item hinge_loss"),
+        ("`Sgd::nesterof(true)` | T", "no Sgd::nesterof"),
+        ("`.exp()` | T", "Var has exp too"),
+        ("`.backward()` | T V", "Tensor has no method backward"),
+    ] {
+        let with = format!("{page}\n\n| wengert | on |\n|---|---|\n| {row} |\n");
+        let wrong = faults(&with, &methods, &required, &unknown);
+        assert!(wrong.iter().any(|it| it.contains(fault)), "{fault}: {wrong:?}");
+    }
+}
+
+/// The methods in the tables of a doc comment: links whose text is code. Links to other types do not count.
+fn in_tables(doc: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for line in doc.lines().filter(|line| line.starts_with("| ")) {
+        for part in line.split("[`").skip(1) {
+            let (name, rest) = part.split_once("`]").unwrap_or_else(|| panic!("no link: {line}"));
+            let target = rest.strip_prefix('(').and_then(|rest| rest.split(')').next());
+            let own = target.is_some_and(|target| {
+                target == format!("Self::{name}")
+                    || target.strip_prefix("method@Self::") == Some(name)
+            });
+            if own {
+                names.push(name.to_string());
+            }
+        }
+    }
+    names
+}
+
+/// What is wrong with an overview: each method stands in exactly one row of the section.
+fn overview_faults(doc: &str, methods: &BTreeSet<String>) -> Vec<String> {
+    let start = doc.find("# Methods by kind").expect("a section `Methods by kind`");
+    let section = &doc[start + 1..];
+    let section = &section[..section.find("\n# ").unwrap_or(section.len())];
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for name in in_tables(section) {
+        *counts.entry(name).or_default() += 1;
+    }
+    let mut wrong = Vec::new();
+    for name in methods {
+        match counts.get(name) {
+            None => wrong.push(format!("{name} is missing")),
+            Some(1) => {}
+            Some(n) => wrong.push(format!("{name} stands {n} times")),
+        }
+    }
+    for name in counts.keys().filter(|name| !methods.contains(*name)) {
+        wrong.push(format!("{name} does not exist"));
+    }
+    wrong
+}
+
+#[test]
+fn the_overviews_of_tensor_and_var_are_complete() {
+    for (part, of) in [("tensor", "Tensor"), ("autograd", "Var")] {
+        let doc = crate::api::doc_of(part, of);
+        let wrong = overview_faults(&doc, &public_methods(of));
+        assert!(wrong.is_empty(), "{of}:\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn faults_of_an_overview_are_seen() {
+    let doc = "A type.\n\n# Methods by kind\n| | |\n|---|---|\n\
+        | a | [`sum`](Self::sum), [`sum`](Self::sum), [`gone`](Self::gone) |\n\n# More\n\
+        | b | [`exp`](Self::exp) |\n";
+    let methods = ["sum", "exp"].map(str::to_string).into();
+    assert_eq!(
+        overview_faults(doc, &methods),
+        ["exp is missing", "sum stands 2 times", "gone does not exist"]
+    );
+}
