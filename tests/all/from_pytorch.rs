@@ -108,11 +108,11 @@ fn named(code: &str) -> Named {
             named.methods.insert(word);
         } else if is_type(&before) && before.len() > 1 {
             named.members.insert((before, word));
-        } else if is_type(&word) && word.len() > 1 {
-            named.words.insert(word);
-        } else if before.is_empty() && code.starts_with(&format!("{word}(")) || code == word {
-            named.words.insert(word);
-        } else if !before.is_empty() && before != "." {
+        } else if is_type(&word) && word.len() > 1
+            || before.is_empty() && code.starts_with(&format!("{word}("))
+            || code == word
+            || !before.is_empty() && before != "."
+        {
             named.words.insert(word);
         }
     }
@@ -208,11 +208,8 @@ fn unknown(named: &Named) -> Vec<String> {
             continue;
         }
         match members(of) {
-            _ if TYPES.iter().any(|(_, it)| it == of) => {
-                if !public_methods(of).contains(name) {
-                    wrong.push(format!("no {of}::{name}"));
-                }
-            }
+            _ if TYPES.iter().any(|(_, it)| it == of) && public_methods(of).contains(name) => {}
+            _ if TYPES.iter().any(|(_, it)| it == of) => wrong.push(format!("no {of}::{name}")),
             Some(names) if !names.contains(name) => wrong.push(format!("no {of}::{name}")),
             None if !known.items.contains(of) => wrong.push(format!("no type {of}")),
             // Written by a macro: its methods are known only together.

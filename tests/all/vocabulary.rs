@@ -62,6 +62,7 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("release", TAPE),
     ("backward", TAPE),
     ("backward_retain", TAPE),
+    ("independent_of", TAPE),
     ("backward_from", TAPE),
     ("backward_checked", TAPE),
     ("backward_for", TAPE),
@@ -181,7 +182,7 @@ pub(super) fn text_without_attributes(tokens: proc_macro2::TokenStream) -> Strin
                 }
             }
             TokenTree::Group(group) => {
-                text.extend([" ", &text_without_attributes(group.stream()), " "])
+                text.extend([" ", &text_without_attributes(group.stream()), " "]);
             }
             other => text.extend([" ", &other.to_string(), " "]),
         }
