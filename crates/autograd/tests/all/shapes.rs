@@ -72,7 +72,7 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 4, 5, 6]).conv_transpose2d(v(t, &[4, 3, 2, 2]), None, &Conv::new(), [1, 0]) =>
         "conv_transpose2d: output padding 1", "smaller than the stride 1 or the dilation 1";
     |t| v(t, &[1, 4, 5]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new(), 0) =>
-        "conv_transpose1d: input [1, 4, 5] has 4 channels", "wants 3";
+        "conv_transpose1d: input [1, 4, 5] has 4 channels", "expects 3";
     |t| v(t, &[1, 3, 2]).conv_transpose1d(v(t, &[3, 4, 2]), None, &Conv::new().padding(2), 0) =>
         "conv_transpose1d: the result is empty: its length is 3";
 };
@@ -116,20 +116,20 @@ const INDICES: &[Case] = cases! {
     |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[0i64, 1]]), v(t, &[1, 1])) => "scatter_add: ", "[1, 2]", "[1, 1]";
     |t| v(t, &[2, 3]).scatter_add(3, Tensor::from([[0i64]]), v(t, &[1, 1])) => "scatter_add: ", "axis 3", "[2, 3]";
     |t| v(t, &[2, 3]).argmax(2, false) => "argmax: ", "axis 2", "[2, 3]";
-    |t| v(t, &[2, 0]).argmin(1, false) => "argmin: ", "axis 1", "[2, 0]", "empty";
+    |t| v(t, &[2, 0]).argmin(1, false) => "argmin: ", "axis 1", "[2, 0]", "size 0";
 };
 
 const POOLS: &[Case] = cases! {
-    |t| v(t, &[64, 784]).max_pool2d(&Pool::new(2)) => "max_pool2d: images [N, C, H, W]", "[64, 784]", "reshape it to [64, C, H, W]?";
+    |t| v(t, &[64, 784]).max_pool2d(&Pool::new(2)) => "max_pool2d: expected images [N, C, H, W]", "[64, 784]", "reshape it to [64, C, H, W]?";
     |t| v(t, &[2, 3, 4, 1]).max_pool2d(&Pool::new(2)) => "max_pool2d: ", "axis 3", "[2, 3, 4, 1]", "windows of 2";
     |t| v(t, &[2, 3, 4, 6]).max_pool2d(&Pool::new(2).padding(2)) => "max_pool2d: ", "padding 2", "axis 2", "half of kernel 2";
-    |t| v(t, &[3, 4, 6]).max_pool2d(&Pool::new(2).stride(0)) => "max_pool2d: ", "stride 0", "axis 1", "[3, 4, 6]";
+    |t| v(t, &[3, 4, 6]).max_pool2d(&Pool::new(2).stride(0)) => "max_pool2d: ", "stride must be at least 1", "axis 1", "[3, 4, 6]";
     |t| v(t, &[2, 3, 4]).max_pool1d(&Pool::new(5)) => "max_pool1d: ", "axis 2", "[2, 3, 4]", "kernel 5";
     |t| v(t, &[4]).max_pool1d(&Pool::new(2)) => "max_pool1d: ", "signals", "[4]";
     |t| v(t, &[2, 3, 4, 6]).avg_pool2d(&Pool::new([5, 2])) => "avg_pool2d: ", "axis 2", "kernel 5";
     |t| v(t, &[2, 3, 4, 6]).avg_pool2d(&Pool::new(2).dilation(2)) => "avg_pool2d: ", "dilation [2, 2]";
     |t| v(t, &[2, 3, 4]).avg_pool1d(&Pool::new(5)) => "avg_pool1d: ", "axis 2", "[2, 3, 4]";
-    |t| v(t, &[2, 0, 4]).adaptive_avg_pool2d(1) => "adaptive_avg_pool2d: ", "axis 1", "[2, 0, 4]", "empty";
+    |t| v(t, &[2, 0, 4]).adaptive_avg_pool2d(1) => "adaptive_avg_pool2d: ", "axis 1", "[2, 0, 4]", "size 0";
     |t| v(t, &[2, 3, 0]).adaptive_max_pool2d(1) => "adaptive_max_pool2d: ", "axis 2", "[2, 3, 0]";
     |t| v(t, &[2, 0]).adaptive_avg_pool1d(1) => "adaptive_avg_pool1d: ", "axis 1", "[2, 0]";
     |t| v(t, &[2, 0]).adaptive_max_pool1d(1) => "adaptive_max_pool1d: ", "axis 1", "[2, 0]";
@@ -149,7 +149,7 @@ const REDUCTIONS: &[Case] = cases! {
     |t| v(t, &[2, 3]).sum(&[1, -1], false) => "sum: ", "axis -1", "twice", "[2, 3]";
     |t| v(t, &[2, 3]).mean(&[-3], false) => "mean: ", "axis -3", "[2, 3]";
     |t| v(t, &[2, 3]).max(&[2], false) => "max: ", "axis 2", "[2, 3]";
-    |t| v(t, &[2, 0]).max(&[1], false) => "max: ", "axis 1", "[2, 0]", "empty";
+    |t| v(t, &[2, 0]).max(&[1], false) => "max: ", "axis 1", "[2, 0]", "size 0";
     |t| v(t, &[2, 3]).min(&[2], false) => "min: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).var(&[2], false, 1) => "var: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).logsumexp(&[2], false) => "logsumexp: ", "axis 2", "[2, 3]";

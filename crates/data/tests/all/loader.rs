@@ -242,13 +242,15 @@ fn inputs_of_other_shapes() {
 }
 
 #[test]
-#[should_panic(expected = "map_inputs: inputs of shape [64, 2, 2] became [2, 64, 2]")]
+#[should_panic(
+    expected = "map_inputs: expected as many inputs as before, shape [64, 2, 2], given [2, 64, 2]"
+)]
 fn inputs_of_another_number() {
     let _ = bytes().map_inputs(|x| x.transpose(0, 1));
 }
 
 #[test]
-#[should_panic(expected = "map them first, then normalise")]
+#[should_panic(expected = "call map_inputs before normalize_channels")]
 fn channels_that_go_away() {
     let _ = bytes().normalize_channels(&[0.0; 2], &[1.0; 2]).with_channel();
 }

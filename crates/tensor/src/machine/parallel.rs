@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::thread::available_parallelism;
 
 /// The reason why [`set_num_threads`] did not set the number of threads.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ThreadsError {
     /// The number was 0.
@@ -34,6 +34,8 @@ pub enum ThreadsError {
         cause: ThreadPoolBuildError,
     },
 }
+
+crate::debug_is_display!(ThreadsError);
 
 /// Sets the number of threads of this process that compute large operations, including the calling thread
 /// while it waits.

@@ -473,7 +473,10 @@ fn callbacks_that_differ_are_refused_and_nothing_changes() {
         "{error}"
     );
     let error = refused(vec![Box::new(Nudge::default()), Box::new(EarlyStopping::new(1))]);
-    assert!(error.to_string().contains("now they are: Nudge, EarlyStopping:"), "{error}");
+    assert!(
+        error.to_string().contains("this run has: Nudge, EarlyStopping; resume with"),
+        "{error}"
+    );
     // One that does not take its state, after one that did: the first gets its own back.
     let error = refused(vec![Box::new(&mut nudge)]);
     assert!(error.to_string().ends_with("the callback Nudge: no more than this"), "{error}");

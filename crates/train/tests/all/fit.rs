@@ -204,7 +204,7 @@ fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
     let trainer = Trainer::classifier().quiet();
     let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
     assert!(
-        error.to_string().starts_with("loss: cross_entropy: [32, 10] has its classes"),
+        error.to_string().starts_with("loss: cross_entropy: scores [32, 10] with classes on axis 1 require class numbers [32], got [32, 10]"),
         "{error}"
     );
 }
