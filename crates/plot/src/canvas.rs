@@ -12,7 +12,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// Creates a bitmap filled with this grey: 255 is white.
+    /// Creates a bitmap filled with `grey`: 0 is black, 255 is white.
     pub fn new(width: usize, height: usize, grey: u8) -> Self {
         Canvas { width, height, rgb: vec![grey; 3 * width * height] }
     }

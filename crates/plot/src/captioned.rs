@@ -31,7 +31,7 @@ const GAP: usize = 10;
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If the shape of an image is not one of these.
+/// If the shape of an image is none of `[h, w]`, `[1, h, w]` and `[3, h, w]`.
 #[track_caller]
 pub fn captioned<T: Element, S: AsRef<str>>(
     images: impl IntoIterator<Item = (Tensor<T>, S)>,

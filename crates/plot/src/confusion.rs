@@ -12,8 +12,8 @@ const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const RIGHT: [f64; 3] = [49.0, 130.0, 100.0];
 const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
 
-/// Draws a confusion matrix as an SVG file. `rows` are the counts of the examples of each true class, one
-/// count for each predicted class. The larger the fraction of its row, the darker is a cell. Errors have
+/// Draws a confusion matrix as an SVG file. `rows` has one row for each true class. A row has the number of
+/// examples for each predicted class. The darkness of a cell shows its fraction of its row. Errors have
 /// their own colour scale, so that rare errors are visible too. Classes without a name in `names` are shown
 /// by their numbers.
 ///

@@ -57,7 +57,8 @@ fn draw(charts: &[Chart], rows: usize, size: (u32, u32), out: &mut String) -> Dr
 }
 
 impl Chart {
-    /// Returns the smallest and the largest of these numbers of all lines; `None` if there is none.
+    /// Returns the smallest and the largest value of `of` over the finite points of all lines; `None` if
+    /// there is no finite point.
     fn range(&self, of: impl Fn((f64, f64)) -> f64) -> Option<(f64, f64)> {
         let points = self.lines.iter().flat_map(|line| finite(&line.points));
         points.map(of).fold(None, |range, z| {

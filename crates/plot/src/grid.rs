@@ -15,7 +15,7 @@ pub enum Colours {
     #[default]
     Ink,
     /// Zero is white, negative numbers are blue, positive numbers are red; larger absolute values are
-    /// darker. For weights. Of three channels only the first is shown.
+    /// darker. For weights. An image of three channels shows its first channel only.
     Signed,
 }
 
@@ -102,7 +102,7 @@ impl GridOptions {
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If the shape is not one of these.
+/// If the shape is none of `[n, h, w]`, `[n, 1, h, w]` and `[n, 3, h, w]`.
 #[track_caller]
 pub fn grid<T: Element>(
     images: &Tensor<T>,
@@ -113,15 +113,15 @@ pub fn grid<T: Element>(
     save(path.as_ref(), &sheet(&images, options).to_png())
 }
 
-/// Writes inputs of an autoencoder above its outputs as a PNG file. Both have the same shape, one of
-/// those of [`grid`]. The scale of the colours is that of the inputs. [`GridOptions::columns`] is the
-/// number of pairs in a row.
+/// Writes inputs of an autoencoder above its outputs as a PNG file. Inputs and outputs have the same
+/// shape: `[n, h, w]`, `[n, 1, h, w]` or `[n, 3, h, w]`. The smallest and the largest number of the inputs
+/// get the extreme colours. [`GridOptions::columns`] is the number of pairs in a row.
 ///
 /// # Errors
 /// If the file cannot be written.
 ///
 /// # Panics
-/// If the shapes differ or are not those of images.
+/// If the shapes differ, or if they are none of the three shapes above.
 #[track_caller]
 pub fn reconstructions<T: Element>(
     inputs: &Tensor<T>,

@@ -53,7 +53,8 @@ fn lines_have_names_colours_markers_and_rings() {
         .line(Line::new("second", points).markers().ring(2.0, 3.0));
     assert_eq!((chart.title(), chart.lines()[1].name()), ("title", "second"));
     let svg = drawn(&[chart]);
-    // Two finite points and the ring; the second colour, as the first line has no points.
+    // Three circles: two finite points and the ring. The first colour is absent, because the first line has
+    // no points.
     assert_eq!(svg.matches("<circle").count(), 3);
     assert!(svg.to_uppercase().contains("#D1603D") && !svg.to_uppercase().contains("#3B6FB6"));
     for word in ["seconds", "second", "0", "1", "2", "3"] {

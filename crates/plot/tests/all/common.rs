@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// A folder that goes at the end, unless it was asked for.
+/// A folder for the files of a test. It is deleted when the value is dropped, unless the environment
+/// variable `PICTURES` names it.
 pub struct Folder {
     pub path: PathBuf,
     _temporary: Option<tempfile::TempDir>,
@@ -25,7 +26,7 @@ impl Folder {
         assert_eq!(text.matches("<svg").count(), 1);
         text
     }
-    /// Width and height.
+    /// Returns the width and the height of a PNG file.
     pub fn png(&self, name: &str) -> (u32, u32) {
         let bytes = std::fs::read(self.file(name)).unwrap();
         assert_eq!(bytes[1..4], *b"PNG", "{name}");

@@ -1,5 +1,5 @@
-//! Plots of images and of confusion matrices. `PICTURES=folder cargo test -p wengert-plot` keeps the files,
-//! to be looked at.
+//! Plots of images and of confusion matrices. `PICTURES=folder cargo test -p wengert-plot` keeps the files
+//! in `folder`.
 
 use crate::common::Folder;
 use wengert_plot::{self as plot, Colours, GridOptions};
@@ -23,7 +23,7 @@ fn names_and_colours() {
     let signed = GridOptions::new().colours(Colours::Signed).scale(8);
     let weights = Tensor::from_fn(&[3, 4, 4], |i| i as f32 / 24.0 - 1.0);
     plot::grid(&weights, &signed, folder.file("signed.png")).unwrap();
-    // Numbers that are none, and none at all.
+    // NaN and infinity, and no images.
     let odd = Tensor::from_vec(vec![f32::NAN, f32::INFINITY, 0.0, 1.0], &[1, 2, 2]);
     plot::grid(&odd, &GridOptions::new(), folder.file("odd.png")).unwrap();
     plot::grid(&Tensor::zeros(&[0, 2, 2]), &GridOptions::new(), folder.file("empty.png")).unwrap();

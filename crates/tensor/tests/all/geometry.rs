@@ -1,15 +1,16 @@
-//! Every small geometry of convolution and pooling against plain loops: along each axis all sizes up
-//! to 7, kernels, strides and paddings up to 3, dilations up to 2; channels in one and two groups.
+//! Compares convolutions and pools of every small geometry with plain loops. Along each axis: all sizes
+//! up to 7, kernels, strides and paddings up to 3, dilations up to 2. Groups: 1 and 2.
 //!
-//! A case has two axes. The default share pairs each geometry of one axis with a few of the other,
-//! so that every number of one axis meets every number of the other; with `WENGERT_GEOMETRY=all` in
-//! the environment each geometry meets each. The numbers of cases are part of the tests.
+//! A case has two axes. By default, each geometry of one axis is paired with a few geometries of the
+//! other, so that every value of a field (size, kernel, ...) on one axis meets every value of a field on
+//! the other. With `WENGERT_GEOMETRY=all` in the environment, each geometry is paired with each. The tests
+//! assert the numbers of cases.
 
 use std::collections::HashSet;
 use wengert_tensor::maps::average_maps;
 use wengert_tensor::{Conv, Float, Pool, Tensor, shapes};
 
-/// The numbers of one axis.
+/// The size and the options of a convolution or pool along one axis.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     size: usize,
@@ -18,12 +19,12 @@ struct Axis {
     dilation: usize,
     before: usize,
     after: usize,
-    /// Of a transposed convolution.
+    /// The output padding of a transposed convolution.
     more: usize,
 }
 
-/// All numbers of an axis: `padding` are those before and after, `more` the output paddings of a
-/// stride.
+/// Returns all geometries of an axis. `padding` lists the paddings before and after the image; `more`
+/// returns the number of output paddings for a stride.
 fn axes(padding: &[(usize, usize)], more: impl Fn(usize) -> usize) -> Vec<Axis> {
     let mut all = Vec::new();
     for size in 1..=7 {
@@ -50,10 +51,11 @@ fn everything() -> bool {
     std::env::var("WENGERT_GEOMETRY").is_ok_and(|share| share == "all")
 }
 
-/// Pairs of geometries of the two axes: each with all, or each with `partners`, which differ.
+/// Pairs the geometries of the two axes: each with every one if `all`, otherwise each with `partners`
+/// different ones.
 fn pairs(axes: &[Axis], all: bool, partners: usize) -> Vec<[Axis; 2]> {
     let n = axes.len();
-    // Steps that have no divisor in common with the numbers of geometries, and a start for each.
+    // (step, start) of walks through the geometries. The steps are coprime to the number of geometries.
     let steps = [(5, 7), (11, 2), (25, 9), (31, 12)];
     let mut pairs = Vec::new();
     for (i, &first) in axes.iter().enumerate() {
@@ -67,7 +69,7 @@ fn pairs(axes: &[Axis], all: bool, partners: usize) -> Vec<[Axis; 2]> {
     pairs
 }
 
-/// Which numbers of one axis have met which of the other.
+/// The pairs of field values of the first and of the second axis that occurred in a case.
 #[derive(Default)]
 struct Met(HashSet<[(usize, usize); 2]>);
 
@@ -84,12 +86,12 @@ impl Met {
     }
 }
 
-/// Whole numbers between -5 and 5: sums of their products are exact in any order.
+/// Returns whole numbers between -5 and 5. Sums of their products are exact in any order.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     Tensor::from_fn(shape, |i| T::of(((i * 7919 + seed * 104_729 + i / 7) % 11) as f64 - 5.0))
 }
 
-/// How many windows there are, by trying.
+/// Counts the windows along an axis by trial.
 fn windows(a: &Axis) -> usize {
     let last = (a.kernel - 1) * a.dilation;
     let end = a.before + a.size + a.after;
@@ -105,14 +107,14 @@ fn conv_of([v, h]: &[Axis; 2], groups: usize) -> Conv {
     }
 }
 
-/// Images, and channels of a group on both sides.
+/// Returns the number of images, and the numbers of channels per group on the two sides.
 fn channels(case: usize) -> [usize; 3] {
     [1 + case % 2, 1 + case % 3, 1 + case / 2 % 4]
 }
 
-/// Calls `f` with the places of the factors and the result of each product of a convolution: in the
-/// images of `from` pixels, in the weight, and in the images of `to` pixels, whose pixel `i` sees
-/// under tap `t` pixel `i·stride + t·dilation - before`.
+/// Calls `f` for each product of a convolution with three positions: in the images of `from` pixels, in
+/// the weight, and in the images of `to` pixels. Along an axis, pixel `i` of the latter belongs to pixel
+/// `i·stride + t·dilation - before` of the former and to kernel element `t`.
 fn products(
     [v, h]: &[Axis; 2],
     groups: usize,
@@ -154,7 +156,7 @@ fn products(
     }
 }
 
-/// Forward and both gradients.
+/// Checks a convolution and its gradients with respect to the input and to the weight.
 fn convolution<T: Float>(pair: &[Axis; 2], groups: usize, case: usize) {
     let [v, h] = pair;
     let sizes @ [n, c, o] = channels(case);
@@ -187,12 +189,14 @@ fn convolution<T: Float>(pair: &[Axis; 2], groups: usize, case: usize) {
     assert_eq!(numbers(&result), gw, "weight {pair:?} groups {groups} channels {sizes:?}");
 }
 
-/// Cases, refused ones, and pairs of numbers that met: of the default share and of everything.
+/// The numbers of cases, of refused geometries, and of pairs of field values, for the default share and
+/// for all geometries.
 const CONVOLUTIONS: [(usize, usize, usize); 2] = [(14_770, 1_358, 576), (443_682, 64_350, 576)];
 const TRANSPOSED: [(usize, usize, usize); 2] = [(5_968, 2_096, 676), (751_689, 264_375, 676)];
 const POOLS: [(usize, usize, usize); 2] = [(130_490, 123_526, 400), (130_490, 885_574, 400)];
 
-/// With all paddings before and after the image, equal or not; of all pairs, equal ones.
+/// The default share has all combinations of paddings before and after the image. The full run has equal
+/// paddings only.
 #[test]
 fn convolutions_and_their_gradients() {
     let all = everything();
@@ -226,7 +230,7 @@ fn convolutions_and_their_gradients() {
     assert_eq!((cases, refused, met.0.len()), CONVOLUTIONS[usize::from(all)]);
 }
 
-/// The size of the result of a transposed convolution, which may be nothing.
+/// Returns the size of the result of a transposed convolution, 0 if there is no result.
 fn spread(a: &Axis) -> usize {
     let last = (a.size - 1) * a.stride + (a.kernel - 1) * a.dilation;
     (last + 1 + a.more).saturating_sub(a.before + a.after)
@@ -234,7 +238,7 @@ fn spread(a: &Axis) -> usize {
 
 fn transposed<T: Float>(pair: &[Axis; 2], groups: usize, case: usize) {
     let [v, h] = pair;
-    // The result has `o` channels in a group.
+    // The result has `o` channels per group.
     let sizes @ [n, o, i] = channels(case);
     let (size, out) = ([v.size, h.size], pair.each_ref().map(spread));
     let x = numbers::<T>(&[n, groups * i, size[0], size[1]], case);
@@ -254,7 +258,7 @@ fn transposed_convolutions() {
     let axes = axes(&EVEN, |stride| stride);
     let (mut cases, mut refused, mut met) = (0, 0, Met::default());
     for (at, pair) in pairs(&axes, all, 4).into_iter().enumerate() {
-        // All pairs are two million cases with both groups, so there they take turns.
+        // Two numbers of groups for all pairs would be two million cases, so the full run alternates them.
         for groups in if all { 1 + at % 2..2 + at % 2 } else { 1..3 } {
             let [v, h] = &pair;
             let [n, o, i] = channels(cases);
@@ -284,8 +288,9 @@ fn transposed_convolutions() {
     assert_eq!((cases, refused, met.0.len()), TRANSPOSED[usize::from(all)]);
 }
 
-/// How many windows a pool has along an axis: those that end within the padded axis; with
-/// `ceil_mode` those too that hang over by less than a stride and begin before the padding behind.
+/// Counts the windows of a pool along an axis. A window ends within the padded axis. With `ceil_mode`, a
+/// window may extend beyond the end by less than the stride if it begins before the padding after the
+/// image.
 fn pool_windows(a: &Axis, ceil_mode: bool) -> usize {
     let last = (a.kernel - 1) * a.dilation;
     let fits = |o: &usize| {
@@ -296,7 +301,7 @@ fn pool_windows(a: &Axis, ceil_mode: bool) -> usize {
     (0..a.before + a.size).take_while(fits).count()
 }
 
-/// The elements of window `o` along an axis, and how many there would be with the padding.
+/// Returns the elements of window `o` along an axis, and the number of its elements with the padding.
 fn window(a: &Axis, o: usize) -> (Vec<usize>, usize) {
     let places = (0..a.kernel).map(|t| o * a.stride + t * a.dilation);
     let padded = places.clone().filter(|&at| at < a.before + a.size + a.after).count();
@@ -322,7 +327,7 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
         let (cols, wide) = window(h, at % out[1]);
         let seen: Vec<usize> =
             rows.iter().flat_map(|row| cols.iter().map(move |col| row * h.size + col)).collect();
-        // The first of the greatest.
+        // Equal maxima: the first wins.
         let value = |at: usize| xs[image * size + at];
         let best = seen.iter().copied().reduce(|a, b| if value(b) > value(a) { b } else { a });
         let best = best.unwrap_or_else(|| panic!("{pair:?}: a window without elements"));
@@ -347,7 +352,7 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
     let near = |found: &Tensor<T>, wanted: &[f64], what: &str| {
         assert_eq!(found.numel(), wanted.len(), "{what} {pair:?} {pool:?}");
         for (a, &b) in numbers(found).into_iter().zip(wanted) {
-            // At most 9 numbers up to 5, and as many gradients.
+            // A mean or a gradient is a sum of at most 9 terms of numbers up to 5.
             assert!((a - b).abs() <= 100.0 * T::EPSILON, "{what} {pair:?} {pool:?}: {a}, not {b}");
         }
     };
@@ -360,7 +365,8 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
 #[test]
 fn pools_and_their_adjoints() {
     let all = everything();
-    // No kernel allows a padding above 1.
+    // The padding is at most half the kernel, so at most 1. The full run also tests that larger paddings
+    // are refused.
     let axes = axes(if all { &EVEN } else { &EVEN[..2] }, |_| 1);
     let (mut cases, mut refused, mut met) = (0, 0, Met::default());
     for pair in pairs(&axes, true, 0) {

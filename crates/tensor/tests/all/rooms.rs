@@ -1,19 +1,20 @@
-//! The rooms of this crate, from the ground up: a room may import from the rooms below it alone.
+//! Tests the order of the rooms (top-level modules) of this crate. A room may import only from the rooms
+//! below it.
 //!
-//! `--nocapture` prints the arrows.
+//! `--nocapture` prints which room imports from which.
 
 use crate::scan;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Each room may import from those before it.
+/// The rooms, from the lowest to the highest. A room may import from the rooms before it.
 const ROOMS: [&str; 9] =
     ["layout", "machine", "number", "geometry", "shapes", "maps", "kernels", "tensor", "files"];
 
-/// Modules without a room: only tests use them.
+/// Top-level modules that are no rooms, because only tests use them.
 const FOR_TESTS: [&str; 1] = ["testing"];
 
-/// Names at the root of the crate that are no rooms: macros that are exported.
+/// Exported macros, which have their names at the root of the crate, and the rooms that define them.
 const MACROS: [(&str, &str); 1] = [("debug_is_display", "files")];
 
 #[test]

@@ -1,6 +1,6 @@
-//! Reads the sources of a crate whose modules lie in rooms, for the tests that say which room may import from
-//! which. It follows paths that begin with `crate::`, and with `super::` where they lead out of a module.
-//! Comments, strings and test modules are left out.
+//! Reads the sources of a crate and finds the imports between its rooms (top-level modules). Tests use it to
+//! check which room may import from which. An import is a path that begins with `crate::`, or with enough
+//! `super::` to reach the root of the crate. Comments, strings and test modules are ignored.
 
 #![allow(dead_code)] // each crate's test uses a part
 
@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file: its path below `src`, its module, and its code without comments, strings and test modules.
+/// A source file: its path below `src`, its module path, and its code without comments, strings and test
+/// modules.
 pub struct File {
     pub path: String,
     pub module: Vec<String>,
@@ -16,13 +17,13 @@ pub struct File {
 }
 
 impl File {
-    /// The room that it lies in.
+    /// Returns the room of the file.
     pub fn room(&self) -> &str {
         &self.module[0]
     }
 }
 
-/// The code without comments, strings and characters, each of which becomes a space.
+/// Returns the code with each comment, string and character literal replaced by a space.
 pub fn code_of(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -46,7 +47,7 @@ pub fn code_of(text: &str) -> String {
             rest = &rest[first.len_utf8()..];
             continue;
         };
-        // Lines stay lines.
+        // Keep the line breaks, so that line numbers stay correct.
         out.extend(rest[..skipped].chars().filter(|&c| c == '\n'));
         out.push(' ');
         rest = &rest[skipped..];
@@ -54,7 +55,7 @@ pub fn code_of(text: &str) -> String {
     out
 }
 
-/// The code without its test modules, and the names of those that have a file of their own.
+/// Returns the code without its test modules, and the names of the test modules in separate files.
 fn without_tests(code: &str) -> (String, BTreeSet<String>) {
     let (mut out, mut files) = (String::new(), BTreeSet::new());
     let mut rest = code;
@@ -86,7 +87,7 @@ fn without_tests(code: &str) -> (String, BTreeSet<String>) {
     (out, files)
 }
 
-/// The length of the block in braces that the code begins with.
+/// Returns the length of the block in braces at the start of the code.
 pub fn block(code: &str) -> usize {
     let mut depth = 0;
     let close = code.find(|c| {
@@ -96,7 +97,7 @@ pub fn block(code: &str) -> usize {
     close.map_or(code.len(), |close| close + 1)
 }
 
-/// The names that may follow `::`: one, or those at the head of each path in braces.
+/// Returns the names after `::`: one name, or the first name of each path in braces.
 pub fn heads(rest: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
@@ -122,7 +123,7 @@ pub fn heads(rest: &str) -> Vec<String> {
     heads
 }
 
-/// The names at the root of the crate that the code of a module leads to, with their lines.
+/// Returns the names at the root of the crate that the code of a module uses, with their line numbers.
 pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
     let mut found = vec![];
     let mut at = 0;
@@ -161,7 +162,7 @@ pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
     found
 }
 
-/// Reads the module in this file and its children.
+/// Reads the module in `file` and its child modules.
 fn walk(src: &Path, file: &Path, module: &[String], files: &mut Vec<File>) {
     let (code, tests) = without_tests(&code_of(&fs::read_to_string(file).unwrap()));
     let path = file.strip_prefix(src).unwrap().display().to_string();
@@ -179,7 +180,7 @@ fn walk(src: &Path, file: &Path, module: &[String], files: &mut Vec<File>) {
     children.sort();
     for child in children {
         let name = child.file_stem().unwrap().to_str().unwrap().to_owned();
-        // A folder without `mod.rs` belongs to the file of its name.
+        // A folder without `mod.rs` holds the child modules of the file with the same name.
         let file = if child.is_dir() { child.join("mod.rs") } else { child };
         if name != "mod" && !tests.contains(&name) && file.is_file() {
             walk(src, &file, &[module, &[name]].concat(), files);
@@ -187,7 +188,7 @@ fn walk(src: &Path, file: &Path, module: &[String], files: &mut Vec<File>) {
     }
 }
 
-/// The files of these rooms, without their test modules.
+/// Returns the files of `rooms`, without test modules.
 pub fn files(src: &Path, rooms: &[&str]) -> Vec<File> {
     let mut files = Vec::new();
     for room in rooms {
@@ -196,8 +197,8 @@ pub fn files(src: &Path, rooms: &[&str]) -> Vec<File> {
     files
 }
 
-/// The arrows between rooms, from the room that imports to the other, with the places of the imports. What
-/// `room_of` gives for a name at the root of the crate is the room that it stands for.
+/// Returns the pairs of rooms (importing room, imported room) with the places of the imports. `room_of` maps
+/// a name at the root of the crate to its room, or returns `None` if the name is itself a room.
 pub fn arrows(
     files: &[File],
     rooms: &[&str],
@@ -220,7 +221,7 @@ pub fn arrows(
     arrows
 }
 
-/// That `lib.rs` lists these rooms in this order, and that each module of the crate lies in one.
+/// Asserts that `lib.rs` lists `rooms` in this order, and that each module of the crate lies in a room.
 pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
     let code = code_of(&fs::read_to_string(src.join("lib.rs")).unwrap());
     let modules: Vec<&str> = code
