@@ -1,4 +1,4 @@
-//! Images changed at random: what happens to them, and what decides it.
+//! Random changes of images: their effect, and the values that determine them.
 
 use rayon::ThreadPoolBuilder;
 use wengert_data::{
@@ -7,7 +7,7 @@ use wengert_data::{
 };
 use wengert_tensor::{Philox, Tensor};
 
-/// Bytes of any value, of two channels that are not square.
+/// Returns `n` images of random bytes, with labels of zeros.
 fn noise(n: usize, shape: [usize; 3]) -> TensorDataset<u8> {
     let [c, h, w] = shape;
     let random = Tensor::<f32>::uniform(&[n, c, h, w], 0.0, 256.0, &mut Philox::new(1));
@@ -18,7 +18,7 @@ fn one(image: &Tensor) -> TensorDataset {
     TensorDataset::new(image.unsqueeze(0), Tensor::<i64>::zeros_of(&[1]))
 }
 
-/// The image after a change that is certain.
+/// Returns the image after an affine change whose ranges have one value each.
 fn changed(image: &Tensor, affine: RandomAffine) -> Tensor {
     one(image).augment(affine, 0).batch(&[0]).0.squeeze(0)
 }
@@ -44,16 +44,16 @@ fn nothing_changes_nothing() {
 
 #[test]
 fn shifts() {
-    // Two to the right, one up, on 5 × 8.
+    // An image of 5 × 8 pixels moves two pixels to the right and one pixel up.
     let x = image(&[1, 5, 8]);
     let affine = RandomAffine::new().translate(always(2.0 / 8.0), always(-1.0 / 5.0)).fill(0.25);
     let expected = x.narrow(1, 1, 4).narrow(2, 0, 6).pad(&[(0, 0), (0, 1), (2, 0)], 0.25);
     assert_close(&changed(&x, affine), &expected);
-    // Half a pixel is the mean of two; the first is half fill.
+    // A shift by half a pixel gives the mean of two neighbours. The first pixel is half fill.
     let x = Tensor::from_vec(vec![1.0, 2.0, 4.0, 8.0], &[1, 4]);
     let y = changed(&x, RandomAffine::new().translate(always(0.125), 0.0).fill(-1.0));
     assert_eq!(y.to_vec(), [0.0, 1.5, 3.0, 6.0]);
-    // All the way out, only the fill is left.
+    // A shift by the whole width leaves only the fill.
     let y = changed(&x, RandomAffine::new().translate(always(1.0), 0.0).fill(-1.0));
     assert_eq!(y.to_vec(), [-1.0; 4]);
 }
@@ -80,7 +80,7 @@ fn quarter_turns_are_exact() {
     }
 }
 
-/// The formula of the documentation, pixel by pixel, in f64.
+/// Compares each pixel with the formula of the documentation, computed in f64.
 #[test]
 fn the_affine_map_is_the_documented_one() {
     let (h, w) = (9, 6);
@@ -96,7 +96,7 @@ fn the_affine_map_is_the_documented_one() {
     let y = changed(&x, affine);
     let (sin, cos) = angle.to_radians().sin_cos();
     let (p, q) = (phi.to_radians().tan(), psi.to_radians().tan());
-    // turn · slant along y · slant along x
+    // Rotation · shear along y · shear along x.
     let slant = [[1.0, -p], [-q, 1.0 + p * q]];
     let turn = [[cos, -sin], [sin, cos]];
     let m: Vec<f64> = (0..4)
@@ -126,14 +126,14 @@ fn the_affine_map_is_the_documented_one() {
 
 #[test]
 fn scales() {
-    // Twice as large: the middle of 4 × 4 is spread over all of it.
+    // Scale 2: the middle of the 4 × 4 image fills the whole image.
     let x = image(&[4, 4]);
     let y = changed(&x, RandomAffine::new().scale(always(2.0)));
     let expected = 0.75 * 0.75 * x.at(&[1, 1])
         + 0.75 * 0.25 * (x.at(&[1, 2]) + x.at(&[2, 1]))
         + 0.25 * 0.25 * x.at(&[2, 2]);
     assert!((y.at(&[1, 1]) - expected).abs() < 1e-6);
-    // Tiny: fill all around.
+    // Scale 0.01: every pixel is fill.
     let y = changed(&x, RandomAffine::new().scale(always(0.01)).fill(9.0));
     assert_eq!(y.to_vec(), [9.0; 16]);
 }
@@ -143,7 +143,7 @@ fn the_background_is_normalised_like_the_image() {
     let set = noise(3, [2, 4, 4]).normalize_channels(&[0.1, 0.3], &[0.2, 0.7]);
     let out = RandomAffine::new().translate(always(1.0), 0.0);
     let all_fill = [-0.1f32 / 0.2, -0.3 / 0.7].map(|fill| [fill; 16]).concat();
-    // Through handles and parts as well.
+    // The fill is also normalised if the set is behind an `Arc` or is a part of a split.
     let [_, part] = stratified_split(std::sync::Arc::new(set), [1, 2], 0);
     let (x, _) = (&part).augment(out, 0).batch(&[1]);
     assert_eq!(x.to_vec(), all_fill);
@@ -182,7 +182,7 @@ fn flips_are_as_frequent_as_asked() {
 
 #[test]
 fn amounts_are_spread_over_their_ranges() {
-    // One bright pixel shows where it went.
+    // The images have one bright pixel. Its new position shows the shift.
     let mut dot = vec![0.0f32; 21 * 21];
     dot[10 * 21 + 10] = 1.0;
     let n = 3000;
@@ -229,22 +229,22 @@ fn seed_epoch_and_index_decide_and_nothing_else() {
     assert_ne!(whole, set.batch_in_epoch(&all, 6).0);
     assert_ne!(whole, busy(2).batch_in_epoch(&all, 5).0);
     assert_eq!(set.batch_in_epoch(&all, 0), set.batch(&all));
-    // Alone, in another order, in company: each image is the same.
+    // An image does not depend on the other images of the batch or on their order.
     for indices in [vec![17], vec![250, 17, 3], (0..300).rev().collect()] {
         let (some, _) = set.batch_in_epoch(&indices, 5);
         for (row, &index) in indices.iter().enumerate() {
             assert_eq!(some.narrow(0, row, 1), whole.narrow(0, index, 1));
         }
     }
-    // A part of an augmented set has its images.
+    // A subset of an augmented set has the same images as the set.
     let part = Subset::new(&set, [40, 41]);
     assert_eq!(part.batch_in_epoch(&[1], 5).0, whole.narrow(0, 41, 1));
-    // As many threads as one likes.
+    // The number of threads does not matter.
     for threads in [1, 2, 5] {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         assert_eq!(pool.install(|| set.batch_in_epoch(&all, 5).0), whole, "{threads} threads");
     }
-    // Equal images fare differently.
+    // Equal images at different indices get different changes.
     let same = noise(1, [1, 8, 8]);
     let same = Subset::new(same, [0, 0]).augment(RandomAffine::new().degrees(30.0), 0);
     let (x, _) = same.batch(&[0, 1]);
@@ -261,12 +261,12 @@ fn loaders_pass_the_epoch_on() {
     let images = |e| plain.epoch(e).next().unwrap().0;
     assert_eq!(images(3), set.batch_in_epoch(&(0..300).collect::<Vec<_>>(), 3).0);
     assert_ne!(images(3), images(4));
-    // In a run that goes on in the middle of an epoch.
+    // A run that resumes in the middle of an epoch gets the same batches.
     assert_eq!(loader.epoch(2).skip(3).map(|(x, _)| x).collect::<Vec<_>>(), epoch(2)[3..]);
 }
 
-/// A change of these numbers would change every training run of every user. Computed with a program
-/// of its own.
+/// A change of these numbers would change the training runs of all users. A separate program computed
+/// the expected numbers.
 #[test]
 fn the_draw_never_changes() {
     let x = Tensor::from_vec((0..16).map(|i| i as f32 + 1.0).collect(), &[4, 4]);

@@ -1,11 +1,11 @@
-//! CIFAR-10: files of the same form, and files that are wrong.
+//! CIFAR-10: generated files of the same format, and invalid files.
 
 use crate::common::{gzip, real};
 use std::fs;
 use std::path::Path;
 use wengert_data::{Cifar10, DataError, Dataset};
 
-/// Damaged files load or give an error; nothing panics. Bytes are replaced, dropped and added.
+/// Replaces, removes and adds bytes. A damaged file loads or gives an error, without a panic.
 #[test]
 fn damaged_files_do_not_panic() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn the_real_photographs() {
     }
 }
 
-/// Rows with these labels; pixels count on from `first`.
+/// Returns one row for each label. The pixels of all rows count up from `first` + 1, modulo 256.
 fn rows(labels: &[u8], first: u8) -> Vec<u8> {
     let mut next = first;
     let mut bytes = Vec::new();
@@ -104,7 +104,7 @@ fn write_set(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (i, name) in NAMES.into_iter().enumerate() {
         let i = i as u8;
-        // One is compressed, and more than is read at a time.
+        // The second file is compressed, and is longer than the part that is read at a time.
         if i == 1 {
             fs::write(folder.join(format!("{name}.gz")), gzip(&rows(&[1; 300], 0))).unwrap();
         } else {
@@ -127,7 +127,7 @@ fn batches_in_order() {
         );
         let (x, y) = cifar.test.batch(&[1]);
         assert_eq!((x.shape().to_vec(), y.item()), (vec![1, 3, 32, 32], 9));
-        // 3,072 is 12 times 256: the second image begins as the first, at 6.
+        // An image has 3,072 = 12·256 pixels, so the second image begins with 6, as the first does.
         assert_eq!(x.at(&[0, 0, 0, 1]), 7.0 / 255.0);
         assert_eq!(x.at(&[0, 1, 0, 0]), x.at(&[0, 0, 0, 0]));
         let (x, _) = cifar.normalize_channels(&Cifar10::MEAN, &Cifar10::STD).test.batch(&[1]);
@@ -138,7 +138,7 @@ fn batches_in_order() {
     }
 }
 
-/// The error of a set with one file replaced.
+/// Returns the error of a set in which one file is replaced.
 fn with_file(name: &str, bytes: &[u8]) -> DataError {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path());

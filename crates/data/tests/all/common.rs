@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Functions that several tests use.
 
 #![allow(dead_code)] // none needs all of it
 
@@ -8,8 +8,9 @@ use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The folder of a real data set that the repository does not have: in `WENGERT_DATA`, or in
-/// `shared/data` beside the repository. `None` where it is missing; tests that need it pass then.
+/// Returns the folder of a real data set that is not in the repository. It is searched for in the folder
+/// that `WENGERT_DATA` names, then in `shared/data` beside the repository. Returns `None` if it is missing;
+/// the tests that need it then pass without testing anything.
 pub fn real(folder: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     let places =
@@ -21,7 +22,7 @@ pub fn real(folder: &str) -> Option<PathBuf> {
     found
 }
 
-/// Counts of 0 to 9.
+/// Returns how often each of the labels 0 to 9 occurs.
 pub fn histogram(labels: &[i64]) -> [usize; 10] {
     let mut counts = [0; 10];
     for &label in labels {

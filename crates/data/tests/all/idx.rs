@@ -1,4 +1,4 @@
-//! The IDX reader on good files and on everything else.
+//! The IDX reader on valid and on invalid files.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,14 +13,14 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A header; the sizes as given, however absurd.
+/// Returns a header. The sizes are not checked.
 fn header(code: u8, sizes: &[u32]) -> Vec<u8> {
     let mut bytes = vec![0, 0, code, sizes.len() as u8];
     bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
     bytes
 }
 
-/// What reading the bytes fails with, plain or compressed.
+/// Returns the error of reading the bytes. It is of the same kind for plain and for compressed bytes.
 fn error(bytes: &[u8]) -> DataError {
     let packed = idx::parse(&gzip(bytes), "file").unwrap_err();
     let plain = idx::parse(bytes, "file").unwrap_err();
@@ -61,7 +61,7 @@ fn every_type_and_rank_both_ways() {
     }
 }
 
-/// Who has opened the old file goes on reading it; the new one has its name at once as a whole.
+/// A file is replaced atomically. A program that has opened the old file still reads the old contents.
 #[test]
 fn writing_is_one_step() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,7 +76,7 @@ fn writing_is_one_step() {
         assert_eq!(read, bytes);
         assert_eq!(idx::read(&path).unwrap(), samples()[3]);
     }
-    // A folder of that name is in the way: it stays, and nothing else is left.
+    // If a folder has the name of the file, writing fails. The folder stays, and no temporary file is left.
     let taken = folder.path().join("b.idx");
     std::fs::create_dir(&taken).unwrap();
     let error = idx::write(&taken, &samples()[0]).unwrap_err();
@@ -119,7 +119,7 @@ fn tensors_of_types_that_hold_the_elements() {
         (true, true, true),
         (false, true, true),
         (false, true, true),
-        (false, false, true), // f32 has 24 bits for 32
+        (false, false, true), // f32 holds 24 bits, i32 has 32
         (false, true, true),
         (false, false, true),
     ];
@@ -179,7 +179,7 @@ fn wrong_magic_type_and_rank() {
 
 #[test]
 fn absurd_sizes() {
-    // 2^58 elements that are not there.
+    // The header states 2⁵⁸ elements, but the file has none.
     let sizes = [1 << 20, 1 << 20, 1 << 18];
     assert!(matches!(error(&header(8, &sizes)), DataError::Truncated { found: 0, .. }));
     let truncated = error(&header(0x0e, &[u32::MAX]));
@@ -187,7 +187,7 @@ fn absurd_sizes() {
         truncated.to_string(),
         "file: cut short: shape [4294967295] of f64 takes 34359738360 bytes after the header, it has 0"
     );
-    // More than there are addresses, also where an empty axis makes the product zero.
+    // More bytes than there are addresses, even if an axis of size 0 makes the product zero.
     assert!(matches!(error(&header(8, &[u32::MAX; 3])), DataError::TooLarge { .. }));
     assert!(matches!(
         error(&header(8, &[u32::MAX, u32::MAX, u32::MAX, 0])),
@@ -197,7 +197,7 @@ fn absurd_sizes() {
     // Fewer than 2⁶⁴ bytes, but more than 2⁶³.
     assert!(matches!(error(&header(8, &[0, u32::MAX, u32::MAX])), DataError::TooLarge { .. }));
     assert!(matches!(error(&header(0x0e, &[0, u32::MAX, 1 << 29])), DataError::TooLarge { .. }));
-    // Fewer than 2⁶³ bytes, but more elements than a tensor has: an empty axis hides nothing.
+    // At most 2⁶³ bytes, but more elements than a tensor can have. An axis of size 0 counts as 1 here.
     for element in [8, 9, 0x0b, 0x0c, 0x0d, 0x0e] {
         for sizes in [[0, 1 << 30, 1 << 30], [1 << 30, 0, 1 << 30], [1 << 30, 1 << 30, 0]] {
             let error = error(&header(element, &sizes));
@@ -205,11 +205,11 @@ fn absurd_sizes() {
         }
         assert!(matches!(error(&header(element, &[1 << 29; 2])), DataError::Truncated { .. }));
         assert!(matches!(error(&header(element, &[1 << 20; 3])), DataError::TooLarge { .. }));
-        // The most elements, 2⁵⁹ - 1, are no product of such sizes; half of 2⁵⁹ are.
+        // A tensor has at most 2⁵⁹ - 1 elements. The largest product of powers of two below is 2⁵⁸.
         let array = idx::parse(&header(element, &[0, 1 << 29, 1 << 29]), "file").unwrap();
         assert_eq!(array.into_tensor::<f64>().unwrap().shape(), [0, 1 << 29, 1 << 29]);
     }
-    // Large sizes of nothing are fine.
+    // Axes may be long if another axis has size 0.
     let array = idx::parse(&header(8, &[u32::MAX, 0, 7]), "file").unwrap();
     assert_eq!(array.shape(), [u32::MAX as usize, 0, 7]);
     assert_eq!(array.into_tensor::<u8>().unwrap().numel(), 0);
@@ -267,7 +267,7 @@ fn zeros_behind_a_gzip_stream_are_padding() {
         let twice = [padded.clone(), padded].concat();
         assert!(matches!(idx::parse(&twice, "file"), Err(DataError::TrailingBytes { .. })));
     }
-    // Plain bytes are no stream: what follows the array is too much.
+    // Padding is allowed after a gzip stream only. Plain bytes after the array are an error.
     let longer = [bytes, vec![0]].concat();
     assert!(matches!(idx::parse(&longer, "file"), Err(DataError::TrailingBytes { .. })));
 }
@@ -304,7 +304,7 @@ fn gzip_sums_are_checked() {
     }
 }
 
-/// Every prefix of a valid file is an error, of a kind that fits.
+/// Every proper prefix of a valid file gives an error of a suitable kind.
 #[test]
 fn cut_at_every_byte() {
     for array in samples() {
@@ -332,7 +332,8 @@ fn cut_at_every_byte() {
     }
 }
 
-/// Any byte of a file replaced by any other: no panic; what is read has as many elements as it says.
+/// Replaces each byte of a file by every value. Reading does not panic, and an array that is read has as
+/// many elements as its shape.
 #[test]
 fn every_byte_replaced() {
     for array in samples() {
@@ -359,8 +360,8 @@ fn array_of_another_length() {
     let _ = IdxArray::new(IdxData::U8(vec![0; 5]), &[2, 3]);
 }
 
-/// A file is read as a tensor, or there is an error: no shape is too large for the one and fine for the
-/// other.
+/// A header with an axis of size 0 gives a tensor, or the error `TooLarge` if its shape is too large for a
+/// tensor.
 #[test]
 fn every_header_is_a_tensor_or_an_error() {
     let sizes = [0, 1, 1 << 29, 1 << 30, u32::MAX];

@@ -1,10 +1,10 @@
-//! Loaders, subsets and splits: every example once, the same for the same seed.
+//! Loaders, subsets and splits. Every example occurs once per epoch. Equal seeds give equal orders.
 
 use std::cell::RefCell;
 use wengert_data::{DataLoader, Dataset, Subset, TensorDataset, random_split};
 use wengert_tensor::Tensor;
 
-/// A set whose example `i` is the number `i`; remembers what was asked for.
+/// A data set whose example `i` is the number `i`. `asked` records the requested indices.
 struct Numbers {
     len: usize,
     asked: RefCell<Vec<usize>>,
@@ -58,7 +58,7 @@ fn drop_last() {
     let batches: Vec<_> = loader.epoch(0).collect();
     assert_eq!((loader.len(), batches.len()), (2, 2));
     assert!(batches.iter().all(|batch| batch.len() == 4));
-    // What one epoch leaves out, others have.
+    // The examples that one epoch leaves out occur in other epochs.
     let mut seen: Vec<usize> = (0..20).flat_map(|epoch| loader.epoch(epoch).flatten()).collect();
     seen.sort_unstable();
     seen.dedup();
@@ -75,14 +75,14 @@ fn order_depends_on_seed_and_epoch_alone() {
     assert_eq!(order(1, 5), order(1, 5));
     assert_ne!(order(1, 5), order(1, 6));
     assert_ne!(order(1, 5), order(2, 5));
-    // Not on the epochs before, nor on the size of the batches.
+    // The order does not depend on earlier epochs or on the batch size.
     let loader = DataLoader::new(numbers(100), 10).shuffle(1);
     let _ = loader.epoch(4).count();
     assert_eq!(loader.epoch(5).collect::<Vec<_>>().concat(), order(1, 5).concat());
 }
 
-/// A change of this order would change every training run of every user. Computed with a program
-/// of its own from the papers that `permutation` cites.
+/// A change of this order would change the training runs of all users. A separate program, written from
+/// the papers that `permutation` cites, computed the expected order.
 #[test]
 fn order_never_changes() {
     let loader = DataLoader::new(numbers(10), 10).shuffle(42);
@@ -224,7 +224,7 @@ fn channels_of_their_own() {
         ((i * 20) as f32 / 255.0 - means[channel]) / stds[channel]
     });
     assert_eq!(x.to_vec(), expected.collect::<Vec<_>>());
-    // One channel is like all together.
+    // With one channel, `normalize_channels` equals `normalize`.
     let one = bytes().with_channel();
     let (x, _) = one.clone().normalize_channels(&[0.5], &[0.25]).batch(&[7]);
     assert_eq!(x, one.normalize(0.5, 0.25).batch(&[7]).0);

@@ -1,4 +1,4 @@
-//! MNIST: the real files, files of other spellings, and files that are wrong.
+//! MNIST: the real files, files with other names, and invalid files.
 
 use crate::common::{histogram, real};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use wengert_data::idx::{self, IdxArray, IdxData};
 use wengert_data::{DataError, DataLoader, Dataset, Digits, FashionMnist, Mnist, TensorDataset};
 
-/// `data/mnist` of the repository; `None` in a published crate, which carries no data.
+/// Returns the folder `data/mnist` of the repository, or `None` in a published crate, which has no data.
 fn repository() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     root.join("crates/data/Cargo.toml").is_file().then(|| root.join("data/mnist"))
@@ -55,7 +55,7 @@ fn the_real_clothes() {
     let (mean, std) = mean_and_std(&fashion.train);
     assert!((mean as f32 - FashionMnist::MEAN).abs() < 1e-6, "{mean}");
     assert!((std as f32 - FashionMnist::STD).abs() < 1e-6, "{std}");
-    // The first is an ankle boot.
+    // The first image shows an ankle boot.
     let label = fashion.train.targets().at(&[0]);
     assert_eq!(FashionMnist::CLASSES[label as usize], "Ankle boot");
 }
@@ -91,7 +91,7 @@ fn the_digits_of_the_crate() {
     assert_eq!((x.to_vec()[3], y.to_vec()), (13.0 / 16.0, vec![0]));
 }
 
-/// A small set of the same form: 3 images to train on, 2 to test with.
+/// Writes a small set in the format of MNIST: 3 training images and 2 test images.
 fn write_set(folder: &Path, rename: impl Fn(&str) -> String) {
     fs::create_dir_all(folder).unwrap();
     for (part, n) in [("train", 3), ("t10k", 2)] {
@@ -137,7 +137,7 @@ fn missing_files_are_named() {
     assert_eq!((looked.len(), looked[0].folder.as_path()), (1, folder.path()));
 }
 
-/// The error of a set with one file replaced.
+/// Returns the error of a set in which one file is replaced.
 fn with_file(name: &str, array: &IdxArray) -> DataError {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path(), str::to_string);
@@ -151,7 +151,7 @@ fn with_file(name: &str, array: &IdxArray) -> DataError {
 fn sets_without_an_image() {
     let images = IdxArray::new(IdxData::U8(vec![]), &[0, 28, 28]);
     let labels = IdxArray::new(IdxData::U8(vec![]), &[0]);
-    // Whether the labels are missing too or not.
+    // A file without images gives the same error, whether its label file is empty or not.
     for part in ["train", "t10k"] {
         let name = format!("{part}-images-idx3-ubyte");
         assert!(matches!(with_file(&name, &images), DataError::Empty { .. }));
@@ -167,7 +167,7 @@ fn sets_without_an_image() {
             assert!(error.to_string().contains(&name), "{error}");
         }
     }
-    // Images without labels are another matter.
+    // Images with an empty label file give another error.
     let error = with_file("t10k-labels-idx1-ubyte", &labels);
     assert!(matches!(error, DataError::CountMismatch { labels: 0, images: 2, .. }), "{error}");
 }

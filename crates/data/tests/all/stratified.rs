@@ -75,10 +75,11 @@ fn fractions_that_do_not_add_up() {
 
 #[test]
 fn fractions_that_do_not_divide_go_to_the_largest_remainders() {
-    // 1.6, 3.9 and 4.5 of ten: the two that are over go to 0.9 and 0.6.
+    // The exact shares are 1.6, 3.9 and 4.5. Rounded down, they leave two examples over, which go to the
+    // parts with the remainders 0.9 and 0.6.
     let parts = stratified_split(set(&[5; 10]), [0.16, 0.39, 0.45], 0);
     assert_eq!(parts.map(|part| part.indices().len()), [2, 4, 4]);
-    // 1.2, 2.4, 3.7 and 2.7.
+    // The exact shares are 1.2, 2.4, 3.7 and 2.7.
     let parts = stratified_split(set(&[5; 10]), [0.12, 0.24, 0.37, 0.27], 0);
     assert_eq!(parts.map(|part| part.indices().len()), [1, 2, 4, 3]);
 }

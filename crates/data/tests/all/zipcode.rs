@@ -1,4 +1,4 @@
-//! The zip-code digits: the real files, and text that is wrong.
+//! The zip-code digits: the real files, and invalid text.
 
 use crate::common::{gzip, histogram, real};
 use std::fs;
@@ -10,7 +10,7 @@ fn the_real_digits() {
     let zipcode = Zipcode::from_folder(folder).unwrap();
     assert_eq!(zipcode.train.inputs().shape(), [7291, 16, 16]);
     assert_eq!(zipcode.test.inputs().shape(), [2007, 16, 16]);
-    // As the file that comes with them says.
+    // The counts are those of the description that comes with the files.
     let counts = |labels: &wengert_tensor::Tensor<i64>| histogram(&labels.to_vec());
     assert_eq!(
         counts(zipcode.train.targets()),
@@ -23,7 +23,7 @@ fn the_real_digits() {
     assert_eq!((x.shape().to_vec(), y.to_vec()), (vec![2, 1, 16, 16], vec![9, 6]));
 }
 
-/// A line: the label, then as many numbers.
+/// Returns a line of a file: the label, then the pixels.
 fn line(label: &str, pixels: &[&str]) -> String {
     format!("{label} {}\n", pixels.join(" "))
 }
@@ -45,7 +45,7 @@ fn load(train: &[u8], test: &[u8]) -> Result<Zipcode, DataError> {
 fn plain_and_compressed() {
     let crlf = good().replace('\n', " \r\n");
     for train in [good(), good().trim_end().to_string(), crlf] {
-        // The name does not tell whether a file is compressed, its first bytes do.
+        // The first bytes of a file, not its name, show whether it is compressed.
         for train in [train.as_bytes().to_vec(), gzip(train.as_bytes())] {
             let zipcode = load(&train, good().as_bytes()).unwrap();
             assert_eq!(zipcode.train.targets().to_vec(), [3, 9]);
@@ -76,12 +76,12 @@ fn blank_lines_and_byte_order_marks() {
             assert_eq!(zipcode.train.inputs().to_vec(), zipcode.test.inputs().to_vec());
         }
     }
-    // Blank lines count, where a line is wrong; nothing but blanks is nothing.
+    // The line number in an error counts blank lines. A file of blank lines only is empty.
     let error = load(format!("{}\n\n1 2\n", good()).as_bytes(), good().as_bytes()).unwrap_err();
     assert!(matches!(error, DataError::Line { line: 5, .. }), "{error}");
     let error = load(b"\xef\xbb\xbf\r\n\n", good().as_bytes()).unwrap_err();
     assert!(matches!(error, DataError::Empty { .. }), "{error}");
-    // A mark elsewhere is no number.
+    // A byte order mark that is not at the start of the file is an error.
     let error = load((good() + mark + &good()).as_bytes(), good().as_bytes()).unwrap_err();
     assert!(matches!(error, DataError::Line { line: 3, .. }), "{error}");
 }
@@ -91,7 +91,7 @@ fn zeros_behind_a_gzip_stream_are_padding() {
     for zeros in [1, 7, 512, 100_000] {
         let packed = [gzip(good().as_bytes()), vec![0; zeros]].concat();
         assert_eq!(load(&packed, &packed).unwrap().train.targets().to_vec(), [3, 9]);
-        // Between parts too; what follows the padding counts.
+        // Padding may also stand between two gzip streams. The stream after the padding is read.
         let twice = [packed.clone(), gzip(good().as_bytes()), vec![0; 3]].concat();
         assert_eq!(load(&twice, &packed).unwrap().train.targets().to_vec(), [3, 9, 3, 9]);
         let error = load(&[packed, vec![1]].concat(), good().as_bytes()).unwrap_err();
@@ -119,7 +119,7 @@ fn a_file_of_another_kind_is_named() {
     }
 }
 
-/// What is wrong with the third line.
+/// Returns the problem that is reported for a third line.
 fn problem(third: &str) -> LineProblem {
     let text = good() + third;
     let plain = load(text.as_bytes(), good().as_bytes()).unwrap_err();
@@ -141,7 +141,7 @@ fn lines_that_are_wrong() {
     };
     assert_eq!(problem(&line("1", &["0"; 255])), LineProblem::Count { found: 256, expected: 257 });
     assert_eq!(problem(&line("1", &["0"; 257])), LineProblem::Count { found: 258, expected: 257 });
-    // A file that was cut short, in the middle of a line.
+    // The file was cut short in the middle of a line.
     assert_eq!(problem("1 0 0 0 0.4"), LineProblem::Count { found: 5, expected: 257 });
     assert_eq!(with(2, "x1"), LineProblem::NotANumber { position: 2, text: "x1".into() });
     assert_eq!(with(257, "0,5"), LineProblem::NotANumber { position: 257, text: "0,5".into() });
@@ -181,14 +181,14 @@ fn messages() {
 
 #[test]
 fn files_that_are_wrong() {
-    // Wherever it is cut, a compressed file is damaged; nothing panics.
+    // A compressed file that is cut at any place gives an error, without a panic.
     let packed = gzip(good().as_bytes());
     for length in (2..packed.len()).step_by(3) {
         let error = load(&packed[..length], good().as_bytes()).unwrap_err();
         assert!(matches!(error, DataError::Gzip { .. }), "{length}: {error}");
     }
-    // Wherever it is cut, a plain file has a line that is too short, or only whole lines, or has
-    // lost the end of a number.
+    // A plain file that is cut gives an error, unless the cut is at the end of a line or in the last number
+    // of a line.
     let text = good();
     let half = text.find('\n').unwrap();
     for length in (1..text.len()).step_by(5) {
@@ -210,7 +210,7 @@ fn files_that_are_wrong() {
         let error = load(&empty, good().as_bytes()).unwrap_err();
         assert!(matches!(error, DataError::Empty { .. }), "{error}");
     }
-    // Bytes of any kind.
+    // Arbitrary bytes give an error.
     for seed in 0u8..50 {
         let noise: Vec<u8> =
             (0..3000u32).map(|i| ((i * i * 31 + i * u32::from(seed)) >> 3) as u8).collect();
@@ -218,7 +218,7 @@ fn files_that_are_wrong() {
     }
 }
 
-/// Bytes are replaced, dropped and added: a file loads or gives an error; nothing panics.
+/// Replaces, removes and adds bytes. A damaged file loads or gives an error, without a panic.
 #[test]
 fn damaged_files_do_not_panic() {
     let mut errors = 0;
