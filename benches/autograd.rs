@@ -1,12 +1,12 @@
-//! The tape: `cargo bench --bench autograd`.
-#![allow(clippy::items_after_statements)] // helpers stand beside what they help
+//! Benchmarks of the tape: `cargo bench --bench autograd`.
+#![allow(clippy::items_after_statements)] // helper functions stand beside the code that calls them
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wengert::autograd::transforms::jvp;
 use wengert::autograd::{Policy, Var};
 use wengert::prelude::*;
 
-/// What an operation costs besides its arithmetic: 10,000 on single numbers, there and back.
+/// Measures the overhead per operation: 10,000 operations on single numbers, forward and backward.
 fn scalars(c: &mut Criterion) {
     let mut group = c.benchmark_group("scalars");
     group.throughput(Throughput::Elements(10_000));
@@ -21,7 +21,7 @@ fn scalars(c: &mut Criterion) {
     group.finish();
 }
 
-/// A pointwise expression on a million numbers, with its gradient, in one pass and op by op.
+/// Measures a pointwise expression on a million numbers with its gradient, fused and eager.
 fn pointwise(c: &mut Criterion) {
     let mut group = c.benchmark_group("pointwise");
     group.throughput(Throughput::Elements(1 << 20));
@@ -39,7 +39,7 @@ fn pointwise(c: &mut Criterion) {
     group.finish();
 }
 
-/// What must grow with the work alone: the time for an element stays what it is, whatever the size.
+/// Measures work of several sizes. The time per element must not depend on the size.
 fn growth(c: &mut Criterion) {
     let mut group = c.benchmark_group("growth");
     group.sample_size(10);
@@ -130,8 +130,8 @@ fn f<'t>(x: Var<'t>, weights: &Tensor) -> Var<'t> {
     h.tanh() * h.sin() + h.sigmoid()
 }
 
-/// A function of three numbers that returns 10,000: forwards, one pass for each input; backwards, the
-/// derivative of the vector-Jacobian product by its weights.
+/// Measures a Jacobian-vector product of a function from 3 to 10,000 numbers: in forward mode, and in reverse
+/// mode as the derivative of the vector-Jacobian product with respect to its weights.
 fn transforms(c: &mut Criterion) {
     let mut group = c.benchmark_group("transforms");
     let weights = Tensor::normal(&[3, 10_000], 0.0, 1.0, &mut Philox::new(0));
@@ -156,8 +156,9 @@ fn transforms(c: &mut Criterion) {
     group.finish();
 }
 
-/// The gradients of each of 64 samples, by the parameters of a perceptron: in one pass over expanded
-/// parameters, one sample after the other, and beside them the gradient of the batch.
+/// Measures the gradients of each of 64 samples with respect to the parameters of a perceptron: in one pass
+/// over expanded parameters, and one sample after the other. The gradient of the batch is measured for
+/// comparison.
 fn per_sample(c: &mut Criterion) {
     let mut group = c.benchmark_group("per sample");
     const N: usize = 64;

@@ -1,4 +1,4 @@
-//! Kernels on their own: `cargo bench --bench tensor`.
+//! Benchmarks of the kernels: `cargo bench --bench tensor`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use wengert::prelude::*;
@@ -7,7 +7,7 @@ fn normal(shape: &[usize]) -> Tensor {
     Tensor::normal(shape, 0.0, 1.0, &mut Philox::new(1))
 }
 
-/// From one that fits the first cache to one that fits none.
+/// Numbers of elements, from a size that fits the first cache to a size that fits no cache.
 const SIZES: [usize; 3] = [1 << 10, 1 << 16, 1 << 22];
 
 fn pointwise(c: &mut Criterion) {
@@ -19,7 +19,7 @@ fn pointwise(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("exp", n), |b| b.iter(|| x.exp()));
         group.bench_function(BenchmarkId::new("tanh", n), |b| b.iter(|| x.tanh()));
     }
-    // A bias must cost what a plain sum costs.
+    // Adding a bias must be as fast as adding two tensors of the same shape.
     let (x, bias) = (normal(&[512, 512]), normal(&[512]));
     group.throughput(Throughput::Elements(512 * 512));
     group.bench_function("add a bias, 512×512", |b| b.iter(|| &x + &bias));
@@ -45,7 +45,7 @@ fn reduce(c: &mut Criterion) {
 
 fn matmul(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
-    // m, k, n: squares, and the three products of a perceptron's first layer.
+    // (m, k, n): square matrices, two products of a perceptron's first layer, and the product for one image.
     let products = [
         (64, 64, 64),
         (256, 256, 256),
@@ -66,10 +66,11 @@ fn matmul(c: &mut Criterion) {
     group.finish();
 }
 
-/// Layers of the networks in `examples`, batches of 64, in the three directions of a training step.
+/// Measures layers of the networks in `examples` with batches of 64: the forward pass and the gradients with
+/// respect to the input and to the weight.
 fn convolution(c: &mut Criterion) {
     let mut group = c.benchmark_group("convolution");
-    // Channels in and out, size of the image, kernel, stride and padding.
+    // Input channels, output channels, size of the image, kernel, stride, padding.
     let layers = [
         ("LeNet's first", [1, 6, 28, 5, 1, 2]),
         ("LeNet's second", [6, 16, 14, 5, 1, 0]),
@@ -86,7 +87,7 @@ fn convolution(c: &mut Criterion) {
         let x = normal(&[64, channels, size, size]);
         let w = normal(&[maps, channels, kernel, kernel]);
         let y = x.conv2d(&w, None, &conv);
-        // Additions and products; those with zeros of the border count.
+        // Additions and products, including those with zeros of the padding.
         let operations = 2 * y.numel() * channels * kernel * kernel;
         group.throughput(Throughput::Elements(operations as u64));
         group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(&w, None, &conv)));

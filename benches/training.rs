@@ -1,10 +1,10 @@
-//! Whole training steps: `cargo bench --bench training`.
+//! Benchmarks of training steps: `cargo bench --bench training`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use wengert::models::{Cnn, LeNet, ResNet};
 use wengert::prelude::*;
 
-/// Forward, loss read, backward, optimizer.
+/// Runs one training step: forward pass, backward pass, optimizer. Returns the loss.
 fn step(
     model: &mut dyn Layer,
     optimizer: &mut Sgd,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Python peers in a virtual environment, target/venv beside this script (or the folder given): PyTorch, JAX,
-# NumPy. About 1.5 GB on disk with PyTorch's default wheel. fma_peak tells what the machine can do.
+# Installs PyTorch, JAX and NumPy in a virtual environment: target/venv beside this script, or the given folder.
+# About 1.5 GB on disk with PyTorch's default wheel. fma_peak measures the arithmetic peak of the machine.
 set -euo pipefail
 cd "$(dirname "$0")"
 venv=${1:-target/venv}

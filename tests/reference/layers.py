@@ -1,17 +1,17 @@
 """PyTorch's convolutional and normalising layers: state dicts, outputs, gradients, training.
 
-Writes `layers.safetensors` beside this script. For each layer, named by `layers()` (f64; every
-number a run starts from is a float32 number):
+Writes `layers.safetensors` beside this script. For each layer, named by `layers()` (f64; all
+initial values and inputs are float32 numbers):
 
-* `{layer}/init/{name}`: the state dict it starts from; its names and shapes are the layer's.
-* `{layer}/x` [3, ...]: three batches; `{layer}/weights`: of the shape of one output.
-* `{layer}/y`, `{layer}/grad/x`, `{layer}/grad/{name}`: of the first batch, in training mode:
-  the output, and the gradients of loss = sum(weights * y).
+* `{layer}/init/{name}`: the initial state dict, with the names and shapes of the layer.
+* `{layer}/x` [3, ...]: three batches; `{layer}/weights`: weights of the shape of one output.
+* `{layer}/y`, `{layer}/grad/x`, `{layer}/grad/{name}`: the output for the first batch in training
+  mode, and the gradients of loss = sum(weights * y).
 * `{layer}/after/{name}`: the state dict after three steps of p <- p - 0.1 * gradient, one on
   each batch, in training mode.
-* `{layer}/eval`: the output for the first batch after that, in evaluation mode.
+* `{layer}/eval`: the output for the first batch after these steps, in evaluation mode.
 
-`layers.py FILE` goes the other way: it loads `{layer}/after/...` of FILE, which another program
+`layers.py FILE` checks the other direction: it loads `{layer}/after/...` of FILE, which another program
 wrote, strictly into PyTorch's layers, and compares their outputs for the first batch of
 `layers.safetensors` with `{layer}/eval` of FILE. Exit status 0 if all agree to 1e-10.
 """
@@ -72,7 +72,7 @@ def main():
     g = torch.Generator().manual_seed(3)
 
     def uniform(*shape, low=-1.0, high=1.0):
-        # Float32 numbers, so that a run in f32 starts from the same point.
+        # The numbers are float32 numbers, so that a run in f32 starts from the same point.
         return (torch.rand(shape, generator=g) * (high - low) + low).double()
 
     for name, (layer, shape) in layers().items():
@@ -89,7 +89,7 @@ def main():
         x = uniform(3, *shape, low=-2.0, high=2.0)
         layer.train()
         weights = uniform(*layer(x[0]).shape)
-        # That call has changed the running statistics.
+        # Restore the running statistics, which the call has changed.
         layer.load_state_dict({k[len(f"{name}/init/"):]: v for k, v in tensors.items() if k.startswith(f"{name}/init/")})
         tensors |= {f"{name}/x": x, f"{name}/weights": weights}
         for step in range(3):

@@ -22,7 +22,7 @@ from store import store
 STEPS = 25
 NAMES = ("w1", "b1", "w2", "b2")
 
-# Only what differs from PyTorch's defaults; the metadata spells out the rest.
+# The arguments that differ from PyTorch's defaults. The metadata has all arguments.
 CONFIGS = {
     "sgd": (torch.optim.SGD, {
         "plain": dict(lr=0.1),
@@ -102,7 +102,7 @@ def trajectory(optimizer, arguments, dtype):
     x, y, init = problem()
     x, y = x.to(dtype), y.to(dtype)
     p = {n: init[n].to(dtype).requires_grad_() for n in NAMES}
-    # foreach=False: the plain loop over the parameters, as PyTorch's documentation writes the rules.
+    # foreach=False: a loop over the parameters, which follows the formulas of PyTorch's documentation.
     opt = optimizer([p[n] for n in NAMES], foreach=False, **arguments)
     rows, losses = {n: [] for n in NAMES}, []
     for _ in range(STEPS):
@@ -133,8 +133,8 @@ def main():
                 for key, value in out.items():
                     tensors[f"{label}/{name}/{configuration}/{key}"] = value
             assert all(torch.isfinite(v).all() for v in out.values())
-            # An f32 run that left the f64 one would be a poor reference. AdamW drifts most:
-            # its factor 1 - lr * weight_decay is rounded the same way at every step.
+            # The f32 run must stay close to the f64 run, or it is a poor reference. AdamW drifts most,
+            # because its factor 1 - lr * weight_decay is rounded the same way at every step.
             for n in NAMES:
                 a, b = (tensors[f"{t}/{name}/{configuration}/{n}"].double() for t in ("f32", "f64"))
                 assert (a - b).abs().max() < 2e-6, (name, configuration, n)

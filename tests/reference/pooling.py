@@ -1,14 +1,14 @@
 """PyTorch's pooling, borders, interpolation, unfold and fold: values and input gradients.
 
-Writes `pooling.safetensors` beside this script, all in f64. Inputs hold distinct numbers, in no
-order, so that no maximum is tied:
+Writes `pooling.safetensors` beside this script, all in f64. The numbers of an input are
+distinct and unordered, so that no maximum is tied:
 
 * `images` [1, 2, 7, 10], `signals` [2, 2, 11], `columns` [1, 12, 12]: for `Fold`.
 
 The results, for each name in the tables below (`max2d/0`, `max2d/1`, ...):
 
-* `{name}/value` and `{name}/grad`: the gradient of `sum(value * ramp)` by the input, where `ramp` is
-  0.25, 0.5, 0.75, 1, ... over the elements of the value, from the start again after 16.
+* `{name}/value`: the output. `{name}/grad`: the gradient of `sum(value * ramp)` with respect to the
+  input. `ramp` is 0.25, 0.5, 0.75, 1, ... over the elements of the value, and repeats after 16 numbers.
 
 The metadata has for each name the layer as PyTorch prints it.
 """

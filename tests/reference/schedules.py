@@ -1,8 +1,8 @@
 """Learning rates and momenta of PyTorch's schedulers.
 
 Writes `schedules.safetensors` beside this script: `{configuration}/lr`, and `{configuration}/momentum`
-where the scheduler cycles it, f64, one number per step from step 0. The metadata has the arguments
-that differ from PyTorch's defaults as JSON; the base rate is 0.1 unless they say otherwise.
+if the scheduler cycles it, in f64, one number per step from step 0. The metadata has the arguments
+that differ from PyTorch's defaults as JSON. The base rate is 0.1 unless the arguments set it.
 """
 
 import json
@@ -39,7 +39,7 @@ CONFIGS = {
         max_lr=0.4, total_steps=20, cycle_momentum=False)),
     "one_cycle/no_rise": (lrs.OneCycleLR, 20, dict(max_lr=0.4, total_steps=20, pct_start=0.0)),
 }
-# A linear rise before another schedule: (its steps, the other's configuration).
+# Schedules after a linear warm-up: (steps of the warm-up, configuration of the other schedule).
 WARMUPS = {"warmup/cosine": (5, "cosine/beyond"), "warmup/step": (10, "step/gamma")}
 
 

@@ -1,8 +1,8 @@
-"""A state dict as PyTorch writes it, with an input and the output it gives.
+"""Writes a state dict with PyTorch, an input, and the output of the model for this input.
 
 Writes beside this script `mlp.safetensors` (`0.weight` [5, 6], `0.bias` [5],
 `2.weight` [3, 5], `2.bias` [3], f32) and `mlp_io.safetensors` (`input` [4, 6],
-`output` [4, 3]). `check_state_dict.py` goes the other way.
+`output` [4, 3]). `check_state_dict.py` checks the other direction.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def main():
     x = torch.randn(4, 6)
     with torch.no_grad():
         y = net(x)
-    # No metadata: exactly what most PyTorch users' files look like.
+    # Without metadata, as in the files of most PyTorch users.
     save_file(net.state_dict(), here / "mlp.safetensors")
     save_file({"input": x, "output": y}, here / "mlp_io.safetensors")
     for name in ("mlp", "mlp_io"):

@@ -1,4 +1,4 @@
-"""Saving a reference file so that the same tensors always give the same bytes."""
+"""Saves a reference file. The same tensors always give the same bytes."""
 
 import json
 import platform
@@ -17,7 +17,7 @@ def store(script, tensors, metadata):
     """Write `tensors` and `metadata` as `script` with the suffix `.safetensors`."""
     metadata = {"versions": versions()} | metadata
     raw = save({k: v.contiguous() for k, v in tensors.items()}, metadata=metadata)
-    # The library keeps metadata in a hash map, so its order changes from run to run.
+    # Sort the metadata: safetensors keeps it in a hash map, whose order changes from run to run.
     (length,) = struct.unpack("<Q", raw[:8])
     header = json.loads(raw[8:8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

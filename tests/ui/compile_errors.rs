@@ -1,8 +1,8 @@
-//! What rustc says to the first mistakes: a program for each in `tests/ui/cases`, and the text beside
-//! it.
+//! Tests the messages of rustc for common mistakes. `tests/ui/cases` has a program for each mistake, and the
+//! expected message beside it.
 //!
-//! `docs/what-rustc-says.md` explains them. The texts are those of one version of rustc
-//! (`tests/ui/rustc-version`); with another, nothing is compared. To write them anew:
+//! `docs/what-rustc-says.md` explains the messages. They belong to one version of rustc
+//! (`tests/ui/rustc-version`). With another version, nothing is compared. To write the messages again:
 //!
 //! ```sh
 //! rustc --version > tests/ui/rustc-version
@@ -11,7 +11,7 @@
 
 use std::process::Command;
 
-/// Compiles the library once more, into a folder of its own: `.ci/run` does it.
+/// Compiles the library again, into a separate folder. `.ci/run` runs this test.
 #[test]
 #[ignore = "checks the library a second time: half a minute of a processor"]
 fn the_first_mistakes() {
@@ -25,7 +25,7 @@ fn the_first_mistakes() {
     trybuild::TestCases::new().compile_fail("cases/*.rs");
 }
 
-/// The page shows every program that is tested, and quotes rustc, up to names of types.
+/// The page names every tested program and quotes the first error of rustc. Names in backquotes may differ.
 #[test]
 fn the_page_explains_every_mistake() {
     let page = include_str!("../../docs/what-rustc-says.md");
@@ -46,7 +46,7 @@ fn the_page_explains_every_mistake() {
     assert_eq!(cases, 14);
 }
 
-/// A message without what stands between backquotes.
+/// Returns a message without the text between backquotes.
 fn without_names(message: &str) -> String {
     message.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }

@@ -1,1 +1,2 @@
-//! Nothing: the package is its test, apart from `wengert`, whose other tests need more packages.
+//! An empty library. The package has only the test in `compile_errors.rs`. It is separate from `wengert`,
+//! whose tests need more packages.

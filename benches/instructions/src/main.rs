@@ -1,9 +1,9 @@
 //! Six small workloads whose instructions `benches/instructions/run` counts:
 //! `wengert-instructions WORKLOAD ITERATIONS`.
 //!
-//! They are small on purpose: what an operation costs besides its arithmetic is most of their time, and a
-//! change of it does not hide behind large products. Nothing depends on the clock or on the
-//! machine's number of cores, so the instructions of an iteration are the same on each run.
+//! The workloads are small, so that the overhead per operation is most of their time and large matrix
+//! products do not hide its changes. Nothing depends on the clock or on the number of cores, so an
+//! iteration has the same number of instructions on each run.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -11,7 +11,8 @@ use wengert::models::LeNet;
 use wengert::prelude::*;
 
 type Iteration = Box<dyn FnMut() -> f64>;
-/// A workload's name and what makes its data and parameters and returns one iteration.
+/// The name of a workload, and a function that creates its data and parameters and returns a closure that
+/// runs one iteration.
 type Workload = (&'static str, fn() -> Iteration);
 
 const WORKLOADS: [Workload; 6] = [
@@ -23,7 +24,7 @@ const WORKLOADS: [Workload; 6] = [
     ("shapes_only", shapes_only),
 ];
 
-/// 4,000 operations on single numbers on a fresh tape, and the derivative.
+/// Returns a workload of 4,000 operations on single numbers on a new tape, with the derivative.
 fn scalar_chain() -> Iteration {
     Box::new(|| {
         let tape = Tape::new();
@@ -39,7 +40,7 @@ fn perceptron(rng: &mut Philox) -> [Linear; 2] {
     [Linear::new(784, 30, rng), Linear::new(30, 10, rng)]
 }
 
-/// The mean squared error of a perceptron with two layers of sigmoids.
+/// Returns the mean squared error of a perceptron with two sigmoid layers.
 fn perceptron_loss<'t>(
     [hidden, output]: &[Linear; 2],
     tape: &'t Tape,
@@ -49,13 +50,14 @@ fn perceptron_loss<'t>(
     mse(output.forward(hidden).sigmoid(), tape.constant(y.clone()))
 }
 
-/// Ten inputs of 784 numbers and their ten outputs.
+/// Returns ten inputs of 784 numbers and ten targets.
 fn ten_samples(rng: &mut Philox) -> (Tensor, Tensor) {
     let classes = Tensor::from_fn(&[10, 10], |i| if i / 10 == i % 10 { 1.0 } else { 0.0 });
     (Tensor::uniform(&[10, 784], -1.0, 1.0, rng), classes)
 }
 
-/// A training step of 784-30-10 with a batch of ten: forward, loss read, backward, plain SGD.
+/// Returns a training step of a 784-30-10 perceptron with a batch of ten: forward pass, loss, backward pass,
+/// SGD without momentum.
 fn mlp_step() -> Iteration {
     let mut rng = Philox::new(1);
     let mut model = perceptron(&mut rng);
@@ -69,7 +71,7 @@ fn mlp_step() -> Iteration {
     })
 }
 
-/// `LeNet`'s answer to one image.
+/// Returns a forward pass of `LeNet` on one image.
 fn lenet_image() -> Iteration {
     let mut rng = Philox::new(2);
     let model = LeNet::new(&mut rng);
@@ -77,7 +79,8 @@ fn lenet_image() -> Iteration {
     Box::new(move || model.predict(&image).sum_all().into())
 }
 
-/// The product of the Hessian of `mlp_step`'s loss with a vector: gradient of (gradient · vector).
+/// Returns the product of the Hessian of `mlp_step`'s loss with a vector, as the gradient of
+/// (gradient · vector).
 fn hessian_product() -> Iteration {
     let mut rng = Philox::new(3);
     let model = perceptron(&mut rng);
@@ -104,8 +107,8 @@ fn hessian_product() -> Iteration {
     })
 }
 
-/// The long short-term memory of Hochreiter and Schmidhuber ("Long Short-Term Memory", 1997) with a
-/// forget gate, in public operations.
+/// An LSTM layer with a forget gate, built from public operations. Hochreiter and Schmidhuber, "Long
+/// Short-Term Memory", 1997.
 #[derive(Module)]
 struct Lstm {
     input: Linear,
@@ -116,7 +119,7 @@ struct Lstm {
 impl Lstm {
     const STATES: usize = 32;
 
-    /// \[batch, steps, inputs\] → \[batch, outputs\] after the last step.
+    /// Maps \[batch, steps, inputs\] to the outputs \[batch, outputs\] of the last step.
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
         let [batch, steps, inputs] = x.shape()[..] else { panic!("three axes") };
@@ -133,7 +136,8 @@ impl Lstm {
     }
 }
 
-/// A training step of an LSTM over 40 steps with a batch of four: forward, loss read, backward, SGD.
+/// Returns a training step of an LSTM over 40 time steps with a batch of four: forward pass, loss, backward
+/// pass, SGD.
 fn recurrent_step() -> Iteration {
     let mut rng = Philox::new(4);
     let mut model = Lstm {
@@ -153,7 +157,7 @@ fn recurrent_step() -> Iteration {
     })
 }
 
-/// The summary of `LeNet` for a batch of 64: shapes alone.
+/// Returns the summary of `LeNet` for a batch of 64, which computes shapes only.
 fn shapes_only() -> Iteration {
     let model = LeNet::new(&mut Philox::new(5));
     Box::new(move || {

@@ -147,7 +147,7 @@ def measure(a, framework, version, step, base_rss, compile_s=None, extra=None, a
         ts.append((pc() - s) / 1e6)
         if len(check) < 5:
             check.append(v)
-    cpu = (time.process_time() - c0) * 1e3 / len(ts)   # CPU time per step: less hurt by a busy machine
+    cpu = (time.process_time() - c0) * 1e3 / len(ts)   # CPU time per step: less affected by a busy machine
     ts.sort()
     q = lambda f: ts[int(round((len(ts) - 1) * f))]
     med = q(0.5)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the Rust programs into ../target/bin: build.sh [NAME ...]
 # Names: wengert candle burn burn-ndarray dfdx autograd; without names: wengert candle burn dfdx autograd.
-# The peers are built for this machine's processor (-C target-cpu=native), wengert is not: its kernels choose
-# at run time. burn is its flex backend with x86-64-v4 kernels (burn-v3: without them, for processors without
-# AVX-512). candle, burn and dfdx take several minutes each on two cores.
+# The other libraries are built for this machine's processor (-C target-cpu=native). wengert is not, because its
+# kernels choose the instruction set at run time. burn uses its flex backend with x86-64-v4 kernels; burn-v3
+# does without these kernels, for processors without AVX-512. candle, burn and dfdx take several minutes each on two cores.
 set -euo pipefail
 cd "$(dirname "$0")"
 built=$PWD/../target

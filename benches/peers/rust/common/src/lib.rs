@@ -1,5 +1,5 @@
-//! Shared bench harness: argument parsing, deterministic data, timing, one JSON line.
-//! No dependencies, so that a peer's dependency tree is its own.
+//! The harness of the benchmarks: argument parsing, deterministic data, timing, one JSON line as output.
+//! It has no dependencies, so that it adds nothing to the dependencies of the measured library.
 use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
@@ -50,7 +50,7 @@ fn loadavg() -> f64 {
         .unwrap_or(-1.0)
 }
 
-/// Limit the whole process to cpus 0..n (for peers without any thread setting).
+/// Limits the whole process to the CPUs 0..n, for libraries without a setting for threads.
 pub fn pin_to_first(n: usize) {
     let mask: [u64; 16] = {
         let mut m = [0u64; 16];
@@ -62,8 +62,8 @@ pub fn pin_to_first(n: usize) {
     unsafe { sched_setaffinity(0, 128, mask.as_ptr()) };
 }
 
-/// Parse `BIN WORKLOAD --threads N --steps S [--max-secs X] [--backend B]`, then re-exec once with
-/// the thread-count variables set, so that libraries which read them at load time see them.
+/// Parses `BIN WORKLOAD --threads N --steps S [--max-secs X] [--backend B]`, then executes the program again
+/// with the environment variables for the number of threads set, for libraries that read them at load time.
 pub fn init() -> Args {
     let argv: Vec<String> = std::env::args().collect();
     let mut a = Args {
@@ -140,7 +140,7 @@ pub const WORKLOADS: &[&str] = &[
 
 // ---------------------------------------------------------------- deterministic data
 
-/// Uniform in [-scale, scale), the same numbers for every peer.
+/// Returns `n` uniform numbers in [-scale, scale). They are the same for every library.
 pub fn uniform(seed: u64, n: usize, scale: f32) -> Vec<f32> {
     let mut s = seed.wrapping_mul(0x9E3779B97F4A7C15).wrapping_add(0x1234567);
     (0..n)
@@ -156,7 +156,7 @@ pub fn uniform(seed: u64, n: usize, scale: f32) -> Vec<f32> {
         .collect()
 }
 
-/// Class labels 0..10.
+/// Returns `n` class labels in 0..10.
 pub fn labels(n: usize) -> Vec<u32> {
     let mut s = 42u64;
     (0..n)
@@ -183,7 +183,7 @@ impl Params {
     pub fn new() -> Self {
         Params { next: 1000 }
     }
-    /// A weight or bias of `n` numbers, uniform(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    /// Returns a weight or bias of `n` numbers, uniform(-1/sqrt(fan_in), 1/sqrt(fan_in)).
     pub fn take(&mut self, n: usize, fan_in: usize) -> Vec<f32> {
         self.next += 1;
         uniform(self.next, n, 1.0 / (fan_in as f32).sqrt())
@@ -195,7 +195,7 @@ impl Default for Params {
     }
 }
 
-/// Transpose a row-major [r, c] matrix.
+/// Transposes a row-major [r, c] matrix.
 pub fn transpose(v: &[f32], r: usize, c: usize) -> Vec<f32> {
     let mut o = vec![0f32; r * c];
     for i in 0..r {
@@ -244,8 +244,8 @@ fn num(x: f64) -> String {
     }
 }
 
-/// Runs `step` (warm-up first), prints the JSON line. `step` returns a number read back from the
-/// result (a loss, or one element), which goes to "check" for the first five calls.
+/// Runs `step`, first as a warm-up and then with timing, and prints the JSON line. `step` returns a number of
+/// its result (a loss, or one element). The numbers of the first five calls are printed as "check".
 pub fn measure(p: &Peer, a: &Args, e: Extra, mut step: impl FnMut() -> f64) {
     let mut check: Vec<f64> = vec![];
     let base = peak_rss_mb(); // after the inputs and the model were made
@@ -263,8 +263,8 @@ pub fn measure(p: &Peer, a: &Args, e: Extra, mut step: impl FnMut() -> f64) {
         }
         warm += 1;
     }
-    // at least 3 timed steps; 2 where a step takes over 4 s, 1 over 7 s; a single step over 12 s is not
-    // repeated: its own (cold) time is what is reported, with "cold":true
+    // at least 3 timed steps; 2 if a step takes over 4 s, 1 if over 7 s; a single step over 12 s is not
+    // repeated: its cold time is reported, with "cold":true
     let first_s = w0.elapsed().as_secs_f64() / warm as f64;
     let least = if first_s > 7.0 { 1 } else if first_s > 4.0 { 2 } else { 3 };
     let cold = first_s > 12.0;
@@ -286,7 +286,7 @@ pub fn measure(p: &Peer, a: &Args, e: Extra, mut step: impl FnMut() -> f64) {
             check.push(v);
         }
     }
-    let cpu = (cpu_ms() - c0) / t.len() as f64; // less hurt by a busy machine than wall time
+    let cpu = (cpu_ms() - c0) / t.len() as f64; // less affected by a busy machine than wall time
     t.sort_by(|x, y| x.total_cmp(y));
     let q = |f: f64| t[((t.len() - 1) as f64 * f).round() as usize];
     let med = q(0.5);
@@ -313,7 +313,7 @@ pub fn measure(p: &Peer, a: &Args, e: Extra, mut step: impl FnMut() -> f64) {
     println!("{s}");
 }
 
-/// A workload a peer cannot do.
+/// Prints that the library cannot run a workload, and the reason.
 pub fn unsupported(p: &Peer, a: &Args, why: &str) {
     println!(
         "{{\"framework\":\"{}\",\"version\":\"{}\",\"build\":\"{}\",\"workload\":\"{}\",\"threads\":{},\"unsupported\":\"{}\"}}",

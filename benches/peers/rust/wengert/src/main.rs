@@ -1,4 +1,4 @@
-//! The workloads in wengert, with the same initial weights and data as every peer.
+//! The workloads in wengert, with the same initial weights and data as in every other library.
 
 use common::{Args, Extra, Params, Peer, X_SEED, measure, unsupported};
 use wengert::models::{BasicBlock, LeNet, ResNet};
@@ -12,7 +12,7 @@ fn input(shape: &[usize]) -> Tensor {
     uniform(X_SEED, shape, 1.0)
 }
 
-/// Makes layers, whose values come in the order in which layers are asked for.
+/// Creates layers. Each layer takes the next values of the parameters, so the order of the calls matters.
 #[derive(Default)]
 struct Init(Params);
 
@@ -26,7 +26,7 @@ impl Init {
         Linear::from_tensors(weight, Some(self.tensor(&[outputs], inputs)))
     }
 
-    /// A convolution with a bias; `padding` on each side.
+    /// Returns a convolution with a bias and `padding` on each side.
     fn conv(&mut self, inputs: usize, outputs: usize, kernel: usize, padding: usize) -> Conv2d {
         let fan_in = inputs * kernel * kernel;
         let weight = self.tensor(&[outputs, inputs, kernel, kernel], fan_in);
@@ -34,7 +34,8 @@ impl Init {
         Conv2d::from_tensors(weight, Some(bias), Conv::default()).padding(padding)
     }
 
-    /// A convolution without, for a normalisation to follow; the padding keeps the size.
+    /// Returns a convolution without a bias, for use before a normalisation. With stride 1 the padding keeps
+    /// the size.
     fn plain(&mut self, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
         let weight = self.tensor(&[outputs, inputs, kernel, kernel], inputs * kernel * kernel);
         Conv2d::from_tensors(weight, None, Conv::default()).padding(kernel / 2).stride(stride)
@@ -59,7 +60,7 @@ impl Init {
         }
     }
 
-    /// `wengert::models::Cnn` without its dropout.
+    /// Returns `wengert::models::Cnn` without dropout.
     fn cnn(&mut self) -> Sequential {
         let (a, b) = (self.conv(1, 32, 3, 0), self.conv(32, 64, 3, 0));
         let (c, d) = (self.linear(9216, 128), self.linear(128, 10));
@@ -93,7 +94,7 @@ impl Init {
     }
 
     fn lstm(&mut self) -> Lstm {
-        // PyTorch's order and bounds: 1/√128 for each of the four.
+        // The order of PyTorch's parameters. As in PyTorch, the bound is 1/√128 for all four.
         let (w_ih, w_hh) = (self.tensor(&[512, 28], 128), self.tensor(&[512, 128], 128));
         let (b_ih, b_hh) = (self.tensor(&[512], 128), self.tensor(&[512], 128));
         Lstm {
@@ -104,7 +105,7 @@ impl Init {
     }
 }
 
-/// 784-30-10 with sigmoids.
+/// A 784-30-10 perceptron with sigmoids.
 #[derive(Clone, Module)]
 struct Tiny {
     hidden: Linear,
@@ -117,8 +118,8 @@ impl Layer for Tiny {
     }
 }
 
-/// An LSTM of 128 states in public operations, two products per step, and a linear layer on the last state:
-/// \[N, 28, 28\] → \[N, 10\].
+/// An LSTM with 128 states, built from public operations with two matrix products per step, and a linear
+/// layer on the last state. It maps \[N, 28, 28\] to \[N, 10\].
 #[derive(Clone, Module)]
 struct Lstm {
     input: Linear,
@@ -151,7 +152,7 @@ fn one_hot(n: usize) -> Tensor {
     Tensor::from_vec(common::one_hot(&common::labels(n)), &[n, 10])
 }
 
-/// Whole steps: forward, loss read, backward, SGD with momentum.
+/// Measures training steps: forward pass, loss, backward pass, SGD with momentum.
 fn train(p: &Peer, a: &Args, shape: &[usize], mut model: impl Layer) {
     let (x, classes) = (input(shape), labels(shape[0]));
     let mut rng = Philox::new(0);
@@ -219,7 +220,7 @@ fn main() {
                     .map(|(g, v)| (g * tape.constant(v.clone())).sum_all())
                     .reduce(|sum, part| sum + part)
                     .unwrap();
-                // All four, as the others give them.
+                // Computes all four products, as the other libraries do.
                 let products: Vec<Tensor> =
                     product.grad(parameters).into_iter().map(Var::value).collect();
                 first(&products[3])
