@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(product(&[3, 0, 5]), Some(0));
         assert_eq!(product(&[MAX_NUMEL]), Some(MAX_NUMEL));
         assert_eq!(product(&[MAX_NUMEL / 2 + 1, 2]), None);
-        // Of 32 bits if an address has 64, else of 16: the product does not fit.
+        // 2³² if addresses have 64 bits, 2¹⁶ if they have 32. The product of two does not fit `usize`.
         let half = 1usize << (usize::BITS / 2);
         assert_eq!(product(&[half, 0, half]), None);
         assert_eq!(product(&[0, usize::MAX]), None);

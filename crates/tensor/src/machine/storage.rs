@@ -481,7 +481,7 @@ mod tests {
             let first = Block::new(&Shape::new(&[n]), 4);
             let at = first.data();
             drop(first);
-            // Large lists are shared with other tests, so any of them may have taken the block.
+            // All threads share the free lists of large blocks, so another test may have taken the block.
             let second = Block::new(&Shape::new(&[n]), 4);
             assert!(n > 1000 || second.data() == at);
             assert!(n == 1 || (second.data() as usize).is_multiple_of(LINE));
@@ -491,7 +491,7 @@ mod tests {
     #[test]
     fn views_keep_their_owner() {
         let owner = Block::new(&Shape::new(&[4]), 4);
-        // SAFETY: elements 1 and 2 of four.
+        // SAFETY: the view has elements 1 and 2 of the four elements.
         let view = unsafe { owner.view(Shape::new(&[2]), None, 4) };
         assert!(view.owner() == owner.owner() && !view.is_unique());
         drop(owner);

@@ -88,7 +88,7 @@ mod tests {
             };
             let [h, w] = [count(0), count(1)];
             let area = kernel[0] * kernel[1];
-            // The index in the images of an element of the result.
+            // Returns the index in the images of element `at` of the result; `None` in the padding.
             let place = |at: &[usize]| -> Option<Vec<usize>> {
                 let (row, column) = (at[lead], at[lead + 1]);
                 let along = |side: usize, o: usize, k: usize, n: usize| {

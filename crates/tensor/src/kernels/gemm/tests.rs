@@ -1,7 +1,7 @@
 use super::*;
 use std::fmt::Debug;
 
-/// All tables of micro-kernels that this machine can run.
+/// A number type with all tables of micro-kernels that this machine can run.
 pub trait EveryKernel: Gemm + PartialEq + Debug {
     fn every() -> Vec<&'static Kernels<Self>>;
 }
@@ -66,8 +66,8 @@ const LAYOUTS: [Layout; 9] = [
     OneColumn,
 ];
 
-/// A matrix whose memory has no element before or behind those that it uses, so that Miri or a
-/// sanitizer detects every read outside.
+/// A matrix whose memory begins with its first element and ends with its last, so that Miri or a sanitizer
+/// detects every read outside the matrix.
 struct Matrix<T> {
     memory: Vec<T>,
     first: usize,
@@ -121,7 +121,7 @@ impl<T: Number> Matrix<T> {
     }
 }
 
-/// Written around C and between its rows. It must not change.
+/// The value around C and between its rows. It must not change.
 const CANARY: f64 = -7777.0;
 /// Initial value of C where C is to be overwritten. A product that reads it becomes NaN.
 const POISON: f64 = f64::NAN;

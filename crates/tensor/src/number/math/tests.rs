@@ -391,8 +391,8 @@ fn f64_edges_agree_with_std() {
     }
 }
 
-/// A far argument does not change the precision in its block, and it gives the same result alone
-/// and in a block.
+/// A large argument does not change the precision of the other numbers in its block. It gives the same result
+/// alone and in a block.
 #[test]
 fn far_angles() {
     for x in [1e5_f64, 1.0001e5, 3e7, 1e22, -1e30] {

@@ -153,8 +153,8 @@ fn programs_equal_single_steps() {
     }
 }
 
-/// One operand has one number per row. The lengths of rows make blocks that lie within a row, that cross
-/// rows, and that begin at the start of a row again.
+/// One operand has one number per row. The lengths of rows are such that blocks lie within a row, cross rows,
+/// or begin at the start of a row again.
 #[test]
 fn programs_with_a_number_for_each_row() {
     let program = Program::new(|[x, s]| [x * s + s]);

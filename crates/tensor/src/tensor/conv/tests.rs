@@ -201,7 +201,8 @@ fn a_stride_beyond_the_image() {
     }
 }
 
-/// If the number of bytes of the planes overflowed, they were once written to a buffer of no bytes.
+/// Guards against a former fault: the number of bytes of the planes overflowed, and the planes were written
+/// to an empty buffer.
 #[test]
 fn planes_that_cannot_be_counted_are_refused() {
     let one = Tensor::ones(&[1, 1, 1, 1]);

@@ -85,12 +85,12 @@ fn reshapes_without_a_copy() {
     let x = count(&[4, 6, 5]);
     let cases: [(Tensor<i64>, &[isize], bool); 9] = [
         (x.clone(), &[8, 15], true),
-        (x.slice(2, 0, 3, 1), &[2, 2, 6, 3], true), // split the first, leave the rest
-        (x.slice(2, 0, 3, 1), &[24, 3], true),      // merge what still continues
-        (x.slice(2, 0, 3, 1), &[4, 18], false),     // does not continue
+        (x.slice(2, 0, 3, 1), &[2, 2, 6, 3], true), // splits the first axis, keeps the others
+        (x.slice(2, 0, 3, 1), &[24, 3], true),      // merges two axes with matching strides
+        (x.slice(2, 0, 3, 1), &[4, 18], false),     // the strides do not match
         (x.slice(0, None, None, 2), &[2, 30], true),
         (x.slice(0, None, None, -2), &[2, 3, 1, 10], true),
-        (x.t(), &[4, 5, 2, 3], true), // split a transposed axis
+        (x.t(), &[4, 5, 2, 3], true), // splits a transposed axis
         (x.t(), &[4, 30], false),
         (x.narrow(0, 0, 1).broadcast_to(&[3, 6, 5]), &[3, 30], true),
     ];

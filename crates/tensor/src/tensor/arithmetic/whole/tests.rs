@@ -258,7 +258,7 @@ fn with_number<T: Number>(x: &Tensor<T>, a: i128, c: f64) {
         return;
     }
     let Some(whole) = integer(c) else {
-        // 10³⁰⁰.
+        // `c` is beyond the range of every integer type, for example 10³⁰⁰.
         let zero = T::exactly(0);
         agrees(&format!("{a} + {c}"), None, "add", || x + c);
         agrees(&format!("{c} - {a}"), None, "sub", || c - x);
