@@ -73,7 +73,7 @@ impl Axis {
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
-    /// Whether a number can be drawn on the axis: 0 and negative numbers have no place on a logarithmic axis.
+    /// Returns whether the axis can show a number. A logarithmic axis shows positive numbers only.
     pub fn holds(&self, value: f64) -> bool {
         !self.log || value > 0.0
     }

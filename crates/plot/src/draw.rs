@@ -156,7 +156,7 @@ impl Chart {
 }
 
 impl Line {
-    /// Whether the line appears in the legend.
+    /// Returns whether the line appears in the legend.
     fn is_drawn(&self) -> bool {
         !self.points.is_empty()
     }

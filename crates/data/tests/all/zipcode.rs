@@ -10,7 +10,7 @@ fn the_real_digits() {
     let zipcode = Zipcode::from_folder(folder).unwrap();
     assert_eq!(zipcode.train.inputs().shape(), [7291, 16, 16]);
     assert_eq!(zipcode.test.inputs().shape(), [2007, 16, 16]);
-    // The counts are those of the description that comes with the files.
+    // The description that comes with the files states these counts.
     let counts = |labels: &wengert_tensor::Tensor<i64>| histogram(&labels.to_vec());
     assert_eq!(
         counts(zipcode.train.targets()),

@@ -21,7 +21,7 @@ fn one_chart_takes_a_row_and_others_stand_in_pairs() {
     }
 }
 
-/// A logarithmic axis has marks at powers of ten, and no place for 0.
+/// A logarithmic axis has marks at powers of ten and does not show 0.
 #[test]
 fn scales() {
     let marks = |scale: Scale, numbers: [f64; 3]| {
@@ -63,7 +63,7 @@ fn lines_have_names_colours_markers_and_rings() {
     assert!(!svg.contains("first") && !svg.contains("NaN"));
 }
 
-/// Numbers of any size draw in bounded time and space, on every scale.
+/// Charts of numbers of any size take bounded time and space, on every scale.
 #[test]
 fn any_numbers() {
     let (tiny, most) = (f64::from_bits(1), f64::MAX);

@@ -1,5 +1,5 @@
-//! Tests of the public interface, in one program: each program of its own would compile the library's
-//! generic code again. `cargo test -p wengert-plot --test all FILE::` runs those of one file.
+//! Tests of the public interface, in one program. Each further program would compile the generic code of the
+//! library again. `cargo test -p wengert-plot --test all FILE::` runs the tests of one file.
 
 mod charts;
 mod common;

@@ -61,7 +61,7 @@ fn numbers(n: usize) -> Tensor {
     Tensor::from_fn([n, n], |i| (i as f32 * 0.37).sin() * 0.1)
 }
 
-/// Returns what the case prints, in a process where `RAYON_NUM_THREADS` is 2.
+/// Runs a case in a process with `RAYON_NUM_THREADS=2` and returns its output.
 fn run(case: &str) -> String {
     let mut run = Command::new(std::env::current_exe().unwrap());
     run.args(["--exact", "threads::a_case_in_its_process", "--nocapture"]);
