@@ -948,7 +948,7 @@ mod tests {
             let error = at(f, x);
             assert_eq!(error.at, GradcheckPlace::Value { output: 1 }, "{error}");
         }
-        // Where the derivative is NaN because of it.
+        // At the edge of the domain the derivative is NaN, although the function is finite.
         let x = [Tensor::from([0.0, 1.0])];
         let root = |f: fn(Var<'_, f64>) -> Var<'_, f64>| {
             Gradcheck::new().run(any_tape(move |x| f(x[0])), &x).unwrap_err().at
