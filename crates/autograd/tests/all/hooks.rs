@@ -81,7 +81,7 @@ fn a_hook_sees_what_grad_gives_once() {
                 _ => drop(hooks.grad(&all[..1])),
             }
             let mut order: Vec<usize> = seen.iter().map(|(i, _)| *i).collect();
-            // The order is from the loss to the leaf.
+            // The order is from the loss to the leaf. A later output of an operation comes before its first.
             assert_eq!((order[0], order[order.len() - 1]), (all.len() - 1, 0));
             order.sort_unstable();
             assert_eq!(order, (0..all.len()).collect::<Vec<_>>());
