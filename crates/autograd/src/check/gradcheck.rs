@@ -962,7 +962,7 @@ mod tests {
 
     #[test]
     fn points_where_a_step_is_lost_are_refused_by_name() {
-        // Its gradient is half of what it should be.
+        // The gradient of `x.detach() * x` is half of the derivative of the value.
         fn wrong<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
             x[0].detach() * x[0]
         }

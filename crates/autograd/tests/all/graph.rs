@@ -137,7 +137,7 @@ fn scopes_of_a_hand_written_program() {
         .iter()
         .map(|scope| (scope.path.as_str(), scope.parent, scope.nodes.clone()))
         .collect();
-    // watch, watch, [[conv2d], [max_pool2d and its positions], dropout]
+    // The nodes are watch, watch, [[conv2d], [max_pool2d and its positions], dropout]; brackets are scopes.
     assert_eq!(
         scopes,
         [("block", None, 2..6), ("block.conv", Some(0), 2..3), ("block.pool", Some(0), 3..5)]
@@ -204,7 +204,7 @@ fn gradients_of_gradients_know_the_gradient() {
     assert_eq!(graph.node(slope).rule_of, Some(1));
     assert_eq!(graph.node(total).rule_of, None);
     assert_eq!(graph.node(curvature).gradient_of, Some(graph.id(x)));
-    // backward() records nothing.
+    // `backward` records no nodes.
     let before = tape.graph();
     total.backward_retain();
     assert_eq!(tape.graph().nodes().len(), before.nodes().len());

@@ -246,7 +246,7 @@ fn hooks_at_second_order() {
     let y = x.powi(3);
     let loss = y.square().sum_all(); // cotangent of y: 2·x³
     let slope = loss.hooks().replace(y, |g, _| lambda * g.square()).grad(&[x])[0];
-    // λ·4·x⁶·3·x² = 12·λ·x⁸
+    // The derivative is λ·4·x⁶·3·x² = 12·λ·x⁸.
     assert_eq!(slope.item(), 12.0 * 3.0 * 256.0);
     let [by_x, by_lambda] = slope.sum_all().grad(&[x, lambda])[..] else { unreachable!() };
     assert_eq!(by_x.item(), 96.0 * 3.0 * 128.0);
@@ -352,7 +352,8 @@ fn replacements_that_do_not_fit() {
     assert_eq!(loss.hooks().replace(y, |g, _| g).backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
 }
 
-/// A hook's reading is none of the program's, and what a hook writes leaves nothing on the tape.
+/// A value that a hook of `backward` reads does not count as read by the program, and the nodes that a
+/// hook records do not stay on the tape.
 #[test]
 fn a_hook_leaves_no_trace_of_numbers() {
     let tape = Tape::new();

@@ -226,8 +226,8 @@ fn structures_and_other_variables() {
         // The function also uses the variable c, which is not an argument. The result can be differentiated
         // with respect to c.
         assert_eq!(of(by_a.sum_all().grad(&[c])[0]), [3.0; 12]);
-        // The function may use the variable c that is also its argument. The derivative is with respect to the
-        // argument only.
+        // The function may use the variable c that is also its argument. The derivative is with respect to
+        // the argument only.
         let twice = grad(|x| (x * c).sum_all(), c);
         assert_eq!(of(twice), [5.0; 12]);
         assert_eq!(of(twice.sum_all().grad(&[c])[0]), [1.0; 12]);

@@ -276,8 +276,8 @@ impl Planner {
         if back < 160 { n - 1 - back % n.min(4) } else { back % n }
     }
 
-    /// Returns the position of the first value for which `right` is true. The search goes down from `from` and
-    /// continues at the end.
+    /// Returns the position of the first value for which `right` is true. The search goes down from `from`
+    /// and continues at the end.
     fn search(&self, from: usize, right: impl Fn(&Tensor<f64>) -> bool) -> Option<usize> {
         let n = self.values.len();
         (0..n).map(|back| (from + n - back) % n).find(|&i| right(&self.values[i]))
