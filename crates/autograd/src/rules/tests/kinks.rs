@@ -1,4 +1,4 @@
-//! The derivative at points where it does not exist: the policy of `rules/mod.rs`, in numbers.
+//! Values of the gradient at points where the derivative does not exist. `rules/mod.rs` states the policy.
 
 use super::POLICIES;
 use crate::graph::{Tape, Var};
