@@ -161,8 +161,8 @@ pub trait CustomOp<T: Float>: Send + Sync {
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
 
     /// Returns the shapes of the index outputs: integers without a derivative, such as positions. The
-    /// index outputs follow the outputs of [`shapes`](CustomOp::shapes). It is called after `shapes` has
-    /// accepted the inputs. Default: no index outputs.
+    /// index outputs follow the outputs of [`shapes`](CustomOp::shapes). This method is called after
+    /// `shapes` has accepted the inputs. Default: no index outputs.
     fn index_shapes(&self, _inputs: &[Shape]) -> Outputs<Shape> {
         [].into()
     }
@@ -178,11 +178,11 @@ pub trait CustomOp<T: Float>: Send + Sync {
     }
 
     /// Computes the cotangents of the wanted inputs from variables. The rule must be a pure function.
-    /// Each backward pass through the operation calls it once. It may call [`grad`](Var::grad) and read
-    /// parameters. Random numbers are refused. Only the forward pass changes buffers: changes in a rule
-    /// have no effect. If the rule requests values (`value()`, `item()`), its result is valid for
-    /// these values only: the derivative of the rule may be wrong, and a [replay](Tape::replay) is
-    /// refused.
+    /// Each derivative that passes the operation calls the rule once. The rule may call
+    /// [`grad`](Var::grad) and read parameters. Random numbers are refused. Only the forward pass changes
+    /// buffers: changes in a rule have no effect. If the rule requests values (`value()`, `item()`), its
+    /// result is valid for these values only: the derivative of the rule may be wrong, and a
+    /// [replay](Tape::replay) is refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
     /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. Default: all
