@@ -1,5 +1,5 @@
-//! Memory: what a training loop holds in steady state, and what checkpoints save. A program of its own,
-//! whose tests run one at a time: what runs beside them would be measured, too.
+//! Memory of a training loop in steady state, and memory that checkpoints save. The tests are a separate
+//! program and run one at a time, because the memory of other tests would be counted, too.
 
 use std::sync::Mutex;
 #[cfg(target_os = "linux")]
@@ -11,7 +11,7 @@ use wengert_tensor::{
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Resident pages.
+/// Returns the number of resident pages of the process.
 #[cfg(target_os = "linux")]
 fn resident() -> i64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -53,7 +53,8 @@ const LAYERS: usize = 100;
 const WIDTH: usize = 64;
 const BATCH: usize = 256;
 
-/// The most memory of a step, in values of a layer, beyond the parameters, their gradients and the input.
+/// Returns the maximum memory of a step without parameters, their gradients and the input. The unit is the
+/// memory of one value of a layer.
 fn most(size: usize, step: &dyn Fn(Var<'_>, Var<'_>)) -> f64 {
     let params: Vec<Param> = (0..LAYERS as u64)
         .map(|i| Param::new(Tensor::normal(&[WIDTH, WIDTH], 0.0, 0.1, &mut Philox::new(i))))
@@ -65,7 +66,7 @@ fn most(size: usize, step: &dyn Fn(Var<'_>, Var<'_>)) -> f64 {
     let x = tape.watch(input);
     let mut y = x;
     for part in params.chunks(size.max(1)) {
-        // A layer is a scope, so that its product goes.
+        // A layer is a scope, so that its product is dropped when the scope ends.
         let layer = |y, w| tape.scope("layer", || Var::matmul(y, tape.param(w)).tanh());
         let run = || part.iter().fold(y, layer);
         y = if size == 0 { run() } else { tape.checkpoint(run) };
@@ -80,16 +81,17 @@ fn most(size: usize, step: &dyn Fn(Var<'_>, Var<'_>)) -> f64 {
 fn the_memory_of_a_hundred_layers() {
     let _alone = ALONE.lock();
     let backward = |y: Var<'_>, _: Var<'_>| drop(y.backward());
-    // Without checkpoints the values of all layers are there at once.
+    // Without checkpoints the values of all layers are in memory at the same time.
     let plain = most(0, &backward);
     assert!(plain > LAYERS as f64 * 0.9, "{plain} values");
-    // In checkpoints of ten: ten inputs, and ten values of the one at hand, whose products are not kept.
+    // With checkpoints of 10 layers, memory holds 10 inputs of checkpoints and the 10 values of the current
+    // checkpoint, without their products.
     let tenth = most(10, &backward);
     assert!(tenth < 2.0 * 10.0 * 1.25 + 6.0, "{tenth} values");
-    // In checkpoints of fifty: two inputs and fifty values.
+    // With checkpoints of 50 layers, memory holds 2 inputs and 50 values.
     let half = most(50, &backward);
     assert!(half > 40.0 && half < 60.0 * 1.25 + 6.0, "{half} values");
-    // The history stays, and is dropped at the end of each region.
+    // With the history kept, the values are dropped at the end of each checkpoint.
     let retain = |y: Var<'_>, _: Var<'_>| {
         drop(y.backward_retain());
         drop(y.backward_retain());

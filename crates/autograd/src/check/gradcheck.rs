@@ -948,7 +948,7 @@ mod tests {
             let error = at(f, x);
             assert_eq!(error.at, GradcheckPlace::Value { output: 1 }, "{error}");
         }
-        // Where the derivative is NaN because of it.
+        // At the edge of the domain the derivative is NaN, although the function is finite.
         let x = [Tensor::from([0.0, 1.0])];
         let root = |f: fn(Var<'_, f64>) -> Var<'_, f64>| {
             Gradcheck::new().run(any_tape(move |x| f(x[0])), &x).unwrap_err().at
@@ -962,7 +962,7 @@ mod tests {
 
     #[test]
     fn points_where_a_step_is_lost_are_refused_by_name() {
-        // Its gradient is half of what it should be.
+        // The gradient of `x.detach() * x` is half of the derivative of the value.
         fn wrong<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
             x[0].detach() * x[0]
         }

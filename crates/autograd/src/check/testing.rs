@@ -1,4 +1,4 @@
-//! Tests of operations: the tests of this library's own operations, for custom operations.
+//! Tests for custom operations. The library's own operations pass the same tests.
 //!
 //! [`check_op`] runs all tests on an operation ([`CustomOp`](crate::CustomOp)) or on any function. Its
 //! parts can be used separately: [`spread`] (points in a domain), [`layouts`] (the same elements in six
@@ -57,7 +57,7 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>> Operation for F {}
 
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
-/// A test that an operation fails.
+/// The error of an operation that failed a test.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[error("{}{test}: {message}", if name.is_empty() { String::new() } else { format!("{name}: ") })]
 #[non_exhaustive]
@@ -104,18 +104,18 @@ impl fmt::Display for Test {
 }
 
 /// Runs all tests of this module on an operation, at these inputs: see [`Test`]. Choose inputs inside
-/// the domain and away from kinks, and such that the same elements in reverse order are so, too
-/// ([`check_replay`] uses them). Few elements are enough, but one input should have more than 8: values
-/// of up to 8 elements are computed when they are recorded, so their release would not be tested. Tests
-/// run with both policies, [`Eager`](Policy::Eager) and [`Fused`](Policy::Fused). Messages name the
-/// policy of a failed test.
+/// the domain and away from kinks. The same must hold for the inputs with their elements in reverse
+/// order, which [`check_replay`] uses. Few elements are enough, but one input should have more than 8:
+/// values of up to 8 elements are computed when they are recorded, so their release would not be tested.
+/// Tests run with both policies, [`Eager`](Policy::Eager) and [`Fused`](Policy::Fused). Messages name
+/// the policy of a failed test.
 ///
 /// # Errors
-/// If a test fails. The error is that of the first such test.
+/// If a test fails. The error describes the first failed test.
 ///
 /// # Panics
-/// If the function panics, or an operation breaks its contract: if the number or the shapes of outputs
-/// or cotangents are not those that it declared.
+/// If the function panics, or if the number or the shapes of outputs or cotangents differ from those
+/// that the operation declared.
 pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let named = |error: OpError| OpError { name: name.into(), ..error };
     let results = || -> Vec<Vec<u64>> {
@@ -151,7 +151,7 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
     check_replay(inputs, &f).map_err(named)
 }
 
-/// Returns the closure itself. Its type is thereby inferred to serve every lifetime.
+/// Returns the closure itself. The bound makes the compiler infer a closure for every lifetime.
 fn function<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
     f
 }
@@ -160,7 +160,7 @@ fn error_in(test: Test, message: String) -> OpError {
     OpError { name: String::new(), test, message }
 }
 
-/// The error of an operation without results: there is nothing to differentiate.
+/// Returns the error of an operation without results, which cannot be differentiated.
 fn no_results(test: Test) -> OpError {
     error_in(test, "the function returned no results: return at least one variable".into())
 }
@@ -223,7 +223,7 @@ pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
 /// on the policy, eager or fused. Rounding errors of sums in another order are permitted.
 ///
 /// # Errors
-/// If the results for a layout differ from those for contiguous inputs. The error is that of the first
+/// If the results for a layout differ from those for contiguous inputs. The error describes the first
 /// such layout.
 pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     if f(&watched(&Tape::eval(), inputs)).is_empty() {
@@ -265,7 +265,7 @@ pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
 /// cotangent. No result may be the same node as an input.
 ///
 /// # Errors
-/// If one of these gradients differs. The error is that of the first one.
+/// If one of these gradients differs. The error describes the first one.
 pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     let fail = |message: String| Err(error_in(Test::Cuts, message));
     for policy in POLICIES {
@@ -463,11 +463,11 @@ impl Tape<f64> {
 }
 
 /// Checks replays. A run is replayed with the elements of the inputs in reverse order. Its results and
-/// gradients of first and second order must be those of a new run, bit for bit. The same holds for a
-/// second replay.
+/// gradients of first and second order must equal those of a new run, bit for bit. The same must hold
+/// for a second replay.
 ///
 /// # Errors
-/// If they differ: the operation has computed something from values while it was recorded.
+/// If they differ. The operation has then read values while it was recorded.
 pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
     if f(&watched(&Tape::train(&mut Philox::new(5)), inputs)).is_empty() {
         return Err(no_results(Test::Replay));
@@ -580,7 +580,8 @@ fn bits(x: &[f64]) -> Vec<u64> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Returns whether the numbers differ by no more than the rounding of the largest.
+/// Returns whether the numbers differ by at most `tolerance` times the largest absolute value, or times
+/// 1 if all are smaller.
 fn close(a: &[f64], b: &[f64], tolerance: f64) -> bool {
     let largest = a.iter().chain(b).fold(1.0, |m: f64, x| m.max(x.abs()));
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance * largest)

@@ -42,18 +42,21 @@ impl<T: Float> Hook<'_, '_, T> {
     }
 }
 
-/// A value with hooks: functions that are called while its gradients are computed. [`Var::hooks`] makes
-/// it. [`backward`](Hooks::backward), [`grad`](Hooks::grad) and their variants compute the gradients.
+/// A value with hooks: functions that are called while its gradients are computed. [`Var::hooks`]
+/// returns it. [`backward`](Hooks::backward), [`grad`](Hooks::grad) and their variants compute the
+/// gradients.
 ///
-/// A hook is on a variable or on the results of a scope. It is called once for each of them, with the
-/// complete cotangent ∂loss/∂variable (summed over all uses of the variable) and its [place](HookSite).
+/// A hook belongs to a variable or to the results of a scope. It is called once for the variable, or once
+/// for each result. Its arguments are the complete cotangent ∂loss/∂variable (summed over all uses of the
+/// variable) and its [place](HookSite).
 /// A replacing hook returns the cotangent that the backward pass continues with. The rules of the
 /// operations before the variable get the replaced cotangent, and so does a requested gradient with
 /// respect to the variable itself. Any variable may have hooks: a parameter, a watched variable, a
 /// computed variable, each output of an operation with several outputs.
 ///
-/// Several hooks on one variable are called in the order in which they were added. Each gets what the
-/// previous hook returned. Variables are reached in the reverse order of the forward pass.
+/// Several hooks on one variable are called in the order in which they were added. Each hook gets the
+/// cotangent that the previous hook returned. Variables are reached in the reverse order of the forward
+/// pass.
 ///
 /// The argument of a replacing hook is a variable. Under [`grad`](Hooks::grad) the result of the hook
 /// can be differentiated again, also with respect to other variables that the hook uses. Under
@@ -145,13 +148,13 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         self.on(x, Box::new(move |g, site| Some(replace(g, site))))
     }
 
-    /// Calls `see` with the cotangents of the results of a scope, as tensors: of each result of each run
-    /// of a scope with this path, such as `blocks.3.conv1`. A scope is a module that was entered or a
-    /// name of [`Tape::scope`]. If a scope returned an input unchanged, the result is the input variable
-    /// itself.
+    /// Calls `see` with the cotangents of the results of a scope, as tensors. It is called for each result
+    /// of each run of a scope with this path, such as `blocks.3.conv1`. A scope is a module that was
+    /// entered, or a call of [`Tape::scope`] with this name. If a scope returned an input unchanged, the
+    /// result is the input variable itself.
     ///
     /// # Panics
-    /// If no scope with this path has ended that computed a value.
+    /// If no finished scope with this path has computed a value.
     #[track_caller]
     pub fn see_scope(
         self,

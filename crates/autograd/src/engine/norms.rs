@@ -1,12 +1,12 @@
-//! Gradients as one long vector: lists, norms, clipping, means.
+//! Functions of the gradients of all parameters together: lists, norms, clipping, weighted means.
 
 use super::gradients::Gradients;
 use crate::module::{Module, Param, each_param};
 use wengert_tensor::{Float, Tensor};
 
 impl<T: Float> Gradients<T> {
-    /// Returns the parameters of a model that have a gradient, each once and in the order of the model:
-    /// name, parameter, gradient.
+    /// Returns name, parameter and gradient of each parameter of a model that has a gradient. Each
+    /// parameter is listed once, in the order of the model.
     ///
     /// ```
     /// use wengert::autograd::{Param, Tape};
@@ -69,8 +69,8 @@ impl<T: Float> Gradients<T> {
             self.scale(factor);
             return norm;
         }
-        // The factor underflows, although its product with a large gradient need not. The norm itself may
-        // exceed `f64`, then 1e-6 is below its last digit.
+        // The factor underflows, but its product with a large gradient may be a normal number. The norm
+        // itself may exceed the range of `f64`; then 1e-6 is below its last digit and can be omitted.
         let (unit, multiple) = if norm.is_finite() { (norm + 1e-6, 1.0) } else { (unit, multiple) };
         for gradient in self.each_mut() {
             for x in gradient.make_mut() {
@@ -135,8 +135,8 @@ impl<T: Float> Gradients<T> {
                 "mean: a weight is a number of samples, this is {weight}"
             );
         }
-        // Shares of the largest weight: a sum of weights could overflow, and with weights far from 1 the
-        // products of gradients and weights could, too.
+        // The weights are divided by the largest weight. Otherwise the sum of the weights could overflow,
+        // and with weights far from 1 the products of gradients and weights could, too.
         let largest = runs.iter().map(|(_, weight)| *weight).reduce(f64::max)?;
         assert!(largest > 0.0, "mean: all weights are 0");
         let total: f64 = runs.iter().map(|(_, weight)| weight / largest).sum();

@@ -139,7 +139,7 @@ mod tests {
         first.accumulate(run(&model, &[[4.0, 7.0], [8.0, 7.0]]));
         first.apply_updates(&mut model);
         assert_eq!(model.1.value().item(), 5);
-        // The buffer has taken two values of 0 before.
+        // Two values of 0 were averaged into the buffer before.
         for (mean, wanted) in model.0.value().to_vec().into_iter().zip([3.0, 7.0]) {
             assert!((mean - wanted).abs() < 1e-6);
         }

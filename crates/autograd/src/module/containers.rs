@@ -237,7 +237,7 @@ mod tests {
         names
     }
 
-    /// A module without its own `first_state`: the default finds it by a visit.
+    /// A module without its own `first_state`. The default implementation finds the first state by a visit.
     struct Walked<'a>(&'a mut dyn Module);
     impl Module for Walked<'_> {
         fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {

@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(to.value().to_vec(), [1.0, 0.3]);
     }
 
-    /// Σ (1 - d) dⁿ⁻ⁱ θᵢ + dⁿ θ₀, in double precision.
+    /// The average must be Σ (1 - d) dⁿ⁻ⁱ θᵢ + dⁿ θ₀, computed here in double precision.
     #[test]
     fn an_exponential_moving_average() {
         let values = [2.0f64, -1.0, 0.5, 8.0, 3.0];

@@ -396,7 +396,7 @@ mod tests {
         Param::new(Tensor::zeros(shape))
     }
 
-    /// Weight and bias, as a pair.
+    /// Returns weight and bias as a pair.
     fn linear(inputs: usize, outputs: usize) -> (Param, Param) {
         (param(&[outputs, inputs]), param(&[outputs]))
     }

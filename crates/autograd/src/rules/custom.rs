@@ -9,8 +9,9 @@ use std::panic::Location;
 use std::sync::Arc;
 use wengert_tensor::{Float, Shape, Tensor};
 
-/// A custom operation. An implementation for `T: Float` serves `f32` and `f64`, and can be tested by the
-/// functions of [`testing`](crate::testing), which run in `f64`.
+/// A custom operation: a forward computation on tensors, and a rule for its derivatives. An
+/// implementation for `T: Float` works for `f32` and `f64`, and can be tested with the functions of
+/// [`testing`](crate::testing), which compute in `f64`.
 ///
 /// If the rule reads a value that depends smoothly on the inputs, make that value an output. If the
 /// operation stored it internally, second derivatives would be wrong without an error.
@@ -90,9 +91,9 @@ use wengert_tensor::{Float, Shape, Tensor};
 /// check_op("polar", &[x, y], |x| x[0].tape().custom(Arc::new(Polar), x).to_vec()).unwrap();
 /// ```
 ///
-/// The last example has an output of whole numbers: the sorted vector, and the position of each element
-/// before. Such an output is an [`Index`]. It has no derivative, and the rule reads it with
-/// [`Call::y_index`].
+/// The last example has an output of integers. It returns the sorted vector and, for each of its
+/// elements, the position in the input. An output of integers is an [`Index`]. It has no derivative, and
+/// the rule reads it with [`Call::y_index`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -149,23 +150,24 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// Returns the shapes of the outputs. At least one is needed.
     ///
     /// # Errors
-    /// If the inputs do not fit. Name the shapes and how to fix them.
+    /// If the operation does not accept these shapes. The message should name the shapes and say how to fix
+    /// them.
     fn shapes(&self, inputs: &[Shape]) -> Result<Outputs<Shape>, String>;
 
-    /// Computes the outputs. This must be a pure function of the inputs. The inputs may have any memory
+    /// Computes the outputs. They must depend on the inputs only. The inputs may have any memory
     /// layout ([`Tensor::is_contiguous`]). [`Tensor::to_vec`] returns the elements in row-major order.
     /// [`Element::to`](wengert_tensor::Element::to) converts an element of the generic type to `f64`,
     /// and [`of`](wengert_tensor::Element::of) converts back.
     fn forward(&self, inputs: &[Tensor<T>]) -> Outputs<Tensor<T>>;
 
-    /// Returns the shapes of the index outputs: whole numbers without a derivative, such as positions.
-    /// They follow the outputs of [`shapes`](CustomOp::shapes), whose result has accepted the inputs.
-    /// Default: none.
+    /// Returns the shapes of the index outputs: integers without a derivative, such as positions. The
+    /// index outputs follow the outputs of [`shapes`](CustomOp::shapes). This method is called after
+    /// `shapes` has accepted the inputs. Default: no index outputs.
     fn index_shapes(&self, _inputs: &[Shape]) -> Outputs<Shape> {
         [].into()
     }
 
-    /// Computes the outputs together with the index outputs. Called instead of
+    /// Computes the outputs together with the index outputs. This method is called instead of
     /// [`forward`](CustomOp::forward) when an index output is needed. An operation with index outputs
     /// must implement it.
     fn forward_with_indices(
@@ -175,12 +177,12 @@ pub trait CustomOp<T: Float>: Send + Sync {
         (self.forward(inputs), [].into())
     }
 
-    /// Computes the cotangents of the wanted inputs from variables. This must be a pure function; each
-    /// derivative that passes the operation calls it once. It may call [`grad`](Var::grad) and read
-    /// parameters. Random numbers are refused. Buffers are changed by the forward pass only: changes in
-    /// a rule have no effect. If the rule requests values (`value()`, `item()`), its result is valid for
-    /// these values only: the derivative of the rule may be wrong, and a [replay](Tape::replay) is
-    /// refused.
+    /// Computes the cotangents of the wanted inputs from variables. The rule must be a pure function.
+    /// Each derivative that passes the operation calls the rule once. The rule may call
+    /// [`grad`](Var::grad) and read parameters. Random numbers are refused. Only the forward pass changes
+    /// buffers: changes in a rule have no effect. If the rule requests values (`value()`, `item()`), its
+    /// result is valid for these values only: the derivative of the rule may be wrong, and a
+    /// [replay](Tape::replay) is refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
     /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. Default: all

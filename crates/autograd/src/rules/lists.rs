@@ -5,8 +5,8 @@ use smallvec::SmallVec;
 use std::ops::Deref;
 use wengert_tensor::Float;
 
-/// The outputs of an operation, or their shapes: a slice with [`Deref`], made of an array or of an
-/// iterator. `[y].into()` is one output, `[y, z].into()` are two.
+/// The outputs of an operation, or their shapes. The list is made from an array or an iterator and
+/// dereferences to a slice ([`Deref`]). `[y].into()` is one output, `[y, z].into()` are two.
 ///
 /// ```
 /// use wengert::autograd::Outputs;
@@ -17,9 +17,9 @@ use wengert_tensor::Float;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs<X>(pub(crate) SmallVec<[X; 1]>);
 
-/// The cotangents that a rule returns, one per input; `None` for inputs that are not wanted
-/// ([`Call::wants`](crate::Call::wants)). If a wanted cotangent is zero, return a variable of zeros. Made
-/// of an array or of an iterator, as [`Outputs`]: `[Some(a), None].into()`.
+/// The cotangents that a rule returns: one per input, and `None` for inputs that are not wanted
+/// ([`Call::wants`](crate::Call::wants)). If a wanted cotangent is zero, return a variable of zeros. The
+/// list is made from an array or an iterator, as [`Outputs`] is: `[Some(a), None].into()`.
 #[derive(Clone)]
 pub struct Cotangents<'t, T: Float>(pub(crate) SmallVec<[Option<Var<'t, T>>; 2]>);
 

@@ -1,5 +1,5 @@
-//! NaN and infinities: the operation that made the first one is named, with its scope and line, in the
-//! forward pass and in walks back.
+//! Detection of NaN and infinities: the error names the operation that produced the first one, with its
+//! scope and line, in the forward pass and in the backward pass.
 #![allow(clippy::type_complexity)]
 
 use crate::common::panic_of;
@@ -16,14 +16,14 @@ fn detecting() -> Tape {
     Tape::new().detecting_anomalies(Anomalies::All)
 }
 
-/// An expression, and the line where it stands.
+/// Returns the line of an expression, and its value.
 macro_rules! here {
     ($e:expr) => {
         (line!(), $e)
     };
 }
 
-/// The anomaly that `body` must run into.
+/// Returns the anomaly that `body` must cause.
 #[track_caller]
 fn anomaly_of<R>(tape: &Tape, body: impl FnOnce() -> R) -> Anomaly {
     let error = tape.catch(body).err().expect("an anomaly");
@@ -39,7 +39,7 @@ fn line_of(anomaly: &Anomaly) -> u32 {
     location.line()
 }
 
-/// Hands its operand on. Its derivative is wrong.
+/// The identity, with a wrong derivative: the rule adds a number to the cotangent.
 struct Spoil(f64);
 impl CustomOp<f32> for Spoil {
     fn name(&self) -> &'static str {
@@ -56,7 +56,7 @@ impl CustomOp<f32> for Spoil {
     }
 }
 
-/// Hands its operand on, but for one element.
+/// Returns ones, except for its first element, which is the given number.
 struct Poison(f32);
 impl CustomOp<f32> for Poison {
     fn name(&self) -> &'static str {
@@ -73,14 +73,14 @@ impl CustomOp<f32> for Poison {
     }
 }
 
-/// An operation that fails, of operands that are finite: its name, its line, and what it gives.
+/// Applies an operation that fails on finite operands. Returns its name, its line and its result.
 type Fault = for<'t> fn(Var<'t>) -> (&'static str, u32, Var<'t>);
 
 fn fault<'t>(op: &'static str, (line, y): (u32, Var<'t>)) -> (&'static str, u32, Var<'t>) {
     (op, line, y)
 }
 
-/// Faults of the forward pass. `tanh` makes a number that is neither very large nor very small.
+/// Faults in the forward pass. `tanh` limits the range of the operands.
 const FORWARD: [Fault; 10] = [
     |x| fault("ln", here!((x.tanh().abs() - 2.0).ln())),
     |x| fault("sqrt", here!((x.tanh() - 2.0).sqrt())),
@@ -94,12 +94,12 @@ const FORWARD: [Fault; 10] = [
     |x| fault("poison", here!(x.tape().custom(Arc::new(Poison(f32::NEG_INFINITY)), &[x])[0])),
 ];
 
-/// The shape with another axis of size 2 before it.
+/// Returns the shape with an additional first axis of size 2.
 fn twice(x: Var<'_>) -> Vec<usize> {
     [&[2], &x.shape()[..]].concat()
 }
 
-/// Faults of the walk back: the values are finite, the derivative of the operation is not.
+/// Faults in the backward pass: the values are finite, but the derivative of the operation is not.
 const BACKWARD: [Fault; 6] = [
     |x| fault("sqrt", here!((0.0 * x).sqrt())),
     |x| fault("powf", here!((0.0 * x).powf(0.25))),
@@ -116,11 +116,11 @@ const STEEP: [Fault; 3] = [
     |x| fault("ln", here!((0.0 * x + 1e-37).ln())),
 ];
 
-/// What is to happen in a run of a model: after which operation, and what.
+/// The fault to insert in a run of a model, and the number of the operation after which it is inserted.
 struct Plan {
     site: usize,
     fault: Option<Fault>,
-    /// How many operations the model has had, and what was planted: operation, line, scope.
+    /// The number of operations so far, and the inserted fault: operation, line, scope.
     seen: RefCell<(usize, Option<(&'static str, u32, String)>)>,
 }
 
@@ -129,13 +129,13 @@ impl Plan {
         Plan { site, fault, seen: RefCell::default() }
     }
 
-    /// The result of an operation; at the chosen one, that of a fault behind it.
+    /// Returns the result of an operation. After the chosen operation, the fault is applied to it.
     fn at<'t>(&self, y: Var<'t>) -> Var<'t> {
         let site = self.seen.borrow().0;
         self.seen.borrow_mut().0 += 1;
         let Some(fault) = self.fault.filter(|_| site == self.site) else { return y };
         let scope = y.tape().path();
-        // Known before the operation runs: it may be refused.
+        // The fault is recorded before it runs on this tape, which may refuse it.
         let table = Tape::new();
         let (op, line, _) = fault(table.watch(Tensor::full(&[1], 0.5)));
         self.seen.borrow_mut().1 = Some((op, line, scope));
@@ -192,13 +192,13 @@ trait Pick {
     fn pick(self, classes: &Tensor<i64>) -> Self;
 }
 impl Pick for Var<'_> {
-    /// One element of each row.
+    /// Selects one element of each row.
     fn pick(self, classes: &Tensor<i64>) -> Self {
         self.gather(1, &classes.unsqueeze(1))
     }
 }
 
-/// Attention of each step on the steps before it, then a recurrence over the steps.
+/// Attention of each step to itself and the steps before it, then a recurrence over the steps.
 fn recurrent<'t>(tape: &'t Tape, p: &Plan) -> Var<'t> {
     let mut rng = Philox::new(3);
     let (steps, width) = (4, 6);
@@ -240,7 +240,7 @@ fn models_without_faults_pass() {
     }
 }
 
-/// Plants faults at ten operations drawn by chance in each model.
+/// Inserts faults at ten random operations in each model.
 fn planted(faults: &[Fault], check: impl Fn(&Anomaly)) {
     let mut rng = Philox::new(17);
     let mut draw = |n: usize| {
@@ -369,7 +369,7 @@ fn batch_norm_of_a_constant_without_epsilon() {
     });
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("div", line!() - 2));
     assert_eq!((anomaly.found.nan, anomaly.operands[1].min), (8, Some(0.0)));
-    // In the walk back of what is finite forwards, the root is the first.
+    // All values are finite, so the derivative of the root is the first infinity.
     let tape = detecting();
     let x = tape.watch(Tensor::full(&[8, 2], 3.0));
     let var = x.var(&[0], true, 0);
@@ -390,7 +390,7 @@ fn the_softmax_of_nothing_but_minus_infinity() {
 
 #[test]
 fn a_division_in_a_branch_that_is_not_taken() {
-    // Forwards it is the first infinity.
+    // The quotient is the first value that is not finite in the forward pass.
     let run = |tape: &Tape| {
         let x = tape.watch(Tensor::from([2.0, 0.0]));
         let y = tape.constant(Tensor::from([1.0, 0.0]));
@@ -403,7 +403,8 @@ fn a_division_in_a_branch_that_is_not_taken() {
         let anomaly = anomaly_of(&tape, || run(&tape));
         assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("div", line), "{which:?}");
     }
-    // A value that is finite where it is taken: 1/0 is not, and its derivative makes NaN of zero.
+    // The selected values are finite. 1/0 is not selected, but its derivative turns a cotangent of 0
+    // into NaN.
     let tape = Tape::new().detecting_anomalies(Anomalies::NanOnly);
     let x = tape.watch(Tensor::from([2.0, 0.0]));
     let quotient = tape.ones([2]) / x;
@@ -415,7 +416,7 @@ fn a_division_in_a_branch_that_is_not_taken() {
     assert_eq!(anomaly.place, AnomalyPlace::Cotangent(1));
     assert_eq!(anomaly.found.nan, 1);
     assert!(anomaly.cotangents[0].unwrap().is_finite());
-    // As above, with a root: infinite by itself, NaN of a zero.
+    // The same holds for a root: its derivative at 0 is infinite, and 0 times it is NaN.
     let tape = detecting();
     let x = tape.watch(Tensor::from([4.0, 0.0]));
     let root = x.sqrt();
@@ -449,7 +450,7 @@ fn values_that_are_given_are_refused_where_they_are_put_on_the_tape() {
     let buffer = wengert_autograd::Buffer::new(nan());
     let anomaly = anomaly_of(&tape, || tape.buffer(&buffer));
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("buffer", line!() - 1));
-    // An argument of an operation.
+    // The infinity is an argument of an operation.
     let x = tape.constant(Tensor::from([1.0, 2.0]));
     let anomaly = anomaly_of(&tape, || x.masked_fill(x.gt(1.5), f64::NEG_INFINITY));
     assert_eq!(line_of(&anomaly), line!() - 1);
@@ -470,7 +471,7 @@ fn infinities_that_are_meant_are_allowed() {
         let gradients = (weights * weights + added.softmax(1)).sum_all().backward();
         assert!(gradients.wrt(x).unwrap().to_vec().iter().all(|g| g.is_finite()));
     }
-    // An infinity that is made of finite numbers is refused by the second, not by the third.
+    // An infinity computed from finite numbers is refused by `NewInfinities`, but not by `NanOnly`.
     let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
     let x = tape.watch(Tensor::from([100.0]));
     assert_eq!(anomaly_of(&tape, || x.exp()).op, "exp");
@@ -484,7 +485,7 @@ trait Mask {
     fn map_mask(&self) -> Tensor;
 }
 impl Mask for Tensor {
-    /// -∞ for 1, 0 for 0.
+    /// Returns -∞ for 1 and 0 for 0.
     fn map_mask(&self) -> Tensor {
         let numbers = self.to_vec();
         Tensor::from_fn(&self.shape(), |i| if numbers[i] > 0.0 { f32::NEG_INFINITY } else { 0.0 })
@@ -528,7 +529,7 @@ fn gradients_that_are_variables_are_looked_at_too() {
     let anomaly = anomaly_of(&tape, || slope.sum_all().grad(&[x]));
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("powf", line));
     assert_eq!(anomaly.rule_of.as_deref(), Some("powf"));
-    // Forward mode.
+    // Forward mode is checked, too.
     let tape = detecting();
     let x = tape.constant(Tensor::from([4.0, 0.0]));
     let t = tape.ones([2]);
@@ -539,7 +540,8 @@ fn gradients_that_are_variables_are_looked_at_too() {
 
 #[test]
 fn steps_within_a_rule_may_be_infinite() {
-    // aᵇ at 0 with b = 0: the rule masks an infinite power. |x| at 0, the maximum of equal numbers.
+    // The rule of aᵇ at a = b = 0 masks an infinite power. |x| at 0 and the maximum of equal numbers
+    // have kinks.
     let tape = detecting();
     let x = tape.watch(Tensor::from([0.0, 1.0]));
     let b = tape.watch(Tensor::from([0.0, 2.0]));
@@ -623,8 +625,8 @@ fn every_kind_of_operation_knows_its_line() {
     }
 }
 
-/// Where infinities may be given, those that sums of cotangents and tangents make are refused still, unless
-/// one was given before.
+/// `NewInfinities` refuses infinities in sums of cotangents and in tangents, unless an infinity was given
+/// before.
 #[test]
 fn infinities_of_sums_and_tangents_are_new() {
     let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
@@ -635,7 +637,7 @@ fn infinities_of_sums_and_tangents_are_new() {
     let root = |x: Var<'_>| jvp(|x: Var<'_>| x.sqrt(), x, x.tape().full([1], 1.0)).1.value();
     let anomaly = anomaly_of(&tape, || root(x));
     assert_eq!((anomaly.op.as_str(), anomaly.place), ("sqrt", AnomalyPlace::Tangent));
-    // A mask of -∞ was given: what is infinite may come from it.
+    // A mask of -∞ was given, so any infinity may come from the mask.
     let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
     let mask = tape.constant(Tensor::from([0.0, f32::NEG_INFINITY]));
     let x = tape.watch(Tensor::from([1.0, 2.0]));
@@ -643,7 +645,7 @@ fn infinities_of_sums_and_tangents_are_new() {
     assert_eq!(tape.catch(|| y.backward().wrt(x).unwrap().to_vec()), Ok(vec![1.0, 1.0]));
 }
 
-/// The cotangents that `grad` has recorded are looked at when a replay computes them again.
+/// A replay checks the cotangents that `grad` has recorded.
 #[test]
 fn a_replay_looks_at_gradients() {
     for after in [false, true] {
@@ -663,7 +665,7 @@ fn a_replay_looks_at_gradients() {
     }
 }
 
-/// What a hook returns is looked at, and the hook is named.
+/// The result of a hook is checked, and the error names the hook.
 #[test]
 fn hooks_that_return_no_numbers_are_named() {
     for leaf in [true, false] {

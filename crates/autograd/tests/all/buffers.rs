@@ -1,10 +1,10 @@
-//! What a forward pass does to a buffer is done once, whatever becomes of the gradients.
+//! Each update of a buffer in a forward pass is applied once, however its gradients are used.
 
 use std::sync::{Arc, Mutex};
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
 use wengert_tensor::{Philox, Tensor};
 
-/// A weight, a running value b ← 0.9 b + x, and how many passes there were.
+/// A weight, a running value b ← 0.9 b + x, and the number of forward passes.
 struct Model {
     w: Param,
     running: Buffer,
@@ -33,7 +33,7 @@ impl Model {
         }
     }
 
-    /// A forward pass over x.
+    /// Records the buffer updates of a forward pass for x.
     fn record(&self, tape: &Tape, x: f32) {
         tape.update_buffer(&self.running, 0.9, tape.constant(Tensor::from([x])));
         tape.count_buffer(&self.count, 1);
@@ -77,7 +77,7 @@ fn clones_share_their_updates() {
     copy.apply_updates(&mut model);
     gradients.apply_updates(&mut model);
     model.is(1.0, 1);
-    // Sums of a pass with itself, too, and with one that was applied.
+    // A pass that is added to itself or to an applied pass counts once, too.
     copy.accumulate(gradients.clone());
     copy.apply_updates(&mut model);
     model.is(1.0, 1);
@@ -110,7 +110,7 @@ fn the_tape_applies_updates_without_a_loss() {
             tape.apply_updates(&mut model);
             assert_eq!(model.count.value().item(), before + 2);
         }
-        // What follows on the same tape is new.
+        // An update that is recorded later on the same tape is a new one.
         model.record(&tape, 0.0);
         tape.apply_updates(&mut model);
         assert_eq!(model.count.value().item(), before + 3);
@@ -136,7 +136,8 @@ fn a_part_of_the_model_takes_its_own_updates() {
     gradients.apply_updates(&mut model.0);
     model.0.is(1.0, 1);
     model.1.is(0.0, 0);
-    // The rest waits, also for other gradients of the run, and for the tape.
+    // The updates of the other part stay pending, and the tape or other gradients of the run can apply
+    // them.
     tape.apply_updates(&mut model);
     model.0.is(1.0, 1);
     model.1.is(2.0, 1);
@@ -199,7 +200,7 @@ fn threads_that_apply_the_same_gradients_count_once() {
     model.lock().unwrap().is(0.0, 20);
 }
 
-/// The mean of values is that of all, in whichever groups they are applied.
+/// A running mean is the mean of all values, in whichever groups they are applied.
 #[test]
 fn means_do_not_depend_on_how_updates_are_grouped() {
     let values = [3.0, 4.0, 8.0, 1.0, -2.0];
@@ -210,7 +211,8 @@ fn means_do_not_depend_on_how_updates_are_grouped() {
         tape.watch(Tensor::scalar_of(1.0)).backward()
     };
     let wanted = values.iter().sum::<f64>() / 5.0;
-    // All recorded before the first is applied; applied one by one, together, in two groups.
+    // All updates are recorded before the first is applied. They are applied one by one, all together,
+    // or in two groups.
     for groups in [vec![1, 1, 1, 1, 1], vec![5], vec![2, 3], vec![3, 2]] {
         let mut mean = Buffer::new(Tensor::scalar_of(0.0));
         let mut runs = values.map(|value| run(&mean, 0, value)).into_iter();
@@ -223,24 +225,24 @@ fn means_do_not_depend_on_how_updates_are_grouped() {
         }
         assert!((mean.value().item() - wanted).abs() < 1e-12);
     }
-    // Recorded as the count grows.
+    // Each update is recorded after the previous one was applied and counted.
     let mut mean = Buffer::new(Tensor::scalar_of(0.0));
     for (seen, value) in values.into_iter().enumerate() {
         assert!(run(&mean, seen as i64, value).apply_to(&mut mean));
     }
     assert!((mean.value().item() - wanted).abs() < 1e-12);
-    // A new beginning: one more value after the count was set back.
+    // After the count was reset to 0, the next value replaces the mean.
     assert!(run(&mean, 0, 7.0).apply_to(&mut mean));
     assert!((mean.value().item() - 7.0).abs() < 1e-12);
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 fn text_of(f: impl FnOnce()) -> String {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
     *caught.unwrap_err().downcast::<String>().unwrap()
 }
 
-/// A counter at its end refuses in words, and no buffer of the model has changed.
+/// A counter that would overflow is refused with a message, and no buffer of the model changes.
 #[test]
 fn a_counter_does_not_count_beyond_its_type() {
     for (at, n) in [(i64::MAX, 1), (i64::MAX - 2, 3), (i64::MIN, -1), (1, i64::MAX)] {
@@ -270,7 +272,7 @@ fn a_counter_does_not_count_beyond_its_type() {
         });
         assert_eq!(refused, words("apply_to_counter"));
         model.is(0.0, at);
-        // Nothing was marked as applied: as soon as it fits, all is.
+        // No update was marked as applied. When the count fits, all updates are applied.
         model.count.set(Tensor::scalar_of(0));
         assert_eq!(gradients.full_counter(&model), None);
         gradients.apply_updates(&mut model);
@@ -278,12 +280,13 @@ fn a_counter_does_not_count_beyond_its_type() {
     }
 }
 
-/// Which buffer an update leaves with a NaN or an infinity: found before it is applied, and only then.
+/// `not_finite_buffer` names the buffer that an update would make NaN or infinite, before the update is
+/// applied. Afterwards it does not report the update.
 #[test]
 fn a_buffer_that_would_not_be_finite_is_named() {
     let cause = "it is computed from numbers that are not finite or too large for f32 (smaller inputs or \
                  a smaller learning rate may help)";
-    // b ← keep · b + change, from b = 0 or from b = 3e38. Nearly 3.4e38 is the largest.
+    // b ← keep · b + change, from b = 0 or from b = 3e38. The largest f32 is about 3.4e38.
     for (b, keep, change, wanted) in [
         (0.0, 0.9, f32::INFINITY, Some("inf")),
         (0.0, 0.9, f32::NEG_INFINITY, Some("-inf")),
@@ -302,23 +305,24 @@ fn a_buffer_that_would_not_be_finite_is_named() {
             wanted.map(|x| format!("the update makes a number of this buffer {x}: {cause}"));
         let named = words.clone().map(|words| format!("running: {words}"));
         assert_eq!(gradients.not_finite_buffer(&model), named);
-        // A buffer that is the whole model has no name; one of another model is not asked for.
+        // A buffer that is the whole model has no name. Buffers outside the given model are not checked.
         assert_eq!(gradients.not_finite_buffer(&model.running), words);
         assert_eq!(gradients.not_finite_buffer(&Model::new()), None);
         assert_eq!(gradients.not_finite_buffer(&model.w), None);
-        // Nothing was applied, and what is applied is no longer looked at.
+        // The check applies nothing, and applied updates are not checked again.
         assert_eq!(model.running.value().item(), b);
         gradients.apply_to(&mut model.running);
         assert_eq!(model.running.value().item().is_finite(), wanted.is_none());
         assert_eq!(gradients.not_finite_buffer(&model), None);
-        // The next run finds what is there.
+        // The next run reports that the buffer was not finite before.
         gradients.accumulate(model.gradients(1.0));
         let held = "running: this buffer held a number that is not finite before the update: set it to \
                     finite numbers";
         let held = wanted.map(|_| held.to_string());
         assert_eq!(gradients.not_finite_buffer(&model), held);
     }
-    // Of several updates each follows the one before: 2e38 twice is too much, once is not.
+    // Several updates are applied one after the other: adding 2e38 twice overflows, adding it once does
+    // not.
     let mut model = Model::new();
     let of = |model: &Model, x: f32| {
         let tape = Tape::new();
@@ -329,14 +333,14 @@ fn a_buffer_that_would_not_be_finite_is_named() {
     assert_eq!(gradients.not_finite_buffer(&model), None);
     gradients.accumulate(of(&model, 2e38));
     assert!(gradients.not_finite_buffer(&model).unwrap().starts_with("running: "));
-    // Once the first is applied, the second still is too much.
+    // After the first update is applied, the second still overflows.
     of(&model, 2e38).apply_updates(&mut model);
     gradients.accumulate(of(&model, -2e38));
     gradients.accumulate(of(&model, -2e38));
     assert!(gradients.not_finite_buffer(&model).is_some(), "inf stays");
     assert_eq!(of(&model, -2e38).not_finite_buffer(&model), None);
 
-    // Means of all values: 3e38, 3e38, 3e38 stay; their sum is no f32.
+    // The mean of 3e38, 3e38 and 3e38 is finite, although their sum exceeds f32.
     let mut mean = Buffer::new(Tensor::scalar(0.0));
     let tape = Tape::new();
     for _ in 0..3 {
@@ -373,7 +377,7 @@ fn a_counter_without_a_name() {
     assert_eq!(gradients.full_counter(&counter), Some(words));
 }
 
-/// Only the total has to fit.
+/// Intermediate counts may overflow if the total fits.
 #[test]
 fn counts_of_one_counter_are_added_before_they_are_refused() {
     let mut counter = Buffer::<i64>::new(Tensor::from([i64::MAX - 1, 3]));

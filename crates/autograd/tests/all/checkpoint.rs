@@ -1,4 +1,4 @@
-//! Checkpoints change what is in memory, and no number.
+//! Checkpoints change which values are in memory, but no result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ fn bits(x: &Tensor<f64>) -> Vec<u64> {
     x.to_vec().into_iter().map(f64::to_bits).collect()
 }
 
-/// Runs `body` as a checkpoint, or as it is.
+/// Runs `body` within a checkpoint if `checkpoint` is true, else directly.
 fn region<'t>(
     tape: &'t Tape<f64>,
     checkpoint: bool,
@@ -22,7 +22,8 @@ fn region<'t>(
     if checkpoint { tape.checkpoint(body) } else { body() }
 }
 
-/// A perceptron of so many layers of 12 units with dropout, in checkpoints of so many layers (0: none).
+/// A perceptron with a layer of 12 units and dropout for each weight. Each checkpoint contains `size`
+/// layers; with 0 there are no checkpoints.
 fn perceptron<'t>(
     tape: &'t Tape<f64>,
     x: Var<'t, f64>,
@@ -40,7 +41,8 @@ fn perceptron<'t>(
     x
 }
 
-/// Gradients as numbers, then three orders of derivatives as variables, each with its own gradients as numbers.
+/// Returns the bits of the gradients as tensors, and of three orders of derivatives as variables, each with
+/// its own gradients as tensors.
 fn derivatives(size: usize, policy: Policy, batch: usize) -> Vec<Vec<u64>> {
     let params: Vec<_> = (0..6).map(|i| Param::new(normal(&[12, 12], i))).collect();
     let tape = Tape::train(&mut Philox::new(9)).with_policy(policy);
@@ -79,7 +81,7 @@ fn derivatives_of_every_order_have_the_same_bits() {
     }
 }
 
-/// The square, which counts how often it is computed.
+/// The square, with a counter of its computations.
 struct Counted(Arc<AtomicUsize>);
 impl CustomOp<f64> for Counted {
     fn name(&self) -> &'static str {
@@ -125,10 +127,10 @@ fn an_operation_is_computed_twice_at_most() {
             assert!(calls <= 2 * layers, "{calls} of {layers} operations in groups of {size}");
         }
     }
-    // The history stays: once more for each walk.
+    // With the history kept, each backward pass computes the operations once more.
     let retain = |y: Var<'_, f64>, _: Var<'_, f64>| drop((y.backward_retain(), y.backward()));
     assert!(count(40, 6, &retain) <= 3 * 40);
-    // grad, then a walk over what it recorded and over the operations themselves.
+    // `grad`, then a backward pass over the nodes that it recorded and over the operations themselves.
     let second = |y: Var<'_, f64>, x: Var<'_, f64>| {
         drop(y.grad(&[x])[0].square().sum_all().backward());
     };
@@ -156,7 +158,8 @@ fn convolutions_pools_and_indices() {
     assert_eq!(run(true), run(false));
 }
 
-/// Several results, one of which is an operand; a checkpoint in a checkpoint; nothing at all.
+/// Checkpoints with several results, with a result that is an operand, within a checkpoint, and without
+/// operations.
 #[test]
 fn results_of_every_form() {
     let run = |checkpoint: bool| {
@@ -170,7 +173,7 @@ fn results_of_every_form() {
         let (y, [z, same]) = if checkpoint { tape.checkpoint(body) } else { body() };
         assert!(same.is(x));
         region(&tape, checkpoint, || x);
-        // An inner variable that was carried out is computed again.
+        // An inner variable that is used outside the checkpoint is computed again.
         let mut carried = None;
         let w = region(&tape, checkpoint, || {
             let inner = (y * y).matmul(x.t());

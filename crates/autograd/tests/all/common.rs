@@ -1,4 +1,4 @@
-//! Panics, caught with the place they point at.
+//! Helpers that catch panics with their file and line.
 
 #![allow(dead_code, unused_macros, unused_imports)] // each test program uses a part
 
@@ -11,7 +11,7 @@ thread_local! {
     static QUIET: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// The message, file and line of the panic that `body` must raise.
+/// Returns the message, file and line of the panic that `body` must raise.
 #[track_caller]
 pub fn panic_of(body: impl FnOnce()) -> (String, String, u32) {
     static HOOK: Once = Once::new();
@@ -35,12 +35,12 @@ pub fn panic_of(body: impl FnOnce()) -> (String, String, u32) {
     (text.expect("panics have a text"), file, line)
 }
 
-/// Asserts that an expression panics, at this line, with a message that has these parts.
+/// Asserts that an expression panics at this line, and that the message contains these parts.
 macro_rules! panics {
     ($call:expr, $($part:expr),+ $(,)?) => {{
         let (text, file, line) = $crate::common::panic_of(|| { let _ = $call; });
         $(assert!(text.contains($part), "{:?} is not in {text:?}", $part);)+
-        // Long invocations have the expression on the next line.
+        // In long invocations the expression is on the line after the macro's name.
         assert!(file == file!() && (line!()..=line!() + 1).contains(&line), "{text:?} points at {file}:{line}");
     }};
 }

@@ -1,5 +1,5 @@
-//! The engine as a user sees it: orders of derivative, long chains, what costs nothing, what
-//! composes.
+//! The engine through the public interface: derivatives of several orders, long chains, work that must not
+//! be done, and combinations of features.
 
 use std::sync::Arc;
 use wengert_autograd::{
@@ -126,7 +126,7 @@ fn retained_history_gives_the_same_numbers_again() {
     }
 }
 
-/// The identity, whose rule must not run.
+/// The identity, with a rule that must not run.
 struct Costly;
 impl CustomOp<f32> for Costly {
     fn name(&self) -> &'static str {
@@ -209,7 +209,7 @@ fn parameters_are_updated_in_place_while_the_tape_lives() {
     for policy in POLICIES {
         let mut w = Param::new(f64s(&[8, 8], 1));
         let tape = Tape::new().with_policy(policy);
-        tape.param(&w).reshape(&[-1]).value(); // a view that was asked for
+        tape.param(&w).reshape(&[-1]).value(); // a view whose value was requested
         let x = tape.constant(f64s(&[4, 8], 2));
         let loss =
             (x.matmul(tape.param(&w)) + tape.param(&w).t().narrow(0, 0, 4)).square().sum_all();
@@ -268,7 +268,7 @@ fn gradients_can_be_sent() {
     assert_eq!(sum.get(&w).unwrap().to_vec(), [6.0; 2]);
 }
 
-/// r = √(a² + b²) and the angle: two outputs of two inputs, and a rule that reads one of each.
+/// r = √(a² + b²) and the angle of (a, b): two outputs of two inputs.
 struct Polar;
 impl CustomOp<f64> for Polar {
     fn name(&self) -> &'static str {
@@ -324,7 +324,7 @@ fn several_outputs_to_second_order() {
     }
 }
 
-/// a · b, whose rule has numbers computed before it reads the cotangent again.
+/// a · b. Its rule computes a value from the cotangent and then reads the cotangent again.
 struct Product;
 impl CustomOp<f64> for Product {
     fn name(&self) -> &'static str {

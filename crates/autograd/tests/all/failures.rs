@@ -1,5 +1,5 @@
-//! What goes wrong says so: every silent failure is a panic with the operation, the shapes and what
-//! would mend it, at the line of the call.
+//! Errors of the user panic at the line of the call. The message names the operation, the shapes and what
+//! to do.
 
 use crate::common::{panic_of, panics};
 use std::sync::Arc;
@@ -203,7 +203,7 @@ fn a_tape_without_a_mode_does_not_choose_one() {
     let tape = Tape::new();
     assert_eq!(tape.mode(), None);
     let x = tape.watch(ones(&[3]));
-    // The answer does not depend on p.
+    // The call is refused for every p, also for 0 and 1.
     for p in [0.0, 0.5, 1.0] {
         panics!(x.dropout(p), &format!("dropout: {advice}"));
     }
@@ -222,7 +222,7 @@ fn modes_are_those_asked_for() {
     assert_eq!(Tape::<f32>::train(&mut rng).mode(), Some(Mode::Train));
     assert_eq!(Tape::<f32>::new().training(&mut rng).expect_mode("noise"), Mode::Train);
     assert_eq!(Tape::<f32>::new().evaluating().expect_mode("noise"), Mode::Eval);
-    // On shapes alone the mode may stay open: the shapes are those of both.
+    // On a shape-only run the mode may be open, because both modes have the same shapes.
     let asked = |tape: &Tape| (tape.mode(), tape.expect_mode("noise"));
     assert_eq!(Tape::check(asked), Ok((None, Mode::Eval)));
     for mode in [Mode::Train, Mode::Eval] {
@@ -312,7 +312,7 @@ fn check_lets_other_panics_pass() {
 fn gradients_by_constants_are_refused() {
     let tape = Tape::<f64>::new();
     let (c, x) = (tape.constant(Tensor::from([2.0])), tape.watch(Tensor::from([3.0])));
-    // History is kept of active nodes alone: an answer would count only some of the paths.
+    // The history contains only active nodes, so a gradient would include only some of the paths.
     for y in [(c * c * c).sum_all(), (x * (c * c) * c).sum_all()] {
         panics!(y.grad(&[c]), "does not depend on variable 0", "watch()");
         panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
@@ -335,7 +335,7 @@ fn buffers_take_changes_from_their_own_tape() {
 fn an_error_says_what_it_comes_from() {
     let cause = |run: fn(&Tape) -> Shape| Tape::<f32>::check(run).unwrap_err().cause;
     assert_eq!(cause(|t| t.input(&[2, 3]).matmul(t.input(&[4, 5])).shape()), Cause::Operands);
-    // Every way to ask for a number.
+    // Every way to request a value.
     let asks: [fn(&Tape) -> Shape; 6] = [
         |t| t.input(&[2]).value().shape(),
         |t| Shape::new(&[t.input(&[1]).item() as usize]),
@@ -359,7 +359,7 @@ fn refusals_of_a_run_on_numbers_can_be_caught() {
     let error = tape.catch(|| tape.scope("fc", || x.matmul(x))).unwrap_err();
     assert_eq!((&*error.path, error.cause), ("fc", Cause::Operands));
     assert_eq!(tape.path(), "", "the scope is closed");
-    // One within another, and of another tape.
+    // Calls of `catch` may be nested, on the same tape and on another one.
     let other = Tape::new();
     let y = other.watch(ones(&[3, 2]));
     let nested = tape.catch(|| {
@@ -369,7 +369,7 @@ fn refusals_of_a_run_on_numbers_can_be_caught() {
         tape.catch(|| x.sum_all().item()).unwrap()
     });
     assert_eq!(nested, Ok(6.0));
-    // Outside of it, and on a tape that is not caught, a refusal is a panic with a text.
+    // Outside `catch`, and on a tape that is not caught, the error is a panic with a text.
     assert!(panic_of(|| _ = x.matmul(x)).0.starts_with("matmul: "));
     assert!(panic_of(|| _ = tape.catch(|| y.matmul(y).shape())).0.starts_with("matmul: "));
     assert!(panic_of(|| _ = x.matmul(x)).0.starts_with("matmul: "));
@@ -378,12 +378,13 @@ fn refusals_of_a_run_on_numbers_can_be_caught() {
     assert_eq!(x.sum_all().backward().wrt(x).unwrap().to_vec(), [1.0; 6]);
 }
 
-/// Gradients are looked at on the way, by the norms of a product's factors where these are smaller:
-/// every place of a number that is not finite is found, and sound gradients are those of `backward`.
+/// `backward_checked` checks gradients during the backward pass. Where it is cheaper, it checks the norms of
+/// the factors of a matrix product. It must find a value that is not finite at every position, and return
+/// the gradients of `backward` if all are finite.
 #[test]
 fn gradients_that_are_not_finite_are_refused() {
     let rng = &mut Philox::new(0);
-    // Products with few samples (norms), with many (sums), and of a vector.
+    // Products with few samples (checked by norms), with many samples (checked by sums), and with one.
     for samples in [1, 2, 40] {
         let w = Param::new(Tensor::normal(&[24, 30], 0.0, 1.0, rng));
         let b = Param::new(Tensor::normal(&[24], 0.0, 1.0, rng));
@@ -425,14 +426,15 @@ fn gradients_that_are_not_finite_are_refused() {
                     assert_eq!(error.params, both);
                 }
             }
-            // Each factor is finite, their product is not; two halves are, and their sum is not.
+            // The factors are finite, but their product is not. With `twice`, two products are finite, but
+            // their sum is not.
             let mut x = Tensor::zeros(&[samples, 30]);
             x.make_mut()[7] = if twice { 2e38 } else { 1e30 };
             let mut high = Tensor::zeros(&[samples, 24]);
             high.make_mut()[5] = if twice { 1.0 } else { 1e20 };
             let error = loss(&Tape::new(), &x, &high, twice).err().unwrap();
             assert_eq!((error.params, error.watched), (vec![w.id()], 0));
-            // Norms too large for their squares, and a product that is sound.
+            // The squares of the norms overflow, but the product is finite.
             x.make_mut()[7] = 1e30;
             high.make_mut()[5] = 1.0;
             assert!(loss(&Tape::new(), &x, &high, twice).is_ok());

@@ -1,5 +1,5 @@
-//! What other tests do not look at: two geometries of one stride, transposed vectors, rules of users that
-//! return another shape.
+//! Cases that other tests do not cover: two geometries of convolution on one tape, transposed vectors, and
+//! custom rules that return a wrong shape or a variable of another tape.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ fn convolutions_of_one_tape_keep_their_geometries() {
     let w = tape.constant(Tensor::ones_of(&[1, 1, 3, 3]));
     let inner = x.conv2d(w, None, &Conv::new());
     let all = x.conv2d(w, None, &Conv::new().padding(1));
-    // How many pixels a window of 3 × 3 covers.
+    // The values are the numbers of pixels in each window of 3 × 3.
     assert_eq!(inner.value().to_vec(), [9.0]);
     assert_eq!(all.value().to_vec(), [4.0, 6.0, 4.0, 6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);
     assert_eq!(all.sum_all().grad(&[x])[0].value().to_vec(), all.value().to_vec());
@@ -30,7 +30,7 @@ fn a_vector_is_its_own_transpose() {
     }
 }
 
-/// x, with a rule that returns the sum of the cotangent.
+/// The identity, with a wrong rule: it returns the sum of the cotangent, which has another shape.
 struct Shrinks;
 impl CustomOp<f64> for Shrinks {
     fn name(&self) -> &'static str {
@@ -79,7 +79,7 @@ fn a_counter_counts_by_any_number() {
     assert_eq!(counter.value().item(), 5);
 }
 
-/// The sum of a gradient may overflow though each of its numbers is finite.
+/// The sum of a gradient may overflow although each of its elements is finite.
 #[test]
 fn large_gradients_are_finite() {
     let w = Param::new(Tensor::from([0.0f32, 0.0]));
@@ -111,7 +111,7 @@ fn nothing_is_active_without_history() {
     assert!(!tape.watch(Tensor::scalar(1.0)).is_active());
 }
 
-/// x, with a rule that returns a variable of another tape, of the right shape.
+/// The identity, with a wrong rule: it returns a variable of another tape, with the right shape.
 struct Elsewhere;
 impl CustomOp<f64> for Elsewhere {
     fn name(&self) -> &'static str {
@@ -125,7 +125,8 @@ impl CustomOp<f64> for Elsewhere {
     }
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         let other: &'static Tape<f64> = Box::leak(Box::new(Tape::new()));
-        // Its number is one that this tape has, too, and one that it does not have.
+        // The node number of the variable exists on the operation's tape for up to 2 elements, and does not
+        // exist there for more.
         let mut g = other.constant(Tensor::ones_of(&c.gy().shape()));
         for _ in 0..if c.gy().numel() > 2 { 100 } else { 0 } {
             g = other.constant(g.value());

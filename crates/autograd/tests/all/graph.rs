@@ -1,4 +1,4 @@
-//! The recorded program as data, as a picture and as JSON.
+//! Graphs: the recorded program as data, as a picture and as JSON.
 
 use serde_json::Value;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ fn ones(shape: &[usize]) -> Tensor {
     Tensor::ones(shape)
 }
 
-/// Two linear layers without biases, with tanh between them: five rows of three numbers.
+/// Two linear layers without biases, with tanh between them. The input has 5 rows of 3 numbers.
 struct Mlp {
     layers: (Param, Param),
 }
@@ -23,7 +23,7 @@ impl Mlp {
         Mlp { layers: (weight(&[3, 4]), weight(&[4, 6])) }
     }
 
-    /// The parameters and the loss.
+    /// Records the model and returns the parameters and the loss.
     fn run<'t>(&self, tape: &'t Tape) -> ([Var<'t>; 2], Var<'t>) {
         let x = tape.constant(ones(&[5, 3]));
         let w1 = tape.param(&self.layers.0);
@@ -33,7 +33,7 @@ impl Mlp {
     }
 }
 
-/// Programs of many kinds, to be drawn and exported.
+/// Returns graphs of many kinds, to be drawn and exported.
 fn programs() -> Vec<(&'static str, Graph)> {
     let mut all = vec![];
     let mut add = |name, tape: &Tape| all.push((name, tape.graph()));
@@ -44,7 +44,7 @@ fn programs() -> Vec<(&'static str, Graph)> {
     add("mlp", &tape);
     let slopes = loss.grad(&w);
     add("mlp, gradients", &tape);
-    // A penalty on the gradient, derived again.
+    // A penalty on the gradient is differentiated again.
     let penalty = slopes[0].square().sum_all() + loss;
     penalty.grad(&w);
     add("mlp, gradients of a penalty on gradients", &tape);
@@ -114,7 +114,7 @@ fn operands_precede_and_scopes_nest() {
             if let Some(of) = node.gradient_of {
                 assert_eq!(node.shape, graph.nodes()[of].shape, "{name}: node {id}");
             }
-            // The innermost scope is the shortest one that has the node.
+            // The innermost scope that contains a node is the last one in the list.
             let around = graph.scopes().iter().enumerate();
             let around = around.filter(|(_, scope)| scope.nodes.contains(&id));
             let innermost = around.max_by_key(|(i, _)| *i).map(|(i, _)| i);
@@ -137,7 +137,7 @@ fn scopes_of_a_hand_written_program() {
         .iter()
         .map(|scope| (scope.path.as_str(), scope.parent, scope.nodes.clone()))
         .collect();
-    // watch, watch, [[conv2d], [max_pool2d and its positions], dropout]
+    // The nodes are watch, watch, [[conv2d], [max_pool2d and its positions], dropout]; brackets are scopes.
     assert_eq!(
         scopes,
         [("block", None, 2..6), ("block.conv", Some(0), 2..3), ("block.pool", Some(0), 3..5)]
@@ -155,16 +155,16 @@ fn gradients_know_the_operation_whose_rule_recorded_them() {
     let of = |op: usize| -> Vec<&GraphNode> {
         graph.nodes().iter().filter(|node| node.rule_of == Some(op)).collect()
     };
-    // The seed is of no rule. The rules are called from the last operation to the first.
+    // No rule recorded the seed. The rules are called from the last operation to the first.
     assert!(graph.nodes()[..8].iter().all(|node| node.rule_of.is_none()));
     assert_eq!(graph.nodes()[7].attributes, [("value", Attribute::Number(1.0))]);
     let mut order: Vec<_> = graph.nodes()[8..].iter().map(|node| node.rule_of).collect();
     order.dedup();
     assert_eq!(order, [Some(6), Some(5), Some(3), Some(2)]);
-    // sum: the seed is repeated.
+    // The rule of the sum broadcasts the seed.
     let [repeat] = of(6)[..] else { panic!("{graph:?}") };
     assert_eq!((&*repeat.op, &repeat.operands[..]), ("broadcast_to", &[7][..]));
-    // The second product: g·w₂ᵀ for its left operand, hᵀ·g for w₂.
+    // The rule of the second product records g·w₂ᵀ for its left operand and hᵀ·g for w₂.
     let [left, right] = of(5)[..] else { panic!("{graph:?}") };
     assert_eq!((&*left.op, &left.operands[..], left.shape), ("matmul", &[8, 4][..], [5, 4].into()));
     assert_eq!(
@@ -175,12 +175,12 @@ fn gradients_know_the_operation_whose_rule_recorded_them() {
         node.attributes.iter().map(|(_, on)| on == &Attribute::Switch(true)).collect()
     };
     assert_eq!([switch(left), switch(right)], [[false, true], [true, false]]);
-    // tanh reads its own result, 3.
+    // The rule of tanh reads the result of tanh, which is node 3.
     assert!(of(3).iter().any(|node| node.operands.contains(&3)));
-    // The first product: its left operand is a constant, which has no gradient.
+    // The rule of the first product records one node: its left operand is a constant without gradient.
     let [first] = of(2)[..] else { panic!("{graph:?}") };
     assert_eq!((first.operands[0], first.shape), (0, [3, 4].into()));
-    // What grad returned.
+    // The nodes that `grad` returned are marked.
     let gradients: Vec<_> = graph.nodes().iter().filter_map(|node| node.gradient_of).collect();
     assert_eq!(gradients, [4, 1]);
     assert_eq!(graph.node(slopes[0]).gradient_of, Some(graph.id(w[0])));
@@ -200,11 +200,11 @@ fn gradients_of_gradients_know_the_gradient() {
     let rules = graph.nodes()[first..].iter().filter_map(|node| node.rule_of);
     let rules: HashSet<usize> = rules.collect();
     assert!(rules.contains(&graph.id(total)) && rules.contains(&graph.id(slope)), "{rules:?}");
-    // The gradient was written by the rule of x³, and the sum of it by the program.
+    // The rule of x³ recorded the gradient, and the program recorded the sum of the gradient.
     assert_eq!(graph.node(slope).rule_of, Some(1));
     assert_eq!(graph.node(total).rule_of, None);
     assert_eq!(graph.node(curvature).gradient_of, Some(graph.id(x)));
-    // backward() records nothing.
+    // `backward` records no nodes.
     let before = tape.graph();
     total.backward_retain();
     assert_eq!(tape.graph().nodes().len(), before.nodes().len());
@@ -221,25 +221,25 @@ fn what_is_in_memory() {
         let node = graph.node(v);
         (node.state, node.kept, node.read_by_rules)
     };
-    // exp's rule reads its result, sin's its operand.
+    // The rule of exp reads its result, and the rule of sin reads its operand.
     assert_eq!(state(y), (ValueState::Pending, false, true));
     assert_eq!(state(z), (ValueState::Pending, false, false));
     assert!(tape.graph().node(x).kept && tape.graph().node(x).read_by_rules);
     y.value();
     assert_eq!(state(y), (ValueState::Computed, true, true));
     assert_eq!(state(z), (ValueState::Pending, false, false));
-    // The product was computed for the sum, and nobody reads it any more.
+    // The product was computed for the sum. No later operation reads it, so it is released.
     let graph = tape.graph();
     let matmul = graph.nodes().iter().find(|node| node.op == "matmul").unwrap();
     assert_eq!((matmul.state, matmul.kept), (ValueState::Released, false));
     let loss = y.sum_all() + z.sum_all() + product.sum_all();
-    assert_eq!(state(loss), (ValueState::Computed, true, false)); // one number stays
+    assert_eq!(state(loss), (ValueState::Computed, true, false)); // a single element is kept
     loss.backward();
-    // It was asked for before; no rule will read it any more.
+    // Its value was requested before, so it is kept. No rule will read it again.
     assert_eq!(state(y), (ValueState::Computed, true, false));
     assert_eq!(state(z).0, ValueState::Freed);
     assert_eq!(state(loss).0, ValueState::Computed);
-    // A graph that was taken before does not change.
+    // An earlier graph does not change.
     assert_eq!(graph.node(z).state, ValueState::Pending);
 }
 
@@ -257,7 +257,7 @@ fn names_come_from_a_model() {
     let text = |name: &str| Some(name.to_string());
     let named = graph.clone().named(&model);
     assert_eq!(names(&named), [text("0"), text("1.0"), text("1.1"), None, None]);
-    // A part of the model knows its own.
+    // A part of the model gives names to its own nodes only.
     let part = graph.named(&model.1);
     assert_eq!(names(&part), [None, text("0"), text("1"), None, None]);
     assert_eq!(
@@ -296,7 +296,7 @@ fn structure_is_what_was_recorded_and_not_with_which_numbers() {
     let tape = Tape::<f64>::new();
     tape.watch(Tensor::from_fn(&[2, 1, 5, 5], |_| 1.0));
     differs(tape.graph(), "numbers of f32 and of f64");
-    // Which of two equal operands is read.
+    // The difference may be the order of two operands of equal shape.
     let swap = |swap: bool| {
         let tape = Tape::<f32>::new();
         let (a, b) = (tape.watch(ones(&[2])), tape.watch(ones(&[2])));
@@ -306,7 +306,7 @@ fn structure_is_what_was_recorded_and_not_with_which_numbers() {
     assert_eq!(swap(false).difference(&swap(true)).unwrap(), "node 2: operands [0, 1] and [1, 0]");
 }
 
-/// The words and strings of a text for Graphviz: strings keep their quotes.
+/// Returns the tokens of a text for Graphviz. Strings keep their quotes.
 fn tokens(text: &str) -> Vec<String> {
     let (mut all, mut chars) = (Vec::new(), text.chars().peekable());
     while let Some(c) = chars.next() {
@@ -323,7 +323,7 @@ fn tokens(text: &str) -> Vec<String> {
                 }
             }
         } else if c == '<' {
-            // The table of the legend: balanced angles.
+            // The table of the legend is one token. Its angle brackets are balanced.
             let mut depth = 1;
             while depth > 0 {
                 let c = chars.next().expect("a table ends");
@@ -344,7 +344,7 @@ fn tokens(text: &str) -> Vec<String> {
     all
 }
 
-/// Checks that a text is one that Graphviz reads, and that edges lead from drawn nodes to drawn nodes.
+/// Checks that Graphviz can read a text, and that both ends of each edge are drawn. Returns the drawn nodes.
 fn check_dot(name: &str, text: &str) -> HashSet<String> {
     let tokens = tokens(text);
     let count = |c: &str| tokens.iter().filter(|token| *token == c).count();
@@ -381,7 +381,7 @@ fn pictures_are_well_formed() {
                 for depth in [0, 1, 9] {
                     let dot = Dot::new(&graph).rules(rules).views(views).depth(depth);
                     let drawn = check_dot(name, &dot.attributes(false).legend(false).to_string());
-                    // With views as nodes and no scope folded, each operation is a node.
+                    // If views are nodes and no scope is folded, each operation is a node.
                     if rules && views && depth == 9 {
                         let first = |node: &&GraphNode| node.output == 0;
                         let operations = graph.nodes().iter().filter(first).count();
@@ -399,19 +399,19 @@ fn pictures_leave_out_what_is_not_asked_for() {
         let found = programs().into_iter().find(|(name, _)| *name == sought);
         found.unwrap_or_else(|| panic!("{sought}")).1
     };
-    // Without rules the picture is that of the program alone.
+    // Without rules the picture shows the program only.
     let plain = |graph: &Graph| {
         let text = Dot::new(graph).rules(false).to_string();
         text.lines().map(|line| line.split(", tooltip").next().unwrap().to_string()).collect()
     };
     let [before, after]: [Vec<String>; 2] = [plain(&find("mlp")), plain(&find("mlp, gradients"))];
     assert_eq!(before, after);
-    // A penalty reads a gradient: it is drawn, without what it was made of.
+    // The penalty reads a gradient. The gradient is drawn, but not the nodes from which it is computed.
     let graph = find("mlp, gradients of a penalty on gradients");
     let text = Dot::new(&graph).rules(false).to_string();
     assert_eq!(text.matches("gradient w.r.t. param").count(), 1, "{text}");
     assert!(graph.to_dot().matches("gradient w.r.t. param").count() == 4);
-    // A scope that is one node hides what lies in it.
+    // A scope that is drawn as one node hides its contents.
     let graph = find("convolution, pooling, an index");
     let text = Dot::new(&graph).depth(0).to_string();
     assert!(text.contains("label=\"block\"") && text.contains("label=\"gradient: block\""));
@@ -430,9 +430,10 @@ fn names_in_pictures_are_escaped() {
     assert!(text.contains("inf") && text.contains("NaN"), "{text}");
 }
 
-/// The picture of Σ (w·x)² for two numbers with its gradient by w: the seed 1 (repeated, on the edge), twice
-/// that, times w·x (the rule of the square), times x (the rule of the product). The loss and the gradient
-/// have double borders; gradients point upwards.
+/// The picture of Σ (w·x)² for two elements, with its gradient with respect to w. The gradient is computed
+/// from the seed 1, which is broadcast (drawn on the edge). The rule of the square multiplies it by 2 and by
+/// w·x, and the rule of the product multiplies it by x. The loss and the gradient have double borders.
+/// Edges of gradients point upwards.
 const TINY: &str = r##"
   n0 [label="constant\n[2]", color="#4c8c4a", fillcolor="#dcefd8", shape=ellipse, style=filled, tooltip="node 0: constant [2]; in memory"];
   n1 [label="param\n[2]", color="#b58900", fillcolor="#ffe9a8", tooltip="node 1: param [2]; in memory"];
@@ -477,7 +478,7 @@ fn a_tiny_picture() {
     assert_eq!(lines.join("\n"), TINY.trim_matches('\n'), "\n{text}");
 }
 
-/// A node of the JSON beside that of the graph.
+/// Checks a node of the JSON against the node of the graph.
 fn check_node(json: &Value, id: usize, node: &GraphNode) {
     let whole = |n: usize| Value::from(n);
     let or = |n: Option<usize>| n.map_or(Value::Null, Value::from);
@@ -518,7 +519,7 @@ fn check_node(json: &Value, id: usize, node: &GraphNode) {
             Attribute::Number(x) if x.is_finite() => {
                 assert!(value.is_f64(), "{value}");
                 let read = value.as_f64().unwrap();
-                // This reader rounds some numbers to a neighbour.
+                // `serde_json` rounds some numbers to a neighbouring float.
                 assert!((read - x).abs() <= f64::EPSILON * x.abs(), "{read} {x}");
             }
             Attribute::Number(x) => {
@@ -561,7 +562,7 @@ fn json_says_what_the_graph_says() {
     }
 }
 
-/// Every number is written so that it can be told from its neighbours.
+/// Each number is written with enough digits to distinguish it from the neighbouring floats.
 #[test]
 fn json_keeps_every_digit() {
     for x in [0.1, 1.0 / 3.0, -0.0, 1e300, 5e-324, f64::MAX, 16_777_217.0, 1e16, -2.5e-7] {
@@ -575,7 +576,7 @@ fn json_keeps_every_digit() {
     }
 }
 
-/// The example of `docs/graph-json.md`.
+/// Checks the example of `docs/graph-json.md`.
 #[test]
 fn the_documented_example() {
     let model = Model { w: Param::new(ones(&[2])) };

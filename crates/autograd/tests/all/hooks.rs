@@ -1,5 +1,5 @@
-//! Functions that see cotangents on the way back, and replace them.
-#![allow(clippy::items_after_statements)] // helpers stand beside what they help
+//! Hooks: functions that see cotangents in the backward pass, and may replace them.
+#![allow(clippy::items_after_statements)] // helper functions are defined next to their use
 
 use crate::common::panics;
 use std::sync::Arc;
@@ -38,7 +38,8 @@ impl CustomOp<f64> for SinCos {
     }
 }
 
-/// Leaves, computed values, views of views that several operations read, outputs of one operation.
+/// Returns variables of every kind, and a loss: leaves, computed values, views of views that several
+/// operations read, and the outputs of one operation.
 fn program(x: Var<'_, f64>) -> (Vec<Var<'_, f64>>, Var<'_, f64>) {
     let y = x.tanh();
     let view = y.reshape(&[4, 6]);
@@ -80,7 +81,7 @@ fn a_hook_sees_what_grad_gives_once() {
                 _ => drop(hooks.grad(&all[..1])),
             }
             let mut order: Vec<usize> = seen.iter().map(|(i, _)| *i).collect();
-            // From the loss to the leaf; the further output of an op comes before its first.
+            // The order is from the loss to the leaf. A later output of an operation comes before its first.
             assert_eq!((order[0], order[order.len() - 1]), (all.len() - 1, 0));
             order.sort_unstable();
             assert_eq!(order, (0..all.len()).collect::<Vec<_>>());
@@ -111,8 +112,8 @@ fn a_hook_sees_what_differences_give() {
     }
 }
 
-/// What is replaced goes on through views, pools and operations with two outputs: a factor at a variable is
-/// the gradient of the program with `c·v - (c - 1)·v.detach()` in place of the variable v.
+/// Replaced cotangents pass views, pools and operations with two outputs. A hook at a variable v that
+/// multiplies by c gives the gradient of the program with `c·v + (1 - c)·v.detach()` in place of v.
 #[test]
 fn a_replaced_cotangent_goes_on() {
     fn loss<'t>(
@@ -157,8 +158,9 @@ fn a_replaced_cotangent_goes_on() {
     }
 }
 
-/// Features f = tanh(x·W), a classifier on f and a domain critic on f behind the reversal: the formula of
-/// Ganin and Lempitsky, ∂(L₁ - λ·L₂)/∂W, and ∂L₂/∂v for the critic.
+/// Gradient reversal by Ganin and Lempitsky, with features f = tanh(x·W). The loss L₁ is that of a
+/// classifier on f, and L₂ that of a domain critic on the reversed f. The gradients must be
+/// ∂(L₁ - λ·L₂)/∂W, and ∂L₂/∂v for the critic.
 #[test]
 fn gradient_reversal() {
     let lambda = 0.3;
@@ -191,7 +193,7 @@ fn clipping_before_and_after() {
     let x = tape.watch(Tensor::from([1.0, 10.0]));
     let y = x.square();
     let loss = y.square().sum_all();
-    // In the order in which they were added.
+    // The hooks are called in the order in which they were added.
     let g = loss
         .hooks()
         .replace(y, |g, _| g.clamp(-5.0, 5.0))
@@ -235,8 +237,8 @@ fn checked_gradients_are_those_behind_the_hooks() {
     assert_eq!(g.wrt(x).unwrap().to_vec(), [1.0, 0.25]);
 }
 
-/// λ·g with λ a variable, and g² : by hand to the second order. The variable that comes back may be the
-/// user's own, and is not mistaken for the gradient.
+/// Hooks that return λ·g², where λ is a variable, compared with formulas up to the third derivative. A
+/// hook may return the user's own variable: the gradient is then a separate variable.
 #[test]
 fn hooks_at_second_order() {
     let tape = Tape::new();
@@ -244,7 +246,7 @@ fn hooks_at_second_order() {
     let y = x.powi(3);
     let loss = y.square().sum_all(); // cotangent of y: 2·x³
     let slope = loss.hooks().replace(y, |g, _| lambda * g.square()).grad(&[x])[0];
-    // λ·4·x⁶·3·x² = 12·λ·x⁸
+    // The derivative is λ·4·x⁶·3·x² = 12·λ·x⁸.
     assert_eq!(slope.item(), 12.0 * 3.0 * 256.0);
     let [by_x, by_lambda] = slope.sum_all().grad(&[x, lambda])[..] else { unreachable!() };
     assert_eq!(by_x.item(), 96.0 * 3.0 * 128.0);
@@ -253,7 +255,7 @@ fn hooks_at_second_order() {
     assert_eq!(third.item(), 672.0 * 3.0 * 64.0);
     let own = loss.hooks().replace(x, |_, _| lambda).grad(&[x])[0];
     assert!(!own.is(lambda));
-    // A hook on the gradient of the gradient.
+    // A hook applies to the second derivative, too.
     let twice = slope.sum_all().hooks().replace(y, |g, _| 0.0 * g).grad(&[x])[0];
     assert!(twice.item() != by_x.item());
 }
@@ -267,7 +269,7 @@ fn results_of_scopes() {
         let ((a, b), _) = tape.scope("block", || ((x.square(), x.powi(3)), x * 2.0));
         a + b
     }
-    // Σ (s + s³) with s = t² + t³ where t = x² + x³: the block runs twice.
+    // The loss is Σ (t² + t³) with t = x² + x³: the block runs twice.
     fn outer<'t>(y: Var<'t, f64>) -> Var<'t, f64> {
         y.tape().scope("head", || y.sum_all())
     }
@@ -280,7 +282,7 @@ fn results_of_scopes() {
         .backward();
     let t = [2.0, 12.0];
     let by_first = |t: f64| 10.0 * (2.0 * t + 3.0 * t * t);
-    // The third result is used by nobody.
+    // The third result of the block is not used, so its hook is not called.
     let wanted = [
         (1, 1, vec![10.0, 10.0]),
         (1, 0, vec![10.0, 10.0]),
@@ -323,7 +325,7 @@ fn no_hook_is_forgotten_in_silence() {
         "there are: unused, used"
     );
     panics!(loss.hooks().see(Tape::new().watch(Tensor::from([1.0])), |_, _| ()), "two tapes");
-    // The refusals have left everything as it was.
+    // The errors have not changed the tape.
     assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [1.0, 2.0]);
 }
 
@@ -344,13 +346,14 @@ fn replacements_that_do_not_fit() {
     let foreign = Tape::new();
     let stranger = foreign.watch(Tensor::from([1.0, 2.0]));
     panics!(loss.hooks().replace(y, |_, _| stranger).backward(), "two tapes");
-    // A hook that panics leaves the tape as it was.
+    // A hook that panics does not change the tape.
     panics!(loss.hooks().see(y, |_, _| panic!("of the user")).backward_retain(), "of the user");
     assert_eq!(loss.backward_retain().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
     assert_eq!(loss.hooks().replace(y, |g, _| g).backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
 }
 
-/// A hook's reading is none of the program's, and what a hook writes leaves nothing on the tape.
+/// A value that a hook of `backward` reads does not count as read by the program, and the nodes that a
+/// hook records do not stay on the tape.
 #[test]
 fn a_hook_leaves_no_trace_of_numbers() {
     let tape = Tape::new();
@@ -365,12 +368,12 @@ fn a_hook_leaves_no_trace_of_numbers() {
     hooks.backward_retain();
     assert_eq!(tape.len(), before);
     let z = loss * 2.0;
-    // No refusal: the program read no number.
+    // The replay is not refused, because the program read no value.
     tape.replay(&()).set(x, Tensor::zeros_of(&[30])).run();
     assert_eq!(z.item(), 60.0);
 }
 
-/// Large values, which wait for their readers, and a loop long enough for pending cotangents.
+/// Hooks in a long loop over values that stay pending until they are read.
 #[test]
 fn hooks_among_pending_cotangents() {
     for policy in POLICIES {
@@ -399,7 +402,8 @@ fn hooks_among_pending_cotangents() {
     }
 }
 
-/// A variable inside of a checkpoint, whose values are dropped and computed again on the way back.
+/// Hooks on a variable inside a checkpoint, whose values are dropped and computed again in the backward
+/// pass.
 #[test]
 fn hooks_inside_of_a_checkpoint() {
     for policy in POLICIES {
@@ -431,8 +435,7 @@ fn hooks_inside_of_a_checkpoint() {
     }
 }
 
-/// A hook cannot compute further gradients inside `backward`. Inside `grad` it can, without ending the
-/// history.
+/// A hook of `backward` cannot compute other gradients. A hook of `grad` can, with `grad` itself.
 #[test]
 fn gradients_inside_of_a_hook() {
     let tape = Tape::<f64>::new();
@@ -465,10 +468,10 @@ fn gradients_inside_of_a_hook() {
         "backward: a hook called it, but backward() ends the history",
         "call grad() instead"
     );
-    // Inside `grad`: 3·x² instead of the cotangent 1, times 2·x.
+    // A hook of `grad` returns 3·x² instead of the cotangent 1. The gradient is 3·x² · 2·x.
     let slope = loss.hooks().replace(y, |_, _| other.grad(&[x])[0]).grad(&[x])[0];
     assert_eq!(slope.value().to_vec(), [6.0, 48.0]);
     assert_eq!(slope.sum_all().grad(&[x])[0].value().to_vec(), [18.0, 72.0]);
-    // The refusals have left everything as it was.
+    // The errors have not changed the tape.
     assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
 }

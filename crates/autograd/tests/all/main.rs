@@ -1,5 +1,5 @@
-//! Tests of the public interface, in one program: each program of its own would compile the library's
-//! generic code again. `cargo test -p wengert-autograd --test all FILE::` runs those of one file.
+//! Tests of the public interface, in one program, because each separate program would compile the library's
+//! generic code again. `cargo test -p wengert-autograd --test all FILE::` runs the tests of one file.
 
 mod anomaly;
 mod buffers;

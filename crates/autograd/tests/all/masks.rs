@@ -1,4 +1,4 @@
-//! Masks, compared with plain loops over booleans.
+//! Masks: operations on booleans, compared with plain loops.
 
 use crate::common::panics;
 use std::f64::consts::PI;
@@ -9,7 +9,7 @@ const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
-/// Every pair of these, as two columns.
+/// Returns every pair of these numbers, as two columns.
 fn pairs() -> (Vec<f64>, Vec<f64>) {
     let of = [NAN, -INF, -1.0, -0.0, 0.0, 0.5, INF];
     of.iter().flat_map(|&a| of.iter().map(move |&b| (a, b))).unzip()
@@ -32,7 +32,7 @@ fn comparisons_are_those_of_numbers() {
         ("ne", (|a, b| a.ne(b), |a, c| a.ne(c)), |a, b| a != b),
     ];
     let (a, b) = pairs();
-    // Few numbers are computed at once, many wait for their reader.
+    // Few elements are computed at once, many stay pending.
     for copies in [1, 3] {
         for policy in POLICIES {
             let tape = Tape::<f32>::new().with_policy(policy);
@@ -57,7 +57,7 @@ fn comparisons_are_those_of_numbers() {
     }
 }
 
-/// What the documentation says in words.
+/// Checks the rule that the documentation states: comparisons with NaN are false, except `ne`.
 #[test]
 fn every_comparison_with_nan_is_false_but_for_ne() {
     let tape = Tape::new();
@@ -66,7 +66,7 @@ fn every_comparison_with_nan_is_false_but_for_ne() {
     assert_eq!(found, [false, false, false, false, false, true]);
     let found = [x.gt(0), x.ge(0), x.lt(0), x.le(0), x.eq(0), x.ne(0)].map(Mask::item);
     assert_eq!(found, [false, false, false, false, false, true]);
-    // So a NaN selects the other side, and `not` does not turn `gt` into `le`.
+    // A NaN therefore selects the second value, and the negation of `gt` is not `le`.
     assert_eq!(Var::where_(x.gt(0), 1, 2).item(), 2.0);
     assert_eq!(Var::where_(!x.gt(0), 1, 2).item(), 1.0);
 }
@@ -83,7 +83,7 @@ fn logic_has_these_truth_tables() {
             let tape = Tape::<f64>::new().with_policy(policy);
             let given = |x: [bool; 4]| Tensor::from(x).broadcast_to((copies, 4));
             let (x, y) = (tape.mask(given(a)), tape.mask(given(b)));
-            // The same by comparisons, which wait.
+            // The same masks as comparisons, which stay pending.
             let number = |x: [bool; 4]| tape.watch(given(x).cast::<f64>());
             let (u, v) = (number(a).gt(0.5), number(b).gt(0.5));
             for (x, y) in [(x, y), (u, v), (x, v), (u, y)] {
@@ -99,7 +99,7 @@ fn logic_has_these_truth_tables() {
                 for found in [!x, x.not(), x ^ Tensor::from([true]), x.xor(x | !x)] {
                     assert_eq!(found.value(), given(not));
                 }
-                // All of them are 1 and 0 as numbers.
+                // Masks are cast to the numbers 1 and 0.
                 let wanted: Vec<f64> =
                     given(xor).to_vec().iter().map(|&x| f64::from(u8::from(x))).collect();
                 assert_eq!((x ^ y).cast().value().to_vec(), wanted);
@@ -135,14 +135,14 @@ fn masks_broadcast() {
                 }
             }
         }
-        // The condition may be the largest of the three, and the sides may be numbers.
+        // The condition may have the largest shape, and the selected values may be numbers.
         assert_eq!(Var::where_(r & c, 1, tape.zeros(())).value().to_vec().iter().sum::<f32>(), 6.0);
         assert_eq!(Var::where_(r, 2, 3).value().to_vec(), [2.0, 3.0, 2.0, 2.0, 3.0]);
         assert_eq!(tape.zeros(()).masked_fill(r, 1).shape(), [5]);
     }
 }
 
-/// `any` and `all` over every choice of axes, of nothing, and of many.
+/// `any` and `all` over every choice of axes, without elements, and with very many elements.
 #[test]
 fn reductions_of_masks() {
     let x = Tensor::from_fn(&[2, 3, 4], |i| i % 5 == 0 || i % 7 == 3);
@@ -187,7 +187,7 @@ fn reductions_of_masks() {
         assert_eq!(nothing.any(&[1], false).value().to_vec(), [false; 3]);
         assert_eq!(nothing.all(&[1], false).value().to_vec(), [true; 3]);
         assert_eq!((nothing.count(), nothing.is_any(), nothing.is_all()), (0, false, true));
-        // More than the whole numbers that f32 has: a count would be rounded.
+        // There are more elements than f32 can count exactly: a count in f32 would be rounded.
         let long = Tensor::from_fn(&[1], |_| true).broadcast_to(&[(1 << 24) + 3]);
         assert!(tape.mask(long).all(&[], false).item());
     }
@@ -225,7 +225,7 @@ fn views_move_the_same_elements() {
     }
 }
 
-/// A causal mask and padding, as attention has them.
+/// Attention with a causal mask and padding.
 #[test]
 fn attention_weights_leave_out_what_is_masked() {
     let (batch, length) = (2, 5);
@@ -254,7 +254,7 @@ fn attention_weights_leave_out_what_is_masked() {
     }
 }
 
-/// Whole numbers are compared exactly, also beyond those that floats have.
+/// Integers are compared exactly, also those that floats cannot represent.
 #[test]
 fn indices_are_compared_exactly() {
     let large = (1i64 << 53) + 1;
@@ -290,7 +290,7 @@ fn indices_are_compared_exactly() {
     }
 }
 
-/// A long chain of logic, of which fused runs compute much in one pass.
+/// A long chain of logic. A fused tape computes many of its operations in one pass.
 fn tangle<'t, T: Float>(x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
     let a = x.gt(y) & x.lt(1) | y.ge(0.25) ^ x.ne(y);
     let b = !a & y.le(x * 0.5) | x.eq(y);
@@ -306,7 +306,7 @@ fn fused_equals_eager_bit_for_bit() {
         for shape in [[2, 3], [5, 8], [40, 33]] {
             let mut rng = Philox::new(3);
             let mut draw = || {
-                // In quarters, so that some are equal.
+                // The elements are multiples of ¼, so that some are equal.
                 let x = Tensor::<T>::uniform_of(&shape, -2.0, 2.0, &mut rng);
                 Tensor::from_fn(&shape, |i| {
                     T::of((x.at(&[i / shape[1], i % shape[1]]).to() * 4.0).round() / 4.0)
@@ -329,7 +329,7 @@ fn fused_equals_eager_bit_for_bit() {
     run::<f64>();
 }
 
-/// A run of shapes does all of it without a number.
+/// All mask operations work in a shape-only run.
 #[test]
 fn abstract_runs_have_shapes() {
     let shape = Tape::check(|tape: &Tape| {
@@ -347,7 +347,7 @@ fn abstract_runs_have_shapes() {
     assert!(number.unwrap_err().to_string().contains("shapes but no numbers"));
 }
 
-/// Scopes return masks, and inference keeps none.
+/// Scopes can return masks and indices, also on a tape for inference.
 #[test]
 fn masks_leave_scopes_and_run_in_inference() {
     for tape in [Tape::<f32>::new(), Tape::inference()] {
@@ -401,7 +401,7 @@ fn masks_are_refused_at_the_callers_line() {
     panics!(m.squeeze(0), "squeeze", "[2, 3]");
 }
 
-/// Masks stay readable after `backward` as variables do.
+/// After `backward`, masks can be read under the same conditions as variables.
 #[test]
 fn after_backward() {
     let tape = Tape::<f32>::new();

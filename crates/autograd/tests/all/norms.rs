@@ -1,4 +1,4 @@
-//! Gradients as one vector, and gradients for a part of the parameters.
+//! Norms, clipping and means of the gradients of all parameters, and gradients for a part of the parameters.
 
 use crate::common::panics;
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ fn run(model: &Model, x: &Tensor) -> Gradients {
     h.matmul(tape.param(&model.1.1)).logsumexp(&[1], false).mean_all().backward()
 }
 
-/// All numbers in the order of the model.
+/// Returns the elements of all gradients, in the order of the model.
 fn numbers(gradients: &Gradients, model: &Model) -> Vec<f64> {
     let all = gradients.of(model).into_iter().flat_map(|(_, _, g)| g.to_vec());
     all.map(f64::from).collect()
@@ -56,7 +56,7 @@ fn clipping() {
     assert!(broken.clone().clip_norm(1.0).is_nan());
     broken.clip_value(1.0);
     assert!(broken.get(&model.1.0).unwrap().to_vec()[2].is_nan());
-    // Squares of these are beyond f32.
+    // The squares of these elements exceed f32.
     let mut large = whole.clone();
     large.scale(1e30);
     assert!((large.norm() / (norm * 1e30) - 1.0).abs() < 1e-6);
@@ -64,7 +64,7 @@ fn clipping() {
     panics!(large.clip_value(f64::NAN), "clip_value: a bound of at least 0 wanted");
 }
 
-/// The gradient of a parameter, set to these numbers.
+/// Returns a parameter and gradients in which its gradient has these elements.
 fn gradients_of<T: Float>(numbers: &[T]) -> (Param<T>, Gradients<T>) {
     let w = Param::new(Tensor::from(numbers.to_vec()));
     let mut gradients = Tape::new().param(&w).sum_all().backward();
@@ -72,11 +72,11 @@ fn gradients_of<T: Float>(numbers: &[T]) -> (Param<T>, Gradients<T>) {
     (w, gradients)
 }
 
-/// The factor is far below the smallest f32; the clipped gradients are not.
+/// The factor of the clipping is far below the smallest f32, but the clipped gradients are not.
 #[test]
 fn clipping_huge_gradients_to_a_tiny_norm() {
     for max in [1e-8, 1e-6, 1e-3, 1.0, 1e-30] {
-        // Norm 5 · 2¹²⁵: the clipped gradients are 0.6 max and -0.8 max.
+        // The norm is 5 · 2¹²⁵, so the clipped gradients are 0.6 · max and -0.8 · max.
         let unit = 2f32.powi(125);
         let (w, mut gradients) = gradients_of(&[3.0 * unit, -4.0 * unit, 0.0]);
         assert_eq!(gradients.clip_norm(max), 5.0 * f64::from(unit));
@@ -88,7 +88,7 @@ fn clipping_huge_gradients_to_a_tiny_norm() {
     let (w, mut gradients) = gradients_of(&[f32::MAX; 4]);
     gradients.clip_norm(1e-8);
     assert_eq!(gradients.get(&w).unwrap().to_vec(), [0.5e-8f32; 4]);
-    // f64: the factor underflows, and then the norm overflows.
+    // In f64 the factor underflows, and in the first case the norm overflows, too.
     let unit = 1.75 * 2f64.powi(1021);
     for max in [1e-20, 1e-3, 1e3] {
         let (w, mut gradients) = gradients_of(&[3.0 * unit, -4.0 * unit]);
@@ -102,7 +102,7 @@ fn clipping_huge_gradients_to_a_tiny_norm() {
             assert!((g - wanted * max).abs() <= 4e-16 * max, "{g} {wanted}");
         }
     }
-    // A norm of 0 is allowed, and what is not finite is not hidden.
+    // A maximal norm of 0 is allowed. Infinite gradients are not hidden.
     let (w, mut gradients) = gradients_of(&[f32::MAX, 1.0]);
     gradients.clip_norm(0.0);
     assert_eq!(gradients.get(&w).unwrap().to_vec(), [0.0, 0.0]);
@@ -111,7 +111,7 @@ fn clipping_huge_gradients_to_a_tiny_norm() {
     assert!(gradients.get(&w).unwrap().to_vec()[0].is_nan());
 }
 
-/// The parameters on which a loss does not depend: not used, used elsewhere, detached, or recorded later.
+/// A loss does not depend on parameters that are unused, used elsewhere, detached, or recorded later.
 #[test]
 fn parameters_that_a_loss_misses() {
     let model = model();
@@ -129,7 +129,8 @@ fn parameters_that_a_loss_misses() {
     }
 }
 
-/// Parts of a batch on threads: the same bits for any number of them, and the mean over the batch.
+/// Gradients of the parts of a batch are computed on threads. Their mean has the same bits for any number of
+/// threads, and is the gradient of the whole batch.
 #[test]
 fn a_step_on_several_threads() {
     let model = model();
@@ -166,7 +167,7 @@ fn a_step_on_several_threads() {
     panics!(Gradients::mean(runs().map(|g| (g, 0.0))), "mean: all weights are 0");
 }
 
-/// A part of the parameters: the same numbers, and no work for the others.
+/// `backward_for` computes the gradients of a part of the parameters, and no others.
 #[test]
 fn backward_for_a_part() {
     let model = model();
@@ -189,7 +190,7 @@ fn backward_for_a_part() {
     panics!(loss.backward_for(&model.1), "backward() ended this tape's history");
 }
 
-/// Means of gradients that overflow when they are multiplied with weights, or vanish.
+/// Means of gradients whose products with the weights overflow or vanish.
 #[test]
 fn means_of_huge_and_tiny_gradients() {
     let w = Param::new(Tensor::from([1.0f32]));

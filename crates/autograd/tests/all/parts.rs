@@ -1,4 +1,5 @@
-//! Parts of a view, each read through a view of its own: the cotangent of each goes to its places.
+//! Parts of a view, each read through a separate view. The cotangent of each part must be added to the
+//! elements of the part.
 
 use wengert_autograd::{Policy, Tape, Var};
 use wengert_tensor::Tensor;
@@ -6,7 +7,7 @@ use wengert_tensor::Tensor;
 type OfVar = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
 type OfTensor = fn(&Tensor<f64>) -> Tensor<f64>;
 
-/// The same function on variables and on tensors.
+/// Returns the name of a function, and the function on variables and on tensors.
 macro_rules! both {
     (|$x:ident| $body:expr) => {
         (stringify!($body), |$x| $body, |$x| $body)
@@ -26,7 +27,7 @@ fn parts_of_views() {
         both!(|x| x.reshape([3, 24])),
         both!(|x| x.reshape([3, 2, 2, 6])),
         both!(|x| x.reshape([1, 3, 1, 4, 6])),
-        both!(|x| x.reshape([6, 4, 3])), // axes that are of another length
+        both!(|x| x.reshape([6, 4, 3])), // the axes have other lengths
         both!(|x| x.reshape([3, 1, 4, 6]).squeeze(1).transpose(1, 2)),
         both!(|x| x.slice(0, None, None, -1)),
         both!(|x| x.slice(2, 5, 0, -2)),
@@ -63,14 +64,14 @@ fn parts_of_views() {
     let sizes = [3, 4, 6];
     let mut cases = 0;
     for (view_name, view, view_of) in views {
-        // Where each element of a part lies in x.
+        // The position in x of each element of the view.
         let places = view_of(&Tensor::from_fn(&sizes, |i| i as f64));
         for (part_name, part, part_of) in parts {
             if places.shape()[0] == 1 && part_name.contains("narrow(0, 1, 1)") {
                 continue;
             }
             let places = part_of(&places);
-            // Each weight once for each of three readers, which differ.
+            // Three readers multiply the weights by 1, 2 and 3.
             let weights = Tensor::from_fn(&places.shape(), |i| 1.0 + (i * 7 % 5) as f64);
             let mut wanted = vec![0.5; 72];
             for (place, w) in places.to_vec().into_iter().zip(weights.to_vec()) {
@@ -86,7 +87,7 @@ fn parts_of_views() {
                 }
                 let name = format!("{view_name}, {part_name}, {policy:?}");
                 assert_eq!(loss.grad(&[x])[0].value().to_vec(), wanted, "{name}");
-                // The view itself is a target, and x is not reached without it.
+                // The gradient is also computed with respect to the view. All paths to x pass the view.
                 let y = view(x);
                 let through = (part(y) * w * 6.0).sum_all() + (y * 0.0).sum_all();
                 let by = through.grad(&[y, x]);
@@ -102,14 +103,14 @@ fn parts_of_views() {
     assert_eq!(cases, 666);
 }
 
-/// A slice that is read along its own axis and along another: each part lies where it lies.
+/// Parts of a slice along its own axis and along another axis.
 #[test]
 fn parts_of_one_slice_along_two_axes() {
     for policy in [Policy::Eager, Policy::Fused] {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(Tensor::ones_of(&[4, 3]));
         let y = x.narrow(0, 2, 2);
-        // Row 2 once, column 1 of rows 2 and 3 ten times.
+        // Row 2 has the weight 1, and column 1 of rows 2 and 3 has the additional weight 10.
         let loss = 10.0 * y.narrow(1, 1, 1).sum_all() + y.narrow(0, 0, 1).sum_all();
         let wanted = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 11.0, 1.0, 0.0, 10.0, 0.0];
         assert_eq!(loss.grad(&[x])[0].value().to_vec(), wanted);

@@ -1,4 +1,5 @@
-//! Gradients of each sample of a batch: in one pass over expanded parameters, and one sample after the other.
+//! Gradients of each sample of a batch, computed in one pass with expanded parameters, and compared with
+//! one pass per sample.
 
 use wengert_autograd::{Param, Tape, Var};
 use wengert_tensor::{Conv, Philox, Tensor};
@@ -9,26 +10,27 @@ fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
 
 const N: usize = 5;
 
-/// A convolution of 2 channels to 3 with a bias, tanh, and a linear layer from 3·4·4 to 2.
+/// Returns the parameters of a model: a convolution from 2 channels to 3 with a bias, tanh, and a linear
+/// layer from 3·4·4 to 2.
 fn model() -> [Param<f64>; 4] {
     [(&[3, 2, 3, 3][..], 1), (&[3], 2), (&[48, 2], 3), (&[2], 4)]
         .map(|(shape, seed)| Param::new(numbers(shape, seed)))
 }
 
-/// The losses of samples [n, 2, 6, 6], summed.
+/// Returns the sum of the losses of samples of shape [n, 2, 6, 6].
 fn loss<'t>(x: Var<'t, f64>, w: &[Var<'t, f64>]) -> Var<'t, f64> {
     let h = x.conv2d(w[0], Some(w[1]), &Conv::new()).tanh().flatten(1, -1);
     (h.matmul(w[2]) + w[3]).logsumexp(&[1], false).sum_all()
 }
 
-/// The same with parameters of each sample, [n, …].
+/// Returns the same sum with parameters for each sample, of shape [n, …].
 fn expanded_loss<'t>(x: Var<'t, f64>, w: &[Var<'t, f64>]) -> Var<'t, f64> {
     let n = x.size(0);
-    // Samples are groups of channels of one image.
+    // The samples become groups of channels of one image.
     let image = x.reshape(&[1, -1, 6, 6]);
     let weight = w[0].flatten(0, 1);
     let h = image.conv2d(weight, Some(w[1].flatten(0, 1)), &Conv::new().groups(n)).tanh();
-    // A product of matrices for each sample.
+    // There is one matrix product for each sample.
     let h = h.reshape(&[n as isize, 1, -1]);
     (h.matmul(w[2]) + w[3].unsqueeze(1)).logsumexp(&[2], false).sum_all()
 }
@@ -66,7 +68,7 @@ fn expanded_parameters_give_the_gradients_of_each_sample() {
             *sum += g;
         }
     }
-    // And their sum is the gradient of the batch.
+    // The sum over the samples is the gradient of the batch.
     let tape = Tape::new();
     let w: Vec<_> = model.iter().map(|p| tape.param(p)).collect();
     let whole = loss(tape.constant(x), &w).backward();
@@ -75,7 +77,7 @@ fn expanded_parameters_give_the_gradients_of_each_sample() {
     }
 }
 
-/// Their norms can be differentiated again: a penalty on the gradient of each sample.
+/// The norms of the gradients of samples can be differentiated again, as in a penalty on the gradients.
 #[test]
 fn norms_of_gradients_of_samples() {
     let w = Param::new(numbers(&[4, 1], 3));
@@ -87,7 +89,7 @@ fn norms_of_gradients_of_samples() {
     let g = y.sum_all().grad(&[expanded])[0];
     let penalty = g.square().sum_all();
     let slope = penalty.backward().get(&w).unwrap().clone();
-    // Σᵢ |xᵢ|²·s'(xᵢ·w)², by hand.
+    // The penalty is Σᵢ |xᵢ|²·s'(xᵢ·w)². Its derivative is computed by hand.
     let (rows, at) = (x.to_vec(), w.value().to_vec());
     let mut wanted = vec![0.0; 4];
     for row in rows.chunks(4) {

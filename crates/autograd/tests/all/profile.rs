@@ -1,4 +1,5 @@
-//! Profiles: which kernels ran, what they computed, what they are charged to. No test measures time.
+//! Profiles: the kernels that ran, the nodes that they computed, and the nodes to which they are charged.
+//! No test measures time.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ struct Mlp {
     b2: Tensor,
 }
 
-/// The variables of a run of a small MLP with a squared loss: everything is larger than what is
-/// computed at once, but for the loss.
+/// The variables of a run of a small MLP with a squared loss. Only the sum and the loss are small enough to
+/// be computed at once.
 struct Run<'t> {
     product1: Var<'t>,
     bias1: Var<'t>,
@@ -56,7 +57,7 @@ fn ops(row: &ProfileRow) -> String {
     row.ops.join(" ")
 }
 
-/// The nodes that the graph says are computed.
+/// Returns the nodes that are computed according to the graph.
 fn computed(graph: &Graph) -> Vec<usize> {
     let nodes = graph.nodes().iter().enumerate();
     nodes.filter(|(_, node)| node.source == Source::Computed).map(|(id, _)| id).collect()
@@ -99,7 +100,7 @@ fn a_fused_run_computes_the_same_nodes_in_fewer_kernels() {
     let tape = Tape::new().profiled();
     Mlp::new().run(&tape).loss.item();
     let profile = tape.profile();
-    // The sum of the loss takes in what leads to it.
+    // The sum of the loss is fused with the elementwise operations before it.
     let wanted = [
         "matmul",
         "broadcast_to",
@@ -129,7 +130,7 @@ fn a_profile_changes_no_number() {
     }
 }
 
-/// How many backward kernels are charged to each node.
+/// Returns the number of backward kernels that are charged to each node.
 fn charges(profile: &Profile) -> BTreeMap<usize, usize> {
     let mut charges = BTreeMap::new();
     for charged in profile.rows().iter().filter_map(|row| row.charged_to.as_ref()) {
@@ -144,10 +145,12 @@ fn backward_kernels_of_an_mlp_are_charged_to_the_forward_nodes() {
     let run = Mlp::new().run(&tape);
     let graph = tape.graph();
     run.loss.backward();
-    // By hand, from the derivatives. y = s/36: g/36. s = Σq: a broadcast. q = d²: 2·g, ·d. The
-    // differences and sums hand on what they get. b₂: a sum. h·w₂: two products. tanh: y², 1 - y² (a negation and a
-    // sum), ·g.
-    // b₁: a sum. x·w₁: one product, as x is a constant.
+    // The numbers of kernels follow from the derivatives:
+    // - y = s/36: g/36. s = Σq: a broadcast. q = d²: 2·g and a product with d.
+    // - Differences and sums pass their cotangents on without a kernel.
+    // - b₂: a sum. h·w₂: two products.
+    // - tanh: y², 1 - y² (a negation and a sum), and a product with g.
+    // - b₁: a sum. x·w₁: one product, because x is a constant.
     let wanted = BTreeMap::from([
         (graph.id(run.loss), 1),
         (graph.id(run.sum), 1),
@@ -164,7 +167,7 @@ fn backward_kernels_of_an_mlp_are_charged_to_the_forward_nodes() {
     let line = |name: &str| lines.iter().find(|line| line.name == name).unwrap();
     let products = line("matmul");
     assert_eq!((products.forward.calls, products.backward.calls), (2, 3));
-    // w₁: [3, 4]·[4, 16], h: [4, 9]·[9, 16], w₂: [16, 4]·[4, 9].
+    // The products are [3, 4]·[4, 16] for w₁, [4, 9]·[9, 16] for h and [16, 4]·[4, 9] for w₂.
     assert_eq!(products.backward.written, 4 * (3 * 16 + 4 * 16 + 16 * 9));
     assert_eq!(
         products.backward.read,
@@ -199,8 +202,9 @@ fn backward_kernels_of_a_convolution_and_a_pool_are_charged_to_them() {
     let before = tape.profile().rows().len();
     assert_eq!(before, 5, "conv2d, relu, max_pool2d, reshape, sum");
     loss.backward();
-    // Σ: a broadcast. The reshape: one. The pool puts the cotangents to their places. relu: a comparison
-    // and a gate. The convolution: the weight, and for the bias a sum and its shape.
+    // The sum needs a broadcast, the reshape another reshape, and the pool adds the cotangents at its
+    // positions. relu needs a comparison and a gate. The convolution needs a kernel for the weight, and for
+    // the bias a sum and a reshape.
     let wanted = BTreeMap::from([
         (graph.id(loss), 1),
         (graph.id(flat), 1),
@@ -212,7 +216,7 @@ fn backward_kernels_of_a_convolution_and_a_pool_are_charged_to_them() {
     assert_eq!(charges(&profile), wanted);
     let pooling = &profile.rows()[2];
     assert_eq!(pooling.nodes.len(), 2, "values and positions");
-    // 3 channels of 6×6, of f32; 3×3 results with their positions, of i64.
+    // The pool reads 3 channels of 6×6 in f32. It writes 3×3 results in f32 and their positions in i64.
     assert_eq!((pooling.read, pooling.written), (2 * 3 * 36 * 4, 2 * 3 * 9 * (4 + 8)));
     let back = profile.rows().iter().find(|row| row.ops == ["max_unpool2d"]).unwrap();
     assert_eq!(back.charged_to.as_ref().unwrap().op, "max_pool2d");
@@ -253,7 +257,8 @@ fn cotangents_that_meet_are_added_in_a_kernel_of_the_rule_that_brings_them() {
     let profile = tape.profile();
     let additions: Vec<_> = profile.rows().iter().filter(|row| row.accumulates).collect();
     assert_eq!(additions.len(), 1);
-    // The walk counts down: the cosine's cotangent is there when the sine's comes.
+    // The walk visits the nodes in reverse order. At the cosine, x gets its first cotangent. The rule of
+    // the sine adds the second.
     assert_eq!(additions[0].charged_to.as_ref().unwrap().node, id);
     assert_eq!((additions[0].read, additions[0].written), (2 * 50 * 8, 50 * 8));
     assert!(additions[0].nodes.is_empty());
@@ -265,7 +270,8 @@ fn numbers_alone_are_counted_too() {
     let x = tape.watch(Tensor::scalar_of(0.5));
     let y = (x * x).sin();
     assert_eq!(tape.profile().rows().iter().map(ops).collect::<Vec<_>>(), ["mul", "sin"]);
-    // sin: cos x², ·g. The product: twice ·x, and a sum in place.
+    // The rule of sin has 2 kernels, the cosine and a product with g. The rule of x·x has 3, two
+    // products with x and a sum in place.
     y.backward();
     assert_eq!(tape.profile().rows().iter().filter(|row| row.charged_to.is_some()).count(), 5);
 }
@@ -292,7 +298,7 @@ fn released_values_are_computed_again() {
     assert_eq!(times(&tape.profile()), [false, true]);
 }
 
-/// An operation that no other takes in, and whose result no rule reads.
+/// An operation that is not fused with others, and whose result no rule reads.
 trait Rescale {
     fn rescaled(self) -> Self;
 }
@@ -321,7 +327,7 @@ fn scopes_have_the_kernels_of_what_was_recorded_in_them() {
     };
     assert_eq!(lines.len(), 3);
     assert_eq!(calls(""), (1, 1), "the sum");
-    // exp and sin; exp: one product, sin: cos and a product.
+    // Forward: exp and sin. Backward: one product for exp, and a cosine and a product for sin.
     assert_eq!(calls("outer"), (2, 3));
     assert_eq!(calls("outer.inner"), (1, 3), "two products, and their sum");
 }
@@ -348,7 +354,7 @@ fn lines_add_up_to_the_rows() {
     }
     assert!(profile.wall() >= total.time);
     assert!((0.0..=1.0).contains(&profile.coverage()));
-    // Kernels follow one another.
+    // The kernels do not overlap in time.
     assert!(profile.rows().windows(2).all(|pair| pair[0].start + pair[0].time <= pair[1].start));
 }
 
@@ -389,7 +395,7 @@ fn recorded_gradients_are_charged_to_the_forward_nodes() {
     let y = x.exp();
     let slope = y.sum_all().grad(&[x])[0];
     let before = tape.profile().rows().len();
-    slope.value(); // fused: computed when the walk is long over
+    slope.value(); // fused: computed after the walk has ended
     let profile = tape.profile();
     let later = &profile.rows()[before..];
     assert!(!later.is_empty());
@@ -403,7 +409,8 @@ fn a_tape_without_a_profile_says_so() {
     Tape::<f32>::new().profile();
 }
 
-/// What the format asks of events: <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
+/// Returns the events of a trace, and checks that they have the fields that the format requires:
+/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 fn events(json: &str) -> Vec<Value> {
     let trace: Value = serde_json::from_str(json).expect("JSON");
     assert!(trace["displayTimeUnit"] == "ms" || trace["displayTimeUnit"] == "ns");
@@ -424,7 +431,7 @@ fn events(json: &str) -> Vec<Value> {
     events
 }
 
-/// Nanoseconds: whole numbers, which can be compared.
+/// Returns start and end of an event in nanoseconds, as integers, which can be compared exactly.
 fn span(event: &Value) -> (i64, i64) {
     let [start, length] = ["ts", "dur"].map(|key| (1e3 * event[key].as_f64().unwrap()).round());
     (start as i64, (start + length) as i64)
@@ -457,7 +464,7 @@ fn a_trace_is_one_that_chrome_and_perfetto_open() {
     assert!(of("scope").iter().any(|event| event["name"] == "a \"quoted\\ name\"\n"));
     assert_eq!(of("pass")[0]["name"], "forward");
     assert_eq!(of("pass").last().unwrap()["name"], "backward");
-    // Bars of one thread lie in one another or apart; those around come first.
+    // Two bars of one thread are disjoint or nested. An outer bar comes before the bars in it.
     let mut open: Vec<(i64, i64)> = vec![];
     for event in events.iter().filter(|event| event["ph"] == "X") {
         let (start, end) = span(event);

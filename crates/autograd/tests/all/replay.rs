@@ -1,5 +1,5 @@
-//! Replays: what they refuse, and what they leave alone. (That they equal new runs is tested for each
-//! operation beside its rules, and for each layer with the layers.)
+//! Replays: what they refuse, and what they do not change. (Other tests compare replays with new runs, for
+//! each operation next to its rule, and for each layer with the layers.)
 
 use crate::common::panic_of;
 use wengert_autograd::{Buffer, Param, Tape};
@@ -9,7 +9,7 @@ fn scalar(x: f64) -> Tensor<f64> {
     Tensor::scalar_of(x)
 }
 
-/// The text of a panic at a line of this file.
+/// Returns the message of a panic that points at a line of this file.
 fn refused(run: impl FnOnce()) -> String {
     let (text, file, _) = panic_of(run);
     assert_eq!(file, file!(), "{text}");
@@ -23,9 +23,9 @@ fn a_program_that_read_a_number_and_went_on_is_refused() {
     let y = if x.item() > 0.0 { x.square() } else { -x };
     let text = refused(|| tape.replay(&()).set(x, scalar(-3.0)).run());
     assert!(text.contains("read a number") && text.contains("1 of its 2 operations"), "{text}");
-    // Nothing has changed.
+    // The refused replay has not changed any value.
     assert_eq!(y.item(), 9.0);
-    // Told that it decides nothing, the tape does as it is told.
+    // With `allow_reads` the tape replays the recorded branch.
     tape.replay(&()).set(x, scalar(-4.0)).allow_reads().run();
     assert_eq!(y.item(), 16.0);
 }
@@ -41,7 +41,7 @@ fn numbers_that_are_read_at_the_end_decide_nothing() {
     tape.replay(&()).set(x, scalar(-4.0)).run();
     assert_eq!((y.item(), slope.item()), (16.0, -8.0));
     assert_eq!(y.backward().wrt(x).unwrap().item(), -8.0);
-    // An index is a number, too.
+    // Reading an index counts as reading a value, too.
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0, 5.0, 2.0]));
     let at = x.argmax(0, false).value().item();
@@ -62,7 +62,7 @@ fn what_is_not_set_stays() {
     let other = y.value();
     assert_ne!(other, before);
     assert_ne!(noise.value(), Tape::<f64>::train(&mut Philox::new(0)).randn(&[64]).value());
-    // The key stays until another is given.
+    // The key of the random numbers does not change until another one is set.
     tape.replay(&()).run();
     assert_eq!(y.value(), other);
 }
@@ -91,7 +91,7 @@ fn leaves_are_what_was_given() {
     says(text(&|| drop(tape.replay(&model).set_index(index, 0.into()))), "computed from others");
     let foreign = other.constant(scalar(1.0));
     says(text(&|| drop(tape.replay(&model).set(foreign, scalar(1.0)))), "two tapes");
-    // The model that was recorded, and no other.
+    // The model must contain the recorded parameters and buffers.
     says(
         text(&|| tape.replay(&weight).run()),
         "a parameter of shape [] of the recorded run is not",
@@ -120,7 +120,7 @@ fn versions_are_those_of_the_replay() {
     let new = loss.backward();
     assert!(!new.is_stale(&w));
     assert_eq!(new.get(&w).unwrap().item(), 10.0);
-    // It can be bound again where it changed since the recording.
+    // After the replay, the changed parameter can be bound again.
     assert!(tape.param(&w).is(tape.param(&w)));
 }
 
@@ -164,7 +164,7 @@ fn not_everywhere() {
     assert_eq!(y.value().to_vec(), [9.0, 16.0]);
 }
 
-/// What was refused before anything was computed has changed nothing.
+/// A replay that is refused before it computes anything changes nothing.
 #[test]
 fn a_refused_replay_binds_nothing() {
     let (mut a, b) = (Param::new(scalar(2.0)), Param::new(scalar(3.0)));
@@ -178,7 +178,8 @@ fn a_refused_replay_binds_nothing() {
     assert!(loss.backward().is_stale(&a));
 }
 
-/// Refused halfway: no gradient of a mixture of old and new, and the next replay is as good as any.
+/// After a replay that was refused halfway, gradients are refused, because the values are a mixture of old
+/// and new ones. The next replay makes them valid again.
 #[test]
 fn a_replay_that_was_refused_halfway_is_no_run() {
     let mut sum = Buffer::new(scalar(0.0));
@@ -211,7 +212,7 @@ fn masks_stay_masks() {
     assert_eq!(y.value().to_vec(), [1.0, 2.0, 0.0]);
 }
 
-/// A number that a hook of `grad` has seen may have decided what came after it.
+/// A value that a hook of `grad` has seen counts as read, because later operations may depend on it.
 #[test]
 fn what_hooks_see_is_read_if_more_is_recorded() {
     let tape = Tape::new();

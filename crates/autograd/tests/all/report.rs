@@ -1,4 +1,4 @@
-//! The report of gradients that look wrong.
+//! The report of gradients that may be wrong.
 
 use wengert_autograd::{Module, Param, Remark, Tape};
 use wengert_tensor::{Philox, Tensor};
@@ -7,7 +7,8 @@ fn param(shape: &[usize], seed: u64) -> Param {
     Param::new(Tensor::normal(shape, 0.0, 1.0, &mut Philox::new(seed)))
 }
 
-/// Healthy, dead, forgotten, frozen, exploding, vanishing, healthy, and a bias of zeros.
+/// Returns eight parameters. In the test below, their gradients are: normal, zero, missing, frozen,
+/// exploding, vanishing, normal, and the normal gradient of a bias of zeros.
 fn model() -> Vec<Param> {
     let mut model: Vec<Param> = (0..7).map(|i| param(&[4, 4], i)).collect();
     model.push(Param::new(Tensor::zeros(&[4])));
@@ -21,7 +22,7 @@ fn a_sick_model() {
     let tape = Tape::new();
     let x = tape.constant(Tensor::normal(&[6, 4], 0.0, 1.0, &mut Philox::new(9)));
     let layer = |i: usize| x.matmul(tape.param(&model[i])).square().mean_all();
-    // Never above 0 before the activation.
+    // All activations are 0, because the input of the relu is always negative.
     let dead = (x.matmul(tape.param(&model[1])) - 1000.0).relu().sum_all();
     let bias = (x.matmul(tape.param(&model[6])) + tape.param(&model[7])).square().mean_all();
     let sound = layer(0) + layer(3) + bias;
@@ -38,7 +39,7 @@ fn a_sick_model() {
     };
     assert!(large > 1e4 && large < 1e8 && small < 1e-4 && small > 1e-8, "{large} {small}");
     assert_eq!(remarks[6..], [None, None]);
-    // The numbers are those of the tensors.
+    // The norms of the report equal those of the tensors.
     for (row, param) in report.rows.iter().zip(&model) {
         let norm =
             |x: &Tensor| x.to_vec().iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
@@ -48,10 +49,10 @@ fn a_sick_model() {
     }
     assert_eq!(report.rows[1].zeros, Some(1.0));
     assert_eq!(report.rows[0].zeros, Some(0.0));
-    assert_eq!(report.rows[7].ratio, None); // of zeros
+    assert_eq!(report.rows[7].ratio, None); // the norm of the weights is 0
     let names: Vec<_> = report.remarkable().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["1", "2", "4", "5"]);
-    // A wider factor.
+    // A larger factor reports fewer parameters.
     let wide = gradients.report_within(&model, 1e9);
     assert_eq!(wide.rows[4].remark, None);
     let table = report.to_string();
@@ -90,7 +91,7 @@ fn nothing_to_report() {
     assert_eq!(single.rows[0].ratio.map(|ratio| (ratio - 2.0).abs() < 1e-6), Some(true));
 }
 
-/// Numbers whose squares vanish or overflow are neither zero nor infinite.
+/// Gradients whose squares underflow or overflow are not reported as zero or infinite.
 #[test]
 fn gradients_of_any_size_have_a_norm() {
     for size in [1e-200, 1e200] {

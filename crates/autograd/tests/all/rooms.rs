@@ -1,19 +1,20 @@
-//! The rooms of this crate, from the ground up: which room may import from which.
+//! Checks which rooms (top-level modules of this crate) import from which. Rooms are ordered from the lowest
+//! to the highest, and a lower room must not import from a higher one.
 //!
-//! `--nocapture` prints the arrows.
+//! `--nocapture` prints the arrows: the pairs of rooms with imports.
 //!
-//! Inherent methods need no import: a lower room could call upwards without one. A second test compares the calls
-//! with the list of methods that a higher room adds to the types of `graph` and a lower room calls.
+//! Inherent methods need no import, so a lower room could call methods of a higher room without one. A second
+//! test compares these calls with a list of the permitted methods.
 
 use crate::scan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// The rooms from the ground up, each with those that it may import from.
+/// The rooms from the lowest to the highest, each with the rooms from which it may import.
 const ROOMS: [(&str, &[&str]); 7] = [
     ("module", &[]),
-    // An operation of a node is one enum over the families of the rule book: the one arrow that points up.
+    // The operation of a node is an enum over the families of rules. This is the only arrow that points up.
     ("graph", &["module", "rules"]),
     ("rules", &["graph"]),
     ("engine", &["module", "graph", "rules"]),
@@ -22,15 +23,15 @@ const ROOMS: [(&str, &[&str]); 7] = [
     ("check", &["graph", "transforms"]),
 ];
 
-/// The arrows that point up.
+/// The permitted imports of a lower room from a higher one.
 const UP: [(&str, &str); 1] = [("graph", "rules")];
 
-/// The methods that `engine` adds to the types of `graph`, and that `graph` and `rules` call: where a new node is
-/// computed or left pending, where a number is asked for, where a scope or a tape ends.
+/// The methods that `engine` adds to the types of `graph`, and that `graph` and `rules` may call. They
+/// compute a new node or leave it pending, compute a requested value, and end a scope or a tape.
 const METHODS: [&str; 6] =
     ["check_invariants", "check_nodes_since", "close", "compute", "compute_or_defer", "force"];
 
-/// The rooms whose calls are compared with that list, and what they see each other's methods by imports.
+/// The rooms whose calls are compared with this list.
 const CORE: [&str; 3] = ["graph", "rules", "engine"];
 
 fn names() -> [&'static str; ROOMS.len()] {
@@ -78,7 +79,7 @@ fn rooms_import_from_those_that_they_may_know() {
     }
 }
 
-/// The methods that a file adds to the types of `graph`: those in blocks `impl … Tape<T> {` and the like.
+/// Returns the methods that a file adds to the types of `graph`, in blocks such as `impl … Tape<T> {`.
 fn added(code: &str) -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
     for (at, _) in code.match_indices("\nimpl") {
@@ -107,7 +108,7 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
     }
     let (mut offenders, mut used) = (Vec::new(), BTreeSet::new());
     for file in files.iter().filter(|file| CORE.contains(&file.room())) {
-        // `graph` and `rules` import from each other.
+        // `graph` and `rules` import from each other, so they have the same level.
         let own = level(file.room()).max(level("rules"));
         for (method, levels) in &levels {
             let calls = [format!(".{method}("), format!("::{method}(")];

@@ -1,5 +1,5 @@
-//! What the rule of a user's operation may do beside returning cotangents: it binds parameters, draws
-//! random numbers, changes buffers, or stops with a message.
+//! Side effects and errors of the rules of custom operations: rules that bind parameters, draw random
+//! numbers, change buffers, or panic, and rules and forward computations with wrong results.
 
 use crate::common::{panic_of, panics};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use wengert_autograd::{
 };
 use wengert_tensor::{Philox, Shape, Tensor};
 
-/// 5 x, whose rule does what is asked for: with `p` = 5 it is right.
+/// 5·x with a given rule.
 struct Times<F> {
     rule: F,
 }
@@ -38,12 +38,13 @@ where
     x.tape().custom(Arc::new(Times { rule }), &[x])[0]
 }
 
-/// By a parameter.
+/// Returns a rule that multiplies the cotangent by a parameter. It is right for [`Times`] if the parameter
+/// is 5.
 fn by(p: Arc<Param<f64>>) -> impl for<'a, 's> Fn(&'a Call<'_, 's, f64>) -> Var<'s, f64> {
     move |c| c.gy() * c.tape().param(&p)
 }
 
-/// A parameter that a rule was the first to read belongs to the tape no longer than the rule's variables.
+/// A parameter that a rule is the first to bind stays bound only as long as the variables of the rule exist.
 #[test]
 fn a_rule_binds_a_parameter() {
     for policy in [Policy::Eager, Policy::Fused] {
@@ -57,7 +58,7 @@ fn a_rule_binds_a_parameter() {
                 assert_eq!(gradients.wrt(x).unwrap().to_vec(), vec![5.0; n]);
                 assert!(gradients.get(&p).is_none());
             }
-            // What comes next on the tape is not the parameter.
+            // The next nodes of the tape must not be taken for the parameter.
             let others: Vec<_> =
                 (0..6).map(|i| tape.watch(Tensor::full_of(&[n], 100.0 + f64::from(i)))).collect();
             let sum = others.iter().fold(tape.zeros(&[n]), |sum, v| sum + *v * 7.0).sum_all();
@@ -67,7 +68,7 @@ fn a_rule_binds_a_parameter() {
             assert_eq!(tape.param(&p).value().to_vec(), vec![5.0; n]);
             assert_eq!(loss.grad(&[x])[0].value().to_vec(), vec![5.0; n]);
             assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), vec![5.0; n]);
-            // And with nothing before.
+            // The same holds on a tape without an earlier backward pass.
             let tape = Tape::<f64>::new().with_policy(policy);
             let x = tape.watch(Tensor::full_of(&[n], 2.0));
             let loss = times(times(x, by(p.clone())), by(p.clone())).sum_all();
@@ -103,11 +104,12 @@ fn a_rule_draws_no_random_numbers() {
         let text = panic_of(|| drop(loss.grad(&[x]))).0;
         assert!(text.contains(drawn), "{text}");
     }
-    // The tape goes on.
+    // The tape can be used after the errors.
     assert_eq!(x.dropout(0.5).shape(), [12]);
 }
 
-/// What a layer says about its statistics when a rule evaluates it again is known already.
+/// Buffer updates in a rule have no effect. A rule may evaluate a layer again, whose update was recorded in
+/// the forward pass.
 #[test]
 fn a_rule_changes_no_buffers() {
     let mut buffer = Buffer::new(Tensor::scalar_of(0.0f64));
@@ -136,7 +138,7 @@ fn variables_of_another_tape_leave_no_scope() {
     panics!(tape.scope("outer", || v), "scope: variables of two tapes meet");
 }
 
-/// x + y and x - y, whose rule is what is asked for.
+/// x + y and x - y, with a given rule.
 struct Both<F> {
     rule: F,
 }
@@ -158,7 +160,7 @@ where
     }
 }
 
-/// What a rule with two inputs and two outputs asks for, and what there is not.
+/// A rule with two inputs and two outputs that requests inputs or outputs that do not exist is refused.
 #[test]
 fn a_rule_asks_for_what_is_there() {
     fn check<F>(rule: F, line: u32, text: &str)
@@ -197,7 +199,8 @@ fn a_rule_asks_for_what_is_there() {
     check(|c| [Some(c.x(0))].into(), 0, none);
 }
 
-/// The operation is applied, and the gradient is computed, in lines of the user. The messages say both.
+/// The error of a refused cotangent points at the line that computes the gradient. Its message names the line
+/// that applied the operation.
 #[test]
 fn refused_cotangents_point_at_the_users_line() {
     let tape = Tape::<f64>::new();
@@ -208,12 +211,12 @@ fn refused_cotangents_point_at_the_users_line() {
     panics!(y.sum_all().grad(&[x]), refused);
     panics!(y.sum_all().hooks().grad(&[x]), refused);
     panics!(jvp(|x| times(x, |c| c.gy().sum_all()), x, x), refused);
-    // `times` is a function of this file, in which the line of the call is.
+    // The operation was applied in the function `times` of this file.
     let (text, ..) = panic_of(|| drop(y.sum_all().backward()));
     assert!(text.contains(&format!("applied at {}:", file!())), "{text}");
 }
 
-/// x with results of these shapes, whatever the declared ones are.
+/// An operation with results of these shapes, which may differ from the declared shapes.
 struct Shaped {
     numbers: Vec<usize>,
     indices: Option<Vec<usize>>,
@@ -269,8 +272,8 @@ fn refused_results_point_at_the_users_line() {
     }
 }
 
-/// The sorted elements of a vector and their sum, with two index outputs: the position of each element
-/// before, and the negative position.
+/// The sorted elements of a vector and their sum, with two index outputs: the position of each sorted
+/// element in the input, and its negative.
 struct Sorted {
     asked: Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -315,8 +318,8 @@ impl CustomOp<f64> for Sorted {
     }
 }
 
-/// Sorting with positions: values, positions, and the first and second derivative, compared with a sort
-/// of the standard library.
+/// Values, positions, and first and second derivatives of a sorting operation, compared with a sort of the
+/// standard library.
 #[test]
 fn an_operation_has_outputs_of_whole_numbers() {
     for (policy, n) in
@@ -336,11 +339,11 @@ fn an_operation_has_outputs_of_whole_numbers() {
         let positions: Vec<i64> = pairs.iter().map(|p| p.1 as i64).collect();
         assert_eq!(at[0].value().to_vec(), positions);
         assert_eq!(at[1].value().to_vec(), positions.iter().map(|at| -at).collect::<Vec<_>>());
-        // Indices select, and the graph knows what they are.
+        // Index outputs can select elements, and the graph marks them as indices.
         assert_eq!(x.index_select(0, at[0]).value().to_vec(), y[0].value().to_vec());
         assert_eq!(tape.graph().node(at[1]).kind, wengert_autograd::NodeKind::Index);
         assert_eq!(tape.graph().node(at[1]).output, 3);
-        // Σ w·sorted² + 3·sum: the slope is 2·w·x at the sorted place, plus 3.
+        // The loss is Σ w·sorted² + 3·sum. Its derivative is 2·w·x + 3, with the w at the sorted position.
         let w = tape.constant(Tensor::from_vec(weights.clone(), &[n]));
         let loss = (w * y[0].square()).sum_all() + 3.0 * y[1];
         let (mut slope, mut bend) = (vec![0.0; n], vec![0.0; n]);
@@ -354,7 +357,7 @@ fn an_operation_has_outputs_of_whole_numbers() {
         let (_, pushed) = jvp(|x| tape.custom(op.clone(), &[x])[0], x, w);
         assert_eq!(pushed.value().to_vec(), pairs.iter().map(|p| weights[p.1]).collect::<Vec<_>>());
         assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), slope);
-        // Without a gradient nobody needs the positions.
+        // Without a gradient the positions are not needed, so they are not computed before they are read.
         let before = asked.load(std::sync::atomic::Ordering::Relaxed);
         let tape = Tape::<f64>::inference().with_policy(policy);
         let x = tape.constant(Tensor::from_vec(data, &[n]));

@@ -1,4 +1,4 @@
-//! Whole numbers beside variables and tensors: `x * 2` is `x * 2.0`.
+//! Integers as operands of variables and tensors: `x * 2` equals `x * 2.0`.
 
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::{Float, Tensor};
@@ -15,7 +15,7 @@ fn variables<T: Float>() {
         (x - 1, [0.0, -4.0], [1.0, 1.0]),
         (1 - x, [0.0, 4.0], [-1.0, -1.0]),
         (x / 2, [0.5, -1.5], [0.5, 0.5]),
-        // -6 / x²
+        // The derivative is -6 / x².
         (6 / x, [6.0, -2.0], [-6.0, -6.0 / 9.0]),
     ];
     for (i, (y, value, slope)) in cases.into_iter().enumerate() {
@@ -33,7 +33,7 @@ fn whole_numbers_beside_variables() {
     variables::<f64>();
 }
 
-/// A number without a type is known by its form, and so is the result.
+/// The types of literals and results are inferred, for integers and floats.
 #[test]
 fn types_are_inferred_as_before() {
     let tape = Tape::new();
@@ -61,7 +61,7 @@ fn whole_numbers_beside_tensors() {
     assert_eq!((x.clone() / 2).to_vec(), [2.0, -1.0]);
     assert_eq!((8 / x).to_vec(), [2.0, -4.0]);
     assert_eq!((Tensor::from([4.0f64, -2.0]) * 3).to_vec(), [12.0, -6.0]);
-    // Of whole numbers, too.
+    // Integer tensors have these operators, too.
     let steps = Tensor::from([4i64, -2]);
     assert_eq!((&steps * 3).to_vec(), [12, -6]);
     assert_eq!((&steps - 5).to_vec(), [-1, -7]);

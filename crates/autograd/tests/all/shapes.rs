@@ -1,5 +1,5 @@
-//! Operands that do not fit: one message for each way, the same from a panic and from
-//! `Tape::check`, led by the path of the scopes, at the line of the call.
+//! Errors of operands whose shapes do not fit. The panic points at the line of the call, and its message
+//! begins with the path of the scopes. `Tape::check` returns the same message.
 
 use crate::common::panic_of;
 use wengert_autograd::{Tape, Var};
@@ -230,7 +230,7 @@ fn of_reductions() {
     check(REDUCTIONS);
 }
 
-/// What only numbers can show.
+/// Indices out of range are found when values are computed, not in a shape-only run.
 #[test]
 fn of_indices_that_lead_outside() {
     let outside: &[Case] = cases! {

@@ -1,5 +1,6 @@
-//! Every variable that a user can hold is a legal target of `grad` and means just itself: the
-//! gradient by it is the effect of adding a small constant to it and computing what follows again.
+//! Every variable of a user is a valid target of `grad`, and is distinct from other variables. The gradient
+//! with respect to a variable is the effect of adding a small constant to it and recomputing the later
+//! operations.
 
 use crate::common::panics;
 use std::sync::Arc;
@@ -112,10 +113,10 @@ fn further_outputs_are_targets() {
             assert_eq!(of(y.grad_or_zero(&[b])[0]), vec![12.0; n]);
             let all = y.grad(&[b, x]);
             assert_eq!((of(all[0]), of(all[1])), (vec![12.0; n], vec![24.0; n]));
-            // The first output does not change the second.
+            // The second output does not depend on the first.
             assert_eq!(of(y.grad_or_zero(&[a])[0]), vec![0.0; n]);
             panics!(y.grad(&[a]), "does not depend on variable 0 of 1");
-            // An output that is read in parts.
+            // The output may be read in parts.
             let parts = (0..n).map(|i| b.narrow(0, i, 1).powi(2).sum_all());
             let z = parts.reduce(|a, b| a + b).unwrap();
             assert_eq!(of(z.grad(&[b])[0]), vec![12.0; n]);
@@ -125,7 +126,7 @@ fn further_outputs_are_targets() {
     }
 }
 
-/// x³, whose rule differentiates a definition in simpler operations.
+/// x³. Its rule calls `grad` on a definition in simpler operations.
 struct Defined;
 impl CustomOp<f64> for Defined {
     fn name(&self) -> &'static str {
@@ -170,7 +171,7 @@ fn a_rule_may_differentiate() {
     }
 }
 
-/// A rule that ends the history of the tape it is called from.
+/// The identity, with a wrong rule: it ends the history of the tape from which it is called.
 struct Ending;
 impl CustomOp<f64> for Ending {
     fn name(&self) -> &'static str {
@@ -209,7 +210,7 @@ fn zeros_by_a_constant_are_refused() {
     let y = (x * c).sum_all();
     panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
     assert_eq!(y.grad_or_zero(&[unused])[0].item(), 0.0);
-    // Comparisons have no derivative: zero is right.
+    // No gradient passes a comparison, so zero is right.
     let z = (x * c.gt(1.0).cast()).sum_all();
     assert_eq!(z.grad_or_zero(&[c])[0].item(), 0.0);
 }
@@ -239,7 +240,7 @@ fn what_stays_readable_after_backward() {
             panics!(h.value(), "backward() freed this value");
             panics!(p.value(), "read this one from the model");
         }
-        // The optimizer writes in place.
+        // After `backward` the tape does not share the parameter's memory: the update is in place.
         let before = w.value().as_slice().unwrap().as_ptr();
         w.update(|w| w.make_mut()[0] = 7.0);
         assert_eq!(w.value().as_slice().unwrap().as_ptr(), before, "{n}");
@@ -247,7 +248,7 @@ fn what_stays_readable_after_backward() {
     }
 }
 
-/// What the user has put on the tape stays, also where it is the memory of a parameter.
+/// A constant of the user stays readable after `backward`, also if it shares the memory of a parameter.
 #[test]
 fn a_constant_that_shares_a_parameter_stays() {
     let mut w = Param::new(Tensor::full(&[100], 0.5));
@@ -259,8 +260,8 @@ fn a_constant_that_shares_a_parameter_stays() {
     assert_eq!(copy.value().to_vec(), [0.5; 100]);
 }
 
-/// Both gradients of a + b are one cotangent g = 2 (a + b), and two variables: d/dp of Σ p·q + p³ is
-/// q + 3 p², not 2 q + 3 p².
+/// The gradients p and q of (a + b)² with respect to a and b are the same cotangent g = 2 (a + b), but two
+/// variables: the derivative of Σ p·q + p³ with respect to p is q + 3 p², not 2 q + 3 p².
 #[test]
 fn equal_gradients_are_variables_of_their_own() {
     fn slopes<'t>(p: Var<'t, f64>, q: Var<'t, f64>) -> Vec<Vec<f64>> {
@@ -276,24 +277,25 @@ fn equal_gradients_are_variables_of_their_own() {
             let both = y.grad(&[a, b]);
             assert!(!both[0].is(both[1]));
             assert_eq!(slopes(both[0], both[1]), wanted);
-            // Of one variable there is one gradient, however often it is asked for: 2 p + 3 p².
+            // If a target is given twice, its gradient is one variable: the derivative is 2 p + 3 p².
             let mixed = y.grad_or_zero(&[a, b, a]);
             assert!(mixed[2].is(mixed[0]));
             assert_eq!(slopes(mixed[2], mixed[0]), [vec![120.0; n], vec![120.0; n]]);
             assert_eq!(slopes(mixed[0], mixed[1]), wanted);
-            // They are still functions of a and b: dp/da = 2, d(3 p)/db = 6.
+            // The gradients are still functions of a and b: d(p + 2 q)/da = d(p + 2 q)/db = 6.
             let again = (both[0] + 2.0 * both[1]).sum_all().grad(&[a, b]);
             assert_eq!(again[0].value().to_vec(), vec![6.0; n]);
             assert_eq!(again[1].value().to_vec(), vec![6.0; n]);
-            // A constant gradient is one for each, too.
+            // Constant gradients are separate variables, too.
             let ones = (a + b).sum_all().grad(&[a, b]);
             assert!(!ones[0].is(ones[1]));
         }
     }
 }
 
-/// The gradient by x is computed from that by y where y is computed from x, also where both are equal:
-/// d/d∇y of Σ ∇x is the sum of ∂y/∂x. That of a value beside y is not.
+/// Let ∇x and ∇y be the gradients with respect to x and y. If y is computed from x, then ∇x is computed from
+/// ∇y, even if both are equal: the derivative of Σ ∇x with respect to ∇y is the sum of ∂y/∂x. If neither is
+/// computed from the other, the gradients do not depend on each other.
 #[test]
 fn a_gradient_is_computed_from_those_before_it() {
     for policy in POLICIES {
@@ -316,7 +318,7 @@ fn a_gradient_is_computed_from_those_before_it() {
                 let by = g[0].sum_all().grad_or_zero(&[g[1]])[0];
                 assert_eq!(of(by), vec![0.0; n], "{name}, {policy:?}");
             }
-            // b is not computed from a: its gradient does not follow from that by a.
+            // b is not computed from a, so ∇b and ∇x do not depend on ∇a.
             let [a, x] = [2.0, 5.0].map(|x| tape.watch(Tensor::full_of(&[n], x)));
             let b = x * 3.0;
             for wrt in [&[a, x][..], &[a, x, b], &[a, x, b, a]] {
@@ -328,7 +330,8 @@ fn a_gradient_is_computed_from_those_before_it() {
     }
 }
 
-/// 2 a + c·b, where c is 2 or 6. The rule makes the second cotangent from the first, if it is another.
+/// 2·a + c·b, where c is 2 or 6. The rule returns the same cotangent twice for c = 2. For c = 6 it computes
+/// the second cotangent from the first.
 struct Weighted(f64);
 impl CustomOp<f64> for Weighted {
     fn name(&self) -> &'static str {
@@ -347,8 +350,8 @@ impl CustomOp<f64> for Weighted {
     }
 }
 
-/// What a rule makes of one operand's cotangent for another operand is not made of the variable that
-/// the user gets.
+/// A rule may compute the cotangent of one operand from that of another. The gradients that the user gets do
+/// not depend on each other nevertheless.
 #[test]
 fn operands_of_one_operation_are_beside_each_other() {
     for policy in POLICIES {
@@ -375,8 +378,7 @@ fn operands_of_one_operation_are_beside_each_other() {
     }
 }
 
-/// The rule of an operation that is linear with a slope that the user holds: y = Σ x·s, and its
-/// rule returns the output that is s.
+/// A linear operation with the outputs y = Σ x·s and s. Its rule returns the output s as the gradient of y.
 struct Slope;
 impl CustomOp<f64> for Slope {
     fn name(&self) -> &'static str {
@@ -389,7 +391,7 @@ impl CustomOp<f64> for Slope {
         let s = Tensor::from_fn(&x[0].shape(), |i| i as f64 + 1.0);
         [Tensor::scalar_of((&x[0] * &s).sum_all()), s].into_iter().collect()
     }
-    /// For a cotangent of 1 alone, as the test asks for it.
+    /// This is right only for a cotangent of 1, which the test uses.
     fn vjp<'t>(&self, c: &Call<'_, 't, f64>) -> Cotangents<'t, f64> {
         [Some(c.y(1))].into_iter().collect()
     }
@@ -409,7 +411,7 @@ fn a_gradient_that_the_user_holds_already_is_a_variable_of_its_own() {
     }
 }
 
-/// The gradient of a linear operation is a constant, whoever wrote the rule.
+/// The gradient of a linear operation is a constant, also for custom operations.
 #[test]
 fn the_gradient_of_a_linear_custom_operation_is_not_active() {
     for n in [1, 12] {

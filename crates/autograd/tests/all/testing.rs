@@ -1,4 +1,4 @@
-//! The tests of operations find each kind of mistake, and pass what is right.
+//! The tests of `wengert_autograd::testing` find each kind of mistake, and accept correct operations.
 
 use crate::common::panics;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use wengert_autograd::testing::{
 use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Var};
 use wengert_tensor::{Pool, Shape, Tensor};
 
-/// a·b and a + b, with one mistake or none.
+/// The mistakes of [`ProductAndSum`], which computes a·b and a + b.
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
     None,
-    /// The gradient by a is 1 % too large.
+    /// The gradient with respect to a is 1 % too large.
     Scaled,
-    /// Only if both outputs are used.
+    /// The gradient with respect to a is 1 % too large if both outputs are used.
     ScaledTogether,
-    /// The gradient by a, if that by b is not wanted.
+    /// The gradient with respect to a is 1 % too large if the gradient with respect to b is not wanted.
     ScaledAlone,
     /// The rule is not linear in the cotangent.
     Bent,
-    /// The rule reads b for the gradient by a and declares nothing.
+    /// The rule reads the other input for each gradient, but declares that it reads nothing.
     Undeclared,
-    /// The forward computation looks at the memory and forgets the layout.
+    /// The forward computation has another result if the input is not contiguous.
     Layout,
-    /// The outputs are computed from something that changes.
+    /// The outputs depend on the number of earlier calls.
     Impure,
 }
 
@@ -92,7 +92,7 @@ fn what_is_right_passes() {
     check_op("softmax", &one, |x| vec![x[0].softmax(2)]).unwrap();
     check_op("pool", &one, |x| vec![x[0].max_pool2d(&Pool::new(2))]).unwrap();
     check_op("sums", &one, |x| vec![x[0].sum(&[0], false), x[0].square().mean_all()]).unwrap();
-    // Results that depend on one input, or on none.
+    // Results may depend on one input only, or on none.
     check_op("part", &inputs(), |x| vec![x[0].exp(), x[0].tape().ones(&[3]), x[1].sin()]).unwrap();
 }
 
@@ -129,12 +129,12 @@ fn each_test_alone() {
     assert!(!test(Mistake::ScaledAlone)[1]);
     assert!(!test(Mistake::Bent)[2]);
     assert!(!test(Mistake::Undeclared)[3]);
-    // An operation that counts its calls gives other numbers in a replay.
+    // An operation that depends on the number of its calls has other results in a replay.
     assert!(!test(Mistake::Impure)[4]);
-    // Numbers that were read while recording.
+    // The function reads a value while it is recorded.
     let error = check_replay(&x, |x| vec![x[0] * x[0].tape().constant(x[0].value())]);
     assert_eq!(error.unwrap_err().test, Test::Replay);
-    // A result that is the operand.
+    // The result is the operand itself.
     let error = check_cuts(&x, |x| vec![x[0]]).unwrap_err();
     assert!(error.to_string().contains("result 0 is an input"), "{error}");
 }
@@ -156,19 +156,19 @@ fn six_layouts_of_the_same_numbers() {
     assert_eq!(layouts(&Tensor::<i64>::zeros_of(&[0, 3])).len(), 2);
 }
 
-/// The second result has a wrong derivative.
+/// Returns two results, the second with a wrong derivative.
 fn wrong_second<'t>(x: &[Var<'t, f64>]) -> Vec<Var<'t, f64>> {
     let sum = x[0] + x[1];
     vec![x[0] * x[1], sum + 0.5 * (sum.square() - sum.square().detach())]
 }
 
-/// Errors say what they are about in the words of the operation: which result, whether it is a function.
+/// Error messages name the result of an operation with several results, and say if it is not a pure function.
 #[test]
 fn messages_of_operations_with_several_results() {
     let [a, b] = [1, 2].map(|seed| spread(&[3, 5], &[(0.5, 1.5)], seed));
     let error = check_op("f", &[a.clone(), b.clone()], wrong_second).unwrap_err();
     assert!(error.message.ends_with("the output element is element 0 of result 1"), "{error}");
-    // Another number each time.
+    // The second result differs in each call.
     let calls = std::sync::atomic::AtomicUsize::new(0);
     let error = check_op("f", std::slice::from_ref(&a), |x| {
         let n = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -176,7 +176,7 @@ fn messages_of_operations_with_several_results() {
     });
     let error = error.unwrap_err().to_string();
     assert!(error.contains("result 1 has other numbers each time: a pure function"), "{error}");
-    // A derivative that is NaN where the value is finite.
+    // The derivative is NaN, but the value is finite.
     let error = check_op("f", &[Tensor::zeros_of(&[9])], |x| vec![(x[0] * 0.0).sqrt() * 0.0]);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("the rules give NaN, differences 0e0"), "{error}");

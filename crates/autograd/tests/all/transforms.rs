@@ -1,4 +1,5 @@
-//! Derivatives as functions: against mathematics, against differences, and against one another.
+//! Transforms of functions to their derivatives, compared with formulas, with differences, and with each
+//! other.
 
 use crate::common::panics;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ fn of(x: Var<'_, f64>) -> Vec<f64> {
     x.value().to_vec()
 }
 
-/// Σ 100 (xᵢ₊₁ - xᵢ²)² + (1 - xᵢ)²
+/// Returns Σ 100 (xᵢ₊₁ - xᵢ²)² + (1 - xᵢ)².
 fn rosenbrock(x: Var<'_, f64>) -> Var<'_, f64> {
     let n = x.numel();
     let (a, b) = (x.narrow(0, 0, n - 1), x.narrow(0, 1, n - 1));
@@ -57,7 +58,8 @@ fn rosenbrock_in_n_dimensions() {
             near("Hessian times vector", &of(hvp(rosenbrock, x, v)), &product);
             let trace: f64 = (0..n).map(|i| bend[i * n + i]).sum();
             near("Laplacian", &of(laplacian(rosenbrock, x)), &[trace]);
-            // And its gradient: d/dxᵢ of 1200 xᵢ² is there for all but the last, -400 for all but the first.
+            // The Laplacian is Σ 1200 xᵢ² - 400 xᵢ₊₁ + 202 over all i but the last. Its gradient has a term
+            // 2400 xᵢ for all but the last element, and -400 for all but the first.
             let third: Vec<f64> = (0..n)
                 .map(|i| {
                     let own = if i + 1 < n { 2400.0 * at(i) } else { 0.0 };
@@ -98,7 +100,8 @@ fn logsumexp_and_quadratic_forms() {
     }
 }
 
-/// The transposed Jacobian by rows, and the Jacobian by columns, are one.
+/// The Jacobian agrees with the vector-Jacobian products (its rows) and the Jacobian-vector products (its
+/// columns).
 #[test]
 fn jacobians_by_rows_and_by_columns() {
     fn f<'t>(x: Var<'t, f64>, m: usize) -> Var<'t, f64> {
@@ -145,7 +148,7 @@ fn jacobians_by_rows_and_by_columns() {
     panics!(jacobian(|x| x, deep), "it has 10 axes, a tensor has at most 8: flatten them");
 }
 
-/// A perceptron with two layers, as a function of its parameters.
+/// Transforms of the loss of a perceptron with two layers, as a function of its parameters.
 #[test]
 fn functions_of_parameters() {
     let rng = &mut Philox::new(5);
@@ -187,7 +190,7 @@ fn functions_of_parameters() {
         for (got, wanted) in got.iter().zip(&wanted) {
             assert!((got - wanted).abs() < 1e-7, "{got} {wanted}");
         }
-        // The parameters are there again, also after a panic.
+        // After `with_params` the parameters are bound as before, also after a panic.
         panics!(tape.with_params(&model, &w[..1], loss), "1 variables for 3 parameters");
         panics!(
             tape.with_params(&model, &w, || assert!(w.is_empty(), "in the body")),
@@ -220,16 +223,18 @@ fn structures_and_other_variables() {
         assert_eq!(of(by_a), [15.0; 12]);
         assert_eq!(of(by_b), [10.0; 12]);
         assert_eq!(of(by_d), [30.0; 12]);
-        // What the function uses beside its arguments is not one of them, but can be asked for later.
+        // The function also uses the variable c, which is not an argument. The result can be differentiated
+        // with respect to c.
         assert_eq!(of(by_a.sum_all().grad(&[c])[0]), [3.0; 12]);
-        // The same variable inside and outside.
+        // The function may use the variable c that is also its argument. The derivative is with respect to
+        // the argument only.
         let twice = grad(|x| (x * c).sum_all(), c);
         assert_eq!(of(twice), [5.0; 12]);
         assert_eq!(of(twice.sum_all().grad(&[c])[0]), [1.0; 12]);
-        // Nothing depends on a constant afterwards.
+        // If the argument is a constant, the derivative is a constant.
         assert!(!grad(|x| x.square().sum_all(), a).is_active());
         assert!(!jvp(|x| x.square(), a, b).1.is_active());
-        // A function that does not depend on its argument, and one that returns it.
+        // A function may ignore its argument or return it.
         assert_eq!(of(grad(|_| c.sum_all(), a)), [0.0; 12]);
         assert_eq!(of(jvp(|_| c, a, b).1), [0.0; 12]);
         assert_eq!(of(jvp(|x| x, a, b).1), [3.0; 12]);
@@ -249,7 +254,7 @@ fn structures_and_other_variables() {
     panics!(jvp(|x| x, tape.zeros(()), tape.zeros(())), "keeps no history");
 }
 
-/// The same units are dropped on the way forwards and back.
+/// Dropout drops the same elements of the value and of the tangent.
 #[test]
 fn random_functions() {
     let tape = Tape::<f64>::train(&mut Philox::new(1));
@@ -264,7 +269,7 @@ fn random_functions() {
     assert!((10..54).contains(&dropped));
 }
 
-/// (x·y, x + 2 y), with a rule that differentiates a definition.
+/// (x·y, x + 2·y). Its rule calls `grad` on a definition in simpler operations.
 struct Pair;
 impl CustomOp<f64> for Pair {
     fn name(&self) -> &'static str {
@@ -299,7 +304,7 @@ fn operations_with_several_outputs() {
             assert_eq!((of(along.0), of(along.1)), (vec![50.0; n], vec![30.0; n]));
             let (_, along) = jvp(|x| f((x, y)).1, x, t);
             assert_eq!(of(along), vec![10.0; n]);
-            // ∂²(x·y)/∂x∂y = 1
+            // The mixed derivative ∂²(x·y)/∂x∂y is 1.
             let cross = grad(|y| (jvp(|x| f((x, y)).0, x, t).1).sum_all(), y);
             assert_eq!(of(cross), vec![10.0; n]);
         }

@@ -1,10 +1,10 @@
-//! A variable's operation and the tensor's of the same name are one function, bit for bit: over six
-//! layouts, in f32 and f64, computed at once or in one pass.
+//! Methods of variables and methods of tensors with the same name return the same bits: for several memory
+//! layouts, in f32 and f64, with both policies.
 
 use wengert_autograd::{Policy, Tape, Var};
 use wengert_tensor::{AxisMap, Conv, Float, Interpolate, PadMode, Pool, Tensor};
 
-/// Numbers that show rounding, of both signs, with zeros of both signs, ties and large ones.
+/// Returns numbers of both signs that need rounding, among them zeros of both signs, small and large ones.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     let special = [0.0, -0.0, 1.0, -1.0, 1e30, 1e-30, 49.0, 0.1, 1e4, -1e4];
     Tensor::from_fn(shape, |i| {
@@ -13,7 +13,8 @@ fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     })
 }
 
-/// Contiguous, transposed, sliced from an offset, backwards in steps, repeated.
+/// Returns tensors in these layouts: contiguous, transposed, sliced with an offset and a step, reversed along
+/// the first axis, and broadcast.
 fn layouts_of<T: Float>(shape: &[usize], seed: usize) -> Vec<(&'static str, Tensor<T>)> {
     let x = numbers::<T>(shape, seed);
     let mut layouts = vec![("contiguous", x.clone())];
@@ -37,7 +38,7 @@ fn layouts_of<T: Float>(shape: &[usize], seed: usize) -> Vec<(&'static str, Tens
     layouts
 }
 
-/// Equal bits; any NaN equals any other.
+/// Returns the bits of all elements, with the same bits for every NaN.
 fn bits<T: Float>(x: &Tensor<T>) -> Vec<u64> {
     let of = |x: T| if x.to().is_nan() { u64::MAX } else { x.to().to_bits() };
     x.to_vec().into_iter().map(of).collect()
@@ -53,7 +54,7 @@ fn assert_same<T: Float>(name: &str, about: &str, tensor: &Tensor<T>, var: &Tens
     }
 }
 
-/// One expression, read with tensors and with variables.
+/// A test that compares each expression on tensors and on variables.
 macro_rules! twins {
     ($run:ident on $shapes:expr, $operands:literal: $($name:ident |$($x:ident),+| $y:expr;)*) => {
         #[test]
@@ -94,7 +95,7 @@ fn compare<T: Float>(
             case.iter().enumerate().map(|(i, shape)| layouts_of::<T>(shape, 10 * i)).collect();
         let ways = layouts.iter().map(Vec::len).max().unwrap_or(0);
         for way in 0..ways {
-            // Each operand in each of its layouts, beside others' other ones.
+            // Each operand has each of its layouts, together with other layouts of the other operands.
             let chosen: Vec<_> =
                 layouts.iter().enumerate().map(|(i, ways)| &ways[(way + i) % ways.len()]).collect();
             let x: Vec<Tensor<T>> = chosen.iter().map(|(_, x)| x.clone()).collect();
@@ -116,7 +117,7 @@ fn compare<T: Float>(
     }
 }
 
-/// Tiny, small, longer than a block of a program, empty, a scalar.
+/// A scalar, small and empty shapes, and shapes with more elements than a block of a fused program.
 const ANY: &[&[&[usize]]] =
     &[&[&[]], &[&[5]], &[&[3, 5]], &[&[7, 90]], &[&[3, 0, 2]], &[&[2, 3, 130]]];
 
@@ -185,7 +186,7 @@ twins! { functions_of_two_elements on PAIRS, 2:
     minimum |x, y| x.minimum(other(&y));
 }
 
-/// Tensors are borrowed, variables copied.
+/// Converts a reference to an operand: tensors are borrowed, variables are copied.
 trait Other {
     type As;
     fn operand(self) -> Self::As;
@@ -251,7 +252,7 @@ twins! { reductions on LINES, 1:
     sum_of_sines |x| (x * 0.3).sin().sum(&[], false);
 }
 
-/// Two axes of three.
+/// Shapes with three axes, for reductions over two of them.
 const BLOCKS: &[&[&[usize]]] = &[
     &[&[2, 3, 4]],
     &[&[1, 3, 1]],
@@ -363,8 +364,7 @@ twins! { convolutions_of_signals on SIGNALS, 3:
     conv1d |x, w, b| x.conv1d(other(&w), Some(other(&b)), &Conv::new().padding(1));
 }
 
-/// What is named alike but typed apart: the operands of one are numbers of the tensor's type, flags or
-/// tensors of integers.
+/// Methods with the same name whose operands have other types, such as numbers, masks or indices.
 #[test]
 #[allow(clippy::too_many_lines)] // a table
 fn those_with_other_operands() {
@@ -480,8 +480,8 @@ fn those_with_other_operands() {
     run::<f64>();
 }
 
-/// Numbers over themselves are one, ones have the mean one, and quotients of the smallest numbers are
-/// numbers: 1/c is rounded, or infinite, before anything is divided by c.
+/// Quotients are rounded once. A product with 1/c would be rounded twice, and would be infinite for the
+/// smallest c: x/x would not be 1.
 #[test]
 fn quotients_are_rounded_once() {
     let tape = Tape::<f64>::new();
@@ -506,7 +506,7 @@ fn quotients_are_rounded_once() {
     let tiny = 1e-39f32;
     let x = single.constant(Tensor::scalar_of(tiny));
     assert_eq!((1e-10 / x).item(), f64::from(1e-10f32 / tiny));
-    // The gradient is divided, too.
+    // The rule divides the cotangent, too.
     let x = tape.watch(Tensor::scalar_of(1e-310));
     assert_eq!((x / 49.0).grad(&[x])[0].item(), 1.0 / 49.0);
 }
@@ -526,7 +526,7 @@ fn the_mean_of_ones_is_one() {
         if n > 100 {
             continue;
         }
-        // And so are windows' means, along both axes.
+        // The means of pooling windows are 1, too, along both axes.
         for x in [Tensor::<f32>::ones_of(&[1, 2, 2 * n]), Tensor::ones_of(&[1, 3, n + 1])] {
             let pool = Pool::new([1, n]).stride(1);
             assert!(x.avg_pool2d(&pool).to_vec().iter().all(|&y| y == 1.0), "{n}");
@@ -552,7 +552,7 @@ fn padding_leaves_the_numbers_as_they_are() {
     assert_eq!(slope.value().to_vec(), [2.0, 3.0]);
 }
 
-/// 1/(1 - 0.1) in f64, not of 0.1 rounded to f32.
+/// Dropout multiplies by 1/(1 - p) with p in f64, not rounded to f32.
 #[test]
 fn dropout_divides_by_what_was_given() {
     for p in [0.1, 0.3, 0.5, 0.9, 1e-12] {
@@ -567,8 +567,8 @@ fn dropout_divides_by_what_was_given() {
     }
 }
 
-/// Few elements of a large value are copied, in the order that they have in its memory: sums of them round
-/// as the tensor's.
+/// A view of few elements of a large value is copied in the order of the memory. Its sums therefore have the
+/// rounding errors of the tensor's sums.
 #[test]
 fn few_elements_of_a_large_value_are_summed_as_the_tensors() {
     let x = Tensor::<f64>::from_fn(&[3, 4], |i| (i as f64 * 1.7 + 0.3).sin() / 3.0);

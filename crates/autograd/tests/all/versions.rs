@@ -1,10 +1,11 @@
-//! Gradients know which values of the parameters they are of, and tapes which state.
+//! Versions of parameters: gradients store for which values they were computed, and tapes refuse parameters
+//! that changed after they were bound.
 
 use crate::common::{panic_of, panics};
 use wengert_autograd::{Buffer, Gradients, Module, Param, Tape};
 use wengert_tensor::Tensor;
 
-/// 2 w each.
+/// Returns the gradients of Σ w² over these parameters: 2·w each.
 fn squares(params: &[&Param]) -> Gradients {
     let tape = Tape::new();
     let terms = params.iter().map(|param| tape.param(param).square().sum_all());
@@ -33,7 +34,7 @@ fn gradients_of_two_versions_do_not_add() {
     let (text, ..) = panic_of(|| sum.accumulate(squares(&[&v, &w, &u])));
     assert!(text.starts_with("accumulate: 2 parameters of shapes [2, 3], [] changed"), "{text}");
 
-    // The order does not matter, nor which of the two has the mark.
+    // The order of the two gradients does not matter, nor which of them is marked with `allow_stale`.
     panics!(other.clone().accumulate(sum.clone()), "accumulate:");
     for (mut a, b) in [
         (sum.clone().allow_stale(), other.clone()),
@@ -59,7 +60,7 @@ fn gradients_of_one_version_add() {
     assert_eq!(sum.get(&v).unwrap().to_vec(), [12.0, 16.0]);
     assert_eq!(sum.get(&w).unwrap().to_vec(), [4.0; 2]);
     assert!(!sum.is_stale(&v) && !sum.is_stale(&w) && !sum.allows_stale());
-    // A change that leaves the numbers as they are is a change: whoever made it knows.
+    // An update counts as a change even if it leaves the values as they are.
     v.update(|_| ());
     assert!(sum.is_stale(&v));
     assert!(!sum.is_stale(&v.clone()), "of a clone nothing is known");
@@ -88,7 +89,7 @@ fn freezing_between_two_bindings_is_noticed() {
         "make a new tape per step"
     );
     w.unfreeze();
-    tape.param(&w); // as it was
+    tape.param(&w); // unfrozen, as when it was bound
 
     w.freeze();
     let tape = Tape::new();
@@ -96,7 +97,7 @@ fn freezing_between_two_bindings_is_noticed() {
     assert!(!x.is_active());
     w.unfreeze();
     panics!(tape.param(&w), "[2, 3] was unfrozen since this tape bound it", "new tape");
-    // A new value comes first.
+    // If the value has changed, too, the message is about the value.
     w.update(|w| *w = &*w * 2.0);
     panics!(tape.param(&w), "[2, 3] changed since this tape bound it", "new tape");
     let (text, ..) = panic_of(|| _ = tape.scope("fc1", || tape.param(&w)));
@@ -115,7 +116,8 @@ fn frozen_parameters_have_no_gradient() {
     assert!(gradients.was_frozen(&frozen) && !gradients.is_stale(&frozen));
 }
 
-/// A value of another shape is refused, and the shape is as before: of what is set, the value, too.
+/// A value of another shape is refused. The shape does not change. After `set`, the value does not change
+/// either.
 #[test]
 fn a_refused_value_leaves_the_shape() {
     let mut w = Param::new(Tensor::from([1.0f32, 2.0, 3.0]));
@@ -126,7 +128,7 @@ fn a_refused_value_leaves_the_shape() {
     assert_eq!(w.value().to_vec(), [1.0, 2.0, 3.0]);
     tape.replay(&w).run();
     assert_eq!(y.item(), 14.0);
-    // In place the old value is lost: it is NaN, not another one.
+    // After a refused update in place the old value is lost. It is replaced by NaN.
     let text = panic_of(|| w.update(|value| *value = Tensor::from([[7.0]]))).0;
     assert!(text.contains("Param: the new value has shape [1, 1]"), "{text}");
     assert!(w.shape() == [3] && w.value().to_vec().iter().all(|x| x.is_nan()));
@@ -146,7 +148,8 @@ fn a_refused_value_leaves_the_shape() {
     assert_eq!(n.value().to_vec(), [0, 0]);
 }
 
-/// The whole way is a copy, whatever was there; one name is one state.
+/// With the weight 1, `lerp_from` copies the other value exactly, also over infinities and NaN. Models with
+/// two states of the same name are refused.
 #[test]
 fn the_whole_way_is_a_copy() {
     let of = |x: [f32; 4]| (Param::new(Tensor::from(x)), Buffer::new(Tensor::from(x)));

@@ -1,4 +1,5 @@
-//! Which variables gradients know.
+//! `Gradients::wrt`: the gradients with respect to parameters and watched variables, and its errors for
+//! other variables.
 
 use crate::common::{panic_of, panics};
 use wengert_autograd::{Param, Tape, Var, value_and_grad};
@@ -11,7 +12,7 @@ fn of_a_parameter_and_of_a_watched_variable() {
     let (v, x, z) = (tape.param(&w), tape.watch(Tensor::from([5.0, 7.0])), tape.param(&unused));
     let apart = tape.watch(Tensor::from([1.0]));
     let gradients = (v * x * x).sum_all().backward();
-    // ∂ Σ w x² by w is x², by x 2 w x.
+    // The derivative of Σ w·x² with respect to w is x², and with respect to x it is 2·w·x.
     assert_eq!(gradients.wrt(v).unwrap().to_vec(), [25.0, 49.0]);
     assert_eq!(gradients.wrt(tape.param(&w)).unwrap().to_vec(), [25.0, 49.0]);
     assert_eq!(gradients.get(&w).unwrap().to_vec(), [25.0, 49.0]);
@@ -50,7 +51,7 @@ fn of_what_was_not_watched_says_what_to_do() {
     let c = tape.constant(Tensor::from([1.0, 1.0]));
     let h = tape.param(&w) * x;
     let loss = (h * h + c).sum_all();
-    // On the way to the loss, beside it, the loss itself, and a gradient.
+    // These variables are an operand of the loss, an unrelated variable, the loss itself, and a gradient.
     let by_h = loss.grad(&[h])[0];
     assert_eq!(by_h.value().to_vec(), [20.0, 42.0]);
     let detached = h.detach();

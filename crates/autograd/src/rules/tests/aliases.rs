@@ -1,4 +1,4 @@
-//! The same variable as several operands of one operation.
+//! Operations that have the same variable as several operands.
 
 use super::spread;
 use crate::check::Gradcheck;

@@ -72,7 +72,7 @@ fn parts_are_added_to_their_places() {
     assert_eq!(parts(&x).value().to_vec(), sum.concat());
 }
 
-/// In whatever order the parts and the whole are read, three ways to compute the gradient agree.
+/// Three ways to compute the gradient agree, for every order of reading the parts and the whole.
 #[test]
 fn a_value_read_in_parts_and_as_a_whole() {
     for policy in POLICIES {
@@ -96,7 +96,7 @@ fn a_value_read_in_parts_and_as_a_whole() {
             }
             let variable = sum.grad(&[x])[0];
             let retained = sum.backward_retain().wrt(x).unwrap().to_vec();
-            // The second order, from parts of the gradient.
+            // Second derivatives, computed from parts of the gradient.
             let slope = (0..6).map(|i| variable.narrow(0, i, 1).square().sum_all());
             let second = slope.reduce(|a, b| a + b).unwrap();
             let again = second.grad(&[x])[0].value().to_vec();

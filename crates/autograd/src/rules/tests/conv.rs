@@ -34,7 +34,7 @@ fn case(
     Case { name, x, w, conv: Conv { stride, padding, dilation, groups: x[1] / w[1] } }
 }
 
-/// The number of groups follows from the channels.
+/// Returns the cases of the table. The number of groups follows from the channels.
 fn cases() -> Vec<Case> {
     let (no, once) = ([(0, 0), (0, 0)], [1, 1]);
     vec![
@@ -217,7 +217,7 @@ fn every_output_padding_has_the_values_of_plain_loops() {
     assert_eq!(compared, 9 + 12 + 15 + 15 + 9);
 }
 
-/// An image that is also the weight, and an image that is also the cotangent.
+/// Convolutions and transposed convolutions whose image is also the weight.
 #[test]
 fn the_same_variable_in_both_places() {
     fn with_itself<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
@@ -234,7 +234,7 @@ fn the_same_variable_in_both_places() {
     }
 }
 
-/// Third derivatives of the trilinear form are derivatives of its factors: the family is closed.
+/// Third derivatives exist, because the derivatives of the trilinear form are operations of the same family.
 #[test]
 fn any_order() {
     fn f<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {

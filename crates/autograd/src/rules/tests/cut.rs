@@ -20,8 +20,8 @@ fn first() -> Tensor<i64> {
     Tensor::zeros_of(&[1, 1, 1])
 }
 
-/// Every method that returns variables, called so that it has as little to do as possible. `x` is [1, 1,
-/// 1].
+/// Every method that returns variables, with arguments for which it has as little to do as possible. `x`
+/// has the shape [1, 1, 1].
 const METHODS: &[(&str, Method)] = methods! {
     abs: |x| x.abs();
     sign: |x| x.sign();

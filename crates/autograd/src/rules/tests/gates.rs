@@ -75,22 +75,22 @@ fn a_closed_gate_shuts_out_an_infinite_slope() {
     is(&first, &[0.0, INF]);
     let [first, _] = slope(&[1.0, 0.0], |x| x.min(&[-1], false).sqrt());
     is(&first, &[0.0, INF]);
-    // Selection and filling.
+    // Selection and filling are gates, too.
     let [first, second] =
         slope(&[-1.0, 4.0], |x| Var::where_(x.gt(0.0), x, x.tape().zeros(())).sqrt());
     is(&first, &[0.0, 0.25]);
     is(&second, &[0.0, -1.0 / 32.0]);
     let [first, _] = slope(&[-1.0, 4.0], |x| x.masked_fill(x.le(0.0), 0.0).sqrt());
     is(&first, &[0.0, 0.25]);
-    // x⁰ = 1: the slope of √(1 - x⁰) is infinite, that of x⁰ zero.
+    // The slope of the root at 1 - x⁰ = 0 is infinite, and the slope of x⁰ = 1 is zero.
     let [first, _] = slope(&[2.0], |x| (1.0 - x.powi(0)).sqrt());
     is(&first, &[0.0]);
     let [first, _] = slope(&[2.0], |x| (1.0 - x.powf(0.0)).sqrt());
     is(&first, &[0.0]);
 }
 
-/// `PyTorch`: relu, maximum, minimum, and `max` of all elements pass the gradient at NaN; abs returns
-/// NaN or 0. `clamp` is closed there, but here it is open as the others are.
+/// In `PyTorch`, relu, maximum, minimum, and `max` of all elements pass the gradient at NaN, and the
+/// gradient of abs is NaN or 0. The gate of `clamp` is closed at NaN in `PyTorch`, but open here.
 #[test]
 fn at_nan_a_gate_is_open() {
     for (name, [first, _]) in [
@@ -117,7 +117,7 @@ fn at_nan_a_gate_is_open() {
     ] {
         is(&first, &[NAN]);
     }
-    // Both operands of maximum: the other operand gets the NaN, too.
+    // If one operand of maximum is NaN, the gates of both operands are open.
     let tape = Tape::<f64>::new();
     let (a, b) = (tape.watch(Tensor::from([NAN, 1.0])), tape.watch(Tensor::from([1.0, NAN])));
     for y in [a.maximum(b), a.minimum(b)] {

@@ -80,7 +80,8 @@ where
     }
 }
 
-/// aᵇ: b aᵇ⁻¹, aᵇ ln a; b(b-1) aᵇ⁻², aᵇ⁻¹ (1 + b ln a), aᵇ ln²a.
+/// The gradient of aᵇ is (b aᵇ⁻¹, aᵇ ln a). The second derivatives are b(b-1) aᵇ⁻², aᵇ⁻¹ (1 + b ln a) and
+/// aᵇ ln²a.
 #[test]
 fn of_powers_with_a_variable_exponent() {
     let ln2 = 2f64.ln();
@@ -101,8 +102,8 @@ fn of_powers_with_a_variable_exponent() {
             ([0.0, 0.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
         ],
     );
-    // With respect to a only, also where the derivative with respect to b does not exist: b aᵇ⁻¹, b(b-1)
-    // aᵇ⁻².
+    // With respect to a only, also where the derivative with respect to b does not exist. The
+    // derivatives are b aᵇ⁻¹ and b(b-1) aᵇ⁻².
     for (b, table) in [
         (1.0, [(0.0, 1.0, 0.0), (-2.0, 1.0, 0.0)]),
         (2.0, [(0.0, 0.0, 2.0), (-2.0, -4.0, 2.0)]),
@@ -114,7 +115,7 @@ fn of_powers_with_a_variable_exponent() {
         one("powf", |a| a.powf(b), &table);
         one("powi", |a| a.powi(b as i32), &table);
     }
-    // With respect to b only: aᵇ ln a, aᵇ ln²a.
+    // With respect to b only, the derivatives are aᵇ ln a and aᵇ ln²a.
     one(
         "2 to a power",
         |b| b.tape().full((), 2.0).pow(b),
@@ -152,7 +153,7 @@ fn of_powers_of_zero() {
     let scaled = |k: f64| table.map(|(at, g, h)| (at, g.map(|x| k * x), h.map(|x| k * x)));
     two("3 pow", |a, b| 3.0 * a.pow(b), &scaled(3.0));
     two("-pow", |a, b| -a.pow(b), &scaled(-1.0));
-    // Among other elements that are not singular and have their usual derivatives.
+    // The singular elements are among others, which must have their usual derivatives.
     let tape = Tape::new();
     let (at_a, at_b) = ([0.0, 2.0, 0.0, 1.0, 2.0, 0.5], [1.0, 1.0, 0.5, 1.0, 0.0, -1.0]);
     let [a, b] = [at_a, at_b].map(|at| tape.watch(Tensor::from(at)));
@@ -188,7 +189,7 @@ fn of_powers_of_zero_under_infinite_cotangents() {
     }
 }
 
-/// p xᵖ⁻¹, p(p-1) xᵖ⁻².
+/// The derivatives of xᵖ are p xᵖ⁻¹ and p(p-1) xᵖ⁻².
 #[test]
 fn of_powers_with_a_constant_exponent() {
     one("x^1.5", |x| x.powf(1.5), &[(0.0, 0.0, INF), (1.0, 1.5, 0.75), (4.0, 3.0, 0.375)]);
@@ -201,7 +202,7 @@ fn of_powers_with_a_constant_exponent() {
         |x| x.powi(i32::MIN),
         &[(1.0, -2147483648.0, 4611686020574871552.0)],
     );
-    // 1/(2√x), -1/(4 x√x)
+    // The derivatives of √x are 1/(2√x) and -1/(4 x√x).
     one("sqrt", |x| x.sqrt(), &[(0.0, INF, -INF), (1.0, 0.5, -0.25), (4.0, 0.25, -1.0 / 32.0)]);
 }
 
@@ -216,7 +217,8 @@ fn of_pieces_that_are_straight() {
     one("clamp_min", |x| x.clamp_min(1.0), &[(0.5, 0.0, 0.0), (1.0, 1.0, 0.0), (2.0, 1.0, 0.0)]);
     one("clamp_max", |x| x.clamp_max(1.0), &[(0.5, 1.0, 0.0), (1.0, 1.0, 0.0), (2.0, 0.0, 0.0)]);
     one("clamp", |x| x.clamp(-1.0, 1.0), &[(-2.0, 0.0, 0.0), (-1.0, 1.0, 0.0), (0.0, 1.0, 0.0)]);
-    // x² of each piece: 2 x g and 2 g², where g is the slope, if it exists.
+    // The derivatives of the square of a piecewise linear function y are 2 y g and 2 g², where g is the
+    // slope of y.
     one("relu²", |x| x.relu().square(), &[(-2.0, 0.0, 0.0), (0.0, 0.0, 0.0), (3.0, 6.0, 2.0)]);
     one("abs²", |x| x.abs().square(), &[(-2.0, -4.0, 2.0), (0.0, 0.0, 0.0), (3.0, 6.0, 2.0)]);
 }
@@ -243,7 +245,8 @@ fn of_the_greater_and_the_lesser() {
     two("min", |a, b| pair(a, b).min(&[0], false).square(), &table);
 }
 
-/// a/b: 1/b, -a/b²; 0, -1/b², 2a/b³. k/x: -k/x², 2k/x³. x/k: 1/k, 0.
+/// The gradient of a/b is (1/b, -a/b²), and its second derivatives are 0, -1/b² and 2a/b³. The derivatives
+/// of k/x are -k/x² and 2k/x³, and those of x/k are 1/k and 0.
 #[test]
 fn of_quotients() {
     two(
@@ -262,8 +265,9 @@ fn of_quotients() {
     one("recip", |x| x.recip(), &[(1.0, -1.0, 2.0), (-2.0, -0.25, -0.25)]);
 }
 
-/// ln(eᵃ + eᵇ), with the shares p and q: the gradient is p, q, and the second derivatives are p q, -p q,
-/// p q. The share of a alone: p q and p q (q - p), and the opposite with respect to b.
+/// The gradient of ln(eᵃ + eᵇ) is (p, q), the softmax of a and b. The second derivatives are p q, -p q and
+/// p q. The gradient of p is (p q, -p q), and its second derivatives are p q (q - p), p q (p - q) and
+/// p q (q - p).
 #[test]
 fn of_sums_of_exponentials() {
     let table: &[Bent] = &[

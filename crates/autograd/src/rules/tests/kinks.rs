@@ -1,4 +1,4 @@
-//! The derivative at points where it does not exist: the policy of `rules/mod.rs`, in numbers.
+//! Values of the gradient at points where the derivative does not exist. `rules/mod.rs` states the policy.
 
 use super::POLICIES;
 use crate::graph::{Tape, Var};
@@ -67,7 +67,7 @@ fn of_two_operands() {
     let ab = &[&[1.0, 2.0, 3.0][..], &[2.0, 2.0, 2.0]];
     assert_eq!(slopes(ab, |x| x[0].maximum(x[1])), [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]);
     assert_eq!(slopes(ab, |x| x[0].minimum(x[1])), [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]);
-    // aᵇ at a = 0 and b = 0
+    // aᵇ at a = 0 or b = 0.
     let ab = &[&[0.0, 0.0, 2.0, 0.0][..], &[0.0, 2.0, 0.0, 1.0]];
     let [by_a, by_b] = &slopes(ab, |x| x[0].pow(x[1]))[..] else { unreachable!() };
     assert_eq!(*by_a, [0.0, 0.0, 0.0, 1.0]);

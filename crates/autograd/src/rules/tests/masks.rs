@@ -15,7 +15,8 @@ macro_rules! methods {
     };
 }
 
-/// Every method that returns a mask, called so that it has as little to do as possible. `m` is [1, 1].
+/// Every method that returns a mask, with arguments for which it has as little to do as possible. `m` has
+/// the shape [1, 1].
 const METHODS: &[(&str, Method)] = methods! {
     and: |m| m.and(m);
     or: |m| m.or(m);
@@ -77,7 +78,7 @@ fn every_result_is_a_mask_of_its_own() {
     }
 }
 
-/// Includes masks that are broadcast, and nodes that are not masks.
+/// Checks which nodes are masks, also for masks that are broadcast and for nodes that are not masks.
 #[test]
 fn nodes_know_their_kinds() {
     for policy in POLICIES {
@@ -161,7 +162,7 @@ fn gradients_by_composed_masks_agree_with_differences() {
 }
 
 /// A gate drops an infinite cotangent and an infinite value. A product with the numbers of the mask
-/// would turn both into NaN. d √x at 0 is ∞.
+/// would turn both into NaN. The derivative of √x at 0 is ∞.
 #[test]
 fn a_choice_shuts_out_what_a_product_does_not() {
     for policy in POLICIES {
@@ -183,7 +184,7 @@ fn a_choice_shuts_out_what_a_product_does_not() {
     }
 }
 
-/// Logic is a step of the program that reads it: intermediate masks are not stored.
+/// Logic is computed within the fused program that reads it, so intermediate masks are not stored.
 #[test]
 fn logic_waits_for_its_reader() {
     let tape = Tape::<f64>::new();

@@ -1,4 +1,4 @@
-//! Which values a tape computes and keeps, checked through internals.
+//! Checks which values a tape computes and keeps, through internals of the tape.
 
 use super::{POLICIES, any};
 use crate::graph::{Op, Policy, Tape, Var};
@@ -101,7 +101,7 @@ fn backward_leaves_what_was_given_and_asked_for() {
     }
 }
 
-/// The identity. Its rule notes how many values the tape holds during the backward walk.
+/// The identity. Its rule stores how many values the tape holds during the backward walk.
 #[derive(Default)]
 struct Probe(Mutex<Vec<usize>>);
 impl CustomOp<f64> for Probe {
@@ -131,8 +131,8 @@ fn cotangents_go_when_nobody_waits_for_them() {
         let probe = Arc::new(Probe::default());
         let (mut before, mut x) = (tape.constant(any(&[4, 4], 2)), tape.constant(any(&[4, 4], 3)));
         for _ in 0..12 {
-            // A shortcut around each layer: its cotangent is still pending when the walk reaches the
-            // layer.
+            // Each layer has a shortcut. The cotangent of the shortcut is still pending when the walk
+            // reaches the layer.
             let bent = tape.custom(probe.clone(), &[x.matmul(tape.param(&w))])[0];
             (before, x) = (x, (0.5 * before + bent).relu());
         }
@@ -156,7 +156,7 @@ fn what_no_rule_reads_goes_before_the_walk_back() {
         let loss = tape.custom(probe.clone(), &[sum.tanh()])[0].sum_all();
         loss.value();
         loss.backward();
-        // x, the output of tanh, the loss, and the cotangent.
+        // The tape holds x, the output of tanh, the loss, and the cotangent.
         assert!(probe.0.lock().unwrap()[0] <= 4, "{policy:?}: {:?}", probe.0);
     }
 }
@@ -251,7 +251,7 @@ fn gradients_of_parts_are_one_node() {
     let mut h = tape.zeros(&[1, 10]);
     for (t, part) in x.split(0, &[1; 200]).into_iter().enumerate() {
         let index = Tensor::from([t as i64 % 7]);
-        // The same holds for parts of views that are made at each step.
+        // The same holds if each step reads a part of a new view.
         let viewed =
             x.t().narrow(1, t, 1).t() + table.unsqueeze(0).index_select(1, &index).squeeze(0);
         let flipped = x.flip(0).index_select(0, &index) + x.narrow(1, 0, 10).narrow(0, t, 1);
@@ -261,7 +261,7 @@ fn gradients_of_parts_are_one_node() {
         let viewed = viewed + flipped + joined + cut + spread;
         h = (h + part + table.index_select(0, &index) + x.narrow(0, t, 1) + viewed).tanh();
     }
-    // One element is cut off the rest repeatedly.
+    // Each step cuts one element off the rest.
     let mut rest = x;
     for t in 0..199 {
         h = (h + rest.narrow(0, 0, 1)).tanh();

@@ -46,7 +46,7 @@ enum Form {
 
 /// A function of one operation and a point to check it at.
 struct Row {
-    /// Some node of the function must be of this kind.
+    /// The operation. The function must record a node of this kind.
     op: Op,
     name: String,
     inputs: Vec<Tensor<f64>>,
@@ -116,7 +116,8 @@ impl Row {
         assert!(there, "{}: the function does not use the operation", self.name);
     }
 
-    /// A rule that returns zero must fail.
+    /// Checks that the gradient with respect to each input is not close to zero, so that a rule that returns
+    /// zero fails.
     fn is_steep(&self) {
         let tape = Tape::new();
         let x = self.place(&tape, &vec![true; self.inputs.len()]);
@@ -139,7 +140,7 @@ impl Row {
         }
     }
 
-    /// ⟨A x, y⟩ = ⟨x, Aᵀ y⟩
+    /// Checks ⟨A x, y⟩ = ⟨x, Aᵀ y⟩.
     fn is_adjoint(&self) {
         for policy in POLICIES {
             let tape = Tape::new().with_policy(policy);
@@ -158,7 +159,8 @@ impl Row {
         }
     }
 
-    /// Replaces values that no rule has declared to read by poison, for first and second order.
+    /// Checks that gradients of first and second order do not change if values that no rule declared are
+    /// replaced by NaN.
     fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
         for order in 1..=2 {
             let f = operation(|x| vec![self.run(x)]);

@@ -20,7 +20,7 @@ pub(super) fn random(op: Random) -> Vec<Row> {
     }
 }
 
-/// Selection by comparisons of integers.
+/// Returns the test rows of selection by comparisons of integers.
 pub(super) fn comparisons() -> Vec<Row> {
     let op = Op::Compare(Binary::Gt);
     vec![
@@ -86,7 +86,7 @@ fn mul_add<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
     x[0].tape().custom(Arc::new(MulAdd), x)[0]
 }
 
-/// Uses only the first output, only a further output, and both.
+/// Returns test rows that use only the first output, only a later output, and both.
 pub(super) fn outputs() -> Vec<Row> {
     let op = Op::Output(1);
     let mut rows = vec![];

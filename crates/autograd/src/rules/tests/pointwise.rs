@@ -78,7 +78,7 @@ fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, F
     }
 }
 
-/// Gates with comparisons, as rules use them: the first operand has no derivative.
+/// Returns the test rows of gates with comparisons, as rules use them: the first operand has no derivative.
 fn gates() -> Vec<Row> {
     let apart = || vec![spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1), any(&[3, 5], 2)];
     let op = Op::Binary(Binary::Gate);

@@ -16,7 +16,7 @@ pub(super) fn distinct(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| 4.0 * (i * step % n) as f64 / n as f64 - 2.0)
 }
 
-/// Kernel, stride, padding, dilation.
+/// Rows of kernel, stride, padding and dilation.
 const TABLE: [[[usize; 2]; 4]; 11] = [
     [[2, 2], [2, 2], [0, 0], [1, 1]],
     [[2, 2], [1, 1], [0, 0], [1, 1]],
@@ -127,7 +127,7 @@ pub(super) fn maps() -> Vec<Row> {
     rows
 }
 
-/// Padding modes, interpolation and windows, which are linear, too.
+/// Returns the test rows of padding modes, interpolation and windows, which are linear, too.
 fn resampled(op: Op) -> Vec<Row> {
     let mut rows = vec![];
     for mode in [PadMode::Reflect, PadMode::Replicate, PadMode::Circular] {

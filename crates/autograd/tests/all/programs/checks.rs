@@ -1,28 +1,28 @@
-//! What holds for every program.
+//! Properties that must hold for every program.
 
 use super::plan::values;
 use super::value::{Binary, Change, Inst, Value, run};
 use wengert_autograd::{Policy, Tape, Var};
 use wengert_tensor::Tensor;
 
-/// What was compared.
+/// The numbers of comparisons.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub programs: usize,
     pub values: usize,
-    /// Variables by which a gradient was compared with differences.
+    /// Variables for which the gradient was compared with differences.
     pub cuts: usize,
-    /// Differences that say nothing, since a kink is near.
+    /// Differences that were ignored because of a kink near the point.
     pub at_kinks: usize,
     pub second_orders: usize,
     pub second_at_kinks: usize,
-    /// Pairs of gradients of which one was differentiated by the other.
+    /// Pairs of gradients where the first was differentiated with respect to the second.
     pub pairs: usize,
 }
 
 type Check = Result<(), String>;
 
-/// Steps of the differences.
+/// The step of the finite differences.
 const H: f64 = 1e-4;
 
 fn bits(x: &Tensor<f64>) -> Vec<u64> {
@@ -40,17 +40,17 @@ fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.to_vec().into_iter().zip(b.to_vec()).map(|(a, b)| a * b).sum()
 }
 
-/// Weights that differ, so that sums hide nothing.
+/// Returns weights that differ, so that errors in a sum do not cancel.
 fn weights(shape: &[usize], seed: usize) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| 0.4 + ((i * 5 + seed * 3 + 1) % 11) as f64 / 13.0)
 }
 
-/// No two steps alike, so that kinks of several elements do not cancel.
+/// Returns a direction whose elements differ, so that kinks of several elements do not cancel.
 fn direction(shape: &[usize], seed: usize) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| (1.3 * i as f64 + 2.1 * seed as f64 + 0.4).sin())
 }
 
-/// How many values the instructions read of each.
+/// Counts how many operands of the instructions are each value.
 fn readers(program: &[Inst], count: &mut Vec<usize>) {
     let text = |inst: &Inst| -> Vec<usize> {
         match inst {
@@ -94,7 +94,7 @@ fn readers(program: &[Inst], count: &mut Vec<usize>) {
     }
 }
 
-/// Σ weights · value over the values that nothing reads, and over some others.
+/// Returns Σ weights · value over the used values: those without a reader, and some others.
 fn loss<V: Value>(home: V::Home, values: &[V], used: &[bool]) -> V {
     let mut sum: Option<V> = None;
     for (i, value) in values.iter().enumerate().filter(|&(i, _)| used[i]) {
@@ -108,7 +108,7 @@ fn loss<V: Value>(home: V::Home, values: &[V], used: &[bool]) -> V {
     sum.expect("the last value has no reader")
 }
 
-/// A number and its derivative along a direction, by differences; `None` near a kink.
+/// Returns the derivative of `f` at 0 by finite differences; `None` near a kink.
 fn slope(mut f: impl FnMut(f64) -> f64) -> Option<f64> {
     let at = f(0.0);
     let [far, near] = [2.0 * H, H].map(|h| (f(h), f(-h)));
@@ -116,10 +116,11 @@ fn slope(mut f: impl FnMut(f64) -> f64) -> Option<f64> {
     let bend = |(plus, minus): (f64, f64), h: f64| (plus - 2.0 * at + minus) / h;
     let (far_slope, near_slope) = (central(far, 2.0 * H), central(near, H));
     let slope = (4.0 * near_slope - far_slope) / 3.0;
-    // A kink within reach: the slope jumps, whatever the step.
+    // With a kink within the step, the slope has a jump that does not become smaller with the step.
     let jump = 2.0 * bend(near, H) - bend(far, 2.0 * H);
     let size = slope.abs().max(1.0);
-    // Or a point apart: a comparison of two equal numbers.
+    // The value at 0 itself may differ from the values on both sides, as for a comparison of two equal
+    // numbers.
     let apart = bend(near, H).abs() > 0.05 * size;
     let smooth =
         !apart && (far_slope - near_slope).abs() <= 1e-6 * size && jump.abs() <= 1e-5 * size;
@@ -130,7 +131,7 @@ struct Program<'a> {
     code: &'a [Inst],
     used: Vec<bool>,
     base: Vec<Tensor<f64>>,
-    /// Which values are watched, or constants: they stay readable.
+    /// Whether each value is watched or a constant. These values stay readable after `backward`.
     given: Vec<bool>,
 }
 
@@ -147,7 +148,7 @@ impl Program<'_> {
     }
 }
 
-/// The instruction that each value comes from.
+/// Lists the instruction that computes each value.
 fn origins<'a>(program: &'a [Inst], found: &mut Vec<&'a Inst>) {
     for inst in program {
         match inst {
@@ -167,7 +168,7 @@ pub fn check(program: &[Inst], totals: &mut Totals) -> Check {
     assert_eq!(from.len(), base.len());
     let given =
         from.iter().map(|inst| matches!(inst, Inst::Watch(_) | Inst::Constant(_))).collect();
-    // Those whose gradients are wanted.
+    // The leaves are the values whose gradients are compared.
     let leaf = |&i: &usize| matches!(from[i], Inst::Watch(_) | Inst::Param(_, false));
     let found: Vec<_> = (0..base.len()).filter(leaf).collect();
     let p = Program { code: program, used, base, given };
@@ -180,7 +181,7 @@ pub fn check(program: &[Inst], totals: &mut Totals) -> Check {
     Ok(())
 }
 
-/// The same bits on every tape as on none.
+/// Checks that values on tapes have the bits of the values on tensors.
 fn agrees_with_tensors(p: &Program<'_>, totals: &mut Totals) -> Check {
     let number = loss((), &p.base, &p.used);
     for policy in [Policy::Eager, Policy::Fused] {
@@ -197,7 +198,8 @@ fn agrees_with_tensors(p: &Program<'_>, totals: &mut Totals) -> Check {
     Ok(())
 }
 
-/// `backward`, `backward_retain` (twice) and `grad`, with both policies. What can be read afterwards.
+/// Checks that `backward`, `backward_retain` (twice) and `grad` return the same gradients with both policies,
+/// and which values can be read afterwards. Returns the gradients.
 fn one_gradient_three_ways(p: &Program<'_>, leaves: &[usize]) -> Result<Vec<Tensor<f64>>, String> {
     let number = loss((), &p.base, &p.used);
     let mut first: Option<Vec<Tensor<f64>>> = None;
@@ -226,7 +228,7 @@ fn one_gradient_three_ways(p: &Program<'_>, leaves: &[usize]) -> Result<Vec<Tens
                 let found: Vec<_> = leaves.iter().map(of).collect();
                 let wanted = first.get_or_insert_with(|| found.clone());
                 for (i, (a, b)) in wanted.iter().zip(&found).enumerate() {
-                    // Zeros have a sign, which sums of none lack.
+                    // Adding 0 turns -0 into 0: an empty sum has no negative zero.
                     same(&about("two gradients"), leaves[i], &(a + 0.0), &(b + 0.0))?;
                 }
             }
@@ -255,7 +257,7 @@ fn one_gradient_three_ways(p: &Program<'_>, leaves: &[usize]) -> Result<Vec<Tens
     first.ok_or_else(|| "no gradient".into())
 }
 
-/// The gradient by each variable is the effect of adding a small number to it.
+/// Checks that the gradient with respect to each variable is the effect of adding a small number to it.
 fn cut_everywhere(p: &Program<'_>, totals: &mut Totals) -> Check {
     let tape = Tape::new();
     let (vars, sum) = p.on(&tape, Change::default());
@@ -286,20 +288,20 @@ fn cut_everywhere(p: &Program<'_>, totals: &mut Totals) -> Check {
     Ok(())
 }
 
-/// The gradient by y is how the loss changes with y. So the gradient by x changes with the gradient by y
-/// as y changes with x: ∂⟨w, ∇x⟩ / ∂∇y = ∂y/∂x · w. This holds for each pair, and does not depend on
-/// what else was asked for.
+/// Checks derivatives of gradients with respect to gradients. The gradient ∇x with respect to x is computed
+/// from the gradient ∇y with respect to y by the derivative of y: ∂⟨w, ∇x⟩ / ∂∇y = ∂y/∂x · w. This must hold
+/// for each pair, whichever other gradients are requested.
 fn gradients_by_gradients(p: &Program<'_>, totals: &mut Totals) -> Check {
     let policy = if p.code.len().is_multiple_of(2) { Policy::Eager } else { Policy::Fused };
     let tape = Tape::new().with_policy(policy);
     let (vars, sum) = p.on(&tape, Change::default());
-    // No gradient is a constant.
+    // The watched factor makes every gradient active.
     let loss = sum * tape.watch(Tensor::scalar_of(1.0));
     let active: Vec<usize> = (0..vars.len()).filter(|&i| vars[i].is_active()).collect();
     let targets: Vec<_> = active.iter().map(|&i| vars[i]).collect();
     let all = loss.grad_or_zero(&targets);
     let n = active.len();
-    // Neighbours, the value itself, and some that are far apart.
+    // The pairs are a value and itself, its neighbours, and a distant value.
     for k in (0..n).step_by(1 + n / 6) {
         for l in [k, (k + 1) % n, (k + n - 1) % n, (k * 7 + 3) % n] {
             let (x, y) = (active[k], active[l]);
@@ -337,7 +339,7 @@ fn gradients_by_gradients(p: &Program<'_>, totals: &mut Totals) -> Check {
     Ok(())
 }
 
-/// Σ weights · gradient over the gradients by all variables, as a variable.
+/// Returns Σ weights · gradient over the gradients with respect to all active variables.
 fn sum_of_slopes<'t>(vars: &[Var<'t, f64>], sum: Var<'t, f64>) -> Option<Var<'t, f64>> {
     let active: Vec<_> = vars.iter().copied().filter(|v| v.is_active()).collect();
     let slopes = sum.grad_or_zero(&active);
@@ -347,7 +349,7 @@ fn sum_of_slopes<'t>(vars: &[Var<'t, f64>], sum: Var<'t, f64>) -> Option<Var<'t,
     slopes.into_iter().enumerate().map(term).reduce(|a, b| a + b)
 }
 
-/// The derivatives of the gradients against differences of them.
+/// Compares second derivatives with differences of the gradients.
 fn second_order(
     p: &Program<'_>,
     leaves: &[usize],

@@ -1,10 +1,10 @@
-//! Operations of users: several outputs of several shapes, and a rule that differentiates.
+//! Custom operations for random programs: several outputs of several shapes, and a rule that calls `grad`.
 
 use std::sync::Arc;
 use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Reads, Var};
 use wengert_tensor::{Shape, Tensor};
 
-/// The operation of this number.
+/// Returns the operation with this number.
 pub fn custom(which: u8) -> Arc<dyn CustomOp<f64>> {
     match which % 4 {
         0 => Arc::new(SinCos),
@@ -14,12 +14,12 @@ pub fn custom(which: u8) -> Arc<dyn CustomOp<f64>> {
     }
 }
 
-/// How many inputs it takes, all of one shape.
+/// Returns the number of its inputs. All inputs have the same shape.
 pub fn arity(which: u8) -> usize {
     [1, 3, 2, 1][(which % 4) as usize]
 }
 
-/// How many outputs it has.
+/// Returns the number of its outputs.
 pub fn outputs(which: u8) -> usize {
     [2, 1, 3, 1][(which % 4) as usize]
 }
@@ -73,8 +73,8 @@ impl CustomOp<f64> for MulAdd {
     }
 }
 
-/// (Σ a b, tanh(a + b), 2 a): a number and two of the operands' shape. Both operands get the cotangent
-/// of the second.
+/// (Σ a b, tanh(a + b), 2 a): a scalar, and two outputs of the operands' shape. The second output contributes
+/// the same variable to the cotangents of both operands.
 struct Several;
 impl CustomOp<f64> for Several {
     fn name(&self) -> &'static str {
@@ -107,7 +107,7 @@ impl CustomOp<f64> for Several {
     }
 }
 
-/// x tanh x, whose rule differentiates the definition.
+/// x tanh x. Its rule calls `grad` on the definition.
 struct Defined;
 impl CustomOp<f64> for Defined {
     fn name(&self) -> &'static str {

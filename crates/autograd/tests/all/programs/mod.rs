@@ -1,11 +1,11 @@
-//! Random programs of 5 to 50 operations: with shared nodes, broadcasting, views, aliases, scopes,
-//! `release`, parameters, and custom operations with several outputs. What is compared does not know the
-//! engine: the same program on plain tensors, and differences of it.
+//! Random programs of 5 to 50 operations, with shared nodes, broadcasting, views, aliases, scopes,
+//! `release`, parameters, and custom operations with several outputs. They are compared with computations
+//! that do not use the engine: the same program on tensors, and its finite differences.
 //!
-//! `cargo test` runs a fixed share. More: `PROPTEST_CASES=20000 cargo test --release -p wengert-autograd
-//! --test all programs -- --nocapture` draws new programs each time (`PROPTEST_RNG_SEED` fixes them). A program
-//! that fails is made shorter, printed, and kept in `tests/all/programs/failed.txt`, from which every later
-//! run takes it first.
+//! `cargo test` runs a fixed set of programs. To run more, call `PROPTEST_CASES=20000 cargo test --release
+//! -p wengert-autograd --test all programs -- --nocapture`. It draws new programs each time, unless
+//! `PROPTEST_RNG_SEED` is set. A program that fails is shortened, printed, and stored in
+//! `tests/all/programs/failed.txt`. Later runs begin with the programs of this file.
 
 mod checks;
 mod customs;
@@ -53,7 +53,7 @@ fn programs() {
         }
     }
     assert!(totals.programs >= cases);
-    // Most cuts lie away from kinks, and most programs are curved.
+    // Most cuts are away from kinks, and most programs have a second derivative.
     assert!(totals.cuts > 8 * cases && totals.cuts > 4 * totals.at_kinks, "{totals:?}");
     assert!(totals.second_orders > cases / 2, "{totals:?}");
     assert!(totals.pairs > 8 * cases, "{totals:?}");

@@ -1,12 +1,12 @@
-//! Programs from numbers: each step is resolved against the values that are there, so that every list of
-//! steps, and every part of one, is a program.
+//! Random programs from lists of steps. Each step chooses its operands among the values computed so far, so
+//! that every list of steps, and every part of a list, is a valid program.
 
 use super::customs;
 use super::value::{Binary, Change, Inst, Reduce, Unary, run};
 use std::fmt::Write;
 use wengert_tensor::{Conv, Pool, Tensor, shapes};
 
-/// A kind of instruction, and what chooses its operands.
+/// A kind of instruction, and random bytes that choose its operands.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub kind: usize,
@@ -45,7 +45,7 @@ pub enum Kind {
     Scope,
 }
 
-/// The first are simple: programs become simpler towards them.
+/// The first kinds are the simplest. proptest shortens programs by replacing kinds with earlier ones.
 pub const KINDS: &[Kind] = &[
     Kind::Pointwise,
     Kind::Pointwise,
@@ -94,7 +94,7 @@ pub const KINDS: &[Kind] = &[
     Kind::Scope,
 ];
 
-/// On both sides of 8 elements, below which values are computed at once; empty ones, too.
+/// Shapes with up to 8 elements, whose values are computed at once, shapes with more, and empty shapes.
 const SHAPES: &[&[usize]] = &[
     &[3],
     &[2],
@@ -116,7 +116,8 @@ const SHAPES: &[&[usize]] = &[
     &[2, 0, 3],
 ];
 
-/// Values of more elements are not made, nor such as are large or not finite.
+/// The maximum number of elements of a value. Values above `LARGE` and values that are not finite are not
+/// used either.
 const MOST: usize = 120;
 const LARGE: f64 = 20.0;
 
@@ -160,7 +161,7 @@ fn choose<T: Copy>(from: &[T], byte: u8) -> T {
     from[byte as usize % from.len()]
 }
 
-/// The numbers of a new tensor: none at a kink of an operation, none twice.
+/// Returns a new tensor. No element is at a kink of an operation or occurs twice.
 fn numbers(shape: &[usize], seed: usize) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| {
         let k = (i * 7919 + seed * 104_729 + 13) % 10_007;
@@ -171,12 +172,13 @@ fn numbers(shape: &[usize], seed: usize) -> Tensor<f64> {
 struct Planner {
     values: Vec<Tensor<f64>>,
     seed: usize,
-    /// Whether an operation is at a kink already. At two the rules' choices need not fit together:
-    /// max(min(a, b), b) is b, and at a = b the halves that each passes make ¾.
+    /// Whether an operation of the program is at a kink. Only one is allowed, because the choices of two
+    /// rules may be inconsistent: max(min(a, b), b) is b, but at a = b each rule passes a half, and the
+    /// gradient of b is ¾.
     tied: bool,
 }
 
-/// The instructions of these steps.
+/// Returns the instructions of these steps.
 pub fn plan(steps: &[Step]) -> Vec<Inst> {
     let mut planner = Planner { values: vec![], seed: 0, tied: false };
     let mut program = vec![];
@@ -201,7 +203,7 @@ impl Planner {
                 self.all(&mut body, &rest[..len], depth + 1);
                 rest = &rest[len..];
                 let made = self.values.len() - first;
-                // None, the last, or several of what it made.
+                // The scope returns none of its values, the last one, or several.
                 let results = match byte(1) % 4 {
                     _ if made == 0 => vec![],
                     0 => vec![],
@@ -215,17 +217,18 @@ impl Planner {
             if let Some(inst) = inst
                 && !self.add(program, inst)
             {
-                // In its place something that is always small.
+                // The instruction is replaced by one whose result is always small.
                 let a = self.operand(byte(0));
                 self.add(program, Inst::Unary(Unary::Sin, a));
             }
         }
     }
 
-    /// Whether the instruction's results are fit for what follows; if so they are there.
+    /// Adds an instruction and its values to the program if its results are valid operands for later
+    /// instructions. Returns whether it was added.
     fn add(&mut self, program: &mut Vec<Inst>, inst: Inst) -> bool {
         let before = self.values.len();
-        // Only the new instruction is run, on values that are there already.
+        // Only the new instruction is computed, from the existing values.
         let made = super::value::next(&self.values, &inst);
         let fit = |x: &Tensor<f64>| {
             x.numel() <= MOST && x.rank() <= 4 && x.to_vec().iter().all(|x| x.abs() <= LARGE)
@@ -233,7 +236,7 @@ impl Planner {
         if let Inst::Select(condition, ..) = inst
             && self.values[condition].to_vec().into_iter().any(|x| x.abs() < 1e-6)
         {
-            return false; // with v² in its place the other operand is seen at v = 0 alone
+            return false; // for v² at v = 0, differences see one operand only
         }
         let tied = self.at_kink(&inst);
         if !made.iter().all(fit) || (tied && self.tied) {
@@ -246,7 +249,7 @@ impl Planner {
         true
     }
 
-    /// Whether the derivative of an instruction does not exist at its operands, or near them.
+    /// Returns whether the derivative of an instruction does not exist at its operands or near them.
     fn at_kink(&self, inst: &Inst) -> bool {
         let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
         let any = |a: usize, f: &dyn Fn(f64) -> bool| self.values[a].to_vec().into_iter().any(f);
@@ -267,13 +270,14 @@ impl Planner {
         }
     }
 
-    /// One of the values: often a new one.
+    /// Returns the position of a value, often one of the last four.
     fn operand(&self, byte: u8) -> usize {
         let (n, back) = (self.values.len(), byte as usize);
         if back < 160 { n - 1 - back % n.min(4) } else { back % n }
     }
 
-    /// The value nearest to this one, counting down and around, that is right.
+    /// Returns the position of the first value for which `right` is true. The search goes down from `from`
+    /// and continues at the end.
     fn search(&self, from: usize, right: impl Fn(&Tensor<f64>) -> bool) -> Option<usize> {
         let n = self.values.len();
         (0..n).map(|back| (from + n - back) % n).find(|&i| right(&self.values[i]))
@@ -284,7 +288,7 @@ impl Planner {
         numbers(choose(SHAPES, byte), self.seed)
     }
 
-    /// An instruction of this kind; `None` where there is nothing it could be applied to.
+    /// Returns an instruction of this kind; `None` if it cannot be applied to any value.
     #[allow(clippy::too_many_lines)] // an arm for each kind
     fn resolve(&mut self, kind: Kind, bytes: [u8; 8]) -> Option<Inst> {
         let byte = |i: usize| bytes[i] as usize;
@@ -459,7 +463,7 @@ impl Planner {
                 if let Some((x, w)) = self.search(a, image).and_then(right) {
                     return Some(Inst::Conv(x, w, conv));
                 }
-                // Something to convolve, for a later step.
+                // There is no image to convolve: the instruction makes one for later steps.
                 let to = match shape.len() {
                     2 => vec![1, 1, shape[0] as isize, shape[1] as isize],
                     _ => vec![1, 1, 1, -1],
@@ -480,12 +484,12 @@ impl Planner {
     }
 }
 
-/// The values of a program.
+/// Returns the values of a program.
 pub fn values(program: &[Inst]) -> Vec<Tensor<f64>> {
     run::<Tensor<f64>>((), program, Change::default())
 }
 
-/// A line for each instruction, with the place of its first value and the shapes of all.
+/// Returns a line for each instruction, with the position of its first value and the shapes of all values.
 pub fn listing(program: &[Inst]) -> String {
     let (all, mut at, mut text) = (values(program), 0, String::new());
     list(program, &all, &mut at, 0, &mut text);

@@ -1,10 +1,10 @@
-//! Instructions, read with tensors and with variables.
+//! Instructions of random programs, executed on tensors and on variables.
 
 use super::customs;
 use wengert_autograd::{Param, Tape, Var};
 use wengert_tensor::{Conv, Pool, Tensor};
 
-/// An instruction whose operands are named by their places in the list of values.
+/// An instruction. Its operands are positions in the list of values.
 #[derive(Clone, Debug)]
 pub enum Inst {
     Watch(Tensor<f64>),
@@ -12,7 +12,7 @@ pub enum Inst {
     Constant(Tensor<f64>),
     Unary(Unary, usize),
     Binary(Binary, usize, usize),
-    /// The second where the first is positive, else the third.
+    /// Selects the second value where the first is positive, else the third.
     Select(usize, usize, usize),
     Reshape(usize, Vec<isize>),
     T(usize),
@@ -33,21 +33,22 @@ pub enum Inst {
     IndexSelect(usize, isize, Tensor<i64>),
     Gather(usize, isize, Tensor<i64>),
     ScatterAdd(usize, isize, Tensor<i64>, usize),
-    /// Over a matrix, as an image of one channel.
+    /// Pools a matrix as an image of one channel.
     MaxPool(usize, Pool),
     Conv(usize, usize, Conv),
     Custom(u8, Vec<usize>),
     Detach(usize),
-    /// Says that nothing new will read it, whether or not that is true.
+    /// Calls `release` on the value. Later instructions may read the value nevertheless.
     Release(usize),
-    /// What these compute is in a scope, which returns the values of these numbers among them.
+    /// Runs the instructions in a scope. The scope returns the values at these positions, counted from its
+    /// first value.
     Scope(Vec<Inst>, Vec<usize>),
 }
 
 pub type Frozen = bool;
 
 impl Inst {
-    /// How many values it adds to the list, unless it is a scope.
+    /// Returns the number of values that the instruction adds to the list. Not for scopes.
     pub fn made(&self) -> usize {
         match self {
             Inst::Split(_, _, sizes) => sizes.len(),
@@ -110,9 +111,9 @@ pub enum Reduce {
     Var,
 }
 
-/// A tensor, or a variable.
+/// The common interface of tensors and variables.
 pub trait Value: Clone {
-    /// Where it lives.
+    /// The tape of a variable; `()` for tensors.
     type Home: Copy;
     fn place(home: Self::Home, inst: &Inst, moved: Option<&Tensor<f64>>) -> Self;
     fn constant(home: Self::Home, value: &Tensor<f64>) -> Self;
@@ -130,12 +131,13 @@ pub trait Value: Clone {
     fn custom(home: Self::Home, which: u8, x: &[Self]) -> Vec<Self>;
     fn detach(&self, base: Option<&Tensor<f64>>) -> Self;
     fn release(&self);
-    /// Runs the body, in a scope if there are such here.
+    /// Runs the body, for variables in a scope.
     fn scope(home: Self::Home, body: impl FnOnce() -> Vec<Self>) -> Vec<Self>;
     fn sum_all(&self) -> Self;
 }
 
-/// The same words for tensors, which are borrowed, and for variables, which are copied.
+/// Implements the methods with the same code for tensors, which are borrowed, and for variables, which are
+/// copied.
 macro_rules! shared {
     ($x:ident => $this:expr, $o:ident => $other:expr) => {
         fn shape(&self) -> Vec<usize> {
@@ -317,7 +319,7 @@ impl<'t> Value for Var<'t, f64> {
     }
 }
 
-/// The variance, whose correction has two types.
+/// The variance with correction 0, of tensors and of variables.
 trait Variance: Sized {
     type This<'a>
     where
@@ -340,25 +342,25 @@ impl<'t> Variance for Var<'t, f64> {
     }
 }
 
-/// What a run changes.
+/// Changes to the values of a program in a run.
 #[derive(Clone, Copy, Default)]
 pub struct Change<'a> {
-    /// Added to the value of this number, for all that follows.
+    /// Adds a tensor to the value with this number, before later instructions read it.
     pub nudge: Option<(usize, &'a Tensor<f64>)>,
-    /// Added to the leaves of these numbers.
+    /// Adds tensors to the leaves with these numbers.
     pub leaves: &'a [(usize, Tensor<f64>)],
-    /// What detached values are: constants, whatever else changes.
+    /// The values from which detached values are taken. They stay constant when other values change.
     pub base: Option<&'a [Tensor<f64>]>,
 }
 
-/// The values of a program, in order.
+/// Returns the values of a program, in order.
 pub fn run<V: Value>(home: V::Home, program: &[Inst], change: Change<'_>) -> Vec<V> {
     let mut values = vec![];
     go(home, program, change, &mut values);
     values
 }
 
-/// What one more instruction makes of these values.
+/// Returns the new values of one more instruction after these values.
 pub fn next(values: &[Tensor<f64>], inst: &Inst) -> Vec<Tensor<f64>> {
     let mut all = values.to_vec();
     go((), std::slice::from_ref(inst), Change::default(), &mut all);
