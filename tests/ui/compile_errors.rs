@@ -1,8 +1,9 @@
-//! What rustc says to the first mistakes: a program for each in `tests/ui/cases`, and the text beside
-//! it.
+//! Tests rustc's messages for common mistakes. Each program is in `tests/ui/cases`, with the
+//! expected message in a file next to it.
 //!
-//! `docs/what-rustc-says.md` explains them. The texts are those of one version of rustc
-//! (`tests/ui/rustc-version`); with another, nothing is compared. To write them anew:
+//! `docs/what-rustc-says.md` explains the messages. They depend on the version of rustc
+//! (`tests/ui/rustc-version`); with another version, the test compiles nothing. To renew the
+//! messages:
 //!
 //! ```sh
 //! rustc --version > tests/ui/rustc-version
@@ -11,7 +12,7 @@
 
 use std::process::Command;
 
-/// Compiles the library once more, into a folder of its own: `.ci/run` does it.
+/// Compiles the library again in a separate folder. `.ci/run` runs this test.
 #[test]
 #[ignore = "checks the library a second time: half a minute of a processor"]
 fn the_first_mistakes() {
@@ -25,7 +26,7 @@ fn the_first_mistakes() {
     trybuild::TestCases::new().compile_fail("cases/*.rs");
 }
 
-/// The page shows every program that is tested, and quotes rustc, up to names of types.
+/// The page contains every tested program and quotes rustc's message, except for names of types.
 #[test]
 fn the_page_explains_every_mistake() {
     let page = include_str!("../../docs/what-rustc-says.md");
@@ -46,7 +47,7 @@ fn the_page_explains_every_mistake() {
     assert_eq!(cases, 14);
 }
 
-/// A message without what stands between backquotes.
+/// Returns a message without the text between backticks.
 fn without_names(message: &str) -> String {
     message.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }

@@ -1,1 +1,2 @@
-//! Nothing: the package is its test, apart from `wengert`, whose other tests need more packages.
+//! An empty library. The package contains only its test, which is separate from the tests of
+//! `wengert` because those need more packages.
