@@ -167,8 +167,7 @@ fn type_name(of: &Type) -> Option<String> {
     }
 }
 
-/// Returns the constructors of the exported types of a crate, except those named `new`, `of` or
-/// `…_of`.
+/// Returns the constructors of the exported types of a crate, except those named `new`, `of` or `…_of`.
 pub(super) fn constructors(part: &str) -> BTreeSet<String> {
     let exported = exports(part);
     let mut names = BTreeSet::new();

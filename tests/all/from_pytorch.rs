@@ -93,8 +93,7 @@ fn identifiers(code: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The names in a piece of code: methods (`.sum`), members of types (`Tensor::zeros`), types and
-/// functions.
+/// The names in a piece of code: methods (`.sum`), members of types (`Tensor::zeros`), types and functions.
 #[derive(Debug, Default, PartialEq)]
 struct Named {
     methods: BTreeSet<String>,

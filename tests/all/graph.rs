@@ -17,8 +17,7 @@ fn recorded(model: &dyn Layer, shape: &[usize], seed: u64) -> Graph {
     tape.graph()
 }
 
-/// Returns one line for each scope: its path, indented by its depth, and the number of its own
-/// operations.
+/// Returns one line for each scope: its path, indented by its depth, and the number of its own operations.
 fn tree(graph: &Graph) -> String {
     let mut text = String::new();
     for (i, scope) in graph.scopes().iter().enumerate() {

@@ -1,5 +1,4 @@
-//! Tests the summary of every model: the path, type, output shape and parameter count of each
-//! layer.
+//! Tests the summary of every model: the path, type, output shape and parameter count of each layer.
 
 use wengert::models::*;
 use wengert::prelude::*;

@@ -1,6 +1,5 @@
 //! Checks that methods of tensors and variables that do the same have the same name and the same
-//! number of arguments. Methods that only one of the two types has are listed here, each with the
-//! reason.
+//! number of arguments. Methods that only one of the two types has are listed here, each with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -111,8 +110,7 @@ const RESERVED: &[&str] = &[
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
 pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 
-/// Macros that contain a table of such rows for other macros, and the type whose methods the rows
-/// define.
+/// Macros that contain a table of such rows for other macros, and the type whose methods the rows define.
 pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
 
 /// Macros that define public functions of other types, and macros that those of [`ROWS`] call.
@@ -339,8 +337,7 @@ fn methods_are_found_in_blocks_and_in_rows() {
     for name in ["square", "backward", "dropout"] {
         assert!(variable.contains_key(name), "{name}");
     }
-    // Hidden and private methods, those with a suffix for the kernel, and those of programs are not
-    // found.
+    // Hidden and private methods, those with a suffix for the kernel, and those of programs are not found.
     for name in ["unslice", "unary", "scale", "negative", "indicator_gt", "gt_scalar", "equal"] {
         assert!(!tensor.contains_key(name), "{name}");
     }

@@ -2,8 +2,7 @@
 //! expected message in a file next to it.
 //!
 //! `docs/what-rustc-says.md` explains the messages. They depend on the version of rustc
-//! (`tests/ui/rustc-version`); with another version, the test compiles nothing. To renew the
-//! messages:
+//! (`tests/ui/rustc-version`); with another version, the test compiles nothing. To renew the messages:
 //!
 //! ```sh
 //! rustc --version > tests/ui/rustc-version

@@ -17,15 +17,13 @@ pub struct Mutant {
     search: String,
     ordinal: Option<usize>,
     /// The range in bytes of the expression in `search` that is replaced. `None` replaces the whole
-    /// text. That text is not an expression, so a switch cannot choose between it and the
-    /// replacement.
+    /// text. That text is not an expression, so a switch cannot choose between it and the replacement.
     marked: Option<(usize, usize)>,
     pub replacement: String,
 }
 
 impl Mutant {
-    /// Returns whether a switch can turn this mutant on, so that many mutants share one
-    /// compilation.
+    /// Returns whether a switch can turn this mutant on, so that many mutants share one compilation.
     pub fn switchable(&self) -> bool {
         self.marked.is_some()
     }
@@ -134,8 +132,7 @@ fn parse(area: &str, text: &str) -> Result<Vec<Mutant>, String> {
     Ok(all)
 }
 
-/// Returns the file with all these mutants. Each is off unless the environment variable `MUTANT`
-/// names it.
+/// Returns the file with all these mutants. Each is off unless the environment variable `MUTANT` names it.
 pub fn switched(text: &str, mutants: &[&Mutant]) -> Result<String, String> {
     let mut edits = Vec::new();
     for mutant in mutants {

@@ -151,8 +151,7 @@ struct Runner {
 }
 
 impl Runner {
-    /// Runs cargo in the copy. Returns whether it succeeded, whether it ended in time, and its
-    /// output.
+    /// Runs cargo in the copy. Returns whether it succeeded, whether it ended in time, and its output.
     fn cargo(&self, step: Step, more: &[&str], mutant: Option<&str>) -> (bool, bool, String) {
         fs::create_dir_all(&self.target).expect("the target directory can be made");
         let log = self.target.join(format!("mutants.{}.log", std::process::id()));
@@ -184,8 +183,7 @@ impl Runner {
         Runner { tree, target, timeout: Duration::from_secs(3600), sound: HashSet::new() }
     }
 
-    /// Compiles the programs of a step and returns their paths. Examples in documentation have no
-    /// program.
+    /// Compiles the programs of a step and returns their paths. Examples in documentation have no program.
     fn build(&self, step: Step) -> Result<Vec<PathBuf>, String> {
         let step = match step.what {
             ["--doc"] => Step { what: &["--lib"], ..step },

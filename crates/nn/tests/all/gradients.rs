@@ -50,8 +50,7 @@ fn flatten() {
 
 #[test]
 fn linear_in_input_weight_and_bias() {
-    // The checker differentiates with respect to inputs, not parameters, so parameters are inputs
-    // here.
+    // The checker differentiates with respect to inputs, not parameters, so parameters are inputs here.
     fn by_hand<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
         x[0].matmul_t(x[1], false, true) + x[2]
     }

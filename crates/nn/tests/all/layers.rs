@@ -332,8 +332,7 @@ fn dropout_requires_a_probability() {
     assert_eq!(panic_text(|| Dropout::new(1.5)), "Dropout: p must be from 0 to 1, got 1.5");
 }
 
-/// The arguments that constructors and builder methods refuse. The panic points at the line of the
-/// caller.
+/// The arguments that constructors and builder methods refuse. The panic points at the line of the caller.
 #[test]
 fn constructors_say_what_is_allowed_and_given() {
     let conv = || Conv2d::new(4, 6, 3, &mut Philox::new(0));
@@ -407,8 +406,7 @@ fn constructors_say_what_is_allowed_and_given() {
     assert!(file.ends_with("layers.rs"), "{file}");
 }
 
-/// The options of pooling layers for signals apply to the axis of the signal; the window has height
-/// 1.
+/// The options of pooling layers for signals apply to the axis of the signal; the window has height 1.
 #[test]
 fn pools_of_signals_have_height_one() {
     use wengert_nn::MaxPool1d;

@@ -43,8 +43,7 @@ fn a_tape_without_mode_is_refused_by_name_and_path() {
         let model = Sequential::new().add(Relu).add_named("second", sequential![layer]);
         let text = panic_text(|| model.forward(tape.constant(x.clone())));
         assert_eq!(text, format!("second.0: {name}: {ADVICE}"));
-        // The layer runs on a tape of either mode, and in functions that choose the mode
-        // themselves.
+        // The layer runs on a tape of either mode, and in functions that choose the mode themselves.
         for tape in [Tape::eval(), Tape::inference(), Tape::train(&mut Philox::new(0))] {
             assert_eq!(model.forward(tape.constant(x.clone())).value().shape(), *shape);
         }

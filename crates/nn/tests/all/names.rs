@@ -308,8 +308,7 @@ fn modules_that_begin_with_the_same_parameter() {
     assert_eq!(forward(&model), ["inner.inner", "inner"]);
     assert_eq!(forward(&sequential![model]), ["0.inner.inner", "0.inner", "0"]);
 
-    // An enum's variant and the module in it have the same path, so they have one name and one
-    // line.
+    // An enum's variant and the module in it have the same path, so they have one name and one line.
     let each =
         vec![Either::Plain(linear(4, 4)), Either::Nothing, Either::Wrapped(wrap(linear(4, 4)))];
     assert_eq!(forward(&Each { each }), ["each.0", "Either", "each.2.inner", "each.2"]);

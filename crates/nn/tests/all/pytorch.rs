@@ -46,8 +46,7 @@ impl Reference<'_> {
     }
 }
 
-/// Checks that the difference is within the tolerance, relative to the expected value if it is
-/// above 1.
+/// Checks that the difference is within the tolerance, relative to the expected value if it is above 1.
 #[track_caller]
 fn close<T: Float>(what: &str, got: &Tensor<T>, wanted: &Tensor<T>, tolerance: f64) {
     assert_eq!(got.shape(), wanted.shape(), "{what}");

@@ -1,5 +1,4 @@
-//! Compares losses and softmax with PyTorch: values and gradients in f32 and f64, including rows at
-//! ±10⁴.
+//! Compares losses and softmax with PyTorch: values and gradients in f32 and f64, including rows at ±10⁴.
 
 use safetensors::SafeTensors;
 use wengert_autograd::{IntoIndex, Tape, Var};
@@ -81,8 +80,7 @@ impl Reference {
     }
 }
 
-/// Checks that the difference is within the tolerance, relative to the expected value if it is
-/// above 1.
+/// Checks that the difference is within the tolerance, relative to the expected value if it is above 1.
 #[track_caller]
 fn close(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>, tolerance: f64) {
     assert_eq!(got.shape(), wanted.shape(), "{what}");

@@ -1,5 +1,4 @@
-//! Compares parameter groups with optimizers without groups, and with plain loops over PyTorch's
-//! formulas.
+//! Compares parameter groups with optimizers without groups, and with plain loops over PyTorch's formulas.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::{Gradients, Param, Tape};
@@ -73,8 +72,7 @@ macro_rules! grouped {
 }
 type Make = fn(f64, f64) -> Box<dyn Optimizer<f64>>;
 
-/// Optimizers with a learning rate and a weight decay, each without and with the groups of
-/// `grouped`.
+/// Optimizers with a learning rate and a weight decay, each without and with the groups of `grouped`.
 const ALL: [(Make, Make); 5] = [
     (
         |lr, wd| Box::new(Sgd::of(lr).momentum(0.9).weight_decay(wd)),

@@ -148,8 +148,7 @@ fn warmup_shifts_the_momentum_with_the_rate() {
     assert_eq!(sgd.state_dict(&()).metadata["momentum"].parse::<f64>().ok(), at(5));
 }
 
-/// Tests schedules of one step, schedules of no step where they are allowed, and steps far beyond
-/// the end.
+/// Tests schedules of one step, schedules of no step where they are allowed, and steps far beyond the end.
 #[test]
 fn the_edges_of_schedules() {
     let far = usize::MAX;

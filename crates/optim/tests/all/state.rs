@@ -56,8 +56,7 @@ fn copy(from: &Mlp, to: &mut Mlp) {
     });
 }
 
-/// Functions that create an optimizer: one with settings, and one of the same type without
-/// settings.
+/// Functions that create an optimizer: one with settings, and one of the same type without settings.
 type Makers = (fn() -> Box<dyn Optimizer>, fn() -> Box<dyn Optimizer>);
 const ALL: [Makers; 7] = [
     (|| Box::new(Sgd::new(0.1)), || Box::new(Sgd::new(9.0))),
@@ -277,8 +276,7 @@ fn a_refused_state_leaves_nothing_behind() {
     for (configured, blank) in ALL {
         let (mut model, mut optimizer) = (mlp(), configured());
         train(&mut model, &mut *optimizer, 0..3);
-        // A valid state that differs in every number, so that any value taken from it would be
-        // noticed.
+        // A valid state that differs in every number, so that any value taken from it would be noticed.
         let (mut other, mut source) = (mlp(), configured());
         train(&mut other, &mut *source, 5..9);
         source.set_learning_rate(0.0625);
@@ -340,8 +338,7 @@ fn a_refused_state_leaves_nothing_behind() {
 }
 
 /// Returns p and v after each step, by PyTorch's documentation: the first step with momentum
-/// creates the buffer as a copy of the gradient; while the momentum is 0, the buffer does not
-/// change.
+/// creates the buffer as a copy of the gradient; while the momentum is 0, the buffer does not change.
 fn by_hand(momenta: &[f64], dampening: f64, nesterov: bool) -> Vec<f64> {
     let (mut p, mut buffer, mut out) = (1.0f64, None, Vec::new());
     for &momentum in momenta {

@@ -310,8 +310,7 @@ fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
     Sgd::new(0.1).nesterov(true).momentum(0.9).step(&mut model, &gradients);
 }
 
-/// A module that visits one parameter under two names in `visit`, and under one name in
-/// `visit_mut`.
+/// A module that visits one parameter under two names in `visit`, and under one name in `visit_mut`.
 struct Twice(Param);
 impl Module for Twice {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -404,8 +403,7 @@ fn a_refused_setter_changes_nothing() {
         panic_of(|| Both(f64::NAN, f64::NAN).apply(&mut *optimizer, 0));
         assert_eq!(optimizer.state_dict(&()).metadata, before);
     }
-    // Adagrad has no momentum, so it also does not take the learning rate of a schedule with
-    // momentum.
+    // Adagrad has no momentum, so it also does not take the learning rate of a schedule with momentum.
     let mut adagrad = Adagrad::new(0.5);
     let (message, ..) = panic_of(|| OneCycleLr::new(0.1, 10).apply(&mut adagrad, 0));
     assert_eq!(

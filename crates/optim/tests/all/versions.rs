@@ -98,8 +98,7 @@ fn two_optimizers_over_a_shared_part_count_once() {
         tape.param(&layer.weight) * tape.param(&layer.bias)
     });
     let gradients = (shared * other).sum_all().backward();
-    // The second step visits the whole model, and the shared part has changed since the forward
-    // pass.
+    // The second step visits the whole model, and the shared part has changed since the forward pass.
     let (mut first, mut second) = (Sgd::new(0.125), Sgd::new(0.125));
     first.step(&mut model.0, &gradients);
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));

@@ -1,5 +1,4 @@
-//! Tests callbacks: when and in which order their hooks are called, and what a checkpoint stores
-//! for them.
+//! Tests callbacks: when and in which order their hooks are called, and what a checkpoint stores for them.
 
 #![allow(clippy::items_after_statements, clippy::unnecessary_wraps)] // small types beside their use
 
@@ -284,8 +283,7 @@ fn early_stopping_counts_epochs_without_an_improvement() {
     assert_eq!(history.stopped.as_deref(), Some("no improvement on 4.0000 for 2 epochs"));
 }
 
-/// The learning rate follows the validation loss: after each epoch it equals that of the rule
-/// alone.
+/// The learning rate follows the validation loss: after each epoch it equals that of the rule alone.
 #[test]
 fn a_rate_that_falls_when_the_validation_stalls() {
     let losses = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0];

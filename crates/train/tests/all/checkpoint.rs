@@ -127,8 +127,7 @@ fn the_same_bits_wherever_it_was_interrupted() {
     for optimizer in [sgd, adam] {
         let (whole, weights, end) = run(1, optimizer, |trainer| trainer);
         let whole = whole.unwrap();
-        // Stops before the first step, in the middle of epochs, at their ends, and at the end of
-        // the run.
+        // Stops before the first step, in the middle of epochs, at their ends, and at the end of the run.
         for steps in [0, 1, 5, 11, 17, 22, 43, 44] {
             let (first, ..) =
                 run(1, optimizer, |trainer| trainer.checkpoint(&path).stop_after(steps));
@@ -241,8 +240,7 @@ fn a_resumed_history_has_no_scores_that_were_not_measured() {
     }
 }
 
-/// If the schedule counts epochs, the learning rates of the steps are compared with it epoch by
-/// epoch.
+/// If the schedule counts epochs, the learning rates of the steps are compared with it epoch by epoch.
 #[test]
 fn a_run_with_a_schedule_of_epochs_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
@@ -416,8 +414,7 @@ fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
             trainer.schedule(flat(44).warmup(warmup)).checkpoint(&path).stop_after(15)
         });
         assert_eq!(done.unwrap().steps(), 15);
-        // Steps are counted from 0, and the cycle has a learning rate for the step after its last
-        // one.
+        // Steps are counted from 0, and the cycle has a learning rate for the step after its last one.
         for steps in [4, 13 - warmup] {
             for schedule in [
                 Box::new(flat(steps).warmup(warmup)) as Box<dyn Schedule>,

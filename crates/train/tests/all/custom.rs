@@ -1,5 +1,4 @@
-//! Compares custom models, batches, losses and steps with several optimizers with hand-written
-//! loops.
+//! Compares custom models, batches, losses and steps with several optimizers with hand-written loops.
 
 #![allow(clippy::items_after_statements)] // small types beside their use
 
@@ -424,8 +423,7 @@ fn errors_name_examples_of_any_batch() {
     assert_eq!(example.index, Some(5));
 }
 
-/// A model of two networks that are trained against each other. One forward pass is in evaluation
-/// mode.
+/// A model of two networks that are trained against each other. One forward pass is in evaluation mode.
 #[derive(Module)]
 #[module(crate = "wengert_autograd")]
 struct Gan {
@@ -681,8 +679,7 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
         error.to_string().ends_with("the saved run had 2 optimizers, this run has 1"),
         "{error}"
     );
-    // The first optimizer has loaded its state before the second is refused. Its own state is
-    // restored.
+    // The first optimizer has loaded its state before the second is refused. Its own state is restored.
     let mut other = Adam::new(0.5);
     let error =
         trainer().fit_steps(&mut model, &mut [&mut *g, &mut other], &loader, &mut rng, &One);

@@ -1,5 +1,4 @@
-//! Tests that `Debug` of every public error prints its text, as `fn main() -> Result<(), E>` uses
-//! `Debug`.
+//! Tests that `Debug` of every public error prints its text, as `fn main() -> Result<(), E>` uses `Debug`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,8 +10,7 @@ use wengert_optim::{Adam, Optimizer, Sgd};
 use wengert_tensor::{FileError, NamedTensors, Philox};
 use wengert_train::Trainer;
 
-/// Checks that `Debug` prints the text of the error, and that it contains the texts of all its
-/// sources.
+/// Checks that `Debug` prints the text of the error, and that it contains the texts of all its sources.
 fn check(error: &dyn Error) {
     let text = error.to_string();
     assert_eq!(format!("{error:?}"), text);

@@ -121,8 +121,7 @@ fn regression_and_losses_of_ones_own() {
     trainer.fit(&mut model, &mut Sgd::new(0.3), &loader, &mut rng).unwrap();
     assert!((model.weight.value().item() - 3.0).abs() < 1e-3);
 
-    // The model returns distances to the classes; the prediction is the class with the smallest
-    // distance.
+    // The model returns distances to the classes; the prediction is the class with the smallest distance.
     let digits = Digits::load().dataset();
     let loader = DataLoader::new(&digits, 100).shuffle(0);
     let objective =
@@ -226,8 +225,7 @@ fn a_run_that_diverges_says_where() {
     let digits = Digits::load().dataset();
     let few = Subset::new(&digits, 0..200);
     let loader = DataLoader::new(&few, 20);
-    // The loss is w², whatever the data. With this learning rate, each step multiplies w by a large
-    // factor.
+    // The loss is w², whatever the data. With this learning rate, each step multiplies w by a large factor.
     let mut model = Weight { w: Param::new(Tensor::from([1.0f32])) };
     let trainer =
         Trainer::new(Objective::new(|y: Var, _: &Tensor<i64>| y.sum_all())).epochs(3).quiet();

@@ -1,5 +1,4 @@
-//! Tests that faults in the data are errors and never panics. Before the first step, nothing
-//! changes.
+//! Tests that faults in the data are errors and never panics. Before the first step, nothing changes.
 
 use std::cell::Cell;
 use wengert_autograd::{Param, Path, See, SeeMut, Var};
@@ -158,8 +157,7 @@ fn a_class_that_does_not_exist() {
         assert!(text.contains(&format!("class {class} of sample {sample}")), "{text}");
         assert!(text.contains("2 classes count from 0"), "{text}");
     }
-    // If the fault is in the first batch, nothing has changed; in a later one, the steps before it
-    // remain.
+    // If the fault is in the first batch, nothing has changed; in a later one, the steps before it remain.
     let rng = &mut Philox::new(0);
     let set = with_class(32, 3, 7);
     let (result, before, after) = fit(&mut linear(rng), &classifier(), &DataLoader::new(&set, 8));
@@ -179,8 +177,7 @@ fn a_class_that_does_not_exist() {
 #[test]
 fn a_class_that_does_not_exist_in_other_losses_shapes_and_in_validation() {
     let rng = &mut Philox::new(0);
-    // There is a class for each of five positions of a signal. The first index of the labels is the
-    // sample.
+    // There is a class for each of five positions of a signal. The first index of the labels is the sample.
     let x = Tensor::normal(&[6, 2, 5], 0.0, 1.0, rng);
     let mut y = Tensor::<i64>::zeros_of(&[6, 5]);
     y.make_mut()[4 * 5 + 3] = 2;
@@ -547,8 +544,7 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
         assert_eq!(whole.unwrap().steps(), 2);
         assert!(weights == wanted && state == wanted_state);
     }
-    // The gradient overflows: the loss is about 1, but the sum over the samples exceeds the largest
-    // `f32`.
+    // The gradient overflows: the loss is about 1, but the sum over the samples exceeds the largest `f32`.
     let x = Tensor::full(&[4, 4], 1e38);
     let set = TensorDataset::new(x, Tensor::<i64>::zeros_of(&[4]));
     let mut model = Linear::new(4, 1, &mut Philox::new(0)).without_bias();
@@ -736,8 +732,7 @@ fn running_statistics_that_are_not_finite_end_the_run() {
         assert!(text.contains("too large for f32") && text.contains("smaller inputs"), "{text}");
         assert!(text.ends_with("; the weights are as before the step"), "{text}");
     }
-    // Inputs with finite squares are valid. Layers without running statistics accept the large
-    // inputs too.
+    // Inputs with finite squares are valid. Layers without running statistics accept the large inputs too.
     let sound = large(1e15);
     let mut model = sequential![BatchNorm1d::new(4), Linear::new(4, 3, rng)];
     fit(&mut model, &classifier(), &DataLoader::new(&sound, 2)).0.unwrap();

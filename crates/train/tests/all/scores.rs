@@ -96,8 +96,7 @@ fn the_most_frequent_confusion_comes_first() {
 fn a_mistake_is_numbered_in_the_data() {
     const WRONG: [usize; 4] = [1, 3, 4, 7];
     let classes: Vec<i64> = (0..8).map(|i| i % 2).collect();
-    // The larger of the two outputs gives the prediction; the smaller output identifies the
-    // example.
+    // The larger of the two outputs gives the prediction; the smaller output identifies the example.
     let logits = Tensor::from_fn(&[8, 2], |at| {
         let (i, class) = (at / 2, at % 2);
         let answer = if WRONG.contains(&i) { 1 - i % 2 } else { i % 2 };
