@@ -257,7 +257,7 @@ fn an_evaluation_with_a_class_that_does_not_exist() {
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 2));
 }
 
-/// Returns the batches that it was given, valid or not.
+/// Provides the batches that it was given, valid or not.
 struct Given {
     batches: Vec<(Tensor, Tensor<i64>)>,
     len: usize,
@@ -398,7 +398,7 @@ fn models_and_losses_that_read_numbers_train() {
     let history = fit(&mut early(3), &trainer, &train).0.unwrap();
     assert_eq!((history.steps(), history.epochs.len()), (8, 2));
 
-    // The layers before the value is read are checked before the first step, those after it in the
+    // The layers up to the read value are checked before the first step, and the layers after it in the
     // first step.
     let narrow = TensorDataset::new(Tensor::zeros(&[6, 3]), Tensor::<i64>::zeros_of(&[6]));
     let error = refused(&mut early(3), &classifier(), &DataLoader::new(&narrow, 3));
