@@ -38,7 +38,7 @@ fn main() {
     let (mut slope, mut offset) =
         (Param::new(Tensor::scalar(0.0)), Param::new(Tensor::scalar(0.0)));
     for step in 0..=200 {
-        let tape = Tape::new(); // a tape is one run
+        let tape = Tape::new(); // one tape per step
         let line = tape.constant(points.clone()) * tape.param(&slope) + tape.param(&offset);
         let loss = (line - tape.constant(heights.clone())).square().mean_all();
         if step % 50 == 0 {

@@ -1,7 +1,9 @@
-//! The public interface of each part as a list in `tests/api`, so that no change of it goes unnoticed.
+//! Compares the public interface of each crate with its list in `tests/api`, so that every change
+//! is noticed.
 //!
-//! `WENGERT_RENEW_API=1 cargo test -p wengert --test all api::` writes the lists anew; the change then
-//! stands in the diff. Methods that macros write are listed with the macro, without signatures.
+//! `WENGERT_RENEW_API=1 cargo test -p wengert --test all api::` rewrites the lists; `git diff` then
+//! shows the change. Methods that a macro defines are listed with the name of the macro and without
+//! signatures.
 
 use crate::vocabulary::{
     ROWS, TABLES, hidden, rows_of_macro, sources, text_without_attributes, under_test,
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use syn::{Fields, FnArg, ImplItem, Item, TraitItem, Type, UseTree, Visibility};
 
-/// The folders of the parts.
+/// Returns the names of the folders in `crates`.
 pub(super) fn parts() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     let mut names: Vec<String> = std::fs::read_dir(root)
@@ -33,7 +35,7 @@ fn is_public(vis: &Visibility) -> bool {
     matches!(vis, Visibility::Public(_))
 }
 
-/// Tokens as text with the usual spaces.
+/// Returns the tokens as text, with spaces as in formatted code.
 fn text(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (from, to) in [
@@ -78,7 +80,8 @@ fn names_of(tree: &UseTree, found: &mut BTreeSet<String>) {
     }
 }
 
-/// One file of a part, found by following the modules from `lib.rs`; and whether its module is public.
+/// One source file of a crate, found by following the modules from `lib.rs`. `public` says whether
+/// its module is public.
 struct Source {
     path: PathBuf,
     file: syn::File,
@@ -115,7 +118,7 @@ fn modules(part: &str) -> Vec<Source> {
     found
 }
 
-/// The names that `lib.rs` and public modules export with `pub use`.
+/// Returns the names that `lib.rs` and public modules export with `pub use`.
 fn used(sources: &[Source]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for source in sources.iter().filter(|source| source.public) {
@@ -131,13 +134,13 @@ fn used(sources: &[Source]) -> BTreeSet<String> {
     names
 }
 
-/// The names that `lib.rs` exports with `pub use`.
+/// Returns the names that `lib.rs` exports with `pub use`.
 pub(super) fn exports(part: &str) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates").join(part).join("src/lib.rs");
     used(&[Source { file: parsed(&root), path: root, public: true }])
 }
 
-/// The public functions and enums of one file, by its name.
+/// Returns the public functions and enums of the file with this name.
 pub(super) fn functions(part: &str, file: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for source in modules(part).iter().filter(|source| source.path.ends_with(file)) {
@@ -164,7 +167,7 @@ fn type_name(of: &Type) -> Option<String> {
     }
 }
 
-/// Constructors with names of their own (not `new`, `of`, `…_of`) of the exported types of a part.
+/// Returns the constructors of the exported types of a crate, except those named `new`, `of` or `…_of`.
 pub(super) fn constructors(part: &str) -> BTreeSet<String> {
     let exported = exports(part);
     let mut names = BTreeSet::new();
@@ -191,7 +194,7 @@ pub(super) fn constructors(part: &str) -> BTreeSet<String> {
     names
 }
 
-/// The doc comment of a struct.
+/// Returns the doc comment of a struct.
 pub(super) fn doc_of(part: &str, name: &str) -> String {
     for source in modules(part) {
         for item in source.file.items {
@@ -216,7 +219,7 @@ pub(super) fn doc_of(part: &str, name: &str) -> String {
     panic!("{part}: no struct {name}")
 }
 
-/// The functions in the text of a macro: `pub fn name`.
+/// Returns the functions that the text of a macro defines with `pub fn name`.
 fn functions_in(text: &str) -> Vec<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     words
@@ -227,7 +230,7 @@ fn functions_in(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The interface of a part: a line for each public item.
+/// Returns the public interface of a crate: one line for each public item.
 #[allow(clippy::too_many_lines)] // a case for each kind of item
 fn listing(part: &str) -> BTreeSet<String> {
     let sources = modules(part);
@@ -348,7 +351,8 @@ fn listing(part: &str) -> BTreeSet<String> {
                     for named in used.iter().filter(|named| !defined.contains(*named)) {
                         if words.iter().any(|word| word == named) {
                             lines.insert(format!("{name}!: {named}"));
-                            // The declarations of hyperparameters: each names a builder method.
+                            // Each declaration of a hyperparameter defines a builder method of the
+                            // same name.
                             if name == "optimizer" {
                                 for pair in words.windows(2).filter(|pair| pair[0] == ";") {
                                     lines.insert(format!("{name}!: {named}: {}", pair[1]));
@@ -365,13 +369,13 @@ fn listing(part: &str) -> BTreeSet<String> {
     lines
 }
 
-/// Every name of the library that a page may use.
+/// The names of the library that a page may use.
 pub(super) struct Known {
     /// Types, traits, functions, modules, macros.
     pub items: BTreeSet<String>,
     /// Methods, variants, fields.
     pub members: BTreeSet<String>,
-    /// Members by type, for types that are no macro's.
+    /// The members of each type that no macro defines.
     of: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -471,8 +475,8 @@ pub(super) fn known() -> &'static Known {
     })
 }
 
-/// The public methods, constants and variants of a type that is written without a macro. A macro may add to
-/// the methods that stand in blocks: then they are known only together, as [`Known::members`].
+/// Returns the public methods, constants and variants of a type that is defined without a macro. If
+/// a macro adds methods to the type, its methods are only in [`Known::members`].
 pub(super) fn members(of: &str) -> Option<&'static BTreeSet<String>> {
     static PLAIN: OnceLock<BTreeMap<&str, &BTreeSet<String>>> = OnceLock::new();
     let plain = PLAIN.get_or_init(|| {
@@ -520,7 +524,7 @@ fn no_change_of_the_interface_goes_unnoticed() {
     );
 }
 
-/// The lists contain one item of each kind.
+/// The lists contain an item of each kind.
 #[test]
 fn the_lists_see_every_kind_of_item() {
     let [tensor, autograd, nn, optim] = ["tensor", "autograd", "nn", "optim"].map(listing);
@@ -541,7 +545,7 @@ fn the_lists_see_every_kind_of_item() {
     ] {
         assert!(list.iter().any(|it| it.contains(line)), "{line}");
     }
-    // Private and hidden ones are not listed.
+    // Private and hidden items are not listed.
     for (list, name) in
         [(&tensor, "Tensor<T>: fn unslice"), (&tensor, "fn fresh_mut"), (&nn, "trait CloneLayer")]
     {
@@ -549,7 +553,7 @@ fn the_lists_see_every_kind_of_item() {
     }
 }
 
-/// The paths for the examples of the parts are paths of `wengert`.
+/// The paths in the examples of the crates exist in `wengert`.
 #[test]
 fn the_paths_of_the_examples_are_those_of_wengert() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,14 +1,15 @@
-//! The page `docs/from-pytorch.md` and the overview tables of `Tensor` and `Var` name what the sources
-//! have: each public method, layer, loss, optimizer and schedule, and nothing that does not exist.
+//! Compares the page `docs/from-pytorch.md` and the overview tables of `Tensor` and `Var` with the
+//! sources. The page and the tables must name each public method, layer, loss, optimizer and
+//! schedule, and nothing that does not exist.
 
 use crate::api::{constructors, exports, functions, known, members};
 use crate::vocabulary::public_methods;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The types whose methods the page lists, with the letter of each in the column "on".
+/// The types whose methods the page lists, each with its letter in the column "on".
 const TYPES: &[(&str, &str)] = &[("T", "Tensor"), ("V", "Var"), ("M", "Mask"), ("I", "Index")];
 
-/// Names of Rust and of NumPy's world that stand in code and are none of this library.
+/// Names of Rust and NumPy that occur in code on the page and do not belong to this library.
 const FOREIGN: &[&str] = &[
     "Box",
     "Clone",
@@ -28,20 +29,20 @@ const FOREIGN: &[&str] = &[
 
 #[derive(Debug, Default)]
 struct Row {
-    /// The text, for messages.
+    /// The text of the row, for messages.
     text: String,
-    /// Code in the column "wengert".
+    /// The pieces of code in the column "wengert".
     code: Vec<String>,
-    /// Letters in the column "on", if the table has one.
+    /// The letters in the column "on", if the table has this column.
     on: Option<BTreeSet<String>>,
 }
 
-/// The code between backticks.
+/// Returns the pieces of code between backticks.
 fn spans(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_string).collect()
 }
 
-/// The rows of the tables of a page that have a column "wengert".
+/// Returns the rows of the tables of a page that have a column "wengert".
 fn rows(page: &str) -> Vec<Row> {
     let mut found = Vec::new();
     let mut columns: Option<(usize, Option<usize>)> = None;
@@ -65,7 +66,7 @@ fn rows(page: &str) -> Vec<Row> {
     found
 }
 
-/// The identifiers of a piece of code, each with what stands before it.
+/// Returns the identifiers in a piece of code, each with the text before it.
 fn identifiers(code: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let (mut word, mut before, mut path) = (String::new(), String::new(), String::new());
@@ -92,7 +93,7 @@ fn identifiers(code: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What a piece of code names: methods (`.sum`), members of types (`Tensor::zeros`), types and functions.
+/// The names in a piece of code: methods (`.sum`), members of types (`Tensor::zeros`), types and functions.
 #[derive(Debug, Default, PartialEq)]
 struct Named {
     methods: BTreeSet<String>,
@@ -124,8 +125,8 @@ fn page() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The names that the page has to have: exported by `nn` and `optim`, the initialisations, and the
-/// constructors of optimizers with names of their own.
+/// Returns the names that the page must contain: the exports of `nn` and `optim`, the functions of
+/// `init.rs`, and the constructors of optimizers that have their own names.
 fn required() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = exports("nn");
     names.extend(exports("optim"));
@@ -134,7 +135,7 @@ fn required() -> BTreeSet<String> {
     names
 }
 
-/// What is wrong with a page, against the methods of the types and the names that it has to have.
+/// Returns the differences between a page and the names that it must contain.
 fn faults(
     page: &str,
     methods: &BTreeMap<&str, BTreeSet<String>>,
@@ -189,7 +190,7 @@ fn all_methods() -> BTreeMap<&'static str, BTreeSet<String>> {
     TYPES.iter().map(|(_, of)| (*of, public_methods(of))).collect()
 }
 
-/// The names in this code that the library does not have.
+/// Returns the names in this code that the library does not have.
 fn unknown(named: &Named) -> Vec<String> {
     let known = known();
     let mut wrong = Vec::new();
@@ -212,7 +213,7 @@ fn unknown(named: &Named) -> Vec<String> {
             _ if TYPES.iter().any(|(_, it)| it == of) => wrong.push(format!("no {of}::{name}")),
             Some(names) if !names.contains(name) => wrong.push(format!("no {of}::{name}")),
             None if !known.items.contains(of) => wrong.push(format!("no type {of}")),
-            // Written by a macro: its methods are known only together.
+            // A macro defines this type, so its methods are only in `known.members`.
             None if !known.members.contains(name) => wrong.push(format!("no {of}::{name}")),
             _ => {}
         }
@@ -226,7 +227,7 @@ fn the_page_names_everything_and_nothing_else() {
     assert!(wrong.is_empty(), "docs/from-pytorch.md:\n{}", wrong.join("\n"));
 }
 
-/// A page without one row, and a page with a row too many, are refused: one of each kind.
+/// The comparison reports a missing row and an additional row of each kind.
 #[test]
 fn what_is_missing_or_too_much_is_seen() {
     let page = page();
@@ -277,7 +278,8 @@ fn what_is_missing_or_too_much_is_seen() {
     }
 }
 
-/// The methods in the tables of a doc comment: links whose text is code. Links to other types do not count.
+/// Returns the methods in the tables of a doc comment: links whose text is code, except links to
+/// other types.
 fn in_tables(doc: &str) -> Vec<String> {
     let mut names = Vec::new();
     for line in doc.lines().filter(|line| line.starts_with("| ")) {
@@ -296,7 +298,7 @@ fn in_tables(doc: &str) -> Vec<String> {
     names
 }
 
-/// What is wrong with an overview: each method stands in exactly one row of the section.
+/// Returns the errors in an overview. Each method must be in exactly one row of the section.
 fn overview_faults(doc: &str, methods: &BTreeSet<String>) -> Vec<String> {
     let start = doc.find("# Methods by kind").expect("a section `Methods by kind`");
     let section = &doc[start + 1..];

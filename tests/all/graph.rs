@@ -1,4 +1,4 @@
-//! What the models record, as data.
+//! Tests the graphs that the models record.
 
 use std::fmt::Write;
 use wengert::autograd::{Graph, Path};
@@ -8,7 +8,7 @@ use wengert::models::{
 use wengert::prelude::*;
 use wengert::tensor::AnyTensor;
 
-/// The graph of a run in training mode on random images.
+/// Returns the graph of a forward pass in training mode on random images.
 fn recorded(model: &dyn Layer, shape: &[usize], seed: u64) -> Graph {
     let rng = &mut Philox::new(seed);
     let tape = Tape::train(rng);
@@ -17,7 +17,7 @@ fn recorded(model: &dyn Layer, shape: &[usize], seed: u64) -> Graph {
     tape.graph()
 }
 
-/// A line for each scope: its path, indented by the scopes around it, and the operations in it alone.
+/// Returns one line for each scope: its path, indented by its depth, and the number of its own operations.
 fn tree(graph: &Graph) -> String {
     let mut text = String::new();
     for (i, scope) in graph.scopes().iter().enumerate() {
@@ -37,7 +37,7 @@ fn tree(graph: &Graph) -> String {
 #[test]
 fn the_scopes_of_lenet() {
     let graph = recorded(&LeNet::new(&mut Philox::new(0)), &[2, 1, 28, 28], 1);
-    // A linear layer is a product, the bias repeated for each row, and a sum.
+    // A linear layer records a matrix product, the broadcast bias, and a sum.
     assert_eq!(tree(&graph), "conv1: 1\nconv2: 1\nfc1: 3\nfc2: 3\nfc3: 3\n");
     let of = |path: &str| -> Vec<String> {
         let scope = graph.scopes().iter().position(|scope| scope.path == path);
@@ -58,7 +58,7 @@ fn the_scopes_of_a_residual_block() {
     let graph = recorded(&BasicBlock::new(4, 4, 1, rng), &[2, 4, 8, 8], 1);
     let plain = ["conv1", "bn1", "conv2", "bn2"].map(|path| scope(path, None));
     assert_eq!(paths(&graph), plain);
-    // A block that steps has a convolution in its shortcut.
+    // A block with stride 2 has a convolution in its shortcut.
     let graph = recorded(&BasicBlock::new(4, 8, 2, rng), &[2, 4, 8, 8], 1);
     let mut expected = plain.to_vec();
     expected.extend([
@@ -67,7 +67,7 @@ fn the_scopes_of_a_residual_block() {
         scope("shortcut.1", Some(4)),
     ]);
     assert_eq!(paths(&graph), expected);
-    // As part of a network the names lead through its fields.
+    // Inside a network, the paths start with the fields of the network.
     let graph = recorded(&ResNet::new(3, 5, 1, &[4, 8], rng), &[2, 3, 8, 8], 1);
     let names: Vec<String> = paths(&graph).into_iter().map(|(path, _)| path).collect();
     assert_eq!(
@@ -93,7 +93,7 @@ fn the_scopes_of_a_residual_block() {
     );
 }
 
-/// Every model of the library, with the shape of one of its samples.
+/// Returns every model of the library with the shape of one sample.
 fn models() -> [(&'static str, Box<dyn Layer>, [usize; 3]); 9] {
     let rng = &mut Philox::new(0);
     [
@@ -121,7 +121,7 @@ fn models_record_the_same_program_for_other_data() {
         for (id, node) in graph.nodes().iter().enumerate() {
             assert!(node.operands.iter().all(|&x| x < id), "{name}: node {id} {node:?}");
         }
-        // Parameters and buffers have the names that they have in the model.
+        // Parameters and buffers have the same names as in the model.
         let named: Vec<_> = graph.nodes().iter().map(|node| node.name.clone()).collect();
         let again = graph.clone().named(&**model);
         let again: Vec<_> = again.nodes().iter().map(|node| node.name.clone()).collect();
@@ -136,7 +136,7 @@ fn models_record_the_same_program_for_other_data() {
     }
 }
 
-/// The value of a run, its gradients and what it makes of the buffers, as bits. The model is as before.
+/// Returns the output, the gradients and the updated buffers, as bits. The model is not changed.
 fn results(model: &mut Box<dyn Layer>, [x, y, loss]: [Var<'_>; 3]) -> Vec<(String, Vec<u32>)> {
     let bits = |x: &Tensor| x.to_vec().into_iter().map(f32::to_bits).collect();
     let mut all = vec![("value".into(), bits(&y.value()))];
@@ -156,8 +156,8 @@ fn scored<'t>(model: &dyn Layer, x: Var<'t>) -> [Var<'t>; 3] {
     [x, y, y.square().mean_all()]
 }
 
-/// Replayed with other inputs, parameters, buffers and random numbers, each model gives the bits of a
-/// new run.
+/// After a change of inputs, parameters, buffers and random numbers, replaying a model gives the
+/// same bits as a new forward pass.
 #[test]
 fn every_model_can_be_replayed() {
     for (name, mut model, [c, h, w]) in models() {
@@ -187,7 +187,7 @@ fn every_model_can_be_replayed() {
                     assert!(old == new, "{name}, training: {training}: {} differs", old.0);
                 }
                 assert_eq!(replayed.len(), anew.len());
-                // Every number that is looked at is another one than before.
+                // Every compared value differs from that of the earlier round.
                 for (old, new) in earlier.iter().zip(&replayed) {
                     assert!(old != new, "{name}, training: {training}: {} is the same", old.0);
                 }
@@ -228,7 +228,7 @@ fn a_layer_that_ran_alone_can_be_named_by_its_model() {
     assert_eq!(names(&tape.graph().named(&model)), expected);
 }
 
-/// Each parameter has a gradient on the tape, and the picture says so.
+/// Each parameter has a gradient on the tape, and the picture contains it.
 #[test]
 fn a_picture_of_lenet_and_its_gradients() {
     let rng = &mut Philox::new(0);
@@ -251,7 +251,7 @@ fn a_picture_of_lenet_and_its_gradients() {
         assert!(text.contains(&format!("subgraph cluster_s{i} {{")), "{scope:?}");
         assert!(text.contains(&format!("[label=\"gradient: {}\"", scope.path)), "{scope:?}");
     }
-    // Of further outputs there is no node: the positions of the maxima are edges.
+    // The additional outputs, the positions of the maxima, are drawn as edges and have no nodes.
     assert_eq!(text.matches("positions\"];").count(), 2);
     assert_eq!(text.matches("label=\"max_pool2d").count(), 2);
 }

@@ -1,4 +1,5 @@
-//! The layers of the historic networks: by their formulas in plain loops, and by finite differences.
+//! Compares the layers of the historic networks with their formulas in plain loops, and their
+//! derivatives with finite differences.
 
 use wengert::autograd::Gradcheck;
 use wengert::models::{Rbf, ScaledTanh, Subsampling};
@@ -47,7 +48,7 @@ fn sub_sampling_weighs_the_sum_of_four() {
     }
 }
 
-/// First and second derivatives by the input and the parameters together.
+/// Checks the first and second derivatives with respect to the input and the parameters together.
 fn check(layer: &dyn Layer<f64>, shape: &[usize]) {
     let rng = &mut Philox::new(3);
     let mut inputs = vec![Tensor::uniform_of(shape, -2.0, 2.0, rng)];
@@ -60,7 +61,7 @@ fn check(layer: &dyn Layer<f64>, shape: &[usize]) {
         .unwrap();
 }
 
-/// The shapes of the parameters that are not frozen.
+/// Returns the shapes of the trainable parameters.
 fn trainable(layer: &dyn Layer<f64>) -> Vec<Shape> {
     let tape = Tape::<f64>::new();
     tape.params(layer).iter().map(|param| param.shape()).collect()

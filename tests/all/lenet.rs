@@ -1,4 +1,5 @@
-//! LeNet's first steps, loss by loss as PyTorch's: `tests/reference/lenet.py` made the numbers.
+//! Compares the losses of LeNet's first training steps with PyTorch's, from
+//! `tests/reference/lenet.py`.
 
 use wengert::models::LeNet;
 use wengert::prelude::*;

@@ -1,5 +1,6 @@
-//! Tests of the public interface, in one program: each program of its own would compile the library's
-//! generic code again. `cargo test -p wengert --test all FILE::` runs those of one file.
+//! Tests of the public interface. All files form one program, because each additional program would
+//! compile the library's generic code again. `cargo test -p wengert --test all FILE::` runs the
+//! tests of one file.
 
 mod api;
 mod from_pytorch;

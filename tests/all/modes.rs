@@ -1,4 +1,4 @@
-//! Training loops written by hand: the mode is chosen, the statistics follow.
+//! Tests training loops that are written without `Trainer`: modes and running statistics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert::prelude::*;
@@ -16,7 +16,7 @@ fn batch(rng: &mut Philox) -> (Tensor, Tensor<i64>) {
     (Tensor::normal(&[16, 4], 0.0, 1.0, rng), Tensor::from_fn(&[16], |i| i as i64 % 2))
 }
 
-/// The numbers of a parameter or buffer.
+/// Returns the values of a parameter or buffer.
 fn state(model: &Sequential, name: &str) -> Vec<f32> {
     state_dict(model).get(name).unwrap().cast::<f32>().to_vec()
 }
@@ -56,7 +56,7 @@ fn training_tracks_and_drops_and_fine_tuning_does_not() {
         assert_eq!(state(&model, "1.num_batches_tracked"), [(step + 1).min(3) as f32]);
         assert_ne!(state(&model, "0.weight"), before.1);
     }
-    // In evaluation the loss is that of predictions: nothing is dropped.
+    // In evaluation mode, dropout is off: the loss equals that of predictions.
     let tape = Tape::eval();
     let loss = cross_entropy(model.forward(tape.constant(x.clone())), &classes).item();
     let tape = Tape::inference();
@@ -64,7 +64,7 @@ fn training_tracks_and_drops_and_fine_tuning_does_not() {
     assert_eq!(loss, same);
 }
 
-/// Two optimizers, of which the second also has the part that the first trains.
+/// Two optimizers share one part of the model.
 #[test]
 fn statistics_of_a_shared_part_are_updated_once() {
     let rng = &mut Philox::new(0);

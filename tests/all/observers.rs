@@ -1,4 +1,4 @@
-//! What a model's user sees of its run: where its time goes, and where a NaN comes from.
+//! Tests the tools that observe a model: the profiler and the search for the first NaN.
 
 use wengert::autograd::{Anomalies, AnomalyPlace};
 use wengert::models::LeNet;
@@ -23,10 +23,11 @@ fn a_profile_of_lenet_speaks_of_its_layers() {
         let line = ops.iter().find(|line| line.name == name).expect(name);
         (line.forward.calls, line.backward.calls)
     };
-    // The first layer's input has no gradient: weight, and bias in two steps; the second has all.
+    // The input of the first convolution needs no gradient, so its backward pass takes 3 kernels:
+    // one for the weight, two for the bias. That of the second takes 4.
     assert_eq!(calls("conv2d"), (2, 3 + 4));
     assert_eq!(calls("max_pool2d"), (2, 2));
-    // fc1, fc2, fc3: a product forwards, two backwards.
+    // For each of fc1, fc2 and fc3: one product in the forward pass, two in the backward pass.
     assert_eq!(calls("matmul"), (3, 6));
 }
 

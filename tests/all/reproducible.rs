@@ -4,9 +4,9 @@
 use rayon::ThreadPoolBuilder;
 use wengert::prelude::*;
 
-/// The weights after three epochs on the small digits, and the loss of every step, in a pool of
-/// its own; large layers, so that convolutions, matrix products, sums and pointwise programs are
-/// shared among the threads.
+/// Returns the weights after three epochs on the small digits, and the loss of every step, computed
+/// with this number of threads. The layers are large enough that convolutions, matrix products,
+/// sums and pointwise programs run on several threads.
 fn train(threads: usize, seed: u64) -> (Vec<(String, Vec<u32>)>, Vec<u64>) {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {

@@ -1,4 +1,4 @@
-//! The layers of every model, as its summary shows them: path, type, output and parameters.
+//! Tests the summary of every model: the path, type, output shape and parameter count of each layer.
 
 use wengert::models::*;
 use wengert::prelude::*;
@@ -13,7 +13,7 @@ fn check(model: &dyn Layer, input: &[usize], expected: &str) {
     });
     let expected: Vec<_> = expected.lines().collect();
     assert_eq!(lines.collect::<Vec<_>>(), expected);
-    // Each parameter is in one line.
+    // The parameter counts of the lines add up to that of the model.
     let counted: usize = summary.layers.iter().map(|layer| layer.parameters).sum();
     assert_eq!(counted, model.parameter_count());
 }

@@ -1,5 +1,5 @@
-//! Tensors and variables speak one vocabulary: what one of the two calls by a name, the other calls
-//! by the same, with as many arguments. What only one of them has stands below, with the reason.
+//! Checks that methods of tensors and variables that do the same have the same name and the same
+//! number of arguments. Methods that only one of the two types has are listed here, each with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const NUMBERS: &str = "numbers enter a tape through tape.constant, and leave it 
 const TAPE: &str = "the tape: what is recorded, gradients, the lifetime of values";
 const RANDOM: &str = "the mask's key comes from the tape";
 
-/// The methods of tensors that variables lack.
+/// The methods of tensors that variables do not have.
 const TENSOR_ONLY: &[(&str, &str)] = &[
     ("and", BOOLEANS),
     ("or", BOOLEANS),
@@ -52,7 +52,7 @@ const TENSOR_ONLY: &[(&str, &str)] = &[
     ("permutation", NUMBERS),
 ];
 
-/// The methods of variables that tensors lack.
+/// The methods of variables that tensors do not have.
 const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("value", TAPE),
     ("tape", TAPE),
@@ -73,10 +73,10 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
     ("dropout", RANDOM),
 ];
 
-/// The methods of masks that tensors lack.
+/// The methods of masks that tensors do not have.
 const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
-/// The words of later methods, which nothing takes until then.
+/// Names that are reserved for methods to be added later. No method may use them before.
 const RESERVED: &[&str] = &[
     "select",
     "unbind",
@@ -107,16 +107,17 @@ const RESERVED: &[&str] = &[
     "repeat",
 ];
 
-/// Macros whose rows `… as name …` are methods. A row `… as name in programs …` is none.
+/// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
 pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 
-/// Macros that hold a table of such rows for other macros, and the type whose methods the rows are.
+/// Macros that contain a table of such rows for other macros, and the type whose methods the rows define.
 pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
 
-/// Macros that make public functions of other types, or that those of [`ROWS`] call.
+/// Macros that define public functions of other types, and macros that those of [`ROWS`] call.
 const OTHER_MACROS: &[&str] = &["method", "binary"];
 
-/// Names, and how many arguments each takes beside `self`; those from macros do not say.
+/// The names of methods, and the number of arguments of each without `self`. The number is `None`
+/// for methods that a macro defines.
 type Methods = BTreeMap<String, Option<usize>>;
 
 pub(super) fn sources(crate_name: &str) -> Vec<PathBuf> {
@@ -151,12 +152,12 @@ pub(super) fn under_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// The names in a macro's rows: what follows `as`, but for `as name in programs`.
+/// Returns the names in a macro's rows: the word after `as`, except in `as name in programs`.
 pub(super) fn rows_of_macro(tokens: &str) -> Vec<String> {
     let words: Vec<&str> = tokens.split_whitespace().collect();
     let mut names = Vec::new();
     for (i, word) in words.iter().enumerate() {
-        // Inside a doc comment, words stand in a string.
+        // The words of a doc comment are inside a string, so they are not found here.
         if *word == "as" && words.get(i + 2) != Some(&"in") {
             let name = words[i + 1].trim_end_matches([';', ':']);
             if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
@@ -167,7 +168,7 @@ pub(super) fn rows_of_macro(tokens: &str) -> Vec<String> {
     names
 }
 
-/// Without attributes: doc comments are prose.
+/// Returns the tokens as text without attributes, since the text of doc comments is not code.
 pub(super) fn text_without_attributes(tokens: proc_macro2::TokenStream) -> String {
     use proc_macro2::{Delimiter, TokenTree};
     let mut text = String::new();
@@ -190,7 +191,7 @@ pub(super) fn text_without_attributes(tokens: proc_macro2::TokenStream) -> Strin
     text
 }
 
-/// The public methods of this type in the sources of a crate.
+/// Returns the public methods of this type in the sources of a crate.
 fn methods(crate_name: &str, type_name: &str) -> Methods {
     let mut found = Methods::new();
     for path in sources(crate_name) {
@@ -240,13 +241,13 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
     found
 }
 
-/// The public methods of `Tensor`, `Var`, `Mask` or `Index`.
+/// Returns the public methods of `Tensor`, `Var`, `Mask` or `Index`.
 pub(super) fn public_methods(type_name: &str) -> BTreeSet<String> {
     static KNOWN: OnceLock<BTreeMap<&str, BTreeSet<String>>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| {
         let names =
             |part: &str, of: &str| -> BTreeSet<String> { methods(part, of).into_keys().collect() };
-        // What macros write for variables is none of the methods of masks and indices.
+        // Methods that macros define for variables do not belong to masks and indices.
         let of_macros = names("autograd", "Nothing");
         let own = |of: &str| &names("autograd", of) - &of_macros;
         [
@@ -260,7 +261,7 @@ pub(super) fn public_methods(type_name: &str) -> BTreeSet<String> {
     known[type_name].clone()
 }
 
-/// What is wrong with the exceptions of one side.
+/// Returns the errors in the list of exceptions of one side.
 fn compare(
     side: &str,
     own: &Methods,
@@ -305,11 +306,12 @@ fn tensors_and_variables_have_the_same_methods() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// A mask is a tensor of booleans on a tape: it has its logic, and what it has is named alike.
+/// A mask has the logical methods of a boolean tensor, and its methods have the same names as those
+/// of tensors.
 #[test]
 fn masks_speak_it_too() {
     let (tensor, mask) = (methods("tensor", "Tensor"), methods("autograd", "Mask"));
-    // What macros write for variables and indices is none of the masks'.
+    // Methods that macros define for variables and indices do not belong to masks.
     let of_macros = |name: &str| methods("autograd", "Nothing").contains_key(name);
     let own: Methods = mask.into_iter().filter(|(name, _)| !of_macros(name)).collect();
     let wrong = compare("masks", &own, &tensor, MASK_ONLY);
@@ -322,7 +324,7 @@ fn masks_speak_it_too() {
     }
 }
 
-/// The test reads what there is: one method of each kind of source.
+/// The search finds a method of each kind of source.
 #[test]
 fn methods_are_found_in_blocks_and_in_rows() {
     let (tensor, variable) = (methods("tensor", "Tensor"), methods("autograd", "Var"));
@@ -335,7 +337,7 @@ fn methods_are_found_in_blocks_and_in_rows() {
     for name in ["square", "backward", "dropout"] {
         assert!(variable.contains_key(name), "{name}");
     }
-    // Hidden, private and suffixed ones, and those of programs.
+    // Hidden and private methods, those with a suffix for the kernel, and those of programs are not found.
     for name in ["unslice", "unary", "scale", "negative", "indicator_gt", "gt_scalar", "equal"] {
         assert!(!tensor.contains_key(name), "{name}");
     }

@@ -1,4 +1,4 @@
-//! What the derive writes, over every form of type.
+//! Tests the code that `derive(Module)` generates for every form of type.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ fn param(shape: &[usize]) -> Param {
     Param::new(Tensor::zeros(shape))
 }
 
-/// The names from both walks, which must agree.
+/// Returns the names that both walks visit. The two walks must agree.
 fn names(module: &mut dyn Module) -> Vec<String> {
     let names: Vec<_> = module.named_state().into_iter().map(|(name, _)| name).collect();
     let mut again = Vec::new();
@@ -24,7 +24,7 @@ fn names(module: &mut dyn Module) -> Vec<String> {
     names
 }
 
-/// A module whose first state is found by a walk.
+/// A module that does not define `first_state`, so that a walk finds its first state.
 struct Walked<'a>(&'a mut dyn Module);
 impl Module for Walked<'_> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -87,7 +87,7 @@ fn a_clone_has_parameters_of_its_own() {
     assert_eq!(names(&mut model.clone()), ["weight", "bias"]);
 }
 
-/// Not a module.
+/// A type that is not a module.
 #[derive(Default)]
 struct Cache(#[allow(dead_code)] Vec<Tensor>);
 
@@ -202,7 +202,7 @@ fn a_variant_adds_nothing_to_the_path() {
     );
 }
 
-/// Options of any type, of which those that are set are printed.
+/// Options of a type that is not a module. Only the options that are set are printed.
 #[derive(Clone, Copy, Default)]
 struct Options {
     stride: Option<usize>,
@@ -263,7 +263,7 @@ fn an_enum_without_variants() {
     assert!(names(&mut None::<Never>).is_empty());
 }
 
-/// Generic over its inside; the derive finds the bound.
+/// A type that is generic over the module in it. The derive adds the bound.
 #[derive(Module)]
 #[module(crate = "wengert_autograd", no_display)]
 struct Residual<M> {
@@ -283,7 +283,7 @@ fn display_can_be_written_by_hand() {
     assert_eq!(model.to_string(), "x + Relu");
 }
 
-/// A type inside itself needs no bound on itself.
+/// A recursive type. It needs no bound on itself.
 #[derive(Module)]
 #[module(crate = "wengert_autograd")]
 struct Tree<M> {
@@ -312,7 +312,7 @@ fn recursive_types() {
     );
 }
 
-/// A private type in the field of a public generic one is no private bound.
+/// A private type in a field of a public generic type does not become a private bound.
 mod visibility {
     use super::{Module, Param};
     use wengert_tensor::Float;
@@ -336,7 +336,7 @@ mod visibility {
 
 #[test]
 fn private_types_inside_public_ones() {
-    /// No bound but the type's own is needed to use it.
+    /// Only the bound of the type itself is needed.
     fn count<T: Float>(model: &visibility::Public<T>) -> usize {
         model.parameter_count()
     }

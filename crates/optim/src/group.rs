@@ -415,7 +415,7 @@ pub(crate) fn add<T: Float, R: UpdateRule<T>>(rule: &mut R, mut group: Group) {
 mod tests {
     use super::*;
 
-    /// The definition: a star matches any number of characters, and all numbers are tried.
+    /// Matches by the definition: tries every number of characters for each star.
     fn slowly(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern, text) {
             ([], []) => true,
@@ -443,7 +443,7 @@ mod tests {
         ] {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), wanted, "{pattern} {text}");
         }
-        // All short patterns and texts of two letters.
+        // All short patterns and texts that consist of two letters.
         let words = |letters: &'static [u8], n: usize| {
             let count = (letters.len() as u32).pow(n as u32);
             (0..count).map(move |mut i| {

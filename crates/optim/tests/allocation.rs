@@ -1,4 +1,5 @@
-//! A step in steady state asks for no memory of tensors' size, and parameters stay where they are.
+//! Steps after the first ones allocate no memory of a tensor's size, and parameters stay at their
+//! addresses.
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -9,7 +10,7 @@ use wengert_tensor::Tensor;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// A megabyte: large enough to be split over threads.
+/// A megabyte, which is large enough to be split among threads.
 const WEIGHT: [usize; 2] = [512, 512];
 const STEPS: usize = 50;
 
@@ -17,7 +18,7 @@ fn place(param: &Param) -> *const f32 {
     param.value().as_slice().unwrap().as_ptr()
 }
 
-// One test alone in its process: the counts are of all threads.
+// This test is alone in its process, since the allocator counts the allocations of all threads.
 #[test]
 fn no_memory_for_tensors_in_steady_state() {
     let optimizers: [Box<dyn Optimizer>; 6] = [
@@ -30,7 +31,7 @@ fn no_memory_for_tensors_in_steady_state() {
     ];
     for mut optimizer in optimizers {
         let mut model = (Param::new(Tensor::ones(&WEIGHT)), Param::new(Tensor::ones(&[512])));
-        // The tape outlives the steps: it must not hold on to the parameters' storage.
+        // The tape outlives the steps. It must not hold the storage of the parameters.
         let tape = Tape::new();
         let loss = (tape.param(&model.0) * tape.param(&model.1)).square().sum_all();
         let gradients = loss.backward().allow_stale();
@@ -49,7 +50,7 @@ fn no_memory_for_tensors_in_steady_state() {
             used.allocations + used.reallocations,
             used.bytes_allocated
         );
-        // All that the steps asked for together is less than one weight.
+        // All allocations of the steps together are smaller than one weight.
         assert!(used.bytes_allocated < size_of::<f32>() * 512 * 512, "{name}: {used:?}");
         assert!(used.allocations + used.reallocations < 16 * STEPS, "{name}: {used:?}");
         assert_eq!((place(&model.0), place(&model.1)), before, "{name}: a parameter moved");

@@ -1,34 +1,34 @@
-//! The list of mutants, and how one or several of them are put into a file.
+//! The list of mutants, and the functions that apply one or several of them to a file.
 
 use std::fs;
 use std::path::Path;
 
-/// One fault.
+/// A mutant: one fault in one file.
 #[derive(Clone, Debug)]
 pub struct Mutant {
     pub id: String,
-    /// The list's name: `autograd`, `nn`, …: the crate in which it is.
+    /// The name of the list, which is the name of the crate: `autograd`, `nn`, ….
     pub area: String,
-    /// Written from the sources alone, before the tests were read.
+    /// Whether the mutant was written from the sources alone, before its author read the tests.
     pub blind: bool,
-    /// The file, from the root of the repository.
+    /// The path of the file, relative to the root of the repository.
     pub path: String,
-    /// The text that must occur once, or at least `ordinal` times.
+    /// The text to find. It must occur once, or at least `ordinal` times if `ordinal` is given.
     search: String,
     ordinal: Option<usize>,
-    /// The expression in `search` that is exchanged, in bytes. `None`: the text as a whole, which is
-    /// no expression, so that a switch cannot choose between it and the replacement.
+    /// The range in bytes of the expression in `search` that is replaced. `None` replaces the whole
+    /// text. That text is not an expression, so a switch cannot choose between it and the replacement.
     marked: Option<(usize, usize)>,
     pub replacement: String,
 }
 
 impl Mutant {
-    /// Whether a switch in the copy can choose it, so that many share one compilation.
+    /// Returns whether a switch can turn this mutant on, so that many mutants share one compilation.
     pub fn switchable(&self) -> bool {
         self.marked.is_some()
     }
 
-    /// The bytes of the file that it exchanges.
+    /// Returns the range in bytes of the text that the mutant replaces in the file.
     pub fn place(&self, text: &str) -> Result<(usize, usize), String> {
         let found: Vec<usize> = text.match_indices(&self.search).map(|(at, _)| at).collect();
         let at = match self.ordinal {
@@ -47,7 +47,7 @@ impl Mutant {
         Ok((at + from, at + to))
     }
 
-    /// The file with this fault.
+    /// Returns the file with this fault.
     pub fn apply(&self, text: &str) -> Result<String, String> {
         let (from, to) = self.place(text)?;
         let new = if self.switchable() {
@@ -58,7 +58,7 @@ impl Mutant {
         Ok(format!("{}{new}{}", &text[..from], &text[to..]))
     }
 
-    /// The lines that change, as a diff shows them.
+    /// Returns the changed lines as a diff.
     pub fn diff(&self, text: &str) -> Result<String, String> {
         let (from, to) = self.place(text)?;
         let start = text[..from].rfind('\n').map_or(0, |at| at + 1);
@@ -73,7 +73,7 @@ impl Mutant {
     }
 }
 
-/// All lists of a folder.
+/// Reads all lists in a folder.
 pub fn read(folder: &Path) -> Result<Vec<Mutant>, String> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .map_err(|error| format!("{}: {error}", folder.display()))?
@@ -132,14 +132,14 @@ fn parse(area: &str, text: &str) -> Result<Vec<Mutant>, String> {
     Ok(all)
 }
 
-/// The file with all these mutants, each behind a switch that the variable `MUTANT` turns.
+/// Returns the file with all these mutants. Each is off unless the environment variable `MUTANT` names it.
 pub fn switched(text: &str, mutants: &[&Mutant]) -> Result<String, String> {
     let mut edits = Vec::new();
     for mutant in mutants {
         let (from, to) = mutant.place(text)?;
         edits.push((from, to, *mutant));
     }
-    // What lies inside comes after what it lies in.
+    // An edit that contains another edit comes before it.
     edits.sort_by_key(|&(from, to, _)| (from, std::cmp::Reverse(to)));
     render(text, 0, text.len(), &edits)
 }

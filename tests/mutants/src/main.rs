@@ -1,4 +1,5 @@
-//! Runs the tests on copies of the tree with one fault each. See the README beside it.
+//! Runs the tests on copies of the tree that contain one fault each. The README in this folder
+//! describes it.
 
 mod list;
 
@@ -92,7 +93,7 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
-/// A run of `cargo test`.
+/// One call of `cargo test`: a package and the selected tests.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Step {
     package: &'static str,
@@ -105,7 +106,7 @@ impl Step {
     }
 }
 
-/// The tests that may kill a mutant of a crate, the crate's own first.
+/// Returns the tests that may kill a mutant of a crate. The tests of the crate itself come first.
 fn steps(area: &str, own: bool) -> Vec<Step> {
     const ALL: &[&str] = &["--lib", "--tests"];
     let step = |package, what| Step { package, what };
@@ -134,10 +135,10 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
 
 #[derive(Clone, PartialEq)]
 enum Verdict {
-    /// By this step; `true`: it did not end in time.
+    /// Killed by this step. `true` means that the step did not end in time.
     Killed(String, bool),
     Survived,
-    /// It does not compile: the entry must be mended.
+    /// The mutant does not compile, so its entry must be corrected.
     Invalid(String),
 }
 
@@ -145,12 +146,12 @@ struct Runner {
     tree: PathBuf,
     target: PathBuf,
     timeout: Duration,
-    /// The steps that pass on the tree as it is.
+    /// The steps that pass without a mutant.
     sound: HashSet<(Step, String)>,
 }
 
 impl Runner {
-    /// A run of cargo in the copy: whether it succeeded, whether it ended in time, what it wrote.
+    /// Runs cargo in the copy. Returns whether it succeeded, whether it ended in time, and its output.
     fn cargo(&self, step: Step, more: &[&str], mutant: Option<&str>) -> (bool, bool, String) {
         fs::create_dir_all(&self.target).expect("the target directory can be made");
         let log = self.target.join(format!("mutants.{}.log", std::process::id()));
@@ -175,13 +176,14 @@ impl Runner {
         (passed, ended, text)
     }
 
-    /// For what no mutant slows down: another cargo may hold the target directory.
+    /// Returns a runner with a timeout of an hour, for builds without a mutant: they may have to
+    /// wait until another cargo releases the target directory.
     fn patient(&self) -> Runner {
         let (tree, target) = (self.tree.clone(), self.target.clone());
         Runner { tree, target, timeout: Duration::from_secs(3600), sound: HashSet::new() }
     }
 
-    /// Compiles what a step runs, and names the programs: none for the examples in documentation.
+    /// Compiles the programs of a step and returns their paths. Examples in documentation have no program.
     fn build(&self, step: Step) -> Result<Vec<PathBuf>, String> {
         let step = match step.what {
             ["--doc"] => Step { what: &["--lib"], ..step },
@@ -199,8 +201,8 @@ impl Runner {
         Ok(text.lines().filter_map(program).collect())
     }
 
-    /// Runs the programs of a step, which are compiled, with a switch turned: whether all succeeded, and
-    /// whether they ended in time.
+    /// Runs the compiled programs of a step with one mutant turned on. Returns whether all
+    /// succeeded and whether all ended in time.
     fn programs(&self, step: Step, programs: &[PathBuf], mutant: &str) -> (bool, bool) {
         if step.what == ["--doc"] {
             let (passed, ended, _) = self.cargo(step, &[], Some(mutant));
@@ -223,7 +225,7 @@ impl Runner {
         (true, true)
     }
 
-    /// Runs a command: whether it succeeded, and whether it ended in time.
+    /// Runs a command. Returns whether it succeeded and whether it ended in time.
     fn finish(&self, mut command: Command) -> (bool, bool) {
         command.stdin(Stdio::null()).process_group(0);
         let mut child = command.spawn().expect("it starts");
@@ -243,7 +245,7 @@ impl Runner {
         (status.is_some_and(|status| status.success()), status.is_some())
     }
 
-    /// The tests must pass without a mutant: else they would kill each.
+    /// Checks that the tests pass without a mutant. Otherwise they would kill every mutant.
     fn baseline(&mut self, step: Step, state: &str) -> Result<(), String> {
         if self.sound.contains(&(step, state.to_string())) {
             return Ok(());
@@ -279,8 +281,8 @@ impl Runner {
     }
 }
 
-/// Copies what git knows of the repository, and what it does not ignore. Files that are the same stay
-/// as they are, so that cargo builds nothing again.
+/// Copies the files of the repository that git tracks or does not ignore. Files that have not
+/// changed are not written, so that cargo does not build them again.
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let listed = Command::new("git")
         .args(["ls-files", "-co", "--exclude-standard", "-z"])
@@ -315,7 +317,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     fs::write(manifest, names.join("\n")).map_err(|error| error.to_string())
 }
 
-/// Puts the list into an order that the seed gives (SplitMix64, Fisher and Yates).
+/// Shuffles the list with this seed (Fisher–Yates, with random numbers from SplitMix64).
 fn shuffle<T>(list: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..list.len()).rev() {
@@ -327,7 +329,7 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
     }
 }
 
-/// Draws from the lists in turn, so that a few mutants are of several crates.
+/// Draws mutants from the lists in turn, so that even a small sample contains several crates.
 fn draw(mut chosen: Vec<Mutant>, seed: u64, count: usize) -> Vec<Mutant> {
     shuffle(&mut chosen, seed);
     let mut turns: HashMap<String, usize> = HashMap::new();
@@ -337,7 +339,7 @@ fn draw(mut chosen: Vec<Mutant>, seed: u64, count: usize) -> Vec<Mutant> {
         ranked.push((*turn, mutant));
         *turn += 1;
     }
-    // Stable: within a turn the order is that of the seed.
+    // The sort is stable: within a turn, the mutants remain in their shuffled order.
     ranked.sort_by_key(|(turn, _)| *turn);
     ranked.into_iter().take(count).map(|(_, mutant)| mutant).collect()
 }
@@ -353,7 +355,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every mutant was killed.
+/// Runs the program. Returns whether every mutant was killed.
 fn run() -> Result<bool, String> {
     let options = options()?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -429,15 +431,15 @@ fn run() -> Result<bool, String> {
     Ok(survived + invalid == 0)
 }
 
-/// The mutants of each crate. The crates on which fewest depend come first, so that what is compiled
-/// stays.
+/// Groups the mutants by crate. Crates on which few others depend come first, so that the compiled
+/// dependencies remain valid.
 fn by_area(mutants: &[Mutant]) -> Vec<Vec<&Mutant>> {
     let order = ["data", "optim", "train", "models", "nn", "autograd"];
     let of = |area: &str| mutants.iter().filter(|m| m.area == area).collect::<Vec<_>>();
     order.into_iter().map(of).filter(|mutants| !mutants.is_empty()).collect()
 }
 
-/// Puts all these mutants into the copy, each behind a switch; returns the files as they were.
+/// Writes all these mutants into the copy, each with a switch, and returns the original files.
 fn switch(tree: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, String)>, String> {
     let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
     for mutant in mutants {
@@ -453,8 +455,8 @@ fn switch(tree: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, String)>, Str
     Ok(before)
 }
 
-/// Runs the mutants of one crate, which are in the copy behind switches: the variable `MUTANT` turns
-/// one on.
+/// Runs the mutants of one crate. The copy contains all of them with switches, and the environment
+/// variable `MUTANT` turns one on.
 fn switched(
     runner: &mut Runner,
     mutants: &[&Mutant],

@@ -1,5 +1,5 @@
-//! What batch and instance normalisation share: one weight, bias, running mean and running variance
-//! per channel.
+//! The common parts of batch and instance normalisation: one weight, bias, running mean and running
+//! variance per channel.
 
 /// Defines a layer that normalises channels: its type, constructor, shared builder methods and
 /// `Layer`.

@@ -1,5 +1,6 @@
-//! First and second derivatives of layers by input and parameters together, against finite
-//! differences: the gradient by the loss, and the Hessian times a direction by the gradient.
+//! Compares derivatives of layers with respect to the input and all parameters together with finite
+//! differences: the gradient with differences of the loss, and the Hessian times a direction with
+//! differences of the gradient.
 
 use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
@@ -13,17 +14,18 @@ fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
     Tensor::uniform_of(shape, -2.0, 2.0, &mut Philox::new(seed))
 }
 
-/// A scalar in which every element counts, each differently; not linear, so that the second
-/// derivatives of linear layers are not zero.
+/// Returns a scalar that weights every element of the output differently. It is not linear, so that
+/// the second derivatives of linear layers are not zero.
 fn loss<'t>(layer: &dyn Layer<f64>, x: Var<'t, f64>) -> Var<'t, f64> {
     let y = layer.forward(x);
     let weights = numbers(&y.shape(), 5);
     ((0.3 * y).tanh() * y.tape().constant(weights)).sum_all()
 }
 
-/// Random for each variable of each case; the input is variable 0, parameters follow.
+/// Returns a random direction for each variable of each case. Variable 0 is the input; the
+/// parameters follow.
 fn direction(case: &str, variable: usize, shape: &[usize]) -> Tensor<f64> {
-    // FNV-1a
+    // The hash function FNV-1a.
     let seed = case.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
     });
@@ -31,7 +33,7 @@ fn direction(case: &str, variable: usize, shape: &[usize]) -> Tensor<f64> {
     Tensor::uniform_of(shape, -2.0, 2.0, &mut rng)
 }
 
-/// Input and parameters as one vector, moved by `step` times a direction.
+/// Moves the input and the parameters by `step` times the direction.
 fn moved<L: Layer<f64> + Clone>(
     case: &str,
     layer: &L,
@@ -53,7 +55,7 @@ fn moved<L: Layer<f64> + Clone>(
 struct Derivatives {
     loss: f64,
     gradient: Vec<f64>,
-    /// The gradient times the direction, and the Hessian times it.
+    /// The gradient times the direction. `curvature` is the Hessian times the direction.
     slope: f64,
     curvature: Vec<f64>,
 }
@@ -99,7 +101,7 @@ fn stencil([a, b, c, d]: [f64; 4], h: f64) -> f64 {
 #[track_caller]
 fn close(what: &str, rules: f64, differences: f64) {
     let scale = rules.abs().max(differences.abs()).max(1.0);
-    // Not `>`: NaN is an error too.
+    // The condition is not written with `>`, so that NaN fails.
     assert!((rules - differences).abs() <= 2e-6 * scale, "{what}: {rules} {differences}");
 }
 
@@ -126,14 +128,15 @@ fn check_in<L: Layer<f64> + Clone>(mode: Mode, layer: &L, shape: &[usize]) {
 #[track_caller]
 fn check<L: Layer<f64> + Clone>(layer: &L, shape: &[usize]) {
     check_in(Mode::Eval, layer, shape);
-    // Every element of the Jacobian by the input, and of the second one.
+    // Checks every element of the first and second derivatives with respect to the input.
     let x = numbers(shape, 3);
     if let Err(error) = Gradcheck::new().order(2).run(|x| layer.forward(x[0]), &[x]) {
         panic!("{}: {error}", layer.outline())
     }
 }
 
-/// Weights and biases not as they start, so that a confusion of them shows.
+/// Returns a copy of the layer with other weights and biases than the initial ones, so that mixing
+/// them up is detected.
 fn shaken<L: Layer<f64> + Clone>(layer: &L) -> L {
     moved("shaken", layer, &Tensor::zeros_of(&[1]), 0.3).0
 }
@@ -158,13 +161,13 @@ fn convolutions() {
 
 #[test]
 fn batch_norms() {
-    // Without running statistics evaluation does what training does.
+    // Without running statistics, evaluation normalises as training does.
     let batch = || shaken(&BatchNorm2d::of(3).without_running_statistics());
     check(&batch(), &[2, 3, 3, 2]);
     check(&batch().eps(0.5).without_affine(), &[3, 3, 1, 2]);
     check(&BatchNorm1d::of(3).without_running_statistics(), &[5, 3]);
     check(&BatchNorm1d::of(2).without_running_statistics(), &[3, 2, 4]);
-    // With running statistics, an affine map.
+    // With running statistics, the layer is an affine map in evaluation.
     let mut layer = shaken(&BatchNorm2d::of(3));
     layer.running_mean.as_mut().unwrap().set(numbers(&[3], 1));
     layer.running_var.as_mut().unwrap().set(Tensor::from([0.3, 1.0, 2.5]));

@@ -1,4 +1,5 @@
-//! Layers by their formulas in plain loops, and dicts that lack one entry or have one too many.
+//! Compares layers with their formulas in plain loops, and loads state dicts with a missing or an
+//! additional entry.
 
 use wengert_autograd::Tape;
 use wengert_nn::{Conv1d, Dropout2d, Layer, Linear, load_state_dict, state_dict};
@@ -14,7 +15,7 @@ fn channel_dropout_drops_channels_and_not_samples() {
         for (channel, first) in sample.chunks(6).zip(&channels) {
             assert!(channel.iter().all(|x| x == first));
         }
-        // All alike: once in 2¹⁵.
+        // The probability that all channels are equal is 1 in 2¹⁵.
         assert!(channels.contains(&0.0) && channels.contains(&2.0), "{channels:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is frozen stays frozen, whatever is said of the layer afterwards.
+//! Tests that frozen parameters remain frozen when builder methods change the layer.
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn::{
@@ -7,7 +7,7 @@ use wengert_nn::{
 };
 use wengert_tensor::{PadMode, Philox, Tensor};
 
-/// Parameters that training would change.
+/// Returns the names of the trainable parameters.
 fn trainable(model: &dyn Module) -> Vec<String> {
     let all = model.named_parameters().into_iter();
     all.filter(|(_, state)| state.trainable()).map(|(name, _)| name).collect()
@@ -28,7 +28,7 @@ fn groups_of_a_frozen_layer() {
     assert!(trainable(&still).is_empty());
     assert_eq!(still.weight.value().to_vec(), groups.weight.value().to_vec());
     assert_eq!(still.weight.shape(), [6, 2, 3, 3]);
-    // Only the bias, only the weight.
+    // Freezes only the bias, then only the weight.
     let mut half = Conv2d::new(4, 6, 3, rng);
     half.freeze_under("bias");
     assert_eq!(trainable(&half.groups(2)), ["weight"]);
@@ -39,7 +39,7 @@ fn groups_of_a_frozen_layer() {
     assert!(trainable(&frozen(Conv1d::new(4, 6, 3, rng)).groups(2)).is_empty());
     assert!(trainable(&frozen(ConvTranspose2d::new(4, 6, 3, rng)).groups(2)).is_empty());
 
-    // So they are constants of a run.
+    // Frozen parameters are constants on a tape.
     let tape = Tape::new();
     let x = tape.watch(Tensor::ones(&[1, 4, 3, 3]));
     let gradients = still.forward(x).sum_all().backward();

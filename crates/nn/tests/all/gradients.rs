@@ -1,4 +1,4 @@
-//! First and second derivatives of every layer and loss against finite differences.
+//! Compares first and second derivatives of layers and losses with finite differences.
 
 use wengert_autograd::{Function, Gradcheck, Param, Tape, Var};
 use wengert_nn::{
@@ -10,7 +10,7 @@ use wengert_tensor::{Philox, Tensor};
 
 const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::Sum, Reduction::None];
 
-/// No element within 0.1 of relu's kink.
+/// Returns an input without elements within 0.1 of the point where relu is not differentiable.
 fn input(shape: &[usize]) -> Tensor<f64> {
     let x = Tensor::<f64>::uniform_of(shape, -2.0, 2.0, &mut Philox::new(3));
     let kept = x.to_vec().into_iter().map(|x| if x.abs() < 0.1 { x + 0.3 } else { x }).collect();
@@ -50,7 +50,7 @@ fn flatten() {
 
 #[test]
 fn linear_in_input_weight_and_bias() {
-    // The checker watches its inputs, not parameters: these are compared below.
+    // The checker differentiates with respect to inputs, not parameters, so parameters are inputs here.
     fn by_hand<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
         x[0].matmul_t(x[1], false, true) + x[2]
     }
@@ -112,7 +112,7 @@ fn losses_of_numbers_in_both_arguments() {
 
 #[test]
 fn dropout_is_linear_with_its_own_mask() {
-    // The checker makes many tapes, each with a mask of its own.
+    // The checker creates many tapes, and each would have its own dropout mask.
     let tape = Tape::train(&mut Philox::new(0));
     let x = tape.watch(Tensor::<f64>::ones_of(&[50]));
     let y = Dropout::new(0.5).forward(x);

@@ -1,4 +1,4 @@
-//! How layers behave as parts of a model: names, modes, errors, memory.
+//! Tests layers as parts of a model: names, modes, errors and memory.
 
 use crate::common::panic_of;
 use std::panic::{self, AssertUnwindSafe};
@@ -43,7 +43,7 @@ fn perceptron() -> Sequential {
     sequential![linear(5, 3), Sigmoid, linear(3, 7), Sigmoid, linear(7, 5), Sigmoid, linear(5, 1),]
 }
 
-/// What a panic says, with the panic hook silent no longer than that.
+/// Returns the text of the panic of `f`.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     match panic::catch_unwind(AssertUnwindSafe(f)) {
         Ok(_) => panic!("no panic"),
@@ -112,7 +112,7 @@ trainable                             1,010";
     let summary = model.summary(&[2, 28, 28]).unwrap();
     assert_eq!(normal(&summary.to_string()), normal(expected));
 
-    // The model itself adds no line.
+    // The model itself has no line in the summary.
     let summary = Mlp1::new().summary(&[1, 100]).unwrap();
     assert_eq!(summary.layers.len(), 1);
     let line = &summary.layers[0];
@@ -121,7 +121,7 @@ trainable                             1,010";
         ("fc", "Linear", Some(Shape::new(&[1, 10])), 1010)
     );
 
-    // A single layer is a line without a path.
+    // A single layer has one line, whose path is empty.
     let linear = Linear::new(3, 2, &mut Philox::new(0));
     let line = &linear.summary(&[1, 3]).unwrap().layers[0];
     assert_eq!((&*line.path, &*line.kind, line.parameters), ("", "Linear", 8));
@@ -305,7 +305,7 @@ fn dropout_keeps_the_expected_value() {
         let y = Dropout::new(p).forward(tape.constant(Tensor::ones(&[n]))).value().to_vec();
         let dropped = y.iter().filter(|&&y| y == 0.0).count() as f64 / n as f64;
         let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / n as f64;
-        // Five standard deviations of the mean of n Bernoulli numbers.
+        // The tolerance is five standard deviations of the mean of n Bernoulli variables.
         let deviation = (p * (1.0 - p) / n as f64).sqrt();
         assert!((dropped - p).abs() < 5.0 * deviation, "p = {p}: {dropped} dropped");
         assert!((mean - 1.0).abs() < 5.0 * deviation / (1.0 - p), "p = {p}: mean {mean}");
@@ -332,7 +332,7 @@ fn dropout_requires_a_probability() {
     assert_eq!(panic_text(|| Dropout::new(1.5)), "Dropout: p must be from 0 to 1, got 1.5");
 }
 
-/// What constructors and builders refuse, with the line of the caller.
+/// The arguments that constructors and builder methods refuse. The panic points at the line of the caller.
 #[test]
 fn constructors_say_what_is_allowed_and_given() {
     let conv = || Conv2d::new(4, 6, 3, &mut Philox::new(0));
@@ -406,7 +406,7 @@ fn constructors_say_what_is_allowed_and_given() {
     assert!(file.ends_with("layers.rs"), "{file}");
 }
 
-/// The options of signals are those of the signal's axis; the height of the window is 1.
+/// The options of pooling layers for signals apply to the axis of the signal; the window has height 1.
 #[test]
 fn pools_of_signals_have_height_one() {
     use wengert_nn::MaxPool1d;
@@ -429,7 +429,7 @@ fn random_constructors_repeat_with_their_generator() {
     assert!(layer.bias.unwrap().value().to_vec().iter().all(|b| b.abs() <= bound));
 }
 
-/// The identity, as a new tensor, which remembers its input.
+/// The identity operation. It returns a new tensor and keeps its input.
 #[derive(Default)]
 struct Spy(Mutex<Option<Tensor>>);
 
@@ -462,7 +462,8 @@ impl Layer for SpyLayer {
     }
 }
 
-/// Whether the spy is the last to hold what it saw: then writing to it copies nothing.
+/// Returns whether the spy has the last reference to its input, so that writing to the input copies
+/// nothing.
 fn released(spy: &Spy) -> bool {
     let mut seen = spy.0.lock().unwrap().take().expect("the spy ran");
     let before = seen.as_slice().unwrap().as_ptr();
@@ -491,7 +492,7 @@ fn preactivations_go_when_the_next_layer_has_run() {
         let gradients = y.square().sum_all().backward();
         assert_eq!(gradients.len(), 4);
 
-        // By hand, and without scopes, it stays.
+        // In a loop without scopes, the input is kept.
         let tape = Tape::train(&mut rng).with_policy(policy);
         let h = SpyLayer(spy.clone()).forward(linear.forward(tape.constant(x)));
         h.relu().value();
@@ -499,7 +500,7 @@ fn preactivations_go_when_the_next_layer_has_run() {
     }
 }
 
-/// A model of one's own releases what it computed on the way, as a `Sequential` does.
+/// A user's model releases its intermediate values at its end, as a `Sequential` does.
 #[test]
 fn a_users_block_closes_at_its_end() {
     #[derive(Clone, Module)]

@@ -1,4 +1,5 @@
-//! Layers that behave differently in training and evaluation, on tapes of either mode and of none.
+//! Tests layers that behave differently in training and evaluation, on tapes of either mode and on
+//! tapes without a mode.
 
 use std::panic::{self, AssertUnwindSafe};
 use wengert_autograd::{Buffer, Mode, Tape};
@@ -16,7 +17,7 @@ fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     cause.downcast_ref::<String>().expect("a formatted message").clone()
 }
 
-/// Layers that need a mode, by the name in their message, with the shape of an input.
+/// Returns the layers that need a mode: the name in the message, the layer and an input shape.
 fn layers_with_modes() -> Vec<(&'static str, Box<dyn Layer>, &'static [usize])> {
     vec![
         ("dropout", Box::new(Dropout::new(0.5)), &[4, 3]),
@@ -42,7 +43,7 @@ fn a_tape_without_mode_is_refused_by_name_and_path() {
         let model = Sequential::new().add(Relu).add_named("second", sequential![layer]);
         let text = panic_text(|| model.forward(tape.constant(x.clone())));
         assert_eq!(text, format!("second.0: {name}: {ADVICE}"));
-        // With a mode, either of them, it runs; and so does what chooses one by itself.
+        // The layer runs on a tape of either mode, and in functions that choose the mode themselves.
         for tape in [Tape::eval(), Tape::inference(), Tape::train(&mut Philox::new(0))] {
             assert_eq!(model.forward(tape.constant(x.clone())).value().shape(), *shape);
         }
@@ -88,7 +89,7 @@ fn a_batch_of_one_is_refused_by_a_check_in_training_mode() {
         "batch_norm: the variance of one value per channel is undefined, got [1, 3]: to train, use a \
          batch of at least 2 samples"
     );
-    // It is what the real run says.
+    // The panic of a forward pass has the same text.
     let tape = Tape::train(rng);
     let x = tape.constant(Tensor::ones(&[1, 5]));
     assert_eq!(panic_text(|| model.forward(x)), error.to_string());
@@ -98,7 +99,7 @@ fn a_batch_of_one_is_refused_by_a_check_in_training_mode() {
     assert_eq!(Tape::check(|tape| model.forward(tape.input(&[1, 5])).shape()).unwrap(), [1, 3]);
     assert_eq!(model.summary(&[1, 5]).unwrap().output, [1, 3]);
 
-    // Images of one pixel, likewise; of several pixels, one image is a batch to train with.
+    // The same holds for images of one pixel. One image with several pixels is enough for training.
     let norm = BatchNorm2d::new(3);
     let check = |shape: &[usize]| {
         Tape::check_in(Mode::Train, |tape| {
@@ -114,7 +115,7 @@ fn a_batch_of_one_is_refused_by_a_check_in_training_mode() {
     assert_eq!(check(&[1, 3, 1, 2]).unwrap(), [1, 3, 1, 2]);
 }
 
-/// Gradients in evaluation mode are legal: fine-tuning with the statistics as they are.
+/// Gradients in evaluation mode are allowed: fine-tuning without updating the running statistics.
 #[test]
 fn a_step_in_evaluation_mode_leaves_the_statistics() {
     let mut layer = BatchNorm1d::<f64>::of(2).eps(0.0);
@@ -132,7 +133,7 @@ fn a_step_in_evaluation_mode_leaves_the_statistics() {
     assert_eq!(layer.num_batches_tracked.unwrap().value().item(), 0);
 }
 
-/// Statistics estimated anew by passes over the data, without gradients.
+/// Running statistics can be estimated again by forward passes over the data, without gradients.
 #[test]
 fn statistics_are_estimated_without_a_loss() {
     let rng = &mut Philox::new(3);
@@ -159,7 +160,7 @@ fn statistics_are_estimated_without_a_loss() {
     assert_eq!(layer.num_batches_tracked.unwrap().value().item(), 4);
 }
 
-/// One forward pass with two losses counts once.
+/// A forward pass that is used by two losses updates the running statistics once.
 #[test]
 fn a_batch_is_tracked_once() {
     let rng = &mut Philox::new(3);

@@ -1,4 +1,4 @@
-//! The paths of scopes: found by the identity of parameters, written nowhere.
+//! Tests the paths of scopes, which are found by the identities of parameters.
 
 use crate::common::panic_of;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ fn linear(inputs: usize, outputs: usize) -> Linear {
     Linear::new(inputs, outputs, &mut Philox::new(0))
 }
 
-/// The paths of the scopes of a run, in the order they ended.
+/// Returns the paths of the scopes of `run`, in the order in which they end.
 fn paths(run: impl FnOnce(&Tape)) -> Vec<String> {
     let scopes = Tape::<f32>::check(|tape| {
         run(tape);
@@ -24,7 +24,7 @@ fn paths(run: impl FnOnce(&Tape)) -> Vec<String> {
     scopes.unwrap().into_iter().map(|scope| scope.path).collect()
 }
 
-/// The path of the error that a run ends with.
+/// Returns the path of the error with which `run` ends.
 fn error_path<'a>(run: impl FnOnce(&Tape) + 'a) -> String {
     Tape::<f32>::check(run).unwrap_err().path
 }
@@ -135,10 +135,10 @@ fn a_model_that_is_trained_moves_and_is_trained_again() {
 #[test]
 fn a_part_of_a_model_has_its_path_within_the_model() {
     let model = net();
-    // Alone it is a model.
+    // Used alone, the part is a model of its own.
     let alone = |tape: &Tape| _ = model.blocks[1].forward(tape.input(&[2, 4]));
     assert_eq!(paths(alone), ["attention.fc1", "attention.fc2", "attention"]);
-    // A training loop enters the model around its parts.
+    // A training loop enters the model and calls its parts.
     let parts = paths(|tape| {
         _ = tape.enter(&model, || {
             let x = tape.scope("student", || model.blocks[1].fc1.forward(tape.input(&[2, 4])));
@@ -146,7 +146,7 @@ fn a_part_of_a_model_has_its_path_within_the_model() {
         });
     });
     assert_eq!(parts, ["student.blocks.1.fc1", "student", "head"]);
-    // After the whole model, too.
+    // The same holds for a part that runs after the whole model.
     let after = paths(|tape| {
         model.forward(tape.input(&[2, 4]));
         model.blocks[1].fc1.forward(tape.input(&[2, 4]));
@@ -154,7 +154,7 @@ fn a_part_of_a_model_has_its_path_within_the_model() {
     });
     assert_eq!(after[..10], NET);
     assert_eq!(after[10..], ["blocks.1.fc1", "again.blocks.1.fc1", "again"]);
-    // And before it: the model that holds the part counts.
+    // And for a part that runs before it: its path is that within the whole model.
     let before = paths(|tape| {
         model.blocks[1].fc1.forward(tape.input(&[2, 4]));
         model.forward(tape.input(&[2, 4]));
@@ -162,7 +162,7 @@ fn a_part_of_a_model_has_its_path_within_the_model() {
     });
     assert_eq!(before[..10], NET);
     assert_eq!(before[10..], ["blocks.1.fc1"]);
-    // Parts of a model that no run has entered are models of their own.
+    // If no whole model runs, each part is a model of its own.
     let parts = paths(|tape| {
         let x = model.blocks[0].fc1.forward(tape.input(&[2, 4]));
         let x = model.blocks[0].fc2.forward(x);
@@ -208,14 +208,14 @@ fn layers_without_parameters_are_their_type_and_number() {
     ];
     let run = |tape: &Tape| _ = model.forward(tape.input(&[4, 4]));
     assert_eq!(paths(run), expected);
-    // Twice: the same names, and so in another model.
+    // Two forward passes record the same names.
     let twice = paths(|tape| {
         model.forward(tape.input(&[4, 4]));
         model.forward(tape.input(&[4, 4]));
     });
     assert_eq!(twice, [expected, expected].concat());
 
-    // In a loop of one's own they are named once there is a model beside them.
+    // In a loop without a model, layers without parameters have a name as soon as a model runs too.
     let model = sequential![linear(4, 4), Tanh];
     let beside = paths(|tape| {
         let x = Relu.forward(Flatten::new().forward(tape.input(&[2, 2, 2])));
@@ -300,7 +300,7 @@ impl Layer for Each {
     }
 }
 
-/// A wrapper's first parameter is that of what it wraps.
+/// The first parameter of a wrapper is that of the wrapped module.
 #[test]
 fn modules_that_begin_with_the_same_parameter() {
     let wrap = |inner| Wrapper { inner };
@@ -308,7 +308,7 @@ fn modules_that_begin_with_the_same_parameter() {
     assert_eq!(forward(&model), ["inner.inner", "inner"]);
     assert_eq!(forward(&sequential![model]), ["0.inner.inner", "0.inner", "0"]);
 
-    // A variant and what is in it stand in one place: they have one name, and one line.
+    // An enum's variant and the module in it have the same path, so they have one name and one line.
     let each =
         vec![Either::Plain(linear(4, 4)), Either::Nothing, Either::Wrapped(wrap(linear(4, 4)))];
     assert_eq!(forward(&Each { each }), ["each.0", "Either", "each.2.inner", "each.2"]);
@@ -355,7 +355,7 @@ fn every_container_leads_to_its_modules() {
     assert_eq!(forward(&model), expected);
 }
 
-/// Shown by hand, without `first_state`: a buffer first.
+/// A module with a hand-written `visit` and without `first_state`, whose first state is a buffer.
 #[test]
 fn modules_written_by_hand() {
     #[derive(Clone)]
@@ -415,7 +415,7 @@ fn two_models_on_one_tape() {
     assert_eq!(names[..3], made);
     assert_eq!(names[3..], [&["generator"][..], &judged, &judged].concat());
 
-    // Two of one type, and a copy beside the original.
+    // Two models of one type, and a clone together with the original.
     let twins = paths(|tape| {
         let x = linear(4, 4).forward(tape.input(&[2, 4]));
         let model = sequential![linear(4, 4)];
@@ -424,7 +424,7 @@ fn two_models_on_one_tape() {
     assert_eq!(twins, ["Sequential.0", "Sequential", "Sequential_2.0", "Sequential_2"]);
 }
 
-/// A teacher that the model holds, and does not show.
+/// A model holds a teacher that its `visit` does not contain.
 #[test]
 fn a_model_that_another_one_uses() {
     #[derive(Clone, Module)]
@@ -450,13 +450,13 @@ fn a_model_that_another_one_uses() {
     assert_eq!(names[3], "Block");
     assert_eq!(names[4..7], inside("named.Block"));
     assert_eq!(names[7..], ["named.Block", "named", "fc"]);
-    // Its parameters are not the model's.
+    // The parameters of the teacher do not belong to the model.
     let summary = model.summary(&[1, 4]).unwrap();
     let counts = summary.layers.iter().map(|layer| (&*layer.path, layer.parameters));
     assert_eq!(counts.filter(|layer| layer.1 > 0).collect::<Vec<_>>(), [("fc", 20)]);
 }
 
-/// A decoder reads the weight of the encoder's embedding, as language models do.
+/// A decoder reads the weight of the encoder's embedding, as in language models.
 #[test]
 fn a_module_used_within_a_sibling_keeps_its_own_path() {
     #[derive(Clone, Module)]
@@ -476,7 +476,7 @@ fn a_module_used_within_a_sibling_keeps_its_own_path() {
     assert_eq!(forward(&model), ["embedding", "embedding", "decoder.fc1", "decoder"]);
     let around = paths(|tape| _ = tape.scope("a", || model.forward(tape.input(&[2, 4]))));
     assert_eq!(around, ["a.embedding", "a.embedding", "a.decoder.fc1", "a.decoder", "a"]);
-    // Only the decoder runs: the path is that of the model all the same.
+    // If only the decoder is entered, the path is still that within the model.
     let part = paths(|tape| {
         model.forward(tape.input(&[2, 4]));
         tape.enter(&model.decoder, || model.embedding.forward(tape.input(&[2, 4])));
@@ -516,7 +516,7 @@ fn a_panic_ends_the_scopes_it_leaves() {
     assert_eq!(tape.path(), "");
 }
 
-/// A layer's refusal points at the line of a model's code that calls the layer.
+/// The error of a layer points at the line of the model's code that calls the layer.
 #[test]
 fn a_refusal_points_at_the_line_of_the_call() {
     #[derive(Clone, Module)]

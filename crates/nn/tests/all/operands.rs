@@ -1,4 +1,4 @@
-//! A layer's output is a variable of its own, also where the layer has nothing to do.
+//! Tests that a layer's output is a new variable, even if the layer has nothing to compute.
 
 use std::collections::HashSet;
 use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
@@ -18,7 +18,7 @@ fn boxed(layer: impl Layer<f64> + 'static, shape: &'static [usize]) -> Named {
     (Box::new(layer), shape)
 }
 
-/// Every layer, as near to doing nothing as it can be, with the shape of an input.
+/// Returns every layer, in the configuration that computes least, with an input shape.
 fn layers() -> Vec<Named> {
     let rng = &mut Philox::new(0);
     let (flat, signals, images): (_, _, &'static [usize]) =
@@ -87,7 +87,7 @@ fn layers() -> Vec<Named> {
     ]
 }
 
-/// A layer of a user's that hands its input through.
+/// A user's layer that returns its input.
 #[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Returns;
@@ -98,7 +98,7 @@ impl Layer<f64> for Returns {
     }
 }
 
-/// Σy² by y is 2y, whatever else x is used for.
+/// The derivative of Σy² with respect to y is 2y, whatever else uses x.
 #[test]
 fn no_layer_returns_its_operand() {
     for (layer, shape) in layers() {
@@ -110,7 +110,7 @@ fn no_layer_returns_its_operand() {
             assert!(!y.is(x), "{name} returns its operand, {:?}", tape.mode());
             let by_y = (y.square().sum_all() + x.square().sum_all()).grad(&[y])[0];
             assert_eq!(by_y.value(), y.value() * 2.0, "{name}, {:?}", tape.mode());
-            // In a model of its own, too.
+            // The same holds inside a model.
             let y = layer.forward(x);
             assert!(!y.is(x), "{name}");
         }
@@ -121,7 +121,7 @@ fn no_layer_returns_its_operand() {
     assert_eq!(Sequential::of().forward(x).value(), x.value());
 }
 
-/// `first_state` is what a walk meets first, and a copy has identities of its own.
+/// `first_state` is the first state that a walk visits, and a copy has its own identities.
 #[test]
 fn identities_of_layers_and_of_their_copies() {
     struct Walked<'a>(&'a dyn Module);
@@ -148,15 +148,15 @@ fn identities_of_layers_and_of_their_copies() {
     }
 }
 
-/// The list above names every layer that the crate exports.
+/// `layers` contains every layer that the crate exports.
 #[test]
 fn the_list_is_complete() {
     let tested: HashSet<String> =
         layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
-    // What begins with a capital letter and is no layer.
+    // Exports that begin with a capital letter and are not layers.
     let others = [
         "CloneLayer",
-        "Checkpoint", // shows itself as the layer in it
+        "Checkpoint", // has the name of the layer that it wraps
         "Layer",
         "LayerSummary",
         "LoadError",
@@ -178,8 +178,8 @@ fn the_list_is_complete() {
     assert!(found > 50, "{found} names");
 }
 
-/// Value, slope, gradients by the input and the parameters, all as bits; then what the run's updates make of
-/// the layer, which stays as it is.
+/// Returns the value, slope and gradients with respect to the input and the parameters, as bits,
+/// and the state of the layer after the updates of the tape. Then restores the state of the layer.
 fn results(
     layer: &mut Box<dyn Layer<f64>>,
     [x, y, loss, slope]: [Var<'_, f64>; 4],
@@ -208,8 +208,8 @@ fn numbers(value: AnyTensor) -> Vec<f64> {
     }
 }
 
-/// Replayed on other inputs, parameters, buffers and random numbers, each layer gives the bits of a new
-/// run: values, gradients, and what the run does to its buffers.
+/// After a change of inputs, parameters, buffers and random numbers, replaying a layer gives the
+/// same bits as a new forward pass: values, gradients and buffer updates.
 #[test]
 fn every_layer_can_be_replayed() {
     for (mut layer, shape) in layers() {

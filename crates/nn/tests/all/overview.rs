@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The words of the code that are no part of a name.
+/// Returns the identifiers and keywords in the code.
 fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

@@ -1,5 +1,5 @@
-//! Pooling, borders, interpolation and windows against PyTorch: values and input gradients. And that
-//! models of them can be checked before anything is computed.
+//! Compares pooling, padding, interpolation and windows with PyTorch: values and input gradients.
+//! Also tests that models with these layers can be checked without computing anything.
 
 use wengert_autograd::Tape;
 use wengert_nn::{
@@ -18,7 +18,7 @@ macro_rules! layers {
     ($($layer:expr),+ $(,)?) => { vec![$(Box::new($layer) as Box<dyn Layer<T>>),+] };
 }
 
-/// In the order of the script.
+/// Returns the layers in the order of the Python script.
 fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
     let wide = Upsample::size([5, 23]);
     let odd = Upsample::scales([1.3, 0.6]);

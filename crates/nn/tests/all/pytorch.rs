@@ -1,5 +1,5 @@
-//! Layers against PyTorch's: names and shapes of the state dict, outputs, gradients, what three
-//! steps of training leave (running statistics included), and evaluation after that.
+//! Compares layers with PyTorch's: names and shapes of the state dict, outputs, gradients,
+//! parameters and running statistics after three training steps, and the evaluation after them.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -13,13 +13,13 @@ use wengert_tensor::{AnyTensor, Float, NamedTensors, PadMode, Padding, Philox, T
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/layers.safetensors");
 
-/// What PyTorch stored, and the names that were looked at.
+/// The tensors that PyTorch stored, and the names that the test has read.
 struct File {
     tensors: NamedTensors,
     used: RefCell<HashSet<String>>,
 }
 
-/// The part of one layer.
+/// The tensors of one layer.
 struct Reference<'a> {
     name: &'static str,
     file: &'a File,
@@ -34,7 +34,7 @@ impl Reference<'_> {
         tensor
     }
 
-    /// All of it is to be compared.
+    /// Returns the tensors of this kind and marks all of them as read.
     fn group(&self, kind: &str) -> StateDict {
         let prefix = format!("{}/{kind}/", self.name);
         let of_group = self.file.tensors.iter().filter_map(|(name, tensor)| {
@@ -46,18 +46,19 @@ impl Reference<'_> {
     }
 }
 
-/// Within the tolerance, relative to 1 or to the number if that is more.
+/// Checks that the difference is within the tolerance, relative to the expected value if it is above 1.
 #[track_caller]
 fn close<T: Float>(what: &str, got: &Tensor<T>, wanted: &Tensor<T>, tolerance: f64) {
     assert_eq!(got.shape(), wanted.shape(), "{what}");
     for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
         let error = (a.to() - b.to()).abs() / b.to().abs().max(1.0);
-        // Not `>`: NaN is an error too.
+        // The condition is not written with `>`, so that NaN fails.
         assert!(error <= tolerance, "{what}: element {i} is {a}, PyTorch has {b}");
     }
 }
 
-/// Returns what PyTorch needs to compare in turn: the state dict after training, and the evaluation.
+/// Compares a layer with PyTorch. Returns the tensors for the opposite comparison in PyTorch: the
+/// state dict after training, and the evaluation.
 fn compare<T: Float>(
     reference: &Reference<'_>,
     mut layer: impl Layer<T>,
@@ -163,7 +164,8 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
     ours
 }
 
-/// The other way: `python layers.py FILE` loads these state dicts into PyTorch's layers.
+/// Writes the file for the opposite direction: `python layers.py FILE` loads these state dicts into
+/// PyTorch's layers.
 #[test]
 #[ignore = "writes a file for PyTorch"]
 fn a_file_for_pytorch() {
@@ -182,7 +184,7 @@ fn f32_layers() {
     all::<f32>(2e-5);
 }
 
-/// Initial values are spread as PyTorch's: uniform up to one over the root of the connections.
+/// Initial values have PyTorch's distribution: uniform, with the bound 1/√(number of connections).
 #[test]
 fn initial_values() {
     fn assert_bound(name: &str, param: &Param<f64>, connections: f64) {
@@ -206,7 +208,7 @@ fn initial_values() {
 
 fn error_of(layer: &dyn Layer, shape: &[usize]) -> String {
     let error = layer.summary(shape).unwrap_err().to_string();
-    // The run with numbers says the same.
+    // The panic of a forward pass has the same text.
     let run = || layer.predict(&Tensor::zeros(shape));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
     assert_eq!(panic.downcast_ref::<String>(), Some(&error));
@@ -222,7 +224,7 @@ struct Residual {
     branches: Vec<Box<dyn Layer>>,
 }
 
-/// Two ways through, added; two more, joined: plain Rust.
+/// Adds the outputs of two branches and joins those of two others, in ordinary Rust code.
 impl Layer for Residual {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let y = self.norm.0.forward(self.conv[0].forward(x)).relu();

@@ -1,4 +1,4 @@
-//! Losses and softmax against PyTorch: values and gradients, f32 and f64, with rows at ±10⁴.
+//! Compares losses and softmax with PyTorch: values and gradients in f32 and f64, including rows at ±10⁴.
 
 use safetensors::SafeTensors;
 use wengert_autograd::{IntoIndex, Tape, Var};
@@ -17,7 +17,7 @@ impl Reference {
         Reference(std::fs::read(FILE).unwrap())
     }
 
-    /// Shape and numbers, whatever the element type.
+    /// Returns the stored tensor, converted to `f64`.
     fn get(&self, name: &str) -> Tensor<f64> {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let view = file.tensor(name).unwrap();
@@ -45,7 +45,8 @@ impl Reference {
         self.input::<f64>("classes").cast()
     }
 
-    /// Value and gradient of `f` at `x`, seeded as the reference was.
+    /// Compares the value and the gradient of `f` at `x` with the reference, using the reference's
+    /// cotangent.
     fn compare<T: Float>(
         &self,
         name: &str,
@@ -79,7 +80,7 @@ impl Reference {
     }
 }
 
-/// Within the tolerance, relative to 1 or to the number if that is more.
+/// Checks that the difference is within the tolerance, relative to the expected value if it is above 1.
 #[track_caller]
 fn close(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>, tolerance: f64) {
     assert_eq!(got.shape(), wanted.shape(), "{what}");

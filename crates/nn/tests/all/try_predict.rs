@@ -1,4 +1,5 @@
-//! What a server does with inputs of others: an error for each wrong shape, and the next one is served.
+//! Tests inputs of wrong shapes, as a server receives them: each is an error, and the next
+//! prediction succeeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_nn::{
@@ -38,14 +39,14 @@ fn every_wrong_shape_is_an_error_and_the_next_input_is_served() {
         assert!(error.to_string().len() > 20, "{error}");
         assert_eq!(model.try_predict(&good), Ok(wanted.clone()), "after {shape:?}");
     }
-    // The text of the panic is that of the error.
+    // The panic has the same text as the error.
     let bad = Tensor::zeros(&[2, 1, 10, 8]);
     let panic = catch_unwind(AssertUnwindSafe(|| model.predict(&bad))).unwrap_err();
     let text = model.try_predict(&bad).unwrap_err().to_string();
     assert_eq!(panic.downcast_ref::<String>(), Some(&text));
 }
 
-/// Threads that share a model: one that is refused does not disturb the others.
+/// Several threads share a model. An error in one thread does not disturb the others.
 #[test]
 fn refusals_on_several_threads() {
     let model = model();
@@ -67,7 +68,7 @@ fn refusals_on_several_threads() {
     });
 }
 
-/// As a trait object, and what is no refusal passes through.
+/// `try_predict` works on a trait object, and panics that are not shape errors pass through it.
 #[test]
 fn other_panics_pass_through() {
     use wengert_autograd::Var;

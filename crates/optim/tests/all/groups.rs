@@ -1,5 +1,4 @@
-//! Parameters with hyperparameters of their own, beside optimizers that know nothing of groups and plain
-//! loops over PyTorch's formulas.
+//! Compares parameter groups with optimizers without groups, and with plain loops over PyTorch's formulas.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::{Gradients, Param, Tape};
@@ -34,7 +33,7 @@ fn net() -> Net {
 }
 
 impl Net {
-    /// Body's weight and bias, then head's.
+    /// Returns the weight and bias of the body, then those of the head.
     fn params(&self) -> [&Param<f64>; 4] {
         [&self.body.weight, &self.body.bias, &self.head.weight, &self.head.bias]
     }
@@ -43,7 +42,7 @@ impl Net {
         self.params().map(|param| param.value().to_vec()).into()
     }
 
-    /// Of Σ sin(w + step).
+    /// Returns the gradients of Σ sin(w + step).
     fn gradients(&self, step: usize) -> Gradients<f64> {
         let tape = Tape::new();
         let sums = self.params().map(|p| (tape.param(p) + step as f64).sin().sum_all());
@@ -62,7 +61,8 @@ fn slope(w: f64, step: usize) -> f64 {
     (w + step as f64).cos()
 }
 
-/// No decay on what has one axis; a quarter of the rate for the body.
+/// Adds two groups: no weight decay for parameters with one axis, and a quarter of the learning
+/// rate for the body.
 macro_rules! grouped {
     ($optimizer:expr) => {
         $optimizer
@@ -72,7 +72,7 @@ macro_rules! grouped {
 }
 type Make = fn(f64, f64) -> Box<dyn Optimizer<f64>>;
 
-/// Optimizers with a rate and a weight decay, and the same with those of the groups below.
+/// Optimizers with a learning rate and a weight decay, each without and with the groups of `grouped`.
 const ALL: [(Make, Make); 5] = [
     (
         |lr, wd| Box::new(Sgd::of(lr).momentum(0.9).weight_decay(wd)),
@@ -96,7 +96,7 @@ const ALL: [(Make, Make); 5] = [
     ),
 ];
 
-/// Four optimizers, each for one parameter, do what one with groups does, bit for bit.
+/// Four optimizers with one parameter each give the same bits as one optimizer with groups.
 #[test]
 fn groups_are_optimizers_of_their_own() {
     for (plain, grouped) in ALL {
@@ -106,7 +106,7 @@ fn groups_are_optimizers_of_their_own() {
         ] {
             let (mut one, mut other) = (net(), net());
             let mut whole = grouped(0.05, 0.125);
-            // Of body's weight and bias, of head's weight and bias.
+            // The optimizers of the body's weight and bias, then of the head's.
             let mut parts =
                 [plain(1.0, 0.125), plain(1.0, 0.0), plain(1.0, 0.125), plain(1.0, 0.0)];
             for step in 0..10 {
@@ -130,7 +130,7 @@ fn groups_are_optimizers_of_their_own() {
     }
 }
 
-/// `torch.optim.AdamW` with four groups, by the algorithm of its documentation.
+/// Compares with `torch.optim.AdamW` with four groups, by the algorithm of its documentation.
 #[test]
 fn adamw_with_groups_is_pytorchs_algorithm() {
     let (lr, beta1, beta2, eps, decay) = (0.01, 0.9, 0.999, 1e-8, 0.05);
@@ -161,8 +161,8 @@ fn adamw_with_groups_is_pytorchs_algorithm() {
     }
 }
 
-/// A schedule scales the rate of every group by the same factor, as PyTorch's `LambdaLR` does with the
-/// first rates of its groups.
+/// A schedule multiplies the learning rate of every group by the same factor, as PyTorch's
+/// `LambdaLR` does with the initial learning rates of its groups.
 #[test]
 fn schedules_keep_proportions() {
     let mut model = net();
@@ -175,7 +175,7 @@ fn schedules_keep_proportions() {
         let (before, gradients) = (model.values(), model.gradients(step));
         optimizer.step(&mut model, &gradients);
         let factor = 0.5f64.powi(step as i32);
-        // The bias of the body is in both groups: the later one counts.
+        // The bias of the body is in both groups, and the later group applies.
         for ((before, after), rate) in before.iter().zip(model.values()).zip([0.01, 0.2, 0.1, 0.2])
         {
             for (before, after) in before.iter().zip(after) {
@@ -186,7 +186,7 @@ fn schedules_keep_proportions() {
     }
 }
 
-/// Without a schedule the rate of a group is the number itself.
+/// Without a schedule, the learning rate of a group is exactly the number given.
 #[test]
 fn a_rate_of_a_group_is_exact() {
     let (mut model, before) = (net(), net().values());
@@ -199,7 +199,7 @@ fn a_rate_of_a_group_is_exact() {
     assert_eq!(optimizer.learning_rate(), 1e-3, "the optimizer's own rate is as it was");
 }
 
-/// Momentum for some: the others remember nothing.
+/// Only a group has momentum: the other parameters have no buffers.
 #[test]
 fn a_group_may_remember_what_others_do_not() {
     let (mut one, mut other) = (net(), net());
@@ -286,7 +286,7 @@ fn groups_are_saved_and_refused_when_they_differ() {
         state.metadata["groups"],
         "rank up to 1: weight_decay 0.0\n`body.*`: lr 0.001 of 0.01"
     );
-    // Goes on with the same bits.
+    // Training continues with the same bits.
     let mut second = net();
     for (to, from) in
         [&mut second.body, &mut second.head].into_iter().zip([&whole.body, &whole.head])
@@ -302,7 +302,7 @@ fn groups_are_saved_and_refused_when_they_differ() {
     }
     assert_eq!(whole.values(), second.values());
 
-    // None, others, in another order.
+    // Optimizers without groups, with other groups, and with the groups in another order.
     let others: [Box<dyn Optimizer<f64>>; 3] = [
         Box::new(Adam::of(0.01)),
         Box::new(make().group(Group::matching("head.*").weight_decay(0.5))),
@@ -321,7 +321,7 @@ fn groups_are_saved_and_refused_when_they_differ() {
         );
         assert_eq!(other.state_dict(&second), before);
     }
-    // And a state without groups by an optimizer with some.
+    // A state without groups, loaded by an optimizer with groups.
     let plain = Adam::<f64>::of(0.01).state_dict(&second);
     let error = make().load_state_dict(&second, &plain).unwrap_err();
     assert!(

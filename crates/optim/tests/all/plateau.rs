@@ -1,8 +1,9 @@
-//! The rate that falls when a measure stops improving, as PyTorch's `ReduceLROnPlateau` does it.
+//! Tests `ReduceLrOnPlateau`, which lowers the learning rate when a measure stops improving, as
+//! PyTorch's does.
 
 use wengert_optim::{Group, Optimizer, ReduceLrOnPlateau, Sgd};
 
-/// The rates after each of these measures.
+/// Returns the learning rate after each of these measures.
 fn rates(mut rule: ReduceLrOnPlateau, lr: f64, measures: &[f64]) -> Vec<f64> {
     let mut optimizer: Sgd = Sgd::new(lr);
     measures
@@ -22,8 +23,8 @@ fn close(found: &[f64], wanted: &[f64]) {
     }
 }
 
-/// Worked out by hand from the documentation: "if patience = 2, the first two epochs without
-/// improvement are ignored, and the rate falls after the third".
+/// The expected values follow from PyTorch's documentation: "if patience = 2, the first two epochs
+/// without improvement are ignored, and the rate falls after the third".
 #[test]
 fn patience_counts_bad_epochs() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(2);
@@ -31,50 +32,52 @@ fn patience_counts_bad_epochs() {
         &rates(rule(), 1.0, &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
         &[1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25],
     );
-    // An improvement begins the count again.
+    // An improvement restarts the count.
     close(
         &rates(rule(), 1.0, &[1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5]),
         &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5],
     );
-    // Defaults: a factor of 0.1 after eleven bad epochs.
+    // By default, the factor is 0.1 and the rate falls after eleven bad epochs.
     let wanted: Vec<f64> = (0..13).map(|i| if i < 11 { 1.0 } else { 0.1 }).collect();
     close(&rates(ReduceLrOnPlateau::new(), 1.0, &[2.0; 13]), &wanted);
-    // With no patience every bad epoch counts.
+    // With patience 0, every bad epoch lowers the rate.
     let eager = ReduceLrOnPlateau::new().factor(0.5).patience(0);
     close(&rates(eager, 1.0, &[1.0, 2.0, 0.5, 0.5]), &[1.0, 0.5, 0.5, 0.25]);
 }
 
-/// Better by less than the threshold is not better.
+/// A change that is smaller than the threshold is not an improvement.
 #[test]
 fn thresholds() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(0);
-    // 1 % of the best: 0.995 is none, 0.98 is one.
+    // The threshold is 1 % of the best measure: 0.995 is not an improvement, 0.98 is.
     close(&rates(rule().threshold(0.01), 1.0, &[1.0, 0.995, 0.98]), &[1.0, 0.5, 0.5]);
-    // Exactly at the threshold is none.
+    // A change that equals the threshold is not an improvement.
     close(&rates(rule().absolute_threshold(0.25), 1.0, &[1.0, 0.75, 0.5]), &[1.0, 0.5, 0.5]);
     let large = || rule().maximize();
     close(&rates(large().threshold(0.5), 1.0, &[1.0, 1.5, 1.6]), &[1.0, 0.5, 0.5]);
     close(&rates(large().absolute_threshold(1.0), 1.0, &[5.0, 6.0, 6.5]), &[1.0, 0.5, 0.5]);
-    // As PyTorch has it, a negative measure has to fall by less than nothing: -1 is above -0.9.
+    // For a negative best measure, PyTorch's bound lies above it: after -1, every measure below
+    // -0.9 is an improvement.
     close(&rates(rule().threshold(0.1), 1.0, &[-1.0, -1.0, -0.95]), &[1.0, 1.0, 1.0]);
-    // No number is no improvement, wherever it comes.
+    // NaN is never an improvement.
     close(&rates(rule(), 1.0, &[f64::NAN, 1.0, f64::NAN]), &[0.5, 0.5, 0.25]);
 }
 
 #[test]
 fn cooldown_floor_and_small_changes() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(1);
-    // Falls at the third bad epoch of [1, 1, 1]; two epochs of cooldown do not count, then two bad ones.
+    // The rate falls at the third measure of [1, 1, 1]. The two epochs of cooldown do not count;
+    // two bad epochs follow.
     close(
         &rates(rule().cooldown(2), 1.0, &[1.0; 9]),
         &[1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25],
     );
     close(&rates(rule().min_lr(0.4), 1.0, &[1.0; 7]), &[1.0, 1.0, 0.5, 0.5, 0.4, 0.4, 0.4]);
-    // A change of at most eps is not made.
+    // A change of the rate by at most eps is not applied.
     close(&rates(rule().eps(0.25), 1.0, &[1.0; 7]), &[1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5]);
 }
 
-/// The machine beside a transcription of PyTorch's `step`, on many series of measures.
+/// Compares with a transcription of PyTorch's `step`, on many random series of measures.
 #[test]
 fn the_machine_of_pytorch() {
     let mut seed = 1u64;
@@ -128,7 +131,8 @@ fn the_machine_of_pytorch() {
     }
 }
 
-/// A rule that goes on from a state is the rule that was not interrupted; groups fall in proportion.
+/// A rule that loads a state continues like an uninterrupted rule. The learning rates of groups
+/// fall in proportion.
 #[test]
 fn states_and_groups() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(1).cooldown(1);

@@ -1,4 +1,4 @@
-//! Step by step as PyTorch: `tests/reference/optimizers.py` made the numbers.
+//! Compares each step with PyTorch's, from `tests/reference/optimizers.py`.
 
 use wengert_autograd::{Module, Param, Tape};
 use wengert_nn_derive::Module;
@@ -77,7 +77,7 @@ fn optimizer<T: Float>(name: &str, a: &Arguments) -> Box<dyn Optimizer<T>> {
     }
 }
 
-/// What PyTorch's constructors default to.
+/// Returns the optimizers with PyTorch's default hyperparameters.
 fn defaults(name: &str, configuration: &str, lr: f64) -> Option<Box<dyn Optimizer<f64>>> {
     Some(match (name, configuration) {
         ("sgd", "plain") => Box::new(Sgd::of(lr)),
@@ -89,7 +89,7 @@ fn defaults(name: &str, configuration: &str, lr: f64) -> Option<Box<dyn Optimize
     })
 }
 
-/// The greatest difference of parameters and losses over all steps.
+/// Returns the largest difference of parameters and losses over all steps.
 fn difference<T: Float>(
     file: &NamedTensors,
     configuration: &str,

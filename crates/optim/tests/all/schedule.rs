@@ -1,4 +1,5 @@
-//! Schedules as PyTorch's (`tests/reference/schedules.py` made the numbers), and what they refuse.
+//! Compares schedules with PyTorch's, from `tests/reference/schedules.py`, and tests the errors of
+//! schedules.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -81,7 +82,7 @@ fn schedules_drive_optimizers() {
             assert_eq!(momentum.parse().ok(), Schedule::momentum(&schedule, step));
         }
     }
-    // What has no momentum takes a schedule that leaves it alone.
+    // An optimizer without momentum accepts a schedule that does not change the momentum.
     let mut adadelta = Adadelta::<f64>::of(1.0);
     schedule.cycle_momentum(false).apply(&mut adadelta, 3);
     assert_eq!(adadelta.learning_rate(), schedule.learning_rate(3));
@@ -100,8 +101,8 @@ fn handles_are_schedules() {
     assert_eq!(sgd.learning_rate(), 1.5);
 }
 
-/// Momentum that begins in the middle of training has its memory from there on, and both are
-/// saved.
+/// If momentum is switched on during training, the buffer starts at that step. Momentum and buffer
+/// are saved.
 #[test]
 fn the_momentum_can_change() {
     let mut model = Param::new(Tensor::from([1.0f32, 2.0]));
@@ -116,7 +117,7 @@ fn the_momentum_can_change() {
     assert_eq!(model.value().to_vec(), [0.5, 1.5]);
 }
 
-/// The whole cycle comes later: the momentum is lowest where the rate is highest.
+/// A warmup shifts the whole cycle: the momentum is lowest where the learning rate is highest.
 #[test]
 fn warmup_shifts_the_momentum_with_the_rate() {
     let cycle = OneCycleLr::new(0.4, 20);
@@ -131,7 +132,7 @@ fn warmup_shifts_the_momentum_with_the_rate() {
             assert_eq!(schedule.learning_rate(6 + step), cycle.learning_rate(step));
             assert_eq!(schedule.momentum(6 + step), Schedule::momentum(&cycle, step));
         }
-        // The peak is at step 0.3 · 20 - 1 of the cycle.
+        // The maximum of the learning rate is at step 0.3 · 20 - 1 of the cycle.
         let close = |a: f64, b: f64| (a - b).abs() < 1e-15;
         assert!(close(schedule.learning_rate(11), 0.4));
         assert!(close(schedule.momentum(11).unwrap(), 0.85));
@@ -147,7 +148,7 @@ fn warmup_shifts_the_momentum_with_the_rate() {
     assert_eq!(sgd.state_dict(&()).metadata["momentum"].parse::<f64>().ok(), at(5));
 }
 
-/// A schedule of one step, of none where that is allowed, and far beyond the end.
+/// Tests schedules of one step, schedules of no step where they are allowed, and steps far beyond the end.
 #[test]
 fn the_edges_of_schedules() {
     let far = usize::MAX;
@@ -231,7 +232,7 @@ fn a_percentage() {
     let _ = OneCycleLr::new(0.1, 10).pct_start(30.0);
 }
 
-/// The last step has a rate; one step later there is none.
+/// The schedule has a learning rate for the last step and none for the step after it.
 #[test]
 fn the_end_of_a_schedule() {
     let cycle = OneCycleLr::new(0.4, 20);

@@ -1,4 +1,4 @@
-//! Saving and loading what optimizers remember.
+//! Tests saving and loading the state of optimizers.
 
 use crate::common::panic_of;
 use wengert_autograd::{Module, Param, Path, See, SeeMut, Tape};
@@ -56,7 +56,7 @@ fn copy(from: &Mlp, to: &mut Mlp) {
     });
 }
 
-/// Makes an optimizer as configured, and one of the same kind with nothing configured.
+/// Functions that create an optimizer: one with settings, and one of the same type without settings.
 type Makers = (fn() -> Box<dyn Optimizer>, fn() -> Box<dyn Optimizer>);
 const ALL: [Makers; 7] = [
     (|| Box::new(Sgd::new(0.1)), || Box::new(Sgd::new(9.0))),
@@ -143,7 +143,7 @@ fn names_are_slots_before_paths_in_visiting_order() {
             "weight_decay=0.0",
         ]
     );
-    // A later step leaves what was saved alone.
+    // A later step does not change the saved state.
     let saved = NamedTensors::from_bytes(&state.to_bytes()).unwrap();
     train(&mut model, &mut adam, 2..3);
     assert_eq!(state, saved);
@@ -205,7 +205,7 @@ fn hyperparameters_from_a_file_are_checked_too() {
             must: "at least 0 and below 1"
         }
     );
-    // With amsgrad there is more to remember.
+    // With amsgrad, the state has an additional tensor per parameter.
     assert_eq!(
         error.problems[1],
         StateProblem::Missing { name: "max_exp_avg_sq.fc1.weight".into() }
@@ -214,7 +214,7 @@ fn hyperparameters_from_a_file_are_checked_too() {
     assert_eq!(adam.state_dict(&model), before);
 }
 
-/// Two parameters with the same name.
+/// A module with two parameters of the same name.
 struct SameName([Param; 2]);
 impl Module for SameName {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -268,15 +268,15 @@ fn a_model_that_is_a_parameter_and_a_state_of_the_other_width() {
     assert_eq!(wide.value().to_vec(), [0.25, 1.25]);
 }
 
-/// Every way to damage a state, for every optimizer: what is refused leaves the state, the learning
-/// rate and the course of training as they were.
+/// Damages a state in every way, for every optimizer. A refused state changes neither the
+/// optimizer's state nor its learning rate nor the following steps.
 #[test]
 fn a_refused_state_leaves_nothing_behind() {
     let mut refused = 0;
     for (configured, blank) in ALL {
         let (mut model, mut optimizer) = (mlp(), configured());
         train(&mut model, &mut *optimizer, 0..3);
-        // Sound by itself, and different in every number: its traces would be seen.
+        // A valid state that differs in every number, so that any value taken from it would be noticed.
         let (mut other, mut source) = (mlp(), configured());
         train(&mut other, &mut *source, 5..9);
         source.set_learning_rate(0.0625);
@@ -295,7 +295,7 @@ fn a_refused_state_leaves_nothing_behind() {
         };
         for key in sound.metadata.keys() {
             damage(&|state| drop(state.metadata.remove(key)));
-            // A dampening below zero is as good as any.
+            // A negative dampening is valid.
             let negative = if key == "dampening" { "no" } else { "-1" };
             for note in ["", "fast", negative, "-inf", "NaN", "inf"] {
                 damage(&|state| drop(state.metadata.insert(key.clone(), note.into())));
@@ -321,13 +321,13 @@ fn a_refused_state_leaves_nothing_behind() {
             assert_eq!(optimizer.learning_rate(), rate);
             refused += 1;
         }
-        // What follows is what would have followed.
+        // The following steps equal those of an undisturbed run.
         let (mut twin, mut undisturbed) = (mlp(), configured());
         train(&mut twin, &mut *undisturbed, 0..8);
         train(&mut model, &mut *optimizer, 3..8);
         assert_eq!(bits(&model), bits(&twin));
 
-        // Undamaged it is taken, by an optimizer that knows nothing and by this one.
+        // The undamaged state can be loaded by a new optimizer and by this one.
         blank().load_state_dict(&model, &sound).unwrap();
         optimizer.load_state_dict(&model, &sound).unwrap();
         assert_eq!(optimizer.state_dict(&model), sound);
@@ -337,8 +337,8 @@ fn a_refused_state_leaves_nothing_behind() {
     assert!(refused > 500, "{refused}");
 }
 
-/// p and v after each step, as PyTorch's documentation says: the buffer is made at the first step
-/// with momentum, as a copy of the gradient, and stays as it is while the momentum is 0.
+/// Returns p and v after each step, by PyTorch's documentation: the first step with momentum
+/// creates the buffer as a copy of the gradient; while the momentum is 0, the buffer does not change.
 fn by_hand(momenta: &[f64], dampening: f64, nesterov: bool) -> Vec<f64> {
     let (mut p, mut buffer, mut out) = (1.0f64, None, Vec::new());
     for &momentum in momenta {
@@ -377,8 +377,8 @@ fn momentum_switched_on_late_off_and_on_again() {
             };
             let new = || Sgd::<f64>::of(0.0625).dampening(dampening).weight_decay(0.125);
             let wanted = by_hand(momenta, dampening, nesterov);
-            // Saved and loaded before each step (0), or between each change and its step (1), or
-            // never (2).
+            // The state is saved and loaded before each step (0), between each change and its step
+            // (1), or never (2).
             for save in 0..3 {
                 let mut p = Param::new(Tensor::scalar_of(1.0));
                 let mut sgd = new();
@@ -401,7 +401,7 @@ fn momentum_switched_on_late_off_and_on_again() {
             }
         }
     }
-    // The first use of the buffer is g, also with dampening: the step is lr · g = 0.1.
+    // The first value of the buffer is g, also with dampening: the step is lr · g = 0.1.
     let mut p = Param::new(Tensor::from([1.0f32]));
     let mut sgd = Sgd::new(0.1).dampening(0.5);
     let mut step = |sgd: &mut Sgd| {
@@ -414,8 +414,8 @@ fn momentum_switched_on_late_off_and_on_again() {
     assert!((before - step(&mut sgd) - 0.1).abs() < 1e-7);
 }
 
-/// A parameter that was frozen when the momentum was switched on has steps and no buffer. The state
-/// can be saved and loaded all the same, and a buffer that a file lacks without saying so is missing.
+/// A parameter that was frozen when the momentum was switched on has steps and no buffer. Its state
+/// can be saved and loaded. A buffer is missing if a file lacks it without saying so.
 #[test]
 fn a_buffer_that_was_not_used_yet() {
     let mut model = mlp();
@@ -441,15 +441,15 @@ fn a_buffer_that_was_not_used_yet() {
     let mut twin = mlp();
     copy(&model, &mut twin);
     train(&mut model, &mut sgd, 3..5);
-    // Memory is by parameter: the twin's own.
+    // The state belongs to the parameters, so the twin's parameters get their own copy.
     let mut other = Sgd::new(9.0);
     other.load_state_dict(&twin, &state).unwrap();
     train(&mut twin, &mut other, 3..5);
     assert_eq!(bits(&model), bits(&twin));
 }
 
-/// Switched on late, the maximum begins with the average of that step; switched off, it stays, and
-/// is saved.
+/// If amsgrad is switched on late, the maximum starts with the average of that step. If it is
+/// switched off, the maximum is kept and saved.
 #[test]
 fn amsgrad_switched_on_late_off_and_on_again() {
     let (beta1, beta2, lr, eps) = (0.5f64, 0.75f64, 0.125, 1e-8);

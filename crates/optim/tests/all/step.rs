@@ -1,4 +1,4 @@
-//! What a step does besides the formula, and what it refuses.
+//! Tests the checks of `step`, its errors, and its effects besides the update formula.
 
 use crate::common::panic_of;
 use std::panic::Location;
@@ -12,7 +12,7 @@ fn param(values: [f32; 2]) -> Param {
     Param::new(Tensor::from(values))
 }
 
-/// Gradients of the sum of squares of these: 2 w each.
+/// Returns the gradients of the sum of squares of these parameters: 2 w each.
 fn gradients(params: &[&Param]) -> Gradients {
     let tape = Tape::new();
     let terms = params.iter().map(|param| tape.param(param).square().sum_all());
@@ -53,7 +53,7 @@ fn missing_gradients_are_named_and_nothing_changes() {
     assert_eq!((model[0].version(), model[1].version(), model[2].version()), (0, 2, 0));
 }
 
-/// A parameter that is the whole model has an empty name: messages call it something else.
+/// A parameter that is the whole model has an empty name. Messages call it "the parameter itself".
 #[test]
 fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     let says = |model: &mut Param, gradients: &Gradients| {
@@ -63,7 +63,7 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
         message
     };
     let mut model = param([1.0, 2.0]);
-    // No gradient at all, and those of another parameter.
+    // No gradient at all, and a gradient of another parameter.
     let none = Tape::new().watch(Tensor::scalar(1.0)).backward();
     assert_eq!(
         says(&mut model, &none),
@@ -109,7 +109,7 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
          itself (f64); model, tape and optimizer must have the same element type (for `f64`: \
          `Sgd::<f64>::of(0.1)`)"
     );
-    // And a counter that is the whole model.
+    // A counter that is the whole model.
     let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
     let tape = Tape::<f32>::new();
     tape.count_buffer(&counter, 1);
@@ -121,7 +121,7 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     );
 }
 
-/// `try_step` returns what `step` panics with, and changes nothing.
+/// `try_step` returns the error that `step` panics with, and changes nothing.
 #[test]
 fn a_refused_step_is_an_error() {
     let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0]), param([5.0, 6.0])];
@@ -150,11 +150,12 @@ fn a_refused_step_is_an_error() {
     assert_eq!(error, UpdateError::Stale { parameters: vec!["1".into()] });
 }
 
-/// Both constructors give one type, whatever the algorithm.
+/// `Adam::new` and `Adam::adamw` return the same type.
 #[test]
 fn adam_and_adamw_are_one_type() {
-    // The first step goes by lr against the sign of g = 1, whatever the decay. Decoupled decay multiplies the
-    // parameter by 1 - lr · decay; an L2 penalty changes g, but not its sign.
+    // The first step of Adam changes the parameter by lr against the sign of g = 1, whatever the
+    // decay. Decoupled decay multiplies the parameter by 1 - lr · decay; an L2 penalty changes g,
+    // but not its sign.
     for (adam, decay) in [
         (Adam::new(0.125), 0.0),
         (Adam::new(0.125).weight_decay(0.5), 0.0),
@@ -309,7 +310,7 @@ fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
     Sgd::new(0.1).nesterov(true).momentum(0.9).step(&mut model, &gradients);
 }
 
-/// Shows one parameter under two names. To be changed it can be shown only once.
+/// A module that visits one parameter under two names in `visit`, and under one name in `visit_mut`.
 struct Twice(Param);
 impl Module for Twice {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -363,7 +364,7 @@ fn the_learning_rate_can_change() {
     assert_eq!(model.value().to_vec(), [0.5, 1.0]);
 }
 
-/// A schedule of one rate and one momentum.
+/// A schedule with a constant learning rate and a constant momentum.
 struct Both(f64, f64);
 impl Schedule for Both {
     fn learning_rate(&self, _: usize) -> f64 {
@@ -374,7 +375,7 @@ impl Schedule for Both {
     }
 }
 
-/// What is refused is not left behind.
+/// A setter that panics changes nothing.
 #[test]
 fn a_refused_setter_changes_nothing() {
     let optimizers: [fn() -> Box<dyn Optimizer>; 3] = [
@@ -396,13 +397,13 @@ fn a_refused_setter_changes_nothing() {
             let (message, ..) = panic_of(|| optimizer.set_momentum(momentum));
             assert!(message.ends_with(&format!(", but is {momentum:?}")), "{message}");
         }
-        // A schedule sets both or neither.
+        // A schedule sets both values or neither.
         panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
         panic_of(|| Both(-1.0, 0.75).apply(&mut *optimizer, 0));
         panic_of(|| Both(f64::NAN, f64::NAN).apply(&mut *optimizer, 0));
         assert_eq!(optimizer.state_dict(&()).metadata, before);
     }
-    // Adagrad has no momentum: the rate of such a schedule is not taken either.
+    // Adagrad has no momentum, so it also does not take the learning rate of a schedule with momentum.
     let mut adagrad = Adagrad::new(0.5);
     let (message, ..) = panic_of(|| OneCycleLr::new(0.1, 10).apply(&mut adagrad, 0));
     assert_eq!(
@@ -415,7 +416,7 @@ fn a_refused_setter_changes_nothing() {
 
 #[test]
 fn without_first_moment_adam_steps_along_the_gradient_itself() {
-    // β₁ = 0: m must be g, not m + (g - m).
+    // With β₁ = 0, m must be g, not m + (g - m).
     let mut model = Param::new(Tensor::<f64>::from([1e-3, 1e3]));
     let mut adam = Adam::<f64>::of(1.0).betas(0.0, 0.0).eps(0.0);
     for _ in 0..3 {
@@ -429,8 +430,9 @@ fn without_first_moment_adam_steps_along_the_gradient_itself() {
 
 #[test]
 fn parameters_of_different_ages_are_corrected_by_their_own() {
-    // The first step of Adam goes by the rate against the sign of the gradient, whatever its size. A
-    // parameter that had a gradient later makes it later, before or behind one that is older.
+    // Adam's first step changes a parameter by lr against the sign of the gradient, whatever the
+    // size of the gradient. A parameter whose first gradient comes later makes this first step
+    // later, whether it is visited before or after an older parameter.
     for young in [0, 1] {
         let mut model = vec![param([1.0, -2.0]), param([3.0, 4.0])];
         let mut adam = Adam::new(0.125).allow_missing();
@@ -443,7 +445,7 @@ fn parameters_of_different_ages_are_corrected_by_their_own() {
         for (&w, now) in before[young].iter().zip(model[young].value().to_vec()) {
             assert!((now - (w - 0.125 * w.signum())).abs() < 1e-5, "{young}: {w} became {now}");
         }
-        // The other's second step, by the formulas. Its gradients were 2 w.
+        // The second step of the other parameter, by the formulas. Its gradients are 2 w.
         let start = [[1.0f64, -2.0], [3.0, 4.0]][1 - young];
         for (start, now) in start.into_iter().zip(model[1 - young].value().to_vec()) {
             let (mut w, mut m, mut v) = (start, 0.0, 0.0);
@@ -458,7 +460,8 @@ fn parameters_of_different_ages_are_corrected_by_their_own() {
     }
 }
 
-/// A counter at its end is refused by name before anything changes: what the optimizer remembers stays.
+/// A counter at its maximum is refused by name before anything changes, so the state of the
+/// optimizer remains.
 #[test]
 fn a_counter_at_its_end_costs_no_state() {
     let optimizers: [fn() -> Box<dyn Optimizer>; 5] = [
@@ -503,7 +506,7 @@ fn a_counter_at_its_end_costs_no_state() {
     }
 }
 
-/// A rule that breaks off: p <- p - g, with the sum of gradients remembered.
+/// An update rule that panics at the third step: p ← p - g, with the sum of the gradients as state.
 struct Breaks(Base);
 impl UpdateRule<f32> for Breaks {
     fn name(&self) -> &'static str {
@@ -537,7 +540,7 @@ fn a_panic_in_a_rule_loses_no_state() {
         ["sum.0", "sum.1"].map(|name| state.get(name).unwrap().get::<f32>().unwrap().to_vec())
     };
     let before = sums(&optimizer, &model);
-    // 2 w, then -2 w.
+    // The gradients are 2 w, then -2 w.
     assert_eq!(before, [[0.0, 0.0], [0.0, 0.0]]);
     let gradients = gradients(&[&model[0], &model[1]]);
     let (message, ..) = panic_of(|| optimizer.step(&mut model, &gradients));

@@ -1,5 +1,5 @@
-//! A step with gradients of other values than the parameters have, of frozen parameters, and of
-//! runs that change buffers.
+//! Tests steps with gradients that were computed at other parameter values, with frozen parameters,
+//! and with gradients from tapes that record buffer updates.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::{Buffer, Gradients, Module, Param, Path, See, SeeMut, Tape};
@@ -31,7 +31,7 @@ impl Layer {
         Layer { weight: Tensor::from([2.0]).into(), bias: Tensor::from([4.0]).into(), count }
     }
 
-    /// Of weight² + bias², with a pass counted.
+    /// Returns the gradients of weight² + bias², with one update of the counter.
     fn gradients(&self) -> Gradients {
         let tape = Tape::new();
         tape.count_buffer(&self.count, 1);
@@ -67,12 +67,12 @@ fn stale_gradients_are_refused_by_name() {
          uses stale gradients"
     );
     assert_eq!((model[0].numbers(), model[0].counted()), ([1.0, 2.0], 1), "nothing has changed");
-    // A loaded value, too.
+    // A loaded value also counts as a change.
     model[1].bias.set(Tensor::from([7.0]));
     let text = panic_text(|| sgd.step(&mut model, &gradients[1]));
     assert!(text.contains("were computed: 1.bias; compute"), "{text}");
     assert_eq!((model[1].numbers(), model[1].counted()), ([2.0, 7.0], 0));
-    // What is frozen is not asked about.
+    // Frozen parameters are not checked.
     model[1].bias.freeze();
     sgd.step(&mut model, &gradients[1]);
     assert_eq!((model[1].numbers(), model[1].counted()), ([1.0, 7.0], 1));
@@ -85,7 +85,7 @@ fn the_same_gradients_twice_count_their_run_once() {
     let mut sgd = Sgd::new(0.25);
     sgd.step(&mut model, &gradients);
     sgd.step(&mut model, &gradients.clone());
-    // The gradients are 4 and 8 both times.
+    // The gradients are 4 and 8 in both steps.
     assert_eq!((model.numbers(), model.counted()), ([0.0, 0.0], 1));
 }
 
@@ -98,7 +98,7 @@ fn two_optimizers_over_a_shared_part_count_once() {
         tape.param(&layer.weight) * tape.param(&layer.bias)
     });
     let gradients = (shared * other).sum_all().backward();
-    // The second is over all of the model: the shared part has changed by then.
+    // The second step visits the whole model, and the shared part has changed since the forward pass.
     let (mut first, mut second) = (Sgd::new(0.125), Sgd::new(0.125));
     first.step(&mut model.0, &gradients);
     assert_eq!((model.0.counted(), model.1.counted()), (1, 0));
@@ -125,7 +125,8 @@ fn micro_batches_count_each_once() {
     assert!(text.starts_with("accumulate: 2 parameters of shapes [1], [1] changed"), "{text}");
 }
 
-/// A step that is not made (its gradients are not finite, say) loses no pass over the data.
+/// If a step is skipped, for example because its gradients are not finite, its buffer updates can
+/// still be applied.
 #[test]
 fn a_skipped_step_loses_no_update() {
     let mut model = Layer::new();
@@ -135,7 +136,7 @@ fn a_skipped_step_loses_no_update() {
     assert_eq!(model.counted(), 1);
     skipped.apply_updates(&mut model);
     assert_eq!((model.numbers(), model.counted()), ([1.0, 2.0], 2));
-    // A step that is refused has applied nothing, so nothing is lost either.
+    // A refused step has applied no update, so none is lost.
     let refused = model.gradients();
     model.weight.update(|_| ());
     panic_text(|| Sgd::new(0.25).step(&mut model, &refused));
@@ -144,8 +145,8 @@ fn a_skipped_step_loses_no_update() {
     assert_eq!(model.counted(), 3);
 }
 
-/// Foret, Kleiner, Mobahi, Neyshabur, "Sharpness-aware minimization", 2021: the gradient at a point
-/// nearby, the step from here.
+/// Sharpness-aware minimization: the gradient is computed at a nearby point, and the step starts at
+/// the original point (Foret, Kleiner, Mobahi, Neyshabur, 2021).
 #[test]
 fn steps_from_another_point() {
     let mut w = Param::new(Tensor::from([2.0f32]));
@@ -159,7 +160,8 @@ fn steps_from_another_point() {
     assert_eq!(w.value().to_vec(), [2.0 - 0.25 * (2.0 * 3.0)]);
 }
 
-/// Backtracking: the same gradient, ever shorter steps, until the loss falls as Armijo asks.
+/// A backtracking line search: shorter and shorter steps with one gradient, until Armijo's
+/// condition holds.
 #[test]
 fn a_line_search() {
     let loss = |w: &Param<f64>| w.value().to_vec()[0].powi(4);
@@ -175,8 +177,8 @@ fn a_line_search() {
         }
         sgd.set_learning_rate(0.5 * sgd.learning_rate());
     }
-    // 2 − 32 t is at most ±2 from t = 1/8 on; its fourth power is small enough at 1/64 at last:
-    // 1.5⁴ = 5.0625 ≤ 16 − 8, where at 1/32 1 > 16 − 16.
+    // |2 − 32 t| is at most 2 for t ≤ 1/8. Armijo's condition first holds at t = 1/64: 1.5⁴ =
+    // 5.0625 ≤ 16 − 8, but at t = 1/32, 1 > 16 − 16.
     assert_eq!((sgd.learning_rate(), w.value().to_vec()), (1.0 / 64.0, vec![1.5]));
 }
 
@@ -199,12 +201,13 @@ fn frozen_parameters_stay_whatever_the_gradients_say() {
             let gradients = model.gradients();
             optimizer.step(&mut model, &gradients);
         }
-        // Computed before it was frozen, with momentum from before.
+        // The gradient was computed before the parameter was frozen, and the momentum buffer
+        // already exists.
         let gradients = model.gradients();
         model.weight.freeze();
         let (before, version) = (model.numbers(), model.weight.version());
         optimizer.step(&mut model, &gradients);
-        // Computed since.
+        // The gradients are computed after the parameter was frozen.
         let gradients = model.gradients();
         assert!(gradients.get(&model.weight).is_none());
         optimizer.step(&mut model, &gradients);
@@ -216,7 +219,7 @@ fn frozen_parameters_stay_whatever_the_gradients_say() {
         };
         assert_eq!(steps(&*optimizer, &model, "step.weight"), 3);
         assert_eq!(steps(&*optimizer, &model, "step.bias"), 5);
-        // All of it frozen: the step does nothing but count the pass.
+        // If all parameters are frozen, the step only updates the counter.
         let gradients = gradients.allow_stale();
         model.freeze();
         let versions = [model.weight.version(), model.bias.version()];

@@ -1,6 +1,6 @@
-//! Where panics abort, what an operation refuses is printed before the process ends. A program of its
-//! own has to be compiled for that, with everything that it needs: `cargo test -p wengert-train --test
-//! abort -- --ignored`.
+//! Tests that the error of an operation is printed before the process ends if panics abort. This
+//! needs a separate program with all its dependencies: `cargo test -p wengert-train --test abort --
+//! --ignored`.
 
 use std::path::Path;
 use std::process::Command;
@@ -87,7 +87,7 @@ fn the_text_is_printed_before_the_end() {
         ),
     );
     write("src/main.rs", PROGRAM);
-    // The versions that the workspace has, so that nothing need be asked for.
+    // Uses the versions of the workspace, so that cargo needs no network.
     std::fs::copy(crates.parent().unwrap().join("Cargo.lock"), folder.path().join("Cargo.lock"))
         .unwrap();
     let built = Command::new(env!("CARGO"))

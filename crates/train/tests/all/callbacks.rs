@@ -1,4 +1,4 @@
-//! What hooks into the loop: when it is called, in which order, and what a checkpoint holds of it.
+//! Tests callbacks: when and in which order their hooks are called, and what a checkpoint stores for them.
 
 #![allow(clippy::items_after_statements, clippy::unnecessary_wraps)] // small types beside their use
 
@@ -17,7 +17,7 @@ use wengert_train::{
     EarlyStopping, History, Monitor, Objective, OnPlateau, Outcome, TimeLimit, TrainError, Trainer,
 };
 
-/// Sixty digits, flat.
+/// Returns sixty digits as vectors.
 fn digits() -> TensorDataset {
     let digits = Digits::load();
     let images = digits.scaled_images().flatten(1, -1).narrow(0, 0, 60).copied();
@@ -34,7 +34,7 @@ fn without_times(history: &History) -> History {
     history
 }
 
-/// Notes what is called, and what it sees.
+/// Records the hooks that are called and the values that they see.
 struct Notes<'a>(&'a str, &'a RefCell<Vec<String>>);
 impl Notes<'_> {
     fn note<T: Float>(&self, hook: &str, run: &mut Context<'_, T>) -> Outcome {
@@ -89,7 +89,8 @@ fn what_is_called_when_and_in_which_order() {
         .quiet()
         .fit(&mut model(), &mut Sgd::new(9.0), &loader, &mut Philox::new(0))
         .unwrap();
-    // The schedule comes first, so that its rate is seen; the validation comes between the last two.
+    // The schedule sets the learning rate before the first hook; the validation comes between the
+    // last two hooks.
     let step = |epoch: u64, step: usize, all: usize| {
         let rate = 0.5 / (1 + all) as f64;
         let old = epoch > 0;
@@ -125,7 +126,7 @@ fn what_is_called_when_and_in_which_order() {
     wanted.push("finish epoch 2 step 0 of 2 all 4 lr 0.125 gradients false validated true".into());
     assert_eq!(notes.into_inner(), wanted);
 
-    // Several: in the order in which they were added, hook by hook.
+    // Several callbacks are called in the order in which they were added, for each hook.
     let notes = RefCell::default();
     Trainer::classifier()
         .stop_after(1)
@@ -142,7 +143,7 @@ fn what_is_called_when_and_in_which_order() {
     assert_eq!(calls, wanted);
 }
 
-/// Scaled gradients are those of the loop by hand, and the norm is logged.
+/// Clipped gradients equal those of a hand-written loop, and their norm is logged.
 #[test]
 fn clipping_is_between_gradients_and_optimizer() {
     let set = digits();
@@ -182,13 +183,13 @@ fn clipping_is_between_gradients_and_optimizer() {
     }
 }
 
-/// A weight whose loss is what the test wants it to be, epoch by epoch.
+/// Returns a model with one weight, data, and an objective whose validation losses are `losses`.
 fn with_losses<'a>(
     losses: &'a [f64],
     steps: usize,
 ) -> (Param, DataLoader<TensorDataset<f32, f32>>, Objective<'a, f32, Tensor>) {
     let set = TensorDataset::new(Tensor::ones(&[steps, 1]), Tensor::ones(&[steps, 1]));
-    // Each step with a rate of 1 adds 1 to the weight, so that it counts the steps.
+    // With a learning rate of 1, each step adds 1 to the weight, so the weight counts the steps.
     let objective = Objective::new(move |y: Var, _: &Tensor| {
         if y.tape().is_abstract() || y.tape().mode() == Some(wengert_autograd::Mode::Train) {
             return -y.mean_all();
@@ -223,7 +224,7 @@ impl Layer for Counter {
     }
 }
 
-/// The epochs that are run, and the weight at the end.
+/// Returns the history of a run with early stopping, and the final weight.
 fn stopped(losses: &[f64], early: EarlyStopping, best: bool) -> (History, f32) {
     let (weight, data, objective) = with_losses(losses, 2);
     let mut model = Counter(weight);
@@ -253,7 +254,7 @@ fn early_stopping_counts_epochs_without_an_improvement() {
         if maximize {
             early = early.maximize();
         }
-        // By a plain loop.
+        // The expected result, from a plain loop.
         let (mut best, mut waited, mut wanted) = (None, 0, losses.len());
         for (i, &loss) in losses.iter().enumerate() {
             let better = match best {
@@ -276,13 +277,13 @@ fn early_stopping_counts_epochs_without_an_improvement() {
         assert_eq!(wanted, epochs, "{losses:?}");
         assert_eq!(history.stopped.is_some(), wanted < losses.len(), "{:?}", history.stopped);
     }
-    // The model gets the best weights: those after the second epoch.
+    // The model gets the weights of the best epoch, which is the second.
     let (history, weight) = stopped(&[5.0, 4.0, 4.5, 4.0, 3.0, 2.0], EarlyStopping::new(2), true);
     assert_eq!((history.best, weight), (Some(1), 4.0));
     assert_eq!(history.stopped.as_deref(), Some("no improvement on 4.0000 for 2 epochs"));
 }
 
-/// A rate that follows the validation: epoch by epoch that of the rule by itself.
+/// The learning rate follows the validation loss: after each epoch it equals that of the rule alone.
 #[test]
 fn a_rate_that_falls_when_the_validation_stalls() {
     let losses = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0];
@@ -297,7 +298,7 @@ fn a_rate_that_falls_when_the_validation_stalls() {
     }
     assert!(rates[17] < 0.05, "it falls twice");
 
-    // The number that is looked at is logged by another callback, before.
+    // An earlier callback logs the value that the rule observes.
     struct Says(&'static [f64]);
     impl<T: Float> Callback<T> for Says {
         fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
@@ -367,7 +368,7 @@ fn a_number_that_nobody_logs_is_asked_for() {
     );
 }
 
-/// Counts steps, and moves the first weight by its count: what it remembers shows in the model.
+/// Counts steps and scales the parameters by its count, so that its state affects the model.
 #[derive(Default)]
 struct Nudge {
     seen: f64,
@@ -404,7 +405,7 @@ impl Callback for Nudge {
     }
 }
 
-/// A run of three epochs of two steps with these callbacks.
+/// Runs three epochs of two steps with these callbacks.
 fn run(
     callbacks: Vec<Box<dyn Callback + '_>>,
     stop: usize,
@@ -440,7 +441,7 @@ fn what_callbacks_remember_is_part_of_checkpoints() {
     for stop in [0, 1, 2, 3, 5, 6] {
         run(two(), stop, Some(&path), None).0.unwrap();
         let file = NamedTensors::load(&path).unwrap();
-        // Saved last: with what the callbacks had done.
+        // The checkpoint is saved after the callbacks have run, so it contains their new state.
         for name in ["callback.Nudge.seen", "callback.Nudge_2.seen"] {
             assert_eq!(file.get(name), Some(&Tensor::scalar_of(stop as f64).into()), "{name}");
         }
@@ -477,7 +478,8 @@ fn callbacks_that_differ_are_refused_and_nothing_changes() {
         error.to_string().contains("this run has: Nudge, EarlyStopping; resume with"),
         "{error}"
     );
-    // One that does not take its state, after one that did: the first gets its own back.
+    // If the second callback refuses its state, the first one, which has loaded its own, gets its
+    // earlier state back.
     let error = refused(vec![Box::new(&mut nudge)]);
     assert!(error.to_string().ends_with("the callback Nudge: no more than this"), "{error}");
     assert_eq!(nudge.seen, -1.0);
@@ -492,7 +494,7 @@ fn callbacks_that_differ_are_refused_and_nothing_changes() {
     assert_eq!((first.seen, second.seen), (17.0, -1.0));
 }
 
-/// Has a field, and does not say whether a checkpoint must hold it.
+/// A callback with a field that does not say whether a checkpoint must store it.
 struct Silent(Rc<RefCell<u32>>);
 impl Callback for Silent {
     fn after_step(&mut self, _: &mut Context<'_>) -> Outcome {
@@ -519,14 +521,14 @@ fn a_callback_that_may_forget_something_is_refused_in_words() {
     );
     assert!(*calls.borrow() == 0 && !path.exists());
     assert_eq!(weights, run(vec![], 0, None, None).1);
-    // Without a checkpoint nothing is lost.
+    // Without a checkpoint, no state can be lost, so the run is allowed.
     run(silent(), 99, None, None).0.unwrap();
     assert_eq!(*calls.borrow(), 6);
 }
 
 #[test]
 fn errors_and_stops() {
-    /// At this step: an error, or a stop.
+    /// Ends the run at this step, with an error if `true` and with a stop if `false`.
     struct At(usize, bool);
     impl<T: Float> Callback<T> for At {
         fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
@@ -549,18 +551,18 @@ fn errors_and_stops() {
         assert_eq!((history.steps(), history.epochs.len()), (steps, epochs));
         assert_eq!(history.stopped.as_deref(), Some("enough"));
     }
-    // At the end nothing is cut off.
+    // A stop at the last step does not count as stopped early.
     let history = run(vec![Box::new(At(6, false))], 99, None, None).0.unwrap();
     assert_eq!((history.epochs.len(), history.stopped), (3, None));
     let history = run(vec![], 4, None, None).0.unwrap();
     assert_eq!(history.stopped.as_deref(), Some("4 steps were made"));
-    // No time at all is enough for a step.
+    // With a time limit of 0, one step is made.
     let history = run(vec![Box::new(TimeLimit::new(Duration::ZERO))], 99, None, None).0.unwrap();
     assert_eq!((history.steps(), history.stopped.as_deref()), (1, Some("0.0 s have passed")));
 }
 
-/// A run that was stopped early, resumed with the same callback, does not go on; with more patience it
-/// does.
+/// A run that stopped early and is resumed with the same callback makes no further steps. With more
+/// patience, it continues.
 #[test]
 fn a_run_that_was_stopped_stays_stopped() {
     let folder = tempfile::tempdir().unwrap();
@@ -587,7 +589,7 @@ fn a_run_that_was_stopped_stays_stopped() {
     assert_eq!((longer.epochs.len(), longer.stopped), (6, None));
 }
 
-/// A callback may ask for a checkpoint itself, under any name.
+/// A callback may request a checkpoint in any file.
 #[test]
 fn checkpoints_on_demand() {
     struct Named<'a>(&'a Path);
@@ -611,7 +613,7 @@ fn checkpoints_on_demand() {
     }
 }
 
-/// Changes gradients at the third step: divides by the norm of what is 0.
+/// Multiplies the gradients by NaN at the third step, as a division by a norm of 0 would.
 struct Spoils;
 impl Callback for Spoils {
     fn before_update(&mut self, run: &mut Context<'_>) -> Outcome {
@@ -625,7 +627,7 @@ impl Callback for Spoils {
     }
 }
 
-/// Looks at gradients, and leaves them.
+/// Reads the gradients and does not change them.
 struct Looks;
 impl Callback for Looks {
     fn before_update(&mut self, run: &mut Context<'_>) -> Outcome {
@@ -651,7 +653,7 @@ fn gradients_that_a_callback_spoils_are_not_used() {
     };
     assert!(name == "Spoils" && parameters.len() == 4 && loss.is_finite());
     assert!(text.contains("not finite since the callback Spoils has changed them"), "{text}");
-    // The weights are those of the two steps before.
+    // The weights are those after the first two steps.
     assert_eq!(state_dict(&spoiled), state_dict(&twin));
 }
 
@@ -669,7 +671,7 @@ fn anomalies_of_a_run_are_named() {
         let mut optimizer = Sgd::new(0.1);
         trainer.fit(&mut model, &mut optimizer, &train, &mut rng.clone(), |model, step, (x, y)| {
             let y = cross_entropy(model.forward(step.constant(x.clone())), y);
-            // Fine until the third step; its derivative is infinite there.
+            // At the third step, the derivative of the loss is infinite.
             let zero = if step.number() == 2 { y - y.detach() } else { y };
             y + zero.sqrt()
         })
@@ -686,7 +688,7 @@ fn anomalies_of_a_run_are_named() {
     );
 }
 
-/// Asks for a checkpoint when an epoch ends, before its validation.
+/// Requests a checkpoint at the end of an epoch, before the validation.
 struct SavesAtTheEnd<'p>(&'p Path);
 impl Callback for SavesAtTheEnd<'_> {
     fn end_epoch(&mut self, run: &mut Context<'_>) -> Outcome {
@@ -720,7 +722,7 @@ fn a_checkpoint_asked_for_before_the_validation_holds_it() {
     assert!(run(true) == whole);
 }
 
-/// Remembers a number, under any name.
+/// A callback with any name whose state is a number.
 struct Called(&'static str, f64);
 impl Callback for Called {
     fn name(&self) -> String {

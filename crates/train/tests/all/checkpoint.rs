@@ -1,4 +1,4 @@
-//! A run that is interrupted and resumed is the run that was not.
+//! Tests that a run that is interrupted and resumed gives the same results as an uninterrupted run.
 
 use std::path::Path;
 use wengert_data::{
@@ -39,15 +39,15 @@ fn adam() -> Box<dyn Optimizer> {
     Box::new(Adam::new(0.004))
 }
 
-/// A run of four epochs of 11 steps, as `change` wants it. The seed of the initial weights differs
-/// where a run is resumed: nothing of them may be left.
+/// Runs four epochs of 11 steps, with a trainer that `change` modifies. A resumed run has another
+/// seed for the initial weights, since none of them may remain.
 fn run(
     seed: u64,
     optimizer: fn() -> Box<dyn Optimizer>,
     change: impl for<'a> FnOnce(Trainer<'a>) -> Trainer<'a>,
 ) -> (Result<History, TrainError>, NamedTensors, Philox) {
     let [train, valid] = parts();
-    // In another way in each epoch.
+    // The augmentation is different in each epoch.
     let train = train.augment(RandomAffine::new().degrees(10.0), 4);
     let (train, valid) = (DataLoader::new(&train, 32).shuffle(9), DataLoader::new(&valid, 64));
     let mut rng = Philox::new(seed);
@@ -64,7 +64,7 @@ fn run(
     (history, state_dict(&model), rng)
 }
 
-/// A checkpoint is no model, but says where its model is.
+/// Loading a checkpoint as a model fails, and the message names the part that contains the model.
 #[test]
 fn a_checkpoint_loaded_as_a_model_advises_its_part() {
     let folder = tempfile::tempdir().unwrap();
@@ -78,19 +78,19 @@ fn a_checkpoint_loaded_as_a_model_advises_its_part() {
                   with `model.`: load_state_dict(&mut model, &StateDict::load(path)?.part(\"model.\")); \
                   use `best.`";
     assert!(text.contains(advice), "{text}");
-    // As advised.
+    // The advice in the message helps.
     let dict = NamedTensors::load(&path).unwrap();
     wengert_nn::load_state_dict(&mut other, &dict.part("best.")).unwrap();
     wengert_nn::load_state_dict(&mut other, &dict.part("model.")).unwrap();
     assert_eq!(state_dict(&other), weights);
-    // Of a checkpoint of another model, too.
+    // The same message is given for the checkpoint of another model.
     let mut stranger = sequential![Linear::new(2, 2, &mut Philox::new(0))];
     let error = wengert_nn::load(&mut stranger, &path).unwrap_err();
     assert!(error.to_string().contains("a checkpoint of a training run"), "{error}");
 }
 
-/// Bytes of the header and of the numbers are replaced: the file is refused or read; nothing
-/// panics.
+/// A file with replaced bytes in the header or in the numbers is either refused or read, and
+/// nothing panics.
 #[test]
 fn damaged_checkpoints_do_not_panic() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn damaged_checkpoints_do_not_panic() {
     assert!(refused > 20, "{refused}");
 }
 
-/// All but the times.
+/// Compares two histories except for their times.
 fn assert_same(a: &History, b: &History) {
     let without_times = |history: &History| {
         let mut history = history.clone();
@@ -127,7 +127,7 @@ fn the_same_bits_wherever_it_was_interrupted() {
     for optimizer in [sgd, adam] {
         let (whole, weights, end) = run(1, optimizer, |trainer| trainer);
         let whole = whole.unwrap();
-        // Before the first step, in the middle of epochs, at their ends, at the end of all.
+        // Stops before the first step, in the middle of epochs, at their ends, and at the end of the run.
         for steps in [0, 1, 5, 11, 17, 22, 43, 44] {
             let (first, ..) =
                 run(1, optimizer, |trainer| trainer.checkpoint(&path).stop_after(steps));
@@ -146,12 +146,12 @@ fn a_run_that_died_goes_on_from_its_last_checkpoint() {
     let path = folder.path().join("run.safetensors");
     let (whole, weights, _) = run(1, sgd, |trainer| trainer);
     let whole = whole.unwrap();
-    // Saves after steps 4, 8, 11 (an epoch), 12, 16, 20, 22, 24; then the data are the end of it.
+    // The run saves after steps 4, 8, 11 (end of an epoch), 12, 16, 20, 22 and 24, and then panics.
     let died = std::panic::catch_unwind(|| {
         let calls = std::cell::Cell::new(0);
         run(1, sgd, |trainer| {
             trainer.checkpoint(&path).checkpoint_every(4).learning_rate(move |step| {
-                // The first call looks whether the schedule is long enough.
+                // The first call checks whether the schedule is long enough.
                 calls.set(calls.get() + 1);
                 assert!(calls.get() < 28, "power cut");
                 0.1 * (1.0 - step as f64 / 44.0)
@@ -162,7 +162,7 @@ fn a_run_that_died_goes_on_from_its_last_checkpoint() {
     let steps =
         |path: &Path| NamedTensors::load(path).unwrap().get("history.losses").unwrap().numel();
     assert_eq!(steps(&path), 24);
-    // And is interrupted once more, this time with the same file for both.
+    // The run is interrupted again, this time with one file for reading and writing.
     let (_, _, _) = run(7, sgd, |trainer| trainer.resume(&path).checkpoint(&path).stop_after(30));
     assert_eq!(steps(&path), 30);
     let (second, resumed, _) = run(8, sgd, |trainer| trainer.resume(&path));
@@ -182,7 +182,8 @@ fn a_finished_run_can_be_made_longer() {
     assert!(resumed == weights);
 }
 
-/// The histories of a run of three epochs, and of one that was interrupted in the third and resumed.
+/// Returns the histories of an uninterrupted run of three epochs, and of one that was interrupted
+/// in the third epoch and resumed.
 fn whole_and_resumed<'a, Y: Batch + 'static>(
     path: &'a Path,
     trainer: impl Fn() -> ObjectiveTrainer<'a, f32, Y>,
@@ -202,12 +203,12 @@ fn whole_and_resumed<'a, Y: Batch + 'static>(
         trainer.fit(&mut model, &mut Sgd::new(0.1), data, &mut Philox::new(0)).unwrap()
     };
     let whole = fit(9, false);
-    // In the middle of the third epoch.
+    // Stops in the middle of the third epoch.
     assert_eq!(fit(7, false).epochs.len(), 2);
     [whole, fit(9, true)]
 }
 
-/// What was not measured is not there after a resumption either: the validation, the accuracies.
+/// A resumed history has no values that were not measured: validation scores and accuracies.
 #[test]
 fn a_resumed_history_has_no_scores_that_were_not_measured() {
     let folder = tempfile::tempdir().unwrap();
@@ -239,7 +240,7 @@ fn a_resumed_history_has_no_scores_that_were_not_measured() {
     }
 }
 
-/// A schedule of epochs is compared with the rates of the steps epoch by epoch.
+/// If the schedule counts epochs, the learning rates of the steps are compared with it epoch by epoch.
 #[test]
 fn a_run_with_a_schedule_of_epochs_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
@@ -247,7 +248,7 @@ fn a_run_with_a_schedule_of_epochs_is_resumed() {
     let halved = |every: usize| StepLr::new(0.1, every).gamma(0.5);
     let (whole, weights, _) = run(1, sgd, |trainer| trainer.schedule_by_epoch(halved(2)));
     let whole = whole.unwrap();
-    // 11 steps an epoch.
+    // An epoch has 11 steps.
     let rates: Vec<f64> = (0..44).map(|step| if step < 22 { 0.1 } else { 0.05 }).collect();
     assert_eq!(whole.learning_rates, rates);
     for steps in [5, 22, 26, 40] {
@@ -260,8 +261,8 @@ fn a_run_with_a_schedule_of_epochs_is_resumed() {
         assert_same(&second.unwrap(), &whole);
         assert!(resumed == weights, "weights differ after an interruption at step {steps}");
     }
-    // Halved after three epochs: other rates from step 23 on. After one: from step 12 on. Steps
-    // instead of epochs: from step 3 on.
+    // The first different learning rate is at step 23 if the rate is halved after three epochs, at
+    // step 12 if after one, and at step 3 if the schedule counts steps in place of epochs.
     let says = |change: Box<dyn Fn(Trainer<'_>) -> Trainer<'_>>| {
         let (result, ..) = run(3, sgd, |trainer| change(trainer).resume(&path));
         result.unwrap_err().to_string()
@@ -284,7 +285,7 @@ fn a_run_with_a_schedule_of_epochs_is_resumed() {
     }
 }
 
-/// What a trainer of its own says of a file.
+/// Returns the error of a trainer that resumes from a file.
 fn refused(path: &Path, optimizer: fn() -> Box<dyn Optimizer>) -> CheckpointError {
     let (result, weights, rng) = run(3, optimizer, |trainer| trainer.resume(path));
     let mut fresh = Philox::new(3);
@@ -319,7 +320,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         "{error}"
     );
 
-    // Another model: a name less, a name more, another shape.
+    // A file of another model: one name is missing, one is added, and one shape differs.
     let mut other: NamedTensors = sound
         .iter()
         .filter(|(name, _)| *name != "model.1.bias")
@@ -335,7 +336,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     assert_eq!(mismatch.unexpected, ["6.weight"]);
     assert_eq!(mismatch.misfits[0].0, "5.bias");
 
-    // A model alone is no checkpoint.
+    // A file that contains only a model is not a checkpoint.
     state_dict(&model(&mut Philox::new(0))).save(&path).unwrap();
     let error = refused(&path, sgd);
     assert!(matches!(error, CheckpointError::NoCheckpoint { .. }), "{error}");
@@ -372,7 +373,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         let error = with_note(key, note);
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{key} {note}: {error}");
     }
-    // The same, on the side of the tensors.
+    // The same holds for damaged tensors.
     for name in [
         "history.losses",
         "history.learning_rates",
@@ -389,12 +390,12 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     }
 }
 
-/// A schedule that ends before the checkpoint does.
+/// A schedule that ends before the step of the checkpoint.
 #[test]
 fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
-    // One rate all the way, so that nothing but the end tells one from the other.
+    // The learning rate is constant, so that only the ends of the schedules differ.
     let flat = |steps: usize| {
         OneCycleLr::new(0.1, steps).div_factor(1.0).final_div_factor(1.0).cycle_momentum(false)
     };
@@ -413,7 +414,7 @@ fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
             trainer.schedule(flat(44).warmup(warmup)).checkpoint(&path).stop_after(15)
         });
         assert_eq!(done.unwrap().steps(), 15);
-        // Steps are counted from 0, and the cycle has a rate for the step after its last.
+        // Steps are counted from 0, and the cycle has a learning rate for the step after its last one.
         for steps in [4, 13 - warmup] {
             for schedule in [
                 Box::new(flat(steps).warmup(warmup)) as Box<dyn Schedule>,
@@ -433,7 +434,7 @@ fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
                 );
             }
         }
-        // As long as what was done, or longer.
+        // A schedule that is at least as long as the steps already made.
         for steps in [14 - warmup, 15, 44] {
             assert_eq!(go_on(Box::new(flat(steps).warmup(warmup)), 15).unwrap().steps(), 15);
         }
@@ -479,13 +480,13 @@ fn no_cut_and_no_flipped_byte_of_the_header_is_a_panic() {
         let mut damaged = bytes.clone();
         damaged[i] ^= 0x11;
         std::fs::write(&path, &damaged).unwrap();
-        // Whatever it says, it returns; some notes may be of no account.
+        // The call must return; it may succeed, since some metadata do not affect the run.
         let (result, ..) = run(3, sgd, |trainer| trainer.resume(&path).stop_after(16));
         drop(result);
     }
 }
 
-/// What stands against a run is found before the saved one takes the place of what is there.
+/// All errors of a resumption are found before the saved state replaces the present state.
 #[test]
 fn a_resumption_that_fails_leaves_everything_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
@@ -547,7 +548,7 @@ fn a_resumption_that_fails_leaves_everything_as_it_was() {
             assert!(before == after, "something was changed: {error}");
             refused += 1;
         } else {
-            // Words of no account, as that of the best epoch so far, were none.
+            // Some metadata do not affect the run, such as that of the best epoch.
             assert!(file.is_some());
         }
     }

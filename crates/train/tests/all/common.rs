@@ -1,9 +1,9 @@
-//! Models that several files train.
+//! Models that several test files use.
 
 use wengert_nn::{Dropout, Flatten, Linear, Sequential, Tanh, sequential};
 use wengert_tensor::Philox;
 
-/// A perceptron of the small digits, with something random in it.
+/// Returns a perceptron with dropout for the small digits.
 pub fn mlp(rng: &mut Philox) -> Sequential {
     sequential![
         Flatten::new(),

@@ -1,4 +1,4 @@
-//! Any model, any batch, any loss; several optimizers: beside loops that are written by hand.
+//! Compares custom models, batches, losses and steps with several optimizers with hand-written loops.
 
 #![allow(clippy::items_after_statements)] // small types beside their use
 
@@ -18,7 +18,7 @@ use wengert_train::{
     Trainer, measure,
 };
 
-/// The classifier of the crate, as a closure.
+/// The loss of the built-in classifier, as a closure.
 fn classify<'t>(model: &Sequential, step: &'t Step, (x, y): &(Tensor, Tensor<i64>)) -> Var<'t> {
     let logits = model.forward(step.constant(x.clone()));
     step.log_accuracy(logits, y);
@@ -55,7 +55,7 @@ fn the_classifier_is_a_short_form_of_the_closure() {
     assert!(long.logged_in_validation("accuracy")[1] > Some(0.8));
 }
 
-/// Two layers, of which a loss may miss the second.
+/// Two layers. A loss may use only the first one.
 #[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Pair {
@@ -72,7 +72,7 @@ fn loss_of<'t>(layer: &Linear, step: &'t Step, (x, y): &(Tensor, Tensor<i64>)) -
     cross_entropy(layer.forward(step.constant(x.clone()).flatten(1, -1)), y)
 }
 
-/// Freezes the layer that the loss misses, if it is to.
+/// Freezes the layer that the loss does not use, if the field is `true`.
 struct FreezeMissed(bool);
 impl wengert_train::Callback for FreezeMissed {
     fn start(&mut self, run: &mut wengert_train::Context<'_>) -> wengert_train::Outcome {
@@ -116,7 +116,7 @@ fn a_loss_that_misses_a_layer_is_an_error() {
     }
 }
 
-/// Updates both layers by the loss of the first: the second update misses its part.
+/// Updates both layers with the loss of the first one, so that the second update has no gradients.
 struct MissesItsPart {
     on_shapes: bool,
 }
@@ -172,13 +172,14 @@ fn an_update_whose_loss_misses_its_part_is_refused_before_the_step() {
             "{error}"
         );
         let (before, after) = (state_dict(&pair()), state_dict(&model));
-        // On shapes the fault is found before the first update, on numbers with the second.
+        // With the check on shapes, the fault is found before the first update; without it, at the
+        // second update.
         assert_eq!(before == after, on_shapes);
         assert_eq!(model.missed.weight.version(), 0);
     }
 }
 
-/// Characters in, characters out: a table of logits for each pair of letters.
+/// A table of logits for each pair of characters. The inputs and the targets are characters.
 #[derive(Module)]
 #[module(crate = "wengert_autograd")]
 struct Bigram {
@@ -200,7 +201,7 @@ impl Dataset for Text {
 
 #[test]
 fn a_model_of_whole_numbers_learns_the_frequencies() {
-    // After 0 comes 1 or, as often, 2; after 1 and 2 comes 0.
+    // 0 is followed by 1 or 2 equally often; 1 and 2 are followed by 0.
     let text = Text((0..401).map(|i| if i % 2 == 0 { 0 } else { 1 + (i / 2 % 2) }).collect());
     let train = DataLoader::new(&text, 40).shuffle(0);
     let mut model = Bigram { table: Param::new(Tensor::zeros(&[3, 3])) };
@@ -212,13 +213,13 @@ fn a_model_of_whole_numbers_learns_the_frequencies() {
             cross_entropy(step.param(&model.table).index_select(0, x), y)
         })
         .unwrap();
-    // Half of the letters are certain, the others cost ln 2.
+    // Half of the characters are certain, and the others have a loss of ln 2.
     let loss = history.last().unwrap().validation.unwrap().loss;
     assert!((loss - 0.5 * 2f64.ln()).abs() < 0.01, "{loss}");
     assert_eq!(history.last().unwrap().train.accuracy, None);
 }
 
-/// Each epoch's number is the mean over examples of what was logged, or a sum by a sum.
+/// Each epoch records the mean over examples of what was logged, or the ratio of two sums.
 #[test]
 fn logged_numbers_are_means_over_examples() {
     let x = Tensor::from_fn(&[10, 1], |i| i as f32);
@@ -243,7 +244,7 @@ fn logged_numbers_are_means_over_examples() {
             model.forward(v).mean_all()
         })
         .unwrap();
-    // Of 0 to 9: the mean of all, though the last batch is smaller.
+    // The mean of 0 to 9 is taken over all examples, although the last batch is smaller.
     assert_eq!(history.logged("mean"), [Some(4.5), Some(4.5)]);
     assert_eq!(history.logged_in_validation("mean"), [Some(4.5), Some(4.5)]);
     assert_eq!(history.logged("per hundred"), [Some(10.0 / 300.0); 2]);
@@ -260,7 +261,7 @@ fn logged_numbers_are_means_over_examples() {
     });
     assert_eq!(found.unwrap().logged("mean"), Some(4.5));
 
-    // On shapes first: batches of 4 and 2, in training and in evaluation.
+    // The first calls are on shapes: batches of 4 and 2, in training and in evaluation.
     let calls = calls.into_inner();
     let shapes: Vec<_> = calls.iter().filter(|call| call.0).map(|call| call.1).collect();
     assert_eq!(shapes, [4, 2, 4, 2]);
@@ -276,7 +277,7 @@ fn logged_numbers_are_means_over_examples() {
     assert_eq!(rest, wanted.concat());
 }
 
-/// Counts the batches that are made.
+/// Counts the batches that are created.
 struct Counted<'a>(TensorDataset, &'a Cell<usize>);
 impl Dataset for Counted<'_> {
     type Batch = (Tensor, Tensor<i64>);
@@ -289,7 +290,7 @@ impl Dataset for Counted<'_> {
     }
 }
 
-/// The size of the last batch is known, and a part of the first one stands for it.
+/// The size of the last batch is known, and a part of the first batch is used in its place.
 #[test]
 fn the_last_batch_is_tried_without_being_made() {
     for (n, fits) in [(17, false), (18, true), (32, true)] {
@@ -298,7 +299,7 @@ fn the_last_batch_is_tried_without_being_made() {
         let set = Counted(TensorDataset::new(x, Tensor::<i64>::zeros_of(&[n])), &made);
         let loader = DataLoader::new(&set, 16);
         assert_eq!(Batches::last_batch(&loader), Some(if n == 32 { 16 } else { n - 16 }));
-        // Batch norm has no variance of one sample.
+        // Batch normalisation has no variance for one sample.
         let mut rng = Philox::new(0);
         let mut model = sequential![BatchNorm1d::new(3), Linear::new(3, 2, &mut rng)];
         let result = Trainer::custom().quiet().stop_after(0).fit(
@@ -354,7 +355,7 @@ fn a_closure_that_does_not_fit_is_an_error_before_the_first_step() {
     assert_eq!((state_dict(&model), rng), (before, Philox::new(3)));
 }
 
-/// A loss that asks for a number is run on shapes up to there, and trains.
+/// A loss that reads a value is checked on shapes up to that place, and trains.
 #[test]
 fn a_loss_that_reads_a_number() {
     let set = TensorDataset::new(Tensor::ones(&[6, 4]), Tensor::<i64>::zeros_of(&[6]));
@@ -374,7 +375,7 @@ fn a_loss_that_reads_a_number() {
     assert_eq!((history.steps(), beyond.get()), (4, 4));
 }
 
-/// Three parts to a batch: what is wrong with an example is named.
+/// Batches of three tensors. Errors name the faulty example.
 struct Triples(Tensor, Tensor, Tensor<i64>);
 impl Dataset for Triples {
     type Batch = (Tensor, Tensor, Tensor<i64>);
@@ -422,7 +423,7 @@ fn errors_name_examples_of_any_batch() {
     assert_eq!(example.index, Some(5));
 }
 
-/// A model of two networks that are trained against each other, in evaluation mode once, too.
+/// A model of two networks that are trained against each other. One forward pass is in evaluation mode.
 #[derive(Module)]
 #[module(crate = "wengert_autograd")]
 struct Gan {
@@ -463,7 +464,7 @@ fn deceive<'t>(gan: &Gan, tape: &'t Tape, noise: &Tensor) -> Var<'t> {
     judged(gan.discriminator.forward(fake), 1.0)
 }
 
-/// Real points, and the noise for the fakes.
+/// Real points, and noise as the generator's input.
 struct Points;
 impl Dataset for Points {
     type Batch = (Tensor, Tensor);
@@ -561,7 +562,7 @@ fn two_updates_for_each_batch_are_those_of_a_loop_by_hand() {
     }
 }
 
-/// As [`Adversarial`], with noise from the step's generator.
+/// Like [`Adversarial`], with noise from the generator of the step.
 struct Drawing;
 impl TrainStep<Gan, (Tensor, Tensor)> for Drawing {
     fn step(
@@ -601,7 +602,7 @@ impl TrainStep<Gan, (Tensor, Tensor)> for Drawing {
     }
 }
 
-/// The outcome of four epochs of three steps.
+/// Returns the results of four epochs of three steps.
 fn drawn(
     seed: u64,
     stop: usize,
@@ -678,7 +679,7 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
         error.to_string().ends_with("the saved run had 2 optimizers, this run has 1"),
         "{error}"
     );
-    // The first one fits and has taken the state over; it goes back.
+    // The first optimizer has loaded its state before the second is refused. Its own state is restored.
     let mut other = Adam::new(0.5);
     let error =
         trainer().fit_steps(&mut model, &mut [&mut *g, &mut other], &loader, &mut rng, &One);
@@ -687,7 +688,7 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
     assert!(g.state_dict(&model) == first && (state_dict(&model), rng) == before);
 }
 
-/// A part's step leaves the running statistics of the other parts.
+/// Training one part of the model does not change the running statistics of the other parts.
 #[test]
 fn buffers_of_other_parts_stay() {
     struct Discriminate;
@@ -719,7 +720,8 @@ fn buffers_of_other_parts_stay() {
     assert!(state_dict(&model.discriminator) != discriminator);
 }
 
-/// What is not finite in a part is named by its place in the whole model, and nothing has changed.
+/// The error of a gradient that is not finite names the parameter by its path in the whole model.
+/// Nothing has changed.
 #[test]
 fn gradients_of_a_part_that_are_not_finite() {
     #[derive(Module)]
@@ -771,7 +773,7 @@ fn gradients_of_a_part_that_are_not_finite() {
     assert_eq!(state_dict(&model), before);
 }
 
-/// A type of its own as a batch: it is run on shapes once, and nothing of it is compared.
+/// A batch of a user's type is checked on shapes once, and its parts are not compared.
 #[test]
 fn a_batch_of_ones_own_type() {
     struct Number(f64);
@@ -802,12 +804,12 @@ fn a_batch_of_ones_own_type() {
         })
         .unwrap();
     assert_eq!(shapes.get(), 1);
-    // A step of 0.5 · 2 · (w - x) goes to x.
+    // A step of 0.5 · 2 · (w - x) moves w to x.
     assert_eq!(history.losses, [1.0, 1.0, 1.0, 4.0, 1.0, 1.0]);
     assert_eq!((w.value().item(), history.last().unwrap().examples), (3.0, 6));
 }
 
-/// In double precision.
+/// Tests training in double precision.
 #[test]
 fn any_element_type() {
     struct Line;
@@ -835,7 +837,7 @@ fn any_element_type() {
     assert!((model.weight.value().item() - 2.0).abs() < 1e-3);
 }
 
-/// Gradients of another tape are not those of the step: refused in words, and nothing is trained.
+/// A loss on another tape than the step's is an error, and nothing is trained.
 #[test]
 fn a_loss_on_another_tape_is_an_error() {
     let elsewhere: &'static Tape = Box::leak(Box::new(Tape::new()));
@@ -852,7 +854,7 @@ fn a_loss_on_another_tape_is_an_error() {
     assert!(text.contains("on another tape than the step"), "{text}");
 }
 
-/// Losses with derivatives and with random numbers are measured on validation data as well.
+/// Losses that contain derivatives or random numbers can be computed on validation data.
 #[test]
 fn a_loss_with_derivatives_is_validated() {
     let x = Tensor::normal(&[40, 3], 0.0, 1.0, &mut Philox::new(1));
@@ -867,7 +869,7 @@ fn a_loss_with_derivatives_is_validated() {
         assert_eq!(measured.loss, last);
         last
     };
-    // The slope of a critic is to be 1 (Gulrajani and others, 2017).
+    // The penalty moves the norm of the critic's gradient towards 1 (Gulrajani and others, 2017).
     let penalty = run(|model, step, x| {
         let x = step.watch(x.clone());
         let y = model.forward(x);
@@ -888,7 +890,7 @@ fn a_loss_with_derivatives_is_validated() {
     assert_ne!(noisy(0.0), noisy(1.0));
 }
 
-/// Validation data with a step that measures nothing.
+/// Validation data together with a step that does not measure anything.
 #[test]
 fn a_step_without_a_validation_refuses_validation_data() {
     struct Plain;

@@ -1,4 +1,4 @@
-//! `fn main() -> Result<(), E>` prints `Debug`: for every public error that is its text.
+//! Tests that `Debug` of every public error prints its text, as `fn main() -> Result<(), E>` uses `Debug`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,7 +10,7 @@ use wengert_optim::{Adam, Optimizer, Sgd};
 use wengert_tensor::{FileError, NamedTensors, Philox};
 use wengert_train::Trainer;
 
-/// The text of an error as `main` prints it contains that of every source.
+/// Checks that `Debug` prints the text of the error, and that it contains the texts of all its sources.
 fn check(error: &dyn Error) {
     let text = error.to_string();
     assert_eq!(format!("{error:?}"), text);
@@ -54,7 +54,7 @@ fn main_prints_the_text() {
     }
 }
 
-/// No error type is forgotten, whose derived `Debug` would show its fields.
+/// Every error type is tested. A derived `Debug` would print the fields instead of the text.
 #[test]
 fn every_error_type_prints_its_text() {
     let (mut errors, mut printed) = (BTreeSet::new(), BTreeSet::new());

@@ -1,4 +1,5 @@
-//! Whatever writes a file keeps the mode of the one before, and writes through a symbolic link.
+//! Tests that every function that writes a file keeps the permissions of an existing file and
+//! follows a symbolic link.
 #![cfg(all(unix, feature = "plots"))]
 
 use std::fs::{self, Permissions};
@@ -51,11 +52,11 @@ fn every_writer_keeps_modes_and_links() {
         assert_ne!(fs::read(&file).unwrap(), b"before", "{name}");
         fs::remove_file(&link).unwrap();
     }
-    // The file alone, and nothing temporary.
+    // The folder contains only the file, and no temporary file.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A writer that opens files by itself would do neither.
+/// Only one function opens files for writing: others would not keep permissions and follow links.
 #[test]
 fn one_function_opens_files_for_writing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -1,4 +1,4 @@
-//! The loop: what it learns, what it records, what it refuses.
+//! Tests the training loop: results, records and errors.
 
 use crate::common::mlp;
 use wengert_autograd::{Param, Tape, Var, value_and_grad_with};
@@ -50,7 +50,7 @@ fn the_loop_is_the_one_that_is_written_by_hand() {
     assert_eq!(last.train.accuracy, Some(right / 1797.0));
     assert_eq!((last.examples, last.validation, last.learning_rate), (1797, None, 0.1 / 36.0));
     assert!(last.seconds > 0.0 && history.best().is_none());
-    // Mean over examples, not over steps: the last of the 18 batches has 97.
+    // The mean over examples, not over steps: the last of the 18 batches has 97 examples.
     let sum: f64 = losses[18..]
         .iter()
         .enumerate()
@@ -66,7 +66,7 @@ fn validation_and_the_best_weights() {
     for criterion in [Criterion::Accuracy, Criterion::Loss] {
         let mut rng = Philox::new(0);
         let mut model = mlp(&mut rng);
-        // So large a learning rate at the end that the last epoch is not the best.
+        // The learning rate is so large at the end that the last epoch is not the best.
         let history = Trainer::classifier()
             .epochs(5)
             .learning_rate(|step| if step < 60 { 0.1 } else { 3.0 })
@@ -121,7 +121,7 @@ fn regression_and_losses_of_ones_own() {
     trainer.fit(&mut model, &mut Sgd::new(0.3), &loader, &mut rng).unwrap();
     assert!((model.weight.value().item() - 3.0).abs() < 1e-3);
 
-    // Distances to the right class; the answer is the smallest.
+    // The model returns distances to the classes; the prediction is the class with the smallest distance.
     let digits = Digits::load().dataset();
     let loader = DataLoader::new(&digits, 100).shuffle(0);
     let objective =
@@ -225,7 +225,7 @@ fn a_run_that_diverges_says_where() {
     let digits = Digits::load().dataset();
     let few = Subset::new(&digits, 0..200);
     let loader = DataLoader::new(&few, 20);
-    // The loss is w², whatever the data: with such a step it grows by a factor at each.
+    // The loss is w², whatever the data. With this learning rate, each step multiplies w by a large factor.
     let mut model = Weight { w: Param::new(Tensor::from([1.0f32])) };
     let trainer =
         Trainer::new(Objective::new(|y: Var, _: &Tensor<i64>| y.sum_all())).epochs(3).quiet();
@@ -236,7 +236,7 @@ fn a_run_that_diverges_says_where() {
     assert!(error.to_string().starts_with("epoch 1, step 6: the loss is inf"), "{error}");
 }
 
-/// A line through zero, in double precision.
+/// Points on a line through zero, in double precision.
 struct Line(Tensor<f64>);
 impl Dataset for Line {
     type Batch = (Tensor<f64>, Tensor<f64>);
@@ -332,13 +332,13 @@ fn evaluation_is_the_mean_over_examples_whatever_the_batches() {
     assert_eq!(whole.loss, loss);
 }
 
-/// Of epochs that score the same, the earliest is kept: its weights, which the later ones changed.
+/// If several epochs have the same score, the weights of the earliest are kept.
 #[test]
 fn the_earlier_of_two_epochs_that_score_the_same() {
     let digits = Digits::load().dataset();
     let few = Subset::new(&digits, 0..200);
     let train = DataLoader::new(&few, 50).shuffle(1);
-    // Whatever the weights, the outputs for zeros are zeros, so that the loss is ln 10.
+    // The outputs for zeros are zeros, whatever the weights, so the loss is always ln 10.
     let zeros = TensorDataset::new(Tensor::zeros(&[20, 64]), Tensor::<i64>::zeros_of(&[20]));
     let valid = DataLoader::new(&zeros, 20);
     let run = |epochs: u64, criterion: Option<Criterion>| {
@@ -364,11 +364,11 @@ fn the_earlier_of_two_epochs_that_score_the_same() {
     }
 }
 
-/// An epoch whose score is no number, or infinite, is never the best, wherever it comes.
+/// An epoch whose score is NaN or infinite is never the best epoch.
 #[test]
 fn a_score_that_is_no_number_is_never_the_best() {
     let x = Tensor::ones(&[4, 1]);
-    // Targets of 1 mean training, others the step from which on the validation loss is finite.
+    // A target of 1 marks the training data, 0 the validation data.
     let set = |y: f32| TensorDataset::new(x.clone(), Tensor::full(&[4, 1], f64::from(y)));
     let (train, valid) = (DataLoader::new(set(1.0), 4), DataLoader::new(set(0.0), 4));
     for (losses, best, kept) in [
@@ -380,7 +380,7 @@ fn a_score_that_is_no_number_is_never_the_best() {
         let mut model = Linear::new(1, 1, &mut Philox::new(0)).without_bias();
         model.weight.set(Tensor::zeros(&[1, 1]));
         let epoch = std::cell::Cell::new(0);
-        // Each step adds one to the weight.
+        // Each step adds 1 to the weight.
         let objective = Objective::new(|y: Var, target: &Tensor| {
             if target.to_vec()[0] == 1.0 {
                 return -y.mean_all();
@@ -403,7 +403,7 @@ fn a_score_that_is_no_number_is_never_the_best() {
     }
 }
 
-/// The rate and the momentum of a cycle begin after the warmup, together.
+/// The learning rate and the momentum of a cycle start together, after the warmup.
 #[test]
 fn a_warmup_before_a_cycle() {
     let digits = Digits::load().dataset();
@@ -417,7 +417,7 @@ fn a_warmup_before_a_cycle() {
     for (rate, wanted) in history.learning_rates[..6].iter().zip(wanted) {
         assert!((rate - wanted).abs() < 1e-15);
     }
-    // Step 8 is step 2 of the cycle; its peak is at 0.3 · 12 - 1.
+    // Step 8 is step 2 of the cycle, whose maximum is at 0.3 · 12 - 1.
     assert_eq!(history.learning_rates[8], cycle.learning_rate(2));
     let momentum: f64 = optimizer.state_dict(&model).metadata["momentum"].parse().unwrap();
     let done = 2.0 / 2.6;

@@ -1,5 +1,5 @@
-//! Pictures of a short run. `PICTURES=folder cargo test -p wengert-train --test all plots` keeps them,
-//! to be looked at.
+//! Tests the pictures of a short run. `PICTURES=folder cargo test -p wengert-train --test all
+//! plots` keeps them in the folder.
 #![cfg(feature = "plots")]
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use wengert_train::{
     Criterion, EpochRecord, History, Objective, Score, Trainer, evaluate, mistakes,
 };
 
-/// A folder that goes at the end, unless it was asked for.
+/// A folder that is removed at the end, unless `PICTURES` names it.
 struct Folder {
     path: PathBuf,
     _temporary: Option<tempfile::TempDir>,
@@ -35,7 +35,7 @@ impl Folder {
         assert_eq!(text.matches("<svg").count(), 1);
         text
     }
-    /// Width and height.
+    /// Returns the width and height.
     fn png(&self, name: &str) -> (u32, u32) {
         let bytes = std::fs::read(self.file(name)).unwrap();
         assert_eq!(bytes[1..4], *b"PNG", "{name}");
@@ -84,7 +84,7 @@ fn pictures_of_a_run() {
     assert_eq!(folder.png("grid.png"), (6 * 68 + 4, 5 * 68 + 4));
     let weight = model[0].named_parameters()[0].1.value().cast::<f32>();
     plot::filters(&weight, folder.file("filters.png")).unwrap();
-    // A tile of 3 times 21 pixels.
+    // A tile has 3 · 21 pixels per side.
     assert_eq!(folder.png("filters.png"), (8 * 67 + 4, 2 * 67 + 4));
     let maps = model[0].predict(&some.narrow(0, 3, 1).unsqueeze(1));
     plot::feature_maps(&maps, folder.file("maps.png")).unwrap();
@@ -109,7 +109,7 @@ fn reconstructions_stand_below_their_inputs() {
     let outputs = &outputs.reshape(&[13, 8, 8]) * &Tensor::scalar(16.0);
     let options = GridOptions::new();
     plot::reconstructions(&inputs, &outputs, &options, folder.file("again.png")).unwrap();
-    // Ten pairs in two rows, three in two more.
+    // Ten pairs are in the first two rows, three in the next two.
     assert_eq!(folder.png("again.png"), (10 * 68 + 4, 4 * 68 + 4));
 }
 
@@ -157,7 +157,7 @@ fn curves_of_odd_runs() {
     }
 }
 
-/// Losses and accuracies of any size: what is written has a bounded number of marks and points.
+/// For losses and accuracies of any size, the number of marks and points in the picture is bounded.
 #[test]
 fn curves_of_any_numbers() {
     let folder = Folder::new();
@@ -190,7 +190,7 @@ fn curves_of_any_numbers() {
         }
     };
 
-    // The one that did not end.
+    // Drawing did not end for these losses in an earlier version.
     let svg = draw(&[1e-300, 1e300, 1.0], vec![], None);
     assert!(svg.contains("1e-228\n") && svg.contains("1e228\n"));
     let (tiny, most, nan, inf) = (f64::from_bits(1), f64::MAX, f64::NAN, f64::INFINITY);
@@ -221,12 +221,12 @@ fn curves_of_any_numbers() {
     for losses in series {
         draw(losses, vec![], None);
         let first = losses.first().copied().unwrap_or(0.5);
-        // Accuracies are numbers of anybody, too.
+        // Accuracies may also be any numbers, if a user's code computes them.
         for accuracy in [Some(first), Some(0.5), Some(1e300), Some(-3.0), None] {
             draw(losses, vec![epoch(first, accuracy), epoch(1.0, accuracy)], Some(0));
         }
     }
-    // Bits of any kind: a multiplicative generator.
+    // Any bits as numbers, from a multiplicative generator.
     let mut bits = 0x9e37_79b9_7f4a_7c15u64;
     for length in (0..150).map(|i| i % 10 + 1).chain([1000]) {
         let any = || {

@@ -1,4 +1,4 @@
-//! What is wrong with the data is an error, and never a panic. Up to the first step nothing changes.
+//! Tests that faults in the data are errors and never panics. Before the first step, nothing changes.
 
 use std::cell::Cell;
 use wengert_autograd::{Param, Path, See, SeeMut, Var};
@@ -15,7 +15,7 @@ use wengert_train::{
 
 type Set = TensorDataset<f32, i64>;
 
-/// `n` points in four dimensions, of two classes in turn.
+/// Returns `n` points in four dimensions, of two classes in turn.
 fn points(n: usize) -> Set {
     let x = Tensor::normal(&[n, 4], 0.0, 1.0, &mut Philox::new(1));
     TensorDataset::new(x, Tensor::from_fn(&[n], |i| (i % 2) as i64))
@@ -43,10 +43,10 @@ fn linear(rng: &mut Philox) -> Sequential {
     sequential![Linear::new(4, 2, rng)]
 }
 
-/// All that a run changes.
+/// Everything that a run changes: model, optimizer and generator.
 type Traces = (StateDict, NamedTensors, Philox);
 
-/// The outcome of a run with these data, and what there was before and after it.
+/// Runs `fit`. Returns its result, and the state before and after it.
 fn fit<Y: Batch>(
     model: &mut dyn Layer,
     trainer: &ObjectiveTrainer<'_, f32, Y>,
@@ -59,7 +59,7 @@ fn fit<Y: Batch>(
     (result, before, after)
 }
 
-/// The error of a run that changed nothing.
+/// Returns the error of a run. Panics if the run changed anything.
 #[track_caller]
 fn refused<Y: Batch>(
     model: &mut dyn Layer,
@@ -90,19 +90,19 @@ fn a_last_batch_of_one_sample_under_batch_norm() {
         assert!(text.contains("one value per channel is undefined, got [1, 8]"), "{text}");
         assert!(text.contains("drop_last(true)"), "{text}");
 
-        // What the text advises helps.
+        // The advice in the message helps.
         let whole = loader.clone().drop_last(true);
         assert!(fit(&mut normed(rng), &classifier(), &whole).0.is_ok());
         let other = DataLoader::new(&set, batch - 1);
         assert!(fit(&mut normed(rng), &classifier(), &other).0.is_ok());
-        // Without batch norm one sample is a batch like any.
+        // Without batch normalisation, a batch of one sample is valid.
         assert!(fit(&mut linear(rng), &classifier(), &loader).0.is_ok());
-        // In evaluation it is one, too.
+        // It is also valid in evaluation.
         let training = DataLoader::new(&set, n);
         let trainer = classifier().validate(&loader);
         assert!(fit(&mut normed(rng), &trainer, &training).0.is_ok());
     }
-    // Images of one pixel; those of four have four values per channel.
+    // Images of one pixel are refused; images of four pixels have four values per channel.
     for (pixels, fits) in [(1, false), (2, true)] {
         let x = Tensor::normal(&[5, 1, pixels, pixels], 0.0, 1.0, rng);
         let set = TensorDataset::new(x, Tensor::<i64>::zeros_of(&[5]));
@@ -122,7 +122,7 @@ fn a_last_batch_of_one_sample_under_batch_norm() {
 fn every_batch_of_one_sample_and_validation_without_running_statistics() {
     let rng = &mut Philox::new(0);
     let set = points(6);
-    // Not the last batch is at fault here.
+    // Here every batch is too small, so the error is not about the last one.
     let error = refused(&mut normed(rng), &classifier(), &DataLoader::new(&set, 1));
     assert!(matches!(&error, TrainError::Shape(error) if error.path == "1"), "{error}");
     assert!(error.to_string().contains("at least 2 samples"), "{error}");
@@ -147,7 +147,7 @@ fn a_class_that_does_not_exist() {
         let text = error.to_string();
         let TrainError::Example { example, error } = error else { panic!("{text}") };
         assert_eq!((example.index, example.epoch), (Some(at), 1));
-        // Where it is in the shuffled epoch, looked for in the batches themselves.
+        // Looks for the example in the batches, to compare its place in the shuffled epoch.
         let (batch, (_, y)) =
             loader.epoch(0).enumerate().find(|(_, (_, y))| y.to_vec().contains(&class)).unwrap();
         let sample = y.to_vec().iter().position(|&y| y == class).unwrap();
@@ -157,7 +157,7 @@ fn a_class_that_does_not_exist() {
         assert!(text.contains(&format!("class {class} of sample {sample}")), "{text}");
         assert!(text.contains("2 classes count from 0"), "{text}");
     }
-    // In the first batch, nothing was learnt; in a later one, what the steps before it learnt.
+    // If the fault is in the first batch, nothing has changed; in a later one, the steps before it remain.
     let rng = &mut Philox::new(0);
     let set = with_class(32, 3, 7);
     let (result, before, after) = fit(&mut linear(rng), &classifier(), &DataLoader::new(&set, 8));
@@ -177,7 +177,7 @@ fn a_class_that_does_not_exist() {
 #[test]
 fn a_class_that_does_not_exist_in_other_losses_shapes_and_in_validation() {
     let rng = &mut Philox::new(0);
-    // One class for each of five places of a signal: the sample is the first index.
+    // There is a class for each of five positions of a signal. The first index of the labels is the sample.
     let x = Tensor::normal(&[6, 2, 5], 0.0, 1.0, rng);
     let mut y = Tensor::<i64>::zeros_of(&[6, 5]);
     y.make_mut()[4 * 5 + 3] = 2;
@@ -203,7 +203,8 @@ fn a_class_that_does_not_exist_in_other_losses_shapes_and_in_validation() {
     assert_eq!(example.data, "the validation data `valid`");
 }
 
-/// The index of the example that is at fault; weights, buffers and optimizer are as they were.
+/// Returns the index of the faulty example and the message. Checks that weights, buffers and
+/// optimizer have not changed.
 fn refused_after_forward(
     model: &mut dyn Layer,
     trainer: &Trainer<'_>,
@@ -222,7 +223,7 @@ fn no_data() {
     let (empty, few) = (points(0), points(5));
     let error = refused(&mut linear(rng), &classifier(), &DataLoader::new(&empty, 4));
     assert_eq!(error.to_string(), "the training data: there are no examples");
-    // A batch larger than the set.
+    // The batch size is larger than the data set, and incomplete batches are dropped.
     let none = DataLoader::new(&few, 8).drop_last(true);
     let error = refused(&mut linear(rng), &classifier(), &none);
     assert!(matches!(error, TrainError::Empty { examples: 5, .. }), "{error}");
@@ -256,7 +257,7 @@ fn an_evaluation_with_a_class_that_does_not_exist() {
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 2));
 }
 
-/// Batches as they are given, however badly.
+/// Provides the batches that it was given, valid or not.
 struct Given {
     batches: Vec<(Tensor, Tensor<i64>)>,
     len: usize,
@@ -288,7 +289,7 @@ impl Batches for Given {
 fn batches_of_other_shapes() {
     let rng = &mut Philox::new(0);
     let good: (&[usize], &[usize]) = (&[4, 4], &[4]);
-    // Before the first step.
+    // Faults in the first batch are found before the first step.
     for first in [
         (&[4, 4], &[3]),
         (&[4, 4], &[4, 1]),
@@ -307,7 +308,7 @@ fn batches_of_other_shapes() {
         assert!(matches!(error, TrainError::Shape(_)), "{first:?}: {error}");
         assert!(Objective::classification().try_evaluate(&linear(rng), &data).is_err());
     }
-    // The last batch is known before the first step, too, if it has another size.
+    // A faulty last batch is also found before the first step if its size is different.
     for (last, shape) in
         [((&[2, 4], &[3]), false), ((&[3, 5], &[3]), false), ((&[6, 5], &[6]), true)]
             as [((&[usize], &[usize]), bool); 3]
@@ -320,7 +321,7 @@ fn batches_of_other_shapes() {
         };
         assert!(known, "{last:?}: {error}");
     }
-    // One in the middle is found before its step, with or without a shape that is new.
+    // A faulty batch in the middle is found before its own step, whether its shape is new or not.
     for middle in [(&[4, 4], &[3]), (&[4, 5], &[4]), (&[3, 4], &[4])] as [(&[usize], &[usize]); 3] {
         let data = Given::new(&[good, middle, good]);
         let error = fit(&mut linear(rng), &classifier(), &data).0.unwrap_err();
@@ -334,7 +335,7 @@ fn batches_of_other_shapes() {
     assert!(matches!(error.0, Err(TrainError::NotFinite { step: 2, .. })));
 }
 
-/// Has no second epoch.
+/// Batches that do not have a second epoch.
 struct Once(Given);
 impl Batches for Once {
     fn batches(
@@ -370,7 +371,7 @@ fn an_epoch_that_ends_too_early() {
     );
 }
 
-/// A model whose way depends on a number.
+/// A model whose `call` branches on a computed value.
 #[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Early {
@@ -397,7 +398,8 @@ fn models_and_losses_that_read_numbers_train() {
     let history = fit(&mut early(3), &trainer, &train).0.unwrap();
     assert_eq!((history.steps(), history.epochs.len()), (8, 2));
 
-    // What comes before the number is checked before the first step, what comes after in it.
+    // The layers up to the read value are checked before the first step, and the layers after it in the
+    // first step.
     let narrow = TensorDataset::new(Tensor::zeros(&[6, 3]), Tensor::<i64>::zeros_of(&[6]));
     let error = refused(&mut early(3), &classifier(), &DataLoader::new(&narrow, 3));
     assert!(matches!(&error, TrainError::Shape(error) if error.path == "a"), "{error}");
@@ -406,7 +408,7 @@ fn models_and_losses_that_read_numbers_train() {
     assert!(matches!(&error, TrainError::Shape(error) if error.path == "b"), "{error}");
     assert_eq!((before.0, before.1), (after.0, after.1));
 
-    // A loss that prints, one that takes the numbers of its outputs, and one that asks for a class.
+    // A loss that prints, a loss that reads values of its outputs, and a loss that reads a class.
     let seen = Cell::new(0.0);
     let prints = Objective::new(|y: Var<'_>, labels: &Tensor<i64>| {
         let loss = cross_entropy(y, labels);
@@ -429,7 +431,7 @@ fn models_and_losses_that_read_numbers_train() {
         assert_eq!(history.steps(), 4);
     }
     assert!(seen.get() > 0.0);
-    // And one that is no scalar is no scalar, though it reads.
+    // A loss that is not a scalar is refused, even if it reads values.
     let vector = Objective::new(|y: Var<'_>, _: &Tensor<i64>| {
         assert!(y.value().numel() > 0);
         y.square()
@@ -451,7 +453,7 @@ fn inputs_that_are_no_numbers_are_named() {
         assert_eq!((input.index, input.batch), (Some(11), *step));
         assert!(error.to_string().contains("example 11 of the training data"), "{error}");
     }
-    // The loss of a sound input is the weights' fault.
+    // If the inputs are finite, a loss that is not finite comes from the weights.
     let mut model = linear(&mut Philox::new(0));
     let mut rates =
         Trainer::new(Objective::new(|y: Var<'_>, _: &Tensor<i64>| y.square().mean_all()));
@@ -483,7 +485,7 @@ impl Scale {
 impl Layer for Scale {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
         let [good, bad] = [&self.good, &self.bad].map(|param| x.tape().param(param));
-        // The slope of a root at 0 is infinite; its value is not.
+        // At 0, the square root has a finite value and an infinite derivative.
         self.norm.forward(x) * good + bad.sqrt()
     }
 }
@@ -513,7 +515,7 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
         assert!(error.to_string().contains("the gradients of bad hold numbers"), "{error}");
         assert_eq!((state_dict(&model), optimizer.state_dict(&model)), before);
 
-        // Two steps are made, then the third is refused: they alone are left.
+        // Two steps are applied and the third is refused, so that only the first two remain.
         let run = |stop: usize| {
             let (mut model, mut optimizer) = (Scale::new([1.0, 1.0]), make());
             let calls = Cell::new(0);
@@ -521,7 +523,7 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
                 let tape = y.tape();
                 let loss = y.square().sum_all();
                 calls.set(calls.get() + usize::from(!tape.is_abstract()));
-                // √0² · 0 is 0, its slope ∞ · 0.
+                // The value √0² · 0 is 0, and its derivative is ∞ · 0.
                 let gate = if calls.get() == 3 && !tape.is_abstract() { 0.0 } else { 1.0 };
                 loss + (y * gate).square().sqrt().sum_all() * gate
             });
@@ -542,7 +544,7 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
         assert_eq!(whole.unwrap().steps(), 2);
         assert!(weights == wanted && state == wanted_state);
     }
-    // Numbers too large for their type: the loss is of size 1, the sum over the samples is not.
+    // The gradient overflows: the loss is about 1, but the sum over the samples exceeds the largest `f32`.
     let x = Tensor::full(&[4, 4], 1e38);
     let set = TensorDataset::new(x, Tensor::<i64>::zeros_of(&[4]));
     let mut model = Linear::new(4, 1, &mut Philox::new(0)).without_bias();
@@ -551,7 +553,7 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
     let trainer = Trainer::new(objective).quiet();
     let error = refused_gradients(&mut model, &trainer, &DataLoader::new(&set, 4));
     assert_eq!(error, ["weight"]);
-    // Large gradients whose sum overflows, though none of them does, are sound.
+    // Large finite gradients are valid, even if their sum overflows.
     let x = Tensor::full(&[1, 4], 2e38);
     let set = TensorDataset::new(x, Tensor::<i64>::zeros_of(&[1]));
     model.weight.set(Tensor::zeros(&[1, 4]));
@@ -584,7 +586,7 @@ fn rules_and_classes_that_cannot_be_counted() {
     let rng = &mut Philox::new(0);
     let set = points(8);
     let loader = DataLoader::new(&set, 4);
-    // [N, 1] against [N] would compare each with each.
+    // Comparing [N, 1] with [N] would compare each prediction with each label.
     let columns = || Objective::new(loss).predict(|y| y.argmax(1, true));
     let trainer = Trainer::new(columns()).quiet();
     let (result, before, after) = fit(&mut linear(rng), &trainer, &loader);
@@ -594,7 +596,7 @@ fn rules_and_classes_that_cannot_be_counted() {
     assert_eq!((before.0, before.1), (after.0, after.1));
     assert!(columns().try_evaluate(&linear(rng), &loader).is_err());
 
-    // Classes -1 and 1: an accuracy, but no confusion matrix.
+    // Labels -1 and 1 have an accuracy, but no confusion matrix.
     let signs =
         TensorDataset::new(set.inputs().clone(), Tensor::from_fn(&[8], |i| 2 * (i % 2) as i64 - 1));
     let loader = DataLoader::new(&signs, 4);
@@ -633,7 +635,7 @@ fn values_to_hit_of_another_shape() {
     assert!(
         error.to_string().contains("input and target must have the same shape, got [3, 1] and [3]")
     );
-    // No number among the targets makes no loss that is one.
+    // If a target is NaN, the loss is NaN.
     let y = Tensor::full(&[6, 1], f64::NAN);
     let set = TensorDataset::new(set.inputs().clone(), y);
     let (result, ..) = fit(&mut Linear::new(4, 1, rng), &trainer, &DataLoader::new(&set, 3));
@@ -662,8 +664,8 @@ fn examples_are_numbered_as_the_loader_numbers_them() {
     }
 }
 
-/// A counter of batches at its end, as a file may have it: an error, and the state is that of the last
-/// step, also what the optimizer remembers.
+/// A counter of batches that is at its maximum, as a file may contain it, is an error. The states
+/// of model and optimizer are those after the last complete step.
 #[test]
 fn a_counter_of_batches_at_its_end() {
     let set = points(16);
@@ -688,7 +690,7 @@ fn a_counter_of_batches_at_its_end() {
                 made % 4 + 1
             )
         );
-        // A run of as many steps, from a counter that has room.
+        // A run of the same number of steps whose counter does not overflow.
         let mut other = start(0);
         let (result, _, wanted) = fit(&mut other, &classifier().stop_after(made), &loader);
         assert_eq!(result.unwrap().steps(), made);
@@ -702,14 +704,14 @@ fn a_counter_of_batches_at_its_end() {
     }
 }
 
-/// Four samples whose squares are no `f32`, though they themselves are.
+/// Returns four samples that are finite in `f32` and whose squares are not.
 fn large(size: f32) -> Set {
     let x = Tensor::from_fn(&[4, 4], |at| if (at / 4 + at) % 2 == 0 { size } else { -size });
     TensorDataset::new(x, Tensor::from([0i64, 1, 2, 0]))
 }
 
-/// The variance of such inputs is infinite, and what is divided by it 0: the loss and the gradients are
-/// finite.
+/// The variance of these inputs is infinite, so the normalised values are 0 and the loss and the
+/// gradients are finite.
 #[test]
 fn running_statistics_that_are_not_finite_end_the_run() {
     let rng = &mut Philox::new(0);
@@ -730,14 +732,14 @@ fn running_statistics_that_are_not_finite_end_the_run() {
         assert!(text.contains("too large for f32") && text.contains("smaller inputs"), "{text}");
         assert!(text.ends_with("; the weights are as before the step"), "{text}");
     }
-    // The squares of these are numbers, and without running statistics there is nothing to spoil.
+    // Inputs with finite squares are valid. Layers without running statistics accept the large inputs too.
     let sound = large(1e15);
     let mut model = sequential![BatchNorm1d::new(4), Linear::new(4, 3, rng)];
     fit(&mut model, &classifier(), &DataLoader::new(&sound, 2)).0.unwrap();
     let norm = BatchNorm1d::new(4).without_running_statistics();
     fit(&mut sequential![norm, Linear::new(4, 3, rng)], &classifier(), &loader).0.unwrap();
 
-    // In a later step, what the steps before it learnt stays.
+    // If a later step fails, the changes of the earlier steps remain.
     let start = || {
         let rng = &mut Philox::new(5);
         sequential![Linear::new(4, 4, rng), BatchNorm1d::new(4), Linear::new(4, 2, rng)]
@@ -753,7 +755,7 @@ fn running_statistics_that_are_not_finite_end_the_run() {
     assert_eq!(result.unwrap().steps(), 2);
     assert!(after.0 == twin.0 && after.1 == twin.1);
 
-    // What a file brought along is no fault of the data.
+    // If the file that was loaded contains NaN, the message does not blame the data.
     let mut state = state_dict(&start());
     state.insert("1.running_mean", Tensor::from([0.0, f32::NAN, 0.0, 0.0]));
     let mut model = start();
@@ -766,7 +768,7 @@ fn running_statistics_that_are_not_finite_end_the_run() {
     );
 }
 
-/// A layer that is one parameter, without a name of its own.
+/// A module that consists of one parameter, without a name for it.
 #[derive(Clone)]
 struct Alone(Param);
 impl Module for Alone {

@@ -1,4 +1,4 @@
-//! Accuracies, confusion matrices and mistakes, against counts by hand.
+//! Compares accuracies, confusion matrices and mistakes with results computed by hand.
 
 use wengert_autograd::{Param, Var};
 use wengert_data::{DataLoader, TensorDataset};
@@ -7,7 +7,7 @@ use wengert_optim::Sgd;
 use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Batches, ConfusionMatrix, Trainer, evaluate, mistakes};
 
-/// Outputs its input, so that the test chooses the logits.
+/// A model that outputs its input, so that the test determines the logits.
 #[derive(Clone, Module)]
 #[module(crate = "wengert_autograd")]
 struct Gain {
@@ -24,13 +24,13 @@ impl Layer for Gain {
     }
 }
 
-/// Three signals of two places, two classes: four of the six answers are right.
+/// Three signals with two positions and two classes: four of the six predictions are correct.
 #[test]
 fn an_accuracy_counts_answers_and_not_examples() {
-    // [sample, class, place]
+    // [sample, class, position]
     let logits = [2.0f32, 0.0, 1.0, 3.0, 0.0, 5.0, 4.0, 1.0, 1.0, 1.0, 0.0, 2.0];
     let logits = Tensor::from_slice(&logits, &[3, 2, 2]);
-    // The answers are (0, 1), (1, 0) and (0, 1).
+    // The predictions are (0, 1), (1, 0) and (0, 1).
     let classes = Tensor::from([[0i64, 1], [0, 0], [0, 0]]);
     let loader = DataLoader::new(TensorDataset::new(logits, classes), 2);
     let mut model = Gain::new();
@@ -48,7 +48,7 @@ fn an_accuracy_counts_answers_and_not_examples() {
     assert_eq!(epoch.validation.unwrap().accuracy, Some(4.0 / 6.0));
 }
 
-/// Row by row: how often the class of the row was taken for that of the column.
+/// The confusion matrix: a row for each true class, a column for each predicted class.
 const COUNTS: [[u64; 4]; 4] = [[3, 1, 1, 0], [0, 2, 4, 0], [2, 0, 1, 0], [0, 0, 0, 0]];
 
 fn counted() -> ConfusionMatrix {
@@ -69,7 +69,7 @@ fn f1_is_the_harmonic_mean() {
     let confusion = counted();
     let mut sum = 0.0;
     for (class, row) in COUNTS.iter().enumerate() {
-        // 2 TP / (2 TP + FP + FN), counted in the table.
+        // 2 TP / (2 TP + FP + FN), counted in the matrix.
         let hits = row[class];
         let taken: u64 = COUNTS.iter().map(|row| row[class]).sum();
         let there: u64 = row.iter().sum();
@@ -78,7 +78,7 @@ fn f1_is_the_harmonic_mean() {
         assert!((confusion.f1(class) - wanted).abs() < 1e-15, "class {class}");
         sum += wanted;
     }
-    // Precision 3/5 and recall 3/5; precision 2/3 and recall 2/6; precision 1/6 and recall 1/3.
+    // Class 0: precision 3/5, recall 3/5. Class 1: 2/3 and 2/6. Class 2: 1/6 and 1/3.
     for (class, wanted) in [(0, 0.6), (1, 4.0 / 9.0), (2, 2.0 / 9.0), (3, 0.0)] {
         assert!((confusion.f1(class) - wanted).abs() < 1e-15, "class {class}");
     }
@@ -91,12 +91,12 @@ fn the_most_frequent_confusion_comes_first() {
     assert_eq!(ConfusionMatrix::new(3).confusions(), []);
 }
 
-/// Eight examples in batches of three; those of `WRONG` are taken for the other class.
+/// Eight examples in batches of three. The examples in `WRONG` are predicted as the other class.
 #[test]
 fn a_mistake_is_numbered_in_the_data() {
     const WRONG: [usize; 4] = [1, 3, 4, 7];
     let classes: Vec<i64> = (0..8).map(|i| i % 2).collect();
-    // The larger of two outputs is the answer; the other says which example it is.
+    // The larger of the two outputs gives the prediction; the smaller output identifies the example.
     let logits = Tensor::from_fn(&[8, 2], |at| {
         let (i, class) = (at / 2, at % 2);
         let answer = if WRONG.contains(&i) { 1 - i % 2 } else { i % 2 };
@@ -115,7 +115,7 @@ fn a_mistake_is_numbered_in_the_data() {
             assert_eq!((mistake.truth, mistake.predicted), (i % 2, 1 - i % 2));
         }
     };
-    // In another order, too: the smaller output says which example comes when.
+    // The same holds for shuffled data. The smaller output gives the order of the examples.
     let shuffled = DataLoader::new(&set, 3).shuffle(1);
     let mut order = vec![];
     for (x, _) in shuffled.epoch(0) {
@@ -131,7 +131,7 @@ fn a_mistake_is_numbered_in_the_data() {
     }
 }
 
-/// Batches that do not know the numbers of their examples.
+/// Batches that do not provide the indices of their examples.
 struct Unnumbered<'a>(&'a dyn Batches);
 impl Batches for Unnumbered<'_> {
     fn batches(
