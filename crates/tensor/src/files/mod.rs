@@ -1,7 +1,6 @@
 //! Named tensors in safetensors files, atomic writing of files, and the errors of reading and writing.
 //!
 //! This module uses the public methods of tensors only. No other module imports it.
-mod error_text;
 mod file;
 mod file_kind;
 mod named;

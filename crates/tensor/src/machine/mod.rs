@@ -1,9 +1,11 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
-//! (`parallel`), kernels compiled for several instruction sets (`simd`), and a clock (`clock`).
+//! (`parallel`), kernels compiled for several instruction sets (`simd`), a clock (`clock`), and the macro that makes
+//! errors print their text (`error_text`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
 //! does not know what the bytes in a block mean.
 mod clock;
+mod error_text;
 mod parallel;
 mod simd;
 mod storage;
