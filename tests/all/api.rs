@@ -379,6 +379,14 @@ pub(super) struct Known {
     of: BTreeMap<String, BTreeSet<String>>,
 }
 
+impl Known {
+    /// Adds a member of a type.
+    fn add(&mut self, of: &str, member: &syn::Ident) {
+        self.of.entry(of.to_string()).or_default().insert(member.to_string());
+        self.members.insert(member.to_string());
+    }
+}
+
 pub(super) fn known() -> &'static Known {
     static KNOWN: OnceLock<Known> = OnceLock::new();
     KNOWN.get_or_init(|| {
@@ -400,19 +408,12 @@ pub(super) fn known() -> &'static Known {
                                     ImplItem::Const(it) if is_public(&it.vis) => &it.ident,
                                     _ => continue,
                                 };
-                                known.of.entry(of.clone()).or_default().insert(name.to_string());
-                                known.members.insert(name.to_string());
+                                known.add(&of, name);
                             }
                         }
                         Item::Enum(it) => {
                             for variant in &it.variants {
-                                let name = variant.ident.to_string();
-                                known
-                                    .of
-                                    .entry(it.ident.to_string())
-                                    .or_default()
-                                    .insert(name.clone());
-                                known.members.insert(name);
+                                known.add(&it.ident.to_string(), &variant.ident);
                             }
                         }
                         Item::Struct(it) => {
@@ -424,13 +425,7 @@ pub(super) fn known() -> &'static Known {
                         Item::Trait(it) => {
                             for item in &it.items {
                                 if let TraitItem::Fn(method) = item {
-                                    let name = method.sig.ident.to_string();
-                                    known
-                                        .of
-                                        .entry(it.ident.to_string())
-                                        .or_default()
-                                        .insert(name.clone());
-                                    known.members.insert(name);
+                                    known.add(&it.ident.to_string(), &method.sig.ident);
                                 }
                             }
                         }

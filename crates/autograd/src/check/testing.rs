@@ -122,10 +122,7 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         let bits = |y: &Var<'_, f64>| y.value().to_vec().into_iter().map(f64::to_bits).collect();
         f(&watched(&Tape::eval(), inputs)).iter().map(bits).collect()
     };
-    let first = results();
-    if first.is_empty() {
-        return Err(named(no_results(Test::Derivatives)));
-    }
+    let first = at_least_one(results(), Test::Derivatives).map_err(named)?;
     let sizes: Vec<usize> = first.iter().map(Vec::len).collect();
     if let Some(i) = first.into_iter().zip(results()).position(|(a, b)| a != b) {
         let message = format!("result {i} has other numbers each time: a pure function is wanted");
@@ -160,9 +157,13 @@ fn error_in(test: Test, message: String) -> OpError {
     OpError { name: String::new(), test, message }
 }
 
-/// Returns the error of an operation without results, which cannot be differentiated.
-fn no_results(test: Test) -> OpError {
-    error_in(test, "the function returned no results: return at least one variable".into())
+/// Returns these results of an operation, or the error of a test if there are none.
+fn at_least_one<Y>(results: Vec<Y>, test: Test) -> Result<Vec<Y>, OpError> {
+    if results.is_empty() {
+        let message = "the function returned no results: return at least one variable";
+        return Err(error_in(test, message.into()));
+    }
+    Ok(results)
 }
 
 /// Returns a tensor of random numbers whose elements are taken from these intervals in turn. Use
@@ -226,9 +227,7 @@ pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
 /// If the results for a layout differ from those for contiguous inputs. The error describes the first
 /// such layout.
 pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
-    if f(&watched(&Tape::eval(), inputs)).is_empty() {
-        return Err(no_results(Test::Layouts));
-    }
+    at_least_one(f(&watched(&Tape::eval(), inputs)), Test::Layouts)?;
     let run = |inputs: &[Tensor<f64>], policy| {
         let tape = Tape::eval().with_policy(policy);
         let x = watched(&tape, inputs);
@@ -271,10 +270,7 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
     for policy in POLICIES {
         let tape = Tape::eval().with_policy(policy);
         let x = watched(&tape, inputs);
-        let y = f(&x);
-        if y.is_empty() {
-            return Err(no_results(Test::Cuts));
-        }
+        let y = at_least_one(f(&x), Test::Cuts)?;
         if let Some(i) = y.iter().position(|y| x.iter().any(|x| x.is(*y))) {
             return fail(format!("result {i} is an input: a variable of its own is wanted"));
         }
@@ -335,10 +331,7 @@ pub fn check_adjoint(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
             spread(&x.shape(), &[(-1.0, -0.3), (0.3, 1.0)], 900 + seed as u64)
         };
         let x = watched(&tape, inputs);
-        let y = f(&x);
-        if y.is_empty() {
-            return Err(no_results(Test::Adjoint));
-        }
+        let y = at_least_one(f(&x), Test::Adjoint)?;
         let u: Vec<_> = y.iter().enumerate().map(|(i, y)| tape.watch(random(y, i))).collect();
         let t: Vec<_> =
             x.iter().enumerate().map(|(i, x)| tape.constant(random(x, 50 + i))).collect();
@@ -406,10 +399,7 @@ pub(crate) fn reads_of_order(
     };
     let x: Vec<_> = inputs.iter().zip(watched).map(put).collect();
     let leaves: Vec<_> = x.iter().copied().filter(|x| x.is_active()).collect();
-    let y = f(&x);
-    if y.is_empty() {
-        return Err(no_results(Test::Reads).message);
-    }
+    let y = at_least_one(f(&x), Test::Reads).map_err(|error| error.message)?;
     let mut loss = weighted(&y);
     if order == 2 {
         if !loss.is_active() {
@@ -469,9 +459,7 @@ impl Tape<f64> {
 /// # Errors
 /// If they differ. The operation has then read values while it was recorded.
 pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpError> {
-    if f(&watched(&Tape::train(&mut Philox::new(5)), inputs)).is_empty() {
-        return Err(no_results(Test::Replay));
-    }
+    at_least_one(f(&watched(&Tape::train(&mut Philox::new(5)), inputs)), Test::Replay)?;
     let other: Vec<_> = inputs.iter().map(reversed).collect();
     for policy in POLICIES {
         let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);

@@ -2,7 +2,7 @@
 
 use super::gradients::Gradients;
 use crate::module::{Module, Param, each_param};
-use wengert_tensor::{Float, Tensor};
+use wengert_tensor::{Dtype, Float, Tensor};
 
 impl<T: Float> Gradients<T> {
     /// Returns name, parameter and gradient of each parameter of a model that has a gradient. Each
@@ -59,8 +59,10 @@ impl<T: Float> Gradients<T> {
         let (unit, multiple) = norm_in_parts(&self.each().collect::<Vec<_>>());
         let norm = unit * multiple;
         let factor = max_norm / (norm + 1e-6);
-        let is_f64 = T::of(f64::MIN_POSITIVE).to() > 0.0;
-        let normal = if is_f64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
+        let normal = match T::DTYPE {
+            Dtype::F64 => f64::MIN_POSITIVE,
+            _ => f64::from(f32::MIN_POSITIVE),
+        };
         if factor >= 1.0 {
             return norm;
         }

@@ -279,45 +279,32 @@ impl<T: Float> Tape<T> {
         x: &[Tensor<T>],
     ) -> SmallVec<[Tensor<T>; 1]> {
         let custom = self.custom_at(place);
-        let (declared, indices): (SmallVec<[Shape; 4]>, _) = {
+        let (declared, first_index, wanted) = {
             let arena = self.arena.borrow();
             let ids = first..first + arena.outputs(first) as u32;
-            let indices = first + custom.numbers..ids.end;
-            (ids.map(|id| *arena.shape(id)).collect(), indices)
-        };
-        let wanted = {
-            let arena = self.arena.borrow();
+            let mut indices = first + custom.numbers..ids.end;
             let needed = |index: u32| {
                 let node = &arena.nodes[index as usize];
                 index == id || node.has(SAVED | RETAINED) || node.readers > 0
             };
-            indices.clone().any(needed)
+            let declared: SmallVec<[Shape; 4]> = ids.map(|id| *arena.shape(id)).collect();
+            (declared, indices.start as usize, indices.any(needed))
         };
         let (declared, of_indices) = declared.split_at(custom.numbers as usize);
-        let (values, wholes) = if wanted {
-            custom.op.forward_with_indices(x)
+        let (computed_by, (values, wholes)) = if wanted {
+            ("forward_with_indices", custom.op.forward_with_indices(x))
         } else {
-            (custom.op.forward(x), [].into())
+            ("forward", (custom.op.forward(x), [].into()))
         };
         let shapes: Outputs<Shape> = values.iter().map(Tensor::shape).collect();
-        self.check_outputs(
-            &custom,
-            if wanted { "forward_with_indices" } else { "forward" },
-            "shapes",
-            [&shapes, declared],
-        );
+        self.check_outputs(&custom, computed_by, "shapes", [&shapes, declared]);
         if wanted {
             let shapes: Outputs<Shape> = wholes.iter().map(Tensor::shape).collect();
-            self.check_outputs(
-                &custom,
-                "forward_with_indices",
-                "index_shapes",
-                [&shapes, of_indices],
-            );
+            self.check_outputs(&custom, computed_by, "index_shapes", [&shapes, of_indices]);
             let arena = &mut *self.arena.borrow_mut();
             for (i, whole) in wholes.into_iter().enumerate() {
                 arena.wholes[custom.first_whole as usize + i] = Some(whole);
-                arena.nodes[indices.start as usize + i].flags &= !RELEASED;
+                arena.nodes[first_index + i].flags &= !RELEASED;
             }
         }
         values.0
