@@ -49,4 +49,4 @@ pub use machine::{
 pub use number::Dtype;
 pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};
 #[doc(hidden)]
-pub use tensor::{Figure, Given, copied_in_order};
+pub use tensor::{Figure, Given, PerType, copied_in_order};

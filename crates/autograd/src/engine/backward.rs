@@ -7,7 +7,7 @@ use crate::graph::{ACTIVE, NodeSet, Op, RETAINED, RunKind, TINY, Tape, Var};
 use crate::module::{Module, ParamId, each_param, is_finite};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
-use wengert_tensor::{Float, Shape, Tensor};
+use wengert_tensor::{Float, Shape, Tensor, per_type};
 
 impl<'t, T: Float> Var<'t, T> {
     /// Returns the gradients of this scalar as tensors. Ends the tape's history: values that were not
@@ -54,11 +54,12 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Result<Gradients<T>, NotFinite> {
         self.check_scalar("backward_checked");
         let mut bad = Vec::new();
-        let gradients = self.inspected("backward_checked", None, false, None, hooks, |id, g| {
-            if !is_finite(g) {
-                bad.push(id);
-            }
-        });
+        let gradients =
+            self.inspected("backward_checked", None, false, None, hooks, &mut |id, g| {
+                if !is_finite(g) {
+                    bad.push(id);
+                }
+            });
         if bad.is_empty() {
             return Ok(gradients);
         }
@@ -122,7 +123,7 @@ impl<'t, T: Float> Var<'t, T> {
             .map(|b| b.node)
             .collect();
         targets.sort_unstable();
-        self.inspected("backward_for", None, false, Some(&targets), hooks, |_, _| ())
+        self.inspected("backward_for", None, false, Some(&targets), hooks, &mut |_, _| ())
     }
 
     /// Returns the trainable parameters of a model on which this variable does not depend, in visiting order:
@@ -251,7 +252,7 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
-        self.inspected(op, seed, retain, None, None, |_, _| ())
+        self.inspected(op, seed, retain, None, None, &mut |_, _| ())
     }
 
     /// Returns the gradients with respect to all leaves, or to the given ones, which are in ascending
@@ -264,7 +265,31 @@ impl<'t, T: Float> Var<'t, T> {
         retain: bool,
         only: Option<&[u32]>,
         hooks: Option<&mut Hooks<'_, 't, T>>,
-        mut see: impl FnMut(u32, &Tensor<T>),
+        see: &mut dyn FnMut(u32, &Tensor<T>),
+    ) -> Gradients<T> {
+        let y = self;
+        per_type!(
+            <'t: 'a, 'h: 'a, 'a> Var::inspected_here as (
+                y: Var<'t, T>,
+                op: &'a str,
+                seed: Option<Tensor<T>>,
+                retain: bool,
+                only: Option<&'a [u32]>,
+                hooks: Option<&'a mut Hooks<'h, 't, T>>,
+                see: &'a mut (dyn FnMut(u32, &Tensor<T>) + 'a),
+            ) -> Gradients<T>
+        )
+    }
+
+    #[track_caller]
+    fn inspected_here(
+        self,
+        op: &str,
+        seed: Option<Tensor<T>>,
+        retain: bool,
+        only: Option<&[u32]>,
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+        see: &mut dyn FnMut(u32, &Tensor<T>),
     ) -> Gradients<T> {
         let tape = self.tape;
         tape.check_history(op);
@@ -362,6 +387,23 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     pub(crate) fn grad_through(
+        results: &[Self],
+        seeds: &[Self],
+        wrt: &[Self],
+        hooks: Option<&mut Hooks<'_, 't, T>>,
+    ) -> Vec<Option<Self>> {
+        per_type!(
+            <'t: 'a, 'h: 'a, 'a> Var::grad_through_here as (
+                results: &'a [Var<'t, T>],
+                seeds: &'a [Var<'t, T>],
+                wrt: &'a [Var<'t, T>],
+                hooks: Option<&'a mut Hooks<'h, 't, T>>,
+            ) -> Vec<Option<Var<'t, T>>>
+        )
+    }
+
+    #[track_caller]
+    fn grad_through_here(
         results: &[Self],
         seeds: &[Self],
         wrt: &[Self],

@@ -7,7 +7,7 @@ use crate::graph::{
 use crate::rules::{MaxPool, Reduce, compare};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{
-    Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order,
+    Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order, per_type,
 };
 
 /// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
@@ -37,6 +37,12 @@ impl<T: Float> Tape<T> {
     /// Returns the value of a node, and computes it if necessary.
     #[track_caller]
     pub(crate) fn force(&self, id: u32) -> Tensor<T> {
+        let tape = self;
+        per_type!(<'a> Tape::force_here as (tape: &'a Tape<T>, id: u32) -> Tensor<T>)
+    }
+
+    #[track_caller]
+    fn force_here(&self, id: u32) -> Tensor<T> {
         if self.run_kind == RunKind::Abstract {
             self.refuse(
                 "this run has shapes but no numbers: compute values on a tape of Tape::new()"
@@ -87,6 +93,12 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     pub(crate) fn compute(&self, target: u32) {
+        let tape = self;
+        per_type!(<'a> Tape::compute_here as (tape: &'a Tape<T>, target: u32) -> ());
+    }
+
+    #[track_caller]
+    fn compute_here(&self, target: u32) {
         let mut todo: SmallVec<[u32; 8]> = smallvec![target];
         while let Some(&id) = todo.last() {
             let plan = self.plan(id);

@@ -193,7 +193,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward(mut self) -> Gradients<T> {
         self.value.check_scalar("backward");
-        self.value.inspected("backward", None, false, None, Some(&mut self), |_, _| ())
+        self.value.inspected("backward", None, false, None, Some(&mut self), &mut |_, _| ())
     }
 
     /// Computes gradients as [`Var::backward_retain`], with these hooks.
@@ -203,7 +203,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_retain(mut self) -> Gradients<T> {
         self.value.check_scalar("backward_retain");
-        self.value.inspected("backward_retain", None, true, None, Some(&mut self), |_, _| ())
+        self.value.inspected("backward_retain", None, true, None, Some(&mut self), &mut |_, _| ())
     }
 
     /// Computes gradients as [`Var::backward_checked`], with these hooks. The results of hooks are
@@ -236,7 +236,14 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_from(mut self, seed: Tensor<T>) -> Gradients<T> {
         self.value.check_seed("backward_from", seed.shape());
-        self.value.inspected("backward_from", Some(seed), false, None, Some(&mut self), |_, _| ())
+        self.value.inspected(
+            "backward_from",
+            Some(seed),
+            false,
+            None,
+            Some(&mut self),
+            &mut |_, _| (),
+        )
     }
 
     /// Returns gradients as [`Var::grad`], with these hooks. The results of hooks can be differentiated

@@ -8,7 +8,7 @@ use crate::module::{Buffer, BufferId, Change, Module, Param, ParamId, Path, Stat
 use crate::rules::WholeOp;
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use wengert_tensor::{Element, Float, Shape, Tensor};
+use wengert_tensor::{Element, Float, Shape, Tensor, per_type};
 
 /// A replay of a recorded program with other values. [`Tape::replay`] makes it, and [`run`](Replay::run)
 /// starts it.
@@ -153,6 +153,12 @@ impl<'t, T: Float> Replay<'t, T> {
     /// refuses the new values (for example an index that is out of range).
     #[track_caller]
     pub fn run(self) {
+        let replay = self;
+        per_type!(<'t> Replay::run_here as (replay: Replay<'t, T>) -> ());
+    }
+
+    #[track_caller]
+    fn run_here(self) {
         let tape = self.tape;
         if !self.allow_reads {
             self.check_reads();

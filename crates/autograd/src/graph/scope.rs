@@ -5,7 +5,7 @@ use super::tape::Tape;
 use super::var::Var;
 use crate::module::Module;
 use smallvec::SmallVec;
-use wengert_tensor::{Float, Shape};
+use wengert_tensor::{Float, Shape, per_type};
 
 /// A scope that has ended on a shape-only run. Model summaries are made of these.
 #[derive(Clone, Debug, PartialEq)]
@@ -252,7 +252,12 @@ impl<T: Float> Tape<T> {
         OpenScope { tape: self, first: self.arena.borrow().len() }
     }
 
-    fn close_since(&self, first: u32, mut kept: SmallVec<[u32; 4]>) {
+    fn close_since(&self, first: u32, kept: SmallVec<[u32; 4]>) {
+        let tape = self;
+        per_type!(<'a> Tape::close_here as (tape: &'a Tape<T>, first: u32, kept: SmallVec<[u32; 4]>) -> ());
+    }
+
+    fn close_here(&self, first: u32, mut kept: SmallVec<[u32; 4]>) {
         let arena = &mut *self.arena.borrow_mut();
         kept.sort_unstable();
         for id in (first..arena.len()).rev() {

@@ -2,7 +2,7 @@
 
 use super::scope::ScopeSummary;
 use super::var::Var;
-use crate::module::{FirstState, ModelPath, Module, Register, StateId};
+use crate::module::{Entered, FirstState, ModelPath, Module, Register, StateId};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::mem;
@@ -153,12 +153,12 @@ impl Scopes {
     /// Opens the scope of a module, and finds its name.
     #[inline]
     pub fn enter<M: Module + ?Sized>(&self, module: &M) {
-        self.names.borrow_mut().enter(module);
+        self.names.borrow_mut().enter(&module);
     }
 
     /// Opens the scope of a module under this name.
     pub fn enter_as<M: Module + ?Sized>(&self, name: &str, module: &M) {
-        self.names.borrow_mut().enter_as(name, module);
+        self.names.borrow_mut().enter_as(name, &module);
     }
 
     /// Sets the type of the module whose scope is the innermost.
@@ -311,7 +311,7 @@ impl Names {
     }
 
     #[inline]
-    fn enter<M: Module + ?Sized>(&mut self, module: &M) {
+    fn enter(&mut self, module: &dyn Entered) {
         let Some(first) = module.first_state() else { return self.enter_stateless(module) };
         let Some(place) = self.register.find(first) else { return self.enter_unknown(module) };
         let level = Level { place: Some(place), ..self.level() };
@@ -350,7 +350,7 @@ impl Names {
 
     /// Opens the level of a module without parameters and buffers. It is named by its type, unless it is
     /// outside all modules and models.
-    fn enter_stateless<M: Module + ?Sized>(&mut self, module: &M) {
+    fn enter_stateless(&mut self, module: &dyn Entered) {
         let (top, level) = (self.top(), self.level());
         if top.lies != Lies::Outside || top.rooted {
             self.count(module.type_name(), level);
@@ -361,7 +361,7 @@ impl Names {
 
     /// Opens the level of a model: a module that is not part of a module that was entered before.
     #[cold]
-    fn enter_unknown<M: Module + ?Sized>(&mut self, module: &M) {
+    fn enter_unknown(&mut self, module: &dyn Entered) {
         let (place, part) = self.register.add(module);
         let level = Level { place: Some(place), ..self.level() };
         if let Some(part) = part {
@@ -380,7 +380,7 @@ impl Names {
         }
     }
 
-    fn enter_as<M: Module + ?Sized>(&mut self, name: &str, module: &M) {
+    fn enter_as(&mut self, name: &str, module: &dyn Entered) {
         let place = module.first_state().map(|first| {
             self.register.find(first).unwrap_or_else(|| {
                 let (place, _) = self.register.add(module);

@@ -18,7 +18,7 @@ use crate::rules::View;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
-use wengert_tensor::{Float, Opcode, Shape, Sizes, Tensor};
+use wengert_tensor::{Float, Opcode, Shape, Sizes, Tensor, per_type};
 
 /// A tape for inference closes a node after this many later nodes have been recorded.
 const WINDOW: u32 = 128;
@@ -161,6 +161,10 @@ impl<T: Float> Tape<T> {
     }
 
     fn with(run_kind: RunKind, mode: Option<Mode>, key: Option<u64>) -> Self {
+        per_type!(Tape::with_here as (run_kind: RunKind, mode: Option<Mode>, key: Option<u64>) -> Tape<T>)
+    }
+
+    fn with_here(run_kind: RunKind, mode: Option<Mode>, key: Option<u64>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         Tape {
             arena: RefCell::new(recycle::acquire()),
@@ -355,6 +359,12 @@ impl<T: Float> Tape<T> {
     /// computed so far would mix old and new.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
+        let tape = self;
+        per_type!(<'t, 'a> Tape::param_here as (tape: &'t Tape<T>, param: &'a Param<T>) -> Var<'t, T>)
+    }
+
+    #[track_caller]
+    fn param_here(&self, param: &Param<T>) -> Var<'_, T> {
         if let Some(node) = self.params.borrow().substitute_of(param.id()) {
             return Var { tape: self, id: node };
         }
@@ -392,6 +402,12 @@ impl<T: Float> Tape<T> {
     /// new.
     #[track_caller]
     pub fn buffer(&self, buffer: &Buffer<T>) -> Var<'_, T> {
+        let tape = self;
+        per_type!(<'t, 'a> Tape::buffer_here as (tape: &'t Tape<T>, buffer: &'a Buffer<T>) -> Var<'t, T>)
+    }
+
+    #[track_caller]
+    fn buffer_here(&self, buffer: &Buffer<T>) -> Var<'_, T> {
         let bound = self.params.borrow().of(buffer.id());
         let version = buffer.version();
         let Some(bound) = bound else {
@@ -435,6 +451,12 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     fn given(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
+        let tape = self;
+        per_type!(<'t> Tape::given_here as (tape: &'t Tape<T>, op: Op, value: Tensor<T>) -> Var<'t, T>)
+    }
+
+    #[track_caller]
+    fn given_here(&self, op: Op, value: Tensor<T>) -> Var<'_, T> {
         let mut arena = self.arena.borrow_mut();
         let shape = value.shape();
         let active = op == Op::Leaf && self.recording.get();
@@ -457,7 +479,13 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
-        let id = self.record(op, parents, shape);
+        let tape = self;
+        per_type!(<'a> Tape::apply_here as (tape: &'a Tape<T>, op: Op, parents: &'a [u32], shape: Shape) -> u32)
+    }
+
+    #[track_caller]
+    fn apply_here(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let id = self.record_here(op, parents, shape);
         self.compute_or_defer(id);
         id
     }
@@ -466,6 +494,13 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn record(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::record_here as (tape: &'a Tape<T>, op: Op, parents: &'a [u32], shape: Shape) -> u32)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn record_here(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
@@ -516,6 +551,26 @@ impl<T: Float> Tape<T> {
         opcode: Opcode,
         parents: [u32; N],
     ) -> u32 {
+        let tape = self;
+        let parents = &parents[..];
+        per_type!(
+            <'a> Tape::pointwise_here as (tape: &'a Tape<T>, op: Op, opcode: Opcode, parents: &'a [u32]) -> u32
+        )
+    }
+
+    #[track_caller]
+    fn pointwise_here(&self, op: Op, opcode: Opcode, parents: &[u32]) -> u32 {
+        match *parents {
+            [a] => self.pointwise_of(op, opcode, [a]),
+            [a, b] => self.pointwise_of(op, opcode, [a, b]),
+            [a, b, c] => self.pointwise_of(op, opcode, [a, b, c]),
+            _ => unreachable!("opcodes have one to three operands"),
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    fn pointwise_of<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let shape = arena.nodes[parents[0] as usize].shape;
@@ -543,6 +598,14 @@ impl<T: Float> Tape<T> {
 
 impl<T: Float> Drop for Tape<T> {
     fn drop(&mut self) {
+        let tape = self;
+        per_type!(<'a> Tape::end as (tape: &'a mut Tape<T>) -> ());
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Drops the values, and recycles the arrays.
+    fn end(&mut self) {
         let mut arena = std::mem::take(self.arena.get_mut());
         if !std::thread::panicking() {
             arena.check_invariants(false);

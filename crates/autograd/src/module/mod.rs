@@ -15,7 +15,7 @@ mod visit;
 
 pub(crate) use finite::is_finite;
 pub use names::FirstState;
-pub(crate) use names::{ModelPath, Register};
+pub(crate) use names::{Entered, ModelPath, Register};
 pub use outline::Outline;
 pub use param::{Buffer, BufferId, Param, ParamHandle, ParamId, StateId};
 pub use state::{Kind, Misfit, State};

@@ -2,7 +2,7 @@
 
 use super::param::StateId;
 use super::state::State;
-use super::visit::{Module, Path};
+use super::visit::{Module, Path, See};
 
 /// The first parameter or buffer of a module, and its depth below the module. [`Module::first_state`]
 /// returns it.
@@ -40,6 +40,27 @@ impl FirstState {
     #[must_use]
     pub fn below(self) -> Self {
         FirstState { depth: self.depth + 1, ..self }
+    }
+}
+
+/// The properties of a module that name its scope. Functions that take it are compiled once, and not
+/// again for each type of module.
+pub(crate) trait Entered {
+    fn first_state(&self) -> Option<FirstState>;
+    fn type_name(&self) -> &'static str;
+    fn visit<'m>(&'m self, see: &mut See<'_, 'm>);
+}
+
+impl<M: Module + ?Sized> Entered for &M {
+    #[inline]
+    fn first_state(&self) -> Option<FirstState> {
+        (**self).first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
+    }
+    fn visit<'m>(&'m self, see: &mut See<'_, 'm>) {
+        (**self).visit(&Path::root(), see);
     }
 }
 
@@ -98,12 +119,12 @@ impl Register {
 
     /// Registers the parameters and buffers of a module. Returns its path, and an earlier model that is
     /// a part of it.
-    pub fn add<M: Module + ?Sized>(&mut self, module: &M) -> (ModelPath, Option<u32>) {
+    pub fn add(&mut self, module: &dyn Entered) -> (ModelPath, Option<u32>) {
         let Register { text, ends, entries, models } = self;
         let model = models.len() as u32;
         let mut sorted = true;
         let start = text.len() as u32;
-        module.visit(&Path::root(), &mut |path, state| {
+        module.visit(&mut |path, state| {
             let (start, first, id) = (text.len() as u32, ends.len() as u32, state.id());
             path.write_to(text, ends);
             sorted &= entries.last().is_none_or(|last| last.id < id);

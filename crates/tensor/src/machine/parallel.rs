@@ -109,13 +109,17 @@ pub(crate) fn cost(factors: &[usize]) -> usize {
 /// multiple of `align`.
 pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<usize>) + Sync) {
     let threads = if cost < PARALLEL { 1 } else { num_threads() };
+    let work: &(dyn Fn(Range<usize>) + Sync) = &work; // its loops are compiled once
     if threads == 1 {
         return work(0..n);
     }
+    spread(n, threads, align, work);
+}
+
+fn spread(n: usize, threads: usize, align: usize, work: &(dyn Fn(Range<usize>) + Sync)) {
     let size = n.div_ceil(threads).next_multiple_of(align).max(1);
     rayon::scope(|scope| {
         for start in (size..n).step_by(size) {
-            let work = &work;
             scope.spawn(move |_| work(start..n.min(start + size)));
         }
         work(0..n.min(size));

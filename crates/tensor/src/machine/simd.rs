@@ -61,7 +61,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
             x86::AVX512 => unsafe { x86::avx512(kernel) },
             // SAFETY: as above.
             x86::AVX2 => unsafe { x86::avx2(kernel) },
-            _ => kernel.run::<Baseline>(),
+            _ => baseline(kernel),
         }
     }
     #[cfg(target_arch = "aarch64")]
@@ -72,6 +72,14 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     {
         kernel.run::<Baseline>()
     }
+}
+
+/// Runs the copy for every processor. Not inlined, so that a function with several calls of [`dispatch`]
+/// does not contain several copies.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+fn baseline<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Baseline>()
 }
 
 /// Runs a closure through [`dispatch`], for loops that do not depend on the instruction set.

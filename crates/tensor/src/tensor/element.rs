@@ -3,6 +3,7 @@
 use super::Tensor;
 use super::arithmetic::Arithmetic;
 use super::operand::Figure;
+use super::per_type::PerType;
 use super::reduce::{FloatReduce, Reduce, Reduction};
 use crate::kernels::{FloatKernels, reduce};
 use crate::number::{Dtype, Numeric, Scalar};
@@ -116,6 +117,9 @@ pub trait Float:
     const NEG_INFINITY: Self;
     /// Infinity, the neutral element of the minimum.
     const INFINITY: Self;
+    /// Calls the function of this type.
+    #[doc(hidden)]
+    fn per_type<F: PerType>(args: F::Args<Self>) -> F::Output<Self>;
 }
 
 /// Compares an integer with a number without rounding either of them.
@@ -190,7 +194,7 @@ macro_rules! floats {
                 (x.sum_all() / x.numel() as $t).into()
             }
             fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
-                Some(reduction.staged(x, 0.0, reduce::sum_middle))
+                Some(reduction.staged(x, 0.0, &reduce::sum_middle))
             }
             fn total(x: &[Self]) -> Option<Self> {
                 Some(reduce::total(x))
@@ -201,6 +205,11 @@ macro_rules! floats {
             const EPSILON: f64 = $t::EPSILON as f64;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             const INFINITY: Self = $t::INFINITY;
+            #[inline(always)]
+            #[track_caller]
+            fn per_type<F: PerType>(args: F::Args<$t>) -> F::Output<$t> {
+                F::$t(args)
+            }
         }
     )* };
 }

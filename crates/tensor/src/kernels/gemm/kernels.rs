@@ -58,6 +58,7 @@ macro_rules! inner {
         [$([inner::<$v, $rows, 1>, inner::<$v, $rows, 2>, inner::<$v, $rows, 3>, inner::<$v, $rows, 4>]),*]
     };
 }
+#[cfg(target_arch = "x86_64")]
 /// For 16 vector registers: up to 12 accumulators, the vectors of B and one vector of A. With 3
 /// vectors of B, 12 accumulators would need all 16 registers, and some would be spilled.
 macro_rules! narrow {
@@ -67,6 +68,19 @@ macro_rules! narrow {
             heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6),
             heights!($form $v, 3, [$($flag)?]: 1 2 3),
             heights!($form $v, 4, [$($flag)?]: 1 2),
+        ]
+    };
+}
+/// For 16 vector registers of 128 bits, without a fused multiply-add: a product and its sum are two
+/// instructions, so that 8 accumulators suffice to hide the latency. A short table saves build time: arrays
+/// in the place of vectors take long to compile.
+macro_rules! short {
+    ($form:ident $v:ty $(, $flag:literal)?) => {
+        [
+            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8),
+            heights!($form $v, 2, [$($flag)?]: 1 2 3 4),
+            heights!($form $v, 3, [$($flag)?]: 1 2),
+            heights!($form $v, 4, [$($flag)?]: 1),
         ]
     };
 }
@@ -155,7 +169,7 @@ macro_rules! instruction_set {
     };
 }
 
-instruction_set!(baseline "baseline" narrow 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2],
+instruction_set!(baseline "baseline" short 2 (3, 4), [f32; 4], [f64; 2], pack [f32; 4], [f64; 2],
     half None, None);
 #[cfg(target_arch = "x86_64")]
 instruction_set!(avx2 "avx2" narrow 2 (3, 4), x86_64::__m256, x86_64::__m256d, pack x86_64::__m256, x86_64::__m256d,

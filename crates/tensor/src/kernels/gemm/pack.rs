@@ -113,18 +113,26 @@ thread_local! {
 
 /// Calls `f` with a buffer of `len` elements, aligned to a cache line. The thread keeps the buffer
 /// from call to call, and its contents are those that the last user left.
-pub fn with_buffer<T: Copy, R>(purpose: Use, len: usize, f: impl FnOnce(*mut T) -> R) -> R {
+pub fn with_buffer<T: Copy>(purpose: Use, len: usize, f: impl FnOnce(*mut T)) {
+    let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
+    let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<Line>());
+    let mut f = Some(f);
+    with_lines(purpose, needed, &mut |lines| {
+        if let Some(f) = f.take() {
+            f(lines.cast());
+        }
+    });
+}
+
+fn with_lines(purpose: Use, needed: usize, f: &mut dyn FnMut(*mut Line)) {
     BUFFERS.with(|buffers| {
         let buffer = &buffers[purpose as usize];
         let mut lines = buffer.take();
-        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
-        let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<Line>());
         if lines.len() < needed {
             drop(std::mem::take(&mut lines));
             lines = vec![Line([0; 64]); needed];
         }
-        let result = f(lines.as_mut_ptr().cast());
+        f(lines.as_mut_ptr());
         buffer.set(lines);
-        result
-    })
+    });
 }

@@ -55,8 +55,8 @@ impl Program {
                 // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    || unsafe { self.add_up(sources, start, [half, n, inner], out1) },
-                    || unsafe { self.add_up(sources, second, [outer - half, n, inner], out2) },
+                    &mut || unsafe { self.add_up(sources, start, [half, n, inner], out1) },
+                    &mut || unsafe { self.add_up(sources, second, [outer - half, n, inner], out2) },
                 );
             }
             Cut::Middle(half) => {
@@ -66,8 +66,8 @@ impl Program {
                 // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    || unsafe { self.add_up(sources, start, [1, half, inner], out) },
-                    || unsafe { self.add_up(sources, second, [1, n - half, inner], rest) },
+                    &mut || unsafe { self.add_up(sources, start, [1, half, inner], out) },
+                    &mut || unsafe { self.add_up(sources, second, [1, n - half, inner], rest) },
                 );
                 for (sum, &more) in out.iter_mut().zip(rest.iter()) {
                     *sum = *sum + more;

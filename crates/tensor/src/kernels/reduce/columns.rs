@@ -30,20 +30,16 @@ pub(super) fn columns<T: Numeric, R: Reducer<T>>(
         let half = (width / 2).next_multiple_of(LANES);
         let (out1, out2) = out.split_at_mut(half);
         let (shifts1, shifts2) = split::<T, R>(shifts, half);
-        return join(
-            n * width,
-            || columns::<T, R>(x, stride, n, shifts1, out1),
-            || columns::<T, R>(&x[half..], stride, n, shifts2, out2),
-        );
+        return join(n * width, &mut || columns::<T, R>(x, stride, n, shifts1, out1), &mut || {
+            columns::<T, R>(&x[half..], stride, n, shifts2, out2)
+        });
     }
     if n > LEAF_ROWS {
         let half = 1 << (n - 1).ilog2();
         let mut lower = vec![R::empty(); width];
-        join(
-            n * width,
-            || columns::<T, R>(x, stride, half, shifts, out),
-            || columns::<T, R>(&x[half * stride..], stride, n - half, shifts, &mut lower),
-        );
+        join(n * width, &mut || columns::<T, R>(x, stride, half, shifts, out), &mut || {
+            columns::<T, R>(&x[half * stride..], stride, n - half, shifts, &mut lower)
+        });
         return combine::<T, R>(out, &lower);
     }
     dispatch(Columns::<T, R> { x, stride, n, shifts, out, reducer: PhantomData });

@@ -31,7 +31,8 @@ const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(crate) type Sizes = [usize; 3];
 
-pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+/// Calls both functions, on two threads if there are many elements.
+pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
     if elements >= PARALLEL {
         rayon::join(a, b);
     } else {
@@ -58,11 +59,9 @@ pub(super) fn pieces<T: Numeric, U: Send>(
     let half = outer / 2;
     let (x1, x2) = x.split_at(half * n * inner);
     let (out1, out2) = out.split_at_mut(half * inner);
-    join(
-        x.len(),
-        || pieces(x1, [half, n, inner], out1, work),
-        || pieces(x2, [outer - half, n, inner], out2, work),
-    );
+    join(x.len(), &mut || pieces(x1, [half, n, inner], out1, work), &mut || {
+        pieces(x2, [outer - half, n, inner], out2, work)
+    });
 }
 
 /// How [`fold`] divides its work. A caller that computes the numbers piece by piece divides them in
@@ -107,18 +106,18 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T
         let (shifts1, shifts2) = split::<T, R>(shifts, half * inner);
         return join(
             x.len(),
-            || fold::<T, R>(x1, [half, n, inner], shifts1, out1),
-            || fold::<T, R>(x2, [outer - half, n, inner], shifts2, out2),
+            &mut || fold::<T, R>(x1, [half, n, inner], shifts1, out1),
+            &mut || fold::<T, R>(x2, [outer - half, n, inner], shifts2, out2),
         );
     }
     if inner == 1 && outer == 1 {
         out[0] = line::<T, R>(x, shifts.first().copied().unwrap_or_default());
     } else if inner == 1 {
-        dispatch(Rows::<T, R> { x, n, shifts, out, reducer: PhantomData });
+        dispatch(Rows::<T, R> { x, n, shifts, out, one: false, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
         // Few columns in many planes: transposed, they are rows.
         let turned = turned(x, n, inner);
-        dispatch(Rows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
+        dispatch(Rows::<T, R> { x: &turned, n, shifts, out, one: false, reducer: PhantomData });
     } else {
         for (o, out) in out.chunks_exact_mut(inner).enumerate() {
             let (_, shifts) = split::<T, R>(shifts, o * inner);
@@ -145,36 +144,24 @@ fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
 
 /// Reduces one row of any length: it is split at powers of two down to blocks.
 pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
+    if x.is_empty() {
+        return R::empty();
+    }
     if x.len() <= BLOCK {
-        return dispatch(Line::<T, R> { x, shift, reducer: PhantomData });
+        let (n, shifts, mut out) = (x.len(), &[shift], [R::empty()]);
+        dispatch(Rows::<T, R> { x, n, shifts, out: &mut out, one: true, reducer: PhantomData });
+        return out[0];
     }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
     let (mut a, mut b) = (R::empty(), R::empty());
-    join(x.len(), || a = line::<T, R>(x1, shift), || b = line::<T, R>(x2, shift));
+    join(x.len(), &mut || a = line::<T, R>(x1, shift), &mut || b = line::<T, R>(x2, shift));
     R::join(a, b)
-}
-
-struct Line<'a, T, R> {
-    x: &'a [T],
-    shift: T,
-    reducer: PhantomData<R>,
-}
-
-impl<T: Numeric, R: Reducer<T>> Kernel for Line<'_, T, R> {
-    type Output = T;
-    #[inline(always)]
-    fn run<I: Isa>(self) -> T {
-        block::<T, R, I>(self.x, self.shift)
-    }
 }
 
 /// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
 /// the tree of `line` without recursion.
 #[inline(always)]
 fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
-    if x.len() <= LEAF {
-        return leaf::<T, R, I>(x, shift);
-    }
     let mut waiting = [R::empty(); (BLOCK / LEAF).ilog2() as usize + 1];
     let mut count = 0usize;
     for piece in x.chunks(LEAF) {
@@ -235,12 +222,14 @@ fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
     R::join(R::join(half[0], half[2]), R::join(half[1], half[3]))
 }
 
-/// Many rows of at most `BLOCK` numbers.
+/// Rows of at most `BLOCK` numbers.
 struct Rows<'a, T, R> {
     x: &'a [T],
     n: usize,
     shifts: &'a [T],
     out: &'a mut [T],
+    /// Whether there is one row, which is reduced along the tree of [`line`].
+    one: bool,
     reducer: PhantomData<R>,
 }
 
@@ -248,9 +237,9 @@ impl<T: Numeric, R: Reducer<T>> Kernel for Rows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Rows { x, n, shifts, out, .. } = self;
+        let Rows { x, n, shifts, out, one, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
-        if n >= SHORT {
+        if one || n >= SHORT {
             for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {
                 *out = block::<T, R, I>(row, shift(i));
             }

@@ -31,14 +31,8 @@ impl Reduction {
     /// Returns a reduction of the `chosen` axes to a result of shape `out`, in which the kept axes appear
     /// in their order.
     pub fn onto<T: Element>(x: &Tensor<T>, chosen: [bool; MAX_RANK], out: Shape) -> Self {
-        let shape = x.shape();
-        let mut order: Axes = (0..shape.rank()).filter(|&axis| shape[axis] != 1).collect();
-        if !x.is_contiguous() {
-            // If the axes are read in the order of memory, a transposed tensor needs no copy.
-            let strides = x.strides();
-            order.sort_by_key(|&axis| Reverse(strides[axis].unsigned_abs()));
-        }
-        Reduction { shape, chosen, out, order }
+        let order = order(&x.shape(), (!x.is_contiguous()).then(|| x.strides()));
+        Reduction { shape: x.shape(), chosen, out, order }
     }
 
     /// Returns the number of elements that are reduced to one result.
@@ -84,7 +78,7 @@ impl Reduction {
     }
 
     /// Allocates the result and lets `fill` write it with the kept axes in the order in which they are read.
-    fn result<U: Element>(&self, fill: impl FnOnce(&mut [U])) -> Tensor<U> {
+    fn result<U: Element>(&self, fill: &mut dyn FnMut(&mut [U])) -> Tensor<U> {
         if self.kept().is_sorted() {
             let mut out = Tensor::empty(self.out);
             fill(out.fresh_mut());
@@ -94,8 +88,14 @@ impl Reduction {
         let mut out = Tensor::empty(read.iter().map(|&axis| self.shape[axis]).collect());
         fill(out.fresh_mut());
         assert_eq!(out.numel(), self.out.numel());
-        // Axes of size 1 get stride 0. The other axes are put back in ascending order.
-        let packed = out.strides();
+        let steps = self.ascending(&read, &out.strides());
+        // SAFETY: a permutation of the axes of `out`, with axes of size 1 inserted.
+        unsafe { out.view(self.out, steps, 0) }.contiguous()
+    }
+
+    /// Puts the kept axes, which were read in the order `read` and have the strides `packed`, back in
+    /// ascending order. Axes of size 1 get stride 0.
+    fn ascending(&self, read: &Axes, packed: &Strides) -> Strides {
         let mut ascending = read.clone();
         ascending.sort_unstable();
         let mut kept = ascending.iter().map(|axis| {
@@ -106,8 +106,7 @@ impl Reduction {
             .iter()
             .map(|&size| if size == 1 { 0 } else { kept.next().unwrap_or(0) })
             .collect();
-        // SAFETY: a permutation of the axes of `out`, with axes of size 1 inserted.
-        unsafe { out.view(self.out, Strides::new(&steps), 0) }.contiguous()
+        Strides::new(&steps)
     }
 
     /// Returns `x` in the shape of the result if every result is made of a single number. The number keeps
@@ -125,7 +124,7 @@ impl Reduction {
         self,
         x: &Tensor<T>,
         of_nothing: T,
-        fold: impl Fn(&[T], Sizes, &mut [T]),
+        fold: &dyn Fn(&[T], Sizes, &mut [T]),
     ) -> Tensor<T> {
         if x.numel() == 0 {
             return self.empty(of_nothing);
@@ -135,7 +134,7 @@ impl Reduction {
             return alone;
         }
         let mut stage = self.source(x);
-        self.result(|out| {
+        self.result(&mut |out| {
             loop {
                 let (at, sizes) = last_reduced(&groups);
                 let more = groups[..at].iter().any(|&(_, chosen)| chosen);
@@ -151,22 +150,27 @@ impl Reduction {
         })
     }
 
-    /// Reduces all groups of axes in one call of `fill`, whose arguments are the numbers, the sizes
-    /// `[outer, n, inner]` and the results.
-    pub(super) fn whole<T: Element, U: Element>(
-        mut self,
-        x: &Tensor<T>,
-        fill: impl FnOnce(&[T], Sizes, &mut [U]),
-    ) -> Tensor<U> {
+    /// Orders the axes so that the reduced ones form one group, and returns the sizes around it.
+    fn gather(&mut self) -> Sizes {
         if self.groups().iter().filter(|(_, chosen)| *chosen).count() > 1 {
             // The sort is stable: kept axes stay in their order, and so do reduced axes.
             let chosen = self.chosen;
             self.order.sort_by_key(|&axis| chosen[axis]);
         }
-        let (_, sizes) = last_reduced(&self.groups());
+        last_reduced(&self.groups()).1
+    }
+
+    /// Reduces all groups of axes in one call of `fill`, whose arguments are the numbers, the sizes
+    /// `[outer, n, inner]` and the results.
+    pub(super) fn whole<T: Element, U: Element>(
+        mut self,
+        x: &Tensor<T>,
+        fill: &mut dyn FnMut(&[T], Sizes, &mut [U]),
+    ) -> Tensor<U> {
+        let sizes = self.gather();
         let source = self.source(x);
         let numbers = source.as_slice().expect("a source is contiguous");
-        self.result(|out| fill(numbers, sizes, out))
+        self.result(&mut |out| fill(numbers, sizes, out))
     }
 
     /// Sums in `i64`; `None` if a sum does not fit.
@@ -175,7 +179,7 @@ impl Reduction {
             return Some(self.empty(0));
         }
         let mut fit = true;
-        let sums = self.whole(x, |x, sizes, out| fit = plain::sums(x, sizes, out));
+        let sums = self.whole(x, &mut |x, sizes, out| fit = plain::sums(x, sizes, out));
         fit.then_some(sums)
     }
 
@@ -183,6 +187,16 @@ impl Reduction {
     pub fn empty<U: Element>(&self, of_nothing: U) -> Tensor<U> {
         Tensor::full_of(&self.out, of_nothing)
     }
+}
+
+/// Returns the axes whose size is not 1, in the order in which they are read: that of memory if strides are
+/// given, so that a transposed tensor needs no copy.
+fn order(shape: &Shape, strides: Option<Strides>) -> Axes {
+    let mut order: Axes = (0..shape.rank()).filter(|&axis| shape[axis] != 1).collect();
+    if let Some(strides) = strides {
+        order.sort_by_key(|&axis| Reverse(strides[axis].unsigned_abs()));
+    }
+    order
 }
 
 /// Returns the position of the innermost reduced group and the sizes `[outer, n, inner]` around it. If no

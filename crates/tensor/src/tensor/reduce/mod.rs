@@ -362,10 +362,10 @@ macro_rules! floats {
                     Fold::Max => $t::NEG_INFINITY,
                     Fold::Min => $t::INFINITY,
                 };
-                reduction.staged(x, of_nothing, |x, sizes, out| reduce::extremes(op, x, sizes, out))
+                reduction.staged(x, of_nothing, &|x, sizes, out| reduce::extremes(op, x, sizes, out))
             }
             fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
-                reduction.whole(x, |x, sizes, out| reduce::positions(op, x, sizes, out))
+                reduction.whole(x, &mut |x, sizes, out| reduce::positions(op, x, sizes, out))
             }
         }
         impl FloatReduce for $t {
@@ -375,7 +375,7 @@ macro_rules! floats {
                 }
                 match reduction.of_single_numbers(x) {
                     Some(alone) => alone,
-                    None => reduction.whole(x, reduce::log_sum_exp),
+                    None => reduction.whole(x, &mut reduce::log_sum_exp),
                 }
             }
         }
@@ -390,10 +390,10 @@ macro_rules! integers {
                 if x.numel() == 0 {
                     return reduction.empty(0);
                 }
-                reduction.whole(x, |x, sizes, out| plain::extremes(op, x, sizes, out))
+                reduction.whole(x, &mut |x, sizes, out| plain::extremes(op, x, sizes, out))
             }
             fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
-                reduction.whole(x, |x, sizes, out| plain::positions(op, x, sizes, out))
+                reduction.whole(x, &mut |x, sizes, out| plain::positions(op, x, sizes, out))
             }
         }
     )* };
