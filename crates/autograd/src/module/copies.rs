@@ -2,14 +2,16 @@
 
 use super::param::{Buffer, Param};
 use super::state::{Kind, State};
-use super::visit::{Module, Path};
+use super::visit::{Module, Path, VisitMut};
 use std::collections::HashMap;
 use wengert_tensor::{Float, Program, Tensor};
 
 #[track_caller]
 pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
-    let states = matched("copy_from", model, other);
-    each(model, &states, &mut |state, other| copy_value(state, other));
+    let states = matched("copy_from", model.named_state(), other);
+    copy_states(&states, &mut |see| {
+        model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+    });
 }
 
 #[track_caller]
@@ -18,44 +20,56 @@ pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64
         (0.0..=1.0).contains(&t),
         "lerp_from: the share of the way is a number from 0 to 1, this is {t}"
     );
-    let states = matched("lerp_from", model, other);
+    let states = matched("lerp_from", model.named_state(), other);
+    lerp_states(&states, t, &mut |see| {
+        model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+    });
+}
+
+/// The states of a model, by name.
+type States<'m> = HashMap<String, &'m dyn State>;
+
+/// Copies `others` into the states of the same name.
+fn copy_states(others: &States<'_>, visit: VisitMut<'_>) {
+    each(others, visit, &mut |state, other| copy_value(state, other));
+}
+
+/// Moves the states towards `others` by the share `t` of the way.
+fn lerp_states(others: &States<'_>, t: f64, visit: VisitMut<'_>) {
     if t == 0.0 {
         return;
     }
     if t == 1.0 {
         // Of infinities and NaN, too, of which the formula below would make NaN.
-        return each(model, &states, &mut |state, other| copy_value(state, other));
+        return copy_states(others, visit);
     }
     // As PyTorch's `lerp`: exact for t = 0 and t = 1.
     let program =
         Program::new(|[a, b]| [if t < 0.5 { a + t * (b - a) } else { b - (1.0 - t) * (b - a) }]);
-    each(model, &states, &mut |state, other| {
+    each(others, visit, &mut |state, other| {
         if !(blend::<f32>(state, other, &program) || blend::<f64>(state, other, &program)) {
             copy_value(state, other);
         }
     });
 }
 
-/// Returns the states of the other model by name. Fails if they do not match those of this model.
+/// Returns the states of the other model by name. Fails if they do not match `mine`, those of this model.
 #[track_caller]
-fn matched<'m, M: Module + ?Sized>(
-    op: &str,
-    model: &M,
-    other: &'m dyn Module,
-) -> HashMap<String, &'m dyn State> {
+fn matched<'m>(op: &str, mine: Vec<(String, &dyn State)>, other: &'m dyn Module) -> States<'m> {
     let mut wrong = Vec::new();
-    let here = by_name(model.named_state(), "here", &mut wrong);
-    let there = by_name(other.named_state(), "in the other", &mut wrong);
-    for (name, mine) in model.named_state() {
-        let (mine, theirs) = (words(Some(mine)), words(there.get(&name).copied()));
+    let here = by_name(&mine, "here", &mut wrong);
+    let theirs = other.named_state();
+    let there = by_name(&theirs, "in the other", &mut wrong);
+    for (name, mine) in &mine {
+        let (mine, theirs) = (words(Some(*mine)), words(there.get(name).copied()));
         if mine != theirs {
-            wrong.push(format!("{} is {mine} here and {theirs} in the other", called(&name)));
+            wrong.push(format!("{} is {mine} here and {theirs} in the other", called(name)));
         }
     }
-    for (name, theirs) in other.named_state() {
-        if !here.contains_key(&name) {
-            let theirs = words(Some(theirs));
-            wrong.push(format!("{} is missing here and {theirs} in the other", called(&name)));
+    for (name, theirs) in &theirs {
+        if !here.contains_key(name) {
+            let theirs = words(Some(*theirs));
+            wrong.push(format!("{} is missing here and {theirs} in the other", called(name)));
         }
     }
     assert!(
@@ -68,16 +82,16 @@ fn matched<'m, M: Module + ?Sized>(
 
 /// Returns the states by name, and notes the names of more than one state.
 fn by_name<'m>(
-    states: Vec<(String, &'m dyn State)>,
+    states: &[(String, &'m dyn State)],
     whose: &str,
     wrong: &mut Vec<String>,
-) -> HashMap<String, &'m dyn State> {
-    let mut known = HashMap::<String, &dyn State>::new();
+) -> States<'m> {
+    let mut known = States::new();
     for (name, state) in states {
-        if known.get(&name).is_some_and(|other| other.id() != state.id()) {
-            wrong.push(format!("{} names two states {whose}", called(&name)));
+        if known.get(name).is_some_and(|other| other.id() != state.id()) {
+            wrong.push(format!("{} names two states {whose}", called(name)));
         }
-        known.insert(name, state);
+        known.insert(name.clone(), *state);
     }
     known
 }
@@ -97,13 +111,13 @@ fn called(name: &str) -> String {
     if name.is_empty() { "the model itself".into() } else { format!("`{name}`") }
 }
 
-/// Calls `change` with each state of the model and the state of the same name in the other model.
-fn each<M: Module + ?Sized>(
-    model: &mut M,
-    others: &HashMap<String, &dyn State>,
+/// Calls `change` with each state and the state of the same name in the other model.
+fn each(
+    others: &States<'_>,
+    visit: VisitMut<'_>,
     change: &mut dyn FnMut(&mut dyn State, &dyn State),
 ) {
-    model.visit_mut(&Path::root(), &mut |path, state| {
+    visit(&mut |path, state| {
         if let Some(other) = others.get(&path.to_string()) {
             change(state, *other);
         }

@@ -107,6 +107,11 @@ pub type See<'s, 'm> = dyn FnMut(&Path<'_>, &'m dyn State) + 's;
 /// The function that [`Module::visit_mut`] calls with every parameter and buffer, and its path.
 pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
 
+/// [`Module::visit`] and [`Module::visit_mut`] of one module. The functions behind the default methods take
+/// them, so that these functions are compiled once and not again for each type of module.
+pub(super) type Visit<'v, 'm> = &'v mut dyn FnMut(&mut See<'_, 'm>);
+pub(super) type VisitMut<'v> = &'v mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &mut dyn State));
+
 /// A type that holds parameters and buffers: a [`Param`](crate::Param), a layer, a list of layers, a
 /// whole model.
 ///
@@ -196,11 +201,7 @@ pub trait Module {
     /// # assert_eq!(layer.first_state(), Some(FirstState::of(&layer.weight).below()));
     /// ```
     fn first_state(&self) -> Option<FirstState> {
-        let mut first = None;
-        self.visit(&Path::root(), &mut |path, state| {
-            first.get_or_insert_with(|| FirstState::at(state.id(), path.steps()));
-        });
-        first
+        first(&mut |see| self.visit(&Path::root(), see))
     }
 
     /// Returns the name of the type without its path and its type parameters, such as `Linear`.
@@ -211,11 +212,7 @@ pub trait Module {
     /// Returns what `Display` shows. The default is the name of the type with its parameters and
     /// buffers.
     fn outline(&self) -> Outline {
-        let mut outline = Outline::new(self.type_name());
-        self.visit(&Path::root(), &mut |path, state| {
-            outline.push(path.to_string(), state.outline());
-        });
-        outline
+        outline(self.type_name(), self.named_state())
     }
 
     /// Copies the values of another model of the same structure, such as a clone, a snapshot or a
@@ -283,36 +280,36 @@ pub trait Module {
 
     /// Returns every parameter and buffer with its name: the content of a state dict.
     fn named_state(&self) -> Vec<(String, &dyn State)> {
-        let mut all = Vec::new();
-        self.visit(&Path::root(), &mut |path, state| all.push((path.to_string(), state)));
-        all
+        named(&mut |see| self.visit(&Path::root(), see))
     }
 
     /// Returns every parameter with its name.
     fn named_parameters(&self) -> Vec<(String, &dyn State)> {
-        let mut all = self.named_state();
-        all.retain(|(_, state)| state.kind() == Kind::Param);
-        all
+        parameters(self.named_state())
     }
 
     /// Returns the total number of elements of the parameters.
     fn parameter_count(&self) -> usize {
-        count(self, |state| state.kind() == Kind::Param)
+        count(&mut |see| self.visit(&Path::root(), see), |state| state.kind() == Kind::Param)
     }
 
     /// Returns the total number of elements of the parameters that are not frozen.
     fn trainable_count(&self) -> usize {
-        count(self, <dyn State>::trainable)
+        count(&mut |see| self.visit(&Path::root(), see), <dyn State>::trainable)
     }
 
     /// Freezes every parameter: training treats it as a constant.
     fn freeze(&mut self) {
-        self.visit_mut(&Path::root(), &mut |_, state| state.set_frozen(true));
+        set_frozen(None, true, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        });
     }
 
     /// Makes every parameter trainable.
     fn unfreeze(&mut self) {
-        self.visit_mut(&Path::root(), &mut |_, state| state.set_frozen(false));
+        set_frozen(None, false, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        });
     }
 
     /// Freezes the parameters under a name, such as `conv1` (but not `conv10`) or `conv1.weight`.
@@ -321,8 +318,10 @@ pub trait Module {
     /// If there is no parameter under the name.
     #[track_caller]
     fn freeze_under(&mut self, name: &str) {
-        if !set_frozen_under(self, name, true) {
-            nothing_under(self, name, "freeze_under")
+        if !set_frozen(Some(name), true, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        }) {
+            nothing_under(&self.named_parameters(), name, "freeze_under")
         }
     }
 
@@ -332,8 +331,10 @@ pub trait Module {
     /// If there is no parameter under the name.
     #[track_caller]
     fn unfreeze_under(&mut self, name: &str) {
-        if !set_frozen_under(self, name, false) {
-            nothing_under(self, name, "unfreeze_under")
+        if !set_frozen(Some(name), false, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        }) {
+            nothing_under(&self.named_parameters(), name, "unfreeze_under")
         }
     }
 }
@@ -353,9 +354,36 @@ pub(crate) fn each_param<'m, T: Float>(
     });
 }
 
-fn count<M: Module + ?Sized>(module: &M, counts: impl Fn(&dyn State) -> bool) -> usize {
+fn first(visit: Visit<'_, '_>) -> Option<FirstState> {
+    let mut first = None;
+    visit(&mut |path, state| {
+        first.get_or_insert_with(|| FirstState::at(state.id(), path.steps()));
+    });
+    first
+}
+
+fn named<'m>(visit: Visit<'_, 'm>) -> Vec<(String, &'m dyn State)> {
+    let mut all = Vec::new();
+    visit(&mut |path, state| all.push((path.to_string(), state)));
+    all
+}
+
+fn parameters(mut states: Vec<(String, &dyn State)>) -> Vec<(String, &dyn State)> {
+    states.retain(|(_, state)| state.kind() == Kind::Param);
+    states
+}
+
+fn outline(name: &str, states: Vec<(String, &dyn State)>) -> Outline {
+    let mut outline = Outline::new(name);
+    for (name, state) in states {
+        outline.push(name, state.outline());
+    }
+    outline
+}
+
+fn count(visit: Visit<'_, '_>, counts: fn(&dyn State) -> bool) -> usize {
     let mut total = 0;
-    module.visit(&Path::root(), &mut |_, state| {
+    visit(&mut |_, state| {
         if counts(state) {
             total += state.shape().numel();
         }
@@ -363,15 +391,16 @@ fn count<M: Module + ?Sized>(module: &M, counts: impl Fn(&dyn State) -> bool) ->
     total
 }
 
-/// Returns whether there was a parameter under the name.
-fn set_frozen_under<M: Module + ?Sized>(module: &mut M, name: &str, frozen: bool) -> bool {
+/// Freezes or unfreezes the parameters under a name, or all of them. Returns whether there is one.
+fn set_frozen(name: Option<&str>, frozen: bool, visit: VisitMut<'_>) -> bool {
     let mut found = false;
-    module.visit_mut(&Path::root(), &mut |path, state| {
-        let path = path.to_string();
-        let rest = path.strip_prefix(name);
-        if state.kind() == Kind::Param
-            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        {
+    visit(&mut |path, state| {
+        let under = name.is_none_or(|name| {
+            let path = path.to_string();
+            let rest = path.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if state.kind() == Kind::Param && under {
             state.set_frozen(frozen);
             found = true;
         }
@@ -381,8 +410,8 @@ fn set_frozen_under<M: Module + ?Sized>(module: &mut M, name: &str, frozen: bool
 
 #[cold]
 #[track_caller]
-fn nothing_under<M: Module + ?Sized>(module: &M, name: &str, op: &str) -> ! {
-    let names: Vec<_> = module.named_parameters().into_iter().map(|(name, _)| name).collect();
+fn nothing_under(parameters: &[(String, &dyn State)], name: &str, op: &str) -> ! {
+    let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
     panic!("{op}: no parameter stands under `{name}`; there are: {}", names.join(", "))
 }
 

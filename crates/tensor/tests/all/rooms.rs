@@ -15,7 +15,7 @@ const ROOMS: [&str; 9] =
 const FOR_TESTS: [&str; 1] = ["testing"];
 
 /// Exported macros, which have their names at the root of the crate, and the rooms that define them.
-const MACROS: [(&str, &str); 1] = [("debug_is_display", "machine")];
+const MACROS: [(&str, &str); 2] = [("debug_is_display", "machine"), ("per_type", "tensor")];
 
 #[test]
 fn rooms_import_from_those_below_them() {
