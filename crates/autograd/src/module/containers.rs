@@ -9,35 +9,25 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use wengert_tensor::{Dtype, Element, Float, Shape};
 
-impl<T: Float> Module for Param<T> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        see(path, self);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        see(path, self);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        Some(FirstState::at(self.id().into(), 0))
-    }
-    fn outline(&self) -> Outline {
-        (self as &dyn State).outline()
-    }
+macro_rules! states {
+    ($($State:ident<T: $Element:ident>)*) => { $(
+        impl<T: $Element> Module for $State<T> {
+            fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+                see(path, self);
+            }
+            fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+                see(path, self);
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                Some(FirstState::at(self.id().into(), 0))
+            }
+            fn outline(&self) -> Outline {
+                (self as &dyn State).outline()
+            }
+        }
+    )* };
 }
-
-impl<T: Element> Module for Buffer<T> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        see(path, self);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        see(path, self);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        Some(FirstState::at(self.id().into(), 0))
-    }
-    fn outline(&self) -> Outline {
-        (self as &dyn State).outline()
-    }
-}
+states! { Param<T: Float> Buffer<T: Element> }
 
 impl<M: Module + ?Sized> Module for Box<M> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
