@@ -11,7 +11,7 @@ mod tests;
 
 use crate::graph::Var;
 pub use error::{GradcheckError, GradcheckPlace};
-use order::Run;
+use order::OrderCheck;
 use wengert_tensor::{Float, Philox, Tensor};
 
 /// A function from variables to a variable, on any tape.
@@ -191,7 +191,7 @@ impl Gradcheck {
         inputs: &[Tensor<T>],
     ) -> Result<(), GradcheckError> {
         let (step, tolerance) = if T::EPSILON > 1e-10 { (0.04, 1.6e-3) } else { (1e-3, 1e-6) };
-        let run = Run {
+        let first = OrderCheck {
             set: self,
             f: &f,
             inputs,
@@ -200,6 +200,6 @@ impl Gradcheck {
             step: self.step.unwrap_or(step),
             tolerance: self.tolerance.unwrap_or(tolerance),
         };
-        run.check(&mut Philox::new(self.seed))
+        first.check(&mut Philox::new(self.seed))
     }
 }

@@ -1,7 +1,7 @@
 //! Finite differences of a function at five points, and the detection of kinks and jumps between them.
 
 use super::error::{GradcheckError, GradcheckPlace};
-use super::order::Run;
+use super::order::OrderCheck;
 use wengert_tensor::Float;
 
 /// Values at -2h, -h, 0, h, 2h.
@@ -10,22 +10,26 @@ pub(super) type Points = [f64; 5];
 /// The positions of these values, in steps.
 pub(super) const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
 
-impl<T: Float> Run<'_, T> {
+/// The steps that distinguish a kink from curvature, in parts of the whole step.
+pub(super) const PARTS: [f64; 3] = [1.0, 0.5, 0.25];
+
+impl<T: Float> OrderCheck<'_, T> {
     /// Returns whether a function has a kink or a jump between the points. `points` returns its values
-    /// for a step. `off` tells whether the derivative differs from the finite difference.
+    /// for a step, given by its place in [`PARTS`]. `off` tells whether the derivative differs from the
+    /// finite difference.
     pub(super) fn is_kink(
         &self,
         off: bool,
         bound: f64,
-        mut points: impl FnMut(f64) -> Points,
+        mut points: impl FnMut(usize) -> Points,
     ) -> bool {
-        let mut whole = unsmooth(points(self.step)) / self.step;
-        for part in [0.5, 0.25] {
+        let steps = PARTS.map(|part| part * self.step);
+        let mut whole = unsmooth(points(0)) / steps[0];
+        for place in 1..steps.len() {
             if whole.is_nan() || whole <= bound {
                 break;
             }
-            let step = part * self.step;
-            let half = unsmooth(points(step)) / step;
+            let half = unsmooth(points(place)) / steps[place];
             // The ratio is 1/8 for a smooth function.
             if !(0.02..=0.3).contains(&(half / whole)) {
                 return true;
@@ -37,13 +41,11 @@ impl<T: Float> Run<'_, T> {
         }
         // The fourth difference is zero for a function that is odd about the point, such as a jump. The third
         // difference finds it. The ratio is 1/4 for a smooth function.
-        let [whole, half] = [1.0, 0.5].map(|part| {
-            let step = part * self.step;
-            lopsided(points(step)) / step
-        });
+        let [whole, half] = [0, 1].map(|place| lopsided(points(place)) / steps[place]);
         whole > bound && half > 0.4 * whole
     }
 
+    /// Returns the error for a kink, with the slopes on both sides.
     pub(super) fn kink(
         &self,
         at: GradcheckPlace,

@@ -1,19 +1,21 @@
 //! The check along random directions, and the search for the element that has a kink or an edge.
 
-use super::differences::{OFFSETS, Points, lopsided, stencil, unsmooth};
+use super::differences::{OFFSETS, PARTS, Points, lopsided, stencil, unsmooth};
 use super::error::{GradcheckError, GradcheckPlace};
-use super::order::{Run, numbers, random_like};
+use super::order::{OrderCheck, numbers, random_like};
 use crate::graph::Policy;
 use wengert_tensor::{Float, Philox, Tensor};
 
-impl<T: Float> Run<'_, T> {
+impl<T: Float> OrderCheck<'_, T> {
     /// Returns the values with all inputs moved by `t` along their directions.
-    pub(super) fn moved_along(&self, directions: &[Tensor<T>], t: f64) -> Vec<f64> {
+    fn moved_along(&self, directions: &[Tensor<T>], t: f64) -> Vec<f64> {
         let pairs = self.inputs.iter().zip(directions);
         let moved: Vec<_> = pairs.map(|(x, v)| x + &(v * &Tensor::scalar_of(T::of(t)))).collect();
         numbers(&self.value(&moved))
     }
 
+    /// Compares the derivative of the weighted sum of the outputs along a random direction with the finite
+    /// difference.
     pub(super) fn direction(
         &self,
         weights: &Tensor<T>,
@@ -46,28 +48,20 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// Returns the values of one output along directions, with the step h.
-    pub(super) fn along(&self, directions: &[Tensor<T>], output: usize, h: f64) -> Points {
+    fn along(&self, directions: &[Tensor<T>], output: usize, h: f64) -> Points {
         OFFSETS.map(|k| self.moved_along(directions, k * h)[output])
     }
 
     /// Fails if an output has a kink next to the point along these directions. Finds the element of the
     /// inputs by bisection.
-    pub(super) fn find_kink(
-        &self,
-        directions: &[Tensor<T>],
-        bound: f64,
-    ) -> Result<(), GradcheckError> {
+    fn find_kink(&self, directions: &[Tensor<T>], bound: f64) -> Result<(), GradcheckError> {
         let h = self.step;
-        let steps = [1.0, 0.5, 0.25]
-            .map(|part| OFFSETS.map(|k| self.moved_along(directions, k * part * h)));
-        let of = |step: f64, o: usize| {
-            let place = [1.0, 0.5, 0.25].iter().position(|part| part * h == step).unwrap_or(0);
-            steps[place].each_ref().map(|values| values[o])
-        };
+        let steps = PARTS.map(|part| OFFSETS.map(|k| self.moved_along(directions, k * part * h)));
+        let of = |place: usize, o: usize| steps[place].each_ref().map(|values| values[o]);
         let outputs =
-            (0..steps[0][0].len()).filter(|&o| self.is_kink(true, bound, |step| of(step, o)));
+            (0..steps[0][0].len()).filter(|&o| self.is_kink(true, bound, |place| of(place, o)));
         let sharpness = |points: Points| unsmooth(points).max(lopsided(points));
-        let sharpest = |&a: &usize, &b: &usize| sharpness(of(h, a)).total_cmp(&sharpness(of(h, b)));
+        let sharpest = |&a: &usize, &b: &usize| sharpness(of(0, a)).total_cmp(&sharpness(of(0, b)));
         let Some(output) = outputs.max_by(sharpest) else { return Ok(()) };
         let (input, element) =
             largest_element(directions, |part| sharpness(self.along(part, output, h)));
@@ -76,7 +70,7 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// Returns the error for an output that is not finite along these directions.
-    pub(super) fn edge(&self, directions: &[Tensor<T>], output: usize) -> GradcheckError {
+    fn edge(&self, directions: &[Tensor<T>], output: usize) -> GradcheckError {
         let not_finite = |points: Points| points.into_iter().find(|y| !y.is_finite());
         let along = |part: &[Tensor<T>]| not_finite(self.along(part, output, self.step));
         let (input, element) =

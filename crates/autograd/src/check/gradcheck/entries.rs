@@ -1,12 +1,12 @@
 //! The check of every entry of a Jacobian.
 
-use super::differences::{Points, stencil};
+use super::differences::{PARTS, Points, stencil};
 use super::error::{GradcheckError, GradcheckPlace};
-use super::order::{Run, numbers};
+use super::order::{OrderCheck, numbers};
 use crate::graph::Policy;
 use wengert_tensor::{Float, Tensor};
 
-impl<T: Float> Run<'_, T> {
+impl<T: Float> OrderCheck<'_, T> {
     /// Returns the values with one element of an input changed by `t`.
     pub(super) fn moved(&self, input: usize, element: usize, t: f64) -> Vec<f64> {
         let mut inputs = self.inputs.to_vec();
@@ -15,6 +15,7 @@ impl<T: Float> Run<'_, T> {
         numbers(&self.value(&inputs))
     }
 
+    /// Compares every entry of the Jacobian with the finite difference.
     pub(super) fn jacobian(&self, output: &Tensor<T>) -> Result<(), GradcheckError> {
         let rows: Vec<Vec<Vec<f64>>> = (0..output.numel())
             .map(|o| {
@@ -40,7 +41,8 @@ impl<T: Float> Run<'_, T> {
                     let at = GradcheckPlace::Edge { input, element, output };
                     return Err(self.error(at, center[output], next, 0.0));
                 }
-                let mut nearer: [Option<[Vec<f64>; 4]>; 2] = [None, None];
+                // The values for smaller steps, which are computed for the first output that needs them.
+                let mut nearer = [const { None }; PARTS.len()];
                 for (o, row) in rows.iter().enumerate() {
                     let points = of(&whole, o);
                     let (analytic, numeric) = (row[input][element], stencil(points, h));
@@ -49,13 +51,9 @@ impl<T: Float> Run<'_, T> {
                     let size = if analytic.is_finite() { analytic } else { numeric };
                     let bound = self.bound(size, numeric, values, size.abs());
                     let off = (analytic - numeric).abs();
-                    let at_step = |step: f64| {
-                        let place = match step / h {
-                            1.0 => return points,
-                            0.5 => 0,
-                            _ => 1,
-                        };
-                        of(nearer[place].get_or_insert_with(|| around(step)), o)
+                    let at_step = |place: usize| match place {
+                        0 => points,
+                        _ => of(nearer[place].get_or_insert_with(|| around(PARTS[place] * h)), o),
                     };
                     if self.is_kink(off.is_nan() || off > bound, bound, at_step) {
                         return Err(self.kink(

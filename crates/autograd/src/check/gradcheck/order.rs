@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use wengert_tensor::{Element, Float, Philox, Tensor};
 
 /// The check of one order: of one function at its inputs.
-pub(super) struct Run<'a, T: Float> {
+pub(super) struct OrderCheck<'a, T: Float> {
     pub(super) set: &'a Gradcheck,
     pub(super) f: &'a dyn Function<T>,
     pub(super) inputs: &'a [Tensor<T>],
@@ -19,7 +19,8 @@ pub(super) struct Run<'a, T: Float> {
     pub(super) tolerance: f64,
 }
 
-impl<T: Float> Run<'_, T> {
+impl<T: Float> OrderCheck<'_, T> {
+    /// Checks this order, and then the next one up to the highest.
     pub(super) fn check(&self, rng: &mut Philox) -> Result<(), GradcheckError> {
         let output = self.value(self.inputs);
         for (input, x) in self.inputs.iter().enumerate() {
@@ -64,7 +65,7 @@ impl<T: Float> Run<'_, T> {
         let mut inputs = self.inputs.to_vec();
         inputs.push(weights);
         let next = any_tape(move |x| gradient(f, x, n));
-        Run { f: &next, inputs: &inputs, order: self.order + 1, ..*self }.check(rng)
+        OrderCheck { f: &next, inputs: &inputs, order: self.order + 1, ..*self }.check(rng)
     }
 
     pub(super) fn error(
@@ -85,6 +86,7 @@ impl<T: Float> Run<'_, T> {
         self.tolerance * scale + 16.0 * T::EPSILON * (values / self.step + sum)
     }
 
+    /// Fails if a derivative differs from the finite difference by more than the bound.
     pub(super) fn compare(
         &self,
         at: GradcheckPlace,
@@ -101,13 +103,15 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    pub(super) fn tape(&self) -> Tape<T> {
+    /// Returns a tape in the mode of the check, with the same random numbers each time.
+    fn tape(&self) -> Tape<T> {
         match self.set.train {
             Some(seed) => Tape::train(&mut Philox::new(seed)),
             None => Tape::eval(),
         }
     }
 
+    /// Returns the value of the function at these inputs.
     pub(super) fn value(&self, inputs: &[Tensor<T>]) -> Tensor<T> {
         let tape = self.tape();
         let x: Vec<_> = inputs.iter().map(|x| tape.watch(x.clone())).collect();
@@ -116,7 +120,7 @@ impl<T: Float> Run<'_, T> {
 
     /// Checks that `backward`, `grad` and both policies agree, much more closely than finite differences
     /// do.
-    pub(super) fn paths(&self, weights: &Tensor<T>) -> Result<(), GradcheckError> {
+    fn paths(&self, weights: &Tensor<T>) -> Result<(), GradcheckError> {
         // The result is 10⁻¹⁰ in f64 and 4·10⁻⁵ in f32.
         let tolerance = T::EPSILON.powf(0.64);
         let numbers = self.gradients(weights, Policy::Fused, false);
@@ -168,11 +172,9 @@ impl<T: Float> Run<'_, T> {
     }
 }
 
-pub(super) fn gradient<'t, T: Float>(
-    f: &dyn Function<T>,
-    x: &[Var<'t, T>],
-    n: usize,
-) -> Var<'t, T> {
+/// Returns the gradients with respect to the first n variables, as one vector. The variable after them is the
+/// cotangent of the function.
+fn gradient<'t, T: Float>(f: &dyn Function<T>, x: &[Var<'t, T>], n: usize) -> Var<'t, T> {
     let loss = (f(&x[..n]) * x[n]).sum_all();
     let parts: Vec<_> = loss.grad_or_zero(&x[..n]).iter().map(|g| g.reshape(&[-1])).collect();
     Var::concat(&parts, 0)
