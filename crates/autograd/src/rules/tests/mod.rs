@@ -164,7 +164,7 @@ impl Row {
     fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
         for order in 1..=2 {
             let f = operation(|x| vec![self.run(x)]);
-            let read = testing::reads_of_order(&self.inputs, &f, policy, watched, order);
+            let read = testing::reads::reads_of_order(&self.inputs, &f, policy, watched, order);
             read.unwrap_or_else(|why| panic!("{}: {why}", self.name));
         }
     }

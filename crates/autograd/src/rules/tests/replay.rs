@@ -1,7 +1,7 @@
 //! Replays of a recorded program with other values, compared with a new run of the same code.
 
 use super::*;
-use crate::check::testing::{Recording, reversed};
+use crate::check::testing::replay::{Recording, reversed};
 use crate::graph::Index;
 
 /// Returns the bits of all elements.
