@@ -1,5 +1,6 @@
 //! Tests that a run that is interrupted and resumed gives the same results as an uninterrupted run.
 
+use crate::common::without_times;
 use std::path::Path;
 use wengert_data::{
     DataLoader, Dataset, Digits, RandomAffine, Subset, TensorDataset, random_split,
@@ -112,11 +113,6 @@ fn damaged_checkpoints_do_not_panic() {
 
 /// Compares two histories except for their times.
 fn assert_same(a: &History, b: &History) {
-    let without_times = |history: &History| {
-        let mut history = history.clone();
-        history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
-        history
-    };
     assert_eq!(without_times(a), without_times(b));
 }
 

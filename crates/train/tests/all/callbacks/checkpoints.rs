@@ -1,6 +1,7 @@
 //! What a checkpoint stores for callbacks, and checkpoints that callbacks request.
 
-use super::{digits, model, run, without_times};
+use super::{digits, model, run};
+use crate::common::without_times;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;

@@ -25,12 +25,6 @@ fn model() -> Linear {
     Linear::new(64, 10, &mut Philox::new(4))
 }
 
-fn without_times(history: &History) -> History {
-    let mut history = history.clone();
-    history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
-    history
-}
-
 /// Runs three epochs of two steps with these callbacks.
 fn run(
     callbacks: Vec<Box<dyn Callback + '_>>,

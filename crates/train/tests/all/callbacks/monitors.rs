@@ -1,6 +1,7 @@
 //! Callbacks that observe a number: early stopping, and learning rates that follow the validation loss.
 
-use super::{digits, model, without_times};
+use super::{digits, model};
+use crate::common::without_times;
 use wengert_autograd::{Param, Var};
 use wengert_data::{DataLoader, TensorDataset};
 use wengert_nn::{Layer, state_dict};

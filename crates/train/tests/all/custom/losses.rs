@@ -1,7 +1,7 @@
 //! Losses that are closures.
 
-use super::{Pair, loss_of, pair, without_times};
-use crate::common::mlp;
+use super::{Pair, loss_of, pair};
+use crate::common::{mlp, without_times};
 use std::cell::{Cell, RefCell};
 use wengert_autograd::{Tape, Var};
 use wengert_data::{DataLoader, Dataset, Digits, TensorDataset};

@@ -9,13 +9,7 @@ mod steps;
 use wengert_autograd::Var;
 use wengert_nn::{Layer, Linear, Module, cross_entropy};
 use wengert_tensor::{Philox, Tensor};
-use wengert_train::{History, Step};
-
-fn without_times(history: &History) -> History {
-    let mut history = history.clone();
-    history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
-    history
-}
+use wengert_train::Step;
 
 /// Two layers. A loss may use only the first one.
 #[derive(Clone, Module)]

@@ -1,6 +1,7 @@
 //! Steps with several optimizers, and steps that train one part of a model.
 
-use super::{Pair, loss_of, pair, without_times};
+use super::{Pair, loss_of, pair};
+use crate::common::without_times;
 use std::path::Path;
 use wengert_autograd::{Param, Tape, Var, value_and_grad_with};
 use wengert_data::{DataLoader, Dataset, Digits};
