@@ -1,4 +1,4 @@
-//! Methods that move elements: views, padding, indices, pools of one axis and sums into places.
+//! Methods over axes: views, padding, pools and sums into places.
 
 use super::{other, twins};
 use wengert_autograd::Tape;
