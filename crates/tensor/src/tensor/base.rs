@@ -82,8 +82,6 @@ impl<T: Element> Clone for Tensor<T> {
     }
 }
 
-/// Constructors for any element type. Those whose arguments do not determine the type have names that end
-/// in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain `Tensor::zeros(&[2])` needs no type annotation.
 impl<T: Element> Tensor<T> {
     /// Returns a tensor with unspecified elements, to be overwritten through [`Tensor::make_mut`].
     #[inline]
@@ -106,6 +104,7 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+/// Properties, and access to the elements.
 impl<T: Element> Tensor<T> {
     /// Returns the sizes of the axes.
     #[inline]

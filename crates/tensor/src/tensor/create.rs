@@ -5,6 +5,8 @@ use crate::number::Dtype;
 use crate::shapes::OrPanic;
 use crate::tensor::{Element, Tensor};
 
+/// Constructors for any element type. Those whose arguments do not determine the type have names that end
+/// in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain `Tensor::zeros(&[2])` needs no type annotation.
 impl<T: Element> Tensor<T> {
     /// Returns a tensor with this shape and these elements, given in row-major order.
     ///
@@ -155,8 +157,6 @@ impl Tensor {
         Self::arange_of(start, end, step)
     }
 }
-
-/// Properties, and access to the elements.
 
 impl<T: Element> From<T> for Tensor<T> {
     fn from(x: T) -> Self {
