@@ -47,11 +47,12 @@
 mod adjoint;
 mod cuts;
 mod layouts;
-pub(crate) mod reads;
+mod reads;
 pub(crate) mod replay;
 
+use super::common::{POLICIES, any_tape, fraction, joined};
 use super::gradcheck::Gradcheck;
-use crate::graph::{Policy, Tape, Var};
+use crate::graph::{Tape, Var};
 pub use adjoint::check_adjoint;
 pub use cuts::check_cuts;
 pub use layouts::{check_layouts, layouts};
@@ -64,8 +65,6 @@ use wengert_tensor::{Philox, Tensor};
 /// A function from variables to its results, on any tape.
 pub trait Operation: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>> {}
 impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Vec<Var<'t, f64>>> Operation for F {}
-
-const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
 /// The error of an operation that failed a test.
 #[derive(Clone, PartialEq, thiserror::Error)]
@@ -117,7 +116,7 @@ impl fmt::Display for Test {
 /// the domain and away from kinks. The same must hold for the inputs with their elements in reverse
 /// order, which [`check_replay`] uses. Few elements are enough, but one input should have more than 8:
 /// values of up to 8 elements are computed when they are recorded, so their release would not be tested.
-/// Tests run with both policies, [`Eager`](Policy::Eager) and [`Fused`](Policy::Fused). Messages name
+/// Tests run with both policies, [`Eager`](crate::Policy::Eager) and [`Fused`](crate::Policy::Fused). Messages name
 /// the policy of a failed test.
 ///
 /// # Errors
@@ -138,7 +137,7 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
         let message = format!("result {i} has other numbers each time: a pure function is wanted");
         return Err(named(error_in(Test::Derivatives, message)));
     }
-    Gradcheck::new().order(2).run(function(|x| joined(&f(x))), inputs).map_err(|error| {
+    Gradcheck::new().order(2).run(any_tape(|x| joined(&f(x))), inputs).map_err(|error| {
         // The check sees the results as one vector.
         let of = error.output_element().filter(|_| sizes.len() > 1 && error.order == 1);
         let of = of.map_or(String::new(), |mut element| {
@@ -156,11 +155,6 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
     check_adjoint(inputs, &f).map_err(named)?;
     check_reads(inputs, &f).map_err(named)?;
     check_replay(inputs, &f).map_err(named)
-}
-
-/// Returns the closure itself. The bound makes the compiler infer a closure for every lifetime.
-fn function<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
-    f
 }
 
 fn error_in(test: Test, message: String) -> OpError {
@@ -193,7 +187,7 @@ pub fn spread(shape: &[usize], intervals: &[(f64, f64)], seed: u64) -> Tensor<f6
     let mut rng = Philox::new(seed);
     Tensor::from_fn(shape, |i| {
         let (low, high) = intervals[i % intervals.len()];
-        low + (high - low) * (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        low + (high - low) * fraction(rng.next_u64())
     })
 }
 
@@ -211,12 +205,6 @@ pub(crate) fn weights(shape: &[usize]) -> Tensor<f64> {
 pub(crate) fn weighted<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
     let sums = y.iter().map(|y| (*y * y.tape().constant(weights(&y.shape()))).sum_all());
     sums.reduce(|a, b| a + b).expect("the callers refuse operations without results")
-}
-
-/// Concatenates all results.
-fn joined<'t>(y: &[Var<'t, f64>]) -> Var<'t, f64> {
-    let parts: Vec<_> = y.iter().map(|y| y.reshape(&[-1])).collect();
-    Var::concat(&parts, 0)
 }
 
 fn bits(x: &[f64]) -> Vec<u64> {

@@ -92,41 +92,29 @@ impl<M: Module> Module for [M] {
     }
 }
 
-impl<M: Module> Module for Vec<M> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        self.as_slice().visit(path, see);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        self.as_mut_slice().visit_mut(path, see);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        self.as_slice().first_state()
-    }
-    fn type_name(&self) -> &'static str {
-        "list"
-    }
-    fn outline(&self) -> Outline {
-        self.as_slice().outline()
-    }
+/// Lists are modules as the slices of their elements are.
+macro_rules! lists {
+    ($([$($parameter:tt)*] $List:ty;)*) => { $(
+        impl<M: Module, $($parameter)*> Module for $List {
+            fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+                self.as_slice().visit(path, see);
+            }
+            fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+                self.as_mut_slice().visit_mut(path, see);
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                self.as_slice().first_state()
+            }
+            fn type_name(&self) -> &'static str {
+                self.as_slice().type_name()
+            }
+            fn outline(&self) -> Outline {
+                self.as_slice().outline()
+            }
+        }
+    )* };
 }
-
-impl<M: Module, const N: usize> Module for [M; N] {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        self.as_slice().visit(path, see);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        self.as_mut_slice().visit_mut(path, see);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        self.as_slice().first_state()
-    }
-    fn type_name(&self) -> &'static str {
-        "list"
-    }
-    fn outline(&self) -> Outline {
-        self.as_slice().outline()
-    }
-}
+lists! { [] Vec<M>; [const N: usize] [M; N]; }
 
 /// Elements are named by their keys, in the order of the keys.
 impl<M: Module> Module for BTreeMap<String, M> {

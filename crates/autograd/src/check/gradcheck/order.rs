@@ -2,6 +2,7 @@
 
 use super::error::{GradcheckError, GradcheckPlace};
 use super::{Extent, Function, Gradcheck};
+use crate::check::common::{any_tape, fraction, joined};
 use crate::graph::{Policy, Tape, Var};
 use rand::Rng;
 use std::cmp::Ordering;
@@ -176,13 +177,7 @@ impl<T: Float> OrderCheck<'_, T> {
 /// cotangent of the function.
 fn gradient<'t, T: Float>(f: &dyn Function<T>, x: &[Var<'t, T>], n: usize) -> Var<'t, T> {
     let loss = (f(&x[..n]) * x[n]).sum_all();
-    let parts: Vec<_> = loss.grad_or_zero(&x[..n]).iter().map(|g| g.reshape(&[-1])).collect();
-    Var::concat(&parts, 0)
-}
-
-/// Returns the closure itself. The bound makes its type serve every lifetime.
-pub(super) fn any_tape<T: Float, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>>(f: F) -> F {
-    f
+    joined(&loss.grad_or_zero(&x[..n]))
 }
 
 pub(super) fn numbers<T: Float>(x: &Tensor<T>) -> Vec<f64> {
@@ -193,7 +188,7 @@ pub(super) fn numbers<T: Float>(x: &Tensor<T>) -> Vec<f64> {
 pub(super) fn random_like<T: Float>(x: &Tensor<T>, rng: &mut Philox) -> Tensor<T> {
     Tensor::from_fn(&x.shape(), |_| {
         let bits = rng.next_u64();
-        let magnitude = 0.5 + (bits >> 11) as f64 / (1u64 << 53) as f64;
+        let magnitude = 0.5 + fraction(bits);
         T::of(if bits & 1 == 0 { magnitude } else { -magnitude })
     })
 }

@@ -1,7 +1,7 @@
 //! Tests of the check itself: it accepts right derivatives, and refuses wrong ones and unsuitable points by name.
 
-use super::order::any_tape;
 use super::{Gradcheck, GradcheckError, GradcheckPlace};
+use crate::check::common::any_tape;
 use crate::graph::Var;
 use crate::rules::{Call, Cotangents, CustomOp, Outputs};
 use std::sync::Arc;

@@ -25,7 +25,7 @@ pub fn check_reads(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpEr
 }
 
 /// Returns a message if a gradient of this order reads a value that no rule declared.
-pub(crate) fn reads_of_order(
+fn reads_of_order(
     inputs: &[Tensor<f64>],
     f: &dyn Operation,
     policy: Policy,
