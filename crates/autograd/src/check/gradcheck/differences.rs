@@ -25,11 +25,11 @@ impl<T: Float> OrderCheck<'_, T> {
     ) -> bool {
         let steps = PARTS.map(|part| part * self.step);
         let mut whole = unsmooth(points(0)) / steps[0];
-        for place in 1..steps.len() {
+        for (place, step) in steps.iter().enumerate().skip(1) {
             if whole.is_nan() || whole <= bound {
                 break;
             }
-            let half = unsmooth(points(place)) / steps[place];
+            let half = unsmooth(points(place)) / step;
             // The ratio is 1/8 for a smooth function.
             if !(0.02..=0.3).contains(&(half / whole)) {
                 return true;
