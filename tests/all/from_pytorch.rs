@@ -2,7 +2,8 @@
 //! sources. The page and the tables must name each public method, layer, loss, optimizer and
 //! schedule, and nothing that does not exist.
 
-use crate::api::{constructors, exports, functions, known, members};
+use crate::api::modules::exports;
+use crate::api::names::{constructors, doc_of, functions, known, members};
 use crate::vocabulary::public_methods;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -324,7 +325,7 @@ fn overview_faults(doc: &str, methods: &BTreeSet<String>) -> Vec<String> {
 #[test]
 fn the_overviews_of_tensor_and_var_are_complete() {
     for (part, of) in [("tensor", "Tensor"), ("autograd", "Var")] {
-        let doc = crate::api::doc_of(part, of);
+        let doc = doc_of(part, of);
         let wrong = overview_faults(&doc, &public_methods(of));
         assert!(wrong.is_empty(), "{of}:\n{}", wrong.join("\n"));
     }

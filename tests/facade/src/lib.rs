@@ -6,7 +6,7 @@
 //! Therefore each part has this package as a development dependency by the name `wengert`, with
 //! the features of the parts below. A dependency without a version is removed when a part is published.
 //!
-//! `tests/all/api.rs` compares the paths with those of `wengert`.
+//! `tests/all/api` compares the paths with those of `wengert`.
 
 #[cfg(feature = "autograd")]
 pub use wengert_autograd as autograd;

@@ -9,35 +9,25 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use wengert_tensor::{Dtype, Element, Float, Shape};
 
-impl<T: Float> Module for Param<T> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        see(path, self);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        see(path, self);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        Some(FirstState::at(self.id().into(), 0))
-    }
-    fn outline(&self) -> Outline {
-        (self as &dyn State).outline()
-    }
+macro_rules! states {
+    ($($State:ident<T: $Element:ident>)*) => { $(
+        impl<T: $Element> Module for $State<T> {
+            fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+                see(path, self);
+            }
+            fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+                see(path, self);
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                Some(FirstState::at(self.id().into(), 0))
+            }
+            fn outline(&self) -> Outline {
+                (self as &dyn State).outline()
+            }
+        }
+    )* };
 }
-
-impl<T: Element> Module for Buffer<T> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        see(path, self);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        see(path, self);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        Some(FirstState::at(self.id().into(), 0))
-    }
-    fn outline(&self) -> Outline {
-        (self as &dyn State).outline()
-    }
-}
+states! { Param<T: Float> Buffer<T: Element> }
 
 impl<M: Module + ?Sized> Module for Box<M> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -102,41 +92,29 @@ impl<M: Module> Module for [M] {
     }
 }
 
-impl<M: Module> Module for Vec<M> {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        self.as_slice().visit(path, see);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        self.as_mut_slice().visit_mut(path, see);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        self.as_slice().first_state()
-    }
-    fn type_name(&self) -> &'static str {
-        "list"
-    }
-    fn outline(&self) -> Outline {
-        self.as_slice().outline()
-    }
+/// Lists are modules as the slices of their elements are.
+macro_rules! lists {
+    ($([$($parameter:tt)*] $List:ty;)*) => { $(
+        impl<M: Module, $($parameter)*> Module for $List {
+            fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+                self.as_slice().visit(path, see);
+            }
+            fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+                self.as_mut_slice().visit_mut(path, see);
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                self.as_slice().first_state()
+            }
+            fn type_name(&self) -> &'static str {
+                self.as_slice().type_name()
+            }
+            fn outline(&self) -> Outline {
+                self.as_slice().outline()
+            }
+        }
+    )* };
 }
-
-impl<M: Module, const N: usize> Module for [M; N] {
-    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-        self.as_slice().visit(path, see);
-    }
-    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-        self.as_mut_slice().visit_mut(path, see);
-    }
-    fn first_state(&self) -> Option<FirstState> {
-        self.as_slice().first_state()
-    }
-    fn type_name(&self) -> &'static str {
-        "list"
-    }
-    fn outline(&self) -> Outline {
-        self.as_slice().outline()
-    }
-}
+lists! { [] Vec<M>; [const N: usize] [M; N]; }
 
 /// Elements are named by their keys, in the order of the keys.
 impl<M: Module> Module for BTreeMap<String, M> {

@@ -1,5 +1,6 @@
 //! Parameters, which are trained, and buffers, which are only saved.
 
+use super::state::State;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -22,18 +23,6 @@ pub struct BufferId(u64);
 /// Identifies a parameter or a buffer: unique among both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StateId(u64);
-
-impl From<ParamId> for StateId {
-    fn from(id: ParamId) -> Self {
-        StateId(id.0)
-    }
-}
-
-impl From<BufferId> for StateId {
-    fn from(id: BufferId) -> Self {
-        StateId(id.0)
-    }
-}
 
 /// Tells whether a parameter still exists, even after it has moved. [`Param::handle`] returns it.
 ///
@@ -94,33 +83,9 @@ impl<T: Float> Param<T> {
         Param { id: ParamId(fresh()), alive: Arc::new(()), version: 0, value, frozen: false }
     }
 
-    /// Returns the identity of this parameter.
-    #[inline]
-    pub fn id(&self) -> ParamId {
-        self.id
-    }
-
     /// Returns a handle that tells later whether this parameter still exists.
     pub fn handle(&self) -> ParamHandle {
         ParamHandle(Arc::downgrade(&self.alive))
-    }
-
-    /// Returns the number of changes of the value.
-    #[inline]
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// Returns the value.
-    #[inline]
-    pub fn value(&self) -> &Tensor<T> {
-        &self.value
-    }
-
-    /// Returns the sizes of the axes. They never change.
-    #[inline]
-    pub fn shape(&self) -> Shape {
-        self.value.shape()
     }
 
     /// Returns whether the parameter is frozen, so that training does not change it.
@@ -137,30 +102,6 @@ impl<T: Float> Param<T> {
     /// Makes the parameter trainable.
     pub fn unfreeze(&mut self) {
         self.frozen = false;
-    }
-
-    /// Changes the value. This is the only way to change it, together with [`set`](Param::set), which
-    /// calls it. If another tensor shares the memory, [`Tensor::make_mut`] copies it before `change`
-    /// writes to it. Otherwise the value changes in place.
-    ///
-    /// # Panics
-    /// If `change` changes the shape. The old value is then lost: a parameter becomes NaN, a buffer 0.
-    #[track_caller]
-    pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
-        // The version is raised first: a panic in `change` then cannot leave a new value with an old
-        // version.
-        self.version += 1;
-        update(&mut self.value, "Param", T::of(f64::NAN), change)
-    }
-
-    /// Replaces the value.
-    ///
-    /// # Panics
-    /// If the shape differs. The value is then as before.
-    #[track_caller]
-    pub fn set(&mut self, value: Tensor<T>) {
-        check_shape("Param", value.shape(), self.shape());
-        self.update(|old| *old = value);
     }
 }
 
@@ -187,51 +128,94 @@ impl<T: Element> Buffer<T> {
     pub fn new(value: Tensor<T>) -> Self {
         Buffer { id: BufferId(fresh()), version: 0, value, averaged: 0 }
     }
-
-    /// Returns the identity of this buffer.
-    #[inline]
-    pub fn id(&self) -> BufferId {
-        self.id
-    }
-
-    /// Returns the number of changes of the value.
-    #[inline]
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// Returns the value.
-    #[inline]
-    pub fn value(&self) -> &Tensor<T> {
-        &self.value
-    }
-
-    /// Returns the sizes of the axes. They never change.
-    #[inline]
-    pub fn shape(&self) -> Shape {
-        self.value.shape()
-    }
-
-    /// Changes the value, in place if no other tensor shares the memory.
-    ///
-    /// # Panics
-    /// If `change` changes the shape. The old value is then lost: a parameter becomes NaN, a buffer 0.
-    #[track_caller]
-    pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
-        self.version += 1;
-        update(&mut self.value, "Buffer", T::default(), change)
-    }
-
-    /// Replaces the value.
-    ///
-    /// # Panics
-    /// If the shape differs. The value is then as before.
-    #[track_caller]
-    pub fn set(&mut self, value: Tensor<T>) {
-        check_shape("Buffer", value.shape(), self.shape());
-        self.update(|old| *old = value);
-    }
 }
+
+/// Writes what parameters and buffers have in common. `$name` is the word for one of them. `$lost` replaces
+/// the elements if a change of the shape has destroyed the old value.
+macro_rules! state {
+    ($State:ident<T: $Element:ident>, $Id:ident, $name:literal, $lost:expr) => {
+        impl From<$Id> for StateId {
+            fn from(id: $Id) -> Self {
+                StateId(id.0)
+            }
+        }
+
+        impl<T: $Element> $State<T> {
+            #[doc = concat!("Returns the identity of this ", $name, ".")]
+            #[inline]
+            pub fn id(&self) -> $Id {
+                self.id
+            }
+
+            /// Returns the number of changes of the value.
+            #[inline]
+            pub fn version(&self) -> u64 {
+                self.version
+            }
+
+            /// Returns the value.
+            #[inline]
+            pub fn value(&self) -> &Tensor<T> {
+                &self.value
+            }
+
+            /// Returns the sizes of the axes. They never change.
+            #[inline]
+            pub fn shape(&self) -> Shape {
+                self.value.shape()
+            }
+
+            /// Changes the value. This is the only way to change it, together with
+            #[doc = concat!("[`set`](", stringify!($State), "::set), which calls it.")]
+            /// If another tensor shares the memory, [`Tensor::make_mut`] copies it before `change` writes to
+            /// it. Otherwise the value changes in place.
+            ///
+            /// # Panics
+            /// If `change` changes the shape. The old value is then lost: a parameter becomes NaN, a buffer 0.
+            #[track_caller]
+            pub fn update<R>(&mut self, change: impl FnOnce(&mut Tensor<T>) -> R) -> R {
+                // The version is raised first: a panic in `change` then cannot leave a new value with an
+                // old version.
+                self.version += 1;
+                update(&mut self.value, stringify!($State), $lost, change)
+            }
+
+            /// Replaces the value.
+            ///
+            /// # Panics
+            /// If the shape differs. The value is then as before.
+            #[track_caller]
+            pub fn set(&mut self, value: Tensor<T>) {
+                check_shape(stringify!($State), value.shape(), self.shape());
+                self.update(|old| *old = value);
+            }
+        }
+
+        impl<T: $Element> From<Tensor<T>> for $State<T> {
+            fn from(value: Tensor<T>) -> Self {
+                $State::new(value)
+            }
+        }
+
+        /// Writes element type and shape, such as `Param(f32 [512, 784])`.
+        #[doc = concat!("[`", stringify!($State), "::value`] returns the values.")]
+        impl<T: $Element> fmt::Display for $State<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self as &dyn State, f)
+            }
+        }
+
+        /// Writes the same as `Display`, which is short enough for the `Debug` of a whole model.
+        impl<T: $Element> fmt::Debug for $State<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self as &dyn State, f)
+            }
+        }
+    };
+}
+
+state! { Param<T: Float>, ParamId, "parameter", T::of(f64::NAN) }
+state! { Buffer<T: Element>, BufferId, "buffer", T::default() }
 
 /// Calls `change` with the value, whose shape must stay. If it does not, also after a panic in `change`,
 /// the value becomes `lost` in the old shape: the old value no longer exists.
@@ -286,47 +270,6 @@ impl<T: Float> Clone for Param<T> {
 impl<T: Element> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         Buffer::new(self.value.clone())
-    }
-}
-
-impl<T: Float> From<Tensor<T>> for Param<T> {
-    fn from(value: Tensor<T>) -> Self {
-        Param::new(value)
-    }
-}
-
-impl<T: Element> From<Tensor<T>> for Buffer<T> {
-    fn from(value: Tensor<T>) -> Self {
-        Buffer::new(value)
-    }
-}
-
-/// Writes element type and shape, such as `Param(f32 [512, 784])`. [`Param::value`] returns the values.
-impl<T: Float> fmt::Display for Param<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let frozen = if self.frozen { ", frozen" } else { "" };
-        write!(f, "Param({} {}{frozen})", T::DTYPE, self.shape())
-    }
-}
-
-/// Writes element type and shape, such as `Buffer(i64 [])`. [`Buffer::value`] returns the values.
-impl<T: Element> fmt::Display for Buffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Buffer({} {})", T::DTYPE, self.shape())
-    }
-}
-
-/// Writes the same as `Display`, which is short enough for the `Debug` of a whole model.
-impl<T: Float> fmt::Debug for Param<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Writes the same as `Display`, which is short enough for the `Debug` of a whole model.
-impl<T: Element> fmt::Debug for Buffer<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

@@ -100,67 +100,57 @@ pub struct Misfit {
 
 wengert_tensor::debug_is_display!(Misfit);
 
-impl<T: Float> sealed::Sealed for Param<T> {}
-impl<T: Float> State for Param<T> {
-    fn kind(&self) -> Kind {
-        Kind::Param
-    }
-    fn id(&self) -> StateId {
-        Param::id(self).into()
-    }
-    fn dtype(&self) -> Dtype {
-        T::DTYPE
-    }
-    fn shape(&self) -> Shape {
-        self.value().shape()
-    }
-    fn value(&self) -> AnyTensor {
-        Param::value(self).clone().into()
-    }
-    fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit> {
-        self.fits(value)?;
-        Param::set(self, value.cast());
-        Ok(())
-    }
+/// Implements [`State`] by the methods of the same names. The block contains the methods that differ.
+macro_rules! impl_state {
+    ($State:ident<T: $Element:ident> { $($own:item)* }) => {
+        impl<T: $Element> sealed::Sealed for $State<T> {}
+        impl<T: $Element> State for $State<T> {
+            fn kind(&self) -> Kind {
+                Kind::$State
+            }
+            fn id(&self) -> StateId {
+                $State::id(self).into()
+            }
+            fn dtype(&self) -> Dtype {
+                T::DTYPE
+            }
+            fn shape(&self) -> Shape {
+                $State::shape(self)
+            }
+            fn value(&self) -> AnyTensor {
+                $State::value(self).clone().into()
+            }
+            fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit> {
+                self.fits(value)?;
+                $State::set(self, value.cast());
+                Ok(())
+            }
+            $($own)*
+        }
+    };
+}
+
+impl_state! { Param<T: Float> {
     fn frozen(&self) -> bool {
         Param::frozen(self)
     }
     fn set_frozen(&mut self, frozen: bool) {
         if frozen { self.freeze() } else { self.unfreeze() }
     }
-}
+} }
 
-impl<T: Element> sealed::Sealed for Buffer<T> {}
-impl<T: Element> State for Buffer<T> {
-    fn kind(&self) -> Kind {
-        Kind::Buffer
-    }
-    fn id(&self) -> StateId {
-        Buffer::id(self).into()
-    }
-    fn dtype(&self) -> Dtype {
-        T::DTYPE
-    }
-    fn shape(&self) -> Shape {
-        self.value().shape()
-    }
-    fn value(&self) -> AnyTensor {
-        Buffer::value(self).clone().into()
-    }
-    fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit> {
-        self.fits(value)?;
-        Buffer::set(self, value.cast());
-        Ok(())
-    }
+impl_state! { Buffer<T: Element> {
     fn frozen(&self) -> bool {
         false
     }
     fn set_frozen(&mut self, _: bool) {}
-}
+} }
 
+/// Writes kind, element type and shape, such as `Param(f32 [512, 784])`, and whether it is frozen.
 impl fmt::Debug for dyn State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}({} {})", self.kind(), self.dtype(), self.shape())
+        let frozen = if self.frozen() { ", frozen" } else { "" };
+        write!(f, "{:?}({} {}{frozen})", self.kind(), self.dtype(), self.shape())
     }
 }
 

@@ -9,6 +9,7 @@ mod arithmetic;
 mod base;
 mod border;
 mod conv;
+mod create;
 mod display;
 mod element;
 mod index;

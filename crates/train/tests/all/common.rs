@@ -1,7 +1,8 @@
-//! Models that several test files use.
+//! A model and a function that several test files use.
 
 use wengert_nn::{Dropout, Flatten, Linear, Sequential, Tanh, sequential};
 use wengert_tensor::Philox;
+use wengert_train::History;
 
 /// Returns a perceptron with dropout for the small digits.
 pub fn mlp(rng: &mut Philox) -> Sequential {
@@ -12,4 +13,11 @@ pub fn mlp(rng: &mut Philox) -> Sequential {
         Dropout::new(0.1),
         Linear::new(48, 10, rng)
     ]
+}
+
+/// Returns a history without the times, which differ between runs.
+pub fn without_times(history: &History) -> History {
+    let mut history = history.clone();
+    history.epochs.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
+    history
 }

@@ -1,12 +1,15 @@
 //! A picture of a recorded program, in the language of Graphviz.
 
+mod look;
 mod plan;
+mod words;
 
-use super::{Attribute, Graph, GraphNode, NodeKind, Source, ValueState};
+use super::{Attribute, Graph, GraphNode, NodeKind, Source};
+use look::{Look, colour, write_legend};
 use plan::{Edge, Face, Flow, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use wengert_tensor::Shape;
+use words::{Escaped, Tip, digits, operand_name, sizes, told};
 
 impl Graph {
     /// Returns the picture of the program in the language of Graphviz, as [`Dot`] draws it by default.
@@ -106,71 +109,6 @@ impl<'g> Dot<'g> {
     /// boxes. With 0 each outermost scope is a node.
     pub fn depth(self, depth: usize) -> Self {
         Dot { depth, ..self }
-    }
-}
-
-/// Colours of border and inside.
-mod colour {
-    pub const OPERATION: [&str; 2] = ["#4a6785", "#ffffff"];
-    pub const PARAMETER: [&str; 2] = ["#b58900", "#ffe9a8"];
-    pub const BUFFER: [&str; 2] = ["#b5a642", "#faf6dc"];
-    pub const INPUT: [&str; 2] = ["#4c8c4a", "#dcefd8"];
-    pub const INDEX: [&str; 2] = ["#7a5195", "#ece0f5"];
-    pub const MASK: [&str; 2] = ["#777777", "#eeeeee"];
-    pub const GRADIENT: [&str; 2] = ["#c0392b", "#fde3e0"];
-    pub const RESULT: [&str; 2] = ["#b3541e", "#ffd9bd"];
-}
-
-/// An entry of the legend.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
-    Input,
-    Parameter,
-    Buffer,
-    Operation,
-    Index,
-    Mask,
-    Gradient,
-    Result,
-}
-
-impl Look {
-    fn of(node: &GraphNode, gradient: bool) -> Self {
-        match node.source {
-            Source::Parameter { .. } => Look::Parameter,
-            Source::Buffer => Look::Buffer,
-            _ if node.kind == NodeKind::Index => Look::Index,
-            Source::Constant | Source::Watched => Look::Input,
-            Source::Computed if gradient => Look::Gradient,
-            Source::Computed if node.kind == NodeKind::Mask => Look::Mask,
-            Source::Computed => Look::Operation,
-        }
-    }
-
-    fn colours(self) -> [&'static str; 2] {
-        match self {
-            Look::Input => colour::INPUT,
-            Look::Parameter => colour::PARAMETER,
-            Look::Buffer => colour::BUFFER,
-            Look::Operation => colour::OPERATION,
-            Look::Index => colour::INDEX,
-            Look::Mask => colour::MASK,
-            Look::Gradient => colour::GRADIENT,
-            Look::Result => colour::RESULT,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Look::Input => "given",
-            Look::Parameter => "parameter",
-            Look::Buffer => "buffer",
-            Look::Operation => "operation",
-            Look::Index => "indices (dashed edges)",
-            Look::Mask => "truth values (dotted edges)",
-            Look::Gradient => "operation of a gradient",
-            Look::Result => "result",
-        }
     }
 }
 
@@ -428,111 +366,5 @@ impl Picture<'_> {
             around = around.and_then(|scope| graph.scopes()[scope].parent);
         }
         around != inner
-    }
-}
-
-fn write_legend(f: &mut fmt::Formatter<'_>, looks: &BTreeSet<Look>) -> fmt::Result {
-    f.write_str(
-        "  legend [shape=plaintext, style=\"\", fontsize=8, label=<\
-         <TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\" COLOR=\"#bbbbbb\">",
-    )?;
-    for look in looks {
-        write!(f, "<TR><TD BGCOLOR=\"{}\">{}</TD></TR>", look.colours()[1], look.words())?;
-    }
-    f.write_str("</TABLE>>];\n")
-}
-
-/// Returns the name of an operand in brackets, or its number; `None` if the operation has one operand or
-/// gives the same result for any order of its operands.
-fn operand_name(reader: &GraphNode, arg: usize) -> Option<String> {
-    if reader.operands.len() < 2 {
-        return None;
-    }
-    let names: &[&str] = match &*reader.op {
-        "add" | "mul" | "maximum" | "minimum" | "eq" | "ne" | "sum_of_parts" => return None,
-        "sub" | "div" | "matmul" | "gt" | "ge" | "lt" | "le" => &["left", "right"],
-        "pow" => &["base", "exponent"],
-        "where_" => &["condition", "if true", "if false"],
-        "conv2d" | "conv_transpose2d" => &["input", "weight", "bias"],
-        _ => &[],
-    };
-    Some(names.get(arg).map_or_else(|| format!("[{arg}]"), |name| format!("[{name}]")))
-}
-
-/// Returns the text of an attribute in a node; `None` for a common value.
-fn told(name: &str, value: &Attribute) -> Option<String> {
-    let all = |list: &[i64], n: i64| list.iter().all(|&x| x == n);
-    let usual = match (name, value) {
-        ("stream" | "map", _) | (_, Attribute::Switch(false)) => true,
-        ("groups", Attribute::Whole(1)) => true,
-        ("stride" | "dilation", Attribute::List(list)) => all(list, 1),
-        ("padding", Attribute::List(list)) => all(list, 0),
-        _ => false,
-    };
-    if usual {
-        return None;
-    }
-    Some(match value {
-        Attribute::Switch(true) => name.replace('_', " "),
-        Attribute::List(list) if list.len() > 1 && all(list, list[0]) && name != "axes" => {
-            format!("{name} {}", list[0])
-        }
-        Attribute::Text(words) if words.chars().count() > 60 => {
-            let begin: String = words.chars().take(57).collect();
-            format!("{name} {begin}…")
-        }
-        Attribute::Number(x) => format!("{name} {}", digits(*x)),
-        value => format!("{name} {value}"),
-    })
-}
-
-/// Returns a number with six digits, or with all digits if it is an integer.
-fn digits(x: f64) -> String {
-    let short = if x.fract() == 0.0 { x } else { format!("{x:.5e}").parse().unwrap_or(x) };
-    if short == 0.0 || (1e-3..1e9).contains(&short.abs()) {
-        short.to_string()
-    } else {
-        format!("{short:e}")
-    }
-}
-
-/// Prints text inside a quoted string. Backslashes are doubled, because Graphviz interprets them. Line
-/// breaks are kept.
-struct Escaped<'a>(&'a str);
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                c if c.is_control() => f.write_str(" ")?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Returns the text of a shape.
-fn sizes(shape: &Shape) -> String {
-    if shape.is_empty() { "scalar".into() } else { shape.to_string() }
-}
-
-/// The tooltip of a node in a browser.
-struct Tip<'a>(usize, &'a GraphNode);
-impl fmt::Display for Tip<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tip(id, node) = self;
-        write!(f, "node {id}: {} {}", Escaped(&node.op), node.shape)?;
-        for (name, value) in &node.attributes {
-            write!(f, ", {name} {}", Escaped(&value.to_string()))?;
-        }
-        f.write_str(match node.state {
-            ValueState::Computed => "; in memory",
-            ValueState::Pending => "; not yet computed",
-            ValueState::Released => "; released",
-            ValueState::Freed => "; history freed",
-        })
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `describe.rs` | the name and the attributes of each operation; the only file that knows them |
 //! | `attribute.rs` | the types of attributes |
-//! | `dot.rs`, `dot/plan.rs` | a picture: its layout, and the text for Graphviz |
+//! | `dot.rs`, `dot/*.rs` | a picture for Graphviz: its text, its layout, its colours and its words |
 //! | `json.rs` | the same data for other programs; `docs/graph-json.md` describes the format |
 //!
 //! Pictures and exports use only the public fields of [`GraphNode`] and [`GraphScope`], so that users

@@ -23,16 +23,14 @@ mod replay;
 mod view;
 
 use crate::check::testing::{self, spread};
-use crate::check::{Function, Gradcheck};
-use crate::graph::{Op, Policy, Tape, Var};
+use crate::check::{Function, Gradcheck, POLICIES};
+use crate::graph::{Op, Tape, Var};
 use crate::rules::{
     Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool,
     Probability, Random, Reduce, View, WholeOp,
 };
 use std::iter::successors;
 use wengert_tensor::{Binary, Philox, Tensor, Unary};
-
-const POLICIES: [Policy; 2] = [Policy::Eager, Policy::Fused];
 
 /// The form of a function. It determines for which steps differences are exact.
 #[derive(Clone, Copy, PartialEq)]
@@ -87,18 +85,17 @@ impl Row {
         if self.form == Form::Linear {
             self.is_adjoint();
         }
-        for policy in POLICIES {
-            let all = vec![true; self.inputs.len()];
-            self.reads_only_what_it_declares(policy, &all);
-            for i in 0..all.len() {
-                let one: Vec<bool> = (0..all.len()).map(|j| i == j).collect();
-                self.reads_only_what_it_declares(policy, &one);
-            }
-        }
+        let read = testing::check_reads(&self.inputs, self.operation());
+        read.unwrap_or_else(|error| panic!("{}: {error}", self.name));
     }
 
     fn run<'t>(&self, x: &[Var<'t, f64>]) -> Var<'t, f64> {
         (*self.f)(x)
+    }
+
+    /// Returns the function as an operation with one result.
+    fn operation(&self) -> impl testing::Operation {
+        operation(|x| vec![self.run(x)])
     }
 
     fn place<'t>(&self, tape: &'t Tape<f64>, watched: &[bool]) -> Vec<Var<'t, f64>> {
@@ -156,16 +153,6 @@ impl Row {
                 "{}: {left} {right}",
                 self.name
             );
-        }
-    }
-
-    /// Checks that gradients of first and second order do not change if values that no rule declared are
-    /// replaced by NaN.
-    fn reads_only_what_it_declares(&self, policy: Policy, watched: &[bool]) {
-        for order in 1..=2 {
-            let f = operation(|x| vec![self.run(x)]);
-            let read = testing::reads_of_order(&self.inputs, &f, policy, watched, order);
-            read.unwrap_or_else(|why| panic!("{}: {why}", self.name));
         }
     }
 }

@@ -1,0 +1,362 @@
+//! What each operation computes, as plain loops. The match over the operations has no wildcard.
+
+use super::indices;
+use crate::graph::{Op, Tape};
+use crate::rules::{ConvOp, IndexOp, LogSoftmax, Part, PoolWindows, Random, Reduce, View};
+use wengert_tensor::{Binary, Conv, Tensor, Unary, keep_mask};
+
+fn position(index: &[usize], shape: &[usize]) -> usize {
+    index.iter().zip(shape).fold(0, |at, (&i, &size)| at * size + i)
+}
+
+/// Returns the last axes of an index, with 0 for axes of one element in this shape.
+fn within(index: &[usize], shape: &[usize]) -> Vec<usize> {
+    let index = &index[index.len() - shape.len()..];
+    index.iter().zip(shape).map(|(&i, &size)| if size == 1 { 0 } else { i }).collect()
+}
+
+fn one_if(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}
+
+fn unary(op: Unary, x: f64) -> f64 {
+    match op {
+        Unary::Neg => -x,
+        Unary::Abs => x.abs(),
+        Unary::Sign => {
+            if x == 0.0 {
+                0.0
+            } else {
+                x.signum()
+            }
+        }
+        Unary::Exp => x.exp(),
+        Unary::Ln => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Recip => 1.0 / x,
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Unary::Softplus => (1.0 + x.exp()).ln(),
+        Unary::Relu => x.max(0.0),
+        Unary::Scale(c) => x * c,
+        Unary::Shift(c) => x + c,
+        Unary::DivScalar(c) => x / c,
+        Unary::ScalarDiv(c) => c / x,
+        Unary::Powi(n) => x.powi(n),
+        Unary::Powf(p) => x.powf(p),
+        Unary::ClampMin(c) => x.max(c),
+        Unary::ClampMax(c) => x.min(c),
+        Unary::Gt(c) => one_if(x > c),
+        Unary::Ge(c) => one_if(x >= c),
+        Unary::Lt(c) => one_if(x < c),
+        Unary::Le(c) => one_if(x <= c),
+        Unary::Eq(c) => one_if(x == c),
+        Unary::Ne(c) => one_if(x != c),
+    }
+}
+
+fn binary(op: Binary, a: f64, b: f64) -> f64 {
+    match op {
+        Binary::Add => a + b,
+        Binary::Sub => a - b,
+        Binary::Mul => a * b,
+        Binary::Div => a / b,
+        Binary::Pow => a.powf(b),
+        Binary::Maximum => a.max(b),
+        Binary::Minimum => a.min(b),
+        Binary::Gt => one_if(a > b),
+        Binary::Ge => one_if(a >= b),
+        Binary::Lt => one_if(a < b),
+        Binary::Le => one_if(a <= b),
+        Binary::Eq => one_if(a == b),
+        Binary::Ne => one_if(a != b),
+        Binary::Gate => {
+            if a == 0.0 {
+                b
+            } else {
+                0.0
+            }
+        }
+    }
+}
+
+/// Returns the result of an operation, computed from its operands; `None` for given values.
+#[allow(clippy::too_many_lines)] // an arm for each operation
+pub(super) fn reference(
+    tape: &Tape<f64>,
+    id: u32,
+    op: Op,
+    x: &[Tensor<f64>],
+    shape: &[usize],
+) -> Option<Vec<f64>> {
+    let each = |f: &dyn Fn(&[usize]) -> f64| indices(shape).map(|i| f(&i)).collect();
+    // Adds elements at positions. `place` maps an index of an operand to an index of the result.
+    let add = |x: &Tensor<f64>, sum: &mut [f64], place: &dyn Fn(&[usize]) -> Vec<usize>| {
+        for index in indices(&x.shape()) {
+            sum[position(&place(&index), shape)] += x.at(&index);
+        }
+    };
+    let zeros = || vec![0.0; shape.iter().product()];
+    let at_axis = |index: &[usize], axis: usize, to: usize| {
+        let mut index = index.to_vec();
+        index[axis] = to;
+        index
+    };
+    let numbers = |id: u32| tape.force_whole(id);
+    let parent = |arg: usize| tape.arena.borrow().parents(id)[arg];
+    let step = |start: u32, step: i32, i: usize| (start as i64 + i as i64 * step as i64) as usize;
+    let values: Vec<f64> = match op {
+        Op::Constant | Op::Leaf | Op::Draw(_) | Op::Whole { .. } => return None,
+        Op::Fill(number) => each(&|_| number),
+        Op::Detach => each(&|i| x[0].at(i)),
+        Op::Compare(op) => {
+            let sides = [numbers(parent(0)), numbers(parent(1))];
+            // These integers are small enough for `f64`.
+            let at = |x: &Tensor<i64>, i: &[usize]| x.at(&within(i, &x.shape())) as f64;
+            each(&|i| binary(op, at(&sides[0], i), at(&sides[1], i)))
+        }
+        Op::Unary(op) => each(&|i| unary(op, x[0].at(i))),
+        Op::Binary(op) => each(&|i| binary(op, x[0].at(i), x[1].at(i))),
+        Op::Select => each(&|i| if x[0].at(i) == 0.0 { x[2].at(i) } else { x[1].at(i) }),
+        Op::View(View::BroadcastTo) => each(&|i| x[0].at(&within(i, &x[0].shape()))),
+        Op::View(View::Reshape) => indices(&x[0].shape()).map(|i| x[0].at(&i)).collect(),
+        Op::View(View::Permute(order)) => each(&|i| {
+            let mut from = vec![0; i.len()];
+            for (to, axis) in order.axes(i.len()).into_iter().enumerate() {
+                from[axis as usize] = i[to];
+            }
+            x[0].at(&from)
+        }),
+        Op::View(View::Slice { axis, start, step: by }) => {
+            let axis = axis as usize;
+            each(&|i| x[0].at(&at_axis(i, axis, step(start, by, i[axis]))))
+        }
+        Op::View(View::Unslice { axis, start, step: by }) => {
+            let (axis, mut sum) = (axis as usize, zeros());
+            add(&x[0], &mut sum, &|i| at_axis(i, axis, step(start, by, i[axis])));
+            sum
+        }
+        Op::View(View::Concat { axis }) => each(&|i| {
+            let (axis, mut at) = (axis as usize, i[axis as usize]);
+            for part in x {
+                if at < part.shape()[axis] {
+                    return part.at(&at_axis(i, axis, at));
+                }
+                at -= part.shape()[axis];
+            }
+            unreachable!("the parts add up")
+        }),
+        Op::Assemble(op) => {
+            let (parts, mut sum) = (tape.arena.borrow().parts[op.0 as usize].clone(), zeros());
+            for (part, x) in parts.iter().zip(x) {
+                match *part {
+                    Part::Whole => add(x, &mut sum, &<[usize]>::to_vec),
+                    Part::Slice { axis, start, step: by } => add(x, &mut sum, &|i| {
+                        at_axis(i, axis as usize, step(start, by, i[axis as usize]))
+                    }),
+                    Part::Rows { axis, index } => {
+                        let index = numbers(index);
+                        add(x, &mut sum, &|i| {
+                            let axis = axis as usize;
+                            at_axis(i, axis, index.at(&[i[axis]]) as usize)
+                        });
+                    }
+                    Part::Elements { axis, index } => {
+                        let index = numbers(index);
+                        add(x, &mut sum, &|i| at_axis(i, axis as usize, index.at(i) as usize));
+                    }
+                }
+            }
+            sum
+        }
+        Op::Reduce(op) => {
+            let mut gathered = vec![vec![]; shape.iter().product()];
+            for index in indices(&x[0].shape()) {
+                gathered[position(&within(&index, shape), shape)].push(x[0].at(&index));
+            }
+            let reduced = |x: Vec<f64>| match op {
+                Reduce::Sum => x.iter().sum(),
+                Reduce::Max => x.into_iter().fold(f64::NEG_INFINITY, f64::max),
+                Reduce::Min => x.into_iter().fold(f64::INFINITY, f64::min),
+                Reduce::LogSumExp => x.iter().map(|x| x.exp()).sum::<f64>().ln(),
+            };
+            gathered.into_iter().map(reduced).collect()
+        }
+        Op::LogSoftmax(LogSoftmax { axis }) => each(&|i| {
+            let axis = axis as usize;
+            let all = (0..shape[axis]).map(|k| x[0].at(&at_axis(i, axis, k)).exp());
+            x[0].at(i) - all.sum::<f64>().ln()
+        }),
+        Op::MatMul(op) => each(&|i| {
+            let n = i.len();
+            let read = |x: &Tensor<f64>, transposed: bool, row: usize, column: usize| {
+                let (row, column) = if transposed { (column, row) } else { (row, column) };
+                let index = [&i[..n - 2], &[row, column]].concat();
+                x.at(&within(&index, &x.shape()))
+            };
+            let inner = x[0].shape()[x[0].rank() - if op.ta { 2 } else { 1 }];
+            // `within` reads axes of one element at index 0. `inner` is the size of the inner axis.
+            (0..inner)
+                .map(|k| read(&x[0], op.ta, i[n - 2], k) * read(&x[1], op.tb, k, i[n - 1]))
+                .sum()
+        }),
+        Op::Conv(op) => {
+            let conv = tape.arena.borrow().convs[op.place() as usize];
+            let mut sum = zeros();
+            let (image, kernel) = match op {
+                ConvOp::Forward(_) => (x[0].shape().to_vec(), x[1].shape().to_vec()),
+                ConvOp::Input(_) => (shape.to_vec(), x[1].shape().to_vec()),
+                ConvOp::Weight(_) => (x[0].shape().to_vec(), shape.to_vec()),
+            };
+            let out = match op {
+                ConvOp::Forward(_) => shape.to_vec(),
+                ConvOp::Input(_) => x[0].shape().to_vec(),
+                ConvOp::Weight(_) => x[1].shape().to_vec(),
+            };
+            // Each product of the trilinear form ⟨conv(x, w), y⟩ is added to the requested partial
+            // derivative.
+            for (x_at, w_at, y_at) in products(&image, &kernel, &out, &conv) {
+                match op {
+                    ConvOp::Forward(_) => {
+                        sum[position(&y_at, shape)] += x[0].at(&x_at) * x[1].at(&w_at);
+                    }
+                    ConvOp::Input(_) => {
+                        sum[position(&x_at, shape)] += x[0].at(&y_at) * x[1].at(&w_at);
+                    }
+                    ConvOp::Weight(_) => {
+                        sum[position(&w_at, shape)] += x[0].at(&x_at) * x[1].at(&y_at);
+                    }
+                }
+            }
+            if let (ConvOp::Forward(_), Some(bias)) = (op, x.get(2)) {
+                for (i, sum) in indices(shape).zip(&mut sum) {
+                    *sum += bias.at(&[i[1]]);
+                }
+            }
+            sum
+        }
+        Op::Index(op) => {
+            let (index, mut sum) = (numbers(parent(1)), zeros());
+            // Flattens the last two axes into one.
+            let flat = |i: &[usize], of: &[usize], at: i64| {
+                let (n, wide) = (i.len(), of[of.len() - 1]);
+                [&i[..n - 2], &[at as usize / wide, at as usize % wide]].concat()
+            };
+            match op {
+                IndexOp::IndexSelect { axis, .. } => each(&|i| {
+                    let axis = axis as usize;
+                    x[0].at(&at_axis(i, axis, index.at(&[i[axis]]) as usize))
+                }),
+                IndexOp::Gather { axis, .. } => {
+                    each(&|i| x[0].at(&at_axis(i, axis as usize, index.at(i) as usize)))
+                }
+                IndexOp::Pick => each(&|i| x[0].at(&flat(i, &x[0].shape(), index.at(i)))),
+                IndexOp::IndexAdd { axis, .. } => {
+                    let axis = axis as usize;
+                    add(&x[0], &mut sum, &|i| at_axis(i, axis, index.at(&[i[axis]]) as usize));
+                    sum
+                }
+                IndexOp::ScatterAdd { axis, .. } => {
+                    add(&x[0], &mut sum, &|i| at_axis(i, axis as usize, index.at(i) as usize));
+                    sum
+                }
+                IndexOp::Unpool => {
+                    add(&x[0], &mut sum, &|i| flat(i, shape, index.at(i)));
+                    sum
+                }
+            }
+        }
+        Op::MaxPool(op) => {
+            let windows = tape.arena.borrow().pools[op.windows as usize];
+            let (image, rank) = (x[0].shape(), shape.len());
+            // Returns the indices along an axis that a window covers.
+            let covered = |side: usize, o: usize| -> Vec<usize> {
+                let (n, m) = (image[rank - 2 + side], shape[rank - 2 + side]);
+                match windows {
+                    PoolWindows::Adaptive => (o * n / m..((o + 1) * n).div_ceil(m)).collect(),
+                    PoolWindows::Sliding(pool) => (0..pool.kernel[side])
+                        .map(|k| o * pool.stride[side] + k * pool.dilation[side])
+                        .filter_map(|at| at.checked_sub(pool.padding[side]))
+                        .filter(|&at| at < n)
+                        .collect(),
+                }
+            };
+            each(&|i| {
+                let rows = covered(0, i[rank - 2]).into_iter();
+                let pixels =
+                    rows.flat_map(|r| covered(1, i[rank - 1]).into_iter().map(move |c| (r, c)));
+                let at = |(r, c)| x[0].at(&[&i[..rank - 2], &[r, c]].concat());
+                pixels.map(at).fold(f64::NEG_INFINITY, f64::max)
+            })
+        }
+        Op::MapAxis(op) => {
+            let map = tape.arena.borrow().maps[op.map as usize].clone();
+            let (axis, matrix) = (op.axis as usize, entries(&map));
+            each(&|i| {
+                let weight = |k: usize| {
+                    if op.transposed { matrix[k][i[axis]] } else { matrix[i[axis]][k] }
+                };
+                let n = x[0].shape()[axis];
+                (0..n).map(|k| weight(k) * x[0].at(&at_axis(i, axis, k))).sum()
+            })
+        }
+        Op::Random(Random::Dropout { p, stream }) => {
+            let keep = 1.0 - p.get();
+            let mask = keep_mask::<f64>(shape, tape.key(), u64::from(stream), keep);
+            each(&|i| if mask.at(i) == 0.0 { 0.0 } else { x[0].at(i) / keep })
+        }
+        Op::Custom(_) => custom(tape, id, 0, x),
+        Op::Output(back) => custom(tape, id - back, back, x),
+    };
+    Some(values)
+}
+
+/// The custom operations of the rows.
+fn custom(tape: &Tape<f64>, id: u32, output: u32, x: &[Tensor<f64>]) -> Vec<f64> {
+    let arena = tape.arena.borrow();
+    let Op::Custom(place) = arena.nodes[id as usize].op else {
+        unreachable!("an output is that of a custom op")
+    };
+    let x: Vec<_> = x.iter().map(Tensor::to_vec).collect();
+    match (arena.customs[place as usize].op.name(), output) {
+        ("sin_cos", 0) => x[0].iter().map(|x| x.sin()).collect(),
+        ("sin_cos", 1) => x[0].iter().map(|x| x.cos()).collect(),
+        ("mul_add", 0) => (0..x[0].len()).map(|i| x[0][i] * x[1][i] + x[2][i]).collect(),
+        other => unreachable!("{other:?} has no row"),
+    }
+}
+
+/// Returns the matrix of a map, from its results for unit vectors, because its entries are private. This
+/// checks only that maps are linear and act along their axis. `METHODS` checks the map of each method.
+fn entries(map: &wengert_tensor::AxisMap) -> Vec<Vec<f64>> {
+    let unit = |i: usize| Tensor::from_fn(&[map.inputs()], |k| one_if(k == i));
+    let columns: Vec<Vec<f64>> =
+        (0..map.inputs()).map(|i| unit(i).map_axis(0, map).to_vec()).collect();
+    (0..map.outputs()).map(|o| columns.iter().map(|column| column[o]).collect()).collect()
+}
+
+/// Returns the positions in image, kernel and result of every product in a convolution.
+fn products(
+    image: &[usize],
+    kernel: &[usize],
+    out: &[usize],
+    conv: &Conv,
+) -> Vec<(Vec<usize>, Vec<usize>, Vec<usize>)> {
+    let mut all = vec![];
+    let outputs_per_group = out[1] / conv.groups;
+    for y in indices(out) {
+        for w in indices(&kernel[1..]) {
+            let place = |side: usize| {
+                (y[2 + side] * conv.stride[side] + w[1 + side] * conv.dilation[side])
+                    .checked_sub(conv.padding[side].0)
+                    .filter(|&at| at < image[2 + side])
+            };
+            let (Some(row), Some(column)) = (place(0), place(1)) else { continue };
+            let channel = y[1] / outputs_per_group * kernel[1] + w[0];
+            all.push((vec![y[0], channel, row, column], [&y[1..2], &w[..]].concat(), y.clone()));
+        }
+    }
+    all
+}
