@@ -270,15 +270,15 @@ fn a_run_with_a_schedule_of_epochs_is_resumed() {
     for (text, words) in [
         (
             says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(3)))),
-            "step 23 had a learning rate of 0.05, the schedule says 0.1:",
+            "step 23 of the saved run had the learning rate 0.05, but the schedule returns 0.1:",
         ),
         (
             says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(1)))),
-            "step 12 had a learning rate of 0.1, the schedule says 0.05:",
+            "step 12 of the saved run had the learning rate 0.1, but the schedule returns 0.05:",
         ),
         (
             says(Box::new(move |trainer| trainer.schedule(halved(2)))),
-            "step 3 had a learning rate of 0.1, the schedule says 0.05:",
+            "step 3 of the saved run had the learning rate 0.1, but the schedule returns 0.05:",
         ),
     ] {
         assert!(text.contains(words), "{text}");
@@ -316,7 +316,9 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
 
     let error = refused(&path, || Box::new(Sgd::new(0.2).momentum(0.9).nesterov(true)));
     assert!(
-        error.to_string().contains("step 1 had a learning rate of 0.1, the schedule says 0.2"),
+        error.to_string().contains(
+            "step 1 of the saved run had the learning rate 0.1, but the schedule returns 0.2"
+        ),
         "{error}"
     );
 
@@ -428,7 +430,8 @@ fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
                 let text = error.to_string();
                 assert!(
                     text.contains(
-                        "had a learning rate of 0.1, the schedule ends before it: resume"
+                        "had the learning rate 0.1, but the schedule ends before this step: \
+                         resume"
                     ),
                     "{text}"
                 );

@@ -155,7 +155,7 @@ fn a_class_that_does_not_exist() {
         assert_eq!(error.path, "loss");
         assert!(text.starts_with(&format!("example {at} of the training data")), "{text}");
         assert!(text.contains(&format!("class {class} of sample {sample}")), "{text}");
-        assert!(text.contains("2 classes count from 0"), "{text}");
+        assert!(text.contains("is out of range 0..2"), "{text}");
     }
     // If the fault is in the first batch, nothing has changed; in a later one, the steps before it remain.
     let rng = &mut Philox::new(0);
@@ -222,7 +222,7 @@ fn no_data() {
     let rng = &mut Philox::new(0);
     let (empty, few) = (points(0), points(5));
     let error = refused(&mut linear(rng), &classifier(), &DataLoader::new(&empty, 4));
-    assert_eq!(error.to_string(), "the training data: there are no examples");
+    assert_eq!(error.to_string(), "the training data: expected at least one example, got none");
     // The batch size is larger than the data set, and incomplete batches are dropped.
     let none = DataLoader::new(&few, 8).drop_last(true);
     let error = refused(&mut linear(rng), &classifier(), &none);
@@ -244,7 +244,7 @@ fn no_data() {
 }
 
 #[test]
-#[should_panic(expected = "evaluate: the data: there are no examples")]
+#[should_panic(expected = "evaluate: the data: expected at least one example, got none")]
 fn an_evaluation_of_nothing() {
     let set = points(0);
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 4));
@@ -367,7 +367,7 @@ fn an_epoch_that_ends_too_early() {
     let text = error.0.unwrap_err().to_string();
     assert_eq!(
         text,
-        "the training data: epoch 2 has fewer than the 2 batches that Batches::len promises"
+        "the training data: epoch 2 ended before batch 2, but Batches::len returned 2"
     );
 }
 
@@ -512,7 +512,10 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
         };
         assert!(loss.is_finite());
         assert_eq!(parameters, &["bad"]);
-        assert!(error.to_string().contains("the gradients of bad hold numbers"), "{error}");
+        assert!(
+            error.to_string().contains("the gradients of bad contain NaN or infinity"),
+            "{error}"
+        );
         assert_eq!((state_dict(&model), optimizer.state_dict(&model)), before);
 
         // Two steps are applied and the third is refused, so that only the first two remain.
@@ -684,8 +687,9 @@ fn a_counter_of_batches_at_its_end() {
         assert_eq!(
             error.to_string(),
             format!(
-                "epoch {}, step {}: 1.num_batches_tracked: a counter is at 9223372036854775807, and 1 \
-                 more is no i64: set it to a lower number. The weights are as before the step",
+                "epoch {}, step {}: 1.num_batches_tracked: the counter has the value \
+                 9223372036854775807, and adding 1 would exceed i64: set it to a lower number. The \
+                 weights are as before the step",
                 made / 4 + 1,
                 made % 4 + 1
             )
@@ -727,7 +731,9 @@ fn running_statistics_that_are_not_finite_end_the_run() {
             panic!("{text}")
         };
         assert!(loss.is_finite());
-        assert!(buffer.starts_with("0.running_var: the update makes a number of this buffer inf:"));
+        assert!(buffer.starts_with(
+            "0.running_var: the update would set an element of the buffer to inf, because"
+        ));
         assert!(text.starts_with("epoch 1, step 1: 0.running_var: "), "{text}");
         assert!(text.contains("too large for f32") && text.contains("smaller inputs"), "{text}");
         assert!(text.ends_with("; the weights are as before the step"), "{text}");
@@ -763,8 +769,8 @@ fn running_statistics_that_are_not_finite_end_the_run() {
     let (result, ..) = fit(&mut model, &classifier(), &DataLoader::new(&points(8), 4));
     assert_eq!(
         result.unwrap_err().to_string().split_once(". The loss").unwrap().0,
-        "epoch 1, step 1: 1.running_mean: this buffer held a number that is not finite before the \
-         update: set it to finite numbers"
+        "epoch 1, step 1: 1.running_mean: the buffer contained NaN or infinity before the update: \
+         set it to finite numbers"
     );
 }
 
