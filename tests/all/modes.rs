@@ -34,8 +34,8 @@ fn a_loop_on_a_tape_without_mode_is_refused() {
     let cause = catch_unwind(step).unwrap_err();
     assert_eq!(
         cause.downcast_ref::<String>().unwrap(),
-        "1: batch_norm: this layer behaves differently in training and evaluation: choose \
-         `Tape::train(&mut rng)` or `Tape::eval()`"
+        "1: batch_norm: this layer behaves differently in training and evaluation, and the tape \
+         has no mode: create the tape with `Tape::train(&mut rng)` or `Tape::eval()`"
     );
 }
 

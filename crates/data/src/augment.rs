@@ -38,7 +38,8 @@ use wengert_tensor::{Philox, Tensor};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an augmentation",
     label = "not an `Augmentation`",
-    note = "a change of your own is a type that implements `Augmentation`; a closure is none"
+    note = "to define an augmentation, implement `Augmentation` for a type; a closure cannot be an \
+         augmentation"
 )]
 pub trait Augmentation: Debug + Send + Sync {
     /// Changes an image in place. All random numbers must come from `rng`.
@@ -160,8 +161,8 @@ impl<D: Dataset<Batch = (Tensor<f32>, Y)>, Y> Augmented<D> {
             [_, height, width] => [1, height, width],
             [_, channels, height, width] => [channels, height, width],
             _ => panic!(
-                "augment: batches of shape {dims}, expected [n, height, width] or [n, channels, \
-                 height, width]; `TensorDataset::map_inputs` gives another shape"
+                "augment: expected batches [n, height, width] or [n, channels, height, width], \
+                 got {dims}: reshape the inputs with `TensorDataset::map_inputs`"
             ),
         };
         let size: usize = shape.iter().product();

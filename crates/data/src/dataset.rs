@@ -31,8 +31,8 @@ use wengert_tensor::{Element, Tensor};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a data set",
     label = "not a `Dataset`",
-    note = "tensors become one with `TensorDataset::new(inputs, targets)`; the sets that the library loads have \
-            a `train` and a `test`"
+    note = "create a data set from tensors with `TensorDataset::new(inputs, targets)`; the loaded \
+         data sets have the parts `train` and `test`"
 )]
 pub trait Dataset {
     /// The type of a batch, usually a pair of tensors whose first axis is the batch axis.
@@ -147,8 +147,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         let (x, y) = (inputs.shape(), targets.shape());
         assert!(
             !x.is_empty() && !y.is_empty() && x[0] == y[0],
-            "TensorDataset::new: inputs of shape {x} and targets of shape {y}: \
-             the first axes must be the same, one index per example"
+            "TensorDataset::new: inputs and targets must have the same size along axis 0, one \
+             index per example, got {x} and {y}"
         );
         TensorDataset {
             inputs: inputs.contiguous(),
@@ -190,8 +190,8 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         let shape = self.inputs.shape();
         assert!(
             shape.len() > 1 && shape[1] == means.len() && shape[1] == stds.len(),
-            "normalize_channels: {} means and {} standard deviations for inputs of shape {shape}: \
-             axis 1 counts the channels",
+            "normalize_channels: expected one mean and one standard deviation for each channel \
+             (axis 1), got {} means and {} standard deviations for inputs {shape}",
             means.len(),
             stds.len()
         );
@@ -226,13 +226,14 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         let (before, after) = (self.inputs.shape(), inputs.shape());
         assert!(
             !after.is_empty() && before[0] == after[0],
-            "map_inputs: expected as many inputs as before, shape {before}, given {after}"
+            "map_inputs: the number of inputs must not change, got {before} before and {after} \
+             after"
         );
         let channels = self.normalization.channels();
         assert!(
             channels.is_none_or(|channels| after.get(1) == Some(&channels)),
-            "map_inputs: inputs of shape {before} became {after}, but the normalisation has one mean and \
-             standard deviation for each channel; call map_inputs before normalize_channels"
+            "map_inputs: the number of channels must not change after normalize_channels, got \
+             {before} before and {after} after: call map_inputs first"
         );
         self.inputs = inputs.contiguous();
         self
@@ -246,10 +247,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     #[track_caller]
     pub fn with_channel(self) -> Self {
         let shape = self.inputs.shape();
-        assert!(
-            shape.len() == 3,
-            "with_channel: inputs of shape {shape}, expected [n, height, width]"
-        );
+        assert!(shape.len() == 3, "with_channel: expected inputs [n, height, width], got {shape}");
         self.map_inputs(|inputs| inputs.unsqueeze(1))
     }
 
@@ -301,7 +299,7 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
 fn check_normalization(what: &str, mean: f32, std: f32) {
     assert!(
         mean.is_finite() && std.is_finite() && std > 0.0,
-        "{what}: mean {mean}, std {std}: expected finite numbers, std > 0"
+        "{what}: mean must be finite, and std finite and above 0, got mean {mean} and std {std}"
     );
 }
 

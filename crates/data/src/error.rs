@@ -40,8 +40,8 @@ pub enum DataError {
     },
     /// The file does not begin with the bytes of an IDX file.
     #[error(
-        "{}: not an IDX file: expected two zero bytes, the code of the element type and the number of axes \
-         (in a gzip stream or not), it begins with {found:02x?}",
+        "{}: not an IDX file: expected two zero bytes, the code of the element type and the \
+         number of axes (in a gzip stream or not), found {found:02x?}",
         path.display()
     )]
     NotIdx {
@@ -62,7 +62,7 @@ pub enum DataError {
         code: u8,
     },
     /// The header claims more axes than a tensor can have.
-    #[error("{}: {rank} axes, expected at most {max}", path.display())]
+    #[error("{}: expected at most {max} axes, found {rank}", path.display())]
     TooManyAxes {
         /// The file.
         path: PathBuf,
@@ -82,7 +82,8 @@ pub enum DataError {
         element: IdxType,
     },
     /// The file ends inside its header.
-    #[error("{}: cut short: expected a header of {expected} bytes, it has {found}", path.display())]
+    #[error("{}: the file is cut short: expected a header of {expected} bytes, found {found}; fetch \
+         the file again", path.display())]
     ShortHeader {
         /// The file.
         path: PathBuf,
@@ -93,7 +94,8 @@ pub enum DataError {
     },
     /// The file has fewer elements than the header claims.
     #[error(
-        "{}: cut short: shape {shape:?} of {element} takes {expected} bytes after the header, it has {found}",
+        "{}: the file is cut short: shape {shape:?} of {element} requires {expected} bytes after \
+         the header, found {found}; fetch the file again",
         path.display()
     )]
     Truncated {
@@ -110,7 +112,8 @@ pub enum DataError {
     },
     /// The file has more bytes than the header claims.
     #[error(
-        "{}: too long: shape {shape:?} of {element} takes {expected} bytes after the header, and more follow",
+        "{}: the file is too long: shape {shape:?} of {element} requires {expected} bytes after \
+         the header, found more",
         path.display()
     )]
     TrailingBytes {
@@ -124,7 +127,7 @@ pub enum DataError {
         expected: usize,
     },
     /// The requested type cannot represent the elements of the file exactly.
-    #[error("{}: the elements are {found}, which {wanted} does not hold exactly", path.display())]
+    #[error("{}: the elements are {found}, which {wanted} cannot represent exactly", path.display())]
     ElementType {
         /// The file.
         path: PathBuf,
@@ -144,7 +147,7 @@ pub enum DataError {
         found: Vec<usize>,
     },
     /// A label is not a class.
-    #[error("{}: label {label} at position {position}, expected 0 to {}", path.display(), classes - 1)]
+    #[error("{}: label {label} at position {position} is out of range: the labels are from 0 to {}", path.display(), classes - 1)]
     LabelOutOfRange {
         /// The file.
         path: PathBuf,
@@ -156,7 +159,7 @@ pub enum DataError {
         classes: usize,
     },
     /// The numbers of labels and images differ.
-    #[error("{}: {labels} labels, expected one for each of the {images} images in {}", path.display(), images_path.display())]
+    #[error("{}: expected one label for each of the {images} images in {}, found {labels} labels", path.display(), images_path.display())]
     CountMismatch {
         /// The file with the labels.
         path: PathBuf,
@@ -179,7 +182,8 @@ pub enum DataError {
     },
     /// The length of the file is not a multiple of the length of a row.
     #[error(
-        "{}: {found} bytes, expected rows of {row}; the file was cut short, or is of another kind",
+        "{}: expected rows of {row} bytes, found {found} bytes: the file is cut short, or is of \
+         another kind",
         path.display()
     )]
     Rows {
@@ -213,7 +217,7 @@ pub enum DataError {
 #[non_exhaustive]
 pub enum LineProblem {
     /// The line has too few or too many numbers.
-    #[error("{found} numbers, expected {expected}")]
+    #[error("expected {expected} numbers, found {found}")]
     Count {
         /// The number of numbers in the line.
         found: usize,
@@ -221,7 +225,7 @@ pub enum LineProblem {
         expected: usize,
     },
     /// A word is not a number.
-    #[error("word {position} is {text:?}, expected a number")]
+    #[error("expected a number as word {position}, found {text:?}")]
     NotANumber {
         /// The index of the word, counted from 1.
         position: usize,
@@ -229,7 +233,7 @@ pub enum LineProblem {
         text: String,
     },
     /// A number is out of range.
-    #[error("word {position} is {text}, expected a number from {low} to {high}")]
+    #[error("expected a number from {low} to {high} as word {position}, found {text}")]
     OutOfRange {
         /// The index of the word, counted from 1.
         position: usize,
@@ -241,7 +245,7 @@ pub enum LineProblem {
         high: f32,
     },
     /// A label is not a class.
-    #[error("the label is {text}, expected a whole number from 0 to {}", classes - 1)]
+    #[error("expected a whole number from 0 to {} as the label, found {text}", classes - 1)]
     Label {
         /// The beginning of the word.
         text: String,
@@ -249,7 +253,7 @@ pub enum LineProblem {
         classes: usize,
     },
     /// The line is too long.
-    #[error("longer than {limit} bytes; the file is no text of this kind")]
+    #[error("the line is longer than {limit} bytes: the file is of another kind")]
     TooLong {
         /// The maximum number of bytes of a line.
         limit: usize,

@@ -8,7 +8,7 @@ use wengert_tensor::Element;
 #[diagnostic::on_unimplemented(
     message = "inputs of a data set are `f32` or `u8`, not `{Self}`",
     label = "not `f32` or `u8`",
-    note = "`cast` changes the type: `inputs.cast::<f32>()`"
+    note = "convert the inputs with `inputs.cast::<f32>()`"
 )]
 pub trait Feature: Element + sealed::Sealed {
     /// The data, computed once, for the conversion of the values of a channel.

@@ -137,17 +137,14 @@ impl IdxArray {
     pub fn new(data: IdxData, shape: &[usize]) -> Self {
         assert!(
             shape.iter().all(|&size| u32::try_from(size).is_ok()),
-            "IdxArray::new: the sizes of an IDX file have 32 bits, shape {shape:?} needs more"
+            "IdxArray::new: each size must be below 2³², the limit of an IDX file, got {shape:?}"
         );
         let shape = match shapes::shape_of("IdxArray::new", shape) {
             Ok(shape) => shape,
             Err(why) => panic!("{why}"),
         };
         let (have, want) = (data.len(), shape.numel());
-        assert!(
-            have == want,
-            "IdxArray::new: {have} elements do not fill shape {shape}, which has {want}"
-        );
+        assert!(have == want, "IdxArray::new: shape {shape} requires {want} elements, got {have}");
         IdxArray { shape, data }
     }
 

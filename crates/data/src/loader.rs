@@ -44,7 +44,7 @@ impl<D: Dataset> DataLoader<D> {
     /// If `batch_size` is zero.
     #[track_caller]
     pub fn new(dataset: D, batch_size: usize) -> Self {
-        assert!(batch_size > 0, "DataLoader::new: batch_size is 0, expected at least 1");
+        assert!(batch_size > 0, "DataLoader::new: batch_size must be at least 1, got 0");
         DataLoader { dataset, batch_size, seed: None, drop_last: false }
     }
 
@@ -120,7 +120,7 @@ impl<D: Dataset> DataLoader<D> {
     #[track_caller]
     pub fn indices(&self, epoch: u64, batch: usize) -> Vec<usize> {
         let n = self.len();
-        assert!(batch < n, "indices: no batch {batch} in an epoch of {n} batches");
+        assert!(batch < n, "indices: batch {batch} is out of range for an epoch of {n} batches");
         let order = self.epoch(epoch).order;
         let start = batch * self.batch_size;
         order[start..order.len().min(start.saturating_add(self.batch_size))].to_vec()
@@ -136,13 +136,13 @@ impl<D: Dataset> DataLoader<D> {
     pub fn iter(&self) -> Epoch<'_, D> {
         assert!(
             self.seed.is_none(),
-            "DataLoader::iter: the loader shuffles, and each loop would get the order of epoch 0; use \
-             loader.epoch(epoch)"
+            "DataLoader::iter: the loader shuffles, and each loop would get the order of epoch 0: \
+             use loader.epoch(epoch)"
         );
         assert!(
             !self.dataset.varies(),
-            "DataLoader::iter: the data set differs between epochs, and each loop would get the examples of \
-             epoch 0; use loader.epoch(epoch)"
+            "DataLoader::iter: the data set differs between epochs, and each loop would get the \
+             examples of epoch 0: use loader.epoch(epoch)"
         );
         self.epoch(0)
     }

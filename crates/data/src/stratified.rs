@@ -19,7 +19,10 @@ impl<X: Feature> Labeled for TensorDataset<X, i64> {
     #[track_caller]
     fn labels(&self) -> Vec<i64> {
         let shape = self.targets().shape();
-        assert!(shape.len() == 1, "labels: targets of shape {shape}, expected one class each: [n]");
+        assert!(
+            shape.len() == 1,
+            "labels: expected targets [n], one class for each example, got {shape}"
+        );
         self.targets().to_vec()
     }
 }
@@ -113,7 +116,7 @@ pub fn stratified_split<D: Labeled, S: Share, const N: usize>(
     let (n, labels) = (dataset.len(), dataset.labels());
     assert!(
         labels.len() == n,
-        "stratified_split: {} labels for {n} examples: `labels` must give one for each",
+        "stratified_split: expected one label for each of the {n} examples, got {} labels",
         labels.len()
     );
     let lengths = match S::lengths(shares, n) {

@@ -14,7 +14,8 @@ fn examples<E: Element>(of: &Tensor<E>) -> usize {
     match shape.first() {
         Some(&examples) => examples,
         None => panic!(
-            "a data set of tensors: the first axis counts the examples, this has shape {shape}"
+            "a data set of tensors: each tensor must have an axis 0, which counts the examples, \
+             got shape {shape}"
         ),
     }
 }
@@ -58,8 +59,8 @@ macro_rules! tuples {
                 let lengths = [$(examples($x)),*];
                 assert!(
                     lengths.iter().all(|length| *length == lengths[0]),
-                    "a data set of tensors: the first axes have the sizes {lengths:?}, they must be the \
-                     same: one index per example"
+                    "a data set of tensors: the tensors must have the same size along axis 0, one \
+                     index per example, got the sizes {lengths:?}"
                 );
                 lengths[0]
             }
@@ -100,7 +101,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the first axes have the sizes [2, 3], they must be the same")]
+    #[should_panic(
+        expected = "the tensors must have the same size along axis 0, one index per example, got the \
+             sizes [2, 3]"
+    )]
     fn tensors_of_other_lengths() {
         let _ = (Tensor::zeros(&[2]), Tensor::zeros(&[3])).len();
     }
@@ -112,7 +116,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the first axis counts the examples, this has shape []")]
+    #[should_panic(
+        expected = "each tensor must have an axis 0, which counts the examples, got shape []"
+    )]
     fn a_number_is_no_set() {
         let _ = Tensor::scalar(1.0).len();
     }

@@ -94,7 +94,7 @@ use proc_macro::TokenStream;
 /// # What does not compile
 /// A field that is not a module does not compile, so that no parameter is left out silently. The
 /// error points at the field and says what to do: "`HashMap<String, Param>` is not a `Module`, so
-/// parameters in it would be lost in silence".
+/// its parameters would be neither trained nor saved".
 ///
 /// ```compile_fail,E0277
 /// use wengert::autograd::Param;

@@ -22,7 +22,7 @@ impl Range {
     /// Panics if the argument `name` of a constructor or setter of `of` is out of range.
     #[track_caller]
     pub fn check(&self, of: &str, name: &str, value: f64) {
-        assert!((self.contains)(value), "{of}: {name} must be {}, but is {value:?}", self.must);
+        assert!((self.contains)(value), "{of}: {name} must be {}, got {value:?}", self.must);
     }
 }
 

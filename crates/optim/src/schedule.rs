@@ -123,5 +123,5 @@ fn check(schedule: &str, name: &str, value: f64) {
 /// Panics if a number of steps is zero.
 #[track_caller]
 fn check_steps(schedule: &str, name: &str, steps: usize) {
-    assert!(steps > 0, "{schedule}: {name} must be at least 1, but is 0");
+    assert!(steps > 0, "{schedule}: {name} must be at least 1, got 0");
 }

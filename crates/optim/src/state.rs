@@ -51,7 +51,7 @@ pub enum StateProblem {
         name: &'static str,
     },
     /// A hyperparameter has an invalid value.
-    #[error("hyperparameter {name}: must be {must}, but is {found:?}")]
+    #[error("hyperparameter {name}: must be {must}, found {found:?}")]
     Setting {
         /// The name of the hyperparameter.
         name: &'static str,
@@ -93,7 +93,7 @@ pub enum StateProblem {
         found: Vec<String>,
     },
     /// A number of steps is negative.
-    #[error("{name}: the number of steps must be at least 0, but is {found}")]
+    #[error("{name}: the number of steps must be at least 0, found {found}")]
     Steps {
         /// The name of the tensor.
         name: String,

@@ -193,7 +193,7 @@ impl Invalid {
         let (optimizer, lr) = (rule.name(), Setting::Number(rule.base().learning_rate));
         let found = rule.settings().into_iter().find(|(name, _)| *name == self.name);
         let found = found.map_or(lr, |(_, value)| value);
-        format!("{optimizer}: {} must be {}, but is {found}", self.name, self.must)
+        format!("{optimizer}: {} must be {}, got {found}", self.name, self.must)
     }
 
     #[cold]

@@ -50,10 +50,10 @@ impl Image {
         let (height, width) = match shape[..] {
             [_, h, w] | [_, 1 | 3, h, w] => (h, w),
             [_, c, _, _] => panic!(
-                "{op}: expected images of 1 channel (grey) or 3 channels (red, green, blue), given {c} \
-                 channels, shape {shape}; flatten(0, 1) makes each channel an image of its own"
+                "{op}: expected images of 1 channel (grey) or 3 channels (red, green, blue), got \
+                 {c} channels, shape {shape}: flatten(0, 1) makes each channel an image of its own"
             ),
-            _ => panic!("{op}: expected images [n, h, w] or [n, c, h, w], given shape {shape}"),
+            _ => panic!("{op}: expected images [n, h, w] or [n, c, h, w], got shape {shape}"),
         };
         let size = shape[1..].iter().product::<usize>().max(1);
         let numbers = images.cast::<f32>().to_vec();

@@ -72,8 +72,8 @@ fn picture<T: Element>(image: &Tensor<T>) -> Image {
     let shape = image.shape();
     assert!(
         matches!(shape[..], [_, _] | [1 | 3, _, _]),
-        "captioned: expected an image [h, w], [1, h, w] or [3, h, w], given shape {shape}; `reshape` makes \
-         an image of a row of numbers"
+        "captioned: expected an image [h, w], [1, h, w] or [3, h, w], got shape {shape}: convert \
+         a row of numbers to an image with `reshape`"
     );
     Image::all("captioned", &image.unsqueeze(0)).remove(0)
 }

@@ -41,7 +41,7 @@ pub fn confusion<R: AsRef<[u64]>>(
     for (class, row) in counts.iter().enumerate() {
         assert!(
             row.len() == counts.len(),
-            "confusion: expected a square matrix, given {} rows and {} counts in row {class}",
+            "confusion: expected a square matrix, got {} rows and {} counts in row {class}",
             counts.len(),
             row.len()
         );

@@ -30,7 +30,7 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
     let shape = weight.shape();
     assert!(
         shape.rank() == 4,
-        "filters: expected the weights [out, in, kh, kw] of a convolution, given shape {shape}"
+        "filters: expected the weights [out, in, kh, kw] of a convolution, got shape {shape}"
     );
     let columns = if shape[1] == 1 { shape[0].clamp(1, 8) } else { shape[1] };
     let options = GridOptions::new().columns(columns.max(1)).colours(Colours::Signed);
@@ -63,8 +63,8 @@ pub fn feature_maps<T: Element>(maps: &Tensor<T>, path: impl AsRef<Path>) -> Res
         [_, _, _] => maps.clone(),
         [1, _, _, _] => maps.squeeze(0),
         _ => panic!(
-            "feature_maps: expected the output [c, h, w] or [1, c, h, w] for one image, given shape {shape}; \
-             narrow(0, i, 1) selects image i of a batch"
+            "feature_maps: expected the output [c, h, w] or [1, c, h, w] for one image, got shape \
+             {shape}: select image i of a batch with narrow(0, i, 1)"
         ),
     };
     let columns = shape[shape.rank() - 3].clamp(1, 8);

@@ -49,7 +49,7 @@ impl GridOptions {
     /// If `columns` is 0.
     #[track_caller]
     pub fn columns(self, columns: usize) -> Self {
-        assert!(columns > 0, "GridOptions::columns: given 0, expected at least 1 image in a row");
+        assert!(columns > 0, "GridOptions::columns: columns must be at least 1, got 0");
         GridOptions { columns: Some(columns), ..self }
     }
 
@@ -59,7 +59,7 @@ impl GridOptions {
     /// If `scale` is 0.
     #[track_caller]
     pub fn scale(self, scale: usize) -> Self {
-        assert!(scale > 0, "GridOptions::scale: given 0, expected a magnification of at least 1");
+        assert!(scale > 0, "GridOptions::scale: scale must be at least 1, got 0");
         GridOptions { scale: Some(scale), ..self }
     }
 
@@ -132,8 +132,8 @@ pub fn reconstructions<T: Element>(
     let (a, b) = (inputs.shape(), outputs.shape());
     assert!(
         a == b,
-        "reconstructions: expected inputs and outputs of the same shape, given inputs {a} and outputs {b}; \
-         `reshape` makes the outputs images"
+        "reconstructions: inputs and outputs must have the same shape, got {a} and {b}: convert \
+         the outputs to images with `reshape`"
     );
     let op = "reconstructions";
     let (above, below) = (Image::all(op, inputs), Image::all(op, outputs));

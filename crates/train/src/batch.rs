@@ -44,10 +44,11 @@ use wengert_tensor::{Element, Tensor};
 /// assert_eq!(batch.examples(), 2);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no batch that a `Trainer` can train on",
+    message = "`{Self}` is not a batch that a `Trainer` can train on",
     label = "not a `Batch`",
-    note = "tensors, tuples, arrays and `Vec`s of batches are batches; a type of your own says how many \
-            examples it holds: `impl Batch for … {{ fn examples(&self) -> usize {{ … }} }}`"
+    note = "tensors, tuples, arrays and `Vec`s of batches are batches; for a type of your own, \
+            implement the method that counts its examples: \
+            `impl Batch for … {{ fn examples(&self) -> usize {{ … }} }}`"
 )]
 pub trait Batch {
     /// Returns the number of examples, which is the weight of the batch in the mean loss of an epoch.

@@ -7,10 +7,11 @@ use wengert_tensor::Tensor;
 ///
 /// Every [`DataLoader`] implements it, with the batch type of its data set.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` gives no batches of `{B}`",
-    label = "no batches of this kind",
-    note = "a `DataLoader` over a data set of such batches gives them: `&DataLoader::new(set, 32)`",
-    note = "classifiers are trained with classes of `i64`: `labels.cast::<i64>()`"
+    message = "`{Self}` does not return batches of `{B}`",
+    label = "not `Batches` of this type",
+    note = "pass a `DataLoader` over a data set with batches of this type: \
+            `&DataLoader::new(set, 32)`",
+    note = "classifiers require classes of type `i64`: `labels.cast::<i64>()`"
 )]
 pub trait Batches<B = (Tensor, Tensor<i64>)> {
     /// Returns the batches of an epoch, without the first `skip`. The same epoch must always have the

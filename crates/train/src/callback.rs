@@ -164,8 +164,8 @@ pub trait Callback<T: Float = f32> {
             return CallbackState::Nothing;
         }
         CallbackState::Unsaved(
-            "it has fields, and does not say which of them a checkpoint must hold: implement \
-             Callback::state (`CallbackState::Nothing` if none)"
+            "the type has fields, but does not implement Callback::state: return the fields that \
+             a checkpoint must contain, or `CallbackState::Nothing`"
                 .into(),
         )
     }
@@ -177,7 +177,7 @@ pub trait Callback<T: Float = f32> {
     /// A message, if the saved state does not fit. The run is then refused, and `load_state` is called
     /// again with the state that the callback had before.
     fn load_state(&mut self, _saved: &NamedTensors) -> Result<(), String> {
-        Err("load_state is not implemented".into())
+        Err("the type does not implement Callback::load_state".into())
     }
 
     /// Returns whether the callback sets learning rates. A trainer with a schedule, which sets the

@@ -51,17 +51,16 @@ impl ConfusionMatrix {
         let (a, b) = (truth.shape(), predicted.shape());
         assert!(
             a == b,
-            "ConfusionMatrix::record: expected the same shape, given true classes {a} and predicted classes {b}"
+            "ConfusionMatrix::record: true and predicted classes must have the same shape, got \
+             {a} and {b}"
         );
         let (truth, predicted) = (truth.to_vec(), predicted.to_vec());
         let classes = truth.iter().chain(&predicted).copied();
         if let Some(class) = classes.clone().find(|&class| class < 0) {
-            panic!("ConfusionMatrix::record: class {class} is negative, expected classes from 0");
+            panic!("ConfusionMatrix::record: class {class} is out of range 0..{MOST}");
         }
         if let Some(class) = classes.clone().find(|&class| class >= MOST as i64) {
-            panic!(
-                "ConfusionMatrix::record: class {class} is too large, expected classes below {MOST}"
-            );
+            panic!("ConfusionMatrix::record: class {class} is out of range 0..{MOST}");
         }
         self.grow(classes.max().map_or(0, |largest| largest as usize + 1));
         for (truth, predicted) in truth.into_iter().zip(predicted) {

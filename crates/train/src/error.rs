@@ -27,8 +27,8 @@ pub enum TrainError {
     /// The last batch of an epoch is smaller than the others, and does not fit the model and the loss;
     /// for example, batch norm cannot train on one sample. Nothing has changed.
     #[error(
-        "{error}. This is the last batch of {data}: it has {size} of the {usual} examples of the \
-         others. Leave it out with DataLoader::drop_last(true), or take another batch size"
+        "{error}. The last batch of {data} has {size} examples, the other batches have {usual}: \
+         drop the last batch with DataLoader::drop_last(true), or use another batch size"
     )]
     LastBatch {
         /// The data: training or validation.
@@ -49,7 +49,10 @@ pub enum TrainError {
         error: ShapeError,
     },
     /// A class cannot be counted in a confusion matrix. The weights are those after the previous step.
-    #[error("{example}: class {class}: a confusion matrix counts classes from 0 to {most}")]
+    #[error(
+        "{example}: class {class} is out of range: a confusion matrix counts classes from 0 to \
+         {most}"
+    )]
     Class {
         /// The example with this true or predicted class.
         example: Box<Example>,
@@ -61,8 +64,8 @@ pub enum TrainError {
     /// The rule of [`Objective::predict`](crate::Objective::predict) returns classes whose shape is not
     /// that of the targets.
     #[error(
-        "Objective::predict: expected one class for each target, shape {truth:?}, given classes of shape \
-         {predicted:?}"
+        "Objective::predict: expected one class for each target, shape {truth:?}, got classes of \
+         shape {predicted:?}"
     )]
     Rule {
         /// The shape of the classes that the rule returned.
@@ -72,7 +75,8 @@ pub enum TrainError {
     },
     /// An epoch ended before its last batch: [`Batches::len`](crate::Batches::len) is too large.
     #[error(
-        "{data}: epoch {epoch} has fewer than the {batches} batches that Batches::len promises"
+        "{data}: epoch {epoch} ended before batch {batches}, but Batches::len returned {batches}: \
+         return the number of batches of every epoch from Batches::len"
     )]
     Batches {
         /// The data: training or validation.
@@ -85,17 +89,17 @@ pub enum TrainError {
     /// There are validation data, and [`TrainStep::validate`](crate::TrainStep::validate) returns no loss and
     /// logs nothing.
     #[error(
-        "there are validation data, but the step measures nothing on them: implement TrainStep::validate, or \
-         leave out Trainer::validate"
+        "the trainer has validation data, but TrainStep::validate returned no loss and logged no \
+         number: implement TrainStep::validate, or remove Trainer::validate"
     )]
     NothingMeasured,
     /// The loss is NaN or infinite. The weights are those with which this loss was computed.
     #[error(
         "epoch {epoch}, step {step}: the loss is {loss} ({})",
         input.as_ref().map_or(
-            "a smaller learning rate or clipped gradients may help; Trainer::detect_anomalies names the \
-             operation".into(),
-            |example| format!("{example} holds a number that is not finite")
+            "a smaller learning rate or gradient clipping may help; Trainer::detect_anomalies \
+             names the operation".into(),
+            |example| format!("{example} contains NaN or infinity")
         )
     )]
     NotFinite {
@@ -111,13 +115,13 @@ pub enum TrainError {
     /// The loss is finite, but a gradient is NaN or infinite. The weights, the buffers and the state of
     /// the optimizer are as they were before the step.
     #[error(
-        "epoch {epoch}, step {step}: the loss is {loss}, but the gradients of {} hold numbers that are \
-         not finite{}. The weights are as before the step",
+        "epoch {epoch}, step {step}: the loss is {loss}, but the gradients of {} contain NaN or \
+         infinity{}. The weights are as before the step",
         parameters.join(", "),
         callback.as_ref().map_or(
-            ": a root, a logarithm or a division near 0, or numbers too large for the type \
-             (Trainer::detect_anomalies names the operation)".into(),
-            |callback| format!(" since the callback {callback} has changed them")
+            ": look for a root, a logarithm or a division near 0, or for numbers too large for \
+             the type (Trainer::detect_anomalies names the operation)".into(),
+            |callback| format!(", because the callback {callback} changed them")
         )
     )]
     Gradient {
@@ -249,10 +253,11 @@ impl fmt::Display for Example {
 
 fn no_batch(examples: usize) -> String {
     match examples {
-        0 => "there are no examples".into(),
+        0 => "expected at least one example, got none".into(),
         n => format!(
-            "an epoch has no batch, as {n} examples are fewer than a batch and drop_last leaves them \
-             out: take smaller batches, or DataLoader::drop_last(false)"
+            "an epoch has no batches, because {n} examples are fewer than one batch and \
+             drop_last(true) drops incomplete batches: use a smaller batch size, or \
+             DataLoader::drop_last(false)"
         ),
     }
 }
@@ -306,7 +311,8 @@ pub enum CheckpointError {
         error: StateError,
     },
     /// The checkpoint is of a run with another number of optimizers.
-    #[error("{}: the saved run had {saved} optimizers, this run has {found}", path.display())]
+    #[error("{}: the saved run had {saved} optimizers, this run has {found}: resume with the same \
+         optimizers", path.display())]
     Optimizers {
         /// The file.
         path: PathBuf,
@@ -340,7 +346,8 @@ pub enum CheckpointError {
     },
     /// The checkpoint was made on data of another size, so the saved position is not valid for them.
     #[error(
-        "{}: the saved run had {} examples in {} batches, this run has {} in {}", path.display(),
+        "{}: the saved run had {} examples in {} batches, this run has {} in {}: resume with the \
+         same data and batch size", path.display(),
         saved.0, saved.1, found.0, found.1
     )]
     Data {
@@ -354,8 +361,8 @@ pub enum CheckpointError {
     /// The data have the same size as before, but the first batch differs: other examples, another order,
     /// or another augmentation.
     #[error(
-        "{}: the first batch of the training data is not that of the saved run: resume with the same \
-         data, order, seed and distortions", path.display()
+        "{}: the first batch of the training data differs from that of the saved run: resume with \
+         the same data, order, seed and augmentation", path.display()
     )]
     Order {
         /// The file.
@@ -364,9 +371,9 @@ pub enum CheckpointError {
     /// The schedule gives a step that was made another learning rate than the step had, or it ends before
     /// that step.
     #[error(
-        "{}: step {step} had a learning rate of {saved}, the schedule {}: resume with the same schedule, \
-         over as many steps", path.display(),
-        found.map_or("ends before it".into(), |found| format!("says {found}"))
+        "{}: step {step} of the saved run had the learning rate {saved}, but the schedule {}: \
+         resume with the same schedule and the same number of steps", path.display(),
+        found.map_or("ends before this step".into(), |found| format!("returns {found}"))
     )]
     Schedule {
         /// The file.

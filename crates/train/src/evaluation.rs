@@ -43,8 +43,8 @@ impl Evaluation {
     pub fn confusion(&self) -> &ConfusionMatrix {
         let Some(confusion) = &self.confusion else {
             panic!(
-                "Evaluation: the objective does not classify; Objective::predict sets a rule that maps \
-                 outputs to classes"
+                "Evaluation: the objective does not classify: set a rule that maps outputs to \
+                 classes with Objective::predict"
             )
         };
         confusion

@@ -342,15 +342,14 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
             let other = callbacks.iter().find(|callback| callback.sets_learning_rate());
             assert!(
                 other.is_none(),
-                "callback: {} sets learning rates, and so does the schedule at every step: use one of \
-                 the two",
+                "callback: both {} and the schedule set the learning rate: remove one of the two",
                 other.map_or(String::new(), Callback::name)
             );
         }
         assert!(
             self.keep_best.is_none() || self.validation.is_some(),
-            "keep_best: expected validation data, on which epochs are compared, given none; Trainer::validate \
-             sets them"
+            "keep_best: expected validation data to compare the epochs, got none: set them with \
+             Trainer::validate"
         );
     }
 }
@@ -360,7 +359,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
 pub(crate) fn check_accuracy(keep_best: Option<Criterion>, classifies: bool) {
     assert!(
         keep_best != Some(Criterion::Accuracy) || classifies,
-        "keep_best: the objective has no accuracy; use Criterion::Loss, or set a rule that maps outputs to \
-         classes with Objective::predict"
+        "keep_best: the objective has no accuracy: use Criterion::Loss, or set a rule that maps \
+         outputs to classes with Objective::predict"
     );
 }

@@ -79,8 +79,8 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
                 Ok(Some(verdict)) => verdict,
                 Ok(None) => {
                     panic!(
-                        "mistakes: the objective does not classify; Objective::predict sets a rule that maps \
-                         outputs to classes"
+                        "mistakes: the objective does not classify: set a rule that maps outputs \
+                         to classes with Objective::predict"
                     )
                 }
                 Err(error) => panic!("mistakes: {error}"),
@@ -88,7 +88,8 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
             let (n, given) = (x.shape()[0], verdict.predicted.shape());
             assert!(
                 given == [n],
-                "mistakes: expected one class for each of {n} examples, given classes of shape {given}"
+                "mistakes: expected one class for each of {n} examples, got classes of shape \
+                 {given}"
             );
             let pairs = verdict.truth.to_vec().into_iter().zip(verdict.predicted.to_vec());
             let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);

@@ -144,7 +144,8 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
             let shape = loss.shape();
             if shape.numel() != 1 {
                 step.shape_error(format!(
-                    "one number wanted, this has shape {shape}: take its mean over the batch"
+                    "the loss must have one element, got shape {shape}: take its mean over the \
+                     batch"
                 ))
             }
             loss

@@ -161,11 +161,10 @@ impl<T: Float> Step<T> {
         self.logged.set(true);
         let axis = usize::from(outputs.shape().rank() > 1) as isize;
         let answers = outputs.argmax(axis, false);
-        let (given, wanted) = (answers.shape(), classes.shape());
-        if given != wanted {
+        let (expected, got) = (answers.shape(), classes.shape());
+        if expected != got {
             self.tape.shape_error(format!(
-                "log_accuracy: outputs of shape {} are answers of shape {given}, the classes have the \
-                 shape {wanted}: one class for each answer is wanted",
+                "log_accuracy: outputs {} require class numbers {expected}, got {got}",
                 outputs.shape()
             ))
         }
@@ -242,11 +241,11 @@ impl<T: Float> Deref for Step<T> {
 pub(crate) fn check_name(name: &str) {
     assert!(
         !name.is_empty() && !name.contains(['\n', '\r']),
-        "log: expected a name of one line, such as `accuracy`, given {name:?}"
+        "log: expected a name of one line, such as `accuracy`, got {name:?}"
     );
     assert!(
         name != "loss",
-        "log: the name `loss` is reserved for the loss of the run; use another name"
+        "log: the name `loss` is reserved for the loss of the run: use another name"
     );
 }
 
@@ -254,7 +253,7 @@ pub(crate) fn check_name(name: &str) {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be logged",
     label = "expected `f64`, `f32` or a variable of one element",
-    note = "counts become numbers with `as f64`"
+    note = "convert a count with `as f64`"
 )]
 pub trait Logged<T: Float> {
     /// Returns the number; `None` for a variable of a shape-only run.
@@ -279,7 +278,8 @@ impl<T: Float> Logged<T> for Var<'_, T> {
         let shape = self.shape();
         if shape.numel() != 1 {
             self.tape().shape_error(format!(
-                "log: one number wanted, this has shape {shape}: take its mean over the batch"
+                "log: the variable must have one element, got shape {shape}: take its mean over \
+                 the batch"
             ))
         }
         (!self.tape().is_abstract()).then(|| self.item())

@@ -373,13 +373,14 @@ fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     let (shape, tape) = (loss.shape(), loss.tape());
     if !std::ptr::eq(tape, &raw const **step) {
         step.shape_error(
-            "the loss lies on another tape than the step: compute it on the step that the closure is given",
+            "the loss is on another tape than the step: compute it on the step that the closure \
+             receives",
         )
     }
     if shape.numel() != 1 {
         tape.scope("loss", || -> Var<'_, T> {
             tape.shape_error(format!(
-                "one number wanted, this has shape {shape}: take its mean over the batch"
+                "the loss must have one element, got shape {shape}: take its mean over the batch"
             ))
         });
     }
@@ -391,8 +392,8 @@ fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     if !loss.is_active() {
         step.scope("loss", || -> Var<'_, T> {
             step.shape_error(
-                "the loss depends on no parameter that is trained: it is a constant, was detached, or all \
-                 parameters are frozen",
+                "the loss depends on no trainable parameter: it is a constant, it is detached, or \
+                 all parameters are frozen",
             )
         });
     }

@@ -214,7 +214,9 @@ impl<'t, T: Float> Var<'t, T> {
     pub(crate) fn check_seed(self, op: &str, given: Shape) {
         let shape = self.shape();
         if shape != given {
-            self.tape.fail(format!("{op}: a seed of shape {given} for a value of shape {shape}"))
+            self.tape.fail(format!(
+                "{op}: the seed and the value must have the same shape, got {given} and {shape}"
+            ))
         }
     }
 
@@ -229,8 +231,8 @@ impl<'t, T: Float> Var<'t, T> {
             };
             if g.is_none() && !x.is_active() && is_source() {
                 self.tape.fail(format!(
-                    "grad_or_zero: variable {i} of {} is a constant from which this value was \
-                     computed: zero would be wrong, so watch() it",
+                    "grad_or_zero: this value was computed from variable {i} of {}, which is a \
+                     constant, so that its gradient is unknown: create the variable with watch()",
                     wrt.len()
                 ))
             }
@@ -244,8 +246,8 @@ impl<'t, T: Float> Var<'t, T> {
         let shape = self.shape();
         if shape.numel() != 1 {
             self.tape.fail(format!(
-                "{op}: a gradient needs a scalar, this has shape {shape}: take sum_all() or mean_all(), \
-                 or give a seed with backward_from()"
+                "{op}: the value must have one element, got shape {shape}: reduce it with \
+                 sum_all() or mean_all(), or pass a seed to backward_from()"
             ))
         }
     }
@@ -314,8 +316,8 @@ impl<'t, T: Float> Var<'t, T> {
                     ("a derivative rule", "grad() or backward_retain()")
                 };
                 tape.fail(format!(
-                    "{op}: {caller} called it, but {op}() ends the history that the running gradient \
-                     computation needs: call {instead} instead"
+                    "{op}: {caller} called {op}(), which would end the history that the running \
+                     gradient computation needs: call {instead} instead"
                 ))
             }
             drop(self.retained_value());
@@ -359,8 +361,9 @@ impl<'t, T: Float> Var<'t, T> {
     pub(crate) fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
         if let Some(i) = found.iter().position(Option::is_none) {
             self.tape.fail(format!(
-                "grad: this value does not depend on variable {i} of {} (a constant or a detached value? then \
-                 watch() it): grad_or_zero() allows that",
+                "grad: this value does not depend on variable {i} of {}: if the variable is a \
+                 constant or a detached value, create it with watch(); grad_or_zero() returns \
+                 zeros",
                 found.len()
             ))
         }
@@ -469,7 +472,10 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 fn depends_on_nothing(op: &str) -> String {
-    format!("{op}: this value depends on no trainable parameter and nothing that is watched")
+    format!(
+        "{op}: this value depends on no trainable parameter and on no watched variable: unfreeze \
+         a parameter, or create an input with watch()"
+    )
 }
 
 impl<T: Float> Tape<T> {
@@ -477,24 +483,26 @@ impl<T: Float> Tape<T> {
     pub(crate) fn check_history(&self, op: &str) {
         if self.in_hook.get() && !self.recording.get() {
             self.fail(format!(
-                "{op}: a hook of backward() called it, but backward() records no history: call {op}() \
-                 before backward(), or compute the gradients with hooks().grad()"
+                "{op}: a hook of backward() called {op}(), but backward() records no history: \
+                 call {op}() before backward(), or compute the gradients with hooks().grad()"
             ))
         }
         if self.replay_incomplete.get() {
             self.fail(format!(
-                "{op}: a replay was refused halfway, so that some values are new and others missing: \
-                 replay() again with numbers that fit"
+                "{op}: the last replay failed, so that some values are new and others are \
+                 missing: call replay() again with valid values"
             ))
         }
         if self.arena.borrow().ended > 0 {
             self.fail(format!(
-                "{op}: backward() ended this tape's history: use backward_retain() for the first"
+                "{op}: an earlier backward() ended the history of this tape: use \
+                 backward_retain() for the earlier call"
             ))
         }
         if self.run_kind == RunKind::Inference {
             self.fail(format!(
-                "{op}: this tape keeps no history: make it with Tape::new(), Tape::eval() or Tape::train()"
+                "{op}: this tape records no history: create the tape with Tape::new(), \
+                 Tape::eval() or Tape::train()"
             ))
         }
     }

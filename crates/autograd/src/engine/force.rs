@@ -45,8 +45,7 @@ impl<T: Float> Tape<T> {
     fn force_here(&self, id: u32) -> Tensor<T> {
         if self.run_kind == RunKind::Abstract {
             self.refuse(
-                "this run has shapes but no numbers: compute values on a tape of Tape::new()"
-                    .into(),
+                "a shape-only run has no values: compute values on a tape of Tape::new()".into(),
                 Cause::Number,
             )
         }
@@ -219,7 +218,7 @@ impl<T: Float> Tape<T> {
             Op::Draw(draw) => smallvec![draw.eval(&shape, self.key())],
             Op::Detach => smallvec![x[0].clone()],
             _ => unreachable!(
-                "pointwise ops are steps, leaves are given, outputs come with their op"
+                "pointwise operations, given values and further outputs are handled elsewhere"
             ),
         };
         (values, None)
@@ -288,11 +287,11 @@ impl<T: Float> Tape<T> {
     fn freed(&self, id: u32) -> ! {
         let is_state = self.params.borrow().at(id).is_some();
         self.fail(if is_state {
-            "backward() ended this tape's hold on its parameters and buffers: read this one from the model, or \
-             use backward_retain()"
+            "backward() released the parameters and buffers of this tape: read the value from the \
+             model, or use backward_retain()"
                 .into()
         } else {
-            "backward() freed this value: call value() before, which keeps it, or use \
+            "backward() freed this value: call value() before backward() to keep it, or use \
              backward_retain()"
                 .into()
         })

@@ -78,7 +78,8 @@ impl<T: Float> Gradients<T> {
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
             x.tape.serial == self.tape,
-            "wrt: this variable is not on the tape of these gradients"
+            "wrt: the variable is on another tape than these gradients: pass a variable of the \
+             tape that computed them"
         );
         let op = x.op();
         if let Some(gradient) = self.watched.get(&x.id) {
@@ -89,25 +90,25 @@ impl<T: Float> Gradients<T> {
         }
         match op {
             Op::Leaf if self.params_alone => x.tape.fail(format!(
-                "wrt: these gradients are those of backward_for(), by the parameters of a model: none \
-                 was computed by this watched variable of shape {}",
+                "wrt: backward_for() computed only the gradients of a model's parameters, so that \
+                 the watched variable of shape {} has none: use backward()",
                 x.shape()
             )),
             Op::Leaf => None,
             Op::Constant | Op::Fill(_) => x.tape.fail(format!(
-                "wrt: this variable of shape {} is a constant, no gradient of it was computed: make it \
-                 with watch()",
+                "wrt: the variable of shape {} is a constant and has no gradient: create it with \
+                 watch()",
                 x.shape()
             )),
             Op::Detach => x.tape.fail(format!(
-                "wrt: this variable of shape {} is detached: no gradient flows through it, and none of it \
-                 was computed",
+                "wrt: the variable of shape {} is detached and has no gradient: create it with \
+                 watch()",
                 x.shape()
             )),
             _ => x.tape.fail(format!(
-                "wrt: this variable of shape {} was computed from others, and backward() keeps the \
-                 gradients of watched variables and parameters alone: watch() it where it is made, or \
-                 ask the loss for grad(&[variable]) in place of backward()",
+                "wrt: the variable of shape {} was computed from others, and backward() keeps \
+                 only the gradients of parameters and watched variables: create it with watch(), \
+                 or call grad(&[variable]) on the loss instead of backward()",
                 x.shape()
             )),
         }
@@ -232,8 +233,9 @@ impl<T: Float> Gradients<T> {
         changed.sort_unstable();
         let shapes: Vec<_> = changed.into_iter().map(|(_, shape)| shape).collect();
         panic!(
-            "accumulate: {} changed between the two runs, so their gradients are stale or of another \
-             state: compute both from the same values, or mark one with `.allow_stale()`",
+            "accumulate: {} changed between the two runs, so that their gradients belong to \
+             different values: compute both with the same values, or mark one with \
+             `.allow_stale()`",
             match &*shapes {
                 [shape] => format!("a parameter of shape {shape}"),
                 shapes => format!("{} parameters of shapes {}", shapes.len(), shapes.join(", ")),
@@ -326,7 +328,7 @@ impl<T: Float> Gradients<T> {
 /// The error of [`backward_checked`](Var::backward_checked): gradients contain a NaN or an infinity.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the gradients of {} parameters and {watched} watched variables hold numbers that are not finite",
+    "the gradients of {} parameters and {watched} watched variables contain NaN or infinity",
     params.len()
 )]
 #[non_exhaustive]

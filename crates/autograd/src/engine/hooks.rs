@@ -309,7 +309,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
             known.truncate(12);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             tape.fail(format!(
-                "hooks: no scope `{path}` has computed anything on this tape; there are: {}{more}",
+                "hooks: no scope `{path}` has a result on this tape; the scopes with results are: \
+                 {}{more}",
                 if known.is_empty() { "none".into() } else { known.join(", ") },
             ))
         }
@@ -359,9 +360,9 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         for hook in &self.list {
             if !hook.sites.iter().any(|site| comes_to(site.variable)) {
                 tape.fail(format!(
-                    "hooks: {op}() does not come to {}, so that its hook would not be called: the value \
-                     does not depend on it, it is a constant, or no gradient that is asked for flows \
-                     through it (allow_unreached() allows that)",
+                    "hooks: {op}() does not reach {}, so that its hook would not be called: the \
+                     value does not depend on it, it is a constant, or no requested gradient flows \
+                     through it: remove the hook, or call allow_unreached()",
                     hook.describe()
                 ))
             }
@@ -382,7 +383,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
                 let (wanted, given) = (g.shape(), new.shape());
                 if wanted != given {
                     tape.fail(format!(
-                        "hooks: a hook on {} returned a cotangent of shape {given}, wanted is {wanted}",
+                        "hooks: a hook on {} must return a cotangent of shape {wanted}, got \
+                         {given}",
                         if site.scope.is_empty() {
                             format!("a variable of shape {wanted}")
                         } else {

@@ -38,27 +38,41 @@ impl<T: Float> Arena<T> {
         if !cfg!(debug_assertions) {
             return;
         }
-        assert_eq!(self.values.len(), self.nodes.len(), "arena: a value or none for each node");
-        assert!(self.ended <= self.len(), "arena: its history ends at {}", self.ended);
+        assert_eq!(
+            self.values.len(),
+            self.nodes.len(),
+            "arena: each node must have an entry for its value"
+        );
+        assert!(
+            self.ended <= self.len(),
+            "arena: the history ends at node {}, after the last node",
+            self.ended
+        );
         for id in first..self.len() {
             let (node, value) = (&self.nodes[id as usize], &self.values[id as usize]);
             let must = |holds: bool, what: &str| {
                 assert!(holds, "arena: node {id} ({:?}): {what}", node.op);
             };
-            must(self.parents(id).iter().all(|&p| p < id), "parents come before their children");
-            must(!node.has(TEMPORARY) || node.op == Op::Constant, "only constants are temporary");
+            must(self.parents(id).iter().all(|&p| p < id), "its operands must come before it");
+            must(
+                !node.has(TEMPORARY) || node.op == Op::Constant,
+                "only a constant may be temporary",
+            );
             if let Op::Output(back) = node.op {
                 let op = self.nodes[(id - back) as usize].op;
-                must(op.has_outputs(), "a further output belongs to an op with several");
+                must(
+                    op.has_outputs(),
+                    "a further output must belong to an operation with several outputs",
+                );
             }
             let mask = self.kind(id) == ValueKind::Mask;
-            must(!mask || !node.has(ACTIVE), "a mask is not differentiated");
+            must(!mask || !node.has(ACTIVE), "a mask must not be differentiated");
             let Some(value) = value else { continue };
-            must(value.shape() == *self.shape(id), "its value has the node's shape");
-            must(!node.has(PENDING), "a node with a value is not pending");
-            must(!node.has(RELEASED), "a node that was released has no value");
+            must(value.shape() == *self.shape(id), "its value must have the shape of the node");
+            must(!node.has(PENDING), "a node with a value must not be pending");
+            must(!node.has(RELEASED), "a released node must not have a value");
             let stays = node.op.is_given() || node.has(RETAINED);
-            must(stays || id >= self.ended, "backward() drops what nobody asked for");
+            must(stays || id >= self.ended, "backward() must drop a value that was not requested");
         }
     }
 }
@@ -108,7 +122,7 @@ mod tests {
             complaint(1, PENDING, 0),
             "node 0 (Leaf) counts 1 readers, and 0 pending nodes read it",
         );
-        has(complaint(0, PENDING, 0), "a node with a value is not pending");
-        has(complaint(0, RELEASED, 0), "a node that was released has no value");
+        has(complaint(0, PENDING, 0), "a node with a value must not be pending");
+        has(complaint(0, RELEASED, 0), "a released node must not have a value");
     }
 }

@@ -55,7 +55,7 @@ impl<T: Float> Gradients<T> {
     /// If `max_norm` is negative or NaN.
     #[track_caller]
     pub fn clip_norm(&mut self, max_norm: f64) -> f64 {
-        assert!(max_norm >= 0.0, "clip_norm: a norm of at least 0 wanted, this is {max_norm}");
+        assert!(max_norm >= 0.0, "clip_norm: max_norm must be at least 0, got {max_norm}");
         let (unit, multiple) = norm_in_parts(&self.each().collect::<Vec<_>>());
         let norm = unit * multiple;
         let factor = max_norm / (norm + 1e-6);
@@ -89,7 +89,7 @@ impl<T: Float> Gradients<T> {
     /// If `max` is negative or NaN.
     #[track_caller]
     pub fn clip_value(&mut self, max: f64) {
-        assert!(max >= 0.0, "clip_value: a bound of at least 0 wanted, this is {max}");
+        assert!(max >= 0.0, "clip_value: max must be at least 0, got {max}");
         for gradient in self.each_mut() {
             *gradient = gradient.clamp(-max, max);
         }
@@ -134,13 +134,14 @@ impl<T: Float> Gradients<T> {
         for (_, weight) in &runs {
             assert!(
                 *weight >= 0.0 && weight.is_finite(),
-                "mean: a weight is a number of samples, this is {weight}"
+                "mean: a weight must be finite and at least 0, got {weight}: pass the number of \
+                 samples of each run"
             );
         }
         // The weights are divided by the largest weight. Otherwise the sum of the weights could overflow,
         // and with weights far from 1 the products of gradients and weights could, too.
         let largest = runs.iter().map(|(_, weight)| *weight).reduce(f64::max)?;
-        assert!(largest > 0.0, "mean: all weights are 0");
+        assert!(largest > 0.0, "mean: at least one weight must be above 0, got only zeros");
         let total: f64 = runs.iter().map(|(_, weight)| weight / largest).sum();
         let weighted = runs.into_iter().map(|(mut run, weight)| {
             run.scale(weight / largest / total);

@@ -12,7 +12,7 @@ use wengert_tensor::{Element, Float, Shape, Tensor, per_type};
 
 /// A replay of a recorded program with other values. [`Tape::replay`] makes it, and [`run`](Replay::run)
 /// starts it.
-#[must_use = "nothing is computed before run()"]
+#[must_use = "a replay computes nothing until run() is called"]
 pub struct Replay<'t, T: Float> {
     tape: &'t Tape<T>,
     states: States<'t, T>,
@@ -58,10 +58,18 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn replay<'t>(&'t self, model: &'t dyn Module) -> Replay<'t, T> {
         if self.run_kind == RunKind::Abstract {
-            self.fail("replay: this run has shapes but no numbers".into())
+            self.fail(
+                "replay: a shape-only run has no values: record the program on a tape of \
+                 Tape::new()"
+                    .into(),
+            )
         }
         if self.walks.get() > 0 || self.params.borrow().substitutes() {
-            self.fail("replay: not within a rule or with_params()".into())
+            self.fail(
+                "replay: a derivative rule or with_params() is running on this tape: call \
+                 replay() after it"
+                    .into(),
+            )
         }
         let states = States::of(model);
         let (numbers, wholes) = (Vec::new(), Vec::new());
@@ -82,7 +90,9 @@ impl<'t, T: Float> Replay<'t, T> {
         let from_model = tape.params.borrow().at(x.id).is_some();
         if from_model {
             tape.fail(
-                "replay: parameters and buffers are read from the model: set them there".into(),
+                "replay: the variable is a parameter or a buffer, and a replay reads its value \
+                 from the model: change the value in the model"
+                    .into(),
             )
         }
         let given = matches!(x.op(), Op::Constant | Op::Leaf);
@@ -120,15 +130,15 @@ impl<'t, T: Float> Replay<'t, T> {
     fn check_leaf(&self, given: bool, has: Shape, gets: Shape) {
         if !given {
             self.tape.fail(
-                "replay: only what was given can be set (constant(), watch(), index()): this value was \
-                 computed from others"
+                "replay: the value was computed from others: set only values that were given with \
+                 constant(), watch(), index() or mask()"
                     .into(),
             )
         }
         if has != gets {
             self.tape.fail(format!(
-                "replay: a value of shape {gets} for a variable of shape {has}: the program was recorded \
-                 for that shape"
+                "replay: the new value must have the recorded shape {has}, got {gets}: record the \
+                 program again for other shapes"
             ))
         }
     }
@@ -214,9 +224,10 @@ impl<'t, T: Float> Replay<'t, T> {
         let (read, nodes) = (self.tape.first_read.get(), self.tape.len());
         if (read as usize) < nodes {
             self.tape.fail(format!(
-                "replay: the program read a number (value() or item()) when it had recorded {read} of its \
-                 {nodes} operations, and may record others for other numbers: read numbers after the last \
-                 operation, or say allow_reads() if they decided nothing"
+                "replay: the program read a value (value() or item()) when it had recorded {read} \
+                 of its {nodes} operations, so that the later operations may depend on this value: \
+                 read values after the last operation, or call allow_reads() if no operation \
+                 depends on them"
             ))
         }
     }
@@ -234,8 +245,8 @@ impl<'t, T: Float> Replay<'t, T> {
                     if param.frozen() != frozen {
                         let what = if frozen { "unfrozen" } else { "frozen" };
                         tape.fail(format!(
-                            "replay: a parameter of shape {}{} was {what} since the program was \
-                             recorded: record it again",
+                            "replay: a parameter of shape {}{} was {what} after the program was \
+                             recorded: record the program again",
                             param.shape(),
                             called(tape, id)
                         ))
@@ -336,7 +347,8 @@ fn called<T: Float>(tape: &Tape<T>, id: impl Into<StateId>) -> String {
 
 fn missing(what: &str) -> String {
     format!(
-        "replay: {what} of the recorded run is not in this model: replay with the model that was recorded"
+        "replay: the model does not contain {what} of the recorded run: replay with the model \
+         that was recorded"
     )
 }
 

@@ -437,13 +437,13 @@ impl<'t, T: Float> Walk<'t, T> {
         let variables = self.aim == Aim::Variables;
         let mut given: SmallVec<[(u32, usize); 4]> = SmallVec::new();
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
-            let g = cotangents[arg].expect("a rule returns the cotangents that are wanted");
+            let g = cotangents[arg].expect("a rule returns each requested cotangent");
             given.push((g.id, arg));
         }
         // Sorting places operands with the same cotangent next to each other.
         given.sort_unstable();
         for arg in (0..parents.len()).filter(|&arg| want[arg]) {
-            let g = cotangents[arg].expect("as above");
+            let g = cotangents[arg].expect("checked above");
             let at = given.partition_point(|&other| other < (g.id, arg));
             let same = |at: usize| given.get(at).is_some_and(|&(id, _)| id == g.id);
             let [earlier, later] = [same(at.wrapping_sub(1)), same(at + 1)];

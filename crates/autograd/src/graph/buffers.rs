@@ -50,7 +50,9 @@ impl<T: Float> Tape<T> {
     pub fn average_buffer(&self, buffer: &Buffer<T>, seen: &Buffer<i64>, value: Var<'_, T>) {
         if seen.value().numel() != 1 {
             let shape = seen.shape();
-            self.fail(format!("average_buffer: a counter of one number wanted, got shape {shape}"))
+            self.fail(format!(
+                "average_buffer: the counter must have one element, got shape {shape}"
+            ))
         }
         let Some(id) = self.declared("average_buffer", buffer, value) else { return };
         let change = Change::average(buffer, seen, self.force(id));
@@ -100,7 +102,9 @@ impl<T: Float> Tape<T> {
         self.same_tape(op, value.tape);
         let (has, gets) = (buffer.shape(), value.shape());
         if has != gets {
-            self.fail(format!("{op}: a change of shape {gets} for a buffer of shape {has}"))
+            self.fail(format!(
+                "{op}: the buffer and the change must have the same shape, got {has} and {gets}"
+            ))
         }
         // A rule may evaluate a layer again. The forward pass has already declared its changes.
         (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)

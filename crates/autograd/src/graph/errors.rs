@@ -59,7 +59,8 @@ impl<T: Float> Tape<T> {
     pub(crate) fn same_tape(&self, op: &str, other: &Tape<T>) {
         if !std::ptr::eq(self, other) {
             self.fail(format!(
-                "{op}: variables of two tapes meet: values cross with tape.constant(x.value())"
+                "{op}: the variables are on different tapes: copy a value to the other tape with \
+                 tape.constant(x.value())"
             ))
         }
     }

@@ -21,10 +21,10 @@ impl<T: Float> Copy for Index<'_, T> {}
 
 /// A value that can serve as an index: an [`Index`], or a tensor of integers.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot serve as indices or classes",
+    message = "`{Self}` cannot be used as indices or classes",
     label = "expected `&Tensor<i64>`, `Tensor<i64>` or `Index`",
-    note = "other whole numbers become indices with `&labels.cast::<i64>()`",
-    note = "one-hot rows and probabilities become classes with `&rows.argmax(1, false)`"
+    note = "convert other integers to indices with `&labels.cast::<i64>()`",
+    note = "convert one-hot rows and probabilities to classes with `&rows.argmax(1, false)`"
 )]
 pub trait IntoIndex<'t, T: Float> {
     /// Returns the index on this tape.
@@ -72,7 +72,10 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn force_whole(&self, id: u32) -> Tensor<i64> {
         if self.run_kind == RunKind::Abstract {
-            self.refuse("this run has shapes but no numbers".into(), Cause::Number)
+            self.refuse(
+                "a shape-only run has no values: compute values on a tape of Tape::new()".into(),
+                Cause::Number,
+            )
         }
         self.compute(id);
         let arena = self.arena.borrow();

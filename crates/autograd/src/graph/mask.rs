@@ -58,9 +58,9 @@ impl<T: Float> Copy for Mask<'_, T> {}
 /// assert_eq!(weights.value(), Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot serve as a condition or a mask",
+    message = "`{Self}` cannot be used as a condition or a mask",
     label = "expected `Mask`, `&Tensor<bool>` or `Tensor<bool>`",
-    note = "numbers become a mask by a comparison: `x.ne(0)` holds where x is not zero"
+    note = "convert numbers to a mask with a comparison: `x.ne(0)` is true where x is not zero"
 )]
 pub trait IntoMask<'t, T: Float> {
     /// Returns the mask on this tape.

@@ -22,8 +22,8 @@ mod sealed {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a variable of `{T}` nor a number",
-    note = "operands are variables, which are copied and not borrowed, `f64` and integers; \
-            tape.constant(x) makes a variable of a tensor, `f64::from(x)` an `f64` of an `f32`"
+    note = "operands are variables (by value, without `&`), `f64` and integers; convert a tensor to \
+         a variable with `tape.constant(x)`, and an `f32` to `f64` with `f64::from(x)`"
 )]
 pub trait Operand<'t, T: Float>: sealed::Sealed {
     /// Returns the operand as a variable or a number.

@@ -26,8 +26,8 @@ pub struct ScopeSummary {
 /// The result of a scope: variables, masks and indices in any number. When the scope ends, the other
 /// values that it computed are released, unless a derivative rule reads them.
 #[diagnostic::on_unimplemented(
-    message = "a scope returns variables, not `{Self}`",
-    label = "expected a variable, or a tuple, array or `Vec` of them"
+    message = "a scope cannot return `{Self}`",
+    label = "expected a variable, or a tuple, array or `Vec` of variables"
 )]
 pub trait ScopeResult<'t, T: Float> {
     /// Calls `see` with each variable.

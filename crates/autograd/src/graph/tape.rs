@@ -263,8 +263,8 @@ impl<T: Float> Tape<T> {
             Some(mode) => mode,
             None if self.is_abstract() => Mode::Eval,
             None => self.fail(format!(
-                "{layer}: this layer behaves differently in training and evaluation: choose \
-                 `Tape::train(&mut rng)` or `Tape::eval()`"
+                "{layer}: this layer behaves differently in training and evaluation, and the tape \
+                 has no mode: create the tape with `Tape::train(&mut rng)` or `Tape::eval()`"
             )),
         }
     }
@@ -290,16 +290,16 @@ impl<T: Float> Tape<T> {
     pub(crate) fn stream(&self) -> (u64, u32) {
         if self.walks.get() > 0 {
             self.fail(
-                "random numbers in the rule of an operation: each call would draw others, so that its \
-                 gradients would not be those of one function: draw them in the forward pass, and \
-                 give them to the operation as an input"
+                "a derivative rule cannot draw random numbers, because they would differ from \
+                 those of the forward pass: draw them in the forward pass, and pass them to the \
+                 operation as an input"
                     .into(),
             )
         }
         let Some(key) = self.key.get() else {
             self.fail(
-                "random numbers on a tape without a key: make it with Tape::train(&mut rng), or add \
-                 with_rng(&mut rng)"
+                "the tape has no key for random numbers: create the tape with Tape::train(&mut \
+                 rng), or add with_rng(&mut rng)"
                     .into(),
             )
         };
@@ -344,7 +344,7 @@ impl<T: Float> Tape<T> {
     pub fn input(&self, shape: impl Sizes) -> Var<'_, T> {
         assert!(
             self.is_abstract(),
-            "input() makes a shape without numbers: use constant() on this tape"
+            "input: this tape computes values, and an input has only a shape: use constant()"
         );
         let shape = self.fits(shape.shape_for("input"));
         let id = self.arena.borrow_mut().push_shaped(Op::Constant, shape, 0, None);
@@ -434,7 +434,8 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn out_of_date(&self, kind: &str, shape: Shape, what: &str) -> ! {
         self.fail(format!(
-            "a {kind} of shape {shape} {what} since this tape bound it: make a new tape per step"
+            "a {kind} of shape {shape} {what} after this tape bound it: create a new tape for \
+             each step"
         ))
     }
 

@@ -121,7 +121,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn item(self) -> f64 {
         let shape = self.shape();
         if shape.numel() != 1 {
-            self.tape.fail(format!("item: the tensor must have one element, it has shape {shape}"))
+            self.tape.fail(format!("item: the tensor must have one element, got shape {shape}"))
         }
         self.value().item().to()
     }

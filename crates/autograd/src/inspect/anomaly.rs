@@ -147,23 +147,31 @@ impl fmt::Display for Anomaly {
         match self.place {
             AnomalyPlace::Given => {
                 let name = self.name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-                write!(f, "{op}{name}: the given value has {count}")?;
+                write!(f, "{op}{name}: the given value contains {count}")?;
             }
-            AnomalyPlace::Output(0) => write!(f, "{op}: its result has {count}")?,
-            AnomalyPlace::Output(i) => write!(f, "{op}: its output {i} has {count}")?,
+            AnomalyPlace::Output(0) => write!(f, "{op}: the result contains {count}")?,
+            AnomalyPlace::Output(i) => write!(f, "{op}: output {i} contains {count}")?,
             AnomalyPlace::Cotangent(arg) => {
-                write!(f, "{op}: its derivative gives operand {arg} a cotangent with {count}")?;
+                write!(
+                    f,
+                    "{op}: the derivative rule returned a cotangent of operand {arg} that \
+                     contains {count}"
+                )?;
             }
             AnomalyPlace::Sum => {
-                write!(f, "{op}: the sum of the cotangents of its result has {count}")?;
+                write!(f, "{op}: the sum of the cotangents of the result contains {count}")?;
             }
-            AnomalyPlace::Tangent => write!(f, "{op}: the tangent of its result has {count}")?,
+            AnomalyPlace::Tangent => write!(f, "{op}: the tangent of the result contains {count}")?,
             AnomalyPlace::Hook => {
-                write!(f, "{op}: a hook replaced the cotangent of its result by one with {count}")?;
+                write!(
+                    f,
+                    "{op}: a hook replaced the cotangent of the result by one that contains \
+                     {count}"
+                )?;
             }
         }
         if let Some(rule_of) = &self.rule_of {
-            write!(f, "; it was recorded by the derivative rule of {rule_of}")?;
+            write!(f, "; the derivative rule of {rule_of} recorded this operation")?;
         }
         if let Some(location) = self.location {
             write!(f, "\n  recorded at {location}")?;
@@ -176,7 +184,7 @@ impl fmt::Display for Anomaly {
         }
         let several = self.cotangents.len() > 1;
         for (i, cotangent) in self.cotangents.iter().enumerate() {
-            write!(f, "\n  cotangent of its result")?;
+            write!(f, "\n  cotangent of the result")?;
             if several {
                 write!(f, " {i}")?;
             }
@@ -186,7 +194,11 @@ impl fmt::Display for Anomaly {
             }
         }
         if self.found.nan == 0 && self.place == AnomalyPlace::Given {
-            write!(f, "\n  if it is meant, as a mask is: Anomalies::NewInfinities allows it")?;
+            write!(
+                f,
+                "\n  if the value is intended, for example as a mask, use \
+                 Anomalies::NewInfinities"
+            )?;
         }
         Ok(())
     }

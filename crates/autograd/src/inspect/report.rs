@@ -92,7 +92,7 @@ impl<T: Float> Gradients<T> {
     /// If the factor is less than 1 or NaN.
     #[track_caller]
     pub fn report_within(&self, model: &dyn Module, factor: f64) -> GradientReport {
-        assert!(factor >= 1.0, "report_within: a factor of at least 1 wanted, this is {factor}");
+        assert!(factor >= 1.0, "report_within: the factor must be at least 1, got {factor}");
         let mut rows = Vec::new();
         each_param::<T>(model, |path, param| {
             let gradient = self.get(param);

@@ -16,10 +16,7 @@ pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
 
 #[track_caller]
 pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64) {
-    assert!(
-        (0.0..=1.0).contains(&t),
-        "lerp_from: the share of the way is a number from 0 to 1, this is {t}"
-    );
+    assert!((0.0..=1.0).contains(&t), "lerp_from: t must be from 0 to 1, got {t}");
     let states = matched("lerp_from", model.named_state(), other);
     lerp_states(&states, t, &mut |see| {
         model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
@@ -276,10 +273,7 @@ mod tests {
             let run =
                 || Param::new(Tensor::ones(&[1])).lerp_from(&Param::new(Tensor::ones(&[1])), t);
             let text = *catch_unwind(run).unwrap_err().downcast::<String>().unwrap();
-            assert_eq!(
-                text,
-                format!("lerp_from: the share of the way is a number from 0 to 1, this is {t}")
-            );
+            assert_eq!(text, format!("lerp_from: t must be from 0 to 1, got {t}"));
         }
     }
 }

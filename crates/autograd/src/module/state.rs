@@ -90,7 +90,7 @@ impl dyn State {
 
 /// The error for a tensor that cannot become the value of a parameter or buffer.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("wanted {} {:?}, found {} {:?}", wanted.0, wanted.1, found.0, found.1)]
+#[error("expected {} {:?}, found {} {:?}", wanted.0, wanted.1, found.0, found.1)]
 pub struct Misfit {
     /// Element type and shape of the parameter or buffer.
     pub wanted: (Dtype, Vec<usize>),
@@ -174,12 +174,12 @@ mod tests {
     fn a_misfit_says_both_sides_and_changes_nothing() {
         let mut param = Param::new(Tensor::ones(&[2, 3]));
         let wrong = State::set(&mut param, &Tensor::<f64>::zeros_of(&[3, 2]).into()).unwrap_err();
-        assert_eq!(wrong.to_string(), "wanted f32 [2, 3], found f64 [3, 2]");
+        assert_eq!(wrong.to_string(), "expected f32 [2, 3], found f64 [3, 2]");
         assert_eq!((param.version(), param.value().at(&[0, 0])), (0, 1.0));
 
         let mut steps = Buffer::new(Tensor::scalar_of(3i64));
         let wrong = State::set(&mut steps, &Tensor::scalar_of(3.0f32).into()).unwrap_err();
-        assert_eq!(wrong.to_string(), "wanted i64 [], found f32 []");
+        assert_eq!(wrong.to_string(), "expected i64 [], found f32 []");
     }
 
     #[test]

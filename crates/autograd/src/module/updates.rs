@@ -155,15 +155,16 @@ impl<T: Float> Updates<T> {
             let buffer = state.downcast_ref::<Buffer<T>>()?;
             let after = updates.after(buffer).filter(|after| !is_finite(after))?;
             if !is_finite(buffer.value()) {
-                let words = "this buffer held a number that is not finite before the update: set it to \
-                             finite numbers";
+                let words = "the buffer contained NaN or infinity before the update: set it to finite \
+                     numbers";
                 return Some(words.into());
             }
             let mut numbers = after.to_vec().into_iter().map(T::to);
             let number = numbers.find(|x| !x.is_finite()).unwrap_or(f64::NAN);
             Some(format!(
-                "the update makes a number of this buffer {number}: it is computed from numbers that are \
-                 not finite or too large for {} (smaller inputs or a smaller learning rate may help)",
+                "the update would set an element of the buffer to {number}, because it is \
+                 computed from numbers that are not finite or too large for {}: smaller inputs or \
+                 a smaller learning rate may help",
                 T::DTYPE
             ))
         })
@@ -235,7 +236,10 @@ fn counted(counter: &Buffer<i64>, by: i128) -> Result<Tensor<i64>, String> {
     let all: Result<Vec<i64>, String> = all
         .map(|at| {
             i64::try_from(i128::from(at) + by).map_err(|_| {
-                format!("a counter is at {at}, and {by} more is no i64: set it to a lower number")
+                format!(
+                    "the counter has the value {at}, and adding {by} would exceed i64: set it to \
+                     a lower number"
+                )
             })
         })
         .collect();

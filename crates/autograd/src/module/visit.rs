@@ -157,11 +157,11 @@ pub(super) type VisitMut<'v> = &'v mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &mut 
 /// assert_eq!(model[0].outline().to_string(), "Linear(weight: [512, 784], bias: [512])");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Module`, so parameters in it would be lost in silence",
+    message = "`{Self}` is not a `Module`, so its parameters would be neither trained nor saved",
     label = "not a module",
-    note = "a type that holds parameters derives it: `#[derive(Module)]`",
-    note = "a bare tensor goes into a `Param` (trained) or a `Buffer` (only saved)",
-    note = "a field with nothing in it to train or save says so: `#[module(skip)]`"
+    note = "derive it for a type with parameters: `#[derive(Module)]`",
+    note = "put a tensor into a `Param` (trained and saved) or a `Buffer` (only saved)",
+    note = "mark a field that has nothing to train or save with `#[module(skip)]`"
 )]
 pub trait Module {
     /// Calls `see` with every parameter and buffer and its path under `path`, always in the same order.
@@ -412,7 +412,10 @@ fn set_frozen(name: Option<&str>, frozen: bool, visit: VisitMut<'_>) -> bool {
 #[track_caller]
 fn nothing_under(parameters: &[(String, &dyn State)], name: &str, op: &str) -> ! {
     let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
-    panic!("{op}: no parameter stands under `{name}`; there are: {}", names.join(", "))
+    panic!(
+        "{op}: the module has no parameter under `{name}`; its parameters are: {}",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -472,7 +475,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "freeze_under: no parameter stands under `fc`; there are: 0, 1")]
+    #[should_panic(
+        expected = "freeze_under: the module has no parameter under `fc`; its parameters are: 0, 1"
+    )]
     fn freezing_nothing_is_a_mistake() {
         linear(1, 1).freeze_under("fc");
     }

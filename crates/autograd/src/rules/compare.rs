@@ -11,7 +11,7 @@ mod sealed {
 
 /// The other side of a comparison with an [`Index`]: an `Index`, a tensor of integers, or one integer.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no index and no whole number",
+    message = "`{Self}` is neither an index nor an integer",
     label = "expected `Index`, `&Tensor<i64>`, `Tensor<i64>` or an integer"
 )]
 pub trait WholeOperand<'t, T: Float>: sealed::Sealed {
@@ -57,7 +57,10 @@ impl<'t, T: Float> WholeOperand<'t, T> for usize {
     fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         match i64::try_from(self) {
             Ok(number) => number.whole(op, tape),
-            Err(_) => tape.fail(format!("{op}: {self} is more than an index can be, {}", i64::MAX)),
+            Err(_) => tape.fail(format!(
+                "{op}: {self} is too large for an index: the maximum is {}",
+                i64::MAX
+            )),
         }
     }
 }
@@ -76,7 +79,7 @@ pub(crate) fn compare<T: Float>(
         Binary::Le => a.le(b),
         Binary::Eq => a.eq(b),
         Binary::Ne => a.ne(b),
-        _ => unreachable!("{op:?} is no comparison"),
+        _ => unreachable!("{op:?} is not a comparison"),
     };
     debug_assert_eq!(holds.shape(), shape);
     holds.cast()

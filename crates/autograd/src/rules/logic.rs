@@ -49,7 +49,7 @@ impl<'t, T: Float> Var<'t, T> {
         };
         let Some(tape) = condition.home().or_else(|| sides.iter().find_map(of)) else {
             panic!(
-                "where_: a tensor and two numbers are on no tape: put the condition on one with \
+                "where_: no operand is on a tape: put the condition on a tape with \
                  tape.mask(condition)"
             )
         };

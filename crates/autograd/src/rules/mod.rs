@@ -142,7 +142,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => unreachable!("leaves have no rule"),
         Op::Output(_) => unreachable!("the rule is that of the first output"),
         Op::Detach | Op::Whole { .. } | Op::Compare(_) => {
-            unreachable!("nothing flows through these")
+            unreachable!("no gradient flows through these operations")
         }
     }
 }

@@ -116,7 +116,7 @@ impl<T: Float> Var<'_, T> {
     /// [`Tape::train`](crate::Tape::train) or [`Tape::eval`](crate::Tape::eval)).
     #[track_caller]
     pub fn dropout(self, p: f64) -> Self {
-        assert!((0.0..=1.0).contains(&p), "dropout: p is a probability, this is {p}");
+        assert!((0.0..=1.0).contains(&p), "dropout: p must be from 0 to 1, got {p}");
         if self.tape.expect_mode("dropout") == Mode::Eval || p == 0.0 {
             return self.same();
         }

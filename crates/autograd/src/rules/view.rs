@@ -290,8 +290,8 @@ impl<'t, T: Float> Var<'t, T> {
         };
         let (Ok(start), Ok(step)) = (u32::try_from(start), i32::try_from(step)) else {
             self.tape.fail(format!(
-                "{op}: start {start} and step {step} along axis {axis} of shape {}: on a tape they \
-                 have at most 32 bits",
+                "{op}: start {start} or step {step} along axis {axis} of shape {} is too large: a \
+                 tape stores both in 32 bits",
                 self.shape()
             ))
         };
@@ -305,8 +305,8 @@ impl<'t, T: Float> Var<'t, T> {
         let shape = self.shape().with(axis, size);
         let Ok(start) = u32::try_from(start) else {
             self.tape.fail(format!(
-                "{op}: {start} elements before axis {axis} of shape {}: on a tape such a number has \
-                 at most 32 bits",
+                "{op}: {start} elements before axis {axis} of shape {} are too many: a tape \
+                 stores their number in 32 bits",
                 self.shape()
             ))
         };
@@ -340,7 +340,7 @@ impl<'t, T: Float> Var<'t, T> {
                 let shape = x.shape();
                 if shape.numel() != 1 {
                     self.tape
-                        .fail(format!("pad: the value must have one element, it has shape {shape}"))
+                        .fail(format!("pad: the value must have one element, got shape {shape}"))
                 }
                 (None, Some(x.reshape(())))
             }
@@ -378,7 +378,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// tapes.
     #[track_caller]
     pub fn concat(parts: &[Self], axis: isize) -> Self {
-        let first = parts.first().expect("concat: no variables given");
+        let first = parts.first().expect("concat: expected at least one variable, got none");
         for part in parts {
             first.tape.same_tape("concat", part.tape);
         }
@@ -393,7 +393,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If `parts` is empty, the shapes differ, or the variables are on different tapes.
     #[track_caller]
     pub fn stack(parts: &[Self], axis: isize) -> Self {
-        let first = parts.first().expect("stack: no variables given");
+        let first = parts.first().expect("stack: expected at least one variable, got none");
         let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
         first.fits(shapes::stack(&sizes, axis));
         let parts: SmallVec<[Self; 4]> = parts.iter().map(|v| v.unsqueeze(axis)).collect();

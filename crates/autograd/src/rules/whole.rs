@@ -85,9 +85,7 @@ fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: 
         let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
         tape.sample_error(
             sample,
-            format!(
-                "{name}: class {class} of sample {sample} does not exist: {count} classes count from 0"
-            ),
+            format!("{name}: class {class} of sample {sample} is out of range 0..{count}"),
         )
     }
 }

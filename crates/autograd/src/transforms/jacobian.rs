@@ -33,8 +33,8 @@ pub fn jacobian<'t, T: Float>(
     let axes = of_x.rank() + of_y.rank();
     if axes > wengert_tensor::MAX_RANK {
         tape.fail(format!(
-            "jacobian: of a result of shape {of_y} by a variable of shape {of_x} it has {axes} axes, a \
-             tensor has at most {}: flatten them",
+            "jacobian: the result of shape {of_y} and the variable of shape {of_x} have {axes} \
+             axes together, and a tensor has at most {}: flatten them",
             wengert_tensor::MAX_RANK
         ))
     }

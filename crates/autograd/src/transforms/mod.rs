@@ -120,7 +120,7 @@ impl<'t, T: Float> Evaluation<'t, T> {
     ) -> Evaluated<'t, T, X, Y> {
         let list = x.list();
         let Some(tape) = list.first().map(|x| x.tape) else {
-            panic!("{name}: no variable to differentiate by")
+            panic!("{name}: expected at least one variable, got none")
         };
         for x in &list {
             tape.same_tape(name, x.tape);
@@ -178,13 +178,18 @@ fn check_like<T: Float>(
     let Some(tape) = wanted.first().map(|x| x.tape) else { return };
     let (n, m) = (given.len(), wanted.len());
     if n != m {
-        tape.fail(format!("{name}: {n} {what}s for {m} {of}s: one for each wanted"))
+        tape.fail(format!(
+            "{name}: expected one {what} for each {of}, got {n} {what}s and {m} {of}s"
+        ))
     }
     for (i, (given, wanted)) in given.iter().zip(wanted).enumerate() {
         tape.same_tape(name, given.tape);
         let (given, wanted) = (given.shape(), wanted.shape());
         if given != wanted {
-            tape.fail(format!("{name}: {what} {i} has shape {given}, {of} {i} has shape {wanted}"))
+            tape.fail(format!(
+                "{name}: {what} {i} and {of} {i} must have the same shape, got {given} and \
+                 {wanted}"
+            ))
         }
     }
 }

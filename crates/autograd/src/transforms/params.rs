@@ -71,7 +71,8 @@ impl<T: Float> Tape<T> {
         let params = trainable::<T>(model);
         if params.len() != values.len() {
             self.fail(format!(
-                "with_params: {} variables for {} parameters that are not frozen: one for each wanted",
+                "with_params: expected one variable for each parameter that is not frozen, got {} \
+                 variables and {} parameters",
                 values.len(),
                 params.len()
             ))
@@ -81,7 +82,8 @@ impl<T: Float> Tape<T> {
             let (has, gets) = (param.shape(), value.shape());
             if has != gets {
                 self.fail(format!(
-                    "with_params: variable {i} has shape {gets}, its parameter has shape {has}"
+                    "with_params: variable {i} and its parameter must have the same shape, got \
+                     {gets} and {has}"
                 ))
             }
         }

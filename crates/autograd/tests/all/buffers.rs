@@ -256,7 +256,8 @@ fn a_counter_does_not_count_beyond_its_type() {
         };
         let words = |name: &str| {
             format!(
-                "{name}: a counter is at {at}, and {n} more is no i64: set it to a lower number"
+                "{name}: the counter has the value {at}, and adding {n} would exceed i64: set it \
+                 to a lower number"
             )
         };
         let tape = record(&model);
@@ -284,8 +285,8 @@ fn a_counter_does_not_count_beyond_its_type() {
 /// applied. Afterwards it does not report the update.
 #[test]
 fn a_buffer_that_would_not_be_finite_is_named() {
-    let cause = "it is computed from numbers that are not finite or too large for f32 (smaller inputs or \
-                 a smaller learning rate may help)";
+    let cause = "because it is computed from numbers that are not finite or too large for f32: smaller \
+         inputs or a smaller learning rate may help";
     // b ← keep · b + change, from b = 0 or from b = 3e38. The largest f32 is about 3.4e38.
     for (b, keep, change, wanted) in [
         (0.0, 0.9, f32::INFINITY, Some("inf")),
@@ -301,8 +302,8 @@ fn a_buffer_that_would_not_be_finite_is_named() {
         let tape = Tape::new();
         tape.update_buffer(&model.running, keep, tape.constant(Tensor::from([change])));
         let mut gradients = tape.param(&model.w).sum_all().backward();
-        let words =
-            wanted.map(|x| format!("the update makes a number of this buffer {x}: {cause}"));
+        let words = wanted
+            .map(|x| format!("the update would set an element of the buffer to {x}, {cause}"));
         let named = words.clone().map(|words| format!("running: {words}"));
         assert_eq!(gradients.not_finite_buffer(&model), named);
         // A buffer that is the whole model has no name. Buffers outside the given model are not checked.
@@ -316,8 +317,8 @@ fn a_buffer_that_would_not_be_finite_is_named() {
         assert_eq!(gradients.not_finite_buffer(&model), None);
         // The next run reports that the buffer was not finite before.
         gradients.accumulate(model.gradients(1.0));
-        let held = "running: this buffer held a number that is not finite before the update: set it to \
-                    finite numbers";
+        let held = "running: the buffer contained NaN or infinity before the update: set it to finite \
+             numbers";
         let held = wanted.map(|_| held.to_string());
         assert_eq!(gradients.not_finite_buffer(&model), held);
     }
@@ -370,8 +371,11 @@ fn a_counter_without_a_name() {
     let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
     let tape = Tape::<f32>::new();
     tape.count_buffer(&counter, 1);
-    let words =
-        format!("a counter is at {}, and 1 more is no i64: set it to a lower number", i64::MAX);
+    let words = format!(
+        "the counter has the value {}, and adding 1 would exceed i64: set it to a lower \
+             number",
+        i64::MAX
+    );
     assert_eq!(text_of(|| tape.apply_updates(&mut counter)), format!("apply_updates: {words}"));
     let gradients = tape.watch(Tensor::scalar(1.0)).backward();
     assert_eq!(gradients.full_counter(&counter), Some(words));

@@ -22,8 +22,8 @@ fn a_tape_is_not_used_after_its_parameters_changed() {
     panics!(
         tape.param(&w),
         "[2, 3]",
-        "changed since this tape bound it",
-        "make a new tape per step"
+        "changed after this tape bound it",
+        "create a new tape for each step"
     );
     assert_eq!(Tape::new().param(&w).sum_all().item(), 3.0);
 }
@@ -79,35 +79,35 @@ fn no_two_steps_drop_the_same_units() {
 fn two_tapes_do_not_meet() {
     let (one, other) = (Tape::<f32>::new(), Tape::<f32>::new());
     let (x, y) = (one.watch(ones(&[2, 2])), other.watch(ones(&[2, 2])));
-    panics!(x + y, "add: variables of two tapes meet", "tape.constant(x.value())");
-    panics!(x / y, "div: variables of two tapes meet");
-    panics!(x.maximum(y), "maximum: variables of two tapes meet");
-    panics!(x.matmul(y), "matmul: variables of two tapes meet");
-    panics!(Var::where_(x.gt(0.0), x, y), "where_: variables of two tapes meet");
-    panics!(Var::where_(y.gt(0.0), x, x), "where_: variables of two tapes meet");
-    panics!(x.masked_fill(y.gt(0.0), 0), "masked_fill: variables of two tapes meet");
-    panics!(Var::concat(&[x, y], 0), "concat: variables of two tapes meet");
-    panics!(Var::stack(&[x, y], 0), "variables of two tapes meet");
-    panics!(x.sum_all().grad(&[y]), "grad: variables of two tapes meet");
-    panics!(x.sum_all().grad_or_zero(&[y]), "grad: variables of two tapes meet");
+    panics!(x + y, "add: the variables are on different tapes", "tape.constant(x.value())");
+    panics!(x / y, "div: the variables are on different tapes");
+    panics!(x.maximum(y), "maximum: the variables are on different tapes");
+    panics!(x.matmul(y), "matmul: the variables are on different tapes");
+    panics!(Var::where_(x.gt(0.0), x, y), "where_: the variables are on different tapes");
+    panics!(Var::where_(y.gt(0.0), x, x), "where_: the variables are on different tapes");
+    panics!(x.masked_fill(y.gt(0.0), 0), "masked_fill: the variables are on different tapes");
+    panics!(Var::concat(&[x, y], 0), "concat: the variables are on different tapes");
+    panics!(Var::stack(&[x, y], 0), "the variables are on different tapes");
+    panics!(x.sum_all().grad(&[y]), "grad: the variables are on different tapes");
+    panics!(x.sum_all().grad_or_zero(&[y]), "grad: the variables are on different tapes");
     panics!(
         x.scatter_add(0, Tensor::from([[0i64]]), y),
-        "scatter_add: variables of two tapes meet"
+        "scatter_add: the variables are on different tapes"
     );
     panics!(
         x.index_select(0, other.index(Tensor::from([0i64]))),
-        "index: variables of two tapes meet"
+        "index: the variables are on different tapes"
     );
-    panics!(one.custom(Arc::new(Refuses), &[y]), "refuses: variables of two tapes meet");
+    panics!(one.custom(Arc::new(Refuses), &[y]), "refuses: the variables are on different tapes");
     let gradients = y.sum_all().backward();
-    panics!(gradients.wrt(x), "wrt", "not on the tape of these gradients");
+    panics!(gradients.wrt(x), "wrt", "on another tape than these gradients");
 }
 
 #[test]
 fn a_loss_is_a_scalar() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[2, 3]));
-    let why = "a gradient needs a scalar, this has shape [2, 3]";
+    let why = "the value must have one element, got shape [2, 3]";
     panics!(x.tanh().backward(), "backward:", why, "sum_all()", "mean_all()", "backward_from()");
     panics!(x.tanh().backward_retain(), "backward_retain:", why);
     panics!(x.tanh().grad(&[x]), "grad:", why);
@@ -115,7 +115,7 @@ fn a_loss_is_a_scalar() {
     panics!(x.item(), "item:", "[2, 3]");
     panics!(
         x.tanh().backward_from(ones(&[3, 2])),
-        "a seed of shape [3, 2] for a value of shape [2, 3]"
+        "the seed and the value must have the same shape, got [3, 2] and [2, 3]"
     );
     assert_eq!(
         x.sum(&[], true).backward().wrt(x).unwrap().to_vec(),
@@ -140,9 +140,9 @@ fn targets_are_within_reach() {
     );
     panics!(
         tape.constant(ones(&[])).backward(),
-        "no trainable parameter and nothing that is watched"
+        "no trainable parameter and on no watched variable"
     );
-    panics!(x.detach().sum_all().backward(), "no trainable parameter and nothing that is watched");
+    panics!(x.detach().sum_all().backward(), "no trainable parameter and on no watched variable");
 }
 
 #[test]
@@ -158,8 +158,8 @@ fn backward_ends_the_history() {
     asked.value();
     panics!(lost.value(), "backward() freed this value", "backward_retain()");
     panics!(hidden.value(), "backward() freed this value", "backward_retain()");
-    panics!(tape.param(&w).value(), "read this one from the model", "backward_retain()");
-    panics!(loss.backward(), "backward() ended this tape's history", "backward_retain()");
+    panics!(tape.param(&w).value(), "read the value from the model", "backward_retain()");
+    panics!(loss.backward(), "backward() ended the history of this tape", "backward_retain()");
     panics!(loss.backward_retain(), "backward_retain()");
     panics!(loss.grad(&[hidden]), "backward_retain()");
     panics!(loss.grad_or_zero(&[hidden]), "backward_retain()");
@@ -171,9 +171,9 @@ fn runs_without_history_or_numbers() {
     let tape = Tape::inference();
     let loss = tape.param(&w).sum_all();
     assert_eq!(loss.item(), 3.0);
-    panics!(loss.backward(), "keeps no history", "Tape::new()", "Tape::train()");
-    panics!(loss.grad(&[tape.param(&w)]), "keeps no history");
-    panics!(tape.input(&[2]), "input()", "constant()");
+    panics!(loss.backward(), "records no history", "Tape::new()", "Tape::train()");
+    panics!(loss.grad(&[tape.param(&w)]), "records no history");
+    panics!(tape.input(&[2]), "input: ", "constant()");
 
     let no_numbers = |f: fn(&Tape)| Tape::check(f).unwrap_err().to_string();
     let asks = [
@@ -183,7 +183,7 @@ fn runs_without_history_or_numbers() {
         no_numbers(|tape| drop(tape.input(&[2]).argmax(0, false).value())),
     ];
     for text in asks {
-        assert!(text.contains("shapes but no numbers"), "{text}");
+        assert!(text.contains("a shape-only run has no values"), "{text}");
     }
 }
 
@@ -198,8 +198,8 @@ fn random_numbers_need_a_key() {
 
 #[test]
 fn a_tape_without_a_mode_does_not_choose_one() {
-    let advice = "this layer behaves differently in training and evaluation: choose \
-                  `Tape::train(&mut rng)` or `Tape::eval()`";
+    let advice = "this layer behaves differently in training and evaluation, and the tape has no mode: \
+         create the tape with `Tape::train(&mut rng)` or `Tape::eval()`";
     let tape = Tape::new();
     assert_eq!(tape.mode(), None);
     let x = tape.watch(ones(&[3]));
@@ -315,7 +315,7 @@ fn gradients_by_constants_are_refused() {
     // The history contains only active nodes, so a gradient would include only some of the paths.
     for y in [(c * c * c).sum_all(), (x * (c * c) * c).sum_all()] {
         panics!(y.grad(&[c]), "does not depend on variable 0", "watch()");
-        panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
+        panics!(y.grad_or_zero(&[c]), "which is a constant, so that its gradient is unknown");
     }
     let y = (x * x.detach()).sum_all();
     panics!(y.grad(&[c]), "does not depend on variable 0", "watch()");
@@ -328,7 +328,7 @@ fn buffers_take_changes_from_their_own_tape() {
     let (here, there) = (Tape::<f64>::new(), Tape::<f64>::new());
     let buffer = Buffer::new(Tensor::<f64>::zeros_of(&[2]));
     let change = there.constant(Tensor::ones_of(&[2]));
-    panics!(here.update_buffer(&buffer, 0.9, change), "two tapes");
+    panics!(here.update_buffer(&buffer, 0.9, change), "different tapes");
 }
 
 #[test]

@@ -152,7 +152,8 @@ fn a_rule_returns_variables_of_its_own_tape() {
             let text = *catch_unwind(run).expect_err("refused").downcast::<String>().unwrap();
             assert_eq!(
                 text,
-                "elsewhere: variables of two tapes meet: values cross with tape.constant(x.value())"
+                "elsewhere: the variables are on different tapes: copy a value to the other tape \
+                 with tape.constant(x.value())"
             );
         }
     }

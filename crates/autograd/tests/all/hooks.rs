@@ -307,14 +307,14 @@ fn no_hook_is_forgotten_in_silence() {
     for x in [other, constant, inner, unused, later] {
         panics!(
             loss.hooks().see(x, |_, _| ()).backward_retain(),
-            "backward_retain() does not come to the variable of shape"
+            "backward_retain() does not reach the variable of shape"
         );
         let unseen = |_: &Tensor<f64>, _: &_| unreachable!("not reached");
         drop(hooks().see(x, unseen).backward_retain());
     }
-    panics!(loss.hooks().see(other, |_, _| ()).grad(&[x]), "grad() does not come to");
-    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[other]), "grad() does not come to");
-    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[later]), "grad() does not come to");
+    panics!(loss.hooks().see(other, |_, _| ()).grad(&[x]), "grad() does not reach");
+    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[other]), "grad() does not reach");
+    panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[later]), "grad() does not reach");
     panics!(
         loss.hooks().see_scope("unused", |_, _| ()).backward(),
         "does not come to any result of the scope `unused`"
@@ -324,7 +324,7 @@ fn no_hook_is_forgotten_in_silence() {
         "no scope `usde`",
         "there are: unused, used"
     );
-    panics!(loss.hooks().see(Tape::new().watch(Tensor::from([1.0])), |_, _| ()), "two tapes");
+    panics!(loss.hooks().see(Tape::new().watch(Tensor::from([1.0])), |_, _| ()), "different tapes");
     // The errors have not changed the tape.
     assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), [1.0, 2.0]);
 }
@@ -337,15 +337,15 @@ fn replacements_that_do_not_fit() {
     let loss = y.sum_all();
     panics!(
         loss.hooks().replace(y, |g, _| g.sum_all()).backward(),
-        "a hook on a variable of shape [2] returned a cotangent of shape []"
+        "a hook on a variable of shape [2] must return a cotangent of shape [2], got []"
     );
     panics!(
         loss.hooks().replace_scope("block", |g, _| g.sum_all()).grad(&[x]),
-        "a hook on result 0 of the scope `block` returned a cotangent of shape []"
+        "a hook on result 0 of the scope `block` must return a cotangent of shape [2], got []"
     );
     let foreign = Tape::new();
     let stranger = foreign.watch(Tensor::from([1.0, 2.0]));
-    panics!(loss.hooks().replace(y, |_, _| stranger).backward(), "two tapes");
+    panics!(loss.hooks().replace(y, |_, _| stranger).backward(), "different tapes");
     // A hook that panics does not change the tape.
     panics!(loss.hooks().see(y, |_, _| panic!("of the user")).backward_retain(), "of the user");
     assert_eq!(loss.backward_retain().wrt(x).unwrap().to_vec(), [2.0, 4.0]);
@@ -442,7 +442,7 @@ fn gradients_inside_of_a_hook() {
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = x.square();
     let (loss, other) = (y.sum_all(), (x * x * x).sum_all());
-    let reason = "a hook of backward() called it, but backward() records no history";
+    let reason = "but backward() records no history";
     panics!(
         loss.hooks().replace(y, |g, _| other.grad(&[x])[0] * g.item()).backward_retain(),
         "grad: ",
@@ -465,7 +465,7 @@ fn gradients_inside_of_a_hook() {
     );
     panics!(
         loss.hooks().see(y, |_, _| drop(other.backward())).grad(&[x]),
-        "backward: a hook called it, but backward() ends the history",
+        "backward: a hook called backward(), which would end the history",
         "call grad() instead"
     );
     // A hook of `grad` returns 3·x² instead of the cotangent 1. The gradient is 3·x² · 2·x.

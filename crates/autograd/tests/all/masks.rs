@@ -344,7 +344,7 @@ fn abstract_runs_have_shapes() {
     let wrong = Tape::check(|tape: &Tape| (tape.input(3).gt(0) & tape.input(4).gt(0)).shape());
     assert!(wrong.unwrap_err().to_string().contains("and: shapes [3] and [4] do not broadcast"));
     let number = Tape::check(|tape: &Tape| tape.input(3).gt(0).value().shape());
-    assert!(number.unwrap_err().to_string().contains("shapes but no numbers"));
+    assert!(number.unwrap_err().to_string().contains("a shape-only run has no values"));
 }
 
 /// Scopes can return masks and indices, also on a tape for inference.
@@ -367,21 +367,21 @@ fn masks_are_refused_at_the_callers_line() {
     let (one, other) = (Tape::<f32>::new(), Tape::<f32>::new());
     let (x, y) = (one.watch(Tensor::ones(&[2, 3])), other.watch(Tensor::ones(&[2, 3])));
     let (m, n) = (x.gt(0), y.gt(0));
-    panics!(m & n, "and: variables of two tapes meet");
-    panics!(m.and(n), "and: variables of two tapes meet");
-    panics!(m | n, "or: variables of two tapes meet");
-    panics!(m ^ n, "xor: variables of two tapes meet");
-    panics!(x.gt(y), "gt: variables of two tapes meet");
-    panics!(Var::where_(n, x, x), "where_: variables of two tapes meet");
-    panics!(Var::where_(n, x, 0), "where_: variables of two tapes meet");
-    panics!(x.masked_fill(n, 0), "masked_fill: variables of two tapes meet");
-    panics!(m.into_mask(&other), "mask: variables of two tapes meet");
-    panics!(Mask::concat(&[m, n], 0), "concat: variables of two tapes meet");
-    panics!(Mask::stack(&[m, n], 0), "variables of two tapes meet");
-    panics!(Mask::<f32>::concat(&[], 0), "concat: no");
-    panics!(Mask::<f32>::stack(&[], 0), "no");
+    panics!(m & n, "and: the variables are on different tapes");
+    panics!(m.and(n), "and: the variables are on different tapes");
+    panics!(m | n, "or: the variables are on different tapes");
+    panics!(m ^ n, "xor: the variables are on different tapes");
+    panics!(x.gt(y), "gt: the variables are on different tapes");
+    panics!(Var::where_(n, x, x), "where_: the variables are on different tapes");
+    panics!(Var::where_(n, x, 0), "where_: the variables are on different tapes");
+    panics!(x.masked_fill(n, 0), "masked_fill: the variables are on different tapes");
+    panics!(m.into_mask(&other), "mask: the variables are on different tapes");
+    panics!(Mask::concat(&[m, n], 0), "concat: the variables are on different tapes");
+    panics!(Mask::stack(&[m, n], 0), "the variables are on different tapes");
+    panics!(Mask::<f32>::concat(&[], 0), "concat: expected at least one");
+    panics!(Mask::<f32>::stack(&[], 0), "stack: expected at least one");
     let (i, j) = (one.index(Tensor::from([0i64])), other.index(Tensor::from([0i64])));
-    panics!(i.eq(j), "eq: variables of two tapes meet");
+    panics!(i.eq(j), "eq: the variables are on different tapes");
     panics!(i.lt(Tensor::from([0i64, 1])).or(Tensor::from([true; 3])), "or: ", "[2]", "[3]");
     panics!(one.index(Tensor::from([0i64, 1])).lt(Tensor::from([0i64; 3])), "lt: ", "[2]", "[3]");
     panics!(m & Tensor::from([true; 4]), "and: ", "[2, 3]", "[4]");
@@ -390,7 +390,7 @@ fn masks_are_refused_at_the_callers_line() {
     panics!(
         Var::<f32>::where_(Tensor::from([true]), 1, 0),
         "where_: ",
-        "on no tape",
+        "no operand is on a tape",
         "tape.mask(condition)"
     );
     panics!(m.item(), "item: the tensor must have one element", "[2, 3]");

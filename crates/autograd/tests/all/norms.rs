@@ -60,8 +60,8 @@ fn clipping() {
     let mut large = whole.clone();
     large.scale(1e30);
     assert!((large.norm() / (norm * 1e30) - 1.0).abs() < 1e-6);
-    panics!(large.clip_norm(-1.0), "clip_norm: a norm of at least 0 wanted, this is -1");
-    panics!(large.clip_value(f64::NAN), "clip_value: a bound of at least 0 wanted");
+    panics!(large.clip_norm(-1.0), "clip_norm: max_norm must be at least 0, got -1");
+    panics!(large.clip_value(f64::NAN), "clip_value: max must be at least 0, got");
 }
 
 /// Returns a parameter and gradients in which its gradient has these elements.
@@ -163,8 +163,11 @@ fn a_step_on_several_threads() {
     }
     let runs = || parts.iter().map(|part| run(&model, part));
     assert!(Gradients::<f32>::mean([]).is_none());
-    panics!(Gradients::mean(runs().map(|g| (g, -1.0))), "a weight is a number of samples");
-    panics!(Gradients::mean(runs().map(|g| (g, 0.0))), "mean: all weights are 0");
+    panics!(
+        Gradients::mean(runs().map(|g| (g, -1.0))),
+        "mean: a weight must be finite and at least 0, got"
+    );
+    panics!(Gradients::mean(runs().map(|g| (g, 0.0))), "mean: at least one weight must be above 0");
 }
 
 /// `backward_for` computes the gradients of a part of the parameters, and no others.
@@ -186,8 +189,8 @@ fn backward_for_a_part() {
         assert_eq!(gradients.get(param).unwrap().to_vec(), whole.get(param).unwrap().to_vec());
     }
     assert!(gradients.get(&model.0).is_none());
-    panics!(gradients.wrt(watched), "none was computed by this watched variable of shape [7, 6]");
-    panics!(loss.backward_for(&model.1), "backward() ended this tape's history");
+    panics!(gradients.wrt(watched), "the watched variable of shape [7, 6] has none");
+    panics!(loss.backward_for(&model.1), "backward() ended the history of this tape");
 }
 
 /// Means of gradients whose products with the weights overflow or vanish.

@@ -404,7 +404,7 @@ fn recorded_gradients_are_charged_to_the_forward_nodes() {
 }
 
 #[test]
-#[should_panic(expected = "make it with profiled()")]
+#[should_panic(expected = "create the tape with profiled()")]
 fn a_tape_without_a_profile_says_so() {
     Tape::<f32>::new().profile();
 }

@@ -97,7 +97,7 @@ fn a_rule_draws_no_random_numbers() {
     let tape = Tape::<f64>::train(&mut Philox::new(0));
     let x = tape.watch(Tensor::ones_of(&[12]));
     let loss = times(x, |c| (c.x(0) * 5.0 * c.gy()).dropout(0.5)).sum_all();
-    let drawn = "random numbers in the rule of an operation";
+    let drawn = "a derivative rule cannot draw random numbers";
     for _ in 0..2 {
         let text = panic_of(|| drop(loss.backward_retain())).0;
         assert!(text.contains(drawn), "{text}");
@@ -135,7 +135,7 @@ fn a_rule_changes_no_buffers() {
 fn variables_of_another_tape_leave_no_scope() {
     let (tape, other) = (Tape::<f64>::new(), Tape::<f64>::new());
     let v = other.full((), 1.0);
-    panics!(tape.scope("outer", || v), "scope: variables of two tapes meet");
+    panics!(tape.scope("outer", || v), "scope: the variables are on different tapes");
 }
 
 /// x + y and x - y, with a given rule.

@@ -196,7 +196,7 @@ fn a_rule_must_not_end_the_history() {
     let y = tape.custom(Arc::new(Ending), &[x])[0].sum_all();
     let (text, ..) = crate::common::panic_of(|| drop(y.backward_retain()));
     assert!(
-        text.contains("backward: a derivative rule called it, but backward() ends the history"),
+        text.contains("backward: a derivative rule called backward(), which would end the history"),
         "{text}"
     );
     assert_eq!(x.square().sum_all().backward().wrt(x).unwrap().to_vec(), [2.0; 3]);
@@ -208,7 +208,7 @@ fn zeros_by_a_constant_are_refused() {
     let (x, c) = (tape.watch(Tensor::from([2.0])), tape.constant(Tensor::from([3.0])));
     let unused = tape.constant(Tensor::from([3.0]));
     let y = (x * c).sum_all();
-    panics!(y.grad_or_zero(&[c]), "is a constant from which this value was computed");
+    panics!(y.grad_or_zero(&[c]), "which is a constant, so that its gradient is unknown");
     assert_eq!(y.grad_or_zero(&[unused])[0].item(), 0.0);
     // No gradient passes a comparison, so zero is right.
     let z = (x * c.gt(1.0).cast()).sum_all();
@@ -238,7 +238,7 @@ fn what_stays_readable_after_backward() {
             assert_eq!(h.value().numel(), n);
         } else {
             panics!(h.value(), "backward() freed this value");
-            panics!(p.value(), "read this one from the model");
+            panics!(p.value(), "read the value from the model");
         }
         // After `backward` the tape does not share the parameter's memory: the update is in place.
         let before = w.value().as_slice().unwrap().as_ptr();

@@ -145,7 +145,10 @@ fn jacobians_by_rows_and_by_columns() {
     assert_eq!(jacobian(|x| x.sum(&[0], false), x).shape(), [3, 2, 3]);
     assert_eq!(jacobian(|x| x.narrow(0, 0, 0), x).shape(), [0, 3, 2, 3]);
     let deep = x.reshape([1, 1, 2, 3, 1]);
-    panics!(jacobian(|x| x, deep), "it has 10 axes, a tensor has at most 8: flatten them");
+    panics!(
+        jacobian(|x| x, deep),
+        "have 10 axes together, and a tensor has at most 8: flatten them"
+    );
 }
 
 /// Transforms of the loss of a perceptron with two layers, as a function of its parameters.
@@ -244,14 +247,17 @@ fn structures_and_other_variables() {
         assert_eq!((of(y[0]), of(t[0]), t[1].item()), (vec![1.0; 12], vec![3.0; 12], 36.0));
         panics!(jvp(|x| x, a, tape.zeros(&[3])), "direction 0 has shape [3], variable 0 has shape");
         panics!(vjp(|x| x, a, |_| tape.zeros(&[3])), "weight 0 has shape [3], result 0 has shape");
-        panics!(grad(|x| x, a), "a gradient needs a scalar");
-        panics!(grad(|_| tape.zeros(()), Vec::<Var<'_, f64>>::new()), "no variable");
+        panics!(grad(|x| x, a), "the value must have one element");
+        panics!(
+            grad(|_| tape.zeros(()), Vec::<Var<'_, f64>>::new()),
+            "expected at least one variable"
+        );
         panics!(jvp(|x: Vec<_>| x, vec![a], vec![]), "0 directions for 1 variables");
         let other = Tape::<f64>::new();
-        panics!(grad(|_| other.zeros(()), a), "variables of two tapes");
+        panics!(grad(|_| other.zeros(()), a), "on different tapes");
     }
     let tape = Tape::<f64>::inference();
-    panics!(jvp(|x| x, tape.zeros(()), tape.zeros(())), "keeps no history");
+    panics!(jvp(|x| x, tape.zeros(()), tape.zeros(())), "records no history");
 }
 
 /// Dropout drops the same elements of the value and of the tangent.

@@ -85,8 +85,8 @@ fn freezing_between_two_bindings_is_noticed() {
     w.freeze();
     panics!(
         tape.param(&w),
-        "a parameter of shape [2, 3] was frozen since this tape bound it",
-        "make a new tape per step"
+        "a parameter of shape [2, 3] was frozen after this tape bound it",
+        "create a new tape for each step"
     );
     w.unfreeze();
     tape.param(&w); // unfrozen, as when it was bound
@@ -96,10 +96,10 @@ fn freezing_between_two_bindings_is_noticed() {
     let x = tape.param(&w);
     assert!(!x.is_active());
     w.unfreeze();
-    panics!(tape.param(&w), "[2, 3] was unfrozen since this tape bound it", "new tape");
+    panics!(tape.param(&w), "[2, 3] was unfrozen after this tape bound it", "new tape");
     // If the value has changed, too, the message is about the value.
     w.update(|w| *w = &*w * 2.0);
-    panics!(tape.param(&w), "[2, 3] changed since this tape bound it", "new tape");
+    panics!(tape.param(&w), "[2, 3] changed after this tape bound it", "new tape");
     let (text, ..) = panic_of(|| _ = tape.scope("fc1", || tape.param(&w)));
     assert!(text.starts_with("fc1: a parameter of shape [2, 3] changed"), "{text}");
     assert!(Tape::new().param(&w).is_active());

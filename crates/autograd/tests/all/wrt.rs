@@ -60,12 +60,12 @@ fn of_what_was_not_watched_says_what_to_do() {
     for v in computed {
         let (text, ..) = panic_of(|| _ = gradients.wrt(v));
         assert!(
-            text.starts_with(&format!("wrt: this variable of shape {} was computed", v.shape())),
+            text.starts_with(&format!("wrt: the variable of shape {} was computed", v.shape())),
             "{text}"
         );
     }
     panics!(gradients.wrt(h), "watch()", "grad(&[variable])");
-    panics!(gradients.wrt(c), "wrt: this variable of shape [2] is a constant", "watch()");
+    panics!(gradients.wrt(c), "wrt: the variable of shape [2] is a constant", "watch()");
     panics!(gradients.wrt(tape.zeros(&[3])), "of shape [3] is a constant");
     panics!(gradients.wrt(detached), "of shape [2] is detached");
 }

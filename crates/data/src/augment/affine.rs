@@ -34,7 +34,7 @@ impl Span {
     fn check(self, what: &str, low: f64, high: f64) -> Self {
         assert!(
             low <= self.low && self.low <= self.high && self.high <= high,
-            "RandomAffine: {what} from {} to {}, expected a range within {low} to {high}",
+            "RandomAffine: {what} must be a range within {low} to {high}, got {} to {}",
             self.low,
             self.high
         );

@@ -22,7 +22,7 @@ impl RandomHorizontalFlip {
     /// If the probability is not from 0 to 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        assert!((0.0..=1.0).contains(&p), "RandomHorizontalFlip: p is {p}, expected 0 to 1");
+        assert!((0.0..=1.0).contains(&p), "RandomHorizontalFlip: p must be from 0 to 1, got {p}");
         RandomHorizontalFlip { p }
     }
 }

@@ -307,7 +307,9 @@ fn loops_that_would_all_be_the_same() {
 }
 
 #[test]
-#[should_panic(expected = "augment: batches of shape [1, 5], expected [n, height, width]")]
+#[should_panic(
+    expected = "augment: expected batches [n, height, width] or [n, channels, height, width], got [1, 5]"
+)]
 fn rows_are_no_images() {
     let set = TensorDataset::new(Tensor::<f32>::zeros(&[2, 5]), Tensor::<i64>::zeros_of(&[2]));
     let _ = set.augment(RandomAffine::new(), 0).batch(&[0]);

@@ -158,12 +158,18 @@ fn files_that_are_wrong() {
     let error = with_file("test_batch.bin", &good[..3080]);
     assert!(
         error.to_string().ends_with(
-            ": 3080 bytes, expected rows of 3073; the file was cut short, or is of another kind"
+            ": expected rows of 3073 bytes, found 3080 bytes: the file is cut short, or is of \
+             another kind"
         ),
         "{error}"
     );
     let error = with_file("data_batch_5.bin", &rows(&[0, 1, 10], 0));
-    assert!(error.to_string().ends_with("label 10 at position 2, expected 0 to 9"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("label 10 at position 2 is out of range: the labels are from 0 to 9"),
+        "{error}"
+    );
     assert!(matches!(with_file("data_batch_3.bin", &[]), DataError::Empty { .. }));
     let packed = gzip(&good);
     let error = with_file("data_batch_1.bin", &packed[..packed.len() - 9]);

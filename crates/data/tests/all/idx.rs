@@ -134,7 +134,9 @@ fn tensors_of_types_that_hold_the_elements() {
     let error = idx::read_tensor::<f32>(&path).unwrap_err();
     assert!(matches!(error, DataError::ElementType { wanted: "f32", found: IdxType::I32, .. }));
     assert!(
-        error.to_string().ends_with("ints: the elements are i32, which f32 does not hold exactly")
+        error
+            .to_string()
+            .ends_with("ints: the elements are i32, which f32 cannot represent exactly")
     );
 }
 
@@ -185,7 +187,8 @@ fn absurd_sizes() {
     let truncated = error(&header(0x0e, &[u32::MAX]));
     assert_eq!(
         truncated.to_string(),
-        "file: cut short: shape [4294967295] of f64 takes 34359738360 bytes after the header, it has 0"
+        "file: the file is cut short: shape [4294967295] of f64 requires 34359738360 bytes after \
+         the header, found 0; fetch the file again"
     );
     // More bytes than there are addresses, even if an axis of size 0 makes the product zero.
     assert!(matches!(error(&header(8, &[u32::MAX; 3])), DataError::TooLarge { .. }));
@@ -355,7 +358,7 @@ fn every_byte_replaced() {
 }
 
 #[test]
-#[should_panic(expected = "5 elements do not fill shape [2, 3], which has 6")]
+#[should_panic(expected = "shape [2, 3] requires 6 elements, got 5")]
 fn array_of_another_length() {
     let _ = IdxArray::new(IdxData::U8(vec![0; 5]), &[2, 3]);
 }

@@ -124,13 +124,13 @@ fn loop_over_a_loader_that_does_not_shuffle() {
 }
 
 #[test]
-#[should_panic(expected = "order of epoch 0; use loader.epoch(epoch)")]
+#[should_panic(expected = "order of epoch 0: use loader.epoch(epoch)")]
 fn loop_over_a_loader_that_shuffles() {
     let _ = DataLoader::new(numbers(5), 2).shuffle(0).iter();
 }
 
 #[test]
-#[should_panic(expected = "batch_size is 0")]
+#[should_panic(expected = "batch_size must be at least 1, got 0")]
 fn empty_batches() {
     let _ = DataLoader::new(numbers(5), 0);
 }
@@ -193,7 +193,7 @@ fn sets_cross_threads() {
 }
 
 #[test]
-#[should_panic(expected = "the first axes must be the same")]
+#[should_panic(expected = "must have the same size along axis 0")]
 fn inputs_and_targets_that_differ_in_number() {
     let _ = TensorDataset::new(
         Tensor::from_vec(vec![0u8; 4], &[2, 2]),
@@ -208,7 +208,7 @@ fn batch_out_of_range() {
 }
 
 #[test]
-#[should_panic(expected = "expected finite numbers, std > 0")]
+#[should_panic(expected = "mean must be finite, and std finite and above 0")]
 fn normalize_by_zero() {
     let _ = bytes().normalize(0.0, 0.0);
 }
@@ -243,26 +243,27 @@ fn inputs_of_other_shapes() {
 
 #[test]
 #[should_panic(
-    expected = "map_inputs: expected as many inputs as before, shape [64, 2, 2], given [2, 64, 2]"
+    expected = "map_inputs: the number of inputs must not change, got [64, 2, 2] before and [2, 64, 2] \
+         after"
 )]
 fn inputs_of_another_number() {
     let _ = bytes().map_inputs(|x| x.transpose(0, 1));
 }
 
 #[test]
-#[should_panic(expected = "call map_inputs before normalize_channels")]
+#[should_panic(expected = "the number of channels must not change after normalize_channels")]
 fn channels_that_go_away() {
     let _ = bytes().normalize_channels(&[0.0; 2], &[1.0; 2]).with_channel();
 }
 
 #[test]
-#[should_panic(expected = "3 means and 2 standard deviations for inputs of shape [64, 2, 2]")]
+#[should_panic(expected = "got 3 means and 2 standard deviations for inputs [64, 2, 2]")]
 fn as_many_means_as_channels() {
     let _ = bytes().normalize_channels(&[0.0; 3], &[1.0; 2]);
 }
 
 #[test]
-#[should_panic(expected = "with_channel: inputs of shape [64, 1, 2, 2], expected [n, height")]
+#[should_panic(expected = "with_channel: expected inputs [n, height, width], got [64, 1, 2, 2]")]
 fn one_channel_is_enough() {
     let _ = bytes().with_channel().with_channel();
 }

@@ -196,12 +196,17 @@ fn wrong_shapes_types_labels_and_counts() {
 
     let error =
         with_file("train-labels-idx1-ubyte", &IdxArray::new(IdxData::U8(vec![0, 10, 11]), &[3]));
-    assert!(error.to_string().ends_with("label 10 at position 1, expected 0 to 9"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("label 10 at position 1 is out of range: the labels are from 0 to 9"),
+        "{error}"
+    );
 
     let error = with_file("t10k-labels-idx1-ubyte", &IdxArray::new(IdxData::U8(vec![0; 3]), &[3]));
     assert!(matches!(error, DataError::CountMismatch { labels: 3, images: 2, .. }), "{error}");
     assert!(
-        error.to_string().contains("3 labels, expected one for each of the 2 images in "),
+        error.to_string().contains("expected one label for each of the 2 images in "),
         "{error}"
     );
 }

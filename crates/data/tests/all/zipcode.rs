@@ -167,7 +167,7 @@ fn messages() {
     assert_eq!(message("1 2\n"), "line 3: 2 numbers, expected 257");
     assert_eq!(
         message(&line("12", &["0"; 256])),
-        "line 3: the label is 12, expected a whole number from 0 to 9"
+        "line 3: expected a whole number from 0 to 9 as the label, found 12"
     );
     assert_eq!(
         message(&line("1", &["7"; 256])),

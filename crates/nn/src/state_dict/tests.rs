@@ -129,12 +129,11 @@ fn everything_that_differs_is_reported_at_once_and_nothing_changes() {
     let mut model = mlp::<f32>(0.5);
     let before = state_dict(&model);
     let error = load_state_dict(&mut model, &wrong_dict()).unwrap_err();
-    let expected = "\
-the state dict does not fit the model:
+    let expected = "the state dict does not fit the model:
   missing: 2.bias
   unexpected: 1.weight, head
-  0.weight: wanted f32 [5, 6], found f32 [6, 5]
-  0.bias: wanted f32 [5], found i64 [5]";
+  0.weight: expected f32 [5, 6], found f32 [6, 5]
+  0.bias: expected f32 [5], found i64 [5]";
     assert_eq!(error.to_string(), expected);
     assert_eq!(state_dict(&model), before);
     assert_eq!(model.2.weight.version(), 0);

@@ -9,8 +9,8 @@ use wengert_nn::{
 };
 use wengert_tensor::{Philox, Tensor};
 
-const ADVICE: &str = "this layer behaves differently in training and evaluation: choose \
-                      `Tape::train(&mut rng)` or `Tape::eval()`";
+const ADVICE: &str = "this layer behaves differently in training and evaluation, and the tape has no mode: create \
+     the tape with `Tape::train(&mut rng)` or `Tape::eval()`";
 
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     let Err(cause) = panic::catch_unwind(AssertUnwindSafe(f)) else { panic!("no panic") };

@@ -147,12 +147,12 @@ impl OneCycleLr {
         let OneCycleLr { total_steps, pct_start, three_phase, .. } = *self;
         assert!(
             step <= total_steps,
-            "OneCycleLr: the step must be at most total_steps = {total_steps}, but is {step}; set \
+            "OneCycleLr: the step must be at most total_steps = {total_steps}, got {step}: set \
              total_steps to the number of steps of the whole training"
         );
         assert!(
             !three_phase || pct_start <= 0.5,
-            "OneCycleLr: pct_start must be at most 0.5 with three phases, but is {pct_start:?}"
+            "OneCycleLr: pct_start must be at most 0.5 with three phases, got {pct_start:?}"
         );
         // As in PyTorch, phases end at fractional steps.
         let rise = pct_start * total_steps as f64;
@@ -193,7 +193,7 @@ fn fraction(name: &str, value: f64) {
 fn positive(name: &str, value: f64) {
     assert!(
         value > 0.0 && value.is_finite(),
-        "OneCycleLr: {name} must be finite and above 0, but is {value:?}"
+        "OneCycleLr: {name} must be finite and above 0, got {value:?}"
     );
 }
 

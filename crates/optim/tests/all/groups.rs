@@ -248,7 +248,7 @@ fn what_a_group_cannot_set_is_refused_in_words() {
         ),
         (
             &|| drop(Adam::new(0.1).group(Group::up_to_rank(1).weight_decay(-1.0))),
-            "Adam: weight_decay must be finite and at least 0, but is -1.0 in the group rank up to 1",
+            "Adam: weight_decay must be finite and at least 0, got -1.0 in the group rank up to 1",
         ),
         (
             &|| {
@@ -261,7 +261,7 @@ fn what_a_group_cannot_set_is_refused_in_words() {
         ),
         (
             &|| drop(Group::matching("a").learning_rate_scale(f64::NAN)),
-            "Group: learning_rate_scale must be finite and at least 0, but is NaN",
+            "Group: learning_rate_scale must be finite and at least 0, got NaN",
         ),
     ] {
         assert_eq!(text(make), words);

@@ -154,7 +154,7 @@ fn states_and_groups() {
 }
 
 #[test]
-#[should_panic(expected = "ReduceLrOnPlateau: factor must be at least 0 and below 1, but is 1.0")]
+#[should_panic(expected = "ReduceLrOnPlateau: factor must be at least 0 and below 1, got 1.0")]
 fn a_factor_that_changes_nothing() {
     let _ = ReduceLrOnPlateau::new().factor(1.0);
 }

@@ -189,15 +189,13 @@ fn the_last_step_lasts_and_short_cycles_hold() {
 }
 
 #[test]
-#[should_panic(
-    expected = "the step must be at most total_steps = 10, but is 11; set total_steps to"
-)]
+#[should_panic(expected = "the step must be at most total_steps = 10, got 11: set total_steps to")]
 fn a_cycle_that_is_over() {
     OneCycleLr::new(0.4, 10).learning_rate(11);
 }
 
 #[test]
-#[should_panic(expected = "pct_start must be at most 0.5 with three phases, but is ")]
+#[should_panic(expected = "pct_start must be at most 0.5 with three phases, got ")]
 fn a_third_phase_without_time() {
     OneCycleLr::new(0.4, 10).pct_start(0.6).three_phase(true).learning_rate(0);
 }
@@ -209,25 +207,25 @@ fn no_momentum_to_cycle() {
 }
 
 #[test]
-#[should_panic(expected = "Adam: beta1 must be at least 0 and below 1, but is 1.0")]
+#[should_panic(expected = "Adam: beta1 must be at least 0 and below 1, got 1.0")]
 fn a_momentum_out_of_range() {
     Adam::new(0.1).set_momentum(1.0);
 }
 
 #[test]
-#[should_panic(expected = "StepLr: step_size must be at least 1, but is 0")]
+#[should_panic(expected = "StepLr: step_size must be at least 1, got 0")]
 fn no_step_size() {
     let _ = StepLr::new(0.1, 0);
 }
 
 #[test]
-#[should_panic(expected = "CosineAnnealingLr: lr must be finite and at least 0, but is NaN")]
+#[should_panic(expected = "CosineAnnealingLr: lr must be finite and at least 0, got NaN")]
 fn a_rate_that_is_no_number() {
     let _ = CosineAnnealingLr::new(f64::NAN, 10);
 }
 
 #[test]
-#[should_panic(expected = "OneCycleLr: pct_start must be from 0 to 1, but is 30.0")]
+#[should_panic(expected = "OneCycleLr: pct_start must be from 0 to 1, got 30.0")]
 fn a_percentage() {
     let _ = OneCycleLr::new(0.1, 10).pct_start(30.0);
 }

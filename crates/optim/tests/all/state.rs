@@ -174,16 +174,13 @@ fn all_problems_at_once_and_nothing_changed() {
     let error = sgd.load_state_dict(&model, &bad).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the saved state does not fit this Sgd optimizer and its model:\n  \
-         hyperparameter lr: must be a number, but is \"fast\"\n  \
-         hyperparameter dampening: missing in the metadata\n  \
-         hyperparameter nesterov: must be true or false, but is \"1\"\n  \
-         step.fc1.weight: the number of steps must be at least 0, but is -3\n  \
-         momentum_buffer.fc1.weight: wanted f32 [8, 4], found f32 [4, 8]\n  \
-         step.fc1.bias: wanted i64 [], found f32 []\n  \
-         missing tensor: momentum_buffer.fc2.weight\n  \
-         missing tensor: step.fc2.bias\n  \
-         unexpected tensor: momentum_buffer.fc3.weight"
+        "the saved state does not fit this Sgd optimizer and its model:\n  hyperparameter lr: \
+         must be a number, but is \"fast\"\n  hyperparameter dampening: missing in the metadata\n  \
+         hyperparameter nesterov: must be true or false, but is \"1\"\n  step.fc1.weight: the \
+         number of steps must be at least 0, got -3\n  momentum_buffer.fc1.weight: expected f32 \
+         [8, 4], found f32 [4, 8]\n  step.fc1.bias: expected i64 [], found f32 []\n  missing \
+         tensor: momentum_buffer.fc2.weight\n  missing tensor: step.fc2.bias\n  unexpected tensor: \
+         momentum_buffer.fc3.weight"
     );
     assert_eq!(sgd.state_dict(&model), before);
 }

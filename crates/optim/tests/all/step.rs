@@ -117,7 +117,8 @@ fn a_parameter_without_a_name_is_called_the_parameter_itself() {
     let (message, ..) = panic_of(|| Sgd::new(0.25).step(&mut counter, &full));
     assert_eq!(
         message,
-        "step: a counter is at 9223372036854775807, and 1 more is no i64: set it to a lower number"
+        "step: the counter has the value 9223372036854775807, and adding 1 would exceed i64: set \
+         it to a lower number"
     );
 }
 
@@ -222,29 +223,29 @@ fn hyperparameters_out_of_range() {
         expected = line() + 1;
         Sgd::new(-0.1);
     });
-    assert_eq!(message, "Sgd: lr must be finite and at least 0, but is -0.1");
+    assert_eq!(message, "Sgd: lr must be finite and at least 0, got -0.1");
     assert_eq!(at, expected);
 
     let says = |f: fn()| panic_of(f).0;
     assert_eq!(
         says(|| drop(Adagrad::new(f64::NAN))),
-        "Adagrad: lr must be finite and at least 0, but is NaN"
+        "Adagrad: lr must be finite and at least 0, got NaN"
     );
     assert_eq!(
         says(|| Adam::new(0.1).set_learning_rate(f64::INFINITY)),
-        "Adam: lr must be finite and at least 0, but is inf"
+        "Adam: lr must be finite and at least 0, got inf"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).momentum(-1.0))),
-        "Sgd: momentum must be finite and at least 0, but is -1.0"
+        "Sgd: momentum must be finite and at least 0, got -1.0"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).dampening(f64::NAN))),
-        "Sgd: dampening must be finite, but is NaN"
+        "Sgd: dampening must be finite, got NaN"
     );
     assert_eq!(
         says(|| drop(Sgd::new(0.1).weight_decay(-1.0))),
-        "Sgd: weight_decay must be finite and at least 0, but is -1.0"
+        "Sgd: weight_decay must be finite and at least 0, got -1.0"
     );
     for optimizer in [
         || drop(Adadelta::new(0.1).eps(-1.0)) as (),
@@ -259,7 +260,7 @@ fn hyperparameters_out_of_range() {
         || drop(Adam::adamw(0.1).weight_decay(-1.0)),
     ] as [fn(); 10]
     {
-        assert!(says(optimizer).ends_with(" must be finite and at least 0, but is -1.0"));
+        assert!(says(optimizer).ends_with(" must be finite and at least 0, got -1.0"));
     }
     for optimizer in [
         || drop(Sgd::new(f64::INFINITY)) as (),
@@ -277,23 +278,23 @@ fn hyperparameters_out_of_range() {
         || drop(Adam::adamw(0.1).weight_decay(f64::INFINITY)),
     ] as [fn(); 13]
     {
-        assert!(says(optimizer).ends_with(" must be finite and at least 0, but is inf"));
+        assert!(says(optimizer).ends_with(" must be finite and at least 0, got inf"));
     }
     assert_eq!(
         says(|| drop(Sgd::new(0.1).dampening(f64::INFINITY))),
-        "Sgd: dampening must be finite, but is inf"
+        "Sgd: dampening must be finite, got inf"
     );
     assert_eq!(
         says(|| drop(Adadelta::new(0.1).rho(1.5))),
-        "Adadelta: rho must be from 0 to 1, but is 1.5"
+        "Adadelta: rho must be from 0 to 1, got 1.5"
     );
     assert_eq!(
         says(|| drop(Adam::new(0.1).betas(1.0, 0.5))),
-        "Adam: beta1 must be at least 0 and below 1, but is 1.0"
+        "Adam: beta1 must be at least 0 and below 1, got 1.0"
     );
     assert_eq!(
         says(|| drop(Adam::adamw(0.1).betas(0.5, -0.5))),
-        "AdamW: beta2 must be at least 0 and below 1, but is -0.5"
+        "AdamW: beta2 must be at least 0 and below 1, got -0.5"
     );
 }
 
@@ -389,13 +390,13 @@ fn a_refused_setter_changes_nothing() {
         for lr in [-0.1, f64::NAN, f64::INFINITY] {
             let (message, ..) = panic_of(|| optimizer.set_learning_rate(lr));
             assert!(
-                message.ends_with(&format!("lr must be finite and at least 0, but is {lr:?}")),
+                message.ends_with(&format!("lr must be finite and at least 0, got {lr:?}")),
                 "{message}"
             );
         }
         for momentum in [-0.1, f64::NAN, f64::INFINITY] {
             let (message, ..) = panic_of(|| optimizer.set_momentum(momentum));
-            assert!(message.ends_with(&format!(", but is {momentum:?}")), "{message}");
+            assert!(message.ends_with(&format!(", got {momentum:?}")), "{message}");
         }
         // A schedule sets both values or neither.
         panic_of(|| Both(0.75, -1.0).apply(&mut *optimizer, 0));
@@ -493,8 +494,8 @@ fn a_counter_at_its_end_costs_no_state() {
         });
         assert_eq!(
             message,
-            "step: 1: a counter is at 9223372036854775807, and 1 more is no i64: set it to a lower \
-             number"
+            "step: 1: the counter has the value 9223372036854775807, and adding 1 would exceed \
+             i64: set it to a lower number"
         );
         assert_eq!(at, expected, "the panic points at the caller");
         assert!(optimizer.state_dict(&model) == before, "the state was changed");

@@ -57,8 +57,8 @@ fn a_file_that_cannot_be_written() {
 
 #[test]
 #[should_panic(
-    expected = "grid: expected images of 1 channel (grey) or 3 channels (red, green, blue), given 6 channels, \
-                shape [1, 6, 4, 4]; flatten(0, 1)"
+    expected = "grid: expected images of 1 channel (grey) or 3 channels (red, green, blue), got 6 \
+         channels, shape [1, 6, 4, 4]: flatten(0, 1)"
 )]
 fn six_colours() {
     let folder = Folder::new();
@@ -108,41 +108,41 @@ fn refusals_name_what_was_given_and_what_is_allowed() {
     let messages = [
         (
             refused(|| drop(plot::confusion(vec![vec![1, 2], vec![3]], &[], "x.svg"))),
-            "confusion: expected a square matrix, given 2 rows and 1 counts in row 1",
+            "confusion: expected a square matrix, got 2 rows and 1 counts in row 1",
         ),
         (
             refused(|| drop(plot::captioned([(Tensor::zeros(&[9]), "")], "x.svg"))),
-            "captioned: expected an image [h, w], [1, h, w] or [3, h, w], given shape [9]; `reshape` makes an \
-             image of a row of numbers",
+            "captioned: expected an image [h, w], [1, h, w] or [3, h, w], got shape [9]: convert \
+             a row of numbers to an image with `reshape`",
         ),
         (
             refused(|| drop(plot::grid(&Tensor::zeros(&[9]), &GridOptions::new(), "x.png"))),
-            "grid: expected images [n, h, w] or [n, c, h, w], given shape [9]",
+            "grid: expected images [n, h, w] or [n, c, h, w], got shape [9]",
         ),
         (
             refused(|| drop(plot::filters(&Tensor::zeros(&[4, 9]), "x.png"))),
-            "filters: expected the weights [out, in, kh, kw] of a convolution, given shape [4, 9]",
+            "filters: expected the weights [out, in, kh, kw] of a convolution, got shape [4, 9]",
         ),
         (
             refused(|| drop(plot::feature_maps(&Tensor::zeros(&[2, 3, 4, 5]), "x.png"))),
-            "feature_maps: expected the output [c, h, w] or [1, c, h, w] for one image, given shape \
-             [2, 3, 4, 5]; narrow(0, i, 1) selects image i of a batch",
+            "feature_maps: expected the output [c, h, w] or [1, c, h, w] for one image, got shape \
+             [2, 3, 4, 5]: select image i of a batch with narrow(0, i, 1)",
         ),
         (
             refused(|| {
                 let (a, b) = (Tensor::zeros(&[2, 4, 4]), Tensor::zeros(&[2, 16]));
                 drop(plot::reconstructions(&a, &b, &GridOptions::new(), "x.png"));
             }),
-            "reconstructions: expected inputs and outputs of the same shape, given inputs [2, 4, 4] and \
-             outputs [2, 16]; `reshape` makes the outputs images",
+            "reconstructions: inputs and outputs must have the same shape, got [2, 4, 4] and [2, \
+             16]: convert the outputs to images with `reshape`",
         ),
         (
             refused(|| drop(GridOptions::new().columns(0))),
-            "GridOptions::columns: given 0, expected at least 1 image in a row",
+            "GridOptions::columns: columns must be at least 1, got 0",
         ),
         (
             refused(|| drop(GridOptions::new().scale(0))),
-            "GridOptions::scale: given 0, expected a magnification of at least 1",
+            "GridOptions::scale: scale must be at least 1, got 0",
         ),
     ];
     for (message, expected) in messages {

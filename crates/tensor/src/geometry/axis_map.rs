@@ -56,7 +56,7 @@ impl AxisMap {
     {
         assert!(
             inputs <= MAX_SIZE,
-            "AxisMap: {inputs} inputs are too many: an axis has at most {MAX_SIZE} indices"
+            "AxisMap: {inputs} inputs are too many: no axis has more than {MAX_SIZE} indices"
         );
         let mut entries =
             Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true, divisors: vec![] };

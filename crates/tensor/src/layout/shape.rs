@@ -141,7 +141,10 @@ impl Shape {
     #[track_caller]
     pub fn removed(&self, axis: usize) -> Self {
         let rank = self.rank();
-        assert!(axis < rank, "removed: no axis {axis} in shape {self}: it has axes 0..{rank}");
+        assert!(
+            axis < rank,
+            "removed: axis {axis} is out of range for shape {self}: allowed are 0..{rank}"
+        );
         let mut shape = *self;
         shape.sizes.copy_within(axis + 1.., axis);
         shape.rank -= 1;
@@ -155,7 +158,10 @@ impl Shape {
     #[track_caller]
     pub fn with(&self, axis: usize, size: usize) -> Self {
         let rank = self.rank();
-        assert!(axis < rank, "with: no axis {axis} in shape {self}: it has axes 0..{rank}");
+        assert!(
+            axis < rank,
+            "with: axis {axis} is out of range for shape {self}: allowed are 0..{rank}"
+        );
         let mut shape = *self;
         shape[axis] = size;
         shape
@@ -348,17 +354,17 @@ mod tests {
     /// Removing an axis of a scalar once made the rank negative.
     #[test]
     fn what_is_not_there_is_not_removed() {
-        panics_here("removed: no axis 0 in shape []: it has axes 0..0", || {
+        panics_here("removed: axis 0 is out of range for shape []: allowed are 0..0", || {
             let _ = Shape::SCALAR.removed(0);
         });
-        panics_here("removed: no axis 2 in shape [3, 4]: it has axes 0..2", || {
+        panics_here("removed: axis 2 is out of range for shape [3, 4]: allowed are 0..2", || {
             let _ = Shape::from([3, 4]).removed(2);
         });
         assert_eq!(Shape::from([3]).removed(0), Shape::SCALAR);
         panics_here("inserted: position 1 is out of range for shape []: allowed are 0..=0", || {
             let _ = Shape::SCALAR.inserted(1, 5);
         });
-        panics_here("with: no axis 0 in shape []: it has axes 0..0", || {
+        panics_here("with: axis 0 is out of range for shape []: allowed are 0..0", || {
             let _ = Shape::SCALAR.with(0, 5);
         });
     }

@@ -206,7 +206,7 @@ pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv)
     let [_, c] = batch(Space::images(op), "input", x)?;
     let [_, o] = batch(Space::images(op), "gradient", gy)?;
     let groups = conv.groups;
-    ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
+    ensure(groups > 0, || format!("{op}: groups must be at least 1, got 0"))?;
     ensure(c.is_multiple_of(groups), || {
         format!("{op}: the {c} channels of input {x:?} do not divide into {groups} groups")
     })?;
@@ -265,12 +265,12 @@ fn kernels(space: Space, first: &str, weight: &[usize], conv: &Conv) -> Rule<[us
     let (stride, dilation) = (&conv.stride[sides.clone()], &conv.dilation[sides]);
     for (name, numbers) in [("stride", stride), ("dilation", dilation), ("kernel", kernel)] {
         ensure(!numbers.contains(&0), || match numbers {
-            [number] => format!("{op}: {name} {number} must be at least 1"),
-            _ => format!("{op}: {name} {numbers:?} must be at least 1"),
+            [number] => format!("{op}: {name} must be at least 1, got {number}"),
+            _ => format!("{op}: {name} must be at least 1, got {numbers:?}"),
         })?;
     }
     let groups = conv.groups;
-    ensure(groups > 0, || format!("{op}: groups must be at least 1"))?;
+    ensure(groups > 0, || format!("{op}: groups must be at least 1, got 0"))?;
     ensure(o.is_multiple_of(groups), || {
         format!("{op}: the {o} channels of weight {weight:?} do not divide into {groups} groups")
     })?;
@@ -447,7 +447,7 @@ mod tests {
         );
         assert_eq!(
             why(conv2d(&x, &[6, 3, 3, 3], None, &Conv { stride: [0, 1], ..one })),
-            "conv2d: stride [0, 1] must be at least 1"
+            "conv2d: stride must be at least 1, got [0, 1]"
         );
         assert_eq!(
             why(conv2d(&x, &[5, 1, 3, 3], None, &Conv { groups: 3, ..one })),

@@ -66,7 +66,7 @@ mod tests {
         );
         assert_eq!(
             conv1d(&[8, 4, 7], &[16, 4, 4], None, &conv.stride([1, 0])).unwrap_err(),
-            "conv1d: stride 0 must be at least 1"
+            "conv1d: stride must be at least 1, got 0"
         );
         assert_eq!(
             conv1d(&[8, 100], &[16, 8, 9], None, &conv).unwrap_err(),

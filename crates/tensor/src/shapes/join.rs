@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 /// Returns the axis along which tensors are joined, and the shape of the result.
 pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     let Some(first) = shapes.first() else {
-        return Err("concat: no tensors given".into());
+        return Err("concat: expected at least one tensor, got none".into());
     };
     let at = axis("concat", named, first)?;
     let mut size = first[at];
@@ -27,13 +27,14 @@ pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
 /// Returns the new axis along which tensors of equal shape are stacked, and the shape of the result.
 pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
     let Some(first) = shapes.first() else {
-        return Err("stack: no tensors given".into());
+        return Err("stack: expected at least one tensor, got none".into());
     };
     let stacked = with_new_axis("stack", first, named, shapes.len())?;
     match shapes.iter().enumerate().find(|(_, shape)| *shape != first) {
         None => Ok(stacked),
         Some((i, shape)) => Err(format!(
-            "stack: tensor {i} has shape {shape}, tensor 0 has {first}: all must be equal"
+            "stack: tensor {i} has shape {shape}, tensor 0 has {first}: all must have the same \
+             shape"
         )),
     }
 }

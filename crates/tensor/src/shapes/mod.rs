@@ -108,7 +108,7 @@ fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
 /// ```
 /// use wengert::tensor::shapes::axis;
 /// assert_eq!(axis("sum", -1, &[2, 3]), Ok(1));
-/// let why = "sum: axis 2 of a tensor of shape [2, 3]: it has axes -2..2";
+/// let why = "sum: axis 2 is out of range for shape [2, 3]: allowed are -2..2";
 /// assert_eq!(axis("sum", 2, &[2, 3]), Err(why.into()));
 /// ```
 #[inline]
@@ -119,9 +119,9 @@ pub fn axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
         return Ok(resolved as usize);
     }
     Err(match rank {
-        0 => format!("{op}: axis {axis} of a scalar: it has no axes"),
+        0 => format!("{op}: axis {axis} is out of range for shape []: a scalar has no axes"),
         _ => format!(
-            "{op}: axis {axis} of a tensor of shape {shape:?}: it has axes {}..{rank}",
+            "{op}: axis {axis} is out of range for shape {shape:?}: allowed are {}..{rank}",
             -rank
         ),
     })

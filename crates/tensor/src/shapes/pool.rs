@@ -76,7 +76,8 @@ pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule 
     let at = images("max_unpool2d", shape)?;
     ensure(index == shape, || {
         format!(
-            "max_unpool2d: the index has shape {index:?}, the elements have shape {shape:?}: both must be equal"
+            "max_unpool2d: the index and the elements must have the same shape, got {index:?} and \
+             {shape:?}"
         )
     })?;
     let mut out = shape_of("max_unpool2d", shape)?;
@@ -106,7 +107,7 @@ pub fn map_axis(
     let at = axis("map_axis", named, shape)?;
     ensure(shape[at] == inputs, || {
         format!(
-            "map_axis: axis {named} of shape {shape:?} has size {}, the map takes {inputs}",
+            "map_axis: axis {named} of shape {shape:?} has size {}, but the map requires {inputs}",
             shape[at]
         )
     })?;
@@ -149,7 +150,7 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
     let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
     for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
         ensure(number > 0, || {
-            format!("{op}: {name} must be at least 1, it is 0 along axis {axis} of shape {shape:?}")
+            format!("{op}: {name} must be at least 1, got 0 along axis {axis} of shape {shape:?}")
         })?;
     }
     ensure(padding <= kernel / 2, || {

@@ -21,12 +21,12 @@ pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> R
             PadMode::Zeros => continue,
             PadMode::Replicate => ("replication", if size > 0 { usize::MAX } else { 0 }),
             PadMode::Reflect => ("reflection", size.saturating_sub(1)),
-            PadMode::Circular => ("a circle", size),
+            PadMode::Circular => ("circular padding", size),
         };
         ensure(before.max(after) <= most, || {
             format!(
-                "pad_mode: axis {axis} of shape {shape:?} has size {size}: {name} gives at most {most} \
-                 elements on each side, padding is {:?}",
+                "pad_mode: axis {axis} of shape {shape:?} has size {size}: {name} adds at most \
+                 {most} elements on each side, got {:?}",
                 (before, after)
             )
         })?;

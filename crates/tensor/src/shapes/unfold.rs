@@ -82,7 +82,7 @@ fn places(
 ) -> Rule<[usize; 2]> {
     let numbers = [("stride", conv.stride), ("dilation", conv.dilation), ("kernel", kernel)];
     for (name, value) in numbers {
-        ensure(!value.contains(&0), || format!("{op}: {name} {value:?} must be at least 1"))?;
+        ensure(!value.contains(&0), || format!("{op}: {name} must be at least 1, got {value:?}"))?;
     }
     ensure(conv.groups == 1, || {
         format!("{op}: windows have no groups: groups must be 1, got {}", conv.groups)

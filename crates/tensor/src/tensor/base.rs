@@ -220,7 +220,7 @@ impl<T: Element> Tensor<T> {
         let n = self.numel();
         assert!(
             n == 1,
-            "item: the tensor must have one element, it has {} (shape {})",
+            "item: the tensor must have one element, got {} (shape {})",
             n,
             self.shape()
         );

@@ -88,18 +88,18 @@ mod tests {
     fn there_must_be_enough_to_take() {
         let x = Tensor::zeros(&[2, 3]);
         panics_here(
-            "pad_mode: axis 1 of shape [2, 3] has size 3: reflection gives at most 2 elements on each \
-             side, padding is (0, 3)",
+            "pad_mode: axis 1 of shape [2, 3] has size 3: reflection adds at most 2 elements on \
+             each side, got (0, 3)",
             || drop(x.pad_mode(&[(0, 0), (0, 3)], PadMode::Reflect)),
         );
         panics_here(
-            "pad_mode: axis 1 of shape [2, 3] has size 3: a circle gives at most 3 elements on each \
-             side, padding is (4, 0)",
+            "pad_mode: axis 1 of shape [2, 3] has size 3: circular padding adds at most 3 \
+             elements on each side, got (4, 0)",
             || drop(x.pad_mode(&[(0, 0), (4, 0)], PadMode::Circular)),
         );
         panics_here(
-            "pad_mode: axis 0 of shape [0] has size 0: replication gives at most 0 elements on each \
-             side, padding is (1, 0)",
+            "pad_mode: axis 0 of shape [0] has size 0: replication adds at most 0 elements on \
+             each side, got (1, 0)",
             || drop(Tensor::zeros(&[0]).pad_mode(&[(1, 0)], PadMode::Replicate)),
         );
     }

@@ -28,7 +28,7 @@ impl<T: Element> Tensor<T> {
         let wanted = shape.numel();
         assert!(
             wanted == elements.len(),
-            "from_slice: {} elements do not fill shape {shape}, which has {wanted}",
+            "from_slice: shape {shape} requires {wanted} elements, got {}",
             elements.len()
         );
         let mut tensor = Self::empty(shape);
@@ -86,7 +86,8 @@ impl<T: Element> Tensor<T> {
         let count = ((end - start) / step).ceil();
         assert!(
             step != 0.0 && count.is_finite(),
-            "arange: steps of {step} do not lead from {start} to {end}: the step must not be 0, and all must be finite"
+            "arange: start, end and step must be finite, and step not 0, got start {start}, end \
+             {end} and step {step}"
         );
         if matches!(T::DTYPE, Dtype::F32 | Dtype::F64) {
             let count = count.max(0.0) as usize;

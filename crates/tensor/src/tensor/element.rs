@@ -17,9 +17,10 @@ mod sealed {
 
 /// A type of elements that a tensor can store: `f32`, `f64`, `i64`, `u32`, `u8`, `bool`.
 #[diagnostic::on_unimplemented(
-    message = "tensors have no elements of type `{Self}`",
-    label = "no element type",
-    note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; `usize` and `i32` become `i64`"
+    message = "tensors cannot have elements of type `{Self}`",
+    label = "not an element type",
+    note = "element types are `f32`, `f64`, `i64`, `u32`, `u8` and `bool`; convert `usize` and `i32` \
+         to `i64`"
 )]
 pub trait Element:
     Copy
@@ -86,9 +87,9 @@ pub trait Element:
 /// An element type with arithmetic: every type except `bool`. Integer arithmetic gives the exact result or
 /// panics; see the table of [`Tensor`].
 #[diagnostic::on_unimplemented(
-    message = "tensors of `{Self}` have no arithmetic",
+    message = "tensors of `{Self}` do not support arithmetic",
     label = "not a number",
-    note = "`cast` makes numbers of booleans: `x.cast::<f32>()`"
+    note = "convert booleans to numbers with `x.cast::<f32>()`"
 )]
 pub trait Number:
     Element
@@ -104,9 +105,9 @@ pub trait Number:
 
 /// An element type that can be differentiated: `f32` or `f64`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be differentiated: `f32` and `f64` can",
+    message = "`{Self}` cannot be differentiated, unlike `f32` and `f64`",
     label = "not a float",
-    note = "`cast` makes floats of other numbers: `x.cast::<f32>()`"
+    note = "convert other numbers to floats with `x.cast::<f32>()`"
 )]
 pub trait Float:
     Number + Element<Sum = Self> + FloatKernels + FloatReduce + Neg<Output = Self>

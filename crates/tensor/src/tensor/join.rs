@@ -135,7 +135,7 @@ impl<T: Element> Tensor<T> {
     pub fn pad(&self, padding: &[(usize, usize)], value: impl Operand<T>) -> Self {
         let value = value.operand().tensor("pad");
         let shape = value.shape();
-        assert!(shape.numel() == 1, "pad: the value must have one element, it has shape {shape}");
+        assert!(shape.numel() == 1, "pad: the value must have one element, got shape {shape}");
         self.padded(padding, value.item())
     }
 
@@ -276,17 +276,17 @@ mod tests {
                 drop(Tensor::concat(&[&x, &y], 0));
             },
         );
-        panics_here("concat: no tensors given", || {
+        panics_here("concat: expected at least one tensor, got none", || {
             drop(Tensor::<f32>::concat::<Tensor>(&[], 0));
         });
-        panics_here("concat: axis 2 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        panics_here("concat: axis 2 is out of range for shape [2, 3]: allowed are -2..2", || {
             drop(Tensor::concat(&[&x, &x], 2));
         });
-        panics_here("stack: no tensors given", || {
+        panics_here("stack: expected at least one tensor, got none", || {
             drop(Tensor::<f32>::stack::<Tensor>(&[], 0));
         });
         panics_here(
-            "stack: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: all must be equal",
+            "stack: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: all must have the same shape",
             || {
                 drop(Tensor::stack(&[&x, &y], 0));
             },
@@ -300,14 +300,14 @@ mod tests {
         panics_here("split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3", || {
             drop(x.split(-1, &[1, 1]));
         });
-        panics_here("split: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        panics_here("split: axis 5 is out of range for shape [2, 3]: allowed are -2..2", || {
             drop(x.split(5, &[2]));
         });
         panics_here(
             "chunk: the number of pieces must be at least 1 (axis 0 of shape [2, 3])",
             || drop(x.chunk(0, 0)),
         );
-        panics_here("chunk: axis 5 of a tensor of shape [2, 3]: it has axes -2..2", || {
+        panics_here("chunk: axis 5 is out of range for shape [2, 3]: allowed are -2..2", || {
             drop(x.chunk(5, 1));
         });
         panics_here(

@@ -26,8 +26,8 @@ mod sealed {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a tensor of `{T}` nor a number",
-    note = "operands are tensors of the same element type, `f64` and integers; \
-            `f64::from(x)` makes an `f64` of an `f32`, `cast` changes the type of a tensor"
+    note = "operands are tensors of the same element type, `f64` and integers; convert an `f32` to \
+         `f64` with `f64::from(x)`, and the type of a tensor with `cast`"
 )]
 pub trait Operand<T: Element>: sealed::Sealed {
     /// Returns the operand as a tensor or a number.

@@ -50,7 +50,7 @@ impl Program {
             .map(|t| {
                 assert!(
                     t.shape() == shape,
-                    "program: targets must have equal shapes, got {shape} and {}",
+                    "program: targets must have the same shape, got {shape} and {}",
                     t.shape()
                 );
                 Shared(t.make_mut().as_mut_ptr())

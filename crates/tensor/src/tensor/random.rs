@@ -23,7 +23,7 @@ use rand::Rng;
 pub fn keep_mask<T: Element>(shape: &[usize], key: u64, stream: u64, p: f64) -> Tensor<T> {
     assert!(
         (0.0..=1.0).contains(&p),
-        "keep_mask: the probability must lie in 0..=1, got {p} (shape {shape:?})"
+        "keep_mask: the probability must be from 0 to 1, got {p} (shape {shape:?})"
     );
     // The words have 32 bits, the bound may be 2³².
     let below = (p * 4294967296.0).round() as u64;

@@ -120,7 +120,7 @@ mod tests {
         panics_here("unfold: windows have no groups: groups must be 1, got 3", || {
             drop(x.unfold(2, &Conv::new().groups(3)));
         });
-        panics_here("unfold: stride [0, 0] must be at least 1", || {
+        panics_here("unfold: stride must be at least 1, got [0, 0]", || {
             drop(x.unfold(2, &Conv::new().stride(0)));
         });
         panics_here(

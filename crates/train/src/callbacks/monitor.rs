@@ -37,7 +37,7 @@ impl Monitor {
     /// logged, and `who` as the callback that asked.
     pub fn last(&self, history: &History, who: &str) -> Result<f64, TrainError> {
         let Some(epoch) = history.last() else {
-            return Err(TrainError::callback(who, "no epoch was finished yet"));
+            return Err(TrainError::callback(who, "no epoch has finished"));
         };
         let (name, number, data) = match self {
             Monitor::Loss => return Ok(epoch.validation.unwrap_or(epoch.train).loss),
@@ -52,7 +52,8 @@ impl Monitor {
         number.ok_or_else(|| {
             let names = history.log_names();
             let names = if names.is_empty() { "nothing".into() } else { names.join(", ") };
-            let message = format!("no number `{name}` is logged {data}; what is logged: {names}");
+            let message =
+                format!("no number `{name}` is logged {data}; the logged numbers are: {names}");
             TrainError::callback(who, message)
         })
     }

@@ -62,8 +62,8 @@ impl<T: Float> Callback<T> for KeepBest {
         if let (Criterion::Accuracy, Some(score)) = (self.0, history.epochs[last].validation)
             && score.accuracy.is_none()
         {
-            let message = "the loss logs no `accuracy` on validation data: use Criterion::Loss, or \
-                           Step::log_accuracy in the loss";
+            let message = "the loss logs no `accuracy` on validation data: use Criterion::Loss, or call \
+                 Step::log_accuracy in the loss";
             return Err(TrainError::callback("keep_best", message));
         }
         let best = history.best.and_then(merit);

@@ -106,7 +106,7 @@ fn the_text_is_printed_before_the_end() {
     };
     for (case, text) in [
         ("check", "matmul: inner dimensions differ: [2, 3]"),
-        ("number", "this run has shapes but no numbers"),
+        ("number", "a shape-only run has no values"),
         ("catch", "matmul: inner dimensions differ"),
         ("width", "0: linear"),
         ("last", "1: batch_norm: one value per channel in [1, 8]"),
@@ -118,5 +118,8 @@ fn the_text_is_printed_before_the_end() {
     }
     assert_eq!(run("fine").1, "true\n");
     assert_eq!(run("reads").1, "made 2 steps\n");
-    assert_eq!(run("empty").1, "returned: the training data: there are no examples\n");
+    assert_eq!(
+        run("empty").1,
+        "returned: the training data: expected at least one example, got none\n"
+    );
 }

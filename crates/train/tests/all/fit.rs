@@ -194,7 +194,7 @@ fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
     let trainer = Trainer::new(vector).quiet();
     let error = trainer.fit(&mut model, &mut Sgd::new(0.1), &loader, &mut rng).unwrap_err();
     assert!(
-        error.to_string().starts_with("loss: one number wanted, this has shape [32]"),
+        error.to_string().starts_with("loss: the loss must have one element, got shape [32]"),
         "{error}"
     );
 
@@ -268,7 +268,8 @@ fn a_run_in_double_precision() {
 
 #[test]
 #[should_panic(
-    expected = "keep_best: expected validation data, on which epochs are compared, given none; Trainer::validate"
+    expected = "keep_best: expected validation data to compare the epochs, got none: set them with \
+         Trainer::validate"
 )]
 fn the_best_of_nothing() {
     let digits = Digits::load().dataset();
@@ -311,7 +312,10 @@ fn a_schedule_that_is_too_short_panics_at_the_start() {
 }
 
 #[test]
-#[should_panic(expected = "Evaluation: the objective does not classify; Objective::predict")]
+#[should_panic(
+    expected = "Evaluation: the objective does not classify: set a rule that maps outputs to classes with \
+     Objective::predict"
+)]
 fn no_accuracy_without_classes() {
     let digits = Digits::load().dataset();
     let model = mlp(&mut Philox::new(0));

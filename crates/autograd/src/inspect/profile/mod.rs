@@ -174,7 +174,7 @@ impl<T: Float> Tape<T> {
         let inspection = self.inspection();
         let Some(recorder) = inspection.and_then(|inspection| inspection.recorder.as_ref()) else {
             self.fail(
-                "profile: this tape notes no kernels: make it with profiled(), as in \
+                "profile: this tape records no kernels: create the tape with profiled(), as in \
                  Tape::new().profiled()"
                     .into(),
             )

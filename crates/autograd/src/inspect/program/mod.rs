@@ -313,7 +313,8 @@ impl Graph {
         let id = x.place();
         assert!(
             id < self.nodes.len(),
-            "graph: this variable was recorded after the graph of {} nodes was made",
+            "graph: the variable was recorded after the graph of {} nodes was made: call graph() \
+             again",
             self.nodes.len()
         );
         id
@@ -359,12 +360,12 @@ impl Graph {
     /// [`same_structure`](Graph::same_structure) holds.
     pub fn difference(&self, other: &Graph) -> Option<String> {
         if self.dtype != other.dtype {
-            return Some(format!("numbers of {} and of {}", self.dtype, other.dtype));
+            return Some(format!("the element types differ: {} and {}", self.dtype, other.dtype));
         }
         let pairs = self.nodes.iter().zip(&other.nodes);
         for (id, (a, b)) in pairs.enumerate() {
             let differ = |what: &str, a: &dyn fmt::Debug, b: &dyn fmt::Debug| {
-                Some(format!("node {id}: {what} {a:?} and {b:?}"))
+                Some(format!("node {id}: the {what} differ: {a:?} and {b:?}"))
             };
             if (&a.op, a.output) != (&b.op, b.output) {
                 return differ("operations", &a.op, &b.op);
@@ -386,6 +387,6 @@ impl Graph {
             }
         }
         let [a, b] = [self.nodes.len(), other.nodes.len()];
-        (a != b).then(|| format!("{a} nodes and {b}"))
+        (a != b).then(|| format!("the numbers of nodes differ: {a} and {b}"))
     }
 }

@@ -227,7 +227,7 @@ fn structure_is_what_was_recorded_and_not_with_which_numbers() {
     differs(tape.graph(), "operations");
     let tape = Tape::<f64>::new();
     tape.watch(Tensor::from_fn(&[2, 1, 5, 5], |_| 1.0));
-    differs(tape.graph(), "numbers of f32 and of f64");
+    differs(tape.graph(), "the element types differ: f32 and f64");
     // The difference may be the order of two operands of equal shape.
     let swap = |swap: bool| {
         let tape = Tape::<f32>::new();

@@ -82,10 +82,10 @@ fn equality_is_that_of_the_entries() {
 #[test]
 fn what_does_not_fit_is_said_at_the_callers_line() {
     let x = Tensor::zeros(&[2, 4]);
-    panics_here("map_axis: axis -1 of shape [2, 4] has size 4, the map takes 5", || {
+    panics_here("map_axis: axis -1 of shape [2, 4] has size 4, but the map requires 5", || {
         drop(x.map_axis(-1, &some_map(5)));
     });
-    panics_here("map_axis: axis 0 of shape [2, 4] has size 2, the map takes 7", || {
+    panics_here("map_axis: axis 0 of shape [2, 4] has size 2, but the map requires 7", || {
         drop(x.map_axis_transposed(0, &some_map(5)));
     });
     panics_here(
@@ -99,7 +99,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
 #[cfg(target_pointer_width = "64")]
 fn more_inputs_than_an_axis_has() {
     panics_here(
-        "AxisMap: 4294967296 inputs are too many: an axis has at most 4294967295 indices",
+        "AxisMap: 4294967296 inputs are too many: no axis has more than 4294967295 indices",
         || {
             drop(AxisMap::new(1 << 32, [[((1 << 32) - 1, 1.0)]]));
         },

@@ -244,7 +244,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
         || drop(x.avg_pool2d(&Pool::new(3).padding([0, 2]))),
     );
     panics_here(
-        "max_pool2d: stride must be at least 1, it is 0 along axis 3 of shape [2, 3, 4, 6]",
+        "max_pool2d: stride must be at least 1, got 0 along axis 3 of shape [2, 3, 4, 6]",
         || {
             drop(x.max_pool2d(&Pool::new(2).stride([1, 0])));
         },

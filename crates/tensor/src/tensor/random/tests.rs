@@ -140,7 +140,7 @@ fn panics_name_op_shape_and_caller() {
             drop(Tensor::normal(&[3], 0.0, -1.0, &mut rng));
         },
     );
-    panics_here("keep_mask: the probability must lie in 0..=1, got 1.5 (shape [3])", || {
+    panics_here("keep_mask: the probability must be from 0 to 1, got 1.5 (shape [3])", || {
         drop(keep_mask::<f32>(&[3], 0, 0, 1.5));
     });
 }

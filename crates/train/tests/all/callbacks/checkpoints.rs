@@ -137,9 +137,16 @@ fn a_callback_that_may_forget_something_is_refused_in_words() {
         || -> Vec<Box<dyn Callback>> { vec![Box::new(Empty), Box::new(Silent(calls.clone()))] };
     let (result, weights, _) = run(silent(), 99, Some(&path), None);
     let text = result.unwrap_err().to_string();
-    assert!(text.contains("the callback Silent: it has fields, and does not say which"), "{text}");
     assert!(
-        text.contains("implement Callback::state (`CallbackState::Nothing` if none)"),
+        text.contains(
+            "the callback Silent: the type has fields, but does not implement Callback::state"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "return the fields that a checkpoint must contain, or `CallbackState::Nothing`"
+        ),
         "{text}"
     );
     assert!(*calls.borrow() == 0 && !path.exists());

@@ -170,8 +170,7 @@ fn a_rate_that_falls_when_the_validation_stalls() {
 
 #[test]
 #[should_panic(
-    expected = "callback: OnPlateau sets learning rates, and so does the schedule at every \
-                           step: use one of the two"
+    expected = "callback: both OnPlateau and the schedule set the learning rate: remove one of the two"
 )]
 fn a_schedule_and_a_plateau_contradict_each_other() {
     let set = digits();
@@ -193,7 +192,7 @@ fn a_number_that_nobody_logs_is_asked_for() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "EarlyStopping: no number `accuracy` is logged on validation data; what is logged: accuracy"
+        "EarlyStopping: no number `accuracy` is logged on validation data; the logged numbers are: accuracy"
     );
 }
 

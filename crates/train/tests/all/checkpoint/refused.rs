@@ -85,7 +85,9 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
 
     let error = refused(&path, || Box::new(Sgd::new(0.2).momentum(0.9).nesterov(true)));
     assert!(
-        error.to_string().contains("step 1 had a learning rate of 0.1, the schedule says 0.2"),
+        error.to_string().contains(
+            "step 1 of the saved run had the learning rate 0.1, but the schedule returns 0.2"
+        ),
         "{error}"
     );
 
@@ -197,7 +199,8 @@ fn a_schedule_that_is_shorter_than_the_checkpoint_is_refused() {
                 let text = error.to_string();
                 assert!(
                     text.contains(
-                        "had a learning rate of 0.1, the schedule ends before it: resume"
+                        "had the learning rate 0.1, but the schedule ends before this step: \
+                         resume"
                     ),
                     "{text}"
                 );

@@ -164,15 +164,15 @@ fn a_run_with_a_schedule_of_epochs_is_resumed() {
     for (text, words) in [
         (
             says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(3)))),
-            "step 23 had a learning rate of 0.05, the schedule says 0.1:",
+            "step 23 of the saved run had the learning rate 0.05, but the schedule returns 0.1:",
         ),
         (
             says(Box::new(move |trainer| trainer.schedule_by_epoch(halved(1)))),
-            "step 12 had a learning rate of 0.1, the schedule says 0.05:",
+            "step 12 of the saved run had the learning rate 0.1, but the schedule returns 0.05:",
         ),
         (
             says(Box::new(move |trainer| trainer.schedule(halved(2)))),
-            "step 3 had a learning rate of 0.1, the schedule says 0.05:",
+            "step 3 of the saved run had the learning rate 0.1, but the schedule returns 0.05:",
         ),
     ] {
         assert!(text.contains(words), "{text}");

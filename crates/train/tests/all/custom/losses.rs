@@ -158,25 +158,25 @@ fn a_closure_that_does_not_fit_is_an_error_before_the_first_step() {
     assert!(text.starts_with("Linear: linear") && text.contains("[3, 4]"), "{text}");
     let error = run(|_, step, (x, _)| step.constant(x.clone()).square());
     let text = error.unwrap_err().to_string();
-    assert!(text.starts_with("loss: one number wanted, this has shape [3, 4]"), "{text}");
+    assert!(text.starts_with("loss: the loss must have one element, got shape [3, 4]"), "{text}");
     let error = run(|_, step, (x, _)| {
         step.log("all", step.constant(x.clone()));
         step.constant(x.clone()).mean_all()
     });
     let text = error.unwrap_err().to_string();
-    assert!(text.contains("log: one number wanted, this has shape [3, 4]"), "{text}");
+    assert!(text.contains("log: the variable must have one element, got shape [3, 4]"), "{text}");
     let error = run(|_, step, (x, y)| {
         step.log_accuracy(step.constant(x.clone()).narrow(0, 0, 2), y);
         step.constant(x.clone()).mean_all()
     });
     let text = error.unwrap_err().to_string();
     assert!(
-        text.contains("log_accuracy: outputs of shape [2, 4] are answers of shape [2]"),
+        text.contains("log_accuracy: outputs [2, 4] require class numbers [2], got "),
         "{text}"
     );
     let error = run(|_, step, (x, _)| step.constant(x.clone()).mean_all());
     let text = error.unwrap_err().to_string();
-    assert!(text.starts_with("loss: the loss depends on no parameter that is trained"), "{text}");
+    assert!(text.starts_with("loss: the loss depends on no trainable parameter"), "{text}");
     assert_eq!((state_dict(&model), rng), (before, Philox::new(3)));
 }
 

@@ -116,7 +116,7 @@ fn an_epoch_that_ends_too_early() {
     let text = error.0.unwrap_err().to_string();
     assert_eq!(
         text,
-        "the training data: epoch 2 has fewer than the 2 batches that Batches::len promises"
+        "the training data: epoch 2 ended before batch 2, but Batches::len returned 2"
     );
 }
 
@@ -140,8 +140,9 @@ fn a_counter_of_batches_at_its_end() {
         assert_eq!(
             error.to_string(),
             format!(
-                "epoch {}, step {}: 1.num_batches_tracked: a counter is at 9223372036854775807, and 1 \
-                 more is no i64: set it to a lower number. The weights are as before the step",
+                "epoch {}, step {}: 1.num_batches_tracked: the counter has the value \
+                 9223372036854775807, and adding 1 would exceed i64: set it to a lower number. The \
+                 weights are as before the step",
                 made / 4 + 1,
                 made % 4 + 1
             )

@@ -88,7 +88,7 @@ fn a_class_that_does_not_exist() {
         assert_eq!(error.path, "loss");
         assert!(text.starts_with(&format!("example {at} of the training data")), "{text}");
         assert!(text.contains(&format!("class {class} of sample {sample}")), "{text}");
-        assert!(text.contains("2 classes count from 0"), "{text}");
+        assert!(text.contains("is out of range 0..2"), "{text}");
     }
     // If the fault is in the first batch, nothing has changed; in a later one, the steps before it remain.
     let rng = &mut Philox::new(0);
@@ -155,7 +155,7 @@ fn no_data() {
     let rng = &mut Philox::new(0);
     let (empty, few) = (points(0), points(5));
     let error = refused(&mut linear(rng), &classifier(), &DataLoader::new(&empty, 4));
-    assert_eq!(error.to_string(), "the training data: there are no examples");
+    assert_eq!(error.to_string(), "the training data: expected at least one example, got none");
     // The batch size is larger than the data set, and incomplete batches are dropped.
     let none = DataLoader::new(&few, 8).drop_last(true);
     let error = refused(&mut linear(rng), &classifier(), &none);
@@ -177,7 +177,7 @@ fn no_data() {
 }
 
 #[test]
-#[should_panic(expected = "evaluate: the data: there are no examples")]
+#[should_panic(expected = "evaluate: the data: expected at least one example, got none")]
 fn an_evaluation_of_nothing() {
     let set = points(0);
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 4));
