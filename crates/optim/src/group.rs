@@ -1,6 +1,6 @@
 //! Groups of parameters with different hyperparameters.
 
-use crate::hyperparameters::Range;
+use crate::hyperparameters::Bounds;
 use crate::update_rule::{Invalid, Setting, UpdateRule};
 use std::collections::HashMap;
 use std::fmt;
@@ -190,7 +190,7 @@ impl fmt::Display for Group {
 
 #[track_caller]
 fn check(name: &str, value: f64) {
-    Range::NOT_NEGATIVE.check("Group", name, value);
+    Bounds::NOT_NEGATIVE.check("Group", name, value);
 }
 
 /// Whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.

@@ -5,19 +5,19 @@ use crate::update_rule::{Invalid, UpdateRule};
 use wengert_tensor::Float;
 
 /// The range of a hyperparameter.
-pub(crate) struct Range {
+pub(crate) struct Bounds {
     pub contains: fn(f64) -> bool,
     /// The condition in messages, after "must be".
     pub must: &'static str,
 }
 
-impl Range {
+impl Bounds {
     pub const NOT_NEGATIVE: Self =
-        Range { contains: |x| x >= 0.0 && x.is_finite(), must: "finite and at least 0" };
-    pub const FINITE: Self = Range { contains: f64::is_finite, must: "finite" };
-    pub const UNIT: Self = Range { contains: |x| (0.0..=1.0).contains(&x), must: "from 0 to 1" };
+        Bounds { contains: |x| x >= 0.0 && x.is_finite(), must: "finite and at least 0" };
+    pub const FINITE: Self = Bounds { contains: f64::is_finite, must: "finite" };
+    pub const UNIT: Self = Bounds { contains: |x| (0.0..=1.0).contains(&x), must: "from 0 to 1" };
     pub const BELOW_ONE: Self =
-        Range { contains: |x| (0.0..1.0).contains(&x), must: "at least 0 and below 1" };
+        Bounds { contains: |x| (0.0..1.0).contains(&x), must: "at least 0 and below 1" };
 
     /// Panics if the argument `name` of a constructor or setter of `of` is out of range.
     #[track_caller]
@@ -130,7 +130,7 @@ macro_rules! optimizer {
     };
 
     (@check $self:ident $($field:ident),+; $range:ident) => {{
-        let range = crate::hyperparameters::Range::$range;
+        let range = crate::hyperparameters::Bounds::$range;
         crate::Invalid::first([
             $((stringify!($field), (range.contains)($self.$field), range.must)),+
         ])

@@ -24,7 +24,7 @@ const GROUPS: &str = "groups";
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the saved state does not fit this {optimizer} optimizer and its model:{}",
-    Lines(problems)
+    ProblemList(problems)
 )]
 #[non_exhaustive]
 pub struct StateError {
@@ -104,8 +104,8 @@ pub enum StateProblem {
 
 wengert_tensor::debug_is_display!(StateError, StateProblem);
 
-struct Lines<'a>(&'a [StateProblem]);
-impl fmt::Display for Lines<'_> {
+struct ProblemList<'a>(&'a [StateProblem]);
+impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }

@@ -1,7 +1,7 @@
 //! Update rules. Optimizers differ only in their rule.
 
 use crate::base::Base;
-use crate::hyperparameters::Range;
+use crate::hyperparameters::Bounds;
 use std::fmt;
 use wengert_tensor::{Expr, Float, Program};
 
@@ -184,7 +184,7 @@ impl Invalid {
     /// Returns the first hyperparameter of a rule that is out of range, the learning rate included.
     pub(crate) fn of<T: Float, R: UpdateRule<T>>(rule: &R) -> Option<Self> {
         let rate = rule.base().learning_rate;
-        let range = Range::NOT_NEGATIVE;
+        let range = Bounds::NOT_NEGATIVE;
         Self::first([("lr", (range.contains)(rate), range.must)]).or_else(|| rule.invalid())
     }
 

@@ -5,7 +5,7 @@ use crate::batches::Batches;
 use crate::confusion::ConfusionMatrix;
 use crate::error::{Example, TrainError};
 use crate::objective::Objective;
-use crate::run::Sums;
+use crate::run::EpochSums;
 use crate::step::Step;
 use crate::task::{ByLoss, TrainStep, measured};
 use std::cell::RefCell;
@@ -125,8 +125,8 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
     epoch: u64,
     history: bool,
     loss: impl for<'t> Fn(&'t Step<T>, &B) -> Option<Var<'t, T>>,
-) -> Result<Sums, TrainError> {
-    let mut sums = Sums::default();
+) -> Result<EpochSums, TrainError> {
+    let mut sums = EpochSums::default();
     let mut any = false;
     for (place, batch) in data.batches(0, 0).enumerate() {
         any = true;

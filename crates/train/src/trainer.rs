@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::batches::Batches;
 use crate::callback::Callback;
 use crate::error::{Example, TrainError};
-use crate::fit::{TRAINING, Work, check_accuracy, described};
+use crate::fit::{RunParts, TRAINING, check_accuracy, described};
 use crate::history::History;
 use crate::objective::Objective;
 use crate::step::Step;
@@ -229,8 +229,8 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
         let validation = self.settings.validation.as_ref();
         let task = ByObjective { objective: &self.goal, data: train, validation };
         let mut optimizers: &mut [&mut dyn Optimizer<T>] = &mut [optimizer];
-        self.settings.train(Work {
-            model: &mut Whole(model),
+        self.settings.train(RunParts {
+            model: &mut DynLayer(model),
             optimizers: &mut optimizers,
             data: train,
             rng,
@@ -348,14 +348,14 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
         steps: &impl TrainStep<M, B, T>,
     ) -> Result<History, TrainError> {
         let optimizers = &mut optimizers;
-        self.settings.train(Work { model, optimizers, data: train, rng, task: steps })
+        self.settings.train(RunParts { model, optimizers, data: train, rng, task: steps })
     }
 }
 
 /// Wraps an unsized layer in a sized type, so that it can be passed as a module.
-struct Whole<'w, T: Float>(&'w mut dyn Layer<T>);
+struct DynLayer<'w, T: Float>(&'w mut dyn Layer<T>);
 
-impl<T: Float> Module for Whole<'_, T> {
+impl<T: Float> Module for DynLayer<'_, T> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         self.0.visit(path, see);
     }
@@ -376,12 +376,12 @@ struct ByObjective<'o, 'a, T: Float, Y> {
     validation: Option<&'o Validation<'a, (Tensor<T>, Y)>>,
 }
 
-impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
+impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
     for ByObjective<'_, '_, T, Y>
 {
     fn step(
         &self,
-        model: &mut Whole<'w, T>,
+        model: &mut DynLayer<'w, T>,
         run: &mut StepContext<'_, T>,
         batch: &(Tensor<T>, Y),
     ) -> Result<(), TrainError> {
@@ -402,7 +402,7 @@ impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
 
     fn validate<'t>(
         &self,
-        model: &Whole<'w, T>,
+        model: &DynLayer<'w, T>,
         step: &'t Step<T>,
         batch: &(Tensor<T>, Y),
     ) -> Option<Var<'t, T>> {

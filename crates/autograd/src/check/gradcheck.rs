@@ -351,7 +351,7 @@ impl Gradcheck {
         inputs: &[Tensor<T>],
     ) -> Result<(), GradcheckError> {
         let (step, tolerance) = if T::EPSILON > 1e-10 { (0.04, 1.6e-3) } else { (1e-3, 1e-6) };
-        let run = Run {
+        let run = OrderCheck {
             set: self,
             f: &f,
             inputs,
@@ -365,7 +365,7 @@ impl Gradcheck {
 }
 
 /// The check of one order: of one function at its inputs.
-struct Run<'a, T: Float> {
+struct OrderCheck<'a, T: Float> {
     set: &'a Gradcheck,
     f: &'a dyn Function<T>,
     inputs: &'a [Tensor<T>],
@@ -382,7 +382,7 @@ type Points = [f64; 5];
 /// The positions of these values, in steps.
 const OFFSETS: Points = [-2.0, -1.0, 0.0, 1.0, 2.0];
 
-impl<T: Float> Run<'_, T> {
+impl<T: Float> OrderCheck<'_, T> {
     fn check(&self, rng: &mut Philox) -> Result<(), GradcheckError> {
         let output = self.value(self.inputs);
         for (input, x) in self.inputs.iter().enumerate() {
@@ -427,7 +427,7 @@ impl<T: Float> Run<'_, T> {
         let mut inputs = self.inputs.to_vec();
         inputs.push(weights);
         let next = any_tape(move |x| gradient(f, x, n));
-        Run { f: &next, inputs: &inputs, order: self.order + 1, ..*self }.check(rng)
+        OrderCheck { f: &next, inputs: &inputs, order: self.order + 1, ..*self }.check(rng)
     }
 
     fn error(&self, at: GradcheckPlace, analytic: f64, numeric: f64, bound: f64) -> GradcheckError {

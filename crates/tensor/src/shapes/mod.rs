@@ -32,7 +32,7 @@ pub use layout::{
     flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
 };
 pub use matmul::matmul;
-pub(crate) use matmul::{Face, face};
+pub(crate) use matmul::{MatrixShape, matrix_shape};
 pub use pool::{
     adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
     pool1d, pool2d,

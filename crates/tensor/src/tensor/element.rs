@@ -3,7 +3,7 @@
 use super::Tensor;
 use super::arithmetic::Arithmetic;
 use super::operand::Figure;
-use super::reduce::{FloatReduce, Reduce, Reduction};
+use super::reduce::{FloatReduce, Reduce, ReducedAxes};
 use crate::kernels::{FloatKernels, reduce};
 use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
@@ -76,7 +76,7 @@ pub trait Element:
     fn mean(x: &Tensor<Self>) -> f64;
     /// Sums along axes; `None` if a sum does not fit the type of sums.
     #[doc(hidden)]
-    fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
+    fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self::Sum>>;
     /// Sums all elements; `None` if the sum does not fit the type of sums.
     #[doc(hidden)]
     fn total(x: &[Self]) -> Option<Self::Sum>;
@@ -189,7 +189,7 @@ macro_rules! floats {
             fn mean(x: &Tensor<Self>) -> f64 {
                 (x.sum_all() / x.numel() as $t).into()
             }
-            fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
+            fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self>> {
                 Some(reduction.staged(x, 0.0, reduce::sum_middle))
             }
             fn total(x: &[Self]) -> Option<Self> {
@@ -209,7 +209,7 @@ floats! { f32 F32 from_f32 f64 F64 of }
 macro_rules! sums_in_i64 {
     () => {
         type Sum = i64;
-        fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<i64>> {
+        fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<i64>> {
             reduction.whole_sums(x)
         }
         fn total(x: &[Self]) -> Option<i64> {

@@ -1,7 +1,7 @@
 //! Replays of a recorded program with other values, compared with a new run of the same code.
 
 use super::*;
-use crate::check::testing::{Recording, reversed};
+use crate::check::testing::{RecordedProgram, reversed};
 use crate::graph::Index;
 
 /// Returns the bits of all elements.
@@ -17,9 +17,9 @@ fn every_operation_can_be_replayed() {
             let other: Vec<_> = row.inputs.iter().map(reversed).collect();
             let f = operation(|x| vec![row.run(x)]);
             let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
-            let fresh = |inputs: &[Tensor<f64>]| Recording::of(&f, &make(), inputs).numbers();
+            let fresh = |inputs: &[Tensor<f64>]| RecordedProgram::of(&f, &make(), inputs).numbers();
             let tape = make();
-            let program = Recording::of(&f, &tape, &row.inputs);
+            let program = RecordedProgram::of(&f, &tape, &row.inputs);
             let first = program.numbers();
             assert_eq!(first, fresh(&row.inputs), "{}", row.name);
             // Replays twice with other inputs, then with the first inputs again.

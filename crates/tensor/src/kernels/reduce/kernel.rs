@@ -29,7 +29,7 @@ const SHORT: usize = 32;
 /// Number of rows that are reduced at a time.
 const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
-pub(crate) type Sizes = [usize; 3];
+pub(crate) type ReducedSizes = [usize; 3];
 
 pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     if elements >= PARALLEL {
@@ -41,13 +41,13 @@ pub(crate) fn join(elements: usize, a: impl FnOnce() + Send, b: impl FnOnce() + 
 }
 
 /// The work on a piece: reads numbers of these sizes and writes results.
-type Work<'a, T, U> = &'a (dyn Fn(&[T], Sizes, &mut [U]) + Sync);
+type Work<'a, T, U> = &'a (dyn Fn(&[T], ReducedSizes, &mut [U]) + Sync);
 
 /// Splits the outer axis until a piece is small or has one outer index, and calls `work` (numbers,
 /// sizes, results) for each piece. Uses several threads if there are many numbers.
 pub(super) fn pieces<T: Numeric, U: Send>(
     x: &[T],
-    sizes: Sizes,
+    sizes: ReducedSizes,
     out: &mut [U],
     work: Work<'_, T, U>,
 ) {
@@ -79,7 +79,7 @@ pub(crate) enum Cut {
 }
 
 /// Returns how sums of these sizes are divided.
-pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
+pub(crate) fn cut([outer, n, inner]: ReducedSizes) -> Cut {
     if outer * n * inner <= BLOCK {
         Cut::Whole
     } else if outer > 1 {
@@ -93,7 +93,12 @@ pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
 
 /// Reduces the middle axis. `shifts` has one number for each result, or is empty if `R` takes no
 /// shift.
-pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T], out: &mut [T]) {
+pub(super) fn fold<T: Numeric, R: Reducer<T>>(
+    x: &[T],
+    sizes: ReducedSizes,
+    shifts: &[T],
+    out: &mut [T],
+) {
     let [outer, n, inner] = sizes;
     debug_assert!(x.len() == outer * n * inner && out.len() == outer * inner);
     debug_assert_eq!(shifts.len(), if R::SHIFTED { out.len() } else { 0 });
@@ -114,11 +119,11 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T
     if inner == 1 && outer == 1 {
         out[0] = line::<T, R>(x, shifts.first().copied().unwrap_or_default());
     } else if inner == 1 {
-        dispatch(Rows::<T, R> { x, n, shifts, out, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> { x, n, shifts, out, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
         // Few columns in many planes: transposed, they are rows.
         let turned = turned(x, n, inner);
-        dispatch(Rows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
     } else {
         for (o, out) in out.chunks_exact_mut(inner).enumerate() {
             let (_, shifts) = split::<T, R>(shifts, o * inner);
@@ -146,7 +151,7 @@ fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
 /// Reduces one row of any length: it is split at powers of two down to blocks.
 pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     if x.len() <= BLOCK {
-        return dispatch(Line::<T, R> { x, shift, reducer: PhantomData });
+        return dispatch(ReduceLine::<T, R> { x, shift, reducer: PhantomData });
     }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
     let (mut a, mut b) = (R::empty(), R::empty());
@@ -154,13 +159,13 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     R::join(a, b)
 }
 
-struct Line<'a, T, R> {
+struct ReduceLine<'a, T, R> {
     x: &'a [T],
     shift: T,
     reducer: PhantomData<R>,
 }
 
-impl<T: Numeric, R: Reducer<T>> Kernel for Line<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for ReduceLine<'_, T, R> {
     type Output = T;
     #[inline(always)]
     fn run<I: Isa>(self) -> T {
@@ -236,7 +241,7 @@ fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
 }
 
 /// Many rows of at most `BLOCK` numbers.
-struct Rows<'a, T, R> {
+struct ReduceRows<'a, T, R> {
     x: &'a [T],
     n: usize,
     shifts: &'a [T],
@@ -244,11 +249,11 @@ struct Rows<'a, T, R> {
     reducer: PhantomData<R>,
 }
 
-impl<T: Numeric, R: Reducer<T>> Kernel for Rows<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Rows { x, n, shifts, out, .. } = self;
+        let ReduceRows { x, n, shifts, out, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
         if n >= SHORT {
             for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {
