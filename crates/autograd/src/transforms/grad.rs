@@ -1,4 +1,4 @@
-use super::{FunctionEvaluation, Evaluated, Variables, in_place_of};
+use super::{Evaluated, FunctionEvaluation, Variables, in_place_of};
 use crate::graph::Var;
 use wengert_tensor::Float;
 

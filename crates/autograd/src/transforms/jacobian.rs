@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{FunctionEvaluation, Evaluated, pulled, unit_vectors};
+use super::{Evaluated, FunctionEvaluation, pulled, unit_vectors};
 use crate::graph::Var;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};

@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{FunctionEvaluation, Evaluated, Variables, check_like, in_place_of};
+use super::{Evaluated, FunctionEvaluation, Variables, check_like, in_place_of};
 use wengert_tensor::Float;
 
 /// Returns the function at `x`, and its derivative along `t`: the Jacobian-vector product ∂f/∂x·t, in

@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{FunctionEvaluation, Evaluated, grad, unit_vectors};
+use super::{Evaluated, FunctionEvaluation, grad, unit_vectors};
 use crate::graph::Var;
 use wengert_tensor::Float;
 

@@ -1,4 +1,4 @@
-use super::{FunctionEvaluation, Evaluated, Variables, check_like, in_place_of, pulled};
+use super::{Evaluated, FunctionEvaluation, Variables, check_like, in_place_of, pulled};
 use wengert_tensor::Float;
 
 /// Returns the function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. The

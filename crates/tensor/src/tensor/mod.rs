@@ -1,8 +1,10 @@
 //! The type [`Tensor`], its element types, and its methods.
 //!
 //! A method checks the shapes with a rule of `shapes`, allocates the result, and calls a kernel. Views,
-//! operators, joining and printing are implemented here without kernels of their own. This module may
-//! import every other module except `files`.
+//! operators, joining and printing are implemented here without kernels of their own. This room may
+//! import every other room except `files`. Its modules are listed in the order of their imports: a module imports
+//! only modules above it in this list, and `element` imports the traits of `arithmetic` and `reduce` that an
+//! element type must have.
 
 mod any;
 mod arithmetic;
@@ -11,6 +13,7 @@ mod border;
 mod conv;
 mod display;
 mod element;
+mod figure;
 mod index;
 mod interpolate;
 mod join;
@@ -27,6 +30,7 @@ mod views;
 pub use any::AnyTensor;
 pub use base::Tensor;
 pub use element::{Element, Float, Number};
-pub use operand::{Figure, Given, Operand};
+pub use figure::Figure;
+pub use operand::{Given, Operand};
 pub use random::keep_mask;
 pub use views::copied_in_order;

@@ -41,7 +41,7 @@ impl Program {
         let numbers = outer * n * inner;
         let cost = cost(&[numbers, self.len() + 1]);
         match cut([outer, n, inner]) {
-            Cut::Whole => {
+            Cut::Uncut => {
                 let mut made = Scratch::<T>::new(numbers);
                 let made = made.numbers();
                 let target = Shared(made.as_mut_ptr());

@@ -70,7 +70,7 @@ pub(super) fn pieces<T: Numeric, U: Send>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The sizes are reduced in one call.
-    Whole,
+    Uncut,
     /// The first part has this many outer indices; the second has the rest.
     Outer(usize),
     /// The first part has this many indices of the middle axis. Its results and those of the rest
@@ -81,13 +81,13 @@ pub(crate) enum Cut {
 /// Returns how sums of these sizes are divided.
 pub(crate) fn cut([outer, n, inner]: ReducedSizes) -> Cut {
     if outer * n * inner <= BLOCK {
-        Cut::Whole
+        Cut::Uncut
     } else if outer > 1 {
         Cut::Outer(outer / 2)
     } else if inner == 1 || (inner >= NARROW && n > LEAF_ROWS) {
         Cut::Middle(1 << (n - 1).ilog2()) // the same split as in `line` and `columns`
     } else {
-        Cut::Whole
+        Cut::Uncut
     }
 }
 

@@ -340,7 +340,26 @@ fn position_along<T: Number>(
     T::position(which, x, reduction)
 }
 
-/// Reductions that are compiled once for each element type.
+/// Sums of every element type, compiled once for each.
+pub trait Sums: Sized {
+    /// Returns the mean of all elements.
+    #[doc(hidden)]
+    fn mean(x: &Tensor<Self>) -> f64
+    where
+        Self: Element;
+    /// Sums along axes; `None` if a sum does not fit the type of sums.
+    #[doc(hidden)]
+    fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self::Sum>>
+    where
+        Self: Element;
+    /// Sums all elements; `None` if the sum does not fit the type of sums.
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Option<Self::Sum>
+    where
+        Self: Element;
+}
+
+/// Extremes of every number type, compiled once for each.
 pub trait Reduce: Sized {
     /// Returns the extremes along axes.
     #[doc(hidden)]
@@ -365,6 +384,17 @@ pub trait FloatReduce: Sized {
 
 macro_rules! floats {
     ($($t:ident)*) => { $(
+        impl Sums for $t {
+            fn mean(x: &Tensor<Self>) -> f64 {
+                (x.sum_all() / x.numel() as $t).into()
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self>> {
+                Some(reduction.staged(x, 0.0, reduce::sum_middle))
+            }
+            fn total(x: &[Self]) -> Option<Self> {
+                Some(reduce::total(x))
+            }
+        }
         impl Reduce for $t {
             fn reduce(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 let of_nothing = match op {
@@ -391,6 +421,24 @@ macro_rules! floats {
     )* };
 }
 floats! { f32 f64 }
+
+macro_rules! sums_in_i64 {
+    ($($t:ident)*) => { $(
+        impl Sums for $t {
+            fn mean(x: &Tensor<Self>) -> f64 {
+                let all = x.contiguous();
+                plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<i64>> {
+                reduction.whole_sums(x)
+            }
+            fn total(x: &[Self]) -> Option<i64> {
+                plain::total(x)
+            }
+        }
+    )* };
+}
+sums_in_i64! { i64 u32 u8 bool }
 
 macro_rules! integers {
     ($($t:ident)*) => { $(
