@@ -1,6 +1,6 @@
 //! Errors of reading data sets.
 
-use crate::idx::IdxType;
+use crate::idx_types::IdxType;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;

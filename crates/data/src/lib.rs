@@ -32,6 +32,7 @@ mod digits;
 mod error;
 mod feature;
 pub mod idx;
+mod idx_types;
 mod loader;
 mod locate;
 mod mnist;

@@ -1,7 +1,7 @@
 //! A learning rate that falls when a metric stops improving.
 
-use crate::hyperparameters::Bounds;
 use crate::optimizer::Optimizer;
+use crate::setting::Bounds;
 use wengert_tensor::Float;
 
 /// Lowers the learning rate when a metric, usually the validation loss, has stopped improving.

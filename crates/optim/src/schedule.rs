@@ -12,8 +12,8 @@ pub use one_cycle::OneCycleLr;
 pub use steps::{ExponentialLr, LambdaLr, MultiStepLr, StepLr};
 pub use warmup::Warmup;
 
-use crate::hyperparameters::Bounds;
 use crate::optimizer::Optimizer;
+use crate::setting::Bounds;
 use std::sync::Arc;
 use wengert_tensor::Float;
 

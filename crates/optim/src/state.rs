@@ -1,7 +1,8 @@
 //! Saving and loading the state of an optimizer as named tensors.
 
 use crate::base::ParamState;
-use crate::update_rule::{Invalid, Setting, UpdateRule};
+use crate::setting::Setting;
+use crate::update_rule::{Invalid, UpdateRule};
 use std::collections::HashSet;
 use std::fmt;
 use wengert_autograd::{Misfit, Module, Param, ParamId, State};

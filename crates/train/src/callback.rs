@@ -1,11 +1,8 @@
 //! Callbacks of the training loop.
 
 use crate::context::Context;
-use crate::error::TrainError;
+use crate::error::Outcome;
 use wengert_tensor::{Float, NamedTensors, Tensor};
-
-/// The result of a callback's method.
-pub type Outcome = Result<(), TrainError>;
 
 /// A hook into the training loop: it reads or changes the run through a [`Context`]. Every method has a
 /// default that does nothing.

@@ -1,13 +1,11 @@
 //! The view of a run that callbacks get.
 
-use crate::callback::Outcome;
-use crate::error::TrainError;
+use crate::error::{Outcome, TrainError};
 use crate::history::{History, Score};
 use crate::run::{RunState, Stop};
 use crate::step::{LoggedSum, add_sums, check_name};
-use crate::task::names;
 use std::path::PathBuf;
-use wengert_autograd::{Gradients, Module};
+use wengert_autograd::{Gradients, Module, Param, ParamId, Path};
 use wengert_nn::{load_state_dict, state_dict};
 use wengert_optim::Optimizer;
 use wengert_tensor::Float;
@@ -261,4 +259,15 @@ impl<T: Float> Context<'_, T> {
             load_state_dict(self.model, best).expect("the weights are this model's");
         }
     }
+}
+
+/// Returns the names of these parameters, in visiting order.
+pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
+    let mut names = Vec::new();
+    model.visit(&Path::root(), &mut |path, state| {
+        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
+            names.push(path.name_or("the parameter itself"));
+        }
+    });
+    names
 }

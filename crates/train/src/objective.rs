@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::confusion::MOST;
 use crate::error::{Example, TrainError};
-use crate::run::ACCURACY;
+use crate::step::ACCURACY;
 use crate::step::Step;
 use wengert_autograd::Var;
 use wengert_nn::{Layer, cross_entropy};

@@ -1,12 +1,9 @@
 //! The position of a run.
 
 use crate::history::{EpochRecord, History, LogRecord, Score};
-use crate::step::{LoggedSum, add_sums};
+use crate::step::{ACCURACY, LoggedSum, add_sums};
 use std::path::PathBuf;
 use wengert_nn::StateDict;
-
-/// The name under which accuracies are logged.
-pub(crate) const ACCURACY: &str = "accuracy";
 
 /// The state of a run between two steps. The next step depends on the first five fields, the weights,
 /// the optimizers, the generator and the states of the callbacks, and on nothing else.

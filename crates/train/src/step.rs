@@ -1,11 +1,13 @@
 //! The tape of one step, with logging.
 
 use crate::error::TrainError;
-use crate::run::ACCURACY;
 use std::cell::{Cell, RefCell, RefMut};
 use std::ops::Deref;
 use wengert_autograd::{Anomalies, Mode, Tape, Var};
 use wengert_tensor::{Float, Philox, Tensor};
+
+/// The name under which accuracies are logged.
+pub(crate) const ACCURACY: &str = "accuracy";
 
 /// One pass of a loss over one batch: the [`Tape`] of the pass, with methods to log numbers beside the
 /// loss. It dereferences to the tape.

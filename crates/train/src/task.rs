@@ -1,9 +1,8 @@
 //! The computation of one step: loss, gradients, checks, update.
 
 use crate::callback::{CallbackEvent, CallbackList};
-use crate::context::{Context, OptimizerList, PendingUpdate};
-use crate::error::{Example, TrainError};
-use crate::evaluation::{named, refused};
+use crate::context::{Context, OptimizerList, PendingUpdate, names};
+use crate::error::{Example, TrainError, named, refused};
 use crate::run::RunState;
 use crate::step::{LoggedSum, Step, add_sums};
 use wengert_autograd::{Anomalies, Cause, Mode, Module, Param, ParamId, Path, Var};
@@ -447,15 +446,4 @@ fn trained<T: Float>(model: &dyn Module) -> Vec<ParamId> {
         ids.extend(state.downcast_ref::<Param<T>>().filter(|p| !p.frozen()).map(Param::id));
     });
     ids
-}
-
-/// Returns the names of these parameters, in visiting order.
-pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
-    let mut names = Vec::new();
-    model.visit(&Path::root(), &mut |path, state| {
-        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
-            names.push(path.name_or("the parameter itself"));
-        }
-    });
-    names
 }

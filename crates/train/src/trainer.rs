@@ -7,9 +7,9 @@ use crate::error::{Example, TrainError};
 use crate::fit::{RunParts, TRAINING, check_accuracy, described};
 use crate::history::History;
 use crate::objective::Objective;
+use crate::settings::{Criterion, Per, Settings, Validation};
 use crate::step::Step;
 use crate::task::{ByLoss, StepContext, TrainStep};
-use std::cell::RefCell;
 use std::path::PathBuf;
 use wengert_autograd::{Anomalies, Module, Outline, Path, See, SeeMut, Var};
 use wengert_nn::Layer;
@@ -109,63 +109,6 @@ pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
 /// The marker type of [`Trainer::custom`]: the loss is not known yet and is passed to `fit`.
 #[derive(Clone, Copy, Debug)]
 pub struct Custom;
-
-/// The settings of a run, except the objective.
-pub(crate) struct Settings<'a, B, T: Float> {
-    pub epochs: u64,
-    pub schedule: Option<(Box<dyn Schedule + 'a>, Per)>,
-    pub validation: Option<Validation<'a, B>>,
-    pub keep_best: Option<Criterion>,
-    pub anomalies: Option<Anomalies>,
-    pub checkpoint: Option<PathBuf>,
-    pub checkpoint_every: Option<usize>,
-    pub resume: Option<PathBuf>,
-    pub stop_after: Option<usize>,
-    pub callbacks: RefCell<Vec<Box<dyn Callback<T> + 'a>>>,
-    pub quiet: bool,
-}
-
-impl<B, T: Float> Default for Settings<'_, B, T> {
-    fn default() -> Self {
-        Settings {
-            epochs: 1,
-            schedule: None,
-            validation: None,
-            keep_best: None,
-            anomalies: None,
-            checkpoint: None,
-            checkpoint_every: None,
-            resume: None,
-            stop_after: None,
-            callbacks: RefCell::default(),
-            quiet: false,
-        }
-    }
-}
-
-/// Validation data and their name in messages.
-pub(crate) struct Validation<'a, B> {
-    pub name: String,
-    pub data: &'a dyn Batches<B>,
-}
-
-/// The unit that a schedule counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Per {
-    Step,
-    Epoch,
-}
-
-/// The criterion by which [`Trainer::keep_best`] compares epochs on the validation data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Criterion {
-    /// The lowest loss. Among epochs with the same loss, the earliest is kept. A loss that is NaN or
-    /// infinite is never the best.
-    Loss,
-    /// The highest accuracy: the number that is logged as `accuracy`. Among epochs with the same
-    /// accuracy, the earliest is kept.
-    Accuracy,
-}
 
 impl<'a> Trainer<'a> {
     /// Creates a trainer with [`Objective::classification`]: cross-entropy, with accuracies.

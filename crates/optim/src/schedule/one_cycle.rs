@@ -1,7 +1,7 @@
 //! The one-cycle policy.
 
 use super::{Schedule, check, check_steps};
-use crate::hyperparameters::Bounds;
+use crate::setting::Bounds;
 use std::f64::consts::PI;
 
 /// The one-cycle policy: the learning rate rises to `max_lr`, then falls far below its initial value, while

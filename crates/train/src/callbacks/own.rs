@@ -1,10 +1,10 @@
 //! The callbacks that the trainer's settings add.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
-use crate::error::TrainError;
+use crate::error::{Outcome, TrainError};
 use crate::run::Stop;
-use crate::trainer::{Criterion, Per};
+use crate::settings::{Criterion, Per};
 use std::path::PathBuf;
 use wengert_optim::Schedule;
 use wengert_tensor::Float;
