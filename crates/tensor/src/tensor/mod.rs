@@ -2,9 +2,11 @@
 //!
 //! A method checks the shapes with a rule of `shapes`, allocates the result, and calls a kernel. Views,
 //! operators, joining and printing are implemented here without kernels of their own. This room may
-//! import every other room except `files`. Its modules are listed in the order of their imports: a module imports
-//! only modules above it in this list, and `element` imports the traits of `arithmetic` and `reduce` that an
-//! element type must have.
+//! import every other room except `files`.
+//!
+//! The modules import each other in no circle: `figure`, `element`, `base` (the type and the access to its memory),
+//! `views`, and above them the operations. One exception: an element type has the traits of `arithmetic` and
+//! `reduce`, so `element` imports them. `tests/all/rooms.rs` checks it.
 
 mod any;
 mod arithmetic;
