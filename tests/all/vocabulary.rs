@@ -363,3 +363,126 @@ fn differences_are_seen() {
         ]
     );
 }
+
+/// The type names that several files of the workspace declare, each with the one idea that it stands for.
+const SHARED_TYPES: &[(&str, &str)] = &[
+    ("Given", "an operand of an operator: a tensor or a variable, or a number"),
+    ("Image", "the pixels of an image: augmented by `data`, drawn by `plot`"),
+    ("LogSoftmax", "the operation, and the layer that applies it"),
+    ("Operand", "what an operator accepts on its right side, of tensors and of variables"),
+    ("Reduce", "reductions along axes: of element types, and as operations of a tape"),
+    ("Sealed", "the usual name of the trait that other crates cannot implement"),
+    ("Step", "a pass over a batch in `train`; in `visit.rs` a private step of a field's path"),
+    ("View", "other strides over the same elements: in memory, and as operations of a tape"),
+];
+
+/// Returns the names of the types and traits that a file declares, at any depth. Test modules and associated
+/// types are left out.
+fn declared(tokens: proc_macro2::TokenStream) -> BTreeSet<String> {
+    use proc_macro2::{Delimiter, TokenTree};
+    /// `members` is whether the tokens lie in a trait, an `impl` block or a macro.
+    fn walk(tokens: proc_macro2::TokenStream, members: bool, found: &mut BTreeSet<String>) {
+        let mut tokens = tokens.into_iter().peekable();
+        // Whether the item is for tests, and whether its types are members.
+        let (mut test, mut outer) = (false, false);
+        while let Some(token) = tokens.next() {
+            match token {
+                TokenTree::Punct(it) if it.as_char() == '#' => {
+                    if let Some(TokenTree::Group(group)) = tokens.peek() {
+                        let text = group.stream().to_string().replace(' ', "");
+                        test |= text.starts_with("cfg(test)") || text.starts_with("cfg(all(test");
+                        tokens.next();
+                    }
+                }
+                TokenTree::Punct(it) if it.as_char() == ';' => (test, outer) = (false, false),
+                TokenTree::Group(group) => {
+                    let braces = group.delimiter() == Delimiter::Brace;
+                    if !test {
+                        walk(group.stream(), members || braces && outer, found);
+                    }
+                    if braces {
+                        (test, outer) = (false, false);
+                    }
+                }
+                TokenTree::Ident(it) => {
+                    let word = it.to_string();
+                    outer |= matches!(&*word, "impl" | "trait" | "macro_rules");
+                    let declares = matches!(&*word, "struct" | "enum" | "union" | "trait")
+                        || word == "type" && !members;
+                    if declares
+                        && !test
+                        && let Some(TokenTree::Ident(name)) = tokens.peek()
+                    {
+                        found.insert(name.to_string());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(tokens, false, &mut found);
+    found
+}
+
+/// A type name has one meaning in the workspace. Two files may declare the same name for one idea.
+#[test]
+fn a_type_name_has_one_meaning() {
+    fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("tests") {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    for entry in std::fs::read_dir(root.join("crates")).unwrap() {
+        collect(&entry.unwrap().path().join("src"), &mut files);
+    }
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files {
+        let tokens = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+        for name in declared(tokens) {
+            let place = file.strip_prefix(root).unwrap().display().to_string();
+            places.entry(name).or_default().push(place);
+        }
+    }
+    assert!(places.len() > 400, "{}", places.len());
+    let (mut wrong, permitted) = (Vec::new(), BTreeMap::from_iter(SHARED_TYPES.iter().copied()));
+    for (name, places) in places.iter().filter(|(_, places)| places.len() > 1) {
+        if !permitted.contains_key(&**name) {
+            wrong.push(format!(
+                "`{name}` is declared in {}: rename one, or list the idea that both share",
+                places.join(" and ")
+            ));
+        }
+    }
+    for name in permitted.keys() {
+        if places.get(*name).is_none_or(|places| places.len() < 2) {
+            wrong.push(format!("`{name}` is listed, and at most one file declares it"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn declarations_are_found_at_any_depth() {
+    let code = "
+        /// struct Comment;
+        pub struct A<T>(T);
+        impl<T> Iterator for A<T> { type Item = T; fn f() { struct B { x: u8 } enum C { V } } }
+        trait D { type Out; }
+        macro_rules! rows { () => { type Sum = i64; } }
+        mod inner { pub(crate) type E = u8; }
+        #[cfg(test)] mod tests { struct Hidden; }
+        #[cfg(test)] mod more;
+        #[derive(Clone)] struct F;
+        fn g() -> &'static str { \"struct Text;\" }";
+    let found = declared(code.parse().unwrap());
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["A", "B", "C", "D", "E", "F"]);
+}

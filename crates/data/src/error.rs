@@ -1,6 +1,6 @@
 //! Errors of reading data sets.
 
-use crate::idx::IdxType;
+use crate::idx_types::IdxType;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -206,7 +206,7 @@ pub enum DataError {
         /// The name of the data set.
         set: &'static str,
         /// The searched folders, in the order of the search.
-        looked: Vec<Place>,
+        looked: Vec<SearchedFolder>,
         /// Advice on what to do.
         advice: String,
     },
@@ -264,14 +264,14 @@ wengert_tensor::debug_is_display!(DataError, LineProblem);
 
 /// A folder that was searched without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SearchedFolder {
     /// The folder.
     pub folder: PathBuf,
     /// The names of the files that it lacks. The list is empty if the folder does not exist.
     pub missing: Vec<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SearchedFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.folder.display())?;
         if self.missing.is_empty() {
@@ -287,7 +287,7 @@ fn advice(kind: FileKind) -> String {
     if remedy.is_empty() { String::new() } else { format!("; {remedy}") }
 }
 
-fn list(places: &[Place]) -> String {
+fn list(places: &[SearchedFolder]) -> String {
     let mut lines = String::new();
     for place in places {
         lines.push_str("  ");

@@ -32,6 +32,7 @@ mod digits;
 mod error;
 mod feature;
 pub mod idx;
+mod idx_types;
 mod loader;
 mod locate;
 mod mnist;
@@ -48,7 +49,7 @@ pub use augment::{
 pub use cifar10::Cifar10;
 pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
-pub use error::{DataError, LineProblem, Place};
+pub use error::{DataError, LineProblem, SearchedFolder};
 pub use feature::Feature;
 pub use loader::{DataLoader, Epoch};
 pub use mnist::{FashionMnist, Mnist};

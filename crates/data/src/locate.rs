@@ -1,6 +1,6 @@
 //! The search for the files of a data set.
 
-use crate::error::{DataError, Place};
+use crate::error::{DataError, SearchedFolder};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -135,7 +135,7 @@ impl<const N: usize> Files<N> {
                 return Ok(found.map(Option::unwrap_or_default));
             }
             let missing = if folder.is_dir() { missing } else { Vec::new() };
-            looked.push(Place { folder, missing });
+            looked.push(SearchedFolder { folder, missing });
         }
         Err(DataError::NotFound { set: self.set, looked, advice: advice() })
     }

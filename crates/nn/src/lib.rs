@@ -49,7 +49,7 @@
 //! |---|---|---|
 //! | [`Sequential`] | layers that run one after the other | |
 //! | [`sequential!`] | creates a `Sequential` of these layers | `Sequential(…)` |
-//! | [`Checkpoint`] | a layer whose intermediate values are recomputed in the backward pass | `utils.checkpoint` |
+//! | [`ActivationCheckpoint`] | a layer whose intermediate values are recomputed in the backward pass | `utils.checkpoint` |
 //!
 //! ## Linear layers
 //! | | | PyTorch |
@@ -170,7 +170,7 @@
 //! type, as in `Linear::<f64>::of(…)`.
 
 mod activation;
-mod checkpoint;
+mod activation_checkpoint;
 mod conv;
 mod dropout;
 mod expect;
@@ -192,7 +192,7 @@ mod upsample;
 pub use activation::{
     Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
-pub use checkpoint::Checkpoint;
+pub use activation_checkpoint::ActivationCheckpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use flatten::Flatten;

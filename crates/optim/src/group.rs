@@ -1,10 +1,8 @@
 //! Groups of parameters with different hyperparameters.
 
-use crate::hyperparameters::Range;
-use crate::update_rule::{Invalid, Setting, UpdateRule};
+use crate::setting::{Bounds, Setting};
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use wengert_autograd::{Module, Param, ParamId, Path};
 use wengert_tensor::Float;
 
@@ -47,8 +45,8 @@ use wengert_tensor::Float;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     members: Vec<Members>,
-    rate: Option<Rate>,
-    settings: Vec<(String, Setting)>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) settings: Vec<(String, Setting)>,
 }
 
 /// A condition that selects parameters.
@@ -60,7 +58,7 @@ enum Members {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Rate {
+pub(crate) enum Rate {
     Scale(f64),
     /// The learning rate is `rate` when the optimizer's is `of`. `of` is `None` until the group is added.
     Rate {
@@ -154,7 +152,7 @@ impl Group {
     }
 
     /// Describes the parameters of the group in words, for messages.
-    fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         let words = self.members.iter().map(|members| match members {
             Members::Named(pattern) => format!("`{pattern}`"),
             Members::Rank(rank) => format!("rank up to {rank}"),
@@ -163,7 +161,7 @@ impl Group {
     }
 
     /// Returns the group's learning rate when the optimizer's is `base`, or `None` if the group sets none.
-    fn rate(&self, base: f64) -> Option<f64> {
+    pub(crate) fn rate(&self, base: f64) -> Option<f64> {
         Some(match self.rate? {
             Rate::Scale(scale) => base * scale,
             Rate::Rate { rate, of: Some(of) } if of != base => rate * (base / of),
@@ -190,7 +188,7 @@ impl fmt::Display for Group {
 
 #[track_caller]
 fn check(name: &str, value: f64) {
-    Range::NOT_NEGATIVE.check("Group", name, value);
+    Bounds::NOT_NEGATIVE.check("Group", name, value);
 }
 
 /// Whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.
@@ -223,11 +221,11 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 /// The groups of an optimizer, and the groups of each parameter.
 #[derive(Default)]
 pub(crate) struct Groups {
-    all: Vec<Group>,
+    pub(crate) all: Vec<Group>,
     /// For each group, whether a parameter was ever assigned to it.
     used: Vec<bool>,
     /// The distinct sets of groups that parameters have, as indices into `all`. The first set is empty.
-    combinations: Vec<Vec<usize>>,
+    pub(crate) combinations: Vec<Vec<usize>>,
     /// The index into `combinations` for each parameter.
     combination_of: HashMap<ParamId, usize>,
 }
@@ -310,105 +308,6 @@ impl Groups {
             )
         }
     }
-
-    /// Returns the rule with one set of hyperparameters applied, until the result is dropped.
-    pub fn applied<'r, T: Float, R: UpdateRule<T>>(
-        &self,
-        rule: &'r mut R,
-        combination: usize,
-    ) -> Applied<'r, T, R> {
-        let groups = self.combinations.get(combination).map_or(&[][..], Vec::as_slice);
-        apply(rule, groups.iter().map(|&group| &self.all[group]))
-    }
-}
-
-/// A rule with the hyperparameters of some groups applied. `drop` restores the rule's own.
-pub(crate) struct Applied<'r, T: Float, R: UpdateRule<T>> {
-    rule: &'r mut R,
-    before: Option<(f64, Vec<(&'static str, Setting)>)>,
-    _type: std::marker::PhantomData<T>,
-}
-
-fn apply<'r, 'g, T: Float, R: UpdateRule<T>>(
-    rule: &'r mut R,
-    groups: impl Iterator<Item = &'g Group>,
-) -> Applied<'r, T, R> {
-    let base = rule.base().learning_rate;
-    let mut before = None;
-    for group in groups {
-        before.get_or_insert_with(|| (base, rule.settings()));
-        if let Some(rate) = group.rate(base) {
-            rule.base_mut().learning_rate = rate;
-        }
-        group.settings.iter().for_each(|(name, value)| rule.set(name, *value));
-    }
-    Applied { rule, before, _type: std::marker::PhantomData }
-}
-
-impl<T: Float, R: UpdateRule<T>> Deref for Applied<'_, T, R> {
-    type Target = R;
-    fn deref(&self) -> &R {
-        self.rule
-    }
-}
-impl<T: Float, R: UpdateRule<T>> DerefMut for Applied<'_, T, R> {
-    fn deref_mut(&mut self) -> &mut R {
-        self.rule
-    }
-}
-impl<T: Float, R: UpdateRule<T>> Drop for Applied<'_, T, R> {
-    fn drop(&mut self) {
-        if let Some((rate, settings)) = self.before.take() {
-            self.rule.base_mut().learning_rate = rate;
-            for (name, value) in settings {
-                self.rule.set(name, value);
-            }
-        }
-    }
-}
-
-/// Adds a group to a rule, after checking the group's settings.
-#[track_caller]
-pub(crate) fn add<T: Float, R: UpdateRule<T>>(rule: &mut R, mut group: Group) {
-    let base = rule.base().learning_rate;
-    if let Some(Rate::Rate { of, .. }) = &mut group.rate {
-        assert!(
-            base > 0.0,
-            "{}: the group {} sets a learning rate, but the optimizer's learning rate is 0, so that the \
-             ratio of the two is undefined; use `learning_rate_scale`",
-            rule.name(),
-            group.who()
-        );
-        *of = Some(base);
-    }
-    let known = rule.settings();
-    for (name, value) in &group.settings {
-        let same = known.iter().find(|(known, _)| known == name);
-        let fits = same
-            .is_some_and(|(_, kind)| std::mem::discriminant(kind) == std::mem::discriminant(value));
-        assert!(
-            fits,
-            "{}: the group {} sets {name} to {value}, but a group can only set: {}",
-            rule.name(),
-            group.who(),
-            known
-                .iter()
-                .map(|(name, value)| format!("{name} ({value})"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
-    }
-    let message = {
-        let applied = apply(rule, std::iter::once(&group));
-        // Only the settings of this group are checked. A conflict with another setting is found by the step.
-        let own = |name| group.settings.iter().any(|(set, _)| set == name);
-        let invalid = Invalid::of(&*applied).filter(|invalid| own(invalid.name));
-        invalid.map(|invalid| invalid.message(&*applied))
-    };
-    if let Some(message) = message {
-        panic!("{message} in the group {}", group.who())
-    }
-    rule.base_mut().groups.push(group);
 }
 
 #[cfg(test)]

@@ -4,28 +4,6 @@
 use crate::update_rule::{Invalid, UpdateRule};
 use wengert_tensor::Float;
 
-/// The range of a hyperparameter.
-pub(crate) struct Range {
-    pub contains: fn(f64) -> bool,
-    /// The condition in messages, after "must be".
-    pub must: &'static str,
-}
-
-impl Range {
-    pub const NOT_NEGATIVE: Self =
-        Range { contains: |x| x >= 0.0 && x.is_finite(), must: "finite and at least 0" };
-    pub const FINITE: Self = Range { contains: f64::is_finite, must: "finite" };
-    pub const UNIT: Self = Range { contains: |x| (0.0..=1.0).contains(&x), must: "from 0 to 1" };
-    pub const BELOW_ONE: Self =
-        Range { contains: |x| (0.0..1.0).contains(&x), must: "at least 0 and below 1" };
-
-    /// Panics if the argument `name` of a constructor or setter of `of` is out of range.
-    #[track_caller]
-    pub fn check(&self, of: &str, name: &str, value: f64) {
-        assert!((self.contains)(value), "{of}: {name} must be {}, got {value:?}", self.must);
-    }
-}
-
 /// Returns the rule. Panics if the hyperparameter `name`, which was just set, is out of range.
 #[track_caller]
 pub(crate) fn checked<T: Float, R: UpdateRule<T>>(rule: R, name: &str) -> R {
@@ -93,7 +71,7 @@ macro_rules! optimizer {
             /// range, or a learning rate while the optimizer's is 0.
             #[track_caller]
             pub fn group(mut self, group: crate::Group) -> Self {
-                crate::group::add(&mut self, group);
+                crate::applied::add(&mut self, group);
                 self
             }
 
@@ -130,7 +108,7 @@ macro_rules! optimizer {
     };
 
     (@check $self:ident $($field:ident),+; $range:ident) => {{
-        let range = crate::hyperparameters::Range::$range;
+        let range = crate::setting::Bounds::$range;
         crate::Invalid::first([
             $((stringify!($field), (range.contains)($self.$field), range.must)),+
         ])

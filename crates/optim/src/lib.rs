@@ -51,12 +51,14 @@
 mod adadelta;
 mod adagrad;
 mod adam;
+mod applied;
 mod base;
 mod group;
 mod hyperparameters;
 mod optimizer;
 mod plateau;
 mod schedule;
+mod setting;
 mod sgd;
 mod state;
 mod step;
@@ -74,7 +76,8 @@ pub use schedule::{
     ConstantLr, CosineAnnealingLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, OneCycleLr,
     Schedule, StepLr, Warmup,
 };
+pub use setting::Setting;
 pub use sgd::Sgd;
 pub use state::{StateError, StateProblem};
 pub use update_error::UpdateError;
-pub use update_rule::{Invalid, Setting, UpdateRule};
+pub use update_rule::{Invalid, UpdateRule};

@@ -1,9 +1,10 @@
 //! The trait that all optimizers implement.
 
+use crate::setting::Setting;
 use crate::state::{self, StateError};
 use crate::step;
 use crate::update_error::UpdateError;
-use crate::update_rule::{Invalid, Setting, UpdateRule};
+use crate::update_rule::{Invalid, UpdateRule};
 use wengert_autograd::{Gradients, Module};
 use wengert_tensor::{Float, NamedTensors};
 

@@ -1,7 +1,7 @@
 //! A learning rate that falls when a metric stops improving.
 
-use crate::hyperparameters::Range;
 use crate::optimizer::Optimizer;
+use crate::setting::Bounds;
 use wengert_tensor::Float;
 
 /// Lowers the learning rate when a metric, usually the validation loss, has stopped improving.
@@ -83,7 +83,7 @@ impl ReduceLrOnPlateau {
     /// If `factor` is not in [0, 1).
     #[track_caller]
     pub fn factor(self, factor: f64) -> Self {
-        Range::BELOW_ONE.check("ReduceLrOnPlateau", "factor", factor);
+        Bounds::BELOW_ONE.check("ReduceLrOnPlateau", "factor", factor);
         ReduceLrOnPlateau { factor, ..self }
     }
 
@@ -209,5 +209,5 @@ impl ReduceLrOnPlateau {
 
 #[track_caller]
 fn checked(name: &str, value: f64) {
-    Range::NOT_NEGATIVE.check("ReduceLrOnPlateau", name, value);
+    Bounds::NOT_NEGATIVE.check("ReduceLrOnPlateau", name, value);
 }

@@ -12,8 +12,8 @@ pub use one_cycle::OneCycleLr;
 pub use steps::{ExponentialLr, LambdaLr, MultiStepLr, StepLr};
 pub use warmup::Warmup;
 
-use crate::hyperparameters::Range;
 use crate::optimizer::Optimizer;
+use crate::setting::Bounds;
 use std::sync::Arc;
 use wengert_tensor::Float;
 
@@ -79,7 +79,7 @@ pub trait Schedule {
     {
         let (rate, momentum) = (self.learning_rate(step), self.momentum(step));
         // If the optimizer will reject the rate, do not set the momentum before.
-        if let Some(momentum) = momentum.filter(|_| (Range::NOT_NEGATIVE.contains)(rate)) {
+        if let Some(momentum) = momentum.filter(|_| (Bounds::NOT_NEGATIVE.contains)(rate)) {
             optimizer.set_momentum(momentum);
         }
         optimizer.set_learning_rate(rate);
@@ -117,7 +117,7 @@ forward!(&S, Box<S>, Arc<S>);
 /// Panics if a learning rate or a factor is negative or not finite.
 #[track_caller]
 fn check(schedule: &str, name: &str, value: f64) {
-    Range::NOT_NEGATIVE.check(schedule, name, value);
+    Bounds::NOT_NEGATIVE.check(schedule, name, value);
 }
 
 /// Panics if a number of steps is zero.

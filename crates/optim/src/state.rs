@@ -1,7 +1,8 @@
 //! Saving and loading the state of an optimizer as named tensors.
 
 use crate::base::ParamState;
-use crate::update_rule::{Invalid, Setting, UpdateRule};
+use crate::setting::Setting;
+use crate::update_rule::{Invalid, UpdateRule};
 use std::collections::HashSet;
 use std::fmt;
 use wengert_autograd::{Misfit, Module, Param, ParamId, State};
@@ -24,7 +25,7 @@ const GROUPS: &str = "groups";
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the saved state does not fit this {optimizer} optimizer and its model:{}",
-    Lines(problems)
+    ProblemList(problems)
 )]
 #[non_exhaustive]
 pub struct StateError {
@@ -104,8 +105,8 @@ pub enum StateProblem {
 
 wengert_tensor::debug_is_display!(StateError, StateProblem);
 
-struct Lines<'a>(&'a [StateProblem]);
-impl fmt::Display for Lines<'_> {
+struct ProblemList<'a>(&'a [StateProblem]);
+impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }

@@ -1,8 +1,7 @@
 //! Update rules. Optimizers differ only in their rule.
 
 use crate::base::Base;
-use crate::hyperparameters::Range;
-use std::fmt;
+use crate::setting::{Bounds, Setting};
 use wengert_tensor::{Expr, Float, Program};
 
 /// An update rule with its hyperparameters. Every type that implements it is an
@@ -100,71 +99,6 @@ pub trait UpdateRule<T: Float> {
     }
 }
 
-/// The value of a hyperparameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Setting {
-    /// A number.
-    Number(f64),
-    /// On or off.
-    Switch(bool),
-}
-
-impl From<f64> for Setting {
-    fn from(x: f64) -> Self {
-        Setting::Number(x)
-    }
-}
-
-impl From<bool> for Setting {
-    fn from(x: bool) -> Self {
-        Setting::Switch(x)
-    }
-}
-
-impl Setting {
-    /// Stores the value in a hyperparameter, if the hyperparameter has the same type.
-    pub(crate) fn store<H: Hyperparameter>(self, to: &mut H) {
-        if let Some(value) = H::from_setting(self) {
-            *to = value;
-        }
-    }
-
-    /// Parses a value of the same variant as `self`.
-    pub(crate) fn parse(self, text: &str) -> Option<Self> {
-        match self {
-            Setting::Number(_) => text.parse().ok().map(Setting::Number),
-            Setting::Switch(_) => text.parse().ok().map(Setting::Switch),
-        }
-    }
-}
-
-/// The type of a hyperparameter: a number or a switch.
-pub(crate) trait Hyperparameter: Sized {
-    fn from_setting(setting: Setting) -> Option<Self>;
-}
-
-impl Hyperparameter for f64 {
-    fn from_setting(setting: Setting) -> Option<Self> {
-        if let Setting::Number(x) = setting { Some(x) } else { None }
-    }
-}
-
-impl Hyperparameter for bool {
-    fn from_setting(setting: Setting) -> Option<Self> {
-        if let Setting::Switch(x) = setting { Some(x) } else { None }
-    }
-}
-
-/// Writes the shortest text that parses to the same value.
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Setting::Number(x) => write!(f, "{x:?}"),
-            Setting::Switch(x) => write!(f, "{x}"),
-        }
-    }
-}
-
 /// A hyperparameter that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid {
@@ -184,7 +118,7 @@ impl Invalid {
     /// Returns the first hyperparameter of a rule that is out of range, the learning rate included.
     pub(crate) fn of<T: Float, R: UpdateRule<T>>(rule: &R) -> Option<Self> {
         let rate = rule.base().learning_rate;
-        let range = Range::NOT_NEGATIVE;
+        let range = Bounds::NOT_NEGATIVE;
         Self::first([("lr", (range.contains)(rate), range.must)]).or_else(|| rule.invalid())
     }
 

@@ -1,6 +1,5 @@
 //! A bitmap on which images are drawn.
 
-use crate::grid::Colours;
 use crate::png;
 use wengert_tensor::{Element, Tensor};
 
@@ -81,6 +80,20 @@ impl Image {
         let finite = numbers.filter(|x| x.is_finite());
         finite.fold(none, |(low, high), &x| (low.min(x), high.max(x)))
     }
+}
+
+/// A map from numbers to colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// The smallest number is black, the largest is white. For photographs.
+    Light,
+    /// The smallest number is white, the largest is black. For handwriting, as on paper. Images of three
+    /// channels are shown as with [`Light`](Colours::Light).
+    #[default]
+    Ink,
+    /// Zero is white, negative numbers are blue, positive numbers are red; larger absolute values are
+    /// darker. For weights. An image of three channels shows its first channel only.
+    Signed,
 }
 
 /// A map from numbers to colours.

@@ -1,7 +1,7 @@
 //! Images with text below them.
 
+use crate::canvas::Colours;
 use crate::canvas::{Canvas, Image, Paint};
-use crate::grid::Colours;
 use crate::{save, svg};
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};

@@ -1,7 +1,8 @@
 //! Plots of the weights and of the outputs of a convolution.
 
+use crate::canvas::Colours;
 use crate::canvas::Image;
-use crate::grid::{Colours, GridOptions, sheet};
+use crate::grid::{GridOptions, sheet};
 use crate::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};

@@ -1,23 +1,9 @@
 //! Grids of images.
 
-use crate::canvas::{Canvas, Image, Paint};
+use crate::canvas::{Canvas, Colours, Image, Paint};
 use crate::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
-
-/// A map from numbers to colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colours {
-    /// The smallest number is black, the largest is white. For photographs.
-    Light,
-    /// The smallest number is white, the largest is black. For handwriting, as on paper. Images of three
-    /// channels are shown as with [`Light`](Colours::Light).
-    #[default]
-    Ink,
-    /// Zero is white, negative numbers are blue, positive numbers are red; larger absolute values are
-    /// darker. For weights. An image of three channels shows its first channel only.
-    Signed,
-}
 
 /// The layout and the colours of a [`grid`].
 ///

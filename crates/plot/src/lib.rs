@@ -28,12 +28,13 @@ mod grid;
 mod png;
 mod svg;
 
+pub use canvas::Colours;
 pub use captioned::captioned;
 pub use chart::{Chart, Corner, Line, Scale};
 pub use confusion::confusion;
 pub use draw::charts;
 pub use filters::{feature_maps, filters};
-pub use grid::{Colours, GridOptions, grid, reconstructions};
+pub use grid::{GridOptions, grid, reconstructions};
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,11 +1,8 @@
 //! Callbacks of the training loop.
 
 use crate::context::Context;
-use crate::error::TrainError;
+use crate::error::Outcome;
 use wengert_tensor::{Float, NamedTensors, Tensor};
-
-/// The result of a callback's method.
-pub type Outcome = Result<(), TrainError>;
 
 /// A hook into the training loop: it reads or changes the run through a [`Context`]. Every method has a
 /// default that does nothing.
@@ -259,7 +256,7 @@ forward!(&mut C, Box<C>);
 
 /// The method of [`Callback`] to call.
 #[derive(Clone, Copy)]
-pub(crate) enum Hook {
+pub(crate) enum CallbackEvent {
     Start,
     BeforeStep,
     BeforeUpdate,
@@ -270,27 +267,27 @@ pub(crate) enum Hook {
 }
 
 /// All callbacks of a run. A trait, so that the lifetimes of the callbacks are hidden.
-pub(crate) trait Hooks<T: Float> {
-    fn call(&mut self, hook: Hook, run: &mut Context<'_, T>) -> Outcome;
+pub(crate) trait CallbackList<T: Float> {
+    fn call(&mut self, event: CallbackEvent, run: &mut Context<'_, T>) -> Outcome;
     /// Returns name and state of each callback. Equal names get numbers: `NAME`, `NAME_2`, ….
     fn states(&self) -> Vec<(String, CallbackState)>;
     /// Restores the state of the callback at this index.
     fn load(&mut self, at: usize, saved: &NamedTensors) -> Result<(), String>;
 }
 
-impl<T: Float> Hooks<T> for Vec<&mut dyn Callback<T>> {
-    fn call(&mut self, hook: Hook, run: &mut Context<'_, T>) -> Outcome {
-        self.iter_mut().try_for_each(|callback| match hook {
-            Hook::Start => callback.start(run),
-            Hook::BeforeStep => callback.before_step(run),
-            Hook::BeforeUpdate => {
+impl<T: Float> CallbackList<T> for Vec<&mut dyn Callback<T>> {
+    fn call(&mut self, event: CallbackEvent, run: &mut Context<'_, T>) -> Outcome {
+        self.iter_mut().try_for_each(|callback| match event {
+            CallbackEvent::Start => callback.start(run),
+            CallbackEvent::BeforeStep => callback.before_step(run),
+            CallbackEvent::BeforeUpdate => {
                 callback.before_update(run)?;
                 run.check_gradients(|| callback.name())
             }
-            Hook::AfterStep => callback.after_step(run),
-            Hook::EndEpoch => callback.end_epoch(run),
-            Hook::AfterEpoch => callback.after_epoch(run),
-            Hook::Finish => callback.finish(run),
+            CallbackEvent::AfterStep => callback.after_step(run),
+            CallbackEvent::EndEpoch => callback.end_epoch(run),
+            CallbackEvent::AfterEpoch => callback.after_epoch(run),
+            CallbackEvent::Finish => callback.finish(run),
         })
     }
 

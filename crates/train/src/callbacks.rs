@@ -9,6 +9,6 @@ mod stopping;
 
 pub use clip::{ClipNorm, ClipValue};
 pub use monitor::Monitor;
-pub(crate) use own::{Checkpoint, KeepBest, Scheduled, StopAfter, Validate};
+pub(crate) use own::{KeepBest, ModelCheckpoint, Scheduled, StopAfter, Validate};
 pub use plateau::OnPlateau;
 pub use stopping::{EarlyStopping, TimeLimit};

@@ -1,7 +1,7 @@
 //! The charts of a run.
 
 use crate::history::{EpochRecord, History, LogRecord, Score};
-use crate::run::ACCURACY;
+use crate::step::ACCURACY;
 use wengert_plot::{Chart, Corner, Line, Scale};
 
 /// The maximum number of points of the training loss. The loss of single steps is noisy: each point is

@@ -4,12 +4,12 @@
 //! `best.…` are state dicts; `callback.….…` is the state of callbacks; `history.…` and `running…` are the
 //! numbers of the history and of the running epoch. Position, generator and hyperparameters are metadata.
 
-use crate::callback::{CallbackState, Hooks};
+use crate::callback::{CallbackList, CallbackState};
 use crate::context::OptimizerList;
 use crate::error::CheckpointError;
 use crate::history::{EpochRecord, History, LogRecord, Score};
-use crate::run::{ACCURACY, Run, Sums};
-use crate::step::Sum;
+use crate::run::{EpochSums, RunState};
+use crate::step::{ACCURACY, LoggedSum};
 use std::path::Path;
 use std::str::FromStr;
 use wengert_autograd::Module;
@@ -56,7 +56,7 @@ pub(crate) struct Parts<'a, T: Float> {
     pub model: &'a mut dyn Module,
     pub optimizers: &'a mut dyn OptimizerList<T>,
     pub rng: &'a mut Philox,
-    pub hooks: &'a mut dyn Hooks<T>,
+    pub callbacks: &'a mut dyn CallbackList<T>,
     /// The numbers of examples and batches of an epoch.
     pub data: (usize, usize),
     /// The fingerprint of the first batch.
@@ -70,7 +70,7 @@ impl<T: Float> Parts<'_, T> {
         path: &Path,
     ) -> Result<Vec<(usize, String, NamedTensors)>, CheckpointError> {
         let mut all = Vec::new();
-        for (at, (name, state)) in self.hooks.states().into_iter().enumerate() {
+        for (at, (name, state)) in self.callbacks.states().into_iter().enumerate() {
             let name = escaped(&name);
             match state {
                 CallbackState::Nothing => {}
@@ -90,7 +90,7 @@ impl<T: Float> Parts<'_, T> {
     }
 
     /// Writes a checkpoint, and replaces an existing file atomically.
-    pub fn save(&self, run: &Run, path: &Path) -> Result<(), CheckpointError> {
+    pub fn save(&self, run: &RunState, path: &Path) -> Result<(), CheckpointError> {
         let mut file = NamedTensors::new();
         put(&mut file, MODEL, state_dict(&*self.model));
         for number in 0..self.optimizers.count() {
@@ -119,7 +119,7 @@ impl<T: Float> Parts<'_, T> {
             .collect();
         let shape = [epochs.len(), logs.len(), LOGGED];
         file.insert("history.logs", Tensor::from_vec(rows, &shape));
-        let Sums { loss, weight, examples, seconds, logs: sums } = &run.sums;
+        let EpochSums { loss, weight, examples, seconds, logs: sums } = &run.sums;
         file.insert("running", list(&[*loss, *weight, *examples, *seconds]));
         let rows: Vec<f64> = sums.iter().flat_map(|sum| [sum.sum, sum.weight]).collect();
         file.insert("running.logs", Tensor::from_vec(rows, &[sums.len(), 2]));
@@ -152,7 +152,7 @@ impl<T: Float> Parts<'_, T> {
         &mut self,
         path: &Path,
         agrees: &dyn Fn(usize, f64) -> Result<(), Option<f64>>,
-    ) -> Result<Run, CheckpointError> {
+    ) -> Result<RunState, CheckpointError> {
         let file = File { path, content: NamedTensors::load(path)? };
         match file.content.metadata.get(KIND) {
             Some(version) if version == VERSION => {}
@@ -208,7 +208,7 @@ impl<T: Float> Parts<'_, T> {
         }
         let mut result = before.iter().try_for_each(|(at, name, _)| {
             let state = file.content.part(&callback(name));
-            self.hooks.load(*at, &state).map_err(|message| {
+            self.callbacks.load(*at, &state).map_err(|message| {
                 let (path, name) = (path.into(), name.clone());
                 CheckpointError::Callback { path, name, message }
             })
@@ -219,7 +219,7 @@ impl<T: Float> Parts<'_, T> {
         if result.is_err() {
             // A failure is ignored: each callback gets the state that it returned itself.
             for (at, _, state) in &before {
-                drop(self.hooks.load(*at, state));
+                drop(self.callbacks.load(*at, state));
             }
         }
         result
@@ -290,7 +290,7 @@ impl File<'_> {
         Ok(names.lines().map(String::from).collect())
     }
 
-    fn run(&self, batches: usize) -> Result<Run, CheckpointError> {
+    fn run(&self, batches: usize) -> Result<RunState, CheckpointError> {
         let losses = self.numbers("history.losses", &[])?;
         let learning_rates = self.numbers("history.learning_rates", &[])?;
         let rows = self.numbers("history.epochs", &[COLUMNS])?;
@@ -314,7 +314,7 @@ impl File<'_> {
             return Err(self.damaged("running.logs"));
         }
         let sums = names.into_iter().zip(sums.as_chunks().0);
-        let logs = sums.map(|(name, &[sum, weight])| Sum { name, sum, weight }).collect();
+        let logs = sums.map(|(name, &[sum, weight])| LoggedSum { name, sum, weight }).collect();
 
         let (epoch, step): (u64, usize) = (self.note("epoch")?, self.note("step")?);
         let before = usize::try_from(epoch).ok().and_then(|epoch| epoch.checked_mul(batches));
@@ -327,10 +327,10 @@ impl File<'_> {
             return Err(self.damaged("the position"));
         }
         let steps_per_epoch = batches;
-        Ok(Run {
+        Ok(RunState {
             epoch,
             step,
-            sums: Sums { loss, weight, examples, seconds, logs },
+            sums: EpochSums { loss, weight, examples, seconds, logs },
             best: best.map(|_| self.content.part(BEST)),
             history: History {
                 losses,
@@ -340,7 +340,7 @@ impl File<'_> {
                 best,
                 stopped: None,
             },
-            ..Run::default()
+            ..RunState::default()
         })
     }
 }

@@ -1,13 +1,11 @@
 //! The view of a run that callbacks get.
 
-use crate::callback::Outcome;
-use crate::error::TrainError;
+use crate::error::{Outcome, TrainError};
 use crate::history::{History, Score};
-use crate::run::{Run, Stop};
-use crate::step::{Sum, add_sums, check_name};
-use crate::task::names;
+use crate::run::{RunState, Stop};
+use crate::step::{LoggedSum, add_sums, check_name};
 use std::path::PathBuf;
-use wengert_autograd::{Gradients, Module};
+use wengert_autograd::{Gradients, Module, Param, ParamId, Path};
 use wengert_nn::{load_state_dict, state_dict};
 use wengert_optim::Optimizer;
 use wengert_tensor::Float;
@@ -18,12 +16,12 @@ pub struct Context<'c, T: Float = f32> {
     pub(crate) model: &'c mut dyn Module,
     pub(crate) optimizers: &'c mut dyn OptimizerList<T>,
     /// The update that is about to be made, if one is.
-    pub(crate) update: Option<Update<'c, T>>,
-    pub(crate) run: &'c mut Run,
+    pub(crate) update: Option<PendingUpdate<'c, T>>,
+    pub(crate) run: &'c mut RunState,
 }
 
 /// An update between gradients and optimizer.
-pub(crate) struct Update<'c, T: Float> {
+pub(crate) struct PendingUpdate<'c, T: Float> {
     /// The index of the optimizer that will use the gradients.
     pub optimizer: usize,
     pub gradients: &'c mut Gradients<T>,
@@ -215,7 +213,7 @@ impl<T: Float> Context<'_, T> {
         if let (false, Some(epoch)) = (self.run.running, self.run.history.epochs.last_mut()) {
             epoch.log_mut(name).train = Some(value);
         } else {
-            let sum = Sum { name: name.into(), sum: value, weight: 1.0 };
+            let sum = LoggedSum { name: name.into(), sum: value, weight: 1.0 };
             add_sums(&mut self.run.sums.logs, vec![sum]);
         }
     }
@@ -261,4 +259,15 @@ impl<T: Float> Context<'_, T> {
             load_state_dict(self.model, best).expect("the weights are this model's");
         }
     }
+}
+
+/// Returns the names of these parameters, in visiting order.
+pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
+    let mut names = Vec::new();
+    model.visit(&Path::root(), &mut |path, state| {
+        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
+            names.push(path.name_or("the parameter itself"));
+        }
+    });
+    names
 }

@@ -3,10 +3,13 @@
 use crate::batches::Batches;
 use std::fmt;
 use std::path::PathBuf;
-use wengert_autograd::ShapeError;
+use wengert_autograd::{Cause, Module, ShapeError};
 use wengert_nn::Mismatch;
 use wengert_optim::{StateError, UpdateError};
 use wengert_tensor::FileError;
+
+/// The result of a callback's method.
+pub type Outcome = Result<(), TrainError>;
 
 /// The reason why a run ended with an error.
 #[derive(thiserror::Error)]
@@ -392,3 +395,24 @@ fn listed(names: &[String]) -> String {
 }
 
 wengert_tensor::debug_is_display!(TrainError, CheckpointError);
+
+/// Turns an error of an operation into the error of the run, with the example if it concerns one.
+pub(crate) fn refused(
+    error: ShapeError,
+    model: &dyn Module,
+    example: impl Fn(usize) -> Example,
+) -> TrainError {
+    let error = named(error, model);
+    match error.cause {
+        Cause::Sample(sample) => TrainError::Example { example: Box::new(example(sample)), error },
+        _ => TrainError::Shape(error),
+    }
+}
+
+/// Sets the path to the type of the model if it is empty, as in models that open no scopes.
+pub(crate) fn named(mut error: ShapeError, model: &dyn Module) -> ShapeError {
+    if error.path.is_empty() {
+        error.path = model.outline().name().to_string();
+    }
+    error
+}

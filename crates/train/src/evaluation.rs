@@ -3,13 +3,13 @@
 use crate::batch::Batch;
 use crate::batches::Batches;
 use crate::confusion::ConfusionMatrix;
-use crate::error::{Example, TrainError};
+use crate::error::{Example, TrainError, refused};
 use crate::objective::Objective;
-use crate::run::Sums;
+use crate::run::EpochSums;
 use crate::step::Step;
 use crate::task::{ByLoss, TrainStep, measured};
 use std::cell::RefCell;
-use wengert_autograd::{Cause, Module, ShapeError, Var};
+use wengert_autograd::{Module, Var};
 use wengert_nn::Layer;
 use wengert_tensor::{Float, Tensor};
 
@@ -125,8 +125,8 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
     epoch: u64,
     history: bool,
     loss: impl for<'t> Fn(&'t Step<T>, &B) -> Option<Var<'t, T>>,
-) -> Result<Sums, TrainError> {
-    let mut sums = Sums::default();
+) -> Result<EpochSums, TrainError> {
+    let mut sums = EpochSums::default();
     let mut any = false;
     for (place, batch) in data.batches(0, 0).enumerate() {
         any = true;
@@ -187,25 +187,4 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
         let (loss, examples) = (sums.score().loss, sums.examples as usize);
         Ok(Evaluation { loss, examples, confusion: confusion.into_inner() })
     }
-}
-
-/// Turns an error of an operation into the error of the run, with the example if it concerns one.
-pub(crate) fn refused(
-    error: ShapeError,
-    model: &dyn Module,
-    example: impl Fn(usize) -> Example,
-) -> TrainError {
-    let error = named(error, model);
-    match error.cause {
-        Cause::Sample(sample) => TrainError::Example { example: Box::new(example(sample)), error },
-        _ => TrainError::Shape(error),
-    }
-}
-
-/// Sets the path to the type of the model if it is empty, as in models that open no scopes.
-pub(crate) fn named(mut error: ShapeError, model: &dyn Module) -> ShapeError {
-    if error.path.is_empty() {
-        error.path = model.outline().name().to_string();
-    }
-    error
 }

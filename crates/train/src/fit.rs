@@ -2,23 +2,23 @@
 
 use crate::batch::{Batch, Fingerprint};
 use crate::batches::Batches;
-use crate::callback::{Callback, Hook, Hooks};
-use crate::callbacks::{Checkpoint, KeepBest, Scheduled, StopAfter, Validate};
+use crate::callback::{Callback, CallbackEvent, CallbackList};
+use crate::callbacks::{KeepBest, ModelCheckpoint, Scheduled, StopAfter, Validate};
 use crate::checkpoint::Parts;
 use crate::context::{Context, OptimizerList};
 use crate::error::{Example, TrainError};
 use crate::evaluation::measure_named;
 use crate::history::History;
 use crate::progress::Progress;
-use crate::run::Run;
-use crate::task::{Kind, Numbers, Shapes, StepContext, TrainStep, on_shapes};
-use crate::trainer::{Criterion, Per, Settings, Validation};
+use crate::run::RunState;
+use crate::settings::{Criterion, Per, Settings, Validation};
+use crate::task::{Numbers, Shapes, StepContext, StepKind, TrainStep, on_shapes};
 use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
 use wengert_tensor::{Float, Instant, Philox};
 
 /// The model, optimizers, data, generator and step of a run.
-pub(crate) struct Work<'w, M, B, T: Float> {
+pub(crate) struct RunParts<'w, M, B, T: Float> {
     pub model: &'w mut M,
     pub optimizers: &'w mut dyn OptimizerList<T>,
     pub data: &'w dyn Batches<B>,
@@ -28,9 +28,9 @@ pub(crate) struct Work<'w, M, B, T: Float> {
 
 /// A running training loop.
 struct Loop<'w, 'k, M, B, T: Float> {
-    work: Work<'w, M, B, T>,
+    work: RunParts<'w, M, B, T>,
     callbacks: Vec<&'k mut dyn Callback<T>>,
-    run: Run,
+    run: RunState,
     /// The modes and shapes of the batches that passed the shape-only run.
     fitting: Vec<(Mode, Vec<usize>)>,
     anomalies: Option<Anomalies>,
@@ -42,33 +42,33 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     /// Runs the remaining epochs.
     fn epochs(&mut self, validation: Option<&Validation<'_, B>>) -> Result<(), TrainError> {
         let (data, steps) = (self.work.data, self.work.data.len());
-        self.call(Hook::Start)?;
+        self.call(CallbackEvent::Start)?;
         while self.run.epoch < self.run.epochs && self.run.stop.is_none() {
             self.run.running = true;
             let mut batches = data.batches(self.run.epoch, self.run.step);
             while self.run.step < steps && self.run.stop.is_none() {
                 let begun = Instant::now();
                 let batch = batches.next().ok_or_else(|| too_few(data, self.run.epoch))?;
-                self.call(Hook::BeforeStep)?;
+                self.call(CallbackEvent::BeforeStep)?;
                 self.step(&batch)?;
                 self.run.sums.seconds += begun.elapsed().as_secs_f64();
-                self.call(Hook::AfterStep)?;
+                self.call(CallbackEvent::AfterStep)?;
             }
             if self.run.step < steps {
                 break;
             }
             self.run.end_epoch();
-            self.call(Hook::EndEpoch)?;
+            self.call(CallbackEvent::EndEpoch)?;
             if let (true, Some(validation)) = (self.run.validate, validation) {
                 self.validate(validation)?;
             }
-            self.call(Hook::AfterEpoch)?;
+            self.call(CallbackEvent::AfterEpoch)?;
         }
         // A request to stop in the last step or epoch has no effect, since the run is complete.
         if self.run.epoch >= self.run.epochs {
             self.run.stop = None;
         }
-        self.call(Hook::Finish)
+        self.call(CallbackEvent::Finish)
     }
 
     /// Runs the step of the task, and adds its loss and learning rate to the history.
@@ -79,7 +79,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         let example = |sample| Example::of(data, TRAINING.into(), epoch, place, sample);
         let numbers = Numbers {
             optimizers: &mut *work.optimizers,
-            hooks: callbacks,
+            callbacks: callbacks,
             anomalies: *anomalies,
             run,
             rng: &mut *work.rng,
@@ -88,9 +88,11 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             loss: None,
             logs: Vec::new(),
         };
-        let mut cx = StepContext { kind: Kind::Numbers(numbers), examples: batch.examples() };
+        let mut cx = StepContext { kind: StepKind::Numbers(numbers), examples: batch.examples() };
         work.task.step(&mut *work.model, &mut cx, batch)?;
-        let Kind::Numbers(Numbers { loss, logs, .. }) = cx.kind else { unreachable!("made above") };
+        let StepKind::Numbers(Numbers { loss, logs, .. }) = cx.kind else {
+            unreachable!("made above")
+        };
         run.sums.add(batch.examples(), loss, logs);
         run.history.losses.push(loss.unwrap_or(f64::NAN));
         let rate = work.optimizers.at(0).map_or(f64::NAN, Optimizer::learning_rate);
@@ -102,7 +104,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     /// Measures the model on validation data, after an epoch.
     fn validate(&mut self, validation: &Validation<'_, B>) -> Result<(), TrainError> {
         self.run.validate = false;
-        let Work { model, task, .. } = &self.work;
+        let RunParts { model, task, .. } = &self.work;
         let (name, epoch) = (described(&validation.name), self.run.epoch - 1);
         let sums = measure_named(
             &**model,
@@ -117,7 +119,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     }
 
     /// Calls this method of all callbacks, and writes the checkpoints that they asked for.
-    fn call(&mut self, hook: Hook) -> Result<(), TrainError> {
+    fn call(&mut self, event: CallbackEvent) -> Result<(), TrainError> {
         let Loop { work, callbacks, run, .. } = self;
         let mut context = Context {
             model: &mut *work.model,
@@ -125,8 +127,8 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             update: None,
             run,
         };
-        callbacks.call(hook, &mut context)?;
-        if matches!(hook, Hook::EndEpoch) {
+        callbacks.call(event, &mut context)?;
+        if matches!(event, CallbackEvent::EndEpoch) {
             // The epoch is counted, and its validation is not made yet: nothing could resume from here.
             // `AfterEpoch` writes the files.
             return Ok(());
@@ -145,7 +147,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             model: &mut *self.work.model,
             optimizers: &mut *self.work.optimizers,
             rng: &mut *self.work.rng,
-            hooks: &mut self.callbacks,
+            callbacks: &mut self.callbacks,
             data: (self.work.data.examples(), self.work.data.len()),
             first_batch: self.first_batch,
         }
@@ -200,13 +202,13 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         if self.fitting.contains(&shapes) {
             return Ok(());
         }
-        let Work { model, optimizers, task, .. } = &mut self.work;
+        let RunParts { model, optimizers, task, .. } = &mut self.work;
         let examples = batch.examples();
         match mode {
             Mode::Train if task.runs_on_shapes() => {
                 let optimizers = &**optimizers;
                 let place = (self.run.epoch + 1, self.run.step + 1);
-                let kind = Kind::Shapes(Shapes { mode, optimizers, place });
+                let kind = StepKind::Shapes(Shapes { mode, optimizers, place });
                 match task.step(&mut **model, &mut StepContext { kind, examples }, batch) {
                     // Callbacks may still freeze the parameters that the loss misses: the first step checks
                     // again.
@@ -255,7 +257,10 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
     /// Trains: checks everything that can be checked before the first step, resumes a checkpoint, and runs
     /// the loop with all callbacks.
     #[track_caller]
-    pub(crate) fn train<M: Module>(&self, work: Work<'_, M, B, T>) -> Result<History, TrainError> {
+    pub(crate) fn train<M: Module>(
+        &self,
+        work: RunParts<'_, M, B, T>,
+    ) -> Result<History, TrainError> {
         let (data, steps) = (work.data, work.data.len());
         self.check(steps);
         let mut yours = self.callbacks.borrow_mut();
@@ -267,7 +272,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         let held_out = self.validation.as_ref().map(|validation| &*validation.name);
         let mut progress =
             (!self.quiet).then(|| Progress::new(held_out, self.keep_best, self.stop_after));
-        let mut checkpoint = self.checkpoint.as_ref().map(|path| Checkpoint {
+        let mut checkpoint = self.checkpoint.as_ref().map(|path| ModelCheckpoint {
             path: path.clone(),
             every: self.checkpoint_every,
             saved: None,
@@ -283,7 +288,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         callbacks.extend(dynamic(&mut progress));
         callbacks.extend(dynamic(&mut checkpoint));
 
-        let (run, fitting) = (Run { epochs: self.epochs, ..Run::default() }, Vec::new());
+        let (run, fitting) = (RunState { epochs: self.epochs, ..RunState::default() }, Vec::new());
         let anomalies = self.anomalies;
         let mut training = Loop { work, callbacks, run, fitting, anomalies, first_batch: 0 };
         training.first_batch = training.check_data(data, TRAINING, Mode::Train)?;

@@ -3,14 +3,14 @@
 use crate::batch::Batch;
 use crate::confusion::MOST;
 use crate::error::{Example, TrainError};
-use crate::run::ACCURACY;
+use crate::step::ACCURACY;
 use crate::step::Step;
 use wengert_autograd::Var;
 use wengert_nn::{Layer, cross_entropy};
 use wengert_tensor::{Float, Tensor};
 
 type Loss<'a, T, Y> = dyn for<'t> Fn(Var<'t, T>, &Tensor<T>, &Y) -> Var<'t, T> + 'a;
-type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Verdict + 'a;
+type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 
 /// The goal of a training: a loss, and for classifiers the rule that maps outputs to classes.
 ///
@@ -39,14 +39,14 @@ pub struct Objective<'a, T: Float = f32, Y = Tensor<i64>> {
 }
 
 /// The predicted and the true classes of a batch.
-pub(crate) struct Verdict {
+pub(crate) struct Classification {
     pub predicted: Tensor<i64>,
     pub truth: Tensor<i64>,
     /// The number of classes; 0 if it is not known.
     pub classes: usize,
 }
 
-impl Verdict {
+impl Classification {
     /// Returns the number of correct predictions and the number of all predictions.
     pub fn right(&self) -> (usize, usize) {
         let right = self.predicted.eq(&self.truth).cast::<i64>().sum_all();
@@ -78,7 +78,7 @@ impl Objective<'_> {
         let judge = |logits: &Tensor, truth: &Tensor<i64>| {
             // The same axis as in the loss.
             let axis = usize::from(logits.rank() > 1);
-            Verdict {
+            Classification {
                 predicted: logits.argmax(axis as isize, false),
                 truth: truth.clone(),
                 classes: logits.shape()[axis],
@@ -136,7 +136,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
         model: &dyn Layer<T>,
         step: &'t Step<T>,
         (x, y): &(Tensor<T>, Y),
-        see: impl FnOnce(&Verdict) -> Result<(), TrainError>,
+        see: impl FnOnce(&Classification) -> Result<(), TrainError>,
     ) -> Var<'t, T> {
         let output = model.forward(step.constant(x.clone()));
         let loss = step.scope("loss", || {
@@ -167,7 +167,11 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
     }
 
     /// Returns the predicted and the true classes; `None` if the objective does not classify.
-    pub(crate) fn judge(&self, output: &Tensor<T>, y: &Y) -> Result<Option<Verdict>, TrainError> {
+    pub(crate) fn judge(
+        &self,
+        output: &Tensor<T>,
+        y: &Y,
+    ) -> Result<Option<Classification>, TrainError> {
         let Some(judge) = &self.judge else { return Ok(None) };
         let verdict = judge(output, y);
         let (predicted, truth) = (verdict.predicted.shape(), verdict.truth.shape());
@@ -188,7 +192,7 @@ impl<T: Float> Objective<'_, T> {
     /// Adds a rule that maps outputs to classes. It enables the accuracy and the confusion matrix; the
     /// loss stays the same.
     pub fn predict(self, rule: impl Fn(&Tensor<T>) -> Tensor<i64> + 'static) -> Self {
-        let judge = move |output: &Tensor<T>, truth: &Tensor<i64>| Verdict {
+        let judge = move |output: &Tensor<T>, truth: &Tensor<i64>| Classification {
             predicted: rule(output),
             truth: truth.clone(),
             classes: 0,

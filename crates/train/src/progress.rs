@@ -1,10 +1,11 @@
 //! Progress of a run: in a terminal a progress bar, and for each finished epoch a printed line.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
+use crate::error::Outcome;
 use crate::history::{EpochRecord, History, Score};
-use crate::run::ACCURACY;
-use crate::trainer::Criterion;
+use crate::settings::Criterion;
+use crate::step::ACCURACY;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::time::Duration;

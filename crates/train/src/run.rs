@@ -1,22 +1,19 @@
 //! The position of a run.
 
 use crate::history::{EpochRecord, History, LogRecord, Score};
-use crate::step::{Sum, add_sums};
+use crate::step::{ACCURACY, LoggedSum, add_sums};
 use std::path::PathBuf;
 use wengert_nn::StateDict;
-
-/// The name under which accuracies are logged.
-pub(crate) const ACCURACY: &str = "accuracy";
 
 /// The state of a run between two steps. The next step depends on the first five fields, the weights,
 /// the optimizers, the generator and the states of the callbacks, and on nothing else.
 #[derive(Default)]
-pub(crate) struct Run {
+pub(crate) struct RunState {
     /// The running epoch, counted from 0.
     pub epoch: u64,
     /// The number of steps that the running epoch has made.
     pub step: usize,
-    pub sums: Sums,
+    pub sums: EpochSums,
     pub history: History,
     /// The weights after the best epoch.
     pub best: Option<StateDict>,
@@ -41,19 +38,19 @@ pub(crate) struct Stop {
 
 /// Sums over the steps of the running epoch.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sums {
+pub(crate) struct EpochSums {
     /// The sum of the losses, each multiplied by the number of its examples.
     pub loss: f64,
     /// The number of examples in the batches that have a loss.
     pub weight: f64,
     pub examples: f64,
     pub seconds: f64,
-    pub logs: Vec<Sum>,
+    pub logs: Vec<LoggedSum>,
 }
 
-impl Sums {
+impl EpochSums {
     /// Adds a batch. A batch without a loss adds only its logged numbers.
-    pub fn add(&mut self, examples: usize, mean_loss: Option<f64>, logs: Vec<Sum>) {
+    pub fn add(&mut self, examples: usize, mean_loss: Option<f64>, logs: Vec<LoggedSum>) {
         if let Some(loss) = mean_loss {
             self.loss += examples as f64 * loss;
             self.weight += examples as f64;
@@ -78,7 +75,7 @@ impl Sums {
     }
 }
 
-impl Run {
+impl RunState {
     pub fn steps_per_epoch(&self) -> usize {
         self.history.steps_per_epoch
     }
@@ -105,7 +102,7 @@ impl Run {
     }
 
     /// Adds the validation to the record of the last epoch.
-    pub fn validated(&mut self, sums: &Sums) {
+    pub fn validated(&mut self, sums: &EpochSums) {
         if let Some(epoch) = self.history.epochs.last_mut() {
             epoch.validation = Some(sums.score());
             for (name, mean) in sums.means() {

@@ -1,11 +1,13 @@
 //! The tape of one step, with logging.
 
 use crate::error::TrainError;
-use crate::run::ACCURACY;
 use std::cell::{Cell, RefCell, RefMut};
 use std::ops::Deref;
 use wengert_autograd::{Anomalies, Mode, Tape, Var};
 use wengert_tensor::{Float, Philox, Tensor};
+
+/// The name under which accuracies are logged.
+pub(crate) const ACCURACY: &str = "accuracy";
 
 /// One pass of a loss over one batch: the [`Tape`] of the pass, with methods to log numbers beside the
 /// loss. It dereferences to the tape.
@@ -43,7 +45,7 @@ pub struct Step<T: Float = f32> {
     examples: usize,
     epoch: u64,
     number: usize,
-    sums: RefCell<Vec<Sum>>,
+    sums: RefCell<Vec<LoggedSum>>,
     /// Whether anything was logged, also on shapes alone.
     logged: Cell<bool>,
     /// The first error of an objective's loss that is not a shape error.
@@ -53,14 +55,14 @@ pub struct Step<T: Float = f32> {
 /// A logged number, summed over several batches: its mean is `sum / weight`.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_field_names)] // `sum` is the usual name of the numerator
-pub(crate) struct Sum {
+pub(crate) struct LoggedSum {
     pub name: String,
     pub sum: f64,
     pub weight: f64,
 }
 
 /// Adds each sum to the sum of the same name. New names are appended.
-pub(crate) fn add_sums(to: &mut Vec<Sum>, more: Vec<Sum>) {
+pub(crate) fn add_sums(to: &mut Vec<LoggedSum>, more: Vec<LoggedSum>) {
     for more in more {
         match to.iter_mut().find(|known| known.name == more.name) {
             Some(known) => {
@@ -146,7 +148,10 @@ impl<T: Float> Step<T> {
         check_name(name);
         self.logged.set(true);
         if !self.tape.is_abstract() {
-            add_sums(&mut self.sums.borrow_mut(), vec![Sum { name: name.into(), sum, weight }]);
+            add_sums(
+                &mut self.sums.borrow_mut(),
+                vec![LoggedSum { name: name.into(), sum, weight }],
+            );
         }
     }
 
@@ -225,7 +230,7 @@ impl<T: Float> Step<T> {
         self.logged.get()
     }
 
-    pub(crate) fn take_sums(&self) -> Vec<Sum> {
+    pub(crate) fn take_sums(&self) -> Vec<LoggedSum> {
         self.sums.take()
     }
 }

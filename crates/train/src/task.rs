@@ -1,11 +1,10 @@
 //! The computation of one step: loss, gradients, checks, update.
 
-use crate::callback::{Hook, Hooks};
-use crate::context::{Context, OptimizerList, Update};
-use crate::error::{Example, TrainError};
-use crate::evaluation::{named, refused};
-use crate::run::Run;
-use crate::step::{Step, Sum, add_sums};
+use crate::callback::{CallbackEvent, CallbackList};
+use crate::context::{Context, OptimizerList, PendingUpdate, names};
+use crate::error::{Example, TrainError, named, refused};
+use crate::run::RunState;
+use crate::step::{LoggedSum, Step, add_sums};
 use wengert_autograd::{Anomalies, Cause, Mode, Module, Param, ParamId, Path, Var};
 use wengert_optim::{Optimizer, UpdateError};
 use wengert_tensor::{Float, Philox};
@@ -151,11 +150,11 @@ where
 
 /// The context of a [`TrainStep`]: it makes updates, and knows the position in the run.
 pub struct StepContext<'c, T: Float = f32> {
-    pub(crate) kind: Kind<'c, T>,
+    pub(crate) kind: StepKind<'c, T>,
     pub(crate) examples: usize,
 }
 
-pub(crate) enum Kind<'c, T: Float> {
+pub(crate) enum StepKind<'c, T: Float> {
     /// A shape-only run: nothing is computed and nothing is changed.
     Shapes(Shapes<'c, T>),
     Numbers(Numbers<'c, T>),
@@ -172,9 +171,9 @@ pub(crate) struct Shapes<'c, T: Float> {
 /// The parts of the run that a step on numbers uses.
 pub(crate) struct Numbers<'c, T: Float> {
     pub optimizers: &'c mut dyn OptimizerList<T>,
-    pub hooks: &'c mut dyn Hooks<T>,
+    pub callbacks: &'c mut dyn CallbackList<T>,
     pub anomalies: Option<Anomalies>,
-    pub run: &'c mut Run,
+    pub run: &'c mut RunState,
     pub rng: &'c mut Philox,
     /// Describes the example at an index of the batch, for errors.
     pub example: &'c dyn Fn(usize) -> Example,
@@ -182,7 +181,7 @@ pub(crate) struct Numbers<'c, T: Float> {
     pub not_finite: &'c dyn Fn() -> Option<usize>,
     /// The sum of the losses of the updates so far; `None` before the first update.
     pub loss: Option<f64>,
-    pub logs: Vec<Sum>,
+    pub logs: Vec<LoggedSum>,
 }
 
 impl<T: Float> StepContext<'_, T> {
@@ -234,30 +233,30 @@ impl<T: Float> StepContext<'_, T> {
     /// Returns the number of steps that the run has made before this one; 0 on a shape-only run.
     pub fn number(&self) -> usize {
         match &self.kind {
-            Kind::Shapes(_) => 0,
-            Kind::Numbers(numbers) => numbers.run.history.steps(),
+            StepKind::Shapes(_) => 0,
+            StepKind::Numbers(numbers) => numbers.run.history.steps(),
         }
     }
 
     /// Returns the epoch, counted from 0.
     pub fn epoch(&self) -> u64 {
         match &self.kind {
-            Kind::Shapes(_) => 0,
-            Kind::Numbers(numbers) => numbers.run.epoch,
+            StepKind::Shapes(_) => 0,
+            StepKind::Numbers(numbers) => numbers.run.epoch,
         }
     }
 
     /// Returns the epoch and the index of the batch in the epoch, both counted from 0.
     pub(crate) fn place(&self) -> (u64, usize) {
         match &self.kind {
-            Kind::Shapes(_) => (0, 0),
-            Kind::Numbers(numbers) => (numbers.run.epoch, numbers.run.step),
+            StepKind::Shapes(_) => (0, 0),
+            StepKind::Numbers(numbers) => (numbers.run.epoch, numbers.run.step),
         }
     }
 
     /// Returns whether this is a shape-only run, which changes nothing.
     pub fn is_abstract(&self) -> bool {
-        matches!(self.kind, Kind::Shapes(_))
+        matches!(self.kind, StepKind::Shapes(_))
     }
 
     #[track_caller]
@@ -270,7 +269,7 @@ impl<T: Float> StepContext<'_, T> {
     ) -> Result<f64, TrainError> {
         let examples = self.examples;
         let cx = match &mut self.kind {
-            Kind::Shapes(shapes) => {
+            StepKind::Shapes(shapes) => {
                 let ids = part.map(|part| trained::<T>(&*part(&mut *model)));
                 let ids = ids.unwrap_or_else(|| trained::<T>(&*model));
                 let mut missed = Vec::new();
@@ -290,7 +289,7 @@ impl<T: Float> StepContext<'_, T> {
                 let (epoch, step) = shapes.place;
                 return Err(TrainError::Update { epoch, step, optimizer, error });
             }
-            Kind::Numbers(cx) => cx,
+            StepKind::Numbers(cx) => cx,
         };
         let count = cx.optimizers.count();
         assert!(
@@ -353,10 +352,10 @@ impl<T: Float> StepContext<'_, T> {
         let mut context = Context {
             model: &mut *model,
             optimizers: &mut *cx.optimizers,
-            update: Some(Update { optimizer, gradients: &mut gradients, loss, lent: false }),
+            update: Some(PendingUpdate { optimizer, gradients: &mut gradients, loss, lent: false }),
             run: &mut *cx.run,
         };
-        cx.hooks.call(Hook::BeforeUpdate, &mut context)?;
+        cx.callbacks.call(CallbackEvent::BeforeUpdate, &mut context)?;
         let by = cx.optimizers.at_mut(optimizer).expect("counted above");
         let updated = match part {
             None => by.try_step(model, &gradients),
@@ -448,15 +447,4 @@ fn trained<T: Float>(model: &dyn Module) -> Vec<ParamId> {
         ids.extend(state.downcast_ref::<Param<T>>().filter(|p| !p.frozen()).map(Param::id));
     });
     ids
-}
-
-/// Returns the names of these parameters, in visiting order.
-pub(crate) fn names<T: Float>(model: &dyn Module, of: &[ParamId]) -> Vec<String> {
-    let mut names = Vec::new();
-    model.visit(&Path::root(), &mut |path, state| {
-        if state.downcast_ref::<Param<T>>().is_some_and(|param| of.contains(&param.id())) {
-            names.push(path.name_or("the parameter itself"));
-        }
-    });
-    names
 }

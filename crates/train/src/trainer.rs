@@ -4,12 +4,12 @@ use crate::batch::Batch;
 use crate::batches::Batches;
 use crate::callback::Callback;
 use crate::error::{Example, TrainError};
-use crate::fit::{TRAINING, Work, check_accuracy, described};
+use crate::fit::{RunParts, TRAINING, check_accuracy, described};
 use crate::history::History;
 use crate::objective::Objective;
+use crate::settings::{Criterion, Per, Settings, Validation};
 use crate::step::Step;
 use crate::task::{ByLoss, StepContext, TrainStep};
-use std::cell::RefCell;
 use std::path::PathBuf;
 use wengert_autograd::{Anomalies, Module, Outline, Path, See, SeeMut, Var};
 use wengert_nn::Layer;
@@ -110,63 +110,6 @@ pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
 #[derive(Clone, Copy, Debug)]
 pub struct Custom;
 
-/// The settings of a run, except the objective.
-pub(crate) struct Settings<'a, B, T: Float> {
-    pub epochs: u64,
-    pub schedule: Option<(Box<dyn Schedule + 'a>, Per)>,
-    pub validation: Option<Validation<'a, B>>,
-    pub keep_best: Option<Criterion>,
-    pub anomalies: Option<Anomalies>,
-    pub checkpoint: Option<PathBuf>,
-    pub checkpoint_every: Option<usize>,
-    pub resume: Option<PathBuf>,
-    pub stop_after: Option<usize>,
-    pub callbacks: RefCell<Vec<Box<dyn Callback<T> + 'a>>>,
-    pub quiet: bool,
-}
-
-impl<B, T: Float> Default for Settings<'_, B, T> {
-    fn default() -> Self {
-        Settings {
-            epochs: 1,
-            schedule: None,
-            validation: None,
-            keep_best: None,
-            anomalies: None,
-            checkpoint: None,
-            checkpoint_every: None,
-            resume: None,
-            stop_after: None,
-            callbacks: RefCell::default(),
-            quiet: false,
-        }
-    }
-}
-
-/// Validation data and their name in messages.
-pub(crate) struct Validation<'a, B> {
-    pub name: String,
-    pub data: &'a dyn Batches<B>,
-}
-
-/// The unit that a schedule counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Per {
-    Step,
-    Epoch,
-}
-
-/// The criterion by which [`Trainer::keep_best`] compares epochs on the validation data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Criterion {
-    /// The lowest loss. Among epochs with the same loss, the earliest is kept. A loss that is NaN or
-    /// infinite is never the best.
-    Loss,
-    /// The highest accuracy: the number that is logged as `accuracy`. Among epochs with the same
-    /// accuracy, the earliest is kept.
-    Accuracy,
-}
-
 impl<'a> Trainer<'a> {
     /// Creates a trainer with [`Objective::classification`]: cross-entropy, with accuracies.
     pub fn classifier() -> Self {
@@ -229,8 +172,8 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
         let validation = self.settings.validation.as_ref();
         let task = ByObjective { objective: &self.goal, data: train, validation };
         let mut optimizers: &mut [&mut dyn Optimizer<T>] = &mut [optimizer];
-        self.settings.train(Work {
-            model: &mut Whole(model),
+        self.settings.train(RunParts {
+            model: &mut DynLayer(model),
             optimizers: &mut optimizers,
             data: train,
             rng,
@@ -348,14 +291,14 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
         steps: &impl TrainStep<M, B, T>,
     ) -> Result<History, TrainError> {
         let optimizers = &mut optimizers;
-        self.settings.train(Work { model, optimizers, data: train, rng, task: steps })
+        self.settings.train(RunParts { model, optimizers, data: train, rng, task: steps })
     }
 }
 
 /// Wraps an unsized layer in a sized type, so that it can be passed as a module.
-struct Whole<'w, T: Float>(&'w mut dyn Layer<T>);
+struct DynLayer<'w, T: Float>(&'w mut dyn Layer<T>);
 
-impl<T: Float> Module for Whole<'_, T> {
+impl<T: Float> Module for DynLayer<'_, T> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         self.0.visit(path, see);
     }
@@ -376,12 +319,12 @@ struct ByObjective<'o, 'a, T: Float, Y> {
     validation: Option<&'o Validation<'a, (Tensor<T>, Y)>>,
 }
 
-impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
+impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
     for ByObjective<'_, '_, T, Y>
 {
     fn step(
         &self,
-        model: &mut Whole<'w, T>,
+        model: &mut DynLayer<'w, T>,
         run: &mut StepContext<'_, T>,
         batch: &(Tensor<T>, Y),
     ) -> Result<(), TrainError> {
@@ -402,7 +345,7 @@ impl<'w, T: Float, Y: Batch> TrainStep<Whole<'w, T>, (Tensor<T>, Y), T>
 
     fn validate<'t>(
         &self,
-        model: &Whole<'w, T>,
+        model: &DynLayer<'w, T>,
         step: &'t Step<T>,
         batch: &(Tensor<T>, Y),
     ) -> Option<Var<'t, T>> {

@@ -40,7 +40,7 @@ impl<T: Float> Tape<T> {
     /// A network of n equal layers needs the memory of n layers. In checkpoints of √n layers each it
     /// needs the memory of about 2·√n layers. (Griewank, "Achieving logarithmic growth of temporal and
     /// spatial complexity in reverse automatic differentiation", 1992; Chen, Xu, Zhang, Guestrin,
-    /// "Training deep nets with sublinear memory cost", 2016.) `wengert::nn::Checkpoint` is a layer that
+    /// "Training deep nets with sublinear memory cost", 2016.) `wengert::nn::ActivationCheckpoint` is a layer that
     /// runs another layer as a checkpoint.
     ///
     /// ```

@@ -1,7 +1,7 @@
 //! The arena: the nodes of a tape, their values, and tables for larger payloads.
 
 use super::op::Op;
-use crate::rules::{Custom, Part, PoolWindows, Reads};
+use crate::rules::{CustomCall, Part, PoolWindows, Reads};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
@@ -71,7 +71,7 @@ pub(crate) struct Arena<T: Float> {
     /// The geometries of convolutions, without duplicates.
     pub convs: Vec<Conv>,
     pub maps: Vec<AxisMap>,
-    pub customs: Vec<Custom<T>>,
+    pub customs: Vec<CustomCall<T>>,
     /// The positions of the operands of `Assemble`.
     pub parts: Vec<Arc<[Part]>>,
     /// The nodes that the rules of a walk recorded: first node, end, and the node of the rule.

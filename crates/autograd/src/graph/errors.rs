@@ -139,13 +139,13 @@ impl<T: Float> Tape<T> {
     /// If an operation on this tape refuses its operands. The error is that of the first such operation.
     pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
         /// Restores the flag, also when a panic passes through.
-        struct Restore<'a>(&'a Cell<bool>, bool);
-        impl Drop for Restore<'_> {
+        struct RestoreFlag<'a>(&'a Cell<bool>, bool);
+        impl Drop for RestoreFlag<'_> {
             fn drop(&mut self) {
                 self.0.set(self.1);
             }
         }
-        let _restore = Restore(&self.catching, self.catching.replace(true));
+        let _restore = RestoreFlag(&self.catching, self.catching.replace(true));
         caught(body)
     }
 

@@ -226,12 +226,12 @@ fn update<T: Element, R>(
     lost: T,
     change: impl FnOnce(&mut Tensor<T>) -> R,
 ) -> R {
-    struct Restore<'v, T: Element> {
+    struct RestoreValue<'v, T: Element> {
         value: &'v mut Tensor<T>,
         shape: Shape,
         lost: T,
     }
-    impl<T: Element> Drop for Restore<'_, T> {
+    impl<T: Element> Drop for RestoreValue<'_, T> {
         fn drop(&mut self) {
             if self.value.shape() != self.shape {
                 let lost = self.lost;
@@ -240,7 +240,7 @@ fn update<T: Element, R>(
         }
     }
     let shape = value.shape();
-    let guard = Restore { value, shape, lost };
+    let guard = RestoreValue { value, shape, lost };
     let result = change(guard.value);
     check_shape(owner, guard.value.shape(), shape);
     result

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert_tensor::{Float, Tensor};
 
 /// An update of a buffer by a run; `None` after it was applied.
-pub(crate) struct Update<T: Float>(Mutex<Option<Change<T>>>);
+pub(crate) struct BufferUpdate<T: Float>(Mutex<Option<Change<T>>>);
 
-impl<T: Float> Update<T> {
+impl<T: Float> BufferUpdate<T> {
     /// A panic while an update is applied leaves the buffer and the update as they were, so a poisoned
     /// lock is safe to use.
     fn change(&self) -> MutexGuard<'_, Option<Change<T>>> {
@@ -27,7 +27,7 @@ impl<T: Float> Update<T> {
 /// The updates of one run or several, in order for each buffer.
 #[derive(Clone)]
 pub(crate) struct Updates<T: Float> {
-    of: HashMap<BufferId, Vec<Arc<Update<T>>>>,
+    of: HashMap<BufferId, Vec<Arc<BufferUpdate<T>>>>,
     /// The addresses of all updates.
     known: HashSet<usize>,
 }
@@ -75,10 +75,10 @@ impl<T: Float> Change<T> {
 impl<T: Float> Updates<T> {
     /// Adds a change of this run.
     pub fn push(&mut self, buffer: BufferId, change: Change<T>) {
-        self.insert(buffer, Arc::new(Update(Mutex::new(Some(change)))));
+        self.insert(buffer, Arc::new(BufferUpdate(Mutex::new(Some(change)))));
     }
 
-    fn insert(&mut self, buffer: BufferId, update: Arc<Update<T>>) {
+    fn insert(&mut self, buffer: BufferId, update: Arc<BufferUpdate<T>>) {
         if self.known.insert(Arc::as_ptr(&update) as usize) {
             self.of.entry(buffer).or_default().push(update);
         }
@@ -93,7 +93,7 @@ impl<T: Float> Updates<T> {
         }
     }
 
-    fn of(&self, buffer: BufferId) -> impl Iterator<Item = &Update<T>> {
+    fn of(&self, buffer: BufferId) -> impl Iterator<Item = &BufferUpdate<T>> {
         self.of.get(&buffer).into_iter().flatten().map(|update| &**update)
     }
 

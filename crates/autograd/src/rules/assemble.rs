@@ -117,7 +117,7 @@ impl Part {
                 Some((along(at as u8), g.sum_shape(x.with(at, len))))
             }
             View::Reshape if x.numel() > 0 => {
-                let Shared { at, split, merged } = Shared::of(&x, &y, axis as usize)?;
+                let SharedAxis { at, split, merged } = SharedAxis::of(&x, &y, axis as usize)?;
                 let whole =
                     |n: usize| (n * split).is_multiple_of(merged).then_some(n * split / merged);
                 let part = match along(at as u8) {
@@ -167,7 +167,7 @@ impl Part {
 }
 
 /// The relation between an axis of y = x.reshape(…) and an axis of x.
-struct Shared {
+struct SharedAxis {
     /// The axis of x.
     at: usize,
     /// How many indices of this axis of x one index of y covers, if y splits the axis of x; else 1.
@@ -176,10 +176,10 @@ struct Shared {
     merged: usize,
 }
 
-impl Shared {
+impl SharedAxis {
     /// Finds the axis of x with as many elements before it as this axis of y. One of the two sizes must
     /// be a multiple of the other, by the sizes of the axes that follow it.
-    fn of(x: &[usize], y: &[usize], axis: usize) -> Option<Shared> {
+    fn of(x: &[usize], y: &[usize], axis: usize) -> Option<SharedAxis> {
         let outer: usize = y[..axis].iter().product();
         let outer_of = |at: usize| x[..at].iter().product::<usize>();
         let at = (0..x.len()).find(|&at| outer_of(at) == outer && (x[at] > 1 || y[axis] == 1))?;
@@ -193,12 +193,12 @@ impl Shared {
         };
         let (of_x, of_y) = (x[at], y[axis]);
         match (of_x / of_y, of_y / of_x) {
-            _ if of_x == of_y => Some(Shared { at, split: 1, merged: 1 }),
+            _ if of_x == of_y => Some(SharedAxis { at, split: 1, merged: 1 }),
             (split, 0) if split * of_y == of_x && behind(&y[axis + 1..], split) => {
-                Some(Shared { at, split, merged: 1 })
+                Some(SharedAxis { at, split, merged: 1 })
             }
             (0, merged) if merged * of_x == of_y && behind(&x[at + 1..], merged) => {
-                Some(Shared { at, split: 1, merged })
+                Some(SharedAxis { at, split: 1, merged })
             }
             _ => None,
         }

@@ -193,7 +193,7 @@ pub trait CustomOp<T: Float>: Send + Sync {
 }
 
 /// A custom operation that was applied: an entry in the tape's table.
-pub(crate) struct Custom<T: Float> {
+pub(crate) struct CustomCall<T: Float> {
     pub op: Arc<dyn CustomOp<T>>,
     /// The number of outputs that are not indices. The index outputs follow them.
     pub numbers: u32,
@@ -203,9 +203,9 @@ pub(crate) struct Custom<T: Float> {
     applied_at: &'static Location<'static>,
 }
 
-impl<T: Float> Clone for Custom<T> {
+impl<T: Float> Clone for CustomCall<T> {
     fn clone(&self) -> Self {
-        Custom { op: self.op.clone(), ..*self }
+        CustomCall { op: self.op.clone(), ..*self }
     }
 }
 
@@ -259,7 +259,7 @@ impl<T: Float> Tape<T> {
             let arena = &mut *self.arena.borrow_mut();
             let first_whole = arena.wholes.len() as u32;
             arena.wholes.extend((numbers..all).map(|_| None));
-            arena.customs.push(Custom { op, numbers, first_whole, applied_at });
+            arena.customs.push(CustomCall { op, numbers, first_whole, applied_at });
             arena.customs.len() as u32 - 1
         };
         let first = self.apply_outputs(Op::Custom(place), x, &shapes, numbers);
@@ -314,7 +314,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn check_outputs(
         &self,
-        custom: &Custom<T>,
+        custom: &CustomCall<T>,
         computed_by: &str,
         declared_by: &str,
         [given, declared]: [&[Shape]; 2],
@@ -353,7 +353,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn check_cotangents(
         &self,
-        custom: &Custom<T>,
+        custom: &CustomCall<T>,
         parents: &[u32],
         wanted: &[bool],
         cotangents: &[Option<Var<'_, T>>],
@@ -386,7 +386,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    fn custom_at(&self, place: u32) -> Custom<T> {
+    fn custom_at(&self, place: u32) -> CustomCall<T> {
         self.arena.borrow().customs[place as usize].clone()
     }
 

@@ -79,7 +79,7 @@ pub use call::{Call, Reads};
 pub use compare::WholeOperand;
 pub(crate) use compare::compare;
 pub(crate) use conv::ConvOp;
-pub(crate) use custom::Custom;
+pub(crate) use custom::CustomCall;
 pub use custom::CustomOp;
 pub(crate) use index::IndexOp;
 pub use lists::{Cotangents, Outputs};

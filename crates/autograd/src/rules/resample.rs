@@ -2,7 +2,7 @@
 //! views, so no derivative rules are needed here.
 
 use crate::graph::Var;
-use wengert_tensor::maps::{Windows, border_maps, interpolation_maps};
+use wengert_tensor::maps::{UnfoldMaps, border_maps, interpolation_maps};
 use wengert_tensor::{Conv, Float, Interpolate, PadMode, Pair};
 
 /// Padding, interpolation, and windows as columns.
@@ -74,7 +74,7 @@ impl<T: Float> Var<'_, T> {
     /// not fit.
     #[track_caller]
     pub fn unfold(self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
-        let windows = self.fits(Windows::of_unfold(&self.shape(), kernel.into().0, conv));
+        let windows = self.fits(UnfoldMaps::of_unfold(&self.shape(), kernel.into().0, conv));
         let apart = self.map_axes(&windows.maps).reshape(&windows.apart[..]);
         apart.permute(&windows.order).reshape(&windows.out[..])
     }
@@ -96,7 +96,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn fold(self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
-        let windows = self.fits(Windows::of_fold(&self.shape(), size, kernel, conv));
+        let windows = self.fits(UnfoldMaps::of_fold(&self.shape(), size, kernel, conv));
         let apart = self.reshape(&windows.ordered[..]).permute(&windows.order);
         let mut image = apart.reshape(&windows.mapped[..]);
         for (axis, map) in windows.maps.iter().rev() {

@@ -1,4 +1,4 @@
-use super::{Evaluated, Evaluation, Variables, in_place_of};
+use super::{Evaluated, FunctionEvaluation, Variables, in_place_of};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
@@ -42,7 +42,7 @@ pub fn value_and_grad<'t, T: Float, X: Variables<'t, T>>(
     f: impl FnOnce(X) -> Var<'t, T>,
     x: X,
 ) -> (Var<'t, T>, X) {
-    let Evaluated { evaluation, x, form, y } = Evaluation::of("grad", f, x);
+    let Evaluated { evaluation, x, form, y } = FunctionEvaluation::of("grad", f, x);
     y.check_scalar("grad");
     let slopes = y.grad_or_zero(&x);
     drop(evaluation);

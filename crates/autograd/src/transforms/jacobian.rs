@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{Evaluated, Evaluation, pulled, unit_vectors};
+use super::{Evaluated, FunctionEvaluation, pulled, unit_vectors};
 use crate::graph::Var;
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape};
@@ -27,7 +27,7 @@ pub fn jacobian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,
     x: Var<'t, T>,
 ) -> Var<'t, T> {
-    let Evaluated { evaluation, x, y, .. } = Evaluation::of("jacobian", f, x);
+    let Evaluated { evaluation, x, y, .. } = FunctionEvaluation::of("jacobian", f, x);
     let (x, tape) = (x[0], evaluation.tape);
     let [of_x, of_y] = [x, y].map(Var::shape);
     let axes = of_x.rank() + of_y.rank();

@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{Evaluated, Evaluation, Variables, check_like, in_place_of};
+use super::{Evaluated, FunctionEvaluation, Variables, check_like, in_place_of};
 use wengert_tensor::Float;
 
 /// Returns the function at `x`, and its derivative along `t`: the Jacobian-vector product ∂f/∂x·t, in
@@ -28,7 +28,7 @@ pub fn jvp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
     x: X,
     t: X,
 ) -> (Y, Y) {
-    let Evaluated { evaluation, x, y, .. } = Evaluation::of("jvp", f, x);
+    let Evaluated { evaluation, x, y, .. } = FunctionEvaluation::of("jvp", f, x);
     let directions = t.list();
     check_like("jvp", "direction", &directions, "variable", &x);
     let results = y.list();

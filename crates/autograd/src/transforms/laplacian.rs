@@ -1,5 +1,5 @@
 use super::pushforward::Pushforward;
-use super::{Evaluated, Evaluation, grad, unit_vectors};
+use super::{Evaluated, FunctionEvaluation, grad, unit_vectors};
 use crate::graph::Var;
 use wengert_tensor::Float;
 
@@ -22,7 +22,8 @@ pub fn laplacian<'t, T: Float>(
     f: impl FnOnce(Var<'t, T>) -> Var<'t, T>,
     x: Var<'t, T>,
 ) -> Var<'t, T> {
-    let Evaluated { evaluation, x, y: slopes, .. } = Evaluation::of("laplacian", |x| grad(f, x), x);
+    let Evaluated { evaluation, x, y: slopes, .. } =
+        FunctionEvaluation::of("laplacian", |x| grad(f, x), x);
     let (x, tape) = (x[0], evaluation.tape);
     let pushforward = Pushforward::new(tape, evaluation.first, &[slopes]);
     let terms = unit_vectors(x).map(|e| {

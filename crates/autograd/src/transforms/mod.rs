@@ -94,7 +94,7 @@ use wengert_tensor::{Float, Tensor};
 
 /// An evaluation of a function at aliases of its arguments. While it exists, the aliases are active,
 /// whatever the arguments are. When it ends, nodes that depend on no leaf become constants again.
-struct Evaluation<'t, T: Float> {
+struct FunctionEvaluation<'t, T: Float> {
     tape: &'t Tape<T>,
     /// The first node of the evaluation.
     first: u32,
@@ -102,7 +102,7 @@ struct Evaluation<'t, T: Float> {
 
 /// The result of an evaluation.
 struct Evaluated<'t, T: Float, X, Y> {
-    evaluation: Evaluation<'t, T>,
+    evaluation: FunctionEvaluation<'t, T>,
     /// The aliases of the arguments.
     x: Vec<Var<'t, T>>,
     /// The structure of the arguments.
@@ -110,7 +110,7 @@ struct Evaluated<'t, T: Float, X, Y> {
     y: Y,
 }
 
-impl<'t, T: Float> Evaluation<'t, T> {
+impl<'t, T: Float> FunctionEvaluation<'t, T> {
     /// Evaluates `f` at aliases of `x`.
     #[track_caller]
     fn of<X: Variables<'t, T>, Y: ScopeResult<'t, T>>(
@@ -126,7 +126,7 @@ impl<'t, T: Float> Evaluation<'t, T> {
             tape.same_tape(name, x.tape);
         }
         tape.check_history(name);
-        let evaluation = Evaluation { tape, first: tape.len() as u32 };
+        let evaluation = FunctionEvaluation { tape, first: tape.len() as u32 };
         let form = x.map(&mut |x| Var { tape, id: tape.alias(x.id, true) });
         let x = form.list();
         let y = f(form.clone());
@@ -145,7 +145,7 @@ fn in_place_of<'t, T: Float, X: Variables<'t, T>>(form: X, list: Vec<Var<'t, T>>
     form.map(&mut |_| list.next().expect("as many as in the structure"))
 }
 
-impl<T: Float> Drop for Evaluation<'_, T> {
+impl<T: Float> Drop for FunctionEvaluation<'_, T> {
     /// Runs also when the function panics.
     fn drop(&mut self) {
         if let Ok(mut arena) = self.tape.arena.try_borrow_mut() {

@@ -17,8 +17,8 @@ fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
 }
 
 /// Restores the earlier substitutes, also when the body panics.
-struct Restore<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
-impl<T: Float> Drop for Restore<'_, T> {
+struct EndSubstitution<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
+impl<T: Float> Drop for EndSubstitution<'_, T> {
     fn drop(&mut self) {
         let before = std::mem::take(&mut self.1);
         self.0.params.borrow_mut().end_substitution(before);
@@ -89,7 +89,7 @@ impl<T: Float> Tape<T> {
         }
         let pairs = params.iter().zip(values).map(|(param, value)| (param.id(), value.id));
         let before = self.params.borrow_mut().substitute(pairs);
-        let _restore = Restore(self, before);
+        let _restore = EndSubstitution(self, before);
         body()
     }
 }

@@ -1,4 +1,4 @@
-use super::{Evaluated, Evaluation, Variables, check_like, in_place_of, pulled};
+use super::{Evaluated, FunctionEvaluation, Variables, check_like, in_place_of, pulled};
 use wengert_tensor::Float;
 
 /// Returns the function at `x`, and the vector-Jacobian product uᵀ·∂f/∂x in the structure of `x`. The
@@ -25,7 +25,7 @@ pub fn vjp<'t, T: Float, X: Variables<'t, T>, Y: Variables<'t, T>>(
     x: X,
     u: impl FnOnce(&Y) -> Y,
 ) -> (Y, X) {
-    let Evaluated { evaluation, x, form, y } = Evaluation::of("vjp", f, x);
+    let Evaluated { evaluation, x, form, y } = FunctionEvaluation::of("vjp", f, x);
     let (results, weights) = (y.list(), u(&y).list());
     check_like("vjp", "weight", &weights, "result", &results);
     let pulled = pulled(&results, &weights, &x);

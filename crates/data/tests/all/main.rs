@@ -7,5 +7,8 @@ mod common;
 mod idx;
 mod loader;
 mod mnist;
+mod modules;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;
 mod stratified;
 mod zipcode;

@@ -10,10 +10,13 @@ mod freezing;
 mod gradients;
 mod layers;
 mod modes;
+mod modules;
 mod names;
 mod operands;
 mod overview;
 mod pooling;
 mod pytorch;
 mod references;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;
 mod try_predict;

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Checkpoint, CircularPad2d, Conv1d, Conv2d,
-    ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d,
-    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d,
-    MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, Sequential, Sigmoid, Silu,
-    Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential, state_dict,
+    ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d,
+    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity,
+    InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm,
+    LogSoftmax, MaxPool1d, MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm,
+    Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d,
+    load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, Philox, Tensor};
 
@@ -82,8 +83,8 @@ fn layers() -> Vec<Named> {
         boxed(sequential![Returns], flat),
         boxed(sequential![Sequential::of().add(Returns), Returns], flat),
         boxed(Box::new(Identity) as Box<dyn Layer<f64>>, flat),
-        boxed(Checkpoint(sequential![Linear::of(3, 3, rng), Dropout::new(0.5)]), flat),
-        boxed(Checkpoint(BatchNorm2d::of(3)), images),
+        boxed(ActivationCheckpoint(sequential![Linear::of(3, 3, rng), Dropout::new(0.5)]), flat),
+        boxed(ActivationCheckpoint(BatchNorm2d::of(3)), images),
     ]
 }
 
@@ -156,7 +157,7 @@ fn the_list_is_complete() {
     // Exports that begin with a capital letter and are not layers.
     let others = [
         "CloneLayer",
-        "Checkpoint", // has the name of the layer that it wraps
+        "ActivationCheckpoint", // has the name of the layer that it wraps
         "Layer",
         "LayerSummary",
         "LoadError",

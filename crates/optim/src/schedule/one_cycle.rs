@@ -1,7 +1,7 @@
 //! The one-cycle policy.
 
 use super::{Schedule, check, check_steps};
-use crate::hyperparameters::Range;
+use crate::setting::Bounds;
 use std::f64::consts::PI;
 
 /// The one-cycle policy: the learning rate rises to `max_lr`, then falls far below its initial value, while
@@ -75,7 +75,7 @@ impl OneCycleLr {
     /// If `pct_start` is not from 0 to 1.
     #[track_caller]
     pub fn pct_start(self, pct_start: f64) -> Self {
-        Range::UNIT.check("OneCycleLr", "pct_start", pct_start);
+        Bounds::UNIT.check("OneCycleLr", "pct_start", pct_start);
         OneCycleLr { pct_start, ..self }
     }
 
@@ -186,7 +186,7 @@ impl OneCycleLr {
 
 #[track_caller]
 fn fraction(name: &str, value: f64) {
-    Range::BELOW_ONE.check("OneCycleLr", name, value);
+    Bounds::BELOW_ONE.check("OneCycleLr", name, value);
 }
 
 #[track_caller]

@@ -5,8 +5,11 @@
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod groups;
+mod modules;
 mod plateau;
 mod pytorch;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;
 mod schedule;
 mod state;
 mod step;

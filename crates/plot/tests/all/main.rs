@@ -4,3 +4,6 @@
 mod charts;
 mod common;
 mod images;
+mod modules;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;

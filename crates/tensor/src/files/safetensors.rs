@@ -62,25 +62,25 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
 
 /// Returns the bytes of a file. Fails if names and notes exceed the 100 MB that the format allows.
 pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
-    let entries = tensors.iter().map(|(name, tensor)| (name, Entry::of(tensor)));
+    let entries = tensors.iter().map(|(name, tensor)| (name, FileEntry::of(tensor)));
     let notes = (!tensors.metadata.is_empty())
         .then(|| tensors.metadata.iter().map(|(key, note)| (key.clone(), note.clone())).collect());
     ::safetensors::serialize(entries, notes)
 }
 
 /// A tensor to be written to a file.
-struct Entry<'a> {
+struct FileEntry<'a> {
     tensor: &'a AnyTensor,
     shape: Shape,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> FileEntry<'a> {
     fn of(tensor: &'a AnyTensor) -> Self {
-        Entry { tensor, shape: tensor.shape() }
+        FileEntry { tensor, shape: tensor.shape() }
     }
 }
 
-impl View for Entry<'_> {
+impl View for FileEntry<'_> {
     fn dtype(&self) -> FileDtype {
         match self.tensor.dtype() {
             Dtype::F32 => FileDtype::F32,

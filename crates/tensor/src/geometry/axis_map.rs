@@ -24,15 +24,15 @@ pub struct AxisMap(Arc<Entries>);
 
 struct Entries {
     inputs: usize,
-    rows: Rows,
+    rows: SparseRows,
     /// The transposed matrix, computed when it is first needed.
-    columns: OnceLock<Rows>,
+    columns: OnceLock<SparseRows>,
 }
 
 /// The entries of all rows, one row after the other. Row o has the entries from `starts[o]` to before
 /// `starts[o + 1]`. Every input is below the size of the axis.
 #[derive(PartialEq)]
-pub struct Rows {
+pub struct SparseRows {
     pub(crate) starts: Vec<u32>,
     pub(crate) inputs: Vec<u32>,
     pub(crate) weights: Vec<f64>,
@@ -58,8 +58,13 @@ impl AxisMap {
             inputs <= MAX_SIZE,
             "AxisMap: {inputs} inputs are too many: no axis has more than {MAX_SIZE} indices"
         );
-        let mut entries =
-            Rows { starts: vec![0], inputs: vec![], weights: vec![], even: true, divisors: vec![] };
+        let mut entries = SparseRows {
+            starts: vec![0],
+            inputs: vec![],
+            weights: vec![],
+            even: true,
+            divisors: vec![],
+        };
         for (o, row) in rows.into_iter().enumerate() {
             for (input, weight) in row {
                 assert!(
@@ -85,7 +90,7 @@ impl AxisMap {
         self.0.rows.len()
     }
 
-    pub(crate) fn rows(&self, transposed: bool) -> &Rows {
+    pub(crate) fn rows(&self, transposed: bool) -> &SparseRows {
         let entries = &*self.0;
         if !transposed {
             return &entries.rows;
@@ -103,7 +108,7 @@ fn divisor(weight: f64) -> f64 {
     if !exact && whole.abs() <= f64::from(u32::MAX) && 1.0 / whole == weight { whole } else { 0.0 }
 }
 
-impl Rows {
+impl SparseRows {
     pub(crate) fn len(&self) -> usize {
         self.starts.len() - 1
     }
@@ -122,7 +127,7 @@ impl Rows {
 
     /// Returns the transposed matrix. The entries of a column are sorted by row, so that sums have a fixed
     /// order.
-    fn transposed(&self, columns: usize) -> Rows {
+    fn transposed(&self, columns: usize) -> SparseRows {
         let mut starts = vec![0u32; columns + 1];
         for &input in &self.inputs {
             starts[input as usize + 1] += 1;
@@ -139,7 +144,7 @@ impl Rows {
                 *place += 1;
             }
         }
-        let mut columns = Rows { starts, inputs, weights, even: true, divisors: vec![] };
+        let mut columns = SparseRows { starts, inputs, weights, even: true, divisors: vec![] };
         columns.find_even();
         columns
     }
@@ -156,7 +161,7 @@ impl AxisMap {
     /// Returns a hash of the entries (FNV-1a: Fowler, Noll, Vo, 1991).
     #[doc(hidden)]
     pub fn fingerprint(&self) -> u64 {
-        let Rows { starts, inputs, weights, .. } = &self.0.rows;
+        let SparseRows { starts, inputs, weights, .. } = &self.0.rows;
         let words = starts.iter().chain(inputs).map(|&n| u64::from(n));
         let words = words.chain(weights.iter().map(|weight| weight.to_bits()));
         words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))

@@ -11,7 +11,7 @@ mod interpolate;
 mod pool;
 mod windows;
 
-pub use axis_map::{AxisMap, AxisMaps, Rows};
+pub use axis_map::{AxisMap, AxisMaps, SparseRows};
 pub use border::PadMode;
 pub use conv::{Conv, Padding, Pair};
 pub use interpolate::{Interpolate, InterpolateMode, InterpolateSize};

@@ -14,9 +14,9 @@
 use super::conv::{self, Geometry};
 use super::gemm::{self, Gemm, MatRef};
 use super::map_lines;
-use super::pointwise::{Pointwise, Program, Source, Split};
+use super::pointwise::{Pointwise, Program, ProgramInput, Split};
 use super::pool::{self, Scene};
-use crate::geometry::Rows;
+use crate::geometry::SparseRows;
 use crate::machine::Shared;
 
 /// Kernels of floating-point numbers.
@@ -35,7 +35,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn evaluate(
         program: &Program,
-        sources: &[Source<Self>],
+        sources: &[ProgramInput<Self>],
         targets: &[Shared<Self>],
         n: usize,
     );
@@ -44,14 +44,14 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn program_sum(
         program: &Program,
-        sources: &[Source<Self>],
+        sources: &[ProgramInput<Self>],
         split: Split,
         sums: &mut [Self],
     );
     #[doc(hidden)]
     fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
     #[doc(hidden)]
-    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &Rows, out: &mut [Self]);
+    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
     /// # Safety
     /// As [`gemm::gemm`].
     #[doc(hidden)]
@@ -75,7 +75,7 @@ macro_rules! float_kernels {
         impl FloatKernels for $t {
             unsafe fn evaluate(
                 program: &Program,
-                sources: &[Source<$t>],
+                sources: &[ProgramInput<$t>],
                 targets: &[Shared<$t>],
                 n: usize,
             ) {
@@ -84,7 +84,7 @@ macro_rules! float_kernels {
             }
             unsafe fn program_sum(
                 program: &Program,
-                sources: &[Source<$t>],
+                sources: &[ProgramInput<$t>],
                 split: Split,
                 sums: &mut [$t],
             ) {
@@ -94,7 +94,7 @@ macro_rules! float_kernels {
             fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, scene, values, positions);
             }
-            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &Rows, out: &mut [$t]) {
+            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &SparseRows, out: &mut [$t]) {
                 map_lines::map_lines(x, n, inner, rows, out);
             }
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {

@@ -1,13 +1,19 @@
 //! Applies a map along one axis of a row-major array.
 
-use crate::geometry::Rows;
+use crate::geometry::SparseRows;
 use crate::machine::simd;
 use crate::machine::{Shared, cost, ranges};
 use crate::number::Real;
 
 /// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
 /// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
-pub(crate) fn map_lines<T: Real>(x: &[T], n: usize, inner: usize, rows: &Rows, out: &mut [T]) {
+pub(crate) fn map_lines<T: Real>(
+    x: &[T],
+    n: usize,
+    inner: usize,
+    rows: &SparseRows,
+    out: &mut [T],
+) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();
@@ -41,7 +47,7 @@ pub(crate) fn map_lines<T: Real>(x: &[T], n: usize, inner: usize, rows: &Rows, o
 }
 
 #[inline(always)]
-fn line<T: Real>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut [T]) {
+fn line<T: Real>(x: &[T], rows: &SparseRows, weights: &[T], divisors: &[T], out: &mut [T]) {
     for (o, (y, ends)) in out.iter_mut().zip(rows.starts.windows(2)).enumerate() {
         let entries = ends[0] as usize..ends[1] as usize;
         let divisor = divisors.get(o).copied().filter(|d| *d != T::narrow(0.0));
@@ -71,7 +77,7 @@ fn line<T: Real>(x: &[T], rows: &Rows, weights: &[T], divisors: &[T], out: &mut 
 fn plane_of_lines<T: Real>(
     x: &[T],
     inner: usize,
-    rows: &Rows,
+    rows: &SparseRows,
     weights: &[T],
     divisors: &[T],
     out: &mut [T],

@@ -4,7 +4,7 @@ use super::compiled::FloatKernels;
 use super::gemm::MatRef;
 use crate::layout::{Collapsed, Cursor, Shape, Strides};
 use crate::machine::{Shared, cost};
-use crate::shapes::{Face, face};
+use crate::shapes::{MatrixShape, matrix_shape};
 use rayon::prelude::*;
 
 /// A product of fewer multiplications than this is computed by one thread, and a batch of them is
@@ -14,13 +14,13 @@ const SMALL: usize = 1 << 21;
 const WORTH: usize = 1 << 20;
 
 /// An operand: its first matrix, and the shape and strides of its batch axes.
-pub(crate) struct Operand<T> {
+pub(crate) struct MatrixBatch<T> {
     matrix: MatRef<T>,
     batch: Shape,
     steps: Strides,
 }
 
-impl<T> Operand<T> {
+impl<T> MatrixBatch<T> {
     /// Returns the operand whose first element is at `ptr`.
     #[inline]
     pub fn new(
@@ -30,7 +30,7 @@ impl<T> Operand<T> {
         left: bool,
         transposed: bool,
     ) -> Self {
-        let Face { rows, cols, batch } = face(shape, left, transposed);
+        let MatrixShape { rows, cols, batch } = matrix_shape(shape, left, transposed);
         let (row_stride, col_stride) = match **strides {
             [step] if left => (0, step),
             [step] => (step, 0),
@@ -38,7 +38,7 @@ impl<T> Operand<T> {
             [.., row, col] => (row, col),
             [] => (0, 0),
         };
-        Operand {
+        MatrixBatch {
             matrix: MatRef { ptr, rows, cols, row_stride, col_stride },
             batch: Shape::new(&shape[..batch]),
             steps: Strides::new(&strides[..batch]),
@@ -64,8 +64,8 @@ impl<T> Operand<T> {
 /// The operands' elements exist, their inner dimensions agree, their batches broadcast to `batch`, and
 /// `out` has the size of the product.
 pub(crate) unsafe fn product<T: FloatKernels>(
-    a: &Operand<T>,
-    b: &Operand<T>,
+    a: &MatrixBatch<T>,
+    b: &MatrixBatch<T>,
     batch: &Shape,
     out: &mut [T],
 ) {

@@ -13,7 +13,7 @@ pub use crate::geometry::AxisMaps;
 pub use average::{adaptive_average_maps, average_maps};
 pub use border::border_maps;
 pub use interpolate::interpolation_maps;
-pub use unfold::Windows;
+pub use unfold::UnfoldMaps;
 
 use crate::geometry::AxisMap;
 use smallvec::SmallVec;

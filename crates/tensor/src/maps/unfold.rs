@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 /// The maps, shapes and permutation that `unfold` and `fold` consist of, for the tape.
 #[doc(hidden)]
-pub struct Windows {
+pub struct UnfoldMaps {
     /// The maps from height to kh·H' and from width to kw·W'.
     pub maps: AxisMaps,
     /// The shape of the images after the maps: `[…, C, kh·H', kw·W']`.
@@ -26,7 +26,7 @@ fn signed(sizes: &[usize]) -> SmallVec<[isize; 8]> {
     sizes.iter().map(|&n| n as isize).collect()
 }
 
-impl Windows {
+impl UnfoldMaps {
     fn new(size: [usize; 2], apart: Shape, out: Shape, conv: &Conv) -> Self {
         let channel = apart.rank() - 5;
         let map = |side: usize| {
@@ -45,7 +45,7 @@ impl Windows {
         let lead = &apart[..=channel];
         let mut order: SmallVec<[isize; 8]> = (0..apart.rank() as isize).collect();
         order.swap(channel + 2, channel + 3);
-        Windows {
+        UnfoldMaps {
             maps: [map(0), map(1)].into_iter().collect(),
             mapped: signed(&[lead, &[kh * h, kw * w]].concat()),
             apart: signed(&apart),

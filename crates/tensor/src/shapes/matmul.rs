@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 /// The matrix in the last two axes of an operand, as the product reads it.
 #[derive(Clone, Copy)]
-pub(crate) struct Face {
+pub(crate) struct MatrixShape {
     pub rows: usize,
     pub cols: usize,
     /// The number of axes before the matrix.
@@ -15,12 +15,14 @@ pub(crate) struct Face {
 
 /// Returns the matrix of an operand. A vector is a row if `left` is true, else a column. `transposed` has no
 /// effect on a vector.
-pub(crate) fn face(shape: &[usize], left: bool, transposed: bool) -> Face {
+pub(crate) fn matrix_shape(shape: &[usize], left: bool, transposed: bool) -> MatrixShape {
     match *shape {
-        [k] if left => Face { rows: 1, cols: k, batch: 0 },
-        [k] => Face { rows: k, cols: 1, batch: 0 },
-        [.., rows, cols] if transposed => Face { rows: cols, cols: rows, batch: shape.len() - 2 },
-        [.., rows, cols] => Face { rows, cols, batch: shape.len() - 2 },
+        [k] if left => MatrixShape { rows: 1, cols: k, batch: 0 },
+        [k] => MatrixShape { rows: k, cols: 1, batch: 0 },
+        [.., rows, cols] if transposed => {
+            MatrixShape { rows: cols, cols: rows, batch: shape.len() - 2 }
+        }
+        [.., rows, cols] => MatrixShape { rows, cols, batch: shape.len() - 2 },
         [] => unreachable!("scalars are refused before"),
     }
 }
@@ -44,7 +46,7 @@ pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Rule {
             "matmul: a scalar has no matrix product: {a:?} · {b:?}; did you mean `*`?"
         ));
     }
-    let (left, right) = (face(a, true, ta), face(b, false, tb));
+    let (left, right) = (matrix_shape(a, true, ta), matrix_shape(b, false, tb));
     if left.cols != right.rows {
         return Err(format!(
             "matmul: inner dimensions differ: {a:?}{} · {b:?}{} ({} ≠ {}){}",
@@ -71,8 +73,9 @@ fn mark(transposed: bool, shape: &[usize]) -> &'static str {
 
 /// Returns a suggestion if one change makes the inner dimensions fit.
 fn mend(a: &[usize], b: &[usize], ta: bool, tb: bool) -> String {
-    let inner =
-        |a: &[usize], b: &[usize], ta, tb| face(a, true, ta).cols == face(b, false, tb).rows;
+    let inner = |a: &[usize], b: &[usize], ta, tb| {
+        matrix_shape(a, true, ta).cols == matrix_shape(b, false, tb).rows
+    };
     let flipped = |name: &str, shape: &[usize], already: bool| match (already, shape.len()) {
         (true, _) => format!("{name} not transposed"),
         (false, 2) => format!("{name}.t()"),

@@ -15,7 +15,6 @@ mod conv;
 mod conv1d;
 mod index;
 mod join;
-mod layout;
 mod matmul;
 mod pool;
 mod reduce;
@@ -23,16 +22,14 @@ mod resample;
 #[cfg(test)]
 mod tests;
 mod unfold;
+mod view;
 
 pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
 pub use conv1d::{conv_transpose1d, conv1d};
 pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
-pub use layout::{
-    flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
-};
 pub use matmul::matmul;
-pub(crate) use matmul::{Face, face};
+pub(crate) use matmul::{MatrixShape, matrix_shape};
 pub use pool::{
     adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
     pool1d, pool2d,
@@ -40,6 +37,9 @@ pub use pool::{
 pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
 pub use resample::{interpolate, pad_mode};
 pub use unfold::{fold, unfold};
+pub use view::{
+    flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
+};
 
 use crate::layout::{MAX_RANK, MAX_SIZE, Shape, broadcast_shapes, broadcasts_to, product};
 use std::fmt::{Debug, Write};

@@ -1,7 +1,7 @@
 //! The type [`Tensor`]: its memory, access to the elements, copy on write.
 
 use crate::kernels;
-use crate::layout::{Shape, Strides};
+use crate::layout::{Collapsed, Shape, Strides};
 use crate::machine::Block;
 use crate::number::Dtype;
 use crate::shapes::{self, OrPanic};
@@ -147,6 +147,11 @@ impl<T: Element> Tensor<T> {
 
     pub(crate) fn strides(&self) -> Strides {
         self.block.strides().copied().unwrap_or_else(|| Strides::row_major(&self.block.shape()))
+    }
+
+    /// Returns the layout with neighbouring axes merged where their strides permit it.
+    pub(crate) fn collapsed(&self) -> Collapsed {
+        Collapsed::new(&self.shape(), &self.strides())
     }
 
     #[inline]

@@ -1,11 +1,10 @@
 //! The element types of tensors, and the traits that group them.
 
-use super::Tensor;
 use super::arithmetic::Arithmetic;
-use super::operand::Figure;
+use super::figure::Figure;
 use super::per_type::PerType;
-use super::reduce::{FloatReduce, Reduce, Reduction};
-use crate::kernels::{FloatKernels, reduce};
+use super::reduce::{FloatReduce, Reduce, Sums};
+use crate::kernels::FloatKernels;
 use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
 use std::fmt::{Debug, Display};
@@ -32,6 +31,7 @@ pub trait Element:
     + Send
     + Sync
     + Scalar
+    + Sums
     + sealed::Sealed
     + 'static
 {
@@ -73,15 +73,6 @@ pub trait Element:
     /// `None` if the type has no such value.
     #[doc(hidden)]
     fn number(x: Figure) -> Option<Self>;
-    /// Returns the mean of all elements.
-    #[doc(hidden)]
-    fn mean(x: &Tensor<Self>) -> f64;
-    /// Sums along axes; `None` if a sum does not fit the type of sums.
-    #[doc(hidden)]
-    fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self::Sum>>;
-    /// Sums all elements; `None` if the sum does not fit the type of sums.
-    #[doc(hidden)]
-    fn total(x: &[Self]) -> Option<Self::Sum>;
 }
 
 /// An element type with arithmetic: every type except `bool`. Integer arithmetic gives the exact result or
@@ -191,15 +182,6 @@ macro_rules! floats {
                     Figure::Whole(c) => c as $t,
                 })
             }
-            fn mean(x: &Tensor<Self>) -> f64 {
-                (x.sum_all() / x.numel() as $t).into()
-            }
-            fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<Self>> {
-                Some(reduction.staged(x, 0.0, &reduce::sum_middle))
-            }
-            fn total(x: &[Self]) -> Option<Self> {
-                Some(reduce::total(x))
-            }
         }
         impl Number for $t {}
         impl Float for $t {
@@ -216,25 +198,15 @@ macro_rules! floats {
 }
 floats! { f32 F32 from_f32 f64 F64 of }
 
-macro_rules! sums_in_i64 {
+macro_rules! integer_members {
     () => {
         type Sum = i64;
-        fn sum_along(x: &Tensor<Self>, reduction: Reduction) -> Option<Tensor<i64>> {
-            reduction.whole_sums(x)
-        }
-        fn total(x: &[Self]) -> Option<i64> {
-            reduce::plain::total(x)
-        }
         #[inline(always)]
         fn order_whole(self, c: i128) -> Option<Ordering> {
             Some(i128::from(self).cmp(&c))
         }
         fn number(x: Figure) -> Option<Self> {
             x.whole().and_then(Self::exactly)
-        }
-        fn mean(x: &Tensor<Self>) -> f64 {
-            let all = x.contiguous();
-            reduce::plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
         }
     };
 }
@@ -245,7 +217,7 @@ macro_rules! integers {
         impl Element for $t {
             const DTYPE: Dtype = Dtype::$dtype;
             conversions!();
-            sums_in_i64!();
+            integer_members!();
             #[inline(always)]
             fn cast_<U: Element>(self) -> U {
                 U::$cast(self)
@@ -266,7 +238,7 @@ integers! { i64 I64 from_i64 u32 U32 from_u32 u8 U8 from_u8 }
 impl sealed::Sealed for bool {}
 impl Element for bool {
     const DTYPE: Dtype = Dtype::Bool;
-    sums_in_i64!();
+    integer_members!();
     #[inline(always)]
     fn of(x: f64) -> Self {
         x != 0.0

@@ -1,8 +1,12 @@
 //! The type [`Tensor`], its element types, and its methods.
 //!
 //! A method checks the shapes with a rule of `shapes`, allocates the result, and calls a kernel. Views,
-//! operators, joining and printing are implemented here without kernels of their own. This module may
-//! import every other module except `files`.
+//! operators, joining and printing are implemented here without kernels of their own. This room may
+//! import every other room except `files`.
+//!
+//! The modules import each other in no circle: `figure`, `element`, `base` (the type and the access to its memory),
+//! `views`, and above them the operations. One exception: an element type has the traits of `arithmetic` and
+//! `reduce`, so `element` imports them. `tests/all/rooms.rs` checks it.
 
 mod any;
 mod arithmetic;
@@ -12,6 +16,7 @@ mod conv;
 mod create;
 mod display;
 mod element;
+mod figure;
 mod index;
 mod interpolate;
 mod join;
@@ -29,7 +34,8 @@ mod views;
 pub use any::AnyTensor;
 pub use base::Tensor;
 pub use element::{Element, Float, Number};
-pub use operand::{Figure, Given, Operand};
+pub use figure::Figure;
+pub use operand::{Given, Operand};
 pub use per_type::PerType;
 pub use random::keep_mask;
 pub use views::copied_in_order;

@@ -1,9 +1,7 @@
 //! The second operand of a function of two operands: a tensor or a number.
 
-use crate::tensor::Tensor;
-use crate::tensor::{Element, Float};
+use crate::tensor::{Element, Figure, Float, Tensor};
 use std::cmp::Ordering;
-use std::fmt;
 
 mod sealed {
     pub trait Sealed {}
@@ -54,14 +52,7 @@ impl<T: Element> Given<'_, T> {
     }
 }
 
-/// A number as the caller wrote it: a float or an integer.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Figure {
-    Float(f64),
-    Whole(i128),
-}
-
+/// The number as an element.
 impl Figure {
     /// Compares an element with this number.
     #[inline(always)]
@@ -69,17 +60,6 @@ impl Figure {
         match self {
             Figure::Float(c) => x.order(c),
             Figure::Whole(c) => x.order_whole(c),
-        }
-    }
-
-    /// Returns the exact value if the number is whole. A float outside the range of `i128` becomes the
-    /// nearest even `i128`, because all floats from 2⁵³ on are even.
-    pub(crate) fn whole(self) -> Option<i128> {
-        match self {
-            Figure::Whole(c) => Some(c),
-            Figure::Float(c) if c.fract() != 0.0 => None,
-            Figure::Float(c) if c >= i128::MAX as f64 => Some(i128::MAX - 1),
-            Figure::Float(c) => Some(c as i128),
         }
     }
 
@@ -112,23 +92,6 @@ impl Figure {
     }
 }
 
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Figure::Whole(c) => write!(f, "{c}"),
-            Figure::Float(c) if c.abs() < 1e16 => write!(f, "{c}"),
-            // Scientific notation, which avoids hundreds of zeros.
-            Figure::Float(c) => write!(f, "{c:e}"),
-        }
-    }
-}
-
-impl From<f64> for Figure {
-    fn from(c: f64) -> Self {
-        Figure::Float(c)
-    }
-}
-
 impl<T: Element> sealed::Sealed for Tensor<T> {}
 impl<T: Element> Operand<T> for Tensor<T> {
     #[inline]
@@ -153,11 +116,6 @@ impl<T: Element> Operand<T> for f64 {
 // `f32` is not implemented, so that a float literal is an `f64` without ambiguity.
 macro_rules! integers {
     ($($t:ident)*) => { $(
-        impl From<$t> for Figure {
-            fn from(c: $t) -> Self {
-                Figure::Whole(c as i128)
-            }
-        }
         impl sealed::Sealed for $t {}
         impl<T: Element> Operand<T> for $t {
             #[inline]

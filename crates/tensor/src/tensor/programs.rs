@@ -1,7 +1,7 @@
 //! Runs a [`Program`] on tensors.
 
 use crate::kernels::Program;
-use crate::kernels::pointwise::{Source, Split};
+use crate::kernels::pointwise::{ProgramInput, Split};
 use crate::layout::{Collapsed, Shape, broadcasts_to};
 use crate::machine::Shared;
 use crate::shapes::{self, OrPanic};
@@ -56,8 +56,8 @@ impl Program {
                 Shared(t.make_mut().as_mut_ptr())
             })
             .collect();
-        let flat = outs.iter().map(|out| Source::new(out.0.cast_const(), None));
-        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
+        let flat = outs.iter().map(|out| ProgramInput::new(out.0.cast_const(), None));
+        let all: SmallVec<[ProgramInput<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
         // SAFETY: a source for each input, read with `shape`. Each target has this shape, is not
         // shared with another handle, and is read only at the position that is written.
         unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
@@ -111,7 +111,7 @@ impl Program {
 }
 
 #[track_caller]
-fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
+fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[ProgramInput<T>; 6]> {
     let mut sources = SmallVec::new();
     for x in inputs {
         let own = x.shape();
@@ -123,7 +123,7 @@ fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>
             );
             layout = Some(Collapsed::new(&shape, &x.broadcast_strides(&shape)));
         }
-        sources.push(Source::new(x.ptr(), layout));
+        sources.push(ProgramInput::new(x.ptr(), layout));
     }
     sources
 }

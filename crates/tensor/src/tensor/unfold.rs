@@ -2,7 +2,7 @@
 //! a linear map along the rows, one along the columns, and a permutation of axes.
 
 use crate::geometry::{Conv, Pair};
-use crate::maps::Windows;
+use crate::maps::UnfoldMaps;
 use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 
@@ -27,7 +27,7 @@ impl<T: Float> Tensor<T> {
     /// fit.
     #[track_caller]
     pub fn unfold(&self, kernel: impl Into<Pair>, conv: &Conv) -> Self {
-        let windows = Windows::of_unfold(&self.shape(), kernel.into().0, conv).or_panic();
+        let windows = UnfoldMaps::of_unfold(&self.shape(), kernel.into().0, conv).or_panic();
         let mapped = self.map_axes(&windows.maps);
         mapped.reshape(&windows.apart[..]).permute(&windows.order).reshape(&windows.out[..])
     }
@@ -50,7 +50,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn fold(&self, size: impl Into<Pair>, kernel: impl Into<Pair>, conv: &Conv) -> Self {
         let (size, kernel) = (size.into().0, kernel.into().0);
-        let windows = Windows::of_fold(&self.shape(), size, kernel, conv).or_panic();
+        let windows = UnfoldMaps::of_fold(&self.shape(), size, kernel, conv).or_panic();
         let apart = self.reshape(&windows.ordered[..]).permute(&windows.order);
         let maps = windows.maps.iter().rev();
         maps.fold(apart.reshape(&windows.mapped[..]), |x, (axis, map)| {

@@ -242,10 +242,6 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Element> Tensor<T> {
-    pub(crate) fn collapsed(&self) -> Collapsed {
-        Collapsed::new(&self.shape(), &self.strides())
-    }
-
     /// Returns the strides of this tensor repeated to `shape`. Repeated axes have stride 0.
     pub(crate) fn broadcast_strides(&self, shape: &Shape) -> Strides {
         let (own, strides) = (self.shape(), self.strides());

@@ -44,3 +44,13 @@ fn the_crate_lists_its_rooms_from_the_ground_up() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     scan::check_list(&src, &ROOMS, &FOR_TESTS);
 }
+
+/// The modules of the room `tensor` import each other in no circle. An element type names the traits with the
+/// operations that are compiled for it, and these operate on tensors of the type.
+#[test]
+fn modules_of_the_room_tensor_import_in_no_circle() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let reason = "a supertrait of `Number` or `Element`";
+    let permitted = [("element", "arithmetic", reason), ("element", "reduce", reason)];
+    scan::check_circles(&src, Some("tensor"), &permitted);
+}

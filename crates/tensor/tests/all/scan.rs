@@ -123,8 +123,12 @@ pub fn heads(rest: &str) -> Vec<String> {
     heads
 }
 
-/// Returns the names at the root of the crate that the code of a module uses, with their line numbers.
-pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
+/// Returns the names that follow the paths `first::` for which `to` returns the rest of the path, with their
+/// line numbers. `to` gets the first word of a path and the code behind it.
+fn names_after<'c>(
+    code: &'c str,
+    to: impl Fn(&str, &'c str) -> Option<&'c str>,
+) -> Vec<(String, usize)> {
     let mut found = vec![];
     let mut at = 0;
     let follows_a_name = |at: usize| {
@@ -142,21 +146,50 @@ pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
         if follows_a_name(begin) {
             continue;
         }
-        let mut rest = &code[end..];
-        let to_root = match word.as_str() {
-            "crate" => true,
-            "super" => {
-                let mut up = 1;
-                while let Some(more) = rest.strip_prefix("super::") {
-                    (rest, up) = (more, up + 1);
-                }
-                up >= module.len()
-            }
-            _ => false,
-        };
-        if to_root {
+        if let Some(rest) = to(&word, &code[end..]) {
             let line = code[..begin].matches('\n').count() + 1;
             found.extend(heads(rest).into_iter().map(|head| (head, line)));
+        }
+    }
+    found
+}
+
+/// Returns how many modules `super::…` leads up, and the code behind it. `rest` is the code behind the first
+/// `super::`.
+fn up(mut rest: &str) -> (usize, &str) {
+    let mut up = 1;
+    while let Some(more) = rest.strip_prefix("super::") {
+        (rest, up) = (more, up + 1);
+    }
+    (up, rest)
+}
+
+/// Returns the names at the root of the crate that the code of a module uses, with their line numbers.
+pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
+    names_after(code, |word, rest| match word {
+        "crate" => Some(rest),
+        "super" => Some(up(rest)).filter(|(up, _)| *up >= module.len()).map(|(_, rest)| rest),
+        _ => None,
+    })
+}
+
+/// Returns the names of the module's room that the code of a module uses, with their line numbers.
+fn names_in_room(code: &str, module: &[String]) -> Vec<(String, usize)> {
+    let room = format!("{}::", module[0]);
+    names_after(code, |word, rest| match word {
+        "crate" => rest.strip_prefix(&room),
+        "super" => Some(up(rest)).filter(|(up, _)| *up + 1 == module.len()).map(|(_, rest)| rest),
+        _ => None,
+    })
+}
+
+/// Returns the names that a module re-exports from its child modules, each with its child module.
+fn reexports(code: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for line in code.split(';') {
+        let Some((_, path)) = line.split_once("use ") else { continue };
+        if let Some((child, rest)) = path.trim().split_once("::") {
+            found.extend(heads(rest).into_iter().map(|name| (name, child.to_owned())));
         }
     }
     found
@@ -221,6 +254,71 @@ pub fn arrows(
     arrows
 }
 
+/// Asserts that no modules of a crate import each other in a circle: neither directly nor through others. With
+/// a `room`, the modules are those of the room. `permitted` lists pairs (importing module, imported module) that
+/// are left out, each with the reason why it may close a circle.
+pub fn check_circles(src: &Path, room: Option<&str>, permitted: &[(&str, &str, &str)]) {
+    let (mut files, root) =
+        (Vec::new(), room.map_or("lib.rs".to_owned(), |room| format!("{room}/mod.rs")));
+    let root = src.join(root);
+    let tests = without_tests(&code_of(&fs::read_to_string(&root).unwrap())).1;
+    for entry in fs::read_dir(root.parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let file = if path.is_dir() { path.join("mod.rs") } else { path };
+        if file != root && file.is_file() && !tests.contains(&name) {
+            let room = room.map(str::to_owned);
+            walk(src, &file, &room.into_iter().chain([name]).collect::<Vec<_>>(), &mut files);
+        }
+    }
+    let at = usize::from(room.is_some());
+    let modules: BTreeSet<String> = files.iter().map(|file| file.module[at].clone()).collect();
+    let exported = reexports(&code_of(&fs::read_to_string(&root).unwrap()));
+    let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for file in &files {
+        let find = if room.is_some() { names_in_room } else { roots };
+        for (name, line) in find(&file.code, &file.module) {
+            let to = if modules.contains(&name) { Some(&name) } else { exported.get(&name) };
+            let from = &file.module[at];
+            if let Some(to) = to.filter(|to| *to != from) {
+                let place = format!("{}:{line}: {name}", file.path);
+                arrows.entry((from.clone(), to.clone())).or_default().insert(place);
+            }
+        }
+    }
+    println!("{} modules, {} pairs of importing and imported module", modules.len(), arrows.len());
+    for &(from, to, _) in permitted {
+        let arrow = (from.to_owned(), to.to_owned());
+        assert!(arrows.remove(&arrow).is_some(), "`{from}` imports no `{to}`: permit it no more");
+    }
+    let circle = circle(arrows.keys());
+    let lines: Vec<String> = arrows
+        .iter()
+        .filter(|((from, to), _)| circle.contains(from) && circle.contains(to))
+        .map(|((from, to), places)| format!("{from} → {to}: {places:?}"))
+        .collect();
+    assert!(
+        lines.is_empty(),
+        "modules import each other in a circle: move what both need to a module below them\n{}",
+        lines.join("\n")
+    );
+}
+
+/// Returns the modules that lie in a circle of arrows, or between circles.
+fn circle<'a>(arrows: impl Iterator<Item = &'a (String, String)>) -> BTreeSet<String> {
+    let mut left: Vec<(String, String)> = arrows.cloned().collect();
+    loop {
+        let importing: BTreeSet<String> = left.iter().map(|(from, _)| from.clone()).collect();
+        let imported: BTreeSet<String> = left.iter().map(|(_, to)| to.clone()).collect();
+        let before = left.len();
+        // A module that imports nothing, or that nothing imports, is in no circle.
+        left.retain(|(from, to)| importing.contains(to) && imported.contains(from));
+        if left.len() == before {
+            return left.into_iter().map(|(from, _)| from).collect();
+        }
+    }
+}
+
 /// Asserts that `lib.rs` lists `rooms` in this order, and that each module of the crate lies in a room.
 pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
     let code = code_of(&fs::read_to_string(src.join("lib.rs")).unwrap());
@@ -253,4 +351,30 @@ fn the_scanner_finds_what_is_written() {
     let module = ["room", "file"].map(String::from);
     let found: Vec<_> = roots(&code, &module).into_iter().map(|(name, _)| name).collect();
     assert_eq!(found, ["kernels", "layout", "tensor", "number"]);
+}
+
+#[test]
+fn the_scanner_finds_names_of_a_room() {
+    let code = "use crate::tensor::{Element, base::Tensor}; use super::{Float, Tensor};\nuse super::super::layout; \
+                crate::tensor::index::f(); use crate::layout::Shape;";
+    let module = ["tensor", "views"].map(String::from);
+    let found: Vec<_> = names_in_room(code, &module).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, ["Element", "base", "Float", "Tensor", "index"]);
+    let inner = ["tensor", "reduce", "axes"].map(String::from);
+    let found: Vec<_> = names_in_room(code, &inner).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, ["Element", "base", "layout", "index"]);
+    let names = reexports("mod base;\npub use base::Tensor;\npub(crate) use a::{B, c::D};");
+    let pairs = [("B", "a"), ("Tensor", "base"), ("c", "a")];
+    assert_eq!(names, pairs.map(|(name, child)| (name.to_owned(), child.to_owned())).into());
+}
+
+#[test]
+fn circles_are_found() {
+    let arrows = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<_> = pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
+        circle(pairs.iter()).into_iter().collect::<Vec<_>>()
+    };
+    assert!(arrows(&[("a", "b"), ("a", "c"), ("b", "c")]).is_empty());
+    assert_eq!(arrows(&[("a", "b"), ("b", "a"), ("b", "c"), ("d", "a")]), ["a", "b"]);
+    assert_eq!(arrows(&[("a", "b"), ("b", "c"), ("c", "a")]), ["a", "b", "c"]);
 }

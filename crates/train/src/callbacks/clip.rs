@@ -1,7 +1,8 @@
 //! Gradient clipping.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
+use crate::error::Outcome;
 use wengert_tensor::Float;
 
 /// Clips the norm of the gradients of each update: the gradients of all parameters are multiplied by

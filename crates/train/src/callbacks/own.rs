@@ -1,10 +1,10 @@
 //! The callbacks that the trainer's settings add.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
-use crate::error::TrainError;
+use crate::error::{Outcome, TrainError};
 use crate::run::Stop;
-use crate::trainer::{Criterion, Per};
+use crate::settings::{Criterion, Per};
 use std::path::PathBuf;
 use wengert_optim::Schedule;
 use wengert_tensor::Float;
@@ -108,7 +108,7 @@ impl<T: Float> Callback<T> for StopAfter {
 }
 
 /// Saves a checkpoint after every epoch, when the run stops, and optionally in the middle of epochs.
-pub(crate) struct Checkpoint {
+pub(crate) struct ModelCheckpoint {
     pub path: PathBuf,
     /// The number of steps between checkpoints in the middle of epochs.
     pub every: Option<usize>,
@@ -116,14 +116,14 @@ pub(crate) struct Checkpoint {
     pub saved: Option<usize>,
 }
 
-impl Checkpoint {
+impl ModelCheckpoint {
     fn save<T: Float>(&mut self, run: &mut Context<'_, T>) {
         self.saved = Some(run.steps());
         run.save(&self.path);
     }
 }
 
-impl<T: Float> Callback<T> for Checkpoint {
+impl<T: Float> Callback<T> for ModelCheckpoint {
     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
         let within = run.step() < run.steps_per_epoch();
         if self.every.is_some_and(|every| within && run.steps().is_multiple_of(every)) {

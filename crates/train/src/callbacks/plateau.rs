@@ -1,8 +1,9 @@
 //! Lower learning rates when a monitored number stops improving.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::callbacks::Monitor;
 use crate::context::Context;
+use crate::error::Outcome;
 use wengert_optim::ReduceLrOnPlateau;
 use wengert_tensor::{Float, NamedTensors};
 

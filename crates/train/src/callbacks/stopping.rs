@@ -1,8 +1,9 @@
 //! Callbacks that end a run before its last epoch.
 
-use crate::callback::{Callback, CallbackState, Outcome};
+use crate::callback::{Callback, CallbackState};
 use crate::callbacks::Monitor;
 use crate::context::Context;
+use crate::error::Outcome;
 use std::time::Duration;
 use wengert_tensor::{Float, Instant, NamedTensors};
 

@@ -10,6 +10,9 @@ mod custom;
 mod error_text;
 mod files;
 mod fit;
+mod modules;
 mod plots;
 mod refusals;
+#[path = "../../../tensor/tests/all/scan.rs"]
+mod scan;
 mod scores;

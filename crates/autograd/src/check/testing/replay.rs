@@ -15,9 +15,9 @@ pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpE
     let other: Vec<_> = inputs.iter().map(reversed).collect();
     for policy in POLICIES {
         let make = || Tape::train(&mut Philox::new(5)).with_policy(policy);
-        let fresh = |inputs: &[Tensor<f64>]| Recording::of(&f, &make(), inputs).numbers();
+        let fresh = |inputs: &[Tensor<f64>]| RecordedProgram::of(&f, &make(), inputs).numbers();
         let tape = make();
-        let recording = Recording::of(&f, &tape, inputs);
+        let recording = RecordedProgram::of(&f, &tape, inputs);
         if recording.numbers() != fresh(inputs) {
             let message = "two runs on the same numbers differ: the operation is no pure function";
             return Err(error_in(Test::Replay, message.into()));
@@ -44,14 +44,14 @@ pub(crate) fn reversed(x: &Tensor<f64>) -> Tensor<f64> {
 }
 
 /// A run of an operation with its derivatives of first and second order as variables.
-pub(crate) struct Recording<'t> {
+pub(crate) struct RecordedProgram<'t> {
     tape: &'t Tape<f64>,
     leaves: Vec<Var<'t, f64>>,
     loss: Var<'t, f64>,
     results: Vec<Var<'t, f64>>,
 }
 
-impl<'t> Recording<'t> {
+impl<'t> RecordedProgram<'t> {
     pub fn of(f: &dyn Operation, tape: &'t Tape<f64>, inputs: &[Tensor<f64>]) -> Self {
         let leaves = watched(tape, inputs);
         let mut results = f(&leaves);
@@ -65,7 +65,7 @@ impl<'t> Recording<'t> {
                 results.extend(bend.grad_or_zero(&leaves));
             }
         }
-        Recording { tape, leaves, loss, results }
+        RecordedProgram { tape, leaves, loss, results }
     }
 
     /// Replays the program with other inputs.

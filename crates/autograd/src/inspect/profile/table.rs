@@ -16,9 +16,9 @@ impl fmt::Display for Profile {
         writeln!(
             f,
             "{calls} kernels in {}, {:.0} % of {}; {} read, {} written",
-            Span(time),
+            PrintedTime(time),
             100.0 * self.coverage(),
-            Span(self.wall()),
+            PrintedTime(self.wall()),
             Bytes(read),
             Bytes(written)
         )?;
@@ -63,7 +63,7 @@ fn table(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ProfileLine]) -> fmt::
 fn row(f: &mut fmt::Formatter<'_>, name: &str, line: &ProfileLine) -> fmt::Result {
     let pair = |cost: Cost| match cost.calls {
         0 => (String::new(), String::new()),
-        n => (n.to_string(), Span(cost.time).to_string()),
+        n => (n.to_string(), PrintedTime(cost.time).to_string()),
     };
     let (forward, backward, both) = (pair(line.forward), pair(line.backward), line.both());
     writeln!(
@@ -73,7 +73,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, line: &ProfileLine) -> fmt::Resul
         forward.1,
         backward.0,
         backward.1,
-        Span(both.time).to_string(),
+        PrintedTime(both.time).to_string(),
         100.0 * line.share,
         Bytes(both.read + both.written).to_string()
     )
@@ -93,8 +93,8 @@ fn shortened(name: &str) -> String {
 }
 
 /// Prints a time with about three digits.
-struct Span(Duration);
-impl fmt::Display for Span {
+struct PrintedTime(Duration);
+impl fmt::Display for PrintedTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         let (number, unit) = match seconds {

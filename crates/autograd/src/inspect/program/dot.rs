@@ -1,12 +1,12 @@
 //! A picture of a recorded program, in the language of Graphviz.
 
+mod drawing;
 mod look;
-mod plan;
 mod words;
 
 use super::{Attribute, Graph, GraphNode, NodeKind, Source};
+use drawing::{Drawing, DrawnNode, Edge, Flow};
 use look::{Look, colour, write_legend};
-use plan::{Edge, Face, Flow, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use words::{Escaped, Tip, digits, operand_name, sizes, told};
@@ -114,7 +114,7 @@ impl<'g> Dot<'g> {
 
 impl fmt::Display for Dot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = Plan::of(self.graph, self.rules, self.views, self.depth);
+        let drawing = Drawing::of(self.graph, self.rules, self.views, self.depth);
         f.write_str(
             "digraph program {\n  \
              graph [fontname=\"Helvetica\", fontsize=11, labeljust=l, nodesep=0.3, ranksep=0.35, \
@@ -123,13 +123,13 @@ impl fmt::Display for Dot<'_> {
              margin=\"0.1,0.05\", height=0.3];\n  \
              edge [fontname=\"Helvetica\", fontsize=8, color=\"#444444\", arrowsize=0.6];\n",
         )?;
-        let picture = Picture { dot: self, plan: &plan };
+        let picture = Picture { dot: self, drawing: &drawing };
         let mut looks = BTreeSet::new();
         picture.write_boxes(f, &mut looks)?;
-        for edge in &plan.edges {
+        for edge in &drawing.edges {
             picture.write_edge(f, edge)?;
         }
-        for [above, below] in &plan.beside {
+        for [above, below] in &drawing.beside {
             writeln!(f, "  {above} -> {below} [style=invis, minlen=0];")?;
         }
         if self.legend && !looks.is_empty() {
@@ -142,17 +142,17 @@ impl fmt::Display for Dot<'_> {
 /// A graph and the settings of its picture.
 struct Picture<'p> {
     dot: &'p Dot<'p>,
-    plan: &'p Plan,
+    drawing: &'p Drawing,
 }
 
 /// The content of each box, by the scope and the level of derivation.
-type Boxes = BTreeMap<(Option<usize>, usize), Vec<Face>>;
+type Boxes = BTreeMap<(Option<usize>, usize), Vec<DrawnNode>>;
 
 impl Picture<'_> {
     fn write_boxes(&self, f: &mut fmt::Formatter<'_>, looks: &mut BTreeSet<Look>) -> fmt::Result {
         let mut boxes = Boxes::new();
-        for &face in &self.plan.faces {
-            boxes.entry(self.plan.place(self.dot.graph, face)).or_default().push(face);
+        for &item in &self.drawing.items {
+            boxes.entry(self.drawing.place(self.dot.graph, item)).or_default().push(item);
         }
         self.write_box(f, &boxes, None, 1, looks)
     }
@@ -168,7 +168,7 @@ impl Picture<'_> {
     ) -> fmt::Result {
         let graph = self.dot.graph;
         let space = "  ".repeat(indent);
-        for (&(_, level), faces) in boxes.range((scope, 0)..=(scope, usize::MAX)) {
+        for (&(_, level), items) in boxes.range((scope, 0)..=(scope, usize::MAX)) {
             // Gradients of nodes outside all scopes need no box.
             let boxed = scope.filter(|_| level > 0);
             if let Some(scope) = boxed {
@@ -187,16 +187,16 @@ impl Picture<'_> {
                 )?;
             }
             let inside = if boxed.is_some() { "  " } else { "" };
-            for &face in faces {
+            for &item in items {
                 write!(f, "{space}{inside}")?;
-                self.write_face(f, face, looks)?;
+                self.write_item(f, item, looks)?;
             }
             if boxed.is_some() {
                 writeln!(f, "{space}}}")?;
             }
         }
         for inner in (0..graph.scopes().len()).filter(|&s| graph.scopes()[s].parent == scope) {
-            if !self.plan.shown[inner] {
+            if !self.drawing.shown[inner] {
                 continue;
             }
             let name = Escaped(self.name(inner));
@@ -224,22 +224,22 @@ impl Picture<'_> {
         }
     }
 
-    fn write_face(
+    fn write_item(
         &self,
         f: &mut fmt::Formatter<'_>,
-        face: Face,
+        item: DrawnNode,
         looks: &mut BTreeSet<Look>,
     ) -> fmt::Result {
         let graph = self.dot.graph;
-        let (id, node) = match face {
-            Face::Node(id) => (id, &graph.nodes()[id]),
-            Face::Scope { scope, level } => {
+        let (id, node) = match item {
+            DrawnNode::Node(id) => (id, &graph.nodes()[id]),
+            DrawnNode::Scope { scope, level } => {
                 let [border, fill] = if level > 0 { colour::GRADIENT } else { colour::OPERATION };
                 looks.insert(if level > 0 { Look::Gradient } else { Look::Operation });
                 let of = if level > 0 { "gradient: " } else { "" };
                 return writeln!(
                     f,
-                    "{face} [label=\"{of}{}\", shape=box3d, style=filled, color=\"{border}\", \
+                    "{item} [label=\"{of}{}\", shape=box3d, style=filled, color=\"{border}\", \
                      fillcolor=\"{fill}\"];",
                     Escaped(self.name(scope))
                 );
@@ -254,14 +254,14 @@ impl Picture<'_> {
                 if node.shape.is_empty() { String::new() } else { format!("\\n{}", node.shape) };
             return writeln!(
                 f,
-                "{face} [label=\"{}{shape}\", shape=plaintext, style=\"\", fontsize=9, height=0.2, \
+                "{item} [label=\"{}{shape}\", shape=plaintext, style=\"\", fontsize=9, height=0.2, \
                  tooltip=\"{}\"];",
                 Escaped(&number),
                 Tip(id, node)
             );
         }
-        let gradient = self.plan.level[id] > 0;
-        let result = self.plan.is_result(graph, id);
+        let gradient = self.drawing.level[id] > 0;
+        let result = self.drawing.is_result(graph, id);
         let look = match Look::of(node, gradient) {
             Look::Operation if result => Look::Result,
             look => look,
@@ -270,7 +270,7 @@ impl Picture<'_> {
         let label = Escaped(&self.label(node, result)).to_string();
         let given = node.source != Source::Computed;
         let [border, fill] = look.colours();
-        write!(f, "{face} [label=\"{label}\", color=\"{border}\", fillcolor=\"{fill}\"")?;
+        write!(f, "{item} [label=\"{label}\", color=\"{border}\", fillcolor=\"{fill}\"")?;
         if matches!(look, Look::Input) || look == Look::Index && given {
             f.write_str(", shape=ellipse, style=filled")?;
         }
@@ -304,7 +304,7 @@ impl Picture<'_> {
         let nodes = self.dot.graph.nodes();
         let (source, value) = (&nodes[edge.source], &nodes[edge.value]);
         let mut words: Vec<String> = Vec::new();
-        if let Face::Node(_) = edge.to {
+        if let DrawnNode::Node(_) = edge.to {
             words.extend(operand_name(&nodes[edge.reader], edge.operand));
         }
         if source.output > 0 {
@@ -358,9 +358,9 @@ impl Picture<'_> {
     }
 
     /// Returns whether an edge leads into a box.
-    fn enters(&self, from: Face, to: Face) -> bool {
+    fn enters(&self, from: DrawnNode, to: DrawnNode) -> bool {
         let graph = self.dot.graph;
-        let [outer, inner] = [from, to].map(|face| self.plan.place(graph, face).0);
+        let [outer, inner] = [from, to].map(|item| self.drawing.place(graph, item).0);
         let mut around = outer;
         while around.is_some() && around != inner {
             around = around.and_then(|scope| graph.scopes()[scope].parent);

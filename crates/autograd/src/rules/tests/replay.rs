@@ -1,7 +1,7 @@
 //! Replays of a recorded program with other values, compared with a new run of the same code.
 
 use super::*;
-use crate::check::testing::replay::{Recording, reversed};
+use crate::check::testing::replay::{RecordedProgram, reversed};
 use crate::graph::Index;
 
 /// Returns the bits of all elements.
@@ -18,7 +18,7 @@ fn every_operation_can_be_replayed() {
         let other: Vec<_> = row.inputs.iter().map(reversed).collect();
         let [numbers, others] = [&row.inputs, &other].map(|inputs| {
             let tape = Tape::train(&mut Philox::new(5));
-            Recording::of(&row.operation(), &tape, inputs).numbers()
+            RecordedProgram::of(&row.operation(), &tape, inputs).numbers()
         });
         moved += usize::from(numbers != others);
     }

@@ -3,7 +3,7 @@
 
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::gemm::{Correlate, Gather, Kernels, Run, Use, with_buffer};
+use crate::kernels::gemm::{Correlate, Gather, Kernels, PixelRun, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -53,7 +53,7 @@ pub struct Correlation<T: 'static> {
     /// Height and number of the panels of weights, for two heights. The second is smaller by one.
     panels: [(usize, usize); 2],
     tiles: Vec<Tile>,
-    runs: Vec<Run>,
+    runs: Vec<PixelRun>,
 }
 
 /// A tile: the columns of the result that one call of a micro-kernel computes.
@@ -129,7 +129,7 @@ impl<T: Gemm> Correlation<T> {
             let start = self.runs.len();
             let mut pixel = if crosses && !joins { first } else { end };
             while pixel < end {
-                self.runs.push(Run { lane: pixel - first, from: place(pixel) });
+                self.runs.push(PixelRun { lane: pixel - first, from: place(pixel) });
                 pixel += lanes.min(width - pixel % width);
             }
             self.tiles.push(Tile {

@@ -73,7 +73,7 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
             let steps = (0..g.o).flat_map(|o| places.iter().map(move |at| o * of_output + at));
             let weights = Weights { group: g.o * of_output, map, steps: steps.collect() };
             let correlation = Correlation::new(g.c, planes.shifts(&taps), size, planes.pitch);
-            parts.push(Part {
+            parts.push(PhasePixels {
                 correlation,
                 weights,
                 size,
@@ -94,7 +94,7 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
 }
 
 /// The input pixels of one phase along each axis.
-struct Part<T: 'static> {
+struct PhasePixels<T: 'static> {
     correlation: Correlation<T>,
     weights: Weights,
     /// Number of rows and columns.
@@ -110,11 +110,11 @@ struct Part<T: 'static> {
 unsafe fn interleaved<T: Gemm>(
     g: &Geometry,
     planes: &Planes,
-    parts: &[Part<T>],
+    parts: &[PhasePixels<T>],
     [gy, w]: [&[T]; 2],
     gx: &mut [T],
 ) {
-    let packed_len = |part: &Part<T>| g.groups * part.correlation.packed_len();
+    let packed_len = |part: &PhasePixels<T>| g.groups * part.correlation.packed_len();
     with_buffer(Use::Weights, parts.iter().map(packed_len).sum(), |packed: *mut T| {
         let mut from = packed;
         let packed: Vec<&[T]> = parts
@@ -162,7 +162,7 @@ unsafe fn interleaved<T: Gemm>(
 /// # Safety
 /// All maps are at `from`, and `to` has room for the channels of an image.
 #[inline(always)]
-unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[Part<T>], from: *const T, to: *mut T) {
+unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[PhasePixels<T>], from: *const T, to: *mut T) {
     let (step, across) = (g.stride, g.stride[1].min(g.size[1]));
     let mut from = from;
     // Parts that differ only in their columns follow each other.

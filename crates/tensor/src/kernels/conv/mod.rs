@@ -4,9 +4,9 @@ mod correlation;
 mod forward;
 mod geometry;
 mod input;
+mod one_window;
 mod planes;
 mod weight;
-mod whole;
 
 pub(crate) use geometry::Geometry;
 
@@ -20,8 +20,8 @@ pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]
     if y.is_empty() {
     } else if w.is_empty() {
         nothing_but_bias(g, bias, y);
-    } else if whole::applies(g) {
-        whole::forward(g, x, w, bias, y);
+    } else if one_window::applies(g) {
+        one_window::forward(g, x, w, bias, y);
     } else {
         // SAFETY: the same contract.
         unsafe { forward::run(g, x, w, bias, y) }
@@ -43,8 +43,8 @@ fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
 pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     if gx.is_empty() || gy.is_empty() || w.is_empty() {
         gx.fill(T::default());
-    } else if whole::applies(g) {
-        whole::input(g, gy, w, gx);
+    } else if one_window::applies(g) {
+        one_window::input(g, gy, w, gx);
     } else {
         // SAFETY: the same contract.
         unsafe { input::run(g, gy, w, gx) }
@@ -58,8 +58,8 @@ pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
 pub unsafe fn weight<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     if x.is_empty() || gy.is_empty() || gw.is_empty() {
         gw.fill(T::default());
-    } else if whole::applies(g) {
-        whole::weight(g, x, gy, gw);
+    } else if one_window::applies(g) {
+        one_window::weight(g, x, gy, gw);
     } else {
         // SAFETY: the same contract.
         unsafe { weight::run(g, x, gy, gw) }

@@ -27,7 +27,7 @@ const REUSE: usize = 256;
 const CHUNKS: usize = 16;
 
 /// The layout of the pixels, and the order in which they are summed.
-struct Plan<T: 'static> {
+struct PixelOrder<T: 'static> {
     kernels: &'static Kernels<T>,
     g: Geometry,
     /// The padded images, or `None` if the convolution has no padding.
@@ -49,7 +49,7 @@ struct Plan<T: 'static> {
 }
 
 /// Some rows of some images, in one group.
-struct Block<'a, T> {
+struct ImageRows<'a, T> {
     group: usize,
     images: Range<usize>,
     rows: Range<usize>,
@@ -66,7 +66,7 @@ struct Block<'a, T> {
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
 pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
-    let plan = Plan::new(g);
+    let plan = PixelOrder::new(g);
     let blocks = plan.blocks();
     let products = cost(&[gw.len(), g.n, g.out_pixels()]);
     let worth = products / CHUNK.max(cost(&[REUSE, gw.len()]));
@@ -100,7 +100,7 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
     });
 }
 
-impl<T: Gemm> Plan<T> {
+impl<T: Gemm> PixelOrder<T> {
     fn new(g: &Geometry) -> Self {
         let kernels = T::kernels();
         let reach = |axis: usize| {
@@ -132,7 +132,7 @@ impl<T: Gemm> Plan<T> {
         let (pixels, width) = if along { (PIXELS_ALONG, g.o) } else { (PIXELS, filled(g.o)) };
         let images = (pixels / g.out_pixels()).clamp(1, g.n);
         let rows = if images > 1 { g.out[0] } else { (pixels / g.out[1]).clamp(1, g.out[0]) };
-        Plan {
+        PixelOrder {
             kernels,
             g: *g,
             planes,
@@ -208,7 +208,7 @@ impl<T: Gemm> Plan<T> {
                             }
                         }
                     }
-                    let block = Block {
+                    let block = ImageRows {
                         group,
                         images,
                         rows,
@@ -231,7 +231,7 @@ impl<T: Gemm> Plan<T> {
     }
 
     /// Returns the address of the gradient of an image, in a channel of the block's group.
-    fn gradient(&self, block: &Block<T>, image: usize, channel: usize) -> *const T {
+    fn gradient(&self, block: &ImageRows<T>, image: usize, channel: usize) -> *const T {
         let map = (image * self.g.groups + block.group) * self.g.o + channel;
         block.gy.wrapping_add(map * self.g.out_pixels() + block.rows.start * self.g.out[1])
     }
@@ -241,7 +241,7 @@ impl<T: Gemm> Plan<T> {
     ///
     /// # Safety
     /// The pixels of the block exist, and `packed` has room for its gradients.
-    unsafe fn add_across(&self, block: &Block<T>, packed: *mut T) {
+    unsafe fn add_across(&self, block: &ImageRows<T>, packed: *mut T) {
         let (g, kernels, lanes) = (&self.g, self.kernels, self.kernels.lanes);
         let pixels = block.rows.len() * g.out[1];
         let vectors = self.width / lanes;
@@ -287,7 +287,7 @@ impl<T: Gemm> Plan<T> {
     ///
     /// # Safety
     /// The pixels of the block exist.
-    unsafe fn add_along(&self, block: &Block<T>) {
+    unsafe fn add_along(&self, block: &ImageRows<T>) {
         let (g, kernels, taps) = (&self.g, self.kernels, self.taps.len());
         for (i, image) in block.images.clone().enumerate() {
             for channels in pieces(g.o, g.o.div_ceil(kernels.vectors)) {

@@ -25,7 +25,7 @@ use crate::machine::cost;
 use crate::number::Real;
 pub use kernels::Kernels;
 pub(crate) use pack::{Panel, Use, with_buffer};
-pub(crate) use window::{Correlate, Dots, Gather, Run, Weigh};
+pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.
 /// Strides count elements and may be zero or negative.

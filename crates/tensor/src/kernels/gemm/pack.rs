@@ -94,7 +94,7 @@ unsafe fn pack_any<V: Vector>(panel: &Panel<V::Scalar>, first: usize, dst: *mut 
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line(#[allow(dead_code)] [u8; 64]);
+struct CacheLine(#[allow(dead_code)] [u8; 64]);
 
 /// The purpose of a buffer. One call may hold one buffer for each purpose.
 #[derive(Clone, Copy)]
@@ -108,14 +108,14 @@ pub enum Use {
 }
 
 thread_local! {
-    static BUFFERS: [Cell<Vec<Line>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
+    static BUFFERS: [Cell<Vec<CacheLine>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
 }
 
 /// Calls `f` with a buffer of `len` elements, aligned to a cache line. The thread keeps the buffer
 /// from call to call, and its contents are those that the last user left.
 pub fn with_buffer<T: Copy>(purpose: Use, len: usize, f: impl FnOnce(*mut T)) {
     let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
-    let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<Line>());
+    let needed = bytes.expect("a buffer fits the address space").div_ceil(size_of::<CacheLine>());
     let mut f = Some(f);
     with_lines(purpose, needed, &mut |lines| {
         if let Some(f) = f.take() {
@@ -124,13 +124,13 @@ pub fn with_buffer<T: Copy>(purpose: Use, len: usize, f: impl FnOnce(*mut T)) {
     });
 }
 
-fn with_lines(purpose: Use, needed: usize, f: &mut dyn FnMut(*mut Line)) {
+fn with_lines(purpose: Use, needed: usize, f: &mut dyn FnMut(*mut CacheLine)) {
     BUFFERS.with(|buffers| {
         let buffer = &buffers[purpose as usize];
         let mut lines = buffer.take();
         if lines.len() < needed {
             drop(std::mem::take(&mut lines));
-            lines = vec![Line([0; 64]); needed];
+            lines = vec![CacheLine([0; 64]); needed];
         }
         f(lines.as_mut_ptr());
         buffer.set(lines);

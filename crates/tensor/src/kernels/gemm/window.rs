@@ -102,7 +102,7 @@ pub unsafe fn correlate<V: Vector, const MR: usize, const NV: usize, const JOIN:
 
 /// A run of contiguous pixels, read at `from` and written from lane `lane` of a tile on.
 #[derive(Clone, Copy, Debug)]
-pub struct Run {
+pub struct PixelRun {
     pub lane: usize,
     pub from: usize,
 }
@@ -110,7 +110,7 @@ pub struct Run {
 /// The arguments of [`gather`]: the pixels of a tile whose vectors consist of several runs.
 pub struct Gather<'a, T> {
     /// The runs in ascending order, each at most one vector long.
-    pub runs: &'a [Run],
+    pub runs: &'a [PixelRun],
     pub src: *const T,
     /// The offset of each step.
     pub shifts: &'a [usize],

@@ -31,14 +31,14 @@ impl Opcode {
 }
 
 /// One opcode applied to `n` numbers.
-pub struct Step<T> {
+pub struct PointwiseStep<T> {
     pub op: Opcode,
     pub args: [*const T; 3],
     pub out: *mut T,
     pub n: usize,
 }
 
-impl<T: Pointwise> Step<T> {
+impl<T: Pointwise> PointwiseStep<T> {
     /// # Safety
     /// Each operand that the opcode reads holds `n` numbers, `out` has room for `n` and overlaps
     /// no operand.
@@ -52,7 +52,7 @@ impl<T: Pointwise> Step<T> {
 /// Applies one opcode to `n` numbers, on several threads.
 ///
 /// # Safety
-/// As [`Step::run`].
+/// As [`PointwiseStep::run`].
 #[cold]
 pub(crate) unsafe fn in_parallel<T: Pointwise>(
     op: Opcode,
@@ -64,22 +64,24 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
     ranges(n, n, 64, |range| {
         let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
         // SAFETY: by the contract; the ranges are disjoint.
-        unsafe { Step { op, args, out: out.get().add(range.start), n: range.len() }.run() };
+        unsafe {
+            PointwiseStep { op, args, out: out.get().add(range.start), n: range.len() }.run()
+        };
     });
 }
 
 /// Floating-point types for which the steps are compiled, once for each type.
 pub trait Pointwise: Math {
     /// # Safety
-    /// As [`Step::run`].
+    /// As [`PointwiseStep::run`].
     #[doc(hidden)]
-    unsafe fn step(step: Step<Self>);
+    unsafe fn step(step: PointwiseStep<Self>);
 }
 
 macro_rules! pointwise {
     ($($t:ident)*) => { $(
         impl Pointwise for $t {
-            unsafe fn step(step: Step<$t>) {
+            unsafe fn step(step: PointwiseStep<$t>) {
                 dispatch(step);
             }
         }
@@ -87,13 +89,13 @@ macro_rules! pointwise {
 }
 pointwise! { f32 f64 }
 
-impl<T: Math> Kernel for Step<T> {
+impl<T: Math> Kernel for PointwiseStep<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
         let ([a, b, c], y, n) = (self.args, self.out, self.n);
-        // SAFETY: a `Step` is run by `Step::run` alone, whose contract this is.
+        // SAFETY: a `PointwiseStep` is run by `PointwiseStep::run` alone, whose contract this is.
         unsafe {
             match self.op {
                 Opcode::Unary(op) => unary::run::<T, I>(op, a, y, n),

@@ -9,8 +9,8 @@ mod unary;
 pub use binary::Binary;
 
 pub(crate) use kernel::in_parallel;
-pub use kernel::{Opcode, Pointwise, Step};
-pub use program::{Expr, Instruction, Program, Source};
+pub use kernel::{Opcode, Pointwise, PointwiseStep};
+pub use program::{Expr, Instruction, Program, ProgramInput};
 pub use sum::Split;
 pub use unary::Unary;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The numbers are processed block by block. A block goes through all steps while it is in the
 //! innermost cache, so an expression of ten steps reads its inputs once and writes its result once.
 
-use super::kernel::{Opcode, Pointwise, Step};
+use super::kernel::{Opcode, Pointwise, PointwiseStep};
 use super::{Binary, Unary};
 use crate::kernels::scratch::Scratch;
 use crate::layout::{Collapsed, Cursor};
@@ -133,7 +133,7 @@ impl Program {
     /// target `i` may be source `i`, in order.
     pub(crate) unsafe fn evaluate_here<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[ProgramInput<T>],
         targets: &[Shared<T>],
         n: usize,
     ) {
@@ -150,7 +150,7 @@ impl Program {
     /// each target; nobody else uses these.
     pub(super) unsafe fn block_range<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[ProgramInput<T>],
         targets: &[Shared<T>],
         range: Range<usize>,
         origin: usize,
@@ -160,10 +160,10 @@ impl Program {
         let scratch = scratch.numbers().as_mut_ptr();
         // SAFETY: `scratch` has that many blocks.
         let block_of = |i: usize| unsafe { scratch.add(i * BLOCK) };
-        let mut readers: SmallVec<[Reader<T>; 6]> = sources
+        let mut readers: SmallVec<[BlockReader<T>; 6]> = sources
             .iter()
             .enumerate()
-            .map(|(i, source)| Reader::new(source, range.start, block_of(self.width + i)))
+            .map(|(i, source)| BlockReader::new(source, range.start, block_of(self.width + i)))
             .collect();
         let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
         let direct = self.direct(targets.len(), in_place);
@@ -187,7 +187,7 @@ impl Program {
                 // SAFETY: operands were set above or by earlier steps, each with `n` numbers; a
                 // register or target is written only when nobody reads what it held any more
                 // (`allocate`, `direct`).
-                unsafe { Step { op: step.op, args, out, n }.run() };
+                unsafe { PointwiseStep { op: step.op, args, out, n }.run() };
                 at[self.inputs + k] = out;
             }
             for (target, &result) in targets.iter().zip(&self.results) {
@@ -250,24 +250,24 @@ fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[
 }
 
 /// The location of an input's numbers: contiguous, or to be collected by a layout.
-pub struct Source<T> {
+pub struct ProgramInput<T> {
     base: *const T,
     layout: Option<Collapsed>,
 }
 // SAFETY: read only, or written where the same thread reads (updates in place).
-unsafe impl<T: Sync> Sync for Source<T> {}
+unsafe impl<T: Sync> Sync for ProgramInput<T> {}
 
-impl<T> Source<T> {
+impl<T> ProgramInput<T> {
     /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
     #[inline(always)]
     pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
-        Source { base, layout }
+        ProgramInput { base, layout }
     }
 }
 
 /// Provides an input block by block.
 #[allow(clippy::large_enum_variant)] // a few on the stack, and none is moved
-enum Reader<T> {
+enum BlockReader<T> {
     InOrder(*const T),
     Collect {
         base: *const T,
@@ -278,19 +278,19 @@ enum Reader<T> {
     },
 }
 
-impl<T: Copy> Reader<T> {
-    fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
-        let Some(layout) = source.layout else { return Reader::InOrder(source.base) };
+impl<T: Copy> BlockReader<T> {
+    fn new(source: &ProgramInput<T>, start: usize, block: *mut T) -> Self {
+        let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
         let cursor = Cursor::new(layout, start);
-        Reader::Collect { base: source.base, cursor, block, filled: None }
+        BlockReader::Collect { base: source.base, cursor, block, filled: None }
     }
 
     #[inline]
     fn next(&mut self, start: usize, n: usize) -> *const T {
         match self {
             // SAFETY: `start` is within the input.
-            Reader::InOrder(base) => unsafe { base.add(start) },
-            Reader::Collect { base, cursor, block, filled } => {
+            BlockReader::InOrder(base) => unsafe { base.add(start) },
+            BlockReader::Collect { base, cursor, block, filled } => {
                 if let Some(offset) = cursor.adjacent(n) {
                     cursor.next_run(n);
                     // SAFETY: the cursor stays within the input.

@@ -2,7 +2,7 @@
 //! would hold them is never allocated.
 
 use super::kernel::Pointwise;
-use super::program::{Program, Source};
+use super::program::{Program, ProgramInput};
 use crate::kernels::reduce::{Cut, cut, join, sum_middle};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost};
@@ -16,7 +16,7 @@ impl Program {
     /// result. `sums` has the length that [`Split::sums`] gives.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[ProgramInput<T>],
         split: Split,
         sums: &mut [T],
     ) {
@@ -33,7 +33,7 @@ impl Program {
     /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
     unsafe fn add_up<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[ProgramInput<T>],
         start: usize,
         [outer, n, inner]: [usize; 3],
         out: &mut [T],
@@ -41,7 +41,7 @@ impl Program {
         let numbers = outer * n * inner;
         let cost = cost(&[numbers, self.len() + 1]);
         match cut([outer, n, inner]) {
-            Cut::Whole => {
+            Cut::Uncut => {
                 let mut made = Scratch::<T>::new(numbers);
                 let made = made.numbers();
                 let target = Shared(made.as_mut_ptr());

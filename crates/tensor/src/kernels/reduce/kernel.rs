@@ -29,7 +29,7 @@ const SHORT: usize = 32;
 /// Number of rows that are reduced at a time.
 const SIDE: usize = 32;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
-pub(crate) type Sizes = [usize; 3];
+pub(crate) type ReducedSizes = [usize; 3];
 
 /// Calls both functions, on two threads if there are many elements.
 pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
@@ -42,13 +42,13 @@ pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn F
 }
 
 /// The work on a piece: reads numbers of these sizes and writes results.
-type Work<'a, T, U> = &'a (dyn Fn(&[T], Sizes, &mut [U]) + Sync);
+type Work<'a, T, U> = &'a (dyn Fn(&[T], ReducedSizes, &mut [U]) + Sync);
 
 /// Splits the outer axis until a piece is small or has one outer index, and calls `work` (numbers,
 /// sizes, results) for each piece. Uses several threads if there are many numbers.
 pub(super) fn pieces<T: Numeric, U: Send>(
     x: &[T],
-    sizes: Sizes,
+    sizes: ReducedSizes,
     out: &mut [U],
     work: Work<'_, T, U>,
 ) {
@@ -69,7 +69,7 @@ pub(super) fn pieces<T: Numeric, U: Send>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The sizes are reduced in one call.
-    Whole,
+    Uncut,
     /// The first part has this many outer indices; the second has the rest.
     Outer(usize),
     /// The first part has this many indices of the middle axis. Its results and those of the rest
@@ -78,21 +78,26 @@ pub(crate) enum Cut {
 }
 
 /// Returns how sums of these sizes are divided.
-pub(crate) fn cut([outer, n, inner]: Sizes) -> Cut {
+pub(crate) fn cut([outer, n, inner]: ReducedSizes) -> Cut {
     if outer * n * inner <= BLOCK {
-        Cut::Whole
+        Cut::Uncut
     } else if outer > 1 {
         Cut::Outer(outer / 2)
     } else if inner == 1 || (inner >= NARROW && n > LEAF_ROWS) {
         Cut::Middle(1 << (n - 1).ilog2()) // the same split as in `line` and `columns`
     } else {
-        Cut::Whole
+        Cut::Uncut
     }
 }
 
 /// Reduces the middle axis. `shifts` has one number for each result, or is empty if `R` takes no
 /// shift.
-pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T], out: &mut [T]) {
+pub(super) fn fold<T: Numeric, R: Reducer<T>>(
+    x: &[T],
+    sizes: ReducedSizes,
+    shifts: &[T],
+    out: &mut [T],
+) {
     let [outer, n, inner] = sizes;
     debug_assert!(x.len() == outer * n * inner && out.len() == outer * inner);
     debug_assert_eq!(shifts.len(), if R::SHIFTED { out.len() } else { 0 });
@@ -113,11 +118,18 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, shifts: &[T
     if inner == 1 && outer == 1 {
         out[0] = line::<T, R>(x, shifts.first().copied().unwrap_or_default());
     } else if inner == 1 {
-        dispatch(Rows::<T, R> { x, n, shifts, out, one: false, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> { x, n, shifts, out, one: false, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
         // Few columns in many planes: transposed, they are rows.
         let turned = turned(x, n, inner);
-        dispatch(Rows::<T, R> { x: &turned, n, shifts, out, one: false, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> {
+            x: &turned,
+            n,
+            shifts,
+            out,
+            one: false,
+            reducer: PhantomData,
+        });
     } else {
         for (o, out) in out.chunks_exact_mut(inner).enumerate() {
             let (_, shifts) = split::<T, R>(shifts, o * inner);
@@ -149,7 +161,14 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     }
     if x.len() <= BLOCK {
         let (n, shifts, mut out) = (x.len(), &[shift], [R::empty()]);
-        dispatch(Rows::<T, R> { x, n, shifts, out: &mut out, one: true, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> {
+            x,
+            n,
+            shifts,
+            out: &mut out,
+            one: true,
+            reducer: PhantomData,
+        });
         return out[0];
     }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
@@ -223,7 +242,7 @@ fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
 }
 
 /// Rows of at most `BLOCK` numbers.
-struct Rows<'a, T, R> {
+struct ReduceRows<'a, T, R> {
     x: &'a [T],
     n: usize,
     shifts: &'a [T],
@@ -233,11 +252,11 @@ struct Rows<'a, T, R> {
     reducer: PhantomData<R>,
 }
 
-impl<T: Numeric, R: Reducer<T>> Kernel for Rows<'_, T, R> {
+impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Rows { x, n, shifts, out, one, .. } = self;
+        let ReduceRows { x, n, shifts, out, one, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
         if one || n >= SHORT {
             for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {

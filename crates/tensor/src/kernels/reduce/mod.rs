@@ -11,28 +11,28 @@ mod reducer;
 
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Math;
-pub(crate) use kernel::{Cut, Sizes, cut, join};
+pub(crate) use kernel::{Cut, ReducedSizes, cut, join};
 use kernel::{fold, line, pieces};
 pub(crate) use position::positions;
 use reducer::{Exps, Max, Min, Sum};
 
 /// The extreme that a reduction takes along the reduced axis.
 #[derive(Clone, Copy)]
-pub enum Fold {
+pub enum Extremum {
     Max,
     Min,
 }
 
 /// Computes the extremes along the middle axis.
-pub(crate) fn extremes<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [T]) {
+pub(crate) fn extremes<T: Math>(op: Extremum, x: &[T], sizes: ReducedSizes, out: &mut [T]) {
     match op {
-        Fold::Max => fold::<T, Max>(x, sizes, &[], out),
-        Fold::Min => fold::<T, Min>(x, sizes, &[], out),
+        Extremum::Max => fold::<T, Max>(x, sizes, &[], out),
+        Extremum::Min => fold::<T, Min>(x, sizes, &[], out),
     }
 }
 
 /// Computes the sums along the middle axis.
-pub(crate) fn sum_middle<T: Math>(x: &[T], sizes: Sizes, out: &mut [T]) {
+pub(crate) fn sum_middle<T: Math>(x: &[T], sizes: ReducedSizes, out: &mut [T]) {
     fold::<T, Sum>(x, sizes, &[], out);
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn total<T: Math>(x: &[T]) -> T {
 }
 
 /// Computes the log-sum-exp along the middle axis.
-pub(crate) fn log_sum_exp<T: Math>(x: &[T], sizes: Sizes, out: &mut [T]) {
+pub(crate) fn log_sum_exp<T: Math>(x: &[T], sizes: ReducedSizes, out: &mut [T]) {
     pieces(x, sizes, out, &|x, sizes, out| {
         fold::<T, Max>(x, sizes, &[], out);
         let mut shifts = out.to_vec();

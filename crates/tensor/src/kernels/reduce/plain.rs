@@ -2,7 +2,7 @@
 //! before their conversion to floating point. Kernels for every instruction set would cost more
 //! build time than they save.
 
-use super::{Fold, Sizes};
+use super::{Extremum, ReducedSizes};
 use crate::number::{Numeric, Scalar};
 
 /// Elements that are summed exactly in `i64` or `i128`.
@@ -70,7 +70,7 @@ fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
 }
 
 /// Computes the sums along the middle axis. Returns whether all sums fit in an `i64`.
-pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) -> bool {
+pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: ReducedSizes, out: &mut [i64]) -> bool {
     let mut fit = true;
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         if inner > 1 {
@@ -84,16 +84,21 @@ pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) -> 
     fit
 }
 
-fn join<T: Numeric>(op: Fold, a: T, b: T) -> T {
+fn join<T: Numeric>(op: Extremum, a: T, b: T) -> T {
     let better = match op {
-        Fold::Max => b > a,
-        Fold::Min => b < a,
+        Extremum::Max => b > a,
+        Extremum::Min => b < a,
     };
     if better { b } else { a }
 }
 
 /// Computes the extremes along the middle axis, which is not empty.
-pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [T]) {
+pub(crate) fn extremes<T: Numeric>(
+    op: Extremum,
+    x: &[T],
+    [_, n, inner]: ReducedSizes,
+    out: &mut [T],
+) {
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         out.copy_from_slice(&x[..inner]);
         for row in x.chunks_exact(inner).skip(1) {
@@ -105,7 +110,12 @@ pub(crate) fn extremes<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out:
 }
 
 /// Computes the position of the first extreme along the middle axis, which is not empty.
-pub(crate) fn positions<T: Numeric>(op: Fold, x: &[T], [_, n, inner]: Sizes, out: &mut [i64]) {
+pub(crate) fn positions<T: Numeric>(
+    op: Extremum,
+    x: &[T],
+    [_, n, inner]: ReducedSizes,
+    out: &mut [i64],
+) {
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         for (column, out) in out.iter_mut().enumerate() {
             let at = |i: usize| x[i * inner + column];

@@ -1,22 +1,22 @@
 //! The positions of extremes: `argmax` and `argmin`. The extreme is computed first, at full speed;
 //! then the first element that equals it is located.
 
-use super::Fold;
-use super::kernel::{Sizes, fold, pieces};
+use super::Extremum;
+use super::kernel::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
 use crate::machine::{PARALLEL, simd};
 use crate::number::{Math, Numeric};
 use rayon::prelude::*;
 
 /// Computes the positions of the extremes along the middle axis, which is not empty.
-pub(crate) fn positions<T: Math>(op: Fold, x: &[T], sizes: Sizes, out: &mut [i64]) {
+pub(crate) fn positions<T: Math>(op: Extremum, x: &[T], sizes: ReducedSizes, out: &mut [i64]) {
     match op {
-        Fold::Min => find::<T, Min>(x, sizes, out),
-        Fold::Max => find::<T, Max>(x, sizes, out),
+        Extremum::Min => find::<T, Min>(x, sizes, out),
+        Extremum::Max => find::<T, Max>(x, sizes, out),
     }
 }
 
-fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: Sizes, out: &mut [i64]) {
+fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: ReducedSizes, out: &mut [i64]) {
     pieces(x, sizes, out, &|x, sizes, out: &mut [i64]| {
         let [_, n, inner] = sizes;
         let mut extremes = vec![T::default(); out.len()];

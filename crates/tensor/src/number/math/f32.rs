@@ -3,7 +3,7 @@
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::Math;
-use super::real::{Constants, Real, Split, polynomial};
+use super::real::{Constants, Frexp, Real, polynomial};
 use crate::machine::Isa;
 use std::f64::consts::FRAC_2_PI;
 
@@ -111,9 +111,9 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn split(self) -> Split<f32> {
+    fn split(self) -> Frexp<f32> {
         let above = self.to_bits().wrapping_sub(SQRT_HALF);
-        Split {
+        Frexp {
             mantissa: f32::from_bits(self.to_bits().wrapping_sub(above & TOP)),
             exponent: (above.cast_signed() >> 23) as f32,
             unscale: f32::from_bits(ONE.wrapping_sub(above & TOP)),

@@ -3,7 +3,7 @@
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::Math;
-use super::real::{Constants, Real, Split, polynomial};
+use super::real::{Constants, Frexp, Real, polynomial};
 use crate::machine::Isa;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, LOG2_E};
 
@@ -155,10 +155,10 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn split(self) -> Split<f64> {
+    fn split(self) -> Frexp<f64> {
         let above = self.to_bits().wrapping_sub(SQRT_HALF);
         let biased = above.wrapping_add(ONE) >> 52;
-        Split {
+        Frexp {
             mantissa: f64::from_bits(self.to_bits().wrapping_sub(above & TOP)),
             exponent: f64::from_bits(biased | TWO_52.to_bits()) - (TWO_52 + 1023.0),
             unscale: f64::from_bits(ONE.wrapping_sub(above & TOP)),

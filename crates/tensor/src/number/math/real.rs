@@ -45,7 +45,7 @@ pub struct Constants<T: 'static> {
 
 /// A number split into a mantissa within [√½, √2), its exponent, and 2 to the minus exponent (valid
 /// for moderate exponents).
-pub struct Split<T> {
+pub struct Frexp<T> {
     pub mantissa: T,
     pub exponent: T,
     pub unscale: T,
@@ -86,7 +86,7 @@ pub trait Real: Numeric + Neg<Output = Self> {
     /// Returns 2^(k - less), where it is normal. The argument is k + `magic`.
     fn exp2(k: Self, less: u8) -> Self;
     /// Splits a positive, normal, finite number into mantissa and exponent.
-    fn split(self) -> Split<Self>;
+    fn split(self) -> Frexp<Self>;
     /// Returns a power of two that makes a subnormal number normal, and its binary logarithm; 1 and
     /// 0 for other numbers.
     fn normaliser(self) -> (Self, Self);

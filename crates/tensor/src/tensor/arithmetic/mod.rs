@@ -7,7 +7,7 @@ mod tests;
 mod unary;
 mod whole;
 
-use crate::kernels::pointwise::{Step, in_parallel};
+use crate::kernels::pointwise::{PointwiseStep, in_parallel};
 use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
 use crate::layout::Shape;
 use crate::machine::PARALLEL;
@@ -190,7 +190,7 @@ unsafe fn in_order<T: Float, const N: usize>(
     let out_ptr = out.fresh_ptr();
     if n < PARALLEL {
         // SAFETY: all operands and the new result have `n` numbers.
-        unsafe { Step { op, args, out: out_ptr, n }.run() };
+        unsafe { PointwiseStep { op, args, out: out_ptr, n }.run() };
     } else {
         // SAFETY: as above.
         unsafe { in_parallel(op, args, out_ptr, n) };

@@ -75,7 +75,7 @@ macro_rules! integer_arithmetic {
                 *x = Self::with_number(op, x, c);
             }
         }
-        impl Range for $t {
+        impl IntegerRange for $t {
             const RANGE: [i128; 2] = [$t::MIN as i128, $t::MAX as i128];
         }
     )* };
@@ -83,7 +83,7 @@ macro_rules! integer_arithmetic {
 integer_arithmetic! { i64 u32 u8 }
 
 /// The smallest and the largest number of an integer type.
-trait Range: Number + Into<i128> {
+trait IntegerRange: Number + Into<i128> {
     const RANGE: [i128; 2];
 }
 
@@ -93,7 +93,7 @@ fn numbers<T: Element>(x: &Tensor<T>) -> &[T] {
 
 /// Computes with a number outside the range of the type. Only the results must fit the type.
 #[track_caller]
-fn outside<T: Range>(
+fn outside<T: IntegerRange>(
     op: Binary,
     x: &Tensor<T>,
     operands: impl Fn(i128) -> [i128; 2],
@@ -143,7 +143,7 @@ fn power(a: i128, b: i128) -> Option<i128> {
 /// Returns the number as an `i128`. Panics if it is not a whole number. A number outside the range of
 /// `i128` gives the nearest even `i128`.
 #[track_caller]
-fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
+fn whole<T: IntegerRange>(op: Binary, c: Figure) -> i128 {
     match c.whole() {
         Some(whole) => whole,
         None => panic!(
@@ -158,7 +158,11 @@ fn whole<T: Range>(op: Binary, c: Figure) -> i128 {
 /// Panics with the reason why an operation on integers has no result.
 #[cold]
 #[track_caller]
-fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Display; 2]) -> ! {
+fn refuse<T: IntegerRange>(
+    op: Binary,
+    [a, b]: [i128; 2],
+    [text_a, text_b]: [&dyn Display; 2],
+) -> ! {
     let sign = match op {
         Binary::Div if b == 0 => panic!("div: division by zero: {text_a} / 0"),
         Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {text_b} divides by zero"),
@@ -181,7 +185,7 @@ fn refuse<T: Range>(op: Binary, [a, b]: [i128; 2], [text_a, text_b]: [&dyn Displ
 
 #[cold]
 #[track_caller]
-fn does_not_fit<T: Range>(op: &str, what: &str) -> ! {
+fn does_not_fit<T: IntegerRange>(op: &str, what: &str) -> ! {
     let (dtype, [least, largest]) = (T::DTYPE, T::RANGE);
     let wider = if dtype == Dtype::I64 { Dtype::F64 } else { Dtype::I64 };
     panic!(

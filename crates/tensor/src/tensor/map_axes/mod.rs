@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::geometry::{AxisMap, Rows};
+use crate::geometry::{AxisMap, SparseRows};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
@@ -37,7 +37,7 @@ impl<T: Float> Tensor<T> {
         self.mapped(axis, map.rows(true))
     }
 
-    fn mapped(&self, axis: usize, rows: &Rows) -> Self {
+    fn mapped(&self, axis: usize, rows: &SparseRows) -> Self {
         let shape = self.shape();
         let mut out = Self::empty(shape.with(axis, rows.len()));
         if out.numel() == 0 {

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::kernels::matmul::{Operand, product};
+use crate::kernels::matmul::{MatrixBatch, product};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -61,6 +61,6 @@ impl<T: Float> Tensor<T> {
 }
 
 #[inline]
-fn operand<T: Float>(x: &Tensor<T>, left: bool, transposed: bool) -> Operand<T> {
-    Operand::new(x.ptr(), &x.shape(), &x.strides(), left, transposed)
+fn operand<T: Float>(x: &Tensor<T>, left: bool, transposed: bool) -> MatrixBatch<T> {
+    MatrixBatch::new(x.ptr(), &x.shape(), &x.strides(), left, transposed)
 }

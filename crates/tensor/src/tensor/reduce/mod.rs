@@ -4,17 +4,17 @@
 //! reduced axes are kept with size 1, so that the result broadcasts against the operand. Results do not
 //! depend on the number of threads: the same numbers give the same bits.
 
-mod layout;
+mod axes;
 #[cfg(test)]
 mod tests;
 mod truth;
 
 use super::{Element, Float, Number, Tensor};
 use crate::kernels::Program;
-use crate::kernels::reduce::{self, Fold, plain};
+use crate::kernels::reduce::{self, Extremum, plain};
 use crate::layout::{MAX_RANK, Shape, Sizes};
 use crate::shapes::{self, OrPanic};
-pub use layout::Reduction;
+pub use axes::ReducedAxes;
 
 /// Sums.
 impl<T: Element> Tensor<T> {
@@ -42,7 +42,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn sum(&self, axes: &[isize], keepdim: bool) -> Tensor<T::Sum> {
         let reduced = shapes::reduce("sum", &self.shape(), axes).or_panic();
-        fitting("sum", T::sum_along(self, Reduction::new(self, &reduced, keepdim)))
+        fitting("sum", T::sum_along(self, ReducedAxes::new(self, &reduced, keepdim)))
     }
 
     /// Returns the sum Σx of all elements as a number. Integers and booleans are summed exactly, in `i64`.
@@ -107,9 +107,12 @@ impl<T: Number> Tensor<T> {
     /// If the tensor has no such axis, an axis is named twice, or a result has no elements to choose from.
     #[track_caller]
     pub fn max(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction =
-            Reduction::new(self, &shapes::extreme("max", &self.shape(), axes).or_panic(), keepdim);
-        T::reduce(Fold::Max, self, reduction)
+        let reduction = ReducedAxes::new(
+            self,
+            &shapes::extreme("max", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
+        T::reduce(Extremum::Max, self, reduction)
     }
 
     /// Returns the smallest element over these axes, or over all axes if `axes` is empty. The result is NaN
@@ -119,9 +122,12 @@ impl<T: Number> Tensor<T> {
     /// If the tensor has no such axis, an axis is named twice, or a result has no elements to choose from.
     #[track_caller]
     pub fn min(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction =
-            Reduction::new(self, &shapes::extreme("min", &self.shape(), axes).or_panic(), keepdim);
-        T::reduce(Fold::Min, self, reduction)
+        let reduction = ReducedAxes::new(
+            self,
+            &shapes::extreme("min", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
+        T::reduce(Extremum::Min, self, reduction)
     }
 
     /// Returns the index of the largest element along this axis. Of equal elements the first counts. NaN
@@ -137,7 +143,7 @@ impl<T: Number> Tensor<T> {
     /// If the tensor has no such axis, or a result has no elements to choose from.
     #[track_caller]
     pub fn argmax(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
-        position_along("argmax", Fold::Max, self, axis, keepdim)
+        position_along("argmax", Extremum::Max, self, axis, keepdim)
     }
 
     /// Returns the index of the smallest element along this axis. Of equal elements the first counts. NaN
@@ -147,7 +153,7 @@ impl<T: Number> Tensor<T> {
     /// If the tensor has no such axis, or a result has no elements to choose from.
     #[track_caller]
     pub fn argmin(&self, axis: isize, keepdim: bool) -> Tensor<i64> {
-        position_along("argmin", Fold::Min, self, axis, keepdim)
+        position_along("argmin", Extremum::Min, self, axis, keepdim)
     }
 
     /// Returns the largest elements over the axes to which `shape`, of the same rank, gives the size 1.
@@ -159,7 +165,7 @@ impl<T: Number> Tensor<T> {
     pub fn max_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("max_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => T::reduce(Fold::Max, self, reduction),
+            Some(reduction) => T::reduce(Extremum::Max, self, reduction),
             None => self.clone(),
         }
     }
@@ -173,7 +179,7 @@ impl<T: Number> Tensor<T> {
     pub fn min_to(&self, shape: &[usize]) -> Self {
         let shape = shapes::extreme_to("min_to", &self.shape(), shape).or_panic();
         match onto(self, shape) {
-            Some(reduction) => T::reduce(Fold::Min, self, reduction),
+            Some(reduction) => T::reduce(Extremum::Min, self, reduction),
             None => self.clone(),
         }
     }
@@ -188,8 +194,11 @@ impl<T: Float> Tensor<T> {
     /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn mean(&self, axes: &[isize], keepdim: bool) -> Self {
-        let reduction =
-            Reduction::new(self, &shapes::reduce("mean", &self.shape(), axes).or_panic(), keepdim);
+        let reduction = ReducedAxes::new(
+            self,
+            &shapes::reduce("mean", &self.shape(), axes).or_panic(),
+            keepdim,
+        );
         let count = T::of(reduction.count() as f64);
         let mut out = fitting("mean", T::sum_along(self, reduction));
         divide(out.make_mut(), count);
@@ -217,7 +226,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
-        let count = Reduction::new(self, &reduced, true).count();
+        let count = ReducedAxes::new(self, &reduced, true).count();
         let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
         let inputs = [self, &self.mean(axes, true)];
         let mut out = squares.sum_to(&inputs, &self.shape(), &reduced.kept);
@@ -243,7 +252,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn logsumexp(&self, axes: &[isize], keepdim: bool) -> Self {
         let reduced = shapes::reduce("logsumexp", &self.shape(), axes).or_panic();
-        T::log_sum_exp(self, Reduction::new(self, &reduced, keepdim))
+        T::log_sum_exp(self, ReducedAxes::new(self, &reduced, keepdim))
     }
 
     /// Computes ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that small differences
@@ -296,7 +305,7 @@ impl<T: Float> Tensor<T> {
 
 /// Returns the reduction to this shape, which must broadcast to the shape of `x`; `None` if the shapes
 /// are equal.
-fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
+fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<ReducedAxes> {
     let own = x.shape();
     if own == shape {
         return None;
@@ -306,7 +315,7 @@ fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<Reduction> {
     for axis in 0..own.rank() {
         chosen[axis] = axis < lead || own[axis] != shape[axis - lead];
     }
-    Some(Reduction::onto(x, chosen, shape))
+    Some(ReducedAxes::onto(x, chosen, shape))
 }
 
 fn divide<T: Float>(numbers: &mut [T], by: T) {
@@ -318,29 +327,48 @@ fn divide<T: Float>(numbers: &mut [T], by: T) {
 #[track_caller]
 fn position_along<T: Number>(
     op: &str,
-    which: Fold,
+    which: Extremum,
     x: &Tensor<T>,
     axis: isize,
     keepdim: bool,
 ) -> Tensor<i64> {
     let reduced = shapes::extreme(op, &x.shape(), &[axis]).or_panic();
-    let reduction = Reduction::new(x, &reduced, keepdim);
+    let reduction = ReducedAxes::new(x, &reduced, keepdim);
     if x.numel() == 0 {
         return reduction.empty(0);
     }
     T::position(which, x, reduction)
 }
 
-/// Reductions that are compiled once for each element type.
+/// Sums of every element type, compiled once for each.
+pub trait Sums: Sized {
+    /// Returns the mean of all elements.
+    #[doc(hidden)]
+    fn mean(x: &Tensor<Self>) -> f64
+    where
+        Self: Element;
+    /// Sums along axes; `None` if a sum does not fit the type of sums.
+    #[doc(hidden)]
+    fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self::Sum>>
+    where
+        Self: Element;
+    /// Sums all elements; `None` if the sum does not fit the type of sums.
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Option<Self::Sum>
+    where
+        Self: Element;
+}
+
+/// Extremes of every number type, compiled once for each.
 pub trait Reduce: Sized {
     /// Returns the extremes along axes.
     #[doc(hidden)]
-    fn reduce(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
+    fn reduce(op: Extremum, x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<Self>
     where
         Self: Element;
     /// Returns the indices of the extremes along an axis, which must have elements.
     #[doc(hidden)]
-    fn position(op: Fold, x: &Tensor<Self>, reduction: Reduction) -> Tensor<i64>
+    fn position(op: Extremum, x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<i64>
     where
         Self: Element;
 }
@@ -349,27 +377,38 @@ pub trait Reduce: Sized {
 pub trait FloatReduce: Sized {
     /// Returns the log-sum-exp along axes.
     #[doc(hidden)]
-    fn log_sum_exp(x: &Tensor<Self>, reduction: Reduction) -> Tensor<Self>
+    fn log_sum_exp(x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<Self>
     where
         Self: Element;
 }
 
 macro_rules! floats {
     ($($t:ident)*) => { $(
+        impl Sums for $t {
+            fn mean(x: &Tensor<Self>) -> f64 {
+                (x.sum_all() / x.numel() as $t).into()
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<Self>> {
+                Some(reduction.staged(x, 0.0, &reduce::sum_middle))
+            }
+            fn total(x: &[Self]) -> Option<Self> {
+                Some(reduce::total(x))
+            }
+        }
         impl Reduce for $t {
-            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+            fn reduce(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 let of_nothing = match op {
-                    Fold::Max => $t::NEG_INFINITY,
-                    Fold::Min => $t::INFINITY,
+                    Extremum::Max => $t::NEG_INFINITY,
+                    Extremum::Min => $t::INFINITY,
                 };
                 reduction.staged(x, of_nothing, &|x, sizes, out| reduce::extremes(op, x, sizes, out))
             }
-            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+            fn position(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<i64> {
                 reduction.whole(x, &mut |x, sizes, out| reduce::positions(op, x, sizes, out))
             }
         }
         impl FloatReduce for $t {
-            fn log_sum_exp(x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+            fn log_sum_exp(x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 if x.numel() == 0 {
                     return reduction.empty($t::NEG_INFINITY);
                 }
@@ -383,16 +422,34 @@ macro_rules! floats {
 }
 floats! { f32 f64 }
 
+macro_rules! sums_in_i64 {
+    ($($t:ident)*) => { $(
+        impl Sums for $t {
+            fn mean(x: &Tensor<Self>) -> f64 {
+                let all = x.contiguous();
+                plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
+            }
+            fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<i64>> {
+                reduction.whole_sums(x)
+            }
+            fn total(x: &[Self]) -> Option<i64> {
+                plain::total(x)
+            }
+        }
+    )* };
+}
+sums_in_i64! { i64 u32 u8 bool }
+
 macro_rules! integers {
     ($($t:ident)*) => { $(
         impl Reduce for $t {
-            fn reduce(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<$t> {
+            fn reduce(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 if x.numel() == 0 {
                     return reduction.empty(0);
                 }
                 reduction.whole(x, &mut |x, sizes, out| plain::extremes(op, x, sizes, out))
             }
-            fn position(op: Fold, x: &Tensor<$t>, reduction: Reduction) -> Tensor<i64> {
+            fn position(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<i64> {
                 reduction.whole(x, &mut |x, sizes, out| plain::positions(op, x, sizes, out))
             }
         }

@@ -1,6 +1,6 @@
 //! Reductions of booleans: whether any element is true, whether all are true, how many are true.
 
-use super::Reduction;
+use super::ReducedAxes;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Tensor;
 
@@ -51,7 +51,7 @@ impl Tensor<bool> {
     #[track_caller]
     fn ended(&self, op: &str, axes: &[isize], keepdim: bool, end: bool) -> Self {
         let reduced = shapes::reduce(op, &self.shape(), axes).or_panic();
-        let reduction = Reduction::new(self, &reduced, keepdim);
+        let reduction = ReducedAxes::new(self, &reduced, keepdim);
         if self.numel() == 0 {
             return reduction.empty(!end);
         }

@@ -6,19 +6,19 @@ use std::fmt;
 
 /// The element of the picture that represents a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Face {
+pub(super) enum DrawnNode {
     /// The node, with further outputs of its operation.
     Node(usize),
     /// A scope that is drawn as one node, or the gradients of its operations.
     Scope { scope: usize, level: usize },
 }
 
-impl fmt::Display for Face {
+impl fmt::Display for DrawnNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Face::Node(id) => write!(f, "n{id}"),
-            Face::Scope { scope, level: 0 } => write!(f, "s{scope}"),
-            Face::Scope { scope, level } => write!(f, "g{scope}_{level}"),
+            DrawnNode::Node(id) => write!(f, "n{id}"),
+            DrawnNode::Scope { scope, level: 0 } => write!(f, "s{scope}"),
+            DrawnNode::Scope { scope, level } => write!(f, "g{scope}_{level}"),
         }
     }
 }
@@ -34,8 +34,8 @@ pub(super) enum Flow {
 }
 
 pub(super) struct Edge {
-    pub from: Face,
-    pub to: Face,
+    pub from: DrawnNode,
+    pub to: DrawnNode,
     /// The node that computed the value. `value` is the node that is read: the last of the views after
     /// `source`.
     pub source: usize,
@@ -48,7 +48,7 @@ pub(super) struct Edge {
     pub operand: usize,
 }
 
-pub(super) struct Plan {
+pub(super) struct Drawing {
     /// How often the node was derived: 0 in the program, 1 in its gradients, 2 in gradients of
     /// gradients.
     pub level: Vec<usize>,
@@ -66,21 +66,21 @@ pub(super) struct Plan {
     deepest: usize,
     /// Whether a scope contains anything that is drawn.
     pub shown: Vec<bool>,
-    pub faces: Vec<Face>,
+    pub items: Vec<DrawnNode>,
     pub edges: Vec<Edge>,
     /// Pairs of gradients and the operations whose rules recorded them. They are placed side by side, or
     /// one below the other.
-    pub beside: Vec<[Face; 2]>,
+    pub beside: Vec<[DrawnNode; 2]>,
 }
 
-impl Plan {
+impl Drawing {
     pub fn of(graph: &Graph, rules: bool, views: bool, deepest: usize) -> Self {
         let n = graph.nodes().len();
         let mut depths: Vec<usize> = Vec::new();
         for scope in graph.scopes() {
             depths.push(scope.parent.map_or(0, |parent| depths[parent] + 1));
         }
-        let mut plan = Plan {
+        let mut drawing = Drawing {
             level: vec![0; n],
             home: vec![None; n],
             walk: vec![0; n],
@@ -90,23 +90,23 @@ impl Plan {
             depths,
             deepest,
             shown: vec![false; graph.scopes().len()],
-            faces: Vec::new(),
+            items: Vec::new(),
             edges: Vec::new(),
             beside: Vec::new(),
         };
-        plan.derive(graph);
+        drawing.derive(graph);
         if !rules {
             // A gradient that the program uses is kept, as a node without operands.
             for id in 0..n {
-                let read_on = plan.readers[id].iter().any(|&reader| plan.level[reader] == 0);
-                plan.hidden[id] = plan.level[id] > 0 && !read_on;
+                let read_on = drawing.readers[id].iter().any(|&reader| drawing.level[reader] == 0);
+                drawing.hidden[id] = drawing.level[id] > 0 && !read_on;
             }
         }
         if !views {
-            plan.fold(graph);
+            drawing.fold(graph);
         }
-        plan.collect(graph, rules);
-        plan
+        drawing.collect(graph, rules);
+        drawing
     }
 
     /// Finds the level, the run of `grad` and the home of each node.
@@ -149,49 +149,50 @@ impl Plan {
     }
 
     /// Returns the element that represents a node.
-    fn face(&self, graph: &Graph, id: usize) -> Face {
+    fn item(&self, graph: &Graph, id: usize) -> DrawnNode {
         let id = id - graph.nodes()[id].output;
         let mut scope = self.home[id];
         while let Some(s) = scope {
             if self.depths[s] == self.deepest {
-                return Face::Scope { scope: s, level: self.level[id] };
+                return DrawnNode::Scope { scope: s, level: self.level[id] };
             }
             scope = graph.scopes()[s].parent;
         }
-        Face::Node(id)
+        DrawnNode::Node(id)
     }
 
     /// Returns the box that contains an element: the scope and the level of derivation.
-    pub fn place(&self, graph: &Graph, face: Face) -> (Option<usize>, usize) {
-        match face {
-            Face::Node(id) => (self.home[id], self.level[id]),
-            Face::Scope { scope, .. } => (graph.scopes()[scope].parent, 0),
+    pub fn place(&self, graph: &Graph, item: DrawnNode) -> (Option<usize>, usize) {
+        match item {
+            DrawnNode::Node(id) => (self.home[id], self.level[id]),
+            DrawnNode::Scope { scope, .. } => (graph.scopes()[scope].parent, 0),
         }
     }
 
     fn collect(&mut self, graph: &Graph, rules: bool) {
         let nodes = graph.nodes();
-        let (mut faces, mut edges, mut beside) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        let (mut items, mut edges, mut beside) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         let mut merged = HashSet::new();
         for (id, node) in nodes.iter().enumerate() {
             if self.hidden[id] || self.folded[id] || node.output > 0 {
                 continue;
             }
-            let face = self.face(graph, id);
-            if faces.insert(face) {
-                self.faces.push(face);
+            let item = self.item(graph, id);
+            if items.insert(item) {
+                self.items.push(item);
             }
             if !rules && self.level[id] > 0 {
                 continue;
             }
             for arg in 0..node.operands.len() {
-                let edge = self.edge(graph, arg, face, id);
+                let edge = self.edge(graph, arg, item, id);
                 if edge.from == edge.to {
                     continue;
                 }
                 // A scope that is drawn as one node hides which of its nodes reads a value, and which
                 // node a gradient reads.
-                let single = matches!((edge.from, edge.to), (Face::Node(_), Face::Node(_)));
+                let single =
+                    matches!((edge.from, edge.to), (DrawnNode::Node(_), DrawnNode::Node(_)));
                 let value = (edge.flow != Flow::Across).then_some(edge.value);
                 let kind = nodes[edge.value].kind;
                 if single || merged.insert((edge.from, edge.to, value, kind)) {
@@ -199,14 +200,14 @@ impl Plan {
                 }
             }
             if let Some(of) = node.rule_of.filter(|&of| !self.folded[of] && !self.hidden[of]) {
-                let of = self.face(graph, of);
-                if of != face {
-                    beside.insert([of, face]);
+                let of = self.item(graph, of);
+                if of != item {
+                    beside.insert([of, item]);
                 }
             }
         }
-        for &face in &self.faces {
-            let mut scope = self.place(graph, face).0;
+        for &item in &self.items {
+            let mut scope = self.place(graph, item).0;
             while let Some(s) = scope {
                 self.shown[s] = true;
                 scope = graph.scopes()[s].parent;
@@ -216,7 +217,7 @@ impl Plan {
         self.beside = beside.into_iter().collect();
     }
 
-    fn edge(&self, graph: &Graph, arg: usize, to: Face, reader: usize) -> Edge {
+    fn edge(&self, graph: &Graph, arg: usize, to: DrawnNode, reader: usize) -> Edge {
         let operand = graph.nodes()[reader].operands[arg];
         let (mut source, mut views) = (operand, Vec::new());
         while self.folded[source] {
@@ -232,7 +233,7 @@ impl Plan {
         } else {
             Flow::Across
         };
-        let from = self.face(graph, source);
+        let from = self.item(graph, source);
         Edge { from, to, source, value: operand, views, flow, reader, operand: arg }
     }
 

@@ -1,4 +1,4 @@
-//! The [`Checkpoint`] layer, which saves memory by a second forward pass.
+//! The [`ActivationCheckpoint`] layer, which saves memory by a second forward pass.
 
 use crate::layer::Layer;
 use wengert_autograd::{FirstState, Module, Outline, Path, See, SeeMut, Var};
@@ -12,7 +12,7 @@ use wengert_tensor::Float;
 /// have in the inner layer, so a saved model can be loaded with and without checkpoints.
 ///
 /// ```
-/// use wengert::nn::{Checkpoint, Layer, Linear, Sequential, Tanh, sequential};
+/// use wengert::nn::{ActivationCheckpoint, Layer, Linear, Sequential, Tanh, sequential};
 /// use wengert::tensor::{Philox, Tensor};
 /// let rng = &mut Philox::new(0);
 /// // 36 layers in checkpoints of 6.
@@ -22,15 +22,15 @@ use wengert_tensor::Float;
 ///     for _ in 0..6 {
 ///         part = part.add(Linear::new(8, 8, rng)).add(Tanh);
 ///     }
-///     model = model.add(Checkpoint(part));
+///     model = model.add(ActivationCheckpoint(part));
 /// }
 /// assert_eq!(model.predict(&Tensor::zeros(&[5, 8])).shape(), [5, 8]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Checkpoint<L>(pub L);
+pub struct ActivationCheckpoint<L>(pub L);
 
 /// Delegates to the inner layer.
-impl<L: Module> Module for Checkpoint<L> {
+impl<L: Module> Module for ActivationCheckpoint<L> {
     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
         self.0.visit(path, see);
     }
@@ -48,7 +48,7 @@ impl<L: Module> Module for Checkpoint<L> {
     }
 }
 
-impl<T: Float, L: Layer<T> + Clone> Layer<T> for Checkpoint<L> {
+impl<T: Float, L: Layer<T> + Clone> Layer<T> for ActivationCheckpoint<L> {
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.tape().checkpoint(|| self.0.call(x))
     }

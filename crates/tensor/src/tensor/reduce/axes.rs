@@ -1,6 +1,6 @@
 //! Brings any layout and any set of reduced axes to the form that kernels read: `[outer, n, inner]`.
 
-use crate::kernels::reduce::Sizes;
+use crate::kernels::reduce::ReducedSizes;
 use crate::kernels::reduce::plain::{self, Whole};
 use crate::layout::{MAX_RANK, Shape, Strides};
 use crate::shapes::Reduced;
@@ -12,7 +12,7 @@ type Axes = SmallVec<[usize; MAX_RANK]>;
 
 /// A reduction of some axes of a tensor: which axes are reduced, which are kept, and in which order the
 /// axes are read.
-pub struct Reduction {
+pub struct ReducedAxes {
     shape: Shape,
     chosen: [bool; MAX_RANK],
     /// The shape of the result.
@@ -21,7 +21,7 @@ pub struct Reduction {
     order: Axes,
 }
 
-impl Reduction {
+impl ReducedAxes {
     /// Returns a reduction of the axes in `reduced`. `keepdim` keeps the reduced axes with size 1.
     pub fn new<T: Element>(x: &Tensor<T>, reduced: &Reduced, keepdim: bool) -> Self {
         let out = if keepdim { reduced.kept } else { reduced.dropped };
@@ -32,7 +32,7 @@ impl Reduction {
     /// in their order.
     pub fn onto<T: Element>(x: &Tensor<T>, chosen: [bool; MAX_RANK], out: Shape) -> Self {
         let order = order(&x.shape(), (!x.is_contiguous()).then(|| x.strides()));
-        Reduction { shape: x.shape(), chosen, out, order }
+        ReducedAxes { shape: x.shape(), chosen, out, order }
     }
 
     /// Returns the number of elements that are reduced to one result.
@@ -124,7 +124,7 @@ impl Reduction {
         self,
         x: &Tensor<T>,
         of_nothing: T,
-        fold: &dyn Fn(&[T], Sizes, &mut [T]),
+        fold: &dyn Fn(&[T], ReducedSizes, &mut [T]),
     ) -> Tensor<T> {
         if x.numel() == 0 {
             return self.empty(of_nothing);
@@ -151,7 +151,7 @@ impl Reduction {
     }
 
     /// Orders the axes so that the reduced ones form one group, and returns the sizes around it.
-    fn gather(&mut self) -> Sizes {
+    fn gather(&mut self) -> ReducedSizes {
         if self.groups().iter().filter(|(_, chosen)| *chosen).count() > 1 {
             // The sort is stable: kept axes stay in their order, and so do reduced axes.
             let chosen = self.chosen;
@@ -165,7 +165,7 @@ impl Reduction {
     pub(super) fn whole<T: Element, U: Element>(
         mut self,
         x: &Tensor<T>,
-        fill: &mut dyn FnMut(&[T], Sizes, &mut [U]),
+        fill: &mut dyn FnMut(&[T], ReducedSizes, &mut [U]),
     ) -> Tensor<U> {
         let sizes = self.gather();
         let source = self.source(x);
@@ -201,7 +201,7 @@ fn order(shape: &Shape, strides: Option<Strides>) -> Axes {
 
 /// Returns the position of the innermost reduced group and the sizes `[outer, n, inner]` around it. If no
 /// group is reduced, `n` is 1.
-fn last_reduced(groups: &[(usize, bool)]) -> (usize, Sizes) {
+fn last_reduced(groups: &[(usize, bool)]) -> (usize, ReducedSizes) {
     let product = |groups: &[(usize, bool)]| groups.iter().map(|(size, _)| size).product::<usize>();
     match groups.iter().rposition(|&(_, chosen)| chosen) {
         Some(at) => (at, [product(&groups[..at]), groups[at].0, product(&groups[at + 1..])]),
