@@ -124,6 +124,8 @@ macro_rules! unary_operations {
             Sigmoid as sigmoid: |x| x.sigmoid::<I>();
             /// Computes ln(1 + eˣ) without overflow.
             Softplus as softplus: |x| x.softplus::<I>();
+            /// Computes the error function of x, 2/√π ∫₀ˣ exp(-t²) dt.
+            Erf as erf: |x| x.erf::<I>();
             /// Computes max(x, 0); NaN gives NaN.
             Relu as relu: |x| if x < T::default() { T::default() } else { x };
             /// Computes x · c.
@@ -186,6 +188,7 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Unary::Erf => erf(x),
         Unary::Relu => {
             if x < 0.0 {
                 0.0
@@ -220,4 +223,15 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         Unary::Eq(c) => one_if(x == c),
         Unary::Ne(c) => one_if(x != c),
     }
+}
+
+/// Computes the error function, which the standard library lacks, by a series of positive terms:
+/// erf x = 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1 · 3 · … · (2n + 1)).
+#[cfg(test)]
+fn erf(x: f64) -> f64 {
+    let terms = (1..200).scan(x, |term, n| {
+        *term *= 2.0 * x * x / f64::from(2 * n + 1);
+        Some(*term)
+    });
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * (x + terms.sum::<f64>())
 }
