@@ -5,10 +5,11 @@ use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, BatchNorm1d, BatchNorm2d, Checkpoint, CircularPad2d, Conv1d, Conv2d,
-    ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity, InstanceNorm1d,
-    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, LogSoftmax, MaxPool1d,
-    MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, Sequential, Sigmoid, Silu,
-    Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential, state_dict,
+    ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Hardsigmoid, Identity,
+    InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm,
+    LogSoftmax, MaxPool1d, MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm,
+    Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d,
+    load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, Philox, Tensor};
 
@@ -29,6 +30,7 @@ fn layers() -> Vec<Named> {
         boxed(Sigmoid, flat),
         boxed(Softplus, flat),
         boxed(Silu, flat),
+        boxed(Hardsigmoid, flat),
         boxed(Identity, flat),
         boxed(Identity, &[]),
         boxed(Identity, &[0, 3]),

@@ -1,7 +1,8 @@
 //! The operations of one operand. Each row of the table has the documentation, the name and the
 //! formula.
 //!
-//! To add an operation, add a row to the table and a rule to the rule book of `autograd`. The row
+//! To add an operation, add a row to the table, and a derivative rule in `rules/unary.rs` of the
+//! crate `wengert-autograd` (CONTRIBUTING.md lists the other places). The row
 //! generates the opcode, the method of the tensor (unless the row is marked `in programs`) and the
 //! method of [`Expr`].
 
@@ -163,7 +164,8 @@ pub(crate) use unary_operations;
 
 unary_operations! { unary }
 
-/// Computes each operation with the standard library, as a reference for tests.
+/// Computes each operation without the kernels, where possible with the standard library, as a
+/// reference for tests.
 #[cfg(test)]
 pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));
