@@ -100,9 +100,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut rng = Philox::new(args.seed);
     let mut model = Cnn::new(&mut rng);
-    let epoch = train.len();
-    let stairs = LambdaLr::new(args.lr, |step| args.gamma.powi((step / epoch) as i32));
-    let cycle = OneCycleLr::new(args.lr, args.epochs as usize * epoch);
+    let steps_per_epoch = train.len();
+    let stairs = LambdaLr::new(args.lr, |step| args.gamma.powi((step / steps_per_epoch) as i32));
+    let cycle = OneCycleLr::new(args.lr, args.epochs as usize * steps_per_epoch);
     let cycle = cycle.pct_start(0.2).cycle_momentum(false);
     let (mut adadelta, mut adamw) = (Adadelta::new(1.0), Adam::adamw(0.0).weight_decay(0.05));
     let (optimizer, schedule): (&mut dyn Optimizer, &dyn Schedule) =

@@ -69,8 +69,8 @@ struct Args {
     activation: Activation,
     /// Optimizer. Its default learning rate is 0.05 (sgd), 0.01 (adagrad) or 0.001 (adam, adamw);
     /// the rate falls linearly and reaches 0 after the last epoch
-    #[arg(long, value_enum, default_value_t = Rule::Sgd)]
-    optimizer: Rule,
+    #[arg(long, value_enum, default_value_t = OptimizerKind::Sgd)]
+    optimizer: OptimizerKind,
     /// Momentum of sgd
     #[arg(long, default_value_t = 0.9)]
     momentum: f64,
@@ -87,7 +87,7 @@ enum Activation {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Rule {
+enum OptimizerKind {
     Sgd,
     Adam,
     Adamw,
@@ -120,8 +120,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut model = mlp(&args, &mut rng);
     let mut optimizer = optimizer(&args);
     // The learning rate falls linearly per epoch: large steps at first, small steps at the end.
-    let epoch = train.len();
-    let falling = |step| 1.0 - (step / epoch) as f64 / args.epochs as f64;
+    let steps_per_epoch = train.len();
+    let falling = |step| 1.0 - (step / steps_per_epoch) as f64 / args.epochs as f64;
     let schedule = LambdaLr::new(args.lr, falling);
     let mut trainer = Trainer::classifier().epochs(args.epochs).schedule(schedule);
     if args.validate {
@@ -177,12 +177,12 @@ fn mlp(args: &Args, rng: &mut Philox) -> Sequential {
 fn optimizer(args: &Args) -> Box<dyn Optimizer> {
     let lr = args.lr;
     match args.optimizer {
-        Rule::Sgd => {
+        OptimizerKind::Sgd => {
             let sgd = Sgd::new(lr).momentum(args.momentum);
             Box::new(sgd.weight_decay(args.weight_decay))
         }
-        Rule::Adam => Box::new(Adam::new(lr)),
-        Rule::Adamw => Box::new(Adam::adamw(lr)),
-        Rule::Adagrad => Box::new(Adagrad::new(lr)),
+        OptimizerKind::Adam => Box::new(Adam::new(lr)),
+        OptimizerKind::Adamw => Box::new(Adam::adamw(lr)),
+        OptimizerKind::Adagrad => Box::new(Adagrad::new(lr)),
     }
 }

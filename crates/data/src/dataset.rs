@@ -142,7 +142,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
     /// # Panics
     /// If a tensor has no axis, or the first axes of the tensors differ in length.
     #[track_caller]
-    #[allow(clippy::needless_pass_by_value)] // the set takes the tensors, whatever `contiguous` does
+    #[allow(clippy::needless_pass_by_value)] // `contiguous` borrows; the data set owns its tensors all the same
     pub fn new(inputs: Tensor<X>, targets: Tensor<Y>) -> Self {
         let (x, y) = (inputs.shape(), targets.shape());
         assert!(
@@ -291,7 +291,7 @@ impl<X: Feature, Y: Element> Dataset for TensorDataset<X, Y> {
     }
 
     fn normalized(&self, value: f32, channel: usize) -> f32 {
-        self.normalization.of(value, channel)
+        self.normalization.normalize(value, channel)
     }
 }
 

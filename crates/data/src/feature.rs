@@ -11,15 +11,15 @@ use wengert_tensor::Element;
     note = "convert the inputs with `inputs.cast::<f32>()`"
 )]
 pub trait Feature: Element + sealed::Sealed {
-    /// The data, computed once, for the conversion of the values of a channel.
+    /// The conversion of the values of a channel, with numbers that are computed once.
     #[doc(hidden)]
-    type Channel: Clone + Debug + Send + Sync;
+    type Conversion: Clone + Debug + Send + Sync;
     /// Prepares the conversion of `x` to `(x - mean) / std`.
     #[doc(hidden)]
-    fn channel(mean: f32, std: f32) -> Self::Channel;
-    /// Converts values of a channel.
+    fn conversion(mean: f32, std: f32) -> Self::Conversion;
+    /// Converts the values of a channel.
     #[doc(hidden)]
-    fn convert(from: &[Self], to: &mut [f32], channel: &Self::Channel);
+    fn convert(from: &[Self], to: &mut [f32], conversion: &Self::Conversion);
 }
 
 mod sealed {
@@ -30,14 +30,14 @@ mod sealed {
 
 impl Feature for f32 {
     /// Mean and standard deviation. `None` copies the values unchanged.
-    type Channel = Option<(f32, f32)>;
+    type Conversion = Option<(f32, f32)>;
 
-    fn channel(mean: f32, std: f32) -> Self::Channel {
+    fn conversion(mean: f32, std: f32) -> Self::Conversion {
         ((mean, std) != (0.0, 1.0)).then_some((mean, std))
     }
 
-    fn convert(from: &[f32], to: &mut [f32], channel: &Self::Channel) {
-        match *channel {
+    fn convert(from: &[f32], to: &mut [f32], conversion: &Self::Conversion) {
+        match *conversion {
             None => to.copy_from_slice(from),
             Some((mean, std)) => {
                 for (to, from) in to.iter_mut().zip(from) {
@@ -51,13 +51,13 @@ impl Feature for f32 {
 impl Feature for u8 {
     /// A table of the converted values of all 256 bytes. It takes two divisions per byte value instead of two
     /// per pixel, and gives the same bits.
-    type Channel = Arc<[f32; 256]>;
+    type Conversion = Arc<[f32; 256]>;
 
-    fn channel(mean: f32, std: f32) -> Self::Channel {
+    fn conversion(mean: f32, std: f32) -> Self::Conversion {
         Arc::new(std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std))
     }
 
-    fn convert(from: &[u8], to: &mut [f32], table: &Self::Channel) {
+    fn convert(from: &[u8], to: &mut [f32], table: &Self::Conversion) {
         let table: &[f32; 256] = table;
         for (to, &from) in to.iter_mut().zip(from) {
             *to = table[usize::from(from)];
@@ -69,33 +69,33 @@ impl Feature for u8 {
 #[derive(Debug, Clone)]
 pub(crate) struct Normalization<X: Feature> {
     /// Mean and standard deviation: one pair for all values, or one pair per channel.
-    numbers: Vec<(f32, f32)>,
-    prepared: Vec<X::Channel>,
+    means_stds: Vec<(f32, f32)>,
+    conversions: Vec<X::Conversion>,
 }
 
 impl<X: Feature> Normalization<X> {
-    pub fn new(numbers: Vec<(f32, f32)>) -> Self {
-        let prepared = numbers.iter().map(|&(mean, std)| X::channel(mean, std)).collect();
-        Normalization { numbers, prepared }
+    pub fn new(means_stds: Vec<(f32, f32)>) -> Self {
+        let conversions = means_stds.iter().map(|&(mean, std)| X::conversion(mean, std)).collect();
+        Normalization { means_stds, conversions }
     }
 
     /// Returns the required number of channels, or `None` if any number is accepted.
     pub fn channels(&self) -> Option<usize> {
-        (self.numbers.len() > 1).then_some(self.numbers.len())
+        (self.means_stds.len() > 1).then_some(self.means_stds.len())
     }
 
     /// Returns the normalised value of a value of a channel.
-    pub fn of(&self, value: f32, channel: usize) -> f32 {
-        let (mean, std) = self.numbers[channel.min(self.numbers.len() - 1)];
+    pub fn normalize(&self, value: f32, channel: usize) -> f32 {
+        let (mean, std) = self.means_stds[channel.min(self.means_stds.len() - 1)];
         (value - mean) / std
     }
 
     /// Converts one example, channel by channel.
     pub fn convert(&self, from: &[X], to: &mut [f32]) {
-        let size = (from.len() / self.prepared.len()).max(1);
+        let size = (from.len() / self.conversions.len()).max(1);
         let parts = from.chunks_exact(size).zip(to.chunks_exact_mut(size));
-        for ((from, to), channel) in parts.zip(&self.prepared) {
-            X::convert(from, to, channel);
+        for ((from, to), conversion) in parts.zip(&self.conversions) {
+            X::convert(from, to, conversion);
         }
     }
 }

@@ -169,7 +169,8 @@ impl FashionMnist {
     }
 }
 
-macro_rules! in_the_image_of_mnist {
+/// Implements reading and preparing for the data sets that have four files in the format of MNIST.
+macro_rules! mnist_format {
     ($($Set:ident),*) => {
         $(impl $Set {
             /// Normalises the images of batches to `(x - mean) / std`; see [`TensorDataset::normalize`].
@@ -201,7 +202,7 @@ macro_rules! in_the_image_of_mnist {
         })*
     };
 }
-in_the_image_of_mnist!(Mnist, FashionMnist);
+mnist_format!(Mnist, FashionMnist);
 
 /// Reads images and labels, and checks them.
 fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, DataError> {

@@ -32,6 +32,17 @@ activations! {
     /// Computes x · σ(x), also called swish. (Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units
     /// for neural network function approximation in reinforcement learning", 2017.)
     Silu: |x| x * x.sigmoid();
+    /// Computes a piecewise linear version of the logistic function: 0 for x ≤ -3, 1 for x ≥ 3, and
+    /// x/6 + ½ between them. At -3 and 3 the derivative is 0, as in PyTorch. NaN gives NaN.
+    ///
+    /// ```
+    /// use wengert::nn::{Hardsigmoid, Layer};
+    /// use wengert::tensor::Tensor;
+    /// let x = Tensor::from([-4.0, -3.0, 0.0, 1.5, 3.0, 5.0]);
+    /// assert_eq!(Hardsigmoid.predict(&x).to_vec(), [0.0, 0.0, 0.5, 0.75, 1.0, 1.0]);
+    /// ```
+    // `clamp_max` would pass the gradient at 3, `where_` passes none.
+    Hardsigmoid: |x| Var::where_(x.ge(3), 6, (x + 3.0).relu()) / 6.0;
     /// Returns the values of x in a new variable. Use it as a placeholder for another layer.
     Identity: |x| x.reshape(x.shape());
 }

@@ -107,6 +107,7 @@
 //! | [`Silu`] | x · σ(x) | `SiLU` |
 //! | [`Softplus`] | ln(1 + eˣ) | |
 //! | [`Sigmoid`] | 1 / (1 + e⁻ˣ) | |
+//! | [`Hardsigmoid`] | x/6 + ½, limited to 0 and 1 | |
 //! | [`Tanh`] | tanh x | |
 //! | [`Softmax`] | eˣ / Σ eˣ along an axis | |
 //! | [`LogSoftmax`] | ln(eˣ / Σ eˣ) along an axis | |
@@ -132,6 +133,8 @@
 //! | [`nll_with`] | `nll` with another reduction | `NLLLoss(reduction=…)` |
 //! | [`bce_with_logits`] | binary cross-entropy between σ(logits) and targets | `BCEWithLogitsLoss` |
 //! | [`bce_with_logits_with`] | `bce_with_logits` with another reduction | `BCEWithLogitsLoss(reduction=…)` |
+//! | [`poisson_nll`] | negative log-likelihood of counts under Poisson distributions | `PoissonNLLLoss` |
+//! | [`poisson_nll_with`] | `poisson_nll` with another reduction | `PoissonNLLLoss(reduction=…)` |
 //! | [`Reduction`] | mean, sum, or every loss by itself | `reduction="mean"` |
 //!
 //! ## Initial values
@@ -190,7 +193,7 @@ mod unfold;
 mod upsample;
 
 pub use activation::{
-    Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Hardsigmoid, Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use activation_checkpoint::ActivationCheckpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
@@ -202,7 +205,7 @@ pub use layer::Layer;
 pub use linear::Linear;
 pub use loss::{
     Reduction, bce_with_logits, bce_with_logits_with, cross_entropy, cross_entropy_with, mse,
-    mse_with, nll, nll_with,
+    mse_with, nll, nll_with, poisson_nll, poisson_nll_with,
 };
 pub use norm::{
     BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,

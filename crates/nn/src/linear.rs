@@ -97,7 +97,7 @@ impl<T: Float> Layer<T> for Linear<T> {
                 hint(&shape, inputs)
             ))
         }
-        let y = x.matmul_t(tape.param(&self.weight), false, true);
+        let y = x.matmul_t(tape.param(&self.weight), false, true); // x Wᵀ
         match &self.bias {
             Some(bias) => y + tape.param(bias),
             None => y,

@@ -168,6 +168,43 @@ pub fn nll_with<'t, T: Float>(
         .scope("nll", || reduction.apply(-log_probs.gather(axis, classes).squeeze(axis)))
 }
 
+/// Computes the negative log-likelihood of counts n under Poisson distributions, without the term
+/// ln n!, which depends on no parameter: mean of eˣ - n · x, where x is the logarithm of the rate.
+///
+/// Counts need not be integers. As in PyTorch, the loss of a rate of 0 (x = -∞) is infinite, or NaN if the
+/// count is 0 too.
+///
+/// ```
+/// use wengert::autograd::Tape;
+/// use wengert::tensor::Tensor;
+/// let tape = Tape::new();
+/// let log_rates = tape.watch(Tensor::from([0.0f32, 2f32.ln()]));
+/// let counts = tape.constant(Tensor::from([0.0, 0.0]));
+/// assert_eq!(wengert::nn::poisson_nll(log_rates, counts).item(), 1.5);
+/// ```
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn poisson_nll<'t, T: Float>(log_rates: Var<'t, T>, counts: Var<'t, T>) -> Var<'t, T> {
+    poisson_nll_with(log_rates, counts, Reduction::Mean)
+}
+
+/// Computes [`poisson_nll`] with another reduction; [`Reduction::None`] keeps the shape.
+///
+/// # Panics
+/// Under the same conditions as [`poisson_nll`].
+#[track_caller]
+pub fn poisson_nll_with<'t, T: Float>(
+    log_rates: Var<'t, T>,
+    counts: Var<'t, T>,
+    reduction: Reduction,
+) -> Var<'t, T> {
+    equal_shapes("poisson_nll", log_rates, counts);
+    let loss = || log_rates.exp() - counts * log_rates;
+    log_rates.tape().scope("poisson_nll", || reduction.apply(loss()))
+}
+
 #[track_caller]
 fn equal_shapes<T: Float>(op: &str, input: Var<'_, T>, target: Var<'_, T>) {
     let (a, b) = (input.shape(), target.shape());

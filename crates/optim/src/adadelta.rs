@@ -1,6 +1,6 @@
 //! The Adadelta optimizer.
 
-use crate::hyperparameters::{declared, optimizer};
+use crate::hyperparameters::{declared_methods, optimizer};
 use crate::update_rule::{Invalid, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
@@ -55,7 +55,7 @@ impl<T: Float> UpdateRule<T> for Adadelta<T> {
         self.out_of_range()
     }
 
-    declared!(rho, eps, weight_decay);
+    declared_methods!(rho, eps, weight_decay);
 
     fn name(&self) -> &'static str {
         "Adadelta"

@@ -1,6 +1,6 @@
 //! The Adagrad optimizer.
 
-use crate::hyperparameters::{declared, optimizer};
+use crate::hyperparameters::{declared_methods, optimizer};
 use crate::update_rule::{Invalid, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
@@ -58,7 +58,7 @@ impl<T: Float> UpdateRule<T> for Adagrad<T> {
         self.out_of_range()
     }
 
-    declared!(lr_decay, weight_decay, initial_accumulator_value, eps);
+    declared_methods!(lr_decay, weight_decay, initial_accumulator_value, eps);
 
     fn name(&self) -> &'static str {
         "Adagrad"

@@ -1,7 +1,7 @@
 //! The Adam optimizer, with weight decay as a penalty or decoupled from the gradients (`AdamW`).
 
 use crate::base::Base;
-use crate::hyperparameters::{checked, declared, optimizer};
+use crate::hyperparameters::{checked, declared_methods, optimizer};
 use crate::update_rule::{Invalid, UpdateRule, penalized};
 use wengert_tensor::{Expr, Float, Program};
 
@@ -138,7 +138,7 @@ impl<T: Float> UpdateRule<T> for Adam<T> {
         self.out_of_range()
     }
 
-    declared!(beta1, beta2, eps, weight_decay, amsgrad);
+    declared_methods!(beta1, beta2, eps, weight_decay, amsgrad);
 
     fn momentum_setting(&self) -> Option<&'static str> {
         Some("beta1")

@@ -122,8 +122,9 @@ macro_rules! optimizer {
 }
 pub(crate) use optimizer;
 
-/// Implements the methods of `UpdateRule` that depend only on the names of the hyperparameters.
-macro_rules! declared {
+/// Implements the methods of `UpdateRule` that are the same for all optimizers of [`optimizer!`]:
+/// `settings` and `set` for the hyperparameters of these names, `base` and `base_mut`.
+macro_rules! declared_methods {
     ($($name:ident),*) => {
         fn settings(&self) -> Vec<(&'static str, crate::Setting)> {
             vec![$((stringify!($name), self.$name.into())),*]
@@ -142,4 +143,4 @@ macro_rules! declared {
         }
     };
 }
-pub(crate) use declared;
+pub(crate) use declared_methods;

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use crate::hyperparameters::{declared, optimizer};
+use crate::hyperparameters::{declared_methods, optimizer};
 use crate::update_rule::{Invalid, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
@@ -43,7 +43,7 @@ optimizer! {
 
 impl<T: Float> Sgd<T> {
     /// Returns the program of an update. `first`: the momentum buffer is used for the first time.
-    fn update(&self, first: bool) -> Program {
+    fn update_program(&self, first: bool) -> Program {
         let &Sgd { momentum, dampening, weight_decay, nesterov, ref base } = self;
         let lr = base.learning_rate;
         if momentum == 0.0 {
@@ -63,11 +63,11 @@ impl<T: Float> Sgd<T> {
 
 impl<T: Float> UpdateRule<T> for Sgd<T> {
     fn program(&self, _t: u64) -> Program {
-        self.update(false)
+        self.update_program(false)
     }
 
     fn first_program(&self, _t: u64) -> Program {
-        self.update(true)
+        self.update_program(true)
     }
 
     fn slots(&self) -> &'static [&'static str] {
@@ -84,7 +84,7 @@ impl<T: Float> UpdateRule<T> for Sgd<T> {
         self.out_of_range().or_else(|| Invalid::first([("nesterov", fits, must)]))
     }
 
-    declared!(momentum, dampening, weight_decay, nesterov);
+    declared_methods!(momentum, dampening, weight_decay, nesterov);
 
     fn momentum_setting(&self) -> Option<&'static str> {
         Some("momentum")

@@ -138,7 +138,7 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
         let step = Step::measure(batch.examples(), epoch, place, history);
         let found = measured(&step, |step| loss(step, &batch));
         let found = found.map_err(|error| refused(error, model, example))?;
-        step.fault()?;
+        step.check_failed()?;
         sums.add(batch.examples(), found, step.take_sums());
     }
     if !any || sums.examples == 0.0 {
@@ -175,7 +175,7 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
         let sums = measure_named(model, data, name, 0, false, |step, batch| {
             let place = step.number();
             let example = |sample| Example::of(data, name.into(), 0, place, sample);
-            Some(self.pass(model, step, batch, |verdict| {
+            Some(self.batch_loss(model, step, batch, |verdict| {
                 verdict.countable(example)?;
                 if let Some(confusion) = &mut *confusion.borrow_mut() {
                     confusion.grow(verdict.classes);

@@ -40,7 +40,7 @@ struct Loop<'w, 'k, M, B, T: Float> {
 
 impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     /// Runs the remaining epochs.
-    fn epochs(&mut self, validation: Option<&Validation<'_, B>>) -> Result<(), TrainError> {
+    fn run_epochs(&mut self, validation: Option<&Validation<'_, B>>) -> Result<(), TrainError> {
         let (data, steps) = (self.work.data, self.work.data.len());
         self.call(CallbackEvent::Start)?;
         while self.run.epoch < self.run.epochs && self.run.stop.is_none() {
@@ -73,10 +73,10 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
 
     /// Runs the step of the task, and adds its loss and learning rate to the history.
     fn step(&mut self, batch: &B) -> Result<(), TrainError> {
-        self.check(batch, Mode::Train)?;
+        self.check_shapes(batch, Mode::Train)?;
         let Loop { work, callbacks, run, anomalies, .. } = self;
-        let (data, epoch, place) = (work.data, run.epoch, run.step);
-        let example = |sample| Example::of(data, TRAINING.into(), epoch, place, sample);
+        let (data, epoch, batch_index) = (work.data, run.epoch, run.step);
+        let example = |sample| Example::of(data, TRAINING.into(), epoch, batch_index, sample);
         let numbers = Numbers {
             optimizers: &mut *work.optimizers,
             callbacks: callbacks,
@@ -167,7 +167,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         }
         let fewer = || TrainError::Batches { data: name.into(), epoch: 1, batches };
         let first = data.batches(0, 0).next().ok_or_else(fewer)?;
-        self.check(&first, mode)?;
+        self.check_shapes(&first, mode)?;
         let usual = first.examples();
         let known = data.last_batch();
         // Usually the sizes show whether the last batch has the size of the others. It is loaded only if not.
@@ -181,7 +181,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
                 None => data.batches(0, batches - 1).next().ok_or_else(fewer)?,
             };
             let size = last.examples();
-            self.check(&last, mode).map_err(|error| match error {
+            self.check_shapes(&last, mode).map_err(|error| match error {
                 TrainError::Shape(error) if size < usual => {
                     TrainError::LastBatch { data: name.into(), size, usual, error }
                 }
@@ -192,7 +192,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     }
 
     /// Checks a batch on shapes alone, if its shapes are new.
-    fn check(&mut self, batch: &B, mode: Mode) -> Result<(), TrainError> {
+    fn check_shapes(&mut self, batch: &B, mode: Mode) -> Result<(), TrainError> {
         let mut shapes = Vec::new();
         batch.shapes(&mut |shape| {
             shapes.push(shape.len());
@@ -263,7 +263,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
     ) -> Result<History, TrainError> {
         let (data, steps) = (work.data, work.data.len());
         self.check(steps);
-        let mut yours = self.callbacks.borrow_mut();
+        let mut user_callbacks = self.callbacks.borrow_mut();
         let mut schedule =
             self.schedule.as_ref().map(|(schedule, per)| Scheduled { schedule, per: *per });
         let mut validate = self.validation.as_ref().map(|_| Validate);
@@ -280,8 +280,8 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         let mut callbacks: Vec<&mut dyn Callback<T>> = Vec::new();
         callbacks.extend(dynamic(&mut schedule));
         callbacks.extend(dynamic(&mut validate));
-        for own in yours.iter_mut() {
-            callbacks.push(&mut **own);
+        for callback in user_callbacks.iter_mut() {
+            callbacks.push(&mut **callback);
         }
         callbacks.extend(dynamic(&mut keep_best));
         callbacks.extend(dynamic(&mut stop_after));
@@ -308,7 +308,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
         training.run.epochs = self.epochs;
         training.run.history.steps_per_epoch = steps;
 
-        training.epochs(self.validation.as_ref())?;
+        training.run_epochs(self.validation.as_ref())?;
         let Loop { work, mut run, .. } = training;
         if run.stop.as_ref().is_none_or(|stop| !stop.pause) {
             let (model, optimizers) = (work.model, work.optimizers);

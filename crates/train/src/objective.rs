@@ -131,7 +131,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
 
     /// Returns the loss of a batch. If the objective classifies, logs the accuracy and passes the classes
     /// to `see`.
-    pub(crate) fn pass<'t>(
+    pub(crate) fn batch_loss<'t>(
         &self,
         model: &dyn Layer<T>,
         step: &'t Step<T>,
@@ -160,7 +160,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
                 Ok(())
             });
             if let Err(error) = judged {
-                step.refuse(error);
+                step.fail_later(error);
             }
         }
         loss

@@ -89,8 +89,8 @@ impl<T: Float> Step<T> {
         Step { tape: self.tape.detecting_anomalies(which), ..self }
     }
 
-    /// Creates a step that computes numbers in evaluation mode, with or without a history. Its random numbers depend only
-    /// on the index of the batch, so that scores of different epochs can be compared.
+    /// Creates a step that computes numbers in evaluation mode, with or without a history. Its random
+    /// numbers depend only on the index of the batch, so that scores of different epochs can be compared.
     pub(crate) fn measure(examples: usize, epoch: u64, batch: usize, history: bool) -> Self {
         let key = APART ^ batch as u64;
         let tape = if history { Tape::eval() } else { Tape::inference() };
@@ -216,12 +216,14 @@ impl<T: Float> Step<T> {
         self.number
     }
 
-    /// Ends the step with this error. Only the first error is kept.
-    pub(crate) fn refuse(&self, error: TrainError) {
+    /// Makes the step fail with this error before its update. The loss and its gradients are still
+    /// computed. Only the first error is kept.
+    pub(crate) fn fail_later(&self, error: TrainError) {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
-    pub(crate) fn fault(&self) -> Result<(), TrainError> {
+    /// Returns the error of [`fail_later`](Step::fail_later), if there is one.
+    pub(crate) fn check_failed(&self) -> Result<(), TrainError> {
         self.fault.borrow_mut().take().map_or(Ok(()), Err)
     }
 

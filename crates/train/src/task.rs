@@ -118,8 +118,9 @@ pub trait TrainStep<M, B, T: Float = f32> {
         true
     }
 
-    /// Whether [`validate`](TrainStep::validate) may take derivatives: its tape then keeps a history, and the
-    /// values that derivatives read. Default: yes. Say no if it takes none, and memory is short.
+    /// Returns whether [`validate`](TrainStep::validate) may compute derivatives. Its tape then keeps a
+    /// history, with the values that derivative rules read. Default: `true`. Return `false` to save memory
+    /// if `validate` computes no derivatives.
     fn records(&self) -> bool {
         true
     }
@@ -200,7 +201,7 @@ impl<T: Float> StepContext<'_, T> {
         model: &mut M,
         loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
     ) -> Result<f64, TrainError> {
-        self.run(model, 0, None, loss)
+        self.make_update(model, 0, None, loss)
     }
 
     /// Makes one update of a part of the model, and returns the loss; otherwise as
@@ -222,7 +223,7 @@ impl<T: Float> StepContext<'_, T> {
         part: impl for<'m> Fn(&'m mut M) -> &'m mut dyn Module,
         loss: impl for<'t> FnOnce(&M, &'t Step<T>) -> Var<'t, T>,
     ) -> Result<f64, TrainError> {
-        self.run(model, optimizer, Some(&part), loss)
+        self.make_update(model, optimizer, Some(&part), loss)
     }
 
     /// Returns the number of examples of the batch.
@@ -259,8 +260,10 @@ impl<T: Float> StepContext<'_, T> {
         matches!(self.kind, StepKind::Shapes(_))
     }
 
+    /// Makes one update of the model or of a part of it. The steps of training are all here, in order:
+    /// loss, gradients, checks, callbacks, optimizer.
     #[track_caller]
-    fn run<M: Module>(
+    fn make_update<M: Module>(
         &mut self,
         model: &mut M,
         optimizer: usize,
@@ -270,12 +273,12 @@ impl<T: Float> StepContext<'_, T> {
         let examples = self.examples;
         let cx = match &mut self.kind {
             StepKind::Shapes(shapes) => {
-                let ids = part.map(|part| trained::<T>(&*part(&mut *model)));
-                let ids = ids.unwrap_or_else(|| trained::<T>(&*model));
+                let ids = part.map(|part| trainable_params::<T>(&*part(&mut *model)));
+                let ids = ids.unwrap_or_else(|| trainable_params::<T>(&*model));
                 let mut missed = Vec::new();
                 on_shapes(&*model, shapes.mode, examples, |step| {
                     let root = loss(&*model, step);
-                    trainable(step, root);
+                    check_trainable(step, root);
                     missed = root.independent_of(&*model);
                     Some(root)
                 })?;
@@ -304,7 +307,7 @@ impl<T: Float> StepContext<'_, T> {
         let (epoch, number) = (cx.run.epoch + 1, cx.run.step + 1);
         let forward = step.catch(|| {
             let root = loss(&*model, &step);
-            trainable(&step, root);
+            check_trainable(&step, root);
             (root, root.item())
         });
         let (root, loss) = forward.map_err(|error| refused(error, &*model, cx.example))?;
@@ -316,7 +319,7 @@ impl<T: Float> StepContext<'_, T> {
         if let Some(part) = part {
             let part = &*part(&mut *model);
             let missed = root.independent_of(part);
-            if !missed.is_empty() && missed.len() == trained::<T>(part).len() {
+            if !missed.is_empty() && missed.len() == trainable_params::<T>(part).len() {
                 let parameters = names::<T>(&*model, &missed);
                 return Err(refused_update(UpdateError::Missing { parameters }));
             }
@@ -334,17 +337,18 @@ impl<T: Float> StepContext<'_, T> {
             let parameters = names::<T>(&*model, &bad);
             TrainError::Gradient { epoch, step: number, loss, parameters, callback: None }
         })?;
-        let of = |model: &mut M, say: &dyn Fn(&dyn Module) -> Option<String>| match part {
-            None => say(&*model),
-            Some(part) => say(&*part(model)),
+        let find_in_part = |model: &mut M, find: &dyn Fn(&dyn Module) -> Option<String>| match part
+        {
+            None => find(&*model),
+            Some(part) => find(&*part(model)),
         };
-        if let Some(counter) = of(model, &|part| gradients.full_counter(part)) {
+        if let Some(counter) = find_in_part(model, &|part| gradients.full_counter(part)) {
             return Err(TrainError::Counter { epoch, step: number, counter });
         }
-        if let Some(buffer) = of(model, &|part| gradients.not_finite_buffer(part)) {
+        if let Some(buffer) = find_in_part(model, &|part| gradients.not_finite_buffer(part)) {
             return Err(TrainError::Buffer { epoch, step: number, loss, buffer });
         }
-        step.fault()?;
+        step.check_failed()?;
         add_sums(&mut cx.logs, step.take_sums());
         // Frees the tape before the update, so that the optimizer is the only owner of the weights and can
         // change them in place.
@@ -368,7 +372,7 @@ impl<T: Float> StepContext<'_, T> {
 }
 
 /// Checks that the loss is one number and lies on the tape of this step.
-fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
+fn check_one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
     let (shape, tape) = (loss.shape(), loss.tape());
     if !std::ptr::eq(tape, &raw const **step) {
         step.shape_error(
@@ -386,8 +390,8 @@ fn one_number<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
 }
 
 /// Checks that the loss is one number and depends on a trainable parameter.
-fn trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
-    one_number(step, loss);
+fn check_trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
+    check_one_number(step, loss);
     if !loss.is_active() {
         step.scope("loss", || -> Var<'_, T> {
             step.shape_error(
@@ -415,7 +419,7 @@ pub(crate) fn on_shapes<T: Float>(
     let step = Step::shapes(mode, examples);
     let run = step.catch(|| match loss(&step) {
         Some(loss) => {
-            one_number(&step, loss);
+            check_one_number(&step, loss);
             true
         }
         None => step.has_logged(),
@@ -435,13 +439,13 @@ pub(crate) fn measured<T: Float>(
 ) -> Result<Option<f64>, wengert_autograd::ShapeError> {
     step.catch(|| {
         let loss = loss(step)?;
-        one_number(step, loss);
+        check_one_number(step, loss);
         Some(loss.item())
     })
 }
 
 /// Returns the trainable parameters of a model.
-fn trained<T: Float>(model: &dyn Module) -> Vec<ParamId> {
+fn trainable_params<T: Float>(model: &dyn Module) -> Vec<ParamId> {
     let mut ids = Vec::new();
     model.visit(&Path::root(), &mut |_, state| {
         ids.extend(state.downcast_ref::<Param<T>>().filter(|p| !p.frozen()).map(Param::id));

@@ -331,7 +331,7 @@ impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
         let (epoch, place) = run.place();
         let example = |sample| Example::of(self.data, TRAINING.into(), epoch, place, sample);
         run.update(model, |model, step| {
-            self.objective.pass(&*model.0, step, batch, |verdict| match self.validation {
+            self.objective.batch_loss(&*model.0, step, batch, |verdict| match self.validation {
                 Some(_) => verdict.countable(example),
                 None => Ok(()),
             })
@@ -355,7 +355,9 @@ impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
             epoch: step.epoch() + 1,
             ..Example::of(*data, described(name), 0, step.number(), sample)
         };
-        Some(self.objective.pass(&*model.0, step, batch, |verdict| verdict.countable(example)))
+        Some(
+            self.objective.batch_loss(&*model.0, step, batch, |verdict| verdict.countable(example)),
+        )
     }
 }
 

@@ -512,7 +512,7 @@ impl<T: Float> Tape<T> {
             arena.shapes.len() as u32 - 1
         };
         let id = arena.add(op, parents, shape, None, self.recording.get());
-        self.forget_old(arena, id);
+        self.close_old(arena, id);
         drop(borrow);
         self.note(id);
         id
@@ -521,7 +521,7 @@ impl<T: Float> Tape<T> {
     /// On a tape for inference, closes the node that was recorded `WINDOW` nodes before this one: probably nothing
     /// new reads it. If something does, it is computed again.
     #[inline]
-    fn forget_old(&self, arena: &mut Arena<T>, id: u32) {
+    fn close_old(&self, arena: &mut Arena<T>, id: u32) {
         if self.run_kind == RunKind::Inference
             && let Some(old) = id.checked_sub(WINDOW)
             && !arena.parents(id).contains(&old)
@@ -587,7 +587,7 @@ impl<T: Float> Tape<T> {
         }
         let computed = value.is_some();
         let id = arena.add(op, &parents, shape, value, self.recording.get());
-        self.forget_old(arena, id);
+        self.close_old(arena, id);
         if !computed {
             drop(borrow);
             self.note(id);

@@ -34,7 +34,7 @@ use wengert_tensor::{Dtype, Float, Shape, Sizes, Tensor, shapes};
 /// | indexing | [`index_select`](Self::index_select), [`gather`](Self::gather), [`scatter_add`](Self::scatter_add) |
 /// | selection by a mask | [`where_`](Self::where_), [`masked_fill`](Self::masked_fill) |
 /// | arithmetic | [`pow`](Self::pow), [`powi`](Self::powi), [`powf`](Self::powf), [`square`](Self::square), [`recip`](Self::recip), [`maximum`](Self::maximum), [`minimum`](Self::minimum), [`clamp`](Self::clamp), [`clamp_min`](Self::clamp_min), [`clamp_max`](Self::clamp_max) |
-/// | elementary functions | [`abs`](Self::abs), [`sign`](Self::sign), [`exp`](Self::exp), [`ln`](Self::ln), [`sqrt`](Self::sqrt), [`sin`](Self::sin), [`cos`](Self::cos), [`tanh`](Self::tanh), [`sigmoid`](Self::sigmoid), [`softplus`](Self::softplus), [`relu`](Self::relu), [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax) |
+/// | elementary functions | [`abs`](Self::abs), [`sign`](Self::sign), [`exp`](Self::exp), [`ln`](Self::ln), [`sqrt`](Self::sqrt), [`sin`](Self::sin), [`cos`](Self::cos), [`tanh`](Self::tanh), [`sigmoid`](Self::sigmoid), [`softplus`](Self::softplus), [`erf`](Self::erf), [`relu`](Self::relu), [`softmax`](Self::softmax), [`log_softmax`](Self::log_softmax) |
 /// | reductions | [`sum`](Self::sum), [`sum_all`](Self::sum_all), [`mean`](Self::mean), [`mean_all`](Self::mean_all), [`var`](Self::var), [`max`](Self::max), [`min`](Self::min), [`argmax`](Self::argmax), [`argmin`](Self::argmin), [`logsumexp`](Self::logsumexp), [`sum_to`](Self::sum_to) |
 /// | comparisons | [`gt`](Self::gt), [`ge`](Self::ge), [`lt`](Self::lt), [`le`](Self::le), [`eq`](Self::eq), [`ne`](Self::ne) |
 /// | matrix products | [`matmul`](Self::matmul), [`matmul_t`](Self::matmul_t) |

@@ -30,6 +30,8 @@ impl MatMul {
         if arg == 0 { Reads::X1 } else { Reads::X0 }
     }
 
+    /// For y = a·b the cotangents are gy·bᵀ and aᵀ·gy. An operand that was read transposed gets the
+    /// transpose of its cotangent: (gy·bᵀ)ᵀ = b·gyᵀ.
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
         let MatMul { ta, tb, .. } = self;
@@ -53,7 +55,8 @@ impl MatMul {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// Records the operation. The batch axes are equal already.
+    /// Records the product of the matrices, each transposed if its flag is set. The batch axes are equal
+    /// already. `by_columns`: the result is stored column by column.
     #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool, by_columns: bool) -> Self {
         let shape = self.fits(shapes::matmul(&self.shape(), &other.shape(), ta, tb));

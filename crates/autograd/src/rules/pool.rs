@@ -115,7 +115,7 @@ impl<'t, T: Float> Var<'t, T> {
     fn pooled(self, windows: PoolWindows, shape: Shape) -> (Self, Index<'t, T>) {
         let op = {
             let arena = &mut *self.tape.arena.borrow_mut();
-            arena.wholes.push(None);
+            arena.wholes.push(None); // the place of the positions, which are not computed yet
             let windows = place_in(&mut arena.pools, windows);
             MaxPool { windows, positions: arena.wholes.len() as u32 - 1 }
         };

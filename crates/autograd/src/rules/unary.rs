@@ -3,9 +3,10 @@
 use super::call::{Call, Reads};
 use crate::graph::{Op, Var};
 use Unary::{
-    Abs, ClampMax, ClampMin, Cos, DivScalar, Eq, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi,
+    Abs, ClampMax, ClampMin, Cos, DivScalar, Eq, Erf, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi,
     Recip, Relu, ScalarDiv, Scale, Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
 };
+use std::f64::consts::FRAC_2_SQRT_PI;
 use wengert_tensor::{Float, Opcode, Unary};
 
 /// Returns whether the derivative can differ from zero.
@@ -16,7 +17,7 @@ pub(crate) fn is_differentiable(op: Unary) -> bool {
 /// Returns the values that the rule reads.
 pub(super) fn reads(op: Unary) -> Reads {
     match op {
-        Abs | Ln | Sin | Cos | Softplus | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => {
+        Abs | Ln | Sin | Cos | Softplus | Erf | Powi(_) | Powf(_) | ClampMin(_) | ClampMax(_) => {
             Reads::X0
         }
         Exp | Sqrt | Recip | Tanh | Sigmoid | Relu => Reads::Y0,
@@ -43,6 +44,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
         Tanh => gy * (1.0 - y * y),
         Sigmoid => gy * (y * (1.0 - y)),
         Softplus => gy * x.sigmoid(),
+        Erf => FRAC_2_SQRT_PI * gy * (-x.square()).exp(),
         Relu => y.eq(0.0).gate(gy),
         Scale(k) => k * gy,
         Shift(_) => gy,
@@ -97,6 +99,8 @@ methods! {
     Sigmoid as sigmoid;
     /// Returns ln(1 + eˣ), computed without overflow.
     Softplus as softplus;
+    /// Returns the error function, 2/√π ∫₀ˣ exp(-t²) dt.
+    Erf as erf;
     /// Returns max(x, 0).
     Relu as relu;
     /// Returns xⁿ.
@@ -139,7 +143,7 @@ pub(super) fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
         Neg | Scale(_) | Shift(_) | DivScalar(_) => Some(vec![(-2.0, 2.0)]),
         Abs | Relu => Some(apart(0.0)),
         Sign => None,
-        Exp | Tanh | Sigmoid | Softplus => Some(vec![(-1.5, 1.5)]),
+        Exp | Tanh | Sigmoid | Softplus | Erf => Some(vec![(-1.5, 1.5)]),
         Ln | Sqrt => Some(vec![(0.3, 2.5)]),
         Recip | ScalarDiv(_) => Some(vec![(-2.0, -0.5), (0.5, 2.0)]),
         Sin | Cos => Some(vec![(-3.0, 3.0)]),

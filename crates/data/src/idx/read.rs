@@ -74,7 +74,8 @@ impl<R: Read> Body<'_, R> {
     fn read(mut self) -> Result<IdxArray, DataError> {
         let (element, shape) = self.header()?;
         let path = self.path;
-        // A tensor must be able to have the shape: the other sizes count even if one axis is empty.
+        // Refuses a shape that no tensor can have. `[0, 2³², 2³²]` is such a shape, although it has no
+        // elements.
         let Ok(sizes) = shapes::shape_of("idx", &shape) else {
             return Err(DataError::TooLarge { path: path.into(), shape, element });
         };

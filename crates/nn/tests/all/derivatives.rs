@@ -5,8 +5,8 @@
 use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d,
-    ConvTranspose2d, Dropout2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm,
-    LeakyRelu, LocalResponseNorm, RmsNorm, Silu,
+    ConvTranspose2d, Dropout2d, GroupNorm, Hardsigmoid, InstanceNorm1d, InstanceNorm2d, Layer,
+    LayerNorm, LeakyRelu, LocalResponseNorm, RmsNorm, Silu,
 };
 use wengert_tensor::{Conv, Padding, Philox, Tensor};
 
@@ -227,6 +227,7 @@ fn pooling_to_a_size() {
 #[test]
 fn activations() {
     check(&Silu, &[2, 3]);
+    check(&Hardsigmoid, &[2, 3]);
     check(&LeakyRelu(0.1), &[2, 3]);
     check(&LeakyRelu(-0.5), &[2, 3]);
 }

@@ -1,8 +1,11 @@
 //! Compares layers with their formulas in plain loops, and loads state dicts with a missing or an
 //! additional entry.
 
-use wengert_autograd::Tape;
-use wengert_nn::{Conv1d, Dropout2d, Layer, Linear, load_state_dict, state_dict};
+use wengert_autograd::{Tape, Var};
+use wengert_nn::{
+    Conv1d, Dropout2d, Hardsigmoid, Layer, Linear, Reduction, load_state_dict, poisson_nll,
+    poisson_nll_with, state_dict,
+};
 use wengert_tensor::{Philox, Tensor};
 
 #[test]
@@ -55,4 +58,62 @@ fn one_entry_less_or_more_is_refused() {
     assert_eq!(model.weight.value().to_vec(), before);
     load_state_dict(&mut model, &state_dict(&other)).unwrap();
     assert_eq!(model.weight.value().to_vec(), other.weight.value().to_vec());
+}
+
+/// Values and slopes, with both kinks, their neighbours, infinities and NaN. PyTorch's slope at a kink is 0.
+#[test]
+fn hardsigmoid_is_linear_between_its_kinks() {
+    let (below, above) = (3f64.next_down(), 3f64.next_up());
+    let inf = f64::INFINITY;
+    let x = [-inf, -1e300, -above, -3.0, -below, -1.5, -0.0, 1.0, below, 3.0, above, 1e300, inf];
+    let tape = Tape::new();
+    let input = tape.watch(Tensor::from(x));
+    let y = Hardsigmoid.forward(input);
+    let values = y.value().to_vec();
+    let slopes = y.sum_all().backward();
+    let slopes = slopes.wrt(input).unwrap().to_vec();
+    for ((x, y), slope) in x.into_iter().zip(values).zip(slopes) {
+        let exact = ((x.clamp(-3.0, 3.0) + 3.0) / 6.0).clamp(0.0, 1.0);
+        assert!((y - exact).abs() <= 1e-16 && (0.0..=1.0).contains(&y), "{x}: {y} for {exact}");
+        assert_eq!(slope, if -3.0 < x && x < 3.0 { 1.0 / 6.0 } else { 0.0 }, "{x}");
+    }
+    assert!(Hardsigmoid.predict(&Tensor::scalar(f64::NAN)).item().is_nan());
+}
+
+/// The loss and its slope in plain numbers, with a rate of 0, whose logarithm is -∞.
+#[test]
+fn poisson_loss_of_each_count() {
+    let log_rates: [f64; 5] = [0.0, 1.25, -30.0, 5.0, 0.5];
+    let counts = [3.0, 0.0, 2.0, 140.0, 2.5];
+    let pairs = || log_rates.into_iter().zip(counts);
+    let losses: Vec<f64> = pairs().map(|(x, n)| x.exp() - n * x).collect();
+    let tape = Tape::new();
+    let (x, n) = (tape.watch(Tensor::from(log_rates)), tape.constant(Tensor::from(counts)));
+    let close = |got: Var<'_, f64>, exact: f64| {
+        assert!((got.item() - exact).abs() <= 1e-15 * exact.abs(), "{} for {exact}", got.item());
+    };
+    let each = poisson_nll_with(x, n, Reduction::None);
+    for (i, &loss) in losses.iter().enumerate() {
+        close(each.narrow(0, i, 1), loss);
+    }
+    let sum = losses.iter().sum::<f64>();
+    close(poisson_nll_with(x, n, Reduction::Sum), sum);
+    close(poisson_nll(x, n), sum / 5.0);
+    let slopes = poisson_nll_with(x, n, Reduction::Sum).backward();
+    for ((x, n), slope) in pairs().zip(slopes.wrt(x).unwrap().to_vec()) {
+        assert!((slope - (x.exp() - n)).abs() <= 1e-14 * n.max(1.0), "at {x}: {slope}");
+    }
+    let zero_rate = tape.constant(Tensor::from([f64::NEG_INFINITY, f64::NEG_INFINITY]));
+    let counts = tape.constant(Tensor::from([2.0, 0.0]));
+    let losses = poisson_nll_with(zero_rate, counts, Reduction::None).value().to_vec();
+    assert!(losses[0] == f64::INFINITY && losses[1].is_nan(), "{losses:?}");
+}
+
+#[test]
+#[should_panic(
+    expected = "poisson_nll: input and target must have the same shape, got [2] and [2, 1]"
+)]
+fn poisson_loss_does_not_broadcast() {
+    let tape = Tape::<f32>::new();
+    let _ = poisson_nll(tape.zeros(&[2]), tape.zeros(&[2, 1]));
 }

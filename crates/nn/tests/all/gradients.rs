@@ -4,7 +4,7 @@ use wengert_autograd::{Function, Gradcheck, Param, Tape, Var};
 use wengert_nn::{
     Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Reduction, Relu, Sequential, Sigmoid,
     Softmax, Softplus, Tanh, bce_with_logits_with, cross_entropy_with, mse_with, nll_with,
-    sequential,
+    poisson_nll_with, sequential,
 };
 use wengert_tensor::{Philox, Tensor};
 
@@ -107,6 +107,7 @@ fn losses_of_numbers_in_both_arguments() {
     for reduction in REDUCTIONS {
         check(|x| mse_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);
         check(|x| bce_with_logits_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);
+        check(|x| poisson_nll_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);
     }
 }
 

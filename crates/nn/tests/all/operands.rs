@@ -5,7 +5,7 @@ use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d,
     AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d,
-    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Identity,
+    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Hardsigmoid, Identity,
     InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm,
     LogSoftmax, MaxPool1d, MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm,
     Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d,
@@ -30,6 +30,7 @@ fn layers() -> Vec<Named> {
         boxed(Sigmoid, flat),
         boxed(Softplus, flat),
         boxed(Silu, flat),
+        boxed(Hardsigmoid, flat),
         boxed(Identity, flat),
         boxed(Identity, &[]),
         boxed(Identity, &[0, 3]),

@@ -48,8 +48,7 @@ impl<T> MatrixBatch<T> {
     /// Returns the layout of the matrices when the batch is broadcast to `batch`.
     fn broadcast(&self, batch: &Shape) -> Collapsed {
         let lead = batch.rank() - self.batch.rank();
-        let steps: Shape = *batch;
-        let mut strides = Strides::row_major(&steps);
+        let mut strides = Strides::row_major(batch);
         for axis in 0..batch.rank() {
             let own = axis.checked_sub(lead).filter(|&own| self.batch[own] == batch[axis]);
             strides[axis] = own.map_or(0, |own| self.steps[own]);

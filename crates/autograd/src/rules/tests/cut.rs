@@ -34,6 +34,7 @@ const METHODS: &[(&str, Method)] = methods! {
     tanh: |x| x.tanh();
     sigmoid: |x| x.sigmoid();
     softplus: |x| x.softplus();
+    erf: |x| x.erf();
     relu: |x| x.relu();
     powi: |x| x.powi(1), x.powi(0);
     powf: |x| x.powf(1.0), x.powf(0.0);

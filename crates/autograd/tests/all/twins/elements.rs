@@ -20,6 +20,7 @@ twins! { functions_of_each_element on ANY, 1:
     tanh |x| x.tanh();
     sigmoid |x| x.sigmoid();
     softplus |x| x.softplus();
+    erf |x| x.erf();
     relu |x| x.relu();
     powi_3 |x| x.powi(3);
     powi_2 |x| x.powi(2);

@@ -1,7 +1,8 @@
 //! The operations of one operand. Each row of the table has the documentation, the name and the
 //! formula.
 //!
-//! To add an operation, add a row to the table and a rule to the rule book of `autograd`. The row
+//! To add an operation, add a row to the table, and a derivative rule in `rules/unary.rs` of the
+//! crate `wengert-autograd` (CONTRIBUTING.md lists the other places). The row
 //! generates the opcode, the method of the tensor (unless the row is marked `in programs`) and the
 //! method of [`Expr`].
 
@@ -124,6 +125,8 @@ macro_rules! unary_operations {
             Sigmoid as sigmoid: |x| x.sigmoid::<I>();
             /// Computes ln(1 + eˣ) without overflow.
             Softplus as softplus: |x| x.softplus::<I>();
+            /// Computes the error function of x, 2/√π ∫₀ˣ exp(-t²) dt.
+            Erf as erf: |x| x.erf::<I>();
             /// Computes max(x, 0); NaN gives NaN.
             Relu as relu: |x| if x < T::default() { T::default() } else { x };
             /// Computes x · c.
@@ -161,7 +164,8 @@ pub(crate) use unary_operations;
 
 unary_operations! { unary }
 
-/// Computes each operation with the standard library, as a reference for tests.
+/// Computes each operation without the kernels, where possible with the standard library, as a
+/// reference for tests.
 #[cfg(test)]
 pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
     let one_if = |yes: bool| f64::from(u8::from(yes));
@@ -186,6 +190,7 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Unary::Erf => erf(x),
         Unary::Relu => {
             if x < 0.0 {
                 0.0
@@ -220,4 +225,15 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         Unary::Eq(c) => one_if(x == c),
         Unary::Ne(c) => one_if(x != c),
     }
+}
+
+/// Computes the error function, which the standard library lacks, by a series of positive terms:
+/// erf x = 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1 · 3 · … · (2n + 1)).
+#[cfg(test)]
+fn erf(x: f64) -> f64 {
+    let terms = (1..200).scan(x, |term, n| {
+        *term *= 2.0 * x * x / f64::from(2 * n + 1);
+        Some(*term)
+    });
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * (x + terms.sum::<f64>())
 }

@@ -35,7 +35,7 @@ pub(crate) fn pick<T: Real>(
 
 /// Computes `out[…, index[…, o]] += x[…, o]`, starting from zero. Returns whether all positions are
 /// within their images.
-pub(crate) fn place<T: Real>(
+pub(crate) fn unpool<T: Real>(
     x: &[T],
     area: usize,
     index: &[i64],

@@ -16,6 +16,7 @@
 //! Loops over `sin`, `cos` and `powi` do not vectorise; the functions of [`block`] do.
 
 pub(crate) mod block;
+mod erf;
 mod exp;
 mod f32;
 mod f64;
@@ -98,6 +99,13 @@ pub trait Math: Real {
     #[inline(always)]
     fn softplus<I: Isa>(self) -> Self {
         exp::softplus::<Self, I>(self)
+    }
+
+    /// Returns the error function, 2/√π times the integral of exp(-t²) from 0 to x. The error is at
+    /// most 1.5 ulp.
+    #[inline(always)]
+    fn erf<I: Isa>(self) -> Self {
+        erf::erf::<Self, I>(self)
     }
 
     /// Returns the sine of x in radians. The error is at most 2 ulp for `f32` and 1 ulp for `f64`.

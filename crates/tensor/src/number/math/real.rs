@@ -32,6 +32,13 @@ pub struct Constants<T: 'static> {
     pub tanh_small: T,
     /// From this number on tanh rounds to 1.
     pub tanh_one: T,
+    /// erf(x)/x - 1 as a polynomial in x², for x up to 1.
+    pub erf: &'static [T],
+    /// ln erfc(x) as a polynomial in x - 1, for x from 1 to `erf_one`. Its error counts as an error of
+    /// erf, so that it may grow as erfc falls.
+    pub ln_erfc: &'static [T],
+    /// From this number on erf rounds to 1.
+    pub erf_one: T,
     /// (eʳ - 1 - r) / r² as a polynomial in r, for |r| ≤ ln(2) / 2.
     pub exp: &'static [T],
     /// Below this magnitude f(x) rounds to x for every odd f with f'(0) = 1, and for eˣ - 1 and

@@ -19,11 +19,12 @@ enum Function {
     Tanh,
     Sigmoid,
     Softplus,
+    Erf,
     Sqrt,
     Recip,
     Powi(i32),
 }
-use Function::{Cos, Exp, ExpM1, Ln, Ln1p, Powi, Recip, Sigmoid, Sin, Softplus, Sqrt, Tanh};
+use Function::{Cos, Erf, Exp, ExpM1, Ln, Ln1p, Powi, Recip, Sigmoid, Sin, Softplus, Sqrt, Tanh};
 
 /// A function applied to many numbers.
 struct Apply<'a, T> {
@@ -59,6 +60,7 @@ impl<T: Math> Kernel for Apply<'_, T> {
             Tanh => map!(tanh),
             Sigmoid => map!(sigmoid),
             Softplus => map!(softplus),
+            Erf => map!(erf),
             Sqrt => map!(sqrt),
             Recip => map!(recip),
             // SAFETY: as above.
@@ -91,6 +93,7 @@ fn exact_f32(function: Function, x: f64) -> f64 {
         Sigmoid if x < 0.0 => x.exp() / (1.0 + x.exp()),
         Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
+        Erf => Wide::erf(x).nearest(),
         Sqrt => x.sqrt(),
         Recip => 1.0 / x,
         Powi(k) => x.powi(k),
@@ -147,7 +150,7 @@ fn worst_f32(function: Function, stride: usize) -> [(f64, f32); 2] {
 }
 
 /// The error bounds for `f32` and for `f64`.
-const BOUNDS: [(Function, f64, f64); 14] = [
+const BOUNDS: [(Function, f64, f64); 15] = [
     (Exp, 1.1, 1.1),
     (ExpM1, 2.0, 2.2),
     (Ln, 1.0, 1.0),
@@ -157,6 +160,7 @@ const BOUNDS: [(Function, f64, f64); 14] = [
     (Tanh, 2.0, 2.0),
     (Sigmoid, 2.5, 2.5),
     (Softplus, 2.0, 2.0),
+    (Erf, 1.5, 1.5),
     (Sqrt, 0.5001, 0.5001),
     (Recip, 0.5001, 0.5001),
     (Powi(3), 0.6, 4.0),
@@ -234,6 +238,7 @@ fn exact_f64(function: Function, x: f64) -> Wide {
         }
         Sigmoid => (if x < 0.0 { z() } else { one }) / (one + z()),
         Softplus => Wide::from(x.max(0.0)) + Wide::ln_1p(z()),
+        Erf => Wide::erf(x),
         Powi(k) => {
             let power = (0..k.unsigned_abs()).fold(one, |p, _| p * Wide::from(x));
             if k < 0 { one / power } else { power }
@@ -253,7 +258,7 @@ fn covered(function: Function, x: f64) -> bool {
             Ln1p => x > -1.0,
             Sin | Cos => size <= f64::NEAR,
             Powi(k) => size.ln().abs() * f64::from(k.abs()) < 600.0,
-            Tanh | Sqrt | Recip => true,
+            Tanh | Erf | Sqrt | Recip => true,
         }
 }
 
@@ -335,6 +340,7 @@ fn special<T: Math + std::fmt::Debug>() {
             Softplus,
             &[(inf, inf), (-inf, 0.0), (1e4, 1e4), (-1e4, 0.0), (0.0, std::f64::consts::LN_2)],
         ),
+        (Erf, &[(inf, 1.0), (-inf, -1.0), (0.0, 0.0), (-0.0, -0.0), (7.0, 1.0), (-7.0, -1.0)]),
         (Sqrt, &[(inf, inf), (-1.0, nan), (-0.0, -0.0), (4.0, 2.0)]),
         (Recip, &[(inf, 0.0), (-inf, -0.0), (0.0, inf), (-0.0, -inf)]),
         (Powi(0), &[(0.0, 1.0), (inf, 1.0), (-3.0, 1.0)]),
@@ -361,6 +367,63 @@ fn special<T: Math + std::fmt::Debug>() {
 fn special_values() {
     special::<f32>();
     special::<f64>();
+}
+
+/// Values of mpmath 1.3 with 50 digits, rounded to 20. They check the double-double reference, too.
+#[test]
+#[allow(clippy::excessive_precision)] // the digits as printed
+fn erf_agrees_with_mpmath() {
+    let table = [
+        (1e-300, 1.1283791670955126022e-300),
+        (1e-20, 1.128379167095512512e-20),
+        (3e-09, 3.385137501286537689e-9),
+        (0.001, 0.0011283787909692364034),
+        (0.0625, 0.070431977722387078051),
+        (0.1, 0.1124629160182848984),
+        (0.25, 0.27632639016823693299),
+        (0.5, 0.52049987781304653768),
+        (0.75, 0.7111556336535151316),
+        (0.84375, 0.76722566123234163346),
+        (0.9375, 0.81510240103439980418),
+        (0.9999999999999999, 0.84270079294971482326),
+        (1.0, 0.84270079294971486934),
+        (1.0000000000000002, 0.84270079294971496151),
+        (1.1, 0.88020506957408172966),
+        (1.25, 0.92290012825645823014),
+        (1.5, 0.96610514647531072707),
+        (1.75, 0.98667167121918244377),
+        (2.0, 0.99532226501895273416),
+        (2.5, 0.99959304798255504106),
+        (2.857142857142857, 0.99994668768861167721),
+        (3.0, 0.99997790950300141456),
+        (3.5, 0.99999925690162765859),
+        (3.919, 0.99999997014807507319),
+        (4.0, 0.99999998458274209972),
+        (4.5, 0.99999999980338395585),
+        (5.0, 0.99999999999846254021),
+        (5.5, 0.99999999999999264215),
+        (5.75, 0.99999999999999957679),
+        (5.863584748755168, 0.99999999999999988898),
+        (5.9, 0.9999999999999999281),
+        (5.921587195794508, 0.99999999999999994449),
+        (6.0, 0.99999999999999997848),
+        (8.0, 1.0),
+    ];
+    for (x, exact) in table {
+        assert!(Wide::erf(x).ulps(exact) <= 0.51, "reference at {x}");
+        for (x, exact) in [(x, exact), (-x, -exact)] {
+            for y in both(Erf, &[x]) {
+                let error = (y[0] - exact).abs() / (f64::EPSILON * exact.abs());
+                assert!(error <= 2.0, "erf {x} is {exact}, not {}", y[0]);
+            }
+            // The argument rounded to `f32` has another value: compare where it is exact.
+            if f64::from(x as f32) == x {
+                for y in both(Erf, &[x as f32]) {
+                    assert!(ulps_f32(y[0], exact) <= 2.0, "erf {x} is {exact}, not {}", y[0]);
+                }
+            }
+        }
+    }
 }
 
 /// Checks arguments that the double-double reference does not cover: subnormal results, the last

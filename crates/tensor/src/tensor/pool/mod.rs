@@ -6,7 +6,7 @@
 mod tests;
 
 use crate::geometry::{Pair, Pool, Windows};
-use crate::kernels::pool::{Scene, pick, place};
+use crate::kernels::pool::{Scene, pick, unpool};
 use crate::layout::Shape;
 use crate::maps::{adaptive_average_maps, average_maps};
 use crate::shapes::{self, OrPanic};
@@ -223,7 +223,7 @@ impl<T: Float> Tensor<T> {
         let [size, area] = [shape, own].map(|s| s[s.rank() - 2..].iter().product());
         let x = self.contiguous();
         let x = x.as_slice().unwrap_or_default();
-        if !place(x, area, numbers, size, out.fresh_mut()) {
+        if !unpool(x, area, numbers, size, out.fresh_mut()) {
             shapes::pick2d_range("max_unpool2d", numbers, &shape).or_panic();
         }
         out

@@ -12,6 +12,9 @@ const LN_2: [f64; 3] = [std::f64::consts::LN_2, 2.3190468138462996e-17, 5.707708
 const FRAC_PI_2: [f64; 3] =
     [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591833e-33];
 
+/// 2/√π
+const FRAC_2_SQRT_PI: Wide = Wide(std::f64::consts::FRAC_2_SQRT_PI, 1.533545961316588e-17);
+
 fn sum(a: f64, b: f64) -> Wide {
     let s = a + b;
     let t = s - a;
@@ -128,6 +131,30 @@ impl Wide {
         let (half, rest) = ((-k / 2.0).floor(), -k - (-k / 2.0).floor());
         let m = x * 2f64.powf(half) * 2f64.powf(rest);
         Wide::less(Wide::ln_1p(Wide::from(m) - Wide::from(1.0)), -k, LN_2)
+    }
+
+    /// Sums a series of positive terms: 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1 · 3 · … · (2n + 1)).
+    pub fn erf(x: f64) -> Wide {
+        if x == 0.0 || x.is_nan() {
+            return Wide::from(x);
+        }
+        if x.abs() > 7.0 {
+            return Wide::from(x.signum()); // erfc 7 is below 2⁻⁷⁴
+        }
+        let square = product(x, x);
+        let (mut term, mut series, mut n) = (Wide::from(x), Wide::from(x), 1.0);
+        while term.0.abs() > 1e-34 * series.0.abs() {
+            term = term * square.scale(2.0) / Wide::from(2.0 * n + 1.0);
+            series = series + term;
+            n += 1.0;
+        }
+        let falling = Wide::exp_m1(-square) + Wide::from(1.0);
+        FRAC_2_SQRT_PI * falling * series
+    }
+
+    /// Returns the nearest number.
+    pub fn nearest(self) -> f64 {
+        self.0
     }
 
     /// Subtracts a multiple of π/2, then evaluates the Taylor series.
