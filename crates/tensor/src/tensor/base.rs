@@ -213,7 +213,8 @@ impl<T: Element> Tensor<T> {
                 T::DTYPE
             );
         }
-        Self::from_fn(&[count as usize], |i| {
+        // A number that does not fit is too large for any axis.
+        Self::from_fn(&[usize::try_from(count).unwrap_or(usize::MAX)], |i| {
             T::exactly(start + i as i128 * step).unwrap_or_default()
         })
     }
@@ -504,6 +505,22 @@ mod tests {
         panics_here(&message, || drop(Tensor::<u8>::zeros_of(&shape)));
         panics_here(&message, || drop(Tensor::<f32>::zeros_of(&shape)));
         panics_here(&message, || drop(Tensor::<f64>::zeros_of(&shape)));
+    }
+
+    /// Counts that `usize` cannot hold must not be cut to a number that it can hold, such as 0.
+    #[test]
+    fn a_range_with_more_numbers_than_a_tensor_can_have_is_refused() {
+        let message = format!(
+            "allocation: a tensor of shape [{}] is too large: it may have at most {} elements, and at most \
+             4294967295 along an axis",
+            isize::MAX,
+            isize::MAX / 16
+        );
+        let end = -(i64::MIN as f64);
+        panics_here(&message, || drop(Tensor::<i64>::arange_of(-end, end, 1.0)));
+        panics_here(&message, || drop(Tensor::<f64>::arange_of(-end, end, 1.0)));
+        #[cfg(target_pointer_width = "32")]
+        panics_here(&message, || drop(Tensor::<i64>::arange_of(0.0, 8_589_934_592.0, 1.0)));
     }
 
     #[test]
