@@ -10,7 +10,7 @@ use crate::error::{Example, TrainError};
 use crate::evaluation::measure_named;
 use crate::history::History;
 use crate::progress::Progress;
-use crate::run::RunState;
+use crate::run::{RunState, epochs};
 use crate::settings::{Criterion, Per, Settings, Validation};
 use crate::task::{Numbers, Shapes, StepContext, StepKind, TrainStep, on_shapes};
 use wengert_autograd::{Anomalies, Mode, Module};
@@ -248,7 +248,7 @@ impl Per {
     pub(crate) fn count(self, steps: usize, epoch: u64) -> usize {
         match self {
             Per::Step => steps,
-            Per::Epoch => epoch as usize,
+            Per::Epoch => epochs(epoch),
         }
     }
 }
@@ -338,7 +338,7 @@ impl<B: Batch, T: Float> Settings<'_, B, T> {
     fn check(&self, steps: usize) {
         // Makes a schedule that is too short panic before the first step rather than after hours.
         if let (Some((schedule, per)), Some(last)) = (&self.schedule, self.epochs.checked_sub(1)) {
-            let steps = steps.saturating_mul(self.epochs as usize);
+            let steps = steps.saturating_mul(epochs(self.epochs));
             let steps = steps.min(self.stop_after.unwrap_or(usize::MAX));
             schedule.learning_rate(per.count(steps.saturating_sub(1), last));
         }

@@ -4,6 +4,7 @@ use crate::callback::{Callback, CallbackState};
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::history::{EpochRecord, History, Score};
+use crate::run::epochs;
 use crate::settings::Criterion;
 use crate::step::ACCURACY;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -56,7 +57,7 @@ impl Progress {
             sums.means().map(|(name, x)| format!("  {name} {}", number(name, x))).collect();
         let logs = logs.concat();
         let speed = sums.examples / sums.seconds;
-        let all = run.steps_per_epoch().saturating_mul(run.epochs() as usize);
+        let all = run.steps_per_epoch().saturating_mul(epochs(run.epochs()));
         let left = all.min(self.stop_after.unwrap_or(usize::MAX)).saturating_sub(run.steps());
         let pace = self.started.elapsed().as_secs_f64() / self.steps as f64;
         let left = clock(pace * left as f64);

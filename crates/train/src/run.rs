@@ -111,3 +111,8 @@ impl RunState {
         }
     }
 }
+
+/// Returns a number of epochs as `usize`. A number that does not fit saturates, as counts of steps do.
+pub(crate) fn epochs(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

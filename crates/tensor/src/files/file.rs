@@ -202,11 +202,13 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // A killed process with the same process id may have left files with these names.
     const TRIES: usize = 1000;
+    // WebAssembly has no process ids: `id` panics there.
+    let process = if cfg!(target_family = "wasm") { 0 } else { std::process::id() };
     let mut tries = 0;
     loop {
         // The name of the target is left out, because it may be as long as the system allows already.
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".wengert.{}.{count}.tmp", std::process::id());
+        let name = format!(".wengert.{process}.{count}.tmp");
         let temporary = path.with_file_name(name);
         tries += 1;
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
@@ -230,7 +232,8 @@ fn take_over(before: &fs::Metadata, file: &File) -> io::Result<()> {
             let _ = fchown(file, None, Some(before.gid()));
         }
     }
-    file.set_permissions(before.permissions())
+    // WASI has no permissions.
+    if cfg!(target_os = "wasi") { Ok(()) } else { file.set_permissions(before.permissions()) }
 }
 
 crate::debug_is_display!(FileError, FileProblem);

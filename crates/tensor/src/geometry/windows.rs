@@ -41,8 +41,10 @@ impl Windows {
                 (first, fit.min(kernel - skipped), dilation)
             }
             Windows::Adaptive => {
-                let first = o * n / m;
-                (first, ((o + 1) * n).div_ceil(m) - first, 1)
+                // In 64 bits, because the product of two sizes can overflow an address of 32 bits.
+                let [n, m, o] = [n, m, o].map(|size| size as u64);
+                let (first, end) = (o * n / m, ((o + 1) * n).div_ceil(m));
+                (first as usize, (end - first) as usize, 1)
             }
         }
     }

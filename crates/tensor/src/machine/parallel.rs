@@ -24,7 +24,7 @@ pub enum ThreadsError {
         /// The number of threads that run.
         running: usize,
     },
-    /// The system does not start that many threads. `wasm32-unknown-unknown` has one thread.
+    /// The system does not start that many threads. `wasm32` without atomic instructions has one thread.
     #[error("set_num_threads: the system cannot start {wanted} threads: {cause}")]
     System {
         /// The number that was requested.
@@ -84,7 +84,7 @@ pub fn set_num_threads(threads: usize) -> Result<(), ThreadsError> {
 /// Returns a pool of this many threads. Where the system has no threads, a pool of one is the caller.
 fn pool(threads: usize) -> ThreadPoolBuilder {
     let builder = ThreadPoolBuilder::new().num_threads(threads);
-    let one = cfg!(all(target_family = "wasm", target_os = "unknown")) && threads == 1;
+    let one = cfg!(all(target_family = "wasm", not(target_feature = "atomics"))) && threads == 1;
     if one { builder.use_current_thread() } else { builder }
 }
 

@@ -92,27 +92,42 @@ pub(super) fn convolution(
     check_bias(op, weight, bias, o)?;
     let mut out = shape_of(op, x)?;
     out[1] = o;
-    let mut planes = out;
-    planes[1] = o.max(c);
+    // The kernels store padded images in buffers: some images as they are, or one image by the phases of the
+    // stride (`kernels/conv/planes.rs`).
+    let mut images = out;
+    images[1] = o.max(c);
+    let mut planes = images;
+    planes[0] = 1;
     for side in space.sides() {
         let at = space.at(side);
         out[at] = windows(space, x, x[at], weight[at], side, conv)?;
-        planes[at] = padded(op, x[at], side, conv)?;
+        images[at] = padded(op, x[at], side, conv)?;
+        let (stride, dilation) = (conv.stride[side], conv.dilation[side]);
+        planes[at] = plane(x[at], images[at], weight[at], stride, dilation);
     }
-    ensure(product(&planes).is_some_and(|len| product(&[len, PLANES]).is_some()), || {
+    ensure(product(&images).is_some() && product(&planes).is_some(), || {
         format!(
             "{op}: input {x:?} with padding {:?} is too large: as {:?} it has more elements than a tensor can have",
             &conv.padding[space.sides()],
-            &planes[2..],
+            &images[2..],
         )
     })?;
     shape_of(op, &out)
 }
 
-/// The bound for the buffer in which the kernels store padded images (`conv/planes.rs`), as a multiple of
-/// the padded image. Along each axis the buffer has at most `2·padded + kernel + 3` pixels, which is at
-/// most six times the padded axis.
-const PLANES: usize = 36;
+/// Returns the largest number of pixels that the kernels store for an axis of one image, all phases of the
+/// stride together. `padded` is at least 1, and the dilated kernel fits.
+///
+/// The convolution reads min(stride, kernel) phases or fewer. With `H'` windows, a phase has
+/// `H' + ⌊dilation·(kernel - 1)/stride⌋` pixels, which is at most `⌊(padded - 1)/stride⌋ + 1`. The gradient with
+/// respect to the input has one phase, as long as a phase of the input, `⌈size/stride⌉`, and the distance between
+/// the furthest taps, `⌈dilation·(kernel - 1)/stride⌉`.
+fn plane(size: usize, padded: usize, kernel: usize, stride: usize, dilation: usize) -> usize {
+    // No overflow: `padded` is at most `isize::MAX`, and not smaller than `reach + 1`, `kernel` and `size`.
+    let reach = dilation * (kernel - 1);
+    let phases = stride.min(kernel) * ((padded - 1) / stride + 1);
+    phases.max(size.div_ceil(stride) + reach.div_ceil(stride))
+}
 
 /// Returns the shape `[N, O, H', W']` of the transposed convolution of `[N, I, H, W]` with a weight
 /// `[I, O/groups, kh, kw]` and an optional bias `[O]`. Along each axis
@@ -468,6 +483,67 @@ mod tests {
             "conv2d_input: gradient [1, 6, 5, 5] does not belong to input [1, 3, 8, 7] and weight \
              [6, 3, 3, 3], whose result has shape [1, 6, 6, 5]"
         );
+    }
+
+    /// Guards against a former fault: the buffer of one image was bounded by 36 batches, so with addresses of 32
+    /// bits batches of more than 15 MB were refused.
+    #[test]
+    fn a_batch_and_its_padding_may_fill_the_address_space() {
+        let images = if usize::BITS == 64 { 1 << 40 } else { 20_000 };
+        let x = [images, 6, 28, 28];
+        let same = Conv::new().padding(2);
+        assert_eq!(conv2d(&x, &[6, 6, 5, 5], None, &same).unwrap(), x);
+        let stride = same.stride(2);
+        assert_eq!(conv2d(&x, &[6, 6, 5, 5], None, &stride).unwrap(), [images, 6, 14, 14]);
+    }
+
+    /// Compares the bound with the lengths by their definitions: the phases of the convolution and the furthest
+    /// shift in one, and the phases of the input with the distances of their taps in the gradient.
+    #[test]
+    fn planes_are_bounded() {
+        let mut tight = 0;
+        for (size, before, after) in [(1, 0, 0), (1, 3, 2), (7, 0, 0), (8, 2, 1), (13, 1, 4)] {
+            for (kernel, dilation) in
+                [(1, 1), (1, 9), (2, 1), (2, 5), (3, 1), (3, 2), (5, 1), (4, 3)]
+            {
+                for stride in [1, 2, 3, 4, 7, 40] {
+                    let (padded, reach) = (before + size + after, dilation * (kernel - 1));
+                    if reach >= padded {
+                        continue;
+                    }
+                    let windows = (padded - reach - 1) / stride + 1;
+                    let taps = || (0..kernel).map(|tap| tap * dilation);
+                    let mut phases: Vec<_> = taps().map(|at| at % stride).collect();
+                    phases.sort_unstable();
+                    phases.dedup();
+                    let furthest = taps().map(|at| at / stride).max().unwrap();
+                    let forward = phases.len() * (windows + furthest);
+
+                    // Input pixel `first + i·stride` is read through this tap by window `i + distance`.
+                    let distances = |first: usize| {
+                        taps().filter_map(move |at| {
+                            let window = (first + before) as isize - at as isize;
+                            let stride = stride as isize;
+                            (window.rem_euclid(stride) == 0).then(|| window.div_euclid(stride))
+                        })
+                    };
+                    let firsts = || 0..stride.min(size);
+                    let least = firsts().flat_map(distances).min().unwrap_or(0);
+                    let input = firsts().flat_map(|first| {
+                        let pixels = (size - first).div_ceil(stride);
+                        distances(first).map(move |distance| pixels + (distance - least) as usize)
+                    });
+                    let longest = forward.max(input.max().unwrap_or(0));
+                    let bound = plane(size, padded, kernel, stride, dilation);
+                    assert!(
+                        bound >= longest,
+                        "{bound} {longest}: {size} {before} {after} {kernel} {dilation} {stride}"
+                    );
+                    tight += usize::from(bound == longest);
+                }
+            }
+        }
+        assert!(tight > 50, "{tight}");
     }
 
     /// Tests the largest and smallest numbers of their types. An overflow panics in tests.

@@ -333,6 +333,22 @@ mod tests {
         panics_here(&message, || drop(Tensor::<f64>::zeros_of(&shape)));
     }
 
+    /// Counts that `usize` cannot hold must not be cut to a number that it can hold, such as 0.
+    #[test]
+    fn a_range_with_more_numbers_than_a_tensor_can_have_is_refused() {
+        let message = format!(
+            "allocation: a tensor of shape [{}] is too large: it may have at most {} elements, and at most \
+             4294967295 along an axis",
+            isize::MAX,
+            isize::MAX / 16
+        );
+        let end = -(i64::MIN as f64);
+        panics_here(&message, || drop(Tensor::<i64>::arange_of(-end, end, 1.0)));
+        panics_here(&message, || drop(Tensor::<f64>::arange_of(-end, end, 1.0)));
+        #[cfg(target_pointer_width = "32")]
+        panics_here(&message, || drop(Tensor::<i64>::arange_of(0.0, 8_589_934_592.0, 1.0)));
+    }
+
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn empty_tensors_have_sizes_that_can_be_counted() {

@@ -117,7 +117,8 @@ impl<T: Element> Tensor<T> {
                 T::DTYPE
             );
         }
-        Self::from_fn(&[count as usize], |i| {
+        // A number that does not fit is too large for any axis.
+        Self::from_fn(&[usize::try_from(count).unwrap_or(usize::MAX)], |i| {
             T::exactly(start + i as i128 * step).unwrap_or_default()
         })
     }

@@ -88,7 +88,11 @@ impl Met {
 
 /// Returns whole numbers between -5 and 5. Sums of their products are exact in any order.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
-    Tensor::from_fn(shape, |i| T::of(((i * 7919 + seed * 104_729 + i / 7) % 11) as f64 - 5.0))
+    let seed = seed as u64;
+    Tensor::from_fn(shape, |i| {
+        let i = i as u64;
+        T::of(((i * 7919 + seed * 104_729 + i / 7) % 11) as f64 - 5.0)
+    })
 }
 
 /// Counts the windows along an axis by trial.

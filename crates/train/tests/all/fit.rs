@@ -7,8 +7,10 @@ use wengert_nn::{
     Flatten, Layer, Linear, Module, Relu, cross_entropy, mse, sequential, state_dict,
 };
 use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
-use wengert_tensor::{Philox, Tensor};
-use wengert_train::{Criterion, Objective, TrainError, Trainer, evaluate};
+use wengert_tensor::{Float, Philox, Tensor};
+use wengert_train::{
+    Callback, Context, Criterion, Objective, Outcome, TrainError, Trainer, evaluate,
+};
 
 #[test]
 fn the_loop_is_the_one_that_is_written_by_hand() {
@@ -308,6 +310,25 @@ fn a_schedule_that_is_too_short_panics_at_the_start() {
     let mut model = mlp(&mut rng);
     let loader = DataLoader::new(&digits, 600);
     let trainer = Trainer::classifier().epochs(2).schedule(OneCycleLr::new(0.1, 4)).quiet();
+    let _ = trainer.fit(&mut model, &mut Sgd::new(0.1).momentum(0.9), &loader, &mut rng);
+}
+
+/// The schedule is checked before the first step. 2³² epochs are more than addresses of 32 bits can count.
+#[test]
+#[should_panic(expected = "OneCycleLr")]
+fn a_schedule_is_too_short_for_a_run_without_end() {
+    struct NoStep;
+    impl<T: Float> Callback<T> for NoStep {
+        fn before_step(&mut self, _: &mut Context<'_, T>) -> Outcome {
+            panic!("a step began");
+        }
+    }
+    let digits = Digits::load().dataset();
+    let mut rng = Philox::new(0);
+    let mut model = mlp(&mut rng);
+    let loader = DataLoader::new(&digits, 600);
+    let trainer = Trainer::classifier().epochs(1 << 32).schedule(OneCycleLr::new(0.1, 4));
+    let trainer = trainer.callback(NoStep).quiet();
     let _ = trainer.fit(&mut model, &mut Sgd::new(0.1).momentum(0.9), &loader, &mut rng);
 }
 

@@ -128,6 +128,11 @@ const PART: usize = 1 << 20;
 /// The same for a caller outside the pool, which always has to wait for a thread to wake up.
 const PART_OUTSIDE: usize = 2 * PART;
 
+/// Returns ⌈long·part/parts⌉. Computes in 64 bits, because the product can overflow an address of 32 bits.
+fn share(long: usize, part: usize, parts: usize) -> usize {
+    (long as u64 * part as u64).div_ceil(parts as u64) as usize
+}
+
 impl<T: Gemm> Product<T> {
     fn new(
         kernels: &'static Kernels<T>,
@@ -180,7 +185,7 @@ impl<T: Gemm> Product<T> {
         let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
         let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
         let (long, half) = (m.max(n), parts / 2);
-        let cut = (long * half).div_ceil(parts.max(1)).next_multiple_of(unit);
+        let cut = share(long, half, parts.max(1)).next_multiple_of(unit);
         if parts < 2 || cut >= long {
             // SAFETY: the caller's promises.
             return unsafe { self.run_here() };

@@ -264,3 +264,11 @@ fn the_number_of_threads_does_not_change_a_bit() {
         }
     }
 }
+
+/// The product of the rows and the number of threads does not fit addresses of 32 bits.
+#[test]
+fn shares_of_long_matrices() {
+    assert_eq!(share(1 << 27, 64, 128), 1 << 26);
+    assert_eq!(share((1 << 27) - 1, 85, 255), 44_739_243);
+    assert_eq!([share(10, 1, 3), share(0, 0, 1), share(1, 0, 1)], [4, 0, 0]);
+}

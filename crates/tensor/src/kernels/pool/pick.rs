@@ -23,7 +23,7 @@ pub(crate) fn pick<T: Real>(
         let index = index[start..start + len].chunks_exact(area);
         for ((out, index), x) in out.chunks_exact_mut(area).zip(index).zip(images) {
             for (y, &i) in out.iter_mut().zip(index) {
-                match x.get(i as usize) {
+                match usize::try_from(i).ok().and_then(|i| x.get(i)) {
                     Some(&x) => *y = x,
                     None => outside.store(true, Relaxed),
                 }
@@ -54,7 +54,7 @@ pub(crate) fn unpool<T: Real>(
         for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {
             out.fill(T::default());
             for (&x, &i) in x.iter().zip(index) {
-                match out.get_mut(i as usize) {
+                match usize::try_from(i).ok().and_then(|i| out.get_mut(i)) {
                     Some(y) => *y = y.add_(x),
                     None => outside.store(true, Relaxed),
                 }

@@ -206,30 +206,28 @@ fn a_stride_beyond_the_image() {
 #[test]
 fn planes_that_cannot_be_counted_are_refused() {
     let one = Tensor::ones(&[1, 1, 1, 1]);
-    let reach = (1 << 31) - 1;
-    let padding = [(1 << 30, (1 << 30) - 1); 2];
-    let conv = Conv { dilation: [reach; 2], padding, ..Conv::default() };
+    let too_large = |op: &str, (before, after): (usize, usize)| {
+        let (pair, size) = ((before, after), before + 1 + after);
+        format!(
+            "{op}: input [1, 1, 1, 1] with padding [{pair:?}, {pair:?}] is too large: as [{size}, \
+             {size}] it has more elements than a tensor can have"
+        )
+    };
+    // 2³⁰ if addresses have 64 bits, 2¹⁴ if they have 32.
+    let quarter = 1usize << (usize::BITS / 2 - 2);
+    let padding = (quarter, quarter - 1);
+    let conv = Conv { dilation: [2 * quarter - 1; 2], padding: [padding; 2], ..Conv::default() };
     let w = Tensor::ones(&[1, 1, 2, 2]);
-    panics_here(
-        "conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), (1073741824, \
-         1073741823)] is too large: as [2147483648, 2147483648] it has more elements than a tensor can have",
-        || drop(one.conv2d(&w, None, &conv)),
-    );
-    panics_here(
-        "conv2d_input: conv2d: input [1, 1, 1, 1] with padding [(1073741824, 1073741823), \
-         (1073741824, 1073741823)] is too large: as [2147483648, 2147483648] it has more elements \
-         than a tensor can have",
-        || drop(one.conv2d_input(&w, [1, 1], &conv)),
-    );
-    let stride = u32::MAX as usize / 3;
-    let padding = [(1 << 31, (1 << 31) - 1); 2];
-    let conv = Conv { stride: [stride; 2], padding, ..Conv::default() };
-    panics_here(
-        "conv2d_weight: conv2d: input [1, 1, 1, 1] with padding [(2147483648, 2147483647), \
-         (2147483648, 2147483647)] is too large: as [4294967296, 4294967296] it has more elements \
-         than a tensor can have",
-        || drop(one.conv2d_weight(&Tensor::ones(&[1, 1, 4, 4]), [1, 1], &conv)),
-    );
+    panics_here(&too_large("conv2d", padding), || drop(one.conv2d(&w, None, &conv)));
+    panics_here(&too_large("conv2d_input: conv2d", padding), || {
+        drop(one.conv2d_input(&w, [1, 1], &conv));
+    });
+    let padding = (2 * quarter, 2 * quarter - 1);
+    let stride = (4 * quarter - 1) / 3;
+    let conv = Conv { stride: [stride; 2], padding: [padding; 2], ..Conv::default() };
+    panics_here(&too_large("conv2d_weight: conv2d", padding), || {
+        drop(one.conv2d_weight(&Tensor::ones(&[1, 1, 4, 4]), [1, 1], &conv));
+    });
 }
 
 /// Some phases of the stride have no kernel element. Their maps are wider than the planes.
@@ -257,11 +255,13 @@ fn one_tap_of_a_longer_stride() {
 /// Without channels the result is the bias, however large the kernel is.
 #[test]
 fn no_channels_give_the_bias() {
-    let conv = Conv::default().padding(1 << 20);
-    let (x, w) = (Tensor::zeros(&[2, 0, 3, 3]), Tensor::zeros(&[2, 0, 1 << 21, 1 << 21]));
+    // 2²¹ if addresses have 64 bits, 2¹⁰ if they have 32.
+    let size = 1usize << (usize::BITS / 3);
+    let conv = Conv::default().padding(size / 2);
+    let (x, w) = (Tensor::zeros(&[2, 0, 3, 3]), Tensor::zeros(&[2, 0, size, size]));
     let y = x.conv2d(&w, Some(&Tensor::from([1.5, -2.0])), &conv);
     assert_eq!(y.shape(), [2, 2, 4, 4]);
     assert_eq!((y.at(&[1, 0, 3, 2]), y.at(&[0, 1, 0, 0])), (1.5, -2.0));
     assert_eq!(y.conv2d_input(&w, [3, 3], &conv).shape(), [2, 0, 3, 3]);
-    assert_eq!(x.conv2d_weight(&y, [1 << 21, 1 << 21], &conv).shape(), w.shape());
+    assert_eq!(x.conv2d_weight(&y, [size, size], &conv).shape(), w.shape());
 }

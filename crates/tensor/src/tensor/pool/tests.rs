@@ -260,6 +260,16 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
         "pick2d: index 24 is out of range 0..24 of the last two axes of shape [2, 3, 4, 6], counted as one",
         || drop(x.pick2d(&Tensor::full_of(&[2, 3, 1, 1], 24))),
     );
+    // 2³² + 5: its lower 32 bits are a position in the image.
+    let far = Tensor::full_of(&[2, 3, 1, 1], 4_294_967_301i64);
+    panics_here(
+        "pick2d: index 4294967301 is out of range 0..24 of the last two axes of shape [2, 3, 4, 6], counted as one",
+        || drop(x.pick2d(&far)),
+    );
+    panics_here(
+        "max_unpool2d: index 4294967301 is out of range 0..24 of the last two axes of shape [2, 3, 4, 6], counted as one",
+        || drop(Tensor::<f32>::zeros(&[2, 3, 1, 1]).max_unpool2d(&far, [4, 6])),
+    );
     // No window with gaps may have all its elements in the padding.
     assert!(
         shapes::pool2d("", &[1, 9, 1], &Pool::new([1, 2]).padding([0, 1]).dilation([1, 2]))
@@ -294,4 +304,25 @@ fn windows_beyond_the_image() {
          axis has more than 4294967295 indices",
         || drop(x.avg_pool2d(&Pool::new(1 << 34).padding(1 << 32))),
     );
+}
+
+/// The product of the two sizes does not fit addresses of 32 bits.
+#[test]
+fn adaptive_windows_of_long_axes() {
+    let n = 1 << 17;
+    let x = Tensor::<f64>::from_fn(&[1, 1, n], |i| i as f64);
+    let pairs = x.adaptive_avg_pool2d([1, n / 2]).to_vec();
+    assert!(pairs.iter().enumerate().all(|(o, &mean)| mean == 2.0 * o as f64 + 0.5));
+    // ⌊o·n/m⌋ ≤ i < ⌈(o + 1)·n/m⌉ holds if o·n < (i + 1)·m and i·m < (o + 1)·n.
+    let m = 99_991;
+    let largest = x.adaptive_max_pool2d([1, m]).to_vec();
+    let [n, m] = [n, m].map(|size| size as u64);
+    let mut last = 0;
+    for (o, &largest) in (0..).zip(&largest) {
+        while (last + 1) * m < (o + 1) * n {
+            last += 1;
+        }
+        assert_eq!(largest, last as f64, "{o}");
+    }
+    assert_eq!((largest.len() as u64, last), (m, n - 1));
 }
