@@ -154,7 +154,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
         let run =
             |tape: &Tape<T>| (self.forward(tape.input(input)).shape(), tape.scope_summaries());
         let (output, scopes) = Tape::check(run)?;
-        Ok(Summary::new(self, input, output, scopes))
+        Ok(Summary::new(&self.outline(), self.named_state(), input, output, scopes))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Summaries of models as tables.
 
 use std::fmt;
-use wengert_autograd::{Kind, Module, Outline, ScopeSummary};
+use wengert_autograd::{Kind, Outline, ScopeSummary, State};
 use wengert_tensor::Shape;
 
 /// The layers of a model in the order in which they run, with shapes and numbers of parameters.
@@ -66,12 +66,12 @@ fn holds(module_path: &str, name: &str) -> bool {
 
 impl Summary {
     pub(crate) fn new(
-        model: &(impl Module + ?Sized),
+        outline: &Outline,
+        states: Vec<(String, &dyn State)>,
         input: &[usize],
         output: Shape,
         scopes: Vec<ScopeSummary>,
     ) -> Self {
-        let outline = model.outline();
         let kind = |path: &str| match path {
             "" => Some(outline.name()),
             path => outline.at(path).map(Outline::name),
@@ -90,10 +90,14 @@ impl Summary {
             let kind = kind(module_path.as_ref().unwrap_or(&path)).unwrap_or(entered);
             layers.push((module_path, line(path, kind, shape)));
         }
-        for (name, state) in model.named_state() {
+        let (mut parameters, mut trainable) = (0, 0);
+        for (name, state) in states {
             if state.kind() != Kind::Param {
                 continue;
             }
+            let numel = state.shape().numel();
+            parameters += numel;
+            trainable += if state.frozen() { 0 } else { numel };
             let mut owner: Option<(usize, usize)> = None;
             for (i, (module_path, layer)) in layers.iter().enumerate() {
                 let module_path = module_path.as_ref().unwrap_or(&layer.path);
@@ -113,16 +117,16 @@ impl Summary {
                 |(_, owner)| owner,
             );
             let layer = &mut layers[owner].1;
-            layer.parameters += state.shape().numel();
-            layer.trainable += if state.frozen() { 0 } else { state.shape().numel() };
+            layer.parameters += numel;
+            layer.trainable += if state.frozen() { 0 } else { numel };
         }
         Summary {
             kind: outline.name().to_string(),
             input: Shape::new(input),
             output,
             layers: layers.into_iter().map(|(_, layer)| layer).collect(),
-            parameters: model.parameter_count(),
-            trainable: model.trainable_count(),
+            parameters,
+            trainable,
         }
     }
 }

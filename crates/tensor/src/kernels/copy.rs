@@ -6,11 +6,31 @@ use crate::layout::{Collapsed, Cursor};
 /// of the target stay in the cache.
 const TILE: usize = 16;
 
+/// Copies of one element type, compiled once in this crate.
+pub trait CopyKernel: Copy {
+    /// # Safety
+    /// As [`copy`].
+    #[doc(hidden)]
+    unsafe fn copy(base: *const Self, layout: Collapsed, out: &mut [Self]);
+}
+
+macro_rules! copy_kernels {
+    ($($t:ident)*) => { $(
+        impl CopyKernel for $t {
+            unsafe fn copy(base: *const $t, layout: Collapsed, out: &mut [$t]) {
+                // SAFETY: the same contract.
+                unsafe { copy(base, layout, out) }
+            }
+        }
+    )* };
+}
+copy_kernels! { f32 f64 i64 u32 u8 bool }
+
 /// Writes the elements of a layout to `out` in row-major order.
 ///
 /// # Safety
 /// `base` is the first element of the tensor that `layout` belongs to.
-pub(crate) unsafe fn copy<T: Copy>(base: *const T, layout: Collapsed, out: &mut [T]) {
+unsafe fn copy<T: Copy>(base: *const T, layout: Collapsed, out: &mut [T]) {
     assert_eq!(layout.numel(), out.len());
     if out.is_empty() {
         return;

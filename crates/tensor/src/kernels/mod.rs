@@ -23,6 +23,6 @@ pub(crate) mod reduce;
 mod scratch;
 
 pub use compiled::FloatKernels;
-pub(crate) use copy::copy;
+pub use copy::CopyKernel;
 pub use philox::Philox;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};

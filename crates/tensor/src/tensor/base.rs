@@ -1,6 +1,5 @@
 //! The type [`Tensor`]: its memory, access to the elements, copy on write.
 
-use crate::kernels;
 use crate::layout::{Collapsed, Shape, Strides};
 use crate::machine::Block;
 use crate::number::Dtype;
@@ -203,7 +202,7 @@ impl<T: Element> Tensor<T> {
     pub fn copied(&self) -> Self {
         let mut out = Self::empty(self.shape());
         // SAFETY: the layout is that of `self`.
-        unsafe { kernels::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
+        unsafe { T::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
         out
     }
 

@@ -2,7 +2,6 @@
 //! Only [`Tensor::reshape`] and [`Tensor::flatten`] may copy, and only where no strides can describe the
 //! result.
 
-use crate::kernels;
 use crate::layout::{Collapsed, MAX_RANK, Shape, Sizes, Strides};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Tensor};
@@ -74,7 +73,7 @@ impl<T: Element> Tensor<T> {
         }
         let mut out = Self::empty(shape);
         // SAFETY: the layout is that of `self`.
-        unsafe { kernels::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
+        unsafe { T::copy(self.ptr(), self.collapsed(), out.fresh_mut()) }
         out
     }
 
