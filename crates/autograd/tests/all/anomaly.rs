@@ -445,7 +445,9 @@ fn values_that_are_given_are_refused_where_they_are_put_on_the_tape() {
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("param", line!() - 1));
     assert_eq!(anomaly.name.as_deref(), Some("1"));
     assert!(
-        anomaly.to_string().starts_with("param `1`: the given value has 1 NaN among 2 numbers")
+        anomaly
+            .to_string()
+            .starts_with("param `1`: the given value contains 1 NaN among 2 numbers")
     );
     let buffer = wengert_autograd::Buffer::new(nan());
     let anomaly = anomaly_of(&tape, || tape.buffer(&buffer));
@@ -557,7 +559,7 @@ fn a_refusal_without_catch_panics_at_the_callers_line() {
     let x = tape.watch(Tensor::from([0.0]));
     let (message, file, line) = panic_of(|| drop(tape.scope("fc1", || x.ln()).value()));
     assert_eq!((file.as_str(), line), (file!(), line!() - 1));
-    assert!(message.starts_with("fc1: ln: its result has 1 -∞ among 1 numbers"), "{message}");
+    assert!(message.starts_with("fc1: ln: the result contains 1 -∞ among 1 numbers"), "{message}");
     let loss = x.sqrt().sum_all();
     let (message, file, line) = panic_of(|| drop(loss.backward()));
     assert_eq!((file.as_str(), line), (file!(), line!() - 1));
