@@ -564,7 +564,7 @@ fn a_refusal_without_catch_panics_at_the_callers_line() {
     let (message, file, line) = panic_of(|| drop(loss.backward()));
     assert_eq!((file.as_str(), line), (file!(), line!() - 1));
     assert!(message.contains(&format!("recorded at {}:{}", file!(), line - 1)), "{message}");
-    assert!(message.contains("cotangent of its result: shape [1], minimum 1.0"), "{message}");
+    assert!(message.contains("cotangent of the result: shape [1], minimum 1.0"), "{message}");
 }
 
 #[test]

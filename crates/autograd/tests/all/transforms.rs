@@ -209,7 +209,7 @@ fn functions_of_parameters() {
         assert!(inner.is(doubled[2]));
         panics!(
             tape.with_params(&model, &[w[0], w[0], w[2]], loss),
-            "variable 1 has shape [4, 3], its parameter has shape [3]"
+            "variable 1 and its parameter must have the same shape, got [4, 3] and [3]"
         );
     }
 }
