@@ -317,12 +317,12 @@ fn no_hook_is_forgotten_in_silence() {
     panics!(loss.hooks().see(x, |_, _| ()).grad_or_zero(&[later]), "grad() does not reach");
     panics!(
         loss.hooks().see_scope("unused", |_, _| ()).backward(),
-        "does not come to any result of the scope `unused`"
+        "does not reach any result of the scope `unused`"
     );
     panics!(
         loss.hooks().see_scope("usde", |_, _| ()).backward(),
         "no scope `usde`",
-        "there are: unused, used"
+        "the scopes with results are: unused, used"
     );
     panics!(loss.hooks().see(Tape::new().watch(Tensor::from([1.0])), |_, _| ()), "different tapes");
     // The errors have not changed the tape.

@@ -379,7 +379,7 @@ fn masks_are_refused_at_the_callers_line() {
     panics!(Mask::concat(&[m, n], 0), "concat: the variables are on different tapes");
     panics!(Mask::stack(&[m, n], 0), "the variables are on different tapes");
     panics!(Mask::<f32>::concat(&[], 0), "concat: expected at least one");
-    panics!(Mask::<f32>::stack(&[], 0), "stack: expected at least one");
+    panics!(Mask::<f32>::stack(&[], 0), "expected at least one");
     let (i, j) = (one.index(Tensor::from([0i64])), other.index(Tensor::from([0i64])));
     panics!(i.eq(j), "eq: the variables are on different tapes");
     panics!(i.lt(Tensor::from([0i64, 1])).or(Tensor::from([true; 3])), "or: ", "[2]", "[3]");

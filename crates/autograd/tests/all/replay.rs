@@ -80,8 +80,8 @@ fn leaves_are_what_was_given() {
     let index = y.reshape(&[1]).argmax(0, true);
     let text = |run: &dyn Fn()| refused(run);
     let says = |text: String, what: &str| assert!(text.contains(what), "{text}");
-    says(text(&|| drop(tape.replay(&model).set(w, scalar(1.0)))), "read from the model");
-    says(text(&|| drop(tape.replay(&model).set(b, scalar(1.0)))), "read from the model");
+    says(text(&|| drop(tape.replay(&model).set(w, scalar(1.0)))), "reads its value from the model");
+    says(text(&|| drop(tape.replay(&model).set(b, scalar(1.0)))), "reads its value from the model");
     says(text(&|| drop(tape.replay(&model).set(y, scalar(1.0)))), "computed from others");
     let ones = || Tensor::from([1.0, 1.0]);
     says(text(&|| drop(tape.replay(&model).set(x, ones()))), "the recorded shape [], got [2]");

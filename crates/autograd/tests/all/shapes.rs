@@ -61,7 +61,7 @@ const CONVOLUTIONS: &[Case] = cases! {
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), Some(v(t, &[5])), &Conv::new()) =>
         "conv2d: bias [5]", "expected [6]";
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
-        "conv2d: stride [1, 0]";
+        "conv2d: stride must be at least 1, got [1, 0]";
     |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
         "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 expects 2";
     |t| v(t, &[8, 3, 4]).conv1d(v(t, &[6, 3, 5]), None, &Conv::new()) =>
@@ -134,8 +134,8 @@ const POOLS: &[Case] = cases! {
     |t| v(t, &[2, 0]).adaptive_avg_pool1d(1) => "adaptive_avg_pool1d: ", "axis 1", "[2, 0]";
     |t| v(t, &[2, 0]).adaptive_max_pool1d(1) => "adaptive_max_pool1d: ", "axis 1", "[2, 0]";
     |t| v(t, &[1, 2, 2]).max_unpool2d(int([0]), 4) => "max_unpool2d: ", "[1]", "[1, 2, 2]";
-    |t| v(t, &[2, 4]).map_axis(-1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis -1", "[2, 4]", "takes 3";
-    |t| v(t, &[2, 4]).map_axis_transposed(1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis 1", "[2, 4]", "takes 1";
+    |t| v(t, &[2, 4]).map_axis(-1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis -1", "[2, 4]", "the map requires 3";
+    |t| v(t, &[2, 4]).map_axis_transposed(1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis 1", "[2, 4]", "the map requires 1";
     |t| v(t, &[2, 3]).pad_mode(&[(0, 0), (3, 0)], PadMode::Reflect) => "pad_mode: ", "axis 1", "[2, 3]", "at most 2", "(3, 0)";
     |t| v(t, &[2, 3]).pad_mode(&[(1, 1)], PadMode::Circular) => "pad_mode: ", "1 pairs", "[2, 3]";
     |t| v(t, &[2, 3]).interpolate(&Interpolate::scale(2.0)) => "interpolate: ", "images", "[2, 3]";

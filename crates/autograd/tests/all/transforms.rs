@@ -194,7 +194,7 @@ fn functions_of_parameters() {
             assert!((got - wanted).abs() < 1e-7, "{got} {wanted}");
         }
         // After `with_params` the parameters are bound as before, also after a panic.
-        panics!(tape.with_params(&model, &w[..1], loss), "1 variables for 3 parameters");
+        panics!(tape.with_params(&model, &w[..1], loss), "got 1 variables and 3 parameters");
         panics!(
             tape.with_params(&model, &w, || assert!(w.is_empty(), "in the body")),
             "in the body"
@@ -209,7 +209,7 @@ fn functions_of_parameters() {
         assert!(inner.is(doubled[2]));
         panics!(
             tape.with_params(&model, &[w[0], w[0], w[2]], loss),
-            "variable 1 has shape [4, 3], its parameter has shape [3]"
+            "variable 1 and its parameter must have the same shape, got [4, 3] and [3]"
         );
     }
 }
@@ -245,14 +245,20 @@ fn structures_and_other_variables() {
         assert_eq!(of(jvp(|x| (x.gt(1.0).cast(), x.detach()), a, b).1.1), [0.0; 12]);
         let (y, t) = jvp(|x| vec![x.exp(), x.sum_all()], zero, b);
         assert_eq!((of(y[0]), of(t[0]), t[1].item()), (vec![1.0; 12], vec![3.0; 12], 36.0));
-        panics!(jvp(|x| x, a, tape.zeros(&[3])), "direction 0 has shape [3], variable 0 has shape");
-        panics!(vjp(|x| x, a, |_| tape.zeros(&[3])), "weight 0 has shape [3], result 0 has shape");
+        panics!(
+            jvp(|x| x, a, tape.zeros(&[3])),
+            "direction 0 and variable 0 must have the same shape, got [3]"
+        );
+        panics!(
+            vjp(|x| x, a, |_| tape.zeros(&[3])),
+            "weight 0 and result 0 must have the same shape, got [3]"
+        );
         panics!(grad(|x| x, a), "the value must have one element");
         panics!(
             grad(|_| tape.zeros(()), Vec::<Var<'_, f64>>::new()),
             "expected at least one variable"
         );
-        panics!(jvp(|x: Vec<_>| x, vec![a], vec![]), "0 directions for 1 variables");
+        panics!(jvp(|x: Vec<_>| x, vec![a], vec![]), "got 0 directions and 1 variables");
         let other = Tape::<f64>::new();
         panics!(grad(|_| other.zeros(()), a), "on different tapes");
     }

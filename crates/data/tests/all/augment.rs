@@ -316,13 +316,15 @@ fn rows_are_no_images() {
 }
 
 #[test]
-#[should_panic(expected = "RandomAffine: scale from 0 to 1, expected a range within 0.001 to 1000")]
+#[should_panic(expected = "RandomAffine: scale must be a range within 0.001 to 1000, got 0 to 1")]
 fn nothing_is_no_size() {
     let _ = RandomAffine::new().scale(0.0..=1.0);
 }
 
 #[test]
-#[should_panic(expected = "RandomAffine: degrees from 5 to -5, expected a range")]
+#[should_panic(
+    expected = "RandomAffine: degrees must be a range within -1000000 to 1000000, got 5 to -5"
+)]
 fn an_empty_range() {
     #[allow(clippy::reversed_empty_ranges)]
     let _ = RandomAffine::new().degrees(5.0..=-5.0);

@@ -164,18 +164,18 @@ fn messages() {
         let error = load((good() + third).as_bytes(), good().as_bytes()).unwrap_err();
         error.to_string().split_once("zip.train.gz: ").unwrap().1.to_string()
     };
-    assert_eq!(message("1 2\n"), "line 3: 2 numbers, expected 257");
+    assert_eq!(message("1 2\n"), "line 3: expected 257 numbers, found 2");
     assert_eq!(
         message(&line("12", &["0"; 256])),
         "line 3: expected a whole number from 0 to 9 as the label, found 12"
     );
     assert_eq!(
         message(&line("1", &["7"; 256])),
-        "line 3: word 2 is 7, expected a number from -1 to 1"
+        "line 3: expected a number from -1 to 1 as word 2, found 7"
     );
     assert_eq!(
         message(&line("1", &["é\u{7}"; 256])),
-        "line 3: word 2 is \"é\\u{7}\", expected a number"
+        "line 3: expected a number as word 2, found \"é\\u{7}\""
     );
 }
 

@@ -175,9 +175,9 @@ fn all_problems_at_once_and_nothing_changed() {
     assert_eq!(
         error.to_string(),
         "the saved state does not fit this Sgd optimizer and its model:\n  hyperparameter lr: \
-         must be a number, but is \"fast\"\n  hyperparameter dampening: missing in the metadata\n  \
-         hyperparameter nesterov: must be true or false, but is \"1\"\n  step.fc1.weight: the \
-         number of steps must be at least 0, got -3\n  momentum_buffer.fc1.weight: expected f32 \
+         must be a number, found \"fast\"\n  hyperparameter dampening: missing in the metadata\n  \
+         hyperparameter nesterov: must be true or false, found \"1\"\n  step.fc1.weight: the \
+         number of steps must be at least 0, found -3\n  momentum_buffer.fc1.weight: expected f32 \
          [8, 4], found f32 [4, 8]\n  step.fc1.bias: expected i64 [], found f32 []\n  missing \
          tensor: momentum_buffer.fc2.weight\n  missing tensor: step.fc2.bias\n  unexpected tensor: \
          momentum_buffer.fc3.weight"

@@ -305,7 +305,7 @@ fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
     let (message, ..) = panic_of(|| Sgd::new(0.1).nesterov(true).step(&mut model, &gradients));
     assert_eq!(
         message,
-        "Sgd: nesterov must be false unless momentum is above 0 and dampening is 0, but is true"
+        "Sgd: nesterov must be false unless momentum is above 0 and dampening is 0, got true"
     );
     assert_eq!(model[0].version(), 0);
     Sgd::new(0.1).nesterov(true).momentum(0.9).step(&mut model, &gradients);

@@ -110,7 +110,7 @@ fn the_text_is_printed_before_the_end() {
         ("catch", "matmul: inner dimensions differ"),
         ("width", "0: linear"),
         ("last", "1: batch_norm: one value per channel in [1, 8]"),
-        ("class", "loss: cross_entropy: class 7 of sample 0 does not exist"),
+        ("class", "loss: cross_entropy: class 7 of sample 0 is out of range"),
     ] {
         let (success, out, err) = run(case);
         assert!(!success && out.is_empty(), "{case}: {out}{err}");

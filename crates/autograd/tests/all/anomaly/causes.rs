@@ -146,7 +146,9 @@ fn values_that_are_given_are_refused_where_they_are_put_on_the_tape() {
     assert_eq!((anomaly.op.as_str(), line_of(&anomaly)), ("param", line!() - 1));
     assert_eq!(anomaly.name.as_deref(), Some("1"));
     assert!(
-        anomaly.to_string().starts_with("param `1`: the given value has 1 NaN among 2 numbers")
+        anomaly
+            .to_string()
+            .starts_with("param `1`: the given value contains 1 NaN among 2 numbers")
     );
     let buffer = wengert_autograd::Buffer::new(nan());
     let anomaly = anomaly_of(&tape, || tape.buffer(&buffer));

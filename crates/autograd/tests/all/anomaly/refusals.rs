@@ -11,12 +11,12 @@ fn a_refusal_without_catch_panics_at_the_callers_line() {
     let x = tape.watch(Tensor::from([0.0]));
     let (message, file, line) = panic_of(|| drop(tape.scope("fc1", || x.ln()).value()));
     assert_eq!((file.as_str(), line), (file!(), line!() - 1));
-    assert!(message.starts_with("fc1: ln: its result has 1 -∞ among 1 numbers"), "{message}");
+    assert!(message.starts_with("fc1: ln: the result contains 1 -∞ among 1 numbers"), "{message}");
     let loss = x.sqrt().sum_all();
     let (message, file, line) = panic_of(|| drop(loss.backward()));
     assert_eq!((file.as_str(), line), (file!(), line!() - 1));
     assert!(message.contains(&format!("recorded at {}:{}", file!(), line - 1)), "{message}");
-    assert!(message.contains("cotangent of its result: shape [1], minimum 1.0"), "{message}");
+    assert!(message.contains("cotangent of the result: shape [1], minimum 1.0"), "{message}");
 }
 
 #[test]

@@ -216,12 +216,15 @@ fn structure_is_what_was_recorded_and_not_with_which_numbers() {
         let difference = graph.difference(&other).unwrap();
         assert!(difference.contains(what), "{difference:?} and not {what:?}");
     };
-    differs(run(images(2, 0), 2, true, "a"), "node 2: attributes");
-    differs(run(images(3, 0), 1, true, "a"), "node 0: shapes [2, 1, 5, 5] and [3, 1, 5, 5]");
-    differs(run(images(2, 0), 1, false, "a"), "node 3: operations \"add\" and \"mul\"");
+    differs(run(images(2, 0), 2, true, "a"), "node 2: the attributes differ: ");
+    differs(
+        run(images(3, 0), 1, true, "a"),
+        "node 0: the shapes differ: [2, 1, 5, 5] and [3, 1, 5, 5]",
+    );
+    differs(run(images(2, 0), 1, false, "a"), "node 3: the operations differ: \"add\" and \"mul\"");
     let tape = Tape::new();
     tape.watch(images(2, 0));
-    differs(tape.graph(), "4 nodes and 1");
+    differs(tape.graph(), "the numbers of nodes differ: 4 and 1");
     let tape = Tape::new();
     tape.constant(images(2, 0));
     differs(tape.graph(), "operations");
@@ -235,5 +238,8 @@ fn structure_is_what_was_recorded_and_not_with_which_numbers() {
         let _ = if swap { b - a } else { a - b };
         tape.graph()
     };
-    assert_eq!(swap(false).difference(&swap(true)).unwrap(), "node 2: operands [0, 1] and [1, 0]");
+    assert_eq!(
+        swap(false).difference(&swap(true)).unwrap(),
+        "node 2: the operands differ: [0, 1] and [1, 0]"
+    );
 }

@@ -127,9 +127,10 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     assert!(matches!(error, CheckpointError::Order { .. }), "{error}");
     let error = with_note("examples", "60000");
     assert!(
-        error
-            .to_string()
-            .ends_with("the saved run had 60000 examples in 11 batches, this run has 330 in 11"),
+        error.to_string().ends_with(
+            "the saved run had 60000 examples in 11 batches, this run has 330 in 11: resume \
+                 with the same data and batch size"
+        ),
         "{error}"
     );
     for (key, note) in [

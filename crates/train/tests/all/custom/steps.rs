@@ -331,7 +331,9 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
     let error = trainer().fit_steps(&mut model, &mut [&mut *g], &loader, &mut rng, &One);
     let error = error.unwrap_err();
     assert!(
-        error.to_string().ends_with("the saved run had 2 optimizers, this run has 1"),
+        error.to_string().ends_with(
+            "the saved run had 2 optimizers, this run has 1: resume with the same optimizers"
+        ),
         "{error}"
     );
     // The first optimizer has loaded its state before the second is refused. Its own state is restored.

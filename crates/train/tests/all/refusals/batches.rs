@@ -116,7 +116,8 @@ fn an_epoch_that_ends_too_early() {
     let text = error.0.unwrap_err().to_string();
     assert_eq!(
         text,
-        "the training data: epoch 2 ended before batch 2, but Batches::len returned 2"
+        "the training data: epoch 2 ended before batch 2, but Batches::len returned 2: return the \
+         number of batches of every epoch from Batches::len"
     );
 }
 

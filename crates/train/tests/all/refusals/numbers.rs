@@ -75,7 +75,7 @@ fn models_and_losses_that_read_numbers_train() {
         y.square()
     });
     let error = fit(&mut linear(&mut Philox::new(3)), &Trainer::new(vector).quiet(), &train);
-    assert!(error.0.unwrap_err().to_string().starts_with("loss: one number wanted"));
+    assert!(error.0.unwrap_err().to_string().starts_with("loss: the loss must have one element"));
 }
 
 #[test]
