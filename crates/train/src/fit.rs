@@ -79,7 +79,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         let example = |sample| Example::of(data, TRAINING.into(), epoch, batch_index, sample);
         let numbers = Numbers {
             optimizers: &mut *work.optimizers,
-            callbacks: callbacks,
+            callbacks,
             anomalies: *anomalies,
             run,
             rng: &mut *work.rng,

@@ -65,8 +65,8 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
         let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
         // SAFETY: by the contract; the ranges are disjoint.
         unsafe {
-            PointwiseStep { op, args, out: out.get().add(range.start), n: range.len() }.run()
-        };
+            PointwiseStep { op, args, out: out.get().add(range.start), n: range.len() }.run();
+        }
     });
 }
 
