@@ -96,7 +96,7 @@ fn convolutions() {
 }
 
 /// A model is written and read.
-fn files(model: &(impl Layer)) {
+fn files(model: &impl Layer) {
     let path = std::env::args().nth(1).expect("the name of a file to write");
     let saved = state_dict(model);
     // The second call replaces the file of the first.
