@@ -42,8 +42,8 @@ fn large_operations() {
     assert_eq!(halves.at(&[0, 0, 65535]), 131_070.5);
 }
 
-/// The program of the README.
-fn perceptron() -> impl Layer + Module {
+/// The program of the README. Returns its model.
+fn perceptron() -> impl Layer {
     let mut rng = Philox::new(0);
     let mut model = sequential![
         Flatten::new(),
@@ -61,7 +61,7 @@ fn perceptron() -> impl Layer + Module {
             optimizer.step(&mut model, &gradients);
         }
     }
-    let (images, labels) = test.batch(&Vec::from_iter(0..297));
+    let (images, labels) = test.batch(&(0..297).collect::<Vec<_>>());
     let right = model.predict(&images).argmax(1, false).eq(&labels).mean_all();
     println!("perceptron: {:.1} % of 297 unseen digits read correctly", 100.0 * right);
     assert!(right > 0.93, "{right}");
@@ -81,7 +81,7 @@ fn convolutions() {
         Linear::new(128, 10, &mut rng)
     ];
     let mut optimizer = Adam::new(0.01);
-    let (images, labels) = Digits::load().dataset().batch(&Vec::from_iter(0..64));
+    let (images, labels) = Digits::load().dataset().batch(&(0..64).collect::<Vec<_>>());
     let images = images.reshape(&[64, 1, 8, 8]);
     let mut losses = Vec::new();
     for _ in 0..30 {
@@ -96,7 +96,7 @@ fn convolutions() {
 }
 
 /// A model is written and read.
-fn files(model: &(impl Layer + Module)) {
+fn files(model: &impl Layer) {
     let path = std::env::args().nth(1).expect("the name of a file to write");
     let saved = state_dict(model);
     // The second call replaces the file of the first.

@@ -179,7 +179,26 @@ fn wrong_magic_type_and_rank() {
     assert!(matches!(error(&[0, 0, 8, 255]), DataError::TooManyAxes { rank: 255, .. }));
 }
 
+/// The limits where addresses have 32 bits: a tensor has at most 2²⁷ - 1 elements.
 #[test]
+#[cfg(target_pointer_width = "32")]
+fn absurd_sizes_of_32_bits() {
+    for element in [8, 9, 0x0b, 0x0c, 0x0d, 0x0e] {
+        let most = (1 << 27) - 1;
+        assert!(matches!(error(&header(element, &[most])), DataError::Truncated { found: 0, .. }));
+        for sizes in [[1, 1, 1 << 27], [0, 1 << 14, 1 << 14], [1 << 14, 1 << 14, 0], [u32::MAX; 3]]
+        {
+            let error = error(&header(element, &sizes));
+            assert!(matches!(error, DataError::TooLarge { .. }), "{element} {sizes:?}: {error}");
+        }
+        let array = idx::parse(&header(element, &[0, 1 << 13, 1 << 13]), "file").unwrap();
+        assert_eq!(array.into_tensor::<f64>().unwrap().shape(), [0, 1 << 13, 1 << 13]);
+    }
+}
+
+/// The limits where addresses have 64 bits.
+#[test]
+#[cfg(target_pointer_width = "64")]
 fn absurd_sizes() {
     // The header states 2⁵⁸ elements, but the file has none.
     let sizes = [1 << 20, 1 << 20, 1 << 18];
@@ -367,7 +386,9 @@ fn array_of_another_length() {
 /// tensor.
 #[test]
 fn every_header_is_a_tensor_or_an_error() {
-    let sizes = [0, 1, 1 << 29, 1 << 30, u32::MAX];
+    // 2²⁹ if addresses have 64 bits, 2¹³ if they have 32.
+    let half = 1u32 << (usize::BITS / 2 - 3);
+    let sizes = [0, 1, half, 2 * half, u32::MAX];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut tensors = 0;
