@@ -19,7 +19,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
         self.check_scalar("backward");
-        self.numbers("backward", None, false)
+        self.gradients("backward", None, false)
     }
 
     /// Computes gradients as [`backward`](Var::backward), and returns an error if one is not finite. The
@@ -55,7 +55,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.check_scalar("backward_checked");
         let mut bad = Vec::new();
         let gradients =
-            self.inspected("backward_checked", None, false, None, hooks, &mut |id, g| {
+            self.gradients_with("backward_checked", None, false, None, hooks, &mut |id, g| {
                 if !is_finite(g) {
                     bad.push(id);
                 }
@@ -79,7 +79,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_retain(self) -> Gradients<T> {
         self.check_scalar("backward_retain");
-        self.numbers("backward_retain", None, true)
+        self.gradients("backward_retain", None, true)
     }
 
     /// Computes gradients as [`backward`](Var::backward), for the parameters of one model only.
@@ -123,7 +123,7 @@ impl<'t, T: Float> Var<'t, T> {
             .map(|b| b.node)
             .collect();
         targets.sort_unstable();
-        self.inspected("backward_for", None, false, Some(&targets), hooks, &mut |_, _| ())
+        self.gradients_with("backward_for", None, false, Some(&targets), hooks, &mut |_, _| ())
     }
 
     /// Returns the trainable parameters of a model on which this variable does not depend, in visiting order:
@@ -164,7 +164,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
         self.check_seed("backward_from", seed.shape());
-        self.numbers("backward_from", Some(seed), false)
+        self.gradients("backward_from", Some(seed), false)
     }
 
     /// Returns the gradients of this scalar with respect to some variables, as variables of the same
@@ -174,7 +174,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this variable is not a scalar, or does not depend on one of `wrt`.
     #[track_caller]
     pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
-        self.all_found(self.variables(wrt, None))
+        self.all_found(self.scalar_grad(wrt, None))
     }
 
     /// Returns the gradients of Σ seed · self as [`grad`](Var::grad) does, for a variable of any shape.
@@ -207,7 +207,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If this variable is not a scalar, or was computed from one of `wrt` that is a constant.
     #[track_caller]
     pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
-        self.or_zero(self.variables(wrt, None), wrt)
+        self.or_zero(self.scalar_grad(wrt, None), wrt)
     }
 
     #[track_caller]
@@ -252,15 +252,16 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
+    /// Returns the gradients with respect to all leaves as tensors.
     #[track_caller]
-    fn numbers(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
-        self.inspected(op, seed, retain, None, None, &mut |_, _| ())
+    fn gradients(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
+        self.gradients_with(op, seed, retain, None, None, &mut |_, _| ())
     }
 
     /// Returns the gradients with respect to all leaves, or to the given ones, which are in ascending
     /// order. Calls `see` with each gradient as soon as it is complete.
     #[track_caller]
-    pub(crate) fn inspected(
+    pub(crate) fn gradients_with(
         self,
         op: &str,
         seed: Option<Tensor<T>>,
@@ -295,7 +296,8 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Gradients<T> {
         let tape = self.tape;
         tape.check_history(op);
-        let leaves_of = match only {
+        // With `only`, the walk visits the nodes between these leaves and the loss.
+        let between = match only {
             None => None,
             Some([]) => tape.fail(depends_on_nothing(op)),
             Some(targets) => Some(tape.depends(targets, [self.id].into_iter(), self.id)),
@@ -304,7 +306,7 @@ impl<'t, T: Float> Var<'t, T> {
             tape.fail(depends_on_nothing(op))
         }
         if let Some(hooks) = &hooks {
-            hooks.check_reached(op, self.id, leaves_of.as_ref());
+            hooks.check_reached(op, self.id, between.as_ref());
         }
         if retain {
             drop(tape.force(self.id));
@@ -331,9 +333,9 @@ impl<'t, T: Float> Var<'t, T> {
         walk.seed(self.id, seed);
         let mut leaves = HashMap::new();
         walk.run(
-            |arena, id| match &leaves_of {
+            |arena, id| match &between {
                 None => arena.nodes[id as usize].has(ACTIVE),
-                Some(own) => own.contains(id),
+                Some(between) => between.contains(id),
             },
             hooks,
             |id, op, g| {
@@ -370,8 +372,9 @@ impl<'t, T: Float> Var<'t, T> {
         found.into_iter().flatten().collect()
     }
 
+    /// Returns the gradients of this scalar as variables; `None` for a variable on which it does not depend.
     #[track_caller]
-    pub(crate) fn variables(
+    pub(crate) fn scalar_grad(
         self,
         wrt: &[Self],
         hooks: Option<&mut Hooks<'_, 't, T>>,

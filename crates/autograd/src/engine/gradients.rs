@@ -17,7 +17,8 @@ use wengert_tensor::{Float, Tensor};
 /// since. Algorithms that need such gradients call [`allow_stale`](Gradients::allow_stale).
 #[derive(Clone)]
 pub struct Gradients<T: Float = f32> {
-    tape: u64,
+    /// The serial number of the tape.
+    tape_serial: u64,
     /// In the order in which the parameters were created.
     params: BTreeMap<ParamId, OfParam<T>>,
     /// Parameters that were constants of the run.
@@ -50,8 +51,17 @@ impl<T: Float> Gradients<T> {
         let params = bound.iter().filter_map(of).collect();
         let frozen = bound.iter().filter(|b| b.is_frozen()).filter_map(Binding::param).collect();
         let buffers = tape.buffers.borrow().clone();
-        let (tape, watched) = (tape.serial, leaves);
-        Gradients { tape, params, frozen, watched, buffers, allow_stale: false, params_alone }
+        // `of` has removed the parameters: the other leaves were watched.
+        let (tape_serial, watched) = (tape.serial, leaves);
+        Gradients {
+            tape_serial,
+            params,
+            frozen,
+            watched,
+            buffers,
+            allow_stale: false,
+            params_alone,
+        }
     }
 
     /// Returns the gradient of a parameter; `None` if the loss does not depend on it or it was frozen.
@@ -77,7 +87,7 @@ impl<T: Float> Gradients<T> {
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Option<&Tensor<T>> {
         assert!(
-            x.tape.serial == self.tape,
+            x.tape.serial == self.tape_serial,
             "wrt: the variable is on another tape than these gradients: pass a variable of the \
              tape that computed them"
         );
@@ -205,7 +215,7 @@ impl<T: Float> Gradients<T> {
             }
         }
         self.frozen.extend(other.frozen);
-        if self.tape == other.tape {
+        if self.tape_serial == other.tape_serial {
             self.params_alone &= other.params_alone;
             for (id, gradient) in other.watched {
                 match self.watched.entry(id) {

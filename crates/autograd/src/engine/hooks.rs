@@ -193,7 +193,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward(mut self) -> Gradients<T> {
         self.value.check_scalar("backward");
-        self.value.inspected("backward", None, false, None, Some(&mut self), &mut |_, _| ())
+        self.value.gradients_with("backward", None, false, None, Some(&mut self), &mut |_, _| ())
     }
 
     /// Computes gradients as [`Var::backward_retain`], with these hooks.
@@ -203,7 +203,14 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_retain(mut self) -> Gradients<T> {
         self.value.check_scalar("backward_retain");
-        self.value.inspected("backward_retain", None, true, None, Some(&mut self), &mut |_, _| ())
+        self.value.gradients_with(
+            "backward_retain",
+            None,
+            true,
+            None,
+            Some(&mut self),
+            &mut |_, _| (),
+        )
     }
 
     /// Computes gradients as [`Var::backward_checked`], with these hooks. The results of hooks are
@@ -236,7 +243,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_from(mut self, seed: Tensor<T>) -> Gradients<T> {
         self.value.check_seed("backward_from", seed.shape());
-        self.value.inspected(
+        self.value.gradients_with(
             "backward_from",
             Some(seed),
             false,
@@ -266,7 +273,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn grad(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let value = self.value;
-        value.all_found(value.variables(wrt, Some(&mut self)))
+        value.all_found(value.scalar_grad(wrt, Some(&mut self)))
     }
 
     /// Returns gradients as [`Var::grad_or_zero`], with these hooks.
@@ -276,7 +283,7 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn grad_or_zero(mut self, wrt: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         let value = self.value;
-        value.or_zero(value.variables(wrt, Some(&mut self)), wrt)
+        value.or_zero(value.scalar_grad(wrt, Some(&mut self)), wrt)
     }
 
     /// Returns gradients as [`Var::grad_from`], with these hooks.

@@ -374,8 +374,8 @@ impl<T: Float> Arena<T> {
             let (op, active) = (self.nodes[id as usize].op, self.nodes[id as usize].has(ACTIVE));
             if active && !matches!(op, Op::Output(_)) && !op.is_given() {
                 let parents: SmallVec<[u32; 4]> = self.parents(id).into();
-                self.declare(op, id, &parents);
-                self.declare_outputs(op, id);
+                self.mark_reads(op, id, &parents);
+                self.mark_output_reads(op, id);
             }
         }
     }

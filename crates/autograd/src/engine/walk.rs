@@ -45,7 +45,7 @@ pub(crate) struct Walk<'t, T: Float> {
     /// The number of slots that hold pending nodes. While it is not 0, the scratch must not be
     /// truncated.
     pending_slots: usize,
-    /// Pending cotangents passed to the current rule: retained until the rule returns.
+    /// Pending cotangents passed to the current rule: kept alive until the rule returns.
     rule_inputs: SmallVec<[u32; 4]>,
     /// The first node that the current rule recorded.
     rule_start: u32,
@@ -187,7 +187,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
                 continue;
             }
-            let first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
+            let rule_first = if self.aim == Aim::Variables { tape.len() as u32 } else { 0 };
             let outputs = if tape.observer.is_some() {
                 self.step_observed(id, &node, &wanted, &mut hooks, &mut complete)
             } else {
@@ -195,7 +195,7 @@ impl<'t, T: Float> Walk<'t, T> {
             };
             self.release(id, outputs);
             if self.aim == Aim::Variables {
-                self.note_rule(first, id);
+                self.note_rule(rule_first, id);
             }
         }
         self.leave_region();
@@ -216,7 +216,7 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             let first = tape.len() as u32;
             let new = hooks.call(id, g);
-            tape.check_complete(id, Derivative::Hooked, new);
+            tape.report_complete(id, Derivative::Hooked, new);
             return match new {
                 // The gradient must be a separate variable: the user may differentiate with respect to
                 // both.
@@ -231,7 +231,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let g = tape.constant_like(tape.force(g.id), id);
         let new = hooks.call(id, g);
         tape.first_read.set(read);
-        tape.check_complete(id, Derivative::Hooked, new);
+        tape.report_complete(id, Derivative::Hooked, new);
         new.map_or(g, |new| tape.constant_like(tape.force(new.id), id))
     }
 
@@ -287,7 +287,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let slot = std::mem::take(self.slot(id));
         let mut gy = self.variable(slot, id);
         if OBSERVED {
-            self.tape.check_complete(id, Derivative::Cotangent, gy);
+            self.tape.report_complete(id, Derivative::Cotangent, gy);
         }
         if let (Some(hooks), Some(g)) = (hooks, &mut gy) {
             *g = self.hooked(hooks, id, *g);
@@ -336,14 +336,14 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Calls the rule of a node, if one of its operands needs a cotangent, and distributes the results.
-    /// Returns the number of outputs.
+    /// `first_gy` is the cotangent of the first output. Returns the number of outputs.
     #[inline]
     #[track_caller]
     fn visit<const OBSERVED: bool>(
         &mut self,
         id: u32,
         node: &Node,
-        first: Option<Var<'t, T>>,
+        first_gy: Option<Var<'t, T>>,
         wanted: &impl Fn(&Arena<T>, u32) -> bool,
     ) -> usize {
         let tape = self.tape;
@@ -359,7 +359,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 }
             }
             if wants[0] || wants[1] {
-                let (wanted, gy) = (&wants[..parents.len()], &[first]);
+                let (wanted, gy) = (&wants[..parents.len()], &[first_gy]);
                 let call = Call { tape, id, parents, wanted, gy, inputs: None };
                 self.apply::<OBSERVED>(node.op, &call);
             }
@@ -372,7 +372,7 @@ impl<'t, T: Float> Walk<'t, T> {
             let wants: SmallVec<[bool; 8]> = parents.iter().map(|&p| want(&arena, p)).collect();
             (outputs, parents, wants)
         };
-        let mut gy = SmallVec::<[Option<Var<'t, T>>; 4]>::from_elem(first, 1);
+        let mut gy = SmallVec::<[Option<Var<'t, T>>; 4]>::from_elem(first_gy, 1);
         for output in id + 1..id + outputs as u32 {
             let slot =
                 if output <= self.top { std::mem::take(self.slot(output)) } else { Slot::Empty };
@@ -396,15 +396,16 @@ impl<'t, T: Float> Walk<'t, T> {
         if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
             self.accumulate_part(call.parents[0], part, g);
         } else if let Op::Unary(unary) = op {
+            // The most common operations: they need no list of cotangents.
             let g = rules::unary_vjp(unary, call);
             if OBSERVED {
-                self.tape.check_rule(call, &[Some(g)]);
+                self.tape.report_rule(call, &[Some(g)]);
             }
             self.accumulate(call.parents[0], g, false);
         } else {
             let cotangents = self.rule(op, call);
             if OBSERVED {
-                self.tape.check_rule(call, &cotangents);
+                self.tape.report_rule(call, &cotangents);
             }
             self.distribute(call.parents, call.wanted, &cotangents);
         }
@@ -476,7 +477,7 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             (Aim::Numbers { .. }, Slot::Empty) => match self.take_value(g, shared) {
                 Some(value) => Slot::Value(value),
-                None => self.retain(g),
+                None => self.pending_slot(g),
             },
             (Aim::Numbers { .. }, before) => self.sum(before, g, shared, to),
         };
@@ -621,7 +622,7 @@ impl<'t, T: Float> Walk<'t, T> {
                 let g = taken.map_or(g, |value| self.tape.constant_like(value, to));
                 let before =
                     self.variable(before, to).expect("an empty slot takes the cotangent as it is");
-                self.retain(before + g)
+                self.pending_slot(before + g)
             }
         }
     }
@@ -640,7 +641,7 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Returns a slot for a pending cotangent, and counts the slot as a reader of the node.
-    fn retain(&mut self, g: Var<'t, T>) -> Slot<T> {
+    fn pending_slot(&mut self, g: Var<'t, T>) -> Slot<T> {
         self.pending_slots += 1;
         self.tape.arena.borrow_mut().nodes[g.id as usize].readers += 1;
         Slot::Node(g.id)
@@ -722,12 +723,12 @@ impl<T: Float> Drop for Walk<'_, T> {
                 *walks = walks.saturating_sub(1);
             }
             if self.aim != Aim::Variables {
-                let retained =
+                let pending =
                     self.reached.ascending().filter_map(|at| match self.slots[at as usize] {
                         Slot::Node(id) => Some(id),
                         _ => None,
                     });
-                for id in retained.chain(self.rule_inputs.drain(..)) {
+                for id in pending.chain(self.rule_inputs.drain(..)) {
                     let readers = &mut arena.nodes[id as usize].readers;
                     *readers = readers.saturating_sub(1);
                 }

@@ -344,14 +344,14 @@ impl<T: Float> Arena<T> {
         let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {
-            self.declare(op, id, parents);
+            self.mark_reads(op, id, parents);
         }
         id
     }
 
     /// Marks the values that the rule of this operation will read for its active arguments.
     #[inline(always)]
-    pub fn declare(&mut self, op: Op, id: u32, parents: &[u32]) {
+    pub fn mark_reads(&mut self, op: Op, id: u32, parents: &[u32]) {
         for (arg, &p) in parents.iter().enumerate() {
             if !self.nodes[p as usize].has(ACTIVE) {
                 continue;
@@ -373,7 +373,7 @@ impl<T: Float> Arena<T> {
     }
 
     /// Marks the further outputs that the rule of this operation will read.
-    pub fn declare_outputs(&mut self, op: Op, id: u32) {
+    pub fn mark_output_reads(&mut self, op: Op, id: u32) {
         for i in 1..self.outputs(id) {
             let parents = self.parents(id).iter().enumerate();
             let mut active = parents.filter(|&(_, &p)| self.nodes[p as usize].has(ACTIVE));

@@ -156,7 +156,7 @@ impl<T: Float> Tape<T> {
 
     /// Reports the cotangents that a rule has returned.
     #[inline]
-    pub(crate) fn check_rule(&self, call: &Call<'_, '_, T>, cotangents: &[Option<Var<'_, T>>]) {
+    pub(crate) fn report_rule(&self, call: &Call<'_, '_, T>, cotangents: &[Option<Var<'_, T>>]) {
         if let Some(observer) = &self.observer {
             observer.cotangents(self, call, cotangents);
         }
@@ -164,7 +164,7 @@ impl<T: Float> Tape<T> {
 
     /// Reports a complete cotangent or tangent of a node.
     #[inline]
-    pub(crate) fn check_complete(&self, id: u32, what: Derivative, g: Option<Var<'_, T>>) {
+    pub(crate) fn report_complete(&self, id: u32, what: Derivative, g: Option<Var<'_, T>>) {
         if let (Some(observer), Some(g)) = (&self.observer, g) {
             observer.complete(self, id, what, g);
         }

@@ -415,7 +415,7 @@ impl<T: Float> Tape<T> {
                 arena.push(Op::Output(i as u32), &[first], shape, own, None);
             }
             if active != 0 {
-                arena.declare_outputs(op, first);
+                arena.mark_output_reads(op, first);
             }
         }
         if shapes.len() > 1 {

@@ -51,7 +51,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             if !tangents.contains_key(&id) {
                 let rule = self.tape.running_rule(id);
                 self.push(id, &mut tangents);
-                self.tape.check_complete(id, Derivative::Tangent, tangents.get(&id).copied());
+                self.tape.report_complete(id, Derivative::Tangent, tangents.get(&id).copied());
                 drop(rule);
             }
         }

@@ -6,7 +6,7 @@ use super::MAX_RANK;
 /// The layout of an operand with neighbouring axes merged where possible, so that the inner run is as long
 /// as possible.
 #[derive(Clone, Copy)]
-pub(crate) struct Collapsed {
+pub struct Collapsed {
     rank: usize,
     sizes: [usize; MAX_RANK],
     steps: [isize; MAX_RANK],
