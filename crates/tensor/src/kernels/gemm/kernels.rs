@@ -35,65 +35,73 @@ pub struct Kernels<T: 'static> {
     /// Packs a panel.
     pub pack: PackFn<T>,
     /// Correlations, indexed by whether vectors are joined (0 or 1), vectors - 1, and rows - 1.
-    /// There are as many rows as in `outer`.
     pub correlate: [[&'static [CorrelateFn<T>]; 4]; 2],
-    /// Products of pixels and gradients, indexed by vectors - 1 and taps - 1. There are as many
-    /// taps as rows in `outer`.
+    /// Products of pixels and gradients, indexed by vectors - 1 and taps - 1, for at most `vectors`
+    /// vectors.
     pub weigh: [&'static [WeighFn<T>]; 4],
-    /// Dot products of pixels and gradients, indexed by channels - 1 and taps - 1. There are as
-    /// many taps as rows in `outer`.
+    /// Dot products of pixels and gradients, indexed by channels - 1 and taps - 1, for at most
+    /// `vectors` channels.
     pub dots: [&'static [DotsFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
 }
 
-/// The micro-kernels of one form with tiles of $nv vectors, for each number of rows. Some forms
-/// take one more constant.
+/// The micro-kernels of one form, for these numbers of rows with 1, 2, 3 and 4 vectors. Some forms take one
+/// more constant.
+macro_rules! table {
+    ($form:ident $v:ty, $flag:tt: [$($one:literal)*] [$($two:literal)*] [$($three:literal)*] [$($four:literal)*]) => {
+        [
+            &[$(heights!($form $v, 1, $flag: $one)),*],
+            &[$(heights!($form $v, 2, $flag: $two)),*],
+            &[$(heights!($form $v, 3, $flag: $three)),*],
+            &[$(heights!($form $v, 4, $flag: $four)),*],
+        ]
+    };
+}
 macro_rules! heights {
-    ($form:ident $v:ty, $nv:literal, [$flag:literal]: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv, $flag>),*] };
-    ($form:ident $v:ty, $nv:literal, []: $($rows:literal)*) => { &[$($form::<$v, $rows, $nv>),*] };
+    ($form:ident $v:ty, $nv:literal, [$flag:literal]: $rows:literal) => {
+        $form::<$v, $rows, $nv, $flag>
+    };
+    ($form:ident $v:ty, $nv:literal, []: $rows:literal) => {
+        $form::<$v, $rows, $nv>
+    };
 }
 macro_rules! inner {
     ($v:ty: $($rows:literal)*) => {
         [$([inner::<$v, $rows, 1>, inner::<$v, $rows, 2>, inner::<$v, $rows, 3>, inner::<$v, $rows, 4>]),*]
     };
 }
-#[cfg(target_arch = "x86_64")]
+// The tables below contain the tiles that are used. A correlation cuts its maps into panels that are as high
+// as the registers hold for the number of vectors of a full tile, also where a tile has fewer vectors. Sums
+// (`weigh`, `dots`) have at most as many vectors as a full tile. Outer products use the height of the widest
+// tile that the result fills.
+
 /// For 16 vector registers: up to 12 accumulators, the vectors of B and one vector of A. With 3
 /// vectors of B, 12 accumulators would need all 16 registers, and some would be spilled.
+#[cfg(target_arch = "x86_64")]
 macro_rules! narrow {
-    ($form:ident $v:ty $(, $flag:literal)?) => {
-        [
-            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6),
-            heights!($form $v, 3, [$($flag)?]: 1 2 3),
-            heights!($form $v, 4, [$($flag)?]: 1 2),
-        ]
+    (outer $v:ty, $flag:literal) => {
+        table!(outer $v, [$flag]: [1 2 3 4 5 6 7 8 9 10 11 12] [1 2 3 4 5 6] [1 2 3] [1 2])
     };
+    (correlate $v:ty, $flag:literal) => { table!(correlate $v, [$flag]: [1 2 3 4 5 6] [1 2 3 4 5 6] [1 2] [1 2]) };
+    ($sums:ident $v:ty) => { table!($sums $v, []: [1 2 3 4 5 6 7 8 9 10 11 12] [1 2 3 4 5 6] [] []) };
 }
 /// For 16 vector registers of 128 bits, without a fused multiply-add: a product and its sum are two
 /// instructions, so that 8 accumulators suffice to hide the latency. A short table saves build time: arrays
 /// in the place of vectors take long to compile.
 macro_rules! short {
-    ($form:ident $v:ty $(, $flag:literal)?) => {
-        [
-            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8),
-            heights!($form $v, 2, [$($flag)?]: 1 2 3 4),
-            heights!($form $v, 3, [$($flag)?]: 1 2),
-            heights!($form $v, 4, [$($flag)?]: 1),
-        ]
-    };
+    (outer $v:ty, $flag:literal) => { table!(outer $v, [$flag]: [1 2 3 4 5 6 7 8] [1 2 3 4] [1 2] [1]) };
+    (correlate $v:ty, $flag:literal) => { table!(correlate $v, [$flag]: [1 2 3 4] [1 2 3 4] [1] [1]) };
+    ($sums:ident $v:ty) => { table!($sums $v, []: [1 2 3 4 5 6 7 8] [1 2 3 4] [] []) };
 }
-/// For 32 vector registers.
+/// For 32 vector registers. With 1 or 2 vectors, 8 rows have enough accumulators to hide the latency.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! wide {
+    (correlate $v:ty, $flag:literal) => {
+        table!(correlate $v, [$flag]: [1 2 3 4 5 6] [1 2 3 4 5 6] [1 2 3 4 5 6] [1 2 3 4 5 6])
+    };
     ($form:ident $v:ty $(, $flag:literal)?) => {
-        [
-            heights!($form $v, 1, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 2, [$($flag)?]: 1 2 3 4 5 6 7 8 9 10 11 12),
-            heights!($form $v, 3, [$($flag)?]: 1 2 3 4 5 6 7 8),
-            heights!($form $v, 4, [$($flag)?]: 1 2 3 4 5 6),
-        ]
+        table!($form $v, [$($flag)?]: [1 2 3 4 5 6 7 8] [1 2 3 4 5 6 7 8] [1 2 3 4 5 6 7 8] [1 2 3 4 5 6])
     };
 }
 
