@@ -114,7 +114,7 @@ pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
 
 /// Macros that define public functions of other types, and macros that those of [`ROWS`] call.
-const OTHER_MACROS: &[&str] = &["method", "binary"];
+const OTHER_MACROS: &[&str] = &["method", "binary", "state"];
 
 /// The names of methods, and the number of arguments of each without `self`. The number is `None`
 /// for methods that a macro defines.
@@ -453,7 +453,8 @@ fn a_type_name_has_one_meaning() {
         }
     }
     assert!(places.len() > 400, "{}", places.len());
-    let (mut wrong, permitted) = (Vec::new(), BTreeMap::from_iter(SHARED_TYPES.iter().copied()));
+    let permitted: BTreeMap<_, _> = SHARED_TYPES.iter().copied().collect();
+    let mut wrong = Vec::new();
     for (name, places) in places.iter().filter(|(_, places)| places.len() > 1) {
         if !permitted.contains_key(&**name) {
             wrong.push(format!(

@@ -8,7 +8,7 @@ use wengert_tensor::{Float, Program, Tensor};
 
 #[track_caller]
 pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
-    let states = matched("copy_from", model.named_state(), other);
+    let states = matched("copy_from", &model.named_state(), other);
     copy_states(&states, &mut |see| {
         model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
     });
@@ -17,22 +17,22 @@ pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
 #[track_caller]
 pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64) {
     assert!((0.0..=1.0).contains(&t), "lerp_from: t must be from 0 to 1, got {t}");
-    let states = matched("lerp_from", model.named_state(), other);
+    let states = matched("lerp_from", &model.named_state(), other);
     lerp_states(&states, t, &mut |see| {
         model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
     });
 }
 
 /// The states of a model, by name.
-type States<'m> = HashMap<String, &'m dyn State>;
+type NamedStates<'m> = HashMap<String, &'m dyn State>;
 
 /// Copies `others` into the states of the same name.
-fn copy_states(others: &States<'_>, visit: VisitMut<'_>) {
+fn copy_states(others: &NamedStates<'_>, visit: VisitMut<'_>) {
     each(others, visit, &mut |state, other| copy_value(state, other));
 }
 
 /// Moves the states towards `others` by the share `t` of the way.
-fn lerp_states(others: &States<'_>, t: f64, visit: VisitMut<'_>) {
+fn lerp_states(others: &NamedStates<'_>, t: f64, visit: VisitMut<'_>) {
     if t == 0.0 {
         return;
     }
@@ -52,12 +52,12 @@ fn lerp_states(others: &States<'_>, t: f64, visit: VisitMut<'_>) {
 
 /// Returns the states of the other model by name. Fails if they do not match `mine`, those of this model.
 #[track_caller]
-fn matched<'m>(op: &str, mine: Vec<(String, &dyn State)>, other: &'m dyn Module) -> States<'m> {
+fn matched<'m>(op: &str, mine: &[(String, &dyn State)], other: &'m dyn Module) -> NamedStates<'m> {
     let mut wrong = Vec::new();
-    let here = by_name(&mine, "here", &mut wrong);
+    let here = by_name(mine, "here", &mut wrong);
     let theirs = other.named_state();
     let there = by_name(&theirs, "in the other", &mut wrong);
-    for (name, mine) in &mine {
+    for (name, mine) in mine {
         let (mine, theirs) = (words(Some(*mine)), words(there.get(name).copied()));
         if mine != theirs {
             wrong.push(format!("{} is {mine} here and {theirs} in the other", called(name)));
@@ -82,8 +82,8 @@ fn by_name<'m>(
     states: &[(String, &'m dyn State)],
     whose: &str,
     wrong: &mut Vec<String>,
-) -> States<'m> {
-    let mut known = States::new();
+) -> NamedStates<'m> {
+    let mut known = NamedStates::new();
     for (name, state) in states {
         if known.get(name).is_some_and(|other| other.id() != state.id()) {
             wrong.push(format!("{} names two states {whose}", called(name)));
@@ -110,7 +110,7 @@ fn called(name: &str) -> String {
 
 /// Calls `change` with each state and the state of the same name in the other model.
 fn each(
-    others: &States<'_>,
+    others: &NamedStates<'_>,
     visit: VisitMut<'_>,
     change: &mut dyn FnMut(&mut dyn State, &dyn State),
 ) {

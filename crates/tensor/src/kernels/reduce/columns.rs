@@ -31,14 +31,14 @@ pub(super) fn columns<T: Numeric, R: Reducer<T>>(
         let (out1, out2) = out.split_at_mut(half);
         let (shifts1, shifts2) = split::<T, R>(shifts, half);
         return join(n * width, &mut || columns::<T, R>(x, stride, n, shifts1, out1), &mut || {
-            columns::<T, R>(&x[half..], stride, n, shifts2, out2)
+            columns::<T, R>(&x[half..], stride, n, shifts2, out2);
         });
     }
     if n > LEAF_ROWS {
         let half = 1 << (n - 1).ilog2();
         let mut lower = vec![R::empty(); width];
         join(n * width, &mut || columns::<T, R>(x, stride, half, shifts, out), &mut || {
-            columns::<T, R>(&x[half * stride..], stride, n - half, shifts, &mut lower)
+            columns::<T, R>(&x[half * stride..], stride, n - half, shifts, &mut lower);
         });
         return combine::<T, R>(out, &lower);
     }

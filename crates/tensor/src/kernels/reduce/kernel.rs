@@ -60,7 +60,7 @@ pub(super) fn pieces<T: Numeric, U: Send>(
     let (x1, x2) = x.split_at(half * n * inner);
     let (out1, out2) = out.split_at_mut(half * inner);
     join(x.len(), &mut || pieces(x1, [half, n, inner], out1, work), &mut || {
-        pieces(x2, [outer - half, n, inner], out2, work)
+        pieces(x2, [outer - half, n, inner], out2, work);
     });
 }
 
@@ -111,8 +111,12 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(
         let (shifts1, shifts2) = split::<T, R>(shifts, half * inner);
         return join(
             x.len(),
-            &mut || fold::<T, R>(x1, [half, n, inner], shifts1, out1),
-            &mut || fold::<T, R>(x2, [outer - half, n, inner], shifts2, out2),
+            &mut || {
+                fold::<T, R>(x1, [half, n, inner], shifts1, out1);
+            },
+            &mut || {
+                fold::<T, R>(x2, [outer - half, n, inner], shifts2, out2);
+            },
         );
     }
     if inner == 1 && outer == 1 {

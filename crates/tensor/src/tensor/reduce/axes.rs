@@ -10,6 +10,11 @@ use std::cmp::Reverse;
 
 type Axes = SmallVec<[usize; MAX_RANK]>;
 
+/// Loops over numbers of sizes `[outer, n, inner]` that write results. Taken by reference, so that the
+/// functions around them are compiled once for each element type.
+type Loops<'a, T, U> = dyn Fn(&[T], ReducedSizes, &mut [U]) + 'a;
+type LoopsMut<'a, T, U> = dyn FnMut(&[T], ReducedSizes, &mut [U]) + 'a;
+
 /// A reduction of some axes of a tensor: which axes are reduced, which are kept, and in which order the
 /// axes are read.
 pub struct ReducedAxes {
@@ -124,7 +129,7 @@ impl ReducedAxes {
         self,
         x: &Tensor<T>,
         of_nothing: T,
-        fold: &dyn Fn(&[T], ReducedSizes, &mut [T]),
+        fold: &Loops<'_, T, T>,
     ) -> Tensor<T> {
         if x.numel() == 0 {
             return self.empty(of_nothing);
@@ -165,7 +170,7 @@ impl ReducedAxes {
     pub(super) fn whole<T: Element, U: Element>(
         mut self,
         x: &Tensor<T>,
-        fill: &mut dyn FnMut(&[T], ReducedSizes, &mut [U]),
+        fill: &mut LoopsMut<'_, T, U>,
     ) -> Tensor<U> {
         let sizes = self.gather();
         let source = self.source(x);
