@@ -11,7 +11,7 @@ use crate::geometry::{Interpolate, InterpolateSize};
 /// use wengert::tensor::{PadMode, shapes::pad_mode};
 /// assert_eq!(pad_mode(&[2, 5], &[(0, 0), (1, 4)], PadMode::Reflect).unwrap(), [2, 10]);
 /// let why = pad_mode(&[2, 5], &[(0, 0), (5, 0)], PadMode::Reflect).unwrap_err();
-/// assert!(why.contains("axis 1 of shape [2, 5] has size 5: reflection gives at most 4"));
+/// assert!(why.contains("axis 1 of shape [2, 5] has size 5: reflection adds at most 4"));
 /// ```
 pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> Rule {
     let out = pad(shape, padding).map_err(|why| why.replacen("pad", "pad_mode", 1))?;
