@@ -226,3 +226,8 @@ pub use upsample::Upsample;
 /// The trait of every type that holds parameters, and the derive macro that implements it.
 pub use wengert_autograd::Module;
 pub use wengert_nn_derive::Module;
+
+/// The examples in the documentation of `#[derive(Module)]`, which are tested here.
+#[cfg(doctest)]
+#[doc = include_str!("../../nn-derive/src/module.md")]
+struct Derive;

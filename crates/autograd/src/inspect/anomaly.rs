@@ -259,7 +259,7 @@ impl<T: Float> Tape<T> {
     /// let loss = x.sqrt().sum_all(); // finite, but its derivative at 0 is not
     /// let error = tape.catch(|| loss.backward()).err().unwrap();
     /// assert!(error.message.starts_with(
-    ///     "sqrt: its derivative gives operand 0 a cotangent with 1 +∞ among 2 numbers"
+    ///     "sqrt: the derivative rule returned a cotangent of operand 0 that contains 1 +∞ among 2 numbers"
     /// ));
     /// let anomaly = tape.anomaly().unwrap();
     /// assert_eq!(anomaly.place, AnomalyPlace::Cotangent(0));

@@ -5,6 +5,7 @@
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod derivatives;
+mod derive;
 mod formulas;
 mod freezing;
 mod gradients;

@@ -5,7 +5,7 @@
 //! implementation. [`PerType`] is such a method for any function, and the macro `per_type!` writes the
 //! implementation.
 
-use super::Float;
+use super::element::Float;
 
 /// A function that is compiled once for `f32` and once for `f64`. `per_type!` implements it.
 #[doc(hidden)]

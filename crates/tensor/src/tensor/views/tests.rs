@@ -186,7 +186,7 @@ fn panics_name_op_shape_and_caller() {
         || drop(x.broadcast_to(&[3, 2])),
     );
     panics_here("flip: axis 2 is out of range for shape [2, 3]: allowed are -2..2", || {
-        drop(x.flip(2))
+        drop(x.flip(2));
     });
     panics_here(
         "unsqueeze: shape [1, 1, 1, 1, 1, 1, 1, 1] has 8 axes already, the maximum",
