@@ -77,7 +77,7 @@ pub trait Element:
 }
 
 /// An element type with arithmetic: every type except `bool`. Integer arithmetic gives the exact result or
-/// panics; see the table of [`Tensor`].
+/// panics; see the table of [`Tensor`](crate::Tensor).
 #[diagnostic::on_unimplemented(
     message = "tensors of `{Self}` do not support arithmetic",
     label = "not a number",
