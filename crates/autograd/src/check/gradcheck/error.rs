@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct GradcheckError {
-    /// The name of the checked function, if it was [named](Gradcheck::named).
+    /// The name of the checked function, if it was [named](crate::Gradcheck::named).
     pub name: String,
     /// The order of the wrong derivative. 1: the gradient of the function is wrong; 2: the gradient of
     /// its gradient; …
