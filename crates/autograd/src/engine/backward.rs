@@ -272,7 +272,7 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Gradients<T> {
         let y = self;
         per_type!(
-            <'t: 'a, 'h: 'a, 'a> Var::inspected_here as (
+            <'t: 'a, 'h: 'a, 'a> Var::gradients_with_here as (
                 y: Var<'t, T>,
                 op: &'a str,
                 seed: Option<Tensor<T>>,
@@ -285,7 +285,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     #[track_caller]
-    fn inspected_here(
+    fn gradients_with_here(
         self,
         op: &str,
         seed: Option<Tensor<T>>,
