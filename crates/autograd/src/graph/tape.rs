@@ -553,23 +553,24 @@ impl<T: Float> Tape<T> {
         parents: [u32; N],
     ) -> u32 {
         let tape = self;
-        let parents = &parents[..];
-        per_type!(
-            <'a> Tape::pointwise_here as (tape: &'a Tape<T>, op: Op, opcode: Opcode, parents: &'a [u32]) -> u32
-        )
-    }
-
-    #[track_caller]
-    fn pointwise_here(&self, op: Op, opcode: Opcode, parents: &[u32]) -> u32 {
-        match *parents {
-            [a] => self.pointwise_of(op, opcode, [a]),
-            [a, b] => self.pointwise_of(op, opcode, [a, b]),
-            [a, b, c] => self.pointwise_of(op, opcode, [a, b, c]),
+        // The number of operands is known where this function is inlined, so one of these calls remains.
+        match parents[..] {
+            [a] => {
+                let operands = [a];
+                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 1]) -> u32)
+            }
+            [a, b] => {
+                let operands = [a, b];
+                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 2]) -> u32)
+            }
+            [a, b, c] => {
+                let operands = [a, b, c];
+                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 3]) -> u32)
+            }
             _ => unreachable!("opcodes have one to three operands"),
         }
     }
 
-    #[inline]
     #[track_caller]
     fn pointwise_of<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
         let mut borrow = self.arena.borrow_mut();
