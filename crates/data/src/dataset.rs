@@ -47,7 +47,7 @@ pub trait Dataset {
     /// If an index is not below [`len`](Dataset::len).
     fn batch(&self, indices: &[usize]) -> Self::Batch;
 
-    /// Whether the data set has no examples.
+    /// Returns whether the data set has no examples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -64,7 +64,7 @@ pub trait Dataset {
         self.batch(indices)
     }
 
-    /// Whether examples differ between epochs; default `false`.
+    /// Returns whether examples differ between epochs; default `false`.
     fn varies(&self) -> bool {
         false
     }
@@ -266,7 +266,7 @@ impl<X: Feature, Y: Element> TensorDataset<X, Y> {
         self.inputs.shape()[0]
     }
 
-    /// Whether the data set has no examples.
+    /// Returns whether the data set has no examples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -76,7 +76,7 @@ macro_rules! element_types {
 element_types!(U8 u8 = 0x08, I8 i8 = 0x09, I16 i16 = 0x0b, I32 i32 = 0x0c, F32 f32 = 0x0d, F64 f64 = 0x0e);
 
 impl IdxData {
-    /// Whether there are no elements.
+    /// Returns whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -66,7 +66,7 @@ impl<D: Dataset> DataLoader<D> {
         if self.drop_last { n / self.batch_size } else { n.div_ceil(self.batch_size) }
     }
 
-    /// Whether an epoch has no batches.
+    /// Returns whether an epoch has no batches.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

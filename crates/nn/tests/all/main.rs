@@ -11,6 +11,7 @@ mod freezing;
 mod gradients;
 mod layers;
 mod modes;
+#[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod names;
 mod operands;

@@ -5,6 +5,7 @@
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod groups;
+#[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod plateau;
 mod pytorch;

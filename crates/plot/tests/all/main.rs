@@ -4,6 +4,7 @@
 mod charts;
 mod common;
 mod images;
+#[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 #[path = "../../../tensor/tests/all/scan.rs"]
 mod scan;

@@ -314,7 +314,7 @@ pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Option<Shape> {
     Some(out)
 }
 
-/// Whether a tensor of shape `small` can be repeated to shape `large`.
+/// Returns whether a tensor of shape `small` can be repeated to shape `large`.
 pub fn broadcasts_to(small: &[usize], large: &[usize]) -> bool {
     small.len() <= large.len()
         && small.iter().rev().zip(large.iter().rev()).all(|(&s, &l)| s == l || s == 1)

@@ -18,9 +18,9 @@ pub trait PerType {
 }
 
 /// Calls a generic function of a float type `T` that the calling crate compiles once for each type:
-/// `per_type!(<'a> function(x: &'a Tensor<T> = x) -> Tensor<T>)` is `function(x)`, with the types of its
-/// arguments and its result, and with the lifetimes that these contain. The type parameter of the caller
-/// must be called `T`.
+/// `per_type!(<'a> function as (x: &'a Tensor<T>) -> Tensor<T>)` is `function(x)`, where `x` is a variable of
+/// the caller. The types of the arguments and of the result are given, and before the function the lifetimes
+/// that they contain. The type parameter of the caller must be called `T`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! per_type {

@@ -10,6 +10,7 @@ mod custom;
 mod error_text;
 mod files;
 mod fit;
+#[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod plots;
 mod refusals;

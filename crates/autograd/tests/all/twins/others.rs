@@ -4,6 +4,13 @@ use super::{assert_same, layouts_of};
 use wengert_autograd::{Policy, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
+/// Asserts that sum and mean of all elements have the same bits.
+fn assert_same_totals<T: Float>(about: &str, x: &Tensor<T>, v: Var<'_, T>) {
+    assert_same("sum_all", about, &Tensor::scalar_of(x.sum_all()), &v.sum_all().value());
+    let mean = Tensor::scalar_of(T::of(x.mean_all()));
+    assert_same("mean_all", about, &mean, &v.mean_all().value());
+}
+
 /// Methods with the same name whose operands have other types, such as numbers, masks or indices.
 #[test]
 #[allow(clippy::too_many_lines)] // a table
@@ -34,18 +41,7 @@ fn those_with_other_operands() {
                         assert_same("var", about, &wanted, &v.var(axes, false, c).value());
                     }
                 }
-                assert_same(
-                    "sum_all",
-                    about,
-                    &Tensor::scalar_of(x.sum_all()),
-                    &v.sum_all().value(),
-                );
-                assert_same(
-                    "mean_all",
-                    about,
-                    &Tensor::scalar_of(T::of(x.mean_all())),
-                    &v.mean_all().value(),
-                );
+                assert_same_totals(about, &x, v);
                 let index = Tensor::from([2i64, 0, 2]);
                 let wanted = x.index_select(1, &index);
                 assert_same("index_select", about, &wanted, &v.index_select(1, &index).value());
@@ -101,18 +97,7 @@ fn those_with_other_operands() {
                     let wanted = x.var(axes, true, 1);
                     assert_same("var", about, &wanted, &v.var(axes, true, 1).value());
                 }
-                assert_same(
-                    "sum_all",
-                    about,
-                    &Tensor::scalar_of(x.sum_all()),
-                    &v.sum_all().value(),
-                );
-                assert_same(
-                    "mean_all",
-                    about,
-                    &Tensor::scalar_of(T::of(x.mean_all())),
-                    &v.mean_all().value(),
-                );
+                assert_same_totals(about, &x, v);
             }
         }
     }

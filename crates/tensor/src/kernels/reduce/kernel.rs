@@ -122,18 +122,11 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(
     if inner == 1 && outer == 1 {
         out[0] = line::<T, R>(x, shifts.first().copied().unwrap_or_default());
     } else if inner == 1 {
-        dispatch(ReduceRows::<T, R> { x, n, shifts, out, one: false, reducer: PhantomData });
+        dispatch(ReduceRows::<T, R> { x, n, shifts, out, reducer: PhantomData });
     } else if outer > 1 && inner < NARROW {
         // Few columns in many planes: transposed, they are rows.
         let turned = turned(x, n, inner);
-        dispatch(ReduceRows::<T, R> {
-            x: &turned,
-            n,
-            shifts,
-            out,
-            one: false,
-            reducer: PhantomData,
-        });
+        dispatch(ReduceRows::<T, R> { x: &turned, n, shifts, out, reducer: PhantomData });
     } else {
         for (o, out) in out.chunks_exact_mut(inner).enumerate() {
             let (_, shifts) = split::<T, R>(shifts, o * inner);
@@ -165,14 +158,7 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
     }
     if x.len() <= BLOCK {
         let (n, shifts, mut out) = (x.len(), &[shift], [R::empty()]);
-        dispatch(ReduceRows::<T, R> {
-            x,
-            n,
-            shifts,
-            out: &mut out,
-            one: true,
-            reducer: PhantomData,
-        });
+        dispatch(ReduceRows::<T, R> { x, n, shifts, out: &mut out, reducer: PhantomData });
         return out[0];
     }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
@@ -251,8 +237,6 @@ struct ReduceRows<'a, T, R> {
     n: usize,
     shifts: &'a [T],
     out: &'a mut [T],
-    /// Whether there is one row, which is reduced along the tree of [`line`].
-    one: bool,
     reducer: PhantomData<R>,
 }
 
@@ -260,9 +244,10 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let ReduceRows { x, n, shifts, out, one, .. } = self;
+        let ReduceRows { x, n, shifts, out, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
-        if one || n >= SHORT {
+        // A single row, however short, is reduced along the tree of `line`.
+        if n >= SHORT || out.len() == 1 {
             for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {
                 *out = block::<T, R, I>(row, shift(i));
             }

@@ -1,4 +1,5 @@
-//! Tests that the modules of this crate import each other in no circle.
+//! Tests that the modules of a crate import each other in no circle. The tests of each crate without exceptions contain
+//! this file; `CARGO_MANIFEST_DIR` is then that crate.
 
 use crate::scan;
 use std::path::Path;
