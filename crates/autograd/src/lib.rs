@@ -1,14 +1,14 @@
 //! Reverse-mode automatic differentiation on a tape.
 
-// The modules in order of dependency: a module may import the modules above it in this list. The core is
-// an exception: `graph` and `rules` import each other and call a few methods of `engine`.
-// `tests/all/rooms.rs` lists the permitted imports.
+// The modules in order of dependency: a module may import the modules above it in this list. `graph` and `rules`
+// also call a few methods that `engine` adds to the tape and to the arena. `tests/all/rooms.rs` lists the permitted
+// imports and these methods.
 
 mod module; // parameters, buffers and their names
 
-mod graph; // the recorded program: tape, nodes, variables
+mod graph; // the recorded program: tape, nodes, operations as data, variables
 
-mod rules; // the operations and their derivatives
+mod rules; // records and computes the operations, and differentiates them
 
 mod engine; // computes values on demand, gradients, replays
 
@@ -25,8 +25,8 @@ pub use engine::{
 #[doc(hidden)]
 pub use graph::Given;
 pub use graph::{
-    Cause, Index, IntoIndex, IntoMask, Mask, Mode, OpenScope, Operand, Policy, ScopeResult,
-    ScopeSummary, ShapeError, Tape, Var,
+    Call, Cause, Cotangents, CustomOp, Index, IntoIndex, IntoMask, Mask, Mode, OpenScope, Operand,
+    Outputs, Policy, Reads, ScopeResult, ScopeSummary, ShapeError, Tape, Var,
 };
 pub use inspect::{
     Anomalies, Anomaly, AnomalyPlace, Attribute, Charged, Cost, Dot, GradientReport, GradientRow,
@@ -37,4 +37,4 @@ pub use module::{
     Buffer, BufferId, FirstState, Kind, Misfit, Module, Outline, Param, ParamHandle, ParamId, Path,
     See, SeeMut, State, StateId,
 };
-pub use rules::{Call, Cotangents, CustomOp, Outputs, Reads, WholeOperand};
+pub use rules::WholeOperand;

@@ -1,7 +1,7 @@
 //! The arena: the nodes of a tape, their values, and tables for larger payloads.
 
-use super::op::Op;
-use crate::rules::{CustomCall, Part, PoolWindows, Reads};
+use super::custom::CustomCall;
+use super::op::{Op, Part, PoolWindows};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
@@ -325,68 +325,5 @@ impl<T: Float> Arena<T> {
             self.shapes.push(shape);
         }
         self.push(op, &[], self.shapes.len() as u32 - 1, flags, value)
-    }
-
-    /// Adds a node. It is active if history is kept and it depends on a leaf.
-    #[inline]
-    pub fn add(
-        &mut self,
-        op: Op,
-        parents: &[u32],
-        shape: u32,
-        value: Option<Tensor<T>>,
-        recording: bool,
-    ) -> u32 {
-        let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
-        let active = recording && parents.iter().any(depends) && op.is_differentiable();
-        // Only tiny nodes get a value when they are recorded.
-        let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
-        let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
-        let id = self.push(op, parents, shape, flags, value);
-        if active {
-            self.mark_reads(op, id, parents);
-        }
-        id
-    }
-
-    /// Marks the values that the rule of this operation will read for its active arguments.
-    #[inline(always)]
-    pub fn mark_reads(&mut self, op: Op, id: u32, parents: &[u32]) {
-        for (arg, &p) in parents.iter().enumerate() {
-            if !self.nodes[p as usize].has(ACTIVE) {
-                continue;
-            }
-            let reads = self.reads(op, arg);
-            if reads == Reads::NOTHING {
-                continue;
-            }
-            for (i, &p) in parents.iter().enumerate() {
-                if reads.input(i) {
-                    self.nodes[p as usize].flags |= SAVED;
-                }
-            }
-            // `apply_outputs` makes the further outputs later.
-            if reads.output(0) {
-                self.nodes[id as usize].flags |= SAVED;
-            }
-        }
-    }
-
-    /// Marks the further outputs that the rule of this operation will read.
-    pub fn mark_output_reads(&mut self, op: Op, id: u32) {
-        for i in 1..self.outputs(id) {
-            let parents = self.parents(id).iter().enumerate();
-            let mut active = parents.filter(|&(_, &p)| self.nodes[p as usize].has(ACTIVE));
-            if active.any(|(arg, _)| self.reads(op, arg).output(i)) {
-                self.nodes[id as usize + i].flags |= SAVED;
-            }
-        }
-    }
-
-    pub fn reads(&self, op: Op, arg: usize) -> Reads {
-        match op {
-            Op::Custom(i) => self.customs[i as usize].op.reads(arg),
-            op => crate::rules::reads(op, arg),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The parameters and buffers on a tape.
+//! The parameters and buffers on a tape, and the changes of buffers that its program declares.
 
 use crate::module::{BufferId, ParamId, StateId};
 use std::collections::HashMap;
@@ -138,4 +138,20 @@ impl Bindings {
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Binding> {
         self.list.iter_mut()
     }
+}
+
+/// A change of a buffer in the program, with the nodes from which it is computed.
+#[derive(Clone, Copy)]
+pub(crate) enum Declared {
+    Blend { keep: f64, change: u32 },
+    Average { seen: BufferId, value: u32 },
+    Count(i64),
+}
+
+/// The declaration of a change of a buffer, at its position in the program: before the node `at`.
+#[derive(Clone, Copy)]
+pub(crate) struct Declaration {
+    pub at: u32,
+    pub buffer: BufferId,
+    pub what: Declared,
 }

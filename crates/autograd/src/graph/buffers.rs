@@ -1,25 +1,10 @@
 //! Changes of buffers as part of the program.
 
+use super::bindings::{Declaration, Declared};
 use super::tape::Tape;
 use super::var::Var;
 use crate::module::{Buffer, BufferId, Change, Module};
 use wengert_tensor::Float;
-
-/// A change of a buffer in the program, with the nodes from which it is computed.
-#[derive(Clone, Copy)]
-pub(crate) enum Declared {
-    Blend { keep: f64, change: u32 },
-    Average { seen: BufferId, value: u32 },
-    Count(i64),
-}
-
-/// The declaration of a change of a buffer, at its position in the program: before the node `at`.
-#[derive(Clone, Copy)]
-pub(crate) struct Declaration {
-    pub at: u32,
-    pub buffer: BufferId,
-    pub what: Declared,
-}
 
 impl<T: Float> Tape<T> {
     /// Declares that this run changes a buffer: b ← keep · b + change. The change is applied once, by

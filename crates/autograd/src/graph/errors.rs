@@ -1,6 +1,7 @@
 //! Shape errors: a panic at the caller's line, or a `Result` from the same code.
 
-use super::tape::{Mode, Tape};
+use super::mode::Mode;
+use super::tape::Tape;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;

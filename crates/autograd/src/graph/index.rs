@@ -2,9 +2,9 @@
 
 use super::arena::RETAINED;
 use super::errors::Cause;
-use super::op::Op;
-use super::tape::{RunKind, Tape};
-use crate::rules::WholeOp;
+use super::mode::RunKind;
+use super::op::{Op, WholeOp};
+use super::tape::Tape;
 use wengert_tensor::{Float, Shape, Tensor};
 
 /// A tensor of indices on a tape: given ([`Tape::index`]) or computed ([`Var::argmax`](crate::Var::argmax)).

@@ -1,17 +1,22 @@
-//! The recorded program: the tape and its arena of nodes, the handles of users (variables, masks,
-//! indices), the bound parameters and buffers, scopes, errors, and the interface of observers.
+//! The recorded program: the tape and its arena of nodes, the operations of nodes as data, the handles of users
+//! (variables, masks, indices), the bound parameters and buffers, scopes, errors, and two interfaces: that of a
+//! derivative rule (what it is called with, declares and returns), and that of an observer.
 //!
-//! `graph`, `rules` and `engine` are the core and depend on each other. An [`Op`] is one enum over the
-//! families of `rules`, and rules are written in terms of variables. `graph` imports nothing of
-//! `engine`, but calls a few methods that the engine adds to the tape and the arena
-//! (`tests/all/rooms.rs` lists them). It also depends on `module`.
+//! This module depends on `module`. It knows no derivative and computes no value: `rules` and `engine`, which
+//! stand above it, add methods to its types. It calls a few methods of the engine, which `tests/all/rooms.rs`
+//! lists.
 
 mod arena;
 mod bindings;
 mod buffers;
+mod call;
+mod custom;
 mod errors;
+mod given;
 mod index;
+mod lists;
 mod mask;
+mod mode;
 mod node_set;
 mod observe;
 mod op;
@@ -26,17 +31,26 @@ pub(crate) use arena::{
     ACTIVE, Arena, CLOSED, MASK, Mark, Node, PENDING, RELEASED, RETAINED, Region, RegionSpan,
     SAVED, Slot, TEMPORARY, TINY, place_in,
 };
-pub(crate) use bindings::{Binding, Bound};
-pub(crate) use buffers::{Declaration, Declared};
+pub(crate) use bindings::{Binding, Bound, Declaration, Declared};
+pub use call::{Call, Reads};
+pub(crate) use custom::CustomCall;
+pub use custom::CustomOp;
 pub use errors::{Cause, ShapeError};
 pub use index::{Index, IntoIndex};
+pub use lists::{Cotangents, Outputs};
+pub(crate) use lists::{one, two};
 pub(crate) use mask::ValueKind;
 pub use mask::{IntoMask, Mask};
+pub(crate) use mode::RunKind;
+pub use mode::{Mode, Policy};
 pub(crate) use node_set::NodeSet;
 pub(crate) use observe::{Derivative, Observer, Ran, Refusal, Verdict};
-pub(crate) use op::Op;
+pub(crate) use op::{
+    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Op, Order,
+    Part, PoolWindows, Probability, Random, Reduce, View, WholeOp,
+};
 pub use operand::{Given, Operand};
-pub use scope::{OpenScope, ScopeResult, ScopeSummary};
-pub(crate) use tape::RunKind;
-pub use tape::{Mode, Policy, Tape};
+pub use scope::{OpenScope, ScopeResult};
+pub use scope_names::ScopeSummary;
+pub use tape::Tape;
 pub use var::Var;

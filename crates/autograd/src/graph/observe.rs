@@ -5,11 +5,11 @@
 //! An observer may refuse a value. It returns the refusal, and the tape panics with it, so that the
 //! panic has the caller's line.
 
+use super::call::Call;
 use super::errors::Cause;
 use super::tape::Tape;
 use super::var::Var;
 use crate::module::StateId;
-use crate::rules::Call;
 use std::any::Any;
 use std::panic::Location;
 use wengert_tensor::{Float, Instant, Tensor};

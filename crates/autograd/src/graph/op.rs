@@ -1,10 +1,8 @@
-//! The operations of nodes: one enum over the families of `rules`.
+//! The operations of nodes, as data: what an operation is, without the computation of its value and without its
+//! derivative. Both are in `rules`, in one file per family.
 
-use crate::rules::{
-    self, Assemble, ConvOp, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Random, Reduce,
-    View, WholeOp,
-};
-use wengert_tensor::{Binary, Opcode, Unary};
+use smallvec::SmallVec;
+use wengert_tensor::{Binary, MAX_RANK, Opcode, Pool, Unary};
 
 /// The operation of a node. Payloads are small and `Copy`. The target shape is the shape of the node,
 /// and larger payloads are in a table of the tape.
@@ -72,16 +70,216 @@ impl Op {
     pub fn has_outputs(self) -> bool {
         matches!(self, Op::Custom(_) | Op::MaxPool(_))
     }
+}
 
-    /// Returns whether the derivative can differ from zero. No gradient flows through other operations,
-    /// such as comparisons.
-    #[inline]
-    pub fn is_differentiable(self) -> bool {
-        match self {
-            Op::Unary(op) => rules::unary_differentiable(op),
-            Op::Binary(op) => rules::binary_differentiable(op),
-            Op::Detach | Op::Whole { .. } | Op::Compare(_) => false,
-            _ => true,
+/// Another arrangement of the same elements. The shape of the node is the target shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum View {
+    BroadcastTo,
+    Reshape,
+    Permute(Order),
+    /// Elements `start, start + step, …` along one axis. The node's shape gives their number.
+    Slice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
+    /// Zeros with the operand's elements at these positions: the adjoint of `Slice`.
+    Unslice {
+        axis: u8,
+        start: u32,
+        step: i32,
+    },
+    Concat {
+        axis: u8,
+    },
+}
+
+/// Axis i of the result is axis `self.0[i]` of the operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Order(pub [u8; MAX_RANK]);
+
+impl Order {
+    pub fn inverse(self, rank: usize) -> Order {
+        let mut inverse = Order([0; _]);
+        for (to, &from) in self.0[..rank].iter().enumerate() {
+            inverse.0[from as usize] = to as u8;
         }
+        inverse
     }
+
+    /// Returns the axis of the operand that becomes this axis of the result.
+    pub fn shown_by(self, axis: u8) -> u8 {
+        self.0[axis as usize]
+    }
+
+    pub fn axes(self, rank: usize) -> SmallVec<[isize; MAX_RANK]> {
+        self.0[..rank].iter().map(|&axis| axis as isize).collect()
+    }
+
+    /// Returns whether the order exchanges the last two axes and changes nothing else.
+    pub fn swaps_last_two(self, rank: usize) -> bool {
+        let at = |i: usize| self.0[i] as usize;
+        rank >= 2
+            && (0..rank - 2).all(|i| at(i) == i)
+            && (at(rank - 2), at(rank - 1)) == (rank - 1, rank - 2)
+    }
+}
+
+/// The positions of an operand in the sum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Part {
+    /// All positions: the operand has the shape of the result.
+    Whole,
+    /// The elements `start, start + step, …` along one axis.
+    Slice { axis: u8, start: u32, step: i32 },
+    /// The rows along an axis that an index selects; `index` is its node.
+    Rows { axis: u8, index: u32 },
+    /// For each element of the operand, the element along an axis that an index selects; `index` is its
+    /// node.
+    Elements { axis: u8, index: u32 },
+}
+
+/// y = Σᵢ Aᵢ·xᵢ, where Aᵢ puts the elements of xᵢ at the positions of part i, and zeros elsewhere. The
+/// parts are an entry in a table of the tape. The operands of the node are first the xᵢ, then the
+/// indices of the parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Assemble(pub u32);
+
+/// A reduction to the shape of the node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reduce {
+    /// The sum: the adjoint of broadcasting.
+    Sum,
+    Max,
+    Min,
+    LogSumExp,
+}
+
+/// The logarithm of softmax along this axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LogSoftmax {
+    pub axis: u8,
+}
+
+/// A product of matrices. Both operands have at least two axes, and their batch axes are equal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MatMul {
+    pub ta: bool,
+    pub tb: bool,
+    /// Whether the result is stored column by column.
+    pub by_columns: bool,
+}
+
+/// A convolution, or one of its adjoints. The number is the place of the geometry in a table of the tape. The node's shape gives the size of
+/// the image or kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ConvOp {
+    /// The convolution of x with w and, if there is a third operand, a bias per output channel.
+    Forward(u32),
+    /// The cotangent of x from gy and w. This is also the transposed convolution.
+    Input(u32),
+    /// The cotangent of w from x and gy.
+    Weight(u32),
+}
+
+/// A selection by index, or its adjoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum IndexOp {
+    /// y[…, i, …] = x[…, index[i], …]
+    IndexSelect { axis: u8 },
+    /// y[…, index[i], …] += x[…, i, …], where y is zero at first
+    IndexAdd { axis: u8 },
+    /// y[…, i, …] = x[…, index[…, i, …], …]
+    Gather { axis: u8 },
+    /// y[…, index[…, i, …], …] += x[…, i, …], where y is zero at first
+    ScatterAdd { axis: u8 },
+    /// y[…, o] = x[…, index[…, o]], where the last two axes of x, y and the index are flattened into one
+    Pick,
+    /// y[…, index[…, o]] += x[…, o], where y is zero at first and the last two axes of x, y and the
+    /// index are flattened into one
+    Unpool,
+}
+
+/// The windows of a pool, an entry in a table of the tape.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PoolWindows {
+    Sliding(Pool),
+    /// The node's shape gives the number of windows.
+    Adaptive,
+}
+
+/// The maximum of each window, and its position as a second output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MaxPool {
+    /// The place of the windows in the tape's table.
+    pub windows: u32,
+    /// The place of the positions in the column of integers.
+    pub positions: u32,
+}
+
+/// A linear map along one axis, or its transpose:
+/// y[…, o, …] = Σ weight · x[…, i, …] over the entries of row o of the map, or of its transpose
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MapAxis {
+    pub axis: u8,
+    pub transposed: bool,
+    pub map: u32,
+}
+
+/// A random operation on an operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Random {
+    /// Dropout is linear in its operand and is its own adjoint.
+    Dropout { p: Probability, stream: u32 },
+}
+
+/// Random numbers without an operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Draw {
+    pub from: Distribution,
+    pub stream: u32,
+}
+
+/// The distribution of random numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Distribution {
+    /// Uniform in [0, 1).
+    Uniform,
+    /// Normal, with mean 0 and variance 1.
+    Normal,
+}
+
+/// An `f64` as two `u32`: an aligned `f64` would make `Op` larger.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Probability([u32; 2]);
+
+impl Probability {
+    pub fn new(p: f64) -> Self {
+        let bits = p.to_bits();
+        Probability([bits as u32, (bits >> 32) as u32])
+    }
+
+    pub fn get(self) -> f64 {
+        f64::from_bits(u64::from(self.0[0]) | u64::from(self.0[1]) << 32)
+    }
+}
+
+/// The source of the integers of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum WholeOp {
+    /// Given by the user.
+    Given,
+    /// The position of the maximum along an axis. The node's shape tells whether the axis is kept.
+    ArgMax { axis: u8 },
+    /// The position of the minimum along an axis.
+    ArgMin { axis: u8 },
+    /// Another index with an additional axis of size 1.
+    Unsqueeze { axis: u8 },
+    /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
+    /// the loss and the number of classes.
+    Classes { axis: u8, of: u32 },
+    /// Another index, multiplied by a number, plus a number. An entry of the tape's table holds the two
+    /// numbers.
+    Affine { of: u32 },
 }

@@ -1,27 +1,12 @@
 //! Named scopes: errors, summaries and profiles name the scope (`conv2`) instead of a node number.
 
 use super::index::Index;
+use super::scope_names::ScopeSummary;
 use super::tape::Tape;
 use super::var::Var;
 use crate::module::Module;
 use smallvec::SmallVec;
-use wengert_tensor::{Float, Shape, per_type};
-
-/// A scope that has ended on a shape-only run. Model summaries are made of these.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScopeSummary {
-    /// The names of the enclosing scopes and of this scope, joined by dots.
-    pub path: String,
-    /// The number of enclosing scopes.
-    pub depth: usize,
-    /// The shape of the first result.
-    pub shape: Option<Shape>,
-    /// The type of the module that was entered; empty for a scope of [`Tape::scope`].
-    pub kind: &'static str,
-    /// The path of that module in the first model that the tape entered, if it differs from `path`.
-    /// Names of [`Tape::scope`] are not part of it.
-    pub module_path: Option<String>,
-}
+use wengert_tensor::{Float, per_type};
 
 /// The result of a scope: variables, masks and indices in any number. When the scope ends, the other
 /// values that it computed are released, unless a derivative rule reads them.
@@ -105,7 +90,8 @@ impl<'t, T: Float> OpenScope<'t, T> {
         }
         // Scopes that a rule enters during a walk are not noted: their nodes may be truncated.
         if tape.walks.get() == 0 {
-            tape.scopes.record(first, tape.arena.borrow().len(), &results);
+            let ids = results.iter().map(|v| v.id);
+            tape.scopes.record(first, tape.arena.borrow().len(), ids);
         }
         drop(self);
         tape.close_since(first, results.iter().map(|v| v.id).collect());

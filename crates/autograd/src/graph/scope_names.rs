@@ -1,13 +1,27 @@
 //! The names of the open scopes, and a record of the scopes that have ended.
 
-use super::scope::ScopeSummary;
-use super::var::Var;
 use crate::module::{Entered, FirstState, ModelPath, Module, Register, StateId};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::mem;
 use std::ops::Range;
-use wengert_tensor::{Float, Shape};
+use wengert_tensor::Shape;
+
+/// A scope that has ended on a shape-only run. Model summaries are made of these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScopeSummary {
+    /// The names of the enclosing scopes and of this scope, joined by dots.
+    pub path: String,
+    /// The number of enclosing scopes.
+    pub depth: usize,
+    /// The shape of the first result.
+    pub shape: Option<Shape>,
+    /// The type of the module that was entered; empty for a scope of [`Tape::scope`](crate::Tape::scope).
+    pub kind: &'static str,
+    /// The path of that module in the first model that the tape entered, if it differs from `path`.
+    /// Names of `Tape::scope` are not part of it.
+    pub module_path: Option<String>,
+}
 
 /// The open scopes, and on shape-only runs the summaries of ended scopes.
 pub(crate) struct Scopes {
@@ -184,14 +198,14 @@ impl Scopes {
 
     /// Records the nodes of the innermost scope when it ends.
     #[inline]
-    pub fn record<T: Float>(&self, first: u32, end: u32, results: &[Var<'_, T>]) {
+    pub fn record(&self, first: u32, end: u32, results: impl Iterator<Item = u32>) {
         let names = &mut *self.names.borrow_mut();
         let &Level { named, start, .. } = names.top();
         if named && end > first {
             let Names { text, recorded, .. } = names;
             recorded.text.push_str(&text[start as usize..]);
             let path = recorded.text.len() as u32;
-            recorded.results.extend(results.iter().map(|v| v.id));
+            recorded.results.extend(results);
             let results = recorded.results.len() as u32;
             recorded.scopes.push(ScopeSpan { path, nodes: (first, end), results });
         }

@@ -4,7 +4,7 @@ use super::arena::{ACTIVE, RETAINED};
 use super::op::Op;
 use super::tape::Tape;
 use std::fmt;
-use wengert_tensor::{Dtype, Float, Shape, Sizes, Tensor, shapes};
+use wengert_tensor::{Dtype, Float, Shape, Tensor, shapes};
 
 /// A value on a [`Tape`]. Compute with it as with a number: with operators, methods and `f64` scalars. A
 /// `Var` is `Copy`, so no `clone()` is needed, and operations return no `Result`. Shapes broadcast as in
@@ -126,22 +126,6 @@ impl<'t, T: Float> Var<'t, T> {
         self.value().item().to()
     }
 
-    /// Returns a variable with the same value through which no gradient flows. Derivatives treat it as a
-    /// constant, although it may be computed from other variables.
-    ///
-    /// ```
-    /// use wengert::autograd::Tape;
-    /// use wengert::tensor::Tensor;
-    /// let tape = Tape::new();
-    /// let x = tape.watch(Tensor::from([3.0f32]));
-    /// let slope = (x * x.detach()).sum_all().grad(&[x])[0];
-    /// assert_eq!(slope.value().to_vec(), [3.0]); // not 6
-    /// ```
-    #[track_caller]
-    pub fn detach(self) -> Self {
-        self.tape.apply(Op::Detach, &[self], self.shape())
-    }
-
     /// Returns whether gradients flow through this variable: it depends on a watched value or a
     /// trainable parameter.
     pub fn is_active(self) -> bool {
@@ -159,39 +143,15 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.arena.borrow_mut().close(self.id);
     }
 
+    /// Returns the result of a shape rule, or panics with its message.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
+        self.tape.fits(rule)
+    }
+
     pub(crate) fn op(self) -> Op {
         self.tape.arena.borrow().nodes[self.id as usize].op
-    }
-}
-
-impl<T: Float> Tape<T> {
-    /// Returns a constant of this shape with all elements equal to `x`. It stores one number, whatever
-    /// the shape.
-    #[track_caller]
-    pub fn full(&self, shape: impl Sizes, x: f64) -> Var<'_, T> {
-        self.filled("full", shape, x)
-    }
-
-    #[track_caller]
-    fn filled(&self, op: &str, shape: impl Sizes, x: f64) -> Var<'_, T> {
-        let shape = self.fits(shape.shape_for(op));
-        let value = (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
-        let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
-        self.note(id);
-        self.check_given(id, op, None);
-        Var { tape: self, id }
-    }
-
-    /// Returns a constant of zeros.
-    #[track_caller]
-    pub fn zeros(&self, shape: impl Sizes) -> Var<'_, T> {
-        self.filled("zeros", shape, 0.0)
-    }
-
-    /// Returns a constant of ones.
-    #[track_caller]
-    pub fn ones(&self, shape: impl Sizes) -> Var<'_, T> {
-        self.filled("ones", shape, 1.0)
     }
 }
 

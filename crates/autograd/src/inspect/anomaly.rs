@@ -1,9 +1,8 @@
 //! Finds the origin of the first NaN or infinity of a run.
 
 use super::observer::Inspection;
-use crate::graph::{Bound, Op, Policy, RELEASED, Ran, Refusal, Tape, Var, Verdict};
+use crate::graph::{Bound, Call, Op, Policy, RELEASED, Ran, Refusal, Tape, Var, Verdict};
 use crate::module::{StateId, is_finite};
-use crate::rules::Call;
 use std::fmt;
 use std::panic::Location;
 use wengert_tensor::{Float, Shape, Tensor};

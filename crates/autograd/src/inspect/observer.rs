@@ -2,10 +2,9 @@
 //! the detection of anomalies (`anomaly.rs`).
 
 use super::anomaly::{Anomalies, Anomaly, AnomalyPlace};
-use crate::graph::{Arena, Derivative, Observer, Op, Ran, Tape, Var, Verdict};
+use crate::graph::{Arena, Call, Derivative, Observer, Op, Ran, Reduce, Tape, Var, Verdict};
 use crate::inspect::profile::Recorder;
 use crate::module::StateId;
-use crate::rules::{Call, Reduce};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

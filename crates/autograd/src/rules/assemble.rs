@@ -2,33 +2,9 @@
 //! table from which rows were looked up. Each part is added at its positions. The cost of n parts is
 //! therefore their total size, and not n times the size of the whole value.
 
-use super::call::{Call, Reads};
-use super::index::IndexOp;
-use super::lists::Cotangents;
-use super::view::View;
-use crate::graph::{Index, Op, Tape, Var};
+use crate::graph::{Assemble, Call, Cotangents, Index, IndexOp, Op, Part, Reads, Tape, Var, View};
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape, Tensor};
-
-/// The positions of an operand in the sum.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Part {
-    /// All positions: the operand has the shape of the result.
-    Whole,
-    /// The elements `start, start + step, …` along one axis.
-    Slice { axis: u8, start: u32, step: i32 },
-    /// The rows along an axis that an index selects; `index` is its node.
-    Rows { axis: u8, index: u32 },
-    /// For each element of the operand, the element along an axis that an index selects; `index` is its
-    /// node.
-    Elements { axis: u8, index: u32 },
-}
-
-/// y = Σᵢ Aᵢ·xᵢ, where Aᵢ puts the elements of xᵢ at the positions of part i, and zeros elsewhere. The
-/// parts are an entry in a table of the tape. The operands of the node are first the xᵢ, then the
-/// indices of the parts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Assemble(pub u32);
 
 impl Part {
     /// Returns the part of its operand that an operation reads, if it does not read the whole.

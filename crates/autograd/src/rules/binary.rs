@@ -1,16 +1,14 @@
 //! Operations of two operands, and selection. The operands of a node have equal shapes: broadcasting is
 //! a separate operation that the methods here insert, so no rule needs to handle it.
 
-use super::call::{Call, Reads};
-use super::lists::{Cotangents, two};
-use crate::graph::{Given, Mask, Op, Operand, Tape, Var};
+use crate::graph::{Call, Cotangents, Given, Mask, Op, Operand, Reads, Tape, Var, two};
 use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
 use smallvec::smallvec;
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
 use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
 
 /// Returns whether the derivative can differ from zero.
-pub(crate) fn is_differentiable(op: Binary) -> bool {
+pub(super) fn is_differentiable(op: Binary) -> bool {
     !matches!(op, Gt | Ge | Lt | Le | Eq | Ne)
 }
 

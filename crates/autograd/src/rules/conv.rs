@@ -1,24 +1,10 @@
 //! Convolution. It is the trilinear form ⟨conv(x, w), gy⟩ of image, weight and cotangent. The operations
 //! of this family are its three partial derivatives, and the rule of each operation uses the other two.
 
-use super::call::{Call, Reads};
-use super::lists::{Cotangents, two};
-use crate::graph::{Op, Tape, Var, place_in};
+use crate::graph::{Call, ConvOp, Cotangents, Op, Reads, Tape, Var, place_in, two};
 use ConvOp::{Forward, Input, Weight};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{Conv, Float, Shape, Tensor, shapes};
-
-/// The number is the place of the geometry in a table of the tape. The node's shape gives the size of
-/// the image or kernel.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum ConvOp {
-    /// The convolution of x with w and, if there is a third operand, a bias per output channel.
-    Forward(u32),
-    /// The cotangent of x from gy and w. This is also the transposed convolution.
-    Input(u32),
-    /// The cotangent of w from x and gy.
-    Weight(u32),
-}
 
 impl ConvOp {
     pub fn place(self) -> u32 {

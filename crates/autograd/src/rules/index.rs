@@ -2,28 +2,9 @@
 //! integers and has no cotangent. The family is closed under vjp: `index_select` ↔ `index_add`, `gather`
 //! ↔ `scatter_add`, pick ↔ unpool.
 
-use super::assemble::Part;
-use super::call::{Call, Reads};
-use crate::graph::{Index, IntoIndex, Op, Tape, Var};
+use crate::graph::{Call, Index, IndexOp, IntoIndex, Op, Part, Reads, Tape, Var};
 use IndexOp::{Gather, IndexAdd, IndexSelect, Pick, ScatterAdd, Unpool};
 use wengert_tensor::{Float, Shape, Tensor, shapes};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum IndexOp {
-    /// y[…, i, …] = x[…, index[i], …]
-    IndexSelect { axis: u8 },
-    /// y[…, index[i], …] += x[…, i, …], where y is zero at first
-    IndexAdd { axis: u8 },
-    /// y[…, i, …] = x[…, index[…, i, …], …]
-    Gather { axis: u8 },
-    /// y[…, index[…, i, …], …] += x[…, i, …], where y is zero at first
-    ScatterAdd { axis: u8 },
-    /// y[…, o] = x[…, index[…, o]], where the last two axes of x, y and the index are flattened into one
-    Pick,
-    /// y[…, index[…, o]] += x[…, o], where y is zero at first and the last two axes of x, y and the
-    /// index are flattened into one
-    Unpool,
-}
 
 impl IndexOp {
     /// The rule reads the index.

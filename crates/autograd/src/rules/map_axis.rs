@@ -1,17 +1,8 @@
 //! Linear maps along one axis. The operation holds the place of the map in a table of the tape. Its
 //! adjoint is the same operation with `transposed` set.
 
-use super::call::Call;
-use crate::graph::{Op, Var};
+use crate::graph::{Call, MapAxis, Op, Var};
 use wengert_tensor::{AxisMap, Float, Shape, Tensor, shapes};
-
-/// y[…, o, …] = Σ weight · x[…, i, …] over the entries of row o of the map, or of its transpose
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct MapAxis {
-    pub axis: u8,
-    pub transposed: bool,
-    pub map: u32,
-}
 
 impl MapAxis {
     pub fn eval<T: Float>(self, x: &Tensor<T>, map: &AxisMap) -> Tensor<T> {

@@ -2,20 +2,8 @@
 //! transposed copy. If an operand is the transpose of another variable, its gradient is also stored
 //! transposed, so that the gradient of that variable is contiguous.
 
-use super::call::{Call, Reads};
-use super::lists::{Cotangents, two};
-use super::view::View;
-use crate::graph::{Op, Var};
+use crate::graph::{Call, Cotangents, MatMul, Op, Reads, Var, View, two};
 use wengert_tensor::{Float, Tensor, shapes};
-
-/// Both operands have at least two axes, and their batch axes are equal.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct MatMul {
-    pub ta: bool,
-    pub tb: bool,
-    /// Whether the result is stored column by column.
-    by_columns: bool,
-}
 
 impl MatMul {
     pub fn eval<T: Float>(self, a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {

@@ -53,17 +53,18 @@
 
 mod assemble;
 mod binary;
-mod call;
 mod compare;
 mod conv;
 mod custom;
+mod detach;
+mod dispatch;
 mod index;
-mod lists;
 mod logic;
 mod map_axis;
 mod matmul;
 mod pool;
 mod random;
+mod record;
 mod reduce;
 mod resample;
 mod softmax;
@@ -73,76 +74,8 @@ mod unary;
 mod view;
 mod whole;
 
-pub(crate) use assemble::{Assemble, Part};
-pub(crate) use binary::is_differentiable as binary_differentiable;
-pub use call::{Call, Reads};
+pub(crate) use crate::graph::{Call, Cotangents, MaxPool, Part, Reduce, View, WholeOp};
 pub use compare::WholeOperand;
 pub(crate) use compare::compare;
-pub(crate) use conv::ConvOp;
-pub(crate) use custom::CustomCall;
-pub use custom::CustomOp;
-pub(crate) use index::IndexOp;
-pub use lists::{Cotangents, Outputs};
-pub(crate) use lists::{one, two};
-pub(crate) use map_axis::MapAxis;
-pub(crate) use matmul::MatMul;
-pub(crate) use pool::{MaxPool, PoolWindows};
-pub(crate) use random::Distribution;
-#[cfg(test)]
-pub(crate) use random::Probability;
-pub(crate) use random::{Draw, Random};
-pub(crate) use reduce::Reduce;
-pub(crate) use softmax::LogSoftmax;
-pub(crate) use unary::{is_differentiable as unary_differentiable, vjp as unary_vjp};
-pub(crate) use view::View;
-pub(crate) use whole::WholeOp;
-
-use crate::graph::Op;
-use wengert_tensor::Float;
-
-/// Returns the values that the rule of `op` reads for the gradient of this argument.
-#[inline]
-pub(crate) fn reads(op: Op, arg: usize) -> Reads {
-    match op {
-        Op::Unary(op) => unary::reads(op),
-        Op::Binary(op) => binary::reads(op, arg),
-        Op::Select => Reads::X0,
-        Op::Reduce(op) => op.reads(),
-        Op::LogSoftmax(_) => LogSoftmax::READS,
-        Op::MatMul(_) => MatMul::reads(arg),
-        Op::Conv(_) => ConvOp::reads(arg),
-        Op::Index(_) => IndexOp::READS,
-        Op::MaxPool(_) => MaxPool::READS,
-        Op::Assemble(_) => Assemble::READS,
-        Op::View(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
-        Op::Custom(_) => Reads::ALL,
-        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => Reads::NOTHING,
-        Op::Output(_) | Op::Detach | Op::Whole { .. } | Op::Compare(_) => Reads::NOTHING,
-    }
-}
-
-/// Returns the cotangents of the wanted arguments. A walk calls it once per node.
-#[inline]
-pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
-    match op {
-        Op::Unary(op) => one(unary::vjp(op, c)),
-        Op::Binary(op) => binary::vjp(op, c),
-        Op::Select => binary::select_vjp(c),
-        Op::View(op) => op.vjp(c),
-        Op::Assemble(op) => op.vjp(c),
-        Op::Reduce(op) => one(op.vjp(c)),
-        Op::LogSoftmax(op) => one(op.vjp(c)),
-        Op::MatMul(op) => op.vjp(c),
-        Op::Conv(op) => op.vjp(c),
-        Op::Index(op) => two(Some(op.vjp(c)), None),
-        Op::MaxPool(_) => one(MaxPool::vjp(c)),
-        Op::MapAxis(op) => one(op.vjp(c)),
-        Op::Random(op) => one(op.vjp(c)),
-        Op::Custom(_) => unreachable!("`Tape::custom_vjp` calls the rule of a custom operation"),
-        Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => unreachable!("leaves have no rule"),
-        Op::Output(_) => unreachable!("the rule is that of the first output"),
-        Op::Detach | Op::Whole { .. } | Op::Compare(_) => {
-            unreachable!("no gradient flows through these operations")
-        }
-    }
-}
+pub(crate) use dispatch::vjp;
+pub(crate) use unary::vjp as unary_vjp;

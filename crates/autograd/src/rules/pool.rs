@@ -1,28 +1,12 @@
 //! Pooling. The maximum of a window is one of its elements: one kernel returns values and positions as
 //! two outputs, and the cotangent goes to the positions. An average is a linear map along each axis.
 
-use super::call::{Call, Reads};
-use super::index::IndexOp::{Pick, Unpool};
-use crate::graph::{Index, IntoIndex, Op, Var, place_in};
+use crate::graph::{
+    Call, Index, IndexOp, IntoIndex, MaxPool, Op, PoolWindows, Reads, Var, place_in,
+};
+use IndexOp::{Pick, Unpool};
 use wengert_tensor::maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
-
-/// The windows of a pool, an entry in a table of the tape.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum PoolWindows {
-    Sliding(Pool),
-    /// The node's shape gives the number of windows.
-    Adaptive,
-}
-
-/// The maximum of each window, and its position as a second output.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct MaxPool {
-    /// The place of the windows in the tape's table.
-    pub windows: u32,
-    /// The place of the positions in the column of integers.
-    pub positions: u32,
-}
 
 impl MaxPool {
     pub const READS: Reads = Reads::Y1;

@@ -1,30 +1,8 @@
 //! Random operations. They are pure: each holds the number of its random stream, so a node always gives
 //! the same values when it is computed again.
 
-use super::call::Call;
-use crate::graph::{Mode, Op, Tape, Var};
+use crate::graph::{Call, Distribution, Draw, Mode, Op, Probability, Random, Tape, Var};
 use wengert_tensor::{Float, Philox, Program, Sizes, Tensor, keep_mask};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Random {
-    /// Dropout is linear in its operand and is its own adjoint.
-    Dropout { p: Probability, stream: u32 },
-}
-
-/// Random numbers without an operand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Draw {
-    pub from: Distribution,
-    pub stream: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Distribution {
-    /// Uniform in [0, 1).
-    Uniform,
-    /// Normal, with mean 0 and variance 1.
-    Normal,
-}
 
 impl Draw {
     pub fn eval<T: Float>(self, shape: &[usize], key: u64) -> Tensor<T> {
@@ -33,21 +11,6 @@ impl Draw {
             Distribution::Uniform => Tensor::uniform_of(shape, 0.0, 1.0, rng),
             Distribution::Normal => Tensor::normal_of(shape, 0.0, 1.0, rng),
         }
-    }
-}
-
-/// An `f64` as two `u32`: an aligned `f64` would make `Op` larger.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Probability([u32; 2]);
-
-impl Probability {
-    pub fn new(p: f64) -> Self {
-        let bits = p.to_bits();
-        Probability([bits as u32, (bits >> 32) as u32])
-    }
-
-    pub fn get(self) -> f64 {
-        f64::from_bits(u64::from(self.0[0]) | u64::from(self.0[1]) << 32)
     }
 }
 

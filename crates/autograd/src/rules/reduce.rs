@@ -1,17 +1,7 @@
 //! Reductions. The node's shape is the shape of the result. The reduced axes follow from it.
 
-use super::call::{Call, Reads};
-use crate::graph::{Op, Var};
+use crate::graph::{Call, Op, Reads, Reduce, Var};
 use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Reduce {
-    /// The sum: the adjoint of broadcasting.
-    Sum,
-    Max,
-    Min,
-    LogSumExp,
-}
 
 impl Reduce {
     pub fn eval<T: Float>(self, x: &Tensor<T>, shape: Shape) -> Tensor<T> {

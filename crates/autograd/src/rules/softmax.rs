@@ -1,15 +1,8 @@
 //! The logarithm of softmax. It is an operation of its own, because x - logsumexp(x) loses digits for
 //! large inputs. Its rule reads only the output.
 
-use super::call::{Call, Reads};
-use crate::graph::{Op, Var};
+use crate::graph::{Call, LogSoftmax, Op, Reads, Var};
 use wengert_tensor::{Float, Tensor, shapes};
-
-/// The logarithm of softmax along this axis.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct LogSoftmax {
-    pub axis: u8,
-}
 
 impl LogSoftmax {
     pub fn eval<T: Float>(self, x: &Tensor<T>) -> Tensor<T> {

@@ -1,7 +1,6 @@
 //! Operations of one operand.
 
-use super::call::{Call, Reads};
-use crate::graph::{Op, Var};
+use crate::graph::{Call, Op, Reads, Var};
 use Unary::{
     Abs, ClampMax, ClampMin, Cos, DivScalar, Eq, Erf, Exp, Ge, Gt, Le, Ln, Lt, Ne, Neg, Powf, Powi,
     Recip, Relu, ScalarDiv, Scale, Shift, Sigmoid, Sign, Sin, Softplus, Sqrt, Tanh,
@@ -10,7 +9,7 @@ use std::f64::consts::FRAC_2_SQRT_PI;
 use wengert_tensor::{Float, Opcode, Unary};
 
 /// Returns whether the derivative can differ from zero.
-pub(crate) fn is_differentiable(op: Unary) -> bool {
+pub(super) fn is_differentiable(op: Unary) -> bool {
     !matches!(op, Sign | Gt(_) | Ge(_) | Lt(_) | Le(_) | Eq(_) | Ne(_))
 }
 

@@ -2,65 +2,9 @@
 //! read only shapes. The family is closed under vjp, except that the adjoint of a broadcast is a sum:
 //! slice ↔ unslice, concat ↔ slice.
 
-use super::call::Call;
-use super::lists::{Cotangents, one};
-use crate::graph::{Given, Op, Operand, Var};
+use crate::graph::{Call, Cotangents, Given, Op, Operand, Order, Var, View, one};
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
-
-/// The shape of the node is the target shape.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum View {
-    BroadcastTo,
-    Reshape,
-    Permute(Order),
-    /// Elements `start, start + step, …` along one axis. The node's shape gives their number.
-    Slice {
-        axis: u8,
-        start: u32,
-        step: i32,
-    },
-    /// Zeros with the operand's elements at these positions: the adjoint of `Slice`.
-    Unslice {
-        axis: u8,
-        start: u32,
-        step: i32,
-    },
-    Concat {
-        axis: u8,
-    },
-}
-
-/// Axis i of the result is axis `self.0[i]` of the operand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Order([u8; wengert_tensor::MAX_RANK]);
-
-impl Order {
-    pub fn inverse(self, rank: usize) -> Order {
-        let mut inverse = Order([0; _]);
-        for (to, &from) in self.0[..rank].iter().enumerate() {
-            inverse.0[from as usize] = to as u8;
-        }
-        inverse
-    }
-
-    /// Returns the axis of the operand that becomes this axis of the result.
-    pub fn shown_by(self, axis: u8) -> u8 {
-        self.0[axis as usize]
-    }
-
-    pub fn axes(self, rank: usize) -> SmallVec<[isize; wengert_tensor::MAX_RANK]> {
-        self.0[..rank].iter().map(|&axis| axis as isize).collect()
-    }
-
-    /// Returns whether the order exchanges the last two axes and changes nothing else.
-    pub fn swaps_last_two(self, rank: usize) -> bool {
-        let at = |i: usize| self.0[i] as usize;
-        rank >= 2
-            && (0..rank - 2).all(|i| at(i) == i)
-            && (at(rank - 2), at(rank - 1)) == (rank - 1, rank - 2)
-    }
-}
 
 impl View {
     pub fn eval<T: Float>(self, x: &[Tensor<T>], shape: Shape) -> Tensor<T> {
@@ -129,13 +73,6 @@ impl<'t, T: Float> Var<'t, T> {
     #[inline]
     pub(crate) fn broadcast_shape(self, shape: Shape) -> Self {
         if self.shape() == shape { self } else { self.view(View::BroadcastTo, shape) }
-    }
-
-    /// Returns the result of a shape rule, or panics with its message.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn fits<R>(self, rule: Result<R, String>) -> R {
-        self.tape.fits(rule)
     }
 
     /// Broadcasts to a larger shape, by repeating elements.

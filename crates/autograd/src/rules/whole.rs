@@ -1,26 +1,7 @@
 //! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
-use crate::graph::{Index, Op, Tape, Var, place_in};
+use crate::graph::{Index, Op, Tape, Var, WholeOp, place_in};
 use wengert_tensor::{Float, Shape, Tensor, shapes};
-
-/// The source of the integers of a node.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum WholeOp {
-    /// Given by the user.
-    Given,
-    /// The position of the maximum along an axis. The node's shape tells whether the axis is kept.
-    ArgMax { axis: u8 },
-    /// The position of the minimum along an axis.
-    ArgMin { axis: u8 },
-    /// Another index with an additional axis of size 1.
-    Unsqueeze { axis: u8 },
-    /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
-    /// the loss and the number of classes.
-    Classes { axis: u8, of: u32 },
-    /// Another index, multiplied by a number, plus a number. An entry of the tape's table holds the two
-    /// numbers.
-    Affine { of: u32 },
-}
 
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.

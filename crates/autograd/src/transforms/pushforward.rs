@@ -7,8 +7,10 @@
 //! - For all other operations, the rule is differentiated with respect to the cotangent, in which it is
 //!   linear.
 
-use crate::graph::{Derivative, Index, NodeSet, Op, Tape, Var};
-use crate::rules::{self, Call, ConvOp, MaxPool, Reduce, View};
+use crate::graph::{
+    Call, ConvOp, Derivative, Index, MaxPool, NodeSet, Op, Reduce, Tape, Var, View,
+};
+use crate::rules;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Unary};

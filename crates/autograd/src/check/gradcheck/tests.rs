@@ -2,8 +2,7 @@
 
 use super::{Gradcheck, GradcheckError, GradcheckPlace};
 use crate::check::common::any_tape;
-use crate::graph::Var;
-use crate::rules::{Call, Cotangents, CustomOp, Outputs};
+use crate::graph::{Call, Cotangents, CustomOp, Outputs, Var};
 use std::sync::Arc;
 use wengert_tensor::{Float, Philox, Shape, Tensor};
 

@@ -1,10 +1,9 @@
 //! The name of each operation, and its attributes.
 
 use super::Attribute;
-use crate::graph::{Arena, Op};
-use crate::rules::{
-    ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Part, PoolWindows, Random, Reduce,
-    View, WholeOp,
+use crate::graph::{
+    Arena, ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Op, Part, PoolWindows, Random,
+    Reduce, View, WholeOp,
 };
 use wengert_tensor::{Conv, Float, Pool, Unary};
 

@@ -21,9 +21,9 @@ pub use dot::Dot;
 
 use crate::graph::{
     ACTIVE, Arena, Bound, CLOSED, Index, Mask, Op, RELEASED, RETAINED, SAVED, Tape, ValueKind, Var,
+    WholeOp,
 };
 use crate::module::{Module, Path, StateId};
-use crate::rules::WholeOp;
 use std::collections::HashMap;
 use std::fmt;
 use wengert_tensor::{Dtype, Float, Shape};

@@ -1,8 +1,7 @@
 //! Test rows of sums of parts, and of values that are read in parts.
 
 use super::{POLICIES, Row, any};
-use crate::graph::{Op, Tape, Var};
-use crate::rules::{Assemble, Part};
+use crate::graph::{Assemble, Op, Part, Tape, Var};
 use wengert_tensor::{Shape, Tensor};
 
 /// Reads overlapping parts of every kind, including the whole.

@@ -4,8 +4,7 @@
 
 use super::{Row, any};
 use crate::check::Gradcheck;
-use crate::graph::{Op, Tape, Var};
-use crate::rules::ConvOp;
+use crate::graph::{ConvOp, Op, Tape, Var};
 use wengert_tensor::{Conv, Shape, Tensor, shapes};
 
 pub(super) fn after(op: ConvOp) -> Option<ConvOp> {

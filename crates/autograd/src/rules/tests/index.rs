@@ -1,8 +1,7 @@
 //! Test rows of selecting and adding by index, with repeated indices.
 
 use super::{Row, any, pool};
-use crate::graph::{Op, Var};
-use crate::rules::IndexOp;
+use crate::graph::{IndexOp, Op, Var};
 use wengert_tensor::{Pool, Shape, Tensor};
 
 pub(super) fn after(op: IndexOp) -> Option<IndexOp> {

@@ -1,8 +1,7 @@
 //! Test rows of the matrix product. It is bilinear, so differences with a step of 1 are exact.
 
 use super::{Row, any as numbers};
-use crate::graph::{Op, Tape};
-use crate::rules::MatMul;
+use crate::graph::{MatMul, Op, Tape};
 use wengert_tensor::Tensor;
 
 /// Returns an example, with arbitrary flags.

@@ -1,9 +1,8 @@
 //! Checks which values a tape computes and keeps, through internals of the tape.
 
 use super::{POLICIES, any};
-use crate::graph::{Op, Policy, Tape, Var};
+use crate::graph::{Call, Cotangents, CustomOp, Op, Outputs, Policy, Reads, Tape, Var};
 use crate::module::Param;
-use crate::rules::{Call, Cotangents, CustomOp, Outputs, Reads};
 use std::sync::{Arc, Mutex};
 use wengert_tensor::{Shape, Tensor};
 

@@ -24,10 +24,9 @@ mod view;
 
 use crate::check::testing::{self, spread};
 use crate::check::{Function, Gradcheck, POLICIES};
-use crate::graph::{Op, Tape, Var};
-use crate::rules::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool,
-    Probability, Random, Reduce, View, WholeOp,
+use crate::graph::{
+    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Op,
+    Probability, Random, Reduce, Tape, Var, View, WholeOp,
 };
 use std::iter::successors;
 use wengert_tensor::{Binary, Philox, Tensor, Unary};

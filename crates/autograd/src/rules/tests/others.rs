@@ -1,8 +1,7 @@
 //! Test rows of random operations, of operations with several outputs, and of custom operations.
 
 use super::{Row, any};
-use crate::graph::{Op, Var};
-use crate::rules::{Call, Cotangents, CustomOp, Outputs, Random, Reads};
+use crate::graph::{Call, Cotangents, CustomOp, Op, Outputs, Random, Reads, Var};
 use std::sync::Arc;
 use wengert_tensor::{Binary, Shape, Tensor};
 

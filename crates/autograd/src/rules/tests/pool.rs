@@ -2,8 +2,7 @@
 //! enough that no finite difference reaches a kink.
 
 use super::{Row, any};
-use crate::graph::Op;
-use crate::rules::{IndexOp, MapAxis};
+use crate::graph::{IndexOp, MapAxis, Op};
 use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
 
 /// Returns equidistant numbers between -2 and 2, in a mixed order.

@@ -1,8 +1,7 @@
 //! Test rows of the reductions.
 
 use super::{Row, any};
-use crate::graph::Op;
-use crate::rules::{LogSoftmax, Reduce};
+use crate::graph::{LogSoftmax, Op, Reduce};
 use wengert_tensor::Tensor;
 
 pub(super) fn after(op: Reduce) -> Option<Reduce> {

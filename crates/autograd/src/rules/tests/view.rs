@@ -1,8 +1,7 @@
 //! Test rows of the views.
 
 use super::{Row, any};
-use crate::graph::{Op, Tape, Var};
-use crate::rules::View;
+use crate::graph::{Op, Tape, Var, View};
 use wengert_tensor::{Shape, Tensor};
 
 pub(super) fn after(op: View) -> Option<View> {

@@ -1,8 +1,9 @@
 //! What each operation computes, as plain loops. The match over the operations has no wildcard.
 
 use super::indices;
-use crate::graph::{Op, Tape};
-use crate::rules::{ConvOp, IndexOp, LogSoftmax, Part, PoolWindows, Random, Reduce, View};
+use crate::graph::{
+    ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, Tape, View,
+};
 use wengert_tensor::{Binary, Conv, Tensor, Unary, keep_mask};
 
 fn position(index: &[usize], shape: &[usize]) -> usize {

@@ -1,6 +1,11 @@
 //! The inputs of a derivative rule, the values that it declares to read, and its results.
 
-use crate::graph::{Index, Mask, Tape, Var};
+use super::arena::{ACTIVE, PENDING};
+use super::index::Index;
+use super::mask::Mask;
+use super::op::{Op, View};
+use super::tape::Tape;
+use super::var::Var;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use wengert_tensor::{Float, Shape};
@@ -199,5 +204,19 @@ impl<'t, T: Float> Call<'_, 't, T> {
     #[track_caller]
     pub fn x_shape(&self, arg: usize) -> Shape {
         *self.tape.arena.borrow().shape(self.input(arg))
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// A pending view of a node with the same value: a variable of its own, for the rule of a custom operation to
+    /// differentiate by.
+    pub(crate) fn alias(&self, id: u32, active: bool) -> u32 {
+        let arena = &mut *self.arena.borrow_mut();
+        let node = &mut arena.nodes[id as usize];
+        node.readers += 1;
+        let (shape, flags) = (node.shape, if active { ACTIVE } else { node.flags & ACTIVE });
+        let id = arena.push(Op::View(View::Reshape), &[id], shape, flags | PENDING, None);
+        self.note_own(id);
+        id
     }
 }

@@ -1,6 +1,6 @@
 //! The lists that a custom operation returns: outputs, and cotangents of inputs.
 
-use crate::graph::Var;
+use super::var::Var;
 use smallvec::SmallVec;
 use std::ops::Deref;
 use wengert_tensor::Float;

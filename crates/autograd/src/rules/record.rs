@@ -1,0 +1,230 @@
+//! Records operations: adds their nodes to the tape, and marks the values that their derivative rules will read.
+//! The engine then computes a node, or leaves it pending.
+
+use super::dispatch::reads;
+use crate::graph::{ACTIVE, Arena, Op, RETAINED, Reads, RunKind, SAVED, TINY, Tape, Var};
+use smallvec::SmallVec;
+use wengert_tensor::{Float, Opcode, Shape, Tensor, per_type};
+
+/// A tape for inference closes a node after this many later nodes have been recorded.
+const WINDOW: u32 = 128;
+
+impl<T: Float> Tape<T> {
+    /// Adds a node. The policy decides whether its value is computed now or later.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
+        let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
+        Var { tape: self, id: self.apply_nodes(op, &parents, shape) }
+    }
+
+    /// [`apply`](Tape::apply), for operands and results of any kind.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::apply_here as (tape: &'a Tape<T>, op: Op, parents: &'a [u32], shape: Shape) -> u32)
+    }
+
+    #[track_caller]
+    fn apply_here(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let id = self.record_here(op, parents, shape);
+        self.compute_or_defer(id);
+        id
+    }
+
+    /// Adds a node without a value.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn record(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::record_here as (tape: &'a Tape<T>, op: Op, parents: &'a [u32], shape: Shape) -> u32)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn record_here(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
+        let mut borrow = self.arena.borrow_mut();
+        let arena = &mut *borrow;
+        let like = parents.first().map(|&p| arena.nodes[p as usize].shape);
+        let shape = if let Some(like) = like.filter(|&like| arena.shapes[like as usize] == shape) {
+            like
+        } else {
+            arena.shapes.push(shape);
+            arena.shapes.len() as u32 - 1
+        };
+        let id = arena.add(op, parents, shape, None, self.recording.get());
+        self.close_old(arena, id);
+        drop(borrow);
+        self.note(id);
+        id
+    }
+
+    /// On a tape for inference, closes the node that was recorded `WINDOW` nodes before this one: probably nothing
+    /// new reads it. If something does, it is computed again.
+    #[inline]
+    fn close_old(&self, arena: &mut Arena<T>, id: u32) {
+        if self.run_kind == RunKind::Inference
+            && let Some(old) = id.checked_sub(WINDOW)
+            && !arena.parents(id).contains(&old)
+        {
+            arena.close(old);
+        }
+    }
+
+    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
+    /// arena is borrowed: its kernel is a handful of instructions.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn pointwise<const N: usize>(
+        &self,
+        op: Op,
+        opcode: Opcode,
+        parents: [u32; N],
+    ) -> u32 {
+        let tape = self;
+        // The number of operands is known where this function is inlined, so one of these calls remains.
+        match parents[..] {
+            [a] => {
+                let operands = [a];
+                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 1]) -> u32)
+            }
+            [a, b] => {
+                let operands = [a, b];
+                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 2]) -> u32)
+            }
+            [a, b, c] => {
+                let operands = [a, b, c];
+                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 3]) -> u32)
+            }
+            _ => unreachable!("opcodes have one to three operands"),
+        }
+    }
+
+    #[track_caller]
+    fn pointwise_of<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
+        let mut borrow = self.arena.borrow_mut();
+        let arena = &mut *borrow;
+        let shape = arena.nodes[parents[0] as usize].shape;
+        let sizes = &arena.shapes[shape as usize];
+        let mut value = None;
+        // An observer must see every computation, and only `compute_or_defer` reports to it.
+        if sizes.numel() <= TINY && self.run_kind != RunKind::Abstract && self.observer.is_none() {
+            let operands = parents.map(|p| arena.values[p as usize].as_ref());
+            if operands.iter().all(Option::is_some) {
+                let operands = operands.map(|x| x.expect("all are there"));
+                value = Some(Tensor::pointwise(opcode, operands, sizes));
+            }
+        }
+        let computed = value.is_some();
+        let id = arena.add(op, &parents, shape, value, self.recording.get());
+        self.close_old(arena, id);
+        if !computed {
+            drop(borrow);
+            self.note(id);
+            self.compute_or_defer(id);
+        }
+        id
+    }
+
+    /// Records a node for each output, one after the other, and returns the first. The outputs after the
+    /// first `numbers` are integers.
+    #[track_caller]
+    pub(crate) fn apply_outputs<'t>(
+        &'t self,
+        op: Op,
+        x: &[Var<'t, T>],
+        shapes: &[Shape],
+        numbers: u32,
+    ) -> u32 {
+        let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
+        let first = self.record(op, &parents, shapes[0]);
+        {
+            let arena = &mut *self.arena.borrow_mut();
+            let active = arena.nodes[first as usize].flags & ACTIVE;
+            for (i, &shape) in shapes.iter().enumerate().skip(1) {
+                arena.shapes.push(shape);
+                let shape = arena.shapes.len() as u32 - 1;
+                let tiny = arena.shapes[shape as usize].numel() <= TINY;
+                // Integers are not differentiated, and computed only on demand.
+                let whole = i >= numbers as usize;
+                let own = if whole { 0 } else { active | if tiny { RETAINED } else { 0 } };
+                arena.push(Op::Output(i as u32), &[first], shape, own, None);
+            }
+            if active != 0 {
+                arena.mark_output_reads(op, first);
+            }
+        }
+        if shapes.len() > 1 {
+            self.note(first + shapes.len() as u32 - 1);
+        }
+        self.compute_or_defer(first);
+        first
+    }
+}
+
+impl<T: Float> Arena<T> {
+    /// Adds a node. It is active if history is kept and it depends on a leaf.
+    #[inline]
+    pub fn add(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        value: Option<Tensor<T>>,
+        recording: bool,
+    ) -> u32 {
+        let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
+        let active = recording && parents.iter().any(depends) && op.is_differentiable();
+        // Only tiny nodes get a value when they are recorded.
+        let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
+        let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
+        let id = self.push(op, parents, shape, flags, value);
+        if active {
+            self.mark_reads(op, id, parents);
+        }
+        id
+    }
+
+    /// Marks the values that the rule of this operation will read for its active arguments.
+    #[inline(always)]
+    pub fn mark_reads(&mut self, op: Op, id: u32, parents: &[u32]) {
+        for (arg, &p) in parents.iter().enumerate() {
+            if !self.nodes[p as usize].has(ACTIVE) {
+                continue;
+            }
+            let reads = self.reads(op, arg);
+            if reads == Reads::NOTHING {
+                continue;
+            }
+            for (i, &p) in parents.iter().enumerate() {
+                if reads.input(i) {
+                    self.nodes[p as usize].flags |= SAVED;
+                }
+            }
+            // `apply_outputs` makes the further outputs later.
+            if reads.output(0) {
+                self.nodes[id as usize].flags |= SAVED;
+            }
+        }
+    }
+
+    /// Marks the further outputs that the rule of this operation will read.
+    pub fn mark_output_reads(&mut self, op: Op, id: u32) {
+        for i in 1..self.outputs(id) {
+            let parents = self.parents(id).iter().enumerate();
+            let mut active = parents.filter(|&(_, &p)| self.nodes[p as usize].has(ACTIVE));
+            if active.any(|(arg, _)| self.reads(op, arg).output(i)) {
+                self.nodes[id as usize + i].flags |= SAVED;
+            }
+        }
+    }
+
+    /// Returns the values that the rule reads for the gradient of this argument.
+    pub fn reads(&self, op: Op, arg: usize) -> Reads {
+        match op {
+            Op::Custom(i) => self.customs[i as usize].op.reads(arg),
+            op => reads(op, arg),
+        }
+    }
+}
