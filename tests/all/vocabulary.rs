@@ -372,7 +372,6 @@ const SHARED_TYPES: &[(&str, &str)] = &[
     ("Operand", "what an operator accepts on its right side, of tensors and of variables"),
     ("Reduce", "reductions along axes: of element types, and as operations of a tape"),
     ("Sealed", "the usual name of the trait that other crates cannot implement"),
-    ("Step", "a pass over a batch in `train`; in `visit.rs` a private step of a field's path"),
     ("View", "other strides over the same elements: in memory, and as operations of a tape"),
 ];
 

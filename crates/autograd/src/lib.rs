@@ -6,7 +6,7 @@
 
 mod module; // parameters, buffers and their names
 
-mod graph; // the recorded program: tape, nodes, operations as data, variables
+mod graph; // the recorded graph: tape, nodes, operations as data, variables
 
 mod rules; // records and computes the operations, and differentiates them
 
@@ -34,7 +34,7 @@ pub use inspect::{
     Source, ValueState, ValueSummary,
 };
 pub use module::{
-    Buffer, BufferId, FirstState, Kind, Misfit, Module, Outline, Param, ParamHandle, ParamId, Path,
-    See, SeeMut, State, StateId,
+    Buffer, BufferId, FirstState, Misfit, Module, Outline, Param, ParamHandle, ParamId, Path, See,
+    SeeMut, State, StateId, StateKind,
 };
 pub use rules::WholeOperand;

@@ -1,7 +1,7 @@
 //! Summaries of models as tables.
 
 use std::fmt;
-use wengert_autograd::{Kind, Outline, ScopeSummary, State};
+use wengert_autograd::{Outline, ScopeSummary, State, StateKind};
 use wengert_tensor::Shape;
 
 /// The layers of a model in the order in which they run, with shapes and numbers of parameters.
@@ -92,7 +92,7 @@ impl Summary {
         }
         let (mut parameters, mut trainable) = (0, 0);
         for (name, state) in states {
-            if state.kind() != Kind::Param {
+            if state.kind() != StateKind::Param {
                 continue;
             }
             let numel = state.shape().numel();

@@ -6,7 +6,7 @@ use crate::update_error::UpdateError;
 use crate::update_rule::{Invalid, UpdateRule};
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use wengert_autograd::{Buffer, Gradients, Kind, Module, Param, ParamId, Path};
+use wengert_autograd::{Buffer, Gradients, Module, Param, ParamId, Path, StateKind};
 use wengert_tensor::{Float, Program, Tensor};
 
 #[track_caller]
@@ -126,7 +126,7 @@ fn check<T: Float>(
     let (mut stale, mut were_frozen) = (Vec::new(), Vec::new());
     let mut found = 0;
     model.visit(&Path::root(), &mut |path, state| {
-        if state.kind() != Kind::Param || state.frozen() {
+        if state.kind() != StateKind::Param || state.frozen() {
             return;
         }
         let Some(param) = state.downcast_ref::<Param<T>>() else {

@@ -17,7 +17,7 @@ pub(crate) struct Node {
     pub shape: u32,
     /// Reference count: the pending nodes, and the slots of a walk, that will read this value.
     pub readers: u32,
-    /// An upper bound of the length of the program that would compute this pending node. It may be out
+    /// An upper bound of the length of the fused program that would compute this pending node. It may be out
     /// of date.
     pub program_len: u16,
     pub flags: u8,
@@ -39,7 +39,7 @@ pub(crate) const CLOSED: u8 = 8;
 /// The node is not computed yet. It counts as a reader of its operands.
 pub(crate) const PENDING: u8 = 16;
 /// The value was dropped after it was computed. When it is computed again, it is stored and not fused
-/// into a program.
+/// into a reader's program.
 pub(crate) const RELEASED: u8 = 32;
 /// Temporary constant of a walk. Unlike a user's constant, it may be dropped.
 pub(crate) const TEMPORARY: u8 = 64;

@@ -1,4 +1,4 @@
-//! The recorded program: the tape and its arena of nodes, the operations of nodes as data, the handles of users
+//! The recorded graph: the tape and its arena of nodes, the operations of nodes as data, the handles of users
 //! (variables, masks, indices), the bound parameters and buffers, scopes, errors, and two interfaces: that of a
 //! derivative rule (what it is called with, declares and returns), and that of an observer.
 //!

@@ -1,10 +1,11 @@
 //! Containers of modules, and values that are modules without parameters.
 
-use super::names::FirstState;
+use super::first_state::FirstState;
 use super::outline::Outline;
 use super::param::{Buffer, Param};
+use super::path::{Path, See, SeeMut};
 use super::state::State;
-use super::visit::{Module, Path, See, SeeMut};
+use super::visit::Module;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use wengert_tensor::{Dtype, Element, Float, Shape};

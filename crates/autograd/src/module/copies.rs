@@ -1,44 +1,33 @@
 //! Copies the values of one model into another, and interpolates between the two.
 
 use super::param::{Buffer, Param};
-use super::state::{Kind, State};
-use super::visit::{Module, Path, VisitMut};
+use super::path::VisitMut;
+use super::state::{State, StateKind};
 use std::collections::HashMap;
 use wengert_tensor::{Float, Program, Tensor};
 
-#[track_caller]
-pub(crate) fn copy<M: Module + ?Sized>(model: &mut M, other: &dyn Module) {
-    let states = matched("copy_from", &model.named_state(), other);
-    copy_states(&states, &mut |see| {
-        model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
-    });
-}
-
-#[track_caller]
-pub(crate) fn lerp<M: Module + ?Sized>(model: &mut M, other: &dyn Module, t: f64) {
-    assert!((0.0..=1.0).contains(&t), "lerp_from: t must be from 0 to 1, got {t}");
-    let states = matched("lerp_from", &model.named_state(), other);
-    lerp_states(&states, t, &mut |see| {
-        model.visit_mut(&Path::root(), &mut |path, state| see(path, state));
-    });
-}
-
 /// The states of a model, by name.
-type NamedStates<'m> = HashMap<String, &'m dyn State>;
+pub(super) type NamedStates<'m> = HashMap<String, &'m dyn State>;
 
 /// Copies `others` into the states of the same name.
-fn copy_states(others: &NamedStates<'_>, visit: VisitMut<'_>) {
+pub(super) fn copy(others: &NamedStates<'_>, visit: VisitMut<'_>) {
     each(others, visit, &mut |state, other| copy_value(state, other));
 }
 
+/// Refuses a share that is not from 0 to 1.
+#[track_caller]
+pub(super) fn check_share(t: f64) {
+    assert!((0.0..=1.0).contains(&t), "lerp_from: t must be from 0 to 1, got {t}");
+}
+
 /// Moves the states towards `others` by the share `t` of the way.
-fn lerp_states(others: &NamedStates<'_>, t: f64, visit: VisitMut<'_>) {
+pub(super) fn lerp(others: &NamedStates<'_>, t: f64, visit: VisitMut<'_>) {
     if t == 0.0 {
         return;
     }
     if t == 1.0 {
         // Of infinities and NaN, too, of which the formula below would make NaN.
-        return copy_states(others, visit);
+        return copy(others, visit);
     }
     // As PyTorch's `lerp`: exact for t = 0 and t = 1.
     let program =
@@ -52,18 +41,21 @@ fn lerp_states(others: &NamedStates<'_>, t: f64, visit: VisitMut<'_>) {
 
 /// Returns the states of the other model by name. Fails if they do not match `mine`, those of this model.
 #[track_caller]
-fn matched<'m>(op: &str, mine: &[(String, &dyn State)], other: &'m dyn Module) -> NamedStates<'m> {
+pub(super) fn matched<'m>(
+    op: &str,
+    mine: &[(String, &dyn State)],
+    theirs: &[(String, &'m dyn State)],
+) -> NamedStates<'m> {
     let mut wrong = Vec::new();
     let here = by_name(mine, "here", &mut wrong);
-    let theirs = other.named_state();
-    let there = by_name(&theirs, "in the other", &mut wrong);
+    let there = by_name(theirs, "in the other", &mut wrong);
     for (name, mine) in mine {
         let (mine, theirs) = (words(Some(*mine)), words(there.get(name).copied()));
         if mine != theirs {
             wrong.push(format!("{} is {mine} here and {theirs} in the other", called(name)));
         }
     }
-    for (name, theirs) in &theirs {
+    for (name, theirs) in theirs {
         if !here.contains_key(name) {
             let theirs = words(Some(*theirs));
             wrong.push(format!("{} is missing here and {theirs} in the other", called(name)));
@@ -97,8 +89,8 @@ fn by_name<'m>(
 fn words(state: Option<&dyn State>) -> String {
     let Some(state) = state else { return "missing".into() };
     let kind = match state.kind() {
-        Kind::Param => "parameter",
-        Kind::Buffer => "buffer",
+        StateKind::Param => "parameter",
+        StateKind::Buffer => "buffer",
     };
     format!("a {kind} {} {}", state.dtype(), state.shape())
 }
@@ -146,6 +138,7 @@ fn blend<T: Float>(state: &mut dyn State, other: &dyn State, program: &Program) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::module::Module;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     type Model = (Param, Vec<Param<f64>>, Buffer, (Buffer<i64>, Buffer<bool>));

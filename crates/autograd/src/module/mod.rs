@@ -6,19 +6,22 @@
 mod containers;
 mod copies;
 mod finite;
+mod first_state;
 mod names;
 mod outline;
 mod param;
+mod path;
 mod state;
 mod updates;
 mod visit;
 
 pub(crate) use finite::is_finite;
-pub use names::FirstState;
+pub use first_state::FirstState;
 pub(crate) use names::{Entered, ModelPath, Register};
 pub use outline::Outline;
-pub use param::{Buffer, BufferId, Param, ParamHandle, ParamId, StateId};
-pub use state::{Kind, Misfit, State};
+pub use param::{Buffer, BufferId, Param, ParamHandle, ParamId};
+pub use path::{Path, See, SeeMut};
+pub use state::{Misfit, State, StateId, StateKind};
 pub(crate) use updates::{Change, Updates};
+pub use visit::Module;
 pub(crate) use visit::each_param;
-pub use visit::{Module, Path, See, SeeMut};

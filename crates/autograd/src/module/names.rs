@@ -1,47 +1,9 @@
 //! Names from identities: finds the path of an entered module in its model.
 
-use super::param::StateId;
-use super::state::State;
-use super::visit::{Module, Path, See};
-
-/// The first parameter or buffer of a module, and its depth below the module. [`Module::first_state`]
-/// returns it.
-///
-/// It identifies the module without its address: `conv1.weight` without its last step is `conv1`.
-///
-/// ```
-/// use wengert::autograd::{FirstState, Module, Param};
-/// use wengert::tensor::Tensor;
-/// let layer: (Param, Param) = (Tensor::zeros(&[2, 3]).into(), Tensor::zeros(&[2]).into());
-/// assert_eq!(layer.first_state(), Some(FirstState::of(&layer.0).below()));
-/// assert_eq!((1.5, "configuration").first_state(), None);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FirstState {
-    id: StateId,
-    depth: u32,
-}
-
-impl FirstState {
-    /// Returns the first state of a parameter or buffer: itself, at depth 0.
-    #[inline]
-    pub fn of(state: &dyn State) -> Self {
-        Self::at(state.id(), 0)
-    }
-
-    #[inline]
-    pub(crate) fn at(id: StateId, depth: u32) -> Self {
-        FirstState { id, depth }
-    }
-
-    /// Returns the first state of a module that contains this one under a name or a position: one step
-    /// deeper.
-    #[inline]
-    #[must_use]
-    pub fn below(self) -> Self {
-        FirstState { depth: self.depth + 1, ..self }
-    }
-}
+use super::first_state::FirstState;
+use super::path::{Path, See};
+use super::state::StateId;
+use super::visit::Module;
 
 /// The properties of a module that name its scope. Functions that take it are compiled once, and not
 /// again for each type of module.
@@ -177,33 +139,5 @@ impl Register {
         }
         let rest = self.path(inner).strip_prefix(self.path(outer))?;
         if outer.steps == 0 || rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
-    }
-}
-
-/// Returns the name of a type without its path and its type parameters.
-pub(crate) fn short(name: &str) -> &str {
-    let end = name.bytes().position(|byte| matches!(byte, b'<' | b'(' | b'['));
-    let name = &name[..end.unwrap_or(name.len())];
-    let start = name.bytes().rposition(|byte| byte == b':').map_or(0, |colon| colon + 1);
-    match &name[start..] {
-        "" => "module",
-        name => name,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn short_names_of_types() {
-        for (name, expected) in [
-            ("wengert_nn::linear::Linear<f32>", "Linear"),
-            ("alloc::vec::Vec<wengert_nn::linear::Linear<f32>>", "Vec"),
-            ("Relu", "Relu"),
-            ("a::Größe", "Größe"),
-            ("(a::B, c::D<e::F>)", "module"),
-            ("[a::B; 3]", "module"),
-        ] {
-            assert_eq!(super::short(name), expected);
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! The printed form of a model.
 
-use super::visit::Module;
 use std::fmt;
 
 /// The printed form of a module, as a tree. A module that contains only values is printed on one line. A
@@ -55,12 +54,6 @@ impl Outline {
     /// Makes an outline with its named entries in braces.
     pub fn map() -> Self {
         Self::group(String::new(), "{", "}")
-    }
-
-    /// Adds a field with the outline of this module.
-    #[must_use]
-    pub fn field(self, name: impl fmt::Display, module: &(impl Module + ?Sized)) -> Self {
-        self.with(name, module.outline())
     }
 
     /// Adds a field.
@@ -143,7 +136,7 @@ impl fmt::Display for Outline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::module::Param;
+    use crate::module::{Module, Param};
     use wengert_tensor::Tensor;
 
     fn linear(inputs: usize, outputs: usize) -> Outline {

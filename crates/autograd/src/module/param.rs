@@ -1,10 +1,10 @@
 //! Parameters, which are trained, and buffers, which are only saved.
 
-use super::state::State;
+use super::state::{Misfit, State, StateId, StateKind, sealed};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use wengert_tensor::{Element, Float, Shape, Tensor};
+use wengert_tensor::{AnyTensor, Dtype, Element, Float, Shape, Tensor};
 
 /// Returns a new identity: each call in a process returns another number.
 fn fresh() -> u64 {
@@ -19,10 +19,6 @@ pub struct ParamId(u64);
 /// Identifies a buffer: unique within the process, kept when the buffer moves, new in a clone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BufferId(u64);
-
-/// Identifies a parameter or a buffer: unique among both.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct StateId(u64);
 
 /// Tells whether a parameter still exists, even after it has moved. [`Param::handle`] returns it.
 ///
@@ -216,6 +212,52 @@ macro_rules! state {
 
 state! { Param<T: Float>, ParamId, "parameter", T::of(f64::NAN) }
 state! { Buffer<T: Element>, BufferId, "buffer", T::default() }
+
+/// Implements [`State`] by the methods of the same names. The block contains the methods that differ.
+macro_rules! impl_state {
+    ($State:ident<T: $Element:ident> { $($own:item)* }) => {
+        impl<T: $Element> sealed::Sealed for $State<T> {}
+        impl<T: $Element> State for $State<T> {
+            fn kind(&self) -> StateKind {
+                StateKind::$State
+            }
+            fn id(&self) -> StateId {
+                $State::id(self).into()
+            }
+            fn dtype(&self) -> Dtype {
+                T::DTYPE
+            }
+            fn shape(&self) -> Shape {
+                $State::shape(self)
+            }
+            fn value(&self) -> AnyTensor {
+                $State::value(self).clone().into()
+            }
+            fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit> {
+                self.fits(value)?;
+                $State::set(self, value.cast());
+                Ok(())
+            }
+            $($own)*
+        }
+    };
+}
+
+impl_state! { Param<T: Float> {
+    fn frozen(&self) -> bool {
+        Param::frozen(self)
+    }
+    fn set_frozen(&mut self, frozen: bool) {
+        if frozen { self.freeze() } else { self.unfreeze() }
+    }
+} }
+
+impl_state! { Buffer<T: Element> {
+    fn frozen(&self) -> bool {
+        false
+    }
+    fn set_frozen(&mut self, _: bool) {}
+} }
 
 /// Calls `change` with the value, whose shape must stay. If it does not, also after a panic in `change`,
 /// the value becomes `lost` in the old shape: the old value no longer exists.

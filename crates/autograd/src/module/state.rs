@@ -1,29 +1,32 @@
 //! Parameters and buffers without their element type.
 
 use super::outline::Outline;
-use super::param::{Buffer, Param, StateId};
 use std::any::Any;
 use std::fmt;
-use wengert_tensor::{AnyTensor, Dtype, Element, Float, Shape};
+use wengert_tensor::{AnyTensor, Dtype, Shape};
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
 }
 
+/// Identifies a parameter or a buffer: unique among both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StateId(pub(super) u64);
+
 /// The two kinds of state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
-    /// A [`Param`]: trained, unless it is frozen.
+pub enum StateKind {
+    /// A [`Param`](crate::Param): trained, unless it is frozen.
     Param,
-    /// A [`Buffer`]: saved, but not trained.
+    /// A [`Buffer`](crate::Buffer): saved, but not trained.
     Buffer,
 }
 
-/// A [`Param`] or [`Buffer`] of any element type, as [`Module::visit`](crate::Module::visit) shows it.
+/// A [`Param`](crate::Param) or [`Buffer`](crate::Buffer) of any element type, as [`Module::visit`](crate::Module::visit) shows it.
 /// Code that knows the type calls `state.downcast_ref::<Param<f32>>()` to get the original.
 pub trait State: Any + Send + Sync + sealed::Sealed {
     /// Returns whether it is a parameter or a buffer.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> StateKind;
 
     /// Returns its identity: kept when it moves, new in a clone.
     fn id(&self) -> StateId;
@@ -78,7 +81,7 @@ impl dyn State {
 
     /// Returns whether it is a parameter that is not frozen.
     pub fn trainable(&self) -> bool {
-        self.kind() == Kind::Param && !self.frozen()
+        self.kind() == StateKind::Param && !self.frozen()
     }
 
     /// Returns its entry in an [`Outline`]: the shape.
@@ -100,52 +103,6 @@ pub struct Misfit {
 
 wengert_tensor::debug_is_display!(Misfit);
 
-/// Implements [`State`] by the methods of the same names. The block contains the methods that differ.
-macro_rules! impl_state {
-    ($State:ident<T: $Element:ident> { $($own:item)* }) => {
-        impl<T: $Element> sealed::Sealed for $State<T> {}
-        impl<T: $Element> State for $State<T> {
-            fn kind(&self) -> Kind {
-                Kind::$State
-            }
-            fn id(&self) -> StateId {
-                $State::id(self).into()
-            }
-            fn dtype(&self) -> Dtype {
-                T::DTYPE
-            }
-            fn shape(&self) -> Shape {
-                $State::shape(self)
-            }
-            fn value(&self) -> AnyTensor {
-                $State::value(self).clone().into()
-            }
-            fn set(&mut self, value: &AnyTensor) -> Result<(), Misfit> {
-                self.fits(value)?;
-                $State::set(self, value.cast());
-                Ok(())
-            }
-            $($own)*
-        }
-    };
-}
-
-impl_state! { Param<T: Float> {
-    fn frozen(&self) -> bool {
-        Param::frozen(self)
-    }
-    fn set_frozen(&mut self, frozen: bool) {
-        if frozen { self.freeze() } else { self.unfreeze() }
-    }
-} }
-
-impl_state! { Buffer<T: Element> {
-    fn frozen(&self) -> bool {
-        false
-    }
-    fn set_frozen(&mut self, _: bool) {}
-} }
-
 /// Writes kind, element type and shape, such as `Param(f32 [512, 784])`, and whether it is frozen.
 impl fmt::Debug for dyn State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +114,7 @@ impl fmt::Debug for dyn State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::module::{Buffer, Param};
     use wengert_tensor::Tensor;
 
     #[test]
@@ -188,7 +146,7 @@ mod tests {
             (Param::new(Tensor::zeros(&[2])), Buffer::new(Tensor::zeros(&[2])));
         let states: [&mut dyn State; 2] = [&mut param, &mut buffer];
         for state in states {
-            assert_eq!(state.trainable(), state.kind() == Kind::Param);
+            assert_eq!(state.trainable(), state.kind() == StateKind::Param);
             state.set_frozen(true);
             assert!(!state.trainable());
         }

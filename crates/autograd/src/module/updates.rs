@@ -7,8 +7,9 @@
 
 use super::finite::is_finite;
 use super::param::{Buffer, BufferId};
+use super::path::Path;
 use super::state::State;
-use super::visit::{Module, Path};
+use super::visit::Module;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wengert_tensor::{Float, Tensor};

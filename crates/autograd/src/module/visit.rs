@@ -1,116 +1,14 @@
 //! Modules: types that hold named parameters and buffers.
 
-use super::names::FirstState;
+use super::copies;
+use super::first_state::FirstState;
 use super::outline::Outline;
 use super::param::Param;
-use super::state::{Kind, State};
-use super::{copies, names};
+use super::path::{Path, See, SeeMut, Visit, VisitMut};
+use super::state::{State, StateKind};
 use std::collections::HashSet;
-use std::fmt::{self, Write};
+use std::fmt;
 use wengert_tensor::Float;
-
-/// The path of a parameter or buffer in a model. It is a linked chain on the stack of the visit, and
-/// becomes a string such as `conv1.weight` only when it is formatted.
-///
-/// ```
-/// use wengert::autograd::Path;
-/// let root = Path::root();
-/// let layers = root.child("layers");
-/// assert_eq!(layers.index(3).child("weight").to_string(), "layers.3.weight");
-/// ```
-#[derive(Clone, Copy)]
-pub struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Child(&'a str),
-    Index(usize),
-}
-
-impl<'a> Path<'a> {
-    /// Returns the path of the model itself. Its name is empty.
-    pub const fn root() -> Self {
-        Path { parent: None, step: Step::Root }
-    }
-
-    /// Returns the path of a field.
-    pub fn child(&'a self, name: &'a str) -> Self {
-        Path { parent: Some(self), step: Step::Child(name) }
-    }
-
-    /// Returns the path of an element of a list.
-    pub fn index(&'a self, index: usize) -> Self {
-        Path { parent: Some(self), step: Step::Index(index) }
-    }
-}
-
-impl Path<'_> {
-    /// Returns the name, for messages. The model itself has no name; its path returns `whole`.
-    ///
-    /// ```
-    /// use wengert::autograd::Path;
-    /// let root = Path::root();
-    /// assert_eq!(root.child("weight").name_or("the parameter itself"), "weight");
-    /// assert_eq!(root.name_or("the parameter itself"), "the parameter itself");
-    /// ```
-    pub fn name_or(&self, whole: &str) -> String {
-        if self.parent.is_none() { whole.into() } else { self.to_string() }
-    }
-}
-
-impl Path<'_> {
-    /// Returns the number of steps from the model to this path.
-    fn steps(&self) -> u32 {
-        self.parent.map_or(0, |parent| parent.steps() + 1)
-    }
-
-    /// Appends the path to `text`, and the end of each step to `ends`.
-    pub(crate) fn write_to(&self, text: &mut String, ends: &mut Vec<u32>) {
-        let Some(parent) = self.parent else { return };
-        parent.write_to(text, ends);
-        if parent.parent.is_some() {
-            text.push('.');
-        }
-        match self.step {
-            Step::Root => {}
-            Step::Child(name) => text.push_str(name),
-            Step::Index(index) if index < 10 => text.push((b'0' + index as u8) as char),
-            Step::Index(index) => _ = write!(text, "{index}"),
-        }
-        ends.push(text.len() as u32);
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            parent.fmt(f)?;
-            if parent.parent.is_some() {
-                f.write_str(".")?;
-            }
-        }
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Child(name) => f.write_str(name),
-            Step::Index(index) => write!(f, "{index}"),
-        }
-    }
-}
-
-/// The function that [`Module::visit`] calls with every parameter and buffer, and its path.
-pub type See<'s, 'm> = dyn FnMut(&Path<'_>, &'m dyn State) + 's;
-
-/// The function that [`Module::visit_mut`] calls with every parameter and buffer, and its path.
-pub type SeeMut<'s, 'm> = dyn FnMut(&Path<'_>, &'m mut dyn State) + 's;
-
-/// [`Module::visit`] and [`Module::visit_mut`] of one module. The functions behind the default methods take
-/// them, so that these functions are compiled once and not again for each type of module.
-pub(super) type Visit<'v, 'm> = &'v mut dyn FnMut(&mut See<'_, 'm>);
-pub(super) type VisitMut<'v> = &'v mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &mut dyn State));
 
 /// A type that holds parameters and buffers: a [`Param`](crate::Param), a layer, a list of layers, a
 /// whole model.
@@ -206,7 +104,7 @@ pub trait Module {
 
     /// Returns the name of the type without its path and its type parameters, such as `Linear`.
     fn type_name(&self) -> &'static str {
-        names::short(std::any::type_name::<Self>())
+        short(std::any::type_name::<Self>())
     }
 
     /// Returns what `Display` shows. The default is the name of the type with its parameters and
@@ -246,7 +144,10 @@ pub trait Module {
     /// element type or shape. The message lists all of them. In that case nothing is changed.
     #[track_caller]
     fn copy_from(&mut self, other: &dyn Module) {
-        copies::copy(self, other);
+        let states = copies::matched("copy_from", &self.named_state(), &other.named_state());
+        copies::copy(&states, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        });
     }
 
     /// Moves the values towards those of another model of the same structure: θ ← θ + t · (θ′ − θ), for
@@ -275,7 +176,11 @@ pub trait Module {
     /// Under the conditions of [`copy_from`](Module::copy_from), or if `t` is not between 0 and 1.
     #[track_caller]
     fn lerp_from(&mut self, other: &dyn Module, t: f64) {
-        copies::lerp(self, other, t);
+        copies::check_share(t);
+        let states = copies::matched("lerp_from", &self.named_state(), &other.named_state());
+        copies::lerp(&states, t, &mut |see| {
+            self.visit_mut(&Path::root(), &mut |path, state| see(path, state));
+        });
     }
 
     /// Returns every parameter and buffer with its name: the content of a state dict.
@@ -290,7 +195,7 @@ pub trait Module {
 
     /// Returns the total number of elements of the parameters.
     fn parameter_count(&self) -> usize {
-        count(&mut |see| self.visit(&Path::root(), see), |state| state.kind() == Kind::Param)
+        count(&mut |see| self.visit(&Path::root(), see), |state| state.kind() == StateKind::Param)
     }
 
     /// Returns the total number of elements of the parameters that are not frozen.
@@ -339,6 +244,14 @@ pub trait Module {
     }
 }
 
+impl Outline {
+    /// Adds a field with the outline of this module.
+    #[must_use]
+    pub fn field(self, name: impl fmt::Display, module: &(impl Module + ?Sized)) -> Self {
+        self.with(name, module.outline())
+    }
+}
+
 /// Calls `see` with each parameter of element type `T`, once, in the order of the model.
 pub(crate) fn each_param<'m, T: Float>(
     model: &'m dyn Module,
@@ -352,6 +265,17 @@ pub(crate) fn each_param<'m, T: Float>(
             see(path, param);
         }
     });
+}
+
+/// Returns the name of a type without its path and its type parameters.
+fn short(name: &str) -> &str {
+    let end = name.bytes().position(|byte| matches!(byte, b'<' | b'(' | b'['));
+    let name = &name[..end.unwrap_or(name.len())];
+    let start = name.bytes().rposition(|byte| byte == b':').map_or(0, |colon| colon + 1);
+    match &name[start..] {
+        "" => "module",
+        name => name,
+    }
 }
 
 fn first(visit: Visit<'_, '_>) -> Option<FirstState> {
@@ -369,7 +293,7 @@ fn named<'m>(visit: Visit<'_, 'm>) -> Vec<(String, &'m dyn State)> {
 }
 
 fn parameters(mut states: Vec<(String, &dyn State)>) -> Vec<(String, &dyn State)> {
-    states.retain(|(_, state)| state.kind() == Kind::Param);
+    states.retain(|(_, state)| state.kind() == StateKind::Param);
     states
 }
 
@@ -400,7 +324,7 @@ fn set_frozen(name: Option<&str>, frozen: bool, visit: VisitMut<'_>) -> bool {
             let rest = path.strip_prefix(name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
-        if state.kind() == Kind::Param && under {
+        if state.kind() == StateKind::Param && under {
             state.set_frozen(frozen);
             found = true;
         }
@@ -490,5 +414,19 @@ mod tests {
             ids.push(state.downcast_ref::<Param>().unwrap().id());
         });
         assert_eq!(ids, [model[0].0.id(), model[0].1.id(), model[1].0.id(), model[1].1.id()]);
+    }
+
+    #[test]
+    fn short_names_of_types() {
+        for (name, expected) in [
+            ("wengert_nn::linear::Linear<f32>", "Linear"),
+            ("alloc::vec::Vec<wengert_nn::linear::Linear<f32>>", "Vec"),
+            ("Relu", "Relu"),
+            ("a::Größe", "Größe"),
+            ("(a::B, c::D<e::F>)", "module"),
+            ("[a::B; 3]", "module"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
     }
 }

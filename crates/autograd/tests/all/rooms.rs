@@ -27,6 +27,19 @@ const ROOMS: [(&str, &[&str]); 7] = [
 const METHODS: [&str; 6] =
     ["check_invariants", "check_nodes_since", "close", "compute", "compute_or_defer", "force"];
 
+/// The methods of `rules` with the name of a method of iterators, tensors or private types, which `graph` calls.
+/// The scan cannot tell the two apart.
+const HOMONYMS: [(&str, &str); 8] = [
+    ("add", "of the register of models"),
+    ("all", "of iterators"),
+    ("apply", "of the changes of buffers"),
+    ("broadcast_to", "of tensors"),
+    ("cast", "of tensors"),
+    ("flatten", "of options"),
+    ("position", "of iterators"),
+    ("record", "of the ended scopes"),
+];
+
 /// The rooms whose calls are compared with this list.
 const CORE: [&str; 3] = ["graph", "rules", "engine"];
 
@@ -106,7 +119,8 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
             {
                 continue;
             }
-            if METHODS.contains(&&**method) {
+            let homonym = HOMONYMS.iter().any(|(name, _)| name == method);
+            if METHODS.contains(&&**method) || (homonym && file.room() == "graph") {
                 used.insert(&**method);
             } else {
                 offenders.push(format!("{}: {method}()", file.path));
@@ -114,7 +128,29 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
         }
     }
     assert!(offenders.is_empty(), "calls of methods of higher rooms:\n{}", offenders.join("\n"));
-    assert_eq!(used, BTreeSet::from(METHODS), "the list of methods");
+    let listed = METHODS.into_iter().chain(HOMONYMS.map(|(name, _)| name));
+    assert_eq!(used, listed.collect(), "the lists of methods");
+}
+
+/// The imports that close a circle of modules within a room, each with its reason.
+const CIRCLES: [(&str, &str, &str, &str); 2] = [
+    ("graph", "tape", "observe", "a tape holds an observer, whose methods take the tape"),
+    (
+        "graph",
+        "arena",
+        "custom",
+        "a node of a custom operation holds its rule, which takes variables",
+    ),
+];
+
+#[test]
+fn modules_of_a_room_import_in_no_circle() {
+    for room in names() {
+        println!("{room}");
+        let permitted = CIRCLES.iter().filter(|circle| circle.0 == room);
+        let permitted: Vec<_> = permitted.map(|&(_, from, to, why)| (from, to, why)).collect();
+        scan::check_circles(&src(), Some(room), &permitted);
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The executed kernels of a run, the nodes that they computed, and their times.
 
+mod recorder;
 mod table;
 mod trace;
 
-use crate::graph::{RELEASED, Ran, Tape};
-use crate::inspect::observer::Inspection;
+pub(in crate::inspect) use recorder::Recorder;
+
+use crate::graph::Tape;
 use std::collections::HashMap;
 use std::time::Duration;
-use wengert_tensor::{Float, Instant, Tensor};
+use wengert_tensor::{Float, Instant};
 
 /// The kernels that a tape has executed. [`Tape::profile`] returns it. It is plain data and outlives the
 /// tape.
@@ -182,95 +184,6 @@ impl<T: Float> Tape<T> {
         let recorder = recorder.borrow();
         let (rows, origin, own) = (recorder.rows.clone(), recorder.origin, recorder.own);
         Profile { rows, origin, own }
-    }
-}
-
-/// Collects the rows of the profile while a tape runs.
-pub(crate) struct Recorder {
-    rows: Vec<ProfileRow>,
-    origin: Instant,
-    own: Duration,
-}
-
-impl Recorder {
-    fn new() -> Self {
-        Recorder { rows: Vec::new(), origin: Instant::now(), own: Duration::ZERO }
-    }
-
-    /// Records a kernel that has run.
-    pub fn kernel<T: Float>(&mut self, tape: &Tape<T>, observer: &Inspection, ran: &Ran<'_, T>) {
-        let arena = tape.arena.borrow();
-        let outputs = if ran.values.is_empty() {
-            0
-        } else {
-            ran.values.len() + usize::from(ran.whole.is_some())
-        };
-        let nodes = arena.computed_with(ran.id, ran.first, outputs as u32);
-        let firsts = nodes.iter().filter(|&&id| arena.first_output(id) == id || id == ran.first);
-        let ops = firsts.map(|&id| arena.op_name(id)).collect();
-        let bytes = |elements: usize, size: usize| elements as u64 * size as u64;
-        let all =
-            |x: &[Tensor<T>]| -> u64 { x.iter().map(|x| bytes(x.numel(), size_of::<T>())).sum() };
-        let indices =
-            arena.parents(ran.first).iter().filter(|&&p| arena.place_of_whole(p).is_some());
-        let indices: usize = indices.map(|&p| arena.shape(p).numel()).sum();
-        let mut read = all(ran.inputs) + bytes(indices, size_of::<i64>());
-        let mut written =
-            all(ran.values) + ran.whole.map_or(0, |whole| bytes(whole.numel(), size_of::<i64>()));
-        if let [y] = ran.values
-            && ran.inputs.iter().any(|x| x.storage_id() == y.storage_id())
-        {
-            (read, written) = (0, 0);
-        }
-        let last = ran.id;
-        let charged_to = observer.note_of(last).rule_of();
-        let row = ProfileRow {
-            ops,
-            scope: observer.path_of(last),
-            charged_to: charged_to
-                .map(|node| Charged { node: node as usize, op: arena.op_name(node) }),
-            start: ran.begun - self.origin,
-            time: ran.ended - ran.begun,
-            read,
-            written,
-            again: nodes.iter().any(|&id| arena.nodes[id as usize].has(RELEASED)),
-            accumulates: false,
-            nodes: nodes.into_iter().map(|id| id as usize).collect(),
-        };
-        self.push(row, ran.ended);
-    }
-
-    /// Records the addition of a cotangent in place: two numbers are read for each number that is
-    /// written.
-    pub fn addition<T: Float>(
-        &mut self,
-        tape: &Tape<T>,
-        observer: &Inspection,
-        to: u32,
-        begun: Instant,
-        bytes: u64,
-    ) {
-        let ended = Instant::now();
-        let node = observer.current_rule().unwrap_or(to);
-        let op = tape.arena.borrow().op_name(node);
-        let row = ProfileRow {
-            nodes: vec![],
-            ops: vec!["add".into()],
-            scope: observer.path_of(node),
-            charged_to: Some(Charged { node: node as usize, op }),
-            start: begun - self.origin,
-            time: ended - begun,
-            read: 2 * bytes,
-            written: bytes,
-            again: false,
-            accumulates: true,
-        };
-        self.push(row, ended);
-    }
-
-    fn push(&mut self, row: ProfileRow, ended: Instant) {
-        self.rows.push(row);
-        self.own += ended.elapsed();
     }
 }
 

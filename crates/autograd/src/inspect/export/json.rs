@@ -1,4 +1,4 @@
-//! A recorded program as JSON.
+//! The recorded graph as JSON.
 
 use super::{Attribute, Graph, GraphNode, GraphScope, NodeKind, Source, ValueState};
 use crate::inspect::json::Quoted;

@@ -1,6 +1,6 @@
 //! The colours of nodes in a picture, and the legend that explains them.
 
-use crate::inspect::program::{GraphNode, NodeKind, Source};
+use crate::inspect::export::{GraphNode, NodeKind, Source};
 use std::collections::BTreeSet;
 use std::fmt;
 

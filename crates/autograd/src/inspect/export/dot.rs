@@ -1,4 +1,4 @@
-//! A picture of a recorded program, in the language of Graphviz.
+//! A picture of the recorded graph, in the language of Graphviz.
 
 mod drawing;
 mod look;
@@ -12,7 +12,7 @@ use std::fmt;
 use words::{Escaped, Tip, digits, operand_name, sizes, told};
 
 impl Graph {
-    /// Returns the picture of the program in the language of Graphviz, as [`Dot`] draws it by default.
+    /// Returns the picture of the graph in the language of Graphviz, as [`Dot`] draws it by default.
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -46,7 +46,7 @@ impl Graph {
 /// | a dotted grey edge | booleans |
 /// | a word or a number in brackets on an edge | the operand, if the order of the operands matters: `[left]`, `[right]`, or its number counted from 0 |
 ///
-/// The forward program flows downwards, and the gradients flow upwards beside it. Reshaping, permuting
+/// The forward pass flows downwards, and the gradients flow upwards beside it. Reshaping, permuting
 /// and broadcasting are written on the edges ([`views`](Dot::views) draws them as nodes). Further
 /// outputs of an operation are edges from its node.
 ///
@@ -83,7 +83,7 @@ impl<'g> Dot<'g> {
     }
 
     /// Sets whether to draw the nodes that [`grad`](crate::Var::grad) recorded. Default: true. If false,
-    /// a gradient that the program uses is a node without operands.
+    /// a gradient that the forward pass uses is a node without operands.
     pub fn rules(self, rules: bool) -> Self {
         Dot { rules, ..self }
     }

@@ -1,6 +1,6 @@
 //! The words in a picture: names of operands, attributes, numbers, shapes and tooltips.
 
-use crate::inspect::program::{Attribute, GraphNode, ValueState};
+use crate::inspect::export::{Attribute, GraphNode, ValueState};
 use std::fmt;
 use wengert_tensor::Shape;
 

@@ -1,6 +1,6 @@
 //! The layout of a picture, computed before its text is written.
 
-use crate::inspect::program::Graph;
+use crate::inspect::export::Graph;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub(super) enum Flow {
     Down,
     /// Among gradients.
     Up,
-    /// Between the program and its gradients. Such an edge does not influence the layout.
+    /// Between the forward pass and its gradients. Such an edge does not influence the layout.
     Across,
 }
 
@@ -49,12 +49,12 @@ pub(super) struct Edge {
 }
 
 pub(super) struct Drawing {
-    /// How often the node was derived: 0 in the program, 1 in its gradients, 2 in gradients of
+    /// How often the node was derived: 0 in the forward pass, 1 in its gradients, 2 in gradients of
     /// gradients.
     pub level: Vec<usize>,
     /// The scope in which each node is drawn.
     home: Vec<Option<usize>>,
-    /// The number of the `grad` run that recorded each node; 0 for the program.
+    /// The number of the `grad` run that recorded each node; 0 for the forward pass.
     walk: Vec<usize>,
     /// The operations that read each node.
     readers: Vec<Vec<usize>>,
@@ -96,7 +96,7 @@ impl Drawing {
         };
         drawing.derive(graph);
         if !rules {
-            // A gradient that the program uses is kept, as a node without operands.
+            // A gradient that the forward pass uses is kept, as a node without operands.
             for id in 0..n {
                 let read_on = drawing.readers[id].iter().any(|&reader| drawing.level[reader] == 0);
                 drawing.hidden[id] = drawing.level[id] > 0 && !read_on;
@@ -229,7 +229,7 @@ impl Drawing {
         let flow = if above == below {
             if above.0 % 2 == 0 { Flow::Down } else { Flow::Up }
         } else if below.0 == 0 {
-            Flow::Down // the program uses a gradient
+            Flow::Down // the forward pass uses a gradient
         } else {
             Flow::Across
         };

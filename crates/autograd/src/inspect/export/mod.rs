@@ -1,4 +1,4 @@
-//! The recorded program as data. [`Tape::graph`] copies the tape's nodes into a [`Graph`], which stores
+//! The recorded graph as data. [`Tape::graph`] copies the tape's nodes into a [`Graph`], which stores
 //! names and shapes but no values.
 //!
 //! | file | |
@@ -6,7 +6,7 @@
 //! | `describe.rs` | the name and the attributes of each operation; the only file that knows them |
 //! | `attribute.rs` | the types of attributes |
 //! | `dot.rs`, `dot/*.rs` | a picture for Graphviz: its text, its layout, its colours and its words |
-//! | `json.rs` | the same data for other programs; `docs/graph-json.md` describes the format |
+//! | `json.rs` | the same data for other software; `docs/graph-json.md` describes the format |
 //!
 //! Pictures and exports use only the public fields of [`GraphNode`] and [`GraphScope`], so that users
 //! can write such functions themselves.
@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::fmt;
 use wengert_tensor::{Dtype, Float, Shape};
 
-/// A recorded program. [`Tape::graph`] returns it. It is a copy of names and shapes without values, and
+/// The recorded graph of a tape. [`Tape::graph`] returns it. It is a copy of names and shapes without values, and
 /// does not change when the tape records more.
 ///
 /// Nodes are in the order in which they were recorded: operands come before the nodes that read them.
@@ -120,8 +120,8 @@ pub enum Source {
 pub enum ValueState {
     /// The value is stored.
     Computed,
-    /// The value is computed when something reads it. The node may be fused into a program of several
-    /// operations, so that its value is never stored.
+    /// The value is computed when something reads it. The node may be fused with other
+    /// operations into one kernel, so that its value is never stored.
     Pending,
     /// The value was computed and dropped. It is computed again if it is requested.
     Released,
@@ -165,7 +165,7 @@ impl<T: Float> Handle for Mask<'_, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Returns the program recorded so far, as data. Computes nothing.
+    /// Returns the graph recorded so far, as data. Computes nothing.
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -335,7 +335,7 @@ impl Graph {
         self
     }
 
-    /// Returns whether two runs recorded the same program: the same operations with the same attributes
+    /// Returns whether two runs recorded the same graph: the same operations with the same attributes
     /// on the same operands, of the same shapes and kinds, with parameters and buffers at the same
     /// places. Given values, names, scopes, changes of buffers and the state of values are not compared.
     /// Custom operations are compared by name only.
@@ -356,7 +356,7 @@ impl Graph {
         self.difference(other).is_none()
     }
 
-    /// Returns a description of the first node at which the programs differ; `None` if
+    /// Returns a description of the first node at which the graphs differ; `None` if
     /// [`same_structure`](Graph::same_structure) holds.
     pub fn difference(&self, other: &Graph) -> Option<String> {
         if self.dtype != other.dtype {
