@@ -351,7 +351,7 @@ fn debug_prints_the_text() {
     let wrong = NamedTensors::load("no/such/file").unwrap_err();
     assert_eq!(format!("{wrong:?}"), wrong.to_string());
     assert_eq!(format!("{:?}", wrong.problem), wrong.problem.to_string());
-    assert!(wrong.to_string().contains(&std::io::Error::from_raw_os_error(2).to_string()));
+    assert!(wrong.to_string().contains(&io::Error::from_raw_os_error(2).to_string()));
 }
 
 #[test]
