@@ -4,7 +4,7 @@
 use super::call::{Call, Reads};
 use super::index::IndexOp::{Pick, Unpool};
 use crate::graph::{Index, IntoIndex, Op, Var, place_in};
-use wengert_tensor::maps::{adaptive_average_maps, average_maps};
+use wengert_tensor::axis_maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
 
 /// The windows of a pool, an entry in a table of the tape.

@@ -4,6 +4,7 @@
 //!
 //! The `safetensors` crate reads and checks the header, and writes files. This module converts its tensors.
 
+use super::address_space::{self, Entry};
 use super::file::{FileError, FileProblem, write_atomically};
 use super::named::NamedTensors;
 use crate::layout::Shape;
@@ -88,8 +89,10 @@ fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
 
     // `Metadata` checks that each tensor has the length of its shape and begins at the end of the one
     // before. The check that the last tensor ends at the end of the data follows below.
-    let header: Metadata =
-        serde_json::from_slice(header).map_err(|error| FileProblem::Header(error.into()))?;
+    let header: Metadata = serde_json::from_slice(header).map_err(|error| {
+        address_space::too_large(header, usize::BITS)
+            .unwrap_or_else(|| FileProblem::Header(error.into()))
+    })?;
     if header.data_len() != data.len() {
         let before = LENGTH as u64 + length;
         return Err(cut_short(before.saturating_add(header.data_len() as u64)));
@@ -177,7 +180,15 @@ fn to_bytes<T: Element, const N: usize>(
 fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
     let shape = &info.shape;
     if shapes::shape_of("read", shape).is_err() {
-        return Err(FileProblem::Shape { name: name.into(), shape: shape.clone() });
+        let (from, to) = info.data_offsets;
+        let entry = Entry {
+            dtype: info.dtype,
+            shape: shape.iter().map(|&n| n as u64).collect(),
+            data: [from as u64, to as u64],
+        };
+        return Err(entry
+            .problem(name, usize::BITS)
+            .unwrap_or_else(|| FileProblem::Shape { name: name.into(), shape: shape.clone() }));
     }
     Ok(match info.dtype {
         FileDtype::F32 => from_bytes(bytes, shape, f32::from_le_bytes),

@@ -8,8 +8,17 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// The rooms, from the lowest to the highest. A room may import from the rooms before it.
-const ROOMS: [&str; 9] =
-    ["layout", "machine", "number", "geometry", "shapes", "maps", "kernels", "tensor", "files"];
+const ROOMS: [&str; 9] = [
+    "layout",
+    "machine",
+    "number",
+    "geometry",
+    "shapes",
+    "axis_maps",
+    "kernels",
+    "tensor",
+    "files",
+];
 
 /// Top-level modules that are no rooms, because only tests use them.
 const FOR_TESTS: [&str; 1] = ["testing"];
