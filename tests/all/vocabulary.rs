@@ -114,7 +114,7 @@ pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
 pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
 
 /// Macros that define public functions of other types, and macros that those of [`ROWS`] call.
-const OTHER_MACROS: &[&str] = &["method", "binary", "state"];
+const OTHER_MACROS: &[&str] = &["method", "binary", "state", "unary_methods", "binary_methods"];
 
 /// The names of methods, and the number of arguments of each without `self`. The number is `None`
 /// for methods that a macro defines.

@@ -20,7 +20,7 @@ pub mod shapes;
 
 // The linear maps of which pooling, padding, interpolation and unfolding consist. The tape uses them too.
 #[doc(hidden)]
-pub mod maps;
+pub mod axis_maps;
 
 // Loops over numbers.
 mod kernels;

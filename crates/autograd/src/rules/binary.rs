@@ -192,7 +192,7 @@ impl<'t, T: Float> Var<'t, T> {
         match exponent.operand() {
             Given::Var(exponent) => self.binary(Pow, exponent),
             Given::Number(Figure::Float(p)) => self.powf(p),
-            Given::Number(Figure::Whole(n)) => match i32::try_from(n) {
+            Given::Number(Figure::Integer(n)) => match i32::try_from(n) {
                 Ok(n) => self.powi(n),
                 Err(_) => self.powf(n as f64),
             },

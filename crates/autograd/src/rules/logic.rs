@@ -373,12 +373,8 @@ impl<'t, T: Float> Mask<'t, T> {
     /// If `parts` is empty, the shapes differ, or the masks are on different tapes.
     #[track_caller]
     pub fn stack(parts: &[Self], axis: isize) -> Self {
-        let shapes: SmallVec<[Shape; 4]> = parts.iter().map(|part| part.shape()).collect();
-        if let Some(first) = parts.first() {
-            first.numbers().fits(shapes::stack(&shapes, axis));
-        }
-        let parts: SmallVec<[Self; 4]> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
-        Mask::concat(&parts, axis)
+        let parts: SmallVec<[Var<'t, T>; 4]> = parts.iter().map(|part| part.numbers()).collect();
+        Var::stack(&parts, axis).marked()
     }
 
     /// Returns the slices of an axis at these indices, in the order of `index`:

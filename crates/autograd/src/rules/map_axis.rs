@@ -38,7 +38,7 @@ impl<T: Float> Var<'_, T> {
     /// If the axis does not exist, or its size is not the input size of the map.
     #[track_caller]
     pub fn map_axis(self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
+        let rule = shapes::map_axis("map_axis", &self.shape(), axis, map.inputs(), map.outputs());
         let (axis, shape) = self.fits(rule);
         self.mapped(axis, false, map, shape)
     }
@@ -50,7 +50,13 @@ impl<T: Float> Var<'_, T> {
     /// If the axis does not exist, or its size is not the output size of the map.
     #[track_caller]
     pub fn map_axis_transposed(self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
+        let rule = shapes::map_axis(
+            "map_axis_transposed",
+            &self.shape(),
+            axis,
+            map.outputs(),
+            map.inputs(),
+        );
         let (axis, shape) = self.fits(rule);
         self.mapped(axis, true, map, shape)
     }

@@ -5,7 +5,7 @@ use crate::graph::{
     Call, Index, IndexOp, IntoIndex, MaxPool, Op, PoolWindows, Reads, Var, place_in,
 };
 use IndexOp::{Pick, Unpool};
-use wengert_tensor::maps::{adaptive_average_maps, average_maps};
+use wengert_tensor::axis_maps::{adaptive_average_maps, average_maps};
 use wengert_tensor::{Float, Pair, Pool, Shape, Tensor, shapes};
 
 impl MaxPool {

@@ -2,7 +2,7 @@
 //! views, so no derivative rules are needed here.
 
 use crate::graph::Var;
-use wengert_tensor::maps::{UnfoldMaps, border_maps, interpolation_maps};
+use wengert_tensor::axis_maps::{UnfoldMaps, border_maps, interpolation_maps};
 use wengert_tensor::{Conv, Float, Interpolate, PadMode, Pair};
 
 /// Padding, interpolation, and windows as columns.

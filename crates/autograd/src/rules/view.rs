@@ -331,6 +331,9 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn stack(parts: &[Self], axis: isize) -> Self {
         let first = parts.first().expect("stack: expected at least one variable, got none");
+        for part in parts {
+            first.tape.same_tape("stack", part.tape);
+        }
         let sizes: SmallVec<[Shape; 4]> = parts.iter().map(|v| v.shape()).collect();
         first.fits(shapes::stack(&sizes, axis));
         let parts: SmallVec<[Self; 4]> = parts.iter().map(|v| v.unsqueeze(axis)).collect();

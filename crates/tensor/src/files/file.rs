@@ -61,6 +61,20 @@ pub enum FileProblem {
         /// The sizes of the axes according to the header.
         shape: Vec<usize>,
     },
+    /// The addresses of this target are too narrow for a tensor in the file, or for its position in the file. With
+    /// addresses of 32 bits, a tensor must have less than 512 MiB and less than 2²⁷ elements.
+    #[error(
+        "tensor `{name}` of shape {shape:?} exceeds the address space of this target, whose addresses have \
+         {address_bits} bits: read the file on a target with 64-bit addresses"
+    )]
+    AddressSpace {
+        /// The name of the tensor.
+        name: String,
+        /// The sizes of the axes according to the header.
+        shape: Vec<u64>,
+        /// The number of bits of an address.
+        address_bits: u32,
+    },
 }
 
 impl FileProblem {

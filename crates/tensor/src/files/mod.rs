@@ -1,6 +1,7 @@
 //! Named tensors in safetensors files, atomic writing of files, and the errors of reading and writing.
 //!
 //! This module uses the public methods of tensors only. No other module imports it.
+mod address_space;
 mod file;
 mod file_kind;
 mod named;

@@ -1,11 +1,10 @@
 //! Tensors with names: the state of a model or an optimizer, and the content of a file.
 
-use super::file::{FileError, FileProblem, write_atomically};
-use super::safetensors;
 use crate::tensor::AnyTensor;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Write};
-use std::path::Path;
+
+/// The key of the notes in the header of a file. No tensor can have this name.
+pub(super) const METADATA: &str = "__metadata__";
 
 /// A list of tensors with names, and notes: the content of a safetensors file.
 ///
@@ -51,7 +50,7 @@ impl NamedTensors {
     ) -> Option<AnyTensor> {
         let (name, tensor) = (name.into(), tensor.into());
         assert!(
-            name != safetensors::METADATA,
+            name != METADATA,
             "insert: the name `{name}` is reserved by the safetensors format"
         );
         if let Some(&i) = self.index.get(&name) {
@@ -124,54 +123,6 @@ impl NamedTensors {
         let notes = self.metadata.iter();
         part.metadata = notes.filter_map(|(key, note)| Some((short(key)?, note.clone()))).collect();
         part
-    }
-
-    /// Reads a safetensors file.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is not a valid safetensors file. The error names the kind of the file if
-    /// it is another known one: a file of `torch.save`, a web page, and others of
-    /// [`FileKind`](crate::FileKind).
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, FileError> {
-        let path = path.as_ref();
-        let read = || Self::from_bytes(&std::fs::read(path)?);
-        read().map_err(|problem: FileProblem| problem.at(path))
-    }
-
-    /// Writes a safetensors file, as [`write_atomically`] does.
-    ///
-    /// # Errors
-    /// If the system returns an error, or names and notes together exceed the 100 MB that the format allows.
-    /// An existing file then remains unchanged.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
-        let path = path.as_ref();
-        let write = || {
-            let bytes = safetensors::write(self).map_err(io::Error::other)?;
-            write_atomically(path, |out| out.write_all(&bytes))
-        };
-        write().map_err(|error| FileProblem::from(error).at(path))
-    }
-
-    /// Returns the bytes of a safetensors file. Equal tensors give equal bytes, except that the order of
-    /// several notes is not specified.
-    ///
-    /// # Panics
-    /// If names and notes together exceed the 100 MB that the format allows.
-    #[track_caller]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        match safetensors::write(self) {
-            Ok(bytes) => bytes,
-            Err(error) => panic!("to_bytes: {error}"),
-        }
-    }
-
-    /// Reads the bytes of a safetensors file. Half-precision floats become `f32`. Integer types of 8, 16 and
-    /// 32 bits that tensors do not support become `i64`. These conversions are exact.
-    ///
-    /// # Errors
-    /// If the bytes are not a valid safetensors file.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
-        safetensors::read(bytes).map_err(|problem| problem.explained_by(bytes))
     }
 }
 

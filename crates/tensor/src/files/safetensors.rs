@@ -4,7 +4,8 @@
 //!
 //! The `safetensors` crate reads and checks the header, and writes files. This module converts its tensors.
 
-use super::file::FileProblem;
+use super::address_space::{self, Entry};
+use super::file::{FileError, FileProblem, write_atomically};
 use super::named::NamedTensors;
 use crate::layout::Shape;
 use crate::number::Dtype;
@@ -14,19 +15,68 @@ use crate::tensor::Element;
 use crate::tensor::Tensor;
 use ::safetensors::tensor::{Dtype as FileDtype, Metadata, SafeTensorError, TensorInfo, View};
 use std::borrow::Cow;
-
-/// The key of the notes in the header.
-pub(crate) const METADATA: &str = "__metadata__";
+use std::io::{self, Write as _};
+use std::path::Path;
 
 /// The number of bytes, at the start of the file, that hold the length of the header.
 const LENGTH: usize = 8;
+
+impl NamedTensors {
+    /// Reads a safetensors file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a valid safetensors file. The error names the kind of the file if
+    /// it is another known one: a file of `torch.save`, a web page, and others of
+    /// [`FileKind`](crate::FileKind).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let read = || Self::from_bytes(&std::fs::read(path)?);
+        read().map_err(|problem: FileProblem| problem.at(path))
+    }
+
+    /// Writes a safetensors file, as [`write_atomically`] does.
+    ///
+    /// # Errors
+    /// If the system returns an error, or names and notes together exceed the 100 MB that the format allows.
+    /// An existing file then remains unchanged.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        let save = || {
+            let bytes = write(self).map_err(io::Error::other)?;
+            write_atomically(path, |out| out.write_all(&bytes))
+        };
+        save().map_err(|error| FileProblem::from(error).at(path))
+    }
+
+    /// Returns the bytes of a safetensors file. Equal tensors give equal bytes, except that the order of
+    /// several notes is not specified.
+    ///
+    /// # Panics
+    /// If names and notes together exceed the 100 MB that the format allows.
+    #[track_caller]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match write(self) {
+            Ok(bytes) => bytes,
+            Err(error) => panic!("to_bytes: {error}"),
+        }
+    }
+
+    /// Reads the bytes of a safetensors file. Half-precision floats become `f32`. Integer types of 8, 16 and
+    /// 32 bits that tensors do not support become `i64`. These conversions are exact.
+    ///
+    /// # Errors
+    /// If the bytes are not a valid safetensors file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
+        read(bytes).map_err(|problem| problem.explained_by(bytes))
+    }
+}
 
 /// Reads the bytes of a file.
 ///
 /// The file is split into header and data here, because `SafeTensors::deserialize` (0.8) adds the length
 /// of the header to that of the data. With a damaged header the sum can overflow, which panics in builds
 /// with overflow checks.
-pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
+fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
     let found = bytes.len() as u64;
     let cut_short = |expected| FileProblem::Length { expected, found };
     let (length, rest) =
@@ -39,8 +89,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
 
     // `Metadata` checks that each tensor has the length of its shape and begins at the end of the one
     // before. The check that the last tensor ends at the end of the data follows below.
-    let header: Metadata =
-        serde_json::from_slice(header).map_err(|error| FileProblem::Header(error.into()))?;
+    let header: Metadata = serde_json::from_slice(header).map_err(|error| {
+        address_space::too_large(header, usize::BITS)
+            .unwrap_or_else(|| FileProblem::Header(error.into()))
+    })?;
     if header.data_len() != data.len() {
         let before = LENGTH as u64 + length;
         return Err(cut_short(before.saturating_add(header.data_len() as u64)));
@@ -61,7 +113,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<NamedTensors, FileProblem> {
 }
 
 /// Returns the bytes of a file. Fails if names and notes exceed the 100 MB that the format allows.
-pub(crate) fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
+fn write(tensors: &NamedTensors) -> Result<Vec<u8>, SafeTensorError> {
     let entries = tensors.iter().map(|(name, tensor)| (name, FileEntry::of(tensor)));
     let notes = (!tensors.metadata.is_empty())
         .then(|| tensors.metadata.iter().map(|(key, note)| (key.clone(), note.clone())).collect());
@@ -128,7 +180,15 @@ fn to_bytes<T: Element, const N: usize>(
 fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, FileProblem> {
     let shape = &info.shape;
     if shapes::shape_of("read", shape).is_err() {
-        return Err(FileProblem::Shape { name: name.into(), shape: shape.clone() });
+        let (from, to) = info.data_offsets;
+        let entry = Entry {
+            dtype: info.dtype,
+            shape: shape.iter().map(|&n| n as u64).collect(),
+            data: [from as u64, to as u64],
+        };
+        return Err(entry
+            .problem(name, usize::BITS)
+            .unwrap_or_else(|| FileProblem::Shape { name: name.into(), shape: shape.clone() }));
     }
     Ok(match info.dtype {
         FileDtype::F32 => from_bytes(bytes, shape, f32::from_le_bytes),

@@ -99,13 +99,17 @@ impl AxisMap {
     }
 }
 
-/// Returns the whole number whose reciprocal is this weight, or 0 if there is none or if the weight is a
+/// Returns the integer whose reciprocal is this weight, or 0 if there is none or if the weight is a
 /// power of two. Dividing a sum by this number rounds less than multiplying by the rounded weight: the
 /// average of ones is exactly one.
 fn divisor(weight: f64) -> f64 {
-    let whole = (1.0 / weight).round();
+    let integer = (1.0 / weight).round();
     let exact = weight.to_bits() << 12 == 0; // a power of two
-    if !exact && whole.abs() <= f64::from(u32::MAX) && 1.0 / whole == weight { whole } else { 0.0 }
+    if !exact && integer.abs() <= f64::from(u32::MAX) && 1.0 / integer == weight {
+        integer
+    } else {
+        0.0
+    }
 }
 
 impl SparseRows {

@@ -1,6 +1,6 @@
 //! The options of a convolution: stride, padding, dilation, groups.
 
-use crate::layout::Rule;
+use crate::layout::ShapeResult;
 use std::fmt;
 
 /// The options of a convolution: stride, padding, dilation and groups.
@@ -107,7 +107,7 @@ impl Padding {
     ///
     /// # Errors
     /// If the padding is `Same` and the stride is not 1.
-    pub fn around(self, kernel: [usize; 2], conv: &Conv) -> Rule<[(usize, usize); 2]> {
+    pub fn around(self, kernel: [usize; 2], conv: &Conv) -> ShapeResult<[(usize, usize); 2]> {
         match self {
             Padding::Valid => Ok([(0, 0); 2]),
             Padding::Each(each) => Ok(each),

@@ -30,7 +30,7 @@ pub enum InterpolateMode {
 /// Coordinates are those of PyTorch. Along an axis that is resized from n to m pixels, pixel o of the
 /// result lies at o·n/m (nearest, rounded down), at (o + ½)·n/m - ½ (bilinear), or at
 /// o·(n - 1)/(m - 1) (bilinear with aligned corners). If a scale factor s is given, 1/s replaces n/m. The
-/// two differ where n·s is not a whole number.
+/// two differ where n·s is not an integer.
 ///
 /// ```
 /// use wengert::tensor::{Interpolate, Tensor};

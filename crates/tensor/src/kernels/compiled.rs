@@ -11,11 +11,11 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
-use super::conv::{self, Geometry};
+use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
-use super::map_lines;
+use super::map_axis;
 use super::pointwise::{Pointwise, Program, ProgramInput, Split};
-use super::pool::{self, Scene};
+use super::pool::{self, PoolSizes};
 use crate::geometry::SparseRows;
 use crate::machine::Shared;
 
@@ -49,25 +49,25 @@ pub trait FloatKernels: Pointwise + Gemm {
         sums: &mut [Self],
     );
     #[doc(hidden)]
-    fn max_pool(x: &[Self], scene: Scene, values: &mut [Self], positions: &mut [i64]);
+    fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: &mut [i64]);
     #[doc(hidden)]
-    fn map_lines(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
+    fn map_axis(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
     /// # Safety
     /// As [`gemm::gemm`].
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
     /// # Safety
-    /// The slices have the sizes of the geometry, which was made from checked shapes.
+    /// The slices have the sizes of `g`, which was made from checked shapes.
     #[doc(hidden)]
-    unsafe fn conv2d(g: &Geometry, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    unsafe fn conv2d(g: &ConvSizes, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
     /// # Safety
     /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]
-    unsafe fn conv2d_input(g: &Geometry, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    unsafe fn conv2d_input(g: &ConvSizes, gy: &[Self], w: &[Self], gx: &mut [Self]);
     /// # Safety
     /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]
-    unsafe fn conv2d_weight(g: &Geometry, x: &[Self], gy: &[Self], gw: &mut [Self]);
+    unsafe fn conv2d_weight(g: &ConvSizes, x: &[Self], gy: &[Self], gw: &mut [Self]);
 }
 
 macro_rules! float_kernels {
@@ -91,18 +91,18 @@ macro_rules! float_kernels {
                 // SAFETY: the same contract.
                 unsafe { program.sum_here(sources, split, sums) }
             }
-            fn max_pool(x: &[$t], scene: Scene, values: &mut [$t], positions: &mut [i64]) {
-                pool::max_pool(x, scene, values, positions);
+            fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
+                pool::max_pool(x, sizes, values, positions);
             }
-            fn map_lines(x: &[$t], n: usize, inner: usize, rows: &SparseRows, out: &mut [$t]) {
-                map_lines::map_lines(x, n, inner, rows, out);
+            fn map_axis(x: &[$t], n: usize, inner: usize, rows: &SparseRows, out: &mut [$t]) {
+                map_axis::map_axis(x, n, inner, rows, out);
             }
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
                 // SAFETY: the same contract.
                 unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
             }
             unsafe fn conv2d(
-                g: &Geometry,
+                g: &ConvSizes,
                 x: &[$t],
                 w: &[$t],
                 bias: Option<&[$t]>,
@@ -111,11 +111,11 @@ macro_rules! float_kernels {
                 // SAFETY: the same contract.
                 unsafe { conv::forward(g, x, w, bias, y) }
             }
-            unsafe fn conv2d_input(g: &Geometry, gy: &[$t], w: &[$t], gx: &mut [$t]) {
+            unsafe fn conv2d_input(g: &ConvSizes, gy: &[$t], w: &[$t], gx: &mut [$t]) {
                 // SAFETY: the same contract.
                 unsafe { conv::input(g, gy, w, gx) }
             }
-            unsafe fn conv2d_weight(g: &Geometry, x: &[$t], gy: &[$t], gw: &mut [$t]) {
+            unsafe fn conv2d_weight(g: &ConvSizes, x: &[$t], gy: &[$t], gw: &mut [$t]) {
                 // SAFETY: the same contract.
                 unsafe { conv::weight(g, x, gy, gw) }
             }

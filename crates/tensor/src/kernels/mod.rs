@@ -13,7 +13,7 @@ pub(crate) mod conv;
 mod copy;
 pub(crate) mod gemm;
 pub(crate) mod index;
-mod map_lines;
+mod map_axis;
 pub(crate) mod matmul;
 mod philox;
 pub(crate) mod pointwise;

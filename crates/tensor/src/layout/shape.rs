@@ -46,6 +46,9 @@ pub struct Shape {
     sizes: [usize; MAX_RANK],
 }
 
+/// The result of a shape rule, or a text that says what does not fit and how to correct it.
+pub type ShapeResult<R = Shape> = Result<R, String>;
+
 /// The strides of a tensor: the distance in elements from one index to the next along each axis. A stride
 /// may be zero or negative.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,7 +1,6 @@
 //! The ways to write sizes of axes in a call: `[2, 3]`, `(n, -1)`, the shape of another tensor.
 
-use crate::layout::Rule;
-use crate::layout::{MAX_RANK, Shape};
+use crate::layout::{MAX_RANK, Shape, ShapeResult};
 use smallvec::SmallVec;
 use std::ops::Deref;
 
@@ -70,7 +69,7 @@ pub trait Sizes {
     /// # Panics
     /// If there are more than [`MAX_RANK`] sizes.
     #[track_caller]
-    fn shape_for(&self, op: &str) -> Rule {
+    fn shape_for(&self, op: &str) -> ShapeResult {
         let sizes = self.sizes();
         if let Some(axis) = sizes.iter().position(|&size| size < 0) {
             return Err(format!(
@@ -112,7 +111,7 @@ impl<S: Sizes + ?Sized> Sizes for &S {
     }
     #[inline]
     #[track_caller]
-    fn shape_for(&self, op: &str) -> Rule {
+    fn shape_for(&self, op: &str) -> ShapeResult {
         (**self).shape_for(op)
     }
 }
@@ -144,7 +143,7 @@ impl Sizes for Shape {
         self[..].sizes()
     }
     #[inline]
-    fn shape_for(&self, _: &str) -> Rule {
+    fn shape_for(&self, _: &str) -> ShapeResult {
         Ok(*self)
     }
 }

@@ -1,5 +1,5 @@
 //! Memory of tensors: a tensor is one pointer to a reference-counted block. Freed blocks are recycled
-//! (`pool`).
+//! (`free_lists`).
 //!
 //! A block is a header followed by the elements. A view is a block that has an owner instead of
 //! elements.
@@ -9,11 +9,11 @@
 //! contents" therefore still means initialised memory, and a slice of numbers over it is sound.
 //! Only `bool`, for which most byte values are invalid, must be cleared first.
 
-mod pool;
+mod free_lists;
 
 use crate::layout::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
-use pool::{class_of, give_back, obtain};
-pub use pool::{
+use free_lists::{class_of, give_back, obtain};
+pub use free_lists::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
 use std::ptr::NonNull;

@@ -1,10 +1,10 @@
 //! Reading and adding at positions that are data.
 
-use super::{Rule, axis, ensure, resized, shape_of};
+use super::{ShapeResult, axis, ensure, resized, shape_of};
 use crate::layout::Shape;
 
 /// Returns the axis from which a vector of indices selects, and the shape of the result.
-pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {
+pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> ShapeResult<(usize, Shape)> {
     let at = axis("index_select", named, shape)?;
     let len = vector("index_select", index)?;
     Ok((at, resized("index_select", shape, at, len)?))
@@ -17,7 +17,7 @@ pub fn index_add(
     named: isize,
     index: &[usize],
     len: usize,
-) -> Rule<(usize, Shape)> {
+) -> ShapeResult<(usize, Shape)> {
     let at = axis("index_add", named, shape)?;
     let count = vector("index_add", index)?;
     ensure(count == shape[at], || {
@@ -31,14 +31,14 @@ pub fn index_add(
 
 /// Checks that a part can be added in place to elements of `own`. `wanted` is the shape that results from
 /// adding it to zeros.
-pub fn part_fits(op: &str, own: &[usize], part: &[usize], wanted: &[usize]) -> Rule<()> {
+pub fn part_fits(op: &str, own: &[usize], part: &[usize], wanted: &[usize]) -> ShapeResult<()> {
     ensure(own == wanted, || {
         format!("{op}: a part of shape {part:?} does not fit into shape {own:?}")
     })
 }
 
 /// Returns the axis along which one element is read per index, and the shape of the result.
-pub fn gather(shape: &[usize], named: isize, index: &[usize]) -> Rule<(usize, Shape)> {
+pub fn gather(shape: &[usize], named: isize, index: &[usize]) -> ShapeResult<(usize, Shape)> {
     let at = axis("gather", named, shape)?;
     within("gather", shape, at, index)?;
     Ok((at, shape_of("gather", index)?))
@@ -50,7 +50,7 @@ pub fn scatter_add(
     named: isize,
     index: &[usize],
     source: &[usize],
-) -> Rule<usize> {
+) -> ShapeResult<usize> {
     let at = axis("scatter_add", named, shape)?;
     within("scatter_add", shape, at, index)?;
     let covered = index.len() == source.len() && index.iter().zip(source).all(|(i, s)| i <= s);
@@ -63,7 +63,7 @@ pub fn scatter_add(
 }
 
 /// Checks that every index lies within the axis. Negative indices are errors.
-pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> Rule<()> {
+pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> ShapeResult<()> {
     let size = shape[axis(op, named, shape)?];
     // As `u64` a negative number is a large number, so one comparison is enough.
     let fits = |i: i64| (i as u64) < size as u64;
@@ -81,7 +81,7 @@ pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> Ru
     }
 }
 
-fn vector(op: &str, index: &[usize]) -> Rule<usize> {
+fn vector(op: &str, index: &[usize]) -> ShapeResult<usize> {
     match *index {
         [len] => Ok(len),
         _ => Err(format!(
@@ -93,7 +93,7 @@ fn vector(op: &str, index: &[usize]) -> Rule<usize> {
 
 /// Checks the shape of an index: it may have any size along `axis`, and at most the size of `shape` along
 /// the other axes.
-fn within(op: &str, shape: &[usize], axis: usize, index: &[usize]) -> Rule<()> {
+fn within(op: &str, shape: &[usize], axis: usize, index: &[usize]) -> ShapeResult<()> {
     let fits = index.len() == shape.len()
         && (0..shape.len()).all(|other| other == axis || index[other] <= shape[other]);
     ensure(fits, || {

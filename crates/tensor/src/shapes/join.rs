@@ -1,11 +1,11 @@
 //! Joining, splitting and padding.
 
-use super::{Rule, axis, ensure, resized, shape_of, too_many, with_new_axis};
+use super::{ShapeResult, axis, ensure, resized, shape_of, too_many, with_new_axis};
 use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
 /// Returns the axis along which tensors are joined, and the shape of the result.
-pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
+pub fn concat(shapes: &[Shape], named: isize) -> ShapeResult<(usize, Shape)> {
     let Some(first) = shapes.first() else {
         return Err("concat: expected at least one tensor, got none".into());
     };
@@ -25,7 +25,7 @@ pub fn concat(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
 }
 
 /// Returns the new axis along which tensors of equal shape are stacked, and the shape of the result.
-pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
+pub fn stack(shapes: &[Shape], named: isize) -> ShapeResult<(usize, Shape)> {
     let Some(first) = shapes.first() else {
         return Err("stack: expected at least one tensor, got none".into());
     };
@@ -40,7 +40,7 @@ pub fn stack(shapes: &[Shape], named: isize) -> Rule<(usize, Shape)> {
 }
 
 /// Returns the axis that is split into consecutive parts of these sizes.
-pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
+pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> ShapeResult<usize> {
     let at = axis("split", named, shape)?;
     let sum: u128 = sizes.iter().map(|&size| size as u128).sum();
     ensure(sum == shape[at] as u128, || {
@@ -54,7 +54,7 @@ pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> Rule<usize> {
 
 /// Returns the axis that is split into at most `count` parts, and the size of a part. The last part may be
 /// smaller.
-pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)> {
+pub fn chunk(shape: &[usize], named: isize, count: usize) -> ShapeResult<(usize, usize)> {
     let at = axis("chunk", named, shape)?;
     ensure(count > 0, || {
         format!("chunk: the number of pieces must be at least 1 (axis {named} of shape {shape:?})")
@@ -63,7 +63,7 @@ pub fn chunk(shape: &[usize], named: isize, count: usize) -> Rule<(usize, usize)
 }
 
 /// Returns the shape with each axis extended by (before, after).
-pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> Rule {
+pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> ShapeResult {
     ensure(padding.len() == shape.len(), || {
         format!(
             "pad: {} pairs given, a tensor of shape {shape:?} needs {}, one (before, after) per axis",

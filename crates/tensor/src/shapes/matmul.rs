@@ -1,6 +1,6 @@
 //! Matrix products: which sizes must be equal, and the shape of the result.
 
-use super::{Rule, broadcast, shape_of};
+use super::{ShapeResult, broadcast, shape_of};
 use crate::layout::MAX_RANK;
 use smallvec::SmallVec;
 
@@ -40,7 +40,7 @@ pub(crate) fn matrix_shape(shape: &[usize], left: bool, transposed: bool) -> Mat
 /// # Errors
 /// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast.
 /// [`Tensor::matmul`](crate::Tensor::matmul) panics with the same text.
-pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> Rule {
+pub fn matmul(a: &[usize], b: &[usize], ta: bool, tb: bool) -> ShapeResult {
     if a.is_empty() || b.is_empty() {
         return Err(format!(
             "matmul: a scalar has no matrix product: {a:?} · {b:?}; did you mean `*`?"

@@ -12,7 +12,6 @@
 #![allow(clippy::missing_errors_doc)]
 
 mod conv;
-mod conv1d;
 mod index;
 mod join;
 mod matmul;
@@ -24,8 +23,7 @@ mod tests;
 mod unfold;
 mod view;
 
-pub use conv::{conv_transpose2d, conv2d, conv2d_input, conv2d_weight};
-pub use conv1d::{conv_transpose1d, conv1d};
+pub use conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d, conv2d_input, conv2d_weight};
 pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
 pub use join::{chunk, concat, pad, split, stack};
 pub use matmul::matmul;
@@ -37,6 +35,7 @@ pub use pool::{
 pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
 pub use resample::{interpolate, pad_mode};
 pub use unfold::{fold, unfold};
+pub(crate) use view::steps_to;
 pub use view::{
     flatten, narrow, permutation, reshape, slice_range, slice_steps, squeeze, t, unslice, unsqueeze,
 };
@@ -44,13 +43,13 @@ pub use view::{
 use crate::layout::{MAX_RANK, MAX_SIZE, Shape, broadcast_shapes, broadcasts_to, product};
 use std::fmt::{Debug, Write};
 
-pub use crate::layout::Rule;
+pub use crate::layout::ShapeResult;
 
 /// Unwraps the result of a rule: an error panics at the caller's line with the text of the rule.
 pub(crate) trait OrPanic<R> {
     fn or_panic(self) -> R;
 }
-impl<R> OrPanic<R> for Rule<R> {
+impl<R> OrPanic<R> for ShapeResult<R> {
     #[inline]
     #[track_caller]
     fn or_panic(self) -> R {
@@ -67,12 +66,12 @@ fn fail(why: &str) -> ! {
 }
 
 #[inline]
-fn ensure(fits: bool, why: impl FnOnce() -> String) -> Rule<()> {
+fn ensure(fits: bool, why: impl FnOnce() -> String) -> ShapeResult<()> {
     if fits { Ok(()) } else { Err(why()) }
 }
 
 /// Returns the product of these sizes, or an error if there would be too many elements.
-pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
+pub(crate) fn count(op: &str, sizes: &[usize]) -> ShapeResult<usize> {
     product(sizes).ok_or_else(|| too_many(op, sizes))
 }
 
@@ -81,7 +80,7 @@ pub(crate) fn count(op: &str, sizes: &[usize]) -> Rule<usize> {
 ///
 /// # Errors
 /// If there are too many axes, too many indices along an axis, or too many elements.
-pub fn shape_of(op: &str, sizes: &[usize]) -> Rule {
+pub fn shape_of(op: &str, sizes: &[usize]) -> ShapeResult {
     ensure(sizes.len() <= MAX_RANK, || {
         format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
     })?;
@@ -97,7 +96,7 @@ fn too_many(op: &str, sizes: &(impl Debug + ?Sized)) -> String {
 }
 
 /// Returns the shape with another size along one axis.
-fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
+fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> ShapeResult {
     let mut sizes = shape_of(op, shape)?;
     sizes[axis] = size;
     shape_of(op, &sizes)
@@ -112,7 +111,7 @@ fn resized(op: &str, shape: &[usize], axis: usize, size: usize) -> Rule {
 /// assert_eq!(axis("sum", 2, &[2, 3]), Err(why.into()));
 /// ```
 #[inline]
-pub fn axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
+pub fn axis(op: &str, axis: isize, shape: &[usize]) -> ShapeResult<usize> {
     let rank = shape.len() as isize;
     let resolved = if axis < 0 { axis + rank } else { axis };
     if (0..rank).contains(&resolved) {
@@ -128,7 +127,7 @@ pub fn axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
 }
 
 /// Resolves the position of a new axis. There is one position more than there are axes; -1 is the last.
-pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
+pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> ShapeResult<usize> {
     let places = shape.len() as isize + 1;
     let resolved = if axis < 0 { axis + places } else { axis };
     ensure((0..places).contains(&resolved), || {
@@ -141,7 +140,12 @@ pub fn new_axis(op: &str, axis: isize, shape: &[usize]) -> Rule<usize> {
 }
 
 /// Returns the position of a new axis of this size, and the shape that contains it.
-fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(usize, Shape)> {
+fn with_new_axis(
+    op: &str,
+    shape: &[usize],
+    named: isize,
+    size: usize,
+) -> ShapeResult<(usize, Shape)> {
     let at = new_axis(op, named, shape)?;
     ensure(shape.len() < MAX_RANK, || {
         format!("{op}: shape {shape:?} has {MAX_RANK} axes already, the maximum")
@@ -156,7 +160,7 @@ fn with_new_axis(op: &str, shape: &[usize], named: isize, size: usize) -> Rule<(
 /// assert_eq!(broadcast("add", &[4, 1], &[3]).unwrap(), [4, 3]);
 /// ```
 #[inline]
-pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Rule {
+pub fn broadcast(op: &str, a: &[usize], b: &[usize]) -> ShapeResult {
     if a.len().max(b.len()) > MAX_RANK {
         shape_of(op, a)?;
         shape_of(op, b)?;
@@ -188,21 +192,21 @@ fn do_not_broadcast(op: &str, a: &[usize], b: &[usize]) -> String {
 
 /// Returns the shape of an elementwise choice between two operands: the shape to which the condition and
 /// both operands broadcast.
-pub fn select(op: &str, condition: &[usize], a: &[usize], b: &[usize]) -> Rule {
+pub fn select(op: &str, condition: &[usize], a: &[usize], b: &[usize]) -> ShapeResult {
     let both = broadcast(op, a, b)?;
     broadcast(op, condition, &both)
         .map_err(|why| format!("{why}; the first shape is that of the condition"))
 }
 
 /// Checks the operand of an in-place operation: it must broadcast to the shape of the target.
-pub fn in_place(op: &str, target: &[usize], other: &[usize]) -> Rule<()> {
+pub fn in_place(op: &str, target: &[usize], other: &[usize]) -> ShapeResult<()> {
     ensure(broadcasts_to(other, target), || {
         format!("{op}: in place, {other:?} does not broadcast to {target:?}")
     })
 }
 
 /// Returns `to`, if `from` broadcasts to it.
-pub fn broadcast_to(from: &[usize], to: &[usize]) -> Rule {
+pub fn broadcast_to(from: &[usize], to: &[usize]) -> ShapeResult {
     ensure(broadcasts_to(from, to), || {
         format!(
             "broadcast_to: shape {from:?} cannot be repeated to {to:?}: axes are matched from the \

@@ -1,6 +1,6 @@
 //! Pooling: windows that slide over images, and linear maps along an axis.
 
-use super::{Rule, axis, ensure, shape_of};
+use super::{ShapeResult, axis, ensure, shape_of};
 use crate::geometry::Pool;
 use crate::layout::{MAX_SIZE, Shape};
 
@@ -13,7 +13,7 @@ use crate::layout::{MAX_SIZE, Shape};
 /// let why = pool2d("max_pool2d", &[8, 6, 4, 1], &Pool::new(2)).unwrap_err();
 /// assert!(why.contains("axis 3 of shape [8, 6, 4, 1] has size 1"));
 /// ```
-pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
+pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;
     for side in 0..2 {
@@ -24,7 +24,7 @@ pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
 
 /// Returns the shape of the result of pooling over the last axis of signals `[…, C, L]`. It uses the second
 /// number of each pair of the pool.
-pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
+pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
     let at = signals(op, shape)?;
     let mut out = shape_of(op, shape)?;
     out[at] = windows(op, shape, at, pool, 1)?;
@@ -32,14 +32,14 @@ pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> Rule {
 }
 
 /// Checks that the pool has no dilation, which average pooling does not support.
-pub fn no_dilation(op: &str, pool: &Pool) -> Rule<()> {
+pub fn no_dilation(op: &str, pool: &Pool) -> ShapeResult<()> {
     ensure(pool.dilation == [1, 1], || {
         format!("{op}: average pooling has no dilation, got dilation {:?}", pool.dilation)
     })
 }
 
 /// Returns the shape of the result of pooling to a given number of windows over the last two axes.
-pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> Rule {
+pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> ShapeResult {
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;
     for side in 0..2 {
@@ -50,7 +50,7 @@ pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> Rule {
 }
 
 /// Returns the shape of the result of pooling to a given number of windows over the last axis.
-pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> Rule {
+pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> ShapeResult {
     let at = signals(op, shape)?;
     not_empty(op, shape, at)?;
     let mut out = shape_of(op, shape)?;
@@ -60,7 +60,7 @@ pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> Rule {
 
 /// Returns the shape of the result of reading one element of an image per index. The last two axes count
 /// as one.
-pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> Rule {
+pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> ShapeResult {
     let at = images(op, shape)?;
     ensure(index.len() == shape.len() && index[..at] == shape[..at], || {
         format!(
@@ -72,7 +72,7 @@ pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> Rule {
 }
 
 /// Returns the shape of images of this size to which elements are added at indices.
-pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule {
+pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> ShapeResult {
     let at = images("max_unpool2d", shape)?;
     ensure(index == shape, || {
         format!(
@@ -86,7 +86,7 @@ pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> Rule 
 }
 
 /// Checks that every index lies within an image of this shape, whose last two axes count as one.
-pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
+pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> ShapeResult<()> {
     let size = shape[images(op, shape)?..].iter().fold(1usize, |n, &size| n.saturating_mul(size));
     // A negative number is out of range too: as `u64` it is a large number.
     match index.iter().find(|&&i| i as u64 >= size as u64) {
@@ -99,25 +99,26 @@ pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> Rule<()> {
 
 /// Returns the axis to which a linear map between these sizes is applied, and the shape of the result.
 pub fn map_axis(
+    op: &str,
     shape: &[usize],
     named: isize,
     inputs: usize,
     outputs: usize,
-) -> Rule<(usize, Shape)> {
-    let at = axis("map_axis", named, shape)?;
+) -> ShapeResult<(usize, Shape)> {
+    let at = axis(op, named, shape)?;
     ensure(shape[at] == inputs, || {
         format!(
-            "map_axis: axis {named} of shape {shape:?} has size {}, but the map requires {inputs}",
+            "{op}: axis {named} of shape {shape:?} has size {}, but the map requires {inputs}",
             shape[at]
         )
     })?;
-    let mut out = shape_of("map_axis", shape)?;
+    let mut out = shape_of(op, shape)?;
     out[at] = outputs;
-    Ok((at, shape_of("map_axis", &out)?))
+    Ok((at, shape_of(op, &out)?))
 }
 
 /// Returns the axis of the rows of images, the second to last.
-pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
+pub(super) fn images(op: &str, shape: &[usize]) -> ShapeResult<usize> {
     ensure(shape.len() >= 3, || {
         let mend = match shape {
             [n, _] => format!("; reshape it to [{n}, C, H, W]?"),
@@ -129,14 +130,14 @@ pub(super) fn images(op: &str, shape: &[usize]) -> Rule<usize> {
 }
 
 /// Returns the axis of signals, the last.
-pub(super) fn signals(op: &str, shape: &[usize]) -> Rule<usize> {
+pub(super) fn signals(op: &str, shape: &[usize]) -> ShapeResult<usize> {
     ensure(shape.len() >= 2, || {
         format!("{op}: expected signals [N, C, L] or [C, L], got shape {shape:?}")
     })?;
     Ok(shape.len() - 1)
 }
 
-pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> Rule<()> {
+pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> ShapeResult<()> {
     ensure(shape[axis] > 0, || {
         format!(
             "{op}: axis {axis} of shape {shape:?} has size 0: a window needs at least one element"
@@ -145,7 +146,7 @@ pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> Rule<()> {
 }
 
 /// Returns the number of windows along an axis.
-fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> Rule<usize> {
+fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> ShapeResult<usize> {
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
     let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
     for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {

@@ -1,6 +1,6 @@
 //! Reductions: the reduced axes, and the shape of the result.
 
-use super::{Rule, axis, ensure, shape_of};
+use super::{ShapeResult, axis, ensure, shape_of};
 use crate::layout::{MAX_RANK, Shape, broadcasts_to};
 
 /// The reduced axes of a reduction, and the shape of its result.
@@ -22,7 +22,7 @@ pub struct Reduced {
 /// assert_eq!(reduced.kept, [1, 3, 1]);
 /// assert_eq!(reduced.dropped, [3]);
 /// ```
-pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
+pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> ShapeResult<Reduced> {
     let mut kept = shape_of(op, shape)?;
     let mut chosen = [false; MAX_RANK];
     for &name in named {
@@ -46,14 +46,14 @@ pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
 
 /// [`reduce`] for an operation whose result is one of the elements, such as the maximum. A result over
 /// no elements is an error. If the result has no elements either, nothing is missing.
-pub fn extreme(op: &str, shape: &[usize], named: &[isize]) -> Rule<Reduced> {
+pub fn extreme(op: &str, shape: &[usize], named: &[isize]) -> ShapeResult<Reduced> {
     let reduced = reduce(op, shape, named)?;
     some(op, shape, &reduced.kept)?;
     Ok(reduced)
 }
 
 /// Returns `to`, if it broadcasts to `from`, so that `from` can be reduced to it.
-pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
+pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
     ensure(broadcasts_to(to, from), || {
         format!(
             "{op}: shape {from:?} does not reduce to {to:?}: matched from the last axis, sizes must \
@@ -64,14 +64,14 @@ pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
 }
 
 /// [`reduce_to`] for an operation whose result is one of the elements.
-pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> Rule {
+pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
     let to = reduce_to(op, from, to)?;
     some(op, from, &to)?;
     Ok(to)
 }
 
 /// Checks that each result has at least one element to choose from.
-fn some(op: &str, from: &[usize], to: &[usize]) -> Rule<()> {
+fn some(op: &str, from: &[usize], to: &[usize]) -> ShapeResult<()> {
     if to.contains(&0) {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! Padding modes and interpolation.
 
 use super::pool::{images, not_empty};
-use super::{Rule, ensure, pad, shape_of};
+use super::{ShapeResult, ensure, pad, shape_of};
 use crate::geometry::PadMode;
 use crate::geometry::{Interpolate, InterpolateSize};
 
@@ -13,7 +13,7 @@ use crate::geometry::{Interpolate, InterpolateSize};
 /// let why = pad_mode(&[2, 5], &[(0, 0), (5, 0)], PadMode::Reflect).unwrap_err();
 /// assert!(why.contains("axis 1 of shape [2, 5] has size 5: reflection adds at most 4"));
 /// ```
-pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> Rule {
+pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> ShapeResult {
     let out = pad(shape, padding).map_err(|why| why.replacen("pad", "pad_mode", 1))?;
     for (axis, (&size, &(before, after))) in shape.iter().zip(padding).enumerate() {
         let (name, most) = match mode {
@@ -41,7 +41,7 @@ pub fn pad_mode(shape: &[usize], padding: &[(usize, usize)], mode: PadMode) -> R
 /// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::scale(2.5)).unwrap(), [8, 3, 17, 12]);
 /// assert_eq!(interpolate(&[8, 3, 7, 5], &Interpolate::size([4, 9])).unwrap(), [8, 3, 4, 9]);
 /// ```
-pub fn interpolate(shape: &[usize], how: &Interpolate) -> Rule {
+pub fn interpolate(shape: &[usize], how: &Interpolate) -> ShapeResult {
     let op = "interpolate";
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;

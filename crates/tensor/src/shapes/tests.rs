@@ -121,7 +121,7 @@ fn no_rule_panics() {
                 [scales, [f64::NAN, f64::INFINITY]]
                     .map(|s| interpolate(a, &Interpolate::scales(s))),
             );
-            drop((max_unpool2d(a, a, kernel), map_axis(a, -1, kernel[0], kernel[1])));
+            drop((max_unpool2d(a, a, kernel), map_axis("op", a, -1, kernel[0], kernel[1])));
             for other in axes() {
                 let pool = Pool::new(kernel).stride(other).dilation(other);
                 for pool in [pool, pool.padding(1), pool.padding(other), Pool::new(kernel)] {

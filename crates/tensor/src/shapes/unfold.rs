@@ -2,7 +2,7 @@
 
 use super::conv::{Space, windows};
 use super::pool::images;
-use super::{Rule, count, ensure, shape_of};
+use super::{ShapeResult, count, ensure, shape_of};
 use crate::geometry::Conv;
 use crate::layout::Shape;
 
@@ -14,7 +14,7 @@ use crate::layout::Shape;
 /// let conv = Conv::new().padding([1, 0]);
 /// assert_eq!(unfold(&[8, 3, 7, 5], [3, 2], &conv).unwrap().1, [8, 18, 28]);
 /// ```
-pub fn unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<(Shape, Shape)> {
+pub fn unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> ShapeResult<(Shape, Shape)> {
     let op = "unfold";
     let at = images(op, shape)?;
     let [h, w] = places(op, shape, [shape[at], shape[at + 1]], kernel, conv)?;
@@ -34,7 +34,7 @@ pub fn fold(
     size: [usize; 2],
     kernel: [usize; 2],
     conv: &Conv,
-) -> Rule<(Shape, Shape)> {
+) -> ShapeResult<(Shape, Shape)> {
     let op = "fold";
     let &[ref lead @ .., rows, windows] = shape else {
         return Err(format!("{op}: expected windows [N, C·kh·kw, L], got shape {shape:?}"));
@@ -66,7 +66,7 @@ pub fn fold(
 }
 
 /// Checks that a tensor can have the shape of the intermediate result, `[…, C, kh·H', kw·W']`.
-fn check_mapped(op: &str, lead: &[usize], channels: usize, along: [usize; 4]) -> Rule<()> {
+fn check_mapped(op: &str, lead: &[usize], channels: usize, along: [usize; 4]) -> ShapeResult<()> {
     let [kh, h, kw, w] = along;
     let mapped = [lead, &[channels, count(op, &[kh, h])?, count(op, &[kw, w])?]].concat();
     shape_of(op, &mapped).map(drop)
@@ -79,7 +79,7 @@ fn places(
     size: [usize; 2],
     kernel: [usize; 2],
     conv: &Conv,
-) -> Rule<[usize; 2]> {
+) -> ShapeResult<[usize; 2]> {
     let numbers = [("stride", conv.stride), ("dilation", conv.dilation), ("kernel", kernel)];
     for (name, value) in numbers {
         ensure(!value.contains(&0), || format!("{op}: {name} must be at least 1, got {value:?}"))?;

@@ -1,6 +1,8 @@
 //! Views: the same elements, or some of them, with another shape.
 
-use super::{Rule, axis, count, ensure, product, resized, shape_of, too_many, with_new_axis};
+use super::{
+    ShapeResult, axis, count, ensure, product, resized, shape_of, too_many, with_new_axis,
+};
 use crate::layout::{MAX_RANK, Shape};
 use smallvec::SmallVec;
 
@@ -10,7 +12,7 @@ use smallvec::SmallVec;
 /// use wengert::tensor::shapes::reshape;
 /// assert_eq!(reshape(&[2, 6], &[-1, 4]).unwrap(), [3, 4]);
 /// ```
-pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
+pub fn reshape(from: &[usize], to: &[isize]) -> ShapeResult {
     let inferred = to.iter().filter(|&&size| size < 0).count();
     ensure(inferred <= 1, || format!("reshape: only one size may be -1, {to:?} has {inferred}"))?;
     ensure(to.len() <= MAX_RANK, || {
@@ -38,7 +40,7 @@ pub fn reshape(from: &[usize], to: &[isize]) -> Rule {
 
 /// Returns the shape with the axes from `start` to `end`, both included, merged. A scalar becomes a vector
 /// of one element.
-pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
+pub fn flatten(shape: &[usize], start: isize, end: isize) -> ShapeResult {
     if shape.is_empty() && [0, -1].contains(&start) && [0, -1].contains(&end) {
         return shape_of("flatten", &[1]);
     }
@@ -55,7 +57,7 @@ pub fn flatten(shape: &[usize], start: isize, end: isize) -> Rule {
 }
 
 /// Resolves an order of axes: entry `i` of the result is the old axis that becomes axis `i`.
-pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> {
+pub fn permutation(shape: &[usize], named: &[isize]) -> ShapeResult<[usize; MAX_RANK]> {
     shape_of("permute", shape)?;
     ensure(named.len() == shape.len(), || {
         format!(
@@ -78,7 +80,7 @@ pub fn permutation(shape: &[usize], named: &[isize]) -> Rule<[usize; MAX_RANK]> 
 }
 
 /// Checks that the tensor has at least two axes, so that it can be transposed.
-pub fn t(shape: &[usize]) -> Rule<()> {
+pub fn t(shape: &[usize]) -> ShapeResult<()> {
     ensure(shape.len() >= 2, || {
         format!(
             "t: expected two axes, shape {shape:?} has {}; a vector becomes a column with \
@@ -89,7 +91,7 @@ pub fn t(shape: &[usize]) -> Rule<()> {
 }
 
 /// Returns the shape without an axis of size 1.
-pub fn squeeze(shape: &[usize], named: isize) -> Rule {
+pub fn squeeze(shape: &[usize], named: isize) -> ShapeResult {
     let at = axis("squeeze", named, shape)?;
     ensure(shape[at] == 1, || {
         format!("squeeze: axis {named} of shape {shape:?} has size {}, not 1", shape[at])
@@ -98,12 +100,17 @@ pub fn squeeze(shape: &[usize], named: isize) -> Rule {
 }
 
 /// Returns the shape with a new axis of size 1.
-pub fn unsqueeze(shape: &[usize], named: isize) -> Rule {
+pub fn unsqueeze(shape: &[usize], named: isize) -> ShapeResult {
     Ok(with_new_axis("unsqueeze", shape, named, 1)?.1)
 }
 
 /// Returns the axis from which `len` indices are taken, from `start` on, and the shape of the result.
-pub fn narrow(shape: &[usize], named: isize, start: usize, len: usize) -> Rule<(usize, Shape)> {
+pub fn narrow(
+    shape: &[usize],
+    named: isize,
+    start: usize,
+    len: usize,
+) -> ShapeResult<(usize, Shape)> {
     let at = axis("narrow", named, shape)?;
     let size = shape[at];
     ensure(start.checked_add(len).is_some_and(|end| end <= size), || {
@@ -134,7 +141,7 @@ pub fn slice_range(
     start: Option<isize>,
     end: Option<isize>,
     step: isize,
-) -> Rule<(usize, isize, usize)> {
+) -> ShapeResult<(usize, isize, usize)> {
     ensure(step != 0, || "slice: the step must not be 0".into())?;
     let n = isize::try_from(size).map_err(|_| too_many("slice", &[size]))?;
     // The lowest and the highest bound: all indices, and one position beyond the end of the slice.
@@ -159,7 +166,7 @@ pub fn slice_steps(
     start: usize,
     step: isize,
     len: usize,
-) -> Rule<(usize, Shape)> {
+) -> ShapeResult<(usize, Shape)> {
     let at = axis("slice_steps", named, shape)?;
     ensure(steps_fit(start, step, len, shape[at]), || {
         format!(
@@ -179,18 +186,30 @@ pub fn unslice(
     start: usize,
     step: isize,
     size: usize,
-) -> Rule<(usize, Shape)> {
-    let at = axis("unslice", named, shape)?;
+) -> ShapeResult<(usize, Shape)> {
+    steps_to("unslice", shape, named, start, step, size)
+}
+
+/// [`unslice`] for the operation `op`.
+pub(crate) fn steps_to(
+    op: &str,
+    shape: &[usize],
+    named: isize,
+    start: usize,
+    step: isize,
+    size: usize,
+) -> ShapeResult<(usize, Shape)> {
+    let at = axis(op, named, shape)?;
     let len = shape[at];
     // With step 0, several elements would have the same position.
     let apart = step != 0 || len <= 1;
     ensure(apart && steps_fit(start, step, len, size), || {
         format!(
-            "unslice: {len} indices from {start} in steps of {step} must be distinct and lie within axis \
+            "{op}: {len} indices from {start} in steps of {step} must be distinct and lie within axis \
              {named} of size {size} (shape {shape:?})"
         )
     })?;
-    Ok((at, resized("unslice", shape, at, size)?))
+    Ok((at, resized(op, shape, at, size)?))
 }
 
 /// Returns whether the `len` numbers `start, start + step, …` are all indices of an axis of this size.

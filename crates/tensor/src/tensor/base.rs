@@ -58,8 +58,8 @@ use std::marker::PhantomData;
 /// |---|---|---|---|
 /// | `+ - *`, unary `-`, also in place | IEEE 754 | exact; panics if the result does not fit the type | not available: `cast` first |
 /// | `/` | IEEE 754 | rounds toward zero, as in Rust; panics for `x / 0` and `i64::MIN / -1` | |
-/// | `+ - * /` with a number | the number is rounded to the element type | the number may be a whole number of any size, only the result must fit the type; panics for fractions, infinities and NaN | |
-/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not a whole number or does not fit the type | |
+/// | `+ - * /` with a number | the number is rounded to the element type | the number may be an integer of any size, only the result must fit the type; panics for fractions, infinities and NaN | |
+/// | [`pow`](Tensor::pow) | IEEE 754 | exact for every exponent; panics if the power is not an integer or does not fit the type | |
 /// | [`maximum`](Tensor::maximum), [`minimum`](Tensor::minimum), [`max`](Tensor::max), [`min`](Tensor::min) | NaN if an operand is NaN | exact | |
 /// | comparisons of two tensors | IEEE 754: every comparison with NaN is false, except `ne` | exact | exact: `false < true` |
 /// | comparisons with a number | the number is rounded to the type | exact, for every number | exact, as 0 and 1 |
@@ -67,7 +67,7 @@ use std::marker::PhantomData;
 /// | [`scatter_add`](Tensor::scatter_add) | rounded | exact, of the same type; panics if a sum does not fit | |
 /// | [`mean`](Tensor::mean), [`var`](Tensor::var), functions such as [`exp`](Tensor::exp), [`clamp`](Tensor::clamp) | rounded | not available: `cast` first | |
 /// | [`and`](Tensor::and), [`or`](Tensor::or), [`xor`](Tensor::xor), [`not`](Tensor::not), [`any`](Tensor::any), [`all`](Tensor::all), [`count`](Tensor::count) | | | exact |
-/// | [`arange_of`](Tensor::arange_of) | each element rounded once | exact; panics if an element is not a whole number or does not fit the type | 0 and 1 only |
+/// | [`arange_of`](Tensor::arange_of) | each element rounded once | exact; panics if an element is not an integer or does not fit the type | 0 and 1 only |
 /// | [`cast`](Tensor::cast) to … | the nearest float, rounded once | from integers: the low bits (-1 becomes 255 as `u8`); from floats: saturates, NaN becomes 0 | true if the element differs from zero |
 pub struct Tensor<T: Element = f32> {
     pub(crate) block: Block,

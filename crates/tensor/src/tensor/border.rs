@@ -1,7 +1,7 @@
 //! Padding with elements of the image itself, as a linear map along each axis.
 
+use crate::axis_maps::border_maps;
 use crate::geometry::PadMode;
-use crate::maps::border_maps;
 use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 

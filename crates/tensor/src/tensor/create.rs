@@ -15,7 +15,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     #[allow(clippy::needless_pass_by_value)] // the signature of every other constructor from a Vec
     pub fn from_vec(elements: Vec<T>, shape: impl Sizes) -> Self {
-        Self::from_slice(&elements, shape)
+        Self::filled("from_vec", &elements, shape.shape_for("from_vec").or_panic())
     }
 
     /// Returns a tensor with this shape and these elements, given in row-major order.
@@ -24,11 +24,15 @@ impl<T: Element> Tensor<T> {
     /// If the number of elements differs from the number that the shape has.
     #[track_caller]
     pub fn from_slice(elements: &[T], shape: impl Sizes) -> Self {
-        let shape = shape.shape_for("from_slice").or_panic();
+        Self::filled("from_slice", elements, shape.shape_for("from_slice").or_panic())
+    }
+
+    #[track_caller]
+    fn filled(op: &str, elements: &[T], shape: Shape) -> Self {
         let wanted = shape.numel();
         assert!(
             wanted == elements.len(),
-            "from_slice: shape {shape} requires {wanted} elements, got {}",
+            "{op}: shape {shape} requires {wanted} elements, got {}",
             elements.len()
         );
         let mut tensor = Self::empty(shape);
@@ -80,7 +84,7 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// If `step` is zero or not finite, or if an element of a tensor of integers or booleans would not
-    /// be a whole number or would not fit the type.
+    /// be an integer or would not fit the type.
     #[track_caller]
     pub fn arange_of(start: f64, end: f64, step: f64) -> Self {
         let count = ((end - start) / step).ceil();
@@ -96,7 +100,7 @@ impl<T: Element> Tensor<T> {
         for number in [start, step] {
             assert!(
                 number.fract() == 0.0,
-                "arange: {number} is not a whole number, but the elements are {0}: make a tensor of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
+                "arange: {number} is not an integer, but the elements are {0}: make a tensor of f64 and cast it, for example Tensor::<f64>::arange_of(…).cast::<{0}>()",
                 T::DTYPE
             );
         }

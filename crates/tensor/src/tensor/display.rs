@@ -196,9 +196,9 @@ fn float_words(numbers: &[f64], precision: usize) -> Vec<String> {
 /// `places` digits.
 fn fixed_word(x: f64, precision: usize, places: usize) -> String {
     let text = format!("{x:.precision$}");
-    let (whole, digits) = text.split_once('.').unwrap_or((&text, ""));
+    let (integer, digits) = text.split_once('.').unwrap_or((&text, ""));
     let digits = digits.trim_end_matches('0');
-    format!("{whole}.{digits:places$}")
+    format!("{integer}.{digits:places$}")
 }
 
 /// Formats a number like `2.50e-07`: `places` digits after the decimal point, at least two in the exponent.

@@ -69,7 +69,7 @@ pub trait Element:
     fn order(self, c: f64) -> Option<Ordering>;
     /// Compares with an integer, by the same rule.
     #[doc(hidden)]
-    fn order_whole(self, c: i128) -> Option<Ordering>;
+    fn order_integer(self, c: i128) -> Option<Ordering>;
     /// Returns the float nearest to this number, or the integer or `bool` with exactly this value.
     /// `None` if the type has no such value.
     #[doc(hidden)]
@@ -174,13 +174,13 @@ macro_rules! floats {
                 self.partial_cmp(&(c as $t))
             }
             #[inline(always)]
-            fn order_whole(self, c: i128) -> Option<Ordering> {
+            fn order_integer(self, c: i128) -> Option<Ordering> {
                 self.partial_cmp(&(c as $t))
             }
             fn number(x: Figure) -> Option<Self> {
                 Some(match x {
                     Figure::Float(c) => c as $t,
-                    Figure::Whole(c) => c as $t,
+                    Figure::Integer(c) => c as $t,
                 })
             }
         }
@@ -203,11 +203,11 @@ macro_rules! integer_members {
     () => {
         type Sum = i64;
         #[inline(always)]
-        fn order_whole(self, c: i128) -> Option<Ordering> {
+        fn order_integer(self, c: i128) -> Option<Ordering> {
             Some(i128::from(self).cmp(&c))
         }
         fn number(x: Figure) -> Option<Self> {
-            x.whole().and_then(Self::exactly)
+            x.integer().and_then(Self::exactly)
         }
     };
 }

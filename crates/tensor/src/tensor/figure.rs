@@ -7,15 +7,15 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Figure {
     Float(f64),
-    Whole(i128),
+    Integer(i128),
 }
 
 impl Figure {
-    /// Returns the exact value if the number is whole. A float outside the range of `i128` becomes the
+    /// Returns the exact value if the number is an integer. A float outside the range of `i128` becomes the
     /// nearest even `i128`, because all floats from 2⁵³ on are even.
-    pub(crate) fn whole(self) -> Option<i128> {
+    pub(crate) fn integer(self) -> Option<i128> {
         match self {
-            Figure::Whole(c) => Some(c),
+            Figure::Integer(c) => Some(c),
             Figure::Float(c) if c.fract() != 0.0 => None,
             Figure::Float(c) if c >= i128::MAX as f64 => Some(i128::MAX - 1),
             Figure::Float(c) => Some(c as i128),
@@ -26,7 +26,7 @@ impl Figure {
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Figure::Whole(c) => write!(f, "{c}"),
+            Figure::Integer(c) => write!(f, "{c}"),
             Figure::Float(c) if c.abs() < 1e16 => write!(f, "{c}"),
             // Scientific notation, which avoids hundreds of zeros.
             Figure::Float(c) => write!(f, "{c:e}"),
@@ -44,7 +44,7 @@ macro_rules! integers {
     ($($t:ident)*) => { $(
         impl From<$t> for Figure {
             fn from(c: $t) -> Self {
-                Figure::Whole(c as i128)
+                Figure::Integer(c as i128)
             }
         }
     )* };

@@ -258,7 +258,8 @@ impl<T: Number> Tensor<T> {
     pub fn slice_add_in_place(&mut self, axis: isize, start: usize, step: isize, part: &Self) {
         let (shape, own) = (part.shape(), self.shape());
         let size = shapes::axis("slice_add", axis, &own).map(|at| own[at]).or_panic();
-        let (at, wanted) = shapes::unslice(&shape, axis, start, step, size).or_panic();
+        let (at, wanted) =
+            shapes::steps_to("slice_add", &shape, axis, start, step, size).or_panic();
         shapes::part_fits("slice_add", &own, &shape, &wanted).or_panic();
         if part.numel() == 0 {
             return;

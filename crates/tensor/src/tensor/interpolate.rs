@@ -1,8 +1,8 @@
 //! Resizing images, by the nearest pixel or by bilinear interpolation, as linear maps along rows and
 //! columns.
 
+use crate::axis_maps::interpolation_maps;
 use crate::geometry::Interpolate;
-use crate::maps::interpolation_maps;
 use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 

@@ -20,7 +20,7 @@ mod figure;
 mod index;
 mod interpolate;
 mod join;
-mod map_axes;
+mod map_axis;
 mod matmul;
 mod operand;
 mod per_type;

@@ -59,7 +59,7 @@ impl Figure {
     pub(crate) fn order<T: Element>(self, x: T) -> Option<Ordering> {
         match self {
             Figure::Float(c) => x.order(c),
-            Figure::Whole(c) => x.order_whole(c),
+            Figure::Integer(c) => x.order_integer(c),
         }
     }
 
@@ -68,7 +68,7 @@ impl Figure {
     pub fn nearest<T: Float>(self) -> f64 {
         match self {
             Figure::Float(c) => c,
-            Figure::Whole(_) => self.element::<T>("").to(),
+            Figure::Integer(_) => self.element::<T>("").to(),
         }
     }
 
@@ -81,8 +81,8 @@ impl Figure {
         let dtype = T::DTYPE;
         match T::number(self) {
             Some(element) => element,
-            None if self.whole().is_none() => panic!(
-                "{op}: {self} is not a whole number, and the tensor holds {dtype}: cast first, for \
+            None if self.integer().is_none() => panic!(
+                "{op}: {self} is not an integer, and the tensor holds {dtype}: cast first, for \
                  example x.cast::<f64>()"
             ),
             None => {
@@ -130,7 +130,7 @@ impl sealed::Sealed for bool {}
 impl Operand<bool> for bool {
     #[inline]
     fn operand(&self) -> Given<'_, bool> {
-        Given::Number(Figure::Whole(i128::from(*self)))
+        Given::Number(Figure::Integer(i128::from(*self)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Windows of images as columns of a matrix (im2col), and images as sums of such windows (col2im). Both are
 //! a linear map along the rows, one along the columns, and a permutation of axes.
 
+use crate::axis_maps::UnfoldMaps;
 use crate::geometry::{Conv, Pair};
-use crate::maps::UnfoldMaps;
 use crate::shapes::OrPanic;
 use crate::tensor::{Float, Tensor};
 

@@ -7,7 +7,7 @@
 //! assert the numbers of cases.
 
 use std::collections::HashSet;
-use wengert_tensor::maps::average_maps;
+use wengert_tensor::axis_maps::average_maps;
 use wengert_tensor::{Conv, Float, Pool, Tensor, shapes};
 
 /// The size and the options of a convolution or pool along one axis.
@@ -86,7 +86,7 @@ impl Met {
     }
 }
 
-/// Returns whole numbers between -5 and 5. Sums of their products are exact in any order.
+/// Returns integers between -5 and 5. Sums of their products are exact in any order.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     let seed = seed as u64;
     Tensor::from_fn(shape, |i| {

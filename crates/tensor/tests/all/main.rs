@@ -2,6 +2,7 @@
 //! library again. `cargo test -p wengert-tensor --test all FILE::` runs the tests of one file.
 
 mod geometry;
+mod messages;
 mod rooms;
 mod scan;
 mod threads;

@@ -7,5 +7,5 @@ use std::path::Path;
 #[test]
 fn modules_import_in_no_circle() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    scan::check_circles(&src, None, &[]);
+    scan::check_circles(&src, "", &[]);
 }

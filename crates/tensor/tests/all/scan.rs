@@ -123,12 +123,45 @@ pub fn heads(rest: &str) -> Vec<String> {
     heads
 }
 
-/// Returns the names that follow the paths `first::` for which `to` returns the rest of the path, with their
-/// line numbers. `to` gets the first word of a path and the code behind it.
-fn names_after<'c>(
-    code: &'c str,
-    to: impl Fn(&str, &'c str) -> Option<&'c str>,
-) -> Vec<(String, usize)> {
+/// Returns the paths at the start of the code, each as a list of names: one path, or each path in braces.
+fn paths(rest: &str) -> Vec<Vec<String>> {
+    fn read(rest: &mut &str, found: &mut Vec<Vec<String>>, before: &[String]) {
+        *rest = rest.trim_start();
+        if let Some(inside) = rest.strip_prefix('{') {
+            *rest = inside;
+            while !rest.is_empty() && !rest.starts_with('}') {
+                read(rest, found, before);
+                // What follows a path up to the comma is another name of it: `as name`.
+                *rest = &rest[rest.find([',', '}']).unwrap_or(rest.len())..];
+                *rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+            }
+            *rest = rest.strip_prefix('}').unwrap_or(rest);
+            return;
+        }
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let mut path = before.to_vec();
+        path.extend((end > 0).then(|| rest[..end].to_owned()));
+        *rest = &rest[end..];
+        match rest.strip_prefix("::").filter(|_| end > 0) {
+            Some(more) => {
+                *rest = more;
+                read(rest, found, &path);
+            }
+            None => found.push(path),
+        }
+    }
+    let (mut rest, mut found) = (rest, vec![]);
+    read(&mut rest, &mut found, &[]);
+    found.retain(|path| !path.is_empty());
+    found
+}
+
+/// A path as a list of names, from the root of the crate, and its line number.
+type Import = (Vec<String>, usize);
+
+/// Returns the paths in the code of a module that begin with `crate::` or `super::`, resolved to paths from the
+/// root of the crate.
+fn imports(code: &str, module: &[String]) -> Vec<Import> {
     let mut found = vec![];
     let mut at = 0;
     let follows_a_name = |at: usize| {
@@ -146,10 +179,18 @@ fn names_after<'c>(
         if follows_a_name(begin) {
             continue;
         }
-        if let Some(rest) = to(&word, &code[end..]) {
-            let line = code[..begin].matches('\n').count() + 1;
-            found.extend(heads(rest).into_iter().map(|head| (head, line)));
-        }
+        let (depth, rest) = match &*word {
+            "crate" => (0, &code[end..]),
+            "super" => {
+                let (up, rest) = up(&code[end..]);
+                // An inner module of the file may lead up to the file itself.
+                (module.len().saturating_sub(up), rest)
+            }
+            _ => continue,
+        };
+        let line = code[..begin].matches('\n').count() + 1;
+        found
+            .extend(paths(rest).into_iter().map(|path| ([&module[..depth], &path].concat(), line)));
     }
     found
 }
@@ -164,23 +205,19 @@ fn up(mut rest: &str) -> (usize, &str) {
     (up, rest)
 }
 
-/// Returns the names at the root of the crate that the code of a module uses, with their line numbers.
-pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
-    names_after(code, |word, rest| match word {
-        "crate" => Some(rest),
-        "super" => Some(up(rest)).filter(|(up, _)| *up >= module.len()).map(|(_, rest)| rest),
-        _ => None,
-    })
+/// Returns the names in `folder` that the code of a module uses, with their line numbers, except the name of the
+/// module itself, or of the module in `folder` that contains it. An empty `folder` is the root of the crate.
+fn names_in(code: &str, module: &[String], folder: &[String]) -> Vec<(String, usize)> {
+    let names = imports(code, module).into_iter();
+    names
+        .filter_map(|(path, line)| Some((path.strip_prefix(folder)?.first()?.clone(), line)))
+        .filter(|(name, _)| *name != module[folder.len()])
+        .collect()
 }
 
-/// Returns the names of the module's room that the code of a module uses, with their line numbers.
-fn names_in_room(code: &str, module: &[String]) -> Vec<(String, usize)> {
-    let room = format!("{}::", module[0]);
-    names_after(code, |word, rest| match word {
-        "crate" => rest.strip_prefix(&room),
-        "super" => Some(up(rest)).filter(|(up, _)| *up + 1 == module.len()).map(|(_, rest)| rest),
-        _ => None,
-    })
+/// Returns the names at the root of the crate that the code of a module uses, with their line numbers.
+pub fn roots(code: &str, module: &[String]) -> Vec<(String, usize)> {
+    names_in(code, module, &[])
 }
 
 /// Returns the names that a module re-exports from its child modules, each with its child module.
@@ -254,30 +291,46 @@ pub fn arrows(
     arrows
 }
 
-/// Asserts that no modules of a crate import each other in a circle: neither directly nor through others. With
-/// a `room`, the modules are those of the room. `permitted` lists pairs (importing module, imported module) that
-/// are left out, each with the reason why it may close a circle.
-pub fn check_circles(src: &Path, room: Option<&str>, permitted: &[(&str, &str, &str)]) {
-    let (mut files, root) =
-        (Vec::new(), room.map_or("lib.rs".to_owned(), |room| format!("{room}/mod.rs")));
-    let root = src.join(root);
-    let tests = without_tests(&code_of(&fs::read_to_string(&root).unwrap())).1;
-    for entry in fs::read_dir(root.parent().unwrap()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let file = if path.is_dir() { path.join("mod.rs") } else { path };
+/// Asserts that the modules in a folder of a crate import each other in no circle: neither directly nor through
+/// others. `folder` is the path below `src`; an empty one is `src` itself. `permitted` lists pairs (importing
+/// module, imported module) that are left out, each with the reason why it may close a circle.
+pub fn check_circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) {
+    let lines = circles(src, folder, permitted);
+    assert!(lines.is_empty(), "{CIRCLE}\n{}", lines.join("\n"));
+}
+
+pub const CIRCLE: &str =
+    "modules import each other in a circle: move what both need to a module below them";
+
+/// Returns the imports that close circles among the modules in a folder, as [`check_circles`] reports them.
+pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Vec<String> {
+    let path: Vec<String> = folder.split('/').filter(|s| !s.is_empty()).map(String::from).collect();
+    let home = src.join(folder);
+    // The file of the folder's own module.
+    let root = if path.is_empty() {
+        src.join("lib.rs")
+    } else if home.join("mod.rs").is_file() {
+        home.join("mod.rs")
+    } else {
+        home.with_extension("rs")
+    };
+    let own = code_of(&fs::read_to_string(&root).unwrap());
+    let tests = without_tests(&own).1;
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&home).unwrap() {
+        let entry = entry.unwrap().path();
+        let name = entry.file_stem().unwrap().to_str().unwrap().to_owned();
+        let file = if entry.is_dir() { entry.join("mod.rs") } else { entry };
         if file != root && file.is_file() && !tests.contains(&name) {
-            let room = room.map(str::to_owned);
-            walk(src, &file, &room.into_iter().chain([name]).collect::<Vec<_>>(), &mut files);
+            walk(src, &file, &[&*path, &[name]].concat(), &mut files);
         }
     }
-    let at = usize::from(room.is_some());
+    let at = path.len();
     let modules: BTreeSet<String> = files.iter().map(|file| file.module[at].clone()).collect();
-    let exported = reexports(&code_of(&fs::read_to_string(&root).unwrap()));
+    let exported = reexports(&own);
     let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for file in &files {
-        let find = if room.is_some() { names_in_room } else { roots };
-        for (name, line) in find(&file.code, &file.module) {
+        for (name, line) in names_in(&file.code, &file.module, &path) {
             let to = if modules.contains(&name) { Some(&name) } else { exported.get(&name) };
             let from = &file.module[at];
             if let Some(to) = to.filter(|to| *to != from) {
@@ -286,22 +339,33 @@ pub fn check_circles(src: &Path, room: Option<&str>, permitted: &[(&str, &str, &
             }
         }
     }
-    println!("{} modules, {} pairs of importing and imported module", modules.len(), arrows.len());
+    println!(
+        "src/{folder}: {} modules, {} pairs of importing and imported module",
+        modules.len(),
+        arrows.len()
+    );
     for &(from, to, _) in permitted {
         let arrow = (from.to_owned(), to.to_owned());
-        assert!(arrows.remove(&arrow).is_some(), "`{from}` imports no `{to}`: permit it no more");
+        assert!(
+            arrows.remove(&arrow).is_some(),
+            "src/{folder}: `{from}` imports no `{to}`: permit it no more"
+        );
     }
     let circle = circle(arrows.keys());
-    let lines: Vec<String> = arrows
+    arrows
         .iter()
         .filter(|((from, to), _)| circle.contains(from) && circle.contains(to))
-        .map(|((from, to), places)| format!("{from} → {to}: {places:?}"))
-        .collect();
-    assert!(
-        lines.is_empty(),
-        "modules import each other in a circle: move what both need to a module below them\n{}",
-        lines.join("\n")
-    );
+        .map(|((from, to), places)| format!("src/{folder}: {from} → {to}: {places:?}"))
+        .collect()
+}
+
+/// Returns the folders below `src` that hold modules, as paths from `src`. Folders that hold tests only are left
+/// out.
+pub fn folders(src: &Path, rooms: &[&str]) -> Vec<String> {
+    let parents = files(src, rooms).into_iter().filter_map(|file| {
+        (file.module.len() > 1).then(|| file.module[..file.module.len() - 1].join("/"))
+    });
+    parents.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Returns the modules that lie in a circle of arrows, or between circles.
@@ -350,19 +414,26 @@ fn the_scanner_finds_what_is_written() {
     assert_eq!(files.into_iter().collect::<Vec<_>>(), ["more"]);
     let module = ["room", "file"].map(String::from);
     let found: Vec<_> = roots(&code, &module).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(found, ["kernels", "layout", "tensor", "number"]);
+    assert_eq!(found, ["kernels", "kernels", "layout", "tensor", "number"]);
 }
 
 #[test]
 fn the_scanner_finds_names_of_a_room() {
     let code = "use crate::tensor::{Element, base::Tensor}; use super::{Float, Tensor};\nuse super::super::layout; \
                 crate::tensor::index::f(); use crate::layout::Shape;";
-    let module = ["tensor", "views"].map(String::from);
-    let found: Vec<_> = names_in_room(code, &module).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(found, ["Element", "base", "Float", "Tensor", "index"]);
-    let inner = ["tensor", "reduce", "axes"].map(String::from);
-    let found: Vec<_> = names_in_room(code, &inner).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(found, ["Element", "base", "layout", "index"]);
+    let names = |module: &[&str], folder: &[&str]| {
+        let [module, folder] =
+            [module, folder].map(|path| path.iter().map(|s| s.to_string()).collect());
+        let (module, folder): (Vec<_>, Vec<_>) = (module, folder);
+        names_in(code, &module, &folder).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&["tensor", "views"], &["tensor"]),
+        ["Element", "base", "Float", "Tensor", "index"]
+    );
+    let inner = ["tensor", "reduce", "axes"];
+    assert_eq!(names(&inner, &["tensor"]), ["Element", "base", "layout", "index"]);
+    assert_eq!(names(&inner, &["tensor", "reduce"]), ["Float", "Tensor"]);
     let names = reexports("mod base;\npub use base::Tensor;\npub(crate) use a::{B, c::D};");
     let pairs = [("B", "a"), ("Tensor", "base"), ("c", "a")];
     assert_eq!(names, pairs.map(|(name, child)| (name.to_owned(), child.to_owned())).into());

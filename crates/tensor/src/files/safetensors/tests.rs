@@ -321,10 +321,36 @@ fn sizes_whose_sum_is_just_below_all_numbers() {
     };
     let entries: Vec<_> = (0..8).map(entry).collect();
     let header = format!("{{{}}}", entries.join(","));
-    let whole = 8 + header.len() as u128 + 8 * u128::from(size);
+    let total = 8 + header.len() as u128 + 8 * u128::from(size);
     let wrong = with_header(&header, 8).unwrap_err();
     let FileProblem::Length { expected, .. } = wrong else { panic!("{wrong}") };
-    assert_eq!(u128::from(expected), whole.min(u64::MAX.into()));
+    assert_eq!(u128::from(expected), total.min(u64::MAX.into()));
+}
+
+/// The header is intact. The data is missing, which only a target that can count its bytes can tell.
+#[test]
+fn a_tensor_of_512_mebibytes_is_not_damaged() {
+    for (dtype, size) in [("F32", 1u64 << 27), ("U8", 1 << 29), ("F64", 1 << 33)] {
+        let bytes = if dtype == "U8" {
+            size
+        } else if dtype == "F32" {
+            4 * size
+        } else {
+            8 * size
+        };
+        let header = format!(
+            "{{\"w\":{{\"dtype\":\"{dtype}\",\"shape\":[{size}],\"data_offsets\":[0,{bytes}]}}}}"
+        );
+        match with_header(&header, 8).unwrap_err() {
+            FileProblem::AddressSpace { name, shape, address_bits: 32 } => {
+                assert_eq!((usize::BITS, &*name, &*shape), (32, "w", &[size][..]));
+            }
+            FileProblem::Length { expected, .. } => {
+                assert_eq!((usize::BITS, expected), (64, 8 + header.len() as u64 + bytes));
+            }
+            other => panic!("{dtype}: {other}"),
+        }
+    }
 }
 
 #[test]
@@ -351,7 +377,7 @@ fn debug_prints_the_text() {
     let wrong = NamedTensors::load("no/such/file").unwrap_err();
     assert_eq!(format!("{wrong:?}"), wrong.to_string());
     assert_eq!(format!("{:?}", wrong.problem), wrong.problem.to_string());
-    assert!(wrong.to_string().contains(&std::io::Error::from_raw_os_error(2).to_string()));
+    assert!(wrong.to_string().contains(&io::Error::from_raw_os_error(2).to_string()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::gemm::{Correlate, Gather, Kernels, PixelRun, Use, with_buffer};
+use crate::kernels::gemm::{Correlate, Gather, KernelTable, PixelRun, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -40,7 +40,7 @@ pub struct Weights {
 /// A correlation that computes maps of `pixels` pixels. Each pixel is the sum over steps of a
 /// weight times a shifted pixel of the planes.
 pub struct Correlation<T: 'static> {
-    kernels: &'static Kernels<T>,
+    kernels: &'static KernelTable<T>,
     /// Number of maps.
     maps: usize,
     pub pixels: usize,

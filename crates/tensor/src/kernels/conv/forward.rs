@@ -1,13 +1,13 @@
 //! The convolution.
 
-use super::Geometry;
+use super::ConvSizes;
 use super::correlation::{Correlation, Weights};
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
 
 /// Returns the planes of an image that the taps read, and for each tap its plane and its shift
 /// there.
-fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
+fn planes(g: &ConvSizes) -> (Planes, Vec<(usize, [usize; 2])>) {
     let mut phases = Vec::new();
     let mut taps = Vec::with_capacity(g.taps());
     let mut furthest = [0, 0];
@@ -41,11 +41,11 @@ fn planes(g: &Geometry) -> (Planes, Vec<(usize, [usize; 2])>) {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (planes, taps) = planes(g);
     let correlation = Correlation::<T>::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
     let steps = g.c * g.taps();
     let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
-    // SAFETY: the planes and weights are those of the geometry, as are the slices.
+    // SAFETY: the planes and weights are those of `g`, as are the slices.
     unsafe { correlation.images(g.groups, &planes, &weights, [x, w], bias, y) }
 }

@@ -1,6 +1,6 @@
 //! The adjoint in the input: each phase of the stride is a correlation of stride 1.
 
-use super::Geometry;
+use super::ConvSizes;
 use super::correlation::{Correlation, Weights, share};
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
@@ -19,7 +19,7 @@ struct Phase {
 }
 
 /// Returns the phases of an axis, and the least distance of all taps.
-fn phases(g: &Geometry, axis: usize) -> (Vec<Phase>, isize) {
+fn phases(g: &ConvSizes, axis: usize) -> (Vec<Phase>, isize) {
     let stride = g.stride[axis];
     let phase = |first: usize| {
         let taps = (0..g.kernel[axis]).filter_map(|tap| {
@@ -47,7 +47,7 @@ fn reach(phases: &[Phase], least: isize) -> usize {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
     let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
     let planes = Planes {
         channels: g.o,
@@ -83,7 +83,7 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
     }
     match &parts[..] {
         [part] if g.stride == [1, 1] => {
-            // SAFETY: the planes and weights are those of the geometry, as are the slices.
+            // SAFETY: the planes and weights are those of `g`, as are the slices.
             unsafe {
                 part.correlation.images(g.groups, &planes, &part.weights, [gy, w], None, gx);
             }
@@ -106,9 +106,9 @@ struct PhasePixels<T: 'static> {
 /// Computes several phases, each on its own, image by image, and interleaves them.
 ///
 /// # Safety
-/// As [`run`]; planes and parts are those of the geometry.
+/// As [`run`]; planes and parts are those of `g`.
 unsafe fn interleaved<T: Gemm>(
-    g: &Geometry,
+    g: &ConvSizes,
     planes: &Planes,
     parts: &[PhasePixels<T>],
     [gy, w]: [&[T]; 2],
@@ -162,7 +162,7 @@ unsafe fn interleaved<T: Gemm>(
 /// # Safety
 /// All maps are at `from`, and `to` has room for the channels of an image.
 #[inline(always)]
-unsafe fn interleave<T: Gemm>(g: &Geometry, parts: &[PhasePixels<T>], from: *const T, to: *mut T) {
+unsafe fn interleave<T: Gemm>(g: &ConvSizes, parts: &[PhasePixels<T>], from: *const T, to: *mut T) {
     let (step, across) = (g.stride, g.stride[1].min(g.size[1]));
     let mut from = from;
     // Parts that differ only in their columns follow each other.

@@ -1,22 +1,22 @@
 //! Convolution of batches of images, and its adjoints in the input and in the weight.
 
+mod conv_sizes;
 mod correlation;
 mod forward;
-mod geometry;
 mod input;
 mod one_window;
 mod planes;
 mod weight;
 
-pub(crate) use geometry::Geometry;
+pub(crate) use conv_sizes::ConvSizes;
 
 use super::gemm::Gemm;
 
 /// Computes the convolution y of x and w, plus an optional bias.
 ///
 /// # Safety
-/// The slices have the sizes of the geometry, which was made from checked shapes.
-pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+/// The slices have the sizes of `g`, which was made from checked shapes.
+pub unsafe fn forward<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
     } else if w.is_empty() {
         nothing_but_bias(g, bias, y);
@@ -29,7 +29,7 @@ pub unsafe fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]
 }
 
 /// Writes the result for an input without channels: empty sums plus the bias.
-fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
+fn nothing_but_bias<T: Gemm>(g: &ConvSizes, bias: Option<&[T]>, y: &mut [T]) {
     let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
     for (map, y) in y.chunks_mut(pixels).enumerate() {
         y.fill(bias.map_or(T::default(), |bias| bias[map % maps]));
@@ -40,7 +40,7 @@ fn nothing_but_bias<T: Gemm>(g: &Geometry, bias: Option<&[T]>, y: &mut [T]) {
 ///
 /// # Safety
 /// As [`forward`].
-pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
     if gx.is_empty() || gy.is_empty() || w.is_empty() {
         gx.fill(T::default());
     } else if one_window::applies(g) {
@@ -55,7 +55,7 @@ pub unsafe fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
 ///
 /// # Safety
 /// As [`forward`].
-pub unsafe fn weight<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub unsafe fn weight<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     if x.is_empty() || gy.is_empty() || gw.is_empty() {
         gw.fill(T::default());
     } else if one_window::applies(g) {

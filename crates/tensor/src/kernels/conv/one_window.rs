@@ -1,12 +1,12 @@
 //! Convolutions whose only window is the whole image, as in the last layers of a network: matrix
 //! products.
 
-use super::Geometry;
+use super::ConvSizes;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{MatRef, gemm};
 
 /// Returns whether each image is one window.
-pub fn applies(g: &Geometry) -> bool {
+pub fn applies(g: &ConvSizes) -> bool {
     g.groups == 1 && g.kernel == g.size && g.dilation == [1, 1] && g.padding == [(0, 0); 2]
 }
 
@@ -24,7 +24,7 @@ fn product<T: Gemm>(a: MatRef<T>, b: MatRef<T>, c: &mut [T], accumulate: bool) {
 }
 
 /// Computes x·wᵀ + bias.
-pub fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let k = g.c * g.pixels();
     if let Some(bias) = bias {
         for row in y.chunks_mut(g.o) {
@@ -35,11 +35,11 @@ pub fn forward<T: Gemm>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &
 }
 
 /// Computes gy·w.
-pub fn input<T: Gemm>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
     product(matrix(gy, g.n, g.o), matrix(w, g.o, g.c * g.pixels()), gx, false);
 }
 
 /// Computes gyᵀ·x.
-pub fn weight<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub fn weight<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     product(matrix(gy, g.n, g.o).t(), matrix(x, g.n, g.c * g.pixels()), gw, false);
 }

@@ -6,11 +6,11 @@
 //! which are the lanes of the vectors. Where there are too few channels, the vectors lie along the
 //! pixels.
 
-use super::Geometry;
+use super::ConvSizes;
 use super::correlation::pieces;
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::gemm::{Dots, Kernels, Panel, Use, Weigh, with_buffer};
+use crate::kernels::gemm::{Dots, KernelTable, Panel, Use, Weigh, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -28,8 +28,8 @@ const CHUNKS: usize = 16;
 
 /// The layout of the pixels, and the order in which they are summed.
 struct PixelOrder<T: 'static> {
-    kernels: &'static Kernels<T>,
-    g: Geometry,
+    kernels: &'static KernelTable<T>,
+    g: ConvSizes,
     /// The padded images, or `None` if the convolution has no padding.
     planes: Option<Planes>,
     /// For each channel and tap, the offset of its first pixel.
@@ -65,7 +65,7 @@ struct ImageRows<'a, T> {
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     let plan = PixelOrder::new(g);
     let blocks = plan.blocks();
     let products = cost(&[gw.len(), g.n, g.out_pixels()]);
@@ -101,7 +101,7 @@ pub unsafe fn run<T: Gemm>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
 }
 
 impl<T: Gemm> PixelOrder<T> {
-    fn new(g: &Geometry) -> Self {
+    fn new(g: &ConvSizes) -> Self {
         let kernels = T::kernels();
         let reach = |axis: usize| {
             g.stride[axis] * (g.out[axis] - 1) + g.dilation[axis] * (g.kernel[axis] - 1) + 1
@@ -164,7 +164,7 @@ impl<T: Gemm> PixelOrder<T> {
     /// Adds the products of these blocks to `sums`, in all groups.
     ///
     /// # Safety
-    /// `sums` has room for all groups; `x` and `gy` have the sizes of the geometry.
+    /// `sums` has room for all groups; `x` and `gy` have the sizes of `g`.
     unsafe fn add_blocks(&self, blocks: Range<usize>, x: &[T], gy: &[T], sums: *mut T) {
         let g = &self.g;
         let padded = self.planes.as_ref().map_or(0, |planes| self.images * planes.len());

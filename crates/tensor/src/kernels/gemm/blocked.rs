@@ -35,7 +35,7 @@ fn pieces(len: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// Cuts k into nearly equal blocks of at most `longest` steps (a multiple of 16). Each block begins
-/// at a multiple of 16, a whole number of cache lines.
+/// at a multiple of 16, a multiple of a cache line.
 #[inline(always)]
 fn k_blocks(k: usize, longest: usize) -> impl Iterator<Item = (usize, usize)> {
     let kc = k_block(k, longest);

@@ -16,7 +16,7 @@ pub struct Outer<T> {
     pub a: *const T,
     pub a_row: isize,
     pub a_col: isize,
-    /// Row p of B is at `b + p*b_row`, contiguous and a whole number of vectors long.
+    /// Row p of B is at `b + p*b_row`, contiguous and as long as a number of full vectors.
     pub b: *const T,
     pub b_row: isize,
     /// Row i of C is at `c + i*ldc`.

@@ -9,7 +9,7 @@
 //! products of one element are added.
 
 mod blocked;
-mod kernels;
+mod kernel_table;
 mod microkernel;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -23,7 +23,7 @@ mod x86;
 
 use crate::machine::cost;
 use crate::number::Real;
-pub use kernels::Kernels;
+pub use kernel_table::KernelTable;
 pub(crate) use pack::{Panel, Use, with_buffer};
 pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 
@@ -71,7 +71,7 @@ impl<T> MatRef<T> {
 /// Element types that have a matrix product: `f32` and `f64`.
 pub trait Gemm: Real {
     #[doc(hidden)]
-    fn kernels() -> &'static Kernels<Self>;
+    fn kernels() -> &'static KernelTable<Self>;
 }
 
 /// Computes C = A·B, or C += A·B if `accumulate`. C has the rows of A and the columns of B. Its
@@ -104,7 +104,7 @@ enum Method {
 /// A product, or a part of one.
 #[derive(Clone, Copy)]
 struct Product<T: 'static> {
-    kernels: &'static Kernels<T>,
+    kernels: &'static KernelTable<T>,
     method: Method,
     a: MatRef<T>,
     b: MatRef<T>,
@@ -135,7 +135,7 @@ fn share(long: usize, part: usize, parts: usize) -> usize {
 
 impl<T: Gemm> Product<T> {
     fn new(
-        kernels: &'static Kernels<T>,
+        kernels: &'static KernelTable<T>,
         a: MatRef<T>,
         b: MatRef<T>,
         c: *mut T,

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 
 /// A number type with all tables of micro-kernels that this machine can run.
 pub trait EveryKernel: Gemm + PartialEq + Debug {
-    fn every() -> Vec<&'static Kernels<Self>>;
+    fn every() -> Vec<&'static KernelTable<Self>>;
 }
 
 /// The conversions that the tests need.

@@ -255,11 +255,11 @@ pub unsafe fn dots<V: Vector, const MR: usize, const NV: usize>(t: &Dots<V::Scal
         for j in 0..NV {
             maps[j] = y.wrapping_add(j * channel);
         }
-        let (whole, rest) = (width / V::LANES, width % V::LANES);
+        let (full, rest) = (width / V::LANES, width % V::LANES);
         let mut gradient = 0;
         for s in 0..count {
             let mut pixel = *segments.add(s);
-            for _ in 0..whole {
+            for _ in 0..full {
                 let mut row = [V::zero(); NV];
                 for j in 0..NV {
                     row[j] = V::load(maps[j].add(gradient));

@@ -1,16 +1,18 @@
 //! Pointwise operations: the opcodes with their loops, and programs of them.
 
 mod binary;
-mod kernel;
+mod expr;
 mod program;
+mod step;
 mod sum;
 mod unary;
 
 pub use binary::Binary;
 
-pub(crate) use kernel::in_parallel;
-pub use kernel::{Opcode, Pointwise, PointwiseStep};
-pub use program::{Expr, Instruction, Program, ProgramInput};
+pub use expr::Expr;
+pub use program::{Program, ProgramInput};
+pub(crate) use step::in_parallel;
+pub use step::{Instruction, Opcode, Pointwise, PointwiseStep};
 pub use sum::Split;
 pub use unary::Unary;
 #[cfg(test)]

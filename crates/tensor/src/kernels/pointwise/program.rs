@@ -3,27 +3,17 @@
 //! The numbers are processed block by block. A block goes through all steps while it is in the
 //! innermost cache, so an expression of ten steps reads its inputs once and writes its result once.
 
-use super::kernel::{Opcode, Pointwise, PointwiseStep};
-use super::{Binary, Unary};
+use super::expr::{Expr, steps_of};
+use super::step::{Instruction, Opcode, Pointwise, PointwiseStep};
+use super::unary::Unary;
 use crate::kernels::scratch::Scratch;
 use crate::layout::{Collapsed, Cursor};
 use crate::machine::{Shared, cost, ranges};
 use smallvec::{SmallVec, smallvec};
-use std::cell::RefCell;
-use std::ops::{self, Range};
+use std::ops::Range;
 
 /// Numbers per block: 2 KiB of `f32`.
 pub(super) const BLOCK: usize = 512;
-
-/// An operation and the numbers of its operands. Inputs have the first numbers, then the steps in
-/// order.
-#[derive(Clone, Copy, Debug)]
-pub struct Instruction {
-    /// The operation.
-    pub op: Opcode,
-    /// The numbers of the operands. Entries from the arity on are ignored.
-    pub args: [u8; 3],
-}
 
 /// A pointwise expression of some inputs, with one or several results, evaluated in one pass over
 /// memory.
@@ -59,10 +49,8 @@ impl Program {
     pub fn new<const N: usize, const M: usize>(
         expression: impl for<'b> FnOnce([Expr<'b>; N]) -> [Expr<'b>; M],
     ) -> Self {
-        let builder = Builder { inputs: N, steps: RefCell::default() };
-        let inputs = std::array::from_fn(|i| Expr { builder: &builder, id: i as u8 });
-        let results: SmallVec<[u8; 4]> = expression(inputs).iter().map(|e| e.id).collect();
-        Self::assemble(N, builder.steps.into_inner(), results)
+        let (steps, results) = steps_of(expression);
+        Self::assemble(N, steps, results)
     }
 
     /// Builds a program from its parts. Operand `i` of a step is input `i`, or step `i - inputs`.
@@ -317,80 +305,5 @@ impl<T: Copy> BlockReader<T> {
                 *block
             }
         }
-    }
-}
-
-struct Builder {
-    inputs: usize,
-    steps: RefCell<SmallVec<[Instruction; 8]>>,
-}
-
-/// A value inside a [`Program`] under construction. Expressions are written with operators and
-/// methods.
-#[derive(Clone, Copy)]
-pub struct Expr<'b> {
-    builder: &'b Builder,
-    id: u8,
-}
-
-impl Expr<'_> {
-    fn push(self, op: Opcode, b: u8, c: u8) -> Self {
-        let mut steps = self.builder.steps.borrow_mut();
-        let id = self.builder.inputs + steps.len();
-        assert!(id < 255, "a program has at most 255 inputs and steps");
-        steps.push(Instruction { op, args: [self.id, b, c] });
-        Expr { id: id as u8, ..self }
-    }
-
-    /// Applies an operation of one operand.
-    pub fn unary(self, op: Unary) -> Self {
-        self.push(Opcode::Unary(op), 0, 0)
-    }
-
-    /// Applies an operation of two operands.
-    pub fn binary(self, op: Binary, other: Self) -> Self {
-        self.push(Opcode::Binary(op), other.id, 0)
-    }
-
-    /// Returns `a` where `self` is not zero, else `b`.
-    pub fn select(self, a: Self, b: Self) -> Self {
-        self.push(Opcode::Select, a.id, b.id)
-    }
-}
-
-macro_rules! expression_operators {
-    ($($Trait:ident $method:ident: |$x:ident, $c:ident| $right:expr, $left:expr;)*) => { $(
-        impl<'b> ops::$Trait for Expr<'b> {
-            type Output = Expr<'b>;
-            fn $method(self, other: Expr<'b>) -> Expr<'b> {
-                self.binary(Binary::$Trait, other)
-            }
-        }
-        impl<'b> ops::$Trait<f64> for Expr<'b> {
-            type Output = Expr<'b>;
-            fn $method(self, $c: f64) -> Expr<'b> {
-                let $x = self;
-                $right
-            }
-        }
-        impl<'b> ops::$Trait<Expr<'b>> for f64 {
-            type Output = Expr<'b>;
-            fn $method(self, $x: Expr<'b>) -> Expr<'b> {
-                let $c = self;
-                $left
-            }
-        }
-    )* };
-}
-expression_operators! {
-    Add add: |x, c| x.unary(Unary::Shift(c)), x.unary(Unary::Shift(c));
-    Sub sub: |x, c| x.unary(Unary::Shift(-c)), (-x).unary(Unary::Shift(c));
-    Mul mul: |x, c| x.unary(Unary::Scale(c)), x.unary(Unary::Scale(c));
-    Div div: |x, c| x.unary(Unary::DivScalar(c)), x.unary(Unary::ScalarDiv(c));
-}
-impl<'b> ops::Neg for Expr<'b> {
-    type Output = Expr<'b>;
-    fn neg(self) -> Expr<'b> {
-        self.unary(Unary::Neg)
     }
 }

@@ -1,8 +1,8 @@
 //! Programs that end in a sum. The numbers are added while they are in the cache; the tensor that
 //! would hold them is never allocated.
 
-use super::kernel::Pointwise;
 use super::program::{Program, ProgramInput};
+use super::step::Pointwise;
 use crate::kernels::reduce::{Cut, cut, join, sum_middle};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost};

@@ -4,9 +4,8 @@
 //! To add an operation, add a row to the table, and a derivative rule in `rules/unary.rs` of the
 //! crate `wengert-autograd` (CONTRIBUTING.md lists the other places). The row
 //! generates the opcode, the method of the tensor (unless the row is marked `in programs`) and the
-//! method of [`Expr`].
+//! method of [`Expr`](super::Expr).
 
-use super::program::Expr;
 use crate::machine::Isa;
 use crate::number::{Math, block};
 
@@ -39,13 +38,6 @@ macro_rules! unary {
                 match self { $(Unary::$Op $(($c))? => constant!($($c)?),)* }
             }
         }
-
-        impl Expr<'_> { $(
-            $(#[$doc])*
-            pub fn $method(self $(, $c: $C)?) -> Self {
-                self.unary(Unary::$Op $(($c))?)
-            }
-        )* }
 
         /// # Safety
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
@@ -96,8 +88,8 @@ pub(super) fn one_if<T: Math>(yes: bool) -> T {
     if yes { T::narrow(1.0) } else { T::default() }
 }
 
-/// Passes the table to a macro: to [`unary`] in this file, and to the macro that generates the
-/// methods of the tensor.
+/// Passes the table to a macro: to [`unary`] in this file, and to the macros that generate the
+/// methods of [`Expr`](super::Expr) and of the tensor.
 macro_rules! unary_operations {
     ($with:ident) => {
         $with! {

@@ -8,13 +8,13 @@ use crate::number::Real;
 
 /// The windows along the two axes of images, and the sizes of the images and the results.
 #[derive(Clone, Copy)]
-pub struct Scene {
+pub struct PoolSizes {
     pub(crate) windows: [Windows; 2],
     pub(crate) from: [usize; 2],
     pub(crate) to: [usize; 2],
 }
 
-impl Scene {
+impl PoolSizes {
     /// Returns whether the windows are two by two with stride 2, and none extends beyond the image.
     fn is_two_by_two(&self) -> bool {
         (0..2).all(|side| self.windows[side].is_pair() && 2 * self.to[side] <= self.from[side])
@@ -22,10 +22,15 @@ impl Scene {
 }
 
 /// Computes the maxima and their positions for each image of `x`. None of the slices is empty.
-pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
+pub(crate) fn max_pool<T: Real>(
+    x: &[T],
+    sizes: PoolSizes,
+    values: &mut [T],
+    positions: &mut [i64],
+) {
     assert_eq!(values.len(), positions.len());
-    let size = scene.from[0] * scene.from[1];
-    let area = scene.to[0] * scene.to[1];
+    let size = sizes.from[0] * sizes.from[1];
+    let area = sizes.to[0] * sizes.to[1];
     let (to, at) = (Shared(values.as_mut_ptr()), Shared(positions.as_mut_ptr()));
     ranges(values.len() / area, x.len(), 1, |range| {
         let (start, len) = (range.start * area, range.len() * area);
@@ -39,36 +44,36 @@ pub(crate) fn max_pool<T: Real>(x: &[T], scene: Scene, values: &mut [T], positio
         let x = &x[range.start * size..range.end * size];
         let images = x.chunks_exact(size);
         let work = images.zip(values.chunks_exact_mut(area).zip(positions.chunks_exact_mut(area)));
-        match scene.windows {
+        match sizes.windows {
             // Within an image the fast variants use 32-bit positions.
             _ if u32::try_from(size).is_err() => {
                 for (x, (values, positions)) in work {
-                    each_by_itself(x, scene, values, positions);
+                    each_by_itself(x, sizes, values, positions);
                 }
             }
-            _ if scene.is_two_by_two() => simd(
+            _ if sizes.is_two_by_two() => simd(
                 #[inline(always)]
                 move || {
                     for (x, (values, positions)) in work {
-                        two_by_two(x, scene, values, positions);
+                        two_by_two(x, sizes, values, positions);
                     }
                 },
             ),
             [Windows::Sliding { .. }, Windows::Sliding { .. }] => {
-                let rows = Sliding::new(scene);
+                let rows = Sliding::new(sizes);
                 simd(
                     #[inline(always)]
                     move || {
                         let mut places = vec![0u32; rows.firsts.len()];
                         for (x, (values, positions)) in work {
-                            rows.image(x, scene, values, positions, &mut places);
+                            rows.image(x, sizes, values, positions, &mut places);
                         }
                     },
                 );
             }
             _ => {
                 for (x, (values, positions)) in work {
-                    each_by_itself(x, scene, values, positions);
+                    each_by_itself(x, sizes, values, positions);
                 }
             }
         }
@@ -84,8 +89,8 @@ fn beats<T: Real>(x: T, best: T) -> bool {
 
 /// The most common pool: both rows of a window are read in one pass, in vectors.
 #[inline(always)]
-fn two_by_two<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
-    let ([_, width], [_, wide]) = (scene.from, scene.to);
+fn two_by_two<T: Real>(x: &[T], sizes: PoolSizes, values: &mut [T], positions: &mut [i64]) {
+    let ([_, width], [_, wide]) = (sizes.from, sizes.to);
     let outs = values.chunks_exact_mut(wide).zip(positions.chunks_exact_mut(wide));
     for ((rows, (values, positions)), y) in x.chunks_exact(2 * width).zip(outs).zip(0u32..) {
         let (top, bottom) = rows.split_at(width);
@@ -118,11 +123,11 @@ struct Sliding {
 }
 
 impl Sliding {
-    fn new(scene: Scene) -> Self {
-        let Windows::Sliding { kernel, stride, padding, dilation, .. } = scene.windows[1] else {
+    fn new(sizes: PoolSizes) -> Self {
+        let Windows::Sliding { kernel, stride, padding, dilation, .. } = sizes.windows[1] else {
             unreachable!("only sliding windows have a stride")
         };
-        let (n, m) = (scene.from[1], scene.to[1]);
+        let (n, m) = (sizes.from[1], sizes.to[1]);
         // The columns that meet the image in some window. Column k of result o is image column
         // o·stride + k·dilation - padding. A kernel may be much larger than the image.
         let first = padding.saturating_sub((m - 1) * stride) / dilation;
@@ -134,7 +139,7 @@ impl Sliding {
         };
         Sliding {
             columns: (first..end).filter_map(column).collect(),
-            firsts: (0..m).map(|o| scene.windows[1].span(n, m, o).0 as u32).collect(),
+            firsts: (0..m).map(|o| sizes.windows[1].span(n, m, o).0 as u32).collect(),
             step: stride,
         }
     }
@@ -143,15 +148,15 @@ impl Sliding {
     fn image<T: Real>(
         &self,
         x: &[T],
-        scene: Scene,
+        sizes: PoolSizes,
         values: &mut [T],
         positions: &mut [i64],
         places: &mut [u32],
     ) {
-        let ([height, width], [high, wide]) = (scene.from, scene.to);
+        let ([height, width], [high, wide]) = (sizes.from, sizes.to);
         let outs = values.chunks_exact_mut(wide).zip(positions.chunks_exact_mut(wide));
         for (y, (values, positions)) in outs.enumerate() {
-            let (first, count, step) = scene.windows[0].span(height, high, y);
+            let (first, count, step) = sizes.windows[0].span(height, high, y);
             values.fill(T::K.neg_infinity);
             let base = (first * width) as u32;
             for (place, &column) in places.iter_mut().zip(&self.firsts) {
@@ -183,8 +188,8 @@ impl Sliding {
 fn column<T: Real, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [u32], at: u32) {
     let n = values.len();
     // The last element may be in a chunk that is shorter than the step.
-    let whole = n.saturating_sub(1);
-    let (x, last) = x.split_at_checked(whole * STEP).unwrap_or_default();
+    let steps = n.saturating_sub(1);
+    let (x, last) = x.split_at_checked(steps * STEP).unwrap_or_default();
     let pieces = x.as_chunks::<STEP>().0.iter();
     let best = values.iter_mut().zip(&mut *places);
     for (((value, place), piece), o) in best.zip(pieces).zip(0u32..) {
@@ -193,7 +198,7 @@ fn column<T: Real, const STEP: usize>(x: &[T], values: &mut [T], places: &mut [u
         *place = if beats { at + o * STEP as u32 } else { *place };
     }
     if n > 0 && beats(last[0], values[n - 1]) {
-        (values[n - 1], places[n - 1]) = (last[0], at + (whole * STEP) as u32);
+        (values[n - 1], places[n - 1]) = (last[0], at + (steps * STEP) as u32);
     }
 }
 
@@ -208,8 +213,8 @@ fn any_column<T: Real>(x: &[T], step: usize, values: &mut [T], places: &mut [u32
 }
 
 /// Windows of any sizes, one at a time.
-fn each_by_itself<T: Real>(x: &[T], scene: Scene, values: &mut [T], positions: &mut [i64]) {
-    let Scene { windows, from, to } = scene;
+fn each_by_itself<T: Real>(x: &[T], sizes: PoolSizes, values: &mut [T], positions: &mut [i64]) {
+    let PoolSizes { windows, from, to } = sizes;
     let mut outs = values.iter_mut().zip(positions);
     for y in 0..to[0] {
         let (top, height, down) = windows[0].span(from[0], to[0], y);

@@ -4,5 +4,5 @@
 mod max;
 mod pick;
 
-pub(crate) use max::{Scene, max_pool};
+pub(crate) use max::{PoolSizes, max_pool};
 pub(crate) use pick::{pick, unpool};

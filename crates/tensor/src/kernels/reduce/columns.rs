@@ -1,8 +1,8 @@
 //! Reductions of the first axis of a matrix: rows are combined column by column, with vectors along
 //! the rows.
 
-use super::kernel::{BLOCK, LANES, join, split};
-use super::reducer::Reducer;
+use super::reducer::{Reducer, split};
+use super::tree::{BLOCK, LANES, join};
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Numeric;
 use std::marker::PhantomData;

@@ -4,17 +4,19 @@
 //! The results do not depend on the number of threads: the same numbers give the same bits.
 
 mod columns;
-mod kernel;
+mod fold;
 pub(crate) mod plain;
 mod position;
 mod reducer;
+mod tree;
 
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Math;
-pub(crate) use kernel::{Cut, ReducedSizes, cut, join};
-use kernel::{fold, line, pieces};
+pub(crate) use fold::{Cut, ReducedSizes, cut};
+use fold::{fold, line, pieces};
 pub(crate) use position::positions;
 use reducer::{Exps, Max, Min, Sum};
+pub(crate) use tree::join;
 
 /// The extreme that a reduction takes along the reduced axis.
 #[derive(Clone, Copy)]

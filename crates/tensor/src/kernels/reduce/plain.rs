@@ -6,15 +6,15 @@ use super::{Extremum, ReducedSizes};
 use crate::number::{Numeric, Scalar};
 
 /// Elements that are summed exactly in `i64` or `i128`.
-pub(crate) trait Whole: Scalar {
+pub(crate) trait Integer: Scalar {
     /// A type that holds every sum of 2³¹ such elements.
     type Wide: Copy + Default + std::ops::AddAssign + Into<i128>;
     fn wide(self) -> Self::Wide;
 }
 
-macro_rules! whole {
+macro_rules! integers {
     ($($t:ident $wide:ident)*) => { $(
-        impl Whole for $t {
+        impl Integer for $t {
             type Wide = $wide;
             #[inline(always)]
             fn wide(self) -> $wide {
@@ -23,13 +23,13 @@ macro_rules! whole {
         }
     )* };
 }
-whole! { bool i64 u8 i64 u32 i64 i64 i128 }
+integers! { bool i64 u8 i64 u32 i64 i64 i128 }
 
 /// Number of elements that are added before the sum moves to an `i128`.
 const PIECE: usize = 1 << 31;
 
 /// Returns the sum of all elements. The sum is exact, so the order makes no difference.
-pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
+pub(crate) fn exact<T: Integer>(x: &[T]) -> i128 {
     let piece = |x: &[T]| {
         let mut sum = T::Wide::default();
         for &x in x {
@@ -41,12 +41,12 @@ pub(crate) fn exact<T: Whole>(x: &[T]) -> i128 {
 }
 
 /// Returns the sum of all elements, or `None` if it does not fit in an `i64`.
-pub(crate) fn total<T: Whole>(x: &[T]) -> Option<i64> {
+pub(crate) fn total<T: Integer>(x: &[T]) -> Option<i64> {
     exact(x).try_into().ok()
 }
 
 /// Computes the sum of each of `inner` columns. Returns whether all sums fit in an `i64`.
-fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
+fn columns<T: Integer>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
     let mut totals = vec![0i128; inner];
     for rows in x.chunks(PIECE.saturating_mul(inner)) {
         let mut sums = vec![T::Wide::default(); inner];
@@ -70,7 +70,7 @@ fn columns<T: Whole>(x: &[T], inner: usize, out: &mut [i64]) -> bool {
 }
 
 /// Computes the sums along the middle axis. Returns whether all sums fit in an `i64`.
-pub(crate) fn sums<T: Whole>(x: &[T], [_, n, inner]: ReducedSizes, out: &mut [i64]) -> bool {
+pub(crate) fn sums<T: Integer>(x: &[T], [_, n, inner]: ReducedSizes, out: &mut [i64]) -> bool {
     let mut fit = true;
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         if inner > 1 {

@@ -2,7 +2,7 @@
 //! then the first element that equals it is located.
 
 use super::Extremum;
-use super::kernel::{ReducedSizes, fold, pieces};
+use super::fold::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
 use crate::machine::{PARALLEL, simd};
 use crate::number::{Math, Numeric};

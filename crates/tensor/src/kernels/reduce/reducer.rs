@@ -1,7 +1,7 @@
 //! The operations by which a reduction combines numbers.
 
 use crate::machine::Isa;
-use crate::number::Math;
+use crate::number::{Math, Numeric};
 
 /// An associative operation on numbers that are first mapped by `lift`.
 pub(super) trait Reducer<T>: Send + Sync {
@@ -14,6 +14,11 @@ pub(super) trait Reducer<T>: Send + Sync {
     fn lift<I: Isa>(x: T, shift: T) -> T;
     /// Combines two numbers.
     fn join(a: T, b: T) -> T;
+}
+
+/// Splits the shifts of two ranges of results. Without shifts, both parts are all of `shifts`, which nobody reads.
+pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
+    if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
 /// Σx.

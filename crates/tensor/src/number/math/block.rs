@@ -111,8 +111,8 @@ pub unsafe fn cos<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize) {
 pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
     /// Numbers per iteration, enough to fill a few vector registers.
     const LANES: usize = 16;
-    let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
+    let full = n - n % LANES;
+    for start in (0..full).step_by(LANES) {
         // SAFETY: start + LANES ≤ n, and any address will do.
         let lanes: [T; LANES] = unsafe { x.add(start).cast::<[T; LANES]>().read_unaligned() };
         let (mut square, mut power) = (lanes.map(T::widen), [1.0; LANES]);
@@ -138,7 +138,7 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
             y.add(start).cast::<[T; LANES]>().write_unaligned(power.map(T::narrow));
         }
     }
-    for i in whole..n {
+    for i in full..n {
         // SAFETY: i < n.
         unsafe { y.add(i).write((*x.add(i)).powi::<I>(k)) }
     }

@@ -1,4 +1,4 @@
-//! Operators with whole numbers: `&x * 2` is `&x * 2.0`.
+//! Operators with integers: `&x * 2` is `&x * 2.0`.
 //!
 //! The operators exist for `i32` only, the default type of an integer literal. With a second integer type,
 //! the type of the literal in `x * 2` would be ambiguous.

@@ -1,11 +1,11 @@
 //! Pointwise operators and methods of [`Tensor`].
 
+mod integers;
 mod literals;
 mod logic;
 #[cfg(test)]
 mod tests;
 mod unary;
-mod whole;
 
 use crate::kernels::pointwise::{PointwiseStep, in_parallel};
 use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
@@ -88,7 +88,7 @@ macro_rules! float_arithmetic {
             fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
                 match (op, c) {
                     (Binary::Pow, Figure::Float(p)) => x.unary(Unary::Powf(p)),
-                    (Binary::Pow, Figure::Whole(n)) => match i32::try_from(n) {
+                    (Binary::Pow, Figure::Integer(n)) => match i32::try_from(n) {
                         Ok(n) => x.unary(Unary::Powi(n)),
                         Err(_) => x.unary(Unary::Powf(n as f64)),
                     },
@@ -322,7 +322,7 @@ impl<T: Number> Tensor<T> {
     /// If the square of an integer does not fit the type.
     #[track_caller]
     pub fn square(&self) -> Self {
-        T::with_figure(Binary::Pow, self, Figure::Whole(2))
+        T::with_figure(Binary::Pow, self, Figure::Integer(2))
     }
 }
 

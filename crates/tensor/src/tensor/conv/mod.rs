@@ -6,7 +6,7 @@ mod naive;
 mod tests;
 
 use crate::geometry::Conv;
-use crate::kernels::conv::Geometry;
+use crate::kernels::conv::ConvSizes;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
@@ -36,12 +36,12 @@ impl<T: Float> Tensor<T> {
         let (x, w) = (self.shape(), weight.shape());
         let bias_shape = bias.map(Tensor::shape);
         let shape = shapes::conv2d(&x, &w, bias_shape.as_deref(), conv).or_panic();
-        let geometry = Geometry::new(&x, &w, &shape, conv);
+        let sizes = ConvSizes::new(&x, &w, &shape, conv);
         let mut out = Self::empty(shape);
         let (x, w, bias) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let bias = bias.as_ref().map(slice);
-        // SAFETY: the shapes fit, and the geometry was computed from them.
-        unsafe { T::conv2d(&geometry, slice(&x), slice(&w), bias, out.fresh_mut()) }
+        // SAFETY: the shapes fit, and the sizes were computed from them.
+        unsafe { T::conv2d(&sizes, slice(&x), slice(&w), bias, out.fresh_mut()) }
         out
     }
 
@@ -144,11 +144,11 @@ impl<T: Float> Tensor<T> {
     pub fn conv2d_input(&self, weight: &Self, size: [usize; 2], conv: &Conv) -> Self {
         let (gy, w) = (self.shape(), weight.shape());
         let shape = shapes::conv2d_input(&gy, &w, size, conv).or_panic();
-        let geometry = Geometry::new(&shape, &w, &gy, conv);
+        let sizes = ConvSizes::new(&shape, &w, &gy, conv);
         let mut out = Self::empty(shape);
         let (gy, w) = (self.contiguous(), weight.contiguous());
-        // SAFETY: the shapes fit, and the geometry was computed from them.
-        unsafe { T::conv2d_input(&geometry, slice(&gy), slice(&w), out.fresh_mut()) }
+        // SAFETY: the shapes fit, and the sizes were computed from them.
+        unsafe { T::conv2d_input(&sizes, slice(&gy), slice(&w), out.fresh_mut()) }
         out
     }
 
@@ -170,11 +170,11 @@ impl<T: Float> Tensor<T> {
     pub fn conv2d_weight(&self, gy: &Self, kernel: [usize; 2], conv: &Conv) -> Self {
         let (x, gy_shape) = (self.shape(), gy.shape());
         let shape = shapes::conv2d_weight(&x, &gy_shape, kernel, conv).or_panic();
-        let geometry = Geometry::new(&x, &shape, &gy_shape, conv);
+        let sizes = ConvSizes::new(&x, &shape, &gy_shape, conv);
         let mut out = Self::empty(shape);
         let (x, gy) = (self.contiguous(), gy.contiguous());
-        // SAFETY: the shapes fit, and the geometry was computed from them.
-        unsafe { T::conv2d_weight(&geometry, slice(&x), slice(&gy), out.fresh_mut()) }
+        // SAFETY: the shapes fit, and the sizes were computed from them.
+        unsafe { T::conv2d_weight(&sizes, slice(&x), slice(&gy), out.fresh_mut()) }
         out
     }
 }

@@ -1,11 +1,11 @@
 //! The definitions of convolutions as plain loops. They are slow, and the tests compare the kernels with
 //! them.
 
-use super::Geometry;
+use super::ConvSizes;
 use crate::tensor::Float;
 
 /// Calls `f` for every product of the convolution with its positions in x, w and y.
-fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
+fn products(g: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
     let [kh, kw] = g.kernel;
     let [out_h, out_w] = g.out;
     for image in 0..g.n {
@@ -33,7 +33,7 @@ fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub fn forward<T: Float>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     let (pixels, maps) = (g.out_pixels(), g.groups * g.o);
     for (i, y) in y.iter_mut().enumerate() {
         *y = bias.map_or(T::default(), |bias| bias[i / pixels % maps]);
@@ -41,12 +41,12 @@ pub fn forward<T: Float>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: 
     products(g, |from, tap, to| y[to] = y[to] + x[from] * w[tap]);
 }
 
-pub fn input<T: Float>(g: &Geometry, gy: &[T], w: &[T], gx: &mut [T]) {
+pub fn input<T: Float>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
     gx.fill(T::default());
     products(g, |from, tap, to| gx[from] = gx[from] + gy[to] * w[tap]);
 }
 
-pub fn weight<T: Float>(g: &Geometry, x: &[T], gy: &[T], gw: &mut [T]) {
+pub fn weight<T: Float>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     gw.fill(T::default());
     products(g, |from, tap, to| gw[tap] = gw[tap] + x[from] * gy[to]);
 }

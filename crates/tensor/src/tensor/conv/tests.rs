@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::panics_here;
 
-/// Returns whole numbers, so that sums are exact in any order.
+/// Returns integers, so that sums are exact in any order.
 fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
     Tensor::from_fn(shape, |i| T::of(((i * 7919 + seed * 104_729) % 23) as f64 - 11.0))
 }
@@ -106,7 +106,7 @@ fn agrees_with_the_definition<T: Float>() {
         let [x, w, bias, gy] = operands::<T>(case);
         let conv = &case.1;
         let (h, kernel) = (x.shape(), w.shape());
-        let g = Geometry::new(&h, &kernel, &gy.shape(), conv);
+        let g = ConvSizes::new(&h, &kernel, &gy.shape(), conv);
         let mut y = Tensor::zeros_of(&gy.shape());
         naive::forward(&g, slice(&x), slice(&w), None, y.fresh_mut());
         assert!(x.conv2d(&w, None, conv) == y, "forward {case:?}");
@@ -121,7 +121,7 @@ fn agrees_with_the_definition<T: Float>() {
     }
 }
 
-/// Sums of whole numbers are exact in any order.
+/// Sums of integers are exact in any order.
 #[test]
 fn kernels_agree_with_the_definition() {
     agrees_with_the_definition::<f32>();

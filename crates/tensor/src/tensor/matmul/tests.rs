@@ -3,7 +3,7 @@ use crate::shapes;
 use crate::tensor::Tensor;
 use crate::testing::{naive, panics_here};
 
-/// Returns small whole numbers, so that products and sums are exact.
+/// Returns small integers, so that products and sums are exact.
 fn numbers(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| ((i * 7919 + shape.len()) % 13) as f64 - 6.0)
 }

@@ -76,7 +76,7 @@ fn greater_and_lesser_numbers() {
     assert_eq!(bytes.minimum(100.0).to_vec(), [0, 100]);
     panics("maximum: 300 does not fit u8 (0 to 255)", || drop(bytes.maximum(300)));
     panics("minimum: -1 does not fit u8 (0 to 255)", || drop(bytes.minimum(-1)));
-    panics("maximum: 0.5 is not a whole number", || drop(bytes.maximum(0.5)));
+    panics("maximum: 0.5 is not an integer", || drop(bytes.maximum(0.5)));
 }
 
 #[test]
@@ -91,16 +91,16 @@ fn powers_with_numbers() {
     // The exponent exceeds `i32`, and the base differs from 1 by one rounding error.
     let growth = Tensor::from([1.0 + f64::EPSILON]).pow(1i64 << 33).item();
     assert!((growth - (f64::EPSILON * 2f64.powi(33)).exp()).abs() < 1e-12, "{growth}");
-    let whole = Tensor::from([-3i64, 2]);
-    assert_eq!(whole.pow(2).to_vec(), [9, 4]);
-    assert_eq!(whole.pow(3.0).to_vec(), [-27, 8]);
-    assert_eq!(whole.square().to_vec(), [9, 4]);
+    let integers = Tensor::from([-3i64, 2]);
+    assert_eq!(integers.pow(2).to_vec(), [9, 4]);
+    assert_eq!(integers.pow(3.0).to_vec(), [-27, 8]);
+    assert_eq!(integers.square().to_vec(), [9, 4]);
     assert_eq!(Tensor::from([1u8, 0]).pow(1_000_000).to_vec(), [1, 0]);
     panics("pow: 2 to the power of 300 does not fit u8", || {
         drop(Tensor::from([2u8]).pow(300));
     });
-    panics("pow: -3 to the power of -1 is not a whole number", || drop(whole.pow(-1)));
-    panics("pow: 0.5 is not a whole number", || drop(whole.pow(0.5)));
+    panics("pow: -3 to the power of -1 is not an integer", || drop(integers.pow(-1)));
+    panics("pow: 0.5 is not an integer", || drop(integers.pow(0.5)));
     panics("pow: 16 to the power of 2 does not fit u8", || {
         drop(Tensor::from([16u8]).square());
     });
@@ -120,7 +120,7 @@ fn choices_between_numbers() {
     let flags = Tensor::from([true, false]);
     assert_eq!(flags.masked_fill(&flags, false).to_vec(), [false, false]);
     assert_eq!(flags.pad(&[(0, 1)], true).to_vec(), [true, false, true]);
-    panics("masked_fill: 0.5 is not a whole number, and the tensor holds i64", || {
+    panics("masked_fill: 0.5 is not an integer, and the tensor holds i64", || {
         drop(x.masked_fill(&which, 0.5));
     });
     panics("where_: 256 does not fit u8", || {

@@ -5,10 +5,10 @@
 #[cfg(test)]
 mod tests;
 
+use crate::axis_maps::{adaptive_average_maps, average_maps};
 use crate::geometry::{Pair, Pool, Windows};
-use crate::kernels::pool::{Scene, pick, unpool};
+use crate::kernels::pool::{PoolSizes, pick, unpool};
 use crate::layout::Shape;
-use crate::maps::{adaptive_average_maps, average_maps};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
@@ -80,10 +80,10 @@ impl<T: Float> Tensor<T> {
             let own = self.shape();
             let x = self.contiguous();
             let at = own.rank() - 2;
-            let scene =
-                Scene { windows, from: [own[at], own[at + 1]], to: [shape[at], shape[at + 1]] };
+            let sizes =
+                PoolSizes { windows, from: [own[at], own[at + 1]], to: [shape[at], shape[at + 1]] };
             let x = x.as_slice().unwrap_or_default();
-            T::max_pool(x, scene, values.fresh_mut(), positions.fresh_mut());
+            T::max_pool(x, sizes, values.fresh_mut(), positions.fresh_mut());
         }
         (values, positions)
     }

@@ -1,7 +1,7 @@
 //! Brings any layout and any set of reduced axes to the form that kernels read: `[outer, n, inner]`.
 
 use crate::kernels::reduce::ReducedSizes;
-use crate::kernels::reduce::plain::{self, Whole};
+use crate::kernels::reduce::plain::{self, Integer};
 use crate::layout::{MAX_RANK, Shape, Strides};
 use crate::shapes::Reduced;
 use crate::tensor::{Element, Tensor};
@@ -167,7 +167,7 @@ impl ReducedAxes {
 
     /// Reduces all groups of axes in one call of `fill`, whose arguments are the numbers, the sizes
     /// `[outer, n, inner]` and the results.
-    pub(super) fn whole<T: Element, U: Element>(
+    pub(super) fn in_one_call<T: Element, U: Element>(
         mut self,
         x: &Tensor<T>,
         fill: &mut LoopsMut<'_, T, U>,
@@ -179,12 +179,12 @@ impl ReducedAxes {
     }
 
     /// Sums in `i64`; `None` if a sum does not fit.
-    pub(crate) fn whole_sums<T: Element + Whole>(self, x: &Tensor<T>) -> Option<Tensor<i64>> {
+    pub(crate) fn integer_sums<T: Element + Integer>(self, x: &Tensor<T>) -> Option<Tensor<i64>> {
         if x.numel() == 0 {
             return Some(self.empty(0));
         }
         let mut fit = true;
-        let sums = self.whole(x, &mut |x, sizes, out| fit = plain::sums(x, sizes, out));
+        let sums = self.in_one_call(x, &mut |x, sizes, out| fit = plain::sums(x, sizes, out));
         fit.then_some(sums)
     }
 

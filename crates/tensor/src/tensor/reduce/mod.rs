@@ -404,7 +404,7 @@ macro_rules! floats {
                 reduction.staged(x, of_nothing, &|x, sizes, out| reduce::extremes(op, x, sizes, out))
             }
             fn position(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<i64> {
-                reduction.whole(x, &mut |x, sizes, out| reduce::positions(op, x, sizes, out))
+                reduction.in_one_call(x, &mut |x, sizes, out| reduce::positions(op, x, sizes, out))
             }
         }
         impl FloatReduce for $t {
@@ -414,7 +414,7 @@ macro_rules! floats {
                 }
                 match reduction.of_single_numbers(x) {
                     Some(alone) => alone,
-                    None => reduction.whole(x, &mut reduce::log_sum_exp),
+                    None => reduction.in_one_call(x, &mut reduce::log_sum_exp),
                 }
             }
         }
@@ -430,7 +430,7 @@ macro_rules! sums_in_i64 {
                 plain::exact(all.as_slice().unwrap_or_default()) as f64 / x.numel() as f64
             }
             fn sum_along(x: &Tensor<Self>, reduction: ReducedAxes) -> Option<Tensor<i64>> {
-                reduction.whole_sums(x)
+                reduction.integer_sums(x)
             }
             fn total(x: &[Self]) -> Option<i64> {
                 plain::total(x)
@@ -447,10 +447,10 @@ macro_rules! integers {
                 if x.numel() == 0 {
                     return reduction.empty(0);
                 }
-                reduction.whole(x, &mut |x, sizes, out| plain::extremes(op, x, sizes, out))
+                reduction.in_one_call(x, &mut |x, sizes, out| plain::extremes(op, x, sizes, out))
             }
             fn position(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<i64> {
-                reduction.whole(x, &mut |x, sizes, out| plain::positions(op, x, sizes, out))
+                reduction.in_one_call(x, &mut |x, sizes, out| plain::positions(op, x, sizes, out))
             }
         }
     )* };

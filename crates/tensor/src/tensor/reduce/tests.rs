@@ -109,7 +109,7 @@ fn every_layout_over_every_set_of_axes() {
 
 #[test]
 fn lengths_around_the_edges_of_the_kernels() {
-    // Sums of small whole numbers are exact in any order.
+    // Sums of small integers are exact in any order.
     let number = |i: usize| (i % 17 * 7919 % 17) as f64 - 8.0;
     for n in [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 321, 1000, 1023, 1024, 1025, 5000]
     {
@@ -288,7 +288,7 @@ fn integers() {
 }
 
 /// Returns elements of this type in layouts that are read in different orders.
-fn whole_layouts<T: Element>(f: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
+fn integer_layouts<T: Element>(f: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
     let x = Tensor::from_fn([3, 4, 5], f);
     vec![
         x.clone(),
@@ -301,7 +301,7 @@ fn whole_layouts<T: Element>(f: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
 }
 
 fn sums_of<T: Element>(f: impl Fn(usize) -> T, number: impl Fn(T) -> i128) {
-    for x in whole_layouts(f) {
+    for x in integer_layouts(f) {
         let total: i128 = x.to_vec().into_iter().map(&number).sum();
         assert_eq!(i128::from(x.sum_all().to_string().parse::<i64>().unwrap()), total);
         for axes in subsets(x.rank()) {
@@ -354,7 +354,7 @@ fn sums_that_are_no_i64() {
 
 #[test]
 fn booleans() {
-    for x in whole_layouts(|i| i * i % 7 == 2) {
+    for x in integer_layouts(|i| i * i % 7 == 2) {
         let elements = x.to_vec();
         assert_eq!(x.count(), elements.iter().filter(|&&x| x).count());
         assert_eq!(x.is_any(), elements.iter().any(|&x| x));

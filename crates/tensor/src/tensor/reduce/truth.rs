@@ -55,7 +55,7 @@ impl Tensor<bool> {
         if self.numel() == 0 {
             return reduction.empty(!end);
         }
-        reduction.whole(self, &mut |x: &[bool], [_, n, inner], out: &mut [bool]| {
+        reduction.in_one_call(self, &mut |x: &[bool], [_, n, inner], out: &mut [bool]| {
             out.fill(!end);
             for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
                 for row in x.chunks_exact(inner) {

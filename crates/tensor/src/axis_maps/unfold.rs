@@ -2,7 +2,7 @@
 
 use crate::geometry::{AxisMap, AxisMaps, Conv};
 use crate::layout::Shape;
-use crate::shapes::{self, Rule};
+use crate::shapes::{self, ShapeResult};
 use smallvec::SmallVec;
 
 /// The maps, shapes and permutation that `unfold` and `fold` consist of, for the tape.
@@ -57,7 +57,7 @@ impl UnfoldMaps {
 
     /// Returns the parts of `unfold`.
     #[allow(clippy::missing_errors_doc)] // a shape rule
-    pub fn of_unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> Rule<Self> {
+    pub fn of_unfold(shape: &[usize], kernel: [usize; 2], conv: &Conv) -> ShapeResult<Self> {
         let (apart, out) = shapes::unfold(shape, kernel, conv)?;
         let size = [shape[shape.len() - 2], shape[shape.len() - 1]];
         Ok(Self::new(size, apart, out, conv))
@@ -70,7 +70,7 @@ impl UnfoldMaps {
         size: [usize; 2],
         kernel: [usize; 2],
         conv: &Conv,
-    ) -> Rule<Self> {
+    ) -> ShapeResult<Self> {
         let (apart, out) = shapes::fold(shape, size, kernel, conv)?;
         Ok(Self::new(size, apart, out, conv))
     }

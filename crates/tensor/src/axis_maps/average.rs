@@ -2,7 +2,7 @@
 
 use super::cheapest_first;
 use crate::geometry::{AxisMap, AxisMaps, Pool, Windows};
-use crate::shapes::{self, Rule};
+use crate::shapes::{self, ShapeResult};
 
 fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> AxisMaps {
     let map = |side: usize| {
@@ -14,7 +14,7 @@ fn averages(shape: &[usize], out: &[usize], windows: [Windows; 2]) -> AxisMaps {
 
 /// Returns the maps of `avg_pool2d`, for the tape.
 #[doc(hidden)]
-pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<AxisMaps> {
+pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult<AxisMaps> {
     shapes::no_dilation(op, pool)?;
     let out = shapes::pool2d(op, shape, pool)?;
     Ok(averages(shape, &out, [Windows::sliding(pool, 0), Windows::sliding(pool, 1)]))
@@ -22,7 +22,7 @@ pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> Rule<AxisMaps> {
 
 /// Returns the maps of `adaptive_avg_pool2d`, for the tape.
 #[doc(hidden)]
-pub fn adaptive_average_maps(op: &str, shape: &[usize], size: [usize; 2]) -> Rule<AxisMaps> {
+pub fn adaptive_average_maps(op: &str, shape: &[usize], size: [usize; 2]) -> ShapeResult<AxisMaps> {
     let out = shapes::adaptive_pool2d(op, shape, size)?;
     Ok(averages(shape, &out, [Windows::Adaptive; 2]))
 }

@@ -7,13 +7,7 @@ use crate::number::Real;
 
 /// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
 /// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
-pub(crate) fn map_lines<T: Real>(
-    x: &[T],
-    n: usize,
-    inner: usize,
-    rows: &SparseRows,
-    out: &mut [T],
-) {
+pub(crate) fn map_axis<T: Real>(x: &[T], n: usize, inner: usize, rows: &SparseRows, out: &mut [T]) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();

@@ -20,7 +20,7 @@ impl<T: Float> Tensor<T> {
     /// If the tensor has no such axis, or the size of the axis is not [`AxisMap::inputs`].
     #[track_caller]
     pub fn map_axis(&self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.inputs(), map.outputs());
+        let rule = shapes::map_axis("map_axis", &self.shape(), axis, map.inputs(), map.outputs());
         let (axis, _) = rule.or_panic();
         self.mapped(axis, map.rows(false))
     }
@@ -32,7 +32,13 @@ impl<T: Float> Tensor<T> {
     /// If the tensor has no such axis, or the size of the axis is not [`AxisMap::outputs`].
     #[track_caller]
     pub fn map_axis_transposed(&self, axis: isize, map: &AxisMap) -> Self {
-        let rule = shapes::map_axis(&self.shape(), axis, map.outputs(), map.inputs());
+        let rule = shapes::map_axis(
+            "map_axis_transposed",
+            &self.shape(),
+            axis,
+            map.outputs(),
+            map.inputs(),
+        );
         let (axis, _) = rule.or_panic();
         self.mapped(axis, map.rows(true))
     }
@@ -45,7 +51,7 @@ impl<T: Float> Tensor<T> {
         }
         let x = self.contiguous();
         let inner = shape[axis + 1..].iter().product();
-        T::map_lines(x.as_slice().unwrap_or_default(), shape[axis], inner, rows, out.fresh_mut());
+        T::map_axis(x.as_slice().unwrap_or_default(), shape[axis], inner, rows, out.fresh_mut());
         out
     }
 }

@@ -8,38 +8,22 @@
 //! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
 use super::columns::{LEAF_ROWS, NARROW, columns, down};
-use super::reducer::Reducer;
-use crate::machine::PARALLEL;
+use super::reducer::{Reducer, split};
+use super::tree::{BLOCK, LANES, LEAF, join};
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Numeric;
 use std::array::from_fn;
 use std::marker::PhantomData;
 
-/// Number of accumulators: enough vectors to hide the latency of an addition.
-pub(super) const LANES: usize = 64;
 /// Number of accumulators that are processed at a time for the tail.
 const STEP: usize = 16;
-/// Number of elements that are added to the accumulators before the accumulators are combined.
-const LEAF: usize = 16 * LANES;
-/// Maximum number of elements in one call of a kernel. It is `LEAF` times a power of two, so that
-/// the tree inside a block is built like the tree above the blocks.
-pub(super) const BLOCK: usize = 32 * LEAF;
 /// Rows shorter than this are reduced many at a time, one row in each lane.
 const SHORT: usize = 32;
 /// Number of rows that are reduced at a time.
 const SIDE: usize = 32;
+
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(crate) type ReducedSizes = [usize; 3];
-
-/// Calls both functions, on two threads if there are many elements.
-pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
-    if elements >= PARALLEL {
-        rayon::join(a, b);
-    } else {
-        a();
-        b();
-    }
-}
 
 /// The work on a piece: reads numbers of these sizes and writes results.
 type Work<'a, T, U> = &'a (dyn Fn(&[T], ReducedSizes, &mut [U]) + Sync);
@@ -134,10 +118,6 @@ pub(super) fn fold<T: Numeric, R: Reducer<T>>(
             columns::<T, R>(&x[o * n * inner..][..n * inner], inner, n, shifts, out);
         }
     }
-}
-
-pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
-    if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
 /// Transposes `[outer, n, inner] → [outer, inner, n]`.

@@ -1,8 +1,10 @@
 //! Convolutions of signals. The rules are those of images with one axis less.
 
-use super::Rule;
-use super::conv::{Space, convolution, transposed};
+use super::forward::convolution;
+use super::operands::Space;
+use super::transposed::transposed;
 use crate::geometry::Conv;
+use crate::shapes::ShapeResult;
 
 /// Returns the shape `[N, O, L']` of the convolution of a batch of signals `[N, C, L]` with a weight
 /// `[O, C/groups, k]` and an optional bias `[O]`. It uses the second number of each pair of `conv`.
@@ -15,7 +17,7 @@ use crate::geometry::Conv;
 ///
 /// # Errors
 /// As [`conv2d`](super::conv2d).
-pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> Rule {
+pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> ShapeResult {
     convolution(Space::signals("conv1d"), x, weight, bias, conv)
 }
 
@@ -36,7 +38,7 @@ pub fn conv_transpose1d(
     bias: Option<&[usize]>,
     conv: &Conv,
     output_padding: usize,
-) -> Rule {
+) -> ShapeResult {
     let space = Space::signals("conv_transpose1d");
     transposed(space, x, weight, bias, conv, [0, output_padding])
 }

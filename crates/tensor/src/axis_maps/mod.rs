@@ -1,4 +1,4 @@
-//! Maps: linear maps along axes, of which average pooling, interpolation, padding modes and
+//! Axis maps: linear maps along axes, of which average pooling, interpolation, padding modes and
 //! unfolding consist.
 //!
 //! This module knows layouts, options and shape rules, and no numbers: `kernels` applies a map. The

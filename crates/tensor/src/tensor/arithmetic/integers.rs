@@ -43,19 +43,19 @@ macro_rules! integer_arithmetic {
                 Self::with_figure(op, x, c.into())
             }
             fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self> {
-                let whole = whole::<$t>(op, c);
-                if let Ok(c) = Self::try_from(whole) {
+                let integer = integer::<$t>(op, c);
+                if let Ok(c) = Self::try_from(integer) {
                     return Self::binary(op, x, &Tensor::scalar_of(c), x.shape());
                 }
-                outside(op, x, |x| [x, whole], |x| [x, c.to_string()])
+                outside(op, x, |x| [x, integer], |x| [x, c.to_string()])
             }
             fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self> {
                 let c = Figure::Float(c);
-                let whole = whole::<$t>(op, c);
-                if let Ok(c) = Self::try_from(whole) {
+                let integer = integer::<$t>(op, c);
+                if let Ok(c) = Self::try_from(integer) {
                     return Self::binary(op, &Tensor::scalar_of(c), x, x.shape());
                 }
-                outside(op, x, |x| [whole, x], |x| [c.to_string(), x])
+                outside(op, x, |x| [integer, x], |x| [c.to_string(), x])
             }
             fn negate(x: &Tensor<Self>) -> Tensor<Self> {
                 let x = x.contiguous();
@@ -128,7 +128,7 @@ fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
     }
 }
 
-/// Returns aᵇ if it is a whole number and fits `i128`.
+/// Returns aᵇ if it is an integer and fits `i128`.
 fn power(a: i128, b: i128) -> Option<i128> {
     match (a, b) {
         (1, _) => Some(1),
@@ -140,14 +140,14 @@ fn power(a: i128, b: i128) -> Option<i128> {
     }
 }
 
-/// Returns the number as an `i128`. Panics if it is not a whole number. A number outside the range of
+/// Returns the number as an `i128`. Panics if it is not an integer. A number outside the range of
 /// `i128` gives the nearest even `i128`.
 #[track_caller]
-fn whole<T: IntegerRange>(op: Binary, c: Figure) -> i128 {
-    match c.whole() {
-        Some(whole) => whole,
+fn integer<T: IntegerRange>(op: Binary, c: Figure) -> i128 {
+    match c.integer() {
+        Some(integer) => integer,
         None => panic!(
-            "{}: {c} is not a whole number, and the tensor holds {}: cast first, for example \
+            "{}: {c} is not an integer, and the tensor holds {}: cast first, for example \
              x.cast::<f64>()",
             op.name(),
             T::DTYPE
@@ -167,7 +167,7 @@ fn refuse<T: IntegerRange>(
         Binary::Div if b == 0 => panic!("div: division by zero: {text_a} / 0"),
         Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {text_b} divides by zero"),
         Binary::Pow if b < 0 => panic!(
-            "pow: {text_a} to the power of {text_b} is not a whole number: cast first, for example \
+            "pow: {text_a} to the power of {text_b} is not an integer: cast first, for example \
              x.cast::<f64>()"
         ),
         Binary::Pow => "to the power of",

@@ -97,7 +97,7 @@ impl Drop for Small {
     }
 }
 thread_local! {
-    static POOL: Small = const { Small([List::EMPTY; SMALL]) };
+    static LISTS: Small = const { Small([List::EMPTY; SMALL]) };
 }
 
 struct Large(UnsafeCell<[List; CLASSES]>);
@@ -138,8 +138,8 @@ pub fn reset_max_memory_allocated() {
 /// Returns the memory that is kept for reuse to the system: the small blocks of this thread and all
 /// large blocks. Tensors in use are not affected.
 pub fn release_memory() {
-    let _ = POOL.try_with(|pool| {
-        for (class, list) in pool.0.iter().enumerate() {
+    let _ = LISTS.try_with(|lists| {
+        for (class, list) in lists.0.iter().enumerate() {
             list.clear(class);
         }
     });
@@ -153,7 +153,7 @@ pub fn release_memory() {
 #[inline]
 pub(super) fn obtain(class: usize) -> *mut Header {
     let listed = if class < SMALL {
-        POOL.try_with(|pool| pool.0[class].pop(class)).unwrap_or(null_mut())
+        LISTS.try_with(|lists| lists.0[class].pop(class)).unwrap_or(null_mut())
     } else {
         obtain_large(class)
     };
@@ -187,16 +187,17 @@ fn fresh(class: usize) -> *mut Header {
 #[inline]
 pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
     let kept = if class < SMALL {
-        POOL.try_with(|pool| {
-            let list = &pool.0[class];
-            let room = list.bytes.get() < KEEP_SMALL;
-            if room {
-                // SAFETY: the caller hands the block over.
-                unsafe { list.push(block, class) };
-            }
-            room
-        })
-        .unwrap_or(false)
+        LISTS
+            .try_with(|lists| {
+                let list = &lists.0[class];
+                let room = list.bytes.get() < KEEP_SMALL;
+                if room {
+                    // SAFETY: the caller hands the block over.
+                    unsafe { list.push(block, class) };
+                }
+                room
+            })
+            .unwrap_or(false)
     } else {
         let size = class_size(class);
         IN_USE.fetch_sub(size, Ordering::Relaxed);

@@ -85,9 +85,12 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
     panics_here("map_axis: axis -1 of shape [2, 4] has size 4, but the map requires 5", || {
         drop(x.map_axis(-1, &some_map(5)));
     });
-    panics_here("map_axis: axis 0 of shape [2, 4] has size 2, but the map requires 7", || {
-        drop(x.map_axis_transposed(0, &some_map(5)));
-    });
+    panics_here(
+        "map_axis_transposed: axis 0 of shape [2, 4] has size 2, but the map requires 7",
+        || {
+            drop(x.map_axis_transposed(0, &some_map(5)));
+        },
+    );
     panics_here(
         "AxisMap: row 1 reads input 3, but there are 3 inputs; a map has at most 2³² - 1 entries",
         || drop(AxisMap::new(3, [[(0, 1.0)], [(3, 1.0)]])),

@@ -4,7 +4,7 @@ use crate::geometry::Conv;
 
 /// All sizes of a convolution. Arrays of two elements are along H and along W.
 #[derive(Clone, Copy, Debug)]
-pub struct Geometry {
+pub struct ConvSizes {
     /// Number of images.
     pub n: usize,
     /// Number of groups of channels.
@@ -25,10 +25,10 @@ pub struct Geometry {
     pub padding: [(usize, usize); 2],
 }
 
-impl Geometry {
-    /// Returns the geometry for the shapes of an input, a weight and a result that belong together.
+impl ConvSizes {
+    /// Returns the sizes for the shapes of an input, a weight and a result that belong together.
     pub fn new(x: &[usize], w: &[usize], y: &[usize], conv: &Conv) -> Self {
-        let mut this = Geometry {
+        let mut this = ConvSizes {
             n: x[0],
             groups: conv.groups,
             c: w[1],

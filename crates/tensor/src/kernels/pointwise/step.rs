@@ -30,6 +30,16 @@ impl Opcode {
     }
 }
 
+/// An operation and the numbers of its operands. Inputs have the first numbers, then the steps in
+/// order.
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction {
+    /// The operation.
+    pub op: Opcode,
+    /// The numbers of the operands. Entries from the arity on are ignored.
+    pub args: [u8; 3],
+}
+
 /// One opcode applied to `n` numbers.
 pub struct PointwiseStep<T> {
     pub op: Opcode,

@@ -14,14 +14,14 @@ type WeighFn<T> = unsafe fn(&Weigh<T>);
 type DotsFn<T> = unsafe fn(&Dots<T>);
 
 /// The micro-kernels of one instruction set for one element type.
-pub struct Kernels<T: 'static> {
+pub struct KernelTable<T: 'static> {
     /// The name of the instruction set, for messages and benchmarks.
     #[allow(dead_code)] // for the messages of tests
     pub name: &'static str,
     /// Elements in a vector.
     pub lanes: usize,
     /// The kernels with vectors of half the length, for results that do not fill longer ones.
-    pub half: Option<&'static Kernels<T>>,
+    pub half: Option<&'static KernelTable<T>>,
     /// Vectors in a row of a register tile of full size.
     pub vectors: usize,
     /// Micro-kernels of outer products, indexed by whether A's elements of a step are contiguous (0
@@ -145,7 +145,7 @@ macro_rules! instruction_set {
                 unsafe { pack::pack::<V>(panel, dst) }
             }
 
-            pub static F32: Kernels<f32> = Kernels {
+            pub static F32: KernelTable<f32> = KernelTable {
                 name: $name,
                 lanes: <$f32>::LANES,
                 half: $half32,
@@ -159,7 +159,7 @@ macro_rules! instruction_set {
                 dots: $outer!(dots $f32),
                 gather: gather::<$f32>,
             };
-            pub static F64: Kernels<f64> = Kernels {
+            pub static F64: KernelTable<f64> = KernelTable {
                 name: $name,
                 lanes: <$f64>::LANES,
                 half: $half64,
@@ -195,7 +195,7 @@ macro_rules! gemm_types {
     ($($t:ident $table:ident)*) => { $(
         impl super::Gemm for $t {
             #[inline]
-            fn kernels() -> &'static Kernels<$t> {
+            fn kernels() -> &'static KernelTable<$t> {
                 #[cfg(target_arch = "x86_64")]
                 match crate::machine::x86::level() {
                     crate::machine::x86::AVX512 => &avx512::$table,
@@ -215,7 +215,7 @@ macro_rules! gemm_types {
 
         #[cfg(test)]
         impl super::tests::EveryKernel for $t {
-            fn every() -> Vec<&'static Kernels<$t>> {
+            fn every() -> Vec<&'static KernelTable<$t>> {
                 #[cfg_attr(
                     not(any(target_arch = "x86_64", target_arch = "aarch64")),
                     allow(unused_mut)
