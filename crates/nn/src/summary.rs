@@ -1,5 +1,6 @@
 //! Summaries of models as tables.
 
+use std::collections::HashMap;
 use std::fmt;
 use wengert_autograd::{Outline, ScopeSummary, State, StateKind};
 use wengert_tensor::Shape;
@@ -58,13 +59,63 @@ pub struct LayerSummary {
     pub trainable: usize,
 }
 
-/// Returns whether the module at `module_path` contains the parameter `name`.
-fn holds(module_path: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(module_path);
-    rest.is_some_and(|rest| module_path.is_empty() || rest.starts_with('.') || rest.is_empty())
+/// Counts a step of [`Summary::new`], for the test that the number of steps is linear.
+fn count_step() {
+    #[cfg(test)]
+    tests::STEPS.set(tests::STEPS.get() + 1);
+}
+
+/// The lines of a summary while it is made, found by the paths of their modules.
+#[derive(Default)]
+struct Lines {
+    lines: Vec<LayerSummary>,
+    /// The first line of each module, by the path of the module in the model.
+    by_module: HashMap<String, usize>,
+}
+
+impl Lines {
+    fn push(
+        &mut self,
+        module_path: &str,
+        path: String,
+        kind: &str,
+        output: Option<Shape>,
+    ) -> usize {
+        let at = self.lines.len();
+        self.by_module.entry(module_path.to_string()).or_insert(at);
+        let kind = kind.to_string();
+        self.lines.push(LayerSummary { path, kind, output, parameters: 0, trainable: 0 });
+        at
+    }
+
+    /// Returns the line of the innermost module that contains the parameter `name`.
+    fn owner(&self, name: &str) -> Option<usize> {
+        let mut module_path = name;
+        loop {
+            count_step();
+            if let Some(&at) = self.by_module.get(module_path) {
+                return Some(at);
+            }
+            if module_path.is_empty() {
+                return None;
+            }
+            module_path = module_path.rsplit_once('.').map_or("", |(outer, _)| outer);
+        }
+    }
+}
+
+/// Adds the type of each module of `outline` to a table, by the path of the module.
+fn add_types<'o>(outline: &'o Outline, path: &str, types: &mut HashMap<String, &'o str>) {
+    count_step();
+    types.entry(path.to_string()).or_insert(outline.name());
+    for (name, field) in outline.fields() {
+        let inner = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        add_types(field, &inner, types);
+    }
 }
 
 impl Summary {
+    /// Makes the table of a run. The number of steps is linear in the number of layers.
     pub(crate) fn new(
         outline: &Outline,
         states: Vec<(String, &dyn State)>,
@@ -72,23 +123,13 @@ impl Summary {
         output: Shape,
         scopes: Vec<ScopeSummary>,
     ) -> Self {
-        let kind = |path: &str| match path {
-            "" => Some(outline.name()),
-            path => outline.at(path).map(Outline::name),
-        };
-        let line = |path: String, kind: &str, output| LayerSummary {
-            path,
-            kind: kind.to_string(),
-            output,
-            parameters: 0,
-            trainable: 0,
-        };
-        // Each line with the path of its module in the model, where that differs from the path of
-        // its scope.
-        let mut layers: Vec<(Option<String>, LayerSummary)> = Vec::new();
+        let mut types = HashMap::new();
+        add_types(outline, "", &mut types);
+        let mut lines = Lines::default();
         for ScopeSummary { path, shape, kind: entered, module_path, .. } in outer_first(scopes) {
-            let kind = kind(module_path.as_ref().unwrap_or(&path)).unwrap_or(entered);
-            layers.push((module_path, line(path, kind, shape)));
+            let module_path = module_path.unwrap_or_else(|| path.clone());
+            let kind = types.get(&module_path).copied().unwrap_or(entered);
+            lines.push(&module_path, path, kind, shape);
         }
         let (mut parameters, mut trainable) = (0, 0);
         for (name, state) in states {
@@ -96,35 +137,23 @@ impl Summary {
                 continue;
             }
             let numel = state.shape().numel();
+            let not_frozen = if state.frozen() { 0 } else { numel };
             parameters += numel;
-            trainable += if state.frozen() { 0 } else { numel };
-            let mut owner: Option<(usize, usize)> = None;
-            for (i, (module_path, layer)) in layers.iter().enumerate() {
-                let module_path = module_path.as_ref().unwrap_or(&layer.path);
-                if holds(module_path, &name)
-                    && owner.is_none_or(|(best, _)| module_path.len() > best)
-                {
-                    owner = Some((module_path.len(), i));
-                }
-            }
-            let owner = owner.map_or_else(
-                || {
-                    let path = name.rsplit_once('.').map_or("", |(path, _)| path);
-                    let output = path.is_empty().then_some(output);
-                    layers.push((None, line(path.into(), kind(path).unwrap_or(""), output)));
-                    layers.len() - 1
-                },
-                |(_, owner)| owner,
-            );
-            let layer = &mut layers[owner].1;
-            layer.parameters += numel;
-            layer.trainable += if state.frozen() { 0 } else { numel };
+            trainable += not_frozen;
+            let owner = lines.owner(&name).unwrap_or_else(|| {
+                let path = name.rsplit_once('.').map_or("", |(path, _)| path);
+                let kind = types.get(path).copied().unwrap_or("");
+                lines.push(path, path.into(), kind, path.is_empty().then_some(output))
+            });
+            let line = &mut lines.lines[owner];
+            line.parameters += numel;
+            line.trainable += not_frozen;
         }
         Summary {
             kind: outline.name().to_string(),
             input: Shape::new(input),
             output,
-            layers: layers.into_iter().map(|(_, layer)| layer).collect(),
+            layers: lines.lines,
             parameters,
             trainable,
         }
@@ -134,15 +163,28 @@ impl Summary {
 /// Puts each scope before the scopes in it. The input is in the order in which scopes ended, inner
 /// scopes first.
 fn outer_first(scopes: Vec<ScopeSummary>) -> Vec<ScopeSummary> {
-    // Scopes whose enclosing scope has not ended yet, each followed by the scopes in it.
-    let mut open: Vec<Vec<ScopeSummary>> = Vec::new();
-    for scope in scopes {
-        let inner =
-            open.iter().rposition(|group| group[0].depth <= scope.depth).map_or(0, |i| i + 1);
-        let within = open.split_off(inner).into_iter().flatten();
-        open.push(std::iter::once(scope).chain(within).collect());
+    // The ended scopes whose enclosing scope has not ended yet, and the scopes directly inside each
+    // scope: those that ended before it and are deeper.
+    let mut inner: Vec<Vec<usize>> = Vec::with_capacity(scopes.len());
+    let mut open: Vec<usize> = Vec::new();
+    for (at, scope) in scopes.iter().enumerate() {
+        let first = open.iter().rposition(|&other| {
+            count_step();
+            scopes[other].depth <= scope.depth
+        });
+        let first = first.map_or(0, |last_outside| last_outside + 1);
+        inner.push(open.split_off(first));
+        open.push(at);
     }
-    open.into_iter().flatten().collect()
+    let mut scopes: Vec<Option<ScopeSummary>> = scopes.into_iter().map(Some).collect();
+    let mut sorted = Vec::with_capacity(scopes.len());
+    let mut next: Vec<usize> = open.into_iter().rev().collect();
+    while let Some(at) = next.pop() {
+        count_step();
+        sorted.extend(scopes[at].take());
+        next.extend(inner[at].iter().rev());
+    }
+    sorted
 }
 
 impl fmt::Display for Summary {
@@ -186,6 +228,60 @@ fn grouped(n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Layer, Linear, Sequential, Tanh};
+    use std::cell::Cell;
+    use wengert_tensor::Philox;
+
+    thread_local! {
+        /// The number of steps that [`Summary::new`] has made in this thread.
+        pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Returns the number of steps of the summary of `blocks` blocks, each of `layers` pairs of layers.
+    fn steps(blocks: usize, layers: usize) -> usize {
+        let rng = &mut Philox::new(0);
+        let mut model = Sequential::new();
+        for _ in 0..blocks {
+            let block = (0..layers)
+                .fold(Sequential::new(), |block, _| block.add(Linear::new(1, 1, rng)).add(Tanh));
+            model = model.add(block);
+        }
+        STEPS.set(0);
+        let summary = model.summary(&[1, 1]).unwrap();
+        assert_eq!(summary.layers.len(), blocks * (2 * layers + 1));
+        assert_eq!(summary.parameters, 2 * blocks * layers);
+        STEPS.get()
+    }
+
+    #[test]
+    fn twice_the_layers_take_twice_the_steps() {
+        let few = steps(4, 8);
+        assert!(few >= 4 * 8 * 2);
+        for (blocks, layers) in [(8, 8), (4, 16), (1, 64)] {
+            let many = steps(blocks, layers);
+            let factor = (blocks * layers) as f64 / 32.0;
+            assert!(many as f64 <= 1.1 * factor * few as f64, "{blocks}×{layers}: {many}, {few}");
+        }
+    }
+
+    /// In a chain of containers, each scope has one scope in it.
+    #[test]
+    fn the_steps_of_nested_scopes_are_linear() {
+        let chain = |depth: usize| {
+            let scope = |depth| ScopeSummary {
+                path: String::new(),
+                depth,
+                shape: None,
+                kind: "",
+                module_path: None,
+            };
+            STEPS.set(0);
+            let sorted = outer_first((0..depth).rev().map(scope).collect());
+            assert!(sorted.iter().map(|scope| scope.depth).eq(0..depth));
+            STEPS.get()
+        };
+        assert!(chain(400) <= 2 * chain(200) + 1);
+    }
 
     #[test]
     fn thousands() {

@@ -64,14 +64,14 @@ pub enum TrainError {
         /// The greatest class that can be counted.
         most: usize,
     },
-    /// The rule of [`Objective::predict`](crate::Objective::predict) returns classes whose shape is not
-    /// that of the targets.
+    /// The predicted classes have another shape than the targets: the rule of
+    /// [`Objective::predict`](crate::Objective::predict) must return one class for each target.
     #[error(
         "Objective::predict: expected one class for each target, shape {truth:?}, got classes of \
          shape {predicted:?}"
     )]
-    Rule {
-        /// The shape of the classes that the rule returned.
+    Predictions {
+        /// The shape of the predicted classes.
         predicted: Vec<usize>,
         /// The shape of the targets.
         truth: Vec<usize>,

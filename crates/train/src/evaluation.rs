@@ -71,7 +71,10 @@ impl Evaluation {
 /// If the data have no batch, shapes do not fit, or a class does not exist;
 /// [`Objective::try_evaluate`] returns these as errors.
 #[track_caller]
-pub fn evaluate(model: &dyn Layer, data: &dyn Batches) -> Evaluation {
+pub fn evaluate<T: Float>(
+    model: &dyn Layer<T>,
+    data: &dyn Batches<(Tensor<T>, Tensor<i64>)>,
+) -> Evaluation {
     Objective::classification().evaluate(model, data)
 }
 
@@ -175,11 +178,11 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
         let sums = measure_named(model, data, name, 0, false, |step, batch| {
             let place = step.number();
             let example = |sample| Example::of(data, name.into(), 0, place, sample);
-            Some(self.batch_loss(model, step, batch, |verdict| {
-                verdict.countable(example)?;
+            Some(self.batch_loss(model, step, batch, |classification| {
+                classification.countable(example)?;
                 if let Some(confusion) = &mut *confusion.borrow_mut() {
-                    confusion.grow(verdict.classes);
-                    confusion.record(&verdict.truth, &verdict.predicted);
+                    confusion.grow(classification.classes);
+                    confusion.record(&classification.truth, &classification.predicted);
                 }
                 Ok(())
             }))

@@ -54,7 +54,11 @@ impl<T: Float> Mistake<T> {
 /// # Panics
 /// If shapes do not fit.
 #[track_caller]
-pub fn mistakes(model: &dyn Layer, data: &dyn Batches, most: usize) -> Vec<Mistake> {
+pub fn mistakes<T: Float>(
+    model: &dyn Layer<T>,
+    data: &dyn Batches<(Tensor<T>, Tensor<i64>)>,
+    most: usize,
+) -> Vec<Mistake<T>> {
     Objective::classification().mistakes(model, data, most)
 }
 
@@ -75,8 +79,8 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
             if found.len() == most {
                 break;
             }
-            let verdict = match self.judge(&model.predict(&x), &y) {
-                Ok(Some(verdict)) => verdict,
+            let classification = match self.classify(&model.predict(&x), &y) {
+                Ok(Some(classification)) => classification,
                 Ok(None) => {
                     panic!(
                         "mistakes: the objective does not classify: set a rule that maps outputs \
@@ -85,13 +89,14 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
                 }
                 Err(error) => panic!("mistakes: {error}"),
             };
-            let (n, given) = (x.shape()[0], verdict.predicted.shape());
+            let (n, given) = (x.shape()[0], classification.predicted.shape());
             assert!(
                 given == [n],
                 "mistakes: expected one class for each of {n} examples, got classes of shape \
                  {given}"
             );
-            let pairs = verdict.truth.to_vec().into_iter().zip(verdict.predicted.to_vec());
+            let pairs =
+                classification.truth.to_vec().into_iter().zip(classification.predicted.to_vec());
             let wrong = pairs.enumerate().filter(|(_, (truth, predicted))| truth != predicted);
             for (i, (truth, predicted)) in wrong.take(most - found.len()) {
                 found.push(Mistake {

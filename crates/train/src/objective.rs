@@ -10,7 +10,7 @@ use wengert_nn::{Layer, cross_entropy};
 use wengert_tensor::{Float, Tensor};
 
 type Loss<'a, T, Y> = dyn for<'t> Fn(Var<'t, T>, &Tensor<T>, &Y) -> Var<'t, T> + 'a;
-type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
+type Classify<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 
 /// The goal of a training: a loss, and for classifiers the rule that maps outputs to classes.
 ///
@@ -24,6 +24,10 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 /// A loss is the mean over the examples of a batch. It is run on shapes alone before it is run on
 /// numbers. If it asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 ///
+/// `T` is the number type of the model. The compiler infers it from the model, the optimizer and the data
+/// of [`fit`](crate::Trainer::fit). An objective that no model is trained with needs a type:
+/// `let objective: Objective = …` for `f32`.
+///
 /// ```
 /// use wengert::nn::cross_entropy;
 /// use wengert::train::Objective;
@@ -35,7 +39,7 @@ type Judge<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 /// ```
 pub struct Objective<'a, T: Float = f32, Y = Tensor<i64>> {
     loss: Box<Loss<'a, T, Y>>,
-    judge: Option<Box<Judge<'a, T, Y>>>,
+    classify: Option<Box<Classify<'a, T, Y>>>,
 }
 
 /// The predicted and the true classes of a batch.
@@ -69,13 +73,13 @@ impl Classification {
     }
 }
 
-impl Objective<'_> {
+impl<T: Float> Objective<'_, T> {
     /// Creates the objective of a classifier: the loss is the cross-entropy between softmax(outputs) and
     /// the true classes, and the predicted class is the index of the largest output. Outputs are `[N, C]`
     /// (or `[N, C, d₁, …]`), classes `[N]` (or `[N, d₁, …]`).
     pub fn classification() -> Self {
         let loss = Self::new(|logits, labels| cross_entropy(logits, labels));
-        let judge = |logits: &Tensor, truth: &Tensor<i64>| {
+        let classify = |logits: &Tensor<T>, truth: &Tensor<i64>| {
             // The same axis as in the loss.
             let axis = usize::from(logits.rank() > 1);
             Classification {
@@ -84,14 +88,38 @@ impl Objective<'_> {
                 classes: logits.shape()[axis],
             }
         };
-        Objective { judge: Some(Box::new(judge)), ..loss }
+        Objective { classify: Some(Box::new(classify)), ..loss }
+    }
+
+    /// Adds a rule that maps outputs to classes. It enables the accuracy and the confusion matrix; the
+    /// loss stays the same.
+    pub fn predict(self, rule: impl Fn(&Tensor<T>) -> Tensor<i64> + 'static) -> Self {
+        let classify = move |output: &Tensor<T>, truth: &Tensor<i64>| Classification {
+            predicted: rule(output),
+            truth: truth.clone(),
+            classes: 0,
+        };
+        Objective { classify: Some(Box::new(classify)), ..self }
     }
 }
 
-impl<'a, Y: Batch> Objective<'a, f32, Y> {
-    /// Creates an objective with a loss of outputs and targets, for `f32` models.
-    pub fn new(loss: impl for<'t> Fn(Var<'t>, &Y) -> Var<'t> + 'a) -> Self {
-        Self::of(loss)
+impl<'a, T: Float> Objective<'a, T, Tensor<T>> {
+    /// Creates an objective with a loss of outputs and target tensors.
+    ///
+    /// ```
+    /// use wengert::nn::mse;
+    /// use wengert::train::Objective;
+    /// let objective: Objective<f32, _> = Objective::regression(mse);
+    /// ```
+    pub fn regression(loss: impl for<'t> Fn(Var<'t, T>, Var<'t, T>) -> Var<'t, T> + 'a) -> Self {
+        Self::new(move |output, target| loss(output, output.tape().constant(target.clone())))
+    }
+}
+
+impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
+    /// Creates an objective with a loss of outputs and targets.
+    pub fn new(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
+        Objective { loss: Box::new(move |output, _, target| loss(output, target)), classify: None }
     }
 
     /// Creates an objective with a loss of outputs and inputs, for autoencoders. Targets are ignored.
@@ -101,32 +129,13 @@ impl<'a, Y: Batch> Objective<'a, f32, Y> {
     /// use wengert::train::Objective;
     /// let objective: Objective = Objective::reconstruction(mse);
     /// ```
-    pub fn reconstruction(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {
+    pub fn reconstruction(
+        loss: impl for<'t> Fn(Var<'t, T>, Var<'t, T>) -> Var<'t, T> + 'a,
+    ) -> Self {
         Objective {
             loss: Box::new(move |y, x, _| loss(y, y.tape().constant(x.clone()))),
-            judge: None,
+            classify: None,
         }
-    }
-}
-
-impl<'a> Objective<'a, f32, Tensor> {
-    /// Creates an objective with a loss of outputs and target tensors.
-    ///
-    /// ```
-    /// use wengert::nn::mse;
-    /// use wengert::train::Objective;
-    /// let objective = Objective::regression(mse);
-    /// ```
-    pub fn regression(loss: impl for<'t> Fn(Var<'t>, Var<'t>) -> Var<'t> + 'a) -> Self {
-        Self::of(move |output, target| loss(output, output.tape().constant(target.clone())))
-    }
-}
-
-impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
-    /// Creates an objective with a loss of outputs and targets for models of any element type, as
-    /// [`Objective::new`] does for `f32`: `Objective::<f64, Tensor<i64>>::of(…)`.
-    pub fn of(loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T> + 'a) -> Self {
-        Objective { loss: Box::new(move |output, _, target| loss(output, target)), judge: None }
     }
 
     /// Returns the loss of a batch. If the objective classifies, logs the accuracy and passes the classes
@@ -151,15 +160,15 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
             loss
         });
         if !step.is_abstract() && self.classifies() {
-            let judged = self.judge(&output.value(), y).and_then(|verdict| {
-                if let Some(verdict) = verdict {
-                    see(&verdict)?;
-                    let (right, of) = verdict.right();
+            let classified = self.classify(&output.value(), y).and_then(|classification| {
+                if let Some(classification) = classification {
+                    see(&classification)?;
+                    let (right, of) = classification.right();
                     step.log_sum(ACCURACY, right as f64, of as f64);
                 }
                 Ok(())
             });
-            if let Err(error) = judged {
+            if let Err(error) = classified {
                 step.fail_later(error);
             }
         }
@@ -167,36 +176,23 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
     }
 
     /// Returns the predicted and the true classes; `None` if the objective does not classify.
-    pub(crate) fn judge(
+    pub(crate) fn classify(
         &self,
         output: &Tensor<T>,
         y: &Y,
     ) -> Result<Option<Classification>, TrainError> {
-        let Some(judge) = &self.judge else { return Ok(None) };
-        let verdict = judge(output, y);
-        let (predicted, truth) = (verdict.predicted.shape(), verdict.truth.shape());
+        let Some(classify) = &self.classify else { return Ok(None) };
+        let classification = classify(output, y);
+        let (predicted, truth) = (classification.predicted.shape(), classification.truth.shape());
         if predicted != truth {
             let (predicted, truth) = (predicted.to_vec(), truth.to_vec());
-            return Err(TrainError::Rule { predicted, truth });
+            return Err(TrainError::Predictions { predicted, truth });
         }
-        Ok(Some(verdict))
+        Ok(Some(classification))
     }
 
     /// Returns whether the objective maps outputs to classes.
     pub fn classifies(&self) -> bool {
-        self.judge.is_some()
-    }
-}
-
-impl<T: Float> Objective<'_, T> {
-    /// Adds a rule that maps outputs to classes. It enables the accuracy and the confusion matrix; the
-    /// loss stays the same.
-    pub fn predict(self, rule: impl Fn(&Tensor<T>) -> Tensor<i64> + 'static) -> Self {
-        let judge = move |output: &Tensor<T>, truth: &Tensor<i64>| Classification {
-            predicted: rule(output),
-            truth: truth.clone(),
-            classes: 0,
-        };
-        Objective { judge: Some(Box::new(judge)), ..self }
+        self.classify.is_some()
     }
 }

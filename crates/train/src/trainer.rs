@@ -110,8 +110,9 @@ pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
 #[derive(Clone, Copy, Debug)]
 pub struct Custom;
 
-impl<'a> Trainer<'a> {
-    /// Creates a trainer with [`Objective::classification`]: cross-entropy, with accuracies.
+impl<'a, T: Float> ObjectiveTrainer<'a, T> {
+    /// Creates a trainer with [`Objective::classification`]: cross-entropy, with accuracies. The number
+    /// type is that of the model that [`fit`](Trainer::fit) gets.
     pub fn classifier() -> Self {
         Self::new(Objective::classification())
     }
@@ -182,18 +183,11 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
     }
 }
 
-impl<B> Trainer<'_, B, f32, Custom> {
-    /// Creates a trainer for any `f32` model and any batches. The loss or the step is passed to
-    /// [`fit`](Trainer::fit) or [`fit_steps`](Trainer::fit_steps). Defaults: one epoch, no validation.
-    pub fn custom() -> Self {
-        Self::custom_of()
-    }
-}
-
 impl<B, T: Float> Trainer<'_, B, T, Custom> {
-    /// Creates a trainer for models of any element type, as [`Trainer::custom`] does for `f32`:
-    /// `Trainer::<_, f64, _>::custom_of()`.
-    pub fn custom_of() -> Self {
+    /// Creates a trainer for any model and any batches. The loss or the step is passed to
+    /// [`fit`](Trainer::fit) or [`fit_steps`](Trainer::fit_steps), which also determine the types of the
+    /// batches and of the numbers. Defaults: one epoch, no validation.
+    pub fn custom() -> Self {
         Trainer { goal: Custom, settings: Settings::default() }
     }
 }
@@ -331,9 +325,11 @@ impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
         let (epoch, place) = run.place();
         let example = |sample| Example::of(self.data, TRAINING.into(), epoch, place, sample);
         run.update(model, |model, step| {
-            self.objective.batch_loss(&*model.0, step, batch, |verdict| match self.validation {
-                Some(_) => verdict.countable(example),
-                None => Ok(()),
+            self.objective.batch_loss(&*model.0, step, batch, |classification| {
+                match self.validation {
+                    Some(_) => classification.countable(example),
+                    None => Ok(()),
+                }
             })
         })?;
         Ok(())
@@ -356,7 +352,9 @@ impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
             ..Example::of(*data, described(name), 0, step.number(), sample)
         };
         Some(
-            self.objective.batch_loss(&*model.0, step, batch, |verdict| verdict.countable(example)),
+            self.objective.batch_loss(&*model.0, step, batch, |classification| {
+                classification.countable(example)
+            }),
         )
     }
 }

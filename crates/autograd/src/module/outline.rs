@@ -68,6 +68,11 @@ impl Outline {
         &self.name
     }
 
+    /// Returns the names and the outlines of the fields, in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &Outline)> {
+        self.fields.iter().map(|(name, outline)| (&**name, outline))
+    }
+
     /// Returns the outline at a path of field names, such as `layers.0`.
     pub fn at(&self, path: &str) -> Option<&Outline> {
         path.split('.').try_fold(self, |outline, step| {

@@ -2,8 +2,12 @@
 
 use crate::common::panic_of;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use wengert_autograd::{Call, Cotangents, CustomOp, Outputs, Policy, Reads, Tape, Var};
+use wengert_autograd::{
+    Call, Cotangents, CustomOp, FirstState, Outline, Outputs, Path, Policy, Reads, See, SeeMut,
+    Tape, Var,
+};
 use wengert_nn::{
     Conv1d, Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, GroupNorm, Identity, Layer,
     LayerNorm, Linear, LocalResponseNorm, Module, Relu, RmsNorm, Sequential, Sigmoid, Softmax,
@@ -534,4 +538,56 @@ fn the_callers_input_stays() {
     let model = sequential![Identity, SpyLayer(spy.clone()), Tanh];
     model.forward(input).value();
     assert!(!released(&spy));
+}
+
+/// A linear layer that counts how often its methods of `Module` are called.
+#[derive(Clone, Debug)]
+struct Counting(Linear);
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+impl Module for Counting {
+    fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+        CALLS.fetch_add(1, Relaxed);
+        self.0.visit(path, see);
+    }
+    fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+        self.0.visit_mut(path, see);
+    }
+    fn first_state(&self) -> Option<FirstState> {
+        CALLS.fetch_add(1, Relaxed);
+        self.0.first_state()
+    }
+    fn type_name(&self) -> &'static str {
+        CALLS.fetch_add(1, Relaxed);
+        "Counting"
+    }
+    fn outline(&self) -> Outline {
+        CALLS.fetch_add(1, Relaxed);
+        self.0.outline()
+    }
+}
+
+impl Layer for Counting {
+    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.0.call(x)
+    }
+}
+
+/// `Summary`'s own steps are counted in its unit tests.
+#[test]
+fn a_summary_asks_each_layer_a_fixed_number_of_times() {
+    let calls = |n: usize| {
+        let rng = &mut Philox::new(0);
+        let layer = |_| Box::new(Counting(Linear::new(2, 2, rng))) as Box<dyn Layer>;
+        let model: Sequential = (0..n).map(layer).collect();
+        CALLS.store(0, Relaxed);
+        assert_eq!(model.summary(&[1, 2]).unwrap().parameters, 6 * n);
+        CALLS.load(Relaxed)
+    };
+    let each = calls(50) / 50;
+    assert!((1..10).contains(&each), "{each}");
+    for n in [100, 400] {
+        assert!(calls(n).abs_diff(n * each) <= each, "{n}: {} calls", calls(n));
+    }
 }

@@ -9,7 +9,8 @@ use wengert_nn::{
 use wengert_optim::{OneCycleLr, Optimizer, Schedule, Sgd, StepLr};
 use wengert_tensor::{Float, Philox, Tensor};
 use wengert_train::{
-    Callback, Context, Criterion, Objective, Outcome, TrainError, Trainer, evaluate,
+    Callback, ClipNorm, Context, Criterion, Objective, Outcome, TrainError, Trainer, evaluate,
+    mistakes,
 };
 
 #[test]
@@ -255,17 +256,87 @@ impl Dataset for Line {
 #[test]
 fn a_run_in_double_precision() {
     let x = Tensor::<f64>::from_fn(&[30, 1], |i| i as f64);
-    let objective =
-        Objective::<f64, Tensor<f64>>::of(|y, target| mse(y, y.tape().constant(target.clone())));
     let mut rng = Philox::new(0);
     let mut model = Linear::<f64>::of(1, 1, &mut rng);
     let loader = DataLoader::new(Line(x), 30);
-    let history = Trainer::new(objective)
+    let history = Trainer::new(Objective::regression(mse))
         .epochs(4)
         .quiet()
         .fit(&mut model, &mut Sgd::<f64>::of(1e-3), &loader, &mut rng)
         .unwrap();
     assert!(history.losses[3] < history.losses[0]);
+}
+
+/// The digits as a data set of `f64`.
+fn digits_in_double_precision() -> (Tensor<f64>, Tensor<i64>) {
+    let digits = Digits::load().dataset();
+    let (x, y) = digits.batch(&(0..400).collect::<Vec<_>>());
+    (x.flatten(1, -1).cast(), y)
+}
+
+/// A classifier of `f64` is trained by the same lines as one of `f32`: the model and the optimizer determine
+/// the number type of trainer and objective. The result is compared with a loop without a trainer.
+#[test]
+fn a_classifier_in_double_precision() {
+    let data = digits_in_double_precision();
+    let loader = DataLoader::new(&data, 100);
+    let mut rng = Philox::new(3);
+    let mut model = sequential![Linear::<f64>::of(64, 10, &mut rng)];
+    let mut twin = model.clone();
+    let mut optimizer = Sgd::<f64>::of(0.05);
+    let trainer = Trainer::classifier().epochs(2).validate(&loader).quiet();
+    let trainer = trainer.keep_best(Criterion::Accuracy).callback(ClipNorm(1e9));
+    let history = trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
+
+    let mut losses = Vec::new();
+    for (x, y) in [0, 1].into_iter().flat_map(|epoch| loader.epoch(epoch)) {
+        let tape = Tape::train(&mut rng);
+        let loss = cross_entropy(twin.forward(tape.constant(x)), &y);
+        losses.push(loss.item());
+        let gradients = loss.backward();
+        drop(tape);
+        Sgd::<f64>::of(0.05).step(&mut twin, &gradients);
+    }
+    assert_eq!(history.losses, losses);
+    assert_eq!(model.predict(&data.0), twin.predict(&data.0));
+
+    let found = evaluate(&model, &loader);
+    assert_eq!(trainer.objective().evaluate(&model, &loader), found);
+    assert_eq!(Some(found.accuracy()), history.best().unwrap().validation.unwrap().accuracy);
+    let wrong = mistakes(&model, &loader, usize::MAX);
+    assert_eq!(wrong.len() as u64, found.confusion().total() - found.confusion().correct());
+    let answers = twin.predict(&data.0).argmax(1, false);
+    let right = answers.eq(&data.1).cast::<i64>().sum_all();
+    assert_eq!(found.confusion().correct(), right as u64);
+}
+
+/// Every objective trains models of `f64`, without a word about the number type.
+#[test]
+fn objectives_in_double_precision() {
+    let (x, y) = digits_in_double_precision();
+    let mut rng = Philox::new(3);
+    let data = (x.clone(), y);
+    let loader = DataLoader::new(&data, 100);
+
+    let mut model = Linear::<f64>::of(64, 64, &mut rng);
+    let trainer = Trainer::new(Objective::reconstruction(mse)).epochs(3).quiet();
+    let history = trainer.fit(&mut model, &mut Sgd::of(1e-3), &loader, &mut rng).unwrap();
+    assert!(history.losses[11] < history.losses[0]);
+
+    let mut model = Linear::<f64>::of(64, 10, &mut rng);
+    let nearest = Objective::new(|distances, labels| cross_entropy(-distances, labels))
+        .predict(|distances| distances.argmin(1, false));
+    let trainer = Trainer::new(nearest).epochs(3).quiet();
+    let history = trainer.fit(&mut model, &mut Sgd::of(1e-2), &loader, &mut rng).unwrap();
+    assert!(history.losses[11] < history.losses[0]);
+    assert!(history.last().unwrap().train.accuracy > history.epochs[0].train.accuracy);
+
+    let pairs = (x.clone(), x);
+    let loader = DataLoader::new(&pairs, 100);
+    let mut model = Linear::<f64>::of(64, 64, &mut rng);
+    let trainer = Trainer::new(Objective::regression(mse)).epochs(3).quiet();
+    let history = trainer.fit(&mut model, &mut Sgd::of(1e-3), &loader, &mut rng).unwrap();
+    assert!(history.losses[11] < history.losses[0]);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn any_element_type() {
     let mut rng = Philox::new(0);
     let mut model = Linear::<f64>::of(1, 1, &mut rng);
     let loader = DataLoader::new(Line, 5).shuffle(1);
-    let history = Trainer::<_, f64, _>::custom_of()
+    let history = Trainer::custom()
         .epochs(60)
         .quiet()
         .fit(&mut model, &mut Sgd::<f64>::of(0.3), &loader, &mut rng, |model, step, [x, y]| {

@@ -200,7 +200,7 @@ fn rules_and_classes_that_cannot_be_counted() {
     let trainer = Trainer::new(columns()).quiet();
     let (result, before, after) = fit(&mut linear(rng), &trainer, &loader);
     let error = result.unwrap_err();
-    assert!(matches!(error, TrainError::Rule { .. }), "{error}");
+    assert!(matches!(error, TrainError::Predictions { .. }), "{error}");
     assert!(error.to_string().contains("[4, 1]") && error.to_string().contains("[4]"), "{error}");
     assert_eq!((before.0, before.1), (after.0, after.1));
     assert!(columns().try_evaluate(&linear(rng), &loader).is_err());
