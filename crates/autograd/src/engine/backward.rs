@@ -1,13 +1,35 @@
-//! The gradients of a variable: as tensors, or as variables of the same tape.
+//! Gradients as tensors: `backward` and its variants. They differ in a [`BackwardCall`].
+//! `grad.rs` has gradients as variables.
 
 use super::gradients::{Gradients, NotFinite};
 use super::hooks::Hooks;
 use super::walk::{Aim, Walk};
-use crate::graph::{ACTIVE, NodeSet, Op, RETAINED, RunKind, TINY, Tape, Var};
-use crate::module::{Module, ParamId, each_param, is_finite};
+use crate::graph::{ACTIVE, Op, Var};
+use crate::module::{Module, each_param, is_finite};
 use smallvec::SmallVec;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use wengert_tensor::{Float, Shape, Tensor, per_type};
+
+/// The arguments of [`Var::run_backward`].
+pub(crate) struct BackwardCall<'a, 'h, 't, T: Float> {
+    /// The method that the user called, for messages.
+    pub op: &'static str,
+    /// The initial cotangent. The default is 1, for a scalar.
+    pub seed: Option<Tensor<T>>,
+    /// Whether the history is kept.
+    pub retain: bool,
+    /// The leaves whose gradients are computed, in ascending order. The default is all leaves.
+    pub only: Option<&'a [u32]>,
+    pub hooks: Option<&'a mut Hooks<'h, 't, T>>,
+    /// Called with each gradient as soon as it is complete.
+    pub see: Option<&'a mut dyn FnMut(u32, &Tensor<T>)>,
+}
+
+impl<T: Float> BackwardCall<'_, '_, '_, T> {
+    pub(crate) fn new(op: &'static str) -> Self {
+        BackwardCall { op, seed: None, retain: false, only: None, hooks: None, see: None }
+    }
+}
 
 impl<'t, T: Float> Var<'t, T> {
     /// Returns the gradients of this scalar as tensors. Ends the tape's history: values that were not
@@ -19,7 +41,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward(self) -> Gradients<T> {
         self.check_scalar("backward");
-        self.gradients("backward", None, false)
+        self.run_backward(BackwardCall::new("backward"))
     }
 
     /// Computes gradients as [`backward`](Var::backward), and returns an error if one is not finite. The
@@ -54,12 +76,14 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Result<Gradients<T>, NotFinite> {
         self.check_scalar("backward_checked");
         let mut bad = Vec::new();
+        let mut see = |id, g: &Tensor<T>| {
+            if !is_finite(g) {
+                bad.push(id);
+            }
+        };
+        let see = Some(&mut see as &mut dyn FnMut(u32, &Tensor<T>));
         let gradients =
-            self.gradients_with("backward_checked", None, false, None, hooks, &mut |id, g| {
-                if !is_finite(g) {
-                    bad.push(id);
-                }
-            });
+            self.run_backward(BackwardCall { hooks, see, ..BackwardCall::new("backward_checked") });
         if bad.is_empty() {
             return Ok(gradients);
         }
@@ -79,7 +103,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_retain(self) -> Gradients<T> {
         self.check_scalar("backward_retain");
-        self.gradients("backward_retain", None, true)
+        self.run_backward(BackwardCall { retain: true, ..BackwardCall::new("backward_retain") })
     }
 
     /// Computes gradients as [`backward`](Var::backward), for the parameters of one model only.
@@ -123,37 +147,8 @@ impl<'t, T: Float> Var<'t, T> {
             .map(|b| b.node)
             .collect();
         targets.sort_unstable();
-        self.gradients_with("backward_for", None, false, Some(&targets), hooks, &mut |_, _| ())
-    }
-
-    /// Returns the trainable parameters of a model on which this variable does not depend, in visiting order:
-    /// [`backward`](Var::backward) finds no gradient for them. Computes nothing, so that it can be called on a
-    /// shape-only tape.
-    ///
-    /// ```
-    /// use wengert::autograd::{Param, Tape};
-    /// use wengert::tensor::Tensor;
-    /// let model = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
-    /// let tape = Tape::<f32>::new();
-    /// let loss = tape.param(&model.0).square() + tape.param(&model.1).detach();
-    /// assert_eq!(loss.independent_of(&model), [model.1.id()]);
-    /// ```
-    pub fn independent_of(self, model: &dyn Module) -> Vec<ParamId> {
-        let bound = self.tape.params.borrow();
-        let mut all = Vec::new();
-        each_param::<T>(model, |_, param| {
-            if !param.frozen() {
-                let node = bound.of(param.id()).filter(|b| !b.is_frozen()).map(|b| b.node);
-                all.push((param.id(), node.filter(|&node| node <= self.id)));
-            }
-        });
-        let mut targets: Vec<u32> = all.iter().filter_map(|(_, node)| *node).collect();
-        targets.sort_unstable();
-        if !targets.is_empty() {
-            let depends = self.tape.depends(&targets, [self.id].into_iter(), self.id);
-            all.retain(|(_, node)| !node.is_some_and(|node| depends.contains(node)));
-        }
-        all.into_iter().map(|(id, _)| id).collect()
+        let only = Some(&*targets);
+        self.run_backward(BackwardCall { only, hooks, ..BackwardCall::new("backward_for") })
     }
 
     /// Returns the gradients of Σ seed · self, for a variable of any shape. They are the vector-Jacobian
@@ -164,50 +159,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn backward_from(self, seed: Tensor<T>) -> Gradients<T> {
         self.check_seed("backward_from", seed.shape());
-        self.gradients("backward_from", Some(seed), false)
-    }
-
-    /// Returns the gradients of this scalar with respect to some variables, as variables of the same
-    /// tape. They can be differentiated again, to any order. Computes only what these gradients need.
-    ///
-    /// # Panics
-    /// If this variable is not a scalar, or does not depend on one of `wrt`.
-    #[track_caller]
-    pub fn grad(self, wrt: &[Self]) -> Vec<Self> {
-        self.all_found(self.scalar_grad(wrt, None))
-    }
-
-    /// Returns the gradients of Σ seed · self as [`grad`](Var::grad) does, for a variable of any shape.
-    /// The seed is also a variable. [`transforms::vjp`](crate::transforms::vjp) takes several values.
-    ///
-    /// ```
-    /// use wengert::autograd::Tape;
-    /// use wengert::tensor::Tensor;
-    /// let tape = Tape::new();
-    /// let x = tape.watch(Tensor::from([1.0f64, 2.0]));
-    /// let seed = tape.watch(Tensor::from([1.0f64, 10.0]));
-    /// let slope = x.square().grad_from(seed, &[x])[0]; // 2·x·seed
-    /// assert_eq!(slope.value().to_vec(), [2.0, 40.0]);
-    /// assert_eq!(slope.sum_all().grad(&[seed])[0].value().to_vec(), [2.0, 4.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shape of the seed differs, or this variable does not depend on one of `wrt`.
-    #[track_caller]
-    pub fn grad_from(self, seed: Self, wrt: &[Self]) -> Vec<Self> {
-        self.tape.same_tape("grad_from", seed.tape);
-        self.check_seed("grad_from", seed.shape());
-        self.all_found(Var::grad_of(&[self], &[seed], wrt))
-    }
-
-    /// Returns gradients as [`grad`](Var::grad), and zeros with respect to variables that this scalar
-    /// does not depend on.
-    ///
-    /// # Panics
-    /// If this variable is not a scalar, or was computed from one of `wrt` that is a constant.
-    #[track_caller]
-    pub fn grad_or_zero(self, wrt: &[Self]) -> Vec<Self> {
-        self.or_zero(self.scalar_grad(wrt, None), wrt)
+        self.run_backward(BackwardCall { seed: Some(seed), ..BackwardCall::new("backward_from") })
     }
 
     #[track_caller]
@@ -221,27 +173,6 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     #[track_caller]
-    pub(crate) fn or_zero(self, found: Vec<Option<Self>>, wrt: &[Self]) -> Vec<Self> {
-        let mut all = Vec::with_capacity(wrt.len());
-        let mut sources = None;
-        for (i, (g, x)) in found.into_iter().zip(wrt).enumerate() {
-            let mut is_source = || {
-                let sources = sources.get_or_insert_with(|| self.tape.sources(self.id));
-                x.id <= self.id && sources.contains(x.id)
-            };
-            if g.is_none() && !x.is_active() && is_source() {
-                self.tape.fail(format!(
-                    "grad_or_zero: this value was computed from variable {i} of {}, which is a \
-                     constant, so that its gradient is unknown: create the variable with watch()",
-                    wrt.len()
-                ))
-            }
-            all.push(g.unwrap_or_else(|| self.tape.zeros(&x.shape())));
-        }
-        all
-    }
-
-    #[track_caller]
     pub(crate) fn check_scalar(self, op: &str) {
         let shape = self.shape();
         if shape.numel() != 1 {
@@ -252,48 +183,18 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
-    /// Returns the gradients with respect to all leaves as tensors.
+    /// Returns the gradients with respect to leaves, as tensors.
     #[track_caller]
-    fn gradients(self, op: &str, seed: Option<Tensor<T>>, retain: bool) -> Gradients<T> {
-        self.gradients_with(op, seed, retain, None, None, &mut |_, _| ())
-    }
-
-    /// Returns the gradients with respect to all leaves, or to the given ones, which are in ascending
-    /// order. Calls `see` with each gradient as soon as it is complete.
-    #[track_caller]
-    pub(crate) fn gradients_with(
-        self,
-        op: &str,
-        seed: Option<Tensor<T>>,
-        retain: bool,
-        only: Option<&[u32]>,
-        hooks: Option<&mut Hooks<'_, 't, T>>,
-        see: &mut dyn FnMut(u32, &Tensor<T>),
-    ) -> Gradients<T> {
+    pub(crate) fn run_backward(self, call: BackwardCall<'_, '_, 't, T>) -> Gradients<T> {
         let y = self;
         per_type!(
-            <'t: 'a, 'h: 'a, 'a> Var::gradients_with_here as (
-                y: Var<'t, T>,
-                op: &'a str,
-                seed: Option<Tensor<T>>,
-                retain: bool,
-                only: Option<&'a [u32]>,
-                hooks: Option<&'a mut Hooks<'h, 't, T>>,
-                see: &'a mut (dyn FnMut(u32, &Tensor<T>) + 'a),
-            ) -> Gradients<T>
+            <'t: 'a, 'h: 'a, 'a> Var::run_backward_here as (y: Var<'t, T>, call: BackwardCall<'a, 'h, 't, T>) -> Gradients<T>
         )
     }
 
     #[track_caller]
-    fn gradients_with_here(
-        self,
-        op: &str,
-        seed: Option<Tensor<T>>,
-        retain: bool,
-        only: Option<&[u32]>,
-        hooks: Option<&mut Hooks<'_, 't, T>>,
-        see: &mut dyn FnMut(u32, &Tensor<T>),
-    ) -> Gradients<T> {
+    fn run_backward_here(self, call: BackwardCall<'_, '_, 't, T>) -> Gradients<T> {
+        let BackwardCall { op, seed, retain, only, hooks, mut see } = call;
         let tape = self.tape;
         tape.check_history(op);
         // With `only`, the walk visits the nodes between these leaves and the loss.
@@ -341,7 +242,9 @@ impl<'t, T: Float> Var<'t, T> {
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
                     let g = tape.force(g.id);
-                    see(id, &g);
+                    if let Some(see) = &mut see {
+                        see(id, &g);
+                    }
                     leaves.insert(id, g);
                 }
             },
@@ -357,121 +260,6 @@ impl<'t, T: Float> Var<'t, T> {
         tape.arena.borrow().check_invariants(tape.walks.get() > 0);
         Gradients::new(tape, leaves, only.is_some())
     }
-
-    /// Returns one gradient for each variable, or fails if one is missing.
-    #[track_caller]
-    pub(crate) fn all_found(self, found: Vec<Option<Self>>) -> Vec<Self> {
-        if let Some(i) = found.iter().position(Option::is_none) {
-            self.tape.fail(format!(
-                "grad: this value does not depend on variable {i} of {}: if the variable is a \
-                 constant or a detached value, create it with watch(); grad_or_zero() returns \
-                 zeros",
-                found.len()
-            ))
-        }
-        found.into_iter().flatten().collect()
-    }
-
-    /// Returns the gradients of this scalar as variables; `None` for a variable on which it does not depend.
-    #[track_caller]
-    pub(crate) fn scalar_grad(
-        self,
-        wrt: &[Self],
-        hooks: Option<&mut Hooks<'_, 't, T>>,
-    ) -> Vec<Option<Self>> {
-        self.check_scalar("grad");
-        self.tape.check_history("grad"); // must run before the seed is recorded
-        Var::grad_through(&[self], &[self.tape.ones(&self.shape())], wrt, hooks)
-    }
-
-    /// Returns the gradients of Σ seed · result over several results of any shape; `None` for a variable
-    /// on which no result depends.
-    #[track_caller]
-    pub(crate) fn grad_of(results: &[Self], seeds: &[Self], wrt: &[Self]) -> Vec<Option<Self>> {
-        Var::grad_through(results, seeds, wrt, None)
-    }
-
-    #[track_caller]
-    pub(crate) fn grad_through(
-        results: &[Self],
-        seeds: &[Self],
-        wrt: &[Self],
-        hooks: Option<&mut Hooks<'_, 't, T>>,
-    ) -> Vec<Option<Self>> {
-        per_type!(
-            <'t: 'a, 'h: 'a, 'a> Var::grad_through_here as (
-                results: &'a [Var<'t, T>],
-                seeds: &'a [Var<'t, T>],
-                wrt: &'a [Var<'t, T>],
-                hooks: Option<&'a mut Hooks<'h, 't, T>>,
-            ) -> Vec<Option<Var<'t, T>>>
-        )
-    }
-
-    #[track_caller]
-    fn grad_through_here(
-        results: &[Self],
-        seeds: &[Self],
-        wrt: &[Self],
-        hooks: Option<&mut Hooks<'_, 't, T>>,
-    ) -> Vec<Option<Self>> {
-        let mut found = vec![None; wrt.len()];
-        let Some(tape) = results.first().map(|y| y.tape) else { return found };
-        tape.check_history("grad");
-        for x in wrt {
-            tape.same_tape("grad", x.tape);
-        }
-        let active = |(y, _): &(&Self, &Self)| y.is_active();
-        let seeded: Vec<_> = results.iter().zip(seeds).filter(active).collect();
-        let top = seeded.iter().map(|(y, _)| y.id).max();
-        let within = |id: &u32| top.is_some_and(|top| *id <= top);
-        let mut targets: SmallVec<[u32; 8]> = wrt.iter().map(|x| x.id).filter(within).collect();
-        targets.sort_unstable();
-        targets.dedup();
-        let (Some(top), false) = (top, targets.is_empty()) else {
-            if let Some(hooks) = &hooks {
-                hooks.check_reached("grad", 0, Some(&NodeSet::up_to(0)));
-            }
-            return found;
-        };
-        let mut gradients = vec![None; targets.len()];
-        let sought = targets.clone();
-        let place = |id: u32| sought.binary_search(&id).ok();
-        let depends = tape.depends(&targets, seeded.iter().map(|(y, _)| y.id), top);
-        if let Some(hooks) = &hooks {
-            hooks.check_reached("grad", top, Some(&depends));
-        }
-        let mut walk = Walk::new(tape, Aim::Variables, targets, top);
-        if let Some(hooks) = &hooks {
-            walk.hook(&hooks.nodes(top));
-        }
-        for (y, seed) in seeded {
-            if depends.contains(y.id) {
-                walk.seed_variable(y.id, *seed);
-            }
-        }
-        walk.run(
-            |_, id| depends.contains(id),
-            hooks,
-            |id, _, g| {
-                if let Some(place) = place(id) {
-                    gradients[place] = Some(g);
-                }
-            },
-        );
-        drop(walk);
-        tape.check_walk();
-        for (found, x) in found.iter_mut().zip(wrt) {
-            *found = place(x.id).and_then(|place| gradients[place]);
-        }
-        if tape.walks.get() == 0 {
-            let given = gradients.iter().zip(&sought);
-            let given = given.filter_map(|(gradient, &of)| Some((gradient.as_ref()?.id, of)));
-            tape.arena.borrow_mut().gradients.extend(given);
-        }
-        tape.arena.borrow().check_invariants(tape.walks.get() > 0);
-        found
-    }
 }
 
 fn depends_on_nothing(op: &str) -> String {
@@ -479,121 +267,4 @@ fn depends_on_nothing(op: &str) -> String {
         "{op}: this value depends on no trainable parameter and on no watched variable: unfreeze \
          a parameter, or create an input with watch()"
     )
-}
-
-impl<T: Float> Tape<T> {
-    #[track_caller]
-    pub(crate) fn check_history(&self, op: &str) {
-        if self.in_hook.get() && !self.recording.get() {
-            self.fail(format!(
-                "{op}: a hook of backward() called {op}(), but backward() records no history: \
-                 call {op}() before backward(), or compute the gradients with hooks().grad()"
-            ))
-        }
-        if self.replay_incomplete.get() {
-            self.fail(format!(
-                "{op}: the last replay failed, so that some values are new and others are \
-                 missing: call replay() again with valid values"
-            ))
-        }
-        if self.arena.borrow().ended > 0 {
-            self.fail(format!(
-                "{op}: an earlier backward() ended the history of this tape: use \
-                 backward_retain() for the earlier call"
-            ))
-        }
-        if self.run_kind == RunKind::Inference {
-            self.fail(format!(
-                "{op}: this tape records no history: create the tape with Tape::new(), \
-                 Tape::eval() or Tape::train()"
-            ))
-        }
-    }
-
-    /// Returns the nodes that the results depend on and that depend on a target themselves, including
-    /// the targets. The targets are in ascending order. `top` is the last of the results.
-    pub(crate) fn depends(
-        &self,
-        targets: &[u32],
-        results: impl Iterator<Item = u32>,
-        top: u32,
-    ) -> NodeSet {
-        let arena = self.arena.borrow();
-        let floor = targets[0];
-        // Only active nodes keep history: nothing depends on a constant.
-        let within = |&p: &u32| p >= floor && arena.nodes[p as usize].has(ACTIVE);
-        // An output depends on the operands of its operation, not on the first output.
-        let operands = |id: u32| arena.parents(arena.first_output(id)).iter().copied();
-        let mut below = NodeSet::up_to(top);
-        results.for_each(|y| below.insert(y));
-        let mut end = top + 1;
-        while let Some(id) = below.last_before(end) {
-            operands(id).filter(within).for_each(|p| below.insert(p));
-            end = id;
-        }
-        let mut depends = NodeSet::up_to(top);
-        for id in below.ascending() {
-            let is_target = targets.binary_search(&id).is_ok();
-            if is_target || operands(id).filter(within).any(|p| depends.contains(p)) {
-                depends.insert(id);
-            }
-        }
-        depends
-    }
-
-    /// Returns the nodes from which the value of node `top` was computed, including those that the
-    /// history does not record.
-    fn sources(&self, top: u32) -> NodeSet {
-        let arena = self.arena.borrow();
-        let mut sources = NodeSet::up_to(top);
-        sources.insert(top);
-        let mut end = top + 1;
-        while let Some(id) = sources.last_before(end) {
-            if arena.nodes[id as usize].op.is_differentiable() {
-                for &p in arena.parents(arena.first_output(id)) {
-                    sources.insert(p);
-                }
-            }
-            end = id;
-        }
-        sources
-    }
-
-    /// Drops every value except given, requested and tiny values. Parameters, buffers and large views of
-    /// them are read from the model: no remaining value shares their memory, unless the user gave it to
-    /// the tape. The optimizer can therefore update them in place while the tape is alive.
-    fn end_history(&self) {
-        let arena = &mut *self.arena.borrow_mut();
-        arena.ended = arena.len();
-        let mut memory = HashSet::new();
-        let bound = self.params.borrow();
-        for binding in bound.iter() {
-            let value = &mut arena.values[binding.node as usize];
-            if let Some(x) = value.take() {
-                memory.insert(x.storage_id());
-                *value = (x.numel() <= TINY).then(|| x.copied());
-            }
-        }
-        if !arena.wholes.is_empty() {
-            for (id, node) in arena.nodes.iter().enumerate() {
-                if let Some(place) = arena.place_of_whole(id as u32)
-                    && !node.op.is_given()
-                    && !node.has(RETAINED)
-                {
-                    arena.wholes[place as usize] = None;
-                }
-            }
-        }
-        for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
-            let Some(x) = value else { continue };
-            if node.op.is_given() {
-                continue;
-            }
-            if !node.has(RETAINED) {
-                *value = None;
-            } else if memory.contains(&x.storage_id()) {
-                *value = (x.numel() <= TINY).then(|| x.copied());
-            }
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! Functions that see cotangents during the backward pass, and may replace them.
 
+use super::backward::BackwardCall;
+use super::grad::GradCall;
 use super::gradients::{Gradients, NotFinite};
 use crate::graph::{ACTIVE, NodeSet, Tape, Var};
 use crate::module::Module;
@@ -193,7 +195,8 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward(mut self) -> Gradients<T> {
         self.value.check_scalar("backward");
-        self.value.gradients_with("backward", None, false, None, Some(&mut self), &mut |_, _| ())
+        let value = self.value;
+        value.run_backward(BackwardCall { hooks: Some(&mut self), ..BackwardCall::new("backward") })
     }
 
     /// Computes gradients as [`Var::backward_retain`], with these hooks.
@@ -203,14 +206,9 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_retain(mut self) -> Gradients<T> {
         self.value.check_scalar("backward_retain");
-        self.value.gradients_with(
-            "backward_retain",
-            None,
-            true,
-            None,
-            Some(&mut self),
-            &mut |_, _| (),
-        )
+        let value = self.value;
+        let call = BackwardCall { retain: true, ..BackwardCall::new("backward_retain") };
+        value.run_backward(BackwardCall { hooks: Some(&mut self), ..call })
     }
 
     /// Computes gradients as [`Var::backward_checked`], with these hooks. The results of hooks are
@@ -243,14 +241,9 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
     #[track_caller]
     pub fn backward_from(mut self, seed: Tensor<T>) -> Gradients<T> {
         self.value.check_seed("backward_from", seed.shape());
-        self.value.gradients_with(
-            "backward_from",
-            Some(seed),
-            false,
-            None,
-            Some(&mut self),
-            &mut |_, _| (),
-        )
+        let value = self.value;
+        let call = BackwardCall { seed: Some(seed), ..BackwardCall::new("backward_from") };
+        value.run_backward(BackwardCall { hooks: Some(&mut self), ..call })
     }
 
     /// Returns gradients as [`Var::grad`], with these hooks. The results of hooks can be differentiated
@@ -295,7 +288,9 @@ impl<'h, 't, T: Float> Hooks<'h, 't, T> {
         let value = self.value;
         value.tape.same_tape("grad_from", seed.tape);
         value.check_seed("grad_from", seed.shape());
-        value.all_found(Var::grad_through(&[value], &[seed], wrt, Some(&mut self)))
+        let (results, seeds) = (&[value], &[seed]);
+        let hooks = Some(&mut self);
+        value.all_found(Var::run_grad(GradCall { results, seeds, wrt, hooks }))
     }
 
     #[track_caller]

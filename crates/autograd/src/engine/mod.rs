@@ -1,9 +1,14 @@
 //! The engine. It computes values when they are needed, releases values that are no longer needed,
-//! computes gradients in a backward walk over the recorded program, and replays the program. It depends
-//! on `graph`, `rules` and `module`; these do not import it.
+//! computes gradients in a backward walk over the recorded program, and replays the program. It imports
+//! `graph`, `rules` and `module`, and none of these imports it.
+//!
+//! `graph` and `rules` nevertheless call six methods that the engine adds to the tape and its arena: recording
+//! a node calls `compute_or_defer`, reading a value calls `compute` or `force`, the end of a scope calls
+//! `close` and `check_nodes_since`, and the end of a tape calls `check_invariants`. These three rooms are the
+//! core and depend on each other. `tests/all/rooms.rs` permits no further call.
 //!
 //! # When values are computed and released
-//! The value of a node is a cache. `force.rs` fills it, and `release.rs` empties it. `walk.rs` and
+//! The value of a node is a cache. `force.rs` fills it, and `release.rs` empties it. `walk/` and
 //! `checkpoint.rs` decide when. Each rule below has a name, and the test or the debug assertion
 //! (`invariants.rs`) that checks it.
 //!
@@ -48,8 +53,11 @@
 
 mod backward;
 mod checkpoint;
+mod dependencies;
 mod force;
+mod grad;
 mod gradients;
+mod history;
 mod hooks;
 mod invariants;
 mod norms;
