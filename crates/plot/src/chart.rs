@@ -26,6 +26,7 @@ pub struct Chart {
 
 /// The scale of the vertical axis of a [`Chart`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scale {
     /// Equal distances mean equal differences.
     #[default]

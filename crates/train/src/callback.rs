@@ -187,6 +187,7 @@ pub trait Callback<T: Float = f32> {
 
 /// The state of a [`Callback`] in a checkpoint.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum CallbackState {
     /// No state: the callback depends on the run alone.
     Nothing,

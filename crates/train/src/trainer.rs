@@ -108,6 +108,7 @@ pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
 
 /// The marker type of [`Trainer::custom`]: the loss is not known yet and is passed to `fit`.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Custom;
 
 impl<'a> Trainer<'a> {
