@@ -17,12 +17,10 @@
 //! ```
 //!
 //! This package combines the parts of the library. [`prelude`] contains the names that most
-//! programs use. The page [How it works, in ten minutes][how] explains tapes, modes, memory and
-//! reproducibility, and defines the terms of this documentation.
+//! programs use. The page [How it works, in ten minutes](guide::how_it_works) explains tapes, modes,
+//! memory and reproducibility, and defines the terms of this documentation.
 //!
-//! [how]: https://github.com/wengert-rs/wengert/blob/main/docs/how-it-works.md
-//!
-//! | | |
+//! | module | content |
 //! |---|---|
 //! | [`tensor`] | dense strided tensors on the CPU, and the kernels that compute with them |
 //! | [`autograd`] | tape, variables, derivative rules, parameters, gradient checking |
@@ -33,16 +31,17 @@
 //! | [`plot`] | charts, confusion matrices and images as SVG and PNG |
 //! | [`models`] | well-known networks |
 //! | [`testing`] | tests for operations that you define |
+//! | [`guide`] | pages to read: introduction, names in PyTorch and NumPy, errors of the compiler |
 //!
-//! The page [From PyTorch and NumPy](https://github.com/wengert-rs/wengert/blob/main/docs/from-pytorch.md)
-//! lists what each function of those libraries is called here.
+//! The page [From PyTorch and NumPy](guide::from_pytorch) lists what each function of those
+//! libraries is called here.
 //!
 //! # Training a model
 //! One tape is one step: create a tape, run the model, compute the gradients, and let the optimizer
 //! update the parameters. The tape has a mode, which layers such as dropout follow: training on
 //! [`Tape::train`](autograd::Tape::train), evaluation on [`Tape::eval`](autograd::Tape::eval) and
-//! [`Tape::inference`](autograd::Tape::inference). A tape of [`Tape::new`](autograd::Tape::new) is
-//! for calculus and has no mode: these layers panic on it.
+//! [`Tape::inference`](autograd::Tape::inference). A tape of [`Tape::new`](autograd::Tape::new) has
+//! no mode and is for derivatives of functions: these layers panic on it.
 //!
 //! ```
 //! use wengert::prelude::*;
@@ -79,7 +78,7 @@
 //! [`train::Trainer`] runs the loop over epochs and batches, with a progress line, validation and
 //! checkpoints. [`plot`] draws the results.
 //!
-//! # Where time goes, and where NaN comes from
+//! # Profiles, and the origin of a NaN
 //! [`Tape::profiled`](autograd::Tape::profiled) records each kernel of a run. It gives a table per
 //! operation and per layer, and a trace for Chrome and Perfetto. `cargo run --release --example
 //! profile` shows a profile. [`Tape::detecting_anomalies`](autograd::Tape::detecting_anomalies)
@@ -90,9 +89,9 @@
 //! Both features are enabled by default. The last column is the number of packages that a program
 //! compiles, including the seven to nine packages of this library.
 //!
-//! | feature | | packages |
+//! | feature | content | packages |
 //! |---|---|---|
-//! | | tensors, derivatives, layers, optimizers, data | 40 |
+//! | none | tensors, derivatives, layers, optimizers, data | 40 |
 //! | `train` | [`train`]: the training loop with its progress line | 46 |
 //! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
 //! | both | | 52 |
@@ -126,12 +125,26 @@ pub mod prelude;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Runs the programs of the introduction as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/how-it-works.md")]
-struct HowItWorks;
+/// Pages to read. This module exists only in the documentation.
+// The first definition of a link counts: those here replace the links to files at the end of a page.
+#[cfg(any(doc, doctest))]
+pub mod guide {
+    /// [rustc]: super::what_rustc_says
+    /// [json]: super::graph_json
+    /// [readme]: https://github.com/wengert-rs/wengert#a-first-program
+    /// [engine]: https://github.com/wengert-rs/wengert/blob/main/crates/autograd/src/engine/mod.rs
+    #[doc = ""]
+    #[doc = include_str!("../docs/how-it-works.md")]
+    pub mod how_it_works {}
 
-/// Runs the programs of the page on compiler messages as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/what-rustc-says.md")]
-struct WhatRustcSays;
+    #[doc = include_str!("../docs/from-pytorch.md")]
+    pub mod from_pytorch {}
+
+    /// [cases]: https://github.com/wengert-rs/wengert/tree/main/tests/ui/cases
+    #[doc = ""]
+    #[doc = include_str!("../docs/what-rustc-says.md")]
+    pub mod what_rustc_says {}
+
+    #[doc = include_str!("../docs/graph-json.md")]
+    pub mod graph_json {}
+}

@@ -1,6 +1,6 @@
-//! Well-known models, to train, to take apart or to build upon.
+//! Well-known models.
 //!
-//! | | |
+//! | model | description |
 //! |---|---|
 //! | [`LeNet`] | the modern form of LeNet-5: ReLU, max-pooling, cross-entropy |
 //! | [`LeNet5`] | LeNet-5 as published in 1998: trainable sub-sampling, sparse C3, radial output units |
@@ -13,15 +13,15 @@
 //!
 //! These layers are used only by the networks of 1989 and 1998:
 //!
-//! | | |
+//! | layer | description |
 //! |---|---|
 //! | [`TableConv2d`] | a convolution in which each output map reads some of the input maps |
 //! | [`Subsampling`] | sums over 2×2 windows, with a trained coefficient and bias |
 //! | [`Rbf`] | squared distances to trained or fixed centres |
 //! | [`ScaledTanh`] | 1.7159 tanh(2x/3) |
 //!
-//! Each model is a struct of layers with a `call` method. Branches and shortcuts in it are plain
-//! Rust.
+//! Each model is a struct of layers with a `call` method. The method uses ordinary Rust code for branches
+//! and shortcuts.
 
 mod autoencoder;
 mod cnn;

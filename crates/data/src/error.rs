@@ -264,6 +264,7 @@ wengert_tensor::debug_is_display!(DataError, LineProblem);
 
 /// A folder that was searched without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SearchedFolder {
     /// The folder.
     pub folder: PathBuf,

@@ -33,6 +33,7 @@ pub mod gain {
 
 /// Selects the number of connections that determines the scale of a unit's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fan {
     /// The connections into a unit. Values keep their variance in the forward pass.
     In,

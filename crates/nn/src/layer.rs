@@ -65,10 +65,11 @@ use wengert_tensor::{Float, Tensor};
 ///         self.inner.forward(self.inner.forward(x).tanh())
 ///     }
 /// }
-/// # let model = Tied { inner: Linear::new(3, 3, &mut Philox::new(0)) };
-/// # let tape = Tape::eval();
-/// # let loss = model.clone().forward(tape.constant(Tensor::ones(&[1, 3]))).sum_all();
-/// # assert_eq!(loss.backward().len(), 2);
+///
+/// let model = Tied { inner: Linear::new(3, 3, &mut Philox::new(0)) };
+/// let tape = Tape::eval();
+/// let loss = model.clone().forward(tape.constant(Tensor::ones(&[1, 3]))).sum_all();
+/// assert_eq!(loss.backward().len(), 2);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}`",

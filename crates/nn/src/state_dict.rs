@@ -100,8 +100,9 @@ pub fn load<M: Module + ?Sized>(
 /// default, no difference is allowed.
 ///
 /// ```no_run
-/// # let mut model = wengert::autograd::Param::new(wengert::tensor::Tensor::zeros(&[2]));
-/// use wengert::nn::LoadOptions;
+/// use wengert::nn::{Linear, LoadOptions};
+/// use wengert::tensor::Philox;
+/// let mut model = Linear::new(2, 1, &mut Philox::new(0));
 /// // Pretrained features, with a new head.
 /// let passed_over = LoadOptions::new().allow_missing().load(&mut model, "features.safetensors")?;
 /// println!("kept as initialised: {:?}", passed_over.missing);

@@ -73,6 +73,7 @@ fn print(how: &Interpolate, outline: Outline) -> Outline {
             let outline = outline.with("mode", Outline::value("bilinear"));
             if align_corners { outline.field("align_corners", &true) } else { outline }
         }
+        mode => outline.with("mode", Outline::value(format_args!("{mode:?}"))),
     }
 }
 

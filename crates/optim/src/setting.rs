@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The value of a hyperparameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Setting {
     /// A number.
     Number(f64),

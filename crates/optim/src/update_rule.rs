@@ -101,6 +101,7 @@ pub trait UpdateRule<T: Float> {
 
 /// A hyperparameter that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Invalid {
     /// The name of the hyperparameter.
     pub name: &'static str,

@@ -84,6 +84,7 @@ impl Image {
 
 /// A map from numbers to colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Colours {
     /// The smallest number is black, the largest is white. For photographs.
     Light,

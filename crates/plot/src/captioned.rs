@@ -17,8 +17,7 @@ const GAP: usize = 10;
 ///
 /// ```
 /// use wengert::tensor::{Philox, Tensor};
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("noise.svg");
+/// let path = std::env::temp_dir().join("noise.svg");
 /// let mut rng = Philox::new(0);
 /// let images = (1..=5).map(|i| {
 ///     (Tensor::uniform(&[8, 8], 0.0, 1.0, &mut rng), format!("image {i}"))

@@ -4,8 +4,7 @@
 ///
 /// ```
 /// use wengert::plot::{Chart, Line, Scale};
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("curves.svg");
+/// let path = std::env::temp_dir().join("curves.svg");
 /// let losses = [2.3, 0.9, 0.4, 0.02];
 /// let points = (1..).map(f64::from).zip(losses);
 /// let chart = Chart::new("loss").x_label("epochs").y_scale(Scale::Auto).integer_x();
@@ -27,6 +26,7 @@ pub struct Chart {
 
 /// The scale of the vertical axis of a [`Chart`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scale {
     /// Equal distances mean equal differences.
     #[default]

@@ -77,8 +77,7 @@ impl GridOptions {
 /// ```
 /// use wengert::plot::GridOptions;
 /// use wengert::tensor::{Philox, Tensor};
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let path = folder.path().join("digits.png");
+/// let path = std::env::temp_dir().join("digits.png");
 /// let images = Tensor::uniform(&[20, 8, 8], 0.0, 1.0, &mut Philox::new(0));
 /// wengert::plot::grid(&images, &GridOptions::new().columns(10), path)?;
 /// # Ok::<(), wengert::tensor::FileError>(())

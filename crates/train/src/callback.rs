@@ -87,9 +87,10 @@ use wengert_tensor::{Float, NamedTensors, Tensor};
 /// use wengert::optim::Sgd;
 /// use wengert::tensor::Philox;
 /// use wengert::train::Trainer;
-/// # let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
-/// # let mut rng = Philox::new(0);
-/// # let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
+///
+/// let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+/// let mut rng = Philox::new(0);
+/// let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
 /// let history = Trainer::classifier()
 ///     .epochs(100)
 ///     .callback(GoodEnough { bound: 0.3, wanted: 5, seen: 0 })
@@ -186,6 +187,7 @@ pub trait Callback<T: Float = f32> {
 
 /// The state of a [`Callback`] in a checkpoint.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum CallbackState {
     /// No state: the callback depends on the run alone.
     Nothing,

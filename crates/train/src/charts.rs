@@ -26,9 +26,8 @@ impl History {
     ///
     /// ```
     /// use wengert::train::History;
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path().join("curves.svg");
-    /// # let history = History::default();
+    /// let path = std::env::temp_dir().join("curves.svg");
+    /// let history = History::default();
     /// wengert::plot::charts(&history.charts(), path)?;
     /// # Ok::<(), wengert::tensor::FileError>(())
     /// ```

@@ -122,7 +122,7 @@ impl History {
     ///
     /// ```
     /// use wengert::train::History;
-    /// # let history = History::default();
+    /// let history = History::default();
     /// assert_eq!(history.logged("accuracy"), []); // no epoch was finished
     /// ```
     pub fn logged(&self, name: &str) -> Vec<Option<f64>> {

@@ -33,9 +33,8 @@ type Classify<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 /// use wengert::train::Objective;
 ///
 /// // Outputs are distances to the centres of the classes: the predicted class is the nearest one.
-/// let objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
+/// let objective: Objective = Objective::new(|distances, labels| cross_entropy(-0.5 * distances, labels))
 ///     .predict(|distances| distances.argmin(1, false));
-/// # let _: Objective = objective;
 /// ```
 pub struct Objective<'a, T: Float = f32, Y = Tensor<i64>> {
     loss: Box<Loss<'a, T, Y>>,

@@ -56,6 +56,7 @@ pub(crate) enum Per {
 
 /// The criterion by which [`Trainer::keep_best`](crate::Trainer::keep_best) compares epochs on the validation data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Criterion {
     /// The lowest loss. Among epochs with the same loss, the earliest is kept. A loss that is NaN or
     /// infinite is never the best.

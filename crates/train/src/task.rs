@@ -69,14 +69,18 @@ use wengert_tensor::{Float, Philox};
 /// use wengert::data::{DataLoader, Dataset};
 /// use wengert::optim::Adam;
 /// use wengert::train::Trainer;
-/// # struct Ring;
-/// # impl Dataset for Ring {
-/// #     type Batch = Tensor;
-/// #     fn len(&self) -> usize { 64 }
-/// #     fn batch(&self, at: &[usize]) -> Tensor {
-/// #         Tensor::from_fn(&[at.len(), 2], |i| (at[i / 2] as f32 + (i % 2) as f32 * 1.57).cos())
-/// #     }
-/// # }
+///
+/// /// Points on a circle.
+/// struct Ring;
+///
+/// impl Dataset for Ring {
+///     type Batch = Tensor;
+///     fn len(&self) -> usize { 64 }
+///     fn batch(&self, at: &[usize]) -> Tensor {
+///         Tensor::from_fn(&[at.len(), 2], |i| (at[i / 2] as f32 + (i % 2) as f32 * 1.57).cos())
+///     }
+/// }
+///
 /// let mut rng = Philox::new(0);
 /// let mut gan = Gan {
 ///     generator: sequential![Linear::new(4, 8, &mut rng), Tanh, Linear::new(8, 2, &mut rng)],

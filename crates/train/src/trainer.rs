@@ -108,6 +108,7 @@ pub type ObjectiveTrainer<'a, T = f32, Y = Tensor<i64>> =
 
 /// The marker type of [`Trainer::custom`]: the loss is not known yet and is passed to `fit`.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Custom;
 
 impl<'a, T: Float> ObjectiveTrainer<'a, T> {
@@ -240,9 +241,9 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     /// use wengert::optim::Sgd;
     /// use wengert::tensor::{Philox, Tensor};
     /// use wengert::train::{Step, Trainer};
-    /// # let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
-    /// # let mut rng = Philox::new(0);
-    /// # let mut model = Linear::new(64, 10, &mut rng);
+    /// let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+    /// let mut rng = Philox::new(0);
+    /// let mut model = Linear::new(64, 10, &mut rng);
     /// let loss = |model: &Linear, step: &Step, (x, y): &(Tensor, Tensor<i64>)| {
     ///     cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
     /// };

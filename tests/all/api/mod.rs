@@ -7,6 +7,7 @@
 
 pub(crate) mod modules;
 pub(crate) mod names;
+mod versions;
 
 use crate::vocabulary::{ROWS, TABLES, hidden, rows_of_macro, text_without_attributes, under_test};
 use modules::{functions_in, is_public, modules, parsed, parts, text, type_name, used};

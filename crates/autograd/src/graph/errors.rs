@@ -93,8 +93,8 @@ impl<T: Float> Tape<T> {
     /// describe their inputs better than their first operation can.
     ///
     /// ```should_panic
-    /// # use wengert::autograd::Tape;
-    /// # use wengert::tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let x = tape.constant(Tensor::zeros(&[3]));
     /// if x.shape().rank() != 2 {

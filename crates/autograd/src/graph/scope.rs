@@ -145,14 +145,14 @@ impl<T: Float> Tape<T> {
     /// struct Distance {
     ///     weight: Param,
     /// }
-    /// # impl Module for Distance {
-    /// #     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
-    /// #         self.weight.visit(&path.child("weight"), see);
-    /// #     }
-    /// #     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-    /// #         self.weight.visit_mut(&path.child("weight"), see);
-    /// #     }
-    /// # }
+    /// impl Module for Distance {
+    ///     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+    ///         self.weight.visit(&path.child("weight"), see);
+    ///     }
+    ///     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+    ///         self.weight.visit_mut(&path.child("weight"), see);
+    ///     }
+    /// }
     /// impl Distance {
     ///     fn forward<'t>(&self, x: Var<'t>, y: Var<'t>) -> Var<'t> {
     ///         let tape = x.tape();

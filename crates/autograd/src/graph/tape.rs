@@ -80,8 +80,8 @@ impl<T: Float> Tape<T> {
     /// models on [`Tape::train`], [`Tape::eval`] or [`Tape::inference`].
     ///
     /// ```should_panic
-    /// # use wengert::autograd::Tape;
-    /// # use wengert::tensor::Tensor;
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// tape.watch(Tensor::ones(&[3])).dropout(0.5); // panics: the tape has no mode
     /// ```

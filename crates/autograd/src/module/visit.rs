@@ -87,16 +87,16 @@ pub trait Module {
     ///     fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
     ///         self.weight.visit(&path.child("weight"), see);
     ///     }
-    /// #   fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
-    /// #       self.weight.visit_mut(&path.child("weight"), see);
-    /// #   }
-    ///     // …
+    ///     fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+    ///         self.weight.visit_mut(&path.child("weight"), see);
+    ///     }
     ///     fn first_state(&self) -> Option<FirstState> {
     ///         self.weight.first_state().map(FirstState::below)
     ///     }
     /// }
-    /// # let layer = Linear { weight: Tensor::zeros(&[2]).into() };
-    /// # assert_eq!(layer.first_state(), Some(FirstState::of(&layer.weight).below()));
+    ///
+    /// let layer = Linear { weight: Tensor::zeros(&[2]).into() };
+    /// assert_eq!(layer.first_state(), Some(FirstState::of(&layer.weight).below()));
     /// ```
     fn first_state(&self) -> Option<FirstState> {
         first(&mut |see| self.visit(&Path::root(), see))

@@ -13,6 +13,7 @@ pub enum InterpolateSize {
 
 /// The interpolation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InterpolateMode {
     /// The nearest pixel.
     Nearest,

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 /// The type of a tensor's elements, as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the names say it
+#[non_exhaustive]
 pub enum Dtype {
     F32,
     F64,

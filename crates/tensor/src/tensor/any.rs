@@ -18,6 +18,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, PartialEq)]
 #[allow(missing_docs)] // the names say it
+#[non_exhaustive]
 pub enum AnyTensor {
     F32(Tensor<f32>),
     F64(Tensor<f64>),

@@ -85,6 +85,7 @@ fn validation_and_the_best_weights() {
             match criterion {
                 Criterion::Accuracy => assert!(other.accuracy <= score.accuracy),
                 Criterion::Loss => assert!(other.loss >= score.loss),
+                _ => unreachable!("{criterion:?}"),
             }
         }
         let now = evaluate(&model, &valid);
