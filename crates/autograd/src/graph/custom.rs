@@ -176,10 +176,10 @@ pub trait CustomOp<T: Float>: Send + Sync {
 
     /// Computes the cotangents of the wanted inputs from variables. The rule must be a pure function.
     /// Each derivative that passes the operation calls the rule once. The rule may call
-    /// [`grad`](Var::grad) and read parameters. Random numbers are refused. Only the forward pass changes
+    /// [`grad`](crate::Var::grad) and read parameters. Random numbers are refused. Only the forward pass changes
     /// buffers: changes in a rule have no effect. If the rule requests values (`value()`, `item()`), its
     /// result is valid for these values only: the derivative of the rule may be wrong, and a
-    /// [replay](Tape::replay) is refused.
+    /// [replay](crate::Tape::replay) is refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
     /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. Default: all

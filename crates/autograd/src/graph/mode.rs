@@ -1,7 +1,7 @@
 //! The choices that are made when a tape is created.
 
 /// How layers such as dropout and batch norm, which differ between training and evaluation, behave on a
-/// tape. The mode is always explicit: a tape of [`Tape::new`] has no mode, and such layers panic on it.
+/// tape. The mode is always explicit: a tape of [`Tape::new`](crate::Tape::new) has no mode, and such layers panic on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Training: dropout drops elements, batch norm normalises by the statistics of the batch.

@@ -18,8 +18,8 @@ pub enum Anomalies {
     NanOnly,
 }
 
-/// A NaN or an infinity, and its origin. [`Tape::anomaly`](crate::Tape::anomaly) returns it. Its `Display` is the message of
-/// the panic.
+/// A NaN or an infinity, and its origin. [`Tape::anomaly`](crate::Tape::anomaly) returns it. Its `Display`
+/// is the message of the panic.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Anomaly {

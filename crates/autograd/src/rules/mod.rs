@@ -1,6 +1,7 @@
-//! The operations, in one file per family. Each file holds the operations of the family, their shape
-//! rules, the calls of their kernels, their derivative rules, the values that these rules read, and the
-//! domains on which they are checked.
+//! The operations, in one file per family. Each file holds the methods that record operations of the family, their
+//! shape rules, the calls of their kernels, their derivative rules, the values that these rules read, and the
+//! domains on which they are checked. `graph/op.rs` holds the operations as data. `record.rs` adds the node of an
+//! operation to the tape, and `dispatch.rs` chooses the rule of a node. This module depends on `graph`.
 //!
 //! # A result is not its operand
 //! Every operation records its own node, even if it does nothing (the sum over an axis of size 1,
