@@ -2,9 +2,10 @@
 //! is. `engine/mod.rs` lists the invariants: *Pending*, *Pure operations*, *No borrow*.
 
 use crate::graph::{
-    Arena, Cause, Op, PENDING, Policy, RELEASED, RETAINED, Ran, RunKind, SAVED, TINY, Tape,
+    Arena, Cause, MaxPool, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce, RunKind, SAVED,
+    TINY, Tape,
 };
-use crate::rules::{MaxPool, Reduce, compare};
+use crate::rules::compare;
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{
     Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order, per_type,

@@ -58,6 +58,7 @@ mod force;
 mod grad;
 mod gradients;
 mod history;
+mod hooked;
 mod hooks;
 mod invariants;
 mod norms;

@@ -2,10 +2,9 @@
 
 use crate::graph::{
     ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, MASK, Mask, Op, RETAINED, RunKind,
-    TEMPORARY, Tape, Var,
+    TEMPORARY, Tape, Var, WholeOp,
 };
 use crate::module::{Buffer, BufferId, Change, Module, Param, ParamId, Path, StateId, Updates};
-use crate::rules::WholeOp;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Element, Float, Shape, Tensor, per_type};

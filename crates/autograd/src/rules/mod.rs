@@ -75,7 +75,6 @@ mod unary;
 mod view;
 mod whole;
 
-pub(crate) use crate::graph::{Call, Cotangents, MaxPool, Part, Reduce, View, WholeOp};
 pub use compare::WholeOperand;
 pub(crate) use compare::compare;
 pub(crate) use dispatch::vjp;

@@ -3,8 +3,7 @@
 //! of views down to it, so that n slices of one value cost n small additions and no n sums of whole values.
 
 use super::{Aim, Walk};
-use crate::graph::{Arena, Op, Slot, Var};
-use crate::rules::{Part, View};
+use crate::graph::{Arena, Op, Part, Slot, Var, View};
 use smallvec::SmallVec;
 use wengert_tensor::Float;
 

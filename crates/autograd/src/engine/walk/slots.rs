@@ -3,8 +3,7 @@
 //! computed yet. (The invariants *Empty slots* and *Reference count* are listed in `engine/mod.rs`.)
 
 use super::{Aim, Walk};
-use crate::graph::{Slot, Var};
-use crate::rules::Part;
+use crate::graph::{Part, Slot, Var};
 use wengert_tensor::{Float, Tensor};
 
 impl<'t, T: Float> Walk<'t, T> {

@@ -3,8 +3,8 @@
 
 use super::{Aim, Walk};
 use crate::engine::hooks::Hooks;
-use crate::graph::{Arena, Derivative, Node, Op, Slot, Var};
-use crate::rules::{self, Call, Cotangents, Part};
+use crate::graph::{Arena, Call, Cotangents, Derivative, Node, Op, Part, Slot, Var};
+use crate::rules;
 use smallvec::SmallVec;
 use wengert_tensor::Float;
 
