@@ -365,8 +365,8 @@ fn constructors_say_what_is_allowed_and_given() {
         ),
         (
             &|| drop(Conv1d::new(2, 3, 0, &mut Philox::new(0))),
-            "Conv1d: the sizes after the first of the weight [3, 2, 0] must be at least 1, because \
-             they set the range of the initial values",
+            "Conv1d: the sizes after the first of the weight must be at least 1, got [3, 2, 0] (they set the \
+             range of the initial values)",
         ),
         (
             &|| drop(conv().groups(4)),
