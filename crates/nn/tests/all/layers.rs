@@ -380,7 +380,7 @@ fn constructors_say_what_is_allowed_and_given() {
         ),
         (
             &|| drop(ConvTranspose2d::new(3, 2, 1, &mut Philox::new(0)).groups(2)),
-            "ConvTranspose2d: the number of channels must be a multiple of groups, got 3 channels and \
+            "ConvTranspose2d::groups: the number of channels must be a multiple of groups, got 3 channels and \
              2 groups (weight [3, 2, 1, 1])",
         ),
         (
