@@ -296,11 +296,7 @@ impl<T: Float> StepContext<'_, T> {
             StepKind::Full(cx) => cx,
         };
         let count = cx.optimizers.count();
-        let name = if part.is_some() { "update_part" } else { "update" };
-        assert!(
-            optimizer < count,
-            "{name}: index {optimizer} is out of range for {count} optimizers"
-        );
+        check_optimizer(part.is_some(), optimizer, count);
         let mut step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
         if let Some(which) = cx.anomalies {
             step = step.detecting_anomalies(which);
@@ -376,6 +372,13 @@ impl<T: Float> StepContext<'_, T> {
         cx.loss = Some(cx.loss.map_or(loss, |before| before + loss));
         Ok(loss)
     }
+}
+
+/// Checks that there is an optimizer of this number.
+#[track_caller]
+fn check_optimizer(of_part: bool, optimizer: usize, count: usize) {
+    let name = if of_part { "update_part" } else { "update" };
+    assert!(optimizer < count, "{name}: index {optimizer} is out of range for {count} optimizers");
 }
 
 /// Checks that the loss is one number and lies on the tape of this step.
