@@ -88,15 +88,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedule = OneCycleLr::new(args.lr, steps).cycle_momentum(false);
     let mut trainer = Trainer::new(Objective::reconstruction(bce_with_logits))
         .epochs(args.epochs)
-        .schedule(schedule);
+        .schedule(schedule)
+        .optionally(args.checkpoint.as_ref(), Trainer::checkpoint)
+        .optionally(args.resume.as_ref(), Trainer::resume);
     if args.validate {
         trainer = trainer.validate(&held_out);
-    }
-    if let Some(path) = &args.checkpoint {
-        trainer = trainer.checkpoint(path);
-    }
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
     }
     let history = trainer.fit(&mut model, &mut optimizer, &train, &mut rng)?;
     let found = trainer.objective().evaluate(&model, &held_out);

@@ -139,16 +139,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut optimizer = Adam::adamw(0.0).weight_decay(0.1).group(groups);
     std::fs::create_dir_all(&args.out)?;
     let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
-    let mut trainer = Trainer::custom()
+    let trainer = Trainer::custom()
         .epochs(args.epochs)
         .checkpoint(checkpoint)
         .validate_as("held-out", &test)
         .schedule(schedule.cycle_momentum(false))
         .keep_best(Criterion::Loss)
-        .callback(ClipNorm(1.0));
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
-    }
+        .callback(ClipNorm(1.0))
+        .optionally(args.resume.as_ref(), Trainer::resume);
     let history = trainer.fit(&mut model, &mut optimizer, &train, rng, loss)?;
     if !args.no_pictures {
         plot::charts(&history.charts(), args.out.join("curves.svg"))?;

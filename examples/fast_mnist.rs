@@ -130,27 +130,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len())
         .pct_start(0.2)
         .cycle_momentum(false);
-    let mut trainer = Trainer::classifier().epochs(args.epochs).schedule(schedule);
+    let mut trainer = Trainer::classifier()
+        .epochs(args.epochs)
+        .schedule(schedule)
+        .optionally(args.checkpoint.as_ref(), Trainer::checkpoint)
+        .optionally(args.resume.as_ref(), Trainer::resume);
     if args.validate {
         trainer = trainer.validate(&held_out);
-    }
-    if let Some(path) = &args.checkpoint {
-        trainer = trainer.checkpoint(path);
-    }
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
     }
     println!("{}\n", model.summary(&[args.batch, 1, 28, 28])?);
     let history = trainer.fit(&mut model, &mut optimizer, &train, &mut rng)?;
 
     let found = trainer.objective().evaluate(&model, &held_out);
-    let (right, all) = (found.confusion().correct(), found.confusion().total());
-    println!(
-        "\n{name} accuracy: {:.2}%  ({} of {all} wrong, {:.1} s of training)",
-        100.0 * found.accuracy(),
-        all - right,
-        history.seconds()
-    );
+    println!("\n{name} {found}, {:.1} s of training", history.seconds());
 
     if !args.no_pictures {
         let out = &args.out;

@@ -129,11 +129,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedule = CosineAnnealingLr::new(args.lr, args.epochs as usize * ring.len());
     std::fs::create_dir_all(&args.out)?;
     let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
-    let mut trainer =
-        Trainer::custom().epochs(args.epochs).checkpoint(checkpoint).schedule(schedule);
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
-    }
+    let trainer = Trainer::custom()
+        .epochs(args.epochs)
+        .checkpoint(checkpoint)
+        .schedule(schedule)
+        .optionally(args.resume.as_ref(), Trainer::resume);
     let history = trainer.fit_steps(&mut gan, &mut [&mut g, &mut d], &ring, rng, &Adversarial)?;
     if !args.no_pictures {
         plot::charts(&history.charts(), args.out.join("curves.svg"))?;

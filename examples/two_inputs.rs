@@ -113,14 +113,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedule = OneCycleLr::new(args.lr, args.epochs as usize * train.len());
     std::fs::create_dir_all(&args.out)?;
     let checkpoint = args.checkpoint.unwrap_or_else(|| args.out.join("run.safetensors"));
-    let mut trainer = Trainer::custom()
+    let trainer = Trainer::custom()
         .epochs(args.epochs)
         .checkpoint(checkpoint)
         .validate_as("test", &test)
-        .schedule(schedule.cycle_momentum(false));
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
-    }
+        .schedule(schedule.cycle_momentum(false))
+        .optionally(args.resume.as_ref(), Trainer::resume);
     let history =
         trainer.fit(&mut model, &mut Adam::adamw(0.0).weight_decay(0.01), &train, rng, loss)?;
     if !args.no_pictures {

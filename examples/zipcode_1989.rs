@@ -110,27 +110,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         .pct_start(0.2)
         .cycle_momentum(false);
     let objective = Objective::new(squared_error).predict(|scores| scores.argmax(1, false));
-    let mut trainer = Trainer::new(objective).epochs(args.epochs).schedule(schedule);
+    let mut trainer = Trainer::new(objective)
+        .epochs(args.epochs)
+        .schedule(schedule)
+        .optionally(args.checkpoint.as_ref(), Trainer::checkpoint)
+        .optionally(args.resume.as_ref(), Trainer::resume);
     if args.validate {
         trainer = trainer.validate(&held_out);
-    }
-    if let Some(path) = &args.checkpoint {
-        trainer = trainer.checkpoint(path);
-    }
-    if let Some(path) = &args.resume {
-        trainer = trainer.resume(path);
     }
     println!("{}\n", model.summary(&[args.batch, 1, 16, 16])?);
     let history = trainer.fit(&mut model, &mut optimizer, train, &mut rng)?;
 
     let found = trainer.objective().evaluate(&model, &held_out);
-    let (right, all) = (found.confusion().correct(), found.confusion().total());
-    println!(
-        "\n{name} accuracy: {:.2}%  ({} of {all} wrong, {:.1} s of training)",
-        100.0 * found.accuracy(),
-        all - right,
-        history.seconds()
-    );
+    println!("\n{name} {found}, {:.1} s of training", history.seconds());
 
     if !args.no_pictures {
         let out = &args.out;

@@ -245,7 +245,7 @@ pub enum LineProblem {
         high: f32,
     },
     /// A label is not a class.
-    #[error("expected a whole number from 0 to {} as the label, found {text}", classes - 1)]
+    #[error("expected an integer from 0 to {} as the label, found {text}", classes - 1)]
     Label {
         /// The beginning of the word.
         text: String,

@@ -41,10 +41,12 @@ impl<D: Dataset> DataLoader<D> {
     /// smaller if the number of examples is not a multiple of `batch_size`. A `&dataset` is a data set too.
     ///
     /// # Panics
-    /// If `batch_size` is zero.
+    /// If `batch_size` is zero, or if the data set is a tuple of tensors of different lengths.
     #[track_caller]
     pub fn new(dataset: D, batch_size: usize) -> Self {
         assert!(batch_size > 0, "DataLoader::new: batch_size must be at least 1, got 0");
+        // A tuple of tensors checks the lengths here, at the caller's line.
+        dataset.len();
         DataLoader { dataset, batch_size, seed: None, drop_last: false }
     }
 

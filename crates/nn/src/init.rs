@@ -48,8 +48,13 @@ pub enum Fan {
 /// If the shape has fewer than two axes.
 #[track_caller]
 pub fn fans(shape: &[usize]) -> (usize, usize) {
+    fans_for("fans", shape)
+}
+
+#[track_caller]
+fn fans_for(op: &str, shape: &[usize]) -> (usize, usize) {
     let &[out, inputs, ref kernel @ ..] = shape else {
-        panic!("init: expected a weight [out, in, …], got {shape:?}: use uniform or normal")
+        panic!("{op}: expected a weight [out, in, …], got {shape:?}: use uniform or normal")
     };
     let area: usize = kernel.iter().product();
     (inputs * area, out * area)
@@ -94,27 +99,27 @@ pub fn normal<T: Float>(param: &mut Param<T>, mean: f64, std: f64, rng: &mut (im
 /// 2010.)
 ///
 /// # Panics
-/// If the parameter has fewer than two axes.
+/// If the parameter has fewer than two axes, or if the gain is negative or not finite.
 #[track_caller]
 pub fn xavier_uniform<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl Rng + ?Sized)) {
-    let bound = 3f64.sqrt() * xavier(param, gain);
+    let bound = 3f64.sqrt() * xavier("xavier_uniform", param, gain);
     uniform(param, -bound, bound, rng);
 }
 
 /// Draws the values from a normal distribution with mean 0 and the variance of [`xavier_uniform`].
 ///
 /// # Panics
-/// If the parameter has fewer than two axes.
+/// If the parameter has fewer than two axes, or if the gain is negative or not finite.
 #[track_caller]
 pub fn xavier_normal<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl Rng + ?Sized)) {
-    normal(param, 0.0, xavier(param, gain), rng);
+    normal(param, 0.0, xavier("xavier_normal", param, gain), rng);
 }
 
 /// Draws the values uniformly with variance gain² / fan. (He, Zhang, Ren, Sun, "Delving deep into
 /// rectifiers", 2015.)
 ///
 /// # Panics
-/// If the parameter has fewer than two axes.
+/// If the parameter has fewer than two axes, or if the gain is negative or not finite.
 #[track_caller]
 pub fn kaiming_uniform<T: Float>(
     param: &mut Param<T>,
@@ -122,14 +127,14 @@ pub fn kaiming_uniform<T: Float>(
     gain: f64,
     rng: &mut (impl Rng + ?Sized),
 ) {
-    let bound = 3f64.sqrt() * kaiming(param, fan, gain);
+    let bound = 3f64.sqrt() * kaiming("kaiming_uniform", param, fan, gain);
     uniform(param, -bound, bound, rng);
 }
 
 /// Draws the values from a normal distribution with mean 0 and the variance of [`kaiming_uniform`].
 ///
 /// # Panics
-/// If the parameter has fewer than two axes.
+/// If the parameter has fewer than two axes, or if the gain is negative or not finite.
 #[track_caller]
 pub fn kaiming_normal<T: Float>(
     param: &mut Param<T>,
@@ -137,22 +142,32 @@ pub fn kaiming_normal<T: Float>(
     gain: f64,
     rng: &mut (impl Rng + ?Sized),
 ) {
-    normal(param, 0.0, kaiming(param, fan, gain), rng);
+    normal(param, 0.0, kaiming("kaiming_normal", param, fan, gain), rng);
 }
 
 /// Returns the standard deviation. At least 1 connection is assumed, so that empty weights are no
 /// error.
 #[track_caller]
-fn xavier<T: Float>(param: &Param<T>, gain: f64) -> f64 {
-    let (inputs, outputs) = fans(&param.shape());
+fn xavier<T: Float>(op: &str, param: &Param<T>, gain: f64) -> f64 {
+    check_gain(op, gain);
+    let (inputs, outputs) = fans_for(op, &param.shape());
     gain * (2.0 / (inputs + outputs).max(1) as f64).sqrt()
 }
 
 #[track_caller]
-fn kaiming<T: Float>(param: &Param<T>, fan: Fan, gain: f64) -> f64 {
-    let (inputs, outputs) = fans(&param.shape());
+fn kaiming<T: Float>(op: &str, param: &Param<T>, fan: Fan, gain: f64) -> f64 {
+    check_gain(op, gain);
+    let (inputs, outputs) = fans_for(op, &param.shape());
     let fan = if fan == Fan::In { inputs } else { outputs };
     gain / (fan.max(1) as f64).sqrt()
+}
+
+#[track_caller]
+fn check_gain(op: &str, gain: f64) {
+    assert!(
+        gain >= 0.0 && gain.is_finite(),
+        "{op}: gain must be finite and at least 0, got {gain:?}"
+    );
 }
 
 #[cfg(test)]
@@ -219,7 +234,7 @@ mod tests {
 
     #[test]
     #[should_panic(
-        expected = "init: expected a weight [out, in, …], got [3]: use uniform or normal"
+        expected = "xavier_normal: expected a weight [out, in, …], got [3]: use uniform or normal"
     )]
     fn a_bias_has_no_fan() {
         xavier_normal(&mut Param::new(Tensor::zeros(&[3])), 1.0, &mut Philox::new(0));

@@ -174,9 +174,9 @@
 
 mod activation;
 mod activation_checkpoint;
+mod check_input;
 mod conv;
 mod dropout;
-mod expect;
 mod flatten;
 pub mod init;
 mod layer;

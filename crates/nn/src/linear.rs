@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use crate::expect::check_bias;
+use crate::check_input::check_bias;
 use crate::layer::Layer;
 use rand::Rng;
 use wengert_autograd::{Param, Var};
@@ -50,7 +50,7 @@ impl<T: Float> Linear<T> {
     pub fn of(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         assert!(
             inputs > 0,
-            "Linear: inputs must be at least 1, because the weights are drawn from ±1/√inputs"
+            "Linear: inputs must be at least 1, got 0 (the weights are drawn from ±1/√inputs)"
         );
         let bound = 1.0 / (inputs as f64).sqrt();
         let weight = Tensor::uniform_of(&[outputs, inputs], -bound, bound, rng);
@@ -71,8 +71,11 @@ impl<T: Float> Linear<T> {
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
         let shape = weight.shape();
-        assert!(shape.rank() == 2, "Linear: expected a weight [outputs, inputs], got {shape}");
-        check_bias("Linear", &weight, bias.as_ref());
+        assert!(
+            shape.rank() == 2,
+            "Linear::from_tensors: expected a weight [outputs, inputs], got {shape}"
+        );
+        check_bias("Linear::from_tensors", &weight, bias.as_ref());
         Linear { weight: weight.into(), bias: bias.map(Into::into) }
     }
 

@@ -239,5 +239,5 @@ fn classes_of<'t, T: Float>(
             "{op}: scores {shape} with classes on axis {axis} require class numbers {expected}, got {got}{hint}"
         ))
     }
-    (axis as isize, classes.classes(op, axis, shape[axis]))
+    (axis as isize, classes.checked_classes(op, axis, shape[axis]))
 }

@@ -13,6 +13,9 @@ use wengert_tensor::Float;
 /// [`add_named`](Sequential::add_named). The output of a layer is released as soon as the next
 /// layer has run, unless a derivative rule reads it.
 ///
+/// If the input of a layer does not fit, the message begins with the path of the layer, such as `0.0`. The
+/// line of the panic is in this library, because Rust does not pass the caller's line to boxed layers.
+///
 /// ```
 /// use wengert::nn::{Layer, Linear, Relu, Sequential};
 /// use wengert::tensor::{Philox, Tensor};

@@ -1,7 +1,7 @@
 //! The Adadelta optimizer.
 
 use crate::hyperparameters::{declared_methods, optimizer};
-use crate::update_rule::{Invalid, UpdateRule, penalized};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
 optimizer! {
@@ -51,7 +51,7 @@ impl<T: Float> UpdateRule<T> for Adadelta<T> {
         &["square_avg", "acc_delta"]
     }
 
-    fn invalid(&self) -> Option<Invalid> {
+    fn invalid(&self) -> Option<InvalidHyperparameter> {
         self.out_of_range()
     }
 

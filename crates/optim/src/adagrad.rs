@@ -1,7 +1,7 @@
 //! The Adagrad optimizer.
 
 use crate::hyperparameters::{declared_methods, optimizer};
-use crate::update_rule::{Invalid, UpdateRule, penalized};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
 optimizer! {
@@ -54,7 +54,7 @@ impl<T: Float> UpdateRule<T> for Adagrad<T> {
         self.initial_accumulator_value
     }
 
-    fn invalid(&self) -> Option<Invalid> {
+    fn invalid(&self) -> Option<InvalidHyperparameter> {
         self.out_of_range()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::base::Base;
 use crate::hyperparameters::{checked, declared_methods, optimizer};
-use crate::update_rule::{Invalid, UpdateRule, penalized};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule, penalized};
 use wengert_tensor::{Expr, Float, Program};
 
 optimizer! {
@@ -134,7 +134,7 @@ impl<T: Float> UpdateRule<T> for Adam<T> {
         if self.amsgrad { 3 } else { 2 }
     }
 
-    fn invalid(&self) -> Option<Invalid> {
+    fn invalid(&self) -> Option<InvalidHyperparameter> {
         self.out_of_range()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::group::{Group, Groups, Rate};
 use crate::setting::Setting;
-use crate::update_rule::{Invalid, UpdateRule};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule};
 use std::ops::{Deref, DerefMut};
 use wengert_tensor::Float;
 
@@ -98,7 +98,7 @@ pub(crate) fn add<T: Float, R: UpdateRule<T>>(rule: &mut R, mut group: Group) {
         let applied = apply(rule, std::iter::once(&group));
         // Only the settings of this group are checked. A conflict with another setting is found by the step.
         let own = |name| group.settings.iter().any(|(set, _)| set == name);
-        let invalid = Invalid::of(&*applied).filter(|invalid| own(invalid.name));
+        let invalid = InvalidHyperparameter::of(&*applied).filter(|invalid| own(invalid.name));
         invalid.map(|invalid| invalid.message(&*applied))
     };
     if let Some(message) = message {

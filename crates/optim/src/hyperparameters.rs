@@ -1,13 +1,13 @@
 //! The declaration of an optimizer: each hyperparameter is declared once, with its default, its range and
 //! its documentation.
 
-use crate::update_rule::{Invalid, UpdateRule};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule};
 use wengert_tensor::Float;
 
 /// Returns the rule. Panics if the hyperparameter `name`, which was just set, is out of range.
 #[track_caller]
 pub(crate) fn checked<T: Float, R: UpdateRule<T>>(rule: R, name: &str) -> R {
-    match Invalid::of(&rule) {
+    match InvalidHyperparameter::of(&rule) {
         Some(invalid) if invalid.name == name => invalid.panic(&rule),
         _ => rule,
     }
@@ -82,7 +82,7 @@ macro_rules! optimizer {
             }
 
             /// Returns the first hyperparameter that is outside of the range of its declaration.
-            fn out_of_range(&self) -> Option<crate::Invalid> {
+            fn out_of_range(&self) -> Option<crate::InvalidHyperparameter> {
                 None$(.or_else(|| optimizer!(@check self $($field),+ $(; $range)?)))*
             }
         }
@@ -109,7 +109,7 @@ macro_rules! optimizer {
 
     (@check $self:ident $($field:ident),+; $range:ident) => {{
         let range = crate::setting::Bounds::$range;
-        crate::Invalid::first([
+        crate::InvalidHyperparameter::first([
             $((stringify!($field), (range.contains)($self.$field), range.must)),+
         ])
     }};

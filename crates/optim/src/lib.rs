@@ -80,4 +80,4 @@ pub use setting::Setting;
 pub use sgd::Sgd;
 pub use state::{StateError, StateProblem};
 pub use update_error::UpdateError;
-pub use update_rule::{Invalid, UpdateRule};
+pub use update_rule::{InvalidHyperparameter, UpdateRule};

@@ -4,7 +4,7 @@ use crate::setting::Setting;
 use crate::state::{self, StateError};
 use crate::step;
 use crate::update_error::UpdateError;
-use crate::update_rule::{Invalid, UpdateRule};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule};
 use wengert_autograd::{Gradients, Module};
 use wengert_tensor::{Float, NamedTensors};
 
@@ -124,7 +124,9 @@ impl<T: Float, R: UpdateRule<T>> Optimizer<T> for R {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         let before = std::mem::replace(&mut self.base_mut().learning_rate, learning_rate);
-        if let Some(invalid @ Invalid { name: "lr", .. }) = Invalid::of(self) {
+        if let Some(invalid @ InvalidHyperparameter { name: "lr", .. }) =
+            InvalidHyperparameter::of(self)
+        {
             let message = invalid.message(self);
             self.base_mut().learning_rate = before;
             panic!("{message}")
@@ -141,7 +143,9 @@ impl<T: Float, R: UpdateRule<T>> Optimizer<T> for R {
         };
         let before = self.settings();
         self.set(name, Setting::Number(momentum));
-        if let Some(invalid) = Invalid::of(self).filter(|invalid| invalid.name == name) {
+        if let Some(invalid) =
+            InvalidHyperparameter::of(self).filter(|invalid| invalid.name == name)
+        {
             let message = invalid.message(self);
             for (name, value) in before {
                 self.set(name, value);

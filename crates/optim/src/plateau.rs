@@ -108,7 +108,7 @@ impl ReduceLrOnPlateau {
     /// If `threshold` is negative or not finite.
     #[track_caller]
     pub fn absolute_threshold(self, threshold: f64) -> Self {
-        checked("threshold", threshold);
+        checked("absolute_threshold", threshold);
         ReduceLrOnPlateau { threshold, absolute: true, ..self }
     }
 

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use crate::hyperparameters::{declared_methods, optimizer};
-use crate::update_rule::{Invalid, UpdateRule, penalized};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule, penalized};
 use wengert_tensor::{Float, Program};
 
 optimizer! {
@@ -78,10 +78,10 @@ impl<T: Float> UpdateRule<T> for Sgd<T> {
         usize::from(self.momentum != 0.0)
     }
 
-    fn invalid(&self) -> Option<Invalid> {
+    fn invalid(&self) -> Option<InvalidHyperparameter> {
         let fits = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
         let must = "false unless momentum is above 0 and dampening is 0";
-        self.out_of_range().or_else(|| Invalid::first([("nesterov", fits, must)]))
+        self.out_of_range().or_else(|| InvalidHyperparameter::first([("nesterov", fits, must)]))
     }
 
     declared_methods!(momentum, dampening, weight_decay, nesterov);

@@ -2,7 +2,7 @@
 
 use crate::base::ParamState;
 use crate::setting::Setting;
-use crate::update_rule::{Invalid, UpdateRule};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule};
 use std::collections::HashSet;
 use std::fmt;
 use wengert_autograd::{Misfit, Module, Param, ParamId, State};
@@ -229,7 +229,9 @@ fn load_settings<T: Float, R: UpdateRule<T>>(
             rule.set(name, value);
         }
     }
-    if let (true, Some(Invalid { name, must })) = (problems.len() == known, Invalid::of(rule)) {
+    if let (true, Some(InvalidHyperparameter { name, must })) =
+        (problems.len() == known, InvalidHyperparameter::of(rule))
+    {
         let found = state.metadata.get(name).cloned().unwrap_or_default();
         problems.push(StateProblem::Setting { name, found, must });
     }

@@ -3,7 +3,7 @@
 use crate::base::ParamState;
 use crate::group::Groups;
 use crate::update_error::UpdateError;
-use crate::update_rule::{Invalid, UpdateRule};
+use crate::update_rule::{InvalidHyperparameter, UpdateRule};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_autograd::{Buffer, Gradients, Module, Param, ParamId, Path, StateKind};
@@ -23,7 +23,7 @@ pub(crate) fn step<T: Float, R: UpdateRule<T>>(
     let mut plans: SmallVec<[StepPlan<T>; 2]> = SmallVec::new();
     for combination in 0..groups.combinations() {
         let rule = groups.applied(&mut **rule, combination);
-        if let Some(invalid) = Invalid::of(&*rule) {
+        if let Some(invalid) = InvalidHyperparameter::of(&*rule) {
             invalid.panic(&*rule)
         }
         let (in_use, initial) = (rule.slots_in_use(), T::of(rule.initial()));

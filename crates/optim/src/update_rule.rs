@@ -94,7 +94,7 @@ pub trait UpdateRule<T: Float> {
     }
 
     /// Returns the first hyperparameter that is out of range, or `None`.
-    fn invalid(&self) -> Option<Invalid> {
+    fn invalid(&self) -> Option<InvalidHyperparameter> {
         None
     }
 }
@@ -102,18 +102,18 @@ pub trait UpdateRule<T: Float> {
 /// A hyperparameter that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Invalid {
+pub struct InvalidHyperparameter {
     /// The name of the hyperparameter.
     pub name: &'static str,
     /// The condition that its value must meet.
     pub must: &'static str,
 }
 
-impl Invalid {
+impl InvalidHyperparameter {
     /// Returns the first entry (name, condition, description of the condition) whose condition is false.
     pub fn first<const N: usize>(of: [(&'static str, bool, &'static str); N]) -> Option<Self> {
         let (name, _, must) = of.into_iter().find(|(_, holds, _)| !holds)?;
-        Some(Invalid { name, must })
+        Some(InvalidHyperparameter { name, must })
     }
 
     /// Returns the first hyperparameter of a rule that is out of range, the learning rate included.

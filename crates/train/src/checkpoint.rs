@@ -167,7 +167,7 @@ impl<T: Float> Parts<'_, T> {
             return Err(CheckpointError::Data { path: path.into(), saved, found: self.data });
         }
         if file.note::<u64>("first_batch")? != self.first_batch {
-            return Err(CheckpointError::Order { path: path.into() });
+            return Err(CheckpointError::FirstBatch { path: path.into() });
         }
         let run = file.run(self.data.1)?;
         for (step, &saved) in run.history.learning_rates.iter().enumerate() {

@@ -38,7 +38,15 @@ pub struct ConfusionMatrix {
 
 impl ConfusionMatrix {
     /// Creates a matrix for this number of classes, with all counts 0.
+    ///
+    /// # Panics
+    /// If there are more than 32768 classes.
+    #[track_caller]
     pub fn new(classes: usize) -> Self {
+        assert!(
+            classes <= MOST,
+            "ConfusionMatrix::new: the number of classes must be at most {MOST}, got {classes}"
+        );
         ConfusionMatrix { classes, counts: vec![0; classes * classes] }
     }
 
@@ -56,10 +64,7 @@ impl ConfusionMatrix {
         );
         let (truth, predicted) = (truth.to_vec(), predicted.to_vec());
         let classes = truth.iter().chain(&predicted).copied();
-        if let Some(class) = classes.clone().find(|&class| class < 0) {
-            panic!("ConfusionMatrix::record: class {class} is out of range 0..{MOST}");
-        }
-        if let Some(class) = classes.clone().find(|&class| class >= MOST as i64) {
+        if let Some(class) = classes.clone().find(|class| !(0..MOST as i64).contains(class)) {
             panic!("ConfusionMatrix::record: class {class} is out of range 0..{MOST}");
         }
         self.grow(classes.max().map_or(0, |largest| largest as usize + 1));
@@ -183,8 +188,8 @@ impl ConfusionMatrix {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+fn ratio(part: u64, total: u64) -> f64 {
+    if total == 0 { 0.0 } else { part as f64 / total as f64 }
 }
 
 /// Formats the counts as a table, with recall, precision and accuracy.

@@ -27,7 +27,7 @@ pub(crate) struct PendingUpdate<'c, T: Float> {
     pub gradients: &'c mut Gradients<T>,
     pub loss: f64,
     /// Whether a callback had mutable access to the gradients since the last check.
-    pub lent: bool,
+    pub exposed: bool,
 }
 
 /// The optimizers of a run. A trait, so that their lifetimes are hidden.
@@ -71,7 +71,15 @@ impl<T: Float> Context<'_, T> {
     }
 
     /// Returns the first optimizer, which is usually the only one.
+    ///
+    /// # Panics
+    /// If the run has no optimizer.
+    #[track_caller]
     pub fn optimizer(&mut self) -> &mut dyn Optimizer<T> {
+        assert!(
+            self.optimizers.count() > 0,
+            "optimizer: the run has no optimizer: pass one to fit_steps"
+        );
         self.optimizer_at(0)
     }
 
@@ -124,7 +132,7 @@ impl<T: Float> Context<'_, T> {
     /// ```
     pub fn model_and_gradients(&mut self) -> (&dyn Module, Option<&mut Gradients<T>>) {
         let gradients = self.update.as_mut().map(|update| {
-            update.lent = true;
+            update.exposed = true;
             &mut *update.gradients
         });
         (&*self.model, gradients)
@@ -133,7 +141,7 @@ impl<T: Float> Context<'_, T> {
     /// Checks that the gradients are still finite after a callback had access to them.
     pub(crate) fn check_gradients(&mut self, callback: impl Fn() -> String) -> Outcome {
         let Some(update) = &mut self.update else { return Ok(()) };
-        if !std::mem::take(&mut update.lent) {
+        if !std::mem::take(&mut update.exposed) {
             return Ok(());
         }
         let bad = update.gradients.not_finite();
@@ -209,7 +217,7 @@ impl<T: Float> Context<'_, T> {
     /// If the name is empty, is `loss`, or holds a line break.
     #[track_caller]
     pub fn log(&mut self, name: &str, value: f64) {
-        check_name(name);
+        check_name("log", name);
         if let (false, Some(epoch)) = (self.run.running, self.run.history.epochs.last_mut()) {
             epoch.log_mut(name).train = Some(value);
         } else {

@@ -20,7 +20,7 @@ pub enum TrainError {
     Shape(#[from] ShapeError),
     /// There is no batch to train on or to validate with. Nothing has changed.
     #[error("{data}: {}", no_batch(*examples))]
-    Empty {
+    NoBatches {
         /// The data: training or validation.
         data: String,
         /// The number of examples. It is positive if the only batch was incomplete and `drop_last` left it
@@ -56,7 +56,7 @@ pub enum TrainError {
         "{example}: class {class} is out of range: a confusion matrix counts classes from 0 to \
          {most}"
     )]
-    Class {
+    ClassOutOfRange {
         /// The example with this true or predicted class.
         example: Box<Example>,
         /// The class.
@@ -81,7 +81,7 @@ pub enum TrainError {
         "{data}: epoch {epoch} ended before batch {batches}, but Batches::len returned {batches}: \
          return the number of batches of every epoch from Batches::len"
     )]
-    Batches {
+    TooFewBatches {
         /// The data: training or validation.
         data: String,
         /// The epoch, counted from 1.
@@ -367,7 +367,7 @@ pub enum CheckpointError {
         "{}: the first batch of the training data differs from that of the saved run: resume with \
          the same data, order, seed and augmentation", path.display()
     )]
-    Order {
+    FirstBatch {
         /// The file.
         path: PathBuf,
     },

@@ -9,6 +9,7 @@ use crate::run::EpochSums;
 use crate::step::Step;
 use crate::task::{ByLoss, TrainStep, measured};
 use std::cell::RefCell;
+use std::fmt;
 use wengert_autograd::{Module, Var};
 use wengert_nn::Layer;
 use wengert_tensor::{Float, Tensor};
@@ -32,7 +33,7 @@ impl Evaluation {
     /// If the objective does not classify.
     #[track_caller]
     pub fn accuracy(&self) -> f64 {
-        self.confusion().accuracy()
+        self.confusion_for("accuracy").accuracy()
     }
 
     /// Returns the confusion matrix.
@@ -41,13 +42,34 @@ impl Evaluation {
     /// If the objective does not classify.
     #[track_caller]
     pub fn confusion(&self) -> &ConfusionMatrix {
+        self.confusion_for("confusion")
+    }
+
+    #[track_caller]
+    fn confusion_for(&self, method: &str) -> &ConfusionMatrix {
         let Some(confusion) = &self.confusion else {
             panic!(
-                "Evaluation: the objective does not classify: set a rule that maps outputs to \
+                "Evaluation::{method}: the objective does not classify: set a rule that maps outputs to \
                  classes with Objective::predict"
             )
         };
         confusion
+    }
+}
+
+/// Writes one line: `accuracy 98.12% (188 of 10000 wrong), loss 0.0612`, or the loss alone if the objective
+/// does not classify.
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(confusion) = &self.confusion {
+            let (total, wrong) = (confusion.total(), confusion.total() - confusion.correct());
+            write!(
+                f,
+                "accuracy {:.2}% ({wrong} of {total} wrong), ",
+                100.0 * confusion.accuracy()
+            )?;
+        }
+        write!(f, "loss {:.4}", self.loss)
     }
 }
 
@@ -145,7 +167,7 @@ pub(crate) fn measure_named<B: Batch, T: Float>(
         sums.add(batch.examples(), found, step.take_sums());
     }
     if !any || sums.examples == 0.0 {
-        return Err(TrainError::Empty { data: name.into(), examples: data.examples() });
+        return Err(TrainError::NoBatches { data: name.into(), examples: data.examples() });
     }
     Ok(sums)
 }

@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::progress::Progress;
 use crate::run::{RunState, epochs};
 use crate::settings::{Criterion, Per, Settings, Validation};
-use crate::task::{Numbers, Shapes, StepContext, StepKind, TrainStep, on_shapes};
+use crate::task::{FullStep, ShapeOnlyStep, StepContext, StepKind, TrainStep, on_shapes};
 use wengert_autograd::{Anomalies, Mode, Module};
 use wengert_optim::Optimizer;
 use wengert_tensor::{Float, Instant, Philox};
@@ -77,7 +77,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         let Loop { work, callbacks, run, anomalies, .. } = self;
         let (data, epoch, batch_index) = (work.data, run.epoch, run.step);
         let example = |sample| Example::of(data, TRAINING.into(), epoch, batch_index, sample);
-        let numbers = Numbers {
+        let full = FullStep {
             optimizers: &mut *work.optimizers,
             callbacks,
             anomalies: *anomalies,
@@ -88,9 +88,9 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             loss: None,
             logs: Vec::new(),
         };
-        let mut cx = StepContext { kind: StepKind::Numbers(numbers), examples: batch.examples() };
+        let mut cx = StepContext { kind: StepKind::Full(full), examples: batch.examples() };
         work.task.step(&mut *work.model, &mut cx, batch)?;
-        let StepKind::Numbers(Numbers { loss, logs, .. }) = cx.kind else {
+        let StepKind::Full(FullStep { loss, logs, .. }) = cx.kind else {
             unreachable!("made above")
         };
         run.sums.add(batch.examples(), loss, logs);
@@ -163,9 +163,9 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
     ) -> Result<u64, TrainError> {
         let (batches, all) = (data.len(), data.examples());
         if batches == 0 {
-            return Err(TrainError::Empty { data: name.into(), examples: all });
+            return Err(TrainError::NoBatches { data: name.into(), examples: all });
         }
-        let fewer = || TrainError::Batches { data: name.into(), epoch: 1, batches };
+        let fewer = || TrainError::TooFewBatches { data: name.into(), epoch: 1, batches };
         let first = data.batches(0, 0).next().ok_or_else(fewer)?;
         self.check_shapes(&first, mode)?;
         let usual = first.examples();
@@ -208,7 +208,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             Mode::Train if task.runs_on_shapes() => {
                 let optimizers = &**optimizers;
                 let place = (self.run.epoch + 1, self.run.step + 1);
-                let kind = StepKind::Shapes(Shapes { mode, optimizers, place });
+                let kind = StepKind::ShapeOnly(ShapeOnlyStep { mode, optimizers, place });
                 match task.step(&mut **model, &mut StepContext { kind, examples }, batch) {
                     // Callbacks may still freeze the parameters that the loss misses: the first step checks
                     // again.
@@ -241,7 +241,7 @@ fn dynamic<T: Float, C: Callback<T>>(own: &mut Option<C>) -> Option<&mut dyn Cal
 }
 
 fn too_few<B>(data: &dyn Batches<B>, epoch: u64) -> TrainError {
-    TrainError::Batches { data: TRAINING.into(), epoch: epoch + 1, batches: data.len() }
+    TrainError::TooFewBatches { data: TRAINING.into(), epoch: epoch + 1, batches: data.len() }
 }
 
 impl Per {

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::batches::Batches;
+use crate::error::Example;
 use crate::objective::Objective;
 use wengert_nn::Layer;
 use wengert_tensor::{Float, Tensor};
@@ -67,7 +68,8 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
     /// Returns the first examples that are misclassified by the rule of this objective, at most `most`.
     ///
     /// # Panics
-    /// If shapes do not fit, or if the objective does not map each example to one class.
+    /// If shapes do not fit, if the objective does not map each example to one class, or if a class is
+    /// negative or above 32767.
     #[track_caller]
     pub fn mistakes(
         &self,
@@ -90,7 +92,11 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
                 }
                 Err(error) => panic!("mistakes: {error}"),
             };
-            let (n, given) = (x.shape()[0], classification.predicted.shape());
+            let example = |sample| Example::of(data, "the data".into(), 0, batch, sample);
+            if let Err(error) = classification.countable(example) {
+                panic!("mistakes: {error}")
+            }
+            let (n, given) = (x.examples(), classification.predicted.shape());
             assert!(
                 given == [n],
                 "mistakes: expected one class for each of {n} examples, got classes of shape \

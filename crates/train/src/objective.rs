@@ -65,7 +65,7 @@ impl Classification {
             if let Some(at) = classes.iter().position(strange) {
                 let example = Box::new(example(at * samples / classes.len()));
                 let class = classes[at];
-                return Err(TrainError::Class { example, class, most: MOST - 1 });
+                return Err(TrainError::ClassOutOfRange { example, class, most: MOST - 1 });
             }
         }
         Ok(())

@@ -130,10 +130,11 @@ impl<T: Float> Step<T> {
     /// If the name is empty, is `loss`, or holds a line break; if the variable has more than one element.
     #[track_caller]
     pub fn log(&self, name: &str, value: impl Logged<T>) {
+        check_name("log", name);
         self.logged.set(true);
         if let Some(value) = value.number() {
             let weight = self.examples as f64;
-            self.log_sum(name, value * weight, weight);
+            self.add_sum(name, value * weight, weight);
         }
     }
 
@@ -145,8 +146,12 @@ impl<T: Float> Step<T> {
     /// If the name is empty, is `loss`, or holds a line break.
     #[track_caller]
     pub fn log_sum(&self, name: &str, sum: f64, weight: f64) {
-        check_name(name);
+        check_name("log_sum", name);
         self.logged.set(true);
+        self.add_sum(name, sum, weight);
+    }
+
+    fn add_sum(&self, name: &str, sum: f64, weight: f64) {
         if !self.tape.is_abstract() {
             add_sums(
                 &mut self.sums.borrow_mut(),
@@ -245,14 +250,14 @@ impl<T: Float> Deref for Step<T> {
 }
 
 #[track_caller]
-pub(crate) fn check_name(name: &str) {
+pub(crate) fn check_name(op: &str, name: &str) {
     assert!(
         !name.is_empty() && !name.contains(['\n', '\r']),
-        "log: expected a name of one line, such as `accuracy`, got {name:?}"
+        "{op}: expected a name of one line, such as `accuracy`, got {name:?}"
     );
     assert!(
         name != "loss",
-        "log: the name `loss` is reserved for the loss of the run: use another name"
+        "{op}: the name `loss` is reserved for the loss of the run: use another name"
     );
 }
 

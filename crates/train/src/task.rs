@@ -161,20 +161,21 @@ pub struct StepContext<'c, T: Float = f32> {
 
 pub(crate) enum StepKind<'c, T: Float> {
     /// A shape-only run: nothing is computed and nothing is changed.
-    Shapes(Shapes<'c, T>),
-    Numbers(Numbers<'c, T>),
+    ShapeOnly(ShapeOnlyStep<'c, T>),
+    /// A step that computes values and makes updates.
+    Full(FullStep<'c, T>),
 }
 
-/// The parts of the run that a step on shapes uses.
-pub(crate) struct Shapes<'c, T: Float> {
+/// The parts of the run that a shape-only step uses.
+pub(crate) struct ShapeOnlyStep<'c, T: Float> {
     pub mode: Mode,
     pub optimizers: &'c dyn OptimizerList<T>,
     /// The epoch and the step within it, counted from 1.
     pub place: (u64, usize),
 }
 
-/// The parts of the run that a step on numbers uses.
-pub(crate) struct Numbers<'c, T: Float> {
+/// The parts of the run that a step with updates uses.
+pub(crate) struct FullStep<'c, T: Float> {
     pub optimizers: &'c mut dyn OptimizerList<T>,
     pub callbacks: &'c mut dyn CallbackList<T>,
     pub anomalies: Option<Anomalies>,
@@ -238,30 +239,30 @@ impl<T: Float> StepContext<'_, T> {
     /// Returns the number of steps that the run has made before this one; 0 on a shape-only run.
     pub fn number(&self) -> usize {
         match &self.kind {
-            StepKind::Shapes(_) => 0,
-            StepKind::Numbers(numbers) => numbers.run.history.steps(),
+            StepKind::ShapeOnly(_) => 0,
+            StepKind::Full(full) => full.run.history.steps(),
         }
     }
 
     /// Returns the epoch, counted from 0.
     pub fn epoch(&self) -> u64 {
         match &self.kind {
-            StepKind::Shapes(_) => 0,
-            StepKind::Numbers(numbers) => numbers.run.epoch,
+            StepKind::ShapeOnly(_) => 0,
+            StepKind::Full(full) => full.run.epoch,
         }
     }
 
     /// Returns the epoch and the index of the batch in the epoch, both counted from 0.
     pub(crate) fn place(&self) -> (u64, usize) {
         match &self.kind {
-            StepKind::Shapes(_) => (0, 0),
-            StepKind::Numbers(numbers) => (numbers.run.epoch, numbers.run.step),
+            StepKind::ShapeOnly(_) => (0, 0),
+            StepKind::Full(numbers) => (numbers.run.epoch, numbers.run.step),
         }
     }
 
     /// Returns whether this is a shape-only run, which changes nothing.
     pub fn is_abstract(&self) -> bool {
-        matches!(self.kind, StepKind::Shapes(_))
+        matches!(self.kind, StepKind::ShapeOnly(_))
     }
 
     /// Makes one update of the model or of a part of it. The steps of training are all here, in order:
@@ -276,7 +277,7 @@ impl<T: Float> StepContext<'_, T> {
     ) -> Result<f64, TrainError> {
         let examples = self.examples;
         let cx = match &mut self.kind {
-            StepKind::Shapes(shapes) => {
+            StepKind::ShapeOnly(shapes) => {
                 let ids = part.map(|part| trainable_params::<T>(&*part(&mut *model)));
                 let ids = ids.unwrap_or_else(|| trainable_params::<T>(&*model));
                 let mut missed = Vec::new();
@@ -296,13 +297,10 @@ impl<T: Float> StepContext<'_, T> {
                 let (epoch, step) = shapes.place;
                 return Err(TrainError::Update { epoch, step, optimizer, error });
             }
-            StepKind::Numbers(cx) => cx,
+            StepKind::Full(cx) => cx,
         };
         let count = cx.optimizers.count();
-        assert!(
-            optimizer < count,
-            "update: index {optimizer} is out of range for {count} optimizers"
-        );
+        check_optimizer(part.is_some(), optimizer, count);
         let mut step = Step::train(cx.rng, examples, cx.run.epoch, cx.run.history.steps());
         if let Some(which) = cx.anomalies {
             step = step.detecting_anomalies(which);
@@ -360,7 +358,12 @@ impl<T: Float> StepContext<'_, T> {
         let mut context = Context {
             model: &mut *model,
             optimizers: &mut *cx.optimizers,
-            update: Some(PendingUpdate { optimizer, gradients: &mut gradients, loss, lent: false }),
+            update: Some(PendingUpdate {
+                optimizer,
+                gradients: &mut gradients,
+                loss,
+                exposed: false,
+            }),
             run: &mut *cx.run,
         };
         cx.callbacks.call(CallbackEvent::BeforeUpdate, &mut context)?;
@@ -373,6 +376,13 @@ impl<T: Float> StepContext<'_, T> {
         cx.loss = Some(cx.loss.map_or(loss, |before| before + loss));
         Ok(loss)
     }
+}
+
+/// Checks that there is an optimizer of this number.
+#[track_caller]
+fn check_optimizer(of_part: bool, optimizer: usize, count: usize) {
+    let name = if of_part { "update_part" } else { "update" };
+    assert!(optimizer < count, "{name}: index {optimizer} is out of range for {count} optimizers");
 }
 
 /// Checks that the loss is one number and lies on the tape of this step.

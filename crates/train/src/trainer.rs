@@ -361,6 +361,29 @@ impl<'w, T: Float, Y: Batch> TrainStep<DynLayer<'w, T>, (Tensor<T>, Y), T>
 }
 
 impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
+    /// Calls a setting with a value if there is one, for values that are options of a program:
+    ///
+    /// ```
+    /// use wengert::train::Trainer;
+    /// # use std::path::PathBuf;
+    /// struct Args {
+    ///     checkpoint: Option<PathBuf>,
+    ///     resume: Option<PathBuf>,
+    /// }
+    /// let args = Args { checkpoint: Some("run.safetensors".into()), resume: None };
+    /// let trainer = Trainer::classifier()
+    ///     .epochs(10)
+    ///     .optionally(args.checkpoint, Trainer::checkpoint)
+    ///     .optionally(args.resume, Trainer::resume);
+    /// # let _: Trainer = trainer;
+    /// ```
+    pub fn optionally<V>(self, value: Option<V>, setting: impl FnOnce(Self, V) -> Self) -> Self {
+        match value {
+            Some(value) => setting(self, value),
+            None => self,
+        }
+    }
+
     /// Sets the number of epochs: how often every example is seen. Default: 1.
     pub fn epochs(mut self, epochs: u64) -> Self {
         self.settings.epochs = epochs;
@@ -425,7 +448,12 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
 
     /// Saves the run also in the middle of epochs: whenever the number of steps since the start of the
     /// run is a multiple of `steps`.
+    ///
+    /// # Panics
+    /// If `steps` is 0.
+    #[track_caller]
     pub fn checkpoint_every(mut self, steps: usize) -> Self {
+        assert!(steps > 0, "checkpoint_every: steps must be at least 1, got 0");
         self.settings.checkpoint_every = Some(steps);
         self
     }

@@ -17,14 +17,14 @@ impl<T: Float> Tape<T> {
 }
 
 impl<'t, T: Float> Index<'t, T> {
-    /// Returns the classes of samples as an index along a new axis of size 1, for losses. `count` is the
-    /// number of classes. `loss` is the name in the message if a class does not exist. Classes are
-    /// checked when the integers are computed.
+    /// Returns these class numbers as an index along a new axis of size 1, for losses. When the integers are
+    /// computed, each is checked to be at least 0 and below `count`, the number of classes. `loss` is the
+    /// name of the operation in the message if one is not.
     ///
     /// # Panics
     /// If the position of the axis does not exist, or a class does not exist.
     #[track_caller]
-    pub fn classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
+    pub fn checked_classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
         let shape = self.shape().inserted(axis, 1);
         let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
         let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);

@@ -167,7 +167,7 @@ fn messages() {
     assert_eq!(message("1 2\n"), "line 3: expected 257 numbers, found 2");
     assert_eq!(
         message(&line("12", &["0"; 256])),
-        "line 3: expected a whole number from 0 to 9 as the label, found 12"
+        "line 3: expected an integer from 0 to 9 as the label, found 12"
     );
     assert_eq!(
         message(&line("1", &["7"; 256])),

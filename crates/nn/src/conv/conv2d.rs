@@ -1,7 +1,7 @@
 //! The convolution of images, as a layer.
 
 use super::{ConvOptions, convolution};
-use crate::expect::{check_bias, check_channels};
+use crate::check_input::{check_bias, check_channels};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
@@ -71,10 +71,10 @@ impl<T: Float> Conv2d<T> {
         let (shape, groups) = (weight.shape(), conv.groups);
         assert!(
             shape.rank() == 4 && groups > 0 && shape[0].is_multiple_of(groups),
-            "Conv2d: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
+            "Conv2d::from_tensors: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
              groups, got {shape} and {groups} groups"
         );
-        check_bias("Conv2d", &weight, bias.as_ref());
+        check_bias("Conv2d::from_tensors", &weight, bias.as_ref());
         let padding = Padding::Each(conv.padding);
         let options = ConvOptions { conv, padding, ..ConvOptions::default() };
         Conv2d { weight: weight.into(), bias: bias.map(Into::into), options }

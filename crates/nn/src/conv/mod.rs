@@ -97,8 +97,8 @@ fn draw<T: Float>(
     let connections: usize = shape[1..].iter().product();
     assert!(
         connections > 0,
-        "{layer}: the sizes after the first of the weight {shape:?} must be at least 1, because they \
-         set the range of the initial values"
+        "{layer}: the sizes after the first of the weight must be at least 1, got {shape:?} (they set the \
+         range of the initial values)"
     );
     let bound = 1.0 / (connections as f64).sqrt();
     let weight = Tensor::uniform_of(shape, -bound, bound, rng);
@@ -120,13 +120,14 @@ fn regroup<T: Float>(
     let shape = weight.shape();
     assert!(
         conv.groups == 1,
-        "{layer}: cannot set groups to {groups}: the layer already has {} groups",
+        "{layer}::groups: the layer must not have groups yet, got {groups} for a layer with {} groups: call \
+         groups once, on a new layer",
         conv.groups
     );
     for channels in &shape[..2] {
         assert!(
             groups > 0 && channels.is_multiple_of(groups),
-            "{layer}: the number of channels must be a multiple of groups, got {channels} channels \
+            "{layer}::groups: the number of channels must be a multiple of groups, got {channels} channels \
              and {groups} groups (weight {shape})"
         );
     }

@@ -1,7 +1,7 @@
 //! The transposed convolution of images, as a layer.
 
 use super::{ConvOptions, convolution};
-use crate::expect::check_channels;
+use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;

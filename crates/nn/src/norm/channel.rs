@@ -103,7 +103,7 @@ macro_rules! channel_norm {
         impl<T: Float> crate::layer::Layer<T> for $Layer<T> {
             #[track_caller]
             fn call<'t>(&self, $x: Var<'t, T>) -> Var<'t, T> {
-                crate::expect::check_channels($op, $axes, $x, self.channels);
+                crate::check_input::check_channels($op, $axes, $x, self.channels);
                 let normalizer = match self.running() {
                     Some(running) if $x.tape().expect_mode($group) == Mode::Eval => {
                         running.normalizer($x)

@@ -1,7 +1,7 @@
 //! Root mean square normalisation.
 
 use super::times;
-use crate::expect::check_last_axes;
+use crate::check_input::check_last_axes;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;

@@ -344,42 +344,43 @@ fn constructors_say_what_is_allowed_and_given() {
     let refusals: [(&dyn Fn(), &str); 13] = [
         (
             &|| drop(Linear::new(0, 2, &mut Philox::new(0))),
-            "Linear: inputs must be at least 1, because the weights are drawn from ±1/√inputs",
+            "Linear: inputs must be at least 1, got 0 (the weights are drawn from ±1/√inputs)",
         ),
         (
             &|| drop(Linear::from_tensors(zeros(&[3]), None)),
-            "Linear: expected a weight [outputs, inputs], got [3]",
+            "Linear::from_tensors: expected a weight [outputs, inputs], got [3]",
         ),
         (
             &|| drop(Linear::from_tensors(zeros(&[3, 2]), Some(zeros(&[2])))),
-            "Linear: a weight [3, 2] requires a bias [3], got [2]",
+            "Linear::from_tensors: a weight [3, 2] requires a bias [3], got [2]",
         ),
         (
             &|| drop(Conv2d::from_tensors(zeros(&[3, 2, 1, 1]), Some(zeros(&[1])), Conv::new())),
-            "Conv2d: a weight [3, 2, 1, 1] requires a bias [3], got [1]",
+            "Conv2d::from_tensors: a weight [3, 2, 1, 1] requires a bias [3], got [1]",
         ),
         (
             &|| drop(Conv2d::from_tensors(zeros(&[3, 2, 1, 1]), None, Conv::new().groups(2))),
-            "Conv2d: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
+            "Conv2d::from_tensors: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
              groups, got [3, 2, 1, 1] and 2 groups",
         ),
         (
             &|| drop(Conv1d::new(2, 3, 0, &mut Philox::new(0))),
-            "Conv1d: the sizes after the first of the weight [3, 2, 0] must be at least 1, because \
-             they set the range of the initial values",
+            "Conv1d: the sizes after the first of the weight must be at least 1, got [3, 2, 0] (they set the \
+             range of the initial values)",
         ),
         (
             &|| drop(conv().groups(4)),
-            "Conv2d: the number of channels must be a multiple of groups, got 6 channels and 4 groups \
+            "Conv2d::groups: the number of channels must be a multiple of groups, got 6 channels and 4 groups \
              (weight [6, 4, 3, 3])",
         ),
         (
             &|| drop(conv().groups(2).groups(2)),
-            "Conv2d: cannot set groups to 2: the layer already has 2 groups",
+            "Conv2d::groups: the layer must not have groups yet, got 2 for a layer with 2 groups: call groups \
+             once, on a new layer",
         ),
         (
             &|| drop(ConvTranspose2d::new(3, 2, 1, &mut Philox::new(0)).groups(2)),
-            "ConvTranspose2d: the number of channels must be a multiple of groups, got 3 channels and \
+            "ConvTranspose2d::groups: the number of channels must be a multiple of groups, got 3 channels and \
              2 groups (weight [3, 2, 1, 1])",
         ),
         (

@@ -50,13 +50,13 @@ impl<T: Float> Callback<T> for KeepBest {
     fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
         let history = run.history();
         // The score of an epoch, larger is better; `None` if it is NaN or infinite.
-        let merit = |i: usize| {
+        let value = |i: usize| {
             let score = history.epochs[i].validation;
-            let merit = score.and_then(|score| match self.0 {
+            let value = score.and_then(|score| match self.0 {
                 Criterion::Loss => Some(-score.loss),
                 Criterion::Accuracy => score.accuracy,
             });
-            merit.filter(|merit| merit.is_finite())
+            value.filter(|value| value.is_finite())
         };
         let Some(last) = history.epochs.len().checked_sub(1) else { return Ok(()) };
         if let (Criterion::Accuracy, Some(score)) = (self.0, history.epochs[last].validation)
@@ -66,9 +66,9 @@ impl<T: Float> Callback<T> for KeepBest {
                  Step::log_accuracy in the loss";
             return Err(TrainError::callback("keep_best", message));
         }
-        let best = history.best.and_then(merit);
+        let best = history.best.and_then(value);
         // A finite score beats having no best epoch. Among equal scores the earliest epoch is kept.
-        if merit(last).is_some_and(|merit| best.is_none_or(|best| merit > best)) {
+        if value(last).is_some_and(|value| best.is_none_or(|best| value > best)) {
             run.keep_as_best();
         }
         Ok(())
@@ -83,7 +83,7 @@ impl<T: Float> Callback<T> for KeepBest {
 pub(crate) struct StopAfter(pub usize);
 
 impl StopAfter {
-    fn look<T: Float>(&self, run: &mut Context<'_, T>) {
+    fn stop_if_due<T: Float>(&self, run: &mut Context<'_, T>) {
         if run.steps() >= self.0 {
             let why = format!("{} steps were made", run.steps());
             run.run.stop.get_or_insert(Stop { why, pause: true });
@@ -93,12 +93,12 @@ impl StopAfter {
 
 impl<T: Float> Callback<T> for StopAfter {
     fn start(&mut self, run: &mut Context<'_, T>) -> Outcome {
-        self.look(run);
+        self.stop_if_due(run);
         Ok(())
     }
 
     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
-        self.look(run);
+        self.stop_if_due(run);
         Ok(())
     }
 

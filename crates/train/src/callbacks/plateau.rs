@@ -17,7 +17,7 @@ use wengert_tensor::{Float, NamedTensors};
 /// let rule = ReduceLrOnPlateau::new().factor(0.5).patience(3).maximize();
 /// let trainer = Trainer::classifier()
 ///     .callback(OnPlateau::new(rule).monitor(Monitor::validation("accuracy")));
-/// # drop(trainer);
+/// # let _: Trainer = trainer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct OnPlateau {

@@ -19,7 +19,7 @@ use wengert_tensor::{Float, Instant, NamedTensors};
 /// let trainer = Trainer::classifier()
 ///     .epochs(1000)
 ///     .callback(EarlyStopping::new(5).monitor(Monitor::validation("accuracy")).maximize());
-/// # drop(trainer);
+/// # let _: Trainer = trainer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {
@@ -47,7 +47,15 @@ impl EarlyStopping {
 
     /// Sets the difference to the best number that an improvement must exceed. Default: 0, so that every
     /// improvement counts.
+    ///
+    /// # Panics
+    /// If `min_delta` is negative or not finite.
+    #[track_caller]
     pub fn min_delta(self, min_delta: f64) -> Self {
+        assert!(
+            min_delta >= 0.0 && min_delta.is_finite(),
+            "EarlyStopping::min_delta: min_delta must be finite and at least 0, got {min_delta:?}"
+        );
         EarlyStopping { min_delta, ..self }
     }
 
@@ -61,7 +69,7 @@ impl EarlyStopping {
         EarlyStopping { monitor, ..self }
     }
 
-    fn look<T: Float>(&self, run: &mut Context<'_, T>) {
+    fn stop_if_due<T: Float>(&self, run: &mut Context<'_, T>) {
         if self.waited >= self.patience {
             let best = self.best.unwrap_or(f64::NAN);
             run.stop(format!("no improvement on {best:.4} for {} epochs", self.waited));
@@ -75,7 +83,7 @@ impl<T: Float> Callback<T> for EarlyStopping {
         if !run.resumed() {
             (self.best, self.waited) = (None, 0);
         }
-        self.look(run);
+        self.stop_if_due(run);
         Ok(())
     }
 
@@ -93,7 +101,7 @@ impl<T: Float> Callback<T> for EarlyStopping {
         } else {
             self.waited += 1;
         }
-        self.look(run);
+        self.stop_if_due(run);
         Ok(())
     }
 

@@ -302,6 +302,16 @@ fn a_classifier_in_double_precision() {
     assert_eq!(model.predict(&data.0), twin.predict(&data.0));
 
     let found = evaluate(&model, &loader);
+    let (total, right) = (found.confusion().total(), found.confusion().correct());
+    let percent = 100.0 * right as f64 / total as f64;
+    assert_eq!(
+        found.to_string(),
+        format!(
+            "accuracy {percent:.2}% ({} of {total} wrong), loss {:.4}",
+            total - right,
+            found.loss
+        )
+    );
     assert_eq!(trainer.objective().evaluate(&model, &loader), found);
     assert_eq!(Some(found.accuracy()), history.best().unwrap().validation.unwrap().accuracy);
     let wrong = mistakes(&model, &loader, usize::MAX);
@@ -323,6 +333,8 @@ fn objectives_in_double_precision() {
     let trainer = Trainer::new(Objective::reconstruction(mse)).epochs(3).quiet();
     let history = trainer.fit(&mut model, &mut Sgd::of(1e-3), &loader, &mut rng).unwrap();
     assert!(history.losses[11] < history.losses[0]);
+    let found = trainer.objective().evaluate(&model, &loader);
+    assert_eq!(found.to_string(), format!("loss {:.4}", found.loss));
 
     let mut model = Linear::<f64>::of(64, 10, &mut rng);
     let nearest = Objective::new(|distances, labels| cross_entropy(-distances, labels))
@@ -406,7 +418,7 @@ fn a_schedule_is_too_short_for_a_run_without_end() {
 
 #[test]
 #[should_panic(
-    expected = "Evaluation: the objective does not classify: set a rule that maps outputs to classes with \
+    expected = "Evaluation::accuracy: the objective does not classify: set a rule that maps outputs to classes with \
      Objective::predict"
 )]
 fn no_accuracy_without_classes() {
@@ -520,4 +532,17 @@ fn a_warmup_before_a_cycle() {
     let done = 2.0 / 2.6;
     let cosine = 0.85 + (0.95 - 0.85) / 2.0 * (1.0 + (std::f64::consts::PI * done).cos());
     assert!((momentum - cosine).abs() < 1e-12, "{momentum} {cosine}");
+}
+
+/// A setting that is an option of a program is set only if it has a value.
+#[test]
+fn optional_settings() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 600);
+    let steps = |most: Option<usize>| {
+        let mut rng = Philox::new(0);
+        let trainer = Trainer::classifier().quiet().optionally(most, Trainer::stop_after);
+        trainer.fit(&mut mlp(&mut rng), &mut Sgd::new(0.1), &loader, &mut rng).unwrap().steps()
+    };
+    assert_eq!((steps(None), steps(Some(2))), (3, 2));
 }

@@ -4,6 +4,7 @@
 
 mod abort;
 mod callbacks;
+mod callers;
 mod checkpoint;
 mod common;
 mod custom;

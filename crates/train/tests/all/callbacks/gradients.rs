@@ -124,3 +124,23 @@ fn anomalies_of_a_run_are_named() {
         "{text}"
     );
 }
+
+/// A bound that is negative or NaN ends the run with an error that names the callback.
+#[test]
+fn bounds_that_clip_nothing_are_errors() {
+    let digits = Digits::load().dataset();
+    let loader = DataLoader::new(&digits, 600);
+    let error = |trainer: Trainer| {
+        let mut rng = Philox::new(0);
+        let run = trainer.quiet().fit(&mut mlp(&mut rng), &mut Sgd::new(0.1), &loader, &mut rng);
+        run.unwrap_err().to_string()
+    };
+    assert_eq!(
+        error(Trainer::classifier().callback(ClipNorm(f64::NAN))),
+        "ClipNorm: max_norm must be at least 0, got NaN"
+    );
+    assert_eq!(
+        error(Trainer::classifier().callback(ClipValue(-1.0))),
+        "ClipValue: max must be at least 0, got -1.0"
+    );
+}

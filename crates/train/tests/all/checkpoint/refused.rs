@@ -124,7 +124,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
         "{error}"
     );
     let error = with_note("first_batch", "1");
-    assert!(matches!(error, CheckpointError::Order { .. }), "{error}");
+    assert!(matches!(error, CheckpointError::FirstBatch { .. }), "{error}");
     let error = with_note("examples", "60000");
     assert!(
         error.to_string().ends_with(
@@ -231,7 +231,10 @@ fn data_in_another_order_or_changed_in_another_way_is_refused() {
     fit(1, 5.0, false).unwrap();
     for (seed, degrees) in [(2, 5.0), (1, 6.0)] {
         let error = fit(seed, degrees, true).unwrap_err();
-        assert!(matches!(error, TrainError::Checkpoint(CheckpointError::Order { .. })), "{error}");
+        assert!(
+            matches!(error, TrainError::Checkpoint(CheckpointError::FirstBatch { .. })),
+            "{error}"
+        );
     }
     fit(1, 5.0, true).unwrap();
 }

@@ -29,7 +29,7 @@ impl Dataset for Text {
 }
 
 #[test]
-fn a_model_of_whole_numbers_learns_the_frequencies() {
+fn a_model_of_integers_learns_the_frequencies() {
     // 0 is followed by 1 or 2 equally often; 1 and 2 are followed by 0.
     let text = Text((0..401).map(|i| if i % 2 == 0 { 0 } else { 1 + (i / 2 % 2) }).collect());
     let train = DataLoader::new(&text, 40).shuffle(0);

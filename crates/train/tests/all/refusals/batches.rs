@@ -108,10 +108,10 @@ fn an_epoch_that_ends_too_early() {
     let good: (&[usize], &[usize]) = (&[4, 4], &[4]);
     let data = Given { len: 4, ..Given::new(&[good, good]) };
     let error = refused(&mut linear(rng), &classifier(), &data);
-    assert!(matches!(error, TrainError::Batches { epoch: 1, batches: 4, .. }), "{error}");
+    assert!(matches!(error, TrainError::TooFewBatches { epoch: 1, batches: 4, .. }), "{error}");
     let data = Given { len: 1, ..Given::new(&[]) };
     let error = refused(&mut linear(rng), &classifier(), &data);
-    assert!(matches!(error, TrainError::Batches { .. }), "{error}");
+    assert!(matches!(error, TrainError::TooFewBatches { .. }), "{error}");
     let error = fit(&mut linear(rng), &classifier(), &Once(Given::new(&[good, good])));
     let text = error.0.unwrap_err().to_string();
     assert_eq!(

@@ -159,7 +159,7 @@ fn no_data() {
     // The batch size is larger than the data set, and incomplete batches are dropped.
     let none = DataLoader::new(&few, 8).drop_last(true);
     let error = refused(&mut linear(rng), &classifier(), &none);
-    assert!(matches!(error, TrainError::Empty { examples: 5, .. }), "{error}");
+    assert!(matches!(error, TrainError::NoBatches { examples: 5, .. }), "{error}");
     assert!(error.to_string().contains("drop_last(false)"), "{error}");
     assert!(fit(&mut linear(rng), &classifier(), &none.clone().drop_last(false)).0.is_ok());
 
@@ -167,11 +167,11 @@ fn no_data() {
     for set in [&empty, &few] {
         let valid = DataLoader::new(set, 6).drop_last(true);
         let error = refused(&mut linear(rng), &classifier().validate(&valid), &train);
-        assert!(matches!(error, TrainError::Empty { .. }), "{error}");
+        assert!(matches!(error, TrainError::NoBatches { .. }), "{error}");
         assert!(error.to_string().starts_with("the validation data `valid`: "), "{error}");
         let objective = Objective::classification();
         let error = objective.try_evaluate(&linear(rng), &valid).unwrap_err();
-        assert!(matches!(error, TrainError::Empty { .. }), "{error}");
+        assert!(matches!(error, TrainError::NoBatches { .. }), "{error}");
         assert!(mistakes(&linear(rng), &valid, 3).is_empty());
     }
 }
@@ -228,10 +228,10 @@ fn rules_and_classes_that_cannot_be_counted() {
     );
     assert_eq!((before.0, before.1), (after.0, after.1));
     let error = hinge().try_evaluate(&linear(rng), &loader).unwrap_err();
-    assert!(matches!(error, TrainError::Class { class: -1, .. }), "{error}");
+    assert!(matches!(error, TrainError::ClassOutOfRange { class: -1, .. }), "{error}");
     let many = Objective::new(loss).predict(|y| &y.argmax(1, false) + &Tensor::scalar_of(32768));
     let error = many.try_evaluate(&linear(rng), &DataLoader::new(&set, 4)).unwrap_err();
-    assert!(matches!(error, TrainError::Class { class: 32768.., .. }), "{error}");
+    assert!(matches!(error, TrainError::ClassOutOfRange { class: 32768.., .. }), "{error}");
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub(crate) fn check_last_axes<T: Float>(op: &str, x: Var<'_, T>, sizes: &[usize]
 
 /// Panics if the bias does not have one value per row of the weight.
 #[track_caller]
-pub(crate) fn check_bias<T: Float>(layer: &str, weight: &Tensor<T>, bias: Option<&Tensor<T>>) {
+pub(crate) fn check_bias<T: Float>(op: &str, weight: &Tensor<T>, bias: Option<&Tensor<T>>) {
     let shape = weight.shape();
     let Some(got) = bias.map(Tensor::shape).filter(|bias| **bias != shape[..1]) else { return };
-    panic!("{layer}: a weight {shape} requires a bias [{}], got {got}", shape[0])
+    panic!("{op}: a weight {shape} requires a bias [{}], got {got}", shape[0])
 }
