@@ -129,8 +129,8 @@ struct Readme;
 // The first definition of a link counts: those here replace the links to files at the end of a page.
 #[cfg(any(doc, doctest))]
 pub mod guide {
-    /// [rustc]: super::what_rustc_says
-    /// [json]: super::graph_json
+    /// [rustc]: crate::guide::what_rustc_says
+    /// [json]: crate::guide::graph_json
     /// [readme]: https://github.com/wengert-rs/wengert#a-first-program
     /// [engine]: https://github.com/wengert-rs/wengert/blob/main/crates/autograd/src/engine/mod.rs
     #[doc = ""]

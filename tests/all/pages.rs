@@ -12,6 +12,10 @@ fn read(file: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+fn is_page(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "md")
+}
+
 /// The pages of the repository, with paths relative to its root.
 fn pages() -> Vec<PathBuf> {
     let mut pages: Vec<PathBuf> =
@@ -20,9 +24,9 @@ fn pages() -> Vec<PathBuf> {
     pages.extend(["tests/mutants/README.md", "tests/reference/README.md"].map(PathBuf::from));
     for folder in ["docs", "docs/adr"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") {
-                pages.push(Path::new(folder).join(name));
+            let path = Path::new(folder).join(entry.unwrap().file_name());
+            if is_page(&path) {
+                pages.push(path);
             }
         }
     }
@@ -101,7 +105,7 @@ fn the_lists_of_pages_use_their_titles() {
     for list in ["README.md", "docs/README.md"] {
         for (text, target) in links(&read(list)) {
             let path = Path::new(list).parent().unwrap().join(&target);
-            let of_page = path.starts_with("docs") && target.ends_with(".md");
+            let of_page = path.starts_with("docs") && is_page(&path);
             // Links to a whole folder of pages.
             if !of_page
                 || target.starts_with("..")

@@ -9,7 +9,6 @@ use wengert_tensor::{Float, Tensor};
 
 /// A misclassified example, as [`mistakes`] returns it.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Mistake<T: Float = f32> {
     /// The index in the data, counted from 0, whatever the order of the batches. If the batches do not
     /// know it ([`Batches::index`]), it is the position in the order of the batches.

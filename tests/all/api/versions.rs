@@ -65,7 +65,8 @@ fn items_of_macro(tokens: TokenStream, found: &mut impl FnMut(String, Promise)) 
                     _ => ("", i + 2),
                 };
                 let name = format!("{dollar}{}", ident(at));
-                let body = tokens[at..].iter().find_map(|token| match token {
+                let end = |token: &&TokenTree| !matches!(token, TokenTree::Punct(it) if it.as_char() == ';');
+                let body = tokens[at..].iter().take_while(end).find_map(|token| match token {
                     TokenTree::Group(it) if it.delimiter() != Delimiter::Bracket => {
                         Some(it.stream())
                     }
@@ -92,6 +93,18 @@ fn items_of_macro(tokens: TokenStream, found: &mut impl FnMut(String, Promise)) 
     }
 }
 
+/// Returns the words of tokens, also those in groups.
+fn words(tokens: TokenStream) -> Vec<String> {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Ident(it) => vec![it.to_string()],
+            TokenTree::Group(it) => words(it.stream()),
+            _ => vec![],
+        })
+        .collect()
+}
+
 /// Returns the public types of all crates, by name, with the crate.
 fn types() -> BTreeMap<(String, String), Promise> {
     let mut types = BTreeMap::new();
@@ -100,6 +113,22 @@ fn types() -> BTreeMap<(String, String), Promise> {
         let used = used(&sources);
         // The module `check::testing` is public by `pub use`.
         let public = |source: &Source| source.public || source.path.ends_with("check/testing.rs");
+        // Whether calls of this macro define types that are exported. If no item is a call, another macro
+        // calls it, and the names come from the calls of that one.
+        let exports = |definition: &syn::ItemMacro| {
+            let items = sources.iter().flat_map(|source| &source.file.items);
+            let names: Vec<String> = items
+                .filter_map(|item| match item {
+                    Item::Macro(it) if it.ident.is_none() => Some(&it.mac),
+                    _ => None,
+                })
+                .filter(|it| {
+                    it.path.segments.last().map(|it| &it.ident) == definition.ident.as_ref()
+                })
+                .flat_map(|it| words(it.tokens.clone()))
+                .collect();
+            names.is_empty() || names.iter().any(|name| used.contains(name))
+        };
         for source in &sources {
             let visible = |name: &syn::Ident, vis: &Visibility, attributes: &[Attribute]| {
                 let named = used.contains(&name.to_string()) || public(source);
@@ -120,11 +149,11 @@ fn types() -> BTreeMap<(String, String), Promise> {
                         items_of_macro(it.mac.tokens.clone(), &mut |name, promise| {
                             if used.contains(&name) || public(source) {
                                 add(name, promise);
-                            } else if name.starts_with('$') {
+                            } else if name.starts_with('$') && exports(it) {
                                 // The name is an argument: all types of the macro have the same promise.
                                 add(format!("{name} of {}", text(&it.ident)), promise);
                             }
-                        })
+                        });
                     }
                     _ => {}
                 }
@@ -206,7 +235,8 @@ fn the_walk_sees_every_kind_of_type() {
     assert!(!types.keys().any(|(_, name)| name == "Given"), "a hidden type");
     let mut found = Vec::new();
     let tokens = "#[doc = \"\"] #[non_exhaustive] pub enum A { X } pub enum B { X } pub struct C { pub x: u8 } \
-                  pub struct D { pub x: u8, y: u8 } #[derive(Module)] pub struct $E { pub x: u8 }";
+                  pub struct D { pub x: u8, y: u8 } #[derive(Module)] pub struct $E { pub x: u8 } \
+                  pub struct F; impl F { fn f(x: u8) {} }";
     items_of_macro(tokens.parse().unwrap(), &mut |name, promise| found.push((name, promise)));
     let expected = [
         ("A", Promise::Grows),
@@ -214,6 +244,7 @@ fn the_walk_sees_every_kind_of_type() {
         ("C", Promise::Open),
         ("D", Promise::Private),
         ("$E", Promise::Module),
+        ("F", Promise::Open),
     ];
     assert_eq!(found, expected.map(|(name, promise)| (name.to_string(), promise)));
 }
