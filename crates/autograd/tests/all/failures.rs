@@ -87,7 +87,7 @@ fn two_tapes_do_not_meet() {
     panics!(Var::where_(y.gt(0.0), x, x), "where_: the variables are on different tapes");
     panics!(x.masked_fill(y.gt(0.0), 0), "masked_fill: the variables are on different tapes");
     panics!(Var::concat(&[x, y], 0), "concat: the variables are on different tapes");
-    panics!(Var::stack(&[x, y], 0), "the variables are on different tapes");
+    panics!(Var::stack(&[x, y], 0), "stack: the variables are on different tapes");
     panics!(x.sum_all().grad(&[y]), "grad: the variables are on different tapes");
     panics!(x.sum_all().grad_or_zero(&[y]), "grad: the variables are on different tapes");
     panics!(

@@ -362,6 +362,43 @@ fn masks_leave_scopes_and_run_in_inference() {
     }
 }
 
+/// A mask is computed as a variable, but its messages have the name of the method that was called.
+#[test]
+fn masks_panic_under_the_names_of_their_methods() {
+    let tape = Tape::<f32>::new();
+    let m = tape.watch(Tensor::ones(&[2, 3])).gt(0);
+    let row = tape.watch(Tensor::ones(&[3])).gt(0);
+    let none = || Tensor::from([9i64]);
+    panics!(m.broadcast_to(&[5]), "broadcast_to: ");
+    panics!(m.reshape(&[5]), "reshape: ");
+    panics!(m.flatten(0, 7), "flatten: ");
+    panics!(m.permute(&[0]), "permute: ");
+    panics!(m.transpose(0, 7), "transpose: ");
+    panics!(row.t(), "t: ");
+    panics!(m.squeeze(0), "squeeze: ");
+    panics!(m.unsqueeze(7), "unsqueeze: ");
+    panics!(m.narrow(7, 0, 1), "narrow: ");
+    panics!(m.narrow(0, 1, 2), "narrow: ");
+    panics!(m.slice(7, 0, 1, 1), "slice: ");
+    panics!(m.slice(0, 0, 1, 0), "slice: ");
+    panics!(m.flip(7), "flip: ");
+    panics!(m.size(7), "size: ");
+    panics!(Mask::concat(&[m], 7), "concat: ");
+    panics!(Mask::concat(&[m, row], 0), "concat: ");
+    panics!(Mask::stack(&[m], 7), "stack: ");
+    panics!(Mask::stack(&[m, row], 0), "stack: ");
+    panics!(m.index_select(7, none()), "index_select: ");
+    panics!(m.index_select(0, none()).value(), "index_select: ");
+    panics!(m.gather(7, none().unsqueeze(0)), "gather: ");
+    panics!(m.gather(0, none()), "gather: ");
+    panics!(m.any(&[7], false), "any: ");
+    panics!(m.all(&[7], false), "all: ");
+    panics!(m.and(Tensor::from([true; 2])), "and: ");
+    panics!(m.or(Tensor::from([true; 2])), "or: ");
+    panics!(m.xor(Tensor::from([true; 2])), "xor: ");
+    panics!(m.item(), "item: ");
+}
+
 #[test]
 fn masks_are_refused_at_the_callers_line() {
     let (one, other) = (Tape::<f32>::new(), Tape::<f32>::new());
@@ -377,9 +414,9 @@ fn masks_are_refused_at_the_callers_line() {
     panics!(x.masked_fill(n, 0), "masked_fill: the variables are on different tapes");
     panics!(m.into_mask(&other), "mask: the variables are on different tapes");
     panics!(Mask::concat(&[m, n], 0), "concat: the variables are on different tapes");
-    panics!(Mask::stack(&[m, n], 0), "the variables are on different tapes");
+    panics!(Mask::stack(&[m, n], 0), "stack: the variables are on different tapes");
     panics!(Mask::<f32>::concat(&[], 0), "concat: expected at least one");
-    panics!(Mask::<f32>::stack(&[], 0), "expected at least one");
+    panics!(Mask::<f32>::stack(&[], 0), "stack: expected at least one");
     let (i, j) = (one.index(Tensor::from([0i64])), other.index(Tensor::from([0i64])));
     panics!(i.eq(j), "eq: the variables are on different tapes");
     panics!(i.lt(Tensor::from([0i64, 1])).or(Tensor::from([true; 3])), "or: ", "[2]", "[3]");

@@ -1,6 +1,7 @@
 //! Valid tensors of a file that are too large for the addresses of a target.
 
 use super::file::FileProblem;
+use crate::layout::MAX_SIZE;
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value};
 
@@ -8,19 +9,19 @@ use serde_json::{Map, Value};
 const WIDEST: u32 = 64;
 
 /// The entry of a tensor in the header of a file, with 64-bit numbers on every target.
-pub(super) struct Entry {
+pub(super) struct HeaderEntry {
     pub dtype: Dtype,
     pub shape: Vec<u64>,
     /// The first byte of the elements in the data, and the end.
     pub data: [u64; 2],
 }
 
-impl Entry {
+impl HeaderEntry {
     fn read(entry: &Value) -> Option<Self> {
         let numbers = |key: &str| -> Option<Vec<u64>> {
             entry.get(key)?.as_array()?.iter().map(Value::as_u64).collect()
         };
-        Some(Entry {
+        Some(HeaderEntry {
             dtype: serde_json::from_value(entry.get("dtype")?.clone()).ok()?,
             shape: numbers("shape")?,
             data: numbers("data_offsets")?.try_into().ok()?,
@@ -38,7 +39,8 @@ impl Entry {
             // The reader of the header counts bits.
             && bits_of_elements <= largest
             && to <= largest
-            && self.shape.iter().all(|&n| u128::from(n) <= largest)
+            // The limit of an axis is the same on every target.
+            && self.shape.iter().all(|&n| n <= MAX_SIZE as u64)
             && numel <= max_numel(bits)
     }
 
@@ -62,7 +64,7 @@ fn max_numel(bits: u32) -> u128 {
 /// there is none, and if the header is no list of tensors.
 pub(super) fn too_large(header: &[u8], bits: u32) -> Option<FileProblem> {
     let header: Map<String, Value> = serde_json::from_slice(header).ok()?;
-    let entries = header.iter().filter_map(|(name, entry)| Some((name, Entry::read(entry)?)));
+    let entries = header.iter().filter_map(|(name, entry)| Some((name, HeaderEntry::read(entry)?)));
     let mut entries: Vec<_> = entries.collect();
     entries.sort_by_key(|(_, entry)| entry.data);
     entries.into_iter().find_map(|(name, entry)| entry.problem(name, bits))

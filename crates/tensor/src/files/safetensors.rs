@@ -4,7 +4,7 @@
 //!
 //! The `safetensors` crate reads and checks the header, and writes files. This module converts its tensors.
 
-use super::address_space::{self, Entry};
+use super::address_space::{self, HeaderEntry};
 use super::file::{FileError, FileProblem, write_atomically};
 use super::named::NamedTensors;
 use crate::layout::Shape;
@@ -65,7 +65,8 @@ impl NamedTensors {
     /// 32 bits that tensors do not support become `i64`. These conversions are exact.
     ///
     /// # Errors
-    /// If the bytes are not a valid safetensors file.
+    /// If the bytes are not a valid safetensors file, or a tensor in it exceeds the address space of this target
+    /// ([`FileProblem::AddressSpace`]).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileProblem> {
         read(bytes).map_err(|problem| problem.explained_by(bytes))
     }
@@ -181,7 +182,7 @@ fn decode(name: &str, info: &TensorInfo, bytes: &[u8]) -> Result<AnyTensor, File
     let shape = &info.shape;
     if shapes::shape_of("read", shape).is_err() {
         let (from, to) = info.data_offsets;
-        let entry = Entry {
+        let entry = HeaderEntry {
             dtype: info.dtype,
             shape: shape.iter().map(|&n| n as u64).collect(),
             data: [from as u64, to as u64],

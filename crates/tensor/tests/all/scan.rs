@@ -423,7 +423,7 @@ fn the_scanner_finds_names_of_a_room() {
                 crate::tensor::index::f(); use crate::layout::Shape;";
     let names = |module: &[&str], folder: &[&str]| {
         let [module, folder] =
-            [module, folder].map(|path| path.iter().map(|s| s.to_string()).collect());
+            [module, folder].map(|path| path.iter().map(ToString::to_string).collect());
         let (module, folder): (Vec<_>, Vec<_>) = (module, folder);
         names_in(code, &module, &folder).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
