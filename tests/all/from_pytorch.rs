@@ -163,10 +163,16 @@ fn faults(
                     if on.contains(*letter) {
                         covered.entry(of).or_default().insert(name.clone());
                         if !methods[of].contains(name) {
-                            wrong.push(format!("{of} has no method {name}, in: {}", row.text));
+                            wrong.push(format!(
+                                "{of} does not have the method {name} of the row: {}",
+                                row.text
+                            ));
                         }
                     } else if methods[of].contains(name) {
-                        wrong.push(format!("{of} has {name} too, in: {}", row.text));
+                        wrong.push(format!(
+                            "{of} has the method {name}, but the row says that it does not: {}",
+                            row.text
+                        ));
                     }
                 }
             }

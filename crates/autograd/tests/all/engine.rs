@@ -139,7 +139,7 @@ impl CustomOp<f32> for Costly {
         [x[0].clone()].into()
     }
     fn vjp<'t>(&self, _: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
-        panic!("nobody asked for this gradient")
+        panic!("the rule was called for a gradient that was not requested")
     }
 }
 

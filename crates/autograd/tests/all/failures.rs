@@ -54,11 +54,11 @@ fn no_two_steps_drop_the_same_units() {
     assert_eq!(
         mask(&Tape::train(&mut Philox::from_state(start))),
         first,
-        "the same state, the same mask"
+        "equal states of the generator must give equal masks"
     );
 
     let tape = Tape::train(&mut rng);
-    assert_ne!(mask(&tape), mask(&tape), "nor two layers of one step");
+    assert_ne!(mask(&tape), mask(&tape), "two layers of one step must draw different masks");
 
     let mut masks = vec![];
     for _ in 0..2 {
@@ -71,7 +71,11 @@ fn no_two_steps_drop_the_same_units() {
     let tape = Tape::new().training(&mut rng);
     assert_eq!(tape.mode(), Some(Mode::Train));
     assert!(mask(&tape).contains(&0.0));
-    assert_eq!(mask(&Tape::train(&mut rng).evaluating()), [1.0; 64], "nothing is dropped in use");
+    assert_eq!(
+        mask(&Tape::train(&mut rng).evaluating()),
+        [1.0; 64],
+        "dropout must drop nothing in evaluation mode"
+    );
     assert_eq!(mask(&Tape::inference()), [1.0; 64]);
 }
 
@@ -211,7 +215,7 @@ fn a_tape_without_a_mode_does_not_choose_one() {
     assert_eq!(text, format!("block.drop: dropout: {advice}"));
     panics!(tape.expect_mode("noise"), &format!("noise: {advice}"));
     let gradients = x.square().sum_all().backward();
-    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [2.0; 3], "calculus needs none");
+    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [2.0; 3], "derivatives need no mode");
 }
 
 #[test]
@@ -282,7 +286,7 @@ fn the_tape_works_on_after_a_panic() {
     {
         let text = panic_of(|| drop(bad.backward_retain())).0;
         assert_eq!(text, "no rule");
-        assert_eq!(tape.len(), nodes, "what the walk wrote is dropped");
+        assert_eq!(tape.len(), nodes, "nodes that the walk recorded must be dropped");
         assert_eq!(panic_of(|| drop(bad.grad(&[x]))).0, "no rule");
         let y = (3.0 * x).sum_all();
         assert!(y.is_active(), "the tape records");

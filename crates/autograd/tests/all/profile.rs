@@ -215,7 +215,7 @@ fn backward_kernels_of_a_convolution_and_a_pool_are_charged_to_them() {
     let profile = tape.profile();
     assert_eq!(charges(&profile), wanted);
     let pooling = &profile.rows()[2];
-    assert_eq!(pooling.nodes.len(), 2, "values and positions");
+    assert_eq!(pooling.nodes.len(), 2, "the pool must have two results: values and positions");
     // The pool reads 3 channels of 6×6 in f32. It writes 3×3 results in f32 and their positions in i64.
     assert_eq!((pooling.read, pooling.written), (2 * 3 * 36 * 4, 2 * 3 * 9 * (4 + 8)));
     let back = profile.rows().iter().find(|row| row.ops == ["max_unpool2d"]).unwrap();

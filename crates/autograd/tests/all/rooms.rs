@@ -61,19 +61,19 @@ fn rooms_import_from_those_that_they_may_know() {
         wrong += usize::from(!may);
     }
     println!("{} rooms, {} arrows\n{all}", ROOMS.len(), arrows.len());
-    assert!(wrong == 0, "{wrong} arrows are not allowed\n{all}");
+    assert!(wrong == 0, "ROOMS does not permit {wrong} of these imports\n{all}");
     for (from, below) in ROOMS {
         for to in below {
             let up = level(from) < level(to);
             assert_eq!(
                 up,
                 UP.contains(&(from, *to)),
-                "{from} → {to}: the list of arrows that point up"
+                "{from} → {to}: UP must list exactly the imports of a lower room from a higher one"
             );
             let arrow = (from.to_owned(), (*to).to_owned());
             assert!(
                 arrows.contains_key(&arrow),
-                "nothing in `{from}` needs `{to}`: allow it no more"
+                "`{from}` imports nothing from `{to}`: remove `{to}` from the row of `{from}` in ROOMS"
             );
         }
     }
@@ -124,7 +124,11 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
         }
     }
     assert!(offenders.is_empty(), "calls of methods of higher rooms:\n{}", offenders.join("\n"));
-    assert_eq!(used, BTreeSet::from(METHODS), "the list of methods");
+    assert_eq!(
+        used,
+        BTreeSet::from(METHODS),
+        "METHODS must list exactly the methods that are called"
+    );
 }
 
 #[test]

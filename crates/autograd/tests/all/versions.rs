@@ -45,7 +45,7 @@ fn gradients_of_two_versions_do_not_add() {
         assert_eq!(a.get(&v).unwrap().to_vec(), [2.0 + 6.0; 6]);
         assert_eq!(a.get(&w).unwrap().to_vec(), [4.0; 4]);
         assert!(a.allows_stale(), "the sum keeps the mark");
-        assert!(a.is_stale(&v), "a part of it is of the old values");
+        assert!(a.is_stale(&v), "a part of the sum was computed from the old values");
         a.accumulate(squares(&[&v]));
     }
 }
@@ -63,7 +63,10 @@ fn gradients_of_one_version_add() {
     // An update counts as a change even if it leaves the values as they are.
     v.update(|_| ());
     assert!(sum.is_stale(&v));
-    assert!(!sum.is_stale(&v.clone()), "of a clone nothing is known");
+    assert!(
+        !sum.is_stale(&v.clone()),
+        "the gradients of a parameter must not be those of its clone"
+    );
 }
 
 #[test]

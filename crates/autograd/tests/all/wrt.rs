@@ -81,5 +81,9 @@ fn sums_of_one_tape_are_of_its_watched_variables_too() {
 
     let other = Tape::new();
     gradients.accumulate(other.watch(Tensor::scalar(1.0)).exp().backward());
-    assert_eq!(gradients.wrt(x).unwrap().item(), 10.0, "another tape's stay out");
+    assert_eq!(
+        gradients.wrt(x).unwrap().item(),
+        10.0,
+        "gradients of another tape must not be added"
+    );
 }

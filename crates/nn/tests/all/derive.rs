@@ -19,7 +19,7 @@ fn names(module: &mut dyn Module) -> Vec<String> {
     assert_eq!(
         module.first_state(),
         Walked(module).first_state(),
-        "what the derive writes is what is met first"
+        "the derived first_state must be the first state that a walk meets"
     );
     names
 }

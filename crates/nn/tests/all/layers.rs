@@ -294,7 +294,10 @@ fn dropout_in_evaluation_is_the_identity() {
     let tape = Tape::eval();
     let x = tape.watch(x);
     let y = Dropout::new(0.9).forward(x);
-    assert!(!y.is(x) && y.value().shares_storage(&x.value()), "a variable of its own, no copy");
+    assert!(
+        !y.is(x) && y.value().shares_storage(&x.value()),
+        "the result must be a separate variable that shares the memory of x"
+    );
 }
 
 #[test]

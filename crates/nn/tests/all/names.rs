@@ -106,7 +106,7 @@ fn models_may_move_and_be_copied() {
     moved.blocks.insert(0, block());
     moved.blocks.swap(0, 2);
     moved.blocks.remove(0);
-    assert_eq!(forward(&*moved), NET, "a new tape looks anew");
+    assert_eq!(forward(&*moved), NET, "a new tape must find the names again");
     assert_eq!(forward(&moved.clone()), NET);
     moved.freeze();
     assert_eq!(forward(&*moved), NET);

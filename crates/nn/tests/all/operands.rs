@@ -174,7 +174,7 @@ fn the_list_is_complete() {
     let names = exports.flat_map(|export| export.split(|c: char| !c.is_alphanumeric()));
     let mut found = 0;
     for name in names.filter(|name| name.starts_with(char::is_uppercase)) {
-        assert!(tested.contains(name) || others.contains(&name), "{name} is in no list");
+        assert!(tested.contains(name) || others.contains(&name), "{name} is in none of the lists");
         found += 1;
     }
     assert!(found > 50, "{found} names");

@@ -160,7 +160,7 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
     }
     let used = theirs.used.into_inner();
     let unused: Vec<_> = theirs.tensors.names().filter(|&name| !used.contains(name)).collect();
-    assert!(unused.is_empty(), "compared with nothing: {unused:?}");
+    assert!(unused.is_empty(), "the file has tensors that no comparison used: {unused:?}");
     ours
 }
 

@@ -244,7 +244,7 @@ pub fn arrows(
             let to = room_of(&name).map_or(name.clone(), String::from);
             assert!(
                 rooms.contains(&&*to),
-                "{place}: `crate::{name}` is no room: import the name from the room it lives in"
+                "{place}: `crate::{name}` is not a room: import the name from the room that declares it"
             );
             if to != file.room() {
                 arrows.entry((file.room().to_owned(), to)).or_default().insert(place);
@@ -289,7 +289,10 @@ pub fn check_circles(src: &Path, room: Option<&str>, permitted: &[(&str, &str, &
     println!("{} modules, {} pairs of importing and imported module", modules.len(), arrows.len());
     for &(from, to, _) in permitted {
         let arrow = (from.to_owned(), to.to_owned());
-        assert!(arrows.remove(&arrow).is_some(), "`{from}` imports no `{to}`: permit it no more");
+        assert!(
+            arrows.remove(&arrow).is_some(),
+            "`{from}` does not import `{to}`: remove the exception"
+        );
     }
     let circle = circle(arrows.keys());
     let lines: Vec<String> = arrows
@@ -337,7 +340,7 @@ pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
     entries.sort();
     let mut rooms = rooms.to_vec();
     rooms.sort_unstable();
-    assert_eq!(entries, rooms, "each module lies in a room");
+    assert_eq!(entries, rooms, "every module must be in a room");
 }
 
 #[test]

@@ -25,7 +25,7 @@ where
             let row = |g: &Tensor<f64>| g.narrow(0, copies - 1, 1).to_vec();
             let both = [row(&first.value()), row(&second.value())];
             let numbers = row(loss.backward().wrt(x).unwrap());
-            assert_eq!(text(&numbers), text(&both[0]), "as numbers and as variables");
+            assert_eq!(text(&numbers), text(&both[0]), "both kinds of gradients must agree");
             found.push(both);
         }
     }
@@ -149,7 +149,7 @@ fn what_dropout_drops_may_be_infinite() {
     assert!(numbers.iter().all(|&y| y == 0.0 || y == INF), "{numbers:?}");
     let endless = tape.constant(Tensor::full_of(&[200], INF));
     let slope = (y * endless).sum_all().grad(&[x])[0].value().to_vec();
-    assert_eq!(slope, numbers, "the same are dropped");
+    assert_eq!(slope, numbers, "the cotangents of the same elements must be dropped");
 }
 
 /// Compares the rule of relu with its earlier form, a comparison and a product in one pass. Now it is a

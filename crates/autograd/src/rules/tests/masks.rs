@@ -104,7 +104,7 @@ fn nodes_know_their_kinds() {
         let chosen = Var::where_(x.narrow(0, 0, 1).gt(0), x, 0);
         let masks: Vec<u32> =
             (first..tape.len() as u32).filter(|&id| kind(&tape, id) == ValueKind::Mask).collect();
-        assert_eq!(masks.len(), 2, "a comparison, and it repeated");
+        assert_eq!(masks.len(), 2, "the graph must have the comparison and its broadcast copy");
         for number in [x, x.relu(), x.sign(), x * x, x.maximum(0), x.gt(0).cast(), chosen] {
             assert_eq!(kind(&tape, number.id), ValueKind::Number, "{number:?}");
         }

@@ -29,7 +29,11 @@ fn pointwise_operations_wait_for_a_reader() {
         let y = (2.0 * x + 1.0).tanh();
         assert_eq!(tape.has(y), policy == Policy::Eager);
         y.shape();
-        assert_eq!(tape.has(y), policy == Policy::Eager, "a shape computes nothing");
+        assert_eq!(
+            tape.has(y),
+            policy == Policy::Eager,
+            "reading a shape must not compute a value"
+        );
         y.value();
         assert!(tape.has(y));
         let between = Var { id: y.id - 1, ..y };
@@ -55,7 +59,7 @@ fn a_scope_releases_what_no_rule_reads() {
         let alone = Tape::<f64>::new();
         let x_alone = alone.watch(any(&[4, 4], 1));
         let expected = x_alone.matmul(x_alone).value() + &Tensor::scalar_of(1.0);
-        assert_eq!(shifted.value(), expected, "released values are computed again when asked for");
+        assert_eq!(shifted.value(), expected, "a released value must be computed again on request");
         loss.backward_retain();
         assert!(tape.has(bent), "the rule of tanh reads its output");
         assert_eq!(shifted.value(), expected);
@@ -76,12 +80,12 @@ fn released_by_hand() {
         let kept = x.matmul(x);
         kept.value();
         kept.release();
-        assert!(tape.has(kept), "what was asked for stays");
+        assert!(tape.has(kept), "a requested value must be kept");
         let read = x.matmul(x);
         let loss = (read * read).sum_all();
         loss.value();
         read.release();
-        assert!(tape.has(read), "what a rule reads stays");
+        assert!(tape.has(read), "a value that a rule reads must be kept");
         loss.backward();
         assert!(!tape.has(read));
     }
@@ -185,14 +189,18 @@ fn grad_computes_only_what_it_needs() {
     let loss = x.matmul(tape.param(&w)).tanh().matmul(tape.param(&v)).sum_all();
     let before = tape.len();
     loss.grad(&[x]);
-    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 2, "no gradient of a weight");
+    assert_eq!(
+        tape.count(before, |op| matches!(op, Op::MatMul(_))),
+        2,
+        "no gradient of a weight may be computed"
+    );
 
     let before = tape.len();
     loss.grad(&[tape.param(&v)]);
     assert_eq!(
         tape.count(before, |op| matches!(op, Op::MatMul(_))),
         1,
-        "and nothing below the last layer"
+        "no cotangent below the last layer may be computed"
     );
 }
 

@@ -120,10 +120,15 @@ impl Row {
         let x = self.place(&tape, &vec![true; self.inputs.len()]);
         let gradients = weighted(self.run(&x)).backward();
         for (i, &x) in x.iter().enumerate() {
-            let slope =
-                gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
+            let slope = gradients
+                .wrt(x)
+                .unwrap_or_else(|| panic!("{}: input {i} has no gradient", self.name));
             let largest = slope.to_vec().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
-            assert!(largest > 0.05, "{}: flat in input {i}: {slope}", self.name);
+            assert!(
+                largest > 0.05,
+                "{}: the derivative by input {i} is too small to be tested: {slope}",
+                self.name
+            );
         }
     }
 

@@ -249,7 +249,7 @@ fn what_is_planted_in_the_walk_back_is_named() {
     planted(&BACKWARD, |anomaly| {
         assert!(matches!(anomaly.place, AnomalyPlace::Cotangent(_)), "{anomaly}");
         let given = anomaly.cotangents[0].expect("a cotangent");
-        assert!(given.is_finite(), "its own cotangent was fine: {anomaly}");
+        assert!(given.is_finite(), "the cotangent of the node itself must be finite: {anomaly}");
     });
 }
 

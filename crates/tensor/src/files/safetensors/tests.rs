@@ -30,7 +30,7 @@ fn there_and_back() {
     noteless.metadata.clear();
     let bytes = noteless.to_bytes();
     let again = NamedTensors::from_bytes(&bytes).unwrap();
-    assert_eq!(again.to_bytes(), bytes, "and the same bytes once more");
+    assert_eq!(again.to_bytes(), bytes, "writing again must give the same bytes");
     assert_eq!(
         NamedTensors::from_bytes(&NamedTensors::new().to_bytes()).unwrap(),
         NamedTensors::new()
