@@ -40,7 +40,7 @@ fn train(threads: usize, seed: u64) -> (Vec<(String, Vec<u32>)>, Vec<u64>) {
 }
 
 #[test]
-fn same_seed_same_bits() {
+fn two_runs_of_one_seed_have_the_same_bits() {
     let first = train(2, 7);
     assert_eq!((first.0.len(), first.1.len()), (11, 24));
     assert!(first == train(2, 7), "two runs of one seed differ");
@@ -48,6 +48,6 @@ fn same_seed_same_bits() {
 }
 
 #[test]
-fn same_bits_on_one_thread_and_on_two() {
+fn runs_on_one_and_on_two_threads_have_the_same_bits() {
     assert!(train(1, 7) == train(2, 7));
 }

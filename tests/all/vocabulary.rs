@@ -315,7 +315,7 @@ fn tensors_and_variables_have_the_same_methods() {
 /// A mask has the logical methods of a boolean tensor, and its methods have the same names as those
 /// of tensors.
 #[test]
-fn masks_speak_it_too() {
+fn masks_have_the_methods_of_boolean_tensors() {
     let (tensor, mask) = (methods("tensor", "Tensor"), methods("autograd", "Mask"));
     // Methods that macros define for variables and indices do not belong to masks.
     let of_macros = |name: &str| methods("autograd", "Nothing").contains_key(name);
@@ -332,7 +332,7 @@ fn masks_speak_it_too() {
 
 /// The search finds a method of each kind of source.
 #[test]
-fn methods_are_found_in_blocks_and_in_rows() {
+fn methods_are_found_in_impl_blocks_and_macro_rows() {
     let (tensor, variable) = (methods("tensor", "Tensor"), methods("autograd", "Var"));
     for name in ["reshape", "exp", "clamp_min", "powi", "gt", "ne", "maximum", "sum", "softmax"] {
         assert!(tensor.contains_key(name) && variable.contains_key(name), "{name}");
@@ -354,7 +354,7 @@ fn methods_are_found_in_blocks_and_in_rows() {
 }
 
 #[test]
-fn differences_are_seen() {
+fn differences_between_lists_of_methods_are_found() {
     let of = |names: &[(&str, usize)]| -> Methods {
         names.iter().map(|(name, takes)| ((*name).to_string(), Some(*takes))).collect()
     };

@@ -78,7 +78,7 @@ fn most(size: usize, step: &dyn Fn(Var<'_>, Var<'_>)) -> f64 {
 }
 
 #[test]
-fn the_memory_of_a_hundred_layers() {
+fn checkpoints_reduce_the_memory_of_a_hundred_layers() {
     let _alone = ALONE.lock();
     let backward = |y: Var<'_>, _: Var<'_>| drop(y.backward());
     // Without checkpoints the values of all layers are in memory at the same time.

@@ -194,7 +194,7 @@ pub(crate) fn short(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn short_names_of_types() {
+    fn type_names_are_shortened_to_their_last_segment() {
         for (name, expected) in [
             ("wengert_nn::linear::Linear<f32>", "Linear"),
             ("alloc::vec::Vec<wengert_nn::linear::Linear<f32>>", "Vec"),

@@ -47,7 +47,7 @@ fn level(room: &str) -> usize {
 }
 
 #[test]
-fn rooms_import_from_those_that_they_may_know() {
+fn rooms_import_only_from_permitted_rooms() {
     let arrows = scan::arrows(&scan::files(&src(), &names()), &names(), |_| None);
     let (mut all, mut wrong) = (String::new(), 0);
     for ((from, to), places) in &arrows {
@@ -98,7 +98,7 @@ fn added(code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
+fn lower_rooms_call_only_the_listed_methods_of_higher_rooms() {
     let files = scan::files(&src(), &names());
     let mut levels: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for file in &files {
@@ -132,7 +132,7 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
 }
 
 #[test]
-fn the_crate_lists_its_rooms_from_the_ground_up() {
+fn lib_rs_lists_the_rooms_in_order_of_dependency() {
     scan::check_list(&src(), &names(), &[]);
 }
 

@@ -125,7 +125,7 @@ fn no_layer_returns_its_operand() {
 
 /// `first_state` is the first state that a walk visits, and a copy has its own identities.
 #[test]
-fn identities_of_layers_and_of_their_copies() {
+fn a_copy_of_a_layer_has_new_ids_and_the_same_first_state() {
     struct Walked<'a>(&'a dyn Module);
     impl Module for Walked<'_> {
         fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -152,7 +152,7 @@ fn identities_of_layers_and_of_their_copies() {
 
 /// `layers` contains every layer that the crate exports.
 #[test]
-fn the_list_is_complete() {
+fn the_list_of_layers_is_complete() {
     let tested: HashSet<String> =
         layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
     // Exports that begin with a capital letter and are not layers.

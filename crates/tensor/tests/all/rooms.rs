@@ -24,7 +24,7 @@ const MACROS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn rooms_import_from_those_below_them() {
+fn rooms_import_only_from_lower_rooms() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let of_macro =
         |name: &str| MACROS.iter().find(|(known, _)| *known == name).map(|&(_, room)| room);
@@ -46,7 +46,7 @@ fn rooms_import_from_those_below_them() {
 }
 
 #[test]
-fn the_crate_lists_its_rooms_from_the_ground_up() {
+fn lib_rs_lists_the_rooms_in_order_of_dependency() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     scan::check_list(&src, &ROOMS, &FOR_TESTS);
 }
@@ -54,7 +54,7 @@ fn the_crate_lists_its_rooms_from_the_ground_up() {
 /// The modules of the room `tensor` import each other in no circle. An element type names the traits with the
 /// operations that are compiled for it, and these operate on tensors of the type.
 #[test]
-fn modules_of_the_room_tensor_import_in_no_circle() {
+fn modules_of_the_room_tensor_do_not_import_each_other_in_a_circle() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let reason = "a supertrait of `Number` or `Element`";
     let permitted = [

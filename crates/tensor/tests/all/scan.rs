@@ -344,7 +344,7 @@ pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
 }
 
 #[test]
-fn the_scanner_finds_what_is_written() {
+fn the_scanner_finds_imports_outside_of_tests() {
     let code = "use crate::{kernels::{a, b}, layout::Shape};\n// crate::files\nfn f() { crate::tensor::g(\"crate::maps\") }\n\
                 #[cfg(test)]\nmod tests { use crate::shapes; }\n#[cfg(test)]\nmod more;\nuse super::super::number::Real;\n\
                 #[cfg(all(test, debug_assertions))]\nmod debug { use crate::shapes; }\n\

@@ -262,37 +262,37 @@ fn check(wanted: impl Fn(Op) -> bool) {
 }
 
 #[test]
-fn pointwise_operations() {
+fn derivatives_of_pointwise_operations_agree_with_differences() {
     check(|op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select));
 }
 
 #[test]
-fn views() {
+fn derivatives_of_views_agree_with_differences() {
     check(|op| matches!(op, Op::View(_) | Op::Assemble(_)));
 }
 
 #[test]
-fn reductions() {
+fn derivatives_of_reductions_agree_with_differences() {
     check(|op| matches!(op, Op::Reduce(_) | Op::LogSoftmax(_)));
 }
 
 #[test]
-fn matrix_products() {
+fn derivatives_of_matrix_products_agree_with_differences() {
     check(|op| matches!(op, Op::MatMul(_)));
 }
 
 #[test]
-fn convolutions() {
+fn derivatives_of_convolutions_agree_with_differences() {
     check(|op| matches!(op, Op::Conv(_)));
 }
 
 #[test]
-fn indices_and_pools() {
+fn derivatives_of_index_operations_and_pools_agree_with_differences() {
     check(|op| matches!(op, Op::Index(_) | Op::MaxPool(_) | Op::MapAxis(_)));
 }
 
 #[test]
-fn all_other_operations() {
+fn derivatives_of_all_other_operations_agree_with_differences() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
             || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))

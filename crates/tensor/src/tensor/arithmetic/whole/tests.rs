@@ -142,7 +142,7 @@ fn comparisons_of<T: Element + Into<i128>>() {
 }
 
 #[test]
-fn comparisons_are_exact() {
+fn comparisons_of_integers_with_numbers_are_exact() {
     comparisons_of::<i64>();
     comparisons_of::<u32>();
     comparisons_of::<u8>();
@@ -161,7 +161,7 @@ fn comparisons_are_exact() {
 
 /// Every comparison with NaN is false except "not equal". For floats the number is rounded to their type.
 #[test]
-fn comparisons_of_floats() {
+fn comparisons_of_floats_round_the_number_to_their_type() {
     let x = Tensor::from([0.1f32, f32::NAN, f32::INFINITY]);
     assert_eq!(x.eq(0.1).to_vec(), [true, false, false]);
     assert_eq!(x.ge(0.1).to_vec(), [true, false, true]);
@@ -300,7 +300,7 @@ fn arithmetic_of_u8_is_exact_or_refused() {
 }
 
 #[test]
-fn the_messages() {
+fn messages_of_overflow_name_operation_and_operands() {
     let words = |op: &str, c: &str, dtype: &str| {
         format!(
             "{op}: {c} is not a whole number, and the tensor holds {dtype}: cast first, for \
@@ -365,7 +365,7 @@ fn powers_of_zero_and_one_fit_any_exponent() {
 
 /// Every `f64` from 2⁵³ on is even; integers of that size may be odd.
 #[test]
-fn signs_of_powers_with_huge_numbers_as_exponents() {
+fn powers_with_huge_exponents_have_the_right_sign() {
     const BEYOND: i64 = MANTISSA + 1;
     let x = Tensor::from([0i64, 1, -1]);
     let even = [0, 1, 1];
@@ -393,7 +393,7 @@ fn signs_of_powers_with_huge_numbers_as_exponents() {
 }
 
 #[test]
-fn after_a_refusal_the_target_is_as_before() {
+fn a_refused_in_place_operation_keeps_the_target() {
     let mut x = Tensor::from([1u8, 200, 3]);
     let other = x.clone();
     panic_of(|| x += &other);
@@ -406,7 +406,7 @@ fn after_a_refusal_the_target_is_as_before() {
 
 /// An in-place operation with a number gives the same bits as the operation with a number.
 #[test]
-fn floats_in_place_with_a_number() {
+fn in_place_operations_with_a_number_have_the_same_bits() {
     let x = Tensor::<f32>::from_fn([700], |i| (i as f32 - 350.0) / 7.0);
     let (mut add, mut sub, mut mul, mut div) = (x.clone(), x.clone(), x.clone(), x.clone());
     add += 0.1;
@@ -420,7 +420,7 @@ fn floats_in_place_with_a_number() {
 }
 
 #[test]
-fn conversions_are_those_of_rust() {
+fn conversions_agree_with_the_as_operator_of_rust() {
     macro_rules! check {
         ($x:ident: $from:ident => $($to:ident)*) => { $(
             for &x in &$x {
@@ -459,7 +459,7 @@ fn conversions_are_those_of_rust() {
 }
 
 #[test]
-fn logic() {
+fn logical_operations_agree_with_their_truth_tables() {
     let (a, b) = (Tensor::from([[false], [true]]), Tensor::from([false, true]));
     assert_eq!(a.and(&b).to_vec(), [false, false, false, true]);
     assert_eq!(a.or(&b).to_vec(), [false, true, true, true]);
