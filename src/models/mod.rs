@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "ZipcodeNet: expected [N, 1, 16, 16], got [2, 1, 15, 15]")]
-    fn images_of_another_size_panic() {
+    fn zipcode_net_panics_on_images_of_another_size() {
         ZipcodeNet::new(&mut Philox::new(0)).predict(&Tensor::zeros(&[2, 1, 15, 15]));
     }
 
@@ -135,13 +135,13 @@ mod tests {
     #[should_panic(
         expected = "ResNet: widths must contain the number of maps of at least one stage"
     )]
-    fn a_resnet_without_stages() {
+    fn a_resnet_without_stages_panics() {
         let _ = ResNet::new(3, 10, 2, &[], &mut Philox::new(0));
     }
 
     #[test]
     #[should_panic(expected = "Vgg: widths must contain the number of maps of at least one stage")]
-    fn a_vgg_without_stages() {
+    fn a_vgg_without_stages_panics() {
         let _ = Vgg::new(3, 10, &[], &mut Philox::new(0));
     }
 

@@ -163,10 +163,16 @@ fn faults(
                     if on.contains(*letter) {
                         covered.entry(of).or_default().insert(name.clone());
                         if !methods[of].contains(name) {
-                            wrong.push(format!("{of} has no method {name}, in: {}", row.text));
+                            wrong.push(format!(
+                                "{of} does not have the method {name} of the row: {}",
+                                row.text
+                            ));
                         }
                     } else if methods[of].contains(name) {
-                        wrong.push(format!("{of} has {name} too, in: {}", row.text));
+                        wrong.push(format!(
+                            "{of} has the method {name}, but the row says that it does not: {}",
+                            row.text
+                        ));
                     }
                 }
             }
@@ -223,14 +229,14 @@ fn unknown(named: &Named) -> Vec<String> {
 }
 
 #[test]
-fn the_page_names_everything_and_nothing_else() {
+fn the_page_names_exactly_the_public_items() {
     let wrong = faults(&page(), &all_methods(), &required(), &unknown);
     assert!(wrong.is_empty(), "docs/from-pytorch.md:\n{}", wrong.join("\n"));
 }
 
 /// The comparison reports a missing row and an additional row of each kind.
 #[test]
-fn what_is_missing_or_too_much_is_seen() {
+fn missing_and_extra_items_of_the_page_are_found() {
     let page = page();
     let (methods, required) = (all_methods(), required());
     let kinds = [
@@ -332,7 +338,7 @@ fn the_overviews_of_tensor_and_var_are_complete() {
 }
 
 #[test]
-fn faults_of_an_overview_are_seen() {
+fn faults_of_an_overview_are_found() {
     let doc = "A type.\n\n# Methods by kind\n| | |\n|---|---|\n\
         | a | [`sum`](Self::sum), [`sum`](Self::sum), [`gone`](Self::gone) |\n\n# More\n\
         | b | [`exp`](Self::exp) |\n";

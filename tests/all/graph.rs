@@ -35,7 +35,7 @@ fn tree(graph: &Graph) -> String {
 }
 
 #[test]
-fn the_scopes_of_lenet() {
+fn lenet_has_the_scopes_of_its_layers() {
     let graph = recorded(&LeNet::new(&mut Philox::new(0)), &[2, 1, 28, 28], 1);
     // A linear layer records a matrix product, the broadcast bias, and a sum.
     assert_eq!(tree(&graph), "conv1: 1\nconv2: 1\nfc1: 3\nfc2: 3\nfc3: 3\n");
@@ -49,7 +49,7 @@ fn the_scopes_of_lenet() {
 }
 
 #[test]
-fn the_scopes_of_a_residual_block() {
+fn a_residual_block_has_the_scopes_of_its_layers() {
     let rng = &mut Philox::new(0);
     let paths = |graph: &Graph| -> Vec<(String, Option<usize>)> {
         graph.scopes().iter().map(|scope| (scope.path.clone(), scope.parent)).collect()
@@ -215,7 +215,7 @@ fn other_models_record_other_programs() {
 }
 
 #[test]
-fn a_layer_that_ran_alone_can_be_named_by_its_model() {
+fn nodes_of_a_layer_that_ran_alone_can_be_named_by_a_model() {
     let model = LeNet::new(&mut Philox::new(0));
     let tape = Tape::new();
     let x = tape.constant(Tensor::zeros(&[1, 400]));
@@ -230,7 +230,7 @@ fn a_layer_that_ran_alone_can_be_named_by_its_model() {
 
 /// Each parameter has a gradient on the tape, and the picture contains it.
 #[test]
-fn a_picture_of_lenet_and_its_gradients() {
+fn the_dot_text_of_lenet_contains_its_layers_and_gradients() {
     let rng = &mut Philox::new(0);
     let model = LeNet::new(rng);
     let tape = Tape::train(rng);

@@ -32,7 +32,7 @@ fn radial_units_are_squared_distances() {
 }
 
 #[test]
-fn sub_sampling_weighs_the_sum_of_four() {
+fn sub_sampling_scales_the_sum_of_four_pixels() {
     let mut layer = Subsampling::new(2, &mut Philox::new(0));
     layer.weight.set(Tensor::from([0.5f32, -2.0]));
     layer.bias.set(Tensor::from([1.0f32, 0.25]));
@@ -68,7 +68,7 @@ fn trainable(layer: &dyn Layer<f64>) -> Vec<Shape> {
 }
 
 #[test]
-fn derivatives_of_historic_layers() {
+fn derivatives_of_historic_layers_agree_with_differences() {
     let rng = &mut Philox::new(1);
     check(&ScaledTanh, &[2, 3]);
     check(&Rbf::of(4, 3, rng), &[2, 4]);

@@ -42,13 +42,13 @@ fn compare(kind: &str, losses: &[f64], reference: &NamedTensors, tolerance: f64)
 }
 
 #[test]
-fn the_first_losses_are_pytorchs_f64() {
+fn the_first_losses_agree_with_pytorch_in_f64() {
     let reference = NamedTensors::load(FILE).unwrap();
     compare("f64", &losses::<f64>(&reference, 32), &reference, 1e-10);
 }
 
 #[test]
-fn the_first_losses_are_pytorchs_f32() {
+fn the_first_losses_agree_with_pytorch_in_f32() {
     let reference = NamedTensors::load(FILE).unwrap();
     compare("f32", &losses::<f32>(&reference, 32), &reference, 1e-4);
 }

@@ -40,7 +40,7 @@ fn a_loop_on_a_tape_without_mode_is_refused() {
 }
 
 #[test]
-fn training_tracks_and_drops_and_fine_tuning_does_not() {
+fn training_updates_statistics_and_drops_units_and_fine_tuning_does_not() {
     let rng = &mut Philox::new(0);
     let (mut model, (x, classes)) = (model(rng), batch(rng));
     let mut optimizer = Sgd::new(0.1).momentum(0.9);
@@ -66,7 +66,7 @@ fn training_tracks_and_drops_and_fine_tuning_does_not() {
 
 /// Two optimizers share one part of the model.
 #[test]
-fn statistics_of_a_shared_part_are_updated_once() {
+fn running_statistics_of_a_shared_part_are_updated_once() {
     let rng = &mut Philox::new(0);
     let (mut model, (x, classes)) = (model(rng), batch(rng));
     let tape = Tape::train(rng);

@@ -5,7 +5,7 @@ use wengert::models::LeNet;
 use wengert::prelude::*;
 
 #[test]
-fn a_profile_of_lenet_speaks_of_its_layers() {
+fn a_profile_of_lenet_lists_its_layers() {
     let mut rng = Philox::new(0);
     let model = LeNet::new(&mut rng);
     let tape = Tape::train(&mut rng).profiled();

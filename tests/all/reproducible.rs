@@ -28,7 +28,7 @@ fn train(threads: usize, seed: u64) -> (Vec<(String, Vec<u32>)>, Vec<u64>) {
         let trainer = Trainer::classifier().epochs(3).quiet();
         let history = trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
         let last = history.losses[history.steps() - 1];
-        assert!(last < 1.0, "it should have learnt something: {last}");
+        assert!(last < 1.0, "the loss must have fallen, got {last}");
         let dict = state_dict(&model);
         let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
         let weights = dict
@@ -40,14 +40,14 @@ fn train(threads: usize, seed: u64) -> (Vec<(String, Vec<u32>)>, Vec<u64>) {
 }
 
 #[test]
-fn same_seed_same_bits() {
+fn two_runs_of_one_seed_have_the_same_bits() {
     let first = train(2, 7);
     assert_eq!((first.0.len(), first.1.len()), (11, 24));
     assert!(first == train(2, 7), "two runs of one seed differ");
-    assert!(first != train(2, 8), "the seed decides nothing");
+    assert!(first != train(2, 8), "two seeds must give different runs");
 }
 
 #[test]
-fn same_bits_on_one_thread_and_on_two() {
+fn runs_on_one_and_on_two_threads_have_the_same_bits() {
     assert!(train(1, 7) == train(2, 7));
 }

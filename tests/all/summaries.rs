@@ -19,7 +19,7 @@ fn check(model: &dyn Layer, input: &[usize], expected: &str) {
 }
 
 #[test]
-fn lenet() {
+fn the_summary_of_lenet_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = LeNet::new(r);
     let expected = "\
@@ -32,7 +32,7 @@ fc3 Linear [2, 10] 850";
 }
 
 #[test]
-fn lenet5() {
+fn the_summary_of_lenet5_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = LeNet5::new(r);
     let expected = "\
@@ -47,7 +47,7 @@ output Rbf [2, 10] 840";
 }
 
 #[test]
-fn zipcode_net() {
+fn the_summary_of_zipcode_net_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = ZipcodeNet::new(r);
     let expected = "\
@@ -60,7 +60,7 @@ output Linear [2, 10] 310
 }
 
 #[test]
-fn cnn() {
+fn the_summary_of_cnn_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = Cnn::new(r);
     let expected = "\
@@ -74,7 +74,7 @@ fc2 Linear [2, 10] 1290";
 }
 
 #[test]
-fn vgg() {
+fn the_summary_of_vgg_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = Vgg::new(3, 10, &[16, 32], r);
     let expected = "\
@@ -96,7 +96,7 @@ fc Linear [2, 10] 330";
 }
 
 #[test]
-fn resnet() {
+fn the_summary_of_resnet_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = ResNet::new(3, 10, 2, &[4, 8], r);
     let expected = "\
@@ -130,7 +130,7 @@ fc Linear [2, 10] 90";
 }
 
 #[test]
-fn inception_net() {
+fn the_summary_of_inception_net_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = InceptionNet::new(1, 10, r);
     let expected = "\
@@ -180,7 +180,7 @@ fc Linear [2, 10] 970";
 }
 
 #[test]
-fn autoencoder() {
+fn the_summary_of_autoencoder_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = Autoencoder::new(16, r);
     let expected = "\
@@ -194,7 +194,7 @@ deconv2 ConvTranspose2d [2, 1, 28, 28] 257";
 }
 
 #[test]
-fn sequential() {
+fn the_summary_of_a_sequential_lists_its_layers() {
     let r = &mut Philox::new(0);
     let model = {
         let inner = sequential![Linear::new(3, 3, r), Tanh];

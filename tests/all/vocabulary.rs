@@ -225,7 +225,7 @@ fn methods(crate_name: &str, type_name: &str) -> Methods {
                         !makes_functions
                             || ROWS.contains(&&*name)
                             || OTHER_MACROS.contains(&&*name),
-                        "{}: {name}! makes public functions: this test has to read them",
+                        "{}: the macro {name}! makes public functions, which this test must read",
                         path.display()
                     );
                 }
@@ -274,20 +274,24 @@ fn compare(
     for (name, takes) in own {
         match others.get(name) {
             None if !excepted.contains(&**name) => {
-                wrong.push(format!("{name}: only {side} have it"));
+                wrong.push(format!("{name}: only {side} have this method"));
             }
             Some(_) if excepted.contains(&**name) => {
-                wrong.push(format!("{name}: listed as an exception, and both have it"));
+                wrong.push(format!(
+                    "{name}: both types have this method: remove it from the list of exceptions"
+                ));
             }
             Some(Some(also)) if takes.is_some_and(|takes| takes != *also) => {
-                wrong.push(format!("{name}: {takes:?} arguments of {side}, else {also}"));
+                wrong.push(format!("{name}: the method of {side} takes {takes:?} arguments, the other one takes {also}"));
             }
             _ => {}
         }
     }
     for name in excepted {
         if !own.contains_key(name) {
-            wrong.push(format!("{name}: listed as an exception, and {side} have it no more"));
+            wrong.push(format!(
+                "{name}: {side} do not have this method: remove it from the list of exceptions"
+            ));
         }
     }
     wrong
@@ -300,7 +304,9 @@ fn tensors_and_variables_have_the_same_methods() {
     wrong.extend(compare("variables", &variable, &tensor, VARIABLE_ONLY));
     for name in RESERVED {
         if tensor.contains_key(*name) != variable.contains_key(*name) {
-            wrong.push(format!("{name}: a reserved word, taken by one of the two"));
+            wrong.push(format!(
+                "{name}: the name is reserved for a method of both types, but only one type has it"
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -309,7 +315,7 @@ fn tensors_and_variables_have_the_same_methods() {
 /// A mask has the logical methods of a boolean tensor, and its methods have the same names as those
 /// of tensors.
 #[test]
-fn masks_speak_it_too() {
+fn masks_have_the_methods_of_boolean_tensors() {
     let (tensor, mask) = (methods("tensor", "Tensor"), methods("autograd", "Mask"));
     // Methods that macros define for variables and indices do not belong to masks.
     let of_macros = |name: &str| methods("autograd", "Nothing").contains_key(name);
@@ -317,7 +323,7 @@ fn masks_speak_it_too() {
     let wrong = compare("masks", &own, &tensor, MASK_ONLY);
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     for (name, _) in TENSOR_ONLY.iter().filter(|(_, why)| *why == BOOLEANS) {
-        assert!(own.contains_key(*name), "{name}: masks lack it");
+        assert!(own.contains_key(*name), "{name}: masks do not have this method");
     }
     for name in ["cast", "concat", "reshape", "item", "dtype"] {
         assert!(own.contains_key(name), "{name}");
@@ -326,7 +332,7 @@ fn masks_speak_it_too() {
 
 /// The search finds a method of each kind of source.
 #[test]
-fn methods_are_found_in_blocks_and_in_rows() {
+fn methods_are_found_in_impl_blocks_and_macro_rows() {
     let (tensor, variable) = (methods("tensor", "Tensor"), methods("autograd", "Var"));
     for name in ["reshape", "exp", "clamp_min", "powi", "gt", "ne", "maximum", "sum", "softmax"] {
         assert!(tensor.contains_key(name) && variable.contains_key(name), "{name}");
@@ -348,7 +354,7 @@ fn methods_are_found_in_blocks_and_in_rows() {
 }
 
 #[test]
-fn differences_are_seen() {
+fn differences_between_lists_of_methods_are_found() {
     let of = |names: &[(&str, usize)]| -> Methods {
         names.iter().map(|(name, takes)| ((*name).to_string(), Some(*takes))).collect()
     };
@@ -356,10 +362,10 @@ fn differences_are_seen() {
     assert_eq!(
         compare("tensors", &a, &b, &[("exp", ""), ("gone", "")]),
         [
-            "exp: listed as an exception, and both have it",
-            "sort: only tensors have it",
-            "sum: Some(2) arguments of tensors, else 1",
-            "gone: listed as an exception, and tensors have it no more",
+            "exp: both types have this method: remove it from the list of exceptions",
+            "sort: only tensors have this method",
+            "sum: the method of tensors takes Some(2) arguments, the other one takes 1",
+            "gone: tensors do not have this method: remove it from the list of exceptions",
         ]
     );
 }
@@ -464,7 +470,9 @@ fn a_type_name_has_one_meaning() {
     }
     for name in permitted.keys() {
         if places.get(*name).is_none_or(|places| places.len() < 2) {
-            wrong.push(format!("`{name}` is listed, and at most one file declares it"));
+            wrong.push(format!(
+                "`{name}`: fewer than two files declare this type: remove it from the list"
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

@@ -14,7 +14,7 @@ use std::process::Command;
 /// Compiles the library again, into a separate folder. `.ci/run` runs this test.
 #[test]
 #[ignore = "checks the library a second time: half a minute of a processor"]
-fn the_first_mistakes() {
+fn mistakes_do_not_compile_with_the_recorded_messages() {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().unwrap().stdout;
     let (found, recorded) = (String::from_utf8(version).unwrap(), include_str!("rustc-version"));
@@ -27,7 +27,7 @@ fn the_first_mistakes() {
 
 /// The page names every tested program and quotes the first error of rustc. Names in backquotes may differ.
 #[test]
-fn the_page_explains_every_mistake() {
+fn the_page_of_errors_explains_every_mistake() {
     let page = include_str!("../../docs/what-rustc-says.md");
     let mut cases = 0;
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/cases")).unwrap() {

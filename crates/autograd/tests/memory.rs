@@ -46,7 +46,7 @@ fn five_thousand_steps_need_no_more_memory_than_a_few() {
     (0..5000).for_each(|_| _ = step());
     let growth = resident() - before;
     assert!(growth < 32, "{growth} pages more after 5,000 steps");
-    assert!(step() < 0.7 * first, "and it learns");
+    assert!(step() < 0.7 * first, "the loss must fall");
 }
 
 const LAYERS: usize = 100;
@@ -78,7 +78,7 @@ fn most(size: usize, step: &dyn Fn(Var<'_>, Var<'_>)) -> f64 {
 }
 
 #[test]
-fn the_memory_of_a_hundred_layers() {
+fn checkpoints_reduce_the_memory_of_a_hundred_layers() {
     let _alone = ALONE.lock();
     let backward = |y: Var<'_>, _: Var<'_>| drop(y.backward());
     // Without checkpoints the values of all layers are in memory at the same time.

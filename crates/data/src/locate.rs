@@ -178,7 +178,7 @@ mod tests {
     /// The search finds the variable's folder, folders above the current one, the workspace and the cache,
     /// in this order.
     #[test]
-    fn places_in_order() {
+    fn the_search_tries_places_in_the_documented_order() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
         let mut around = Surroundings {
@@ -231,7 +231,7 @@ mod tests {
 
     /// Files of another data set with the same names are not accepted.
     #[test]
-    fn names_that_several_sets_have() {
+    fn files_of_another_data_set_with_the_same_names_are_not_accepted() {
         let root = tempfile::tempdir().unwrap();
         let other = put(root.path().join("other"));
         let twin = Files { ambiguous: true, ..PAIR };
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_place_does_not_end_the_search() {
+    fn the_search_continues_after_an_incomplete_folder() {
         let root = tempfile::tempdir().unwrap();
         let part = put(root.path().join("data/pair"));
         fs::remove_file(part.join("a-idx")).unwrap();

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_number_once() {
+    fn a_permutation_has_each_number_once() {
         for n in [0, 1, 2, 3, 100, 1000] {
             let mut order = permutation(n, 7, 3);
             order.sort_unstable();
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn seed_and_stream_both_count() {
+    fn permutations_differ_by_seed_and_by_stream() {
         assert_eq!(permutation(50, 1, 2), permutation(50, 1, 2));
         assert_ne!(permutation(50, 1, 2), permutation(50, 2, 2));
         assert_ne!(permutation(50, 1, 2), permutation(50, 1, 3));

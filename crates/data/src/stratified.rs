@@ -221,7 +221,7 @@ mod tests {
 
     /// Random tables have the right sums, and every number is within one of the exact share.
     #[test]
-    fn quotas_are_exact_shares_rounded() {
+    fn quotas_have_the_right_sums_and_differ_from_the_share_by_less_than_one() {
         let mut rng = Philox::new(3);
         for _ in 0..2000 {
             let classes: Vec<usize> =
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_become_lengths() {
+    fn fractions_are_converted_to_lengths() {
         assert_eq!(f64::lengths([0.7, 0.3], 10), Ok([7, 3]));
         assert_eq!(f64::lengths([0.1; 10], 60_000), Ok([6000; 10]));
         assert_eq!(f64::lengths([1.0 / 3.0; 3], 10), Ok([4, 3, 3]));

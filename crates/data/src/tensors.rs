@@ -85,7 +85,7 @@ mod tests {
     use crate::DataLoader;
 
     #[test]
-    fn rows_of_each() {
+    fn a_batch_of_a_tuple_has_the_rows_of_each_tensor() {
         let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
         let y = Tensor::from([7i64, 8, 9]);
         let z = Tensor::from([true, false, true]);
@@ -105,13 +105,13 @@ mod tests {
         expected = "the tensors must have the same size along axis 0, one index per example, got the \
              sizes [2, 3]"
     )]
-    fn tensors_of_other_lengths() {
+    fn a_tuple_of_tensors_of_different_lengths_panics() {
         let _ = (Tensor::zeros(&[2]), Tensor::zeros(&[3])).len();
     }
 
     #[test]
     #[should_panic(expected = "batch: index 3 is out of range for a data set of 3 examples")]
-    fn no_such_example() {
+    fn an_index_out_of_range_panics() {
         let _ = Tensor::zeros(&[3, 2]).batch(&[3]);
     }
 
@@ -119,7 +119,7 @@ mod tests {
     #[should_panic(
         expected = "each tensor must have an axis 0, which counts the examples, got shape []"
     )]
-    fn a_number_is_no_set() {
+    fn a_scalar_as_data_set_panics() {
         let _ = Tensor::scalar(1.0).len();
     }
 }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_all_lengths() {
+    fn lines_of_any_length_are_split_at_line_breaks() {
         assert_eq!(lines("", 10), [""; 0]);
         assert_eq!(lines("\n", 10), [""]);
         assert_eq!(lines("a", 10), ["a"]);
@@ -203,7 +203,7 @@ mod tests {
 
     /// An endless line does not fill the memory.
     #[test]
-    fn a_long_line_is_read_in_pieces() {
+    fn a_line_above_the_limit_is_read_only_in_part() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text");
         std::fs::write(&path, vec![b'x'; 20 * CHUNK]).unwrap();

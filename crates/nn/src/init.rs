@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn spreads_follow_the_papers() {
+    fn initial_values_have_the_spread_of_the_papers() {
         let rng = &mut Philox::new(4);
         // 30 output channels, 20 input channels, 3×5 kernels: the fans are 300 and 450.
         let param = &mut Param::<f64>::new(Tensor::zeros_of(&[30, 20, 3, 5]));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn constants() {
+    fn constant_initialisers_fill_a_parameter() {
         let param = &mut Param::new(Tensor::zeros(&[2]));
         ones(param);
         assert_eq!(param.value().to_vec(), [1.0; 2]);
@@ -236,7 +236,7 @@ mod tests {
     #[should_panic(
         expected = "xavier_normal: expected a weight [out, in, …], got [3]: use uniform or normal"
     )]
-    fn a_bias_has_no_fan() {
+    fn fan_based_initialisation_of_a_bias_panics() {
         xavier_normal(&mut Param::new(Tensor::zeros(&[3])), 1.0, &mut Philox::new(0));
     }
 }

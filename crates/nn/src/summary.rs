@@ -284,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn thousands() {
+    fn numbers_are_grouped_by_thousands() {
         let numbers = [0, 92, 407_050, 1_234_567].map(grouped);
         assert_eq!(numbers, ["0", "92", "407,050", "1,234,567"]);
     }
 
     #[test]
-    fn inner_scopes_follow_their_outer_one() {
+    fn inner_scopes_are_listed_after_their_outer_scope() {
         let scope = |path: &str| ScopeSummary {
             path: path.into(),
             depth: path.matches('.').count(),

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn patterns_match_names_of_parameters() {
         for (pattern, text, wanted) in [
             ("*.bias", "fc1.bias", true),
             ("*.bias", "bias", false),

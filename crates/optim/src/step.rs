@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_goes_with_its_parameter() {
+    fn the_state_of_a_parameter_follows_it_within_the_model() {
         let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0]), param([5.0, 6.0])];
         let mut sgd = Sgd::new(1.0).momentum(0.5);
         step(&mut sgd, &mut model);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_one_model_keeps_what_is_remembered_of_others() {
+    fn a_step_of_one_model_keeps_the_state_of_other_models() {
         let (mut a, mut b) = (vec![param([0.0, 0.0])], vec![param([0.0, 0.0]), param([0.0, 0.0])]);
         let mut sgd = Sgd::new(1.0).momentum(0.5);
         step(&mut sgd, &mut b);
@@ -261,7 +261,7 @@ mod tests {
 
     /// θ ← θ + t (θ' − θ) keeps the identities of the parameters: restoring a snapshot keeps the momentum.
     #[test]
-    fn copies_between_models_leave_what_is_remembered() {
+    fn copying_values_into_a_model_keeps_its_state() {
         let mut model = vec![param([0.0, 0.0])];
         let mut sgd = Sgd::new(1.0).momentum(0.5);
         let best = model.clone();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loaded_state_goes_with_its_parameters_too() {
+    fn a_loaded_state_follows_its_parameters() {
         let mut model = vec![param([0.0, 0.0]), param([0.0, 0.0])];
         let mut adam = Adam::new(0.1);
         step(&mut adam, &mut model);

@@ -20,7 +20,7 @@ fn place(param: &Param) -> *const f32 {
 
 // This test is alone in its process, since the allocator counts the allocations of all threads.
 #[test]
-fn no_memory_for_tensors_in_steady_state() {
+fn repeated_steps_allocate_no_memory_for_tensors() {
     let optimizers: [Box<dyn Optimizer>; 6] = [
         Box::new(Sgd::new(1e-3)),
         Box::new(Sgd::new(1e-3).momentum(0.9).nesterov(true).weight_decay(0.1)),

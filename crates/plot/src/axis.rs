@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn any_two_ends_give_few_marks_in_order() {
+    fn an_axis_between_any_two_numbers_has_few_marks_in_order() {
         let mut ends: Vec<f64> = EXTREMES.iter().flat_map(|&x| [x, -x]).collect();
         // Arbitrary bit patterns from a multiplicative generator.
         let bits = |i: u32| 0x9e37_79b9_7f4a_7c15u64.wrapping_pow(2 * i + 1);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_stand_at_round_numbers() {
+    fn axis_marks_are_at_round_numbers() {
         let labels = |axis: Axis| axis.marks.iter().map(|&x| axis.label(x)).collect::<Vec<_>>();
         assert_eq!(
             labels(Axis::linear(-0.02, 1.1, 7, 0.0)),

@@ -43,7 +43,7 @@ mod tests {
     use std::io::Read;
 
     #[test]
-    fn a_file_as_the_specification_wants_it() {
+    fn a_png_file_has_the_chunks_of_the_specification() {
         let rgb: Vec<u8> = (0..18).collect();
         let file = encode(3, 2, &rgb);
         assert_eq!(file[..8], *b"\x89PNG\r\n\x1a\n");

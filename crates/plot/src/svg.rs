@@ -67,7 +67,7 @@ mod tests {
 
     /// The test vectors of RFC 4648, section 10.
     #[test]
-    fn base64_of_the_standard() {
+    fn base64_agrees_with_the_vectors_of_the_standard() {
         let pairs = [
             ("", ""),
             ("f", "Zg=="),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_no_markup() {
+    fn texts_are_escaped_in_svg() {
         let mut svg = begin(10, 10);
         text(&mut svg, (1, 2), 3, "a < b & c > d");
         assert!(end(svg).contains(">a &lt; b &amp; c &gt; d</text>\n</svg>"));

@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_of_containers() {
+    fn containers_have_the_number_of_examples_of_their_parts() {
         let x = Tensor::zeros(&[5, 2]);
         assert_eq!((x.examples(), Tensor::scalar(1.0).examples()), (5, 1));
         assert_eq!((x.clone(), 3i64).examples(), 5);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_found_in_its_example() {
+    fn a_number_that_is_not_finite_is_found_with_its_example() {
         let mut x = Tensor::zeros(&[4, 3]);
         assert_eq!((x.clone(), x.clone()).not_finite(), None);
         x.make_mut()[7] = f32::NAN;
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn fingerprints_tell_batches_apart() {
+    fn fingerprints_of_different_batches_differ() {
         let of = |batch: &dyn Fn(&mut Fingerprint)| {
             let mut fingerprint = Fingerprint::default();
             batch(&mut fingerprint);
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_examples() {
+    fn first_cuts_a_batch_to_its_first_examples() {
         let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
         let y = Tensor::from([7i64, 8, 9]);
         let (cut, classes) = (x.clone(), y.clone()).first(1).unwrap();

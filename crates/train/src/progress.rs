@@ -227,7 +227,7 @@ mod tests {
     use crate::history::LogRecord;
 
     #[test]
-    fn times() {
+    fn times_are_printed_as_minutes_or_hours() {
         assert_eq!(
             [0.4, 75.0, 3600.0, 36_061.0].map(clock),
             ["0:00", "1:15", "1:00:00", "10:01:01"]
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn which_epoch_was_kept() {
+    fn the_progress_names_the_epoch_that_was_kept() {
         let epoch = |loss, accuracy| EpochRecord {
             train: Score { loss: 1.0, accuracy: Some(0.5) },
             validation: Some(Score { loss, accuracy: Some(accuracy) }),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_stand_under_their_names() {
+    fn columns_are_aligned_with_their_names() {
         let log =
             |name: &str, train, validation| LogRecord { name: name.into(), train, validation };
         let mut epoch = EpochRecord {

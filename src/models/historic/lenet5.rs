@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_those_of_the_paper() {
+    fn the_number_of_parameters_is_that_of_the_paper() {
         let model = LeNet5::new(&mut Philox::new(0));
         let count = |module: &dyn Module| module.trainable_count();
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bitmap_is_like_no_other() {
+    fn all_bitmaps_differ() {
         let bitmaps = LeNet5::bitmaps();
         for (i, row) in BITMAPS.iter().enumerate() {
             assert_eq!(row.len(), 79, "row {i}");

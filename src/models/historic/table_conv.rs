@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn other_channels_are_refused() {
+    fn inputs_with_another_number_of_channels_panic() {
         let conv = conv(&[vec![0, 1], vec![2]]);
         for (shape, text) in [
             (&[2, 4, 8, 8][..], "[2, 4, 8, 8]"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn initial_values() {
+    fn initial_values_have_the_range_of_the_paper() {
         let conv = conv(&[vec![0, 1], vec![2]]);
         let largest = |first, n| conv.weight.value().narrow(0, first, n).abs().to_vec();
         let largest = |first, n| largest(first, n).into_iter().fold(0.0f32, f32::max);
@@ -151,7 +151,7 @@ mod tests {
     #[should_panic(
         expected = "row 1 of the table must contain each input map once, got [2, 0, 2] with map 2 twice"
     )]
-    fn a_map_named_twice() {
+    fn a_map_named_twice_panics() {
         conv(&[vec![0, 1], vec![2, 0, 2]]);
     }
 
@@ -159,7 +159,7 @@ mod tests {
     #[should_panic(
         expected = "row 1 of the table must contain at least one input map below 3 and no other numbers, got [3]"
     )]
-    fn a_map_that_is_not_there() {
+    fn a_map_that_does_not_exist_panics() {
         conv(&[vec![0, 1], vec![3]]);
     }
 }

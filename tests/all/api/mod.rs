@@ -155,7 +155,7 @@ fn listing(part: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_change_of_the_interface_goes_unnoticed() {
+fn the_public_items_are_those_of_the_lists() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api");
     let mut wrong = Vec::new();
     for part in parts() {
@@ -182,7 +182,7 @@ fn no_change_of_the_interface_goes_unnoticed() {
 
 /// The lists contain an item of each kind.
 #[test]
-fn the_lists_see_every_kind_of_item() {
+fn every_kind_of_public_item_is_listed() {
     let [tensor, autograd, nn, optim] = ["tensor", "autograd", "nn", "optim"].map(listing);
     for (list, line) in [
         (&tensor, "struct Tensor"),
@@ -211,7 +211,7 @@ fn the_lists_see_every_kind_of_item() {
 
 /// The paths in the examples of the crates exist in `wengert`.
 #[test]
-fn the_paths_of_the_examples_are_those_of_wengert() {
+fn examples_use_paths_of_wengert() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let paths = |file: &str| -> BTreeSet<String> {
         let items = parsed(&root.join(file)).items;

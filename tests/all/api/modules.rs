@@ -68,7 +68,7 @@ pub(super) fn names_of(tree: &UseTree, found: &mut BTreeSet<String>) {
             found.insert(rename.rename.to_string());
         }
         UseTree::Group(group) => group.items.iter().for_each(|tree| names_of(tree, found)),
-        UseTree::Glob(_) => panic!("a glob hides what is public"),
+        UseTree::Glob(_) => panic!("a glob import in a public path cannot be listed"),
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn modules(part: &str) -> Vec<Source> {
             let name = module.ident.to_string();
             let next = [below.join(format!("{name}.rs")), below.join(&name).join("mod.rs")];
             let Some(next) = next.into_iter().find(|path| path.exists()) else {
-                panic!("{}: where is module {name}?", path.display())
+                panic!("{}: the file of module {name} was not found", path.display())
             };
             let visible = public && is_public(&module.vis) && !hidden(&module.attrs);
             follow(next, visible, found);

@@ -179,7 +179,7 @@ mod tests {
     const LIST: &str = "# About it.\n\n@ a.rs\n\none blind\n- x = «a + b»;\n+ a - b\n\ntwo #2\n- «b»\n+ c\n\nthree\n- x = a\n+ y = a\n";
 
     #[test]
-    fn the_marked_part_is_exchanged() {
+    fn the_marked_part_is_replaced() {
         let list = parse("area", LIST).unwrap();
         let text = "x = a + b; // b\n";
         assert_eq!(list.len(), 3);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_nest() {
+    fn switches_can_be_nested() {
         let list = parse("area", "@ a\n\none\n- «a + b»\n+ 1\n\ntwo\n- a + «b»\n+ 2\n").unwrap();
         let both = switched("(a + b)", &list.iter().collect::<Vec<_>>()).unwrap();
         let (outer, inner) = (both.find("\"one\"").unwrap(), both.find("\"two\"").unwrap());

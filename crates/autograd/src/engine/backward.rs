@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 use std::collections::HashMap;
 use wengert_tensor::{Float, Shape, Tensor, per_type};
 
+/// A function that gets the node of a leaf and its gradient.
+type OnGradient<'a, T> = &'a mut dyn FnMut(u32, &Tensor<T>);
+
 /// The arguments of [`Var::run_backward`].
 pub(crate) struct BackwardCall<'a, 'h, 't, T: Float> {
     /// The method that the user called, for messages.
@@ -22,7 +25,7 @@ pub(crate) struct BackwardCall<'a, 'h, 't, T: Float> {
     pub only: Option<&'a [u32]>,
     pub hooks: Option<&'a mut Hooks<'h, 't, T>>,
     /// Called with each gradient as soon as it is complete.
-    pub see: Option<&'a mut dyn FnMut(u32, &Tensor<T>)>,
+    pub see: Option<OnGradient<'a, T>>,
 }
 
 impl<T: Float> BackwardCall<'_, '_, '_, T> {
@@ -81,7 +84,7 @@ impl<'t, T: Float> Var<'t, T> {
                 bad.push(id);
             }
         };
-        let see = Some(&mut see as &mut dyn FnMut(u32, &Tensor<T>));
+        let see = Some(&mut see as OnGradient<'_, T>);
         let gradients =
             self.run_backward(BackwardCall { hooks, see, ..BackwardCall::new("backward_checked") });
         if bad.is_empty() {

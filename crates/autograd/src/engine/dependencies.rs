@@ -1,5 +1,4 @@
-//! Which nodes depend on which. A walk visits only the nodes between its targets and its results, and
-//! messages name variables that are not among them.
+//! Finds the nodes that lie between given variables and results. A walk visits only these nodes.
 
 use crate::graph::{ACTIVE, NodeSet, Tape, Var};
 use crate::module::{Module, ParamId, each_param};

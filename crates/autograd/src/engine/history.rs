@@ -1,5 +1,5 @@
-//! The history of a tape: what a walk reads. A gradient can be computed only while there is one, and
-//! `backward` ends it. (The invariant *Ended history* is listed in `engine/mod.rs`.)
+//! The history of a tape: the nodes and values that a walk reads. Gradients can be computed only while a tape
+//! has a history, and `backward` ends it. (The invariant *Ended history* is listed in `engine/mod.rs`.)
 
 use crate::graph::{RETAINED, RunKind, TINY, Tape};
 use std::collections::HashSet;

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_tape_passes() {
+    fn a_tape_with_right_counts_and_flags_passes() {
         assert_eq!(complaint(0, 0, 0), None);
         assert_eq!(complaint(0, CLOSED, 0), None);
     }

@@ -17,7 +17,8 @@
 //!   `derivatives_of_every_order_have_the_same_bits`)
 //! - **Pending.** A pointwise node may stay without a value until something reads it (`PENDING`). It is
 //!   then computed in one program with the pending nodes that it reads. A node that has a value is not
-//!   pending. (`rules/tests/memory.rs`, `pointwise_operations_wait_for_a_reader`; `check_nodes_since`)
+//!   pending. (`rules/tests/memory.rs`, `a_pointwise_operation_stays_pending_until_its_value_is_read`;
+//!   `check_nodes_since`)
 //! - **Reference count.** `readers` counts the pending nodes that have the node as an operand, and
 //!   during a walk the slots and rule inputs that hold it. A node that is no longer pending releases its
 //!   operands, at any depth (`clear_pending`). (`check_invariants`; `invariants.rs`,
@@ -26,24 +27,25 @@
 //!   (`CLOSED`: its scope has ended, the user released it, or `backward` has begun); no rule reads it
 //!   (`SAVED`); it was not requested and is not tiny (`RETAINED`); its reference count is 0; and it can
 //!   be computed again or is a temporary of a walk (`TEMPORARY`). (`rules/tests/memory.rs`,
-//!   `a_scope_releases_what_no_rule_reads`, `released_by_hand`,
-//!   `what_no_rule_reads_goes_before_the_walk_back`)
+//!   `a_value_that_no_rule_reads_is_dropped_when_its_scope_ends`,
+//!   `release_drops_a_value_unless_it_was_requested_or_a_rule_reads_it`,
+//!   `a_value_that_no_rule_reads_is_dropped_before_the_backward_pass`)
 //! - **Dropped is marked.** A dropped value leaves the flag `RELEASED`: when it is computed again, it is
 //!   stored and not fused into a reader's program. (`check_nodes_since`)
 //! - **Saved until passed.** A rule reads only the values that its operation has declared. `SAVED` is
 //!   removed when the walk has passed the node: the rules of all its readers, which come later on the
 //!   tape, have run. (`rules/tests/mod.rs`, `reads_only_what_it_declares`; `rules/tests/memory.rs`,
-//!   `backward_leaves_what_was_given_and_asked_for`)
+//!   `backward_keeps_given_and_requested_values_only`)
 //! - **Scratch.** In a walk for numbers, the nodes that rules record are above a mark. The region above
 //!   the mark is truncated after a rule if no slot holds one of its nodes, and when the walk ends, even
-//!   by a panic. (`rules/tests/memory.rs`, `backward_leaves_no_nodes`,
-//!   `cotangents_go_when_nobody_waits_for_them`; `tests/all/failures.rs`,
-//!   `the_tape_works_on_after_a_panic`)
+//!   by a panic. (`rules/tests/memory.rs`, `backward_leaves_no_new_nodes_on_the_tape`,
+//!   `a_cotangent_is_dropped_when_no_pending_node_reads_it`; `tests/all/failures.rs`,
+//!   `a_tape_can_be_used_after_a_panic_in_a_rule`)
 //! - **Empty slots.** Between walks every slot is empty. (`check_invariants`)
 //! - **Regions.** Outside of walks, a checkpoint keeps its results, given values and retained values. A
 //!   walk computes the other values once when it enters the region, and drops them when it leaves.
 //!   (`tests/all/checkpoint.rs`, `an_operation_is_computed_twice_at_most`,
-//!   `a_replay_drops_and_computes_again`)
+//!   `a_replay_drops_and_recomputes_the_values_of_a_checkpoint`)
 //! - **Ended history.** Nodes before `ended` are not computed again. Their values are kept only if they
 //!   were given or are retained, and share no memory with a parameter. (`check_nodes_since`;
 //!   `tests/all/failures.rs`, `backward_ends_the_history`; `tests/all/engine.rs`,

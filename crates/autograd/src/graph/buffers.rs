@@ -113,7 +113,7 @@ mod tests {
     use wengert_tensor::Tensor;
 
     #[test]
-    fn a_mean_of_all_values() {
+    fn an_averaged_buffer_is_the_mean_of_all_values() {
         let mut model = (Buffer::new(Tensor::from([0.0f32, 7.0])), Buffer::<i64>::new(2.into()));
         let run = |model: &(Buffer, Buffer<i64>), values: &[[f32; 2]]| {
             let tape = Tape::new();

@@ -60,7 +60,7 @@ mod tests {
     use super::NodeSet;
 
     #[test]
-    fn members_in_both_orders() {
+    fn members_are_found_in_ascending_and_descending_order() {
         let members = [0, 1, 62, 63, 64, 127, 128, 300, 639];
         let mut set = NodeSet::up_to(639);
         assert_eq!(set.last_before(640), None);

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_elements() {
+    fn elements_of_containers_are_named_by_their_index() {
         assert_eq!(names(&mut param()), [""]);
         assert_eq!(names(&mut vec![param(), param()]), ["0", "1"]);
         assert_eq!(names(&mut [param(), param()]), ["0", "1"]);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_holds_nothing() {
+    fn fields_of_configuration_have_no_state() {
         let mut plain = (1u8, 2.5f32, "a", String::from("b"), true, 'c', (), PhantomData::<str>);
         assert!(names(&mut plain).is_empty());
         assert_eq!(plain.outline().to_string(), r#"(1, 2.5, "a", "b", true, 'c', (), _)"#);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_copied_and_identities_stay() {
+    fn copy_from_copies_values_and_keeps_ids() {
         let (mut to, mut from) = (model(1.0, 1), model(3.0, 5));
         to.0.freeze();
         let before = ids(&to);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_the_way() {
+    fn lerp_from_moves_values_by_the_fraction_t() {
         let from = model(3.0, 5);
         for (t, expected) in [
             (0.0, (vec![1.0, -1.0], 1.0, 10.0, 1, false)),
@@ -210,7 +210,7 @@ mod tests {
 
     /// The average must be Σ (1 - d) dⁿ⁻ⁱ θᵢ + dⁿ θ₀, computed here in double precision.
     #[test]
-    fn an_exponential_moving_average() {
+    fn lerp_from_computes_an_exponential_moving_average() {
         let values = [2.0f64, -1.0, 0.5, 8.0, 3.0];
         let mut average = Param::new(Tensor::scalar_of(values[0]));
         for &value in &values[1..] {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn models_of_another_structure_are_refused_with_all_that_differs() {
+    fn models_of_another_structure_are_refused_with_every_difference() {
         type Here = (Param, Param, Buffer, Param, Param);
         let param = |shape: &[usize]| Param::new(Tensor::zeros(shape));
         let mut here: Here = (
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_a_number_from_0_to_1() {
+    fn lerp_from_refuses_t_outside_0_to_1() {
         for t in [-0.1, 1.5, f64::NAN] {
             let run =
                 || Param::new(Tensor::ones(&[1])).lerp_from(&Param::new(Tensor::ones(&[1])), t);

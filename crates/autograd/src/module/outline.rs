@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stay_on_the_line() {
+    fn an_outline_of_values_is_one_line() {
         assert_eq!(Outline::new("Relu").to_string(), "Relu");
         assert_eq!(Outline::new("Dropout").field("p", &0.5).to_string(), "Dropout(p: 0.5)");
         assert_eq!(linear(784, 512).to_string(), "Linear(weight: [512, 784], bias: None)");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_stand_on_lines_of_their_own() {
+    fn each_module_has_its_own_line_in_an_outline() {
         let block =
             Outline::new("Block").with("fc", linear(8, 8)).with("act", Outline::new("Relu"));
         let blocks = (0..4).fold(Outline::list(), |list, i| list.with(i, block.clone()));

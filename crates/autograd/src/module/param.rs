@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_are_parameters_of_their_own() {
+    fn a_clone_is_a_separate_parameter() {
         let mut original = Param::new(Tensor::ones(&[2]));
         original.freeze();
         let mut copy = original.clone();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_writes_in_place_when_nobody_shares() {
+    fn an_update_of_an_unshared_value_writes_in_place() {
         let mut param = Param::new(Tensor::zeros(&[1000]));
         let before = param.value().as_slice().unwrap().as_ptr();
         param.update(|w| w.make_mut().fill(2.0));
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "Param: the new value has shape [3], the old one [2]")]
-    fn the_shape_stays() {
+    fn a_new_value_of_another_shape_is_refused() {
         Param::new(Tensor::zeros(&[2])).set(Tensor::zeros(&[3]));
     }
 

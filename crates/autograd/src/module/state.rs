@@ -118,7 +118,7 @@ mod tests {
     use wengert_tensor::Tensor;
 
     #[test]
-    fn floats_of_either_width_are_taken() {
+    fn set_accepts_f32_and_f64_values() {
         let mut param = Param::new(Tensor::zeros(&[2]));
         let state: &mut dyn State = &mut param;
         assert_eq!(state.set(&Tensor::from([1.5f64, 2.5]).into()), Ok(()));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misfit_says_both_sides_and_changes_nothing() {
+    fn a_value_that_does_not_fit_is_refused_and_changes_nothing() {
         let mut param = Param::new(Tensor::ones(&[2, 3]));
         let wrong = State::set(&mut param, &Tensor::<f64>::zeros_of(&[3, 2]).into()).unwrap_err();
         assert_eq!(wrong.to_string(), "expected f32 [2, 3], found f64 [3, 2]");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_freezing() {
+    fn only_parameters_are_trainable_and_can_be_frozen() {
         let (mut param, mut buffer) =
             (Param::new(Tensor::zeros(&[2])), Buffer::new(Tensor::zeros(&[2])));
         let states: [&mut dyn State; 2] = [&mut param, &mut buffer];

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn paths() {
+    fn paths_join_names_and_indices_by_dots() {
         let root = Path::root();
         assert_eq!(root.to_string(), "");
         assert_eq!(root.index(0).to_string(), "0");
@@ -370,14 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn the_perceptron_of_the_textbooks_has_92_parameters() {
+    fn a_perceptron_of_widths_5_3_7_5_1_has_92_parameters() {
         let model = vec![linear(5, 3), linear(3, 7), linear(7, 5), linear(5, 1)];
         assert_eq!(model.parameter_count(), 92);
         assert_eq!(names(&model)[2..4], ["1.0", "1.1"]);
     }
 
     #[test]
-    fn freezing_by_name() {
+    fn freeze_under_freezes_the_parameters_below_a_path() {
         let mut model =
             (linear(2, 3), vec![linear(3, 4), linear(4, 1)], Buffer::new(Tensor::ones(&[9])));
         assert_eq!((model.parameter_count(), model.trainable_count()), (30, 30));
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_ends_at_a_dot() {
+    fn freeze_under_matches_whole_segments_of_a_path() {
         let mut model: Vec<Param> = (0..11).map(|_| param(&[1])).collect();
         model.freeze_under("1");
         assert_eq!(model.trainable_count(), 10);
@@ -402,12 +402,12 @@ mod tests {
     #[should_panic(
         expected = "freeze_under: the module has no parameter under `fc`; its parameters are: 0, 1"
     )]
-    fn freezing_nothing_is_a_mistake() {
+    fn freeze_under_panics_if_no_parameter_is_below_the_path() {
         linear(1, 1).freeze_under("fc");
     }
 
     #[test]
-    fn states_can_be_kept_beyond_the_walk() {
+    fn references_to_visited_states_outlive_the_visit() {
         let model = [linear(1, 1), linear(1, 1)];
         let mut ids = Vec::new();
         model.visit(&Path::root(), &mut |_, state| {

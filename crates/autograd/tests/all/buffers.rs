@@ -53,7 +53,7 @@ impl Model {
 }
 
 #[test]
-fn two_losses_of_one_forward_pass_count_once() {
+fn two_losses_of_one_forward_pass_update_a_buffer_once() {
     let mut model = Model::new();
     let tape = Tape::new();
     model.record(&tape, 1.0);
@@ -70,7 +70,7 @@ fn two_losses_of_one_forward_pass_count_once() {
 }
 
 #[test]
-fn clones_share_their_updates() {
+fn clones_of_gradients_apply_their_buffer_updates_once() {
     let mut model = Model::new();
     let gradients = model.gradients(1.0);
     let mut copy = gradients.clone();
@@ -87,7 +87,7 @@ fn clones_share_their_updates() {
 }
 
 #[test]
-fn accumulated_runs_follow_each_other() {
+fn accumulated_gradients_apply_the_updates_of_every_run_in_order() {
     let mut model = Model::new();
     let mut sum = model.gradients(1.0);
     for x in [2.0, 3.0] {
@@ -100,7 +100,7 @@ fn accumulated_runs_follow_each_other() {
 }
 
 #[test]
-fn the_tape_applies_updates_without_a_loss() {
+fn apply_updates_of_the_tape_needs_no_loss() {
     let mut model = Model::new();
     for tape in [Tape::new(), Tape::inference(), Tape::inference().training(&mut Philox::new(0))] {
         let before = model.count.value().item();
@@ -126,7 +126,7 @@ fn the_tape_applies_updates_without_a_loss() {
 }
 
 #[test]
-fn a_part_of_the_model_takes_its_own_updates() {
+fn a_part_of_the_model_gets_only_its_own_updates() {
     let mut model = (Model::new(), Model::new());
     let tape = Tape::new();
     model.0.record(&tape, 1.0);
@@ -146,7 +146,7 @@ fn a_part_of_the_model_takes_its_own_updates() {
 }
 
 #[test]
-fn a_clone_is_another_buffer() {
+fn a_clone_of_a_buffer_gets_no_updates_of_the_original() {
     let mut model = Model::new();
     let gradients = model.gradients(1.0);
     let (mut running, mut count) = (model.running.clone(), model.count.clone());
@@ -160,7 +160,7 @@ fn a_clone_is_another_buffer() {
 }
 
 #[test]
-fn gradients_taken_before_know_what_was_recorded_before() {
+fn gradients_contain_the_updates_recorded_before_them() {
     let mut model = Model::new();
     let tape = Tape::new();
     let w = tape.param(&model.w);
@@ -178,7 +178,7 @@ fn gradients_taken_before_know_what_was_recorded_before() {
 }
 
 #[test]
-fn threads_that_apply_the_same_gradients_count_once() {
+fn threads_that_apply_the_same_gradients_update_once() {
     let model = Arc::new(Mutex::new(Model::new()));
     let gradients: Vec<_> = {
         let model = model.lock().unwrap();
@@ -244,7 +244,7 @@ fn text_of(f: impl FnOnce()) -> String {
 
 /// A counter that would overflow is refused with a message, and no buffer of the model changes.
 #[test]
-fn a_counter_does_not_count_beyond_its_type() {
+fn a_counter_that_would_overflow_is_refused() {
     for (at, n) in [(i64::MAX, 1), (i64::MAX - 2, 3), (i64::MIN, -1), (1, i64::MAX)] {
         let mut model = Model::new();
         model.count.set(Tensor::scalar_of(at));
@@ -367,7 +367,7 @@ fn a_buffer_that_would_not_be_finite_is_named() {
 
 /// A counter that is the whole model has no name.
 #[test]
-fn a_counter_without_a_name() {
+fn a_counter_that_is_the_whole_model_is_refused_without_a_name() {
     let mut counter = Buffer::<i64>::new(Tensor::scalar_of(i64::MAX));
     let tape = Tape::<f32>::new();
     tape.count_buffer(&counter, 1);
@@ -394,7 +394,7 @@ fn counts_of_one_counter_are_added_before_they_are_refused() {
 }
 
 #[test]
-fn a_mean_of_as_many_values_as_can_be_counted() {
+fn the_mean_of_i64_max_values_does_not_overflow() {
     let mut model = Model::new();
     let tape = Tape::new();
     let seen = Buffer::new(Tensor::scalar_of(i64::MAX));

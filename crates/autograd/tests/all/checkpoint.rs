@@ -138,7 +138,7 @@ fn an_operation_is_computed_twice_at_most() {
 }
 
 #[test]
-fn convolutions_pools_and_indices() {
+fn a_checkpoint_of_convolutions_pools_and_indices_has_the_same_bits() {
     let run = |checkpoint: bool| {
         let w = Param::new(normal(&[4, 3, 3, 3], 1));
         let tape = Tape::train(&mut Philox::new(2));
@@ -161,7 +161,7 @@ fn convolutions_pools_and_indices() {
 /// Checkpoints with several results, with a result that is an operand, within a checkpoint, and without
 /// operations.
 #[test]
-fn results_of_every_form() {
+fn checkpoints_with_every_form_of_result_have_the_same_bits() {
     let run = |checkpoint: bool| {
         let tape = Tape::new();
         let x = tape.watch(normal(&[3, 4], 1));
@@ -189,7 +189,7 @@ fn results_of_every_form() {
 }
 
 #[test]
-fn a_replay_drops_and_computes_again() {
+fn a_replay_drops_and_recomputes_the_values_of_a_checkpoint() {
     let params: Vec<_> = (0..4).map(|i| Param::new(normal(&[12, 12], i))).collect();
     let fresh = |size: usize| {
         let tape = Tape::train(&mut Philox::new(10));

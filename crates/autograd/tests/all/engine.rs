@@ -21,7 +21,7 @@ fn close(a: &[f64], b: &[f64], tolerance: f64) {
 }
 
 #[test]
-fn three_derivatives_in_closed_form() {
+fn three_derivatives_have_their_closed_form() {
     for (policy, n) in POLICIES.into_iter().flat_map(|policy| [(policy, 3), (policy, 100)]) {
         let xs = f64s(&[n], 1);
         let tape = Tape::new().with_policy(policy);
@@ -46,7 +46,7 @@ fn three_derivatives_in_closed_form() {
 
 /// ½ xᵀ A x has the gradient ½ (A + Aᵀ) x and the Hessian ½ (A + Aᵀ).
 #[test]
-fn second_order_through_products() {
+fn second_derivatives_of_matrix_products_are_right() {
     for policy in POLICIES {
         let tape = Tape::new().with_policy(policy);
         let (a, x) = (f64s(&[4, 4], 1), tape.watch(f64s(&[4, 1], 2)));
@@ -74,7 +74,7 @@ fn chain(policy: Policy, numbers: usize, ops: usize) -> (f64, Vec<f64>) {
 }
 
 #[test]
-fn a_hundred_thousand_operations_in_one_chain() {
+fn a_chain_of_100_000_operations_has_the_right_gradient() {
     for numbers in [1, 16] {
         let [eager, fused] = POLICIES.map(|policy| chain(policy, numbers, 100_000));
         close(&[eager.0], &[fused.0], 1e-12);
@@ -86,7 +86,7 @@ fn a_hundred_thousand_operations_in_one_chain() {
 }
 
 #[test]
-fn a_million_operations_in_one_chain() {
+fn a_chain_of_a_million_operations_has_the_right_gradient() {
     let tape = Tape::<f32>::new();
     let x = tape.watch(Tensor::scalar(0.5));
     let y = (0..500_000).fold(x, |y, _| 0.999999 * y + 1e-6);
@@ -96,7 +96,7 @@ fn a_million_operations_in_one_chain() {
 }
 
 #[test]
-fn seeds_weigh_the_outputs() {
+fn backward_from_is_the_gradient_of_the_weighted_sum() {
     for (policy, n) in POLICIES.into_iter().flat_map(|policy| [(policy, 3), (policy, 30)]) {
         let (xs, seed) = (f64s(&[2, n], 1), f64s(&[2, n], 2));
         let tape = Tape::new().with_policy(policy);
@@ -109,7 +109,7 @@ fn seeds_weigh_the_outputs() {
 }
 
 #[test]
-fn retained_history_gives_the_same_numbers_again() {
+fn a_second_backward_over_a_retained_history_has_the_same_bits() {
     for policy in POLICIES {
         let w = Param::new(f64s(&[5, 4], 1));
         let tape = Tape::new().with_policy(policy);
@@ -139,12 +139,12 @@ impl CustomOp<f32> for Costly {
         [x[0].clone()].into()
     }
     fn vjp<'t>(&self, _: &Call<'_, 't, f32>) -> Cotangents<'t, f32> {
-        panic!("nobody asked for this gradient")
+        panic!("the rule was called for a gradient that was not requested")
     }
 }
 
 #[test]
-fn frozen_and_detached_parts_cost_no_backward_work() {
+fn no_rule_is_called_for_frozen_and_detached_parts() {
     let (mut frozen, trained) =
         (Param::new(Tensor::full(&[3, 3], 2.0)), Param::new(Tensor::ones(&[3])));
     frozen.freeze();
@@ -168,7 +168,7 @@ fn frozen_and_detached_parts_cost_no_backward_work() {
 }
 
 #[test]
-fn both_front_doors_agree() {
+fn value_and_grad_and_value_and_grad_with_agree() {
     let (w, mut rng) = (Param::new(Tensor::from([1.0f32, -2.0])), Philox::new(1));
     let (loss, gradients) = value_and_grad(&mut rng, |tape| tape.param(&w).powi(3).sum_all());
     assert_eq!((loss, gradients.get(&w).unwrap().to_vec()), (-7.0, vec![3.0, 12.0]));
@@ -181,7 +181,7 @@ fn both_front_doors_agree() {
 }
 
 #[test]
-fn micro_batches_compose() {
+fn accumulated_micro_batches_have_the_gradients_of_the_batch() {
     let (w, v) = (Param::new(Tensor::from([1.0f32, 2.0])), Param::new(Tensor::from([3.0f32])));
     let mut mean = Buffer::new(Tensor::from([10.0f32]));
     let mut rng = Philox::new(1);
@@ -222,7 +222,7 @@ fn parameters_are_updated_in_place_while_the_tape_lives() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bits() {
+fn training_twice_with_one_seed_gives_the_same_bits() {
     let train = || {
         let mut rng = Philox::new(11);
         let x = Tensor::<f32>::normal(&[16, 12], 0.0, 1.0, &mut rng);
@@ -245,7 +245,7 @@ fn the_same_seed_gives_the_same_bits() {
 }
 
 #[test]
-fn gradients_can_be_sent() {
+fn gradients_can_be_sent_between_threads() {
     fn is_send<S: Send + 'static>(it: S) -> S {
         it
     }
@@ -304,7 +304,7 @@ fn polar<'t>(x: &[Var<'t, f64>]) -> (Var<'t, f64>, Var<'t, f64>) {
 }
 
 #[test]
-fn several_outputs_to_second_order() {
+fn operations_with_two_outputs_have_the_right_second_derivatives() {
     use wengert_autograd::Gradcheck;
     for shape in [&[3, 5][..], &[2]] {
         let apart = |seed| Tensor::uniform_of(shape, 0.5, 1.5, &mut Philox::new(seed));
@@ -351,7 +351,7 @@ fn product<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
 }
 
 #[test]
-fn a_rule_may_compute_and_then_read_its_cotangent_again() {
+fn a_rule_can_use_its_cotangent_twice() {
     let any = |seed| Tensor::uniform_of(&[4, 5], 0.5, 1.5, &mut Philox::new(seed));
     let inputs = vec![any(1), any(2)];
     wengert_autograd::Gradcheck::new()

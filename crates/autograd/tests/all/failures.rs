@@ -14,7 +14,7 @@ fn ones(shape: &[usize]) -> Tensor {
 }
 
 #[test]
-fn a_tape_is_not_used_after_its_parameters_changed() {
+fn a_parameter_that_changed_after_it_was_recorded_is_refused() {
     let mut w = Param::new(ones(&[2, 3]));
     let tape = Tape::new();
     tape.param(&w).sum_all().backward();
@@ -29,7 +29,7 @@ fn a_tape_is_not_used_after_its_parameters_changed() {
 }
 
 #[test]
-fn clones_of_parameters_are_others() {
+fn a_clone_of_a_parameter_has_its_own_gradient() {
     let (w, x) = (Param::new(ones(&[3])), ones(&[3]));
     let copy = w.clone();
     assert_ne!(w.id(), copy.id());
@@ -45,7 +45,7 @@ fn clones_of_parameters_are_others() {
 }
 
 #[test]
-fn no_two_steps_drop_the_same_units() {
+fn two_steps_and_two_layers_draw_different_dropout_masks() {
     let mask = |tape: &Tape| tape.constant(ones(&[64])).dropout(0.5).value().to_vec();
     let mut rng = Philox::new(7);
     let start = rng.state();
@@ -54,11 +54,11 @@ fn no_two_steps_drop_the_same_units() {
     assert_eq!(
         mask(&Tape::train(&mut Philox::from_state(start))),
         first,
-        "the same state, the same mask"
+        "equal states of the generator must give equal masks"
     );
 
     let tape = Tape::train(&mut rng);
-    assert_ne!(mask(&tape), mask(&tape), "nor two layers of one step");
+    assert_ne!(mask(&tape), mask(&tape), "two layers of one step must draw different masks");
 
     let mut masks = vec![];
     for _ in 0..2 {
@@ -71,12 +71,16 @@ fn no_two_steps_drop_the_same_units() {
     let tape = Tape::new().training(&mut rng);
     assert_eq!(tape.mode(), Some(Mode::Train));
     assert!(mask(&tape).contains(&0.0));
-    assert_eq!(mask(&Tape::train(&mut rng).evaluating()), [1.0; 64], "nothing is dropped in use");
+    assert_eq!(
+        mask(&Tape::train(&mut rng).evaluating()),
+        [1.0; 64],
+        "dropout must drop nothing in evaluation mode"
+    );
     assert_eq!(mask(&Tape::inference()), [1.0; 64]);
 }
 
 #[test]
-fn two_tapes_do_not_meet() {
+fn operations_on_variables_of_two_tapes_are_refused() {
     let (one, other) = (Tape::<f32>::new(), Tape::<f32>::new());
     let (x, y) = (one.watch(ones(&[2, 2])), other.watch(ones(&[2, 2])));
     panics!(x + y, "add: the variables are on different tapes", "tape.constant(x.value())");
@@ -104,7 +108,7 @@ fn two_tapes_do_not_meet() {
 }
 
 #[test]
-fn a_loss_is_a_scalar() {
+fn a_loss_that_is_not_a_scalar_is_refused() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[2, 3]));
     let why = "the value must have one element, got shape [2, 3]";
@@ -125,7 +129,7 @@ fn a_loss_is_a_scalar() {
 }
 
 #[test]
-fn targets_are_within_reach() {
+fn variables_on_which_the_loss_does_not_depend_are_refused() {
     let tape = Tape::new();
     let (x, z) = (tape.watch(ones(&[2])), tape.watch(ones(&[3])));
     let loss = x.sum_all();
@@ -166,7 +170,7 @@ fn backward_ends_the_history() {
 }
 
 #[test]
-fn runs_without_history_or_numbers() {
+fn gradients_on_inference_and_shape_only_tapes_are_refused() {
     let w = Param::new(ones(&[3]));
     let tape = Tape::inference();
     let loss = tape.param(&w).sum_all();
@@ -188,7 +192,7 @@ fn runs_without_history_or_numbers() {
 }
 
 #[test]
-fn random_numbers_need_a_key() {
+fn dropout_checks_p_and_is_the_identity_in_evaluation() {
     let mut rng = Philox::new(1);
     let x = ones(&[3]);
     panics!(Tape::train(&mut rng).watch(x.clone()).dropout(1.5), "dropout", "1.5");
@@ -197,7 +201,7 @@ fn random_numbers_need_a_key() {
 }
 
 #[test]
-fn a_tape_without_a_mode_does_not_choose_one() {
+fn dropout_on_a_tape_without_a_mode_is_refused() {
     let advice = "this layer behaves differently in training and evaluation, and the tape has no mode: \
          create the tape with `Tape::train(&mut rng)` or `Tape::eval()`";
     let tape = Tape::new();
@@ -211,11 +215,11 @@ fn a_tape_without_a_mode_does_not_choose_one() {
     assert_eq!(text, format!("block.drop: dropout: {advice}"));
     panics!(tape.expect_mode("noise"), &format!("noise: {advice}"));
     let gradients = x.square().sum_all().backward();
-    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [2.0; 3], "calculus needs none");
+    assert_eq!(gradients.wrt(x).unwrap().to_vec(), [2.0; 3], "derivatives need no mode");
 }
 
 #[test]
-fn modes_are_those_asked_for() {
+fn every_constructor_gives_the_tape_its_mode() {
     let mut rng = Philox::new(1);
     assert_eq!(Tape::<f32>::eval().mode(), Some(Mode::Eval));
     assert_eq!(Tape::<f32>::inference().mode(), Some(Mode::Eval));
@@ -238,7 +242,7 @@ fn modes_are_those_asked_for() {
 }
 
 #[test]
-fn gradients_in_evaluation_mode() {
+fn backward_works_in_evaluation_mode() {
     let w = Param::new(Tensor::from([1.0f32, -2.0]));
     let tape = Tape::eval();
     let gradients = tape.param(&w).dropout(0.9).square().sum_all().backward();
@@ -246,7 +250,7 @@ fn gradients_in_evaluation_mode() {
 }
 
 #[test]
-fn buffers_keep_their_shape() {
+fn an_update_of_a_buffer_with_another_shape_is_refused() {
     let (buffer, tape) = (Buffer::new(ones(&[3])), Tape::new());
     let change = tape.watch(ones(&[4]));
     panics!(tape.update_buffer(&buffer, 0.9, change), "update_buffer", "[4]", "[3]");
@@ -273,7 +277,7 @@ impl CustomOp<f32> for Refuses {
 }
 
 #[test]
-fn the_tape_works_on_after_a_panic() {
+fn a_tape_can_be_used_after_a_panic_in_a_rule() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[12]));
     let (good, bad) =
@@ -282,7 +286,7 @@ fn the_tape_works_on_after_a_panic() {
     {
         let text = panic_of(|| drop(bad.backward_retain())).0;
         assert_eq!(text, "no rule");
-        assert_eq!(tape.len(), nodes, "what the walk wrote is dropped");
+        assert_eq!(tape.len(), nodes, "nodes that the walk recorded must be dropped");
         assert_eq!(panic_of(|| drop(bad.grad(&[x]))).0, "no rule");
         let y = (3.0 * x).sum_all();
         assert!(y.is_active(), "the tape records");
@@ -297,7 +301,7 @@ fn the_tape_works_on_after_a_panic() {
 }
 
 #[test]
-fn check_lets_other_panics_pass() {
+fn check_does_not_catch_other_panics() {
     let (text, at, _) = panic_of(|| _ = Tape::<f32>::check(|_| -> () { panic!("something else") }));
     assert_eq!((&text[..], &at[..]), ("something else", file!()));
     let shape = Tape::<f32>::check(|tape| tape.input(&[5, 2]).tanh().shape());
@@ -309,7 +313,7 @@ fn check_lets_other_panics_pass() {
 }
 
 #[test]
-fn gradients_by_constants_are_refused() {
+fn gradients_with_respect_to_constants_are_refused() {
     let tape = Tape::<f64>::new();
     let (c, x) = (tape.constant(Tensor::from([2.0])), tape.watch(Tensor::from([3.0])));
     // The history contains only active nodes, so a gradient would include only some of the paths.
@@ -324,7 +328,7 @@ fn gradients_by_constants_are_refused() {
 }
 
 #[test]
-fn buffers_take_changes_from_their_own_tape() {
+fn a_buffer_update_from_another_tape_is_refused() {
     let (here, there) = (Tape::<f64>::new(), Tape::<f64>::new());
     let buffer = Buffer::new(Tensor::<f64>::zeros_of(&[2]));
     let change = there.constant(Tensor::ones_of(&[2]));
@@ -332,7 +336,7 @@ fn buffers_take_changes_from_their_own_tape() {
 }
 
 #[test]
-fn an_error_says_what_it_comes_from() {
+fn an_error_of_check_has_its_cause() {
     let cause = |run: fn(&Tape) -> Shape| Tape::<f32>::check(run).unwrap_err().cause;
     assert_eq!(cause(|t| t.input(&[2, 3]).matmul(t.input(&[4, 5])).shape()), Cause::Operands);
     // Every way to request a value.
@@ -353,7 +357,7 @@ fn an_error_says_what_it_comes_from() {
 }
 
 #[test]
-fn refusals_of_a_run_on_numbers_can_be_caught() {
+fn catch_returns_shape_errors_of_a_run_with_values() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[3, 2]));
     let error = tape.catch(|| tape.scope("fc", || x.matmul(x))).unwrap_err();
@@ -382,7 +386,7 @@ fn refusals_of_a_run_on_numbers_can_be_caught() {
 /// the factors of a matrix product. It must find a value that is not finite at every position, and return
 /// the gradients of `backward` if all are finite.
 #[test]
-fn gradients_that_are_not_finite_are_refused() {
+fn backward_checked_refuses_gradients_that_are_not_finite() {
     let rng = &mut Philox::new(0);
     // Products with few samples (checked by norms), with many samples (checked by sums), and with one.
     for samples in [1, 2, 40] {

@@ -7,7 +7,7 @@ use wengert_autograd::{Buffer, Call, Cotangents, CustomOp, Outputs, Param, Tape}
 use wengert_tensor::{Conv, Shape, Tensor};
 
 #[test]
-fn convolutions_of_one_tape_keep_their_geometries() {
+fn two_convolutions_on_one_tape_have_their_own_geometries() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::ones_of(&[1, 1, 3, 3]));
     let w = tape.constant(Tensor::ones_of(&[1, 1, 3, 3]));
@@ -20,7 +20,7 @@ fn convolutions_of_one_tape_keep_their_geometries() {
 }
 
 #[test]
-fn a_vector_is_its_own_transpose() {
+fn matmul_t_ignores_the_transposition_of_a_vector() {
     let tape = Tape::<f64>::new();
     let v = tape.watch(Tensor::from([1.0, 2.0]));
     let m = tape.constant(Tensor::from([[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]));
@@ -48,7 +48,7 @@ impl CustomOp<f64> for Shrinks {
 }
 
 #[test]
-fn a_rule_returns_cotangents_of_the_shapes_of_its_inputs() {
+fn a_custom_rule_with_a_cotangent_of_another_shape_is_refused() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::ones_of(&[2, 3]));
     let loss = tape.custom(Arc::new(Shrinks), &[x])[0].sum_all();
@@ -71,7 +71,7 @@ fn a_rule_returns_cotangents_of_the_shapes_of_its_inputs() {
 }
 
 #[test]
-fn a_counter_counts_by_any_number() {
+fn count_buffer_adds_any_number() {
     let mut counter = Buffer::<i64>::new(Tensor::scalar_of(2));
     let tape = Tape::new();
     tape.count_buffer(&counter, 3);
@@ -81,7 +81,7 @@ fn a_counter_counts_by_any_number() {
 
 /// The sum of a gradient may overflow although each of its elements is finite.
 #[test]
-fn large_gradients_are_finite() {
+fn gradients_whose_sum_overflows_are_finite() {
     let w = Param::new(Tensor::from([0.0f32, 0.0]));
     let tape = Tape::new();
     let loss = (tape.param(&w) * 3e38).sum_all();
@@ -91,7 +91,7 @@ fn large_gradients_are_finite() {
 }
 
 #[test]
-fn sums_of_runs_remember_what_was_frozen() {
+fn accumulated_gradients_know_which_parameters_were_frozen() {
     let (mut a, mut b) = (Param::new(Tensor::from([1.0f32])), Param::new(Tensor::from([1.0f32])));
     let run = |a: &Param, b: &Param| {
         let tape = Tape::new();
@@ -106,7 +106,7 @@ fn sums_of_runs_remember_what_was_frozen() {
 }
 
 #[test]
-fn nothing_is_active_without_history() {
+fn variables_of_an_inference_tape_are_not_active() {
     let tape = Tape::inference();
     assert!(!tape.watch(Tensor::scalar(1.0)).is_active());
 }
@@ -136,7 +136,7 @@ impl CustomOp<f64> for Elsewhere {
 }
 
 #[test]
-fn a_rule_returns_variables_of_its_own_tape() {
+fn a_custom_rule_with_a_cotangent_of_another_tape_is_refused() {
     for n in [2, 3] {
         for variables in [false, true] {
             let tape = Tape::<f64>::new();

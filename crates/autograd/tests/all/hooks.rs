@@ -55,7 +55,7 @@ fn program(x: Var<'_, f64>) -> (Vec<Var<'_, f64>>, Var<'_, f64>) {
 }
 
 #[test]
-fn a_hook_sees_what_grad_gives_once() {
+fn a_hook_is_called_once_with_the_gradient_of_grad() {
     for policy in POLICIES {
         let wanted: Vec<Vec<f64>> = {
             let tape = Tape::new().with_policy(policy);
@@ -93,7 +93,7 @@ fn a_hook_sees_what_grad_gives_once() {
 }
 
 #[test]
-fn a_hook_sees_what_differences_give() {
+fn a_hook_is_called_with_the_gradient_by_differences() {
     let loss = |h: f64, element: usize| {
         let tape = Tape::new();
         let x = tape.constant(numbers(&[5], 2));
@@ -115,7 +115,7 @@ fn a_hook_sees_what_differences_give() {
 /// Replaced cotangents pass views, pools and operations with two outputs. A hook at a variable v that
 /// multiplies by c gives the gradient of the program with `c·v + (1 - c)·v.detach()` in place of v.
 #[test]
-fn a_replaced_cotangent_goes_on() {
+fn backward_continues_with_a_replaced_cotangent() {
     fn loss<'t>(
         x: Var<'t, f64>,
         at: usize,
@@ -162,7 +162,7 @@ fn a_replaced_cotangent_goes_on() {
 /// classifier on f, and L₂ that of a domain critic on the reversed f. The gradients must be
 /// ∂(L₁ - λ·L₂)/∂W, and ∂L₂/∂v for the critic.
 #[test]
-fn gradient_reversal() {
+fn a_hook_can_reverse_a_gradient() {
     let lambda = 0.3;
     let w = Param::new(numbers(&[3, 4], 1));
     let (u, v) = (Param::new(numbers(&[4, 1], 2)), Param::new(numbers(&[4, 1], 3)));
@@ -188,7 +188,7 @@ fn gradient_reversal() {
 }
 
 #[test]
-fn clipping_before_and_after() {
+fn hooks_of_one_variable_are_called_in_the_order_of_addition() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0, 10.0]));
     let y = x.square();
@@ -206,7 +206,7 @@ fn clipping_before_and_after() {
 }
 
 #[test]
-fn a_gradient_that_is_asked_for_is_the_replaced_one() {
+fn the_requested_gradient_of_a_hooked_variable_is_the_replaced_one() {
     let w = Param::new(Tensor::from([1.0, -2.0]));
     fn hooks<'t>(p: Var<'t, f64>, x: Var<'t, f64>) -> wengert_autograd::Hooks<'static, 't, f64> {
         (x * p).sum_all().hooks().replace(p, |g, site| g + 0.5 * site.variable)
@@ -224,7 +224,7 @@ fn a_gradient_that_is_asked_for_is_the_replaced_one() {
 }
 
 #[test]
-fn checked_gradients_are_those_behind_the_hooks() {
+fn backward_checked_checks_the_gradients_after_the_hooks() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([0.0, 4.0]));
     let loss = x.sqrt().sum_all();
@@ -240,7 +240,7 @@ fn checked_gradients_are_those_behind_the_hooks() {
 /// Hooks that return λ·g², where λ is a variable, compared with formulas up to the third derivative. A
 /// hook may return the user's own variable: the gradient is then a separate variable.
 #[test]
-fn hooks_at_second_order() {
+fn results_of_hooks_can_be_differentiated_again() {
     let tape = Tape::new();
     let (x, lambda) = (tape.watch(Tensor::from([2.0])), tape.watch(Tensor::from([3.0])));
     let y = x.powi(3);
@@ -261,7 +261,7 @@ fn hooks_at_second_order() {
 }
 
 #[test]
-fn results_of_scopes() {
+fn hooks_of_a_scope_are_called_for_each_result_of_each_run() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     fn block<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
@@ -295,7 +295,7 @@ fn results_of_scopes() {
 }
 
 #[test]
-fn no_hook_is_forgotten_in_silence() {
+fn a_hook_that_would_not_be_called_is_refused() {
     let tape = Tape::new();
     let (x, other) = (tape.watch(Tensor::from([1.0, 2.0])), tape.watch(Tensor::from([1.0])));
     let constant = tape.constant(Tensor::from([1.0, 2.0]));
@@ -330,7 +330,7 @@ fn no_hook_is_forgotten_in_silence() {
 }
 
 #[test]
-fn replacements_that_do_not_fit() {
+fn a_replacement_of_another_shape_or_tape_is_refused() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = tape.scope("block", || x.square());
@@ -355,7 +355,7 @@ fn replacements_that_do_not_fit() {
 /// A value that a hook of `backward` reads does not count as read by the program, and the nodes that a
 /// hook records do not stay on the tape.
 #[test]
-fn a_hook_leaves_no_trace_of_numbers() {
+fn a_hook_of_backward_leaves_no_nodes_and_no_reads() {
     let tape = Tape::new();
     let x = tape.watch(numbers(&[30], 1));
     let y = x.exp();
@@ -375,7 +375,7 @@ fn a_hook_leaves_no_trace_of_numbers() {
 
 /// Hooks in a long loop over values that stay pending until they are read.
 #[test]
-fn hooks_among_pending_cotangents() {
+fn hooks_on_pending_values_of_a_long_loop_are_right() {
     for policy in POLICIES {
         let tape = Tape::new().with_policy(policy);
         let x = tape.watch(numbers(&[40], 5));
@@ -405,7 +405,7 @@ fn hooks_among_pending_cotangents() {
 /// Hooks on a variable inside a checkpoint, whose values are dropped and computed again in the backward
 /// pass.
 #[test]
-fn hooks_inside_of_a_checkpoint() {
+fn hooks_inside_a_checkpoint_agree_with_a_run_without_it() {
     for policy in POLICIES {
         let run = |checkpoint: bool| {
             let tape = Tape::new().with_policy(policy);
@@ -437,7 +437,7 @@ fn hooks_inside_of_a_checkpoint() {
 
 /// A hook of `backward` cannot compute other gradients. A hook of `grad` can, with `grad` itself.
 #[test]
-fn gradients_inside_of_a_hook() {
+fn a_hook_of_grad_can_compute_gradients_and_one_of_backward_cannot() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = x.square();

@@ -22,7 +22,7 @@ type Meaning<X> = fn(X, X) -> bool;
 type Row<F, M> = (&'static str, F, M);
 
 #[test]
-fn comparisons_are_those_of_numbers() {
+fn comparisons_agree_with_those_of_plain_numbers() {
     let rows: [Row<(Comparison, WithNumber), Meaning<f32>>; 6] = [
         ("gt", (|a, b| a.gt(b), |a, c| a.gt(c)), |a, b| a > b),
         ("ge", (|a, b| a.ge(b), |a, c| a.ge(c)), |a, b| a >= b),
@@ -59,7 +59,7 @@ fn comparisons_are_those_of_numbers() {
 
 /// Checks the rule that the documentation states: comparisons with NaN are false, except `ne`.
 #[test]
-fn every_comparison_with_nan_is_false_but_for_ne() {
+fn every_comparison_with_nan_except_ne_is_false() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([f32::NAN]));
     let found = [x.gt(x), x.ge(x), x.lt(x), x.le(x), x.eq(x), x.ne(x)].map(Mask::item);
@@ -72,7 +72,7 @@ fn every_comparison_with_nan_is_false_but_for_ne() {
 }
 
 #[test]
-fn logic_has_these_truth_tables() {
+fn logical_operations_have_their_truth_tables() {
     let (a, b) = ([false, false, true, true], [false, true, false, true]);
     let and = [false, false, false, true];
     let or = [false, true, true, true];
@@ -109,7 +109,7 @@ fn logic_has_these_truth_tables() {
 }
 
 #[test]
-fn masks_broadcast() {
+fn logical_operations_broadcast_masks() {
     for policy in POLICIES {
         let tape = Tape::<f32>::new().with_policy(policy);
         let row = Tensor::from([true, false, true, true, false]);
@@ -144,7 +144,7 @@ fn masks_broadcast() {
 
 /// `any` and `all` over every choice of axes, without elements, and with very many elements.
 #[test]
-fn reductions_of_masks() {
+fn any_and_all_agree_with_plain_loops() {
     let x = Tensor::from_fn(&[2, 3, 4], |i| i % 5 == 0 || i % 7 == 3);
     for policy in POLICIES {
         let tape = Tape::<f32>::new().with_policy(policy);
@@ -194,7 +194,7 @@ fn reductions_of_masks() {
 }
 
 #[test]
-fn views_move_the_same_elements() {
+fn views_of_masks_agree_with_views_of_tensors() {
     let x = Tensor::from_fn(&[2, 3, 4], |i| i % 3 == 0 || i % 7 == 3);
     let index = Tensor::from([2i64, 0, 2]);
     let places = Tensor::from_fn(&[2, 3, 2], |i| (i * 5 % 4) as i64);
@@ -227,7 +227,7 @@ fn views_move_the_same_elements() {
 
 /// Attention with a causal mask and padding.
 #[test]
-fn attention_weights_leave_out_what_is_masked() {
+fn masked_positions_have_no_attention_weight() {
     let (batch, length) = (2, 5);
     let tokens = Tensor::from([[7i64, 3, 9, 0, 0], [4, 4, 4, 4, 0]]);
     let mut rng = Philox::new(1);
@@ -331,7 +331,7 @@ fn fused_equals_eager_bit_for_bit() {
 
 /// All mask operations work in a shape-only run.
 #[test]
-fn abstract_runs_have_shapes() {
+fn masks_have_shapes_in_shape_only_runs() {
     let shape = Tape::check(|tape: &Tape| {
         let (x, y) = (tape.input((2, 3)), tape.input((2, 3)));
         let given = tape.mask(Tensor::from([true, false, true]));
@@ -440,7 +440,7 @@ fn masks_are_refused_at_the_callers_line() {
 
 /// After `backward`, masks can be read under the same conditions as variables.
 #[test]
-fn after_backward() {
+fn masks_can_be_read_after_backward_like_variables() {
     let tape = Tape::<f32>::new();
     let x = tape.watch(Tensor::from_fn(&[4, 5], |i| i as f32));
     let (kept, dropped) = (x.gt(3), x.gt(5));
@@ -453,7 +453,7 @@ fn after_backward() {
 }
 
 #[test]
-fn masks_print() {
+fn masks_are_printed_with_shape_and_values() {
     let tape = Tape::<f32>::new();
     let text = format!("{:?}", tape.watch(Tensor::from([1.0, -1.0])).gt(0));
     assert!(text.starts_with("Mask(") && text.contains("[2]") && text.contains("true"), "{text}");

@@ -28,7 +28,7 @@ fn numbers(gradients: &Gradients, model: &Model) -> Vec<f64> {
 }
 
 #[test]
-fn clipping() {
+fn clip_norm_scales_all_gradients_to_the_largest_norm() {
     let model = model();
     let x = Tensor::normal(&[7, 6], 0.0, 1.0, &mut Philox::new(1));
     let whole = run(&model, &x);
@@ -74,7 +74,7 @@ fn gradients_of<T: Float>(numbers: &[T]) -> (Param<T>, Gradients<T>) {
 
 /// The factor of the clipping is far below the smallest f32, but the clipped gradients are not.
 #[test]
-fn clipping_huge_gradients_to_a_tiny_norm() {
+fn huge_gradients_can_be_clipped_to_a_tiny_norm() {
     for max in [1e-8, 1e-6, 1e-3, 1.0, 1e-30] {
         // The norm is 5 · 2¹²⁵, so the clipped gradients are 0.6 · max and -0.8 · max.
         let unit = 2f32.powi(125);
@@ -113,7 +113,7 @@ fn clipping_huge_gradients_to_a_tiny_norm() {
 
 /// A loss does not depend on parameters that are unused, used elsewhere, detached, or recorded later.
 #[test]
-fn parameters_that_a_loss_misses() {
+fn independent_of_lists_the_parameters_without_a_gradient() {
     let model = model();
     for abstractly in [false, true] {
         let tape = if abstractly { Tape::shapes_only(None) } else { Tape::new() };
@@ -132,7 +132,7 @@ fn parameters_that_a_loss_misses() {
 /// Gradients of the parts of a batch are computed on threads. Their mean has the same bits for any number of
 /// threads, and is the gradient of the whole batch.
 #[test]
-fn a_step_on_several_threads() {
+fn the_mean_of_gradients_has_the_same_bits_for_any_number_of_threads() {
     let model = model();
     let x = Tensor::normal(&[23, 6], 0.0, 1.0, &mut Philox::new(2));
     let parts: Vec<Tensor> =
@@ -172,7 +172,7 @@ fn a_step_on_several_threads() {
 
 /// `backward_for` computes the gradients of a part of the parameters, and no others.
 #[test]
-fn backward_for_a_part() {
+fn backward_for_computes_only_the_gradients_of_the_given_parameters() {
     let model = model();
     let x = Tensor::normal(&[7, 6], 0.0, 1.0, &mut Philox::new(1));
     let whole = run(&model, &x);
@@ -195,7 +195,7 @@ fn backward_for_a_part() {
 
 /// Means of gradients whose products with the weights overflow or vanish.
 #[test]
-fn means_of_huge_and_tiny_gradients() {
+fn means_of_huge_and_tiny_gradients_are_finite() {
     let w = Param::new(Tensor::from([1.0f32]));
     let of = |slope: f32| {
         let tape = Tape::new();

@@ -16,7 +16,7 @@ macro_rules! both {
 const ROWS: [i64; 3] = [1, 0, 1];
 
 #[test]
-fn parts_of_views() {
+fn gradients_of_parts_of_views_are_right() {
     let views: &[(&str, OfVar, OfTensor)] = &[
         both!(|x| x.transpose(0, 1)),
         both!(|x| x.permute(&[2, 0, 1])),
@@ -105,7 +105,7 @@ fn parts_of_views() {
 
 /// Parts of a slice along its own axis and along another axis.
 #[test]
-fn parts_of_one_slice_along_two_axes() {
+fn gradients_of_parts_of_one_slice_along_two_axes_are_right() {
     for policy in [Policy::Eager, Policy::Fused] {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(Tensor::ones_of(&[4, 3]));

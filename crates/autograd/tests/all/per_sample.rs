@@ -79,7 +79,7 @@ fn expanded_parameters_give_the_gradients_of_each_sample() {
 
 /// The norms of the gradients of samples can be differentiated again, as in a penalty on the gradients.
 #[test]
-fn norms_of_gradients_of_samples() {
+fn norms_of_gradients_of_each_sample_are_right() {
     let w = Param::new(numbers(&[4, 1], 3));
     let x = numbers(&[N, 4], 5);
     let tape = Tape::new();

@@ -215,7 +215,7 @@ fn backward_kernels_of_a_convolution_and_a_pool_are_charged_to_them() {
     let profile = tape.profile();
     assert_eq!(charges(&profile), wanted);
     let pooling = &profile.rows()[2];
-    assert_eq!(pooling.nodes.len(), 2, "values and positions");
+    assert_eq!(pooling.nodes.len(), 2, "the pool must have two results: values and positions");
     // The pool reads 3 channels of 6×6 in f32. It writes 3×3 results in f32 and their positions in i64.
     assert_eq!((pooling.read, pooling.written), (2 * 3 * 36 * 4, 2 * 3 * 9 * (4 + 8)));
     let back = profile.rows().iter().find(|row| row.ops == ["max_unpool2d"]).unwrap();
@@ -224,7 +224,7 @@ fn backward_kernels_of_a_convolution_and_a_pool_are_charged_to_them() {
 }
 
 #[test]
-fn bytes_are_those_of_operands_and_results() {
+fn bytes_read_and_written_are_those_of_operands_and_results() {
     let tape = Tape::new().profiled();
     let a = tape.constant(filled(&[4, 30]));
     let b = tape.constant(filled(&[30, 5]));
@@ -246,7 +246,7 @@ fn bytes_are_those_of_operands_and_results() {
 }
 
 #[test]
-fn cotangents_that_meet_are_added_in_a_kernel_of_the_rule_that_brings_them() {
+fn a_sum_of_cotangents_is_charged_to_the_rule_of_the_last_one() {
     let tape = Tape::<f64>::new().with_policy(Policy::Eager).profiled();
     let x = tape.watch(Tensor::from_fn(&[50], |i| i as f64));
     let sin = x.sin();
@@ -265,7 +265,7 @@ fn cotangents_that_meet_are_added_in_a_kernel_of_the_rule_that_brings_them() {
 }
 
 #[test]
-fn numbers_alone_are_counted_too() {
+fn operations_on_single_numbers_are_profiled() {
     let tape = Tape::<f64>::new().profiled();
     let x = tape.watch(Tensor::scalar_of(0.5));
     let y = (x * x).sin();
@@ -277,7 +277,7 @@ fn numbers_alone_are_counted_too() {
 }
 
 #[test]
-fn released_values_are_computed_again() {
+fn recomputed_values_are_profiled_again() {
     let tape = Tape::new().profiled();
     let x = tape.watch(filled(&[20]));
     let mut inner = None;
@@ -310,7 +310,7 @@ impl Rescale for Var<'_> {
 }
 
 #[test]
-fn scopes_have_the_kernels_of_what_was_recorded_in_them() {
+fn scopes_have_the_kernels_of_the_nodes_recorded_in_them() {
     let tape = Tape::new().with_policy(Policy::Eager).profiled();
     let x = tape.watch(filled(&[4, 4]));
     let y = tape.scope("outer", || {
@@ -333,7 +333,7 @@ fn scopes_have_the_kernels_of_what_was_recorded_in_them() {
 }
 
 #[test]
-fn lines_add_up_to_the_rows() {
+fn the_lines_of_a_profile_add_up_to_its_total() {
     let tape = Tape::new().profiled();
     tape.scope("mlp", || Mlp::new().run(&tape).loss).backward();
     let profile = tape.profile();
@@ -376,7 +376,7 @@ fn the_table_fits_100_columns() {
 }
 
 #[test]
-fn a_replay_runs_the_kernels_again() {
+fn a_replay_is_profiled_like_the_first_run() {
     let w = Param::new(filled(&[3, 16]));
     let tape = Tape::new().profiled();
     let x = tape.constant(filled(&[4, 3]));
@@ -389,7 +389,7 @@ fn a_replay_runs_the_kernels_again() {
 }
 
 #[test]
-fn recorded_gradients_are_charged_to_the_forward_nodes() {
+fn kernels_of_recorded_gradients_are_charged_to_the_forward_nodes() {
     let tape = Tape::<f64>::new().profiled();
     let x = tape.watch(Tensor::from_fn(&[10], |i| i as f64));
     let y = x.exp();
@@ -405,7 +405,7 @@ fn recorded_gradients_are_charged_to_the_forward_nodes() {
 
 #[test]
 #[should_panic(expected = "create the tape with profiled()")]
-fn a_tape_without_a_profile_says_so() {
+fn profile_of_a_tape_without_profiling_panics() {
     Tape::<f32>::new().profile();
 }
 
@@ -438,7 +438,7 @@ fn span(event: &Value) -> (i64, i64) {
 }
 
 #[test]
-fn a_trace_is_one_that_chrome_and_perfetto_open() {
+fn a_trace_has_the_format_of_chrome_and_perfetto() {
     let tape = Tape::new().profiled();
     let mlp = Mlp::new();
     tape.scope("net", || tape.scope("a \"quoted\\ name\"\n", || mlp.run(&tape).loss)).backward();
@@ -477,7 +477,7 @@ fn a_trace_is_one_that_chrome_and_perfetto_open() {
 }
 
 #[test]
-fn traces_are_written_as_a_whole_or_not_at_all() {
+fn a_trace_file_is_written_completely_or_not_at_all() {
     let tape = Tape::new().profiled();
     tape.watch(filled(&[9])).sin().value();
     let profile = tape.profile();

@@ -17,7 +17,7 @@ fn refused(run: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_program_that_read_a_number_and_went_on_is_refused() {
+fn a_replay_of_a_program_that_used_a_read_value_is_refused() {
     let tape = Tape::new();
     let x = tape.watch(scalar(3.0));
     let y = if x.item() > 0.0 { x.square() } else { -x };
@@ -31,7 +31,7 @@ fn a_program_that_read_a_number_and_went_on_is_refused() {
 }
 
 #[test]
-fn numbers_that_are_read_at_the_end_decide_nothing() {
+fn values_read_after_the_last_operation_do_not_prevent_a_replay() {
     let tape = Tape::new();
     let x = tape.watch(scalar(3.0));
     let y = x.square();
@@ -50,7 +50,7 @@ fn numbers_that_are_read_at_the_end_decide_nothing() {
 }
 
 #[test]
-fn what_is_not_set_stays() {
+fn a_replay_keeps_inputs_that_were_not_set() {
     let tape = Tape::train(&mut Philox::new(0));
     let x = tape.watch(Tensor::from_fn(&[64], |i| i as f64));
     let noise = tape.randn(&[64]);
@@ -68,7 +68,7 @@ fn what_is_not_set_stays() {
 }
 
 #[test]
-fn leaves_are_what_was_given() {
+fn a_replay_binds_the_current_parameters_and_buffers_of_the_model() {
     let mut weight = Param::new(scalar(2.0));
     let buffer = Buffer::new(scalar(10.0));
     let model = (weight.clone(), buffer.clone());
@@ -106,7 +106,7 @@ fn leaves_are_what_was_given() {
 }
 
 #[test]
-fn versions_are_those_of_the_replay() {
+fn gradients_have_the_parameter_versions_of_the_replay() {
     let mut w = Param::new(scalar(2.0));
     let tape = Tape::new();
     let loss = tape.param(&w).square();
@@ -122,7 +122,7 @@ fn versions_are_those_of_the_replay() {
 }
 
 #[test]
-fn an_index_that_leads_outside_is_found_when_it_is_read() {
+fn a_replay_with_an_index_out_of_range_panics_when_the_index_is_read() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
     let rows = tape.index(Tensor::from([0i64, 1]));
@@ -134,7 +134,7 @@ fn an_index_that_leads_outside_is_found_when_it_is_read() {
 }
 
 #[test]
-fn updates_of_buffers_are_made_again_and_once() {
+fn each_replay_updates_a_buffer_once() {
     let mut mean = (Buffer::new(scalar(0.0)), Buffer::new(Tensor::scalar_of(0i64)));
     let tape = Tape::new();
     let x = tape.watch(scalar(4.0));
@@ -151,7 +151,7 @@ fn updates_of_buffers_are_made_again_and_once() {
 }
 
 #[test]
-fn not_everywhere() {
+fn replays_work_on_inference_tapes_and_not_in_shape_only_runs() {
     let abstract_run = Tape::<f64>::check(|tape| tape.replay(&()).run());
     assert!(abstract_run.unwrap_err().message.contains("no values"));
     let tape = Tape::inference();
@@ -163,7 +163,7 @@ fn not_everywhere() {
 
 /// A replay that is refused before it computes anything changes nothing.
 #[test]
-fn a_refused_replay_binds_nothing() {
+fn a_refused_replay_changes_no_binding() {
     let (mut a, b) = (Param::new(scalar(2.0)), Param::new(scalar(3.0)));
     let tape = Tape::new();
     let loss = tape.param(&a) * tape.param(&b);
@@ -178,7 +178,7 @@ fn a_refused_replay_binds_nothing() {
 /// After a replay that was refused halfway, gradients are refused, because the values are a mixture of old
 /// and new ones. The next replay makes them valid again.
 #[test]
-fn a_replay_that_was_refused_halfway_is_no_run() {
+fn gradients_after_a_failed_replay_are_refused() {
     let mut sum = Buffer::new(scalar(0.0));
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
@@ -197,7 +197,7 @@ fn a_replay_that_was_refused_halfway_is_no_run() {
 }
 
 #[test]
-fn masks_stay_masks() {
+fn masks_of_a_replayed_program_are_masks() {
     let tape = Tape::new();
     let mask = tape.mask(Tensor::from([true, false, true]));
     let x = tape.watch(Tensor::from([1.0, 2.0, 3.0]));
@@ -211,7 +211,7 @@ fn masks_stay_masks() {
 
 /// A value that a hook of `grad` has seen counts as read, because later operations may depend on it.
 #[test]
-fn what_hooks_see_is_read_if_more_is_recorded() {
+fn a_value_seen_by_a_hook_of_grad_counts_as_read() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = x.square();

@@ -17,7 +17,7 @@ fn model() -> Vec<Param> {
 }
 
 #[test]
-fn a_sick_model() {
+fn a_report_names_missing_zero_and_exploded_gradients() {
     let model = model();
     let tape = Tape::new();
     let x = tape.constant(Tensor::normal(&[6, 4], 0.0, 1.0, &mut Philox::new(9)));
@@ -66,7 +66,7 @@ fn a_sick_model() {
 }
 
 #[test]
-fn an_exploded_bias_of_zeros_and_a_nan() {
+fn a_report_names_an_exploded_bias_and_a_nan() {
     let model = (param(&[4], 1), param(&[4], 2), Param::new(Tensor::zeros(&[4])), param(&[4], 3));
     let tape = Tape::new();
     let parts = [&model.0, &model.1, &model.2].map(|p| tape.param(p).sum_all());
@@ -79,7 +79,7 @@ fn an_exploded_bias_of_zeros_and_a_nan() {
 }
 
 #[test]
-fn nothing_to_report() {
+fn a_report_of_no_parameters_has_no_rows() {
     let model: Vec<Param> = vec![];
     let w = param(&[3], 1);
     let report = Tape::new().param(&w).square().sum_all().backward().report(&model);
@@ -93,7 +93,7 @@ fn nothing_to_report() {
 
 /// Gradients whose squares underflow or overflow are not reported as zero or infinite.
 #[test]
-fn gradients_of_any_size_have_a_norm() {
+fn norms_in_a_report_are_finite_for_huge_and_tiny_gradients() {
     for size in [1e-200, 1e200] {
         let w = Param::new(Tensor::<f64>::from([3.0, 4.0]));
         let tape = Tape::new();

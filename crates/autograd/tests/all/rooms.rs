@@ -56,7 +56,7 @@ fn level(room: &str) -> usize {
 }
 
 #[test]
-fn rooms_import_from_those_that_they_may_know() {
+fn rooms_import_only_from_permitted_rooms() {
     let arrows = scan::arrows(&scan::files(&src(), &names()), &names(), |_| None);
     let (mut all, mut wrong) = (String::new(), 0);
     for ((from, to), places) in &arrows {
@@ -70,14 +70,14 @@ fn rooms_import_from_those_that_they_may_know() {
         wrong += usize::from(!may);
     }
     println!("{} rooms, {} arrows\n{all}", ROOMS.len(), arrows.len());
-    assert!(wrong == 0, "{wrong} arrows are not allowed\n{all}");
+    assert!(wrong == 0, "ROOMS does not permit {wrong} of these imports\n{all}");
     for (from, below) in ROOMS {
         for to in below {
             assert!(level(to) < level(from), "{from} → {to} points up");
             let arrow = (from.to_owned(), (*to).to_owned());
             assert!(
                 arrows.contains_key(&arrow),
-                "nothing in `{from}` needs `{to}`: allow it no more"
+                "`{from}` imports nothing from `{to}`: remove `{to}` from the row of `{from}` in ROOMS"
             );
         }
     }
@@ -102,7 +102,7 @@ fn added(code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
+fn lower_rooms_call_only_the_listed_methods_of_higher_rooms() {
     let files = scan::files(&src(), &names());
     let mut levels: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for file in &files {
@@ -129,7 +129,11 @@ fn lower_rooms_call_only_the_listed_methods_of_higher_ones() {
     }
     assert!(offenders.is_empty(), "calls of methods of higher rooms:\n{}", offenders.join("\n"));
     let listed = METHODS.into_iter().chain(HOMONYMS.map(|(name, _)| name));
-    assert_eq!(used, listed.collect(), "the lists of methods");
+    assert_eq!(
+        used,
+        listed.collect(),
+        "METHODS and HOMONYMS must list exactly the methods that are called"
+    );
 }
 
 /// The imports that close a circle of modules within a room, each with its reason.
@@ -154,7 +158,7 @@ fn modules_of_a_room_import_in_no_circle() {
 }
 
 #[test]
-fn the_crate_lists_its_rooms_from_the_ground_up() {
+fn lib_rs_lists_the_rooms_in_order_of_dependency() {
     scan::check_list(&src(), &names(), &[]);
 }
 

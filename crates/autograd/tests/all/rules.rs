@@ -46,7 +46,7 @@ fn by(p: Arc<Param<f64>>) -> impl for<'a, 's> Fn(&'a Call<'_, 's, f64>) -> Var<'
 
 /// A parameter that a rule is the first to bind stays bound only as long as the variables of the rule exist.
 #[test]
-fn a_rule_binds_a_parameter() {
+fn a_parameter_first_bound_in_a_rule_is_bound_only_for_the_rule() {
     for policy in [Policy::Eager, Policy::Fused] {
         for n in [1, 12] {
             let p = Arc::new(Param::new(Tensor::full_of(&[n], 5.0)));
@@ -78,7 +78,7 @@ fn a_rule_binds_a_parameter() {
 }
 
 #[test]
-fn a_rule_binds_a_parameter_and_stops() {
+fn a_parameter_bound_in_a_failed_rule_can_be_bound_again() {
     let p = Arc::new(Param::new(Tensor::scalar_of(5.0)));
     let of_rule = p.clone();
     let tape = Tape::<f64>::new();
@@ -93,7 +93,7 @@ fn a_rule_binds_a_parameter_and_stops() {
 }
 
 #[test]
-fn a_rule_draws_no_random_numbers() {
+fn a_rule_that_draws_random_numbers_is_refused() {
     let tape = Tape::<f64>::train(&mut Philox::new(0));
     let x = tape.watch(Tensor::ones_of(&[12]));
     let loss = times(x, |c| (c.x(0) * 5.0 * c.gy()).dropout(0.5)).sum_all();
@@ -111,7 +111,7 @@ fn a_rule_draws_no_random_numbers() {
 /// Buffer updates in a rule have no effect. A rule may evaluate a layer again, whose update was recorded in
 /// the forward pass.
 #[test]
-fn a_rule_changes_no_buffers() {
+fn a_rule_that_updates_a_buffer_is_refused() {
     let mut buffer = Buffer::new(Tensor::scalar_of(0.0f64));
     let again = Arc::new(Buffer::new(Tensor::scalar_of(0.0f64)));
     let tape = Tape::<f64>::new();
@@ -132,7 +132,7 @@ fn a_rule_changes_no_buffers() {
 }
 
 #[test]
-fn variables_of_another_tape_leave_no_scope() {
+fn a_scope_that_returns_a_variable_of_another_tape_is_refused() {
     let (tape, other) = (Tape::<f64>::new(), Tape::<f64>::new());
     let v = other.full((), 1.0);
     panics!(tape.scope("outer", || v), "scope: the variables are on different tapes");
@@ -162,7 +162,7 @@ where
 
 /// A rule with two inputs and two outputs that requests inputs or outputs that do not exist is refused.
 #[test]
-fn a_rule_asks_for_what_is_there() {
+fn a_rule_that_requests_missing_inputs_or_outputs_is_refused() {
     fn check<F>(rule: F, line: u32, text: &str)
     where
         F: for<'a, 's> Fn(&'a Call<'_, 's, f64>) -> Cotangents<'s, f64> + Send + Sync + 'static,
@@ -202,7 +202,7 @@ fn a_rule_asks_for_what_is_there() {
 /// The error of a refused cotangent points at the line that computes the gradient. Its message names the line
 /// that applied the operation.
 #[test]
-fn refused_cotangents_point_at_the_users_line() {
+fn a_refusal_of_a_cotangent_points_at_the_users_line() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::full_of(&[9], 2.0));
     let y = times(x, |c| c.gy().sum_all());
@@ -247,7 +247,7 @@ impl CustomOp<f64> for Shaped {
 }
 
 #[test]
-fn refused_results_point_at_the_users_line() {
+fn a_refusal_of_a_result_points_at_the_users_line() {
     for n in [3, 20] {
         let tape = Tape::<f64>::new();
         let x = tape.watch(Tensor::zeros_of(&[n]));
@@ -321,7 +321,7 @@ impl CustomOp<f64> for Sorted {
 /// Values, positions, and first and second derivatives of a sorting operation, compared with a sort of the
 /// standard library.
 #[test]
-fn an_operation_has_outputs_of_whole_numbers() {
+fn an_operation_with_integer_outputs_has_the_right_derivatives() {
     for (policy, n) in
         [(Policy::Eager, 5), (Policy::Fused, 5), (Policy::Eager, 40), (Policy::Fused, 40)]
     {

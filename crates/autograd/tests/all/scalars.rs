@@ -28,14 +28,14 @@ fn variables<T: Float>() {
 }
 
 #[test]
-fn whole_numbers_beside_variables() {
+fn variables_can_be_combined_with_integer_literals() {
     variables::<f32>();
     variables::<f64>();
 }
 
 /// The types of literals and results are inferred, for integers and floats.
 #[test]
-fn types_are_inferred_as_before() {
+fn the_type_of_a_variable_is_inferred_from_its_literals() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([1.0f32, 2.0]));
     assert_eq!((x * 2.0).relu().sum_all().item(), 6.0);
@@ -50,7 +50,7 @@ fn types_are_inferred_as_before() {
 }
 
 #[test]
-fn whole_numbers_beside_tensors() {
+fn tensors_can_be_combined_with_integer_literals() {
     let x = Tensor::from([4.0f32, -2.0]);
     assert_eq!((&x * 2).to_vec(), [8.0, -4.0]);
     assert_eq!((2 * &x).to_vec(), [8.0, -4.0]);

@@ -196,43 +196,43 @@ fn check(cases: &[Case]) {
 }
 
 #[test]
-fn of_two_operands() {
+fn wrong_shapes_of_two_operands_panic_at_the_callers_line() {
     check(BINARY);
 }
 
 #[test]
-fn of_matrix_products() {
+fn wrong_shapes_of_matrix_products_panic_at_the_callers_line() {
     check(MATMUL);
 }
 
 #[test]
-fn of_convolutions() {
+fn wrong_shapes_of_convolutions_panic_at_the_callers_line() {
     check(CONVOLUTIONS);
 }
 
 #[test]
-fn of_views() {
+fn wrong_arguments_of_views_panic_at_the_callers_line() {
     check(VIEWS);
 }
 
 #[test]
-fn of_indices() {
+fn wrong_shapes_of_index_operations_panic_at_the_callers_line() {
     check(INDICES);
 }
 
 #[test]
-fn of_pools() {
+fn wrong_shapes_of_pools_panic_at_the_callers_line() {
     check(POOLS);
 }
 
 #[test]
-fn of_reductions() {
+fn wrong_axes_of_reductions_panic_at_the_callers_line() {
     check(REDUCTIONS);
 }
 
 /// Indices out of range are found when values are computed, not in a shape-only run.
 #[test]
-fn of_indices_that_lead_outside() {
+fn indices_out_of_range_panic_at_the_callers_line() {
     let outside: &[Case] = cases! {
         |t| v(t, &[2, 3]).index_select(1, int([0, 3])) => "index_select: ", "index 3", "axis 1", "[2, 3]", "0..3";
         |t| v(t, &[2, 3]).gather(0, Tensor::from([[-1i64]])) => "gather: ", "index -1", "axis 0", "[2, 3]";
@@ -248,7 +248,7 @@ fn of_indices_that_lead_outside() {
 }
 
 #[test]
-fn lists_of_none() {
+fn concat_and_stack_of_no_variables_panic() {
     let none: &[Case] = cases! {
         |_t| Var::<f32>::concat(&[], 0) => "concat: ";
         |_t| Var::<f32>::stack(&[], 0) => "stack: ";

@@ -33,7 +33,7 @@ fn cut(name: &str, first: First, rest: Rest, start: &Tensor<f64>) {
 }
 
 #[test]
-fn the_gradient_by_a_variable_is_the_effect_of_a_change_of_it() {
+fn the_gradient_by_a_computed_variable_agrees_with_differences() {
     let x = Tensor::<f64>::from_fn(&[3, 4], |i| 0.1 + 0.07 * i as f64 * (1.0 + (i % 3) as f64));
     let row = Tensor::<f64>::from_fn(&[1, 4], |i| 0.1 + 0.3 * i as f64);
     cut("t, then product", |x| x.t(), |v, x| x.matmul(v).square(), &x);
@@ -69,7 +69,7 @@ fn the_gradient_by_a_variable_is_the_effect_of_a_change_of_it() {
 }
 
 #[test]
-fn a_transposed_variable_counts_all_its_uses() {
+fn the_gradient_by_a_transposed_variable_includes_all_its_uses() {
     let tape = Tape::new();
     let w = tape.watch(Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]));
     let x = tape.constant(Tensor::from([[1.0f32, 10.0]]));
@@ -100,7 +100,7 @@ impl CustomOp<f32> for Two {
 }
 
 #[test]
-fn further_outputs_are_targets() {
+fn further_outputs_of_an_operation_can_be_differentiated_by() {
     for policy in POLICIES {
         for n in [1, 12] {
             let tape = Tape::new().with_policy(policy);
@@ -145,7 +145,7 @@ impl CustomOp<f64> for Defined {
 }
 
 #[test]
-fn a_rule_may_differentiate() {
+fn a_custom_rule_can_call_grad() {
     for policy in POLICIES {
         for n in [1, 20] {
             let start = Tensor::<f64>::from_fn(&[n], |i| 2.0 + i as f64);
@@ -190,7 +190,7 @@ impl CustomOp<f64> for Ending {
 }
 
 #[test]
-fn a_rule_must_not_end_the_history() {
+fn a_custom_rule_that_calls_backward_is_refused() {
     let tape = Tape::new();
     let x = tape.watch(Tensor::<f64>::ones_of(&[3]));
     let y = tape.custom(Arc::new(Ending), &[x])[0].sum_all();
@@ -203,7 +203,7 @@ fn a_rule_must_not_end_the_history() {
 }
 
 #[test]
-fn zeros_by_a_constant_are_refused() {
+fn grad_or_zero_by_a_constant_is_refused() {
     let tape = Tape::new();
     let (x, c) = (tape.watch(Tensor::from([2.0])), tape.constant(Tensor::from([3.0])));
     let unused = tape.constant(Tensor::from([3.0]));
@@ -216,7 +216,7 @@ fn zeros_by_a_constant_are_refused() {
 }
 
 #[test]
-fn what_stays_readable_after_backward() {
+fn given_requested_and_small_values_are_readable_after_backward() {
     for n in [3, 8, 9, 1000] {
         let mut w = Param::new(Tensor::full(&[n], 0.5));
         let small = Param::new(Tensor::full(&[4], 0.5));
@@ -250,7 +250,7 @@ fn what_stays_readable_after_backward() {
 
 /// A constant of the user stays readable after `backward`, also if it shares the memory of a parameter.
 #[test]
-fn a_constant_that_shares_a_parameter_stays() {
+fn a_constant_that_shares_memory_with_a_parameter_is_readable_after_backward() {
     let mut w = Param::new(Tensor::full(&[100], 0.5));
     let tape = Tape::new();
     let copy = tape.constant(w.value().clone());
@@ -263,7 +263,7 @@ fn a_constant_that_shares_a_parameter_stays() {
 /// The gradients p and q of (a + b)² with respect to a and b are the same cotangent g = 2 (a + b), but two
 /// variables: the derivative of Σ p·q + p³ with respect to p is q + 3 p², not 2 q + 3 p².
 #[test]
-fn equal_gradients_are_variables_of_their_own() {
+fn equal_gradients_of_two_variables_are_separate_variables() {
     fn slopes<'t>(p: Var<'t, f64>, q: Var<'t, f64>) -> Vec<Vec<f64>> {
         let of = (p * q + p.powi(3)).sum_all().grad(&[p, q]);
         of.into_iter().map(|g| g.value().to_vec()).collect()
@@ -297,7 +297,7 @@ fn equal_gradients_are_variables_of_their_own() {
 /// ∇y, even if both are equal: the derivative of Σ ∇x with respect to ∇y is the sum of ∂y/∂x. If neither is
 /// computed from the other, the gradients do not depend on each other.
 #[test]
-fn a_gradient_is_computed_from_those_before_it() {
+fn a_gradient_depends_on_the_gradient_of_a_later_variable() {
     for policy in POLICIES {
         for n in [1, 2, 5, 12] {
             let tape = Tape::<f64>::new().with_policy(policy);
@@ -353,7 +353,7 @@ impl CustomOp<f64> for Weighted {
 /// A rule may compute the cotangent of one operand from that of another. The gradients that the user gets do
 /// not depend on each other nevertheless.
 #[test]
-fn operands_of_one_operation_are_beside_each_other() {
+fn gradients_of_two_operands_do_not_depend_on_each_other() {
     for policy in POLICIES {
         for n in [1, 12] {
             for c in [2.0, 6.0] {
@@ -398,7 +398,7 @@ impl CustomOp<f64> for Slope {
 }
 
 #[test]
-fn a_gradient_that_the_user_holds_already_is_a_variable_of_its_own() {
+fn a_gradient_equal_to_an_older_variable_is_a_separate_variable() {
     for n in [2, 12] {
         let tape = Tape::<f64>::new();
         let x = tape.watch(Tensor::full_of(&[n], 0.5));

@@ -86,7 +86,7 @@ fn inputs() -> Vec<Tensor<f64>> {
 }
 
 #[test]
-fn what_is_right_passes() {
+fn right_operations_pass() {
     check_op("product and sum", &inputs(), |x| apply(Mistake::None, x)).unwrap();
     let one = [spread(&[2, 4, 6], &[(-2.0, -0.1), (0.1, 2.0)], 3)];
     check_op("softmax", &one, |x| vec![x[0].softmax(2)]).unwrap();
@@ -112,7 +112,7 @@ fn each_mistake_is_found_by_its_test() {
 }
 
 #[test]
-fn each_test_alone() {
+fn each_test_finds_only_its_kind_of_mistake() {
     let x = inputs();
     let test = |mistake| {
         [
@@ -140,7 +140,7 @@ fn each_test_alone() {
 }
 
 #[test]
-fn six_layouts_of_the_same_numbers() {
+fn layouts_returns_six_layouts_of_the_same_numbers() {
     let x = spread(&[3, 4], &[(-1.0, 1.0)], 7);
     let all = layouts(&x);
     assert_eq!(all.len(), 6);
@@ -164,7 +164,7 @@ fn wrong_second<'t>(x: &[Var<'t, f64>]) -> Vec<Var<'t, f64>> {
 
 /// Error messages name the result of an operation with several results, and say if it is not a pure function.
 #[test]
-fn messages_of_operations_with_several_results() {
+fn messages_name_the_result_of_an_operation_with_several_results() {
     let [a, b] = [1, 2].map(|seed| spread(&[3, 5], &[(0.5, 1.5)], seed));
     let error = check_op("f", &[a.clone(), b.clone()], wrong_second).unwrap_err();
     assert!(error.message.ends_with("the output element is element 0 of result 1"), "{error}");
@@ -183,7 +183,7 @@ fn messages_of_operations_with_several_results() {
 }
 
 #[test]
-fn operations_without_results_are_refused_in_words() {
+fn operations_without_results_are_refused_with_a_message() {
     use wengert_autograd::testing::{
         check_adjoint, check_cuts, check_layouts, check_reads, check_replay,
     };
@@ -209,7 +209,7 @@ fn operations_without_results_are_refused_in_words() {
 }
 
 #[test]
-fn points_need_an_interval() {
+fn spread_without_an_interval_panics() {
     panics!(spread(&[3], &[], 0), "spread: expected at least one interval (low, high), got none");
     panics!(spread(&[0], &[], 0), "spread: expected at least one interval");
 }

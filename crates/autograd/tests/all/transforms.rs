@@ -31,7 +31,7 @@ fn rosenbrock(x: Var<'_, f64>) -> Var<'_, f64> {
 }
 
 #[test]
-fn rosenbrock_in_n_dimensions() {
+fn derivatives_of_the_rosenbrock_function_have_their_closed_form() {
     for policy in POLICIES {
         for n in [2, 3, 7, 20] {
             let tape = Tape::<f64>::new().with_policy(policy);
@@ -72,7 +72,7 @@ fn rosenbrock_in_n_dimensions() {
 }
 
 #[test]
-fn logsumexp_and_quadratic_forms() {
+fn hessians_of_logsumexp_and_quadratic_forms_have_their_closed_form() {
     fn lse(x: Var<'_, f64>) -> Var<'_, f64> {
         x.logsumexp(&[0], false)
     }
@@ -103,7 +103,7 @@ fn logsumexp_and_quadratic_forms() {
 /// The Jacobian agrees with the vector-Jacobian products (its rows) and the Jacobian-vector products (its
 /// columns).
 #[test]
-fn jacobians_by_rows_and_by_columns() {
+fn jacobians_by_rows_and_by_columns_agree() {
     fn f<'t>(x: Var<'t, f64>, m: usize) -> Var<'t, f64> {
         let (tape, n) = (x.tape(), x.numel());
         let w = tape.constant(Tensor::from_fn(&[n, m], |i| ((i * 7 + 3) % 11) as f64 / 10.0 - 0.4));
@@ -153,7 +153,7 @@ fn jacobians_by_rows_and_by_columns() {
 
 /// Transforms of the loss of a perceptron with two layers, as a function of its parameters.
 #[test]
-fn functions_of_parameters() {
+fn transforms_of_a_loss_by_its_parameters_are_right() {
     let rng = &mut Philox::new(5);
     let mut param = |shape: &[usize]| Param::new(Tensor::<f64>::normal_of(shape, 0.0, 0.5, rng));
     let mut frozen = param(&[3]);
@@ -215,7 +215,7 @@ fn functions_of_parameters() {
 }
 
 #[test]
-fn structures_and_other_variables() {
+fn transforms_take_tuples_and_ignore_other_variables() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let [a, b] = [2.0, 3.0].map(|x| tape.constant(Tensor::full_of(&[12], x)));
@@ -268,7 +268,7 @@ fn structures_and_other_variables() {
 
 /// Dropout drops the same elements of the value and of the tangent.
 #[test]
-fn random_functions() {
+fn jvp_of_dropout_drops_the_same_elements_of_value_and_tangent() {
     let tape = Tape::<f64>::train(&mut Philox::new(1));
     let x = tape.constant(Tensor::ones_of(&[64]));
     let t = tape.constant(Tensor::from_fn(&[64], |i| i as f64 + 1.0));
@@ -303,7 +303,7 @@ impl CustomOp<f64> for Pair {
 }
 
 #[test]
-fn operations_with_several_outputs() {
+fn transforms_of_operations_with_several_outputs_are_right() {
     for policy in POLICIES {
         for n in [1, 12] {
             let tape = Tape::<f64>::new().with_policy(policy);

@@ -17,7 +17,7 @@ fn param(shape: &[usize]) -> Param {
 }
 
 #[test]
-fn gradients_of_two_versions_do_not_add() {
+fn gradients_of_two_versions_of_a_parameter_cannot_be_added() {
     let (mut v, w, mut u) = (param(&[2, 3]), param(&[4]), param(&[]));
     let mut sum = squares(&[&v, &w, &u]);
     v.update(|v| *v = &*v * 3.0);
@@ -45,13 +45,13 @@ fn gradients_of_two_versions_do_not_add() {
         assert_eq!(a.get(&v).unwrap().to_vec(), [2.0 + 6.0; 6]);
         assert_eq!(a.get(&w).unwrap().to_vec(), [4.0; 4]);
         assert!(a.allows_stale(), "the sum keeps the mark");
-        assert!(a.is_stale(&v), "a part of it is of the old values");
+        assert!(a.is_stale(&v), "a part of the sum was computed from the old values");
         a.accumulate(squares(&[&v]));
     }
 }
 
 #[test]
-fn gradients_of_one_version_add() {
+fn gradients_of_one_version_of_a_parameter_can_be_added() {
     let (mut v, w) = (param(&[2]), param(&[2]));
     v.set(Tensor::from([3.0, 4.0]));
     let mut sum = squares(&[&v]);
@@ -63,11 +63,14 @@ fn gradients_of_one_version_add() {
     // An update counts as a change even if it leaves the values as they are.
     v.update(|_| ());
     assert!(sum.is_stale(&v));
-    assert!(!sum.is_stale(&v.clone()), "of a clone nothing is known");
+    assert!(
+        !sum.is_stale(&v.clone()),
+        "the gradients of a parameter must not be those of its clone"
+    );
 }
 
 #[test]
-fn the_version_is_that_of_the_binding() {
+fn a_gradient_has_the_version_at_which_the_parameter_was_bound() {
     let mut w = param(&[2]);
     let tape = Tape::new();
     let loss = tape.param(&w).square().sum_all();
@@ -78,7 +81,7 @@ fn the_version_is_that_of_the_binding() {
 }
 
 #[test]
-fn freezing_between_two_bindings_is_noticed() {
+fn a_parameter_frozen_after_it_was_bound_is_refused() {
     let mut w = param(&[2, 3]);
     let tape = Tape::new();
     tape.param(&w);
@@ -119,7 +122,7 @@ fn frozen_parameters_have_no_gradient() {
 /// A value of another shape is refused. The shape does not change. After `set`, the value does not change
 /// either.
 #[test]
-fn a_refused_value_leaves_the_shape() {
+fn a_refused_value_leaves_shape_and_value_unchanged() {
     let mut w = Param::new(Tensor::from([1.0f32, 2.0, 3.0]));
     let tape = Tape::new();
     let y = (tape.watch(Tensor::from([1.0f32, 2.0, 3.0])) * tape.param(&w)).sum_all();
@@ -151,7 +154,7 @@ fn a_refused_value_leaves_the_shape() {
 /// With the weight 1, `lerp_from` copies the other value exactly, also over infinities and NaN. Models with
 /// two states of the same name are refused.
 #[test]
-fn the_whole_way_is_a_copy() {
+fn lerp_from_with_weight_1_copies_exactly() {
     let of = |x: [f32; 4]| (Param::new(Tensor::from(x)), Buffer::new(Tensor::from(x)));
     let mut far = of([f32::INFINITY, f32::NAN, -3e38, 1.0]);
     far.lerp_from(&of([5.0, 6.0, 3e38, 2.0]), 1.0);

@@ -6,7 +6,7 @@ use wengert_autograd::{Param, Tape, Var, value_and_grad};
 use wengert_tensor::{Philox, Tensor};
 
 #[test]
-fn of_a_parameter_and_of_a_watched_variable() {
+fn wrt_returns_gradients_of_parameters_and_watched_variables() {
     let (w, unused) = (Param::new(Tensor::from([2.0f32, 3.0])), Param::new(Tensor::from([1.0f32])));
     let tape = Tape::new();
     let (v, x, z) = (tape.param(&w), tape.watch(Tensor::from([5.0, 7.0])), tape.param(&unused));
@@ -21,7 +21,7 @@ fn of_a_parameter_and_of_a_watched_variable() {
 }
 
 #[test]
-fn of_a_parameter_is_what_get_returns() {
+fn wrt_of_a_parameter_returns_the_gradient_of_get() {
     let w = Param::new(Tensor::from([2.0f32]));
     let tape = Tape::new();
     let v = tape.param(&w);
@@ -34,7 +34,7 @@ fn of_a_parameter_is_what_get_returns() {
 }
 
 #[test]
-fn of_a_frozen_parameter_there_is_none() {
+fn wrt_of_a_frozen_parameter_is_none() {
     let (w, mut frozen) = (Param::new(Tensor::scalar(2.0)), Param::new(Tensor::scalar(3.0)));
     frozen.freeze();
     let tape = Tape::new();
@@ -44,7 +44,7 @@ fn of_a_frozen_parameter_there_is_none() {
 }
 
 #[test]
-fn of_what_was_not_watched_says_what_to_do() {
+fn wrt_of_a_variable_that_was_not_watched_panics_with_advice() {
     let w = Param::new(Tensor::from([2.0f32, 3.0]));
     let tape = Tape::new();
     let x = tape.watch(Tensor::from([5.0, 7.0]));
@@ -71,7 +71,7 @@ fn of_what_was_not_watched_says_what_to_do() {
 }
 
 #[test]
-fn sums_of_one_tape_are_of_its_watched_variables_too() {
+fn accumulated_gradients_of_one_tape_include_its_watched_variables() {
     let tape = Tape::new();
     let (x, y) = (tape.watch(Tensor::scalar(3.0)), tape.watch(Tensor::scalar(4.0)));
     let mut gradients = x.square().backward_retain();
@@ -81,5 +81,9 @@ fn sums_of_one_tape_are_of_its_watched_variables_too() {
 
     let other = Tape::new();
     gradients.accumulate(other.watch(Tensor::scalar(1.0)).exp().backward());
-    assert_eq!(gradients.wrt(x).unwrap().item(), 10.0, "another tape's stay out");
+    assert_eq!(
+        gradients.wrt(x).unwrap().item(),
+        10.0,
+        "gradients of another tape must not be added"
+    );
 }

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn like_the_library() {
+    fn sine_and_cosine_agree_with_the_standard_library() {
         for tenths in -10_000..10_000 {
             let degrees = f64::from(tenths) / 10.0;
             let (sin, cos) = sin_cos(degrees);

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_one_byte_more_than_promised_and_no_further() {
+    fn reading_stops_one_byte_after_the_promised_length() {
         let header = [0, 0, 8, 1, 0, 0, 0, 10];
         let mut read = 0;
         let result =
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn reserves_no_more_than_the_file_justifies() {
+    fn reading_reserves_at_most_the_memory_that_the_file_can_fill() {
         // The header claims 2^31 bytes and none follow, uncompressed and compressed. `elements` makes the
         // reservation, so check its result.
         for gzip in [false, true] {

@@ -32,7 +32,7 @@ fn always(x: f64) -> std::ops::RangeInclusive<f64> {
 }
 
 #[test]
-fn nothing_changes_nothing() {
+fn augmentation_without_changes_returns_the_same_images() {
     let set = noise(20, [2, 5, 7]).normalize_channels(&[0.1, 0.3], &[0.2, 0.7]);
     let all: Vec<usize> = (0..20).collect();
     let augmented = set.clone().augment(RandomAffine::new(), 3);
@@ -43,7 +43,7 @@ fn nothing_changes_nothing() {
 }
 
 #[test]
-fn shifts() {
+fn a_translation_shifts_the_image_and_fills_the_border() {
     // An image of 5 × 8 pixels moves two pixels to the right and one pixel up.
     let x = image(&[1, 5, 8]);
     let affine = RandomAffine::new().translate(always(2.0 / 8.0), always(-1.0 / 5.0)).fill(0.25);
@@ -82,7 +82,7 @@ fn quarter_turns_are_exact() {
 
 /// Compares each pixel with the formula of the documentation, computed in f64.
 #[test]
-fn the_affine_map_is_the_documented_one() {
+fn the_affine_map_has_the_documented_formula() {
     let (h, w) = (9, 6);
     let x = image(&[h, w]);
     let (angle, s, phi, psi, tx, ty) = (23f64, 1.3, 12f64, -17f64, 0.11, -0.2);
@@ -125,7 +125,7 @@ fn the_affine_map_is_the_documented_one() {
 }
 
 #[test]
-fn scales() {
+fn a_scale_enlarges_the_image_about_its_centre() {
     // Scale 2: the middle of the 4 × 4 image fills the whole image.
     let x = image(&[4, 4]);
     let y = changed(&x, RandomAffine::new().scale(always(2.0)));
@@ -153,7 +153,7 @@ fn the_background_is_normalised_like_the_image() {
 }
 
 #[test]
-fn crops_are_shifts_by_all_whole_steps() {
+fn random_crops_shift_by_every_whole_number_of_pixels() {
     let x = image(&[1, 3, 4]);
     let set = TensorDataset::new(Tensor::stack(&[&x; 400], 0), Tensor::<i64>::zeros_of(&[400]));
     let set = set.augment(RandomCrop::padding(1).fill(7.0), 0);
@@ -170,7 +170,7 @@ fn crops_are_shifts_by_all_whole_steps() {
 }
 
 #[test]
-fn flips_are_as_frequent_as_asked() {
+fn flips_have_the_given_probability() {
     let x = image(&[2, 3, 5]);
     let set = TensorDataset::new(Tensor::stack(&[&x; 1000], 0), Tensor::<i64>::zeros_of(&[1000]));
     let set = set.augment(RandomHorizontalFlip::new(0.3), 0);
@@ -181,7 +181,7 @@ fn flips_are_as_frequent_as_asked() {
 }
 
 #[test]
-fn amounts_are_spread_over_their_ranges() {
+fn random_amounts_are_uniform_over_their_ranges() {
     // The images have one bright pixel. Its new position shows the shift.
     let mut dot = vec![0.0f32; 21 * 21];
     dot[10 * 21 + 10] = 1.0;
@@ -221,7 +221,7 @@ fn busy(seed: u64) -> impl Dataset<Batch = (Tensor<f32>, Tensor<i64>)> {
 }
 
 #[test]
-fn seed_epoch_and_index_decide_and_nothing_else() {
+fn a_change_depends_only_on_seed_epoch_and_index() {
     let set = busy(1);
     let all: Vec<usize> = (0..300).collect();
     let (whole, _) = set.batch_in_epoch(&all, 5);
@@ -252,7 +252,7 @@ fn seed_epoch_and_index_decide_and_nothing_else() {
 }
 
 #[test]
-fn loaders_pass_the_epoch_on() {
+fn a_loader_passes_its_epoch_to_the_data_set() {
     let set = busy(4);
     let loader = DataLoader::new(&set, 64).shuffle(4);
     let epoch = |e| loader.epoch(e).map(|(x, _)| x).collect::<Vec<_>>();
@@ -268,7 +268,7 @@ fn loaders_pass_the_epoch_on() {
 /// A change of these numbers would change the training runs of all users. A separate program computed
 /// the expected numbers.
 #[test]
-fn the_draw_never_changes() {
+fn random_changes_have_the_recorded_values() {
     let x = Tensor::from_vec((0..16).map(|i| i as f32 + 1.0).collect(), &[4, 4]);
     let affine = RandomAffine::new().degrees(20.0).translate(0.1, 0.1).scale(0.9..=1.1).shear(5.0);
     let set = one(&x).augment(affine, 42).then(RandomCrop::padding(1));
@@ -283,7 +283,7 @@ fn the_draw_never_changes() {
 }
 
 #[test]
-fn labels_stay() {
+fn augmentation_keeps_the_labels() {
     let digits = Digits::load().dataset();
     let augmented = digits.clone().augment(RandomHorizontalFlip::new(1.0), 0);
     assert_eq!(augmented.labels(), digits.labels());
@@ -293,7 +293,7 @@ fn labels_stay() {
 }
 
 #[test]
-fn sets_without_pixels() {
+fn images_and_batches_without_elements_are_augmented() {
     let set = noise(3, [1, 0, 4]).augment(RandomAffine::new(), 0);
     assert_eq!(set.batch(&[0]).0.shape(), [1, 1, 0, 4]);
     let set = noise(3, [1, 2, 2]).augment(RandomCrop::padding(1), 0);
@@ -302,7 +302,7 @@ fn sets_without_pixels() {
 
 #[test]
 #[should_panic(expected = "the data set differs between epochs")]
-fn loops_that_would_all_be_the_same() {
+fn a_loop_over_an_augmented_set_without_an_epoch_panics() {
     let _ = DataLoader::new(busy(0), 10).iter();
 }
 
@@ -310,14 +310,14 @@ fn loops_that_would_all_be_the_same() {
 #[should_panic(
     expected = "augment: expected batches [n, height, width] or [n, channels, height, width], got [1, 5]"
 )]
-fn rows_are_no_images() {
+fn augmentation_of_rows_instead_of_images_panics() {
     let set = TensorDataset::new(Tensor::<f32>::zeros(&[2, 5]), Tensor::<i64>::zeros_of(&[2]));
     let _ = set.augment(RandomAffine::new(), 0).batch(&[0]);
 }
 
 #[test]
 #[should_panic(expected = "RandomAffine: scale must be a range within 0.001 to 1000, got 0 to 1")]
-fn nothing_is_no_size() {
+fn a_scale_of_zero_panics() {
     let _ = RandomAffine::new().scale(0.0..=1.0);
 }
 
@@ -325,13 +325,13 @@ fn nothing_is_no_size() {
 #[should_panic(
     expected = "RandomAffine: degrees must be a range within -1000000 to 1000000, got 5 to -5"
 )]
-fn an_empty_range() {
+fn a_reversed_range_of_degrees_panics() {
     #[allow(clippy::reversed_empty_ranges)]
     let _ = RandomAffine::new().degrees(5.0..=-5.0);
 }
 
 #[test]
-fn a_changed_set_of_a_changed_set_is_in_the_same_epoch() {
+fn nested_augmented_sets_use_the_same_epoch() {
     let all: Vec<usize> = (0..20).collect();
     let inner = noise(20, [2, 5, 7]).augment(RandomHorizontalFlip::new(0.5), 3);
     let outer = inner.clone().augment(RandomHorizontalFlip::new(0.0), 4);

@@ -29,7 +29,7 @@ fn damaged_files_do_not_panic() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_named() {
+fn a_file_of_another_format_is_named() {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path());
     let page = "<!DOCTYPE html>\n<html>".repeat(400);
@@ -50,7 +50,7 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
-fn zeros_behind_a_gzip_stream_are_padding() {
+fn zeros_after_a_gzip_stream_are_ignored() {
     let folder = tempfile::tempdir().unwrap();
     write_set(folder.path());
     let padded = [gzip(&rows(&[4, 5], 0)), vec![0; 4000]].concat();
@@ -60,7 +60,7 @@ fn zeros_behind_a_gzip_stream_are_padding() {
 }
 
 #[test]
-fn the_real_photographs() {
+fn the_original_files_have_the_known_images() {
     let Some(folder) = real("cifar-10-batches-bin") else { return };
     let cifar = Cifar10::from_folder(folder).unwrap();
     assert_eq!(cifar.train.inputs().shape(), [50_000, 3, 32, 32]);
@@ -114,7 +114,7 @@ fn write_set(folder: &Path) {
 }
 
 #[test]
-fn batches_in_order() {
+fn training_batches_are_read_in_order() {
     for under in ["", "cifar-10-batches-bin", "cifar10"] {
         let folder = tempfile::tempdir().unwrap();
         write_set(&folder.path().join(under));
@@ -149,7 +149,7 @@ fn with_file(name: &str, bytes: &[u8]) -> DataError {
 }
 
 #[test]
-fn files_that_are_wrong() {
+fn files_of_wrong_length_or_label_are_errors() {
     let good = rows(&[3; 300], 0);
     for length in [1, 3072, 3074, 256 * 3073 + 5, 300 * 3073 - 1] {
         let error = with_file("data_batch_4.bin", &good[..length]);

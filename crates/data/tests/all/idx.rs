@@ -47,7 +47,7 @@ fn samples() -> Vec<IdxArray> {
 }
 
 #[test]
-fn every_type_and_rank_both_ways() {
+fn arrays_of_every_type_and_rank_are_written_and_read_back() {
     let folder = tempfile::tempdir().unwrap();
     for (i, array) in samples().into_iter().enumerate() {
         for (name, gzip) in [(format!("{i}.idx"), false), (format!("{i}.gz"), true)] {
@@ -63,7 +63,7 @@ fn every_type_and_rank_both_ways() {
 
 /// A file is replaced atomically. A program that has opened the old file still reads the old contents.
 #[test]
-fn writing_is_one_step() {
+fn a_file_is_replaced_atomically() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.idx", "a.idx.gz"] {
         let path = folder.path().join(name);
@@ -98,7 +98,7 @@ fn bytes_are_big_endian() {
 }
 
 #[test]
-fn tensors_of_types_that_hold_the_elements() {
+fn an_array_becomes_a_tensor_of_a_type_that_holds_its_elements() {
     let as_i64 = |i: usize| samples().swap_remove(i).into_tensor::<i64>();
     assert_eq!(as_i64(0).unwrap().to_vec(), [0, 1, 127, 128, 254, 255]);
     assert_eq!(as_i64(1).unwrap().to_vec(), [-128, -1, 0, 127]);
@@ -141,14 +141,14 @@ fn tensors_of_types_that_hold_the_elements() {
 }
 
 #[test]
-fn tensors_become_arrays() {
+fn a_tensor_becomes_an_array_and_back() {
     let tensor = Tensor::from_vec(vec![1.5f64, -2.0], &[2, 1]);
     let array = IdxArray::from(&tensor);
     assert_eq!(array.into_tensor::<f64>().unwrap().to_vec(), tensor.to_vec());
 }
 
 #[test]
-fn no_file_and_folder() {
+fn a_missing_file_and_a_folder_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let error = idx::read(folder.path().join("absent")).unwrap_err();
     assert!(matches!(error, DataError::Io { .. }) && error.to_string().contains("absent"));
@@ -156,7 +156,7 @@ fn no_file_and_folder() {
 }
 
 #[test]
-fn empty_and_short_headers() {
+fn empty_and_short_headers_are_errors() {
     assert!(matches!(error(&[]), DataError::ShortHeader { expected: 4, found: 0, .. }));
     assert!(matches!(error(&[0, 0, 8]), DataError::ShortHeader { expected: 4, found: 3, .. }));
     assert!(matches!(
@@ -166,7 +166,7 @@ fn empty_and_short_headers() {
 }
 
 #[test]
-fn wrong_magic_type_and_rank() {
+fn a_wrong_magic_number_type_or_rank_is_an_error() {
     assert!(matches!(
         error(b"\x89PNG\r\n"),
         DataError::NotIdx { found: [0x89, b'P', b'N', b'G'], .. }
@@ -182,7 +182,7 @@ fn wrong_magic_type_and_rank() {
 /// The limits where addresses have 32 bits: a tensor has at most 2²⁷ - 1 elements.
 #[test]
 #[cfg(target_pointer_width = "32")]
-fn absurd_sizes_of_32_bits() {
+fn sizes_beyond_32_bit_addresses_are_errors() {
     for element in [8, 9, 0x0b, 0x0c, 0x0d, 0x0e] {
         let most = (1 << 27) - 1;
         assert!(matches!(error(&header(element, &[most])), DataError::Truncated { found: 0, .. }));
@@ -199,7 +199,7 @@ fn absurd_sizes_of_32_bits() {
 /// The limits where addresses have 64 bits.
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn absurd_sizes() {
+fn sizes_beyond_the_memory_are_errors() {
     // The header states 2⁵⁸ elements, but the file has none.
     let sizes = [1 << 20, 1 << 20, 1 << 18];
     assert!(matches!(error(&header(8, &sizes)), DataError::Truncated { found: 0, .. }));
@@ -238,7 +238,7 @@ fn absurd_sizes() {
 }
 
 #[test]
-fn too_few_and_too_many_bytes() {
+fn too_few_and_too_many_bytes_are_errors() {
     let mut bytes = header(0x0c, &[2, 2]);
     bytes.extend([0; 15]);
     assert!(matches!(error(&bytes), DataError::Truncated { expected: 16, found: 15, .. }));
@@ -249,7 +249,7 @@ fn too_few_and_too_many_bytes() {
 }
 
 #[test]
-fn gzip_bomb() {
+fn a_gzip_bomb_is_refused_without_filling_the_memory() {
     let mut bytes = header(8, &[10]);
     bytes.resize(100 << 20, 0);
     assert!(matches!(
@@ -259,7 +259,7 @@ fn gzip_bomb() {
 }
 
 #[test]
-fn gzip_in_parts_and_with_garbage_behind() {
+fn gzip_members_are_joined_and_trailing_garbage_is_an_error() {
     let array = samples().swap_remove(0);
     let bytes = array.to_bytes();
     let mut parts = gzip(&bytes[..7]);
@@ -275,7 +275,7 @@ fn gzip_in_parts_and_with_garbage_behind() {
 }
 
 #[test]
-fn zeros_behind_a_gzip_stream_are_padding() {
+fn zeros_after_a_gzip_stream_are_ignored() {
     let array = samples().swap_remove(0);
     let bytes = array.to_bytes();
     for zeros in [1, 511, 1 << 17] {
@@ -295,7 +295,7 @@ fn zeros_behind_a_gzip_stream_are_padding() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_named() {
+fn a_file_of_another_format_is_named() {
     for (bytes, words) in [
         (
             &b"<html><body>404</body></html>"[..],
@@ -314,7 +314,7 @@ fn a_file_of_another_kind_is_named() {
 }
 
 #[test]
-fn gzip_sums_are_checked() {
+fn a_wrong_gzip_checksum_is_an_error() {
     let packed = gzip(&samples()[0].to_bytes());
     for from_end in 1..=8 {
         let mut damaged = packed.clone();
@@ -328,7 +328,7 @@ fn gzip_sums_are_checked() {
 
 /// Every proper prefix of a valid file gives an error of a suitable kind.
 #[test]
-fn cut_at_every_byte() {
+fn a_file_cut_at_any_byte_is_an_error() {
     for array in samples() {
         let bytes = array.to_bytes();
         for cut in 0..bytes.len() {
@@ -357,7 +357,7 @@ fn cut_at_every_byte() {
 /// Replaces each byte of a file by every value. Reading does not panic, and an array that is read has as
 /// many elements as its shape.
 #[test]
-fn every_byte_replaced() {
+fn a_file_with_any_byte_replaced_does_not_panic() {
     for array in samples() {
         let bytes = array.to_bytes();
         let packed = gzip(&bytes);
@@ -378,14 +378,14 @@ fn every_byte_replaced() {
 
 #[test]
 #[should_panic(expected = "shape [2, 3] requires 6 elements, got 5")]
-fn array_of_another_length() {
+fn an_array_with_too_few_elements_panics() {
     let _ = IdxArray::new(IdxData::U8(vec![0; 5]), &[2, 3]);
 }
 
 /// A header with an axis of size 0 gives a tensor, or the error `TooLarge` if its shape is too large for a
 /// tensor.
 #[test]
-fn every_header_is_a_tensor_or_an_error() {
+fn every_header_gives_a_tensor_or_an_error() {
     // 2²⁹ if addresses have 64 bits, 2¹³ if they have 32.
     let half = 1u32 << (usize::BITS / 2 - 3);
     let sizes = [0, 1, half, 2 * half, u32::MAX];
@@ -417,6 +417,6 @@ fn every_header_is_a_tensor_or_an_error() {
 #[should_panic(
     expected = "IdxArray::new: shape [0, 1073741824, 1073741824] has more elements than"
 )]
-fn an_array_has_no_shape_that_a_tensor_cannot_have() {
+fn an_array_with_too_many_elements_for_a_tensor_panics() {
     drop(IdxArray::new(IdxData::U8(Vec::new()), &[0, 1 << 30, 1 << 30]));
 }

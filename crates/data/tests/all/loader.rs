@@ -24,7 +24,7 @@ impl Dataset for Numbers {
 }
 
 #[test]
-fn every_example_once_per_epoch() {
+fn an_epoch_has_every_example_once() {
     for n in [0, 1, 2, 7, 8, 9, 100] {
         for batch_size in [1, 2, 4, 8, 1000, usize::MAX] {
             for seed in [None, Some(3)] {
@@ -53,7 +53,7 @@ fn every_example_once_per_epoch() {
 }
 
 #[test]
-fn drop_last() {
+fn drop_last_drops_an_incomplete_batch() {
     let loader = DataLoader::new(numbers(10), 4).shuffle(1).drop_last(true);
     let batches: Vec<_> = loader.epoch(0).collect();
     assert_eq!((loader.len(), batches.len()), (2, 2));
@@ -68,7 +68,7 @@ fn drop_last() {
 }
 
 #[test]
-fn order_depends_on_seed_and_epoch_alone() {
+fn the_order_depends_only_on_seed_and_epoch() {
     let order = |seed, epoch| {
         DataLoader::new(numbers(100), 7).shuffle(seed).epoch(epoch).collect::<Vec<_>>()
     };
@@ -84,13 +84,13 @@ fn order_depends_on_seed_and_epoch_alone() {
 /// A change of this order would change the training runs of all users. A separate program, written from
 /// the papers that `permutation` cites, computed the expected order.
 #[test]
-fn order_never_changes() {
+fn the_order_has_the_recorded_values() {
     let loader = DataLoader::new(numbers(10), 10).shuffle(42);
     assert_eq!(loader.epoch(1).next().unwrap(), [1, 4, 5, 6, 3, 8, 0, 2, 7, 9]);
 }
 
 #[test]
-fn skipped_batches_are_not_made() {
+fn skipped_batches_are_not_assembled() {
     let loader = DataLoader::new(numbers(100), 10).shuffle(1);
     let whole: Vec<_> = loader.epoch(2).collect();
     loader.dataset().asked.borrow_mut().clear();
@@ -102,7 +102,7 @@ fn skipped_batches_are_not_made() {
 }
 
 #[test]
-fn length_counts_down_and_the_end_stays() {
+fn the_length_counts_down_and_a_finished_epoch_stays_finished() {
     let loader = DataLoader::new(numbers(10), 4);
     let mut epoch = loader.epoch(0);
     for left in [3, 2, 1] {
@@ -114,7 +114,7 @@ fn length_counts_down_and_the_end_stays() {
 }
 
 #[test]
-fn loop_over_a_loader_that_does_not_shuffle() {
+fn a_loader_that_does_not_shuffle_can_be_iterated_directly() {
     let loader = DataLoader::new(numbers(5), 2);
     let mut seen = Vec::new();
     for batch in &loader {
@@ -125,13 +125,13 @@ fn loop_over_a_loader_that_does_not_shuffle() {
 
 #[test]
 #[should_panic(expected = "order of epoch 0: use loader.epoch(epoch)")]
-fn loop_over_a_loader_that_shuffles() {
+fn direct_iteration_of_a_loader_that_shuffles_panics() {
     let _ = DataLoader::new(numbers(5), 2).shuffle(0).iter();
 }
 
 #[test]
 #[should_panic(expected = "batch_size must be at least 1, got 0")]
-fn empty_batches() {
+fn a_batch_size_of_zero_panics() {
     let _ = DataLoader::new(numbers(5), 0);
 }
 
@@ -142,7 +142,7 @@ fn bytes() -> TensorDataset<u8> {
 }
 
 #[test]
-fn bytes_become_floats_as_by_division() {
+fn bytes_become_floats_divided_by_255() {
     let set = bytes();
     let (x, y) = set.batch(&[63, 0, 63]);
     assert_eq!((x.shape().to_vec(), y.to_vec()), (vec![3, 2, 2], vec![63, 0, 63]));
@@ -159,7 +159,7 @@ fn bytes_become_floats_as_by_division() {
 }
 
 #[test]
-fn floats_and_regression_targets() {
+fn data_sets_of_floats_keep_inputs_and_targets() {
     let x = Tensor::from_vec(vec![1.0f32, 2.0, 3.0, 4.0], &[2, 2]);
     let y = Tensor::from_vec(vec![0.5f32, 1.5], &[2, 1]);
     let set = TensorDataset::new(x, y);
@@ -170,7 +170,7 @@ fn floats_and_regression_targets() {
 }
 
 #[test]
-fn empty_and_narrow_sets() {
+fn data_sets_without_examples_or_features_have_empty_batches() {
     let set = TensorDataset::new(
         Tensor::from_vec(vec![0u8; 0], &[0, 3]),
         Tensor::from_vec(vec![0i64; 0], &[0]),
@@ -186,7 +186,7 @@ fn empty_and_narrow_sets() {
 }
 
 #[test]
-fn sets_cross_threads() {
+fn loaders_can_be_sent_and_shared_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<DataLoader<TensorDataset<u8>>>();
     check::<DataLoader<TensorDataset<f32, f32>>>();
@@ -194,7 +194,7 @@ fn sets_cross_threads() {
 
 #[test]
 #[should_panic(expected = "must have the same size along axis 0")]
-fn inputs_and_targets_that_differ_in_number() {
+fn different_numbers_of_inputs_and_targets_panic() {
     let _ = TensorDataset::new(
         Tensor::from_vec(vec![0u8; 4], &[2, 2]),
         Tensor::from_vec(vec![0i64; 3], &[3]),
@@ -203,18 +203,18 @@ fn inputs_and_targets_that_differ_in_number() {
 
 #[test]
 #[should_panic(expected = "index 64 is out of range for a data set of 64 examples")]
-fn batch_out_of_range() {
+fn a_batch_with_an_index_out_of_range_panics() {
     let _ = bytes().batch(&[0, 64]);
 }
 
 #[test]
 #[should_panic(expected = "mean must be finite, and std finite and above 0")]
-fn normalize_by_zero() {
+fn a_standard_deviation_of_zero_panics() {
     let _ = bytes().normalize(0.0, 0.0);
 }
 
 #[test]
-fn channels_of_their_own() {
+fn normalize_channels_uses_the_mean_and_deviation_of_each_channel() {
     let images = Tensor::from_vec((0..12).map(|i| i * 20).collect(), &[2, 3, 1, 2]);
     let set = TensorDataset::new(images, Tensor::from_vec(vec![0i64, 1], &[2]));
     let (means, stds) = ([0.1, 0.2, 0.3], [1.0, 2.0, 4.0]);
@@ -231,7 +231,7 @@ fn channels_of_their_own() {
 }
 
 #[test]
-fn inputs_of_other_shapes() {
+fn map_inputs_can_change_the_shape_of_images() {
     let set = bytes().with_channel();
     assert_eq!(set.inputs().shape(), [64, 1, 2, 2]);
     assert!(set.inputs().shares_storage(set.clone().map_inputs(|x| x.flatten(1, -1)).inputs()));
@@ -246,30 +246,30 @@ fn inputs_of_other_shapes() {
     expected = "map_inputs: the number of inputs must not change, got [64, 2, 2] before and [2, 64, 2] \
          after"
 )]
-fn inputs_of_another_number() {
+fn map_inputs_refuses_a_change_of_the_number_of_inputs() {
     let _ = bytes().map_inputs(|x| x.transpose(0, 1));
 }
 
 #[test]
 #[should_panic(expected = "the number of channels must not change after normalize_channels")]
-fn channels_that_go_away() {
+fn a_change_of_the_channels_after_normalize_channels_panics() {
     let _ = bytes().normalize_channels(&[0.0; 2], &[1.0; 2]).with_channel();
 }
 
 #[test]
 #[should_panic(expected = "got 3 means and 2 standard deviations for inputs [64, 2, 2]")]
-fn as_many_means_as_channels() {
+fn normalize_channels_requires_a_mean_for_each_channel() {
     let _ = bytes().normalize_channels(&[0.0; 3], &[1.0; 2]);
 }
 
 #[test]
 #[should_panic(expected = "with_channel: expected inputs [n, height, width], got [64, 1, 2, 2]")]
-fn one_channel_is_enough() {
+fn with_channel_twice_panics() {
     let _ = bytes().with_channel().with_channel();
 }
 
 #[test]
-fn subsets_nest() {
+fn a_subset_of_a_subset_has_its_examples() {
     let set = numbers(100);
     let even = Subset::new(&set, (0..100).step_by(2));
     let some = Subset::new(&even, [3, 1, 1]);
@@ -281,13 +281,13 @@ fn subsets_nest() {
 
 #[test]
 #[should_panic(expected = "index 5 is out of range for a data set of 5 examples")]
-fn subset_out_of_range() {
+fn a_subset_with_an_index_out_of_range_panics() {
     let _ = Subset::new(numbers(5), [0, 5]);
 }
 
 #[test]
 #[should_panic(expected = "index 2 is out of range for a subset of 2 examples")]
-fn batch_out_of_a_subset() {
+fn a_batch_beyond_a_subset_panics() {
     let _ = Subset::new(numbers(5), [0, 1]).batch(&[2]);
 }
 
@@ -306,12 +306,12 @@ fn a_split_has_every_example_in_one_part() {
 
 #[test]
 #[should_panic(expected = "must add up to the 10 examples")]
-fn a_split_that_does_not_add_up() {
+fn a_split_whose_lengths_do_not_add_up_panics() {
     let _ = random_split(numbers(10), [5, 4], 0);
 }
 
 #[test]
-fn indices_of_a_batch_are_those_that_it_is_made_of() {
+fn indices_returns_the_examples_of_a_batch() {
     for drop_last in [false, true] {
         let loader = DataLoader::new(numbers(23), 5).shuffle(4).drop_last(drop_last);
         for epoch in 0..3 {
@@ -323,7 +323,7 @@ fn indices_of_a_batch_are_those_that_it_is_made_of() {
 }
 
 #[test]
-fn batches_are_passed_over_from_where_the_loop_is() {
+fn nth_skips_batches_from_the_current_one() {
     let loader = DataLoader::new(numbers(40), 4);
     let mut epoch = loader.epoch(0);
     assert_eq!(epoch.next().unwrap()[0], 0);
@@ -334,7 +334,7 @@ fn batches_are_passed_over_from_where_the_loop_is() {
 }
 
 #[test]
-fn a_split_and_an_epoch_of_one_seed_differ() {
+fn a_split_and_a_shuffled_epoch_of_one_seed_have_different_orders() {
     for seed in 0..4 {
         let [part] = random_split(numbers(50), [50], seed);
         for epoch in 0..4 {

@@ -26,7 +26,7 @@ fn mean_and_std(set: &TensorDataset<u8>) -> (f64, f64) {
 }
 
 #[test]
-fn the_real_digits() {
+fn the_original_digits_have_the_known_images() {
     let Some(folder) = repository() else { return };
     let mnist = Mnist::from_folder(folder).unwrap();
     assert_eq!(mnist.train.inputs().shape(), [60_000, 28, 28]);
@@ -46,7 +46,7 @@ fn the_real_digits() {
 }
 
 #[test]
-fn the_real_clothes() {
+fn the_original_clothes_have_the_known_images() {
     let Some(folder) = real("fashion-mnist") else { return };
     let fashion = FashionMnist::from_folder(folder).unwrap();
     assert_eq!(fashion.train.inputs().shape(), [60_000, 28, 28]);
@@ -61,7 +61,7 @@ fn the_real_clothes() {
 }
 
 #[test]
-fn clothes_in_the_same_form() {
+fn fashion_mnist_is_read_from_its_folders() {
     let folder = tempfile::tempdir().unwrap();
     write_set(&folder.path().join("FashionMNIST/raw"), str::to_string);
     assert_eq!(FashionMnist::from_folder(folder.path()).unwrap().train.len(), 3);
@@ -77,7 +77,7 @@ fn clothes_in_the_same_form() {
 }
 
 #[test]
-fn the_digits_of_the_crate() {
+fn the_digits_in_the_crate_have_the_known_images() {
     let digits = Digits::load();
     assert_eq!(digits.images.shape(), [Digits::LEN, 8, 8]);
     let labels = digits.labels.to_vec();
@@ -103,7 +103,7 @@ fn write_set(folder: &Path, rename: impl Fn(&str) -> String) {
 }
 
 #[test]
-fn all_spellings_and_sub_folders() {
+fn files_are_found_under_all_spellings_and_sub_folders() {
     let spellings: [fn(&str) -> String; 4] = [
         str::to_string,
         |name| name.replace("-idx", ".idx"),
@@ -148,7 +148,7 @@ fn with_file(name: &str, array: &IdxArray) -> DataError {
 }
 
 #[test]
-fn sets_without_an_image() {
+fn files_without_images_are_errors() {
     let images = IdxArray::new(IdxData::U8(vec![]), &[0, 28, 28]);
     let labels = IdxArray::new(IdxData::U8(vec![]), &[0]);
     // A file without images gives the same error, whether its label file is empty or not.
@@ -173,7 +173,7 @@ fn sets_without_an_image() {
 }
 
 #[test]
-fn wrong_shapes_types_labels_and_counts() {
+fn wrong_shapes_types_labels_and_counts_are_errors() {
     let error = with_file(
         "train-images-idx3-ubyte",
         &IdxArray::new(IdxData::U8(vec![0; 3 * 784]), &[3, 784]),

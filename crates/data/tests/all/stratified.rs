@@ -5,7 +5,7 @@ use wengert_data::{DataLoader, Digits, Labeled, Subset, TensorDataset, stratifie
 use wengert_tensor::Tensor;
 
 #[test]
-fn proportions_are_kept() {
+fn a_stratified_split_keeps_the_proportions_of_classes() {
     let digits = Digits::load().dataset();
     let whole = histogram(&digits.labels());
     let parts = stratified_split(&digits, [1400, 197, 200], 7);
@@ -24,7 +24,7 @@ fn proportions_are_kept() {
 }
 
 #[test]
-fn the_seed_decides() {
+fn a_stratified_split_depends_on_the_seed() {
     let digits = Digits::load().dataset();
     let split = |seed| {
         stratified_split(&digits, [0.5, 0.25, 0.25], seed).map(|part| part.indices().to_vec())
@@ -34,7 +34,7 @@ fn the_seed_decides() {
 }
 
 #[test]
-fn parts_of_parts_and_loaders() {
+fn parts_of_a_split_can_be_split_and_loaded() {
     let digits = Digits::load().dataset();
     let some = Subset::new(&digits, (0..1000).rev());
     let [train, valid] = stratified_split(some, [0.8, 0.2], 0);
@@ -50,7 +50,7 @@ fn set(labels: &[i64]) -> TensorDataset<u8> {
 }
 
 #[test]
-fn any_numbers_are_classes() {
+fn classes_may_be_any_i64_numbers() {
     let [a, b] = stratified_split(set(&[-7, i64::MAX, -7, i64::MAX]), [2, 2], 0);
     for part in [a, b] {
         let mut labels = part.labels();
@@ -63,18 +63,18 @@ fn any_numbers_are_classes() {
 
 #[test]
 #[should_panic(expected = "stratified_split: the lengths [2, 1] must add up to the 4 examples")]
-fn lengths_that_do_not_add_up() {
+fn lengths_that_do_not_add_up_panic() {
     let _ = stratified_split(set(&[0, 1, 0, 1]), [2, 1], 0);
 }
 
 #[test]
 #[should_panic(expected = "the fractions [0.5, 0.6] must be at least 0 and add up to 1")]
-fn fractions_that_do_not_add_up() {
+fn fractions_that_do_not_add_up_panic() {
     let _ = stratified_split(set(&[0, 1, 0, 1]), [0.5, 0.6], 0);
 }
 
 #[test]
-fn fractions_that_do_not_divide_go_to_the_largest_remainders() {
+fn lengths_of_fractions_are_rounded_by_largest_remainders() {
     // The exact shares are 1.6, 3.9 and 4.5. Rounded down, they leave two examples over, which go to the
     // parts with the remainders 0.9 and 0.6.
     let parts = stratified_split(set(&[5; 10]), [0.16, 0.39, 0.45], 0);

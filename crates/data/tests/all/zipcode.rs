@@ -5,7 +5,7 @@ use std::fs;
 use wengert_data::{DataError, Dataset, LineProblem, Zipcode};
 
 #[test]
-fn the_real_digits() {
+fn the_original_files_have_the_known_digits() {
     let Some(folder) = real("usps") else { return };
     let zipcode = Zipcode::from_folder(folder).unwrap();
     assert_eq!(zipcode.train.inputs().shape(), [7291, 16, 16]);
@@ -42,7 +42,7 @@ fn load(train: &[u8], test: &[u8]) -> Result<Zipcode, DataError> {
 }
 
 #[test]
-fn plain_and_compressed() {
+fn plain_and_compressed_files_with_any_line_ends_are_read() {
     let crlf = good().replace('\n', " \r\n");
     for train in [good(), good().trim_end().to_string(), crlf] {
         // The first bytes of a file, not its name, show whether it is compressed.
@@ -56,7 +56,7 @@ fn plain_and_compressed() {
 }
 
 #[test]
-fn blank_lines_and_byte_order_marks() {
+fn blank_lines_and_byte_order_marks_are_skipped() {
     let windows = good().replace('\n', "\r\n");
     let mark = "\u{feff}";
     let texts = [
@@ -87,7 +87,7 @@ fn blank_lines_and_byte_order_marks() {
 }
 
 #[test]
-fn zeros_behind_a_gzip_stream_are_padding() {
+fn zeros_after_a_gzip_stream_are_ignored() {
     for zeros in [1, 7, 512, 100_000] {
         let packed = [gzip(good().as_bytes()), vec![0; zeros]].concat();
         assert_eq!(load(&packed, &packed).unwrap().train.targets().to_vec(), [3, 9]);
@@ -100,7 +100,7 @@ fn zeros_behind_a_gzip_stream_are_padding() {
 }
 
 #[test]
-fn a_file_of_another_kind_is_named() {
+fn a_file_of_another_format_is_named() {
     let utf16: Vec<u8> =
         std::iter::once(0xfeff).chain(good().encode_utf16()).flat_map(u16::to_le_bytes).collect();
     for (bytes, words) in [
@@ -133,7 +133,7 @@ fn problem(third: &str) -> LineProblem {
 }
 
 #[test]
-fn lines_that_are_wrong() {
+fn a_wrong_line_is_an_error_with_its_number() {
     let with = |position: usize, word: &'static str| {
         let mut pixels = ["0"; 256];
         pixels[position - 2] = word;
@@ -159,7 +159,7 @@ fn lines_that_are_wrong() {
 }
 
 #[test]
-fn messages() {
+fn messages_name_the_line_and_what_was_found() {
     let message = |third: &str| {
         let error = load((good() + third).as_bytes(), good().as_bytes()).unwrap_err();
         error.to_string().split_once("zip.train.gz: ").unwrap().1.to_string()
@@ -180,7 +180,7 @@ fn messages() {
 }
 
 #[test]
-fn files_that_are_wrong() {
+fn files_that_are_cut_empty_or_too_long_are_errors() {
     // A compressed file that is cut at any place gives an error, without a panic.
     let packed = gzip(good().as_bytes());
     for length in (2..packed.len()).step_by(3) {

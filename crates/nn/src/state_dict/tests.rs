@@ -58,13 +58,13 @@ fn agrees_with_pytorch<T: Float>() {
 }
 
 #[test]
-fn a_file_of_pytorch_gives_the_outputs_of_pytorch() {
+fn a_model_loaded_from_a_pytorch_file_has_the_outputs_of_pytorch() {
     agrees_with_pytorch::<f32>();
     agrees_with_pytorch::<f64>();
 }
 
 #[test]
-fn what_pytorch_saved_we_save_again() {
+fn a_loaded_pytorch_file_is_saved_with_the_same_tensors() {
     let mut model = mlp::<f32>(0.0);
     load(&mut model, reference("mlp.safetensors")).unwrap();
     let mut theirs = StateDict::load(reference("mlp.safetensors")).unwrap();
@@ -77,13 +77,13 @@ fn what_pytorch_saved_we_save_again() {
 }
 
 #[test]
-fn a_file_of_pytorch_comes_out_byte_by_byte() {
+fn writing_a_pytorch_file_again_gives_the_same_bytes() {
     let bytes = std::fs::read(reference("mlp.safetensors")).unwrap();
     assert_eq!(StateDict::from_bytes(&bytes).unwrap().to_bytes(), bytes);
 }
 
 #[test]
-fn there_and_back_through_a_file() {
+fn a_saved_model_is_restored_by_loading() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let mut model = (mlp::<f32>(0.25), Buffer::new(Tensor::scalar_of(3i64)), 0.5);
@@ -125,7 +125,7 @@ fn wrong_dict() -> StateDict {
 }
 
 #[test]
-fn everything_that_differs_is_reported_at_once_and_nothing_changes() {
+fn all_differences_are_reported_at_once_and_nothing_changes() {
     let mut model = mlp::<f32>(0.5);
     let before = state_dict(&model);
     let error = load_state_dict(&mut model, &wrong_dict()).unwrap_err();
@@ -140,7 +140,7 @@ fn everything_that_differs_is_reported_at_once_and_nothing_changes() {
 }
 
 #[test]
-fn lenient_loading_says_what_it_passed_over() {
+fn lenient_loading_returns_the_names_that_it_skipped() {
     let mut model = mlp::<f32>(0.5);
     let two_of_three = LoadOptions::new().allow_missing().allow_unexpected();
     assert!(two_of_three.load_state_dict(&mut model, &wrong_dict()).is_err());
@@ -160,7 +160,7 @@ fn lenient_loading_says_what_it_passed_over() {
 }
 
 #[test]
-fn a_common_prefix_is_pointed_out() {
+fn a_message_names_the_common_prefix_of_the_file() {
     let mut model = mlp::<f32>(0.5);
     let dict: StateDict = state_dict(&mlp::<f32>(2.0))
         .into_iter()
@@ -187,7 +187,7 @@ fn within(prefix: &str, others: &[&str]) -> StateDict {
 }
 
 #[test]
-fn a_part_of_a_file_is_pointed_out() {
+fn a_message_names_the_part_of_the_file_that_fits() {
     let mut model = mlp::<f32>(0.5);
     let mut advice = |dict: &StateDict| {
         let error = load_state_dict(&mut model, dict).unwrap_err().to_string();
@@ -217,7 +217,7 @@ fn a_part_of_a_file_is_pointed_out() {
 }
 
 #[test]
-fn the_part_of_the_model_that_a_file_belongs_to_is_pointed_out() {
+fn a_message_names_the_part_of_the_model_that_fits() {
     let mut model = (mlp::<f32>(0.5), Linear::<f32>::filled(3, 2, 0.0));
     let dict = state_dict(&mlp::<f32>(2.0));
     let error = load_state_dict(&mut model, &dict).unwrap_err().to_string();
@@ -270,7 +270,7 @@ fn model_size(dict: &StateDict) -> usize {
 
 #[test]
 #[should_panic(expected = "state_dict: two parameters or buffers are named `0.1`")]
-fn two_of_one_name_are_refused() {
+fn two_parameters_with_one_name_are_refused() {
     #[derive(Module)]
     #[module(crate = "wengert_autograd")]
     struct Both {

@@ -142,7 +142,7 @@ fn shaken<L: Layer<f64> + Clone>(layer: &L) -> L {
 }
 
 #[test]
-fn convolutions() {
+fn derivatives_of_convolutions_agree_with_differences() {
     let rng = &mut Philox::new(1);
     check(&Conv2d::of(2, 3, [3, 2], rng), &[2, 2, 4, 3]);
     check(&Conv2d::of(2, 2, [2, 3], rng).stride([2, 1]).padding([1, 2]), &[2, 2, 5, 4]);
@@ -160,7 +160,7 @@ fn convolutions() {
 }
 
 #[test]
-fn batch_norms() {
+fn derivatives_of_batch_norms_agree_with_differences() {
     // Without running statistics, evaluation normalises as training does.
     let batch = || shaken(&BatchNorm2d::of(3).without_running_statistics());
     check(&batch(), &[2, 3, 3, 2]);
@@ -175,7 +175,7 @@ fn batch_norms() {
 }
 
 #[test]
-fn norms_that_gather_statistics() {
+fn derivatives_of_norms_with_running_statistics_agree_with_differences() {
     check_in(Mode::Train, &shaken(&BatchNorm2d::of(3)), &[2, 3, 3, 2]);
     check_in(Mode::Train, &BatchNorm2d::of(2).without_affine(), &[2, 2, 3, 2]);
     check_in(Mode::Train, &shaken(&BatchNorm1d::of(2)).momentum(None), &[5, 2]);
@@ -184,7 +184,7 @@ fn norms_that_gather_statistics() {
 }
 
 #[test]
-fn a_batch_norm_that_trains_has_the_gradients_of_one_without_running_statistics() {
+fn running_statistics_do_not_change_the_gradients_of_a_training_batch_norm() {
     let layer = shaken(&BatchNorm2d::of(3));
     let plain = layer.clone().without_running_statistics();
     let gradients = [&layer, &plain].map(|layer| {
@@ -199,7 +199,7 @@ fn a_batch_norm_that_trains_has_the_gradients_of_one_without_running_statistics(
 }
 
 #[test]
-fn other_norms() {
+fn derivatives_of_other_norms_agree_with_differences() {
     check(&shaken(&InstanceNorm1d::of(2).affine()), &[2, 2, 5]);
     check(&shaken(&InstanceNorm2d::of(2).affine()), &[2, 2, 3, 2]);
     check(&InstanceNorm2d::of(3), &[1, 3, 2, 3]);
@@ -217,7 +217,7 @@ fn other_norms() {
 }
 
 #[test]
-fn pooling_to_a_size() {
+fn derivatives_of_adaptive_pools_agree_with_differences() {
     check(&AdaptiveAvgPool2d::new(1), &[2, 3, 4, 3]);
     check(&AdaptiveAvgPool2d::new([3, 2]), &[1, 2, 4, 5]);
     check(&AdaptiveAvgPool1d::new(1), &[2, 3, 5]);
@@ -225,7 +225,7 @@ fn pooling_to_a_size() {
 }
 
 #[test]
-fn activations() {
+fn derivatives_of_activations_agree_with_differences() {
     check(&Silu, &[2, 3]);
     check(&Hardsigmoid, &[2, 3]);
     check(&LeakyRelu(0.1), &[2, 3]);

@@ -19,7 +19,7 @@ fn names(module: &mut dyn Module) -> Vec<String> {
     assert_eq!(
         module.first_state(),
         Walked(module).first_state(),
-        "what the derive writes is what is met first"
+        "the derived first_state must be the first state that a walk meets"
     );
     names
 }
@@ -60,7 +60,7 @@ struct Relu;
 struct Perceptron(Linear, Relu, Linear, Relu, Linear, Relu, Linear);
 
 #[test]
-fn a_tuple_struct_is_named_like_a_sequential() {
+fn fields_of_a_tuple_struct_are_named_by_their_index() {
     let mut model = Perceptron(
         Linear::new(5, 3),
         Relu,
@@ -80,7 +80,7 @@ fn a_tuple_struct_is_named_like_a_sequential() {
 }
 
 #[test]
-fn a_clone_has_parameters_of_its_own() {
+fn a_clone_of_a_module_has_separate_parameters() {
     let model = Linear::<f64>::new(2, 2);
     let copy = model.clone();
     assert_ne!(model.weight.id(), copy.weight.id());
@@ -113,7 +113,7 @@ where
 }
 
 #[test]
-fn every_kind_of_field() {
+fn every_kind_of_field_is_visited_by_its_name() {
     let outside = Cache::default();
     let mut model = Everything::<dyn Module, f64> {
         r#type: "all",
@@ -259,7 +259,7 @@ fn a_field_can_be_printed_by_a_function() {
 enum Never {}
 
 #[test]
-fn an_enum_without_variants() {
+fn an_enum_without_variants_can_derive_module() {
     assert!(names(&mut None::<Never>).is_empty());
 }
 
@@ -299,7 +299,7 @@ struct Other {
 }
 
 #[test]
-fn recursive_types() {
+fn recursive_types_can_derive_module() {
     let leaf = || Tree { leaf: param(&[1]), children: vec![], next: None };
     let mut tree = Tree {
         leaf: param(&[2]),
@@ -335,7 +335,7 @@ mod visibility {
 }
 
 #[test]
-fn private_types_inside_public_ones() {
+fn private_types_inside_public_ones_can_derive_module() {
     /// Only the bound of the type itself is needed.
     fn count<T: Float>(model: &visibility::Public<T>) -> usize {
         model.parameter_count()

@@ -24,7 +24,7 @@ fn channel_dropout_drops_channels_and_not_samples() {
 }
 
 #[test]
-fn signals_are_padded_before_and_after() {
+fn conv1d_pads_before_and_after_the_signal() {
     let (before, after, dilation) = (2, 1, 2);
     let layer = Conv1d::<f64>::of(1, 1, 3, &mut Philox::new(0))
         .padding([(7, 7), (before, after)])
@@ -41,7 +41,7 @@ fn signals_are_padded_before_and_after() {
 }
 
 #[test]
-fn one_entry_less_or_more_is_refused() {
+fn loading_a_state_with_a_missing_or_an_extra_entry_is_refused() {
     let mut rng = Philox::new(0);
     let mut model = Linear::new(3, 2, &mut rng);
     let before = model.weight.value().to_vec();
@@ -82,7 +82,7 @@ fn hardsigmoid_is_linear_between_its_kinks() {
 
 /// The loss and its slope in plain numbers, with a rate of 0, whose logarithm is -∞.
 #[test]
-fn poisson_loss_of_each_count() {
+fn poisson_loss_agrees_with_its_formula() {
     let log_rates: [f64; 5] = [0.0, 1.25, -30.0, 5.0, 0.5];
     let counts = [3.0, 0.0, 2.0, 140.0, 2.5];
     let pairs = || log_rates.into_iter().zip(counts);
@@ -113,7 +113,7 @@ fn poisson_loss_of_each_count() {
 #[should_panic(
     expected = "poisson_nll: input and target must have the same shape, got [2] and [2, 1]"
 )]
-fn poisson_loss_does_not_broadcast() {
+fn poisson_loss_refuses_shapes_that_differ() {
     let tape = Tape::<f32>::new();
     let _ = poisson_nll(tape.zeros(&[2]), tape.zeros(&[2, 1]));
 }

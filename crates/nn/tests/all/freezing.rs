@@ -19,7 +19,7 @@ fn frozen<M: Module>(mut layer: M) -> M {
 }
 
 #[test]
-fn groups_of_a_frozen_layer() {
+fn groups_of_a_frozen_layer_stay_frozen() {
     let rng = &mut Philox::new(0);
     let conv = Conv2d::new(4, 6, 3, rng);
     let groups = conv.clone().groups(2);
@@ -47,7 +47,7 @@ fn groups_of_a_frozen_layer() {
 }
 
 #[test]
-fn every_other_word_on_a_frozen_layer() {
+fn other_builder_methods_keep_a_frozen_layer_frozen() {
     let rng = &mut Philox::new(0);
     let conv = frozen(Conv2d::new(4, 6, 3, rng)).stride(2).padding(1).dilation(2);
     assert!(trainable(&conv.padding_mode(PadMode::Circular).without_bias()).is_empty());
@@ -63,7 +63,7 @@ fn every_other_word_on_a_frozen_layer() {
 }
 
 #[test]
-fn what_a_norm_has_already_it_keeps() {
+fn builder_methods_of_a_norm_keep_existing_parameters() {
     let mut norm = InstanceNorm2d::new(2).affine().running_statistics(0.1);
     norm.weight.as_mut().unwrap().set(Tensor::from([3.0, 4.0]));
     norm.running_mean.as_mut().unwrap().set(Tensor::from([5.0, 6.0]));
@@ -73,7 +73,7 @@ fn what_a_norm_has_already_it_keeps() {
 }
 
 #[test]
-fn new_values_do_not_unfreeze() {
+fn new_values_keep_a_layer_frozen() {
     let rng = &mut Philox::new(0);
     let mut layer = frozen(Linear::new(4, 6, rng));
     init::xavier_normal(&mut layer.weight, 1.0, rng);

@@ -30,7 +30,7 @@ fn check_layer(layer: &impl Layer<f64>, shape: &[usize]) {
 }
 
 #[test]
-fn activations() {
+fn gradients_of_activations_agree_with_differences() {
     check_layer(&Relu, &[2, 3]);
     check_layer(&Tanh, &[2, 3]);
     check_layer(&Sigmoid, &[2, 3]);
@@ -43,13 +43,13 @@ fn activations() {
 }
 
 #[test]
-fn flatten() {
+fn gradients_of_flatten_agree_with_differences() {
     check_layer(&Flatten::new(), &[2, 3, 2]);
     check_layer(&Flatten::axes(0, 1), &[2, 3, 2]);
 }
 
 #[test]
-fn linear_in_input_weight_and_bias() {
+fn gradients_of_linear_by_input_weight_and_bias_agree_with_differences() {
     // The checker differentiates with respect to inputs, not parameters, so parameters are inputs here.
     fn by_hand<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
         x[0].matmul_t(x[1], false, true) + x[2]
@@ -73,7 +73,7 @@ fn linear_in_input_weight_and_bias() {
 }
 
 #[test]
-fn sequential_second_order() {
+fn second_derivatives_of_a_sequential_agree_with_differences() {
     let mut rng = Philox::new(1);
     let model: Sequential<f64> = sequential![
         Flatten::new(),
@@ -87,7 +87,7 @@ fn sequential_second_order() {
 }
 
 #[test]
-fn losses_of_classes() {
+fn gradients_of_losses_of_classes_agree_with_differences() {
     for reduction in REDUCTIONS {
         let classes = Tensor::from([2i64, 0, 1, 2]);
         check(|x| cross_entropy_with(x[0], &classes, reduction), &[input(&[4, 3])]);
@@ -102,7 +102,7 @@ fn losses_of_classes() {
 }
 
 #[test]
-fn losses_of_numbers_in_both_arguments() {
+fn gradients_of_losses_by_both_arguments_agree_with_differences() {
     let targets = Tensor::<f64>::uniform_of(&[2, 3], 0.05, 0.95, &mut Philox::new(8));
     for reduction in REDUCTIONS {
         check(|x| mse_with(x[0], x[1], reduction), &[input(&[2, 3]), targets.clone()]);

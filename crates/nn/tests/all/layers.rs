@@ -56,7 +56,7 @@ fn panic_text<R>(f: impl FnOnce() -> R) -> String {
 }
 
 #[test]
-fn models_can_be_shared_by_threads() {
+fn models_can_be_shared_between_threads() {
     fn assert_send_sync<M: Send + Sync>() {}
     assert_send_sync::<Mlp>();
     assert_send_sync::<Sequential>();
@@ -72,7 +72,7 @@ fn models_can_be_shared_by_threads() {
 }
 
 #[test]
-fn the_perceptron_of_the_textbooks() {
+fn the_summary_of_a_perceptron_lists_92_parameters() {
     let model = perceptron();
     let summary = model.summary(&[32, 5]).unwrap();
     assert_eq!((summary.parameters, summary.trainable), (92, 92));
@@ -92,7 +92,7 @@ trainable                            92";
 }
 
 #[test]
-fn a_summary_knows_nested_and_frozen_layers() {
+fn a_summary_lists_nested_and_frozen_layers() {
     let mut model = sequential![
         Flatten::new(),
         sequential![Linear::new(784, 100, &mut Philox::new(0)), Tanh],
@@ -149,7 +149,7 @@ impl Layer for Mlp1 {
 }
 
 #[test]
-fn models_print() {
+fn models_are_printed_as_nested_lines() {
     let expected = "\
 Mlp(
   (fc1): Linear(weight: [16, 784], bias: [16])
@@ -178,7 +178,7 @@ Sequential(
 }
 
 #[test]
-fn predictions_are_outputs_in_evaluation_mode() {
+fn predict_returns_the_outputs_in_evaluation_mode() {
     let mut rng = Philox::new(5);
     let model = sequential![Linear::new(6, 8, &mut rng), Dropout::new(0.5), Tanh];
     let x = Tensor::normal(&[3, 6], 0.0, 1.0, &mut rng);
@@ -214,7 +214,7 @@ fn messages_name_the_layer() {
 }
 
 #[test]
-fn losses_say_what_does_not_fit() {
+fn losses_of_wrong_shapes_panic_with_the_shapes() {
     let tape = Tape::<f32>::new();
     let [a, b] = [[4, 1], [4, 2]].map(|shape| tape.constant(Tensor::zeros(&shape)));
     let flat = tape.constant(Tensor::zeros(&[4]));
@@ -251,7 +251,7 @@ fn losses_say_what_does_not_fit() {
 }
 
 #[test]
-fn losses_run_on_shapes_alone() {
+fn losses_can_be_checked_in_shape_only_runs() {
     let model = Mlp::new();
     let classes = Tensor::<i64>::full_of(&[8], 99);
     let shape =
@@ -263,7 +263,7 @@ fn losses_run_on_shapes_alone() {
 }
 
 #[test]
-fn classes_computed_on_the_tape() {
+fn cross_entropy_takes_classes_computed_on_the_tape() {
     let tape = Tape::<f32>::new();
     let x = tape.watch(Tensor::from([[1.0, 3.0], [2.0, 0.0]]));
     let given = cross_entropy(x, Tensor::from([1i64, 0])).item();
@@ -282,7 +282,7 @@ fn names_in_a_sequential_are_unique() {
 }
 
 #[test]
-fn sequentials_from_boxes() {
+fn a_sequential_can_be_made_from_boxed_layers() {
     let layers: Vec<Box<dyn Layer>> =
         vec![Box::new(Relu), Box::new(Linear::new(2, 1, &mut Philox::new(0)))];
     let model = Sequential::from(layers);
@@ -292,13 +292,16 @@ fn sequentials_from_boxes() {
 }
 
 #[test]
-fn dropout_in_evaluation_is_the_identity() {
+fn dropout_in_evaluation_mode_is_the_identity() {
     let x = Tensor::ones(&[100]);
     assert_eq!(Dropout::new(0.9).predict(&x).to_vec(), x.to_vec());
     let tape = Tape::eval();
     let x = tape.watch(x);
     let y = Dropout::new(0.9).forward(x);
-    assert!(!y.is(x) && y.value().shares_storage(&x.value()), "a variable of its own, no copy");
+    assert!(
+        !y.is(x) && y.value().shares_storage(&x.value()),
+        "the result must be a separate variable that shares the memory of x"
+    );
 }
 
 #[test]
@@ -317,7 +320,7 @@ fn dropout_keeps_the_expected_value() {
 }
 
 #[test]
-fn every_step_has_a_mask_of_its_own() {
+fn every_dropout_of_every_step_draws_a_new_mask() {
     let step = |rng: &mut Philox| {
         let tape = Tape::train(rng);
         let x = tape.constant(Tensor::ones(&[64]));
@@ -338,7 +341,7 @@ fn dropout_requires_a_probability() {
 
 /// The arguments that constructors and builder methods refuse. The panic points at the line of the caller.
 #[test]
-fn constructors_say_what_is_allowed_and_given() {
+fn constructors_refuse_wrong_arguments_at_the_callers_line() {
     let conv = || Conv2d::new(4, 6, 3, &mut Philox::new(0));
     let zeros = |shape: &[usize]| Tensor::zeros(shape);
     let refusals: [(&dyn Fn(), &str); 13] = [
@@ -413,7 +416,7 @@ fn constructors_say_what_is_allowed_and_given() {
 
 /// The options of pooling layers for signals apply to the axis of the signal; the window has height 1.
 #[test]
-fn pools_of_signals_have_height_one() {
+fn pools_of_signals_have_a_window_of_height_1() {
     use wengert_nn::MaxPool1d;
     use wengert_tensor::Pool;
     let pool = MaxPool1d::new(5).stride(3).padding(2).dilation(2).pool();
@@ -422,7 +425,7 @@ fn pools_of_signals_have_height_one() {
 }
 
 #[test]
-fn random_constructors_repeat_with_their_generator() {
+fn initial_values_depend_only_on_the_generator() {
     let make = |seed| Linear::new(3, 2, &mut Philox::new(seed)).weight.value().to_vec();
     assert_eq!(make(1), make(1));
     assert_ne!(make(1), make(2));
@@ -476,7 +479,7 @@ fn released(spy: &Spy) -> bool {
 }
 
 #[test]
-fn preactivations_go_when_the_next_layer_has_run() {
+fn preactivations_are_dropped_when_the_next_layer_has_run() {
     for policy in [Policy::Fused, Policy::Eager] {
         let mut rng = Philox::new(0);
         let spy = Arc::new(Spy::default());
@@ -507,7 +510,7 @@ fn preactivations_go_when_the_next_layer_has_run() {
 
 /// A user's model releases its intermediate values at its end, as a `Sequential` does.
 #[test]
-fn a_users_block_closes_at_its_end() {
+fn a_users_model_drops_its_intermediate_values_at_its_end() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd", no_display)]
     struct Block(Linear, SpyLayer);
@@ -532,7 +535,7 @@ fn a_users_block_closes_at_its_end() {
 }
 
 #[test]
-fn the_callers_input_stays() {
+fn a_sequential_does_not_drop_the_callers_input() {
     let spy = Arc::new(Spy::default());
     let tape = Tape::new();
     let input = tape.watch(Tensor::ones(&[4])) * 2.0;

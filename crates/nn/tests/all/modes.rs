@@ -57,7 +57,7 @@ fn a_tape_without_mode_is_refused_by_name_and_path() {
 }
 
 #[test]
-fn layers_that_are_the_same_in_both_modes_need_none() {
+fn layers_that_are_equal_in_both_modes_need_no_mode() {
     let rng = &mut Philox::new(0);
     let layers: [(Box<dyn Layer>, &[usize]); 5] = [
         (Box::new(BatchNorm1d::new(3).without_running_statistics()), &[4, 3]),
@@ -117,7 +117,7 @@ fn a_batch_of_one_is_refused_by_a_check_in_training_mode() {
 
 /// Gradients in evaluation mode are allowed: fine-tuning without updating the running statistics.
 #[test]
-fn a_step_in_evaluation_mode_leaves_the_statistics() {
+fn a_step_in_evaluation_mode_keeps_the_running_statistics() {
     let mut layer = BatchNorm1d::<f64>::of(2).eps(0.0);
     layer.running_mean.as_mut().unwrap().set(Tensor::from([1.0, -1.0]));
     layer.running_var.as_mut().unwrap().set(Tensor::from([4.0, 0.25]));
@@ -135,7 +135,7 @@ fn a_step_in_evaluation_mode_leaves_the_statistics() {
 
 /// Running statistics can be estimated again by forward passes over the data, without gradients.
 #[test]
-fn statistics_are_estimated_without_a_loss() {
+fn running_statistics_can_be_estimated_without_gradients() {
     let rng = &mut Philox::new(3);
     let batches = [(); 4].map(|()| Tensor::<f64>::normal_of(&[6, 2], 5.0, 3.0, rng));
     let mut layer = BatchNorm1d::<f64>::of(2).momentum(None);
@@ -162,7 +162,7 @@ fn statistics_are_estimated_without_a_loss() {
 
 /// A forward pass that is used by two losses updates the running statistics once.
 #[test]
-fn a_batch_is_tracked_once() {
+fn two_losses_of_one_batch_update_running_statistics_once() {
     let rng = &mut Philox::new(3);
     let mut layer = BatchNorm2d::<f64>::of(2);
     let x = Tensor::normal_of(&[4, 2, 3, 3], 5.0, 3.0, rng);

@@ -83,7 +83,7 @@ const NET: [&str; 10] = [
 ];
 
 #[test]
-fn fields_lists_and_scopes_lead_to_a_layer() {
+fn a_layer_is_named_by_its_path_of_fields_lists_and_scopes() {
     assert_eq!(forward(&net()), NET);
     let boxed: Box<dyn Layer> = Box::new(net());
     assert_eq!(forward(&boxed), NET);
@@ -98,7 +98,7 @@ fn fields_lists_and_scopes_lead_to_a_layer() {
 }
 
 #[test]
-fn models_may_move_and_be_copied() {
+fn names_are_right_after_a_model_is_moved_or_copied() {
     let model = net();
     assert_eq!(forward(&model), NET);
     let mut moved = Box::new(model);
@@ -106,14 +106,14 @@ fn models_may_move_and_be_copied() {
     moved.blocks.insert(0, block());
     moved.blocks.swap(0, 2);
     moved.blocks.remove(0);
-    assert_eq!(forward(&*moved), NET, "a new tape looks anew");
+    assert_eq!(forward(&*moved), NET, "a new tape must find the names again");
     assert_eq!(forward(&moved.clone()), NET);
     moved.freeze();
     assert_eq!(forward(&*moved), NET);
 }
 
 #[test]
-fn a_model_that_is_trained_moves_and_is_trained_again() {
+fn names_are_right_after_training_and_moving_a_model() {
     let train = |model: &mut Net, rng: &mut Philox| {
         let tape = Tape::train(rng);
         let gradients =
@@ -133,7 +133,7 @@ fn a_model_that_is_trained_moves_and_is_trained_again() {
 }
 
 #[test]
-fn a_part_of_a_model_has_its_path_within_the_model() {
+fn a_part_is_named_by_its_path_within_the_entered_model() {
     let model = net();
     // Used alone, the part is a model of its own.
     let alone = |tape: &Tape| _ = model.blocks[1].forward(tape.input(&[2, 4]));
@@ -173,7 +173,7 @@ fn a_part_of_a_model_has_its_path_within_the_model() {
 }
 
 #[test]
-fn layers_without_parameters_are_their_type_and_number() {
+fn layers_without_parameters_are_named_by_type_and_number() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd")]
     struct Cnn {
@@ -238,7 +238,7 @@ impl Layer for Holder {
 }
 
 #[test]
-fn a_sequential_knows_the_names_of_all_its_layers() {
+fn a_sequential_names_all_its_layers() {
     let inner = Sequential::new().add_named("drop", Dropout::new(0.1)).add(Tanh).add(linear(4, 4));
     let model = sequential![Relu, linear(4, 4), Relu, inner, Box::new(block()) as Box<dyn Layer>];
     let expected = [
@@ -302,7 +302,7 @@ impl Layer for Each {
 
 /// The first parameter of a wrapper is that of the wrapped module.
 #[test]
-fn modules_that_begin_with_the_same_parameter() {
+fn nested_modules_with_the_same_first_parameter_have_their_own_names() {
     let wrap = |inner| Wrapper { inner };
     let model = Wrapper { inner: wrap(linear(4, 4)) };
     assert_eq!(forward(&model), ["inner.inner", "inner"]);
@@ -315,7 +315,7 @@ fn modules_that_begin_with_the_same_parameter() {
 }
 
 #[test]
-fn every_container_leads_to_its_modules() {
+fn modules_in_every_container_are_named() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd")]
     struct All {
@@ -357,7 +357,7 @@ fn every_container_leads_to_its_modules() {
 
 /// A module with a hand-written `visit` and without `first_state`, whose first state is a buffer.
 #[test]
-fn modules_written_by_hand() {
+fn modules_without_derive_are_named() {
     #[derive(Clone)]
     struct Hand {
         count: Buffer<i64>,
@@ -384,7 +384,7 @@ fn modules_written_by_hand() {
 }
 
 #[test]
-fn two_models_on_one_tape() {
+fn two_models_on_one_tape_are_named_apart() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd")]
     struct Discriminator(Linear, Linear);
@@ -426,7 +426,7 @@ fn two_models_on_one_tape() {
 
 /// A model holds a teacher that its `visit` does not contain.
 #[test]
-fn a_model_that_another_one_uses() {
+fn a_skipped_model_is_named_by_its_own_fields() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd", no_display)]
     struct Student {
@@ -485,7 +485,7 @@ fn a_module_used_within_a_sibling_keeps_its_own_path() {
 }
 
 #[test]
-fn a_module_with_two_inputs_takes_part() {
+fn a_module_with_two_inputs_is_named() {
     #[derive(Clone, Module)]
     #[module(crate = "wengert_autograd")]
     struct Bilinear {
@@ -506,7 +506,7 @@ fn a_module_with_two_inputs_takes_part() {
 }
 
 #[test]
-fn a_panic_ends_the_scopes_it_leaves() {
+fn a_panic_ends_the_open_scopes() {
     let model = net();
     let tape = Tape::new();
     let bad = || _ = model.forward(tape.constant(Tensor::zeros(&[2, 3])));

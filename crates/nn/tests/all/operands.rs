@@ -125,7 +125,7 @@ fn no_layer_returns_its_operand() {
 
 /// `first_state` is the first state that a walk visits, and a copy has its own identities.
 #[test]
-fn identities_of_layers_and_of_their_copies() {
+fn a_copy_of_a_layer_has_new_ids_and_the_same_first_state() {
     struct Walked<'a>(&'a dyn Module);
     impl Module for Walked<'_> {
         fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
@@ -152,7 +152,7 @@ fn identities_of_layers_and_of_their_copies() {
 
 /// `layers` contains every layer that the crate exports.
 #[test]
-fn the_list_is_complete() {
+fn the_list_of_layers_is_complete() {
     let tested: HashSet<String> =
         layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
     // Exports that begin with a capital letter and are not layers.
@@ -174,7 +174,7 @@ fn the_list_is_complete() {
     let names = exports.flat_map(|export| export.split(|c: char| !c.is_alphanumeric()));
     let mut found = 0;
     for name in names.filter(|name| name.starts_with(char::is_uppercase)) {
-        assert!(tested.contains(name) || others.contains(&name), "{name} is in no list");
+        assert!(tested.contains(name) || others.contains(&name), "{name} is in none of the lists");
         found += 1;
     }
     assert!(found > 50, "{found} names");

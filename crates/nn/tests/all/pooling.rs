@@ -148,12 +148,12 @@ fn compare<T: Float>(tolerance: f64) {
 }
 
 #[test]
-fn f64_to_thirteen_digits() {
+fn pools_in_f64_agree_with_pytorch_to_13_digits() {
     compare::<f64>(1e-13);
 }
 
 #[test]
-fn f32_to_five_digits() {
+fn pools_in_f32_agree_with_pytorch_to_5_digits() {
     compare::<f32>(1e-5);
 }
 

@@ -160,7 +160,7 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
     }
     let used = theirs.used.into_inner();
     let unused: Vec<_> = theirs.tensors.names().filter(|&name| !used.contains(name)).collect();
-    assert!(unused.is_empty(), "compared with nothing: {unused:?}");
+    assert!(unused.is_empty(), "the file has tensors that no comparison used: {unused:?}");
     ours
 }
 
@@ -168,25 +168,25 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
 /// PyTorch's layers.
 #[test]
 #[ignore = "writes a file for PyTorch"]
-fn a_file_for_pytorch() {
+fn writes_a_file_for_pytorch() {
     let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/layers.safetensors");
     all::<f64>(1e-10).save(path).unwrap();
     println!("{path}");
 }
 
 #[test]
-fn f64_layers() {
+fn layers_in_f64_agree_with_pytorch() {
     all::<f64>(1e-10);
 }
 
 #[test]
-fn f32_layers() {
+fn layers_in_f32_agree_with_pytorch() {
     all::<f32>(2e-5);
 }
 
 /// Initial values have PyTorch's distribution: uniform, with the bound 1/√(number of connections).
 #[test]
-fn initial_values() {
+fn initial_values_have_the_range_of_pytorch() {
     fn assert_bound(name: &str, param: &Param<f64>, connections: f64) {
         let (bound, numbers) = (1.0 / connections.sqrt(), param.value().to_vec());
         let largest = numbers.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
@@ -272,7 +272,7 @@ fn branching_models_are_plain_structs() {
 }
 
 #[test]
-fn messages_say_what_is_expected_and_given() {
+fn messages_name_the_expected_and_the_given_shape() {
     let rng = &mut Philox::new(0);
     let conv = Conv2d::new(1, 6, 5, rng);
     let texts = [
@@ -350,7 +350,7 @@ fn messages_say_what_is_expected_and_given() {
 }
 
 #[test]
-fn layers_print_what_is_unusual() {
+fn layers_print_options_that_are_not_the_default() {
     let rng = &mut Philox::new(0);
     let layers: [(&dyn Layer, &str); 9] = [
         (

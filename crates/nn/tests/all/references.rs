@@ -126,11 +126,11 @@ fn all<T: Float>(tolerance: f64) {
 }
 
 #[test]
-fn f64_to_twelve_digits() {
+fn layers_and_losses_in_f64_agree_with_pytorch_to_12_digits() {
     all::<f64>(1e-12);
 }
 
 #[test]
-fn f32_to_six_digits() {
+fn layers_and_losses_in_f32_agree_with_pytorch_to_6_digits() {
     all::<f32>(1e-6);
 }

@@ -20,7 +20,7 @@ fn model() -> Sequential {
 }
 
 #[test]
-fn every_wrong_shape_is_an_error_and_the_next_input_is_served() {
+fn every_wrong_shape_is_an_error_and_the_next_input_works() {
     let model = model();
     let good = Tensor::normal(&[2, 1, 8, 8], 0.0, 1.0, &mut Philox::new(1));
     let wanted = model.predict(&good);
@@ -48,7 +48,7 @@ fn every_wrong_shape_is_an_error_and_the_next_input_is_served() {
 
 /// Several threads share a model. An error in one thread does not disturb the others.
 #[test]
-fn refusals_on_several_threads() {
+fn try_predict_returns_errors_on_several_threads() {
     let model = model();
     let good = Tensor::normal(&[2, 1, 8, 8], 0.0, 1.0, &mut Philox::new(1));
     let wanted = model.predict(&good);
@@ -70,7 +70,7 @@ fn refusals_on_several_threads() {
 
 /// `try_predict` works on a trait object, and panics that are not shape errors pass through it.
 #[test]
-fn other_panics_pass_through() {
+fn try_predict_does_not_catch_other_panics() {
     use wengert_autograd::Var;
     use wengert_nn::Module;
     #[derive(Clone, Module)]

@@ -98,7 +98,7 @@ const ALL: [(Make, Make); 5] = [
 
 /// Four optimizers with one parameter each give the same bits as one optimizer with groups.
 #[test]
-fn groups_are_optimizers_of_their_own() {
+fn groups_give_the_bits_of_separate_optimizers() {
     for (plain, grouped) in ALL {
         for schedule in [
             Box::new(LambdaLr::new(0.05, |_| 1.0)) as Box<dyn Schedule>,
@@ -132,7 +132,7 @@ fn groups_are_optimizers_of_their_own() {
 
 /// Compares with `torch.optim.AdamW` with four groups, by the algorithm of its documentation.
 #[test]
-fn adamw_with_groups_is_pytorchs_algorithm() {
+fn adamw_with_groups_agrees_with_pytorch() {
     let (lr, beta1, beta2, eps, decay) = (0.01, 0.9, 0.999, 1e-8, 0.05);
     let mut model = net();
     let mut optimizer = Adam::adamw_of(lr)
@@ -164,7 +164,7 @@ fn adamw_with_groups_is_pytorchs_algorithm() {
 /// A schedule multiplies the learning rate of every group by the same factor, as PyTorch's
 /// `LambdaLR` does with the initial learning rates of its groups.
 #[test]
-fn schedules_keep_proportions() {
+fn schedules_keep_the_proportions_of_group_rates() {
     let mut model = net();
     let mut optimizer = Sgd::of(0.1)
         .group(Group::matching("body.*").learning_rate(0.01))
@@ -188,7 +188,7 @@ fn schedules_keep_proportions() {
 
 /// Without a schedule, the learning rate of a group is exactly the number given.
 #[test]
-fn a_rate_of_a_group_is_exact() {
+fn the_learning_rate_of_a_group_is_exactly_the_given_number() {
     let (mut model, before) = (net(), net().values());
     let gradients = model.gradients(0);
     let mut optimizer = Sgd::of(1e-3).group(Group::matching("body.weight").learning_rate(1e-4));
@@ -201,7 +201,7 @@ fn a_rate_of_a_group_is_exact() {
 
 /// Only a group has momentum: the other parameters have no buffers.
 #[test]
-fn a_group_may_remember_what_others_do_not() {
+fn only_the_group_with_momentum_has_momentum_buffers() {
     let (mut one, mut other) = (net(), net());
     let mut whole = Sgd::of(0.1).group(Group::matching("head.weight").momentum(0.5));
     let (mut plain, mut with) = (Sgd::of(0.1), Sgd::of(0.1).momentum(0.5));
@@ -219,7 +219,7 @@ fn a_group_may_remember_what_others_do_not() {
 }
 
 #[test]
-fn a_group_without_parameters_is_refused_in_words() {
+fn a_group_without_parameters_is_refused_with_a_message() {
     let mut model = net();
     let (before, gradients) = (model.values(), model.gradients(0));
     let mut optimizer = Sgd::of(0.1).group(Group::matching("*.bais").weight_decay(0.0));
@@ -236,7 +236,7 @@ fn a_group_without_parameters_is_refused_in_words() {
 }
 
 #[test]
-fn what_a_group_cannot_set_is_refused_in_words() {
+fn an_option_that_a_group_cannot_set_is_refused_with_a_message() {
     let text = |make: &dyn Fn()| {
         *catch_unwind(AssertUnwindSafe(make)).unwrap_err().downcast::<String>().unwrap()
     };

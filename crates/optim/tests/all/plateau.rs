@@ -26,7 +26,7 @@ fn close(found: &[f64], wanted: &[f64]) {
 /// The expected values follow from PyTorch's documentation: "if patience = 2, the first two epochs
 /// without improvement are ignored, and the rate falls after the third".
 #[test]
-fn patience_counts_bad_epochs() {
+fn the_rate_falls_after_patience_bad_epochs() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(2);
     close(
         &rates(rule(), 1.0, &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
@@ -47,7 +47,7 @@ fn patience_counts_bad_epochs() {
 
 /// A change that is smaller than the threshold is not an improvement.
 #[test]
-fn thresholds() {
+fn a_change_below_the_threshold_is_no_improvement() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(0);
     // The threshold is 1 % of the best measure: 0.995 is not an improvement, 0.98 is.
     close(&rates(rule().threshold(0.01), 1.0, &[1.0, 0.995, 0.98]), &[1.0, 0.5, 0.5]);
@@ -64,7 +64,7 @@ fn thresholds() {
 }
 
 #[test]
-fn cooldown_floor_and_small_changes() {
+fn cooldown_and_smallest_rate_are_respected() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(1);
     // The rate falls at the third measure of [1, 1, 1]. The two epochs of cooldown do not count;
     // two bad epochs follow.
@@ -79,7 +79,7 @@ fn cooldown_floor_and_small_changes() {
 
 /// Compares with a transcription of PyTorch's `step`, on many random series of measures.
 #[test]
-fn the_machine_of_pytorch() {
+fn random_series_agree_with_pytorchs_algorithm() {
     let mut seed = 1u64;
     let mut random = |n: u64| {
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -134,7 +134,7 @@ fn the_machine_of_pytorch() {
 /// A rule that loads a state continues like an uninterrupted rule. The learning rates of groups
 /// fall in proportion.
 #[test]
-fn states_and_groups() {
+fn a_loaded_state_continues_and_group_rates_fall_in_proportion() {
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(1).cooldown(1);
     let measures: Vec<f64> = (0..12).map(|i| 1.0 / f64::from(1 + i / 5)).collect();
     let whole = rates(rule(), 1.0, &measures);
@@ -155,6 +155,6 @@ fn states_and_groups() {
 
 #[test]
 #[should_panic(expected = "ReduceLrOnPlateau: factor must be at least 0 and below 1, got 1.0")]
-fn a_factor_that_changes_nothing() {
+fn a_factor_of_1_panics() {
     let _ = ReduceLrOnPlateau::new().factor(1.0);
 }

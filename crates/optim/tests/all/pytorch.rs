@@ -126,7 +126,7 @@ fn difference<T: Float>(
 }
 
 #[test]
-fn every_stored_configuration() {
+fn every_stored_configuration_agrees_with_pytorch() {
     let file = NamedTensors::load(FILE).unwrap();
     let configurations: Vec<_> =
         file.metadata.iter().filter(|(key, _)| key.contains('/')).collect();

@@ -46,7 +46,7 @@ fn all() -> Vec<(&'static str, Box<dyn Schedule>)> {
 }
 
 #[test]
-fn every_stored_configuration() {
+fn every_stored_schedule_agrees_with_pytorch() {
     let file = NamedTensors::load(FILE).unwrap();
     let mut compared = 0;
     for (name, schedule) in all() {
@@ -69,7 +69,7 @@ fn every_stored_configuration() {
 }
 
 #[test]
-fn schedules_drive_optimizers() {
+fn schedules_set_rate_and_momentum_of_optimizers() {
     let schedule = OneCycleLr::new(0.4, 10);
     let mut optimizers: [Box<dyn Optimizer>; 3] =
         [Box::new(Sgd::new(9.0)), Box::new(Adam::new(9.0)), Box::new(Adam::adamw(9.0))];
@@ -89,7 +89,7 @@ fn schedules_drive_optimizers() {
 }
 
 #[test]
-fn handles_are_schedules() {
+fn references_and_boxes_of_schedules_are_schedules() {
     let schedule: Arc<dyn Schedule> = Arc::new(StepLr::new(1.0, 1).gamma(0.5));
     let boxed: Box<dyn Schedule> = Box::new(Arc::clone(&schedule).warmup(1));
     let mut sgd = Sgd::new(9.0);
@@ -104,7 +104,7 @@ fn handles_are_schedules() {
 /// If momentum is switched on during training, the buffer starts at that step. Momentum and buffer
 /// are saved.
 #[test]
-fn the_momentum_can_change() {
+fn momentum_can_be_switched_on_during_training() {
     let mut model = Param::new(Tensor::from([1.0f32, 2.0]));
     let mut sgd = Sgd::new(0.25);
     for (momentum, saved) in [(0.0, 1), (0.5, 2)] {
@@ -150,7 +150,7 @@ fn warmup_shifts_the_momentum_with_the_rate() {
 
 /// Tests schedules of one step, schedules of no step where they are allowed, and steps far beyond the end.
 #[test]
-fn the_edges_of_schedules() {
+fn schedules_are_right_at_their_first_and_last_steps() {
     let far = usize::MAX;
     let rates = |schedule: &dyn Schedule, steps: &[usize]| -> Vec<f64> {
         steps.iter().map(|&step| schedule.learning_rate(step)).collect()
@@ -176,7 +176,7 @@ fn the_edges_of_schedules() {
 }
 
 #[test]
-fn the_last_step_lasts_and_short_cycles_hold() {
+fn one_cycle_is_right_at_its_last_step_and_for_few_steps() {
     let schedule = OneCycleLr::new(0.4, 10);
     assert_eq!(schedule.learning_rate(10), schedule.learning_rate(9));
     for total in 1..8 {
@@ -192,49 +192,49 @@ fn the_last_step_lasts_and_short_cycles_hold() {
 
 #[test]
 #[should_panic(expected = "the step must be at most total_steps = 10, got 11: set total_steps to")]
-fn a_cycle_that_is_over() {
+fn a_step_after_the_end_of_one_cycle_panics() {
     OneCycleLr::new(0.4, 10).learning_rate(11);
 }
 
 #[test]
 #[should_panic(expected = "pct_start must be at most 0.5 with three phases, got ")]
-fn a_third_phase_without_time() {
+fn a_pct_start_above_half_with_three_phases_panics() {
     OneCycleLr::new(0.4, 10).pct_start(0.6).three_phase(true).learning_rate(0);
 }
 
 #[test]
 #[should_panic(expected = "set_momentum: Adadelta has no momentum; if a `OneCycleLr` schedule")]
-fn no_momentum_to_cycle() {
+fn one_cycle_for_an_optimizer_without_momentum_panics() {
     OneCycleLr::new(0.4, 10).apply(&mut Adadelta::new(1.0), 0);
 }
 
 #[test]
 #[should_panic(expected = "Adam: beta1 must be at least 0 and below 1, got 1.0")]
-fn a_momentum_out_of_range() {
+fn a_momentum_of_1_panics() {
     Adam::new(0.1).set_momentum(1.0);
 }
 
 #[test]
 #[should_panic(expected = "StepLr: step_size must be at least 1, got 0")]
-fn no_step_size() {
+fn a_step_size_of_0_panics() {
     let _ = StepLr::new(0.1, 0);
 }
 
 #[test]
 #[should_panic(expected = "CosineAnnealingLr: lr must be finite and at least 0, got NaN")]
-fn a_rate_that_is_no_number() {
+fn a_nan_learning_rate_panics() {
     let _ = CosineAnnealingLr::new(f64::NAN, 10);
 }
 
 #[test]
 #[should_panic(expected = "OneCycleLr: pct_start must be from 0 to 1, got 30.0")]
-fn a_percentage() {
+fn a_pct_start_above_1_panics() {
     let _ = OneCycleLr::new(0.1, 10).pct_start(30.0);
 }
 
 /// The schedule has a learning rate for the last step and none for the step after it.
 #[test]
-fn the_end_of_a_schedule() {
+fn schedules_have_no_rate_after_their_last_step() {
     let cycle = OneCycleLr::new(0.4, 20);
     let schedules: [(&dyn Schedule, usize); 5] = [
         (&cycle, 20),

@@ -110,7 +110,7 @@ fn the_same_seed_gives_the_same_bits() {
 }
 
 #[test]
-fn names_are_slots_before_paths_in_visiting_order() {
+fn names_in_a_state_are_slot_and_path_in_visiting_order() {
     let (mut model, mut adam) = (mlp(), Adam::new(1e-10));
     model.fc1.bias.freeze();
     train(&mut model, &mut adam, 0..2);
@@ -150,7 +150,7 @@ fn names_are_slots_before_paths_in_visiting_order() {
 }
 
 #[test]
-fn all_problems_at_once_and_nothing_changed() {
+fn all_problems_of_a_state_are_reported_at_once_and_nothing_changes() {
     let (mut model, mut sgd) = (mlp(), Sgd::new(0.1).momentum(0.9));
     train(&mut model, &mut sgd, 0..3);
     let before = sgd.state_dict(&model);
@@ -186,7 +186,7 @@ fn all_problems_at_once_and_nothing_changed() {
 }
 
 #[test]
-fn hyperparameters_from_a_file_are_checked_too() {
+fn hyperparameters_from_a_file_are_checked() {
     let (mut model, mut adam) = (mlp(), Adam::new(0.1));
     train(&mut model, &mut adam, 0..1);
     let before = adam.state_dict(&model);
@@ -223,7 +223,7 @@ impl Module for SameName {
 }
 
 #[test]
-fn the_state_of_another_optimizer() {
+fn the_state_of_another_optimizer_is_refused() {
     let model = mlp();
     let state = Adam::new(0.1).state_dict(&model);
     let error = Adam::adamw(0.1).load_state_dict(&model, &state).unwrap_err();
@@ -249,7 +249,7 @@ fn the_state_of_another_optimizer() {
 }
 
 #[test]
-fn a_model_that_is_a_parameter_and_a_state_of_the_other_width() {
+fn a_state_of_another_float_type_is_loaded() {
     let mut model = Param::new(Tensor::from([1.0f32, 2.0]));
     let mut sgd = Sgd::new(0.5).momentum(0.5);
     let gradients = Tape::new().param(&model).sum_all().backward();
@@ -268,7 +268,7 @@ fn a_model_that_is_a_parameter_and_a_state_of_the_other_width() {
 /// Damages a state in every way, for every optimizer. A refused state changes neither the
 /// optimizer's state nor its learning rate nor the following steps.
 #[test]
-fn a_refused_state_leaves_nothing_behind() {
+fn a_refused_state_changes_nothing() {
     let mut refused = 0;
     for (configured, blank) in ALL {
         let (mut model, mut optimizer) = (mlp(), configured());
@@ -352,7 +352,7 @@ fn by_hand(momenta: &[f64], dampening: f64, nesterov: bool) -> Vec<f64> {
 }
 
 #[test]
-fn momentum_switched_on_late_off_and_on_again() {
+fn momentum_can_be_switched_on_and_off_between_steps() {
     let step = |sgd: &mut Sgd<f64>, p: &mut Param<f64>| {
         let tape = Tape::new();
         let w = tape.param(p);
@@ -414,7 +414,7 @@ fn momentum_switched_on_late_off_and_on_again() {
 /// A parameter that was frozen when the momentum was switched on has steps and no buffer. Its state
 /// can be saved and loaded. A buffer is missing if a file lacks it without saying so.
 #[test]
-fn a_buffer_that_was_not_used_yet() {
+fn a_parameter_without_a_momentum_buffer_is_saved_and_loaded() {
     let mut model = mlp();
     let mut sgd = Sgd::new(0.1);
     train(&mut model, &mut sgd, 0..2);
@@ -448,7 +448,7 @@ fn a_buffer_that_was_not_used_yet() {
 /// If amsgrad is switched on late, the maximum starts with the average of that step. If it is
 /// switched off, the maximum is kept and saved.
 #[test]
-fn amsgrad_switched_on_late_off_and_on_again() {
+fn amsgrad_can_be_switched_on_and_off_between_steps() {
     let (beta1, beta2, lr, eps) = (0.5f64, 0.75f64, 0.125, 1e-8);
     let gradient = [1.0f64, 4.0, 2.0, 0.5, 0.25, 3.0, 0.5];
     let amsgrad = [false, false, true, true, false, true, true];

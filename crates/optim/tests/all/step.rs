@@ -175,7 +175,7 @@ fn adam_and_adamw_are_one_type() {
 }
 
 #[test]
-fn gradients_of_a_clone_are_of_another_model() {
+fn gradients_of_a_clone_are_refused() {
     let mut model = vec![param([1.0, 2.0])];
     let gradients = gradients(&[&model.clone()[0]]);
     let (message, ..) = panic_of(|| Adam::new(0.1).step(&mut model, &gradients));
@@ -187,7 +187,7 @@ fn gradients_of_a_clone_are_of_another_model() {
 }
 
 #[test]
-fn element_types_must_agree() {
+fn gradients_of_another_element_type_are_refused() {
     let mut model = (param([1.0, 2.0]), Param::new(Tensor::from([1.0f64, 2.0])));
     let gradients = gradients(&[&model.0]);
     let (message, ..) = panic_of(|| Adagrad::new(0.1).step(&mut model, &gradients));
@@ -203,7 +203,7 @@ fn element_types_must_agree() {
 }
 
 #[test]
-fn a_gradient_keeps_its_shape() {
+fn a_gradient_of_another_shape_is_refused() {
     let mut model = vec![param([1.0, 2.0])];
     let mut gradients = gradients(&[&model[0]]);
     *gradients.get_mut(&model[0]).unwrap() = Tensor::scalar(1.0);
@@ -217,7 +217,7 @@ fn a_gradient_keeps_its_shape() {
 }
 
 #[test]
-fn hyperparameters_out_of_range() {
+fn hyperparameters_out_of_range_panic() {
     let mut expected = 0;
     let (message, _, at) = panic_of(|| {
         expected = line() + 1;
@@ -299,7 +299,7 @@ fn hyperparameters_out_of_range() {
 }
 
 #[test]
-fn nesterov_needs_momentum_in_whatever_order_they_are_given() {
+fn nesterov_requires_momentum_in_any_order_of_calls() {
     let mut model = vec![param([1.0, 2.0])];
     let gradients = gradients(&[&model[0]]);
     let (message, ..) = panic_of(|| Sgd::new(0.1).nesterov(true).step(&mut model, &gradients));
@@ -336,7 +336,7 @@ fn a_parameter_under_two_names_is_saved_and_loaded_once() {
 }
 
 #[test]
-fn buffers_are_updated_with_the_step() {
+fn a_step_updates_the_buffers() {
     let mut model = (param([1.0, 2.0]), Buffer::new(Tensor::from([1.0f32, 1.0])));
     let mut untouched = Buffer::new(Tensor::scalar_of(3i64));
     let tape = Tape::new();
@@ -416,7 +416,7 @@ fn a_refused_setter_changes_nothing() {
 }
 
 #[test]
-fn without_first_moment_adam_steps_along_the_gradient_itself() {
+fn adam_with_beta1_0_steps_along_the_gradient() {
     // With β₁ = 0, m must be g, not m + (g - m).
     let mut model = Param::new(Tensor::<f64>::from([1e-3, 1e3]));
     let mut adam = Adam::<f64>::of(1.0).betas(0.0, 0.0).eps(0.0);
@@ -430,7 +430,7 @@ fn without_first_moment_adam_steps_along_the_gradient_itself() {
 }
 
 #[test]
-fn parameters_of_different_ages_are_corrected_by_their_own() {
+fn bias_correction_uses_the_step_count_of_each_parameter() {
     // Adam's first step changes a parameter by lr against the sign of the gradient, whatever the
     // size of the gradient. A parameter whose first gradient comes later makes this first step
     // later, whether it is visited before or after an older parameter.
@@ -464,7 +464,7 @@ fn parameters_of_different_ages_are_corrected_by_their_own() {
 /// A counter at its maximum is refused by name before anything changes, so the state of the
 /// optimizer remains.
 #[test]
-fn a_counter_at_its_end_costs_no_state() {
+fn a_counter_that_would_overflow_is_refused_and_keeps_the_state() {
     let optimizers: [fn() -> Box<dyn Optimizer>; 5] = [
         || Box::new(Sgd::new(0.5).momentum(0.25)),
         || Box::new(Adam::new(0.5)),
@@ -529,7 +529,7 @@ impl UpdateRule<f32> for Breaks {
 }
 
 #[test]
-fn a_panic_in_a_rule_loses_no_state() {
+fn a_panic_in_an_update_rule_keeps_the_state() {
     let mut model = vec![param([1.0, 2.0]), param([3.0, 4.0])];
     let mut optimizer = Breaks(Base::new(1.0));
     for _ in 0..2 {

@@ -79,7 +79,7 @@ fn stale_gradients_are_refused_by_name() {
 }
 
 #[test]
-fn the_same_gradients_twice_count_their_run_once() {
+fn applying_gradients_twice_updates_buffers_once() {
     let mut model = Layer::new();
     let gradients = model.gradients().allow_stale();
     let mut sgd = Sgd::new(0.25);
@@ -90,7 +90,7 @@ fn the_same_gradients_twice_count_their_run_once() {
 }
 
 #[test]
-fn two_optimizers_over_a_shared_part_count_once() {
+fn two_optimizers_over_a_shared_part_update_buffers_once() {
     let mut model = (Layer::new(), Layer::new());
     let tape = Tape::new();
     let [shared, other] = [&model.0, &model.1].map(|layer| {
@@ -112,7 +112,7 @@ fn two_optimizers_over_a_shared_part_count_once() {
 }
 
 #[test]
-fn micro_batches_count_each_once() {
+fn each_micro_batch_updates_buffers_once() {
     let mut model = Layer::new();
     let mut sum = model.gradients();
     for _ in 0..3 {
@@ -128,7 +128,7 @@ fn micro_batches_count_each_once() {
 /// If a step is skipped, for example because its gradients are not finite, its buffer updates can
 /// still be applied.
 #[test]
-fn a_skipped_step_loses_no_update() {
+fn a_skipped_step_does_not_lose_buffer_updates() {
     let mut model = Layer::new();
     let skipped = model.gradients();
     let made = model.gradients();
@@ -148,7 +148,7 @@ fn a_skipped_step_loses_no_update() {
 /// Sharpness-aware minimization: the gradient is computed at a nearby point, and the step starts at
 /// the original point (Foret, Kleiner, Mobahi, Neyshabur, 2021).
 #[test]
-fn steps_from_another_point() {
+fn a_step_can_use_gradients_of_a_nearby_point() {
     let mut w = Param::new(Tensor::from([2.0f32]));
     let (mut sgd, up) = (Sgd::new(0.25), Tensor::from([1.0f32]));
     w.update(|w| *w += &up);
@@ -163,7 +163,7 @@ fn steps_from_another_point() {
 /// A backtracking line search: shorter and shorter steps with one gradient, until Armijo's
 /// condition holds.
 #[test]
-fn a_line_search() {
+fn a_line_search_can_repeat_steps_with_one_gradient() {
     let loss = |w: &Param<f64>| w.value().to_vec()[0].powi(4);
     let mut w = Param::new(Tensor::from([2.0f64]));
     let gradients = Tape::new().param(&w).powi(4).sum_all().backward().allow_stale();
@@ -194,7 +194,7 @@ fn all() -> Vec<Box<dyn Optimizer>> {
 }
 
 #[test]
-fn frozen_parameters_stay_whatever_the_gradients_say() {
+fn a_step_does_not_change_frozen_parameters() {
     for mut optimizer in all() {
         let mut model = Layer::new();
         for _ in 0..3 {
@@ -230,7 +230,7 @@ fn frozen_parameters_stay_whatever_the_gradients_say() {
 }
 
 #[test]
-fn parameters_that_were_frozen_in_the_run_are_named() {
+fn a_parameter_that_was_frozen_in_the_run_is_named() {
     for mut optimizer in all() {
         let mut model = Layer::new();
         model.bias.freeze();

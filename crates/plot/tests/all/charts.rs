@@ -10,7 +10,7 @@ fn drawn(list: &[Chart]) -> String {
 }
 
 #[test]
-fn one_chart_takes_a_row_and_others_stand_in_pairs() {
+fn one_chart_fills_a_row_and_several_are_drawn_in_pairs() {
     let chart = |title: &str| Chart::new(title).line(Line::new("line", [(0.0, 1.0), (1.0, 2.0)]));
     for (n, height) in [(0, 320), (1, 320), (2, 320), (3, 640), (4, 640), (5, 960)] {
         let titles: Vec<String> = (0..n).map(|i| format!("title {i}")).collect();
@@ -23,7 +23,7 @@ fn one_chart_takes_a_row_and_others_stand_in_pairs() {
 
 /// A logarithmic axis has marks at powers of ten and does not show 0.
 #[test]
-fn scales() {
+fn a_logarithmic_axis_has_marks_at_powers_of_ten() {
     let marks = |scale: Scale, numbers: [f64; 3]| {
         let points = numbers.into_iter().enumerate().map(|(i, y)| (i as f64, y));
         let line = Line::new("line", points).markers();
@@ -41,7 +41,7 @@ fn scales() {
 }
 
 #[test]
-fn lines_have_names_colours_markers_and_rings() {
+fn lines_are_drawn_with_names_colours_markers_and_rings() {
     let points = [(0.0, 1.0), (1.0, f64::NAN), (2.0, 3.0)];
     let chart = Chart::new("title")
         .x_label("seconds")
@@ -65,7 +65,7 @@ fn lines_have_names_colours_markers_and_rings() {
 
 /// Charts of numbers of any size take bounded time and space, on every scale.
 #[test]
-fn any_numbers() {
+fn charts_of_any_numbers_take_bounded_time_and_space() {
     let (tiny, most) = (f64::from_bits(1), f64::MAX);
     let series: &[&[f64]] = &[
         &[],

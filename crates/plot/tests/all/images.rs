@@ -6,7 +6,7 @@ use wengert_plot::{self as plot, Colours, GridOptions};
 use wengert_tensor::Tensor;
 
 #[test]
-fn names_and_colours() {
+fn a_confusion_matrix_has_the_names_and_colours() {
     let folder = Folder::new();
     let names = ["T-shirt", "trouser", "ankle boot", "<bag>"];
     let rows =
@@ -32,7 +32,7 @@ fn names_and_colours() {
 }
 
 #[test]
-fn images_of_any_numbers() {
+fn images_of_any_numbers_can_be_drawn() {
     let folder = Folder::new();
     let (tiny, most) = (f32::from_bits(1), f32::MAX);
     for numbers in [[-most, most, 0.0, 1.0], [tiny, 0.0, 0.0, -tiny], [f32::NAN; 4], [most; 4]] {
@@ -46,7 +46,7 @@ fn images_of_any_numbers() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written() {
+fn a_file_that_cannot_be_written_is_an_error() {
     let folder = Folder::new();
     std::fs::create_dir_all(&folder.path).unwrap();
     std::fs::write(folder.file("file"), "").unwrap();
@@ -60,7 +60,7 @@ fn a_file_that_cannot_be_written() {
     expected = "grid: expected images of 1 channel (grey) or 3 channels (red, green, blue), got 6 \
          channels, shape [1, 6, 4, 4]: flatten(0, 1)"
 )]
-fn six_colours() {
+fn images_with_six_channels_panic() {
     let folder = Folder::new();
     let _ = plot::grid(&Tensor::zeros(&[1, 6, 4, 4]), &GridOptions::new(), folder.file("x.png"));
 }
@@ -78,7 +78,7 @@ fn a_confusion_matrix_shows_its_counts() {
 }
 
 #[test]
-fn captions_stand_below_images_of_any_size() {
+fn captions_are_below_images_of_any_size() {
     let folder = Folder::new();
     let images = [
         (Tensor::zeros(&[4, 6]), "small & grey"),

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+    fn a_failed_write_keeps_the_old_file_and_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
         write_atomically(&path, |out| out.write_all(b"old")).unwrap();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn no_folder_no_file() {
+    fn writing_into_a_missing_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(write_atomically(&folder.path().join("missing/model"), |_| Ok(())).is_err());
         assert!(write_atomically(Path::new(".."), |_| Ok(())).is_err());
@@ -294,7 +294,7 @@ mod tests {
         }
 
         #[test]
-        fn a_file_keeps_its_mode() {
+        fn a_replaced_file_keeps_its_permissions() {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("model");
             put(&path, "new").unwrap();
@@ -315,7 +315,7 @@ mod tests {
         }
 
         #[test]
-        fn a_link_stays_a_link() {
+        fn writing_through_a_link_keeps_the_link_and_writes_its_target() {
             let folder = tempfile::tempdir().unwrap();
             let at = |name: &str| folder.path().join(name);
             fs::create_dir(at("store")).unwrap();
@@ -345,7 +345,7 @@ mod tests {
         }
 
         #[test]
-        fn a_device_stays_a_device() {
+        fn a_device_is_written_and_not_replaced() {
             use std::os::unix::fs::FileTypeExt;
             put(Path::new("/dev/null"), "gone").unwrap();
             assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
@@ -355,7 +355,7 @@ mod tests {
         }
 
         #[test]
-        fn names_of_any_length_and_files_of_a_killed_run() {
+        fn long_names_and_leftover_temporary_files_do_not_prevent_writing() {
             let folder = tempfile::tempdir().unwrap();
             put(&folder.path().join("x".repeat(255)), "").unwrap();
             // Create files with the names that the next calls would use.

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_known_by_its_first_bytes() {
+    fn every_file_format_is_recognised_by_its_first_bytes() {
         let mut tar = b"folder/file".to_vec();
         tar.resize(257, 0);
         tar.extend(b"ustar\x0000");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_known_kind_is_none() {
+    fn unknown_bytes_have_no_file_format() {
         for bytes in [&[0u8][..], &[0; 15], &[3, 1, 4], &[0x80, 2, 0, 0, 0, 0, 0, 0], b"\x01ab\xff"]
         {
             assert_eq!(FileKind::of(bytes), None, "{bytes:?}");

@@ -205,7 +205,7 @@ mod tests {
 
     /// Test vectors for philox4x32 with ten rounds from the Random123 distribution of Salmon et al.
     #[test]
-    fn known_answers() {
+    fn philox_agrees_with_the_published_test_vectors() {
         let answer = |counter: [u32; 4], key: [u32; 2]| {
             let key = u64::from(key[0]) | u64::from(key[1]) << 32;
             philox(counter.map(u64::from), key).map(|word| word as u32)
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn states_resume() {
+    fn a_generator_continues_from_a_saved_state() {
         let mut rng = Philox::new(3);
         for _ in 0..13 {
             let mut resumed = Philox::from_state(rng.state());
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn split_generators_differ() {
+    fn split_generators_have_different_numbers() {
         let mut rng = Philox::new(1);
         let (mut a, mut b) = (rng.split(), rng.split());
         let draws: Vec<u64> = [&mut a, &mut b, &mut rng].map(Rng::next_u64).to_vec();

@@ -329,7 +329,7 @@ mod tests {
     use crate::testing::panics_here;
 
     #[test]
-    fn broadcasting() {
+    fn shapes_broadcast_like_numpy() {
         assert_eq!(broadcast_shapes(&[4, 1], &[3]).unwrap(), [4, 3]);
         assert_eq!(broadcast_shapes(&[], &[2, 0]).unwrap(), [2, 0]);
         assert_eq!(broadcast_shapes(&[1], &[0]).unwrap(), [0]);
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn products_are_counted_or_refused() {
+    fn a_product_of_sizes_that_is_too_large_is_none() {
         assert_eq!(product(&[]), Some(1));
         assert_eq!(product(&[3, 0, 5]), Some(0));
         assert_eq!(product(&[MAX_NUMEL]), Some(MAX_NUMEL));
@@ -356,7 +356,7 @@ mod tests {
 
     /// Removing an axis of a scalar once made the rank negative.
     #[test]
-    fn what_is_not_there_is_not_removed() {
+    fn removing_an_axis_out_of_range_panics() {
         panics_here("removed: axis 0 is out of range for shape []: allowed are 0..0", || {
             let _ = Shape::SCALAR.removed(0);
         });
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn layouts() {
+    fn row_major_strides_are_recognised() {
         assert!(Strides::row_major(&[2, 3]).is_row_major(&[2, 3]));
         assert!(Strides::new(&[7, 1]).is_row_major(&[1, 3]));
         assert!(!Strides::new(&[1, 2]).is_row_major(&[2, 3]));

@@ -183,7 +183,7 @@ mod tests {
     use crate::testing::panics_here;
 
     #[test]
-    fn every_way_to_write_sizes() {
+    fn sizes_can_be_written_as_number_tuple_array_or_slice() {
         let x = Tensor::<f64>::from_fn([2, 3, 4], |i| i as f64);
         let (n, l) = (x.size(0), x.size(1));
         let s = x.shape();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn constructors_take_them() {
+    fn constructors_accept_every_form_of_sizes() {
         let n = 2usize;
         assert_eq!(Tensor::zeros((n, 3)).shape(), [2, 3]);
         assert_eq!(Tensor::ones([n, 3]).sum_all(), 6.0);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_sizes() {
+    fn wrong_sizes_panic() {
         let x = Tensor::zeros([2, 3]);
         panics_here(
             "zeros: size -1 of axis 1 in shape [2, -1] is negative: only reshape infers a size given as -1",

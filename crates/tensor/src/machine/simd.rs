@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_and_a_closure_run() {
+    fn a_kernel_and_a_closure_run_with_every_instruction_set() {
         let x: Vec<f32> = (0..1000u16).map(f32::from).collect();
         let sum = simd(
             #[inline(always)]

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn views_keep_their_owner() {
+    fn a_view_keeps_its_owner_alive() {
         let owner = Block::new(&Shape::new(&[4]), 4);
         // SAFETY: the view has elements 1 and 2 of the four elements.
         let view = unsafe { owner.view(Shape::new(&[2]), None, 4) };
@@ -294,14 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn blocks_cross_threads() {
+    fn blocks_can_be_dropped_on_another_thread() {
         let blocks: Vec<Block> = (0..100).map(|_| Block::new(&Shape::SCALAR, 8)).collect();
         std::thread::spawn(move || drop(blocks)).join().unwrap();
     }
 
     #[test]
     #[should_panic(expected = "too large")]
-    fn absurd_sizes_panic() {
+    fn sizes_beyond_the_address_space_panic() {
         Block::new(&Shape::new(&[usize::MAX, 2]), 4);
     }
 }

@@ -6,7 +6,7 @@ use crate::geometry::Pool;
 
 /// Compares all slices of axes up to size 5, with bounds and steps up to 7, with a loop by Python's rule.
 #[test]
-fn ranges_are_pythons() {
+fn ranges_agree_with_python() {
     let bounds: Vec<Option<isize>> = (-7..=7).map(Some).chain([None]).collect();
     for size in 0..=5isize {
         for (step, &start, &end) in (-3..=3isize)
@@ -39,7 +39,7 @@ fn ranges_are_pythons() {
 }
 
 #[test]
-fn reshaping() {
+fn reshape_rules_infer_one_size_and_refuse_others() {
     assert_eq!(reshape(&[2, 6], &[-1, 4]).unwrap(), [3, 4]);
     assert_eq!(reshape(&[0, 6], &[0, 5]).unwrap(), [0, 5]);
     assert_eq!(reshape(&[0, 6], &[-1, 6]).unwrap(), [0, 6]);
@@ -51,7 +51,7 @@ fn reshaping() {
 }
 
 #[test]
-fn nothing_has_an_extreme_only_where_one_is_asked_for() {
+fn extremes_over_an_empty_axis_are_refused() {
     assert!(extreme("max", &[0, 3], &[0]).is_err());
     assert!(extreme("max", &[0, 3], &[]).is_err());
     assert_eq!(extreme("max", &[0, 3], &[1]).unwrap().dropped, [0]);
@@ -63,7 +63,7 @@ fn nothing_has_an_extreme_only_where_one_is_asked_for() {
 /// Runs every rule on the largest and smallest sizes and numbers of their types. An overflow panics in
 /// tests.
 #[test]
-fn no_rule_panics() {
+fn shape_rules_return_errors_at_extreme_sizes() {
     let (most, huge) = (usize::MAX, isize::MAX as usize);
     let shapes: [&[usize]; 9] =
         [&[], &[0], &[2, 3], &[most], &[most, most, 0], &[huge, 2], &[1; 8], &[1; 9], &[2; 70]];

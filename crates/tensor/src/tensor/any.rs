@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_goes_in_and_comes_out() {
+    fn any_tensor_returns_the_tensor_of_every_type() {
         there_and_back([1.5f32, -2.0]);
         there_and_back([1.5f64, -2.0]);
         there_and_back([i64::MAX, i64::MIN]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn conversion() {
+    fn any_tensor_casts_to_other_types() {
         let any = AnyTensor::from(Tensor::from([1.75f64, -2.0]));
         assert_eq!(any.cast::<f32>().to_vec(), [1.75, -2.0]);
         assert_eq!(any.cast::<i64>().to_vec(), [1, -2]);

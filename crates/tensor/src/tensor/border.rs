@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn borders_against_lists() {
+    fn borders_of_every_mode_agree_with_lists_of_indices() {
         for (name, x) in layouts() {
             for mode in MODES {
                 let own = x.shape();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_enough_to_take() {
+    fn borders_wider_than_the_mode_allows_panic() {
         let x = Tensor::zeros(&[2, 3]);
         panics_here(
             "pad_mode: axis 1 of shape [2, 3] has size 3: reflection adds at most 2 elements on \

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_print_in_full() {
+    fn scalars_are_printed_with_all_digits() {
         assert_eq!(show(&Tensor::scalar(3.0)), "3.0");
         assert_eq!(show(&Tensor::scalar_of(1.0f64 / 3.0)), "0.3333333333333333");
         assert_eq!(show(&Tensor::scalar_of(7u8)), "7");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors() {
+    fn vectors_are_printed_in_columns_of_equal_width() {
         assert_eq!(show(&Tensor::from([1.0f32, 2.0, 3.0])), "[1. 2. 3.]");
         assert_eq!(show(&Tensor::from([0.1f32, 2.25, -3.0])), "[ 0.1   2.25 -3.  ]");
         assert_eq!(show(&Tensor::from([std::f32::consts::PI, 0.0])), "[3.1416 0.    ]");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_far_apart_are_scientific() {
+    fn numbers_of_different_magnitude_are_printed_in_scientific_notation() {
         assert_eq!(show(&Tensor::from([0.001f32, 5.0])), "[1.e-03 5.e+00]");
         assert_eq!(show(&Tensor::from([0.0012f32, -5000.0])), "[ 1.2e-03 -5.0e+03]");
         assert_eq!(show(&Tensor::from([1e8f64, 1e5])), "[1.e+08 1.e+05]");
@@ -258,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number() {
+    fn nan_and_infinities_are_printed() {
         assert_eq!(show(&Tensor::from([f32::NAN, 1.5, f32::NEG_INFINITY])), "[ nan  1.5 -inf]");
         assert_eq!(show(&Tensor::from([f64::NAN, f64::INFINITY])), "[nan inf]");
     }
 
     #[test]
-    fn brackets_nest() {
+    fn axes_are_printed_as_nested_brackets() {
         let x = Tensor::<i64>::arange_of(0.0, 12.0, 1.0);
         assert_eq!(show(&x.reshape(&[3, 4])), "[[ 0  1  2  3]\n [ 4  5  6  7]\n [ 8  9 10 11]]");
         assert_eq!(
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn large_ones_are_shortened() {
+    fn large_tensors_are_shortened() {
         let x = Tensor::<i64>::arange_of(0.0, 1001.0, 1.0);
         assert_eq!(show(&x), "[   0    1    2 …  998  999 1000]");
         let x = Tensor::<i64>::arange_of(0.0, 4000.0, 1.0).reshape(&[1000, 4]);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn long_rows_are_broken() {
+    fn long_rows_are_broken_into_lines() {
         let x = Tensor::<i64>::arange_of(0.0, 30.0, 1.0);
         assert_eq!(
             show(&x),

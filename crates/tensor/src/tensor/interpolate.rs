@@ -24,7 +24,7 @@ mod tests {
     use crate::testing::{naive, panics_here};
 
     #[test]
-    fn the_nearest_pixel_repeats_or_skips() {
+    fn nearest_interpolation_repeats_or_skips_pixels() {
         let x = Tensor::<f64>::from_fn(&[2, 3, 4, 6], |i| i as f64);
         let y = x.interpolate(&Interpolate::scales([3.0, 0.5]));
         let expected = naive(&[2, 3, 12, 3], |at| x.at(&[at[0], at[1], at[2] / 3, 2 * at[3]]));
@@ -37,7 +37,7 @@ mod tests {
 
     /// Bilinear interpolation reproduces a linear function inside the image.
     #[test]
-    fn lines_stay_lines() {
+    fn bilinear_interpolation_reproduces_linear_functions() {
         let x = Tensor::<f64>::from_fn(&[1, 5, 7], |i| 2.0 * (i / 7) as f64 - 0.5 * (i % 7) as f64);
         for (to, aligned) in [([9, 4], false), ([3, 20], false), ([9, 4], true), ([1, 13], true)] {
             let y = x.interpolate(&Interpolate::size(to).align_corners(aligned));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_its_size_keeps_its_pixels() {
+    fn interpolation_to_the_same_size_keeps_the_pixels() {
         let x = Tensor::<f64>::from_fn(&[2, 3, 5], |i| (i * i) as f64);
         let same = Interpolate::scale(1.1);
         for how in [same, same.bilinear(), same.align_corners(true), Interpolate::size([3, 5])] {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_pixels() {
+    fn interpolation_to_an_empty_image_panics() {
         let x = Tensor::zeros(&[2, 3, 5]);
         panics_here(
             "interpolate: the result would be empty along axis 1 of shape [2, 3, 5]: By([0.3, 0.3])",

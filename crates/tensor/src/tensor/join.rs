@@ -185,7 +185,7 @@ mod tests {
     use crate::testing::{layouts, naive, panics_here};
 
     #[test]
-    fn joins_against_loops() {
+    fn concat_and_stack_agree_with_loops() {
         for (name, x) in layouts() {
             let y = x.copied();
             for axis in 0..x.rank() {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn joins_of_different_widths() {
+    fn concat_of_different_widths_agrees_with_loops() {
         let (x, y) = (Tensor::from([[1u8], [2]]), Tensor::from([[3u8, 4], [5, 6]]));
         assert_eq!(Tensor::concat(&[&x, &y], -1), Tensor::from([[1, 3, 4], [2, 5, 6]]));
         assert_eq!(Tensor::concat(&[&x, &y.narrow(1, 0, 0)], 1), x);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks() {
+    fn chunks_have_the_sizes_of_pytorch() {
         let sizes = |size: usize, count| -> Vec<usize> {
             Tensor::arange(0.0, size as f64, 1.0)
                 .chunk(0, count)
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn pads_against_loops() {
+    fn pad_agrees_with_loops() {
         for (name, x) in layouts() {
             for padding in [
                 [(0, 0); 3],
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn panics_name_op_shape_and_caller() {
+    fn panics_name_operation_shape_and_caller() {
         let (x, y) = (Tensor::zeros(&[2, 3]), Tensor::zeros(&[3, 2]));
         panics_here(
             "concat: tensor 1 has shape [3, 2], tensor 0 has [2, 3]: only axis 0 may differ",

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_and_their_sums_against_loops() {
+    fn unfold_and_fold_agree_with_loops() {
         for ((kernel, conv), lead) in table().into_iter().flat_map(|row| [(row, 1), (row, 0)]) {
             let shape = [&[2usize][..lead], &[3, 6, 7]].concat();
             let x = Tensor::<f64>::from_fn(&shape, |i| (i * 7919 % 101) as f64);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_said_at_the_callers_line() {
+    fn wrong_arguments_panic_at_the_callers_line() {
         let x = Tensor::zeros(&[2, 3, 4, 6]);
         panics_here("unfold: windows have no groups: groups must be 1, got 3", || {
             drop(x.unfold(2, &Conv::new().groups(3)));

@@ -202,7 +202,7 @@ const POOLS: [(usize, usize, usize); 2] = [(130_490, 123_526, 400), (130_490, 88
 /// The default share has all combinations of paddings before and after the image. The full run has equal
 /// paddings only.
 #[test]
-fn convolutions_and_their_gradients() {
+fn convolutions_and_their_gradients_agree_with_loops() {
     let all = everything();
     let uneven: Vec<_> = (0..=3).flat_map(|a| (0..=3).map(move |b| (a, b))).collect();
     let axes = axes(if all { &EVEN } else { &uneven }, |_| 1);
@@ -257,7 +257,7 @@ fn transposed<T: Float>(pair: &[Axis; 2], groups: usize, case: usize) {
 }
 
 #[test]
-fn transposed_convolutions() {
+fn transposed_convolutions_agree_with_loops() {
     let all = everything();
     let axes = axes(&EVEN, |stride| stride);
     let (mut cases, mut refused, mut met) = (0, 0, Met::default());
@@ -367,7 +367,7 @@ fn pooled<T: Float>(pair: &[Axis; 2], pool: &Pool, case: usize) {
 }
 
 #[test]
-fn pools_and_their_adjoints() {
+fn pools_and_their_adjoints_agree_with_loops() {
     let all = everything();
     // The padding is at most half the kernel, so at most 1. The full run also tests that larger paddings
     // are refused.

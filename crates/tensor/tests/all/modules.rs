@@ -5,7 +5,7 @@ use crate::scan;
 use std::path::Path;
 
 #[test]
-fn modules_import_in_no_circle() {
+fn modules_do_not_import_each_other_in_a_circle() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     scan::check_circles(&src, "", &[]);
 }

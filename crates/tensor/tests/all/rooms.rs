@@ -33,7 +33,7 @@ const MACROS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn rooms_import_from_those_below_them() {
+fn rooms_import_only_from_lower_rooms() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let of_macro =
         |name: &str| MACROS.iter().find(|(known, _)| *known == name).map(|&(_, room)| room);
@@ -55,7 +55,7 @@ fn rooms_import_from_those_below_them() {
 }
 
 #[test]
-fn the_crate_lists_its_rooms_from_the_ground_up() {
+fn lib_rs_lists_the_rooms_in_order_of_dependency() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     scan::check_list(&src, &ROOMS, &FOR_TESTS);
 }

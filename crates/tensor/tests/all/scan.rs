@@ -281,7 +281,7 @@ pub fn arrows(
             let to = room_of(&name).map_or(name.clone(), String::from);
             assert!(
                 rooms.contains(&&*to),
-                "{place}: `crate::{name}` is no room: import the name from the room it lives in"
+                "{place}: `crate::{name}` is not a room: import the name from the room that declares it"
             );
             if to != file.room() {
                 arrows.entry((file.room().to_owned(), to)).or_default().insert(place);
@@ -348,7 +348,7 @@ pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Ve
         let arrow = (from.to_owned(), to.to_owned());
         assert!(
             arrows.remove(&arrow).is_some(),
-            "src/{folder}: `{from}` imports no `{to}`: permit it no more"
+            "src/{folder}: `{from}` does not import `{to}`: remove the exception"
         );
     }
     let circle = circle(arrows.keys());
@@ -401,11 +401,11 @@ pub fn check_list(src: &Path, rooms: &[&str], for_tests: &[&str]) {
     entries.sort();
     let mut rooms = rooms.to_vec();
     rooms.sort_unstable();
-    assert_eq!(entries, rooms, "each module lies in a room");
+    assert_eq!(entries, rooms, "every module must be in a room");
 }
 
 #[test]
-fn the_scanner_finds_what_is_written() {
+fn the_scanner_finds_imports_outside_of_tests() {
     let code = "use crate::{kernels::{a, b}, layout::Shape};\n// crate::files\nfn f() { crate::tensor::g(\"crate::maps\") }\n\
                 #[cfg(test)]\nmod tests { use crate::shapes; }\n#[cfg(test)]\nmod more;\nuse super::super::number::Real;\n\
                 #[cfg(all(test, debug_assertions))]\nmod debug { use crate::shapes; }\n\

@@ -8,7 +8,7 @@ const CASE: &str = "WENGERT_THREADS_CASE";
 
 /// Runs the cases below, selected by the environment. Without it, this test has nothing to do.
 #[test]
-fn a_case_in_its_process() {
+fn runs_one_case_if_the_environment_selects_it() {
     match std::env::var(CASE).as_deref() {
         Ok("set first") => {
             set_num_threads(3).unwrap();
@@ -64,7 +64,7 @@ fn numbers(n: usize) -> Tensor {
 /// Runs a case in a process with `RAYON_NUM_THREADS=2` and returns its output.
 fn run(case: &str) -> String {
     let mut run = Command::new(std::env::current_exe().unwrap());
-    run.args(["--exact", "threads::a_case_in_its_process", "--nocapture"]);
+    run.args(["--exact", "threads::runs_one_case_if_the_environment_selects_it", "--nocapture"]);
     let out = run.env(CASE, case).env("RAYON_NUM_THREADS", "2").output().unwrap();
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     let errors = String::from_utf8_lossy(&out.stderr);
@@ -73,14 +73,14 @@ fn run(case: &str) -> String {
 }
 
 #[test]
-fn the_number_is_set_before_the_threads_start() {
+fn the_number_of_threads_can_only_be_set_before_they_start() {
     for case in ["set first", "set late", "after a product", "zero", "a pool"] {
         run(case);
     }
 }
 
 #[test]
-fn bits_do_not_depend_on_the_number() {
+fn the_bits_do_not_depend_on_the_number_of_threads() {
     let bits = |threads: &str| {
         let text = run(threads);
         text.split("bits ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()

@@ -64,7 +64,7 @@ fn main() {
 
 #[test]
 #[ignore = "compiles a program with all its dependencies: minutes"]
-fn the_text_is_printed_before_the_end() {
+fn the_error_is_printed_before_the_program_aborts() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {

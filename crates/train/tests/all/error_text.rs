@@ -22,7 +22,7 @@ fn check(error: &dyn Error) {
 }
 
 #[test]
-fn main_prints_the_text() {
+fn an_error_returned_from_main_is_printed_as_text() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);

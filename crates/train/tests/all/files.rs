@@ -24,7 +24,7 @@ fn checkpoint(path: &Path) {
 type Writer<'a> = (&'static str, &'a dyn Fn(&Path));
 
 #[test]
-fn every_writer_keeps_modes_and_links() {
+fn every_writer_keeps_permissions_and_links() {
     let model = Linear::new(3, 2, &mut Philox::new(0));
     let images = Tensor::zeros(&[2, 4, 4]);
     let confusion = ConfusionMatrix::new(2);
@@ -58,7 +58,7 @@ fn every_writer_keeps_modes_and_links() {
 
 /// Only one function opens files for writing: others would not keep permissions and follow links.
 #[test]
-fn one_function_opens_files_for_writing() {
+fn only_one_function_opens_files_for_writing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folders: Vec<_> = ["src", "crates", "examples"].map(|name| root.join(name)).into();
     let mut found = Vec::new();

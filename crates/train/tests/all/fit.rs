@@ -14,7 +14,7 @@ use wengert_train::{
 };
 
 #[test]
-fn the_loop_is_the_one_that_is_written_by_hand() {
+fn fit_has_the_bits_of_a_handwritten_loop() {
     let digits = Digits::load().dataset();
     let loader = DataLoader::new(&digits, 100).shuffle(3);
 
@@ -63,7 +63,7 @@ fn the_loop_is_the_one_that_is_written_by_hand() {
 }
 
 #[test]
-fn validation_and_the_best_weights() {
+fn keep_best_restores_the_weights_of_the_best_epoch() {
     let [train, valid] = random_split(Digits::load().dataset(), [1000, 797], 0);
     let (train, valid) = (DataLoader::new(&train, 50).shuffle(0), DataLoader::new(&valid, 300));
     for criterion in [Criterion::Accuracy, Criterion::Loss] {
@@ -94,7 +94,7 @@ fn validation_and_the_best_weights() {
 }
 
 #[test]
-fn an_autoencoder_reconstructs() {
+fn an_autoencoder_learns_to_reconstruct() {
     let digits = Digits::load();
     let set = TensorDataset::new(digits.scaled_images().flatten(1, -1), digits.labels);
     let loader = DataLoader::new(&set, 100).shuffle(0);
@@ -114,7 +114,7 @@ fn an_autoencoder_reconstructs() {
 }
 
 #[test]
-fn regression_and_losses_of_ones_own() {
+fn regressions_and_user_defined_losses_train() {
     let x = Tensor::from_fn(&[60, 1], |i| i as f32 / 30.0 - 1.0);
     let y = Tensor::from_fn(&[60, 1], |i| 3.0 * (i as f32 / 30.0 - 1.0) + 0.5);
     let set = TensorDataset::new(x, y);
@@ -189,7 +189,7 @@ fn validation_images_are_checked_at_the_start() {
 }
 
 #[test]
-fn a_loss_that_is_no_scalar_and_labels_of_another_shape() {
+fn a_loss_that_is_no_scalar_and_labels_of_another_shape_are_errors() {
     let digits = Digits::load().dataset();
     let loader = DataLoader::new(&digits, 32);
     let mut rng = Philox::new(0);
@@ -225,7 +225,7 @@ impl Layer for Weight {
 }
 
 #[test]
-fn a_run_that_diverges_says_where() {
+fn a_run_that_diverges_is_an_error_that_names_the_step() {
     let digits = Digits::load().dataset();
     let few = Subset::new(&digits, 0..200);
     let loader = DataLoader::new(&few, 20);
@@ -255,7 +255,7 @@ impl Dataset for Line {
 }
 
 #[test]
-fn a_run_in_double_precision() {
+fn training_in_f64_works() {
     let x = Tensor::<f64>::from_fn(&[30, 1], |i| i as f64);
     let mut rng = Philox::new(0);
     let mut model = Linear::<f64>::of(1, 1, &mut rng);
@@ -357,7 +357,7 @@ fn objectives_in_double_precision() {
     expected = "keep_best: expected validation data to compare the epochs, got none: set them with \
          Trainer::validate"
 )]
-fn the_best_of_nothing() {
+fn keep_best_without_validation_data_panics() {
     let digits = Digits::load().dataset();
     let mut rng = Philox::new(0);
     let _ = Trainer::classifier().keep_best(Criterion::Loss).quiet().fit(
@@ -400,7 +400,7 @@ fn a_schedule_that_is_too_short_panics_at_the_start() {
 /// The schedule is checked before the first step. 2³² epochs are more than addresses of 32 bits can count.
 #[test]
 #[should_panic(expected = "OneCycleLr")]
-fn a_schedule_is_too_short_for_a_run_without_end() {
+fn a_run_of_2_to_the_32_epochs_with_a_schedule_panics_at_the_start() {
     struct NoStep;
     impl<T: Float> Callback<T> for NoStep {
         fn before_step(&mut self, _: &mut Context<'_, T>) -> Outcome {
@@ -421,7 +421,7 @@ fn a_schedule_is_too_short_for_a_run_without_end() {
     expected = "Evaluation::accuracy: the objective does not classify: set a rule that maps outputs to classes with \
      Objective::predict"
 )]
-fn no_accuracy_without_classes() {
+fn there_is_no_accuracy_without_classes() {
     let digits = Digits::load().dataset();
     let model = mlp(&mut Philox::new(0));
     let objective = Objective::new(|y: Var, _: &Tensor<i64>| y.mean_all());
@@ -443,7 +443,7 @@ fn evaluation_is_the_mean_over_examples_whatever_the_batches() {
 
 /// If several epochs have the same score, the weights of the earliest are kept.
 #[test]
-fn the_earlier_of_two_epochs_that_score_the_same() {
+fn keep_best_keeps_the_earlier_of_two_equal_epochs() {
     let digits = Digits::load().dataset();
     let few = Subset::new(&digits, 0..200);
     let train = DataLoader::new(&few, 50).shuffle(1);
@@ -475,7 +475,7 @@ fn the_earlier_of_two_epochs_that_score_the_same() {
 
 /// An epoch whose score is NaN or infinite is never the best epoch.
 #[test]
-fn a_score_that_is_no_number_is_never_the_best() {
+fn a_nan_score_is_never_the_best() {
     let x = Tensor::ones(&[4, 1]);
     // A target of 1 marks the training data, 0 the validation data.
     let set = |y: f32| TensorDataset::new(x.clone(), Tensor::full(&[4, 1], f64::from(y)));
@@ -514,7 +514,7 @@ fn a_score_that_is_no_number_is_never_the_best() {
 
 /// The learning rate and the momentum of a cycle start together, after the warmup.
 #[test]
-fn a_warmup_before_a_cycle() {
+fn rate_and_momentum_of_a_cycle_start_after_the_warmup() {
     let digits = Digits::load().dataset();
     let loader = DataLoader::new(&digits, 300);
     let cycle = OneCycleLr::new(0.4, 12);

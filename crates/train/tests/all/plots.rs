@@ -45,7 +45,7 @@ impl Folder {
 }
 
 #[test]
-fn pictures_of_a_run() {
+fn plots_of_a_run_are_written() {
     let folder = Folder::new();
     let images = Digits::load();
     let set = TensorDataset::new(images.scaled_images().unsqueeze(1), images.labels);
@@ -92,7 +92,7 @@ fn pictures_of_a_run() {
 }
 
 #[test]
-fn reconstructions_stand_below_their_inputs() {
+fn reconstructions_are_drawn_below_their_inputs() {
     let folder = Folder::new();
     let digits = Digits::load();
     let set = TensorDataset::new(digits.scaled_images().flatten(1, -1), digits.labels);
@@ -114,7 +114,7 @@ fn reconstructions_stand_below_their_inputs() {
 }
 
 #[test]
-fn curves_of_odd_runs() {
+fn curves_of_runs_with_missing_scores_are_drawn() {
     let folder = Folder::new();
     let score = |loss, accuracy| Score { loss, accuracy };
     let epoch = |train, validation| EpochRecord {
@@ -159,7 +159,7 @@ fn curves_of_odd_runs() {
 
 /// For losses and accuracies of any size, the number of marks and points in the picture is bounded.
 #[test]
-fn curves_of_any_numbers() {
+fn curves_of_any_numbers_are_drawn() {
     let folder = Folder::new();
     let path = folder.file("any.svg");
     let draw = |losses: &[f64], epochs: Vec<EpochRecord>, best: Option<usize>| {

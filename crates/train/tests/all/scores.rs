@@ -26,7 +26,7 @@ impl Layer for Gain {
 
 /// Three signals with two positions and two classes: four of the six predictions are correct.
 #[test]
-fn an_accuracy_counts_answers_and_not_examples() {
+fn the_accuracy_counts_every_answer_of_an_example() {
     // [sample, class, position]
     let logits = [2.0f32, 0.0, 1.0, 3.0, 0.0, 5.0, 4.0, 1.0, 1.0, 1.0, 0.0, 2.0];
     let logits = Tensor::from_slice(&logits, &[3, 2, 2]);
@@ -93,7 +93,7 @@ fn the_most_frequent_confusion_comes_first() {
 
 /// Eight examples in batches of three. The examples in `WRONG` are predicted as the other class.
 #[test]
-fn a_mistake_is_numbered_in_the_data() {
+fn mistakes_are_numbered_by_their_position_in_the_data() {
     const WRONG: [usize; 4] = [1, 3, 4, 7];
     let classes: Vec<i64> = (0..8).map(|i| i % 2).collect();
     // The larger of the two outputs gives the prediction; the smaller output identifies the example.

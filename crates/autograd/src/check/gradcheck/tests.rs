@@ -72,7 +72,7 @@ fn a_wrong_second_derivative_fails_only_at_second_order() {
 }
 
 #[test]
-fn the_message_says_where() {
+fn the_message_names_the_order_and_the_method() {
     let text = check(1.01, 1.0, 1).unwrap_err().to_string();
     assert!(text.contains("order 1") && text.contains("differences"), "{text}");
 }
@@ -177,7 +177,7 @@ fn points_at_the_edge_of_a_domain_are_refused_by_name() {
 }
 
 #[test]
-fn points_where_a_step_is_lost_are_refused_by_name() {
+fn points_too_large_for_a_difference_step_are_refused_by_name() {
     // The gradient of `x.detach() * x` is half of the derivative of the value.
     fn wrong<'t, T: Float>(x: &[Var<'t, T>]) -> Var<'t, T> {
         x[0].detach() * x[0]
@@ -247,7 +247,7 @@ fn one_wrong_entry_of_many_is_found_along_directions() {
 }
 
 #[test]
-fn the_extent_can_be_forced() {
+fn full_and_directions_override_the_choice_by_size() {
     let x = Tensor::from_fn(&[50], |i| 0.1 + i as f64 * 0.01);
     let f = any_tape(|x| apply(1.01, 1.0, x));
     let at = |check: Gradcheck| check.run(&f, std::slice::from_ref(&x)).unwrap_err().at;
@@ -272,7 +272,7 @@ fn training_mode_draws_the_same_numbers_each_time() {
 }
 
 #[test]
-fn single_precision_at_honest_tolerances() {
+fn f32_functions_pass_with_the_default_tolerances() {
     let x = [Tensor::from([0.5f32, 1.5, 2.5]), Tensor::from([0.7f32, -1.2, 0.4])];
     let f = any_tape(|x| (x[0].ln() * x[1].exp()).sin() + x[0].sqrt() * x[1]);
     Gradcheck::new().order(2).run(f, &x).unwrap();

@@ -1,6 +1,6 @@
-//! The backward walk, for gradients as tensors and for gradients as variables. It visits the nodes that have a
-//! cotangent, from the last to the first. A cotangent is complete when the walk reaches its node, because all
-//! readers of the node come later on the tape.
+//! The backward walk. A walk for numbers computes gradients as tensors, and a walk for variables computes
+//! gradients as variables. Both visit the nodes that have a cotangent, from the last to the first. A cotangent
+//! is complete when the walk reaches its node, because all readers of the node come later on the tape.
 //!
 //! - This file: the state of a walk, and its loop.
 //! - `visit.rs`: one node. Its rule is called, and the results are distributed to the operands.
@@ -8,7 +8,7 @@
 //! - `parts.rs`: contributions to a part of a cotangent, from slices and other views.
 //! - `targets.rs`: requested gradients and hooks.
 //! - `scratch.rs`: the nodes that a walk for numbers records and drops, and the values that it releases.
-//! - `regions.rs`: checkpoints on the way.
+//! - `regions.rs`: checkpoints that the walk enters and leaves.
 
 mod parts;
 mod regions;

@@ -1,6 +1,6 @@
 //! Contributions to a part of a cotangent. The rule of a slice, for example, gives the cotangent of the sliced
-//! elements only. Such a part is added to the slot of the value that owns the elements: the walk follows views
-//! of views down to it, so that n slices of one value cost n small additions and no n sums of whole values.
+//! elements only. The walk follows views of views down to the value that owns the elements, and adds the part to
+//! the slot of that value. So n slices of one value cost n small additions instead of n sums of whole values.
 
 use super::{Aim, Walk};
 use crate::graph::{Arena, Op, Part, Slot, Var, View};

@@ -1,4 +1,4 @@
-//! Checkpoints on the way of a walk. The values of a checkpoint are computed when the walk enters it, and
+//! Checkpoints that a walk enters and leaves. The values of a checkpoint are computed when the walk enters it, and
 //! dropped when it leaves. (`engine/checkpoint.rs` does both; the invariant *Regions* is listed in
 //! `engine/mod.rs`.)
 

@@ -101,7 +101,7 @@ fn is_pushed_forward(row: &Row, policy: Policy) {
 }
 
 #[test]
-fn every_row_is_pushed_forward() {
+fn jvp_of_every_operation_agrees_with_differences() {
     let rows = every_row(|_| true);
     for row in &rows {
         for policy in super::POLICIES {
@@ -112,7 +112,7 @@ fn every_row_is_pushed_forward() {
 }
 
 #[test]
-fn every_row_is_its_own_adjoint() {
+fn jvp_and_vjp_of_every_operation_are_adjoint() {
     let rows = every_row(|_| true);
     rows.iter().for_each(is_adjoint);
     println!("{} rows", rows.len());

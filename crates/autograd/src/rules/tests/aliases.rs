@@ -22,7 +22,7 @@ where
 }
 
 #[test]
-fn an_operand_may_be_there_twice() {
+fn an_operand_used_twice_gets_the_sum_of_both_gradients() {
     for shape in [&[3, 5][..], &[2, 2]] {
         check("x + x", shape, |x| x + x);
         check("x - x", shape, |x| x - x);
@@ -55,7 +55,7 @@ fn an_operand_may_be_there_twice() {
 }
 
 #[test]
-fn differences_and_quotients_with_itself_have_exact_gradients() {
+fn x_minus_x_and_x_over_x_have_exact_gradients() {
     for n in [3, 30] {
         let tape = Tape::<f64>::new();
         let x = tape.watch(spread(&[n], &[(0.4, 2.0)], 5));

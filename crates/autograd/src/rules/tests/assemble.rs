@@ -46,7 +46,7 @@ pub(super) fn rows(op: Assemble) -> Vec<Row> {
 /// Compares with plain loops.
 #[test]
 #[allow(clippy::needless_range_loop)] // i and j are indices of several tensors
-fn parts_are_added_to_their_places() {
+fn assembled_parts_are_added_at_their_positions() {
     let tape = Tape::<f64>::new();
     let shapes: [&[usize]; 5] = [&[4, 2], &[3, 5], &[4, 5], &[1, 5], &[2, 5]];
     let x: Vec<_> = shapes.iter().enumerate().map(|(i, s)| tape.watch(any(s, i as u64))).collect();
@@ -73,7 +73,7 @@ fn parts_are_added_to_their_places() {
 
 /// Three ways to compute the gradient agree, for every order of reading the parts and the whole.
 #[test]
-fn a_value_read_in_parts_and_as_a_whole() {
+fn gradients_of_a_value_read_in_parts_and_as_a_whole_agree() {
     for policy in POLICIES {
         for whole in 0..4 {
             let tape = Tape::<f64>::new().with_policy(policy);

@@ -218,7 +218,7 @@ fn every_output_padding_has_the_values_of_plain_loops() {
 
 /// Convolutions and transposed convolutions whose image is also the weight.
 #[test]
-fn the_same_variable_in_both_places() {
+fn derivatives_are_right_if_the_image_is_also_the_weight() {
     fn with_itself<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
         let conv = Conv { padding: [(1, 1), (2, 1)], ..Conv::default() };
         x[0].conv2d(x[0], None, &conv)
@@ -235,7 +235,7 @@ fn the_same_variable_in_both_places() {
 
 /// Third derivatives exist, because the derivatives of the trilinear form are operations of the same family.
 #[test]
-fn any_order() {
+fn third_derivatives_agree_with_differences() {
     fn f<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
         x[0].conv2d(x[1], None, &Conv::default()).square()
     }
@@ -245,7 +245,7 @@ fn any_order() {
 
 /// A geometry is stored once, and the rules use that of their forward convolution.
 #[test]
-fn geometries_do_not_pile_up() {
+fn rules_reuse_the_geometry_of_the_forward_convolution() {
     let tape = Tape::<f64>::new();
     let (x, w) = (tape.watch(any(&[1, 2, 4, 3], 1)), tape.watch(any(&[2, 2, 3, 3], 2)));
     let conv = Conv { padding: [(1, 1), (1, 1)], ..Conv::default() };
@@ -257,7 +257,7 @@ fn geometries_do_not_pile_up() {
 
 /// Only requested gradients are computed.
 #[test]
-fn the_gradient_of_a_first_layer_needs_none_of_the_image() {
+fn the_gradient_of_a_weight_does_not_compute_that_of_the_image() {
     let tape = Tape::<f64>::new();
     let (x, w) = (tape.constant(any(&[1, 2, 4, 3], 1)), tape.watch(any(&[2, 2, 3, 3], 2)));
     let y = x.conv2d(w, None, &Conv::default()).sum_all();
@@ -269,7 +269,7 @@ fn the_gradient_of_a_first_layer_needs_none_of_the_image() {
 }
 
 #[test]
-fn values_by_hand() {
+fn small_convolutions_have_the_values_computed_by_hand() {
     let tape = Tape::<f64>::new();
     let x = tape.constant(Tensor::from_fn(&[1, 1, 2, 3], |i| i as f64));
     let w = tape.constant(Tensor::from_fn(&[1, 1, 1, 2], |i| [1.0, 10.0][i]));

@@ -194,7 +194,7 @@ fn no_method_returns_its_operand() {
 
 /// A method that has nothing to do returns a result that shares the operand's memory.
 #[test]
-fn nothing_to_do_copies_nothing() {
+fn methods_without_effect_share_the_memory_of_the_operand() {
     let tape = Tape::<f64>::eval();
     let x = tape.watch(any(&[1, 3, 4], 1));
     for y in [
@@ -310,25 +310,25 @@ fn cut_rows(wanted: impl Fn(Op) -> bool) -> usize {
 }
 
 #[test]
-fn pointwise_operations_are_cut() {
+fn derivatives_of_pointwise_operations_by_their_results_are_right() {
     let cuts = cut_rows(|op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select));
     assert!(cuts > 600, "{cuts}");
 }
 
 #[test]
-fn views_and_reductions_are_cut() {
+fn derivatives_of_views_and_reductions_by_their_results_are_right() {
     let cuts = cut_rows(|op| matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_)));
     assert!(cuts > 450, "{cuts}");
 }
 
 #[test]
-fn indices_and_pools_are_cut() {
+fn derivatives_of_index_operations_and_pools_by_their_results_are_right() {
     let cuts = cut_rows(|op| matches!(op, Op::Index(_) | Op::MapAxis(_)));
     assert!(cuts > 1000, "{cuts}");
 }
 
 #[test]
-fn all_other_operations_are_cut() {
+fn derivatives_of_all_other_operations_by_their_results_are_right() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::View(_) | Op::Reduce(_))
             || matches!(op, Op::LogSoftmax(_) | Op::Index(_) | Op::MapAxis(_))
@@ -339,7 +339,7 @@ fn all_other_operations_are_cut() {
 
 /// d/ds of Σ s·x treats x as a constant. The result is x and not 2 x, whatever operation made s from x.
 #[test]
-fn the_gradient_by_a_result_leaves_its_operand_alone() {
+fn the_gradient_by_a_result_treats_its_operand_as_constant() {
     let x = Tensor::<f64>::from_fn(&[1, 3, 4], |i| 0.1 + 0.3 * i as f64);
     let ways: &[(&str, View)] = &[
         ("sum of an axis of 1", |x| x.sum(&[0], true)),

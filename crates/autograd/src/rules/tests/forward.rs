@@ -57,7 +57,7 @@ fn compare(tape: &Tape<f64>, id: u32, name: &str, counts: &mut BTreeMap<String, 
 }
 
 #[test]
-fn every_node_of_every_row_and_of_its_gradient_has_the_values_of_plain_loops() {
+fn every_operation_and_its_gradient_have_the_values_of_plain_loops() {
     let (mut counts, mut rows) = (BTreeMap::new(), 0);
     for row in every_row(|_| true) {
         for policy in POLICIES {
@@ -114,7 +114,7 @@ fn every_node_of_every_row_and_of_its_gradient_has_the_values_of_plain_loops() {
 /// Comparisons have no derivative and no row. The elements include constants of the operations, ties,
 /// zeros and negative numbers.
 #[test]
-fn every_pointwise_operation_means_what_its_name_says() {
+fn every_pointwise_operation_has_the_values_of_a_plain_function() {
     let (mut counts, quarters) = (BTreeMap::new(), |i: usize, n: usize| (i % n) as f64 / 4.0 - 1.0);
     for policy in POLICIES {
         for n in [3, 60] {

@@ -25,7 +25,7 @@ where
             let row = |g: &Tensor<f64>| g.narrow(0, copies - 1, 1).to_vec();
             let both = [row(&first.value()), row(&second.value())];
             let numbers = row(loss.backward().wrt(x).unwrap());
-            assert_eq!(text(&numbers), text(&both[0]), "as numbers and as variables");
+            assert_eq!(text(&numbers), text(&both[0]), "both kinds of gradients must agree");
             found.push(both);
         }
     }
@@ -47,7 +47,7 @@ fn is(got: &[f64], wanted: &[f64]) {
 /// The slope of ln is 1/x, ½ at 2. The slope of the root is 1/(2√x), ¼ at 4. The second derivatives are
 /// -1/x² and -1/(4 x√x).
 #[test]
-fn a_closed_gate_shuts_out_an_infinite_slope() {
+fn a_closed_gate_drops_an_infinite_derivative() {
     let [first, second] = slope(&[-1.0, 2.0], |x| x.relu().ln());
     is(&first, &[0.0, 0.5]);
     is(&second, &[0.0, -0.25]);
@@ -127,7 +127,7 @@ fn at_nan_a_gate_is_open() {
 }
 
 #[test]
-fn infinities_in_extremes_share_as_other_ties_do() {
+fn equal_infinities_share_the_gradient_of_an_extreme() {
     is(&slope(&[INF, INF, 1.0], |x| x.max(&[-1], false))[0], &[0.5, 0.5, 0.0]);
     is(&slope(&[-INF, -INF], |x| x.max(&[-1], false))[0], &[0.5, 0.5]);
     let tape = Tape::<f64>::new();
@@ -139,7 +139,7 @@ fn infinities_in_extremes_share_as_other_ties_do() {
 
 /// A dropped element is zero, and so is its cotangent, even if they were infinite.
 #[test]
-fn what_dropout_drops_may_be_infinite() {
+fn dropout_drops_infinite_elements_and_cotangents() {
     let tape = Tape::<f64>::train(&mut Philox::new(1));
     let x = tape.watch(Tensor::full_of(&[200], INF));
     let y = x.dropout(0.5);
@@ -149,13 +149,13 @@ fn what_dropout_drops_may_be_infinite() {
     assert!(numbers.iter().all(|&y| y == 0.0 || y == INF), "{numbers:?}");
     let endless = tape.constant(Tensor::full_of(&[200], INF));
     let slope = (y * endless).sum_all().grad(&[x])[0].value().to_vec();
-    assert_eq!(slope, numbers, "the same are dropped");
+    assert_eq!(slope, numbers, "the cotangents of the same elements must be dropped");
 }
 
 /// Compares the rule of relu with its earlier form, a comparison and a product in one pass. Now it is a
 /// comparison and a gate.
 #[test]
-fn the_gate_of_relu_costs_two_steps() {
+fn the_rule_of_relu_is_a_comparison_and_a_gate() {
     for (name, steps, f) in [
         ("relu", 2, (|x| x.relu()) as for<'t> fn(Var<'t, f64>) -> Var<'t, f64>),
         ("clamp_min", 2, |x| x.clamp_min(0.5)),

@@ -83,7 +83,7 @@ where
 /// The gradient of aᵇ is (b aᵇ⁻¹, aᵇ ln a). The second derivatives are b(b-1) aᵇ⁻², aᵇ⁻¹ (1 + b ln a) and
 /// aᵇ ln²a.
 #[test]
-fn of_powers_with_a_variable_exponent() {
+fn hessians_of_powers_with_a_variable_exponent_are_exact() {
     let ln2 = 2f64.ln();
     two(
         "pow",
@@ -136,7 +136,7 @@ fn of_powers_with_a_variable_exponent() {
 /// At b = 0 the limit does not exist: aᵇ is 1 along a⁰ and 0 along 0ᵇ. The derivatives are defined as
 /// those of a constant.
 #[test]
-fn of_powers_of_zero() {
+fn hessians_of_powers_of_zero_are_limits() {
     let table = [
         ([0.0, -2.0], [-INF, -INF], [INF, INF, INF]),
         ([0.0, -0.5], [-INF, -INF], [INF, INF, INF]),
@@ -175,7 +175,7 @@ fn of_powers_of_zero() {
 /// The cotangent of a power of zero may be infinite. First derivatives must equal those without a
 /// history.
 #[test]
-fn of_powers_of_zero_under_infinite_cotangents() {
+fn hessians_of_powers_of_zero_under_infinite_cotangents_are_limits() {
     for b in [0.5, 1.0, 2.0] {
         for policy in POLICIES {
             let tape = Tape::new().with_policy(policy);
@@ -191,7 +191,7 @@ fn of_powers_of_zero_under_infinite_cotangents() {
 
 /// The derivatives of xᵖ are p xᵖ⁻¹ and p(p-1) xᵖ⁻².
 #[test]
-fn of_powers_with_a_constant_exponent() {
+fn hessians_of_powers_with_a_constant_exponent_are_exact() {
     one("x^1.5", |x| x.powf(1.5), &[(0.0, 0.0, INF), (1.0, 1.5, 0.75), (4.0, 3.0, 0.375)]);
     one("x^0.5", |x| x.powf(0.5), &[(0.0, INF, -INF), (4.0, 0.25, -1.0 / 32.0)]);
     one("x^2.5", |x| x.powf(2.5), &[(0.0, 0.0, 0.0), (1.0, 2.5, 3.75)]);
@@ -207,7 +207,7 @@ fn of_powers_with_a_constant_exponent() {
 }
 
 #[test]
-fn of_pieces_that_are_straight() {
+fn hessians_of_piecewise_linear_functions_are_zero() {
     one(
         "abs",
         |x| x.abs(),
@@ -227,7 +227,7 @@ fn of_pieces_that_are_straight() {
 /// at its own position. At a tie each operand has half of the slope: m gₐ = m, and 2 · ½ · ½ at every
 /// position.
 #[test]
-fn of_the_greater_and_the_lesser() {
+fn hessians_of_maximum_and_minimum_share_at_ties() {
     let table: &[Bent] = &[
         ([3.0, -1.0], [6.0, 0.0], [2.0, 0.0, 0.0]),
         ([-1.0, 3.0], [0.0, 6.0], [0.0, 0.0, 2.0]),
@@ -248,7 +248,7 @@ fn of_the_greater_and_the_lesser() {
 /// The gradient of a/b is (1/b, -a/b²), and its second derivatives are 0, -1/b² and 2a/b³. The derivatives
 /// of k/x are -k/x² and 2k/x³, and those of x/k are 1/k and 0.
 #[test]
-fn of_quotients() {
+fn hessians_of_quotients_are_exact() {
     two(
         "div",
         |a, b| a / b,
@@ -269,7 +269,7 @@ fn of_quotients() {
 /// p q. The gradient of p is (p q, -p q), and its second derivatives are p q (q - p), p q (p - q) and
 /// p q (q - p).
 #[test]
-fn of_sums_of_exponentials() {
+fn hessians_of_logsumexp_are_exact() {
     let table: &[Bent] = &[
         ([0.0, 0.0], [0.5, 0.5], [0.25, -0.25, 0.25]),
         ([3f64.ln(), 0.0], [0.75, 0.25], [0.1875, -0.1875, 0.1875]),
@@ -289,7 +289,7 @@ fn of_sums_of_exponentials() {
 
 /// (a - b)² / 2 is the unbiased variance of two numbers, and (a - b)² / 4 their biased variance.
 #[test]
-fn of_variances() {
+fn hessians_of_variances_are_exact() {
     two(
         "var",
         |a, b| pair(a, b).var(&[0], false, 1),
@@ -304,7 +304,7 @@ fn of_variances() {
 
 /// -aᵇ at a = 0: the mixed derivative tends to +∞ for 0 < b ≤ 1, because that of aᵇ tends to -∞.
 #[test]
-fn of_negative_powers_of_zero() {
+fn mixed_derivatives_of_negated_powers_of_zero_are_infinite() {
     for policy in POLICIES {
         for n in [1, 12] {
             for power in [0.5, 1.0] {

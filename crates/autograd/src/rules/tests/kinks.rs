@@ -28,7 +28,7 @@ where
 }
 
 #[test]
-fn of_one_operand() {
+fn unary_operations_have_the_documented_gradient_at_kinks() {
     let at = &[&[-1.0, 0.0, 2.0][..]];
     assert_eq!(slopes(at, |x| x[0].relu())[0], [0.0, 0.0, 1.0]);
     assert_eq!(slopes(at, |x| x[0].abs())[0], [-1.0, 0.0, 1.0]);
@@ -46,7 +46,7 @@ fn of_one_operand() {
 }
 
 #[test]
-fn of_powers_of_zero_to_second_order() {
+fn powers_of_zero_have_the_documented_second_derivatives() {
     for n in [2, 12] {
         for policy in POLICIES {
             let tape = Tape::<f64>::new().with_policy(policy);
@@ -63,7 +63,7 @@ fn of_powers_of_zero_to_second_order() {
 }
 
 #[test]
-fn of_two_operands() {
+fn binary_operations_have_the_documented_gradient_at_ties() {
     let ab = &[&[1.0, 2.0, 3.0][..], &[2.0, 2.0, 2.0]];
     assert_eq!(slopes(ab, |x| x[0].maximum(x[1])), [[0.0, 0.5, 1.0], [1.0, 0.5, 0.0]]);
     assert_eq!(slopes(ab, |x| x[0].minimum(x[1])), [[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]]);
@@ -75,7 +75,7 @@ fn of_two_operands() {
 }
 
 #[test]
-fn of_extremes_over_axes() {
+fn max_and_min_share_the_gradient_among_equal_elements() {
     let ties = &[&[1.0, 3.0, 3.0, -1.0, -1.0, 3.0, -1.0, -1.0][..]];
     let third = 1.0 / 3.0;
     assert_eq!(
@@ -89,7 +89,7 @@ fn of_extremes_over_axes() {
 }
 
 #[test]
-fn of_pools_the_first_maximum() {
+fn max_pools_pass_the_gradient_to_the_first_maximum() {
     fn two_rows(x: Var<'_, f64>) -> Var<'_, f64> {
         x.reshape(&[-1, 2, 5])
     }
@@ -109,7 +109,7 @@ fn of_pools_the_first_maximum() {
 }
 
 #[test]
-fn sums_of_exponentials_do_not_overflow() {
+fn logsumexp_of_large_numbers_does_not_overflow() {
     let large = &[&[1e4, 1e4, -1e4][..]];
     let shares = &slopes(large, |x| x[0].logsumexp(&[-1], false))[0];
     assert!(shares.iter().zip([0.5, 0.5, 0.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{shares:?}");
@@ -119,7 +119,7 @@ fn sums_of_exponentials_do_not_overflow() {
 
 /// A branch that was not selected may contain any value.
 #[test]
-fn selection_shuts_out_what_was_not_selected() {
+fn where_passes_no_gradient_to_the_branch_that_was_not_selected() {
     let at = &[&[-1.0, 4.0][..]];
     let root = slopes(at, |x| Var::where_(x[0].gt(0.0), x[0].clamp_min(1e-9).sqrt(), x[0]));
     assert_eq!(root[0], [1.0, 0.25]);

@@ -61,7 +61,7 @@ fn the_list_of_methods_is_complete() {
 }
 
 #[test]
-fn every_result_is_a_mask_of_its_own() {
+fn every_method_of_masks_returns_a_separate_mask() {
     for policy in POLICIES {
         for (name, f) in METHODS {
             let tape = Tape::<f64>::new().with_policy(policy);
@@ -80,7 +80,7 @@ fn every_result_is_a_mask_of_its_own() {
 
 /// Checks which nodes are masks, also for masks that are broadcast and for nodes that are not masks.
 #[test]
-fn nodes_know_their_kinds() {
+fn nodes_are_marked_as_mask_number_or_index() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(any(&[4, 6], 1));
@@ -104,7 +104,7 @@ fn nodes_know_their_kinds() {
         let chosen = Var::where_(x.narrow(0, 0, 1).gt(0), x, 0);
         let masks: Vec<u32> =
             (first..tape.len() as u32).filter(|&id| kind(&tape, id) == ValueKind::Mask).collect();
-        assert_eq!(masks.len(), 2, "a comparison, and it repeated");
+        assert_eq!(masks.len(), 2, "the graph must have the comparison and its broadcast copy");
         for number in [x, x.relu(), x.sign(), x * x, x.maximum(0), x.gt(0).cast(), chosen] {
             assert_eq!(kind(&tape, number.id), ValueKind::Number, "{number:?}");
         }
@@ -115,7 +115,7 @@ fn nodes_know_their_kinds() {
 
 /// The comparisons inside rules are masks as well, and none of them is active.
 #[test]
-fn masks_in_rules_are_not_differentiated() {
+fn masks_inside_rules_are_not_active() {
     let tape = Tape::<f64>::new();
     let (x, y) = (tape.watch(any(&[3, 4], 1).abs()), tape.watch(any(&[3, 4], 2).abs()));
     let f = x.pow(y) + x.maximum(y) + x.relu() + x.max(&[0], true) + x.clamp(0.1, 0.9) + x.abs();
@@ -164,7 +164,7 @@ fn gradients_by_composed_masks_agree_with_differences() {
 /// A gate drops an infinite cotangent and an infinite value. A product with the numbers of the mask
 /// would turn both into NaN. The derivative of √x at 0 is ∞.
 #[test]
-fn a_choice_shuts_out_what_a_product_does_not() {
+fn where_drops_infinities_that_a_product_turns_into_nan() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(Tensor::from([-1.0, 4.0]));
@@ -186,7 +186,7 @@ fn a_choice_shuts_out_what_a_product_does_not() {
 
 /// Logic is computed within the fused program that reads it, so intermediate masks are not stored.
 #[test]
-fn logic_waits_for_its_reader() {
+fn logic_is_computed_in_the_program_of_its_reader() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(any(&[5, 7], 1));
     let first = tape.len();

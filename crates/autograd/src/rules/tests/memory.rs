@@ -21,14 +21,18 @@ impl<T: wengert_tensor::Float> Tape<T> {
 }
 
 #[test]
-fn pointwise_operations_wait_for_a_reader() {
+fn a_pointwise_operation_stays_pending_until_its_value_is_read() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(any(&[4, 5], 1));
         let y = (2.0 * x + 1.0).tanh();
         assert_eq!(tape.has(y), policy == Policy::Eager);
         y.shape();
-        assert_eq!(tape.has(y), policy == Policy::Eager, "a shape computes nothing");
+        assert_eq!(
+            tape.has(y),
+            policy == Policy::Eager,
+            "reading a shape must not compute a value"
+        );
         y.value();
         assert!(tape.has(y));
         let between = Var { id: y.id - 1, ..y };
@@ -37,7 +41,7 @@ fn pointwise_operations_wait_for_a_reader() {
 }
 
 #[test]
-fn a_scope_releases_what_no_rule_reads() {
+fn a_value_that_no_rule_reads_is_dropped_when_its_scope_ends() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let (x, mut inside) = (tape.watch(any(&[4, 4], 1)), vec![]);
@@ -54,7 +58,7 @@ fn a_scope_releases_what_no_rule_reads() {
         let alone = Tape::<f64>::new();
         let x_alone = alone.watch(any(&[4, 4], 1));
         let expected = x_alone.matmul(x_alone).value() + &Tensor::scalar_of(1.0);
-        assert_eq!(shifted.value(), expected, "released values are computed again when asked for");
+        assert_eq!(shifted.value(), expected, "a released value must be computed again on request");
         loss.backward_retain();
         assert!(tape.has(bent), "the rule of tanh reads its output");
         assert_eq!(shifted.value(), expected);
@@ -62,7 +66,7 @@ fn a_scope_releases_what_no_rule_reads() {
 }
 
 #[test]
-fn released_by_hand() {
+fn release_drops_a_value_unless_it_was_requested_or_a_rule_reads_it() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(any(&[4, 4], 1));
@@ -75,19 +79,19 @@ fn released_by_hand() {
         let kept = x.matmul(x);
         kept.value();
         kept.release();
-        assert!(tape.has(kept), "what was asked for stays");
+        assert!(tape.has(kept), "a requested value must be kept");
         let read = x.matmul(x);
         let loss = (read * read).sum_all();
         loss.value();
         read.release();
-        assert!(tape.has(read), "what a rule reads stays");
+        assert!(tape.has(read), "a value that a rule reads must be kept");
         loss.backward();
         assert!(!tape.has(read));
     }
 }
 
 #[test]
-fn backward_leaves_what_was_given_and_asked_for() {
+fn backward_keeps_given_and_requested_values_only() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let (x, w) = (tape.constant(any(&[3, 4], 1)), Param::new(any(&[4, 5], 2)));
@@ -123,7 +127,7 @@ impl CustomOp<f64> for Probe {
 }
 
 #[test]
-fn cotangents_go_when_nobody_waits_for_them() {
+fn a_cotangent_is_dropped_when_no_pending_node_reads_it() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let w = Param::new(any(&[4, 4], 1));
@@ -146,7 +150,7 @@ fn cotangents_go_when_nobody_waits_for_them() {
 }
 
 #[test]
-fn what_no_rule_reads_goes_before_the_walk_back() {
+fn a_value_that_no_rule_reads_is_dropped_before_the_backward_pass() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(any(&[4, 4], 1));
@@ -161,7 +165,7 @@ fn what_no_rule_reads_goes_before_the_walk_back() {
 }
 
 #[test]
-fn backward_leaves_no_nodes() {
+fn backward_leaves_no_new_nodes_on_the_tape() {
     for policy in POLICIES {
         let tape = Tape::<f64>::new().with_policy(policy);
         let x = tape.watch(any(&[4, 4], 1));
@@ -177,26 +181,30 @@ fn backward_leaves_no_nodes() {
 }
 
 #[test]
-fn grad_computes_only_what_it_needs() {
+fn grad_computes_only_requested_gradients() {
     let tape = Tape::<f64>::new();
     let (w, v) = (Param::new(any(&[2, 8], 1)), Param::new(any(&[8, 1], 2)));
     let x = tape.watch(any(&[4, 2], 3));
     let loss = x.matmul(tape.param(&w)).tanh().matmul(tape.param(&v)).sum_all();
     let before = tape.len();
     loss.grad(&[x]);
-    assert_eq!(tape.count(before, |op| matches!(op, Op::MatMul(_))), 2, "no gradient of a weight");
+    assert_eq!(
+        tape.count(before, |op| matches!(op, Op::MatMul(_))),
+        2,
+        "no gradient of a weight may be computed"
+    );
 
     let before = tape.len();
     loss.grad(&[tape.param(&v)]);
     assert_eq!(
         tape.count(before, |op| matches!(op, Op::MatMul(_))),
         1,
-        "and nothing below the last layer"
+        "no cotangent below the last layer may be computed"
     );
 }
 
 #[test]
-fn frozen_parameters_cost_no_backward_work() {
+fn backward_computes_nothing_for_frozen_parameters() {
     let mut w = Param::new(any(&[4, 4], 1));
     w.freeze();
     let v = Param::new(any(&[4, 4], 2));
@@ -217,7 +225,7 @@ fn step<'t>(h: Var<'t, f64>, w: Var<'t, f64>) -> Var<'t, f64> {
 
 /// A loop on a tape for inference holds only the values of its last steps.
 #[test]
-fn inference_forgets_old_values() {
+fn an_inference_tape_keeps_only_the_values_of_the_last_steps() {
     let start = Tensor::<f64>::from_fn(&[4, 4], |i| 0.1 + i as f64 / 16.0);
     let recording = Tape::<f64>::new();
     let (mut h, w) = (recording.constant(start.clone()), recording.constant(start.clone()));
@@ -243,7 +251,7 @@ fn inference_forgets_old_values() {
 
 /// The gradients of the parts of a sequence are one node of the full size, for any number of parts.
 #[test]
-fn gradients_of_parts_are_one_node() {
+fn gradients_of_all_parts_of_a_value_are_one_node() {
     let tape = Tape::<f64>::new();
     let x = tape.watch(Tensor::ones_of(&[200, 10]));
     let table = tape.watch(Tensor::ones_of(&[300, 10]));

@@ -119,10 +119,15 @@ impl Row {
         let x = self.place(&tape, &vec![true; self.inputs.len()]);
         let gradients = weighted(self.run(&x)).backward();
         for (i, &x) in x.iter().enumerate() {
-            let slope =
-                gradients.wrt(x).unwrap_or_else(|| panic!("{}: input {i} has none", self.name));
+            let slope = gradients
+                .wrt(x)
+                .unwrap_or_else(|| panic!("{}: input {i} has no gradient", self.name));
             let largest = slope.to_vec().iter().fold(0.0, |m: f64, g| m.max(g.abs()));
-            assert!(largest > 0.05, "{}: flat in input {i}: {slope}", self.name);
+            assert!(
+                largest > 0.05,
+                "{}: the derivative by input {i} is too small to be tested: {slope}",
+                self.name
+            );
         }
     }
 
@@ -256,37 +261,37 @@ fn check(wanted: impl Fn(Op) -> bool) {
 }
 
 #[test]
-fn pointwise_operations() {
+fn derivatives_of_pointwise_operations_agree_with_differences() {
     check(|op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select));
 }
 
 #[test]
-fn views() {
+fn derivatives_of_views_agree_with_differences() {
     check(|op| matches!(op, Op::View(_) | Op::Assemble(_)));
 }
 
 #[test]
-fn reductions() {
+fn derivatives_of_reductions_agree_with_differences() {
     check(|op| matches!(op, Op::Reduce(_) | Op::LogSoftmax(_)));
 }
 
 #[test]
-fn matrix_products() {
+fn derivatives_of_matrix_products_agree_with_differences() {
     check(|op| matches!(op, Op::MatMul(_)));
 }
 
 #[test]
-fn convolutions() {
+fn derivatives_of_convolutions_agree_with_differences() {
     check(|op| matches!(op, Op::Conv(_)));
 }
 
 #[test]
-fn indices_and_pools() {
+fn derivatives_of_index_operations_and_pools_agree_with_differences() {
     check(|op| matches!(op, Op::Index(_) | Op::MaxPool(_) | Op::MapAxis(_)));
 }
 
 #[test]
-fn all_other_operations() {
+fn derivatives_of_all_other_operations_agree_with_differences() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
             || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))

@@ -10,7 +10,7 @@ fn bits(x: &Tensor<f64>) -> Vec<u64> {
 }
 
 #[test]
-fn every_operation_can_be_replayed() {
+fn a_replay_of_every_operation_agrees_with_a_new_run() {
     let mut moved = 0;
     for row in every_row(|_| true) {
         let replayed = testing::check_replay(&row.inputs, row.operation());
@@ -38,7 +38,7 @@ fn chosen<'t>(x: Var<'t, f64>, rows: Index<'t, f64>) -> [Var<'t, f64>; 3] {
 }
 
 #[test]
-fn indices_and_what_chooses_them() {
+fn a_replay_computes_indices_again() {
     let numbers = |x: Var<'_, f64>, results: [Var<'_, f64>; 3]| {
         let mut all: Vec<_> = results.iter().map(|y| bits(&y.value())).collect();
         all.push(bits(results[0].backward().wrt(x).unwrap()));
@@ -63,7 +63,7 @@ fn indices_and_what_chooses_them() {
 
 /// Values that scopes dropped are dropped again, so that a replay holds no more values than a new run.
 #[test]
-fn a_replay_releases_what_the_scopes_released() {
+fn a_replay_drops_the_values_that_scopes_dropped() {
     let program = |tape: &Tape<f64>| {
         let mut y = tape.constant(any(&[100], 1));
         for _ in 0..20 {
@@ -81,7 +81,7 @@ fn a_replay_releases_what_the_scopes_released() {
 }
 
 #[test]
-fn draws_are_functions_of_key_and_place() {
+fn random_draws_depend_only_on_the_key_and_the_node() {
     let draw = |key| {
         let tape = Tape::<f64>::train(&mut Philox::new(key));
         [tape.rand([4000]).value(), tape.randn([4000]).value(), tape.rand([4000]).value()]

@@ -5,7 +5,7 @@ use wengert_autograd::{Anomalies, AnomalyPlace, Param, Tape, Var};
 use wengert_tensor::Tensor;
 
 #[test]
-fn the_root_at_zero() {
+fn an_infinite_gradient_of_sqrt_at_zero_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([4.0, 0.0, 9.0]));
     let (line, y) = here!(tape.scope("norm", || x.sqrt()));
@@ -21,7 +21,7 @@ fn the_root_at_zero() {
 }
 
 #[test]
-fn the_logarithm_of_minus_one() {
+fn a_logarithm_of_a_negative_number_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([1.0, -1.0]));
     let anomaly = anomaly_of(&tape, || x.ln());
@@ -32,7 +32,7 @@ fn the_logarithm_of_minus_one() {
 }
 
 #[test]
-fn zero_by_zero() {
+fn a_quotient_of_zero_by_zero_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([[1.0, 0.0], [2.0, 0.0]]));
     let anomaly = anomaly_of(&tape, || x / tape.constant(Tensor::from([1.0, 0.0])));
@@ -49,7 +49,7 @@ fn zero_by_zero() {
 }
 
 #[test]
-fn an_exponential_that_overflows() {
+fn an_overflow_of_exp_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([88.0, 89.0]));
     let anomaly = anomaly_of(&tape, || x.exp());
@@ -60,7 +60,7 @@ fn an_exponential_that_overflows() {
 }
 
 #[test]
-fn batch_norm_of_a_constant_without_epsilon() {
+fn a_batch_norm_of_a_constant_without_epsilon_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from_fn(&[8, 2], |i| if i % 2 == 0 { i as f32 } else { 3.0 }));
     let (mean, var) = (x.mean(&[0], true), x.var(&[0], true, 0));
@@ -80,7 +80,7 @@ fn batch_norm_of_a_constant_without_epsilon() {
 }
 
 #[test]
-fn the_softmax_of_nothing_but_minus_infinity() {
+fn a_softmax_of_minus_infinities_is_named() {
     let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
     let mask = Tensor::from_fn(&[2, 3], |i| if i < 3 { f32::NEG_INFINITY } else { 0.0 });
     let scores = tape.watch(Tensor::ones(&[2, 3])) + tape.constant(mask);
@@ -90,7 +90,7 @@ fn the_softmax_of_nothing_but_minus_infinity() {
 }
 
 #[test]
-fn a_division_in_a_branch_that_is_not_taken() {
+fn a_quotient_in_a_branch_that_is_not_selected_is_named() {
     // The quotient is the first value that is not finite in the forward pass.
     let run = |tape: &Tape| {
         let x = tape.watch(Tensor::from([2.0, 0.0]));
@@ -129,7 +129,7 @@ fn a_division_in_a_branch_that_is_not_taken() {
 }
 
 #[test]
-fn values_that_are_given_are_refused_where_they_are_put_on_the_tape() {
+fn a_given_value_that_is_not_finite_is_refused_at_its_line() {
     let nan = || Tensor::from([1.0, f32::NAN]);
     let tape = detecting();
     let anomaly = anomaly_of(&tape, || tape.constant(nan()));
@@ -161,7 +161,7 @@ fn values_that_are_given_are_refused_where_they_are_put_on_the_tape() {
 }
 
 #[test]
-fn infinities_that_are_meant_are_allowed() {
+fn given_infinities_are_allowed_by_weaker_checks() {
     for which in [Anomalies::NewInfinities, Anomalies::NanOnly] {
         let tape = Tape::new().detecting_anomalies(which);
         let x = tape.watch(Tensor::from_fn(&[3, 3], |i| 0.1 * i as f32));

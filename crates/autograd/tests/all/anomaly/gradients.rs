@@ -6,7 +6,7 @@ use wengert_autograd::{Anomalies, AnomalyPlace, Tape, Var};
 use wengert_tensor::Tensor;
 
 #[test]
-fn sums_of_cotangents_that_overflow_are_named() {
+fn an_overflow_of_a_sum_of_cotangents_is_named() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = x.tanh();
@@ -18,7 +18,7 @@ fn sums_of_cotangents_that_overflow_are_named() {
 }
 
 #[test]
-fn seeds_are_looked_at() {
+fn a_seed_that_is_not_finite_is_refused() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([1.0, 2.0]));
     let y = x.exp();
@@ -27,7 +27,7 @@ fn seeds_are_looked_at() {
 }
 
 #[test]
-fn gradients_that_are_variables_are_looked_at_too() {
+fn gradients_as_variables_are_checked() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([4.0, 0.0]));
     let (line, y) = here!(x.sqrt());
@@ -52,7 +52,7 @@ fn gradients_that_are_variables_are_looked_at_too() {
 }
 
 #[test]
-fn steps_within_a_rule_may_be_infinite() {
+fn infinite_intermediate_values_of_a_rule_are_allowed() {
     // The rule of aᵇ at a = b = 0 masks an infinite power. |x| at 0 and the maximum of equal numbers
     // have kinks.
     let tape = detecting();
@@ -67,7 +67,7 @@ fn steps_within_a_rule_may_be_infinite() {
 /// `NewInfinities` refuses infinities in sums of cotangents and in tangents, unless an infinity was given
 /// before.
 #[test]
-fn infinities_of_sums_and_tangents_are_new() {
+fn new_infinities_of_sums_and_tangents_are_refused() {
     let tape = Tape::new().detecting_anomalies(Anomalies::NewInfinities);
     let v = tape.watch(Tensor::zeros(&[1]));
     let loss = (v * 3e38).sum_all() + (v * 3e38).sum_all();
@@ -86,7 +86,7 @@ fn infinities_of_sums_and_tangents_are_new() {
 
 /// A replay checks the cotangents that `grad` has recorded.
 #[test]
-fn a_replay_looks_at_gradients() {
+fn a_replay_checks_recorded_gradients() {
     for after in [false, true] {
         let tape = detecting();
         let x = tape.watch(Tensor::from([4.0, 1.0]));
@@ -106,7 +106,7 @@ fn a_replay_looks_at_gradients() {
 
 /// The result of a hook is checked, and the error names the hook.
 #[test]
-fn hooks_that_return_no_numbers_are_named() {
+fn a_hook_that_returns_nan_is_named() {
     for leaf in [true, false] {
         for retain in [true, false] {
             let tape = detecting();

@@ -198,7 +198,7 @@ type Model = for<'t> fn(&'t Tape, &Plan) -> Var<'t>;
 const MODELS: [Model; 3] = [mlp, conv_net, recurrent];
 
 #[test]
-fn models_without_faults_pass() {
+fn models_without_a_planted_fault_pass() {
     for model in MODELS {
         let (tape, plan) = (detecting(), Plan::new(usize::MAX, None));
         let loss = model(&tape, &plan);
@@ -240,21 +240,21 @@ fn planted(faults: &[Fault], check: impl Fn(&Anomaly)) {
 }
 
 #[test]
-fn what_is_planted_in_the_forward_pass_is_named() {
+fn a_fault_planted_in_the_forward_pass_is_named() {
     planted(&FORWARD, |anomaly| assert_eq!(anomaly.place, AnomalyPlace::Output(0)));
 }
 
 #[test]
-fn what_is_planted_in_the_walk_back_is_named() {
+fn a_fault_planted_in_the_backward_pass_is_named() {
     planted(&BACKWARD, |anomaly| {
         assert!(matches!(anomaly.place, AnomalyPlace::Cotangent(_)), "{anomaly}");
         let given = anomaly.cotangents[0].expect("a cotangent");
-        assert!(given.is_finite(), "its own cotangent was fine: {anomaly}");
+        assert!(given.is_finite(), "the cotangent of the node itself must be finite: {anomaly}");
     });
 }
 
 #[test]
-fn every_fault_is_found_by_itself() {
+fn every_kind_of_planted_fault_is_found_alone() {
     for (i, fault) in FORWARD.into_iter().enumerate() {
         let tape = detecting();
         let x = tape.watch(Tensor::from([0.5, 0.25]));
@@ -273,7 +273,7 @@ fn every_fault_is_found_by_itself() {
 }
 
 #[test]
-fn such_a_tape_is_eager_and_has_the_same_numbers() {
+fn a_detecting_tape_has_the_values_of_an_eager_tape() {
     let run = |tape: Tape| {
         let plan = Plan::new(usize::MAX, None);
         let loss = mlp(&tape, &plan);

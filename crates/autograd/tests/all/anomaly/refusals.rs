@@ -20,7 +20,7 @@ fn a_refusal_without_catch_panics_at_the_callers_line() {
 }
 
 #[test]
-fn a_tape_goes_on_after_a_refusal() {
+fn a_tape_can_be_used_after_an_anomaly() {
     let tape = detecting();
     let x = tape.watch(Tensor::from([4.0, 0.0]));
     let root = x.sqrt();
@@ -30,7 +30,7 @@ fn a_tape_goes_on_after_a_refusal() {
 }
 
 #[test]
-fn a_replay_with_other_numbers_is_looked_at() {
+fn a_replay_with_other_values_is_checked() {
     let w = Param::new(Tensor::from([1.0f32, 2.0]));
     let tape = detecting();
     let x = tape.constant(Tensor::from([3.0, 4.0]));
@@ -45,7 +45,7 @@ fn a_replay_with_other_numbers_is_looked_at() {
 }
 
 #[test]
-fn every_kind_of_operation_knows_its_line() {
+fn an_anomaly_of_every_kind_of_operation_names_its_line() {
     let tape = detecting();
     let x = tape.watch(Tensor::full(&[1, 1, 4, 4], 3e38));
     let w = tape.watch(Tensor::full(&[1, 1, 3, 3], 2.0));

@@ -70,7 +70,7 @@ fn check_dot(name: &str, text: &str) -> HashSet<String> {
 }
 
 #[test]
-fn pictures_are_well_formed() {
+fn dot_texts_are_well_formed() {
     for (name, graph) in programs() {
         let default = graph.to_dot();
         assert_eq!(default, graph.clone().to_dot(), "{name}");
@@ -93,7 +93,7 @@ fn pictures_are_well_formed() {
 }
 
 #[test]
-fn pictures_leave_out_what_is_not_asked_for() {
+fn dot_texts_omit_the_kinds_of_nodes_that_are_switched_off() {
     let find = |sought: &str| {
         let found = programs().into_iter().find(|(name, _)| *name == sought);
         found.unwrap_or_else(|| panic!("{sought}")).1
@@ -122,7 +122,7 @@ fn pictures_leave_out_what_is_not_asked_for() {
 }
 
 #[test]
-fn names_in_pictures_are_escaped() {
+fn names_in_dot_texts_are_escaped() {
     let (_, graph) = programs().pop().unwrap();
     let text = graph.to_dot();
     assert!(text.contains(r#"label="a \"quoted\\ \n{name}\" <b>&""#), "{text}");
@@ -165,7 +165,7 @@ const TINY: &str = r##"
 "##;
 
 #[test]
-fn a_tiny_picture() {
+fn the_dot_text_of_a_small_program_is_as_documented() {
     let model = Param::new(Tensor::from([1.0f32, 2.0]));
     let tape = Tape::new();
     let x = tape.constant(Tensor::from([3.0, 4.0]));

@@ -63,7 +63,7 @@ fn check_node(json: &Value, id: usize, node: &GraphNode) {
 }
 
 #[test]
-fn json_says_what_the_graph_says() {
+fn json_has_the_same_nodes_as_the_graph() {
     for (name, graph) in programs() {
         let text = graph.to_json();
         let json: Value =
@@ -90,7 +90,7 @@ fn json_says_what_the_graph_says() {
 
 /// Each number is written with enough digits to distinguish it from the neighbouring floats.
 #[test]
-fn json_keeps_every_digit() {
+fn json_keeps_every_digit_of_numbers() {
     for x in [0.1, 1.0 / 3.0, -0.0, 1e300, 5e-324, f64::MAX, 16_777_217.0, 1e16, -2.5e-7] {
         let tape = Tape::<f64>::new();
         let _ = tape.full(&[2], x);
@@ -104,7 +104,7 @@ fn json_keeps_every_digit() {
 
 /// Checks the example of `docs/graph-json.md`.
 #[test]
-fn the_documented_example() {
+fn the_json_of_the_documented_example_is_as_documented() {
     let model = Model { w: Param::new(ones(&[2])) };
     let tape = Tape::new();
     let w = tape.param(&model.w);

@@ -8,7 +8,7 @@ use wengert_autograd::{
 use wengert_tensor::{Conv, Philox, Pool, Tensor};
 
 #[test]
-fn nodes_tell_what_was_recorded() {
+fn nodes_have_the_recorded_operations_shapes_and_scopes() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[2, 1, 4, 4]));
     let y = tape.scope("pool", || x.max_pool2d(&Pool::new(2).stride(1)));
@@ -38,7 +38,7 @@ fn nodes_tell_what_was_recorded() {
 }
 
 #[test]
-fn operands_precede_and_scopes_nest() {
+fn operands_come_before_their_readers_and_scopes_nest() {
     for (name, graph) in programs() {
         for (id, node) in graph.nodes().iter().enumerate() {
             assert!(node.operands.iter().all(|&x| x < id), "{name}: node {id} {node:?}");
@@ -62,7 +62,7 @@ fn operands_precede_and_scopes_nest() {
 }
 
 #[test]
-fn scopes_of_a_hand_written_program() {
+fn the_scopes_of_a_small_program_are_listed_in_order() {
     let (_, graph) = programs().into_iter().find(|(name, _)| name.contains("pooling")).unwrap();
     let scopes: Vec<_> = graph
         .scopes()
@@ -78,7 +78,7 @@ fn scopes_of_a_hand_written_program() {
 
 /// The operations of the program are constant, param, matmul, tanh, param, matmul, sum.
 #[test]
-fn gradients_know_the_operation_whose_rule_recorded_them() {
+fn nodes_of_gradients_name_the_operation_whose_rule_recorded_them() {
     let tape = Tape::new();
     let (w, loss) = Mlp::new().run(&tape);
     assert_eq!(tape.graph().nodes().len(), 7);
@@ -120,7 +120,7 @@ fn gradients_know_the_operation_whose_rule_recorded_them() {
 }
 
 #[test]
-fn gradients_of_gradients_know_the_gradient() {
+fn nodes_of_second_derivatives_name_the_first_gradient() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[3, 3]));
     let y = x.powi(3).sum_all();
@@ -143,7 +143,7 @@ fn gradients_of_gradients_know_the_gradient() {
 }
 
 #[test]
-fn what_is_in_memory() {
+fn nodes_say_whether_their_value_is_stored_pending_or_dropped() {
     let tape = Tape::new();
     let x = tape.watch(ones(&[4, 4]));
     let (y, z) = (x.exp(), x.sin());
@@ -176,7 +176,7 @@ fn what_is_in_memory() {
 }
 
 #[test]
-fn names_come_from_a_model() {
+fn nodes_of_parameters_get_their_names_from_the_model() {
     let model = (Param::new(ones(&[2])), (Buffer::new(ones(&[2])), Param::new(ones(&[2]))));
     let tape = Tape::new();
     let (a, b, c) = (tape.param(&model.0), tape.buffer(&model.1.0), tape.param(&model.1.1));
@@ -199,7 +199,7 @@ fn names_come_from_a_model() {
 }
 
 #[test]
-fn structure_is_what_was_recorded_and_not_with_which_numbers() {
+fn graphs_are_equal_in_structure_if_only_values_differ() {
     let run = |x: Tensor, stride: usize, add: bool, name: &str| {
         let tape = Tape::new();
         let x = tape.watch(x);

@@ -243,7 +243,7 @@ fn one_gradient_three_ways(p: &Program<'_>, leaves: &[usize]) -> Result<Vec<Tens
         let (vars, sum) = p.on(&tape, Change::default());
         let targets: Vec<_> = leaves.iter().map(|&i| vars[i]).collect();
         let variables = sum.grad_or_zero(&targets);
-        let first = first.as_ref().expect("both were computed above");
+        let first = first.as_ref().expect("the loop above computed the gradients");
         for (k, (g, wanted)) in variables.iter().zip(first).enumerate() {
             let g = g.value();
             same(

@@ -27,7 +27,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 #[test]
-fn programs() {
+fn random_programs_agree_on_every_path() {
     let mut config = Config {
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "tests/all/programs/failed.txt",

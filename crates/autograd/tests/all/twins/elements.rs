@@ -77,7 +77,7 @@ twins! { functions_of_two_elements on PAIRS, 2:
 /// Quotients are rounded once. A product with 1/c would be rounded twice, and would be infinite for the
 /// smallest c: x/x would not be 1.
 #[test]
-fn quotients_are_rounded_once() {
+fn a_quotient_by_a_number_is_rounded_once() {
     let tape = Tape::<f64>::new();
     for n in 1..1000 {
         let c = f64::from(n);

@@ -68,12 +68,12 @@ macro_rules! twins {
             fn run<T: $crate::twins::Float>(compared: &mut usize) { $({
                                 fn tensor<T: $crate::twins::Float>(x: &[$crate::twins::Tensor<T>]) -> $crate::twins::Tensor<T> {
                     let mut rest = x.iter();
-                    $(let $x = rest.next().expect("as many as named");)+
+                    $(let $x = rest.next().expect("the number of operands must be the number of names");)+
                     $y
                 }
                 fn var<'t, T: $crate::twins::Float>(x: &[$crate::twins::Var<'t, T>]) -> $crate::twins::Var<'t, T> {
                     let mut rest = x.iter().copied();
-                    $(let $x = rest.next().expect("as many as named");)+
+                    $(let $x = rest.next().expect("the number of operands must be the number of names");)+
                     $y
                 }
                 $crate::twins::compare::<T>(stringify!($name), $shapes, $operands, tensor, var, compared);

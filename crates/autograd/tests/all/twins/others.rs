@@ -14,7 +14,7 @@ fn assert_same_totals<T: Float>(about: &str, x: &Tensor<T>, v: Var<'_, T>) {
 /// Methods with the same name whose operands have other types, such as numbers, masks or indices.
 #[test]
 #[allow(clippy::too_many_lines)] // a table
-fn those_with_other_operands() {
+fn methods_with_other_kinds_of_operands_agree_with_tensors() {
     fn run<T: Float>() {
         for policy in [Policy::Eager, Policy::Fused] {
             for (about, x) in layouts_of::<T>(&[4, 6], 0) {
@@ -107,7 +107,7 @@ fn those_with_other_operands() {
 
 /// Dropout multiplies by 1/(1 - p) with p in f64, not rounded to f32.
 #[test]
-fn dropout_divides_by_what_was_given() {
+fn dropout_scales_by_p_in_f64() {
     for p in [0.1, 0.3, 0.5, 0.9, 1e-12] {
         let mut rng = wengert_tensor::Philox::new(4);
         let tape = Tape::<f64>::train(&mut rng);

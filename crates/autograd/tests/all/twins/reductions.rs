@@ -101,7 +101,7 @@ fn the_mean_of_ones_is_one() {
 /// A view of few elements of a large value is copied in the order of the memory. Its sums therefore have the
 /// rounding errors of the tensor's sums.
 #[test]
-fn few_elements_of_a_large_value_are_summed_as_the_tensors() {
+fn sums_of_few_elements_of_a_large_value_agree_with_tensors() {
     let x = Tensor::<f64>::from_fn(&[3, 4], |i| (i as f64 * 1.7 + 0.3).sin() / 3.0);
     let mut compared = 0;
     for start in 0..3 {

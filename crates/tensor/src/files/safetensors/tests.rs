@@ -21,7 +21,7 @@ fn some_of_everything() -> NamedTensors {
 }
 
 #[test]
-fn there_and_back() {
+fn tensors_are_equal_after_writing_and_reading() {
     let tensors = some_of_everything();
     let bytes = tensors.to_bytes();
     let again = NamedTensors::from_bytes(&bytes).unwrap();
@@ -30,7 +30,7 @@ fn there_and_back() {
     noteless.metadata.clear();
     let bytes = noteless.to_bytes();
     let again = NamedTensors::from_bytes(&bytes).unwrap();
-    assert_eq!(again.to_bytes(), bytes, "and the same bytes once more");
+    assert_eq!(again.to_bytes(), bytes, "writing again must give the same bytes");
     assert_eq!(
         NamedTensors::from_bytes(&NamedTensors::new().to_bytes()).unwrap(),
         NamedTensors::new()
@@ -38,7 +38,7 @@ fn there_and_back() {
 }
 
 #[test]
-fn a_file_has_an_order_of_its_own() {
+fn tensors_are_read_in_the_order_of_the_file() {
     let mut tensors = NamedTensors::new();
     tensors.insert("bytes", Tensor::from([1u8]));
     tensors.extend(["z", "a", "m"].map(|name| (name, Tensor::scalar(0.0))));
@@ -116,7 +116,7 @@ fn half_precision_is_read_exactly() {
 }
 
 #[test]
-fn every_truncation_and_every_trailing_byte_is_noticed() {
+fn every_truncation_and_every_trailing_byte_is_an_error() {
     let bytes = some_of_everything().to_bytes();
     for length in 0..bytes.len() {
         assert!(NamedTensors::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
@@ -126,7 +126,7 @@ fn every_truncation_and_every_trailing_byte_is_noticed() {
 }
 
 #[test]
-fn no_damage_makes_it_panic() {
+fn damaged_files_do_not_panic() {
     let bytes = some_of_everything().to_bytes();
     let header = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
     for at in 0..header {
@@ -149,7 +149,7 @@ fn with_header(header: &str, data: usize) -> Result<NamedTensors, FileProblem> {
 }
 
 #[test]
-fn lies_in_the_header() {
+fn wrong_headers_are_errors() {
     let one = |dtype: &str, shape: &str, offsets: &str| {
         with_header(
             &format!(
@@ -219,7 +219,7 @@ fn lies_in_the_header() {
 }
 
 #[test]
-fn a_length_beyond_all_memory_allocates_nothing() {
+fn a_length_beyond_the_memory_is_an_error_without_allocation() {
     for length in [1u64 << 40, u64::MAX, u64::MAX - 8] {
         let bytes = [&length.to_le_bytes()[..], b"{}"].concat();
         let wrong = NamedTensors::from_bytes(&bytes).unwrap_err();
@@ -238,7 +238,7 @@ fn a_length_beyond_all_memory_allocates_nothing() {
 
 /// Files that users give in place of a safetensors file, each with a word of the advice in the error.
 #[test]
-fn what_is_no_safetensors_file_is_named_for_what_it_is() {
+fn a_file_of_another_format_is_named() {
     let zip = |name: &str| {
         let mut bytes = b"PK\x03\x04\0\0\x08\x08".to_vec();
         bytes.resize(26, 0);
@@ -300,7 +300,7 @@ fn what_is_no_safetensors_file_is_named_for_what_it_is() {
 }
 
 #[test]
-fn a_safetensors_file_that_was_cut_short_is_one() {
+fn a_safetensors_file_that_is_cut_short_is_recognised() {
     let bytes = some_of_everything().to_bytes();
     // Files of fewer than 8 bytes are left out: they may be text.
     for length in 8..bytes.len() {
@@ -311,7 +311,7 @@ fn a_safetensors_file_that_was_cut_short_is_one() {
 }
 
 #[test]
-fn sizes_whose_sum_is_just_below_all_numbers() {
+fn sizes_near_the_largest_number_do_not_overflow() {
     // The largest number of bytes whose number of bits fits `usize`. Eight times this number plus the length
     // of the header overflows `usize`. If that has 64 bits, the expected length saturates.
     let size = (1u64 << (usize::BITS - 3)) - 1;
@@ -381,7 +381,7 @@ fn debug_prints_the_text() {
 }
 
 #[test]
-fn a_part_has_its_tensors_and_its_notes() {
+fn a_part_of_named_tensors_has_its_tensors_and_metadata() {
     let mut all = NamedTensors::new();
     all.extend(
         [("model.w", 1.0), ("model", 2.0), ("models.w", 3.0), ("model.model.b", 4.0)]
@@ -404,7 +404,7 @@ fn the_reserved_name_is_refused() {
 
 /// Each size alone is valid for a tensor, but the product of the sizes is too large.
 #[test]
-fn an_empty_axis_hides_no_sizes() {
+fn sizes_beside_an_empty_axis_are_checked() {
     for dtype in ["BOOL", "U8", "F16", "I32", "F64"] {
         // 2³⁰ if addresses have 64 bits, 2¹⁴ if they have 32.
         let size = 1usize << (usize::BITS / 2 - 2);

@@ -190,12 +190,12 @@ const COMMON: [(Layout, Layout); 4] =
     [(Rows, Rows), (Rows, Columns), (Columns, Rows), (Columns, Columns)];
 
 #[test]
-fn nothing_to_multiply() {
+fn products_with_an_empty_axis_are_zero() {
     both(&[(0, 0, 0), (0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 7), (40, 70, 0), (1, 1, 1)], &COMMON);
 }
 
 #[test]
-fn every_small_shape() {
+fn products_of_every_small_shape_agree_with_loops() {
     let mut shapes = Vec::new();
     for m in 1..=7 {
         for n in 1..=9 {
@@ -208,7 +208,7 @@ fn every_small_shape() {
 }
 
 #[test]
-fn around_the_tiles() {
+fn products_around_the_tile_sizes_agree_with_loops() {
     let mut shapes = Vec::new();
     for m in [1, 2, 3, 5, 6, 7, 11, 12, 13, 25] {
         for n in [1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100] {
@@ -219,7 +219,7 @@ fn around_the_tiles() {
 }
 
 #[test]
-fn around_the_blocks() {
+fn products_around_the_block_sizes_agree_with_loops() {
     both(
         &[
             (193, 37, 401),
@@ -235,7 +235,7 @@ fn around_the_blocks() {
 }
 
 #[test]
-fn every_pair_of_layouts() {
+fn products_of_every_pair_of_layouts_agree_with_loops() {
     let pairs: Vec<_> = LAYOUTS.iter().flat_map(|&a| LAYOUTS.map(|b| (a, b))).collect();
     both(
         &[(3, 5, 4), (11, 19, 23), (29, 47, 18), (37, 10, 64), (10, 30, 101), (50, 120, 40)],
@@ -244,7 +244,7 @@ fn every_pair_of_layouts() {
 }
 
 #[test]
-fn the_number_of_threads_does_not_change_a_bit() {
+fn the_bits_of_products_do_not_depend_on_the_number_of_threads() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let pools = [pool(1), pool(2), pool(5)];
     for (m, n, k) in
@@ -267,7 +267,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
 
 /// The product of the rows and the number of threads does not fit addresses of 32 bits.
 #[test]
-fn shares_of_long_matrices() {
+fn shares_of_threads_do_not_overflow_for_long_matrices() {
     assert_eq!(share(1 << 27, 64, 128), 1 << 26);
     assert_eq!(share((1 << 27) - 1, 85, 255), 44_739_243);
     assert_eq!([share(10, 1, 3), share(0, 0, 1), share(1, 0, 1)], [4, 0, 0]);

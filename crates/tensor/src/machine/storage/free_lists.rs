@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_hold_what_they_promise() {
+    fn the_size_class_of_a_block_is_the_smallest_that_fits() {
         for bytes in (LINE..5000).chain([8191, 8192, 8193, 1 << 20, (1 << 20) + 1, 3 << 28]) {
             let class = class_of(bytes);
             assert!(class < CLASSES && class_size(class) >= bytes, "{bytes}");

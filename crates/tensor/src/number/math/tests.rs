@@ -429,7 +429,7 @@ fn erf_agrees_with_mpmath() {
 /// Checks arguments that the double-double reference does not cover: subnormal results, the last
 /// finite results, and subnormal arguments. The standard library's error there is at most 1 ulp.
 #[test]
-fn f64_edges_agree_with_std() {
+fn results_at_the_edges_of_f64_agree_with_std() {
     type Case<'a> = (Function, fn(f64) -> f64, &'a [f64]);
     let mut x: Vec<f64> = (0..4000).map(|i| -746.0 + f64::from(i) / 64.0).collect();
     x.extend((0..4000).map(|i| 640.0 + f64::from(i) / 55.0));
@@ -457,7 +457,7 @@ fn f64_edges_agree_with_std() {
 /// A large argument does not change the precision of the other numbers in its block. It gives the same result
 /// alone and in a block.
 #[test]
-fn far_angles() {
+fn large_angles_do_not_change_other_elements_of_the_block() {
     for x in [1e5_f64, 1.0001e5, 3e7, 1e22, -1e30] {
         let mut xs = vec![0.5; 300];
         xs[7] = x;
@@ -477,7 +477,7 @@ fn far_angles() {
 
 /// Blocks with and without a tail.
 #[test]
-fn blocks_of_any_length() {
+fn functions_of_blocks_of_any_length_agree_with_single_numbers() {
     for n in [0, 1, 31, 32, 33, 64, 257, 300] {
         let a: Vec<f64> = (0..n).map(f64::from).collect();
         for (function, f) in [(Sin, f64::sin as fn(f64) -> f64), (Powi(2), |a| a * a)] {

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_name_what_does_not_fit() {
+    fn messages_name_the_argument_that_does_not_fit() {
         let conv = Conv::default();
         assert_eq!(
             conv1d(&[8, 3, 100], &[16, 4, 9], None, &conv).unwrap_err(),

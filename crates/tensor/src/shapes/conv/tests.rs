@@ -10,7 +10,7 @@ fn why<R: std::fmt::Debug>(rule: ShapeResult<R>) -> String {
 }
 
 #[test]
-fn sizes_are_pytorchs() {
+fn output_sizes_agree_with_pytorch() {
     let conv = |stride, padding: (usize, usize), dilation| Conv {
         stride: [stride, 1],
         padding: [padding, (0, 0)],
@@ -48,7 +48,7 @@ fn sizes_are_pytorchs() {
 }
 
 #[test]
-fn texts_name_what_does_not_fit() {
+fn messages_name_the_argument_that_does_not_fit() {
     let one = Conv::default();
     let x = [64, 3, 28, 28];
     assert_eq!(
@@ -107,7 +107,7 @@ fn texts_name_what_does_not_fit() {
 /// Guards against a former fault: the buffer of one image was bounded by 36 batches, so with addresses of 32
 /// bits batches of more than 15 MB were refused.
 #[test]
-fn a_batch_and_its_padding_may_fill_the_address_space() {
+fn a_padded_batch_that_fills_the_address_space_is_permitted() {
     let images = 20_000;
     let x = [images, 6, 28, 28];
     let same = Conv::new().padding(2);
@@ -119,7 +119,7 @@ fn a_batch_and_its_padding_may_fill_the_address_space() {
 /// Compares the bound with the lengths by their definitions: the phases of the convolution and the furthest
 /// shift in one, and the phases of the input with the distances of their taps in the gradient.
 #[test]
-fn planes_are_bounded() {
+fn bounds_of_planes_are_at_least_their_lengths() {
     let mut tight = 0;
     for (size, before, after) in [(1, 0, 0), (1, 3, 2), (7, 0, 0), (8, 2, 1), (13, 1, 4)] {
         for (kernel, dilation) in [(1, 1), (1, 9), (2, 1), (2, 5), (3, 1), (3, 2), (5, 1), (4, 3)] {
@@ -165,7 +165,7 @@ fn planes_are_bounded() {
 
 /// Tests the largest and smallest numbers of their types. An overflow panics in tests.
 #[test]
-fn no_rule_panics() {
+fn shape_rules_of_convolutions_return_errors_at_extreme_sizes() {
     let sizes = [0, 1, 2, isize::MAX as usize, usize::MAX];
     let shapes: [&[usize]; 10] = [
         &[],

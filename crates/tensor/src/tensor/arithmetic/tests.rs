@@ -95,17 +95,17 @@ fn every_operation_on_every_layout<T: Float>() {
 }
 
 #[test]
-fn operations_on_layouts_f32() {
+fn every_operation_on_every_layout_agrees_with_loops_f32() {
     every_operation_on_every_layout::<f32>();
 }
 
 #[test]
-fn operations_on_layouts_f64() {
+fn every_operation_on_every_layout_agrees_with_loops_f64() {
     every_operation_on_every_layout::<f64>();
 }
 
 #[test]
-fn broadcasting_in_operators() {
+fn operators_broadcast_their_operands() {
     let column = Tensor::from([[1.0f32], [2.0]]);
     let row = Tensor::from([10.0f32, 20.0, 30.0]);
     let sum = &column + &row;
@@ -118,7 +118,7 @@ fn broadcasting_in_operators() {
 }
 
 #[test]
-fn writing_in_place() {
+fn in_place_operators_write_to_unshared_memory() {
     let mut x = Tensor::<f32>::from_fn(&[1000], |i| i as f32);
     let before = x.as_slice().unwrap().as_ptr();
     x += &Tensor::scalar(1.0);
@@ -131,7 +131,7 @@ fn writing_in_place() {
 
 /// Compares a program of several steps with the same steps run one by one, for several layouts and lengths.
 #[test]
-fn programs_equal_single_steps() {
+fn programs_have_the_bits_of_single_operations() {
     let program = Program::new(|[a, b, c]| {
         let s = (a * b + 0.5).tanh();
         let t = s.select(s - c, c * 2.0);
@@ -156,7 +156,7 @@ fn programs_equal_single_steps() {
 /// One operand has one number per row. The lengths of rows are such that blocks lie within a row, cross rows,
 /// or begin at the start of a row again.
 #[test]
-fn programs_with_a_number_for_each_row() {
+fn programs_take_one_number_for_each_row() {
     let program = Program::new(|[x, s]| [x * s + s]);
     for row in [1, 100, 511, 512, 513, 1024, 1500, 5000] {
         let x = Tensor::<f64>::from_fn(&[3, 4, row], |i| (i % 97) as f64);
@@ -173,7 +173,7 @@ fn programs_with_a_number_for_each_row() {
 /// and partial runs, several outer indices per piece, few and many columns, axes of size 1, rows too long
 /// for a piece, and empty tensors.
 #[test]
-fn sums_over_axes_are_those_of_the_stored_result() {
+fn sums_of_programs_have_the_bits_of_sums_of_the_stored_result() {
     let program = Program::new(|[x, y]| [x * y + 0.5]);
     let threads = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let (one, three) = (threads(1), threads(3));
@@ -213,7 +213,7 @@ fn sums_over_axes_are_those_of_the_stored_result() {
 }
 
 #[test]
-fn updates_of_several_targets() {
+fn programs_update_several_targets() {
     // Results that are old values of other targets: a swap, and an input returned unchanged.
     let swap = Program::new(|[a, b]| [b, a]);
     let (mut a, mut b) = (Tensor::full(&[500], 1.0), Tensor::full(&[500], 2.0));
@@ -228,7 +228,7 @@ fn updates_of_several_targets() {
 }
 
 #[test]
-fn registers_are_reused() {
+fn programs_of_200_steps_reuse_registers() {
     let steps: smallvec::SmallVec<[Instruction; 8]> = (0..200u8)
         .map(|i| Instruction { op: Opcode::Unary(Unary::Shift(1.0)), args: [i, 0, 0] })
         .collect();
@@ -240,32 +240,32 @@ fn registers_are_reused() {
 #[should_panic(
     expected = "add: shapes [2, 3] and [2] do not broadcast: axis -1 has 3 and 2 (to align with axis 0, reshape to [2, 1])"
 )]
-fn shapes_that_do_not_broadcast() {
+fn shapes_that_do_not_broadcast_panic() {
     let _ = Tensor::ones(&[2, 3]) + Tensor::ones(&[2]);
 }
 
 #[test]
 #[should_panic(expected = "add: in place, [3] does not broadcast to [2]")]
-fn in_place_the_target_keeps_its_shape() {
+fn an_in_place_operator_that_would_enlarge_its_target_panics() {
     let mut x = Tensor::ones(&[2]);
     x += &Tensor::ones(&[3]);
 }
 
 #[test]
 #[should_panic(expected = "program: expected 2 inputs, got 1")]
-fn programs_count_their_inputs() {
+fn a_program_with_a_missing_input_panics() {
     Program::new(|[a, b]| [a + b]).map(&[&Tensor::ones(&[1])], &[1]);
 }
 
 #[test]
 #[should_panic(expected = "clamp: the lower bound 2 is greater than the upper bound 1")]
-fn clamp_wants_an_interval() {
+fn clamp_with_a_reversed_interval_panics() {
     Tensor::ones(&[1]).clamp(2.0, 1.0);
 }
 
 /// The hidden functions for the tape check shapes and operands too.
 #[test]
-fn the_hidden_door_is_checked() {
+fn hidden_functions_for_tapes_check_shapes() {
     let (neg, add) = (Opcode::Unary(Unary::Neg), Opcode::Binary(Binary::Add));
     let x = Tensor::from([1.0, 2.0]);
     assert_eq!(Tensor::pointwise(neg, [&x], &[2].into()).to_vec(), [-1.0, -2.0]);
@@ -287,7 +287,7 @@ fn the_hidden_door_is_checked() {
 }
 
 #[test]
-fn programs_over_what_cannot_be_counted() {
+fn programs_over_shapes_with_too_many_elements_panic() {
     let program = Program::new(|[x]| [x.exp()]);
     let x = Tensor::scalar(0.0);
     panics_here(

@@ -7,7 +7,7 @@ fn numbers<T: Float>(shape: &[usize], seed: usize) -> Tensor<T> {
 }
 
 #[test]
-fn by_hand() {
+fn small_convolutions_have_the_values_computed_by_hand() {
     let x = Tensor::arange(0.0, 60.0, 1.0).reshape(&[1, 2, 5, 6]);
     let w = (Tensor::arange(0.0, 24.0, 1.0) - 10.0).reshape(&[4, 1, 3, 2]);
     let conv = Conv { stride: [2, 1], padding: [(1, 1), (2, 2)], dilation: [1, 3], groups: 2 };
@@ -35,7 +35,7 @@ fn by_hand() {
 }
 
 #[test]
-fn adjoints() {
+fn gradients_of_convolutions_are_adjoint() {
     let conv = Conv { stride: [2, 1], padding: [(1, 0), (2, 1)], dilation: [1, 2], groups: 2 };
     let (x, w) = (numbers::<f64>(&[3, 4, 7, 9], 1), numbers::<f64>(&[6, 2, 3, 2], 2));
     let y = x.conv2d(&w, None, &conv);
@@ -46,7 +46,7 @@ fn adjoints() {
 }
 
 #[test]
-fn shapes_that_do_not_fit() {
+fn shapes_that_do_not_fit_panic() {
     let (x, w) = (Tensor::ones(&[1, 2, 4, 4]), Tensor::ones(&[3, 3, 2, 2]));
     panics_here(
         "conv2d: input [1, 2, 4, 4] has 2 channels, weight [3, 3, 2, 2] with groups 1 expects 3; a \
@@ -143,7 +143,7 @@ fn kernels_of_other_instruction_sets_agree() {
 
 /// The sums of these numbers depend on the order, so equal bits mean an equal order.
 #[test]
-fn same_bits_for_any_number_of_threads() {
+fn the_bits_do_not_depend_on_the_number_of_threads() {
     let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let pools = [1, 2, 3].map(pool);
     let plain = Conv::default();
@@ -171,7 +171,7 @@ fn same_bits_for_any_number_of_threads() {
 
 /// Operands that are not contiguous give the same results as contiguous ones.
 #[test]
-fn layouts() {
+fn operands_that_are_not_contiguous_give_the_same_results() {
     let (x, w) = (numbers::<f32>(&[6, 7, 2, 3], 1), numbers::<f32>(&[3, 2, 4, 3], 2));
     let (x, w) = (x.permute(&[2, 3, 1, 0]), w.permute(&[2, 0, 3, 1]));
     let (dense_x, dense_w) = (x.copied(), w.copied());
@@ -185,7 +185,7 @@ fn layouts() {
 
 /// With a single window the stride may be so large that multiplying it would overflow.
 #[test]
-fn a_stride_beyond_the_image() {
+fn a_stride_beyond_the_image_does_not_overflow() {
     let x = Tensor::arange(1.0, 10.0, 1.0).reshape(&[1, 1, 3, 3]);
     let w = Tensor::from([[2.0, 3.0], [5.0, 7.0]]).reshape(&[1, 1, 2, 2]);
     for stride in [5, 1 << 31, u32::MAX as usize / 3, isize::MAX as usize, usize::MAX] {
@@ -232,7 +232,7 @@ fn planes_that_cannot_be_counted_are_refused() {
 
 /// Some phases of the stride have no kernel element. Their maps are wider than the planes.
 #[test]
-fn one_tap_of_a_longer_stride() {
+fn kernels_of_size_1_with_stride_2_agree_with_the_definition() {
     for size in 1..=7usize {
         let conv = Conv { stride: [2, 2], padding: [(1, 1); 2], ..Conv::default() };
         let side = size.div_ceil(2) + 1;
@@ -254,7 +254,7 @@ fn one_tap_of_a_longer_stride() {
 
 /// Without channels the result is the bias, however large the kernel is.
 #[test]
-fn no_channels_give_the_bias() {
+fn a_convolution_without_input_channels_is_the_bias() {
     // 2²¹ if addresses have 64 bits, 2¹⁰ if they have 32.
     let size = 1usize << (usize::BITS / 3);
     let conv = Conv::default().padding(size / 2);

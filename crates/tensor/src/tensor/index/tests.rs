@@ -16,7 +16,7 @@ fn with(index: &[usize], axis: usize, i: usize) -> Vec<usize> {
 }
 
 #[test]
-fn selects_and_their_adjoints_against_loops() {
+fn index_select_and_its_adjoint_agree_with_loops() {
     for (name, x) in layouts() {
         for axis in 0..x.rank() {
             let size = x.shape()[axis];
@@ -43,7 +43,7 @@ fn selects_and_their_adjoints_against_loops() {
 }
 
 #[test]
-fn gathers_and_their_adjoints_against_loops() {
+fn gather_and_its_adjoint_agree_with_loops() {
     for (name, x) in layouts() {
         for axis in 0..x.rank() {
             for shorter in [0, 1] {
@@ -84,7 +84,7 @@ fn gathers_and_their_adjoints_against_loops() {
 }
 
 #[test]
-fn unslices_undo_slices() {
+fn unslice_puts_a_slice_back() {
     for (name, x) in layouts() {
         for axis in 0..x.rank() {
             let size = x.shape()[axis];
@@ -108,7 +108,7 @@ fn unslices_undo_slices() {
 }
 
 #[test]
-fn choices_against_loops() {
+fn where_agrees_with_loops() {
     for (name, x) in layouts() {
         let mask = Tensor::from_fn(&x.shape(), |i| i % 3 == 0);
         let y = x.flip_all();
@@ -126,7 +126,7 @@ fn choices_against_loops() {
 }
 
 #[test]
-fn choices_on_several_threads() {
+fn masked_fill_on_several_threads_agrees_with_loops() {
     let (m, n) = (700, 900);
     let x = Tensor::<i64>::from_fn(&[n, m], |i| i as i64).t();
     let mask = Tensor::from_fn(&[n], |i| i % 2 == 0);
@@ -143,7 +143,7 @@ impl Tensor<f64> {
 }
 
 #[test]
-fn panics_name_op_shape_and_caller() {
+fn panics_name_operation_shape_and_caller() {
     let x = Tensor::zeros(&[2, 3]);
     let index = |numbers: &[i64], shape: &[usize]| Tensor::from_slice(numbers, shape);
     panics_here(
@@ -276,7 +276,7 @@ fn adds_exactly<T: Number + Into<i128>>(before: &[T], added: &[(usize, T)]) {
 }
 
 #[test]
-fn sums_of_integers_are_refused_only_if_a_total_does_not_fit() {
+fn sums_of_integers_at_indices_panic_only_if_a_total_overflows() {
     const MAX: i64 = i64::MAX;
     const MIN: i64 = i64::MIN;
     // An intermediate sum does not fit the type, but the total does.
@@ -314,7 +314,7 @@ fn sums_of_integers_are_refused_only_if_a_total_does_not_fit() {
 
 /// Each position gets exactly one number, so there are no intermediate sums.
 #[test]
-fn slices_of_integers_are_added_exactly() {
+fn adding_to_a_slice_of_integers_is_exact() {
     let mut x = Tensor::from([i64::MAX, i64::MIN, 3]);
     x.slice_add_in_place(0, 0, 1, &Tensor::from([i64::MIN, i64::MAX, -3]));
     assert_eq!(x.to_vec(), [-1, -1, 0]);

@@ -28,7 +28,7 @@ fn close(a: &Tensor<f64>, b: &[f64]) {
 }
 
 #[test]
-fn maps_and_their_adjoints_against_loops() {
+fn axis_maps_and_their_adjoints_agree_with_loops() {
     for (_, x) in layouts() {
         for axis in 0..x.rank() {
             let n = x.shape()[axis];
@@ -56,7 +56,7 @@ fn maps_and_their_adjoints_against_loops() {
 }
 
 #[test]
-fn threads_do_not_change_the_sums() {
+fn the_bits_of_axis_maps_do_not_depend_on_the_number_of_threads() {
     let map = some_map(60);
     let x = Tensor::from_fn(&[50, 60, 60], |i| (i as f32 * 0.7).sin());
     let run = |threads| {
@@ -73,14 +73,14 @@ fn threads_do_not_change_the_sums() {
 }
 
 #[test]
-fn equality_is_that_of_the_entries() {
+fn axis_maps_are_equal_if_their_entries_are() {
     assert_eq!(some_map(5), some_map(5));
     assert!(some_map(5) != some_map(6));
     assert_eq!(format!("{:?}", some_map(5)), "AxisMap(5 → 7)");
 }
 
 #[test]
-fn what_does_not_fit_is_said_at_the_callers_line() {
+fn wrong_arguments_panic_at_the_callers_line() {
     let x = Tensor::zeros(&[2, 4]);
     panics_here("map_axis: axis -1 of shape [2, 4] has size 4, but the map requires 5", || {
         drop(x.map_axis(-1, &some_map(5)));
@@ -100,7 +100,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
 /// The indices of inputs are stored in 32 bits.
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn more_inputs_than_an_axis_has() {
+fn more_inputs_than_an_axis_can_have_panic() {
     panics_here(
         "AxisMap: 4294967296 inputs are too many: no axis has more than 4294967295 indices",
         || {

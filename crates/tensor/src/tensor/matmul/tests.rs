@@ -86,7 +86,7 @@ fn check(a: &Tensor<f64>, b: &Tensor<f64>, ta: bool, tb: bool) {
 }
 
 #[test]
-fn vectors_and_matrices() {
+fn products_of_vectors_and_matrices_agree_with_loops() {
     let shapes: [(&[usize], &[usize]); 9] = [
         (&[5], &[5]),
         (&[4, 5], &[5]),
@@ -116,7 +116,7 @@ fn vectors_and_matrices() {
 }
 
 #[test]
-fn batches_broadcast() {
+fn batches_of_matrices_broadcast() {
     let shapes: [(&[usize], &[usize]); 12] = [
         (&[2, 4, 5], &[2, 5, 3]),
         (&[2, 4, 5], &[5, 3]),
@@ -153,7 +153,7 @@ fn batches_broadcast() {
 }
 
 #[test]
-fn shapes() {
+fn products_have_the_shapes_of_numpy() {
     let shape = |a: &[usize], b: &[usize]| shapes::matmul(a, b, false, false).unwrap();
     assert_eq!(shape(&[3], &[3]), []);
     assert_eq!(shape(&[7, 1, 2, 3], &[5, 3, 4]), [7, 5, 2, 4]);
@@ -163,7 +163,7 @@ fn shapes() {
 }
 
 #[test]
-fn panics_name_what_is_wrong() {
+fn panics_name_the_axes_that_differ() {
     let zeros = |shape: &[usize]| Tensor::zeros(shape);
     let fails = |a: &[usize], b: &[usize], message: &str| {
         assert_eq!(shapes::matmul(a, b, false, false).unwrap_err(), message);

@@ -13,7 +13,7 @@ const FAR: i64 = (1 << 53) + 1;
 
 /// Beyond 2⁵³ an integer and the nearest `f64` may differ.
 #[test]
-fn integers_meet_integers_exactly() {
+fn operations_with_integers_beyond_2_to_the_53_are_exact() {
     let x = Tensor::from([FAR - 1, FAR, FAR + 1]);
     assert_eq!(x.eq(FAR).to_vec(), [false, true, false]);
     assert_eq!(x.ne(FAR).to_vec(), [true, false, true]);
@@ -32,7 +32,7 @@ fn integers_meet_integers_exactly() {
 
 /// Literals without a type suffix, integers of every type, tensors by reference and by value.
 #[test]
-fn every_kind_of_operand() {
+fn operators_accept_every_kind_of_operand() {
     let x = Tensor::from([-1.0, 0.0, 2.0]);
     let wanted = [false, false, true];
     assert_eq!(x.gt(0).to_vec(), wanted);
@@ -54,7 +54,7 @@ fn every_kind_of_operand() {
 }
 
 #[test]
-fn integers_are_rounded_for_floats() {
+fn integer_operands_of_floats_are_rounded() {
     // 2²⁴ + 1 is not an `f32`.
     let x = Tensor::from([16_777_216f32]);
     assert_eq!(x.eq(16_777_217).to_vec(), [true]);
@@ -62,7 +62,7 @@ fn integers_are_rounded_for_floats() {
 }
 
 #[test]
-fn greater_and_lesser_numbers() {
+fn maximum_and_minimum_with_numbers_pass_nan() {
     let x = Tensor::from([f32::NAN, -1.0, 3.0]);
     let y = x.maximum(0.5).to_vec();
     assert!(y[0].is_nan() && y[1..] == [0.5, 3.0], "{y:?}");
@@ -80,7 +80,7 @@ fn greater_and_lesser_numbers() {
 }
 
 #[test]
-fn powers_with_numbers() {
+fn powers_with_number_exponents_agree_with_std() {
     let x = Tensor::from([-2.0f32, 3.0]);
     assert_eq!(x.pow(3).to_vec(), [-8.0, 27.0]);
     assert_eq!(x.pow(-1).to_vec(), [-0.5, 1.0 / 3.0]);
@@ -107,7 +107,7 @@ fn powers_with_numbers() {
 }
 
 #[test]
-fn choices_between_numbers() {
+fn where_chooses_between_numbers_and_tensors() {
     let which = Tensor::from([[true], [false]]);
     let y: Tensor = Tensor::where_(&which, 1, -0.5);
     assert_eq!(y, Tensor::from([[1.0], [-0.5]]));
@@ -134,7 +134,7 @@ fn choices_between_numbers() {
 }
 
 #[test]
-fn means_as_numbers() {
+fn means_of_all_elements_are_rounded_once() {
     assert_eq!(Tensor::from([true, false, true, true]).mean_all(), 0.75);
     assert_eq!(Tensor::from([255u8, 0]).mean_all(), 127.5);
     // 2⁵³ + 1.5: the nearest `f64` is 2⁵³ + 2.
@@ -147,7 +147,7 @@ fn means_as_numbers() {
 }
 
 #[test]
-fn softmax_is_the_share_of_each() {
+fn softmax_is_exp_divided_by_the_sum() {
     let x = Tensor::from([[1.0f64, 2.0, 4.0], [0.0, -1e3, 0.0]]);
     let y = x.softmax(-1).to_vec();
     let sum = 1f64.exp() + 2f64.exp() + 4f64.exp();

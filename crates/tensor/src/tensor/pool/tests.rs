@@ -64,7 +64,7 @@ fn count(pool: &Pool, side: usize, n: usize) -> usize {
 }
 
 #[test]
-fn maxima_and_their_positions_against_loops() {
+fn max_pool_and_its_positions_agree_with_loops() {
     for pool in pools() {
         for size in SIZES {
             for distinct in [5, 9973] {
@@ -102,7 +102,7 @@ fn maxima_and_their_positions_against_loops() {
 }
 
 #[test]
-fn averages_against_loops() {
+fn avg_pool_agrees_with_loops() {
     for pool in pools().into_iter().filter(|pool| pool.dilation == [1, 1]) {
         for size in SIZES {
             let x = image(&[2, 3, size[0], size[1]], 9973);
@@ -133,7 +133,7 @@ fn averages_against_loops() {
 }
 
 #[test]
-fn adaptive_windows_cover_the_image() {
+fn windows_of_adaptive_pools_cover_the_image() {
     for [h, w] in [[5, 7], [6, 4], [1, 9], [10, 3]] {
         let x = image(&[3, h, w], 9973);
         for to in [[1, 1], [2, 3], [3, 2], [5, 7], [8, 9], [4, 0]] {
@@ -162,7 +162,7 @@ fn adaptive_windows_cover_the_image() {
 }
 
 #[test]
-fn no_number_is_the_greatest_and_stays() {
+fn max_pool_passes_nan_and_minus_infinity() {
     let (nan, low) = (f64::NAN, f64::NEG_INFINITY);
     let x = Tensor::from([[1.0, nan, low, low], [nan, 2.0, low, low], [3.0, 4.0, 5.0, nan]]);
     let x = x.unsqueeze(0);
@@ -185,7 +185,7 @@ fn no_number_is_the_greatest_and_stays() {
 }
 
 #[test]
-fn positions_put_elements_back() {
+fn max_unpool_puts_elements_back_at_their_positions() {
     let x = image(&[2, 3, 6, 9], 9973);
     for pool in pools() {
         let (values, positions) = x.max_pool2d_with_indices(&pool);
@@ -200,7 +200,7 @@ fn positions_put_elements_back() {
 }
 
 #[test]
-fn other_layouts_and_threads_give_the_same() {
+fn pools_of_other_layouts_and_thread_numbers_have_the_same_bits() {
     let x = image(&[40, 16, 18, 31], 997).cast::<f32>();
     let turned = x.transpose(0, 1).transpose(-1, -2);
     let copied = turned.copied();
@@ -218,7 +218,7 @@ fn other_layouts_and_threads_give_the_same() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn pools_of_empty_batches_are_empty() {
     let none = Tensor::zeros(&[0, 3, 4, 6]);
     assert_eq!(none.max_pool2d(&Pool::new(2)).shape(), [0, 3, 2, 3]);
     assert_eq!(none.avg_pool2d(&Pool::new(2)).shape(), [0, 3, 2, 3]);
@@ -227,7 +227,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-fn what_does_not_fit_is_said_at_the_callers_line() {
+fn wrong_arguments_panic_at_the_callers_line() {
     let x = Tensor::zeros(&[2, 3, 4, 6]);
     panics_here(
         "max_pool2d: expected images [N, C, H, W] or [C, H, W], got shape [64, 784]; reshape it to [64, C, H, W]?",
@@ -279,7 +279,7 @@ fn what_does_not_fit_is_said_at_the_callers_line() {
 
 /// Tests the largest options, with which only the first window has elements in the image.
 #[test]
-fn windows_beyond_the_image() {
+fn windows_with_the_largest_options_do_not_overflow() {
     let x = Tensor::from([[1.0, 7.0, 3.0], [4.0, 5.0, 6.0], [9.0, 8.0, 2.0]]).unsqueeze(0);
     let (most, half) = (usize::MAX, usize::MAX / 2);
     let max = |pool: Pool| {
@@ -308,7 +308,7 @@ fn windows_beyond_the_image() {
 
 /// The product of the two sizes does not fit addresses of 32 bits.
 #[test]
-fn adaptive_windows_of_long_axes() {
+fn adaptive_windows_of_long_axes_do_not_overflow() {
     let n = 1 << 17;
     let x = Tensor::<f64>::from_fn(&[1, 1, n], |i| i as f64);
     let pairs = x.adaptive_avg_pool2d([1, n / 2]).to_vec();

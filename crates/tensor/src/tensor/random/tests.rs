@@ -14,7 +14,7 @@ fn assert_moments(x: &[f64], mean: f64, variance: f64, kurtosis: f64) {
 }
 
 #[test]
-fn uniform_numbers() {
+fn uniform_numbers_have_the_right_moments() {
     let mut rng = Philox::new(11);
     let x = Tensor::uniform(&[100, 1001], -1.0, 3.0, &mut rng);
     let numbers: Vec<f64> = x.to_vec().into_iter().map(f64::from).collect();
@@ -30,7 +30,7 @@ fn uniform_numbers() {
 
 /// The bits of the numbers must not change.
 #[test]
-fn uniform_bits_are_fixed() {
+fn uniform_numbers_have_the_recorded_bits() {
     let x = Tensor::uniform(&[4], 0.0, 1.0, &mut Philox::new(0));
     let expected = [0x6627e8u32, 0xe169c5, 0xbc57ac, 0x9b00db].map(|bits| bits as f32 / 16777216.0);
     assert_eq!(x.to_vec(), expected);
@@ -39,7 +39,7 @@ fn uniform_bits_are_fixed() {
 }
 
 #[test]
-fn the_upper_end_is_not_reached() {
+fn uniform_numbers_are_below_the_upper_end() {
     struct Ones;
     impl TryRng for Ones {
         type Error = Infallible;
@@ -65,7 +65,7 @@ fn the_upper_end_is_not_reached() {
 }
 
 #[test]
-fn normal_numbers() {
+fn normal_numbers_have_the_right_moments() {
     let mut rng = Philox::new(5);
     let x = Tensor::normal(&[100_001], 2.0, 3.0, &mut rng);
     let numbers: Vec<f64> = x.to_vec().into_iter().map(f64::from).collect();
@@ -84,7 +84,7 @@ fn normal_numbers() {
 }
 
 #[test]
-fn permutations() {
+fn permutations_have_each_number_once() {
     let mut rng = Philox::new(9);
     let mut x = Tensor::permutation(1000, &mut rng).to_vec();
     assert_ne!(x[..5], [0, 1, 2, 3, 4]);
@@ -104,7 +104,7 @@ fn permutations() {
 }
 
 #[test]
-fn masks_are_functions_of_the_counter() {
+fn dropout_masks_depend_only_on_key_and_counter() {
     let mask = keep_mask::<f32>(&[600, 1000], 77, 3, 0.3);
     let kept: f64 = mask.to_vec().iter().map(|&x| f64::from(x)).sum();
     assert!((kept / 6e5 - 0.3).abs() < 5.0 * (0.21f64 / 6e5).sqrt());
@@ -121,7 +121,7 @@ fn masks_are_functions_of_the_counter() {
 }
 
 #[test]
-fn panics_name_op_shape_and_caller() {
+fn panics_name_operation_shape_and_caller() {
     let mut rng = Philox::new(0);
     panics_here("uniform: the bounds must be finite and in order, got 2 and 1 (shape [3])", || {
         drop(Tensor::uniform(&[3], 2.0, 1.0, &mut rng));

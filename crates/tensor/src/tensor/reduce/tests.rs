@@ -97,7 +97,7 @@ fn check_all_axes(layout: &str, x: &Tensor<f64>) {
 }
 
 #[test]
-fn every_layout_over_every_set_of_axes() {
+fn reductions_of_every_layout_over_every_axes_agree_with_loops() {
     for (layout, x) in layouts() {
         check_all_axes(layout, &x);
     }
@@ -108,7 +108,7 @@ fn every_layout_over_every_set_of_axes() {
 }
 
 #[test]
-fn lengths_around_the_edges_of_the_kernels() {
+fn sums_of_lengths_around_the_kernel_sizes_are_exact() {
     // Sums of small integers are exact in any order.
     let number = |i: usize| (i % 17 * 7919 % 17) as f64 - 8.0;
     for n in [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 321, 1000, 1023, 1024, 1025, 5000]
@@ -182,7 +182,7 @@ fn the_error_of_a_hundred_million_terms_is_bounded() {
 }
 
 #[test]
-fn terms_that_cancel_stay_within_the_bound() {
+fn sums_of_terms_that_cancel_stay_within_the_error_bound() {
     for shape in [[1, 100_003], [100_003, 1], [1000, 70], [70, 1000], [30_000, 3]] {
         let x = noise::<f32>(&shape);
         for axis in 0..2 {
@@ -203,7 +203,7 @@ fn terms_that_cancel_stay_within_the_bound() {
 }
 
 #[test]
-fn the_same_bits_for_any_number_of_threads() {
+fn the_bits_of_sums_do_not_depend_on_the_number_of_threads() {
     fn results<T: Float>(x: &Tensor<T>) -> Vec<Vec<T>> {
         let mut out = vec![vec![x.sum_all(), T::of(x.mean_all())]];
         for axis in 0..2 {
@@ -225,7 +225,7 @@ fn the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
-fn nan_and_infinity() {
+fn reductions_pass_nan_and_infinity() {
     let (nan, inf) = (f32::NAN, f32::INFINITY);
     for at in [0, 1, 40, 63, 64, 99] {
         let mut numbers = noise::<f32>(&[100]).to_vec();
@@ -261,7 +261,7 @@ fn nan_and_infinity() {
 }
 
 #[test]
-fn nothing_to_reduce() {
+fn reductions_over_empty_axes_have_their_documented_values() {
     let none = Tensor::<f32>::zeros_of(&[2, 0, 3]);
     assert_eq!(none.sum(&[1], false).to_vec(), [0.0; 6]);
     assert_eq!(none.sum_all(), 0.0);
@@ -276,7 +276,7 @@ fn nothing_to_reduce() {
 }
 
 #[test]
-fn integers() {
+fn reductions_of_integers_agree_with_loops() {
     assert_eq!(Tensor::from([200u8, 100]).sum_all(), 300);
     assert_eq!(Tensor::from(vec![1u8; 1000]).sum(&[], false).item(), 1000i64);
     assert_eq!(Tensor::from([u32::MAX; 3]).sum_all(), 12_884_901_885);
@@ -333,7 +333,7 @@ fn sums_of_integers_and_booleans_are_exact() {
 }
 
 #[test]
-fn sums_that_are_no_i64() {
+fn sums_of_integers_beyond_i64_panic() {
     let (large, one) = (i64::MAX, 1);
     // Only the result must fit the type.
     assert_eq!(Tensor::from([large, one, -1, large, -large]).sum_all(), large);
@@ -353,7 +353,7 @@ fn sums_that_are_no_i64() {
 }
 
 #[test]
-fn booleans() {
+fn reductions_of_booleans_agree_with_loops() {
     for x in integer_layouts(|i| i * i % 7 == 2) {
         let elements = x.to_vec();
         assert_eq!(x.count(), elements.iter().filter(|&&x| x).count());
@@ -383,7 +383,7 @@ fn booleans() {
 }
 
 #[test]
-fn reducing_to_a_shape() {
+fn sum_to_agrees_with_sums_over_axes() {
     let x = noise::<f64>(&[2, 3, 4]);
     let targets: [(&[usize], &[isize], bool); 7] = [
         (&[], &[], false),
@@ -414,7 +414,7 @@ fn reducing_to_a_shape() {
 }
 
 #[test]
-fn panics_name_what_is_wrong() {
+fn panics_name_axis_and_shape() {
     let x = Tensor::zeros(&[2, 3]);
     let axis =
         |op: &str| format!("{op}: axis 2 is out of range for shape [2, 3]: allowed are -2..2");
@@ -452,7 +452,7 @@ fn panics_name_what_is_wrong() {
 
 /// The mean exists even if the sum does not fit `i64`.
 #[test]
-fn means_of_integers_whose_sum_is_no_i64() {
+fn means_of_integers_whose_sum_exceeds_i64_are_right() {
     let max = i64::MAX as f64;
     assert_eq!(Tensor::from([i64::MAX; 3]).mean_all(), max);
     assert_eq!(Tensor::from([i64::MIN; 5]).mean_all(), -max);

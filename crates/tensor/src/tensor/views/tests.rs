@@ -6,7 +6,7 @@ fn count(shape: &[usize]) -> Tensor<i64> {
 }
 
 #[test]
-fn slices_against_loops() {
+fn slices_agree_with_loops() {
     for (name, x) in layouts() {
         for axis in 0..x.rank() {
             for (start, step, len) in [(0, 1, 1), (1, 1, 1), (0, 2, 1), (1, -1, 2), (0, 1, 0)] {
@@ -39,7 +39,7 @@ fn slices_against_loops() {
 }
 
 #[test]
-fn permutations_against_loops() {
+fn permutations_agree_with_loops() {
     for (name, x) in layouts() {
         let rank = x.rank();
         for shift in 0..rank {
@@ -66,7 +66,7 @@ fn permutations_against_loops() {
 }
 
 #[test]
-fn reshapes_keep_the_order() {
+fn reshape_keeps_the_order_of_elements() {
     for (name, x) in layouts() {
         let flat = x.reshape(&[-1].map(|n: isize| if x.numel() == 0 { 0 } else { n }));
         assert_eq!(flat.to_vec(), x.to_vec(), "{name}");
@@ -81,7 +81,7 @@ fn reshapes_keep_the_order() {
 }
 
 #[test]
-fn reshapes_without_a_copy() {
+fn reshape_of_mergeable_axes_shares_memory() {
     let x = count(&[4, 6, 5]);
     let cases: [(Tensor<i64>, &[isize], bool); 9] = [
         (x.clone(), &[8, 15], true),
@@ -105,7 +105,7 @@ fn reshapes_without_a_copy() {
 }
 
 #[test]
-fn broadcasts_against_loops() {
+fn broadcasts_agree_with_loops() {
     for (name, x) in layouts() {
         let mut shape = vec![2];
         shape.extend_from_slice(&x.shape());
@@ -119,7 +119,7 @@ fn broadcasts_against_loops() {
 }
 
 #[test]
-fn writing_to_a_view_leaves_the_others_alone() {
+fn writing_to_a_view_does_not_change_its_owner() {
     let x = count(&[2, 3]);
     let mut y = x.t();
     y.make_mut()[0] = 9;
@@ -127,7 +127,7 @@ fn writing_to_a_view_leaves_the_others_alone() {
 }
 
 #[test]
-fn panics_name_op_shape_and_caller() {
+fn panics_name_operation_shape_and_caller() {
     let x = count(&[2, 3]);
     let v = count(&[3]);
     panics_here("reshape: 6 elements of shape [2, 3] do not fit [4, -1]", || {

@@ -53,7 +53,7 @@ impl Callback for Nudge {
 }
 
 #[test]
-fn what_callbacks_remember_is_part_of_checkpoints() {
+fn checkpoints_contain_the_state_of_callbacks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let two = || -> Vec<Box<dyn Callback>> {
@@ -75,7 +75,7 @@ fn what_callbacks_remember_is_part_of_checkpoints() {
 }
 
 #[test]
-fn callbacks_that_differ_are_refused_and_nothing_changes() {
+fn a_checkpoint_of_other_callbacks_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let one = || -> Vec<Box<dyn Callback>> { vec![Box::new(Nudge::default())] };
@@ -129,7 +129,7 @@ struct Empty;
 impl Callback for Empty {}
 
 #[test]
-fn a_callback_that_may_forget_something_is_refused_in_words() {
+fn a_callback_without_a_state_is_refused_with_a_message() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let calls = Rc::new(RefCell::new(0));
@@ -158,7 +158,7 @@ fn a_callback_that_may_forget_something_is_refused_in_words() {
 
 /// A callback may request a checkpoint in any file.
 #[test]
-fn checkpoints_on_demand() {
+fn a_callback_can_request_a_checkpoint() {
     struct Named<'a>(&'a Path);
     impl Callback for Named<'_> {
         fn after_step(&mut self, run: &mut Context<'_>) -> Outcome {
@@ -195,7 +195,7 @@ impl Callback for SavesAtTheEnd<'_> {
 }
 
 #[test]
-fn a_checkpoint_asked_for_before_the_validation_holds_it() {
+fn a_checkpoint_requested_before_the_validation_contains_its_result() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
     let digits = digits();

@@ -11,7 +11,7 @@ use wengert_train::{Callback, ClipNorm, ClipValue, Context, Outcome, TrainError,
 
 /// Clipped gradients equal those of a hand-written loop, and their norm is logged.
 #[test]
-fn clipping_is_between_gradients_and_optimizer() {
+fn gradients_are_clipped_before_the_optimizer_uses_them() {
     let set = digits();
     let loader = DataLoader::new(&set, 20).shuffle(1);
     for by_norm in [true, false] {
@@ -73,7 +73,7 @@ impl Callback for Looks {
 }
 
 #[test]
-fn gradients_that_a_callback_spoils_are_not_used() {
+fn gradients_that_a_callback_makes_infinite_are_refused() {
     let train = DataLoader::new(Digits::load().dataset(), 64);
     let [mut spoiled, mut twin] = [0, 0].map(|seed| mlp(&mut Philox::new(seed)));
     let run = |model, trainer: Trainer<'_, _>| {

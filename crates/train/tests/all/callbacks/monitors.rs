@@ -114,7 +114,7 @@ fn early_stopping_counts_epochs_without_an_improvement() {
 
 /// The learning rate follows the validation loss: after each epoch it equals that of the rule alone.
 #[test]
-fn a_rate_that_falls_when_the_validation_stalls() {
+fn the_rate_falls_when_the_validation_stops_improving() {
     let losses = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0];
     let rule = || ReduceLrOnPlateau::new().factor(0.5).patience(1);
     let (mut by_hand, mut optimizer) = (rule(), Sgd::<f32>::of(0.125));
@@ -172,7 +172,7 @@ fn a_rate_that_falls_when_the_validation_stalls() {
 #[should_panic(
     expected = "callback: both OnPlateau and the schedule set the learning rate: remove one of the two"
 )]
-fn a_schedule_and_a_plateau_contradict_each_other() {
+fn a_schedule_together_with_a_plateau_rule_panics() {
     let set = digits();
     let _ = Trainer::classifier()
         .learning_rate(|_| 0.1)
@@ -182,7 +182,7 @@ fn a_schedule_and_a_plateau_contradict_each_other() {
 }
 
 #[test]
-fn a_number_that_nobody_logs_is_asked_for() {
+fn monitoring_a_number_that_is_not_logged_is_an_error() {
     let set = digits();
     let loader = DataLoader::new(&set, 30);
     let error = Trainer::classifier()
@@ -199,7 +199,7 @@ fn a_number_that_nobody_logs_is_asked_for() {
 /// A run that stopped early and is resumed with the same callback makes no further steps. With more
 /// patience, it continues.
 #[test]
-fn a_run_that_was_stopped_stays_stopped() {
+fn a_resumed_run_that_had_stopped_makes_no_step() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let losses = [3.0, 4.0, 4.0, 4.0, 2.0, 2.0];

@@ -52,7 +52,7 @@ impl<T: Float> Callback<T> for Notes<'_> {
 }
 
 #[test]
-fn what_is_called_when_and_in_which_order() {
+fn methods_of_callbacks_are_called_in_the_documented_order() {
     let (set, notes) = (digits(), RefCell::default());
     let loader = DataLoader::new(&set, 30);
     Trainer::classifier()
@@ -118,7 +118,7 @@ fn what_is_called_when_and_in_which_order() {
 }
 
 #[test]
-fn errors_and_stops() {
+fn an_error_and_a_stop_of_a_callback_end_the_run() {
     /// Ends the run at this step, with an error if `true` and with a stop if `false`.
     struct At(usize, bool);
     impl<T: Float> Callback<T> for At {

@@ -10,7 +10,7 @@ use wengert_train::{CheckpointError, TrainError, Trainer};
 
 /// Loading a checkpoint as a model fails, and the message names the part that contains the model.
 #[test]
-fn a_checkpoint_loaded_as_a_model_advises_its_part() {
+fn loading_a_checkpoint_as_a_model_names_the_part_to_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let (_, weights, _) = run(1, adam, |trainer| trainer.epochs(1).checkpoint(&path));
@@ -67,7 +67,7 @@ fn refused(path: &Path, optimizer: fn() -> Box<dyn Optimizer>) -> CheckpointErro
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_nothing_changes() {
+fn a_checkpoint_that_does_not_fit_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     assert!(matches!(refused(&path, sgd), CheckpointError::File(_)), "no file");
@@ -240,7 +240,7 @@ fn data_in_another_order_or_changed_in_another_way_is_refused() {
 }
 
 #[test]
-fn no_cut_and_no_flipped_byte_of_the_header_is_a_panic() {
+fn cut_files_and_flipped_header_bytes_do_not_panic() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let (done, ..) = run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(15));
@@ -264,7 +264,7 @@ fn no_cut_and_no_flipped_byte_of_the_header_is_a_panic() {
 
 /// All errors of a resumption are found before the saved state replaces the present state.
 #[test]
-fn a_resumption_that_fails_leaves_everything_as_it_was() {
+fn a_failed_resumption_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let (done, ..) = run(1, sgd, |trainer| trainer.checkpoint(&path).stop_after(15));

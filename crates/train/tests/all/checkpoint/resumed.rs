@@ -15,7 +15,7 @@ fn assert_same(a: &History, b: &History) {
 }
 
 #[test]
-fn the_same_bits_wherever_it_was_interrupted() {
+fn a_run_resumed_at_any_step_has_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     for optimizer in [sgd, adam] {
@@ -35,7 +35,7 @@ fn the_same_bits_wherever_it_was_interrupted() {
 }
 
 #[test]
-fn a_run_that_died_goes_on_from_its_last_checkpoint() {
+fn a_killed_run_continues_from_its_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let (whole, weights, _) = run(1, sgd, |trainer| trainer);
@@ -136,7 +136,7 @@ fn a_resumed_history_has_no_scores_that_were_not_measured() {
 
 /// If the schedule counts epochs, the learning rates of the steps are compared with it epoch by epoch.
 #[test]
-fn a_run_with_a_schedule_of_epochs_is_resumed() {
+fn a_run_with_a_schedule_by_epochs_can_be_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
     let halved = |every: usize| StepLr::new(0.1, every).gamma(0.5);

@@ -63,7 +63,7 @@ impl Dataset for Counted<'_> {
 
 /// The size of the last batch is known, and a part of the first batch is used in its place.
 #[test]
-fn the_last_batch_is_tried_without_being_made() {
+fn the_size_of_the_last_batch_is_checked_without_assembling_it() {
     for (n, fits) in [(17, false), (18, true), (32, true)] {
         let made = Cell::new(0);
         let x = Tensor::normal(&[n, 3], 0.0, 1.0, &mut Philox::new(0));
@@ -139,7 +139,7 @@ fn errors_name_examples_of_any_batch() {
 
 /// A batch of a user's type is checked on shapes once, and its parts are not compared.
 #[test]
-fn a_batch_of_ones_own_type() {
+fn a_batch_of_a_user_defined_type_trains() {
     struct Number(f64);
     impl Batch for Number {
         fn examples(&self) -> usize {

@@ -18,7 +18,7 @@ fn classify<'t>(model: &Sequential, step: &'t Step, (x, y): &(Tensor, Tensor<i64
 }
 
 #[test]
-fn the_classifier_is_a_short_form_of_the_closure() {
+fn a_classifier_trains_like_the_same_loss_as_a_closure() {
     let digits = Digits::load().dataset();
     let (train, valid) = (DataLoader::new(&digits, 100).shuffle(3), DataLoader::new(&digits, 700));
     let start = || {
@@ -75,7 +75,10 @@ fn a_loss_that_misses_a_layer_is_an_error() {
          with `.allow_missing()`"
     );
     assert!(state_dict(&model) == start, "nothing has changed");
-    assert!(!state.names().any(|name| name.starts_with("exp_avg")), "no state either");
+    assert!(
+        !state.names().any(|name| name.starts_with("exp_avg")),
+        "the state must be unchanged, too"
+    );
 
     for (optimizer, freeze) in [(Adam::new(0.01).allow_missing(), false), (Adam::new(0.01), true)] {
         let mut model = pair();
@@ -182,7 +185,7 @@ fn a_closure_that_does_not_fit_is_an_error_before_the_first_step() {
 
 /// A loss that reads a value is checked on shapes up to that place, and trains.
 #[test]
-fn a_loss_that_reads_a_number() {
+fn a_loss_that_reads_a_value_trains() {
     let set = TensorDataset::new(Tensor::ones(&[6, 4]), Tensor::<i64>::zeros_of(&[6]));
     let loader = DataLoader::new(&set, 3);
     let mut model = Linear::new(4, 2, &mut Philox::new(0));
@@ -202,7 +205,7 @@ fn a_loss_that_reads_a_number() {
 
 /// Tests training in double precision.
 #[test]
-fn any_element_type() {
+fn a_model_in_f64_trains() {
     struct Line;
     impl Dataset for Line {
         type Batch = [Tensor<f64>; 2];

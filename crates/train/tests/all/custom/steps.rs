@@ -172,7 +172,7 @@ fn optimizers() -> [Box<dyn Optimizer>; 2] {
 }
 
 #[test]
-fn two_updates_for_each_batch_are_those_of_a_loop_by_hand() {
+fn two_updates_for_each_batch_agree_with_a_handwritten_loop() {
     let loader = DataLoader::new(Points, 16).shuffle(2);
     let mut rng = Philox::new(1);
     let mut by_hand = gan(&mut rng);
@@ -287,7 +287,7 @@ fn drawn(
 }
 
 #[test]
-fn a_run_of_two_optimizers_that_was_interrupted_is_the_run_that_was_not() {
+fn a_resumed_run_of_two_optimizers_has_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gan.safetensors");
     let whole = drawn(1, 99, None, None);
@@ -303,7 +303,7 @@ fn a_run_of_two_optimizers_that_was_interrupted_is_the_run_that_was_not() {
 }
 
 #[test]
-fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
+fn a_checkpoint_of_other_optimizers_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gan.safetensors");
     drawn(1, 4, Some(&path), None).0.unwrap();
@@ -347,7 +347,7 @@ fn another_number_of_optimizers_and_a_second_one_that_differs_are_refused() {
 
 /// Training one part of the model does not change the running statistics of the other parts.
 #[test]
-fn buffers_of_other_parts_stay() {
+fn training_a_part_keeps_the_running_statistics_of_other_parts() {
     struct Discriminate;
     impl TrainStep<Gan, (Tensor, Tensor)> for Discriminate {
         fn step(
@@ -380,7 +380,7 @@ fn buffers_of_other_parts_stay() {
 /// The error of a gradient that is not finite names the parameter by its path in the whole model.
 /// Nothing has changed.
 #[test]
-fn gradients_of_a_part_that_are_not_finite() {
+fn gradients_of_a_part_that_are_not_finite_are_refused() {
     #[derive(Module)]
     #[module(crate = "wengert_autograd")]
     struct Pair {

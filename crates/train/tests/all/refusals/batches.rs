@@ -35,7 +35,7 @@ impl Batches for Given {
 }
 
 #[test]
-fn batches_of_other_shapes() {
+fn batches_of_different_shapes_are_an_error() {
     let rng = &mut Philox::new(0);
     let good: (&[usize], &[usize]) = (&[4, 4], &[4]);
     // Faults in the first batch are found before the first step.
@@ -103,7 +103,7 @@ impl Batches for Once {
 }
 
 #[test]
-fn an_epoch_that_ends_too_early() {
+fn an_epoch_that_ends_too_early_is_an_error() {
     let rng = &mut Philox::new(0);
     let good: (&[usize], &[usize]) = (&[4, 4], &[4]);
     let data = Given { len: 4, ..Given::new(&[good, good]) };
@@ -124,7 +124,7 @@ fn an_epoch_that_ends_too_early() {
 /// A counter of batches that is at its maximum, as a file may contain it, is an error. The states
 /// of model and optimizer are those after the last complete step.
 #[test]
-fn a_counter_of_batches_at_its_end() {
+fn a_batch_counter_that_would_overflow_is_an_error() {
     let set = points(16);
     let loader = DataLoader::new(&set, 4);
     for made in [0, 1, 3, 5] {

@@ -10,7 +10,7 @@ use wengert_tensor::{Philox, Tensor};
 use wengert_train::{Batches, Objective, TrainError, Trainer, evaluate, mistakes};
 
 #[test]
-fn a_last_batch_of_one_sample_under_batch_norm() {
+fn a_last_batch_of_one_sample_with_batch_norm_is_an_error() {
     let rng = &mut Philox::new(0);
     for (n, batch) in [(17, 16), (33, 32)] {
         let set = points(n);
@@ -52,7 +52,7 @@ fn a_last_batch_of_one_sample_under_batch_norm() {
 }
 
 #[test]
-fn every_batch_of_one_sample_and_validation_without_running_statistics() {
+fn batches_of_one_sample_and_validation_without_statistics_are_errors() {
     let rng = &mut Philox::new(0);
     let set = points(6);
     // Here every batch is too small, so the error is not about the last one.
@@ -72,7 +72,7 @@ fn every_batch_of_one_sample_and_validation_without_running_statistics() {
 }
 
 #[test]
-fn a_class_that_does_not_exist() {
+fn a_class_out_of_range_is_an_error() {
     for (class, at, seed) in [(2, 0, 3), (-1, 13, 4), (-100, 31, 5), (i64::MAX, 20, 6)] {
         let set = with_class(32, at, class);
         let loader = DataLoader::new(&set, 8).shuffle(seed);
@@ -108,7 +108,7 @@ fn a_class_that_does_not_exist() {
 }
 
 #[test]
-fn a_class_that_does_not_exist_in_other_losses_shapes_and_in_validation() {
+fn a_class_out_of_range_is_an_error_in_every_loss_and_in_validation() {
     let rng = &mut Philox::new(0);
     // There is a class for each of five positions of a signal. The first index of the labels is the sample.
     let x = Tensor::normal(&[6, 2, 5], 0.0, 1.0, rng);
@@ -151,7 +151,7 @@ fn refused_after_forward(
 }
 
 #[test]
-fn no_data() {
+fn training_without_data_is_an_error() {
     let rng = &mut Philox::new(0);
     let (empty, few) = (points(0), points(5));
     let error = refused(&mut linear(rng), &classifier(), &DataLoader::new(&empty, 4));
@@ -178,20 +178,20 @@ fn no_data() {
 
 #[test]
 #[should_panic(expected = "evaluate: the data: expected at least one example, got none")]
-fn an_evaluation_of_nothing() {
+fn an_evaluation_without_data_panics() {
     let set = points(0);
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 4));
 }
 
 #[test]
 #[should_panic(expected = "evaluate: example 3 of the data")]
-fn an_evaluation_with_a_class_that_does_not_exist() {
+fn an_evaluation_with_a_class_out_of_range_panics() {
     let set = with_class(5, 3, 9);
     evaluate(&linear(&mut Philox::new(0)), &DataLoader::new(&set, 2));
 }
 
 #[test]
-fn rules_and_classes_that_cannot_be_counted() {
+fn outputs_and_classes_that_do_not_fit_the_rule_are_errors() {
     let rng = &mut Philox::new(0);
     let set = points(8);
     let loader = DataLoader::new(&set, 4);
@@ -235,7 +235,7 @@ fn rules_and_classes_that_cannot_be_counted() {
 }
 
 #[test]
-fn values_to_hit_of_another_shape() {
+fn targets_of_another_shape_are_an_error() {
     let rng = &mut Philox::new(0);
     let x = Tensor::normal(&[6, 4], 0.0, 1.0, rng);
     let set = TensorDataset::new(x, Tensor::<f32>::zeros_of(&[6]));
@@ -256,7 +256,7 @@ fn values_to_hit_of_another_shape() {
 }
 
 #[test]
-fn examples_are_numbered_as_the_loader_numbers_them() {
+fn messages_number_examples_like_the_loader() {
     let set = points(23);
     for loader in [DataLoader::new(&set, 5), DataLoader::new(&set, 5).shuffle(9)] {
         for epoch in [0, 3] {

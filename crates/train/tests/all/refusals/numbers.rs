@@ -24,7 +24,7 @@ impl Layer for Early {
 }
 
 #[test]
-fn models_and_losses_that_read_numbers_train() {
+fn models_and_losses_that_read_values_train() {
     let rng = &mut Philox::new(0);
     let mut early = |hidden: usize| Early {
         a: Linear::new(4, 3, &mut *rng),
@@ -79,7 +79,7 @@ fn models_and_losses_that_read_numbers_train() {
 }
 
 #[test]
-fn inputs_that_are_no_numbers_are_named() {
+fn inputs_that_are_not_finite_are_named() {
     for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let set = with_input(24, 11, x);
         let loader = DataLoader::new(&set, 8).shuffle(2);
@@ -302,7 +302,7 @@ impl Layer for Alone {
 }
 
 #[test]
-fn the_gradient_of_a_parameter_without_a_name() {
+fn an_infinite_gradient_of_a_model_that_is_one_parameter_is_named() {
     let mut model = Alone(Param::new(Tensor::from([0.0f32, 1.0, 1.0, 1.0])));
     let error = refused_gradients(&mut model, &classifier(), &DataLoader::new(&points(8), 4));
     assert_eq!(error, ["the parameter itself"]);

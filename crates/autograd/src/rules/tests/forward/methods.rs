@@ -394,7 +394,7 @@ const METHODS: &[(&str, Method, Meaning)] = &[
 ];
 
 #[test]
-fn methods_mean_what_they_say() {
+fn methods_have_the_values_of_plain_loops() {
     let inputs = [any(&[3, 5], 5), spread(&[3, 5], &[(0.4, 2.0)], 6), any(&[2, 3, 4, 6], 7)];
     for (name, method, meaning) in METHODS {
         let (shape, wanted) = meaning(&inputs);

@@ -54,7 +54,7 @@ fn comparisons_of<T: Element + Into<i128>>() {
 }
 
 #[test]
-fn comparisons_are_exact() {
+fn comparisons_of_integers_with_numbers_are_exact() {
     comparisons_of::<i64>();
     comparisons_of::<u32>();
     comparisons_of::<u8>();
@@ -73,7 +73,7 @@ fn comparisons_are_exact() {
 
 /// Every comparison with NaN is false except "not equal". For floats the number is rounded to their type.
 #[test]
-fn comparisons_of_floats() {
+fn comparisons_of_floats_round_the_number_to_their_type() {
     let x = Tensor::from([0.1f32, f32::NAN, f32::INFINITY]);
     assert_eq!(x.eq(0.1).to_vec(), [true, false, false]);
     assert_eq!(x.ge(0.1).to_vec(), [true, false, true]);
@@ -85,7 +85,7 @@ fn comparisons_of_floats() {
 }
 
 #[test]
-fn logic() {
+fn logical_operations_agree_with_their_truth_tables() {
     let (a, b) = (Tensor::from([[false], [true]]), Tensor::from([false, true]));
     assert_eq!(a.and(&b).to_vec(), [false, false, false, true]);
     assert_eq!(a.or(&b).to_vec(), [false, true, true, true]);

@@ -5,7 +5,7 @@ use crate::tensor::Tensor;
 use crate::testing::panics_here;
 
 #[test]
-fn conversions_are_those_of_rust() {
+fn conversions_agree_with_the_as_operator_of_rust() {
     macro_rules! check {
         ($x:ident: $from:ident => $($to:ident)*) => { $(
             for &x in &$x {

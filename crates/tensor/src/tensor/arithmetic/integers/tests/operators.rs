@@ -144,7 +144,7 @@ fn arithmetic_of_u8_is_exact_or_refused() {
 }
 
 #[test]
-fn the_messages() {
+fn messages_of_overflow_name_operation_and_operands() {
     let words = |op: &str, c: &str, dtype: &str| {
         format!(
             "{op}: {c} is not an integer, and the tensor holds {dtype}: cast first, for \
@@ -209,7 +209,7 @@ fn powers_of_zero_and_one_fit_any_exponent() {
 
 /// Every `f64` from 2⁵³ on is even; integers of that size may be odd.
 #[test]
-fn signs_of_powers_with_huge_numbers_as_exponents() {
+fn powers_with_huge_exponents_have_the_right_sign() {
     const BEYOND: i64 = MANTISSA + 1;
     let x = Tensor::from([0i64, 1, -1]);
     let even = [0, 1, 1];
@@ -237,7 +237,7 @@ fn signs_of_powers_with_huge_numbers_as_exponents() {
 }
 
 #[test]
-fn after_a_refusal_the_target_is_as_before() {
+fn a_refused_in_place_operation_keeps_the_target() {
     let mut x = Tensor::from([1u8, 200, 3]);
     let other = x.clone();
     panic_of(|| x += &other);
@@ -250,7 +250,7 @@ fn after_a_refusal_the_target_is_as_before() {
 
 /// An in-place operation with a number gives the same bits as the operation with a number.
 #[test]
-fn floats_in_place_with_a_number() {
+fn in_place_operations_with_a_number_have_the_same_bits() {
     let x = Tensor::<f32>::from_fn([700], |i| (i as f32 - 350.0) / 7.0);
     let (mut add, mut sub, mut mul, mut div) = (x.clone(), x.clone(), x.clone(), x.clone());
     add += 0.1;
