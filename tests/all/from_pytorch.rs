@@ -243,7 +243,7 @@ fn missing_and_extra_items_of_the_page_are_found() {
         "Tensor::permutation",
         "dropout",
         "xor",
-        "Index::classes",
+        "Index::checked_classes",
         "Conv2d",
         "cross_entropy",
         "Sgd",

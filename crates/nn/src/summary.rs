@@ -67,13 +67,13 @@ fn count_step() {
 
 /// The lines of a summary while it is made, found by the paths of their modules.
 #[derive(Default)]
-struct Lines {
+struct SummaryLines {
     lines: Vec<LayerSummary>,
     /// The first line of each module, by the path of the module in the model.
     by_module: HashMap<String, usize>,
 }
 
-impl Lines {
+impl SummaryLines {
     fn push(
         &mut self,
         module_path: &str,
@@ -125,7 +125,7 @@ impl Summary {
     ) -> Self {
         let mut types = HashMap::new();
         add_types(outline, "", &mut types);
-        let mut lines = Lines::default();
+        let mut lines = SummaryLines::default();
         for ScopeSummary { path, shape, kind: entered, module_path, .. } in outer_first(scopes) {
             let module_path = module_path.unwrap_or_else(|| path.clone());
             let kind = types.get(&module_path).copied().unwrap_or(entered);
