@@ -276,7 +276,7 @@ fn missing_and_extra_items_of_the_page_are_found() {
         ("`Conv4d` | T", "no item Conv4d"),
         ("`hinge_loss(x, y)` | T", "no item hinge_loss"),
         ("`Sgd::nesterof(true)` | T", "no Sgd::nesterof"),
-        ("`.exp()` | T", "Var has exp too"),
+        ("`.exp()` | T", "Var has the method exp"),
         ("`.backward()` | T V", "Tensor has no method backward"),
     ] {
         let with = format!("{page}\n\n| wengert | on |\n|---|---|\n| {row} |\n");
