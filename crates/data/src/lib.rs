@@ -26,33 +26,65 @@
 #![allow(clippy::doc_markdown)] // LeCun is a name
 
 mod augment;
-mod cifar10;
+mod cifar;
+#[cfg(feature = "csv")]
+mod csv;
 mod dataset;
 mod digits;
+mod emnist;
 mod error;
 mod feature;
+#[cfg(feature = "download")]
+mod fetch;
+#[cfg(feature = "download")]
+mod fetch_error;
+#[cfg(feature = "images")]
+mod folder;
 pub mod idx;
 mod idx_types;
 mod loader;
 mod locate;
 mod mnist;
+pub mod npy;
 mod permutation;
+mod pickle;
+mod problem;
+mod scale;
 mod split;
+mod stored;
 mod stratified;
+#[cfg(feature = "download")]
+mod tar;
 mod tensors;
+mod text;
+mod toys;
 mod unpack;
+mod zip;
 mod zipcode;
 
 pub use augment::{
     Augmentation, Augmented, Image, RandomAffine, RandomCrop, RandomHorizontalFlip, Span,
 };
-pub use cifar10::Cifar10;
+pub use cifar::{Cifar10, Cifar100};
+#[cfg(feature = "csv")]
+pub use csv::{Column, ColumnKey, Csv, Missing, Table};
 pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
+pub use emnist::{Emnist, EmnistSplit};
 pub use error::{DataError, LineProblem, SearchedFolder};
 pub use feature::Feature;
+#[cfg(feature = "download")]
+pub use fetch::{Download, Progress};
+#[cfg(feature = "download")]
+pub use fetch_error::{DownloadError, DownloadProblem, FailedAttempt};
+#[cfg(feature = "images")]
+pub use folder::ImageFolder;
 pub use loader::{DataLoader, Epoch};
 pub use mnist::{FashionMnist, Mnist};
+pub use problem::{ArchiveProblem, CellProblem, NpyProblem, PickleProblem};
+pub use scale::{Inputs, MinMax, OneHot, Standardize, Transform, Transformed};
 pub use split::{Subset, random_split};
 pub use stratified::{Labeled, Share, stratified_split};
+pub use text::{UnknownUnit, Vocabulary, Windows, split_sequence};
+pub use toys::{BreastCancer, Diabetes, Iris, Wine};
 pub use zipcode::Zipcode;

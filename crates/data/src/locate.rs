@@ -47,6 +47,15 @@ impl Surroundings {
     }
 }
 
+#[cfg(feature = "download")]
+impl Surroundings {
+    /// Returns the folder into which a data set is fetched. `Files::find` finds it there.
+    pub fn folder(&self, of_set: &str) -> PathBuf {
+        let root = self.variable.as_ref().map(PathBuf::from).or_else(|| self.cache.clone());
+        root.unwrap_or_else(|| "data".into()).join(of_set)
+    }
+}
+
 /// Returns the folder `wengert` in the user's cache: `$XDG_CACHE_HOME` or `~/.cache`,
 /// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
 fn user_cache() -> Option<PathBuf> {
