@@ -4,7 +4,6 @@ use crate::dataset::TensorDataset;
 use crate::error::DataError;
 use crate::problem::CellProblem;
 use crate::unpack::Unpacked;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use wengert_tensor::Tensor;
 
@@ -152,7 +151,7 @@ impl Csv {
     /// its column, or a value is missing and [`Missing::Error`] is set.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, DataError> {
         let path = path.as_ref();
-        self.table(Unpacked::open(path)?, path)
+        read::table(self, &Unpacked::open(path)?.read_all()?, path)
     }
 
     /// Parses the bytes of a table. Errors use `name` as the path.
@@ -160,11 +159,7 @@ impl Csv {
     /// # Errors
     /// As [`read`](Csv::read).
     pub fn parse(&self, bytes: &[u8], name: impl AsRef<Path>) -> Result<Table, DataError> {
-        self.table(bytes, name.as_ref())
-    }
-
-    fn table(&self, source: impl Read, path: &Path) -> Result<Table, DataError> {
-        read::table(self, source, path)
+        read::table(self, bytes, name.as_ref())
     }
 }
 

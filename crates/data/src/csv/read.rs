@@ -4,9 +4,9 @@ use super::column::{Cells, position};
 use super::{Column, Csv, Missing, Table};
 use crate::error::DataError;
 use crate::problem::CellProblem;
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// A column while it is read.
@@ -19,13 +19,17 @@ enum Growing {
     Categories { values: Vec<i64>, ids: HashMap<String, i64>, fixed: bool },
 }
 
-pub(super) fn table(options: &Csv, source: impl Read, path: &Path) -> Result<Table, DataError> {
+/// The byte-order mark that editors on Windows write at the start of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, DataError> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut reader = ReaderBuilder::new()
         .delimiter(options.delimiter)
         .has_headers(options.headers)
-        .from_reader(source);
+        .from_reader(bytes);
     let mut record = StringRecord::new();
-    let failed = |error: csv::Error| convert(error, path);
+    let failed = |error: csv::Error| convert(error, bytes, path);
     let mut names: Option<Vec<String>> = None;
     if options.headers {
         let headers = reader.headers().map_err(failed)?;
@@ -43,7 +47,7 @@ pub(super) fn table(options: &Csv, source: impl Read, path: &Path) -> Result<Tab
         if !more {
             break;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(position, bytes));
         let missing = |cell: &str| options.missing_words.iter().any(|word| word == cell);
         let some_missing = record.iter().any(|cell| missing(cell.trim()));
         if some_missing && options.missing == Missing::DropLine {
@@ -192,9 +196,17 @@ fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn convert(error: csv::Error, path: &Path) -> DataError {
+/// Returns the number of the line on which a record begins. The position of a record is that before the blank lines
+/// in front of it.
+fn line_of(position: &Position, bytes: &[u8]) -> u64 {
+    let before = bytes.get(position.byte() as usize..).unwrap_or_default();
+    let blank = before.iter().take_while(|&&byte| byte == b'\n' || byte == b'\r');
+    position.line() + blank.filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn convert(error: csv::Error, bytes: &[u8], path: &Path) -> DataError {
     let path = path.to_path_buf();
-    let line = error.position().map_or(1, csv::Position::line);
+    let line = error.position().map_or(1, |position| line_of(position, bytes));
     match error.into_kind() {
         ErrorKind::Io(source) => DataError::Io { path, source },
         ErrorKind::Utf8 { .. } => DataError::NotUtf8 { path, line },

@@ -375,4 +375,117 @@ mod tests {
             assert!(source.files.iter().all(|file| file.mirrors.len() == 2));
         }
     }
+
+    use crate::fetch_error::DownloadError;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    /// Returns a tar archive with these files.
+    fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, content) in files {
+            let mut header = [0u8; 512];
+            header[..name.len()].copy_from_slice(name.as_bytes());
+            header[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+            header[148..156].fill(b' ');
+            let sum: u64 = header.iter().map(|&byte| u64::from(byte)).sum();
+            header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            bytes.extend(header);
+            bytes.extend(*content);
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
+        }
+        bytes
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Serves these bytes `count` times. Returns the address.
+    fn serve(bytes: Vec<u8>, count: usize) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(count).map_while(Result::ok) {
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+                let mut stream = stream;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}",
+                    bytes.len()
+                );
+                let _ = write!(stream, "{head}\r\n\r\n");
+                let _ = stream.write_all(&bytes);
+            }
+        });
+        address
+    }
+
+    /// Returns a source with one file, whose checksum is computed here.
+    fn source(name: &'static str, mirror: String, bytes: &[u8], content: Content) -> Source {
+        use md5::Digest;
+        let md5 =
+            md5::Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mirrors: &'static [&'static str] = Box::leak(Box::new([&*mirror.leak()]));
+        let file =
+            Remote { name, mirrors, size: bytes.len() as u64, md5: md5.leak(), sha256: None };
+        Source { folder: "set", files: Box::leak(Box::new([file])), content }
+    }
+
+    #[test]
+    fn archives_are_unpacked_and_deleted() {
+        let row = [vec![3u8, 7], vec![9; 3072]].concat();
+        let archive = gzip(&tar_of(&[("cifar-100-binary/train.bin", &row), ("x/test.bin", &row)]));
+        let folder = tempfile::tempdir().unwrap();
+        let names = Content::Tar(&["train.bin", "test.bin"]);
+        let tar = source("set.tar.gz", serve(archive.clone(), 1), &archive, names);
+        tar.fetch(folder.path(), &mut |_| ()).unwrap();
+        let set = Cifar100::from_folder(folder.path()).unwrap();
+        assert_eq!(set.train.targets().to_vec(), [7]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        // The set is there, so nothing is fetched.
+        Cifar100::download_to(folder.path(), |_| panic!("nothing is fetched")).unwrap();
+
+        let files =
+            [("gzip/a.gz", b"one".to_vec()), ("../../b.gz", b"two".to_vec()), ("read.me", vec![])];
+        let files = files.map(|(name, content)| (name.to_string(), content));
+        let archive = crate::zip::to_bytes(files.into_iter()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("set");
+        let zip = source("set.zip", serve(archive.clone(), 1), &archive, Content::Zip);
+        zip.fetch(&inside, &mut |_| ()).unwrap();
+        assert_eq!(fs::read(inside.join("a.gz")).unwrap(), b"one");
+        // No file is written outside of the folder.
+        assert_eq!(fs::read(inside.join("b.gz")).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&inside).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn damaged_archives_give_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let fetch = |bytes: Vec<u8>, content| {
+            let source = source("set", serve(bytes.clone(), 1), &bytes, content);
+            source.fetch(folder.path(), &mut |_| ()).unwrap_err()
+        };
+        let error = fetch(gzip(&tar_of(&[("a", b"x")])), Content::Tar(&["b"]));
+        assert!(error.to_string().ends_with("the archive does not contain b"), "{error}");
+        let error = fetch(b"no archive".to_vec(), Content::Zip);
+        assert!(matches!(error, DataError::Archive { problem: ArchiveProblem::Format("zip"), .. }));
+    }
+
+    #[test]
+    fn a_failed_download_is_a_typed_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut other = source("set", serve(b"other".to_vec(), 1), b"bytes", Content::File);
+        let error = other.fetch(folder.path(), &mut |_| ()).unwrap_err();
+        let DataError::Download(DownloadError { attempts, .. }) = &error else { panic!("{error}") };
+        assert!(matches!(attempts[..], [ref it] if it.url.ends_with("/set")), "{error}");
+        other = source("set", serve(b"bytes".to_vec(), 1), b"bytes", Content::File);
+        let mut seen = 0;
+        other.fetch(folder.path(), &mut |progress| seen = progress.received).unwrap();
+        assert_eq!((seen, fs::read(folder.path().join("set")).unwrap()), (5, b"bytes".to_vec()));
+    }
 }
