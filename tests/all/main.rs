@@ -9,6 +9,7 @@ mod historic;
 mod lenet;
 mod modes;
 mod observers;
+mod prepared;
 mod reproducible;
 mod summaries;
 mod vocabulary;

@@ -254,7 +254,9 @@ impl ImageFolder {
             });
         }
         let mut bytes = Vec::with_capacity(first * pictures.len());
-        pictures.into_iter().for_each(|(picture, _)| bytes.extend(picture));
+        for (picture, _) in pictures {
+            bytes.extend(picture);
+        }
         Ok((bytes, [indices.len(), self.preparation.channels(), size[0], size[1]]))
     }
 }

@@ -1,13 +1,18 @@
 //! Data sets and loaders for wengert.
 //!
-//! - [`Digits`] (part of the crate), [`Mnist`] and [`Zipcode`] (read from files): real handwritten digits;
-//!   [`FashionMnist`]: pictures of clothes in the format of MNIST; [`Cifar10`]: photographs;
+//! - [`Digits`] (part of the crate), [`Mnist`], [`Emnist`] and [`Zipcode`] (read from files): real handwritten digits
+//!   and letters; [`FashionMnist`]: pictures of clothes in the format of MNIST; [`Cifar10`], [`Cifar100`]:
+//!   photographs. With the feature `download`, they are fetched on request: `Mnist::load_or_download()`;
+//! - [`Iris`], [`Wine`], [`BreastCancer`], [`Diabetes`]: small tables, part of the crate;
+//! - `Csv` (feature `csv`): tables in text files; `ImageFolder` (feature `images`): folders of PNG and JPEG pictures;
+//! - [`Vocabulary`] and [`Windows`]: text by characters or by words, and its sequences;
 //! - [`Dataset`]: the trait of data sets; [`TensorDataset`]: a data set of inputs and targets. A tensor or a
 //!   tuple of tensors is also a data set: `DataLoader::new((questions, hints, answers), 32)`;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
 //! - [`random_split`] and [`stratified_split`]: parts for training and validation;
 //! - [`Dataset::augment`]: random rotations, shifts and flips of images, different in each epoch;
-//! - [`idx`]: the file format of MNIST and similar data sets.
+//! - [`Standardize`], [`MinMax`], [`OneHot`]: transforms that are fitted to the training part and saved with the model;
+//! - [`idx`]: the file format of MNIST and similar data sets; [`npy`]: the file formats of NumPy.
 //!
 //! ```
 //! use wengert::data::{DataLoader, Digits, random_split};
@@ -22,6 +27,16 @@
 //! }
 //! # let _ = valid;
 //! ```
+//!
+//! # Features
+//! None is enabled by default. The package `wengert` has features of the same names.
+//!
+//! | feature | |
+//! |---|---|
+//! | `download` | `Download`, and the methods `download`, `download_to` and `load_or_download` of the data sets |
+//! | `csv` | `Csv` and `Table` |
+//! | `images` | `ImageFolder`; enables `csv` |
+//! | `module` | [`Standardize`], [`MinMax`] and [`OneHot`] are modules; `wengert` enables it |
 
 #![allow(clippy::doc_markdown)] // LeCun is a name
 

@@ -86,7 +86,7 @@ forward!(&T, Box<T>, Arc<T>);
 /// let [train, test] = random_split(Iris::load().dataset(), [120, 30], 0);
 /// let scale = Standardize::fit(&train);
 /// let (inputs, _) = scale.on(&train).batch(&(0..120).collect::<Vec<_>>());
-/// assert!(inputs.mean(0).to_vec().iter().all(|mean| mean.abs() < 1e-5));
+/// assert!(inputs.mean(&[0], false).to_vec().iter().all(|mean| mean.abs() < 1e-5));
 /// let (inputs, _) = test.batch(&[0]);
 /// let restored = scale.inverse(&scale.transform(&inputs));
 /// assert!((restored.at(&[0, 0]) - inputs.at(&[0, 0])).abs() < 1e-5);
@@ -114,7 +114,7 @@ impl Standardize {
     pub fn fit<D: Dataset<Batch: Inputs>>(train: &D) -> Self {
         let columns = columns("Standardize::fit", train);
         let of = |f: fn(&Column) -> f64| columns.iter().map(|it| f(it) as f32).collect();
-        Self::of(of(|column| column.mean), of(|column| column.std()))
+        Self::of(of(|column| column.mean), of(Column::std))
     }
 
     /// Creates a transform that changes nothing, for this number of features: to load a saved state into.

@@ -27,9 +27,10 @@ pub(crate) fn extract(
         let size = checked(&header).and_then(|()| octal(&header[124..136]));
         let Some(size) = size.filter(|_| filled == BLOCK) else {
             let format = "tar";
-            return Err(match first {
-                true => Format(format),
-                false => Bounds { format, part: "the header of a file" },
+            return Err(if first {
+                Format(format)
+            } else {
+                Bounds { format, part: "the header of a file" }
             });
         };
         first = false;

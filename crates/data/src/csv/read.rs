@@ -175,7 +175,9 @@ impl Growing {
                 for (new, (_, old)) in (0..).zip(&names) {
                     to[*old as usize] = new;
                 }
-                values.iter_mut().for_each(|id| *id = to[*id as usize]);
+                for id in &mut values {
+                    *id = to[*id as usize];
+                }
                 let names = names.into_iter().map(|(name, _)| name).collect();
                 Cells::Categories { values, names }
             }

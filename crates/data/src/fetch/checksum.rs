@@ -49,7 +49,8 @@ impl Checksums {
 }
 
 fn differs(kind: &'static str, expected: Option<&str>, found: &[u8]) -> Result<(), Failure> {
-    let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: Vec<String> = found.iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = found.concat();
     match expected {
         Some(expected) if expected != found => {
             let expected = expected.to_string();

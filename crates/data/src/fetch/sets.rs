@@ -253,7 +253,7 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), DataError> {
         let entry = zip.entries()[index].name.clone();
         // Only the last part of the path is used, so that no file is written outside of the folder.
         let name = entry.rsplit(['/', '\\']).next().unwrap_or_default();
-        if !name.ends_with(".gz") || name.starts_with('.') {
+        if !is_gzip(name) || name.starts_with('.') {
             continue;
         }
         let mut content = zip.read(index).map_err(failed)?;
@@ -261,6 +261,10 @@ fn unzip(archive: &Path, folder: &Path) -> Result<(), DataError> {
             .map_err(|source| failed(ArchiveProblem::Damaged { entry: entry.clone(), source }))?;
     }
     Ok(())
+}
+
+fn is_gzip(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "gz")
 }
 
 /// Prints one line for each file that is fetched, on the standard error stream.
@@ -426,8 +430,9 @@ mod tests {
     /// Returns a source with one file, whose checksum is computed here.
     fn source(name: &'static str, mirror: String, bytes: &[u8], content: Content) -> Source {
         use md5::Digest;
-        let md5 =
-            md5::Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let md5: Vec<String> =
+            md5::Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let md5 = md5.concat();
         let mirrors: &'static [&'static str] = Box::leak(Box::new([&*mirror.leak()]));
         let file =
             Remote { name, mirrors, size: bytes.len() as u64, md5: md5.leak(), sha256: None };

@@ -47,16 +47,17 @@ impl OneHot {
             found.dedup();
             found
         });
-        Self::of(columns.collect())
+        Self::of(&columns.collect::<Vec<_>>())
     }
 
     /// Creates the code of the categories 0, 1, … of each column, `counts` of them: to use without fitting, or
     /// to load a saved state into.
     pub fn new(counts: &[usize]) -> Self {
-        Self::of(counts.iter().map(|&count| (0..count as i64).collect()).collect())
+        let columns = counts.iter().map(|&count| (0..count as i64).collect());
+        Self::of(&columns.collect::<Vec<_>>())
     }
 
-    fn of(columns: Vec<Vec<i64>>) -> Self {
+    fn of(columns: &[Vec<i64>]) -> Self {
         let counts: Vec<i64> = columns.iter().map(|column| column.len() as i64).collect();
         let all = columns.concat();
         OneHot {

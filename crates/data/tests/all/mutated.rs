@@ -64,6 +64,12 @@ fn each(name: &str, sound: &[u8], read: impl Fn(&[u8]) -> Result<(), DataError>)
     assert!(errors > FILES / 20, "{name}: {errors} errors of {FILES}");
 }
 
+/// Writes a new file. File systems wait for the disk when a file is overwritten.
+fn replace(path: &Path, bytes: &[u8]) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
 /// Reads one changed file of a set whose other files are sound.
 fn in_set(
     name: &str,
@@ -77,7 +83,7 @@ fn in_set(
     }
     let (_, sound) = files.iter().find(|(file, _)| *file == changed).unwrap();
     each(&format!("{name}, {changed}"), sound, |bytes| {
-        fs::write(folder.path().join(changed), bytes).unwrap();
+        replace(&folder.path().join(changed), bytes);
         load(folder.path())
     });
 }
@@ -188,7 +194,7 @@ fn pictures() {
         fs::write(&path, &sound).unwrap();
         let set = ImageFolder::unlabeled(folder.path()).unwrap().resize(16).center_crop(16);
         each(name, &sound, |bytes| {
-            fs::write(&path, bytes).unwrap();
+            replace(&path, bytes);
             set.try_batch(&[0]).map(drop)
         });
     }
