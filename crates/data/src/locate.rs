@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 /// The environment variable that names the user's folder of data sets.
 pub(crate) const VARIABLE: &str = "WENGERT_DATA";
 
+/// How to fetch the files. Each data set of several files has the method.
+const FETCH: &str = if cfg!(feature = "download") {
+    "To fetch them, call load_or_download instead of load."
+} else {
+    "To fetch them, enable the feature `download` and call load_or_download instead of load."
+};
+
 /// A data set of several files.
 pub(crate) struct Files<const N: usize> {
     /// The name of the data set in messages.
@@ -114,7 +121,7 @@ impl<const N: usize> Files<N> {
             let packed = plain(self.names[0]) != self.names[0];
             let or = if packed { "without" } else { "with" };
             format!(
-                "Put {} (or the same {or} .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {}",
+                "Put {} (or the same {or} .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {} {FETCH}",
                 self.names.join(", "),
                 self.source
             )

@@ -18,6 +18,9 @@ pub trait Transform {
     /// # Panics
     /// If the number of features is not that of the transform.
     fn transform(&self, inputs: &Tensor) -> Tensor;
+
+    /// Returns the number of features.
+    fn features(&self) -> usize;
 }
 
 /// A data set whose inputs are transformed in each batch. [`Standardize::on`] and [`MinMax::on`] create it.
@@ -25,6 +28,13 @@ pub trait Transform {
 pub struct Transformed<D, T> {
     dataset: D,
     transform: T,
+}
+
+impl<D: Dataset<Batch: Inputs>, T: Transform> Transformed<D, T> {
+    /// Creates the data set of the examples of `dataset` with transformed inputs.
+    pub fn new(dataset: D, transform: T) -> Self {
+        Transformed { dataset, transform }
+    }
 }
 
 impl<D: Dataset<Batch: Inputs>, T: Transform> Dataset for Transformed<D, T> {
@@ -49,6 +59,12 @@ impl<D: Dataset<Batch: Inputs>, T: Transform> Dataset for Transformed<D, T> {
     fn varies(&self) -> bool {
         self.dataset.varies()
     }
+
+    fn normalized(&self, value: f32, channel: usize) -> f32 {
+        let mut row = Tensor::zeros([1, self.transform.features()]);
+        row.make_mut()[channel] = self.dataset.normalized(value, channel);
+        self.transform.transform(&row).at(&[0, channel])
+    }
 }
 
 impl<D: crate::Labeled<Batch: Inputs>, T: Transform> crate::Labeled for Transformed<D, T> {
@@ -64,6 +80,10 @@ macro_rules! forward {
             #[track_caller]
             fn transform(&self, inputs: &Tensor) -> Tensor {
                 (**self).transform(inputs)
+            }
+
+            fn features(&self) -> usize {
+                (**self).features()
             }
         })*
     };
@@ -160,7 +180,7 @@ impl Standardize {
 
     /// Returns a data set whose inputs are transformed in each batch. It has a copy of this transform.
     pub fn on<D: Dataset<Batch: Inputs>>(&self, dataset: D) -> Transformed<D, Standardize> {
-        Transformed { dataset, transform: self.clone() }
+        Transformed::new(dataset, self.clone())
     }
 }
 
@@ -168,6 +188,10 @@ impl Transform for Standardize {
     #[track_caller]
     fn transform(&self, inputs: &Tensor) -> Tensor {
         self.transform(inputs)
+    }
+
+    fn features(&self) -> usize {
+        self.mean().numel()
     }
 }
 
@@ -259,7 +283,7 @@ impl MinMax {
 
     /// Returns a data set whose inputs are transformed in each batch. It has a copy of this transform.
     pub fn on<D: Dataset<Batch: Inputs>>(&self, dataset: D) -> Transformed<D, MinMax> {
-        Transformed { dataset, transform: self.clone() }
+        Transformed::new(dataset, self.clone())
     }
 }
 
@@ -267,6 +291,10 @@ impl Transform for MinMax {
     #[track_caller]
     fn transform(&self, inputs: &Tensor) -> Tensor {
         self.transform(inputs)
+    }
+
+    fn features(&self) -> usize {
+        self.min().numel()
     }
 }
 

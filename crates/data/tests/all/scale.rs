@@ -1,8 +1,8 @@
 //! Fitted transforms, compared with plain loops in `f64`.
 
 use wengert_data::{
-    DataLoader, Dataset, Digits, Iris, MinMax, OneHot, Standardize, Subset, random_split,
-    stratified_split,
+    DataLoader, Dataset, Digits, Iris, MinMax, OneHot, RandomCrop, Standardize, Subset,
+    random_split, stratified_split,
 };
 use wengert_tensor::Tensor;
 
@@ -65,6 +65,11 @@ fn channels_of_images() {
     let loader = DataLoader::new(scale.on(&digits), 100);
     let (x, _) = loader.iter().next().unwrap();
     assert_eq!(x.shape(), [100, 1, 8, 8]);
+    // The background of an augmented image is transformed, too.
+    let shifted = scale.on(&digits).augment(RandomCrop::padding(8), 0);
+    let background = scale.transform(&Tensor::zeros(&[1, 1, 1, 1])).item();
+    let (x, _) = shifted.batch(&(0..20).collect::<Vec<_>>());
+    assert!(x.to_vec().contains(&background) && !x.to_vec().contains(&0.0));
     // The classes of a transformed data set are known, and so are its parts.
     let [part, _] = stratified_split(scale.on(&digits), [0.5, 0.5], 0);
     assert!(part.len() > 890);
