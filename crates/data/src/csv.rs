@@ -163,6 +163,9 @@ impl Csv {
     }
 }
 
+/// The maximum number of inputs of a table.
+const MOST: usize = 1 << 28;
+
 /// A table that [`Csv`] has read.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -214,7 +217,14 @@ impl Table {
 
     /// Returns all columns as inputs, `[n, features]`: a column of numbers as it is, a column of categories as a
     /// column of 0 and 1 for each category.
+    ///
+    /// # Panics
+    /// If there would be more than 2²⁸ numbers, because a column has very many categories.
+    #[track_caller]
     pub fn inputs(&self) -> Tensor {
+        if let Err(error) = self.check_width() {
+            panic!("Table::inputs: {error}");
+        }
         let (n, width) = (self.len(), self.columns.iter().map(Column::width).sum());
         let mut rows = vec![0.0; n * width];
         let mut start = 0;
@@ -243,7 +253,8 @@ impl Table {
     /// [`inputs`](Table::inputs). The numbers of a column of numbers are the classes.
     ///
     /// # Errors
-    /// If there is no such column, or it has numbers that are negative or not whole.
+    /// If there is no such column, or it has numbers that are negative or not whole. If another column has so many
+    /// categories that there would be more than 2²⁸ inputs.
     pub fn classification(
         &self,
         target: impl Into<ColumnKey>,
@@ -260,14 +271,17 @@ impl Table {
                 Tensor::from_fn(&[numbers.len()], |row| numbers[row] as i64)
             }
         };
-        Ok(TensorDataset::new(self.clone().without(position)?.inputs(), classes))
+        let inputs = self.clone().without(position)?;
+        inputs.check_width()?;
+        Ok(TensorDataset::new(inputs.inputs(), classes))
     }
 
     /// Returns the data set whose targets are the numbers of a column, `[n, 1]`, and whose inputs are the other
     /// columns; see [`inputs`](Table::inputs).
     ///
     /// # Errors
-    /// If there is no such column, or it has categories.
+    /// If there is no such column, or it has categories. If another column has so many categories that there would be
+    /// more than 2²⁸ inputs.
     pub fn regression(
         &self,
         target: impl Into<ColumnKey>,
@@ -278,7 +292,22 @@ impl Table {
             return Err(self.cell(0, position, CellProblem::NotANumber(first.into())));
         };
         let targets = Tensor::from_fn(&[numbers.len(), 1], |row| numbers[row] as f32);
-        Ok(TensorDataset::new(self.clone().without(position)?.inputs(), targets))
+        let inputs = self.clone().without(position)?;
+        inputs.check_width()?;
+        Ok(TensorDataset::new(inputs.inputs(), targets))
+    }
+
+    /// Returns an error if there are too many inputs. It names the column with the most categories.
+    fn check_width(&self) -> Result<(), DataError> {
+        let width: usize = self.columns.iter().map(Column::width).sum();
+        let widest = (0..self.columns.len()).max_by_key(|&column| self.columns[column].width());
+        match widest.filter(|_| self.len().saturating_mul(width) > MOST) {
+            Some(column) => {
+                let count = self.columns[column].width();
+                Err(self.cell(0, column, CellProblem::TooManyCategories(count)))
+            }
+            None => Ok(()),
+        }
     }
 
     fn cell(&self, row: usize, column: usize, problem: CellProblem) -> DataError {

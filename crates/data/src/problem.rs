@@ -177,6 +177,12 @@ pub enum CellProblem {
         "expected a whole number from 0 as a class, found {0}; is the target of a regression meant?"
     )]
     NotAClass(String),
+    /// The column has so many categories that columns of 0 and 1 for them would fill the memory.
+    #[error(
+        "the column has {0} categories, too many for a column of 0 and 1 each: remove it with \
+         Table::without, or declare it as numbers"
+    )]
+    TooManyCategories(usize),
     /// The text is not one of the categories.
     #[error("{found:?} is not one of the {count} categories of the column")]
     Category {

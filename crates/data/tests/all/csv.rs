@@ -126,6 +126,18 @@ fn declared_types() {
     assert!(matches!(error, DataError::NoColumn { .. }), "{error}");
 }
 
+/// One column of 0 and 1 for each of 20,000 names would be 400 million numbers.
+#[test]
+fn names_are_not_coded() {
+    let mut text = String::from("name,x\n");
+    (0..20_000).for_each(|i| text.push_str(&format!("n{i},1\n")));
+    let table = parse(&text).unwrap();
+    let error = table.regression("x").unwrap_err().to_string();
+    assert!(error.contains("column 1 (\"name\"): the column has 20000 categories"), "{error}");
+    assert!(table.classification("x").is_err());
+    assert!(table.without("name").unwrap().regression("x").is_ok());
+}
+
 #[test]
 fn errors_name_line_and_column() {
     let error = parse("a,b\n1,2\n\n\"x\ny\",3\n").unwrap_err();

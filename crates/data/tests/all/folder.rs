@@ -118,6 +118,20 @@ fn palettes_are_colours() {
     assert_eq!(x.shape(), [1, 3, 10, 14]);
 }
 
+/// The camera was turned: the first column of the file is the first row, from right to left.
+#[test]
+fn pictures_are_turned_as_their_camera_recorded() {
+    let root = tempfile::tempdir().unwrap();
+    copy("photo.jpg", &root.path().join("a/1.jpg"));
+    copy("turned.jpg", &root.path().join("a/2.jpg"));
+    let set = ImageFolder::unlabeled(root.path()).unwrap();
+    let (plain, turned) = (set.batch(&[0]).0, set.batch(&[1]).0);
+    assert_eq!(turned.shape(), [1, 3, 14, 10]);
+    for (y, x) in [(0, 0), (9, 0), (4, 13)] {
+        assert_eq!(turned.at(&[0, 1, x, 9 - y]), plain.at(&[0, 1, y, x]));
+    }
+}
+
 #[test]
 fn the_layout_of_kaggle() {
     let root = tempfile::tempdir().unwrap();

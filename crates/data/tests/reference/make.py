@@ -41,6 +41,9 @@ picture.convert("L").save("gray.png")
 picture.convert("RGBA").save("rgba.png")
 picture.quantize(16).save("palette.png")
 picture.save("photo.jpg", quality=90)
+exif = Image.Exif()
+exif[0x0112] = 6  # turned by 90 degrees to the right
+picture.save("turned.jpg", quality=90, exif=exif)
 with open("pillow.txt", "w") as f:
     gray = np.asarray(picture.convert("L"))
     photo = np.asarray(Image.open("photo.jpg").convert("RGB"))
