@@ -9,7 +9,7 @@ use wengert_tensor::Tensor;
 
 mod column;
 mod read;
-pub use column::{Column, ColumnKey};
+pub use column::{ColumnKey, TableColumn};
 
 /// What to do with a missing value of a table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,7 +66,7 @@ pub struct Csv {
     missing_words: Vec<String>,
     categories: Vec<ColumnKey>,
     numbers: Vec<ColumnKey>,
-    like: Option<Vec<Column>>,
+    like: Option<Vec<TableColumn>>,
 }
 
 impl Default for Csv {
@@ -140,7 +140,7 @@ impl Csv {
     /// # Ok::<(), wengert::data::DataError>(())
     /// ```
     pub fn like(mut self, table: &Table) -> Self {
-        self.like = Some(table.columns.iter().map(Column::without_values).collect());
+        self.like = Some(table.columns.iter().map(TableColumn::without_values).collect());
         self
     }
 
@@ -170,7 +170,7 @@ const MOST: usize = 1 << 28;
 #[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     /// The numbers of the lines in the file.
     lines: Vec<u64>,
     headers: bool,
@@ -189,11 +189,11 @@ impl Table {
 
     /// Returns the names of the columns: the headers, or else the indices.
     pub fn names(&self) -> Vec<&str> {
-        self.columns.iter().map(Column::name).collect()
+        self.columns.iter().map(TableColumn::name).collect()
     }
 
     /// Returns the columns.
-    pub fn columns(&self) -> &[Column] {
+    pub fn columns(&self) -> &[TableColumn] {
         &self.columns
     }
 
@@ -201,7 +201,7 @@ impl Table {
     ///
     /// # Errors
     /// If there is no such column. The error lists the names.
-    pub fn column(&self, key: impl Into<ColumnKey>) -> Result<&Column, DataError> {
+    pub fn column(&self, key: impl Into<ColumnKey>) -> Result<&TableColumn, DataError> {
         Ok(&self.columns[self.position(&key.into())?])
     }
 
@@ -225,7 +225,7 @@ impl Table {
         if let Err(error) = self.check_width() {
             panic!("Table::inputs: {error}");
         }
-        let (n, width) = (self.len(), self.columns.iter().map(Column::width).sum());
+        let (n, width) = (self.len(), self.columns.iter().map(TableColumn::width).sum());
         let mut rows = vec![0.0; n * width];
         let mut start = 0;
         for column in &self.columns {
@@ -299,7 +299,7 @@ impl Table {
 
     /// Returns an error if there are too many inputs. It names the column with the most categories.
     fn check_width(&self) -> Result<(), DataError> {
-        let width: usize = self.columns.iter().map(Column::width).sum();
+        let width: usize = self.columns.iter().map(TableColumn::width).sum();
         let widest = (0..self.columns.len()).max_by_key(|&column| self.columns[column].width());
         match widest.filter(|_| self.len().saturating_mul(width) > MOST) {
             Some(column) => {

@@ -29,7 +29,7 @@ use checksum::Checksums;
 /// ```
 #[derive(Debug)]
 #[must_use = "`run` fetches the file"]
-pub struct Download<F = fn(&Progress<'_>)> {
+pub struct Download<F = fn(&DownloadProgress<'_>)> {
     path: PathBuf,
     urls: Vec<String>,
     size: Option<u64>,
@@ -41,7 +41,7 @@ pub struct Download<F = fn(&Progress<'_>)> {
 /// The state of a download. `on_progress` passes it to its function.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Progress<'a> {
+pub struct DownloadProgress<'a> {
     /// The file that will be written.
     pub path: &'a Path,
     /// The address of the file.
@@ -71,7 +71,7 @@ impl Download {
     }
 }
 
-impl<F: FnMut(&Progress<'_>)> Download<F> {
+impl<F: FnMut(&DownloadProgress<'_>)> Download<F> {
     /// Adds a source, an `https` or `http` address. Sources are tried in the order in which they were added.
     pub fn from(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
@@ -113,7 +113,7 @@ impl<F: FnMut(&Progress<'_>)> Download<F> {
     }
 
     /// Sets a function that is called at the start and then after each piece that was received.
-    pub fn on_progress<G: FnMut(&Progress<'_>)>(self, progress: G) -> Download<G> {
+    pub fn on_progress<G: FnMut(&DownloadProgress<'_>)>(self, progress: G) -> Download<G> {
         let Download { path, urls, size, checksums, patience, .. } = self;
         Download { path, urls, size, checksums, patience, progress }
     }
@@ -298,7 +298,7 @@ impl<F: FnMut(&Progress<'_>)> Download<F> {
         let (mut received, mut chunk) = (start, vec![0; 1 << 16]);
         let (mut window, mut window_start) = (Instant::now(), start);
         loop {
-            (self.progress)(&Progress { path: &self.path, url, received, total });
+            (self.progress)(&DownloadProgress { path: &self.path, url, received, total });
             let n = match body.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => n,

@@ -5,7 +5,7 @@
 //!   photographs. With the feature `download`, they are fetched on request: `Mnist::load_or_download()`;
 //! - [`Iris`], [`Wine`], [`BreastCancer`], [`Diabetes`]: small tables, part of the crate;
 //! - `Csv` (feature `csv`): tables in text files; `ImageFolder` (feature `images`): folders of PNG and JPEG pictures;
-//! - [`Vocabulary`] and [`Windows`]: text by characters or by words, and its sequences;
+//! - [`Vocabulary`] and [`SequenceWindows`]: text by characters or by words, and its sequences;
 //! - [`Dataset`]: the trait of data sets; [`TensorDataset`]: a data set of inputs and targets. A tensor or a
 //!   tuple of tensors is also a data set: `DataLoader::new((questions, hints, answers), 32)`;
 //! - [`DataLoader`]: shuffled batches, the same for the same seed on every machine;
@@ -82,14 +82,14 @@ pub use augment::{
 };
 pub use cifar::{Cifar10, Cifar100};
 #[cfg(feature = "csv")]
-pub use csv::{Column, ColumnKey, Csv, Missing, Table};
+pub use csv::{ColumnKey, Csv, Missing, Table, TableColumn};
 pub use dataset::{Dataset, TensorDataset};
 pub use digits::Digits;
 pub use emnist::{Emnist, EmnistSplit};
 pub use error::{DataError, LineProblem, SearchedFolder};
 pub use feature::Feature;
 #[cfg(feature = "download")]
-pub use fetch::{Download, Progress};
+pub use fetch::{Download, DownloadProgress};
 #[cfg(feature = "download")]
 pub use fetch_error::{DownloadError, DownloadProblem, FailedAttempt};
 #[cfg(feature = "images")]
@@ -97,9 +97,9 @@ pub use folder::ImageFolder;
 pub use loader::{DataLoader, Epoch};
 pub use mnist::{FashionMnist, Mnist};
 pub use problem::{ArchiveProblem, CellProblem, NpyProblem, PickleProblem};
-pub use scale::{Inputs, MinMax, OneHot, Standardize, Transform, Transformed};
+pub use scale::{InputBatch, MinMax, OneHot, Standardize, Transform, Transformed};
 pub use split::{Subset, random_split};
 pub use stratified::{Labeled, Share, stratified_split};
-pub use text::{UnknownUnit, Vocabulary, Windows, split_sequence};
+pub use text::{SequenceWindows, UnknownUnit, Vocabulary, split_sequence};
 pub use toys::{BreastCancer, Diabetes, Iris, Wine};
 pub use zipcode::Zipcode;

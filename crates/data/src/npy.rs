@@ -39,8 +39,8 @@ use wengert_tensor::{AnyTensor, Element, NamedTensors, Tensor, shapes, write_ato
 
 mod elements;
 mod header;
-use elements::Kind;
-use header::Header;
+use elements::NpyType;
+use header::NpyHeader;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// The maximum length of a header. NumPy itself refuses headers of more than 10,000 characters.
@@ -84,7 +84,7 @@ pub fn to_bytes(tensor: impl Into<AnyTensor>) -> Vec<u8> {
     let tensor = tensor.into();
     let mut header = format!(
         "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
-        Kind::descr(tensor.dtype()),
+        NpyType::descr(tensor.dtype()),
         header::tuple(&tensor.shape())
     );
     // The elements begin at a multiple of 64 bytes, so that they can be mapped into memory.
@@ -189,7 +189,7 @@ fn arrays(source: impl Read + Seek, path: &Path) -> Result<NamedTensors, DataErr
 
 /// Reads one array. `length` is the number of bytes of the source, as far as it is known.
 fn array(mut source: impl Read, length: Option<u64>, path: &Path) -> Result<AnyTensor, DataError> {
-    let header = Header::read(&mut source, path)?;
+    let header = NpyHeader::read(&mut source, path)?;
     let failed = |problem| DataError::Npy { path: path.into(), problem };
     let shape: Option<Vec<usize>> =
         header.shape.iter().map(|&size| usize::try_from(size).ok()).collect();

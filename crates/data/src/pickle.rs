@@ -16,7 +16,7 @@ type Id = usize;
 /// A value. Parts are referred to by their positions, so that a value that is used twice is stored once: the
 /// number of values is at most the number of bytes of the pickle.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(crate) enum PickleValue {
     /// `None`, a float or another value without a part in a data set.
     Nothing,
     Int(i64),
@@ -54,7 +54,7 @@ pub(crate) struct Array {
 /// The content of a pickle.
 pub(crate) struct Pickle<'a> {
     source: &'a [u8],
-    values: Vec<Value>,
+    values: Vec<PickleValue>,
     top: Id,
     /// Texts that encode bytes as characters up to U+00FF.
     decoded: HashMap<Id, Vec<u8>>,
@@ -75,26 +75,26 @@ impl<'a> Pickle<'a> {
     }
 
     /// Returns the value of a key of the dictionary that the pickle contains.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        let Value::Dict(entries) = &self.values[self.top] else { return None };
+    pub fn get(&self, key: &str) -> Option<&PickleValue> {
+        let PickleValue::Dict(entries) = &self.values[self.top] else { return None };
         let found =
             entries.iter().rev().find(|(name, _)| self.bytes(*name) == Some(key.as_bytes()));
         found.map(|&(_, value)| &self.values[value])
     }
 
     /// Returns the numbers of a list.
-    pub fn numbers(&self, of: &Value) -> Option<Vec<i64>> {
-        let Value::List(items) = of else { return None };
+    pub fn numbers(&self, of: &PickleValue) -> Option<Vec<i64>> {
+        let PickleValue::List(items) = of else { return None };
         let number = |&id: &Id| match self.values[id] {
-            Value::Int(number) => Some(number),
+            PickleValue::Int(number) => Some(number),
             _ => None,
         };
         items.iter().map(number).collect()
     }
 
     /// Returns the shape and the bytes of an array in C order.
-    pub fn array(&self, of: &Value) -> Option<([usize; 2], &[u8])> {
-        let Value::Array(Some(array)) = of else { return None };
+    pub fn array(&self, of: &PickleValue) -> Option<([usize; 2], &[u8])> {
+        let PickleValue::Array(Some(array)) = of else { return None };
         let bytes = self.bytes(array.bytes)?;
         let [rows, columns] = array.shape;
         let fits = rows.checked_mul(columns) == Some(bytes.len());
@@ -106,7 +106,7 @@ impl<'a> Pickle<'a> {
             return Some(decoded);
         }
         match &self.values[id] {
-            Value::Bytes(range) => Some(&self.source[range.clone()]),
+            PickleValue::Bytes(range) => Some(&self.source[range.clone()]),
             _ => None,
         }
     }
@@ -145,28 +145,28 @@ impl<'a> Machine<'a> {
                     return Ok(self.pickle);
                 }
                 b'(' => self.marks.push(self.stack.len()),
-                b'N' => self.push(Value::Nothing),
-                0x88 | 0x89 => self.push(Value::Int(i64::from(code == 0x88))),
+                b'N' => self.push(PickleValue::Nothing),
+                0x88 | 0x89 => self.push(PickleValue::Int(i64::from(code == 0x88))),
                 b'K' => {
                     let [number] = self.take()?;
-                    self.push(Value::Int(i64::from(number)));
+                    self.push(PickleValue::Int(i64::from(number)));
                 }
                 b'M' => {
                     let number = u16::from_le_bytes(self.take()?);
-                    self.push(Value::Int(i64::from(number)));
+                    self.push(PickleValue::Int(i64::from(number)));
                 }
                 b'J' => {
                     let number = i32::from_le_bytes(self.take()?);
-                    self.push(Value::Int(i64::from(number)));
+                    self.push(PickleValue::Int(i64::from(number)));
                 }
                 b'I' => {
                     let line = self.line()?;
                     let number = std::str::from_utf8(line).ok().and_then(|line| line.parse().ok());
-                    self.push(Value::Int(number.ok_or_else(|| damaged("a number"))?));
+                    self.push(PickleValue::Int(number.ok_or_else(|| damaged("a number"))?));
                 }
                 b'G' => {
                     self.take::<8>()?;
-                    self.push(Value::Nothing);
+                    self.push(PickleValue::Nothing);
                 }
                 // Texts and bytes, with the length in 1, 4 or 8 bytes.
                 b'U' | b'C' | 0x8c => {
@@ -181,22 +181,26 @@ impl<'a> Machine<'a> {
                     let length = u64::from_le_bytes(self.take()?);
                     self.bytes(length)?;
                 }
-                b']' => self.push(Value::List(Vec::new())),
-                b'}' => self.push(Value::Dict(Vec::new())),
-                b')' => self.push(Value::Tuple(Vec::new())),
+                b']' => self.push(PickleValue::List(Vec::new())),
+                b'}' => self.push(PickleValue::Dict(Vec::new())),
+                b')' => self.push(PickleValue::Tuple(Vec::new())),
                 b't' | b'l' => {
                     let parts = self.marked(at)?;
-                    self.push(if code == b't' { Value::Tuple(parts) } else { Value::List(parts) });
+                    self.push(if code == b't' {
+                        PickleValue::Tuple(parts)
+                    } else {
+                        PickleValue::List(parts)
+                    });
                 }
                 0x85..=0x87 => {
                     let count = usize::from(code - 0x84);
                     let parts = self.pop(count, at)?;
-                    self.push(Value::Tuple(parts));
+                    self.push(PickleValue::Tuple(parts));
                 }
                 b'a' | b'e' => {
                     let items = if code == b'e' { self.marked(at)? } else { self.pop(1, at)? };
                     match self.top(at)? {
-                        Value::List(list) => list.extend(items),
+                        PickleValue::List(list) => list.extend(items),
                         _ => return Err(damaged("a list")),
                     }
                 }
@@ -204,7 +208,7 @@ impl<'a> Machine<'a> {
                     let items = if code == b'u' { self.marked(at)? } else { self.pop(2, at)? };
                     let (pairs, rest) = items.as_chunks::<2>();
                     match self.top(at)? {
-                        Value::Dict(dict) if rest.is_empty() => {
+                        PickleValue::Dict(dict) if rest.is_empty() => {
                             dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
                         }
                         _ => return Err(damaged("a dictionary, and keys with values")),
@@ -270,12 +274,12 @@ impl<'a> Machine<'a> {
     fn bytes(&mut self, length: u64) -> Result<(), PickleProblem> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let end = end.filter(|&end| end <= self.source.len()).ok_or(Short)?;
-        self.push(Value::Bytes(self.at..end));
+        self.push(PickleValue::Bytes(self.at..end));
         self.at = end;
         Ok(())
     }
 
-    fn push(&mut self, value: Value) {
+    fn push(&mut self, value: PickleValue) {
         self.stack.push(self.pickle.values.len());
         self.pickle.values.push(value);
     }
@@ -296,7 +300,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn top(&mut self, at: usize) -> Result<&mut Value, PickleProblem> {
+    fn top(&mut self, at: usize) -> Result<&mut PickleValue, PickleProblem> {
         match self.stack.last() {
             Some(&id) => Ok(&mut self.pickle.values[id]),
             None => Err(Damaged { at, expected: "a value on the stack" }),
@@ -322,7 +326,7 @@ impl<'a> Machine<'a> {
                 return Err(Object(String::from_utf8_lossy(&shown).chars().take(80).collect()));
             }
         };
-        self.push(Value::Global(known));
+        self.push(PickleValue::Global(known));
         Ok(())
     }
 
@@ -330,17 +334,17 @@ impl<'a> Machine<'a> {
     fn call(&mut self, at: usize) -> Result<(), PickleProblem> {
         let operands = self.pop(2, at)?;
         let values = &self.pickle.values;
-        let (Value::Global(name), Value::Tuple(arguments)) =
+        let (PickleValue::Global(name), PickleValue::Tuple(arguments)) =
             (&values[operands[0]], &values[operands[1]])
         else {
             return Err(Damaged { at, expected: "a function and its arguments" });
         };
         let argument = |index: usize| arguments.get(index).copied();
         let object = match name {
-            Name::Reconstruct => Value::Array(None),
+            Name::Reconstruct => PickleValue::Array(None),
             Name::Dtype => {
                 let code = argument(0).and_then(|id| self.pickle.bytes(id));
-                Value::Type(matches!(code, Some(b"u1" | b"|u1" | b"B")))
+                PickleValue::Type(matches!(code, Some(b"u1" | b"|u1" | b"B")))
             }
             Name::Encode => {
                 let text = argument(0).and_then(|id| self.pickle.bytes(id));
@@ -355,7 +359,7 @@ impl<'a> Machine<'a> {
                     return Err(Damaged { at, expected: "less text than the file has bytes" });
                 }
                 self.pickle.decoded.insert(self.pickle.values.len(), bytes);
-                Value::Nothing
+                PickleValue::Nothing
             }
             Name::NdArray => return Err(Object("numpy.ndarray(…)".into())),
         };
@@ -371,26 +375,28 @@ impl<'a> Machine<'a> {
         let values = &self.pickle.values;
         match &values[object] {
             // The state of an element type is its byte order, which one byte does not have.
-            Value::Type(_) => Ok(()),
-            Value::Array(_) => {
-                let Value::Tuple(parts) = &values[state] else {
+            PickleValue::Type(_) => Ok(()),
+            PickleValue::Array(_) => {
+                let PickleValue::Tuple(parts) = &values[state] else {
                     return Err(damaged("the state of an array"));
                 };
                 let part = |index: usize| parts.get(index).map(|&id| &values[id]);
                 let size = |&id: &Id| match values[id] {
-                    Value::Int(size) => usize::try_from(size).ok(),
+                    PickleValue::Int(size) => usize::try_from(size).ok(),
                     _ => None,
                 };
-                let Some(Value::Tuple(sizes)) = part(1) else { return Err(damaged("a shape")) };
+                let Some(PickleValue::Tuple(sizes)) = part(1) else {
+                    return Err(damaged("a shape"));
+                };
                 let shape: Option<Vec<usize>> = sizes.iter().map(size).collect();
                 let shape = shape.and_then(|shape| <[usize; 2]>::try_from(shape).ok());
-                let (Some(shape), Some(Value::Type(true))) = (shape, part(2)) else {
+                let (Some(shape), Some(PickleValue::Type(true))) = (shape, part(2)) else {
                     return Err(damaged("an array of bytes with two axes"));
                 };
-                let fortran_order = matches!(part(3), Some(Value::Int(1)));
+                let fortran_order = matches!(part(3), Some(PickleValue::Int(1)));
                 let bytes = *parts.get(4).ok_or(damaged("the bytes of an array"))?;
                 self.pickle.values[object] =
-                    Value::Array(Some(Array { shape, bytes, fortran_order }));
+                    PickleValue::Array(Some(Array { shape, bytes, fortran_order }));
                 Ok(())
             }
             _ => Err(damaged("an array")),

@@ -7,8 +7,8 @@ use wengert_tensor::{Element, Tensor};
 
 mod fit;
 mod one_hot;
-pub use fit::Inputs;
-use fit::{Column, columns};
+pub use fit::InputBatch;
+use fit::{Statistics, columns};
 pub use one_hot::OneHot;
 
 /// A transform of inputs that does not depend on the batch, such as [`Standardize`].
@@ -30,14 +30,14 @@ pub struct Transformed<D, T> {
     transform: T,
 }
 
-impl<D: Dataset<Batch: Inputs>, T: Transform> Transformed<D, T> {
+impl<D: Dataset<Batch: InputBatch>, T: Transform> Transformed<D, T> {
     /// Creates the data set of the examples of `dataset` with transformed inputs.
     pub fn new(dataset: D, transform: T) -> Self {
         Transformed { dataset, transform }
     }
 }
 
-impl<D: Dataset<Batch: Inputs>, T: Transform> Dataset for Transformed<D, T> {
+impl<D: Dataset<Batch: InputBatch>, T: Transform> Dataset for Transformed<D, T> {
     type Batch = D::Batch;
 
     fn len(&self) -> usize {
@@ -67,7 +67,7 @@ impl<D: Dataset<Batch: Inputs>, T: Transform> Dataset for Transformed<D, T> {
     }
 }
 
-impl<D: crate::Labeled<Batch: Inputs>, T: Transform> crate::Labeled for Transformed<D, T> {
+impl<D: crate::Labeled<Batch: InputBatch>, T: Transform> crate::Labeled for Transformed<D, T> {
     #[track_caller]
     fn labels(&self) -> Vec<i64> {
         self.dataset.labels()
@@ -131,10 +131,10 @@ impl Standardize {
     /// # Panics
     /// If there are no examples, if the inputs have no axis 1, or if a value is not finite.
     #[track_caller]
-    pub fn fit<D: Dataset<Batch: Inputs>>(train: &D) -> Self {
+    pub fn fit<D: Dataset<Batch: InputBatch>>(train: &D) -> Self {
         let columns = columns("Standardize::fit", train);
-        let of = |f: fn(&Column) -> f64| columns.iter().map(|it| f(it) as f32).collect();
-        Self::of(of(|column| column.mean), of(Column::std))
+        let of = |f: fn(&Statistics) -> f64| columns.iter().map(|it| f(it) as f32).collect();
+        Self::of(of(|column| column.mean), of(Statistics::std))
     }
 
     /// Creates a transform that changes nothing, for this number of features: to load a saved state into.
@@ -179,7 +179,7 @@ impl Standardize {
     }
 
     /// Returns a data set whose inputs are transformed in each batch. It has a copy of this transform.
-    pub fn on<D: Dataset<Batch: Inputs>>(&self, dataset: D) -> Transformed<D, Standardize> {
+    pub fn on<D: Dataset<Batch: InputBatch>>(&self, dataset: D) -> Transformed<D, Standardize> {
         Transformed::new(dataset, self.clone())
     }
 }
@@ -228,9 +228,9 @@ impl MinMax {
     /// # Panics
     /// If there are no examples, if the inputs have no axis 1, or if a value is not finite.
     #[track_caller]
-    pub fn fit<D: Dataset<Batch: Inputs>>(train: &D) -> Self {
+    pub fn fit<D: Dataset<Batch: InputBatch>>(train: &D) -> Self {
         let columns = columns("MinMax::fit", train);
-        let of = |f: fn(&Column) -> f32| columns.iter().map(f).collect();
+        let of = |f: fn(&Statistics) -> f32| columns.iter().map(f).collect();
         Self::of(of(|column| column.min), of(|column| column.max))
     }
 
@@ -282,7 +282,7 @@ impl MinMax {
     }
 
     /// Returns a data set whose inputs are transformed in each batch. It has a copy of this transform.
-    pub fn on<D: Dataset<Batch: Inputs>>(&self, dataset: D) -> Transformed<D, MinMax> {
+    pub fn on<D: Dataset<Batch: InputBatch>>(&self, dataset: D) -> Transformed<D, MinMax> {
         Transformed::new(dataset, self.clone())
     }
 }

@@ -8,7 +8,7 @@ use wengert_tensor::Tensor;
 /// The units of a text, each with its number: its characters, or its words and punctuation marks.
 ///
 /// ```
-/// use wengert::data::{DataLoader, Vocabulary, Windows, split_sequence};
+/// use wengert::data::{DataLoader, Vocabulary, SequenceWindows, split_sequence};
 ///
 /// let text = "to be, or not to be: that is the question";
 /// let letters = Vocabulary::of_characters(text);
@@ -18,7 +18,7 @@ use wengert_tensor::Tensor;
 ///
 /// // Sequences of 8 characters, and for each character the next one.
 /// let [train, valid] = split_sequence(&ids, [0.75, 0.25]);
-/// let loader = DataLoader::new(Windows::new(train, 8), 4).shuffle(0);
+/// let loader = DataLoader::new(SequenceWindows::new(train, 8), 4).shuffle(0);
 /// for (x, y) in loader.epoch(0) {
 ///     assert_eq!(x.shape()[1..], [8]);
 ///     assert_eq!(x.at(&[0, 1]), y.at(&[0, 0]));
@@ -229,16 +229,16 @@ pub fn split_sequence<S: Share, const N: usize>(
 /// that follows each of them.
 ///
 /// A batch is a pair of `[n, length]` and `[n, length]`, where the target is the input shifted by one. With
-/// [`last_only`](Windows::last_only), the target is `[n]`, the number that follows the window.
+/// [`last_only`](SequenceWindows::last_only), the target is `[n]`, the number that follows the window.
 #[derive(Debug, Clone)]
-pub struct Windows {
+pub struct SequenceWindows {
     sequence: Vec<i64>,
     length: usize,
     step: usize,
     last_only: bool,
 }
 
-impl Windows {
+impl SequenceWindows {
     /// Creates the data set of all windows of this length of a sequence `[n]`.
     ///
     /// # Panics
@@ -247,9 +247,9 @@ impl Windows {
     #[allow(clippy::needless_pass_by_value)] // the data set owns its numbers
     pub fn new(sequence: Tensor<i64>, length: usize) -> Self {
         let shape = sequence.shape();
-        assert!(shape.len() == 1, "Windows::new: expected a sequence [n], got {shape}");
-        assert!(length > 0, "Windows::new: length must be at least 1, got 0");
-        Windows { sequence: sequence.to_vec(), length, step: 1, last_only: false }
+        assert!(shape.len() == 1, "SequenceWindows::new: expected a sequence [n], got {shape}");
+        assert!(length > 0, "SequenceWindows::new: length must be at least 1, got 0");
+        SequenceWindows { sequence: sequence.to_vec(), length, step: 1, last_only: false }
     }
 
     /// Sets the distance of the starts of two windows; default 1. With `length`, windows do not overlap.
@@ -258,7 +258,7 @@ impl Windows {
     /// If `step` is zero.
     #[track_caller]
     pub fn step(mut self, step: usize) -> Self {
-        assert!(step > 0, "Windows::step: step must be at least 1, got 0");
+        assert!(step > 0, "SequenceWindows::step: step must be at least 1, got 0");
         self.step = step;
         self
     }
@@ -270,7 +270,7 @@ impl Windows {
     }
 }
 
-impl Dataset for Windows {
+impl Dataset for SequenceWindows {
     type Batch = (Tensor<i64>, Tensor<i64>);
 
     fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// A file of an archive, as the directory at the end of the archive describes it.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ZipEntry {
     pub name: String,
     /// The number of bytes in the archive.
     pub packed: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
 /// An open archive.
 pub(crate) struct Zip<R> {
     source: R,
-    entries: Vec<Entry>,
+    entries: Vec<ZipEntry>,
 }
 
 /// The lengths of the records, without names and comments.
@@ -87,7 +87,7 @@ impl<R: Read + Seek> Zip<R> {
     }
 
     /// Returns the files, in the order of the directory.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[ZipEntry] {
         &self.entries
     }
 
@@ -118,7 +118,7 @@ impl<R: Read + Seek> Zip<R> {
 }
 
 /// Parses the directory. Its bytes bound the number of entries.
-fn entries(mut bytes: &[u8]) -> Result<Vec<Entry>, ArchiveProblem> {
+fn entries(mut bytes: &[u8]) -> Result<Vec<ZipEntry>, ArchiveProblem> {
     let mut entries = Vec::new();
     while bytes.starts_with(b"PK\x01\x02") {
         let end = |parts: &[u64]| usize::try_from(parts.iter().sum::<u64>()).ok();
@@ -133,7 +133,7 @@ fn entries(mut bytes: &[u8]) -> Result<Vec<Entry>, ArchiveProblem> {
         ) else {
             return Err(bounds("its directory"));
         };
-        let mut entry = Entry {
+        let mut entry = ZipEntry {
             name: String::from_utf8_lossy(text).into_owned(),
             flags: u16_at(header, 8),
             method: u16_at(header, 10),
@@ -150,7 +150,7 @@ fn entries(mut bytes: &[u8]) -> Result<Vec<Entry>, ArchiveProblem> {
 }
 
 /// Replaces numbers that do not fit into 32 bits by those of the field of type 1, which has 64 bits.
-fn widen(entry: &mut Entry, mut extra: &[u8]) {
+fn widen(entry: &mut ZipEntry, mut extra: &[u8]) {
     while let Some(&[a, b, c, d]) = extra.first_chunk() {
         let (kind, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
         let Some(mut field) = extra.get(4..4 + length) else { return };

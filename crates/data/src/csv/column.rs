@@ -61,7 +61,7 @@ pub(super) fn position(
 
 /// A column of numbers or of categories.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct TableColumn {
     pub(super) name: String,
     pub(super) cells: Cells,
 }
@@ -74,7 +74,7 @@ pub(super) enum Cells {
     Categories { values: Vec<i64>, names: Vec<String> },
 }
 
-impl Column {
+impl TableColumn {
     /// Returns the header, or the index if the table has no headers.
     pub fn name(&self) -> &str {
         &self.name
@@ -96,7 +96,7 @@ impl Column {
         }
     }
 
-    /// Returns the categories as numbers, `[n]`: indices of [`categories`](Column::categories). A column of numbers
+    /// Returns the categories as numbers, `[n]`: indices of [`categories`](TableColumn::categories). A column of numbers
     /// gives its numbers, without their fractions.
     pub fn classes(&self) -> Tensor<i64> {
         let values: Vec<i64> = match &self.cells {
@@ -133,13 +133,13 @@ impl Column {
     }
 
     /// Returns the name, the type, the categories and the mean.
-    pub(super) fn without_values(&self) -> Column {
+    pub(super) fn without_values(&self) -> TableColumn {
         let cells = match &self.cells {
             Cells::Numbers { fill, .. } => Cells::Numbers { values: Vec::new(), fill: *fill },
             Cells::Categories { names, .. } => {
                 Cells::Categories { values: Vec::new(), names: names.clone() }
             }
         };
-        Column { name: self.name.clone(), cells }
+        TableColumn { name: self.name.clone(), cells }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading a table line by line.
 
 use super::column::{Cells, position};
-use super::{Column, Csv, Missing, Table};
+use super::{Csv, Missing, Table, TableColumn};
 use crate::error::DataError;
 use crate::problem::CellProblem;
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
@@ -72,7 +72,7 @@ pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, D
     let names = names.unwrap_or_default();
     let columns = names.into_iter().zip(columns);
     let columns =
-        columns.map(|(name, column)| Column { name, cells: column.finish(options.missing) });
+        columns.map(|(name, column)| TableColumn { name, cells: column.finish(options.missing) });
     Ok(Table { path: path.into(), columns: columns.collect(), lines, headers: options.headers })
 }
 

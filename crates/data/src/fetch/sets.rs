@@ -1,6 +1,6 @@
 //! The sources of the data sets, and the methods that fetch them.
 
-use super::{Download, Progress};
+use super::{Download, DownloadProgress};
 use crate::cifar::{Cifar10, Cifar100};
 use crate::emnist::{Emnist, EmnistSplit};
 use crate::error::DataError;
@@ -27,7 +27,7 @@ struct Remote {
 }
 
 /// What to do with a file after it was fetched.
-enum Content {
+enum Packing {
     /// The file is a file of the data set.
     File,
     /// It is a tar archive, compressed with gzip, that contains these files.
@@ -37,11 +37,11 @@ enum Content {
 }
 
 /// The published files of a data set.
-struct Source {
+struct Published {
     /// The sub-folder in a folder of data sets.
     folder: &'static str,
     files: &'static [Remote],
-    content: Content,
+    content: Packing,
 }
 
 const MNIST: &[&str] = &[
@@ -67,7 +67,7 @@ const fn remote(
     Remote { name, mirrors, size, md5, sha256: Some(sha256) }
 }
 
-const MNIST_SOURCE: Source = Source {
+const MNIST_SOURCE: Published = Published {
     folder: "mnist",
     files: &[
         remote(
@@ -99,9 +99,9 @@ const MNIST_SOURCE: Source = Source {
             "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         ),
     ],
-    content: Content::File,
+    content: Packing::File,
 };
-const FASHION_SOURCE: Source = Source {
+const FASHION_SOURCE: Published = Published {
     folder: "fashion-mnist",
     files: &[
         remote(
@@ -133,9 +133,9 @@ const FASHION_SOURCE: Source = Source {
             "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         ),
     ],
-    content: Content::File,
+    content: Packing::File,
 };
-const USPS_SOURCE: Source = Source {
+const USPS_SOURCE: Published = Published {
     folder: "usps",
     files: &[
         remote(
@@ -153,9 +153,9 @@ const USPS_SOURCE: Source = Source {
             "8dacc3c6e136af6c3488de9e5113a7daf140c8c2f1f0b61c54ee02f03f1a962f",
         ),
     ],
-    content: Content::File,
+    content: Packing::File,
 };
-const CIFAR10_SOURCE: Source = Source {
+const CIFAR10_SOURCE: Published = Published {
     folder: "cifar-10-batches-bin",
     files: &[remote(
         "cifar-10-binary.tar.gz",
@@ -167,7 +167,7 @@ const CIFAR10_SOURCE: Source = Source {
         "c32a1d4ab5d03f1284b67883e8d87530",
         "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     )],
-    content: Content::Tar(&[
+    content: Packing::Tar(&[
         "data_batch_1.bin",
         "data_batch_2.bin",
         "data_batch_3.bin",
@@ -176,7 +176,7 @@ const CIFAR10_SOURCE: Source = Source {
         "test_batch.bin",
     ]),
 };
-const CIFAR100_SOURCE: Source = Source {
+const CIFAR100_SOURCE: Published = Published {
     folder: "cifar-100-binary",
     files: &[Remote {
         name: "cifar-100-binary.tar.gz",
@@ -188,9 +188,9 @@ const CIFAR100_SOURCE: Source = Source {
         md5: "03b5dce01913d631647c71ecec9e9cb8",
         sha256: None,
     }],
-    content: Content::Tar(&["train.bin", "test.bin"]),
+    content: Packing::Tar(&["train.bin", "test.bin"]),
 };
-const EMNIST_SOURCE: Source = Source {
+const EMNIST_SOURCE: Published = Published {
     folder: "emnist",
     files: &[Remote {
         name: "gzip.zip",
@@ -202,15 +202,15 @@ const EMNIST_SOURCE: Source = Source {
         md5: "58c8d27c78d21e728a6bc7b3cc06412e",
         sha256: None,
     }],
-    content: Content::Zip,
+    content: Packing::Zip,
 };
 
-impl Source {
+impl Published {
     /// Fetches the files into a folder and unpacks archives. Nothing is fetched if the folder has the files.
     fn fetch(
         &self,
         folder: &Path,
-        progress: &mut dyn FnMut(&Progress<'_>),
+        progress: &mut dyn FnMut(&DownloadProgress<'_>),
     ) -> Result<(), DataError> {
         for file in self.files {
             let path = folder.join(file.name);
@@ -224,9 +224,9 @@ impl Source {
             }
             download.run()?;
             match self.content {
-                Content::File => continue,
-                Content::Tar(names) => untar(&path, names, folder)?,
-                Content::Zip => unzip(&path, folder)?,
+                Packing::File => continue,
+                Packing::Tar(names) => untar(&path, names, folder)?,
+                Packing::Zip => unzip(&path, folder)?,
             }
             fs::remove_file(&path).map_err(|source| DataError::Io { path, source })?;
         }
@@ -268,9 +268,9 @@ fn is_gzip(name: &str) -> bool {
 }
 
 /// Prints one line for each file that is fetched, on the standard error stream.
-fn announce() -> impl FnMut(&Progress<'_>) {
+fn announce() -> impl FnMut(&DownloadProgress<'_>) {
     let mut last = String::new();
-    move |progress: &Progress<'_>| {
+    move |progress: &DownloadProgress<'_>| {
         if progress.url != last {
             last = progress.url.to_string();
             let size = progress
@@ -308,11 +308,11 @@ macro_rules! downloads {
             pub fn download_to(
                 $($choice: $Choice,)?
                 folder: impl AsRef<Path>,
-                mut progress: impl FnMut(&Progress<'_>),
+                mut progress: impl FnMut(&DownloadProgress<'_>),
             ) -> Result<Self, DataError> {
                 let folder = folder.as_ref();
                 // An archive is deleted after it was unpacked, so look for its files.
-                let unpacked = !matches!($source.content, Content::File);
+                let unpacked = !matches!($source.content, Packing::File);
                 if unpacked && let Ok(set) = Self::from_folder($($choice,)? folder) {
                     return Ok(set);
                 }
@@ -428,7 +428,7 @@ mod tests {
     }
 
     /// Returns a source with one file, whose checksum is computed here.
-    fn source(name: &'static str, mirror: String, bytes: &[u8], content: Content) -> Source {
+    fn source(name: &'static str, mirror: String, bytes: &[u8], content: Packing) -> Published {
         use md5::Digest;
         let md5: Vec<String> =
             md5::Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -436,7 +436,7 @@ mod tests {
         let mirrors: &'static [&'static str] = Box::leak(Box::new([&*mirror.leak()]));
         let file =
             Remote { name, mirrors, size: bytes.len() as u64, md5: md5.leak(), sha256: None };
-        Source { folder: "set", files: Box::leak(Box::new([file])), content }
+        Published { folder: "set", files: Box::leak(Box::new([file])), content }
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
         let row = [vec![3u8, 7], vec![9; 3072]].concat();
         let archive = gzip(&tar_of(&[("cifar-100-binary/train.bin", &row), ("x/test.bin", &row)]));
         let folder = tempfile::tempdir().unwrap();
-        let names = Content::Tar(&["train.bin", "test.bin"]);
+        let names = Packing::Tar(&["train.bin", "test.bin"]);
         let tar = source("set.tar.gz", serve(archive.clone(), 1), &archive, names);
         tar.fetch(folder.path(), &mut |_| ()).unwrap();
         let set = Cifar100::from_folder(folder.path()).unwrap();
@@ -459,7 +459,7 @@ mod tests {
         let archive = crate::zip::to_bytes(files.into_iter()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("set");
-        let zip = source("set.zip", serve(archive.clone(), 1), &archive, Content::Zip);
+        let zip = source("set.zip", serve(archive.clone(), 1), &archive, Packing::Zip);
         zip.fetch(&inside, &mut |_| ()).unwrap();
         assert_eq!(fs::read(inside.join("a.gz")).unwrap(), b"one");
         // No file is written outside of the folder.
@@ -475,20 +475,20 @@ mod tests {
             let source = source("set", serve(bytes.clone(), 1), &bytes, content);
             source.fetch(folder.path(), &mut |_| ()).unwrap_err()
         };
-        let error = fetch(gzip(&tar_of(&[("a", b"x")])), Content::Tar(&["b"]));
+        let error = fetch(gzip(&tar_of(&[("a", b"x")])), Packing::Tar(&["b"]));
         assert!(error.to_string().ends_with("the archive does not contain b"), "{error}");
-        let error = fetch(b"no archive".to_vec(), Content::Zip);
+        let error = fetch(b"no archive".to_vec(), Packing::Zip);
         assert!(matches!(error, DataError::Archive { problem: ArchiveProblem::Format("zip"), .. }));
     }
 
     #[test]
     fn a_failed_download_is_a_typed_error() {
         let folder = tempfile::tempdir().unwrap();
-        let mut other = source("set", serve(b"other".to_vec(), 1), b"bytes", Content::File);
+        let mut other = source("set", serve(b"other".to_vec(), 1), b"bytes", Packing::File);
         let error = other.fetch(folder.path(), &mut |_| ()).unwrap_err();
         let DataError::Download(DownloadError { attempts, .. }) = &error else { panic!("{error}") };
         assert!(matches!(attempts[..], [ref it] if it.url.ends_with("/set")), "{error}");
-        other = source("set", serve(b"bytes".to_vec(), 1), b"bytes", Content::File);
+        other = source("set", serve(b"bytes".to_vec(), 1), b"bytes", Packing::File);
         let mut seen = 0;
         other.fetch(folder.path(), &mut |progress| seen = progress.received).unwrap();
         assert_eq!((seen, fs::read(folder.path().join("set")).unwrap()), (5, b"bytes".to_vec()));

@@ -1,11 +1,11 @@
 //! The elements of a `.npy` file.
 
-use super::header::Header;
+use super::header::NpyHeader;
 use wengert_tensor::{AnyTensor, Dtype, Element, Tensor};
 
 /// The element types of NumPy that can be read.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum NpyType {
     Bool,
     U8,
     U16,
@@ -19,21 +19,21 @@ pub(super) enum Kind {
     F64,
 }
 
-impl Kind {
+impl NpyType {
     /// Returns the type with this code, without the byte order.
     pub fn of(code: &str) -> Option<Self> {
         Some(match code {
-            "b1" | "?" => Kind::Bool,
-            "u1" | "B" => Kind::U8,
-            "u2" => Kind::U16,
-            "u4" => Kind::U32,
-            "i1" | "b" => Kind::I8,
-            "i2" => Kind::I16,
-            "i4" => Kind::I32,
-            "i8" => Kind::I64,
-            "f2" => Kind::F16,
-            "f4" => Kind::F32,
-            "f8" => Kind::F64,
+            "b1" | "?" => NpyType::Bool,
+            "u1" | "B" => NpyType::U8,
+            "u2" => NpyType::U16,
+            "u4" => NpyType::U32,
+            "i1" | "b" => NpyType::I8,
+            "i2" => NpyType::I16,
+            "i4" => NpyType::I32,
+            "i8" => NpyType::I64,
+            "f2" => NpyType::F16,
+            "f4" => NpyType::F32,
+            "f8" => NpyType::F64,
             _ => return None,
         })
     }
@@ -41,10 +41,10 @@ impl Kind {
     /// Returns the number of bytes of an element.
     pub fn size(self) -> usize {
         match self {
-            Kind::Bool | Kind::U8 | Kind::I8 => 1,
-            Kind::U16 | Kind::I16 | Kind::F16 => 2,
-            Kind::U32 | Kind::I32 | Kind::F32 => 4,
-            Kind::I64 | Kind::F64 => 8,
+            NpyType::Bool | NpyType::U8 | NpyType::I8 => 1,
+            NpyType::U16 | NpyType::I16 | NpyType::F16 => 2,
+            NpyType::U32 | NpyType::I32 | NpyType::F32 => 4,
+            NpyType::I64 | NpyType::F64 => 8,
         }
     }
 
@@ -62,11 +62,11 @@ impl Kind {
 }
 
 /// Converts the bytes to a tensor. There are exactly as many bytes as the shape requires.
-pub(super) fn decode(bytes: &[u8], header: &Header, shape: &[usize]) -> AnyTensor {
+pub(super) fn decode(bytes: &[u8], header: &NpyHeader, shape: &[usize]) -> AnyTensor {
     /// The elements with a given conversion from `N` bytes in little-endian order.
     fn tensor<const N: usize, T: Element>(
         bytes: &[u8],
-        header: &Header,
+        header: &NpyHeader,
         shape: &[usize],
         of: impl Fn([u8; N]) -> T,
     ) -> AnyTensor {
@@ -88,17 +88,17 @@ pub(super) fn decode(bytes: &[u8], header: &Header, shape: &[usize]) -> AnyTenso
         }
     }
     match header.kind {
-        Kind::Bool => tensor(bytes, header, shape, |[byte]| byte != 0),
-        Kind::U8 => tensor(bytes, header, shape, |[byte]| byte),
-        Kind::I8 => tensor(bytes, header, shape, |[byte]| i64::from(byte as i8)),
-        Kind::U16 => tensor(bytes, header, shape, |b| i64::from(u16::from_le_bytes(b))),
-        Kind::I16 => tensor(bytes, header, shape, |b| i64::from(i16::from_le_bytes(b))),
-        Kind::U32 => tensor(bytes, header, shape, u32::from_le_bytes),
-        Kind::I32 => tensor(bytes, header, shape, |b| i64::from(i32::from_le_bytes(b))),
-        Kind::I64 => tensor(bytes, header, shape, i64::from_le_bytes),
-        Kind::F16 => tensor(bytes, header, shape, |b| half(u16::from_le_bytes(b))),
-        Kind::F32 => tensor(bytes, header, shape, f32::from_le_bytes),
-        Kind::F64 => tensor(bytes, header, shape, f64::from_le_bytes),
+        NpyType::Bool => tensor(bytes, header, shape, |[byte]| byte != 0),
+        NpyType::U8 => tensor(bytes, header, shape, |[byte]| byte),
+        NpyType::I8 => tensor(bytes, header, shape, |[byte]| i64::from(byte as i8)),
+        NpyType::U16 => tensor(bytes, header, shape, |b| i64::from(u16::from_le_bytes(b))),
+        NpyType::I16 => tensor(bytes, header, shape, |b| i64::from(i16::from_le_bytes(b))),
+        NpyType::U32 => tensor(bytes, header, shape, u32::from_le_bytes),
+        NpyType::I32 => tensor(bytes, header, shape, |b| i64::from(i32::from_le_bytes(b))),
+        NpyType::I64 => tensor(bytes, header, shape, i64::from_le_bytes),
+        NpyType::F16 => tensor(bytes, header, shape, |b| half(u16::from_le_bytes(b))),
+        NpyType::F32 => tensor(bytes, header, shape, f32::from_le_bytes),
+        NpyType::F64 => tensor(bytes, header, shape, f64::from_le_bytes),
     }
 }
 

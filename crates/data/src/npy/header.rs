@@ -1,20 +1,20 @@
 //! The header of a `.npy` file: a dictionary in the syntax of Python.
 
-use super::elements::Kind;
+use super::elements::NpyType;
 use super::{LONGEST, MAGIC, fill_from, not_npy};
 use crate::error::DataError;
 use crate::problem::NpyProblem;
 use std::io::Read;
 use std::path::Path;
 
-pub(super) struct Header {
-    pub kind: Kind,
+pub(super) struct NpyHeader {
+    pub kind: NpyType,
     pub big_endian: bool,
     pub fortran_order: bool,
     pub shape: Vec<u64>,
 }
 
-impl Header {
+impl NpyHeader {
     pub fn read(source: &mut impl Read, path: &Path) -> Result<Self, DataError> {
         let failed = |problem| DataError::Npy { path: path.into(), problem };
         let short = |expected, found| failed(NpyProblem::ShortHeader { expected, found });
@@ -63,7 +63,7 @@ pub(super) fn tuple(shape: &[usize]) -> String {
     }
 }
 
-fn parse(text: &str) -> Result<Header, NpyProblem> {
+fn parse(text: &str) -> Result<NpyHeader, NpyProblem> {
     let (mut descr, mut fortran_order, mut shape) = (None, None, None);
     let mut rest = Rest(text.trim_start());
     rest.expect("{", "a dictionary that begins with {")?;
@@ -95,7 +95,7 @@ fn parse(text: &str) -> Result<Header, NpyProblem> {
     else {
         return Err(Rest(text).problem("the keys descr, fortran_order and shape"));
     };
-    Ok(Header { kind, big_endian, fortran_order, shape })
+    Ok(NpyHeader { kind, big_endian, fortran_order, shape })
 }
 
 /// The part of the header that is not parsed yet.
@@ -126,7 +126,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Parses an element type such as `'<f8'`. A list is the type of a record.
-    fn descr(&mut self) -> Result<(Kind, bool), NpyProblem> {
+    fn descr(&mut self) -> Result<(NpyType, bool), NpyProblem> {
         if self.0.starts_with('[') {
             return Err(NpyProblem::Type { descr: "record".into() });
         }
@@ -139,7 +139,7 @@ impl<'a> Rest<'a> {
             Some(b'=') => false,
             _ => return Err(unknown()),
         };
-        Ok((Kind::of(&descr[1..]).ok_or_else(unknown)?, big))
+        Ok((NpyType::of(&descr[1..]).ok_or_else(unknown)?, big))
     }
 
     fn sizes(&mut self) -> Result<Vec<u64>, NpyProblem> {

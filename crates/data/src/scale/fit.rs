@@ -9,7 +9,7 @@ use wengert_tensor::{Element, Tensor};
     message = "a batch `{Self}` has no inputs `Tensor<f32>`",
     label = "expected a `Tensor<f32>`, or a tuple that begins with one"
 )]
-pub trait Inputs: Sized {
+pub trait InputBatch: Sized {
     /// Returns the inputs.
     fn inputs(&self) -> &Tensor;
 
@@ -17,7 +17,7 @@ pub trait Inputs: Sized {
     fn map_inputs(self, f: &dyn Fn(&Tensor) -> Tensor) -> Self;
 }
 
-impl Inputs for Tensor {
+impl InputBatch for Tensor {
     fn inputs(&self) -> &Tensor {
         self
     }
@@ -30,7 +30,7 @@ impl Inputs for Tensor {
 
 macro_rules! tuples {
     ($(($($E:ident $x:ident),*);)*) => {
-        $(impl<$($E: Element),*> Inputs for (Tensor, $(Tensor<$E>),*) {
+        $(impl<$($E: Element),*> InputBatch for (Tensor, $(Tensor<$E>),*) {
             fn inputs(&self) -> &Tensor {
                 &self.0
             }
@@ -51,7 +51,7 @@ tuples! {
 
 /// The statistics of a feature.
 #[derive(Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct Statistics {
     count: f64,
     pub mean: f64,
     /// The sum of the squared distances from the mean.
@@ -60,9 +60,14 @@ pub(super) struct Column {
     pub max: f32,
 }
 
-impl Column {
-    const EMPTY: Column =
-        Column { count: 0.0, mean: 0.0, squares: 0.0, min: f32::INFINITY, max: f32::NEG_INFINITY };
+impl Statistics {
+    const EMPTY: Statistics = Statistics {
+        count: 0.0,
+        mean: 0.0,
+        squares: 0.0,
+        min: f32::INFINITY,
+        max: f32::NEG_INFINITY,
+    };
 
     /// Adds a number (B. P. Welford, "Note on a method for calculating corrected sums of squares and
     /// products", 1962).
@@ -82,7 +87,7 @@ impl Column {
 
 /// Returns the statistics of each feature of the inputs.
 #[track_caller]
-pub(super) fn columns<D: Dataset<Batch: Inputs>>(what: &str, train: &D) -> Vec<Column> {
+pub(super) fn columns<D: Dataset<Batch: InputBatch>>(what: &str, train: &D) -> Vec<Statistics> {
     let n = train.len();
     assert!(n > 0, "{what}: the data set must have at least one example, got none");
     let mut columns = Vec::new();
@@ -92,7 +97,7 @@ pub(super) fn columns<D: Dataset<Batch: Inputs>>(what: &str, train: &D) -> Vec<C
         let inputs = batch.inputs();
         let shape = inputs.shape();
         assert!(shape.len() > 1, "{what}: expected inputs [n, features, …], got {shape}");
-        columns.resize(shape[1], Column::EMPTY);
+        columns.resize(shape[1], Statistics::EMPTY);
         let size = shape[2..].iter().product::<usize>();
         let numbers = inputs.to_vec();
         for (example, numbers) in numbers.chunks(size.max(1) * shape[1].max(1)).enumerate() {

@@ -6,7 +6,7 @@ use wengert_tensor::Tensor;
 
 /// Replaces each column of categories by a column of 0 and 1 for each category that the training examples have.
 ///
-/// Categories are numbers `i64`, `[n]` or `[n, columns]`, such as `Column::classes` of a table
+/// Categories are numbers `i64`, `[n]` or `[n, columns]`, such as `TableColumn::classes`
 /// gives. The categories of a column are in ascending order.
 ///
 /// ```

@@ -129,8 +129,8 @@ fn declared_types() {
 /// One column of 0 and 1 for each of 20,000 names would be 400 million numbers.
 #[test]
 fn names_are_not_coded() {
-    let mut text = String::from("name,x\n");
-    (0..20_000).for_each(|i| text.push_str(&format!("n{i},1\n")));
+    let lines: Vec<String> = (0..20_000).map(|i| format!("n{i},1\n")).collect();
+    let text = format!("name,x\n{}", lines.concat());
     let table = parse(&text).unwrap();
     let error = table.regression("x").unwrap_err().to_string();
     assert!(error.contains("column 1 (\"name\"): the column has 20000 categories"), "{error}");

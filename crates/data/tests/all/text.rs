@@ -1,7 +1,7 @@
 //! Text: vocabularies and windows, compared with plain strings.
 
 use crate::common::real;
-use wengert_data::{DataLoader, Dataset, Vocabulary, Windows, split_sequence};
+use wengert_data::{DataLoader, Dataset, SequenceWindows, Vocabulary, split_sequence};
 use wengert_tensor::Tensor;
 
 #[test]
@@ -44,17 +44,17 @@ fn words_and_marks() {
 #[test]
 fn windows_are_shifted_by_one() {
     let sequence = Tensor::<i64>::from_fn(&[10], |i| (i * i) as i64);
-    let windows = Windows::new(sequence.clone(), 4);
+    let windows = SequenceWindows::new(sequence.clone(), 4);
     assert_eq!(windows.len(), 6);
     let (x, y) = windows.batch(&[5, 0]);
     assert_eq!(x, Tensor::from([[25i64, 36, 49, 64], [0, 1, 4, 9]]));
     assert_eq!(y, Tensor::from([[36i64, 49, 64, 81], [1, 4, 9, 16]]));
-    let apart = Windows::new(sequence.clone(), 4).step(4).last_only(true);
+    let apart = SequenceWindows::new(sequence.clone(), 4).step(4).last_only(true);
     assert_eq!(apart.len(), 2);
     let (x, y) = apart.batch(&[1]);
     assert_eq!((x.to_vec(), y.to_vec()), (vec![16, 25, 36, 49], vec![64]));
     for (length, expected) in [(9, 1), (10, 0), (20, 0)] {
-        assert_eq!(Windows::new(sequence.clone(), length).len(), expected);
+        assert_eq!(SequenceWindows::new(sequence.clone(), length).len(), expected);
     }
     // Each example once in an epoch.
     let mut starts: Vec<i64> = DataLoader::new(windows, 4)
@@ -69,7 +69,7 @@ fn windows_are_shifted_by_one() {
 #[test]
 #[should_panic(expected = "batch: index 6 is out of range for a data set of 6 examples")]
 fn no_such_window() {
-    Windows::new(Tensor::<i64>::from_fn(&[10], |i| i as i64), 4).batch(&[6]);
+    SequenceWindows::new(Tensor::<i64>::from_fn(&[10], |i| i as i64), 4).batch(&[6]);
 }
 
 #[test]
