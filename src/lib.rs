@@ -86,7 +86,7 @@
 //! produced it, its layer and its source line.
 //!
 //! # Features
-//! Both features are enabled by default. The last column is the number of packages that a program
+//! Two features are enabled by default. The last column is the number of packages that a program
 //! compiles, including the seven to nine packages of this library.
 //!
 //! | feature | content | packages |
@@ -95,6 +95,14 @@
 //! | `train` | [`train`]: the training loop with its progress line | 46 |
 //! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
 //! | both | | 52 |
+//!
+//! Three further features are disabled by default, and add packages:
+//!
+//! | feature | | packages |
+//! |---|---|---|
+//! | `csv` | `data::Csv`: tables in text files | 3 |
+//! | `images` | `data::ImageFolder`: folders of PNG and JPEG pictures; enables `csv` | 14 |
+//! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
 /// [`Rng`](rand::Rng); import this trait to call its methods.

@@ -10,6 +10,7 @@ mod lenet;
 mod modes;
 mod observers;
 mod pages;
+mod prepared;
 mod reproducible;
 mod summaries;
 mod vocabulary;

@@ -1,6 +1,7 @@
 //! Errors of reading data sets.
 
 use crate::idx_types::IdxType;
+use crate::problem::{ArchiveProblem, CellProblem, NpyProblem, PickleProblem};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -200,6 +201,94 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// An array of NumPy is invalid.
+    #[error("{}: {problem}", path.display())]
+    Npy {
+        /// The file. For an array in an archive, the path of the archive and the name of the array.
+        path: PathBuf,
+        /// The problem of the array.
+        problem: NpyProblem,
+    },
+    /// An archive is invalid.
+    #[error("{}: {problem}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// The problem of the archive.
+        problem: ArchiveProblem,
+    },
+    /// A Python pickle is invalid.
+    #[error("{}: {problem}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The problem of the pickle.
+        problem: PickleProblem,
+    },
+    /// A cell of a table is invalid.
+    #[error("{}: line {line}, column {column}{}: {problem}", path.display(), in_quotes(.header.as_ref()))]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line in the file, counted from 1.
+        line: u64,
+        /// The number of the column, counted from 1.
+        column: usize,
+        /// The header of the column, if the table has headers.
+        header: Option<String>,
+        /// The problem of the cell.
+        problem: CellProblem,
+    },
+    /// A line of a table has another number of cells than the lines before it.
+    #[error("{}: line {line}: expected {expected} cells, found {found}; check the delimiter and the quotes", path.display())]
+    Cells {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line in the file, counted from 1.
+        line: u64,
+        /// The number of columns.
+        expected: usize,
+        /// The number of cells of the line.
+        found: usize,
+    },
+    /// A line of a text is not UTF-8.
+    #[error("{}: line {line}: the text is not UTF-8; save the file as UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, counted from 1.
+        line: u64,
+    },
+    /// A table does not have a column.
+    #[error("{}: no column {column}; the columns are {columns}", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name or the index of the column.
+        column: String,
+        /// The headers of the columns, or their number.
+        columns: String,
+    },
+    /// A picture cannot be decoded.
+    #[error("{}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// The error of the decoder.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A folder of pictures has another layout than expected.
+    #[error("{}: {expected}", path.display())]
+    Layout {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was expected there, and what was found.
+        expected: String,
+    },
+    /// A data set could not be fetched from any of its sources.
+    #[cfg(feature = "download")]
+    #[error(transparent)]
+    Download(#[from] crate::fetch_error::DownloadError),
     /// The data set was found in none of the folders that were searched.
     #[error("{set} not found. Looked in:\n{}{advice}", list(looked))]
     NotFound {
@@ -281,6 +370,10 @@ impl fmt::Display for SearchedFolder {
             write!(f, "lacks {}", self.missing.join(", "))
         }
     }
+}
+
+fn in_quotes(header: Option<&String>) -> String {
+    header.map_or_else(String::new, |header| format!(" ({header:?})"))
 }
 
 fn advice(kind: FileKind) -> String {

@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 /// The environment variable that names the user's folder of data sets.
 pub(crate) const VARIABLE: &str = "WENGERT_DATA";
 
+/// How to fetch the files. Each data set of several files has the method.
+const FETCH: &str = if cfg!(feature = "download") {
+    "To fetch them, call load_or_download instead of load."
+} else {
+    "To fetch them, enable the feature `download` and call load_or_download instead of load."
+};
+
 /// A data set of several files.
 pub(crate) struct Files<const N: usize> {
     /// The name of the data set in messages.
@@ -44,6 +51,15 @@ impl Surroundings {
             workspace: workspace.map(Path::to_path_buf),
             cache: user_cache(),
         }
+    }
+}
+
+#[cfg(feature = "download")]
+impl Surroundings {
+    /// Returns the folder into which a data set is fetched. `Files::find` finds it there.
+    pub fn folder(&self, of_set: &str) -> PathBuf {
+        let root = self.variable.as_ref().map(PathBuf::from).or_else(|| self.cache.clone());
+        root.unwrap_or_else(|| "data".into()).join(of_set)
     }
 }
 
@@ -105,7 +121,7 @@ impl<const N: usize> Files<N> {
             let packed = plain(self.names[0]) != self.names[0];
             let or = if packed { "without" } else { "with" };
             format!(
-                "Put {} (or the same {or} .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {}",
+                "Put {} (or the same {or} .gz) into one of these folders, or set {VARIABLE} to the folder that has them. {} {FETCH}",
                 self.names.join(", "),
                 self.source
             )

@@ -4,6 +4,7 @@ use crate::dataset::TensorDataset;
 use crate::error::DataError;
 use crate::idx;
 use crate::locate::{Files, Surroundings};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 const NAMES: [&str; 4] = [
@@ -195,8 +196,8 @@ macro_rules! mnist_format {
             fn read(paths: &[PathBuf; 4]) -> Result<Self, DataError> {
                 let [train_images, train_labels, test_images, test_labels] = paths;
                 Ok($Set {
-                    train: pair(train_images, train_labels)?,
-                    test: pair(test_images, test_labels)?,
+                    train: pair(train_images, train_labels, 0..CLASSES)?,
+                    test: pair(test_images, test_labels, 0..CLASSES)?,
                 })
             }
         })*
@@ -204,8 +205,12 @@ macro_rules! mnist_format {
 }
 mnist_format!(Mnist, FashionMnist);
 
-/// Reads images and labels, and checks them.
-fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, DataError> {
+/// Reads images and labels, and checks them. The labels must be in `classes`.
+pub(crate) fn pair(
+    images_path: &Path,
+    labels_path: &Path,
+    classes: Range<usize>,
+) -> Result<TensorDataset<u8>, DataError> {
     let wrong_shape = |path: &Path, expected, found: &[usize]| DataError::WrongShape {
         path: path.into(),
         expected,
@@ -217,13 +222,14 @@ fn pair(images_path: &Path, labels_path: &Path) -> Result<TensorDataset<u8>, Dat
         return Err(wrong_shape(labels_path, "labels of shape [n]", &labels.shape()));
     }
     let values = labels.to_vec();
-    if let Some(position) = values.iter().position(|&label| usize::from(label) >= CLASSES) {
+    let is_class = |&label: &u8| classes.contains(&usize::from(label));
+    if let Some(position) = values.iter().position(|label| !is_class(label)) {
         let label = values[position];
         return Err(DataError::LabelOutOfRange {
             path: labels_path.into(),
             position,
             label,
-            classes: CLASSES,
+            classes: classes.end,
         });
     }
     let images = idx::read_tensor::<u8>(images_path)?;

@@ -35,10 +35,23 @@ impl<'a> Unpacked<'a> {
         self.count(result)
     }
 
+    /// Returns all bytes.
+    pub fn read_all(mut self) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::new();
+        self.read_up_to(usize::MAX, &mut bytes)?;
+        Ok(bytes)
+    }
+
     fn count(&mut self, result: io::Result<usize>) -> Result<usize, DataError> {
         let found = result.map_err(|error| failure(self.path, self.gzip, self.read, error))?;
         self.read += found;
         Ok(found)
+    }
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.source.read(buffer)
     }
 }
 
@@ -48,6 +61,14 @@ pub(crate) fn kind(path: &Path) -> Option<FileKind> {
     let mut head = Vec::new();
     Unpacked::open(path).ok()?.read_up_to(FileKind::HEAD, &mut head).ok()?;
     FileKind::of(&head).filter(|kind| !matches!(kind, FileKind::Empty | FileKind::Zeros))
+}
+
+/// Returns the kind of a file that begins with these bytes and goes on with `rest`.
+pub(crate) fn kind_of(head: &[u8], rest: &mut impl Read) -> Option<FileKind> {
+    let mut head = head.to_vec();
+    // The bytes read before an error are enough to detect the kind of the file.
+    let _ = rest.take(FileKind::HEAD as u64).read_to_end(&mut head);
+    FileKind::of(&head)
 }
 
 /// The decompressed content of a gzip stream with one or more members. Zeros after a member are padding, as

@@ -22,6 +22,11 @@ pub fn real(folder: &str) -> Option<PathBuf> {
     found
 }
 
+/// Returns the path of a file that a script in `tests/reference` wrote.
+pub fn reference(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)
+}
+
 /// Returns how often each of the labels 0 to 9 occurs.
 pub fn histogram(labels: &[i64]) -> [usize; 10] {
     let mut counts = [0; 10];

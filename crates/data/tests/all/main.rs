@@ -3,12 +3,25 @@
 
 mod augment;
 mod cifar10;
+mod cifar_forms;
 mod common;
+#[cfg(feature = "csv")]
+mod csv;
+#[cfg(feature = "download")]
+mod download;
+mod emnist;
+#[cfg(feature = "images")]
+mod folder;
 mod idx;
 mod loader;
 mod mnist;
 mod modules;
+mod mutated;
+mod npy;
+mod scale;
 #[path = "../../../tensor/tests/all/scan.rs"]
 mod scan;
 mod stratified;
+mod text;
+mod toys;
 mod zipcode;

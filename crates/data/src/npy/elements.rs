@@ -1,0 +1,127 @@
+//! The elements of a `.npy` file.
+
+use super::header::NpyHeader;
+use wengert_tensor::{AnyTensor, Dtype, Element, Tensor};
+
+/// The element types of NumPy that can be read.
+#[derive(Clone, Copy)]
+pub(super) enum NpyType {
+    Bool,
+    U8,
+    U16,
+    U32,
+    I8,
+    I16,
+    I32,
+    I64,
+    F16,
+    F32,
+    F64,
+}
+
+impl NpyType {
+    /// Returns the type with this code, without the byte order.
+    pub fn of(code: &str) -> Option<Self> {
+        Some(match code {
+            "b1" | "?" => NpyType::Bool,
+            "u1" | "B" => NpyType::U8,
+            "u2" => NpyType::U16,
+            "u4" => NpyType::U32,
+            "i1" | "b" => NpyType::I8,
+            "i2" => NpyType::I16,
+            "i4" => NpyType::I32,
+            "i8" => NpyType::I64,
+            "f2" => NpyType::F16,
+            "f4" => NpyType::F32,
+            "f8" => NpyType::F64,
+            _ => return None,
+        })
+    }
+
+    /// Returns the number of bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            NpyType::Bool | NpyType::U8 | NpyType::I8 => 1,
+            NpyType::U16 | NpyType::I16 | NpyType::F16 => 2,
+            NpyType::U32 | NpyType::I32 | NpyType::F32 => 4,
+            NpyType::I64 | NpyType::F64 => 8,
+        }
+    }
+
+    /// Returns the code, with the byte order, of the type that represents these elements.
+    pub fn descr(dtype: Dtype) -> &'static str {
+        match dtype {
+            Dtype::F32 => "<f4",
+            Dtype::F64 => "<f8",
+            Dtype::I64 => "<i8",
+            Dtype::U32 => "<u4",
+            Dtype::U8 => "|u1",
+            Dtype::Bool => "|b1",
+        }
+    }
+}
+
+/// Converts the bytes to a tensor. There are exactly as many bytes as the shape requires.
+pub(super) fn decode(bytes: &[u8], header: &NpyHeader, shape: &[usize]) -> AnyTensor {
+    /// The elements with a given conversion from `N` bytes in little-endian order.
+    fn tensor<const N: usize, T: Element>(
+        bytes: &[u8],
+        header: &NpyHeader,
+        shape: &[usize],
+        of: impl Fn([u8; N]) -> T,
+    ) -> AnyTensor {
+        let elements = bytes.as_chunks::<N>().0.iter().map(|&bytes| {
+            let mut bytes = bytes;
+            if header.big_endian {
+                bytes.reverse();
+            }
+            of(bytes)
+        });
+        let elements: Vec<T> = elements.collect();
+        if header.fortran_order && shape.len() > 1 {
+            // The first axis varies fastest: the array is the transpose of one in C order.
+            let reversed: Vec<usize> = shape.iter().rev().copied().collect();
+            let axes: Vec<isize> = (0..shape.len() as isize).rev().collect();
+            Tensor::from_vec(elements, &reversed).permute(&axes).contiguous().into()
+        } else {
+            Tensor::from_vec(elements, shape).into()
+        }
+    }
+    match header.kind {
+        NpyType::Bool => tensor(bytes, header, shape, |[byte]| byte != 0),
+        NpyType::U8 => tensor(bytes, header, shape, |[byte]| byte),
+        NpyType::I8 => tensor(bytes, header, shape, |[byte]| i64::from(byte as i8)),
+        NpyType::U16 => tensor(bytes, header, shape, |b| i64::from(u16::from_le_bytes(b))),
+        NpyType::I16 => tensor(bytes, header, shape, |b| i64::from(i16::from_le_bytes(b))),
+        NpyType::U32 => tensor(bytes, header, shape, u32::from_le_bytes),
+        NpyType::I32 => tensor(bytes, header, shape, |b| i64::from(i32::from_le_bytes(b))),
+        NpyType::I64 => tensor(bytes, header, shape, i64::from_le_bytes),
+        NpyType::F16 => tensor(bytes, header, shape, |b| half(u16::from_le_bytes(b))),
+        NpyType::F32 => tensor(bytes, header, shape, f32::from_le_bytes),
+        NpyType::F64 => tensor(bytes, header, shape, f64::from_le_bytes),
+    }
+}
+
+/// Appends the elements in C order, little-endian.
+pub(super) fn encode(tensor: &AnyTensor, bytes: &mut Vec<u8>) {
+    match tensor {
+        AnyTensor::F32(it) => bytes.extend(it.to_vec().into_iter().flat_map(f32::to_le_bytes)),
+        AnyTensor::F64(it) => bytes.extend(it.to_vec().into_iter().flat_map(f64::to_le_bytes)),
+        AnyTensor::I64(it) => bytes.extend(it.to_vec().into_iter().flat_map(i64::to_le_bytes)),
+        AnyTensor::U32(it) => bytes.extend(it.to_vec().into_iter().flat_map(u32::to_le_bytes)),
+        AnyTensor::U8(it) => bytes.extend(it.to_vec()),
+        AnyTensor::Bool(it) => bytes.extend(it.to_vec().into_iter().map(u8::from)),
+    }
+}
+
+/// Converts a number of IEEE 754 half precision, which `f32` represents exactly.
+fn half(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
+    match exponent {
+        // Zero, or a subnormal number: a multiple of 2⁻²⁴.
+        0 => f32::from_bits(sign | (fraction as f32 * 2f32.powi(-24)).to_bits()),
+        0x1f => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}
