@@ -339,6 +339,19 @@ fn bind<'t, T: Float>(
     }
 }
 
+/// Returns one of `count` blocks of the last axis.
+fn block_of<T: Float>(gates: Var<'_, T>, block: usize, count: usize) -> Var<'_, T> {
+    let size = gates.size(-1) / count;
+    gates.narrow(-1, block * size, size)
+}
+
+/// Returns x as a variable whose value is stored. A pointwise operation is otherwise computed as a part of
+/// each operation that reads it: the derivative rules would compute each gate several times, and each step
+/// would compute the states of earlier steps again. A view is not pointwise, so it needs a stored operand.
+fn stored<T: Float>(x: Var<'_, T>) -> Var<'_, T> {
+    x.reshape(x.shape())
+}
+
 /// The parameters of a cell with their names.
 macro_rules! params {
     ($($hr:ident)?) => {
@@ -429,13 +442,12 @@ impl<T: Float> Cell<T, 2> for LstmCell<T> {
         x: Var<'t, T>,
         [h, c]: [Var<'t, T>; 2],
     ) -> [Var<'t, T>; 2] {
-        let hidden = c.size(-1);
-        let gates = x + h.matmul_t(weights.weight_hh, false, true);
-        let gate = |block: usize| gates.narrow(-1, block * hidden, hidden);
-        let (i, f, g, o) =
-            (gate(0).sigmoid(), gate(1).sigmoid(), gate(2).tanh(), gate(3).sigmoid());
-        let c = f * c + i * g;
-        let h = o * c.tanh();
+        let of_h = h.matmul_t(weights.weight_hh, false, true);
+        let gate = |block: usize| block_of(x, block, 4) + block_of(of_h, block, 4);
+        let [i, f, o] = [0, 1, 3].map(|block| stored(gate(block).sigmoid()));
+        let g = stored(gate(2).tanh());
+        let c = stored(f * c + i * g);
+        let h = o * stored(c.tanh());
         [weights.weight_hr.map_or(h, |weight| h.matmul_t(weight, false, true)), c]
     }
 }
@@ -474,13 +486,12 @@ impl<T: Float> Cell<T, 1> for GruCell<T> {
         x: Var<'t, T>,
         [h]: [Var<'t, T>; 1],
     ) -> [Var<'t, T>; 1] {
-        let hidden = h.size(-1);
         let of_h = h.matmul_t(weights.weight_hh, false, true);
-        let part = |of: Var<'t, T>, block: usize| of.narrow(-1, block * hidden, hidden);
-        let r = (part(x, 0) + part(of_h, 0)).sigmoid();
-        let z = (part(x, 1) + part(of_h, 1)).sigmoid();
-        let of_n = part(of_h, 2);
-        let n = (part(x, 2) + r * weights.bias_h.map_or(of_n, |bias| of_n + bias)).tanh();
+        let gate = |block: usize| block_of(x, block, 3) + block_of(of_h, block, 3);
+        let [r, z] = [0, 1].map(|block| stored(gate(block).sigmoid()));
+        let of_n = block_of(of_h, 2, 3);
+        let of_n = weights.bias_h.map_or(of_n, |bias| of_n + bias);
+        let n = stored((block_of(x, 2, 3) + r * of_n).tanh());
         [n + z * (h - n)]
     }
 }
