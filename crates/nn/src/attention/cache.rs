@@ -2,8 +2,8 @@
 
 use wengert_tensor::{Float, Tensor};
 
-/// The keys and values of the tokens that an attention layer has seen, for generating a sequence token by
-/// token. Each step then computes keys and values of the new tokens only.
+/// The keys and values of the tokens that an attention layer has seen, for generating a sequence
+/// token by token. Each step then computes keys and values of the new tokens only.
 ///
 /// [`MultiHeadAttention::run_cached`](crate::MultiHeadAttention::run_cached) has an example.
 #[derive(Clone, Debug, Default)]

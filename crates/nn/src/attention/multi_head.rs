@@ -12,28 +12,28 @@ use wengert_autograd::{Outline, Param, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Tensor};
 
-/// Attention with several heads: queries, keys and values are projected, each head attends with its part of
-/// the projections, and the results of all heads are projected again:
+/// Attention with several heads: queries, keys and values are projected, each head attends with its
+/// part of the projections, and the results of all heads are projected again:
 ///
-/// head = [attention](scaled_dot_product_attention)(q W_qᵀ + b_q, k W_kᵀ + b_k, v W_vᵀ + b_v), y = (all
-/// heads) W_oᵀ + b_o
+/// head = [attention](scaled_dot_product_attention)(q W_qᵀ + b_q, k W_kᵀ + b_k, v W_vᵀ + b_v), y =
+/// (all heads) W_oᵀ + b_o
 ///
 /// As a [`Layer`], it is self-attention without a mask: queries, keys and values are the input.
-/// [`run`](MultiHeadAttention::run) takes them and [options](Attention) such as masks. (Vaswani et al.,
-/// "Attention is all you need", 2017.)
+/// [`run`](MultiHeadAttention::run) takes them and [options](Attention) such as masks. (Vaswani et
+/// al., "Attention is all you need", 2017.)
 ///
 /// # Shapes
-/// Queries are [L, N, size], keys [S, N, size of keys], values [S, N, size of values], and the result is
-/// [L, N, size]; with [`batch_first`](MultiHeadAttention::batch_first), N is the first axis. Without the
-/// axis N, they are one sequence. Masks broadcast to [N, heads, L, S]; as in PyTorch, a mask may also be [N ·
-/// heads, L, S].
+/// Queries are [L, N, size], keys [S, N, size of keys], values [S, N, size of values], and the
+/// result is [L, N, size]; with [`batch_first`](MultiHeadAttention::batch_first), N is the first
+/// axis. Without the axis N, they are one sequence. Masks broadcast to [N, heads, L, S]; as in
+/// PyTorch, a mask may also be [N · heads, L, S].
 ///
 /// # Parameters
-/// Names and shapes are those of PyTorch: `in_proj_weight` contains the projections of queries, keys and
-/// values, one below the other. If keys or values have another size, there are three weights:
-/// `q_proj_weight`, `k_proj_weight` and `v_proj_weight`. They are drawn as by
-/// [`xavier_uniform`](init::xavier_uniform), and the weight of `out_proj` as that of a [`Linear`]. The
-/// biases start at 0.
+/// Names and shapes are those of PyTorch: `in_proj_weight` contains the projections of queries,
+/// keys and values, one below the other. If keys or values have another size, there are three
+/// weights: `q_proj_weight`, `k_proj_weight` and `v_proj_weight`. They are drawn as by
+/// [`xavier_uniform`](init::xavier_uniform), and the weight of `out_proj` as that of a [`Linear`].
+/// The biases start at 0.
 ///
 /// ```
 /// use wengert::autograd::Tape;
@@ -63,18 +63,18 @@ pub struct MultiHeadAttention<T: Float = f32> {
     pub out_proj: Linear<T>,
     heads: usize,
     #[module(print_with = print)]
-    options: Options,
+    options: HeadOptions,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Options {
+struct HeadOptions {
     dropout: f64,
     batch_first: bool,
     rotary: Option<RotaryPositions>,
 }
 
-fn print(options: &Options, outline: Outline) -> Outline {
-    let Options { dropout, batch_first, rotary } = options;
+fn print(options: &HeadOptions, outline: Outline) -> Outline {
+    let HeadOptions { dropout, batch_first, rotary } = options;
     let rotary = rotary.map_or_else(String::new, |rotary| rotary.to_string());
     let options = [
         ("dropout", format!("{dropout:?}"), "0.0"),
@@ -124,12 +124,12 @@ impl<T: Float> MultiHeadAttention<T> {
             in_proj_bias: Some(Tensor::zeros_of(&[3 * size]).into()),
             out_proj,
             heads,
-            options: Options { dropout: 0.0, batch_first: false, rotary: None },
+            options: HeadOptions { dropout: 0.0, batch_first: false, rotary: None },
         }
     }
 
-    /// Sets the sizes of keys and values. Call it on a fresh layer: the weights are drawn again, as three
-    /// parameters.
+    /// Sets the sizes of keys and values. Call it on a fresh layer: the weights are drawn again, as
+    /// three parameters.
     #[must_use]
     pub fn key_value_sizes(
         self,
@@ -153,8 +153,8 @@ impl<T: Float> MultiHeadAttention<T> {
         MultiHeadAttention { in_proj_bias: None, out_proj: self.out_proj.without_bias(), ..self }
     }
 
-    /// Sets weights of the attention to zero with this probability in training. The tape must then have a
-    /// mode.
+    /// Sets weights of the attention to zero with this probability in training. The tape must then
+    /// have a mode. A probability above 0 replaces that of the [options](Attention::dropout).
     ///
     /// # Panics
     /// If `p` is not from 0 to 1.
@@ -184,7 +184,8 @@ impl<T: Float> MultiHeadAttention<T> {
         self.rotated_by(rotary)
     }
 
-    /// Rotates the queries and keys of each head by these rotations, whose size must be that of a head.
+    /// Rotates the queries and keys of each head by these rotations, whose size must be that of a
+    /// head.
     #[must_use]
     pub fn rotated_by(mut self, rotary: RotaryPositions) -> Self {
         self.options.rotary = Some(rotary);
@@ -217,9 +218,9 @@ impl<T: Float> MultiHeadAttention<T> {
         scope.close(self.attend(q, k, v, how))
     }
 
-    /// Returns the result and the weights of the attention. The weights are the mean over the heads, [N, L,
-    /// S], or those of each head, [N, heads, L, S], if `average` is false (without the axis N for one
-    /// sequence). All weights are held at once.
+    /// Returns the result and the weights of the attention. The weights are the mean over the
+    /// heads, [N, L, S], or those of each head, [N, heads, L, S], if `average` is false (without
+    /// the axis N for one sequence). All weights are held at once.
     ///
     /// # Panics
     /// If a shape does not fit.
@@ -244,9 +245,9 @@ impl<T: Float> MultiHeadAttention<T> {
         scope.close((self.merged(y, q.rank()), weights))
     }
 
-    /// Returns the result of causal self-attention for further tokens `x`, which come after those in the
-    /// cache, and adds their keys and values to the cache. The results are those that a call with all tokens
-    /// would give for these tokens. No gradient flows through the cache.
+    /// Returns the result of causal self-attention for further tokens `x`, which come after those
+    /// in the cache, and adds their keys and values to the cache. The results are those that a call
+    /// with all tokens would give for these tokens. No gradient flows through the cache.
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -335,8 +336,8 @@ impl<T: Float> MultiHeadAttention<T> {
         if self.options.dropout > 0.0 { new.dropout(self.options.dropout) } else { new }
     }
 
-    /// Returns the projections of queries, keys and values as [N, heads, L or S, size of a head]. The
-    /// position of the first query and key is `start`.
+    /// Returns the projections of queries, keys and values as [N, heads, L or S, size of a head].
+    /// The position of the first query and key is `start`.
     #[track_caller]
     fn projected<'t>(
         &self,

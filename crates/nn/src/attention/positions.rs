@@ -99,8 +99,8 @@ impl<T: Float> Layer<T> for SinusoidalPositions {
     }
 }
 
-/// Adds a learned vector for each position to sequences \[…, L, D\]. The vectors are drawn from a normal
-/// distribution with mean 0 and standard deviation 0.02, as in GPT-2.
+/// Adds a learned vector for each position to sequences \[…, L, D\]. The vectors are drawn from a
+/// normal distribution with mean 0 and standard deviation 0.02, as in GPT-2.
 ///
 /// ```
 /// use wengert::nn::{Layer, LearnedPositions};
@@ -171,10 +171,10 @@ impl<T: Float> Layer<T> for LearnedPositions<T> {
     }
 }
 
-/// Rotates pairs of elements of queries and keys \[…, L, D\] by angles that grow with the position, so that
-/// their product depends on the difference of their positions. The elements 2i and 2i + 1 of position p are
-/// rotated by p / 10000^(2i/D). (Su, Lu, Pan, Wen, Liu, "RoFormer: enhanced transformer with rotary position
-/// embedding", 2021.)
+/// Rotates pairs of elements of queries and keys \[…, L, D\] by angles that grow with the position,
+/// so that their product depends on the difference of their positions. The elements 2i and 2i + 1
+/// of position p are rotated by p / 10000^(2i/D). (Su, Lu, Pan, Wen, Liu, "RoFormer: enhanced
+/// transformer with rotary position embedding", 2021.)
 ///
 /// ```
 /// use wengert::nn::{Layer, RotaryPositions};
@@ -221,8 +221,8 @@ impl RotaryPositions {
         RotaryPositions { base, ..self }
     }
 
-    /// Makes the elements i and i + D/2 the pairs, instead of 2i and 2i + 1, as the models GPT-NeoX and
-    /// Llama do in the library `transformers`.
+    /// Makes the elements i and i + D/2 the pairs, instead of 2i and 2i + 1, as the models GPT-NeoX
+    /// and Llama do in the library `transformers`.
     #[must_use]
     pub fn halves(self) -> Self {
         RotaryPositions { halves: true, ..self }

@@ -49,29 +49,29 @@ impl<'t, T: Float> Attention<'t, T> {
         }
     }
 
-    /// Lets a query attend to a key only where the mask is true, as a boolean `attn_mask` of PyTorch's
-    /// `scaled_dot_product_attention`. The mask broadcasts to \[…, L, S\].
+    /// Lets a query attend to a key only where the mask is true, as a boolean `attn_mask` of
+    /// PyTorch's `scaled_dot_product_attention`. The mask broadcasts to \[…, L, S\].
     pub fn allow(mut self, mask: Mask<'t, T>) -> Self {
         self.blocked.push(mask.not());
         self
     }
 
-    /// Forbids a query to attend to a key where the mask is true, as a boolean `attn_mask` of PyTorch's
-    /// `nn.MultiheadAttention`. The mask broadcasts to \[…, L, S\].
+    /// Forbids a query to attend to a key where the mask is true, as a boolean `attn_mask` of
+    /// PyTorch's `nn.MultiheadAttention`. The mask broadcasts to \[…, L, S\].
     pub fn block(mut self, mask: Mask<'t, T>) -> Self {
         self.blocked.push(mask);
         self
     }
 
-    /// Ignores the keys for which the mask [N, S] is true: the `key_padding_mask` of PyTorch. N is the
-    /// first axis of the keys; for one sequence, the mask is \[S\].
+    /// Ignores the keys for which the mask [N, S] is true: the `key_padding_mask` of PyTorch. N is
+    /// the first axis of the keys; for one sequence, the mask is \[S\].
     pub fn padding(mut self, mask: Mask<'t, T>) -> Self {
         self.padding = Some(mask);
         self
     }
 
-    /// Adds these numbers to the scores. They broadcast to \[…, L, S\]; -∞ forbids a query to attend to a
-    /// key.
+    /// Adds these numbers to the scores. They broadcast to \[…, L, S\]; -∞ forbids a query to
+    /// attend to a key.
     pub fn bias(mut self, bias: Var<'t, T>) -> Self {
         self.bias = Some(bias);
         self
@@ -82,14 +82,15 @@ impl<'t, T: Float> Attention<'t, T> {
         self.causal_after(0)
     }
 
-    /// Lets query i attend to the keys j ≤ i + `past` only, for queries that come after `past` keys.
+    /// Lets query i attend to the keys j ≤ i + `past` only, for queries that come after `past`
+    /// keys.
     pub fn causal_after(mut self, past: usize) -> Self {
         self.causal = Some(past);
         self
     }
 
-    /// Sets weights to zero with this probability in training, and divides the others by 1 - p. The tape
-    /// must then have a mode.
+    /// Sets weights to zero with this probability in training, and divides the others by 1 - p. The
+    /// tape must then have a mode.
     ///
     /// # Panics
     /// If `p` is not from 0 to 1.
@@ -106,8 +107,8 @@ impl<'t, T: Float> Attention<'t, T> {
         self
     }
 
-    /// Returns these options with the masks and the bias in the form that broadcasts to the scores of
-    /// [N, heads, L, S].
+    /// Returns these options with the masks and the bias in the form that broadcasts to the scores
+    /// of [N, heads, L, S].
     pub(super) fn for_heads(&self, n: usize, heads: usize) -> Self {
         let split = |shape: Shape| match *shape {
             [nh, l, s] if nh == n * heads => Some([n, heads, l, s]),
@@ -132,16 +133,16 @@ impl<T: Float> Default for Attention<'_, T> {
     }
 }
 
-/// Returns softmax(scale · Q Kᵀ) V: each query gets the mean of the values, weighted by the similarity of
-/// the query with the keys. Q is \[…, L, E\], K is \[…, S, E\], V is \[…, S, D\], and the result is
-/// \[…, L, D\]. The axes before the last two broadcast. (Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez,
-/// Kaiser, Polosukhin, "Attention is all you need", 2017.)
+/// Returns softmax(scale · Q Kᵀ) V: each query gets the mean of the values, weighted by the
+/// similarity of the query with the keys. Q is \[…, L, E\], K is \[…, S, E\], V is \[…, S, D\], and
+/// the result is \[…, L, D\]. The axes before the last two broadcast. (Vaswani, Shazeer, Parmar,
+/// Uszkoreit, Jones, Gomez, Kaiser, Polosukhin, "Attention is all you need", 2017.)
 ///
-/// The scores of all heads have … · L · S elements. If they are more than about a million, the function
-/// computes them in blocks of batch elements, heads and queries, and runs each block in a
-/// [checkpoint](wengert_autograd::Tape::checkpoint): only the scores of one block exist at a time, in the forward and in the
-/// backward pass. (Inside a checkpoint of the caller, the backward pass holds the blocks of that checkpoint
-/// at the same time.)
+/// The scores of all heads have … · L · S elements. If they are more than about a million, the
+/// function computes them in blocks of batch elements, heads and queries, and runs each block in a
+/// [checkpoint](wengert_autograd::Tape::checkpoint): only the scores of one block exist at a time,
+/// in the forward and in the backward pass. (Inside a checkpoint of the caller, the backward pass
+/// holds the blocks of that checkpoint at the same time.)
 ///
 /// A query that may attend to no key gets the result 0 and the gradient 0.
 ///
@@ -167,7 +168,7 @@ pub fn scaled_dot_product_attention<'t, T: Float>(
     how: &Attention<'t, T>,
 ) -> Var<'t, T> {
     let tape = q.tape();
-    let (mut parts, batch) = Parts::new(q, k, v, how);
+    let (mut parts, batch) = AttentionBlock::new(q, k, v, how);
     let shape = |x: Var<'t, T>| -> Shape {
         batch.iter().chain(&x.shape()[x.rank() - 2..]).copied().collect()
     };
@@ -186,20 +187,20 @@ pub(super) fn with_weights<'t, T: Float>(
     v: Var<'t, T>,
     how: &Attention<'t, T>,
 ) -> (Var<'t, T>, Var<'t, T>) {
-    let (parts, _) = Parts::new(q, k, v, how);
+    let (parts, _) = AttentionBlock::new(q, k, v, how);
     let weights = parts.weights();
     (weights.matmul(v), weights)
 }
 
 /// A block of an attention.
-struct Parts<'t, T: Float> {
+struct AttentionBlock<'t, T: Float> {
     q: Var<'t, T>,
     k: Var<'t, T>,
     v: Var<'t, T>,
     how: Attention<'t, T>,
 }
 
-impl<'t, T: Float> Parts<'t, T> {
+impl<'t, T: Float> AttentionBlock<'t, T> {
     /// Checks the shapes. Returns the attention as one block, and the shape of its batch axes.
     #[track_caller]
     fn new(q: Var<'t, T>, k: Var<'t, T>, v: Var<'t, T>, how: &Attention<'t, T>) -> (Self, Shape) {
@@ -246,7 +247,7 @@ impl<'t, T: Float> Parts<'t, T> {
             }
             how.blocked.push(padding.reshape(&shape));
         }
-        (Parts { q, k, v, how }, batch)
+        (AttentionBlock { q, k, v, how }, batch)
     }
 
     /// Returns the result. Batch axes before `axis` are not split any more.
@@ -318,7 +319,7 @@ impl<'t, T: Float> Parts<'t, T> {
         } else {
             [k, v] = [k, v].map(|x| x.narrow(axis, start, len));
         }
-        Parts { q, k, v, how }
+        AttentionBlock { q, k, v, how }
     }
 
     /// Returns the weights \[…, L, S\] of this block.
@@ -351,8 +352,8 @@ impl<'t, T: Float> Parts<'t, T> {
             let weights = scores.softmax(-1);
             return if *dropout > 0.0 { weights.dropout(*dropout) } else { weights };
         };
-        // A finite number in place of -∞: a row in which everything is masked would give NaN. The weights
-        // of masked keys are set to 0 afterwards.
+        // A finite number in place of -∞: a row in which everything is masked would give NaN. The
+        // weights of masked keys are set to 0 afterwards.
         let weights = scores.masked_fill(mask, LOWEST).softmax(-1).masked_fill(mask, 0);
         if *dropout > 0.0 { weights.dropout(*dropout) } else { weights }
     }

@@ -15,14 +15,14 @@ use wengert_tensor::Float;
 
 /// The options of a transformer layer.
 #[derive(Clone, Copy, Debug)]
-struct Options {
+struct PartOptions {
     dropout: f64,
     norm_first: bool,
     gelu: bool,
 }
 
-impl Options {
-    const DEFAULT: Options = Options { dropout: 0.1, norm_first: false, gelu: false };
+impl PartOptions {
+    const DEFAULT: PartOptions = PartOptions { dropout: 0.1, norm_first: false, gelu: false };
 
     #[track_caller]
     fn drop<T: Float>(self, x: Var<'_, T>) -> Var<'_, T> {
@@ -53,8 +53,8 @@ impl Options {
     }
 }
 
-fn print(options: &Options, outline: Outline) -> Outline {
-    let Options { dropout, norm_first, gelu } = options;
+fn print(options: &PartOptions, outline: Outline) -> Outline {
+    let PartOptions { dropout, norm_first, gelu } = options;
     let options = [
         ("dropout", format!("{dropout:?}"), "0.1"),
         ("norm_first", norm_first.to_string(), "false"),
@@ -67,9 +67,9 @@ fn print(options: &Options, outline: Outline) -> Outline {
 macro_rules! transformer_layer {
     ($Layer:ident, [$($attention:ident)+], [$($norm:ident)+]) => {
         impl $Layer {
-            /// Creates a layer of `f32`: `size` is the size of the elements, and `feedforward` the size
-            /// between the two linear layers (2048 in PyTorch, if it is not given). The probability of
-            /// dropout is 0.1, as in PyTorch.
+            /// Creates a layer of `f32`: `size` is the size of the elements, and `feedforward` the
+            /// size between the two linear layers (2048 in PyTorch, if it is not given). The
+            /// probability of dropout is 0.1, as in PyTorch.
             ///
             /// # Panics
             /// If `size` is 0, or is not a multiple of `heads`, or `feedforward` is 0.
@@ -104,13 +104,13 @@ macro_rules! transformer_layer {
                     linear1: Linear::of(size, feedforward, rng),
                     linear2: Linear::of(feedforward, size, rng),
                     $($norm: LayerNorm::of(&[size]),)+
-                    options: Options::DEFAULT,
+                    options: PartOptions::DEFAULT,
                 };
-                layer.dropout(Options::DEFAULT.dropout)
+                layer.dropout(PartOptions::DEFAULT.dropout)
             }
 
-            /// Sets the probability of dropout, in the attention, between the linear layers and after each
-            /// part. The default is 0.1. If it is not 0, the tape must have a mode.
+            /// Sets the probability of dropout, in the attention, between the linear layers and
+            /// after each part. The default is 0.1. If it is not 0, the tape must have a mode.
             ///
             /// # Panics
             /// If `p` is not from 0 to 1.
@@ -131,9 +131,9 @@ macro_rules! transformer_layer {
                 self
             }
 
-            /// Replaces the rectifier between the linear layers by x · Φ(x), where Φ is the distribution
-            /// function of the normal distribution. (Hendrycks, Gimpel, "Gaussian error linear units",
-            /// 2016.)
+            /// Replaces the rectifier between the linear layers by x · Φ(x), where Φ is the
+            /// distribution function of the normal distribution. (Hendrycks, Gimpel, "Gaussian
+            /// error linear units", 2016.)
             #[must_use]
             pub fn gelu(mut self) -> Self {
                 self.options.gelu = true;
@@ -159,12 +159,12 @@ macro_rules! transformer_layer {
     };
 }
 
-/// A layer of a transformer's encoder: self-attention, then two linear layers, each with a residual sum and
-/// layer normalisation. (Vaswani et al., "Attention is all you need", 2017.)
+/// A layer of a transformer's encoder: self-attention, then two linear layers, each with a residual
+/// sum and layer normalisation. (Vaswani et al., "Attention is all you need", 2017.)
 ///
 /// As a [`Layer`], it attends without a mask; [`run`](TransformerEncoderLayer::run) takes
-/// [options](Attention). With a causal attention, it is the layer of a language model. Names of parameters
-/// are those of PyTorch.
+/// [options](Attention). With a causal attention, it is the layer of a language model. Names of
+/// parameters are those of PyTorch.
 ///
 /// ```
 /// use wengert::autograd::Tape;
@@ -190,7 +190,7 @@ pub struct TransformerEncoderLayer<T: Float = f32> {
     /// The normalisation of the linear layers.
     pub norm2: LayerNorm<T>,
     #[module(print_with = print)]
-    options: Options,
+    options: PartOptions,
 }
 
 transformer_layer! { TransformerEncoderLayer, [self_attn], [norm1 norm2] }
@@ -237,9 +237,9 @@ impl<T: Float> Layer<T> for TransformerEncoderLayer<T> {
     }
 }
 
-/// A layer of a transformer's decoder: self-attention, attention to the result of the encoder (the memory),
-/// then two linear layers, each with a residual sum and layer normalisation. (Vaswani et al., "Attention is
-/// all you need", 2017.) Names of parameters are those of PyTorch.
+/// A layer of a transformer's decoder: self-attention, attention to the result of the encoder (the
+/// memory), then two linear layers, each with a residual sum and layer normalisation. (Vaswani et
+/// al., "Attention is all you need", 2017.) Names of parameters are those of PyTorch.
 ///
 /// ```
 /// use wengert::autograd::Tape;
@@ -271,15 +271,15 @@ pub struct TransformerDecoderLayer<T: Float = f32> {
     /// The normalisation of the linear layers.
     pub norm3: LayerNorm<T>,
     #[module(print_with = print)]
-    options: Options,
+    options: PartOptions,
 }
 
 transformer_layer! { TransformerDecoderLayer, [self_attn multihead_attn], [norm1 norm2 norm3] }
 
 impl<T: Float> TransformerDecoderLayer<T> {
-    /// Returns the result for [L, N, size] and a memory [S, N, size], or for [N, L, size] and [N, S, size]
-    /// with [`batch_first`](TransformerDecoderLayer::batch_first). `how` are the options of the
-    /// self-attention, `how_memory` those of the attention to the memory.
+    /// Returns the result for [L, N, size] and a memory [S, N, size], or for [N, L, size] and [N,
+    /// S, size] with [`batch_first`](TransformerDecoderLayer::batch_first). `how` are the options
+    /// of the self-attention, `how_memory` those of the attention to the memory.
     ///
     /// # Panics
     /// If a shape does not fit.
@@ -333,8 +333,8 @@ impl<T: Float> TransformerDecoderLayer<T> {
     }
 }
 
-/// A transformer's encoder: layers that run one after the other, and a normalisation of the result. Names of
-/// parameters are those of PyTorch (`layers.0.self_attn.in_proj_weight`).
+/// A transformer's encoder: layers that run one after the other, and a normalisation of the result.
+/// Names of parameters are those of PyTorch (`layers.0.self_attn.in_proj_weight`).
 ///
 /// ```
 /// use wengert::nn::{Layer, LayerNorm, TransformerEncoder, TransformerEncoderLayer};
@@ -430,8 +430,8 @@ impl<T: Float> Layer<T> for TransformerEncoder<T> {
     }
 }
 
-/// A transformer's decoder: layers that run one after the other, and a normalisation of the result. All
-/// layers attend to the same memory. Names of parameters are those of PyTorch.
+/// A transformer's decoder: layers that run one after the other, and a normalisation of the result.
+/// All layers attend to the same memory. Names of parameters are those of PyTorch.
 ///
 /// ```
 /// use wengert::autograd::Tape;
@@ -471,7 +471,8 @@ impl<T: Float> TransformerDecoder<T> {
         TransformerDecoder { norm: Some(norm), ..self }
     }
 
-    /// Returns the result of the last layer, as [`TransformerDecoderLayer::run`] does for one layer.
+    /// Returns the result of the last layer, as [`TransformerDecoderLayer::run`] does for one
+    /// layer.
     ///
     /// # Panics
     /// If a shape does not fit.

@@ -171,10 +171,10 @@ cell! {
     /// - g = tanh(W_ig x + b_ig + W_hg h + b_hg);
     /// - c' = f · c + i · g and h' = o · tanh c'.
     ///
-    /// The blocks of rows of weights and biases are in the order i, f, g, o, as in PyTorch. The cell of
-    /// an [`Lstm`](crate::Lstm) with a projection has a further weight, and h' = W_hr (o · tanh c').
-    /// (Hochreiter, Schmidhuber, "Long short-term memory", 1997; with forget gates: Gers, Schmidhuber,
-    /// Cummins, "Learning to forget", 2000.)
+    /// The blocks of rows of weights and biases are in the order i, f, g, o, as in PyTorch. The
+    /// cell of an [`Lstm`](crate::Lstm) with a projection has a further weight, and h' = W_hr (o ·
+    /// tanh c'). (Hochreiter, Schmidhuber, "Long short-term memory", 1997; with forget gates: Gers,
+    /// Schmidhuber, Cummins, "Learning to forget", 2000.)
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -203,8 +203,8 @@ cell! {
     /// - h' = (1 − z) · n + z · h.
     ///
     /// The blocks of rows of weights and biases are in the order r, z, n, as in PyTorch. (Cho, van
-    /// Merriënboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio, "Learning phrase representations using
-    /// RNN encoder-decoder", 2014.)
+    /// Merriënboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio, "Learning phrase representations
+    /// using RNN encoder-decoder", 2014.)
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -230,8 +230,8 @@ impl<T: Float> RnnCell<T> {
         RnnCell { relu: true, ..self }
     }
 
-    /// Returns the state after a step: x \[N, inputs\] and h \[N, hidden\] give \[N, hidden\]. `None` is a
-    /// state of zeros. Without the axis N, the step is that of one sample.
+    /// Returns the state after a step: x \[N, inputs\] and h \[N, hidden\] give \[N, hidden\].
+    /// `None` is a state of zeros. Without the axis N, the step is that of one sample.
     ///
     /// # Panics
     /// If a shape does not fit.
@@ -243,8 +243,8 @@ impl<T: Float> RnnCell<T> {
 }
 
 impl<T: Float> GruCell<T> {
-    /// Returns the state after a step: x \[N, inputs\] and h \[N, hidden\] give \[N, hidden\]. `None` is a
-    /// state of zeros. Without the axis N, the step is that of one sample.
+    /// Returns the state after a step: x \[N, inputs\] and h \[N, hidden\] give \[N, hidden\].
+    /// `None` is a state of zeros. Without the axis N, the step is that of one sample.
     ///
     /// # Panics
     /// If a shape does not fit.
@@ -264,8 +264,8 @@ impl<T: Float> LstmCell<T> {
         LstmCell { weight_hr: Some(weight.into()), ..self }
     }
 
-    /// Returns the states (h, c) after a step: x \[N, inputs\], h and c \[N, hidden\]. `None` is a state of
-    /// zeros. Without the axis N, the step is that of one sample.
+    /// Returns the states (h, c) after a step: x \[N, inputs\], h and c \[N, hidden\]. `None` is a
+    /// state of zeros. Without the axis N, the step is that of one sample.
     ///
     /// # Panics
     /// If a shape does not fit.
@@ -345,9 +345,10 @@ fn block_of<T: Float>(gates: Var<'_, T>, block: usize, count: usize) -> Var<'_, 
     gates.narrow(-1, block * size, size)
 }
 
-/// Returns x as a variable whose value is stored. A pointwise operation is otherwise computed as a part of
-/// each operation that reads it: the derivative rules would compute each gate several times, and each step
-/// would compute the states of earlier steps again. A view is not pointwise, so it needs a stored operand.
+/// Returns x as a variable whose value is stored. A pointwise operation is otherwise computed as a
+/// part of each operation that reads it: the derivative rules would compute each gate several
+/// times, and each step would compute the states of earlier steps again. A view is not pointwise,
+/// so it needs a stored operand.
 fn stored<T: Float>(x: Var<'_, T>) -> Var<'_, T> {
     x.reshape(x.shape())
 }

@@ -2,15 +2,15 @@
 
 use super::Cell;
 use super::cells::{GruCell, LstmCell, RnnCell};
-use super::sequence::{self, Options, Valid};
+use super::sequence::{self, SequenceOptions, Valid};
 use crate::layer::Layer;
 use rand::Rng;
 use std::fmt;
 use wengert_autograd::{FirstState, IntoMask, Module, Outline, Path, See, SeeMut, Var};
 use wengert_tensor::Float;
 
-/// Defines a layer. `$State` is the type of its states for users, `$from` and `$to` convert it from and
-/// to an array of variables.
+/// Defines a layer. `$State` is the type of its states for users, `$from` and `$to` convert it from
+/// and to an array of variables.
 macro_rules! recurrent {
     (
         $(#[$doc:meta])*
@@ -20,11 +20,11 @@ macro_rules! recurrent {
         ///
         /// # Shapes
         /// The input is [T, N, inputs]: T steps of N sequences, or [N, T, inputs] with
-        /// [`batch_first`](Self::batch_first), or [T, inputs] for one sequence. The output has the same
-        /// axes, and the size of the hidden state in place of `inputs` (twice the size with
-        /// two directions). A state is [layers · directions, N, hidden], or [layers · directions, hidden]
-        /// for one sequence. It contains the forward direction of the first layer, its reverse
-        /// direction, the forward direction of the second layer, and so on.
+        /// [`batch_first`](Self::batch_first), or [T, inputs] for one sequence. The output has the
+        /// same axes, and the size of the hidden state in place of `inputs` (twice the size with
+        /// two directions). A state is [layers · directions, N, hidden], or [layers · directions,
+        /// hidden] for one sequence. It contains the forward direction of the first layer, its
+        /// reverse direction, the forward direction of the second layer, and so on.
         ///
         /// # Parameters
         /// Names, shapes and the order of the gates are those of PyTorch: `weight_ih_l0`,
@@ -32,15 +32,15 @@ macro_rules! recurrent {
         /// `_reverse` is the reverse direction.
         #[derive(Clone, Debug)]
         pub struct $Layer<T: Float = f32> {
-            /// The cells: the forward direction of the first layer, its reverse direction, the forward
-            /// direction of the second layer, and so on.
+            /// The cells: the forward direction of the first layer, its reverse direction, the
+            /// forward direction of the second layer, and so on.
             pub cells: Vec<$Cell<T>>,
-            options: Options,
+            options: SequenceOptions,
         }
 
         impl $Layer {
-            /// Creates one layer of `f32` with one direction. Weights and biases are drawn uniformly from
-            /// ±1/√hidden, PyTorch's default.
+            /// Creates one layer of `f32` with one direction. Weights and biases are drawn
+            /// uniformly from ±1/√hidden, PyTorch's default.
             ///
             /// # Panics
             /// If `inputs` or `hidden` is 0.
@@ -66,11 +66,11 @@ macro_rules! recurrent {
             /// Creates a layer from its cells, in the order of [`cells`](Self::cells).
             ///
             /// # Panics
-            /// If `cells` is empty, if the number of cells is odd in a bidirectional layer, or if the
-            /// sizes of the cells do not fit each other.
+            /// If `cells` is empty, if the number of cells is odd in a bidirectional layer, or if
+            /// the sizes of the cells do not fit each other.
             #[track_caller]
             pub fn from_cells(cells: Vec<$Cell<T>>, bidirectional: bool) -> Self {
-                let options = Options { bidirectional, batch_first: false, dropout: 0.0 };
+                let options = SequenceOptions { bidirectional, batch_first: false, dropout: 0.0 };
                 let directions = options.directions();
                 assert!(
                     !cells.is_empty() && cells.len().is_multiple_of(directions),
@@ -96,8 +96,8 @@ macro_rules! recurrent {
                 $Layer { cells, options }
             }
 
-            /// Draws the weights of `layers` layers; each further layer reads the outputs of the one
-            /// before. Call it on a fresh layer: the weights are drawn again.
+            /// Draws the weights of `layers` layers; each further layer reads the outputs of the
+            /// one before. Call it on a fresh layer: the weights are drawn again.
             ///
             /// # Panics
             /// If `layers` is 0.
@@ -109,8 +109,8 @@ macro_rules! recurrent {
             }
 
             /// Adds the reverse direction: further cells read the sequence from its end. The output
-            /// contains the states of both directions, the forward direction first. Call it on a fresh
-            /// layer: the weights are drawn again.
+            /// contains the states of both directions, the forward direction first. Call it on a
+            /// fresh layer: the weights are drawn again.
             #[must_use]
             pub fn bidirectional(self, rng: &mut (impl Rng + ?Sized)) -> Self {
                 self.drawn(self.cells.len() / self.options.directions(), true, rng)
@@ -122,7 +122,7 @@ macro_rules! recurrent {
                 bidirectional: bool,
                 rng: &mut (impl Rng + ?Sized),
             ) -> Self {
-                let options = Options { bidirectional, ..self.options };
+                let options = SequenceOptions { bidirectional, ..self.options };
                 let (first, directions) = (&self.cells[0], options.directions());
                 let cells = (0..layers * directions).map(|i| {
                     let inputs =
@@ -149,8 +149,8 @@ macro_rules! recurrent {
                 self
             }
 
-            /// Makes the batch the first axis of inputs and outputs: [N, T, …] instead of [T, N, …]. The
-            /// states are not affected.
+            /// Makes the batch the first axis of inputs and outputs: [N, T, …] instead of [T, N,
+            /// …]. The states are not affected.
             #[must_use]
             pub fn batch_first(mut self) -> Self {
                 self.options.batch_first = true;
@@ -174,8 +174,8 @@ macro_rules! recurrent {
                 self.cells[0].hidden()
             }
 
-            /// Returns the outputs of the last layer at all steps, and the states after the last step.
-            /// `start` is the state before the first step; `None` stands for zeros.
+            /// Returns the outputs of the last layer at all steps, and the states after the last
+            /// step. `start` is the state before the first step; `None` stands for zeros.
             ///
             /// # Panics
             /// If a shape does not fit, or the sequence has no steps.
@@ -191,14 +191,14 @@ macro_rules! recurrent {
                 scope.close((y, $to))
             }
 
-            /// Runs sequences of different lengths: sequence n has the steps before `lengths[n]`, and
-            /// the rest of the input is padding. Outputs at padding are 0. The last state is that of the
-            /// last step of each sequence, and the reverse direction begins there. (PyTorch does this
-            /// with packed sequences.)
+            /// Runs sequences of different lengths: sequence n has the steps before `lengths[n]`,
+            /// and the rest of the input is padding. Outputs at padding are 0. The last state is
+            /// that of the last step of each sequence, and the reverse direction begins there.
+            /// (PyTorch does this with packed sequences.)
             ///
             /// # Panics
-            /// If a shape does not fit, the sequence has no steps, or there is not one length for each
-            /// sequence.
+            /// If a shape does not fit, the sequence has no steps, or there is not one length for
+            /// each sequence.
             #[track_caller]
             pub fn run_lengths<'t>(
                 &self,
@@ -213,9 +213,9 @@ macro_rules! recurrent {
                 scope.close((y, $to))
             }
 
-            /// Runs the steps for which `mask` is true; its axes are the first axes of the input, such
-            /// as [T, N]. At other steps the states do not change and the outputs are 0, as with
-            /// [`run_lengths`](Self::run_lengths).
+            /// Runs the steps for which `mask` is true; its axes are the first axes of the input,
+            /// such as [T, N]. At other steps the states do not change and the outputs are 0, as
+            /// with [`run_lengths`](Self::run_lengths).
             ///
             /// # Panics
             /// If a shape does not fit, or the sequence has no steps.
@@ -275,7 +275,7 @@ macro_rules! recurrent {
                         }
                     }
                 }
-                let Options { bidirectional: _, batch_first, dropout } = self.options;
+                let SequenceOptions { bidirectional: _, batch_first, dropout } = self.options;
                 let options = [
                     ("dropout", format!("{dropout:?}"), "0.0"),
                     ("batch_first", batch_first.to_string(), "false"),
@@ -301,8 +301,8 @@ macro_rules! recurrent {
 }
 
 recurrent! {
-    /// A plain recurrent network: each step computes h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with
-    /// the rectifier instead of tanh. [`RnnCell`] computes single steps.
+    /// A plain recurrent network: each step computes h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or
+    /// with the rectifier instead of tanh. [`RnnCell`] computes single steps.
     ///
     /// As a [`Layer`], it returns the outputs of all steps, beginning with states of zeros.
     /// [`run`](Rnn::run) takes and returns states.
@@ -320,7 +320,8 @@ recurrent! {
 }
 
 recurrent! {
-    /// A long short-term memory. [`LstmCell`] has the formulas of a step, and computes single steps.
+    /// A long short-term memory. [`LstmCell`] has the formulas of a step, and computes single
+    /// steps.
     ///
     /// As a [`Layer`], it returns the outputs of all steps, beginning with states of zeros.
     /// [`run`](Lstm::run) takes and returns the states (h, c).
@@ -339,8 +340,8 @@ recurrent! {
     /// ```
     ///
     /// # Truncated back-propagation through time
-    /// A long sequence is trained in pieces, each on a tape of its own. The states at the end of a piece
-    /// go to the next tape as tensors, through which no gradient flows. (Within one tape,
+    /// A long sequence is trained in pieces, each on a tape of its own. The states at the end of a
+    /// piece go to the next tape as tensors, through which no gradient flows. (Within one tape,
     /// [`detach`](Var::detach) does the same.)
     ///
     /// ```
@@ -366,8 +367,8 @@ recurrent! {
 }
 
 recurrent! {
-    /// A network of gated recurrent units. [`GruCell`] has the formulas of a step, and computes single
-    /// steps.
+    /// A network of gated recurrent units. [`GruCell`] has the formulas of a step, and computes
+    /// single steps.
     ///
     /// As a [`Layer`], it returns the outputs of all steps, beginning with states of zeros.
     /// [`run`](Gru::run) takes and returns states.
@@ -391,10 +392,11 @@ impl<T: Float> Rnn<T> {
 }
 
 impl<T: Float> Lstm<T> {
-    /// Projects the output of each step to a smaller size: h' = W_hr (o · tanh c'). The state h and the
-    /// output have this size; c keeps its size. The weights are called `weight_hr_l0`, and so on. Call it
-    /// on a fresh layer: the weights are drawn again. (Sak, Senior, Beaufays, "Long short-term memory
-    /// recurrent neural network architectures for large scale acoustic modeling", 2014.)
+    /// Projects the output of each step to a smaller size: h' = W_hr (o · tanh c'). The state h and
+    /// the output have this size; c keeps its size. The weights are called `weight_hr_l0`, and so
+    /// on. Call it on a fresh layer: the weights are drawn again. (Sak, Senior, Beaufays, "Long
+    /// short-term memory recurrent neural network architectures for large scale acoustic modeling",
+    /// 2014.)
     ///
     /// # Panics
     /// If `size` is not from 1 to the size of the hidden state minus 1.

@@ -1,11 +1,12 @@
 //! Recurrent layers.
 //!
-//! A cell computes one step; a layer runs cells over sequences. In a layer, the inputs of all steps are
-//! multiplied by `weight_ih` in one product. The steps are slices of its result, and the cotangents of
-//! the slices are added in place, so both passes take time proportional to the length of the sequence.
+//! A cell computes one step; a layer runs cells over sequences. In a layer, the inputs of all steps
+//! are multiplied by `weight_ih` in one product. The steps are slices of its result, and the
+//! cotangents of the slices are added in place, so both passes take time proportional to the length
+//! of the sequence.
 //!
-//! `cells.rs` holds the formulas of a step, `layers.rs` the public layers, `sequence.rs` the loop over
-//! layers, directions and steps.
+//! `cells.rs` holds the formulas of a step, `layers.rs` the public layers, `sequence.rs` the loop
+//! over layers, directions and steps.
 
 mod cells;
 mod layers;

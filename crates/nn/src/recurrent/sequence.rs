@@ -6,13 +6,13 @@ use wengert_tensor::Float;
 
 /// How a layer runs its cells.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Options {
+pub(super) struct SequenceOptions {
     pub bidirectional: bool,
     pub batch_first: bool,
     pub dropout: f64,
 }
 
-impl Options {
+impl SequenceOptions {
     pub fn directions(self) -> usize {
         1 + usize::from(self.bidirectional)
     }
@@ -25,12 +25,12 @@ pub(super) enum Valid<'a, 't, T: Float> {
     Mask(Mask<'t, T>),
 }
 
-/// Returns the outputs of the last layer at all steps, and the last states of all cells. The cells are in
-/// the order of their layers, with the reverse direction after the forward direction.
+/// Returns the outputs of the last layer at all steps, and the last states of all cells. The cells
+/// are in the order of their layers, with the reverse direction after the forward direction.
 #[track_caller]
 pub(super) fn run<'t, T: Float, const S: usize, C: Cell<T, S>>(
     cells: &[C],
-    options: Options,
+    options: SequenceOptions,
     x: Var<'t, T>,
     valid: Valid<'_, 't, T>,
     start: Option<[Var<'t, T>; S]>,
@@ -128,9 +128,9 @@ pub(super) fn run<'t, T: Float, const S: usize, C: Cell<T, S>>(
     (x, states)
 }
 
-/// Runs a cell over all steps in one direction. Returns the outputs in the order of time, and the last
-/// states. Where a step is not valid, the output is 0 and the states stay. The reverse direction
-/// therefore begins at the last valid step.
+/// Runs a cell over all steps in one direction. Returns the outputs in the order of time, and the
+/// last states. Where a step is not valid, the output is 0 and the states stay. The reverse
+/// direction therefore begins at the last valid step.
 fn direction_of<'t, T: Float, const S: usize, C: Cell<T, S>>(
     cell: &C,
     x: Var<'t, T>,

@@ -19,7 +19,8 @@ const FILE: &str =
 struct Case<'a> {
     file: &'a NamedTensors,
     name: &'static str,
-    tolerance: f64,
+    /// Of results and of gradients.
+    tolerances: [f64; 2],
 }
 
 /// The inputs of a case on a tape.
@@ -51,11 +52,13 @@ impl Case<'_> {
     #[track_caller]
     fn close<T: Float>(&self, key: &str, got: &Tensor<T>) {
         let wanted = self.get::<T>(key);
+        let [of_results, of_gradients] = self.tolerances;
+        let tolerance = if key.starts_with("grad") { of_gradients } else { of_results };
         assert_eq!(got.shape(), wanted.shape(), "{}: {key}", self.name);
         for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
             let error = (a.to() - b.to()).abs() / b.to().abs().max(1.0);
             // The condition is not written with `>`, so that NaN fails.
-            let ok = error <= self.tolerance;
+            let ok = error <= tolerance;
             assert!(ok, "{} {}: {key}: element {i} is {a}, PyTorch has {b}", T::DTYPE, self.name);
         }
     }
@@ -95,12 +98,12 @@ impl Case<'_> {
     }
 }
 
-fn all<T: Float>(tolerance: f64) {
+fn all<T: Float>(tolerances: [f64; 2]) {
     let file = NamedTensors::load(FILE).unwrap();
     let names = RefCell::new(HashSet::new());
     let case = |name| {
         names.borrow_mut().insert(name);
-        Case { file: &file, name, tolerance }
+        Case { file: &file, name, tolerances }
     };
     let function = |name, run: for<'t> fn(Inputs<'t, T>) -> Attention<'t, T>| {
         case(name).compare((), |(), inputs| {
@@ -179,12 +182,12 @@ fn all<T: Float>(tolerance: f64) {
 
 #[test]
 fn f64_to_twelve_digits() {
-    all::<f64>(1e-12);
+    all::<f64>([1e-12; 2]);
 }
 
 #[test]
 fn f32_to_six_digits() {
-    all::<f32>(1e-5);
+    all::<f32>([1e-6, 5e-6]);
 }
 
 fn masked<'t>(padding: Mask<'t, f64>, block: Mask<'t, f64>, causal: bool) -> Attention<'t, f64> {
