@@ -113,6 +113,31 @@
 //! | [`LogSoftmax`] | ln(eˣ / Σ eˣ) along an axis | |
 //! | [`Identity`] | the values of x in a new variable | |
 //!
+//! ## Recurrent layers
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`Rnn`] | plain recurrent network, with tanh or the rectifier | `RNN` |
+//! | [`Lstm`] | long short-term memory | `LSTM` |
+//! | [`Gru`] | gated recurrent units | `GRU` |
+//! | [`RnnCell`] | a step of an `Rnn` | `RNNCell` |
+//! | [`LstmCell`] | a step of an `Lstm` | `LSTMCell` |
+//! | [`GruCell`] | a step of a `Gru` | `GRUCell` |
+//!
+//! ## Attention
+//! | | | PyTorch |
+//! |---|---|---|
+//! | [`scaled_dot_product_attention`] | softmax(scale · Q Kᵀ) V | `F.scaled_dot_product_attention` |
+//! | [`Attention`] | the options of an attention: masks, scale, dropout | |
+//! | [`MultiHeadAttention`] | projections, attention with several heads, projection | `MultiheadAttention` |
+//! | [`KvCache`] | keys and values of earlier tokens, for generation | |
+//! | [`TransformerEncoderLayer`] | self-attention, then two linear layers | |
+//! | [`TransformerDecoderLayer`] | self-attention, attention to a memory, then two linear layers | |
+//! | [`TransformerEncoder`] | encoder layers that run one after the other | |
+//! | [`TransformerDecoder`] | decoder layers that run one after the other | |
+//! | [`SinusoidalPositions`] | adds sines and cosines of the position | |
+//! | [`LearnedPositions`] | adds a learned vector for each position | `Embedding` of positions |
+//! | [`RotaryPositions`] | rotates pairs of elements by the position | |
+//!
 //! ## Regularisation
 //! | | | PyTorch |
 //! |---|---|---|
@@ -174,6 +199,7 @@
 
 mod activation;
 mod activation_checkpoint;
+mod attention;
 mod check_input;
 mod conv;
 mod dropout;
@@ -186,6 +212,7 @@ mod norm;
 mod padding;
 mod pool;
 mod print;
+mod recurrent;
 mod sequential;
 mod state_dict;
 mod summary;
@@ -196,6 +223,11 @@ pub use activation::{
     Hardsigmoid, Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use activation_checkpoint::ActivationCheckpoint;
+pub use attention::{
+    Attention, KvCache, LearnedPositions, MultiHeadAttention, RotaryPositions, SinusoidalPositions,
+    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    scaled_dot_product_attention,
+};
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::{Dropout, Dropout2d};
 pub use flatten::Flatten;
@@ -216,6 +248,7 @@ pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, MaxPool1d, MaxPool2d,
 };
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Rnn, RnnCell};
 pub use sequential::Sequential;
 pub use state_dict::{
     LoadError, LoadOptions, Mismatch, StateDict, load, load_state_dict, save, state_dict,

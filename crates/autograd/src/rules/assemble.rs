@@ -105,10 +105,12 @@ impl Part {
                 };
                 Some((part, g.view(View::Reshape, x.with(at, whole(len)?))))
             }
-            // The slice is along another axis: the elements that it left out have the cotangent zero.
+            // The slice is along another axis: the elements that it left out have the cotangent zero. If
+            // they are more than the whole of y, the parts are collected in the cotangent of y.
             View::Slice { axis: cut, start, step } if cut != axis => {
+                let shape = x.with(axis as usize, len);
                 let whole = View::Unslice { axis: cut, start, step };
-                Some((along(axis), g.view(whole, x.with(axis as usize, len))))
+                (shape.numel() <= y.numel()).then(|| (along(axis), g.view(whole, shape)))
             }
             View::Slice { start, step, .. } => {
                 let Part::Rows { index, .. } = self else { return None };

@@ -5,8 +5,9 @@
 use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d,
-    ConvTranspose2d, Dropout2d, GroupNorm, Hardsigmoid, InstanceNorm1d, InstanceNorm2d, Layer,
-    LayerNorm, LeakyRelu, LocalResponseNorm, RmsNorm, Silu,
+    ConvTranspose2d, Dropout2d, GroupNorm, Gru, Hardsigmoid, InstanceNorm1d, InstanceNorm2d, Layer,
+    LayerNorm, LeakyRelu, LearnedPositions, LocalResponseNorm, Lstm, MultiHeadAttention, RmsNorm,
+    Rnn, RotaryPositions, Silu, TransformerEncoderLayer,
 };
 use wengert_tensor::{Conv, Padding, Philox, Tensor};
 
@@ -222,6 +223,29 @@ fn derivatives_of_adaptive_pools_agree_with_differences() {
     check(&AdaptiveAvgPool2d::new([3, 2]), &[1, 2, 4, 5]);
     check(&AdaptiveAvgPool1d::new(1), &[2, 3, 5]);
     check(&AdaptiveAvgPool1d::new(3), &[2, 2, 5]);
+}
+
+#[test]
+fn derivatives_of_recurrent_layers_agree_with_differences() {
+    let rng = &mut Philox::new(7);
+    check(&Rnn::of(2, 3, rng).layers(2, rng).bidirectional(rng), &[3, 2, 2]);
+    check(&Lstm::of(2, 2, rng), &[3, 2, 2]);
+    let lstm = Lstm::of(2, 3, rng).layers(2, rng).bidirectional(rng);
+    check(&lstm.projection(2, rng).batch_first(), &[1, 3, 2]);
+    check(&Gru::of(2, 2, rng).layers(2, rng), &[3, 2, 2]);
+    check(&Gru::of(2, 2, rng).bidirectional(rng).without_bias(), &[3, 2]);
+}
+
+#[test]
+fn derivatives_of_attention_agree_with_differences() {
+    let rng = &mut Philox::new(8);
+    check(&shaken(&MultiHeadAttention::of(4, 2, rng)), &[3, 2, 4]);
+    check(&MultiHeadAttention::of(4, 2, rng).batch_first().rotary(), &[2, 3, 4]);
+    let layer = TransformerEncoderLayer::of(4, 2, 5, rng).dropout(0.0).gelu();
+    check(&shaken(&layer), &[2, 2, 4]);
+    check(&shaken(&layer.norm_first().batch_first()), &[2, 2, 4]);
+    check(&LearnedPositions::of(5, 4, rng), &[2, 3, 4]);
+    check(&RotaryPositions::new(4), &[2, 3, 4]);
 }
 
 #[test]

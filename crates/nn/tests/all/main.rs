@@ -2,6 +2,7 @@
 //! compile the library's generic code again. `cargo test -p wengert-nn --test all FILE::` runs the
 //! tests of one file.
 
+mod attention;
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod derivatives;
@@ -18,6 +19,7 @@ mod operands;
 mod overview;
 mod pooling;
 mod pytorch;
+mod recurrent;
 mod references;
 #[path = "../../../tensor/tests/all/scan.rs"]
 mod scan;

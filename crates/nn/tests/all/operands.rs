@@ -5,11 +5,12 @@ use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d,
     AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, CircularPad2d, Conv1d,
-    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Hardsigmoid, Identity,
-    InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, Linear, LocalResponseNorm,
-    LogSoftmax, MaxPool1d, MaxPool2d, Module, ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm,
-    Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Unfold, Upsample, ZeroPad2d,
-    load_state_dict, sequential, state_dict,
+    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Fold, GroupNorm, Gru, Hardsigmoid,
+    Identity, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LearnedPositions,
+    Linear, LocalResponseNorm, LogSoftmax, Lstm, MaxPool1d, MaxPool2d, Module, MultiHeadAttention,
+    ReflectionPad2d, Relu, ReplicationPad2d, RmsNorm, Rnn, RotaryPositions, Sequential, Sigmoid,
+    Silu, SinusoidalPositions, Softmax, Softplus, Tanh, TransformerEncoder,
+    TransformerEncoderLayer, Unfold, Upsample, ZeroPad2d, load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, Philox, Tensor};
 
@@ -79,6 +80,19 @@ fn layers() -> Vec<Named> {
         boxed(LayerNorm::of(&[3]).without_affine(), flat),
         boxed(RmsNorm::of(&[3]).without_affine(), flat),
         boxed(LocalResponseNorm::new(1).alpha(0.0).beta(0.0), flat),
+        boxed(Rnn::of(3, 3, rng).without_bias(), &[1, 1, 3]),
+        boxed(Rnn::of(3, 3, rng).relu(), flat),
+        boxed(Lstm::of(3, 3, rng).projection(1, rng), &[1, 1, 3]),
+        boxed(Lstm::of(3, 2, rng).layers(2, rng).bidirectional(rng), flat),
+        boxed(Gru::of(3, 3, rng).batch_first().without_bias(), &[1, 1, 3]),
+        boxed(Gru::of(3, 3, rng), &[2, 4, 3]),
+        boxed(MultiHeadAttention::of(3, 1, rng).without_bias(), &[1, 3]),
+        boxed(MultiHeadAttention::of(4, 2, rng).dropout(0.5).batch_first().rotary(), &[2, 3, 4]),
+        boxed(TransformerEncoderLayer::of(4, 2, 8, rng), &[3, 2, 4]),
+        boxed(TransformerEncoder::new(vec![TransformerEncoderLayer::of(4, 2, 8, rng)]), &[3, 2, 4]),
+        boxed(SinusoidalPositions::new(4), &[2, 3, 4]),
+        boxed(LearnedPositions::of(5, 4, rng), &[2, 3, 4]),
+        boxed(RotaryPositions::new(4), &[2, 1, 4]),
         boxed(Sequential::of(), flat),
         boxed(sequential![Sequential::of(), Identity, Sequential::of()], flat),
         boxed(sequential![Returns], flat),
@@ -157,8 +171,13 @@ fn the_list_of_layers_is_complete() {
         layers().iter().map(|(layer, _)| layer.outline().name().to_string()).collect();
     // Exports that begin with a capital letter and are not layers.
     let others = [
+        "Attention",
         "CloneLayer",
+        "GruCell", // the cells have methods of their own, because they take states
+        "LstmCell",
+        "RnnCell",
         "ActivationCheckpoint", // has the name of the layer that it wraps
+        "KvCache",
         "Layer",
         "LayerSummary",
         "LoadError",
@@ -168,6 +187,8 @@ fn the_list_of_layers_is_complete() {
         "Reduction",
         "StateDict",
         "Summary",
+        "TransformerDecoder", // takes two inputs, and so does its layer
+        "TransformerDecoderLayer",
     ];
     let source = include_str!("../../src/lib.rs");
     let exports = source.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next());

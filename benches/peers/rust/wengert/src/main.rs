@@ -2,6 +2,7 @@
 
 use common::{Args, Extra, Params, Peer, X_SEED, measure, unsupported};
 use wengert::models::{BasicBlock, LeNet, ResNet};
+use wengert::nn::{Lstm, LstmCell};
 use wengert::prelude::*;
 
 fn uniform(seed: u64, shape: &[usize], scale: f32) -> Tensor {
@@ -93,13 +94,13 @@ impl Init {
         ResNet { conv1, bn1: BatchNorm2d::new(16), stages, fc: self.linear(64, 10) }
     }
 
-    fn lstm(&mut self) -> Lstm {
+    fn lstm(&mut self) -> Recurrent {
         // The order of PyTorch's parameters. As in PyTorch, the bound is 1/√128 for all four.
         let (w_ih, w_hh) = (self.tensor(&[512, 28], 128), self.tensor(&[512, 128], 128));
-        let (b_ih, b_hh) = (self.tensor(&[512], 128), self.tensor(&[512], 128));
-        Lstm {
-            input: Linear::from_tensors(w_ih, Some(b_ih)),
-            recurrent: Linear::from_tensors(w_hh, Some(b_hh)),
+        let biases = [self.tensor(&[512], 128), self.tensor(&[512], 128)];
+        let cell = LstmCell::from_tensors(w_ih, w_hh, Some(biases));
+        Recurrent {
+            lstm: Lstm::from_cells(vec![cell], false).batch_first(),
             fc: self.linear(128, 10),
         }
     }
@@ -118,28 +119,17 @@ impl Layer for Tiny {
     }
 }
 
-/// An LSTM with 128 states, built from public operations with two matrix products per step, and a linear
-/// layer on the last state. It maps \[N, 28, 28\] to \[N, 10\].
+/// An LSTM with 128 states, and a linear layer on the last state. It maps \[N, 28, 28\] to \[N, 10\].
 #[derive(Clone, Module)]
-struct Lstm {
-    input: Linear,
-    recurrent: Linear,
+struct Recurrent {
+    lstm: Lstm,
     fc: Linear,
 }
 
-impl Layer for Lstm {
+impl Layer for Recurrent {
     fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let [batch, steps, _] = x.shape()[..] else { panic!("three axes") };
-        let mut h = x.tape().zeros(&[batch, 128]);
-        let mut c = h;
-        for step in 0..steps {
-            let x = x.narrow(1, step, 1).squeeze(1);
-            let gates = self.input.forward(x) + self.recurrent.forward(h);
-            let [i, f, g, o] = gates.split(1, &[128; 4])[..] else { unreachable!() };
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh();
-            h = o.sigmoid() * c.tanh();
-        }
-        self.fc.forward(h)
+        let (_, (h, _)) = self.lstm.run(x, None);
+        self.fc.forward(h.squeeze(0))
     }
 }
 
