@@ -57,6 +57,7 @@ impl NpyType {
             Dtype::U32 => "<u4",
             Dtype::U8 => "|u1",
             Dtype::Bool => "|b1",
+            other => unreachable!("`.npy` files: no code for elements of the type {other}"),
         }
     }
 }
@@ -111,6 +112,7 @@ pub(super) fn encode(tensor: &AnyTensor, bytes: &mut Vec<u8>) {
         AnyTensor::U32(it) => bytes.extend(it.to_vec().into_iter().flat_map(u32::to_le_bytes)),
         AnyTensor::U8(it) => bytes.extend(it.to_vec()),
         AnyTensor::Bool(it) => bytes.extend(it.to_vec().into_iter().map(u8::from)),
+        other => unreachable!("`.npy` files: no code for elements of the type {}", other.dtype()),
     }
 }
 
