@@ -4,7 +4,6 @@
 use super::call::{Call, Reads};
 use crate::graph::{Op, Var};
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
-use wengert_tensor::Unary::*;
 use wengert_tensor::{Float, Opcode, Unary};
 
 /// Makes the method of a variable. A row without a name gets none, because operators compute it.
@@ -15,7 +14,7 @@ macro_rules! method {
         #[inline]
         #[track_caller]
         pub fn $method(self $(, $k: $C)?) -> Self {
-            self.unary($Op $(($k))?)
+            self.unary(Unary::$Op $(($k))?)
         }
     };
 }
@@ -44,12 +43,12 @@ macro_rules! rules {
 
         /// Returns whether the derivative can differ from zero.
         pub(crate) fn is_differentiable(op: Unary) -> bool {
-            match op { $($Op { .. } => part!(differentiable $($row)*),)* }
+            match op { $(Unary::$Op { .. } => part!(differentiable $($row)*),)* }
         }
 
         /// Returns the values that the rule reads.
         pub(super) fn reads(op: Unary) -> Reads {
-            match op { $($Op { .. } => part!(reads $($row)*),)* }
+            match op { $(Unary::$Op { .. } => part!(reads $($row)*),)* }
         }
 
         /// Returns the cotangent of the operand.
@@ -57,7 +56,7 @@ macro_rules! rules {
         #[allow(unused_variables)] // not every rule reads every value and constant
         pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
             let ($gy, $x, $y) = (c.gy(), c.x(0), c.y(0));
-            match op { $($Op $(($c))? => part!(rule ($gy) $($row)*),)* }
+            match op { $(Unary::$Op $(($c))? => part!(rule ($gy) $($row)*),)* }
         }
 
         /// The intervals on which each derivative is checked: the derivative is large there, and kinks are
@@ -65,7 +64,7 @@ macro_rules! rules {
         #[cfg(test)]
         #[allow(unused_variables)] // not every interval depends on the constant
         pub(super) fn domain(op: Unary) -> Option<Vec<(f64, f64)>> {
-            match op { $($Op $(($c))? => part!(domain $($row)*),)* }
+            match op { $(Unary::$Op $(($c))? => part!(domain $($row)*),)* }
         }
     };
 }
@@ -188,7 +187,7 @@ impl<T: Float> Var<'_, T> {
     #[inline]
     #[track_caller]
     pub fn square(self) -> Self {
-        self.unary(Powi(2))
+        self.unary(Unary::Powi(2))
     }
 
     /// Returns min(max(x, low), high).

@@ -87,7 +87,8 @@ fn of_functions_of_two_operands() {
     assert_eq!(slopes(ab, |x| x[0].fmod(x[1])), [[1.0, 1.0], [-2.0, 2.0]]);
     assert_eq!(slopes(ab, |x| x[0].remainder(x[1])), [[1.0, 1.0], [-2.0, 3.0]]);
     // Neither the squares nor their sum overflow.
-    let ab = &[&[3e200, 3.0, -5.0][..], &[4e200, -4.0, 0.0]];
+    let large = 2f64.powi(700);
+    let ab = &[&[3.0 * large, 3.0, -5.0][..], &[4.0 * large, -4.0, 0.0]];
     assert_eq!(slopes(ab, |x| x[0].hypot(x[1])), [[0.6, 0.6, -1.0], [0.8, -0.8, 0.0]]);
     let ab = &[&[1e-200, 1e200][..], &[1e-200, 1e200]];
     let by = slopes(ab, |x| x[0].atan2(x[1]));

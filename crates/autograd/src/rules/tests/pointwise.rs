@@ -24,8 +24,8 @@ fn variants(op: Unary) -> Vec<Unary> {
 
 pub(super) fn unary(op: Unary) -> Vec<Row> {
     let Some(domain) = domain(op) else {
-        // The elements include the constants of the comparisons, 0 and ¼.
-        let quarters = Tensor::from_fn(&[3, 5], |i| (i % 5) as f64 / 4.0 - 0.5);
+        // The elements include the constants of the comparisons, 0 and ¼, and numbers that round to ±1.
+        let quarters = Tensor::from_fn(&[3, 5], |i| (i % 9) as f64 / 4.0 - 1.0);
         stops(&[quarters], move |x| x[0].unary(op));
         return vec![];
     };

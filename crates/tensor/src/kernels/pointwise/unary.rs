@@ -240,7 +240,7 @@ macro_rules! unary_operations {
             /// is at most 4 units in the last place for x > 0, and for x < 0 at most 4 units of the greatest
             /// of 1, ln |x| and the result.
             Digamma as digamma in f64: |x| wide::digamma::<I>(x);
-            /// Computes the nth derivative of [`digamma`](Self::digamma), (-1)ⁿ⁺¹ n! Σ (x + k)⁻ⁿ⁻¹ over all
+            /// Computes the nth derivative of digamma, (-1)ⁿ⁺¹ n! Σ (x + k)⁻ⁿ⁻¹ over all
             /// k ≥ 0. At 0 and at the negative integers it is ∞ for odd n and -∞ for even n > 0. The error is
             /// at most 2 n + 4 units in the last place for x > 0.
             Polygamma(n: u32 = 1) as polygamma in f64: |x| wide::polygamma::<I>(n, x);

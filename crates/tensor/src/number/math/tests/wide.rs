@@ -44,7 +44,7 @@ functions! {
     "log2", 1.5: |x, _y| wide::log2::<I>(x);
     "log10", 1.5: |x, _y| wide::log10::<I>(x);
     "rsqrt", 1.5: |x, _y| Math::recip::<I>(Math::sqrt::<I>(x));
-    "tan", 1.0: |x, _y| wide::tan_near::<I>(x);
+    "tan", 1.5: |x, _y| wide::tan_near::<I>(x);
     "asin", 1.0: |x, _y| wide::asin::<I>(x);
     "acos", 1.0: |x, _y| wide::acos::<I>(x);
     "atan", 1.0: |x, _y| wide::atan::<I>(x);

@@ -40,7 +40,7 @@ const ASIN: [f64; 13] = [
 /// What π/2 lacks to the exact number.
 const FRAC_PI_2_LOW: f64 = 6.123233995736766e-17;
 
-/// Returns the tangent for |x| ≤ `Real::NEAR`. The error is at most 1 ulp.
+/// Returns the tangent for |x| ≤ `Real::NEAR`. The error is at most 1.5 ulp.
 #[inline(always)]
 pub fn tan_near<I: Isa>(x: f64) -> f64 {
     let (k, sin, cos) = circle::<I>(x);
