@@ -2,7 +2,10 @@
 //! a separate operation that the methods here insert, so no rule needs to handle it.
 
 use crate::graph::{Call, Cotangents, Given, Mask, Op, Operand, Reads, Tape, Var, two};
-use Binary::{Add, Div, Eq, Gate, Ge, Gt, Le, Lt, Maximum, Minimum, Mul, Ne, Pow, Sub};
+use Binary::{
+    Add, Atan2, Copysign, Div, Eq, Fmod, Gate, Ge, Gt, Hypot, Le, Logaddexp, Lt, Maximum, Minimum,
+    Mul, Ne, Pow, Remainder, Sub, Xlogy,
+};
 use smallvec::smallvec;
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
 use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
@@ -18,9 +21,11 @@ pub(super) fn reads(op: Binary, arg: usize) -> Reads {
         (Mul, 0) | (Div, 0) => Reads::X1,
         (Mul, _) => Reads::X0,
         (Div, _) => Reads::X1.and(Reads::Y0),
-        (Maximum | Minimum | Pow, 0) => Reads::X0.and(Reads::X1),
-        (Maximum | Minimum, _) => Reads::X0.and(Reads::X1),
-        (Pow, _) => Reads::X0.and(Reads::X1).and(Reads::Y0),
+        (Maximum | Minimum | Atan2 | Xlogy | Logaddexp, _) | (Pow, 0) => Reads::X0.and(Reads::X1),
+        (Pow, _) | (Fmod | Remainder, 1) => Reads::X0.and(Reads::X1).and(Reads::Y0),
+        (Hypot | Copysign, 0) => Reads::X0.and(Reads::Y0),
+        (Hypot, _) => Reads::X1.and(Reads::Y0),
+        (Fmod | Remainder | Copysign, _) => Reads::NOTHING,
         (Gate, 1) => Reads::X0,
         (Gate, _) => Reads::NOTHING,
         (Add | Sub | Gt | Ge | Lt | Le | Eq | Ne, _) => Reads::NOTHING,
@@ -54,6 +59,34 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
         }
         Minimum => {
             two(wants_a.then(|| a.gt(b).gate(share())), wants_b.then(|| b.gt(a).gate(share())))
+        }
+        Atan2 => {
+            // In two quotients, so that the squares do not overflow.
+            let r = a.hypot(b);
+            two(wants_a.then(|| gy * (b / r) / r), wants_b.then(|| -gy * (a / r) / r))
+        }
+        Hypot => two(wants_a.then(|| gy * (a / y)), wants_b.then(|| gy * (b / y))),
+        // The quotient is an integer: a = quotient · b + y.
+        Fmod | Remainder => two(Some(gy), wants_b.then(|| -gy * ((a - y) / b).round())),
+        Copysign => {
+            let turned = || a.eq(0.0).gate(gy * (a.sign() * y.sign()));
+            two(wants_a.then(turned), wants_b.then(|| c.tape.zeros(&gy.shape())))
+        }
+        Xlogy => {
+            // The function is 0 along a = 0. There the base is replaced, as in `pow_by_base`.
+            let zero = a.eq(0.0);
+            let by_a = || {
+                let flat = zero & b.le(0.0);
+                flat.gate(gy * Var::where_(flat, 1, b).ln())
+            };
+            let by_b = || {
+                let flat = zero & b.eq(0.0);
+                flat.gate(gy * a / Var::where_(flat, 1, b))
+            };
+            two(wants_a.then(by_a), wants_b.then(by_b))
+        }
+        Logaddexp => {
+            two(wants_a.then(|| gy * (a - b).sigmoid()), wants_b.then(|| gy * (b - a).sigmoid()))
         }
         Gate => {
             two(wants_a.then(|| c.tape.zeros(&gy.shape())), wants_b.then(|| a.binary(Gate, gy)))
@@ -197,6 +230,91 @@ impl<'t, T: Float> Var<'t, T> {
                 Err(_) => self.powf(n as f64),
             },
         }
+    }
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident;)*) => {
+        /// Functions of two elements. The other operand is a variable or a number, and both broadcast.
+        impl<'t, T: Float> Var<'t, T> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast, or the variables are on different tapes.
+            #[track_caller]
+            pub fn $method(self, other: impl Operand<'t, T>) -> Self {
+                self.binary($Op, self.tape.operand(stringify!($method), other.operand()))
+            }
+        )* }
+    };
+}
+functions! {
+    /// Returns the angle of the point (b, a) in radians, from -π to π: atan(a / b) for b > 0. The derivative
+    /// at (0, 0) is NaN, as in PyTorch.
+    Atan2 as atan2;
+    /// Returns √(a² + b²). The squares do not overflow. The derivative at (0, 0) is NaN, as in PyTorch.
+    Hypot as hypot;
+    /// Returns the remainder of a / b, rounded toward zero: it has the sign of a. The derivatives are those of
+    /// a - n b for the constant integer n, the quotient.
+    Fmod as fmod;
+    /// Returns the remainder a - b ⌊a / b⌋, which has the sign of b, as Python's `%`. The derivatives are
+    /// those of a - n b for the constant integer n, the quotient.
+    Remainder as remainder;
+    /// Returns |a| with the sign of b. The derivative by a is 0 at a = 0, and the derivative by b is 0.
+    Copysign as copysign;
+    /// Returns a ln b. It is 0 for a = 0, unless b is NaN. The derivative by a is 0 at a = 0, b ≤ 0, as in
+    /// PyTorch. The derivative by b is 0 at a = b = 0 (PyTorch: NaN).
+    Xlogy as xlogy;
+    /// Returns ln(eᵃ + eᵇ) without overflow. The derivatives at equal infinities are NaN, as in PyTorch.
+    Logaddexp as logaddexp;
+}
+
+/// Functions that are combinations of others.
+impl<'t, T: Float> Var<'t, T> {
+    /// Interpolates linearly: a + w (b - a). For w ≥ ½ it is computed as b - (1 - w) (b - a), so that w = 1
+    /// gives b. `end` and `weight` are variables or numbers.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or the variables are on different tapes.
+    #[track_caller]
+    pub fn lerp(self, end: impl Operand<'t, T>, weight: impl Operand<'t, T>) -> Self {
+        let end = self.tape.operand("lerp", end.operand());
+        let w = self.tape.operand("lerp", weight.operand());
+        let step = end - self;
+        w.lt(0.5).choose("lerp", self + w * step, end - (1.0 - w) * step)
+    }
+
+    /// Replaces NaN by `nan`, ∞ by `infinity` and -∞ by `negative_infinity`. `None` is the largest and the
+    /// smallest finite number. The derivative is 0 where an element is replaced.
+    #[track_caller]
+    pub fn nan_to_num(
+        self,
+        nan: f64,
+        infinity: impl Into<Option<f64>>,
+        negative_infinity: impl Into<Option<f64>>,
+    ) -> Self {
+        let high = infinity.into().unwrap_or(T::LARGEST.to());
+        let low = negative_infinity.into().unwrap_or(-T::LARGEST.to());
+        let bounded = self.masked_fill(self.eq(f64::INFINITY), high);
+        bounded.masked_fill(self.eq(f64::NEG_INFINITY), low).masked_fill(self.isnan(), nan)
+    }
+
+    /// Returns whether each element is NaN.
+    #[track_caller]
+    pub fn isnan(self) -> Mask<'t, T> {
+        self.ne(self)
+    }
+
+    /// Returns whether each element is ∞ or -∞.
+    #[track_caller]
+    pub fn isinf(self) -> Mask<'t, T> {
+        self.abs().eq(f64::INFINITY)
+    }
+
+    /// Returns whether each element is neither infinite nor NaN.
+    #[track_caller]
+    pub fn isfinite(self) -> Mask<'t, T> {
+        self.abs().lt(f64::INFINITY)
     }
 }
 

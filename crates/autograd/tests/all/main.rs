@@ -5,6 +5,7 @@ mod anomaly;
 mod buffers;
 mod checkpoint;
 mod common;
+mod elementwise;
 mod engine;
 mod failures;
 mod faults;

@@ -8,6 +8,8 @@ mod math;
 mod scalar;
 
 pub use dtype::Dtype;
-pub(crate) use math::block;
+#[cfg(test)]
+pub(crate) use math::special;
 pub use math::{Math, Real};
+pub(crate) use math::{block, wide};
 pub use scalar::{Numeric, Scalar};

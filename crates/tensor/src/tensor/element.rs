@@ -110,6 +110,8 @@ pub trait Float:
     const NEG_INFINITY: Self;
     /// Infinity, the neutral element of the minimum.
     const INFINITY: Self;
+    /// The largest finite number.
+    const LARGEST: Self;
     /// Calls the function of this type.
     #[doc(hidden)]
     fn per_type<F: PerType>(args: F::Args<Self>) -> F::Output<Self>;
@@ -189,6 +191,7 @@ macro_rules! floats {
             const EPSILON: f64 = $t::EPSILON as f64;
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             const INFINITY: Self = $t::INFINITY;
+            const LARGEST: Self = $t::MAX;
             #[inline(always)]
             #[track_caller]
             fn per_type<F: PerType>(args: F::Args<$t>) -> F::Output<$t> {

@@ -126,6 +126,14 @@ fn at_nan_a_gate_is_open() {
     }
 }
 
+/// As in `PyTorch`.
+#[test]
+fn no_derivative_at_the_origin_of_a_plane() {
+    is(&slope(&[0.0], |x| x.hypot(x))[0], &[NAN]);
+    is(&slope(&[0.0], |x| x.atan2(x))[0], &[NAN]);
+    is(&slope(&[INF], |x| x.logaddexp(x))[0], &[NAN]);
+}
+
 #[test]
 fn equal_infinities_share_the_gradient_of_an_extreme() {
     is(&slope(&[INF, INF, 1.0], |x| x.max(&[-1], false))[0], &[0.5, 0.5, 0.0]);

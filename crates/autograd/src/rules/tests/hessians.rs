@@ -124,6 +124,37 @@ fn hessians_of_powers_with_a_variable_exponent_are_exact() {
     one("0 to a power", |b| b.tape().zeros(()).pow(b), &[(0.0, 0.0, 0.0), (2.0, 0.0, 0.0)]);
 }
 
+#[test]
+fn of_functions_of_two_numbers() {
+    let ln2 = 2f64.ln();
+    // The gradient of a ln b is (ln b, a/b). At a = 0, b = 0 it is defined as that of a constant.
+    two(
+        "xlogy",
+        |a, b| a.xlogy(b),
+        &[
+            ([2.0, 4.0], [2.0 * ln2, 0.5], [0.0, 0.25, -0.125]),
+            ([0.0, 2.0], [ln2, 0.0], [0.0, 0.5, 0.0]),
+            ([0.0, 0.0], [0.0, 0.0], [0.0, 0.0, 0.0]),
+        ],
+    );
+    let (f4, f3) = (5f64.powi(4), 5f64.powi(3));
+    two(
+        "atan2",
+        |a, b| a.atan2(b),
+        &[([3.0, 4.0], [0.16, -0.12], [-24.0 / f4, -7.0 / f4, 24.0 / f4])],
+    );
+    two("hypot", |a, b| a.hypot(b), &[([3.0, 4.0], [0.6, 0.8], [16.0 / f3, -12.0 / f3, 9.0 / f3])]);
+    two("logaddexp", |a, b| a.logaddexp(b), &[([1.0, 1.0], [0.5, 0.5], [0.25, -0.25, 0.25])]);
+    two("fmod", |a, b| a.fmod(b), &[([7.0, 3.0], [1.0, -2.0], [0.0, 0.0, 0.0])]);
+    two("copysign", |a, b| a.copysign(b), &[([7.0, -3.0], [-1.0, 0.0], [0.0, 0.0, 0.0])]);
+    // ψ′(1) = π²/6, and ψ″(1) = -2 ζ(3).
+    let square = std::f64::consts::PI.powi(2) / 6.0;
+    let zeta_3 = 1.202_056_903_159_594_3;
+    one("digamma", |x| x.digamma(), &[(1.0, square, -2.0 * zeta_3)]);
+    one("lgamma", |x| x.lgamma(), &[(1.0, -0.577_215_664_901_532_9, square)]);
+    one("floor", |x| x.floor() * x, &[(2.5, 2.0, 0.0)]);
+}
+
 /// aᵇ at a = 0 and b ≠ 0: the limits from the right, as a goes to 0 (u ln u and u ln²u go to 0 with u > 0).
 ///
 /// - b aᵇ⁻¹: -∞ for b < 0, ∞ for 0 < b < 1, 1 at 1, else 0;

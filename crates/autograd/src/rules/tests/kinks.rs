@@ -75,6 +75,47 @@ fn binary_operations_have_the_documented_gradient_at_ties() {
 }
 
 #[test]
+fn functions_of_two_operands_have_the_documented_derivatives() {
+    // a ln b along a = 0, where it is constant.
+    let ab = &[&[0.0, 0.0, 2.0, 0.0][..], &[0.0, 2.0, 4.0, -1.0]];
+    let by = slopes(ab, |x| x[0].xlogy(x[1]));
+    assert_eq!(by, [[0.0, 2f64.ln(), 4f64.ln(), 0.0], [0.0, 0.0, 0.5, 0.0]]);
+    let ab = &[&[0.0, -2.0, 2.0, 3.0][..], &[-1.0, 1.0, -0.0, 5.0]];
+    assert_eq!(slopes(ab, |x| x[0].copysign(x[1])), [[0.0, -1.0, -1.0, 1.0], [0.0; 4]]);
+    // The quotients are 2, -2 and 2, -3.
+    let ab = &[&[7.0, -7.0][..], &[3.0, 3.0]];
+    assert_eq!(slopes(ab, |x| x[0].fmod(x[1])), [[1.0, 1.0], [-2.0, 2.0]]);
+    assert_eq!(slopes(ab, |x| x[0].remainder(x[1])), [[1.0, 1.0], [-2.0, 3.0]]);
+    // Neither the squares nor their sum overflow.
+    let large = 2f64.powi(700);
+    let ab = &[&[3.0 * large, 3.0, -5.0][..], &[4.0 * large, -4.0, 0.0]];
+    assert_eq!(slopes(ab, |x| x[0].hypot(x[1])), [[0.6, 0.6, -1.0], [0.8, -0.8, 0.0]]);
+    let ab = &[&[1e-200, 1e200][..], &[1e-200, 1e200]];
+    let by = slopes(ab, |x| x[0].atan2(x[1]));
+    assert!((by[0][0] / 0.5e200 - 1.0).abs() < 1e-15 && (by[1][1] / -0.5e-200 - 1.0).abs() < 1e-15);
+    let ab = &[&[1e4, -1e4, 5.0][..], &[-1e4, 1e4, 5.0]];
+    assert_eq!(slopes(ab, |x| x[0].logaddexp(x[1])), [[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]);
+    let abw = &[&[1.0, 1.0][..], &[5.0, 5.0], &[0.25, 0.75]];
+    let by = slopes(abw, |x| x[0].lerp(x[1], x[2]));
+    assert_eq!(by, [[0.75, 0.25], [0.25, 0.75], [4.0, 4.0]]);
+}
+
+#[test]
+fn derivatives_at_the_ends_of_domains_are_limits() {
+    const INF: f64 = f64::INFINITY;
+    let ends = &[&[-1.0, 1.0][..]];
+    assert_eq!(slopes(ends, |x| x[0].asin())[0], [INF, INF]);
+    assert_eq!(slopes(ends, |x| x[0].acos())[0], [-INF, -INF]);
+    assert_eq!(slopes(ends, |x| x[0].atanh())[0], [INF, INF]);
+    assert_eq!(slopes(ends, |x| x[0].erfinv())[0], [INF, INF]);
+    assert_eq!(slopes(&[&[1.0]], |x| x[0].acosh())[0], [INF]);
+    assert_eq!(slopes(&[&[0.0]], |x| x[0].rsqrt())[0], [-INF]);
+    assert_eq!(slopes(&[&[-2.0, 0.0, 0.5]], |x| x[0].frac())[0], [1.0; 3]);
+    let odd = &[&[f64::NAN, INF, -INF, 2.0][..]];
+    assert_eq!(slopes(odd, |x| x[0].nan_to_num(0.0, None, None))[0], [0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
 fn max_and_min_share_the_gradient_among_equal_elements() {
     let ties = &[&[1.0, 3.0, 3.0, -1.0, -1.0, 3.0, -1.0, -1.0][..]];
     let third = 1.0 / 3.0;

@@ -17,14 +17,15 @@ fn variants(op: Unary) -> Vec<Unary> {
     match op {
         Unary::Powi(_) => [1, 2, 3, 4, -1, -2].map(Unary::Powi).to_vec(),
         Unary::Powf(_) => [1.7, 0.5, 1.0, 2.0, -0.7].map(Unary::Powf).to_vec(),
+        Unary::Polygamma(_) => [0, 1, 2].map(Unary::Polygamma).to_vec(),
         op => vec![op],
     }
 }
 
 pub(super) fn unary(op: Unary) -> Vec<Row> {
     let Some(domain) = domain(op) else {
-        // The elements include the constants of the comparisons, 0 and ¼.
-        let quarters = Tensor::from_fn(&[3, 5], |i| (i % 5) as f64 / 4.0 - 0.5);
+        // The elements include the constants of the comparisons, 0 and ¼, and numbers that round to ±1.
+        let quarters = Tensor::from_fn(&[3, 5], |i| (i % 9) as f64 / 4.0 - 1.0);
         stops(&[quarters], move |x| x[0].unary(op));
         return vec![];
     };
@@ -73,7 +74,17 @@ fn operands(op: Binary, a: &[usize], b: &[usize]) -> Option<(Vec<Tensor<f64>>, F
         Maximum | Minimum => {
             Some((vec![steps(a, [3, 4], -1.2), steps(b, [2 + b.len(), 2], -1.0)], Form::Curved))
         }
-        Gate => None, // see `gates`
+        Atan2 | Hypot => {
+            let apart = [(-2.0, -0.6), (0.6, 2.0)];
+            Some((both(&apart, &apart, [a, b]), Form::Curved))
+        }
+        // The quotients are between 2 and 3.
+        Fmod | Remainder => {
+            Some((both(&[(-5.7, -4.5), (4.5, 5.7)], &[(1.95, 2.1)], [a, b]), Form::Curved))
+        }
+        Xlogy => Some((both(&far, &[(0.4, 2.0)], [a, b]), Form::Curved)),
+        Logaddexp => Some((both(&far, &far, [a, b]), Form::Curved)),
+        Gate | Copysign => None, // see `gates` and `copysigns`
         Gt | Ge | Lt | Le | Eq | Ne => None,
     }
 }
@@ -96,9 +107,20 @@ fn gates() -> Vec<Row> {
     ]
 }
 
+/// Returns the test rows of `copysign`: the second operand has no derivative.
+fn copysigns() -> Vec<Row> {
+    let apart = spread(&[3, 5], &[(-2.0, -0.3), (0.3, 2.0)], 1);
+    vec![Row::new(Op::Binary(Binary::Copysign), "", vec![apart], |x| {
+        let signs = Tensor::from_fn(&[3, 5], |i| (i % 3) as f64 - 1.0);
+        x[0].copysign(x[0].tape().constant(signs))
+    })]
+}
+
 pub(super) fn binary(op: Binary) -> Vec<Row> {
-    if op == Binary::Gate {
-        return gates();
+    match op {
+        Binary::Gate => return gates(),
+        Binary::Copysign => return copysigns(),
+        _ => {}
     }
     let shapes: [[&[usize]; 2]; 5] =
         [[&[3, 5], &[3, 5]], [&[3, 1], &[5]], [&[], &[3, 5]], [&[2, 3], &[3]], [&[3], &[3]]];

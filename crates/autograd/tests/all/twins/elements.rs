@@ -21,7 +21,35 @@ twins! { functions_of_each_element on ANY, 1:
     sigmoid |x| x.sigmoid();
     softplus |x| x.softplus();
     erf |x| x.erf();
+    log1p |x| x.log1p();
+    expm1 |x| x.expm1();
+    log2 |x| x.log2();
+    log10 |x| x.log10();
+    rsqrt |x| x.rsqrt();
+    tan |x| x.tan();
+    asin |x| x.asin();
+    acos |x| x.acos();
+    atan |x| x.atan();
+    sinh |x| x.sinh();
+    cosh |x| x.cosh();
+    asinh |x| x.asinh();
+    acosh |x| x.acosh();
+    atanh |x| x.atanh();
+    erfc |x| x.erfc();
+    erfinv |x| x.erfinv();
+    lgamma |x| x.lgamma();
+    digamma |x| x.digamma();
+    floor |x| x.floor();
+    ceil |x| x.ceil();
+    round |x| x.round();
+    trunc |x| x.trunc();
+    frac |x| x.frac();
+    polygamma |x| x.polygamma(2);
     relu |x| x.relu();
+    nan_to_num |x| (1.0 / x).nan_to_num(0.5, None, 7.0);
+    lerp_to_number |x| x.lerp(2, 0.3);
+    angle_to_number |x| x.atan2(2.5);
+    fmod_number |x| x.fmod(0.7);
     powi_3 |x| x.powi(3);
     powi_2 |x| x.powi(2);
     powi_0 |x| x.powi(0);
@@ -72,6 +100,15 @@ twins! { functions_of_two_elements on PAIRS, 2:
     pow |x, y| x.pow(other(&y));
     maximum |x, y| x.maximum(other(&y));
     minimum |x, y| x.minimum(other(&y));
+    atan2 |x, y| x.atan2(other(&y));
+    hypot |x, y| x.hypot(other(&y));
+    fmod |x, y| x.fmod(other(&y));
+    remainder |x, y| x.remainder(other(&y));
+    copysign |x, y| x.copysign(other(&y));
+    xlogy |x, y| x.xlogy(other(&y));
+    logaddexp |x, y| x.logaddexp(other(&y));
+    lerp |x, y| x.lerp(other(&y), 0.75);
+    lerp_by |x, y| x.lerp(1, other(&y));
 }
 
 /// Quotients are rounded once. A product with 1/c would be rounded twice, and would be infinite for the

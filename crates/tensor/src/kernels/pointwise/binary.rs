@@ -1,12 +1,12 @@
 //! The operations of two operands. Each row of the table has the documentation, the name and the
 //! formula.
 
-use super::unary::one_if;
+use super::unary::{is_wide, narrow_row, one_if, wide_row};
 use crate::machine::Isa;
-use crate::number::{Math, Scalar, block};
+use crate::number::{Math, Scalar, block, wide};
 
 macro_rules! binary {
-    ($($(#[$doc:meta])* $Op:ident as $method:ident: |$a:ident, $b:ident| $y:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident $(in $marker:ident)?: |$a:ident, $b:ident| $y:expr;)*) => {
         /// A pointwise operation of two operands of equal shape. The caller broadcasts them
         /// with views.
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +19,11 @@ macro_rules! binary {
             /// Returns the name of the operation.
             pub fn name(self) -> &'static str {
                 match self { $(Binary::$Op => stringify!($method),)* }
+            }
+
+            /// Returns whether the operation is computed in `f64` for both types.
+            pub(super) fn is_wide(self) -> bool {
+                match self { $(Binary::$Op => is_wide!($($marker)?),)* }
             }
         }
 
@@ -35,7 +40,31 @@ macro_rules! binary {
             // SAFETY: by the contract.
             unsafe {
                 match op {
-                    $(Binary::$Op => block::zip(a, b, y, n, #[inline(always)] |$a, $b| $y),)*
+                    $(Binary::$Op => {
+                        narrow_row!([$($marker)?] block::zip, (a, b, y, n), #[inline(always)] |$a, $b| $y);
+                    })*
+                }
+            }
+        }
+
+        /// Computes the operations that are computed in `f64`.
+        ///
+        /// # Safety
+        /// As [`run`].
+        #[inline(always)]
+        pub(super) unsafe fn run_wide<I: Isa>(
+            op: Binary,
+            a: *const f64,
+            b: *const f64,
+            y: *mut f64,
+            n: usize,
+        ) {
+            // SAFETY: by the contract.
+            unsafe {
+                match op {
+                    $(Binary::$Op => {
+                        wide_row!([$($marker)?] block::zip, (a, b, y, n), #[inline(always)] |$a, $b| $y);
+                    })*
                 }
             }
         }
@@ -74,6 +103,23 @@ macro_rules! binary_operations {
             Maximum as maximum: |a, b| greater(a, b);
             /// Returns the lesser number; NaN if either is NaN.
             Minimum as minimum: |a, b| lesser(a, b);
+            /// Computes the angle of the point (b, a) in radians, from -π to π.
+            Atan2 as atan2 in f64: |a, b| wide::atan2::<I>(a, b);
+            /// Computes √(a² + b²) without overflow of the squares.
+            Hypot as hypot in f64: |a, b| wide::hypot::<I>(a, b);
+            /// Computes the remainder of a / b with the sign of a, exactly.
+            Fmod as fmod: |a, b| a.rem_(b);
+            /// Computes the remainder of a / b with the sign of b: a - b ⌊a / b⌋.
+            Remainder as remainder: |a, b| {
+                let r = a.rem_(b);
+                if r != T::default() && (r < T::default()) != (b < T::default()) { r + b } else { r }
+            };
+            /// Returns |a| with the sign of b.
+            Copysign as copysign: |a, b| a.signed_as(b);
+            /// Computes a ln b; 0 for a = 0 unless b is NaN.
+            Xlogy as xlogy in f64: |a, b| wide::xlogy::<I>(a, b);
+            /// Computes ln(eᵃ + eᵇ) without overflow.
+            Logaddexp as logaddexp in f64: |a, b| wide::logaddexp::<I>(a, b);
             /// Returns 1 where a > b, else 0.
             Gt as gt: |a, b| one_if(a > b);
             /// Returns 1 where a ≥ b, else 0.

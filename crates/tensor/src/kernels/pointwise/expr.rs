@@ -68,7 +68,7 @@ macro_rules! unary_methods {
 unary_operations! { unary_methods }
 
 macro_rules! binary_methods {
-    ($($(#[$doc:meta])* $Op:ident as $method:ident: |$a:ident, $b:ident| $y:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident as $method:ident $(in $marker:ident)?: |$a:ident, $b:ident| $y:expr;)*) => {
         impl Expr<'_> { $(
             $(#[$doc])*
             #[allow(clippy::should_implement_trait)] // the operators exist as well

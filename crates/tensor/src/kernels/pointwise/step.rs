@@ -28,6 +28,15 @@ impl Opcode {
             Opcode::Select => 3,
         }
     }
+
+    /// Returns whether the operation is computed in `f64` for both types.
+    fn is_wide(self) -> bool {
+        match self {
+            Opcode::Unary(op) => op.is_wide(),
+            Opcode::Binary(op) => op.is_wide(),
+            Opcode::Select => false,
+        }
+    }
 }
 
 /// An operation and the numbers of its operands. Inputs have the first numbers, then the steps in
@@ -88,16 +97,72 @@ pub trait Pointwise: Math {
     unsafe fn step(step: PointwiseStep<Self>);
 }
 
-macro_rules! pointwise {
-    ($($t:ident)*) => { $(
-        impl Pointwise for $t {
-            unsafe fn step(step: PointwiseStep<$t>) {
-                dispatch(step);
+impl Pointwise for f64 {
+    unsafe fn step(step: PointwiseStep<f64>) {
+        if step.op.is_wide() { dispatch(WideStep(step)) } else { dispatch(step) }
+    }
+}
+
+impl Pointwise for f32 {
+    unsafe fn step(step: PointwiseStep<f32>) {
+        if step.op.is_wide() {
+            // SAFETY: the same contract.
+            unsafe { widened(step) }
+        } else {
+            dispatch(step);
+        }
+    }
+}
+
+/// Computes a step of `f32` in `f64`, block by block.
+///
+/// # Safety
+/// As [`PointwiseStep::run`].
+unsafe fn widened(step: PointwiseStep<f32>) {
+    const BLOCK: usize = 256;
+    let mut wide = [[0.0f64; BLOCK]; 3];
+    for start in (0..step.n).step_by(BLOCK) {
+        let n = BLOCK.min(step.n - start);
+        let [args @ .., y] = &mut wide;
+        for (wide, &arg) in args.iter_mut().zip(&step.args[..step.op.arity()]) {
+            // SAFETY: the operand holds the numbers from `start` to `start + n`.
+            let arg = unsafe { from_raw_parts(arg.add(start), n) };
+            for (wide, &x) in wide.iter_mut().zip(arg) {
+                *wide = f64::from(x);
             }
         }
-    )* };
+        let [a, b] = [args[0].as_ptr(), args[1].as_ptr()];
+        // SAFETY: each block has room for `n` numbers, and the operands are those just written.
+        unsafe {
+            f64::step(PointwiseStep { op: step.op, args: [a, b, a], out: y.as_mut_ptr(), n });
+        }
+        // SAFETY: the result has room for these numbers.
+        let out = unsafe { from_raw_parts_mut(step.out.add(start).cast::<MaybeUninit<f32>>(), n) };
+        for (out, &y) in out.iter_mut().zip(y.iter()) {
+            out.write(y as f32);
+        }
+    }
 }
-pointwise! { f32 f64 }
+
+/// A step whose operation is computed in `f64`.
+struct WideStep(PointwiseStep<f64>);
+
+impl Kernel for WideStep {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let PointwiseStep { op, args: [a, b, _], out, n } = self.0;
+        // SAFETY: the contract of `PointwiseStep::run`.
+        unsafe {
+            match op {
+                Opcode::Unary(op) => unary::run_wide::<I>(op, a, out, n),
+                Opcode::Binary(op) => binary::run_wide::<I>(op, a, b, out, n),
+                Opcode::Select => unreachable!("computed in each type"),
+            }
+        }
+    }
+}
 
 impl<T: Math> Kernel for PointwiseStep<T> {
     type Output = ();

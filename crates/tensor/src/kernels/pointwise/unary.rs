@@ -1,5 +1,5 @@
 //! The operations of one operand. Each row of the table has the documentation, the name and the
-//! formula.
+//! formula. A row marked `in f64` is computed in `f64` for both types.
 //!
 //! To add an operation, add a row to the table, and a derivative rule in `rules/unary.rs` of the
 //! crate `wengert-autograd` (CONTRIBUTING.md lists the other places). The row
@@ -7,7 +7,7 @@
 //! method of [`Expr`](super::Expr).
 
 use crate::machine::Isa;
-use crate::number::{Math, block};
+use crate::number::{Math, block, wide};
 
 macro_rules! constant {
     () => {
@@ -18,8 +18,48 @@ macro_rules! constant {
     };
 }
 
+/// Whether a row of the table is computed in `f64`.
+macro_rules! is_wide {
+    (f64) => {
+        true
+    };
+    ($($marker:ident)?) => {
+        false
+    };
+}
+pub(super) use is_wide;
+
+/// Computes a row by the loop that is compiled for each type.
+macro_rules! narrow_row {
+    ([f64] $($rest:tt)*) => {
+        unreachable!("computed in f64")
+    };
+    ([$($marker:ident)?] $loop:path, $args:tt, $formula:expr) => {
+        $crate::kernels::pointwise::unary::call!($loop, $args, $formula)
+    };
+}
+pub(super) use narrow_row;
+
+/// Computes a row by the loop that is compiled for `f64` only.
+macro_rules! wide_row {
+    ([f64] $loop:path, $args:tt, $formula:expr) => {
+        $crate::kernels::pointwise::unary::call!($loop, $args, $formula)
+    };
+    ([$($marker:ident)?] $($rest:tt)*) => {
+        unreachable!("computed in each type")
+    };
+}
+pub(super) use wide_row;
+
+macro_rules! call {
+    ($loop:path, ($($arg:expr),*), $formula:expr) => {
+        $loop($($arg,)* $formula)
+    };
+}
+pub(super) use call;
+
 macro_rules! unary {
-    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $marker:ident)?: |$x:ident| $y:expr;)*) => {
         /// A pointwise operation of one operand.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Unary { $($(#[$doc])* $Op $(($C))?,)* }
@@ -37,6 +77,11 @@ macro_rules! unary {
             pub fn constant(self) -> Option<f64> {
                 match self { $(Unary::$Op $(($c))? => constant!($($c)?),)* }
             }
+
+            /// Returns whether the operation is computed in `f64` for both types.
+            pub(super) fn is_wide(self) -> bool {
+                match self { $(Unary::$Op { .. } => is_wide!($($marker)?),)* }
+            }
         }
 
         /// # Safety
@@ -52,9 +97,29 @@ macro_rules! unary {
                     Unary::Sin => block::sin::<T, I>(x, y, n),
                     Unary::Cos => block::cos::<T, I>(x, y, n),
                     Unary::Powi(k) if k != 2 => block::powi::<T, I>(x, y, n, k),
-                    $(Unary::$Op $(($c))? => {
+                    $(#[allow(unused_variables)] // the constants of operations in `f64`
+                    Unary::$Op $(($c))? => {
                         $(let $c = Constant::<T>::lower($c);)?
-                        block::map(x, y, n, #[inline(always)] |$x| $y);
+                        narrow_row!([$($marker)?] block::map, (x, y, n), #[inline(always)] |$x| $y);
+                    })*
+                }
+            }
+        }
+
+        /// Computes the operations that are computed in `f64`.
+        ///
+        /// # Safety
+        /// As [`run`].
+        #[inline(always)]
+        #[allow(unreachable_patterns)] // the table also contains the operations with their own loops
+        pub(super) unsafe fn run_wide<I: Isa>(op: Unary, x: *const f64, y: *mut f64, n: usize) {
+            // SAFETY: by the contract.
+            unsafe {
+                match op {
+                    Unary::Tan => block::tan::<I>(x, y, n),
+                    $(#[allow(unused_variables)] // the constants of the other operations
+                    Unary::$Op $(($c))? => {
+                        wide_row!([$($marker)?] block::map, (x, y, n), #[inline(always)] |$x| $y);
                     })*
                 }
             }
@@ -83,6 +148,14 @@ impl<T: Math> Constant<T> for i32 {
     }
 }
 
+impl<T: Math> Constant<T> for u32 {
+    type Lowered = u32;
+    #[inline(always)]
+    fn lower(self) -> u32 {
+        self
+    }
+}
+
 #[inline(always)]
 pub(super) fn one_if<T: Math>(yes: bool) -> T {
     if yes { T::narrow(1.0) } else { T::default() }
@@ -103,22 +176,76 @@ macro_rules! unary_operations {
             Exp as exp: |x| x.exp::<I>();
             /// Computes the natural logarithm of x.
             Ln as ln: |x| x.ln::<I>();
+            /// Computes ln(1 + x), precise near zero.
+            Log1p as log1p: |x| x.ln_1p::<I>();
+            /// Computes eˣ - 1, precise near zero.
+            Expm1 as expm1: |x| x.exp_m1::<I>();
+            /// Computes the logarithm of x to base 2.
+            Log2 as log2 in f64: |x| wide::log2::<I>(x);
+            /// Computes the logarithm of x to base 10.
+            Log10 as log10 in f64: |x| wide::log10::<I>(x);
             /// Computes √x.
             Sqrt as sqrt: |x| x.sqrt::<I>();
+            /// Computes 1 / √x.
+            Rsqrt as rsqrt: |x| x.sqrt::<I>().recip::<I>();
             /// Computes 1 / x.
             Recip as recip: |x| T::narrow(1.0) / x;
             /// Computes the sine of x in radians.
             Sin as sin: |x| x.sin::<I>();
             /// Computes the cosine of x in radians.
             Cos as cos: |x| x.cos::<I>();
+            /// Computes the tangent of x in radians.
+            Tan as tan in f64: |x| wide::tan_far(x);
+            /// Computes the inverse sine in radians, from -π/2 to π/2; NaN outside -1..1.
+            Asin as asin in f64: |x| wide::asin::<I>(x);
+            /// Computes the inverse cosine in radians, from 0 to π; NaN outside -1..1.
+            Acos as acos in f64: |x| wide::acos::<I>(x);
+            /// Computes the inverse tangent in radians, from -π/2 to π/2.
+            Atan as atan in f64: |x| wide::atan::<I>(x);
+            /// Computes the hyperbolic sine of x.
+            Sinh as sinh in f64: |x| wide::sinh::<I>(x);
+            /// Computes the hyperbolic cosine of x.
+            Cosh as cosh in f64: |x| wide::cosh::<I>(x);
             /// Computes the hyperbolic tangent of x.
             Tanh as tanh: |x| x.tanh::<I>();
+            /// Computes the inverse hyperbolic sine, ln(x + √(x² + 1)).
+            Asinh as asinh in f64: |x| wide::asinh::<I>(x);
+            /// Computes the inverse hyperbolic cosine, ln(x + √(x² - 1)); NaN for x < 1.
+            Acosh as acosh in f64: |x| wide::acosh::<I>(x);
+            /// Computes the inverse hyperbolic tangent, ½ ln((1 + x) / (1 - x)); ±∞ at ±1, NaN beyond.
+            Atanh as atanh in f64: |x| wide::atanh::<I>(x);
             /// Computes the logistic function of x, 1 / (1 + e⁻ˣ).
             Sigmoid as sigmoid: |x| x.sigmoid::<I>();
             /// Computes ln(1 + eˣ) without overflow.
             Softplus as softplus: |x| x.softplus::<I>();
             /// Computes the error function of x, 2/√π ∫₀ˣ exp(-t²) dt.
             Erf as erf: |x| x.erf::<I>();
+            /// Computes 1 - erf x, precise where it is small.
+            Erfc as erfc in f64: |x| wide::erfc::<I>(x);
+            /// Computes the number whose error function is x; ±∞ at ±1, NaN beyond. The error is at most 4
+            /// units in the last place.
+            Erfinv as erfinv in f64: |x| wide::erfinv::<I>(x);
+            /// Computes ln |Γ(x)|; ∞ at 0 and at the negative integers. The error is at most 4 units in the
+            /// last place for x > 0, and for x < 0 at most 4 units of the greater of 1 and the result.
+            Lgamma as lgamma in f64: |x| wide::lgamma::<I>(x);
+            /// Computes the derivative of ln Γ(x); -∞ at 0, ∞ at -0, NaN at the negative integers. The error
+            /// is at most 4 units in the last place for x > 0, and for x < 0 at most 4 units of the greatest
+            /// of 1, ln |x| and the result.
+            Digamma as digamma in f64: |x| wide::digamma::<I>(x);
+            /// Computes the nth derivative of digamma, (-1)ⁿ⁺¹ n! Σ (x + k)⁻ⁿ⁻¹ over all
+            /// k ≥ 0. At 0 and at the negative integers it is ∞ for odd n and -∞ for even n > 0. The error is
+            /// at most 2 n + 4 units in the last place for x > 0.
+            Polygamma(n: u32 = 1) as polygamma in f64: |x| wide::polygamma::<I>(n, x);
+            /// Computes the greatest integer up to x.
+            Floor as floor: |x| x.floor::<I>();
+            /// Computes the least integer from x on.
+            Ceil as ceil: |x| x.ceil::<I>();
+            /// Computes the nearest integer; of two, the even one.
+            Round as round: |x| x.round::<I>();
+            /// Computes x without its fraction: rounded toward zero.
+            Trunc as trunc: |x| x.trunc::<I>();
+            /// Computes the fraction of x, with the sign of x: x - trunc x.
+            Frac as frac: |x| x - x.trunc::<I>();
             /// Computes max(x, 0); NaN gives NaN.
             Relu as relu: |x| if x < T::default() { T::default() } else { x };
             /// Computes x · c.
@@ -175,14 +302,36 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         }
         Unary::Exp => x.exp(),
         Unary::Ln => x.ln(),
+        Unary::Log1p => x.ln_1p(),
+        Unary::Expm1 => x.exp_m1(),
+        Unary::Log2 => x.log2(),
+        Unary::Log10 => x.log10(),
         Unary::Sqrt => x.sqrt(),
+        Unary::Rsqrt => x.sqrt().recip(),
         Unary::Recip => x.recip(),
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
+        Unary::Tan => x.tan(),
+        Unary::Asin => x.asin(),
+        Unary::Acos => x.acos(),
+        Unary::Atan => x.atan(),
+        Unary::Sinh => x.sinh(),
+        Unary::Cosh => x.cosh(),
         Unary::Tanh => x.tanh(),
+        Unary::Asinh => x.signum() * (x.abs() + x.abs().powi(2) / (1.0 + x.hypot(1.0))).ln_1p(),
+        Unary::Acosh => ((x - 1.0) + ((x - 1.0) * (x + 1.0)).sqrt()).ln_1p(),
+        Unary::Atanh => 0.5 * x.signum() * (2.0 * x.abs() / (1.0 - x.abs())).ln_1p(),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         Unary::Erf => erf(x),
+        Unary::Erfc | Unary::Erfinv | Unary::Lgamma | Unary::Digamma | Unary::Polygamma(_) => {
+            crate::number::special(op.name(), x)
+        }
+        Unary::Floor => x.floor(),
+        Unary::Ceil => x.ceil(),
+        Unary::Round => x.round_ties_even(),
+        Unary::Trunc => x.trunc(),
+        Unary::Frac => x.fract(),
         Unary::Relu => {
             if x < 0.0 {
                 0.0

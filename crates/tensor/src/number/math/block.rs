@@ -1,16 +1,16 @@
 //! Elementary functions over blocks of numbers.
 //!
 //! The loops run over slices: a loop through pointers does not vectorise under `debug_assertions`,
-//! because the checks of every access are branches. [`sin`], [`cos`] and [`powi`] vectorise only
+//! because the checks of every access are branches. [`sin`], [`cos`], [`tan`] and [`powi`] vectorise only
 //! for whole blocks: they branch on the size of the arguments, or on an exponent that all numbers
 //! share.
 
-use super::Math;
+use super::{Math, Real, wide};
 use crate::machine::Isa;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Numbers per check of the argument size, for sine and cosine.
+/// Numbers per check of the argument size, for sine, cosine and tangent.
 const SPAN: usize = 256;
 
 /// Computes y = f(x) for each number.
@@ -100,6 +100,25 @@ pub unsafe fn cos<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize) {
     // SAFETY: the same contract.
     unsafe {
         by_size(x, y, n, T::cos_near::<I>, T::cos::<I>);
+    }
+}
+
+/// Computes y = tan x for each number.
+///
+/// # Safety
+/// As [`map`].
+#[inline(always)]
+pub unsafe fn tan<I: Isa>(x: *const f64, y: *mut f64, n: usize) {
+    // SAFETY: the same contract.
+    unsafe {
+        by_size(
+            x,
+            y,
+            n,
+            wide::tan_near::<I>,
+            #[inline(always)]
+            |x| if x.abs() <= f64::NEAR { wide::tan_near::<I>(x) } else { wide::tan_far(x) },
+        );
     }
 }
 

@@ -27,12 +27,25 @@ pub fn exp<T: Math, I: Isa>(x: T) -> T {
     (T::K.one + p) * a * b
 }
 
+/// Keeps the rounding errors of r and of the sum 2ᵏ eʳ - 1, which would be as large as that of the result
+/// where x is about ±½.
 #[inline(always)]
 pub fn exp_m1<T: Math, I: Isa>(x: T) -> T {
-    let (p, k) = reduce::<T, I>(clamp(x, T::K.exp_m1_range));
+    let a = clamp(x, T::K.exp_m1_range);
+    let k = a.fma::<I>(T::K.log2_e, T::K.magic);
+    let n = k - T::K.magic;
+    let [high, low] = T::K.ln_2;
+    let first = n.fma::<I>(-high, a);
+    let r = n.fma::<I>(-low, first);
+    let lost = n.fma::<I>(-low, first - r);
+    let p = (r * r).fma::<I>(polynomial::<T, I>(r, T::K.exp), lost);
     // Scale by 2ᵏ⁻¹, because 2ᵏ may be infinite where the result is finite.
     let s = T::exp2(k, 1);
-    let y = p.fma::<I>(s, s - T::K.half) * T::K.two;
+    let (b, c) = (r * s, s - T::K.half);
+    let sum = b + c;
+    let t = sum - b;
+    let error = (b - (sum - t)) + (c - t);
+    let y = (sum + p.fma::<I>(s, error)) * T::K.two;
     if x.magnitude() < T::K.tiny { x } else { y }
 }
 

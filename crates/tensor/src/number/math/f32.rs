@@ -77,6 +77,7 @@ impl Real for f32 {
         tiny: 6e-8,
         sqrt_2_less_1: 0.41421357,
         large: 1073741824.0,
+        whole: 8388608.0,
     };
     const NEAR: f32 = 1e5;
 
@@ -110,6 +111,11 @@ impl Real for f32 {
     #[inline(always)]
     fn signed_as(self, sign: f32) -> f32 {
         self.copysign(sign)
+    }
+
+    #[inline(always)]
+    fn rem_(self, b: f32) -> f32 {
+        self % b
     }
 
     #[inline(always)]

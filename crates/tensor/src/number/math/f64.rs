@@ -9,7 +9,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, LOG2_E};
 
 /// (2 atanh(s) / s - 2) / s² as a polynomial in s², s = f / (2 + f) for 1 + f within [√½, √2):
 /// relative error 2⁻⁵⁹.
-const ATANH: [f64; 7] = [
+pub(super) const ATANH: [f64; 7] = [
     0.666666666666673513,
     0.399999999994093691,
     0.285714287436812042,
@@ -53,6 +53,28 @@ const TWO_52: f64 = 4503599627370496.0;
 fn sum(a: f64, b: f64) -> (f64, f64) {
     let s = a + b;
     (s, (a - s) + b)
+}
+
+/// Returns k + `magic`, and sin r and cos r as sums of two numbers, where x = k · π/2 + r. The second number
+/// is below a third of the first.
+#[inline(always)]
+pub(super) fn circle<I: Isa>(x: f64) -> (f64, (f64, f64), (f64, f64)) {
+    let k = x.fma::<I>(FRAC_2_PI, MAGIC);
+    let n = k - MAGIC;
+    let [a, b, c, d] = FRAC_PI_2;
+    // Every operation but the last is exact or its rounding error is kept, so r + t has about
+    // 100 bits. Where x is so near a multiple of π/2 that the first 50 bits cancel, this
+    // precision is needed.
+    let (r, lost) = sum(x - n * a, n * -b);
+    let (r, more) = sum(r, n * -c);
+    let (r, t) = sum(r, (lost + more) - n * d);
+    let s = r * r;
+    let sin = (r * s).fma::<I>(polynomial::<f64, I>(s, &SIN), (0.5 * s).fma::<I>(-t, t));
+    // 1 - s/2 and its rounding error.
+    let h = 0.5 * s;
+    let top = 1.0 - h;
+    let tail = r.fma::<I>(-t, (s * s) * polynomial::<f64, I>(s, &COS));
+    (k, (r, sin), (top, ((1.0 - top) - h) + tail))
 }
 
 impl Real for f64 {
@@ -137,6 +159,7 @@ impl Real for f64 {
         tiny: 1.1e-16,
         sqrt_2_less_1: 0.41421356237309503,
         large: 1152921504606846976.0,
+        whole: 4503599627370496.0,
     };
     const NEAR: f64 = 1e5;
 
@@ -170,6 +193,11 @@ impl Real for f64 {
     #[inline(always)]
     fn signed_as(self, sign: f64) -> f64 {
         self.copysign(sign)
+    }
+
+    #[inline(always)]
+    fn rem_(self, b: f64) -> f64 {
+        self % b
     }
 
     #[inline(always)]
@@ -220,23 +248,8 @@ impl Real for f64 {
 
     #[inline(always)]
     fn circle<I: Isa>(self) -> (f64, f64, f64) {
-        let k = self.fma::<I>(FRAC_2_PI, MAGIC);
-        let n = k - MAGIC;
-        let [a, b, c, d] = FRAC_PI_2;
-        // Every operation but the last is exact or its rounding error is kept, so r + t has about
-        // 100 bits. Where x is so near a multiple of π/2 that the first 50 bits cancel, this
-        // precision is needed.
-        let (r, lost) = sum(self - n * a, n * -b);
-        let (r, more) = sum(r, n * -c);
-        let (r, t) = sum(r, (lost + more) - n * d);
-        let s = r * r;
-        let sin = (r * s).fma::<I>(polynomial::<f64, I>(s, &SIN), (0.5 * s).fma::<I>(-t, t)) + r;
-        // 1 - s/2 and its rounding error.
-        let h = 0.5 * s;
-        let top = 1.0 - h;
-        let tail = r.fma::<I>(-t, (s * s) * polynomial::<f64, I>(s, &COS));
-        let cos = top + (((1.0 - top) - h) + tail);
-        (k, sin, cos)
+        let (k, sin, cos) = circle::<I>(self);
+        (k, sin.1 + sin.0, cos.0 + cos.1)
     }
 
     #[inline(always)]

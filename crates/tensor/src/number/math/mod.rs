@@ -13,7 +13,8 @@
 //! tests measure them, with and without fused multiply-add. Subnormal arguments and results are not
 //! flushed to zero. NaN gives NaN.
 //!
-//! Loops over `sin`, `cos` and `powi` do not vectorise; the functions of [`block`] do.
+//! Loops over `sin`, `cos` and `powi` do not vectorise; the functions of [`block`] do. The functions of
+//! [`wide`] are computed in `f64` for both types.
 
 pub(crate) mod block;
 mod erf;
@@ -24,9 +25,12 @@ mod ln;
 mod real;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wide;
 
 use crate::machine::Isa;
 pub use real::Real;
+#[cfg(test)]
+pub(crate) use tests::special_function as special;
 
 /// Elementary functions of `f32` and `f64`. On a concrete type, where the standard library has
 /// methods of the same names, write `Math::exp::<I>(x)`.
@@ -62,11 +66,39 @@ pub trait Math: Real {
         exp::exp::<Self, I>(self)
     }
 
-    /// Returns eˣ - 1, precise near zero. The error is at most 2 ulp for `f32` and 2.2 ulp for
-    /// `f64`.
+    /// Returns eˣ - 1, precise near zero. The error is at most 1.5 ulp.
     #[inline(always)]
     fn exp_m1<I: Isa>(self) -> Self {
         exp::exp_m1::<Self, I>(self)
+    }
+
+    /// Returns the greatest integer up to x. Zeros keep their sign.
+    #[inline(always)]
+    fn floor<I: Isa>(self) -> Self {
+        let y = self.round::<I>();
+        (if y > self { y - Self::K.one } else { y }).signed_as(self)
+    }
+
+    /// Returns the least integer from x on. Zeros have the sign of x.
+    #[inline(always)]
+    fn ceil<I: Isa>(self) -> Self {
+        let y = self.round::<I>();
+        (if y < self { y + Self::K.one } else { y }).signed_as(self)
+    }
+
+    /// Returns the nearest integer, and of two the even one. Zeros have the sign of x.
+    #[inline(always)]
+    fn round<I: Isa>(self) -> Self {
+        // The sum has no room for a fraction. The processor's rounding instruction is not in the baseline.
+        let a = self.magnitude();
+        let y = (a + Self::K.whole) - Self::K.whole;
+        (if a < Self::K.whole { y } else { a }).signed_as(self)
+    }
+
+    /// Returns x rounded toward zero. Zeros have the sign of x.
+    #[inline(always)]
+    fn trunc<I: Isa>(self) -> Self {
+        self.magnitude().floor::<I>().signed_as(self)
     }
 
     /// Returns the natural logarithm. The error is at most 1 ulp. ln 0 is -∞; negative x give NaN.

@@ -48,6 +48,8 @@ pub struct Constants<T: 'static> {
     pub sqrt_2_less_1: T,
     /// 2³⁰ for `f32`, 2⁶⁰ for `f64`: where 1 + x ≈ x.
     pub large: T,
+    /// 2²³ for `f32`, 2⁵² for `f64`: from here on every number is an integer.
+    pub whole: T,
 }
 
 /// A number split into a mantissa within [√½, √2), its exponent, and 2 to the minus exponent (valid
@@ -87,6 +89,9 @@ pub trait Real: Numeric + Neg<Output = Self> {
     fn signed_as(self, sign: Self) -> Self;
     /// Returns √x.
     fn root(self) -> Self;
+    /// Returns the remainder of self / b with the sign of self, exactly. A library call.
+    #[doc(hidden)]
+    fn rem_(self, b: Self) -> Self;
 
     /// Returns two powers of two, each normal, whose product is 2ᵏ. The argument is k + `magic`.
     fn exp2_halves(k: Self) -> [Self; 2];
@@ -150,4 +155,11 @@ fn every<T: Math, I: Isa>(x: T, c: &[T], step: usize) -> T {
 pub(super) fn clamp<T: Real>(x: T, [low, high]: [T; 2]) -> T {
     let x = if x < low { low } else { x };
     if x > high { high } else { x }
+}
+
+/// Evaluates c₀ + c₁ x + c₂ x² + … from the highest power on. Where the sums of the even and of the odd
+/// powers cancel, this has smaller rounding errors than [`polynomial`].
+#[inline(always)]
+pub(super) fn horner<T: Math, I: Isa>(x: T, c: &[T]) -> T {
+    every::<T, I>(x, c, 1)
 }

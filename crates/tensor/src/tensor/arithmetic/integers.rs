@@ -27,6 +27,10 @@ macro_rules! integer_arithmetic {
                     Binary::Eq => |a, b| Some((a == b).into()),
                     Binary::Ne => |a, b| Some((a != b).into()),
                     Binary::Gate => |a, b| Some(if a == 0 { b } else { 0 }),
+                    Binary::Fmod => |a, b| (b != 0).then(|| a.wrapping_rem(b)),
+                    Binary::Remainder => |a, b| remainder(a.into(), b.into())?.try_into().ok(),
+                    Binary::Atan2 | Binary::Hypot | Binary::Copysign => floats_only(op),
+                    Binary::Xlogy | Binary::Logaddexp => floats_only(op),
                 };
                 let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
                 let mut out = Tensor::empty(shape);
@@ -124,6 +128,8 @@ fn exact(op: Binary, a: i128, b: i128) -> Option<i128> {
         Binary::Pow => power(a, b),
         Binary::Maximum => Some(a.max(b)),
         Binary::Minimum => Some(a.min(b)),
+        Binary::Fmod => a.checked_rem(b),
+        Binary::Remainder => remainder(a, b),
         _ => None,
     }
 }
@@ -138,6 +144,16 @@ fn power(a: i128, b: i128) -> Option<i128> {
         // exponent gives `None`.
         _ => a.checked_pow(b.try_into().ok()?),
     }
+}
+
+/// Returns the remainder of a / b with the sign of b; `None` for b = 0.
+fn remainder(a: i128, b: i128) -> Option<i128> {
+    let r = a.checked_rem(b)?;
+    Some(if r != 0 && (r < 0) != (b < 0) { r + b } else { r })
+}
+
+fn floats_only(op: Binary) -> ! {
+    unreachable!("{} has no method for integers", op.name())
 }
 
 /// Returns the number as an `i128`. Panics if it is not an integer. A number outside the range of
@@ -164,7 +180,9 @@ fn refuse<T: IntegerRange>(
     [text_a, text_b]: [&dyn Display; 2],
 ) -> ! {
     let sign = match op {
-        Binary::Div if b == 0 => panic!("div: division by zero: {text_a} / 0"),
+        Binary::Div | Binary::Fmod | Binary::Remainder if b == 0 => {
+            panic!("{}: division by zero: {text_a} / 0", op.name())
+        }
         Binary::Pow if b < 0 && a == 0 => panic!("pow: 0 to the power of {text_b} divides by zero"),
         Binary::Pow if b < 0 => panic!(
             "pow: {text_a} to the power of {text_b} is not an integer: cast first, for example \
@@ -178,6 +196,9 @@ fn refuse<T: IntegerRange>(
         Binary::Add => "+",
         Binary::Sub => "-",
         Binary::Mul => "*",
+        Binary::Fmod | Binary::Remainder => {
+            does_not_fit::<T>(op.name(), &format!("the remainder of {text_a} / {text_b}"))
+        }
         _ => "/",
     };
     does_not_fit::<T>(op.name(), &format!("{text_a} {sign} {text_b}"))

@@ -1,5 +1,6 @@
 //! Pointwise operators and methods of [`Tensor`].
 
+mod functions;
 mod integers;
 mod literals;
 mod logic;

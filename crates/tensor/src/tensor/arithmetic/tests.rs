@@ -27,6 +27,19 @@ fn meaning2(op: Binary, a: f64, b: f64) -> f64 {
                 a.min(b)
             }
         }
+        Binary::Atan2 => a.atan2(b),
+        Binary::Hypot => a.hypot(b),
+        Binary::Fmod => a % b,
+        Binary::Remainder => {
+            let r = a % b;
+            if r != 0.0 && (r < 0.0) != (b < 0.0) { r + b } else { r }
+        }
+        Binary::Copysign => a.copysign(b),
+        Binary::Xlogy if a == 0.0 && !b.is_nan() => 0.0,
+        Binary::Xlogy => a * b.ln(),
+        Binary::Logaddexp => {
+            a.max(b) + (-(a - b).abs()).exp().ln_1p() + if nan { f64::NAN } else { 0.0 }
+        }
         Binary::Gt => one_if(a > b),
         Binary::Ge => one_if(a >= b),
         Binary::Lt => one_if(a < b),

@@ -7,7 +7,7 @@ use crate::tensor::{Float, Tensor};
 /// Makes the method of a tensor. A row marked `in programs` gets no method, because operators compute it.
 macro_rules! method {
     ([programs] $($row:tt)*) => {};
-    ([] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {
+    ([$($marker:ident)?] $(#[$doc:meta])* $method:ident $(($c:ident: $C:ty))? $Op:ident) => {
         $(#[$doc])*
         #[inline]
         pub fn $method(&self $(, $c: $C)?) -> Self {
@@ -17,9 +17,9 @@ macro_rules! method {
 }
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $programs:ident)?: |$x:ident| $y:expr;)*) => {
+    ($($(#[$doc:meta])* $Op:ident $(($c:ident: $C:ty = $example:expr))? as $method:ident $(in $marker:ident)?: |$x:ident| $y:expr;)*) => {
         impl<T: Float> Tensor<T> {
-            $(method! { [$($programs)?] $(#[$doc])* $method $(($c: $C))? $Op })*
+            $(method! { [$($marker)?] $(#[$doc])* $method $(($c: $C))? $Op })*
         }
     };
 }

@@ -33,6 +33,61 @@ fn erf(x: f64) -> f64 {
     (0..=intervals).map(|i| weight(i) * f(f64::from(i) * width)).sum::<f64>() * width / 3.0
 }
 
+/// Computes ln |Γ(x)| and its derivative by Lanczos' formula.
+fn gamma(x: f64) -> (f64, f64) {
+    use std::f64::consts::PI;
+    const C: [f64; 9] = [
+        0.999_999_999_999_809_9,
+        676.520_368_121_885_1,
+        -1_259.139_216_722_402_8,
+        771.323_428_777_653_1,
+        -176.615_029_162_140_6,
+        12.507_343_278_686_905,
+        -0.138_571_095_265_720_12,
+        9.984_369_578_019_572e-6,
+        1.505_632_735_149_311_6e-7,
+    ];
+    if x <= 0.0 && x.fract() == 0.0 {
+        return (f64::INFINITY, if x == 0.0 { -1.0 / x } else { f64::NAN });
+    }
+    if x < 0.5 {
+        let (log, slope) = gamma(1.0 - x);
+        return ((PI / (PI * x).sin().abs()).ln() - log, slope - PI / (PI * x).tan());
+    }
+    let (z, t) = (x - 1.0, x + 6.5);
+    let terms = || C[1..].iter().zip(1..).map(|(&c, i)| (c, z + f64::from(i)));
+    let a = C[0] + terms().map(|(c, d)| c / d).sum::<f64>();
+    let slope_a = -terms().map(|(c, d)| c / (d * d)).sum::<f64>();
+    let log = 0.5 * (2.0 * PI).ln() + (z + 0.5) * t.ln() - t + a.ln();
+    (log, t.ln() + (z + 0.5) / t - 1.0 + slope_a / a)
+}
+
+/// Adds 2000 terms and the integral of the others.
+fn polygamma(n: u32, x: f64) -> f64 {
+    if n == 0 {
+        return gamma(x).1;
+    }
+    let (order, size) = (n as i32 + 1, (1..=n).map(f64::from).product::<f64>());
+    let from = x + 1999.5;
+    let rest =
+        from.powi(1 - order) / f64::from(n) - f64::from(order) * from.powi(-order - 1) / 24.0;
+    let sum = (0..2000).rev().fold(rest, |sum, k| sum + (x + f64::from(k)).powi(-order));
+    if n % 2 == 1 { size * sum } else { -size * sum }
+}
+
+/// Solves erf y = x by bisection.
+fn erfinv(x: f64) -> f64 {
+    if x.abs() >= 1.0 {
+        return if x.abs() == 1.0 { x * f64::INFINITY } else { f64::NAN };
+    }
+    let (mut low, mut high) = (-3.0, 3.0);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if erf(middle) < x { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
+}
+
 fn unary(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Neg => -x,
@@ -46,7 +101,31 @@ fn unary(op: Unary, x: f64) -> f64 {
         }
         Unary::Exp => x.exp(),
         Unary::Ln => x.ln(),
+        Unary::Log1p => (1.0 + x).ln(),
+        Unary::Expm1 => x.exp() - 1.0,
+        Unary::Log2 => x.ln() / 2f64.ln(),
+        Unary::Log10 => x.ln() / 10f64.ln(),
         Unary::Sqrt => x.sqrt(),
+        Unary::Rsqrt => 1.0 / x.sqrt(),
+        Unary::Tan => x.sin() / x.cos(),
+        Unary::Asin => x.asin(),
+        Unary::Acos => x.acos(),
+        Unary::Atan => x.atan(),
+        Unary::Sinh => x.sinh(),
+        Unary::Cosh => x.cosh(),
+        Unary::Asinh => x.asinh(),
+        Unary::Acosh => x.acosh(),
+        Unary::Atanh => x.atanh(),
+        Unary::Erfc => 1.0 - erf(x),
+        Unary::Erfinv => erfinv(x),
+        Unary::Lgamma => gamma(x).0,
+        Unary::Digamma => gamma(x).1,
+        Unary::Polygamma(n) => polygamma(n, x),
+        Unary::Floor => x.floor(),
+        Unary::Ceil => x.ceil(),
+        Unary::Round => x.round_ties_even(),
+        Unary::Trunc => x.trunc(),
+        Unary::Frac => x.fract(),
         Unary::Recip => 1.0 / x,
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
@@ -81,6 +160,19 @@ fn binary(op: Binary, a: f64, b: f64) -> f64 {
         Binary::Pow => a.powf(b),
         Binary::Maximum => a.max(b),
         Binary::Minimum => a.min(b),
+        Binary::Atan2 => a.atan2(b),
+        Binary::Hypot => (a * a + b * b).sqrt(),
+        Binary::Fmod => a - (a / b).trunc() * b,
+        Binary::Remainder => a - (a / b).floor() * b,
+        Binary::Copysign => a.abs() * if b.is_sign_negative() { -1.0 } else { 1.0 },
+        Binary::Xlogy => {
+            if a == 0.0 {
+                0.0
+            } else {
+                a * b.ln()
+            }
+        }
+        Binary::Logaddexp => (a.exp() + b.exp()).ln(),
         Binary::Gt => one_if(a > b),
         Binary::Ge => one_if(a >= b),
         Binary::Lt => one_if(a < b),

@@ -12,6 +12,9 @@ const LN_2: [f64; 3] = [std::f64::consts::LN_2, 2.3190468138462996e-17, 5.707708
 const FRAC_PI_2: [f64; 3] =
     [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591833e-33];
 
+/// ln(2π)/2
+const HALF_LN_2_PI: Wide = Wide(0.9189385332046728, -3.8782941580672414e-17);
+
 /// 2/√π
 const FRAC_2_SQRT_PI: Wide = Wide(std::f64::consts::FRAC_2_SQRT_PI, 1.533545961316588e-17);
 
@@ -150,6 +153,91 @@ impl Wide {
         }
         let falling = Wide::exp_m1(-square) + Wide::from(1.0);
         FRAC_2_SQRT_PI * falling * series
+    }
+
+    /// Returns z = x + n ≥ 40 and the n numbers from x to z - 1.
+    fn shifted(x: f64) -> (Wide, Vec<Wide>) {
+        let (mut z, mut below) = (Wide::from(x), vec![]);
+        while z.0 < 40.0 {
+            below.push(z);
+            z = z + Wide::from(1.0);
+        }
+        (z, below)
+    }
+
+    /// Computes Σ c z⁻ᵐ⁻²ᵏ over the Bernoulli numbers B of index 2 k from 2 on, with c = B times `factor(2 k)`.
+    fn bernoulli(z: Wide, m: i32, factor: impl Fn(f64) -> Wide) -> Wide {
+        let numbers =
+            [(1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730), (7, 6), (-3617, 510)];
+        let one = Wide::from(1.0);
+        let power = |n: i32| (0..n).fold(one, |p, _| p / z);
+        let term = |(k, (a, b)): (i32, (i32, i32))| {
+            let number = Wide::from(f64::from(a)) / Wide::from(f64::from(b));
+            number * factor(f64::from(2 * k)) * power(2 * k + m)
+        };
+        (1..).zip(numbers).map(term).fold(Wide::from(0.0), Add::add)
+    }
+
+    fn log(self) -> Wide {
+        Wide::ln_1p(self - Wide::from(1.0))
+    }
+
+    /// Shifts x by the functional equation, then uses Stirling's series.
+    pub fn lgamma(x: f64) -> Wide {
+        let (z, below) = Wide::shifted(x);
+        let one = Wide::from(1.0);
+        let product = below.into_iter().fold(one, Mul::mul);
+        let series = Wide::bernoulli(z, -1, |n| one / Wide::from(n * (n - 1.0)));
+        let main = (z - Wide::from(0.5)) * z.log() - z + HALF_LN_2_PI + series;
+        main - product.scale(product.0.signum()).log()
+    }
+
+    /// The derivative of [`lgamma`](Wide::lgamma).
+    pub fn digamma(x: f64) -> Wide {
+        let (z, below) = Wide::shifted(x);
+        let one = Wide::from(1.0);
+        let series = Wide::bernoulli(z, 0, |n| one / Wide::from(n));
+        let main = z.log() - one / z.scale(2.0) - series;
+        below.into_iter().fold(main, |sum, t| sum - one / t)
+    }
+
+    /// The derivative of [`digamma`](Wide::digamma).
+    pub fn trigamma(x: f64) -> Wide {
+        let (z, below) = Wide::shifted(x);
+        let one = Wide::from(1.0);
+        let main = one / z + one / (z * z).scale(2.0) + Wide::bernoulli(z, 1, |_| one);
+        below.into_iter().fold(main, |sum, t| sum + one / (t * t))
+    }
+
+    /// erfc, by the error function below 3 and by a continued fraction from 3 on.
+    pub fn erfc(x: f64) -> Wide {
+        if x < 3.0 {
+            return Wide::from(1.0) - Wide::erf(x);
+        }
+        let mut tail = Wide::from(x);
+        for n in (1..200).rev() {
+            tail = Wide::from(x) + Wide::from(0.5 * f64::from(n)) / tail;
+        }
+        let (p, k) = Wide::exp_parts(-product(x, x));
+        let falling = (Wide::from(1.0) + p).scale(2f64.powi(k));
+        FRAC_2_SQRT_PI.scale(0.5) * falling / tail
+    }
+
+    /// Newton's method for erf y = x.
+    pub fn erfinv(x: f64) -> Wide {
+        let mut y = Wide::from(0.0);
+        for _ in 0..60 {
+            let slope = FRAC_2_SQRT_PI * (Wide::exp_m1(-product(y.0, y.0)) + Wide::from(1.0));
+            let rest = Wide::from(x) - Wide::erf(y.0);
+            // The part of y that erf does not see.
+            y = Wide::from(y.0) + rest / slope;
+        }
+        y
+    }
+
+    /// Returns both numbers of the sum.
+    pub fn parts(self) -> (f64, f64) {
+        (self.0, self.1)
     }
 
     /// Returns the nearest number.
