@@ -277,7 +277,7 @@ fn missing_and_extra_items_of_the_page_are_found() {
         ("`hinge_loss(x, y)` | T", "no item hinge_loss"),
         ("`Sgd::nesterof(true)` | T", "no Sgd::nesterof"),
         ("`.exp()` | T", "Var has the method exp"),
-        ("`.backward()` | T V", "Tensor has no method backward"),
+        ("`.backward()` | T V", "Tensor does not have the method backward"),
     ] {
         let with = format!("{page}\n\n| wengert | on |\n|---|---|\n| {row} |\n");
         let wrong = faults(&with, &methods, &required, &unknown);
