@@ -8,8 +8,9 @@ pub use wengert_autograd::{
     Buffer, Gradients, Mode, Param, Tape, Var, value_and_grad, value_and_grad_with,
 };
 pub use wengert_data::{
-    Cifar10, DataLoader, Dataset, Digits, FashionMnist, Mnist, RandomAffine, RandomCrop,
-    RandomHorizontalFlip, Subset, TensorDataset, Zipcode, random_split, stratified_split,
+    Cifar10, Cifar100, DataLoader, Dataset, Digits, Emnist, FashionMnist, Iris, Mnist,
+    RandomAffine, RandomCrop, RandomHorizontalFlip, Standardize, Subset, TensorDataset, Zipcode,
+    random_split, stratified_split,
 };
 pub use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d,

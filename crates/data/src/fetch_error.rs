@@ -83,6 +83,9 @@ wengert_tensor::debug_is_display!(DownloadError, DownloadProblem);
 
 fn list(attempts: &[FailedAttempt]) -> String {
     let mut text = String::new();
+    if attempts.is_empty() {
+        text.push_str(" it has no source");
+    }
     for FailedAttempt { url, problem } in attempts {
         let _ = write!(text, "\n  {url}: {problem}");
     }

@@ -245,6 +245,30 @@ mod tests {
         assert_eq!(found(&around).unwrap(), Some(itself));
     }
 
+    /// A data set is fetched into a folder in which the search finds it.
+    #[cfg(feature = "download")]
+    #[test]
+    fn what_is_fetched_is_found() {
+        for ambiguous in [false, true] {
+            let pair = Files { ambiguous, ..PAIR };
+            for variable in [false, true] {
+                let root = tempfile::tempdir().unwrap();
+                let place = root.path().to_path_buf();
+                let around = Surroundings {
+                    variable: variable.then(|| place.clone().into()),
+                    current_dir: None,
+                    workspace: None,
+                    cache: (!variable).then_some(place),
+                };
+                let folder = put(around.folder(pair.folder));
+                assert_eq!(pair.find(&around).unwrap()[0], folder.join("a-idx"));
+            }
+        }
+        let nowhere =
+            Surroundings { variable: None, current_dir: None, workspace: None, cache: None };
+        assert_eq!(nowhere.folder("pair"), Path::new("data/pair"));
+    }
+
     /// Files of another data set with the same names are not accepted.
     #[test]
     fn files_of_another_data_set_with_the_same_names_are_not_accepted() {

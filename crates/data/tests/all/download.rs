@@ -324,7 +324,12 @@ fn no_server_and_no_folder() {
     assert!(matches!(error.attempts[0].problem, DownloadProblem::Connection(_)), "{error}");
     let error = target.download().from("no address").run().unwrap_err();
     assert!(matches!(error.attempts[0].problem, DownloadProblem::Connection(_)), "{error}");
-    assert!(target.download().run().unwrap_err().attempts.is_empty());
+    let error = target.download().run().unwrap_err();
+    assert!(error.attempts.is_empty());
+    assert!(
+        error.to_string().ends_with("file.gz could not be fetched: it has no source"),
+        "{error}"
+    );
     let file = target.part.clone();
     let error = Download::new(file.join("inside")).from("http://127.0.0.1:1").run().unwrap_err();
     assert!(matches!(error.attempts[0].problem, DownloadProblem::Write { .. }), "{error}");

@@ -191,6 +191,36 @@ fn errors_name_the_file() {
     assert!(mixed.verify().is_ok());
 }
 
+/// The headers of these files claim 3.6 billion and 4.6·10¹⁸ pixels.
+#[test]
+fn claimed_sizes_take_no_memory() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a/1.png");
+    copy("rgb.png", &path);
+    let sound = fs::read(&path).unwrap();
+    for size in [60_000u32, i32::MAX as u32] {
+        let mut bytes = sound.clone();
+        // Width and height, and the checksum of the header.
+        bytes[16..20].copy_from_slice(&size.to_be_bytes());
+        bytes[20..24].copy_from_slice(&size.to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        fs::write(&path, bytes).unwrap();
+        let set = ImageFolder::unlabeled(root.path()).unwrap();
+        let error = set.try_batch(&[0]).unwrap_err();
+        assert!(matches!(error, DataError::Picture { .. }), "{error}");
+    }
+    // A picture of one row would become too long.
+    image::RgbImage::new(3000, 1).save(&path).unwrap();
+    let error =
+        ImageFolder::unlabeled(root.path()).unwrap().resize(224).try_batch(&[0]).unwrap_err();
+    assert!(
+        error.to_string().ends_with("a picture of 1×3000 pixels would become too large"),
+        "{error}"
+    );
+}
+
 #[test]
 fn pictures_of_other_sizes() {
     let root = tempfile::tempdir().unwrap();

@@ -182,6 +182,12 @@ fn archives_that_are_wrong() {
         let error = parse(&bytes);
         assert!(error.to_string().starts_with("a.npz"), "{error}");
     }
+    // Without compression, only the checksum can notice it.
+    let mut bytes = fs::read(reference("stored.npz")).unwrap();
+    let start = bytes.windows(6).position(|it| it == b"\x93NUMPY").unwrap();
+    bytes[start + 128 + 3] ^= 1;
+    let error = parse(&bytes).to_string();
+    assert!(error.ends_with("its checksum is not that of the directory"), "{error}");
     let mut twice = fs::read(reference("stored.npz")).unwrap();
     for at in 0..twice.len() - 5 {
         if twice[at..].starts_with(b"y.npy") {
