@@ -18,27 +18,53 @@ impl MatMul {
         if arg == 0 { Reads::X1 } else { Reads::X0 }
     }
 
-    /// For y = a·b the cotangents are gy·bᵀ and aᵀ·gy. An operand that was read transposed gets the
-    /// transpose of its cotangent: (gy·bᵀ)ᵀ = b·gyᵀ.
     pub fn vjp<'t, T: Float>(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let of = |arg: usize| c.wants(arg).then(|| self.cotangent(c, arg).product());
+        two(of(0), of(1))
+    }
+
+    /// Returns the product that is the cotangent of an operand. For y = a·b the cotangents are gy·bᵀ and
+    /// aᵀ·gy. An operand that was read transposed gets the transpose of its cotangent: (gy·bᵀ)ᵀ = b·gyᵀ.
+    pub fn cotangent<'t, T: Float>(
+        self,
+        c: &Call<'_, 't, T>,
+        arg: usize,
+    ) -> CotangentProduct<'t, T> {
         let (gy, a, b) = (c.gy(), c.x(0), c.x(1));
         let MatMul { ta, tb, .. } = self;
-        two(
-            c.wants(0).then(|| {
-                if ta {
-                    b.product(gy, tb, true, a.is_transpose())
-                } else {
-                    gy.product(b, false, !tb, a.is_transpose())
-                }
-            }),
-            c.wants(1).then(|| {
-                if tb {
-                    gy.product(a, true, ta, b.is_transpose())
-                } else {
-                    a.product(gy, !ta, false, b.is_transpose())
-                }
-            }),
-        )
+        let (operands, ta, tb) = match arg {
+            0 if ta => ([b, gy], tb, true),
+            0 => ([gy, b], false, !tb),
+            _ if tb => ([gy, a], true, ta),
+            _ => ([a, gy], !ta, false),
+        };
+        CotangentProduct { operands, ta, tb, by_columns: c.x(arg).is_transpose() }
+    }
+}
+
+/// A product to be recorded, or to be added to a sum.
+pub(crate) struct CotangentProduct<'t, T: Float> {
+    operands: [Var<'t, T>; 2],
+    ta: bool,
+    tb: bool,
+    by_columns: bool,
+}
+
+impl<'t, T: Float> CotangentProduct<'t, T> {
+    #[track_caller]
+    fn product(self) -> Var<'t, T> {
+        let [a, b] = self.operands;
+        a.product(b, self.ta, self.tb, self.by_columns)
+    }
+
+    /// Adds the product to a tensor, if the bits of the sum are those of a separate product and a sum.
+    /// Returns whether it did.
+    #[track_caller]
+    pub fn add_to(&self, sum: &mut Tensor<T>) -> bool {
+        let [a, b] = self.operands;
+        let tape = a.tape;
+        !self.by_columns
+            && sum.matmul_add_in_place(&tape.force(a.id), &tape.force(b.id), self.ta, self.tb)
     }
 }
 

@@ -13,6 +13,9 @@ const SMALL: usize = 1 << 21;
 /// A batch of fewer multiplications than this stays on one thread.
 const WORTH: usize = 1 << 20;
 
+/// The kernel of a product does not split k up to this length.
+const ONE_BLOCK: usize = 256;
+
 /// An operand: its first matrix, and the shape and strides of its batch axes.
 pub(crate) struct MatrixBatch<T> {
     matrix: MatRef<T>,
@@ -55,6 +58,25 @@ impl<T> MatrixBatch<T> {
         }
         Collapsed::new(batch, &strides)
     }
+}
+
+/// Adds the product of two matrices to `sum`, if k is so small that the kernel adds each element of the
+/// product once: the bits are then those of a separate product and a sum. Returns whether it did.
+///
+/// # Safety
+/// The operands' elements exist and do not overlap `sum`, their inner dimensions agree, their batches are
+/// empty, and `sum` has the size of the product.
+pub(crate) unsafe fn add_product<T: FloatKernels>(
+    a: &MatrixBatch<T>,
+    b: &MatrixBatch<T>,
+    sum: &mut [T],
+) -> bool {
+    let single = a.matrix.cols <= ONE_BLOCK;
+    if single {
+        // SAFETY: by the contract.
+        unsafe { T::gemm(a.matrix, b.matrix, sum.as_mut_ptr(), b.matrix.cols, true) };
+    }
+    single
 }
 
 /// Computes the products of all matrices of the batch.

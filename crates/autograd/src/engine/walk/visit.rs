@@ -3,7 +3,7 @@
 
 use super::{Aim, Walk};
 use crate::engine::hooks::Hooks;
-use crate::graph::{Arena, Call, Cotangents, Derivative, Node, Op, Part, Slot, Var};
+use crate::graph::{Arena, Call, Cotangents, Derivative, MatMul, Node, Op, Part, Slot, Var};
 use crate::rules;
 use smallvec::SmallVec;
 use wengert_tensor::Float;
@@ -117,6 +117,12 @@ impl<'t, T: Float> Walk<'t, T> {
                 self.tape.report_rule(call, &[Some(g)]);
             }
             self.accumulate(call.parents[0], g, false);
+        } else if let (false, Op::MatMul(matmul)) = (OBSERVED, op) {
+            let wanted = self.add_products(matmul, call);
+            if wanted.contains(&true) {
+                let cotangents = matmul.vjp(&Call { wanted: &wanted, ..*call });
+                self.distribute(call.parents, &wanted, &cotangents);
+            }
         } else {
             let cotangents = self.rule(op, call);
             if OBSERVED {
@@ -125,6 +131,24 @@ impl<'t, T: Float> Walk<'t, T> {
             self.distribute(call.parents, call.wanted, &cotangents);
         }
         self.release_scratch();
+    }
+
+    /// Adds cotangents of the operands of a matrix product to cotangents that are tensors already, such as
+    /// those of a weight that a loop reads in each step. The kernel adds the product to the sum, so that
+    /// the product is not stored. Returns which operands still need their cotangents.
+    #[track_caller]
+    fn add_products(&mut self, matmul: MatMul, call: &Call<'_, 't, T>) -> [bool; 2] {
+        let mut wanted = [call.wanted[0], call.wanted[1]];
+        if self.aim == Aim::Variables || call.parents[0] == call.parents[1] {
+            return wanted;
+        }
+        for (arg, wanted) in wanted.iter_mut().enumerate().filter(|(_, wanted)| **wanted) {
+            let slot = self.slot(call.parents[arg]);
+            if let Slot::Value(sum) = slot {
+                *wanted = !matmul.cotangent(call, arg).add_to(sum);
+            }
+        }
+        wanted
     }
 
     /// Calls the rule of an operation.

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::kernels::matmul::{MatrixBatch, product};
+use crate::kernels::matmul::{MatrixBatch, add_product, product};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -57,6 +57,24 @@ impl<T: Float> Tensor<T> {
             unsafe { product(&a, &b, &batch, out.fresh_mut()) }
         }
         out
+    }
+
+    /// Adds the product of two matrices, if the bits of the sum are those of a separate product and a sum,
+    /// and the sum is contiguous. Returns whether it did; otherwise nothing is changed.
+    ///
+    /// # Panics
+    /// As [`matmul`](Tensor::matmul), or if the sum does not have the shape of the product.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn matmul_add_in_place(&mut self, a: &Self, b: &Self, ta: bool, tb: bool) -> bool {
+        let shape = shapes::matmul(&a.shape(), &b.shape(), ta, tb).or_panic();
+        assert!(shape == self.shape(), "matmul_add: a sum {} of products {shape}", self.shape());
+        if a.rank() != 2 || b.rank() != 2 || self.numel() == 0 || !self.is_contiguous() {
+            return false;
+        }
+        let (a, b) = (operand(a, true, ta), operand(b, false, tb));
+        // SAFETY: the shapes fit, and `make_mut` returns the elements of the sum, which nothing else reads.
+        unsafe { add_product(&a, &b, self.make_mut()) }
     }
 }
 

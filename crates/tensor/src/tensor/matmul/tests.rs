@@ -205,3 +205,33 @@ fn panics_name_the_axes_that_differ() {
     let message = "matmul: a scalar has no matrix product: [] · [2, 2]; did you mean `*`?";
     panics_here(message, || drop(zeros(&[]).matmul(&zeros(&[2, 2]))));
 }
+
+/// The bits are those of a product and a sum. Products that the kernel adds in several steps, batches, and sums
+/// that are not contiguous are left to the caller.
+#[test]
+fn a_product_is_added_to_a_sum() {
+    let draw = |shape: &[usize], seed: usize| {
+        Tensor::<f64>::from_fn(shape, |i| ((i * 31 + seed) as f64 * 0.7).sin())
+    };
+    for [m, n, k] in [[1, 1, 1], [3, 5, 2], [40, 130, 64], [7, 9, 256], [128, 4, 30], [2, 3, 0]] {
+        for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = if ta { draw(&[k, m], 1) } else { draw(&[m, k], 1) };
+            let b = if tb { draw(&[n, k], 2) } else { draw(&[k, n], 2) };
+            let before = draw(&[m, n], 3);
+            for (_, a) in layouts(&a) {
+                let mut sum = before.clone();
+                assert!(sum.matmul_add_in_place(&a, &b, ta, tb));
+                let expected = &before + &a.matmul_t(&b, ta, tb);
+                assert_eq!(sum, expected, "{m}×{n}×{k}, {ta}, {tb}");
+            }
+            assert_eq!(before, draw(&[m, n], 3), "another handle keeps its numbers");
+        }
+    }
+    let mut sum = draw(&[3, 4], 0);
+    assert!(!sum.matmul_add_in_place(&draw(&[3, 300], 1), &draw(&[300, 4], 2), false, false));
+    let mut by_columns = draw(&[4, 3], 0).t();
+    assert!(!by_columns.matmul_add_in_place(&draw(&[3, 2], 1), &draw(&[2, 4], 2), false, false));
+    assert_eq!((sum, by_columns.t()), (draw(&[3, 4], 0), draw(&[4, 3], 0)));
+    let mut batch = draw(&[2, 3, 4], 0);
+    assert!(!batch.matmul_add_in_place(&draw(&[2, 3, 2], 1), &draw(&[2, 4], 2), false, false));
+}
