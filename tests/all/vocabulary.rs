@@ -108,7 +108,8 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
-pub(super) const ROWS: &[&str] = &["unary", "comparisons", "logic", "methods"];
+pub(super) const ROWS: &[&str] =
+    &["unary", "comparisons", "logic", "methods", "rules", "functions"];
 
 /// Macros that contain a table of such rows for other macros, and the type whose methods the rows define.
 pub(super) const TABLES: &[(&str, &str)] = &[("unary_operations", "Tensor")];
@@ -158,7 +159,7 @@ pub(super) fn rows_of_macro(tokens: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (i, word) in words.iter().enumerate() {
         // The words of a doc comment are inside a string, so they are not found here.
-        if *word == "as" && words.get(i + 2) != Some(&"in") {
+        if *word == "as" && words.get(i + 2..i + 4) != Some(&["in", "programs"]) {
             let name = words[i + 1].trim_end_matches([';', ':']);
             if name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
                 names.push(name.to_string());

@@ -159,9 +159,10 @@ rules! { |gy, x, y|
         n => f64::from(n) * gy * x.powi(n - 1),
     } }
     /// Returns xᵖ. The result is NaN for negative x unless p is an integer.
-    Powf(p) as powf(p: f64) { X0; [(0.4, 2.0)]; match p {
-        0.0 => gy.tape.zeros(&gy.shape()),
-        p => p * gy * x.powf(p - 1.0),
+    Powf(p) as powf(p: f64) { X0; [(0.4, 2.0)]; if p == 0.0 {
+        gy.tape.zeros(&gy.shape())
+    } else {
+        p * gy * x.powf(p - 1.0)
     } }
     /// Returns max(x, k).
     ClampMin(k) as clamp_min(k: f64) { X0; apart(k); x.lt(k).gate(gy) }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
-use super::pair::{Pair, fma, power_of_2, product, quick_sum, quotient, root, sum};
+use super::pair::{Twofold, fma, power_of_2, product, quick_sum, quotient, root, sum};
 use crate::machine::Isa;
 use crate::number::math::{Real, f64::circle, real::polynomial};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
@@ -62,7 +62,7 @@ pub fn tan_far(x: f64) -> f64 {
 /// With t = n / d, or t = (n - d) / (n + d) near the diagonal, or t = -d / n near the vertical, |t| is at most
 /// tan(π/8).
 #[inline(always)]
-fn arc<I: Isa>(n: f64, d: f64) -> Pair {
+fn arc<I: Isa>(n: f64, d: f64) -> Twofold {
     // So that neither a sum overflows nor the rounding error of a quotient underflows.
     let most = if n > d { n } else { d };
     let down = if most > power_of_2(900) { power_of_2(-200) } else { 1.0 };
@@ -129,7 +129,7 @@ pub fn atan2<I: Isa>(y: f64, x: f64) -> f64 {
 
 /// Returns s and asin(s) - s as pairs where s is x, or √((1 - |x|) / 2) for |x| > ½.
 #[inline(always)]
-fn half_arc<I: Isa>(x: f64) -> (bool, Pair) {
+fn half_arc<I: Isa>(x: f64) -> (bool, Twofold) {
     let a = x.abs();
     let far = a > 0.5;
     let z = if far { (1.0 - a) * 0.5 } else { a * a };

@@ -2,7 +2,7 @@
 
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
-use super::pair::{Pair, fma, quick_sum};
+use super::pair::{Twofold, fma, quick_sum};
 use crate::machine::Isa;
 use crate::number::math::{Real, real::polynomial};
 
@@ -18,7 +18,7 @@ const SINH: [f64; 7] = [
 ];
 /// Returns e to the power of a pair as a pair and k + `magic`: the pair is to be multiplied by 2ᵏ.
 #[inline(always)]
-pub(super) fn exp<I: Isa>((x, x_low): Pair) -> (Pair, f64) {
+pub(super) fn exp<I: Isa>((x, x_low): Twofold) -> (Twofold, f64) {
     let k = fma::<I>(x, f64::K.log2_e, f64::K.magic);
     let n = k - f64::K.magic;
     let [ln_2, ln_2_low] = f64::K.ln_2;
@@ -32,7 +32,7 @@ pub(super) fn exp<I: Isa>((x, x_low): Pair) -> (Pair, f64) {
 
 /// Returns half of e to the power of |x| as a pair. Where it is infinite, the pair is (∞, 0).
 #[inline(always)]
-fn half_exp<I: Isa>(x: f64) -> Pair {
+fn half_exp<I: Isa>(x: f64) -> Twofold {
     let a = x.abs();
     let ((high, low), k) = exp::<I>((if a > 711.0 { 711.0 } else { a }, 0.0));
     let [first, second] = f64::exp2_halves(k - 1.0);

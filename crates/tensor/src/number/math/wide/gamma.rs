@@ -3,7 +3,7 @@
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::ln::ln;
-use super::pair::{Pair, fma, power_of_2, product, quick_sum, quotient, sum};
+use super::pair::{Twofold, fma, power_of_2, product, quick_sum, quotient, sum};
 use crate::machine::Isa;
 use crate::number::math::real::polynomial;
 use std::f64::consts::PI;
@@ -120,10 +120,10 @@ const COS_PI: [f64; 9] = [
     -1.34790548363565368e-7,
 ];
 /// The positive root of digamma in two parts.
-const ROOT: Pair = (1.4616321449683622, 9.549995429965697e-17);
+const ROOT: Twofold = (1.4616321449683622, 9.549995429965697e-17);
 /// ln(2π)/2 - ½
-const STIRLING_CONSTANT: Pair = (0.4189385332046727, 1.6728209650585413e-17);
-const LN_PI: Pair = (1.1447298858494002, 1.0265951162707826e-17);
+const STIRLING_CONSTANT: Twofold = (0.4189385332046727, 1.6728209650585413e-17);
+const LN_PI: Twofold = (1.1447298858494002, 1.0265951162707826e-17);
 /// B₂ₖ / (2k)! for k from 1 on, with the Bernoulli numbers B.
 const BERNOULLI: [f64; 12] = [
     0.08333333333333333,
@@ -142,10 +142,10 @@ const BERNOULLI: [f64; 12] = [
 
 /// Returns a minus the nearest integer, and the sine and cosine of π times it, for a ≥ 0.
 #[inline(always)]
-fn circle<I: Isa>(a: f64) -> (f64, Pair, Pair) {
+fn circle<I: Isa>(a: f64) -> (f64, Twofold, Twofold) {
     const WHOLE: f64 = 4503599627370496.0;
     /// What π and -π²/2 lack to the exact numbers.
-    const LOW: Pair = (1.2246467991473532e-16, -3.1326477543698557e-16);
+    const LOW: Twofold = (1.2246467991473532e-16, -3.1326477543698557e-16);
     let nearest = if a < WHOLE { (a + WHOLE) - WHOLE } else { a };
     let r = a - nearest;
     let z = r * r;
@@ -161,7 +161,7 @@ fn circle<I: Isa>(a: f64) -> (f64, Pair, Pair) {
 
 /// lgamma for x > 0.
 #[inline(always)]
-fn lgamma_right<I: Isa>(x: f64) -> Pair {
+fn lgamma_right<I: Isa>(x: f64) -> Twofold {
     let far = x >= 2.5;
     // u = y - 2 for the y that x is shifted to, and the logarithm to subtract.
     let low = x < 0.5;
@@ -223,7 +223,7 @@ pub fn lgamma<I: Isa>(x: f64) -> f64 {
 
 /// digamma for x > 0.
 #[inline(always)]
-fn digamma_right<I: Isa>(x: f64) -> Pair {
+fn digamma_right<I: Isa>(x: f64) -> Twofold {
     let far = x >= 2.0;
     let low = x < 1.0;
     // Clamped, so that it is finite: the result is infinite where 1 / x is.

@@ -3,7 +3,7 @@
 #![allow(clippy::excessive_precision)] // the digits of the fitted coefficients, as computed
 
 use super::exp::exp;
-use super::pair::{Pair, fma, power_of_2, product, quick_sum, quotient, root, sum};
+use super::pair::{Twofold, fma, power_of_2, product, quick_sum, quotient, root, sum};
 use crate::machine::Isa;
 use crate::number::math::{Real, f64::ATANH, real::polynomial};
 use std::f64::consts::{LOG2_E, LOG10_E};
@@ -15,7 +15,7 @@ const LOG2_E_LOW: f64 = 2.0355273740931033e-17;
 
 /// Splits x · 2⁻ᵏ = 1 + f + c with 1 + f within [√½, √2). Returns k, f and c.
 #[inline(always)]
-fn split((x, x_low): Pair) -> (f64, f64, f64) {
+fn split((x, x_low): Twofold) -> (f64, f64, f64) {
     let (scale, shift) = x.normaliser();
     let s = (x * scale).split();
     // The factor is meaningless for the largest numbers.
@@ -26,7 +26,7 @@ fn split((x, x_low): Pair) -> (f64, f64, f64) {
 /// Returns the logarithm of a pair, times 2 to the power of `more`, as a pair. The number is positive and
 /// finite, and below 2¹⁰²⁰ if its second part is not 0.
 #[inline(always)]
-pub(super) fn ln<I: Isa>(x: Pair, more: f64) -> Pair {
+pub(super) fn ln<I: Isa>(x: Twofold, more: f64) -> Twofold {
     let (k, f, c) = split(x);
     let k = k + more;
     let (f, c) = quick_sum(f, c);
@@ -39,7 +39,7 @@ pub(super) fn ln<I: Isa>(x: Pair, more: f64) -> Pair {
 
 /// Returns the logarithm of a positive number as a pair. The special results are those of `Math::ln`.
 #[inline(always)]
-pub(super) fn ln_of<I: Isa>(x: f64) -> Pair {
+pub(super) fn ln_of<I: Isa>(x: f64) -> Twofold {
     let (high, low) = ln::<I>((x, 0.0), 0.0);
     let edge = if x == 0.0 { f64::NEG_INFINITY } else { f64::NAN };
     let edge = if x == f64::INFINITY { x } else { edge };
@@ -48,7 +48,7 @@ pub(super) fn ln_of<I: Isa>(x: f64) -> Pair {
 
 /// Returns ln(x) / ln(base), given log(2) in two parts and log(e) in two parts, in this base.
 #[inline(always)]
-fn log<I: Isa>(x: f64, of_2: [f64; 2], of_e: Pair) -> f64 {
+fn log<I: Isa>(x: f64, of_2: [f64; 2], of_e: Twofold) -> f64 {
     let (k, f, _) = split((x, 0.0));
     let (p, lost) = product::<I>(f, of_e.0);
     let low = fma::<I>(f64::ln_tail::<I>(f), of_e.0, fma::<I>(f, of_e.1, lost));

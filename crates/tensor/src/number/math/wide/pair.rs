@@ -5,18 +5,18 @@
 use crate::machine::Isa;
 use crate::number::math::{Math, Real};
 
-pub(super) type Pair = (f64, f64);
+pub(super) type Twofold = (f64, f64);
 
 /// Returns a + b and its rounding error, for |a| ≥ |b| or a = 0.
 #[inline(always)]
-pub(super) fn quick_sum(a: f64, b: f64) -> Pair {
+pub(super) fn quick_sum(a: f64, b: f64) -> Twofold {
     let s = a + b;
     (s, (a - s) + b)
 }
 
 /// Returns a + b and its rounding error.
 #[inline(always)]
-pub(super) fn sum(a: f64, b: f64) -> Pair {
+pub(super) fn sum(a: f64, b: f64) -> Twofold {
     let s = a + b;
     let t = s - a;
     (s, (a - (s - t)) + (b - t))
@@ -24,7 +24,7 @@ pub(super) fn sum(a: f64, b: f64) -> Pair {
 
 /// Returns a · b and its rounding error, for |a|, |b| < 2⁹⁹⁵.
 #[inline(always)]
-pub(super) fn product<I: Isa>(a: f64, b: f64) -> Pair {
+pub(super) fn product<I: Isa>(a: f64, b: f64) -> Twofold {
     let p = a * b;
     if I::FMA {
         return (p, Real::fused(a, b, -p));
@@ -41,7 +41,7 @@ pub(super) fn product<I: Isa>(a: f64, b: f64) -> Pair {
 
 /// Returns n / d.
 #[inline(always)]
-pub(super) fn quotient<I: Isa>(n: Pair, d: Pair) -> Pair {
+pub(super) fn quotient<I: Isa>(n: Twofold, d: Twofold) -> Twofold {
     let inverse = 1.0 / d.0;
     let q = n.0 * inverse;
     let (p, lost) = product::<I>(q, d.0);
@@ -51,7 +51,7 @@ pub(super) fn quotient<I: Isa>(n: Pair, d: Pair) -> Pair {
 
 /// Returns √x for x > 0; (0, 0) for 0.
 #[inline(always)]
-pub(super) fn root<I: Isa>(x: Pair) -> Pair {
+pub(super) fn root<I: Isa>(x: Twofold) -> Twofold {
     let s = x.0.sqrt();
     let (p, lost) = product::<I>(s, s);
     let rest = ((x.0 - p) - lost) + x.1;
