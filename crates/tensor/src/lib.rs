@@ -39,6 +39,8 @@ pub use geometry::{
     AxisMap, Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
 };
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
+#[doc(hidden)]
+pub use kernels::{LinePick, Scan};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
 #[doc(hidden)]
 pub use machine::Instant;

@@ -26,6 +26,9 @@
 //! - aᵇ at a = 0: the derivative by b is 0 for b ≥ 0 (the limit for b > 0), and the derivative by a is 0
 //!   at b = 0, where a⁰ = 1 is constant. (Both as in PyTorch.) Second derivatives are the limits where
 //!   those are finite. For b ≤ 1 the mixed derivative has no finite limit.
+//! - `sort`, `topk`, `kthvalue`, `median`, `mode`, `max_with_indices`, `cummax` and their brothers: the element at
+//!   the returned position gets the whole gradient. (As in PyTorch.)
+//! - `std` and `norm` where the result is 0: 0. `norm` by an element that is 0: 0. (As in PyTorch.)
 //! - `logsumexp`: if all elements are -∞, it passes no gradient. An element +∞ gets the gradient NaN.
 //!   (PyTorch: NaN for both.)
 //!
@@ -63,11 +66,15 @@ mod index;
 mod logic;
 mod map_axis;
 mod matmul;
+mod norms;
+mod order;
 mod pool;
 mod random;
+mod rearrange;
 mod record;
 mod reduce;
 mod resample;
+mod scan;
 mod softmax;
 #[cfg(test)]
 mod tests;

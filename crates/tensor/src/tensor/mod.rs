@@ -23,11 +23,14 @@ mod join;
 mod map_axis;
 mod matmul;
 mod operand;
+mod order;
 mod per_type;
 mod pool;
 mod programs;
 mod random;
+mod rearrange;
 mod reduce;
+mod scan;
 mod unfold;
 mod views;
 

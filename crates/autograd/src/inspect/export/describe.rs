@@ -3,9 +3,9 @@
 use super::Attribute;
 use crate::graph::{
     Arena, ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Op, Part, PoolWindows, Random,
-    Reduce, View, WholeOp,
+    Reduce, ScanAlong, View, WholeOp,
 };
-use wengert_tensor::{Conv, Float, Pool, Unary};
+use wengert_tensor::{Conv, Float, LinePick, Pool, Scan, Unary};
 
 type Attributes = Vec<(&'static str, Attribute)>;
 
@@ -33,6 +33,15 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Reduce(Reduce::Min) => ("min", vec![]),
         Op::Reduce(Reduce::LogSumExp) => ("logsumexp", vec![]),
         Op::LogSoftmax(op) => ("log_softmax", axis(op.axis)),
+        Op::Scan(ScanAlong { op, axis, reverse }) => {
+            let name = match op {
+                Scan::Sum => "cumsum",
+                Scan::Product => "cumprod",
+                Scan::LogSumExp => "logcumsumexp",
+                Scan::Linear => "recurrence",
+            };
+            (name, vec![("axis", axis.into()), ("reverse", reverse.into())])
+        }
         Op::MatMul(MatMul { ta, tb, .. }) => {
             ("matmul", vec![("transposed_left", ta.into()), ("transposed_right", tb.into())])
         }
@@ -88,6 +97,21 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
         WholeOp::Given => ("index", vec![]),
         WholeOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
         WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
+        WholeOp::Positions { axis, by, k } => {
+            let name = match by {
+                LinePick::Ascending | LinePick::Descending => "argsort",
+                LinePick::Kth => "kthvalue",
+                LinePick::Median => "median",
+                LinePick::Mode => "mode",
+                LinePick::RunningMax => "cummax",
+                LinePick::RunningMin => "cummin",
+            };
+            let descending = (by == LinePick::Descending).into();
+            (name, vec![("axis", axis.into()), ("k", k.into()), ("descending", descending)])
+        }
+        WholeOp::CountNonzero { .. } => ("count_nonzero", vec![]),
+        WholeOp::SearchSorted { right } => ("searchsorted", vec![("right", right.into())]),
+        WholeOp::Reshape => ("reshape", vec![]),
         WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
         WholeOp::Classes { axis, of } => {
             let (_, count) = arena.classes[of as usize];
