@@ -49,6 +49,6 @@ pub use machine::{
     reset_max_memory_allocated, set_num_threads,
 };
 pub use number::Dtype;
-pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};
+pub use tensor::{AnyTensor, Element, Float, Number, Operand, ScatterReduce, Tensor, keep_mask};
 #[doc(hidden)]
-pub use tensor::{Figure, Given, PerType, copied_in_order};
+pub use tensor::{Figure, Given, Grouping, PerType, copied_in_order};

@@ -2,7 +2,7 @@
 //! derivative. Both are in `rules`, in one file per family.
 
 use smallvec::SmallVec;
-use wengert_tensor::{Binary, LinePick, MAX_RANK, Opcode, Pool, Scan, Unary};
+use wengert_tensor::{Binary, Grouping, LinePick, MAX_RANK, Opcode, Pool, Scan, Unary};
 
 /// The operation of a node. Payloads are small and `Copy`. The target shape is the shape of the node,
 /// and larger payloads are in a table of the tape.
@@ -295,6 +295,17 @@ pub(crate) enum WholeOp {
     Unsqueeze { axis: u8 },
     /// Another index with the shape of the node.
     Reshape,
+    /// The flat positions in a tensor that an index along an axis names. `of` is the place of the tensor's
+    /// shape in the table of shapes.
+    Flat { axis: u8, of: u32 },
+    /// The flat positions that indices along the first axes name together: the positions along the axes
+    /// before this one, if there are any, and an index along this one.
+    Mixed { axis: u8, of: u32 },
+    /// Integers about elements at positions below `size`.
+    Group { part: Grouping, size: u32 },
+    /// For each position, the largest or smallest of the elements there: the first operand holds the elements,
+    /// the second their positions.
+    Winner { largest: bool },
     /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
     /// the loss and the number of classes.
     Classes { axis: u8, of: u32 },

@@ -28,6 +28,8 @@
 //!   those are finite. For b ≤ 1 the mixed derivative has no finite limit.
 //! - `sort`, `topk`, `kthvalue`, `median`, `mode`, `max_with_indices`, `cummax` and their brothers: the element at
 //!   the returned position gets the whole gradient. (As in PyTorch.)
+//! - `scatter` and `index_put` at a position that is named twice: the element that was written gets the gradient.
+//!   `scatter_reduce`: equal maxima and minima share it evenly. (Both as in PyTorch, where it is defined.)
 //! - `std` and `norm` where the result is 0: 0. `norm` by an element that is 0: 0. (As in PyTorch.)
 //! - `logsumexp`: if all elements are -∞, it passes no gradient. An element +∞ gets the gradient NaN.
 //!   (PyTorch: NaN for both.)
@@ -69,6 +71,7 @@ mod matmul;
 mod norms;
 mod order;
 mod pool;
+mod put;
 mod random;
 mod rearrange;
 mod record;

@@ -110,6 +110,18 @@ impl WholeOp {
                 sorted.searchsorted(values, right)
             }
             (WholeOp::Reshape, _, [index]) => index.reshape(shape),
+            (WholeOp::Flat { axis, of }, _, [index]) => {
+                let of = tape.arena.borrow().shapes[of as usize];
+                tape.fits(index.flat_positions("scatter", axis as usize, &of))
+            }
+            (WholeOp::Mixed { axis, of }, _, [before @ .., index]) => {
+                let of = tape.arena.borrow().shapes[of as usize];
+                tape.fits(index.mixed_positions(before.first(), axis as usize, &of))
+            }
+            (WholeOp::Group { part, size }, _, [at]) => at.grouped(part, size as usize),
+            (WholeOp::Winner { largest }, [x], [targets]) => {
+                x.winners(targets, shape.numel(), largest)
+            }
             (WholeOp::Unsqueeze { axis }, _, [index]) => index.unsqueeze(axis as isize),
             (WholeOp::Classes { axis, of }, _, [classes]) => {
                 let of = tape.arena.borrow().classes[of as usize];

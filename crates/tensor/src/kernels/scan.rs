@@ -15,7 +15,7 @@ pub enum Scan {
     Product,
     /// yᵢ = ln (exp yᵢ₋₁ + exp xᵢ)
     LogSumExp,
-    /// yᵢ = aᵢ · yᵢ₋₁ + bᵢ, starting from 0
+    /// yᵢ = aᵢ · yᵢ₋₁ + bᵢ, starting from 0. Where a is 0, y is b, also after ∞ or NaN.
     Linear,
 }
 
@@ -96,7 +96,8 @@ macro_rules! floats {
                         walk(how, x, out, f64::NEG_INFINITY, step, store);
                     }
                     Scan::Linear => {
-                        walk(how, x, out, 0.0, |y, a, b| wide(a) * y + wide(b), store);
+                        let step = |y, a, b| if a == 0.0 { wide(b) } else { wide(a) * y + wide(b) };
+                        walk(how, x, out, 0.0, step, store);
                     }
                 }
                 true

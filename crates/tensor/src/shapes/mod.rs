@@ -26,7 +26,10 @@ mod unfold;
 mod view;
 
 pub use conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d, conv2d_input, conv2d_weight};
-pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
+pub use index::{
+    IndexPut, gather, index_add, index_put, index_range, index_select, part_fits, scatter,
+    scatter_add,
+};
 pub use join::{chunk, concat, pad, split, stack};
 pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};

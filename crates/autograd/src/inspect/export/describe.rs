@@ -5,7 +5,7 @@ use crate::graph::{
     Arena, ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Op, Part, PoolWindows, Random,
     Reduce, ScanAlong, View, WholeOp,
 };
-use wengert_tensor::{Conv, Float, LinePick, Pool, Scan, Unary};
+use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary};
 
 type Attributes = Vec<(&'static str, Attribute)>;
 
@@ -112,6 +112,18 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
         WholeOp::CountNonzero { .. } => ("count_nonzero", vec![]),
         WholeOp::SearchSorted { right } => ("searchsorted", vec![("right", right.into())]),
         WholeOp::Reshape => ("reshape", vec![]),
+        WholeOp::Flat { axis, .. } => ("flat_positions", vec![("axis", axis.into())]),
+        WholeOp::Mixed { axis, .. } => ("mixed_positions", vec![("axis", axis.into())]),
+        WholeOp::Group { part, size } => {
+            let name = match part {
+                Grouping::Writers => "last_writers",
+                Grouping::Targets => "targets",
+                Grouping::Order => "order_by_target",
+                Grouping::Ends => "ends_of_targets",
+            };
+            (name, vec![("size", size.into())])
+        }
+        WholeOp::Winner { largest } => ("winners", vec![("largest", largest.into())]),
         WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
         WholeOp::Classes { axis, of } => {
             let (_, count) = arena.classes[of as usize];
