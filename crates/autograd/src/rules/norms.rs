@@ -4,13 +4,13 @@ use crate::graph::Var;
 use wengert_tensor::{Float, shapes};
 
 impl<T: Float> Var<'_, T> {
-    /// Returns self^p for elements that are not negative, with derivative 0 at 0. The operand is replaced
-    /// where it is 0, because a gate after the power would multiply its infinite derivative by 0.
+    /// Returns a power of elements that are not negative, with derivative 0 at 0, where the power is
+    /// `at_zero`. The operand is replaced there, because a gate after the power would multiply its infinite
+    /// derivative by 0.
     #[track_caller]
-    fn power_apart_from_zero(self, p: f64) -> Self {
+    fn apart_from_zero(self, at_zero: f64, power: impl Fn(Self) -> Self) -> Self {
         let zero = self.eq(0);
-        let safe = Var::where_(zero, 1, self);
-        Var::where_(zero, 0f64.powf(p), if p == 0.5 { safe.sqrt() } else { safe.powf(p) })
+        Var::where_(zero, at_zero, power(Var::where_(zero, 1, self)))
     }
 
     /// Returns the standard deviation over axes: the square root of [`var`](Var::var). Where it is 0, its
@@ -21,7 +21,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn std(self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         self.fits(shapes::reduce("std", &self.shape(), axes));
-        self.var(axes, keepdim, correction).power_apart_from_zero(0.5)
+        self.var(axes, keepdim, correction).apart_from_zero(0.0, Var::sqrt)
     }
 
     /// Returns the variance and the mean over axes. See [`var`](Var::var) for `correction`.
@@ -63,10 +63,11 @@ impl<T: Float> Var<'_, T> {
         } else if p == 1.0 {
             self.abs().sum(axes, keepdim)
         } else if p == 2.0 {
-            self.square().sum(axes, keepdim).power_apart_from_zero(0.5)
+            self.square().sum(axes, keepdim).apart_from_zero(0.0, Var::sqrt)
         } else {
-            let powers = self.abs().power_apart_from_zero(p);
-            powers.sum(axes, keepdim).power_apart_from_zero(1.0 / p)
+            let [whole, root] =
+                [p, 1.0 / p].map(|p| move |x: Self| x.apart_from_zero(0f64.powf(p), |x| x.powf(p)));
+            root(whole(self.abs()).sum(axes, keepdim))
         }
     }
 }

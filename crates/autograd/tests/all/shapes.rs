@@ -3,7 +3,7 @@
 
 use crate::common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
 
 struct Case {
     run: fn(&Tape),
@@ -133,6 +133,14 @@ const INDICES: &[Case] = cases! {
     |t| v(t, &[2, 3]).scatter_add(0, int([0]), v(t, &[2, 3])) => "scatter_add: ", "[1]", "[2, 3]";
     |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[0i64, 1]]), v(t, &[1, 1])) => "scatter_add: ", "[1, 2]", "[1, 1]";
     |t| v(t, &[2, 3]).scatter_add(3, Tensor::from([[0i64]]), v(t, &[1, 1])) => "scatter_add: ", "axis 3", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter(0, int([0]), v(t, &[2, 3])) => "scatter: ", "[1]", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter(2, Tensor::from([[0i64]]), v(t, &[1, 1])) => "scatter: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter_reduce(0, Tensor::from([[0i64, 1]]), v(t, &[1, 1]), ScatterReduce::Sum, true) => "scatter_reduce: ", "[1, 2]", "[1, 1]";
+    |t| v(t, &[2, 3]).index_add(2, int([0]), v(t, &[1, 3])) => "index_add: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).index_add(0, int([0]), v(t, &[1, 4])) => "index_add: ", "[1, 4]", "[2, 3]";
+    |t| v(t, &[2, 3]).index_put(&[int([0]), int([0]), int([0])], v(t, &[1]), true) => "index_put: ", "1 to 2 indices", "[2, 3]", "got 3";
+    |t| v(t, &[2, 3]).index_put(&[Tensor::from([0i64, 1]), Tensor::from([0i64, 1, 2])], v(t, &[1]), true) => "index_put: ", "[2]", "[3]", "do not broadcast";
+    |t| v(t, &[2, 3]).index_put(&[int([0])], v(t, &[2]), false) => "index_put: ", "values of shape [2]", "[1, 3]";
     |t| v(t, &[2, 3]).argmax(2, false) => "argmax: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 0]).argmin(1, false) => "argmin: ", "axis 1", "[2, 0]", "size 0";
 };
@@ -282,6 +290,10 @@ fn indices_out_of_range_panic_at_the_callers_line() {
         |t| v(t, &[2, 3]).index_select(1, int([0, 3])) => "index_select: ", "index 3", "axis 1", "[2, 3]", "0..3";
         |t| v(t, &[2, 3]).gather(0, Tensor::from([[-1i64]])) => "gather: ", "index -1", "axis 0", "[2, 3]";
         |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter_add: ", "index 2";
+        |t| v(t, &[2, 3]).scatter(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter: ", "index 2", "axis 0", "[2, 3]";
+        |t| v(t, &[2, 3]).index_add(1, int([0, 3]), v(t, &[2, 2])) => "index_add: ", "index 3", "axis 1";
+        |t| v(t, &[2, 3]).index_put(&[int([0]), int([-1])], v(t, &[1]), false) => "index_put: ", "index -1", "axis 1", "[2, 3]";
+        |t| t.index(int([3])).one_hot(3) => "one_hot: ", "class 3", "0..3";
         |t| v(t, &[1, 1, 1]).max_unpool2d(Tensor::from([[4i64]]).unsqueeze(0), 2) => "max_unpool2d: ", "index 4", "0..4", "[1, 2, 2]";
     };
     for case in outside {

@@ -5,7 +5,7 @@
 use super::{Row, any, every_row, spread, weighted};
 use crate::graph::{Op, Tape, Var};
 use std::collections::BTreeSet;
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
 
 type Method = for<'t> fn(Var<'t, f64>) -> Vec<Var<'t, f64>>;
 
@@ -126,6 +126,10 @@ const METHODS: &[(&str, Method)] = methods! {
     index_select: |x| x.index_select(0, Tensor::from([0i64]));
     gather: |x| x.gather(0, first());
     scatter_add: |x| x.scatter_add(0, first(), 0.0 * x);
+    scatter: |x| x.scatter(0, first(), x);
+    scatter_reduce: |x| x.scatter_reduce(0, first(), x, ScatterReduce::Max, true), x.scatter_reduce(0, first(), x, ScatterReduce::Product, false);
+    index_add: |x| x.index_add(0, Tensor::from([0i64]), 0.0 * x);
+    index_put: |x| x.index_put(&[Tensor::from([0i64])], x, false), x.index_put(&[first()], 0.0 * x, true);
     max_pool2d: |x| x.max_pool2d(&Pool::new(1));
     max_pool2d_with_indices: |x| x.max_pool2d_with_indices(&Pool::new(1)).0;
     adaptive_max_pool2d: |x| x.adaptive_max_pool2d(1);
@@ -165,6 +169,7 @@ fn methods_in_the_sources() -> BTreeSet<String> {
         include_str!("../map_axis.rs"),
         include_str!("../index.rs"),
         include_str!("../pool.rs"),
+        include_str!("../put.rs"),
         include_str!("../matmul.rs"),
         include_str!("../conv.rs"),
         include_str!("../../graph/var.rs"),
