@@ -8,7 +8,8 @@ use syn::{Attribute, FnArg, ImplItem, Item, Type, Visibility};
 
 const BOOLEANS: &str = "of booleans, which on a tape are a `Mask`";
 const INTEGERS: &str = "of integers, which on a tape are an `Index`";
-const VALUES: &str = "the shape of the result depends on values, which a tape knows later than shapes";
+const VALUES: &str =
+    "the shape of the result depends on values, which a tape knows later than shapes";
 const MEMORY: &str = "a variable is not changed and owns no memory: read x.value()";
 const NUMBERS: &str = "numbers enter a tape through tape.constant, and leave it through value";
 const TAPE: &str = "the tape: what is recorded, gradients, the lifetime of values";
@@ -87,19 +88,8 @@ const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
 /// Names that are reserved for methods to be added later. No method may use them before.
 const RESERVED: &[&str] = &[
-    "trace",
-    "outer",
-    "dot",
-    "solve",
-    "cholesky",
-    "qr",
-    "svd",
-    "eigh",
-    "det",
-    "slogdet",
-    "inverse",
-    "einsum",
-    "scan",
+    "trace", "outer", "dot", "solve", "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse",
+    "einsum", "scan",
 ];
 
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.

@@ -316,3 +316,6 @@ impl<T: Float> Tensor<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,10 +182,17 @@ fn conv(conv: &Conv) -> Attributes {
 }
 
 fn pool(pool: &Pool) -> Attributes {
+    let sides = pool.padding;
+    let padding = if sides.iter().all(|(before, after)| before == after) {
+        sides.map(|(before, _)| before).into()
+    } else {
+        let [(top, bottom), (left, right)] = sides.map(|(a, b)| (a as i64, b as i64));
+        Attribute::List(vec![top, bottom, left, right])
+    };
     vec![
         ("kernel", pool.kernel.into()),
         ("stride", pool.stride.into()),
-        ("padding", pool.padding.into()),
+        ("padding", padding),
         ("dilation", pool.dilation.into()),
         ("ceil_mode", pool.ceil_mode.into()),
     ]

@@ -57,7 +57,8 @@ fn scans_and_orders_against_loops() {
             };
             close(name, &x.cumsum(at), &lines(&x, axis, n, run(|a, b| a + b, 0.0)));
             close(name, &x.cumprod(at), &lines(&x, axis, n, run(|a, b| a * b, 1.0)));
-            let wanted = lines(&x, axis, n, run(|a, b| (a.exp() + b.exp()).ln(), f64::NEG_INFINITY));
+            let wanted =
+                lines(&x, axis, n, run(|a, b| (a.exp() + b.exp()).ln(), f64::NEG_INFINITY));
             close(name, &x.logcumsumexp(at), &wanted);
             close(name, &x.cummax(at).0, &lines(&x, axis, n, run(f64::max, f64::NEG_INFINITY)));
             close(name, &x.cummin(at).0, &lines(&x, axis, n, run(f64::min, f64::INFINITY)));
@@ -74,9 +75,11 @@ fn scans_and_orders_against_loops() {
                 continue;
             }
             let few = n.min(2);
-            close(name, &x.topk(at, few, false).0, &lines(&x, axis, few, |line| {
-                order(line).iter().map(|&i| line[i]).collect()
-            }));
+            close(
+                name,
+                &x.topk(at, few, false).0,
+                &lines(&x, axis, few, |line| order(line).iter().map(|&i| line[i]).collect()),
+            );
             let kth = |k: usize| lines(&x, axis, 1, move |line| vec![line[order(line)[k]]]);
             close(name, &x.kthvalue(at, n, true).0, &kth(n - 1));
             close(name, &x.median(at, false).0, &kth((n - 1) / 2));
@@ -235,9 +238,12 @@ fn positions_of_nothing_and_of_zeros() {
     // Both zeros are equal, so that they stay in their order.
     assert_eq!(Tensor::from([0.0, -0.0, -1.0, -0.0]).argsort(0, false).to_vec(), [2, 0, 1, 3]);
     assert_eq!(Tensor::scalar(3.0).nonzero().shape(), [1, 0]);
-    panics_here("median: axis 1 of shape [2, 0] has size 0: median of no elements is not defined", || {
-        drop(empty.median(1, false));
-    });
+    panics_here(
+        "median: axis 1 of shape [2, 0] has size 0: median of no elements is not defined",
+        || {
+            drop(empty.median(1, false));
+        },
+    );
 }
 
 #[test]
@@ -269,16 +275,27 @@ fn writing_at_positions_against_loops() {
 
 #[test]
 fn refusals_point_at_the_caller() {
-    panics_here("one_hot: index 3 (number 1 of 2) is out of range 0..3 of axis -1 of shape [3]; negative indices are not allowed", || {
-        drop(Tensor::from([0i64, 3]).one_hot(3));
-    });
-    panics_here("bincount: index -1 (number 0 of 1) is out of range 0..0 of axis 0 of shape [0]; negative indices are not allowed", || {
-        drop(Tensor::from([-1i64]).bincount(0));
-    });
+    panics_here(
+        "one_hot: index 3 (number 1 of 2) is out of range 0..3 of axis -1 of shape [3]; negative indices are not allowed",
+        || {
+            drop(Tensor::from([0i64, 3]).one_hot(3));
+        },
+    );
+    panics_here(
+        "bincount: index -1 (number 0 of 1) is out of range 0..0 of axis 0 of shape [0]; negative indices are not allowed",
+        || {
+            drop(Tensor::from([-1i64]).bincount(0));
+        },
+    );
     let x = Tensor::<f64>::zeros_of(&[2, 3]);
-    panics_here("select: index 3 is out of range for axis 1 of shape [2, 3]: allowed are -3..3", || {
-        drop(x.select(1, 3));
-    });
+    panics_here(
+        "select: index 3 is out of range for axis 1 of shape [2, 3]: allowed are -3..3",
+        || {
+            drop(x.select(1, 3));
+        },
+    );
     panics_here("flip: axis -1 is named twice in [1, -1] (shape [2, 3])", || drop(x.flip([1, -1])));
-    panics_here("quantile: q must be from 0 to 1, got NaN", || drop(x.quantile(0, f64::NAN, false)));
+    panics_here("quantile: q must be from 0 to 1, got NaN", || {
+        drop(x.quantile(0, f64::NAN, false))
+    });
 }

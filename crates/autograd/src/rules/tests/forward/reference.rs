@@ -310,7 +310,7 @@ pub(super) fn reference(
                     PoolWindows::Adaptive => (o * n / m..((o + 1) * n).div_ceil(m)).collect(),
                     PoolWindows::Sliding(pool) => (0..pool.kernel[side])
                         .map(|k| o * pool.stride[side] + k * pool.dilation[side])
-                        .filter_map(|at| at.checked_sub(pool.padding[side]))
+                        .filter_map(|at| at.checked_sub(pool.padding[side].0))
                         .filter(|&at| at < n)
                         .collect(),
                 }
