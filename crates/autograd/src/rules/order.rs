@@ -2,7 +2,7 @@
 //! derivative. The values are gathered there, so their derivatives are those of `gather`: an element that
 //! was chosen gets the whole cotangent, also if others are equal to it.
 
-use crate::graph::{Index, IndexOp, Mask, Var, View, WholeOp};
+use crate::graph::{Index, IndexOp, IntegerOp, Mask, Var, View};
 use wengert_tensor::{Float, LinePick, shapes, shapes::Reduced};
 
 impl<'t, T: Float> Var<'t, T> {
@@ -12,8 +12,8 @@ impl<'t, T: Float> Var<'t, T> {
     fn positions(self, by: LinePick, axis: usize, k: usize) -> Index<'t, T> {
         let own = self.shape();
         let shape = own.with(axis, by.count(own[axis], k));
-        let op = WholeOp::Positions { axis: axis as u8, by, k: k as u32 };
-        self.tape.whole(op, &[self.id], shape)
+        let op = IntegerOp::Positions { axis: axis as u8, by, k: k as u32 };
+        self.tape.integers(op, &[self.id], shape)
     }
 
     /// Returns the elements at the positions of a kept axis, and the positions.
@@ -200,7 +200,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn searchsorted(self, values: Self, right: bool) -> Index<'t, T> {
         self.tape.same_tape("searchsorted", values.tape);
         let shape = self.fits(shapes::searchsorted(&self.shape(), &values.shape()));
-        self.tape.whole(WholeOp::SearchSorted { right }, &[self.id, values.id], shape)
+        self.tape.integers(IntegerOp::SearchSorted { right }, &[self.id, values.id], shape)
     }
 
     /// Returns the number of elements that are not zero, over axes. NaN is not zero.
@@ -212,7 +212,7 @@ impl<'t, T: Float> Var<'t, T> {
         let reduced = self.fits(shapes::reduce("count_nonzero", &self.shape(), axes));
         let shape = if keepdim { reduced.kept } else { reduced.dropped };
         let bits = (0..8).map(|axis| u8::from(reduced.chosen[axis]) << axis).sum();
-        self.tape.whole(WholeOp::CountNonzero { axes: bits }, &[self.id], shape)
+        self.tape.integers(IntegerOp::CountNonzero { axes: bits }, &[self.id], shape)
     }
 
     /// Returns whether at least one element is not zero, over axes or, if `axes` is empty, over all. NaN is

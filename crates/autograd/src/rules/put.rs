@@ -1,7 +1,7 @@
 //! Writing at positions, and combining elements at positions. The results select elements of the operand
 //! and of the source by computed integers, so that their derivatives are those of `index_select`.
 
-use crate::graph::{Index, IndexOp, IntoIndex, Part, ScanAlong, Var, View, WholeOp};
+use crate::graph::{Index, IndexOp, IntegerOp, IntoIndex, Part, ScanAlong, Var, View};
 use smallvec::SmallVec;
 use wengert_tensor::{Float, Grouping, Scan, ScatterReduce, Shape, shapes};
 
@@ -14,8 +14,8 @@ impl<'t, T: Float> Index<'t, T> {
             Grouping::Targets | Grouping::Order => size + n,
         };
         // A flat tensor has one axis, so its size fits.
-        let op = WholeOp::Group { part, size: size as u32 };
-        self.tape.whole(op, &[self.id], Shape::new(&[count]))
+        let op = IntegerOp::Group { part, size: size as u32 };
+        self.tape.integers(op, &[self.id], Shape::new(&[count]))
     }
 
     /// Returns the place of a shape in the table of the tape.
@@ -62,8 +62,8 @@ impl<'t, T: Float> Var<'t, T> {
         let axis = self.fits(rule);
         // A flat view checks that the positions can be counted along one axis.
         self.fits(shapes::flatten(&shape, 0, -1));
-        let flat = WholeOp::Flat { axis: axis as u8, of: index.shape_in_table(shape) };
-        let at = self.tape.whole(flat, &[index.id], Shape::new(&[of_index.numel()]));
+        let flat = IntegerOp::Flat { axis: axis as u8, of: index.shape_in_table(shape) };
+        let at = self.tape.integers(flat, &[index.id], Shape::new(&[of_index.numel()]));
         let mut covered = source;
         for (axis, &size) in of_index.iter().enumerate() {
             if covered.shape()[axis] != size {
@@ -153,7 +153,7 @@ impl<'t, T: Float> Var<'t, T> {
                 let largest = how == ScatterReduce::Max;
                 let nothing = if largest { f64::NEG_INFINITY } else { f64::INFINITY };
                 let (entries, targets) = (entries(nothing), at.grouped(Grouping::Targets, size));
-                let op = WholeOp::Winner { largest };
+                let op = IntegerOp::Winner { largest };
                 let winner = tape.whole(op, &[entries.id, targets.id], Shape::new(&[size]));
                 let chosen = entries.rows(winner);
                 // The value, plus the mean of the differences of all equal entries from it: these are 0,
@@ -220,8 +220,8 @@ impl<'t, T: Float> Var<'t, T> {
         for (axis, index) in all.iter().enumerate() {
             so_far = self.fits(shapes::broadcast("index_put", &so_far, &index.shape()));
             parents.push(index.id);
-            let op = WholeOp::Mixed { axis: axis as u8, of };
-            parents = SmallVec::from_slice(&[self.tape.whole(op, &parents, so_far).id]);
+            let op = IntegerOp::Mixed { axis: axis as u8, of };
+            parents = SmallVec::from_slice(&[self.tape.integers(op, &parents, so_far).id]);
         }
         let at =
             Index { tape: self.tape, id: parents[0] }.reshaped(Shape::new(&[put.index.numel()]));

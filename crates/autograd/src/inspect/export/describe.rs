@@ -2,8 +2,8 @@
 
 use super::Attribute;
 use crate::graph::{
-    Arena, ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Op, Part, PoolWindows, Random,
-    Reduce, ScanAlong, View, WholeOp,
+    Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op, Part,
+    PoolWindows, Random, Reduce, ScanAlong, View,
 };
 use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary};
 
@@ -18,7 +18,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Fill(number) => ("full", vec![("value", number.into())]),
         Op::Detach => ("detach", vec![]),
         Op::Output(_) => unreachable!("described by its operation"),
-        Op::Whole { op, .. } => whole(arena, op),
+        Op::Integer { op, .. } => integer(arena, op),
         Op::Unary(op) => unary(op),
         Op::Binary(op) | Op::Compare(op) => (op.name(), vec![]),
         Op::Select => ("where_", vec![]),
@@ -92,12 +92,12 @@ fn unary(op: Unary) -> (&'static str, Attributes) {
     (op.name(), constant.into_iter().collect())
 }
 
-fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) {
+fn integer<T: Float>(arena: &Arena<T>, op: IntegerOp) -> (&'static str, Attributes) {
     match op {
-        WholeOp::Given => ("index", vec![]),
-        WholeOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
-        WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
-        WholeOp::Positions { axis, by, k } => {
+        IntegerOp::Given => ("index", vec![]),
+        IntegerOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
+        IntegerOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
+        IntegerOp::Positions { axis, by, k } => {
             let name = match by {
                 LinePick::Ascending | LinePick::Descending => "argsort",
                 LinePick::Kth => "kthvalue",
@@ -109,12 +109,12 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
             let descending = (by == LinePick::Descending).into();
             (name, vec![("axis", axis.into()), ("k", k.into()), ("descending", descending)])
         }
-        WholeOp::CountNonzero { .. } => ("count_nonzero", vec![]),
-        WholeOp::SearchSorted { right } => ("searchsorted", vec![("right", right.into())]),
-        WholeOp::Reshape => ("reshape", vec![]),
-        WholeOp::Flat { axis, .. } => ("flat_positions", vec![("axis", axis.into())]),
-        WholeOp::Mixed { axis, .. } => ("mixed_positions", vec![("axis", axis.into())]),
-        WholeOp::Group { part, size } => {
+        IntegerOp::CountNonzero { .. } => ("count_nonzero", vec![]),
+        IntegerOp::SearchSorted { right } => ("searchsorted", vec![("right", right.into())]),
+        IntegerOp::Reshape => ("reshape", vec![]),
+        IntegerOp::Flat { axis, .. } => ("flat_positions", vec![("axis", axis.into())]),
+        IntegerOp::Mixed { axis, .. } => ("mixed_positions", vec![("axis", axis.into())]),
+        IntegerOp::Group { part, size } => {
             let name = match part {
                 Grouping::Writers => "last_writers",
                 Grouping::Targets => "targets",
@@ -123,13 +123,13 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
             };
             (name, vec![("size", size.into())])
         }
-        WholeOp::Winner { largest } => ("winners", vec![("largest", largest.into())]),
-        WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
-        WholeOp::Classes { axis, of } => {
+        IntegerOp::Winner { largest } => ("winners", vec![("largest", largest.into())]),
+        IntegerOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
+        IntegerOp::Classes { axis, of } => {
             let (_, count) = arena.classes[of as usize];
             ("classes", vec![("axis", axis.into()), ("count", count.into())])
         }
-        WholeOp::Affine { of } => {
+        IntegerOp::Affine { of } => {
             let (by, add) = arena.affine[of as usize];
             ("affine", vec![("times", by.into()), ("plus", add.into())])
         }

@@ -1,18 +1,18 @@
 //! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
-use crate::graph::{Index, Op, Tape, Var, WholeOp, place_in};
+use crate::graph::{Index, IntegerOp, Op, Tape, Var, place_in};
 use wengert_tensor::{Float, Shape, Tensor, shapes};
 
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.
     #[track_caller]
-    pub(super) fn whole(&self, op: WholeOp, parents: &[u32], shape: Shape) -> Index<'_, T> {
+    pub(super) fn integers(&self, op: IntegerOp, parents: &[u32], shape: Shape) -> Index<'_, T> {
         let place = {
-            let wholes = &mut self.arena.borrow_mut().wholes;
-            wholes.push(None);
-            wholes.len() as u32 - 1
+            let integers = &mut self.arena.borrow_mut().integers;
+            integers.push(None);
+            integers.len() as u32 - 1
         };
-        Index { tape: self, id: self.apply_nodes(Op::Whole { op, place }, parents, shape) }
+        Index { tape: self, id: self.apply_nodes(Op::Integer { op, place }, parents, shape) }
     }
 }
 
@@ -28,7 +28,7 @@ impl<'t, T: Float> Index<'t, T> {
         let shape = self.shape().inserted(axis, 1);
         let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
         let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
-        self.tape.whole(WholeOp::Classes { axis: axis as u8, of }, &[self.id], shape)
+        self.tape.integers(IntegerOp::Classes { axis: axis as u8, of }, &[self.id], shape)
     }
 
     /// Returns each number multiplied by `by`, plus `add`: the positions of a slice's elements within
@@ -39,12 +39,12 @@ impl<'t, T: Float> Index<'t, T> {
             table.push((by, add));
             table.len() as u32 - 1
         };
-        self.tape.whole(WholeOp::Affine { of }, &[self.id], self.shape())
+        self.tape.integers(IntegerOp::Affine { of }, &[self.id], self.shape())
     }
 
     /// Returns the same integers in another shape, which the caller has checked.
     pub(super) fn reshaped(self, shape: Shape) -> Self {
-        self.tape.whole(WholeOp::Reshape, &[self.id], shape)
+        self.tape.integers(IntegerOp::Reshape, &[self.id], shape)
     }
 
     /// Removes an axis of size 1.
@@ -65,7 +65,7 @@ impl<'t, T: Float> Index<'t, T> {
         let own = self.shape();
         let shape = self.tape.fits(shapes::unsqueeze(&own, axis));
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
-        self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, &[self.id], shape)
+        self.tape.integers(IntegerOp::Unsqueeze { axis: at as u8 }, &[self.id], shape)
     }
 }
 
@@ -85,7 +85,7 @@ fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: 
     }
 }
 
-impl WholeOp {
+impl IntegerOp {
     /// Computes the integers, from a tensor of numbers or from another index.
     #[track_caller]
     pub fn eval<T: Float>(
@@ -97,38 +97,38 @@ impl WholeOp {
     ) -> Tensor<i64> {
         let keepdim = |x: &Tensor<T>| x.shape().rank() == shape.rank();
         match (self, x, index) {
-            (WholeOp::ArgMax { axis }, [x], _) => x.argmax(axis as isize, keepdim(x)),
-            (WholeOp::ArgMin { axis }, [x], _) => x.argmin(axis as isize, keepdim(x)),
-            (WholeOp::Positions { axis, by, k }, [x], _) => {
+            (IntegerOp::ArgMax { axis }, [x], _) => x.argmax(axis as isize, keepdim(x)),
+            (IntegerOp::ArgMin { axis }, [x], _) => x.argmin(axis as isize, keepdim(x)),
+            (IntegerOp::Positions { axis, by, k }, [x], _) => {
                 x.positions(by, axis as usize, k as usize)
             }
-            (WholeOp::CountNonzero { axes }, [x], _) => {
+            (IntegerOp::CountNonzero { axes }, [x], _) => {
                 let axes: Vec<isize> = (0..8).filter(|axis| axes >> axis & 1 == 1).collect();
                 x.count_nonzero(&axes, keepdim(x))
             }
-            (WholeOp::SearchSorted { right }, [sorted, values], _) => {
+            (IntegerOp::SearchSorted { right }, [sorted, values], _) => {
                 sorted.searchsorted(values, right)
             }
-            (WholeOp::Reshape, _, [index]) => index.reshape(shape),
-            (WholeOp::Flat { axis, of }, _, [index]) => {
+            (IntegerOp::Reshape, _, [index]) => index.reshape(shape),
+            (IntegerOp::Flat { axis, of }, _, [index]) => {
                 let of = tape.arena.borrow().shapes[of as usize];
                 tape.fits(index.flat_positions("scatter", axis as usize, &of))
             }
-            (WholeOp::Mixed { axis, of }, _, [before @ .., index]) => {
+            (IntegerOp::Mixed { axis, of }, _, [before @ .., index]) => {
                 let of = tape.arena.borrow().shapes[of as usize];
                 tape.fits(index.mixed_positions(before.first(), axis as usize, &of))
             }
-            (WholeOp::Group { part, size }, _, [at]) => at.grouped(part, size as usize),
-            (WholeOp::Winner { largest }, [x], [targets]) => {
+            (IntegerOp::Group { part, size }, _, [at]) => at.grouped(part, size as usize),
+            (IntegerOp::Winner { largest }, [x], [targets]) => {
                 x.winners(targets, shape.numel(), largest)
             }
-            (WholeOp::Unsqueeze { axis }, _, [index]) => index.unsqueeze(axis as isize),
-            (WholeOp::Classes { axis, of }, _, [classes]) => {
+            (IntegerOp::Unsqueeze { axis }, _, [index]) => index.unsqueeze(axis as isize),
+            (IntegerOp::Classes { axis, of }, _, [classes]) => {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);
                 classes.unsqueeze(axis as isize)
             }
-            (WholeOp::Affine { of }, _, [index]) => {
+            (IntegerOp::Affine { of }, _, [index]) => {
                 let (by, add) = tape.arena.borrow().affine[of as usize];
                 index * &Tensor::scalar_of(by) + &Tensor::scalar_of(add)
             }
@@ -144,7 +144,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmax(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmax", axis, keepdim, |axis| WholeOp::ArgMax { axis })
+        self.position("argmax", axis, keepdim, |axis| IntegerOp::ArgMax { axis })
     }
 
     /// Returns the position of the minimum along an axis. Of equal minima, the first counts.
@@ -153,7 +153,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmin(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmin", axis, keepdim, |axis| WholeOp::ArgMin { axis })
+        self.position("argmin", axis, keepdim, |axis| IntegerOp::ArgMin { axis })
     }
 
     #[track_caller]
@@ -162,12 +162,12 @@ impl<'t, T: Float> Var<'t, T> {
         op: &str,
         axis: isize,
         keepdim: bool,
-        of: impl FnOnce(u8) -> WholeOp,
+        of: impl FnOnce(u8) -> IntegerOp,
     ) -> Index<'t, T> {
         let shape = self.shape();
         let reduced = self.fits(shapes::extreme(op, &shape, &[axis]));
         let at = self.fits(shapes::axis(op, axis, &shape));
         let shape = if keepdim { reduced.kept } else { reduced.dropped };
-        self.tape.whole(of(at as u8), &[self.id], shape)
+        self.tape.integers(of(at as u8), &[self.id], shape)
     }
 }
