@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 use syn::{Attribute, FnArg, ImplItem, Item, Type, Visibility};
 
 const BOOLEANS: &str = "of booleans, which on a tape are a `Mask`";
+const INTEGERS: &str = "of integers, which on a tape are an `Index`";
+const VALUES: &str =
+    "the shape of the result depends on values, which a tape knows later than shapes";
 const MEMORY: &str = "a variable is not changed and owns no memory: read x.value()";
 const NUMBERS: &str = "numbers enter a tape through tape.constant, and leave it through value";
 const TAPE: &str = "the tape: what is recorded, gradients, the lifetime of values";
@@ -18,8 +21,6 @@ const TENSOR_ONLY: &[(&str, &str)] = &[
     ("or", BOOLEANS),
     ("xor", BOOLEANS),
     ("not", BOOLEANS),
-    ("any", BOOLEANS),
-    ("all", BOOLEANS),
     ("is_any", BOOLEANS),
     ("is_all", BOOLEANS),
     ("count", BOOLEANS),
@@ -42,6 +43,15 @@ const TENSOR_ONLY: &[(&str, &str)] = &[
     ("ones_of", NUMBERS),
     ("arange", NUMBERS),
     ("arange_of", NUMBERS),
+    ("linspace", NUMBERS),
+    ("linspace_of", NUMBERS),
+    ("eye", NUMBERS),
+    ("eye_of", NUMBERS),
+    ("one_hot", INTEGERS),
+    ("bincount", VALUES),
+    ("masked_select", VALUES),
+    ("nonzero", VALUES),
+    ("unique", VALUES),
     ("from_vec", NUMBERS),
     ("from_slice", NUMBERS),
     ("from_fn", NUMBERS),
@@ -78,33 +88,8 @@ const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
 /// Names that are reserved for methods to be added later. No method may use them before.
 const RESERVED: &[&str] = &[
-    "select",
-    "unbind",
-    "cumsum",
-    "logcumsumexp",
-    "norm",
-    "eye",
-    "diag",
-    "diagonal",
-    "trace",
-    "tril",
-    "triu",
-    "outer",
-    "dot",
-    "solve",
-    "cholesky",
-    "qr",
-    "svd",
-    "eigh",
-    "det",
-    "slogdet",
-    "inverse",
-    "einsum",
-    "sort",
-    "topk",
-    "one_hot",
-    "scan",
-    "repeat",
+    "trace", "outer", "dot", "solve", "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse",
+    "einsum", "scan",
 ];
 
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
@@ -348,7 +333,7 @@ fn methods_are_found_in_impl_blocks_and_macro_rows() {
     for name in ["unslice", "unary", "scale", "negative", "indicator_gt", "gt_scalar", "equal"] {
         assert!(!tensor.contains_key(name), "{name}");
     }
-    for name in ["steps", "binary", "gt_var", "select"] {
+    for name in ["steps", "binary", "gt_var", "positions"] {
         assert!(!variable.contains_key(name), "{name}");
     }
     assert!(tensor.len() > 120 && variable.len() > 100, "{} {}", tensor.len(), variable.len());

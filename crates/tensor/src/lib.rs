@@ -39,6 +39,8 @@ pub use geometry::{
     AxisMap, Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
 };
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
+#[doc(hidden)]
+pub use kernels::{LinePick, Scan};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
 #[doc(hidden)]
 pub use machine::Instant;
@@ -47,6 +49,6 @@ pub use machine::{
     reset_max_memory_allocated, set_num_threads,
 };
 pub use number::Dtype;
-pub use tensor::{AnyTensor, Element, Float, Number, Operand, Tensor, keep_mask};
+pub use tensor::{AnyTensor, Element, Float, Number, Operand, ScatterReduce, Tensor, keep_mask};
 #[doc(hidden)]
-pub use tensor::{Figure, Given, PerType, copied_in_order};
+pub use tensor::{Figure, Given, Grouping, PerType, copied_in_order};

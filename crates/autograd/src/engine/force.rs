@@ -175,7 +175,7 @@ impl<T: Float> Tape<T> {
     fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
         match op {
             Op::Integer { op, place } => {
-                let whole = op.eval(self, x.first(), self.wholes_of(first).first(), shape);
+                let whole = op.eval(self, x, &self.wholes_of(first), shape);
                 return (smallvec![], Some((place, whole)));
             }
             Op::MaxPool(op) => {
@@ -210,6 +210,7 @@ impl<T: Float> Tape<T> {
             Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
             Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
+            Op::Scan(op) => smallvec![op.eval(x)],
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];
                 smallvec![op.eval(x, &conv, shape)]

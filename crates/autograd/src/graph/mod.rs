@@ -47,7 +47,7 @@ pub(crate) use node_set::NodeSet;
 pub(crate) use observe::{Derivative, Observer, Ran, Refusal, Verdict};
 pub(crate) use op::{
     Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, LogSoftmax, MapAxis, MatMul, MaxPool,
-    Op, Order, Part, PoolWindows, Probability, Random, Reduce, View,
+    Op, Order, Part, PoolWindows, Probability, Random, Reduce, ScanAlong, View,
 };
 pub use operand::{Given, Operand};
 pub use scope::{OpenScope, ScopeResult};

@@ -2,7 +2,7 @@
 //! derivative. Both are in `rules`, in one file per family.
 
 use smallvec::SmallVec;
-use wengert_tensor::{Binary, MAX_RANK, Opcode, Pool, Unary};
+use wengert_tensor::{Binary, Grouping, LinePick, MAX_RANK, Opcode, Pool, Scan, Unary};
 
 /// The operation of a node. Payloads are small and `Copy`. The target shape is the shape of the node,
 /// and larger payloads are in a table of the tape.
@@ -33,6 +33,7 @@ pub(crate) enum Op {
     Assemble(Assemble),
     Reduce(Reduce),
     LogSoftmax(LogSoftmax),
+    Scan(ScanAlong),
     MatMul(MatMul),
     Conv(ConvOp),
     Index(IndexOp),
@@ -165,6 +166,15 @@ pub(crate) struct LogSoftmax {
     pub axis: u8,
 }
 
+/// Running results along this axis. [`Scan::Linear`] has two operands, other scans have one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ScanAlong {
+    pub op: Scan,
+    pub axis: u8,
+    /// Whether the scan runs from the last index to the first.
+    pub reverse: bool,
+}
+
 /// A product of matrices. Both operands have at least two axes, and their batch axes are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MatMul {
@@ -277,8 +287,28 @@ pub(crate) enum IntegerOp {
     ArgMax { axis: u8 },
     /// The position of the minimum along an axis.
     ArgMin { axis: u8 },
+    /// The positions of elements along an axis, by their order.
+    Positions { axis: u8, by: LinePick, k: u32 },
+    /// The number of elements that are not zero, over the axes with a bit. The node's shape tells whether
+    /// the axes are kept.
+    CountNonzero { axes: u8 },
+    /// The places of the second operand's elements among the sorted elements of the first.
+    SearchSorted { right: bool },
     /// Another index with an additional axis of size 1.
     Unsqueeze { axis: u8 },
+    /// Another index with the shape of the node.
+    Reshape,
+    /// The flat positions in a tensor that an index along an axis names. `of` is the place of the tensor's
+    /// shape in the table of shapes.
+    Flat { axis: u8, of: u32 },
+    /// The flat positions that indices along the first axes name together: the positions along the axes
+    /// before this one, if there are any, and an index along this one.
+    Mixed { axis: u8, of: u32 },
+    /// Integers about elements at positions below `size`.
+    Group { part: Grouping, size: u32 },
+    /// For each position, the largest or smallest of the elements there: the first operand holds the elements,
+    /// the second their positions.
+    Winner { largest: bool },
     /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
     /// the loss and the number of classes.
     Classes { axis: u8, of: u32 },

@@ -6,13 +6,13 @@ use wengert_tensor::{Float, Shape, Tensor, shapes};
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.
     #[track_caller]
-    fn integers(&self, op: IntegerOp, parent: u32, shape: Shape) -> Index<'_, T> {
+    pub(super) fn integers(&self, op: IntegerOp, parents: &[u32], shape: Shape) -> Index<'_, T> {
         let place = {
             let integers = &mut self.arena.borrow_mut().integers;
             integers.push(None);
             integers.len() as u32 - 1
         };
-        Index { tape: self, id: self.apply_nodes(Op::Integer { op, place }, &[parent], shape) }
+        Index { tape: self, id: self.apply_nodes(Op::Integer { op, place }, parents, shape) }
     }
 }
 
@@ -28,7 +28,7 @@ impl<'t, T: Float> Index<'t, T> {
         let shape = self.shape().inserted(axis, 1);
         let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
         let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
-        self.tape.integers(IntegerOp::Classes { axis: axis as u8, of }, self.id, shape)
+        self.tape.integers(IntegerOp::Classes { axis: axis as u8, of }, &[self.id], shape)
     }
 
     /// Returns each number multiplied by `by`, plus `add`: the positions of a slice's elements within
@@ -39,7 +39,21 @@ impl<'t, T: Float> Index<'t, T> {
             table.push((by, add));
             table.len() as u32 - 1
         };
-        self.tape.integers(IntegerOp::Affine { of }, self.id, self.shape())
+        self.tape.integers(IntegerOp::Affine { of }, &[self.id], self.shape())
+    }
+
+    /// Returns the same integers in another shape, which the caller has checked.
+    pub(super) fn reshaped(self, shape: Shape) -> Self {
+        self.tape.integers(IntegerOp::Reshape, &[self.id], shape)
+    }
+
+    /// Removes an axis of size 1.
+    ///
+    /// # Panics
+    /// If the axis does not exist, or its size is not 1.
+    #[track_caller]
+    pub fn squeeze(self, axis: isize) -> Self {
+        self.reshaped(self.tape.fits(shapes::squeeze(&self.shape(), axis)))
     }
 
     /// Inserts an axis of size 1 at this position.
@@ -51,7 +65,7 @@ impl<'t, T: Float> Index<'t, T> {
         let own = self.shape();
         let shape = self.tape.fits(shapes::unsqueeze(&own, axis));
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
-        self.tape.integers(IntegerOp::Unsqueeze { axis: at as u8 }, self.id, shape)
+        self.tape.integers(IntegerOp::Unsqueeze { axis: at as u8 }, &[self.id], shape)
     }
 }
 
@@ -77,21 +91,44 @@ impl IntegerOp {
     pub fn eval<T: Float>(
         self,
         tape: &Tape<T>,
-        x: Option<&Tensor<T>>,
-        index: Option<&Tensor<i64>>,
+        x: &[Tensor<T>],
+        index: &[Tensor<i64>],
         shape: Shape,
     ) -> Tensor<i64> {
         let keepdim = |x: &Tensor<T>| x.shape().rank() == shape.rank();
         match (self, x, index) {
-            (IntegerOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
-            (IntegerOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
-            (IntegerOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
-            (IntegerOp::Classes { axis, of }, _, Some(classes)) => {
+            (IntegerOp::ArgMax { axis }, [x], _) => x.argmax(axis as isize, keepdim(x)),
+            (IntegerOp::ArgMin { axis }, [x], _) => x.argmin(axis as isize, keepdim(x)),
+            (IntegerOp::Positions { axis, by, k }, [x], _) => {
+                x.positions(by, axis as usize, k as usize)
+            }
+            (IntegerOp::CountNonzero { axes }, [x], _) => {
+                let axes: Vec<isize> = (0..8).filter(|axis| axes >> axis & 1 == 1).collect();
+                x.count_nonzero(&axes, keepdim(x))
+            }
+            (IntegerOp::SearchSorted { right }, [sorted, values], _) => {
+                sorted.searchsorted(values, right)
+            }
+            (IntegerOp::Reshape, _, [index]) => index.reshape(shape),
+            (IntegerOp::Flat { axis, of }, _, [index]) => {
+                let of = tape.arena.borrow().shapes[of as usize];
+                tape.fits(index.flat_positions("scatter", axis as usize, &of))
+            }
+            (IntegerOp::Mixed { axis, of }, _, [before @ .., index]) => {
+                let of = tape.arena.borrow().shapes[of as usize];
+                tape.fits(index.mixed_positions(before.first(), axis as usize, &of))
+            }
+            (IntegerOp::Group { part, size }, _, [at]) => at.grouped(part, size as usize),
+            (IntegerOp::Winner { largest }, [x], [targets]) => {
+                x.winners(targets, shape.numel(), largest)
+            }
+            (IntegerOp::Unsqueeze { axis }, _, [index]) => index.unsqueeze(axis as isize),
+            (IntegerOp::Classes { axis, of }, _, [classes]) => {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);
                 classes.unsqueeze(axis as isize)
             }
-            (IntegerOp::Affine { of }, _, Some(index)) => {
+            (IntegerOp::Affine { of }, _, [index]) => {
                 let (by, add) = tape.arena.borrow().affine[of as usize];
                 index * &Tensor::scalar_of(by) + &Tensor::scalar_of(add)
             }
@@ -131,6 +168,6 @@ impl<'t, T: Float> Var<'t, T> {
         let reduced = self.fits(shapes::extreme(op, &shape, &[axis]));
         let at = self.fits(shapes::axis(op, axis, &shape));
         let shape = if keepdim { reduced.kept } else { reduced.dropped };
-        self.tape.integers(of(at as u8), self.id, shape)
+        self.tape.integers(of(at as u8), &[self.id], shape)
     }
 }

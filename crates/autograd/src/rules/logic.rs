@@ -348,13 +348,13 @@ impl<'t, T: Float> Mask<'t, T> {
         self.numbers().slice(axis, start, end, step).marked()
     }
 
-    /// Reverses the order along one axis.
+    /// Reverses the order along these axes: `flip(0)`, `flip([0, -1])`.
     ///
     /// # Panics
-    /// If the axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn flip(self, axis: isize) -> Self {
-        self.numbers().flip(axis).marked()
+    pub fn flip(self, axes: impl Sizes) -> Self {
+        self.numbers().flip(axes).marked()
     }
 
     /// Joins several masks along an axis.

@@ -33,6 +33,11 @@
 //! - `xlogy` at a = 0: the derivative by a is 0 for b ≤ 0 (as in PyTorch). The derivative by b is 0 for b = 0,
 //!   since the function is 0 along a = 0. (PyTorch: NaN.)
 //! - `asin`, `acos`, `acosh`, `atanh`, `erfinv`: ±∞ at the ends of their domains.
+//! - `sort`, `topk`, `kthvalue`, `median`, `mode`, `max_with_indices`, `cummax` and their brothers: the element at
+//!   the returned position gets the whole gradient. (As in PyTorch.)
+//! - `scatter` and `index_put` at a position that is named twice: the element that was written gets the gradient.
+//!   `scatter_reduce`: equal maxima and minima share it evenly. (Both as in PyTorch, where it is defined.)
+//! - `std` and `norm` where the result is 0: 0. `norm` by an element that is 0: 0. (As in PyTorch.)
 //! - `logsumexp`: if all elements are -∞, it passes no gradient. An element +∞ gets the gradient NaN.
 //!   (PyTorch: NaN for both.)
 //!
@@ -71,11 +76,16 @@ mod integer;
 mod logic;
 mod map_axis;
 mod matmul;
+mod norms;
+mod order;
 mod pool;
+mod put;
 mod random;
+mod rearrange;
 mod record;
 mod reduce;
 mod resample;
+mod scan;
 mod softmax;
 #[cfg(test)]
 mod tests;

@@ -217,7 +217,14 @@ impl<'t, T: Float> Var<'t, T> {
     /// Returns the elements at `start`, `start + step`, … along an axis. `shape` is the shape of the
     /// result.
     #[track_caller]
-    fn steps(self, op: &str, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
+    pub(super) fn steps(
+        self,
+        op: &str,
+        axis: usize,
+        start: usize,
+        step: isize,
+        shape: Shape,
+    ) -> Self {
         // With at most one element the step is not used. It is set to 1, because it may be too large for
         // 32 bits.
         let (start, step) = match shape[axis] {
@@ -250,15 +257,19 @@ impl<'t, T: Float> Var<'t, T> {
         self.view(View::Unslice { axis: axis as u8, start, step: 1 }, shape)
     }
 
-    /// Reverses the order along one axis.
+    /// Reverses the order along these axes: `flip(0)`, `flip([0, -1])`.
     ///
     /// # Panics
-    /// If the axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn flip(self, axis: isize) -> Self {
+    pub fn flip(self, axes: impl Sizes) -> Self {
         let shape = self.shape();
-        let axis = self.fits(shapes::axis("flip", axis, &shape));
-        self.steps("flip", axis, shape[axis].saturating_sub(1), -1, shape)
+        let axes = self.fits(shapes::flip(&shape, &axes.sizes()));
+        let mut x = self;
+        for &axis in &axes {
+            x = x.steps("flip", axis, shape[axis].saturating_sub(1), -1, shape);
+        }
+        x.apart_from(self)
     }
 
     /// Pads each axis with `(before, after)` elements of a value. The value is a number or a variable of

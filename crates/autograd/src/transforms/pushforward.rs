@@ -8,12 +8,12 @@
 //!   linear.
 
 use crate::graph::{
-    Call, ConvOp, Derivative, Index, MaxPool, NodeSet, Op, Reduce, Tape, Var, View,
+    Call, ConvOp, Derivative, Index, MaxPool, NodeSet, Op, Reduce, ScanAlong, Tape, Var, View,
 };
 use crate::rules;
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use wengert_tensor::{Float, Unary};
+use wengert_tensor::{Float, Scan, Unary};
 
 /// The recorded evaluation of a function, through which tangents are pushed forward.
 pub(super) struct Pushforward<'t, T: Float> {
@@ -109,6 +109,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             }
             Op::MaxPool(_) => of[0].map(|t| MaxPool::jvp(t, Index { tape, id: id + 1 })),
             Op::View(_)
+            | Op::Scan(ScanAlong { op: Scan::Sum, .. })
             | Op::Reduce(Reduce::Sum)
             | Op::Index(_)
             | Op::MapAxis(_)
@@ -125,6 +126,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             }
             Op::Reduce(Reduce::Max | Reduce::Min | Reduce::LogSumExp)
             | Op::LogSoftmax(_)
+            | Op::Scan(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
             Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => None,
             Op::Detach | Op::Integer { .. } | Op::Compare(_) => None,

@@ -3,7 +3,7 @@
 
 use crate::common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
 
 struct Case {
     run: fn(&Tape),
@@ -105,6 +105,24 @@ const VIEWS: &[Case] = cases! {
     |t| Var::stack(&[v(t, &[2, 3])], 4) => "stack: ", "position 4", "[2, 3]";
     |t| v(t, &[2, 3]).split(1, &[1, 1]) => "split: ", "[1, 1] sum to 2", "axis 1", "[2, 3]", "3";
     |t| v(t, &[2, 3]).split(2, &[1, 1]) => "split: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).flip([0, -2]) => "flip: ", "axis -2", "twice", "[2, 3]";
+    |t| v(t, &[2, 3]).flip(2) => "flip: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).select(1, 3) => "select: ", "index 3", "axis 1", "[2, 3]", "-3..3";
+    |t| v(t, &[2, 3]).select(1, -4) => "select: ", "index -4", "axis 1";
+    |t| v(t, &[2, 3]).unbind(2) => "unbind: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).roll(2, 1) => "roll: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).repeat(2) => "repeat: ", "at least 2 numbers", "[2, 3]", "[2]";
+    |t| v(t, &[2, 3]).tile([1, -1]) => "tile: ", "negative", "[2, 3]", "[1, -1]";
+    |t| v(t, &[2, 3]).repeat([1; 9]) => "repeat: ", "9 numbers", "at most 8";
+    |t| v(t, &[2, 1]).expand([3, -1]) => "expand: ", "[2, 1]", "[3, -1]";
+    |t| v(t, &[2, 1]).expand([-1, 2, 4]) => "expand: ", "[2, 1]", "[-1, 2, 4]";
+    |t| Var::meshgrid(&[v(t, &[2]), v(t, &[2, 3])]) => "meshgrid: ", "vectors", "operand 1", "[2, 3]";
+    |t| v(t, &[3]).tril(0) => "tril: ", "a matrix", "[3]";
+    |t| v(t, &[]).triu(0) => "triu: ", "a matrix", "[]";
+    |t| v(t, &[2, 3]).diagonal(0, 1, -1) => "diagonal: ", "axes 1 and -1", "[2, 3]", "the same";
+    |t| v(t, &[2, 3]).diagonal(0, 0, 2) => "diagonal: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3, 4]).diag(0) => "diag: ", "a vector or a matrix", "[2, 3, 4]";
+    |t| v(t, &[1; 5]).kron(v(t, &[2])) => "kron: ", "at most 4 axes", "[1, 1, 1, 1, 1]", "[2]";
 };
 
 const INDICES: &[Case] = cases! {
@@ -115,6 +133,14 @@ const INDICES: &[Case] = cases! {
     |t| v(t, &[2, 3]).scatter_add(0, int([0]), v(t, &[2, 3])) => "scatter_add: ", "[1]", "[2, 3]";
     |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[0i64, 1]]), v(t, &[1, 1])) => "scatter_add: ", "[1, 2]", "[1, 1]";
     |t| v(t, &[2, 3]).scatter_add(3, Tensor::from([[0i64]]), v(t, &[1, 1])) => "scatter_add: ", "axis 3", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter(0, int([0]), v(t, &[2, 3])) => "scatter: ", "[1]", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter(2, Tensor::from([[0i64]]), v(t, &[1, 1])) => "scatter: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).scatter_reduce(0, Tensor::from([[0i64, 1]]), v(t, &[1, 1]), ScatterReduce::Sum, true) => "scatter_reduce: ", "[1, 2]", "[1, 1]";
+    |t| v(t, &[2, 3]).index_add(2, int([0]), v(t, &[1, 3])) => "index_add: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).index_add(0, int([0]), v(t, &[1, 4])) => "index_add: ", "[1, 4]", "[2, 3]";
+    |t| v(t, &[2, 3]).index_put(&[int([0]), int([0]), int([0])], v(t, &[1]), true) => "index_put: ", "1 to 2 indices", "[2, 3]", "got 3";
+    |t| v(t, &[2, 3]).index_put(&[Tensor::from([0i64, 1]), Tensor::from([0i64, 1, 2])], v(t, &[1]), true) => "index_put: ", "[2]", "[3]", "do not broadcast";
+    |t| v(t, &[2, 3]).index_put(&[int([0])], v(t, &[2]), false) => "index_put: ", "values of shape [2]", "[1, 3]";
     |t| v(t, &[2, 3]).argmax(2, false) => "argmax: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 0]).argmin(1, false) => "argmin: ", "axis 1", "[2, 0]", "size 0";
 };
@@ -156,6 +182,33 @@ const REDUCTIONS: &[Case] = cases! {
     |t| v(t, &[2, 3]).softmax(2) => "softmax: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).log_softmax(2) => "log_softmax: ", "axis 2", "[2, 3]";
     |t| v(t, &[]).sum(&[0], false) => "sum: ", "axis 0", "scalar";
+    |t| v(t, &[2, 3]).prod(&[2], false) => "prod: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).std(&[2], false, 1) => "std: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).var_mean(&[2], false, 1) => "var_mean: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).norm(2.0, &[2], false) => "norm: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).norm(f64::NAN, &[1], false) => "norm: ", "NaN", "[2, 3]";
+    |t| v(t, &[2, 0]).norm(f64::INFINITY, &[1], false) => "norm: ", "axis 1", "[2, 0]", "size 0";
+    |t| v(t, &[2, 3]).count_nonzero(&[2], false) => "count_nonzero: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).any(&[2], false) => "any: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).all(&[2], false) => "all: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).cumsum(2) => "cumsum: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).cumprod(2) => "cumprod: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).logcumsumexp(2) => "logcumsumexp: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).cummax(2) => "cummax: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).cummin(2) => "cummin: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).sort(2, false) => "sort: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).argsort(2, false) => "argsort: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).topk(2, 1, true) => "topk: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 3]).topk(1, 4, true) => "topk: ", "axis 1", "[2, 3]", "3 elements, 4";
+    |t| v(t, &[2, 3]).kthvalue(1, 0, false) => "kthvalue: ", "k is 0", "axis 1", "1 to 3";
+    |t| v(t, &[2, 3]).kthvalue(1, 4, false) => "kthvalue: ", "k is 4", "axis 1", "1 to 3";
+    |t| v(t, &[2, 0]).median(1, false) => "median: ", "axis 1", "[2, 0]", "size 0";
+    |t| v(t, &[2, 0]).mode(1, false) => "mode: ", "axis 1", "[2, 0]", "size 0";
+    |t| v(t, &[2, 3]).quantile(1, 1.5, false) => "quantile: ", "from 0 to 1", "1.5";
+    |t| v(t, &[2, 3]).quantile(2, 0.5, false) => "quantile: ", "axis 2", "[2, 3]";
+    |t| v(t, &[2, 0]).max_with_indices(1, false) => "max_with_indices: ", "axis 1", "[2, 0]";
+    |t| v(t, &[2, 0]).min_with_indices(1, false) => "min_with_indices: ", "axis 1", "[2, 0]";
+    |t| v(t, &[2, 3]).searchsorted(v(t, &[3, 3]), false) => "searchsorted: ", "[3, 3]", "[2, 3]";
     |t| v(t, &[]).softmax(0) => "softmax: ", "axis 0", "scalar";
 };
 
@@ -237,6 +290,10 @@ fn indices_out_of_range_panic_at_the_callers_line() {
         |t| v(t, &[2, 3]).index_select(1, int([0, 3])) => "index_select: ", "index 3", "axis 1", "[2, 3]", "0..3";
         |t| v(t, &[2, 3]).gather(0, Tensor::from([[-1i64]])) => "gather: ", "index -1", "axis 0", "[2, 3]";
         |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter_add: ", "index 2";
+        |t| v(t, &[2, 3]).scatter(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter: ", "index 2", "axis 0", "[2, 3]";
+        |t| v(t, &[2, 3]).index_add(1, int([0, 3]), v(t, &[2, 2])) => "index_add: ", "index 3", "axis 1";
+        |t| v(t, &[2, 3]).index_put(&[int([0]), int([-1])], v(t, &[1]), false) => "index_put: ", "index -1", "axis 1", "[2, 3]";
+        |t| t.index(int([3])).one_hot(3) => "one_hot: ", "class 3", "0..3";
         |t| v(t, &[1, 1, 1]).max_unpool2d(Tensor::from([[4i64]]).unsqueeze(0), 2) => "max_unpool2d: ", "index 4", "0..4", "[1, 2, 2]";
     };
     for case in outside {

@@ -24,9 +24,15 @@ fn print_signals(pool: &Pool, outline: Outline) -> Outline {
 
 fn print(pool: &Pool, outline: Outline, show: fn([usize; 2]) -> String) -> Outline {
     let kernel = show(pool.kernel);
+    let sides = pool.padding;
+    let padding = if sides.iter().all(|(before, after)| before == after) {
+        show(sides.map(|(before, _)| before))
+    } else {
+        format!("{sides:?}")
+    };
     let options = [
         ("stride", show(pool.stride), &*kernel),
-        ("padding", show(pool.padding), "0"),
+        ("padding", padding, "0"),
         ("dilation", show(pool.dilation), "1"),
         ("ceil_mode", pool.ceil_mode.to_string(), "false"),
         ("count_include_pad", pool.count_include_pad.to_string(), "true"),

@@ -5,7 +5,7 @@ use super::Pair;
 /// The options of a pooling operation: the size and the positions of its windows, as (height, width).
 ///
 /// Along an axis of size n there are
-/// ⌊(n + 2·padding - dilation·(kernel - 1) - 1) / stride⌋ + 1 windows. With `ceil_mode` the
+/// ⌊(n + before + after - dilation·(kernel - 1) - 1) / stride⌋ + 1 windows, where before and after are the padding. With `ceil_mode` the
 /// quotient is rounded up, but a last window that would start in the padding after the image is left
 /// out. One-dimensional pooling uses the second number of each pair.
 ///
@@ -22,8 +22,8 @@ pub struct Pool {
     pub kernel: [usize; 2],
     /// The distance from one window to the next. The default is the size of a window.
     pub stride: [usize; 2],
-    /// The padding on both sides of an axis: of -∞ for the maximum, of 0 for the average.
-    pub padding: [usize; 2],
+    /// The padding before and after each axis: of -∞ for the maximum, of 0 for the average.
+    pub padding: [(usize, usize); 2],
     /// The distance from one element of a window to the next. Average pooling requires 1.
     pub dilation: [usize; 2],
     /// Whether a last window may reach beyond the end of the padded axis.
@@ -40,7 +40,7 @@ impl Pool {
         Pool {
             kernel,
             stride: kernel,
-            padding: [0; 2],
+            padding: [(0, 0); 2],
             dilation: [1; 2],
             ceil_mode: false,
             count_include_pad: true,
@@ -57,7 +57,21 @@ impl Pool {
     /// Sets the padding on both sides of an axis.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
-        self.padding = padding.into().0;
+        self.padding = padding.into().0.map(|padding| (padding, padding));
+        self
+    }
+
+    /// Sets the padding before and after each axis: `[(top, bottom), (left, right)]`.
+    ///
+    /// ```
+    /// use wengert::tensor::{Pool, Tensor};
+    /// let x = Tensor::from([1.0, 2.0, 3.0]).reshape([1, 1, 3]);
+    /// let pool = Pool::new(2).padding_each([(0, 0), (0, 1)]);
+    /// assert_eq!(x.max_pool1d(&pool).to_vec(), [2.0, 3.0]);
+    /// ```
+    #[must_use]
+    pub fn padding_each(mut self, padding: [(usize, usize); 2]) -> Self {
+        self.padding = padding;
         self
     }
 
@@ -86,7 +100,7 @@ impl Pool {
     /// to kernel 1, stride 1, no padding and dilation 1.
     #[must_use]
     pub fn of_signals(mut self) -> Self {
-        (self.kernel[0], self.stride[0], self.padding[0], self.dilation[0]) = (1, 1, 0, 1);
+        (self.kernel[0], self.stride[0], self.padding[0], self.dilation[0]) = (1, 1, (0, 0), 1);
         self
     }
 }

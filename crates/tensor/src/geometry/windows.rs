@@ -5,8 +5,15 @@ use super::Pool;
 /// The windows along one axis. Their number was checked by a shape rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Windows {
-    /// Window o begins `padding` before `o·stride`.
-    Sliding { kernel: usize, stride: usize, padding: usize, dilation: usize, count_pad: bool },
+    /// Window o begins `padding` before `o·stride`. `after` is the padding behind the axis.
+    Sliding {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        after: usize,
+        dilation: usize,
+        count_pad: bool,
+    },
     /// Window o of m goes from ⌊o·n/m⌋ to before ⌈(o + 1)·n/m⌉. Together the windows cover the axis.
     Adaptive,
 }
@@ -17,7 +24,8 @@ impl Windows {
         Windows::Sliding {
             kernel: pool.kernel[side],
             stride: pool.stride[side],
-            padding: pool.padding[side],
+            padding: pool.padding[side].0,
+            after: pool.padding[side].1,
             dilation: pool.dilation[side],
             count_pad: pool.count_include_pad,
         }
@@ -52,8 +60,8 @@ impl Windows {
     /// Returns the number by which the sum over window `o` is divided for an average.
     pub fn divisor(self, n: usize, m: usize, o: usize) -> usize {
         match self {
-            Windows::Sliding { kernel, stride, padding, count_pad: true, .. } => {
-                kernel.min(n + 2 * padding - o * stride)
+            Windows::Sliding { kernel, stride, padding, after, count_pad: true, .. } => {
+                kernel.min(n + padding + after - o * stride)
             }
             _ => self.span(n, m, o).1,
         }

@@ -1,4 +1,4 @@
-//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, pointwise
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, scans, orders, pointwise
 //! programs, maps along axes, indexing, copies and random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
@@ -15,14 +15,18 @@ pub(crate) mod gemm;
 pub(crate) mod index;
 mod map_axis;
 pub(crate) mod matmul;
+pub(crate) mod order;
 mod philox;
 pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod scan;
 mod scratch;
 
 pub use compiled::FloatKernels;
 pub use copy::CopyKernel;
+pub use order::LinePick;
 pub use philox::Philox;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};
+pub use scan::{Scan, ScanKernel};

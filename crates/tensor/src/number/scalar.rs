@@ -10,6 +10,10 @@ pub trait Scalar: Copy + Default + PartialEq + PartialOrd + Send + Sync + 'stati
     fn is_nan_(self) -> bool {
         self != self
     }
+    /// Returns a number with the order of the elements: equal elements have equal keys, and NaN has the
+    /// largest key.
+    #[doc(hidden)]
+    fn key(self) -> u64;
 }
 
 /// Scalars with arithmetic: floats and integers. Every bit pattern is a valid value.
@@ -26,11 +30,24 @@ pub trait Numeric:
     fn holds(self, added: i128) -> bool;
 }
 
-impl Scalar for bool {}
+impl Scalar for bool {
+    #[inline(always)]
+    fn key(self) -> u64 {
+        self.into()
+    }
+}
 
 macro_rules! floats {
     ($($t:ident)*) => { $(
-        impl Scalar for $t {}
+        impl Scalar for $t {
+            #[inline(always)]
+            fn key(self) -> u64 {
+                // Of both zeros, 0.0 + x gives the positive one.
+                let bits = (0.0 + f64::from(self)).to_bits();
+                let key = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+                if self.is_nan() { u64::MAX } else { key }
+            }
+        }
         impl Numeric for $t {
             #[inline(always)]
             fn adding(self, other: Self) -> (Self, bool) {
@@ -46,7 +63,13 @@ floats! { f32 f64 }
 
 macro_rules! integers {
     ($($t:ident)*) => { $(
-        impl Scalar for $t {}
+        impl Scalar for $t {
+            #[inline(always)]
+            fn key(self) -> u64 {
+                // From i64::MIN on.
+                (i64::from(self) as u64) ^ 1 << 63
+            }
+        }
         impl Numeric for $t {
             #[inline(always)]
             fn adding(self, other: Self) -> (Self, bool) {

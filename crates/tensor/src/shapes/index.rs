@@ -1,7 +1,8 @@
 //! Reading and adding at positions that are data.
 
-use super::{ShapeResult, axis, ensure, resized, shape_of};
-use crate::layout::Shape;
+use super::{ShapeResult, axis, broadcast, ensure, resized, shape_of};
+use crate::layout::{MAX_RANK, Shape, broadcasts_to};
+use smallvec::SmallVec;
 
 /// Returns the axis from which a vector of indices selects, and the shape of the result.
 pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> ShapeResult<(usize, Shape)> {
@@ -51,15 +52,60 @@ pub fn scatter_add(
     index: &[usize],
     source: &[usize],
 ) -> ShapeResult<usize> {
-    let at = axis("scatter_add", named, shape)?;
-    within("scatter_add", shape, at, index)?;
+    scatter("scatter_add", shape, named, index, source)
+}
+
+/// Returns the axis along which elements of `source` are combined with elements at indices.
+pub fn scatter(
+    op: &str,
+    shape: &[usize],
+    named: isize,
+    index: &[usize],
+    source: &[usize],
+) -> ShapeResult<usize> {
+    let at = axis(op, named, shape)?;
+    within(op, shape, at, index)?;
     let covered = index.len() == source.len() && index.iter().zip(source).all(|(i, s)| i <= s);
     ensure(covered, || {
         format!(
-            "scatter_add: an index of shape {index:?} does not fit the source of shape {source:?}: it must have as many axes, none of them longer"
+            "{op}: an index of shape {index:?} does not fit the source of shape {source:?}: it must have as many axes, none of them longer"
         )
     })?;
     Ok(at)
+}
+
+/// The shapes of writing at positions along the first axes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IndexPut {
+    /// The shape to which the indices broadcast.
+    pub index: Shape,
+    /// The shape to which the values broadcast.
+    pub values: Shape,
+    /// The product of the sizes of the indexed axes, and of the other axes.
+    pub size: [usize; 2],
+}
+
+/// Resolves the shapes of writing values at positions that one index for each of the first axes names.
+pub fn index_put(shape: &[usize], indices: &[Shape], values: &[usize]) -> ShapeResult<IndexPut> {
+    let count = indices.len();
+    ensure((1..=shape.len()).contains(&count), || {
+        format!("index_put: expected 1 to {} indices for shape {shape:?}, got {count}", shape.len())
+    })?;
+    let mut index = Shape::SCALAR;
+    for other in indices {
+        index = broadcast("index_put", &index, other)?;
+    }
+    let sizes: SmallVec<[usize; 2 * MAX_RANK]> =
+        index.iter().chain(&shape[count..]).copied().collect();
+    let to = shape_of("index_put", &sizes)?;
+    ensure(broadcasts_to(values, &to), || {
+        format!(
+            "index_put: values of shape {values:?} do not broadcast to {to}: the shape {index} of the indices, followed by the other axes of shape {shape:?}"
+        )
+    })?;
+    let size =
+        [super::count("index_put", &shape[..count])?, super::count("index_put", &shape[count..])?];
+    Ok(IndexPut { index, values: to, size })
 }
 
 /// Checks that every index lies within the axis. Negative indices are errors.

@@ -15,7 +15,9 @@ mod conv;
 mod index;
 mod join;
 mod matmul;
+mod order;
 mod pool;
+mod rearrange;
 mod reduce;
 mod resample;
 #[cfg(test)]
@@ -24,15 +26,23 @@ mod unfold;
 mod view;
 
 pub use conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d, conv2d_input, conv2d_weight};
-pub use index::{gather, index_add, index_range, index_select, part_fits, scatter_add};
+pub use index::{
+    IndexPut, gather, index_add, index_put, index_range, index_select, part_fits, scatter,
+    scatter_add,
+};
 pub use join::{chunk, concat, pad, split, stack};
 pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};
+pub use order::{kthvalue, one_along, quantile, searchsorted, topk};
 pub use pool::{
     adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
     pool1d, pool2d,
 };
-pub use reduce::{Reduced, extreme, extreme_to, reduce, reduce_to};
+pub use rearrange::{
+    Diagonal, diagonal, diagonal_matrix, expand, flip, kron, matrices, meshgrid, repeat, roll,
+    select_index,
+};
+pub use reduce::{Reduced, extreme, extreme_to, lines, norm, reduce, reduce_to};
 pub use resample::{interpolate, pad_mode};
 pub use unfold::{fold, unfold};
 pub(crate) use view::steps_to;

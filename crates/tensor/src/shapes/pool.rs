@@ -148,13 +148,17 @@ pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> ShapeResult<(
 /// Returns the number of windows along an axis.
 fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> ShapeResult<usize> {
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
-    let (padding, dilation) = (pool.padding[side], pool.dilation[side]);
+    let ((before, after), dilation) = (pool.padding[side], pool.dilation[side]);
+    let padding = match before == after {
+        true => before.to_string(),
+        false => format!("{before} and {after}"),
+    };
     for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
         ensure(number > 0, || {
             format!("{op}: {name} must be at least 1, got 0 along axis {axis} of shape {shape:?}")
         })?;
     }
-    ensure(padding <= kernel / 2, || {
+    ensure(before.max(after) <= kernel / 2, || {
         format!(
             "{op}: padding {padding} along axis {axis} of shape {shape:?} is more than half of kernel \
              {kernel}: at most {} is allowed",
@@ -162,7 +166,7 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
         )
     })?;
     not_empty(op, shape, axis)?;
-    let padded = padding.checked_mul(2).and_then(|border| border.checked_add(n));
+    let padded = before.checked_add(after).and_then(|border| border.checked_add(n));
     ensure(padded.is_some_and(|padded| padded <= MAX_SIZE), || {
         format!(
             "{op}: axis {axis} of shape {shape:?} with padding {padding} on both sides is too large: \
@@ -170,17 +174,17 @@ fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> 
         )
     })?;
     // In `i128`, because the options may be as large as `usize::MAX`.
-    let [n, kernel, stride, padding, dilation] =
-        [n, kernel, stride, padding, dilation].map(|x| x as i128);
+    let [n, kernel, stride, before, after, dilation] =
+        [n, kernel, stride, before, after, dilation].map(|x| x as i128);
     let span = dilation.saturating_mul(kernel - 1).saturating_add(1);
-    let room = n + 2 * padding - span;
+    let room = n + before + after - span;
     let up = if pool.ceil_mode { stride - 1 } else { 0 };
     let mut count = (room + up).div_euclid(stride) + 1;
-    if pool.ceil_mode && (count - 1) * stride >= n + padding {
+    if pool.ceil_mode && (count - 1) * stride >= n + before {
         count -= 1;
     }
     // The first element that is not padding. It lies beyond the axis only if there is one window.
-    let first = (dilation - padding % dilation) % dilation;
+    let first = (dilation - before % dilation) % dilation;
     ensure(count > 0 && first < n, || {
         format!(
             "{op}: axis {axis} of shape {shape:?} has size {n}, too small for windows of {span} \

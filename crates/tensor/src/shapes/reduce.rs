@@ -2,6 +2,7 @@
 
 use super::{ShapeResult, axis, ensure, shape_of};
 use crate::layout::{MAX_RANK, Shape, broadcasts_to};
+use smallvec::SmallVec;
 
 /// The reduced axes of a reduction, and the shape of its result.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,4 +82,20 @@ fn some(op: &str, from: &[usize], to: &[usize]) -> ShapeResult<()> {
             "{op}: axis {empty} of shape {from:?} has size 0: {op} of no elements is not defined"
         )),
     }
+}
+
+/// Returns the order of the axes in which the reduced ones come last, and the shape of the kept axes,
+/// followed by one axis for all reduced elements.
+pub fn lines(shape: &[usize], reduced: &Reduced) -> (SmallVec<[isize; MAX_RANK]>, Shape) {
+    let mut order: SmallVec<[isize; MAX_RANK]> = (0..shape.len() as isize).collect();
+    order.sort_by_key(|&axis| reduced.chosen[axis as usize]);
+    let chosen = shape.iter().zip(reduced.chosen).filter(|(_, chosen)| *chosen);
+    let n = chosen.map(|(size, _)| size).product();
+    (order, reduced.dropped.inserted(reduced.dropped.rank(), n))
+}
+
+/// Checks the axes of a p-norm.
+pub fn norm(shape: &[usize], named: &[isize], p: f64) -> ShapeResult<Reduced> {
+    ensure(!p.is_nan(), || format!("norm: p must be a number, got NaN (shape {shape:?})"))?;
+    if p.is_infinite() { extreme("norm", shape, named) } else { reduce("norm", shape, named) }
 }

@@ -83,8 +83,20 @@ fn shape_rules_return_errors_at_extreme_sizes() {
             for mode in [PadMode::Zeros, PadMode::Reflect, PadMode::Replicate, PadMode::Circular] {
                 drop(pad_mode(a, &padding, mode));
             }
+            drop((repeat("repeat", a, &signed), repeat("tile", a, &signed), expand(a, &signed)));
+            drop((kron(a, b), searchsorted(a, b), flip(a, &signed)));
             for named in axes {
                 drop((index_select(a, named, b), gather(a, named, b)));
+                for other in axes {
+                    drop((select_index(a, named, other), roll(a, named, other)));
+                    drop(axes.map(|third| diagonal("diagonal", a, named, [other, third])));
+                }
+                drop((
+                    diagonal_matrix(a, named),
+                    quantile(a, named, 0.5),
+                    one_along("op", a, named),
+                ));
+                drop(sizes.map(|k| (topk(a, named, k), kthvalue(a, named, k))));
                 drop(sizes.map(|len| index_add(a, named, b, len)));
                 drop(shapes.map(|source| scatter_add(a, named, b, source)));
             }
@@ -106,6 +118,7 @@ fn shape_rules_return_errors_at_extreme_sizes() {
         let Ok(shape) = shape_of("op", a) else {
             continue;
         };
+        drop((meshgrid(&[shape; 3]), shapes.map(|values| index_put(a, &[shape; 2], values))));
         for named in axes {
             drop((concat(&[shape; 3], named), stack(&[shape; 3], named)));
             drop(concat(&[shape, Shape::SCALAR], named));

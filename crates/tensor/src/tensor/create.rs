@@ -3,7 +3,7 @@
 use crate::layout::{Shape, Sizes};
 use crate::number::Dtype;
 use crate::shapes::OrPanic;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::{Element, Float, Tensor};
 
 /// Constructors for any element type. Those whose arguments do not determine the type have names that end
 /// in `_of` (`Tensor::<f64>::zeros_of(&[2])`), so that plain `Tensor::zeros(&[2])` needs no type annotation.
@@ -128,8 +128,55 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+impl<T: Element> Tensor<T> {
+    /// Returns the identity matrix with `n` rows and columns.
+    #[track_caller]
+    pub fn eye_of(n: usize) -> Self {
+        let mut tensor = Self::zeros_of(&[n, n]);
+        tensor.fresh_mut().iter_mut().step_by(n + 1).for_each(|x| *x = T::of(1.0));
+        tensor
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// Returns a vector of `count` numbers at equal distances, from `start` to `end`, both included. Each
+    /// number is computed in `f64` and rounded once. A single number is `start`.
+    #[track_caller]
+    pub fn linspace_of(start: f64, end: f64, count: usize) -> Self {
+        let step = (end - start) / count.saturating_sub(1).max(1) as f64;
+        // From both ends, so that both are exact.
+        Self::from_fn(&[count], |i| {
+            let from_end = (count - 1 - i) as f64 * step;
+            T::of(if 2 * i < count { start + i as f64 * step } else { end - from_end })
+        })
+    }
+}
+
 /// Constructors for `f32`.
 impl Tensor {
+    /// Returns the identity matrix with `n` rows and columns.
+    ///
+    /// ```
+    /// use wengert::tensor::Tensor;
+    /// assert_eq!(Tensor::eye(2).to_vec(), [1.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn eye(n: usize) -> Self {
+        Self::eye_of(n)
+    }
+
+    /// Returns a vector of `count` numbers at equal distances, from `start` to `end`, both included. A single
+    /// number is `start`.
+    ///
+    /// ```
+    /// use wengert::tensor::Tensor;
+    /// assert_eq!(Tensor::linspace(0.0, 1.0, 5).to_vec(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn linspace(start: f64, end: f64, count: usize) -> Self {
+        Self::linspace_of(start, end, count)
+    }
+
     /// Returns a scalar: a tensor with one element and no axes.
     pub fn scalar(x: f64) -> Self {
         Self::scalar_of(x as f32)

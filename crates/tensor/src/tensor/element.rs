@@ -4,7 +4,7 @@ use super::arithmetic::Arithmetic;
 use super::figure::Figure;
 use super::per_type::PerType;
 use super::reduce::{FloatReduce, Reduce, Sums};
-use crate::kernels::{CopyKernel, FloatKernels};
+use crate::kernels::{CopyKernel, FloatKernels, ScanKernel};
 use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
 use std::fmt::{Debug, Display};
@@ -40,7 +40,7 @@ pub trait Element:
     const DTYPE: Dtype;
     /// The type of a sum of such elements: the type itself for floats, `i64` for integers and
     /// `bool`.
-    type Sum: Number;
+    type Sum: Number + ScanKernel;
     /// Converts a number as Rust's `as` does. A float type gives the nearest float. An integer type
     /// drops the fraction, saturates at the ends of its range, and gives 0 for NaN. `bool` gives true
     /// if the number differs from zero, which NaN does.
@@ -102,7 +102,7 @@ pub trait Number:
     note = "convert other numbers to floats with `x.cast::<f32>()`"
 )]
 pub trait Float:
-    Number + Element<Sum = Self> + FloatKernels + FloatReduce + Neg<Output = Self>
+    Number + Element<Sum = Self> + FloatKernels + FloatReduce + ScanKernel + Neg<Output = Self>
 {
     /// The distance from 1 to the next larger number of this type.
     const EPSILON: f64;

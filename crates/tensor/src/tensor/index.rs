@@ -199,6 +199,20 @@ impl<T: Number> Tensor<T> {
         out
     }
 
+    /// Returns `self` with the rows of `source` added at these indices of an axis:
+    /// `out[…, index[k], …] += source[…, k, …]`. If `index` names a row twice, both rows are added.
+    ///
+    /// # Panics
+    /// If the tensor has no such axis, `source` and `self` differ along another axis, `index` does not have
+    /// exactly one axis of the size that `source` has along `axis`, a number in `index` is negative or not
+    /// below the size of the axis, or a sum of integers does not fit their type.
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
+        let mut out = self.copied();
+        out.index_add_in_place(axis, index, source);
+        out
+    }
+
     /// Adds the rows of `source` to rows of `self`, in place: `self[…, index[k], …] +=
     /// source[…, k, …]`. If `index` names a row twice, both rows are added. The cost depends on the size of
     /// `source`, not on that of `self`.

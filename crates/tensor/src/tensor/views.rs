@@ -228,15 +228,16 @@ impl<T: Element> Tensor<T> {
         unsafe { self.view(to, self.broadcast_strides(&to), 0) }
     }
 
-    /// Returns a view with the order of the indices reversed along one axis.
+    /// Returns a view with the order of the indices reversed along these axes: `flip(0)`, `flip([0, -1])`.
     ///
     /// # Panics
-    /// If the tensor has no such axis.
+    /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
-    pub fn flip(&self, axis: isize) -> Self {
+    pub fn flip(&self, axes: impl Sizes) -> Self {
         let shape = self.shape();
-        let at = shapes::axis("flip", axis, &shape).or_panic();
-        self.stepped(at, shape[at].saturating_sub(1), -1, shape)
+        let axes = shapes::flip(&shape, &axes.sizes()).or_panic();
+        let back = |x: Self, &at: &usize| x.stepped(at, shape[at].saturating_sub(1), -1, shape);
+        axes.iter().fold(self.clone(), back)
     }
 }
 

@@ -379,7 +379,7 @@ fn pools_and_their_adjoints_agree_with_loops() {
             let pool = Pool {
                 kernel: [v.kernel, h.kernel],
                 stride: [v.stride, h.stride],
-                padding: [v.before, h.before],
+                padding: [(v.before, v.after), (h.before, h.after)],
                 dilation: [v.dilation, h.dilation],
                 ceil_mode: modes % 2 == 1,
                 count_include_pad: modes / 2 == 1,

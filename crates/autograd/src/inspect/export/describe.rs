@@ -3,9 +3,9 @@
 use super::Attribute;
 use crate::graph::{
     Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op, Part,
-    PoolWindows, Random, Reduce, View,
+    PoolWindows, Random, Reduce, ScanAlong, View,
 };
-use wengert_tensor::{Conv, Float, Pool, Unary};
+use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary};
 
 type Attributes = Vec<(&'static str, Attribute)>;
 
@@ -33,6 +33,15 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Reduce(Reduce::Min) => ("min", vec![]),
         Op::Reduce(Reduce::LogSumExp) => ("logsumexp", vec![]),
         Op::LogSoftmax(op) => ("log_softmax", axis(op.axis)),
+        Op::Scan(ScanAlong { op, axis, reverse }) => {
+            let name = match op {
+                Scan::Sum => "cumsum",
+                Scan::Product => "cumprod",
+                Scan::LogSumExp => "logcumsumexp",
+                Scan::Linear => "recurrence",
+            };
+            (name, vec![("axis", axis.into()), ("reverse", reverse.into())])
+        }
         Op::MatMul(MatMul { ta, tb, .. }) => {
             ("matmul", vec![("transposed_left", ta.into()), ("transposed_right", tb.into())])
         }
@@ -88,6 +97,33 @@ fn integer<T: Float>(arena: &Arena<T>, op: IntegerOp) -> (&'static str, Attribut
         IntegerOp::Given => ("index", vec![]),
         IntegerOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
         IntegerOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
+        IntegerOp::Positions { axis, by, k } => {
+            let name = match by {
+                LinePick::Ascending | LinePick::Descending => "argsort",
+                LinePick::Kth => "kthvalue",
+                LinePick::Median => "median",
+                LinePick::Mode => "mode",
+                LinePick::RunningMax => "cummax",
+                LinePick::RunningMin => "cummin",
+            };
+            let descending = (by == LinePick::Descending).into();
+            (name, vec![("axis", axis.into()), ("k", k.into()), ("descending", descending)])
+        }
+        IntegerOp::CountNonzero { .. } => ("count_nonzero", vec![]),
+        IntegerOp::SearchSorted { right } => ("searchsorted", vec![("right", right.into())]),
+        IntegerOp::Reshape => ("reshape", vec![]),
+        IntegerOp::Flat { axis, .. } => ("flat_positions", vec![("axis", axis.into())]),
+        IntegerOp::Mixed { axis, .. } => ("mixed_positions", vec![("axis", axis.into())]),
+        IntegerOp::Group { part, size } => {
+            let name = match part {
+                Grouping::Writers => "last_writers",
+                Grouping::Targets => "targets",
+                Grouping::Order => "order_by_target",
+                Grouping::Ends => "ends_of_targets",
+            };
+            (name, vec![("size", size.into())])
+        }
+        IntegerOp::Winner { largest } => ("winners", vec![("largest", largest.into())]),
         IntegerOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
         IntegerOp::Classes { axis, of } => {
             let (_, count) = arena.classes[of as usize];
@@ -146,10 +182,17 @@ fn conv(conv: &Conv) -> Attributes {
 }
 
 fn pool(pool: &Pool) -> Attributes {
+    let sides = pool.padding;
+    let padding = if sides.iter().all(|(before, after)| before == after) {
+        sides.map(|(before, _)| before).into()
+    } else {
+        let [(top, bottom), (left, right)] = sides.map(|(a, b)| (a as i64, b as i64));
+        Attribute::List(vec![top, bottom, left, right])
+    };
     vec![
         ("kernel", pool.kernel.into()),
         ("stride", pool.stride.into()),
-        ("padding", pool.padding.into()),
+        ("padding", padding),
         ("dilation", pool.dilation.into()),
         ("ceil_mode", pool.ceil_mode.into()),
     ]

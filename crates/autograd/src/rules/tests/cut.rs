@@ -5,7 +5,9 @@
 use super::{Row, any, every_row, spread, weighted};
 use crate::graph::{Op, Tape, Var};
 use std::collections::BTreeSet;
-use wengert_tensor::{AxisMap, Binary, Conv, Interpolate, PadMode, Pool, Tensor, Unary};
+use wengert_tensor::{
+    AxisMap, Binary, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor, Unary,
+};
 
 type Method = for<'t> fn(Var<'t, f64>) -> Vec<Var<'t, f64>>;
 
@@ -60,7 +62,7 @@ const METHODS: &[(&str, Method)] = methods! {
     unsqueeze: |x| x.unsqueeze(0);
     narrow: |x| x.narrow(0, 0, 1);
     slice: |x| x.slice(0, None, None, 1);
-    flip: |x| x.flip(0);
+    flip: |x| x.flip(0), x.flip([0, 1]), x.flip(());
     chunk: |x| x.chunk(0, 1)[0];
     pad: |x| x.pad(&[(0, 0); 3], x), x.pad(&[(0, 0); 3], 0.0), x.pad(&[(0, 0); 3], 7.0);
     concat: |x| Var::concat(&[x], 0);
@@ -75,6 +77,35 @@ const METHODS: &[(&str, Method)] = methods! {
     var: |x| x.var(&[0], true, 0), x.var(&[], true, 0);
     logsumexp: |x| x.logsumexp(&[0], true), x.logsumexp(&[], true), x.logsumexp(&[0], false);
     sum_to: |x| x.sum_to(&[1, 1, 1]);
+    std: |x| x.std(&[0], true, 0), x.std(&[], true, 0);
+    var_mean: |x| x.var_mean(&[0], true, 0).0, x.var_mean(&[0], true, 0).1;
+    norm: |x| x.norm(1.0, &[0], true), x.norm(2.0, &[0], true), x.norm(3.0, &[0], true), x.norm(0.0, &[0], true), x.norm(f64::INFINITY, &[0], true), x.norm(f64::NEG_INFINITY, &[0], true);
+    prod: |x| x.prod(&[0], true), x.prod(&[], true), x.prod(&[1], false);
+    cumsum: |x| x.cumsum(0);
+    cumprod: |x| x.cumprod(0);
+    logcumsumexp: |x| x.logcumsumexp(0);
+    cummax: |x| x.cummax(0).0;
+    cummin: |x| x.cummin(0).0;
+    sort: |x| x.sort(0, false).0, x.sort(0, true).0;
+    topk: |x| x.topk(0, 1, true).0;
+    kthvalue: |x| x.kthvalue(0, 1, true).0;
+    median: |x| x.median(0, true).0;
+    mode: |x| x.mode(0, true).0;
+    quantile: |x| x.quantile(0, 0.5, true);
+    max_with_indices: |x| x.max_with_indices(0, true).0;
+    min_with_indices: |x| x.min_with_indices(0, true).0;
+    select: |x| x.select(0, 0).unsqueeze(0), x.select(0, -1).unsqueeze(0);
+    unbind: |x| x.unbind(0)[0].unsqueeze(0);
+    roll: |x| x.roll(0, 0), x.roll(0, 1);
+    repeat: |x| x.repeat([1, 1, 1]);
+    tile: |x| x.tile(1);
+    expand: |x| x.expand([-1, -1, 1]);
+    meshgrid: |x| Var::meshgrid(&[x.reshape(-1)])[0].reshape([1, 1, 1]);
+    tril: |x| x.tril(0);
+    triu: |x| x.triu(0);
+    diagonal: |x| x.diagonal(0, 0, 1).unsqueeze(0);
+    diag: |x| x.squeeze(0).diag(0).reshape([1, 1, 1]), x.reshape(-1).diag(0).unsqueeze(0);
+    kron: |x| x.kron(x);
     dropout: |x| x.dropout(0.0), x.dropout(0.5);
     pad_mode: |x| x.pad_mode(&[(0, 0); 3], PadMode::Reflect), x.pad_mode(&[(0, 0); 3], PadMode::Zeros);
     interpolate: |x| x.interpolate(&Interpolate::size(1)), x.interpolate(&Interpolate::scale(1.0).bilinear());
@@ -87,6 +118,10 @@ const METHODS: &[(&str, Method)] = methods! {
     index_select: |x| x.index_select(0, Tensor::from([0i64]));
     gather: |x| x.gather(0, first());
     scatter_add: |x| x.scatter_add(0, first(), 0.0 * x);
+    scatter: |x| x.scatter(0, first(), x);
+    scatter_reduce: |x| x.scatter_reduce(0, first(), x, ScatterReduce::Max, true), x.scatter_reduce(0, first(), x, ScatterReduce::Product, false);
+    index_add: |x| x.index_add(0, Tensor::from([0i64]), 0.0 * x);
+    index_put: |x| x.index_put(&[Tensor::from([0i64])], x, false), x.index_put(&[first()], 0.0 * x, true);
     max_pool2d: |x| x.max_pool2d(&Pool::new(1));
     max_pool2d_with_indices: |x| x.max_pool2d_with_indices(&Pool::new(1)).0;
     adaptive_max_pool2d: |x| x.adaptive_max_pool2d(1);
@@ -116,12 +151,17 @@ fn methods_in_the_sources() -> BTreeSet<String> {
         include_str!("../binary.rs"),
         include_str!("../view.rs"),
         include_str!("../reduce.rs"),
+        include_str!("../norms.rs"),
+        include_str!("../order.rs"),
+        include_str!("../rearrange.rs"),
+        include_str!("../scan.rs"),
         include_str!("../random.rs"),
         include_str!("../resample.rs"),
         include_str!("../softmax.rs"),
         include_str!("../map_axis.rs"),
         include_str!("../index.rs"),
         include_str!("../pool.rs"),
+        include_str!("../put.rs"),
         include_str!("../matmul.rs"),
         include_str!("../conv.rs"),
         include_str!("../../graph/var.rs"),

@@ -90,6 +90,7 @@ fn every_operation_and_its_gradient_have_the_values_of_plain_loops() {
         "Reduce Min",
         "Reduce LogSumExp",
         "LogSoftmax LogSoftmax",
+        "Scan ScanAlong",
         "MatMul MatMul",
         "Conv Forward",
         "Conv Input",

@@ -356,3 +356,26 @@ fn mixed_derivatives_of_negated_powers_of_zero_are_infinite() {
         }
     }
 }
+
+/// The product of a and b has the gradient (b, a) and the mixed derivative 1, also where both are 0. The
+/// running products are a and ab.
+#[test]
+fn of_products_with_zeros() {
+    let points = [[0.0, 0.0], [0.0, 3.0], [-2.0, 0.0], [1.5, 4.0]];
+    let table: Vec<Bent> = points.iter().map(|&[a, b]| ([a, b], [b, a], [0.0, 1.0, 0.0])).collect();
+    two("prod", |a, b| pair(a, b).prod(&[0], false), &table);
+    let table: Vec<Bent> =
+        points.iter().map(|&[a, b]| ([a, b], [1.0 + b, a], [0.0, 1.0, 0.0])).collect();
+    two("cumprod", |a, b| pair(a, b).cumprod(0).sum(&[0], false), &table);
+}
+
+/// √(a² + b²) = r has the gradient (a, b)/r and the Hessian [b², -ab, a²]/r³. Where r is 0, all are 0.
+#[test]
+fn of_norms() {
+    let at = ([3.0, -4.0], [0.6, -0.8], [16.0 / 125.0, 12.0 / 125.0, 9.0 / 125.0]);
+    let table = [at, ([0.0, 2.0], [0.0, 1.0], [0.5, 0.0, 0.0]), ([0.0; 2], [0.0; 2], [0.0; 3])];
+    two("norm", |a, b| pair(a, b).norm(2.0, &[0], false), &table);
+    // The standard deviation of two numbers is |a - b|/2 without correction.
+    let table = [([3.0, 1.0], [0.5, -0.5], [0.0; 3]), ([2.0; 2], [0.0; 2], [0.0; 3])];
+    two("std", |a, b| pair(a, b).std(&[0], false, 0), &table);
+}

@@ -165,3 +165,36 @@ fn where_passes_no_gradient_to_the_branch_that_was_not_selected() {
     let root = slopes(at, |x| Var::where_(x[0].gt(0.0), x[0].clamp_min(1e-9).sqrt(), x[0]));
     assert_eq!(root[0], [1.0, 0.25]);
 }
+
+#[test]
+fn of_norms_at_zero() {
+    let at = &[&[0.0, -3.0, 0.0][..]];
+    for p in [0.5, 1.5, 2.0, 2.5, 3.0, f64::INFINITY] {
+        let slope = &slopes(at, |x| x[0].norm(p, &[1], false))[0];
+        assert!(
+            (slope[1] + 1.0).abs() < 1e-14 && (slope[0], slope[2]) == (0.0, 0.0),
+            "{p}: {slope:?}"
+        );
+        let nothing = &slopes(&[&[0.0, -0.0]], |x| x[0].norm(p, &[1], false))[0];
+        assert_eq!(nothing, &[0.0, 0.0], "{p}");
+    }
+    assert_eq!(slopes(at, |x| x[0].norm(1.0, &[1], false))[0], [0.0, -1.0, 0.0]);
+    // The smallest are shared by the zeros, whose absolute value has the derivative 0.
+    assert_eq!(slopes(at, |x| x[0].norm(f64::NEG_INFINITY, &[1], false))[0], [0.0; 3]);
+    let shared = slopes(&[&[2.0, -2.0, 1.0]], |x| x[0].norm(f64::INFINITY, &[1], false));
+    assert_eq!(shared[0], [0.5, -0.5, 0.0]);
+    assert_eq!(slopes(&[&[5.0, 5.0, 5.0]], |x| x[0].std(&[1], false, 1))[0], [0.0; 3]);
+}
+
+/// The element at the returned position gets the whole gradient: PyTorch's choice.
+#[test]
+fn of_equal_elements_one_is_chosen() {
+    let at = &[&[1.0, 3.0, 3.0, 1.0][..]];
+    assert_eq!(slopes(at, |x| x[0].max_with_indices(1, false).0)[0], [0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(slopes(at, |x| x[0].min_with_indices(1, false).0)[0], [1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(slopes(at, |x| x[0].topk(1, 1, true).0)[0], [0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(slopes(at, |x| x[0].median(1, false).0)[0], [0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(slopes(at, |x| x[0].mode(1, false).0)[0], [0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(slopes(at, |x| x[0].cummax(1).0)[0], [1.0, 1.0, 2.0, 0.0]);
+    assert_eq!(slopes(at, |x| x[0].cummin(1).0)[0], [3.0, 0.0, 0.0, 1.0]);
+}

@@ -20,6 +20,7 @@ mod pointwise;
 mod pool;
 mod reduce;
 mod replay;
+mod scan;
 mod view;
 
 use crate::check::testing::{self, spread};
@@ -29,7 +30,7 @@ use crate::graph::{
     Op, Probability, Random, Reduce, Tape, Var, View,
 };
 use std::iter::successors;
-use wengert_tensor::{Binary, Philox, Tensor, Unary};
+use wengert_tensor::{Binary, Philox, Scan, Tensor, Unary};
 
 /// The form of a function. It determines for which steps differences are exact.
 #[derive(Clone, Copy, PartialEq)]
@@ -205,6 +206,7 @@ fn rows(family: Op) -> Vec<Row> {
             successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
         }
         Op::LogSoftmax(_) => reduce::softmax(),
+        Op::Scan(_) => scan::rows(),
         Op::MatMul(op) => matmul::rows(op),
         Op::Conv(first) => {
             successors(Some(first), |&op| conv::after(op)).flat_map(conv::rows).collect()
@@ -236,7 +238,8 @@ fn after(family: Op) -> Option<Op> {
         Op::View(_) => Some(Op::Assemble(Assemble(0))),
         Op::Assemble(_) => Some(Op::Reduce(Reduce::Sum)),
         Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
-        Op::LogSoftmax(_) => Some(Op::MatMul(matmul::any())),
+        Op::LogSoftmax(_) => Some(Op::Scan(scan::along(Scan::Sum, 0, false))),
+        Op::Scan(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
         Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0 })),
         Op::Index(_) => Some(Op::MaxPool(MaxPool { windows: 0, positions: 0 })),

@@ -2,9 +2,18 @@
 
 use super::{other, twins};
 use wengert_autograd::Tape;
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
 
 twins! { sums_into_places on &[&[&[3, 5], &[3, 5]], &[&[2, 90], &[2, 90]]], 2:
+    scatter |x, y| x.scatter(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y));
+    index_add |x, y| x.index_add(0, &Tensor::from([1i64, 0]), other(&y.narrow(0, 0, 2)));
+    index_put |x, y| x.index_put(&[Tensor::from([1i64, 0, 1])], other(&y.narrow(0, 0, 1)), false);
+    index_put_added |x, y| x.index_put(&[Tensor::from([1i64, 0, 1])], other(&y.narrow(0, 0, 1)), true);
+    scatter_sum |x, y| x.scatter_reduce(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y), ScatterReduce::Sum, false);
+    scatter_mean |x, y| x.scatter_reduce(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y), ScatterReduce::Mean, false);
+    scatter_product |x, y| x.scatter_reduce(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y), ScatterReduce::Product, true);
+    scatter_max |x, y| (x + 0.0).scatter_reduce(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&(y + 0.0)), ScatterReduce::Max, false);
+    scatter_min |x, y| (x + 0.0).scatter_reduce(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&(y + 0.0)), ScatterReduce::Min, true);
     scatter_add |x, y| x.scatter_add(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y));
 }
 
@@ -20,6 +29,20 @@ twins! { axes_and_layouts on IMAGES, 1:
     squeeze |x| x.unsqueeze(1).squeeze(1);
     narrow |x| x.narrow(-1, 1, 3);
     flip |x| x.flip(-1);
+    flip_two |x| x.flip([0, -1]);
+    select |x| x.select(1, -1);
+    unbind |x| x.unbind(-1).swap_remove(1);
+    roll |x| x.roll(-1, 2);
+    roll_back |x| x.roll(0, -3);
+    repeat |x| x.repeat([&[2, 1][..], &vec![2; x.shape().len() - 1]].concat());
+    tile |x| x.tile([3, 2]);
+    expand |x| x.unsqueeze(0).expand([&[3][..], &vec![-1; x.shape().len()]].concat());
+    tril |x| x.tril(-1);
+    triu |x| x.triu(1);
+    diagonal |x| x.diagonal(1, 0, -1);
+    diagonal_below |x| x.diagonal(-1, 0, 1);
+    diag |x| x.narrow(1, 0, 2).reshape(-1).narrow(0, 0, 3).diag(-2);
+    diag_of |x| x.select(0, 0).flatten(0, -2).diag(1);
     first_chunk |x| x.chunk(-1, 3).swap_remove(0);
     last_chunk |x| x.chunk(1, 2).swap_remove(1);
     slice |x| x.slice(-1, None, None, -2);

@@ -135,6 +135,12 @@ impl<'a, T: Float> Other for &'a &'a Tensor<T> {
         self
     }
 }
+impl<'a, T: Float> Other for &'a Tensor<T> {
+    type As = &'a Tensor<T>;
+    fn operand(self) -> &'a Tensor<T> {
+        self
+    }
+}
 impl<'t, T: Float> Other for &Var<'t, T> {
     type As = Var<'t, T>;
     fn operand(self) -> Var<'t, T> {

@@ -90,6 +90,37 @@ fn methods_with_other_kinds_of_operands_agree_with_tensors() {
                 assert_eq!(x.dtype(), v.dtype());
                 assert_eq!(x.mean_all().to_bits(), v.mean_all().item().to_bits(), "{about}");
             }
+            for (about, x) in layouts_of::<T>(&[4, 6], 3) {
+                let tape = Tape::<T>::new().with_policy(policy);
+                let v = tape.watch(x.clone());
+                let (y, u) = (x.narrow(0, 1, 2), v.narrow(0, 1, 2));
+                assert_same("kron", about, &x.kron(&y), &v.kron(u).value());
+                let lines = [x.reshape(-1), y.select(0, 1)];
+                let of_v = Var::meshgrid(&[v.reshape(-1), u.select(0, 1)]);
+                for (a, b) in Tensor::meshgrid(&lines).iter().zip(of_v) {
+                    assert_same("meshgrid", about, a, &b.value());
+                }
+                let (sorted, of_v) = (x.sort(1, false).0, v.sort(1, false).0);
+                for (name, a, b) in [
+                    ("sort", x.sort(0, true).1, v.sort(0, true).1),
+                    ("argsort", x.argsort(1, false), v.argsort(1, false)),
+                    ("topk", x.topk(-1, 3, true).1, v.topk(-1, 3, true).1),
+                    ("kthvalue", x.kthvalue(0, 2, false).1, v.kthvalue(0, 2, false).1),
+                    ("median", x.median(1, true).1, v.median(1, true).1),
+                    ("mode", x.mode(1, false).1, v.mode(1, false).1),
+                    ("cummax", x.cummax(1).1, v.cummax(1).1),
+                    ("cummin", x.cummin(0).1, v.cummin(0).1),
+                    ("max", x.max_with_indices(0, false).1, v.max_with_indices(0, false).1),
+                    ("min", x.min_with_indices(1, true).1, v.min_with_indices(1, true).1),
+                    ("searchsorted", sorted.searchsorted(&x, true), of_v.searchsorted(v, true)),
+                    ("count_nonzero", x.count_nonzero(&[1], true), v.count_nonzero(&[1], true)),
+                    ("of all", x.count_nonzero(&[], false), v.count_nonzero(&[], false)),
+                ] {
+                    assert_eq!(a, b.value(), "{name}, {about}");
+                }
+                assert_eq!(x.any(&[0], false), v.any(&[0], false).value(), "any, {about}");
+                assert_eq!(x.all(&[], true), v.all(&[], true).value(), "all, {about}");
+            }
             for (about, x) in layouts_of::<T>(&[35, 6, 40], 5) {
                 let tape = Tape::<T>::new().with_policy(policy);
                 let v = tape.constant(x.clone());

@@ -47,6 +47,37 @@ twins! { reductions on LINES, 1:
     sum_of_products |x| (x * 0.3 + 1.7).sum(&[0], false);
     mean_of_products |x| (x * 0.3 + 1.7).mean(&[-1], true);
     sum_of_sines |x| (x * 0.3).sin().sum(&[], false);
+    prod_of_all |x| x.prod(&[], false);
+    prod_first |x| (x * 0.1).prod(&[0], true);
+    std_last |x| x.std(&[-1], false, 1);
+    std_of_all |x| x.std(&[], false, 0);
+    variances |x| x.var_mean(&[0], true, 1).0;
+    means |x| x.var_mean(&[0], true, 1).1;
+    norm_0 |x| x.norm(0.0, &[-1], false);
+    norm_1 |x| x.norm(1.0, &[0], false);
+    norm_2 |x| x.norm(2.0, &[-1], true);
+    norm_3 |x| x.norm(3.0, &[], false);
+    norm_half |x| x.norm(0.5, &[0], false);
+    norm_negative |x| x.norm(-1.5, &[0], false);
+    norm_infinite |x| x.norm(f64::INFINITY, &[-1], false);
+    norm_smallest |x| x.norm(f64::NEG_INFINITY, &[0], true);
+    cumsum_first |x| x.cumsum(0);
+    cumsum_last |x| x.cumsum(-1);
+    cumprod |x| (x * 0.1).cumprod(-1);
+    logcumsumexp |x| x.logcumsumexp(0);
+    sort |x| x.sort(0, false).0;
+    sort_down |x| x.sort(-1, true).0;
+    topk |x| x.topk(-1, 1, true).0;
+    lowk |x| x.topk(0, 1, false).0;
+    kthvalue |x| x.kthvalue(-1, 1, false).0;
+    median |x| x.median(0, false).0;
+    mode |x| x.mode(-1, true).0;
+    quantile |x| x.quantile(-1, 0.3, false);
+    quantile_high |x| x.quantile(0, 0.9, true);
+    cummax |x| x.cummax(0).0;
+    cummin |x| x.cummin(-1).0;
+    max_with_indices |x| x.max_with_indices(-1, false).0;
+    min_with_indices |x| x.min_with_indices(0, true).0;
 }
 
 /// Shapes with three axes, for reductions over two of them.

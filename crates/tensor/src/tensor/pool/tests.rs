@@ -24,17 +24,18 @@ fn pools() -> Vec<Pool> {
         ([5, 1], [7, 1], [2, 0], [1, 1]),
     ];
     let modes = [(false, true), (true, true), (true, false), (false, false)];
+    let uneven: [[(usize, usize); 2]; 3] = [[(1, 0), (0, 1)], [(0, 0), (1, 0)], [(0, 1), (0, 0)]];
     let each = |&(kernel, stride, padding, dilation)| {
-        modes.map(|(ceil_mode, count_include_pad)| Pool {
-            kernel,
-            stride,
-            padding,
-            dilation,
-            ceil_mode,
-            count_include_pad,
+        modes.map(|(ceil_mode, count_include_pad)| {
+            let pool = Pool::new(kernel).stride(stride).padding(padding).dilation(dilation);
+            pool.ceil_mode(ceil_mode).count_include_pad(count_include_pad)
         })
     };
-    table.iter().flat_map(each).collect()
+    let all: Vec<Pool> = table.iter().flat_map(each).collect();
+    let wide = all.iter().filter(|pool| pool.kernel.iter().all(|&kernel| kernel > 1));
+    let uneven = wide.flat_map(|&pool| uneven.map(|padding| pool.padding_each(padding)));
+    let uneven: Vec<Pool> = uneven.collect();
+    [all, uneven].concat()
 }
 
 const SIZES: [[usize; 2]; 6] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 40]];
@@ -42,24 +43,25 @@ const SIZES: [[usize; 2]; 6] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 
 /// Returns every position of a window along one axis by the definition, including padding. Positions count
 /// from the start of the image.
 fn places(pool: &Pool, side: usize, o: usize) -> Vec<isize> {
-    let start = (o * pool.stride[side]) as isize - pool.padding[side] as isize;
+    let start = (o * pool.stride[side]) as isize - pool.padding[side].0 as isize;
     (0..pool.kernel[side]).map(|k| start + (k * pool.dilation[side]) as isize).collect()
 }
 
 /// Counts the windows by trial. Each window must end within the padded axis. In ceil mode it must start
 /// before the padding after the image, and the window before it must not have reached the end.
 fn count(pool: &Pool, side: usize, n: usize) -> usize {
-    let (n, padding) = (n as isize, pool.padding[side] as isize);
+    let (n, padding) = (n as isize, pool.padding[side].0 as isize);
+    let after = pool.padding[side].1 as isize;
     let span = (pool.dilation[side] * (pool.kernel[side] - 1)) as isize;
     let start = |o: usize| (o * pool.stride[side]) as isize - padding;
     let mut o = 0;
-    while start(o) + span < n + padding {
+    while start(o) + span < n + after {
         o += 1;
     }
-    let reached = o > 0 && start(o - 1) + span == n + padding - 1;
+    let reached = o > 0 && start(o - 1) + span == n + after - 1;
     let stride = pool.stride[side] as isize;
     let hangs =
-        pool.ceil_mode && !reached && start(o) < n && start(o) + span < n + padding - 1 + stride;
+        pool.ceil_mode && !reached && start(o) < n && start(o) + span < n + after - 1 + stride;
     o + usize::from(hangs)
 }
 
@@ -111,13 +113,14 @@ fn avg_pool_agrees_with_loops() {
                 let (mut sum, mut counted) = (0.0, 0);
                 for y in places(&pool, 0, at[2]) {
                     for z in places(&pool, 1, at[3]) {
-                        let inside = |i: isize, side: usize, border: usize| {
-                            i >= -(border as isize) && i < (size[side] + border) as isize
+                        let inside = |i: isize, side: usize, border: (usize, usize)| {
+                            i >= -(border.0 as isize) && i < (size[side] + border.1) as isize
                         };
-                        if inside(y, 0, 0) && inside(z, 1, 0) {
+                        if inside(y, 0, (0, 0)) && inside(z, 1, (0, 0)) {
                             sum += x.at(&[at[0], at[1], y as usize, z as usize]);
                         }
-                        let border = if pool.count_include_pad { pool.padding } else { [0, 0] };
+                        let border =
+                            if pool.count_include_pad { pool.padding } else { [(0, 0); 2] };
                         counted += i32::from(inside(y, 0, border[0]) && inside(z, 1, border[1]));
                     }
                 }

@@ -2,12 +2,12 @@
 
 use super::ReducedAxes;
 use crate::shapes::{self, OrPanic};
-use crate::tensor::Tensor;
+use crate::tensor::{Element, Tensor};
 
-/// Reductions of booleans. [`sum`](Tensor::sum) counts the true elements along axes.
-impl Tensor<bool> {
+/// Whether elements are true. A number is true if it is not zero, which NaN is not.
+impl<T: Element> Tensor<T> {
     /// Returns whether at least one element over these axes is true, or over all axes if `axes` is empty.
-    /// The result for no elements is false. `keepdim` keeps the reduced axes with size 1.
+    /// A number is true if it is not zero. The result for no elements is false. `keepdim` keeps the reduced axes with size 1.
     ///
     /// ```
     /// use wengert::tensor::Tensor;
@@ -18,20 +18,23 @@ impl Tensor<bool> {
     /// # Panics
     /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
-    pub fn any(&self, axes: &[isize], keepdim: bool) -> Self {
-        self.ended("any", axes, keepdim, true)
+    pub fn any(&self, axes: &[isize], keepdim: bool) -> Tensor<bool> {
+        self.cast().ended("any", axes, keepdim, true)
     }
 
-    /// Returns whether every element over these axes is true, or over all axes if `axes` is empty. The
-    /// result for no elements is true. `keepdim` keeps the reduced axes with size 1.
+    /// Returns whether every element over these axes is true, or over all axes if `axes` is empty. A number
+    /// is true if it is not zero. The result for no elements is true. `keepdim` keeps the reduced axes with size 1.
     ///
     /// # Panics
     /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
-    pub fn all(&self, axes: &[isize], keepdim: bool) -> Self {
-        self.ended("all", axes, keepdim, false)
+    pub fn all(&self, axes: &[isize], keepdim: bool) -> Tensor<bool> {
+        self.cast().ended("all", axes, keepdim, false)
     }
+}
 
+/// Reductions of booleans. [`sum`](Tensor::sum) counts the true elements along axes.
+impl Tensor<bool> {
     /// Returns whether at least one element is true.
     pub fn is_any(&self) -> bool {
         self.contiguous().as_slice().unwrap_or_default().contains(&true)

@@ -2,9 +2,9 @@
 
 use super::indices;
 use crate::graph::{
-    ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, Tape, View,
+    ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Tape, View,
 };
-use wengert_tensor::{Binary, Conv, Tensor, Unary, keep_mask};
+use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, keep_mask};
 
 fn position(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |at, (&i, &size)| at * size + i)
@@ -296,6 +296,23 @@ pub(super) fn reference(
             let all = (0..shape[axis]).map(|k| x[0].at(&at_axis(i, axis, k)).exp());
             x[0].at(i) - all.sum::<f64>().ln()
         }),
+        Op::Scan(ScanAlong { op, axis, reverse }) => each(&|i| {
+            let (axis, n) = (axis as usize, shape[axis as usize]);
+            let places: Vec<usize> =
+                if reverse { (i[axis]..n).rev().collect() } else { (0..=i[axis]).collect() };
+            let values = |x: &Tensor<f64>| -> Vec<f64> {
+                places.iter().map(|&k| x.at(&at_axis(i, axis, k))).collect()
+            };
+            match op {
+                Scan::Sum => values(&x[0]).iter().sum(),
+                Scan::Product => values(&x[0]).iter().product(),
+                Scan::LogSumExp => values(&x[0]).iter().map(|x| x.exp()).sum::<f64>().ln(),
+                Scan::Linear => {
+                    let pairs = values(&x[0]).into_iter().zip(values(&x[1]));
+                    pairs.fold(0.0, |state, (factor, summand)| factor * state + summand)
+                }
+            }
+        }),
         Op::MatMul(op) => each(&|i| {
             let n = i.len();
             let read = |x: &Tensor<f64>, transposed: bool, row: usize, column: usize| {
@@ -385,7 +402,7 @@ pub(super) fn reference(
                     PoolWindows::Adaptive => (o * n / m..((o + 1) * n).div_ceil(m)).collect(),
                     PoolWindows::Sliding(pool) => (0..pool.kernel[side])
                         .map(|k| o * pool.stride[side] + k * pool.dilation[side])
-                        .filter_map(|at| at.checked_sub(pool.padding[side]))
+                        .filter_map(|at| at.checked_sub(pool.padding[side].0))
                         .filter(|&at| at < n)
                         .collect(),
                 }
