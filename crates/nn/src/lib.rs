@@ -100,17 +100,45 @@
 //! | [`LocalResponseNorm`] | squares over neighbouring channels | |
 //!
 //! ## Activation
+//! Each is also a function in [`functional`].
+//!
 //! | | | PyTorch |
 //! |---|---|---|
 //! | [`Relu`] | max(x, 0) | `ReLU` |
+//! | [`Relu6`] | max(x, 0), limited to 6 | `ReLU6` |
+//! | [`Hardtanh`] | x, limited to an interval | |
+//! | [`Threshold`] | x above a threshold, a value elsewhere | |
 //! | [`LeakyRelu`] | x where x is positive, slope · x elsewhere | `LeakyReLU` |
+//! | [`PRelu`] | the same with a trained slope | `PReLU` |
+//! | [`RRelu`] | the same with a random slope in training | `RReLU` |
+//! | [`Elu`] | x where x is positive, α(eˣ − 1) elsewhere | `ELU` |
+//! | [`Celu`] | x where x is positive, α(exp(x/α) − 1) elsewhere | `CELU` |
+//! | [`Selu`] | the scaled `Elu` that keeps mean 0 and variance 1 | `SELU` |
+//! | [`Gelu`] | x · Φ(x) | `GELU` |
+//! | [`GeluTanh`] | the approximation of `Gelu` with tanh | `GELU(approximate="tanh")` |
 //! | [`Silu`] | x · σ(x) | `SiLU` |
+//! | [`Mish`] | x · tanh(softplus(x)) | |
+//! | [`Hardswish`] | a piecewise version of `Silu` | |
 //! | [`Softplus`] | ln(1 + eˣ) | |
+//! | [`ScaledSoftplus`] | ln(1 + exp(βx)) / β | `Softplus(beta, threshold)` |
+//! | [`Softshrink`] | x moved towards 0 by λ | |
+//! | [`Hardshrink`] | x where abs(x) is above λ, 0 elsewhere | |
+//! | [`Tanhshrink`] | x − tanh x | |
 //! | [`Sigmoid`] | 1 / (1 + e⁻ˣ) | |
+//! | [`LogSigmoid`] | ln σ(x) | |
 //! | [`Hardsigmoid`] | x/6 + ½, limited to 0 and 1 | |
 //! | [`Tanh`] | tanh x | |
+//! | [`Softsign`] | x / (1 + abs(x)) | |
+//! | [`Glu`] | a · σ(b) for the halves a and b of x | `GLU` |
+//! | [`Geglu`] | a · gelu(b) | |
+//! | [`Swiglu`] | a · silu(b) | |
+//! | [`Reglu`] | a · max(b, 0) | |
 //! | [`Softmax`] | eˣ / Σ eˣ along an axis | |
 //! | [`LogSoftmax`] | ln(eˣ / Σ eˣ) along an axis | |
+//! | [`Softmin`] | the softmax of −x | |
+//! | [`GumbelSoftmax`] | samples of a categorical distribution, with a gradient | `functional.gumbel_softmax` |
+//! | [`BinaryStep`] | 1 where x is at least 0, 0 elsewhere | `heaviside` |
+//! | [`Surrogate`] | selects the derivative of `BinaryStep` | |
 //! | [`Identity`] | the values of x in a new variable | |
 //!
 //! ## Regularisation
@@ -121,21 +149,84 @@
 //!
 //! ## Losses
 //! Each loss is a function that returns the mean; the variant with the suffix `_with` takes a
-//! [`Reduction`].
+//! [`Reduction`]. A loss with more options has a type that sets them:
+//! `CrossEntropy::new().label_smoothing(0.1).loss(logits, &classes)`. Targets are variables or tensors.
 //!
 //! | | | PyTorch |
 //! |---|---|---|
 //! | [`mse`] | mean squared error | `MSELoss` |
-//! | [`mse_with`] | `mse` with another reduction | `MSELoss(reduction=…)` |
-//! | [`cross_entropy`] | cross-entropy between softmax(logits) and classes | `CrossEntropyLoss` |
-//! | [`cross_entropy_with`] | `cross_entropy` with another reduction | `CrossEntropyLoss(reduction=…)` |
-//! | [`nll`] | negative log-likelihood of the classes | `NLLLoss` |
-//! | [`nll_with`] | `nll` with another reduction | `NLLLoss(reduction=…)` |
+//! | [`mse_with`] | `mse` with another reduction | |
+//! | [`l1`] | mean absolute error | `L1Loss` |
+//! | [`l1_with`] | `l1` with another reduction | |
+//! | [`smooth_l1`] | squared error near 0, absolute error elsewhere | `SmoothL1Loss` |
+//! | [`smooth_l1_with`] | `smooth_l1` with another reduction | |
+//! | [`SmoothL1`] | options of `smooth_l1` | |
+//! | [`huber`] | the same, scaled differently | `HuberLoss` |
+//! | [`huber_with`] | `huber` with another reduction | |
+//! | [`Huber`] | options of `huber` | |
+//! | [`bce`] | binary cross-entropy between probabilities and targets | `BCELoss` |
+//! | [`bce_with`] | `bce` with another reduction | |
+//! | [`Bce`] | options of `bce` | |
 //! | [`bce_with_logits`] | binary cross-entropy between σ(logits) and targets | `BCEWithLogitsLoss` |
-//! | [`bce_with_logits_with`] | `bce_with_logits` with another reduction | `BCEWithLogitsLoss(reduction=…)` |
+//! | [`bce_with_logits_with`] | `bce_with_logits` with another reduction | |
+//! | [`BceWithLogits`] | options of `bce_with_logits` | |
+//! | [`focal`] | binary cross-entropy with less weight on easy targets | `torchvision.ops.sigmoid_focal_loss` |
+//! | [`focal_with`] | `focal` with another reduction | |
+//! | [`Focal`] | options of `focal` | |
+//! | [`dice`] | overlap of predicted and true regions | |
+//! | [`dice_with`] | `dice` with another reduction | |
+//! | [`Dice`] | options of `dice` | |
+//! | [`cross_entropy`] | cross-entropy between softmax(logits) and classes | `CrossEntropyLoss` |
+//! | [`cross_entropy_with`] | `cross_entropy` with another reduction | |
+//! | [`CrossEntropy`] | options of `cross_entropy` | |
+//! | [`soft_cross_entropy`] | cross-entropy between softmax(logits) and probabilities | `CrossEntropyLoss` |
+//! | [`soft_cross_entropy_with`] | `soft_cross_entropy` with another reduction | |
+//! | [`nll`] | negative log-likelihood of the classes | `NLLLoss` |
+//! | [`nll_with`] | `nll` with another reduction | |
+//! | [`Nll`] | options of `nll` | |
+//! | [`kl_div`] | Kullback–Leibler divergence | `KLDivLoss` |
+//! | [`kl_div_with`] | `kl_div` with another reduction | |
+//! | [`KlDiv`] | options of `kl_div` | |
 //! | [`poisson_nll`] | negative log-likelihood of counts under Poisson distributions | `PoissonNLLLoss` |
-//! | [`poisson_nll_with`] | `poisson_nll` with another reduction | `PoissonNLLLoss(reduction=…)` |
+//! | [`poisson_nll_with`] | `poisson_nll` with another reduction | |
+//! | [`PoissonNll`] | options of `poisson_nll` | |
+//! | [`gaussian_nll`] | negative log-likelihood of numbers under normal distributions | `GaussianNLLLoss` |
+//! | [`gaussian_nll_with`] | `gaussian_nll` with another reduction | |
+//! | [`GaussianNll`] | options of `gaussian_nll` | |
+//! | [`hinge`] | max(0, 1 − t · x) | |
+//! | [`hinge_with`] | `hinge` with another reduction | |
+//! | [`squared_hinge`] | max(0, 1 − t · x)² | |
+//! | [`squared_hinge_with`] | `squared_hinge` with another reduction | |
+//! | [`soft_margin`] | ln(1 + exp(−t · x)) | `SoftMarginLoss` |
+//! | [`soft_margin_with`] | `soft_margin` with another reduction | |
+//! | [`hinge_embedding`] | distances of pairs that are alike or different | `HingeEmbeddingLoss` |
+//! | [`hinge_embedding_with`] | `hinge_embedding` with another reduction | |
+//! | [`HingeEmbedding`] | options of `hinge_embedding` | |
+//! | [`multi_margin`] | hinge loss of several classes | `MultiMarginLoss` |
+//! | [`multi_margin_with`] | `multi_margin` with another reduction | |
+//! | [`MultiMargin`] | options of `multi_margin` | |
+//! | [`multilabel_margin`] | hinge loss of samples with several classes | `MultiLabelMarginLoss` |
+//! | [`multilabel_margin_with`] | `multilabel_margin` with another reduction | |
+//! | [`multilabel_soft_margin`] | binary cross-entropy of every class | `MultiLabelSoftMarginLoss` |
+//! | [`multilabel_soft_margin_with`] | `multilabel_soft_margin` with another reduction | |
+//! | [`MultilabelSoftMargin`] | options of `multilabel_soft_margin` | |
+//! | [`margin_ranking`] | order of two scores | `MarginRankingLoss` |
+//! | [`margin_ranking_with`] | `margin_ranking` with another reduction | |
+//! | [`MarginRanking`] | options of `margin_ranking` | |
+//! | [`cosine_embedding`] | cosines of pairs that are alike or different | `CosineEmbeddingLoss` |
+//! | [`cosine_embedding_with`] | `cosine_embedding` with another reduction | |
+//! | [`CosineEmbedding`] | options of `cosine_embedding` | |
+//! | [`triplet_margin`] | an anchor nearer to its like than to another sample | `TripletMarginLoss` |
+//! | [`triplet_margin_with`] | `triplet_margin` with another reduction | |
+//! | [`TripletMargin`] | options of `triplet_margin` | |
+//! | [`info_nce`] | each query's key among the keys of the batch | |
+//! | [`info_nce_with`] | `info_nce` with another reduction | |
+//! | [`InfoNce`] | options of `info_nce` | |
+//! | [`ctc`] | labels without their alignment | `CTCLoss` |
+//! | [`ctc_with`] | `ctc` with another reduction | |
+//! | [`Ctc`] | options of `ctc` | |
 //! | [`Reduction`] | mean, sum, or every loss by itself | `reduction="mean"` |
+//! | [`Target`] | the trait of targets: variables and tensors | |
 //!
 //! ## Initial values
 //! | | | PyTorch |
@@ -178,6 +269,7 @@ mod check_input;
 mod conv;
 mod dropout;
 mod flatten;
+pub mod functional;
 pub mod init;
 mod layer;
 mod linear;
@@ -193,7 +285,10 @@ mod unfold;
 mod upsample;
 
 pub use activation::{
-    Hardsigmoid, Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    BinaryStep, Celu, Elu, Geglu, Gelu, GeluTanh, Glu, GumbelSoftmax, Hardshrink, Hardsigmoid,
+    Hardswish, Hardtanh, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish, PRelu, RRelu, Reglu,
+    Relu, Relu6, ScaledSoftplus, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus, Softshrink,
+    Softsign, Surrogate, Swiglu, Tanh, Tanhshrink, Threshold,
 };
 pub use activation_checkpoint::ActivationCheckpoint;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
@@ -204,8 +299,18 @@ pub use layer::CloneLayer;
 pub use layer::Layer;
 pub use linear::Linear;
 pub use loss::{
-    Reduction, bce_with_logits, bce_with_logits_with, cross_entropy, cross_entropy_with, mse,
-    mse_with, nll, nll_with, poisson_nll, poisson_nll_with,
+    Bce, BceWithLogits, CosineEmbedding, CrossEntropy, Ctc, Dice, Focal, GaussianNll,
+    HingeEmbedding, Huber, InfoNce, KlDiv, MarginRanking, MultiMargin, MultilabelSoftMargin, Nll,
+    PoissonNll, Reduction, SmoothL1, Target, TripletMargin, bce, bce_with, bce_with_logits,
+    bce_with_logits_with, cosine_embedding, cosine_embedding_with, cross_entropy,
+    cross_entropy_with, ctc, ctc_with, dice, dice_with, focal, focal_with, gaussian_nll,
+    gaussian_nll_with, hinge, hinge_embedding, hinge_embedding_with, hinge_with, huber, huber_with,
+    info_nce, info_nce_with, kl_div, kl_div_with, l1, l1_with, margin_ranking, margin_ranking_with,
+    mse, mse_with, multi_margin, multi_margin_with, multilabel_margin, multilabel_margin_with,
+    multilabel_soft_margin, multilabel_soft_margin_with, nll, nll_with, poisson_nll,
+    poisson_nll_with, smooth_l1, smooth_l1_with, soft_cross_entropy, soft_cross_entropy_with,
+    soft_margin, soft_margin_with, squared_hinge, squared_hinge_with, triplet_margin,
+    triplet_margin_with,
 };
 pub use norm::{
     BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,

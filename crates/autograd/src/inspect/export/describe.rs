@@ -90,8 +90,10 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
         WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
         WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
         WholeOp::Classes { axis, of } => {
-            let (_, count) = arena.classes[of as usize];
-            ("classes", vec![("axis", axis.into()), ("count", count.into())])
+            let (_, count, ignored) = arena.classes[of as usize];
+            let mut attributes = vec![("axis", axis.into()), ("count", count.into())];
+            attributes.extend(ignored.map(|number| ("ignored", number.into())));
+            ("classes", attributes)
         }
         WholeOp::Affine { of } => {
             let (by, add) = arena.affine[of as usize];
