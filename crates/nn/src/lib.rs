@@ -50,17 +50,27 @@
 //! | [`Sequential`] | layers that run one after the other | |
 //! | [`sequential!`] | creates a `Sequential` of these layers | `Sequential(…)` |
 //! | [`ActivationCheckpoint`] | a layer whose intermediate values are recomputed in the backward pass | `utils.checkpoint` |
+//! | [`Residual`] | adds the input to the output of a layer | |
+//! | [`Lambda`] | a function without parameters as a layer | |
+//! | [`WeightNorm`] | trains direction and length of a layer's weight | `parametrizations.weight_norm` |
+//! | [`SpectralNorm`] | divides a layer's weight by its largest singular value | `parametrizations.spectral_norm` |
 //!
 //! ## Linear layers
 //! | | | PyTorch |
 //! |---|---|---|
 //! | [`Linear`] | y = x Wᵀ + b along the last axis | |
+//! | [`Bilinear`] | yₖ = aᵀ Wₖ b + biasₖ of two inputs | |
+//! | [`Maxout`] | the largest of several affine maps | |
+//! | [`Embedding`] | vectors by number | |
+//! | [`EmbeddingBag`] | sums, means or maxima of vectors by number | |
+//! | [`Bag`] | selects one of these | `mode="mean"` |
 //!
 //! ## Convolution
 //! | | | PyTorch |
 //! |---|---|---|
 //! | [`Conv1d`] | convolution of signals [N, C, L] | |
 //! | [`Conv2d`] | convolution of images [N, C, H, W] | |
+//! | [`ConvTranspose1d`] | transposed convolution of signals | |
 //! | [`ConvTranspose2d`] | transposed convolution of images | |
 //! | [`Unfold`] | extracts the windows of images as columns | |
 //! | [`Fold`] | sums windows into images | |
@@ -80,10 +90,23 @@
 //! ## Padding and shape
 //! | | | PyTorch |
 //! |---|---|---|
+//! | [`ZeroPad1d`] | pads signals with zeros | |
 //! | [`ZeroPad2d`] | pads images with zeros | |
+//! | [`ZeroPad3d`] | pads volumes with zeros | |
+//! | [`ConstantPad1d`] | pads signals with a value | |
+//! | [`ConstantPad2d`] | pads images with a value | |
+//! | [`ConstantPad3d`] | pads volumes with a value | |
+//! | [`ReflectionPad1d`] | pads signals by mirroring them | |
 //! | [`ReflectionPad2d`] | pads images by mirroring them | |
-//! | [`ReplicationPad2d`] | pads images by repeating their border pixels | |
+//! | [`ReflectionPad3d`] | pads volumes by mirroring them | |
+//! | [`ReplicationPad1d`] | pads signals by repeating their border | |
+//! | [`ReplicationPad2d`] | pads images by repeating their border | |
+//! | [`ReplicationPad3d`] | pads volumes by repeating their border | |
+//! | [`CircularPad1d`] | pads signals by continuing them as on a circle | |
 //! | [`CircularPad2d`] | pads images by continuing them as on a circle | |
+//! | [`CircularPad3d`] | pads volumes by continuing them as on a circle | |
+//! | [`PixelShuffle`] | enlarges images: channels become pixels | |
+//! | [`PixelUnshuffle`] | reduces images: pixels become channels | |
 //! | [`Upsample`] | resizes images: nearest pixel or bilinear | |
 //! | [`Flatten`] | merges axes into one | |
 //!
@@ -92,8 +115,10 @@
 //! |---|---|---|
 //! | [`BatchNorm1d`] | batch (and positions), for each channel | |
 //! | [`BatchNorm2d`] | batch and pixels, for each channel | |
+//! | [`BatchNorm3d`] | batch and positions of volumes, for each channel | |
 //! | [`InstanceNorm1d`] | positions, for each channel of each sample | |
 //! | [`InstanceNorm2d`] | pixels, for each channel of each sample | |
+//! | [`InstanceNorm3d`] | positions of volumes, for each channel of each sample | |
 //! | [`GroupNorm`] | groups of channels of each sample | |
 //! | [`LayerNorm`] | the last axes of each sample | |
 //! | [`RmsNorm`] | the last axes of each sample: mean square, without the mean | `RMSNorm` |
@@ -145,7 +170,11 @@
 //! | | | PyTorch |
 //! |---|---|---|
 //! | [`Dropout`] | sets single elements to zero in training | |
-//! | [`Dropout2d`] | sets whole channels to zero in training | |
+//! | [`Dropout1d`] | sets whole channels of signals to zero in training | |
+//! | [`Dropout2d`] | sets whole channels of images to zero in training | |
+//! | [`Dropout3d`] | sets whole channels of volumes to zero in training | |
+//! | [`AlphaDropout`] | sets single elements to a limit in training, and keeps mean and variance | |
+//! | [`DropPath`] | sets whole samples to zero in training | `torchvision.ops.StochasticDepth` |
 //!
 //! ## Losses
 //! Each loss is a function that returns the mean; the variant with the suffix `_with` takes a
@@ -240,11 +269,19 @@
 //! | [`init::xavier_normal`] | normal, with the same variance | `init.xavier_normal_` |
 //! | [`init::kaiming_uniform`] | uniform, with variance gain² / fan | `init.kaiming_uniform_` |
 //! | [`init::kaiming_normal`] | normal, with the same variance | `init.kaiming_normal_` |
+//! | [`init::lecun_uniform`] | uniform, with variance 1 / fan in | |
+//! | [`init::lecun_normal`] | normal, with the same variance | |
+//! | [`init::truncated_normal`] | normal, cut off outside an interval | `init.trunc_normal_` |
+//! | [`init::orthogonal`] | a random orthogonal matrix | `init.orthogonal_` |
+//! | [`init::sparse`] | normal, with a part of each column 0 | `init.sparse_` |
+//! | [`init::eye`] | the identity matrix | `init.eye_` |
+//! | [`init::dirac`] | a convolution that passes its input through | `init.dirac_` |
 //! | [`init::fans`] | the numbers of connections into and out of a unit | |
 //! | [`init::Fan`] | selects one of these two numbers | `mode="fan_in"` |
 //! | [`init::gain::LINEAR`] | gain without a nonlinearity: 1 | `init.calculate_gain` |
 //! | [`init::gain::TANH`] | gain for tanh: 5/3 | `init.calculate_gain` |
 //! | [`init::gain::RELU`] | gain for the rectifier: √2 | `init.calculate_gain` |
+//! | [`init::gain::SELU`] | gain for the scaled exponential linear unit: 3/4 | `init.calculate_gain` |
 //! | [`init::gain::leaky_relu`] | gain for a leaky rectifier | `init.calculate_gain` |
 //!
 //! ## State
@@ -265,12 +302,15 @@
 
 mod activation;
 mod activation_checkpoint;
+mod bilinear;
 mod check_input;
 mod conv;
 mod dropout;
+mod embedding;
 mod flatten;
 pub mod functional;
 pub mod init;
+mod lambda;
 mod layer;
 mod linear;
 mod loss;
@@ -279,10 +319,12 @@ mod padding;
 mod pool;
 mod print;
 mod sequential;
+mod shuffle;
 mod state_dict;
 mod summary;
 mod unfold;
 mod upsample;
+mod weight_norm;
 
 pub use activation::{
     BinaryStep, Celu, Elu, Geglu, Gelu, GeluTanh, Glu, GumbelSoftmax, Hardshrink, Hardsigmoid,
@@ -291,9 +333,12 @@ pub use activation::{
     Softsign, Surrogate, Swiglu, Tanh, Tanhshrink, Threshold,
 };
 pub use activation_checkpoint::ActivationCheckpoint;
-pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
-pub use dropout::{Dropout, Dropout2d};
+pub use bilinear::{Bilinear, Maxout};
+pub use conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
+pub use dropout::{AlphaDropout, DropPath, Dropout, Dropout1d, Dropout2d, Dropout3d};
+pub use embedding::{Bag, Embedding, EmbeddingBag};
 pub use flatten::Flatten;
+pub use lambda::{Lambda, Residual};
 #[doc(hidden)]
 pub use layer::CloneLayer;
 pub use layer::Layer;
@@ -313,21 +358,27 @@ pub use loss::{
     triplet_margin_with,
 };
 pub use norm::{
-    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,
-    LocalResponseNorm, RmsNorm,
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
+    InstanceNorm3d, LayerNorm, LocalResponseNorm, RmsNorm,
 };
-pub use padding::{CircularPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d};
+pub use padding::{
+    CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
+    ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,
+    ReplicationPad3d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
+};
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, MaxPool1d, MaxPool2d,
 };
 pub use sequential::Sequential;
+pub use shuffle::{PixelShuffle, PixelUnshuffle};
 pub use state_dict::{
     LoadError, LoadOptions, Mismatch, StateDict, load, load_state_dict, save, state_dict,
 };
 pub use summary::{LayerSummary, Summary};
 pub use unfold::{Fold, Unfold};
 pub use upsample::Upsample;
+pub use weight_norm::{SpectralNorm, WeightNorm};
 /// The trait of every type that holds parameters, and the derive macro that implements it.
 pub use wengert_autograd::Module;
 pub use wengert_nn_derive::Module;

@@ -276,6 +276,8 @@ pub(crate) enum WholeOp {
     ArgMin { axis: u8 },
     /// Another index with an additional axis of size 1.
     Unsqueeze { axis: u8 },
+    /// Another index in the shape of the node.
+    Reshape,
     /// The classes of samples as an index along an axis. An entry of the tape's table holds the name of
     /// the loss and the number of classes.
     Classes { axis: u8, of: u32 },

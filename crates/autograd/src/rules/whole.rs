@@ -1,7 +1,7 @@
 //! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
 use crate::graph::{Index, Op, Tape, Var, WholeOp, place_in};
-use wengert_tensor::{Float, Shape, Tensor, shapes};
+use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.
@@ -85,6 +85,16 @@ impl<'t, T: Float> Index<'t, T> {
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
         self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, self.id, shape)
     }
+
+    /// Returns the integers in another shape. One size may be -1: it follows from the others.
+    ///
+    /// # Panics
+    /// If the numbers of elements differ.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Sizes) -> Self {
+        let shape = self.tape.fits(shapes::reshape(&self.shape(), &shape.sizes()));
+        self.tape.whole(WholeOp::Reshape, self.id, shape)
+    }
 }
 
 /// Refuses a class that is out of range and not ignored; the message names the class and its sample.
@@ -122,6 +132,7 @@ impl WholeOp {
             (WholeOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
             (WholeOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
             (WholeOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
+            (WholeOp::Reshape, _, Some(index)) => index.reshape(shape),
             (WholeOp::Classes { axis, of }, _, Some(classes)) => {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);

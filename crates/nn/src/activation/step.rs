@@ -23,7 +23,8 @@ pub enum Surrogate {
 
 activations! {
     /// Computes 1 where x is at least 0, and 0 elsewhere. The field selects the derivative. NaN gives
-    /// NaN, and so does an infinite x with [`Surrogate::StraightThrough`].
+    /// 0 without a surrogate and NaN with one. An infinite x gives NaN with
+    /// [`Surrogate::StraightThrough`].
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -38,9 +39,8 @@ activations! {
     BinaryStep(surrogate: Surrogate) as binary_step: |x| {
         let step = x.ge(0).cast();
         let smooth = match surrogate {
-            // The derivative of the sign is 0. Without this term, the result would not depend on x, and
-            // `grad` would refuse it.
-            Surrogate::None => x.sign(),
+            // A constant that depends on x: `grad` refuses results that do not.
+            Surrogate::None => x.powi(0),
             Surrogate::StraightThrough => x,
             Surrogate::Sigmoid(k) => (k * x).sigmoid(),
         };

@@ -2,6 +2,7 @@
 //! compile the library's generic code again. `cargo test -p wengert-nn --test all FILE::` runs the
 //! tests of one file.
 
+mod breadth;
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod derivatives;

@@ -89,6 +89,7 @@ fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) 
         WholeOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
         WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
         WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
+        WholeOp::Reshape => ("reshape", vec![]),
         WholeOp::Classes { axis, of } => {
             let (_, count, ignored) = arena.classes[of as usize];
             let mut attributes = vec![("axis", axis.into()), ("count", count.into())];
