@@ -27,11 +27,12 @@ impl<T: Float> Bce<T> {
 }
 
 /// Returns ln p, but at least -100, with the slope of ln p, but at most 1e12. These are PyTorch's
-/// limits.
+/// limits; the slope is that of 1e-12 in single precision.
 fn limited_ln<T: Float>(p: Var<'_, T>) -> Var<'_, T> {
-    let small = p.lt(1e-12);
+    const END: f64 = 1e-12f32 as f64;
+    let small = p.lt(END);
     let end = p.detach();
-    let at_the_end = end.ln().clamp_min(-100.0) + 1e12 * (p - end);
+    let at_the_end = end.ln().clamp_min(-100.0) + (p - end) / END;
     Var::where_(small, at_the_end, Var::where_(small, 1, p).ln())
 }
 

@@ -4,18 +4,23 @@
 use safetensors::SafeTensors;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use wengert_autograd::{Module, Param};
 use wengert_autograd::{Tape, Var};
 use wengert_nn::{
-    Bce, BceWithLogits, CosineEmbedding, CrossEntropy, Ctc, Dice, Focal, GaussianNll,
-    HingeEmbedding, Huber, InfoNce, KlDiv, Layer, MarginRanking, MultiMargin, MultilabelSoftMargin,
-    Nll, PRelu, PoissonNll, Reduction, SmoothL1, TripletMargin, bce_with, bce_with_logits_with,
+    Bag, BatchNorm3d, Bce, BceWithLogits, Bilinear, CircularPad1d, CircularPad2d, CircularPad3d,
+    ConstantPad1d, ConstantPad2d, ConstantPad3d, ConvTranspose1d, CosineEmbedding, CrossEntropy,
+    Ctc, Dice, Embedding, EmbeddingBag, Focal, GaussianNll, HingeEmbedding, Huber, InfoNce,
+    InstanceNorm3d, KlDiv, Layer, Linear, MarginRanking, MultiMargin, MultilabelSoftMargin, Nll,
+    PRelu, PixelShuffle, PixelUnshuffle, PoissonNll, Reduction, ReflectionPad1d, ReflectionPad2d,
+    ReflectionPad3d, ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, SmoothL1, SpectralNorm,
+    TripletMargin, WeightNorm, ZeroPad1d, ZeroPad2d, ZeroPad3d, bce_with, bce_with_logits_with,
     cosine_embedding_with, cross_entropy_with, ctc_with, focal, functional as f, gaussian_nll,
     gaussian_nll_with, hinge_embedding_with, huber_with, info_nce, kl_div_with, l1_with,
     margin_ranking_with, mse_with, multi_margin, multi_margin_with, multilabel_margin,
     multilabel_margin_with, multilabel_soft_margin_with, poisson_nll, smooth_l1_with,
     soft_cross_entropy_with, soft_margin_with, triplet_margin_with,
 };
-use wengert_tensor::Tensor;
+use wengert_tensor::{Conv, Philox, Tensor};
 
 const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/breadth.safetensors");
@@ -25,7 +30,6 @@ const BOUNDS: [f64; 3] = [1e-12, 1e-10, 1e-8];
 
 struct References {
     numbers: BTreeMap<String, Tensor<f64>>,
-    integers: BTreeMap<String, Tensor<i64>>,
     compared: RefCell<BTreeSet<String>>,
     /// The largest relative errors so far.
     worst: Cell<[f64; 3]>,
@@ -34,20 +38,14 @@ struct References {
 impl References {
     fn load() -> Self {
         let bytes = std::fs::read(FILE).unwrap();
-        let (mut numbers, mut integers) = (BTreeMap::new(), BTreeMap::new());
+        let mut numbers = BTreeMap::new();
         for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
-            let (words, shape) = (view.data().as_chunks().0, view.shape());
-            if view.dtype() == safetensors::Dtype::I64 {
-                let list = words.iter().map(|&b| i64::from_le_bytes(b)).collect();
-                integers.insert(name, Tensor::from_vec(list, shape));
-            } else {
-                assert_eq!(view.dtype(), safetensors::Dtype::F64, "{name}");
-                let list = words.iter().map(|&b| f64::from_le_bytes(b)).collect();
-                numbers.insert(name, Tensor::from_vec(list, shape));
-            }
+            assert_eq!(view.dtype(), safetensors::Dtype::F64, "{name}");
+            let list = view.data().as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+            numbers.insert(name, Tensor::from_vec(list, view.shape()));
         }
         let (compared, worst) = (RefCell::default(), Cell::default());
-        References { numbers, integers, compared, worst }
+        References { numbers, compared, worst }
     }
 
     fn get(&self, name: &str) -> &Tensor<f64> {
@@ -137,6 +135,7 @@ fn activations_agree_with_pytorch() {
         file.compare(name, |x| activation(x[0]));
         file.compare(&format!("{name}/kinks"), |x| activation(x[0]));
     }
+    file.compare("mish_near", |x| f::mish(x[0]));
     file.compare("glu", |x| f::glu(x[0], 1));
     file.compare("glu_last", |x| f::glu(x[0], -1));
     file.compare("softmin", |x| f::softmin(x[0], 1));
@@ -288,4 +287,131 @@ fn losses_of_pairs_and_sequences_agree_with_pytorch() {
         options.loss(x[0].log_softmax(-1), &labels, &[9, 7, 8, 5], &[4, 1, 4, 4])
     });
     file.report("losses of pairs and sequences");
+}
+
+/// Runs a layer with variables in place of its parameters, which follow the input.
+fn with<'t, L: Layer<f64>>(layer: &L, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+    x[0].tape().with_params(layer, &x[1..], || layer.forward(x[0]))
+}
+
+#[test]
+fn layers_agree_with_pytorch() {
+    let file = References::load();
+    let get = |name: &str| file.get(name).clone();
+
+    let layer = Bilinear::from_tensors(get("bilinear/x2"), Some(get("bilinear/x3")));
+    file.compare("bilinear", |x| {
+        x[0].tape().with_params(&layer, &x[2..], || layer.forward(x[0], x[1]))
+    });
+
+    let numbers = Tensor::from([[1i64, 0, 4], [2, 2, 0]]);
+    let lookup = |layer: Embedding<f64>, case: &str| {
+        file.compare(case, |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+    };
+    lookup(Embedding::from_tensors(get("embedding/x0")), "embedding");
+    lookup(Embedding::from_tensors(get("embedding/x0")).padding_index(2), "embedding_padding");
+    for (mode, bag) in [("sum", Bag::Sum), ("mean", Bag::Mean), ("max", Bag::Max)] {
+        let layer = EmbeddingBag::from_tensors(get("embedding/x0")).bag(bag);
+        file.compare(&format!("embedding_bag/{mode}"), |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+        let bags = Tensor::from([1i64, 0, 4, 4, 2]);
+        file.compare(&format!("embedding_bags/{mode}"), |x| {
+            let tape = x[0].tape();
+            tape.with_params(&layer, x, || layer.forward_bags(tape, &bags, &[0, 3, 3]))
+        });
+        let layer = layer.padding_index(2);
+        file.compare(&format!("embedding_bag_padding/{mode}"), |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+    }
+
+    file.compare("pixel_shuffle", |x| PixelShuffle(2).forward(x[0]));
+    file.compare("pixel_shuffle_one", |x| PixelShuffle(3).forward(x[0]));
+    file.compare("pixel_unshuffle", |x| PixelUnshuffle(2).forward(x[0]));
+
+    // PyTorch's list begins with the last axis.
+    file.compare("pad1/reflect", |x| ReflectionPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/replicate", |x| ReplicationPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/circular", |x| CircularPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/zeros", |x| ZeroPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/constant", |x| ConstantPad1d::around([(1, 2)], -1.5).forward(x[0]));
+    let two = [(0, 1), (1, 2)];
+    file.compare("pad2/reflect", |x| ReflectionPad2d::around(two).forward(x[0]));
+    file.compare("pad2/replicate", |x| ReplicationPad2d::around(two).forward(x[0]));
+    file.compare("pad2/circular", |x| CircularPad2d::around(two).forward(x[0]));
+    file.compare("pad2/zeros", |x| ZeroPad2d::around(two).forward(x[0]));
+    file.compare("pad2/constant", |x| ConstantPad2d::around(two, -1.5).forward(x[0]));
+    let three = [(2, 1), (0, 1), (1, 2)];
+    file.compare("pad3/reflect", |x| ReflectionPad3d::around(three).forward(x[0]));
+    file.compare("pad3/replicate", |x| ReplicationPad3d::around(three).forward(x[0]));
+    file.compare("pad3/circular", |x| CircularPad3d::around(three).forward(x[0]));
+    file.compare("pad3/zeros", |x| ZeroPad3d::around(three).forward(x[0]));
+    file.compare("pad3/constant", |x| ConstantPad3d::around(three, -1.5).forward(x[0]));
+
+    let (w, b) = (get("conv_transpose1d/x1"), get("conv_transpose1d/x2"));
+    let conv = Conv { padding: [(0, 0), (1, 1)], ..Conv::new().stride(3).dilation(2).groups(2) };
+    let layer = ConvTranspose1d::from_tensors(w, Some(b), conv).output_padding(2);
+    file.compare("conv_transpose1d", |x| with(&layer, x));
+    let (w, b) = (get("batch_norm3d/x1"), get("batch_norm3d/x2"));
+    let layer = BatchNorm3d::from_tensors(w, Some(b), None);
+    file.compare("batch_norm3d", |x| with(&layer, x));
+    file.compare("instance_norm3d", |x| InstanceNorm3d::of(2).forward(x[0]));
+
+    let linear = || Linear::from_tensors(get("weight_norm/x1"), None);
+    let layer = WeightNorm::new(linear());
+    file.compare("weight_norm", |x| with(&layer, x));
+    let layer = WeightNorm::along(linear(), 1);
+    file.compare("weight_norm_along", |x| with(&layer, x));
+
+    let linear = Linear::from_tensors(get("spectral_norm/x1"), None);
+    let mut layer = SpectralNorm::new(linear, &mut Philox::new(0));
+    layer.weight_u.set(get("spectral_u/x0"));
+    layer.weight_v.set(get("spectral_v/x0"));
+    let tape = Tape::train(&mut Philox::new(0));
+    let y = layer.forward(tape.constant(get("spectral_norm/x0")));
+    file.close("spectral_norm", 0, &y.value(), file.get("spectral_norm/value"));
+    let xs = ["spectral_norm/x0", "spectral_norm/x1"].map(|name| tape.watch(get(name)));
+    let y = with(&layer, &xs);
+    let seed = tape.constant(get("spectral_norm/seed"));
+    let gradients = (y * seed).sum_all().grad(&xs);
+    for (i, gradient) in gradients.iter().enumerate() {
+        let name = format!("spectral_norm/grad{i}");
+        file.close(&name, 1, &gradient.value(), file.get(&name));
+    }
+    let slopes = gradients.iter().enumerate().map(|(i, gradient)| {
+        (*gradient * tape.constant(get(&format!("spectral_norm/v{i}")))).sum_all()
+    });
+    for (i, product) in slopes.reduce(|a, b| a + b).unwrap().grad(&xs).iter().enumerate() {
+        let name = format!("spectral_norm/hvp{i}");
+        file.close(&name, 2, &product.value(), file.get(&name));
+    }
+    tape.apply_updates(&mut layer);
+    for (buffer, name) in
+        [(&layer.weight_u, "spectral_u_after"), (&layer.weight_v, "spectral_v_after")]
+    {
+        file.close(name, 0, &buffer.value(), file.get(&format!("{name}/value")));
+    }
+    file.compare("spectral_norm_eval", |x| with(&layer, x));
+    file.report("layers");
+}
+
+/// A frozen weight can be normalised, and only the lengths are trained.
+#[test]
+fn wrappers_accept_frozen_weights_and_name_a_layer_without_a_weight() {
+    let mut layer = WeightNorm::new(Linear::<f64>::of(3, 2, &mut Philox::new(0)));
+    layer.layer.freeze();
+    let tape = Tape::new();
+    let gradients = layer.forward(tape.constant(Tensor::ones_of(&[1, 3]))).sum_all().backward();
+    let reached = |param: &Param<f64>| gradients.get(param).is_some();
+    assert!(reached(&layer.weight_g) && !reached(&layer.layer.weight));
+    let (text, ..) = crate::common::panic_of(|| {
+        drop(WeightNorm::<_, f64>::new(PixelShuffle(2)));
+    });
+    assert_eq!(
+        text,
+        "WeightNorm: the layer must have a parameter named `weight`, got PixelShuffle(2)"
+    );
 }

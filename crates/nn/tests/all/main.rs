@@ -20,6 +20,7 @@ mod overview;
 mod pooling;
 mod pytorch;
 mod references;
+mod sampled;
 #[path = "../../../tensor/tests/all/scan.rs"]
 mod scan;
 mod try_predict;
