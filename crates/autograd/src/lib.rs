@@ -37,4 +37,4 @@ pub use module::{
     Buffer, BufferId, FirstState, Misfit, Module, Outline, Param, ParamHandle, ParamId, Path, See,
     SeeMut, State, StateId, StateKind,
 };
-pub use rules::WholeOperand;
+pub use rules::IntegerOperand;

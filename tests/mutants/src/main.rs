@@ -69,7 +69,7 @@ fn options() -> Result<Options, String> {
         let mut value = || args.next().ok_or(format!("{arg}: a value is missing\n{USAGE}"));
         let words = |text: String| text.split(',').map(String::from).collect::<Vec<_>>();
         let number = |text: String| {
-            text.parse::<u64>().map_err(|_| format!("{text} is no whole number\n{USAGE}"))
+            text.parse::<u64>().map_err(|_| format!("{text} is not an integer\n{USAGE}"))
         };
         match &*arg {
             "--list" => options.list = true,

@@ -161,7 +161,7 @@ impl<T: Float> Tape<T> {
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
             if let Some((place, whole)) = whole {
-                arena.wholes[place as usize] = Some(whole);
+                arena.integers[place as usize] = Some(whole);
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
             for id in ids {
@@ -174,7 +174,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
         match op {
-            Op::Whole { op, place } => {
+            Op::Integer { op, place } => {
                 let whole = op.eval(self, x.first(), self.wholes_of(first).first(), shape);
                 return (smallvec![], Some((place, whole)));
             }

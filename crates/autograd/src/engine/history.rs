@@ -49,13 +49,13 @@ impl<T: Float> Tape<T> {
                 *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
-        if !arena.wholes.is_empty() {
+        if !arena.integers.is_empty() {
             for (id, node) in arena.nodes.iter().enumerate() {
                 if let Some(place) = arena.place_of_whole(id as u32)
                     && !node.op.is_given()
                     && !node.has(RETAINED)
                 {
-                    arena.wholes[place as usize] = None;
+                    arena.integers[place as usize] = None;
                 }
             }
         }

@@ -16,9 +16,9 @@ impl<T: Float> Arena<T> {
     #[inline]
     pub fn drop_value(&mut self, id: u32) {
         let mut dropped = self.values[id as usize].take().is_some();
-        if !dropped && !self.wholes.is_empty() {
+        if !dropped && !self.integers.is_empty() {
             let place = self.place_of_whole(id);
-            dropped = place.is_some_and(|place| self.wholes[place as usize].take().is_some());
+            dropped = place.is_some_and(|place| self.integers[place as usize].take().is_some());
         }
         if dropped {
             self.nodes[id as usize].flags |= RELEASED;

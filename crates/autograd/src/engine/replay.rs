@@ -1,8 +1,8 @@
 //! Replays: runs a recorded program again with other values.
 
 use crate::graph::{
-    ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, MASK, Mask, Op, RETAINED, RunKind,
-    TEMPORARY, Tape, Var, WholeOp,
+    ACTIVE, Arena, Bound, CLOSED, Declaration, Declared, Index, IntegerOp, MASK, Mask, Op,
+    RETAINED, RunKind, TEMPORARY, Tape, Var,
 };
 use crate::module::{Buffer, BufferId, Change, Module, Param, ParamId, Path, StateId, Updates};
 use smallvec::SmallVec;
@@ -16,7 +16,7 @@ pub struct Replay<'t, T: Float> {
     tape: &'t Tape<T>,
     states: States<'t, T>,
     numbers: Vec<(u32, Tensor<T>)>,
-    wholes: Vec<(u32, Tensor<i64>)>,
+    integers: Vec<(u32, Tensor<i64>)>,
     key: Option<u64>,
     allow_reads: bool,
 }
@@ -71,8 +71,8 @@ impl<T: Float> Tape<T> {
             )
         }
         let states = States::of(model);
-        let (numbers, wholes) = (Vec::new(), Vec::new());
-        Replay { tape: self, states, numbers, wholes, key: None, allow_reads: false }
+        let (numbers, integers) = (Vec::new(), Vec::new());
+        Replay { tape: self, states, numbers, integers, key: None, allow_reads: false }
     }
 }
 
@@ -109,9 +109,9 @@ impl<'t, T: Float> Replay<'t, T> {
         let tape = self.tape;
         tape.same_tape("replay", index.tape);
         let op = tape.arena.borrow().nodes[index.id as usize].op;
-        let given = matches!(op, Op::Whole { op: WholeOp::Given, .. });
+        let given = matches!(op, Op::Integer { op: IntegerOp::Given, .. });
         self.check_leaf(given, index.shape(), value.shape());
-        self.wholes.push((index.id, value));
+        self.integers.push((index.id, value));
         self
     }
 
@@ -179,9 +179,9 @@ impl<'t, T: Float> Replay<'t, T> {
             for (id, value) in self.numbers {
                 arena.values[id as usize] = Some(value);
             }
-            for (id, value) in self.wholes {
+            for (id, value) in self.integers {
                 let place = arena.place_of_whole(id).expect("an index");
-                arena.wholes[place as usize] = Some(value);
+                arena.integers[place as usize] = Some(value);
             }
             if let Some(key) = self.key {
                 tape.key.set(Some(key));
@@ -365,7 +365,7 @@ impl<T: Float> Arena<T> {
             if !node.op.is_given() {
                 self.values[id] = None;
                 if let Some(place) = self.place_of_whole(id as u32) {
-                    self.wholes[place as usize] = None;
+                    self.integers[place as usize] = None;
                 }
             }
         }

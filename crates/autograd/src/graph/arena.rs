@@ -61,7 +61,7 @@ pub(crate) struct Arena<T: Float> {
     /// Parents of nodes that have more than two.
     pub more: Vec<u32>,
     /// Integers, in the order of the nodes that hold them.
-    pub wholes: Vec<Option<Tensor<i64>>>,
+    pub integers: Vec<Option<Tensor<i64>>>,
     /// The names of losses with their numbers of classes and the class number that they ignore, without
     /// duplicates.
     pub classes: Vec<(&'static str, u32, Option<i64>)>,
@@ -96,7 +96,7 @@ impl<T: Float> Default for Arena<T> {
             nodes: Vec::new(),
             shapes: Vec::new(),
             more: Vec::new(),
-            wholes: Vec::new(),
+            integers: Vec::new(),
             classes: Vec::new(),
             affine: Vec::new(),
             pools: Vec::new(),
@@ -151,7 +151,7 @@ impl<T: Float> Arena<T> {
     #[inline]
     pub fn place_of_whole(&self, id: u32) -> Option<u32> {
         match self.nodes[id as usize].op {
-            Op::Whole { place, .. } => Some(place),
+            Op::Integer { place, .. } => Some(place),
             Op::Output(back) => match self.nodes[(id - back) as usize].op {
                 Op::MaxPool(pool) => Some(pool.positions),
                 Op::Custom(place) => {
@@ -168,16 +168,16 @@ impl<T: Float> Arena<T> {
     #[inline]
     pub fn is_computed(&self, id: u32) -> bool {
         self.values[id as usize].is_some()
-            || !self.wholes.is_empty()
+            || !self.integers.is_empty()
                 && self
                     .place_of_whole(id)
-                    .is_some_and(|place| self.wholes[place as usize].is_some())
+                    .is_some_and(|place| self.integers[place as usize].is_some())
     }
 
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
         let tables = [
-            self.wholes.len(),
+            self.integers.len(),
             self.maps.len(),
             self.customs.len(),
             self.parts.len(),
@@ -193,12 +193,12 @@ impl<T: Float> Arena<T> {
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        let Mark { tables: [wholes, maps, customs, parts, affine], .. } = mark;
+        let Mark { tables: [integers, maps, customs, parts, affine], .. } = mark;
         if self.affine.len() > affine {
             self.affine.truncate(affine);
         }
-        if self.wholes.len() > wholes {
-            self.wholes.truncate(wholes);
+        if self.integers.len() > integers {
+            self.integers.truncate(integers);
         }
         if self.maps.len() > maps {
             self.maps.truncate(maps);

@@ -3,7 +3,7 @@
 use super::arena::RETAINED;
 use super::errors::Cause;
 use super::mode::RunKind;
-use super::op::{Op, WholeOp};
+use super::op::{IntegerOp, Op};
 use super::tape::Tape;
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -60,9 +60,9 @@ impl<T: Float> Tape<T> {
         let shape = numbers.shape();
         let id = {
             let arena = &mut *self.arena.borrow_mut();
-            arena.wholes.push((self.run_kind != RunKind::Abstract).then_some(numbers));
-            let place = arena.wholes.len() as u32 - 1;
-            arena.push_shaped(Op::Whole { op: WholeOp::Given, place }, shape, 0, None)
+            arena.integers.push((self.run_kind != RunKind::Abstract).then_some(numbers));
+            let place = arena.integers.len() as u32 - 1;
+            arena.push_shaped(Op::Integer { op: IntegerOp::Given, place }, shape, 0, None)
         };
         self.note(id);
         Index { tape: self, id }
@@ -80,7 +80,7 @@ impl<T: Float> Tape<T> {
         self.compute(id);
         let arena = self.arena.borrow();
         let place = arena.place_of_whole(id).expect("an index");
-        arena.wholes[place as usize].clone().expect("computed above")
+        arena.integers[place as usize].clone().expect("computed above")
     }
 }
 

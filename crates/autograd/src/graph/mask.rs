@@ -102,7 +102,7 @@ pub(crate) enum ValueKind {
     /// Numbers of the tape's type.
     Number,
     /// Integers, stored in a separate column of the arena.
-    Whole,
+    Integer,
     /// Numbers of the tape's type, each 1 or 0, that stand for booleans.
     Mask,
 }
@@ -130,7 +130,7 @@ impl<T: Float> Arena<T> {
         if node.has(MASK) || node.op.is_comparison() {
             ValueKind::Mask
         } else if self.place_of_whole(id).is_some() {
-            ValueKind::Whole
+            ValueKind::Integer
         } else {
             ValueKind::Number
         }

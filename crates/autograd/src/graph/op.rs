@@ -19,8 +19,8 @@ pub(crate) enum Op {
     /// A further output of an operation. The number is the distance to the node of the first output.
     Output(u32),
     /// Integers; `place` is their place in the column of integers.
-    Whole {
-        op: WholeOp,
+    Integer {
+        op: IntegerOp,
         place: u32,
     },
     /// A comparison of two tensors of integers.
@@ -62,7 +62,10 @@ impl Op {
     /// Returns whether the node's value was given and cannot be computed again.
     #[inline]
     pub fn is_given(self) -> bool {
-        matches!(self, Op::Constant | Op::Leaf | Op::Fill(_) | Op::Whole { op: WholeOp::Given, .. })
+        matches!(
+            self,
+            Op::Constant | Op::Leaf | Op::Fill(_) | Op::Integer { op: IntegerOp::Given, .. }
+        )
     }
 
     /// Returns whether the operation may have further outputs.
@@ -267,7 +270,7 @@ impl Probability {
 
 /// The source of the integers of a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum WholeOp {
+pub(crate) enum IntegerOp {
     /// Given by the user.
     Given,
     /// The position of the maximum along an axis. The node's shape tells whether the axis is kept.

@@ -68,7 +68,7 @@ impl<T: Float> Change<T> {
                 *averages += 1;
                 b * (1.0 - weight) + value * weight
             }
-            Change::Count(_) => unreachable!("counters are whole numbers"),
+            Change::Count(_) => unreachable!("counters are integers"),
         }
     }
 }
@@ -205,7 +205,7 @@ impl<T: Float> Updates<T> {
         // The changes are taken first, so that no other thread counts them.
         let counts = self.of(buffer.id()).filter_map(|update| match update.change().take() {
             Some(Change::Count(n)) => Some((update, n)),
-            Some(_) => unreachable!("only counters are whole numbers"),
+            Some(_) => unreachable!("only counters are integers"),
             None => None,
         });
         let counts: Vec<_> = counts.collect();

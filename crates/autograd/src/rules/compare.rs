@@ -14,14 +14,14 @@ mod sealed {
     message = "`{Self}` is neither an index nor an integer",
     label = "expected `Index`, `&Tensor<i64>`, `Tensor<i64>` or an integer"
 )]
-pub trait WholeOperand<'t, T: Float>: sealed::Sealed {
+pub trait IntegerOperand<'t, T: Float>: sealed::Sealed {
     /// Returns the operand as an index on this tape. `op` is the name of the operation in messages.
     #[doc(hidden)]
     fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T>;
 }
 
 impl<T: Float> sealed::Sealed for Index<'_, T> {}
-impl<'t, T: Float> WholeOperand<'t, T> for Index<'t, T> {
+impl<'t, T: Float> IntegerOperand<'t, T> for Index<'t, T> {
     #[track_caller]
     fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         tape.same_tape(op, self.tape);
@@ -29,13 +29,13 @@ impl<'t, T: Float> WholeOperand<'t, T> for Index<'t, T> {
     }
 }
 impl sealed::Sealed for &Tensor<i64> {}
-impl<'t, T: Float> WholeOperand<'t, T> for &Tensor<i64> {
+impl<'t, T: Float> IntegerOperand<'t, T> for &Tensor<i64> {
     fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         self.into_index(tape)
     }
 }
 impl sealed::Sealed for Tensor<i64> {}
-impl<'t, T: Float> WholeOperand<'t, T> for Tensor<i64> {
+impl<'t, T: Float> IntegerOperand<'t, T> for Tensor<i64> {
     fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         self.into_index(tape)
     }
@@ -43,7 +43,7 @@ impl<'t, T: Float> WholeOperand<'t, T> for Tensor<i64> {
 macro_rules! numbers {
     ($($t:ident)*) => { $(
         impl sealed::Sealed for $t {}
-        impl<'t, T: Float> WholeOperand<'t, T> for $t {
+        impl<'t, T: Float> IntegerOperand<'t, T> for $t {
             fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
                 tape.index(Tensor::scalar_of(i64::from(self)))
             }
@@ -52,7 +52,7 @@ macro_rules! numbers {
 }
 numbers! { i64 i32 u32 u8 }
 impl sealed::Sealed for usize {}
-impl<'t, T: Float> WholeOperand<'t, T> for usize {
+impl<'t, T: Float> IntegerOperand<'t, T> for usize {
     #[track_caller]
     fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         match i64::try_from(self) {
@@ -90,7 +90,7 @@ impl<T: Float> Tape<T> {
     pub(crate) fn wholes_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
         let arena = self.arena.borrow();
         let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_whole(p));
-        let whole = |place| arena.wholes[place as usize].clone().expect("computed before");
+        let whole = |place| arena.integers[place as usize].clone().expect("computed before");
         places.map(whole).collect()
     }
 }
@@ -116,7 +116,7 @@ macro_rules! comparisons {
             /// If the shapes do not broadcast, or the indices are on different tapes.
             #[track_caller]
             #[allow(clippy::should_implement_trait)] // element by element
-            pub fn $method(self, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
+            pub fn $method(self, other: impl IntegerOperand<'t, T>) -> Mask<'t, T> {
                 self.compared(stringify!($method), Binary::$Op, other)
             }
         )* }
@@ -139,7 +139,7 @@ comparisons! {
 
 impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
-    fn compared(self, name: &str, op: Binary, other: impl WholeOperand<'t, T>) -> Mask<'t, T> {
+    fn compared(self, name: &str, op: Binary, other: impl IntegerOperand<'t, T>) -> Mask<'t, T> {
         let (tape, other) = (self.tape, other.whole(name, self.tape));
         let shape = tape.fits(shapes::broadcast(name, &self.shape(), &other.shape()));
         Mask { tape, id: tape.apply_nodes(Op::Compare(op), &[self.id, other.id], shape) }

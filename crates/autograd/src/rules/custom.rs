@@ -58,8 +58,8 @@ impl<T: Float> Tape<T> {
         let (all, applied_at) = (shapes.len() as u32, Location::caller());
         let place = {
             let arena = &mut *self.arena.borrow_mut();
-            let first_whole = arena.wholes.len() as u32;
-            arena.wholes.extend((numbers..all).map(|_| None));
+            let first_whole = arena.integers.len() as u32;
+            arena.integers.extend((numbers..all).map(|_| None));
             arena.customs.push(CustomCall { op, numbers, first_whole, applied_at });
             arena.customs.len() as u32 - 1
         };
@@ -92,7 +92,7 @@ impl<T: Float> Tape<T> {
             (declared, indices.start as usize, indices.any(needed))
         };
         let (declared, of_indices) = declared.split_at(custom.numbers as usize);
-        let (computed_by, (values, wholes)) = if wanted {
+        let (computed_by, (values, integers)) = if wanted {
             ("forward_with_indices", custom.op.forward_with_indices(x))
         } else {
             ("forward", (custom.op.forward(x), [].into()))
@@ -100,11 +100,11 @@ impl<T: Float> Tape<T> {
         let shapes: Outputs<Shape> = values.iter().map(Tensor::shape).collect();
         self.check_outputs(&custom, computed_by, "shapes", [&shapes, declared]);
         if wanted {
-            let shapes: Outputs<Shape> = wholes.iter().map(Tensor::shape).collect();
+            let shapes: Outputs<Shape> = integers.iter().map(Tensor::shape).collect();
             self.check_outputs(&custom, computed_by, "index_shapes", [&shapes, of_indices]);
             let arena = &mut *self.arena.borrow_mut();
-            for (i, whole) in wholes.into_iter().enumerate() {
-                arena.wholes[custom.first_whole as usize + i] = Some(whole);
+            for (i, whole) in integers.into_iter().enumerate() {
+                arena.integers[custom.first_whole as usize + i] = Some(whole);
                 arena.nodes[first_index + i].flags &= !RELEASED;
             }
         }

@@ -14,7 +14,7 @@ impl Op {
         match self {
             Op::Unary(op) => unary::is_differentiable(op),
             Op::Binary(op) => binary::is_differentiable(op),
-            Op::Detach | Op::Whole { .. } | Op::Compare(_) => false,
+            Op::Detach | Op::Integer { .. } | Op::Compare(_) => false,
             _ => true,
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn reads(op: Op, arg: usize) -> Reads {
         Op::View(_) | Op::MapAxis(_) | Op::Random(_) => Reads::NOTHING,
         Op::Custom(_) => Reads::ALL,
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => Reads::NOTHING,
-        Op::Output(_) | Op::Detach | Op::Whole { .. } | Op::Compare(_) => Reads::NOTHING,
+        Op::Output(_) | Op::Detach | Op::Integer { .. } | Op::Compare(_) => Reads::NOTHING,
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::Custom(_) => unreachable!("`Tape::custom_vjp` calls the rule of a custom operation"),
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => unreachable!("leaves have no rule"),
         Op::Output(_) => unreachable!("the rule is that of the first output"),
-        Op::Detach | Op::Whole { .. } | Op::Compare(_) => {
+        Op::Detach | Op::Integer { .. } | Op::Compare(_) => {
             unreachable!("no gradient flows through these operations")
         }
     }

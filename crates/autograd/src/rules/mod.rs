@@ -60,6 +60,7 @@ mod custom;
 mod detach;
 mod dispatch;
 mod index;
+mod integer;
 mod logic;
 mod map_axis;
 mod matmul;
@@ -73,9 +74,8 @@ mod softmax;
 mod tests;
 mod unary;
 mod view;
-mod whole;
 
-pub use compare::WholeOperand;
+pub use compare::IntegerOperand;
 pub(crate) use compare::compare;
 pub(crate) use dispatch::vjp;
 pub(crate) use unary::vjp as unary_vjp;

@@ -99,9 +99,9 @@ impl<'t, T: Float> Var<'t, T> {
     fn pooled(self, windows: PoolWindows, shape: Shape) -> (Self, Index<'t, T>) {
         let op = {
             let arena = &mut *self.tape.arena.borrow_mut();
-            arena.wholes.push(None); // the place of the positions, which are not computed yet
+            arena.integers.push(None); // the place of the positions, which are not computed yet
             let windows = place_in(&mut arena.pools, windows);
-            MaxPool { windows, positions: arena.wholes.len() as u32 - 1 }
+            MaxPool { windows, positions: arena.integers.len() as u32 - 1 }
         };
         let id = self.tape.apply_outputs(Op::MaxPool(op), &[self], &[shape, shape], 1);
         (Var { tape: self.tape, id }, Index { tape: self.tape, id: id + 1 })

@@ -127,7 +127,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             | Op::LogSoftmax(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
             Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => None,
-            Op::Detach | Op::Whole { .. } | Op::Compare(_) => None,
+            Op::Detach | Op::Integer { .. } | Op::Compare(_) => None,
             Op::Output(_) => return, // the operation itself has set it
         };
         if let Some(t) = tangent {

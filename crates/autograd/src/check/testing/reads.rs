@@ -83,7 +83,7 @@ impl Tape<f64> {
             let shape = *arena.shape(id);
             match arena.place_of_whole(id) {
                 Some(place) => {
-                    arena.wholes[place as usize] = Some(Tensor::full_of(&shape, i64::MAX));
+                    arena.integers[place as usize] = Some(Tensor::full_of(&shape, i64::MAX));
                 }
                 None => arena.values[id as usize] = Some(Tensor::full_of(&shape, f64::NAN)),
             }

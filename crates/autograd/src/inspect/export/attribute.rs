@@ -9,7 +9,7 @@ pub enum Attribute {
     /// A number.
     Number(f64),
     /// An integer: an axis, a step.
-    Whole(i64),
+    Integer(i64),
     /// Integers: an order of axes, a stride in each direction.
     List(Vec<i64>),
     /// A boolean.
@@ -32,7 +32,7 @@ impl fmt::Display for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Attribute::Number(x) => x.fmt(f),
-            Attribute::Whole(n) => n.fmt(f),
+            Attribute::Integer(n) => n.fmt(f),
             Attribute::List(list) => {
                 f.write_str("[")?;
                 for (i, n) in list.iter().enumerate() {
@@ -53,27 +53,27 @@ impl From<f64> for Attribute {
 }
 impl From<u8> for Attribute {
     fn from(n: u8) -> Self {
-        Attribute::Whole(n.into())
+        Attribute::Integer(n.into())
     }
 }
 impl From<u32> for Attribute {
     fn from(n: u32) -> Self {
-        Attribute::Whole(n.into())
+        Attribute::Integer(n.into())
     }
 }
 impl From<i32> for Attribute {
     fn from(n: i32) -> Self {
-        Attribute::Whole(n.into())
+        Attribute::Integer(n.into())
     }
 }
 impl From<i64> for Attribute {
     fn from(n: i64) -> Self {
-        Attribute::Whole(n)
+        Attribute::Integer(n)
     }
 }
 impl From<usize> for Attribute {
     fn from(n: usize) -> Self {
-        Attribute::Whole(n as i64)
+        Attribute::Integer(n as i64)
     }
 }
 impl From<bool> for Attribute {

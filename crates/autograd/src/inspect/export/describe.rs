@@ -2,8 +2,8 @@
 
 use super::Attribute;
 use crate::graph::{
-    Arena, ConvOp, Distribution, IndexOp, MapAxis, MatMul, MaxPool, Op, Part, PoolWindows, Random,
-    Reduce, View, WholeOp,
+    Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op, Part,
+    PoolWindows, Random, Reduce, View,
 };
 use wengert_tensor::{Conv, Float, Pool, Unary};
 
@@ -18,7 +18,7 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Fill(number) => ("full", vec![("value", number.into())]),
         Op::Detach => ("detach", vec![]),
         Op::Output(_) => unreachable!("described by its operation"),
-        Op::Whole { op, .. } => whole(arena, op),
+        Op::Integer { op, .. } => integer(arena, op),
         Op::Unary(op) => unary(op),
         Op::Binary(op) | Op::Compare(op) => (op.name(), vec![]),
         Op::Select => ("where_", vec![]),
@@ -83,20 +83,20 @@ fn unary(op: Unary) -> (&'static str, Attributes) {
     (op.name(), constant.into_iter().collect())
 }
 
-fn whole<T: Float>(arena: &Arena<T>, op: WholeOp) -> (&'static str, Attributes) {
+fn integer<T: Float>(arena: &Arena<T>, op: IntegerOp) -> (&'static str, Attributes) {
     match op {
-        WholeOp::Given => ("index", vec![]),
-        WholeOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
-        WholeOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
-        WholeOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
-        WholeOp::Reshape => ("reshape", vec![]),
-        WholeOp::Classes { axis, of } => {
+        IntegerOp::Given => ("index", vec![]),
+        IntegerOp::ArgMax { axis } => ("argmax", vec![("axis", axis.into())]),
+        IntegerOp::ArgMin { axis } => ("argmin", vec![("axis", axis.into())]),
+        IntegerOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
+        IntegerOp::Reshape => ("reshape", vec![]),
+        IntegerOp::Classes { axis, of } => {
             let (_, count, ignored) = arena.classes[of as usize];
             let mut attributes = vec![("axis", axis.into()), ("count", count.into())];
             attributes.extend(ignored.map(|number| ("ignored", number.into())));
             ("classes", attributes)
         }
-        WholeOp::Affine { of } => {
+        IntegerOp::Affine { of } => {
             let (by, add) = arena.affine[of as usize];
             ("affine", vec![("times", by.into()), ("plus", add.into())])
         }

@@ -134,7 +134,7 @@ impl Display for Value<'_> {
             Attribute::Number(x) if x.is_nan() => f.write_str("{\"number\":\"nan\"}"),
             Attribute::Number(x) if *x > 0.0 => f.write_str("{\"number\":\"inf\"}"),
             Attribute::Number(_) => f.write_str("{\"number\":\"-inf\"}"),
-            Attribute::Whole(n) => n.fmt(f),
+            Attribute::Integer(n) => n.fmt(f),
             Attribute::List(list) => write_list(f, list),
             Attribute::Switch(on) => on.fmt(f),
             Attribute::Text(words) => Quoted(words).fmt(f),

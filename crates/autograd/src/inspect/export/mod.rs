@@ -20,8 +20,8 @@ pub use attribute::Attribute;
 pub use dot::Dot;
 
 use crate::graph::{
-    ACTIVE, Arena, Bound, CLOSED, Index, Mask, Op, RELEASED, RETAINED, SAVED, Tape, ValueKind, Var,
-    WholeOp,
+    ACTIVE, Arena, Bound, CLOSED, Index, IntegerOp, Mask, Op, RELEASED, RETAINED, SAVED, Tape,
+    ValueKind, Var,
 };
 use crate::module::{Module, Path, StateId};
 use std::collections::HashMap;
@@ -249,7 +249,7 @@ impl<T: Float> Tape<T> {
             ValueState::Pending
         };
         let source = match op {
-            Op::Constant | Op::Whole { op: WholeOp::Given, .. } => Source::Constant,
+            Op::Constant | Op::Integer { op: IntegerOp::Given, .. } => Source::Constant,
             Op::Leaf => Source::Watched,
             _ => Source::Computed,
         };
@@ -262,7 +262,7 @@ impl<T: Float> Tape<T> {
             shape: *arena.shape(id),
             kind: match arena.kind(id) {
                 ValueKind::Number => NodeKind::Number,
-                ValueKind::Whole => NodeKind::Index,
+                ValueKind::Integer => NodeKind::Index,
                 ValueKind::Mask => NodeKind::Mask,
             },
             source,

@@ -88,7 +88,7 @@ fn nodes_are_marked_as_mask_number_or_index() {
             (tape.mask(Tensor::from([true, false])), tape.index(Tensor::from([3])));
         assert_eq!(
             [rows.id, tokens.id].map(|id| kind(&tape, id)),
-            [ValueKind::Mask, ValueKind::Whole]
+            [ValueKind::Mask, ValueKind::Integer]
         );
         let first = tape.len() as u32;
         let m = rows.unsqueeze(0).reshape((2, 1)) & tape.mask(Tensor::from([true, false, true]));
@@ -108,7 +108,7 @@ fn nodes_are_marked_as_mask_number_or_index() {
         for number in [x, x.relu(), x.sign(), x * x, x.maximum(0), x.gt(0).cast(), chosen] {
             assert_eq!(kind(&tape, number.id), ValueKind::Number, "{number:?}");
         }
-        assert_eq!(kind(&tape, x.argmax(0, true).id), ValueKind::Whole);
+        assert_eq!(kind(&tape, x.argmax(0, true).id), ValueKind::Integer);
         assert!(!x.gt(0).cast().is_active());
     }
 }

@@ -25,8 +25,8 @@ mod view;
 use crate::check::testing::{self, spread};
 use crate::check::{Function, Gradcheck, POLICIES};
 use crate::graph::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, LogSoftmax, MapAxis, MatMul, MaxPool, Op,
-    Probability, Random, Reduce, Tape, Var, View, WholeOp,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, LogSoftmax, MapAxis, MatMul, MaxPool,
+    Op, Probability, Random, Reduce, Tape, Var, View,
 };
 use std::iter::successors;
 use wengert_tensor::{Binary, Philox, Tensor, Unary};
@@ -191,7 +191,7 @@ fn rows(family: Op) -> Vec<Row> {
     match family {
         // These have no derivative.
         Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => vec![],
-        Op::Detach | Op::Whole { .. } => vec![],
+        Op::Detach | Op::Integer { .. } => vec![],
         Op::Compare(_) => others::comparisons(),
         Op::Output(_) => others::outputs(),
         Op::Unary(_) => Unary::ALL.iter().flat_map(|&op| pointwise::unary(op)).collect(),
@@ -226,8 +226,8 @@ fn after(family: Op) -> Option<Op> {
         Op::Leaf => Some(Op::Fill(0.0)),
         Op::Fill(_) => Some(Op::Detach),
         Op::Detach => Some(Op::Draw(Draw { from: Distribution::Normal, stream: 0 })),
-        Op::Draw(_) => Some(Op::Whole { op: WholeOp::Given, place: 0 }),
-        Op::Whole { .. } => Some(Op::Compare(Binary::Gt)),
+        Op::Draw(_) => Some(Op::Integer { op: IntegerOp::Given, place: 0 }),
+        Op::Integer { .. } => Some(Op::Compare(Binary::Gt)),
         Op::Compare(_) => Some(Op::Output(1)),
         Op::Output(_) => Some(Op::Unary(Unary::ALL[0])),
         Op::Unary(_) => Some(Op::Binary(Binary::ALL[0])),

@@ -53,7 +53,7 @@ fn check_node(json: &Value, id: usize, node: &GraphNode) {
                 assert_eq!(value["number"].as_str().unwrap(), text);
                 assert_eq!(value.as_object().unwrap().len(), 1);
             }
-            Attribute::Whole(n) => assert_eq!(value.as_i64().unwrap(), *n),
+            Attribute::Integer(n) => assert_eq!(value.as_i64().unwrap(), *n),
             Attribute::List(list) => assert_eq!(value, &Value::from(list.clone())),
             Attribute::Switch(on) => assert_eq!(value.as_bool().unwrap(), *on),
             Attribute::Text(words) => assert_eq!(value.as_str().unwrap(), words),

@@ -26,7 +26,7 @@ pub(super) fn told(name: &str, value: &Attribute) -> Option<String> {
     let all = |list: &[i64], n: i64| list.iter().all(|&x| x == n);
     let usual = match (name, value) {
         ("stream" | "map", _) | (_, Attribute::Switch(false)) => true,
-        ("groups", Attribute::Whole(1)) => true,
+        ("groups", Attribute::Integer(1)) => true,
         ("stride" | "dilation", Attribute::List(list)) => all(list, 1),
         ("padding", Attribute::List(list)) => all(list, 0),
         _ => false,

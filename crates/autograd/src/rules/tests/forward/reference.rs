@@ -123,7 +123,7 @@ pub(super) fn reference(
     let parent = |arg: usize| tape.arena.borrow().parents(id)[arg];
     let step = |start: u32, step: i32, i: usize| (start as i64 + i as i64 * step as i64) as usize;
     let values: Vec<f64> = match op {
-        Op::Constant | Op::Leaf | Op::Draw(_) | Op::Whole { .. } => return None,
+        Op::Constant | Op::Leaf | Op::Draw(_) | Op::Integer { .. } => return None,
         Op::Fill(number) => each(&|_| number),
         Op::Detach => each(&|i| x[0].at(i)),
         Op::Compare(op) => {

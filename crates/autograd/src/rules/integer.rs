@@ -1,18 +1,18 @@
 //! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
-use crate::graph::{Index, Op, Tape, Var, WholeOp, place_in};
+use crate::graph::{Index, IntegerOp, Op, Tape, Var, place_in};
 use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.
     #[track_caller]
-    fn whole(&self, op: WholeOp, parent: u32, shape: Shape) -> Index<'_, T> {
+    fn integers(&self, op: IntegerOp, parent: u32, shape: Shape) -> Index<'_, T> {
         let place = {
-            let wholes = &mut self.arena.borrow_mut().wholes;
-            wholes.push(None);
-            wholes.len() as u32 - 1
+            let integers = &mut self.arena.borrow_mut().integers;
+            integers.push(None);
+            integers.len() as u32 - 1
         };
-        Index { tape: self, id: self.apply_nodes(Op::Whole { op, place }, &[parent], shape) }
+        Index { tape: self, id: self.apply_nodes(Op::Integer { op, place }, &[parent], shape) }
     }
 }
 
@@ -60,7 +60,7 @@ impl<'t, T: Float> Index<'t, T> {
         let shape = self.shape().inserted(axis, 1);
         let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX), ignored);
         let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
-        self.tape.whole(WholeOp::Classes { axis: axis as u8, of }, self.id, shape)
+        self.tape.integers(IntegerOp::Classes { axis: axis as u8, of }, self.id, shape)
     }
 
     /// Returns each number multiplied by `by`, plus `add`: the positions of a slice's elements within
@@ -71,7 +71,7 @@ impl<'t, T: Float> Index<'t, T> {
             table.push((by, add));
             table.len() as u32 - 1
         };
-        self.tape.whole(WholeOp::Affine { of }, self.id, self.shape())
+        self.tape.integers(IntegerOp::Affine { of }, self.id, self.shape())
     }
 
     /// Inserts an axis of size 1 at this position.
@@ -83,7 +83,7 @@ impl<'t, T: Float> Index<'t, T> {
         let own = self.shape();
         let shape = self.tape.fits(shapes::unsqueeze(&own, axis));
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
-        self.tape.whole(WholeOp::Unsqueeze { axis: at as u8 }, self.id, shape)
+        self.tape.integers(IntegerOp::Unsqueeze { axis: at as u8 }, self.id, shape)
     }
 
     /// Returns the integers in another shape. One size may be -1: it follows from the others.
@@ -93,7 +93,7 @@ impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
     pub fn reshape(self, shape: impl Sizes) -> Self {
         let shape = self.tape.fits(shapes::reshape(&self.shape(), &shape.sizes()));
-        self.tape.whole(WholeOp::Reshape, self.id, shape)
+        self.tape.integers(IntegerOp::Reshape, self.id, shape)
     }
 }
 
@@ -117,7 +117,7 @@ fn check_classes<T: Float>(
     }
 }
 
-impl WholeOp {
+impl IntegerOp {
     /// Computes the integers, from a tensor of numbers or from another index.
     #[track_caller]
     pub fn eval<T: Float>(
@@ -129,11 +129,11 @@ impl WholeOp {
     ) -> Tensor<i64> {
         let keepdim = |x: &Tensor<T>| x.shape().rank() == shape.rank();
         match (self, x, index) {
-            (WholeOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
-            (WholeOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
-            (WholeOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
-            (WholeOp::Reshape, _, Some(index)) => index.reshape(shape),
-            (WholeOp::Classes { axis, of }, _, Some(classes)) => {
+            (IntegerOp::ArgMax { axis }, Some(x), _) => x.argmax(axis as isize, keepdim(x)),
+            (IntegerOp::ArgMin { axis }, Some(x), _) => x.argmin(axis as isize, keepdim(x)),
+            (IntegerOp::Unsqueeze { axis }, _, Some(index)) => index.unsqueeze(axis as isize),
+            (IntegerOp::Reshape, _, Some(index)) => index.reshape(shape),
+            (IntegerOp::Classes { axis, of }, _, Some(classes)) => {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);
                 let classes = classes.unsqueeze(axis as isize);
@@ -142,7 +142,7 @@ impl WholeOp {
                     None => classes,
                 }
             }
-            (WholeOp::Affine { of }, _, Some(index)) => {
+            (IntegerOp::Affine { of }, _, Some(index)) => {
                 let (by, add) = tape.arena.borrow().affine[of as usize];
                 index * &Tensor::scalar_of(by) + &Tensor::scalar_of(add)
             }
@@ -158,7 +158,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmax(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmax", axis, keepdim, |axis| WholeOp::ArgMax { axis })
+        self.position("argmax", axis, keepdim, |axis| IntegerOp::ArgMax { axis })
     }
 
     /// Returns the position of the minimum along an axis. Of equal minima, the first counts.
@@ -167,7 +167,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// If the axis does not exist or is empty.
     #[track_caller]
     pub fn argmin(self, axis: isize, keepdim: bool) -> Index<'t, T> {
-        self.position("argmin", axis, keepdim, |axis| WholeOp::ArgMin { axis })
+        self.position("argmin", axis, keepdim, |axis| IntegerOp::ArgMin { axis })
     }
 
     #[track_caller]
@@ -176,12 +176,12 @@ impl<'t, T: Float> Var<'t, T> {
         op: &str,
         axis: isize,
         keepdim: bool,
-        of: impl FnOnce(u8) -> WholeOp,
+        of: impl FnOnce(u8) -> IntegerOp,
     ) -> Index<'t, T> {
         let shape = self.shape();
         let reduced = self.fits(shapes::extreme(op, &shape, &[axis]));
         let at = self.fits(shapes::axis(op, axis, &shape));
         let shape = if keepdim { reduced.kept } else { reduced.dropped };
-        self.tape.whole(of(at as u8), self.id, shape)
+        self.tape.integers(of(at as u8), self.id, shape)
     }
 }
