@@ -14,10 +14,10 @@ pub use wengert_data::{
 };
 pub use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d,
-    Conv2d, ConvTranspose2d, Dropout, Dropout2d, Flatten, Identity, Layer, LayerNorm, Linear,
-    LogSoftmax, MaxPool1d, MaxPool2d, Module, Reduction, Relu, Sequential, Sigmoid, Softmax,
-    Softplus, Tanh, Upsample, bce_with_logits, cross_entropy, load_state_dict, mse, nll,
-    sequential, state_dict,
+    Conv2d, ConvTranspose2d, CrossEntropy, Dropout, Dropout2d, Embedding, Flatten, Gelu, Identity,
+    Lambda, Layer, LayerNorm, Linear, LogSoftmax, MaxPool1d, MaxPool2d, Module, Reduction, Relu,
+    Residual, Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Upsample, bce, bce_with_logits,
+    cross_entropy, huber, l1, load_state_dict, mse, nll, sequential, state_dict,
 };
 pub use wengert_optim::{
     Adadelta, Adagrad, Adam, CosineAnnealingLr, Group, OneCycleLr, Optimizer, ReduceLrOnPlateau,

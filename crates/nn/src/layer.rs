@@ -75,7 +75,8 @@ use wengert_tensor::{Float, Tensor};
     message = "`{Self}` is not a layer of `{T}`",
     label = "not a `Layer<{T}>`",
     note = "to define a layer, implement `Layer` for a type with `#[derive(Clone, Module)]`; a closure \
-            cannot be a layer, because its parameters cannot be visited",
+            cannot be a layer, because its parameters cannot be visited: wrap one without parameters, \
+            `Lambda::new(|x| …)`",
     note = "all layers of a model have one element type: for `f64`, create them with \
             `Linear::<f64>::of(…)`"
 )]

@@ -62,8 +62,9 @@ pub(crate) struct Arena<T: Float> {
     pub more: Vec<u32>,
     /// Integers, in the order of the nodes that hold them.
     pub integers: Vec<Option<Tensor<i64>>>,
-    /// The names of losses with their numbers of classes, without duplicates.
-    pub classes: Vec<(&'static str, u32)>,
+    /// The names of losses with their numbers of classes and the class number that they ignore, without
+    /// duplicates.
+    pub classes: Vec<(&'static str, u32, Option<i64>)>,
     /// The factors and summands of indices of slices.
     pub affine: Vec<(i64, i64)>,
     /// The windows of pools, without duplicates.

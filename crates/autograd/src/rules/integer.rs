@@ -1,7 +1,7 @@
 //! Operations whose results are integers: positions, classes, and arithmetic of indices.
 
 use crate::graph::{Index, IntegerOp, Op, Tape, Var, place_in};
-use wengert_tensor::{Float, Shape, Tensor, shapes};
+use wengert_tensor::{Float, Shape, Sizes, Tensor, shapes};
 
 impl<T: Float> Tape<T> {
     /// Adds a node of integers.
@@ -25,8 +25,40 @@ impl<'t, T: Float> Index<'t, T> {
     /// If the position of the axis does not exist, or a class does not exist.
     #[track_caller]
     pub fn checked_classes(self, loss: &'static str, axis: usize, count: usize) -> Self {
+        self.classes(loss, axis, count, None)
+    }
+
+    /// Returns class numbers as [`checked_classes`](Index::checked_classes) does, except for the number
+    /// `ignored`: it need not be a class, and becomes class 0. The loss sets the terms of ignored
+    /// samples to 0: the mask `classes.eq(ignored)` names them.
+    ///
+    /// ```
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::Tensor;
+    /// let tape = Tape::<f32>::new();
+    /// let classes = tape.index(Tensor::from([2i64, -100]));
+    /// let index = classes.checked_classes_except("cross_entropy", 1, 3, -100);
+    /// assert_eq!(index.shape(), [2, 1]);
+    /// assert_eq!(index.value().to_vec(), [2, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the position of the axis does not exist, or a class that is not ignored does not exist.
+    #[track_caller]
+    pub fn checked_classes_except(
+        self,
+        loss: &'static str,
+        axis: usize,
+        count: usize,
+        ignored: i64,
+    ) -> Self {
+        self.classes(loss, axis, count, Some(ignored))
+    }
+
+    #[track_caller]
+    fn classes(self, loss: &'static str, axis: usize, count: usize, ignored: Option<i64>) -> Self {
         let shape = self.shape().inserted(axis, 1);
-        let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX));
+        let entry = (loss, u32::try_from(count).unwrap_or(u32::MAX), ignored);
         let of = place_in(&mut self.tape.arena.borrow_mut().classes, entry);
         self.tape.integers(IntegerOp::Classes { axis: axis as u8, of }, &[self.id], shape)
     }
@@ -67,14 +99,28 @@ impl<'t, T: Float> Index<'t, T> {
         let at = if axis < 0 { axis + own.rank() as isize + 1 } else { axis };
         self.tape.integers(IntegerOp::Unsqueeze { axis: at as u8 }, &[self.id], shape)
     }
+
+    /// Returns the integers in another shape. One size may be -1: it follows from the others.
+    ///
+    /// # Panics
+    /// If the numbers of elements differ.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Sizes) -> Self {
+        let shape = self.tape.fits(shapes::reshape(&self.shape(), &shape.sizes()));
+        self.reshaped(shape)
+    }
 }
 
-/// Refuses a class that is out of range; the message names the class and its sample.
+/// Refuses a class that is out of range and not ignored; the message names the class and its sample.
 #[track_caller]
-fn check_classes<T: Float>(tape: &Tape<T>, (name, count): (&str, u32), classes: &Tensor<i64>) {
+fn check_classes<T: Float>(
+    tape: &Tape<T>,
+    (name, count, ignored): (&str, u32, Option<i64>),
+    classes: &Tensor<i64>,
+) {
     let classes = classes.contiguous();
     let all = classes.as_slice().unwrap_or_default();
-    let within = |class: &i64| (0..i64::from(count)).contains(class);
+    let within = |class: &i64| (0..i64::from(count)).contains(class) || ignored == Some(*class);
     if let Some((at, class)) = all.iter().enumerate().find(|(_, class)| !within(class)) {
         // The first axis counts the samples. Without axes there is one sample.
         let sample = at / (all.len() / classes.shape().first().copied().unwrap_or(1));
@@ -126,7 +172,11 @@ impl IntegerOp {
             (IntegerOp::Classes { axis, of }, _, [classes]) => {
                 let of = tape.arena.borrow().classes[of as usize];
                 check_classes(tape, of, classes);
-                classes.unsqueeze(axis as isize)
+                let classes = classes.unsqueeze(axis as isize);
+                match of.2 {
+                    Some(ignored) => classes.masked_fill(&classes.eq(ignored), 0),
+                    None => classes,
+                }
             }
             (IntegerOp::Affine { of }, _, [index]) => {
                 let (by, add) = tape.arena.borrow().affine[of as usize];

@@ -92,4 +92,40 @@ impl<T: Float> Tape<T> {
         let _restore = EndSubstitution(self, before);
         body()
     }
+
+    /// Runs `body` with a variable in place of one parameter, frozen or not. A layer can thereby
+    /// compute a weight of a layer inside it, for example from a direction and a length.
+    ///
+    /// ```
+    /// use wengert::autograd::{Param, Tape};
+    /// use wengert::tensor::Tensor;
+    /// let weight = Param::new(Tensor::from([3.0, 4.0]));
+    /// let tape = Tape::new();
+    /// let v = tape.param(&weight);
+    /// let unit = v / v.square().sum_all().sqrt();
+    /// let y = tape.with_param(&weight, unit, || tape.param(&weight) * 2.0);
+    /// assert!((y.value().at(&[0]) - 1.2).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn with_param<'t, R>(
+        &'t self,
+        param: &Param<T>,
+        value: Var<'t, T>,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        self.same_tape("with_param", value.tape);
+        let (has, gets) = (param.shape(), value.shape());
+        if has != gets {
+            self.fail(format!(
+                "with_param: the variable and the parameter must have the same shape, got {gets} and {has}"
+            ))
+        }
+        let pair = std::iter::once((param.id(), value.id));
+        let before = self.params.borrow_mut().substitute(pair);
+        let _restore = EndSubstitution(self, before);
+        body()
+    }
 }

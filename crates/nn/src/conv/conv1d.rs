@@ -1,11 +1,11 @@
 //! The convolution of signals, as a layer.
 
 use super::{ConvOptions, convolution};
-use crate::check_input::check_channels;
+use crate::check_input::{check_bias, check_channels};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Float, PadMode, Padding};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
 
 /// A convolution of signals: [N, C, L] → [N, O, L′], with one kernel per pair of channels and one
 /// bias per output channel.
@@ -44,6 +44,26 @@ convolution! {
 }
 
 impl<T: Float> Conv1d<T> {
+    /// Creates a layer from a weight [outputs, inputs / groups, k] and a bias \[outputs\]. `conv` gives
+    /// stride, padding, dilation and groups; its second entries apply.
+    ///
+    /// # Panics
+    /// If the weight or the bias has another shape, or if the number of outputs is not a multiple of
+    /// the number of groups.
+    #[track_caller]
+    pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
+        let (shape, groups) = (weight.shape(), conv.groups);
+        assert!(
+            shape.rank() == 3 && groups > 0 && shape[0].is_multiple_of(groups),
+            "Conv1d::from_tensors: expected a weight [outputs, inputs / groups, k] with outputs a multiple of \
+             groups, got {shape} and {groups} groups"
+        );
+        check_bias("Conv1d::from_tensors", &weight, bias.as_ref());
+        let padding = Padding::Each([(0, 0), conv.padding[1]]);
+        let options = ConvOptions { conv: conv.of_signals(), padding, ..ConvOptions::default() };
+        Conv1d { weight: weight.into(), bias: bias.map(Into::into), options }
+    }
+
     /// Sets the padding: the number of zeros on both sides, or [`Padding::Same`]. If the padding
     /// has two pairs, the second one applies: (before, after). The default is no padding.
     #[must_use]

@@ -6,7 +6,7 @@ mod transpose;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
-pub use transpose::ConvTranspose2d;
+pub use transpose::{ConvTranspose1d, ConvTranspose2d};
 
 use crate::print::{along, changed, pair};
 use rand::Rng;

@@ -137,3 +137,11 @@ batch_norm! {
     /// ```
     BatchNorm2d: "batch_norm2d", |x| "N, C, H, W"
 }
+
+batch_norm! {
+    /// Normalises each channel of volumes [N, C, D, H, W] to mean 0 and variance 1 over the batch and
+    /// the positions, then scales and shifts it by its own weight and bias:
+    ///
+    /// y = (x − mean) / √(variance + ε) · weight + bias
+    BatchNorm3d: "batch_norm3d", |x| "N, C, D, H, W"
+}

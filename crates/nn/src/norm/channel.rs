@@ -56,6 +56,38 @@ macro_rules! channel_norm {
                 }
             }
 
+            /// Creates a layer from a weight \[channels\], a bias \[channels\], and the running mean
+            /// and variance \[channels\]. Without these, it has no running statistics.
+            ///
+            /// # Panics
+            /// If the weight does not have one axis, or another shape differs from that of the weight.
+            #[track_caller]
+            pub fn from_tensors(
+                weight: Tensor<T>,
+                bias: Option<Tensor<T>>,
+                running: Option<[Tensor<T>; 2]>,
+            ) -> Self {
+                let name = concat!(stringify!($Layer), "::from_tensors");
+                let shape = weight.shape();
+                assert!(shape.rank() == 1, "{name}: expected a weight [channels], got {shape}");
+                crate::check_input::check_bias(name, &weight, bias.as_ref());
+                let mut layer = Self::plain(shape[0]);
+                (layer.weight, layer.bias) = (Some(weight.into()), bias.map(Into::into));
+                let Some([mean, variance]) = running else { return layer };
+                for got in [mean.shape(), variance.shape()] {
+                    assert!(
+                        got == shape,
+                        "{name}: a weight {shape} requires running statistics {shape}, got {got}"
+                    );
+                }
+                $Layer {
+                    running_mean: Some(mean.into()),
+                    running_var: Some(variance.into()),
+                    num_batches_tracked: Some(Tensor::scalar_of(0).into()),
+                    ..layer
+                }
+            }
+
             /// Adds the weight and the bias that the layer does not have.
             fn with_affine(self) -> Self {
                 let channels = [self.channels];

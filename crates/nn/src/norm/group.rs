@@ -67,6 +67,23 @@ impl<T: Float> GroupNorm<T> {
         }
     }
 
+    /// Creates a layer from the number of groups, a weight \[channels\] and a bias \[channels\].
+    ///
+    /// # Panics
+    /// If the weight does not have one axis, the bias has another shape, or the number of channels is
+    /// not a multiple of `groups`.
+    #[track_caller]
+    pub fn from_tensors(groups: usize, weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
+        let shape = weight.shape();
+        assert!(
+            shape.rank() == 1,
+            "GroupNorm::from_tensors: expected a weight [channels], got {shape}"
+        );
+        crate::check_input::check_bias("GroupNorm::from_tensors", &weight, bias.as_ref());
+        let (weight, bias) = (Some(weight.into()), bias.map(Into::into));
+        GroupNorm { weight, bias, ..Self::of(groups, shape[0]) }
+    }
+
     /// Sets ε, which is added to the variance. The default is 1e-5.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {

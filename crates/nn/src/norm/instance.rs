@@ -103,3 +103,9 @@ instance_norm! {
     /// ```
     InstanceNorm2d: "instance_norm2d", |x| "N, C, H, W"
 }
+
+instance_norm! {
+    /// Normalises each channel of each volume of [N, C, D, H, W] to mean 0 and variance 1 over its
+    /// positions.
+    InstanceNorm3d: "instance_norm3d", |x| "N, C, D, H, W"
+}

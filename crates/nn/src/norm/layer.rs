@@ -64,6 +64,21 @@ impl<T: Float> LayerNorm<T> {
         }
     }
 
+    /// Creates a layer from a weight and a bias in the normalised shape.
+    ///
+    /// # Panics
+    /// If the weight has no axis, or the bias has another shape.
+    #[track_caller]
+    pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>) -> Self {
+        let shape = weight.shape();
+        assert!(shape.rank() > 0, "LayerNorm::from_tensors: expected a weight […], got {shape}");
+        if let Some(got) = bias.as_ref().map(Tensor::shape).filter(|got| *got != shape) {
+            panic!("LayerNorm::from_tensors: a weight {shape} requires a bias {shape}, got {got}")
+        }
+        let (weight, bias) = (Some(weight.into()), bias.map(Into::into));
+        LayerNorm { weight, bias, ..Self::of(&shape) }
+    }
+
     /// Sets ε, which is added to the variance. The default is 1e-5.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {

@@ -13,9 +13,9 @@ mod response;
 mod rms;
 mod running;
 
-pub use batch::{BatchNorm1d, BatchNorm2d};
+pub use batch::{BatchNorm1d, BatchNorm2d, BatchNorm3d};
 pub use group::GroupNorm;
-pub use instance::{InstanceNorm1d, InstanceNorm2d};
+pub use instance::{InstanceNorm1d, InstanceNorm2d, InstanceNorm3d};
 pub use layer::LayerNorm;
 pub use response::LocalResponseNorm;
 pub use rms::RmsNorm;

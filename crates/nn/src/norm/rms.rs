@@ -61,6 +61,17 @@ impl<T: Float> RmsNorm<T> {
         }
     }
 
+    /// Creates a layer from a weight in the normalised shape.
+    ///
+    /// # Panics
+    /// If the weight has no axis.
+    #[track_caller]
+    pub fn from_tensors(weight: Tensor<T>) -> Self {
+        let shape = weight.shape();
+        assert!(shape.rank() > 0, "RmsNorm::from_tensors: expected a weight […], got {shape}");
+        RmsNorm { weight: Some(weight.into()), ..Self::of(&shape) }
+    }
+
     /// Sets ε, which is added to the mean square.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {

@@ -3,6 +3,7 @@
 //! tests of one file.
 
 mod attention;
+mod breadth;
 #[path = "../../../autograd/tests/all/common.rs"]
 mod common;
 mod derivatives;
@@ -21,6 +22,7 @@ mod pooling;
 mod pytorch;
 mod recurrent;
 mod references;
+mod sampled;
 #[path = "../../../tensor/tests/all/scan.rs"]
 mod scan;
 mod try_predict;

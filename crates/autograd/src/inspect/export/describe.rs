@@ -126,8 +126,10 @@ fn integer<T: Float>(arena: &Arena<T>, op: IntegerOp) -> (&'static str, Attribut
         IntegerOp::Winner { largest } => ("winners", vec![("largest", largest.into())]),
         IntegerOp::Unsqueeze { axis } => ("unsqueeze", vec![("axis", axis.into())]),
         IntegerOp::Classes { axis, of } => {
-            let (_, count) = arena.classes[of as usize];
-            ("classes", vec![("axis", axis.into()), ("count", count.into())])
+            let (_, count, ignored) = arena.classes[of as usize];
+            let mut attributes = vec![("axis", axis.into()), ("count", count.into())];
+            attributes.extend(ignored.map(|number| ("ignored", number.into())));
+            ("classes", attributes)
         }
         IntegerOp::Affine { of } => {
             let (by, add) = arena.affine[of as usize];

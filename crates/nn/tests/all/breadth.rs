@@ -1,0 +1,417 @@
+//! Compares activations, losses and layers with PyTorch in `f64`: values, gradients, and products of the
+//! Hessian with a direction. `tests/reference/breadth.py` describes the file.
+
+use safetensors::SafeTensors;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use wengert_autograd::{Module, Param};
+use wengert_autograd::{Tape, Var};
+use wengert_nn::{
+    Bag, BatchNorm3d, Bce, BceWithLogits, Bilinear, CircularPad1d, CircularPad2d, CircularPad3d,
+    ConstantPad1d, ConstantPad2d, ConstantPad3d, ConvTranspose1d, CosineEmbedding, CrossEntropy,
+    Ctc, Dice, Embedding, EmbeddingBag, Focal, GaussianNll, HingeEmbedding, Huber, InfoNce,
+    InstanceNorm3d, KlDiv, Layer, Linear, MarginRanking, MultiMargin, MultilabelSoftMargin, Nll,
+    PRelu, PixelShuffle, PixelUnshuffle, PoissonNll, Reduction, ReflectionPad1d, ReflectionPad2d,
+    ReflectionPad3d, ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, SmoothL1, SpectralNorm,
+    TripletMargin, WeightNorm, ZeroPad1d, ZeroPad2d, ZeroPad3d, bce_with, bce_with_logits_with,
+    cosine_embedding_with, cross_entropy_with, ctc_with, focal, functional as f, gaussian_nll,
+    gaussian_nll_with, hinge_embedding_with, huber_with, info_nce, kl_div_with, l1_with,
+    margin_ranking_with, mse_with, multi_margin, multi_margin_with, multilabel_margin,
+    multilabel_margin_with, multilabel_soft_margin_with, poisson_nll, smooth_l1_with,
+    soft_cross_entropy_with, soft_margin_with, triplet_margin_with,
+};
+use wengert_tensor::{Conv, Philox, Tensor};
+
+const FILE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/breadth.safetensors");
+
+/// The relative errors that are allowed: of values, gradients, and products with the Hessian.
+const BOUNDS: [f64; 3] = [1e-12, 1e-10, 1e-8];
+
+struct References {
+    numbers: BTreeMap<String, Tensor<f64>>,
+    compared: RefCell<BTreeSet<String>>,
+    /// The largest relative errors so far.
+    worst: Cell<[f64; 3]>,
+}
+
+impl References {
+    fn load() -> Self {
+        let bytes = std::fs::read(FILE).unwrap();
+        let mut numbers = BTreeMap::new();
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
+            assert_eq!(view.dtype(), safetensors::Dtype::F64, "{name}");
+            let list = view.data().as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+            numbers.insert(name, Tensor::from_vec(list, view.shape()));
+        }
+        let (compared, worst) = (RefCell::default(), Cell::default());
+        References { numbers, compared, worst }
+    }
+
+    fn get(&self, name: &str) -> &Tensor<f64> {
+        self.numbers.get(name).unwrap_or_else(|| panic!("{name} is not in the file"))
+    }
+
+    fn list(&self, case: &str, of: &str) -> Vec<Tensor<f64>> {
+        (0..).map_while(|i| self.numbers.get(&format!("{case}/{of}{i}")).cloned()).collect()
+    }
+
+    /// Returns the error relative to the largest number of the tensor, if it is above 1.
+    fn close(&self, what: &str, kind: usize, got: &Tensor<f64>, wanted: &Tensor<f64>) {
+        assert_eq!(got.shape(), wanted.shape(), "{what}");
+        let mut worst = self.worst.get();
+        for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
+            let error = (a - b).abs() / b.abs().max(1.0);
+            assert!(error <= BOUNDS[kind], "{what}: element {i} is {a}, PyTorch has {b}");
+            worst[kind] = worst[kind].max(error);
+        }
+        self.worst.set(worst);
+    }
+
+    fn compare(&self, case: &str, function: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>) {
+        self.compared.borrow_mut().insert(case.to_string());
+        let tape = Tape::eval();
+        let xs: Vec<Var<'_, f64>> =
+            self.list(case, "x").into_iter().map(|x| tape.watch(x)).collect();
+        assert!(!xs.is_empty(), "{case} is not in the file");
+        let value = function(&xs);
+        self.close(&format!("{case}/value"), 0, &value.value(), self.get(&format!("{case}/value")));
+        let seed = tape.constant(self.get(&format!("{case}/seed")).clone());
+        let gradients = (value * seed).sum_all().grad_or_zero(&xs);
+        for (i, (got, wanted)) in gradients.iter().zip(self.list(case, "grad")).enumerate() {
+            self.close(&format!("{case}/grad{i}"), 1, &got.value(), &wanted);
+        }
+        let (along, wanted) = (self.list(case, "v"), self.list(case, "hvp"));
+        let slopes = gradients.iter().zip(along).map(|(g, v)| (*g * tape.constant(v)).sum_all());
+        let Some(slope) = slopes.reduce(|a, b| a + b) else { return };
+        for (i, (got, wanted)) in slope.grad_or_zero(&xs).iter().zip(wanted).enumerate() {
+            self.close(&format!("{case}/hvp{i}"), 2, &got.value(), &wanted);
+        }
+    }
+
+    /// Checks that the cases whose names begin with one of these words were all compared.
+    fn report(&self, family: &str) {
+        let [value, gradient, product] = self.worst.get();
+        let cases = self.compared.borrow().len();
+        println!(
+            "{family}: {cases} cases; largest errors {value:.1e}, {gradient:.1e}, {product:.1e}"
+        );
+    }
+}
+
+const REDUCTIONS: [(&str, Reduction); 3] =
+    [("mean", Reduction::Mean), ("sum", Reduction::Sum), ("none", Reduction::None)];
+
+#[test]
+fn activations_agree_with_pytorch() {
+    let file = References::load();
+    type Activation = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
+    let all: [(&str, Activation); 23] = [
+        ("relu6", |x| f::relu6(x)),
+        ("hardtanh", |x| f::hardtanh(x, -1.0, 1.0)),
+        ("hardtanh_of", |x| f::hardtanh(x, -0.5, 3.0)),
+        ("threshold", |x| f::threshold(x, 0.5, -2.0)),
+        ("leaky_relu", |x| f::leaky_relu(x, 0.1)),
+        ("rrelu", |x| f::rrelu(x, 0.125, 1.0 / 3.0)),
+        ("elu", |x| f::elu(x, 1.0)),
+        ("elu_of", |x| f::elu(x, 2.5)),
+        ("celu", |x| f::celu(x, 1.0)),
+        ("celu_of", |x| f::celu(x, 0.5)),
+        ("selu", |x| f::selu(x)),
+        ("scaled_softplus", |x| f::scaled_softplus(x, 0.5, 3.0)),
+        ("softsign", |x| f::softsign(x)),
+        ("softshrink", |x| f::softshrink(x, 0.5)),
+        ("hardshrink", |x| f::hardshrink(x, 0.5)),
+        ("tanhshrink", |x| f::tanhshrink(x)),
+        ("gelu", |x| f::gelu(x)),
+        ("gelu_tanh", |x| f::gelu_tanh(x)),
+        ("silu", |x| f::silu(x)),
+        ("mish", |x| f::mish(x)),
+        ("hardswish", |x| f::hardswish(x)),
+        ("hardsigmoid", |x| f::hardsigmoid(x)),
+        ("log_sigmoid", |x| f::log_sigmoid(x)),
+    ];
+    for (name, activation) in all {
+        file.compare(name, |x| activation(x[0]));
+        file.compare(&format!("{name}/kinks"), |x| activation(x[0]));
+    }
+    file.compare("mish_near", |x| f::mish(x[0]));
+    file.compare("glu", |x| f::glu(x[0], 1));
+    file.compare("glu_last", |x| f::glu(x[0], -1));
+    file.compare("softmin", |x| f::softmin(x[0], 1));
+    file.compare("prelu", |x| f::prelu(x[0], x[1]));
+    file.compare("prelu_one", |x| f::prelu(x[0], x[1]));
+    let layer = PRelu::from_tensors(file.get("prelu/x1").clone());
+    file.close("prelu", 0, &layer.predict(file.get("prelu/x0")), file.get("prelu/value"));
+    file.report("activations");
+}
+
+#[test]
+fn losses_of_numbers_agree_with_pytorch() {
+    let file = References::load();
+    let signs = Tensor::from([
+        [1.0, -1.0, 1.0, 1.0, -1.0],
+        [1.0, -1.0, 1.0, 1.0, -1.0],
+        [-1.0, -1.0, 1.0, -1.0, 1.0],
+        [-1.0, -1.0, 1.0, -1.0, 1.0],
+    ]);
+    for (r, by) in REDUCTIONS {
+        let case = |name: &str| format!("{name}/{r}");
+        file.compare(&case("mse"), |x| mse_with(x[0], x[1], by));
+        file.compare(&case("l1"), |x| l1_with(x[0], x[1], by));
+        file.compare(&case("smooth_l1"), |x| smooth_l1_with(x[0], x[1], by));
+        file.compare(&case("huber"), |x| huber_with(x[0], x[1], by));
+        file.compare(&case("hinge_embedding"), |x| hinge_embedding_with(x[0], &signs, by));
+        file.compare(&case("soft_margin"), |x| soft_margin_with(x[0], &signs, by));
+        file.compare(&case("margin_ranking"), |x| margin_ranking_with(x[0], x[1], &signs, by));
+        file.compare(&case("bce"), |x| bce_with(x[0], x[1], by));
+        file.compare(&case("bce_with_logits"), |x| bce_with_logits_with(x[0], x[1], by));
+        file.compare(&case("kl_div"), |x| kl_div_with(x[0], x[1], by));
+        let kl = KlDiv::new().log_target(true).reduction(by);
+        file.compare(&case("kl_div_log"), |x| kl.loss(x[0], x[1]));
+        let name = case("multilabel_soft_margin");
+        file.compare(&name, |x| multilabel_soft_margin_with(x[0], x[1], by));
+        file.compare(&case("gaussian_nll"), |x| gaussian_nll_with(x[0], x[1], x[2], by));
+    }
+    file.compare("smooth_l1_of", |x| SmoothL1::new().beta(0.5).loss(x[0], x[1]));
+    file.compare("smooth_l1_zero", |x| SmoothL1::new().beta(0.0).loss(x[0], x[1]));
+    file.compare("huber_of", |x| Huber::new().delta(2.5).loss(x[0], x[1]));
+    file.compare("hinge_embedding_of", |x| HingeEmbedding::new().margin(0.5).loss(x[0], &signs));
+    file.compare("margin_ranking_of", |x| {
+        MarginRanking::new().margin(0.5).loss(x[0], x[1], &signs)
+    });
+    let (w, w5) = (file.get("weights_of_all/x0"), file.get("weights/x0"));
+    file.compare("bce_of", |x| Bce::new().weights(w.clone()).loss(x[0], x[1]));
+    let targets = Tensor::from([1.0, 0.0, 1.0, 1.0, 0.0]);
+    file.compare("bce_ends", |x| Bce::new().loss(x[0], &targets));
+    let options = BceWithLogits::new().weights(w.clone()).pos_weight(w5.clone());
+    file.compare("bce_with_logits_of", |x| options.loss(x[0], x[1]));
+    let options = MultilabelSoftMargin::new().weights(w5.clone());
+    file.compare("multilabel_soft_margin_of", |x| options.loss(x[0], x[1]));
+    file.compare("poisson_nll", |x| poisson_nll(x[0], x[1]));
+    let counts = file.get("poisson_nll/x1");
+    file.compare("poisson_nll_full", |x| PoissonNll::new().full(true).loss(x[0], counts));
+    let options = PoissonNll::new().full(true).log_input(false).eps(1e-3);
+    file.compare("poisson_nll_rates", |x| options.loss(x[0], counts));
+    let options = GaussianNll::new().full(true).eps(1e-2);
+    file.compare("gaussian_nll_full", |x| options.loss(x[0], x[1], x[2]));
+    file.compare("gaussian_nll_one", |x| gaussian_nll(x[0], x[1], x[2]));
+    file.compare("gaussian_nll_lacks", |x| gaussian_nll(x[0], x[1], x[2]));
+    file.compare("focal", |x| focal(x[0], x[1]));
+    file.compare("focal_of", |x| Focal::new().alpha(None).gamma(3.0).loss(x[0], x[1]));
+    file.compare("dice", |x| Dice::new().smooth(0.5).loss(x[0], x[1]));
+    file.report("losses of numbers");
+}
+
+#[test]
+fn losses_of_classes_agree_with_pytorch() {
+    let file = References::load();
+    let (w5, w4) = (file.get("weights/x0").clone(), file.get("weights_of_four/x0").clone());
+    let classes = Tensor::from([2i64, 4, 0, 1]);
+    let ignoring = Tensor::from([2i64, -100, 0, 1]);
+    let pixels = Tensor::from([[1i64, 0], [2, 2], [0, 3]]);
+    let lists =
+        Tensor::from([[3i64, 0, -1, 1, 2], [1, -1, -1, -1, 0], [0, 1, 2, 3, 4], [-1, 2, 3, 0, 1]]);
+    for (r, by) in REDUCTIONS {
+        let case = |name: &str| format!("{name}/{r}");
+        let new = || CrossEntropy::new().reduction(by);
+        file.compare(&case("cross_entropy"), |x| cross_entropy_with(x[0], &classes, by));
+        let options = new().weights(w5.clone()).ignore_index(-100).label_smoothing(0.1);
+        file.compare(&case("cross_entropy_of"), |x| options.loss(x[0], &ignoring));
+        let options = new().ignore_index(-100);
+        file.compare(&case("cross_entropy_ignore"), |x| options.loss(x[0], &ignoring));
+        let options = new().weights(w5.clone());
+        file.compare(&case("cross_entropy_weights"), |x| options.loss(x[0], &classes));
+        let options = new().label_smoothing(0.25);
+        file.compare(&case("cross_entropy_smooth"), |x| options.loss(x[0], &classes));
+        let options = new().weights(w4.clone()).ignore_index(2).label_smoothing(0.1);
+        file.compare(&case("cross_entropy_pixels"), |x| options.loss(x[0], &pixels));
+        file.compare(&case("soft_cross_entropy"), |x| soft_cross_entropy_with(x[0], x[1], by));
+        let options = new().weights(w5.clone()).label_smoothing(0.1);
+        let name = case("soft_cross_entropy_of");
+        file.compare(&name, |x| options.loss_of_probabilities(x[0], x[1]));
+        let options = new().weights(w4.clone());
+        let name = case("soft_cross_entropy_pixels");
+        file.compare(&name, |x| options.loss_of_probabilities(x[0], x[1]));
+        let options = Nll::new().weights(w5.clone()).ignore_index(-100).reduction(by);
+        file.compare(&case("nll_of"), |x| options.loss(x[0], &ignoring));
+        let options = Nll::new().ignore_index(3).reduction(by);
+        file.compare(&case("nll_pixels"), |x| options.loss(x[0], &pixels));
+        file.compare(&case("multi_margin"), |x| multi_margin_with(x[0], &classes, by));
+        let options = MultiMargin::new().p(2).margin(1.5).weights(w5.clone()).reduction(by);
+        file.compare(&case("multi_margin_of"), |x| options.loss(x[0], &classes));
+        file.compare(&case("multilabel_margin"), |x| multilabel_margin_with(x[0], &lists, by));
+    }
+    let first = lists.narrow(0, 0, 1).squeeze(0);
+    file.compare("multilabel_margin_one", |x| multilabel_margin(x[0], &first));
+    let class = Tensor::scalar_of(3i64);
+    let options = CrossEntropy::new().label_smoothing(0.1);
+    file.compare("cross_entropy_one", |x| options.loss(x[0], &class));
+    file.compare("multi_margin_one", |x| multi_margin(x[0], &class));
+    file.report("losses of classes");
+}
+
+#[test]
+fn losses_of_pairs_and_sequences_agree_with_pytorch() {
+    let file = References::load();
+    let signs = Tensor::from([1.0, -1.0, 1.0, -1.0]);
+    let labels = Tensor::from([[1i64, 1, 2, 4], [3, 0, 0, 0], [4, 3, 4, 3], [0, 0, 0, 0]]);
+    for (r, by) in REDUCTIONS {
+        let name = format!("cosine_embedding/{r}");
+        file.compare(&name, |x| cosine_embedding_with(x[0], x[1], &signs, by));
+        let name = format!("triplet_margin/{r}");
+        file.compare(&name, |x| triplet_margin_with(x[0], x[1], x[2], by));
+        file.compare(&format!("ctc/{r}"), |x| {
+            ctc_with(x[0].log_softmax(-1), &labels, &[9, 7, 8, 5], &[4, 1, 4, 0], by)
+        });
+    }
+    let signs = Tensor::from([1.0, -1.0, -1.0, -1.0]);
+    let options = CosineEmbedding::new().margin(-0.5);
+    file.compare("cosine_embedding_of", |x| options.loss(x[0], x[1], &signs));
+    let options = TripletMargin::new().margin(2.5).p(3.0).eps(1e-3).swap(true);
+    file.compare("triplet_margin_of", |x| options.loss(x[0], x[1], x[2]));
+    file.compare("triplet_margin_p1", |x| TripletMargin::new().p(1.0).loss(x[0], x[1], x[2]));
+    let options = TripletMargin::new().p(f64::INFINITY).swap(true);
+    file.compare("triplet_margin_max", |x| options.loss(x[0], x[1], x[2]));
+    file.compare("triplet_margin_distance", |x| {
+        TripletMargin::new()
+            .margin(3.0)
+            .loss_with_distance(x[0], x[1], x[2], |a, b| (a - b).powi(4).sum(&[-1], false))
+    });
+    file.compare("info_nce", |x| info_nce(x[0], x[1]));
+    let options = InfoNce::new().temperature(0.5).symmetric(true);
+    file.compare("info_nce_of", |x| options.loss(x[0], x[1]));
+    let labels = Tensor::from([[1i64, 1, 2, 2], [3, 0, 0, 0], [2, 3, 2, 3], [1, 1, 1, 1]]);
+    let options = Ctc::new().blank(4usize).zero_infinity(true);
+    file.compare("ctc_of", |x| {
+        options.loss(x[0].log_softmax(-1), &labels, &[9, 7, 8, 5], &[4, 1, 4, 4])
+    });
+    file.report("losses of pairs and sequences");
+}
+
+/// Runs a layer with variables in place of its parameters, which follow the input.
+fn with<'t, L: Layer<f64>>(layer: &L, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+    x[0].tape().with_params(layer, &x[1..], || layer.forward(x[0]))
+}
+
+#[test]
+fn layers_agree_with_pytorch() {
+    let file = References::load();
+    let get = |name: &str| file.get(name).clone();
+
+    let layer = Bilinear::from_tensors(get("bilinear/x2"), Some(get("bilinear/x3")));
+    file.compare("bilinear", |x| {
+        x[0].tape().with_params(&layer, &x[2..], || layer.forward(x[0], x[1]))
+    });
+
+    let numbers = Tensor::from([[1i64, 0, 4], [2, 2, 0]]);
+    let lookup = |layer: Embedding<f64>, case: &str| {
+        file.compare(case, |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+    };
+    lookup(Embedding::from_tensors(get("embedding/x0")), "embedding");
+    lookup(Embedding::from_tensors(get("embedding/x0")).padding_index(2), "embedding_padding");
+    for (mode, bag) in [("sum", Bag::Sum), ("mean", Bag::Mean), ("max", Bag::Max)] {
+        let layer = EmbeddingBag::from_tensors(get("embedding/x0")).bag(bag);
+        file.compare(&format!("embedding_bag/{mode}"), |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+        let bags = Tensor::from([1i64, 0, 4, 4, 2]);
+        file.compare(&format!("embedding_bags/{mode}"), |x| {
+            let tape = x[0].tape();
+            tape.with_params(&layer, x, || layer.forward_bags(tape, &bags, &[0, 3, 3]))
+        });
+        let layer = layer.padding_index(2);
+        file.compare(&format!("embedding_bag_padding/{mode}"), |x| {
+            x[0].tape().with_params(&layer, x, || layer.forward(x[0].tape(), &numbers))
+        });
+    }
+
+    file.compare("pixel_shuffle", |x| PixelShuffle(2).forward(x[0]));
+    file.compare("pixel_shuffle_one", |x| PixelShuffle(3).forward(x[0]));
+    file.compare("pixel_unshuffle", |x| PixelUnshuffle(2).forward(x[0]));
+
+    // PyTorch's list begins with the last axis.
+    file.compare("pad1/reflect", |x| ReflectionPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/replicate", |x| ReplicationPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/circular", |x| CircularPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/zeros", |x| ZeroPad1d::around([(1, 2)]).forward(x[0]));
+    file.compare("pad1/constant", |x| ConstantPad1d::around([(1, 2)], -1.5).forward(x[0]));
+    let two = [(0, 1), (1, 2)];
+    file.compare("pad2/reflect", |x| ReflectionPad2d::around(two).forward(x[0]));
+    file.compare("pad2/replicate", |x| ReplicationPad2d::around(two).forward(x[0]));
+    file.compare("pad2/circular", |x| CircularPad2d::around(two).forward(x[0]));
+    file.compare("pad2/zeros", |x| ZeroPad2d::around(two).forward(x[0]));
+    file.compare("pad2/constant", |x| ConstantPad2d::around(two, -1.5).forward(x[0]));
+    let three = [(2, 1), (0, 1), (1, 2)];
+    file.compare("pad3/reflect", |x| ReflectionPad3d::around(three).forward(x[0]));
+    file.compare("pad3/replicate", |x| ReplicationPad3d::around(three).forward(x[0]));
+    file.compare("pad3/circular", |x| CircularPad3d::around(three).forward(x[0]));
+    file.compare("pad3/zeros", |x| ZeroPad3d::around(three).forward(x[0]));
+    file.compare("pad3/constant", |x| ConstantPad3d::around(three, -1.5).forward(x[0]));
+
+    let (w, b) = (get("conv_transpose1d/x1"), get("conv_transpose1d/x2"));
+    let conv = Conv { padding: [(0, 0), (1, 1)], ..Conv::new().stride(3).dilation(2).groups(2) };
+    let layer = ConvTranspose1d::from_tensors(w, Some(b), conv).output_padding(2);
+    file.compare("conv_transpose1d", |x| with(&layer, x));
+    let (w, b) = (get("batch_norm3d/x1"), get("batch_norm3d/x2"));
+    let layer = BatchNorm3d::from_tensors(w, Some(b), None);
+    file.compare("batch_norm3d", |x| with(&layer, x));
+    file.compare("instance_norm3d", |x| InstanceNorm3d::of(2).forward(x[0]));
+
+    let linear = || Linear::from_tensors(get("weight_norm/x1"), None);
+    let layer = WeightNorm::new(linear());
+    file.compare("weight_norm", |x| with(&layer, x));
+    let layer = WeightNorm::along(linear(), 1);
+    file.compare("weight_norm_along", |x| with(&layer, x));
+
+    let linear = Linear::from_tensors(get("spectral_norm/x1"), None);
+    let mut layer = SpectralNorm::new(linear, &mut Philox::new(0));
+    layer.weight_u.set(get("spectral_u/x0"));
+    layer.weight_v.set(get("spectral_v/x0"));
+    let tape = Tape::train(&mut Philox::new(0));
+    let y = layer.forward(tape.constant(get("spectral_norm/x0")));
+    file.close("spectral_norm", 0, &y.value(), file.get("spectral_norm/value"));
+    let xs = ["spectral_norm/x0", "spectral_norm/x1"].map(|name| tape.watch(get(name)));
+    let y = with(&layer, &xs);
+    let seed = tape.constant(get("spectral_norm/seed"));
+    let gradients = (y * seed).sum_all().grad(&xs);
+    for (i, gradient) in gradients.iter().enumerate() {
+        let name = format!("spectral_norm/grad{i}");
+        file.close(&name, 1, &gradient.value(), file.get(&name));
+    }
+    let slopes = gradients.iter().enumerate().map(|(i, gradient)| {
+        (*gradient * tape.constant(get(&format!("spectral_norm/v{i}")))).sum_all()
+    });
+    for (i, product) in slopes.reduce(|a, b| a + b).unwrap().grad(&xs).iter().enumerate() {
+        let name = format!("spectral_norm/hvp{i}");
+        file.close(&name, 2, &product.value(), file.get(&name));
+    }
+    tape.apply_updates(&mut layer);
+    for (buffer, name) in
+        [(&layer.weight_u, "spectral_u_after"), (&layer.weight_v, "spectral_v_after")]
+    {
+        file.close(name, 0, &buffer.value(), file.get(&format!("{name}/value")));
+    }
+    file.compare("spectral_norm_eval", |x| with(&layer, x));
+    file.report("layers");
+}
+
+/// A frozen weight can be normalised, and only the lengths are trained.
+#[test]
+fn wrappers_accept_frozen_weights_and_name_a_layer_without_a_weight() {
+    let mut layer = WeightNorm::new(Linear::<f64>::of(3, 2, &mut Philox::new(0)));
+    layer.layer.freeze();
+    let tape = Tape::new();
+    let gradients = layer.forward(tape.constant(Tensor::ones_of(&[1, 3]))).sum_all().backward();
+    let reached = |param: &Param<f64>| gradients.get(param).is_some();
+    assert!(reached(&layer.weight_g) && !reached(&layer.layer.weight));
+    let (text, ..) = crate::common::panic_of(|| {
+        drop(WeightNorm::<_, f64>::new(PixelShuffle(2)));
+    });
+    assert_eq!(
+        text,
+        "WeightNorm: the layer must have a parameter named `weight`, got PixelShuffle(2)"
+    );
+}
