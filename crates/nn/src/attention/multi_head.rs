@@ -15,8 +15,9 @@ use wengert_tensor::{Float, Tensor};
 /// Attention with several heads: queries, keys and values are projected, each head attends with its
 /// part of the projections, and the results of all heads are projected again:
 ///
-/// head = [attention](scaled_dot_product_attention)(q W_qᵀ + b_q, k W_kᵀ + b_k, v W_vᵀ + b_v), y =
-/// (all heads) W_oᵀ + b_o
+/// `head = attention(q W_qᵀ + b_q, k W_kᵀ + b_k, v W_vᵀ + b_v)`, `y = (all heads) W_oᵀ + b_o`
+///
+/// The attention is that of [`scaled_dot_product_attention`].
 ///
 /// As a [`Layer`], it is self-attention without a mask: queries, keys and values are the input.
 /// [`run`](MultiHeadAttention::run) takes them and [options](Attention) such as masks. (Vaswani et

@@ -41,6 +41,7 @@ pub struct SinusoidalPositions {
     axis: isize,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // the derive macro calls it so
 fn print_axis(axis: &isize, outline: Outline) -> Outline {
     crate::print::changed(outline, &[("axis", axis.to_string(), "-2")])
 }
@@ -173,7 +174,7 @@ impl<T: Float> Layer<T> for LearnedPositions<T> {
 
 /// Rotates pairs of elements of queries and keys \[…, L, D\] by angles that grow with the position,
 /// so that their product depends on the difference of their positions. The elements 2i and 2i + 1
-/// of position p are rotated by p / 10000^(2i/D). (Su, Lu, Pan, Wen, Liu, "RoFormer: enhanced
+/// of position p are rotated by `p / 10000^(2i/D)`. (Su, Lu, Pan, Wen, Liu, "`RoFormer`: enhanced
 /// transformer with rotary position embedding", 2021.)
 ///
 /// ```
@@ -193,10 +194,12 @@ pub struct RotaryPositions {
     halves: bool,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as above
 fn print_base(base: &f64, outline: Outline) -> Outline {
     crate::print::changed(outline, &[("base", format!("{base:?}"), "10000.0")])
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as above
 fn print_halves(halves: &bool, outline: Outline) -> Outline {
     crate::print::changed(outline, &[("halves", halves.to_string(), "false")])
 }

@@ -381,7 +381,7 @@ impl<T: Float> TransformerEncoder<T> {
         for layer in &self.layers {
             y = layer.run(y, how);
         }
-        scope.close(normed(y, &self.norm))
+        scope.close(normed(y, self.norm.as_ref()))
     }
 
     /// Returns the result for further tokens of a causal sequence, as
@@ -397,12 +397,12 @@ impl<T: Float> TransformerEncoder<T> {
         for (layer, cache) in self.layers.iter().zip(caches) {
             y = layer.run_cached(y, cache);
         }
-        scope.close(normed(y, &self.norm))
+        scope.close(normed(y, self.norm.as_ref()))
     }
 }
 
 #[track_caller]
-fn normed<'t, T: Float>(y: Var<'t, T>, norm: &Option<LayerNorm<T>>) -> Var<'t, T> {
+fn normed<'t, T: Float>(y: Var<'t, T>, norm: Option<&LayerNorm<T>>) -> Var<'t, T> {
     match norm {
         Some(norm) => norm.forward(y),
         None => y,
@@ -426,7 +426,7 @@ impl<T: Float> Layer<T> for TransformerEncoder<T> {
         for layer in &self.layers {
             y = layer.forward(y);
         }
-        normed(y, &self.norm)
+        normed(y, self.norm.as_ref())
     }
 }
 
@@ -489,7 +489,7 @@ impl<T: Float> TransformerDecoder<T> {
         for layer in &self.layers {
             y = layer.run(y, memory, how, how_memory);
         }
-        scope.close(normed(y, &self.norm))
+        scope.close(normed(y, self.norm.as_ref()))
     }
 
     /// Returns the result for further tokens of a causal sequence, as
@@ -511,6 +511,6 @@ impl<T: Float> TransformerDecoder<T> {
         for (layer, cache) in self.layers.iter().zip(caches) {
             y = layer.run_cached(y, memory, cache, how_memory);
         }
-        scope.close(normed(y, &self.norm))
+        scope.close(normed(y, self.norm.as_ref()))
     }
 }

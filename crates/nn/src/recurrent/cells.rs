@@ -146,7 +146,7 @@ macro_rules! cell {
 }
 
 cell! {
-    /// A step of a plain recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with the
+    /// A step of a plain recurrent network: `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or with the
     /// rectifier instead of tanh. (Elman, "Finding structure in time", 1990.)
     ///
     /// ```
@@ -167,14 +167,14 @@ cell! {
 cell! {
     /// A step of a long short-term memory:
     ///
-    /// - i = σ(W_ii x + b_ii + W_hi h + b_hi), and likewise f and o;
-    /// - g = tanh(W_ig x + b_ig + W_hg h + b_hg);
-    /// - c' = f · c + i · g and h' = o · tanh c'.
+    /// - `i = σ(W_ii x + b_ii + W_hi h + b_hi)`, and likewise f and o;
+    /// - `g = tanh(W_ig x + b_ig + W_hg h + b_hg)`;
+    /// - `c' = f · c + i · g` and `h' = o · tanh c'`.
     ///
     /// The blocks of rows of weights and biases are in the order i, f, g, o, as in PyTorch. The
-    /// cell of an [`Lstm`](crate::Lstm) with a projection has a further weight, and h' = W_hr (o ·
-    /// tanh c'). (Hochreiter, Schmidhuber, "Long short-term memory", 1997; with forget gates: Gers,
-    /// Schmidhuber, Cummins, "Learning to forget", 2000.)
+    /// cell of an [`Lstm`](crate::Lstm) with a projection has a further weight, and `h' = W_hr (o ·
+    /// tanh c')`. (Hochreiter, Schmidhuber, "Long short-term memory", 1997; with forget gates:
+    /// Gers, Schmidhuber, Cummins, "Learning to forget", 2000.)
     ///
     /// ```
     /// use wengert::autograd::Tape;
@@ -198,9 +198,9 @@ cell! {
 cell! {
     /// A step of a gated recurrent unit:
     ///
-    /// - r = σ(W_ir x + b_ir + W_hr h + b_hr), and likewise z;
-    /// - n = tanh(W_in x + b_in + r · (W_hn h + b_hn));
-    /// - h' = (1 − z) · n + z · h.
+    /// - `r = σ(W_ir x + b_ir + W_hr h + b_hr)`, and likewise z;
+    /// - `n = tanh(W_in x + b_in + r · (W_hn h + b_hn))`;
+    /// - `h' = (1 − z) · n + z · h`.
     ///
     /// The blocks of rows of weights and biases are in the order r, z, n, as in PyTorch. (Cho, van
     /// Merriënboer, Gulcehre, Bahdanau, Bougares, Schwenk, Bengio, "Learning phrase representations
@@ -219,12 +219,13 @@ cell! {
     GruCell, 3, "3 · hidden"
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // the derive macro calls it so
 fn print_nonlinearity(relu: &bool, outline: Outline) -> Outline {
     if *relu { outline.with("nonlinearity", Outline::value("relu")) } else { outline }
 }
 
 impl<T: Float> RnnCell<T> {
-    /// Replaces tanh by the rectifier: h' = max(W_ih x + b_ih + W_hh h + b_hh, 0).
+    /// Replaces tanh by the rectifier: `h' = max(W_ih x + b_ih + W_hh h + b_hh, 0)`.
     #[must_use]
     pub fn relu(self) -> Self {
         RnnCell { relu: true, ..self }
@@ -468,7 +469,7 @@ impl<T: Float> Cell<T, 1> for GruCell<T> {
         Self::drawn(inputs, hidden, hidden, self.bias_ih.is_some(), rng)
     }
 
-    /// The bias b_hn is multiplied by r, so that it is not a part of the bias of the inputs.
+    /// The bias `b_hn` is multiplied by r, so that it is not a part of the bias of the inputs.
     fn bind<'t>(&self, tape: &'t Tape<T>) -> Bound<'t, T> {
         let weights = bind(tape, [&self.weight_ih, &self.weight_hh], [&self.bias_ih, &None]);
         let Some(bias_hh) = &self.bias_hh else { return weights };

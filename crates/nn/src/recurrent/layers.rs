@@ -301,7 +301,7 @@ macro_rules! recurrent {
 }
 
 recurrent! {
-    /// A plain recurrent network: each step computes h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or
+    /// A plain recurrent network: each step computes `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or
     /// with the rectifier instead of tanh. [`RnnCell`] computes single steps.
     ///
     /// As a [`Layer`], it returns the outputs of all steps, beginning with states of zeros.
@@ -392,9 +392,9 @@ impl<T: Float> Rnn<T> {
 }
 
 impl<T: Float> Lstm<T> {
-    /// Projects the output of each step to a smaller size: h' = W_hr (o · tanh c'). The state h and
-    /// the output have this size; c keeps its size. The weights are called `weight_hr_l0`, and so
-    /// on. Call it on a fresh layer: the weights are drawn again. (Sak, Senior, Beaufays, "Long
+    /// Projects the output of each step to a smaller size: `h' = W_hr (o · tanh c')`. The state h
+    /// and the output have this size; c keeps its size. The weights are called `weight_hr_l0`, and
+    /// so on. Call it on a fresh layer: the weights are drawn again. (Sak, Senior, Beaufays, "Long
     /// short-term memory recurrent neural network architectures for large scale acoustic modeling",
     /// 2014.)
     ///

@@ -32,7 +32,7 @@ struct Bound<'t, T: Float> {
 }
 
 impl<'t, T: Float> Bound<'t, T> {
-    /// Returns the contribution of the inputs to the gates: x W_ihᵀ + b.
+    /// Returns the contribution of the inputs to the gates: `x W_ihᵀ + b`.
     fn gates(&self, x: Var<'t, T>) -> Var<'t, T> {
         let gates = x.matmul_t(self.weight_ih, false, true);
         self.bias.map_or(gates, |bias| gates + bias)

@@ -19,6 +19,7 @@ impl SequenceOptions {
 }
 
 /// Which steps of the sequences are valid.
+#[derive(Clone, Copy)]
 pub(super) enum Valid<'a, 't, T: Float> {
     All,
     Lengths(&'a [usize]),

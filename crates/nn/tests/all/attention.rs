@@ -53,6 +53,9 @@ impl Case<'_> {
     fn close<T: Float>(&self, key: &str, got: &Tensor<T>) {
         let wanted = self.get::<T>(key);
         let [of_results, of_gradients] = self.tolerances;
+        // A transformer layer rounds more often than the attention in it.
+        let is_stack = self.name.starts_with("encoder") || self.name.starts_with("decoder");
+        let of_results = if is_stack { 3.0 * of_results } else { of_results };
         let tolerance = if key.starts_with("grad") { of_gradients } else { of_results };
         assert_eq!(got.shape(), wanted.shape(), "{}: {key}", self.name);
         for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
@@ -182,7 +185,7 @@ fn all<T: Float>(tolerances: [f64; 2]) {
 
 #[test]
 fn f64_to_twelve_digits() {
-    all::<f64>([1e-12; 2]);
+    all::<f64>([3e-13, 1e-12]);
 }
 
 #[test]
