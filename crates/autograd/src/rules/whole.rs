@@ -110,9 +110,10 @@ impl WholeOp {
                 sorted.searchsorted(values, right)
             }
             (WholeOp::Reshape, _, [index]) => index.reshape(shape),
-            (WholeOp::Flat { axis, of }, _, [index]) => {
+            (WholeOp::Flat { axis, reduce, of }, _, [index]) => {
+                let name = if reduce { "scatter_reduce" } else { "scatter" };
                 let of = tape.arena.borrow().shapes[of as usize];
-                tape.fits(index.flat_positions("scatter", axis as usize, &of))
+                tape.fits(index.flat_positions(name, axis as usize, &of))
             }
             (WholeOp::Mixed { axis, of }, _, [before @ .., index]) => {
                 let of = tape.arena.borrow().shapes[of as usize];
