@@ -86,11 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut optimizer = Adam::new(0.0);
     let steps = args.epochs as usize * train.len();
     let schedule = OneCycleLr::new(args.lr, steps).cycle_momentum(false);
-    let mut trainer = Trainer::new(Objective::reconstruction(bce_with_logits))
-        .epochs(args.epochs)
-        .schedule(schedule)
-        .optionally(args.checkpoint.as_ref(), Trainer::checkpoint)
-        .optionally(args.resume.as_ref(), Trainer::resume);
+    let mut trainer =
+        Trainer::new(Objective::reconstruction(|outputs, images| bce_with_logits(outputs, images)))
+            .epochs(args.epochs)
+            .schedule(schedule)
+            .optionally(args.checkpoint.as_ref(), Trainer::checkpoint)
+            .optionally(args.resume.as_ref(), Trainer::resume);
     if args.validate {
         trainer = trainer.validate(&held_out);
     }

@@ -108,7 +108,7 @@ impl<'a, T: Float> Objective<'a, T, Tensor<T>> {
     /// ```
     /// use wengert::nn::mse;
     /// use wengert::train::Objective;
-    /// let objective: Objective<f32, _> = Objective::regression(mse);
+    /// let objective: Objective<f32, _> = Objective::regression(|outputs, targets| mse(outputs, targets));
     /// ```
     pub fn regression(loss: impl for<'t> Fn(Var<'t, T>, Var<'t, T>) -> Var<'t, T> + 'a) -> Self {
         Self::new(move |output, target| loss(output, output.tape().constant(target.clone())))
@@ -126,7 +126,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
     /// ```
     /// use wengert::nn::mse;
     /// use wengert::train::Objective;
-    /// let objective: Objective = Objective::reconstruction(mse);
+    /// let objective: Objective = Objective::reconstruction(|outputs, targets| mse(outputs, targets));
     /// ```
     pub fn reconstruction(
         loss: impl for<'t> Fn(Var<'t, T>, Var<'t, T>) -> Var<'t, T> + 'a,

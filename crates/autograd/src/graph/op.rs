@@ -299,8 +299,8 @@ pub(crate) enum IntegerOp {
     /// Another index with the shape of the node.
     Reshape,
     /// The flat positions in a tensor that an index along an axis names. `of` is the place of the tensor's
-    /// shape in the table of shapes.
-    Flat { axis: u8, of: u32 },
+    /// shape in the table of shapes. `reduce`: for `scatter_reduce`, else for `scatter`.
+    Flat { axis: u8, reduce: bool, of: u32 },
     /// The flat positions that indices along the first axes name together: the positions along the axes
     /// before this one, if there are any, and an index along this one.
     Mixed { axis: u8, of: u32 },

@@ -156,9 +156,10 @@ impl IntegerOp {
                 sorted.searchsorted(values, right)
             }
             (IntegerOp::Reshape, _, [index]) => index.reshape(shape),
-            (IntegerOp::Flat { axis, of }, _, [index]) => {
+            (IntegerOp::Flat { axis, reduce, of }, _, [index]) => {
+                let name = if reduce { "scatter_reduce" } else { "scatter" };
                 let of = tape.arena.borrow().shapes[of as usize];
-                tape.fits(index.flat_positions("scatter", axis as usize, &of))
+                tape.fits(index.flat_positions(name, axis as usize, &of))
             }
             (IntegerOp::Mixed { axis, of }, _, [before @ .., index]) => {
                 let of = tape.arena.borrow().shapes[of as usize];

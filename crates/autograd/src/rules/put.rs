@@ -62,7 +62,9 @@ impl<'t, T: Float> Var<'t, T> {
         let axis = self.fits(rule);
         // A flat view checks that the positions can be counted along one axis.
         self.fits(shapes::flatten(&shape, 0, -1));
-        let flat = IntegerOp::Flat { axis: axis as u8, of: index.shape_in_table(shape) };
+        let reduce = op == "scatter_reduce";
+        let of = index.shape_in_table(shape);
+        let flat = IntegerOp::Flat { axis: axis as u8, reduce, of };
         let at = self.tape.integers(flat, &[index.id], Shape::new(&[of_index.numel()]));
         let mut covered = source;
         for (axis, &size) in of_index.iter().enumerate() {

@@ -291,6 +291,7 @@ fn indices_out_of_range_panic_at_the_callers_line() {
         |t| v(t, &[2, 3]).gather(0, Tensor::from([[-1i64]])) => "gather: ", "index -1", "axis 0", "[2, 3]";
         |t| v(t, &[2, 3]).scatter_add(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter_add: ", "index 2";
         |t| v(t, &[2, 3]).scatter(0, Tensor::from([[2i64]]), v(t, &[1, 1])) => "scatter: ", "index 2", "axis 0", "[2, 3]";
+        |t| v(t, &[2, 3]).scatter_reduce(0, Tensor::from([[-1i64]]), v(t, &[1, 1]), ScatterReduce::Max, true) => "scatter_reduce: ", "index -1", "axis 0";
         |t| v(t, &[2, 3]).index_add(1, int([0, 3]), v(t, &[2, 2])) => "index_add: ", "index 3", "axis 1";
         |t| v(t, &[2, 3]).index_put(&[int([0]), int([-1])], v(t, &[1]), false) => "index_put: ", "index -1", "axis 1", "[2, 3]";
         |t| t.index(int([3])).one_hot(3) => "one_hot: ", "class 3", "0..3";

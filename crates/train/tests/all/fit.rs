@@ -100,7 +100,7 @@ fn an_autoencoder_learns_to_reconstruct() {
     let loader = DataLoader::new(&set, 100).shuffle(0);
     let mut rng = Philox::new(0);
     let mut model = sequential![Linear::new(64, 16, &mut rng), Relu, Linear::new(16, 64, &mut rng)];
-    let objective = || Objective::reconstruction(mse);
+    let objective = || Objective::reconstruction(|outputs, targets| mse(outputs, targets));
     let before = objective().evaluate(&model, &loader);
     let history = Trainer::new(objective())
         .epochs(3)
@@ -121,7 +121,9 @@ fn regressions_and_user_defined_losses_train() {
     let loader = DataLoader::new(&set, 20).shuffle(0);
     let mut rng = Philox::new(0);
     let mut model = Linear::new(1, 1, &mut rng);
-    let trainer = Trainer::new(Objective::regression(mse)).epochs(60).quiet();
+    let trainer = Trainer::new(Objective::regression(|outputs, targets| mse(outputs, targets)))
+        .epochs(60)
+        .quiet();
     trainer.fit(&mut model, &mut Sgd::new(0.3), &loader, &mut rng).unwrap();
     assert!((model.weight.value().item() - 3.0).abs() < 1e-3);
 
@@ -260,7 +262,7 @@ fn training_in_f64_works() {
     let mut rng = Philox::new(0);
     let mut model = Linear::<f64>::of(1, 1, &mut rng);
     let loader = DataLoader::new(Line(x), 30);
-    let history = Trainer::new(Objective::regression(mse))
+    let history = Trainer::new(Objective::regression(|outputs, targets| mse(outputs, targets)))
         .epochs(4)
         .quiet()
         .fit(&mut model, &mut Sgd::<f64>::of(1e-3), &loader, &mut rng)
@@ -330,7 +332,9 @@ fn objectives_in_double_precision() {
     let loader = DataLoader::new(&data, 100);
 
     let mut model = Linear::<f64>::of(64, 64, &mut rng);
-    let trainer = Trainer::new(Objective::reconstruction(mse)).epochs(3).quiet();
+    let trainer = Trainer::new(Objective::reconstruction(|outputs, targets| mse(outputs, targets)))
+        .epochs(3)
+        .quiet();
     let history = trainer.fit(&mut model, &mut Sgd::of(1e-3), &loader, &mut rng).unwrap();
     assert!(history.losses[11] < history.losses[0]);
     let found = trainer.objective().evaluate(&model, &loader);
@@ -347,7 +351,9 @@ fn objectives_in_double_precision() {
     let pairs = (x.clone(), x);
     let loader = DataLoader::new(&pairs, 100);
     let mut model = Linear::<f64>::of(64, 64, &mut rng);
-    let trainer = Trainer::new(Objective::regression(mse)).epochs(3).quiet();
+    let trainer = Trainer::new(Objective::regression(|outputs, targets| mse(outputs, targets)))
+        .epochs(3)
+        .quiet();
     let history = trainer.fit(&mut model, &mut Sgd::of(1e-3), &loader, &mut rng).unwrap();
     assert!(history.losses[11] < history.losses[0]);
 }

@@ -99,7 +99,9 @@ fn reconstructions_are_drawn_below_their_inputs() {
     let loader = DataLoader::new(&set, 64).shuffle(0);
     let mut rng = Philox::new(0);
     let mut model = sequential![Linear::new(64, 16, &mut rng), Relu, Linear::new(16, 64, &mut rng)];
-    let trainer = Trainer::new(Objective::reconstruction(mse)).epochs(5).quiet();
+    let trainer = Trainer::new(Objective::reconstruction(|outputs, targets| mse(outputs, targets)))
+        .epochs(5)
+        .quiet();
     let mut optimizer = Sgd::new(1.0).momentum(0.9);
     let history = trainer.fit(&mut model, &mut optimizer, &loader, &mut rng).unwrap();
     plot::charts(&history.charts(), folder.file("autoencoder.svg")).unwrap();

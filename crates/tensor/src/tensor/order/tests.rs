@@ -195,7 +195,8 @@ fn many_elements_give_the_results_of_few() {
             let (values, positions) = x.sort(at, false);
             assert_eq!(values, back(sorted), "{shape:?}");
             assert_eq!(x.gather(at, &positions), values, "{shape:?}");
-            assert_eq!(x.topk(at, 3, false).0, values.narrow(at, 0, 3), "{shape:?}");
+            let few = n.min(3);
+            assert_eq!(x.topk(at, few, false).0, values.narrow(at, 0, few), "{shape:?}");
             let median = values.narrow(at, (n - 1) / 2, 1);
             assert_eq!(x.median(at, true).0, median, "{shape:?}");
         }

@@ -110,7 +110,8 @@ fn a_resumed_history_has_no_scores_that_were_not_measured() {
     let x = Tensor::normal(&[12, 3], 0.0, 1.0, &mut Philox::new(6));
     let y = x.sum(&[1], true);
     let classes = Tensor::from_fn(&[12], |i| (i % 2) as i64);
-    let regression = || Trainer::new(Objective::regression(mse));
+    let regression =
+        || Trainer::new(Objective::regression(|outputs, targets| mse(outputs, targets)));
     let values = DataLoader::new(TensorDataset::new(x.clone(), y), 4);
     let labelled = DataLoader::new(TensorDataset::new(x, classes), 4);
     for validate in [false, true] {

@@ -239,7 +239,8 @@ fn targets_of_another_shape_are_an_error() {
     let rng = &mut Philox::new(0);
     let x = Tensor::normal(&[6, 4], 0.0, 1.0, rng);
     let set = TensorDataset::new(x, Tensor::<f32>::zeros_of(&[6]));
-    let trainer = Trainer::new(Objective::regression(mse)).quiet();
+    let trainer =
+        Trainer::new(Objective::regression(|outputs, targets| mse(outputs, targets))).quiet();
     let error = refused(&mut Linear::new(4, 1, rng), &trainer, &DataLoader::new(&set, 3));
     assert!(
         error.to_string().contains("input and target must have the same shape, got [3, 1] and [3]")
