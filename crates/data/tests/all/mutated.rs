@@ -30,7 +30,7 @@ fn mutate(sound: &[u8], rng: &mut Philox) -> Vec<u8> {
             _ => below(rng, n),
         };
         let end = n.min(at + 1 + below(rng, 16));
-        match below(rng, 8) {
+        match below(rng, 9) {
             _ if n == 0 => bytes.push(rng.next_u64() as u8),
             0 => bytes[at] = rng.next_u64() as u8,
             1 => bytes[at] ^= 1 << below(rng, 8),
@@ -39,7 +39,14 @@ fn mutate(sound: &[u8], rng: &mut Philox) -> Vec<u8> {
             3 => bytes[at..end].fill(0),
             4 => bytes.truncate(at),
             5 => drop(bytes.drain(at..end)),
-            6 => drop(bytes.splice(at..at, (0..end - at).map(|i| b"0123456789,.\"\n-e()"[i % 17]))),
+            // The next number of a text becomes up to 10¹² times as large.
+            6 => {
+                let digit = bytes[at..n.min(at + 200)].iter().position(u8::is_ascii_digit);
+                let at = at + digit.unwrap_or(0);
+                let nines = 1 + below(rng, 12);
+                drop(bytes.splice(at..at, (0..nines).map(|_| b'9')));
+            }
+            7 => drop(bytes.splice(at..at, (0..end - at).map(|i| b"0123456789,.\"\n-e()"[i % 17]))),
             _ => {
                 let copy = bytes[at..end].to_vec();
                 let to = below(rng, n);
@@ -164,10 +171,43 @@ fn with_limited_memory() {
         let sound = fs::read(reference(name)).unwrap();
         each(name, &sound, |bytes| npy::parse_archive(bytes, "x").map(drop));
     }
+    claims();
     #[cfg(feature = "csv")]
     tables();
     #[cfg(feature = "images")]
     pictures();
+}
+
+/// Headers that claim up to 2⁶⁰ elements.
+fn claims() {
+    for power in [30, 32, 40, 55, 60] {
+        let header =
+            format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({},)}}", 1u64 << power);
+        let length = (header.len() as u16).to_le_bytes();
+        let bytes =
+            [b"\x93NUMPY\x01\x00".as_slice(), &length, header.as_bytes(), &[0; 64]].concat();
+        assert!(npy::parse(&bytes, "x").is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        for bytes in [bytes.clone(), gzip(&bytes)] {
+            fs::write(&path, bytes).unwrap();
+            assert!(npy::read(&path).is_err());
+        }
+        // [2^(power - 30), 2³⁰] elements of 8 bytes.
+        let mut bytes = vec![0, 0, 0x0e, 2];
+        bytes.extend((1u32 << (power - 30)).to_be_bytes());
+        bytes.extend((1u32 << 30).to_be_bytes());
+        bytes.extend([0; 64]);
+        assert!(idx::parse(&bytes, "x").is_err() && idx::parse(&gzip(&bytes), "x").is_err());
+    }
+    // The directory of the archive claims files of 4 GiB.
+    let mut bytes = fs::read(reference("stored.npz")).unwrap();
+    for at in 0..bytes.len() - 28 {
+        if bytes[at..].starts_with(b"PK\x01\x02") {
+            bytes[at + 20..at + 28].fill(0xff);
+        }
+    }
+    assert!(npy::parse_archive(&bytes, "x").is_err());
 }
 
 #[cfg(feature = "csv")]
