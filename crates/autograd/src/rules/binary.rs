@@ -61,9 +61,15 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
             two(wants_a.then(|| a.gt(b).gate(share())), wants_b.then(|| b.gt(a).gate(share())))
         }
         Atan2 => {
-            // In two quotients, so that the squares do not overflow.
+            // In two quotients, so that the squares do not overflow. At the origin r is replaced, as in
+            // `pow_by_base`.
             let r = a.hypot(b);
-            two(wants_a.then(|| gy * (b / r) / r), wants_b.then(|| -gy * (a / r) / r))
+            let origin = r.eq(0.0);
+            let r = Var::where_(origin, 1, r);
+            two(
+                wants_a.then(|| origin.gate(gy * (b / r) / r)),
+                wants_b.then(|| origin.gate(-gy * (a / r) / r)),
+            )
         }
         Hypot => two(wants_a.then(|| gy * (a / y)), wants_b.then(|| gy * (b / y))),
         // The quotient is an integer: a = quotient · b + y.
@@ -249,16 +255,16 @@ macro_rules! functions {
     };
 }
 functions! {
-    /// Returns the angle of the point (b, a) in radians, from -π to π: atan(a / b) for b > 0. The derivative
-    /// at (0, 0) is NaN, as in PyTorch.
+    /// Returns the angle of the point (b, a) in radians, from -π to π: atan(a / b) for b > 0. The
+    /// derivatives at (0, 0) are 0, as in PyTorch.
     Atan2 as atan2;
     /// Returns √(a² + b²). The squares do not overflow. The derivative at (0, 0) is NaN, as in PyTorch.
     Hypot as hypot;
     /// Returns the remainder of a / b, rounded toward zero: it has the sign of a. The derivatives are those of
-    /// a - n b for the constant integer n, the quotient.
+    /// a - n b for the constant integer n, the quotient, and NaN where the result is NaN.
     Fmod as fmod;
     /// Returns the remainder a - b ⌊a / b⌋, which has the sign of b, as Python's `%`. The derivatives are
-    /// those of a - n b for the constant integer n, the quotient.
+    /// those of a - n b for the constant integer n, the quotient, and NaN where the result is NaN.
     Remainder as remainder;
     /// Returns |a| with the sign of b. The derivative by a is 0 at a = 0, and the derivative by b is 0.
     Copysign as copysign;

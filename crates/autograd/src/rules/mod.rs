@@ -28,8 +28,8 @@
 //!   those are finite. For b ≤ 1 the mixed derivative has no finite limit.
 //! - `floor`, `ceil`, `round` and `trunc` have derivative 0 everywhere, and `frac` has derivative 1. `fmod` and
 //!   `remainder` are derived with a constant quotient. (All as in PyTorch.)
-//! - `atan2` and `hypot` at (0, 0), and `logaddexp` at equal infinities: NaN, as in PyTorch. `copysign`: 0 by its
-//!   first operand at 0, and 0 by its second.
+//! - `atan2` at (0, 0): 0. `hypot` at (0, 0), and `logaddexp` at equal infinities: NaN. (All as in PyTorch.)
+//!   `copysign`: 0 by its first operand at 0, and 0 by its second.
 //! - `xlogy` at a = 0: the derivative by a is 0 for b ≤ 0 (as in PyTorch). The derivative by b is 0 for b = 0,
 //!   since the function is 0 along a = 0. (PyTorch: NaN.)
 //! - `asin`, `acos`, `acosh`, `atanh`, `erfinv`: ±∞ at the ends of their domains.

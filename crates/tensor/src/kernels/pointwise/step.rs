@@ -107,7 +107,7 @@ impl Pointwise for f32 {
     unsafe fn step(step: PointwiseStep<f32>) {
         if step.op.is_wide() {
             // SAFETY: the same contract.
-            unsafe { widened(step) }
+            unsafe { widened(&step) }
         } else {
             dispatch(step);
         }
@@ -118,7 +118,7 @@ impl Pointwise for f32 {
 ///
 /// # Safety
 /// As [`PointwiseStep::run`].
-unsafe fn widened(step: PointwiseStep<f32>) {
+unsafe fn widened(step: &PointwiseStep<f32>) {
     const BLOCK: usize = 256;
     let mut wide = [[0.0f64; BLOCK]; 3];
     for start in (0..step.n).step_by(BLOCK) {

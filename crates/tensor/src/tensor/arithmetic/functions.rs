@@ -183,7 +183,7 @@ mod tests {
         );
         panics_here("fmod: division by zero: 7 / 0", || drop(Tensor::from([7i64]).fmod(0)));
         panics_here("remainder: division by zero: 7 / 0", || {
-            drop(Tensor::from([7u32]).remainder(0))
+            drop(Tensor::from([7u32]).remainder(0));
         });
     }
 

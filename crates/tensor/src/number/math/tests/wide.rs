@@ -146,9 +146,10 @@ fn bounds_hold_against_double_double() {
 #[allow(clippy::too_many_lines)] // a table
 fn special_results() {
     use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, LN_2, PI};
+    type Cases = &'static [(f64, f64, f64)];
     const INF: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;
-    let below = f64::from_bits(1);
+    const BELOW: f64 = f64::from_bits(1);
     let one: &[(&str, &[(f64, f64)])] = &[
         (
             "log2",
@@ -159,7 +160,7 @@ fn special_results() {
                 (INF, INF),
                 (1.0, 0.0),
                 (8.0, 3.0),
-                (below, -1074.0),
+                (BELOW, -1074.0),
             ],
         ),
         (
@@ -175,7 +176,7 @@ fn special_results() {
             ],
         ),
         ("rsqrt", &[(0.0, INF), (-0.0, -INF), (-1.0, NAN), (INF, 0.0), (4.0, 0.5)]),
-        ("tan", &[(0.0, 0.0), (-0.0, -0.0), (below, below)]),
+        ("tan", &[(0.0, 0.0), (-0.0, -0.0), (BELOW, BELOW)]),
         (
             "asin",
             &[
@@ -196,12 +197,12 @@ fn special_results() {
                 (INF, FRAC_PI_2),
                 (-INF, -FRAC_PI_2),
                 (1.0, FRAC_PI_4),
-                (below, below),
+                (BELOW, BELOW),
             ],
         ),
-        ("sinh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (1e4, INF), (below, below)]),
+        ("sinh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (1e4, INF), (BELOW, BELOW)]),
         ("cosh", &[(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (1e4, INF)]),
-        ("asinh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (below, below)]),
+        ("asinh", &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (BELOW, BELOW)]),
         ("acosh", &[(1.0, 0.0), (INF, INF), (0.5, NAN), (-INF, NAN)]),
         (
             "atanh",
@@ -212,7 +213,7 @@ fn special_results() {
                 (-1.0, -INF),
                 (1.5, NAN),
                 (INF, NAN),
-                (below, below),
+                (BELOW, BELOW),
             ],
         ),
         ("erfc", &[(0.0, 1.0), (INF, 0.0), (-INF, 2.0), (28.0, 0.0), (-7.0, 2.0)]),
@@ -247,7 +248,7 @@ fn special_results() {
         }
         check(name, NAN, NAN, NAN);
     }
-    let two: &[(&str, &[(f64, f64, f64)])] = &[
+    let two: &[(&str, Cases)] = &[
         (
             "atan2",
             &[
@@ -277,7 +278,7 @@ fn special_results() {
                 (NAN, INF, INF),
                 (NAN, 1.0, NAN),
                 (3e300, 4e300, 5e300),
-                (below, 0.0, below),
+                (BELOW, 0.0, BELOW),
                 (1e308, 1e308, 1e308 * std::f64::consts::SQRT_2),
             ],
         ),
@@ -291,6 +292,9 @@ fn special_results() {
                 (2.0, 0.0, -INF),
                 (2.0, 1.0, 0.0),
                 (1.0, INF, INF),
+                (INF, 2.5, INF),
+                (-INF, 2.5, -INF),
+                (INF, 1.0, NAN),
             ],
         ),
         (
@@ -312,6 +316,39 @@ fn special_results() {
     for &(name, table) in two {
         for &(x, y, want) in table {
             check(name, x, y, want);
+        }
+    }
+}
+
+/// Subnormal arguments and results are not flushed to zero.
+#[test]
+fn subnormal_numbers() {
+    let odd = ["tan", "asin", "atan", "sinh", "asinh", "atanh", "expm1", "log1p"];
+    for bits in [1, 2, 3, 1 << 20, (1 << 52) - 1, 1 << 52] {
+        let x = f64::from_bits(bits);
+        for x in [x, -x] {
+            for name in odd {
+                for got in both(name, &[x], &[x]) {
+                    assert_eq!(got[0].to_bits(), x.to_bits(), "{name}({x:e})");
+                }
+            }
+        }
+        for (name, want) in [("log2", x.log2()), ("log10", x.log10()), ("lgamma", -x.ln())] {
+            for got in both(name, &[x], &[x]) {
+                assert!((got[0] / want - 1.0).abs() < 5e-16, "{name}({x:e}): {}", got[0]);
+            }
+        }
+        for got in both("atan2", &[x], &[2.0]) {
+            assert_eq!(got[0], x / 2.0);
+        }
+        for got in both("hypot", &[3.0 * x], &[4.0 * x]) {
+            assert!(got[0].to_bits().abs_diff((5.0 * x).to_bits()) <= 1);
+        }
+    }
+    // Values of mpmath, in units of 2⁻¹⁰⁷⁴.
+    for (x, units) in [(26.6, 220317400674725), (26.75, 73310887672), (27.0, 105999), (27.2, 2)] {
+        for got in both("erfc", &[x], &[x]) {
+            assert!(got[0].to_bits().abs_diff(units) <= 1, "erfc({x}): {:e}", got[0]);
         }
     }
 }

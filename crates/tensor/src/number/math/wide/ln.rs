@@ -144,7 +144,7 @@ pub fn hypot<I: Isa>(a: f64, b: f64) -> f64 {
 pub fn xlogy<I: Isa>(a: f64, b: f64) -> f64 {
     let (high, low) = ln_of::<I>(b);
     let y = fma::<I>(a, high, a * low);
-    let y = if high.is_finite() { y } else { a * high };
+    let y = if high.is_finite() && a.is_finite() { y } else { a * high };
     if a == 0.0 && !b.is_nan() { 0.0 } else { y }
 }
 
