@@ -56,7 +56,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub(crate) fn scanned(self, scan: ScanAlong, other: Option<Self>) -> Self {
         let operands = [self, other.unwrap_or(self)];
-        self.tape.apply(Op::Scan(scan), &operands[..1 + usize::from(other.is_some())], self.shape())
+        self.tape.apply(Op::Scan(scan), &operands[..=usize::from(other.is_some())], self.shape())
     }
 
     /// Moves the elements one place on, in the direction of a scan. The first place gets `fill`. The axis

@@ -149,10 +149,8 @@ pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> ShapeResult<(
 fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> ShapeResult<usize> {
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
     let ((before, after), dilation) = (pool.padding[side], pool.dilation[side]);
-    let padding = match before == after {
-        true => before.to_string(),
-        false => format!("{before} and {after}"),
-    };
+    let padding =
+        if before == after { before.to_string() } else { format!("{before} and {after}") };
     for (name, number) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
         ensure(number > 0, || {
             format!("{op}: {name} must be at least 1, got 0 along axis {axis} of shape {shape:?}")

@@ -281,7 +281,9 @@ impl Tensor<i64> {
         shapes::index_range("bincount", numbers, 0, &[len]).or_panic();
         let mut out = Tensor::zeros_of(&[len]);
         let counts: &mut [i64] = out.make_mut();
-        numbers.iter().for_each(|&x| counts[x as usize] += 1);
+        for &x in numbers {
+            counts[x as usize] += 1;
+        }
         out
     }
 }

@@ -185,10 +185,10 @@ fn many_elements_give_the_results_of_few() {
             let (mut sums, mut sorted) = (rows.clone(), rows);
             for (sums, sorted) in sums.chunks_mut(n).zip(sorted.chunks_mut(n)) {
                 let mut sum = 0.0;
-                sums.iter_mut().for_each(|x| {
+                for x in sums {
                     sum += *x;
                     *x = sum;
-                });
+                }
                 sorted.sort_by(f64::total_cmp);
             }
             assert_eq!(x.cumsum(at), back(sums), "{shape:?}");
@@ -224,8 +224,8 @@ fn integers_and_booleans() {
     panics_here("cumsum: a result does not fit i64: cast to f64 first", || {
         drop(edge.index_select(0, &Tensor::from([0, 4, 0, 0])).cumsum(0));
     });
-    assert_eq!(Tensor::from([0u8, 2]).any(&[], false).item(), true);
-    assert_eq!(Tensor::from([f64::NAN, 2.0]).all(&[], false).item(), true);
+    assert!(Tensor::from([0u8, 2]).any(&[], false).item());
+    assert!(Tensor::from([f64::NAN, 2.0]).all(&[], false).item());
     assert_eq!(Tensor::<f64>::zeros_of(&[2, 0]).prod(&[1], true), Tensor::from([[1.0], [1.0]]));
 }
 
@@ -297,6 +297,6 @@ fn refusals_point_at_the_caller() {
     );
     panics_here("flip: axis -1 is named twice in [1, -1] (shape [2, 3])", || drop(x.flip([1, -1])));
     panics_here("quantile: q must be from 0 to 1, got NaN", || {
-        drop(x.quantile(0, f64::NAN, false))
+        drop(x.quantile(0, f64::NAN, false));
     });
 }
