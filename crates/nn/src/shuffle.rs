@@ -15,7 +15,8 @@ use wengert_tensor::Float;
 /// use wengert::tensor::Tensor;
 /// let x = Tensor::arange(0.0, 4.0, 1.0).reshape(&[1, 4, 1, 1]);
 /// let y = PixelShuffle(2).predict(&x);
-/// assert_eq!((y.shape().as_slice(), y.to_vec()), (&[1, 1, 2, 2][..], vec![0.0, 1.0, 2.0, 3.0]));
+/// assert_eq!(y.shape(), [1, 1, 2, 2]);
+/// assert_eq!(y.to_vec(), [0.0, 1.0, 2.0, 3.0]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Module)]
 #[module(crate = "wengert_autograd")]

@@ -11,7 +11,7 @@ options! {
     /// Options of [`ctc`].
     Ctc {
         /// Sets the class of the blank. The default is 0.
-        blank: usize = 0usize,
+        blank: usize = 0,
         /// Sets whether samples without an alignment have the loss 0 instead of ∞. The default is
         /// false. The gradient of such a sample is 0 in either case.
         zero_infinity: bool = false,

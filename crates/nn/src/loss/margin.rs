@@ -139,7 +139,7 @@ plain! {
 /// let tape = Tape::new();
 /// let scores = tape.watch(Tensor::from([[0.5f32, 0.25, 0.0, 1.0]]));
 /// let loss = multilabel_margin(scores, &Tensor::from([[3i64, 0, -1, 1]]));
-/// assert_eq!(loss.item(), 0.4375);
+/// assert_eq!(loss.item(), 0.375);
 /// ```
 ///
 /// # Panics

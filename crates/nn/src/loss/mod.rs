@@ -113,14 +113,14 @@ macro_rules! options {
     (
         $(#[$doc:meta])*
         $Name:ident $(<$T:ident>)? {
-            $($(#[$about:meta])* $option:ident: $Option:ty = $default:expr,)*
+            $($(#[$about:meta])* $option:ident: $Option:ident $(<$Inner:ty>)? = $default:expr,)*
         }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
         #[must_use = "options do nothing until `loss` is called"]
         pub struct $Name $(<$T: wengert_tensor::Float = f32>)? {
-            $($option: $Option,)*
+            $($option: $Option $(<$Inner>)?,)*
             reduction: crate::loss::Reduction,
         }
 
@@ -132,7 +132,7 @@ macro_rules! options {
 
             $(
                 $(#[$about])*
-                pub fn $option(self, $option: impl Into<$Option>) -> Self {
+                pub fn $option(self, $option: options!(@$Option $(<$Inner>)?)) -> Self {
                     $Name { $option: $option.into(), ..self }
                 }
             )*
@@ -149,6 +149,9 @@ macro_rules! options {
             }
         }
     };
+    // The type of the argument that sets an option.
+    (@Option<$Inner:ty>) => { impl Into<Option<$Inner>> };
+    (@$Option:ident) => { $Option };
 }
 use options;
 

@@ -111,8 +111,9 @@ impl TripletMargin {
     /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
     /// let [a, p, n] = [0.0, 1.0, 3.0].map(|x| tape.watch(Tensor::from([[x, 0.0]])));
-    /// let squared = |x, y| wengert::nn::mse_with(x, y, wengert::nn::Reduction::None).sum(&[1], false);
-    /// let loss = TripletMargin::new().margin(10.0).loss_with_distance(a, p, n, squared);
+    /// let loss = TripletMargin::new()
+    ///     .margin(10.0)
+    ///     .loss_with_distance(a, p, n, |x, y| (x - y).square().sum(&[1], false));
     /// assert_eq!(loss.item(), 2.0);
     /// ```
     #[track_caller]
