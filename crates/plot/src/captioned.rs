@@ -22,8 +22,7 @@ const GAP: usize = 10;
 /// let images = (1..=5).map(|i| {
 ///     (Tensor::uniform(&[8, 8], 0.0, 1.0, &mut rng), format!("image {i}"))
 /// });
-/// wengert::plot::captioned(images, path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::captioned(images, path).unwrap();
 /// ```
 ///
 /// # Errors
