@@ -38,8 +38,9 @@ use wengert_tensor::{AnyTensor, Element, NamedTensors, Tensor, shapes, write_ato
 
 mod elements;
 mod header;
-use elements::NpyType;
+mod npy_type;
 use header::NpyHeader;
+use npy_type::NpyType;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// The maximum length of a header. NumPy itself refuses headers of more than 10,000 characters.

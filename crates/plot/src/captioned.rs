@@ -2,7 +2,8 @@
 
 use crate::canvas::Colours;
 use crate::canvas::{Canvas, Image, Paint};
-use crate::{save, svg};
+use crate::save::save;
+use crate::svg;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 

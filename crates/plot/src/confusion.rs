@@ -1,6 +1,6 @@
 //! The plot of a confusion matrix.
 
-use crate::save;
+use crate::save::save;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use crate::canvas::Colours;
 use crate::canvas::Image;
 use crate::grid::{GridOptions, sheet};
-use crate::save;
+use crate::save::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 

@@ -1,7 +1,7 @@
 //! Grids of images.
 
 use crate::canvas::{Canvas, Colours, Image, Paint};
-use crate::save;
+use crate::save::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
