@@ -12,7 +12,7 @@
 mod free_lists;
 mod header;
 
-use crate::layout::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
+use crate::layout::{MAX_NUMEL, MAX_SIZE, Shape, Strides, product};
 use free_lists::{class_of, give_back, obtain};
 pub use free_lists::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
