@@ -33,8 +33,8 @@
 //! | [`testing`] | tests for operations that you define |
 //! | [`guide`] | pages to read: introduction, names in PyTorch and NumPy, errors of the compiler |
 //!
-//! The page [From PyTorch and NumPy](guide::from_pytorch) lists what each function of those
-//! libraries is called here.
+//! The page [From PyTorch and NumPy](guide::from_pytorch) lists the public methods, layers, losses
+//! and optimizers of wengert beside their names in those libraries.
 //!
 //! # Training a model
 //! One tape is one step: create a tape, run the model, compute the gradients, and let the optimizer

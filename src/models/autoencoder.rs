@@ -1,6 +1,6 @@
 //! A convolutional autoencoder.
 
-use crate::models::check_images;
+use super::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 

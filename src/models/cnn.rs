@@ -1,6 +1,6 @@
 //! The convolutional network of PyTorch's MNIST example.
 
-use crate::models::check_images;
+use super::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 

@@ -1,6 +1,6 @@
 //! LeNet in its modern form.
 
-use crate::models::check_images;
+use super::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 

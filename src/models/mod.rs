@@ -8,22 +8,32 @@
 //! | [`Cnn`] | two convolutions, dropout, two linear layers: PyTorch's MNIST example |
 //! | [`ResNet`] | residual networks for small images: [`ResNet::resnet20`] |
 //! | [`Vgg`] | stacks of 3×3 convolutions |
-//! | [`Inception`] | parallel branches with different kernel sizes |
+//! | [`InceptionNet`] | a small classifier of Inception blocks |
 //! | [`Autoencoder`] | a convolutional autoencoder with a short code |
 //!
-//! These layers are used only by the networks of 1989 and 1998:
+//! Their blocks:
 //!
-//! | layer | description |
+//! | block | description |
+//! |---|---|
+//! | [`BasicBlock`] | two 3×3 convolutions and a shortcut, in `ResNet` |
+//! | [`Inception`] | parallel branches with different kernel sizes, in `InceptionNet` |
+//! | [`ConvUnit`] | a convolution, batch normalisation and ReLU, in `Inception` |
+//!
+//! These layers and this loss are used only by the networks of 1989 and 1998:
+//!
+//! | item | description |
 //! |---|---|
 //! | [`TableConv2d`] | a convolution in which each output map reads some of the input maps |
 //! | [`Subsampling`] | sums over 2×2 windows, with a trained coefficient and bias |
 //! | [`Rbf`] | squared distances to trained or fixed centres |
 //! | [`ScaledTanh`] | 1.7159 tanh(2x/3) |
+//! | [`map_loss`] | the loss of `LeNet5`: the distance to the right class, with a penalty for the distances to the others |
 //!
 //! Each model is a struct of layers with a `call` method. The method uses ordinary Rust code for branches
 //! and shortcuts.
 
 mod autoencoder;
+mod check_images;
 mod cnn;
 mod historic;
 mod inception;
@@ -34,46 +44,16 @@ mod vgg;
 pub use autoencoder::Autoencoder;
 pub use cnn::Cnn;
 pub use historic::{LeNet5, Rbf, ScaledTanh, Subsampling, TableConv2d, ZipcodeNet, map_loss};
-pub use inception::{Inception, InceptionNet};
+pub use inception::{ConvUnit, Inception, InceptionNet};
 pub use lenet::LeNet;
 pub use resnet::{BasicBlock, ResNet};
 pub use vgg::Vgg;
-
-use crate::prelude::*;
-
-/// Reports a shape error if the input is not a batch of images with this number of channels and
-/// this height and width; `None` allows any size. The check runs before anything is computed.
-/// Without the check, strides and pooling would silently drop the last row of a larger image, and
-/// the output would describe only a part of it.
-#[track_caller]
-fn check_images<T: Float>(model: &str, x: Var<'_, T>, channels: usize, side: Option<usize>) {
-    let fits = |size: usize| side.is_none_or(|side| size == side);
-    let shape = x.shape();
-    let hint = match *shape {
-        [_, c, h, w] if c == channels && fits(h) && fits(w) => return,
-        [_, c, _, _] if c == channels => " (resize, pad or crop the images first)",
-        [_, h, w, c] if c == channels && fits(h) && fits(w) => {
-            " (the channels are on the last axis: move them to axis 1 with permute)"
-        }
-        [c, h, w] if c == channels && fits(h) && fits(w) => {
-            " (for one sample, add the batch axis with unsqueeze(0))"
-        }
-        [_, h, w] if channels == 1 && fits(h) && fits(w) => {
-            " (for one channel, add the channel axis with unsqueeze(1))"
-        }
-        [_, n] if side.is_some_and(|side| n == channels * side * side) => {
-            " (the samples are flat: restore their axes with reshape)"
-        }
-        _ => "",
-    };
-    let size = side.map_or("H, W".into(), |side| format!("{side}, {side}"));
-    x.tape().shape_error(format!("{model}: expected [N, {channels}, {size}], got {shape}{hint}"))
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::nn::state_dict;
+    use crate::prelude::*;
 
     fn refusal(model: &dyn Layer, input: &[usize]) -> String {
         model.summary(input).unwrap_err().to_string()

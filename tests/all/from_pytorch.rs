@@ -3,7 +3,7 @@
 //! schedule, and nothing that does not exist.
 
 use crate::api::modules::exports;
-use crate::api::names::{constructors, doc_of, functions, known, members};
+use crate::api::names::{builders, constructors, doc_of, functions, known, members};
 use crate::vocabulary::public_methods;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,8 @@ const FOREIGN: &[&str] = &[
     "RAYON_NUM_THREADS",
     "ThreadPoolBuilder",
 ];
+
+const NOT_ON_THE_PAGE: &[(&str, &str)] = &[];
 
 #[derive(Debug, Default)]
 struct Row {
@@ -126,13 +128,20 @@ fn page() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Returns the names that the page must contain: the exports of `nn` and `optim`, the functions of
-/// `init.rs`, and the constructors of optimizers that have their own names.
+/// Returns the names that the page must contain: what the crates export, the functions of `init.rs`, the constructors of
+/// optimizers that have their own names, and the options of layers, optimizers, schedules, loaders, and of geometries.
 fn required() -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = exports("nn");
-    names.extend(exports("optim"));
-    names.extend(functions("nn", "init.rs"));
+    let mut names: BTreeSet<String> = functions("nn", "init.rs");
+    for part in ["tensor", "autograd", "nn", "optim", "data", "train", "plot"] {
+        names.extend(exports(part));
+    }
     names.extend(constructors("optim"));
+    for part in ["tensor", "nn", "optim", "data"] {
+        names.extend(builders(part));
+    }
+    for (name, _) in NOT_ON_THE_PAGE {
+        assert!(names.remove(*name), "{name}: remove it from NOT_ON_THE_PAGE");
+    }
     names
 }
 
@@ -153,7 +162,8 @@ fn faults(
                 exists(&named).into_iter().map(|fault| format!("{fault} in: {}", row.text)),
             );
             words.extend(named.words.iter().cloned());
-            words.extend(named.members.iter().map(|(_, name)| name.clone()));
+            words.extend(named.members.iter().flat_map(|(of, name)| [of.clone(), name.clone()]));
+            words.extend(named.methods.iter().cloned());
             let Some(on) = &row.on else { continue };
             let of_types = named.members.iter().filter_map(|(of, name)| {
                 TYPES.iter().any(|(_, known)| known == of).then_some(name)

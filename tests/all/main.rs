@@ -7,10 +7,15 @@ mod from_pytorch;
 mod graph;
 mod historic;
 mod lenet;
+mod models;
 mod modes;
+#[path = "../../crates/tensor/tests/all/modules.rs"]
+mod modules;
 mod observers;
 mod pages;
 mod prepared;
 mod reproducible;
+#[path = "../../crates/tensor/tests/all/scan.rs"]
+mod scan;
 mod summaries;
 mod vocabulary;

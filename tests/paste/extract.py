@@ -1,9 +1,10 @@
 """Writes the project that tests/paste/run builds: extract.py REPOSITORY PROJECT.
 
-- `Cargo.toml` as the README prints it; only the path of `wengert` is replaced.
+- `Cargo.toml` as the README prints it, with another path of `wengert`. The feature `all` is added: with it, the program
+  `documentation` is built, for which all features of `wengert` are enabled.
 - `src/main.rs`: the first program of the README, as it is printed.
 - `src/bin/PAGE_LINE.rs`: a program for each other Rust block of README.md, of the pages in docs/ and of the front page.
-- `src/bin/documentation/`: one program with a function for each Rust block in a doc comment of `src` and `crates`. The
+- `src/bin/documentation/`: one program with a function for each Rust block in a doc comment, or in a page, of `src` and `crates`. The
   functions are not called, so that rustc checks them and generates no code. `cargo test --doc` runs these blocks.
 """
 
@@ -26,24 +27,24 @@ def blocks(text, default=None):
             yield text[: match.start()].count("\n") + 1, attributes, code
 
 
-def program(code, name="main"):
+def program(place, code, name="main"):
     """The block as a program, or as an item of the program if it has another name than main.
 
-    Only lines that the page shows are pasted. Of the lines that begin with `#` and are hidden, the last one is kept if it
-    is `Ok::<(), E>(())`: it lets the block use `?`, as in a documentation test.
+    A page does not show lines that begin with `#` and a space, so that a reader cannot paste them.
     """
     lines = code.splitlines()
-    result = re.match(r"\s*# (Ok::<\(\), (.*)>\(\(\)\))$", lines[-1]) if lines else None
-    lines = [line for line in lines if not re.match(r"\s*#( |$)", line)] + ([result[1]] if result else [])
+    hidden = [line for line in lines if re.match(r"\s*#( |$)", line)]
+    assert not hidden, f"{place}: the program needs the hidden line `{hidden[0].strip()}`: show it"
     if any(re.match(r"\s*fn main\b", line) for line in lines):
         body = "\n".join(lines) + "\n"
         return body if name == "main" else f"mod {name} {{\n{body}}}\n"
-    head = f"fn {name}() -> Result<(), {result[2]}> {{" if result else f"fn {name}() {{"
-    return "\n".join([head, *("    " + line for line in lines), "}"]) + "\n"
+    return "\n".join([f"fn {name}() {{", *("    " + line for line in lines), "}"]) + "\n"
 
 
 def doc_comments(path):
     """The doc comments of a source file as Markdown. Line numbers are kept: other lines are empty."""
+    if path.suffix == ".md":
+        return path.read_text()
     return "".join(
         (comment[1] if (comment := re.match(r"\s*//[/!](?!/) ?(.*)$", line)) else "") + "\n"
         for line in path.read_text().splitlines()
@@ -59,6 +60,15 @@ readme = (root / "README.md").read_text()
 manifest = next(m[3] for m in FENCE.finditer(readme) if m[2] == "toml" and "[package]" in m[3])
 manifest, found = re.subn(r'(wengert = \{ path = )"[^"]*"', lambda m: f'{m[1]}"{root}"', manifest)
 assert found == 1, "the Cargo.toml of the README depends on wengert by its path"
+# Doc comments also describe what is behind features that are disabled by default.
+manifest += """
+[features]
+all = ["wengert/csv", "wengert/download", "wengert/images"]
+
+[[bin]]
+name = "documentation"
+required-features = ["all"]
+"""
 write(project / "Cargo.toml", manifest)
 
 _, _, first = next(blocks(readme))
@@ -74,9 +84,11 @@ for name, text, default in pages:
     for line, attributes, code in blocks(text, default):
         if code != first:
             note = "// compiled only\n" if {"no_run", "should_panic"} & set(attributes) else ""
-            write(bins / f"{name}_{line}.rs", note + program(code))
+            write(bins / f"{name}_{line}.rs", note + program(f"{name}:{line}", code))
 
-sources = [path for folder in ("src", "crates") for path in sorted((root / folder).rglob("*.rs"))]
+# Pages beside the sources are doc comments, too: `include_str!` reads them.
+patterns = [(folder, pattern) for folder in ("src", "crates") for pattern in ("*.rs", "*.md")]
+sources = [path for folder, pattern in patterns for path in sorted((root / folder).rglob(pattern))]
 sources = [path for path in sources if "src" in path.relative_to(root).parts[:3] and path != front]
 modules, count = [], 0
 for path in sources:
@@ -85,7 +97,7 @@ for path in sources:
         continue
     relative = path.relative_to(root)
     name = re.sub(r"\W", "_", str(relative.with_suffix("")))
-    items = [f"// {relative}:{line}\n" + program(code, f"line_{line}") for line, _, code in found]
+    items = [f"// {relative}:{line}\n" + program(f"{relative}:{line}", code, f"line_{line}") for line, _, code in found]
     write(bins / f"documentation/{name}.rs", "\n".join(items))
     modules.append(f"mod {name};\n")
     count += len(found)

@@ -1,8 +1,8 @@
 //! Reverse-mode automatic differentiation on a tape.
 
-// The modules in order of dependency: a module may import the modules above it in this list. `graph` and `rules`
-// also call a few methods that `engine` adds to the tape and to the arena. `tests/all/rooms.rs` lists the permitted
-// imports and these methods.
+// The modules in order of dependency: a module may import the modules above it in this list. In addition, `graph` and
+// `rules` call six methods that `engine` adds to the tape and to the arena, so these three modules depend on each other.
+// `tests/all/rooms.rs` lists the permitted imports and these calls.
 
 mod module; // parameters, buffers and their names
 

@@ -121,7 +121,6 @@ impl Image<'_> {
 /// let images = |epoch| train.epoch(epoch).next().unwrap().0;
 /// assert_eq!(images(3), images(3));
 /// assert_ne!(images(3), images(4));
-/// # let _ = valid;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Augmented<D> {

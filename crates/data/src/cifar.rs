@@ -75,12 +75,11 @@ fn either<const N: usize>(
 ///
 /// ```no_run
 /// use wengert::data::{Cifar10, DataLoader, Dataset, RandomCrop, RandomHorizontalFlip};
-/// let cifar = Cifar10::load()?.normalize_channels(&Cifar10::MEAN, &Cifar10::STD);
+/// let cifar = Cifar10::load().unwrap().normalize_channels(&Cifar10::MEAN, &Cifar10::STD);
 /// let train = cifar.train.augment(RandomCrop::padding(4), 0).then(RandomHorizontalFlip::new(0.5));
 /// for (images, labels) in DataLoader::new(train, 128).shuffle(0).epoch(0) {
 ///     assert_eq!(images.shape()[1..], [3, 32, 32]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// The files are those of the "binary version", in which each row has 3,073 bytes, the label and the pixels, or
@@ -199,11 +198,10 @@ impl Cifar10 {
 ///
 /// ```no_run
 /// use wengert::data::{Cifar100, DataLoader};
-/// let cifar = Cifar100::load()?.normalize_channels(&Cifar100::MEAN, &Cifar100::STD);
+/// let cifar = Cifar100::load().unwrap().normalize_channels(&Cifar100::MEAN, &Cifar100::STD);
 /// for (images, labels) in DataLoader::new(&cifar.train, 128).shuffle(0).epoch(0) {
 ///     println!("{:?}: {}", images.shape(), Cifar100::CLASSES[labels.at(&[0]) as usize]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// The files are those of the "binary version", in which each row has 3,074 bytes, the superclass, the class and

@@ -35,24 +35,27 @@ pub enum Missing {
 /// ```
 /// use wengert::data::{Csv, Dataset, Missing};
 ///
-/// let text = "length,colour,species
+/// const TEXT: &str = "length,colour,species
 /// 1.5,red,setosa
 /// 4.5,\"dark blue\",virginica
 /// ,red,setosa
 /// ";
-/// let table = Csv::new().missing(Missing::FillMean).parse(text.as_bytes(), "flowers.csv")?;
-/// assert_eq!(table.names(), ["length", "colour", "species"]);
-/// assert_eq!(table.column("species")?.categories(), ["setosa", "virginica"]);
 ///
-/// // A column of categories becomes a column of 0 and 1 for each category.
-/// let set = table.classification("species")?;
-/// let (inputs, classes) = set.batch(&[1, 2]);
-/// assert_eq!(inputs.to_vec(), [4.5, 1.0, 0.0, 3.0, 0.0, 1.0]);
-/// assert_eq!(classes.to_vec(), [1, 0]);
+/// fn main() -> Result<(), wengert::data::DataError> {
+///     let table = Csv::new().missing(Missing::FillMean).parse(TEXT.as_bytes(), "flowers.csv")?;
+///     assert_eq!(table.names(), ["length", "colour", "species"]);
+///     assert_eq!(table.column("species")?.categories(), ["setosa", "virginica"]);
 ///
-/// let error = Csv::new().parse(text.as_bytes(), "flowers.csv").unwrap_err().to_string();
-/// assert!(error.starts_with("flowers.csv: line 4, column 1 (\"length\"): the value is missing"));
-/// # Ok::<(), wengert::data::DataError>(())
+///     // A column of categories becomes a column of 0 and 1 for each category.
+///     let set = table.classification("species")?;
+///     let (inputs, classes) = set.batch(&[1, 2]);
+///     assert_eq!(inputs.to_vec(), [4.5, 1.0, 0.0, 3.0, 0.0, 1.0]);
+///     assert_eq!(classes.to_vec(), [1, 0]);
+///
+///     let error = Csv::new().parse(TEXT.as_bytes(), "flowers.csv").unwrap_err().to_string();
+///     assert!(error.starts_with("flowers.csv: line 4, column 1 (\"length\"): the value is missing"));
+///     Ok(())
+/// }
 /// ```
 ///
 /// Lines may end as on Windows. A cell may be in quotes: then it can contain delimiters, line ends, and quotes, which
@@ -133,11 +136,10 @@ impl Csv {
     ///
     /// ```
     /// use wengert::data::Csv;
-    /// let train = Csv::new().parse(b"size,price\nsmall,3\nlarge,9\n", "train")?;
-    /// let test = Csv::new().like(&train).parse(b"size\nsmall\n", "test")?;
+    /// let train = Csv::new().parse(b"size,price\nsmall,3\nlarge,9\n", "train").unwrap();
+    /// let test = Csv::new().like(&train).parse(b"size\nsmall\n", "test").unwrap();
     /// assert_eq!(test.inputs().to_vec(), [0.0, 1.0]); // large, small
     /// assert!(Csv::new().like(&train).parse(b"size\nhuge\n", "test").is_err());
-    /// # Ok::<(), wengert::data::DataError>(())
     /// ```
     pub fn like(mut self, table: &Table) -> Self {
         self.like = Some(table.columns.iter().map(TableColumn::without_values).collect());

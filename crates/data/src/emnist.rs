@@ -77,12 +77,11 @@ impl EmnistSplit {
 ///
 /// ```no_run
 /// use wengert::data::{DataLoader, Emnist, EmnistSplit};
-/// let emnist = Emnist::load(EmnistSplit::Balanced)?;
+/// let emnist = Emnist::load(EmnistSplit::Balanced).unwrap();
 /// let classes = EmnistSplit::Balanced.classes();
 /// for (images, labels) in DataLoader::new(&emnist.train, 128).shuffle(0).epoch(0) {
 ///     println!("{:?}: {}", images.shape(), classes[labels.at(&[0]) as usize]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten letters", 2017.

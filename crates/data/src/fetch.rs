@@ -24,8 +24,7 @@ use checksum::Checksums;
 ///     .from("https://example.com/mirror/t10k-labels-idx1-ubyte.gz")
 ///     .md5("7320c461ea6c1c855c0b718fb2a4b134")
 ///     .on_progress(|progress| eprint!("\r{} bytes", progress.received))
-///     .run()?;
-/// # Ok::<(), wengert::data::DownloadError>(())
+///     .run().unwrap();
 /// ```
 #[derive(Debug)]
 #[must_use = "`run` fetches the file"]

@@ -30,13 +30,12 @@ use picture::Preparation;
 ///
 /// ```no_run
 /// use wengert::data::{DataLoader, ImageFolder};
-/// let train = ImageFolder::open("data/pets/train")?.resize(256).center_crop(224);
+/// let train = ImageFolder::open("data/pets/train").unwrap().resize(256).center_crop(224);
 /// assert_eq!(train.classes(), ["cat", "dog"]);
-/// train.verify()?; // decodes all pictures once
+/// train.verify().unwrap(); // decodes all pictures once
 /// for (images, labels) in DataLoader::new(&train, 32).shuffle(0).epoch(0) {
 ///     assert_eq!(images.shape()[1..], [3, 224, 224]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// A picture that cannot be decoded is an error of [`try_batch`](ImageFolder::try_batch), [`verify`](ImageFolder::verify)
@@ -83,8 +82,7 @@ impl ImageFolder {
     ///
     /// ```no_run
     /// use wengert::data::ImageFolder;
-    /// let train = ImageFolder::with_labels("dogs/train", "dogs/labels.csv", "id", "breed")?;
-    /// # Ok::<(), wengert::data::DataError>(())
+    /// let train = ImageFolder::with_labels("dogs/train", "dogs/labels.csv", "id", "breed").unwrap();
     /// ```
     ///
     /// # Errors

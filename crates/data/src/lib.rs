@@ -25,7 +25,6 @@
 //!         assert_eq!(images.shape()[0], labels.numel());
 //!     }
 //! }
-//! # let _ = valid;
 //! ```
 //!
 //! # Features

@@ -23,12 +23,11 @@ const CLASSES: usize = 10;
 ///
 /// ```no_run
 /// use wengert::data::{DataLoader, Mnist};
-/// let mnist = Mnist::load()?;
+/// let mnist = Mnist::load().unwrap();
 /// let loader = DataLoader::new(&mnist.train, 128).shuffle(0);
 /// for (images, labels) in loader.epoch(0) {
 ///     assert_eq!(images.shape()[1..], [28, 28]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// Data sets with the same file names and format, such as KMNIST, can be loaded with
@@ -96,11 +95,10 @@ impl Mnist {
 ///
 /// ```no_run
 /// use wengert::data::{DataLoader, FashionMnist};
-/// let fashion = FashionMnist::load()?.normalize(FashionMnist::MEAN, FashionMnist::STD);
+/// let fashion = FashionMnist::load().unwrap().normalize(FashionMnist::MEAN, FashionMnist::STD);
 /// for (images, labels) in DataLoader::new(&fashion.train, 128).shuffle(0).epoch(0) {
 ///     println!("{:?}: {}", images.shape(), FashionMnist::CLASSES[labels.at(&[0]) as usize]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine

@@ -10,21 +10,22 @@ use wengert_tensor::Tensor;
 /// ```
 /// use wengert::data::{DataLoader, Vocabulary, SequenceWindows, split_sequence};
 ///
-/// let text = "to be, or not to be: that is the question";
-/// let letters = Vocabulary::of_characters(text);
-/// let ids = letters.encode(text)?;
-/// assert_eq!(ids.numel(), 41);
-/// assert_eq!(letters.decode(&ids), text);
+/// fn main() -> Result<(), wengert::data::UnknownUnit> {
+///     let text = "to be, or not to be: that is the question";
+///     let letters = Vocabulary::of_characters(text);
+///     let ids = letters.encode(text)?;
+///     assert_eq!(ids.numel(), 41);
+///     assert_eq!(letters.decode(&ids), text);
 ///
-/// // Sequences of 8 characters, and for each character the next one.
-/// let [train, valid] = split_sequence(&ids, [0.75, 0.25]);
-/// let loader = DataLoader::new(SequenceWindows::new(train, 8), 4).shuffle(0);
-/// for (x, y) in loader.epoch(0) {
-///     assert_eq!(x.shape()[1..], [8]);
-///     assert_eq!(x.at(&[0, 1]), y.at(&[0, 0]));
+///     // Sequences of 8 characters, and for each character the next one.
+///     let [train, valid] = split_sequence(&ids, [0.75, 0.25]);
+///     let loader = DataLoader::new(SequenceWindows::new(train, 8), 4).shuffle(0);
+///     for (x, y) in loader.epoch(0) {
+///         assert_eq!(x.shape()[1..], [8]);
+///         assert_eq!(x.at(&[0, 1]), y.at(&[0, 0]));
+///     }
+///     Ok(())
 /// }
-/// # let _ = valid;
-/// # Ok::<(), wengert::data::UnknownUnit>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vocabulary {

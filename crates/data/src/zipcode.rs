@@ -21,11 +21,10 @@ const LONGEST: usize = 8192;
 ///
 /// ```no_run
 /// use wengert::data::{DataLoader, Zipcode};
-/// let zipcode = Zipcode::load()?.with_channel();
+/// let zipcode = Zipcode::load().unwrap().with_channel();
 /// for (images, labels) in DataLoader::new(&zipcode.train, 10).shuffle(0).epoch(0) {
 ///     assert_eq!(images.shape()[1..], [1, 16, 16]);
 /// }
-/// # Ok::<(), wengert::data::DataError>(())
 /// ```
 ///
 /// Each line of a file is one image: its label, then 256 numbers, row by row, separated by blanks. Blank

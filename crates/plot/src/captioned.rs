@@ -2,7 +2,8 @@
 
 use crate::canvas::Colours;
 use crate::canvas::{Canvas, Image, Paint};
-use crate::{save, svg};
+use crate::save::save;
+use crate::svg;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
@@ -22,8 +23,7 @@ const GAP: usize = 10;
 /// let images = (1..=5).map(|i| {
 ///     (Tensor::uniform(&[8, 8], 0.0, 1.0, &mut rng), format!("image {i}"))
 /// });
-/// wengert::plot::captioned(images, path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::captioned(images, path).unwrap();
 /// ```
 ///
 /// # Errors

@@ -8,8 +8,7 @@
 /// let losses = [2.3, 0.9, 0.4, 0.02];
 /// let points = (1..).map(f64::from).zip(losses);
 /// let chart = Chart::new("loss").x_label("epochs").y_scale(Scale::Auto).integer_x();
-/// wengert::plot::charts(&[chart.line(Line::new("training", points).markers())], path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::charts(&[chart.line(Line::new("training", points).markers())], path).unwrap();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use = "a chart is drawn by `charts`"]

@@ -1,6 +1,6 @@
 //! The plot of a confusion matrix.
 
-use crate::save;
+use crate::save::save;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::path::Path;
@@ -20,8 +20,7 @@ const WRONG: [f64; 3] = [203.0, 80.0, 40.0];
 /// ```
 /// let path = std::env::temp_dir().join("confusion.svg");
 /// // Of 12 cats, 2 were classified as dogs.
-/// wengert::plot::confusion([[10, 2], [1, 7]], &["cat", "dog"], path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::confusion([[10, 2], [1, 7]], &["cat", "dog"], path).unwrap();
 /// ```
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::axis::Axis;
 use crate::chart::{Chart, Corner, Line, Scale};
-use crate::save;
+use crate::save::save;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::path::Path;

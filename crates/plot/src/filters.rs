@@ -3,7 +3,7 @@
 use crate::canvas::Colours;
 use crate::canvas::Image;
 use crate::grid::{GridOptions, sheet};
-use crate::save;
+use crate::save::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
@@ -16,8 +16,7 @@ use wengert_tensor::{Element, FileError, Tensor};
 /// use wengert::tensor::{Philox, Tensor};
 /// let path = std::env::temp_dir().join("filters.png");
 /// let weight = Tensor::normal(&[6, 1, 5, 5], 0.0, 0.2, &mut Philox::new(0));
-/// wengert::plot::filters(&weight, path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::filters(&weight, path).unwrap();
 /// ```
 ///
 /// # Errors
@@ -46,8 +45,7 @@ pub fn filters<T: Element>(weight: &Tensor<T>, path: impl AsRef<Path>) -> Result
 /// use wengert::tensor::{Philox, Tensor};
 /// let path = std::env::temp_dir().join("maps.png");
 /// let output = Tensor::normal(&[1, 6, 24, 24], 0.0, 1.0, &mut Philox::new(0));
-/// wengert::plot::feature_maps(&output, path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::feature_maps(&output, path).unwrap();
 /// ```
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Grids of images.
 
 use crate::canvas::{Canvas, Colours, Image, Paint};
-use crate::save;
+use crate::save::save;
 use std::path::Path;
 use wengert_tensor::{Element, FileError, Tensor};
 
@@ -79,8 +79,7 @@ impl GridOptions {
 /// use wengert::tensor::{Philox, Tensor};
 /// let path = std::env::temp_dir().join("digits.png");
 /// let images = Tensor::uniform(&[20, 8, 8], 0.0, 1.0, &mut Philox::new(0));
-/// wengert::plot::grid(&images, &GridOptions::new().columns(10), path)?;
-/// # Ok::<(), wengert::tensor::FileError>(())
+/// wengert::plot::grid(&images, &GridOptions::new().columns(10), path).unwrap();
 /// ```
 ///
 /// # Errors

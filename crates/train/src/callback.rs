@@ -88,17 +88,19 @@ use wengert_tensor::{Float, NamedTensors, Tensor};
 /// use wengert::tensor::Philox;
 /// use wengert::train::Trainer;
 ///
-/// let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
-/// let mut rng = Philox::new(0);
-/// let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
-/// let history = Trainer::classifier()
-///     .epochs(100)
-///     .callback(GoodEnough { bound: 0.3, wanted: 5, seen: 0 })
-///     .quiet()
-///     .fit(&mut model, &mut Sgd::new(0.5), &train, &mut rng)?;
-/// assert!(history.epochs.len() < 100);
-/// assert_eq!(history.stopped.unwrap(), "the loss is below 0.3");
-/// # Ok::<(), wengert::train::TrainError>(())
+/// fn main() -> Result<(), wengert::train::TrainError> {
+///     let train = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+///     let mut rng = Philox::new(0);
+///     let mut model = sequential![Flatten::new(), Linear::new(64, 10, &mut rng)];
+///     let history = Trainer::classifier()
+///         .epochs(100)
+///         .callback(GoodEnough { bound: 0.3, wanted: 5, seen: 0 })
+///         .quiet()
+///         .fit(&mut model, &mut Sgd::new(0.5), &train, &mut rng)?;
+///     assert!(history.epochs.len() < 100);
+///     assert_eq!(history.stopped.unwrap(), "the loss is below 0.3");
+///     Ok(())
+/// }
 /// ```
 pub trait Callback<T: Float = f32> {
     /// Called before the first step. If a checkpoint was resumed, the state is already restored.

@@ -28,8 +28,7 @@ impl History {
     /// use wengert::train::History;
     /// let path = std::env::temp_dir().join("curves.svg");
     /// let history = History::default();
-    /// wengert::plot::charts(&history.charts(), path)?;
-    /// # Ok::<(), wengert::tensor::FileError>(())
+    /// wengert::plot::charts(&history.charts(), path).unwrap();
     /// ```
     pub fn charts(&self) -> Vec<Chart> {
         let epochs = (self.epochs.len() as f64).max(self.progress(self.steps())).max(1.0);

@@ -113,7 +113,7 @@ impl<T: Float> Context<'_, T> {
     ///
     /// ```
     /// use wengert::tensor::Float;
-    /// use wengert::train::{Callback, CallbackState, Context, Outcome};
+    /// use wengert::train::{Callback, Context, Outcome};
     ///
     /// /// Logs the norm of each parameter's gradient.
     /// struct Norms;
@@ -128,7 +128,6 @@ impl<T: Float> Context<'_, T> {
     ///         Ok(())
     ///     }
     /// }
-    /// # let _: CallbackState = Callback::<f32>::state(&Norms);
     /// ```
     pub fn model_and_gradients(&mut self) -> (&dyn Module, Option<&mut Gradients<T>>) {
         let gradients = self.update.as_mut().map(|update| {

@@ -33,11 +33,13 @@ pub(crate) const ACCURACY: &str = "accuracy";
 ///     cross_entropy(logits, classes)
 /// }
 ///
-/// let model = Linear::new(64, 10, &mut Philox::new(0));
-/// let digits = DataLoader::new(Digits::load().dataset(), 600);
-/// let found = measure(&model, &digits, loss)?;
-/// assert!(found.accuracy.unwrap() < 0.3 && found.logged("size").unwrap() > 0.0);
-/// # Ok::<(), wengert::train::TrainError>(())
+/// fn main() -> Result<(), wengert::train::TrainError> {
+///     let model = Linear::new(64, 10, &mut Philox::new(0));
+///     let digits = DataLoader::new(Digits::load().dataset(), 600);
+///     let found = measure(&model, &digits, loss)?;
+///     assert!(found.accuracy.unwrap() < 0.3 && found.logged("size").unwrap() > 0.0);
+///     Ok(())
+/// }
 /// ```
 pub struct Step<T: Float = f32> {
     tape: Tape<T>,
@@ -194,7 +196,6 @@ impl<T: Float> Step<T> {
     /// fn noise(step: &Step, n: usize) -> Tensor {
     ///     Tensor::normal(&[n, 16], 0.0, 1.0, &mut *step.rng())
     /// }
-    /// # let _ = noise;
     /// ```
     ///
     /// # Panics

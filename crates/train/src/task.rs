@@ -81,19 +81,21 @@ use wengert_tensor::{Float, Philox};
 ///     }
 /// }
 ///
-/// let mut rng = Philox::new(0);
-/// let mut gan = Gan {
-///     generator: sequential![Linear::new(4, 8, &mut rng), Tanh, Linear::new(8, 2, &mut rng)],
-///     discriminator: sequential![Linear::new(2, 8, &mut rng), Tanh, Linear::new(8, 1, &mut rng)],
-/// };
-/// let (mut g, mut d) = (Adam::new(1e-3).betas(0.5, 0.9), Adam::new(1e-3).betas(0.5, 0.9));
-/// let train = DataLoader::new(Ring, 16).shuffle(0);
-/// let history = Trainer::custom()
-///     .epochs(2)
-///     .quiet()
-///     .fit_steps(&mut gan, &mut [&mut g, &mut d], &train, &mut rng, &Adversarial)?;
-/// assert_eq!(history.logged("generator").len(), 2);
-/// # Ok::<(), wengert::train::TrainError>(())
+/// fn main() -> Result<(), wengert::train::TrainError> {
+///     let mut rng = Philox::new(0);
+///     let mut gan = Gan {
+///         generator: sequential![Linear::new(4, 8, &mut rng), Tanh, Linear::new(8, 2, &mut rng)],
+///         discriminator: sequential![Linear::new(2, 8, &mut rng), Tanh, Linear::new(8, 1, &mut rng)],
+///     };
+///     let (mut g, mut d) = (Adam::new(1e-3).betas(0.5, 0.9), Adam::new(1e-3).betas(0.5, 0.9));
+///     let train = DataLoader::new(Ring, 16).shuffle(0);
+///     let history = Trainer::custom()
+///         .epochs(2)
+///         .quiet()
+///         .fit_steps(&mut gan, &mut [&mut g, &mut d], &train, &mut rng, &Adversarial)?;
+///     assert_eq!(history.logged("generator").len(), 2);
+///     Ok(())
+/// }
 /// ```
 pub trait TrainStep<M, B, T: Float = f32> {
     /// Processes one batch: makes updates with [`StepContext::update`] or

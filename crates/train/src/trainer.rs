@@ -34,25 +34,27 @@ use wengert_tensor::{Float, Philox, Tensor};
 /// use wengert::tensor::Philox;
 /// use wengert::train::{Criterion, Trainer, evaluate};
 ///
-/// let [train, valid, test] = random_split(Digits::load().dataset(), [1200, 297, 300], 0);
-/// let train = DataLoader::new(&train, 32).shuffle(0);
-/// let valid = DataLoader::new(&valid, 500);
+/// fn main() -> Result<(), wengert::train::TrainError> {
+///     let [train, valid, test] = random_split(Digits::load().dataset(), [1200, 297, 300], 0);
+///     let train = DataLoader::new(&train, 32).shuffle(0);
+///     let valid = DataLoader::new(&valid, 500);
 ///
-/// let mut rng = Philox::new(0);
-/// let mut model =
-///     sequential![Flatten::new(), Linear::new(64, 32, &mut rng), Relu, Linear::new(32, 10, &mut rng)];
-/// let mut optimizer = Sgd::new(0.1).momentum(0.9);
+///     let mut rng = Philox::new(0);
+///     let mut model =
+///         sequential![Flatten::new(), Linear::new(64, 32, &mut rng), Relu, Linear::new(32, 10, &mut rng)];
+///     let mut optimizer = Sgd::new(0.1).momentum(0.9);
 ///
-/// let history = Trainer::classifier()
-///     .epochs(5)
-///     .validate(&valid)
-///     .keep_best(Criterion::Accuracy)
-///     .schedule(OneCycleLr::new(0.2, 5 * train.len()))
-///     .quiet()
-///     .fit(&mut model, &mut optimizer, &train, &mut rng)?;
-/// assert_eq!(history.epochs.len(), 5);
-/// assert!(evaluate(&model, &DataLoader::new(&test, 500)).accuracy() > 0.9);
-/// # Ok::<(), wengert::train::TrainError>(())
+///     let history = Trainer::classifier()
+///         .epochs(5)
+///         .validate(&valid)
+///         .keep_best(Criterion::Accuracy)
+///         .schedule(OneCycleLr::new(0.2, 5 * train.len()))
+///         .quiet()
+///         .fit(&mut model, &mut optimizer, &train, &mut rng)?;
+///     assert_eq!(history.epochs.len(), 5);
+///     assert!(evaluate(&model, &DataLoader::new(&test, 500)).accuracy() > 0.9);
+///     Ok(())
+/// }
 /// ```
 ///
 /// A model of two inputs, with its own loss:
@@ -76,24 +78,26 @@ use wengert_tensor::{Float, Philox, Tensor};
 ///     }
 /// }
 ///
-/// let mut rng = Philox::new(0);
-/// let [a, b] = [0, 1].map(|_| Tensor::normal(&[256, 3], 0.0, 1.0, &mut rng));
-/// let product = (&a * &b).sum(&[1], true);
-/// let train = DataLoader::new((a, b, product), 32).shuffle(0);
-/// let mut model =
-///     TwoInputs { left: Linear::new(3, 8, &mut rng), right: Linear::new(3, 8, &mut rng) };
-/// let history = Trainer::custom()
-///     .epochs(30)
-///     .quiet()
-///     .fit(&mut model, &mut Adam::new(0.01), &train, &mut rng, |model, step, (a, b, wanted)| {
-///         let [a, b, wanted] = [a, b, wanted].map(|x| step.constant(x.clone()));
-///         let output = model.product(a, b);
-///         step.log("worst", (output - wanted).abs().max(&[0], false).sum_all());
-///         mse(output, wanted)
-///     })?;
-/// assert!(history.last().unwrap().train.loss < 0.1 * history.epochs[0].train.loss);
-/// assert!(history.logged("worst")[29] < history.logged("worst")[0]);
-/// # Ok::<(), wengert::train::TrainError>(())
+/// fn main() -> Result<(), wengert::train::TrainError> {
+///     let mut rng = Philox::new(0);
+///     let [a, b] = [0, 1].map(|_| Tensor::normal(&[256, 3], 0.0, 1.0, &mut rng));
+///     let product = (&a * &b).sum(&[1], true);
+///     let train = DataLoader::new((a, b, product), 32).shuffle(0);
+///     let mut model =
+///         TwoInputs { left: Linear::new(3, 8, &mut rng), right: Linear::new(3, 8, &mut rng) };
+///     let history = Trainer::custom()
+///         .epochs(30)
+///         .quiet()
+///         .fit(&mut model, &mut Adam::new(0.01), &train, &mut rng, |model, step, (a, b, wanted)| {
+///             let [a, b, wanted] = [a, b, wanted].map(|x| step.constant(x.clone()));
+///             let output = model.product(a, b);
+///             step.log("worst", (output - wanted).abs().max(&[0], false).sum_all());
+///             mse(output, wanted)
+///         })?;
+///     assert!(history.last().unwrap().train.loss < 0.1 * history.epochs[0].train.loss);
+///     assert!(history.logged("worst")[29] < history.logged("worst")[0]);
+///     Ok(())
+/// }
 /// ```
 #[must_use = "nothing is trained before `fit` is called"]
 pub struct Trainer<'a, B = (Tensor, Tensor<i64>), T: Float = f32, G = Objective<'a>> {
@@ -219,18 +223,20 @@ impl<B: Batch, T: Float> Trainer<'_, B, T, Custom> {
     ///     cross_entropy(logits, y)
     /// }
     ///
-    /// let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
-    /// let mut rng = Philox::new(0);
-    /// let mut model = Linear::new(64, 10, &mut rng);
-    /// let trainer = Trainer::custom().epochs(2).validate(&digits).quiet();
-    /// let history = trainer.fit(&mut model, &mut Sgd::new(0.5), &digits, &mut rng, loss)?;
-    /// assert!(history.last().unwrap().validation.unwrap().accuracy > Some(0.8));
+    /// fn main() -> Result<(), wengert::train::TrainError> {
+    ///     let digits = DataLoader::new(Digits::load().dataset(), 64).shuffle(0);
+    ///     let mut rng = Philox::new(0);
+    ///     let mut model = Linear::new(64, 10, &mut rng);
+    ///     let trainer = Trainer::custom().epochs(2).validate(&digits).quiet();
+    ///     let history = trainer.fit(&mut model, &mut Sgd::new(0.5), &digits, &mut rng, loss)?;
+    ///     assert!(history.last().unwrap().validation.unwrap().accuracy > Some(0.8));
     ///
-    /// // The same as a closure, in the call.
-    /// trainer.fit(&mut model, &mut Sgd::new(0.1), &digits, &mut rng, |model, step, (x, y)| {
-    ///     cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
-    /// })?;
-    /// # Ok::<(), wengert::train::TrainError>(())
+    ///     // The same as a closure, in the call.
+    ///     trainer.fit(&mut model, &mut Sgd::new(0.1), &digits, &mut rng, |model, step, (x, y)| {
+    ///         cross_entropy(model.forward(step.constant(x.clone()).flatten(1, -1)), y)
+    ///     })?;
+    ///     Ok(())
+    /// }
     /// ```
     ///
     /// A closure that is bound first does not compile:
@@ -365,17 +371,16 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
     ///
     /// ```
     /// use wengert::train::Trainer;
-    /// # use std::path::PathBuf;
+    /// use std::path::PathBuf;
     /// struct Args {
     ///     checkpoint: Option<PathBuf>,
     ///     resume: Option<PathBuf>,
     /// }
     /// let args = Args { checkpoint: Some("run.safetensors".into()), resume: None };
-    /// let trainer = Trainer::classifier()
+    /// let trainer: Trainer = Trainer::classifier()
     ///     .epochs(10)
     ///     .optionally(args.checkpoint, Trainer::checkpoint)
     ///     .optionally(args.resume, Trainer::resume);
-    /// # let _: Trainer = trainer;
     /// ```
     pub fn optionally<V>(self, value: Option<V>, setting: impl FnOnce(Self, V) -> Self) -> Self {
         match value {

@@ -1,6 +1,10 @@
 //! LeNet-5 as published in 1998.
 
-use crate::models::{Rbf, ScaledTanh, Subsampling, TableConv2d, check_images};
+use super::rbf::Rbf;
+use super::scaled_tanh::ScaledTanh;
+use super::subsampling::Subsampling;
+use super::table_conv::TableConv2d;
+use crate::models::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;

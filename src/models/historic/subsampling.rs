@@ -1,6 +1,6 @@
 //! Trainable sub-sampling, the predecessor of pooling.
 
-use crate::models::check_images;
+use crate::models::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 

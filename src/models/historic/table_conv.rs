@@ -1,6 +1,6 @@
 //! A convolution with a connection table.
 
-use crate::models::check_images;
+use crate::models::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 

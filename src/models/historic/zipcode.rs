@@ -1,6 +1,8 @@
 //! The network of 1989 for handwritten zip codes.
 
-use crate::models::{ScaledTanh, TableConv2d, check_images};
+use super::scaled_tanh::ScaledTanh;
+use super::table_conv::TableConv2d;
+use crate::models::check_images::check_images;
 use crate::prelude::*;
 use rand::Rng;
 use wengert_nn::init;

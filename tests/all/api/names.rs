@@ -1,7 +1,7 @@
 //! The names of the public interface that pages and tables may use: types, members, functions and constructors.
 
 use super::modules::{exports, functions_in, is_public, modules, parts, text, type_name, used};
-use crate::vocabulary::{rows_of_macro, sources, text_without_attributes};
+use crate::vocabulary::{hidden, rows_of_macro, sources, text_without_attributes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use syn::{FnArg, ImplItem, Item, TraitItem};
@@ -46,6 +46,33 @@ pub(crate) fn constructors(part: &str) -> BTreeSet<String> {
                 let plain = name == "new" || name == "of" || name.ends_with("_of");
                 if is_public(&method.vis) && !takes_self && makes && !plain {
                     names.insert(name);
+                }
+            }
+        }
+    }
+    names
+}
+
+/// Returns the methods of the exported types of a crate that take a value and return it with another option.
+pub(crate) fn builders(part: &str) -> BTreeSet<String> {
+    let exported = exports(part);
+    let mut names = BTreeSet::new();
+    for source in modules(part) {
+        for item in source.file.items {
+            let Item::Impl(block) = item else { continue };
+            let of = type_name(&block.self_ty).unwrap_or_default();
+            if block.trait_.is_some() || !exported.contains(&of) {
+                continue;
+            }
+            for item in block.items {
+                let ImplItem::Fn(method) = item else { continue };
+                let by_value = matches!(
+                    method.sig.inputs.first(),
+                    Some(FnArg::Receiver(it)) if matches!(it.kind, syn::ReceiverKind::Value)
+                );
+                let same = text(&method.sig.output).ends_with("Self");
+                if is_public(&method.vis) && by_value && same && !hidden(&method.attrs) {
+                    names.insert(method.sig.ident.to_string());
                 }
             }
         }

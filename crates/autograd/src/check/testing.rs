@@ -1,7 +1,7 @@
 //! Tests for custom operations. The library's own operations pass the same tests.
 //!
 //! [`check_op`] runs all tests on an operation ([`CustomOp`](crate::CustomOp)) or on any function. Its
-//! parts can be used separately: [`spread`] (points in a domain), [`layouts`] (the same elements in six
+//! parts can be used separately: [`spread`] (points in a domain), [`layouts`] (tensors in six
 //! memory layouts), [`check_layouts`], [`check_cuts`], [`check_adjoint`], [`check_reads`],
 //! [`check_replay`], and [`Gradcheck`].
 //!

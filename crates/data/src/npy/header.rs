@@ -1,6 +1,6 @@
 //! The header of a `.npy` file: a dictionary in the syntax of Python.
 
-use super::elements::NpyType;
+use super::npy_type::NpyType;
 use super::{LONGEST, MAGIC, fill_from, not_npy};
 use crate::error::DataError;
 use crate::problem::NpyProblem;

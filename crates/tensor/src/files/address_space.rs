@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::layout::MAX_NUMEL;
 
-    /// Returns the shape in the error for a file with one tensor `w`, if it is the error of the address space.
+    /// Returns whether a file with one tensor `w` is refused with the error of the address space.
     fn refused(dtype: &str, shape: &[u64], data: [u64; 2], bits: u32) -> bool {
         let header = format!(
             r#"{{"__metadata__":{{"a":"b"}},"w":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":{data:?}}}}}"#

@@ -53,10 +53,9 @@ crate::debug_is_display!(ThreadsError);
 ///
 /// ```
 /// use wengert::tensor::{num_threads, set_num_threads};
-/// set_num_threads(2)?;
+/// set_num_threads(2).unwrap();
 /// assert_eq!(num_threads(), 2);
 /// assert!(set_num_threads(3).is_err()); // two threads have started
-/// # Ok::<(), wengert::tensor::ThreadsError>(())
 /// ```
 ///
 /// # Errors

@@ -10,35 +10,18 @@
 //! Only `bool`, for which most byte values are invalid, must be cleared first.
 
 mod free_lists;
+mod header;
 
-use crate::layout::{MAX_NUMEL, MAX_RANK, MAX_SIZE, Shape, Strides, product};
+use crate::layout::{MAX_NUMEL, MAX_SIZE, Shape, Strides, product};
 use free_lists::{class_of, give_back, obtain};
 pub use free_lists::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
+pub(crate) use header::Block;
+use header::{Header, LINE, View};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-#[repr(C)]
-struct Header {
-    refs: AtomicU32,
-    class: u16,
-    rank: u16,
-    /// Pointer to the first element. While the block is on a free list: the next free block.
-    data: *mut u8,
-    /// Only for views: the strides, and the block that owns the elements.
-    view: Option<Box<View>>,
-    /// The sizes of the axes, in 32 bits so that a scalar and its header share one cache line.
-    sizes: [u32; MAX_RANK],
-}
-
-struct View {
-    /// `None` if the view is row-major.
-    strides: Option<Strides>,
-    owner: Block,
-}
-
-const LINE: usize = 64;
 const HEADER: usize = size_of::<Header>();
 /// Offset of the elements of a large block, aligned to a cache line.
 const DATA: usize = HEADER.next_multiple_of(LINE);
@@ -77,15 +60,6 @@ unsafe fn write_header(
         }
     }
 }
-
-/// A reference-counted handle to a block. It does not know the element type.
-pub(crate) struct Block(NonNull<Header>);
-
-// SAFETY: the header is immutable while shared, the count is atomic, and the numbers are written
-// only through a handle that is the only one (`Block::is_unique`); elements are `Send + Sync`.
-unsafe impl Send for Block {}
-// SAFETY: as above.
-unsafe impl Sync for Block {}
 
 impl Block {
     /// Allocates a block for the elements of `shape`, `size` bytes each. The contents are

@@ -274,6 +274,12 @@ pub fn arrows(
     rooms: &[&str],
     room_of: impl Fn(&str) -> Option<&'static str>,
 ) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let renamed = renamed_roots(files);
+    assert!(
+        renamed.is_empty(),
+        "imports through another name are not followed:\n{}",
+        renamed.join("\n")
+    );
     let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for file in files {
         for (name, line) in roots(&file.code, &file.module) {
@@ -291,29 +297,255 @@ pub fn arrows(
     arrows
 }
 
-/// Asserts that the modules in a folder of a crate import each other in no circle: neither directly nor through
-/// others. `folder` is the path below `src`; an empty one is `src` itself. `permitted` lists pairs (importing
-/// module, imported module) that are left out, each with the reason why it may close a circle.
-pub fn check_circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) {
-    let lines = circles(src, folder, permitted);
-    assert!(lines.is_empty(), "{CIRCLE}\n{}", lines.join("\n"));
+/// A block `impl Type { … }`, or `impl Trait for Type { … }`.
+pub struct Impl {
+    /// The path of the trait as it is written, without its arguments.
+    pub of_trait: Option<String>,
+    /// The name of the type.
+    pub on: String,
+    /// The names of the functions in the block that other modules of the crate may call.
+    pub functions: BTreeSet<String>,
+    pub line: usize,
+}
+
+/// Returns the position of `word` in the text, outside of brackets of any kind.
+fn find_outside(text: &str, word: &str) -> Option<usize> {
+    let (mut depth, mut before) = (0, ' ');
+    for (at, c) in text.char_indices() {
+        if depth == 0 && text[at..].starts_with(word) {
+            return Some(at);
+        }
+        depth += i32::from(matches!(c, '<' | '(' | '['));
+        depth -= i32::from(matches!(c, ')' | ']') || c == '>' && before != '-');
+        before = c;
+    }
+    None
+}
+
+/// Returns the names after each `word` in the code.
+fn names_after(code: &str, word: &str) -> Vec<String> {
+    let of_name = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word)
+        .filter(|(at, _)| !(word.starts_with(of_name) && code[..*at].ends_with(of_name)))
+        .map(|(at, _)| code[at + word.len()..].chars().take_while(|&c| of_name(c)).collect())
+        .filter(|name: &String| !name.is_empty())
+        .collect()
+}
+
+/// Returns the functions in a block with `pub`, but without `pub(super)`.
+fn public_functions(body: &str) -> BTreeSet<String> {
+    let lines = body.lines().map(str::trim_start);
+    let public = lines.filter(|line| line.starts_with("pub") && !line.starts_with("pub(super)"));
+    // What follows `pub` or `pub(crate)`, up to the arguments.
+    public
+        .map(|line| line.trim_start_matches("pub(crate)").trim_start_matches("pub"))
+        .filter_map(|rest| names_after(rest.split('(').next().unwrap(), "fn ").pop())
+        .collect()
+}
+
+/// Returns the `impl` blocks of a file. In a macro, a name may be a variable of the macro: `$Trait`.
+pub fn impls(code: &str) -> Vec<Impl> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("impl") {
+        let line = code[..at].rsplit('\n').next().unwrap();
+        let rest = &code[at + "impl".len()..];
+        if !(line.trim().is_empty() || line.trim() == "unsafe") || !rest.starts_with([' ', '<']) {
+            continue;
+        }
+        let Some(open) = rest.find('{') else { continue };
+        let head = rest[..open].split(" where").next().unwrap().trim();
+        // Without the generic parameters.
+        let head = match head.strip_prefix('<') {
+            Some(inside) => {
+                let mut depth = 1;
+                let mut before = ' ';
+                let end = inside.find(|c| {
+                    depth += i32::from(c == '<') - i32::from(c == '>' && before != '-');
+                    before = c;
+                    depth == 0
+                });
+                &inside[end.unwrap() + 1..]
+            }
+            None => head,
+        };
+        let path = |text: &str| text.split('<').next().unwrap().trim().to_owned();
+        let (of_trait, on) = match find_outside(head, " for ") {
+            Some(at) => (Some(path(&head[..at])), &head[at + " for ".len()..]),
+            None => (None, head),
+        };
+        let on = path(on.trim_start_matches(['&', ' ']));
+        let body = &rest[open..open + block(&rest[open..])];
+        found.push(Impl {
+            of_trait,
+            on: on.rsplit("::").next().unwrap().to_owned(),
+            functions: public_functions(body),
+            line: code[..at].matches('\n').count() + 1,
+        });
+    }
+    found
+}
+
+/// Returns the types that a file declares.
+pub fn types(code: &str) -> Vec<String> {
+    ["struct ", "enum ", "union "].iter().flat_map(|word| names_after(code, word)).collect()
+}
+
+/// Methods that a room adds to types of lower rooms, and implementations of traits for them.
+#[derive(Default)]
+pub struct Added {
+    /// For each method, the room of its type and the room that adds it, by their numbers.
+    pub methods: BTreeMap<String, BTreeSet<(usize, usize)>>,
+    /// (room, trait, type) for each trait that the crate does not declare: its methods need no import, or are
+    /// operators.
+    pub traits: BTreeSet<(String, String, String)>,
+}
+
+/// Returns what the rooms add to types of lower rooms. `rooms` are sorted from the lowest to the highest.
+pub fn added(files: &[File], rooms: &[&str]) -> Added {
+    let level = |file: &File| rooms.iter().position(|room| *room == file.room()).unwrap();
+    let mut homes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut traits = BTreeSet::new();
+    for file in files {
+        homes.extend(types(&file.code).into_iter().map(|name| (name, level(file))));
+        traits.extend(names_after(&file.code, "trait "));
+    }
+    let mut added = Added::default();
+    for file in files {
+        let own = level(file);
+        for block in impls(&file.code) {
+            let Some(&home) = homes.get(&block.on).filter(|home| **home < own) else { continue };
+            match block.of_trait {
+                None => {
+                    // The rows of a macro have the names of its methods: `Exp as exp { … }`.
+                    let rows = names_after(&file.code, " as ");
+                    let rows = rows.into_iter().filter(|_| file.code.contains("macro_rules!"));
+                    for name in block.functions.into_iter().chain(rows) {
+                        added.methods.entry(name).or_default().insert((home, own));
+                    }
+                }
+                Some(of) if !traits.contains(of.rsplit("::").next().unwrap()) => {
+                    added.traits.insert((file.room().to_owned(), of, block.on));
+                }
+                Some(_) => {} // its methods need an import of the trait
+            }
+        }
+    }
+    added
+}
+
+/// Returns the number of calls of a method in the code: `x.name(…)`, `Type::name(…)`, and `Type::name` as a value.
+pub fn calls(code: &str, name: &str) -> usize {
+    let of_name = |c: char| c.is_alphanumeric() || c == '_';
+    let (dot, path) = (format!(".{name}"), format!("::{name}"));
+    let dotted = code.match_indices(&dot).filter(|(at, found)| {
+        let rest = code[at + found.len()..].trim_start();
+        rest.starts_with('(') || rest.starts_with("::<")
+    });
+    let of_type = code.match_indices(&path).filter(|(at, found)| {
+        let before = code[..*at].rsplit(|c| !of_name(c)).next().unwrap();
+        let of_type = before.starts_with(char::is_uppercase) || code[..*at].ends_with('>');
+        of_type && !code[at + found.len()..].starts_with(of_name)
+    });
+    dotted.count() + of_type.count()
+}
+
+/// A call of a method that a higher room adds: (file, method, number of calls).
+pub type Upward = (String, String, usize);
+
+/// Returns the calls of methods that a higher room adds to the types of the calling room or of rooms below it. Methods
+/// of other types with the same name are found, too.
+pub fn upward_calls(files: &[File], rooms: &[&str]) -> Vec<Upward> {
+    let level = |file: &File| rooms.iter().position(|room| *room == file.room()).unwrap();
+    let mut found = Vec::new();
+    for (method, rooms) in &added(files, rooms).methods {
+        for file in files {
+            let own = level(file);
+            let upward = rooms.iter().any(|&(home, adds)| home <= own && own < adds);
+            let count = if upward { calls(&file.code, method) } else { 0 };
+            if count > 0 {
+                found.push((file.path.clone(), method.clone(), count));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Returns the places where a module gives another name to the crate or to a parent: `use crate as x`. Paths through
+/// this name would not be found.
+pub fn renamed_roots(files: &[File]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        for renamed in ["crate as ", "super as ", "extern crate "] {
+            for (at, _) in file.code.match_indices(renamed) {
+                let line = file.code[..at].matches('\n').count() + 1;
+                found.push(format!("{}:{line}: {renamed}…", file.path));
+            }
+        }
+    }
+    found
+}
+
+/// Asserts that the modules in each folder of a crate import each other in no circle: neither directly nor through
+/// others. An empty list of `rooms` stands for all modules of `src`, and then `src` itself is a folder. `permitted` lists
+/// imports that are left out: the folder, the importing module, the imported module, and the reason why it may close
+/// a circle.
+pub fn check_folders(src: &Path, rooms: &[&str], permitted: &[(&str, &str, &str, &str)]) {
+    let mut folders = folders(src, rooms);
+    if rooms.is_empty() {
+        folders.push(String::new());
+    }
+    for (folder, ..) in permitted {
+        assert!(folders.iter().any(|known| known == folder), "no folder src/{folder}");
+    }
+    let mut found = Vec::new();
+    for folder in folders {
+        let permitted: Vec<_> = permitted
+            .iter()
+            .filter(|(of, ..)| *of == folder)
+            .map(|&(_, from, to, reason)| (from, to, reason))
+            .collect();
+        found.extend(circles(src, &folder, &permitted));
+    }
+    assert!(found.is_empty(), "{CIRCLE}\n{}", found.join("\n"));
 }
 
 pub const CIRCLE: &str =
     "modules import each other in a circle: move what both need to a module below them";
 
-/// Returns the imports that close circles among the modules in a folder, as [`check_circles`] reports them.
-pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Vec<String> {
-    let path: Vec<String> = folder.split('/').filter(|s| !s.is_empty()).map(String::from).collect();
-    let home = src.join(folder);
-    // The file of the folder's own module.
-    let root = if path.is_empty() {
+/// Returns the file of a module. An empty path is the root of the crate.
+fn file_of(src: &Path, module: &[String]) -> PathBuf {
+    let home = module.iter().fold(src.to_owned(), |home, name| home.join(name));
+    if module.is_empty() {
         src.join("lib.rs")
     } else if home.join("mod.rs").is_file() {
         home.join("mod.rs")
     } else {
         home.with_extension("rs")
-    };
+    }
+}
+
+/// Returns the path of an import into `folder` that leads through what the modules above the folder re-export.
+fn through(
+    mut import: Vec<String>,
+    folder: &[String],
+    above: &[BTreeMap<String, String>],
+) -> Vec<String> {
+    for (depth, exported) in above.iter().enumerate() {
+        let enters = import.starts_with(&folder[..depth])
+            && import.get(depth).and_then(|name| exported.get(name)) == Some(&folder[depth]);
+        if enters {
+            import.insert(depth, folder[depth].clone());
+        }
+    }
+    import
+}
+
+/// Returns the imports that close circles among the modules in a folder, without those that `permitted` lists.
+pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Vec<String> {
+    let path: Vec<String> = folder.split('/').filter(|s| !s.is_empty()).map(String::from).collect();
+    let home = src.join(folder);
+    let root = file_of(src, &path);
     let own = code_of(&fs::read_to_string(&root).unwrap());
     let tests = without_tests(&own).1;
     let mut files = Vec::new();
@@ -328,10 +560,23 @@ pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Ve
     let at = path.len();
     let modules: BTreeSet<String> = files.iter().map(|file| file.module[at].clone()).collect();
     let exported = reexports(&own);
+    // What the modules above the folder re-export: an import may lead through them.
+    let above: Vec<BTreeMap<String, String>> = (0..at)
+        .map(|depth| {
+            reexports(&code_of(&fs::read_to_string(file_of(src, &path[..depth])).unwrap()))
+        })
+        .collect();
     let mut arrows: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for file in &files {
-        for (name, line) in names_in(&file.code, &file.module, &path) {
-            let to = if modules.contains(&name) { Some(&name) } else { exported.get(&name) };
+        for (import, line) in imports(&file.code, &file.module) {
+            let import = through(import, &path, &above);
+            let Some(name) = import.strip_prefix(&*path).and_then(|rest| rest.first()) else {
+                continue;
+            };
+            if *name == file.module[at] {
+                continue;
+            }
+            let to = if modules.contains(name) { Some(name) } else { exported.get(name) };
             let from = &file.module[at];
             if let Some(to) = to.filter(|to| *to != from) {
                 let place = format!("{}:{line}: {name}", file.path);
@@ -360,12 +605,31 @@ pub fn circles(src: &Path, folder: &str, permitted: &[(&str, &str, &str)]) -> Ve
 }
 
 /// Returns the folders below `src` that hold modules, as paths from `src`. Folders that hold tests only are left
-/// out.
+/// out. An empty list of `rooms` stands for all modules of `src`.
 pub fn folders(src: &Path, rooms: &[&str]) -> Vec<String> {
-    let parents = files(src, rooms).into_iter().filter_map(|file| {
+    let files = if rooms.is_empty() { modules(src) } else { files(src, rooms) };
+    let parents = files.into_iter().filter_map(|file| {
         (file.module.len() > 1).then(|| file.module[..file.module.len() - 1].join("/"))
     });
     parents.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Returns the files of all modules of a crate, without `lib.rs` and test modules.
+fn modules(src: &Path) -> Vec<File> {
+    let (_, tests) = without_tests(&code_of(&fs::read_to_string(src.join("lib.rs")).unwrap()));
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(src).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.file_stem().unwrap().to_str().unwrap().to_owned();
+        let file = if entry.is_dir() { entry.join("mod.rs") } else { entry };
+        let source = file.is_file() && file.extension().is_some_and(|it| it == "rs");
+        if source && name != "lib" && !tests.contains(&name) {
+            walk(src, &file, &[name], &mut found);
+        }
+    }
+    found
 }
 
 /// Returns the modules that lie in a circle of arrows, or between circles.
@@ -437,6 +701,38 @@ fn the_scanner_finds_names_of_a_room() {
     let names = reexports("mod base;\npub use base::Tensor;\npub(crate) use a::{B, c::D};");
     let pairs = [("B", "a"), ("Tensor", "base"), ("c", "a")];
     assert_eq!(names, pairs.map(|(name, child)| (name.to_owned(), child.to_owned())).into());
+}
+
+#[test]
+fn an_import_through_a_module_above_is_found() {
+    let names = |path: &str| path.split("::").map(String::from).collect::<Vec<_>>();
+    let above = ["use models::{Net, Layer};", "mod historic; pub use historic::{Layer, Net};"]
+        .map(reexports);
+    let folder = names("models::historic");
+    assert_eq!(through(names("models::Layer"), &folder, &above), names("models::historic::Layer"));
+    assert_eq!(through(names("Layer"), &folder, &above), names("models::historic::Layer"));
+    assert_eq!(through(names("models::Other"), &folder, &above), names("models::Other"));
+}
+
+#[test]
+fn methods_of_higher_rooms_are_found() {
+    let file = |room: &str, code: &str| File {
+        path: format!("{room}/a.rs"),
+        module: vec![room.into(), "a".into()],
+        code: code.into(),
+    };
+    let low = "pub struct Shape;\nimpl Shape { pub fn own(&self) {} }\nfn f(s: &Shape) { s.own(); s.up(); Shape::up(s); g(Shape::up); x.up; }";
+    let high = "impl<T: Fn(u8) -> u8> crate::low::Shape where T: X {\n    pub(crate) fn up(&self) {}\n    fn hidden(&self) {}\n}\n\
+                impl std::ops::Add for &Shape {\n    fn add(self) {}\n}\ntrait Here {}\nimpl Here for Shape {}\n\
+                macro_rules! rows { () => {\n    impl Shape { $(\n    pub fn $name() {} )* }\n} }\nrows! { Exp as exp {} }";
+    let files = [file("low", low), file("high", high)];
+    assert_eq!(upward_calls(&files, &["low", "high"]), [("low/a.rs".into(), "up".into(), 3)]);
+    let added = added(&files, &["low", "high"]);
+    assert!(added.methods.contains_key("exp") && !added.methods.contains_key("hidden"));
+    let operator = ["high", "std::ops::Add", "Shape"].map(String::from).into();
+    assert_eq!(added.traits.into_iter().collect::<Vec<(String, String, String)>>(), [operator]);
+    let renamed = [file("low", "use crate as me;\nfn f() -> me::high::X {}")];
+    assert_eq!(renamed_roots(&renamed), ["low/a.rs:1: crate as …"]);
 }
 
 #[test]

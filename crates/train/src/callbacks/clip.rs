@@ -11,8 +11,7 @@ use wengert_tensor::Float;
 ///
 /// ```
 /// use wengert::train::{ClipNorm, Trainer};
-/// let trainer = Trainer::classifier().callback(ClipNorm(1.0));
-/// # let _: Trainer = trainer;
+/// let trainer: Trainer = Trainer::classifier().callback(ClipNorm(1.0));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ClipNorm(pub f64);

@@ -15,9 +15,8 @@ use wengert_tensor::{Float, NamedTensors};
 /// use wengert::optim::ReduceLrOnPlateau;
 /// use wengert::train::{Monitor, OnPlateau, Trainer};
 /// let rule = ReduceLrOnPlateau::new().factor(0.5).patience(3).maximize();
-/// let trainer = Trainer::classifier()
+/// let trainer: Trainer = Trainer::classifier()
 ///     .callback(OnPlateau::new(rule).monitor(Monitor::validation("accuracy")));
-/// # let _: Trainer = trainer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct OnPlateau {

@@ -16,10 +16,9 @@ use wengert_tensor::{Float, Instant, NamedTensors};
 ///
 /// ```
 /// use wengert::train::{EarlyStopping, Monitor, Trainer};
-/// let trainer = Trainer::classifier()
+/// let trainer: Trainer = Trainer::classifier()
 ///     .epochs(1000)
 ///     .callback(EarlyStopping::new(5).monitor(Monitor::validation("accuracy")).maximize());
-/// # let _: Trainer = trainer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct EarlyStopping {

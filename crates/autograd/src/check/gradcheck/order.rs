@@ -1,7 +1,7 @@
 //! The check of the derivatives of one order, which leads to the check of the next order.
 
 use super::error::{GradcheckError, GradcheckPlace};
-use super::{Extent, Function, Gradcheck};
+use super::settings::{Extent, Function, Gradcheck};
 use crate::check::common::{any_tape, fraction, joined};
 use crate::graph::{Policy, Tape, Var};
 use rand::Rng;

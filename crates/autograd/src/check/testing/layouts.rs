@@ -4,11 +4,17 @@ use super::{OpError, Operation, POLICIES, Test, at_least_one, close, error_in, w
 use crate::graph::{Policy, Tape};
 use wengert_tensor::{Element, Tensor};
 
-/// Returns the same elements in six memory layouts: contiguous; with the axes stored in reverse order;
-/// every second element of the last axis of a larger tensor; stored in reverse along the first axis;
-/// inside a larger tensor, after other elements; and repeated along the first axis without additional
-/// memory. The last layout has other elements: it repeats the first row. A scalar has only the first and
-/// the fifth layout.
+/// Returns tensors in six memory layouts. Five have the elements of `x`; the sixth repeats the first row
+/// of `x`. The layouts are:
+///
+/// - contiguous;
+/// - after other elements, inside a larger tensor;
+/// - with the axes stored in reverse order;
+/// - every second element of the last axis of a larger tensor;
+/// - stored in reverse along the first axis;
+/// - the first row, repeated along the first axis without additional memory.
+///
+/// A scalar, and a tensor without elements, has only the first two layouts.
 pub fn layouts<T: Element>(x: &Tensor<T>) -> Vec<(&'static str, Tensor<T>)> {
     let x = x.contiguous();
     let (shape, rank) = (x.shape(), x.rank());

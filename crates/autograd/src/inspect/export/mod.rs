@@ -79,7 +79,7 @@ pub struct GraphNode {
     pub read_by_rules: bool,
     /// Whether the value is kept because it was requested, or because it is tiny.
     pub kept: bool,
-    /// Whether the value is computed.
+    /// The state of the value: computed, pending, released or freed.
     pub state: ValueState,
 }
 
@@ -114,7 +114,7 @@ pub enum Source {
     Computed,
 }
 
-/// Whether a node's value is computed.
+/// The state of a node's value: computed, pending, released or freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueState {
