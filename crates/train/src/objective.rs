@@ -158,7 +158,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
             }
             loss
         });
-        if !step.is_abstract() && self.classifies() {
+        if !step.is_shape_only() && self.classifies() {
             let classified = self.classify(&output.value(), y).and_then(|classification| {
                 if let Some(classification) = classification {
                     see(&classification)?;

@@ -75,8 +75,7 @@ enum Extent {
 /// # Kinks
 /// A function that is not smooth within two steps of the point cannot be compared with finite
 /// differences. The check distinguishes a kink or a jump from curvature with a second, smaller step. For
-/// a smooth function, half the step reduces the fourth difference divided by the step to an eighth. For
-/// a kink or a jump, the check fails with the argument and the element ([`GradcheckPlace::Kink`]).
+/// a smooth function, halving the step divides (fourth difference / step) by eight. For a kink or a jump, the check fails with the argument and the element ([`GradcheckPlace::Kink`]).
 ///
 /// # Mode
 /// Layers run in evaluation mode, or in [training mode](Gradcheck::train) with the same random numbers
@@ -122,15 +121,15 @@ impl Gradcheck {
         self
     }
 
-    /// Sets the highest order of the checked derivatives. Default: 1.
+    /// Sets the highest order of the checked derivatives. The default is 1.
     #[must_use]
     pub fn order(mut self, order: usize) -> Self {
         self.order = order;
         self
     }
 
-    /// Sets the step of the finite differences. For functions that are linear in each input every step
-    /// is exact, and a step of 1 has the smallest rounding error.
+    /// Sets the step of the finite differences. If the function is linear in each input, every step is
+    /// exact, and a step of 1 has the smallest rounding error.
     #[must_use]
     pub fn step(mut self, step: f64) -> Self {
         self.step = Some(step);

@@ -27,12 +27,13 @@ struct Header {
     /// Pointer to the first element. While the block is on a free list: the next free block.
     data: *mut u8,
     /// Only for views: the strides, and the block that owns the elements.
-    view: Option<Box<View>>,
+    view: Option<Box<ViewOf>>,
     /// The sizes of the axes, in 32 bits so that a scalar and its header share one cache line.
     sizes: [u32; MAX_RANK],
 }
 
-struct View {
+/// The strides of a view, and the block that owns its elements.
+struct ViewOf {
     /// `None` if the view is row-major.
     strides: Option<Strides>,
     owner: Block,
@@ -61,7 +62,7 @@ unsafe fn write_header(
     block: *mut Header,
     class: usize,
     data: *mut u8,
-    view: Option<Box<View>>,
+    view: Option<Box<ViewOf>>,
     shape: &Shape,
 ) {
     // SAFETY: the block has room for a header and belongs to the caller.
@@ -130,7 +131,7 @@ impl Block {
         // SAFETY: `obtain` gives room for a header; the offset is in bounds by the contract.
         unsafe {
             let data = self.header().data.offset(offset);
-            let view = Some(Box::new(View { strides, owner }));
+            let view = Some(Box::new(ViewOf { strides, owner }));
             write_header(block, class, data, view, &shape);
             Block(NonNull::new_unchecked(block))
         }
@@ -138,7 +139,7 @@ impl Block {
 
     #[inline]
     fn header(&self) -> &Header {
-        // SAFETY: the handle keeps the block alive, and nobody changes a header that is shared.
+        // SAFETY: the handle keeps the block alive, and no code changes a header that is shared.
         unsafe { self.0.as_ref() }
     }
 

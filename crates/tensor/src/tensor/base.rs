@@ -163,7 +163,7 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
         // SAFETY: a block without strides holds `numel` elements of type `T` one after the other
-        // (a view is checked when it is made), and all of them are initialised. Nobody writes to
+        // (a view is checked when it is made), and all of them are initialised. No code writes to
         // them while `&self` lives, because writing needs exclusive access to the only handle.
         self.is_contiguous()
             .then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })
