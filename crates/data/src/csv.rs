@@ -96,7 +96,8 @@ impl Csv {
         self
     }
 
-    /// Sets whether the first line has the names of the columns. The default is `true`. Else the names are their indices.
+    /// Sets whether the first line has the names of the columns. The default is `true`. Else the names are their
+    /// indices.
     pub fn headers(mut self, headers: bool) -> Self {
         self.headers = headers;
         self

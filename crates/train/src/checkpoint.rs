@@ -345,8 +345,8 @@ impl File<'_> {
     }
 }
 
-/// Presence of a validation has its own column, since a validation loss may be NaN. Accuracies are
-/// stored among the logged numbers.
+/// Returns the row of an epoch. The presence of a validation has its own column, since a validation loss
+/// may be NaN. Accuracies are stored among the logged numbers.
 fn to_row(epoch: &EpochRecord) -> [f64; COLUMNS] {
     let EpochRecord { train, validation, learning_rate, seconds, examples, .. } = epoch;
     let (there, loss) = validation.map_or((0.0, 0.0), |score| (1.0, score.loss));

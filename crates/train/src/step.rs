@@ -14,7 +14,7 @@ pub(crate) const ACCURACY: &str = "accuracy";
 ///
 /// The same loss is run in training ([`Mode::Train`]), on validation data ([`Mode::Eval`], without
 /// recording gradients) and, before the first step, on shapes alone ([`Tape::is_shape_only`]). If a loss
-/// asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+/// requests a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 /// [`log`](Step::log) and [`log_accuracy`](Step::log_accuracy) read no numbers on such a run.
 ///
 /// ```
@@ -232,7 +232,7 @@ impl<T: Float> Step<T> {
         self.fault.borrow_mut().take().map_or(Ok(()), Err)
     }
 
-    /// Whether anything was logged.
+    /// Returns whether anything was logged.
     pub(crate) fn has_logged(&self) -> bool {
         self.logged.get()
     }

@@ -418,7 +418,7 @@ fn check_trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
 
 /// Checks on shapes alone whether a batch fits the model and the loss.
 ///
-/// If the model or the loss asks for a number, the check ends there without an error. With
+/// If the model or the loss requests a number, the check ends there without an error. With
 /// `panic = "abort"` nothing is checked, since a panic cannot be turned into an error: the run on
 /// numbers prints the message.
 pub(crate) fn on_shapes<T: Float>(

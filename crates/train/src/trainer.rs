@@ -140,7 +140,7 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
     /// Before the first step, the trainer runs the first and the last batch of an epoch on shapes alone:
     /// those of the training data in training mode, those of the validation data in evaluation mode. It
     /// also runs every batch of a new shape on shapes alone before the step of that batch. If the model
-    /// or the loss asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+    /// or the loss requests a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
     ///
     /// Before the optimizer changes the parameters, the trainer checks the gradients and the new values
     /// of the buffers. If one of them is NaN or infinite although the loss is finite, the step is not

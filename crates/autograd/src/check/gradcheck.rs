@@ -75,7 +75,8 @@ enum Extent {
 /// # Kinks
 /// A function that is not smooth within two steps of the point cannot be compared with finite
 /// differences. The check distinguishes a kink or a jump from curvature with a second, smaller step. For
-/// a smooth function, halving the step divides (fourth difference / step) by eight. For a kink or a jump, the check fails with the argument and the element ([`GradcheckPlace::Kink`]).
+/// a smooth function, halving the step divides (fourth difference / step) by eight. For a kink
+/// or a jump, the check fails with the argument and the element ([`GradcheckPlace::Kink`]).
 ///
 /// # Mode
 /// Layers run in evaluation mode, or in [training mode](Gradcheck::train) with the same random numbers

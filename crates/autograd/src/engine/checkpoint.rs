@@ -123,7 +123,7 @@ impl<T: Float> Tape<T> {
         self.arena.borrow_mut().drop_region(region);
     }
 
-    /// Called when a walk reaches a region: computes the values that rules will read in it.
+    /// Enters a region, when a walk reaches it: computes the values that rules will read in it.
     #[track_caller]
     pub(crate) fn enter_region(&self, place: u32) {
         let (region, wanted, lasts) = {
@@ -161,7 +161,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a walk leaves a region. `keeps_history` tells whether the walk kept the values of the
+    /// Leaves a region, after a walk. `keeps_history` tells whether the walk kept the values of the
     /// history.
     pub(crate) fn leave_region(&self, place: u32, keeps_history: bool) {
         let arena = &mut *self.arena.borrow_mut();
@@ -173,7 +173,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a replay reaches an activation checkpoint, or nodes that rules recorded for one.
+    /// Begins a span, when a replay reaches an activation checkpoint, or nodes that rules recorded for one.
     #[track_caller]
     pub(crate) fn begin_span(&self, span: &RegionSpan) {
         if !self.arena.borrow().is_region(span) {
@@ -181,7 +181,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a replay has computed the nodes of a span.
+    /// Ends a span, after a replay has computed its nodes.
     #[track_caller]
     pub(crate) fn end_span(&self, span: &RegionSpan) {
         if self.arena.borrow().is_region(span) {

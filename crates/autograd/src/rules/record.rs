@@ -18,7 +18,7 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id: self.apply_nodes(op, &parents, shape) }
     }
 
-    /// [`apply`](Tape::apply), for operands and results of any kind.
+    /// Does the same as [`apply`](Tape::apply) for operands and results of any kind.
     #[inline]
     #[track_caller]
     pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {

@@ -190,7 +190,7 @@ pub fn unslice(
     steps_to("unslice", shape, named, start, step, size)
 }
 
-/// [`unslice`] for the operation `op`.
+/// Does the same as [`unslice`] for the operation `op`.
 pub(crate) fn steps_to(
     op: &str,
     shape: &[usize],

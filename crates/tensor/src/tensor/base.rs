@@ -90,7 +90,7 @@ impl<T: Element> Tensor<T> {
         Self::empty_as(&shape)
     }
 
-    /// [`Tensor::empty`] for a shape given by reference, which saves a copy of the shape.
+    /// Does the same as [`Tensor::empty`] for a shape given by reference, which saves a copy of the shape.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn empty_as(shape: &Shape) -> Self {

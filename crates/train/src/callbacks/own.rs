@@ -33,7 +33,7 @@ impl<T: Float> Callback<T> for Scheduled<'_> {
     }
 }
 
-/// Asks for a validation after every epoch.
+/// Requests a validation after every epoch.
 pub(crate) struct Validate;
 
 impl<T: Float> Callback<T> for Validate {

@@ -1,5 +1,5 @@
-//! Activation checkpoints that a walk enters and leaves. The values of a region are computed when the walk enters it, and
-//! dropped when it leaves. (`engine/checkpoint.rs` does both; the invariant *Regions* is listed in
+//! Activation checkpoints that a walk enters and leaves. The values of a region are computed when the walk enters it,
+//! and dropped when it leaves. (`engine/checkpoint.rs` does both; the invariant *Regions* is listed in
 //! `engine/mod.rs`.)
 
 use super::{Aim, Walk};

@@ -287,7 +287,7 @@ impl<T: Float> Tensor<T> {
         self.log_softmax(axis).exp()
     }
 
-    /// [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
+    /// Computes [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
     /// size 1.
     ///
     /// # Panics
